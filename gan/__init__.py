@@ -1,0 +1,1 @@
+"""The learning: networks, objectives, conditioning, games, metrics. Pure torch: knows no files, no DVC, no Prefect."""

@@ -1,0 +1,46 @@
+"""Real images on the device, in an order that depends on (seed, images seen) alone."""
+
+import torch
+from torch import Tensor
+
+from gan.randomness import stream
+
+
+class RealImages:
+    """Images and labels with an endless order: each epoch is a new permutation, no image left over."""
+
+    def __init__(self, images: Tensor, labels: Tensor | None, seed: int, device: torch.device) -> None:
+        self.images = images.to(device, memory_format=torch.channels_last)
+        self.labels = None if labels is None else labels.to(device)
+        self.seed = seed
+        self._epochs: dict[int, Tensor] = {}
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def batch(self, position: int, size: int) -> tuple[Tensor, Tensor | None]:
+        """Images `[size,C,H,W]` and labels `[size]` from the `position`-th image of the order on."""
+        chosen = torch.cat([self._order(start, stop) for start, stop in self._spans(position, position + size)])
+        return self._take(chosen)
+
+    def draw_labels(self, count: int, random: torch.Generator) -> Tensor | None:
+        """Labels `[count]` as frequent as in the data; None where images have no labels."""
+        if self.labels is None:
+            return None
+        chosen = torch.randint(len(self), (count,), generator=random)
+        return self.labels[chosen.to(self.labels.device)]
+
+    def _take(self, chosen: Tensor) -> tuple[Tensor, Tensor | None]:
+        chosen = chosen.to(self.images.device)
+        return self.images[chosen], None if self.labels is None else self.labels[chosen]
+
+    def _spans(self, start: int, stop: int) -> list[tuple[int, int]]:
+        """Cut [start, stop) where an epoch ends."""
+        ends = list(range((start // len(self) + 1) * len(self), stop, len(self)))
+        return list(zip([start, *ends], [*ends, stop], strict=True))
+
+    def _order(self, start: int, stop: int) -> Tensor:
+        epoch = start // len(self)
+        if epoch not in self._epochs:
+            self._epochs = {epoch: torch.randperm(len(self), generator=stream(self.seed, "order", epoch))}
+        return self._epochs[epoch][start - epoch * len(self) : stop - epoch * len(self)]

@@ -1,0 +1,21 @@
+"""Random numbers that depend on what they are for and on how many images were seen, never on history."""
+
+import hashlib
+
+import torch
+
+
+def stream(seed: int, purpose: str, position: int = 0) -> torch.Generator:
+    """A CPU generator for one purpose at one position; distinct arguments give independent streams.
+
+    Drawing on the CPU and moving the result makes runs on any device start from the same numbers.
+    """
+    digest = hashlib.blake2b(f"{seed}/{purpose}/{position}".encode(), digest_size=8).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest, "little"))
+
+
+def draw_latents(distribution: str, count: int, size: int, random: torch.Generator) -> torch.Tensor:
+    """`count` latents `[N, size]`: standard normal, or uniform on [-1, 1]."""
+    if distribution == "uniform":
+        return torch.rand(count, size, generator=random) * 2 - 1
+    return torch.randn(count, size, generator=random)

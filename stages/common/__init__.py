@@ -1,0 +1,1 @@
+"""What all stages share: params, errors, files, shards, provenance. Moves bytes, decides nothing."""

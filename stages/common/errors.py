@@ -1,0 +1,32 @@
+"""Errors that a user can mend, and the one place where they become a sentence and an exit code."""
+
+import errno
+import os
+import sys
+from collections.abc import Callable
+
+BAD_INPUT = 2
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class UserError(Exception):
+    """Something the user can mend: one sentence that says what is wrong, and what to do."""
+
+
+def run_stage(main: Callable[[], None]) -> None:
+    """Run a stage's `main`; bad input and a full disk become one sentence on stderr and exit code 2."""
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a log, even through a pipe
+    try:
+        main()
+    except UserError as error:
+        _stop(str(error))
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            what = f"no room to write {error.filename or 'the output'} ({os.strerror(error.errno)})"
+            _stop(f"{what}: free some space and run again; earlier outputs are untouched")
+        raise
+
+
+def _stop(sentence: str) -> None:
+    print(f"error: {sentence}", file=sys.stderr)
+    raise SystemExit(BAD_INPUT)

@@ -1,0 +1,97 @@
+"""Whole files or none: everything is written under a temporary name, synced, and renamed."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from stages.common.errors import UserError
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; when the block ends well, it takes the place of `path`.
+
+    The block may make a file or a folder there. If it fails, `path` is as it was before
+    and the temporary is gone; what a killed process left behind is removed by the next try.
+    """
+    final = Path(path)
+    partial = final.with_name(f".{final.name}.partial")
+    final.parent.mkdir(parents=True, exist_ok=True)
+    _remove(partial)
+    try:
+        yield partial
+        _sync(partial)
+        if final.is_dir():
+            _remove(final)  # a folder cannot be renamed over a full one
+        os.replace(partial, final)
+        _sync_entry(final.parent)
+    except BaseException:
+        _remove(partial)
+        raise
+
+
+@contextmanager
+def replacing_directory(path: str | Path) -> Iterator[Path]:
+    """Like `replacing`, with the temporary folder already made."""
+    with replacing(path) as partial:
+        partial.mkdir()
+        yield partial
+
+
+def write_bytes(path: str | Path, content: bytes) -> None:
+    with replacing(path) as partial:
+        partial.write_bytes(content)
+
+
+def write_text(path: str | Path, content: str) -> None:
+    write_bytes(path, content.encode())
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: str | Path) -> Any:
+    try:
+        return json.loads(Path(path).read_text())
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: run the stage that makes it (`dvc repro`)") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not valid JSON ({error}): remove it and run `dvc repro`") from None
+
+
+def write_tsv(path: str | Path, rows: list[dict[str, Any]]) -> None:
+    """Rows as tab-separated values, the columns in the order of the first row; None is an empty cell."""
+    columns = list(rows[0]) if rows else []
+    lines = [columns] + [["" if row[c] is None else str(row[c]) for c in columns] for row in rows]
+    write_text(path, "".join("\t".join(line) + "\n" for line in lines))
+
+
+def sha256_of(path: str | Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sync(path: Path) -> None:
+    for entry in [path, *path.rglob("*")] if path.is_dir() else [path]:
+        _sync_entry(entry)
+
+
+def _sync_entry(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,253 @@
+"""`params.yaml`, typed: one model a stage, in the order of the file; see there what each value means."""
+
+import difflib
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from stages.common.errors import UserError
+
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+OpenShare = Annotated[float, Field(gt=0, lt=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Device = Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Url(Section):
+    url: Annotated[str, Field(pattern=r"^(https?://[^/@]+/|file:///)")]  # no user or password: params are recorded
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")]
+
+
+class Ingest(Section):
+    source: Literal["digits", "idx", "folder"]
+    path: Annotated[str, Field(min_length=1)]
+    download: Literal["mnist", "fashion-mnist"] | None
+    urls: list[Url]
+    max_pixels: Count
+    shard_images: Count
+
+    @model_validator(mode="after")
+    def _one_place_to_read(self) -> "Ingest":
+        if self.download and self.urls:
+            raise ValueError("'download' and 'urls' name two places to read from: keep one and empty the other")
+        if self.source != "idx" and (self.download or self.urls):
+            raise ValueError(f"'download' and 'urls' are for source 'idx', not '{self.source}': empty them")
+        return self
+
+
+class Normalize(Section):
+    channels: Literal[1, 3]
+    height: Annotated[int, Field(ge=8, le=4096)]
+    width: Annotated[int, Field(ge=8, le=4096)]
+    fit: Literal["resize", "crop", "pad"]
+    split: Literal["auto", "random"]
+    holdout: OpenShare
+    split_seed: Seed
+    max_broken: Share
+    shard_images: Count
+
+
+class Validate(Section):
+    min_images: Annotated[int, Field(ge=2)]
+    max_duplicates: Share
+    max_constant: Share
+    max_imbalance: Annotated[float, Field(ge=1, allow_inf_nan=False)]
+    min_class_images: Count
+
+
+class Evaluator(Section):
+    seed: Seed
+    images: Count
+    batch_size: Annotated[int, Field(ge=2)]
+    learning_rate: Positive
+    features: Annotated[int, Field(ge=2, le=2048)]
+    device: Device
+
+
+class Optimizer(Section):
+    optimizer: Literal["adam", "sgd"] | None
+    learning_rate: Positive | None
+    beta1: Annotated[float, Field(ge=0, lt=1)] | None
+    beta2: Annotated[float, Field(ge=0, lt=1)] | None
+    momentum: Annotated[float, Field(ge=0, lt=1)] | None
+
+
+class Train(Section):
+    family: Literal["gan", "dcgan", "cgan"]
+    seed: Seed
+    images: Count
+    batch_size: Annotated[int, Field(ge=2)]
+    checkpoint_every: Count
+    log_every: Count
+    resume_every: Positive
+    device: Device
+    precision: Literal["auto", "float32", "bfloat16"]
+    deterministic: bool
+    network: Literal["mlp", "dcgan"] | None
+    width: Annotated[int, Field(ge=4, le=1024)] | None
+    objective: Literal["non_saturating", "minimax"] | None
+    conditioning: Literal["none", "concat"] | None
+    latent_size: Annotated[int, Field(ge=1, le=4096)] | None
+    latent_distribution: Literal["normal", "uniform"] | None
+    discriminator_steps: Annotated[int, Field(ge=1, le=100)] | None
+    label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] | None
+    ema_half_life: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
+    generator: Optimizer
+    discriminator: Optimizer
+
+    @model_validator(mode="after")
+    def _intervals_fit_the_run(self) -> "Train":
+        for name in ("checkpoint_every", "log_every"):
+            if getattr(self, name) > self.images:
+                what = f"{name} = {getattr(self, name)} is more than images = {self.images}"
+                raise ValueError(f"{what}: no {name.split('_')[0]} would ever be made")
+        return self
+
+
+Metric = Literal["frechet_distance", "kernel_distance", "conditional_accuracy"]
+
+
+class Guard(Section):
+    metric: Metric
+    at_least: float | None = None
+    at_most: float | None = None
+
+    @model_validator(mode="after")
+    def _has_a_limit(self) -> "Guard":
+        if self.at_least is None and self.at_most is None:
+            raise ValueError("a guard needs 'at_least' or 'at_most'")
+        return self
+
+
+class Select(Section):
+    seed: Seed
+    samples: Annotated[int, Field(ge=2)]
+    metric: Metric
+    direction: Literal["min", "max"]
+    guards: list[Guard]
+    device: Device
+
+    @model_validator(mode="after")
+    def _direction_is_possible(self) -> "Select":
+        better = "max" if self.metric == "conditional_accuracy" else "min"
+        if self.direction != better:
+            better_is = "higher" if better == "max" else "lower"
+            raise ValueError(f"'{self.metric}' is better when it is {better_is}: set direction to '{better}'")
+        return self
+
+
+class Sample(Section):
+    seed: Seed
+    count: Count
+    batch_size: Count
+    classes: list[Annotated[int, Field(ge=0)]]
+    walk_steps: Annotated[int, Field(ge=2, le=100)]
+    device: Device
+
+
+class Report(Section):
+    title: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Upload(Section):
+    url: Annotated[str, Field(pattern=r"^(file:.+|s3://[^/@]+(/.*)?)$")]
+
+
+class Params(Section):
+    ingest: Ingest
+    normalize: Normalize
+    validate_: Validate = Field(alias="validate")
+    evaluator: Evaluator
+    train: Train
+    select: Select
+    sample: Sample
+    report: Report
+    upload: Upload
+
+
+SectionType = TypeVar("SectionType", bound=Section)
+
+
+def load_params(path: str | Path = "params.yaml") -> Params:
+    """The whole of `params.yaml`, checked; each thing wrong in it is named with the nearest right name."""
+    try:
+        values = YAML(typ="safe", pure=True).load(Path(path))  # YAML 1.2, as DVC reads it: 1e-4 is a number
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: run in the repository's root folder") from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(values, dict):
+        raise UserError(f"{path} has no sections: it needs {', '.join(_names(Params))}")
+    try:
+        return Params.model_validate(values)
+    except ValidationError as error:
+        raise UserError("; ".join(f"{path}: {_sentence(dict(e))}" for e in error.errors())) from None
+
+
+def load_section(model: type[SectionType], path: str | Path = "params.yaml") -> SectionType:
+    """A stage's own section; the whole file is checked all the same."""
+    params = load_params(path)
+    return next(value for _, value in params if type(value) is model)
+
+
+def _sentence(error: dict[str, Any]) -> str:
+    where = list(error["loc"])
+    key = ".".join(str(part) for part in where)
+    shown = "(hidden, it holds an '@')" if "@" in str(error["input"]) else repr(error["input"])  # a password in a URL
+    if error["type"] == "extra_forbidden":
+        return f"{key} = {shown} is not a known key{_nearest(str(where[-1]), _names(_model_at(where[:-1])))}"
+    if error["type"] == "missing":
+        return f"{key} is missing: add it (every key is listed in the repository's params.yaml)"
+    if error["type"] == "literal_error":
+        expected = error["ctx"]["expected"]
+        allowed = [name.strip("'") for name in expected.replace(" or ", ", ").split(", ")]
+        return f"{key} = {shown} is not one of {expected}{_nearest(str(error['input']), allowed)}"
+    if error["type"] == "value_error":
+        return f"{key}: {error['ctx']['error']}"
+    return f"{key} = {shown} is refused: {error['msg'][0].lower()}{error['msg'][1:]}"
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f": did you mean {close[0]!r}?" if close else f"; known: {', '.join(known)}"
+
+
+def _names(model: type[BaseModel]) -> list[str]:
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _model_at(where: list[Any]) -> type[BaseModel]:
+    model: type[BaseModel] = Params
+    for part in where:
+        for name, field in model.model_fields.items():
+            if (field.alias or name) == part:
+                model = _model_in(field.annotation) or model
+    return model
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    if get_origin(annotation) in (Union, UnionType, list, Annotated):
+        return next((m for a in get_args(annotation) if (m := _model_in(a))), None)
+    return None
+
+
+def main() -> None:
+    load_params()
+
+
+if __name__ == "__main__":
+    from stages.common.errors import run_stage
+
+    run_stage(main)

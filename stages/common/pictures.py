@@ -1,0 +1,58 @@
+"""Tensors in [-1,1] to pictures, and pictures to PNG."""
+
+import io
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+Pixels = npt.NDArray[np.uint8]
+
+# What Pillow decodes itself. Not EPS, for which it starts Ghostscript: reading an image must run no program.
+_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
+
+
+class TooManyPixelsError(Exception):
+    """A picture whose header says that it is larger than allowed."""
+
+
+def open_picture(content: bytes, max_pixels: int) -> Image.Image:
+    """Open an encoded picture, known by its content and not by its name; only the header is read.
+
+    Raises TooManyPixelsError over `max_pixels`, and whatever Pillow raises (nearly anything) on bytes it cannot read.
+    """
+    Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit, which is another; ours is checked here, before decoding
+    image = Image.open(io.BytesIO(content), formats=_FORMATS)
+    if image.width * image.height > max_pixels:
+        raise TooManyPixelsError(f"{image.width} x {image.height} pixels, more than {max_pixels}")
+    return image
+
+
+def to_uint8(images: npt.NDArray[np.floating[Any]]) -> Pixels:
+    """[-1,1] to [0,255]: -1 is 0, 1 is 255, halves round to even; the inverse of x / 127.5 - 1 for all 256 values."""
+    pixels: Pixels = np.rint((np.clip(images, -1.0, 1.0) + 1.0) * 127.5).astype(np.uint8)
+    return pixels
+
+
+def encode_png(image: Pixels) -> bytes:
+    """A picture `[C,H,W]` (C is 1 or 3) as PNG, the same bytes each time."""
+    buffer = io.BytesIO()
+    Image.fromarray(image[0] if image.shape[0] == 1 else np.moveaxis(image, 0, -1)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def grid(images: Pixels, columns: int, scale: int = 1, gap: int = 1) -> Pixels:
+    """Images `[N,C,H,W]` side by side, row by row, on white: one picture `[C,H',W']`, each pixel `scale` wide."""
+    count, channels, height, width = images.shape
+    rows = -(-count // columns)
+    sheet = np.full((channels, rows * (height + gap) - gap, columns * (width + gap) - gap), 255, np.uint8)
+    for index, image in enumerate(images):
+        top, left = (index // columns) * (height + gap), (index % columns) * (width + gap)
+        sheet[:, top : top + height, left : left + width] = image
+    return sheet.repeat(scale, axis=1).repeat(scale, axis=2)
+
+
+def grid_scale(height: int, width: int) -> int:
+    """How many screen pixels to give one image pixel so that a small image is seen well."""
+    return max(1, 56 // max(height, width))

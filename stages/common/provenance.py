@@ -1,0 +1,64 @@
+"""What made an output: commit, params, package versions, device, seconds. One small file a stage."""
+
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from stages.common.files import write_json
+from stages.common.params import Section
+
+FOLDER = Path("provenance")
+_PACKAGES = ["numpy", "torch", "pyarrow", "pillow", "scikit-learn", "great-expectations", "safetensors", "dvc", "boto3"]
+# What a run itself writes into the tree; a commit need not hold it for the code to be the commit's.
+_MADE_BY_RUNS = ["dvc.lock", "published.json", "metrics", "plots", "reports", "samples", "data", "models", "provenance"]
+
+
+@contextmanager
+def recorded(stage: str, params: Section) -> Iterator[dict[str, Any]]:
+    """Time a stage and write `provenance/<stage>.json` when it ends well; the block may add facts to the dict.
+
+    It is an output of its own, which later stages gather but whose seconds and commit
+    never make DVC run a stage again.
+    """
+    facts: dict[str, Any] = {"stage": stage, "git": git_state(), "params": params.model_dump()}
+    facts["machine"] = {"python": platform.python_version(), "platform": platform.platform(), "device": "cpu"}
+    start = time.monotonic()
+    yield facts
+    facts["seconds"] = round(time.monotonic() - start, 1)
+    facts["packages"] = {name: found for name in _PACKAGES if name in _loaded() and (found := _version(name))}
+    write_json(FOLDER / f"{stage}.json", facts)
+
+
+def git_state() -> dict[str, Any]:
+    """The commit, and whether files that git tracks or could track differ from it; nulls outside a checkout."""
+    commit = _git("rev-parse", "HEAD")
+    if commit is None:
+        return {"commit": None, "clean": None}
+    changed = _git("status", "--porcelain", "--", ".", *(f":!{path}" for path in _MADE_BY_RUNS))
+    return {"commit": commit, "clean": changed == ""}
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=30, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def _loaded() -> set[str]:
+    renamed = {"PIL": "pillow", "sklearn": "scikit-learn", "great_expectations": "great-expectations"}
+    return {renamed.get(name, name) for name in list(sys.modules) if "." not in name}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,111 @@
+"""Where a killed training goes on from: `.resume/<fingerprint>/`, one folder for each (params, data, code).
+
+Not an output of DVC's: an output that persists would let a changed seed go on from old weights.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from stages.common.checkpoint import read_checkpoint, write_checkpoint
+from stages.common.errors import UserError
+from stages.common.files import replacing_directory, write_bytes
+
+_REMEMBERED = 3
+
+State = tuple[dict[str, Tensor], dict[str, Any]]
+"""Tensors by name, and facts that fit in JSON, among them `images_seen`."""
+
+
+def code_digest(package: str) -> str:
+    """SHA-256 over the modules of `package` that this process has loaded: changed code starts anew."""
+    loaded = [module for name, module in sys.modules.items() if name.split(".")[0] == package]
+    files = sorted(str(module.__file__) for module in loaded if module.__file__)
+    return hashlib.sha256(b"".join(Path(file).read_bytes() for file in files)).hexdigest()
+
+
+class Resume:
+    """The states of one training: `kept` ones to be measured, and the latest `rolling` one."""
+
+    def __init__(self, root: str | Path, identity: dict[str, Any]) -> None:
+        self.fingerprint = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+        self.folder = Path(root) / self.fingerprint[:16]
+        for name in ("kept", "rolling", "grids"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        os.utime(self.folder)
+        _forget_oldest(Path(root))
+
+    def latest(self, images: int) -> State | None:
+        """Tensors and facts of the latest state that saw at most `images` images; None where there is none.
+
+        Raises UserError where that file is damaged, or was made by another training.
+        """
+        files = [*(self.folder / "kept").glob("*.safetensors"), *(self.folder / "rolling").glob("*.safetensors")]
+        usable = [path for path in files if _images_of(path) <= images]
+        if not usable:
+            return None
+        path = max(usable, key=_images_of)
+        tensors, facts = read_checkpoint(path)
+        if facts["fingerprint"] != self.fingerprint:
+            raise UserError(f"{path} was made with other params, data or code: remove it and run again")
+        return tensors, facts
+
+    def draw(self, images: int, grid_png: bytes) -> None:
+        """Save the picture of a state; before the state itself, so that each state has one."""
+        write_bytes(self.folder / "grids" / f"{_name(images)}.png", grid_png)
+
+    def keep(self, state: State) -> None:
+        """Save a state to be measured."""
+        self._write("kept", state)
+
+    def roll(self, state: State) -> None:
+        """Save a state to go on from, in place of the one before."""
+        before = list((self.folder / "rolling").glob("*.safetensors"))
+        written = self._write("rolling", state)
+        for path in before:
+            if path != written:
+                path.unlink()
+
+    def place(self, final: int, checkpoints: str | Path, grids: str | Path) -> None:
+        """Put the kept states up to `final` images, and the state at `final`, where the pipeline wants them."""
+        states = [path for path in (self.folder / "kept").iterdir() if _images_of(path) < final]
+        states += [next(self.folder.glob(f"*/{_name(final)}.safetensors"))]
+        with replacing_directory(checkpoints) as folder:
+            for path in states:
+                _link(path, folder / path.name)
+        with replacing_directory(grids) as folder:
+            for path in states:
+                _link(self.folder / "grids" / f"{path.stem}.png", folder / f"{path.stem}.png")
+
+    def _write(self, kind: str, state: State) -> Path:
+        tensors, facts = state
+        path = self.folder / kind / f"{_name(facts['images_seen'])}.safetensors"
+        write_checkpoint(path, tensors, {**facts, "fingerprint": self.fingerprint})
+        return path
+
+
+def _name(images: int) -> str:
+    return f"images-{images:09d}"
+
+
+def _images_of(path: Path) -> int:
+    return int(path.stem.removeprefix("images-"))
+
+
+def _link(source: Path, target: Path) -> None:
+    """No second copy on the disk where the file system can; neither file is ever written in place."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _forget_oldest(root: Path) -> None:
+    for folder in sorted(root.iterdir(), key=lambda path: path.stat().st_mtime)[:-_REMEMBERED]:
+        shutil.rmtree(folder)

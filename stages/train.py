@@ -1,0 +1,143 @@
+"""Train: the game of generator and discriminator, from the normalized images to checkpoints.
+
+Reads data/normalized/{train,manifest.json}, reports/validation.json.
+Writes models/checkpoints/, metrics/train.tsv, plots/training/, provenance/train.json.
+Killed at any moment and started again, it goes on and ends in the same bits (on a CPU).
+"""
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from gan.data import RealImages
+from gan.devices import choose_precision, make_deterministic
+from gan.families import Recipe, model_config, refusal, resolve
+from gan.game import Adversarial
+from gan.players import build_players
+from gan.trainer import DivergedError, Trainer
+from stages.common.errors import UserError, run_stage
+from stages.common.files import read_json, write_tsv
+from stages.common.model import device_for, sample_grid
+from stages.common.params import Train, load_section
+from stages.common.pictures import encode_png
+from stages.common.progress import progress_bar
+from stages.common.provenance import recorded
+from stages.common.resume import Resume, code_digest
+from stages.common.shards import Split, read_split
+
+DATA = Path("data/normalized")
+# What may change without changing the training up to here; a longer run goes on from a shorter one.
+_NOT_IDENTITY = {"images", "resume_every"}
+
+
+def main() -> None:
+    params = load_section(Train)
+    with recorded("train", params) as facts:
+        require_passed_gate("reports/validation.json")
+        fingerprint = read_json(DATA / "manifest.json")["fingerprint"]
+        trainer = make_trainer(params, read_split(DATA / "train"))
+        resume = Resume(".resume", identity(params, fingerprint))
+        resumed_at = go_on(trainer, resume, params.images)
+        seconds = train(trainer, resume, params)
+        resume.place(trainer.images_seen, "models/checkpoints", "plots/training")
+        write_tsv("metrics/train.tsv", trainer.history)
+        facts.update(describe(trainer, params, resumed_at, seconds), data_fingerprint=fingerprint)
+
+
+def require_passed_gate(report: str | Path) -> None:
+    if not read_json(report).get("success"):
+        raise UserError(f"the data did not pass the gate ({report}): mend the data or the limits in params.yaml")
+
+
+def make_trainer(params: Train, split: Split) -> Trainer:
+    """The game of `params.family` with its overrides, on the split's images, at its very start."""
+    recipe = resolve_params(params)
+    if reason := refusal(recipe, split.classes):
+        raise UserError(f"train.family = {params.family!r}: {reason}")
+    device = device_for(params.device)
+    make_deterministic(device, params.deterministic)
+    players = build_players(model_config(recipe, split.shape, split.classes), params.seed)
+    labels = None if split.labels is None or recipe.conditioning == "none" else torch.from_numpy(split.labels)
+    real = RealImages(torch.from_numpy(split.images), labels, params.seed, device)
+    game = Adversarial(*players, recipe, device, choose_precision(params.precision, device))
+    return Trainer(game, real, params.batch_size, params.seed)
+
+
+def resolve_params(params: Train) -> Recipe:
+    return resolve(params.family, params.model_dump())
+
+
+def identity(params: Train, data_fingerprint: str) -> dict[str, Any]:
+    """All that decides the bits of the training up to any number of images."""
+    return {
+        "params": params.model_dump(exclude=_NOT_IDENTITY),
+        "data": data_fingerprint,
+        "code": [code_digest("gan"), Path(__file__).read_text()],
+        "torch": torch.__version__,
+    }
+
+
+def go_on(trainer: Trainer, resume: Resume, images: int) -> int:
+    """Load the latest state of this training, if there is one; returns the images it has seen."""
+    turns = -(-images // trainer.images_per_turn)
+    found = resume.latest(turns * trainer.images_per_turn)
+    if found is not None:
+        trainer.load(*found)
+        print(f"going on from {trainer.images_seen:,} images")
+    return trainer.images_seen
+
+
+def train(trainer: Trainer, resume: Resume, params: Train) -> float:
+    """Play until `params.images` were seen, saving on the way; returns seconds spent."""
+    start = saved = time.monotonic()
+    with progress_bar("train", params.images, done=trainer.images_seen) as bar:
+        while trainer.images_seen < params.images:
+            trainer.turn()
+            bar.update(trainer.images_per_turn)
+            if trainer.passed(params.log_every):
+                show(bar, summarize(trainer))
+            due, last = trainer.passed(params.checkpoint_every), trainer.images_seen >= params.images
+            if due or last:
+                resume.draw(trainer.images_seen, encode_png(sample_grid(trainer.game.average, params.seed)))
+            if due:
+                resume.keep(trainer.state())
+            elif last or time.monotonic() - saved > params.resume_every:
+                resume.roll(trainer.state())
+                saved = time.monotonic()
+    return time.monotonic() - start
+
+
+def summarize(trainer: Trainer) -> dict[str, float]:
+    try:
+        return trainer.summarize()
+    except DivergedError as error:
+        raise UserError(f"training diverged: {error}; lower the learning rates, or use another objective") from None
+
+
+def show(bar: "tqdm[None]", row: dict[str, float]) -> None:
+    bar.set_postfix({"D(x)": f"{row['d_real']:.2f}", "D(G(z))": f"{row['d_fake']:.2f}"}, refresh=False)
+
+
+def describe(trainer: Trainer, params: Train, resumed_at: int, seconds: float) -> dict[str, Any]:
+    """What provenance says of the training."""
+    game, here = trainer.game, trainer.images_seen - resumed_at
+    return {
+        "family": params.family,
+        "recipe": asdict(game.recipe),
+        "images": trainer.images_seen,
+        "images_per_second": round(here / seconds) if here else None,
+        "resumed_at": resumed_at,
+        "parameters": {
+            "generator": sum(p.numel() for p in game.generator.parameters()),
+            "discriminator": sum(p.numel() for p in game.discriminator.parameters()),
+        },
+        "threads": torch.get_num_threads(),
+    }
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,73 @@
+import pytest
+import torch
+from helpers import play, tiny_trainer
+from torch import Tensor
+
+from gan.players import Generator
+from gan.randomness import draw_latents, stream
+from gan.sampling import generate, samples, slerp
+
+
+@pytest.fixture(scope="module", params=["mlp", "dcgan"])
+def generator(request: pytest.FixtureRequest) -> Generator:
+    return play(tiny_trainer(network=request.param), 5).game.average
+
+
+def all_images(generator: Generator, count: int, seed: int = 0, labels: list[int] | None = None) -> Tensor:
+    return torch.cat([images for images, _ in samples(generator, count, seed, labels or [0, 1, 2])])
+
+
+def test_image_i_is_the_same_bits_whatever_the_count(generator: Generator) -> None:
+    many = all_images(generator, 150)
+    assert many.shape == (150, 1, 8, 8)
+    for count in (1, 63, 64, 65, 129):
+        assert torch.equal(all_images(generator, count), many[:count])
+
+
+def test_another_seed_gives_other_images(generator: Generator) -> None:
+    assert not torch.equal(all_images(generator, 8, seed=0), all_images(generator, 8, seed=1))
+
+
+def test_labels_are_used_in_turn(generator: Generator) -> None:
+    labels = [label for _, label in samples(generator, 70, 0, [2, 0])]
+    assert torch.cat([label for label in labels if label is not None]).tolist() == [2, 0] * 35
+
+
+def test_only_one_chunk_is_made_at_a_time(generator: Generator) -> None:
+    images, _ = next(iter(samples(generator, 10**9, 0, [0])))
+    assert len(images) == 64
+
+
+def test_a_short_batch_of_latents_gives_the_bits_of_a_long_one(generator: Generator) -> None:
+    latents, labels = torch.randn(64, 6), torch.zeros(64, dtype=torch.long)
+    assert torch.equal(generate(generator, latents[:5], labels[:5]), generate(generator, latents, labels)[:5])
+
+
+def test_latents_have_the_asked_distribution() -> None:
+    normal = draw_latents("normal", 4000, 10, stream(0, "test"))
+    uniform = draw_latents("uniform", 4000, 10, stream(0, "test"))
+    assert normal.std().item() == pytest.approx(1, rel=0.02)
+    assert uniform.std().item() == pytest.approx(3**-0.5, rel=0.02)
+    assert uniform.abs().max() <= 1
+
+
+def test_streams_differ_by_seed_purpose_and_position_and_repeat() -> None:
+    draws = [
+        torch.rand(1, generator=stream(*key)).item() for key in [(0, "a", 0), (1, "a", 0), (0, "b", 0), (0, "a", 1)]
+    ]
+    assert len(set(draws)) == 4
+    assert torch.rand(1, generator=stream(0, "a", 0)).item() == draws[0]
+
+
+def test_a_spherical_walk_keeps_the_length_and_turns_evenly() -> None:
+    start, end = torch.tensor([2.0, 0.0]), torch.tensor([0.0, 2.0])
+    walk = slerp(start, end, 5)
+    assert torch.allclose(walk.norm(dim=1), torch.full((5,), 2.0))
+    assert torch.allclose(walk[2], torch.full((2,), 2**0.5))
+    assert torch.equal(walk[0], start)
+    assert torch.allclose(walk[-1], end, atol=1e-6)
+
+
+def test_a_walk_between_parallel_latents_is_a_line() -> None:
+    start = torch.tensor([1.0, 1.0])
+    assert torch.allclose(slerp(start, 3 * start, 3)[1], 2 * start)

@@ -1,0 +1,242 @@
+import hashlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny_data import ROOT, write_digits, write_params
+
+SHORT = {
+    "train.images": 4000,
+    "train.batch_size": 16,
+    "train.checkpoint_every": 1000,
+    "train.log_every": 500,
+    "train.resume_every": 0.02,
+    "train.width": 8,
+    "train.device": "cpu",
+}
+
+
+def start_training(folder: Path) -> "subprocess.Popen[str]":
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "stages.train"]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=folder, env=environment, stdout=pipe, stderr=subprocess.STDOUT, text=True)
+
+
+def train(folder: Path) -> tuple[int, str]:
+    """Exit code and everything printed."""
+    process = start_training(folder)
+    output, _ = process.communicate(timeout=300)
+    return process.returncode, output
+
+
+def outputs(folder: Path) -> dict[str, str]:
+    """SHA-256 of every output file by its path, but for provenance, which tells seconds."""
+    found = {}
+    for top in ("models", "metrics", "plots"):
+        for path in sorted((folder / top).rglob("*")):
+            if path.is_file():
+                found[str(path.relative_to(folder))] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
+
+
+def workspace(folder: Path, **changes: Any) -> Path:
+    write_digits(folder)
+    write_params(folder, SHORT | {key.replace("__", "."): value for key, value in changes.items()})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A training that was never stopped."""
+    folder = workspace(tmp_path_factory.mktemp("finished"))
+    code, output = train(folder)
+    assert code == 0, output
+    return folder
+
+
+def copy_of(finished: Path, target: Path) -> Path:
+    return Path(shutil.copytree(finished, target / "copy"))
+
+
+def test_training_writes_checkpoints_grids_and_curves(finished: Path) -> None:
+    names = set(outputs(finished))
+    states = [f"images-{images:09d}" for images in (1008, 2000, 3008, 4000)]
+    assert {f"models/checkpoints/{state}.safetensors" for state in states} <= names
+    assert {f"plots/training/{state}.png" for state in states} <= names
+    rows = (finished / "metrics/train.tsv").read_text().splitlines()
+    assert rows[0].split("\t")[:4] == ["images", "discriminator_loss", "generator_loss", "d_real"]
+    assert [int(row.split("\t")[0]) for row in rows[1:]] == [512, 1008, 1504, 2000, 2512, 3008, 3504, 4000]
+
+
+@pytest.mark.slow
+def test_a_training_killed_with_9_at_any_moment_ends_in_the_same_bits(finished: Path, tmp_path: Path) -> None:
+    folder = workspace(tmp_path)
+    moments, kills, output = random.Random(0), 0, ""
+    while kills < 8:
+        process = start_training(folder)
+        wait_for_a_new_state(folder, process)
+        time.sleep(moments.uniform(0, 0.4))  # any moment: in a turn, in a save, between the two
+        process.send_signal(signal.SIGKILL)
+        output, _ = process.communicate()
+        if process.returncode == 0:
+            break  # it was faster than the kill
+        kills += 1
+    assert kills >= 2, output
+    code, output = train(folder)
+    assert code == 0, output
+    assert outputs(folder) == outputs(finished)
+
+
+def wait_for_a_new_state(folder: Path, process: "subprocess.Popen[str]") -> None:
+    before = saved_states(folder)
+    deadline = time.monotonic() + 60
+    while saved_states(folder) == before and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.005)
+
+
+def saved_states(folder: Path) -> set[str]:
+    return {str(path) for path in (folder / ".resume").rglob("images-*.safetensors")}
+
+
+def test_a_finished_training_run_again_plays_no_turn_and_gives_the_same_bits(finished: Path, tmp_path: Path) -> None:
+    folder = copy_of(finished, tmp_path)
+    shutil.rmtree(folder / "models")
+    code, output = train(folder)
+    assert code == 0, output
+    assert "going on from 4,000 images" in output
+    assert outputs(folder) == outputs(finished)
+
+
+def test_a_longer_run_goes_on_from_a_shorter_one_and_ends_as_if_it_had_not(finished: Path, tmp_path: Path) -> None:
+    folder = workspace(tmp_path, train__images=1500)
+    assert train(folder)[0] == 0
+    assert "models/checkpoints/images-000001504.safetensors" in outputs(folder)
+    write_params(folder, SHORT)
+    code, output = train(folder)
+    assert code == 0, output
+    assert "going on from 1,504 images" in output
+    assert outputs(folder) == outputs(finished)
+
+
+def test_a_shorter_run_is_cut_from_a_longer_one(finished: Path, tmp_path: Path) -> None:
+    folder = copy_of(finished, tmp_path)
+    write_params(folder, SHORT | {"train.images": 2000})
+    code, output = train(folder)
+    assert code == 0, output
+    assert "going on from 2,000 images" in output
+    rows = (folder / "metrics/train.tsv").read_text().splitlines()
+    assert rows == (finished / "metrics/train.tsv").read_text().splitlines()[: len(rows)]
+    assert len(list((folder / "models/checkpoints").iterdir())) == 2
+
+
+def test_a_changed_seed_starts_anew(finished: Path, tmp_path: Path) -> None:
+    folder = copy_of(finished, tmp_path)
+    write_params(folder, SHORT | {"train.seed": 1})
+    code, output = train(folder)
+    assert code == 0, output
+    assert "going on" not in output
+    assert not set(outputs(folder).values()) & set(outputs(finished).values())
+
+
+def refused(folder: Path) -> str:
+    """The one sentence of a training that must be refused; its earlier outputs must not change."""
+    before = outputs(folder)
+    code, output = train(folder)
+    assert code == 2, output
+    assert "Traceback" not in output
+    assert outputs(folder) == before
+    sentences = [line for line in output.splitlines() if line.startswith("error: ")]
+    assert len(sentences) == 1
+    return sentences[0]
+
+
+def newest_state(folder: Path) -> Path:
+    return max((folder / ".resume").rglob("kept/*.safetensors"), key=lambda path: path.name)
+
+
+@pytest.mark.parametrize("damage", ["flipped bit", "truncated", "empty", "not safetensors"])
+def test_a_damaged_checkpoint_is_refused_by_name(finished: Path, tmp_path: Path, damage: str) -> None:
+    folder = copy_of(finished, tmp_path)
+    path = newest_state(folder)
+    content = bytearray(path.read_bytes())
+    path.unlink()  # it shares its bytes with the output
+    content[-100] ^= 1
+    damaged = {"flipped bit": content, "truncated": content[:-10], "empty": b"", "not safetensors": b"hello" * 100}
+    path.write_bytes(damaged[damage])
+    sentence = refused(folder)
+    assert path.name in sentence
+    assert "is damaged" in sentence
+    path.unlink()  # as the sentence says
+    assert train(folder)[0] == 0
+    assert outputs(folder) == outputs(finished)
+
+
+def test_a_checkpoint_of_other_params_is_refused_by_name(finished: Path, tmp_path: Path) -> None:
+    folder = copy_of(finished, tmp_path)
+    foreign = newest_state(folder)
+    write_params(folder, SHORT | {"train.seed": 1, "train.images": 1000})
+    assert train(folder)[0] == 0
+    write_params(folder, SHORT | {"train.seed": 1})
+    own = next(path for path in (folder / ".resume").iterdir() if path not in foreign.parents)
+    shutil.copy(foreign, own / "kept" / foreign.name)
+    sentence = refused(folder)
+    assert foreign.name in sentence
+    assert "other params" in sentence
+
+
+def test_a_full_disk_in_the_middle_of_a_write_is_one_sentence_and_loses_nothing(tmp_path: Path) -> None:
+    folder = workspace(tmp_path)
+    limited = "import resource, runpy; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000));"
+    limited += "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+    limited += "runpy.run_module('stages.train', run_name='__main__')"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", limited]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert "error: no room to write" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(folder.rglob("*.partial"))
+    code, output = train(folder)
+    assert code == 0, output
+
+
+@pytest.mark.parametrize(
+    ("changes", "fragment"),
+    [
+        ({"train.device": "cuda:7"}, "device 'cuda:7' is not on this machine"),
+        ({"train.checkpoint_every": 5000}, "checkpoint_every = 5000 is more than images = 4000"),
+        ({"train.generator.learning_rate": 1e30}, "training diverged"),
+    ],
+)
+def test_a_training_that_cannot_be_is_one_sentence(tmp_path: Path, changes: dict[str, Any], fragment: str) -> None:
+    folder = workspace(tmp_path)
+    write_params(folder, SHORT | changes)
+    assert fragment in refused(folder)
+
+
+@pytest.mark.parametrize("classes", [None, ["only"]])
+def test_a_conditional_family_on_unlabelled_data_or_one_class_is_refused(
+    tmp_path: Path, classes: list[str] | None
+) -> None:
+    write_digits(tmp_path, classes=classes)
+    write_params(tmp_path, SHORT)
+    assert "a conditional family" in refused(tmp_path)
+    write_params(tmp_path, SHORT | {"train.family": "gan", "train.images": 1000})
+    code, output = train(tmp_path)
+    assert code == 0, output
+
+
+def test_nothing_trains_on_data_that_failed_the_gate(tmp_path: Path) -> None:
+    folder = workspace(tmp_path)
+    (folder / "reports/validation.json").write_text('{"success": false}')
+    assert "did not pass the gate" in refused(folder)
+    (folder / "reports/validation.json").unlink()
+    assert "validation.json is missing" in refused(folder)

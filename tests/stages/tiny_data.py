@@ -1,0 +1,45 @@
+"""A small normalized data set on disk, real digits, and the params of a short training."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+from ruamel.yaml import YAML
+
+from stages.common.files import write_json
+from stages.common.shards import shard_path, tensor_schema, tensor_table
+
+ROOT = Path(__file__).parents[2]
+CLASSES = [str(digit) for digit in range(10)]
+
+
+def write_digits(folder: Path, train: int = 300, holdout: int = 100, classes: list[str] | None = CLASSES) -> None:
+    """`data/normalized` and a passed gate under `folder`; without `classes`, without labels."""
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    images = (digits.images / 8 - 1).astype(np.float32)[:, None]
+    for split, rows in (("train", range(train)), ("holdout", range(train, train + holdout))):
+        target = folder / "data" / "normalized" / split
+        target.mkdir(parents=True)
+        labels = [int(digits.target[i]) % len(classes) if classes else None for i in rows]
+        schema = tensor_schema((1, 8, 8), classes)
+        table = tensor_table(images[list(rows)], labels, [f"digit-{i}" for i in rows], schema)
+        pq.write_table(table, shard_path(target, 0))
+    write_json(folder / "data/normalized/manifest.json", {"fingerprint": f"{train}-{holdout}", "shape": [1, 8, 8]})
+    write_json(folder / "reports/validation.json", {"success": True})
+
+
+def write_params(folder: Path, changes: dict[str, Any]) -> None:
+    """The repository's `params.yaml` under `folder`, with `changes` by dotted key, such as `train.seed`."""
+    yaml = YAML()
+    params = yaml.load(ROOT / "params.yaml")
+    for key, value in changes.items():
+        *sections, name = key.split(".")
+        section = params
+        for part in sections:
+            section = section[part]
+        assert name in section, f"{key} is not in params.yaml"
+        section[name] = value
+    yaml.dump(params, folder / "params.yaml")

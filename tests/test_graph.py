@@ -1,0 +1,98 @@
+"""dvc.yaml against the code: what a stage depends on is what it uses."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import grimp
+import pytest
+from ruamel.yaml import YAML
+
+from stages.common.params import Params
+
+ROOT = Path(__file__).parents[1]
+STAGES: dict[str, Any] = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
+GRAPH = grimp.build_graph("gan", "stages")
+PLUMBING = "stages.common"
+"""Moves bytes and decides nothing, so dvc.yaml leaves it out."""
+
+
+def code_used(stage: str) -> set[str]:
+    """The files of every module that a stage's module imports, however deep, without the plumbing itself."""
+    direct = {f"stages.{stage}"}
+    modules = direct | GRAPH.find_upstream_modules(f"stages.{stage}")
+    return {path_of(name) for name in modules if not name.startswith(PLUMBING) and name not in ("stages", "gan")}
+
+
+def path_of(module: str) -> str:
+    path = Path(*module.split("."))
+    return str(path / "__init__.py" if (ROOT / path).is_dir() else path.with_suffix(".py"))
+
+
+def code_listed(stage: str) -> dict[str, set[str]]:
+    """The files behind each dep of a stage that is code: a module, or a folder of them."""
+    listed: dict[str, set[str]] = {}
+    for dep in STAGES[stage]["deps"]:
+        if dep.split("/")[0] in ("gan", "stages"):
+            files = (ROOT / dep).rglob("*.py") if (ROOT / dep).is_dir() else [ROOT / dep]
+            listed[dep] = {str(file.relative_to(ROOT)) for file in files}
+    return listed
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_depends_on_all_the_code_it_imports_and_on_no_other(stage: str) -> None:
+    used, listed = code_used(stage), code_listed(stage)
+    assert used - set().union(*listed.values()) == set(), "imported, but no dep: a change would not run the stage"
+    assert [dep for dep, files in listed.items() if not files & used] == [], "a dep that is never imported"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_lists_exactly_the_section_of_params_that_it_loads(stage: str) -> None:
+    section = next(f.annotation for n, f in Params.model_fields.items() if (f.alias or n) == stage)
+    source = (ROOT / "stages" / f"{stage}.py").read_text()
+    assert section is not None
+    assert source.count("load_section(") == 1
+    assert f"load_section({section.__name__})" in source
+    assert "load_params(" not in source
+    assert STAGES[stage]["params"] == [stage]
+
+
+def test_every_section_of_params_belongs_to_one_stage() -> None:
+    assert [field.alias or name for name, field in Params.model_fields.items()] == list(STAGES)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_tells_an_orchestrator_what_it_needs(stage: str) -> None:
+    meta = STAGES[stage]["meta"]
+    assert set(meta) == {"image", "gpu", "timeout", "retries"}
+    assert (ROOT / "requirements" / f"{meta['image']}.txt").exists()
+    assert meta["timeout"] > 0
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_no_two_outputs_overlap_and_every_output_is_ignored_by_git(stage: str) -> None:
+    for out in outputs(stage):
+        ignored = subprocess.run(["git", "check-ignore", "-q", out], cwd=ROOT, check=False).returncode == 0
+        assert ignored, f"{out} would be seen by git"
+
+
+def outputs(stage: str) -> list[str]:
+    return [out for kind in ("outs", "metrics", "plots") for out in STAGES[stage].get(kind, [])]
+
+
+@pytest.mark.parametrize(
+    ("stage", "heavy"),
+    [
+        ("ingest", {"torch", "great_expectations", "matplotlib", "boto3"}),
+        ("normalize", {"torch", "great_expectations", "matplotlib", "boto3", "sklearn"}),
+        ("validate", {"torch", "great_expectations", "matplotlib", "boto3"}),
+        ("train", {"great_expectations", "matplotlib", "boto3", "pandas", "sklearn"}),
+        ("report", {"torch", "great_expectations", "boto3", "pandas", "sklearn"}),
+        ("upload", {"torch", "great_expectations", "matplotlib", "pandas", "sklearn"}),
+    ],
+)
+def test_a_stage_pays_only_for_what_it_uses(stage: str, heavy: set[str]) -> None:
+    code = f"import sys, stages.{stage}; print(*{heavy!r} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

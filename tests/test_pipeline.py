@@ -1,0 +1,173 @@
+"""The whole pipeline as people use it: a clone, DVC, real digits. Slow, since every stage really runs."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ALL = ["ingest", "normalize", "validate", "evaluator", "train", "select", "sample", "report", "upload"]
+SHORT = [
+    "evaluator.images=20000",
+    "train.images=6000",
+    "train.checkpoint_every=2000",
+    "train.log_every=1000",
+    "train.width=8",
+    "select.samples=200",
+    "sample.count=100",
+]
+pytestmark = pytest.mark.slow
+
+
+def run(folder: Path, *command: str, code: int = 0) -> str:
+    """Everything the command printed; it must end with `code`."""
+    tools = str(Path(sys.executable).parent)
+    environment = {**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
+    environment |= {
+        f"GIT_{who}_{what}": "test@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
+    }
+    done = subprocess.run(
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    assert done.returncode == code, done.stdout
+    return done.stdout
+
+
+def stages_run(output: str) -> list[str]:
+    return re.findall(r"Running stage '(\w+)'", output)
+
+
+def set_params(folder: Path, *changes: str) -> None:
+    """Write `section.key=value` into params.yaml, keeping the rest of its lines."""
+    path = folder / "params.yaml"
+    text = path.read_text()
+    for change in changes:
+        key, value = change.split("=")
+        section, name = key.split(".")
+        pattern = rf"(?ms)(^{section}:\n(?:  .*\n)*?  {name}: +)\S+"
+        text, count = re.subn(pattern, rf"\g<1>{value}", text)
+        assert count == 1, f"{key} is not in params.yaml"
+    path.write_text(text)
+
+
+def commit(folder: Path, message: str) -> None:
+    run(folder, "git", "add", "-A")
+    run(folder, "git", "commit", "-q", "-m", message)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository of its own with this tree's files and short params, run once from start to end, committed."""
+    folder = tmp_path_factory.mktemp("project")
+    listed = run(ROOT, "git", "ls-files", "--cached", "--others", "--exclude-standard").splitlines()
+    for name in listed:
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    run(folder, "git", "init", "-q", "-b", "main")
+    set_params(folder, *SHORT)
+    commit(folder, "the code")
+    output = run(folder, "dvc", "repro")
+    assert stages_run(output) == ALL or sorted(stages_run(output)) == sorted(ALL)
+    commit(folder, "the first run")
+    return folder
+
+
+def test_every_output_is_there_and_git_sees_only_the_lock(project: Path) -> None:
+    for path in ("reports/index.html", "models/selected/generator.safetensors", "plots/samples.png", "published.json"):
+        assert (project / path).stat().st_size > 0
+    assert run(project, "git", "show", "--name-only", "--format=", "HEAD").split() == ["dvc.lock"]
+    assert len(list((project / "samples").iterdir())) == 1
+
+
+def test_the_selected_generator_loads_in_the_documented_lines(project: Path) -> None:
+    """The lines stand in the model card; they need torch, safetensors and gan alone."""
+    card = (project / "models/selected/README.md").read_text()
+    lines = re.search(r"```python\n(.*?)```", card, re.DOTALL)
+    assert lines is not None
+    code = lines[1] + "\nassert images.ndim == 4 and images.abs().max() <= 1"
+    run(project / "models/selected", sys.executable, "-c", f"import sys; sys.path.insert(0, '../..')\n{code}")
+
+
+def test_the_selected_checkpoint_is_no_worse_than_the_last(project: Path) -> None:
+    chosen = json.loads((project / "metrics/selection.json").read_text())
+    assert chosen["frechet_distance"] <= chosen["last"]["frechet_distance"]
+    assert chosen["frechet_floor"] > 0
+
+
+def test_running_again_does_nothing_and_says_so(project: Path) -> None:
+    output = run(project, "dvc", "repro")
+    assert stages_run(output) == []
+    assert "up to date" in output
+    run(project, sys.executable, "-m", "stages.summary")
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ("sample.count=120", ["sample", "report", "upload"]),
+        ("select.metric=kernel_distance", ["select", "sample", "report", "upload"]),
+        ("train.seed=1", ["train", "select", "sample", "report", "upload"]),
+    ],
+)
+def test_a_change_runs_the_stages_it_concerns_and_no_other(project: Path, change: str, expected: list[str]) -> None:
+    set_params(project, change)
+    output = run(project, "dvc", "repro")
+    ran = stages_run(output)
+    run(project, "git", "checkout", "-q", "params.yaml", "dvc.lock")
+    run(project, "dvc", "checkout", "--force")
+    assert ran[0] == expected[0]
+    assert set(ran) <= set(expected)  # fewer where a stage's result came out the same
+    assert "going on" not in output
+
+
+def test_an_experiment_and_its_differences_are_shown(project: Path) -> None:
+    run(project, "dvc", "exp", "run", "-S", "select.samples=150", "--name", "fewer")
+    assert "fewer" in run(project, "dvc", "exp", "show", "--csv")
+    difference = run(project, "dvc", "metrics", "diff", "HEAD", "--json", "--all")
+    assert '"samples": {"old": 200, "new": 150' in difference
+    plots = run(project, "dvc", "plots", "show")
+    page = Path(plots.strip().splitlines()[-1].removeprefix("file://")).read_text()
+    assert "metrics/train.tsv" in page
+    assert list((project / "dvc_plots").rglob("*.png"))
+    run(project, "git", "checkout", "-q", "params.yaml", "dvc.lock")
+    run(project, "dvc", "checkout", "--force")
+    shutil.rmtree(project / "dvc_plots")
+
+
+def test_a_colleague_pulls_everything_and_computes_nothing(project: Path, tmp_path: Path) -> None:
+    remote, clone = tmp_path / "remote", tmp_path / "clone"
+    run(project, "dvc", "remote", "add", "--force", "--local", "--default", "store", str(remote))
+    run(project, "dvc", "push", "--run-cache")
+    run(project, "git", "clone", "-q", ".", str(clone))
+    run(clone, "dvc", "remote", "add", "--local", "--default", "store", str(remote))
+    run(clone, "dvc", "pull")
+    assert stages_run(run(clone, "dvc", "repro")) == []
+    ours, theirs = (folder / "models/selected/generator.safetensors" for folder in (project, clone))
+    assert ours.read_bytes() == theirs.read_bytes()
+
+
+def test_a_stage_that_fails_leaves_the_earlier_outputs_in_place(project: Path, tmp_path: Path) -> None:
+    before = (project / "data/raw/part-00000.parquet").read_bytes()
+    (tmp_path / "empty").mkdir()
+    set_params(project, "ingest.source=folder", f"ingest.path={tmp_path / 'empty'}")
+    output = run(project, "make", "-o", ".venv/.run", "run", code=2)
+    run(project, "git", "checkout", "-q", "params.yaml")
+    assert "error: " in output
+    assert "Traceback" not in output
+    assert (project / "data/raw/part-00000.parquet").read_bytes() == before
+    assert stages_run(run(project, "dvc", "repro")) == []
+
+
+def test_a_misspelt_param_stops_make_run_before_anything_starts(project: Path) -> None:
+    text = (project / "params.yaml").read_text()
+    (project / "params.yaml").write_text(text.replace("batch_size: 64", "batch_sise: 64"))
+    output = run(project, "make", "-o", ".venv/.run", "run", code=2)
+    (project / "params.yaml").write_text(text)
+    assert "did you mean 'batch_size'?" in output
+    assert "stage" not in output.lower().replace("stages.", "")
