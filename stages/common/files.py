@@ -21,18 +21,21 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """
     final = Path(path)
     partial = final.with_name(f".{final.name}.partial")
+    old = final.with_name(f".{final.name}.old.partial")
     final.parent.mkdir(parents=True, exist_ok=True)
     _remove(partial)
     try:
         yield partial
         _sync(partial)
+        _remove(old)
         if final.is_dir():
-            _remove(final)  # a folder cannot be renamed over a full one
+            os.rename(final, old)  # nothing can be renamed over a full folder; deleting it first would take time
         os.replace(partial, final)
         _sync_entry(final.parent)
     except BaseException:
         _remove(partial)
         raise
+    _remove(old)
 
 
 @contextmanager

@@ -1,22 +1,34 @@
 """`params.yaml`, typed: one model a stage, in the order of the file; see there what each value means."""
 
 import difflib
+import re
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from stages.common.errors import UserError
+
+_DEVICE = r"^(auto|cpu|cuda(:\d+)?)$"
+_PUBLIC_URL = r"^(https?://[^/@]+/|file:///)"
+_SHA256 = r"^[0-9a-fA-F]{64}$"
+_STORE_URL = r"^(file:.+|s3://[^/@]+(/.*)?)$"
+_FORMS = {
+    _DEVICE: "auto, cpu, cuda or cuda:N",
+    _PUBLIC_URL: "http(s)://HOST/PATH or file:///PATH, without a user or a password",
+    _SHA256: "64 hexadecimal digits",
+    _STORE_URL: "file:FOLDER or s3://BUCKET/PREFIX, without a user or a password",
+}
 
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 OpenShare = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
-Device = Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
+Device = Annotated[str, Field(pattern=_DEVICE)]
 
 
 class Section(BaseModel):
@@ -24,8 +36,14 @@ class Section(BaseModel):
 
 
 class Url(Section):
-    url: Annotated[str, Field(pattern=r"^(https?://[^/@]+/|file:///)")]  # no user or password: params are recorded
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")]
+    url: Annotated[str, Field(pattern=_PUBLIC_URL)]  # no user or password: params are recorded
+    sha256: Annotated[str, Field(pattern=_SHA256)]
+
+    @model_validator(mode="after")
+    def _holds_no_secret(self) -> "Url":
+        if re.search(r"[?&][^=]*(signature|token|credential|secret|password)[^=]*=", self.url, re.I):
+            raise ValueError("the url holds a credential, which would be published with the params: use a public url")
+        return self
 
 
 class Ingest(Section):
@@ -160,7 +178,7 @@ class Report(Section):
 
 
 class Upload(Section):
-    url: Annotated[str, Field(pattern=r"^(file:.+|s3://[^/@]+(/.*)?)$")]
+    url: Annotated[str, Field(pattern=_STORE_URL)]
 
 
 class Params(Section):
@@ -184,8 +202,10 @@ def load_params(path: str | Path = "params.yaml") -> Params:
         values = YAML(typ="safe", pure=True).load(Path(path))  # YAML 1.2, as DVC reads it: 1e-4 is a number
     except FileNotFoundError:
         raise UserError(f"{path} is missing: run in the repository's root folder") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from None
     except (YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+        raise UserError(f"{path} is not valid YAML{_yaml_problem(error)}") from None
     if not isinstance(values, dict):
         raise UserError(f"{path} has no sections: it needs {', '.join(_names(Params))}")
     try:
@@ -200,10 +220,18 @@ def load_section(model: type[SectionType], path: str | Path = "params.yaml") -> 
     return next(value for _, value in params if type(value) is model)
 
 
+def _yaml_problem(error: Exception) -> str:
+    """Where and what, without the text around it and without values: a password can stand there."""
+    if not isinstance(error, MarkedYAMLError) or error.problem_mark is None:
+        return " (a character that YAML does not allow)"
+    problem = str(error.problem).partition(" with value ")[0]
+    return f", line {error.problem_mark.line + 1}: {problem}"
+
+
 def _sentence(error: dict[str, Any]) -> str:
     where = list(error["loc"])
     key = ".".join(str(part) for part in where)
-    shown = "(hidden, it holds an '@')" if "@" in str(error["input"]) else repr(error["input"])  # a password in a URL
+    shown = _shown(error["input"])
     if error["type"] == "extra_forbidden":
         return f"{key} = {shown} is not a known key{_nearest(str(where[-1]), _names(_model_at(where[:-1])))}"
     if error["type"] == "missing":
@@ -214,7 +242,15 @@ def _sentence(error: dict[str, Any]) -> str:
         return f"{key} = {shown} is not one of {expected}{_nearest(str(error['input']), allowed)}"
     if error["type"] == "value_error":
         return f"{key}: {error['ctx']['error']}"
+    if error["type"] == "string_pattern_mismatch":
+        return f"{key} = {shown} is refused: write {_FORMS[error['ctx']['pattern']]}"
     return f"{key} = {shown} is refused: {error['msg'][0].lower()}{error['msg'][1:]}"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict | list):
+        return "{...}" if isinstance(value, dict) else "[...]"
+    return "(hidden, it holds an '@')" if "@" in str(value) else repr(value)  # a password in a URL
 
 
 def _nearest(name: str, known: list[str]) -> str:

@@ -1,0 +1,1 @@
+"""From encoded images to tensors: decode, fit, split, write. Used by stages/normalize.py."""

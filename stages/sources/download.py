@@ -1,0 +1,70 @@
+"""Files from URLs, checked by SHA-256 before they carry their name."""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from http.client import HTTPException
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+from stages.common.errors import UserError
+from stages.common.files import replacing, sha256_of
+from stages.common.progress import progress_bar
+
+_CHUNK = 2**18
+
+
+class _FailedError(Exception):
+    """Why one URL did not give the file."""
+
+
+def fetch(urls: list[str], sha256: str, target: Path, timeout: float = 30.0) -> None:
+    """Make `target` the file of this SHA-256, from the first URL that gives it; nothing is sent if it is there.
+
+    `timeout` is in seconds, for the connection and for each wait on it. Raises UserError when no URL gives the file.
+    """
+    if target.is_file() and sha256_of(target) == sha256.lower():
+        return
+    reasons = []
+    for url in urls:
+        try:
+            with replacing(target) as partial:
+                _download(url, sha256.lower(), partial, timeout)
+            return
+        except _FailedError as reason:
+            reasons.append(f"{_shown(url)}: {reason}")
+    raise UserError(f"cannot fetch {target.name} ({'; '.join(reasons)}): check the network, the URL and its sha256")
+
+
+def _download(url: str, sha256: str, partial: Path, timeout: float) -> None:
+    digest = hashlib.sha256()
+    with open(partial, "wb") as file:
+        for chunk in _chunks(url, timeout):
+            digest.update(chunk)
+            file.write(chunk)
+    if digest.hexdigest() != sha256:
+        raise _FailedError(f"wrong checksum, its SHA-256 is {digest.hexdigest()}")
+
+
+def _chunks(url: str, timeout: float) -> Iterator[bytes]:
+    try:
+        with urlopen(Request(url, headers={"User-Agent": "mintage"}), timeout=timeout) as answer:
+            size = int(answer.headers["Content-Length"]) if "Content-Length" in answer.headers else None
+            received = 0
+            with progress_bar(_shown(url), size, unit="B") as bar:
+                while chunk := answer.read(_CHUNK):
+                    received += len(chunk)
+                    bar.update(len(chunk))
+                    yield chunk
+            if size is not None and received < size:  # http.client ends such an answer without a word
+                raise _FailedError(f"the connection closed after {received} of {size} bytes")
+    except HTTPError as error:
+        raise _FailedError(f"HTTP status {error.code}") from None
+    except (OSError, HTTPException, ValueError) as error:
+        raise _FailedError(str(getattr(error, "reason", None) or error or type(error).__name__)) from None
+
+
+def _shown(url: str) -> str:
+    """The URL without what may be a secret: a password before '@', a signature after '?'."""
+    return re.sub(r"//[^/@]*@", "//", url).partition("?")[0]

@@ -1,0 +1,209 @@
+"""Files in the format of MNIST: images and labels as bytes behind a short header, packed with gzip or not.
+
+Format: http://yann.lecun.com/exdb/mnist/ (a magic number, the dimensions, the bytes; integers are big-endian).
+"""
+
+import gzip
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import numpy as np
+
+from stages.common.errors import UserError
+from stages.common.params import Ingest
+from stages.common.pictures import encode_png
+from stages.sources import NOT_STATED, RawImage, Source
+from stages.sources.download import fetch
+from stages.sources.official import OFFICIAL
+
+DOWNLOADS = Path("data/downloads")
+CLASSES_FILE = "classes.txt"
+
+_MAGIC = {"images": 0x00000803, "labels": 0x00000801}  # unsigned bytes in 3 dimensions, in 1
+_DIMENSIONS = {"images": 3, "labels": 1}
+_STEMS = {f"{part}-{kind}-idx{_DIMENSIONS[kind]}-ubyte" for part in ("train", "t10k") for kind in _MAGIC}
+_FILE_NAMES = {CLASSES_FILE} | _STEMS | {f"{stem}.gz" for stem in _STEMS}
+_CHUNK = 2**16
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A file of images and the file of their labels."""
+
+    name: str
+    split: str | None
+    images: Path
+    labels: Path
+
+
+def read(params: Ingest) -> Source:
+    """The train files, and the t10k files as the official test set where they are; every image becomes a grey PNG.
+
+    Names of classes: those of the official data set, or the lines of `classes.txt`, or the label values themselves.
+    Raises UserError on a file that is missing, damaged, or of another length than its header says.
+    """
+    official = OFFICIAL[params.download] if params.download else None
+    files = _files(params)
+    parts = _parts(files, params.path)
+    for part in parts:
+        _check_headers(part, params.max_pixels)
+    found = sorted({label for part in parts for label in _distinct_labels(part.labels)})
+    classes, index = _classes(official.classes if official else _names_in(files), found, parts)
+    return Source(
+        name=params.download or "idx",
+        licence=official.licence if official else NOT_STATED,
+        origin=official.origin if official else params.path if not params.urls else "ingest.urls",
+        classes=classes,
+        images=(image for part in parts for image in _images(part, index)),
+    )
+
+
+def _files(params: Ingest) -> dict[str, Path]:
+    """The files to read, by their official names; those that are on the web are fetched first."""
+    if params.download:
+        official = OFFICIAL[params.download]
+        wanted = {name: ([place + name for place in official.places], sum_) for name, sum_ in official.sha256.items()}
+    elif params.urls:
+        wanted = {_file_name(entry.url): ([entry.url], entry.sha256.lower()) for entry in params.urls}
+    else:
+        return _files_in(Path(params.path))
+    targets = {name: DOWNLOADS / sum_ / name for name, (_, sum_) in wanted.items()}
+    for name, (urls, sum_) in wanted.items():
+        fetch(urls, sum_, targets[name])
+    return targets
+
+
+def _file_name(url: str) -> str:
+    name = unquote(urlsplit(url).path).rpartition("/")[2]
+    if name not in _FILE_NAMES:
+        raise UserError(f"ingest.urls: {name!r} is not one of the file names {', '.join(sorted(_FILE_NAMES))}")
+    return name
+
+
+def _files_in(folder: Path) -> dict[str, Path]:
+    if not folder.is_dir():
+        raise UserError(f"{folder} is not a folder: set ingest.path to the folder of the IDX files")
+    return {name: folder / name for name in _FILE_NAMES if (folder / name).is_file()}
+
+
+def _parts(files: dict[str, Path], place: str) -> list[_Part]:
+    train = _part("train", files, place)
+    if not any(name.startswith("t10k") for name in files):
+        return [train]
+    test = _part("t10k", files, place)
+    return [_Part("train", "train", train.images, train.labels), _Part("test", "test", test.images, test.labels)]
+
+
+def _part(name: str, files: dict[str, Path], place: str) -> _Part:
+    def find(stem: str) -> Path:
+        if stem not in files and f"{stem}.gz" not in files:
+            raise UserError(f"{place} holds no {stem} (or {stem}.gz): add it, or set ingest.path or ingest.urls")
+        return files.get(stem) or files[f"{stem}.gz"]
+
+    return _Part(name, None, find(f"{name}-images-idx3-ubyte"), find(f"{name}-labels-idx1-ubyte"))
+
+
+class _IdxFile:
+    """An IDX file, unpacked as it is read; damage becomes a sentence that names the file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            with open(path, "rb") as file:
+                packed = file.read(2) == b"\x1f\x8b"
+            self._file = gzip.open(path) if packed else open(path, "rb")  # noqa: SIM115 - closed by `close`
+        except OSError as error:
+            raise UserError(f"{path} cannot be read ({error.strerror})") from None
+
+    def close(self) -> None:
+        self._file.close()
+
+    def read(self, size: int) -> bytes:
+        """At most `size` bytes: fewer only at the end of the file."""
+        try:
+            return self._file.read(size)
+        except (EOFError, OSError, zlib.error) as error:
+            raise UserError(f"{self.path} is damaged ({error}): fetch or copy it again") from None
+
+    def exactly(self, size: int) -> bytes:
+        content = self.read(size)
+        if len(content) < size:
+            raise UserError(f"{self.path} is truncated: it holds fewer bytes than its header says; copy it again")
+        return content
+
+    def header(self, kind: str) -> tuple[int, ...]:
+        """The dimensions: (count, height, width) of images, (count,) of labels."""
+        (magic,) = struct.unpack(">I", self.exactly(4))
+        if magic != _MAGIC[kind]:
+            raise UserError(f"{self.path} has the magic number {magic}, IDX {kind} have {_MAGIC[kind]}: check the file")
+        return struct.unpack(f">{_DIMENSIONS[kind]}I", self.exactly(4 * _DIMENSIONS[kind]))
+
+    def expect_end(self) -> None:
+        if self.read(1):
+            raise UserError(f"{self.path} is too long: it holds more bytes than its header says; copy it again")
+
+
+def _check_headers(part: _Part, max_pixels: int) -> None:
+    """Refuse headers that cannot be true together, before anything of the size they say is read."""
+    with closing(_IdxFile(part.images)) as images, closing(_IdxFile(part.labels)) as labels:
+        count, height, width = images.header("images")
+        (label_count,) = labels.header("labels")
+    if not count * height * width:
+        raise UserError(f"{part.images} holds no pixels: its header says {count} images of {height} x {width}")
+    if height * width > max_pixels:
+        raise UserError(f"{part.images} says {height} x {width} pixels an image, over ingest.max_pixels ({max_pixels})")
+    if count != label_count:
+        raise UserError(
+            f"{part.images} says {count} images but {part.labels} says {label_count} labels: check the files"
+        )
+
+
+def _distinct_labels(path: Path) -> set[int]:
+    with closing(_IdxFile(path)) as file:
+        (count,) = file.header("labels")
+        found: set[int] = set()
+        while count:
+            chunk = file.exactly(min(count, _CHUNK))
+            found.update(chunk)
+            count -= len(chunk)
+        file.expect_end()
+    return found
+
+
+def _names_in(files: dict[str, Path]) -> list[str] | None:
+    if CLASSES_FILE not in files:
+        return None
+    try:
+        lines = files[CLASSES_FILE].read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{files[CLASSES_FILE]} cannot be read as text ({error})") from None
+    names = [line.strip() for line in lines if line.strip()]
+    if len(set(names)) < len(names):
+        raise UserError(f"{files[CLASSES_FILE]} names a class twice: write one name a line, each once")
+    return names
+
+
+def _classes(names: list[str] | None, found: list[int], parts: list[_Part]) -> tuple[list[str], dict[int, int]]:
+    """Class names, and the class of each label value: its own number where names are known, else its rank."""
+    if names is None:
+        return [str(value) for value in found], {value: rank for rank, value in enumerate(found)}
+    if found[-1] >= len(names):
+        files = " or ".join(str(part.labels) for part in parts)
+        raise UserError(f"{files} has the label {found[-1]}, but there are names for {len(names)} classes only")
+    return names, {value: value for value in found}
+
+
+def _images(part: _Part, index: dict[int, int]) -> Iterator[RawImage]:
+    with closing(_IdxFile(part.images)) as images, closing(_IdxFile(part.labels)) as labels:
+        count, height, width = images.header("images")
+        labels.header("labels")
+        for number in range(count):
+            pixels = np.frombuffer(images.exactly(height * width), np.uint8).reshape(1, height, width)
+            key = f"{part.name}-{number:05d}"
+            yield RawImage(key, f"{key}.png", encode_png(pixels), index[labels.exactly(1)[0]], part.split)
+        images.expect_end()

@@ -1,0 +1,100 @@
+"""Small sources on disk (IDX files, trees of pictures) and the stages' functions with their usual params."""
+
+import gzip
+import io
+import os
+import struct
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from PIL import Image
+
+from stages.common.params import Ingest, Normalize
+from stages.common.shards import read_tables
+from stages.ingest import ingest
+from stages.normalize import normalize
+from stages.sources import open_source
+from tests.stages.tiny_data import ROOT, write_params
+
+Array = npt.NDArray[Any]
+
+
+def ingest_params(**changes: Any) -> Ingest:
+    usual: dict[str, Any] = {
+        "source": "folder",
+        "path": "",
+        "download": None,
+        "urls": [],
+        "max_pixels": 10**6,
+        "shard_images": 1000,
+    }
+    return Ingest.model_validate({**usual, **changes})
+
+
+def normalize_params(**changes: Any) -> Normalize:
+    shape = {"channels": 1, "height": 8, "width": 8, "fit": "resize"}
+    split = {"split": "auto", "holdout": 0.2, "split_seed": 0, "max_broken": 0.01, "shard_images": 1000}
+    return Normalize.model_validate({**shape, **split, **changes})
+
+
+def ingested(raw: Path, **changes: Any) -> pa.Table:
+    """Ingest into `raw` and read what is there."""
+    params = ingest_params(**changes)
+    ingest(open_source(params), params, raw)
+    return pa.concat_tables(list(read_tables(raw)))
+
+
+def normalized(folder: Path, **changes: Any) -> dict[str, Any]:
+    """Normalize `folder`/raw into `folder`/normalized; the manifest."""
+    return normalize(normalize_params(**changes), folder / "raw", folder / "normalized")
+
+
+def idx_bytes(values: Array) -> bytes:
+    """Bytes `[N]` or `[N,H,W]` as an IDX file."""
+    return struct.pack(f">I{values.ndim}I", 0x0800 | values.ndim, *values.shape) + values.astype(np.uint8).tobytes()
+
+
+def write_idx(folder: Path, images: Array, labels: Array, part: str = "train", packed: bool = False) -> None:
+    """The two files of `part` under their official names, packed with gzip or not."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for kind, values in (("images-idx3", images), ("labels-idx1", labels)):
+        content = idx_bytes(values)
+        name = f"{part}-{kind}-ubyte{'.gz' if packed else ''}"
+        (folder / name).write_bytes(gzip.compress(content) if packed else content)
+
+
+def noise(count: int, *shape: int, seed: int = 0) -> Array:
+    """`count` different pictures of random bytes."""
+    return np.random.default_rng(seed).integers(0, 256, (count, *shape), np.uint8)
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def write_tree(root: Path, classes: dict[str, int], size: int = 8) -> Path:
+    """So many different grey PNG files in each folder (a path inside `root`)."""
+    for number, (name, count) in enumerate(classes.items()):
+        (root / name).mkdir(parents=True, exist_ok=True)
+        for index, image in enumerate(noise(count, size, size, seed=number)):
+            (root / name / f"{index:03d}.png").write_bytes(encoded(Image.fromarray(image)))
+    return root
+
+
+def run_stage_in(
+    folder: Path, stage: str, changes: dict[str, Any], limit: str = ""
+) -> "subprocess.CompletedProcess[str]":
+    """`python -m stages.STAGE` in `folder`, as a person runs it; `limit` is a shell command before it."""
+    write_params(folder, changes)
+    command = f"{limit} exec {sys.executable} -m stages.{stage}"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        ["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
