@@ -1,0 +1,97 @@
+"""What can go wrong between here and a bucket, as sentences that hold no secret.
+
+Nothing that a store or boto3 says is repeated but the name of the error: replies and URLs can hold keys.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+from botocore import exceptions as boto
+from botocore.exceptions import BotoCoreError, ClientError
+
+from stages.common.errors import UserError
+
+_AGAIN = "run again: files that arrived are not sent again"
+_KEYS = "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the AWS profile"
+_NO_ACCESS = (
+    "this access key may not read and write here: it needs s3:ListBucket, s3:GetObject and s3:PutObject; "
+    f"if it should have them, {_KEYS}"
+)
+_FAILING = f"the store is overloaded or failing, after several tries: {_AGAIN}"
+
+_REFUSALS = {
+    "NoSuchBucket": "there is no such bucket: create it, or name another in upload.url of params.yaml",
+    "InvalidBucketName": "the store allows no such bucket name: name another in upload.url of params.yaml",
+    "InvalidAccessKeyId": f"the store does not know the access key: {_KEYS}",
+    "SignatureDoesNotMatch": f"the secret key does not belong to the access key: {_KEYS}",
+    "AccessDenied": _NO_ACCESS,
+    "403": _NO_ACCESS,
+    "ExpiredToken": "the session token has expired: sign in again",
+    "InvalidToken": "the session token is not valid: sign in again, or unset AWS_SESSION_TOKEN",
+    "RequestTimeTooSkewed": "the clock of this machine differs from the store's: set it right",
+    "PermanentRedirect": "the bucket is in another region: set AWS_DEFAULT_REGION to it",
+    "AuthorizationHeaderMalformed": "the bucket is in another region: set AWS_DEFAULT_REGION to it",
+    "BadDigest": f"data was damaged on the way: {_AGAIN}",
+    "XAmzContentSHA256Mismatch": f"data was damaged on the way: {_AGAIN}",
+    "QuotaExceeded": "the store is full: make room there",
+    "XMinioStorageFull": "the store is full: make room there",
+    "507": "the store is full: make room there",
+    "RequestTimeout": f"the connection is too slow or was cut: {_AGAIN}",
+    "SlowDown": _FAILING,
+}
+
+# In this order: a class stands before those it derives from.
+_FAILURES: list[tuple[tuple[type[BotoCoreError], ...], str]] = [
+    (
+        (boto.NoCredentialsError,),
+        "no credentials found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
+    ),
+    ((boto.PartialCredentialsError,), f"half of the credentials is missing: {_KEYS}"),
+    ((boto.ProfileNotFound,), "the AWS profile is not in the configuration: check AWS_PROFILE"),
+    ((boto.ConfigParseError, boto.ConfigNotFound), "the AWS configuration file cannot be read: mend ~/.aws/config"),
+    ((boto.NoRegionError,), "no region is set: set AWS_DEFAULT_REGION"),
+    ((boto.SSLError,), "the secure connection fails: check the endpoint's certificate, or set AWS_CA_BUNDLE"),
+    (
+        (boto.EndpointConnectionError, boto.ConnectTimeoutError, boto.ProxyConnectionError),
+        "no connection: check the network, and AWS_ENDPOINT_URL where the store is not AWS; then run again",
+    ),
+    (
+        (boto.ConnectionError, boto.HTTPClientError, boto.IncompleteReadError),
+        f"the store closed the connection or stopped answering, after several tries: {_AGAIN}",
+    ),
+]
+
+
+@contextmanager
+def sentences(place: str) -> Iterator[None]:
+    """Turn what boto3 raises into a `UserError` about `place`."""
+    try:
+        yield
+    except ClientError as error:
+        raise UserError(f"{place}: {_refusal(error)}") from None
+    except BotoCoreError as error:
+        raise UserError(f"{place}: {_failure(error)}") from None
+
+
+def _refusal(error: ClientError) -> str:
+    code = re.sub(r"[^A-Za-z0-9.]", "", str(error.response.get("Error", {}).get("Code", "")))[:60]
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    known = _REFUSALS.get(code) or _REFUSALS.get(str(status))
+    if known is None and status >= 500:
+        known = _FAILING
+    return f"{known or 'the store refuses this'} ({error.operation_name}: {code or 'no reason given'}, HTTP {status})"
+
+
+def _failure(error: BotoCoreError) -> str:
+    for classes, sentence in _FAILURES:
+        if isinstance(error, classes):
+            return sentence
+    return f"boto3 cannot go on ({type(error).__name__}): check the AWS settings in the environment and in ~/.aws"
+
+
+def shown(endpoint: str) -> str:
+    """An endpoint without what may stand before its host or after its port: a name, a password, a token."""
+    parts = urlsplit(endpoint)
+    return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")

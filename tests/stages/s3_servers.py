@@ -1,0 +1,182 @@
+"""An S3 server for tests, a proxy before it that counts, cuts and damages, and a tree to publish through both."""
+
+import json
+import re
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stages.common.errors import run_stage
+from stages.upload import main
+from tests.stages.release_trees import check_release
+
+_REQUEST = re.compile(rb"(GET|HEAD|PUT|POST|DELETE) (/\S*) HTTP/1\.1\r\n")
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where a server listens, and a key that may do all there."""
+
+    host: str
+    port: int
+    key: str
+    secret: str
+
+
+@contextmanager
+def moto_server(key: str, secret: str) -> Iterator[Server]:
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    _, port = server.get_host_and_port()
+    yield Server("127.0.0.1", port, key, secret)
+    server.stop()
+
+
+class Proxy:
+    """Passes TCP on to a server.
+
+    `requests` are those seen, as (method, path). `cut_after` bytes from the client, all connections are closed
+    and new ones too, until it is None again; with `heal` the cut happens once. `damage` replaces bytes on
+    their way. `on_put` is called at each PUT.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self.requests: list[tuple[str, str]] = []
+        self.cut_after: int | None = None
+        self.heal = False
+        self.damage: tuple[bytes, bytes] | None = None
+        self.on_put: Callable[[], None] = lambda: None
+        self._target = (server.host, server.port)
+        self._lock = threading.Lock()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def paths(self, method: str) -> list[str]:
+        return [path for seen, path in self.requests if seen == method]
+
+    def _accept(self) -> None:
+        with suppress(OSError):  # closed
+            while True:
+                client, _ = self._listener.accept()
+                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with client, suppress(OSError), socket.create_connection(self._target) as server:
+            threading.Thread(target=_pass_on, args=(server, client), daemon=True).start()
+            unread = b""
+            while data := client.recv(65536):
+                unread = self._note(unread + data)
+                if self._is_cut(len(data)):
+                    break
+                server.sendall(data.replace(*self.damage) if self.damage else data)
+            _end(client)
+            _end(server)
+
+    def _note(self, data: bytes) -> bytes:
+        """Note the requests in what came; return the tail, in which one can have begun."""
+        end = 0
+        for match in _REQUEST.finditer(data):
+            with self._lock:
+                self.requests.append((match[1].decode(), match[2].decode()))
+            if match[1] == b"PUT":
+                self.on_put()
+            end = match.end()
+        return data[end:][-4096:]
+
+    def _is_cut(self, count: int) -> bool:
+        with self._lock:
+            if self.cut_after is None:
+                return False
+            self.cut_after -= count
+            cut = self.cut_after < 0
+            if cut and self.heal:
+                self.cut_after = None
+            return cut
+
+
+def _pass_on(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+    _end(target)
+
+
+def _end(connection: socket.socket) -> None:
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
+
+
+@dataclass
+class Place:
+    """A bucket of its own, a tree to publish there, and a proxy on the way."""
+
+    client: Any
+    bucket: str
+    proxy: Proxy
+    tree: Path
+    secrets: list[str]
+    capsys: pytest.CaptureFixture[str]
+
+    def upload(self) -> tuple[int, str]:
+        """Run the stage; its exit code and all it printed, in which no secret may stand."""
+        code = 0
+        try:
+            run_stage(main)
+        except SystemExit as stop:
+            code = int(str(stop.code))
+        printed = "".join(self.capsys.readouterr())
+        assert not [secret for secret in self.secrets if secret in printed]
+        return code, printed
+
+    def objects(self) -> dict[str, int]:
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
+        return {item["Key"]: item["Size"] for page in pages for item in page.get("Contents", [])}
+
+    def read(self, key: str) -> bytes:
+        content: bytes = self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        return content
+
+    def receipt(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.tree / "published.json").read_text())
+        return found
+
+    def check(self, target: Path) -> dict[str, Any]:
+        """Fetch the release of the receipt by a reader of its own, and verify it."""
+        prefix = f"team/digits/releases/{self.receipt()['release']}"
+        for key in [key for key in self.objects() if key.startswith(prefix)]:
+            path = target / key
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(self.read(key))
+        return check_release(target / prefix)
+
+    def has_release(self) -> bool:
+        return any(key.endswith("/manifest.json") for key in self.objects())
+
+
+def sent(proxy: Proxy) -> list[str]:
+    """The keys written, less bucket and query."""
+    return [path.split("?")[0].split("/", 2)[2] for path in proxy.paths("PUT")]
+
+
+def killer(process: subprocess.Popen[bytes], proxy: Proxy, puts: int) -> Callable[[], None]:
+    """Kills a process at its n-th PUT."""
+
+    def kill() -> None:
+        if len(proxy.paths("PUT")) >= puts:
+            process.send_signal(signal.SIGKILL)
+
+    return kill

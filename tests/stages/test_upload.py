@@ -1,0 +1,367 @@
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stages.common.errors import UserError
+from stages.stores import File, open_store
+from stages.stores.folder import FolderStore
+from stages.upload import gather, identify, main, publish
+from tests.stages.release_trees import REPO, check_release, make_tree, set_url
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(REPO)}
+UPLOAD = [sys.executable, "-m", "stages.upload"]
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    root = make_tree(tmp_path / "tree")
+    monkeypatch.chdir(root)
+    return root
+
+
+def receipt(tree: Path) -> dict[str, object]:
+    found: dict[str, object] = json.loads((tree / "published.json").read_text())
+    return found
+
+
+def released(tree: Path) -> Path:
+    return tree / "published" / "releases" / str(receipt(tree)["release"])
+
+
+def test_a_release_holds_every_file_with_its_hash_and_latest_points_to_it(tree: Path) -> None:
+    main()
+    manifest = check_release(released(tree))
+    names = [entry["path"] for entry in manifest["files"]]
+    assert names == sorted(names)
+    assert {"generator.safetensors", "config.json", "README.md", "provenance.json", "params.yaml"} <= set(names)
+    assert {"samples/part-00000.parquet", "metrics/train.tsv", "plots/training/images-000000001.png"} <= set(names)
+    assert {"reports/index.html", "reports/validation.json", "provenance/train.json"} <= set(names)
+    assert receipt(tree) == {
+        "release": manifest["id"][:20],
+        "url": f"file:published/releases/{manifest['id'][:20]}",
+        "latest": "file:published/channels/latest.json",
+        "files": len(names),
+        "bytes": sum(entry["size"] for entry in manifest["files"]),
+    }
+    latest = json.loads((tree / "published/channels/latest.json").read_text())
+    assert latest == {"release": receipt(tree)["release"], "id": manifest["id"]}
+
+
+def unfinished(tree: Path) -> dict[str, int]:
+    """The hidden folders of releases being written, with the time of their last change."""
+    found = {}
+    for path in tree.glob("published/releases/.*"):
+        with suppress(FileNotFoundError):
+            found[path.name] = path.stat().st_mtime_ns
+    return found
+
+
+def test_repeating_an_upload_sends_nothing(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main()
+    before = {p: (p.stat().st_ino, p.stat().st_mtime_ns) for p in (tree / "published").rglob("*") if p.suffix}
+    first = (tree / "published.json").read_bytes()
+    capsys.readouterr()
+    main()
+    assert "nothing to send" in capsys.readouterr().out
+    assert {p: (p.stat().st_ino, p.stat().st_mtime_ns) for p in (tree / "published").rglob("*") if p.suffix} == before
+    assert (tree / "published.json").read_bytes() == first
+
+
+def test_the_id_depends_on_the_content_and_not_on_place_time_or_destination(tree: Path, tmp_path: Path) -> None:
+    other = Path(shutil.copytree(tree, tmp_path / "elsewhere", copy_function=shutil.copyfile))
+    set_url(other, "file:/somewhere/else")
+    text = (other / "params.yaml").read_text()
+    (other / "params.yaml").write_text("# a comment more\n" + text)
+    assert identify(gather(other))[0] == identify(gather(tree))[0]
+    (other / "params.yaml").write_text(text.replace("count: 1000", "count: 1001"))
+    assert identify(gather(other))[0] != identify(gather(tree))[0]
+
+
+@given(st.lists(st.binary(min_size=1, max_size=50), min_size=1, max_size=5), st.data())
+def test_any_changed_bit_or_name_gives_another_id(contents: list[bytes], data: st.DataObject) -> None:
+    files = [File.of(f"file-{i}", content) for i, content in enumerate(contents)]
+    index = data.draw(st.integers(0, len(contents) - 1))
+    bit = data.draw(st.integers(0, 8 * len(contents[index]) - 1))
+    flipped = bytearray(contents[index])
+    flipped[bit // 8] ^= 1 << bit % 8
+    changed = [File.of(f.path, bytes(flipped)) if i == index else f for i, f in enumerate(files)]
+    renamed = [File.of(f"{f.path}x", contents[i]) if i == index else f for i, f in enumerate(files)]
+    assert len({identify(files)[0], identify(changed)[0], identify(renamed)[0]}) == 3
+
+
+def test_another_model_is_another_release_and_the_first_one_stays(tree: Path) -> None:
+    main()
+    first = released(tree)
+    make_tree(tree, seed=1)
+    main()
+    assert released(tree) != first
+    check_release(first)
+    check_release(released(tree))
+
+
+def test_going_back_to_an_earlier_release_moves_only_the_pointer(tree: Path) -> None:
+    store = open_store("file:published")
+    main()
+    early = receipt(tree)
+    make_tree(tree, seed=1)
+    main()
+    make_tree(tree, seed=0)
+    again, sent = publish(store, gather())
+    assert (again, sent) == (early, [])
+    assert json.loads((tree / "published/channels/latest.json").read_text())["release"] == early["release"]
+
+
+def test_a_release_that_was_damaged_in_the_store_is_made_whole(tree: Path) -> None:
+    main()
+    weights = released(tree) / "generator.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"?")
+    (released(tree) / "config.json").unlink()
+    main()
+    check_release(released(tree))
+
+
+def test_a_publisher_killed_at_any_moment_leaves_no_half_release_and_the_next_one_finishes(tmp_path: Path) -> None:
+    tree = make_tree(tmp_path / "tree", megabytes=20, pictures=60)
+    moments, files = random.Random(0), gather(tree)
+    start = time.monotonic()
+    publish(open_store(f"file:{tmp_path}/timed"), files)
+    duration = time.monotonic() - start
+    killed_in_the_middle = 0
+    for _ in range(60):
+        left_before = unfinished(tree)
+        process = subprocess.Popen(
+            UPLOAD, cwd=tree, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        while unfinished(tree) in ({}, left_before) and process.poll() is None:
+            time.sleep(0.0005)
+        time.sleep(moments.uniform(0, duration))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        killed_in_the_middle += bool(unfinished(tree))
+        for visible in tree.glob("published/releases/[!.]*"):
+            check_release(visible)
+            shutil.rmtree(visible)
+        if killed_in_the_middle == 6:
+            break
+    assert killed_in_the_middle == 6
+    subprocess.run(UPLOAD, cwd=tree, env=ENVIRONMENT, check=True, capture_output=True)
+    check_release(released(tree))
+    assert [p.name for p in (tree / "published/releases").iterdir()] == [receipt(tree)["release"]]
+
+
+def test_publishers_at_the_same_time_do_not_disturb_each_other(tmp_path: Path) -> None:
+    trees = [make_tree(tmp_path / f"tree-{i}", megabytes=3, seed=i // 2) for i in range(4)]
+    for tree in trees:
+        set_url(tree, f"file:{tmp_path}/shared")
+    running = [subprocess.Popen(UPLOAD, cwd=tree, env=ENVIRONMENT, stderr=subprocess.DEVNULL) for tree in trees]
+    assert [process.wait() for process in running] == [0, 0, 0, 0]
+    assert len([check_release(path) for path in (tmp_path / "shared/releases").iterdir()]) == 2
+
+
+def test_a_full_disk_stops_with_a_sentence_and_leaves_what_was_published(tree: Path) -> None:
+    main()
+    before, earlier = released(tree), (tree / "published.json").read_bytes()
+    make_tree(tree, megabytes=3, seed=1)
+    limit = 1_000_000  # of this process's files: the system refuses the write, as a full disk does
+    done = subprocess.run(
+        UPLOAD,
+        cwd=tree,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )
+    assert done.returncode == 2
+    assert "File too large" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert [path.name for path in (tree / "published/releases").iterdir()] == [before.name]
+    check_release(before)
+    assert (tree / "published.json").read_bytes() == earlier
+
+
+def test_a_store_that_is_no_folder_is_refused_by_name(tree: Path) -> None:
+    (tree / "occupied").write_text("a file")
+    set_url(tree, "file:occupied")
+    with pytest.raises(UserError, match=r"cannot use occupied as the store \(.+\).*upload.url"):
+        main()
+
+
+def test_a_file_that_changes_during_the_upload_is_noticed_and_nothing_is_published(tree: Path) -> None:
+    store, files = FolderStore("file:published"), gather()
+    later = tree / "samples/part-00000.parquet"
+
+    def change(_: int) -> None:
+        later.write_bytes(b"other")
+
+    with pytest.raises(UserError, match=r"samples/part-00000.parquet changed while"):
+        store.add("releases/x", files, change)
+    assert list((tree / "published/releases").iterdir()) == []
+
+
+def test_a_file_that_vanishes_during_the_upload_is_noticed(tree: Path) -> None:
+    store, files = FolderStore("file:published"), gather()
+    with pytest.raises(UserError, match=r"samples/part-00000.parquet changed while"):
+        store.add("releases/x", files, lambda _: (tree / "samples/part-00000.parquet").unlink(missing_ok=True))
+
+
+def test_a_link_out_of_the_tree_is_not_followed(tree: Path, tmp_path: Path) -> None:
+    (tmp_path / "private.txt").write_text("a secret of this machine")
+    (tree / "metrics/extra.json").symlink_to(tmp_path / "private.txt")
+    with pytest.raises(UserError, match=r"metrics/extra.json is behind a link, which is not followed"):
+        main()
+    assert not (tree / "published").exists()
+
+
+def test_a_folder_that_is_a_link_out_of_the_tree_is_not_followed(tree: Path, tmp_path: Path) -> None:
+    shutil.move(tree / "samples", tmp_path / "outside")
+    (tree / "samples").symlink_to(tmp_path / "outside")
+    with pytest.raises(UserError, match=r"samples/part-00000.parquet is behind a link"):
+        main()
+
+
+def test_a_link_to_another_file_of_the_tree_is_not_followed(tree: Path) -> None:
+    (tree / ".env").write_text("PASSWORD=planted")
+    (tree / "metrics/extra.json").symlink_to("../.env")
+    with pytest.raises(UserError, match=r"metrics/extra.json is behind a link"):
+        main()
+
+
+def test_a_link_into_the_cache_of_dvc_is_followed(tree: Path) -> None:
+    plain = identify(gather())[0]
+    cached = tree / ".dvc/cache/files/md5/ab/cdef"
+    cached.parent.mkdir(parents=True)
+    shutil.move(tree / "models/selected/generator.safetensors", cached)
+    (tree / "models/selected/generator.safetensors").symlink_to(cached)
+    assert identify(gather())[0] == plain
+
+
+@pytest.mark.parametrize("target", ["loop.json", "nothing.json", "../plots"])
+def test_a_link_to_itself_to_nothing_or_to_a_folder_is_refused_by_name(tree: Path, target: str) -> None:
+    (tree / "metrics/loop.json").symlink_to(target)
+    with pytest.raises(UserError, match=r"metrics/loop.json"):
+        main()
+
+
+def test_a_pipe_among_the_inputs_is_refused_and_not_read(tree: Path) -> None:
+    os.mkfifo(tree / "plots/pipe.png")
+    with pytest.raises(UserError, match=r"plots/pipe.png is not a regular file"):
+        main()
+
+
+def test_hidden_files_are_left_out(tree: Path) -> None:
+    plain = identify(gather())[0]
+    (tree / "metrics/.gitignore").write_text("/train.tsv\n")
+    (tree / "plots/.samples.png.partial").write_bytes(b"half")
+    assert identify(gather())[0] == plain
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "params.yaml"])
+def test_two_files_of_one_name_are_refused(tree: Path, name: str) -> None:
+    (tree / "models/selected" / name).write_text("{}")
+    with pytest.raises(UserError, match=f"two files of the release would be named {name}"):
+        main()
+
+
+@pytest.mark.parametrize("name", ["models/selected", "samples", "plots", "provenance", "reports/index.html"])
+def test_a_missing_input_is_named_with_what_makes_it(tree: Path, name: str) -> None:
+    shutil.move(name, tree / "away")
+    with pytest.raises(UserError, match=rf"{name} is missing: run the stage that makes it"):
+        main()
+    assert not (tree / "published.json").exists()
+
+
+def test_an_empty_folder_is_refused(tree: Path) -> None:
+    (tree / "samples/part-00000.parquet").unlink()
+    with pytest.raises(UserError, match="samples is empty"):
+        main()
+
+
+@pytest.mark.parametrize(
+    ("url", "folder"),
+    [
+        ("file:published", "published"),
+        ("file:deep/down/", "deep/down"),
+        ("file:///srv/models", "/srv/models"),
+        ("file:/srv/models", "/srv/models"),
+        ("file://localhost/srv/models", "/srv/models"),
+        ("file:with%20space", "with space"),
+        ("file:odd#name", "odd#name"),
+    ],
+)
+def test_a_file_url_names_a_folder_relative_or_absolute(url: str, folder: str) -> None:
+    assert FolderStore(url).root == Path(folder)
+
+
+@pytest.mark.parametrize("url", ["file://host/share", "file://models", "file://"])
+def test_a_file_url_of_another_host_is_refused(url: str) -> None:
+    with pytest.raises(UserError, match="names a host, not a folder"):
+        FolderStore(url)
+
+
+def test_a_store_inside_what_is_published_is_refused(tree: Path) -> None:
+    set_url(tree, "file:samples/published")
+    with pytest.raises(UserError, match=r"upload.url is inside samples"):
+        main()
+
+
+def test_a_damaged_lock_file_is_refused(tree: Path) -> None:
+    (tree / "dvc.lock").write_text("schema: '2.0'\nstages: [")
+    with pytest.raises(UserError, match=r"dvc.lock is not a lock file of DVC"):
+        main()
+
+
+PIPELINE = """
+stages:
+  make: {cmd: cp -r kept/. ., deps: [kept], outs: [samples, models/selected, metrics, plots, reports, provenance]}
+  upload:
+    cmd: python -m stages.upload
+    params: [upload]
+    deps: [samples, models/selected, metrics, plots, reports, provenance]
+    outs: [{published.json: {persist: true}}]
+"""
+
+
+def test_dvc_forced_to_upload_again_sends_nothing_and_going_back_moves_latest(tmp_path: Path) -> None:
+    tree, environment = tmp_path / "tree", {**ENVIRONMENT, "DVC_NO_ANALYTICS": "true"}
+    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    make_tree(tree / "kept")
+    shutil.move(tree / "kept/params.yaml", tree)
+    (tree / "dvc.yaml").write_text(PIPELINE)
+    (tree / ".dvcignore").write_text("published\n")
+
+    def dvc(*arguments: str) -> str:
+        command = [sys.executable, "-m", "dvc", *arguments]
+        return subprocess.run(command, cwd=tree, env=environment, check=True, capture_output=True, text=True).stdout
+
+    dvc("init", "--no-scm", "--quiet")
+    dvc("repro")
+    first = receipt(tree)
+    lock = json.loads((released(tree) / "lock.json").read_text())["stages"]
+    assert list(lock) == ["make"]
+    assert {"deps", "outs"} <= set(lock["make"])
+    assert "nothing to send" in dvc("repro", "--force", "--single-item", "upload")
+    assert receipt(tree) == first
+    assert len(list((tree / "published/releases").iterdir())) == 1
+
+    metric = tree / "kept/metrics/selection.json"
+    original = metric.read_bytes()
+    metric.write_text("{}")
+    dvc("repro")
+    assert receipt(tree) != first
+    metric.write_bytes(original)
+    dvc("repro")
+    assert receipt(tree) == first
+    assert json.loads((tree / "published/channels/latest.json").read_text())["release"] == first["release"]
