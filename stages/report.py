@@ -1,0 +1,70 @@
+"""Report: one self-contained page that needs no network: what was trained, on what, how well, what it looks like.
+
+Reads data/normalized/manifest.json, reports/validation.json, metrics/, plots/, models/selected/, provenance/.
+Writes reports/index.html. Its own seconds and commit are not recorded: it reads provenance/, and a file of
+its own there would make DVC run it again each time.
+"""
+
+import base64
+import hashlib
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from stages.common.errors import run_stage
+from stages.common.files import write_text
+from stages.common.params import Report, load_section
+from stages.reporting import words
+from stages.reporting.figures import headline
+from stages.reporting.inputs import Inputs, read_inputs
+from stages.reporting.page import build_page, judged, plain, without_secrets
+
+TEMPLATES = Path(__file__).parent / "reporting" / "templates"
+
+
+def main() -> None:
+    params = load_section(Report)
+    inputs = read_inputs(Path())
+    target = Path("reports/index.html")
+    write_text(target, render(inputs, params.title))
+    for figure in headline(inputs.selection):
+        print(f"{figure.title}: {figure.value} (real images: {figure.floor}; {words.count(figure.samples)} samples)")
+    print(f"report: {target} ({words.size(target.stat().st_size)})")
+
+
+def render(inputs: Inputs, title: str) -> str:
+    """The page as HTML; the same inputs give the same text."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "number": words.number,
+        "count": words.count,
+        "percent": words.percent,
+        "size": words.size,
+        "duration": words.duration,
+        "plain": plain,
+        "judged": judged,
+        "without_secrets": without_secrets,
+    }
+    script = (TEMPLATES / "report.js").read_text()
+    page = build_page(inputs, title) | {
+        "script": Markup(script),
+        "script_hash": _csp_hash(script),
+        "style": Markup((TEMPLATES / "report.css").read_text()),
+    }
+    return environment.get_template("report.html.j2").render(page)
+
+
+def _csp_hash(script: str) -> str:
+    """The name by which the page allows its own script, and no other that might slip in."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
+
+
+if __name__ == "__main__":
+    run_stage(main)

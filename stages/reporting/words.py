@@ -1,0 +1,60 @@
+"""Numbers as people read them."""
+
+import math
+
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Digits that matter: 1,234 · 137 · 14.0 · 0.520 · 0.00031 · 2.1×10⁻⁶; whole numbers whole, nothing as a dash."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    size = abs(value)
+    if 0 < size < 1e-4:
+        mantissa, _, power = f"{size:.1e}".partition("e")
+        text = f"{mantissa}×10{str(int(power)).translate(_SUPERSCRIPT)}"
+    elif size >= 100 or float(size).is_integer():
+        text = f"{size:,.0f}"
+    else:
+        text = f"{size:#.{digits if size >= 1e-3 else 2}g}".rstrip(".")
+    return f"−{text}" if value < 0 else text
+
+
+def tick(value: float) -> str:
+    """A number beside an axis, without zeros that say nothing: 0.5, not 0.500."""
+    text = number(value)
+    return text.rstrip("0").rstrip(".") if "." in text and "×" not in text else text
+
+
+def count(value: int) -> str:
+    """A whole number with its thousands apart: 600,000."""
+    return f"{value:,}"
+
+
+def compact(value: float) -> str:
+    """A count for an axis: 0 · 500 · 50k · 1.2M."""
+    size, unit = next(((s, u) for s, u in _UNITS if abs(value) >= s), (1.0, ""))
+    return f"{value / size:.4g}{unit}"
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """A share in [0,1] as 92.4%."""
+    return "–" if share is None or not math.isfinite(share) else f"{100 * share:.{digits}f}%"
+
+
+def size(amount: int) -> str:
+    """Bytes as 512 B, 12 kB, 3.4 MB."""
+    if amount < 1000:
+        return f"{amount} B"
+    return f"{amount / 1e3:,.0f} kB" if amount < 1e6 else f"{amount / 1e6:,.1f} MB"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as 3.2 s, 4 min 10 s, 2 h 5 min."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{seconds:.1f} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

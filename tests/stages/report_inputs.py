@@ -1,0 +1,105 @@
+"""A small, complete set of what the report reads, as the other stages would have written it."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stages.common.files import write_bytes, write_json, write_tsv
+from stages.common.pictures import encode_png, grid, grid_scale
+
+NAMES = [f"digit {n}" for n in range(10)]
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+FINGERPRINT = "f1" * 32
+STAGES = ["ingest", "normalize", "validate", "evaluator", "train", "select", "sample"]
+CHECKPOINTS = [50048, 100032, 150016, 200000]
+SELECTED = 150016
+
+
+def picture(columns: int, rows: int, seed: int) -> bytes:
+    images = np.random.default_rng(seed).integers(0, 256, (columns * rows, 1, 8, 8), dtype=np.uint8)
+    return encode_png(grid(images, columns, scale=grid_scale(8, 8)))
+
+
+def measures(images: int, classes: bool) -> dict[str, Any]:
+    far = 1 + abs(images - SELECTED) / 10000
+    row = {"images": images, "frechet_distance": 9.81 * far, "frechet_floor": 0.523}
+    row |= {"kernel_distance": 0.0412 * far, "kernel_error": 0.0031, "kernel_floor": -0.00021}
+    row |= {"conditional_accuracy": 0.912 / far, "accuracy_floor": 0.9861} if classes else {}
+    return row | {"samples": 2000}
+
+
+def write_inputs(root: Path, classes: list[str] | None = NAMES) -> Path:
+    """A small, complete set of what the report reads, under `root`."""
+    write_data(root, classes)
+    write_metrics(root, classes is not None)
+    for place, images in enumerate(CHECKPOINTS):
+        write_bytes(root / f"plots/training/images-{images:09d}.png", picture(10, 10, place))
+    write_bytes(root / "plots/nearest.png", picture(12, 3, 10))
+    write_bytes(root / "plots/samples.png", picture(10, len(classes or NAMES), 11))
+    write_bytes(root / "plots/walk.png", picture(12, 1, 12))
+    for name in ("generator.safetensors", "config.json", "README.md", "provenance.json"):
+        write_bytes(root / "models/selected" / name, name.encode() * 900)
+    for stage in STAGES:
+        write_json(root / f"provenance/{stage}.json", made(stage))
+    return root
+
+
+def write_data(root: Path, classes: list[str] | None) -> None:
+    counts = {split: dict.fromkeys(classes or [], n) for split, n in (("train", 144), ("holdout", 36))}
+    manifest = {
+        "shape": [1, 8, 8],
+        "range": [-1, 1],
+        "classes": classes,
+        "counts": {"train": 1437, "holdout": 359, "read": 1797, "broken": 1},
+        "class_counts": None if classes is None else counts,
+        "broken": [{"key": "image-0666", "reason": "truncated after 12 bytes"}],
+        "split": {"kind": "random", "holdout": 0.2, "seed": 7},
+        "source": {"name": "handwritten digits", "licence": "CC BY 4.0", "origin": "https://archive.ics.uci.edu/80"},
+        "fingerprint": FINGERPRINT,
+    }
+    write_json(root / "data/normalized/manifest.json", manifest)
+    expectation = {"expectation": "expect_column_values_to_be_between", "examples": [], "success": True}
+    expectations = [
+        expectation | {"name": "values lie in [-1,1]", "column": "min", "observed": -1.0, "limit": -1.0},
+        expectation | {"name": "every class is there", "column": "label", "observed": [0, 1, 2], "limit": None},
+        expectation | {"name": "few duplicates", "column": None, "observed": 0.0123, "limit": {"at most": 0.05}},
+    ]
+    validation = {"success": True, "expectations": expectations, "rows": 1796, "great_expectations": "1.24.1"}
+    write_json(root / "reports/validation.json", validation)
+
+
+def write_metrics(root: Path, classes: bool) -> None:
+    quality = {"holdout_accuracy": 0.9861} if classes else {"holdout_explained_variance": 0.874}
+    kind = {"kind": "classifier" if classes else "autoencoder", **quality}
+    size = {"images": 120000, "holdout_images": 359, "features": 64, "sha256": "e7" * 32}
+    write_json(root / "metrics/evaluator.json", kind | size)
+    rows = [measures(images, classes) | {"selected": int(images == SELECTED)} for images in CHECKPOINTS]
+    write_tsv(root / "metrics/checkpoints.tsv", rows)
+    chosen = {"metric": "frechet_distance", "rule": "the smallest Fréchet distance.", "holdout_images": 359}
+    last = measures(CHECKPOINTS[-1], classes)
+    selection = measures(SELECTED, classes) | chosen | {"checkpoints": len(CHECKPOINTS), "last": last}
+    write_json(root / "metrics/selection.json", selection)
+    write_tsv(root / "metrics/train.tsv", [curve(images) for images in range(5056, 200001, 4992)])
+
+
+def curve(images: int) -> dict[str, Any]:
+    wave = math.sin(images / 9000)
+    row = {"images": images, "discriminator_loss": 1.1 + 0.1 * wave, "generator_loss": 1.3 - 0.2 * wave}
+    return row | {
+        "d_real": 0.6,
+        "d_fake": 0.35 + 0.05 * wave,
+        "value": -1.1 + 0.1 * wave,
+        "value_optimum": -math.log(4),
+    }
+
+
+def made(stage: str) -> dict[str, Any]:
+    facts: dict[str, Any] = {"stage": stage, "git": {"commit": COMMIT, "clean": stage != "select"}}
+    facts |= {"params": {"seed": 3, "count": 1000, "classes": []}, "seconds": 61.5, "packages": {"numpy": "2.3.1"}}
+    facts["machine"] = {"python": "3.11.9", "platform": "Linux-6.1-x86_64", "device": "cpu"}
+    if stage == "train":
+        facts |= {"family": "cgan", "images": 200000, "images_per_second": 4321, "data_fingerprint": FINGERPRINT}
+        facts |= {"parameters": {"generator": 123456, "discriminator": 98765}, "recipe": {"objective": "minimax"}}
+    return facts
