@@ -2,7 +2,7 @@
 # `make test`  set up, lint, types, tests
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
-PIP_INSTALL := $(VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt
+PIP_INSTALL := $(VENV)/bin/pip install --quiet --disable-pip-version-check -c requirements/constraints.txt
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 export GX_ANALYTICS_ENABLED := false
@@ -32,11 +32,11 @@ format: $(VENV)/.dev
 clean:
 	rm -rf data/raw data/normalized models metrics plots samples reports provenance published.json .resume
 
-$(VENV)/.run: constraints.txt $(wildcard requirements/*.txt) | $(VENV)/bin/python
+$(VENV)/.run: $(wildcard requirements/*.txt) | $(VENV)/bin/python
 	$(PIP_INSTALL) -r requirements/run.txt
 	@touch $@
 
-$(VENV)/.dev: constraints.txt $(wildcard requirements/*.txt) | $(VENV)/bin/python
+$(VENV)/.dev: $(wildcard requirements/*.txt) | $(VENV)/bin/python
 	$(PIP_INSTALL) -r requirements/dev.txt
 	@touch $@ $(VENV)/.run
 

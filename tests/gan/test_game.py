@@ -1,12 +1,13 @@
+from typing import Any
 from unittest.mock import patch
 
 import pytest
 import torch
-from helpers import play, tiny_trainer
 from torch import Tensor
 
 from gan.game import STATISTICS, Adversarial
 from gan.objectives import VALUE_OPTIMUM
+from tests.gan.helpers import play, tiny_trainer
 
 
 def copies(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -59,9 +60,10 @@ def test_k_discriminator_steps_show_k_new_batches_and_count_them() -> None:
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 def test_either_player_learns_with_either_optimizer(optimizer: str) -> None:
-    one = {"optimizer": optimizer, "learning_rate": 0.01}
+    changes: dict[str, Any] = {"optimizer": optimizer, "learning_rate": 0.01}
     for player in ("generator", "discriminator"):
-        trainer = tiny_trainer(**{player: one})
+        axis: dict[str, Any] = {player: changes}
+        trainer = tiny_trainer(**axis)
         before = copies(trainer.game.state())
         play(trainer, 1)
         name = type(getattr(trainer.game, f"{player}_optimizer")).__name__.lower()

@@ -26,7 +26,7 @@ def best_discriminator(data: Tensor, generated: Tensor, smoothing: float = 0.0) 
         torch.autograd.backward(total)
         return total
 
-    optimizer.step(loss)
+    optimizer.step(loss)  # type: ignore[no-untyped-call]  # torch leaves LBFGS untyped
     return logits.detach()
 
 

@@ -1,16 +1,17 @@
 import pytest
 import torch
-from helpers import play, tiny_trainer
 from torch import Tensor
 
 from gan.players import Generator
 from gan.randomness import draw_latents, stream
 from gan.sampling import generate, samples, slerp
+from tests.gan.helpers import play, tiny_trainer
 
 
 @pytest.fixture(scope="module", params=["mlp", "dcgan"])
 def generator(request: pytest.FixtureRequest) -> Generator:
-    return play(tiny_trainer(network=request.param), 5).game.average
+    average: Generator = play(tiny_trainer(network=request.param), 5).game.average
+    return average
 
 
 def all_images(generator: Generator, count: int, seed: int = 0, labels: list[int] | None = None) -> Tensor:

@@ -2,10 +2,10 @@ from typing import Any
 
 import pytest
 import torch
-from helpers import play, tiny_trainer
 
 from gan.game import STATISTICS
 from gan.trainer import DivergedError, Trainer
+from tests.gan.helpers import play, tiny_trainer
 
 AXES: list[dict[str, Any]] = [
     {"network": "mlp"},
@@ -68,7 +68,10 @@ def test_a_row_of_the_history_is_the_mean_since_the_row_before() -> None:
 
 def test_multiples_of_an_interval_are_noticed_once_each_even_when_crossed() -> None:
     trainer = tiny_trainer()
-    noticed = [trainer.images_seen for _ in range(10) if (trainer.turn(), trainer.passed(20))[1]]
+    noticed = []
+    for _ in range(10):
+        trainer.turn()
+        noticed += [trainer.images_seen] if trainer.passed(20) else []
     assert noticed == [24, 40, 64, 80]
 
 
