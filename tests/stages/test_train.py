@@ -21,6 +21,7 @@ SHORT = {
     "train.resume_every": 0.02,
     "train.width": 8,
     "train.device": "cpu",
+    "train.threads": 1,
 }
 
 

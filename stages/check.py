@@ -1,0 +1,88 @@
+"""`python -m stages.check`: what can be known to be wrong before anything runs; `make run` asks it first.
+
+Reads params.yaml, dvc.yaml and the names (never the content) of the source's files; writes nothing.
+DVC itself meets a missing path, a pipe or a link that leads nowhere with a bare system error, or waits for ever.
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from stages.common.errors import UserError, run_stage
+from stages.common.params import Ingest, Params, load_params
+from stages.stores import open_store
+from stages.stores.folder import FolderStore
+
+
+def main() -> None:
+    check(load_params(), outputs(Path("dvc.yaml")))
+
+
+def check(params: Params, made: list[Path]) -> None:
+    """Raise a UserError that names everything wrong; `made` are the paths that the pipeline writes."""
+    problems = [*_source(params.ingest, made), *_store(params)]
+    if problems:
+        raise UserError("; ".join(f"params.yaml: {problem}" for problem in problems))
+
+
+def outputs(graph: Path) -> list[Path]:
+    """Every path that a stage of dvc.yaml writes."""
+    stages = YAML(typ="safe", pure=True).load(graph)["stages"].values()
+    listed = [out for stage in stages for kind in ("outs", "metrics", "plots") for out in stage.get(kind, [])]
+    return [Path(next(iter(out)) if isinstance(out, dict) else out) for out in listed]
+
+
+def _source(ingest: Ingest, made: list[Path]) -> Iterator[str]:
+    """Sentences on `ingest.path`, which DVC watches whether the source reads it or not."""
+    shown, path = f"ingest.path = {ingest.path!r}", Path(ingest.path)
+    if not ingest.path.strip():
+        yield f"{shown} is empty: name the folder with your images (data/source, where the source needs none)"
+    elif not os.path.lexists(path):
+        needed = f"source {ingest.source!r} reads it" if _reads(ingest) else "it is watched though not read"
+        yield f"{shown} is missing ({needed}): make it, or name a folder that is there, such as data/source"
+    elif met := next((out for out in made if _overlap(path, out)), None):
+        yield f"{shown} overlaps with {met}, which the pipeline writes: keep your images in a folder of their own"
+    elif unfit := next(_unfit(path), None):
+        yield f"{shown}: {unfit}"
+
+
+def _reads(ingest: Ingest) -> bool:
+    return ingest.source == "folder" or (ingest.source == "idx" and not ingest.download and not ingest.urls)
+
+
+def _unfit(path: Path) -> Iterator[str]:
+    """Sentences on what is neither a folder nor a file: DVC waits for ever at a pipe, and fails at a dead link."""
+    found = [path] if not path.is_dir() else (Path(top, name) for top, _, names in os.walk(path) for name in names)
+    for entry in found:
+        try:
+            kind = entry.stat().st_mode
+        except OSError as error:  # a loop of links, a link to nothing, no permission
+            yield f"{str(entry)!r} cannot be read ({error.strerror}): mend or remove it"
+        else:
+            if not stat.S_ISREG(kind):
+                yield f"{str(entry)!r} is no file (a pipe, a socket or a device): remove it"
+
+
+def _store(params: Params) -> Iterator[str]:
+    """Sentences on `upload.url`; the store itself raises on a form that it cannot use."""
+    store = open_store(params.upload.url)
+    if not isinstance(store, FolderStore):
+        return
+    place = next(folder for folder in (store.root, *store.root.absolute().parents) if os.path.lexists(folder))
+    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+        yield f"upload.url = {params.upload.url!r}: {str(place)!r} is no folder that you may write: name another"
+    elif params.ingest.path.strip() and _overlap(store.root, Path(params.ingest.path)):
+        yield "upload.url and ingest.path overlap: releases would be taken for images; keep them in folders apart"
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    """Whether one is, or is inside, the other; links are followed."""
+    first, second = Path(os.path.realpath(one)), Path(os.path.realpath(other))
+    return first.is_relative_to(second) or second.is_relative_to(first)
+
+
+if __name__ == "__main__":
+    run_stage(main)

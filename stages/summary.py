@@ -1,0 +1,103 @@
+"""`python -m stages.summary`: where everything is that the pipeline made, and how good it is.
+
+Reads metrics/selection.json, metrics/evaluator.json and published.json; writes nothing.
+"""
+
+import textwrap
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from stages.common.errors import UserError, run_stage
+from stages.common.files import read_json
+from stages.reporting.inputs import Evaluator, Selection
+from stages.reporting.words import number, percent, size
+
+REPORT, SELECTED, SAMPLES = Path("reports/index.html"), Path("models/selected"), Path("plots/samples.png")
+SELECTION, EVALUATOR, RECEIPT = Path("metrics/selection.json"), Path("metrics/evaluator.json"), Path("published.json")
+WIDTH = 100
+Row = tuple[str, ...]
+
+
+class Receipt(BaseModel):
+    """What is shown of `published.json`."""
+
+    url: str
+    latest: str
+    files: int
+    bytes: int
+
+
+def main() -> None:
+    print(f"\n{summary(Path())}\n")
+
+
+def summary(root: Path) -> str:
+    """The whole text, for the pipeline's outputs under `root`; a UserError names an output that is missing."""
+    selection, evaluator = _read(root, SELECTION, Selection), _read(root, EVALUATOR, Evaluator)
+    receipt = _read(root, RECEIPT, Receipt)
+    for path in (REPORT, SELECTED, SAMPLES):
+        if not (root / path).exists():
+            raise UserError(f"{path} is missing: run the stage that makes it (`dvc repro`)")
+    chosen = f"Selected at {selection.images:,} images, out of {selection.checkpoints} checkpoints: {selection.rule}"
+    measured = (
+        f"Measured on {selection.samples:,} samples against {selection.holdout_images:,} held-out images, "
+        f"by {_judge(evaluator)}"
+    )
+    told = "\n".join(textwrap.fill(line, WIDTH) for line in (chosen, measured))
+    return "\n\n".join([told, _table(_metrics(selection)), _table(_places(receipt))])
+
+
+def _metrics(selection: Selection) -> list[Row]:
+    """Each figure beside its floor: what real images reach when they are measured in the same way."""
+    error = "" if selection.kernel_error is None else f" ± {number(selection.kernel_error)}"
+    rows: list[Row] = [
+        ("", "generated", "real (floor)"),
+        ("Frechet distance", number(selection.frechet_distance), number(selection.frechet_floor)),
+        ("kernel distance", number(selection.kernel_distance) + error, number(selection.kernel_floor)),
+    ]
+    if selection.conditional_accuracy is not None:
+        accuracy, floor = percent(selection.conditional_accuracy), percent(selection.accuracy_floor)
+        rows.append(("conditional accuracy", accuracy, floor))
+    return rows
+
+
+def _judge(evaluator: Evaluator) -> str:
+    if evaluator.kind == "classifier":
+        return f"a classifier that is right on {percent(evaluator.holdout_accuracy)} of the held-out images"
+    explained = percent(evaluator.holdout_explained_variance)
+    return f"an autoencoder that explains {explained} of the variance of the held-out images"
+
+
+def _places(receipt: Receipt) -> list[Row]:
+    return [
+        ("report", str(REPORT)),
+        ("selected model", str(SELECTED)),
+        ("sample grid", str(SAMPLES)),
+        ("receipt", str(RECEIPT)),
+        ("release", f"{receipt.url} ({receipt.files} files, {size(receipt.bytes)})"),
+        ("latest release", receipt.latest),
+    ]
+
+
+def _table(rows: list[Row]) -> str:
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(f"  {line}".rstrip() for line in lines)
+
+
+ModelType = TypeVar("ModelType", bound=BaseModel)
+
+
+def _read(root: Path, path: Path, model: type[ModelType]) -> ModelType:
+    try:
+        return model.model_validate(read_json(root / path))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"]) or "the whole"
+        raise UserError(f"{path}: {key}: {first['msg'].lower()}; remove it and run `dvc repro`") from None
+
+
+if __name__ == "__main__":
+    run_stage(main)

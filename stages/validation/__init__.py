@@ -1,0 +1,1 @@
+"""The parts of the gate: what is expected, how Great Expectations judges it, the page that shows it."""

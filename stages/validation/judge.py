@@ -1,0 +1,107 @@
+"""Great Expectations, asked about each check; the only place that imports it (4 seconds, 250 MB)."""
+
+import logging
+import os
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+from stages.validation.suite import EXAMPLES, EXCEPTIONS, NAMED_BY, SHARE, Check, Tables
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of one check; a row of `reports/validation.json`."""
+
+    name: str
+    expectation: str
+    column: str | None
+    success: bool
+    observed: Any
+    limit: Any
+    unit: str | None
+    """As in `Check`."""
+    examples: list[str]
+
+    def shown(self, value: Any) -> str:
+        """The observed value or the limit as a person reads it: 3.2%, 14 exceptions, -1 to 1."""
+        if isinstance(value, str):
+            return value
+        if self.unit == SHARE:
+            return f"{100 * value:.3g}%"
+        if self.unit == EXCEPTIONS:
+            return f"{value:,} exception{'' if value == 1 else 's'}" if value else "no exceptions"
+        return f"{value:,}" if isinstance(value, int) else f"{value:g}"
+
+
+def judge(checks: list[Check], tables: Tables) -> list[Verdict]:
+    """One verdict a check, in order."""
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"  # read at import
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # deprecations inside the library, of no use to who runs a stage
+        from great_expectations import get_context
+        from great_expectations.data_context.types.base import ProgressBarsConfig
+
+        logging.getLogger("great_expectations").setLevel(logging.ERROR)
+        context = get_context(mode="ephemeral")
+        context.variables.progress_bars = ProgressBarsConfig(globally=False)
+        source = context.data_sources.add_pandas("tables")
+        results: dict[int, dict[str, Any]] = {}
+        for name, table in tables.items():
+            asset = source.add_dataframe_asset(name)
+            batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": table})
+            results |= _results(batch, {i: check for i, check in enumerate(checks) if check.table == name})
+    return [_verdict(check, results[index]) for index, check in enumerate(checks)]
+
+
+def version() -> str:
+    import great_expectations
+
+    return str(great_expectations.__version__)
+
+
+def _results(batch: Any, checks: dict[int, Check]) -> dict[int, dict[str, Any]]:
+    """What Great Expectations says of the checks on one table, by their place in the whole list."""
+    from great_expectations import ExpectationSuite, expectations
+
+    asked = [getattr(expectations, c.expectation)(**c.arguments, meta={"index": i}) for i, c in checks.items()]
+    # Rows, and not an index list: that takes 20 s for a million offenders.
+    wanted = {"result_format": "BASIC", "include_unexpected_rows": True, "partial_unexpected_count": EXAMPLES}
+    found = batch.validate(ExpectationSuite("asked", expectations=asked), result_format=wanted)
+    return {result.expectation_config.meta["index"]: _judged(result) for result in found.results}
+
+
+def _judged(result: Any) -> dict[str, Any]:
+    """One result as a dict; a check that could not be evaluated is an error in the suite, never a pass."""
+    if not result.result:
+        raise RuntimeError(f"{result.expectation_config.type} was not evaluated: {result.exception_info}")
+    return {"type": result.expectation_config.type, "success": bool(result.success), **result.result}
+
+
+def _verdict(check: Check, result: dict[str, Any]) -> Verdict:
+    observed = check.observed if check.observed is not None else _observed(check, result)
+    examples = check.examples
+    if examples is None:
+        named = check.table in NAMED_BY and "unexpected_rows" in result
+        examples = result["unexpected_rows"][NAMED_BY[check.table]].tolist() if named else []
+    return Verdict(
+        check.name,
+        result["type"],
+        check.column,
+        result["success"],
+        observed,
+        check.limit,
+        check.unit,
+        examples[:EXAMPLES],
+    )
+
+
+def _observed(check: Check, result: dict[str, Any]) -> Any:
+    """The value, the share or the count that Great Expectations found."""
+    if "observed_value" in result:
+        return result["observed_value"]
+    offenders: int = result["unexpected_count"]
+    judged = result["element_count"] - result.get("missing_count", 0)
+    if check.unit == SHARE:
+        return offenders / judged if judged else 0.0
+    return offenders

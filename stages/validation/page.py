@@ -1,0 +1,54 @@
+"""The gate as one page: what was asked of the data, what was found, and what the data is. Needs no network."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from stages.validation.judge import Verdict
+from stages.validation.suite import Manifest, Tables
+
+TEMPLATES = Path(__file__).with_name("templates")
+BINS = 40
+MANY = 40  # classes, beyond which only the largest and the smallest are drawn
+
+
+def page(verdicts: list[Verdict], found: Tables, manifest: Manifest) -> str:
+    """HTML; the same bytes for the same verdicts and tables."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    images = found["images"]
+    return environment.get_template("validation.html.j2").render(
+        verdicts=sorted(verdicts, key=lambda verdict: verdict.success),  # failures first, else as listed
+        failed=sum(not verdict.success for verdict in verdicts),
+        manifest=manifest,
+        classes=bars(found["classes"]) if "classes" in found else [],
+        left_out=max(0, len(manifest.classes or []) - MANY),
+        brightness=histogram(images["mean"], -1, 1),
+        contrast=histogram(images["std"], 0, 1),
+    )
+
+
+def bars(classes: pd.DataFrame) -> list[dict[str, Any]]:
+    """A row a class, with the width of its train and holdout bar in percent of the largest class."""
+    if len(classes) > MANY:
+        ordered = classes.sort_values("images", ascending=False, kind="stable")
+        classes = pd.concat([ordered.head(MANY // 2), ordered.tail(MANY // 2)])
+    unit = 100 / max(1, int(classes["images"].max()))
+    return [
+        {"name": row["class"], "images": row["images"], "train": row["train"] * unit, "holdout": row["holdout"] * unit}
+        for row in classes.to_dict("records")
+    ]
+
+
+def histogram(values: "pd.Series[float]", low: float, high: float) -> list[float]:
+    """Heights in [0,100] of `BINS` bars from `low` to `high`; what lies outside counts at the end, NaN not at all."""
+    counts, _ = np.histogram(values.dropna().clip(low, high), BINS, (low, high))
+    return [round(100 * int(n) / max(1, int(counts.max())), 2) for n in counts]

@@ -1,0 +1,156 @@
+"""What is refused before anything runs: sources that DVC would stumble over or wait at, stores that cannot be used."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stages.check import check, outputs
+from stages.common.errors import UserError
+from stages.common.params import Params, load_params
+
+ROOT = Path(__file__).parents[2]
+MADE = outputs(ROOT / "dvc.yaml")
+
+
+@pytest.fixture(autouse=True)
+def _in_a_clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder with the source's place, and some outputs of an earlier run."""
+    monkeypatch.chdir(tmp_path)
+    for folder in ("data/source", "data/raw", "models/selected", "photos"):
+        Path(folder).mkdir(parents=True)
+    Path("photos/one.png").write_bytes(b"png")
+
+
+def params(url: str = "file:published", **ingest: Any) -> Params:
+    """The repository's params with changes in `ingest` and another `upload.url`."""
+    values = load_params(ROOT / "params.yaml").model_dump(by_alias=True)
+    values["ingest"] |= ingest
+    values["upload"]["url"] = url
+    return Params.model_validate(values)
+
+
+def refusal(checked: Params) -> str:
+    with pytest.raises(UserError) as refused:
+        check(checked, MADE)
+    sentence = str(refused.value)
+    assert "\n" not in sentence
+    return sentence
+
+
+def test_the_repository_s_own_params_pass() -> None:
+    check(params(), MADE)
+
+
+def test_every_kind_of_output_of_the_graph_is_known() -> None:
+    assert {Path("data/raw"), Path("metrics/selection.json"), Path("plots/training"), Path("published.json")} <= {*MADE}
+
+
+@pytest.mark.parametrize("path", ["photos", "photos/one.png", "../outside"])
+def test_a_folder_or_a_file_of_ones_own_passes(path: str) -> None:
+    Path("../outside").mkdir(exist_ok=True)
+    check(params(source="folder", path=path), MADE)
+
+
+def test_a_missing_path_is_refused_and_told_whether_the_source_reads_it() -> None:
+    assert "ingest.path = 'nowhere' is missing (source 'folder' reads it)" in refusal(
+        params(source="folder", path="nowhere")
+    )
+    assert "is missing (it is watched though not read)" in refusal(params(path="nowhere"))
+    assert "is missing (it is watched though not read)" in refusal(
+        params(source="idx", download="mnist", path="nowhere")
+    )
+
+
+def test_a_blank_path_is_refused() -> None:
+    assert "is empty: name the folder with your images" in refusal(params(path=" "))
+
+
+@pytest.mark.parametrize("path", [".", "data", "data/raw", "models", "models/selected", "link"])
+def test_a_path_that_overlaps_with_what_the_pipeline_writes_is_refused(path: str) -> None:
+    Path("link").symlink_to("data")
+    assert f"ingest.path = '{path}' overlaps with " in refusal(params(source="folder", path=path))
+
+
+def loop() -> None:
+    Path("photos/a").symlink_to("b")
+    Path("photos/b").symlink_to("a")
+
+
+UNFIT: dict[str, tuple[Callable[[], None], str]] = {
+    "a loop of links": (loop, "cannot be read (Too many levels of symbolic links)"),
+    "a link to nothing": (lambda: Path("photos/x").symlink_to("gone"), "cannot be read (No such file or directory)"),
+    "a pipe": (lambda: os.mkfifo("photos/x"), "is no file (a pipe, a socket or a device)"),
+    "a device": (lambda: Path("photos/x").symlink_to("/dev/zero"), "is no file (a pipe, a socket or a device)"),
+}
+
+
+@pytest.mark.parametrize("what", UNFIT)
+def test_what_is_no_file_and_no_folder_is_refused_by_name_in_finite_time(what: str) -> None:
+    make, told = UNFIT[what]
+    make()
+    sentence = refusal(params(source="folder", path="photos"))
+    assert told in sentence
+    assert "photos/" in sentence
+
+
+def test_a_link_back_to_its_own_folder_ends_and_passes() -> None:
+    Path("photos/self").symlink_to(".")
+    check(params(source="folder", path="photos"), MADE)
+
+
+def test_a_path_that_is_itself_a_loop_of_links_is_refused() -> None:
+    Path("a").symlink_to("b")
+    Path("b").symlink_to("a")
+    assert "cannot be read (Too many levels of symbolic links)" in refusal(params(source="folder", path="a"))
+
+
+@pytest.mark.parametrize("url", ["file:published", "file:deep/er/folder", "s3://bucket", "s3://bucket/some/prefix"])
+def test_a_store_that_can_be_used_passes(url: str) -> None:
+    check(params(url), MADE)
+
+
+@pytest.mark.parametrize("url", ["s3://bu:cket", "s3://bucket/a//b", "file://host/folder"])
+def test_an_upload_url_of_a_form_that_the_store_refuses_is_refused(url: str) -> None:
+    assert "upload.url" in refusal(params(url))
+
+
+@pytest.mark.parametrize("url", ["file:photos/one.png", "file:photos/one.png/deeper"])
+def test_a_folder_to_publish_to_that_cannot_be_made_is_refused(url: str) -> None:
+    assert f"upload.url = '{url}': " in refusal(params(url))
+
+
+@pytest.mark.parametrize("url", ["file:photos", "file:photos/published", "file:."])
+def test_publishing_among_the_images_is_refused(url: str) -> None:
+    assert "overlap: releases would be taken for images" in refusal(params(url, source="folder", path="photos"))
+
+
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    sentence = refusal(params("file:photos/one.png", path="nowhere"))
+    assert "ingest.path" in sentence
+    assert "upload.url" in sentence
+
+
+def run(folder: Path) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "stages.check"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_the_command_is_silent_when_all_is_well_and_one_line_with_exit_code_2_when_not(tmp_path: Path) -> None:
+    for name in ("params.yaml", "dvc.yaml"):
+        shutil.copy(ROOT / name, tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    done = run(tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    shutil.rmtree("data/source")
+    done = run(tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: params.yaml: ingest.path = 'data/source' is missing")
+    assert done.stderr.count("\n") == 1
+    assert sorted(tmp_path.rglob("*")) == [path for path in before if path != tmp_path / "data/source"]

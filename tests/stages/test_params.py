@@ -1,0 +1,227 @@
+"""params.yaml: what is right is read, what is wrong is refused with file, key, value and the nearest name."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stages.common.errors import UserError
+from stages.common.params import Evaluator, Ingest, Params, Validate, load_params, load_section
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "params.yaml").read_text()
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "params.yaml"
+    path.write_text(text)
+    return path
+
+
+def changed(folder: Path, key: str, value: str) -> Path:
+    """The repository's params with one line `section.key: value` changed; `value` is YAML as one writes it."""
+    section, name = key.split(".")
+    pattern = rf"(?ms)(^{section}:\n(?:(?!^\S).)*?^  ){name}:[^\n]*"
+    text, count = re.subn(pattern, lambda match: f"{match[1]}{name}: {value}", TEXT, count=1)
+    assert count == 1, f"params.yaml has no {key}"
+    return written(folder, text)
+
+
+def renamed(folder: Path, key: str, name: str) -> Path:
+    old = key.rpartition(".")[2]
+    text, count = re.subn(rf"(?m)^( *){old}:", rf"\1{name}:", TEXT, count=1)
+    assert count == 1
+    return written(folder, text)
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(UserError) as refused:
+        load_params(path)
+    sentence = str(refused.value)
+    assert str(path) in sentence
+    assert "\n" not in sentence
+    return sentence
+
+
+def test_the_repository_s_own_params_are_right() -> None:
+    params = load_params(ROOT / "params.yaml")
+    assert params.ingest.source == "digits"
+    assert params.train.generator.optimizer is None
+
+
+def test_a_stage_gets_its_own_section() -> None:
+    limits = load_section(Validate, ROOT / "params.yaml")
+    assert isinstance(limits, Validate)
+    assert limits.min_images == 100
+
+
+def test_a_stage_is_refused_when_another_section_is_wrong(tmp_path: Path) -> None:
+    path = changed(tmp_path, "upload.url", "ftp://host/folder")
+    with pytest.raises(UserError, match=r"upload\.url"):
+        load_section(Ingest, path)
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "nearest"),
+    [
+        ("ingest.path", "pathh", "path"),
+        ("validate.max_duplicates", "max_duplicate", "max_duplicates"),
+        ("train.family", "famly", "family"),
+        ("train.generator.momentum", "momentun", "momentum"),
+        ("generator", "generators", "generator"),
+        ("evaluator", "evaluater", "evaluator"),
+        ("validate", "validation", "validate"),
+    ],
+)
+def test_a_misspelt_key_is_refused_with_the_nearest_known_name(
+    tmp_path: Path, key: str, name: str, nearest: str
+) -> None:
+    sentence = refusal(renamed(tmp_path, key, name))
+    assert re.search(rf"\b{name}\b.* is not a known key: did you mean '{nearest}'\?", sentence)
+
+
+def test_a_key_like_no_other_is_refused_with_all_known_names(tmp_path: Path) -> None:
+    path = changed(tmp_path, "report.title", "Mintage\n  qqq: 1")
+    assert "report.qqq = 1 is not a known key; known: title" in refusal(path)
+
+
+def test_a_key_in_a_list_is_checked_too(tmp_path: Path) -> None:
+    path = changed(tmp_path, "select.guards", "[{metric: conditional_accuracy, at_leest: 0.8}]")
+    assert "select.guards.0.at_leest = 0.8 is not a known key: did you mean 'at_least'?" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("train.family", "dcgam", "train.family = 'dcgam' is not one of .*'dcgan'.*: did you mean 'dcgan'?"),
+        ("train.family", "zzz", "train.family = 'zzz' is not one of .*; known: .*cgan"),
+        ("ingest.source", "folders", "ingest.source = 'folders' is not one of .*: did you mean 'folder'?"),
+        ("normalize.channels", "2", "normalize.channels = 2 is not one of"),
+        # strict: nothing is guessed from another type
+        ("train.images", "'600000'", "train.images = '600000' is refused"),
+        ("train.images", "1.5", "train.images = 1.5 is refused"),
+        ("train.images", "true", "train.images = True is refused"),
+        ("train.deterministic", "'no'", "train.deterministic = 'no' is refused"),
+        ("train.deterministic", "1", "train.deterministic = 1 is refused"),
+        ("report.title", "7", "report.title = 7 is refused"),
+        ("train.batch_size", "null", "train.batch_size = None is refused"),
+        # out of range
+        ("train.images", "0", "train.images = 0 is refused: .*greater than or equal to 1"),
+        ("train.seed", "-1", "train.seed = -1 is refused"),
+        ("train.seed", "4294967296", "train.seed = 4294967296 is refused: .*less than 4294967296"),
+        ("validate.max_duplicates", "1.5", "validate.max_duplicates = 1.5 is refused: .*less than or equal to 1"),
+        ("validate.max_duplicates", ".nan", "validate.max_duplicates = nan is refused"),
+        ("validate.max_imbalance", ".inf", "validate.max_imbalance = inf is refused: .*finite"),
+        ("normalize.holdout", "1", "normalize.holdout = 1 is refused: .*less than 1"),
+        ("train.label_smoothing", "0.5", "train.label_smoothing = 0.5 is refused"),
+        ("report.title", "''", "report.title = '' is refused"),
+        # forms
+        ("train.device", "gpu", "train.device = 'gpu' is refused: write auto, cpu, cuda or cuda:N"),
+        (
+            "upload.url",
+            "ftp://host/x",
+            r"upload.url = 'ftp://host/x' is refused: write file:FOLDER or s3://BUCKET/PREFIX",
+        ),
+        ("upload.url", "'file:'", "upload.url = 'file:' is refused"),
+        (
+            "ingest.urls",
+            "[{url: 'http://a.org/x', sha256: '12'}]",
+            "ingest.urls.0.sha256 = '12' .*64 hexadecimal digits",
+        ),
+        # what does not go together
+        ("select.direction", "max", "select: 'frechet_distance' is better when it is lower: set direction to 'min'"),
+        ("select.guards", "[{metric: kernel_distance}]", "select.guards.0: a guard needs 'at_least' or 'at_most'"),
+        ("ingest.download", "mnist", "ingest: 'download' and 'urls' are for source 'idx', not 'digits'"),
+    ],
+)
+def test_an_impossible_value_is_refused_with_key_and_value(tmp_path: Path, key: str, value: str, told: str) -> None:
+    assert re.search(told.replace("?", r"\?"), refusal(changed(tmp_path, key, value)))
+
+
+def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
+    text = TEXT.replace("family: cgan", "family: cgam").replace("min_images: 100", "min_images: -3")
+    sentence = refusal(written(tmp_path, text))
+    assert "train.family = 'cgam'" in sentence
+    assert "validate.min_images = -3" in sentence
+
+
+@pytest.mark.parametrize(("written_as", "value"), [("1e-4", 1e-4), ("2E-3", 2e-3), ("1", 1.0), (".5", 0.5)])
+def test_a_number_is_read_however_it_is_written(tmp_path: Path, written_as: str, value: float) -> None:
+    path = changed(tmp_path, "evaluator.learning_rate", written_as)
+    assert load_section(Evaluator, path).learning_rate == value
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "has no sections: it needs ingest, normalize, "),
+        ("# only a comment\n", "has no sections"),
+        ("- ingest\n", "has no sections"),
+        ("ingest\n", "has no sections"),
+        ("ingest: [1\n", "is not valid YAML, line 2: "),
+        ("ingest:\n\tsource: digits\n", "is not valid YAML, line 2: "),
+        ("\0", "is not valid YAML"),
+        (TEXT + "upload:\n  url: file:elsewhere\n", 'found duplicate key "upload"'),
+        (TEXT.replace("  title:", "  title: A\n  title:"), 'found duplicate key "title"'),
+        (TEXT.replace("title: Mintage", "title: !!python/name:os.system"), "is not valid YAML"),
+        (TEXT.partition("upload:")[0], "upload is missing: add it"),
+        (TEXT.partition("upload:")[0] + "upload:\n", "upload = None is refused"),
+        (TEXT.partition("upload:")[0] + "upload: []\n", r"upload = [...] is refused"),
+    ],
+)
+def test_a_file_that_is_not_params_is_refused(tmp_path: Path, text: str, told: str) -> None:
+    assert told in refusal(written(tmp_path, text))
+
+
+def test_a_file_that_is_missing_no_text_or_a_folder_is_refused(tmp_path: Path) -> None:
+    assert "is missing: run in the repository's root folder" in refusal(tmp_path / "params.yaml")
+    (tmp_path / "params.yaml").write_bytes(b"\xff\xfe\xff")
+    assert "is not valid YAML" in refusal(tmp_path / "params.yaml")
+    (tmp_path / "folder").mkdir()
+    assert "cannot be read: Is a directory" in refusal(tmp_path / "folder")
+
+
+def test_a_tag_in_the_file_runs_no_code(tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    refusal(written(tmp_path, f"upload: !!python/object/apply:os.mkdir ['{made}']\n"))
+    assert not made.exists()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "url: s3://user:hunter2@bucket/prefix",
+        "url: s3://bucket:hunter2@",
+        "urll: s3://user:hunter2@bucket",
+        "url: [s3://user:hunter2@bucket]",
+        "url: {s3: user:hunter2}",
+        "url: s3://a/b\n  url: s3://user:hunter2@bucket",
+        "url: s3://user:hunter2@bucket: x",
+        "url: [s3://user:hunter2@bucket",
+        "url: 's3://user:hunter2@bucket",
+        "url: s3://user:hunter2@bucket\n   - x: y",
+    ],
+)
+def test_a_password_in_the_upload_url_is_refused_and_not_echoed(tmp_path: Path, line: str) -> None:
+    sentence = refusal(written(tmp_path, TEXT.partition("upload:")[0] + f"upload:\n  {line}\n"))
+    assert "hunter2" not in sentence
+
+
+def test_a_stage_told_of_bad_params_prints_one_line_and_ends_with_exit_code_2(tmp_path: Path) -> None:
+    changed(tmp_path, "train.family", "cgam")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "stages.validate"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: params.yaml: train.family = 'cgam' is not one of")
+    assert done.stderr.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]
+
+
+def test_every_key_of_the_repository_s_params_carries_a_comment() -> None:
+    keys = [line for line in TEXT.splitlines() if re.match(r" +\w+: \S", line)]
+    assert len(keys) > len(Params.model_fields)
+    assert [line for line in keys if not re.search(r"\s# \w", line)] == []

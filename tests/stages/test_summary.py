@@ -1,0 +1,138 @@
+"""What a person reads at the end of `make run`."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stages.common.errors import UserError
+from stages.summary import summary
+
+ROOT = Path(__file__).parents[2]
+MEASURES = {
+    "images": 450_000,
+    "frechet_distance": 14.23,
+    "frechet_floor": 1.518,
+    "kernel_distance": 0.0521,
+    "kernel_error": 0.0034,
+    "kernel_floor": 0.0012,
+    "conditional_accuracy": 0.9612,
+    "accuracy_floor": 0.9861,
+    "samples": 2000,
+}
+SELECTION = {
+    **MEASURES,
+    "metric": "frechet_distance",
+    "rule": "the least frechet_distance",
+    "holdout_images": 359,
+    "checkpoints": 12,
+    "last": MEASURES,
+}
+EVALUATOR = {
+    "kind": "classifier",
+    "holdout_accuracy": 0.9861,
+    "images": 120_000,
+    "holdout_images": 359,
+    "features": 64,
+    "sha256": "0" * 64,
+}
+RECEIPT = {
+    "release": "0123456789abcdef0123",
+    "url": "file:published/releases/0123456789abcdef0123",
+    "latest": "file:published/channels/latest.json",
+    "files": 31,
+    "bytes": 1_234_567,
+}
+
+
+def finished(root: Path, **changes: dict[str, Any]) -> Path:
+    """The outputs of a whole run that the summary reads."""
+    contents = {
+        "metrics/selection.json": json.dumps({**SELECTION, **changes.get("selection", {})}),
+        "metrics/evaluator.json": json.dumps({**EVALUATOR, **changes.get("evaluator", {})}),
+        "published.json": json.dumps({**RECEIPT, **changes.get("receipt", {})}),
+        "reports/index.html": "<!doctype html>",
+        "plots/samples.png": "png",
+        "models/selected/config.json": "{}",
+    }
+    for name, content in contents.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(content)
+    return root
+
+
+def cells(text: str) -> list[list[str]]:
+    """Lines as their cells: two spaces or more part them."""
+    return [[cell for cell in line.strip().split("  ") if cell] for line in text.splitlines()]
+
+
+def test_it_tells_every_place(tmp_path: Path) -> None:
+    text = summary(finished(tmp_path))
+    for place in ("reports/index.html", "models/selected", "plots/samples.png", "published.json"):
+        assert place in text
+    assert "file:published/releases/0123456789abcdef0123 (31 files, 1.2 MB)" in text
+
+
+def test_it_tells_each_metric_beside_its_floor_and_the_number_of_images(tmp_path: Path) -> None:
+    text = summary(finished(tmp_path))
+    lines = [[cell.strip() for cell in line] for line in cells(text)]
+    assert ["Frechet distance", "14.2", "1.52"] in lines
+    assert ["kernel distance", "0.0521 ± 0.00340", "0.00120"] in lines
+    assert ["conditional accuracy", "96.1%", "98.6%"] in lines
+    assert "450,000 images" in text
+    assert "2,000 samples against 359 held-out images" in text
+    assert "right on 98.6%" in text
+
+
+def test_without_classes_it_tells_no_accuracy_and_what_the_autoencoder_explains(tmp_path: Path) -> None:
+    unlabelled = {"kind": "autoencoder", "holdout_accuracy": None, "holdout_explained_variance": 0.834}
+    nothing = {"conditional_accuracy": None, "accuracy_floor": None}
+    text = summary(finished(tmp_path, selection=nothing, evaluator=unlabelled))
+    assert "accuracy" not in text
+    assert "an autoencoder that explains 83.4%" in text
+
+
+def test_it_fits_a_terminal_of_100_columns(tmp_path: Path) -> None:
+    assert max(map(len, summary(finished(tmp_path)).splitlines())) <= 100
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["metrics/selection.json", "metrics/evaluator.json", "published.json", "reports/index.html", "plots/samples.png"],
+)
+def test_a_missing_output_is_named_with_what_to_do(tmp_path: Path, name: str) -> None:
+    (finished(tmp_path) / name).unlink()
+    with pytest.raises(UserError, match=rf"{name} is missing: run the stage that makes it"):
+        summary(tmp_path)
+
+
+def test_an_output_of_another_shape_is_named_with_its_key(tmp_path: Path) -> None:
+    finished(tmp_path, selection={"samples": "many"})
+    with pytest.raises(UserError, match=r"metrics/selection\.json: samples: .*; remove it and run `dvc repro`"):
+        summary(tmp_path)
+
+
+def test_the_command_prints_it_without_loading_what_trains_or_validates(tmp_path: Path) -> None:
+    finished(tmp_path)
+    code = (
+        "import sys, stages.summary as s; s.main(); "
+        "print({'torch', 'great_expectations', 'pandas', 'boto3', 'sklearn', 'matplotlib'} & set(sys.modules))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    assert "reports/index.html" in done.stdout
+    assert done.stdout.endswith("set()\n")
+
+
+def test_the_command_before_any_run_is_one_sentence_and_exit_code_2(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "stages.summary"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("error: metrics/selection.json is missing")
