@@ -1,5 +1,7 @@
 """Which device and which arithmetic to train with."""
 
+import os
+
 import torch
 
 
@@ -26,5 +28,7 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
 def make_deterministic(device: torch.device, deterministic: bool) -> None:
     """On CUDA: the same bits each run, or (the default) the fastest kernels, which may add in another order."""
     if device.type == "cuda":
+        if deterministic:
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS refuses
         torch.use_deterministic_algorithms(deterministic)
         torch.backends.cudnn.benchmark = not deterministic

@@ -7,12 +7,9 @@ import torch
 from torch import Tensor
 
 from gan.data import RealImages
+from gan.errors import DivergedError
 from gan.game import STATISTICS, Adversarial
 from gan.objectives import VALUE_OPTIMUM
-
-
-class DivergedError(Exception):
-    """A loss became infinite or not a number; the message says which and where."""
 
 
 @dataclass

@@ -15,13 +15,16 @@ from tqdm import tqdm
 
 from gan.data import RealImages
 from gan.devices import choose_precision, make_deterministic
-from gan.families import Recipe, model_config, refusal, resolve
+from gan.errors import DivergedError
+from gan.families import model_config, refusal, resolve
 from gan.game import Adversarial
 from gan.players import build_players
-from gan.trainer import DivergedError, Trainer
+from gan.trainer import Trainer
+from stages.common.device import device_for
 from stages.common.errors import UserError, run_stage
 from stages.common.files import read_json, write_tsv
-from stages.common.model import device_for, sample_grid
+from stages.common.gate import require_passed_gate
+from stages.common.model import sample_grid
 from stages.common.params import Train, load_section
 from stages.common.pictures import encode_png
 from stages.common.progress import progress_bar
@@ -42,24 +45,19 @@ def main() -> None:
         trainer = make_trainer(params, read_split(DATA / "train"))
         resume = Resume(".resume", identity(params, fingerprint))
         resumed_at = go_on(trainer, resume, params.images)
+        facts["machine"] |= {"device": device_name(trainer), "threads": torch.get_num_threads()}
         seconds = train(trainer, resume, params)
         resume.place(trainer.images_seen, "models/checkpoints", "plots/training")
         write_tsv("metrics/train.tsv", trainer.history)
         facts.update(describe(trainer, params, resumed_at, seconds), data_fingerprint=fingerprint)
 
 
-def require_passed_gate(report: str | Path) -> None:
-    if not read_json(report).get("success"):
-        raise UserError(f"the data did not pass the gate ({report}): mend the data or the limits in params.yaml")
-
-
 def make_trainer(params: Train, split: Split) -> Trainer:
     """The game of `params.family` with its overrides, on the split's images, at its very start."""
-    recipe = resolve_params(params)
+    recipe = resolve(params.family, params.model_dump())
     if reason := refusal(recipe, split.classes):
         raise UserError(f"train.family = {params.family!r}: {reason}")
-    device = device_for(params.device)
-    make_deterministic(device, params.deterministic)
+    device = prepare_device(params)
     players = build_players(model_config(recipe, split.shape, split.classes), params.seed)
     labels = None if split.labels is None or recipe.conditioning == "none" else torch.from_numpy(split.labels)
     real = RealImages(torch.from_numpy(split.images), labels, params.seed, device)
@@ -67,8 +65,13 @@ def make_trainer(params: Train, split: Split) -> Trainer:
     return Trainer(game, real, params.batch_size, params.seed)
 
 
-def resolve_params(params: Train) -> Recipe:
-    return resolve(params.family, params.model_dump())
+def prepare_device(params: Train) -> torch.device:
+    """The device to train on, and torch set to use it as params say."""
+    device = device_for(params.device)
+    make_deterministic(device, params.deterministic)
+    if params.threads is not None:
+        torch.set_num_threads(params.threads)
+    return device
 
 
 def identity(params: Train, data_fingerprint: str) -> dict[str, Any]:
@@ -122,6 +125,12 @@ def show(bar: "tqdm[None]", row: dict[str, float]) -> None:
     bar.set_postfix({"D(x)": f"{row['d_real']:.2f}", "D(G(z))": f"{row['d_fake']:.2f}"}, refresh=False)
 
 
+def device_name(trainer: Trainer) -> str:
+    """The GPU by its model, or the CPU."""
+    device = trainer.real.images.device
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+
+
 def describe(trainer: Trainer, params: Train, resumed_at: int, seconds: float) -> dict[str, Any]:
     """What provenance says of the training."""
     game, here = trainer.game, trainer.images_seen - resumed_at
@@ -135,7 +144,6 @@ def describe(trainer: Trainer, params: Train, resumed_at: int, seconds: float) -
             "generator": sum(p.numel() for p in game.generator.parameters()),
             "discriminator": sum(p.numel() for p in game.discriminator.parameters()),
         },
-        "threads": torch.get_num_threads(),
     }
 
 

@@ -109,6 +109,7 @@ class Train(Section):
     log_every: Count
     resume_every: Positive
     device: Device
+    threads: Annotated[int, Field(ge=1, le=1024)] | None
     precision: Literal["auto", "float32", "bfloat16"]
     deterministic: bool
     network: Literal["mlp", "dcgan"] | None
@@ -243,7 +244,8 @@ def _sentence(error: dict[str, Any]) -> str:
     if error["type"] == "value_error":
         return f"{key}: {error['ctx']['error']}"
     if error["type"] == "string_pattern_mismatch":
-        return f"{key} = {shown} is refused: write {_FORMS[error['ctx']['pattern']]}"
+        pattern = error["ctx"]["pattern"]
+        return f"{key} = {shown} is refused: write {_FORMS.get(pattern, pattern)}"
     return f"{key} = {shown} is refused: {error['msg'][0].lower()}{error['msg'][1:]}"
 
 
@@ -277,13 +279,3 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     if get_origin(annotation) in (Union, UnionType, list, Annotated):
         return next((m for a in get_args(annotation) if (m := _model_in(a))), None)
     return None
-
-
-def main() -> None:
-    load_params()
-
-
-if __name__ == "__main__":
-    from stages.common.errors import run_stage
-
-    run_stage(main)

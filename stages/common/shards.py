@@ -3,6 +3,8 @@
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from stages.common.errors import UserError
 
 FloatImages = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
+Row = dict[str, Any]
 
 SHARD_BYTES = 2**27
 """Image bytes that fill a shard, however few images they are, so that photographs too fit in memory."""
@@ -54,31 +57,33 @@ def class_names(schema: pa.Schema) -> list[str] | None:
     return found
 
 
-def write_encoded(directory: Path, rows: Iterable[dict[str, Any]], schema: pa.Schema, shard_images: int) -> int:
-    """Write rows (one dict an image) as `part-00000.parquet`, ...; return how many. Memory: one shard.
+def write_encoded(
+    directory: Path, rows: Iterable[Row], schema: pa.Schema, shard_images: int, held_images: int | None = None
+) -> int:
+    """Write rows (one dict an image) as `part-00000.parquet`, ...; return how many.
 
-    A shard is closed at `shard_images` images, or sooner at SHARD_BYTES.
+    A shard is closed at `shard_images` images, or sooner at SHARD_BYTES. Memory: `held_images` of them,
+    a row group of the file; by default the whole shard.
     """
     count = 0
-    for index, shard in enumerate(_in_shards(rows, shard_images)):
-        table = pa.Table.from_pylist(shard, schema=schema)
+    for index, shard in groupby(_by_shard(rows, shard_images), key=itemgetter(0)):
         # The images are compressed already, and no two are alike: neither compression nor a dictionary helps.
-        pq.write_table(table, shard_path(directory, index), compression="none", use_dictionary=["label"])
-        count += len(shard)
+        path = shard_path(directory, index)
+        with pq.ParquetWriter(path, schema, compression="none", use_dictionary=["label"]) as writer:
+            while held := [row for _, row in islice(shard, held_images or shard_images)]:
+                writer.write_table(pa.Table.from_pylist(held, schema=schema))
+                count += len(held)
     return count
 
 
-def _in_shards(rows: Iterable[dict[str, Any]], shard_images: int) -> Iterator[list[dict[str, Any]]]:
-    shard: list[dict[str, Any]] = []
-    size = 0
+def _by_shard(rows: Iterable[Row], shard_images: int) -> Iterator[tuple[int, Row]]:
+    """Each row with the number of its shard."""
+    shard = images = size = 0
     for row in rows:
-        shard.append(row)
-        size += len(row["image"]["bytes"])
-        if len(shard) == shard_images or size >= SHARD_BYTES:
-            yield shard
-            shard, size = [], 0
-    if shard:
-        yield shard
+        yield shard, row
+        images, size = images + 1, size + len(row["image"]["bytes"])
+        if images == shard_images or size >= SHARD_BYTES:
+            shard, images, size = shard + 1, 0, 0
 
 
 def tensor_table(images: FloatImages, labels: list[int | None], keys: list[str], schema: pa.Schema) -> pa.Table:

@@ -3,8 +3,9 @@ from typing import Any
 import pytest
 import torch
 
+from gan.errors import DivergedError
 from gan.game import STATISTICS
-from gan.trainer import DivergedError, Trainer
+from gan.trainer import Trainer
 from tests.gan.helpers import play, tiny_trainer
 
 AXES: list[dict[str, Any]] = [

@@ -1,0 +1,201 @@
+"""The network in whose features images are compared, trained on the real images alone.
+
+With classes it tells them apart; without, it is an autoencoder, and its bottleneck is the features.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, mse_loss, pad
+
+from gan.data import RealImages
+from gan.devices import choose_precision
+from gan.errors import DivergedError
+from gan.metrics.accuracy import accuracy
+from gan.networks import dcgan
+from gan.randomness import stream
+
+_WIDTH = 16
+_WIDEST = 4 * _WIDTH
+_WARM_UP = 0.15
+_WEIGHT_DECAY = 0.05
+_CHUNK = 512
+
+
+@dataclass(frozen=True)
+class EvaluatorConfig:
+    """All that decides an evaluator's shapes."""
+
+    image_shape: tuple[int, int, int]
+    """(C, H, W)."""
+    classes: tuple[str, ...] | None
+    features: int
+    """Width of the layer in which images are compared."""
+
+    @property
+    def kind(self) -> str:
+        """`autoencoder` where there are no two classes to tell apart."""
+        return "classifier" if len(self.classes or ()) > 1 else "autoencoder"
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "EvaluatorConfig":
+        """The inverse of `dataclasses.asdict` through JSON, which turns tuples into lists."""
+        classes = values["classes"]
+        return cls(tuple(values["image_shape"]), classes and tuple(classes), values["features"])
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast an evaluator learns."""
+
+    images: int
+    batch_size: int
+    learning_rate: float
+    seed: int
+
+
+class Evaluator(nn.Module):
+    """Images `[N,C,H,W]` in [-1,1] to features `[N,F]`, and on to class logits or to the images again.
+
+    Features are taken before the nonlinearity and have mean 0 and variance 1 each over the training
+    images, so that a Gaussian describes them fairly and a distance means the same in every dimension.
+    The nonlinearity between them and the classes keeps them from shrinking to the classes' means,
+    which would hide a loss of variety within a class.
+    """
+
+    def __init__(self, config: EvaluatorConfig) -> None:
+        super().__init__()
+        self.config = config
+        image_channels, *image_size = config.image_shape
+        steps = dcgan.sizes(*image_size)
+        wide = [min(_WIDTH * 2**level, _WIDEST) for level in range(len(steps))]
+        layers = _convolution(image_channels, wide[0], stride=1)
+        for before, after in pairwise(wide):
+            layers += _convolution(before, after, stride=2)
+        self.layers = nn.Sequential(*layers, nn.Flatten())
+        self.project = nn.Linear(wide[-1] * steps[-1][0] * steps[-1][1], config.features, bias=False)
+        self.scale = nn.BatchNorm1d(config.features, affine=False)
+        self.head = _head(config)
+
+    def features(self, images: Tensor) -> Tensor:
+        scaled: Tensor = self.scale(self.project(self.layers(images)))
+        return scaled
+
+    def forward(self, images: Tensor) -> Tensor:
+        answer: Tensor = self.head(self.features(images))
+        return answer
+
+
+def _convolution(before: int, after: int, stride: int) -> list[nn.Module]:
+    """A stride of 2 halves, rounding up."""
+    return [nn.Conv2d(before, after, 3, stride, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
+
+
+def _head(config: EvaluatorConfig) -> nn.Module:
+    if config.kind == "classifier":
+        return nn.Sequential(nn.ReLU(), nn.Linear(config.features, len(config.classes or ())))
+    return dcgan.Generator(config.features, config.image_shape, _WIDTH)
+
+
+def train_evaluator(
+    config: EvaluatorConfig,
+    images: Tensor,
+    labels: Tensor | None,
+    schedule: Schedule,
+    *,
+    device: torch.device,
+    progress: Callable[[int], object] = lambda images: None,
+) -> Evaluator:
+    """An evaluator trained on images `[N,C,H,W]` and labels `[N]`, in evaluation mode.
+
+    On a CPU the same arguments give the same bits. `progress` is told the images of each batch.
+    Raises DivergedError where the weights are no longer finite.
+    """
+    evaluator = build_evaluator(config, schedule.seed)
+    evaluator.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    real = RealImages(images, labels if config.kind == "classifier" else None, schedule.seed, device)
+    steps = -(-schedule.images // schedule.batch_size)
+    optimizer = torch.optim.AdamW(
+        evaluator.parameters(), schedule.learning_rate, weight_decay=_WEIGHT_DECAY, fused=True
+    )
+    pace = torch.optim.lr_scheduler.OneCycleLR(optimizer, schedule.learning_rate, steps, pct_start=_WARM_UP)
+    for step in range(steps):
+        _step(evaluator, real, optimizer, step * schedule.batch_size, schedule)
+        pace.step()
+        progress(schedule.batch_size)
+    if not all(torch.isfinite(tensor).all() for tensor in evaluator.state_dict().values()):
+        raise DivergedError(f"the evaluator's weights are not finite after {steps * schedule.batch_size:,} images")
+    evaluator.requires_grad_(False).eval()
+    return evaluator
+
+
+def build_evaluator(config: EvaluatorConfig, seed: int) -> Evaluator:
+    """An evaluator on the CPU, its first weights decided by `seed` alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Evaluator(config)
+
+
+def _step(
+    evaluator: Evaluator, real: RealImages, optimizer: torch.optim.Optimizer, position: int, schedule: Schedule
+) -> None:
+    images, labels = real.batch(position, schedule.batch_size)
+    shifted = random_shift(images, stream(schedule.seed, "evaluator/shift", position))
+    precision = choose_precision("auto", images.device)
+    with torch.autocast(images.device.type, dtype=precision, enabled=precision != torch.float32):
+        answer = evaluator(shifted)
+    loss = mse_loss(answer.float(), shifted) if labels is None else cross_entropy(answer.float(), labels)
+    optimizer.zero_grad(set_to_none=True)
+    torch.autograd.backward(loss)
+    optimizer.step()
+
+
+def random_shift(images: Tensor, random: torch.Generator) -> Tensor:
+    """Each image `[N,C,H,W]` moved by its own few pixels (1, or 2 where both sides have 16), edges repeated."""
+    count, _, height, width = images.shape
+    reach = 2 if min(height, width) >= 16 else 1
+    down, right = torch.randint(2 * reach + 1, (2, count, 1), generator=random).to(images.device)
+    rows = down + torch.arange(height, device=images.device)
+    columns = right + torch.arange(width, device=images.device)
+    wide = pad(images, (reach, reach, reach, reach), mode="replicate").permute(0, 2, 3, 1)
+    picked = torch.arange(count, device=images.device)[:, None, None]
+    return wide[picked, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+
+
+@torch.inference_mode()
+def features_of(evaluator: Evaluator, images: Tensor) -> Tensor:
+    """Features `[N,F]` on the CPU, computed in float32, a chunk of images at a time."""
+    device = next(evaluator.parameters()).device
+    return torch.cat([evaluator.features(chunk.to(device)).cpu() for chunk in torch.split(images, _CHUNK)])
+
+
+@torch.inference_mode()
+def classify(evaluator: Evaluator, features: Tensor) -> Tensor:
+    """The likeliest label `[N]`, on the CPU, for features `[N,F]` of a classifier."""
+    device = next(evaluator.parameters()).device
+    labels: Tensor = evaluator.head(features.to(device)).argmax(dim=1).cpu()
+    return labels
+
+
+@torch.inference_mode()
+def explained_variance(evaluator: Evaluator, images: Tensor) -> float:
+    """1 - squared error of the rebuilt images / variance around the mean image: 1 is perfect, 0 the mean image.
+
+    0 where the images do not vary at all.
+    """
+    device = next(evaluator.parameters()).device
+    chunks = torch.split(images, _CHUNK)
+    error = sum((evaluator(chunk.to(device)).cpu() - chunk).square().sum().item() for chunk in chunks)
+    variance = (images - images.mean(0)).square().sum().item()
+    return 1 - error / variance if variance > 0 else 0.0
+
+
+def quality(evaluator: Evaluator, images: Tensor, labels: Tensor | None) -> float:
+    """Of a classifier its accuracy on the images, of an autoencoder its explained variance."""
+    if evaluator.config.kind == "classifier" and labels is not None:
+        return accuracy(classify(evaluator, features_of(evaluator, images)), labels)
+    return explained_variance(evaluator, images)

@@ -1,0 +1,1 @@
+"""Figures that compare generated images with real ones, on features `[N, F]` or labels `[N]`."""

@@ -1,0 +1,89 @@
+"""Evaluator: the network by which generated images are judged, trained on the real ones.
+
+Reads data/normalized/{train,holdout}, reports/validation.json.
+Writes models/evaluator/, metrics/evaluator.json, provenance/evaluator.json.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gan.errors import DivergedError
+from gan.evaluator import Evaluator, EvaluatorConfig, Schedule, quality, train_evaluator
+from stages.common.device import device_for
+from stages.common.errors import UserError, run_stage
+from stages.common.evaluators import write_evaluator
+from stages.common.files import replacing_directory, write_json
+from stages.common.gate import require_passed_gate
+from stages.common.params import Evaluator as EvaluatorParams
+from stages.common.params import load_section
+from stages.common.progress import progress_bar
+from stages.common.provenance import recorded
+from stages.common.shards import Split, read_split
+
+
+def main() -> None:
+    params = load_section(EvaluatorParams)
+    with recorded("evaluator", params) as facts:
+        figures = evaluator(params, Path())
+        facts["machine"]["device"] = str(device_for(params.device))
+        facts.update(figures)
+    print(summary(figures))
+    print("evaluator: models/evaluator")
+
+
+def evaluator(params: EvaluatorParams, root: Path) -> dict[str, Any]:
+    """Train on `root`'s train split, measure on its holdout, write both; return `metrics/evaluator.json`."""
+    require_passed_gate(root / "reports/validation.json")
+    train, holdout = (read_split(root / "data/normalized" / name) for name in ("train", "holdout"))
+    network = fit(params, train)
+    metrics = root / "metrics/evaluator.json"
+    with replacing_directory(root / "models/evaluator") as folder:
+        figures = measure(network, params, holdout) | {"sha256": write_evaluator(folder, network)}
+        write_json(metrics, figures)
+    return figures
+
+
+def fit(params: EvaluatorParams, train: Split) -> Evaluator:
+    """A classifier where the images have two classes or more, else an autoencoder."""
+    classes = None if train.classes is None else tuple(train.classes)
+    config = EvaluatorConfig(train.shape, classes, params.features)
+    schedule = Schedule(params.images, params.batch_size, params.learning_rate, params.seed)
+    images, labels = tensors(train)
+    with progress_bar("evaluator", params.images) as bar:
+        try:
+            return train_evaluator(
+                config, images, labels, schedule, device=device_for(params.device), progress=bar.update
+            )
+        except DivergedError as error:
+            raise UserError(f"{error}: lower evaluator.learning_rate") from None
+
+
+def measure(network: Evaluator, params: EvaluatorParams, holdout: Split) -> dict[str, Any]:
+    """How well the evaluator does what it was trained for, on images that it never saw."""
+    kind = network.config.kind
+    name = "holdout_accuracy" if kind == "classifier" else "holdout_explained_variance"
+    return {
+        "kind": kind,
+        name: quality(network, *tensors(holdout)),
+        "images": params.images,
+        "holdout_images": len(holdout.images),
+        "features": params.features,
+    }
+
+
+def tensors(split: Split) -> tuple[torch.Tensor, torch.Tensor | None]:
+    return torch.from_numpy(split.images), None if split.labels is None else torch.from_numpy(split.labels)
+
+
+def summary(figures: dict[str, Any]) -> str:
+    held_out = f"on {figures['holdout_images']:,} held-out images"
+    if figures["kind"] == "classifier":
+        return f"holdout accuracy {figures['holdout_accuracy']:.4f} {held_out}"
+    explained = f"explained variance {figures['holdout_explained_variance']:.4f} {held_out}"
+    return f"an autoencoder, since there are no two classes to tell apart: {explained}"
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,115 @@
+"""Sample: images of the selected generator, seeded, into Parquet and two pictures.
+
+Reads models/selected. Writes samples/, plots/samples.png, plots/walk.png, provenance/sample.json.
+Image i is the same bits whatever the count and the batch size.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import torch
+
+from gan.players import Generator, ModelConfig
+from gan.randomness import draw_latents, stream
+from gan.sampling import generate, samples, slerp
+from stages.common.device import device_for
+from stages.common.errors import UserError, run_stage
+from stages.common.files import replacing, replacing_directory
+from stages.common.model import read_generator, sample_grid
+from stages.common.params import Sample, load_section
+from stages.common.pictures import Pixels, encode_png, grid, grid_scale, to_uint8
+from stages.common.progress import progress_bar
+from stages.common.provenance import recorded
+from stages.common.shards import encoded_schema, write_encoded
+
+SHARD_IMAGES = 20_000
+WALKS = 4
+MOST_WALKS = 10
+MOST_NAMED = 20
+
+
+def main() -> None:
+    params = load_section(Sample)
+    with recorded("sample", params) as facts:
+        count = sample(params, Path())
+        facts["machine"]["device"] = str(device_for(params.device))
+        facts["images"] = count
+    print(f"{count:,} images with seed {params.seed}: samples/, plots/samples.png, plots/walk.png")
+
+
+def sample(params: Sample, root: Path) -> int:
+    """Write the images and pictures under `root`, all or none; return how many images.
+
+    Raises UserError where the model is missing or damaged, or has no such classes.
+    """
+    generator = read_generator(root / "models/selected", device_for(params.device))
+    labels = labels_for(params.classes, generator.config)
+    schema = encoded_schema(class_names(generator.config), {"index": pa.int64(), "seed": pa.int64()})
+    with ExitStack() as outputs:
+        folder = outputs.enter_context(replacing_directory(root / "samples"))
+        pictures = [outputs.enter_context(replacing(root / "plots" / name)) for name in ("samples.png", "walk.png")]
+        count = write_encoded(folder, rows(generator, params, labels), schema, SHARD_IMAGES, params.batch_size)
+        pictures[0].write_bytes(encode_png(sample_grid(generator, params.seed, labels)))
+        pictures[1].write_bytes(encode_png(walk(generator, params, labels)))
+    return count
+
+
+def labels_for(classes: list[int], config: ModelConfig) -> list[int] | None:
+    """The labels to generate in turn: those asked for, or all; None where the model takes none."""
+    if not config.conditional:
+        if classes:
+            raise UserError(f"sample.classes = {classes}, and the model is unconditional: set it to []")
+        return None
+    names = config.classes or ()
+    for label in classes:
+        if label >= len(names):
+            known = ", ".join(f"{index} ({name})" for index, name in enumerate(names[:MOST_NAMED]))
+            known += f", up to {len(names) - 1} ({names[-1]})" if len(names) > MOST_NAMED else ""
+            raise UserError(f"sample.classes has {label}, which is not a label of the model: known are {known}")
+    return classes or list(range(len(names)))
+
+
+def class_names(config: ModelConfig) -> list[str] | None:
+    return list(config.classes or ()) if config.conditional else None
+
+
+def rows(generator: Generator, params: Sample, labels: list[int] | None) -> Iterator[dict[str, Any]]:
+    """A row an image, made when it is asked for."""
+    index = 0
+    with progress_bar("sample", params.count) as bar:
+        for images, asked in samples(generator, params.count, params.seed, labels):
+            of_images = [None] * len(images) if asked is None else asked.tolist()
+            for pixels, label in zip(to_uint8(images.numpy()), of_images, strict=True):
+                image = {"bytes": encode_png(pixels), "path": f"{index:06d}.png"}
+                yield {"image": image, "label": label, "index": index, "seed": params.seed}
+                index += 1
+            bar.update(len(images))
+
+
+def walk(generator: Generator, params: Sample, labels: list[int] | None) -> Pixels:
+    """A row is a walk of `params.walk_steps` images between two latents, of one class where there are classes."""
+    config = generator.config
+    walked = [None] * WALKS if labels is None else list(dict.fromkeys(labels))[:MOST_WALKS]
+    pictures = []
+    for number, label in enumerate(walked):
+        random = stream(params.seed, "walk", number)
+        start, end = draw_latents(config.latent_distribution, 2, config.latent_size, random)
+        latents = path_between(start, end, params.walk_steps, config.latent_distribution)
+        asked = None if label is None else torch.full((params.walk_steps,), label)
+        pictures.append(generate(generator, latents, asked))
+    images = to_uint8(torch.cat(pictures).numpy())
+    return grid(images, params.walk_steps, grid_scale(*config.image_shape[1:]))
+
+
+def path_between(start: torch.Tensor, end: torch.Tensor, steps: int, distribution: str) -> torch.Tensor:
+    """Latents `[steps, latent_size]`: on an arc for normal ones, on a straight line for uniform ones."""
+    if distribution == "normal":
+        return slerp(start, end, steps)
+    return torch.lerp(start, end, torch.linspace(0, 1, steps).unsqueeze(1))
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,1 @@
+"""What select is made of: measuring, the rule, the model card."""

@@ -1,0 +1,58 @@
+"""The model card: a README that people read, with a header that Hugging Face's hub reads."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from gan.players import ModelConfig
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_HUB_LICENCES = {"apache-2.0", "mit", "cc0-1.0", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0"}
+"""Identifiers that the hub knows, among those that images come under; any other is `other` with a name."""
+_METRICS = [("frechet_distance", "frechet_floor"), ("kernel_distance", "kernel_floor")]
+_ACCURACY = ("conditional_accuracy", "accuracy_floor")
+
+
+def model_card(config: ModelConfig, manifest: dict[str, Any], made: dict[str, Any]) -> str:
+    """The card of a selected generator, from the data's manifest and the model's `provenance.json`."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template("model_card.md.j2").render(
+        config=config,
+        shape=" x ".join(str(side) for side in config.image_shape),
+        source=manifest["source"],
+        counts=manifest["counts"],
+        made=made,
+        selection=made["selection"],
+        figures=figures(made["selection"]),
+        licence=licence(manifest["source"]["licence"]),
+    )
+
+
+def figures(selection: dict[str, Any]) -> list[dict[str, Any]]:
+    """What was measured, a row a metric: its name, the model's value, and the floor of real images."""
+    measured = [pair for pair in [*_METRICS, _ACCURACY] if pair[0] in selection]
+    return [
+        {
+            "metric": metric,
+            "name": metric.replace("_", " ").capitalize(),
+            "value": selection[metric],
+            "error": selection["kernel_error"] if metric == "kernel_distance" else None,
+            "floor": selection[floor],
+            "last": selection["last"][metric],
+        }
+        for metric, floor in measured
+    ]
+
+
+def licence(of_data: str | None) -> dict[str, str]:
+    """The header's licence entries: that of the images, where it is stated, until a publisher decides."""
+    name = re.sub(r"[^a-z0-9.]+", "-", (of_data or "not stated").lower()).strip("-") or "not-stated"
+    return {"license": name} if name in _HUB_LICENCES else {"license": "other", "license_name": name}

@@ -1,0 +1,39 @@
+"""A picture for the eye: real images, generated ones, and the real training image nearest to each of those."""
+
+import numpy as np
+import torch
+
+from gan.evaluator import features_of
+from gan.metrics.nearest import nearest
+from gan.players import Generator
+from gan.sampling import samples
+from stages.common.pictures import Pixels, grid, grid_scale, to_uint8
+from stages.common.shards import FloatImages, Split
+from stages.selection.measure import Reference, as_seen
+
+COLUMNS = 10
+
+
+def nearest_picture(generator: Generator, real: Reference, seed: int) -> Pixels:
+    """Three rows of `COLUMNS`: held-out images; generated ones, of the same classes; the train images nearest those."""
+    classes = shown_classes(generator)
+    held_out = real.holdout.images[_of_classes(real.holdout, classes)]
+    generated = torch.cat([as_seen(images) for images, _ in samples(generator, COLUMNS, seed, classes)])
+    closest = real.train.images[nearest(features_of(real.evaluator, generated), real.train_features).numpy()]
+    rows: FloatImages = np.concatenate([held_out, generated.numpy(), closest])
+    return grid(to_uint8(rows), COLUMNS, grid_scale(*rows.shape[2:]))
+
+
+def shown_classes(generator: Generator) -> list[int] | None:
+    """A label a column, the same ones side by side; None where the model takes none."""
+    names = generator.config.classes or ()
+    return sorted(column % len(names) for column in range(COLUMNS)) if generator.config.conditional else None
+
+
+def _of_classes(split: Split, labels: list[int] | None) -> list[int]:
+    """The split's first images of these labels, one for each; again from the first where there are too few."""
+    if labels is None or split.labels is None:
+        return [column % len(split.keys) for column in range(COLUMNS)]
+    having = {label: np.flatnonzero(split.labels == label).tolist() for label in set(labels)}
+    seen = [labels[:column].count(label) for column, label in enumerate(labels)]
+    return [having[label][before % len(having[label])] for label, before in zip(labels, seen, strict=True)]

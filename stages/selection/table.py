@@ -1,0 +1,24 @@
+"""The checkpoints' figures as lines of text."""
+
+from stages.selection.rule import Row
+
+_FIGURES = [("frechet_distance", "frechet_floor"), ("kernel_distance", "kernel_floor")]
+_ACCURACY = ("conditional_accuracy", "accuracy_floor")
+
+
+def table(rows: list[Row], chosen: int) -> str:
+    """A line a checkpoint, the chosen one marked, and a last line with what real images reach."""
+    figures = [pair for pair in [*_FIGURES, _ACCURACY] if pair[0] in rows[0]]
+    lines = [["", "images", *(metric.replace("_", " ") for metric, _ in figures)]]
+    for index, row in enumerate(rows):
+        mark = "->" if index == chosen else ""
+        lines.append([mark, f"{row['images']:,}", *(_shown(row, metric) for metric, _ in figures)])
+    lines.append(["", "real images", *(f"{rows[0][floor]:.4g}" for _, floor in figures)])
+    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
+    body = ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
+    return "\n".join([*body, f"on {rows[0]['samples']:,} generated images a checkpoint"])
+
+
+def _shown(row: Row, metric: str) -> str:
+    error = f" ± {row['kernel_error']:.1g}" if metric == "kernel_distance" else ""
+    return f"{row[metric]:.4g}{error}"
