@@ -8,6 +8,15 @@ import torch
 from torch import Tensor, nn
 
 EMBEDDING = 50
+INIT_STD = 0.02
+"""As small as DCGAN's weights. At torch's default of 1 the label drowns z: each class collapses to one image."""
+
+
+def label_embedding(classes: int) -> nn.Embedding:
+    """Labels `[N]` to vectors `[N, 50]`."""
+    embedding = nn.Embedding(classes, EMBEDDING)
+    nn.init.normal_(embedding.weight, 0.0, INIT_STD)
+    return embedding
 
 
 class LatentEmbedding(nn.Module):
@@ -15,7 +24,7 @@ class LatentEmbedding(nn.Module):
 
     def __init__(self, classes: int) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(classes, EMBEDDING)
+        self.embedding = label_embedding(classes)
 
     def forward(self, latent: Tensor, label: Tensor) -> Tensor:
         return torch.cat([latent, self.embedding(label).to(latent.dtype)], dim=1)
@@ -26,7 +35,7 @@ class ImagePlane(nn.Module):
 
     def __init__(self, classes: int, height: int, width: int) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(classes, EMBEDDING)
+        self.embedding = label_embedding(classes)
         self.widen = nn.Linear(EMBEDDING, height * width)
         self.height, self.width = height, width
 

@@ -61,8 +61,8 @@ class Schedule:
 class Evaluator(nn.Module):
     """Images `[N,C,H,W]` in [-1,1] to features `[N,F]`, and on to class logits or to the images again.
 
-    Features are taken before the nonlinearity and have mean 0 and variance 1 each over the training
-    images, so that a Gaussian describes them fairly and a distance means the same in every dimension.
+    Features are taken before the nonlinearity and have mean 0 and variance 1 each over the images of its
+    training, so that a Gaussian describes them fairly and a distance means the same in every dimension.
     The nonlinearity between them and the classes keeps them from shrinking to the classes' means,
     which would hide a loss of variety within a class.
     """

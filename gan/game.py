@@ -86,13 +86,15 @@ class Adversarial:
 
     @torch.no_grad()
     def _update_average(self, images_seen: int, images: int) -> None:
-        """Weights decay with the half-life, shorter at the start; batch norm's statistics are the latest."""
+        """Weights and batch norm's statistics decay with the half-life, shorter at the start."""
         half_life = min(self.recipe.ema_half_life, _EMA_RAMP * images_seen)
         keep = 0.5 ** (images / half_life) if half_life > 0 else 0.0
-        for average, latest in zip(self.average.parameters(), self.generator.parameters(), strict=True):
-            average.lerp_(latest, 1 - keep)
-        for average, latest in zip(self.average.buffers(), self.generator.buffers(), strict=True):
-            average.copy_(latest)
+        averages, latests = self.average.state_dict(), self.generator.state_dict()
+        for name, latest in latests.items():
+            if latest.is_floating_point():
+                averages[name].lerp_(latest, 1 - keep)
+            else:
+                averages[name].copy_(latest)  # a count of batches
 
     def state(self) -> dict[str, Tensor]:
         """Every tensor from which the game goes on in the same bits."""

@@ -11,7 +11,7 @@ import torch
 
 from gan.errors import DivergedError
 from gan.evaluator import Evaluator, EvaluatorConfig, Schedule, quality, train_evaluator
-from stages.common.device import device_for
+from stages.common.device import steady_device_for
 from stages.common.errors import UserError, run_stage
 from stages.common.evaluators import write_evaluator
 from stages.common.files import replacing_directory, write_json
@@ -27,7 +27,7 @@ def main() -> None:
     params = load_section(EvaluatorParams)
     with recorded("evaluator", params) as facts:
         figures = evaluator(params, Path())
-        facts["machine"]["device"] = str(device_for(params.device))
+        facts["machine"]["device"] = str(steady_device_for(params.device))
         facts.update(figures)
     print(summary(figures))
     print("evaluator: models/evaluator")
@@ -54,7 +54,7 @@ def fit(params: EvaluatorParams, train: Split) -> Evaluator:
     with progress_bar("evaluator", params.images) as bar:
         try:
             return train_evaluator(
-                config, images, labels, schedule, device=device_for(params.device), progress=bar.update
+                config, images, labels, schedule, device=steady_device_for(params.device), progress=bar.update
             )
         except DivergedError as error:
             raise UserError(f"{error}: lower evaluator.learning_rate") from None

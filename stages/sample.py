@@ -15,7 +15,7 @@ import torch
 from gan.players import Generator, ModelConfig
 from gan.randomness import draw_latents, stream
 from gan.sampling import generate, samples, slerp
-from stages.common.device import device_for
+from stages.common.device import steady_device_for
 from stages.common.errors import UserError, run_stage
 from stages.common.files import replacing, replacing_directory
 from stages.common.model import read_generator, sample_grid
@@ -35,7 +35,7 @@ def main() -> None:
     params = load_section(Sample)
     with recorded("sample", params) as facts:
         count = sample(params, Path())
-        facts["machine"]["device"] = str(device_for(params.device))
+        facts["machine"]["device"] = str(steady_device_for(params.device))
         facts["images"] = count
     print(f"{count:,} images with seed {params.seed}: samples/, plots/samples.png, plots/walk.png")
 
@@ -45,7 +45,7 @@ def sample(params: Sample, root: Path) -> int:
 
     Raises UserError where the model is missing or damaged, or has no such classes.
     """
-    generator = read_generator(root / "models/selected", device_for(params.device))
+    generator = read_generator(root / "models/selected", steady_device_for(params.device))
     labels = labels_for(params.classes, generator.config)
     schema = encoded_schema(class_names(generator.config), {"index": pa.int64(), "seed": pa.int64()})
     with ExitStack() as outputs:

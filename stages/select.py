@@ -15,7 +15,7 @@ import torch
 from gan.evaluator import EvaluatorConfig
 from gan.metrics.kernel import FEWEST_ROWS
 from gan.players import ModelConfig
-from stages.common.device import device_for
+from stages.common.device import steady_device_for
 from stages.common.errors import UserError, run_stage
 from stages.common.evaluators import read_evaluator
 from stages.common.files import read_json, replacing, replacing_directory, write_json, write_tsv
@@ -50,7 +50,7 @@ def main() -> None:
     params = load_section(Select)
     with recorded("select", params) as facts:
         selection = select(params, Path())
-        facts["machine"]["device"] = str(device_for(params.device))
+        facts["machine"]["device"] = str(steady_device_for(params.device))
         facts["rule"] = selection["rule"]
     print(f"selected: models/selected ({selection['images']:,} images: {selection['rule']})")
 
@@ -71,7 +71,7 @@ def read_inputs(params: Select, root: Path) -> Inputs:
     checkpoints = sorted((root / "models/checkpoints").glob("images-*.safetensors"))
     if not checkpoints:
         raise UserError(f"{root / 'models/checkpoints'} holds no checkpoints: run `dvc repro train`")
-    device = device_for(params.device)
+    device = steady_device_for(params.device)
     evaluator, sha256 = read_evaluator(root / "models/evaluator", device)
     train, holdout = (read_split(root / "data/normalized" / name) for name in ("train", "holdout"))
     require_enough(params, train, holdout)

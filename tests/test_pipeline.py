@@ -49,7 +49,7 @@ def set_params(folder: Path, *changes: str) -> None:
     for change in changes:
         key, value = change.split("=")
         section, name = key.split(".")
-        pattern = rf"(?ms)(^{section}:\n(?:  .*\n)*?  {name}: +)\S+"
+        pattern = rf"(?m)(^{section}:\n(?:  .*\n)*?  {name}: +)\S+"
         text, count = re.subn(pattern, rf"\g<1>{value}", text)
         assert count == 1, f"{key} is not in params.yaml"
     path.write_text(text)

@@ -14,7 +14,8 @@ def kernel_distance(real: Tensor, fake: Tensor, seed: int) -> tuple[float, float
     """The unbiased MMD^2 of features `[N, F]` and `[M, F]` over all pairs, and its standard error.
 
     Around 0, and often below, where both are draws of one distribution. The error is the jackknife's:
-    the spread of the estimates that leave out one of 20 random groups of rows, drawn by `seed`.
+    the spread of the estimates that leave out one of 20 random groups of rows, drawn by `seed`. It is up to
+    half too large where the distributions are one, since then pairs of rows are all that varies.
     Raises ValueError for fewer than `FEWEST_ROWS` rows or other widths.
     """
     if min(len(real), len(fake)) < FEWEST_ROWS or real.shape[1:] != fake.shape[1:]:

@@ -150,7 +150,7 @@ class Guard(Section):
 
 class Select(Section):
     seed: Seed
-    samples: Annotated[int, Field(ge=2)]
+    samples: Annotated[int, Field(ge=4)]
     metric: Metric
     direction: Literal["min", "max"]
     guards: list[Guard]

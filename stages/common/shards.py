@@ -73,6 +73,7 @@ def write_encoded(
             while held := [row for _, row in islice(shard, held_images or shard_images)]:
                 writer.write_table(pa.Table.from_pylist(held, schema=schema))
                 count += len(held)
+                held.clear()  # before the next are made
     return count
 
 

@@ -105,6 +105,17 @@ def test_a_blind_discriminator_gives_the_optimum_of_the_value() -> None:
     assert statistics["value"] == pytest.approx(VALUE_OPTIMUM)
 
 
+@pytest.mark.parametrize("network", ["mlp", "dcgan"])
+def test_an_image_depends_on_its_latent_before_it_depends_on_its_label(network: str) -> None:
+    """Where the label's embedding starts as large as z, a generator learns one image a class and ignores z."""
+    game = tiny_trainer(network=network, width=16, latent_size=100).game
+    latents, labels = torch.randn(300, 100), torch.arange(3).repeat(100)
+    images = game.generator(latents, labels).flatten(1)
+    of_label = torch.stack([images[labels == label].mean(0) for label in range(3)]).var(0).mean()
+    of_latent = torch.stack([images[labels == label].var(0) for label in range(3)]).mean()
+    assert of_latent > 20 * of_label
+
+
 def test_a_condition_reaches_both_players() -> None:
     game = tiny_trainer().game
     latents, images = torch.randn(4, 6), torch.randn(4, 1, 8, 8)

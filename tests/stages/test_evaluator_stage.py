@@ -1,0 +1,129 @@
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from stages.common.errors import UserError
+from stages.common.evaluators import read_evaluator
+from stages.common.files import read_json, sha256_of
+from stages.common.params import Evaluator, load_section
+from stages.evaluator import evaluator
+from tests.stages.tiny_data import CLASSES, ROOT, write_digits, write_params
+
+CPU = torch.device("cpu")
+SHORT = {"evaluator.images": 30_000, "evaluator.device": "cpu"}
+
+
+def workspace(folder: Path, classes: list[str] | None = CLASSES, **changes: object) -> Path:
+    write_digits(folder, train=400, holdout=150, classes=classes)
+    write_params(folder, SHORT | {f"evaluator.{key}": value for key, value in changes.items()})
+    return folder
+
+
+def run(folder: Path) -> tuple[int, str]:
+    """The stage as DVC runs it: exit code and everything printed."""
+    command, environment = [sys.executable, "-m", "stages.evaluator"], {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def train(folder: Path) -> None:
+    evaluator(load_section(Evaluator, folder / "params.yaml"), folder)
+
+
+def outputs(folder: Path) -> dict[str, str]:
+    found = [path for top in ("models", "metrics") for path in (folder / top).rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    folder = workspace(tmp_path_factory.mktemp("finished"))
+    code, printed = run(folder)
+    assert code == 0, printed
+    return folder, printed
+
+
+def test_the_stage_tells_how_well_the_evaluator_knows_held_out_images(finished: tuple[Path, str]) -> None:
+    folder, printed = finished
+    figures = read_json(folder / "metrics/evaluator.json")
+    assert figures["kind"] == "classifier"
+    assert figures["holdout_accuracy"] > 0.85  # 400 images to learn from
+    assert f"holdout accuracy {figures['holdout_accuracy']:.4f} on 150 held-out images" in printed
+    assert (figures["images"], figures["holdout_images"], figures["features"]) == (30_000, 150, 64)
+    assert figures["sha256"] == sha256_of(folder / "models/evaluator/evaluator.safetensors")
+    made = read_json(folder / "provenance/evaluator.json")
+    assert made["stage"] == "evaluator"
+    assert made["params"]["images"] == 30_000
+
+
+def test_the_same_data_and_params_give_the_same_bytes_and_another_seed_others(
+    finished: tuple[Path, str], tmp_path: Path
+) -> None:
+    workspace(tmp_path)
+    train(tmp_path)
+    assert outputs(tmp_path) == outputs(finished[0])
+    write_params(tmp_path, SHORT | {"evaluator.seed": 1})
+    train(tmp_path)
+    assert not set(outputs(tmp_path).values()) & set(outputs(finished[0]).values())
+
+
+@pytest.mark.parametrize("classes", [None, ["only"]])
+def test_images_without_two_classes_get_an_autoencoder(tmp_path: Path, classes: list[str] | None) -> None:
+    train(workspace(tmp_path, classes))
+    figures = read_json(tmp_path / "metrics/evaluator.json")
+    assert figures["kind"] == "autoencoder"
+    assert 0.5 < figures["holdout_explained_variance"] < 1
+    assert "holdout_accuracy" not in figures
+
+
+def test_nothing_learns_from_data_that_failed_the_gate(finished: tuple[Path, str], tmp_path: Path) -> None:
+    workspace(tmp_path)
+    (tmp_path / "reports/validation.json").write_text('{"success": false}')
+    with pytest.raises(UserError, match="did not pass the gate"):
+        train(tmp_path)
+    assert outputs(tmp_path) == {}
+
+
+def test_an_evaluator_that_diverges_is_one_sentence_and_leaves_no_output(tmp_path: Path) -> None:
+    workspace(tmp_path, learning_rate=1e30, images=1000)
+    code, printed = run(tmp_path)
+    assert code == 2
+    assert "error: the evaluator's weights are not finite" in printed
+    assert "lower evaluator.learning_rate" in printed
+    assert "Traceback" not in printed
+    assert outputs(tmp_path) == {}
+
+
+def test_the_evaluator_reads_back_as_it_was(finished: tuple[Path, str]) -> None:
+    network, sha256 = read_evaluator(finished[0] / "models/evaluator", CPU)
+    assert not network.training
+    assert network.config.classes == tuple(CLASSES)
+    assert sha256 == read_json(finished[0] / "metrics/evaluator.json")["sha256"]
+
+
+@pytest.mark.parametrize("damage", ["flipped bit", "truncated", "missing", "other width", "no config", "not a config"])
+def test_a_damaged_evaluator_is_refused_by_name(finished: tuple[Path, str], tmp_path: Path, damage: str) -> None:
+    for path in (finished[0] / "models/evaluator").iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    weights, config = tmp_path / "evaluator.safetensors", tmp_path / "config.json"
+    content = weights.read_bytes()
+    if damage == "flipped bit":
+        weights.write_bytes(content[:-9] + bytes([content[-9] ^ 1]) + content[-8:])
+    elif damage == "truncated":
+        weights.write_bytes(content[:-9])
+    elif damage == "missing":
+        weights.unlink()
+    elif damage == "other width":
+        config.write_text(json.dumps(read_json(config) | {"features": 32}))
+    elif damage == "no config":
+        config.unlink()
+    else:
+        config.write_text("[1, 2]")
+    with pytest.raises(UserError, match=r"(evaluator\.safetensors|config\.json) (is missing|does not fit)"):
+        read_evaluator(tmp_path, CPU)

@@ -1,0 +1,241 @@
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+from PIL import Image
+
+import stages.sample
+from gan.players import Generator, ModelConfig
+from gan.sampling import samples
+from stages.common.errors import UserError
+from stages.common.model import read_generator, write_generator
+from stages.common.pictures import to_uint8
+from stages.common.shards import encoded_schema, write_encoded
+from stages.sample import labels_for, path_between, rows, sample, walk
+from tests.stages.tiny_data import CLASSES, ROOT, write_params
+from tests.stages.tiny_models import SMALL, sample_params, write_selected
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """150 images of a conditional model, made by the stage as DVC runs it."""
+    folder = write_selected(tmp_path_factory.mktemp("finished"))
+    code, printed = run(folder)
+    assert code == 0, printed
+    return folder
+
+
+@pytest.fixture
+def generator(finished: Path) -> Generator:
+    return read_generator(finished / "models/selected", CPU)
+
+
+def run(folder: Path) -> tuple[int, str]:
+    command, environment = [sys.executable, "-m", "stages.sample"], {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def with_model(finished: Path, folder: Path) -> Path:
+    """A folder with the selected model and params, and no samples yet."""
+    target = folder / "models/selected"
+    target.mkdir(parents=True)
+    for path in (finished / "models/selected").iterdir():
+        (target / path.name).write_bytes(path.read_bytes())
+    write_params(folder, SMALL)
+    return folder
+
+
+def table(folder: Path) -> pa.Table:
+    return pa.concat_tables([pq.read_table(path) for path in sorted((folder / "samples").glob("part-*.parquet"))])
+
+
+def made(folder: Path, target: Path, **changes: Any) -> pa.Table:
+    """What the stage writes with changed params."""
+    with_model(folder, target)
+    sample(sample_params(target, **changes), target)
+    return table(target)
+
+
+def outputs(folder: Path) -> dict[str, str]:
+    found = [path for top in ("samples", "plots") for path in (folder / top).rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
+
+
+def test_samples_are_the_model_s_images_as_png_with_class_index_and_seed(finished: Path, generator: Generator) -> None:
+    images = torch.cat([images for images, _ in samples(generator, 150, 0, list(range(10)))])
+    written = table(finished).to_pylist()
+    assert len(written) == 150
+    for i, (row, expected) in enumerate(zip(written, to_uint8(images.numpy()), strict=True)):
+        assert (row["image"]["path"], row["index"], row["label"], row["seed"]) == (f"{i:06d}.png", i, i % 10, 0)
+        assert np.array_equal(np.asarray(Image.open(io.BytesIO(row["image"]["bytes"])))[None], expected)
+
+
+def test_samples_have_the_layout_of_raw_images(finished: Path) -> None:
+    schema = table(finished).schema
+    assert schema.field("image").type == pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    features = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
+    assert features["label"] == {"_type": "ClassLabel", "names": CLASSES}
+    assert features["image"] == {"_type": "Image"}
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 64, 100, 5000])
+def test_any_batch_size_gives_the_same_images(finished: Path, tmp_path: Path, batch_size: int) -> None:
+    assert made(finished, tmp_path, batch_size=batch_size).equals(table(finished))
+
+
+def test_image_i_is_the_same_whatever_the_count_and_another_seed_gives_others(finished: Path, tmp_path: Path) -> None:
+    few, other = made(finished, tmp_path / "few", count=70), made(finished, tmp_path / "other", seed=1)
+    assert few.equals(table(finished).slice(0, 70))
+    before, after = ({row["bytes"] for row in t["image"].to_pylist()} for t in (table(finished), other))
+    assert not before & after
+    assert set(other["seed"].to_pylist()) == {1}
+
+
+def test_the_same_params_give_the_same_bytes(finished: Path, tmp_path: Path) -> None:
+    made(finished, tmp_path)
+    assert outputs(tmp_path) == outputs(finished)
+
+
+def test_chosen_classes_are_generated_in_turn(finished: Path, tmp_path: Path) -> None:
+    assert made(finished, tmp_path, classes=[7, 3], count=5)["label"].to_pylist() == [7, 3, 7, 3, 7]
+    grid = Image.open(tmp_path / "plots/samples.png")
+    assert grid.height < Image.open(finished / "plots/samples.png").height  # two rows in place of ten
+
+
+def unconditional(folder: Path, latent_distribution: str = "normal") -> Generator:
+    config = ModelConfig("mlp", 8, (3, 9, 7), "none", None, 5, latent_distribution)
+    generator = Generator(config).eval().requires_grad_(False)
+    (folder / "models/selected").mkdir(parents=True)
+    write_generator(folder / "models/selected", generator)
+    write_params(folder, SMALL)
+    return generator
+
+
+def test_an_unconditional_model_gives_images_without_labels(tmp_path: Path) -> None:
+    unconditional(tmp_path)
+    assert sample(sample_params(tmp_path), tmp_path) == 150
+    written = table(tmp_path)
+    assert written["label"].null_count == 150
+    assert Image.open(io.BytesIO(written["image"][0]["bytes"].as_py())).size == (7, 9)
+    with pytest.raises(UserError, match=r"sample\.classes = \[1\], and the model is unconditional"):
+        sample(sample_params(tmp_path, classes=[1]), tmp_path)
+
+
+def test_an_unknown_class_is_one_sentence_with_the_known_ones_and_exit_code_2(finished: Path, tmp_path: Path) -> None:
+    made(finished, tmp_path)
+    before = outputs(tmp_path)
+    write_params(tmp_path, SMALL | {"sample.classes": [3, 10]})
+    code, printed = run(tmp_path)
+    assert code == 2
+    assert "error: sample.classes has 10, which is not a label of the model: known are 0 (0), 1 (1)" in printed
+    assert "Traceback" not in printed
+    assert outputs(tmp_path) == before
+
+
+def test_a_thousand_known_classes_are_told_in_short() -> None:
+    config = ModelConfig("mlp", 8, (1, 8, 8), "concat", tuple(f"name {i}" for i in range(1000)), 5, "normal")
+    assert labels_for([], config) == list(range(1000))
+    with pytest.raises(UserError, match=r"19 \(name 19\), up to 999 \(name 999\)"):
+        labels_for([1000], config)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "other width", "missing"])
+def test_a_selected_model_that_does_not_fit_its_config_is_refused_by_name(
+    finished: Path, tmp_path: Path, damage: str
+) -> None:
+    made(finished, tmp_path)
+    before = outputs(tmp_path)
+    weights, config = (tmp_path / "models/selected" / name for name in ("generator.safetensors", "config.json"))
+    if damage == "truncated":
+        weights.write_bytes(weights.read_bytes()[:-20])
+    elif damage == "missing":
+        weights.unlink()
+    else:
+        config.write_text(json.dumps(json.loads(config.read_text()) | {"width": 12}))
+    with pytest.raises(UserError, match=r"generator\.safetensors (is missing|does not fit)"):
+        sample(sample_params(tmp_path), tmp_path)
+    assert outputs(tmp_path) == before
+
+
+def test_images_are_made_only_as_they_are_written(finished: Path, generator: Generator) -> None:
+    calls = []
+    generator.register_forward_hook(lambda *_: calls.append(1))
+    endless = rows(generator, sample_params(finished, count=10**9), [0])
+    assert len(list(islice(endless, 65))) == 65
+    assert len(calls) == 2  # two chunks of 64
+
+
+class CountedRow(dict[str, Any]):
+    """Tells how many of its kind are alive, and the most there ever were."""
+
+    alive = most = 0
+
+    def __init__(self, index: int) -> None:
+        super().__init__(image={"bytes": b"png", "path": f"{index}.png"}, label=None)
+        CountedRow.alive += 1
+        CountedRow.most = max(CountedRow.most, CountedRow.alive)
+
+    def __del__(self) -> None:
+        CountedRow.alive -= 1
+
+
+def test_no_more_than_a_batch_of_images_is_held(tmp_path: Path) -> None:
+    def many() -> Iterator[dict[str, Any]]:
+        for index in range(1000):
+            yield CountedRow(index)
+
+    assert write_encoded(tmp_path, many(), encoded_schema(None, {}), shard_images=300, held_images=20) == 1000
+    assert CountedRow.most <= 20 + 2  # one on its way in, one on its way out
+    shards = sorted(tmp_path.glob("*.parquet"))
+    assert [pq.read_metadata(path).num_rows for path in shards] == [300, 300, 300, 100]
+    assert [row["path"] for path in shards for row in pq.read_table(path)["image"].to_pylist()] == [
+        f"{index}.png" for index in range(1000)
+    ]
+
+
+def test_many_images_fill_several_shards(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stages.sample, "SHARD_IMAGES", 60)
+    assert made(finished, tmp_path).equals(table(finished))
+    assert len(list((tmp_path / "samples").iterdir())) == 3
+
+
+def test_a_walk_is_a_row_of_steps_for_each_class_asked_for(finished: Path, generator: Generator) -> None:
+    params = sample_params(finished, walk_steps=6)
+    side, gap = 8 * 7, 7  # each pixel seven wide
+    assert walk(generator, params, [4, 2, 4]).shape == (1, 2 * side + gap, 6 * side + 5 * gap)
+    assert walk(generator, params, list(range(10))).shape[1] == 10 * side + 9 * gap
+
+
+@pytest.mark.parametrize("distribution", ["normal", "uniform"])
+def test_a_walk_stays_among_the_latents_that_the_model_was_trained_on(distribution: str) -> None:
+    random = torch.Generator().manual_seed(0)
+    start, end = torch.rand(2, 300, generator=random) * 2 - 1
+    path = path_between(start, end, 9, distribution)
+    assert torch.allclose(path[[0, -1]], torch.stack([start, end]), atol=1e-5)
+    if distribution == "normal":  # on the arc no length falls below both ends'
+        assert path.norm(dim=1).min() > 0.99 * min(start.norm(), end.norm())
+    else:  # inside the cube, at equal steps
+        assert path.abs().max() <= 1
+        assert torch.allclose(path.diff(dim=0), ((end - start) / 8).expand(8, -1), atol=1e-5)
+
+
+def test_an_unconditional_walk_has_four_rows(tmp_path: Path) -> None:
+    generator = unconditional(tmp_path, "uniform")
+    picture = walk(generator, sample_params(tmp_path, walk_steps=3), None)
+    scale = 56 // 9
+    assert picture.shape == (3, (4 * 9 + 3) * scale, (3 * 7 + 2) * scale)

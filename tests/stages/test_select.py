@@ -1,0 +1,357 @@
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from gan.players import ModelConfig
+from gan.sampling import samples
+from stages.common.checkpoint import read_checkpoint, write_checkpoint
+from stages.common.errors import UserError
+from stages.common.evaluators import read_evaluator
+from stages.common.files import read_json
+from stages.common.model import read_generator
+from stages.common.params import Guard, Metric, Select
+from stages.common.shards import read_split
+from stages.reporting.inputs import Checkpoint, Selection
+from stages.select import select
+from stages.selection.card import licence
+from stages.selection.measure import Reference, as_seen, load_generator, measure, reference
+from stages.selection.nearest import nearest_picture
+from stages.selection.rule import choose, passes, sentence
+from tests.stages.tiny_data import ROOT
+from tests.stages.tiny_models import CHECKPOINTS, checkpoint, select_params, write_run
+
+CPU = torch.device("cpu")
+OUTPUTS = ("models/selected", "metrics/selection.json", "metrics/checkpoints.tsv", "plots/nearest.png")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A conditional run on ten classes, selected by the stage as DVC runs it."""
+    folder = write_run(tmp_path_factory.mktemp("finished"))
+    code, printed = run(folder)
+    assert code == 0, printed
+    return folder
+
+
+@pytest.fixture(scope="module")
+def unconditional(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = write_run(tmp_path_factory.mktemp("unconditional"), classes=None)
+    select(select_params(folder), folder)
+    return folder
+
+
+def run(folder: Path) -> tuple[int, str]:
+    """Exit code and everything printed."""
+    command, environment = [sys.executable, "-m", "stages.select"], {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def copy_of(finished: Path, target: Path) -> Path:
+    return Path(shutil.copytree(finished, target / "copy"))
+
+
+def outputs(folder: Path) -> dict[str, str]:
+    """SHA-256 of every output file by its path."""
+    found = [path for output in OUTPUTS for path in [folder / output, *(folder / output).rglob("*")] if path.is_file()]
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
+
+
+def table(folder: Path) -> list[dict[str, str]]:
+    header, *lines = [line.split("\t") for line in (folder / "metrics/checkpoints.tsv").read_text().splitlines()]
+    return [dict(zip(header, line, strict=True)) for line in lines]
+
+
+def refused(folder: Path, params: Select) -> str:
+    """The sentence of a selection that must be refused; its earlier outputs must not change."""
+    before = outputs(folder)
+    with pytest.raises(UserError) as error:
+        select(params, folder)
+    assert outputs(folder) == before
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+# The rule, on random tables.
+
+FIGURE = st.floats(0, 1, allow_nan=False)
+METRICS: list[Metric] = ["frechet_distance", "kernel_distance", "conditional_accuracy"]
+ROWS = st.lists(st.fixed_dictionaries(dict.fromkeys(METRICS, FIGURE)), min_size=1, max_size=12)
+GUARDS = st.lists(st.builds(Guard, metric=st.sampled_from(METRICS), at_least=FIGURE), max_size=2)
+
+
+def rule(metric: Metric = "frechet_distance", guards: list[Guard] | None = None) -> Select:
+    direction: Any = "max" if metric == "conditional_accuracy" else "min"
+    return Select(seed=0, samples=10, metric=metric, direction=direction, guards=guards or [], device="cpu")
+
+
+@given(ROWS, st.sampled_from(METRICS), GUARDS)
+def test_no_row_that_passes_the_guards_is_better_than_the_chosen_and_no_earlier_one_as_good(
+    rows: list[dict[str, float]], metric: Metric, guards: list[Guard]
+) -> None:
+    passing = [index for index, row in enumerate(rows) if all(passes(row, guard) for guard in guards)]
+    if not passing:
+        with pytest.raises(UserError, match="no checkpoint passes"):
+            choose(rows, rule(metric, guards))
+        return
+    chosen = choose(rows, rule(metric, guards))
+    assert chosen in passing
+    sign = -1 if metric == "conditional_accuracy" else 1
+    for index in passing:
+        assert sign * rows[chosen][metric] <= sign * rows[index][metric]
+        assert index >= chosen or rows[index][metric] != rows[chosen][metric]
+
+
+@given(ROWS, st.sampled_from(METRICS))
+def test_without_guards_the_chosen_is_never_worse_than_the_last(rows: list[dict[str, float]], metric: Metric) -> None:
+    chosen, last = rows[choose(rows, rule(metric))][metric], rows[-1][metric]
+    assert chosen >= last if metric == "conditional_accuracy" else chosen <= last
+
+
+def test_where_no_checkpoint_passes_each_guard_is_named_with_the_best_that_was_reached() -> None:
+    rows = [{"frechet_distance": f, "conditional_accuracy": a} for f, a in [(9.5, 0.5), (7.25, 0.75)]]
+    guards = [Guard(metric="conditional_accuracy", at_least=0.9), Guard(metric="frechet_distance", at_most=2)]
+    with pytest.raises(UserError) as error:
+        choose(rows, rule(guards=guards))
+    assert "conditional accuracy at least 0.9 (best reached: 0.75)" in str(error.value)
+    assert "Frechet distance at most 2 (best reached: 7.25)" in str(error.value)
+
+
+def test_the_rule_reads_as_a_sentence() -> None:
+    guards = [Guard(metric="conditional_accuracy", at_least=0.8)]
+    assert sentence(rule()) == "lowest Frechet distance"
+    assert sentence(rule(guards=guards)) == "lowest Frechet distance among those with conditional accuracy at least 0.8"
+
+
+# The stage.
+
+
+def test_every_checkpoint_is_measured_beside_its_floors_and_one_is_marked(finished: Path) -> None:
+    rows = table(finished)
+    of_real = read_json(finished / "metrics/evaluator.json")["holdout_accuracy"]
+    assert list(rows[0]) == [
+        *["images", "frechet_distance", "frechet_floor", "kernel_distance", "kernel_error", "kernel_floor"],
+        *["conditional_accuracy", "accuracy_floor", "samples", "selected"],
+    ]
+    assert [int(row["images"]) for row in rows] == CHECKPOINTS
+    best = min(rows, key=lambda row: float(row["frechet_distance"]))
+    assert [row["images"] for row in rows if row["selected"] == "1"] == [best["images"]]
+    for row in rows:
+        assert float(row["frechet_floor"]) < float(row["frechet_distance"])  # a few turns make no real image
+        assert float(row["accuracy_floor"]) == pytest.approx(of_real, rel=1e-5)
+        assert row["samples"] == "200"
+
+
+def test_the_selection_tells_the_chosen_and_the_last_as_the_report_reads_them(finished: Path) -> None:
+    values = read_json(finished / "metrics/selection.json")
+    selection = Selection.model_validate(values)
+    rows = [Checkpoint.model_validate(row) for row in table(finished)]
+    chosen = next(row for row in rows if row.selected == "1")
+    assert (selection.images, selection.frechet_distance) == (chosen.images, chosen.frechet_distance)
+    assert (selection.last.images, selection.last.kernel_distance) == (2560, rows[-1].kernel_distance)
+    assert (selection.samples, selection.holdout_images, values["floor_images"]) == (200, 150, 200)
+    assert (selection.checkpoints, selection.rule) == (4, "lowest Frechet distance")
+
+
+def test_the_selected_generator_is_the_averaged_one_of_its_checkpoint(finished: Path) -> None:
+    images = read_json(finished / "metrics/selection.json")["images"]
+    tensors, _ = read_checkpoint(checkpoint(finished, images))
+    selected = read_generator(finished / "models/selected", CPU).state_dict()
+    assert selected
+    for name, tensor in selected.items():
+        assert torch.equal(tensor, tensors[f"game.average.{name}"])
+
+
+def test_the_model_card_s_few_lines_load_the_model(finished: Path) -> None:
+    card = (finished / "models/selected/README.md").read_text()
+    code = re.findall(r"```python\n(.*?)```", card, re.DOTALL)[0] + "\nprint(tuple(images.shape), labels.tolist())"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(
+        command, cwd=finished / "models/selected", env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == f"(16, 1, 8, 8) {[0] * 16}", done.stderr
+
+
+def test_the_model_card_has_a_header_for_the_hub_and_every_figure_with_its_floor(finished: Path) -> None:
+    card = (finished / "models/selected/README.md").read_text()
+    _, header, body = card.split("---\n", 2)
+    facts, selection = yaml.safe_load(header), read_json(finished / "metrics/selection.json")
+    assert (facts["license"], facts["library_name"]) == ("cc-by-4.0", "pytorch")
+    assert {"gan", "cgan"} <= set(facts["tags"])
+    figures = {m["type"]: m["value"] for m in facts["model-index"][0]["results"][0]["metrics"]}
+    assert figures == {metric: selection[metric] for metric in METRICS}
+    for metric, floor in zip(METRICS, ["frechet_floor", "kernel_floor", "accuracy_floor"], strict=True):
+        line = next(line for line in body.splitlines() if line.startswith(f"| {metric.replace('_', ' ').capitalize()}"))
+        assert f"| {selection[metric]:.4g}" in line
+        assert f"| {selection[floor]:.4g} |" in line
+    assert "200 generated images against 150 real ones" in body
+    assert "c0ffee` with changes that were not committed" in body
+    assert "synthetic" in body
+
+
+def test_the_model_s_provenance_names_training_data_evaluator_and_rule(finished: Path) -> None:
+    made = read_json(finished / "models/selected/provenance.json")
+    assert made["train"] == read_json(finished / "provenance/train.json")
+    assert made["data_fingerprint"] == "f1f1"
+    assert made["evaluator"]["sha256"] == read_json(finished / "metrics/evaluator.json")["sha256"]
+    assert made["selection"]["rule"] == "lowest Frechet distance"
+
+
+def test_the_same_inputs_give_the_same_bytes(finished: Path, tmp_path: Path) -> None:
+    folder = copy_of(finished, tmp_path)
+    for output in OUTPUTS[1:]:
+        (folder / output).unlink()
+    select(select_params(folder), folder)
+    assert outputs(folder) == outputs(finished)
+
+
+def test_another_metric_is_another_rule_on_the_same_figures(finished: Path, tmp_path: Path) -> None:
+    folder = copy_of(finished, tmp_path)
+    select(select_params(folder, metric="conditional_accuracy", direction="max"), folder)
+    rows, before = table(folder), table(finished)
+    assert [{**row, "selected": ""} for row in rows] == [{**row, "selected": ""} for row in before]
+    chosen = next(row for row in rows if row["selected"] == "1")
+    assert float(chosen["conditional_accuracy"]) == max(float(row["conditional_accuracy"]) for row in rows)
+
+
+def test_an_unconditional_model_has_distances_alone_and_no_rule_can_ask_for_accuracy(unconditional: Path) -> None:
+    rows = table(unconditional)
+    assert not {"conditional_accuracy", "accuracy_floor"} & set(rows[0])
+    Selection.model_validate(read_json(unconditional / "metrics/selection.json"))
+    assert "labels=None" in (unconditional / "models/selected/README.md").read_text()
+    by_metric = select_params(unconditional, metric="conditional_accuracy", direction="max")
+    assert "select.metric names 'conditional_accuracy'" in refused(unconditional, by_metric)
+    guarded = select_params(unconditional, guards=[Guard(metric="conditional_accuracy", at_least=0.1)])
+    assert "select.guards names 'conditional_accuracy'" in refused(unconditional, guarded)
+
+
+def test_a_damaged_checkpoint_is_one_sentence_with_its_name_and_exit_code_2(finished: Path, tmp_path: Path) -> None:
+    folder = copy_of(finished, tmp_path)
+    path = checkpoint(folder, 1280)
+    content = path.read_bytes()
+    path.write_bytes(content[:-100] + bytes([content[-100] ^ 1]) + content[-99:])
+    before = outputs(folder)
+    code, printed = run(folder)
+    assert code == 2
+    assert "Traceback" not in printed
+    assert [path.name in line for line in printed.splitlines() if line.startswith("error: ")] == [True]
+    assert outputs(folder) == before
+
+
+def test_inputs_that_do_not_fit_are_refused_by_name(finished: Path, tmp_path: Path) -> None:
+    folder = copy_of(finished, tmp_path)
+    params = select_params(folder)
+    guard = Guard(metric="conditional_accuracy", at_least=0.99999)
+    assert "no checkpoint passes select.guards" in refused(folder, params.model_copy(update={"guards": [guard]}))
+    assert "select.samples is 3" in refused(folder, params.model_copy(update={"samples": 3}))
+    path = checkpoint(folder, 640)
+    tensors, facts = read_checkpoint(path)
+    broken = {name: t * torch.nan if "average" in name and t.is_floating_point() else t for name, t in tensors.items()}
+    write_checkpoint(path, broken, facts)
+    assert re.search(r"images-000000640.*values that are not finite", refused(folder, params))
+    write_checkpoint(path, tensors, facts | {"config": facts["config"] | {"width": 12}})
+    assert re.search(r"images-000000640.*no generator that fits its config", refused(folder, params))
+    write_checkpoint(path, tensors, {"images_seen": 640})
+    assert re.search(r"images-000000640.*no generator that fits its config", refused(folder, params))
+    write_checkpoint(path, tensors, facts | {"config": facts["config"] | {"classes": list("abcdefghij")}})
+    assert re.search(r"images-000000640.*other classes", refused(folder, params))
+    shutil.rmtree(folder / "models/checkpoints")
+    assert "holds no checkpoints" in refused(folder, params)
+
+
+def test_an_evaluator_of_other_data_is_refused(finished: Path, unconditional: Path, tmp_path: Path) -> None:
+    folder = copy_of(finished, tmp_path)
+    shutil.rmtree(folder / "models/evaluator")
+    shutil.copytree(unconditional / "models/evaluator", folder / "models/evaluator")
+    assert "models/evaluator was made from images of another shape or other classes" in refused(
+        folder, select_params(folder)
+    )
+
+
+# Measuring, with generators whose figures are known.
+
+
+class Copier(nn.Module):
+    """A "generator" that gives real training images back, of the class that is asked for or of the next one."""
+
+    def __init__(self, images: Tensor, labels: Tensor, lie: bool = False) -> None:
+        super().__init__()
+        self.config = ModelConfig("copier", 1, (1, 8, 8), "concat", tuple("0123456789"), 2, "normal")
+        self.images, self.labels, self.lie = nn.Parameter(images, requires_grad=False), labels, lie
+
+    def forward(self, latent: Tensor, label: Tensor) -> Tensor:
+        asked = (label + 1) % 10 if self.lie else label
+        chosen = []
+        for row, one in zip(latent, asked, strict=True):
+            having = (self.labels == one).nonzero()[:, 0]
+            chosen.append(int(having[int(row[0].abs() * 1e4) % len(having)]))
+        return self.images[chosen]
+
+
+@pytest.fixture(scope="module")
+def real(finished: Path) -> Reference:
+    network, _ = read_evaluator(finished / "models/evaluator", CPU)
+    train, holdout = (read_split(finished / "data/normalized" / name) for name in ("train", "holdout"))
+    return reference(network, train, holdout, samples=300, seed=0)
+
+
+def copier(real: Reference, lie: bool = False) -> Any:
+    assert real.train.labels is not None
+    return Copier(torch.from_numpy(real.train.images), torch.from_numpy(real.train.labels), lie)
+
+
+def test_a_generator_that_gives_real_images_is_measured_at_the_floor(real: Reference) -> None:
+    row = measure(copier(real), real, 300, 0, lambda _: None)
+    assert row["frechet_distance"] == pytest.approx(real.floors["frechet_floor"], rel=0.5)
+    assert row["conditional_accuracy"] > 0.97
+    lied = measure(copier(real, lie=True), real, 300, 0, lambda _: None)
+    assert lied["conditional_accuracy"] < 0.03
+    assert lied["frechet_distance"] == pytest.approx(row["frechet_distance"], rel=0.5)
+
+
+def test_the_nearest_training_image_of_a_copy_is_its_original(real: Reference) -> None:
+    picture = nearest_picture(copier(real), real, seed=0)
+    height = (picture.shape[1] - 2 * 7) // 3  # three rows, two gaps of one image pixel, seven on the screen
+    rows = [picture[:, top : top + height] for top in (0, height + 7, 2 * (height + 7))]
+    assert np.array_equal(rows[1], rows[2])
+    assert not np.array_equal(rows[0], rows[1])
+
+
+def test_images_are_measured_as_8_bit_files_show_them(finished: Path) -> None:
+    generator, _ = load_generator(checkpoint(finished, 640), CPU)
+    images, _ = next(iter(samples(generator, 64, 0, [0])))
+    seen = as_seen(images)
+    levels = (seen + 1) * 127.5
+    assert torch.allclose(levels, levels.round(), atol=1e-4)
+    assert (seen - images).abs().max() <= 0.5 / 127.5 + 1e-6
+    real_levels = torch.from_numpy(np.arange(256, dtype=np.float32) / np.float32(127.5) - 1).view(1, 1, 16, 16)
+    assert torch.equal(as_seen(real_levels), real_levels)
+
+
+@pytest.mark.parametrize(
+    ("of_data", "expected"),
+    [
+        ("MIT", {"license": "mit"}),
+        ("CC BY-SA 3.0", {"license": "cc-by-sa-3.0"}),
+        ("House rules, v2", {"license": "other", "license_name": "house-rules-v2"}),
+        (None, {"license": "other", "license_name": "not-stated"}),
+    ],
+)
+def test_a_licence_that_the_hub_does_not_know_is_other_with_its_name(
+    of_data: str | None, expected: dict[str, str]
+) -> None:
+    assert licence(of_data) == expected
