@@ -121,7 +121,7 @@ def summarize(trainer: Trainer) -> dict[str, float]:
         raise UserError(f"training diverged: {error}; lower the learning rates, or use another objective") from None
 
 
-def show(bar: "tqdm[None]", row: dict[str, float]) -> None:
+def show(bar: "tqdm[Any]", row: dict[str, float]) -> None:
     bar.set_postfix({"D(x)": f"{row['d_real']:.2f}", "D(G(z))": f"{row['d_fake']:.2f}"}, refresh=False)
 
 

@@ -56,7 +56,8 @@ MEASURES = (
         "Kernel distance",
         False,
         "against real images",
-        "The same question asked another way, without a bias from the number of samples. Lower is better; "
+        "The same question asked another way, without a bias from the number of samples, so that it can fall "
+        "below 0. Lower is better; "
         "the band is one standard error either way, the dashed line real images against other real images.",
     ),
     Measure(

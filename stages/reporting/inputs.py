@@ -123,6 +123,8 @@ class Last(Measures):
 class Selection(Measures):
     metric: Literal["frechet_distance", "kernel_distance", "conditional_accuracy"]
     rule: str
+    floor_images: int
+    """Real training images by which the floors were measured."""
     holdout_images: int
     checkpoints: int
     last: Last

@@ -77,7 +77,12 @@ def write_metrics(root: Path, classes: bool) -> None:
     write_json(root / "metrics/evaluator.json", kind | size)
     rows = [measures(images, classes) | {"selected": int(images == SELECTED)} for images in CHECKPOINTS]
     write_tsv(root / "metrics/checkpoints.tsv", rows)
-    chosen = {"metric": "frechet_distance", "rule": "the smallest Fréchet distance.", "holdout_images": 359}
+    chosen = {
+        "metric": "frechet_distance",
+        "rule": "the smallest Fréchet distance.",
+        "floor_images": 1437,
+        "holdout_images": 359,
+    }
     last = measures(CHECKPOINTS[-1], classes)
     selection = measures(SELECTED, classes) | chosen | {"checkpoints": len(CHECKPOINTS), "last": last}
     write_json(root / "metrics/selection.json", selection)

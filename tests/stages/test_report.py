@@ -187,6 +187,12 @@ def test_a_grid_of_the_first_classes_carries_their_names(inputs: Path) -> None:
     assert samples_sheet(read_inputs(inputs)).names == NAMES[:4]
 
 
+def test_the_floor_tells_by_how_many_real_images_it_was_measured(inputs: Path) -> None:
+    floor = re.search(r'<tr class="floor">.*?</tr>', page(inputs), re.DOTALL)
+    assert floor is not None
+    assert ">1,437<" in floor[0]
+
+
 def test_a_figure_without_its_floor_is_shown_nowhere(inputs: Path) -> None:
     change(inputs / "metrics/selection.json", frechet_floor=None, metric="kernel_distance")
     text = text_of(inputs)

@@ -89,7 +89,8 @@ def test_only_values_above_zero_that_span_much_get_a_logarithmic_axis() -> None:
 
 
 def selection(metric: str, last: dict[str, Any]) -> Selection:
-    facts = measures(SELECTED, True) | {"metric": metric, "rule": "r", "holdout_images": 9, "checkpoints": 4}
+    facts = measures(SELECTED, True) | {"metric": metric, "rule": "r", "checkpoints": 4}
+    facts |= {"floor_images": 9, "holdout_images": 9}
     return Selection.model_validate(facts | {"last": measures(SELECTED, True) | {"images": 200000} | last})
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from ruamel.yaml import YAML
 from torch import Tensor, nn
 
 from gan.players import ModelConfig
@@ -189,7 +189,7 @@ def test_the_model_card_s_few_lines_load_the_model(finished: Path) -> None:
 def test_the_model_card_has_a_header_for_the_hub_and_every_figure_with_its_floor(finished: Path) -> None:
     card = (finished / "models/selected/README.md").read_text()
     _, header, body = card.split("---\n", 2)
-    facts, selection = yaml.safe_load(header), read_json(finished / "metrics/selection.json")
+    facts, selection = YAML(typ="safe").load(header), read_json(finished / "metrics/selection.json")
     assert (facts["license"], facts["library_name"]) == ("cc-by-4.0", "pytorch")
     assert {"gan", "cgan"} <= set(facts["tags"])
     figures = {m["type"]: m["value"] for m in facts["model-index"][0]["results"][0]["metrics"]}

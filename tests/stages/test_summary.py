@@ -28,6 +28,7 @@ SELECTION = {
     **MEASURES,
     "metric": "frechet_distance",
     "rule": "the least frechet_distance",
+    "floor_images": 1438,
     "holdout_images": 359,
     "checkpoints": 12,
     "last": MEASURES,
