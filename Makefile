@@ -10,6 +10,7 @@ export GX_ANALYTICS_ENABLED := false
 .PHONY: run test lint format clean
 
 run: $(VENV)/.run
+	@git rev-parse --git-dir >/dev/null 2>&1 || dvc config --local core.no_scm true
 	@python -m stages.check
 	@dvc repro || { python -m stages.restore; exit 2; }
 	@python -m stages.summary

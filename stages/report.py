@@ -9,12 +9,12 @@ import base64
 import hashlib
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from stages.common.errors import run_stage
 from stages.common.files import write_text
 from stages.common.params import Report, load_section
+from stages.common.templates import environment
 from stages.reporting import words
 from stages.reporting.figures import headline
 from stages.reporting.inputs import Inputs, read_inputs
@@ -35,14 +35,8 @@ def main() -> None:
 
 def render(inputs: Inputs, title: str) -> str:
     """The page as HTML; the same inputs give the same text."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
+    templates = environment(TEMPLATES)
+    templates.filters |= {
         "number": words.number,
         "count": words.count,
         "percent": words.percent,
@@ -58,7 +52,7 @@ def render(inputs: Inputs, title: str) -> str:
         "script_hash": _csp_hash(script),
         "style": Markup((TEMPLATES / "report.css").read_text()),
     }
-    return environment.get_template("report.html.j2").render(page)
+    return templates.get_template("report.html.j2").render(page)
 
 
 def _csp_hash(script: str) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from gan.players import ModelConfig
+from stages.common.templates import environment
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _HUB_LICENCES = {"apache-2.0", "mit", "cc0-1.0", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0"}
@@ -15,24 +16,19 @@ _ACCURACY = ("conditional_accuracy", "accuracy_floor")
 
 def model_card(config: ModelConfig, manifest: dict[str, Any], made: dict[str, Any]) -> str:
     """The card of a selected generator, from the data's manifest and the model's `provenance.json`."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template("model_card.md.j2").render(
-        config=config,
-        shape=" x ".join(str(side) for side in config.image_shape),
-        source=manifest["source"],
-        counts=manifest["counts"],
-        made=made,
-        selection=made["selection"],
-        figures=figures(made["selection"]),
-        licence=licence(manifest["source"]["licence"]),
+    return (
+        environment(_TEMPLATES, autoescape=False)
+        .get_template("model_card.md.j2")
+        .render(
+            config=config,
+            shape=" x ".join(str(side) for side in config.image_shape),
+            source=manifest["source"],
+            counts=manifest["counts"],
+            made=made,
+            selection=made["selection"],
+            figures=figures(made["selection"]),
+            licence=licence(manifest["source"]["licence"]),
+        )
     )
 
 

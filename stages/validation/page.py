@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from stages.common.templates import environment
 from stages.validation.judge import Verdict
 from stages.validation.suite import Manifest, Tables
 
@@ -17,22 +17,19 @@ MANY = 40  # classes, beyond which only the largest and the smallest are drawn
 
 def page(verdicts: list[Verdict], found: Tables, manifest: Manifest) -> str:
     """HTML; the same bytes for the same verdicts and tables."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     images = found["images"]
-    return environment.get_template("validation.html.j2").render(
-        verdicts=sorted(verdicts, key=lambda verdict: verdict.success),  # failures first, else as listed
-        failed=sum(not verdict.success for verdict in verdicts),
-        manifest=manifest,
-        classes=bars(found["classes"]) if "classes" in found else [],
-        left_out=max(0, len(manifest.classes or []) - MANY),
-        brightness=histogram(images["mean"], -1, 1),
-        contrast=histogram(images["std"], 0, 1),
+    return (
+        environment(TEMPLATES)
+        .get_template("validation.html.j2")
+        .render(
+            verdicts=sorted(verdicts, key=lambda verdict: verdict.success),  # failures first, else as listed
+            failed=sum(not verdict.success for verdict in verdicts),
+            manifest=manifest,
+            classes=bars(found["classes"]) if "classes" in found else [],
+            left_out=max(0, len(manifest.classes or []) - MANY),
+            brightness=histogram(images["mean"], -1, 1),
+            contrast=histogram(images["std"], 0, 1),
+        )
     )
 
 

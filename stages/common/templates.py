@@ -1,0 +1,17 @@
+"""One way to fill in a template: nothing undefined passes, and HTML is escaped."""
+
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+
+def environment(folder: Path, autoescape: bool = True) -> Environment:
+    """Jinja's environment for the templates in `folder`; without `autoescape` for Markdown."""
+    return Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=autoescape,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
