@@ -9,7 +9,6 @@ the SHA-256 of that list as JSON with sorted keys and no spaces; its folder is t
 
 import hashlib
 import json
-import sys
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
@@ -17,11 +16,11 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
-from tqdm import tqdm
 
 from stages.common.errors import UserError, run_stage
 from stages.common.files import write_json
 from stages.common.params import Upload, load_params, load_section
+from stages.common.progress import progress_bar
 from stages.stores import MANIFEST, File, Store, open_store
 from stages.stores.folder import FolderStore
 
@@ -60,7 +59,7 @@ def publish(store: Store, files: list[File]) -> tuple[dict[str, Any], list[File]
     folder = f"releases/{release}"
     missing = store.missing(folder, [*files, manifest])
     if missing:
-        with _progress(sum(file.size for file in missing)) as bar:
+        with progress_bar("upload", sum(file.size for file in missing), unit="B") as bar:
             store.add(folder, missing, bar.update)
     pointer = _json({"release": release, "id": content_id})
     if store.read(LATEST) != pointer:
@@ -158,11 +157,6 @@ def _lock(path: Path) -> bytes:
 
 def _json(value: Any) -> bytes:
     return (json.dumps(value, indent=2, sort_keys=True) + "\n").encode()
-
-
-def _progress(total: int) -> "tqdm[Any]":
-    interval = 0.1 if sys.stderr.isatty() else 5
-    return tqdm(total=total, unit="B", unit_scale=True, desc="upload", mininterval=interval)
 
 
 if __name__ == "__main__":
