@@ -1,5 +1,6 @@
 # `make run`   set up, run the pipeline, say where everything is
 # `make test`  set up, lint, types, tests
+# `make serve` set up, then a Prefect server, a worker and the schedule, until Ctrl-C
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 PIP_INSTALL := $(VENV)/bin/pip install --quiet --disable-pip-version-check -c requirements/constraints.txt
@@ -7,13 +8,16 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: run test lint format clean
+.PHONY: run test serve lint format clean
 
 run: $(VENV)/.run
 	@git rev-parse --git-dir >/dev/null 2>&1 || dvc config --local core.no_scm true
 	@python -m stages.check
 	@dvc repro || { python -m stages.restore; exit 2; }
 	@python -m stages.summary
+
+serve: $(VENV)/.run
+	@python -m flows.serve
 
 test: lint
 	python -m pytest -m "not slow"

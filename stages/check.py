@@ -21,9 +21,9 @@ def main() -> None:
     check(load_params(), outputs(Path("dvc.yaml")))
 
 
-def check(params: Params, made: list[Path]) -> None:
-    """Raise a UserError that names everything wrong; `made` are the paths that the pipeline writes."""
-    problems = [*_source(params.ingest, made), *_store(params)]
+def check(params: Params, made: list[Path], root: Path = Path()) -> None:
+    """Raise a UserError that names everything wrong; `made` are the paths that the pipeline writes under `root`."""
+    problems = [*_source(params.ingest, made, root), *_store(params, root)]
     if problems:
         raise UserError("; ".join(f"params.yaml: {problem}" for problem in problems))
 
@@ -35,15 +35,15 @@ def outputs(graph: Path) -> list[Path]:
     return [Path(next(iter(out)) if isinstance(out, dict) else out) for out in listed]
 
 
-def _source(ingest: Ingest, made: list[Path]) -> Iterator[str]:
+def _source(ingest: Ingest, made: list[Path], root: Path) -> Iterator[str]:
     """Sentences on `ingest.path`, which DVC watches whether the source reads it or not."""
-    shown, path = f"ingest.path = {ingest.path!r}", Path(ingest.path)
+    shown, path = f"ingest.path = {ingest.path!r}", root / ingest.path
     if not ingest.path.strip():
         yield f"{shown} is empty: name the folder with your images (data/source, where the source needs none)"
     elif not os.path.lexists(path):
         needed = f"source {ingest.source!r} reads it" if _reads(ingest) else "it is watched though not read"
         yield f"{shown} is missing ({needed}): make it, or name a folder that is there, such as data/source"
-    elif met := next((out for out in made if _overlap(path, out)), None):
+    elif met := next((out for out in made if _overlap(path, root / out)), None):
         yield f"{shown} overlaps with {met}, which the pipeline writes: keep your images in a folder of their own"
     elif unfit := next(_unfit(path), None):
         yield f"{shown}: {unfit}"
@@ -66,15 +66,16 @@ def _unfit(path: Path) -> Iterator[str]:
                 yield f"{str(entry)!r} is no file (a pipe, a socket or a device): remove it"
 
 
-def _store(params: Params) -> Iterator[str]:
+def _store(params: Params, root: Path) -> Iterator[str]:
     """Sentences on `upload.url`; the store itself raises on a form that it cannot use."""
     store = open_store(params.upload.url)
     if not isinstance(store, FolderStore):
         return
-    place = next(folder for folder in (store.root, *store.root.absolute().parents) if os.path.lexists(folder))
+    target = root / store.root
+    place = next(folder for folder in (target, *target.absolute().parents) if os.path.lexists(folder))
     if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
         yield f"upload.url = {params.upload.url!r}: {str(place)!r} is no folder that you may write: name another"
-    elif params.ingest.path.strip() and _overlap(store.root, Path(params.ingest.path)):
+    elif params.ingest.path.strip() and _overlap(target, root / params.ingest.path):
         yield "upload.url and ingest.path overlap: releases would be taken for images; keep them in folders apart"
 
 

@@ -46,10 +46,10 @@ def summary(root: Path) -> str:
         f"by {_judge(evaluator)}"
     )
     told = "\n".join(textwrap.fill(line, WIDTH) for line in (chosen, measured))
-    return "\n\n".join([told, _table(_metrics(selection)), _table(_places(receipt))])
+    return "\n\n".join([told, _table(metric_rows(selection)), _table(_places(receipt))])
 
 
-def _metrics(selection: Selection) -> list[Row]:
+def metric_rows(selection: Selection) -> list[Row]:
     """Each figure beside its floor: what real images reach when they are measured in the same way."""
     error = "" if selection.kernel_error is None else f" ± {number(selection.kernel_error)}"
     rows: list[Row] = [

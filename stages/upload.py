@@ -136,11 +136,11 @@ def _checked(root: Path, path: Path) -> Path:
 
 
 def _params(path: Path) -> bytes:
-    """params.yaml's values, less the upload section: where a release goes must not change what it is."""
+    """params.yaml's values, less the sections that decide where a release goes and who runs it, not what it is."""
     yaml, text = YAML(typ="safe", pure=True), StringIO()
     yaml.default_flow_style = False
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # its own stub knows only None
-    yaml.dump(load_params(path).model_dump(by_alias=True, exclude={"upload"}), text)
+    yaml.dump(load_params(path).model_dump(by_alias=True, exclude={"upload", "flow"}), text)
     return text.getvalue().encode()
 
 

@@ -10,6 +10,7 @@ import grimp
 import pytest
 from ruamel.yaml import YAML
 
+from flows.graph import Meta
 from stages.common.params import Params
 
 ROOT = Path(__file__).parents[1]
@@ -57,14 +58,14 @@ def test_a_stage_lists_exactly_the_sections_of_params_that_it_loads(stage: str) 
     assert STAGES[stage]["params"] == (list(STAGES) if whole else loaded)
 
 
-def test_every_section_of_params_belongs_to_one_stage() -> None:
-    assert [field.alias or name for name, field in Params.model_fields.items()] == list(STAGES)
+def test_every_section_of_params_belongs_to_one_stage_but_the_flow_s() -> None:
+    assert [field.alias or name for name, field in Params.model_fields.items()] == [*STAGES, "flow"]
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_tells_an_orchestrator_what_it_needs(stage: str) -> None:
     meta = STAGES[stage]["meta"]
-    assert set(meta) == {"image", "gpu", "timeout", "retries"}
+    assert {"image", "gpu", "memory", "timeout", "retries"} <= set(meta) <= set(Meta.model_fields)
     assert (ROOT / "requirements" / f"{meta['image']}.txt").exists()
     assert meta["timeout"] > 0
 

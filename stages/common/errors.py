@@ -18,15 +18,19 @@ def run_stage(main: Callable[[], None]) -> None:
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a log, even through a pipe
     try:
         main()
-    except UserError as error:
-        _stop(str(error))
-    except OSError as error:
-        if error.errno in _NO_ROOM:
-            what = f"no room to write {error.filename or 'the output'} ({os.strerror(error.errno)})"
-            _stop(f"{what}: free some space and run again; earlier outputs are untouched")
-        raise
+    except (UserError, OSError) as error:
+        sentence = sentence_of(error)
+        if sentence is None:
+            raise
+        print(f"error: {sentence}", file=sys.stderr)
+        raise SystemExit(BAD_INPUT) from None
 
 
-def _stop(sentence: str) -> None:
-    print(f"error: {sentence}", file=sys.stderr)
-    raise SystemExit(BAD_INPUT)
+def sentence_of(error: Exception) -> str | None:
+    """What to tell the user where the error is theirs to mend, a full disk among them; else None."""
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        what = f"no room to write {error.filename or 'the output'} ({os.strerror(error.errno)})"
+        return f"{what}: free some space and run again; earlier outputs are untouched"
+    return None

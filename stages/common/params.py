@@ -16,10 +16,12 @@ _DEVICE = r"^(auto|cpu|cuda(:\d+)?)$"
 _PUBLIC_URL = r"^(https?://[^/@]+/|file:///)"
 _SHA256 = r"^[0-9a-fA-F]{64}$"
 _STORE_URL = r"^(file:.+|s3://[^/@]+(/.*)?)$"
+_WEBHOOK = r"^https?://[^/@]+(/.*)?$"
 _FORMS = {
     _DEVICE: "auto, cpu, cuda or cuda:N",
     _PUBLIC_URL: "http(s)://HOST/PATH or file:///PATH, without a user or a password",
     _SHA256: "64 hexadecimal digits",
+    _WEBHOOK: "http(s)://HOST/PATH, without a user or a password",
     _STORE_URL: "file:FOLDER or s3://BUCKET/PREFIX, without a user or a password",
 }
 
@@ -182,6 +184,15 @@ class Upload(Section):
     url: Annotated[str, Field(pattern=_STORE_URL)]
 
 
+class Flow(Section):
+    """When and where stages run; no stage depends on it."""
+
+    overlap: Literal["wait", "refuse"]
+    runner: Literal["process", "docker"]
+    webhook: Annotated[str, Field(pattern=_WEBHOOK)] | None
+    webhook_timeout: Positive
+
+
 class Params(Section):
     ingest: Ingest
     normalize: Normalize
@@ -192,6 +203,7 @@ class Params(Section):
     sample: Sample
     report: Report
     upload: Upload
+    flow: Flow
 
 
 SectionType = TypeVar("SectionType", bound=Section)

@@ -1,5 +1,7 @@
 """What made an output: commit, params, package versions, device, seconds. One small file a stage."""
 
+import json
+import os
 import platform
 import subprocess
 import sys
@@ -36,7 +38,12 @@ def recorded(stage: str, params: Section) -> Iterator[dict[str, Any]]:
 
 
 def git_state() -> dict[str, Any]:
-    """The commit, and whether files that git tracks or could track differ from it; nulls outside a checkout."""
+    """The commit, and whether files that git tracks or could track differ from it; nulls outside a checkout.
+
+    A container has no git: what started it says the state in MINTAGE_GIT.
+    """
+    if told := os.environ.get("MINTAGE_GIT"):
+        return dict(json.loads(told))
     commit = _git("rev-parse", "HEAD")
     if commit is None:
         return {"commit": None, "clean": None}

@@ -1,0 +1,126 @@
+"""The pipeline as DVC knows it: stages in the order in which they can run, and what dvc.yaml says of each."""
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from stages.common.errors import UserError
+
+
+class Meta(BaseModel):
+    """What a stage's free-form `meta:` tells an orchestrator; keys that are not named here mean nothing to it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    image: str = "train"
+    """The container image, where stages run in containers."""
+    gpu: bool = False
+    network: bool = False
+    """Whether its container may reach the network."""
+    timeout: Annotated[float, Field(gt=0)] | None = None
+    """Seconds after which the stage is ended."""
+    retries: Annotated[int, Field(ge=0)] = 0
+    """More tries after a failure that can heal: never after bad input or a failed gate (exit code 2)."""
+    cpus: Annotated[float, Field(gt=0)] | None = None
+    memory: str | None = None
+
+
+@dataclass(frozen=True)
+class Stage:
+    name: str
+    upstream: tuple[str, ...]
+    """The stages whose outputs it reads."""
+    meta: Meta
+    metrics: tuple[str, ...] = ()
+    plots: tuple[str, ...] = ()
+    params: tuple[str, ...] = ()
+    """The dotted keys of params.yaml on which it depends."""
+
+
+Graph = dict[str, Stage]
+
+
+def load_graph(workspace: Path) -> Graph:
+    """Every stage by name, each after all those it depends on. Raises UserError where dvc.yaml is not valid."""
+    import networkx
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    try:
+        with Repo(str(workspace)) as repo:
+            graph = repo.index.graph  # an edge points from a stage to one that it depends on
+            ordered = networkx.lexicographical_topological_sort(graph.reverse(), key=_place_in(repo.index.stages))
+            stages = [_stage(found, graph, workspace) for found in ordered if found.cmd]
+    except DvcException as error:
+        raise UserError(f"the pipeline in {workspace} cannot be read: {error}") from None
+    return {stage.name: stage for stage in stages}
+
+
+def with_upstream(graph: Graph, targets: list[str]) -> Graph:
+    """The targets and all that they depend on; the whole graph where there are none."""
+    wanted: set[str] = set()
+    ahead = list(targets or graph)
+    while ahead:
+        name = ahead.pop()
+        if name not in graph:
+            close = difflib.get_close_matches(name, graph, n=1, cutoff=0.5)
+            hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(graph)}"
+            raise UserError(f"there is no stage {name!r} in dvc.yaml: {hint}")
+        if name not in wanted:
+            wanted.add(name)
+            ahead += graph[name].upstream
+    return {name: stage for name, stage in graph.items() if name in wanted}
+
+
+def unchanged(workspace: Path, name: str) -> bool:
+    """Whether `dvc repro` would skip this stage: its command, deps, params and outputs are as dvc.lock says."""
+    from dvc.repo import Repo
+
+    with Repo(str(workspace)) as repo, repo.lock:
+        found = next(stage for stage in repo.index.stages if stage.cmd and _name(stage, workspace) == name)
+        return not found.changed()
+
+
+def _place_in(stages: list[Any]) -> Callable[[Any], int]:
+    place = {stage: index for index, stage in enumerate(stages)}
+    return lambda stage: place[stage]
+
+
+def _name(found: Any, workspace: Path) -> str:
+    """What `dvc repro NAME` takes in the workspace. DVC's own `addressing` depends on the current folder."""
+    path = _path(found.path, workspace)
+    return str(found.name) if path == "dvc.yaml" else f"{path}:{found.name}"
+
+
+def _stage(found: Any, graph: Any, workspace: Path) -> Stage:
+    name = _name(found, workspace)
+    try:
+        meta = Meta.model_validate(found.meta or {})
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise UserError(f"dvc.yaml: meta of stage {name!r}: {key}: {first['msg'].lower()}") from None
+    return Stage(
+        name=name,
+        upstream=tuple(_name(other, workspace) for other in graph.successors(found) if other.cmd),
+        meta=meta,
+        metrics=tuple(_path(out.fs_path, workspace) for out in found.outs if out.metric),
+        plots=tuple(_path(out.fs_path, workspace) for out in found.outs if out.plot),
+        params=tuple(key for dep in found.deps if getattr(dep, "params", None) for key in dep.params),
+    )
+
+
+def _path(path: str, workspace: Path) -> str:
+    return str(Path(path).relative_to(workspace.resolve()))
+
+
+def has_remote(workspace: Path) -> bool:
+    """Whether DVC has a default remote there."""
+    from dvc.repo import Repo
+
+    with Repo(str(workspace)) as repo:
+        return bool(repo.config["core"].get("remote"))

@@ -1,0 +1,59 @@
+"""Params for one run: `section.key=value`, the syntax of `dvc exp run -S`, checked before anything starts."""
+
+import difflib
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from stages.common.errors import UserError
+from stages.common.params import Params, load_params
+
+
+def apply(params: Path, overrides: list[str]) -> tuple[bytes, Params]:
+    """The content of params.yaml with the overrides in it, comments kept, and its values; the file is not touched.
+
+    Raises UserError where an override is not of the syntax, names an unknown key, or makes params that
+    the pipeline refuses.
+    """
+    from dvc.exceptions import DvcException
+    from dvc.utils.hydra import apply_overrides
+
+    load_params(params)
+    given = [override.removeprefix(f"{params.name}:") for override in overrides]
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / params.name
+        shutil.copy2(params, copy)
+        try:
+            apply_overrides(copy, given)
+        except DvcException as error:
+            raise UserError(_refusal(given, params, error)) from None
+        try:
+            return copy.read_bytes(), load_params(copy)
+        except UserError as error:
+            raise UserError(f"with the overrides, {str(error).replace(str(copy), params.name)}") from None
+
+
+def _refusal(overrides: list[str], params: Path, error: Exception) -> str:
+    known = _keys(YAML(typ="safe", pure=True).load(params))
+    for override in overrides:
+        key, equals, _ = override.lstrip("+~").partition("=")
+        if not equals:
+            return f"override {override!r} is not of the form section.key=value"
+        if key not in known:
+            close = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+            hint = f": did you mean {close[0]!r}?" if close else ""
+            return f"override {override!r}: params.yaml has no key {key!r}{hint}"
+    return f"overrides {overrides} are refused: {error.__cause__ or error}".replace("\n", " ")
+
+
+def _keys(values: dict[str, Any], prefix: str = "") -> list[str]:
+    """Every dotted key, of sections as well as of single values."""
+    found: list[str] = []
+    for name, value in values.items():
+        found.append(f"{prefix}{name}")
+        if isinstance(value, dict):
+            found += _keys(value, f"{prefix}{name}.")
+    return found

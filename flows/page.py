@@ -1,0 +1,109 @@
+"""What a run shows of itself in Prefect: one markdown page with graph, stages, metrics, samples and the release."""
+
+import base64
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from prefect.artifacts import acreate_markdown_artifact
+
+from flows.graph import Graph
+from flows.stage import Run, StageResult
+from stages.common.errors import UserError
+from stages.common.files import read_json
+from stages.reporting.inputs import Selection
+from stages.summary import metric_rows
+
+SELECTION, SAMPLES, RECEIPT = Path("metrics/selection.json"), Path("plots/samples.png"), Path("published.json")
+LARGEST_PICTURE = 1_000_000
+"""Bytes; a larger grid is left out of the page, which Prefect keeps in its database."""
+_COLOURS = {
+    "ran": "#d5f5e3",
+    "from cache": "#d6eaf8",
+    "skipped": "#eeeeee",
+    "failed": "#f5b7b1",
+    "not started": "#ffffff",
+}
+
+
+async def publish(graph: Graph, run: Run, problem: str | None, seconds: float) -> None:
+    text = markdown(graph, run, problem, seconds)
+    await acreate_markdown_artifact(text, key="pipeline", description=problem or counted(run))
+
+
+def markdown(graph: Graph, run: Run, problem: str | None, seconds: float) -> str:
+    parts = [
+        f"# {'Failed' if problem else 'Completed'} in {seconds:.0f} s: {counted(run)}",
+        f"**{problem}**" if problem else "",
+        _release(run),
+        _headline(run.workspace),
+        _samples(run.workspace),
+        "## Stages\n\n" + _table(run.results),
+        _drawing(graph, run.results),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def counted(run: Run) -> str:
+    """For example `9 stages: 2 ran, 7 skipped`."""
+    counts = Counter(result.outcome for result in run.results.values())
+    return f"{len(run.results)} stages: " + ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
+
+
+def release(workspace: Path) -> dict[str, Any] | None:
+    """The receipt of the last release, where there is one."""
+    try:
+        receipt = read_json(workspace / RECEIPT)
+    except UserError:
+        return None
+    return receipt if isinstance(receipt, dict) else None
+
+
+def _release(run: Run) -> str:
+    receipt = release(run.workspace)
+    if not receipt:
+        return ""
+    new = "New release" if receipt != run.before else "Release, as before"
+    url = str(receipt.get("url"))
+    shown = f"[{url}]({url})" if re.match(r"https?://", url) else f"`{url}`"
+    return f"{new}: **{receipt.get('release')}** at {shown}"
+
+
+def _headline(workspace: Path) -> str:
+    try:
+        selection = Selection.model_validate(read_json(workspace / SELECTION))
+    except (UserError, ValueError):  # not measured yet, or another pipeline's
+        return ""
+    header, *rows = [f"| {' | '.join(row)} |" for row in metric_rows(selection)]
+    return "\n".join([f"## Quality at {selection.images:,} images\n", header, "| --- | --- | --- |", *rows])
+
+
+def _samples(workspace: Path) -> str:
+    picture = workspace / SAMPLES
+    if not picture.is_file() or picture.stat().st_size > LARGEST_PICTURE:
+        return ""
+    content = base64.b64encode(picture.read_bytes()).decode()
+    return f"## Samples\n\n![samples](data:image/png;base64,{content})"
+
+
+def _table(results: dict[str, StageResult]) -> str:
+    rows = [
+        f"| {name} | {result.outcome} | {f'{result.seconds:.1f} s' if result.seconds else ''} | {result.sentence} |"
+        for name, result in results.items()
+    ]
+    return "\n".join(["| stage | outcome | time | |", "| --- | --- | --- | --- |", *rows])
+
+
+def _drawing(graph: Graph, results: dict[str, StageResult]) -> str:
+    """The graph in mermaid, without the arrows that follow from others."""
+    import networkx
+
+    reduced = networkx.transitive_reduction(
+        networkx.DiGraph([(other, name) for name, stage in graph.items() for other in stage.upstream if other in graph])
+    )
+    number = {name: f"s{index}" for index, name in enumerate(graph)}
+    boxes = [f'  {number[name]}["{name}"]' for name in graph]
+    arrows = [f"  {number[one]} --> {number[other]}" for one, other in reduced.edges]
+    styles = [f"  style {number[name]} fill:{_COLOURS[result.outcome]}" for name, result in results.items()]
+    return "\n".join(["## Graph\n\n```mermaid", "graph LR", *boxes, *arrows, *styles, "```"])

@@ -1,0 +1,161 @@
+"""The flow: every stage of dvc.yaml as a task, side by side where the graph allows."""
+
+import argparse
+import asyncio
+import os
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, get_run_logger
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.flows import Flow
+from prefect.states import Completed, Failed
+
+from flows import notify, page
+from flows.container import check_engine
+from flows.graph import Graph, has_remote, load_graph, with_upstream
+from flows.overrides import apply
+from flows.server import check_server
+from flows.stage import Run, push_outputs, restore, start
+from flows.workspace import PARAMS, occupied, override_params
+from stages.check import check, outputs
+from stages.common.errors import BAD_INPUT, UserError, run_stage, sentence_of
+from stages.common.params import Flow as Settings
+from stages.common.params import Params
+
+
+async def tell_of_crash(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
+    """Prefect calls this where the flow was ended before it could tell by itself."""
+    await notify.failed(Path(flow_run.parameters["workspace"]), None, state.message or "the run crashed")
+
+
+@flow(name="pipeline", persist_result=False, on_crashed=[tell_of_crash])
+async def pipeline(
+    targets: list[str] | None = None,
+    overrides: list[str] | None = None,
+    force: bool = False,
+    push: bool = False,
+    workspace: str = ".",
+) -> State[Any]:
+    """Run the pipeline of dvc.yaml, each stage as a task; unchanged stages are skipped.
+
+    Args:
+        targets: Stages to run, with all that they depend on; none means all.
+        overrides: Params for this run alone, such as `train.seed=1` (the syntax of `dvc exp run -S`).
+        force: Run stages even where nothing changed.
+        push: Push outputs and the run cache to the DVC remote at the end.
+        workspace: The checkout to work in.
+    """
+    root, begun, settings = Path(workspace).resolve(), time.monotonic(), None
+    try:
+        graph, params = prepare(root, targets or [], overrides or [], push)
+        settings = params.flow
+        async with occupied(root, settings.overlap) as (run_id, ended):
+            if ended:
+                get_run_logger().warning("ended what a killed run had left: %s", "; ".join(ended))
+            override_params(root, overrides or [])
+            run = Run(run_id, root, force, in_containers(params), before=page.release(root))
+            problem = await run_stages(graph, run)
+            if problem:
+                await restore(run)
+            elif push:
+                problem = await push_outputs(run)
+    except (UserError, OSError) as error:
+        sentence = sentence_of(error)
+        if sentence is None:
+            raise
+        await notify.failed(root, settings, sentence)
+        return Failed(name="Refused", message=sentence, data={"exit_code": BAD_INPUT})
+    return await conclude(graph, run, settings, problem, time.monotonic() - begun)
+
+
+def prepare(root: Path, targets: list[str], overrides: list[str], push: bool) -> tuple[Graph, Params]:
+    """The stages to run and the params they will have. Raises UserError on all that can be known to be wrong."""
+    _, params = apply(root / PARAMS, overrides)
+    graph = with_upstream(load_graph(root), targets)
+    check(params, outputs(root / "dvc.yaml"), root)
+    if push and not has_remote(root):
+        raise UserError("nothing to push to: name a DVC remote with `dvc remote add --default NAME URL`")
+    if in_containers(params):
+        check_engine(graph.values())
+    return graph, params
+
+
+def in_containers(params: Params) -> bool:
+    """The environment's MINTAGE_RUNNER goes before `flow.runner` of the params."""
+    runner = os.environ.get("MINTAGE_RUNNER") or params.flow.runner
+    if runner not in ("process", "docker"):
+        raise UserError(f"MINTAGE_RUNNER = {runner!r} is not one of 'process' or 'docker'")
+    return runner == "docker"
+
+
+async def run_stages(graph: Graph, run: Run) -> str | None:
+    """Start each stage when all that it depends on are done; what went wrong, as a sentence, or None."""
+    started: dict[str, asyncio.Task[State[Any]]] = {}
+    # A cancel of the flow, or a crash of one stage, cancels the others, and waits for their end.
+    async with asyncio.TaskGroup() as together:
+
+        async def when_ready(name: str) -> State[Any]:
+            upstream = [await started[other] for other in graph[name].upstream if other in started]
+            return await start(graph[name], run, upstream)
+
+        for name in graph:
+            started[name] = together.create_task(when_ready(name))
+    failed = {name: result for name, result in run.results.items() if result.outcome == "failed"}
+    return "; ".join(f"{name}: {result.sentence}" for name, result in failed.items()) or None
+
+
+async def conclude(graph: Graph, run: Run, settings: Settings, problem: str | None, seconds: float) -> State[Any]:
+    """Show the run on its page in Prefect, tell who wants to be told, and name its final state."""
+    release = page.release(run.workspace)
+    await page.publish(graph, run, problem, seconds)
+    data = {"stages": {name: asdict(result) for name, result in run.results.items()}, "release": release}
+    if problem:
+        await notify.failed(run.workspace, settings, problem)
+        bad_input = any(result.exit_code == BAD_INPUT for result in run.results.values())
+        return Failed(message=problem, data={**data, "exit_code": BAD_INPUT if bad_input else 1})
+    if release and release != run.before:
+        await notify.released(run.workspace, settings, release, run.results)
+    return Completed(message=page.counted(run), data={**data, "exit_code": 0})
+
+
+async def play(**parameters: Any) -> State[Any]:
+    """`pipeline`, to its final state, whatever that is."""
+    run: Any = pipeline
+    state: State[Any] = await run(**parameters, return_state=True)
+    return state
+
+
+def results_of(state: State[Any]) -> dict[str, Any]:
+    """What `pipeline` leaves in its final state: `stages`, `release`, `exit_code`; empty where it crashed."""
+    data = getattr(state.data, "result", state.data)  # Prefect may wrap it in a record
+    return data if isinstance(data, dict) else {}
+
+
+def main() -> None:
+    """The command line: the same as a run of the deployment, in this process."""
+    parameters = vars(_arguments())
+    check_server()
+    state = asyncio.run(play(**parameters))
+    if not state.is_completed():
+        print(f"error: {state.message}", file=sys.stderr)
+        raise SystemExit(results_of(state).get("exit_code", 1))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m flows.pipeline", description="Run the pipeline as a Prefect flow.")
+    parser.add_argument("targets", nargs="*", help="stages to run, with all that they depend on (default: all)")
+    parser.add_argument(
+        "-S", "--set-param", dest="overrides", action="append", metavar="SECTION.KEY=VALUE", help="params for this run"
+    )
+    parser.add_argument("-f", "--force", action="store_true", help="run stages even where nothing changed")
+    parser.add_argument("--push", action="store_true", help="push outputs and run cache to the DVC remote at the end")
+    parser.add_argument("-C", "--workspace", default=".", help="the checkout to work in (default: this folder)")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,103 @@
+"""Commands that leave nothing behind: what a run starts carries its mark, and is ended by it, whoever its parent is."""
+
+import asyncio
+import contextlib
+import os
+import re
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from pathlib import Path
+
+import psutil
+
+RUN, STAGE = "MINTAGE_RUN", "MINTAGE_STAGE"
+"""Environment variables that mark a process, and all that it starts, as of one run and one stage of it."""
+GRACE = 8.0
+"""Seconds from asking a process to end to killing it."""
+_POLL = 0.05
+
+
+async def run_marked(
+    command: Sequence[str], workspace: Path, environment: Mapping[str, str], on_line: Callable[[str], None]
+) -> int:
+    """Run a command in a session of its own and return its exit code; `environment` holds `RUN` and `STAGE`.
+
+    Each line goes to `on_line` as it comes, and so does each state of a progress bar. Whatever ends the wait
+    (a cancel, a timeout) ends every process of that stage before the exception goes on.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        cwd=workspace,
+        env={**os.environ, **environment},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        assert process.stdout is not None
+        async for line in _lines(process.stdout):
+            on_line(line)
+        return await process.wait()
+    finally:
+        # Not awaited: a second cancel must not get between asking and killing.
+        end_marked(environment[RUN], environment[STAGE])
+
+
+def end_marked(run: str, stage: str | None = None) -> list[str]:
+    """End every process of a run, or of one stage of it; returns the commands of those it found.
+
+    They are found by their environment, so one that left its process group, or lost its parent, is found too.
+    """
+    found: dict[int, str] = {}
+    give_up = time.monotonic() + GRACE
+    while alive := _marked(run, stage):
+        for process in alive:
+            if process.pid not in found:
+                found[process.pid] = _command(process)
+                _send(process, signal.SIGTERM)
+            elif time.monotonic() > give_up:
+                _send(process, signal.SIGKILL)
+        time.sleep(_POLL)
+    return list(found.values())
+
+
+def _marked(run: str, stage: str | None) -> list[psutil.Process]:
+    mark = {RUN: run} if stage is None else {RUN: run, STAGE: stage}
+    return [process for process in psutil.process_iter() if mark.items() <= _environment(process).items()]
+
+
+def _environment(process: psutil.Process) -> dict[str, str]:
+    try:
+        return {} if process.status() == psutil.STATUS_ZOMBIE else process.environ()
+    except (psutil.Error, OSError):  # gone, or another user's
+        return {}
+
+
+def _command(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return f"process {process.pid}"
+
+
+def _send(process: psutil.Process, sign: int) -> None:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process.send_signal(sign)
+
+
+async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[str]:
+    """Lines without their ends; a progress bar draws itself anew after each \\r, and is passed on as drawn."""
+    rest = b""
+    while chunk := await stream.read(2**16):
+        text = rest + chunk
+        end = max(text.rfind(b"\n"), text.rfind(b"\r")) + 1
+        if text[end - 1 : end] == b"\r":
+            end = len(text)
+        for line in re.split(rb"[\r\n]", text[:end]):
+            if line.strip():
+                yield line.decode(errors="replace").rstrip()
+        rest = text[end:]
+    if rest.strip():
+        yield rest.decode(errors="replace").rstrip()

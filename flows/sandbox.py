@@ -1,0 +1,115 @@
+"""What a stage's container is made of and what it sees of the machine: the workspace, and nothing that it needs not."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from flows.graph import Meta
+from stages.common.params import load_params
+from stages.common.provenance import git_state
+from stages.stores.folder import FolderStore
+
+HOME = Path("/tmp")
+_SAME_EVERYWHERE = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "TZ")
+"""Where the caller sets them they decide speed or bits, so a container has them too."""
+_FOR_NETWORK = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+
+
+def image_name(meta: Meta) -> str:
+    """`mintage/GROUP:latest`; with MINTAGE_CUDA=1 a stage with a GPU has the CUDA build, `mintage/GROUP-cuda`."""
+    prefix, tag = (os.environ.get(f"MINTAGE_IMAGE_{part}") for part in ("PREFIX", "TAG"))
+    return f"{prefix or 'mintage'}/{meta.image}{'-cuda' if _with_gpu(meta) else ''}:{tag or 'latest'}"
+
+
+def settings(stage: str, meta: Meta, workspace: Path, cores: int) -> dict[str, Any]:
+    """The options by which the engine makes the container of a stage, on a machine with this many `cores`."""
+    from docker.types import DeviceRequest, LogConfig
+
+    return {
+        "image": image_name(meta),
+        "working_dir": os.getcwd(),
+        "user": f"{os.getuid()}:{os.getgid()}",
+        "group_add": [str(group) for group in os.getgroups()],
+        "environment": _environment(meta),
+        "mounts": _mounts(stage, meta, workspace),
+        "read_only": True,
+        "tmpfs": {str(HOME): ""},
+        "init": True,
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges"],
+        "log_config": LogConfig(type="none"),  # what it prints is in our log
+        "network_mode": (os.environ.get("MINTAGE_NETWORK") or "bridge") if meta.network else "none",
+        # More than there are is refused by the engine. A share of time, not of cores: a program sees all cores,
+        # uses as many threads as outside, and computes the same bits.
+        "nano_cpus": int(min(meta.cpus, cores) * 1e9) if meta.cpus else None,
+        "mem_limit": meta.memory,
+        "memswap_limit": meta.memory,
+        "device_requests": [DeviceRequest(count=-1, capabilities=[["gpu"]])] if _with_gpu(meta) else None,
+    }
+
+
+def _with_gpu(meta: Meta) -> bool:
+    return meta.gpu and os.environ.get("MINTAGE_CUDA") == "1"
+
+
+def _environment(meta: Meta) -> dict[str, str]:
+    """Little of the caller's: secrets only for a stage that uses the network."""
+    names = [*_SAME_EVERYWHERE, "DVC_STAGE", "DVC_ROOT", *(_network_names() if meta.network else [])]
+    passed = {name: os.environ[name] for name in names if name in os.environ}
+    return {**passed, "HOME": str(HOME), "MINTAGE_GIT": json.dumps(git_state())}
+
+
+def _network_names() -> list[str]:
+    return [name for name in os.environ if name.startswith("AWS_") or name.upper() in _FOR_NETWORK]
+
+
+def _mounts(stage: str, meta: Meta, workspace: Path) -> list[Any]:
+    """Each path is the same inside as outside; what is in the caller's home is in the container's too."""
+    from docker.types import Mount
+
+    binds = {workspace: (workspace, False)}
+    for path, read_only in _outside(stage, meta, workspace):
+        for place in (Path(os.path.abspath(path)), path.resolve()):  # as it is named, and where links lead
+            if place.exists() and not place.is_relative_to(workspace):
+                binds[place] = (place, read_only)
+                if place.is_relative_to(Path.home()):
+                    binds[HOME / place.relative_to(Path.home())] = (place, read_only)
+    return [Mount(str(target), str(source), "bind", read_only) for target, (source, read_only) in binds.items()]
+
+
+def _outside(stage: str, meta: Meta, workspace: Path) -> Iterator[tuple[Path, bool]]:
+    """Paths that a stage may need beside the workspace, and whether only to be read."""
+    params = load_params(workspace / "params.yaml")
+    if stage == "ingest":
+        yield from ((path, True) for path in [Path(params.ingest.path), *_links_in(Path(params.ingest.path))])
+        local = [urlsplit(file.url) for file in params.ingest.urls if file.url.startswith("file:")]
+        yield from ((Path(unquote(url.path)), True) for url in local)
+    if stage == "upload" and params.upload.url.startswith("file:"):
+        folder = FolderStore(params.upload.url).root
+        with suppress(OSError):  # the stage says it better
+            folder.mkdir(parents=True, exist_ok=True)
+        yield folder, False
+    if meta.network:
+        yield Path.home() / ".aws", True
+        yield from ((Path(os.environ[name]), True) for name in _network_names() if os.environ[name].startswith("/"))
+    if cache := _linked_cache(workspace):
+        yield cache, True
+
+
+def _links_in(folder: Path) -> set[Path]:
+    """The folders to which links anywhere in `folder` lead: a class, or single images, kept elsewhere."""
+    found = (Path(place, name) for place, folders, files in os.walk(folder) for name in [*folders, *files])
+    targets = {path.resolve() for path in found if path.is_symlink()}
+    return {target if target.is_dir() else target.parent for target in targets}
+
+
+def _linked_cache(workspace: Path) -> Path | None:
+    """DVC's cache, where the files of the workspace are links into it."""
+    from dvc.config import Config
+
+    cache = Config(str(workspace / ".dvc"))["cache"]
+    return Path(cache.get("dir") or workspace / ".dvc" / "cache") if "symlink" in cache.get("type", []) else None

@@ -1,0 +1,121 @@
+"""`make serve`: a Prefect server if none is there, the deployments of prefect.yaml, and a worker, until Ctrl-C.
+
+In a container, or beside a team's server, PREFECT_API_URL names the server, and only the worker is started.
+"""
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from prefect.settings import PREFECT_API_URL
+from ruamel.yaml import YAML
+
+from flows.server import answers, check_server
+from stages.common.errors import UserError, run_stage
+
+POOLS: dict[str, str] = {"process": "mintage", "docker": "mintage-docker"}
+"""The work pool of each type of worker."""
+START_TIMEOUT = 120.0
+"""Seconds for a server to start; the first start of one makes its database."""
+STOP_TIMEOUT = 40.0
+"""Seconds for a worker to end its runs; more than Prefect gives them."""
+_POLL = 0.2
+
+
+def main() -> None:
+    arguments = _arguments()
+    os.environ.setdefault("MINTAGE_WORKSPACE", str(Path.cwd()))
+    os.environ |= {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    try:
+        with server(arguments.port) as url:
+            serve(url, arguments.type)
+    except KeyboardInterrupt:
+        print("stopped")
+
+
+@contextmanager
+def server(port: int) -> Iterator[str]:
+    """The API's url: of the server that the settings name, or that listens on `port`, or of a new one."""
+    named, own = PREFECT_API_URL.value(), f"http://127.0.0.1:{port}/api"
+    if named or answers(own):
+        check_server()
+        yield named or own
+        return
+    # The UI in the browser asks the API by this url, which is not the default where the port is not.
+    environment = {**os.environ, "PREFECT_SERVER_UI_API_URL": own}
+    command = _prefect("server", "start", "--host", "127.0.0.1", "--port", str(port))
+    with _stopped_at_the_end(subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)) as process:
+        give_up = time.monotonic() + START_TIMEOUT
+        while not answers(own):
+            if process.poll() is not None or time.monotonic() > give_up:
+                raise UserError(f"no Prefect server came up on port {port}: is another program using it?")
+            time.sleep(_POLL)
+        yield own
+
+
+def serve(url: str, kind: str) -> None:
+    """Make the pool, register the deployments that use it, and work until told to stop."""
+    environment, pool = {**os.environ, "PREFECT_API_URL": url}, POOLS[kind]
+    names = [name for name, used in deployments(Path("prefect.yaml")).items() if used == pool]
+    _do(_prefect("work-pool", "create", pool, "--type", kind, "--overwrite"), environment)
+    _do(_prefect("--no-prompt", "deploy", *(part for name in names for part in ("--name", name))), environment)
+    print(f"Prefect is at {url.removesuffix('/api')}; deployments: {', '.join(names)}; Ctrl-C ends it")
+    worker = subprocess.Popen(_prefect("worker", "start", "--pool", pool, "--type", kind), env=environment)
+    with _stopped_at_the_end(worker) as process:
+        if process.wait() != 0:
+            raise UserError("the worker stopped: see what it said above")
+
+
+def deployments(path: Path) -> dict[str, str]:
+    """The work pool of each deployment of a prefect.yaml, by name."""
+    listed = YAML(typ="safe", pure=True).load(path)["deployments"]
+    return {entry["name"]: entry["work_pool"]["name"] for entry in listed}
+
+
+@contextmanager
+def _stopped_at_the_end(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def _do(command: list[str], environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    if done.returncode != 0:
+        said = [line for line in done.stdout.splitlines() if line.strip() and "An exception occurred" not in line]
+        raise UserError(f"`{' '.join(command[2:])}` failed: {said[-1] if said else done.returncode}")
+
+
+def _prefect(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "prefect", *arguments]
+
+
+def _as_interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m flows.serve", description=__doc__)
+    parser.add_argument("--port", type=int, default=4200, help="where the server listens, if one is started")
+    parser.add_argument("--type", choices=list(POOLS), default="process", help="the type of the worker")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,92 @@
+"""One run at a time in a workspace, and nothing left of a run that was killed.
+
+State: `.flow/lock` (held by a living run, released by the kernel when it dies), `.flow/run.json` (which run,
+removed when it ends), `.flow/params.yaml` (the user's params, while a run's overrides stand in their place).
+"""
+
+import asyncio
+import fcntl
+import os
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from flows.container import end_containers
+from flows.overrides import apply
+from flows.processes import end_marked
+from stages.common.errors import UserError
+from stages.common.files import read_json, write_json
+
+FOLDER = Path(".flow")
+PARAMS = Path("params.yaml")
+_POLL = 0.5
+
+
+@asynccontextmanager
+async def occupied(workspace: Path, overlap: str) -> AsyncIterator[tuple[str, list[str]]]:
+    """Be the workspace's only run; yields its id, which marks its processes, and what a killed run had left.
+
+    `overlap` is `wait` or `refuse` (a UserError), where another run is there. What a killed run left is
+    ended first, and its overrides are taken back.
+    """
+    folder = workspace / FOLDER
+    folder.mkdir(exist_ok=True)
+    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)  # not inherited by what the run starts
+    try:
+        while not _taken(lock):
+            if overlap == "refuse":
+                raise UserError(
+                    f"{_holder(folder)} is using {workspace}: wait for its end, or set flow.overlap to wait"
+                )
+            await asyncio.sleep(_POLL)
+        ended = end_leftovers(workspace)
+        run = uuid4().hex
+        write_json(folder / "run.json", {"run": run, "process": os.getpid()})
+        try:
+            yield run, ended
+        finally:
+            end_leftovers(workspace)
+    finally:
+        os.close(lock)
+
+
+def end_leftovers(workspace: Path) -> list[str]:
+    """End what is left of the run that `.flow/run.json` names, and put its params back; returns what was ended."""
+    folder = workspace / FOLDER
+    ended: list[str] = []
+    if (folder / "run.json").exists():
+        run = str(read_json(folder / "run.json")["run"])
+        ended = [*end_marked(run), *end_containers(run)]
+        (folder / "run.json").unlink()
+    if (folder / PARAMS.name).exists():
+        os.replace(folder / PARAMS.name, workspace / PARAMS)
+    return ended
+
+
+def override_params(workspace: Path, overrides: list[str]) -> None:
+    """Set the overrides in params.yaml until the run ends; the user's file comes back byte for byte."""
+    if overrides:
+        changed, _ = apply(workspace / PARAMS, overrides)
+        kept = workspace / FOLDER / PARAMS.name
+        shutil.copy2(workspace / PARAMS, kept.with_suffix(".partial"))
+        os.replace(kept.with_suffix(".partial"), kept)
+        partial = kept.with_suffix(".new.partial")
+        partial.write_bytes(changed)
+        os.replace(partial, workspace / PARAMS)
+
+
+def _taken(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _holder(folder: Path) -> str:
+    try:
+        return f"another run (process {read_json(folder / 'run.json')['process']})"
+    except UserError:  # it has the lock, and has not written its name yet
+        return "another run"

@@ -1,0 +1,97 @@
+"""`make serve` for real: a server, a worker and the deployment of prefect.yaml, on a toy pipeline."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import FlowRun
+from prefect.states import Cancelling
+from ruamel.yaml import YAML
+
+from flows.serve import POOLS, deployments
+from flows.server import answers
+from tests.flows.test_stopping import sleeping, started
+from tests.flows.toy import ROOT, marked_processes, until
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A stage that is quick, which the schedule of this prefect.yaml runs every minute, and one that sleeps."""
+    folder = sleeping(tmp_path_factory.mktemp("served") / "toy")
+    quick = "  quick:\n    cmd: touch quick.txt\n    outs: [quick.txt]\n"
+    (folder / "dvc.yaml").write_text((folder / "dvc.yaml").read_text() + quick)
+    for package in ("flows", "stages", "gan"):
+        (folder / package).symlink_to(ROOT / package)
+    yaml = YAML(typ="safe")
+    content = yaml.load(ROOT / "prefect.yaml")
+    for deployment in content["deployments"]:
+        deployment["schedules"][0]["cron"] = "* * * * *"
+        deployment["parameters"] = {"targets": ["quick"]}
+    with (folder / "prefect.yaml").open("w") as file:
+        YAML().dump(content, file)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def served(workspace: Path) -> Iterator[str]:
+    """The url of the API, from `flows.serve` until it is told to stop."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {**os.environ, "PREFECT_HOME": str(workspace.parent / "prefect"), "PYTHONPATH": str(workspace)}
+    environment.pop("PREFECT_API_URL", None)
+    with (workspace.parent / "served.log").open("w") as log:
+        command = [sys.executable, "-m", "flows.serve", "--port", str(port)]
+        process = subprocess.Popen(command, cwd=workspace, env=environment, stdout=log, stderr=log)
+    url = f"http://127.0.0.1:{port}/api"
+    until(lambda: "Ctrl-C ends it" in (workspace.parent / "served.log").read_text() or process.poll() is not None, 120)
+    assert process.poll() is None, (workspace.parent / "served.log").read_text()
+    yield url
+    process.send_signal(signal.SIGTERM)
+    process.wait(60)
+    assert not answers(url), "its server ends with it"
+
+
+def ask(url: str, question: Callable[[PrefectClient], Any]) -> Any:
+    async def answer() -> Any:
+        async with PrefectClient(url) as client:
+            return await question(client)
+
+    return asyncio.run(answer())
+
+
+def scheduled_runs(url: str) -> list[FlowRun]:
+    return [run for run in ask(url, lambda client: client.read_flow_runs()) if run.auto_scheduled]
+
+
+def test_a_cron_deployment_gets_scheduled_runs_and_a_scheduled_run_runs(served: str, workspace: Path) -> None:
+    until(lambda: len(scheduled_runs(served)) >= 3)
+    until(lambda: any(run.state_name == "Completed" for run in scheduled_runs(served)), 120)
+    assert (workspace / "quick.txt").exists()
+
+
+def test_cancelling_in_prefect_ends_every_process_of_the_run(served: str, workspace: Path) -> None:
+    async def begin(client: PrefectClient) -> UUID:
+        deployment = await client.read_deployment_by_name("pipeline/nightly")
+        return (await client.create_flow_run_from_deployment(deployment.id, parameters={"targets": ["only"]})).id
+
+    run = ask(served, begin)
+    until(lambda: started(workspace), 120)
+    ask(served, lambda client: client.set_flow_run_state(run, Cancelling()))
+    until(lambda: ask(served, lambda client: client.read_flow_run(run)).state_name == "Cancelled", 120)
+    assert marked_processes(workspace) == []
+
+
+def test_every_deployment_of_prefect_yaml_has_a_worker_that_serve_can_start() -> None:
+    assert set(deployments(ROOT / "prefect.yaml").values()) == set(POOLS.values())

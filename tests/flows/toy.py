@@ -1,0 +1,81 @@
+"""A workspace with a pipeline of shell commands: the real params.yaml, DVC for real, stages that take no time."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[2]
+MARK = "MINTAGE_RUN"
+
+
+def make_workspace(folder: Path, stages: dict[str, dict[str, Any]]) -> Path:
+    """`stages` is what goes under `stages:` in dvc.yaml; a toy needs no git."""
+    (folder / ".dvc").mkdir(parents=True)
+    (folder / ".dvc" / "config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
+    (folder / "data" / "source").mkdir(parents=True)
+    shutil.copy(ROOT / "params.yaml", folder / "params.yaml")
+    write_stages(folder, stages)
+    return folder
+
+
+def write_stages(folder: Path, stages: dict[str, dict[str, Any]]) -> None:
+    with (folder / "dvc.yaml").open("w") as file:
+        YAML().dump({"stages": stages}, file)
+
+
+def chain(*names: str) -> dict[str, dict[str, Any]]:
+    """Stages in a row; each adds its name to what the one before made."""
+    stages: dict[str, dict[str, Any]] = {}
+    before = ""
+    for name in names:
+        command = f"cat /dev/null {before} > {name}.txt; echo {name} >> {name}.txt"
+        stages[name] = {"cmd": command, "outs": [f"{name}.txt"]}
+        if before:
+            stages[name]["deps"] = [before]
+        before = f"{name}.txt"
+    return stages
+
+
+def start_flow(workspace: Path, *arguments: str, server: str | None, **variables: str) -> "subprocess.Popen[str]":
+    """`python -m flows.pipeline` on a workspace, as a process of its own; its output goes to one pipe."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "DO_NOT_TRACK": "1", **variables}
+    environment.pop("PREFECT_API_URL", None)
+    if server:
+        environment["PREFECT_API_URL"] = server
+    command = [sys.executable, "-m", "flows.pipeline", "--workspace", str(workspace), *arguments]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def marked_processes(workspace: Path) -> list[psutil.Process]:
+    """Every living process in the workspace that a run of the flow has started."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            living = process.status() != psutil.STATUS_ZOMBIE
+            if living and MARK in process.environ() and process.cwd().startswith(str(workspace)):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def locked(workspace: Path) -> dict[str, Any]:
+    """The stages of dvc.lock."""
+    stages: dict[str, Any] = YAML(typ="safe").load(workspace / "dvc.lock")["stages"]
+    return stages
+
+
+def until(happened: Callable[[], object], seconds: float = 60.0) -> None:
+    """Wait for a condition; an AssertionError where it does not come."""
+    give_up = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < give_up, "it did not happen"
+        time.sleep(0.05)
