@@ -8,6 +8,7 @@ from typing import Any
 
 from prefect.artifacts import acreate_markdown_artifact
 
+from flows.drawing import drawing
 from flows.graph import Graph
 from flows.stage import Run, StageResult
 from stages.common.errors import UserError
@@ -18,13 +19,6 @@ from stages.summary import metric_rows
 SELECTION, SAMPLES, RECEIPT = Path("metrics/selection.json"), Path("plots/samples.png"), Path("published.json")
 LARGEST_PICTURE = 1_000_000
 """Bytes; a larger grid is left out of the page, which Prefect keeps in its database."""
-_COLOURS = {
-    "ran": "#d5f5e3",
-    "from cache": "#d6eaf8",
-    "skipped": "#eeeeee",
-    "failed": "#f5b7b1",
-    "not started": "#ffffff",
-}
 
 
 async def publish(graph: Graph, run: Run, problem: str | None, seconds: float) -> None:
@@ -36,11 +30,9 @@ def markdown(graph: Graph, run: Run, problem: str | None, seconds: float) -> str
     parts = [
         f"# {'Failed' if problem else 'Completed'} in {seconds:.0f} s: {counted(run)}",
         f"**{problem}**" if problem else "",
-        _release(run),
-        _headline(run.workspace),
-        _samples(run.workspace),
+        *([] if problem else [_release(run), _headline(run.workspace), _samples(run.workspace)]),
         "## Stages\n\n" + _table(run.results),
-        _drawing(graph, run.results),
+        f"## Graph\n\n![graph]({_data_uri('svg+xml', drawing(graph, run.results).encode())})",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -83,8 +75,11 @@ def _samples(workspace: Path) -> str:
     picture = workspace / SAMPLES
     if not picture.is_file() or picture.stat().st_size > LARGEST_PICTURE:
         return ""
-    content = base64.b64encode(picture.read_bytes()).decode()
-    return f"## Samples\n\n![samples](data:image/png;base64,{content})"
+    return f"## Samples\n\n![samples]({_data_uri('png', picture.read_bytes())})"
+
+
+def _data_uri(kind: str, content: bytes) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def _table(results: dict[str, StageResult]) -> str:
@@ -93,17 +88,3 @@ def _table(results: dict[str, StageResult]) -> str:
         for name, result in results.items()
     ]
     return "\n".join(["| stage | outcome | time | |", "| --- | --- | --- | --- |", *rows])
-
-
-def _drawing(graph: Graph, results: dict[str, StageResult]) -> str:
-    """The graph in mermaid, without the arrows that follow from others."""
-    import networkx
-
-    reduced = networkx.transitive_reduction(
-        networkx.DiGraph([(other, name) for name, stage in graph.items() for other in stage.upstream if other in graph])
-    )
-    number = {name: f"s{index}" for index, name in enumerate(graph)}
-    boxes = [f'  {number[name]}["{name}"]' for name in graph]
-    arrows = [f"  {number[one]} --> {number[other]}" for one, other in reduced.edges]
-    styles = [f"  style {number[name]} fill:{_COLOURS[result.outcome]}" for name, result in results.items()]
-    return "\n".join(["## Graph\n\n```mermaid", "graph LR", *boxes, *arrows, *styles, "```"])

@@ -5,6 +5,7 @@ import contextlib
 import os
 import re
 import signal
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,8 @@ import psutil
 
 RUN, STAGE = "MINTAGE_RUN", "MINTAGE_STAGE"
 """Environment variables that mark a process, and all that it starts, as of one run and one stage of it."""
+DVC = [sys.executable, "-m", "dvc", "--wait-for-lock"]
+REPRODUCE = ["repro", "--single-item"]
 GRACE = 8.0
 """Seconds from asking a process to end to killing it."""
 _POLL = 0.05

@@ -19,7 +19,7 @@ from prefect.states import Completed, Failed
 
 from flows.container import end_containers
 from flows.graph import Stage, unchanged
-from flows.processes import RUN, STAGE, run_marked
+from flows.processes import DVC, REPRODUCE, RUN, STAGE, run_marked
 from stages.common.errors import BAD_INPUT
 
 TREE = Path(__file__).resolve().parents[1]
@@ -95,7 +95,7 @@ async def run_stage(stage: Stage, run: Run) -> State[Any]:
     begun = time.monotonic()
     try:
         force = ["--force"] if run.force else []
-        code, lines = await run_dvc(["repro", "--single-item", *force, stage.name], stage.name, run)
+        code, lines = await run_dvc([*REPRODUCE, *force, stage.name], stage.name, run)
     finally:
         result.seconds += time.monotonic() - begun
     if code != 0:
@@ -117,9 +117,8 @@ async def run_dvc(arguments: list[str], name: str, run: Run) -> tuple[int, list[
         lines.append(line)
         logger.info(line)
 
-    command = [sys.executable, "-m", "dvc", "--wait-for-lock", *arguments]
     try:
-        return await run_marked(command, run.workspace, _environment(name, run), on_line), lines
+        return await run_marked([*DVC, *arguments], run.workspace, _environment(name, run), on_line), lines
     finally:
         end_containers(run.id, name)
 

@@ -11,11 +11,12 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from flows.container import end_containers
 from flows.overrides import apply
-from flows.processes import end_marked
+from flows.processes import DVC, REPRODUCE, end_marked
 from stages.common.errors import UserError
 from stages.common.files import read_json, write_json
 
@@ -59,10 +60,29 @@ def end_leftovers(workspace: Path) -> list[str]:
     if (folder / "run.json").exists():
         run = str(read_json(folder / "run.json")["run"])
         ended = [*end_marked(run), *end_containers(run)]
+        forget_locks(workspace)
         (folder / "run.json").unlink()
     if (folder / PARAMS.name).exists():
         os.replace(folder / PARAMS.name, workspace / PARAMS)
     return ended
+
+
+def forget_locks(workspace: Path) -> None:
+    """Take back what DVC's file of read and write locks still holds for commands of a flow, which have all ended.
+
+    DVC goes by process ids: it waits for one that is a zombie, or that has become another program's, as
+    happens when a container starts again.
+    """
+    path = workspace / ".dvc" / "tmp" / "rwlock"
+    if path.exists():
+        locks = read_json(path)
+        write = {name: holder for name, holder in locks.get("write", {}).items() if not _by_flow(holder)}
+        read = {name: [one for one in held if not _by_flow(one)] for name, held in locks.get("read", {}).items()}
+        write_json(path, {"read": {name: held for name, held in read.items() if held}, "write": write})
+
+
+def _by_flow(holder: dict[str, Any]) -> bool:
+    return " ".join([*DVC[3:], *REPRODUCE]) in holder["cmd"]
 
 
 def override_params(workspace: Path, overrides: list[str]) -> None:

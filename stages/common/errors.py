@@ -6,15 +6,28 @@ import sys
 from collections.abc import Callable
 
 BAD_INPUT = 2
+TRY_AGAIN = 75
+"""EX_TEMPFAIL of sysexits.h: the same command may succeed later."""
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class UserError(Exception):
     """Something the user can mend: one sentence that says what is wrong, and what to do."""
 
+    exit_code = BAD_INPUT
+
+
+class TemporaryError(UserError):
+    """What may heal by itself, a network or a busy store: worth another try, by hand or by an orchestrator."""
+
+    exit_code = TRY_AGAIN
+
 
 def run_stage(main: Callable[[], None]) -> None:
-    """Run a stage's `main`; bad input and a full disk become one sentence on stderr and exit code 2."""
+    """Run a stage's `main`; bad input and a full disk become one sentence on stderr and exit code 2.
+
+    What may heal by itself has exit code 75.
+    """
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a log, even through a pipe
     try:
         main()
@@ -23,7 +36,7 @@ def run_stage(main: Callable[[], None]) -> None:
         if sentence is None:
             raise
         print(f"error: {sentence}", file=sys.stderr)
-        raise SystemExit(BAD_INPUT) from None
+        raise SystemExit(getattr(error, "exit_code", BAD_INPUT)) from None
 
 
 def sentence_of(error: Exception) -> str | None:

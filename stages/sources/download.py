@@ -5,36 +5,46 @@ import re
 from collections.abc import Iterator
 from http.client import HTTPException
 from pathlib import Path
+from socket import gaierror
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from stages.common.errors import UserError
+from stages.common.errors import TemporaryError, UserError
 from stages.common.files import replacing, sha256_of
 from stages.common.progress import progress_bar
 
 _CHUNK = 2**18
+_NETWORK = (TimeoutError, ConnectionError, gaierror, HTTPException)
+"""What another try may not meet."""
 
 
 class _FailedError(Exception):
     """Why one URL did not give the file."""
 
+    def __init__(self, reason: str, heals: bool) -> None:
+        super().__init__(reason)
+        self.heals = heals
+
 
 def fetch(urls: list[str], sha256: str, target: Path, timeout: float = 30.0) -> None:
     """Make `target` the file of this SHA-256, from the first URL that gives it; nothing is sent if it is there.
 
-    `timeout` is in seconds, for the connection and for each wait on it. Raises UserError when no URL gives the file.
+    `timeout` is in seconds, for the connection and for each wait on it. Raises UserError when no URL gives the file,
+    and its TemporaryError where one of them may give it later.
     """
     if target.is_file() and sha256_of(target) == sha256.lower():
         return
-    reasons = []
+    failures = []
     for url in urls:
         try:
             with replacing(target) as partial:
                 _download(url, sha256.lower(), partial, timeout)
             return
-        except _FailedError as reason:
-            reasons.append(f"{_shown(url)}: {reason}")
-    raise UserError(f"cannot fetch {target.name} ({'; '.join(reasons)}): check the network, the URL and its sha256")
+        except _FailedError as failure:
+            failures.append((url, failure))
+    reasons = "; ".join(f"{_shown(url)}: {failure}" for url, failure in failures)
+    kind = TemporaryError if any(failure.heals for _, failure in failures) else UserError
+    raise kind(f"cannot fetch {target.name} ({reasons}): check the network, the URL and its sha256")
 
 
 def _download(url: str, sha256: str, partial: Path, timeout: float) -> None:
@@ -44,7 +54,7 @@ def _download(url: str, sha256: str, partial: Path, timeout: float) -> None:
             digest.update(chunk)
             file.write(chunk)
     if digest.hexdigest() != sha256:
-        raise _FailedError(f"wrong checksum, its SHA-256 is {digest.hexdigest()}")
+        raise _FailedError(f"wrong checksum, its SHA-256 is {digest.hexdigest()}", heals=False)
 
 
 def _chunks(url: str, timeout: float) -> Iterator[bytes]:
@@ -58,11 +68,12 @@ def _chunks(url: str, timeout: float) -> Iterator[bytes]:
                     bar.update(len(chunk))
                     yield chunk
             if size is not None and received < size:  # http.client ends such an answer without a word
-                raise _FailedError(f"the connection closed after {received} of {size} bytes")
+                raise _FailedError(f"the connection closed after {received} of {size} bytes", heals=True)
     except HTTPError as error:
-        raise _FailedError(f"HTTP status {error.code}") from None
+        raise _FailedError(f"HTTP status {error.code}", heals=error.code >= 500 or error.code == 429) from None
     except (OSError, HTTPException, ValueError) as error:
-        raise _FailedError(str(getattr(error, "reason", None) or error or type(error).__name__)) from None
+        reason = getattr(error, "reason", None) or error
+        raise _FailedError(str(reason) or type(error).__name__, heals=isinstance(reason, _NETWORK)) from None
 
 
 def _shown(url: str) -> str:

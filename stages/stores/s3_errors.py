@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from botocore import exceptions as boto
 from botocore.exceptions import BotoCoreError, ClientError
 
-from stages.common.errors import UserError
+from stages.common.errors import TemporaryError, UserError
 
 _AGAIN = "run again: files that arrived are not sent again"
 _KEYS = "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the AWS profile"
@@ -42,26 +42,21 @@ _REFUSALS = {
     "SlowDown": _FAILING,
 }
 
+_BUSY = {"BadDigest", "XAmzContentSHA256Mismatch", "RequestTimeout", "SlowDown"}
+"""Refusals that another try may not meet."""
+
 # In this order: a class stands before those it derives from.
-_FAILURES: list[tuple[tuple[type[BotoCoreError], ...], str]] = [
-    (
-        (boto.NoCredentialsError,),
-        "no credentials found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
-    ),
-    ((boto.PartialCredentialsError,), f"half of the credentials is missing: {_KEYS}"),
-    ((boto.ProfileNotFound,), "the AWS profile is not in the configuration: check AWS_PROFILE"),
-    ((boto.ConfigParseError, boto.ConfigNotFound), "the AWS configuration file cannot be read: mend ~/.aws/config"),
-    ((boto.NoRegionError,), "no region is set: set AWS_DEFAULT_REGION"),
-    ((boto.SSLError,), "the secure connection fails: check the endpoint's certificate, or set AWS_CA_BUNDLE"),
-    (
-        (boto.EndpointConnectionError, boto.ConnectTimeoutError, boto.ProxyConnectionError),
-        "no connection: check the network, and AWS_ENDPOINT_URL where the store is not AWS; then run again",
-    ),
-    (
-        (boto.ConnectionError, boto.HTTPClientError, boto.IncompleteReadError),
-        f"the store closed the connection or stopped answering, after several tries: {_AGAIN}",
-    ),
+_LASTING: list[tuple[type[BotoCoreError], str]] = [
+    (boto.NoCredentialsError, "no credentials found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"),
+    (boto.PartialCredentialsError, f"half of the credentials is missing: {_KEYS}"),
+    (boto.ProfileNotFound, "the AWS profile is not in the configuration: check AWS_PROFILE"),
+    (boto.ConfigParseError, "the AWS configuration file cannot be read: mend ~/.aws/config"),
+    (boto.ConfigNotFound, "the AWS configuration file cannot be read: mend ~/.aws/config"),
+    (boto.NoRegionError, "no region is set: set AWS_DEFAULT_REGION"),
+    (boto.SSLError, "the secure connection fails: check the endpoint's certificate, or set AWS_CA_BUNDLE"),
 ]
+_NO_CONNECTION = (boto.EndpointConnectionError, boto.ConnectTimeoutError, boto.ProxyConnectionError)
+_BROKEN_CONNECTION = (boto.ConnectionError, boto.HTTPClientError, boto.IncompleteReadError)
 
 
 @contextmanager
@@ -70,25 +65,33 @@ def sentences(place: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        raise UserError(f"{place}: {_refusal(error)}") from None
+        raise _refused(place, error) from None
     except BotoCoreError as error:
-        raise UserError(f"{place}: {_failure(error)}") from None
+        raise _failed(place, error) from None
 
 
-def _refusal(error: ClientError) -> str:
+def _refused(place: str, error: ClientError) -> UserError:
     code = re.sub(r"[^A-Za-z0-9.]", "", str(error.response.get("Error", {}).get("Code", "")))[:60]
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     known = _REFUSALS.get(code) or _REFUSALS.get(str(status))
-    if known is None and status >= 500:
-        known = _FAILING
-    return f"{known or 'the store refuses this'} ({error.operation_name}: {code or 'no reason given'}, HTTP {status})"
+    failing = known is None and status >= 500
+    sentence = _FAILING if failing else known or "the store refuses this"
+    kind = TemporaryError if failing or code in _BUSY else UserError
+    return kind(f"{place}: {sentence} ({error.operation_name}: {code or 'no reason given'}, HTTP {status})")
 
 
-def _failure(error: BotoCoreError) -> str:
-    for classes, sentence in _FAILURES:
-        if isinstance(error, classes):
-            return sentence
-    return f"boto3 cannot go on ({type(error).__name__}): check the AWS settings in the environment and in ~/.aws"
+def _failed(place: str, error: BotoCoreError) -> UserError:
+    for kind, sentence in _LASTING:
+        if isinstance(error, kind):
+            return UserError(f"{place}: {sentence}")
+    if isinstance(error, _NO_CONNECTION):
+        where = "check the network, and AWS_ENDPOINT_URL where the store is not AWS"
+        return TemporaryError(f"{place}: no connection: {where}; then run again")
+    if isinstance(error, _BROKEN_CONNECTION):
+        closed = "the store closed the connection or stopped answering, after several tries"
+        return TemporaryError(f"{place}: {closed}: {_AGAIN}")
+    settings = "check the AWS settings in the environment and in ~/.aws"
+    return UserError(f"{place}: boto3 cannot go on ({type(error).__name__}): {settings}")
 
 
 def shown(endpoint: str) -> str:

@@ -189,7 +189,7 @@ def test_each_stage_shows_its_metrics_and_the_flow_ends_with_a_page(tmp_path: Pa
     page = artifacts["pipeline"]
     assert page.startswith("# Failed in ")
     assert "2 stages: 1 ran, 1 failed" in page
-    assert "s0 --> s1" in page
+    assert "![graph](data:image/svg+xml;base64," in page
     assert "| first | ran |" in page
 
 

@@ -1,6 +1,8 @@
 """A run that is cancelled, timed out or killed leaves nothing running, and the next one goes on from there."""
 
 import asyncio
+import os
+import re
 import signal
 import subprocess
 import sys
@@ -146,3 +148,17 @@ def test_a_server_that_does_not_answer_is_named_with_the_way_out(tmp_path: Path)
     output, _ = run.communicate(timeout=60)
     assert run.returncode == 2
     assert output.startswith("error: no Prefect server answers at http://127.0.0.1:9/api: start it (`make serve`)")
+
+
+def test_a_lock_that_dvc_kept_for_a_killed_run_does_not_block_the_next(tmp_path: Path, server: str) -> None:
+    """DVC goes by process ids, and would wait for this test's process, which has the id now."""
+    workspace = sleeping(tmp_path / "toy")
+    killed = start_flow(workspace, server=server)
+    until(lambda: started(workspace))
+    killed.kill()
+    killed.communicate()
+    locks = workspace / ".dvc" / "tmp" / "rwlock"
+    text = locks.read_text()
+    assert "--single-item only" in text
+    locks.write_text(re.sub(r'"pid": \d+', f'"pid": {os.getpid()}', text))
+    finish(workspace, server)

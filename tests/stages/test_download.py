@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from stages.common.errors import UserError
+from stages.common.errors import TemporaryError, UserError
 from stages.common.shards import class_names
 from stages.sources import official
 from stages.sources.download import fetch
@@ -76,23 +76,24 @@ def test_places_are_tried_in_order_until_one_gives_the_file(server: str, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("url", "sentence"),
+    ("url", "sentence", "heals"),
     [
-        ("{server}/bad", "wrong checksum, its SHA-256 is"),
-        ("{server}/missing", "HTTP status 404"),
-        ("{server}/short", "the connection closed after 1000 of 1024000 bytes"),
-        ("{server}/late", "timed out"),
-        ("http://127.0.0.1:1/file", "Connection refused"),
-        ("http://[::1/file", "Invalid IPv6"),
-        ("file:///no/such/file", "No such file"),
+        ("{server}/bad", "wrong checksum, its SHA-256 is", False),
+        ("{server}/missing", "HTTP status 404", False),
+        ("{server}/short", "the connection closed after 1000 of 1024000 bytes", True),
+        ("{server}/late", "timed out", True),
+        ("http://127.0.0.1:1/file", "Connection refused", True),
+        ("http://[::1/file", "Invalid IPv6", False),
+        ("file:///no/such/file", "No such file", False),
     ],
 )
-def test_a_file_that_cannot_be_had_is_one_sentence_and_no_file(
-    server: str, tmp_path: Path, url: str, sentence: str
+def test_a_file_that_cannot_be_had_is_one_sentence_and_no_file_and_is_worth_another_try_only_if_it_may_heal(
+    server: str, tmp_path: Path, url: str, sentence: str, heals: bool
 ) -> None:
     with pytest.raises(UserError, match="cannot fetch file ") as error:
         fetch([url.format(server=server)], SUM, tmp_path / "file", timeout=0.5)
     assert sentence in str(error.value)
+    assert isinstance(error.value, TemporaryError) == heals
     assert not list(tmp_path.iterdir())
 
 

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import boto3
 import pytest
 
-from stages.common.errors import UserError
+from stages.common.errors import TRY_AGAIN, UserError
 from stages.stores import s3
 from stages.stores.s3 import S3Store
 from tests.stages.release_trees import REPO, make_tree, set_url
@@ -124,7 +124,7 @@ def test_a_connection_closed_half_way_stops_with_a_sentence_and_the_next_try_sen
 ) -> None:
     place.proxy.cut_after = 60_000
     code, printed = place.upload()
-    assert code == 2
+    assert code == TRY_AGAIN
     assert re.search(r"error: s3://\S+ at http://127.0.0.1:\d+: the store closed the connection.*run again", printed)
     assert not place.has_release()
     assert not (place.tree / "published.json").exists()
@@ -154,7 +154,7 @@ def test_a_large_file_goes_on_from_the_parts_that_arrived(
     make_tree(place.tree, megabytes=18, pictures=12)
     set_url(place.tree, f"s3://{place.bucket}/team/digits")
     place.proxy.cut_after = 13 << 20
-    assert place.upload()[0] == 2
+    assert place.upload()[0] == TRY_AGAIN
     place.proxy.cut_after = None
     place.proxy.requests.clear()
     assert place.upload()[0] == 0
@@ -221,7 +221,7 @@ def test_a_store_that_nobody_answers_for_is_named_without_the_password_in_its_ur
     place.secrets.append("planted-password")
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://user:planted-password@127.0.0.1:{port}")
     code, printed = place.upload()
-    assert code == 2
+    assert code == TRY_AGAIN
     assert f"at http://127.0.0.1:{port}: no connection: check the network" in printed
 
 
