@@ -56,7 +56,7 @@ def load_graph(workspace: Path) -> Graph:
             ordered = networkx.lexicographical_topological_sort(graph.reverse(), key=_place_in(repo.index.stages))
             stages = [_stage(found, graph, workspace) for found in ordered if found.cmd]
     except DvcException as error:
-        raise UserError(f"the pipeline in {workspace} cannot be read: {error}") from None
+        raise UserError(f"the pipeline in {workspace} cannot be read: {' '.join(str(error).split())}") from None
     return {stage.name: stage for stage in stages}
 
 

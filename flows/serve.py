@@ -33,7 +33,6 @@ _POLL = 0.2
 def main() -> None:
     arguments = _arguments()
     os.environ.setdefault("MINTAGE_WORKSPACE", str(Path.cwd()))
-    os.environ |= {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
     signal.signal(signal.SIGTERM, _as_interrupt)
     try:
         with server(arguments.port) as url:

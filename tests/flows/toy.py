@@ -46,7 +46,7 @@ def chain(*names: str) -> dict[str, dict[str, Any]]:
 
 def start_flow(workspace: Path, *arguments: str, server: str | None, **variables: str) -> "subprocess.Popen[str]":
     """`python -m flows.pipeline` on a workspace, as a process of its own; its output goes to one pipe."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "DO_NOT_TRACK": "1", **variables}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
     environment.pop("PREFECT_API_URL", None)
     if server:
         environment["PREFECT_API_URL"] = server

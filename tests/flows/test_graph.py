@@ -1,0 +1,81 @@
+"""The graph that flows read from DVC, and its picture."""
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from ruamel.yaml import YAML
+
+from flows.drawing import COLOURS, drawing
+from flows.graph import load_graph, unchanged, with_upstream
+from flows.stage import StageResult
+from stages.common.errors import UserError
+from tests.flows.toy import ROOT, chain, make_workspace
+
+
+def test_the_project_s_own_graph_is_that_of_dvc_yaml() -> None:
+    listed = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
+    graph = load_graph(ROOT)
+    assert set(graph) == set(listed)
+    assert set(graph["select"].upstream) == {"train", "evaluator", "normalize"}
+    assert graph["train"].plots == ("metrics/train.tsv", "plots/training")
+    assert graph["select"].metrics == ("metrics/selection.json",)
+    assert {name: graph[name].meta.retries for name in listed} == {n: s["meta"]["retries"] for n, s in listed.items()}
+    done: set[str] = set()
+    for name, stage in graph.items():
+        assert set(stage.upstream) <= done, f"{name} comes before what it needs"
+        done.add(name)
+
+
+def test_stages_of_a_loop_and_of_a_folder_within_have_the_names_that_dvc_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stages = {"each": {"foreach": ["a", "b"], "do": {"cmd": "touch ${item}.txt", "outs": ["${item}.txt"]}}}
+    workspace = make_workspace(tmp_path / "toy", stages)
+    (workspace / "more").mkdir()
+    (workspace / "more" / "dvc.yaml").write_text("stages:\n  join:\n    cmd: cat ../a.txt\n    deps: [../a.txt]\n")
+    monkeypatch.chdir(tmp_path)  # names do not depend on where one stands
+    graph = load_graph(workspace)
+    assert {name: stage.upstream for name, stage in graph.items()} == {
+        "each@a": (),
+        "each@b": (),
+        "more/dvc.yaml:join": ("each@a",),
+    }
+    assert not unchanged(workspace, "more/dvc.yaml:join")
+    assert list(with_upstream(graph, ["more/dvc.yaml:join"])) == ["each@a", "more/dvc.yaml:join"]
+
+
+@pytest.mark.parametrize(
+    ("meta", "sentence"),
+    [
+        ({"timeout": "soon"}, "meta of stage 'first': timeout: input should be a valid number"),
+        ({"retries": -1}, "meta of stage 'first': retries: input should be greater than or equal to 0"),
+    ],
+)
+def test_a_meta_that_cannot_be_meant_is_named(tmp_path: Path, meta: dict[str, object], sentence: str) -> None:
+    stages = chain("first")
+    stages["first"]["meta"] = meta
+    with pytest.raises(UserError, match=sentence):
+        load_graph(make_workspace(tmp_path / "toy", stages))
+
+
+def test_a_dvc_yaml_that_is_not_valid_is_one_sentence(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path / "toy", {})
+    (workspace / "dvc.yaml").write_text("stages:\n  first:\n    comand: true\n")
+    with pytest.raises(UserError, match="cannot be read"):
+        load_graph(workspace)
+
+
+def test_the_picture_has_every_stage_in_the_colour_of_its_outcome_and_no_arrow_that_follows_from_others(
+    tmp_path: Path,
+) -> None:
+    stages = chain("first", "second", "third")
+    stages["third"]["deps"].append("first.txt")
+    graph = load_graph(make_workspace(tmp_path / "toy", stages))
+    results = {"first": StageResult("ran"), "second": StageResult("failed"), "third": StageResult("not started")}
+    root = ElementTree.fromstring(drawing(graph, results))
+    space = "{http://www.w3.org/2000/svg}"
+    assert [text.text for text in root.iter(f"{space}text")] == ["first", "second", "third"]
+    filled = [box.get("fill") for box in root.iter(f"{space}rect")][1:]
+    assert filled == [COLOURS[result.outcome] for result in results.values()]
+    assert len(list(root.iter(f"{space}path"))) == 2 * 2, "two arrows, each a line and a head"
