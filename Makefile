@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: run test serve lint format clean
+.PHONY: run test serve lint format clean images images-cuda
 
 run: $(VENV)/.run
 	@git rev-parse --git-dir >/dev/null 2>&1 || dvc config --local core.no_scm true
@@ -18,6 +18,17 @@ run: $(VENV)/.run
 
 serve: $(VENV)/.run
 	@python -m flows.serve
+
+# One image a group of stages, and the worker's. IMAGE_ARGS goes to `docker build`: a mirror, a proxy, another base.
+images: TARGETS := data validate train publish worker
+images-cuda: TARGETS := train-cuda
+IMAGE = $(or $(MINTAGE_IMAGE_PREFIX),mintage)/$(1):$(or $(MINTAGE_IMAGE_TAG),latest)
+images images-cuda:
+	@for target in $(TARGETS); do \
+	    DOCKER_BUILDKIT=1 docker build $(IMAGE_ARGS) --target $$target --tag $(call IMAGE,$$target) . || exit; \
+	done
+	@docker image ls --format 'table {{.Repository}}:{{.Tag}}\t{{.Size}}' \
+	    $(foreach target,$(TARGETS),--filter reference=$(call IMAGE,$(target)))
 
 test: lint
 	python -m pytest -m "not slow"

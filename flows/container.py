@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from ruamel.yaml import YAML
 
-from flows.graph import Meta, Stage
+from flows.graph import Meta, Stage, read_meta
 from flows.sandbox import image_name, settings
-from stages.common.errors import UserError, run_stage
+from stages.common.errors import TemporaryError, UserError, run_stage
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 RUN, STAGE, WORKSPACE = "mintage.run", "mintage.stage", "mintage.workspace"
 """Labels of a stage's container."""
-ENGINE_LOST = 125
-"""Exit code where the engine failed while a stage ran: unlike bad input (2) this can heal."""
 _GRACE = 3
 """Seconds from asking a container to end to killing it; less than the flow waits before it kills us."""
 _PATIENCE = 10
@@ -38,7 +36,7 @@ _SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 def main() -> None:
     if "DVC_STAGE" not in os.environ:
         raise UserError("this is the shell by which DVC runs a stage: SHELL=$PWD/flows/in_container dvc repro")
-    workspace, stage = Path(os.environ["DVC_ROOT"]).resolve(), os.environ["DVC_STAGE"]
+    workspace, stage = _workspace(), os.environ["DVC_STAGE"]
     raise SystemExit(run(sys.argv[1:], stage, _meta(workspace, stage), workspace))
 
 
@@ -46,7 +44,7 @@ def run(arguments: list[str], stage: str, meta: Meta, workspace: Path) -> int:
     """Run `sh ARGUMENTS` in the stage's container, pass on what it prints, and return its exit code.
 
     A signal that ends us ends the container first. Raises UserError where there is no engine, no image, another
-    container of the same stage in this workspace, or too little memory.
+    container of the same stage in this workspace, or too little memory; TemporaryError where the engine goes away.
     """
     from docker.errors import DockerException
 
@@ -60,8 +58,7 @@ def run(arguments: list[str], stage: str, meta: Meta, workspace: Path) -> int:
             _pass_on(_start(container, stage))
             return _exit_code(container, stage, meta)
         except (DockerException, OSError) as error:
-            print(f"error: the container of stage {stage!r} is lost: {_reason(error)}", file=sys.stderr)
-            return ENGINE_LOST
+            raise TemporaryError(f"the container of stage {stage!r} is lost: {_reason(error)}") from None
 
 
 def check_engine(stages: Iterable[Stage]) -> None:
@@ -108,12 +105,18 @@ def engine(patience: int = 60) -> "Iterator[DockerClient]":
         yield client
 
 
+def _workspace() -> Path:
+    """The folder of the pipeline around the current one. DVC_ROOT is not it, where an experiment has its own copy."""
+    here = Path.cwd()
+    return next(folder for folder in (here, *here.parents) if (folder / ".dvc").is_dir())
+
+
 def _meta(workspace: Path, stage: str) -> Meta:
     """From the YAML itself: to ask DVC would cost each stage half a second."""
     file, _, name = stage.rpartition(":")
     stages = YAML(typ="safe", pure=True).load(workspace / (file or "dvc.yaml"))["stages"]
     entry = stages[name.partition("@")[0]]  # what follows is the item of a foreach or a matrix
-    return Meta.model_validate(entry.get("do", entry).get("meta") or {})
+    return read_meta(entry.get("do", entry).get("meta"), stage)
 
 
 def _create(client: "DockerClient", arguments: list[str], stage: str, meta: Meta, workspace: Path) -> "Container":
@@ -203,7 +206,7 @@ def _reason(error: BaseException) -> str:
         return str(explanation).strip().replace("\n", " ")
     words = str(error)
     while inner := error.__cause__ or error.__context__:
-        words, error = getattr(inner, "strerror", None) or words, inner
+        words, error = (inner.strerror or str(inner) if isinstance(inner, OSError) else words), inner
     return words
 
 

@@ -96,18 +96,22 @@ def _name(found: Any, workspace: Path) -> str:
     return str(found.name) if path == "dvc.yaml" else f"{path}:{found.name}"
 
 
-def _stage(found: Any, graph: Any, workspace: Path) -> Stage:
-    name = _name(found, workspace)
+def read_meta(values: dict[str, Any] | None, name: str) -> Meta:
+    """The `meta:` of stage `name`; UserError where it cannot be meant."""
     try:
-        meta = Meta.model_validate(found.meta or {})
+        return Meta.model_validate(values or {})
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         raise UserError(f"dvc.yaml: meta of stage {name!r}: {key}: {first['msg'].lower()}") from None
+
+
+def _stage(found: Any, graph: Any, workspace: Path) -> Stage:
+    name = _name(found, workspace)
     return Stage(
         name=name,
         upstream=tuple(_name(other, workspace) for other in graph.successors(found) if other.cmd),
-        meta=meta,
+        meta=read_meta(found.meta, name),
         metrics=tuple(_path(out.fs_path, workspace) for out in found.outs if out.metric),
         plots=tuple(_path(out.fs_path, workspace) for out in found.outs if out.plot),
         params=tuple(key for dep in found.deps if getattr(dep, "params", None) for key in dep.params),

@@ -103,7 +103,7 @@ def _outside(stage: str, meta: Meta, workspace: Path) -> Iterator[tuple[Path, bo
 def _links_in(folder: Path) -> set[Path]:
     """The folders to which links anywhere in `folder` lead: a class, or single images, kept elsewhere."""
     found = (Path(place, name) for place, folders, files in os.walk(folder) for name in [*folders, *files])
-    targets = {path.resolve() for path in found if path.is_symlink()}
+    targets = {path.resolve() for path in found if path.is_symlink() and path.exists()}
     return {target if target.is_dir() else target.parent for target in targets}
 
 

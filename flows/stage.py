@@ -120,7 +120,8 @@ async def run_dvc(arguments: list[str], name: str, run: Run) -> tuple[int, list[
     try:
         return await run_marked([*DVC, *arguments], run.workspace, _environment(name, run), on_line), lines
     finally:
-        end_containers(run.id, name)
+        if run.containers:
+            end_containers(run.id, name)
 
 
 async def _unchanged(stage: Stage, run: Run) -> bool:
