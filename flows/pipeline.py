@@ -17,6 +17,7 @@ from prefect.states import Completed, Failed
 from flows import notify, page
 from flows.container import check_engine
 from flows.graph import Graph, has_remote, load_graph, with_upstream
+from flows.once import work_of
 from flows.overrides import apply
 from flows.server import check_server
 from flows.stage import Run, push_outputs, restore, start
@@ -57,7 +58,7 @@ async def pipeline(
             if ended:
                 get_run_logger().warning("ended what a killed run had left: %s", "; ".join(ended))
             override_params(root, overrides or [])
-            run = Run(run_id, root, force, in_containers(params), before=page.release(root))
+            run = Run(run_id, root, force, in_containers(params), page.release(root), work_of(graph, params))
             problem = await run_stages(graph, run)
             if problem:
                 await restore(run)

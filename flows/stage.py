@@ -19,6 +19,7 @@ from prefect.states import Completed, Failed
 
 from flows.container import end_containers
 from flows.graph import Stage, unchanged
+from flows.once import alone
 from flows.processes import DVC, REPRODUCE, RUN, STAGE, run_marked
 from stages.common.errors import BAD_INPUT
 
@@ -55,6 +56,8 @@ class Run:
     containers: bool = False
     before: dict[str, Any] | None = None
     """The receipt of the release that was there before."""
+    work: dict[str, str] = field(default_factory=dict)
+    """What each stage does, as a digest (see `flows.once`)."""
     results: dict[str, StageResult] = field(default_factory=dict)
     checking: asyncio.Lock = field(default_factory=asyncio.Lock)
     """DVC's state of a workspace is read by one at a time."""
@@ -79,7 +82,8 @@ async def start(stage: Stage, run: Run, upstream: list[State[Any]]) -> State[Any
         cache_policy=NO_CACHE,
         persist_result=False,
     )(run_stage)
-    state: State[Any] = await as_task(stage, run, wait_for=upstream, return_state=True)
+    async with alone(run.work[stage.name]):  # outside of the task, so that its time-out is not spent on waiting
+        state: State[Any] = await as_task(stage, run, wait_for=upstream, return_state=True)
     if state.name == "TimedOut":
         result.sentence = f"it took longer than the {stage.meta.timeout:g} seconds of its meta: timeout"
     return state

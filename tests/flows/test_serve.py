@@ -35,7 +35,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / package).symlink_to(ROOT / package)
     yaml = YAML(typ="safe")
     content = yaml.load(ROOT / "prefect.yaml")
-    for deployment in content["deployments"]:
+    for deployment in [each for each in content["deployments"] if "schedules" in each]:
         deployment["schedules"][0]["cron"] = "* * * * *"
         deployment["parameters"] = {"targets": ["quick"]}
     with (folder / "prefect.yaml").open("w") as file:

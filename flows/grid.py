@@ -1,0 +1,60 @@
+"""Overrides with choices, `train.seed=1,2,3`, as the list of trials that they stand for."""
+
+from pathlib import Path
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from flows.graph import Graph
+from stages.common.errors import UserError
+
+
+def grid(overrides: list[str], trials: list[list[str]]) -> list[list[str]]:
+    """Every combination of the choices (`dvc exp run --queue -S`, Hydra's syntax), for each of `trials`, each once.
+
+    Raises UserError where an override is not of the syntax.
+    """
+    if not overrides and not trials:
+        return []
+    found = [one for trial in trials or [[]] for one in _product([*overrides, *trial])]
+    return [one for index, one in enumerate(found) if one not in found[:index]]
+
+
+def read_list(path: Path) -> list[list[str]]:
+    """A YAML list of trials, each a list of overrides: `- [train.seed=1, train.width=16]`."""
+    wanted = "it needs a list of trials, each a list such as [train.seed=1, train.width=16]"
+    try:
+        trials = YAML(typ="safe", pure=True).load(path)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}): {wanted}") from None
+    except (YAMLError, UnicodeDecodeError):
+        raise UserError(f"{path} is not valid YAML: {wanted}") from None
+    if not (isinstance(trials, list) and all(isinstance(trial, list) for trial in trials)):
+        raise UserError(f"{path} is no list of lists: {wanted}")
+    if not all(isinstance(override, str) for trial in trials for override in trial):
+        raise UserError(f"{path} holds an override that is no text: {wanted}")
+    return trials
+
+
+def require_heard(trials: list[list[str]], graph: Graph) -> None:
+    """A UserError where trials differ in an override that no stage of theirs reads: they would come out the same."""
+    read = {key for stage in graph.values() for key in stage.params}
+    for override in (override for trial in trials for override in trial):
+        key = override.lstrip("+~").partition("=")[0]
+        heard = any(key == one or key.startswith(f"{one}.") or one.startswith(f"{key}.") for one in read)
+        if not heard and not all(override in trial for trial in trials):
+            ran = ", ".join(graph)
+            raise UserError(f"{override} changes none of the stages that trials run ({ran}): name the stages to run")
+
+
+def _product(overrides: list[str]) -> list[list[str]]:
+    from dvc.exceptions import DvcException
+    from dvc.utils.hydra import get_hydra_sweeps
+    from hydra.errors import HydraException
+
+    given = [override.removeprefix("params.yaml:") for override in overrides]
+    try:
+        return [trial["params.yaml"] for trial in get_hydra_sweeps({"params.yaml": given})]
+    except (DvcException, HydraException) as error:
+        why = str(error).splitlines()[0]
+        raise UserError(f"overrides {' '.join(given)} are not of the form section.key=value,value: {why}") from None

@@ -1,0 +1,37 @@
+"""The same work, wanted by two trials of a sweep at a time, is done by one; the other finds it in DVC's run cache."""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import reduce
+from typing import Any
+from weakref import WeakValueDictionary
+
+from flows.graph import Graph
+from stages.common.params import Params
+
+_going_on: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+
+def work_of(graph: Graph, params: Params) -> dict[str, str]:
+    """A digest for each stage of what decides its work between trials of one code: its params, and its upstream's."""
+    values = params.model_dump(by_alias=True)
+    work: dict[str, str] = {}
+    for stage in graph.values():
+        own = {key: reduce(_member, key.split("."), values) for key in stage.params}
+        told = [stage.name, own, [work[name] for name in stage.upstream if name in work]]
+        work[stage.name] = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    return work
+
+
+@asynccontextmanager
+async def alone(work: str) -> AsyncIterator[None]:
+    """Wait until nobody in this process does this work, then be the one who does."""
+    async with _going_on.setdefault(work, asyncio.Lock()):
+        yield
+
+
+def _member(values: Any, name: str) -> Any:
+    return values.get(name) if isinstance(values, dict) else None

@@ -1,0 +1,132 @@
+"""How the trials of a sweep did: their figures beside the floors, which of them compare, and the best."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from ruamel.yaml import YAML
+
+from flows.page import SELECTION
+from flows.trials import Sweep, Trial
+from flows.workspace import PARAMS
+from stages.common.files import read_json
+from stages.common.params import load_params
+from stages.reporting.inputs import Selection
+from stages.reporting.words import number
+from stages.summary import metric_rows
+
+_RULE = ("metric", "direction", "samples", "seed")
+_JUDGES = ("models/evaluator", "data/normalized/holdout")
+
+Row = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a trial ended."""
+
+    state: Literal["finished", "failed"]
+    seconds: float
+    targets: list[str]
+    """The stages it was to run; none means all."""
+    sentence: str = ""
+    """Why it failed."""
+    selection: dict[str, Any] | None = None
+    """Its `metrics/selection.json`, where it measured."""
+    measured_by: dict[str, Any] = field(default_factory=dict)
+    """What is the same in trials whose figures compare."""
+
+    @property
+    def value(self) -> float | None:
+        """The selection metric."""
+        return None if self.selection is None else self.selection[self.selection["metric"]]
+
+
+def read_measures(workspace: Path) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+    """The selected checkpoint's figures, and by what they were measured: the rule, the evaluator, the holdout."""
+    if not (workspace / SELECTION).exists():
+        return None, {}
+    select = load_params(workspace / PARAMS).select
+    rule = {f"select.{name}": getattr(select, name) for name in _RULE}
+    stages = YAML(typ="safe", pure=True).load(workspace / "dvc.lock")["stages"].values()
+    by = next(stage for stage in stages if str(SELECTION) in [out["path"] for out in stage.get("outs", [])])
+    judges = {dep["path"]: dep["md5"] for dep in by["deps"] if dep["path"] in _JUDGES}
+    return Selection.model_validate(read_json(workspace / SELECTION)).model_dump(), rule | judges
+
+
+def best(endings: dict[int, Ending]) -> list[int]:
+    """The best trial by the selection metric, of equals the first; one for each way in which trials were measured."""
+    found: list[int] = []
+    for trial, ending in sorted(endings.items()):
+        if ending.value is None:
+            continue
+        rival = next((other for other in found if endings[other].measured_by == ending.measured_by), None)
+        if rival is None:
+            found.append(trial)
+        elif _better(ending, endings[rival]):
+            found[found.index(rival)] = trial
+    return sorted(found)
+
+
+def verdict(sweep: Sweep, endings: dict[int, Ending]) -> str:
+    """Which trial is the best, in a sentence, and whether that can be said at all."""
+    found = best(endings)
+    if not found:
+        return "no trial was measured, so none is the best"
+    trials = [sweep.trials[winner - 1] for winner in found]
+    named = ", ".join(f"{trial.experiment} ({_own(sweep, trial) or 'params.yaml as it is'})" for trial in trials)
+    if len(found) == 1:
+        return f"best by the rule '{_rule(endings[found[0]])}': {named}"
+    ways = [endings[winner].measured_by for winner in found]
+    differing = [name for name in ways[0] | ways[-1] if len({way.get(name) for way in ways}) > 1]
+    return (
+        f"trials were measured with different {' and '.join(differing)}, so their figures do not compare; "
+        f"the best of those measured alike: {named}"
+    )
+
+
+def table(sweep: Sweep, endings: dict[int, Ending]) -> list[Row]:
+    """A row a trial: overrides, state, seconds, and each figure beside what real images reach."""
+    winners = best(endings)
+    rows = []
+    for trial in sweep.trials:
+        ending = endings[trial.number]
+        row = {"trial": trial.experiment, "overrides": _own(sweep, trial), "state": ending.state}
+        row |= {"seconds": f"{ending.seconds:.0f}", **_figures(ending)}
+        rows.append(row | {"best": "*" if trial.number in winners else "", "why": ending.sentence})
+    columns = {name: None for row in rows for name, cell in row.items() if cell}
+    return [{name: row.get(name, "") for name in columns} for row in rows]
+
+
+def printed(rows: list[Row]) -> str:
+    """The table for a terminal."""
+    lines = [list(rows[0]), *(list(row.values()) for row in rows)]
+    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
+
+
+def _better(one: Ending, other: Ending) -> bool:
+    assert one.value is not None
+    assert other.value is not None
+    return one.value < other.value if one.measured_by["select.direction"] == "min" else one.value > other.value
+
+
+def _rule(ending: Ending) -> str:
+    return "" if ending.selection is None else str(ending.selection["rule"])
+
+
+def _own(sweep: Sweep, trial: Trial) -> str:
+    """The overrides that not all trials have; all of them where it differs in none."""
+    own = [one for one in trial.overrides if not all(one in overrides for overrides in sweep.overrides)]
+    return " ".join(own or trial.overrides)
+
+
+def _figures(ending: Ending) -> Row:
+    if ending.selection is None:
+        return {}
+    selection = Selection.model_validate(ending.selection)
+    _, *rows = metric_rows(selection)
+    figures = {f"{name} (real)": f"{generated} ({real})" for name, generated, real in rows}
+    return figures | {"samples": number(selection.samples)}

@@ -1,0 +1,213 @@
+"""A sweep: one trial for each set of overrides, N at a time, each a run of the pipeline in a git worktree of its own.
+
+`python -m flows.sweep -S train.seed=1,2,3 -S train.objective=minimax,non_saturating --jobs 2`, again to go on.
+"""
+
+import argparse
+import asyncio
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, get_run_logger
+from prefect.artifacts import acreate_table_artifact
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+
+from flows.graph import Graph, load_graph, with_upstream
+from flows.grid import grid, read_list, require_heard
+from flows.page import SELECTION
+from flows.pipeline import pipeline, results_of
+from flows.ranking import Ending, printed, read_measures, table, verdict
+from flows.server import check_server
+from flows.trials import SWEEPS, Sweep, Trial, has_moved, name_for, open_sweep, read_sweep, remove, save_experiment
+from flows.workspace import FOLDER, PARAMS, occupied
+from stages.common.errors import BAD_INPUT, UserError, run_stage, sentence_of
+from stages.common.files import read_json, write_json
+from stages.common.params import load_params
+
+
+@flow(name="sweep", persist_result=False)
+async def sweep(
+    *,
+    overrides: list[str] | None = None,
+    trials: list[list[str]] | None = None,
+    targets: list[str] | None = None,
+    name: str | None = None,
+    jobs: int = 1,
+    workspace: str = ".",
+) -> State[Any]:
+    """Run the pipeline once for each set of overrides, each in a checkout of its own, and name the best.
+
+    Args:
+        overrides: Params with choices, such as `train.seed=1,2,3`; every combination is a trial.
+        trials: Sets of overrides, a trial each; with `overrides` too, those are added to each.
+        targets: Stages to run, with all that they depend on; none means up to the one that measures.
+        name: Of the sweep; a sweep that is there under this name goes on. None means one made from the overrides.
+        jobs: Trials that run side by side.
+        workspace: The checkout whose commit, and whose changes to it, the trials are of.
+    """
+    root = Path(workspace).resolve()
+    try:
+        if jobs < 1:
+            raise UserError(f"jobs = {jobs}: give 1 or more")
+        graph = load_graph(root)
+        stages = targets or measuring(graph)
+        wanted = grid(overrides or [], trials or [])
+        require_heard(wanted, with_upstream(graph, stages))
+        named = name or name_for(root, wanted)
+        read_sweep(root, named)
+        (root / SWEEPS / named).mkdir(parents=True, exist_ok=True)
+        async with occupied(root / SWEEPS / named, load_params(root / PARAMS).flow.overlap):
+            opened = await asyncio.to_thread(open_sweep, root, named, wanted)
+            endings = await run_trials(opened, stages, jobs)
+    except (UserError, OSError) as error:
+        sentence = sentence_of(error)
+        if sentence is None:
+            raise
+        return Failed(name="Refused", message=sentence, data={"exit_code": BAD_INPUT})
+    return await conclude(opened, endings)
+
+
+def measuring(graph: Graph) -> list[str]:
+    """The stage that writes the selection metric: what follows it (samples, a release) is for the best trial alone."""
+    return [stage.name for stage in graph.values() if str(SELECTION) in stage.metrics]
+
+
+async def run_trials(opened: Sweep, targets: list[str], jobs: int) -> dict[int, Ending]:
+    """How each trial ended, by number; those that finished before are not run again."""
+    logger, slots = get_run_logger(), asyncio.Semaphore(jobs)
+    if has_moved(opened):
+        how = "goes on with the files it was begun with, not with those that are here now; give a new --name for these"
+        logger.warning("sweep %s, of commit %.7s, %s", opened.name, opened.commit, how)
+    endings = {trial.number: found for trial in opened.trials if (found := finished(trial, targets))}
+    logger.info("%d trials in %s, %d of them finished before", len(opened.trials), opened.folder, len(endings))
+    todo = [trial for trial in opened.trials if trial.number not in endings]
+    await end_leftovers(todo)
+
+    async def in_turn(trial: Trial) -> None:
+        async with slots:
+            endings[trial.number] = await run_trial(opened, trial, targets)
+
+    async with asyncio.TaskGroup() as together:  # a cancel cancels them all, and waits for their end
+        for trial in todo:
+            together.create_task(in_turn(trial))
+    return endings
+
+
+def finished(trial: Trial, targets: list[str]) -> Ending | None:
+    """How the trial ended, where it ended well and was to run the same stages."""
+    if not trial.ending.exists():
+        return None
+    ending = Ending(**read_json(trial.ending))
+    return ending if ending.state == "finished" and ending.targets == targets else None
+
+
+async def end_leftovers(trials: list[Trial]) -> None:
+    """End what a killed sweep left running in any trial, at once: the trial's own turn may come late."""
+    for trial in trials:
+        if (trial.workspace / FOLDER / "run.json").exists():
+            async with occupied(trial.workspace, "wait") as (_, ended):
+                if ended:
+                    get_run_logger().warning("ended what was left of %s: %s", trial.experiment, "; ".join(ended))
+
+
+async def run_trial(opened: Sweep, trial: Trial, targets: list[str]) -> Ending:
+    """One trial, as a run of the pipeline within this one; what goes wrong in it is a sentence in its ending."""
+    begun = time.monotonic()
+    play: Any = pipeline.with_options(flow_run_name=trial.experiment)
+    state: State[Any] = await play(targets=targets, workspace=str(trial.workspace), return_state=True)
+    problem = state.message or "it failed"
+    selection: dict[str, Any] | None = None
+    measured_by: dict[str, Any] = {}
+    if state.is_completed():
+        try:
+            selection, measured_by = read_measures(trial.workspace)
+            await asyncio.to_thread(save_experiment, opened, trial)
+            problem = ""
+        except Exception as error:  # of one trial: the others go on
+            problem = sentence_of(error) or f"{type(error).__name__}: {error}"
+    seconds = round(time.monotonic() - begun, 1)
+    ending = Ending("failed" if problem else "finished", seconds, targets, problem, selection, measured_by)
+    write_json(trial.ending, asdict(ending))
+    return ending
+
+
+async def conclude(opened: Sweep, endings: dict[int, Ending]) -> State[Any]:
+    """The table in Prefect, and the sweep's final state: failed where a trial is, with the results all the same."""
+    rows, best = table(opened, endings), verdict(opened, endings)
+    await acreate_table_artifact(rows, key="sweep", description=f"Sweep {opened.name}: {best}")
+    failed = [trial.experiment for trial in opened.trials if endings[trial.number].state == "failed"]
+    data = {"name": opened.name, "trials": rows, "verdict": best, "exit_code": 1 if failed else 0}
+    if failed:
+        return Failed(message=f"{len(failed)} of {len(rows)} trials failed ({', '.join(failed)}); {best}", data=data)
+    return Completed(message=f"{len(rows)} trials; {best}", data=data)
+
+
+async def clean(root: Path, name: str) -> None:
+    """Remove a sweep's checkouts, not its experiments. Raises UserError where there is none, or it is going on."""
+    found = read_sweep(root, name)
+    if not (root / SWEEPS / name).exists():
+        names = ", ".join(sorted(path.parent.name for path in (root / SWEEPS).glob("*/sweep.json")))
+        raise UserError(f"there is no sweep {name!r} here; there {f'are: {names}' if names else 'is none'}")
+    async with occupied(root / SWEEPS / name, "refuse"):
+        for trial in found.trials if found else []:
+            if trial.workspace.exists():
+                async with occupied(trial.workspace, "refuse"):
+                    pass  # what a killed sweep left running there is ended by now
+        remove(root, name)
+
+
+async def play(**parameters: Any) -> State[Any]:
+    """`sweep`, to its final state, whatever that is."""
+    run: Any = sweep
+    state: State[Any] = await run(**parameters, return_state=True)
+    return state
+
+
+def main() -> None:
+    """The command line: the same as a run of the deployment, in this process."""
+    parameters = vars(_arguments())
+    file, clean_it = parameters.pop("list"), parameters.pop("clean")
+    if clean_it:
+        asyncio.run(clean(Path(parameters["workspace"]).resolve(), parameters["name"]))
+        return
+    trials = read_list(file) if file else None
+    check_server()
+    state = asyncio.run(play(trials=trials, **parameters))
+    results = results_of(state)
+    if "trials" in results:
+        print(f"\n{printed(results['trials'])}\n\n{results['verdict']}")
+    if not state.is_completed():
+        print(f"error: {state.message}", file=sys.stderr)
+        raise SystemExit(results.get("exit_code", 1))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m flows.sweep", description="Run the pipeline for each set of params."
+    )
+    parser.add_argument("targets", nargs="*", help="stages to run (default: up to the one that measures)")
+    parser.add_argument(
+        "-S",
+        "--set-param",
+        dest="overrides",
+        action="append",
+        metavar="SECTION.KEY=VALUE,VALUE",
+        help="params with choices, separated by commas; every combination of several -S is a trial",
+    )
+    parser.add_argument("--list", type=Path, metavar="FILE", help="trials in YAML: - [train.seed=1, train.width=16]")
+    parser.add_argument("--name", help="of the sweep; one that is there under this name goes on")
+    parser.add_argument("--jobs", "-j", type=int, default=1, help="trials that run side by side (default: 1)")
+    parser.add_argument("--clean", action="store_true", help="remove the sweep --name; its experiments stay")
+    parser.add_argument("-C", "--workspace", default=".", help="the checkout (default: this folder)")
+    arguments = parser.parse_args()
+    if arguments.clean and not arguments.name:
+        parser.error("--clean needs the --name of a sweep")
+    return arguments
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,212 @@
+"""A sweep on the disk: its trials, each a git worktree on the sweep's commit, and at its end a DVC experiment.
+
+`.flow/sweeps/NAME/` holds `sweep.json` (the commit and the trials), `params.yaml` (what overrides change), and for
+trial 1 its worktree `1/` and, when it has ended, `1.json`.
+"""
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from flows.overrides import apply
+from flows.workspace import FOLDER, PARAMS
+from flows.worktree import bring_sources, git, make_worktree, run_git
+from stages.check import check, outputs
+from stages.common.errors import UserError
+from stages.common.files import read_json, write_bytes, write_json
+from stages.common.params import Params
+
+SWEEPS = FOLDER / "sweeps"
+_RECORD = "sweep.json"
+_NO_LOCK = ":(exclude,glob)**/dvc.lock"
+"""Every run changes it; trials find in the run cache what it would tell them."""
+
+Overrides = list[str]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One set of overrides, in a checkout of its own."""
+
+    number: int
+    overrides: Overrides
+    experiment: str
+    """The name of its DVC experiment."""
+    checkout: Path
+    workspace: Path
+    """Where dvc.yaml is in the checkout."""
+
+    @property
+    def ending(self) -> Path:
+        """The file that says how it ended."""
+        return self.checkout.with_suffix(".json")
+
+
+@dataclass(frozen=True)
+class Sweep:
+    workspace: Path
+    name: str
+    commit: str
+    """HEAD when it was begun: the baseline of its experiments."""
+    snapshot: str
+    """A commit of the files that git tracks as they were then; `commit` itself where none differed."""
+    overrides: list[Overrides]
+    """A trial each, in order."""
+
+    @property
+    def folder(self) -> Path:
+        return self.workspace / SWEEPS / self.name
+
+    @property
+    def trials(self) -> list[Trial]:
+        inside = git(self.workspace, "rev-parse", "--show-prefix")
+        return [
+            Trial(number, overrides, f"{self.name}-{number}", checkout, checkout / inside)
+            for number, overrides in enumerate(self.overrides, start=1)
+            if (checkout := self.folder / str(number))
+        ]
+
+
+def open_sweep(workspace: Path, name: str, wanted: list[Overrides]) -> Sweep:
+    """Begin the sweep, or go on with the one begun under this name, with the trials wanted added to it.
+
+    All overrides are checked, and then all checkouts made, before it returns. Raises UserError where there is
+    nothing to begin with, an override is wrong, or an experiment of such a name is there with other params.
+    """
+    begun = read_sweep(workspace, name)
+    try:
+        return _opened(begun or _begin(workspace, name), wanted, is_new=begun is None)
+    except Exception:
+        if begun is None:
+            remove(workspace, name)
+        raise
+
+
+def _opened(base: Sweep, wanted: list[Overrides], is_new: bool) -> Sweep:
+    sweep = replace(base, overrides=base.overrides + [one for one in wanted if one not in base.overrides])
+    if not sweep.overrides:
+        raise UserError(f"there is no sweep {base.name!r} to go on with: give overrides (-S or --list) to begin one")
+    source = _users_params(base.workspace) if is_new else base.folder / PARAMS
+    params = {trial.number: apply(source, trial.overrides) for trial in sweep.trials}
+    added = sweep.trials[len(base.overrides) :]
+    for trial in added:
+        _refuse_other(sweep, trial, params[trial.number][0])
+    _prepare(sweep, params, added, source.read_bytes())
+    return sweep
+
+
+def _prepare(sweep: Sweep, params: dict[int, tuple[bytes, Params]], added: list[Trial], base: bytes) -> None:
+    """Make the checkouts that are not there, then the record of them all."""
+    write_bytes(sweep.folder / PARAMS, base)
+    git(sweep.workspace, "update-ref", _keeper(sweep.name), sweep.snapshot)
+    for trial in sweep.trials:
+        if trial in added or not trial.checkout.exists():
+            _make(sweep, trial, *params[trial.number])
+    write_json(sweep.folder / _RECORD, {"commit": sweep.commit, "snapshot": sweep.snapshot, "trials": sweep.overrides})
+
+
+def read_sweep(workspace: Path, name: str) -> Sweep | None:
+    """The sweep begun under this name. Raises UserError where this is no name for one."""
+    valid = run_git(workspace, "check-ref-format", f"refs/exps/{name}").returncode == 0
+    if not valid or "/" in name or name.startswith("-"):
+        raise UserError(f"{name!r} cannot name a sweep: use letters, digits, '-', '_' and '.'")
+    path = workspace / SWEEPS / name / _RECORD
+    if not path.exists():
+        return None
+    record = read_json(path)
+    return Sweep(workspace, name, record["commit"], record["snapshot"], record["trials"])
+
+
+def name_for(workspace: Path, wanted: list[Overrides]) -> str:
+    """A name that the same overrides on the same files have again, so that the same command goes on."""
+    about = [_head(workspace), git(workspace, "diff", "HEAD", "--", ".", _NO_LOCK), wanted]
+    return f"sweep-{hashlib.sha256(json.dumps(about).encode()).hexdigest()[:6]}"
+
+
+def has_moved(sweep: Sweep) -> bool:
+    """Whether files that git tracks differ from what the sweep was begun with."""
+    return run_git(sweep.workspace, "diff", "--quiet", sweep.snapshot, "--", ".", _NO_LOCK).returncode != 0
+
+
+def save_experiment(sweep: Sweep, trial: Trial) -> None:
+    """Make the trial a DVC experiment on the sweep's commit, which `dvc exp show` shows in the main checkout.
+
+    Not by `dvc exp save`: the refs that it uses on the way (refs/exps/exec) are one set for all worktrees, so that
+    it breaks a `dvc exp run` going on in another.
+    """
+    from dvc.repo import Repo
+
+    with Repo(str(trial.workspace)) as repo:
+        in_git = [out.fs_path for out in repo.index.outs if not out.use_cache and out.exists]
+    git(trial.checkout, "add", "--update")
+    git(trial.checkout, "add", "--force", "--", ":(glob)**/dvc.lock", *in_git)
+    message = f"sweep {sweep.name}, trial {trial.number}: {' '.join(trial.overrides)}"
+    tree = git(trial.checkout, "write-tree")
+    commit = git(trial.checkout, *_identity(trial.checkout), "commit-tree", tree, "-p", sweep.commit, "-m", message)
+    git(sweep.workspace, "update-ref", _reference(sweep, trial), commit)
+
+
+def remove(workspace: Path, name: str) -> None:
+    """Remove a sweep's checkouts and its record; its experiments, and their outputs in the cache, stay."""
+    shutil.rmtree(workspace / SWEEPS / name, ignore_errors=True)
+    run_git(workspace, "worktree", "prune")
+    run_git(workspace, "update-ref", "-d", _keeper(name))
+
+
+def _begin(workspace: Path, name: str) -> Sweep:
+    """A sweep of the files that git tracks, committed or not: those with which `dvc exp run --temp` works."""
+    commit = _head(workspace)
+    return Sweep(workspace, name, commit, git(workspace, "stash", "create") or commit, [])
+
+
+def _head(workspace: Path) -> str:
+    done = run_git(workspace, "rev-parse", "--verify", "HEAD")
+    if done.returncode != 0:
+        raise UserError(f"{workspace} is no git checkout with a commit, as worktrees need: `git init` and commit first")
+    return done.stdout.strip()
+
+
+def _users_params(workspace: Path) -> Path:
+    """The user's own params.yaml, which is kept aside while a run with overrides is going on."""
+    kept = workspace / FOLDER / PARAMS
+    return kept if kept.exists() else workspace / PARAMS
+
+
+def _keeper(name: str) -> str:
+    """The ref for whose sake git keeps a snapshot."""
+    return f"refs/sweeps/{name}"
+
+
+def _reference(sweep: Sweep, trial: Trial) -> str:
+    from dvc.repo.experiments.refs import ExpRefInfo
+
+    return str(ExpRefInfo(sweep.commit, trial.experiment))
+
+
+def _identity(folder: Path) -> list[str]:
+    """Who commits, where git does not know: a worker in a container has no name."""
+    known = run_git(folder, "var", "GIT_COMMITTER_IDENT").returncode == 0
+    return [] if known else ["-c", "user.name=mintage", "-c", "user.email=mintage@localhost"]
+
+
+def _refuse_other(sweep: Sweep, trial: Trial, params: bytes) -> None:
+    """A UserError where the trial would take the name of an experiment with other params."""
+    there = run_git(sweep.workspace, "show", f"{_reference(sweep, trial)}:./{PARAMS}")
+    if there.returncode == 0 and there.stdout != params.decode():
+        raise UserError(
+            f"there is another experiment {trial.experiment!r} on this commit: give the sweep another --name, "
+            f"or remove that one with `dvc exp remove {trial.experiment}`"
+        )
+
+
+def _make(sweep: Sweep, trial: Trial, params: bytes, values: Params) -> None:
+    trial.ending.unlink(missing_ok=True)
+    make_worktree(sweep.workspace, trial.checkout, sweep.commit, sweep.snapshot)
+    write_bytes(trial.workspace / PARAMS, params)
+    bring_sources(sweep.workspace, trial.workspace)
+    lock, its = sweep.workspace / "dvc.lock", trial.workspace / "dvc.lock"
+    if lock.exists() and not its.exists():  # not committed yet; without what it says of the stages that no trial
+        shutil.copy2(lock, its)  # runs, `dvc exp apply` of the trial would miss their outputs
+    check(values, outputs(trial.workspace / "dvc.yaml"), trial.workspace)

@@ -1,0 +1,103 @@
+"""A second checkout of the pipeline: a git worktree with the main one's DVC cache, settings and source files."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from stages.common.errors import UserError
+
+
+def make_worktree(workspace: Path, checkout: Path, commit: str, snapshot: str) -> Path:
+    """A worktree on `commit` with the files of `snapshot`, in place of what was there; where `workspace` is in it."""
+    shutil.rmtree(checkout, ignore_errors=True)
+    git(workspace, "worktree", "prune")
+    git(workspace, "worktree", "add", "--quiet", "--detach", str(checkout), commit)
+    git(checkout, "read-tree", "--reset", "-u", snapshot)
+    made = checkout / git(workspace, "rev-parse", "--show-prefix")
+    _share_cache(workspace, made)
+    return made
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """What git prints. Raises UserError with what it says where it fails."""
+    done = run_git(folder, *arguments)
+    if done.returncode != 0:
+        said = (done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1]
+        raise UserError(f"`git {arguments[0]}` failed in {folder}: {said}")
+    return done.stdout.strip()
+
+
+def run_git(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    # No hooks: the one that `dvc install` sets runs `dvc checkout` in each new worktree.
+    command = ["git", "-c", "core.hooksPath=/dev/null", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def _share_cache(workspace: Path, made: Path) -> None:
+    """The main checkout's DVC settings, also those that git does not have, and its cache, with its run cache."""
+    from dvc.config import merge
+    from dvc.repo import Repo
+
+    with Repo(str(workspace)) as main, Repo(str(made)) as repo:
+        with repo.config.edit("local") as config:
+            for level in ("repo", "local"):  # both: a relative path in either means a place beside the main checkout
+                merge(config, main.config.read(level))
+            config["cache"]["dir"] = main.cache.local_cache_dir
+        os.chmod(repo.config.files["local"], 0o600)  # it may hold a remote's password
+
+
+def bring_sources(workspace: Path, made: Path) -> None:
+    """The files that the pipeline in `made` reads and git does not have, such as images in data/source.
+
+    What git ignores is linked, file by file, since DVC does not look behind a link to a folder; other files may be
+    code, which is edited in place, and are copied. Raises UserError where the pipeline reads a place outside that
+    is named from the main checkout on.
+    """
+    from dvc.repo import Repo
+
+    with Repo(str(workspace)) as main, Repo(str(made)) as repo:
+        ours = set(git(workspace, "ls-files", "-z", "--others", "--exclude-standard").split("\0"))
+        outputs = {Path(os.path.relpath(out.fs_path, made)) for out in repo.index.outs}
+        for path in sorted(_paths_read(repo, made)):
+            for file in _files(main, workspace / path):
+                place = file.relative_to(workspace)
+                if outputs.isdisjoint([place, *place.parents]) and not os.path.lexists(made / place):
+                    _bring(file, made / place, link=str(place) not in ours)
+
+
+def _paths_read(repo: Any, made: Path) -> set[str]:
+    """What the stages depend on inside the checkout, from its root on."""
+    local = [dep for dep in repo.index.deps if dep.protocol == "local" and not os.path.isabs(dep.def_path)]
+    for dep in local:
+        if not dep.is_in_repo:
+            raise UserError(
+                f"dvc.yaml reads {dep.def_path!r}, outside of the checkout, where another checkout would not find it: "
+                "name it by its absolute path"
+            )
+    return {os.path.relpath(dep.fs_path, made) for dep in local}
+
+
+def _files(main: Any, path: Path) -> Iterator[Path]:
+    """The files that DVC sees there, and links as they are."""
+    from dvc.fs import localfs
+
+    if path.is_symlink() or path.is_file():
+        yield path
+        return
+    for folder, folders, files in main.dvcignore.walk(localfs, str(path)):
+        yield from (Path(folder, name) for name in files)
+        yield from (link for name in folders if (link := Path(folder, name)).is_symlink())
+
+
+def _bring(file: Path, target: Path, link: bool) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if file.is_symlink():
+        target.symlink_to(file.resolve())
+        return
+    try:
+        (os.link if link else shutil.copy2)(file, target)
+    except OSError:  # another disk, or one without links
+        shutil.copy2(file, target)
