@@ -1,5 +1,5 @@
-"""Networks by name. Each module has a `Generator` (vector -> image) and a `Discriminator` (image -> features)."""
+"""Networks by name. Each has a `Generator`, a `Discriminator` (image -> features) and a default normalisation."""
 
-from gan.networks import dcgan, mlp
+from gan.networks import biggan, dcgan, infogan, mlp, r3gan, resnet
 
-NETWORKS = {"mlp": mlp, "dcgan": dcgan}
+NETWORKS = {"mlp": mlp, "dcgan": dcgan, "infogan": infogan, "resnet": resnet, "biggan": biggan, "r3gan": r3gan}

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from gan.data import RealImages
-from gan.families import model_config, resolve
+from gan.families import model_config, needs_labels, resolve
 from gan.game import Adversarial
 from gan.players import build_players
 from gan.trainer import Trainer
@@ -21,7 +21,7 @@ def tiny_trainer(
     classes = ["a", "b", "c"]
     random = torch.Generator().manual_seed(1)
     images = torch.rand(50, 1, 8, 8, generator=random) * 2 - 1
-    labels = torch.randint(3, (50,), generator=random) if recipe.conditioning != "none" else None
+    labels = torch.randint(3, (50,), generator=random) if needs_labels(recipe) else None
     players = build_players(model_config(recipe, (1, 8, 8), classes), seed)
     game = Adversarial(*players, recipe, CPU, precision)
     return Trainer(game, RealImages(images, labels, seed, CPU), batch_size=8, seed=seed)
