@@ -240,7 +240,7 @@ def needs_labels(recipe: Recipe) -> bool:
 
 
 def _with_normalization(recipe: Recipe) -> Recipe:
-    own = zip(("generator", "discriminator"), NETWORKS[recipe.network].DEFAULT_NORMALIZATION, strict=True)
+    own = zip(("generator", "discriminator"), NETWORKS[recipe.network].normalization, strict=True)
     players = {
         player: replace(getattr(recipe, player), normalization=name)
         for player, name in own

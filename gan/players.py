@@ -73,7 +73,7 @@ class Generator(nn.Module):
         self.conditioning = GENERATOR_CONDITIONINGS[config.generator_conditioning](config.class_count)
         norm = Normalization(config.generator_normalization, self.conditioning.modulation_size)
         vector_size = config.latent_size + config.code_size + self.conditioning.vector_size
-        self.network = NETWORKS[config.network].Generator(
+        self.network = NETWORKS[config.network].generator(
             vector_size, config.image_shape, config.width, norm, self.conditioning.plane_size
         )
         norm.constrain(self.network)
@@ -94,7 +94,7 @@ class Discriminator(nn.Module):
         self.packing = config.packing
         self.conditioning = conditioning.image(config.class_count, config.image_shape)
         shape = (self.conditioning.channels * config.packing, height, width)
-        self.network = NETWORKS[config.network].Discriminator(shape, config.width, norm)
+        self.network = NETWORKS[config.network].discriminator(shape, config.width, norm)
         features = self.network.feature_size
         head = HeadConfig(features, config.class_count, config.code_categories, config.code_continuous)
         self.head = None if config.reconstructs else conditioning.head(head)
@@ -121,7 +121,7 @@ class Discriminator(nn.Module):
 def _decoder(config: ModelConfig, features: int, image_shape: tuple[int, int, int]) -> nn.Module:
     """Back from the features, through as narrow a code as the generator's latent (Berthelot et al. 2017)."""
     norm = Normalization(config.discriminator_normalization, tracks=False)
-    network = NETWORKS[config.network].Generator(config.latent_size, image_shape, config.width, norm)
+    network = NETWORKS[config.network].generator(config.latent_size, image_shape, config.width, norm)
     return nn.Sequential(nn.Linear(features, config.latent_size), network)
 
 

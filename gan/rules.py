@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from gan.conditioning.discriminator import DISCRIMINATOR_CONDITIONINGS, DiscriminatorConditioning
 from gan.conditioning.generator import GENERATOR_CONDITIONINGS
 from gan.families import Recipe, needs_labels
+from gan.networks import NETWORKS, Network
 from gan.normalization import Normalization
 from gan.objectives import OBJECTIVES, Objective
 from gan.penalties import PENALTIES, Penalty
@@ -19,6 +20,10 @@ class Setting:
     classes: Sequence[str] | None
     image_shape: tuple[int, int, int]
     batch_size: int
+
+    @property
+    def network(self) -> Network:
+        return NETWORKS[self.recipe.network]
 
     @property
     def objective(self) -> type[Objective]:
@@ -35,7 +40,7 @@ class Setting:
 
     @property
     def modulates(self) -> bool:
-        return GENERATOR_CONDITIONINGS[self.recipe.generator.conditioning](2).modulation_size > 0
+        return GENERATOR_CONDITIONINGS[self.recipe.generator.conditioning].modulates
 
     @property
     def has_plane(self) -> bool:
@@ -118,21 +123,22 @@ LOSSES: list[Rule] = [
     ),
 ]
 
-NETWORKS: list[Rule] = [
+PLAYERS: list[Rule] = [
     (
         lambda s: s.modulates and not s.norms[0].batch,
         "conditional batch norm needs batch norm: set generator.normalization to batch or spectral_batch",
     ),
     (
-        lambda s: s.has_plane and s.recipe.network == "mlp",
-        "an MLP has no feature map for a label's plane: set generator.conditioning to concat",
+        lambda s: s.has_plane and not s.network.has_maps,
+        "this network has no feature map for a label's plane: set generator.conditioning to concat",
     ),
     (
-        lambda s: s.recipe.network == "mlp" and "instance" in [norm.name for norm in s.norms],
-        "instance norm is over the places of a feature map, and an MLP has none: set normalization to layer",
+        lambda s: s.network.norms_units and "instance" in [norm.name for norm in s.norms],
+        "instance norm is over the places of a feature map, and some layers of this network have none: "
+        "set normalization to layer",
     ),
     (
-        lambda s: s.recipe.network == "r3gan" and {norm.name for norm in s.norms} != {"none"},
+        lambda s: not s.network.has_norms and {norm.name for norm in s.norms} != {"none"},
         "this network is built to train without normalisation: set normalization of both players to none",
     ),
 ]
@@ -157,7 +163,7 @@ BATCHES: list[Rule] = [
     ),
 ]
 
-RULES: list[Rule] = [*LABELS, *LOSSES, *NETWORKS, *BATCHES]
+RULES: list[Rule] = [*LABELS, *LOSSES, *PLAYERS, *BATCHES]
 
 
 def refusal(

@@ -26,6 +26,8 @@ class Unconditional(nn.Module):
     vector_size = 0
     modulation_size = 0
     plane_size = 0
+    modulates = False
+    """Whether it reaches the network through its norms."""
 
     def __init__(self, classes: int) -> None:
         super().__init__()
@@ -64,6 +66,8 @@ class Plane(Unconditional):
 class BatchNorm(Unconditional):
     """Conditional batch norm: a scale and a shift for each class and channel (Dumoulin et al. 2017; Miyato 2018)."""
 
+    modulates = True
+
     def __init__(self, classes: int) -> None:
         super().__init__(classes)
         self.modulation_size = classes
@@ -77,6 +81,7 @@ class SharedBatchNorm(Unconditional):
     """Conditional batch norm whose layers all read one embedding (Brock et al. 2019)."""
 
     modulation_size = EMBEDDING
+    modulates = True
 
     def __init__(self, classes: int) -> None:
         super().__init__(classes)

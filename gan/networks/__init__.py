@@ -1,5 +1,35 @@
-"""Networks by name. Each has a `Generator`, a `Discriminator` (image -> features) and a default normalisation."""
+"""Networks by name."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import nn
 
 from gan.networks import biggan, dcgan, infogan, mlp, r3gan, resnet
 
-NETWORKS = {"mlp": mlp, "dcgan": dcgan, "infogan": infogan, "resnet": resnet, "biggan": biggan, "r3gan": r3gan}
+
+@dataclass(frozen=True)
+class Network:
+    """The two networks of a kind, and what can be asked of them."""
+
+    generator: Callable[..., nn.Module]
+    """(vector_size, image_shape, width, norm, plane_size) -> (vector, modulation, plane) -> images in [-1,1]."""
+    discriminator: Callable[..., nn.Module]
+    """(image_shape, width, norm) -> images -> features `[N, feature_size]`."""
+    normalization: tuple[str, str]
+    """Of the generator and of the discriminator, where nothing else is said."""
+    has_maps: bool = True
+    """Whether the generator has a first feature map."""
+    norms_units: bool = False
+    """Whether some norms are of units, which have no places."""
+    has_norms: bool = True
+
+
+NETWORKS = {
+    "mlp": Network(mlp.Generator, mlp.Discriminator, ("batch", "none"), has_maps=False, norms_units=True),
+    "dcgan": Network(dcgan.Generator, dcgan.Discriminator, ("batch", "batch")),
+    "infogan": Network(infogan.Generator, infogan.Discriminator, ("batch", "batch"), norms_units=True),
+    "resnet": Network(resnet.Generator, resnet.Discriminator, ("batch", "spectral")),
+    "biggan": Network(biggan.Generator, biggan.Discriminator, ("spectral_batch", "spectral")),
+    "r3gan": Network(r3gan.Generator, r3gan.Discriminator, ("none", "none"), has_norms=False),
+}

@@ -11,7 +11,6 @@ from gan.networks.parts import ImageShape, Stem, channels, sizes
 from gan.networks.resnet import DownBlock, ToImage, UpBlock
 from gan.normalization import Modulation, Normalization
 
-DEFAULT_NORMALIZATION = ("spectral_batch", "spectral")
 _MOST_PLACES = 32 * 32
 
 

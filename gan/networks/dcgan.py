@@ -7,9 +7,6 @@ from torch import Tensor, nn
 from gan.networks.parts import INIT_STD, SLOPE, Down, ImageShape, Stem, Up, channels, initialize, sizes
 from gan.normalization import Modulated, Normalization
 
-DEFAULT_NORMALIZATION = ("batch", "batch")
-"""Of the generator and of the discriminator."""
-
 
 class Generator(nn.Module):
     """(vector `[N, vector_size]`, modulation, plane) to an image `[N,C,H,W]` in [-1,1]; no norm on the last layer."""

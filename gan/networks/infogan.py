@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from gan.networks.parts import INIT_STD, SLOPE, Down, ImageShape, Stem, Up, initialize, sizes
 from gan.normalization import Modulated, Normalization
 
-DEFAULT_NORMALIZATION = ("batch", "batch")
 _UNITS = 16
 """Units of the fully connected layer, in widths: 1,024 at width 64."""
 

@@ -8,8 +8,6 @@ from torch import Tensor, nn
 from gan.networks.parts import SLOPE, ImageShape
 from gan.normalization import Modulated, Normalization
 
-DEFAULT_NORMALIZATION = ("batch", "none")
-
 
 class Generator(nn.Module):
     """(vector `[N, vector_size]`, modulation) to an image `[N,C,H,W]` in [-1,1]; it has no feature map for a plane."""

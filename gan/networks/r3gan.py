@@ -10,7 +10,6 @@ from torch.nn.functional import interpolate
 from gan.networks.parts import SLOPE, ImageShape, Plane, Size, channels, halved, sizes
 from gan.normalization import Normalization
 
-DEFAULT_NORMALIZATION = ("none", "none")
 _EXPANSION = 2
 _GROUP = 16
 _GAIN = math.sqrt(2 / (1 + SLOPE**2))

@@ -7,8 +7,6 @@ from torch import Tensor, nn
 from gan.networks.parts import ImageShape, Size, Stem, channels, doubled, halved, sizes
 from gan.normalization import Modulation, Norm, Normalization
 
-DEFAULT_NORMALIZATION = ("batch", "spectral")
-
 
 def initialize(module: nn.Module) -> None:
     """Glorot's: with gain 2 in 3x3 convolutions, whose input was rectified, 1 elsewhere; a modulation keeps its own."""

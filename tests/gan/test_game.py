@@ -10,16 +10,7 @@ from gan.families import FAMILIES
 from gan.game import Adversarial, Step
 from gan.objectives import VALUE_OPTIMUM
 from gan.optimizers import OPTIMIZERS, pace
-from tests.gan.helpers import play, tiny_trainer
-
-
-def copies(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name: tensor.clone() for name, tensor in tensors.items()}
-
-
-def changed(before: dict[str, Tensor], after: dict[str, Tensor]) -> set[str]:
-    """The first word of every tensor's name that differs."""
-    return {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
+from tests.gan.helpers import changed, copies, play, tiny_trainer
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -11,7 +11,7 @@ BATCH = Normalization("batch")
 
 
 def default(name: str, player: int) -> Normalization:
-    return Normalization(NETWORKS[name].DEFAULT_NORMALIZATION[player])
+    return Normalization(NETWORKS[name].normalization[player])
 
 
 def stirred(network: nn.Module) -> nn.Module:
@@ -27,7 +27,7 @@ def stirred(network: nn.Module) -> nn.Module:
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_generator_makes_exactly_the_asked_shape_in_minus_one_to_one(name: str, shape: tuple[int, int, int]) -> None:
-    generator = stirred(NETWORKS[name].Generator(12, shape, 4, default(name, 0)))
+    generator = stirred(NETWORKS[name].generator(12, shape, 4, default(name, 0)))
     images = generator(torch.randn(3, 12))
     assert images.shape == (3, *shape)
     assert images.abs().max() <= 1
@@ -37,7 +37,7 @@ def test_a_generator_makes_exactly_the_asked_shape_in_minus_one_to_one(name: str
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_pixel_reaches_the_discriminators_features(name: str, shape: tuple[int, int, int]) -> None:
     """Floor division would leave out the last row or column of an odd side."""
-    discriminator = stirred(NETWORKS[name].Discriminator(shape, 4, Normalization("none")))
+    discriminator = stirred(NETWORKS[name].discriminator(shape, 4, Normalization("none")))
     images = torch.randn(2, *shape, requires_grad=True)
     features = discriminator(images)
     assert features.shape == (2, discriminator.feature_size)
@@ -48,7 +48,7 @@ def test_every_pixel_reaches_the_discriminators_features(name: str, shape: tuple
 
 @pytest.mark.parametrize("name", set(NETWORKS) - {"mlp"})
 def test_every_place_of_a_generators_image_depends_on_the_latent_and_on_a_plane(name: str) -> None:
-    generator = NETWORKS[name].Generator(12, (3, 9, 13), 16, Normalization("none"), plane_size=5).double()
+    generator = NETWORKS[name].generator(12, (3, 9, 13), 16, Normalization("none"), plane_size=5).double()
     torch.manual_seed(0)
     with torch.no_grad():
         for weight in generator.parameters():
@@ -61,7 +61,7 @@ def test_every_place_of_a_generators_image_depends_on_the_latent_and_on_a_plane(
 
 @pytest.mark.parametrize("name", set(NETWORKS) - {"r3gan"})
 def test_a_modulation_reaches_every_norm_of_a_generator_that_has_norms(name: str) -> None:
-    generator = NETWORKS[name].Generator(12, (1, 12, 10), 4, Normalization("batch", modulation_size=5))
+    generator = NETWORKS[name].generator(12, (1, 12, 10), 4, Normalization("batch", modulation_size=5))
     first, second = (generator(torch.ones(4, 12), m).detach() for m in (torch.zeros(4, 5), torch.ones(4, 5)))
     assert not torch.equal(first, second)
     modulated = [norm for norm in generator.modules() if isinstance(norm, Norm) and norm.modulate is not None]
@@ -94,7 +94,7 @@ def test_dcgan_has_no_batch_norm_in_the_discriminators_first_layer_and_the_gener
 @pytest.mark.parametrize("name", NETWORKS)
 def test_batch_norm_keeps_the_standard_eps_and_momentum(name: str) -> None:
     """`BatchNorm2d(channels, 0.8)`, much copied, sets eps to 0.8."""
-    players = [NETWORKS[name].Generator(10, (1, 16, 16), 8, BATCH), NETWORKS[name].Discriminator((1, 16, 16), 8, BATCH)]
+    players = [NETWORKS[name].generator(10, (1, 16, 16), 8, BATCH), NETWORKS[name].discriminator((1, 16, 16), 8, BATCH)]
     norms = [m for p in players for m in p.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
     assert bool(norms) == (name != "r3gan")
     assert {(m.eps, m.momentum) for m in norms} <= {(1e-5, 0.1)}
