@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from torch import nn
 
@@ -14,7 +15,7 @@ class Network:
 
     generator: Callable[..., nn.Module]
     """(vector_size, image_shape, width, norm, plane_size) -> (vector, modulation, plane) -> images in [-1,1]."""
-    discriminator: Callable[..., nn.Module]
+    discriminator: Callable[..., Any]
     """(image_shape, width, norm) -> images -> features `[N, feature_size]`."""
     normalization: tuple[str, str]
     """Of the generator and of the discriminator, where nothing else is said."""
