@@ -129,7 +129,7 @@ FAMILIES = {
         "Odena et al. 2017",
         network="dcgan",
         width=32,
-        generator=PlayerRecipe("concat", auxiliary_weight=0.1),
+        generator=PlayerRecipe("concat"),
         discriminator=PlayerRecipe("auxiliary"),
     ),
     "infogan": Recipe(
