@@ -177,7 +177,7 @@ FAMILIES = {
     "modern": Recipe(
         "Huang et al. 2024",
         network="r3gan",
-        width=32,
+        width=16,
         objective="relativistic",
         penalties=(_penalty("r1"), _penalty("r2")),
         latent_size=64,
@@ -188,7 +188,7 @@ FAMILIES = {
     "modern_conditional": Recipe(
         "Huang et al. 2024",
         network="r3gan",
-        width=32,
+        width=16,
         objective="relativistic",
         penalties=(_penalty("r1"), _penalty("r2")),
         latent_size=64,
