@@ -5,6 +5,25 @@ from torch import Tensor
 
 from gan.randomness import stream
 
+HIDDEN_LABEL = -1
+"""A label that is not told."""
+
+
+def hide_labels(labels: Tensor, share: float, seed: int) -> Tensor:
+    """The labels `[N]`, of each class only a `share` (rounded up, drawn by `seed`) still told."""
+    random = stream(seed, "labelled")
+    told = torch.full_like(labels, HIDDEN_LABEL)
+    for label in torch.unique(labels).tolist():
+        of_class = (labels == label).nonzero().squeeze(1)
+        kept = of_class[torch.randperm(len(of_class), generator=random)][: -int(-share * len(of_class) // 1)]
+        told[kept] = label
+    return told
+
+
+def wrong_labels(labels: Tensor, classes: int, random: torch.Generator) -> Tensor:
+    """For each label `[N]` another one, each of the others equally likely."""
+    return (labels + torch.randint(1, classes, labels.shape, generator=random).to(labels.device)) % classes
+
 
 class RealImages:
     """Images and labels with an endless order: each epoch is a new permutation, no image left over."""

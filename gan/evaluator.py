@@ -17,6 +17,8 @@ from gan.devices import choose_precision
 from gan.errors import DivergedError
 from gan.metrics.accuracy import accuracy
 from gan.networks import dcgan
+from gan.networks.parts import sizes
+from gan.normalization import Normalization
 from gan.randomness import stream
 
 _WIDTH = 16
@@ -71,7 +73,7 @@ class Evaluator(nn.Module):
         super().__init__()
         self.config = config
         image_channels, *image_size = config.image_shape
-        steps = dcgan.sizes(*image_size)
+        steps = sizes(*image_size)
         wide = [min(_WIDTH * 2**level, _WIDEST) for level in range(len(steps))]
         layers = _convolution(image_channels, wide[0], stride=1)
         for before, after in pairwise(wide):
@@ -98,7 +100,7 @@ def _convolution(before: int, after: int, stride: int) -> list[nn.Module]:
 def _head(config: EvaluatorConfig) -> nn.Module:
     if config.kind == "classifier":
         return nn.Sequential(nn.ReLU(), nn.Linear(config.features, len(config.classes or ())))
-    return dcgan.Generator(config.features, config.image_shape, _WIDTH)
+    return dcgan.Generator(config.features, config.image_shape, _WIDTH, Normalization("batch"))
 
 
 def train_evaluator(

@@ -1,20 +1,43 @@
-"""The adversarial game, noise to image: who plays, and what one turn is (Goodfellow et al. 2014, algorithm 1)."""
+"""The adversarial game, noise to image: who plays, and what one turn is (Goodfellow et al. 2014, algorithm 1).
+
+It composes what the recipe names on each axis, and knows none of those names.
+"""
 
 from copy import deepcopy
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from gan.data import RealImages
-from gan.families import OptimizerRecipe, Recipe
-from gan.objectives import OBJECTIVES, value
+from gan.augment import augment
+from gan.conditioning.heads import Judgement
+from gan.data import RealImages, wrong_labels
+from gan.families import Recipe
+from gan.latents import code_of, draw
+from gan.normalization import average_into
+from gan.objectives import OBJECTIVES, against_each
+from gan.optimizers import load_slots, make_optimizer, pace, set_pace, slots_of
+from gan.penalties import PENALTIES
 from gan.players import Discriminator, Generator
-from gan.randomness import draw_latents, stream
+from gan.randomness import stream
 
-STATISTICS = ["discriminator_loss", "generator_loss", "d_real", "d_fake", "value"]
-"""What `Adversarial.turn` returns, in this order: losses, mean D(x), mean D(G(z)), V(G, D)."""
 _EMA_RAMP = 0.05
+Shown = tuple[Tensor, Tensor | None]
+"""Images `[N,C,H,W]`, and the labels `[N]` shown with them."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a player: which images, and where all its randomness comes from."""
+
+    seed: int
+    position: int
+    """Images seen before it."""
+    size: int
+
+    def random(self, purpose: str) -> torch.Generator:
+        return stream(self.seed, purpose, self.position)
 
 
 class Adversarial:
@@ -29,97 +52,161 @@ class Adversarial:
         precision: torch.dtype,
     ) -> None:
         self.recipe = recipe
-        self.objective = OBJECTIVES[recipe.objective]
+        self.config = generator.config
+        self.objective = OBJECTIVES[recipe.objective](recipe.knobs).to(device)
         # Channels last is how convolutions run fastest on both kinds of device; it means nothing to an MLP.
         self.generator = generator.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         self.discriminator = discriminator.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         self.average = deepcopy(self.generator).eval().requires_grad_(False)
         self.generator_optimizer = make_optimizer(self.generator, recipe.generator)
         self.discriminator_optimizer = make_optimizer(self.discriminator, recipe.discriminator)
+        self.device = device
         self.autocast = torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32)
 
     def images_per_turn(self, batch_size: int) -> int:
         """Real images shown to the discriminator in one turn."""
         return batch_size * self.recipe.discriminator_steps
 
-    def turn(self, real: RealImages, batch_size: int, images_seen: int, seed: int) -> Tensor:
-        """k steps of the discriminator, one of the generator; returns `STATISTICS` as a tensor `[5]` on the device."""
-        for step in range(self.recipe.discriminator_steps):
-            statistics = self._discriminator_step(real, batch_size, images_seen + step * batch_size, seed)
-        generator_loss = self._generator_step(real, batch_size, images_seen, seed)
+    def turn(self, real: RealImages, batch_size: int, images_seen: int, seed: int) -> dict[str, Tensor]:
+        """k steps of the discriminator, one of the generator.
+
+        Returns statistics as scalars on the device, means over the k: each player's loss in the game,
+        what D makes of real and fake images, and whatever else this recipe has.
+        """
+        self._set_pace(images_seen)
+        steps = [
+            self._discriminator_step(real, Step(seed, images_seen + number * batch_size, batch_size))
+            for number in range(self.recipe.discriminator_steps)
+        ]
+        generator_loss = self._generator_step(real, Step(seed, images_seen, batch_size))
         self._update_average(images_seen, self.images_per_turn(batch_size))
-        return torch.stack([statistics[0], generator_loss, *statistics[1:]])
+        means = {name: torch.stack([statistics[name] for statistics in steps]).mean() for name in steps[0]}
+        return {"discriminator_loss": means.pop("discriminator_loss"), "generator_loss": generator_loss, **means}
 
-    def _discriminator_step(self, real: RealImages, batch_size: int, position: int, seed: int) -> list[Tensor]:
-        images, labels = real.batch(position, batch_size)
+    def _set_pace(self, images_seen: int) -> None:
+        factor = pace(images_seen, self.recipe.decay_images)
+        set_pace(self.generator_optimizer, self.recipe.generator.learning_rate, factor)
+        set_pace(self.discriminator_optimizer, self.recipe.discriminator.learning_rate, factor)
+
+    def _discriminator_step(self, real: RealImages, step: Step) -> dict[str, Tensor]:
+        images, labels = real.batch(step.position, step.size)
         with torch.no_grad():
-            fakes = self._generate(labels, batch_size, stream(seed, "latent/discriminator", position))
-        # Real and fake go in separately: a batch norm that saw both at once would tell D which is which.
-        with self.autocast:
-            on_real, on_fake = (self.discriminator(x, labels).logit for x in (images, fakes))
-        loss = self.objective.discriminator_loss(on_real, on_fake, self.recipe.label_smoothing)
-        self.discriminator_optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
-        self.discriminator_optimizer.step()
-        on_real, on_fake = on_real.detach(), on_fake.detach()
-        return [loss.detach(), on_real.sigmoid().mean(), on_fake.sigmoid().mean(), value(on_real, on_fake)]
+            latents, fakes = self._generate(labels, step.size, step.random("latent/discriminator"))
+            images = augment(images, self.recipe.augment, step.random("augment/real"))
+            fakes = augment(fakes, self.recipe.augment, step.random("augment/fake"))
+        on_real, on_fake, *mismatched = self._judge(
+            (images, labels), (fakes, labels), *self._mismatched(images, labels, step)
+        )
+        negatives = [judgement.logit for judgement in (on_fake, *mismatched)]
+        loss = against_each(self.objective, on_real.logit, negatives)
+        extra = self._auxiliary_losses(on_real, on_fake, labels, latents)
+        extra |= self._penalties(images, fakes, labels, step)
+        _descend(self.discriminator_optimizer, sum(extra.values(), loss))
+        for penalty in self.recipe.penalties:
+            if project := PENALTIES[penalty.name].project:
+                project(self.discriminator, penalty.weight)
+        logits = (on_real.logit.detach(), on_fake.logit.detach())
+        self.objective.after_discriminator(*logits)
+        statistics = {"discriminator_loss": loss, **self.objective.statistics(*logits), **extra}
+        return {name: value.detach() for name, value in statistics.items()}
 
-    def _generator_step(self, real: RealImages, batch_size: int, position: int, seed: int) -> Tensor:
-        random = stream(seed, "latent/generator", position)
-        labels = real.draw_labels(batch_size, random)
-        self.discriminator.requires_grad_(False)  # its gradients would be computed only to be thrown away
-        fakes = self._generate(labels, batch_size, random)
-        with self.autocast:
-            on_fake = self.discriminator(fakes, labels).logit
-        loss = self.objective.generator_loss(on_fake)
-        self.generator_optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
-        self.generator_optimizer.step()
-        self.discriminator.requires_grad_(True)
+    def _generator_step(self, real: RealImages, step: Step) -> Tensor:
+        random = step.random("latent/generator")
+        paired, labels = real.batch(step.position, step.size) if self.objective.pairs else (None, None)
+        labels = real.draw_labels(step.size, random) if paired is None else labels
+        # No gradient for the discriminator, which would be thrown away, and no change of its running state.
+        self.discriminator.requires_grad_(False).eval()
+        latents, fakes = self._generate(labels, step.size, random)
+        shown = [augment(fakes, self.recipe.augment, step.random("augment/generator"))]
+        if paired is not None:
+            shown.append(augment(paired, self.recipe.augment, step.random("augment/paired")))
+        on_fake, *on_real = self._judge(*((images, labels) for images in shown))
+        loss = self.objective.generator_loss(on_fake.logit, *(judgement.logit for judgement in on_real))
+        taught = self._taught(on_fake, labels, latents)
+        _descend(self.generator_optimizer, loss if taught is None else loss + taught)
+        self.discriminator.requires_grad_(True).train()
         return loss.detach()
 
-    def _generate(self, labels: Tensor | None, count: int, random: torch.Generator) -> Tensor:
-        latents = draw_latents(self.recipe.latent_distribution, count, self.recipe.latent_size, random)
+    def _generate(self, labels: Tensor | None, count: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Latents on the device, and their images."""
+        latents = draw(self.config, count, random).to(self.device)
         with self.autocast:
-            images: Tensor = self.generator(latents.to(next(self.generator.parameters()).device), labels)
-        return images
+            images: Tensor = self.generator(latents, labels if self.config.conditional else None)
+        return latents, images
+
+    def _judge(self, *shown: Shown) -> list[Judgement]:
+        """Each batch goes in alone: a batch norm that saw real and fake at once would tell D which is which."""
+        with self.autocast:
+            return [self.discriminator(images, labels) for images, labels in shown]
+
+    def _mismatched(self, images: Tensor, labels: Tensor | None, step: Step) -> list[Shown]:
+        """Real images with a wrong label, where the recipe has them."""
+        if not self.recipe.matching_aware or labels is None:
+            return []
+        return [(images, wrong_labels(labels, self.config.class_count, step.random("labels/wrong")))]
+
+    def _auxiliary_losses(
+        self, on_real: Judgement, on_fake: Judgement, labels: Tensor | None, latents: Tensor
+    ) -> dict[str, Tensor]:
+        """What the discriminator learns beside the game, by the name of its column."""
+        head = self.discriminator.head
+        if head is None or head.column is None:
+            return {}
+        on_both = [head.loss_on_real(on_real, labels), head.loss_on_fake(on_fake, labels, self._code(latents))]
+        losses = [loss for loss in on_both if loss is not None]
+        return {head.column: self.recipe.discriminator.auxiliary_weight * torch.stack(losses).sum()}
+
+    def _taught(self, on_fake: Judgement, labels: Tensor | None, latents: Tensor) -> Tensor | None:
+        """What the generator learns beside the game: to make its class or code readable."""
+        head = self.discriminator.head
+        loss = None if head is None else head.loss_on_fake(on_fake, labels, self._code(latents))
+        return None if loss is None else self.recipe.generator.auxiliary_weight * loss
+
+    def _code(self, latents: Tensor) -> Tensor | None:
+        return code_of(self.config, latents)
+
+    def _penalties(self, real: Tensor, fake: Tensor, labels: Tensor | None, step: Step) -> dict[str, Tensor]:
+        """The sum of those that are due, in float32; 0 between their intervals."""
+        recipes = [penalty for penalty in self.recipe.penalties if PENALTIES[penalty.name].loss is not None]
+        if not recipes:
+            return {}
+        total = torch.zeros((), device=self.device)
+        for recipe in recipes:
+            loss, due = PENALTIES[recipe.name].loss, step.position // step.size % recipe.interval == 0
+            if loss is not None and due:
+                random = step.random(f"penalty/{recipe.name}")
+                value = loss(
+                    lambda images: self.discriminator(images, labels).logit, real.float(), fake.float(), random
+                )
+                total = total + recipe.weight * recipe.interval * value
+        return {"penalty": total}
 
     @torch.no_grad()
     def _update_average(self, images_seen: int, images: int) -> None:
         """Weights and batch norm's statistics decay with the half-life, shorter at the start."""
         half_life = min(self.recipe.ema_half_life, _EMA_RAMP * images_seen)
-        keep = 0.5 ** (images / half_life) if half_life > 0 else 0.0
-        averages, latests = self.average.state_dict(), self.generator.state_dict()
-        for name, latest in latests.items():
-            if latest.is_floating_point():
-                averages[name].lerp_(latest, 1 - keep)
-            else:
-                averages[name].copy_(latest)  # a count of batches
+        average_into(self.average, self.generator, 0.5 ** (images / half_life) if half_life > 0 else 0.0)
 
     def state(self) -> dict[str, Tensor]:
         """Every tensor from which the game goes on in the same bits."""
-        tensors: dict[str, Tensor] = {}
-        for name, module in self._modules().items():
-            tensors |= {f"{name}.{key}": tensor for key, tensor in module.state_dict().items()}
-        for name, optimizer in self._optimizers().items():
-            for index, slots in optimizer.state_dict()["state"].items():
-                tensors |= {f"{name}.{index}.{slot}": t for slot, t in slots.items() if isinstance(t, Tensor)}
-        return tensors
+        parts = {name: module.state_dict() for name, module in self._modules().items()}
+        parts |= {name: slots_of(optimizer) for name, optimizer in self._optimizers().items()}
+        return {f"{name}.{key}": tensor for name, part in parts.items() for key, tensor in part.items()}
 
     def load(self, tensors: dict[str, Tensor]) -> None:
         """The inverse of `state`; raises RuntimeError or KeyError where the tensors are of another game."""
         for name, module in self._modules().items():
             module.load_state_dict(_under(name, tensors))
         for name, optimizer in self._optimizers().items():
-            weights = optimizer.param_groups[0]["params"]
-            slots: dict[int, dict[str, Tensor]] = {}
-            for key, tensor in _under(name, tensors).items():
-                index, slot = key.split(".")
-                slots.setdefault(int(index), {})[slot] = _laid_out_like(weights[int(index)], tensor)
-            optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
+            load_slots(optimizer, _under(name, tensors))
 
     def _modules(self) -> dict[str, nn.Module]:
-        return {"generator": self.generator, "average": self.average, "discriminator": self.discriminator}
+        return {
+            "generator": self.generator,
+            "average": self.average,
+            "discriminator": self.discriminator,
+            "objective": self.objective,
+        }
 
     def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
         return {
@@ -128,16 +215,10 @@ class Adversarial:
         }
 
 
-def make_optimizer(module: nn.Module, recipe: OptimizerRecipe) -> torch.optim.Optimizer:
-    if recipe.optimizer == "sgd":
-        return torch.optim.SGD(module.parameters(), recipe.learning_rate, recipe.momentum, fused=True)
-    betas = (recipe.beta1, recipe.beta2)
-    return torch.optim.Adam(module.parameters(), recipe.learning_rate, betas, fused=True)
-
-
-def _laid_out_like(weight: Tensor, tensor: Tensor) -> Tensor:
-    """The tensor with the strides of its weight: a fused optimizer steps through both in memory order."""
-    return torch.empty_like(weight).copy_(tensor) if tensor.shape == weight.shape else tensor
+def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+    optimizer.zero_grad(set_to_none=True)
+    torch.autograd.backward(loss)
+    optimizer.step()
 
 
 def _under(name: str, tensors: dict[str, Any]) -> dict[str, Any]:

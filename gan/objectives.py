@@ -1,25 +1,65 @@
-"""What the two players minimise, on logits: D(x) = sigmoid(logit). Goodfellow et al. 2014, section 3.
+"""What the two players minimise. `real` and `fake` are the discriminator's logits `[N]`, a row a judgement.
 
-`real` and `fake` are the discriminator's logits `[N]` on real and on generated images.
+An objective is a module, so that what it remembers between turns (BEGAN's k) is saved with the game.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 VALUE_OPTIMUM = -math.log(4)
-"""V(G, D*) when the generator's density is the data's (theorem 1)."""
+"""V(G, D*) when the generator's density is the data's (theorem 1 of Goodfellow et al. 2014)."""
 
 
 @dataclass(frozen=True)
-class Objective:
-    discriminator_loss: Callable[[Tensor, Tensor, float], Tensor]
-    """(real, fake, label_smoothing) -> scalar."""
-    generator_loss: Callable[[Tensor], Tensor]
-    """(fake) -> scalar."""
+class Knobs:
+    """What an objective can be told; each reads its own."""
+
+    label_smoothing: float = 0.0
+    """s makes the target of real images 1 - s, one-sided (Salimans et al. 2016, 3.4)."""
+    targets: tuple[float, float, float] = (0.0, 1.0, 1.0)
+    """Least squares: a for fake, b for real, c for what the generator wants fake to be."""
+    gamma: float = 0.75
+    """BEGAN: reconstruction error of fake over real images at which it rests; lower is sharper, higher more diverse."""
+    k_rate: float = 0.001
+    """BEGAN: how fast k follows, the paper's lambda_k."""
+
+
+class Objective(nn.Module):
+    """The losses, and what they need of the game."""
+
+    probability = False
+    """Whether sigmoid(logit) is the probability of being real."""
+    pairs = False
+    """Whether the generator's loss compares with real images."""
+    reconstructs = False
+    """Whether the logit must be minus a reconstruction error, in place of a score."""
+    needs_lipschitz = False
+    """Whether the loss has no bound unless the discriminator's slope has one."""
+
+    def __init__(self, knobs: Knobs | None = None) -> None:
+        super().__init__()
+        self.knobs = knobs or Knobs()
+
+    def discriminator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def generator_loss(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        """`real` is there where `pairs` asks for it."""
+        raise NotImplementedError
+
+    def after_discriminator(self, real: Tensor, fake: Tensor) -> None:
+        """Told the logits of each step of the discriminator."""
+
+    def statistics(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        """What to write of a batch of logits: where they are probabilities, those and V, else their means."""
+        if not self.probability:
+            return {"d_real": real.mean(), "d_fake": fake.mean()}
+        return {"d_real": real.sigmoid().mean(), "d_fake": fake.sigmoid().mean(), "value": value(real, fake)}
 
 
 def value(real: Tensor, fake: Tensor) -> Tensor:
@@ -27,23 +67,115 @@ def value(real: Tensor, fake: Tensor) -> Tensor:
     return -softplus(-real).mean() - softplus(fake).mean()
 
 
-def cross_entropy(real: Tensor, fake: Tensor, label_smoothing: float) -> Tensor:
-    """-V(G, D); one-sided smoothing s makes the target of real images 1 - s (Salimans et al. 2016, 3.4)."""
-    smoothed = (1 - label_smoothing) * softplus(-real) + label_smoothing * softplus(real)
-    return smoothed.mean() + softplus(fake).mean()
+class NonSaturating(Objective):
+    """Cross-entropy; the generator maximises log D(G(z)) (Goodfellow et al. 2014, section 3)."""
+
+    probability = True
+
+    def discriminator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
+        smoothing = self.knobs.label_smoothing
+        smoothed = (1 - smoothing) * softplus(-real) + smoothing * softplus(real)
+        return smoothed.mean() + softplus(fake).mean()
+
+    def generator_loss(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        return softplus(-fake).mean()
 
 
-def saturating(fake: Tensor) -> Tensor:
-    """E log(1 - D(G(z))): the minimax game itself; its gradient fades where D is sure."""
-    return -softplus(fake).mean()
+class Minimax(NonSaturating):
+    """The game as it is defined: the generator minimises V; its gradient fades where D is sure."""
+
+    def generator_loss(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        return -softplus(fake).mean()
 
 
-def non_saturating(fake: Tensor) -> Tensor:
-    """-E log D(G(z)): the same fixed point, strong gradients early (the paper's advice in section 3)."""
-    return softplus(-fake).mean()
+class LeastSquares(Objective):
+    """Mao et al. 2017, equation 9."""
+
+    def discriminator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
+        for_fake, for_real, _ = self.knobs.targets
+        return ((real - for_real).square().mean() + (fake - for_fake).square().mean()) / 2
+
+    def generator_loss(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        return (fake - self.knobs.targets[2]).square().mean() / 2
 
 
-OBJECTIVES = {
-    "minimax": Objective(cross_entropy, saturating),
-    "non_saturating": Objective(cross_entropy, non_saturating),
+class Wasserstein(Objective):
+    """The distance between means that a 1-Lipschitz critic finds (Arjovsky et al. 2017)."""
+
+    needs_lipschitz = True
+
+    def discriminator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
+        return fake.mean() - real.mean()
+
+    def generator_loss(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        return -fake.mean()
+
+
+class Hinge(Objective):
+    """Only judgements within the margin teach the discriminator (Lim and Ye 2017; Miyato et al. 2018)."""
+
+    def discriminator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
+        return (1 - real).relu().mean() + (1 + fake).relu().mean()
+
+    def generator_loss(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        return -fake.mean()
+
+
+class Relativistic(Objective):
+    """RpGAN: is the real image of a pair more real than the fake one (Jolicoeur-Martineau 2018; R3GAN 2024)."""
+
+    pairs = True
+
+    def discriminator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
+        return softplus(fake - real).mean()
+
+    def generator_loss(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        assert real is not None
+        return softplus(real - fake).mean()
+
+
+class Began(Objective):
+    """Boundary equilibrium (Berthelot et al. 2017, 3.3): the logit is minus the error L of an autoencoder.
+
+    k in [0,1] holds E L(G(z)) at gamma times E L(x), so that neither player runs away.
+    """
+
+    reconstructs = True
+
+    def __init__(self, knobs: Knobs | None = None) -> None:
+        super().__init__(knobs)
+        self.k: Tensor
+        self.register_buffer("k", torch.zeros(()))
+
+    def discriminator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
+        return self.k * fake.mean() - real.mean()
+
+    def generator_loss(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        return -fake.mean()
+
+    def _imbalance(self, real: Tensor, fake: Tensor) -> Tensor:
+        return fake.mean() - self.knobs.gamma * real.mean()
+
+    def after_discriminator(self, real: Tensor, fake: Tensor) -> None:
+        self.k.add_(self.knobs.k_rate * self._imbalance(real, fake)).clamp_(0, 1)
+
+    def statistics(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        """With k, and the paper's measure of convergence M = L(x) + |gamma L(x) - L(G(z))|."""
+        convergence = self._imbalance(real, fake).abs() - real.mean()
+        return {**super().statistics(real, fake), "k": self.k.clone(), "convergence": convergence}
+
+
+OBJECTIVES: dict[str, type[Objective]] = {
+    "minimax": Minimax,
+    "non_saturating": NonSaturating,
+    "least_squares": LeastSquares,
+    "wasserstein": Wasserstein,
+    "hinge": Hinge,
+    "relativistic": Relativistic,
+    "began": Began,
 }
+
+
+def against_each(objective: Objective, real: Tensor, fakes: Iterable[Tensor]) -> Tensor:
+    """The discriminator's loss against several kinds of fake, each kind with the same share."""
+    return torch.stack([objective.discriminator_loss(real, fake) for fake in fakes]).mean()

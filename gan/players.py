@@ -6,8 +6,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gan.conditioning import EMBEDDING, ImagePlane, LatentEmbedding
+from gan.conditioning.discriminator import DISCRIMINATOR_CONDITIONINGS
+from gan.conditioning.generator import GENERATOR_CONDITIONINGS
+from gan.conditioning.heads import HeadConfig, Judgement
 from gan.networks import NETWORKS
+from gan.normalization import Normalization
 
 
 @dataclass(frozen=True)
@@ -18,16 +21,35 @@ class ModelConfig:
     width: int
     image_shape: tuple[int, int, int]
     """(C, H, W)."""
-    conditioning: str
-    """`none`, or `concat`: the label's embedding joined to z, and to the image as a plane."""
     classes: tuple[str, ...] | None
     """Class names by label; None where images have no labels."""
     latent_size: int
     latent_distribution: str
+    generator_conditioning: str = "none"
+    generator_normalization: str = "batch"
+    discriminator_conditioning: str = "none"
+    discriminator_normalization: str = "none"
+    code_categories: int = 0
+    """An information code that is part of the latent: one of so many categories,"""
+    code_continuous: int = 0
+    """and so many numbers in [-1,1]."""
+    packing: int = 1
+    """Images that the discriminator judges together."""
+    reconstructs: bool = False
+    """Whether the discriminator is an autoencoder."""
 
     @property
     def conditional(self) -> bool:
-        return self.conditioning != "none"
+        """Whether the generator makes the class it is asked for."""
+        return self.generator_conditioning != "none"
+
+    @property
+    def class_count(self) -> int:
+        return len(self.classes or ())
+
+    @property
+    def code_size(self) -> int:
+        return self.code_categories + self.code_continuous
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "ModelConfig":
@@ -42,45 +64,65 @@ class ModelConfig:
         )
 
 
-@dataclass(frozen=True)
-class Judgement:
-    """What a discriminator says of a batch of N images."""
-
-    logit: Tensor
-    """`[N]`; D(x) = sigmoid(logit)."""
-    features: Tensor
-    """`[N, F]`, before the last layer."""
-
-
 class Generator(nn.Module):
-    """(z `[N, latent_size]`, label `[N]` or None) -> images `[N,C,H,W]` in [-1,1]."""
+    """(latent `[N, latent_size + code_size]`, label `[N]` or None) -> images `[N,C,H,W]` in [-1,1]."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.conditioning = LatentEmbedding(_class_count(config)) if config.conditional else None
-        input_size = config.latent_size + (EMBEDDING if config.conditional else 0)
-        self.network = NETWORKS[config.network].Generator(input_size, config.image_shape, config.width)
+        self.conditioning = GENERATOR_CONDITIONINGS[config.generator_conditioning](config.class_count)
+        norm = Normalization(config.generator_normalization, self.conditioning.modulation_size)
+        vector_size = config.latent_size + config.code_size + self.conditioning.vector_size
+        self.network = NETWORKS[config.network].generator(
+            vector_size, config.image_shape, config.width, norm, self.conditioning.plane_size
+        )
+        norm.constrain(self.network)
 
     def forward(self, latent: Tensor, label: Tensor | None = None) -> Tensor:
-        images: Tensor = self.network(latent if self.conditioning is None else self.conditioning(latent, label))
+        images: Tensor = self.network(*self.conditioning(latent, label))
         return images
 
 
 class Discriminator(nn.Module):
-    """(images `[N,C,H,W]`, label `[N]` or None) -> Judgement."""
+    """(images `[N,C,H,W]`, label `[N]` or None) -> Judgement of N images, or of N / packing packs of them."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
+        conditioning = DISCRIMINATOR_CONDITIONINGS[config.discriminator_conditioning]
+        norm = Normalization(config.discriminator_normalization, tracks=False)
         channels, height, width = config.image_shape
-        self.conditioning = ImagePlane(_class_count(config), height, width) if config.conditional else None
-        shape = (channels + 1, height, width) if config.conditional else config.image_shape
-        self.network = NETWORKS[config.network].Discriminator(shape, config.width)
-        self.output = nn.Linear(self.network.feature_size, 1)
+        self.packing = config.packing
+        self.conditioning = conditioning.image(config.class_count, config.image_shape)
+        shape = (self.conditioning.channels * config.packing, height, width)
+        self.network = NETWORKS[config.network].discriminator(shape, config.width, norm)
+        features = self.network.feature_size
+        head = HeadConfig(features, config.class_count, config.code_categories, config.code_continuous)
+        self.head = None if config.reconstructs else conditioning.head(head)
+        packed = (channels * config.packing, height, width)
+        self.decoder = _decoder(config, features, packed) if config.reconstructs else None
+        norm.constrain(self)
 
     def forward(self, image: Tensor, label: Tensor | None = None) -> Judgement:
-        features = self.network(image if self.conditioning is None else self.conditioning(image, label))
-        return Judgement(self.output(features).squeeze(1).float(), features)
+        features = self.network(self._pack(self.conditioning(image, label)))
+        if self.head is not None:
+            judgement: Judgement = self.head(features, label)
+            return judgement
+        assert self.decoder is not None
+        error = (self.decoder(features).float() - self._pack(image)).abs().flatten(1).mean(1)
+        return Judgement(-error, features)
+
+    def _pack(self, images: Tensor) -> Tensor:
+        """Every `packing` images side by side, as channels of one (PacGAN, Lin et al. 2018)."""
+        if self.packing == 1:
+            return images
+        return images.reshape(len(images) // self.packing, -1, *images.shape[2:])
+
+
+def _decoder(config: ModelConfig, features: int, image_shape: tuple[int, int, int]) -> nn.Module:
+    """Back from the features, through as narrow a code as the generator's latent (Berthelot et al. 2017)."""
+    norm = Normalization(config.discriminator_normalization, tracks=False)
+    network = NETWORKS[config.network].generator(config.latent_size, image_shape, config.width, norm)
+    return nn.Sequential(nn.Linear(features, config.latent_size), network)
 
 
 def build_players(config: ModelConfig, seed: int) -> tuple[Generator, Discriminator]:
@@ -98,7 +140,3 @@ def build_generator(config: dict[str, Any], weights: dict[str, Tensor]) -> Gener
     generator = Generator(ModelConfig.from_json(config))
     generator.load_state_dict(weights)
     return generator.eval().requires_grad_(False)
-
-
-def _class_count(config: ModelConfig) -> int:
-    return len(config.classes or ())

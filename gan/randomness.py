@@ -19,3 +19,8 @@ def draw_latents(distribution: str, count: int, size: int, random: torch.Generat
     if distribution == "uniform":
         return torch.rand(count, size, generator=random) * 2 - 1
     return torch.randn(count, size, generator=random)
+
+
+def uniform_by_image(images: torch.Tensor, random: torch.Generator) -> torch.Tensor:
+    """A number in [0,1) for each of the images `[N,C,H,W]`: `[N,1,1,1]`, of their kind."""
+    return torch.rand(len(images), 1, 1, 1, generator=random).to(images)

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from gan.latents import draw, with_category
 from gan.players import Generator
-from gan.randomness import draw_latents, stream
+from gan.randomness import stream
 
 CHUNK = 64
 """The generator always runs on this many latents: another batch size may round the last bit another way."""
@@ -27,26 +28,17 @@ def generate(generator: Generator, latents: Tensor, labels: Tensor | None) -> Te
 def samples(
     generator: Generator, count: int, seed: int, labels: Sequence[int] | None
 ) -> Iterator[tuple[Tensor, Tensor | None]]:
-    """Images `[n,C,H,W]` and their labels `[n]`, n at most `CHUNK`, `count` in all; labels are used in turn."""
+    """Images `[n,C,H,W]` and their labels `[n]`, n at most `CHUNK`, `count` in all; labels are used in turn.
+
+    For a generator with an information code, labels are the categories of the code.
+    """
     config = generator.config
     for start in range(0, count, CHUNK):
         n = min(CHUNK, count - start)
         # A whole chunk is drawn, then cut: image i is the same whatever the count.
         random = stream(seed, "sample", start // CHUNK)
-        latents = draw_latents(config.latent_distribution, CHUNK, config.latent_size, random)[:n]
+        latents = draw(config, CHUNK, random)[:n]
         label = None if labels is None else torch.tensor([labels[(start + i) % len(labels)] for i in range(n)])
+        if label is not None and config.code_categories:
+            latents = with_category(config, latents, label)
         yield generate(generator, latents, label), label
-
-
-def slerp(start: Tensor, end: Tensor, steps: int) -> Tensor:
-    """`steps` latents `[steps, latent_size]` on the arc from `start` to `end`, both `[latent_size]`.
-
-    A straight line between two normal latents passes through lengths that the generator
-    never saw in training (White 2016).
-    """
-    amount = torch.linspace(0, 1, steps, dtype=torch.float64).unsqueeze(1)
-    a, b = start.double(), end.double()
-    angle = torch.acos((a @ b / (a.norm() * b.norm())).clamp(-1, 1))
-    if angle.sin() < 1e-6:
-        return (a + amount * (b - a)).float()
-    return ((((1 - amount) * angle).sin() * a + (amount * angle).sin() * b) / angle.sin()).float()

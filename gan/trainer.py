@@ -8,7 +8,7 @@ from torch import Tensor
 
 from gan.data import RealImages
 from gan.errors import DivergedError
-from gan.game import STATISTICS, Adversarial
+from gan.game import Adversarial
 from gan.objectives import VALUE_OPTIMUM
 
 
@@ -22,10 +22,12 @@ class Trainer:
     seed: int
     images_seen: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
-    """A row a summary: images, the means of `STATISTICS` since the row before, and the optimum of V."""
+    """A row a summary: images, the means of the game's statistics since the row before, and V's optimum if it has V."""
 
     def __post_init__(self) -> None:
-        self._sums = torch.zeros(len(STATISTICS) + 1, dtype=torch.float64, device=self.real.images.device)
+        self._columns: list[str] = []
+        self._sums = torch.zeros(1, dtype=torch.float64, device=self.real.images.device)
+        self._turns = 0
 
     @property
     def images_per_turn(self) -> int:
@@ -34,7 +36,9 @@ class Trainer:
     def turn(self) -> None:
         """One turn of the game. No value is read back from the device."""
         statistics = self.game.turn(self.real, self.batch_size, self.images_seen, self.seed)
-        self._sums += torch.cat([statistics, statistics.new_ones(1)])
+        self._columns = list(statistics)
+        self._sums = self._sums + torch.stack(list(statistics.values()))
+        self._turns += 1
         self.images_seen += self.images_per_turn
 
     def passed(self, interval: int) -> bool:
@@ -42,25 +46,39 @@ class Trainer:
         return self.images_seen // interval > (self.images_seen - self.images_per_turn) // interval
 
     def summarize(self) -> dict[str, float]:
-        """Close a row of the history. Raises DivergedError where a mean is not finite."""
-        *sums, turns = self._sums.tolist()
-        self._sums.zero_()
-        means = {name: total / turns for name, total in zip(STATISTICS, sums, strict=True)}
-        wrong = [name for name, mean in means.items() if not abs(mean) < float("inf")]
-        if wrong:
-            raise DivergedError(f"{wrong[0]} is {means[wrong[0]]} at {self.images_seen:,} images")
-        row = {"images": self.images_seen, **means, "value_optimum": VALUE_OPTIMUM}
+        """Close a row of the history. Raises DivergedError where a mean or a weight is not finite."""
+        self.check()
+        means = {name: total / self._turns for name, total in zip(self._columns, self._sums.tolist(), strict=True)}
+        optimum = {"value_optimum": VALUE_OPTIMUM} if "value" in means else {}
+        row = {"images": self.images_seen, **means, **optimum}
         self.history.append(row)
+        self._sums, self._turns = torch.zeros_like(self._sums), 0
         return row
+
+    def check(self) -> None:
+        """Raise DivergedError, with name and place, where a loss or a weight became infinite or not a number."""
+        for name, total in zip(self._columns, self._sums.tolist(), strict=False):
+            if not abs(total) < float("inf"):
+                raise DivergedError(f"{name} is {total} at {self.images_seen:,} images")
+        wrong = first_not_finite(self.game.state())
+        if wrong is not None:
+            raise DivergedError(f"{wrong} is not finite at {self.images_seen:,} images")
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Tensors, and facts that fit in JSON: all that is needed to go on in the same bits."""
         tensors = {"sums": self._sums, **{f"game.{key}": tensor for key, tensor in self.game.state().items()}}
-        config = asdict(self.game.generator.config)
-        return tensors, {"images_seen": self.images_seen, "history": self.history, "config": config}
+        facts = {"images_seen": self.images_seen, "history": self.history, "turns": self._turns}
+        return tensors, {**facts, "config": asdict(self.game.generator.config)}
 
     def load(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
         """The inverse of `state`."""
         self.game.load({key.removeprefix("game."): t for key, t in tensors.items() if key.startswith("game.")})
-        self._sums.copy_(tensors["sums"])
-        self.images_seen, self.history = facts["images_seen"], list(facts["history"])
+        self._sums = tensors["sums"].to(self._sums.device, copy=True)
+        self._turns, self.images_seen, self.history = facts["turns"], facts["images_seen"], list(facts["history"])
+
+
+def first_not_finite(tensors: dict[str, Tensor]) -> str | None:
+    """The name of the first tensor that holds an infinity or NaN; reads the device once."""
+    floating = {name: tensor for name, tensor in tensors.items() if tensor.is_floating_point()}
+    finite = torch.stack([tensor.isfinite().all() for tensor in floating.values()]).tolist()
+    return next((name for name, good in zip(floating, finite, strict=True) if not good), None)

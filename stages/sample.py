@@ -12,9 +12,10 @@ from typing import Any
 import pyarrow as pa
 import torch
 
+from gan.latents import draw, path
 from gan.players import Generator, ModelConfig
-from gan.randomness import draw_latents, stream
-from gan.sampling import generate, samples, slerp
+from gan.randomness import stream
+from gan.sampling import generate, samples
 from stages.common.device import steady_device_for
 from stages.common.errors import UserError, run_stage
 from stages.common.files import replacing, replacing_directory
@@ -96,19 +97,12 @@ def walk(generator: Generator, params: Sample, labels: list[int] | None) -> Pixe
     pictures = []
     for number, label in enumerate(walked):
         random = stream(params.seed, "walk", number)
-        start, end = draw_latents(config.latent_distribution, 2, config.latent_size, random)
-        latents = path_between(start, end, params.walk_steps, config.latent_distribution)
+        start, end = draw(config, 2, random)
+        latents = path(config, start, end, params.walk_steps)
         asked = None if label is None else torch.full((params.walk_steps,), label)
         pictures.append(generate(generator, latents, asked))
     images = to_uint8(torch.cat(pictures).numpy())
     return grid(images, params.walk_steps, grid_scale(*config.image_shape[1:]))
-
-
-def path_between(start: torch.Tensor, end: torch.Tensor, steps: int, distribution: str) -> torch.Tensor:
-    """Latents `[steps, latent_size]`: on an arc for normal ones, on a straight line for uniform ones."""
-    if distribution == "normal":
-        return slerp(start, end, steps)
-    return torch.lerp(start, end, torch.linspace(0, 1, steps).unsqueeze(1))
 
 
 if __name__ == "__main__":

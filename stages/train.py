@@ -5,20 +5,23 @@ Writes models/checkpoints/, metrics/train.tsv, plots/training/, provenance/train
 Killed at any moment and started again, it goes on and ends in the same bits (on a CPU).
 """
 
+import argparse
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from tqdm import tqdm
 
-from gan.data import RealImages
+from gan.data import RealImages, hide_labels
 from gan.devices import choose_precision, make_deterministic
 from gan.errors import DivergedError
-from gan.families import model_config, refusal, resolve
+from gan.families import FAMILIES, Recipe, axes, model_config, needs_labels, resolve
 from gan.game import Adversarial
 from gan.players import build_players
+from gan.rules import refusal
 from gan.trainer import Trainer
 from stages.common.device import device_for
 from stages.common.errors import UserError, run_stage
@@ -29,15 +32,21 @@ from stages.common.params import Train, load_section
 from stages.common.pictures import encode_png
 from stages.common.progress import progress_bar
 from stages.common.provenance import recorded
-from stages.common.resume import Resume, code_digest
+from stages.common.resume import Resume, code_digest, images_of
 from stages.common.shards import Split, read_split
 
 DATA = Path("data/normalized")
+Result = TypeVar("Result")
 # What may change without changing the training up to here; a longer run goes on from a shorter one.
 _NOT_IDENTITY = {"images", "resume_every"}
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser("python -m stages.train", description=__doc__.partition("\n")[0])
+    parser.add_argument("--families", action="store_true", help="print the families, with paper and axes, and end")
+    if parser.parse_args().families:
+        print(families_table())
+        return
     params = load_section(Train)
     with recorded("train", params) as facts:
         require_passed_gate("reports/validation.json")
@@ -55,14 +64,20 @@ def main() -> None:
 def make_trainer(params: Train, split: Split) -> Trainer:
     """The game of `params.family` with its overrides, on the split's images, at its very start."""
     recipe = resolve(params.family, params.model_dump())
-    if reason := refusal(recipe, split.classes):
+    if reason := refusal(recipe, split.classes, split.shape, params.batch_size):
         raise UserError(f"train.family = {params.family!r}: {reason}")
     device = prepare_device(params)
     players = build_players(model_config(recipe, split.shape, split.classes), params.seed)
-    labels = None if split.labels is None or recipe.conditioning == "none" else torch.from_numpy(split.labels)
-    real = RealImages(torch.from_numpy(split.images), labels, params.seed, device)
+    real = RealImages(torch.from_numpy(split.images), labels_for(recipe, split, params.seed), params.seed, device)
     game = Adversarial(*players, recipe, device, choose_precision(params.precision, device))
     return Trainer(game, real, params.batch_size, params.seed)
+
+
+def labels_for(recipe: Recipe, split: Split, seed: int) -> torch.Tensor | None:
+    """The labels that this training may see; None where it uses none."""
+    if split.labels is None or not needs_labels(recipe):
+        return None
+    return hide_labels(torch.from_numpy(split.labels), recipe.labelled, seed)
 
 
 def prepare_device(params: Train) -> torch.device:
@@ -102,27 +117,44 @@ def train(trainer: Trainer, resume: Resume, params: Train) -> float:
             trainer.turn()
             bar.update(trainer.images_per_turn)
             if trainer.passed(params.log_every):
-                show(bar, summarize(trainer))
+                show(bar, checked(trainer.summarize, resume))
             due, last = trainer.passed(params.checkpoint_every), trainer.images_seen >= params.images
+            late = time.monotonic() - saved > params.resume_every
+            if due or last or late:
+                checked(trainer.check, resume)  # what is not finite is never saved
             if due or last:
                 resume.draw(trainer.images_seen, encode_png(sample_grid(trainer.game.average, params.seed)))
             if due:
                 resume.keep(trainer.state())
-            elif last or time.monotonic() - saved > params.resume_every:
+            elif last or late:
                 resume.roll(trainer.state())
                 saved = time.monotonic()
     return time.monotonic() - start
 
 
-def summarize(trainer: Trainer) -> dict[str, float]:
+def checked(look: Callable[[], Result], resume: Resume) -> Result:
+    """What `look` returns; a sentence where it finds a loss or a weight that is not finite."""
     try:
-        return trainer.summarize()
+        return look()
     except DivergedError as error:
-        raise UserError(f"training diverged: {error}; lower the learning rates, or use another objective") from None
+        last = resume.newest()
+        good = f" (the last good state, at {images_of(last):,} images, is {last})" if last else ""
+        what = f"training diverged: {error}{good}"
+        raise UserError(f"{what}; lower the learning rates, or use another objective") from None
 
 
 def show(bar: "tqdm[Any]", row: dict[str, float]) -> None:
-    bar.set_postfix({"D(x)": f"{row['d_real']:.2f}", "D(G(z))": f"{row['d_fake']:.2f}"}, refresh=False)
+    bar.set_postfix({"real": f"{row['d_real']:.2f}", "fake": f"{row['d_fake']:.2f}"}, refresh=False)
+
+
+def families_table() -> str:
+    """A row a family: its name, its paper, and its choice on each axis."""
+    rows = [
+        ("family", "paper", "axes"),
+        *((name, row.paper, axes(resolve(name, {}))) for name, row in FAMILIES.items()),
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    return "\n".join(f"{name:{widths[0]}}  {paper:{widths[1]}}  {chosen}" for name, paper, chosen in rows)
 
 
 def device_name(trainer: Trainer) -> str:

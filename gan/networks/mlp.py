@@ -5,32 +5,36 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-SLOPE = 0.2
+from gan.networks.parts import SLOPE, ImageShape
+from gan.normalization import Modulated, Normalization
 
 
 class Generator(nn.Module):
-    """A vector `[N, input_size]` to an image `[N,C,H,W]` in [-1,1]."""
+    """(vector `[N, vector_size]`, modulation) to an image `[N,C,H,W]` in [-1,1]; it has no feature map for a plane."""
 
-    def __init__(self, input_size: int, image_shape: tuple[int, int, int], width: int) -> None:
+    def __init__(
+        self, vector_size: int, image_shape: ImageShape, width: int, norm: Normalization, plane_size: int = 0
+    ) -> None:
         super().__init__()
-        sizes = [input_size, width, 2 * width, 4 * width]
+        sizes = [vector_size, width, 2 * width, 4 * width]
         layers: list[nn.Module] = []
         for i, (before, after) in enumerate(pairwise(sizes)):
             layers += [nn.Linear(before, after)]
-            layers += [nn.BatchNorm1d(after)] if i else []  # none on the first layer, which sees the latent itself
+            # None on the first layer, which sees the latent itself.
+            layers += [norm.norm(after, maps=False)] if i else []
             layers += [nn.LeakyReLU(SLOPE)]
-        self.layers = nn.Sequential(*layers, nn.Linear(sizes[-1], math.prod(image_shape)), nn.Tanh())
+        self.layers = Modulated(*layers, nn.Linear(sizes[-1], math.prod(image_shape)), nn.Tanh())
         self.image_shape = image_shape
 
-    def forward(self, vector: Tensor) -> Tensor:
-        pixels: Tensor = self.layers(vector)
+    def forward(self, vector: Tensor, modulation: Tensor | None = None, plane: Tensor | None = None) -> Tensor:
+        pixels: Tensor = self.layers(vector, modulation)
         return pixels.view(-1, *self.image_shape)
 
 
 class Discriminator(nn.Module):
-    """An image `[N,C,H,W]` to features `[N, feature_size]`."""
+    """An image `[N,C,H,W]` to features `[N, feature_size]`; no norm on the first layer."""
 
-    def __init__(self, image_shape: tuple[int, int, int], width: int) -> None:
+    def __init__(self, image_shape: ImageShape, width: int, norm: Normalization) -> None:
         super().__init__()
         self.feature_size = width
         self.layers = nn.Sequential(
@@ -38,6 +42,7 @@ class Discriminator(nn.Module):
             nn.Linear(math.prod(image_shape), 2 * width),
             nn.LeakyReLU(SLOPE),
             nn.Linear(2 * width, width),
+            norm.norm(width, maps=False),
             nn.LeakyReLU(SLOPE),
         )
 

@@ -41,10 +41,12 @@ def read_generator(folder: str | Path, device: torch.device) -> Generator:
 def sample_grid(generator: Generator, seed: int, classes: Sequence[int] | None = None) -> Pixels:
     """A picture of the same latents each time, ten columns.
 
-    A row is a class where the model has classes: the first ten of `classes`, or of all.
+    A row is a class where the model has classes: the first ten of `classes`, or of all; or a category
+    of the information code, where it has one.
     """
     config = generator.config
-    shown = list(classes or range(len(config.classes or ())))[:_GRID_ROWS] if config.conditional else []
+    kinds = config.class_count if config.conditional else config.code_categories
+    shown = list(classes or range(kinds))[:_GRID_ROWS]
     labels = [label for label in shown for _ in range(_GRID_COLUMNS)]
     count = len(labels) or _GRID_COLUMNS * 6
     images = torch.cat([images for images, _ in samples(generator, count, seed, labels or None)])

@@ -29,6 +29,9 @@ Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 OpenShare = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Normalization = Literal["none", "batch", "layer", "instance", "spectral", "spectral_batch"]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Device = Annotated[str, Field(pattern=_DEVICE)]
 
@@ -94,16 +97,34 @@ class Evaluator(Section):
     device: Device
 
 
-class Optimizer(Section):
-    optimizer: Literal["adam", "sgd"] | None
+class Generator(Section):
+    conditioning: Literal["none", "concat", "plane", "batch_norm", "shared_batch_norm"] | None
+    normalization: Normalization | None
+    auxiliary_weight: Weight | None
+    optimizer: Literal["adam", "sgd", "rmsprop"] | None
     learning_rate: Positive | None
     beta1: Annotated[float, Field(ge=0, lt=1)] | None
     beta2: Annotated[float, Field(ge=0, lt=1)] | None
     momentum: Annotated[float, Field(ge=0, lt=1)] | None
 
 
+class Discriminator(Generator):
+    conditioning: (  # type: ignore[assignment]  # its own ways to be told, or to be asked
+        Literal["none", "concat", "product", "repeat", "projection", "auxiliary", "semi_supervised", "code"] | None
+    )
+
+
+class Penalty(Section):
+    name: Literal["clipping", "wgan_gp", "dragan", "r1", "r2"]
+    weight: Positive | None = None
+    interval: Count = 1
+
+
 class Train(Section):
-    family: Literal["gan", "dcgan", "cgan"]
+    family: Literal[
+        "gan", "dcgan", "cgan", "lsgan", "wgan", "wgan_gp", "dragan", "began", "acgan", "infogan", "ssgan",
+        "sngan", "sngan_projection", "biggan", "modern", "modern_conditional",
+    ]  # fmt: skip
     seed: Seed
     images: Count
     batch_size: Annotated[int, Field(ge=2)]
@@ -114,17 +135,29 @@ class Train(Section):
     threads: Annotated[int, Field(ge=1, le=1024)] | None
     precision: Literal["auto", "float32", "bfloat16"]
     deterministic: bool
-    network: Literal["mlp", "dcgan"] | None
+    network: Literal["mlp", "dcgan", "infogan", "resnet", "biggan", "r3gan"] | None
     width: Annotated[int, Field(ge=4, le=1024)] | None
-    objective: Literal["non_saturating", "minimax"] | None
-    conditioning: Literal["none", "concat"] | None
+    objective: (
+        Literal["minimax", "non_saturating", "least_squares", "wasserstein", "hinge", "relativistic", "began"] | None
+    )
+    penalties: list[Penalty] | None
+    augment: list[Literal["colour", "translation", "cutout"]] | None
+    packing: Annotated[int, Field(ge=1, le=16)] | None
+    matching_aware: bool | None
+    labelled: Annotated[float, Field(gt=0, le=1)] | None
     latent_size: Annotated[int, Field(ge=1, le=4096)] | None
     latent_distribution: Literal["normal", "uniform"] | None
+    code_categories: Annotated[int, Field(ge=0, le=1000)] | None
+    code_continuous: Annotated[int, Field(ge=0, le=1000)] | None
     discriminator_steps: Annotated[int, Field(ge=1, le=100)] | None
     label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] | None
-    ema_half_life: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
-    generator: Optimizer
-    discriminator: Optimizer
+    targets: Annotated[list[Finite], Field(min_length=3, max_length=3)] | None
+    gamma: Share | None
+    k_rate: Positive | None
+    decay_images: Weight | None
+    ema_half_life: Weight | None
+    generator: Generator
+    discriminator: Discriminator
 
     @model_validator(mode="after")
     def _intervals_fit_the_run(self) -> "Train":
@@ -132,6 +165,13 @@ class Train(Section):
             if getattr(self, name) > self.images:
                 what = f"{name} = {getattr(self, name)} is more than images = {self.images}"
                 raise ValueError(f"{what}: no {name.split('_')[0]} would ever be made")
+        return self
+
+    @model_validator(mode="after")
+    def _each_penalty_once(self) -> "Train":
+        names = [penalty.name for penalty in self.penalties or []]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"penalties names '{twice[0]}' twice: keep one of them")
         return self
 
 

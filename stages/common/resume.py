@@ -5,6 +5,7 @@ Not an output of DVC's: an output that persists would let a changed seed go on f
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import sys
@@ -46,15 +47,18 @@ class Resume:
 
         Raises UserError where that file is damaged, or was made by another training.
         """
-        files = [*(self.folder / "kept").glob("*.safetensors"), *(self.folder / "rolling").glob("*.safetensors")]
-        usable = [path for path in files if _images_of(path) <= images]
-        if not usable:
+        path = self.newest(images)
+        if path is None:
             return None
-        path = max(usable, key=_images_of)
         tensors, facts = read_checkpoint(path)
         if facts["fingerprint"] != self.fingerprint:
             raise UserError(f"{path} was made with other params, data or code: remove it and run again")
         return tensors, facts
+
+    def newest(self, images: float = math.inf) -> Path | None:
+        """The file of the latest state that saw at most `images` images; None where there is none."""
+        files = [*(self.folder / "kept").glob("*.safetensors"), *(self.folder / "rolling").glob("*.safetensors")]
+        return max((path for path in files if images_of(path) <= images), key=images_of, default=None)
 
     def draw(self, images: int, grid_png: bytes) -> None:
         """Save the picture of a state; before the state itself, so that each state has one."""
@@ -74,7 +78,7 @@ class Resume:
 
     def place(self, final: int, checkpoints: str | Path, grids: str | Path) -> None:
         """Put the kept states up to `final` images, and the state at `final`, where the pipeline wants them."""
-        states = [path for path in (self.folder / "kept").iterdir() if _images_of(path) < final]
+        states = [path for path in (self.folder / "kept").iterdir() if images_of(path) < final]
         states += [next(self.folder.glob(f"*/{_name(final)}.safetensors"))]
         with replacing_directory(checkpoints) as folder:
             for path in states:
@@ -94,7 +98,8 @@ def _name(images: int) -> str:
     return f"images-{images:09d}"
 
 
-def _images_of(path: Path) -> int:
+def images_of(path: Path) -> int:
+    """The images that the state in this file has seen."""
     return int(path.stem.removeprefix("images-"))
 
 

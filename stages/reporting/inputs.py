@@ -138,8 +138,8 @@ class Curve(Facts):
     generator_loss: Number
     d_real: Number
     d_fake: Number
-    value: Number
-    value_optimum: Number
+    value: Number = None
+    value_optimum: Number = None
 
 
 class Git(Facts):
@@ -216,7 +216,8 @@ class Inputs:
     def conditional(self) -> bool:
         """Whether the generator makes the class it is asked for."""
         train = self.made_by("train")
-        return self.manifest.classes is not None and (train is None or train.recipe.get("conditioning") != "none")
+        told = {} if train is None else train.recipe.get("generator") or {}
+        return self.manifest.classes is not None and told.get("conditioning") != "none"
 
     def made_by(self, stage: str) -> Made | None:
         return next((made for made in self.made if made.stage == stage), None)

@@ -3,9 +3,10 @@
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from gan.data import RealImages
-from gan.families import model_config, resolve
+from gan.data import RealImages, hide_labels
+from gan.families import model_config, needs_labels, resolve
 from gan.game import Adversarial
 from gan.players import build_players
 from gan.trainer import Trainer
@@ -14,15 +15,20 @@ CPU = torch.device("cpu")
 
 
 def tiny_trainer(
-    family: str = "cgan", seed: int = 0, precision: torch.dtype = torch.float32, **overrides: Any
+    family: str = "cgan",
+    seed: int = 0,
+    precision: torch.dtype = torch.float32,
+    shape: tuple[int, int, int] = (1, 8, 8),
+    **overrides: Any,
 ) -> Trainer:
-    """A trainer on 50 random 8x8 grey images of three classes, in batches of eight."""
+    """A trainer on 50 random images (8x8 grey, unless told otherwise) of three classes, in batches of eight."""
     recipe = resolve(family, {"width": 4, "latent_size": 6, **overrides})
     classes = ["a", "b", "c"]
     random = torch.Generator().manual_seed(1)
-    images = torch.rand(50, 1, 8, 8, generator=random) * 2 - 1
-    labels = torch.randint(3, (50,), generator=random) if recipe.conditioning != "none" else None
-    players = build_players(model_config(recipe, (1, 8, 8), classes), seed)
+    images = torch.rand(50, *shape, generator=random) * 2 - 1
+    drawn = torch.randint(3, (50,), generator=random)
+    labels = hide_labels(drawn, recipe.labelled, seed) if needs_labels(recipe) else None
+    players = build_players(model_config(recipe, shape, classes), seed)
     game = Adversarial(*players, recipe, CPU, precision)
     return Trainer(game, RealImages(images, labels, seed, CPU), batch_size=8, seed=seed)
 
@@ -31,3 +37,12 @@ def play(trainer: Trainer, turns: int) -> Trainer:
     for _ in range(turns):
         trainer.turn()
     return trainer
+
+
+def copies(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in tensors.items()}
+
+
+def changed(before: dict[str, Tensor], after: dict[str, Tensor]) -> set[str]:
+    """The first word of every tensor's name that differs."""
+    return {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}

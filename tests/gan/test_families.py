@@ -1,53 +1,104 @@
 import json
-from dataclasses import asdict
-from typing import get_args
+from collections.abc import Iterable
+from dataclasses import asdict, fields, replace
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
 import torch
 
-from gan.families import FAMILIES, model_config, refusal, resolve
+from gan.augment import AUGMENTS
+from gan.conditioning.discriminator import DISCRIMINATOR_CONDITIONINGS
+from gan.conditioning.generator import GENERATOR_CONDITIONINGS
+from gan.families import FAMILIES, PlayerRecipe, Recipe, model_config, resolve
+from gan.latents import draw
 from gan.networks import NETWORKS
+from gan.normalization import NORMALIZATIONS
 from gan.objectives import OBJECTIVES
+from gan.optimizers import OPTIMIZERS
+from gan.penalties import PENALTIES
 from gan.players import ModelConfig, build_generator, build_players
-from stages.common.params import Train
+from gan.randomness import stream
+from gan.rules import refusal
+from stages.common import params
 
 
-def names_in_params(key: str) -> set[str]:
-    """The names that params.yaml allows for a key of `train`."""
-    annotation = Train.model_fields[key].annotation
-    literals = [a for a in (annotation, *get_args(annotation)) if all(isinstance(v, str) for v in get_args(a))]
-    return {name for literal in literals for name in get_args(literal)}
+def names_in(annotation: Any) -> set[str]:
+    """All names that a type allows, however deep they stand in it."""
+    if get_origin(annotation) is Literal:
+        return set(get_args(annotation))
+    return {name for inner in get_args(annotation) for name in names_in(inner)}
 
 
-@pytest.mark.parametrize(("key", "known"), [("family", FAMILIES), ("network", NETWORKS), ("objective", OBJECTIVES)])
-def test_params_allow_exactly_what_there_is(key: str, known: dict[str, object]) -> None:
-    assert names_in_params(key) == set(known)
+KNOWN = [
+    (params.Train, "family", FAMILIES),
+    (params.Train, "network", NETWORKS),
+    (params.Train, "objective", OBJECTIVES),
+    (params.Train, "augment", AUGMENTS),
+    (params.Penalty, "name", PENALTIES),
+    (params.Generator, "conditioning", GENERATOR_CONDITIONINGS),
+    (params.Discriminator, "conditioning", DISCRIMINATOR_CONDITIONINGS),
+    (params.Generator, "normalization", NORMALIZATIONS),
+    (params.Discriminator, "normalization", NORMALIZATIONS),
+    (params.Generator, "optimizer", OPTIMIZERS),
+]
+
+
+@pytest.mark.parametrize(("section", "key", "known"), KNOWN, ids=[f"{s.__name__}.{key}" for s, key, _ in KNOWN])
+def test_params_allow_exactly_what_there_is(section: type[params.Section], key: str, known: Iterable[str]) -> None:
+    assert names_in(section.model_fields[key].annotation) == set(known)
+
+
+@pytest.mark.parametrize(
+    ("section", "row"), [(params.Train, Recipe), (params.Generator, PlayerRecipe), (params.Discriminator, PlayerRecipe)]
+)
+def test_every_axis_of_a_row_can_be_overridden_in_params(section: type[params.Section], row: Any) -> None:
+    assert {f.name for f in fields(row)} - {"paper"} <= set(section.model_fields)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_trains_on_labelled_images_by_its_name_alone(family: str) -> None:
+    for shape, batch_size in (((1, 8, 8), 64), ((3, 48, 80), 2)):
+        assert refusal(resolve(family, {}), ["a", "b"], shape, batch_size) is None
 
 
 def test_an_override_replaces_one_axis_and_null_keeps_the_familys() -> None:
     recipe = resolve(
-        "cgan", {"network": "dcgan", "objective": None, "generator": {"learning_rate": 1e-3, "beta1": None}}
+        "acgan", {"network": "mlp", "objective": None, "generator": {"learning_rate": 1e-3, "beta1": None}}
     )
-    row = FAMILIES["cgan"]
-    assert (recipe.network, recipe.objective, recipe.conditioning) == ("dcgan", row.objective, row.conditioning)
+    row = FAMILIES["acgan"]
+    assert (recipe.network, recipe.objective) == ("mlp", row.objective)
     assert (recipe.generator.learning_rate, recipe.generator.beta1) == (1e-3, row.generator.beta1)
-    assert recipe.discriminator == row.discriminator
+    assert recipe.generator.conditioning == row.generator.conditioning
+    assert replace(recipe.discriminator, normalization="network") == row.discriminator
 
 
-@pytest.mark.parametrize(("classes", "reason"), [(None, "has none"), (["only"], "at least two classes")])
-def test_a_conditional_family_is_refused_on_data_it_cannot_learn_from(classes: list[str] | None, reason: str) -> None:
-    assert reason in (refusal(resolve("cgan", {}), classes) or "")
-    assert refusal(resolve("dcgan", {}), classes) is None
-    assert refusal(resolve("cgan", {}), ["a", "b"]) is None
+def test_a_player_has_its_networks_normalisation_unless_row_or_params_say_otherwise() -> None:
+    def norms(family: str, **overrides: Any) -> tuple[str, str]:
+        recipe = resolve(family, overrides)
+        return recipe.generator.normalization, recipe.discriminator.normalization
+
+    assert norms("cgan") == ("batch", "batch")
+    assert norms("cgan", network="mlp") == ("batch", "none")
+    assert norms("cgan", network="resnet") == ("batch", "spectral")
+    assert norms("wgan_gp", network="resnet") == ("batch", "layer")
+    assert norms("cgan", discriminator={"normalization": "instance"}) == ("batch", "instance")
+
+
+def test_a_penalty_without_a_weight_has_its_papers_and_an_empty_list_is_none() -> None:
+    recipe = resolve("dcgan", {"penalties": [{"name": "wgan_gp"}, {"name": "r1", "weight": 0.5, "interval": 16}]})
+    assert [(p.name, p.weight, p.interval) for p in recipe.penalties] == [("wgan_gp", 10.0, 1), ("r1", 0.5, 16)]
+    assert resolve("modern", {"penalties": []}).penalties == ()
+    assert [p.name for p in resolve("modern", {"penalties": None}).penalties] == ["r1", "r2"]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_generator_is_built_again_from_its_json_config_and_weights(family: str) -> None:
     config = model_config(resolve(family, {"width": 4}), (1, 12, 10), ["a", "b"])
     generator, _ = build_players(config, seed=0)
+    generator(draw(config, 4, stream(1, "test")), torch.zeros(4, dtype=torch.long))
     again = build_generator(json.loads(json.dumps(asdict(config))), generator.state_dict())
     assert again.config == config
-    latents, labels = torch.randn(3, config.latent_size), torch.tensor([0, 1, 1])
+    latents, labels = draw(config, 3, stream(0, "test")), torch.tensor([0, 1, 1])
     condition = labels if config.conditional else None
     assert torch.equal(again(latents, condition), generator.eval()(latents, condition))
 

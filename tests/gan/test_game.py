@@ -5,26 +5,22 @@ import pytest
 import torch
 from torch import Tensor
 
-from gan.game import STATISTICS, Adversarial
+from gan.augment import augment
+from gan.families import FAMILIES
+from gan.game import Adversarial, Step
 from gan.objectives import VALUE_OPTIMUM
-from tests.gan.helpers import play, tiny_trainer
+from gan.optimizers import OPTIMIZERS, pace
+from tests.gan.helpers import changed, copies, play, tiny_trainer
 
 
-def copies(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name: tensor.clone() for name, tensor in tensors.items()}
-
-
-def changed(before: dict[str, Tensor], after: dict[str, Tensor]) -> set[str]:
-    """The first word of every tensor's name that differs."""
-    return {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
-
-
-def test_the_generators_turn_leaves_the_discriminator_untouched_and_computes_no_gradient_for_it() -> None:
-    trainer = play(tiny_trainer(network="mlp"), 1)  # an MLP's discriminator has no running statistics
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_generators_turn_leaves_the_discriminator_untouched_and_computes_no_gradient_for_it(family: str) -> None:
+    """Batch norm's statistics and spectral norm's vectors too."""
+    trainer = play(tiny_trainer(family), 1)
     game = trainer.game
     game.discriminator_optimizer.zero_grad(set_to_none=True)
     before = copies(game.state())
-    game._generator_step(trainer.real, 8, 8, 0)
+    game._generator_step(trainer.real, Step(0, 8, 8))
     assert changed(before, game.state()) == {"generator", "generator_optimizer"}
     assert all(p.grad is None for p in game.discriminator.parameters())
     assert all(p.requires_grad for p in game.discriminator.parameters())
@@ -35,7 +31,7 @@ def test_the_discriminators_turn_leaves_the_generators_weights_untouched() -> No
     game = trainer.game
     game.generator_optimizer.zero_grad(set_to_none=True)
     before = {name: p.clone() for name, p in game.generator.named_parameters()}
-    game._discriminator_step(trainer.real, 8, 8, 0)
+    game._discriminator_step(trainer.real, Step(0, 8, 8))
     assert all(torch.equal(before[name], p) for name, p in game.generator.named_parameters())
     assert all(p.grad is None for p in game.generator.parameters())
 
@@ -44,7 +40,7 @@ def test_real_and_fake_images_are_judged_in_separate_batches() -> None:
     trainer = tiny_trainer()
     batches = []
     trainer.game.discriminator.register_forward_hook(lambda _, inputs, __: batches.append(inputs[0].clone()))
-    trainer.game._discriminator_step(trainer.real, 8, 0, 0)
+    trainer.game._discriminator_step(trainer.real, Step(0, 0, 8))
     real, _ = trainer.real.batch(0, 8)
     assert [len(batch) for batch in batches] == [8, 8]
     assert torch.equal(batches[0], real)
@@ -58,7 +54,7 @@ def test_k_discriminator_steps_show_k_new_batches_and_count_them() -> None:
     assert trainer.images_seen == 48
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_either_player_learns_with_either_optimizer(optimizer: str) -> None:
     changes: dict[str, Any] = {"optimizer": optimizer, "learning_rate": 0.01}
     for player in ("generator", "discriminator"):
@@ -97,18 +93,25 @@ def test_without_a_half_life_the_average_is_the_generator() -> None:
 
 def test_a_blind_discriminator_gives_the_optimum_of_the_value() -> None:
     trainer = tiny_trainer(discriminator={"learning_rate": 1e-30})
+    assert trainer.game.discriminator.head is not None
     with torch.no_grad():
-        for parameter in trainer.game.discriminator.output.parameters():
+        for parameter in trainer.game.discriminator.head.parameters():
             parameter.zero_()
-    statistics = dict(zip(STATISTICS, trainer.game.turn(trainer.real, 8, 0, 0).tolist(), strict=True))
+    statistics = {name: value.item() for name, value in trainer.game.turn(trainer.real, 8, 0, 0).items()}
     assert statistics["d_real"] == statistics["d_fake"] == 0.5
     assert statistics["value"] == pytest.approx(VALUE_OPTIMUM)
 
 
-@pytest.mark.parametrize("network", ["mlp", "dcgan"])
-def test_an_image_depends_on_its_latent_before_it_depends_on_its_label(network: str) -> None:
+CONDITIONAL: list[dict[str, Any]] = [
+    {"network": "mlp"},
+    *({"family": family} for family in ("cgan", "acgan", "sngan_projection", "biggan", "modern_conditional")),
+]
+
+
+@pytest.mark.parametrize("axes", CONDITIONAL, ids=str)
+def test_an_image_depends_on_its_latent_before_it_depends_on_its_label(axes: dict[str, Any]) -> None:
     """Where the label's embedding starts as large as z, a generator learns one image a class and ignores z."""
-    game = tiny_trainer(network=network, width=16, latent_size=100).game
+    game = tiny_trainer(width=16, latent_size=100, **axes).game
     latents, labels = torch.randn(300, 100), torch.arange(3).repeat(100)
     images = game.generator(latents, labels).flatten(1)
     of_label = torch.stack([images[labels == label].mean(0) for label in range(3)]).var(0).mean()
@@ -128,3 +131,76 @@ def test_bfloat16_trains_and_keeps_weights_and_logits_in_float32() -> None:
     trainer = play(tiny_trainer(precision=torch.bfloat16, network="dcgan"), 2)
     assert all(p.dtype == torch.float32 for p in trainer.game.generator.parameters())
     assert trainer.summarize()["discriminator_loss"] > 0
+
+
+EXTRA_COLUMNS = {
+    "wgan_gp": {"penalty"}, "dragan": {"penalty"}, "modern": {"penalty"}, "modern_conditional": {"penalty"},
+    "acgan": {"class_loss"}, "ssgan": {"class_loss"}, "infogan": {"code_loss"}, "began": {"k", "convergence"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_statistics_tell_what_the_family_has_and_nothing_else(family: str) -> None:
+    trainer = tiny_trainer(family)
+    found = set(trainer.game.turn(trainer.real, 8, 0, 0))
+    always = {"discriminator_loss", "generator_loss", "d_real", "d_fake"}
+    probability = {"value"} if trainer.game.objective.probability else set()
+    assert found == always | probability | EXTRA_COLUMNS.get(family, set())
+
+
+def test_a_penalty_with_an_interval_is_due_at_every_so_many_steps_and_as_many_times_as_heavy() -> None:
+    lazy: dict[str, Any] = {"penalties": [{"name": "r1", "weight": 0.5, "interval": 3}]}
+    every: dict[str, Any] = {"penalties": [{"name": "r1", "weight": 0.5}]}
+    found = []
+    for axes in (lazy, every):
+        trainer = tiny_trainer("modern", **axes)
+        found.append([trainer.game.turn(trainer.real, 8, 8 * turn, 0)["penalty"].item() for turn in range(6)])
+    assert [value > 0 for value in found[0]] == [True, False, False, True, False, False]
+    assert found[0][0] == pytest.approx(3 * found[1][0])
+
+
+def test_weights_are_clipped_after_each_step_of_the_discriminator() -> None:
+    game = play(tiny_trainer("wgan", penalties=[{"name": "clipping", "weight": 0.005}]), 2).game
+    assert max(weight.abs().max().item() for weight in game.discriminator.parameters()) == pytest.approx(0.005)
+
+
+def test_the_auxiliary_weight_of_each_player_scales_what_it_learns_beside_the_game() -> None:
+    states = []
+    for player in ("generator", "discriminator"):
+        for weight in (0.0, 5.0):
+            axes: dict[str, Any] = {player: {"auxiliary_weight": weight}}
+            states.append(play(tiny_trainer("acgan", **axes), 1).game.state())
+    assert changed(states[0], states[1]) >= {"generator"}
+    assert "discriminator" not in changed(states[0], states[1])
+    assert "discriminator" in changed(states[2], states[3])
+
+
+def test_a_matching_aware_discriminator_is_shown_real_images_with_wrong_labels() -> None:
+    trainer = tiny_trainer(matching_aware=True)
+    shown: list[tuple[Tensor, Tensor]] = []
+    trainer.game.discriminator.register_forward_hook(lambda _, inputs, __: shown.append(inputs))
+    trainer.game._discriminator_step(trainer.real, Step(0, 0, 8))
+    (real, right), _, (again, wrong) = shown
+    assert torch.equal(real, again)
+    assert (right != wrong).all()
+
+
+def test_real_and_fake_images_are_changed_alike_before_either_player_is_judged() -> None:
+    trainer = tiny_trainer("dcgan", augment=["translation"])
+    with patch("gan.game.augment", wraps=augment) as changes:
+        play(trainer, 1)
+    assert [call.args[1] for call in changes.call_args_list] == [("translation",)] * 3
+    plain = play(tiny_trainer("dcgan"), 1)
+    assert changed(trainer.game.state(), plain.game.state()) >= {"generator", "discriminator"}
+
+
+def test_a_learning_rate_falls_by_half_a_cosine_to_a_tenth_and_stays() -> None:
+    assert [pace(images, 100) for images in (0, 50, 100, 200)] == pytest.approx([1, 0.55, 0.1, 0.1])
+    assert pace(10**9, 0) == 1
+    trainer = play(tiny_trainer(decay_images=16), 3)
+    assert trainer.game.generator_optimizer.param_groups[0]["lr"] == pytest.approx(2e-5)
+
+
+def test_began_plays_with_a_k_that_moves_and_is_part_of_the_state() -> None:
+    trainer = play(tiny_trainer("began", k_rate=1.0), 6)
+    assert 0 < trainer.game.state()["objective.k"].item() <= 1

@@ -2,9 +2,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from gan.players import Generator
+from gan.latents import code_of, draw, path, slerp, with_category
+from gan.players import Generator, ModelConfig
 from gan.randomness import draw_latents, stream
-from gan.sampling import generate, samples, slerp
+from gan.sampling import generate, samples
 from tests.gan.helpers import play, tiny_trainer
 
 
@@ -72,3 +73,42 @@ def test_a_spherical_walk_keeps_the_length_and_turns_evenly() -> None:
 def test_a_walk_between_parallel_latents_is_a_line() -> None:
     start = torch.tensor([1.0, 1.0])
     assert torch.allclose(slerp(start, 3 * start, 3)[1], 2 * start)
+
+
+def with_code(distribution: str = "normal") -> ModelConfig:
+    return ModelConfig("mlp", 4, (1, 8, 8), None, 6, distribution, code_categories=4, code_continuous=2)
+
+
+@pytest.mark.parametrize("distribution", ["normal", "uniform"])
+def test_latents_with_a_code_hold_one_category_and_numbers_between_minus_one_and_one(distribution: str) -> None:
+    latents = draw(with_code(distribution), 500, stream(0, "test"))
+    code = code_of(with_code(distribution), latents)
+    assert latents.shape == (500, 12)
+    assert code is not None
+    assert torch.equal(code[:, :4].sum(1), torch.ones(500))
+    assert set(torch.unique(code[:, :4]).tolist()) == {0.0, 1.0}
+    assert code[:, :4].mean(0).min() > 0.15  # each as likely
+    assert code[:, 4:].abs().max() <= 1
+
+
+def test_a_model_with_a_code_is_sampled_by_category_with_the_rest_of_each_latent_unchanged() -> None:
+    config = with_code()
+    latents = draw(config, 3, stream(0, "test"))
+    told = with_category(config, latents, torch.tensor([3, 0, 3]))
+    assert told[:, 6:10].argmax(1).tolist() == [3, 0, 3]
+    assert torch.equal(told[:, :6], latents[:, :6])
+    assert torch.equal(told[:, 10:], latents[:, 10:])
+    generator = play(tiny_trainer("infogan"), 2).game.average
+    images, labels = next(samples(generator, 4, 0, [1, 2]))
+    free, none = next(samples(generator, 4, 0, None))
+    assert labels is not None
+    assert labels.tolist() == [1, 2, 1, 2]
+    assert none is None
+    assert not torch.equal(images, free)
+
+
+def test_a_walk_through_latents_with_a_code_stays_in_one_category() -> None:
+    start, end = draw(with_code(), 2, stream(1, "test"))
+    walked = path(with_code(), start, end, 5)
+    assert torch.equal(walked[:, 6:10], start[6:10].expand(5, -1))
+    assert torch.allclose(walked[-1, 10:], end[10:])

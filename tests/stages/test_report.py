@@ -345,7 +345,7 @@ def test_large_grids_over_time_are_fewer_so_that_the_page_stays_light(
 
 
 def test_a_generator_that_takes_no_class_gets_no_names_of_classes_beside_its_samples(inputs: Path) -> None:
-    change(inputs / "provenance/train.json", recipe={"conditioning": "none"})
+    change(inputs / "provenance/train.json", recipe={"generator": {"conditioning": "none"}})
     change(inputs / "metrics/selection.json", conditional_accuracy=None)
     assert samples_sheet(read_inputs(inputs)).names is None
     text = text_of(inputs)

@@ -17,13 +17,14 @@ import torch
 from PIL import Image
 
 import stages.sample
+from gan.latents import path as walk_between
 from gan.players import Generator, ModelConfig
 from gan.sampling import samples
 from stages.common.errors import UserError
 from stages.common.model import read_generator, write_generator
 from stages.common.pictures import to_uint8
 from stages.common.shards import encoded_schema, write_encoded
-from stages.sample import labels_for, path_between, rows, sample, walk
+from stages.sample import labels_for, rows, sample, walk
 from tests.stages.tiny_data import CLASSES, ROOT, write_params
 from tests.stages.tiny_models import SMALL, sample_params, write_selected
 
@@ -118,7 +119,7 @@ def test_chosen_classes_are_generated_in_turn(finished: Path, tmp_path: Path) ->
 
 
 def unconditional(folder: Path, latent_distribution: str = "normal") -> Generator:
-    config = ModelConfig("mlp", 8, (3, 9, 7), "none", None, 5, latent_distribution)
+    config = ModelConfig("mlp", 8, (3, 9, 7), None, 5, latent_distribution)
     generator = Generator(config).eval().requires_grad_(False)
     (folder / "models/selected").mkdir(parents=True)
     write_generator(folder / "models/selected", generator)
@@ -148,7 +149,8 @@ def test_an_unknown_class_is_one_sentence_with_the_known_ones_and_exit_code_2(fi
 
 
 def test_a_thousand_known_classes_are_told_in_short() -> None:
-    config = ModelConfig("mlp", 8, (1, 8, 8), "concat", tuple(f"name {i}" for i in range(1000)), 5, "normal")
+    names = tuple(f"name {i}" for i in range(1000))
+    config = ModelConfig("mlp", 8, (1, 8, 8), names, 5, "normal", generator_conditioning="concat")
     assert labels_for([], config) == list(range(1000))
     with pytest.raises(UserError, match=r"19 \(name 19\), up to 999 \(name 999\)"):
         labels_for([1000], config)
@@ -225,13 +227,13 @@ def test_a_walk_is_a_row_of_steps_for_each_class_asked_for(finished: Path, gener
 def test_a_walk_stays_among_the_latents_that_the_model_was_trained_on(distribution: str) -> None:
     random = torch.Generator().manual_seed(0)
     start, end = torch.rand(2, 300, generator=random) * 2 - 1
-    path = path_between(start, end, 9, distribution)
-    assert torch.allclose(path[[0, -1]], torch.stack([start, end]), atol=1e-5)
+    walked = walk_between(ModelConfig("mlp", 8, (1, 8, 8), None, 300, distribution), start, end, 9)
+    assert torch.allclose(walked[[0, -1]], torch.stack([start, end]), atol=1e-5)
     if distribution == "normal":  # on the arc no length falls below both ends'
-        assert path.norm(dim=1).min() > 0.99 * min(start.norm(), end.norm())
+        assert walked.norm(dim=1).min() > 0.99 * min(start.norm(), end.norm())
     else:  # inside the cube, at equal steps
-        assert path.abs().max() <= 1
-        assert torch.allclose(path.diff(dim=0), ((end - start) / 8).expand(8, -1), atol=1e-5)
+        assert walked.abs().max() <= 1
+        assert torch.allclose(walked.diff(dim=0), ((end - start) / 8).expand(8, -1), atol=1e-5)
 
 
 def test_an_unconditional_walk_has_four_rows(tmp_path: Path) -> None:

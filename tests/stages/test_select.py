@@ -290,7 +290,9 @@ class Copier(nn.Module):
 
     def __init__(self, images: Tensor, labels: Tensor, lie: bool = False) -> None:
         super().__init__()
-        self.config = ModelConfig("copier", 1, (1, 8, 8), "concat", tuple("0123456789"), 2, "normal")
+        self.config = ModelConfig(
+            "copier", 1, (1, 8, 8), tuple("0123456789"), 2, "normal", generator_conditioning="concat"
+        )
         self.images, self.labels, self.lie = nn.Parameter(images, requires_grad=False), labels, lie
 
     def forward(self, latent: Tensor, label: Tensor) -> Tensor:

@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from gan.families import FAMILIES
+from stages.common.checkpoint import read_checkpoint
+from stages.common.errors import UserError
+from stages.common.params import Train, load_section
+from stages.common.resume import Resume
+from stages.common.shards import read_split
+from stages.train import make_trainer
+from stages.train import train as train_on
 from tests.stages.tiny_data import ROOT, write_digits, write_params
 
 SHORT = {
@@ -214,6 +223,12 @@ def test_a_full_disk_in_the_middle_of_a_write_is_one_sentence_and_loses_nothing(
     ("changes", "fragment"),
     [
         ({"train.device": "cuda:7"}, "device 'cuda:7' is not on this machine"),
+        (
+            {"train.family": "wgan_gp", "train.discriminator.normalization": "batch"},
+            "batch norm makes a judgement depend",
+        ),
+        ({"train.packing": 3}, "train.family = 'cgan': a batch must be a whole number of packs"),
+        ({"train.penalties": [{"name": "r1"}, {"name": "r1"}]}, "penalties names 'r1' twice"),
         ({"train.checkpoint_every": 5000}, "checkpoint_every = 5000 is more than images = 4000"),
         ({"train.generator.learning_rate": 1e30}, "training diverged"),
     ],
@@ -234,6 +249,40 @@ def test_a_conditional_family_on_unlabelled_data_or_one_class_is_refused(
     write_params(tmp_path, SHORT | {"train.family": "gan", "train.images": 1000})
     code, output = train(tmp_path)
     assert code == 0, output
+
+
+def test_what_is_not_finite_is_never_saved_and_the_last_good_state_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = workspace(tmp_path, train__images=1000)
+    monkeypatch.chdir(folder)
+    params = load_section(Train)
+    trainer = make_trainer(params, read_split("data/normalized/train"))
+    resume = Resume(".resume", {"test": 1})
+    for _ in range(2):
+        trainer.turn()
+    resume.roll(trainer.state())
+    with torch.no_grad():
+        next(trainer.game.average.parameters())[0] = float("nan")  # no loss would ever show it
+    with pytest.raises(
+        UserError, match=r"average\..* is not finite at 48 images .*at 32 images, is .*images-000000032"
+    ):
+        train_on(trainer, resume, params)
+    files = [path.name for path in (folder / ".resume").rglob("*") if path.is_file()]
+    assert files == ["images-000000032.safetensors"]
+    good = make_trainer(params, read_split("data/normalized/train"))
+    good.load(*read_checkpoint(next((folder / ".resume").rglob("*.safetensors"))))
+    good.check()
+
+
+def test_the_families_are_told_without_params_or_data(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "stages.train", "--families"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    head, *rows = done.stdout.splitlines()
+    assert head.split()[:2] == ["family", "paper"]
+    assert [row.split()[0] for row in rows] == list(FAMILIES)
+    assert all(FAMILIES[row.split()[0]].paper in row and "objective=" in row for row in rows)
 
 
 def test_nothing_trains_on_data_that_failed_the_gate(tmp_path: Path) -> None:

@@ -1,0 +1,57 @@
+"""What a generator starts from: noise, and behind it the information code, where the model has one."""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from gan.players import ModelConfig
+from gan.randomness import draw_latents
+
+
+def draw(config: ModelConfig, count: int, random: torch.Generator) -> Tensor:
+    """Latents `[N, latent_size + code_size]`: z, one category of each code as one-hot, numbers uniform on [-1,1]."""
+    noise = draw_latents(config.latent_distribution, count, config.latent_size, random)
+    if not config.code_size:
+        return noise
+    parts = [noise]
+    if config.code_categories:
+        category = torch.randint(config.code_categories, (count,), generator=random)
+        parts.append(one_hot(category, config.code_categories).float())
+    return torch.cat([*parts, draw_latents("uniform", count, config.code_continuous, random)], dim=1)
+
+
+def code_of(config: ModelConfig, latents: Tensor) -> Tensor | None:
+    """The code `[N, code_size]` in latents; None where the model has none."""
+    return latents[:, config.latent_size :] if config.code_size else None
+
+
+def with_category(config: ModelConfig, latents: Tensor, category: Tensor) -> Tensor:
+    """The same latents with these categories `[N]` in their code."""
+    start, stop = config.latent_size, config.latent_size + config.code_categories
+    told = one_hot(category, config.code_categories).to(latents.dtype)
+    return torch.cat([latents[:, :start], told, latents[:, stop:]], dim=1)
+
+
+def path(config: ModelConfig, start: Tensor, end: Tensor, steps: int) -> Tensor:
+    """`steps` latents from `start` to `end`: noise on an arc if it is normal, else a line; the category stays."""
+    size, categories = config.latent_size, config.code_categories
+    amount = torch.linspace(0, 1, steps).unsqueeze(1)
+    line = torch.lerp(start, end, amount)
+    if config.latent_distribution == "normal":
+        line[:, :size] = slerp(start[:size], end[:size], steps)
+    line[:, size : size + categories] = start[size : size + categories]
+    return line
+
+
+def slerp(start: Tensor, end: Tensor, steps: int) -> Tensor:
+    """`steps` latents `[steps, latent_size]` on the arc from `start` to `end`, both `[latent_size]`.
+
+    A straight line between two normal latents passes through lengths that the generator
+    never saw in training (White 2016).
+    """
+    amount = torch.linspace(0, 1, steps, dtype=torch.float64).unsqueeze(1)
+    a, b = start.double(), end.double()
+    angle = torch.acos((a @ b / (a.norm() * b.norm())).clamp(-1, 1))
+    if angle.sin() < 1e-6:
+        return (a + amount * (b - a)).float()
+    return ((((1 - amount) * angle).sin() * a + (amount * angle).sin() * b) / angle.sin()).float()

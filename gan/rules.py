@@ -1,0 +1,174 @@
+"""Which choices do not go together, and why. Every other combination trains."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from gan.conditioning.discriminator import DISCRIMINATOR_CONDITIONINGS, DiscriminatorConditioning
+from gan.conditioning.generator import GENERATOR_CONDITIONINGS
+from gan.families import Recipe, needs_labels
+from gan.networks import NETWORKS, Network
+from gan.normalization import Normalization
+from gan.objectives import OBJECTIVES, Objective
+from gan.penalties import PENALTIES, Penalty
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A recipe and the data it is to learn from."""
+
+    recipe: Recipe
+    classes: Sequence[str] | None
+    image_shape: tuple[int, int, int]
+    batch_size: int
+
+    @property
+    def network(self) -> Network:
+        return NETWORKS[self.recipe.network]
+
+    @property
+    def objective(self) -> type[Objective]:
+        return OBJECTIVES[self.recipe.objective]
+
+    @property
+    def asked(self) -> DiscriminatorConditioning:
+        return DISCRIMINATOR_CONDITIONINGS[self.recipe.discriminator.conditioning]
+
+    @property
+    def told(self) -> bool:
+        """Whether the generator is told a class."""
+        return self.recipe.generator.conditioning != "none"
+
+    @property
+    def modulates(self) -> bool:
+        return GENERATOR_CONDITIONINGS[self.recipe.generator.conditioning].modulates
+
+    @property
+    def has_plane(self) -> bool:
+        return GENERATOR_CONDITIONINGS[self.recipe.generator.conditioning].plane_size > 0
+
+    @property
+    def penalties(self) -> list[Penalty]:
+        return [PENALTIES[penalty.name] for penalty in self.recipe.penalties]
+
+    @property
+    def norms(self) -> tuple[Normalization, Normalization]:
+        """Of the generator, and of the discriminator."""
+        return Normalization(self.recipe.generator.normalization), Normalization(
+            self.recipe.discriminator.normalization
+        )
+
+
+Rule = tuple[Callable[[Setting], bool], str]
+"""What is refused, and why, with what to do."""
+
+LABELS: list[Rule] = [
+    (
+        lambda s: needs_labels(s.recipe) and s.classes is None,
+        "a conditional family learns from labels, and this data has none: name an unconditional family",
+    ),
+    (
+        lambda s: needs_labels(s.recipe) and len(s.classes or ()) < 2,
+        "a conditional family needs at least two classes, and this data has one: name an unconditional family",
+    ),
+    (
+        lambda s: s.told and not s.asked.teaches_class,
+        "the generator is told a class that the discriminator never asks for: set discriminator.conditioning too",
+    ),
+    (
+        lambda s: s.asked.teaches_class and not s.told,
+        "the discriminator asks for a class that the generator is not told: set generator.conditioning too",
+    ),
+    (
+        lambda s: s.recipe.matching_aware and not s.asked.judges_match,
+        "a wrong label is a negative only to a discriminator that judges image and label together: "
+        "set discriminator.conditioning to concat, product, repeat or projection, or matching_aware to false",
+    ),
+    (
+        lambda s: s.recipe.labelled < 1 and needs_labels(s.recipe) and s.asked.teaches_class,
+        "only a semi-supervised discriminator learns from images without a label: set labelled to 1",
+    ),
+    (
+        lambda s: s.asked.reads_code and s.recipe.code_categories + s.recipe.code_continuous == 0,
+        "an information code needs something to tell: set code_categories or code_continuous",
+    ),
+]
+
+LOSSES: list[Rule] = [
+    (
+        lambda s: s.objective.needs_lipschitz and not s.penalties and not s.norms[1].spectral,
+        "the Wasserstein loss has no bound unless the critic's slope has one: "
+        "add a penalty, or set discriminator.normalization to spectral",
+    ),
+    (
+        lambda s: any(p.per_sample for p in s.penalties) and s.norms[1].batch,
+        "a gradient penalty is of each image alone, and batch norm makes a judgement depend on the whole batch: "
+        "set discriminator.normalization to layer, instance, spectral or none",
+    ),
+    (
+        lambda s: any(p.project for p in s.penalties) and s.norms[1].spectral,
+        "spectral normalisation rescales the weights that clipping cuts: keep one of them",
+    ),
+    (
+        lambda s: s.recipe.label_smoothing > 0 and not s.objective.probability,
+        "label smoothing is of a probability, and this objective has none: set label_smoothing to 0",
+    ),
+    (
+        lambda s: s.asked.needs_probability and not s.objective.probability,
+        "K + 1 classes share one probability, and this objective has none: set objective to non_saturating",
+    ),
+    (
+        lambda s: s.objective.reconstructs and not s.asked.plain,
+        "an autoencoder's judgement is its error, and it has no other output: "
+        "set discriminator.conditioning to concat, product or repeat",
+    ),
+]
+
+PLAYERS: list[Rule] = [
+    (
+        lambda s: s.modulates and not s.norms[0].batch,
+        "conditional batch norm needs batch norm: set generator.normalization to batch or spectral_batch",
+    ),
+    (
+        lambda s: s.has_plane and not s.network.has_maps,
+        "this network has no feature map for a label's plane: set generator.conditioning to concat",
+    ),
+    (
+        lambda s: s.network.norms_units and "instance" in [norm.name for norm in s.norms],
+        "instance norm is over the places of a feature map, and some layers of this network have none: "
+        "set normalization to layer",
+    ),
+    (
+        lambda s: not s.network.has_norms and {norm.name for norm in s.norms} != {"none"},
+        "this network is built to train without normalisation: set normalization of both players to none",
+    ),
+]
+
+BATCHES: list[Rule] = [
+    (
+        lambda s: "colour" in s.recipe.augment and s.image_shape[0] != 3,
+        "colour changes are of RGB images: take colour out of augment",
+    ),
+    (
+        lambda s: s.recipe.packing > 1 and not s.asked.plain,
+        "images judged together have no one class or code: "
+        "set discriminator.conditioning to concat, product, repeat or none, or packing to 1",
+    ),
+    (
+        lambda s: s.batch_size % s.recipe.packing > 0,
+        "a batch must be a whole number of packs: set batch_size to a multiple of packing",
+    ),
+    (
+        lambda s: s.batch_size // s.recipe.packing < 2 and s.norms[1].batch,
+        "batch norm needs two judgements in a batch: raise batch_size, or lower packing",
+    ),
+]
+
+RULES: list[Rule] = [*LABELS, *LOSSES, *PLAYERS, *BATCHES]
+
+
+def refusal(
+    recipe: Recipe, classes: Sequence[str] | None, image_shape: tuple[int, int, int], batch_size: int
+) -> str | None:
+    """Why this recipe cannot be trained on images of this shape and these classes, or None if it can."""
+    setting = Setting(recipe, classes, image_shape, batch_size)
+    return next((reason for applies, reason in RULES if applies(setting)), None)

@@ -1,0 +1,121 @@
+"""The cross product of all axes: each combination trains, or is refused with its reason."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from gan.families import resolve
+from gan.rules import RULES, refusal
+from tests.gan.combinations import AXES, Covering, Row, covering, reasons, setting, trains
+
+GREY = (1, 8, 8)
+
+
+def every_row_trains(found: Covering) -> None:
+    for row in found.rows:
+        try:
+            trains(row)
+        except Exception as error:
+            raise AssertionError(f"this neither trains nor is refused: {row}") from error
+    print(f"\nby {found.strength}: {len(found.rows)} combinations trained; ", end="")
+    print(f"{len(found.refused)} sets of {found.strength} values refused, each with its reason")
+
+
+def test_every_two_values_of_the_axes_train_together_or_are_refused_with_a_reason() -> None:
+    every_row_trains(covering(2))
+
+
+@pytest.mark.slow
+def test_every_three_values_of_the_axes_train_together_or_are_refused_with_a_reason() -> None:
+    every_row_trains(covering(3))
+
+
+def test_two_values_are_refused_only_where_they_themselves_do_not_go_together() -> None:
+    """Else a combination that trains could hide behind a third value that does not."""
+    refused = covering(2).refused
+    pairs = {frozenset(axis for axis, _ in values) for values in refused}
+    assert len(refused) < 100
+    assert frozenset({"network", "objective"}) not in pairs
+    assert frozenset({"network", "discriminator.conditioning"}) not in pairs
+    assert frozenset({"penalties", "objective"}) not in pairs
+
+
+@pytest.mark.parametrize("rule", RULES, ids=[reason[:60] for _, reason in RULES])
+def test_no_rule_is_idle(rule: Any) -> None:
+    """Each refuses something that no other does, and says what to do."""
+    applies, reason = rule
+    assert ": " in reason
+    assert any(applies(setting(row)) for row in WRONG) or reason in {why for _, why in OF_DATA}
+
+
+def row(**values: Any) -> Row:
+    plain = {axis: choices[0] for axis, choices in AXES.items()} | {"objective": "non_saturating"}
+    return plain | {name.replace("__", "."): value for name, value in values.items()}
+
+
+WRONG = [
+    row(generator__conditioning="concat"),
+    row(discriminator__conditioning="projection"),
+    row(matching_aware=True),
+    row(generator__conditioning="concat", discriminator__conditioning="concat", labelled=0.5),
+    row(objective="wasserstein"),
+    row(penalties=("wgan_gp",), discriminator__normalization="batch"),
+    row(penalties=("clipping",), discriminator__normalization="spectral"),
+    row(objective="hinge", label_smoothing=0.1),
+    row(objective="hinge", discriminator__conditioning="semi_supervised"),
+    row(objective="began", discriminator__conditioning="code"),
+    row(generator__conditioning="batch_norm", discriminator__conditioning="concat"),
+    row(generator__conditioning="plane", discriminator__conditioning="concat"),
+    row(generator__normalization="instance"),
+    row(network="r3gan", generator__normalization="batch"),
+    row(augment=("colour",)),
+    row(packing=2, discriminator__conditioning="code"),
+]
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=str)
+def test_a_wrong_combination_is_refused_for_one_reason(wrong: Row) -> None:
+    assert len(reasons(wrong)) == 1
+
+
+def why(family: str, classes: Sequence[str] | None = ("a", "b"), batch_size: int = 8, **changes: Any) -> str:
+    return refusal(resolve(family, changes), classes, GREY, batch_size) or ""
+
+
+OF_DATA = [
+    (
+        why("cgan", None),
+        "a conditional family learns from labels, and this data has none: name an unconditional family",
+    ),
+    (
+        why("ssgan", ["only"]),
+        "a conditional family needs at least two classes, and this data has one: name an unconditional family",
+    ),
+    (
+        why("infogan", code_categories=0, code_continuous=0),
+        "an information code needs something to tell: set code_categories or code_continuous",
+    ),
+    (why("dcgan", packing=3), "a batch must be a whole number of packs: set batch_size to a multiple of packing"),
+    (
+        why("dcgan", packing=8),
+        "batch norm needs two judgements in a batch: raise batch_size, or lower packing",
+    ),
+]
+
+
+@pytest.mark.parametrize(("found", "expected"), OF_DATA)
+def test_data_and_batch_that_a_recipe_cannot_learn_from_are_refused(found: str, expected: str) -> None:
+    assert found == expected
+
+
+def test_an_unconditional_family_trains_on_data_with_any_labels_or_none() -> None:
+    for family in ("gan", "dcgan", "wgan_gp", "infogan", "modern", "began"):
+        for classes in (None, ["only"], ["a", "b"]):
+            assert why(family, classes) == ""
+
+
+def test_a_critic_with_batch_norm_is_refused_a_penalty_on_single_images() -> None:
+    assert "batch norm makes a judgement depend on the whole batch" in why(
+        "wgan_gp", discriminator={"normalization": "batch"}
+    )
