@@ -1,6 +1,7 @@
 # `make run`   set up, run the pipeline, say where everything is
 # `make test`  set up, lint, types, tests
 # `make serve` set up, then a Prefect server, a worker and the schedule, until Ctrl-C
+# `make up`    the same for a team, in containers, with PostgreSQL and an S3 store: docker-compose.yml
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 PIP_INSTALL := $(VENV)/bin/pip install --quiet --disable-pip-version-check -c requirements/constraints.txt
@@ -8,7 +9,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: run test serve lint format clean images images-cuda
+.PHONY: run test serve env up lint format clean images images-cuda
 
 run: $(VENV)/.run
 	@git rev-parse --git-dir >/dev/null 2>&1 || dvc config --local core.no_scm true
@@ -18,6 +19,13 @@ run: $(VENV)/.run
 
 serve: $(VENV)/.run
 	@python -m flows.serve
+
+env:
+	@$(PYTHON) -m flows.environment
+
+up: images
+	@test -e .env || $(MAKE) --no-print-directory env
+	@docker compose up --wait
 
 # One image a group of stages, and the worker's. IMAGE_ARGS goes to `docker build`: a mirror, a proxy, another base.
 images: TARGETS := data validate train publish worker

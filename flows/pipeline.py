@@ -30,7 +30,7 @@ from stages.common.params import Params
 
 async def tell_of_crash(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
     """Prefect calls this where the flow was ended before it could tell by itself."""
-    await notify.failed(Path(flow_run.parameters["workspace"]), None, state.message or "the run crashed")
+    await notify.failed(Path(flow_run.parameters.get("workspace", ".")), None, state.message or "the run crashed")
 
 
 @flow(name="pipeline", persist_result=False, on_crashed=[tell_of_crash])
@@ -45,12 +45,14 @@ async def pipeline(
 
     Args:
         targets: Stages to run, with all that they depend on; none means all.
-        overrides: Params for this run alone, such as `train.seed=1` (the syntax of `dvc exp run -S`).
+        overrides: Params for this run alone, such as `train.seed=1` (the syntax of `dvc exp run -S`). Those in
+            the environment's MINTAGE_OVERRIDES, separated by spaces, come before them.
         force: Run stages even where nothing changed.
         push: Push outputs and the run cache to the DVC remote at the end.
         workspace: The checkout to work in.
     """
     root, begun, settings = Path(workspace).resolve(), time.monotonic(), None
+    overrides = [*os.environ.get("MINTAGE_OVERRIDES", "").split(), *(overrides or [])]
     try:
         graph, params = prepare(root, targets or [], overrides or [], push)
         settings = params.flow

@@ -16,6 +16,8 @@ from stages.stores.folder import FolderStore
 HOME = Path("/tmp")
 _SAME_EVERYWHERE = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "TZ")
 """Where the caller sets them they decide speed or bits, so a container has them too."""
+_SECRET = (".env", ".dvc/config.local")
+"""Files of the workspace with passwords, which no stage needs: it finds them empty."""
 _FOR_NETWORK = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
 
@@ -72,6 +74,7 @@ def _mounts(stage: str, meta: Meta, workspace: Path) -> list[Any]:
     from docker.types import Mount
 
     binds = {workspace: (workspace, False)}
+    binds |= {workspace / name: (Path(os.devnull), True) for name in _SECRET if (workspace / name).exists()}
     for path, read_only in _outside(stage, meta, workspace):
         for place in (Path(os.path.abspath(path)), path.resolve()):  # as it is named, and where links lead
             if place.exists() and not place.is_relative_to(workspace):

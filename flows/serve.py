@@ -4,20 +4,23 @@ In a container, or beside a team's server, PREFECT_API_URL names the server, and
 """
 
 import argparse
+import asyncio
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+import psutil
 from prefect.settings import PREFECT_API_URL
 from ruamel.yaml import YAML
 
+from flows.leftovers import end_killed_runs
 from flows.server import answers, check_server
 from stages.common.errors import UserError, run_stage
 
@@ -25,8 +28,10 @@ POOLS: dict[str, str] = {"process": "mintage", "docker": "mintage-docker"}
 """The work pool of each type of worker."""
 START_TIMEOUT = 120.0
 """Seconds for a server to start; the first start of one makes its database."""
-STOP_TIMEOUT = 40.0
-"""Seconds for a worker to end its runs; more than Prefect gives them."""
+STOP_TIMEOUT = 25.0
+"""Seconds for runs to end, and then for their worker; both together are less than Compose gives a container."""
+LEASES = "prefect.server.concurrency.lease_storage.filesystem"
+"""In memory they would be lost when the server starts again, and the deployment's one place be taken for ever."""
 _POLL = 0.2
 
 
@@ -36,7 +41,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _as_interrupt)
     try:
         with server(arguments.port) as url:
-            serve(url, arguments.type)
+            serve(url, arguments.type, arguments.health)
     except KeyboardInterrupt:
         print("stopped")
 
@@ -50,7 +55,7 @@ def server(port: int) -> Iterator[str]:
         yield named or own
         return
     # The UI in the browser asks the API by this url, which is not the default where the port is not.
-    environment = {**os.environ, "PREFECT_SERVER_UI_API_URL": own}
+    environment = {**os.environ, "PREFECT_SERVER_UI_API_URL": own, "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES}
     command = _prefect("server", "start", "--host", "127.0.0.1", "--port", str(port))
     with _stopped_at_the_end(subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)) as process:
         give_up = time.monotonic() + START_TIMEOUT
@@ -61,17 +66,33 @@ def server(port: int) -> Iterator[str]:
         yield own
 
 
-def serve(url: str, kind: str) -> None:
+def serve(url: str, kind: str, health: bool = False) -> None:
     """Make the pool, register the deployments that use it, and work until told to stop."""
     environment, pool = {**os.environ, "PREFECT_API_URL": url}, POOLS[kind]
     names = [name for name, used in deployments(Path("prefect.yaml")).items() if used == pool]
     _do(_prefect("work-pool", "create", pool, "--type", kind, "--overwrite"), environment)
     _do(_prefect("--no-prompt", "deploy", *(part for name in names for part in ("--name", name))), environment)
+    for what in asyncio.run(end_killed_runs(Path.cwd(), url, pool)):
+        print(f"ended what was left of a killed worker: {what}")
     print(f"Prefect is at {url.removesuffix('/api')}; deployments: {', '.join(names)}; Ctrl-C ends it")
-    worker = subprocess.Popen(_prefect("worker", "start", "--pool", pool, "--type", kind), env=environment)
+    options = ["--with-healthcheck"] if health else []
+    worker = subprocess.Popen(_prefect("worker", "start", "--pool", pool, "--type", kind, *options), env=environment)
     with _stopped_at_the_end(worker) as process:
-        if process.wait() != 0:
+        try:
+            code = process.wait()
+        finally:
+            end_runs(process.pid)
+        if code != 0:
             raise UserError("the worker stopped: see what it said above")
+
+
+def end_runs(worker: int) -> None:
+    """Tell the flows of a worker to end, and wait until they have. Prefect's worker itself would leave them behind."""
+    with suppress(psutil.NoSuchProcess):
+        runs = [child for child in psutil.Process(worker).children() if "prefect.engine" in child.cmdline()]
+        for run in runs:
+            run.terminate()
+        psutil.wait_procs(runs, STOP_TIMEOUT)
 
 
 def deployments(path: Path) -> dict[str, str]:
@@ -113,6 +134,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m flows.serve", description=__doc__)
     parser.add_argument("--port", type=int, default=4200, help="where the server listens, if one is started")
     parser.add_argument("--type", choices=list(POOLS), default="process", help="the type of the worker")
+    parser.add_argument("--health", action="store_true", help="tell at :8080/health whether the worker works")
     return parser.parse_args()
 
 

@@ -100,6 +100,14 @@ def test_what_a_stage_writes_is_the_caller_s_and_in_the_workspace_alone(workspac
     assert privileges == ["CapEff:", "0000000000000000", "NoNewPrivs:", "1"]
 
 
+def test_passwords_of_compose_and_of_dvc_s_remote_are_empty_inside(workspace: Path) -> None:
+    (workspace / ".env").write_text("SECRET=1")
+    (workspace / ".dvc" / "config.local").write_text("['remote \"r\"']\n    password = s3cret\n")
+    done = as_stage(workspace, "quiet", "cat .env .dvc/config.local; wc -c < .dvc/config.local")
+    assert (done.stdout, done.returncode) == ("0\n", 0)
+    assert (workspace / ".env").read_text() == "SECRET=1"
+
+
 def test_network_and_keys_are_for_stages_that_need_them(workspace: Path) -> None:
     look = "wc -l < /proc/net/route; echo key=$AWS_SECRET_ACCESS_KEY proxy=$https_proxy threads=$OMP_NUM_THREADS $MORE"
     given = {"AWS_SECRET_ACCESS_KEY": "s3cret", "https_proxy": "p", "OMP_NUM_THREADS": "1", "MORE": "more"}

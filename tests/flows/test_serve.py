@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -27,8 +28,12 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_served(tmp_path_factory.mktemp("served") / "toy")
+
+
+def make_served(folder: Path) -> Path:
     """A stage that is quick, which the schedule of this prefect.yaml runs every minute, and one that sleeps."""
-    folder = sleeping(tmp_path_factory.mktemp("served") / "toy")
+    folder = sleeping(folder)
     quick = "  quick:\n    cmd: touch quick.txt\n    outs: [quick.txt]\n"
     (folder / "dvc.yaml").write_text((folder / "dvc.yaml").read_text() + quick)
     for package in ("flows", "stages", "gan"):
@@ -45,6 +50,12 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def served(workspace: Path) -> Iterator[str]:
+    with serving(workspace) as url:
+        yield url
+
+
+@contextmanager
+def serving(workspace: Path) -> Iterator[str]:
     """The url of the API, from `flows.serve` until it is told to stop."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -81,16 +92,27 @@ def test_a_cron_deployment_gets_scheduled_runs_and_a_scheduled_run_runs(served: 
     assert (workspace / "quick.txt").exists()
 
 
-def test_cancelling_in_prefect_ends_every_process_of_the_run(served: str, workspace: Path) -> None:
-    async def begin(client: PrefectClient) -> UUID:
-        deployment = await client.read_deployment_by_name("pipeline/nightly")
-        return (await client.create_flow_run_from_deployment(deployment.id, parameters={"targets": ["only"]})).id
+async def begin(client: PrefectClient) -> UUID:
+    """Start a run of the stage that sleeps."""
+    deployment = await client.read_deployment_by_name("pipeline/nightly")
+    return (await client.create_flow_run_from_deployment(deployment.id, parameters={"targets": ["only"]})).id
 
+
+def test_cancelling_in_prefect_ends_every_process_of_the_run(served: str, workspace: Path) -> None:
     run = ask(served, begin)
     until(lambda: started(workspace), 120)
     ask(served, lambda client: client.set_flow_run_state(run, Cancelling()))
     until(lambda: ask(served, lambda client: client.read_flow_run(run)).state_name == "Cancelled", 120)
     assert marked_processes(workspace) == []
+
+
+def test_stopping_it_ends_the_runs_of_its_worker(tmp_path: Path) -> None:
+    workspace = make_served(tmp_path / "toy")
+    with serving(workspace) as url:
+        ask(url, begin)
+        until(lambda: started(workspace), 120)
+    assert marked_processes(workspace) == []
+    assert not (workspace / ".flow/run.json").exists()
 
 
 def test_every_deployment_of_prefect_yaml_has_a_worker_that_serve_can_start() -> None:

@@ -179,7 +179,7 @@ def test_trials_are_added_under_the_same_name_and_what_is_there_stays(repository
 
 def test_a_trial_has_the_changes_that_are_not_committed_as_with_dvc_exp_run(repository: Path) -> None:
     params = (repository / "params.yaml").read_text()
-    (repository / "params.yaml").write_text(params.replace("  width: 32 ", "  width: 16 "))
+    (repository / "params.yaml").write_text(params.replace("  width: null ", "  width: 16 "))
     (repository / "toy.py").write_text("changed\n")
     (repository / "dvc.lock").write_text("schema: '2.0'\n")  # not committed yet either
     sweep = open_sweep(repository, "s", [["train.seed=4"]])
@@ -232,9 +232,9 @@ def test_overrides_of_a_run_going_on_in_the_main_checkout_are_not_the_sweep_s(re
     users = (repository / "params.yaml").read_text()
     (repository / ".flow").mkdir()
     (repository / ".flow" / "params.yaml").write_text(users)
-    (repository / "params.yaml").write_text(users.replace("  width: 32 ", "  width: 64 "))
+    (repository / "params.yaml").write_text(users.replace("  width: null ", "  width: 64 "))
     trial = open_sweep(repository, "s", [["train.seed=1"]]).trials[0]
-    assert load_params(trial.workspace / "params.yaml").train.width == 32
+    assert load_params(trial.workspace / "params.yaml").train.width is None
 
 
 def test_a_pipeline_in_a_folder_of_a_larger_repository_is_swept_there(tmp_path: Path) -> None:
