@@ -102,9 +102,10 @@ def test_what_a_stage_writes_is_the_caller_s_and_in_the_workspace_alone(workspac
 
 def test_passwords_of_compose_and_of_dvc_s_remote_are_empty_inside(workspace: Path) -> None:
     (workspace / ".env").write_text("SECRET=1")
-    (workspace / ".dvc" / "config.local").write_text("['remote \"r\"']\n    password = s3cret\n")
+    remote = "['remote \"r\"']\n    url = s3://bucket\n    secret_access_key = x\n"
+    (workspace / ".dvc" / "config.local").write_text(remote)
     done = as_stage(workspace, "quiet", "cat .env .dvc/config.local; wc -c < .dvc/config.local")
-    assert (done.stdout, done.returncode) == ("0\n", 0)
+    assert (done.stdout, done.returncode) == ("0\n", 0), done.stderr
     assert (workspace / ".env").read_text() == "SECRET=1"
 
 
