@@ -50,10 +50,12 @@ class Url(Section):
 
 
 class Ingest(Section):
-    source: Literal["digits", "idx", "folder"]
+    source: Literal["digits", "idx", "folder", "ring", "grid", "gaussian"]
     path: Annotated[str, Field(min_length=1)]
     download: Literal["mnist", "fashion-mnist"] | None
     urls: list[Url]
+    points: Count
+    seed: Seed
     max_pixels: Count
     shard_images: Count
 
@@ -68,8 +70,8 @@ class Ingest(Section):
 
 class Normalize(Section):
     channels: Literal[1, 3]
-    height: Annotated[int, Field(ge=8, le=4096)]
-    width: Annotated[int, Field(ge=8, le=4096)]
+    height: Annotated[int, Field(ge=1, le=4096)]
+    width: Annotated[int, Field(ge=1, le=4096)]
     fit: Literal["resize", "crop", "pad"]
     split: Literal["auto", "random"]
     holdout: OpenShare
@@ -173,7 +175,12 @@ class Train(Section):
         return self
 
 
-Metric = Literal["frechet_distance", "kernel_distance", "conditional_accuracy"]
+Metric = Literal[
+    "frechet_distance", "kernel_distance", "conditional_accuracy", "modes_captured", "high_quality", "reverse_kl"
+]  # fmt: skip
+OF_TRUTH = ("modes_captured", "high_quality", "reverse_kl")
+"""Metrics of data whose modes are known."""
+_HIGHER_IS_BETTER = ("conditional_accuracy", "modes_captured", "high_quality")
 
 
 class Guard(Section):
@@ -198,7 +205,7 @@ class Select(Section):
 
     @model_validator(mode="after")
     def _direction_is_possible(self) -> "Select":
-        better = "max" if self.metric == "conditional_accuracy" else "min"
+        better = "max" if self.metric in _HIGHER_IS_BETTER else "min"
         if self.direction != better:
             better_is = "higher" if better == "max" else "lower"
             raise ValueError(f"'{self.metric}' is better when it is {better_is}: set direction to '{better}'")
