@@ -76,7 +76,6 @@ _SNGAN = PlayerRecipe(beta1=0.0, beta2=0.9)
 _R3GAN = PlayerRecipe(beta1=0.0, beta2=0.99)
 _CRITIC = PlayerRecipe(normalization="layer", learning_rate=1e-4, beta1=0.0, beta2=0.9)
 _RMSPROP = PlayerRecipe(optimizer="rmsprop", learning_rate=5e-5, beta2=0.99)
-_AUTOENCODER = PlayerRecipe(normalization="none", learning_rate=1e-4)
 
 FAMILIES = {
     "gan": Recipe("Goodfellow et al. 2014", network="mlp", width=256),
@@ -114,7 +113,7 @@ FAMILIES = {
         network="dcgan",
         width=32,
         penalties=(_penalty("dragan"),),
-        discriminator=PlayerRecipe(normalization="none"),
+        discriminator=PlayerRecipe(normalization="layer"),
     ),
     "began": Recipe(
         "Berthelot et al. 2017",
@@ -123,14 +122,14 @@ FAMILIES = {
         objective="began",
         latent_size=64,
         latent_distribution="uniform",
-        generator=_AUTOENCODER,
-        discriminator=_AUTOENCODER,
+        generator=PlayerRecipe(learning_rate=1e-4),
+        discriminator=PlayerRecipe(normalization="layer", learning_rate=1e-4),
     ),
     "acgan": Recipe(
         "Odena et al. 2017",
         network="dcgan",
         width=32,
-        generator=PlayerRecipe("concat", auxiliary_weight=0.1),
+        generator=PlayerRecipe("concat"),
         discriminator=PlayerRecipe("auxiliary"),
     ),
     "infogan": Recipe(
@@ -178,7 +177,7 @@ FAMILIES = {
     "modern": Recipe(
         "Huang et al. 2024",
         network="r3gan",
-        width=32,
+        width=16,
         objective="relativistic",
         penalties=(_penalty("r1"), _penalty("r2")),
         latent_size=64,
@@ -189,7 +188,7 @@ FAMILIES = {
     "modern_conditional": Recipe(
         "Huang et al. 2024",
         network="r3gan",
-        width=32,
+        width=16,
         objective="relativistic",
         penalties=(_penalty("r1"), _penalty("r2")),
         latent_size=64,

@@ -10,12 +10,14 @@ from typing import Any
 from gan.conditioning.discriminator import DISCRIMINATOR_CONDITIONINGS
 from gan.conditioning.generator import GENERATOR_CONDITIONINGS
 from gan.families import resolve
+from gan.game import Step
 from gan.networks import NETWORKS
 from gan.normalization import NORMALIZATIONS
 from gan.objectives import OBJECTIVES
 from gan.optimizers import OPTIMIZERS
 from gan.penalties import PENALTIES
 from gan.rules import RULES, Setting
+from tests.gan.helpers import changed, copies, play, tiny_trainer
 
 Row = dict[str, Any]
 Values = frozenset[tuple[str, Any]]
@@ -61,6 +63,18 @@ def reasons(row: Row) -> list[str]:
     """Of every rule that refuses the row; none where it trains."""
     checked = setting(row)
     return [reason for applies, reason in RULES if applies(checked)]
+
+
+def trains(row: Row) -> None:
+    """Two turns with finite losses move both players; a turn of the generator's leaves the discriminator untouched."""
+    trainer = tiny_trainer("gan", **overrides(row))
+    start = copies(trainer.game.state())
+    play(trainer, 2).summarize()  # which looks at losses and weights
+    assert {"generator", "average", "discriminator"} <= changed(start, trainer.game.state())
+    before = copies(trainer.game.state())
+    trainer.game._generator_step(trainer.real, Step(0, 16, 8))
+    assert changed(before, trainer.game.state()) <= {"generator", "generator_optimizer"}
+    assert all(weight.grad is None for weight in trainer.game.average.parameters())
 
 
 @dataclass

@@ -4,28 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-import torch
 
 from gan.families import resolve
-from gan.game import Step
 from gan.rules import RULES, refusal
-from tests.gan.combinations import AXES, POINT, Covering, Row, covering, overrides, reasons, setting
-from tests.gan.helpers import changed, copies, play, tiny_trainer
+from tests.gan.combinations import AXES, POINT, Covering, Row, covering, reasons, setting, trains
 
 GREY = (1, 8, 8)
-
-
-def trains(row: Row) -> None:
-    """Two turns with finite losses move both players; a turn of the generator's leaves the discriminator untouched."""
-    torch.manual_seed(0)
-    trainer = tiny_trainer("gan", **overrides(row))
-    start = copies(trainer.game.state())
-    play(trainer, 2).summarize()  # which looks at losses and weights
-    assert {"generator", "average", "discriminator"} <= changed(start, trainer.game.state())
-    before = copies(trainer.game.state())
-    trainer.game._generator_step(trainer.real, Step(0, 16, 8))
-    assert changed(before, trainer.game.state()) <= {"generator", "generator_optimizer"}
-    assert all(weight.grad is None for weight in trainer.game.average.parameters())
 
 
 def every_row_trains(found: Covering) -> None:

@@ -1,0 +1,34 @@
+"""Random rows of the cross product of all axes, until the time is up: `python -m benchmarks.combinations MINUTES`.
+
+Each trains for two steps, or is refused by a rule; anything else is an error. The tests take rows that
+hold every two and every three values together; here is any row of the whole product.
+"""
+
+import math
+import random
+import sys
+import time
+from collections import Counter
+
+from tests.gan.combinations import AXES, reasons, trains
+
+
+def main(minutes: float) -> None:
+    chance, told, trained = random.Random(0), Counter[str](), 0
+    stop = time.monotonic() + 60 * minutes
+    while time.monotonic() < stop:
+        row = {axis: chance.choice(values) for axis, values in AXES.items()}
+        if why := reasons(row):
+            told[why[0]] += 1
+        else:
+            trains(row)
+            trained += 1
+    print(
+        f"of {math.prod(map(len, AXES.values())):,} combinations, {trained + told.total():,} drawn: {trained:,} trained"
+    )
+    for reason, count in told.most_common():
+        print(f"{count:9,} refused: {reason}")
+
+
+if __name__ == "__main__":
+    main(float(sys.argv[1]) if len(sys.argv) > 1 else 1.0)
