@@ -132,7 +132,7 @@ LOSSES: list[Rule] = [
 PLAYERS: list[Rule] = [
     (
         lambda s: s.small and s.network.has_maps,
-        "an image smaller than 8 x 8, or a point, has no room for feature maps: set network to mlp",
+        "an image smaller than 8 x 8, or a point, has no room for feature maps: set network to mlp or points",
     ),
     (
         lambda s: s.modulates and not s.norms[0].batch,

@@ -135,7 +135,7 @@ class Train(Section):
     threads: Annotated[int, Field(ge=1, le=1024)] | None
     precision: Literal["auto", "float32", "bfloat16"]
     deterministic: bool
-    network: Literal["mlp", "dcgan", "infogan", "resnet", "biggan", "r3gan"] | None
+    network: Literal["mlp", "points", "dcgan", "infogan", "resnet", "biggan", "r3gan"] | None
     width: Annotated[int, Field(ge=4, le=1024)] | None
     objective: (
         Literal["minimax", "non_saturating", "least_squares", "wasserstein", "hinge", "relativistic", "began"] | None

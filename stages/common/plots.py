@@ -129,7 +129,7 @@ def _told(points: Tensor, truth: Truth) -> str:
 
 def _figure(panels: int) -> Figure:
     matplotlib.rcdefaults()  # not as the user's own settings say
-    figure = Figure(figsize=(panels * _SIDE, _SIDE), dpi=100, layout="constrained")
+    figure = Figure(figsize=(panels * _SIDE, _SIDE), dpi=100, layout="compressed")
     FigureCanvasAgg(figure)
     return figure
 

@@ -136,7 +136,7 @@ def test_points_are_judged_by_their_coordinates(ring: Path, gaussian: Path) -> N
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"train.network": "dcgan"}, "has no room for feature maps: set network to mlp"),
+        ({"train.network": "dcgan"}, "has no room for feature maps: set network to mlp or points"),
         ({"train.augment": ["translation"]}, "set augment to []"),
     ],
 )
