@@ -73,7 +73,8 @@ def _penalty(name: str, interval: int = 1, weight: float | None = None) -> Penal
 
 
 _SNGAN = PlayerRecipe(beta1=0.0, beta2=0.9)
-_R3GAN = PlayerRecipe(beta1=0.0, beta2=0.99)
+# Five times the paper's rate, which is for batches of 512 and millions of images.
+_R3GAN = PlayerRecipe(learning_rate=1e-3, beta1=0.0, beta2=0.99)
 _CRITIC = PlayerRecipe(normalization="layer", learning_rate=1e-4, beta1=0.0, beta2=0.9)
 _RMSPROP = PlayerRecipe(optimizer="rmsprop", learning_rate=5e-5, beta2=0.99)
 

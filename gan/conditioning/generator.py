@@ -8,6 +8,9 @@ from torch.nn.functional import one_hot
 
 from gan.conditioning.embedding import EMBEDDING, label_embedding
 
+_SHARED_STD = 0.3
+"""Larger than an embedding beside z, since the norms that read it start small; at 1 a class is one image."""
+
 
 class Inputs(NamedTuple):
     """What a generating network runs on."""
@@ -86,7 +89,7 @@ class SharedBatchNorm(Unconditional):
     def __init__(self, classes: int) -> None:
         super().__init__(classes)
         self.embedding = label_embedding(classes)
-        nn.init.normal_(self.embedding.weight)  # each layer's own weights are small already
+        nn.init.normal_(self.embedding.weight, 0.0, _SHARED_STD)
 
     def forward(self, latent: Tensor, label: Tensor | None) -> Inputs:
         return Inputs(latent, modulation=self.embedding(label))

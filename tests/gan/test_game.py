@@ -102,10 +102,16 @@ def test_a_blind_discriminator_gives_the_optimum_of_the_value() -> None:
     assert statistics["value"] == pytest.approx(VALUE_OPTIMUM)
 
 
-@pytest.mark.parametrize("network", ["mlp", "dcgan"])
-def test_an_image_depends_on_its_latent_before_it_depends_on_its_label(network: str) -> None:
+CONDITIONAL: list[dict[str, Any]] = [
+    {"network": "mlp"},
+    *({"family": family} for family in ("cgan", "acgan", "sngan_projection", "biggan", "modern_conditional")),
+]
+
+
+@pytest.mark.parametrize("axes", CONDITIONAL, ids=str)
+def test_an_image_depends_on_its_latent_before_it_depends_on_its_label(axes: dict[str, Any]) -> None:
     """Where the label's embedding starts as large as z, a generator learns one image a class and ignores z."""
-    game = tiny_trainer(network=network, width=16, latent_size=100).game
+    game = tiny_trainer(width=16, latent_size=100, **axes).game
     latents, labels = torch.randn(300, 100), torch.arange(3).repeat(100)
     images = game.generator(latents, labels).flatten(1)
     of_label = torch.stack([images[labels == label].mean(0) for label in range(3)]).var(0).mean()
