@@ -72,6 +72,7 @@ _PLAIN = {"network": "mlp", "width": 64, "latent_size": 2}
 ENTRIES = {
     "gan": Entry("gan", _PLAIN),
     "gan, packing 4": Entry("gan", _PLAIN | {"packing": 4}),
+    "modern_points": Entry("modern_points", batch_size=256, images=2_500_000),
 }
 
 

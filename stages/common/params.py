@@ -123,7 +123,7 @@ class Penalty(Section):
 class Train(Section):
     family: Literal[
         "gan", "dcgan", "cgan", "lsgan", "wgan", "wgan_gp", "dragan", "began", "acgan", "infogan", "ssgan",
-        "sngan", "sngan_projection", "biggan", "modern", "modern_conditional",
+        "sngan", "sngan_projection", "biggan", "modern", "modern_points", "modern_conditional",
     ]  # fmt: skip
     seed: Seed
     images: Count

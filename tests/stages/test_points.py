@@ -2,6 +2,7 @@
 
 import json
 import math
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from benchmarks.modes import DATA
 from gan.metrics.modes import mode_figures
 from stages.common.errors import UserError
 from stages.common.params import Select, load_params, load_section
@@ -58,6 +60,14 @@ def test_ring_and_grid_are_those_of_pacgan(tmp_path: Path) -> None:
     assert [round(math.hypot(*centre), 9) for centre in ring.centres] == [1.0] * 8
     assert sorted(grid.centres) == [[x, y] for x in (-4, -2, 0, 2, 4) for y in (-4, -2, 0, 2, 4)]
     assert (ring.std, grid.std) == (0.01, 0.05)
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_the_benchmark_measures_on_what_the_sources_draw_from(name: str) -> None:
+    truth = import_module(f"stages.sources.{name}").TRUTH
+    data = DATA[name]()
+    assert (data.truth.std, data.scale) == (truth.std, truth.scale)
+    torch.testing.assert_close(data.truth.centres.double(), mixture_of(truth).centres, atol=1e-6, rtol=0)
 
 
 def test_a_point_s_label_is_the_mode_it_was_drawn_from(tmp_path: Path) -> None:
