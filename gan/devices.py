@@ -4,6 +4,8 @@ import os
 
 import torch
 
+from gan.networks.parts import SMALLEST_IMAGE, ImageShape
+
 
 def choose_device(name: str) -> torch.device:
     """`auto` is a CUDA device where there is one, else the CPU. Raises ValueError where `name` is not there."""
@@ -15,10 +17,15 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def choose_precision(name: str, device: torch.device) -> torch.dtype:
-    """`auto` is bfloat16 where the device multiplies matrices in it, which is faster, else float32."""
+def choose_precision(name: str, device: torch.device, image_shape: ImageShape | None = None) -> torch.dtype:
+    """`auto` is bfloat16 where the device multiplies matrices in it, which is faster, else float32.
+
+    For points it is float32: bfloat16's eight bits are too few for their coordinates.
+    """
     if name != "auto":
         return torch.bfloat16 if name == "bfloat16" else torch.float32
+    if image_shape is not None and min(image_shape[1:]) < SMALLEST_IMAGE:
+        return torch.float32
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
     capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # torch before 2.12 cannot tell

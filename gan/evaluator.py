@@ -1,11 +1,13 @@
 """The network in whose features images are compared, trained on the real images alone.
 
 With classes it tells them apart; without, it is an autoencoder, and its bottleneck is the features.
+Points need none of this: their coordinates are the features.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from math import prod
 from typing import Any
 
 import torch
@@ -17,7 +19,7 @@ from gan.devices import choose_precision
 from gan.errors import DivergedError
 from gan.metrics.accuracy import accuracy
 from gan.networks import dcgan
-from gan.networks.parts import sizes
+from gan.networks.parts import SMALLEST_IMAGE, sizes
 from gan.normalization import Normalization
 from gan.randomness import stream
 
@@ -40,8 +42,14 @@ class EvaluatorConfig:
 
     @property
     def kind(self) -> str:
-        """`autoencoder` where there are no two classes to tell apart."""
-        return "classifier" if len(self.classes or ()) > 1 else "autoencoder"
+        """`coordinates` of points, too small for feature maps; `autoencoder` where there are no two classes."""
+        if min(self.image_shape[1:]) < SMALLEST_IMAGE:
+            return "coordinates"
+        return "classifier" if self.classifies else "autoencoder"
+
+    @property
+    def classifies(self) -> bool:
+        return len(self.classes or ()) > 1
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "EvaluatorConfig":
@@ -81,7 +89,7 @@ class Evaluator(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Flatten())
         self.project = nn.Linear(wide[-1] * steps[-1][0] * steps[-1][1], config.features, bias=False)
         self.scale = nn.BatchNorm1d(config.features, affine=False)
-        self.head = _head(config)
+        self.head: nn.Module = _head(config)
 
     def features(self, images: Tensor) -> Tensor:
         scaled: Tensor = self.scale(self.project(self.layers(images)))
@@ -92,13 +100,41 @@ class Evaluator(nn.Module):
         return answer
 
 
+class Coordinates(Evaluator):
+    """Points as they are; of several classes, a point is of the one whose mean is the nearest."""
+
+    def __init__(self, config: EvaluatorConfig) -> None:
+        nn.Module.__init__(self)
+        self.config = config
+        self.head: NearestMean = NearestMean(len(config.classes or ()), prod(config.image_shape))
+
+    def features(self, images: Tensor) -> Tensor:
+        return images.flatten(1)
+
+
+class NearestMean(nn.Module):
+    """Features `[N,F]` to minus the distances from each class's mean `[N, classes]`."""
+
+    def __init__(self, classes: int, features: int) -> None:
+        super().__init__()
+        self.means: Tensor
+        self.register_buffer("means", torch.zeros(classes, features))
+
+    def fit(self, features: Tensor, labels: Tensor) -> None:
+        for label, mean in enumerate(self.means):
+            mean.copy_(features[labels == label].mean(0))
+
+    def forward(self, features: Tensor) -> Tensor:
+        return -torch.cdist(features, self.means)
+
+
 def _convolution(before: int, after: int, stride: int) -> list[nn.Module]:
     """A stride of 2 halves, rounding up."""
     return [nn.Conv2d(before, after, 3, stride, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
 
 
 def _head(config: EvaluatorConfig) -> nn.Module:
-    if config.kind == "classifier":
+    if config.classifies:
         return nn.Sequential(nn.ReLU(), nn.Linear(config.features, len(config.classes or ())))
     return dcgan.Generator(config.features, config.image_shape, _WIDTH, Normalization("batch"))
 
@@ -118,8 +154,12 @@ def train_evaluator(
     Raises DivergedError where the weights are no longer finite.
     """
     evaluator = build_evaluator(config, schedule.seed)
+    if isinstance(evaluator, Coordinates):
+        if labels is not None and config.classifies:
+            evaluator.head.fit(images.flatten(1), labels)
+        return evaluator.to(device).eval()
     evaluator.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    real = RealImages(images, labels if config.kind == "classifier" else None, schedule.seed, device)
+    real = RealImages(images, labels if config.classifies else None, schedule.seed, device)
     steps = -(-schedule.images // schedule.batch_size)
     optimizer = torch.optim.AdamW(
         evaluator.parameters(), schedule.learning_rate, weight_decay=_WEIGHT_DECAY, fused=True
@@ -139,7 +179,7 @@ def build_evaluator(config: EvaluatorConfig, seed: int) -> Evaluator:
     """An evaluator on the CPU, its first weights decided by `seed` alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return Evaluator(config)
+        return Coordinates(config) if config.kind == "coordinates" else Evaluator(config)
 
 
 def _step(
@@ -168,17 +208,22 @@ def random_shift(images: Tensor, random: torch.Generator) -> Tensor:
     return wide[picked, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
 
+def device_of(evaluator: Evaluator) -> torch.device:
+    tensor: Tensor = next(iter(evaluator.state_dict().values()))
+    return tensor.device
+
+
 @torch.inference_mode()
 def features_of(evaluator: Evaluator, images: Tensor) -> Tensor:
     """Features `[N,F]` on the CPU, computed in float32, a chunk of images at a time."""
-    device = next(evaluator.parameters()).device
+    device = device_of(evaluator)
     return torch.cat([evaluator.features(chunk.to(device)).cpu() for chunk in torch.split(images, _CHUNK)])
 
 
 @torch.inference_mode()
 def classify(evaluator: Evaluator, features: Tensor) -> Tensor:
     """The likeliest label `[N]`, on the CPU, for features `[N,F]` of a classifier."""
-    device = next(evaluator.parameters()).device
+    device = device_of(evaluator)
     labels: Tensor = evaluator.head(features.to(device)).argmax(dim=1).cpu()
     return labels
 
@@ -189,7 +234,7 @@ def explained_variance(evaluator: Evaluator, images: Tensor) -> float:
 
     0 where the images do not vary at all.
     """
-    device = next(evaluator.parameters()).device
+    device = device_of(evaluator)
     chunks = torch.split(images, _CHUNK)
     error = sum((evaluator(chunk.to(device)).cpu() - chunk).square().sum().item() for chunk in chunks)
     variance = (images - images.mean(0)).square().sum().item()
@@ -197,7 +242,9 @@ def explained_variance(evaluator: Evaluator, images: Tensor) -> float:
 
 
 def quality(evaluator: Evaluator, images: Tensor, labels: Tensor | None) -> float:
-    """Of a classifier its accuracy on the images, of an autoencoder its explained variance."""
-    if evaluator.config.kind == "classifier" and labels is not None:
+    """Where there are classes the accuracy on the images, else the share of their variance that is kept."""
+    if evaluator.config.classifies and labels is not None:
         return accuracy(classify(evaluator, features_of(evaluator, images)), labels)
+    if evaluator.config.kind == "coordinates":
+        return 1.0  # nothing is lost
     return explained_variance(evaluator, images)

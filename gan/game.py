@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from gan.augment import augment
+from gan.conditioning.discriminator import DISCRIMINATOR_CONDITIONINGS
 from gan.conditioning.heads import Judgement
 from gan.data import RealImages, wrong_labels
 from gan.families import Recipe
@@ -186,6 +187,20 @@ class Adversarial:
         """Weights and batch norm's statistics decay with the half-life, shorter at the start."""
         half_life = min(self.recipe.ema_half_life, _EMA_RAMP * images_seen)
         average_into(self.average, self.generator, 0.5 ** (images / half_life) if half_life > 0 else 0.0)
+
+    @torch.no_grad()
+    def probability(self, images: Tensor) -> Tensor | None:
+        """D(x) `[N]` for images `[N,C,H,W]`, each by itself; None where this D says no such thing.
+
+        It does not where it judges several together, needs a label, or its score is not of a probability.
+        """
+        asked = DISCRIMINATOR_CONDITIONINGS[self.recipe.discriminator.conditioning]
+        if self.config.packing > 1 or asked.judges_match or not self.objective.probability:
+            return None
+        self.discriminator.eval()
+        logits: Tensor = self.discriminator(images.to(self.device)).logit
+        self.discriminator.train()
+        return logits.sigmoid().float().cpu()
 
     def state(self) -> dict[str, Tensor]:
         """Every tensor from which the game goes on in the same bits."""

@@ -7,6 +7,7 @@ from gan.conditioning.discriminator import DISCRIMINATOR_CONDITIONINGS, Discrimi
 from gan.conditioning.generator import GENERATOR_CONDITIONINGS
 from gan.families import Recipe, needs_labels
 from gan.networks import NETWORKS, Network
+from gan.networks.parts import SMALLEST_IMAGE
 from gan.normalization import Normalization
 from gan.objectives import OBJECTIVES, Objective
 from gan.penalties import PENALTIES, Penalty
@@ -45,6 +46,11 @@ class Setting:
     @property
     def has_plane(self) -> bool:
         return GENERATOR_CONDITIONINGS[self.recipe.generator.conditioning].plane_size > 0
+
+    @property
+    def small(self) -> bool:
+        """Whether the image has too few pixels for their places to mean anything, as a point's coordinates."""
+        return min(self.image_shape[1:]) < SMALLEST_IMAGE
 
     @property
     def penalties(self) -> list[Penalty]:
@@ -125,6 +131,10 @@ LOSSES: list[Rule] = [
 
 PLAYERS: list[Rule] = [
     (
+        lambda s: s.small and s.network.has_maps,
+        "an image smaller than 8 x 8, or a point, has no room for feature maps: set network to mlp or points",
+    ),
+    (
         lambda s: s.modulates and not s.norms[0].batch,
         "conditional batch norm needs batch norm: set generator.normalization to batch or spectral_batch",
     ),
@@ -144,6 +154,10 @@ PLAYERS: list[Rule] = [
 ]
 
 BATCHES: list[Rule] = [
+    (
+        lambda s: s.small and len(s.recipe.augment) > 0,
+        "an image smaller than 8 x 8, or a point, is another one when its pixels are moved or cut: set augment to []",
+    ),
     (
         lambda s: "colour" in s.recipe.augment and s.image_shape[0] != 3,
         "colour changes are of RGB images: take colour out of augment",

@@ -46,7 +46,7 @@ def evaluator(params: EvaluatorParams, root: Path) -> dict[str, Any]:
 
 
 def fit(params: EvaluatorParams, train: Split) -> Evaluator:
-    """A classifier where the images have two classes or more, else an autoencoder."""
+    """A classifier where the images have two classes or more, else an autoencoder; of points their coordinates."""
     classes = None if train.classes is None else tuple(train.classes)
     config = EvaluatorConfig(train.shape, classes, params.features)
     schedule = Schedule(params.images, params.batch_size, params.learning_rate, params.seed)
@@ -62,14 +62,13 @@ def fit(params: EvaluatorParams, train: Split) -> Evaluator:
 
 def measure(network: Evaluator, params: EvaluatorParams, holdout: Split) -> dict[str, Any]:
     """How well the evaluator does what it was trained for, on images that it never saw."""
-    kind = network.config.kind
-    name = "holdout_accuracy" if kind == "classifier" else "holdout_explained_variance"
+    name = "holdout_accuracy" if network.config.classifies else "holdout_explained_variance"
     return {
-        "kind": kind,
+        "kind": network.config.kind,
         name: quality(network, *tensors(holdout)),
-        "images": params.images,
+        "images": params.images if list(network.parameters()) else 0,
         "holdout_images": len(holdout.images),
-        "features": params.features,
+        "features": network.features(torch.from_numpy(holdout.images[:1])).shape[1],
     }
 
 
@@ -79,8 +78,11 @@ def tensors(split: Split) -> tuple[torch.Tensor, torch.Tensor | None]:
 
 def summary(figures: dict[str, Any]) -> str:
     held_out = f"on {figures['holdout_images']:,} held-out images"
-    if figures["kind"] == "classifier":
-        return f"holdout accuracy {figures['holdout_accuracy']:.4f} {held_out}"
+    points = "points are compared by their coordinates: " if figures["kind"] == "coordinates" else ""
+    if "holdout_accuracy" in figures:
+        return f"{points}holdout accuracy {figures['holdout_accuracy']:.4f} {held_out}"
+    if points:
+        return f"{points}nothing to train"
     explained = f"explained variance {figures['holdout_explained_variance']:.4f} {held_out}"
     return f"an autoencoder, since there are no two classes to tell apart: {explained}"
 

@@ -55,10 +55,12 @@ def ingest(source: Source, params: Ingest, output: Path) -> Counts:
 
 
 def schema_of(source: Source, max_pixels: int) -> pa.Schema:
-    """The layout of raw shards; its metadata also says where the images are from, and their size limit."""
+    """The layout of raw shards; its metadata also says where the images are from, their size limit, and the truth."""
     schema = encoded_schema(source.classes, COLUMNS)
     about = {"name": source.name, "licence": source.licence, "origin": source.origin}
-    return schema.with_metadata({**schema.metadata, "source": json.dumps(about), "max_pixels": str(max_pixels)})
+    known = {"source": json.dumps(about), "max_pixels": str(max_pixels)}
+    known |= {} if source.truth is None else {"truth": json.dumps(source.truth.to_json())}
+    return schema.with_metadata({**schema.metadata, **known})
 
 
 def _rows(images: Iterable[RawImage], counts: Counts) -> Iterator[dict[str, Any]]:

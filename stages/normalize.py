@@ -22,6 +22,7 @@ from stages.common.params import Normalize, load_section
 from stages.common.progress import progress_bar
 from stages.common.provenance import recorded
 from stages.common.shards import class_names, read_tables, shards, tensor_schema
+from stages.common.truth import Truth, truth_in
 from stages.images.decode import UndecodableError, decode
 from stages.images.fit import fitted, tensor
 from stages.images.split import Mask, Tickets, random_split, ticket
@@ -51,6 +52,8 @@ class RawSet:
     tickets: Tickets
     official: Mask | None
     """True where an image is in the source's test set; None where the source has none."""
+    truth: Truth | None
+    """What the images are drawn from, where that is known."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ def normalize(params: Normalize, raw: Path, output: Path) -> dict[str, Any]:
     Raises UserError where too many images are broken, or a split would be empty.
     """
     known = read_raw_set(raw, params.split_seed)
+    _check_shape(params, known.truth)
     held_out, kind = _split(params, known)
     names = ["train", "holdout"]
     with ExitStack() as outputs:
@@ -111,7 +115,18 @@ def read_raw_set(raw: Path, split_seed: int) -> RawSet:
         labels=labels,
         tickets=np.array(tickets, np.uint64),
         official=np.array([split == "test" for split in splits]) if has_test else None,
+        truth=truth_in({"truth": json.loads(schema.metadata.get(b"truth", b"null"))}),
     )
+
+
+def _check_shape(params: Normalize, truth: Truth | None) -> None:
+    """A point's coordinates must not be resized."""
+    if truth is not None and truth.shape != (params.channels, params.height, params.width):
+        channels, height, width = truth.shape
+        raise UserError(
+            f"the points are pictures of {width} x {height} pixels, a pixel a coordinate, and must stay so: "
+            f"set normalize.channels to {channels}, height to {height}, width to {width}"
+        )
 
 
 def _raw_schema(raw: Path) -> pa.Schema:
@@ -210,6 +225,7 @@ def _manifest(params: Normalize, known: RawSet, kind: str, sides: Sides, broken:
         "broken": [{"key": image.key, "reason": image.reason} for image in broken[:_LISTED]],
         "split": {"kind": kind, "holdout": params.holdout, "seed": params.split_seed},
         "source": known.source,
+        "truth": None if known.truth is None else known.truth.to_json(),
         "fingerprint": hashlib.sha256(content.encode()).hexdigest(),
     }
 

@@ -21,13 +21,13 @@ from stages.common.evaluators import read_evaluator
 from stages.common.files import read_json, replacing, replacing_directory, write_json, write_tsv
 from stages.common.model import write_generator
 from stages.common.params import Select, load_section
-from stages.common.pictures import encode_png
 from stages.common.progress import progress_bar
 from stages.common.provenance import recorded
 from stages.common.shards import Split, read_split
+from stages.common.truth import truth_in
 from stages.selection.card import model_card
 from stages.selection.measure import Reference, load_generator, measure, reference
-from stages.selection.nearest import nearest_picture
+from stages.selection.nearest import nearest_drawn
 from stages.selection.rule import Row, choose, sentence
 from stages.selection.table import table
 
@@ -74,13 +74,14 @@ def read_inputs(params: Select, root: Path) -> Inputs:
     device = steady_device_for(params.device)
     evaluator, sha256 = read_evaluator(root / "models/evaluator", device)
     train, holdout = (read_split(root / "data/normalized" / name) for name in ("train", "holdout"))
+    manifest = read_json(root / "data/normalized/manifest.json")
     require_enough(params, train, holdout)
     require_same_data(evaluator.config, holdout, "models/evaluator", "evaluator")
     return Inputs(
         checkpoints=checkpoints,
-        real=reference(evaluator, train, holdout, params.samples, params.seed),
+        real=reference(evaluator, train, holdout, params.samples, params.seed, truth=truth_in(manifest)),
         evaluator_sha256=sha256,
-        manifest=read_json(root / "data/normalized/manifest.json"),
+        manifest=manifest,
         trained=read_json(root / "provenance/train.json"),
         device=device,
     )
@@ -131,6 +132,7 @@ def provenance(inputs: Inputs, params: Select, selection: dict[str, Any]) -> dic
     """What made the selected model: training, data, evaluator, and the rule."""
     return {
         "data_fingerprint": inputs.manifest["fingerprint"],
+        "truth": inputs.manifest.get("truth"),
         "train": inputs.trained,
         "evaluator": {"sha256": inputs.evaluator_sha256},
         "selection": {"params": params.model_dump(exclude={"device"}), **selection},
@@ -148,7 +150,7 @@ def write_outputs(root: Path, inputs: Inputs, params: Select, rows: list[Row], s
         (model / "README.md").write_text(model_card(generator.config, inputs.manifest, made))
         write_json(model / "provenance.json", made)
         picture = outputs.enter_context(replacing(root / "plots/nearest.png"))
-        picture.write_bytes(encode_png(nearest_picture(generator, inputs.real, params.seed)))
+        picture.write_bytes(nearest_drawn(generator, inputs.real, params.seed))
         marked = [row | {"selected": int(index == chosen)} for index, row in enumerate(rows)]
         write_tsv(outputs.enter_context(replacing(root / "metrics/checkpoints.tsv")), marked)
         write_json(outputs.enter_context(replacing(root / "metrics/selection.json")), selection)

@@ -60,10 +60,18 @@ def metric_rows(selection: Selection) -> list[Row]:
     if selection.conditional_accuracy is not None:
         accuracy, floor = percent(selection.conditional_accuracy), percent(selection.accuracy_floor)
         rows.append(("conditional accuracy", accuracy, floor))
+    if selection.modes_captured is not None:
+        rows += [
+            ("modes captured", number(selection.modes_captured), number(selection.modes_floor)),
+            ("high quality", percent(selection.high_quality), percent(selection.quality_floor)),
+            ("reverse KL", number(selection.reverse_kl), number(selection.reverse_kl_floor)),
+        ]
     return rows
 
 
 def _judge(evaluator: Evaluator) -> str:
+    if evaluator.kind == "coordinates":
+        return "the coordinates of the points themselves"
     if evaluator.kind == "classifier":
         return f"a classifier that is right on {percent(evaluator.holdout_accuracy)} of the held-out images"
     explained = percent(evaluator.holdout_explained_variance)

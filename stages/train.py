@@ -24,16 +24,16 @@ from gan.players import build_players
 from gan.rules import refusal
 from gan.trainer import Trainer
 from stages.common.device import device_for
+from stages.common.drawings import drawn
 from stages.common.errors import UserError, run_stage
 from stages.common.files import read_json, write_tsv
 from stages.common.gate import require_passed_gate
-from stages.common.model import sample_grid
 from stages.common.params import Train, load_section
-from stages.common.pictures import encode_png
 from stages.common.progress import progress_bar
 from stages.common.provenance import recorded
 from stages.common.resume import Resume, code_digest, images_of
 from stages.common.shards import Split, read_split
+from stages.common.truth import Truth, truth_in
 
 DATA = Path("data/normalized")
 Result = TypeVar("Result")
@@ -50,12 +50,13 @@ def main() -> None:
     params = load_section(Train)
     with recorded("train", params) as facts:
         require_passed_gate("reports/validation.json")
-        fingerprint = read_json(DATA / "manifest.json")["fingerprint"]
+        manifest = read_json(DATA / "manifest.json")
+        fingerprint, truth = manifest["fingerprint"], truth_in(manifest)
         trainer = make_trainer(params, read_split(DATA / "train"))
         resume = Resume(".resume", identity(params, fingerprint))
         resumed_at = go_on(trainer, resume, params.images)
         facts["machine"] |= {"device": device_name(trainer), "threads": torch.get_num_threads()}
-        seconds = train(trainer, resume, params)
+        seconds = train(trainer, resume, params, truth)
         resume.place(trainer.images_seen, "models/checkpoints", "plots/training")
         write_tsv("metrics/train.tsv", trainer.history)
         facts.update(describe(trainer, params, resumed_at, seconds), data_fingerprint=fingerprint)
@@ -69,7 +70,7 @@ def make_trainer(params: Train, split: Split) -> Trainer:
     device = prepare_device(params)
     players = build_players(model_config(recipe, split.shape, split.classes), params.seed)
     real = RealImages(torch.from_numpy(split.images), labels_for(recipe, split, params.seed), params.seed, device)
-    game = Adversarial(*players, recipe, device, choose_precision(params.precision, device))
+    game = Adversarial(*players, recipe, device, choose_precision(params.precision, device, split.shape))
     return Trainer(game, real, params.batch_size, params.seed)
 
 
@@ -109,8 +110,8 @@ def go_on(trainer: Trainer, resume: Resume, images: int) -> int:
     return trainer.images_seen
 
 
-def train(trainer: Trainer, resume: Resume, params: Train) -> float:
-    """Play until `params.images` were seen, saving on the way; returns seconds spent."""
+def train(trainer: Trainer, resume: Resume, params: Train, truth: Truth | None = None) -> float:
+    """Play until `params.images` were seen, saving and drawing on the way; returns seconds spent."""
     start = saved = time.monotonic()
     with progress_bar("train", params.images, done=trainer.images_seen) as bar:
         while trainer.images_seen < params.images:
@@ -123,7 +124,8 @@ def train(trainer: Trainer, resume: Resume, params: Train) -> float:
             if due or last or late:
                 checked(trainer.check, resume)  # what is not finite is never saved
             if due or last:
-                resume.draw(trainer.images_seen, encode_png(sample_grid(trainer.game.average, params.seed)))
+                picture = drawn(trainer.game.average, params.seed, truth, judge=trainer.game.probability)
+                resume.draw(trainer.images_seen, picture)
             if due:
                 resume.keep(trainer.state())
             elif last or late:

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from gan.networks import biggan, dcgan, infogan, mlp, r3gan, resnet
+from gan.networks import biggan, dcgan, infogan, mlp, points, r3gan, resnet
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class Network:
 
 NETWORKS = {
     "mlp": Network(mlp.Generator, mlp.Discriminator, ("batch", "none"), has_maps=False, norms_units=True),
+    "points": Network(points.Generator, points.Discriminator, ("none", "none"), has_maps=False, norms_units=True),
     "dcgan": Network(dcgan.Generator, dcgan.Discriminator, ("batch", "batch")),
     "infogan": Network(infogan.Generator, infogan.Discriminator, ("batch", "batch"), norms_units=True),
     "resnet": Network(resnet.Generator, resnet.Discriminator, ("batch", "spectral")),

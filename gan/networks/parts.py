@@ -8,6 +8,8 @@ Size = tuple[int, int]
 ImageShape = tuple[int, int, int]
 SLOPE = 0.2
 SMALLEST = 4
+SMALLEST_IMAGE = 8
+"""Height and width from which feature maps are of use."""
 MAX_WIDENING = 8
 INIT_STD = 0.02
 

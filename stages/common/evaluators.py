@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from gan.evaluator import Evaluator, EvaluatorConfig
+from gan.evaluator import Evaluator, EvaluatorConfig, build_evaluator
 from stages.common.errors import UserError
 from stages.common.files import read_json, sha256_of
 from stages.common.weights import MISFITS, misfit, write_weights
@@ -30,7 +30,7 @@ def read_evaluator(folder: str | Path, device: torch.device) -> tuple[Evaluator,
     try:
         if sha256_of(weights) != config["sha256"]:
             raise ValueError("its SHA-256 is not the one it was saved with")
-        evaluator = Evaluator(EvaluatorConfig.from_json(config))
+        evaluator = build_evaluator(EvaluatorConfig.from_json(config), seed=0)
         evaluator.load_state_dict(load_file(weights))
     except FileNotFoundError:
         raise UserError(f"{weights} is missing: run `dvc repro evaluator`") from None

@@ -52,10 +52,12 @@ class Url(Section):
 
 
 class Ingest(Section):
-    source: Literal["digits", "idx", "folder"]
+    source: Literal["digits", "idx", "folder", "ring", "grid", "gaussian"]
     path: Annotated[str, Field(min_length=1)]
     download: Literal["mnist", "fashion-mnist"] | None
     urls: list[Url]
+    points: Count
+    seed: Seed
     max_pixels: Count
     shard_images: Count
 
@@ -70,8 +72,8 @@ class Ingest(Section):
 
 class Normalize(Section):
     channels: Literal[1, 3]
-    height: Annotated[int, Field(ge=8, le=4096)]
-    width: Annotated[int, Field(ge=8, le=4096)]
+    height: Annotated[int, Field(ge=1, le=4096)]
+    width: Annotated[int, Field(ge=1, le=4096)]
     fit: Literal["resize", "crop", "pad"]
     split: Literal["auto", "random"]
     holdout: OpenShare
@@ -123,7 +125,7 @@ class Penalty(Section):
 class Train(Section):
     family: Literal[
         "gan", "dcgan", "cgan", "lsgan", "wgan", "wgan_gp", "dragan", "began", "acgan", "infogan", "ssgan",
-        "sngan", "sngan_projection", "biggan", "modern", "modern_conditional",
+        "sngan", "sngan_projection", "biggan", "modern", "modern_points", "modern_conditional",
     ]  # fmt: skip
     seed: Seed
     images: Count
@@ -135,7 +137,7 @@ class Train(Section):
     threads: Annotated[int, Field(ge=1, le=1024)] | None
     precision: Literal["auto", "float32", "bfloat16"]
     deterministic: bool
-    network: Literal["mlp", "dcgan", "infogan", "resnet", "biggan", "r3gan"] | None
+    network: Literal["mlp", "points", "dcgan", "infogan", "resnet", "biggan", "r3gan"] | None
     width: Annotated[int, Field(ge=4, le=1024)] | None
     objective: (
         Literal["minimax", "non_saturating", "least_squares", "wasserstein", "hinge", "relativistic", "began"] | None
@@ -175,7 +177,12 @@ class Train(Section):
         return self
 
 
-Metric = Literal["frechet_distance", "kernel_distance", "conditional_accuracy"]
+Metric = Literal[
+    "frechet_distance", "kernel_distance", "conditional_accuracy", "modes_captured", "high_quality", "reverse_kl"
+]  # fmt: skip
+OF_TRUTH = ("modes_captured", "high_quality", "reverse_kl")
+"""Metrics of data whose modes are known."""
+_HIGHER_IS_BETTER = ("conditional_accuracy", "modes_captured", "high_quality")
 
 
 class Guard(Section):
@@ -200,7 +207,7 @@ class Select(Section):
 
     @model_validator(mode="after")
     def _direction_is_possible(self) -> "Select":
-        better = "max" if self.metric == "conditional_accuracy" else "min"
+        better = "max" if self.metric in _HIGHER_IS_BETTER else "min"
         if self.direction != better:
             better_is = "higher" if better == "max" else "lower"
             raise ValueError(f"'{self.metric}' is better when it is {better_is}: set direction to '{better}'")

@@ -42,6 +42,14 @@ def encode_png(image: Pixels) -> bytes:
     return buffer.getvalue()
 
 
+def encode_pfm(values: npt.NDArray[np.float32]) -> bytes:
+    """A grey picture `[H,W]` of numbers in [0,1] as a Portable Float Map: every bit is kept, any H and W will do."""
+    height, width = values.shape
+    return (
+        b"Pf\n%d %d\n-1.0\n" % (width, height) + values[::-1].astype("<f4").tobytes()
+    )  # -1: least byte first; bottom up
+
+
 def grid(images: Pixels, columns: int, scale: int = 1, gap: int = 1) -> Pixels:
     """Images `[N,C,H,W]` side by side, row by row, on white: one picture `[C,H',W']`, each pixel `scale` wide."""
     count, channels, height, width = images.shape

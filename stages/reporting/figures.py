@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from markupsafe import Markup
 
+from stages.common.params import Metric
 from stages.reporting.charts import Colour, Series, is_wide, line_chart
 from stages.reporting.inputs import Curve, Inputs, Measures, Selection
 from stages.reporting.words import count, number, percent
@@ -16,14 +17,18 @@ from stages.reporting.words import count, number, percent
 class Measure:
     """How good a checkpoint is, in one way."""
 
-    key: Literal["frechet_distance", "kernel_distance", "conditional_accuracy"]
-    floor: Literal["frechet_floor", "kernel_floor", "accuracy_floor"]
+    key: Metric
+    floor: str
     title: str
     higher: bool
-    """Whether higher is better; such a measure is a share in [0,1]."""
+    """Whether higher is better."""
     real: str
     """What the floor is, after 'real images'."""
     meaning: str
+    share: bool = False
+    """Whether it is a share in [0,1]."""
+    of_truth: bool = False
+    """Whether it is of data whose modes are known, and of no other."""
 
     def of(self, row: Measures) -> float | None:
         value: float | None = getattr(row, self.key)
@@ -37,7 +42,7 @@ class Measure:
         return row.kernel_error if self.key == "kernel_distance" else None
 
     def text(self, value: float | None) -> str:
-        return percent(value) if self.higher else number(value)
+        return percent(value) if self.share else number(value)
 
 
 MEASURES = (
@@ -68,6 +73,38 @@ MEASURES = (
         "recognised as their class",
         "How often the evaluator recognises a generated image as the class that was asked for. Higher is better; "
         "the dashed line is how often it recognises real held-out images.",
+        share=True,
+    ),
+    Measure(
+        "modes_captured",
+        "modes_floor",
+        "Modes captured",
+        True,
+        "the modes there are",
+        "How many of the data's modes have a generated point within three standard deviations. Higher is better; "
+        "fewer than the dashed line is mode collapse.",
+        of_truth=True,
+    ),
+    Measure(
+        "high_quality",
+        "quality_floor",
+        "High quality",
+        True,
+        "within three standard deviations",
+        "The share of generated points within three standard deviations of a mode. Higher is better, up to the "
+        "dashed line: beyond it the modes are drawn too narrow.",
+        share=True,
+        of_truth=True,
+    ),
+    Measure(
+        "reverse_kl",
+        "reverse_kl_floor",
+        "Reverse KL",
+        False,
+        "by chance",
+        "How unevenly the generated points are spread over the modes. Lower is better, 0 is even; the dashed line is "
+        "what as many real points give by chance.",
+        of_truth=True,
     ),
 )
 
@@ -139,10 +176,11 @@ def _figure(measure: Measure, row: Measures) -> Figure:
 
 def absent(inputs: Inputs) -> list[str]:
     """A sentence for each figure that is not shown."""
-    reasons = {measure: why_absent(measure, inputs.selection) for measure in MEASURES}
+    possible = [measure for measure in MEASURES if inputs.manifest.truth is not None or not measure.of_truth]
+    reasons = {measure: why_absent(measure, inputs.selection) for measure in possible}
     if not inputs.conditional:
         whose = "the images have no classes" if inputs.manifest.classes is None else "the generator takes no class"
-        reasons |= {measure: whose for measure in MEASURES if measure.higher and reasons[measure]}
+        reasons |= {m: whose for m in possible if m.key == "conditional_accuracy" and reasons[m]}
     return [f"{measure.title} is not shown: {reason}." for measure, reason in reasons.items() if reason]
 
 
@@ -179,7 +217,7 @@ def cost_of_the_last(selection: Selection) -> str:
 
 def _compared(measure: Measure, here: float, there: float) -> str:
     """How `there` stands to `here`: 10.0 points worse · 34% better · 12.0 times as far."""
-    if measure.higher:
+    if measure.share:
         return f"{100 * abs(there - here):.1f} points {'better' if there > here else 'worse'}"
     if here > 0 and there / here >= 2:
         return f"{number(there / here)} times as far"
@@ -240,9 +278,9 @@ def _quality_chart(measure: Measure, inputs: Inputs) -> Chart:
     )
     keys = (Key("checkpoints", "ink", "line"), Key("selected", "accent", "dot"), Key("real", "muted", "dashes"))
     label = f"{_spoken(measure.title, line)} Real images score {measure.text(floor)}."
-    limits = (0.0, 1.02) if measure.higher else None
+    limits = (0.0, 1.02 * (1.0 if measure.share else floor)) if measure.higher else None
     svg = line_chart(
-        measure.key, label, [line], level=floor, mark=(selection.images, here), limits=limits, shares=measure.higher
+        measure.key, label, [line], level=floor, mark=(selection.images, here), limits=limits, shares=measure.share
     )
     caption = f"{measure.meaning} {count(selection.samples)} samples a checkpoint."
     note = "" if limits else _scale_note([line], floor)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from stages.common.errors import UserError
 from stages.common.files import read_json, sha256_of
-from stages.common.params import Params
+from stages.common.params import Metric, Params
 
 _AGAIN = "remove it and run `dvc repro`"
 
@@ -57,6 +57,12 @@ class Source(Facts):
     origin: str | None
 
 
+class TruthFacts(Facts):
+    centres: list[list[float]]
+    std: float
+    scale: float
+
+
 class Manifest(Facts):
     shape: tuple[int, int, int]
     range: tuple[float, float]
@@ -66,6 +72,8 @@ class Manifest(Facts):
     broken: list[Broken]
     split: SplitFacts
     source: Source
+    truth: TruthFacts | None = None
+    """Where the images are points of which it is known how they are drawn."""
     fingerprint: str
 
 
@@ -89,7 +97,7 @@ class Validation(Facts):
 
 
 class Evaluator(Facts):
-    kind: Literal["classifier", "autoencoder"]
+    kind: Literal["classifier", "autoencoder", "coordinates"]
     holdout_accuracy: Number = None
     holdout_explained_variance: Number = None
     images: int
@@ -109,6 +117,12 @@ class Measures(Facts):
     kernel_floor: Number = None
     conditional_accuracy: Number = None
     accuracy_floor: Number = None
+    modes_captured: Number = None
+    modes_floor: Number = None
+    high_quality: Number = None
+    quality_floor: Number = None
+    reverse_kl: Number = None
+    reverse_kl_floor: Number = None
     samples: int
 
 
@@ -121,7 +135,7 @@ class Last(Measures):
 
 
 class Selection(Measures):
-    metric: Literal["frechet_distance", "kernel_distance", "conditional_accuracy"]
+    metric: Metric
     rule: str
     floor_images: int
     """Real training images by which the floors were measured."""

@@ -18,6 +18,7 @@ _FRAME_BYTES = 12_000_000  # of all of them: fewer large ones, so that the page 
 _CLASSES = 20  # classes shown before the rest is folded away
 _TALL = 900  # pixels on the screen, beyond which a grid scrolls in its own box
 _SEEN_WELL, _JUST_SEEN = 64, 24  # pixels on the screen for one image: at most where it is small, at least
+_PLOT_READ = 300  # pixels on the screen, below which a plot cannot be read
 _LONG = 160  # characters of an observed value
 
 
@@ -60,7 +61,8 @@ def build_page(inputs: Inputs, title: str) -> dict[str, Any]:
     return {
         "title": title,
         "inputs": inputs,
-        "kind": image_kind(inputs.manifest.shape),
+        "kind": "points" if inputs.manifest.truth else image_kind(inputs.manifest.shape),
+        "points": inputs.manifest.truth is not None,
         "train": inputs.made_by("train"),
         "sample": inputs.made_by("sample"),
         "figures": figures.headline(inputs.selection),
@@ -71,7 +73,7 @@ def build_page(inputs: Inputs, title: str) -> dict[str, Any]:
         "cost": figures.cost_of_the_last(inputs.selection),
         "samples": samples_sheet(inputs),
         "nearest": nearest_sheet(inputs),
-        "walk": sheet(inputs.walk, inputs.manifest.shape),
+        "walk": sheet_of(inputs, inputs.walk),
         "frames": frames(inputs),
         "bars": bars[:_CLASSES],
         "more_bars": bars[_CLASSES:],
@@ -108,18 +110,25 @@ def sheet(picture: Picture, shape: tuple[int, int, int], names: list[str] | None
     return Sheet(picture, width, min(width, _JUST_SEEN * columns), shown)
 
 
+def sheet_of(inputs: Inputs, picture: Picture, names: list[str] | None = None) -> Sheet:
+    """A grid of the images, or, of points, a plot as it is."""
+    if inputs.manifest.truth is not None:
+        return Sheet(picture, picture.width, min(picture.width, _PLOT_READ), None)
+    return sheet(picture, inputs.manifest.shape, names)
+
+
 def samples_sheet(inputs: Inputs) -> Sheet:
     """The sample grid: a row a class, of the first of the classes that were asked for."""
     classes, sample = inputs.manifest.classes, inputs.made_by("sample")
     if classes is None or not inputs.conditional:
-        return sheet(inputs.samples, inputs.manifest.shape)
+        return sheet_of(inputs, inputs.samples)
     asked = (sample.params.get("classes") if sample else None) or range(len(classes))
     names = [classes[label] for label in asked if label < len(classes)]
-    return sheet(inputs.samples, inputs.manifest.shape, names)
+    return sheet_of(inputs, inputs.samples, names)
 
 
 def nearest_sheet(inputs: Inputs) -> Sheet:
-    return sheet(inputs.nearest, inputs.manifest.shape, ["real", "generated", "nearest real"])
+    return sheet_of(inputs, inputs.nearest, ["real", "generated", "nearest real"])
 
 
 def frames(inputs: Inputs) -> list[Frame]:
@@ -130,7 +139,7 @@ def frames(inputs: Inputs) -> list[Frame]:
     chosen = spaced(len(images), limit, selected)
     told = figures.frame_figures(inputs)
     return [
-        Frame(seen, sheet(picture, inputs.manifest.shape), told.get(seen), index == selected)
+        Frame(seen, sheet_of(inputs, picture), told.get(seen), index == selected)
         for index, (seen, picture) in enumerate(inputs.frames)
         if index in chosen
     ]

@@ -6,12 +6,11 @@ from typing import Any
 
 from gan.players import ModelConfig
 from stages.common.templates import environment
+from stages.selection.metrics import metrics_in
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _HUB_LICENCES = {"apache-2.0", "mit", "cc0-1.0", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0"}
 """Identifiers that the hub knows, among those that images come under; any other is `other` with a name."""
-_METRICS = [("frechet_distance", "frechet_floor"), ("kernel_distance", "kernel_floor")]
-_ACCURACY = ("conditional_accuracy", "accuracy_floor")
 
 
 def model_card(config: ModelConfig, manifest: dict[str, Any], made: dict[str, Any]) -> str:
@@ -34,7 +33,6 @@ def model_card(config: ModelConfig, manifest: dict[str, Any], made: dict[str, An
 
 def figures(selection: dict[str, Any]) -> list[dict[str, Any]]:
     """What was measured, a row a metric: its name, the model's value, and the floor of real images."""
-    measured = [pair for pair in [*_METRICS, _ACCURACY] if pair[0] in selection]
     return [
         {
             "metric": metric,
@@ -44,7 +42,7 @@ def figures(selection: dict[str, Any]) -> list[dict[str, Any]]:
             "floor": selection[floor],
             "last": selection["last"][metric],
         }
-        for metric, floor in measured
+        for metric, floor in metrics_in(selection)
     ]
 
 

@@ -20,6 +20,8 @@ from stages.common.checkpoint import read_checkpoint
 from stages.common.errors import UserError
 from stages.common.pictures import to_uint8
 from stages.common.shards import Split
+from stages.common.truth import Truth
+from stages.selection.metrics import FLOORS, modes_of
 
 _AVERAGE = "game.average."
 _DIGITS = 6
@@ -37,9 +39,17 @@ class Reference:
     floors: dict[str, float]
     """What real train images reach when they are measured as generated ones are."""
     floor_images: int
+    truth: Truth | None = None
+    """What the images are drawn from, where that is known."""
+
+    def seen(self, images: Tensor) -> Tensor:
+        """Generated images as a user of the files sees them: of 8 bits, or points with all of theirs."""
+        return as_seen(images, bits_kept=self.truth is not None)
 
 
-def reference(evaluator: Evaluator, train: Split, holdout: Split, samples: int, seed: int) -> Reference:
+def reference(
+    evaluator: Evaluator, train: Split, holdout: Split, samples: int, seed: int, *, truth: Truth | None = None
+) -> Reference:
     """Features of all real images; floors from `samples` train images drawn by `seed`, or all if there are fewer.
 
     The split is by class, so train and holdout are more alike than two independent draws: the kernel
@@ -50,10 +60,13 @@ def reference(evaluator: Evaluator, train: Split, holdout: Split, samples: int, 
     drawn = torch.randperm(len(train_features), generator=stream(seed, "floor"))[:samples]
     frechet, (kernel, _) = _distances(holdout_features, train_features[drawn], seed)
     floors = {"frechet_floor": frechet, "kernel_floor": kernel}
-    if evaluator.config.kind == "classifier" and holdout.labels is not None:
+    if evaluator.config.classifies and holdout.labels is not None:
         right = accuracy(classify(evaluator, holdout_features), torch.from_numpy(holdout.labels))
         floors["accuracy_floor"] = _rounded(right)
-    return Reference(evaluator, train, holdout, train_features, holdout_features, floors, len(drawn))
+    if truth is not None:
+        real = modes_of(torch.from_numpy(train.images)[drawn], truth)
+        floors |= {FLOORS[metric]: _rounded(value) for metric, value in real.items()}
+    return Reference(evaluator, train, holdout, train_features, holdout_features, floors, len(drawn), truth)
 
 
 def measure(
@@ -65,9 +78,11 @@ def measure(
     Raises ValueError where it generates values that are not finite.
     """
     labels = real.holdout.labels if generator.config.conditional else None
-    features = []
+    features, points = [], []
     for images, _ in samples(generator, count, seed, None if labels is None else labels.tolist()):
-        features.append(features_of(real.evaluator, as_seen(images)))
+        seen = real.seen(images)
+        features.append(features_of(real.evaluator, seen))
+        points += [] if real.truth is None else [seen]
         progress(len(images))
     generated = torch.cat(features)
     frechet, (kernel, error) = _distances(real.holdout_features, generated, seed)
@@ -77,13 +92,18 @@ def measure(
         asked = torch.from_numpy(np.resize(labels, count))
         right = _rounded(accuracy(classify(real.evaluator, generated), asked))
         row |= {"conditional_accuracy": right, "accuracy_floor": real.floors["accuracy_floor"]}
+    if real.truth is not None:
+        for metric, value in modes_of(torch.cat(points), real.truth).items():
+            row |= {metric: _rounded(value), FLOORS[metric]: real.floors[FLOORS[metric]]}
     return row | {"samples": count}
 
 
-def as_seen(images: Tensor) -> Tensor:
-    """Generated images rounded to 8 bits and back to [-1,1], as a user of the files sees them."""
+def as_seen(images: Tensor, bits_kept: bool = False) -> Tensor:
+    """Generated images rounded to 8 bits and back to [-1,1], as a user of the files sees them; or all their bits."""
     if not torch.isfinite(images).all():
         raise ValueError("it generates values that are not finite")
+    if bits_kept:
+        return images
     return torch.from_numpy(to_uint8(images.numpy()).astype(np.float32) / np.float32(127.5) - 1)
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from stages.common.errors import UserError
-from stages.common.params import Guard, Select
+from stages.common.params import OF_TRUTH, Guard, Select
 
 Row = dict[str, Any]
 """A checkpoint's figures by metric; `images` is how many it has seen."""
@@ -17,6 +17,7 @@ def choose(rows: list[Row], params: Select) -> int:
     for key, metric in [("metric", params.metric), *(("guards", guard.metric) for guard in params.guards)]:
         if metric not in rows[0]:
             why = "the model is unconditional, so nothing was asked for that could be right or wrong"
+            why = "the modes of this data are not known" if metric in OF_TRUTH else why
             raise UserError(f"select.{key} names '{metric}', which was not measured ({why}): name another metric")
     passing = [index for index, row in enumerate(rows) if all(passes(row, guard) for guard in params.guards)]
     if not passing:

@@ -1,14 +1,12 @@
 """The checkpoints' figures as lines of text."""
 
+from stages.selection.metrics import metrics_in
 from stages.selection.rule import Row
-
-_FIGURES = [("frechet_distance", "frechet_floor"), ("kernel_distance", "kernel_floor")]
-_ACCURACY = ("conditional_accuracy", "accuracy_floor")
 
 
 def table(rows: list[Row], chosen: int) -> str:
     """A line a checkpoint, the chosen one marked, and a last line with what real images reach."""
-    figures = [pair for pair in [*_FIGURES, _ACCURACY] if pair[0] in rows[0]]
+    figures = metrics_in(rows[0])
     lines = [["", "images", *(metric.replace("_", " ") for metric, _ in figures)]]
     for index, row in enumerate(rows):
         mark = "->" if index == chosen else ""

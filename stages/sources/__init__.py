@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import cast
 
 from stages.common.params import Ingest
+from stages.common.truth import Truth
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,13 @@ class Source:
     """Read as it is asked for, so that one image is in memory at a time."""
     notes: list[str] = field(default_factory=list)
     """What a person should know, complete once `images` is read to its end."""
+    truth: Truth | None = None
+    """What the images are drawn from, where that is known."""
 
 
 NOT_STATED = "not stated"
 
-_MODULES = {name: f"stages.sources.{name}" for name in ("digits", "idx", "folder")}
+_MODULES = {name: f"stages.sources.{name}" for name in ("digits", "idx", "folder", "ring", "grid", "gaussian")}
 
 
 def open_source(params: Ingest) -> Source:

@@ -101,7 +101,9 @@ def checks(found: Tables, manifest: Manifest, limits: Validate) -> list[Check]:
     """Every expectation, in the order in which a person reads them."""
     images, totals = found["images"], found["totals"]
     listed = [*_values(images), *_shape(images, manifest.shape), *_identity(), *_labels(manifest.classes)]
-    listed += [_repeats(images, limits.max_duplicates), _constant(limits.max_constant)]
+    listed.append(_repeats(images, limits.max_duplicates))
+    if math.prod(manifest.shape) > 1:  # one value alone is always flat
+        listed.append(_constant(limits.max_constant))
     listed += [*_counts(totals, manifest.counts), *_enough(totals, limits.min_images)]
     return listed + (_balance(found["parts"], found["classes"], limits) if manifest.classes is not None else [])
 

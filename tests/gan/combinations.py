@@ -23,7 +23,8 @@ Row = dict[str, Any]
 Values = frozenset[tuple[str, Any]]
 """Some axes, each with a value."""
 
-SHAPES = ((1, 8, 8), (3, 12, 10))
+POINT = (1, 1, 2)
+SHAPES = ((1, 8, 8), (3, 12, 10), POINT)
 CLASSES = ("a", "b", "c")
 BATCH = 8
 AXES: dict[str, tuple[Any, ...]] = {
@@ -42,7 +43,7 @@ AXES: dict[str, tuple[Any, ...]] = {
     "generator.optimizer": tuple(OPTIMIZERS),
     "shape": SHAPES,
 }
-_TRIES = 12
+_TRIES = 40
 
 
 def overrides(row: Row) -> dict[str, Any]:

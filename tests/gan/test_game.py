@@ -204,3 +204,25 @@ def test_a_learning_rate_falls_by_half_a_cosine_to_a_tenth_and_stays() -> None:
 def test_began_plays_with_a_k_that_moves_and_is_part_of_the_state() -> None:
     trainer = play(tiny_trainer("began", k_rate=1.0), 6)
     assert 0 < trainer.game.state()["objective.k"].item() <= 1
+
+
+def test_a_discriminator_tells_the_probability_of_each_image_by_itself_and_is_left_as_it_was() -> None:
+    trainer = play(tiny_trainer("gan"), 2)
+    game, before = trainer.game, copies(trainer.game.state())
+    told = game.probability(trainer.real.images[:5])
+    alone = [game.probability(trainer.real.images[i : i + 1]) for i in range(5)]
+    assert told is not None
+    assert ((told > 0) & (told < 1)).all()
+    torch.testing.assert_close(told, torch.cat([one for one in alone if one is not None]))
+    assert not changed(before, game.state())
+    assert game.discriminator.training
+
+
+@pytest.mark.parametrize(
+    ("family", "overrides"), [("gan", {"packing": 2}), ("cgan", {}), ("wgan_gp", {}), ("modern", {}), ("began", {})]
+)
+def test_a_discriminator_whose_score_is_no_probability_of_one_image_tells_none(
+    family: str, overrides: dict[str, Any]
+) -> None:
+    trainer = tiny_trainer(family, **overrides)
+    assert trainer.game.probability(trainer.real.images[:4]) is None

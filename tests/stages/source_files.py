@@ -30,6 +30,8 @@ def ingest_params(**changes: Any) -> Ingest:
         "path": "",
         "download": None,
         "urls": [],
+        "points": 100,
+        "seed": 0,
         "max_pixels": 10**6,
         "shard_images": 1000,
     }

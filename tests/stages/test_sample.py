@@ -21,6 +21,7 @@ from gan.latents import path as walk_between
 from gan.players import Generator, ModelConfig
 from gan.sampling import samples
 from stages.common.errors import UserError
+from stages.common.files import write_json
 from stages.common.model import read_generator, write_generator
 from stages.common.pictures import to_uint8
 from stages.common.shards import encoded_schema, write_encoded
@@ -123,6 +124,7 @@ def unconditional(folder: Path, latent_distribution: str = "normal") -> Generato
     generator = Generator(config).eval().requires_grad_(False)
     (folder / "models/selected").mkdir(parents=True)
     write_generator(folder / "models/selected", generator)
+    write_json(folder / "models/selected/provenance.json", {"truth": None})
     write_params(folder, SMALL)
     return generator
 

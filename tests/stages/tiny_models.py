@@ -67,6 +67,7 @@ def write_selected(folder: Path, **params: Any) -> Path:
     trainer = play_until(make_trainer(load_section(Train, folder / "params.yaml"), split), 320)
     (folder / "models/selected").mkdir(parents=True)
     write_generator(folder / "models/selected", trainer.game.average)
+    write_json(folder / "models/selected/provenance.json", {"truth": None})
     return folder
 
 

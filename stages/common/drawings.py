@@ -1,0 +1,43 @@
+"""What a generator makes, as a PNG: a grid of pictures, or, where the data are points, a plot of them."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from gan.players import Generator
+from gan.sampling import samples
+from stages.common.model import sample_grid
+from stages.common.pictures import encode_png
+from stages.common.points import in_units
+from stages.common.truth import Truth
+
+if TYPE_CHECKING:
+    from stages.common.plots import Judge
+
+POINTS = 2500
+"""As many as PacGAN measures."""
+
+
+def drawn(
+    generator: Generator,
+    seed: int,
+    truth: Truth | None,
+    classes: Sequence[int] | None = None,
+    judge: "Judge | None" = None,
+) -> bytes:
+    """The samples of the same latents each time; of points also D(x), where `judge` gives it."""
+    if truth is None:
+        return encode_png(sample_grid(generator, seed, classes))
+    from stages.common.plots import points_plot
+
+    return points_plot(points_of(generator, seed, truth, classes), truth, judge)
+
+
+def points_of(
+    generator: Generator, seed: int, truth: Truth, classes: Sequence[int] | None = None, count: int = POINTS
+) -> Tensor:
+    """Generated points `[count,D]` in the truth's units; of the classes in turn, where the model has classes."""
+    asked = (classes or range(generator.config.class_count)) if generator.config.conditional else None
+    return in_units(torch.cat([images for images, _ in samples(generator, count, seed, asked)]), truth)

@@ -1,0 +1,12 @@
+"""One Gaussian on a line: what figure 1 of Goodfellow et al. 2014 shows, where the best discriminator is known."""
+
+from stages.common.params import Ingest
+from stages.common.truth import Truth
+from stages.sources import Source
+from stages.sources.mixture import mixture
+
+TRUTH = Truth([[1.0]], std=0.5, scale=4.0)
+
+
+def read(params: Ingest) -> Source:
+    return mixture("gaussian", TRUTH, params)

@@ -1,0 +1,15 @@
+"""25 Gaussians on a grid, each of standard deviation 0.05: the 2D-grid of PacGAN (Lin et al. 2018)."""
+
+from itertools import product
+
+from stages.common.params import Ingest
+from stages.common.truth import Truth
+from stages.sources import Source
+from stages.sources.mixture import mixture
+
+_SIDE = (-4.0, -2.0, 0.0, 2.0, 4.0)
+TRUTH = Truth([list(centre) for centre in product(_SIDE, _SIDE)], std=0.05, scale=5.0)
+
+
+def read(params: Ingest) -> Source:
+    return mixture("grid", TRUTH, params)

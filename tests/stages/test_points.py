@@ -1,0 +1,158 @@
+"""Points of which the truth is known: what the sources draw, and that the stages keep every bit of it."""
+
+import json
+import math
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from benchmarks.modes import DATA
+from gan.metrics.modes import mode_figures
+from stages.common.errors import UserError
+from stages.common.params import Select, load_params, load_section
+from stages.common.points import in_units, mixture_of
+from stages.common.shards import Split, read_split, shards
+from stages.common.truth import Truth, truth_in
+from stages.selection.rule import choose
+from tests.stages.source_files import ingested, normalized
+from tests.stages.tiny_data import write_params
+
+SHAPES = {"ring": (1, 1, 2), "grid": (1, 1, 2), "gaussian": (1, 1, 1)}
+MODES = {"ring": 8, "grid": 25, "gaussian": 1}
+
+
+def size(source: str) -> dict[str, int]:
+    return dict(zip(("channels", "height", "width"), SHAPES[source], strict=True))
+
+
+def drawn(folder: Path, source: str, points: int) -> tuple[Split, Truth]:
+    """The source's normalized points to train on, and the truth."""
+    ingested(folder / "raw", source=source, path="unused", points=points, shard_images=20_000)
+    manifest = normalized(folder, **size(source))
+    truth = truth_in(manifest)
+    assert truth is not None
+    return read_split(folder / "normalized/train"), truth
+
+
+@pytest.mark.parametrize("source", SHAPES)
+def test_points_are_drawn_from_the_truth_that_goes_with_them(tmp_path: Path, source: str) -> None:
+    split, truth = drawn(tmp_path, source, 4000)
+    assert split.images.shape == (4000, *SHAPES[source])
+    points = in_units(torch.from_numpy(split.images), truth)
+    figures = mode_figures(points, mixture_of(truth))
+    within = math.erf(3 / math.sqrt(2)) if source == "gaussian" else 1 - math.exp(-4.5)
+    assert figures.captured == MODES[source] == len(truth.centres)
+    assert figures.high_quality == pytest.approx(within, abs=0.006)
+    assert figures.reverse_kl < 0.01
+    _, nearest = mixture_of(truth).nearest(points)
+    around = points - mixture_of(truth).centres[nearest]
+    assert around.std().item() == pytest.approx(truth.std, rel=0.03)
+    assert around.mean(0).abs().max().item() < 4 * truth.std / math.sqrt(4000)
+
+
+def test_ring_and_grid_are_those_of_pacgan(tmp_path: Path) -> None:
+    _, ring = drawn(tmp_path / "ring", "ring", 50)
+    _, grid = drawn(tmp_path / "grid", "grid", 50)
+    assert [round(math.hypot(*centre), 9) for centre in ring.centres] == [1.0] * 8
+    assert sorted(grid.centres) == [[x, y] for x in (-4, -2, 0, 2, 4) for y in (-4, -2, 0, 2, 4)]
+    assert (ring.std, grid.std) == (0.01, 0.05)
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_the_benchmark_measures_on_what_the_sources_draw_from(name: str) -> None:
+    truth = import_module(f"stages.sources.{name}").TRUTH
+    data = DATA[name]()
+    assert (data.truth.std, data.scale) == (truth.std, truth.scale)
+    torch.testing.assert_close(data.truth.centres.double(), mixture_of(truth).centres, atol=1e-6, rtol=0)
+
+
+def test_a_point_s_label_is_the_mode_it_was_drawn_from(tmp_path: Path) -> None:
+    split, truth = drawn(tmp_path, "ring", 400)
+    points = in_units(torch.from_numpy(split.images), truth)
+    assert split.labels is not None
+    assert mixture_of(truth).nearest(points)[1].tolist() == split.labels.tolist()
+    assert split.classes is not None
+    assert split.classes[2] == "0 1"
+
+
+def test_points_of_one_mode_have_no_classes(tmp_path: Path) -> None:
+    split, _ = drawn(tmp_path, "gaussian", 50)
+    assert split.labels is None
+
+
+def test_normalized_coordinates_are_as_exact_as_float32(tmp_path: Path) -> None:
+    """Eight bits would move a point of the ring by most of a standard deviation."""
+    split, truth = drawn(tmp_path, "ring", 200)
+    images = pq.read_table(shards(tmp_path / "raw")[0])["image"].to_pylist()[:200]
+    raw = np.stack([np.frombuffer(image["bytes"][-8:], "<f4") for image in images]).astype(np.float64) * 2 - 1
+    np.testing.assert_allclose(split.images.reshape(-1, 2), raw, atol=5e-7)
+    assert 5e-7 * truth.scale < truth.std / 1000
+
+
+def test_a_tenth_as_many_points_are_held_out_and_no_split_is_drawn(tmp_path: Path) -> None:
+    ingested(tmp_path / "raw", source="grid", path="unused", points=300)
+    manifest = normalized(tmp_path, **size("grid"))
+    assert (manifest["counts"]["train"], manifest["counts"]["holdout"]) == (300, 30)
+    assert manifest["split"]["kind"] == "source"
+
+
+def test_the_same_seed_draws_the_same_bytes_and_another_seed_others(tmp_path: Path) -> None:
+    tables = [
+        ingested(tmp_path / str(number), source="ring", path="unused", seed=seed)
+        for number, seed in enumerate([0, 0, 1])
+    ]
+    assert tables[0].equals(tables[1])
+    assert not set(tables[0]["sha256"].to_pylist()) & set(tables[2]["sha256"].to_pylist())
+
+
+def test_raw_shards_carry_the_truth_and_those_of_pictures_do_not(tmp_path: Path) -> None:
+    ingested(tmp_path / "ring", source="ring", path="unused")
+    metadata = pq.read_schema(shards(tmp_path / "ring")[0]).metadata
+    truth = json.loads(metadata[b"truth"])
+    assert (len(truth["centres"]), truth["std"], truth["scale"]) == (8, 0.01, 1.25)
+    ingested(tmp_path / "raw", source="digits", path="unused")
+    assert b"truth" not in pq.read_schema(shards(tmp_path / "raw")[0]).metadata
+    assert normalized(tmp_path)["truth"] is None
+
+
+def test_points_are_not_resized_like_pictures(tmp_path: Path) -> None:
+    ingested(tmp_path / "raw", source="ring", path="unused")
+    with pytest.raises(UserError, match=r"set normalize\.channels to 1, height to 1, width to 2"):
+        normalized(tmp_path, height=8, width=8)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"ingest.source": "rings"}, "did you mean 'ring'"),
+        ({"ingest.points": 0}, "ingest.points = 0 is refused"),
+        ({"ingest.seed": -1}, "ingest.seed = -1 is refused"),
+        ({"ingest.source": "ring", "ingest.download": "mnist"}, "not 'ring'"),
+    ],
+)
+def test_params_that_make_no_points_are_refused(tmp_path: Path, change: dict[str, object], reason: str) -> None:
+    write_params(tmp_path, change)
+    with pytest.raises(UserError, match=reason):
+        load_params(tmp_path / "params.yaml")
+
+
+def test_modes_of_data_whose_truth_is_not_known_are_refused_as_a_rule(tmp_path: Path) -> None:
+    write_params(tmp_path, {"select.metric": "reverse_kl"})
+    with pytest.raises(UserError, match="the modes of this data are not known"):
+        choose([{"images": 1, "frechet_distance": 1.0}], load_section(Select, tmp_path / "params.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("metric", "better"), [("modes_captured", "max"), ("high_quality", "max"), ("reverse_kl", "min")]
+)
+def test_each_metric_of_modes_has_the_direction_in_which_it_is_better(tmp_path: Path, metric: str, better: str) -> None:
+    worse = {"max": "min", "min": "max"}[better]
+    write_params(tmp_path, {"select.metric": metric, "select.direction": better})
+    assert load_section(Select, tmp_path / "params.yaml").direction == better
+    write_params(tmp_path, {"select.metric": metric, "select.direction": worse})
+    with pytest.raises(UserError, match=f"set direction to '{better}'"):
+        load_section(Select, tmp_path / "params.yaml")

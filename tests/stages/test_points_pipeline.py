@@ -1,0 +1,149 @@
+"""The stages on points, from the source to the report, as people run them. Slow, since every stage really runs."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from gan.metrics.modes import mode_figures
+from stages.common.points import in_units, mixture_of
+from stages.common.shards import read_tables
+from stages.common.truth import truth_in
+from stages.images.decode import decode
+from tests.stages.tiny_data import ROOT, write_params
+
+pytestmark = pytest.mark.slow
+STAGES = ["ingest", "normalize", "validate", "evaluator", "train", "select", "sample", "report"]
+SHORT: dict[str, Any] = {
+    "ingest.points": 2000,
+    "normalize.height": 1,
+    "train.network": "mlp",
+    "train.width": 16,
+    "train.latent_size": 2,
+    "train.images": 48_000,
+    "train.checkpoint_every": 16_000,
+    "train.device": "cpu",
+    "evaluator.device": "cpu",
+    "select.samples": 500,
+    "select.device": "cpu",
+    "sample.count": 300,
+    "sample.device": "cpu",
+}
+RING = SHORT | {
+    "ingest.source": "ring",
+    "normalize.width": 2,
+    "train.family": "gan",
+    "select.metric": "high_quality",
+    "select.direction": "max",
+    "select.guards": [{"metric": "modes_captured", "at_least": 1.0}],
+}
+
+
+def run(folder: Path, stage: str) -> tuple[int, str]:
+    """Exit code and everything printed."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", f"stages.{stage}"]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def finished(folder: Path, params: dict[str, Any]) -> Path:
+    write_params(folder, params)
+    for stage in STAGES:
+        code, printed = run(folder, stage)
+        assert code == 0, f"{stage}: {printed}"
+    return folder
+
+
+@pytest.fixture(scope="module")
+def ring(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return finished(tmp_path_factory.mktemp("ring"), RING)
+
+
+@pytest.fixture(scope="module")
+def gaussian(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    params = {"ingest.source": "gaussian", "normalize.width": 1, "train.family": "gan"}
+    return finished(tmp_path_factory.mktemp("gaussian"), SHORT | params)
+
+
+def read(path: Path) -> Any:
+    return json.loads(path.read_text())
+
+
+def test_every_checkpoint_of_a_ring_is_measured_by_its_modes_beside_what_real_points_reach(ring: Path) -> None:
+    header, *rows = (line.split("\t") for line in (ring / "metrics/checkpoints.tsv").read_text().splitlines())
+    assert {"modes_captured", "high_quality", "reverse_kl"} < set(header)
+    assert len(rows) == 3
+    selection = read(ring / "metrics/selection.json")
+    assert (selection["modes_floor"], selection["reverse_kl_floor"] < 0.03) == (8, True)
+    assert selection["quality_floor"] == pytest.approx(0.989, abs=0.015)
+    assert 1 <= selection["modes_captured"] <= 8
+    best = max(float(row[header.index("high_quality")]) for row in rows)
+    assert selection["high_quality"] == best
+    assert selection["rule"] == "highest high quality among those with modes captured at least 1"
+
+
+def test_samples_of_points_are_pictures_that_keep_every_bit(ring: Path) -> None:
+    truth = truth_in(read(ring / "data/normalized/manifest.json"))
+    assert truth is not None
+    rows = [row for table in read_tables(ring / "samples") for row in table.to_pylist()]
+    assert len(rows) == 300
+    values = [np.asarray(decode(row["image"]["bytes"], 1, 10).image) for row in rows]
+    images = torch.from_numpy(np.stack(values) / 127.5 - 1)[:, None]
+    points = in_units(images, truth)
+    assert len(torch.unique(points, dim=0)) == 300, "eight bits would make some of them equal"
+    selected = read(ring / "metrics/selection.json")
+    found = mode_figures(points, mixture_of(truth))
+    assert found.high_quality == pytest.approx(selected["high_quality"], abs=0.12)
+
+
+@pytest.mark.parametrize("name", ["nearest", "samples", "walk"])
+def test_points_are_drawn_as_plots(ring: Path, gaussian: Path, name: str) -> None:
+    for folder in (ring, gaussian):
+        with Image.open(folder / f"plots/{name}.png") as picture:
+            assert picture.width >= picture.height >= 400
+            assert len(picture.convert("RGB").getcolors(10**6) or ()) > 10
+
+
+@pytest.mark.parametrize("source", ["ring", "gaussian"])
+def test_there_is_a_plot_for_each_checkpoint_and_no_two_are_alike(source: str, request: pytest.FixtureRequest) -> None:
+    folder: Path = request.getfixturevalue(source)
+    plots = [path.read_bytes() for path in sorted((folder / "plots/training").iterdir())]
+    assert len(plots) == len(set(plots)) == 3
+
+
+def test_the_report_tells_of_points_and_modes(ring: Path) -> None:
+    page = (ring / "reports/index.html").read_text()
+    for told in ("A generator of points", "Modes captured", "High quality", "Reverse KL", "Real beside generated"):
+        assert told in page
+    assert "Nearest real" not in page
+    assert "not shown" not in page.replace("Conditional accuracy is not shown", "")
+
+
+def test_points_are_judged_by_their_coordinates(ring: Path, gaussian: Path) -> None:
+    of_ring, of_gaussian = (read(folder / "metrics/evaluator.json") for folder in (ring, gaussian))
+    assert (of_ring["kind"], of_ring["features"], of_ring["holdout_accuracy"]) == ("coordinates", 2, 1.0)
+    assert (of_gaussian["kind"], of_gaussian["features"]) == ("coordinates", 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"train.network": "dcgan"}, "has no room for feature maps: set network to mlp or points"),
+        ({"train.augment": ["translation"]}, "set augment to []"),
+    ],
+)
+def test_a_network_or_a_change_made_for_pictures_is_refused(ring: Path, change: dict[str, Any], reason: str) -> None:
+    write_params(ring, RING | change)
+    code, printed = run(ring, "train")
+    write_params(ring, RING)
+    assert code == 2
+    assert printed.count("error: ") == 1
+    assert reason in printed
