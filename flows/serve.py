@@ -20,7 +20,10 @@ import psutil
 from prefect.settings import PREFECT_API_URL
 from ruamel.yaml import YAML
 
+from flows.container import check_engine
+from flows.graph import Meta
 from flows.leftovers import end_killed_runs
+from flows.sandbox import image_name
 from flows.server import answers, check_server
 from stages.common.errors import UserError, run_stage
 
@@ -37,13 +40,27 @@ _POLL = 0.2
 
 def main() -> None:
     arguments = _arguments()
-    os.environ.setdefault("MINTAGE_WORKSPACE", str(Path.cwd()))
+    os.environ |= {**variables(arguments.type), **os.environ}
     signal.signal(signal.SIGTERM, _as_interrupt)
     try:
         with server(arguments.port) as url:
             serve(url, arguments.type, arguments.health)
     except KeyboardInterrupt:
         print("stopped")
+
+
+def variables(kind: str) -> dict[str, str]:
+    """What prefect.yaml asks of the environment, where the caller has not set it."""
+    found = {"MINTAGE_WORKSPACE": str(Path.cwd())}
+    if kind == "docker":
+        check_engine([])
+        socket = Path(os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://"))
+        if not socket.is_socket():
+            raise UserError(f"there is no Docker socket at {socket}: a worker of type docker needs an engine here")
+        found["MINTAGE_WORKER_IMAGE"] = image_name(Meta(image="worker"))
+        found["MINTAGE_USER"] = f"{os.getuid()}:{os.getgid()}"
+        found |= {"MINTAGE_DOCKER_SOCKET": str(socket), "MINTAGE_DOCKER_GID": str(socket.stat().st_gid)}
+    return found
 
 
 @contextmanager
