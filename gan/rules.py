@@ -115,6 +115,16 @@ LOSSES: list[Rule] = [
         "spectral normalisation rescales the weights that clipping cuts: keep one of them",
     ),
     (
+        lambda s: any(p.project for p in s.penalties) and s.norms[1].name == "none",
+        "clipped weights let no signal through layers without normalisation: "
+        "set discriminator.normalization to batch or layer, or use a gradient penalty",
+    ),
+    (
+        lambda s: any(p.project for p in s.penalties) and s.recipe.generator.optimizer == "sgd",
+        "clipped weights leave slopes so small that plain steps do not move the generator: "
+        "set generator.optimizer to rmsprop or adam",
+    ),
+    (
         lambda s: s.recipe.label_smoothing > 0 and not s.objective.probability,
         "label smoothing is of a probability, and this objective has none: set label_smoothing to 0",
     ),

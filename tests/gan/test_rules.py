@@ -62,6 +62,8 @@ WRONG = [
     row(objective="wasserstein"),
     row(penalties=("wgan_gp",), discriminator__normalization="batch"),
     row(penalties=("clipping",), discriminator__normalization="spectral"),
+    row(penalties=("clipping",), discriminator__normalization="none"),
+    row(penalties=("clipping",), discriminator__normalization="batch", generator__optimizer="sgd"),
     row(objective="hinge", label_smoothing=0.1),
     row(objective="hinge", discriminator__conditioning="semi_supervised"),
     row(objective="began", discriminator__conditioning="code"),
