@@ -115,6 +115,10 @@ LOSSES: list[Rule] = [
         "spectral normalisation rescales the weights that clipping cuts: keep one of them",
     ),
     (
+        lambda s: any(p.project for p in s.penalties) and s.network.deep,
+        "clipped weights, of norms too, let no signal through so many layers: use a gradient penalty",
+    ),
+    (
         lambda s: any(p.project for p in s.penalties) and s.norms[1].name == "none",
         "clipped weights let no signal through layers without normalisation: "
         "set discriminator.normalization to batch or layer, or use a gradient penalty",

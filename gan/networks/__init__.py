@@ -24,11 +24,15 @@ class Network:
     norms_units: bool = False
     """Whether some norms are of units, which have no places."""
     has_norms: bool = True
+    deep: bool = False
+    """Whether it has so many plain layers that small weights let no signal through."""
 
 
 NETWORKS = {
     "mlp": Network(mlp.Generator, mlp.Discriminator, ("batch", "none"), has_maps=False, norms_units=True),
-    "points": Network(points.Generator, points.Discriminator, ("none", "none"), has_maps=False, norms_units=True),
+    "points": Network(
+        points.Generator, points.Discriminator, ("none", "none"), has_maps=False, norms_units=True, deep=True
+    ),
     "dcgan": Network(dcgan.Generator, dcgan.Discriminator, ("batch", "batch")),
     "infogan": Network(infogan.Generator, infogan.Discriminator, ("batch", "batch"), norms_units=True),
     "resnet": Network(resnet.Generator, resnet.Discriminator, ("batch", "spectral")),

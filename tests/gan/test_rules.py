@@ -62,6 +62,7 @@ WRONG = [
     row(objective="wasserstein"),
     row(penalties=("wgan_gp",), discriminator__normalization="batch"),
     row(penalties=("clipping",), discriminator__normalization="spectral"),
+    row(penalties=("clipping",), network="points", discriminator__normalization="batch"),
     row(penalties=("clipping",), discriminator__normalization="none"),
     row(penalties=("clipping",), discriminator__normalization="batch", generator__optimizer="sgd"),
     row(objective="hinge", label_smoothing=0.1),
