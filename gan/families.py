@@ -76,7 +76,7 @@ _SNGAN = PlayerRecipe(beta1=0.0, beta2=0.9)
 # Five times the paper's rate, which is for batches of 512 and millions of images.
 _R3GAN = PlayerRecipe(learning_rate=1e-3, beta1=0.0, beta2=0.99)
 _CRITIC = PlayerRecipe(normalization="layer", learning_rate=1e-4, beta1=0.0, beta2=0.9)
-_POINTS = PlayerRecipe(learning_rate=4e-3, beta1=0.5, beta2=0.99)
+_POINTS = PlayerRecipe(learning_rate=2e-3, beta1=0.5, beta2=0.99)
 _RMSPROP = PlayerRecipe(optimizer="rmsprop", learning_rate=5e-5, beta2=0.99)
 
 FAMILIES = {
@@ -193,7 +193,7 @@ FAMILIES = {
         network="points",
         width=64,
         objective="relativistic",
-        penalties=(_penalty("r1", weight=0.01), _penalty("r2", weight=0.01)),
+        penalties=(_penalty("r1", weight=0.02), _penalty("r2", weight=0.02)),
         latent_size=2,
         decay_images=3_000_000,
         ema_half_life=50_000,

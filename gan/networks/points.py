@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from gan.networks.parts import SLOPE, ImageShape
 from gan.normalization import Modulated, Normalization
 
-_HIDDEN = 6
+_GENERATOR_LAYERS, _DISCRIMINATOR_LAYERS = 10, 6
+"""Each layer of the generator makes the leap from one mode to the next steeper, and fewer points fall in between."""
 _OCTAVES = 4
 """Waves of length 2, 1, 1/2, 1/4: coordinates are in [-1,1]."""
 
@@ -25,7 +26,7 @@ class Generator(nn.Module):
         self, vector_size: int, image_shape: ImageShape, width: int, norm: Normalization, plane_size: int = 0
     ) -> None:
         super().__init__()
-        hidden = _hidden(vector_size, width, norm)
+        hidden = _hidden([vector_size] + [width] * _GENERATOR_LAYERS, norm)
         self.layers = Modulated(*hidden, nn.Linear(width, math.prod(image_shape)), nn.Tanh())
         self.image_shape = image_shape
         self.apply(_initialize)
@@ -41,7 +42,8 @@ class Discriminator(nn.Module):
     def __init__(self, image_shape: ImageShape, width: int, norm: Normalization) -> None:
         super().__init__()
         self.feature_size = width
-        self.layers = nn.Sequential(*_hidden((1 + 2 * _OCTAVES) * math.prod(image_shape), width, norm))
+        seen = (1 + 2 * _OCTAVES) * math.prod(image_shape)
+        self.layers = nn.Sequential(*_hidden([seen] + [width] * _DISCRIMINATOR_LAYERS, norm))
         self.waves: Tensor
         self.register_buffer("waves", math.pi * 2.0 ** torch.arange(_OCTAVES), persistent=False)
         self.apply(_initialize)
@@ -53,9 +55,9 @@ class Discriminator(nn.Module):
         return features
 
 
-def _hidden(size: int, width: int, norm: Normalization) -> list[nn.Module]:
+def _hidden(sizes: list[int], norm: Normalization) -> list[nn.Module]:
     layers: list[nn.Module] = []
-    for i, (before, after) in enumerate(pairwise([size] + [width] * _HIDDEN)):
+    for i, (before, after) in enumerate(pairwise(sizes)):
         # None on the first layer, which sees the latent or the point itself.
         layers += [nn.Linear(before, after), *([norm.norm(after, maps=False)] if i else []), nn.LeakyReLU(SLOPE)]
     return layers

@@ -134,9 +134,9 @@ def test_bfloat16_trains_and_keeps_weights_and_logits_in_float32() -> None:
 
 
 EXTRA_COLUMNS = {
-    "wgan_gp": {"penalty"}, "dragan": {"penalty"}, "modern": {"penalty"}, "modern_conditional": {"penalty"},
-    "modern_points": {"penalty"},
-    "acgan": {"class_loss"}, "ssgan": {"class_loss"}, "infogan": {"code_loss"}, "began": {"k", "convergence"},
+    "wgan_gp": {"penalty"}, "dragan": {"penalty"}, "modern": {"penalty"}, "modern_points": {"penalty"},
+    "modern_conditional": {"penalty"}, "acgan": {"class_loss"}, "ssgan": {"class_loss"}, "infogan": {"code_loss"},
+    "began": {"k", "convergence"},
 }  # fmt: skip
 
 
