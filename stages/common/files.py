@@ -26,12 +26,12 @@ def replacing(path: str | Path) -> Iterator[Path]:
     _remove(partial)
     try:
         yield partial
-        _sync(partial)
+        sync(partial)
         _remove(old)
         if final.is_dir():
             os.rename(final, old)  # nothing can be renamed over a full folder; deleting it first would take time
         os.replace(partial, final)
-        _sync_entry(final.parent)
+        sync_entry(final.parent)
     except BaseException:
         _remove(partial)
         raise
@@ -80,12 +80,13 @@ def sha256_of(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Have the disk keep a file, or a folder with all that is in it."""
     for entry in [path, *path.rglob("*")] if path.is_dir() else [path]:
-        _sync_entry(entry)
+        sync_entry(entry)
 
 
-def _sync_entry(path: Path) -> None:
+def sync_entry(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

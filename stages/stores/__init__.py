@@ -1,11 +1,11 @@
 """Where releases are kept: a folder or a bucket, with one layout.
 
 releases/<release>/...           a release's files; manifest.json comes last: without it there is no release
-channels/<name>.json             the release that a name points to, e.g. latest
+channels/<name>.json             the release that a name points to, e.g. latest, with the history of the name
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -48,6 +48,14 @@ class File:
         return UserError(f"{name} changed while it was being uploaded: wait until nothing writes it, then run again")
 
 
+@dataclass(frozen=True)
+class Entry:
+    """An object that is there: its size in bytes, and when it was written (seconds, by the store's clock)."""
+
+    size: int
+    modified: float
+
+
 class Store(Protocol):
     """A place for releases; everything it raises about itself is a `UserError`."""
 
@@ -59,11 +67,46 @@ class Store(Protocol):
     def add(self, folder: str, files: list[File], progress: Callable[[int], object]) -> None:
         """Send files, the manifest last; `progress` is told of bytes as they arrive."""
 
+    def entries(self, folder: str) -> dict[str, Entry]:
+        """Everything whose key begins with `folder`, by key."""
+
     def read(self, key: str) -> bytes | None:
         """A small object, whole; None when there is none."""
 
+    def chunks(self, key: str) -> Iterator[bytes]:
+        """A large object, piece by piece; what is not there, or breaks off, raises `UserError`."""
+
+    def fetch(self, key: str, size: int, target: Path, progress: Callable[[int], object]) -> None:
+        """Write an object of `size` bytes into the file `target`; the caller checks what arrived."""
+
     def write(self, key: str, content: bytes) -> None:
         """A small object, replaced in one step."""
+
+    def swap(self, key: str, old: bytes | None, new: bytes) -> bool:
+        """Replace a small object in one step where it still is `old` (None: is not there).
+
+        False where another writer was faster, and then nothing is changed.
+        """
+
+    def exclusion(self) -> str:
+        """How `swap` keeps writers apart here, in words."""
+
+    def remove(self, keys: Iterable[str]) -> None:
+        """Remove objects; those that are gone already are no error."""
+
+    def unfinished(self) -> dict[str, float]:
+        """Uploads that were begun and not ended, by a name for `abandon`, with the time of their last sign of life."""
+
+    def abandon(self, name: str) -> None:
+        """Remove what an unfinished upload left."""
+
+
+def save(chunks: Iterator[bytes], target: Path, progress: Callable[[int], object]) -> None:
+    """Write what arrives into a file."""
+    with open(target, "wb") as file:
+        for chunk in chunks:
+            file.write(chunk)
+            progress(len(chunk))
 
 
 def open_store(url: str) -> Store:

@@ -2,15 +2,16 @@
 
 import fcntl
 import hashlib
+import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import unquote
 
 from stages.common.errors import UserError
-from stages.common.files import replacing_directory, sha256_of, write_bytes
-from stages.stores import CHUNK, File
+from stages.common.files import replacing, sha256_of, sync, sync_entry, write_bytes
+from stages.stores import CHUNK, MANIFEST, Entry, File, save
 
 
 class FolderStore:
@@ -22,34 +23,93 @@ class FolderStore:
         self.root = _folder_of(url)
 
     def missing(self, folder: str, files: list[File]) -> list[File]:
-        """None of the files when all are there with the right content, else all: a release is placed as one."""
+        """Not the files that a killed publisher left, but then the manifest, with which a release is placed."""
         with self._sentences():
-            return [] if all(_same(self.root / folder / file.path, file) for file in files) else files
+            place = self.root / folder
+            if place.exists():
+                return _differing(place, files)
+            lacking = _differing(_partial(place), files)
+            return [file for file in files if file in lacking or file.path == MANIFEST]
 
     def add(self, folder: str, files: list[File], progress: Callable[[int], object]) -> None:
-        with self._alone(), replacing_directory(self.root / folder) as partial:
-            for file in files:
-                (partial / file.path).parent.mkdir(parents=True, exist_ok=True)
-                _copy(file, partial / file.path, progress)
+        """What a killed publisher copied is kept: a release's hidden folder is named by its content, too."""
+        place = self.root / folder
+        with self._alone():
+            if place.exists():  # a release that was damaged: mended file by file
+                for file in files:
+                    with replacing(place / file.path) as partial:
+                        _copy(file, partial, progress)
+                return
+            for file in _differing(_partial(place), files):
+                (_partial(place) / file.path).parent.mkdir(parents=True, exist_ok=True)
+                _copy(file, _partial(place) / file.path, progress)
+            sync(_partial(place))
+            os.replace(_partial(place), place)
+            sync_entry(place.parent)
+
+    def entries(self, folder: str) -> dict[str, Entry]:
+        with self._sentences():
+            found = {}
+            for path in (self.root / folder).rglob("*"):
+                with suppress(FileNotFoundError):  # removed meanwhile
+                    if not _hidden(path.relative_to(self.root)) and path.is_file():
+                        stat = path.stat()
+                        found[path.relative_to(self.root).as_posix()] = Entry(stat.st_size, stat.st_mtime)
+            return found
 
     def read(self, key: str) -> bytes | None:
         with self._sentences():
             path = self.root / key
             return path.read_bytes() if path.exists() else None
 
+    def chunks(self, key: str) -> Iterator[bytes]:
+        with self._sentences(), open(self.root / key, "rb") as file:
+            while chunk := file.read(CHUNK):
+                yield chunk
+
+    def fetch(self, key: str, size: int, target: Path, progress: Callable[[int], object]) -> None:
+        save(self.chunks(key), target, progress)
+
     def write(self, key: str, content: bytes) -> None:
         with self._alone():
             write_bytes(self.root / key, content)
 
+    def swap(self, key: str, old: bytes | None, new: bytes) -> bool:
+        with self._alone():
+            if self.read(key) != old:
+                return False
+            write_bytes(self.root / key, new)
+            return True
+
+    def exclusion(self) -> str:
+        return "a lock on the file .lock, which a network file system must honour (flock)"
+
+    def remove(self, keys: Iterable[str]) -> None:
+        with self._alone():
+            for key in keys:
+                path = self.root / key
+                path.unlink(missing_ok=True)
+                with suppress(OSError):  # the first that is not empty ends it
+                    for folder in path.parents[: len(Path(key).parts) - 1]:
+                        folder.rmdir()
+
+    def unfinished(self) -> dict[str, float]:
+        with self._sentences():
+            found = [path for path in self.root.glob("*/.*.partial") if path.exists()]
+            return {path.relative_to(self.root).as_posix(): _last_change(path) for path in found}
+
+    def abandon(self, name: str) -> None:
+        with self._alone():
+            path = self.root / name
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """One writer at a time; the lock goes with its process, what a killed one left behind is cleared."""
+        """One writer at a time; the lock goes with its process."""
         with self._sentences():
             self.root.mkdir(parents=True, exist_ok=True)
             with open(self.root / ".lock", "w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
-                for left in self.root.glob("releases/.*.partial"):
-                    shutil.rmtree(left)
                 yield
 
     @contextmanager
@@ -74,6 +134,22 @@ def _folder_of(url: str) -> Path:
             )
         path = slash + path
     return Path(unquote(path)).expanduser()
+
+
+def _partial(place: Path) -> Path:
+    return place.with_name(f".{place.name}.partial")
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _last_change(path: Path) -> float:
+    return max(entry.stat().st_mtime for entry in [path, *path.rglob("*")])
+
+
+def _differing(folder: Path, files: list[File]) -> list[File]:
+    return [file for file in files if not _same(folder / file.path, file)]
 
 
 def _same(path: Path, file: File) -> bool:

@@ -4,28 +4,30 @@ import base64
 import hashlib
 import mimetypes
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from stages.common.errors import UserError
-from stages.stores import CHUNK, MANIFEST, File
-from stages.stores.s3_errors import sentences, shown
+from stages.stores import CHUNK, MANIFEST, Entry, File, s3_swap, save
+from stages.stores.parallel import WORKERS, each
+from stages.stores.s3_errors import BROKEN_CONNECTION, sentences, shown
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
-WORKERS = 8
 PART = 8 * CHUNK  # a larger file goes in parts of this size; each worker holds one in memory
 MAX_PARTS = 10_000  # S3's limit
-Item = TypeVar("Item")
-Result = TypeVar("Result")
+RETRIES = 3
+"""Of a reading that breaks off, each time without a byte more."""
 
 
 class S3Store:
@@ -41,11 +43,11 @@ class S3Store:
     def missing(self, folder: str, files: list[File]) -> list[File]:
         """The files that are not there with their size and SHA-256 (kept beside each as metadata)."""
         with self._sentences():
-            sizes = self._sizes(f"{folder}/")
-            listed = [file for file in files if sizes.get(f"{folder}/{file.path}") == file.size]
+            there = self.entries(f"{folder}/")
+            listed = [file for file in files if _has_size(there.get(f"{folder}/{file.path}"), file.size)]
             arrived = {
                 file.path
-                for file, whole in _each(lambda file: self._arrived(f"{folder}/{file.path}", file), listed)
+                for file, whole in each(lambda file: self._arrived(f"{folder}/{file.path}", file), listed)
                 if whole
             }
         return [file for file in files if file.path not in arrived]
@@ -54,7 +56,7 @@ class S3Store:
         first, last = [f for f in files if f.path != MANIFEST], [f for f in files if f.path == MANIFEST]
         small, large = [f for f in first if f.size <= PART], [f for f in first if f.size > PART]
         with self._sentences():
-            for file, _ in _each(lambda file: self._put(f"{folder}/{file.path}", file), small):
+            for file, _ in each(lambda file: self._put(f"{folder}/{file.path}", file), small):
                 progress(file.size)
             for file in large:
                 self._put_in_parts(f"{folder}/{file.path}", file, progress)
@@ -62,16 +64,92 @@ class S3Store:
                 self._put(f"{folder}/{file.path}", file)
                 progress(file.size)
 
+    def entries(self, folder: str) -> dict[str, Entry]:
+        with self._sentences():
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.bucket, Prefix=self._prefix + folder
+            )
+            found = [item for page in pages for item in page.get("Contents", [])]
+        return {
+            item["Key"].removeprefix(self._prefix): Entry(item["Size"], item["LastModified"].timestamp())
+            for item in found
+        }
+
     def read(self, key: str) -> bytes | None:
         with self._sentences():
-            try:
-                return self._client.get_object(Bucket=self.bucket, Key=self._prefix + key)["Body"].read()
-            except self._client.exceptions.NoSuchKey:
-                return None
+            return s3_swap.read(self._client, self._target(key))[0]
+
+    def chunks(self, key: str) -> Iterator[bytes]:
+        position, failures = 0, 0
+        with self._sentences():
+            while True:
+                try:
+                    rest: dict[str, Any] = {"Range": f"bytes={position}-"} if position else {}
+                    for chunk in self._client.get_object(**self._target(key), **rest)["Body"].iter_chunks(CHUNK):
+                        position, failures = position + len(chunk), 0
+                        yield chunk
+                    return
+                except BROKEN_CONNECTION:  # boto3 tries requests again, not the reading of their bodies
+                    failures += 1
+                    if failures > RETRIES:
+                        raise
+                    time.sleep(2**failures / 4)
+
+    def fetch(self, key: str, size: int, target: Path, progress: Callable[[int], object]) -> None:
+        if size <= PART:
+            save(self.chunks(key), target, progress)
+            return
+        with self._sentences():
+            self._client.download_file(**self._target(key), Filename=str(target), Callback=progress)
 
     def write(self, key: str, content: bytes) -> None:
         with self._sentences():
             self._put(key, File.of(key, content))
+
+    def swap(self, key: str, old: bytes | None, new: bytes) -> bool:
+        with self._sentences():
+            if self._form is not None:
+                return s3_swap.swap(self._client, self._target(key), old, new, self._form)
+            with s3_swap.claimed(self._client, self.bucket, self._prefix + key):
+                if self.read(key) != old:
+                    return False
+                self._put(key, File.of(key, new))
+                return True
+
+    @cached_property
+    def _form(self) -> s3_swap.Form | None:
+        return s3_swap.form_of(self._client, self.bucket, f"{self._prefix}channels/")
+
+    def exclusion(self) -> str:
+        with self._sentences():
+            if self._form is not None:
+                return "conditional writes, which this store honours"
+        return "claims beside the channel, since this store does not honour conditional writes (README, Sharing)"
+
+    def remove(self, keys: Iterable[str]) -> None:
+        with self._sentences():
+            for _ in each(lambda key: self._client.delete_object(**self._target(key)), keys):
+                pass
+
+    def unfinished(self) -> dict[str, float]:
+        with self._sentences():
+            pages = self._client.get_paginator("list_multipart_uploads").paginate(
+                Bucket=self.bucket, Prefix=self._prefix
+            )
+            found = [upload for page in pages for upload in page.get("Uploads", [])]
+            named = {f"{item['Key'].removeprefix(self._prefix)}?{item['UploadId']}": item for item in found}
+            return {name: self._last_part(name, item["Initiated"].timestamp()) for name, item in named.items()}
+
+    def _last_part(self, name: str, begun: float) -> float:
+        key, _, upload = name.rpartition("?")
+        pages = self._client.get_paginator("list_parts").paginate(**self._target(key), UploadId=upload)
+        parts = [part["LastModified"].timestamp() for page in pages for part in page.get("Parts", [])]
+        return max([begun, *parts])
+
+    def abandon(self, name: str) -> None:
+        key, _, upload = name.rpartition("?")
+        with self._sentences(), suppress(self._client.exceptions.NoSuchUpload):
+            self._client.abort_multipart_upload(**self._target(key), UploadId=upload)
 
     def _sentences(self) -> AbstractContextManager[None]:
         return sentences(self._place)
@@ -104,7 +182,7 @@ class S3Store:
             return {"PartNumber": number, "ETag": f'"{tags[number]}"'}
 
         parts = []
-        for number, sent in _each(send, range(1, len(digests) + 1)):
+        for number, sent in each(send, range(1, len(digests) + 1)):
             parts.append(sent)
             progress(min(part, file.size - (number - 1) * part))
         self._complete(target, parts, file)
@@ -140,11 +218,6 @@ class S3Store:
             return upload, {p["PartNumber"]: p["ETag"].strip('"') for page in pages for p in page.get("Parts", [])}
         except ClientError:  # not every store or key may list these: then all parts are sent
             return None, {}
-
-    def _sizes(self, folder: str) -> dict[str, int]:
-        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self._prefix + folder)
-        found = [item for page in pages for item in page.get("Contents", [])]
-        return {item["Key"].removeprefix(self._prefix): item["Size"] for item in found}
 
     def _arrived(self, key: str, file: File) -> bool:
         try:
@@ -201,11 +274,8 @@ def _bucket_and_prefix(url: str) -> tuple[str, str]:
     return bucket, prefix
 
 
-def _each(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[tuple[Item, Result]]:
-    """`function` on each item, several at a time, results in order; the first error cancels what has not begun."""
-    items = list(items)
-    with ThreadPoolExecutor(WORKERS) as pool:
-        yield from zip(items, pool.map(function, items), strict=True)
+def _has_size(found: Entry | None, size: int) -> bool:
+    return found is not None and found.size == size
 
 
 def _part_digests(file: File, part: int) -> list[bytes]:

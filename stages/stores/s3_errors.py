@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
+from boto3.exceptions import RetriesExceededError
 from botocore import exceptions as boto
 from botocore.exceptions import BotoCoreError, ClientError
 
 from stages.common.errors import TemporaryError, UserError
 
 _AGAIN = "run again: files that arrived are not sent again"
+_CLOSED = "the store closed the connection or stopped answering, after several tries"
 _KEYS = "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the AWS profile"
 _NO_ACCESS = (
     "this access key may not read and write here: it needs s3:ListBucket, s3:GetObject and s3:PutObject; "
@@ -23,6 +25,8 @@ _FAILING = f"the store is overloaded or failing, after several tries: {_AGAIN}"
 
 _REFUSALS = {
     "NoSuchBucket": "there is no such bucket: create it, or name another in upload.url of params.yaml",
+    "NoSuchKey": "what was asked for is not there: `list` names the releases that are",
+    "NoSuchUpload": f"an unfinished upload was removed meanwhile: {_AGAIN}",
     "InvalidBucketName": "the store allows no such bucket name: name another in upload.url of params.yaml",
     "InvalidAccessKeyId": f"the store does not know the access key: {_KEYS}",
     "SignatureDoesNotMatch": f"the secret key does not belong to the access key: {_KEYS}",
@@ -56,7 +60,7 @@ _LASTING: list[tuple[type[BotoCoreError], str]] = [
     (boto.SSLError, "the secure connection fails: check the endpoint's certificate, or set AWS_CA_BUNDLE"),
 ]
 _NO_CONNECTION = (boto.EndpointConnectionError, boto.ConnectTimeoutError, boto.ProxyConnectionError)
-_BROKEN_CONNECTION = (boto.ConnectionError, boto.HTTPClientError, boto.IncompleteReadError)
+BROKEN_CONNECTION = (boto.ConnectionError, boto.HTTPClientError, boto.IncompleteReadError)
 
 
 @contextmanager
@@ -68,6 +72,8 @@ def sentences(place: str) -> Iterator[None]:
         raise _refused(place, error) from None
     except BotoCoreError as error:
         raise _failed(place, error) from None
+    except RetriesExceededError:
+        raise TemporaryError(f"{place}: {_CLOSED}: {_AGAIN}") from None
 
 
 def _refused(place: str, error: ClientError) -> UserError:
@@ -87,9 +93,8 @@ def _failed(place: str, error: BotoCoreError) -> UserError:
     if isinstance(error, _NO_CONNECTION):
         where = "check the network, and AWS_ENDPOINT_URL where the store is not AWS"
         return TemporaryError(f"{place}: no connection: {where}; then run again")
-    if isinstance(error, _BROKEN_CONNECTION):
-        closed = "the store closed the connection or stopped answering, after several tries"
-        return TemporaryError(f"{place}: {closed}: {_AGAIN}")
+    if isinstance(error, BROKEN_CONNECTION):
+        return TemporaryError(f"{place}: {_CLOSED}: {_AGAIN}")
     settings = "check the AWS settings in the environment and in ~/.aws"
     return UserError(f"{place}: boto3 cannot go on ({type(error).__name__}): {settings}")
 

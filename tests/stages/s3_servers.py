@@ -1,16 +1,19 @@
 """An S3 server for tests, a proxy before it that counts, cuts and damages, and a tree to publish through both."""
 
 import json
+import os
 import re
 import signal
 import socket
 import subprocess
 import threading
+import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -18,6 +21,9 @@ from stages.common.errors import run_stage
 from stages.upload import main
 from tests.stages.release_trees import check_release
 
+KEY, SECRET = "AKIAPLANTEDKEY000001", "planted/secret+key0123456789"
+REAL = os.environ.get("MINTAGE_TEST_S3_ENDPOINT")
+SERVERS = ["moto", "real"] if REAL else ["moto"]
 _REQUEST = re.compile(rb"(GET|HEAD|PUT|POST|DELETE) (/\S*) HTTP/1\.1\r\n")
 
 
@@ -37,9 +43,68 @@ def moto_server(key: str, secret: str) -> Iterator[Server]:
 
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
+    assert server._server is not None
+    server._server.app = _one_at_a_time(server._server.app)
     _, port = server.get_host_and_port()
     yield Server("127.0.0.1", port, key, secret)
     server.stop()
+
+
+def _one_at_a_time(app: Callable[..., Any]) -> Callable[..., Any]:
+    """AWS's conditional writes are atomic; moto's are where they do not overlap."""
+    lock = threading.Lock()
+
+    def serve(request: dict[str, Any], *arguments: Any) -> Any:
+        with lock if "HTTP_IF_MATCH" in request or "HTTP_IF_NONE_MATCH" in request else nullcontext():
+            return app(request, *arguments)
+
+    return serve
+
+
+@contextmanager
+def bucket_of(
+    server: Server, monkeypatch: pytest.MonkeyPatch, endpoint: str | None = None
+) -> Iterator[tuple[Any, str]]:
+    """A client past all proxies and a bucket of its own; this process's settings name `endpoint` or the server."""
+    import boto3
+
+    direct, bucket = f"http://{server.host}:{server.port}", f"mintage-{uuid.uuid4().hex}"
+    settings = {
+        "AWS_ACCESS_KEY_ID": server.key,
+        "AWS_SECRET_ACCESS_KEY": server.secret,
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": endpoint or direct,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_MAX_ATTEMPTS": "2",
+    }
+    for name in ["AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3"]:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    client: Any = boto3.session.Session().client("s3", endpoint_url=direct)
+    client.create_bucket(Bucket=bucket)
+    yield client, bucket
+    for upload in client.list_multipart_uploads(Bucket=bucket).get("Uploads", []):
+        client.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+    for key in [item["Key"] for page in pages for item in page.get("Contents", [])]:
+        client.delete_object(Bucket=bucket, Key=key)
+    client.delete_bucket(Bucket=bucket)
+
+
+@contextmanager
+def named_server(name: str) -> Iterator[Server]:
+    """`moto`, or `real`: the one that MINTAGE_TEST_S3_ENDPOINT and AWS credentials name."""
+    if name == "moto":
+        with moto_server(KEY, SECRET) as started:
+            yield started
+        return
+    where = urlsplit(str(REAL))
+    yield Server(
+        str(where.hostname), where.port or 80, os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"]
+    )
 
 
 class Proxy:
@@ -168,8 +233,8 @@ class Place:
 
 
 def sent(proxy: Proxy) -> list[str]:
-    """The keys written, less bucket and query."""
-    return [path.split("?")[0].split("/", 2)[2] for path in proxy.paths("PUT")]
+    """The keys written, less bucket and query, and less the probes of what the store can do."""
+    return [path.split("?")[0].split("/", 2)[2] for path in proxy.paths("PUT") if "/.probe-" not in path]
 
 
 def killer(process: subprocess.Popen[bytes], proxy: Proxy, puts: int) -> Callable[[], None]:

@@ -1,13 +1,12 @@
 import json
+import multiprocessing
 import os
 import random
 import resource
 import shutil
-import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,9 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.common.errors import UserError
+from stages.releases.content import gather, identify
+from stages.releases.publish import publish
 from stages.stores import File, open_store
 from stages.stores.folder import FolderStore
-from stages.upload import gather, identify, main, publish
+from stages.upload import main
 from tests.stages.release_trees import REPO, check_release, make_tree, set_url
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(REPO)}
@@ -56,16 +57,8 @@ def test_a_release_holds_every_file_with_its_hash_and_latest_points_to_it(tree: 
         "bytes": sum(entry["size"] for entry in manifest["files"]),
     }
     latest = json.loads((tree / "published/channels/latest.json").read_text())
-    assert latest == {"release": receipt(tree)["release"], "id": manifest["id"]}
-
-
-def unfinished(tree: Path) -> dict[str, int]:
-    """The hidden folders of releases being written, with the time of their last change."""
-    found = {}
-    for path in tree.glob("published/releases/.*"):
-        with suppress(FileNotFoundError):
-            found[path.name] = path.stat().st_mtime_ns
-    return found
+    assert (latest["release"], latest["id"]) == (receipt(tree)["release"], manifest["id"])
+    assert [step["release"] for step in latest["history"]] == [receipt(tree)["release"]]
 
 
 def test_repeating_an_upload_sends_nothing(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -132,33 +125,47 @@ def test_a_release_that_was_damaged_in_the_store_is_made_whole(tree: Path) -> No
     check_release(released(tree))
 
 
-def test_a_publisher_killed_at_any_moment_leaves_no_half_release_and_the_next_one_finishes(tmp_path: Path) -> None:
-    tree = make_tree(tmp_path / "tree", megabytes=20, pictures=60)
-    moments, files = random.Random(0), gather(tree)
+def test_a_publisher_killed_at_any_of_fifty_moments_leaves_no_half_release_and_the_next_one_finishes(
+    tmp_path: Path,
+) -> None:
+    tree, store = make_tree(tmp_path / "tree", megabytes=20, pictures=60), tmp_path / "store"
+    moments, files, before = random.Random(0), gather(tree), contents(tree)
     start = time.monotonic()
     publish(open_store(f"file:{tmp_path}/timed"), files)
     duration = time.monotonic() - start
-    killed_in_the_middle = 0
-    for _ in range(60):
-        left_before = unfinished(tree)
-        process = subprocess.Popen(
-            UPLOAD, cwd=tree, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    halves = 0
+    for _ in range(50):
+        publisher = multiprocessing.get_context("fork").Process(
+            target=publish, args=(open_store(f"file:{store}"), files)
         )
-        while unfinished(tree) in ({}, left_before) and process.poll() is None:
-            time.sleep(0.0005)
+        publisher.start()
         time.sleep(moments.uniform(0, duration))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        killed_in_the_middle += bool(unfinished(tree))
-        for visible in tree.glob("published/releases/[!.]*"):
+        publisher.kill()
+        publisher.join()
+        halves += bool(list(store.glob("releases/.*.partial")))
+        for visible in store.glob("releases/[!.]*"):
             check_release(visible)
             shutil.rmtree(visible)
-        if killed_in_the_middle == 6:
-            break
-    assert killed_in_the_middle == 6
-    subprocess.run(UPLOAD, cwd=tree, env=ENVIRONMENT, check=True, capture_output=True)
-    check_release(released(tree))
-    assert [p.name for p in (tree / "published/releases").iterdir()] == [receipt(tree)["release"]]
+    assert halves >= 10
+    assert contents(tree) == before
+    publish(open_store(f"file:{store}"), files)
+    assert [check_release(path)["id"] for path in (store / "releases").iterdir()] == [identify(files)[0]]
+
+
+def contents(tree: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in tree.rglob("*") if path.is_file()}
+
+
+def test_a_publisher_goes_on_where_a_killed_one_was(tree: Path) -> None:
+    store, files = FolderStore("file:published"), gather()
+
+    def stop(_: int) -> None:
+        raise KeyboardInterrupt
+
+    sent: list[int] = []
+    with pytest.raises(KeyboardInterrupt):
+        store.add("releases/x", files, lambda count: sent.append(count) if len(sent) < 5 else stop(count))
+    assert len(store.missing("releases/x", files)) <= len(files) - 5
 
 
 def test_publishers_at_the_same_time_do_not_disturb_each_other(tmp_path: Path) -> None:
@@ -187,7 +194,7 @@ def test_a_full_disk_stops_with_a_sentence_and_leaves_what_was_published(tree: P
     assert done.returncode == 2
     assert "File too large" in done.stderr
     assert "Traceback" not in done.stderr
-    assert [path.name for path in (tree / "published/releases").iterdir()] == [before.name]
+    assert [path.name for path in (tree / "published/releases").glob("[!.]*")] == [before.name]
     check_release(before)
     assert (tree / "published.json").read_bytes() == earlier
 
@@ -208,7 +215,7 @@ def test_a_file_that_changes_during_the_upload_is_noticed_and_nothing_is_publish
 
     with pytest.raises(UserError, match=r"samples/part-00000.parquet changed while"):
         store.add("releases/x", files, change)
-    assert list((tree / "published/releases").iterdir()) == []
+    assert list((tree / "published/releases").glob("[!.]*")) == []
 
 
 def test_a_file_that_vanishes_during_the_upload_is_noticed(tree: Path) -> None:

@@ -8,67 +8,50 @@ import socket
 import subprocess
 import sys
 import urllib.request
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
 import boto3
 import pytest
 
 from stages.common.errors import TRY_AGAIN, UserError
-from stages.stores import s3
+from stages.stores import parallel, s3
 from stages.stores.s3 import S3Store
 from tests.stages.release_trees import REPO, make_tree, set_url
-from tests.stages.s3_servers import Place, Proxy, Server, killer, moto_server, sent
+from tests.stages.s3_servers import (
+    KEY,
+    REAL,
+    SECRET,
+    SERVERS,
+    Place,
+    Proxy,
+    Server,
+    bucket_of,
+    killer,
+    moto_server,
+    named_server,
+    sent,
+)
 
-KEY, SECRET, TOKEN = "AKIAPLANTEDKEY000001", "planted/secret+key0123456789", "planted-session-token"
-REAL = os.environ.get("MINTAGE_TEST_S3_ENDPOINT")
+TOKEN = "planted-session-token"
 
 
-@pytest.fixture(scope="module", params=["moto", "real"] if REAL else ["moto"])
+@pytest.fixture(scope="module", params=SERVERS)
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
-    if request.param == "moto":
-        with moto_server(KEY, SECRET) as started:
-            yield started
-        return
-    where = urlsplit(str(REAL))
-    keys = os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"]
-    yield Server(str(where.hostname), where.port or 80, *keys)
+    with named_server(request.param) as found:
+        yield found
 
 
 @pytest.fixture
 def place(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Place]:
-    proxy, bucket = Proxy(server), f"mintage-{uuid.uuid4().hex}"
-    settings = {
-        "AWS_ACCESS_KEY_ID": server.key,
-        "AWS_SECRET_ACCESS_KEY": server.secret,
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{proxy.port}",
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_MAX_ATTEMPTS": "2",
-    }
-    for name in ["AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3"]:
-        monkeypatch.delenv(name, raising=False)
-    for name, value in settings.items():
-        monkeypatch.setenv(name, value)
-    client: Any = boto3.session.Session().client("s3", endpoint_url=f"http://{server.host}:{server.port}")
-    client.create_bucket(Bucket=bucket)
-    tree = make_tree(tmp_path / "tree", pictures=12)
-    set_url(tree, f"s3://{bucket}/team/digits")
-    monkeypatch.chdir(tree)
-    found = Place(client, bucket, proxy, tree, [server.secret], capsys)
-    yield found
-    for upload in client.list_multipart_uploads(Bucket=bucket).get("Uploads", []):
-        client.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
-    for key in found.objects():
-        client.delete_object(Bucket=bucket, Key=key)
-    client.delete_bucket(Bucket=bucket)
+    proxy = Proxy(server)
+    with bucket_of(server, monkeypatch, f"http://127.0.0.1:{proxy.port}") as (client, bucket):
+        tree = make_tree(tmp_path / "tree", pictures=12)
+        set_url(tree, f"s3://{bucket}/team/digits")
+        monkeypatch.chdir(tree)
+        yield Place(client, bucket, proxy, tree, [server.secret], capsys)
     proxy.close()
 
 
@@ -150,7 +133,7 @@ def test_a_large_file_goes_on_from_the_parts_that_arrived(
     place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(s3, "PART", 5 << 20)  # the smallest that S3 allows
-    monkeypatch.setattr(s3, "WORKERS", 1)
+    monkeypatch.setattr(parallel, "WORKERS", 1)
     make_tree(place.tree, megabytes=18, pictures=12)
     set_url(place.tree, f"s3://{place.bucket}/team/digits")
     place.proxy.cut_after = 13 << 20
@@ -183,7 +166,7 @@ def test_a_publisher_killed_in_the_middle_leaves_no_release_and_the_next_one_fin
 
 
 def test_a_file_that_changes_during_the_upload_is_noticed(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(s3, "WORKERS", 1)
+    monkeypatch.setattr(parallel, "WORKERS", 1)
     changing = place.tree / "samples/part-00000.parquet"  # the last to be sent
 
     def change() -> None:

@@ -1,0 +1,218 @@
+"""`python -m stages.releases COMMAND`: releases and channels in a store, for people and scripts.
+
+Exit codes: 0 done; 1 `verify` found damage, or (with --reproducible) that this clone cannot make it again;
+2 bad input; 75 what may heal by itself: a network, a busy store, another writer who was faster.
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from stages.common.errors import run_stage
+from stages.common.params import Upload, load_section
+from stages.releases import catalogue, channels
+from stages.releases.content import gather
+from stages.releases.manifest import Manifest, Release, fetched
+from stages.releases.origin import Fact, origin, reproducible
+from stages.releases.publish import publish, told
+from stages.releases.transfer import fetch, verify
+from stages.stores import MANIFEST, Store, open_store
+
+DAMAGED = 1
+
+
+def main() -> None:
+    arguments = parser().parse_args()
+    raise SystemExit(arguments.run(arguments))
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="python -m stages.releases", description=__doc__.split(":", 1)[1].strip())
+    top.formatter_class = argparse.RawDescriptionHelpFormatter
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, run: Any, text: str, release: bool = False) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.add_argument("--url", help="file:FOLDER or s3://BUCKET/PREFIX (default: upload.url of params.yaml)")
+        if release:
+            added.add_argument("release", help="a channel, a release's id, or the beginning of one")
+        added.set_defaults(run=run)
+        return added
+
+    add = command("publish", run_publish, "Send this checkout's outputs as a release; sent before, it is the same one.")
+    add.add_argument("--channel", default=channels.LATEST, help="the channel to point to it (default: %(default)s)")
+    for name, run, text in [
+        ("list", run_list, "The releases, the newest first, and the channels."),
+        ("show", run_show, "What a release holds and what made it; of a channel, its history too."),
+        ("verify", run_verify, "Recompute every hash of a release; say what made it, and whether it can be made here."),
+    ]:
+        shown = command(name, run, text, release=name != "list")
+        shown.add_argument("--json", action="store_true", help="for scripts")
+        if name == "verify":
+            shown.add_argument(
+                "--reproducible", action="store_true", help="exit code 1 where this clone cannot remake it"
+            )
+    command("fetch", run_fetch, "Bring a release into a folder, verified.", release=True).add_argument(
+        "folder", type=Path
+    )
+    for name, run, text in [
+        ("promote", run_promote, "Point a channel to a release."),
+        ("rollback", run_rollback, "Point a channel to where it pointed before."),
+    ]:
+        moved = command(name, run, text, release=name == "promote")
+        moved.add_argument("channel")
+        if name == "promote":
+            moved.add_argument("--expect", metavar="RELEASE", help="only where the channel points to this one now")
+        else:
+            moved.add_argument("--to", metavar="RELEASE", help="an earlier one of its history (default: the last)")
+    gone = command(
+        "delete", run_delete, "Remove a release; one that a channel points to only with --force.", release=True
+    )
+    gone.add_argument("--force", action="store_true")
+    swept = command("gc", run_gc, "Remove what broken uploads left: parts, and files of no release.")
+    swept.add_argument("--older-than", type=float, default=24, metavar="HOURS", help="(default: %(default)s)")
+    swept.add_argument("--dry-run", action="store_true", help="only say what")
+    return top
+
+
+def run_publish(arguments: argparse.Namespace) -> int:
+    print(told(*publish(_store(arguments), gather(), arguments.channel)))
+    return 0
+
+
+def run_list(arguments: argparse.Namespace) -> int:
+    store = _store(arguments)
+    releases = catalogue.listed(store)
+    pointers = {name: channels.read_channel(store, name).release for name in channels.names(store)}
+    if arguments.json:
+        return _as_json({"releases": [asdict(summary) for summary in releases], "channels": pointers})
+    for summary in releases:
+        when = datetime.fromtimestamp(summary.published, UTC).strftime("%Y-%m-%d %H:%M")
+        what = f"{summary.files:>5} files {summary.size / 1e6:>9.1f} MB"
+        print(f"{summary.release}  {when}  {what}  {' '.join(summary.channels)}".rstrip())
+    there = {summary.release for summary in releases}
+    for name, release in pointers.items():
+        if release not in there:
+            print(f"channel {name} points to {release}, which is gone: promote another", file=sys.stderr)
+    return 0
+
+
+def run_show(arguments: argparse.Namespace) -> int:
+    store, release = _named(arguments)
+    manifest, facts = release.manifest(), origin(release)
+    is_channel = arguments.release in channels.names(store)
+    history = list(channels.read_channel(store, arguments.release).history) if is_channel else []
+    if arguments.json:
+        return _as_json({**_described(release, manifest, facts), "history": history, "manifest": manifest.model_dump()})
+    print(f"release {release.name} ({release.store.url}/{release.folder})\n")
+    print("\n".join(f"{file.size:>12,}  {file.sha256[:12]}  {file.path}" for file in manifest.files))
+    print("\n" + _facts(facts))
+    for step in history:
+        print(
+            f"{step.get('at') or 'earlier':<28} {step['action']:<9} {step['release']}  {step.get('by') or ''}".rstrip()
+        )
+    return 0
+
+
+def run_verify(arguments: argparse.Namespace) -> int:
+    _, release = _named(arguments)
+    manifest, problems = verify(release)
+    facts = origin(release)
+    remade = reproducible(facts)
+    if arguments.json:
+        _as_json({**_described(release, manifest, facts), "problems": problems})
+    else:
+        print("\n".join(problems) or f"release {release.name}: all {len(manifest.files)} files are whole")
+        print("\n" + _facts(facts))
+        print(_coloured("this clone can make it again" if remade else "this clone cannot make it again", remade))
+    return DAMAGED if problems or (arguments.reproducible and not remade) else 0
+
+
+def run_fetch(arguments: argparse.Namespace) -> int:
+    _, release = _named(arguments)
+    manifest = fetch(release, arguments.folder)
+    print(f"release {release.name}: {len(manifest.files)} files, all verified, in {arguments.folder}")
+    return 0
+
+
+def run_promote(arguments: argparse.Namespace) -> int:
+    store, release = _named(arguments)
+    expected = arguments.expect and catalogue.find(store, arguments.expect).name
+    moved = channels.promote(store, arguments.channel, release.manifest().id, expected)
+    print(f"channel {arguments.channel} points to {release.name}{'' if moved else ', as before'}")
+    print(f"writers are kept apart by {store.exclusion()}")
+    return 0
+
+
+def run_rollback(arguments: argparse.Namespace) -> int:
+    store = _store(arguments)
+    to = arguments.to and catalogue.find(store, arguments.to).name
+    print(f"channel {arguments.channel} points to {channels.rollback(store, arguments.channel, to)} again")
+    print(f"writers are kept apart by {store.exclusion()}")
+    return 0
+
+
+def run_delete(arguments: argparse.Namespace) -> int:
+    store, release = _named(arguments)
+    for channel in catalogue.delete(store, release, arguments.force):
+        print(f"channel {channel} now points to nothing: promote another", file=sys.stderr)
+    print(f"release {release.name} is deleted")
+    return 0
+
+
+def run_gc(arguments: argparse.Namespace) -> int:
+    store, count = _store(arguments), 0
+    for name, keys in catalogue.leftovers(store, arguments.older_than):
+        if not arguments.dry_run:
+            catalogue.remove_leftover(store, name, keys, arguments.older_than)
+        count += 1
+        print(f"{'would remove' if arguments.dry_run else 'removed'} {name}")
+    print(f"{count} leftovers older than {arguments.older_than:g} hours")
+    return 0
+
+
+def _store(arguments: argparse.Namespace) -> Store:
+    return open_store(arguments.url or load_section(Upload).url)
+
+
+def _named(arguments: argparse.Namespace) -> tuple[Store, Release]:
+    """The release that is meant: in the store, or a folder into which one was fetched."""
+    folder = Path(arguments.release)
+    if (folder / MANIFEST).is_file():
+        release = fetched(folder)
+        return release.store, release
+    store = _store(arguments)
+    return store, catalogue.find(store, arguments.release)
+
+
+def _described(release: Release, manifest: Manifest, facts: list[Fact]) -> dict[str, Any]:
+    made = {fact.what: {"recorded": fact.recorded, "held": fact.held} for fact in facts}
+    return {"release": release.name, "id": manifest.id, "origin": made, "reproducible": reproducible(facts)}
+
+
+def _facts(facts: list[Fact]) -> str:
+    marks = {True: "yes", False: "NO", None: "-"}
+    lines = [
+        f"  {fact.what:<9} {_coloured(f'{marks[fact.held]:<4}', fact.held)} {fact.recorded}: {fact.told}"
+        for fact in facts
+    ]
+    return "\n".join(lines)
+
+
+def _coloured(text: str, good: bool | None) -> str:
+    if good is None or not sys.stdout.isatty():
+        return text
+    return f"\033[{32 if good else 31}m{text}\033[0m"
+
+
+def _as_json(value: Any) -> int:
+    print(json.dumps(value, indent=2))
+    return 0
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,110 @@
+"""What a store holds, and taking things out of it: list, find, delete, and the removal of leftovers."""
+
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from stages.common.errors import UserError
+from stages.releases.channels import names, pointing_to, read_channel
+from stages.releases.content import DIGITS
+from stages.releases.manifest import Release, release_in
+from stages.stores import MANIFEST, Entry, Store
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A release as a list shows it."""
+
+    release: str
+    published: float
+    """When its manifest arrived: seconds since 1970, by the store's clock."""
+    files: int
+    size: int
+    channels: list[str]
+
+
+def listed(store: Store) -> list[Summary]:
+    """The releases that are visible, the newest first."""
+    pointed = {name: read_channel(store, name).release for name in names(store)}
+    found = [
+        Summary(
+            release=name,
+            published=entries[MANIFEST].modified,
+            files=len(entries) - 1,
+            size=sum(entry.size for path, entry in entries.items() if path != MANIFEST),
+            channels=[channel for channel, release in pointed.items() if release == name],
+        )
+        for name, entries in _folders(store).items()
+        if MANIFEST in entries
+    ]
+    return sorted(found, key=lambda summary: -summary.published)
+
+
+def find(store: Store, reference: str) -> Release:
+    """The release that a channel, an id or the beginning of one names."""
+    if reference in names(store):
+        return release_in(store, str(read_channel(store, reference).release))
+    if re.fullmatch(r"[0-9a-f]{4,64}", reference):
+        wanted = reference[:DIGITS]
+        found = [name for name, entries in _folders(store).items() if name.startswith(wanted) and MANIFEST in entries]
+        if len(found) == 1:
+            return release_in(store, found[0])
+        if found:
+            raise UserError(f"{reference} is the beginning of {len(found)} releases: give more digits")
+    raise UserError(f"{store.url} has no channel or release {reference!r}: `list` names those that are there")
+
+
+def delete(store: Store, release: Release, force: bool) -> list[str]:
+    """Remove a release; returns the channels that now point to nothing, which takes `force`."""
+    refuse = "point it elsewhere first (`promote`, `rollback`), or say --force"
+    if (pointing := pointing_to(store, release.name)) and not force:
+        raise UserError(f"channel {pointing[0]} points to {release.name}: {refuse}")
+    manifest = f"{release.folder}/{MANIFEST}"
+    content = store.read(manifest)
+    store.remove([manifest])  # gone from here on for all who look
+    # `promote` moves the channel before it looks for the manifest: one of the two sees the other.
+    if (pointing := pointing_to(store, release.name)) and not force:
+        if content is not None:
+            store.write(manifest, content)
+        raise UserError(f"channel {pointing[0]} was moved to {release.name} meanwhile: {refuse}")
+    store.remove(sorted(store.entries(f"{release.folder}/")))
+    return pointing
+
+
+def leftovers(store: Store, hours: float) -> Iterator[tuple[str, list[str]]]:
+    """What killed or broken uploads left, and nothing younger than `hours`: a name for people, and the keys.
+
+    The keys are empty for what `Store.abandon` removes.
+    """
+    before = time.time() - hours * 3600
+    for name, last in store.unfinished().items():
+        if last < before:
+            yield name, []
+    for release, entries in _folders(store).items():
+        if MANIFEST not in entries and _newest(entries) < before:
+            yield f"releases/{release}", [f"releases/{release}/{path}" for path in entries]
+    for key, entry in store.entries("channels/").items():
+        if re.search(r"/\.probe-|\.claims/", key) and entry.modified < before:
+            yield key, [key]
+
+
+def remove_leftover(store: Store, name: str, keys: list[str], hours: float) -> None:
+    """Remove one of `leftovers`, unless somebody has gone on with it since."""
+    now = store.entries(f"{name}/") if name.startswith("releases/") and keys else {}
+    if f"{name}/{MANIFEST}" in now or (now and _newest(now) >= time.time() - hours * 3600):
+        return
+    store.remove(keys) if keys else store.abandon(name)
+
+
+def _newest(entries: dict[str, Entry]) -> float:
+    return max(entry.modified for entry in entries.values())
+
+
+def _folders(store: Store) -> dict[str, dict[str, Entry]]:
+    """What is below `releases/`, by release and path."""
+    found: dict[str, dict[str, Entry]] = {}
+    for key, entry in store.entries("releases/").items():
+        _, release, path = key.split("/", 2)
+        found.setdefault(release, {})[path] = entry
+    return found

@@ -1,0 +1,156 @@
+"""Channels: names that point to releases, each one JSON file with the history of where it pointed.
+
+`release` and `id` are where it points now. `history` is a log, the newest last; a roll back is an entry of its
+own, so that the log only grows.
+"""
+
+import getpass
+import json
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from stages.common.errors import TemporaryError, UserError
+from stages.releases.content import DIGITS, as_json
+from stages.releases.manifest import release_in
+from stages.stores import MANIFEST, Store
+
+LATEST = "latest"
+_NAME = r"[a-z0-9][a-z0-9._-]{0,63}"
+_TRIES = 10
+
+
+class LostRaceError(TemporaryError):
+    """Another writer moved the channel at the same time, or before."""
+
+
+@dataclass(frozen=True)
+class Channel:
+    name: str
+    content: bytes | None
+    """As it was read; None where there is no such channel yet."""
+    history: tuple[dict[str, Any], ...]
+
+    @property
+    def release(self) -> str | None:
+        return self.history[-1]["release"] if self.history else None
+
+    def earlier(self) -> list[dict[str, Any]]:
+        """Where rolling back leads, the nearest last: each roll back has taken what it left off the list."""
+        stack: list[dict[str, Any]] = []
+        for step in self.history:
+            if step["action"] == "rollback":
+                while stack and stack[-1]["release"] != step["release"]:
+                    stack.pop()
+            if not stack or stack[-1]["release"] != step["release"]:
+                stack.append(step)
+        return stack[:-1]
+
+
+def key_of(name: str) -> str:
+    """Raises UserError where `name` is none for a channel."""
+    if not re.fullmatch(_NAME, name):
+        raise UserError(f"{name!r} is no name for a channel: use small letters, digits and . _ -, as in production")
+    return f"channels/{name}.json"
+
+
+def read_channel(store: Store, name: str) -> Channel:
+    content = store.read(key_of(name))
+    if content is None:
+        return Channel(name, None, ())
+    try:
+        pointer = json.loads(content)
+        now = {"release": pointer["release"], "id": pointer["id"]}
+        history = pointer.get("history") or [{**now, "action": "publish", "at": None, "by": None}]
+        if history[-1]["release"] != now["release"] or not all({"release", "id", "action"} <= set(s) for s in history):
+            raise ValueError
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise UserError(
+            f"{store.url}/{key_of(name)} is damaged: put back an earlier copy of it, or remove it"
+        ) from None
+    return Channel(name, content, tuple(history))
+
+
+def names(store: Store) -> list[str]:
+    found = (re.fullmatch(rf"channels/({_NAME})\.json", key) for key in store.entries("channels/"))
+    return sorted(match[1] for match in found if match)
+
+
+def pointing_to(store: Store, release: str) -> list[str]:
+    return [name for name in names(store) if read_channel(store, name).release == release]
+
+
+def move(store: Store, channel: Channel, content_id: str, action: str) -> bool:
+    """Point a channel, as it was read, to a release; False where it points there already.
+
+    Raises LostRaceError where it has been changed since it was read, and then changes nothing.
+    """
+    release = content_id[:DIGITS]
+    if channel.release == release:
+        return False
+    step = {"release": release, "id": content_id, "action": action, "at": _now(), "by": _user()}
+    pointer = {"release": release, "id": content_id, "history": [*channel.history, step]}
+    if not store.swap(key_of(channel.name), channel.content, as_json(pointer)):
+        raise _lost(read_channel(store, channel.name))
+    return True
+
+
+def promote(store: Store, name: str, content_id: str, expect: str | None = None, action: str = "promote") -> bool:
+    """Point a channel to a release that is there; with `expect`, only where it points to that release now."""
+    channel = read_channel(store, name)
+    if expect is not None and channel.release != expect:
+        raise _lost(channel)
+    moved = move(store, channel, content_id, action)
+    # `delete` takes the manifest away before it looks at the channels: one of the two sees the other.
+    if store.read(f"{release_in(store, content_id).folder}/{MANIFEST}") is None:
+        if moved and channel.content is not None:
+            store.swap(key_of(name), store.read(key_of(name)), channel.content)
+        raise UserError(f"release {content_id[:DIGITS]} was deleted meanwhile: publish it again, then promote it")
+    return moved
+
+
+def point_latest(store: Store, name: str, content_id: str) -> bool:
+    """Like `promote`, for publishers, of whom the last one to finish wins."""
+    for _ in range(_TRIES):
+        try:
+            return promote(store, name, content_id, action="publish")
+        except LostRaceError:
+            continue
+    raise TemporaryError(f"channel {name} is being moved by others all the time: run again")
+
+
+def rollback(store: Store, name: str, to: str | None = None) -> str:
+    """Point a channel to where it pointed before, or to the release `to` of its history; returns the release."""
+    channel = read_channel(store, name)
+    if channel.content is None:
+        raise UserError(f"there is no channel {name}: `list` names those that are there")
+    there = [step for step in channel.earlier() if to is None or step["release"] == to]
+    for step in reversed(there):
+        if release_in(store, step["id"]).read(MANIFEST) is not None:
+            move(store, channel, step["id"], "rollback")
+            return str(step["release"])
+    raise UserError(
+        f"channel {name} has not pointed to {to or 'another release that is still there'} before: "
+        "`promote` points it to any release"
+    )
+
+
+def _lost(channel: Channel) -> LostRaceError:
+    last = channel.history[-1] if channel.history else {"release": "nothing"}
+    by = f" by {last['by']}" if last.get("by") else ""
+    return LostRaceError(
+        f"channel {channel.name} was moved to {last['release']}{by} meanwhile, and stays there: "
+        f"look at it (`show {channel.name}`), then run again if yours is still wanted"
+    )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _user() -> str | None:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a uid without a name
+        return None

@@ -1,0 +1,119 @@
+"""What a release of this pipeline is made of, and its name.
+
+A release is named by its content. Its manifest.json lists each file with size and SHA-256, by path; its `id` is
+the SHA-256 of that list as JSON with sorted keys and no spaces; its folder is the first 20 digits of the id.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from stages.common.errors import UserError
+from stages.common.params import load_params
+from stages.stores import MANIFEST, File
+
+SELECTED = Path("models/selected")  # its files stand at the release's root
+FOLDERS = [Path("samples"), Path("metrics"), Path("plots"), Path("provenance")]
+REPORTS = [Path("reports/index.html"), Path("reports/validation.html"), Path("reports/validation.json")]
+PARAMS, LOCK, CONSTRAINTS = Path("params.yaml"), Path("dvc.lock"), Path("requirements/constraints.txt")
+DIGITS = 20
+
+
+def gather(root: Path = Path()) -> list[File]:
+    """The files of the release that the pipeline in `root` has made, by path. A missing one is a `UserError`."""
+    files = [File.of(path.relative_to(root / SELECTED).as_posix(), path) for path in _files(root, SELECTED)]
+    for folder in FOLDERS:
+        files += [File.of(path.relative_to(root).as_posix(), path) for path in _files(root, folder)]
+    files += [File.of(path.as_posix(), _checked(root, root / path)) for path in REPORTS]
+    files.append(File.of(PARAMS.name, _params(_checked(root, root / PARAMS))))
+    if (root / LOCK).exists():
+        files.append(File.of("lock.json", _lock(_checked(root, root / LOCK))))
+    if (root / CONSTRAINTS).exists():
+        files.append(File.of(CONSTRAINTS.name, _checked(root, root / CONSTRAINTS)))
+    return _distinct(sorted(files, key=lambda file: file.path))
+
+
+def identify(files: list[File]) -> tuple[str, File]:
+    """The content id (64 hexadecimal digits) of a release of these files, and its manifest."""
+    listed = [{"path": file.path, "sha256": file.sha256, "size": file.size} for file in files]
+    return content_id(listed), File.of(MANIFEST, as_json({"id": content_id(listed), "files": listed}))
+
+
+def content_id(listed: list[dict[str, Any]]) -> str:
+    return hashlib.sha256(json.dumps(listed, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _distinct(files: list[File]) -> list[File]:
+    names = [file.path for file in files] + [MANIFEST]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise UserError(f"two files of the release would be named {twice[0]}: rename the one in {SELECTED}")
+    return files
+
+
+def _files(root: Path, folder: Path) -> list[Path]:
+    """All files below a folder, less hidden ones; at least one."""
+    if not (root / folder).is_dir():
+        raise UserError(f"{folder} is missing: run the stage that makes it (`dvc repro`)")
+    found = [_checked(root, path) for path in _below(root / folder)]
+    if not found:
+        raise UserError(f"{folder} is empty: run the stage that makes it (`dvc repro --force`)")
+    return found
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith("."):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            yield from _below(path)
+        else:
+            yield path
+
+
+def _checked(root: Path, path: Path) -> Path:
+    """A regular file that is really there; of links, only DVC's into its cache are followed."""
+    try:
+        real = path.resolve(strict=True)
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: run the stage that makes it (`dvc repro`)") from None
+    except (OSError, RuntimeError):  # a loop of links
+        raise UserError(f"{path} is a link that leads nowhere: remove it and run `dvc repro`") from None
+    top = root.resolve()
+    if real != top / path.relative_to(root) and not real.is_relative_to(top / ".dvc/cache"):
+        raise UserError(
+            f"{path} is behind a link, which is not followed: put the file itself there "
+            "(for a DVC cache elsewhere: `dvc config cache.type copy`, then `dvc checkout --relink`)"
+        )
+    if not real.is_file():
+        raise UserError(f"{path} is not a regular file: remove it and run `dvc repro`")
+    return path
+
+
+def _params(path: Path) -> bytes:
+    """params.yaml's values, less the sections that decide where a release goes and who runs it, not what it is."""
+    yaml, text = YAML(typ="safe", pure=True), StringIO()
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # its own stub knows only None
+    yaml.dump(load_params(path).model_dump(by_alias=True, exclude={"upload", "flow"}), text)
+    return text.getvalue().encode()
+
+
+def _lock(path: Path) -> bytes:
+    """dvc.lock's stages, less upload, which is not locked yet when it runs first: params, hashes of deps and outs."""
+    try:
+        stages = YAML(typ="safe", pure=True).load(path)["stages"]
+    except (YAMLError, UnicodeDecodeError, TypeError, KeyError):
+        raise UserError(
+            f"{path} is not a lock file of DVC: restore it (`git checkout {path}`) or run `dvc repro`"
+        ) from None
+    return as_json({"stages": {name: entry for name, entry in sorted(stages.items()) if name != "upload"}})
+
+
+def as_json(value: Any) -> bytes:
+    return (json.dumps(value, indent=2, sort_keys=True) + "\n").encode()

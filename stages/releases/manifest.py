@@ -1,0 +1,74 @@
+"""A release that is in a store, or was fetched into a folder: its manifest and its files."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import quote
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from stages.common.errors import UserError
+from stages.releases.content import DIGITS, content_id
+from stages.stores import MANIFEST, Store
+from stages.stores.folder import FolderStore
+
+_PATH = r"^(?!\.{1,2}(/|$))[^/\\\x00-\x1f]+(/(?!\.{1,2}(/|$))[^/\\\x00-\x1f]+)*$"
+"""Relative, with / between its parts, none of which leads up: a fetched file stays in its folder."""
+_SHA256 = r"^[0-9a-f]{64}$"
+
+
+class Listed(BaseModel):
+    """One file of a release, as the manifest lists it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, regex_engine="python-re")
+
+    path: Annotated[str, Field(pattern=_PATH)]
+    sha256: Annotated[str, Field(pattern=_SHA256)]
+    size: Annotated[int, Field(ge=0)]
+
+
+class Manifest(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    id: Annotated[str, Field(pattern=_SHA256)]
+    files: list[Listed]
+
+
+@dataclass(frozen=True)
+class Release:
+    """A folder of a store that holds a release."""
+
+    store: Store
+    folder: str
+
+    @property
+    def name(self) -> str:
+        return self.folder.rpartition("/")[2]
+
+    def manifest(self) -> Manifest:
+        """Raises UserError where there is none, or where it is not the list from which the id follows."""
+        content = self.store.read(f"{self.folder}/{MANIFEST}")
+        place = f"{self.store.url}/{self.folder}"
+        if content is None:
+            raise UserError(f"{place} is no release: it has no {MANIFEST}; `list` names those that are there")
+        try:
+            manifest = Manifest.model_validate_json(content)
+        except ValidationError:
+            raise UserError(f"{place}/{MANIFEST} is damaged: publish the release again, or fetch it anew") from None
+        if content_id([file.model_dump() for file in manifest.files]) != manifest.id:
+            raise UserError(f"{place}/{MANIFEST} is damaged (its id does not follow from its files): publish it again")
+        return manifest
+
+    def read(self, path: str) -> bytes | None:
+        """A small file of it; None where it has no such file."""
+        return self.store.read(f"{self.folder}/{path}")
+
+
+def release_in(store: Store, name: str) -> Release:
+    return Release(store, f"releases/{name[:DIGITS]}")
+
+
+def fetched(folder: Path) -> Release:
+    """A release that was fetched into `folder`."""
+    place = folder.absolute()
+    return Release(FolderStore(f"file:{quote(str(place.parent))}"), place.name)

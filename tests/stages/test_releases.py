@@ -1,0 +1,343 @@
+"""`python -m stages.releases` on a folder, on moto, and on a real server where the environment names one."""
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stages.common.errors import TRY_AGAIN, UserError, run_stage
+from stages.releases.__main__ import main
+from stages.releases.catalogue import delete, leftovers, remove_leftover
+from stages.releases.channels import Channel, LostRaceError, move, promote, read_channel
+from stages.releases.content import gather, identify
+from stages.releases.manifest import release_in
+from stages.releases.publish import publish
+from stages.stores import Store, open_store
+from tests.stages.release_trees import check_release, make_tree
+from tests.stages.s3_servers import SERVERS, Server, bucket_of, named_server
+
+
+@pytest.fixture(scope="module", params=["folder", *SERVERS])
+def server(request: pytest.FixtureRequest) -> Iterator[Server | None]:
+    if request.param == "folder":
+        yield None
+        return
+    with named_server(request.param) as found:
+        yield found
+
+
+@dataclass
+class Shared:
+    """A store, and a finished pipeline's tree, which is the working directory."""
+
+    store: Store
+    tree: Path
+    capsys: pytest.CaptureFixture[str]
+
+    def run(self, *words: str) -> tuple[int, str]:
+        """A command's exit code, and all that it printed."""
+        sys.argv = ["releases", *words, "--url", self.store.url]
+        code = 0
+        self.capsys.readouterr()
+        try:
+            run_stage(main)
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        return code, "".join(self.capsys.readouterr())
+
+    def release(self, seed: int) -> str:
+        """Publish what training with another seed would have made."""
+        make_tree(self.tree, seed=seed)
+        receipt, _ = publish(self.store, gather())
+        return str(receipt["release"])
+
+    def damage(self, release: str, path: str) -> None:
+        key = f"releases/{release}/{path}"
+        content = bytearray(self.store.read(key) or b"")
+        content[len(content) // 2] ^= 1
+        self.store.write(key, bytes(content))
+
+
+@pytest.fixture
+def shared(
+    server: Server | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Shared]:
+    tree = make_tree(tmp_path / "tree")
+    monkeypatch.chdir(tree)
+    monkeypatch.setattr(sys, "argv", sys.argv)
+    if server is None:
+        yield Shared(open_store(f"file:{tmp_path}/store"), tree, capsys)
+        return
+    with bucket_of(server, monkeypatch) as (_, bucket):
+        yield Shared(open_store(f"s3://{bucket}/team"), tree, capsys)
+
+
+def test_what_is_published_twice_is_one_release_and_is_listed_once(shared: Shared) -> None:
+    assert shared.run("publish")[0] == 0
+    code, printed = shared.run("publish")
+    assert code == 0
+    assert "nothing to send" in printed
+    found = json.loads(shared.run("list", "--json")[1])
+    assert [(len(found["releases"]), found["releases"][0]["channels"])] == [(1, ["latest"])]
+    assert found["channels"] == {"latest": found["releases"][0]["release"]}
+
+
+def test_a_list_is_readable_and_names_each_channel_beside_its_release(shared: Shared) -> None:
+    first, second = shared.release(0), shared.release(1)
+    shared.run("promote", first, "production")
+    lines = shared.run("list")[1].splitlines()
+    assert {line.split()[0]: line.split()[-1] for line in lines} == {first: "production", second: "latest"}
+
+
+def test_show_tells_files_origin_and_a_channel_s_history(shared: Shared) -> None:
+    first, second = shared.release(0), shared.release(1)
+    code, printed = shared.run("show", "latest")
+    assert code == 0
+    assert "generator.safetensors" in printed
+    assert printed.index(f"publish   {first}") < printed.index(f"publish   {second}")
+    told = json.loads(shared.run("show", second[:6], "--json")[1])
+    assert told["release"] == second
+    assert told["reproducible"] is False  # its tree has no commit
+
+
+def test_a_fetched_release_is_whole_and_verifies_again_in_its_folder(shared: Shared, tmp_path: Path) -> None:
+    release = shared.release(0)
+    target = tmp_path / "fetched" / release
+    assert (
+        shared.run("fetch", "latest", str(target))
+        == (
+            0,
+            f"release {release}: 16 files, all verified, in {target}\n",
+        )
+        or target.exists()
+    )
+    check_release(target)
+    assert shared.run("verify", str(target))[0] == 0
+    (target / "plots/samples.png").unlink()
+    assert shared.run("verify", str(target))[0] == 1
+    assert shared.run("fetch", "latest", str(target))[0] == 2
+
+
+@pytest.mark.parametrize("path", ["generator.safetensors", "config.json", "manifest.json"])
+def test_verify_finds_one_flipped_bit(shared: Shared, path: str) -> None:
+    release = shared.release(0)
+    assert shared.run("verify", "latest")[0] == 0
+    shared.damage(release, path)
+    code, printed = shared.run("verify", "latest")
+    assert code == (2 if path == "manifest.json" else 1)
+    assert f"{path} is damaged" in printed
+
+
+def test_verify_finds_a_missing_file_and_one_that_is_not_listed(shared: Shared) -> None:
+    release = shared.release(0)
+    shared.store.remove([f"releases/{release}/config.json"])
+    shared.store.write(f"releases/{release}/extra.json", b"{}")
+    code, printed = shared.run("verify", "latest")
+    assert code == 1
+    assert "config.json is missing" in printed
+    assert "extra.json is not in the manifest" in printed
+
+
+def test_a_damaged_release_is_not_fetched(shared: Shared, tmp_path: Path) -> None:
+    shared.damage(shared.release(0), "generator.safetensors")
+    code, printed = shared.run("fetch", "latest", str(tmp_path / "fetched"))
+    assert code == 2
+    assert "generator.safetensors is damaged: publish the release again" in printed
+    assert not (tmp_path / "fetched").exists()
+
+
+def test_a_manifest_that_leads_out_of_its_folder_is_refused(shared: Shared, tmp_path: Path) -> None:
+    release = shared.release(0)
+    key = f"releases/{release}/manifest.json"
+    manifest: dict[str, Any] = json.loads(shared.store.read(key) or b"")
+    manifest["files"][0]["path"] = "../../outside.txt"
+    shared.store.write(key, json.dumps(manifest).encode())
+    assert shared.run("fetch", release, str(tmp_path / "fetched"))[0] == 2
+    assert not list(tmp_path.rglob("outside.txt"))
+
+
+def test_channels_are_rolled_back_step_by_step_and_the_log_only_grows(shared: Shared) -> None:
+    first, second, third = (shared.release(seed) for seed in range(3))
+    for release in (first, second, third):
+        assert shared.run("promote", release, "production")[0] == 0
+    for expected in (second, first):
+        assert shared.run("rollback", "production")[0] == 0
+        assert read_channel(shared.store, "production").release == expected
+    assert shared.run("rollback", "production")[0] == 2
+    shared.run("promote", third, "production")
+    shared.run("rollback", "production")
+    channel = read_channel(shared.store, "production")
+    assert channel.release == first
+    assert [step["action"] for step in channel.history].count("rollback") == 3
+
+
+def test_rolling_back_passes_over_a_release_that_is_gone_or_goes_to_the_one_named(shared: Shared) -> None:
+    first, second, third = (shared.release(seed) for seed in range(3))
+    for release in (first, second, third):
+        shared.run("promote", release, "production")
+    assert shared.run("delete", second)[0] == 0
+    assert shared.run("rollback", "production")[1].startswith(f"channel production points to {first} again")
+    shared.run("promote", third, "production")
+    assert shared.run("rollback", "production", "--to", first)[0] == 0
+
+
+def test_a_release_that_a_channel_points_to_is_deleted_only_by_force(shared: Shared) -> None:
+    first, second = shared.release(0), shared.release(1)
+    code, printed = shared.run("delete", "latest")
+    assert code == 2
+    assert f"channel latest points to {second}" in printed
+    assert shared.run("verify", second)[0] == 0
+    assert shared.run("delete", second, "--force")[0] == 0
+    assert "channel latest points to" in shared.run("list")[1]
+    assert shared.run("rollback", "latest")[0] == 0
+    assert read_channel(shared.store, "latest").release == first
+    assert not shared.store.entries(f"releases/{second}/")
+
+
+def test_a_promotion_during_a_deletion_saves_the_release(shared: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The channel moves after `delete` has looked for the first time."""
+    first, _ = shared.release(0), shared.release(1)
+    release = release_in(shared.store, first)
+    remove, content_id = shared.store.remove, release.manifest().id
+
+    def moved_meanwhile(keys: Any) -> None:
+        monkeypatch.setattr(shared.store, "remove", remove)
+        move(shared.store, read_channel(shared.store, "production"), content_id, "promote")
+        remove(keys)
+
+    monkeypatch.setattr(shared.store, "remove", moved_meanwhile)
+    with pytest.raises(UserError, match=r"was moved to \w+ meanwhile"):
+        delete(shared.store, release, force=False)
+    assert shared.run("verify", "production")[0] == 0
+
+
+def test_a_promotion_of_what_is_being_deleted_is_taken_back(shared: Shared) -> None:
+    first, second = shared.release(0), shared.release(1)
+    content_id = release_in(shared.store, first).manifest().id
+    shared.run("promote", second, "production")
+    shared.store.remove([f"releases/{first}/manifest.json"])
+    with pytest.raises(UserError, match="was deleted meanwhile"):
+        promote(shared.store, "production", content_id)
+    assert read_channel(shared.store, "production").release == second
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_of_eight_writers_that_race_one_wins_and_the_others_are_told(shared: Shared, there: bool) -> None:
+    ids = [identify(gather(make_tree(shared.tree, seed=seed)))[0] for seed in range(8)]
+    for attempt in range(3):
+        if there:
+            move(shared.store, read_channel(shared.store, f"try{attempt}"), "f" * 64, "promote")
+        outcomes = raced(shared.store.url, read_channel(shared.store, f"try{attempt}"), ids)
+        won = [outcome for outcome in outcomes if isinstance(outcome, str)]
+        assert len(outcomes) == 8
+        assert won == [read_channel(shared.store, f"try{attempt}").history[-1]["id"]]
+        told = [str(outcome) for outcome in outcomes if not isinstance(outcome, str)]
+        assert all(f"was moved to {won[0][:20]}" in sentence for sentence in told)
+
+
+def raced(url: str, channel: Channel, ids: list[str]) -> list[str | LostRaceError]:
+    """Each id whose writer moved the channel, and what the other writers were told."""
+    start = threading.Barrier(len(ids))
+
+    def race(content_id: str) -> str | LostRaceError:
+        store = open_store(url)
+        store.exclusion()
+        start.wait()
+        try:
+            move(store, channel, content_id, "promote")
+        except LostRaceError as error:
+            return error
+        return content_id
+
+    with ThreadPoolExecutor(len(ids)) as pool:
+        return list(pool.map(race, ids))
+
+
+def test_a_promotion_that_expects_another_release_is_refused_with_its_own_exit_code(shared: Shared) -> None:
+    first, second = shared.release(0), shared.release(1)
+    shared.run("promote", first, "production")
+    code, printed = shared.run("promote", second, "production", "--expect", second)
+    assert code == TRY_AGAIN
+    assert f"channel production was moved to {first}" in printed
+    assert shared.run("promote", second, "production", "--expect", first)[0] == 0
+
+
+def test_a_pointer_of_an_earlier_version_is_read_and_kept_in_the_history(shared: Shared) -> None:
+    first = shared.release(0)
+    content_id = release_in(shared.store, first).manifest().id
+    shared.store.write("channels/latest.json", json.dumps({"release": first, "id": content_id}).encode())
+    second = shared.release(1)
+    assert [step["release"] for step in read_channel(shared.store, "latest").history] == [first, second]
+    assert shared.run("rollback", "latest")[0] == 0
+
+
+def test_gc_removes_what_broken_uploads_left_but_nothing_young_and_nothing_visible(shared: Shared) -> None:
+    kept = shared.release(0)
+    begin_upload(shared)
+    shared.store.write("releases/0123456789abcdef0123/config.json", b"{}")
+    assert shared.run("gc")[1] == "0 leftovers older than 24 hours\n"
+    time.sleep(1.1)  # listings tell whole seconds
+    assert "would remove" in shared.run("gc", "--older-than", "0", "--dry-run")[1]
+    assert shared.store.unfinished()
+    assert shared.run("gc", "--older-than", "0")[1].splitlines()[-1] == "2 leftovers older than 0 hours"
+    assert not shared.store.unfinished()
+    assert {key.split("/")[1] for key in shared.store.entries("releases/")} == {kept}
+    assert shared.run("verify", kept)[0] == 0
+
+
+def begin_upload(shared: Shared) -> None:
+    """Leave behind what a killed publisher of a large file does."""
+    from stages.stores.folder import FolderStore
+    from stages.stores.s3 import S3Store
+
+    if isinstance(shared.store, FolderStore):
+        (shared.store.root / "releases/.fedcba.partial").mkdir()
+        return
+    assert isinstance(shared.store, S3Store)
+    client, key = shared.store._client, "team/releases/fedcba/generator.safetensors"
+    upload = client.create_multipart_upload(Bucket=shared.store.bucket, Key=key)["UploadId"]
+    client.upload_part(Bucket=shared.store.bucket, Key=key, UploadId=upload, PartNumber=1, Body=b"part")
+
+
+def test_gc_leaves_an_upload_that_somebody_goes_on_with(shared: Shared) -> None:
+    old, folder = "releases/0123456789abcdef0123/config.json", "releases/0123456789abcdef0123"
+    shared.store.write(old, b"{}")
+    time.sleep(1.1)
+    found = dict(leftovers(shared.store, hours=0))
+    shared.store.write(f"{folder}/metrics.json", b"{}")
+    remove_leftover(shared.store, folder, found[folder], hours=1)
+    assert shared.store.read(old) == b"{}"
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["show", "nothing"], "has no channel or release 'nothing'"),
+        (["verify", "0000"], "has no channel or release '0000'"),
+        (["rollback", "production"], "there is no channel production"),
+        (["publish", "--channel", "../x"], "is no name for a channel"),
+        (["rollback", "Production"], "is no name for a channel"),
+    ],
+)
+def test_what_is_not_there_is_named(shared: Shared, words: list[str], sentence: str) -> None:
+    shared.release(0)
+    code, printed = shared.run(*words)
+    assert code == 2
+    assert sentence in printed
+    assert "Traceback" not in printed
+
+
+def test_every_command_has_help(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ["publish", "list", "show", "verify", "fetch", "promote", "rollback", "delete", "gc"]:
+        monkeypatch.setattr(sys, "argv", ["releases", name, "--help"])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        assert stop.value.code == 0
+        assert "--url" in capsys.readouterr().out
