@@ -1,16 +1,19 @@
 """Verify and fetch: every byte of a release against the manifest from which its name follows."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO, TypeVar
 
 from stages.common.errors import UserError
-from stages.common.files import sha256_of, sync, sync_entry, write_bytes
+from stages.common.files import sha256_of
 from stages.common.progress import progress_bar
 from stages.releases.content import as_json
 from stages.releases.manifest import Listed, Manifest, Release
-from stages.stores import MANIFEST
+from stages.stores import MANIFEST, PART
 from stages.stores.parallel import each
+
+Result = TypeVar("Result")
 
 
 def verify(release: Release) -> tuple[Manifest, list[str]]:
@@ -20,7 +23,7 @@ def verify(release: Release) -> tuple[Manifest, list[str]]:
     problems = []
     with progress_bar("verify", sum(file.size for file in manifest.files), unit="B") as bar:
         present = [file for file in manifest.files if file.path in there]
-        for file, digest in each(lambda file: _digest(release, file, bar.update), present):
+        for file, digest in _in_turn(lambda file: _digest(release, file, None, bar.update), present):
             if digest != file.sha256:
                 problems.append(f"{file.path} is damaged: its SHA-256 is not the one in the manifest")
     listed = {file.path for file in manifest.files}
@@ -41,28 +44,37 @@ def fetch(release: Release, target: Path) -> Manifest:
     partial = target.with_name(f".{target.name}.{manifest.id[:20]}.partial")
     missing = [file for file in manifest.files if not _arrived(partial / file.path, file)]
     with progress_bar("fetch", sum(file.size for file in missing), unit="B") as bar:
-        for _ in each(lambda file: _bring(release, file, partial / file.path, bar.update), missing):
+        for _ in _in_turn(lambda file: _bring(release, file, partial / file.path, bar.update), missing):
             pass
-    write_bytes(partial / MANIFEST, as_json(manifest.model_dump()))
-    sync(partial)
+    # Not synced, which takes longer than the transfer: what a power cut takes, `verify` finds.
+    (partial / MANIFEST).write_bytes(as_json(manifest.model_dump()))
     partial.rename(target)
-    sync_entry(target.parent)
     return manifest
 
 
-def _digest(release: Release, file: Listed, progress: Callable[[int], object]) -> str:
+def _in_turn(function: Callable[[Listed], Result], files: list[Listed]) -> Iterator[tuple[Listed, Result]]:
+    """Small files several at a time; large ones one by one, since a store brings several parts of one at a time."""
+    yield from each(function, [file for file in files if file.size <= PART])
+    yield from ((file, function(file)) for file in files if file.size > PART)
+
+
+def _digest(release: Release, file: Listed, target: BinaryIO | None, progress: Callable[[int], object]) -> str:
+    """The SHA-256 of what the store sends, which goes into `target` too."""
     digest = hashlib.sha256()
-    for chunk in release.store.chunks(f"{release.folder}/{file.path}"):
+    for chunk in release.store.chunks(f"{release.folder}/{file.path}", file.size):
         digest.update(chunk)
+        if target:
+            target.write(chunk)
         progress(len(chunk))
     return digest.hexdigest()
 
 
-def _bring(release: Release, file: Listed, target: Path, progress: Callable[[int], object]) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    release.store.fetch(f"{release.folder}/{file.path}", file.size, target, progress)
-    if not _arrived(target, file):
-        target.unlink()
+def _bring(release: Release, file: Listed, path: Path, progress: Callable[[int], object]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "wb") as target:
+        digest = _digest(release, file, target, progress)
+    if digest != file.sha256:
+        path.unlink()
         raise UserError(f"{release.store.url}/{release.folder}/{file.path} is damaged: publish the release again")
 
 

@@ -16,6 +16,7 @@ from stages.common.files import sha256_of
 
 MANIFEST = "manifest.json"
 CHUNK = 1 << 20  # bytes read at a time
+PART = 8 * CHUNK  # a larger file goes to and from a bucket in parts of this size, several at a time
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,23 @@ class File:
     source: Path | bytes
     size: int
     sha256: str
+    stamp: tuple[int, ...] = ()
+    """Of the file when it was hashed: which one, its size, its time."""
 
     @classmethod
     def of(cls, path: str, source: Path | bytes) -> "File":
         if isinstance(source, bytes):
             return cls(path, source, len(source), hashlib.sha256(source).hexdigest())
-        return cls(path, source, source.stat().st_size, sha256_of(source))
+        stamp = _stamp(source)
+        return cls(path, source, stamp[1], sha256_of(source), stamp)
+
+    def require_unchanged(self) -> None:
+        """Raise where the file has been written since it was hashed: cheaper than to hash it again."""
+        try:
+            if not isinstance(self.source, bytes) and _stamp(self.source) != self.stamp:
+                raise self.changed()
+        except FileNotFoundError:
+            raise self.changed() from None
 
     def open(self) -> BinaryIO:
         """Its bytes, to be read once from the start."""
@@ -46,6 +58,11 @@ class File:
         """What to raise when the bytes read for sending are not those that were hashed."""
         name = self.path if isinstance(self.source, bytes) else self.source
         return UserError(f"{name} changed while it was being uploaded: wait until nothing writes it, then run again")
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    stat = path.stat()
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 @dataclass(frozen=True)
@@ -73,11 +90,8 @@ class Store(Protocol):
     def read(self, key: str) -> bytes | None:
         """A small object, whole; None when there is none."""
 
-    def chunks(self, key: str) -> Iterator[bytes]:
-        """A large object, piece by piece; what is not there, or breaks off, raises `UserError`."""
-
-    def fetch(self, key: str, size: int, target: Path, progress: Callable[[int], object]) -> None:
-        """Write an object of `size` bytes into the file `target`; the caller checks what arrived."""
+    def chunks(self, key: str, size: int) -> Iterator[bytes]:
+        """An object of `size` bytes, piece by piece in order; what is not there, or breaks off, raises `UserError`."""
 
     def write(self, key: str, content: bytes) -> None:
         """A small object, replaced in one step."""
@@ -99,14 +113,6 @@ class Store(Protocol):
 
     def abandon(self, name: str) -> None:
         """Remove what an unfinished upload left."""
-
-
-def save(chunks: Iterator[bytes], target: Path, progress: Callable[[int], object]) -> None:
-    """Write what arrives into a file."""
-    with open(target, "wb") as file:
-        for chunk in chunks:
-            file.write(chunk)
-            progress(len(chunk))
 
 
 def open_store(url: str) -> Store:

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from stages.common.errors import UserError
 from stages.common.files import replacing, sha256_of, sync, sync_entry, write_bytes
-from stages.stores import CHUNK, MANIFEST, Entry, File, save
+from stages.stores import CHUNK, MANIFEST, Entry, File
 
 
 class FolderStore:
@@ -62,13 +62,10 @@ class FolderStore:
             path = self.root / key
             return path.read_bytes() if path.exists() else None
 
-    def chunks(self, key: str) -> Iterator[bytes]:
+    def chunks(self, key: str, size: int) -> Iterator[bytes]:
         with self._sentences(), open(self.root / key, "rb") as file:
             while chunk := file.read(CHUNK):
                 yield chunk
-
-    def fetch(self, key: str, size: int, target: Path, progress: Callable[[int], object]) -> None:
-        save(self.chunks(key), target, progress)
 
     def write(self, key: str, content: bytes) -> None:
         with self._alone():

@@ -1,7 +1,8 @@
 """Several transfers at a time."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 WORKERS = 8
@@ -14,3 +15,18 @@ def each(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[
     items = list(items)
     with ThreadPoolExecutor(WORKERS) as pool:
         yield from zip(items, pool.map(function, items), strict=True)
+
+
+def ahead(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Like `each`, the results alone, and no more than two a worker waiting to be taken: for large ones."""
+    waiting: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(WORKERS) as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(function, item))
+                if len(waiting) == 2 * WORKERS:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -16,18 +15,17 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from stages.common.errors import UserError
-from stages.stores import CHUNK, MANIFEST, Entry, File, s3_swap, save
-from stages.stores.parallel import WORKERS, each
+from stages.stores import MANIFEST, PART, Entry, File, s3_swap
+from stages.stores.parallel import WORKERS, ahead, each
 from stages.stores.s3_errors import BROKEN_CONNECTION, sentences, shown
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
-PART = 8 * CHUNK  # a larger file goes in parts of this size; each worker holds one in memory
 MAX_PARTS = 10_000  # S3's limit
-RETRIES = 3
-"""Of a reading that breaks off, each time without a byte more."""
+TRIES = 4
+"""Of a reading that breaks off."""
 
 
 class S3Store:
@@ -79,28 +77,24 @@ class S3Store:
         with self._sentences():
             return s3_swap.read(self._client, self._target(key))[0]
 
-    def chunks(self, key: str) -> Iterator[bytes]:
-        position, failures = 0, 0
+    def chunks(self, key: str, size: int) -> Iterator[bytes]:
         with self._sentences():
-            while True:
-                try:
-                    rest: dict[str, Any] = {"Range": f"bytes={position}-"} if position else {}
-                    for chunk in self._client.get_object(**self._target(key), **rest)["Body"].iter_chunks(CHUNK):
-                        position, failures = position + len(chunk), 0
-                        yield chunk
-                    return
-                except BROKEN_CONNECTION:  # boto3 tries requests again, not the reading of their bodies
-                    failures += 1
-                    if failures > RETRIES:
-                        raise
-                    time.sleep(2**failures / 4)
+            if size <= PART:
+                yield self._range(key, 0, size)
+            else:
+                yield from ahead(lambda start: self._range(key, start, PART), range(0, size, PART))
 
-    def fetch(self, key: str, size: int, target: Path, progress: Callable[[int], object]) -> None:
-        if size <= PART:
-            save(self.chunks(key), target, progress)
-            return
-        with self._sentences():
-            self._client.download_file(**self._target(key), Filename=str(target), Callback=progress)
+    def _range(self, key: str, start: int, count: int) -> bytes:
+        """`count` bytes, or those up to the end; boto3 tries a request again, but not the reading of its body."""
+        asked: dict[str, Any] = {"Range": f"bytes={start}-{start + count - 1}"} if count else {}
+        for attempt in range(1, TRIES + 1):
+            try:
+                return self._client.get_object(**self._target(key), **asked)["Body"].read()
+            except BROKEN_CONNECTION:
+                if attempt == TRIES:
+                    raise
+                time.sleep(2**attempt / 4)
+        raise AssertionError
 
     def write(self, key: str, content: bytes) -> None:
         with self._sentences():
@@ -169,35 +163,29 @@ class S3Store:
     def _put_in_parts(self, key: str, file: File, progress: Callable[[int], object]) -> None:
         """Send a large file, less the parts that an interrupted try left there."""
         part = max(PART, -(-file.size // MAX_PARTS))
-        digests = _part_digests(file, part)
         upload, tags = self._unfinished(key)
         if upload is None:
             upload = self._client.create_multipart_upload(**self._target(key), **_facts(file))["UploadId"]
         target = {**self._target(key), "UploadId": upload}
 
         def send(number: int) -> "CompletedPartTypeDef":
-            md5 = digests[number - 1]
-            if tags.get(number) != md5.hex():
-                tags[number] = self._put_part(target, file, number, part, md5)
-            return {"PartNumber": number, "ETag": f'"{tags[number]}"'}
+            with file.open() as source:
+                source.seek((number - 1) * part)
+                body = source.read(part)
+            md5 = hashlib.md5(body, usedforsecurity=False).digest()
+            tag = tags.get(number)
+            if tag != md5.hex():
+                reply = self._client.upload_part(
+                    **target, PartNumber=number, Body=body, ContentMD5=base64.b64encode(md5).decode()
+                )
+                _check_tag(reply, md5, key)
+                tag = reply["ETag"].strip('"')
+            progress(len(body))
+            return {"PartNumber": number, "ETag": f'"{tag}"'}
 
-        parts = []
-        for number, sent in each(send, range(1, len(digests) + 1)):
-            parts.append(sent)
-            progress(min(part, file.size - (number - 1) * part))
+        parts = [sent for _, sent in each(send, range(1, -(-file.size // part) + 1))]
+        file.require_unchanged()
         self._complete(target, parts, file)
-
-    def _put_part(self, target: dict[str, Any], file: File, number: int, part: int, md5: bytes) -> str:
-        with file.open() as source:
-            source.seek((number - 1) * part)
-            body = source.read(part)
-        if hashlib.md5(body, usedforsecurity=False).digest() != md5:
-            raise file.changed()
-        reply = self._client.upload_part(
-            **target, PartNumber=number, Body=body, ContentMD5=base64.b64encode(md5).decode()
-        )
-        _check_tag(reply, md5, target["Key"])
-        return reply["ETag"].strip('"')
 
     def _complete(self, target: dict[str, Any], parts: list["CompletedPartTypeDef"], file: File) -> None:
         # No such upload: a first try, whose answer was lost, has completed it. The check decides.
@@ -254,6 +242,9 @@ def _config() -> Config:
         # The newer checksums break stores other than AWS. Every body here goes with its MD5, which all stores know.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
+        s3={
+            "payload_signing_enabled": False
+        },  # as botocore does over HTTPS: the MD5, which is signed, does for the body
     )
 
 
@@ -276,18 +267,6 @@ def _bucket_and_prefix(url: str) -> tuple[str, str]:
 
 def _has_size(found: Entry | None, size: int) -> bool:
     return found is not None and found.size == size
-
-
-def _part_digests(file: File, part: int) -> list[bytes]:
-    """The MD5 of each part, from one reading that also checks the SHA-256 of the whole."""
-    whole, digests = hashlib.sha256(), []
-    with file.open() as source:
-        while body := source.read(part):
-            whole.update(body)
-            digests.append(hashlib.md5(body, usedforsecurity=False).digest())
-    if whole.hexdigest() != file.sha256:
-        raise file.changed()
-    return digests
 
 
 def _facts(file: File) -> dict[str, Any]:

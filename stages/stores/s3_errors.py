@@ -8,14 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
-from boto3.exceptions import RetriesExceededError
 from botocore import exceptions as boto
 from botocore.exceptions import BotoCoreError, ClientError
 
 from stages.common.errors import TemporaryError, UserError
 
 _AGAIN = "run again: files that arrived are not sent again"
-_CLOSED = "the store closed the connection or stopped answering, after several tries"
 _KEYS = "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the AWS profile"
 _NO_ACCESS = (
     "this access key may not read and write here: it needs s3:ListBucket, s3:GetObject and s3:PutObject; "
@@ -72,8 +70,6 @@ def sentences(place: str) -> Iterator[None]:
         raise _refused(place, error) from None
     except BotoCoreError as error:
         raise _failed(place, error) from None
-    except RetriesExceededError:
-        raise TemporaryError(f"{place}: {_CLOSED}: {_AGAIN}") from None
 
 
 def _refused(place: str, error: ClientError) -> UserError:
@@ -94,7 +90,8 @@ def _failed(place: str, error: BotoCoreError) -> UserError:
         where = "check the network, and AWS_ENDPOINT_URL where the store is not AWS"
         return TemporaryError(f"{place}: no connection: {where}; then run again")
     if isinstance(error, BROKEN_CONNECTION):
-        return TemporaryError(f"{place}: {_CLOSED}: {_AGAIN}")
+        closed = "the store closed the connection or stopped answering, after several tries"
+        return TemporaryError(f"{place}: {closed}: {_AGAIN}")
     settings = "check the AWS settings in the environment and in ~/.aws"
     return UserError(f"{place}: boto3 cannot go on ({type(error).__name__}): {settings}")
 

@@ -5,8 +5,10 @@ import os
 import re
 import signal
 import socket
+import struct
 import subprocess
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
@@ -112,7 +114,8 @@ class Proxy:
 
     `requests` are those seen, as (method, path). `cut_after` bytes from the client, all connections are closed
     and new ones too, until it is None again; with `heal` the cut happens once. `damage` replaces bytes on
-    their way. `on_put` is called at each PUT.
+    their way. `on_put` is called at each PUT. `refuse` may answer a request in the server's place. After
+    `cut_replies_after` bytes from the server the connection is reset, once. `delay` is seconds a piece, both ways.
     """
 
     def __init__(self, server: Server) -> None:
@@ -121,6 +124,9 @@ class Proxy:
         self.heal = False
         self.damage: tuple[bytes, bytes] | None = None
         self.on_put: Callable[[], None] = lambda: None
+        self.refuse: Callable[[str, str], bytes | None] = lambda method, path: None
+        self.cut_replies_after: int | None = None
+        self.delay = 0.0
         self._target = (server.host, server.port)
         self._lock = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -141,26 +147,50 @@ class Proxy:
 
     def _serve(self, client: socket.socket) -> None:
         with client, suppress(OSError), socket.create_connection(self._target) as server:
-            threading.Thread(target=_pass_on, args=(server, client), daemon=True).start()
+            threading.Thread(target=self._pass_back, args=(server, client), daemon=True).start()
             unread = b""
             while data := client.recv(65536):
-                unread = self._note(unread + data)
-                if self._is_cut(len(data)):
+                unread, answer = self._note(unread + data)
+                if answer:
+                    client.sendall(answer)
+                if answer or self._is_cut(len(data)):
                     break
+                time.sleep(self.delay)
                 server.sendall(data.replace(*self.damage) if self.damage else data)
             _end(client)
             _end(server)
 
-    def _note(self, data: bytes) -> bytes:
-        """Note the requests in what came; return the tail, in which one can have begun."""
-        end = 0
+    def _pass_back(self, server: socket.socket, client: socket.socket) -> None:
+        with suppress(OSError):
+            while data := server.recv(65536):
+                time.sleep(self.delay)
+                if self._is_reply_cut(len(data)):
+                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset
+                    break
+                client.sendall(data)
+        _end(client)
+
+    def _note(self, data: bytes) -> tuple[bytes, bytes | None]:
+        """Note the requests in what came; return the tail, in which one can have begun, and what to answer."""
+        end, answer = 0, None
         for match in _REQUEST.finditer(data):
+            method, path = match[1].decode(), match[2].decode()
             with self._lock:
-                self.requests.append((match[1].decode(), match[2].decode()))
-            if match[1] == b"PUT":
+                self.requests.append((method, path))
+            if method == "PUT":
                 self.on_put()
+            answer = answer or self.refuse(method, path)
             end = match.end()
-        return data[end:][-4096:]
+        return data[end:][-4096:], answer
+
+    def _is_reply_cut(self, count: int) -> bool:
+        with self._lock:
+            if self.cut_replies_after is None:
+                return False
+            self.cut_replies_after -= count
+            if cut := self.cut_replies_after < 0:
+                self.cut_replies_after = None
+            return cut
 
     def _is_cut(self, count: int) -> bool:
         with self._lock:
@@ -171,13 +201,6 @@ class Proxy:
             if cut and self.heal:
                 self.cut_after = None
             return cut
-
-
-def _pass_on(source: socket.socket, target: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(65536):
-            target.sendall(data)
-    _end(target)
 
 
 def _end(connection: socket.socket) -> None:
@@ -230,6 +253,13 @@ class Place:
 
     def has_release(self) -> bool:
         return any(key.endswith("/manifest.json") for key in self.objects())
+
+
+def refusal(status: int, code: str) -> bytes:
+    """A store's answer: an HTTP status, and S3's error document."""
+    body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>planted-message</Message></Error>".encode()
+    head = f"HTTP/1.1 {status} Refused\r\nContent-Type: application/xml\r\nContent-Length: {len(body)}\r\n"
+    return head.encode() + b"Connection: close\r\n\r\n" + body
 
 
 def sent(proxy: Proxy) -> list[str]:
