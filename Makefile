@@ -1,6 +1,7 @@
 # `make run`   set up, run the pipeline, say where everything is
 # `make test`  set up, lint, types, tests
 # `make serve` set up, then a Prefect server, a worker and the schedule, until Ctrl-C
+# `make remote URL=s3://bucket/prefix`  share data and models there (or in a folder); `make pull` brings a colleague's
 # `make up`    the same for a team, in containers, with PostgreSQL and an S3 store: docker-compose.yml
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
@@ -9,7 +10,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: run test serve env up lint format clean images images-cuda
+.PHONY: run test serve remote pull env up lint format clean images images-cuda
 
 run: $(VENV)/.run
 	@git rev-parse --git-dir >/dev/null 2>&1 || dvc config --local core.no_scm true
@@ -19,6 +20,14 @@ run: $(VENV)/.run
 
 serve: $(VENV)/.run
 	@python -m flows.serve
+
+remote: $(VENV)/.run
+	@python -m stages.remote add "$(URL)"
+
+pull: $(VENV)/.run
+	@dvc pull --run-cache
+	@python -m stages.remote adopt
+	@python -m stages.summary
 
 env:
 	@$(PYTHON) -m flows.environment

@@ -9,17 +9,21 @@ from pathlib import Path
 from stages.common.errors import UserError, run_stage
 from stages.common.files import write_json
 from stages.common.params import load_params
-from stages.releases.content import FOLDERS, REPORTS, SELECTED, gather
+from stages.releases.content import FOLDERS, REPORTS, SELECTED, gather, require_committed
 from stages.releases.publish import publish, told
 from stages.stores import open_store
 from stages.stores.folder import FolderStore
 
 
 def main() -> None:
-    store = open_store(load_params().upload.url)
+    params = load_params().upload
+    store = open_store(params.url)
     if isinstance(store, FolderStore):
         _refuse_inputs(store.root)
-    receipt, sent = publish(store, gather())
+    files = gather()
+    if params.uncommitted == "refuse":
+        require_committed(files)
+    receipt, sent = publish(store, files)
     write_json("published.json", receipt)
     print(told(receipt, sent))
 

@@ -229,6 +229,7 @@ class Report(Section):
 
 class Upload(Section):
     url: Annotated[str, Field(pattern=_STORE_URL)]
+    uncommitted: Literal["refuse", "mark"]
 
 
 class Flow(Section):

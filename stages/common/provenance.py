@@ -12,13 +12,26 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from stages.common.energy import Meter
 from stages.common.files import write_json
 from stages.common.params import Section
 
 FOLDER = Path("provenance")
 _PACKAGES = ["numpy", "torch", "pyarrow", "pillow", "scikit-learn", "great-expectations", "safetensors", "dvc", "boto3"]
-# What a run itself writes into the tree; a commit need not hold it for the code to be the commit's.
-_MADE_BY_RUNS = ["dvc.lock", "published.json", "metrics", "plots", "reports", "samples", "data", "models", "provenance"]
+# What a run itself writes into the tree, and the params, of which every output has a copy: a commit need not hold
+# them for the code to be the commit's.
+_MADE_BY_RUNS = [
+    "dvc.lock",
+    "params.yaml",
+    "published.json",
+    "metrics",
+    "plots",
+    "reports",
+    "samples",
+    "data",
+    "models",
+    "provenance",
+]
 
 
 @contextmanager
@@ -30,8 +43,9 @@ def recorded(stage: str, params: Section) -> Iterator[dict[str, Any]]:
     """
     facts: dict[str, Any] = {"stage": stage, "git": git_state(), "params": params.model_dump()}
     facts["machine"] = {"python": platform.python_version(), "platform": platform.platform(), "device": "cpu"}
-    start = time.monotonic()
+    start, meter = time.monotonic(), Meter()
     yield facts
+    facts["machine"] |= meter.used(on_gpu=facts["machine"]["device"] != "cpu")
     facts["seconds"] = round(time.monotonic() - start, 1)
     facts["packages"] = {name: found for name in _PACKAGES if name in _loaded() and (found := _version(name))}
     write_json(FOLDER / f"{stage}.json", facts)

@@ -94,6 +94,23 @@ class Resume:
         return path
 
 
+def adopt(root: Path, checkpoints: Path, grids: Path) -> int | None:
+    """Take the states that a colleague's training left in the pipeline's outputs for ones to go on from.
+
+    Each says in itself which training made it, so that no other goes on from it. Returns the images that the last
+    one has seen; None where there are none.
+    """
+    states = sorted(checkpoints.glob("images-*.safetensors"), key=images_of)
+    for path in states:
+        folder = root / read_checkpoint(path)[1]["fingerprint"][:16]
+        picture = grids / f"{path.stem}.png"
+        for source, place in [(path, folder / "kept" / path.name), (picture, folder / "grids" / picture.name)]:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if source.exists() and not place.exists():
+                _link(source, place)
+    return images_of(states[-1]) if states else None
+
+
 def _name(images: int) -> str:
     return f"images-{images:09d}"
 

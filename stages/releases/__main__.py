@@ -15,7 +15,7 @@ from typing import Any
 from stages.common.errors import run_stage
 from stages.common.params import Upload, load_section
 from stages.releases import catalogue, channels
-from stages.releases.content import gather
+from stages.releases.content import gather, require_committed
 from stages.releases.manifest import Manifest, Release, fetched
 from stages.releases.origin import Fact, origin, reproducible
 from stages.releases.publish import publish, told
@@ -45,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
 
     add = command("publish", run_publish, "Send this checkout's outputs as a release; sent before, it is the same one.")
     add.add_argument("--channel", default=channels.LATEST, help="the channel to point to it (default: %(default)s)")
+    add.add_argument("--force", action="store_true", help="also what was made with changes that are not committed")
     for name, run, text in [
         ("list", run_list, "The releases, the newest first, and the channels."),
         ("show", run_show, "What a release holds and what made it; of a channel, its history too."),
@@ -80,7 +81,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run_publish(arguments: argparse.Namespace) -> int:
-    print(told(*publish(_store(arguments), gather(), arguments.channel)))
+    files = gather()
+    if not arguments.force:
+        require_committed(files)
+    print(told(*publish(_store(arguments), files, arguments.channel)))
     return 0
 
 

@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from stages.common.errors import UserError
+from stages.common.files import read_json
 from stages.common.params import load_params
 from stages.stores import MANIFEST, File
 
@@ -37,6 +38,19 @@ def gather(root: Path = Path()) -> list[File]:
     if (root / CONSTRAINTS).exists():
         files.append(File.of(CONSTRAINTS.name, _checked(root, root / CONSTRAINTS)))
     return _distinct(sorted(files, key=lambda file: file.path))
+
+
+def require_committed(files: list[File]) -> None:
+    """Raises UserError where a stage ran with changes to the code that no commit holds: nobody could make it again."""
+    for file in files:
+        if file.path.startswith("provenance/") and isinstance(file.source, Path):
+            git = read_json(file.source).get("git") or {}
+            if git.get("clean") is False:
+                raise UserError(
+                    f"{file.source} says that the code had changes that were not committed: commit them and run "
+                    f"`dvc repro --force {file.source.stem}`, or publish it so marked (upload.uncommitted: mark in "
+                    "params.yaml, or `publish --force`)"
+                )
 
 
 def identify(files: list[File]) -> tuple[str, File]:

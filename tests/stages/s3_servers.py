@@ -116,6 +116,8 @@ class Proxy:
     and new ones too, until it is None again; with `heal` the cut happens once. `damage` replaces bytes on
     their way. `on_put` is called at each PUT. `refuse` may answer a request in the server's place. After
     `cut_replies_after` bytes from the server the connection is reset, once. `delay` is seconds a piece, both ways.
+    `brought` counts
+    the bytes from the server.
     """
 
     def __init__(self, server: Server) -> None:
@@ -127,6 +129,7 @@ class Proxy:
         self.refuse: Callable[[str, str], bytes | None] = lambda method, path: None
         self.cut_replies_after: int | None = None
         self.delay = 0.0
+        self.brought = 0
         self._target = (server.host, server.port)
         self._lock = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -163,6 +166,7 @@ class Proxy:
     def _pass_back(self, server: socket.socket, client: socket.socket) -> None:
         with suppress(OSError):
             while data := server.recv(65536):
+                self.brought += len(data)
                 time.sleep(self.delay)
                 if self._is_reply_cut(len(data)):
                     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset
@@ -180,6 +184,8 @@ class Proxy:
             if method == "PUT":
                 self.on_put()
             answer = answer or self.refuse(method, path)
+            if answer and method == "HEAD":
+                answer = answer.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
             end = match.end()
         return data[end:][-4096:], answer
 

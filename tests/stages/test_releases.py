@@ -1,6 +1,8 @@
 """`python -m stages.releases` on a folder, on moto, and on a real server where the environment names one."""
 
 import json
+import os
+import subprocess
 import sys
 import threading
 import time
@@ -332,6 +334,50 @@ def test_what_is_not_there_is_named(shared: Shared, words: list[str], sentence: 
     assert code == 2
     assert sentence in printed
     assert "Traceback" not in printed
+
+
+def test_what_was_made_with_uncommitted_changes_is_refused_unless_forced_and_then_marked(shared: Shared) -> None:
+    made = {"stage": "train", "git": {"commit": "0" * 40, "clean": False}}
+    (shared.tree / "provenance/train.json").write_text(json.dumps(made))
+    code, printed = shared.run("publish")
+    assert code == 2
+    assert "provenance/train.json says that the code had changes that were not committed" in printed
+    assert shared.run("publish", "--force")[0] == 0
+    assert json.loads(shared.run("show", "latest", "--json")[1])["origin"]["code"] == {
+        "recorded": "changed",
+        "held": False,
+    }
+
+
+def git(folder: Path, *words: str) -> str:
+    identity = ["-c", "user.name=Anna", "-c", "user.email=anna@example.org"]
+    done = subprocess.run(["git", *identity, *words], cwd=folder, check=True, capture_output=True, text=True)
+    return done.stdout
+
+
+def test_a_clone_with_commit_data_params_and_packages_can_make_a_release_again(shared: Shared, tmp_path: Path) -> None:
+    tree = shared.tree
+    git(tree, "init", "-q")
+    (tree / "requirements").mkdir()
+    (tree / "requirements/constraints.txt").write_text("torch==2.13.0\n")
+    git(tree, "add", "params.yaml", "requirements")
+    git(tree, "commit", "-q", "-m", "code")
+    commit = git(tree, "rev-parse", "HEAD").strip()
+    made = {"git": {"commit": commit, "clean": True}, "machine": {"device": "cpu"}}
+    (tree / "provenance/train.json").write_text(json.dumps(made))
+    (tree / "models/selected/provenance.json").write_text('{"data_fingerprint": "f00d"}')
+    (tree / "data/normalized").mkdir(parents=True)
+    (tree / "data/normalized/manifest.json").write_text('{"fingerprint": "f00d"}')
+    shared.run("publish")
+    code, printed = shared.run("verify", "latest", "--reproducible")
+    assert code == 0
+    assert "this clone can make it again" in printed
+    (tree / "data/normalized/manifest.json").write_text('{"fingerprint": "beef"}')
+    code, printed = shared.run("verify", "latest", "--reproducible")
+    assert code == 1
+    assert "data      NO   f00d: not in this clone" in printed
+    os.chdir(tmp_path)  # the fixture goes back
+    assert "commit    NO" in shared.run("verify", "latest")[1]
 
 
 def test_every_command_has_help(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

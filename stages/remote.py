@@ -1,0 +1,74 @@
+"""`make remote URL=...`: where this project's data and models are kept for all who work on it; `make pull` brings them.
+
+`python -m stages.remote add URL` writes the address, endpoint and region into .dvc/config, which is for git; keys
+stay in the environment (or the ignored .dvc/config.local). `python -m stages.remote adopt`, after a pull, lets the
+next training go on from the checkpoints that came.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from stages.common.errors import UserError, run_stage
+from stages.common.resume import adopt
+
+NAME = "shared"
+CHECKPOINTS, GRIDS, RESUME = Path("models/checkpoints"), Path("plots/training"), Path(".resume")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser("python -m stages.remote", description=(__doc__ or "").partition("\n")[0])
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    added = commands.add_parser("add", help="make URL the DVC remote of this project")
+    added.add_argument("url", help="s3://BUCKET/PREFIX (endpoint and region from AWS_*), or a folder")
+    added.set_defaults(run=lambda arguments: add(arguments.url))
+    adopted = commands.add_parser("adopt", help="let training go on from models/checkpoints")
+    adopted.set_defaults(run=lambda arguments: adopt_checkpoints())
+    arguments = parser.parse_args()
+    arguments.run(arguments)
+
+
+def add(url: str) -> None:
+    """Raises UserError where the URL or the endpoint holds a user, a password or anything but an address."""
+    if not url:
+        raise UserError("which store? make remote URL=s3://BUCKET/PREFIX (or a folder)")
+    settings = bucket_settings() if url.startswith("s3://") else {}
+    if "://" in url and not re.fullmatch(r"s3://[A-Za-z0-9._-]+(/[\w.!*'()/ -]*)?", url):
+        raise UserError("the URL must be s3://BUCKET/PREFIX or a folder, without keys, which the environment holds")
+    dvc("remote", "add", "--default", "--force", NAME, url)
+    for option, value in settings.items():
+        dvc("remote", "modify", NAME, option, value)
+    print(f"{url} is the DVC remote of this project: git add .dvc/config && git commit")
+    print("send: dvc push --run-cache; a colleague: git pull && make pull")
+
+
+def bucket_settings() -> dict[str, str]:
+    """DVC's options for the endpoint and the region that the environment names."""
+    found = {}
+    if endpoint := os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL"):
+        parts = urlsplit(endpoint)
+        if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.query:
+            raise UserError("AWS_ENDPOINT_URL must be http(s)://HOST:PORT, without a user or a password")
+        found["endpointurl"] = endpoint
+    if region := os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"):
+        found["region"] = region
+    return found
+
+
+def adopt_checkpoints() -> None:
+    """A longer training than the one that made the checkpoints goes on from the last of them."""
+    if last := adopt(RESUME, CHECKPOINTS, GRIDS):
+        print(f"training can go on from {last:,} images: raise train.images")
+
+
+def dvc(*arguments: str) -> None:
+    done = subprocess.run(["dvc", *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise UserError(f"dvc {arguments[0]} {arguments[1]} failed: {done.stderr.strip().splitlines()[-1]}")
+
+
+if __name__ == "__main__":
+    run_stage(main)

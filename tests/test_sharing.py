@@ -1,0 +1,125 @@
+"""Two colleagues, two clones, one store: what one has computed, nobody computes again."""
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.stages.s3_servers import SERVERS, Proxy, bucket_of, named_server
+from tests.test_pipeline import ROOT, SHORT, commit, run, set_params, stages_run
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass
+class Team:
+    """Anna has run the pipeline and sent it; Ben has nothing but git. `proxy` is on the way to the store."""
+
+    anna: Path
+    proxy: Proxy
+
+    def ben(self, folder: Path) -> Path:
+        run(folder.parent, "git", "clone", "-q", str(self.anna), str(folder))
+        return folder
+
+    def brought(self, folder: Path, *command: str) -> tuple[str, int]:
+        """What a command printed, and the bytes that came from the store meanwhile."""
+        before = self.proxy.brought
+        printed = run(folder, *command)
+        return printed, self.proxy.brought - before
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def team(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
+    anna = tmp_path_factory.mktemp("anna") / "project"
+    listed = run(ROOT, "git", "ls-files", "--cached", "--others", "--exclude-standard").splitlines()
+    for name in listed:
+        if (ROOT / name).is_file():
+            (anna / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, anna / name)
+    run(anna, "git", "init", "-q", "-b", "main")
+    set_params(anna, *SHORT)
+    with pytest.MonkeyPatch.context() as patch, named_server(request.param) as server:
+        proxy = Proxy(server)
+        with bucket_of(server, patch, f"http://127.0.0.1:{proxy.port}") as (_, bucket):
+            (anna.parent / "empty").touch()
+            patch.setenv("AWS_CONFIG_FILE", str(anna.parent / "empty"))  # DVC reads no device
+            make(anna, "remote", f"URL=s3://{bucket}/team")
+            commit(anna, "the code, and where the data is kept")
+            run(anna, "dvc", "repro")
+            commit(anna, "the first run")
+            run(anna, "dvc", "push", "--run-cache")
+            yield Team(anna, proxy)
+        proxy.close()
+
+
+def make(folder: Path, *arguments: str) -> str:
+    return run(folder, "make", "-o", ".venv/.run", *arguments)
+
+
+def test_the_remote_is_in_git_with_endpoint_and_region_and_without_keys(team: Team) -> None:
+    config = run(team.anna, "git", "show", "HEAD:.dvc/config")
+    assert f"endpointurl = http://127.0.0.1:{team.proxy.port}" in config
+    assert "region = us-east-1" in config
+    assert "key" not in config
+
+
+def test_a_colleague_pulls_everything_and_trains_nothing(team: Team, tmp_path: Path) -> None:
+    ben = team.ben(tmp_path / "ben")
+    printed, brought = team.brought(ben, "make", "-o", ".venv/.run", "pull")
+    assert "selected model" in printed
+    assert stages_run(run(ben, "dvc", "repro")) == []
+    size = sum(path.stat().st_size for path in (ben / ".dvc/cache/files").rglob("*") if path.is_file())
+    assert size <= brought < 1.5 * size + 1_000_000
+    for name in ("models/selected/generator.safetensors", "reports/index.html", "samples/part-00000.parquet"):
+        assert (ben / name).read_bytes() == (team.anna / name).read_bytes()
+    print(f"pulled {brought / 1e6:.2f} MB, training steps: 0")
+
+
+def test_a_change_brings_only_what_it_needs(team: Team, tmp_path: Path) -> None:
+    ben = team.ben(tmp_path / "ben")
+    set_params(ben, "sample.count=120")
+    printed, brought = team.brought(ben, "dvc", "repro", "--pull", "--allow-missing", "sample")
+    assert stages_run(printed) == ["sample"]
+    assert not (ben / "data/raw").exists()
+    assert not (ben / "models/checkpoints").exists()
+    whole = sum(path.stat().st_size for path in (team.anna / ".dvc/cache/files").rglob("*") if path.is_file())
+    assert brought < whole / 2
+    print(f"brought {brought / 1e6:.2f} MB of {whole / 1e6:.2f}")
+
+
+def test_what_one_has_computed_the_other_takes_from_the_run_cache(team: Team, tmp_path: Path) -> None:
+    """Anna tries another seed, sends it, and goes back: git knows nothing of it."""
+    set_params(team.anna, "train.seed=1")
+    run(team.anna, "dvc", "repro")
+    run(team.anna, "dvc", "push", "--run-cache")
+    theirs = (team.anna / "models/selected/generator.safetensors").read_bytes()
+    run(team.anna, "git", "checkout", "-q", "params.yaml", "dvc.lock")
+    run(team.anna, "dvc", "checkout", "--force")
+    ben = team.ben(tmp_path / "ben")
+    make(ben, "pull")
+    set_params(ben, "train.seed=1")
+    printed = run(ben, "dvc", "repro", "--pull")
+    assert "train" not in stages_run(printed)
+    assert "select" not in stages_run(printed)
+    assert (ben / "models/selected/generator.safetensors").read_bytes() == theirs
+
+
+def test_the_training_of_one_is_continued_by_the_other_from_the_last_checkpoint(team: Team, tmp_path: Path) -> None:
+    ben = team.ben(tmp_path / "ben")
+    assert "training can go on from 6,0" in make(ben, "pull")
+    set_params(ben, "train.images=10000")
+    printed = run(ben, "dvc", "repro", "train")
+    assert re.search(r"going on from 6,0\d\d images", printed)
+    assert json.loads((ben / "provenance/train.json").read_text())["resumed_at"] > 6000
+    alone = team.ben(tmp_path / "alone")
+    make(alone, "pull")
+    shutil.rmtree(alone / ".resume")
+    set_params(alone, "train.images=10000")
+    run(alone, "dvc", "repro", "train")
+    last = sorted(path.name for path in (ben / "models/checkpoints").iterdir())[-1]
+    assert (ben / "models/checkpoints" / last).read_bytes() == (alone / "models/checkpoints" / last).read_bytes()
