@@ -19,16 +19,17 @@ Result = TypeVar("Result")
 def verify(release: Release) -> tuple[Manifest, list[str]]:
     """The manifest, and a sentence for each file that is missing, damaged or not listed."""
     manifest = release.manifest()
-    there = {key.removeprefix(f"{release.folder}/") for key in release.store.entries(f"{release.folder}/")}
+    found = release.store.entries(f"{release.folder}/")
+    there = {key.removeprefix(f"{release.folder}/"): entry.size for key, entry in found.items()}
     problems = []
     with progress_bar("verify", sum(file.size for file in manifest.files), unit="B") as bar:
         present = [file for file in manifest.files if file.path in there]
         for file, digest in _in_turn(lambda file: _digest(release, file, None, bar.update), present):
-            if digest != file.sha256:
-                problems.append(f"{file.path} is damaged: its SHA-256 is not the one in the manifest")
+            if (there[file.path], digest) != (file.size, file.sha256):
+                problems.append(f"{file.path} is damaged: its size or SHA-256 is not the one in the manifest")
     listed = {file.path for file in manifest.files}
-    problems += [f"{path} is missing" for path in sorted(listed - there)]
-    problems += [f"{path} is not in the manifest" for path in sorted(there - listed - {MANIFEST})]
+    problems += [f"{path} is missing" for path in sorted(listed - set(there))]
+    problems += [f"{path} is not in the manifest" for path in sorted(set(there) - listed - {MANIFEST})]
     return manifest, problems
 
 

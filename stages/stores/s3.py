@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from botocore.handlers import add_expect_header
 
 from stages.common.errors import UserError
 from stages.stores import MANIFEST, PART, Entry, File, s3_swap
@@ -80,21 +81,20 @@ class S3Store:
     def chunks(self, key: str, size: int) -> Iterator[bytes]:
         with self._sentences():
             if size <= PART:
-                yield self._range(key, 0, size)
+                yield self._whole(key)
             else:
-                yield from ahead(lambda start: self._range(key, start, PART), range(0, size, PART))
+                spans = (f"bytes={start}-{start + PART - 1}" for start in range(0, size, PART))
+                yield from ahead(lambda span: self._whole(key, Range=span), spans)
 
-    def _range(self, key: str, start: int, count: int) -> bytes:
-        """`count` bytes, or those up to the end; boto3 tries a request again, but not the reading of its body."""
-        asked: dict[str, Any] = {"Range": f"bytes={start}-{start + count - 1}"} if count else {}
-        for attempt in range(1, TRIES + 1):
-            try:
-                return self._client.get_object(**self._target(key), **asked)["Body"].read()
-            except BROKEN_CONNECTION:
-                if attempt == TRIES:
-                    raise
-                time.sleep(2**attempt / 4)
-        raise AssertionError
+    def _whole(self, key: str, tries: int = TRIES, **asked: Any) -> bytes:
+        """All that was asked for; boto3 tries a request again, but not the reading of its body."""
+        try:
+            return self._client.get_object(**self._target(key), **asked)["Body"].read()
+        except BROKEN_CONNECTION:
+            if tries == 1:
+                raise
+        time.sleep(2 ** (TRIES - tries) / 2)
+        return self._whole(key, tries - 1, **asked)
 
     def write(self, key: str, content: bytes) -> None:
         with self._sentences():
@@ -225,6 +225,10 @@ def _connect(bucket: str) -> tuple["S3Client", str]:
     try:
         with sentences(f"s3://{bucket}"):
             client = boto3.session.Session().client("s3", config=_config())
+        # A small body goes at once, without asking first whether it may (a round trip, or a second where the
+        # store does not answer that); a part of a large file still asks.
+        client.meta.events.unregister("before-call.s3", add_expect_header)
+        client.meta.events.register("before-call.s3.UploadPart", add_expect_header)
         return client, f"s3://{bucket} at {shown(client.meta.endpoint_url)}"
     except ValueError:  # not repeated: a name and a password can stand in it
         raise UserError(

@@ -155,7 +155,7 @@ class Proxy:
             while data := client.recv(65536):
                 unread, answer = self._note(unread + data)
                 if answer:
-                    client.sendall(answer)
+                    _refuse(client, answer)
                 if answer or self._is_cut(len(data)):
                     break
                 time.sleep(self.delay)
@@ -207,6 +207,15 @@ class Proxy:
             if cut and self.heal:
                 self.cut_after = None
             return cut
+
+
+def _refuse(client: socket.socket, answer: bytes) -> None:
+    """Answer, and let the client send what it was sending: to close before would be a reset."""
+    client.sendall(answer)
+    client.shutdown(socket.SHUT_WR)
+    client.settimeout(1)
+    while client.recv(65536):
+        pass
 
 
 def _end(connection: socket.socket) -> None:

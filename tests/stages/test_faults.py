@@ -171,7 +171,7 @@ def publish_there(environment: dict[str, str], tree: str, store: str) -> None:
 def test_a_publisher_killed_at_any_of_fifty_moments_leaves_no_half_release_and_the_next_one_finishes(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make_tree(place.tree, megabytes=18, pictures=8)  # three parts
+    make_tree(place.tree, megabytes=12, pictures=4)  # two parts
     monkeypatch.setenv("PYTHONPATH", str(REPO))
     before, store, moments = contents(place.tree), open_store(url(place)), random.Random(0)
     fresh = multiprocessing.get_context("forkserver")  # a process without the server's threads

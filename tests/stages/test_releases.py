@@ -137,6 +137,14 @@ def test_verify_finds_one_flipped_bit(shared: Shared, path: str) -> None:
     assert f"{path} is damaged" in printed
 
 
+def test_verify_finds_bytes_that_were_added(shared: Shared) -> None:
+    key = f"releases/{shared.release(0)}/metrics/train.tsv"
+    shared.store.write(key, (shared.store.read(key) or b"") + b"more")
+    code, printed = shared.run("verify", "latest")
+    assert code == 1
+    assert "metrics/train.tsv is damaged" in printed
+
+
 def test_verify_finds_a_missing_file_and_one_that_is_not_listed(shared: Shared) -> None:
     release = shared.release(0)
     shared.store.remove([f"releases/{release}/config.json"])
