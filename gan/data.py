@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from gan.randomness import stream
+from gan.randomness import integers, stream
 
 HIDDEN_LABEL = -1
 """A label that is not told."""
@@ -22,7 +22,7 @@ def hide_labels(labels: Tensor, share: float, seed: int) -> Tensor:
 
 def wrong_labels(labels: Tensor, classes: int, random: torch.Generator) -> Tensor:
     """For each label `[N]` another one, each of the others equally likely."""
-    return (labels + torch.randint(1, classes, labels.shape, generator=random).to(labels.device)) % classes
+    return (labels + integers(1, classes, labels.shape, random).to(labels.device)) % classes
 
 
 class RealImages:

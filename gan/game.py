@@ -10,13 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gan import processes
 from gan.augment import augment
 from gan.conditioning.discriminator import DISCRIMINATOR_CONDITIONINGS
 from gan.conditioning.heads import Judgement
 from gan.data import RealImages, wrong_labels
 from gan.families import Recipe
 from gan.latents import code_of, draw
-from gan.normalization import average_into
+from gan.normalization import average_into, running_statistics
 from gan.objectives import OBJECTIVES, against_each
 from gan.optimizers import load_slots, make_optimizer, pace, set_pace, slots_of
 from gan.penalties import PENALTIES
@@ -36,6 +37,13 @@ class Step:
     position: int
     """Images seen before it."""
     size: int
+    """Of the whole batch."""
+
+    @property
+    def rows(self) -> tuple[int, int]:
+        """The position of this process's first image, and how many it has."""
+        size = self.size // processes.count()
+        return self.position + processes.rank() * size, size
 
     def random(self, purpose: str) -> torch.Generator:
         return stream(self.seed, purpose, self.position)
@@ -90,7 +98,7 @@ class Adversarial:
         set_pace(self.discriminator_optimizer, self.recipe.discriminator.learning_rate, factor)
 
     def _discriminator_step(self, real: RealImages, step: Step) -> dict[str, Tensor]:
-        images, labels = real.batch(step.position, step.size)
+        images, labels = real.batch(*step.rows)
         with torch.no_grad():
             latents, fakes = self._generate(labels, step.size, step.random("latent/discriminator"))
             images = augment(images, self.recipe.augment, step.random("augment/real"))
@@ -106,15 +114,17 @@ class Adversarial:
         for penalty in self.recipe.penalties:
             if project := PENALTIES[penalty.name].project:
                 project(self.discriminator, penalty.weight)
-        logits = (on_real.logit.detach(), on_fake.logit.detach())
+        logits = (processes.gathered(on_real.logit.detach()), processes.gathered(on_fake.logit.detach()))
         self.objective.after_discriminator(*logits)
-        statistics = {"discriminator_loss": loss, **self.objective.statistics(*logits), **extra}
-        return {name: value.detach() for name, value in statistics.items()}
+        mean, extra = loss.detach(), {name: value.detach() for name, value in extra.items()}
+        processes.average([mean, *extra.values()])
+        return {"discriminator_loss": mean, **self.objective.statistics(*logits), **extra}
 
     def _generator_step(self, real: RealImages, step: Step) -> Tensor:
         random = step.random("latent/generator")
-        paired, labels = real.batch(step.position, step.size) if self.objective.pairs else (None, None)
-        labels = real.draw_labels(step.size, random) if paired is None else labels
+        paired, labels = real.batch(*step.rows) if self.objective.pairs else (None, None)
+        if paired is None and (drawn := real.draw_labels(step.size, random)) is not None:
+            labels = processes.share(drawn)
         # No gradient for the discriminator, which would be thrown away, and no change of its running state.
         self.discriminator.requires_grad_(False).eval()
         latents, fakes = self._generate(labels, step.size, random)
@@ -126,11 +136,13 @@ class Adversarial:
         taught = self._taught(on_fake, labels, latents)
         _descend(self.generator_optimizer, loss if taught is None else loss + taught)
         self.discriminator.requires_grad_(True).train()
-        return loss.detach()
+        mean = loss.detach()
+        processes.average([mean, *running_statistics(self.generator)])
+        return mean
 
     def _generate(self, labels: Tensor | None, count: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
         """Latents on the device, and their images."""
-        latents = draw(self.config, count, random).to(self.device)
+        latents = processes.share(draw(self.config, count, random)).to(self.device)
         with self.autocast:
             images: Tensor = self.generator(latents, labels if self.config.conditional else None)
         return latents, images
@@ -233,6 +245,8 @@ class Adversarial:
 def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
     optimizer.zero_grad(set_to_none=True)
     torch.autograd.backward(loss)
+    weights = (weight for group in optimizer.param_groups for weight in group["params"])
+    processes.average(weight.grad for weight in weights if weight.grad is not None)
     optimizer.step()
 
 

@@ -1,8 +1,11 @@
 """Random numbers that depend on what they are for and on how many images were seen, never on history."""
 
 import hashlib
+from collections.abc import Sequence
 
 import torch
+
+from gan import processes
 
 
 def stream(seed: int, purpose: str, position: int = 0) -> torch.Generator:
@@ -23,4 +26,16 @@ def draw_latents(distribution: str, count: int, size: int, random: torch.Generat
 
 def uniform_by_image(images: torch.Tensor, random: torch.Generator) -> torch.Tensor:
     """A number in [0,1) for each of the images `[N,C,H,W]`: `[N,1,1,1]`, of their kind."""
-    return torch.rand(len(images), 1, 1, 1, generator=random).to(images)
+    return uniform((len(images), 1, 1, 1), random).to(images)
+
+
+def uniform(shape: Sequence[int], random: torch.Generator) -> torch.Tensor:
+    """Numbers in [0,1), a row for each of this process's images; drawn for the whole batch."""
+    rows, *rest = shape
+    return processes.share(torch.rand(rows * processes.count(), *rest, generator=random))
+
+
+def integers(start: int, stop: int, shape: Sequence[int], random: torch.Generator) -> torch.Tensor:
+    """Integers in [start, stop), likewise."""
+    rows, *rest = shape
+    return processes.share(torch.randint(start, stop, (rows * processes.count(), *rest), generator=random))

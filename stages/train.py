@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import torch
 from tqdm import tqdm
 
+from gan import processes
 from gan.data import RealImages, hide_labels
 from gan.devices import choose_precision, make_deterministic
 from gan.errors import DivergedError
@@ -23,7 +24,6 @@ from gan.game import Adversarial
 from gan.players import build_players
 from gan.rules import refusal
 from gan.trainer import Trainer
-from stages.common.device import device_for
 from stages.common.drawings import drawn
 from stages.common.errors import UserError, run_stage
 from stages.common.files import read_json, write_tsv
@@ -31,14 +31,20 @@ from stages.common.gate import require_passed_gate
 from stages.common.params import Train, load_section
 from stages.common.progress import progress_bar
 from stages.common.provenance import recorded
-from stages.common.resume import Resume, code_digest, images_of
+from stages.common.resume import Resume, code_digest, fingerprint_of, images_of
 from stages.common.shards import Split, read_split
 from stages.common.truth import Truth, truth_in
+from stages.training.launch import launched, member, own_device, own_threads, start
+from stages.training.sharing import of_first
 
 DATA = Path("data/normalized")
 Result = TypeVar("Result")
 # What may change without changing the training up to here; a longer run goes on from a shorter one.
 _NOT_IDENTITY = {"images", "resume_every"}
+_EFFECTS = {
+    "batch_size": "how many steps as many images make, at the same learning rates",
+    "processes": "in which order sums are rounded, and of how many images a batch norm takes its statistics",
+}
 
 
 def main() -> None:
@@ -48,6 +54,15 @@ def main() -> None:
         print(families_table())
         return
     params = load_section(Train)
+    if params.processes > 1 and not launched():
+        start(params.processes, "stages.train")
+        return
+    with member(params.processes, params.device):
+        (lead if processes.rank() == 0 else follow)(params)
+
+
+def lead(params: Train) -> None:
+    """Train, and write all that the stage writes."""
     with recorded("train", params) as facts:
         require_passed_gate("reports/validation.json")
         manifest = read_json(DATA / "manifest.json")
@@ -62,10 +77,20 @@ def main() -> None:
         facts.update(describe(trainer, params, resumed_at, seconds), data_fingerprint=fingerprint)
 
 
+def follow(params: Train) -> None:
+    """Play the same turns as the process that leads, in silence."""
+    trainer = make_trainer(params, read_split(DATA / "train"))
+    own = fingerprint_of(identity(params, read_json(DATA / "manifest.json")["fingerprint"]))
+    if state := of_first(own, None, trainer.game.device):
+        trainer.load(*state)
+    while trainer.images_seen < params.images:
+        trainer.turn()
+
+
 def make_trainer(params: Train, split: Split) -> Trainer:
     """The game of `params.family` with its overrides, on the split's images, at its very start."""
     recipe = resolve(params.family, params.model_dump())
-    if reason := refusal(recipe, split.classes, split.shape, params.batch_size):
+    if reason := refusal(recipe, split.classes, split.shape, params.batch_size, params.processes):
         raise UserError(f"train.family = {params.family!r}: {reason}")
     device = prepare_device(params)
     players = build_players(model_config(recipe, split.shape, split.classes), params.seed)
@@ -83,10 +108,10 @@ def labels_for(recipe: Recipe, split: Split, seed: int) -> torch.Tensor | None:
 
 def prepare_device(params: Train) -> torch.device:
     """The device to train on, and torch set to use it as params say."""
-    device = device_for(params.device)
+    device = own_device(params.device)
     make_deterministic(device, params.deterministic)
-    if params.threads is not None:
-        torch.set_num_threads(params.threads)
+    if threads := own_threads(params.threads):
+        torch.set_num_threads(threads)
     return device
 
 
@@ -95,7 +120,7 @@ def identity(params: Train, data_fingerprint: str) -> dict[str, Any]:
     return {
         "params": params.model_dump(exclude=_NOT_IDENTITY),
         "data": data_fingerprint,
-        "code": [code_digest("gan"), Path(__file__).read_text()],
+        "code": [code_digest("gan"), code_digest("stages.training"), Path(__file__).read_text()],
         "torch": torch.__version__,
     }
 
@@ -104,10 +129,20 @@ def go_on(trainer: Trainer, resume: Resume, images: int) -> int:
     """Load the latest state of this training, if there is one; returns the images it has seen."""
     turns = -(-images // trainer.images_per_turn)
     found = resume.latest(turns * trainer.images_per_turn)
+    of_first(resume.fingerprint, found, trainer.game.device)
     if found is not None:
         trainer.load(*found)
         print(f"going on from {trainer.images_seen:,} images")
+    elif changes := resume.differing(set(_EFFECTS)):
+        print(anew(changes))
     return trainer.images_seen
+
+
+def anew(changes: dict[str, tuple[Any, Any]]) -> str:
+    """Why a training that was begun with another batch size or number of processes starts anew."""
+    what = " and ".join(f"{name} was {before} and is {now}" for name, (before, now) in changes.items())
+    effects = " and ".join(_EFFECTS[name] for name in changes)
+    return f"training starts anew: {what}, which changes {effects}"
 
 
 def train(trainer: Trainer, resume: Resume, params: Train, truth: Truth | None = None) -> float:

@@ -137,6 +137,7 @@ class Train(Section):
     threads: Annotated[int, Field(ge=1, le=1024)] | None
     precision: Literal["auto", "float32", "bfloat16"]
     deterministic: bool
+    processes: Annotated[int, Field(ge=1, le=1024)]
     network: Literal["mlp", "points", "dcgan", "infogan", "resnet", "biggan", "r3gan"] | None
     width: Annotated[int, Field(ge=4, le=1024)] | None
     objective: (
@@ -167,6 +168,12 @@ class Train(Section):
             if getattr(self, name) > self.images:
                 what = f"{name} = {getattr(self, name)} is more than images = {self.images}"
                 raise ValueError(f"{what}: no {name.split('_')[0]} would ever be made")
+        return self
+
+    @model_validator(mode="after")
+    def _each_process_has_its_device(self) -> "Train":
+        if self.processes > 1 and ":" in self.device:
+            raise ValueError(f"device = '{self.device}' is one for {self.processes} processes: set it to auto or cuda")
         return self
 
     @model_validator(mode="after")
