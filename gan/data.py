@@ -42,13 +42,6 @@ class RealImages:
         chosen = torch.cat([self._order(start, stop) for start, stop in self._spans(position, position + size)])
         return self._take(chosen)
 
-    def draw_labels(self, count: int, random: torch.Generator) -> Tensor | None:
-        """Labels `[count]` as frequent as in the data; None where images have no labels."""
-        if self.labels is None:
-            return None
-        chosen = torch.randint(len(self), (count,), generator=random)
-        return self.labels[chosen.to(self.labels.device)]
-
     def _take(self, chosen: Tensor) -> tuple[Tensor, Tensor | None]:
         chosen = chosen.to(self.images.device)
         return self.images[chosen], None if self.labels is None else self.labels[chosen]

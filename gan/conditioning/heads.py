@@ -27,6 +27,12 @@ class Judgement:
     code: Tensor | None = None
     """`[M, categories + continuous]`: logits, then means."""
 
+    def split(self, parts: int) -> list["Judgement"]:
+        """The judgements of so many batches of one size that were judged in one pass."""
+        values = (self.logit, self.features, self.class_logits, self.code)
+        pieces = [[None] * parts if value is None else value.chunk(parts) for value in values]
+        return [Judgement(*of_batch) for of_batch in zip(*pieces, strict=True)]
+
 
 @dataclass(frozen=True)
 class HeadConfig:
