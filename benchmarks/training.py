@@ -75,9 +75,9 @@ def plain(player: nn.Module) -> nn.Module:
     """The same network with the convolutions that torch has, as everybody writes it."""
     for layer in player.modules():
         if isinstance(layer, Halve):
-            layer.__class__ = nn.Conv2d
+            layer.__class__ = nn.Conv2d  # type: ignore[assignment]
         elif isinstance(layer, Double):
-            layer.__class__ = nn.ConvTranspose2d
+            layer.__class__ = nn.ConvTranspose2d  # type: ignore[assignment]
     return player
 
 

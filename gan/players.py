@@ -119,12 +119,12 @@ class Discriminator(nn.Module):
 
 
 def channels_last(images: Tensor) -> Tensor:
-    """The same images, channels last by their strides also where there is one channel and both orders are one.
+    """The same images; those of one channel, of which both orders are one, say by their strides that it comes last.
 
     Else the first convolution answers in the other order, and the layers behind it turn its maps round.
     """
     if images.shape[1] > 1:
-        return images.contiguous(memory_format=torch.channels_last)
+        return images
     return images.squeeze(1).unsqueeze(3).permute(0, 3, 1, 2)
 
 
