@@ -214,12 +214,20 @@ class Select(Section):
         return self
 
 
+Operand = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1, max_length=100)]
+"""Labels, or indices of samples."""
+
+
 class Sample(Section):
     seed: Seed
     count: Count
     batch_size: Count
     classes: list[Annotated[int, Field(ge=0)]]
+    walk: Literal["spherical", "linear"] | None
     walk_steps: Annotated[int, Field(ge=2, le=100)]
+    truncation: Annotated[list[Positive], Field(max_length=20)]
+    arithmetic: Annotated[list[Operand], Field(min_length=3, max_length=3)] | None
+    code_reach: Positive
     device: Device
 
 

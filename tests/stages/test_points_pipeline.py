@@ -104,7 +104,7 @@ def test_samples_of_points_are_pictures_that_keep_every_bit(ring: Path) -> None:
     assert found.high_quality == pytest.approx(selected["high_quality"], abs=0.12)
 
 
-@pytest.mark.parametrize("name", ["nearest", "samples", "walk"])
+@pytest.mark.parametrize("name", ["nearest", "samples", "latent/walk"])
 def test_points_are_drawn_as_plots(ring: Path, gaussian: Path, name: str) -> None:
     for folder in (ring, gaussian):
         with Image.open(folder / f"plots/{name}.png") as picture:
