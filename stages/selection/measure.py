@@ -13,15 +13,17 @@ from gan.evaluator import Evaluator, classify, features_of
 from gan.metrics.accuracy import accuracy
 from gan.metrics.frechet import frechet_distance
 from gan.metrics.kernel import kernel_distance
+from gan.metrics.modes import mode_figures
 from gan.players import Generator, build_generator
 from gan.randomness import stream
 from gan.sampling import samples
 from stages.common.checkpoint import read_checkpoint
 from stages.common.errors import UserError
 from stages.common.pictures import to_uint8
+from stages.common.points import in_units, mixture_of
 from stages.common.shards import Split
 from stages.common.truth import Truth
-from stages.selection.metrics import FLOORS, modes_of
+from stages.selection.metrics import METRICS
 
 _AVERAGE = "game.average."
 _DIGITS = 6
@@ -65,7 +67,7 @@ def reference(
         floors["accuracy_floor"] = _rounded(right)
     if truth is not None:
         real = modes_of(torch.from_numpy(train.images)[drawn], truth)
-        floors |= {FLOORS[metric]: _rounded(value) for metric, value in real.items()}
+        floors |= {METRICS[metric].floor: _rounded(value) for metric, value in real.items()}
     return Reference(evaluator, train, holdout, train_features, holdout_features, floors, len(drawn), truth)
 
 
@@ -94,8 +96,14 @@ def measure(
         row |= {"conditional_accuracy": right, "accuracy_floor": real.floors["accuracy_floor"]}
     if real.truth is not None:
         for metric, value in modes_of(torch.cat(points), real.truth).items():
-            row |= {metric: _rounded(value), FLOORS[metric]: real.floors[FLOORS[metric]]}
+            row |= {metric: _rounded(value), METRICS[metric].floor: real.floors[METRICS[metric].floor]}
     return row | {"samples": count}
+
+
+def modes_of(images: Tensor, truth: Truth) -> dict[str, Any]:
+    """The figures of points `[N,1,1,D]` in [-1,1] against the truth."""
+    found = mode_figures(in_units(images, truth), mixture_of(truth))
+    return {"modes_captured": found.captured, "high_quality": found.high_quality, "reverse_kl": found.reverse_kl}
 
 
 def as_seen(images: Tensor, bits_kept: bool = False) -> Tensor:

@@ -7,11 +7,11 @@ from stages.selection.rule import Row
 def table(rows: list[Row], chosen: int) -> str:
     """A line a checkpoint, the chosen one marked, and a last line with what real images reach."""
     figures = metrics_in(rows[0])
-    lines = [["", "images", *(metric.replace("_", " ") for metric, _ in figures)]]
+    lines = [["", "images", *(about.title for about in figures.values())]]
     for index, row in enumerate(rows):
         mark = "->" if index == chosen else ""
-        lines.append([mark, f"{row['images']:,}", *(_shown(row, metric) for metric, _ in figures)])
-    lines.append(["", "real images", *(f"{rows[0][floor]:.4g}" for _, floor in figures)])
+        lines.append([mark, f"{row['images']:,}", *(_shown(row, metric) for metric in figures)])
+    lines.append(["", "real images", *(f"{rows[0][about.floor]:.4g}" for about in figures.values())])
     widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
     body = ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
     return "\n".join([*body, f"on {rows[0]['samples']:,} generated images a checkpoint"])
