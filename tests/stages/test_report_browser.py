@@ -86,7 +86,7 @@ def test_the_slider_shows_one_grid_and_begins_at_the_selected_one(html: str, tmp
     seen, _ = look(tmp_path, html, 400)
     assert seen["at_first"] == [f"{SELECTED:,} images"]
     assert seen["after_sliding"] == [f"{CHECKPOINTS[0]:,} images"]
-    assert seen["spoken"].startswith(f"{CHECKPOINTS[0]:,} images Fréchet distance ")
+    assert seen["spoken"].startswith(f"{CHECKPOINTS[0]:,} images Frechet distance ")
 
 
 def test_without_its_script_the_page_shows_all_grids(html: str, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from stages.common.files import read_json
 from stages.common.model import read_generator
 from stages.common.params import Guard, Metric, Select
 from stages.common.shards import read_split
-from stages.reporting.inputs import Checkpoint, Selection
+from stages.reporting.facts import Checkpoint, Selection
 from stages.select import select
 from stages.selection.card import licence
 from stages.selection.measure import Reference, as_seen, load_generator, measure, reference
@@ -160,8 +160,8 @@ def test_the_selection_tells_the_chosen_and_the_last_as_the_report_reads_them(fi
     selection = Selection.model_validate(values)
     rows = [Checkpoint.model_validate(row) for row in table(finished)]
     chosen = next(row for row in rows if row.selected == "1")
-    assert (selection.images, selection.frechet_distance) == (chosen.images, chosen.frechet_distance)
-    assert (selection.last.images, selection.last.kernel_distance) == (2560, rows[-1].kernel_distance)
+    assert (selection.images, selection.value("frechet_distance")) == (chosen.images, chosen.value("frechet_distance"))
+    assert (selection.last.images, selection.last.value("kernel_distance")) == (2560, rows[-1].value("kernel_distance"))
     assert (selection.samples, selection.holdout_images, values["floor_images"]) == (200, 150, 200)
     assert (selection.checkpoints, selection.rule) == (4, "lowest Frechet distance")
 
