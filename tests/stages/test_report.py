@@ -6,15 +6,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from stages.common.errors import UserError
 from stages.common.files import read_json, write_bytes, write_json, write_text, write_tsv
-from stages.report import main, render
+from stages.report import main
 from stages.reporting.inputs import read_inputs
 from stages.reporting.sheets import samples_sheet
 from tests.stages.report_inputs import (
@@ -28,41 +26,10 @@ from tests.stages.report_inputs import (
     picture,
     write_inputs,
 )
+from tests.stages.report_pages import Elements, change, page, text_of
 
 ROOT = Path(__file__).parents[2]
 EVIL = """</script><script>alert("x")</script><img src=x onerror=alert(1)>' onfocus="alert(2)"""
-
-
-class Elements(HTMLParser):
-    """Every element with its attributes, in order, and the words a reader sees."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-        self.words: list[str] = []
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.words).split())
-
-
-def page(root: Path, title: str = "Mintage") -> str:
-    return render(read_inputs(root), title)
-
-
-def text_of(root: Path) -> str:
-    return Elements(page(root)).text
-
-
-def change(path: Path, **values: Any) -> None:
-    write_json(path, read_json(path) | values)
 
 
 @pytest.fixture

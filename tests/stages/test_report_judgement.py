@@ -1,0 +1,58 @@
+"""What the page says of the measures: verdicts first, every metric of the table, each class."""
+
+import io
+import re
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from stages.common.pictures import grid_scale
+from stages.reporting.inputs import read_inputs
+from stages.reporting.sheets import class_pictures
+from stages.selection.metrics import METRICS
+from tests.stages.report_inputs import NAMES, write_inputs
+from tests.stages.report_pages import Elements, change, page, text_of
+from tests.stages.tiny_data import ROOT
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> Path:
+    return write_inputs(tmp_path)
+
+
+def test_a_collapse_and_a_memory_are_said_first_in_words(inputs: Path) -> None:
+    assert page(inputs).count('class="note bad"><strong>') == 0
+    change(inputs / "metrics/selection.json", collapse={"collapsed": True, "sentence": "2 of 10 classes are left."})
+    change(inputs / "metrics/selection.json", memorisation_verdict={"memorised": True, "sentence": "Copies."})
+    html = page(inputs)
+    assert html.count('class="note bad"><strong>') == 2
+    assert html.index("2 of 10 classes are left.") < html.index("<nav")
+    assert "✗ Memorisation Copies." in Elements(html).text
+
+
+@pytest.mark.parametrize(("stopped", "words"), [(True, "no longer got better."), ("at 5 of 9", "better: at 5 of 9")])
+def test_a_training_that_was_stopped_early_says_so(inputs: Path, stopped: bool | str, words: str) -> None:
+    assert "stopped before its last image" not in text_of(inputs)
+    change(inputs / "provenance/train.json", stopped_early=stopped)
+    assert words in text_of(inputs)
+
+
+def test_each_class_has_its_own_samples_beside_its_figures(inputs: Path) -> None:
+    found = class_pictures(read_inputs(inputs))
+    assert list(found) == NAMES
+    assert len({picture.png for picture in found.values()}) == len(NAMES)
+    with Image.open(inputs / "plots/samples.png") as whole, Image.open(io.BytesIO(found["digit 3"].png)) as third:
+        scale = grid_scale(8, 8)
+        assert third.size == ((5 * 9 - 1) * scale, 8 * scale)
+        box = (0, 3 * 9 * scale, third.width, 3 * 9 * scale + third.height)
+        assert third.tobytes() == whole.crop(box).tobytes()
+
+
+def test_every_metric_of_the_table_is_on_the_page_without_being_named_in_the_report(inputs: Path) -> None:
+    for name, metric in METRICS.items():
+        change(inputs / "metrics/selection.json", **{name: 0.25, metric.floor: 0.5})
+    text = text_of(inputs)
+    assert [metric.title for metric in METRICS.values() if metric.meaning not in text] == []
+    code = "".join(path.read_text() for path in (ROOT / "stages/reporting").rglob("*.*") if path.suffix != ".pyc")
+    assert [name for name in METRICS if re.search(rf"""['"]{name}['"]""", code)] == []
