@@ -66,8 +66,8 @@ def walks(generator: Generator, params: Sample, labels: list[int] | None) -> Pic
         start, end = draw(config, 2, stream(params.seed, "walk", number))
         latents = path(config, start, end, params.walk_steps, spherical)
         found.append(generate(generator, latents, _all(label, params.walk_steps)))
-    way = "on an arc, since shorter latents than those of training lie between" if spherical else "on a straight line"
-    told = f"From one latent to another in even steps, {way}: a good generator changes smoothly, and stays real."
+    way = "on an arc (a straight line leads through shorter latents than training had)" if spherical else "on a line"
+    told = f"From one latent to another in even steps, {way}. A good generator changes smoothly and stays real."
     names = [f"walk {number + 1}" if label is None else _name(config, label) for number, label in enumerate(walked)]
     return Picture("walk", "Walks between two latents", told, names, torch.stack(found))
 
