@@ -47,14 +47,15 @@ def shown(selection: Selection) -> dict[str, Metric]:
 
 
 def absent(selection: Selection, points: bool) -> list[tuple[str, str]]:
-    """The title of each metric that is not shown, and why."""
+    """The title of each metric that is not shown, or of what else was not measured, and why."""
     reasons = []
     for name, metric in METRICS.items():
         if name in shown(selection) or (metric.of_truth and not points):
             continue
         missing = "it was not measured" if selection.value(name) is None else "its floor or sample count is missing"
         reasons.append((titled(metric), selection.absent.get(name, missing)))
-    return reasons
+    others = {name: reason for name, reason in selection.absent.items() if name not in METRICS}
+    return reasons + [(name.replace("_", " ").capitalize(), reason) for name, reason in others.items()]
 
 
 def headline(selection: Selection) -> list[Figure]:
@@ -101,9 +102,9 @@ def cost_of_the_last(selection: Selection) -> str:
         return f"{instead} cannot be compared: its {metric.title} or the floor is missing."
     if there == here:
         return f"{instead} would have cost nothing: {metric.title} {text(metric, there)} for both."
-    values = f"{metric.title} {text(metric, there)} in place of {text(metric, here)}"
+    values = f"{metric.title} {text(metric, there)} in place of {text(metric, here)}, {compared(metric, here, there)}"
     floor = f"real images: {text(metric, selection.value(metric.floor))}, {count(selection.samples)} samples each"
-    return f"{instead} would have been {compared(metric, here, there)}: {values} ({floor})."
+    return f"{instead} would have meant {values} ({floor})."
 
 
 def compared(metric: Metric, here: float, there: float) -> str:

@@ -15,7 +15,7 @@ from stages.reporting.inputs import Inputs, Picture
 from stages.reporting.words import count, number
 
 _CLASSES = 20  # classes shown before the rest is folded away
-_HEADLINE, _CHARTS = 4, 6  # figures on the first screen, charts before the rest is folded away
+_HEADLINE, _CHARTS = 3, 6  # figures on the first screen, charts before the rest is folded away
 _SECTIONS = {
     "samples": "Samples",
     "choice": "Why this checkpoint",

@@ -99,12 +99,20 @@ def selection(metric: str, last: dict[str, Any]) -> Selection:
 @pytest.mark.parametrize(
     ("metric", "last", "words"),
     [
-        ("frechet_distance", {"frechet_distance": 14.715}, "50% worse: Frechet distance 14.7 in place of 9.81"),
-        ("frechet_distance", {"frechet_distance": 98.1}, "10.0 times as high: "),
+        (
+            "frechet_distance",
+            {"frechet_distance": 14.715},
+            "would have meant Frechet distance 14.7 in place of 9.81, 50% worse (real",
+        ),
+        ("frechet_distance", {"frechet_distance": 98.1}, "10.0 times as high"),
         ("frechet_distance", {"frechet_distance": 9.0}, "8% better"),
         ("frechet_distance", {}, "would have cost nothing"),
         ("frechet_distance", {"frechet_distance": None}, "cannot be compared"),
-        ("conditional_accuracy", {"conditional_accuracy": 0.812}, "10.0 points worse: conditional accuracy 81.2%"),
+        (
+            "conditional_accuracy",
+            {"conditional_accuracy": 0.812},
+            "conditional accuracy 81.2% in place of 91.2%, 10.0 points worse",
+        ),
         ("kernel_distance", {"images": SELECTED}, "The last checkpoint is the selected one"),
     ],
 )
