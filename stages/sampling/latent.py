@@ -16,6 +16,7 @@ from gan.sampling import generate, latents_of
 from stages.common.errors import UserError
 from stages.common.params import Sample
 
+_TRUNCATION, _ARITHMETIC, _CODE = "Truncation", "Latent arithmetic", "Information code"
 COLUMNS = 10
 _WALKS = 4
 _MOST_ROWS = 10
@@ -82,9 +83,6 @@ def is_spherical(params: Sample, config: ModelConfig) -> bool:
     return params.walk != "linear" and config.latent_distribution == "normal"
 
 
-_TRUNCATION = "Truncation"
-
-
 def truncation(generator: Generator, params: Sample, labels: list[int] | None) -> Picture | Absent:
     """The first samples with the tails of their noise cut at each of `params.truncation`, then as they are."""
     config = generator.config
@@ -99,14 +97,11 @@ def truncation(generator: Generator, params: Sample, labels: list[int] | None) -
     asked = None if labels is None else torch.tensor([labels[column % len(labels)] for column in range(COLUMNS)])
     told = (
         "The same latents, no number in them larger than the row says: the lower the limit, the more typical the "
-        "images, and the more alike. The last row is the latents as they were drawn."
+        "images, and the more alike (Brock et al. 2019). The last row is the latents as they were drawn."
     )
     names = [*(f"at most {limit:g}" for limit in params.truncation), "no limit"]
     images = torch.stack([generate(generator, row, asked) for row in [*rows, latents]])
     return Picture("truncation", _TRUNCATION, told, names, images)
-
-
-_ARITHMETIC = "Latent arithmetic"
 
 
 def sums(generator: Generator, params: Sample) -> Picture | Absent:
@@ -120,11 +115,8 @@ def sums(generator: Generator, params: Sample) -> Picture | Absent:
     known, what = (config.class_count, "label") if config.conditional else (params.count, "sample")
     if unknown := [number for operand in operands for number in operand if number >= known]:
         raise UserError(f"sample.arithmetic names {what} {unknown[0]}, and there are {known}, from 0 to {known - 1}")
-    return (
-        _sum_of_classes(generator, params, operands)
-        if config.conditional
-        else _sum_of_samples(generator, params, operands)
-    )
+    drawn = _sum_of_classes if config.conditional else _sum_of_samples
+    return drawn(generator, params, operands)
 
 
 def _sum_of_classes(generator: Generator, params: Sample, operands: list[list[int]]) -> Picture:
@@ -160,7 +152,8 @@ def _sum_of_samples(generator: Generator, params: Sample, operands: list[list[in
         row[: len(made)] = generate(generator, made, None)
     told = (
         "In the first column the image of the mean of some samples' latents, beside it those samples. The last row "
-        "is the first mean less the second plus the third, beside it the same with a little noise."
+        "is the first mean less the second plus the third, beside it the same with a little noise "
+        "(Radford et al. 2016)."
     )
     names = [f"samples {', '.join(str(index) for index in operand)}" for operand in operands]
     return Picture("arithmetic", _ARITHMETIC, told, _sum_names(names), images)
@@ -168,9 +161,6 @@ def _sum_of_samples(generator: Generator, params: Sample, operands: list[list[in
 
 def _sum_names(operands: list[str]) -> list[str]:
     return [*(f"{letter}: {name}" for letter, name in zip("ABC", operands, strict=True)), "A − B + C"]
-
-
-_CODE = "Information code"
 
 
 def codes(generator: Generator, params: Sample, labels: list[int] | None) -> list[Picture | Absent]:
