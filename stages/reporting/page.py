@@ -83,6 +83,7 @@ def build_page(inputs: Inputs, title: str) -> dict[str, Any]:
         "samples": sheets.samples_sheet(inputs),
         "nearest": sheets.nearest_sheet(inputs),
         "latent": [(told, sheets.sheet_of(inputs, picture, told.rows)) for told, picture in inputs.latent],
+        "by_category": any(told.file == "categories.png" for told, _ in inputs.latent),
         "frames": sheets.frames(inputs),
         "classes": classes[:_CLASSES],
         "more_classes": classes[_CLASSES:],

@@ -308,7 +308,7 @@ def test_trials_that_were_measured_differently_are_not_compared_and_it_says_why(
 def test_the_printed_table_has_only_columns_that_say_something(repository: Path) -> None:
     lines = printed(table(three(repository), {1: ending(3.0), 2: ending(1.0), 3: ending(2.0)})).splitlines()
     columns = [name.strip() for name in re.split(r"\s{2,}", lines[0])]
-    figures = ["Frechet distance (real)", "kernel distance (real)", "samples"]
+    figures = ["Frechet distance (real)", "samples"]
     assert columns == ["trial", "overrides", "state", "seconds", *figures, "best"]
     assert lines[2].split()[-1] == "*"
     assert len(lines) == 4
