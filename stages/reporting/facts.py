@@ -157,6 +157,10 @@ class ClassMeasures(Facts):
     diversity: Number = None
     diversity_floor: Number = None
 
+    @property
+    def figures_known(self) -> bool:
+        return not (self.frechet_distance is None and self.accuracy is None and self.diversity is None)
+
 
 class AccuracyScore(Facts):
     """A classifier that learned from generated images alone, beside one that learned from real ones."""

@@ -47,11 +47,11 @@ class ClassRow:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A judgement in words; `bad` is None where nothing was judged."""
+    """A judgement in words."""
 
     title: str
     sentence: str
-    bad: bool | None
+    bad: bool
 
 
 def build_page(inputs: Inputs, title: str) -> dict[str, Any]:
@@ -85,6 +85,7 @@ def build_page(inputs: Inputs, title: str) -> dict[str, Any]:
         "latent": [(told, sheets.sheet_of(inputs, picture, told.rows)) for told, picture in inputs.latent],
         "by_category": any(told.file == "categories.png" for told, _ in inputs.latent),
         "frames": sheets.frames(inputs),
+        "by_class": any(one.figures_known for one in selection.classes or []),
         "classes": classes[:_CLASSES],
         "more_classes": classes[_CLASSES:],
         "same_data": same_data(inputs),
@@ -102,9 +103,9 @@ def verdicts(inputs: Inputs) -> list[Verdict]:
     said = f"These expectations do not hold: {', '.join(failed)}." if failed else "Every expectation of the gate holds."
     found = [Verdict("Data", said, not gate.success)]
     if collapse:
-        found.append(Verdict("Mode collapse", collapse.sentence, collapse.collapsed))
+        found.append(Verdict("Variety", collapse.sentence, collapse.collapsed))
     if memory:
-        found.append(Verdict("Memorisation", memory.sentence, memory.memorised))
+        found.append(Verdict("Originality", memory.sentence, memory.memorised))
     return found
 
 

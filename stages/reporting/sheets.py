@@ -11,6 +11,7 @@ from stages.reporting.measures import frame_figures
 
 _FRAMES = 24  # grids over time that the page carries; more show no more
 _FRAME_BYTES = 12_000_000  # of all of them: fewer large ones, so that the page stays light
+_WIDEST = 1_100  # pixels of a picture on the page: more than its column shows; the file itself keeps all
 _TALL = 900  # pixels on the screen, beyond which a grid scrolls in its own box
 _SEEN_WELL, _JUST_SEEN = 64, 24  # pixels on the screen for one image: at most where it is small, at least
 _PLOT_READ = 300  # pixels on the screen, below which a plot cannot be read
@@ -54,7 +55,16 @@ def sheet(picture: Picture, shape: tuple[int, int, int], names: list[str] | None
     width = picture.width * max(1, _SEEN_WELL // drawn)
     columns, rows = cells(picture, shape) or (width // _SEEN_WELL, 0)
     shown = names[:rows] if names and 0 < rows <= len(names) else None
-    return Sheet(picture, width, min(width, _JUST_SEEN * columns), shown)
+    return Sheet(lighter(picture), width, min(width, _JUST_SEEN * columns), shown)
+
+
+def lighter(picture: Picture) -> Picture:
+    """The picture, made smaller where it is wider than the page could show."""
+    if picture.width <= _WIDEST:
+        return picture
+    with Image.open(io.BytesIO(picture.png)) as whole:
+        height = max(1, round(picture.height * _WIDEST / picture.width))
+        return _picture(whole.resize((_WIDEST, height), Image.Resampling.LANCZOS))
 
 
 def sheet_of(inputs: Inputs, picture: Picture, names: list[str] | None = None) -> Sheet:
@@ -102,17 +112,16 @@ def spaced(length: int, limit: int, keep: int | None) -> set[int]:
 
 def class_pictures(inputs: Inputs) -> dict[str, Picture]:
     """The first samples of each class that the sample grid has a row of, by the class's name."""
-    found = samples_sheet(inputs)
-    grid = cells(found.picture, inputs.manifest.shape)
-    if not found.names or grid is None:
+    names, grid = samples_sheet(inputs).names, cells(inputs.samples, inputs.manifest.shape)
+    if not names or grid is None:
         return {}
     _, height, width = inputs.manifest.shape
     scale = grid_scale(height, width)
     shown = min(_OF_A_CLASS, grid[0])
-    with Image.open(io.BytesIO(found.picture.png)) as whole:
-        tops = [row * (height + 1) * scale for row in range(len(found.names))]
+    with Image.open(io.BytesIO(inputs.samples.png)) as whole:
+        tops = [row * (height + 1) * scale for row in range(len(names))]
         boxes = [(0, top, (shown * (width + 1) - 1) * scale, top + height * scale) for top in tops]
-        return {name: _picture(whole.crop(box)) for name, box in zip(found.names, boxes, strict=True)}
+        return {name: lighter(_picture(whole.crop(box))) for name, box in zip(names, boxes, strict=True)}
 
 
 def _picture(image: Image.Image) -> Picture:

@@ -4,12 +4,13 @@ import io
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from stages.common.pictures import grid_scale
+from stages.common.pictures import encode_png, grid_scale
 from stages.reporting.inputs import read_inputs
-from stages.reporting.sheets import class_pictures
+from stages.reporting.sheets import class_pictures, samples_sheet
 from stages.selection.metrics import METRICS
 from tests.stages.report_inputs import NAMES, write_inputs
 from tests.stages.report_pages import Elements, change, page, text_of
@@ -28,7 +29,7 @@ def test_a_collapse_and_a_memory_are_said_first_in_words(inputs: Path) -> None:
     html = page(inputs)
     assert html.count('class="note bad"><strong>') == 2
     assert html.index("2 of 10 classes are left.") < html.index("<nav")
-    assert "✗ Memorisation Copies." in Elements(html).text
+    assert "✗ Originality Copies." in Elements(html).text
 
 
 @pytest.mark.parametrize(("stopped", "words"), [(True, "no longer got better."), ("at 5 of 9", "better: at 5 of 9")])
@@ -56,3 +57,21 @@ def test_every_metric_of_the_table_is_on_the_page_without_being_named_in_the_rep
     assert [metric.title for metric in METRICS.values() if metric.meaning not in text] == []
     code = "".join(path.read_text() for path in (ROOT / "stages/reporting").rglob("*.*") if path.suffix != ".pyc")
     assert [name for name in METRICS if re.search(rf"""['"]{name}['"]""", code)] == []
+
+
+def test_a_picture_wider_than_the_page_is_carried_smaller_with_its_rows_named(inputs: Path) -> None:
+    wide = encode_png(np.zeros((3, 10 * 513 - 1, 10 * 513 - 1), np.uint8))
+    change(inputs / "data/normalized/manifest.json", shape=[3, 512, 512])
+    (inputs / "plots/samples.png").write_bytes(wide)
+    found = samples_sheet(read_inputs(inputs))
+    assert (found.picture.width, found.names) == (1100, NAMES)
+    assert found.picture.width == found.picture.height
+    of_classes = class_pictures(read_inputs(inputs))
+    assert {(picture.width, picture.height) for picture in of_classes.values()} == {(1100, 220)}
+
+
+def test_classes_of_which_nothing_is_known_have_no_empty_columns(inputs: Path) -> None:
+    assert ">diversity ↑" in page(inputs)
+    change(inputs / "metrics/selection.json", classes=[{"label": 0, "name": NAMES[0], "frechet_distance": None}])
+    assert ">diversity ↑" not in page(inputs)
+    assert "Nothing was measured class by class." in text_of(inputs)
