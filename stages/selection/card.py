@@ -38,9 +38,10 @@ def figures(selection: dict[str, Any]) -> list[dict[str, Any]]:
             "metric": metric,
             "name": about.title[0].upper() + about.title[1:],
             "value": selection[metric],
+            "told": about.text(selection[metric]),
             "error": about.error and selection[about.error],
-            "floor": selection[about.floor],
-            "last": selection["last"][metric],
+            "floor": about.text(selection[about.floor]),
+            "last": about.text(selection["last"].get(metric)),
         }
         for metric, about in metrics_in(selection).items()
     ]
