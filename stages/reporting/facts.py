@@ -239,6 +239,15 @@ class Machine(Facts):
     device: str
 
 
+class StoppedEarly(Facts):
+    """A training that ended before its last image, since its metric no longer got better."""
+
+    metric: str
+    images: int
+    best: Number
+    best_images: int
+
+
 class Made(Facts):
     """What made a stage's outputs, with what that stage tells beyond that (train: family, recipe, speed)."""
 
@@ -253,5 +262,4 @@ class Made(Facts):
     parameters: dict[str, int] = Field(default_factory=dict)
     images_per_second: float | None = None
     data_fingerprint: str | None = None
-    stopped_early: bool | str | None = None
-    """Whether training ended before its last image, by a metric; or why, in words."""
+    stopped_early: StoppedEarly | None = None

@@ -13,6 +13,7 @@ from stages.reporting.curves import quality_charts, training_charts
 from stages.reporting.facts import ClassMeasures, Made, Selection
 from stages.reporting.inputs import Inputs, Picture
 from stages.reporting.words import count, number
+from stages.selection.metrics import METRICS
 
 _CLASSES = 20  # classes shown before the rest is folded away
 _HEADLINE, _CHARTS = 3, 6  # figures on the first screen, charts before the rest is folded away
@@ -67,6 +68,7 @@ def build_page(inputs: Inputs, title: str) -> dict[str, Any]:
         "points": points,
         "train": inputs.made_by("train"),
         "sample": inputs.made_by("sample"),
+        "stopped_early": stopped_early(inputs),
         "verdicts": verdicts(inputs),
         "figures": figures[:_HEADLINE],
         "more_figures": len(figures) - _HEADLINE,
@@ -107,6 +109,20 @@ def verdicts(inputs: Inputs) -> list[Verdict]:
     if memory:
         found.append(Verdict("Originality", memory.sentence, memory.memorised))
     return found
+
+
+def stopped_early(inputs: Inputs) -> str | None:
+    """In a sentence, where training ended before its last image."""
+    train = inputs.made_by("train")
+    early = train.stopped_early if train else None
+    if early is None:
+        return None
+    title = METRICS[early.metric].title if early.metric in METRICS else early.metric
+    since = f"and no better for {count(early.images - early.best_images)} more"
+    return (
+        f"Training stopped early, at {count(early.images)} images: by its own measure, {title} was "
+        f"{number(early.best)} at {count(early.best_images)} images, {since}."
+    )
 
 
 def incomparable(inputs: Inputs) -> list[str]:
