@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stages.reporting.facts import Measures, Selection
+from stages.reporting.facts import Measures, Other, Selection
 from stages.reporting.inputs import Inputs
 from stages.reporting.words import count, number, percent
 from stages.selection.metrics import METRICS, Metric
@@ -120,16 +120,23 @@ def compared(metric: Metric, here: float, there: float) -> str:
     return f"{by} {better}"
 
 
+def others(selection: Selection) -> dict[str, Other]:
+    """The checkpoints beside the selected one: the runner-up and the last, one column where they are the same."""
+    last, runner_up = selection.last, selection.runner_up
+    if runner_up is None:
+        return {"last": last}
+    return {"runner-up, last": last} if runner_up.images == last.images else {"runner-up": runner_up, "last": last}
+
+
 def choice_table(selection: Selection) -> list[dict[str, Any]]:
-    """A row a metric: what it says, real images, the selected checkpoint, the runner-up, the last."""
-    others = [selection.runner_up, selection.last]
+    """A row a metric: what it says, the selected checkpoint, real images, and the `others`."""
     return [
         {
             "metric": metric,
             "title": titled(metric),
             "floor": text(metric, selection.value(metric.floor)),
             "value": with_error(metric, name, selection),
-            "others": [with_error(metric, name, other) for other in others if other],
+            "others": [with_error(metric, name, other) for other in others(selection).values()],
         }
         for name, metric in shown(selection).items()
     ]

@@ -77,6 +77,7 @@ def build_page(inputs: Inputs, title: str) -> dict[str, Any]:
         "quality_charts": charts[:_CHARTS],
         "more_charts": charts[_CHARTS:],
         "choice": measures.choice_table(selection),
+        "others": measures.others(selection),
         "table": measures.checkpoint_table(inputs),
         "cost": measures.cost_of_the_last(selection),
         "since": [] if previous is None else measures.since(previous, selection),

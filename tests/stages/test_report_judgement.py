@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from stages.common.files import read_json
 from stages.common.pictures import encode_png, grid_scale
 from stages.reporting.inputs import read_inputs
 from stages.reporting.sheets import class_pictures, samples_sheet
@@ -71,7 +72,15 @@ def test_a_picture_wider_than_the_page_is_carried_smaller_with_its_rows_named(in
 
 
 def test_classes_of_which_nothing_is_known_have_no_empty_columns(inputs: Path) -> None:
-    assert ">diversity ↑" in page(inputs)
+    assert ">diversity ↑ <" in page(inputs)
     change(inputs / "metrics/selection.json", classes=[{"label": 0, "name": NAMES[0], "frechet_distance": None}])
-    assert ">diversity ↑" not in page(inputs)
+    assert ">diversity ↑ <" not in page(inputs)
     assert "Nothing was measured class by class." in text_of(inputs)
+
+
+def test_a_runner_up_that_is_the_last_checkpoint_too_has_one_column(inputs: Path) -> None:
+    assert "runner-up 100,032 images last 200,000 images" in text_of(inputs)
+    change(inputs / "metrics/selection.json", runner_up=read_json(inputs / "metrics/selection.json")["last"])
+    assert "real images runner-up, last 200,000 images" in text_of(inputs)
+    change(inputs / "metrics/selection.json", runner_up=None)
+    assert "real images last 200,000 images" in text_of(inputs)
