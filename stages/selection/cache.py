@@ -10,6 +10,7 @@ import json
 import shutil
 import sys
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
@@ -71,6 +72,7 @@ def digest_of_tensors(tensors: Iterable[Tensor | None]) -> str:
     return digest.hexdigest()
 
 
+@cache
 def code_digest(*functions: Callable[..., Any] | type) -> str:
     """A digest of the source of functions and classes of the stages, and of all of `gan` that they use.
 

@@ -13,9 +13,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
-from torch import Tensor, nn
 
-from gan.players import ModelConfig
 from gan.sampling import samples
 from stages.common.checkpoint import read_checkpoint, write_checkpoint
 from stages.common.errors import UserError
@@ -36,6 +34,7 @@ from stages.selection.reference import Reference, reference
 from stages.selection.rule import choose, cost_of_last, passes, sentence, why
 from stages.selection.seen import Judge, as_seen
 from stages.selection.verdicts import memorised
+from tests.stages.crafted import Copier
 from tests.stages.tiny_data import ROOT
 from tests.stages.tiny_models import CHECKPOINTS, checkpoint, select_params, write_run
 
@@ -327,25 +326,6 @@ def test_an_evaluator_of_other_data_is_refused(finished: Path, unconditional: Pa
 # Measuring, with generators whose figures are known.
 
 
-class Copier(nn.Module):
-    """A "generator" that gives real training images back, of the class that is asked for or of the next one."""
-
-    def __init__(self, images: Tensor, labels: Tensor, lie: bool = False) -> None:
-        super().__init__()
-        self.config = ModelConfig(
-            "copier", 1, (1, 8, 8), tuple("0123456789"), 2, "normal", generator_conditioning="concat"
-        )
-        self.images, self.labels, self.lie = nn.Parameter(images, requires_grad=False), labels, lie
-
-    def forward(self, latent: Tensor, label: Tensor) -> Tensor:
-        asked = (label + 1) % 10 if self.lie else label
-        chosen = []
-        for row, one in zip(latent, asked, strict=True):
-            having = (self.labels == one).nonzero()[:, 0]
-            chosen.append(int(having[int(row[0].abs() * 1e4) % len(having)]))
-        return self.images[chosen]
-
-
 @pytest.fixture(scope="module")
 def real(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Reference:
     network, _ = read_evaluator(finished / "models/evaluator", CPU)
@@ -357,8 +337,7 @@ def real(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Reference:
 
 
 def copier(real: Reference, lie: bool = False) -> Any:
-    assert real.train.labels is not None
-    return Copier(torch.from_numpy(real.train_split.images), real.train.labels, lie)
+    return Copier(real.train_split, lie=lie)
 
 
 def figures_of(generator: Any, real: Reference, tmp_path: Path) -> dict[str, Any]:
