@@ -57,10 +57,8 @@ class Verdict:
 
 def build_page(inputs: Inputs, title: str) -> dict[str, Any]:
     """All that the template shows, by name."""
-    selection, points = inputs.selection, inputs.manifest.truth is not None
-    classes, charts, figures = class_rows(inputs), quality_charts(inputs), measures.headline(selection)
-    previous = inputs.previous.selection if inputs.previous else None
-    return {
+    points, classes = inputs.manifest.truth is not None, class_rows(inputs)
+    return measured(inputs) | {
         "title": title,
         "sections": list(_SECTIONS.items()),
         "inputs": inputs,
@@ -69,26 +67,12 @@ def build_page(inputs: Inputs, title: str) -> dict[str, Any]:
         "train": inputs.made_by("train"),
         "sample": inputs.made_by("sample"),
         "stopped_early": stopped_early(inputs),
-        "verdicts": verdicts(inputs),
-        "figures": figures[:_HEADLINE],
-        "more_figures": len(figures) - _HEADLINE,
-        "absent_figures": measures.absent(selection, points),
         "training_charts": training_charts(inputs.curves),
-        "quality_charts": charts[:_CHARTS],
-        "more_charts": charts[_CHARTS:],
-        "choice": measures.choice_table(selection),
-        "others": measures.others(selection),
-        "table": measures.checkpoint_table(inputs),
-        "cost": measures.cost_of_the_last(selection),
-        "since": [] if previous is None else measures.since(previous, selection),
-        "itself": previous == selection,
-        "incomparable": incomparable(inputs),
         "samples": sheets.samples_sheet(inputs),
         "nearest": sheets.nearest_sheet(inputs),
         "latent": [(told, sheets.sheet_of(inputs, picture, told.rows)) for told, picture in inputs.latent],
         "by_category": any(told.file == "categories.png" for told, _ in inputs.latent),
         "frames": sheets.frames(inputs),
-        "by_class": any(one.figures_known for one in selection.classes or []),
         "classes": classes[:_CLASSES],
         "more_classes": classes[_CLASSES:],
         "same_data": same_data(inputs),
@@ -96,6 +80,29 @@ def build_page(inputs: Inputs, title: str) -> dict[str, Any]:
         "commits": sorted({made.git.commit for made in inputs.made if made.git.commit}),
         "seconds": sum(made.seconds for made in inputs.made),
         "params": params_as_yaml(inputs.made),
+    }
+
+
+def measured(inputs: Inputs) -> dict[str, Any]:
+    """Of all that the template shows, what was measured and chosen."""
+    selection = inputs.selection
+    charts, figures = quality_charts(inputs), measures.headline(selection)
+    previous = inputs.previous.selection if inputs.previous else None
+    return {
+        "verdicts": verdicts(inputs),
+        "figures": figures[:_HEADLINE],
+        "more_figures": len(figures) - _HEADLINE,
+        "absent_figures": measures.absent(selection, points=inputs.manifest.truth is not None),
+        "quality_charts": charts[:_CHARTS],
+        "more_charts": charts[_CHARTS:],
+        "choice": measures.choice_table(selection),
+        "others": measures.others(selection),
+        "table": measures.checkpoint_table(inputs),
+        "cost": measures.cost_of_the_last(selection),
+        "by_class": any(one.figures_known for one in selection.classes or []),
+        "since": [] if previous is None else measures.since(previous, selection),
+        "itself": previous == selection,
+        "incomparable": incomparable(inputs),
     }
 
 
@@ -154,7 +161,7 @@ def class_rows(inputs: Inputs) -> list[ClassRow]:
     if manifest.classes is None or manifest.class_counts is None:
         return []
     train, holdout = (manifest.class_counts.get(split, {}) for split in ("train", "holdout"))
-    measured = {one.label: one for one in inputs.selection.classes or []}
+    found = {one.label: one for one in inputs.selection.classes or []}
     pictures = {} if manifest.truth else sheets.class_pictures(inputs)
     most = max((train.get(name, 0) + holdout.get(name, 0) for name in manifest.classes), default=0) or 1
     return [
@@ -164,7 +171,7 @@ def class_rows(inputs: Inputs) -> list[ClassRow]:
             holdout.get(name, 0),
             round(100 * train.get(name, 0) / most, 2),
             round(100 * holdout.get(name, 0) / most, 2),
-            measured.get(label),
+            found.get(label),
             pictures.get(name),
         )
         for label, name in enumerate(manifest.classes)
