@@ -11,15 +11,17 @@ import argparse
 import json
 import time
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
 import torch
 
-from gan.evaluator import Evaluator, classify, features_of
+from gan.evaluator import Evaluator, Schedule, classify, features_of
 from gan.families import FAMILIES
 from gan.metrics.accuracy import accuracy
+from gan.metrics.classification import classification_accuracy_score
 from gan.metrics.frechet import frechet_distance
 from gan.players import Generator
 from gan.randomness import stream
@@ -31,11 +33,12 @@ from stages.common.files import read_json
 from stages.common.params import Train, load_section
 from stages.common.progress import progress_bar
 from stages.common.shards import Split, read_split
-from stages.selection.measure import as_seen
+from stages.selection.seen import as_seen
 from stages.train import make_trainer
 
 DATA = Path("data/normalized")
 MEASURED_SEED = 0
+CLASSIFIER = Schedule(images=120_000, batch_size=128, learning_rate=0.002, seed=0)
 Row = dict[str, Any]
 
 
@@ -60,6 +63,18 @@ class Judge:
             row["accuracy"] = accuracy(classify(self.evaluator, features), asked)
         return row
 
+    def classification_score(self, generator: Generator, train: Split) -> Row:
+        """How well a classifier does on held-out images that saw as many generated ones as there are to train on."""
+        if not generator.config.conditional or train.labels is None:
+            return {}
+        made = samples(generator, len(train.labels), MEASURED_SEED, train.labels.tolist())
+        return {"classification": self._learned(torch.cat([as_seen(images) for images, _ in made]), train)}
+
+    def _learned(self, images: torch.Tensor, train: Split) -> float:
+        holdout = torch.from_numpy(self.holdout.images), torch.from_numpy(self.holdout.labels)
+        labels, config = torch.from_numpy(train.labels), self.evaluator.config
+        return classification_accuracy_score(images, labels, holdout, config, CLASSIFIER, device=torch.device("cpu"))
+
     def floor(self, train: Split) -> Row:
         """What as many real images of the train split reach."""
         picked = torch.randperm(len(train.images), generator=stream(MEASURED_SEED, "floor"))[: self.samples]
@@ -67,13 +82,15 @@ class Judge:
         row = {"frechet": frechet_distance(self.real, features)}
         if self.holdout.labels is not None and self.evaluator.config.classifies:
             row["accuracy"] = accuracy(classify(self.evaluator, self.real), torch.from_numpy(self.holdout.labels))
+            row["classification"] = self._learned(torch.from_numpy(train.images), train)
         return row
 
 
 def run(params: Train, split: Split, judge: Judge, picture: Path) -> Row:
-    """Train one family from one seed and measure it on the way; its last samples are drawn into `picture`."""
-    trainer, checkpoints = make_trainer(params, split), []
-    training = 0.0
+    """Train one family from one seed and measure it on the way; `picture` shows the selected checkpoint."""
+    trainer = make_trainer(params, split)
+    checkpoints: list[Row] = []
+    best, training = trainer.game.average, 0.0
     with progress_bar(f"{params.family}, seed {params.seed}", params.images) as bar:
         while trainer.images_seen < params.images:
             start = time.process_time()
@@ -83,34 +100,44 @@ def run(params: Train, split: Split, judge: Judge, picture: Path) -> Row:
             if trainer.passed(params.checkpoint_every) or trainer.images_seen >= params.images:
                 trainer.check()
                 checkpoints.append({"images": trainer.images_seen} | judge.measure(trainer.game.average))
-    picture.write_bytes(drawn(trainer.game.average, MEASURED_SEED, None))
-    return {"family": params.family, "seed": params.seed, "checkpoints": checkpoints, "cpu_seconds": training}
+                if checkpoints[-1] is selected(checkpoints):
+                    best = deepcopy(trainer.game.average)
+    picture.write_bytes(drawn(best, MEASURED_SEED, None))
+    made = {"family": params.family, "seed": params.seed, "checkpoints": checkpoints, "cpu_seconds": training}
+    return made | judge.classification_score(best, split)
 
 
-def table(runs: list[Row], floor: Row) -> Iterator[str]:
+def selected(checkpoints: list[Row]) -> Row:
+    """That of the lowest Frechet distance; of two the earlier."""
+    return min(checkpoints, key=lambda one: one["frechet"])
+
+
+def table(runs: list[Row]) -> Iterator[str]:
     """A line a family: mean and standard error over its seeds; the selected checkpoint is each run's best."""
-    yield "| family | seeds | selected: Frechet | last: Frechet | selected: accuracy | CPU seconds a run |"
-    yield "| --- | --- | --- | --- | --- | --- |"
+    yield "| family | seeds | Frechet, selected | Frechet, last | accuracy | classification score | CPU seconds |"
+    yield "| --- | --- | --- | --- | --- | --- | --- |"
     for family in FAMILIES:
-        rows = [row for row in runs if row["family"] == family]
-        if not rows:
-            continue
-        selected = [min(row["checkpoints"], key=lambda one: one["frechet"]) for row in rows]
-        accuracies = [one["accuracy"] for one in selected if "accuracy" in one]
-        cells = [
-            family,
-            str(len(rows)),
-            spread([one["frechet"] for one in selected], "{:.2f}"),
-            spread([row["checkpoints"][-1]["frechet"] for row in rows], "{:.2f}"),
-            spread([100 * one for one in accuracies], "{:.1f}") + " %" if accuracies else "",
-            f"{mean(row['cpu_seconds'] for row in rows):.0f}",
-        ]
-        yield f"| {' | '.join(cells)} |"
-    real = f"{100 * floor['accuracy']:.1f} %" if "accuracy" in floor else ""
-    yield f"| real images | | {floor['frechet']:.2f} | | {real} | |"
+        rows = [row for row in runs if row.get("family") == family]
+        if rows:
+            chosen = [selected(row["checkpoints"]) for row in rows]
+            cells = [
+                family,
+                str(len(rows)),
+                spread([one["frechet"] for one in chosen], "{:.2f}"),
+                spread([row["checkpoints"][-1]["frechet"] for row in rows], "{:.2f}"),
+                spread([one["accuracy"] for one in chosen if "accuracy" in one], "{:.3f}"),
+                spread([row["classification"] for row in rows if "classification" in row], "{:.3f}"),
+                f"{mean(row['cpu_seconds'] for row in rows):.0f}",
+            ]
+            yield f"| {' | '.join(cells)} |"
+    floor = next(row["floor"] for row in runs if "floor" in row)
+    real = [f"{floor[name]:.3f}" if name in floor else "" for name in ("accuracy", "classification")]
+    yield f"| real images | | {floor['frechet']:.2f} | | {' | '.join(real)} | |"
 
 
 def spread(values: list[float], form: str) -> str:
+    if not values:
+        return ""
     error = f" ± {form.format(stdev(values) / len(values) ** 0.5)}" if len(values) > 1 else ""
     return form.format(mean(values)) + error
 
@@ -145,14 +172,19 @@ def main() -> None:
         "evaluator": judge.sha256,
     }
     log = arguments.out / "runs.jsonl"
+
+    def keep(row: Row) -> None:
+        with log.open("a") as lines:
+            print(json.dumps({"protocol": protocol} | row), file=lines)
+
+    if not any("floor" in row for row in done(log, protocol)):
+        keep({"floor": judge.floor(split)})
     for seed in range(arguments.seeds):
         for family in arguments.families:
-            if not any((row["family"], row["seed"]) == (family, seed) for row in done(log, protocol)):
+            if not any((row.get("family"), row.get("seed")) == (family, seed) for row in done(log, protocol)):
                 of_run = params.model_copy(update={"family": family, "seed": seed})
-                row = run(of_run, split, judge, arguments.out / f"{family}-{seed}.png")
-                with log.open("a") as lines:
-                    print(json.dumps({"protocol": protocol} | row), file=lines)
-    print("\n".join(table(done(log, protocol), judge.floor(split))))
+                keep(run(of_run, split, judge, arguments.out / f"{family}-{seed}.png"))
+    print("\n".join(table(done(log, protocol))))
 
 
 def done(log: Path, protocol: Row) -> list[Row]:
