@@ -22,7 +22,7 @@ def hide_labels(labels: Tensor, share: float, seed: int) -> Tensor:
 
 def wrong_labels(labels: Tensor, classes: int, random: torch.Generator) -> Tensor:
     """For each label `[N]` another one, each of the others equally likely."""
-    return (labels + integers(1, classes, labels.shape, random).to(labels.device)) % classes
+    return (labels + integers(1, classes, labels.shape, random).to(labels.device, non_blocking=True)) % classes
 
 
 class RealImages:
@@ -43,7 +43,7 @@ class RealImages:
         return self._take(chosen)
 
     def _take(self, chosen: Tensor) -> tuple[Tensor, Tensor | None]:
-        chosen = chosen.to(self.images.device)
+        chosen = chosen.to(self.images.device, non_blocking=True)
         return self.images[chosen], None if self.labels is None else self.labels[chosen]
 
     def _spans(self, start: int, stop: int) -> list[tuple[int, int]]:

@@ -114,7 +114,9 @@ class Adversarial:
     def _draw(self, real: RealImages, step: Step, for_both: bool) -> Batch:
         """The step's real images, and as many fakes; the last of a turn with what the generator learns from."""
         images, labels = real.batch(*step.rows)
-        latents = processes.share(draw(self.config, step.size, step.random("latent"))).to(self.device)
+        latents = processes.share(draw(self.config, step.size, step.random("latent"))).to(
+            self.device, non_blocking=True
+        )
         with torch.set_grad_enabled(for_both), self.autocast:
             fakes: Tensor = self.generator(latents, labels if self.config.conditional else None)
         return Batch(images, labels, latents, fakes)

@@ -11,7 +11,8 @@ from gan import processes
 def stream(seed: int, purpose: str, position: int = 0) -> torch.Generator:
     """A CPU generator for one purpose at one position; distinct arguments give independent streams.
 
-    Drawing on the CPU and moving the result makes runs on any device start from the same numbers.
+    Drawing on the CPU and moving the result makes runs on any device start from the same numbers; the move does not
+    wait for the device (non_blocking), so that no step does.
     """
     digest = hashlib.blake2b(f"{seed}/{purpose}/{position}".encode(), digest_size=8).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest, "little"))
@@ -26,7 +27,7 @@ def draw_latents(distribution: str, count: int, size: int, random: torch.Generat
 
 def uniform_by_image(images: torch.Tensor, random: torch.Generator) -> torch.Tensor:
     """A number in [0,1) for each of the images `[N,C,H,W]`: `[N,1,1,1]`, of their kind."""
-    return uniform((len(images), 1, 1, 1), random).to(images)
+    return uniform((len(images), 1, 1, 1), random).to(images, non_blocking=True)
 
 
 def uniform(shape: Sequence[int], random: torch.Generator) -> torch.Tensor:
