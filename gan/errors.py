@@ -3,7 +3,3 @@
 
 class DivergedError(Exception):
     """A loss became infinite or not a number; the message says which and where."""
-
-
-class LostError(Exception):
-    """Another of the processes that train together is gone."""

@@ -5,12 +5,18 @@ Alone, a process is the first of one, and every function here hands back what it
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from gan.errors import LostError
+_PATIENCE = timedelta(hours=2)
+"""The others wait while the first one saves, draws or measures."""
+
+
+class LostError(Exception):
+    """Another of the processes that train together is gone."""
 
 
 def count() -> int:
@@ -27,7 +33,7 @@ def joined(device: torch.device) -> Iterator[None]:
     """Within the block this process is one of those that torchrun started."""
     gpu = device.type == "cuda"
     with _together():
-        dist.init_process_group("nccl" if gpu else "gloo", device_id=device if gpu else None)
+        dist.init_process_group("nccl" if gpu else "gloo", timeout=_PATIENCE, device_id=device if gpu else None)
     try:
         yield
     finally:

@@ -123,6 +123,13 @@ class Penalty(Section):
     interval: Count = 1
 
 
+class Stop(Section):
+    metric: Literal["frechet_distance"]
+    patience: Count
+    samples: Annotated[int, Field(ge=4)] = 1000
+    evaluator_images: Count = 100_000
+
+
 class Train(Section):
     family: Literal[
         "gan", "dcgan", "cgan", "lsgan", "wgan", "wgan_gp", "dragan", "began", "acgan", "infogan", "ssgan",
@@ -139,6 +146,8 @@ class Train(Section):
     precision: Literal["auto", "float32", "bfloat16"]
     deterministic: bool
     processes: Annotated[int, Field(ge=1, le=1024)]
+    min_diversity: Share
+    stop: Stop | None
     network: Literal["mlp", "points", "dcgan", "infogan", "resnet", "biggan", "r3gan"] | None
     width: Annotated[int, Field(ge=4, le=1024)] | None
     objective: (

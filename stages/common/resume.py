@@ -54,8 +54,10 @@ class Resume:
         Raises UserError where that file is damaged, or was made by another training.
         """
         path = self.newest(images)
-        if path is None:
-            return None
+        return None if path is None else self.read(path)
+
+    def read(self, path: str | Path) -> State:
+        """A state of this training in any file. Raises UserError likewise."""
         tensors, facts = read_checkpoint(path)
         if facts["fingerprint"] != self.fingerprint:
             raise UserError(f"{path} was made with other params, data or code: remove it and run again")

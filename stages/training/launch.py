@@ -16,7 +16,6 @@ import torch
 import torch.distributed as dist
 
 from gan import processes
-from gan.errors import LostError
 from stages.common.device import device_for
 from stages.common.errors import BAD_INPUT, TemporaryError, UserError
 
@@ -39,31 +38,29 @@ def start(count: int, module: str) -> None:
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
     logging.disable(logging.ERROR)  # the process that fails has said why
-    with tempfile.TemporaryDirectory() as folder:
-        config = LaunchConfig(
-            min_nodes=1,
-            max_nodes=1,
-            nproc_per_node=count,
-            run_id=uuid.uuid4().hex,
-            rdzv_backend="c10d",
-            rdzv_endpoint="localhost:0",
-            local_addr="localhost",
-            max_restarts=0,
-            logs_specs=DefaultLogsSpecs(log_dir=folder),
-        )
-        try:
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            config = LaunchConfig(
+                min_nodes=1,
+                max_nodes=1,
+                nproc_per_node=count,
+                run_id=uuid.uuid4().hex,
+                rdzv_backend="c10d",
+                rdzv_endpoint="localhost:0",
+                local_addr="localhost",
+                max_restarts=0,
+                logs_specs=DefaultLogsSpecs(log_dir=folder),
+            )
             elastic_launch(config, sys.executable)("-m", module)
-            return
-        except ChildFailedError as error:
-            rank, failure = error.get_first_failure()
-        except SignalException as error:
-            told = error.sigval
-            signal.signal(told, signal.SIG_DFL)
-            os.kill(os.getpid(), told)  # end as if no one had caught it
-    if failure.exitcode < 0:
+    except ChildFailedError as error:
+        rank, failure = error.get_first_failure()
+        if failure.exitcode > 0:
+            raise SystemExit(failure.exitcode) from None
         what = f"process {rank} of {count} was ended by {signal.Signals(-failure.exitcode).name}"
-        raise TemporaryError(f"{what}: run again, and training goes on from its last state")
-    raise SystemExit(failure.exitcode)
+        raise TemporaryError(f"{what}: run again, and training goes on from its last state") from None
+    except SignalException as error:
+        signal.signal(error.sigval, signal.SIG_DFL)
+        os.kill(os.getpid(), error.sigval)  # end as if no one had caught it
 
 
 def own_device(name: str) -> torch.device:
@@ -95,7 +92,7 @@ def member(expected: int, device: str) -> Iterator[None]:
             raise UserError(f"torchrun started {started} processes: set train.processes to {started}, not {expected}")
         with processes.joined(own_device(device)):
             yield
-    except LostError:
+    except processes.LostError:
         time.sleep(
             _UNTIL_ENDED
         )  # torchrun ends this process; were it the first to end, it would be taken for the cause
