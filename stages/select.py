@@ -41,6 +41,9 @@ from stages.selection.seen import Judge
 from stages.selection.table import table
 from stages.selection.verdicts import collapse, memorised
 
+MOST_AT_ONCE = 8
+"""Checkpoints; each holds its images' features in memory."""
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -137,7 +140,7 @@ def measure_all(inputs: Inputs, params: Select) -> Table:
     subjects = [sha256_of(path) for path in inputs.checkpoints]
     forget_all_but(inputs.cache, [*subjects, inputs.real.subject])
     of_real = floors(inputs.real)
-    at_once = 1 if inputs.device.type == "cuda" else os.cpu_count() or 1
+    at_once = 1 if inputs.device.type == "cuda" else min(MOST_AT_ONCE, os.cpu_count() or 1)
     with progress_bar("select", len(inputs.checkpoints) * params.samples) as bar:
 
         def one(path: Path, subject: str) -> Measured:

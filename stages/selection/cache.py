@@ -4,6 +4,7 @@ Every name is a digest of all that decides the content, the code that computes i
 stale. Files are written whole or not at all and carry a checksum: a damaged one is measured again.
 """
 
+import ast
 import hashlib
 import inspect
 import json
@@ -12,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
-from types import FunctionType, ModuleType
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -90,7 +91,7 @@ def _collect(thing: Any, found: dict[str, str]) -> None:
     if not isinstance(thing, FunctionType | type) or not str(module).startswith(_OURS):
         return
     if str(module).startswith("gan."):
-        _collect_module(sys.modules[str(module)], found)
+        _collect_module(str(module), found)
         return
     name = f"{module}.{thing.__qualname__}"
     if name in found:
@@ -102,14 +103,15 @@ def _collect(thing: Any, found: dict[str, str]) -> None:
             _collect(inspect.unwrap(function).__globals__.get(used), found)
 
 
-def _collect_module(module: ModuleType, found: dict[str, str]) -> None:
-    if module.__name__ in found:
+def _collect_module(name: str, found: dict[str, str]) -> None:
+    """A module of `gan`, and by its import statements what it may use, also through a table of names."""
+    if name in found or name not in sys.modules:
         return
-    found[module.__name__] = inspect.getsource(module)
-    for used in list(vars(module).values()):
-        name = used.__name__ if isinstance(used, ModuleType) else str(getattr(used, "__module__", ""))
-        if name.startswith("gan."):
-            _collect_module(sys.modules[name], found)
+    found[name] = inspect.getsource(sys.modules[name])
+    for node in ast.walk(ast.parse(found[name])):
+        if isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] == "gan":
+            for used in (node.module, *(f"{node.module}.{alias.name}" for alias in node.names)):
+                _collect_module(str(used), found)
 
 
 def _is_function(thing: Any) -> bool:
