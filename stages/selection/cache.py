@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from types import FunctionType
 from typing import Any
 
@@ -24,6 +25,8 @@ from stages.common.errors import UserError
 
 FOLDER = ".measure"
 _OURS = ("gan.", "stages.")
+_PARSING = Lock()
+"""Python 3.11's parser is not safe in several threads at once."""
 
 
 class Cache:
@@ -81,8 +84,9 @@ def code_digest(*functions: Callable[..., Any] | type) -> str:
     nothing for it; of `gan` the whole of every module used, and of those it uses.
     """
     found: dict[str, str] = {}
-    for function in functions:
-        _collect(function, found)
+    with _PARSING:
+        for function in functions:
+            _collect(function, found)
     return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()[:24]
 
 
