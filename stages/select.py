@@ -5,18 +5,12 @@ Writes models/selected/, metrics/{selection.json,checkpoints.tsv}, plots/nearest
 Figures, rule, card and picture are made in stages/selection.
 """
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from gan.evaluator import EvaluatorConfig
 from gan.metrics.kernel import FEWEST_ROWS
-from gan.players import Generator, ModelConfig
 from stages.common.device import steady_device_for
 from stages.common.errors import UserError, run_stage
 from stages.common.evaluators import read_evaluator
@@ -25,17 +19,17 @@ from stages.common.model import write_generator
 from stages.common.params import Select, load_section
 from stages.common.progress import progress_bar
 from stages.common.provenance import recorded
-from stages.common.resume import images_of
 from stages.common.shards import Split, read_split
 from stages.common.truth import truth_in
-from stages.selection.cache import FOLDER, Cache, forget_all_but
+from stages.selection.cache import FOLDER, Cache
 from stages.selection.card import model_card
+from stages.selection.checkpoints import Table, loaded, measure_all, require_same_data
 from stages.selection.classifiers import classification_scores
 from stages.selection.features import feature_network
-from stages.selection.measure import Measured, floors, load_generator, measure
+from stages.selection.measure import load_generator
 from stages.selection.nearest import nearest_drawn
 from stages.selection.reference import Reference, reference
-from stages.selection.rows import absent_in, classes, columns, row_of, without_floors
+from stages.selection.rows import absent_in, classes, columns, without_floors
 from stages.selection.rule import Choice, Row, choose, cost_of_last, sentence, why
 from stages.selection.seen import Judge
 from stages.selection.table import table
@@ -54,16 +48,6 @@ class Inputs:
     manifest: dict[str, Any]
     trained: dict[str, Any]
     """`provenance/train.json`."""
-    device: torch.device
-
-
-@dataclass(frozen=True)
-class Table:
-    """Every checkpoint's figures, beside those of real images."""
-
-    found: list[Measured]
-    real: Measured
-    rows: list[Row]
 
 
 def main() -> None:
@@ -81,7 +65,7 @@ def select(params: Select, root: Path) -> dict[str, Any]:
     Raises UserError, with all of it written, where the selected generator is collapsed and params say to fail.
     """
     inputs = read_inputs(params, root)
-    measured = measure_all(inputs, params)
+    measured = measure_all(inputs.checkpoints, inputs.real, params, inputs.cache)
     choice = choose(measured.rows, params, absent_in(measured.found[-1], measured.real))
     print(table(measured.rows, choice.chosen, params))
     selection = summary(measured, choice, params, inputs)
@@ -115,7 +99,6 @@ def read_inputs(params: Select, root: Path) -> Inputs:
         evaluator_sha256=sha256,
         manifest=manifest,
         trained=read_json(root / "provenance/train.json"),
-        device=device,
     )
 
 
@@ -124,45 +107,6 @@ def require_enough(params: Select, train: Split, holdout: Split) -> None:
     for what, count in counts.items():
         if count < FEWEST_ROWS:
             raise UserError(f"{what} is {count}, and distances need at least {FEWEST_ROWS} images a side: raise it")
-
-
-def require_same_data(config: EvaluatorConfig | ModelConfig, split: Split, what: str, stage: str) -> None:
-    classes = None if split.classes is None else tuple(split.classes)
-    if (config.image_shape, config.classes) != (split.shape, classes):
-        raise UserError(f"{what} was made from images of another shape or other classes: run `dvc repro {stage}`")
-
-
-def measure_all(inputs: Inputs, params: Select) -> Table:
-    """A row a checkpoint, in order; on a CPU as many at a time as there are cores, each on one thread."""
-    subjects = [sha256_of(path) for path in inputs.checkpoints]
-    forget_all_but(inputs.cache, [*subjects, inputs.real.subject])
-    of_real = floors(inputs.real)
-    at_once = 1 if inputs.device.type == "cuda" else os.cpu_count() or 1
-    with progress_bar("select", len(inputs.checkpoints) * params.samples) as bar:
-
-        def one(path: Path, subject: str) -> Measured:
-            torch.set_num_threads(1)  # of this thread
-            known = Cache(inputs.cache, subject)
-            try:
-                return measure(lambda: loaded(path, inputs), inputs.real, known, bar.update)
-            except ValueError as error:
-                raise UserError(f"{path} cannot be measured ({error}): train with lower learning rates") from None
-
-        with ThreadPoolExecutor(at_once) as threads:
-            found = list(threads.map(one, inputs.checkpoints, subjects))
-    rows = [
-        row_of(images_of(path), params.samples, one, of_real)
-        for path, one in zip(inputs.checkpoints, found, strict=True)
-    ]
-    for row in rows:
-        row["collapsed"] = int(collapse(row, params)["collapsed"])
-    return Table(found, of_real, rows)
-
-
-def loaded(path: Path, inputs: Inputs) -> Generator:
-    generator, _ = load_generator(path, inputs.device)
-    require_same_data(generator.config, inputs.real.holdout_split, str(path), "train")
-    return generator
 
 
 def summary(measured: Table, choice: Choice, params: Select, inputs: Inputs) -> dict[str, Any]:
@@ -196,7 +140,7 @@ def scores(inputs: Inputs, choice: Choice, params: Select, absent: dict[str, str
     images = params.classifier_images
     with progress_bar("classifiers", 2 * images) as bar:
         try:
-            found = classification_scores(loaded(path, inputs), inputs.real, known, images, bar.update)
+            found = classification_scores(loaded(path, inputs.real), inputs.real, known, images, bar.update)
         except ValueError as error:
             absent["classification_accuracy_score"] = str(error)
             return {}
@@ -217,7 +161,7 @@ def provenance(inputs: Inputs, params: Select, selection: dict[str, Any]) -> dic
 def write_outputs(root: Path, inputs: Inputs, params: Select, rows: list[Row], selection: dict[str, Any]) -> None:
     """All are prepared before the first takes its place."""
     chosen = next(index for index, row in enumerate(rows) if row["images"] == selection["images"])
-    generator, _ = load_generator(inputs.checkpoints[chosen], inputs.device)
+    generator = loaded(inputs.checkpoints[chosen], inputs.real)
     made = provenance(inputs, params, selection)
     with ExitStack() as outputs:
         model = outputs.enter_context(replacing_directory(root / "models/selected"))

@@ -4,6 +4,7 @@ Every name is a digest of all that decides the content, the code that computes i
 stale. Files are written whole or not at all and carry a checksum: a damaged one is measured again.
 """
 
+import ast
 import hashlib
 import inspect
 import json
@@ -12,7 +13,8 @@ import sys
 from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
-from types import FunctionType, ModuleType
+from threading import Lock
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -23,6 +25,8 @@ from stages.common.errors import UserError
 
 FOLDER = ".measure"
 _OURS = ("gan.", "stages.")
+_PARSING = Lock()
+"""Python 3.11's parser is not safe in several threads at once."""
 
 
 class Cache:
@@ -80,8 +84,9 @@ def code_digest(*functions: Callable[..., Any] | type) -> str:
     nothing for it; of `gan` the whole of every module used, and of those it uses.
     """
     found: dict[str, str] = {}
-    for function in functions:
-        _collect(function, found)
+    with _PARSING:
+        for function in functions:
+            _collect(function, found)
     return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()[:24]
 
 
@@ -90,7 +95,7 @@ def _collect(thing: Any, found: dict[str, str]) -> None:
     if not isinstance(thing, FunctionType | type) or not str(module).startswith(_OURS):
         return
     if str(module).startswith("gan."):
-        _collect_module(sys.modules[str(module)], found)
+        _collect_module(str(module), found)
         return
     name = f"{module}.{thing.__qualname__}"
     if name in found:
@@ -102,14 +107,15 @@ def _collect(thing: Any, found: dict[str, str]) -> None:
             _collect(inspect.unwrap(function).__globals__.get(used), found)
 
 
-def _collect_module(module: ModuleType, found: dict[str, str]) -> None:
-    if module.__name__ in found:
+def _collect_module(name: str, found: dict[str, str]) -> None:
+    """A module of `gan`, and by its import statements what it may use, also through a table of names."""
+    if name in found or name not in sys.modules:
         return
-    found[module.__name__] = inspect.getsource(module)
-    for used in list(vars(module).values()):
-        name = used.__name__ if isinstance(used, ModuleType) else str(getattr(used, "__module__", ""))
-        if name.startswith("gan."):
-            _collect_module(sys.modules[name], found)
+    found[name] = inspect.getsource(sys.modules[name])
+    for node in ast.walk(ast.parse(found[name])):
+        if isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] == "gan":
+            for used in (node.module, *(f"{node.module}.{alias.name}" for alias in node.names)):
+                _collect_module(str(used), found)
 
 
 def _is_function(thing: Any) -> bool:

@@ -29,7 +29,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def selected(folder: Path, monkeypatch: pytest.MonkeyPatch, split: str = "train", **generator: Any) -> dict[str, Any]:
     """The selection of checkpoints that are all one crafted generator."""
     crafted = Copier(read_split(folder / "data/normalized" / split), **generator)
-    monkeypatch.setattr("stages.select.loaded", lambda path, inputs: crafted)
+    for place in ("stages.select", "stages.selection.checkpoints"):
+        monkeypatch.setattr(f"{place}.loaded", lambda path, real: crafted)
     monkeypatch.setattr("stages.select.write_generator", lambda folder, generator: None)
     monkeypatch.setattr("stages.select.FOLDER", f".measure/{generator}{split}")
     return select(select_params(folder, classifier_images=0), folder)

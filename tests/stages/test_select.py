@@ -272,7 +272,12 @@ def test_another_metric_is_another_rule_on_the_same_figures(finished: Path, tmp_
 def test_an_unconditional_model_has_distances_alone_and_no_rule_can_ask_for_accuracy(unconditional: Path) -> None:
     rows = table(unconditional)
     assert not {"conditional_accuracy", "accuracy_floor"} & set(rows[0])
-    Selection.model_validate(read_json(unconditional / "metrics/selection.json"))
+    told = read_json(unconditional / "metrics/selection.json")
+    Selection.model_validate(told)
+    reasons = {"classifier_score", "conditional_accuracy", "class_frechet_distance", "classification_accuracy_score"}
+    assert set(told["absent"]) == reasons
+    assert (told["classes"], told["classification_accuracy_score"]) == (None, None)
+    assert told["diversity_floor"] > 0  # over all images, where there are no classes
     assert "labels=None" in (unconditional / "models/selected/README.md").read_text()
     by_metric = select_params(unconditional, metric="conditional_accuracy")
     assert "select.metric names 'conditional_accuracy'" in refused(unconditional, by_metric)

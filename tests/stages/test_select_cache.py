@@ -16,7 +16,7 @@ from stages.selection import cache, figures, measure
 from stages.selection.cache import FOLDER, code_digest
 from stages.selection.metrics import METRICS
 from stages.selection.reference import Reference
-from stages.selection.seen import Seen
+from stages.selection.seen import Judge, Seen
 from tests.stages.tiny_models import CHECKPOINTS, checkpoint, select_params, write_run
 
 OUTPUTS = ("metrics/selection.json", "metrics/checkpoints.tsv", "models/selected/generator.safetensors")
@@ -170,3 +170,21 @@ def test_what_is_known_of_a_checkpoint_that_is_gone_is_removed(folder: Path) -> 
     checkpoint(folder, CHECKPOINTS[0]).unlink()
     select(select_params(folder), folder)
     assert len({path.parent for path in entries(folder)}) == len(before) - 1
+
+
+@pytest.mark.parametrize(
+    "module", ["gan.networks.resnet", "gan.conditioning.generator", "gan.latents", "gan.evaluator"]
+)
+def test_whatever_decides_the_images_or_their_features_is_in_the_digest_of_what_is_kept_of_them(
+    module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def digest() -> str:
+        code_digest.cache_clear()
+        return code_digest(Judge, measure.load_generator)
+
+    before, source = digest(), inspect.getsource
+    monkeypatch.setattr(
+        inspect, "getsource", lambda of: source(of) + ("# new" if getattr(of, "__name__", "") == module else "")
+    )
+    assert digest() != before
+    code_digest.cache_clear()
