@@ -63,7 +63,7 @@ format: $(VENV)/.dev
 
 # Removes what was made, never the DVC cache or what was published.
 clean:
-	rm -rf data/raw data/normalized models metrics plots samples reports provenance published.json .resume
+	rm -rf data/raw data/normalized models metrics plots samples reports provenance published.json .resume .measure
 
 $(VENV)/.run: $(wildcard requirements/*.txt) | $(VENV)/bin/python
 	$(PIP_INSTALL) -r requirements/run.txt

@@ -16,7 +16,13 @@ from flows.serve import server
 
 ROOT = Path(__file__).resolve().parents[1]
 REPEATS = 3
-SHORT = ["evaluator.images=5000", "train.images=20000", "train.checkpoint_every=5000", "select.samples=500"]
+SHORT = [
+    "evaluator.images=5000",
+    "train.images=20000",
+    "train.checkpoint_every=5000",
+    "select.samples=500",
+    "select.classifier_images=5000",
+]
 DVC = [sys.executable, "-m", "dvc", "repro", "--quiet"]
 FLOW = [sys.executable, "-m", "flows.pipeline"]
 

@@ -11,11 +11,12 @@ from flows.trials import Sweep, Trial
 from flows.workspace import PARAMS
 from stages.common.files import read_json
 from stages.common.params import load_params
-from stages.reporting.inputs import Selection
+from stages.reporting.facts import Selection
 from stages.reporting.words import number
+from stages.selection.metrics import METRICS
 from stages.summary import metric_rows
 
-_RULE = ("metric", "direction", "samples", "seed")
+_RULE = ("metric", "samples", "seed", "features", "curve")
 _JUDGES = ("models/evaluator", "data/normalized/holdout")
 
 Row = dict[str, str]
@@ -110,7 +111,8 @@ def printed(rows: list[Row]) -> str:
 def _better(one: Ending, other: Ending) -> bool:
     assert one.value is not None
     assert other.value is not None
-    return one.value < other.value if one.measured_by["select.direction"] == "min" else one.value > other.value
+    lower_is_better = METRICS[one.measured_by["select.metric"]].direction == "min"
+    return one.value < other.value if lower_is_better else one.value > other.value
 
 
 def _rule(ending: Ending) -> str:

@@ -10,15 +10,15 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from gan.randomness import uniform_by_image
+from gan.randomness import integers, uniform_by_image
 
 Change = Callable[[Tensor, torch.Generator], Tensor]
 
 
 def _corners(images: Tensor, highest: tuple[int, int], random: torch.Generator) -> tuple[Tensor, Tensor]:
     """A row in [0, highest] and a column likewise for each image, `[N,1]`."""
-    rows, columns = (torch.randint(most + 1, (len(images), 1), generator=random) for most in highest)
-    return rows.to(images.device), columns.to(images.device)
+    rows, columns = (integers(0, most + 1, (len(images), 1), random) for most in highest)
+    return rows.to(images.device, non_blocking=True), columns.to(images.device, non_blocking=True)
 
 
 def translation(images: Tensor, random: torch.Generator) -> Tensor:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from gan.randomness import stream
+from gan.randomness import integers, stream
 
 HIDDEN_LABEL = -1
 """A label that is not told."""
@@ -22,7 +22,7 @@ def hide_labels(labels: Tensor, share: float, seed: int) -> Tensor:
 
 def wrong_labels(labels: Tensor, classes: int, random: torch.Generator) -> Tensor:
     """For each label `[N]` another one, each of the others equally likely."""
-    return (labels + torch.randint(1, classes, labels.shape, generator=random).to(labels.device)) % classes
+    return (labels + integers(1, classes, labels.shape, random).to(labels.device, non_blocking=True)) % classes
 
 
 class RealImages:
@@ -42,15 +42,8 @@ class RealImages:
         chosen = torch.cat([self._order(start, stop) for start, stop in self._spans(position, position + size)])
         return self._take(chosen)
 
-    def draw_labels(self, count: int, random: torch.Generator) -> Tensor | None:
-        """Labels `[count]` as frequent as in the data; None where images have no labels."""
-        if self.labels is None:
-            return None
-        chosen = torch.randint(len(self), (count,), generator=random)
-        return self.labels[chosen.to(self.labels.device)]
-
     def _take(self, chosen: Tensor) -> tuple[Tensor, Tensor | None]:
-        chosen = chosen.to(self.images.device)
+        chosen = chosen.to(self.images.device, non_blocking=True)
         return self.images[chosen], None if self.labels is None else self.labels[chosen]
 
     def _spans(self, start: int, stop: int) -> list[tuple[int, int]]:

@@ -19,7 +19,7 @@ from gan.devices import choose_precision
 from gan.errors import DivergedError
 from gan.metrics.accuracy import accuracy
 from gan.networks import dcgan
-from gan.networks.parts import SMALLEST_IMAGE, sizes
+from gan.networks.parts import SMALLEST_IMAGE, Flatten, sizes
 from gan.normalization import Normalization
 from gan.randomness import stream
 
@@ -86,7 +86,7 @@ class Evaluator(nn.Module):
         layers = _convolution(image_channels, wide[0], stride=1)
         for before, after in pairwise(wide):
             layers += _convolution(before, after, stride=2)
-        self.layers = nn.Sequential(*layers, nn.Flatten())
+        self.layers = nn.Sequential(*layers, Flatten())
         self.project = nn.Linear(wide[-1] * steps[-1][0] * steps[-1][1], config.features, bias=False)
         self.scale = nn.BatchNorm1d(config.features, affine=False)
         self.head: nn.Module = _head(config)

@@ -125,7 +125,7 @@ FAMILIES = {
         latent_size=64,
         latent_distribution="uniform",
         generator=PlayerRecipe(learning_rate=1e-4),
-        discriminator=PlayerRecipe(normalization="layer", learning_rate=1e-4),
+        discriminator=PlayerRecipe(normalization="none", learning_rate=1e-4),
     ),
     "acgan": Recipe(
         "Odena et al. 2017",

@@ -10,13 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gan import processes
 from gan.augment import augment
 from gan.conditioning.discriminator import DISCRIMINATOR_CONDITIONINGS
 from gan.conditioning.heads import Judgement
 from gan.data import RealImages, wrong_labels
 from gan.families import Recipe
 from gan.latents import code_of, draw
-from gan.normalization import average_into
+from gan.normalization import Normalization, average_into, running_statistics
 from gan.objectives import OBJECTIVES, against_each
 from gan.optimizers import load_slots, make_optimizer, pace, set_pace, slots_of
 from gan.penalties import PENALTIES
@@ -36,9 +37,29 @@ class Step:
     position: int
     """Images seen before it."""
     size: int
+    """Of the whole batch."""
+
+    @property
+    def rows(self) -> tuple[int, int]:
+        """The position of this process's first image, and how many it has."""
+        size = self.size // processes.count()
+        return self.position + processes.rank() * size, size
 
     def random(self, purpose: str) -> torch.Generator:
         return stream(self.seed, purpose, self.position)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What is judged in one step."""
+
+    images: Tensor
+    """Real, `[N,C,H,W]`."""
+    labels: Tensor | None
+    """`[N]`; the fakes are made for the same."""
+    latents: Tensor
+    fakes: Tensor
+    """`[N,C,H,W]`; with the generator's graph behind them where it is to learn from them."""
 
 
 class Adversarial:
@@ -69,19 +90,20 @@ class Adversarial:
         return batch_size * self.recipe.discriminator_steps
 
     def turn(self, real: RealImages, batch_size: int, images_seen: int, seed: int) -> dict[str, Tensor]:
-        """k steps of the discriminator, one of the generator.
+        """k steps of the discriminator, one of the generator, in which the fakes of the last are judged again.
 
         Returns statistics as scalars on the device, means over the k: each player's loss in the game,
         what D makes of real and fake images, and whatever else this recipe has.
         """
         self._set_pace(images_seen)
-        steps = [
-            self._discriminator_step(real, Step(seed, images_seen + number * batch_size, batch_size))
-            for number in range(self.recipe.discriminator_steps)
-        ]
-        generator_loss = self._generator_step(real, Step(seed, images_seen, batch_size))
+        statistics = []
+        for number in range(1, self.recipe.discriminator_steps + 1):
+            step = Step(seed, images_seen + (number - 1) * batch_size, batch_size)
+            batch = self._draw(real, step, for_both=number == self.recipe.discriminator_steps)
+            statistics.append(self._discriminator_step(batch, step))
+        generator_loss = self._generator_step(batch, step)
         self._update_average(images_seen, self.images_per_turn(batch_size))
-        means = {name: torch.stack([statistics[name] for statistics in steps]).mean() for name in steps[0]}
+        means = {name: torch.stack([row[name] for row in statistics]).mean() for name in statistics[0]}
         return {"discriminator_loss": means.pop("discriminator_loss"), "generator_loss": generator_loss, **means}
 
     def _set_pace(self, images_seen: int) -> None:
@@ -89,12 +111,20 @@ class Adversarial:
         set_pace(self.generator_optimizer, self.recipe.generator.learning_rate, factor)
         set_pace(self.discriminator_optimizer, self.recipe.discriminator.learning_rate, factor)
 
-    def _discriminator_step(self, real: RealImages, step: Step) -> dict[str, Tensor]:
-        images, labels = real.batch(step.position, step.size)
-        with torch.no_grad():
-            latents, fakes = self._generate(labels, step.size, step.random("latent/discriminator"))
-            images = augment(images, self.recipe.augment, step.random("augment/real"))
-            fakes = augment(fakes, self.recipe.augment, step.random("augment/fake"))
+    def _draw(self, real: RealImages, step: Step, for_both: bool) -> Batch:
+        """The step's real images, and as many fakes; the last of a turn with what the generator learns from."""
+        images, labels = real.batch(*step.rows)
+        latents = processes.share(draw(self.config, step.size, step.random("latent"))).to(
+            self.device, non_blocking=True
+        )
+        with torch.set_grad_enabled(for_both), self.autocast:
+            fakes: Tensor = self.generator(latents, labels if self.config.conditional else None)
+        return Batch(images, labels, latents, fakes)
+
+    def _discriminator_step(self, batch: Batch, step: Step) -> dict[str, Tensor]:
+        labels, latents = batch.labels, batch.latents
+        images = augment(batch.images, self.recipe.augment, step.random("augment/real"))
+        fakes = augment(batch.fakes.detach(), self.recipe.augment, step.random("augment/fake"))
         on_real, on_fake, *mismatched = self._judge(
             (images, labels), (fakes, labels), *self._mismatched(images, labels, step)
         )
@@ -106,39 +136,38 @@ class Adversarial:
         for penalty in self.recipe.penalties:
             if project := PENALTIES[penalty.name].project:
                 project(self.discriminator, penalty.weight)
-        logits = (on_real.logit.detach(), on_fake.logit.detach())
+        logits = (processes.gathered(on_real.logit.detach()), processes.gathered(on_fake.logit.detach()))
         self.objective.after_discriminator(*logits)
-        statistics = {"discriminator_loss": loss, **self.objective.statistics(*logits), **extra}
-        return {name: value.detach() for name, value in statistics.items()}
+        mean, extra = loss.detach(), {name: value.detach() for name, value in extra.items()}
+        processes.average([mean, *extra.values()])
+        return {"discriminator_loss": mean, **self.objective.statistics(*logits), **extra}
 
-    def _generator_step(self, real: RealImages, step: Step) -> Tensor:
-        random = step.random("latent/generator")
-        paired, labels = real.batch(step.position, step.size) if self.objective.pairs else (None, None)
-        labels = real.draw_labels(step.size, random) if paired is None else labels
+    def _generator_step(self, batch: Batch, step: Step) -> Tensor:
+        labels = batch.labels
         # No gradient for the discriminator, which would be thrown away, and no change of its running state.
         self.discriminator.requires_grad_(False).eval()
-        latents, fakes = self._generate(labels, step.size, random)
-        shown = [augment(fakes, self.recipe.augment, step.random("augment/generator"))]
-        if paired is not None:
-            shown.append(augment(paired, self.recipe.augment, step.random("augment/paired")))
+        shown = [augment(batch.fakes, self.recipe.augment, step.random("augment/generator"))]
+        if self.objective.pairs:
+            shown.append(augment(batch.images, self.recipe.augment, step.random("augment/paired")))
         on_fake, *on_real = self._judge(*((images, labels) for images in shown))
         loss = self.objective.generator_loss(on_fake.logit, *(judgement.logit for judgement in on_real))
-        taught = self._taught(on_fake, labels, latents)
+        taught = self._taught(on_fake, labels, batch.latents)
         _descend(self.generator_optimizer, loss if taught is None else loss + taught)
         self.discriminator.requires_grad_(True).train()
-        return loss.detach()
-
-    def _generate(self, labels: Tensor | None, count: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Latents on the device, and their images."""
-        latents = draw(self.config, count, random).to(self.device)
-        with self.autocast:
-            images: Tensor = self.generator(latents, labels if self.config.conditional else None)
-        return latents, images
+        mean = loss.detach()
+        processes.average([mean, *running_statistics(self.generator)])
+        return mean
 
     def _judge(self, *shown: Shown) -> list[Judgement]:
-        """Each batch goes in alone: a batch norm that saw real and fake at once would tell D which is which."""
+        """Each batch by itself where there is batch norm, which would tell D of the other; else all in one pass."""
         with self.autocast:
-            return [self.discriminator(images, labels) for images, labels in shown]
+            if Normalization(self.recipe.discriminator.normalization).batch:
+                return [self.discriminator(images, labels) for images, labels in shown]
+            images, labels = zip(*shown, strict=True)
+            judgement: Judgement = self.discriminator(
+                torch.cat(images), None if labels[0] is None else torch.cat(labels)
+            )
+            return judgement.split(len(shown))
 
     def _mismatched(self, images: Tensor, labels: Tensor | None, step: Step) -> list[Shown]:
         """Real images with a wrong label, where the recipe has them."""
@@ -233,6 +262,8 @@ class Adversarial:
 def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
     optimizer.zero_grad(set_to_none=True)
     torch.autograd.backward(loss)
+    weights = (weight for group in optimizer.param_groups for weight in group["params"])
+    processes.average(weight.grad for weight in weights if weight.grad is not None)
     optimizer.step()
 
 

@@ -30,28 +30,3 @@ def with_category(config: ModelConfig, latents: Tensor, category: Tensor) -> Ten
     start, stop = config.latent_size, config.latent_size + config.code_categories
     told = one_hot(category, config.code_categories).to(latents.dtype)
     return torch.cat([latents[:, :start], told, latents[:, stop:]], dim=1)
-
-
-def path(config: ModelConfig, start: Tensor, end: Tensor, steps: int) -> Tensor:
-    """`steps` latents from `start` to `end`: noise on an arc if it is normal, else a line; the category stays."""
-    size, categories = config.latent_size, config.code_categories
-    amount = torch.linspace(0, 1, steps).unsqueeze(1)
-    line = torch.lerp(start, end, amount)
-    if config.latent_distribution == "normal":
-        line[:, :size] = slerp(start[:size], end[:size], steps)
-    line[:, size : size + categories] = start[size : size + categories]
-    return line
-
-
-def slerp(start: Tensor, end: Tensor, steps: int) -> Tensor:
-    """`steps` latents `[steps, latent_size]` on the arc from `start` to `end`, both `[latent_size]`.
-
-    A straight line between two normal latents passes through lengths that the generator
-    never saw in training (White 2016).
-    """
-    amount = torch.linspace(0, 1, steps, dtype=torch.float64).unsqueeze(1)
-    a, b = start.double(), end.double()
-    angle = torch.acos((a @ b / (a.norm() * b.norm())).clamp(-1, 1))
-    if angle.sin() < 1e-6:
-        return (a + amount * (b - a)).float()
-    return ((((1 - amount) * angle).sin() * a + (amount * angle).sin() * b) / angle.sin()).float()

@@ -103,3 +103,8 @@ def average_into(average: nn.Module, latest: nn.Module, keep: float) -> None:
             averages[name].copy_(tensor)
         else:
             averages[name].lerp_(tensor, 1 - keep)
+
+
+def running_statistics(player: nn.Module) -> list[Tensor]:
+    """What batch norm keeps of the batches it saw; of several processes, each sees its own rows."""
+    return [tensor for name, tensor in player.named_buffers() if name.endswith(("running_mean", "running_var"))]

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from gan.randomness import uniform_by_image
+from gan import processes
+from gan.randomness import uniform, uniform_by_image
 
 Critic = Callable[[Tensor], Tensor]
 Loss = Callable[[Critic, Tensor, Tensor, torch.Generator], Tensor]
@@ -38,8 +39,15 @@ def wgan_gp(critic: Critic, real: Tensor, fake: Tensor, random: torch.Generator)
 
 def dragan(critic: Critic, real: Tensor, fake: Tensor, random: torch.Generator) -> Tensor:
     """The same around real images alone (Kodali et al. 2017): noise of half their standard deviation."""
-    noise = torch.rand(real.shape, generator=random).to(real.device)
-    return _distance_to_one(squared_slopes(critic, real + 0.5 * real.std() * noise * uniform_by_image(real, random)))
+    noise = uniform(real.shape, random).to(real.device, non_blocking=True)
+    return _distance_to_one(squared_slopes(critic, real + 0.5 * _spread(real) * noise * uniform_by_image(real, random)))
+
+
+def _spread(images: Tensor) -> Tensor:
+    """The standard deviation of all values of the whole batch, which may be spread over processes."""
+    mean = processes.total(images.mean()) / processes.count()
+    squares = processes.total((images - mean).square().sum())
+    return (squares / (images.numel() * processes.count() - 1)).sqrt()
 
 
 def r1(critic: Critic, real: Tensor, fake: Tensor, random: torch.Generator) -> Tensor:

@@ -103,7 +103,7 @@ class Discriminator(nn.Module):
         norm.constrain(self)
 
     def forward(self, image: Tensor, label: Tensor | None = None) -> Judgement:
-        features = self.network(self._pack(self.conditioning(image, label)))
+        features = self.network(channels_last(self._pack(self.conditioning(image, label))))
         if self.head is not None:
             judgement: Judgement = self.head(features, label)
             return judgement
@@ -116,6 +116,16 @@ class Discriminator(nn.Module):
         if self.packing == 1:
             return images
         return images.reshape(len(images) // self.packing, -1, *images.shape[2:])
+
+
+def channels_last(images: Tensor) -> Tensor:
+    """The same images; those of one channel, of which both orders are one, say by their strides that it comes last.
+
+    Else the first convolution answers in the other order, and the layers behind it turn its maps round.
+    """
+    if images.shape[1] > 1:
+        return images
+    return images.squeeze(1).unsqueeze(3).permute(0, 3, 1, 2)
 
 
 def _decoder(config: ModelConfig, features: int, image_shape: tuple[int, int, int]) -> nn.Module:

@@ -1,14 +1,18 @@
 """Random numbers that depend on what they are for and on how many images were seen, never on history."""
 
 import hashlib
+from collections.abc import Sequence
 
 import torch
+
+from gan import processes
 
 
 def stream(seed: int, purpose: str, position: int = 0) -> torch.Generator:
     """A CPU generator for one purpose at one position; distinct arguments give independent streams.
 
-    Drawing on the CPU and moving the result makes runs on any device start from the same numbers.
+    Drawing on the CPU and moving the result makes runs on any device start from the same numbers; the move does not
+    wait for the device (non_blocking), so that no step does.
     """
     digest = hashlib.blake2b(f"{seed}/{purpose}/{position}".encode(), digest_size=8).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest, "little"))
@@ -23,4 +27,16 @@ def draw_latents(distribution: str, count: int, size: int, random: torch.Generat
 
 def uniform_by_image(images: torch.Tensor, random: torch.Generator) -> torch.Tensor:
     """A number in [0,1) for each of the images `[N,C,H,W]`: `[N,1,1,1]`, of their kind."""
-    return torch.rand(len(images), 1, 1, 1, generator=random).to(images)
+    return uniform((len(images), 1, 1, 1), random).to(images, non_blocking=True)
+
+
+def uniform(shape: Sequence[int], random: torch.Generator) -> torch.Tensor:
+    """Numbers in [0,1), a row for each of this process's images; drawn for the whole batch."""
+    rows, *rest = shape
+    return processes.share(torch.rand(rows * processes.count(), *rest, generator=random))
+
+
+def integers(start: int, stop: int, shape: Sequence[int], random: torch.Generator) -> torch.Tensor:
+    """Integers in [start, stop), likewise."""
+    rows, *rest = shape
+    return processes.share(torch.randint(start, stop, (rows * processes.count(), *rest), generator=random))

@@ -21,6 +21,12 @@ class Setting:
     classes: Sequence[str] | None
     image_shape: tuple[int, int, int]
     batch_size: int
+    processes: int = 1
+
+    @property
+    def share(self) -> int:
+        """Images of a batch in each process."""
+        return self.batch_size // self.processes
 
     @property
     def network(self) -> Network:
@@ -182,12 +188,20 @@ BATCHES: list[Rule] = [
         "set discriminator.conditioning to concat, product, repeat or none, or packing to 1",
     ),
     (
-        lambda s: s.batch_size % s.recipe.packing > 0,
-        "a batch must be a whole number of packs: set batch_size to a multiple of packing",
+        lambda s: s.batch_size % s.processes > 0,
+        "each process takes as many images of a batch: set batch_size to a multiple of processes",
     ),
     (
-        lambda s: s.batch_size // s.recipe.packing < 2 and s.norms[1].batch,
-        "batch norm needs two judgements in a batch: raise batch_size, or lower packing",
+        lambda s: s.share % s.recipe.packing > 0,
+        "a batch must be a whole number of packs: set batch_size to a multiple of packing, times processes",
+    ),
+    (
+        lambda s: s.share // s.recipe.packing < 2 and s.norms[1].batch,
+        "batch norm needs two judgements in a batch: raise batch_size, or lower packing or processes",
+    ),
+    (
+        lambda s: s.share < 2 and s.norms[0].batch,
+        "batch norm needs two images in each process: raise batch_size, or lower processes",
     ),
 ]
 
@@ -195,8 +209,12 @@ RULES: list[Rule] = [*LABELS, *LOSSES, *PLAYERS, *BATCHES]
 
 
 def refusal(
-    recipe: Recipe, classes: Sequence[str] | None, image_shape: tuple[int, int, int], batch_size: int
+    recipe: Recipe,
+    classes: Sequence[str] | None,
+    image_shape: tuple[int, int, int],
+    batch_size: int,
+    processes: int = 1,
 ) -> str | None:
     """Why this recipe cannot be trained on images of this shape and these classes, or None if it can."""
-    setting = Setting(recipe, classes, image_shape, batch_size)
+    setting = Setting(recipe, classes, image_shape, batch_size, processes)
     return next((reason for applies, reason in RULES if applies(setting)), None)

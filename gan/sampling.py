@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gan.latents import draw, with_category
-from gan.players import Generator
+from gan.players import Generator, ModelConfig
 from gan.randomness import stream
 
 CHUNK = 64
@@ -14,7 +14,7 @@ CHUNK = 64
 
 
 @torch.inference_mode()
-def generate(generator: Generator, latents: Tensor, labels: Tensor | None) -> Tensor:
+def generate(generator: nn.Module, latents: Tensor, labels: Tensor | None) -> Tensor:
     """Images `[N,C,H,W]` on the CPU for latents `[N, latent_size]`, in chunks of `CHUNK`, the last one filled up."""
     device = next(generator.parameters()).device
     made = []
@@ -35,10 +35,18 @@ def samples(
     config = generator.config
     for start in range(0, count, CHUNK):
         n = min(CHUNK, count - start)
-        # A whole chunk is drawn, then cut: image i is the same whatever the count.
-        random = stream(seed, "sample", start // CHUNK)
-        latents = draw(config, CHUNK, random)[:n]
+        latents = latents_at(config, seed, start // CHUNK)[:n]
         label = None if labels is None else torch.tensor([labels[(start + i) % len(labels)] for i in range(n)])
         if label is not None and config.code_categories:
             latents = with_category(config, latents, label)
         yield generate(generator, latents, label), label
+
+
+def latents_at(config: ModelConfig, seed: int, chunk: int) -> Tensor:
+    """A whole chunk of latents `[CHUNK, L]`, to be cut: so image i is the same whatever the count."""
+    return draw(config, CHUNK, stream(seed, "sample", chunk))
+
+
+def latents_of(config: ModelConfig, seed: int, indices: Sequence[int]) -> Tensor:
+    """The latents `[N, L]` of which `samples` makes the images of these indices."""
+    return torch.stack([latents_at(config, seed, index // CHUNK)[index % CHUNK] for index in indices])

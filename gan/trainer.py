@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from gan.data import RealImages
+from gan.diversity import Diversity
 from gan.errors import DivergedError
 from gan.game import Adversarial
 from gan.objectives import VALUE_OPTIMUM
@@ -22,12 +23,15 @@ class Trainer:
     seed: int
     images_seen: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
-    """A row a summary: images, the means of the game's statistics since the row before, and V's optimum if it has V."""
+    """A row a summary: images, means of the game's statistics since the row before, V's optimum if any, diversity."""
+    measured: list[list[float]] = field(default_factory=list)
+    """Rows of (images, metric), by which a training may stop early; kept with the state."""
 
     def __post_init__(self) -> None:
         self._columns: list[str] = []
         self._sums = torch.zeros(1, dtype=torch.float64, device=self.real.images.device)
         self._turns = 0
+        self._diversity = Diversity(self.game.average, self.real, self.seed)
 
     @property
     def images_per_turn(self) -> int:
@@ -50,10 +54,15 @@ class Trainer:
         self.check()
         means = {name: total / self._turns for name, total in zip(self._columns, self._sums.tolist(), strict=True)}
         optimum = {"value_optimum": VALUE_OPTIMUM} if "value" in means else {}
-        row = {"images": self.images_seen, **means, **optimum}
+        found = self.diversity()
+        row = {"images": self.images_seen, **means, **optimum, **({} if found is None else {"diversity": found})}
         self.history.append(row)
         self._sums, self._turns = torch.zeros_like(self._sums), 0
         return row
+
+    def diversity(self) -> float | None:
+        """Of the averaged generator: 1 is as diverse as real images, 0 one image; None where real ones do not tell."""
+        return self._diversity.of(self.game.average)
 
     def check(self) -> None:
         """Raise DivergedError, with name and place, where a loss or a weight became infinite or not a number."""
@@ -67,7 +76,12 @@ class Trainer:
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Tensors, and facts that fit in JSON: all that is needed to go on in the same bits."""
         tensors = {"sums": self._sums, **{f"game.{key}": tensor for key, tensor in self.game.state().items()}}
-        facts = {"images_seen": self.images_seen, "history": self.history, "turns": self._turns}
+        facts = {
+            "images_seen": self.images_seen,
+            "history": self.history,
+            "turns": self._turns,
+            "measured": self.measured,
+        }
         return tensors, {**facts, "config": asdict(self.game.generator.config)}
 
     def load(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
@@ -75,6 +89,7 @@ class Trainer:
         self.game.load({key.removeprefix("game."): t for key, t in tensors.items() if key.startswith("game.")})
         self._sums = tensors["sums"].to(self._sums.device, copy=True)
         self._turns, self.images_seen, self.history = facts["turns"], facts["images_seen"], list(facts["history"])
+        self.measured = list(facts["measured"])
 
 
 def first_not_finite(tensors: dict[str, Tensor]) -> str | None:

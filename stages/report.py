@@ -16,8 +16,8 @@ from stages.common.files import write_text
 from stages.common.params import Report, load_section
 from stages.common.templates import environment
 from stages.reporting import words
-from stages.reporting.figures import headline
 from stages.reporting.inputs import Inputs, read_inputs
+from stages.reporting.measures import headline
 from stages.reporting.page import build_page, judged, plain, without_secrets
 
 TEMPLATES = Path(__file__).parent / "reporting" / "templates"

@@ -1,7 +1,7 @@
-"""Sample: images of the selected generator, seeded, into Parquet and two pictures.
+"""Sample: images of the selected generator, seeded, into Parquet and pictures.
 
-Reads models/selected. Writes samples/, plots/samples.png, plots/walk.png, provenance/sample.json.
-Image i is the same bits whatever the count and the batch size.
+Reads models/selected. Writes samples/, plots/samples.png, plots/latent/, metrics/latent.json, provenance/sample.json.
+Image i is the same bits whatever the count and the batch size. Pictures of the latent space: stages/sampling.
 """
 
 from collections.abc import Iterator
@@ -10,28 +10,25 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import torch
 
-from gan.latents import draw, path
 from gan.players import Generator, ModelConfig
-from gan.randomness import stream
-from gan.sampling import generate, samples
+from gan.sampling import samples
 from stages.common.device import steady_device_for
 from stages.common.drawings import drawn
 from stages.common.errors import UserError, run_stage
-from stages.common.files import read_json, replacing, replacing_directory
+from stages.common.files import read_json, replacing, replacing_directory, write_json
 from stages.common.model import read_generator
 from stages.common.params import Sample, load_section
-from stages.common.pictures import Pixels, encode_pfm, encode_png, grid, grid_scale, to_uint8
-from stages.common.points import in_units
+from stages.common.pictures import encode_pfm, encode_png, to_uint8
 from stages.common.progress import progress_bar
 from stages.common.provenance import recorded
 from stages.common.shards import FloatImages, encoded_schema, write_encoded
-from stages.common.truth import Truth, truth_in
+from stages.common.truth import truth_in
+from stages.sampling.drawing import write_pictures
+from stages.sampling.latent import pictures
 
 SHARD_IMAGES = 20_000
-WALKS = 4
-MOST_WALKS = 10
+LATENT = "metrics/latent.json"
 MOST_NAMED = 20
 
 
@@ -41,7 +38,7 @@ def main() -> None:
         count = sample(params, Path())
         facts["machine"]["device"] = str(steady_device_for(params.device))
         facts["images"] = count
-    print(f"{count:,} images with seed {params.seed}: samples/, plots/samples.png, plots/walk.png")
+    print(f"{count:,} images with seed {params.seed}: samples/, plots/samples.png, plots/latent/")
 
 
 def sample(params: Sample, root: Path) -> int:
@@ -53,13 +50,16 @@ def sample(params: Sample, root: Path) -> int:
     truth = truth_in(read_json(root / "models/selected/provenance.json"))
     labels = labels_for(params.classes, generator.config)
     schema = encoded_schema(class_names(generator.config), {"index": pa.int64(), "seed": pa.int64()})
+    found = pictures(generator, params, labels, points=truth is not None)
     with ExitStack() as outputs:
-        folder = outputs.enter_context(replacing_directory(root / "samples"))
-        pictures = [outputs.enter_context(replacing(root / "plots" / name)) for name in ("samples.png", "walk.png")]
+        folder, latent = (
+            outputs.enter_context(replacing_directory(root / name)) for name in ("samples", "plots/latent")
+        )
+        sheet, told = (outputs.enter_context(replacing(root / name)) for name in ("plots/samples.png", LATENT))
         made = rows(generator, params, labels, exact=truth is not None)
         count = write_encoded(folder, made, schema, SHARD_IMAGES, params.batch_size)
-        pictures[0].write_bytes(drawn(generator, params.seed, truth, labels))
-        pictures[1].write_bytes(walk_drawn(generator, params, labels, truth))
+        sheet.write_bytes(drawn(generator, params.seed, truth, labels))
+        write_json(told, write_pictures(latent, found, truth))
     return count
 
 
@@ -101,35 +101,6 @@ def rows(
 def encoded(image: FloatImages, exact: bool) -> tuple[bytes, str]:
     """An image `[C,H,W]` in [-1,1] as a file's content and suffix."""
     return (encode_pfm((image[0] + 1) / 2), "pfm") if exact else (encode_png(to_uint8(image)), "png")
-
-
-def walks(generator: Generator, params: Sample, labels: list[int] | None) -> list[torch.Tensor]:
-    """Walks of `params.walk_steps` images between two latents, each of one class where there are classes."""
-    config = generator.config
-    walked = [None] * WALKS if labels is None else list(dict.fromkeys(labels))[:MOST_WALKS]
-    found = []
-    for number, label in enumerate(walked):
-        random = stream(params.seed, "walk", number)
-        start, end = draw(config, 2, random)
-        latents = path(config, start, end, params.walk_steps)
-        asked = None if label is None else torch.full((params.walk_steps,), label)
-        found.append(generate(generator, latents, asked))
-    return found
-
-
-def walk(generator: Generator, params: Sample, labels: list[int] | None) -> Pixels:
-    """A row is a walk."""
-    images = to_uint8(torch.cat(walks(generator, params, labels)).numpy())
-    return grid(images, params.walk_steps, grid_scale(*images.shape[2:]))
-
-
-def walk_drawn(generator: Generator, params: Sample, labels: list[int] | None, truth: Truth | None) -> bytes:
-    """The walks as PNG; of points, a line a walk."""
-    if truth is None:
-        return encode_png(walk(generator, params, labels))
-    from stages.common.plots import walks_plot
-
-    return walks_plot(torch.stack([in_units(found, truth) for found in walks(generator, params, labels)]), truth)
 
 
 if __name__ == "__main__":

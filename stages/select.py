@@ -10,26 +10,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from gan.evaluator import EvaluatorConfig
 from gan.metrics.kernel import FEWEST_ROWS
-from gan.players import ModelConfig
 from stages.common.device import steady_device_for
 from stages.common.errors import UserError, run_stage
 from stages.common.evaluators import read_evaluator
-from stages.common.files import read_json, replacing, replacing_directory, write_json, write_tsv
+from stages.common.files import read_json, replacing, replacing_directory, sha256_of, write_json, write_tsv
 from stages.common.model import write_generator
 from stages.common.params import Select, load_section
 from stages.common.progress import progress_bar
 from stages.common.provenance import recorded
 from stages.common.shards import Split, read_split
 from stages.common.truth import truth_in
+from stages.selection.cache import FOLDER, Cache
 from stages.selection.card import model_card
-from stages.selection.measure import Reference, load_generator, measure, reference
+from stages.selection.checkpoints import Table, loaded, measure_all, require_same_data
+from stages.selection.classifiers import classification_scores
+from stages.selection.features import feature_network
+from stages.selection.measure import load_generator
 from stages.selection.nearest import nearest_drawn
-from stages.selection.rule import Row, choose, sentence
+from stages.selection.reference import Reference, reference
+from stages.selection.rows import absent_in, classes, columns, without_floors
+from stages.selection.rule import Choice, Row, choose, cost_of_last, sentence, why
+from stages.selection.seen import Judge
 from stages.selection.table import table
+from stages.selection.verdicts import collapse, memorised
 
 
 @dataclass(frozen=True)
@@ -39,11 +43,11 @@ class Inputs:
     checkpoints: list[Path]
     """In order of the images seen."""
     real: Reference
+    cache: Path
     evaluator_sha256: str
     manifest: dict[str, Any]
     trained: dict[str, Any]
     """`provenance/train.json`."""
-    device: torch.device
 
 
 def main() -> None:
@@ -56,13 +60,21 @@ def main() -> None:
 
 
 def select(params: Select, root: Path) -> dict[str, Any]:
-    """Measure, choose, and write all outputs under `root`; return what is in `metrics/selection.json`."""
+    """Measure, choose, and write all outputs under `root`; return what is in `metrics/selection.json`.
+
+    Raises UserError, with all of it written, where the selected generator is collapsed and params say to fail.
+    """
     inputs = read_inputs(params, root)
-    rows = measure_all(inputs, params)
-    chosen = choose(rows, params)
-    print(table(rows, chosen))
-    selection = summary(rows, chosen, params, inputs.real)
-    write_outputs(root, inputs, params, rows, selection)
+    measured = measure_all(inputs.checkpoints, inputs.real, params, inputs.cache)
+    choice = choose(measured.rows, params, absent_in(measured.found[-1], measured.real))
+    print(table(measured.rows, choice.chosen, params))
+    selection = summary(measured, choice, params, inputs)
+    selection |= {"classification_accuracy_score": None} | scores(inputs, choice, params, selection["absent"])
+    write_outputs(root, inputs, params, measured.rows, selection)
+    print(f"{selection['why']}\n{selection['collapse']['sentence']}\n{selection['memorisation_verdict']['sentence']}")
+    if params.fail_on_collapse and selection["collapse"]["collapsed"]:
+        figures = "its figures are in metrics/selection.json"
+        raise UserError(f"the selected generator is collapsed ({selection['collapse']['sentence'][:-1]}): {figures}")
     return selection
 
 
@@ -77,13 +89,16 @@ def read_inputs(params: Select, root: Path) -> Inputs:
     manifest = read_json(root / "data/normalized/manifest.json")
     require_enough(params, train, holdout)
     require_same_data(evaluator.config, holdout, "models/evaluator", "evaluator")
+    truth, cache = truth_in(manifest), root / FOLDER
+    judge = Judge(evaluator, feature_network(params, evaluator, sha256, device), truth is not None, sha256)
+    conditional = load_generator(checkpoints[0], device)[0].config.conditional
     return Inputs(
         checkpoints=checkpoints,
-        real=reference(evaluator, train, holdout, params.samples, params.seed, truth=truth_in(manifest)),
+        real=reference(judge, train, holdout, params, conditional=conditional, truth=truth, cache=cache),
+        cache=cache,
         evaluator_sha256=sha256,
         manifest=manifest,
         trained=read_json(root / "provenance/train.json"),
-        device=device,
     )
 
 
@@ -94,38 +109,42 @@ def require_enough(params: Select, train: Split, holdout: Split) -> None:
             raise UserError(f"{what} is {count}, and distances need at least {FEWEST_ROWS} images a side: raise it")
 
 
-def require_same_data(config: EvaluatorConfig | ModelConfig, split: Split, what: str, stage: str) -> None:
-    classes = None if split.classes is None else tuple(split.classes)
-    if (config.image_shape, config.classes) != (split.shape, classes):
-        raise UserError(f"{what} was made from images of another shape or other classes: run `dvc repro {stage}`")
-
-
-def measure_all(inputs: Inputs, params: Select) -> list[Row]:
-    """A row a checkpoint, in order."""
-    rows = []
-    with progress_bar("select", len(inputs.checkpoints) * params.samples) as bar:
-        for path in inputs.checkpoints:
-            generator, images_seen = load_generator(path, inputs.device)
-            require_same_data(generator.config, inputs.real.holdout, str(path), "train")
-            try:
-                figures = measure(generator, inputs.real, params.samples, params.seed, progress=bar.update)
-            except ValueError as error:
-                raise UserError(f"{path} cannot be measured ({error}): train with lower learning rates") from None
-            rows.append({"images": images_seen} | figures)
-    return rows
-
-
-def summary(rows: list[Row], chosen: int, params: Select, real: Reference) -> dict[str, Any]:
-    """What `metrics/selection.json` holds: the chosen checkpoint's figures, and the last one's."""
+def summary(measured: Table, choice: Choice, params: Select, inputs: Inputs) -> dict[str, Any]:
+    """What `metrics/selection.json` holds, but for the classification accuracy score."""
+    rows, real = measured.rows, inputs.real
+    chosen, runner_up = rows[choice.chosen], choice.runner_up
     return {
-        **rows[chosen],
+        **chosen,
         "metric": params.metric,
         "rule": sentence(params),
-        "floor_images": real.floor_images,
-        "holdout_images": len(real.holdout.keys),
+        "why": why(rows, choice, params),
+        "seed": params.seed,
+        "features": real.judge.network.told(),
+        "floor_images": len(real.drawn),
+        "holdout_images": len(real.holdout),
         "checkpoints": len(rows),
-        "last": {key: value for key, value in rows[-1].items() if not key.endswith("_floor")},
+        "absent": absent_in(measured.found[choice.chosen], measured.real, of_truth=real.truth is not None),
+        "last": without_floors(rows[-1]),
+        "runner_up": None if runner_up is None else without_floors(rows[runner_up]),
+        "cost_of_last": cost_of_last(rows, choice, params),
+        "collapse": collapse(chosen, params),
+        "memorisation_verdict": memorised(chosen, params),
+        "classes": classes(measured.found[choice.chosen], measured.real, real.judge.evaluator.config.classes),
     }
+
+
+def scores(inputs: Inputs, choice: Choice, params: Select, absent: dict[str, str]) -> dict[str, Any]:
+    """The classification accuracy score of the chosen checkpoint; where there is none, `absent` is told why."""
+    path = inputs.checkpoints[choice.chosen]
+    known = Cache(inputs.cache, sha256_of(path))
+    images = params.classifier_images
+    with progress_bar("classifiers", 2 * images) as bar:
+        try:
+            found = classification_scores(loaded(path, inputs.real), inputs.real, known, images, bar.update)
+        except ValueError as error:
+            absent["classification_accuracy_score"] = str(error)
+            return {}
+    return {"classification_accuracy_score": found}
 
 
 def provenance(inputs: Inputs, params: Select, selection: dict[str, Any]) -> dict[str, Any]:
@@ -142,7 +161,7 @@ def provenance(inputs: Inputs, params: Select, selection: dict[str, Any]) -> dic
 def write_outputs(root: Path, inputs: Inputs, params: Select, rows: list[Row], selection: dict[str, Any]) -> None:
     """All are prepared before the first takes its place."""
     chosen = next(index for index, row in enumerate(rows) if row["images"] == selection["images"])
-    generator, _ = load_generator(inputs.checkpoints[chosen], inputs.device)
+    generator = loaded(inputs.checkpoints[chosen], inputs.real)
     made = provenance(inputs, params, selection)
     with ExitStack() as outputs:
         model = outputs.enter_context(replacing_directory(root / "models/selected"))
@@ -151,9 +170,17 @@ def write_outputs(root: Path, inputs: Inputs, params: Select, rows: list[Row], s
         write_json(model / "provenance.json", made)
         picture = outputs.enter_context(replacing(root / "plots/nearest.png"))
         picture.write_bytes(nearest_drawn(generator, inputs.real, params.seed))
-        marked = [row | {"selected": int(index == chosen)} for index, row in enumerate(rows)]
-        write_tsv(outputs.enter_context(replacing(root / "metrics/checkpoints.tsv")), marked)
+        write_tsv(outputs.enter_context(replacing(root / "metrics/checkpoints.tsv")), marked(rows, chosen))
         write_json(outputs.enter_context(replacing(root / "metrics/selection.json")), selection)
+
+
+def marked(rows: list[Row], chosen: int) -> list[dict[str, Any]]:
+    """The rows of checkpoints.tsv: every column that any has, in the order of the metrics, the chosen one marked."""
+    named = [*columns(rows), "collapsed"]
+    return [
+        {column: row.get(column) for column in named} | {"selected": int(index == chosen)}
+        for index, row in enumerate(rows)
+    ]
 
 
 if __name__ == "__main__":

@@ -11,8 +11,9 @@ from pydantic import BaseModel, ValidationError
 
 from stages.common.errors import UserError, run_stage
 from stages.common.files import read_json
-from stages.reporting.inputs import Evaluator, Selection
-from stages.reporting.words import number, percent, size
+from stages.reporting.facts import Evaluator, Selection
+from stages.reporting.measures import shown, text, with_error
+from stages.reporting.words import percent, size
 
 REPORT, SELECTED, SAMPLES = Path("reports/index.html"), Path("models/selected"), Path("plots/samples.png")
 SELECTION, EVALUATOR, RECEIPT = Path("metrics/selection.json"), Path("metrics/evaluator.json"), Path("published.json")
@@ -51,22 +52,13 @@ def summary(root: Path) -> str:
 
 def metric_rows(selection: Selection) -> list[Row]:
     """Each figure beside its floor: what real images reach when they are measured in the same way."""
-    error = "" if selection.kernel_error is None else f" ± {number(selection.kernel_error)}"
-    rows: list[Row] = [
+    return [
         ("", "generated", "real (floor)"),
-        ("Frechet distance", number(selection.frechet_distance), number(selection.frechet_floor)),
-        ("kernel distance", number(selection.kernel_distance) + error, number(selection.kernel_floor)),
+        *(
+            (metric.title, with_error(metric, name, selection), text(metric, selection.value(metric.floor)))
+            for name, metric in shown(selection).items()
+        ),
     ]
-    if selection.conditional_accuracy is not None:
-        accuracy, floor = percent(selection.conditional_accuracy), percent(selection.accuracy_floor)
-        rows.append(("conditional accuracy", accuracy, floor))
-    if selection.modes_captured is not None:
-        rows += [
-            ("modes captured", number(selection.modes_captured), number(selection.modes_floor)),
-            ("high quality", percent(selection.high_quality), percent(selection.quality_floor)),
-            ("reverse KL", number(selection.reverse_kl), number(selection.reverse_kl_floor)),
-        ]
-    return rows
 
 
 def _judge(evaluator: Evaluator) -> str:

@@ -1,29 +1,28 @@
 """Train: the game of generator and discriminator, from the normalized images to checkpoints.
 
-Reads data/normalized/{train,manifest.json}, reports/validation.json.
+Reads data/normalized/{train,manifest.json}, reports/validation.json; with train.stop data/normalized/holdout.
 Writes models/checkpoints/, metrics/train.tsv, plots/training/, provenance/train.json.
 Killed at any moment and started again, it goes on and ends in the same bits (on a CPU).
 """
 
 import argparse
+import json
 import time
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import torch
 from tqdm import tqdm
 
+from gan import processes
 from gan.data import RealImages, hide_labels
 from gan.devices import choose_precision, make_deterministic
-from gan.errors import DivergedError
 from gan.families import FAMILIES, Recipe, axes, model_config, needs_labels, resolve
 from gan.game import Adversarial
 from gan.players import build_players
 from gan.rules import refusal
 from gan.trainer import Trainer
-from stages.common.device import device_for
 from stages.common.drawings import drawn
 from stages.common.errors import UserError, run_stage
 from stages.common.files import read_json, write_tsv
@@ -31,41 +30,109 @@ from stages.common.gate import require_passed_gate
 from stages.common.params import Train, load_section
 from stages.common.progress import progress_bar
 from stages.common.provenance import recorded
-from stages.common.resume import Resume, code_digest, images_of
+from stages.common.resume import Resume, code_digest, fingerprint_of
 from stages.common.shards import Split, read_split
 from stages.common.truth import Truth, truth_in
+from stages.training.guards import checked, require_diversity, stopped_early, why_stopped
+from stages.training.launch import launched, member, own_device, own_threads, start
+from stages.training.sharing import of_first
+
+if TYPE_CHECKING:
+    from stages.training.stopping import Measure
 
 DATA = Path("data/normalized")
-Result = TypeVar("Result")
 # What may change without changing the training up to here; a longer run goes on from a shorter one.
-_NOT_IDENTITY = {"images", "resume_every"}
+_NOT_IDENTITY = {"images", "resume_every", "min_diversity"}
+_EFFECTS = {
+    "batch_size": "how many steps as many images make, at the same learning rates",
+    "processes": "in which order sums are rounded, and of how many images a batch norm takes its statistics",
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser("python -m stages.train", description=__doc__.partition("\n")[0])
     parser.add_argument("--families", action="store_true", help="print the families, with paper and axes, and end")
-    if parser.parse_args().families:
+    parser.add_argument("--adopt", metavar="CHECKPOINT", help="take over a checkpoint for the next run, and end")
+    asked = parser.parse_args()
+    if asked.families:
         print(families_table())
         return
     params = load_section(Train)
+    if asked.adopt:
+        adopt(asked.adopt, params)
+        return
+    if params.processes > 1 and not launched():
+        start(params.processes, "stages.train")
+        return
+    with member(params.processes, params.device):
+        (lead if processes.rank() == 0 else follow)(params)
+
+
+def lead(params: Train) -> None:
+    """Train, and write all that the stage writes."""
     with recorded("train", params) as facts:
         require_passed_gate("reports/validation.json")
         manifest = read_json(DATA / "manifest.json")
         fingerprint, truth = manifest["fingerprint"], truth_in(manifest)
-        trainer = make_trainer(params, read_split(DATA / "train"))
+        split = read_split(DATA / "train")
+        trainer = make_trainer(params, split)
         resume = Resume(".resume", identity(params, fingerprint))
         resumed_at = go_on(trainer, resume, params.images)
         facts["machine"] |= {"device": device_name(trainer), "threads": torch.get_num_threads()}
-        seconds = train(trainer, resume, params, truth)
+        seconds = train(trainer, resume, params, truth, measure_for(params, resume, split, trainer.game.device))
         resume.place(trainer.images_seen, "models/checkpoints", "plots/training")
         write_tsv("metrics/train.tsv", trainer.history)
+        if early := stopped_early(trainer.measured, params.stop):
+            print(why_stopped(early))
         facts.update(describe(trainer, params, resumed_at, seconds), data_fingerprint=fingerprint)
+
+
+def adopt(path: str, params: Train) -> None:
+    """Make a checkpoint of this very training, from elsewhere, the state from which the next run goes on."""
+    manifest = read_json(DATA / "manifest.json")
+    resume = Resume(".resume", identity(params, manifest["fingerprint"]))
+    trainer = make_trainer(params, read_split(DATA / "train"))
+    trainer.load(*resume.read(path))
+    save(trainer, resume, params, truth_in(manifest))
+    print(f"the next run goes on from {trainer.images_seen:,} images")
+
+
+def follow(params: Train) -> None:
+    """Play the same turns as the process that leads, in silence."""
+    trainer = make_trainer(params, read_split(DATA / "train"))
+    own = fingerprint_of(identity(params, read_json(DATA / "manifest.json")["fingerprint"]))
+    if state := of_first(own, None, trainer.game.device):
+        trainer.load(*state)
+    while goes_on(trainer, params):
+        trainer.turn()
+        if params.stop and trainer.passed(params.checkpoint_every):
+            learn_measured(trainer, None)
+
+
+def goes_on(trainer: Trainer, params: Train) -> bool:
+    return trainer.images_seen < params.images and not stopped_early(trainer.measured, params.stop)
+
+
+def measure_for(params: Train, resume: Resume, split: Split, device: torch.device) -> "Measure | None":
+    """By what this training may stop early; None where it may not."""
+    if params.stop is None:
+        return None
+    from stages.training.stopping import Measure, evaluator_in
+
+    evaluator = evaluator_in(resume.folder / "evaluator", params.stop, split, params.seed, device)
+    return Measure(evaluator, read_split(DATA / "holdout"), params.stop.samples, params.seed)
+
+
+def learn_measured(trainer: Trainer, value: float | None) -> None:
+    """Every process is told what the one that leads measured."""
+    told = processes.from_first(json.dumps(value).encode(), trainer.game.device)
+    trainer.measured.append([trainer.images_seen, json.loads(told)])
 
 
 def make_trainer(params: Train, split: Split) -> Trainer:
     """The game of `params.family` with its overrides, on the split's images, at its very start."""
     recipe = resolve(params.family, params.model_dump())
-    if reason := refusal(recipe, split.classes, split.shape, params.batch_size):
+    if reason := refusal(recipe, split.classes, split.shape, params.batch_size, params.processes):
         raise UserError(f"train.family = {params.family!r}: {reason}")
     device = prepare_device(params)
     players = build_players(model_config(recipe, split.shape, split.classes), params.seed)
@@ -83,19 +150,21 @@ def labels_for(recipe: Recipe, split: Split, seed: int) -> torch.Tensor | None:
 
 def prepare_device(params: Train) -> torch.device:
     """The device to train on, and torch set to use it as params say."""
-    device = device_for(params.device)
+    device = own_device(params.device)
     make_deterministic(device, params.deterministic)
-    if params.threads is not None:
-        torch.set_num_threads(params.threads)
+    if threads := own_threads(params.threads):
+        torch.set_num_threads(threads)
     return device
 
 
 def identity(params: Train, data_fingerprint: str) -> dict[str, Any]:
     """All that decides the bits of the training up to any number of images."""
+    if params.stop is not None:
+        import stages.training.stopping  # noqa: F401  # so that its code is seen below
     return {
         "params": params.model_dump(exclude=_NOT_IDENTITY),
         "data": data_fingerprint,
-        "code": [code_digest("gan"), Path(__file__).read_text()],
+        "code": [code_digest("gan"), code_digest("stages.training"), Path(__file__).read_text()],
         "torch": torch.__version__,
     }
 
@@ -104,17 +173,33 @@ def go_on(trainer: Trainer, resume: Resume, images: int) -> int:
     """Load the latest state of this training, if there is one; returns the images it has seen."""
     turns = -(-images // trainer.images_per_turn)
     found = resume.latest(turns * trainer.images_per_turn)
+    of_first(resume.fingerprint, found, trainer.game.device)
     if found is not None:
         trainer.load(*found)
         print(f"going on from {trainer.images_seen:,} images")
+    elif changes := resume.differing(set(_EFFECTS)):
+        print(anew(changes))
     return trainer.images_seen
 
 
-def train(trainer: Trainer, resume: Resume, params: Train, truth: Truth | None = None) -> float:
-    """Play until `params.images` were seen, saving and drawing on the way; returns seconds spent."""
+def anew(changes: dict[str, tuple[Any, Any]]) -> str:
+    """Why a training that was begun with another batch size or number of processes starts anew."""
+    what = " and ".join(f"{name} was {before} and is {now}" for name, (before, now) in changes.items())
+    effects = " and ".join(_EFFECTS[name] for name in changes)
+    return f"training starts anew: {what}, which changes {effects}"
+
+
+def train(
+    trainer: Trainer,
+    resume: Resume,
+    params: Train,
+    truth: Truth | None = None,
+    measure: "Measure | None" = None,
+) -> float:
+    """Play until `params.images` were seen, or `measure` got no better, saving and drawing; returns seconds spent."""
     start = saved = time.monotonic()
     with progress_bar("train", params.images, done=trainer.images_seen) as bar:
-        while trainer.images_seen < params.images:
+        while goes_on(trainer, params):
             trainer.turn()
             bar.update(trainer.images_per_turn)
             if trainer.passed(params.log_every):
@@ -124,25 +209,22 @@ def train(trainer: Trainer, resume: Resume, params: Train, truth: Truth | None =
             if due or last or late:
                 checked(trainer.check, resume)  # what is not finite is never saved
             if due or last:
-                picture = drawn(trainer.game.average, params.seed, truth, judge=trainer.game.probability)
-                resume.draw(trainer.images_seen, picture)
-            if due:
-                resume.keep(trainer.state())
-            elif last or late:
-                resume.roll(trainer.state())
+                require_diversity(trainer, params.min_diversity, resume)
+            if due and measure is not None:
+                learn_measured(trainer, measure.of(trainer.game.average))
+            if due or last or late:
+                save(trainer, resume, params, truth)
                 saved = time.monotonic()
     return time.monotonic() - start
 
 
-def checked(look: Callable[[], Result], resume: Resume) -> Result:
-    """What `look` returns; a sentence where it finds a loss or a weight that is not finite."""
-    try:
-        return look()
-    except DivergedError as error:
-        last = resume.newest()
-        good = f" (the last good state, at {images_of(last):,} images, is {last})" if last else ""
-        what = f"training diverged: {error}{good}"
-        raise UserError(f"{what}; lower the learning rates, or use another objective") from None
+def save(trainer: Trainer, resume: Resume, params: Train, truth: Truth | None) -> None:
+    """Keep a checkpoint where one is due, else a state in place of the one before; with a picture where it is shown."""
+    due = trainer.passed(params.checkpoint_every)
+    if due or trainer.images_seen >= params.images:
+        picture = drawn(trainer.game.average, params.seed, truth, judge=trainer.game.probability)
+        resume.draw(trainer.images_seen, picture)
+    (resume.keep if due else resume.roll)(trainer.state())
 
 
 def show(bar: "tqdm[Any]", row: dict[str, float]) -> None:
@@ -174,6 +256,8 @@ def describe(trainer: Trainer, params: Train, resumed_at: int, seconds: float) -
         "images": trainer.images_seen,
         "images_per_second": round(here / seconds) if here else None,
         "resumed_at": resumed_at,
+        "diversity": trainer.diversity(),
+        "stopped_early": stopped_early(trainer.measured, params.stop),
         "parameters": {
             "generator": sum(p.numel() for p in game.generator.parameters()),
             "discriminator": sum(p.numel() for p in game.discriminator.parameters()),

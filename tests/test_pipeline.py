@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[1]
 ALL = ["ingest", "normalize", "validate", "evaluator", "train", "select", "sample", "report", "upload"]
 SHORT = [
     "evaluator.images=20000",
+    "select.classifier_images=5000",
     "train.images=6000",
     "train.checkpoint_every=2000",
     "train.log_every=1000",

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from gan import processes
 from gan.conditioning.embedding import INIT_STD
 from gan.data import HIDDEN_LABEL
 
@@ -25,6 +26,12 @@ class Judgement:
     """`[M, classes]`."""
     code: Tensor | None = None
     """`[M, categories + continuous]`: logits, then means."""
+
+    def split(self, parts: int) -> list["Judgement"]:
+        """The judgements of so many batches of one size that were judged in one pass."""
+        values = (self.logit, self.features, self.class_logits, self.code)
+        pieces = [[None] * parts if value is None else value.chunk(parts) for value in values]
+        return [Judgement(*of_batch) for of_batch in zip(*pieces, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -117,7 +124,9 @@ class SemiSupervised(Score):
         assert real.class_logits is not None
         assert label is not None
         total = cross_entropy(real.class_logits, label, ignore_index=HIDDEN_LABEL, reduction="sum")
-        return total / (label != HIDDEN_LABEL).sum().clamp(min=1)
+        # The mean over the told labels of the whole batch, of which each process may have another number.
+        told = processes.total((label != HIDDEN_LABEL).sum()).clamp(min=1)
+        return total * processes.count() / told
 
 
 class InformationCode(Score):

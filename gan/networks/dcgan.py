@@ -4,7 +4,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from gan.networks.parts import INIT_STD, SLOPE, Down, ImageShape, Stem, Up, channels, initialize, sizes
+from gan.networks.parts import INIT_STD, SLOPE, Down, Flatten, ImageShape, Stem, Up, channels, initialize, sizes
 from gan.normalization import Modulated, Normalization
 
 
@@ -43,7 +43,7 @@ class Discriminator(nn.Module):
         layers: list[nn.Module] = [Down(image_channels, wide[0], bias=True), nn.LeakyReLU(SLOPE)]
         for before, after in pairwise(wide):
             layers += [Down(before, after, bias=not norm.batch), norm.norm(after), nn.LeakyReLU(SLOPE)]
-        self.layers = nn.Sequential(*layers, nn.Flatten())
+        self.layers = nn.Sequential(*layers, Flatten())
         self.feature_size = wide[-1] * steps[-1][0] * steps[-1][1]
         self.apply(initialize)
 

@@ -5,7 +5,7 @@ Two halvings whatever the size, and a wide fully connected layer on either side 
 
 from torch import Tensor, nn
 
-from gan.networks.parts import INIT_STD, SLOPE, Down, ImageShape, Stem, Up, initialize, sizes
+from gan.networks.parts import INIT_STD, SLOPE, Down, Flatten, ImageShape, Stem, Up, initialize, sizes
 from gan.normalization import Modulated, Normalization
 
 _UNITS = 16
@@ -58,7 +58,7 @@ class Discriminator(nn.Module):
             Down(width, 2 * width, bias),
             norm.norm(2 * width),
             nn.LeakyReLU(SLOPE),
-            nn.Flatten(),
+            Flatten(),
             nn.Linear(2 * width * height * across, units, bias),
             norm.norm(units, maps=False),
             nn.LeakyReLU(SLOPE),

@@ -2,7 +2,9 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, interpolate
+from torch.nn.functional import avg_pool2d, interpolate, pad
+
+from gan.networks.convolution import Double, Halve
 
 Size = tuple[int, int]
 ImageShape = tuple[int, int, int]
@@ -62,7 +64,9 @@ class Stem(nn.Module):
         self.channels = wide + (1 if plane_size else 0)
 
     def forward(self, vector: Tensor, plane: Tensor | None) -> Tensor:
-        maps: Tensor = self.project(vector).view(-1, *self.base)
+        channels, height, width = self.base
+        # Channels last from the start: no layer behind it has to turn the map round.
+        maps: Tensor = self.project(vector).view(-1, height, width, channels).permute(0, 3, 1, 2)
         return maps if self.plane is None else self.plane(maps, plane)
 
 
@@ -74,7 +78,7 @@ class Up(nn.Module):
 
     def __init__(self, before: int, after: int, size: Size, bias: bool) -> None:
         super().__init__()
-        self.convolution = nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=bias)
+        self.convolution = Double(before, after, bias)
         self.size = size
 
     def forward(self, maps: Tensor) -> Tensor:
@@ -88,12 +92,19 @@ class Down(nn.Module):
 
     def __init__(self, before: int, after: int, bias: bool) -> None:
         super().__init__()
-        self.convolution = nn.Conv2d(before, after, 4, stride=2, padding=1, bias=bias)
+        self.convolution = Halve(before, after, bias)
 
     def forward(self, maps: Tensor) -> Tensor:
         odd = (0, maps.shape[3] % 2, 0, maps.shape[2] % 2)
-        halved: Tensor = self.convolution(nn.functional.pad(maps, odd))
+        halved: Tensor = self.convolution(pad(maps, odd) if any(odd) else maps)  # a pad of nothing would copy
         return halved
+
+
+class Flatten(nn.Module):
+    """Feature maps `[N,C,h,w]` to `[N, h w C]`, in the order in which channels-last maps lie in memory."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return maps.permute(0, 2, 3, 1).flatten(1)
 
 
 def doubled(maps: Tensor, size: Size) -> Tensor:

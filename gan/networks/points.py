@@ -15,8 +15,8 @@ from gan.normalization import Modulated, Normalization
 
 _GENERATOR_LAYERS, _DISCRIMINATOR_LAYERS = 10, 6
 """Each layer of the generator makes the leap from one mode to the next steeper, and fewer points fall in between."""
-_OCTAVES = 4
-"""Waves of length 2, 1, 1/2, 1/4: coordinates are in [-1,1]."""
+_OCTAVES = 5
+"""Waves of length 2, 1, 1/2, 1/4, 1/8: coordinates are in [-1,1]."""
 
 
 class Generator(nn.Module):

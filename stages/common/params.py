@@ -4,13 +4,14 @@ import difflib
 import re
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from stages.common.errors import UserError
+from stages.selection.metrics import METRICS
 
 _DEVICE = r"^(auto|cpu|cuda(:\d+)?)$"
 _PUBLIC_URL = r"^(https?://[^/@]+/|file:///)"
@@ -122,6 +123,13 @@ class Penalty(Section):
     interval: Count = 1
 
 
+class Stop(Section):
+    metric: Literal["frechet_distance"]
+    patience: Count
+    samples: Annotated[int, Field(ge=4)] = 1000
+    evaluator_images: Count = 100_000
+
+
 class Train(Section):
     family: Literal[
         "gan", "dcgan", "cgan", "lsgan", "wgan", "wgan_gp", "dragan", "began", "acgan", "infogan", "ssgan",
@@ -137,6 +145,9 @@ class Train(Section):
     threads: Annotated[int, Field(ge=1, le=1024)] | None
     precision: Literal["auto", "float32", "bfloat16"]
     deterministic: bool
+    processes: Annotated[int, Field(ge=1, le=1024)]
+    min_diversity: Share
+    stop: Stop | None
     network: Literal["mlp", "points", "dcgan", "infogan", "resnet", "biggan", "r3gan"] | None
     width: Annotated[int, Field(ge=4, le=1024)] | None
     objective: (
@@ -170,6 +181,12 @@ class Train(Section):
         return self
 
     @model_validator(mode="after")
+    def _each_process_has_its_device(self) -> "Train":
+        if self.processes > 1 and ":" in self.device:
+            raise ValueError(f"device = '{self.device}' is one for {self.processes} processes: set it to auto or cuda")
+        return self
+
+    @model_validator(mode="after")
     def _each_penalty_once(self) -> "Train":
         names = [penalty.name for penalty in self.penalties or []]
         if twice := [name for name in names if names.count(name) > 1]:
@@ -177,18 +194,16 @@ class Train(Section):
         return self
 
 
-Metric = Literal[
-    "frechet_distance", "kernel_distance", "conditional_accuracy", "modes_captured", "high_quality", "reverse_kl"
-]  # fmt: skip
-OF_TRUTH = ("modes_captured", "high_quality", "reverse_kl")
-"""Metrics of data whose modes are known."""
-_HIGHER_IS_BETTER = ("conditional_accuracy", "modes_captured", "high_quality")
+if TYPE_CHECKING:
+    Metric = str
+else:
+    Metric = Literal[tuple(METRICS)]  # so that a misspelt one is told the nearest
 
 
 class Guard(Section):
     metric: Metric
-    at_least: float | None = None
-    at_most: float | None = None
+    at_least: Finite | None = None
+    at_most: Finite | None = None
 
     @model_validator(mode="after")
     def _has_a_limit(self) -> "Guard":
@@ -197,21 +212,45 @@ class Guard(Section):
         return self
 
 
+class Inception(Section):
+    path: Annotated[str, Field(min_length=1)]
+    sha256: Annotated[str, Field(pattern=_SHA256)]
+
+
 class Select(Section):
     seed: Seed
     samples: Annotated[int, Field(ge=4)]
+    features: Literal["domain", "inception", "pixels"]
+    inception: Inception | None
     metric: Metric
-    direction: Literal["min", "max"]
+    direction: Literal["min", "max"] | None
+    curve: Literal["raw", "smoothed"]
     guards: list[Guard]
+    min_diversity: Share
+    min_coverage: Share
+    min_recall: Share
+    max_memorisation: Share
+    fail_on_collapse: bool
+    classifier_images: Annotated[int, Field(ge=0)]
     device: Device
 
     @model_validator(mode="after")
-    def _direction_is_possible(self) -> "Select":
-        better = "max" if self.metric in _HIGHER_IS_BETTER else "min"
-        if self.direction != better:
-            better_is = "higher" if better == "max" else "lower"
-            raise ValueError(f"'{self.metric}' is better when it is {better_is}: set direction to '{better}'")
+    def _inception_has_weights(self) -> "Select":
+        if self.features == "inception" and self.inception is None:
+            raise ValueError("features 'inception' needs its weights: set inception to {path: ..., sha256: ...}")
         return self
+
+    @model_validator(mode="after")
+    def _direction_is_possible(self) -> "Select":
+        better = METRICS[self.metric].direction
+        if self.direction not in (None, better):
+            better_is = "higher" if better == "max" else "lower"
+            raise ValueError(f"'{self.metric}' is better when it is {better_is}: set direction to '{better}' or null")
+        return self
+
+
+Operand = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1, max_length=100)]
+"""Labels, or indices of samples."""
 
 
 class Sample(Section):
@@ -219,7 +258,11 @@ class Sample(Section):
     count: Count
     batch_size: Count
     classes: list[Annotated[int, Field(ge=0)]]
+    walk: Literal["spherical", "linear"] | None
     walk_steps: Annotated[int, Field(ge=2, le=100)]
+    truncation: Annotated[list[Positive], Field(max_length=20)]
+    arithmetic: Annotated[list[Operand], Field(min_length=3, max_length=3)] | None
+    code_reach: Positive
     device: Device
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from stages.common.checkpoint import read_checkpoint, write_checkpoint
 from stages.common.errors import UserError
-from stages.common.files import replacing_directory, write_bytes
+from stages.common.files import read_json, replacing_directory, write_bytes, write_json
 
 _REMEMBERED = 3
 
@@ -26,19 +26,25 @@ State = tuple[dict[str, Tensor], dict[str, Any]]
 
 def code_digest(package: str) -> str:
     """SHA-256 over the modules of `package` that this process has loaded: changed code starts anew."""
-    loaded = [module for name, module in sys.modules.items() if name.split(".")[0] == package]
+    loaded = [module for name, module in sys.modules.items() if f"{name}.".startswith(f"{package}.")]
     files = sorted(str(module.__file__) for module in loaded if module.__file__)
     return hashlib.sha256(b"".join(Path(file).read_bytes() for file in files)).hexdigest()
+
+
+def fingerprint_of(identity: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 
 class Resume:
     """The states of one training: `kept` ones to be measured, and the latest `rolling` one."""
 
     def __init__(self, root: str | Path, identity: dict[str, Any]) -> None:
-        self.fingerprint = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+        self.identity = identity
+        self.fingerprint = fingerprint_of(identity)
         self.folder = Path(root) / self.fingerprint[:16]
         for name in ("kept", "rolling", "grids"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
+        write_json(self.folder / "identity.json", identity)
         os.utime(self.folder)
         _forget_oldest(Path(root))
 
@@ -48,8 +54,10 @@ class Resume:
         Raises UserError where that file is damaged, or was made by another training.
         """
         path = self.newest(images)
-        if path is None:
-            return None
+        return None if path is None else self.read(path)
+
+    def read(self, path: str | Path) -> State:
+        """A state of this training in any file. Raises UserError likewise."""
         tensors, facts = read_checkpoint(path)
         if facts["fingerprint"] != self.fingerprint:
             raise UserError(f"{path} was made with other params, data or code: remove it and run again")
@@ -59,6 +67,17 @@ class Resume:
         """The file of the latest state that saw at most `images` images; None where there is none."""
         files = [*(self.folder / "kept").glob("*.safetensors"), *(self.folder / "rolling").glob("*.safetensors")]
         return max((path for path in files if images_of(path) <= images), key=images_of, default=None)
+
+    def differing(self, params: set[str]) -> dict[str, tuple[Any, Any]] | None:
+        """Where states are of a training that differs in no more than `params`: what of those it has, and this one."""
+        for folder in self.folder.parent.iterdir():
+            other = folder / "identity.json"
+            if folder == self.folder or not other.exists() or not list(folder.glob("*/*.safetensors")):
+                continue
+            found = _differences(read_json(other), self.identity)
+            if found is not None and found.keys() <= params:
+                return found
+        return None
 
     def draw(self, images: int, grid_png: bytes) -> None:
         """Save the picture of a state; before the state itself, so that each state has one."""
@@ -109,6 +128,14 @@ def adopt(root: Path, checkpoints: Path, grids: Path) -> int | None:
             if source.exists() and not place.exists():
                 _link(source, place)
     return images_of(states[-1]) if states else None
+
+
+def _differences(before: dict[str, Any], now: dict[str, Any]) -> dict[str, tuple[Any, Any]] | None:
+    """The params that differ; None where the training differs in something else."""
+    if {**before, "params": None} != {**now, "params": None}:
+        return None
+    old, new = before["params"], now["params"]
+    return {key: (old.get(key), new.get(key)) for key in {**old, **new} if old.get(key) != new.get(key)}
 
 
 def _name(images: int) -> str:

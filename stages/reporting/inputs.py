@@ -2,185 +2,33 @@
 
 import base64
 import io
-import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from PIL import Image
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from stages.common.errors import UserError
 from stages.common.files import read_json, sha256_of
-from stages.common.params import Metric, Params
+from stages.common.params import Params
+from stages.reporting.facts import (
+    Checkpoint,
+    Curve,
+    Evaluator,
+    Facts,
+    Latent,
+    LatentAbsent,
+    LatentPicture,
+    Made,
+    Manifest,
+    Selection,
+    Validation,
+)
+from stages.reporting.previous import Previous, read_previous
 
 _AGAIN = "remove it and run `dvc repro`"
-
-
-def _finite(value: Any) -> Any:
-    """An empty cell and a number that is not finite (a game that diverged) are both: no number."""
-    try:
-        return value if math.isfinite(float(value)) else None
-    except (TypeError, ValueError):
-        return None if value == "" else value
-
-
-Number = Annotated[float | None, BeforeValidator(_finite)]
-
-
-class Facts(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class Counts(Facts):
-    train: int
-    holdout: int
-    read: int
-    broken: int
-
-
-class Broken(Facts):
-    key: str
-    reason: str
-
-
-class SplitFacts(Facts):
-    kind: Literal["source", "random"]
-    holdout: float
-    seed: int
-
-
-class Source(Facts):
-    name: str
-    licence: str | None
-    origin: str | None
-
-
-class TruthFacts(Facts):
-    centres: list[list[float]]
-    std: float
-    scale: float
-
-
-class Manifest(Facts):
-    shape: tuple[int, int, int]
-    range: tuple[float, float]
-    classes: list[str] | None
-    counts: Counts
-    class_counts: dict[Literal["train", "holdout"], dict[str, int]] | None
-    broken: list[Broken]
-    split: SplitFacts
-    source: Source
-    truth: TruthFacts | None = None
-    """Where the images are points of which it is known how they are drawn."""
-    fingerprint: str
-
-
-class Expectation(Facts):
-    name: str
-    expectation: str
-    column: str | None
-    success: bool
-    observed: Any
-    limit: Any
-    unit: str | None = None
-    """'share' or 'exceptions' where the two above are one; else they are as they are."""
-    examples: list[Any]
-
-
-class Validation(Facts):
-    success: bool
-    expectations: list[Expectation]
-    rows: int
-    great_expectations: str
-
-
-class Evaluator(Facts):
-    kind: Literal["classifier", "autoencoder", "coordinates"]
-    holdout_accuracy: Number = None
-    holdout_explained_variance: Number = None
-    images: int
-    holdout_images: int
-    features: int
-    sha256: str
-
-
-class Measures(Facts):
-    """What was measured of one checkpoint; None where it was not."""
-
-    images: int
-    frechet_distance: Number = None
-    frechet_floor: Number = None
-    kernel_distance: Number = None
-    kernel_error: Number = None
-    kernel_floor: Number = None
-    conditional_accuracy: Number = None
-    accuracy_floor: Number = None
-    modes_captured: Number = None
-    modes_floor: Number = None
-    high_quality: Number = None
-    quality_floor: Number = None
-    reverse_kl: Number = None
-    reverse_kl_floor: Number = None
-    samples: int
-
-
-class Checkpoint(Measures):
-    selected: Literal["0", "1"]
-
-
-class Last(Measures):
-    samples: int = 0
-
-
-class Selection(Measures):
-    metric: Metric
-    rule: str
-    floor_images: int
-    """Real training images by which the floors were measured."""
-    holdout_images: int
-    checkpoints: int
-    last: Last
-
-
-class Curve(Facts):
-    """A row of the training log."""
-
-    images: int
-    discriminator_loss: Number
-    generator_loss: Number
-    d_real: Number
-    d_fake: Number
-    value: Number = None
-    value_optimum: Number = None
-
-
-class Git(Facts):
-    commit: str | None
-    clean: bool | None
-
-
-class Machine(Facts):
-    python: str
-    platform: str
-    device: str
-
-
-class Made(Facts):
-    """What made a stage's outputs, with what that stage tells beyond that (train: family, recipe, speed)."""
-
-    stage: str
-    git: Git
-    params: dict[str, Any]
-    machine: Machine
-    seconds: float
-    packages: dict[str, str]
-    family: str | None = None
-    recipe: dict[str, Any] = Field(default_factory=dict)
-    parameters: dict[str, int] = Field(default_factory=dict)
-    images_per_second: float | None = None
-    data_fingerprint: str | None = None
 
 
 @dataclass(frozen=True)
@@ -217,7 +65,10 @@ class Inputs:
     """Images seen, and the grid of the same latents at that point; in order."""
     nearest: Picture
     samples: Picture
-    walk: Picture
+    latent: list[tuple[LatentPicture, Picture]]
+    """What there is to see of the latent space, in order."""
+    no_latent: list[LatentAbsent]
+    previous: Previous | None
     model: list[ModelFile]
     made: list[Made]
     """In the order of the pipeline."""
@@ -239,6 +90,7 @@ class Inputs:
 
 def read_inputs(root: Path) -> Inputs:
     """Everything the report is made of, under `root`; a UserError names what is missing or malformed."""
+    latent = _read(root / "metrics/latent.json", Latent)
     inputs = Inputs(
         manifest=_read(root / "data/normalized/manifest.json", Manifest),
         validation=_read(root / "reports/validation.json", Validation),
@@ -249,7 +101,9 @@ def read_inputs(root: Path) -> Inputs:
         frames=_read_frames(root / "plots/training"),
         nearest=_read_picture(root / "plots/nearest.png"),
         samples=_read_picture(root / "plots/samples.png"),
-        walk=_read_picture(root / "plots/walk.png"),
+        latent=[(told, _read_picture(root / "plots/latent" / told.file)) for told in latent.pictures],
+        no_latent=latent.absent,
+        previous=read_previous(root),
         model=[ModelFile(p.name, p.stat().st_size, sha256_of(p)) for p in _files(root / "models/selected", "*")],
         made=_read_provenance(root / "provenance"),
     )

@@ -1,4 +1,4 @@
-"""The parts of the page, from what the stages wrote: pictures, data, provenance. Figures and curves: figures.py."""
+"""The parts of the page, from what the stages wrote. Metrics: measures.py, charts: curves.py, pictures: sheets.py."""
 
 import json
 import re
@@ -8,81 +8,144 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from stages.common.pictures import grid_scale
-from stages.reporting import figures
-from stages.reporting.inputs import Inputs, Made, Picture
+from stages.reporting import measures, sheets
+from stages.reporting.curves import quality_charts, training_charts
+from stages.reporting.facts import ClassMeasures, Made, Selection
+from stages.reporting.inputs import Inputs, Picture
 from stages.reporting.words import count, number
+from stages.selection.metrics import METRICS
 
-_FRAMES = 24  # grids over time that the page carries; more show no more
-_FRAME_BYTES = 12_000_000  # of all of them: fewer large ones, so that the page stays light
 _CLASSES = 20  # classes shown before the rest is folded away
-_TALL = 900  # pixels on the screen, beyond which a grid scrolls in its own box
-_SEEN_WELL, _JUST_SEEN = 64, 24  # pixels on the screen for one image: at most where it is small, at least
-_PLOT_READ = 300  # pixels on the screen, below which a plot cannot be read
+_HEADLINE, _CHARTS = 3, 6  # figures on the first screen, charts before the rest is folded away
+_SECTIONS = {
+    "samples": "Samples",
+    "choice": "Why this checkpoint",
+    "quality": "Quality over the training",
+    "classes": "Class by class",
+    "latent": "Latent space",
+    "training": "Training",
+    "previous": "Since the last release",
+    "data": "Data and gate",
+    "evaluator": "What judged it",
+    "provenance": "Provenance",
+}
+"""The page in order: the name of each template, and what the table of contents says."""
 _LONG = 160  # characters of an observed value
 
 
 @dataclass(frozen=True)
-class Sheet:
-    """A grid of pictures, how wide to show it, and the names of its rows where they are known."""
-
-    picture: Picture
-    width: int
-    least_width: int
-    names: list[str] | None
-
-    @property
-    def tall(self) -> bool:
-        return self.picture.height * self.width > _TALL * self.picture.width
-
-
-@dataclass(frozen=True)
-class Frame:
-    images: int
-    sheet: Sheet
-    figure: str | None
-    selected: bool
-
-
-@dataclass(frozen=True)
-class ClassBar:
-    """Images of one class; the widths are shares of the largest class."""
+class ClassRow:
+    """All that is known of one class; the widths are shares of the largest class."""
 
     name: str
     train: int
     holdout: int
     train_width: float
     holdout_width: float
+    measured: ClassMeasures | None
+    picture: Picture | None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A judgement in words."""
+
+    title: str
+    sentence: str
+    bad: bool
 
 
 def build_page(inputs: Inputs, title: str) -> dict[str, Any]:
     """All that the template shows, by name."""
-    bars = class_bars(inputs)
-    return {
+    points, classes = inputs.manifest.truth is not None, class_rows(inputs)
+    return measured(inputs) | {
         "title": title,
+        "sections": list(_SECTIONS.items()),
         "inputs": inputs,
-        "kind": "points" if inputs.manifest.truth else image_kind(inputs.manifest.shape),
-        "points": inputs.manifest.truth is not None,
+        "kind": "points" if points else image_kind(inputs.manifest.shape),
+        "points": points,
         "train": inputs.made_by("train"),
         "sample": inputs.made_by("sample"),
-        "figures": figures.headline(inputs.selection),
-        "absent_figures": figures.absent(inputs),
-        "training_charts": figures.training_charts(inputs.curves),
-        "quality_charts": figures.quality_charts(inputs),
-        "table": figures.checkpoint_table(inputs),
-        "cost": figures.cost_of_the_last(inputs.selection),
-        "samples": samples_sheet(inputs),
-        "nearest": nearest_sheet(inputs),
-        "walk": sheet_of(inputs, inputs.walk),
-        "frames": frames(inputs),
-        "bars": bars[:_CLASSES],
-        "more_bars": bars[_CLASSES:],
+        "stopped_early": stopped_early(inputs),
+        "training_charts": training_charts(inputs.curves),
+        "samples": sheets.samples_sheet(inputs),
+        "nearest": sheets.nearest_sheet(inputs),
+        "latent": [(told, sheets.sheet_of(inputs, picture, told.rows)) for told, picture in inputs.latent],
+        "by_category": any(told.file == "categories.png" for told, _ in inputs.latent),
+        "frames": sheets.frames(inputs),
+        "classes": classes[:_CLASSES],
+        "more_classes": classes[_CLASSES:],
         "same_data": same_data(inputs),
         "unclean": [made.stage for made in inputs.made if made.git.clean is False],
         "commits": sorted({made.git.commit for made in inputs.made if made.git.commit}),
         "seconds": sum(made.seconds for made in inputs.made),
         "params": params_as_yaml(inputs.made),
     }
+
+
+def measured(inputs: Inputs) -> dict[str, Any]:
+    """Of all that the template shows, what was measured and chosen."""
+    selection = inputs.selection
+    charts, figures = quality_charts(inputs), measures.headline(selection)
+    previous = inputs.previous.selection if inputs.previous else None
+    return {
+        "verdicts": verdicts(inputs),
+        "figures": figures[:_HEADLINE],
+        "more_figures": len(figures) - _HEADLINE,
+        "absent_figures": measures.absent(selection, points=inputs.manifest.truth is not None),
+        "quality_charts": charts[:_CHARTS],
+        "more_charts": charts[_CHARTS:],
+        "choice": measures.choice_table(selection),
+        "others": measures.others(selection),
+        "table": measures.checkpoint_table(inputs),
+        "cost": measures.cost_of_the_last(selection),
+        "by_class": any(one.figures_known for one in selection.classes or []),
+        "since": [] if previous is None else measures.since(previous, selection),
+        "itself": previous == selection,
+        "incomparable": incomparable(inputs),
+    }
+
+
+def verdicts(inputs: Inputs) -> list[Verdict]:
+    """What a reader asks first: was the data sound, did the generator collapse, did it learn by heart?"""
+    gate, collapse, memory = inputs.validation, inputs.selection.collapse, inputs.selection.memorisation_verdict
+    failed = [one.name for one in gate.expectations if not one.success]
+    said = f"These expectations do not hold: {', '.join(failed)}." if failed else "Every expectation of the gate holds."
+    found = [Verdict("Data", said, not gate.success)]
+    if collapse:
+        found.append(Verdict("Variety", collapse.sentence, collapse.collapsed))
+    if memory:
+        found.append(Verdict("Originality", memory.sentence, memory.memorised))
+    return found
+
+
+def stopped_early(inputs: Inputs) -> str | None:
+    """In a sentence, where training ended before its last image."""
+    train = inputs.made_by("train")
+    early = train.stopped_early if train else None
+    if early is None:
+        return None
+    title = METRICS[early.metric].title if early.metric in METRICS else early.metric
+    since = f"and no better for {count(early.images - early.best_images)} more"
+    return (
+        f"Training stopped early, at {count(early.images)} images: by its own measure, {title} was "
+        f"{number(early.best)} at {count(early.best_images)} images, {since}."
+    )
+
+
+def incomparable(inputs: Inputs) -> list[str]:
+    """What differs from the release before in how it was measured, so that figures do not compare."""
+    previous = inputs.previous
+    if previous is None or previous.selection is None:
+        return []
+    mine = (inputs.manifest.fingerprint, *_measured_by(inputs.selection))
+    others = (previous.data_fingerprint, *_measured_by(previous.selection))
+    names = ("the data", "the features", "the number of samples")
+    return [name for name, one, other in zip(names, mine, others, strict=True) if one != other]
+
+
+def _measured_by(selection: Selection) -> tuple[str | None, int]:
+    return (selection.features.sha256 if selection.features else None, selection.samples)
 
 
 def image_kind(shape: tuple[int, int, int]) -> str:
@@ -92,76 +155,27 @@ def image_kind(shape: tuple[int, int, int]) -> str:
     return f"{width}×{height} {colours}"
 
 
-def cells(picture: Picture, shape: tuple[int, int, int]) -> tuple[int, int] | None:
-    """Columns and rows of a picture that `pictures.grid` drew of images of this shape; None if it did not."""
-    _, height, width = shape
-    scale = grid_scale(height, width)
-    columns, over = divmod(picture.width + scale, (width + 1) * scale)
-    rows, under = divmod(picture.height + scale, (height + 1) * scale)
-    return None if over or under else (columns, rows)
-
-
-def sheet(picture: Picture, shape: tuple[int, int, int], names: list[str] | None = None) -> Sheet:
-    """A grid, small images made larger by a whole factor; more rows than names have no names."""
-    drawn = shape[2] * grid_scale(*shape[1:])
-    width = picture.width * max(1, _SEEN_WELL // drawn)
-    columns, rows = cells(picture, shape) or (width // _SEEN_WELL, 0)
-    shown = names[:rows] if names and 0 < rows <= len(names) else None
-    return Sheet(picture, width, min(width, _JUST_SEEN * columns), shown)
-
-
-def sheet_of(inputs: Inputs, picture: Picture, names: list[str] | None = None) -> Sheet:
-    """A grid of the images, or, of points, a plot as it is."""
-    if inputs.manifest.truth is not None:
-        return Sheet(picture, picture.width, min(picture.width, _PLOT_READ), None)
-    return sheet(picture, inputs.manifest.shape, names)
-
-
-def samples_sheet(inputs: Inputs) -> Sheet:
-    """The sample grid: a row a class, of the first of the classes that were asked for."""
-    classes, sample = inputs.manifest.classes, inputs.made_by("sample")
-    if classes is None or not inputs.conditional:
-        return sheet_of(inputs, inputs.samples)
-    asked = (sample.params.get("classes") if sample else None) or range(len(classes))
-    names = [classes[label] for label in asked if label < len(classes)]
-    return sheet_of(inputs, inputs.samples, names)
-
-
-def nearest_sheet(inputs: Inputs) -> Sheet:
-    return sheet_of(inputs, inputs.nearest, ["real", "generated", "nearest real"])
-
-
-def frames(inputs: Inputs) -> list[Frame]:
-    """Grids over time, evenly spaced where there are many; the first, the selected and the last are always there."""
-    images = [seen for seen, _ in inputs.frames]
-    selected = images.index(inputs.selection.images) if inputs.selection.images in images else None
-    limit = min(_FRAMES, max(3, _FRAME_BYTES // max(len(picture.png) for _, picture in inputs.frames)))
-    chosen = spaced(len(images), limit, selected)
-    told = figures.frame_figures(inputs)
-    return [
-        Frame(seen, sheet_of(inputs, picture), told.get(seen), index == selected)
-        for index, (seen, picture) in enumerate(inputs.frames)
-        if index in chosen
-    ]
-
-
-def spaced(length: int, limit: int, keep: int | None) -> set[int]:
-    """At most `limit` indices below `length`, evenly spaced, with both ends and `keep`."""
-    if length <= limit:
-        return set(range(length))
-    chosen = {round(i * (length - 1) / (limit - 2)) for i in range(limit - 1)}
-    return chosen if keep is None else chosen | {keep}
-
-
-def class_bars(inputs: Inputs) -> list[ClassBar]:
-    """Images a class, in the order of the labels; empty without classes."""
+def class_rows(inputs: Inputs) -> list[ClassRow]:
+    """A row a class, in the order of the labels; empty without classes."""
     manifest = inputs.manifest
     if manifest.classes is None or manifest.class_counts is None:
         return []
     train, holdout = (manifest.class_counts.get(split, {}) for split in ("train", "holdout"))
-    pairs = [(name, train.get(name, 0), holdout.get(name, 0)) for name in manifest.classes]
-    most = max((a + b for _, a, b in pairs), default=0) or 1
-    return [ClassBar(name, a, b, round(100 * a / most, 2), round(100 * b / most, 2)) for name, a, b in pairs]
+    found = {one.label: one for one in inputs.selection.classes or []}
+    pictures = {} if manifest.truth else sheets.class_pictures(inputs)
+    most = max((train.get(name, 0) + holdout.get(name, 0) for name in manifest.classes), default=0) or 1
+    return [
+        ClassRow(
+            name,
+            train.get(name, 0),
+            holdout.get(name, 0),
+            round(100 * train.get(name, 0) / most, 2),
+            round(100 * holdout.get(name, 0) / most, 2),
+            found.get(label),
+            pictures.get(name),
+        )
+        for label, name in enumerate(manifest.classes)
+    ]
 
 
 def same_data(inputs: Inputs) -> bool | None:

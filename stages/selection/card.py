@@ -36,13 +36,14 @@ def figures(selection: dict[str, Any]) -> list[dict[str, Any]]:
     return [
         {
             "metric": metric,
-            "name": metric.replace("_", " ").capitalize(),
+            "name": about.title[0].upper() + about.title[1:],
             "value": selection[metric],
-            "error": selection["kernel_error"] if metric == "kernel_distance" else None,
-            "floor": selection[floor],
-            "last": selection["last"][metric],
+            "told": about.text(selection[metric]),
+            "error": about.error and selection[about.error],
+            "floor": about.text(selection[about.floor]),
+            "last": about.text(selection["last"].get(metric)),
         }
-        for metric, floor in metrics_in(selection)
+        for metric, about in metrics_in(selection).items()
     ]
 
 

@@ -1,29 +1,161 @@
-"""What a checkpoint is measured by: metrics by name, each with the column of its floor."""
+"""The metrics: the one table that everything reads which prints, sorts, plots or refuses them. Data alone, no torch."""
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
-from torch import Tensor
 
-from gan.metrics.modes import mode_figures
-from stages.common.points import in_units, mixture_of
-from stages.common.truth import Truth
+@dataclass(frozen=True)
+class Metric:
+    """One way to say how good generated images are."""
 
-FLOORS = {
-    "frechet_distance": "frechet_floor",
-    "kernel_distance": "kernel_floor",
-    "conditional_accuracy": "accuracy_floor",
-    "modes_captured": "modes_floor",
-    "high_quality": "quality_floor",
-    "reverse_kl": "reverse_kl_floor",
+    title: str
+    floor: str
+    """The column of what real images reach."""
+    direction: Literal["min", "max"]
+    meaning: str
+    """A sentence for who reads the figure."""
+    source: str
+    format: Literal["number", "share", "count"] = "number"
+    error: str | None = None
+    """The column of its standard error."""
+    of_truth: bool = False
+    """Whether it is of data whose modes are known, and of no other."""
+
+    def text(self, value: float | None) -> str:
+        """A value as people read it: 0.4013, 96.1%, 25; a dash where there is none."""
+        if value is None:
+            return "—"
+        return {"number": f"{value:.4g}", "share": f"{100 * value:.1f}%", "count": f"{value:,.0f}"}[self.format]
+
+
+METRICS: dict[str, Metric] = {
+    "frechet_distance": Metric(
+        "Frechet distance",
+        "frechet_floor",
+        "min",
+        "How far the generated images lie from the real ones, both taken as Gaussians in the features.",
+        "Heusel et al. 2017",
+    ),
+    "kernel_distance": Metric(
+        "kernel distance",
+        "kernel_floor",
+        "min",
+        "The same without the Gaussian and without a bias from the number of images, so it can fall below 0.",
+        "Binkowski et al. 2018",
+        error="kernel_error",
+    ),
+    "precision": Metric(
+        "precision",
+        "precision_floor",
+        "max",
+        "The share of generated images that lie where real ones do.",
+        "Kynkaanniemi et al. 2019",
+        "share",
+    ),
+    "recall": Metric(
+        "recall",
+        "recall_floor",
+        "max",
+        "The share of real images that lie where generated ones do.",
+        "Kynkaanniemi et al. 2019",
+        "share",
+    ),
+    "density": Metric(
+        "density",
+        "density_floor",
+        "max",
+        "In how many neighbourhoods of real images a generated one lies, as a share of what is expected; "
+        "an outlier among the real ones counts little. It can pass 1.",
+        "Naeem et al. 2020",
+    ),
+    "coverage": Metric(
+        "coverage",
+        "coverage_floor",
+        "max",
+        "The share of real images that have a generated one in their neighbourhood.",
+        "Naeem et al. 2020",
+        "share",
+    ),
+    "classifier_score": Metric(
+        "classifier score",
+        "classifier_score_floor",
+        "max",
+        "How sure a classifier is of each image, and how evenly its classes are used; at most the number of classes.",
+        "Salimans et al. 2016",
+    ),
+    "conditional_accuracy": Metric(
+        "conditional accuracy",
+        "accuracy_floor",
+        "max",
+        "The share of generated images that a classifier takes for the class that was asked for.",
+        "Shmelkov et al. 2018",
+        "share",
+    ),
+    "class_frechet_distance": Metric(
+        "class Frechet distance",
+        "class_frechet_floor",
+        "min",
+        "The Frechet distance within each class, as a mean over the classes.",
+        "Ravuri and Vinyals 2019",
+    ),
+    "diversity": Metric(
+        "diversity",
+        "diversity_floor",
+        "max",
+        "How far two images of one class lie apart in the features, as a mean over pairs and classes.",
+        "Zhu et al. 2017",
+    ),
+    "memorisation": Metric(
+        "memorisation",
+        "memorisation_floor",
+        "min",
+        "The share of generated images that are at most a third as far from a training image as from the next one.",
+        "Yoon et al. 2023",
+        "share",
+    ),
+    "pixel_distance": Metric(
+        "pixel distance",
+        "pixel_floor",
+        "min",
+        "How far the brightness of pixels is distributed from that of real images: the area between the two curves.",
+        "Wasserstein distance of order 1 of the histograms",
+    ),
+    "spectral_distance": Metric(
+        "spectral distance",
+        "spectral_floor",
+        "min",
+        "How far the strength of coarse and fine detail is from that of real images, in decibels.",
+        "Durall et al. 2020",
+    ),
+    "modes_captured": Metric(
+        "modes captured",
+        "modes_floor",
+        "max",
+        "How many of the data's modes have a generated point within three standard deviations.",
+        "Lin et al. 2018",
+        "count",
+        of_truth=True,
+    ),
+    "high_quality": Metric(
+        "high quality",
+        "quality_floor",
+        "max",
+        "The share of generated points within three standard deviations of a mode.",
+        "Lin et al. 2018",
+        "share",
+        of_truth=True,
+    ),
+    "reverse_kl": Metric(
+        "reverse KL",
+        "reverse_kl_floor",
+        "min",
+        "How unevenly the generated points are spread over the modes; 0 is even.",
+        "Lin et al. 2018",
+        of_truth=True,
+    ),
 }
 
 
-def metrics_in(row: dict[str, Any]) -> list[tuple[str, str]]:
-    """The metrics that a row of figures has, with the names of their floors, in the order in which people read them."""
-    return [(metric, floor) for metric, floor in FLOORS.items() if metric in row]
-
-
-def modes_of(images: Tensor, truth: Truth) -> dict[str, Any]:
-    """The figures of points `[N,1,1,D]` in [-1,1] against the truth."""
-    found = mode_figures(in_units(images, truth), mixture_of(truth))
-    return {"modes_captured": found.captured, "high_quality": found.high_quality, "reverse_kl": found.reverse_kl}
+def metrics_in(row: dict[str, Any]) -> dict[str, Metric]:
+    """The metrics that a row of figures has, in the order in which people read them."""
+    return {name: metric for name, metric in METRICS.items() if row.get(name) is not None}

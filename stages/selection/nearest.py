@@ -3,15 +3,13 @@
 import numpy as np
 import torch
 
-from gan.evaluator import features_of
 from gan.metrics.nearest import nearest
 from gan.players import Generator
-from gan.sampling import samples
 from stages.common.drawings import POINTS, points_of
 from stages.common.pictures import Pixels, encode_png, grid, grid_scale, to_uint8
 from stages.common.points import in_units
 from stages.common.shards import FloatImages, Split
-from stages.selection.measure import Reference
+from stages.selection.reference import Reference
 
 COLUMNS = 10
 
@@ -22,16 +20,16 @@ def nearest_drawn(generator: Generator, real: Reference, seed: int) -> bytes:
         return encode_png(nearest_picture(generator, real, seed))
     from stages.common.plots import beside_plot
 
-    held_out = in_units(torch.from_numpy(real.holdout.images[:POINTS]), real.truth)
+    held_out = in_units(torch.from_numpy(real.holdout_split.images[:POINTS]), real.truth)
     return beside_plot(held_out, points_of(generator, seed, real.truth, count=len(held_out)), real.truth)
 
 
 def nearest_picture(generator: Generator, real: Reference, seed: int) -> Pixels:
     """Three rows of `COLUMNS`: held-out images; generated ones, of the same classes; the train images nearest those."""
     classes = shown_classes(generator)
-    held_out = real.holdout.images[_of_classes(real.holdout, classes)]
-    generated = torch.cat([real.seen(images) for images, _ in samples(generator, COLUMNS, seed, classes)])
-    closest = real.train.images[nearest(features_of(real.evaluator, generated), real.train_features).numpy()]
+    held_out = real.holdout_split.images[_of_classes(real.holdout_split, classes)]
+    generated = torch.cat(list(real.judge.generated(generator, COLUMNS, seed, classes)))
+    closest = real.train_split.images[nearest(real.judge.network.of(generated), real.train.features).numpy()]
     rows: FloatImages = np.concatenate([held_out, generated.numpy(), closest])
     return grid(to_uint8(rows), COLUMNS, grid_scale(*rows.shape[2:]))
 

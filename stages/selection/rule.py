@@ -1,58 +1,118 @@
 """The rule by which one checkpoint is chosen, over a table of figures: knows no models."""
 
+from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 from stages.common.errors import UserError
-from stages.common.params import OF_TRUTH, Guard, Select
+from stages.common.params import Guard, Select
+from stages.selection.metrics import METRICS
 
 Row = dict[str, Any]
 """A checkpoint's figures by metric; `images` is how many it has seen."""
+_NEIGHBOURS = 3
 
 
-def choose(rows: list[Row], params: Select) -> int:
-    """The index of the best row by `params.metric` among those that pass every guard; of equals, the earlier.
+@dataclass(frozen=True)
+class Choice:
+    """Rows by index, best first."""
 
-    Raises UserError where a metric of the rule was not measured, or no row passes the guards.
+    ranking: list[int]
+    """Those that pass every guard."""
+
+    @property
+    def chosen(self) -> int:
+        return self.ranking[0]
+
+    @property
+    def runner_up(self) -> int | None:
+        return self.ranking[1] if len(self.ranking) > 1 else None
+
+
+def choose(rows: list[Row], params: Select, absent: dict[str, str] | None = None) -> Choice:
+    """The best row by `params.metric` among those that pass every guard; of equals, the earlier.
+
+    Smoothed, a row's figure is the median of three neighbours, its own among them; of equals, the better by
+    itself. Raises UserError where a metric of the rule was measured of no row (`absent` tells why), or no row
+    passes the guards.
     """
     for key, metric in [("metric", params.metric), *(("guards", guard.metric) for guard in params.guards)]:
-        if metric not in rows[0]:
-            why = "the model is unconditional, so nothing was asked for that could be right or wrong"
-            why = "the modes of this data are not known" if metric in OF_TRUTH else why
+        if all(row.get(metric) is None for row in rows):
+            why = (absent or {}).get(metric, "it cannot be computed here")
             raise UserError(f"select.{key} names '{metric}', which was not measured ({why}): name another metric")
     passing = [index for index, row in enumerate(rows) if all(passes(row, guard) for guard in params.guards)]
-    if not passing:
+    measured = [index for index, row in enumerate(rows) if row.get(params.metric) is not None]
+    if not set(passing) & set(measured):
         best = "; ".join(f"{_limits(guard)} (best reached: {_best(rows, guard)})" for guard in params.guards)
         raise UserError(f"no checkpoint passes select.guards: {best}: train longer, or loosen a guard")
-    sign = 1 if params.direction == "min" else -1
-    return min(passing, key=lambda index: (sign * rows[index][params.metric], index))
+    raw = {index: _sign(params) * rows[index][params.metric] for index in measured}
+    curve = _smoothed(raw) if params.curve == "smoothed" else raw
+    return Choice(sorted(set(passing) & set(measured), key=lambda index: (curve[index], raw[index], index)))
 
 
 def passes(row: Row, guard: Guard) -> bool:
-    value = row[guard.metric]
+    """Whether a row has the guard's metric, within its limits."""
+    value = row.get(guard.metric)
+    if value is None:
+        return False
     too_low = guard.at_least is not None and value < guard.at_least
     too_high = guard.at_most is not None and value > guard.at_most
     return not (too_low or too_high)
 
 
+def cost_of_last(rows: list[Row], choice: Choice, params: Select) -> float | None:
+    """By how much the last row is worse than the chosen one, in the metric's unit; None where it was not measured."""
+    last = rows[-1].get(params.metric)
+    if last is None:
+        return None
+    return float(f"{max(0.0, _sign(params) * (last - rows[choice.chosen][params.metric])):.6g}")
+
+
 def sentence(params: Select) -> str:
     """The rule in words."""
-    best = "lowest" if params.direction == "min" else "highest"
+    best = "lowest" if METRICS[params.metric].direction == "min" else "highest"
+    smoothed = " (smoothed over three checkpoints)" if params.curve == "smoothed" else ""
     guards = " and ".join(_limits(guard) for guard in params.guards)
-    return f"{best} {_words(params.metric)}" + (f" among those with {guards}" if guards else "")
+    return f"{best} {METRICS[params.metric].title}{smoothed}" + (f" among those with {guards}" if guards else "")
+
+
+def why(rows: list[Row], choice: Choice, params: Select) -> str:
+    """Why this row, and what stood against it, in a sentence."""
+    metric = METRICS[params.metric]
+    chosen = rows[choice.chosen]
+    told = f"At {chosen['images']:,} images the {metric.title} is {metric.text(chosen[params.metric])}"
+    told += f" (real images: {metric.text(chosen[metric.floor])}), the {sentence(params)}"
+    if choice.runner_up is None:
+        others = "it is the only checkpoint that passes" if params.guards else "it is the only checkpoint"
+        return f"{told}; {others}."
+    second = rows[choice.runner_up]
+    return f"{told}; the next best is {metric.text(second[params.metric])} at {second['images']:,} images."
+
+
+def _smoothed(figures: dict[int, float]) -> dict[int, float]:
+    """The median of each three neighbours; the first and the last share those of the one beside them."""
+    indices = list(figures)
+    half = _NEIGHBOURS // 2
+    smoothed = {}
+    for place, index in enumerate(indices):
+        first = max(0, min(place - half, len(indices) - _NEIGHBOURS))
+        smoothed[index] = median(figures[other] for other in indices[first : first + _NEIGHBOURS])
+    return smoothed
+
+
+def _sign(params: Select) -> int:
+    return 1 if METRICS[params.metric].direction == "min" else -1
 
 
 def _limits(guard: Guard) -> str:
     limits = [("at least", guard.at_least), ("at most", guard.at_most)]
-    return f"{_words(guard.metric)} " + " and ".join(f"{word} {limit:g}" for word, limit in limits if limit is not None)
+    told = " and ".join(f"{word} {limit:g}" for word, limit in limits if limit is not None)
+    return f"{METRICS[guard.metric].title} {told}"
 
 
 def _best(rows: list[Row], guard: Guard) -> str:
     """What came nearest to the guard's limit; both ends where it has two."""
-    values = [row[guard.metric] for row in rows]
+    values = [row[guard.metric] for row in rows if row.get(guard.metric) is not None]
     reached = [f"{max(values):g}"] if guard.at_least is not None else []
     reached += [f"{min(values):g}"] if guard.at_most is not None else []
     return " and ".join(reached)
-
-
-def _words(metric: str) -> str:
-    return metric.replace("_", " ").replace("frechet", "Frechet")

@@ -1,22 +1,41 @@
 """The checkpoints' figures as lines of text."""
 
-from stages.selection.metrics import metrics_in
+from stages.common.params import Select
+from stages.selection.metrics import METRICS, Metric
 from stages.selection.rule import Row
 
-
-def table(rows: list[Row], chosen: int) -> str:
-    """A line a checkpoint, the chosen one marked, and a last line with what real images reach."""
-    figures = metrics_in(rows[0])
-    lines = [["", "images", *(metric.replace("_", " ") for metric, _ in figures)]]
-    for index, row in enumerate(rows):
-        mark = "->" if index == chosen else ""
-        lines.append([mark, f"{row['images']:,}", *(_shown(row, metric) for metric, _ in figures)])
-    lines.append(["", "real images", *(f"{rows[0][floor]:.4g}" for _, floor in figures)])
-    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
-    body = ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
-    return "\n".join([*body, f"on {rows[0]['samples']:,} generated images a checkpoint"])
+WIDTH = 100
+"""Of a terminal."""
 
 
-def _shown(row: Row, metric: str) -> str:
-    error = f" ± {row['kernel_error']:.1g}" if metric == "kernel_distance" else ""
-    return f"{row[metric]:.4g}{error}"
+def table(rows: list[Row], chosen: int, params: Select) -> str:
+    """A line a checkpoint, the chosen one marked, and a last line with what real images reach.
+
+    The metrics of the rule come first, then as many others as a terminal is wide.
+    """
+    marks = ["", *("->" if index == chosen else "" for index in range(len(rows))), ""]
+    images = ["images", *(f"{row['images']:,}" for row in rows), "real images"]
+    told = [_column(name, METRICS[name], rows) for name in _ordered(rows, params)]
+    columns = [marks, images]
+    for column in told:
+        if sum(max(map(len, one)) + 2 for one in [*columns, column]) <= WIDTH or len(columns) == 2:
+            columns.append(column)
+    widths = [max(map(len, column)) for column in columns]
+    lines = ["  ".join(c.rjust(w) for c, w in zip(line, widths, strict=True)) for line in zip(*columns, strict=True)]
+    others = f"; all {len(told)} metrics: metrics/checkpoints.tsv" if len(told) + 2 > len(columns) else ""
+    return "\n".join([*lines, f"on {rows[0]['samples']:,} generated images a checkpoint{others}"])
+
+
+def _ordered(rows: list[Row], params: Select) -> list[str]:
+    first = [params.metric, *(guard.metric for guard in params.guards)]
+    return [name for name in dict.fromkeys([*first, *METRICS]) if any(name in row for row in rows)]
+
+
+def _column(name: str, metric: Metric, rows: list[Row]) -> list[str]:
+    floor = next(row[metric.floor] for row in rows if metric.floor in row)
+    return [metric.title, *(_shown(row, name, metric) for row in rows), metric.text(floor)]
+
+
+def _shown(row: Row, name: str, metric: Metric) -> str:
+    error = f" ± {row[metric.error]:.1g}" if metric.error is not None and metric.error in row else ""
+    return metric.text(row.get(name)) + error

@@ -10,6 +10,7 @@ from tests.test_pipeline import commit, run, set_params
 
 QUICK = (
     "evaluator.images=2000",
+    "select.classifier_images=1000",
     "train.images=1200",
     "train.checkpoint_every=600",
     "train.log_every=300",

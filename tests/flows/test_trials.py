@@ -273,7 +273,7 @@ def test_an_experiment_needs_no_git_identity_and_holds_what_git_tracks_of_a_run(
 
 
 def ending(distance: float, **measured_by: Any) -> Ending:
-    rule = {"select.metric": "frechet_distance", "select.direction": "min", **measured_by}
+    rule = {"select.metric": "frechet_distance", **measured_by}
     figures = {"images": 9, "frechet_distance": distance, "frechet_floor": 0.5, "samples": 200}
     about = {"metric": "frechet_distance", "rule": "lowest Frechet distance", "floor_images": 9, "holdout_images": 9}
     return Ending("finished", 1.0, [], "", {**figures, **about, "checkpoints": 1, "last": figures}, rule)
@@ -286,7 +286,7 @@ def three(repository: Path) -> Sweep:
 def test_the_best_is_the_lowest_or_the_highest_as_the_rule_says(repository: Path) -> None:
     endings = {1: ending(3.0), 2: ending(1.0), 3: Ending("failed", 2.0, [], "no")}
     assert verdict(three(repository), endings) == "best by the rule 'lowest Frechet distance': s-2 (train.seed=2)"
-    highest = {1: ending(3.0, **{"select.direction": "max"}), 2: ending(1.0, **{"select.direction": "max"})}
+    highest = {number: ending(value, **{"select.metric": "recall"}) for number, value in ((1, 3.0), (2, 1.0))}
     assert "s-1" in verdict(three(repository), highest)
     assert verdict(three(repository), {1: endings[3]}) == "no trial was measured, so none is the best"
 
@@ -308,7 +308,7 @@ def test_trials_that_were_measured_differently_are_not_compared_and_it_says_why(
 def test_the_printed_table_has_only_columns_that_say_something(repository: Path) -> None:
     lines = printed(table(three(repository), {1: ending(3.0), 2: ending(1.0), 3: ending(2.0)})).splitlines()
     columns = [name.strip() for name in re.split(r"\s{2,}", lines[0])]
-    figures = ["Frechet distance (real)", "kernel distance (real)", "samples"]
+    figures = ["Frechet distance (real)", "samples"]
     assert columns == ["trial", "overrides", "state", "seconds", *figures, "best"]
     assert lines[2].split()[-1] == "*"
     assert len(lines) == 4

@@ -10,14 +10,13 @@ from typing import Any
 from gan.conditioning.discriminator import DISCRIMINATOR_CONDITIONINGS
 from gan.conditioning.generator import GENERATOR_CONDITIONINGS
 from gan.families import resolve
-from gan.game import Step
 from gan.networks import NETWORKS
 from gan.normalization import NORMALIZATIONS
 from gan.objectives import OBJECTIVES
 from gan.optimizers import OPTIMIZERS
 from gan.penalties import PENALTIES
 from gan.rules import RULES, Setting
-from tests.gan.helpers import changed, copies, play, tiny_trainer
+from tests.gan.helpers import changed, copies, generator_step, play, tiny_trainer
 
 Row = dict[str, Any]
 Values = frozenset[tuple[str, Any]]
@@ -72,7 +71,7 @@ def trains(row: Row) -> None:
     play(trainer, 2).summarize()  # which looks at losses and weights
     assert {"generator", "average", "discriminator"} <= changed(start, trainer.game.state())
     before = copies(trainer.game.state())
-    trainer.game._generator_step(trainer.real, Step(0, 16, 8))
+    generator_step(trainer, 16)
     assert changed(before, trainer.game.state()) <= {"generator", "generator_optimizer"}
     assert all(weight.grad is None for weight in trainer.game.average.parameters())
 

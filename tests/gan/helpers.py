@@ -7,7 +7,7 @@ from torch import Tensor
 
 from gan.data import RealImages, hide_labels
 from gan.families import model_config, needs_labels, resolve
-from gan.game import Adversarial
+from gan.game import Adversarial, Step
 from gan.players import build_players
 from gan.trainer import Trainer
 
@@ -37,6 +37,17 @@ def play(trainer: Trainer, turns: int) -> Trainer:
     for _ in range(turns):
         trainer.turn()
     return trainer
+
+
+def discriminator_step(trainer: Trainer, position: int) -> None:
+    """One of the discriminator alone, on 8 images."""
+    step = Step(0, position, 8)
+    trainer.game._discriminator_step(trainer.game._draw(trainer.real, step, for_both=False), step)
+
+
+def generator_step(trainer: Trainer, position: int) -> None:
+    step = Step(0, position, 8)
+    trainer.game._generator_step(trainer.game._draw(trainer.real, step, for_both=True), step)
 
 
 def copies(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -33,10 +33,3 @@ def test_each_epoch_shows_every_image_once_in_a_new_order(count: int, epochs: in
 
 def test_another_seed_is_another_order() -> None:
     assert not torch.equal(numbered(50, seed=0).batch(0, 50)[0], numbered(50, seed=1).batch(0, 50)[0])
-
-
-def test_drawn_labels_are_as_frequent_as_in_the_data() -> None:
-    real = RealImages(torch.zeros(100, 1, 8, 8), torch.tensor([0] * 90 + [1] * 10), 0, torch.device("cpu"))
-    labels = real.draw_labels(20_000, torch.Generator().manual_seed(0))
-    assert labels is not None
-    assert abs(labels.float().mean().item() - 0.1) < 0.01

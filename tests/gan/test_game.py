@@ -7,10 +7,10 @@ from torch import Tensor
 
 from gan.augment import augment
 from gan.families import FAMILIES
-from gan.game import Adversarial, Step
+from gan.game import Adversarial
 from gan.objectives import VALUE_OPTIMUM
 from gan.optimizers import OPTIMIZERS, pace
-from tests.gan.helpers import changed, copies, play, tiny_trainer
+from tests.gan.helpers import changed, copies, discriminator_step, generator_step, play, tiny_trainer
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -20,7 +20,7 @@ def test_the_generators_turn_leaves_the_discriminator_untouched_and_computes_no_
     game = trainer.game
     game.discriminator_optimizer.zero_grad(set_to_none=True)
     before = copies(game.state())
-    game._generator_step(trainer.real, Step(0, 8, 8))
+    generator_step(trainer, 8)
     assert changed(before, game.state()) == {"generator", "generator_optimizer"}
     assert all(p.grad is None for p in game.discriminator.parameters())
     assert all(p.requires_grad for p in game.discriminator.parameters())
@@ -31,19 +31,44 @@ def test_the_discriminators_turn_leaves_the_generators_weights_untouched() -> No
     game = trainer.game
     game.generator_optimizer.zero_grad(set_to_none=True)
     before = {name: p.clone() for name, p in game.generator.named_parameters()}
-    game._discriminator_step(trainer.real, Step(0, 8, 8))
+    discriminator_step(trainer, 8)
     assert all(torch.equal(before[name], p) for name, p in game.generator.named_parameters())
     assert all(p.grad is None for p in game.generator.parameters())
 
 
-def test_real_and_fake_images_are_judged_in_separate_batches() -> None:
-    trainer = tiny_trainer()
+def test_batch_norm_sees_real_and_fake_images_in_separate_batches() -> None:
+    trainer = tiny_trainer("dcgan")
     batches = []
     trainer.game.discriminator.register_forward_hook(lambda _, inputs, __: batches.append(inputs[0].clone()))
-    trainer.game._discriminator_step(trainer.real, Step(0, 0, 8))
+    discriminator_step(trainer, 0)
     real, _ = trainer.real.batch(0, 8)
     assert [len(batch) for batch in batches] == [8, 8]
     assert torch.equal(batches[0], real)
+
+
+@pytest.mark.parametrize("family", ["gan", "acgan", "infogan", "sngan_projection", "began", "modern_conditional"])
+def test_batches_judged_in_one_pass_are_judged_as_each_alone(family: str) -> None:
+    trainer = tiny_trainer(family, discriminator={"normalization": "none"}, packing=1)
+    game = trainer.game
+    game.discriminator.eval()
+    images, labels = trainer.real.batch(0, 16)
+    halves = [(part, None if labels is None else labels[rows]) for part, rows in of_halves(images)]
+    for together, (part, label) in zip(game._judge(*halves), halves, strict=True):
+        alone = game.discriminator(part, label)
+        for one, other in zip(vars(together).values(), vars(alone).values(), strict=True):
+            torch.testing.assert_close(one, other)
+
+
+def of_halves(images: Tensor) -> list[tuple[Tensor, slice]]:
+    return [(images[rows], rows) for rows in (slice(8), slice(8, 16))]
+
+
+def test_the_generator_learns_from_the_fakes_that_the_discriminator_saw_last() -> None:
+    trainer = tiny_trainer(discriminator_steps=2)
+    made: list[Tensor] = []
+    trainer.game.generator.register_forward_hook(lambda _, __, images: made.append(images))
+    play(trainer, 1)
+    assert [images.requires_grad for images in made] == [False, True]
 
 
 def test_k_discriminator_steps_show_k_new_batches_and_count_them() -> None:
@@ -180,7 +205,7 @@ def test_a_matching_aware_discriminator_is_shown_real_images_with_wrong_labels()
     trainer = tiny_trainer(matching_aware=True)
     shown: list[tuple[Tensor, Tensor]] = []
     trainer.game.discriminator.register_forward_hook(lambda _, inputs, __: shown.append(inputs))
-    trainer.game._discriminator_step(trainer.real, Step(0, 0, 8))
+    discriminator_step(trainer, 0)
     (real, right), _, (again, wrong) = shown
     assert torch.equal(real, again)
     assert (right != wrong).all()

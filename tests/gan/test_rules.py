@@ -84,8 +84,10 @@ def test_a_wrong_combination_is_refused_for_one_reason(wrong: Row) -> None:
     assert len(reasons(wrong)) == 1
 
 
-def why(family: str, classes: Sequence[str] | None = ("a", "b"), batch_size: int = 8, **changes: Any) -> str:
-    return refusal(resolve(family, changes), classes, GREY, batch_size) or ""
+def why(
+    family: str, classes: Sequence[str] | None = ("a", "b"), batch_size: int = 8, processes: int = 1, **changes: Any
+) -> str:
+    return refusal(resolve(family, changes), classes, GREY, batch_size, processes) or ""
 
 
 OF_DATA = [
@@ -101,10 +103,21 @@ OF_DATA = [
         why("infogan", code_categories=0, code_continuous=0),
         "an information code needs something to tell: set code_categories or code_continuous",
     ),
-    (why("dcgan", packing=3), "a batch must be a whole number of packs: set batch_size to a multiple of packing"),
+    *(
+        (found, "a batch must be a whole number of packs: set batch_size to a multiple of packing, times processes")
+        for found in (why("dcgan", packing=3), why("modern", packing=4, processes=4))
+    ),
+    *(
+        (found, "batch norm needs two judgements in a batch: raise batch_size, or lower packing or processes")
+        for found in (why("dcgan", packing=8), why("dcgan", packing=4, processes=2))
+    ),
     (
-        why("dcgan", packing=8),
-        "batch norm needs two judgements in a batch: raise batch_size, or lower packing",
+        why("modern", processes=3),
+        "each process takes as many images of a batch: set batch_size to a multiple of processes",
+    ),
+    (
+        why("wgan_gp", processes=8),
+        "batch norm needs two images in each process: raise batch_size, or lower processes",
     ),
 ]
 

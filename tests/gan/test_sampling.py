@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from gan.latents import code_of, draw, path, slerp, with_category
+from gan.latents import code_of, draw, with_category
 from gan.players import Generator, ModelConfig
 from gan.randomness import draw_latents, stream
 from gan.sampling import generate, samples
@@ -61,20 +61,6 @@ def test_streams_differ_by_seed_purpose_and_position_and_repeat() -> None:
     assert torch.rand(1, generator=stream(0, "a", 0)).item() == draws[0]
 
 
-def test_a_spherical_walk_keeps_the_length_and_turns_evenly() -> None:
-    start, end = torch.tensor([2.0, 0.0]), torch.tensor([0.0, 2.0])
-    walk = slerp(start, end, 5)
-    assert torch.allclose(walk.norm(dim=1), torch.full((5,), 2.0))
-    assert torch.allclose(walk[2], torch.full((2,), 2**0.5))
-    assert torch.equal(walk[0], start)
-    assert torch.allclose(walk[-1], end, atol=1e-6)
-
-
-def test_a_walk_between_parallel_latents_is_a_line() -> None:
-    start = torch.tensor([1.0, 1.0])
-    assert torch.allclose(slerp(start, 3 * start, 3)[1], 2 * start)
-
-
 def with_code(distribution: str = "normal") -> ModelConfig:
     return ModelConfig("mlp", 4, (1, 8, 8), None, 6, distribution, code_categories=4, code_continuous=2)
 
@@ -105,10 +91,3 @@ def test_a_model_with_a_code_is_sampled_by_category_with_the_rest_of_each_latent
     assert labels.tolist() == [1, 2, 1, 2]
     assert none is None
     assert not torch.equal(images, free)
-
-
-def test_a_walk_through_latents_with_a_code_stays_in_one_category() -> None:
-    start, end = draw(with_code(), 2, stream(1, "test"))
-    walked = path(with_code(), start, end, 5)
-    assert torch.equal(walked[:, 6:10], start[6:10].expand(5, -1))
-    assert torch.allclose(walked[-1, 10:], end[10:])

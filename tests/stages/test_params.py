@@ -132,7 +132,11 @@ def test_a_key_in_a_list_is_checked_too(tmp_path: Path) -> None:
             "ingest.urls.0.sha256 = '12' .*64 hexadecimal digits",
         ),
         # what does not go together
-        ("select.direction", "max", "select: 'frechet_distance' is better when it is lower: set direction to 'min'"),
+        (
+            "select.direction",
+            "max",
+            "'frechet_distance' is better when it is lower: set direction to 'min' or null",
+        ),
         ("select.guards", "[{metric: kernel_distance}]", "select.guards.0: a guard needs 'at_least' or 'at_most'"),
         ("ingest.download", "mnist", "ingest: 'download' and 'urls' are for source 'idx', not 'digits'"),
     ],

@@ -140,10 +140,13 @@ def test_params_that_make_no_points_are_refused(tmp_path: Path, change: dict[str
         load_params(tmp_path / "params.yaml")
 
 
+MODES_UNKNOWN = "the modes of this data are not known"
+
+
 def test_modes_of_data_whose_truth_is_not_known_are_refused_as_a_rule(tmp_path: Path) -> None:
     write_params(tmp_path, {"select.metric": "reverse_kl"})
-    with pytest.raises(UserError, match="the modes of this data are not known"):
-        choose([{"images": 1, "frechet_distance": 1.0}], load_section(Select, tmp_path / "params.yaml"))
+    with pytest.raises(UserError, match=MODES_UNKNOWN):
+        choose([{"images": 1}], load_section(Select, tmp_path / "params.yaml"), {"reverse_kl": MODES_UNKNOWN})
 
 
 @pytest.mark.parametrize(

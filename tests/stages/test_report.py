@@ -6,17 +6,15 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from stages.common.errors import UserError
 from stages.common.files import read_json, write_bytes, write_json, write_text, write_tsv
-from stages.report import main, render
+from stages.report import main
 from stages.reporting.inputs import read_inputs
-from stages.reporting.page import samples_sheet
+from stages.reporting.sheets import samples_sheet
 from tests.stages.report_inputs import (
     CHECKPOINTS,
     COMMIT,
@@ -28,41 +26,10 @@ from tests.stages.report_inputs import (
     picture,
     write_inputs,
 )
+from tests.stages.report_pages import Elements, change, page, text_of
 
 ROOT = Path(__file__).parents[2]
 EVIL = """</script><script>alert("x")</script><img src=x onerror=alert(1)>' onfocus="alert(2)"""
-
-
-class Elements(HTMLParser):
-    """Every element with its attributes, in order, and the words a reader sees."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-        self.words: list[str] = []
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.words).split())
-
-
-def page(root: Path, title: str = "Mintage") -> str:
-    return render(read_inputs(root), title)
-
-
-def text_of(root: Path) -> str:
-    return Elements(page(root)).text
-
-
-def change(path: Path, **values: Any) -> None:
-    write_json(path, read_json(path) | values)
 
 
 @pytest.fixture
@@ -99,10 +66,16 @@ def test_its_own_policy_forbids_network_and_any_script_but_its_own(inputs: Path)
         "handwritten digits", "CC BY 4.0", "https://archive.ics.uci.edu/80", "8×8 grey", "1 × 8 × 8", "−1 to 1",
         "1,797", "1,437", "359", "random, 20% held out, seed 7", "image-0666", "truncated after 12 bytes", *NAMES,
         "values lie in [-1,1]", "few duplicates", "0.0123", "at most: 0.0500", "Great Expectations 1.24.1", FINGERPRINT,
-        "9.81", "0.523", "0.0412", "standard error 0.0031", "91.2%", "98.6%", "2,000 samples", "the smallest Fréchet",
+        "9.81", "0.523", "0.0412", "standard error 0.0031", "91.2%", "98.6%", "2,000 samples", "the smallest Frechet",
         "Keeping the last checkpoint (200,000 images)", "cgan", "4,321", "123,456", "98,765", "minimax", "e7" * 32,
         "120,000", *STAGES, COMMIT, "✓ clean", "✗ changed", "1 min 2 s", "numpy 2.3.1", "python 3.11.9", "seed: 3",
-        "generator.safetensors", "Losses", "Value of the game, V(G,D)", "Real, generated, nearest real", "A walk",
+        "generator.safetensors", "Losses", "Value of the game, V(G,D)", "Real, generated, nearest real", "at most 1",
+        "Walks between two latents",
+        "Information code is not shown: the family learns none", "No collapse: all ten", "Not by heart: no closer",
+        "It has the lowest Frechet distance of 4", "runner-up 100,032 images", "87.1%", "91.3%", "fe" * 32, "seed 4",
+        "own classifier, 64 features", "Classifier score : the evaluator is no classifier", "12.3 (1.02)",
+        "7.10 (8.20)",
+        "Nothing had been published from here",
     ],
 )  # fmt: skip
 def test_what_the_stages_wrote_is_on_the_page(told: str, text: str) -> None:
@@ -119,7 +92,7 @@ def test_only_the_selected_checkpoint_is_marked_in_the_table_and_in_the_film(inp
 
 def test_every_picture_is_there_with_an_alt_text(inputs: Path) -> None:
     pictures = [attributes for tag, attributes in Elements(page(inputs)).found if tag == "img"]
-    assert len(pictures) == len(CHECKPOINTS) + 4  # nearest, walk, and the samples twice
+    assert len(pictures) == len(CHECKPOINTS) + 5 + len(NAMES)  # nearest, latent space, samples twice and by class
     assert all(picture["alt"] and picture["src"] for picture in pictures)
 
 
@@ -166,12 +139,12 @@ def test_images_without_classes_get_reasons_and_no_empty_part(tmp_path: Path) ->
     write_inputs(tmp_path, classes=None)
     html = page(tmp_path)
     text = Elements(html).text
-    assert "Conditional accuracy is not shown: the images have no classes." in text
+    assert "Conditional accuracy : the images have no classes" in text
     assert "it rebuilds 87.4% of the variance of 359 held-out real images" in text
-    assert "there is no balance to show" in text
+    assert "there is no balance and nothing to tell class by class" in text
     assert "A sheet of samples" in text
-    assert html.count('<svg class="chart"') == 5
-    assert "Class by class" not in text
+    assert html.count('<svg class="chart"') == 5 + 3
+    assert "one row a class" not in html
 
 
 def test_rows_of_samples_carry_the_names_of_the_classes_that_were_asked_for(inputs: Path) -> None:
@@ -197,7 +170,7 @@ def test_a_figure_without_its_floor_is_shown_nowhere(inputs: Path) -> None:
     change(inputs / "metrics/selection.json", frechet_floor=None, metric="kernel_distance")
     text = text_of(inputs)
     assert "9.81" not in text
-    assert "Fréchet distance is not shown: its floor (what real images score) is missing." in text
+    assert "Frechet distance : its floor or sample count is missing" in text
     assert "0.0412" in text
 
 
@@ -257,7 +230,7 @@ def test_a_long_training_keeps_the_page_light_with_first_selected_and_last_grid(
 READ = [
     "data/normalized/manifest.json", "reports/validation.json", "metrics/evaluator.json", "metrics/train.tsv",
     "metrics/selection.json", "metrics/checkpoints.tsv", "plots/training", "plots/nearest.png", "plots/samples.png",
-    "plots/walk.png", "models/selected", "provenance",
+    "plots/latent", "metrics/latent.json", "models/selected", "provenance",
 ]  # fmt: skip
 
 
@@ -265,7 +238,7 @@ READ = [
 def test_a_missing_input_is_named_in_one_sentence(name: str, inputs: Path) -> None:
     path = inputs / name
     shutil.rmtree(path) if path.is_dir() else path.unlink()
-    with pytest.raises(UserError, match=rf"{name} is missing.*dvc repro"):
+    with pytest.raises(UserError, match=rf"{name}.* is missing.*dvc repro"):
         read_inputs(inputs)
 
 
@@ -278,19 +251,27 @@ def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-40])
 
 
+def named(path: Path, file: str) -> None:
+    told = read_json(path)
+    told["pictures"][0]["file"] = file
+    write_json(path, told)
+
+
 MALFORMED: list[tuple[str, Callable[[Path], object], str]] = [
     ("data/normalized/manifest.json", truncate, "manifest.json is not valid JSON"),
     ("data/normalized/manifest.json", lambda p: change(p, shape=[1, 8]), "manifest.json: shape.2: field required"),
     ("data/normalized/manifest.json", lambda p: write_text(p, "[]"), "manifest.json: the whole: "),
     ("metrics/evaluator.json", lambda p: change(p, images="many"), "evaluator.json: images: "),
     ("metrics/selection.json", lambda p: change(p, metric="fid"), "selection.json: metric: "),
+    ("metrics/latent.json", lambda p: change(p, absent=[{}]), "latent.json: absent.0.title: "),
+    ("metrics/latent.json", lambda p: named(p, "../nearest.png"), "latent.json: pictures.0.file: "),
     ("metrics/selection.json", lambda p: change(p, images=7), r"marks \[150016\] as selected .* says 7"),
     ("metrics/train.tsv", lambda p: write_text(p, ""), "train.tsv has no rows"),
     ("metrics/train.tsv", lambda p: write_text(p, "images\tvalue\n1\n"), "line 2: 1 cells under 2 headings"),
     ("metrics/train.tsv", lambda p: write_text(p, "images\n12\n"), "train.tsv, line 2: discriminator_loss: field"),
     ("metrics/checkpoints.tsv", lambda p: write_bytes(p, b"\xff\xfe\x00"), "checkpoints.tsv is not text"),
-    ("plots/walk.png", truncate, "walk.png is not a sound PNG"),
-    ("plots/walk.png", lambda p: write_text(p, "GIF89a"), "walk.png is not a sound PNG"),
+    ("plots/latent/walk.png", truncate, "walk.png is not a sound PNG"),
+    ("plots/latent/walk.png", lambda p: write_text(p, "GIF89a"), "walk.png is not a sound PNG"),
     ("plots/training/images-000050048.png", lambda p: shutil.move(p, p.with_name("a.png")), "a.png is not named"),
     ("provenance/train.json", lambda p: change(p, seconds=None), "train.json: seconds: "),
 ]
@@ -316,7 +297,7 @@ def test_the_stage_says_where_the_page_is_and_leaves_no_other_file(
     main()
     assert {path for path in inputs.rglob("*") if path.is_file()} - before == {inputs / "reports/index.html"}
     said = capsys.readouterr().out
-    assert "Fréchet distance: 9.81 (real images: 0.523; 2,000 samples)" in said
+    assert "Frechet distance: 9.81 (real images: 0.523; 2,000 samples)" in said
     assert "report: reports/index.html" in said
 
 
@@ -338,7 +319,7 @@ def test_large_grids_over_time_are_fewer_so_that_the_page_stays_light(
     inputs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     frame = (inputs / f"plots/training/images-{SELECTED:09d}.png").stat().st_size
-    monkeypatch.setattr("stages.reporting.page._FRAME_BYTES", 3 * frame)
+    monkeypatch.setattr("stages.reporting.sheets._FRAME_BYTES", 3 * frame)
     text = text_of(inputs)
     assert "3 of 4 grids are shown" in text
     assert all(f"{images:,} images" in text for images in (CHECKPOINTS[0], SELECTED, CHECKPOINTS[-1]))
@@ -349,5 +330,5 @@ def test_a_generator_that_takes_no_class_gets_no_names_of_classes_beside_its_sam
     change(inputs / "metrics/selection.json", conditional_accuracy=None)
     assert samples_sheet(read_inputs(inputs)).names is None
     text = text_of(inputs)
-    assert "Conditional accuracy is not shown: the generator takes no class." in text
+    assert "Conditional accuracy : it was not measured" in text
     assert "The generator takes no class, so there is no row for each" in text

@@ -1,4 +1,7 @@
-"""The report in a real browser: nothing on the console, nothing wider than the window, the slider slides."""
+"""The report in a real browser: nothing on the console, nothing asked of any host, nothing wider than the window.
+
+The slider slides, the headings sort.
+"""
 
 import json
 import re
@@ -18,7 +21,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 FLAGS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update", "--allow-file-access-from-files"),
-    *("--enable-logging=stderr", "--virtual-time-budget=20000", "--dump-dom"),
+    *("--enable-logging=stderr", "--virtual-time-budget=20000", "--dump-dom", "--host-resolver-rules=MAP * ~NOTFOUND"),
 ]
 pytestmark = [
     pytest.mark.browser,
@@ -48,6 +51,16 @@ window.onload = () => {
   slider.dispatchEvent(new Event("input"));
   seen.after_sliding = shown();
   seen.spoken = slider.getAttribute("aria-valuetext");
+  const table = page.querySelector("#quality table.sortable");
+  const buttons = [...table.querySelectorAll("th button")];
+  const order = () => [...table.tBodies[0].rows].map((row) => row.cells[0].textContent);
+  const press = (button) => {
+    button.click();
+    return [button.closest("th").getAttribute("aria-sort"), table.querySelectorAll("[aria-sort]").length, order()];
+  };
+  seen.headings = buttons.map((button) => button.textContent);
+  seen.order = order();
+  seen.sorted = buttons.length ? [press(buttons[1]), press(buttons[1]), press(buttons[0])] : [];
   document.title = JSON.stringify(seen);
 };
 </script></body>"""
@@ -58,11 +71,18 @@ def look(folder: Path, html: str, width: int) -> tuple[dict[str, Any], list[str]
     assert CHROMIUM is not None
     (folder / "report.html").write_text(html)
     (folder / "frame.html").write_text(FRAME.replace("WIDTH", str(width)))
-    command = [CHROMIUM, *FLAGS, f"--user-data-dir={folder / 'profile'}", (folder / "frame.html").as_uri()]
+    own = [f"--user-data-dir={folder / 'profile'}", f"--log-net-log={folder / 'net.json'}"]
+    command = [CHROMIUM, *FLAGS, *own, (folder / "frame.html").as_uri()]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     title = re.search(r"<title>(.*?)</title>", done.stdout, re.DOTALL)
     assert title is not None, done.stderr
     return json.loads(unescape(title[1])), [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+
+
+def asked_for(folder: Path) -> set[str]:
+    """The addresses that the page, not the browser by itself, asked of the network while `look` looked."""
+    events = [event.get("params", {}) for event in json.loads((folder / "net.json").read_text())["events"]]
+    return {told["url"] for told in events if told.get("initiator", "not an origin") != "not an origin"}
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +106,7 @@ def test_the_slider_shows_one_grid_and_begins_at_the_selected_one(html: str, tmp
     seen, _ = look(tmp_path, html, 400)
     assert seen["at_first"] == [f"{SELECTED:,} images"]
     assert seen["after_sliding"] == [f"{CHECKPOINTS[0]:,} images"]
-    assert seen["spoken"].startswith(f"{CHECKPOINTS[0]:,} images Fréchet distance ")
+    assert seen["spoken"].startswith(f"{CHECKPOINTS[0]:,} images Frechet distance ")
 
 
 def test_without_its_script_the_page_shows_all_grids(html: str, tmp_path: Path) -> None:
@@ -100,3 +120,26 @@ def test_a_script_that_is_not_the_page_s_own_does_not_run(html: str, tmp_path: P
     seen, console = look(tmp_path, bad, 400)
     assert seen["at_first"] == [f"{SELECTED:,} images"]
     assert any("Content Security Policy" in line for line in console)
+
+
+def test_no_request_leaves_the_page_even_where_its_policy_would_let_it(html: str, tmp_path: Path) -> None:
+    free = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", html)
+    assert free != html
+    look(tmp_path, free, 1400)
+    assert asked_for(tmp_path) == set()
+    look(tmp_path, free.replace("<h1>", '<img src="https://example.invalid/spy.png"><h1>'), 1400)
+    assert asked_for(tmp_path) == {"https://example.invalid/spy.png"}
+
+
+def test_a_heading_sorts_the_checkpoints_and_says_how(html: str, tmp_path: Path) -> None:
+    seen, console = look(tmp_path, html, 1400)
+    assert console == []
+    assert seen["headings"][:2] == ["images seen", "Frechet distance ↓"]
+    by_images = [f"{images:,}" for images in CHECKPOINTS]
+    assert seen["order"] == by_images
+    best_first, worst_first, again = seen["sorted"]
+    near = sorted(CHECKPOINTS, key=lambda images: abs(images - SELECTED))
+    far = sorted(near, key=lambda images: -abs(images - SELECTED))  # two are as far: equals keep their order
+    assert best_first == ["ascending", 1, [f"{images:,}" for images in near]]
+    assert worst_first == ["descending", 1, [f"{images:,}" for images in far]]
+    assert again == ["ascending", 1, by_images]

@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from stages.common.files import read_json, write_json
 from stages.common.pictures import encode_png, grid, grid_scale
 from stages.reporting.charts import Series, is_wide, line_chart
-from stages.reporting.figures import cost_of_the_last, headline
-from stages.reporting.inputs import Picture, Selection, read_inputs
-from stages.reporting.page import cells, image_kind, judged, params_as_yaml, plain, spaced, without_secrets
+from stages.reporting.facts import Selection
+from stages.reporting.inputs import Picture, read_inputs
+from stages.reporting.measures import cost_of_the_last, headline
+from stages.reporting.page import image_kind, judged, params_as_yaml, plain, without_secrets
+from stages.reporting.sheets import cells, spaced
 from stages.reporting.words import compact, duration, number, percent, size, tick
 from tests.stages.report_inputs import SELECTED, measures, write_inputs
 
@@ -97,12 +99,20 @@ def selection(metric: str, last: dict[str, Any]) -> Selection:
 @pytest.mark.parametrize(
     ("metric", "last", "words"),
     [
-        ("frechet_distance", {"frechet_distance": 14.715}, "50% worse: Fréchet distance 14.7 in place of 9.81"),
-        ("frechet_distance", {"frechet_distance": 98.1}, "10.0 times as far: "),
+        (
+            "frechet_distance",
+            {"frechet_distance": 14.715},
+            "would have meant Frechet distance 14.7 in place of 9.81, 50% worse (real",
+        ),
+        ("frechet_distance", {"frechet_distance": 98.1}, "10.0 times as high"),
         ("frechet_distance", {"frechet_distance": 9.0}, "8% better"),
         ("frechet_distance", {}, "would have cost nothing"),
         ("frechet_distance", {"frechet_distance": None}, "cannot be compared"),
-        ("conditional_accuracy", {"conditional_accuracy": 0.812}, "10.0 points worse: Conditional accuracy 81.2%"),
+        (
+            "conditional_accuracy",
+            {"conditional_accuracy": 0.812},
+            "conditional accuracy 81.2% in place of 91.2%, 10.0 points worse",
+        ),
         ("kernel_distance", {"images": SELECTED}, "The last checkpoint is the selected one"),
     ],
 )
@@ -118,8 +128,11 @@ def test_a_cost_is_never_told_without_floor_and_sample_count() -> None:
 
 def test_the_figure_that_decided_comes_first_and_each_has_floor_and_samples() -> None:
     figures = headline(selection("conditional_accuracy", {}))
-    assert [f.title for f in figures] == ["Conditional accuracy", "Fréchet distance", "Kernel distance"]
-    assert [(f.floor, f.samples) for f in figures] == [("98.6%", 2000), ("0.523", 2000), ("−0.00021", 2000)]
+    assert [f.title for f in figures] == [
+        "Conditional accuracy",
+        *("Frechet distance", "Kernel distance", "Precision", "Recall", "Diversity", "Memorisation"),
+    ]
+    assert [(f.floor, f.samples) for f in figures[:3]] == [("98.6%", 2000), ("0.523", 2000), ("−0.00021", 2000)]
 
 
 @given(st.integers(1, 500), st.integers(3, 40), st.data())

@@ -17,7 +17,6 @@ import torch
 from PIL import Image
 
 import stages.sample
-from gan.latents import path as walk_between
 from gan.players import Generator, ModelConfig
 from gan.sampling import samples
 from stages.common.errors import UserError
@@ -25,7 +24,7 @@ from stages.common.files import write_json
 from stages.common.model import read_generator, write_generator
 from stages.common.pictures import to_uint8
 from stages.common.shards import encoded_schema, write_encoded
-from stages.sample import labels_for, rows, sample, walk
+from stages.sample import labels_for, rows, sample
 from tests.stages.tiny_data import CLASSES, ROOT, write_params
 from tests.stages.tiny_models import SMALL, sample_params, write_selected
 
@@ -74,7 +73,7 @@ def made(folder: Path, target: Path, **changes: Any) -> pa.Table:
 
 
 def outputs(folder: Path) -> dict[str, str]:
-    found = [path for top in ("samples", "plots") for path in (folder / top).rglob("*") if path.is_file()]
+    found = [path for top in ("samples", "plots", "metrics") for path in (folder / top).rglob("*") if path.is_file()]
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
 
 
@@ -216,30 +215,3 @@ def test_many_images_fill_several_shards(finished: Path, tmp_path: Path, monkeyp
     monkeypatch.setattr(stages.sample, "SHARD_IMAGES", 60)
     assert made(finished, tmp_path).equals(table(finished))
     assert len(list((tmp_path / "samples").iterdir())) == 3
-
-
-def test_a_walk_is_a_row_of_steps_for_each_class_asked_for(finished: Path, generator: Generator) -> None:
-    params = sample_params(finished, walk_steps=6)
-    side, gap = 8 * 7, 7  # each pixel seven wide
-    assert walk(generator, params, [4, 2, 4]).shape == (1, 2 * side + gap, 6 * side + 5 * gap)
-    assert walk(generator, params, list(range(10))).shape[1] == 10 * side + 9 * gap
-
-
-@pytest.mark.parametrize("distribution", ["normal", "uniform"])
-def test_a_walk_stays_among_the_latents_that_the_model_was_trained_on(distribution: str) -> None:
-    random = torch.Generator().manual_seed(0)
-    start, end = torch.rand(2, 300, generator=random) * 2 - 1
-    walked = walk_between(ModelConfig("mlp", 8, (1, 8, 8), None, 300, distribution), start, end, 9)
-    assert torch.allclose(walked[[0, -1]], torch.stack([start, end]), atol=1e-5)
-    if distribution == "normal":  # on the arc no length falls below both ends'
-        assert walked.norm(dim=1).min() > 0.99 * min(start.norm(), end.norm())
-    else:  # inside the cube, at equal steps
-        assert walked.abs().max() <= 1
-        assert torch.allclose(walked.diff(dim=0), ((end - start) / 8).expand(8, -1), atol=1e-5)
-
-
-def test_an_unconditional_walk_has_four_rows(tmp_path: Path) -> None:
-    generator = unconditional(tmp_path, "uniform")
-    picture = walk(generator, sample_params(tmp_path, walk_steps=3), None)
-    scale = 56 // 9
-    assert picture.shape == (3, (4 * 9 + 3) * scale, (3 * 7 + 2) * scale)

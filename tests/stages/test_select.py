@@ -13,23 +13,28 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
-from torch import Tensor, nn
 
-from gan.players import ModelConfig
 from gan.sampling import samples
 from stages.common.checkpoint import read_checkpoint, write_checkpoint
 from stages.common.errors import UserError
 from stages.common.evaluators import read_evaluator
 from stages.common.files import read_json
 from stages.common.model import read_generator
-from stages.common.params import Guard, Metric, Select
+from stages.common.params import Guard, Select, load_section
 from stages.common.shards import read_split
-from stages.reporting.inputs import Checkpoint, Selection
+from stages.reporting.facts import Checkpoint, Selection
 from stages.select import select
+from stages.selection.cache import Cache
 from stages.selection.card import licence
-from stages.selection.measure import Reference, as_seen, load_generator, measure, reference
+from stages.selection.features import feature_network
+from stages.selection.measure import floors, load_generator, measure
+from stages.selection.metrics import METRICS
 from stages.selection.nearest import nearest_picture
-from stages.selection.rule import choose, passes, sentence
+from stages.selection.reference import Reference, reference
+from stages.selection.rule import choose, cost_of_last, passes, sentence, why
+from stages.selection.seen import Judge, as_seen
+from stages.selection.verdicts import memorised
+from tests.stages.crafted import Copier
 from tests.stages.tiny_data import ROOT
 from tests.stages.tiny_models import CHECKPOINTS, checkpoint, select_params, write_run
 
@@ -88,26 +93,26 @@ def refused(folder: Path, params: Select) -> str:
 # The rule, on random tables.
 
 FIGURE = st.floats(0, 1, allow_nan=False)
-METRICS: list[Metric] = ["frechet_distance", "kernel_distance", "conditional_accuracy"]
-ROWS = st.lists(st.fixed_dictionaries(dict.fromkeys(METRICS, FIGURE)), min_size=1, max_size=12)
-GUARDS = st.lists(st.builds(Guard, metric=st.sampled_from(METRICS), at_least=FIGURE), max_size=2)
+SOME = ["frechet_distance", "kernel_distance", "conditional_accuracy"]
+ROWS = st.lists(st.fixed_dictionaries(dict.fromkeys(SOME, FIGURE)), min_size=1, max_size=12)
+GUARDS = st.lists(st.builds(Guard, metric=st.sampled_from(SOME), at_least=FIGURE), max_size=2)
+PARAMS = load_section(Select, ROOT / "params.yaml")
 
 
-def rule(metric: Metric = "frechet_distance", guards: list[Guard] | None = None) -> Select:
-    direction: Any = "max" if metric == "conditional_accuracy" else "min"
-    return Select(seed=0, samples=10, metric=metric, direction=direction, guards=guards or [], device="cpu")
+def rule(metric: str = "frechet_distance", guards: list[Guard] | None = None, curve: str = "raw") -> Select:
+    return PARAMS.model_copy(update={"metric": metric, "guards": guards or [], "curve": curve})
 
 
-@given(ROWS, st.sampled_from(METRICS), GUARDS)
+@given(ROWS, st.sampled_from(SOME), GUARDS)
 def test_no_row_that_passes_the_guards_is_better_than_the_chosen_and_no_earlier_one_as_good(
-    rows: list[dict[str, float]], metric: Metric, guards: list[Guard]
+    rows: list[dict[str, float]], metric: str, guards: list[Guard]
 ) -> None:
     passing = [index for index, row in enumerate(rows) if all(passes(row, guard) for guard in guards)]
     if not passing:
         with pytest.raises(UserError, match="no checkpoint passes"):
             choose(rows, rule(metric, guards))
         return
-    chosen = choose(rows, rule(metric, guards))
+    chosen = choose(rows, rule(metric, guards)).chosen
     assert chosen in passing
     sign = -1 if metric == "conditional_accuracy" else 1
     for index in passing:
@@ -115,10 +120,46 @@ def test_no_row_that_passes_the_guards_is_better_than_the_chosen_and_no_earlier_
         assert index >= chosen or rows[index][metric] != rows[chosen][metric]
 
 
-@given(ROWS, st.sampled_from(METRICS))
-def test_without_guards_the_chosen_is_never_worse_than_the_last(rows: list[dict[str, float]], metric: Metric) -> None:
-    chosen, last = rows[choose(rows, rule(metric))][metric], rows[-1][metric]
-    assert chosen >= last if metric == "conditional_accuracy" else chosen <= last
+@given(ROWS, st.sampled_from(SOME), st.sampled_from(["raw", "smoothed"]))
+def test_the_last_costs_what_it_is_worse_than_the_chosen_and_never_less_than_nothing(
+    rows: list[dict[str, float]], metric: str, curve: str
+) -> None:
+    params = rule(metric, curve=curve)
+    choice = choose(rows, params)
+    worse = abs(rows[-1][metric] - rows[choice.chosen][metric])
+    cost = cost_of_last(rows, choice, params)
+    assert cost == pytest.approx(worse, rel=1e-5) or (curve == "smoothed" and cost == 0)
+
+
+def curve_of(*figures: float | None) -> list[dict[str, Any]]:
+    """Rows of one metric; None is not measured."""
+    known = {"frechet_floor": 0.5}
+    return [{"images": 100 * i} | known | ({} if f is None else {"frechet_distance": f}) for i, f in enumerate(figures)]
+
+
+def test_a_lucky_checkpoint_is_chosen_by_the_raw_curve_and_not_by_the_smoothed() -> None:
+    rows = curve_of(9, 8, 1, 8, 4, 3, 4)
+    assert choose(rows, rule()).chosen == 2
+    smoothed = choose(rows, rule(curve="smoothed"))
+    assert (smoothed.chosen, smoothed.runner_up) == (5, 4)
+    assert choose(curve_of(50, 5, 10, 60), rule(curve="smoothed")).chosen == 1  # not the first, whose median it shares
+    assert choose(curve_of(9, 4), rule(curve="smoothed")).chosen == 1
+
+
+def test_a_checkpoint_of_which_the_metric_is_absent_is_never_chosen() -> None:
+    rows = curve_of(None, 3, 2, None)
+    choice = choose(rows, rule())
+    assert choice.ranking == [2, 1]
+    assert cost_of_last(rows, choice, rule()) is None
+    with pytest.raises(UserError, match=r"select.metric names 'frechet_distance'.*\(too few\)"):
+        choose(curve_of(None, None), rule(), {"frechet_distance": "too few"})
+
+
+def test_the_choice_is_told_with_its_floor_and_the_runner_up() -> None:
+    rows = curve_of(3, 1, 2)
+    told = "At 100 images the Frechet distance is 1 (real images: 0.5), the lowest Frechet distance"
+    assert why(rows, choose(rows, rule()), rule()) == f"{told}; the next best is 2 at 200 images."
+    assert why(rows[1:2], choose(rows[1:2], rule()), rule()) == f"{told}; it is the only checkpoint."
 
 
 def test_where_no_checkpoint_passes_each_guard_is_named_with_the_best_that_was_reached() -> None:
@@ -142,10 +183,8 @@ def test_the_rule_reads_as_a_sentence() -> None:
 def test_every_checkpoint_is_measured_beside_its_floors_and_one_is_marked(finished: Path) -> None:
     rows = table(finished)
     of_real = read_json(finished / "metrics/evaluator.json")["holdout_accuracy"]
-    assert list(rows[0]) == [
-        *["images", "frechet_distance", "frechet_floor", "kernel_distance", "kernel_error", "kernel_floor"],
-        *["conditional_accuracy", "accuracy_floor", "samples", "selected"],
-    ]
+    figures = [c for name, m in METRICS.items() if not m.of_truth for c in (name, m.error, m.floor) if c]
+    assert list(rows[0]) == ["images", "samples", *figures, "collapsed", "selected"]
     assert [int(row["images"]) for row in rows] == CHECKPOINTS
     best = min(rows, key=lambda row: float(row["frechet_distance"]))
     assert [row["images"] for row in rows if row["selected"] == "1"] == [best["images"]]
@@ -160,8 +199,8 @@ def test_the_selection_tells_the_chosen_and_the_last_as_the_report_reads_them(fi
     selection = Selection.model_validate(values)
     rows = [Checkpoint.model_validate(row) for row in table(finished)]
     chosen = next(row for row in rows if row.selected == "1")
-    assert (selection.images, selection.frechet_distance) == (chosen.images, chosen.frechet_distance)
-    assert (selection.last.images, selection.last.kernel_distance) == (2560, rows[-1].kernel_distance)
+    assert (selection.images, selection.value("frechet_distance")) == (chosen.images, chosen.value("frechet_distance"))
+    assert (selection.last.images, selection.last.value("kernel_distance")) == (2560, rows[-1].value("kernel_distance"))
     assert (selection.samples, selection.holdout_images, values["floor_images"]) == (200, 150, 200)
     assert (selection.checkpoints, selection.rule) == (4, "lowest Frechet distance")
 
@@ -193,11 +232,13 @@ def test_the_model_card_has_a_header_for_the_hub_and_every_figure_with_its_floor
     assert (facts["license"], facts["library_name"]) == ("cc-by-4.0", "pytorch")
     assert {"gan", "cgan"} <= set(facts["tags"])
     figures = {m["type"]: m["value"] for m in facts["model-index"][0]["results"][0]["metrics"]}
-    assert figures == {metric: selection[metric] for metric in METRICS}
-    for metric, floor in zip(METRICS, ["frechet_floor", "kernel_floor", "accuracy_floor"], strict=True):
-        line = next(line for line in body.splitlines() if line.startswith(f"| {metric.replace('_', ' ').capitalize()}"))
-        assert f"| {selection[metric]:.4g}" in line
-        assert f"| {selection[floor]:.4g} |" in line
+    assert figures == {metric: selection[metric] for metric, about in METRICS.items() if not about.of_truth}
+    for metric in figures:
+        about = METRICS[metric]
+        title = about.title[0].upper() + about.title[1:]
+        line = next(line for line in body.splitlines() if line.startswith(f"| {title}"))
+        assert f"| {about.text(selection[metric])}" in line
+        assert f"| {about.text(selection[about.floor])} |" in line
     assert "200 generated images against 150 real ones" in body
     assert "c0ffee` with changes that were not committed" in body
     assert "synthetic" in body
@@ -221,7 +262,7 @@ def test_the_same_inputs_give_the_same_bytes(finished: Path, tmp_path: Path) -> 
 
 def test_another_metric_is_another_rule_on_the_same_figures(finished: Path, tmp_path: Path) -> None:
     folder = copy_of(finished, tmp_path)
-    select(select_params(folder, metric="conditional_accuracy", direction="max"), folder)
+    select(select_params(folder, metric="conditional_accuracy"), folder)
     rows, before = table(folder), table(finished)
     assert [{**row, "selected": ""} for row in rows] == [{**row, "selected": ""} for row in before]
     chosen = next(row for row in rows if row["selected"] == "1")
@@ -231,9 +272,14 @@ def test_another_metric_is_another_rule_on_the_same_figures(finished: Path, tmp_
 def test_an_unconditional_model_has_distances_alone_and_no_rule_can_ask_for_accuracy(unconditional: Path) -> None:
     rows = table(unconditional)
     assert not {"conditional_accuracy", "accuracy_floor"} & set(rows[0])
-    Selection.model_validate(read_json(unconditional / "metrics/selection.json"))
+    told = read_json(unconditional / "metrics/selection.json")
+    Selection.model_validate(told)
+    reasons = {"classifier_score", "conditional_accuracy", "class_frechet_distance", "classification_accuracy_score"}
+    assert set(told["absent"]) == reasons
+    assert (told["classes"], told["classification_accuracy_score"]) == (None, None)
+    assert told["diversity_floor"] > 0  # over all images, where there are no classes
     assert "labels=None" in (unconditional / "models/selected/README.md").read_text()
-    by_metric = select_params(unconditional, metric="conditional_accuracy", direction="max")
+    by_metric = select_params(unconditional, metric="conditional_accuracy")
     assert "select.metric names 'conditional_accuracy'" in refused(unconditional, by_metric)
     guarded = select_params(unconditional, guards=[Guard(metric="conditional_accuracy", at_least=0.1)])
     assert "select.guards names 'conditional_accuracy'" in refused(unconditional, guarded)
@@ -285,43 +331,40 @@ def test_an_evaluator_of_other_data_is_refused(finished: Path, unconditional: Pa
 # Measuring, with generators whose figures are known.
 
 
-class Copier(nn.Module):
-    """A "generator" that gives real training images back, of the class that is asked for or of the next one."""
-
-    def __init__(self, images: Tensor, labels: Tensor, lie: bool = False) -> None:
-        super().__init__()
-        self.config = ModelConfig(
-            "copier", 1, (1, 8, 8), tuple("0123456789"), 2, "normal", generator_conditioning="concat"
-        )
-        self.images, self.labels, self.lie = nn.Parameter(images, requires_grad=False), labels, lie
-
-    def forward(self, latent: Tensor, label: Tensor) -> Tensor:
-        asked = (label + 1) % 10 if self.lie else label
-        chosen = []
-        for row, one in zip(latent, asked, strict=True):
-            having = (self.labels == one).nonzero()[:, 0]
-            chosen.append(int(having[int(row[0].abs() * 1e4) % len(having)]))
-        return self.images[chosen]
-
-
 @pytest.fixture(scope="module")
-def real(finished: Path) -> Reference:
+def real(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Reference:
     network, _ = read_evaluator(finished / "models/evaluator", CPU)
     train, holdout = (read_split(finished / "data/normalized" / name) for name in ("train", "holdout"))
-    return reference(network, train, holdout, samples=300, seed=0)
+    params = select_params(finished, samples=300)
+    judge = Judge(network, feature_network(params, network, "", CPU), False, "")
+    cache = tmp_path_factory.mktemp("cache")
+    return reference(judge, train, holdout, params, conditional=True, truth=None, cache=cache)
 
 
 def copier(real: Reference, lie: bool = False) -> Any:
-    assert real.train.labels is not None
-    return Copier(torch.from_numpy(real.train.images), torch.from_numpy(real.train.labels), lie)
+    return Copier(real.train_split, lie=lie)
 
 
-def test_a_generator_that_gives_real_images_is_measured_at_the_floor(real: Reference) -> None:
-    row = measure(copier(real), real, 300, 0, lambda _: None)
-    assert row["frechet_distance"] == pytest.approx(real.floors["frechet_floor"], rel=0.5)
+def figures_of(generator: Any, real: Reference, tmp_path: Path) -> dict[str, Any]:
+    """What is measured of a generator, with nothing known from before."""
+    subject = str(len(list(tmp_path.iterdir())))
+    return measure(lambda: generator, real, Cache(tmp_path, subject), lambda images: None).figures
+
+
+def test_a_generator_that_gives_real_images_is_measured_at_the_floor_and_is_a_copier(
+    real: Reference, tmp_path: Path
+) -> None:
+    row, floor = figures_of(copier(real), real, tmp_path), floors(real).figures
+    for metric in ("frechet_distance", "precision", "recall", "density", "coverage", "diversity", "classifier_score"):
+        assert row[metric] == pytest.approx(floor[metric], rel=0.5), metric
     assert row["conditional_accuracy"] > 0.97
-    lied = measure(copier(real, lie=True), real, 300, 0, lambda _: None)
+    assert (row["memorisation"], floor["memorisation"] < 0.05) == (1, True)
+    verdict = memorised(row | {"memorisation_floor": floor["memorisation"]}, PARAMS)
+    assert verdict["memorised"]
+    assert verdict["sentence"].startswith("Memorisation: 100.0% of the images are copies of a training image")
+    lied = figures_of(copier(real, lie=True), real, tmp_path)
     assert lied["conditional_accuracy"] < 0.03
+    assert lied["class_frechet_distance"] > 2 * row["class_frechet_distance"]
     assert lied["frechet_distance"] == pytest.approx(row["frechet_distance"], rel=0.5)
 
 

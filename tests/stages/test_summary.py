@@ -82,7 +82,7 @@ def test_it_tells_each_metric_beside_its_floor_and_the_number_of_images(tmp_path
     text = summary(finished(tmp_path))
     lines = [[cell.strip() for cell in line] for line in cells(text)]
     assert ["Frechet distance", "14.2", "1.52"] in lines
-    assert ["kernel distance", "0.0521 ± 0.00340", "0.00120"] in lines
+    assert ["kernel distance", "0.0521 ± 0.0034", "0.00120"] in lines
     assert ["conditional accuracy", "96.1%", "98.6%"] in lines
     assert "450,000 images" in text
     assert "2,000 samples against 359 held-out images" in text

@@ -34,16 +34,20 @@ SHORT = {
 }
 
 
-def start_training(folder: Path) -> "subprocess.Popen[str]":
+def start_training(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "stages.train"]
+    command = [sys.executable, "-m", "stages.train", *arguments]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, cwd=folder, env=environment, stdout=pipe, stderr=subprocess.STDOUT, text=True)
 
 
 def train(folder: Path) -> tuple[int, str]:
     """Exit code and everything printed."""
-    process = start_training(folder)
+    return train_with(folder)
+
+
+def train_with(folder: Path, *arguments: str) -> tuple[int, str]:
+    process = start_training(folder, *arguments)
     output, _ = process.communicate(timeout=300)
     return process.returncode, output
 
@@ -251,6 +255,33 @@ def test_a_conditional_family_on_unlabelled_data_or_one_class_is_refused(
     assert code == 0, output
 
 
+WITHOUT_GRADIENT = {
+    "train.objective": "minimax",
+    "train.generator.normalization": "none",
+    "train.discriminator.learning_rate": 0.02,
+}
+"""The discriminator is sure at once, and the saturating loss then teaches the generator nothing."""
+
+
+def test_a_collapsed_training_stops_where_params_say_so_and_a_healthy_one_goes_on(tmp_path: Path) -> None:
+    guarded = SHORT | {"train.family": "gan", "train.width": 32, "train.min_diversity": 0.3}
+    folder = workspace(tmp_path)
+    write_params(folder, guarded)
+    code, output = train(folder)
+    assert code == 0, output
+    column = [row.split("\t")[-1] for row in (folder / "metrics/train.tsv").read_text().splitlines()]
+    assert column[0] == "diversity"
+    assert all(float(value) > 0.3 for value in column[1:])
+    write_params(folder, guarded | WITHOUT_GRADIENT)
+    sentence = refused(folder)
+    assert "training collapsed: two generated images differ 0." in sentence
+    assert "at 1,008 images, less than train.min_diversity = 0.3 (the last good state, at" in sentence
+    write_params(folder, guarded | WITHOUT_GRADIENT | {"train.min_diversity": 0.0})
+    code, output = train(folder)
+    assert code == 0, output
+    assert "going on from" in output
+
+
 def test_what_is_not_finite_is_never_saved_and_the_last_good_state_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -268,7 +299,7 @@ def test_what_is_not_finite_is_never_saved_and_the_last_good_state_is_kept(
         UserError, match=r"average\..* is not finite at \d+ images .*at 32 images, is .*images-000000032"
     ):
         train_on(trainer, resume, params)
-    files = [path.name for path in (folder / ".resume").rglob("*") if path.is_file()]
+    files = [path.name for path in (folder / ".resume").rglob("*") if path.is_file() and path.name != "identity.json"]
     assert files == ["images-000000032.safetensors"]
     good = make_trainer(params, read_split("data/normalized/train"))
     good.load(*read_checkpoint(next((folder / ".resume").rglob("*.safetensors"))))

@@ -20,6 +20,7 @@ SMALL = {
     "train.batch_size": 16,
     "train.device": "cpu",
     "select.samples": 200,
+    "select.classifier_images": 2000,
     "select.device": "cpu",
     "sample.count": 150,
     "sample.device": "cpu",

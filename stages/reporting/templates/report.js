@@ -37,3 +37,35 @@
   player.hidden = false;
   show(Math.max(0, frames.findIndex((frame) => frame.dataset.selected)));
 })();
+
+// Tables whose headings sort: each becomes a button; the first press brings what its column counts as best to the top.
+for (const table of document.querySelectorAll("table.sortable")) {
+  const body = table.tBodies[0];
+  const headings = [...table.tHead.rows[0].cells];
+  const key = (row, column) => {
+    const cell = row.cells[column];
+    if (cell.dataset.value === undefined) return cell.textContent.trim();
+    return cell.dataset.value === "" ? null : Number(cell.dataset.value);
+  };
+  const sort = (column, direction) => {
+    const sign = direction === "ascending" ? 1 : -1;
+    const rows = [...body.rows].map((row) => [key(row, column), row]);
+    const order = (a, b) => (typeof a === "number" ? a - b : a.localeCompare(b, undefined, { numeric: true }));
+    rows.sort(([a], [b]) => (a === null || b === null ? (a === null) - (b === null) : sign * order(a, b)));
+    body.append(...rows.map(([, row]) => row));
+    headings.forEach((heading) => heading.removeAttribute("aria-sort"));
+    headings[column].setAttribute("aria-sort", direction);
+  };
+  headings.forEach((heading, column) => {
+    if (heading.tagName !== "TH") return; // a column of words that are not to be compared
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "sort";
+    button.append(...heading.childNodes);
+    heading.append(button);
+    button.addEventListener("click", () => {
+      const other = { ascending: "descending", descending: "ascending" };
+      sort(column, other[heading.getAttribute("aria-sort")] ?? heading.dataset.best ?? "ascending");
+    });
+  });
+}

@@ -1,0 +1,227 @@
+"""Training speed beside a textbook loop, on the same networks and batch: `python -m benchmarks.training`.
+
+The textbook loop does what the most copied repositories do: each image goes through PIL in a DataLoader, float32 and
+plain Adam, and the discriminator's gradients are computed in the generator's step and thrown away. Both take turns in
+one process on random images of Fashion-MNIST's size. Needs torch, numpy and Pillow alone.
+"""
+
+import argparse
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits, softplus
+from torch.utils.data import DataLoader, Dataset
+
+from gan.data import RealImages
+from gan.devices import choose_device, choose_precision
+from gan.families import model_config, resolve
+from gan.game import Adversarial
+from gan.networks.convolution import Double, Halve
+from gan.normalization import average_into
+from gan.players import build_players
+from gan.trainer import Trainer
+
+BATCH, IMAGES, CLASSES, LATENT = 64, 60_000, 10, 100
+Turn = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    family: str
+    overrides: dict[str, Any]
+    side: int
+    """Height and width to which the images of 28x28 are resized."""
+
+    def players(self, device: torch.device) -> tuple[Any, Any]:
+        config = model_config(resolve(self.family, self.overrides), (1, self.side, self.side), self.classes)
+        generator, discriminator = build_players(config, seed=0)
+        return generator.to(device), discriminator.to(device)
+
+    @property
+    def classes(self) -> list[str] | None:
+        return [str(label) for label in range(CLASSES)] if self.family == "cgan" else None
+
+
+CASES = [
+    Case("cGAN, MLP, 28x28", "cgan", {"network": "mlp", "width": 256, "latent_size": LATENT}, 28),
+    Case("DCGAN, 32x32", "dcgan", {"width": 64, "latent_size": LATENT}, 32),
+]
+
+
+class OneByOne(Dataset[tuple[Tensor, int]]):
+    """Images as PIL opens them, resized and normalized when they are asked for."""
+
+    def __init__(self, images: np.ndarray[Any, Any], labels: np.ndarray[Any, Any], side: int) -> None:
+        self.images, self.labels, self.side = images, labels, side
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        image = Image.fromarray(self.images[index]).resize((self.side, self.side), Image.Resampling.BILINEAR)
+        scaled = torch.from_numpy(np.array(image)).float().div(255).unsqueeze(0)
+        return (scaled - 0.5) / 0.5, int(self.labels[index])
+
+
+def plain(player: nn.Module) -> nn.Module:
+    """The same network with the convolutions that torch has, as everybody writes it."""
+    for layer in player.modules():
+        if isinstance(layer, Halve):
+            layer.__class__ = nn.Conv2d  # type: ignore[assignment]
+        elif isinstance(layer, Double):
+            layer.__class__ = nn.ConvTranspose2d  # type: ignore[assignment]
+    return player
+
+
+def textbook(case: Case, images: np.ndarray[Any, Any], classes: np.ndarray[Any, Any], device: torch.device) -> Turn:
+    """One step of each player, as tutorials write it."""
+    generator, discriminator = (plain(player) for player in case.players(device))
+    optimizers = [
+        torch.optim.Adam(player.parameters(), 2e-4, (0.5, 0.999), foreach=False)
+        for player in (generator, discriminator)
+    ]
+    loader = DataLoader(OneByOne(images, classes, case.side), BATCH, shuffle=True, drop_last=True)
+
+    def endless() -> Iterator[tuple[Tensor, Tensor]]:
+        while True:
+            yield from loader
+
+    batches = endless()
+    ones, zeros = torch.ones(BATCH, device=device), torch.zeros(BATCH, device=device)
+
+    def turn() -> None:
+        real, told = (tensor.to(device) for tensor in next(batches))
+        drawn = torch.randint(CLASSES, (BATCH,), device=device)
+        labels = (told, drawn) if case.classes else (None, None)
+        optimizers[0].zero_grad()
+        fake = generator(torch.randn(BATCH, LATENT, device=device), labels[1])
+        generator_loss = binary_cross_entropy_with_logits(discriminator(fake, labels[1]).logit, ones)
+        torch.autograd.backward(generator_loss)
+        optimizers[0].step()
+        optimizers[1].zero_grad()
+        real_loss = binary_cross_entropy_with_logits(discriminator(real, labels[0]).logit, ones)
+        fake_loss = binary_cross_entropy_with_logits(discriminator(fake.detach(), labels[1]).logit, zeros)
+        discriminator_loss = (real_loss + fake_loss) / 2
+        torch.autograd.backward(discriminator_loss)
+        optimizers[1].step()
+        generator_loss.item(), discriminator_loss.item()  # printed in each step
+
+    return turn
+
+
+def ours(case: Case, images: np.ndarray[Any, Any], labels: np.ndarray[Any, Any], device: torch.device) -> Trainer:
+    """The trainer of this project, on images that were resized once, by `normalize`."""
+    recipe = resolve(case.family, case.overrides)
+    sized = torch.from_numpy(images).unsqueeze(1).float()
+    sized = nn.functional.interpolate(sized, (case.side, case.side), mode="bilinear") / 127.5 - 1
+    told = torch.from_numpy(labels) if case.classes else None
+    game = Adversarial(*case.players(torch.device("cpu")), recipe, device, choose_precision("auto", device))
+    return Trainer(game, RealImages(sized, told, 0, device), BATCH, seed=0)
+
+
+def networks_alone(case: Case, device: torch.device) -> Turn:
+    """What the trainer's networks, optimizers and average cost by themselves: the same passes, over one batch."""
+    recipe = resolve(case.family, case.overrides)
+    game = Adversarial(*case.players(torch.device("cpu")), recipe, device, choose_precision("auto", device))
+    generator, discriminator = game.generator, game.discriminator
+    latents = torch.randn(BATCH, LATENT, device=device)
+    real = torch.rand(BATCH, 1, case.side, case.side, device=device).contiguous(memory_format=torch.channels_last)
+    labels = torch.randint(CLASSES, (BATCH,), device=device) if case.classes else None
+
+    def turn() -> None:
+        with game.autocast:
+            fake = generator(latents, labels)
+        on_real, on_fake = game._judge((real, labels), (fake.detach(), labels))
+        descend(softplus(-on_real.logit).mean() + softplus(on_fake.logit).mean(), game.discriminator_optimizer)
+        discriminator.requires_grad_(False)
+        (on_fake,) = game._judge((fake, labels))
+        descend(softplus(-on_fake.logit).mean(), game.generator_optimizer)
+        discriminator.requires_grad_(True)
+        average_into(game.average, generator, 0.99)
+
+    return turn
+
+
+def descend(loss: Tensor, optimizer: torch.optim.Optimizer) -> None:
+    optimizer.zero_grad(set_to_none=True)
+    torch.autograd.backward(loss)
+    optimizer.step()
+
+
+def rates(turns: dict[str, Turn], device: torch.device, rounds: int, seconds: float) -> dict[str, list[float]]:
+    """Images a second of each, measured in turns: `rounds` figures each."""
+    found: dict[str, list[float]] = {name: [] for name in turns}
+    for turn in turns.values():
+        for _ in range(5):
+            turn()
+    for _ in range(rounds):
+        for name, turn in turns.items():
+            found[name].append(rate(turn, device, seconds))
+    return found
+
+
+def rate(turn: Turn, device: torch.device, seconds: float) -> float:
+    start, turns = time.perf_counter(), 0
+    while time.perf_counter() - start < seconds:
+        turn()
+        turns += 1
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return turns * BATCH / (time.perf_counter() - start)
+
+
+def compiled(trainer: Trainer, mode: str) -> Turn:
+    """The trainer with both players compiled; `reduce-overhead` records CUDA graphs."""
+    trainer.game.generator.compile(mode=mode)
+    trainer.game.discriminator.compile(mode=mode)
+    return trainer.turn
+
+
+def ratio(ours: list[float], others: list[float]) -> float:
+    """The median over rounds: both figures of a round met the same noise."""
+    return median(a / b for a, b in zip(ours, others, strict=True))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser("python -m benchmarks.training", description=__doc__.partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--seconds", type=float, default=3.0, help="of each loop in each round")
+    parser.add_argument("--threads", type=int, help="CPU threads of both; a core each unless told")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument(
+        "--compile", nargs="*", default=[], metavar="MODE", help="also compiled: default, reduce-overhead"
+    )
+    arguments = parser.parse_args()
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    device = choose_device(arguments.device)
+    noise = np.random.default_rng(0)
+    images = noise.integers(0, 256, (IMAGES, 28, 28), np.uint8)
+    labels = noise.integers(0, CLASSES, IMAGES)
+    print(f"{device}, {torch.get_num_threads()} threads, batch {BATCH}: images a second, medians of {arguments.rounds}")
+    for case in CASES:
+        turns: dict[str, Turn] = {
+            "textbook loop": textbook(case, images, labels, device),
+            "trainer": ours(case, images, labels, device).turn,
+            "networks alone": networks_alone(case, device),
+        }
+        turns |= {f"compiled, {mode}": compiled(ours(case, images, labels, device), mode) for mode in arguments.compile}
+        found = rates(turns, device, arguments.rounds, arguments.seconds)
+        print(case.name)
+        for name, figures in found.items():
+            times = ratio(figures, found["textbook loop"])
+            print(f"  {name:26} {median(figures):9,.0f}   {times:5.2f} times the textbook loop")
+        outside = 1 - ratio(found["trainer"], found["networks alone"])
+        print(f"  share of the trainer's step outside networks, optimizers and average: {outside:.1%}")
+
+
+if __name__ == "__main__":
+    main()

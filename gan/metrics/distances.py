@@ -1,0 +1,54 @@
+"""Squared Euclidean distances, a few rows at a time: a table of 10,000 by 10,000 is never held whole."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+_ELEMENTS = 2**21
+"""Of one piece of the table: 8 MB, which stays in a processor's cache."""
+_NARROW = 16
+"""Features up to which differences are taken one by one: exact, where a product of matrices rounds."""
+
+_CLOSED = 1 + 1e-5
+"""Keeps the row on a ball's edge within it, from wherever its distance is computed."""
+
+
+def squared_distances(rows: Tensor, others: Tensor) -> Iterator[Tensor]:
+    """Pieces `[n, M]` of the squared distances of rows `[N, F]` to others `[M, F]`, in order; equal rows have 0.
+
+    Raises ValueError where they are not of one width, or not finite.
+    """
+    if rows.ndim != 2 or others.ndim != 2 or rows.shape[1] != others.shape[1]:
+        raise ValueError(f"features must be [N, F] of one width, not {list(rows.shape)} and {list(others.shape)}")
+    if not (torch.isfinite(rows).all() and torch.isfinite(others).all()):
+        raise ValueError("some features are not finite")
+    pieces = torch.split(rows, max(1, _ELEMENTS // max(1, len(others))))
+    if rows.shape[1] <= _NARROW:
+        return (torch.cdist(piece, others, compute_mode="donot_use_mm_for_euclid_dist").square_() for piece in pieces)
+    return _by_products(pieces, others)
+
+
+def _by_products(pieces: tuple[Tensor, ...], others: Tensor) -> Iterator[Tensor]:
+    """`|a|^2 + |b|^2 - 2 a.b`, around the mean; what is no more than its rounding is 0, so that copies are copies."""
+    middle = others.mean(0)
+    others = others - middle
+    norms = others.square().sum(1)
+    rounding = 2 * torch.finfo(others.dtype).eps * others.shape[1] ** 0.5
+    largest = norms.max()
+    for piece in pieces:
+        near = piece - middle
+        own = near.square().sum(1)
+        table = torch.addmm(norms, near, others.T, alpha=-2).add_(own[:, None])
+        yield torch.threshold_(table, rounding * float(torch.maximum(largest, own.max())), 0.0)
+
+
+def squared_radii(rows: Tensor, k: int) -> Tensor:
+    """The squared distance `[N]` of each row of `[N, F]` to its k-th nearest other row, and a hair beyond.
+
+    Raises ValueError where there are no k others.
+    """
+    if len(rows) <= k:
+        raise ValueError(f"the {k} nearest neighbours need at least {k + 1} images, and there are {len(rows)}")
+    radii = torch.cat([piece.topk(k + 1, largest=False).values[:, k] for piece in squared_distances(rows, rows)])
+    return radii * _CLOSED

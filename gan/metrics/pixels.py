@@ -1,0 +1,28 @@
+"""The distribution of pixel values: brightness and contrast, whatever the images show."""
+
+import torch
+from torch import Tensor
+
+LEVELS = 256
+
+
+def histogram(images: Tensor) -> Tensor:
+    """How many pixels of images `[N,C,H,W]` in [-1,1] have each of 256 levels, a row a channel: `[C,256]`."""
+    levels = ((images.clamp(-1, 1) + 1) * ((LEVELS - 1) / 2)).round().long().transpose(0, 1).flatten(1)
+    return torch.stack([torch.bincount(channel, minlength=LEVELS) for channel in levels])
+
+
+def histogram_distance(a: Tensor, b: Tensor) -> float:
+    """The Wasserstein distance of order 1 between two histograms `[C,256]`, a mean over channels, as values in [-1,1].
+
+    It is the area between the cumulative distributions: 2 between all black and all white. Raises ValueError for
+    an empty one.
+    """
+    if a.shape != b.shape or min(a.sum().item(), b.sum().item()) == 0:
+        raise ValueError(f"histograms must be of one shape and not empty, not {list(a.shape)} and {list(b.shape)}")
+    gap = _cumulative(a) - _cumulative(b)
+    return gap.abs().sum(1).mean().item() * 2 / (LEVELS - 1)
+
+
+def _cumulative(counts: Tensor) -> Tensor:
+    return counts.double().cumsum(1) / counts.double().sum(1, keepdim=True)

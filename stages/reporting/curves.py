@@ -1,0 +1,170 @@
+"""Curves over the training, as charts with their words: each metric beside its floor, then the game itself."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from markupsafe import Markup
+
+from stages.reporting.charts import Colour, Series, is_wide, line_chart
+from stages.reporting.facts import Curve
+from stages.reporting.inputs import Inputs
+from stages.reporting.measures import shown, text, titled
+from stages.reporting.words import count, number
+from stages.selection.metrics import Metric
+
+
+@dataclass(frozen=True)
+class Key:
+    """An entry of a legend."""
+
+    text: str
+    colour: Colour
+    shape: Literal["line", "dashes", "dot"]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart with its words; without an `svg`, `absent` says why."""
+
+    title: str
+    caption: str
+    keys: tuple[Key, ...] = ()
+    svg: Markup | None = None
+    absent: str | None = None
+
+
+def quality_charts(inputs: Inputs) -> list[Chart]:
+    """A chart for each metric shown: its value at each checkpoint, the floor, the selected one; the rule's first."""
+    return [_quality_chart(name, metric, inputs) for name, metric in shown(inputs.selection).items()]
+
+
+def _quality_chart(name: str, metric: Metric, inputs: Inputs) -> Chart:
+    selection, rows = inputs.selection, inputs.checkpoints
+    here, floor = selection.value(name), selection.value(metric.floor)
+    assert here is not None
+    assert floor is not None
+    errors = [row.value(metric.error) for row in rows]
+    line = Series(
+        [row.images for row in rows],
+        [_or_gap(row.value(name)) for row in rows],
+        dots=True,
+        error=[error or 0.0 for error in errors] if any(errors) else None,
+    )
+    limits = _limits(metric, [*line.y, here, floor])
+    svg = line_chart(
+        name,
+        f"{_spoken(titled(metric), line)} Real images score {text(metric, floor)}.",
+        [line],
+        level=floor,
+        mark=(selection.images, here),
+        limits=limits,
+        shares=metric.format == "share",
+    )
+    keys = (Key("checkpoints", "ink", "line"), Key("selected", "accent", "dot"), Key("real images", "muted", "dashes"))
+    direction = "Higher" if metric.direction == "max" else "Lower"
+    band = " The band is one standard error either way." if line.error else ""
+    note = "" if limits else _scale_note([line], floor)
+    caption = f"{metric.meaning} {direction} is better.{band}{note} {count(selection.samples)} samples a checkpoint."
+    return Chart(titled(metric), caption, keys, svg)
+
+
+def _limits(metric: Metric, values: Sequence[float]) -> tuple[float, float] | None:
+    """From 0 for what is a share, or better when it is higher; a distance is seen best on an axis of its own."""
+    top = max((value for value in values if math.isfinite(value)), default=0.0)
+    if metric.format == "share":
+        return (0.0, 1.02) if metric.direction == "max" else (0.0, max(1.1 * top, 0.01))
+    return (0.0, 1.1 * top) if metric.direction == "max" and top > 0 else None
+
+
+def training_charts(curves: Sequence[Curve]) -> list[Chart]:
+    """Losses; what the discriminator makes of real and generated images; the value of the game."""
+    return [_losses(curves), _judgement(curves), _value(curves)]
+
+
+def _losses(curves: Sequence[Curve]) -> Chart:
+    return _curves(
+        "Losses",
+        _two(curves, "discriminator_loss", "generator_loss"),
+        ("discriminator", "generator"),
+        "What each player tries to lower. Losses do not say how good the images are: look for a balance that "
+        "holds, and for neither player running away.",
+        name="losses",
+    )
+
+
+def _judgement(curves: Sequence[Curve]) -> Chart:
+    lines = _two(curves, "d_real", "d_fake")
+    within = all(0 <= y <= 1 for line in lines for y in line.y if math.isfinite(y))  # else D gives no probability
+    return _curves(
+        "What the discriminator sees",
+        lines,
+        ("real, D(x)", "fake, D(G(z))"),
+        "How real it takes real images, D(x), and generated ones, D(G(z)), to be. The closer together, "
+        "the less it can tell them apart" + ("; at the dashed 0.5 it can only guess." if within else "."),
+        name="judgement",
+        level=("0.5", 0.5) if within else None,
+        limits=(0.0, 1.0) if within else None,
+    )
+
+
+def _value(curves: Sequence[Curve]) -> Chart:
+    optimum = next((row.value_optimum for row in curves if row.value_optimum is not None), None)
+    return _curves(
+        "Value of the game, V(G,D)",
+        [_one(curves, "value", "accent")],
+        ("V(G,D)",),
+        "The dashed line is −log 4 ≈ −1.386, where the game ends when generated and real images are the same. "
+        "Above it the discriminator still finds a difference.",
+        name="value",
+        level=None if optimum is None else ("−log 4", optimum),
+    )
+
+
+def _curves(
+    title: str,
+    lines: list[Series],
+    names: tuple[str, ...],
+    caption: str,
+    *,
+    name: str,
+    level: tuple[str, float] | None = None,
+    limits: tuple[float, float] | None = None,
+) -> Chart:
+    if not any(math.isfinite(y) for line in lines for y in line.y):
+        return Chart(title, "", absent="Not shown: it was not recorded in this training.")
+    label = " ".join(
+        _spoken(f"{title}, {told}" if told != title else title, line) for told, line in zip(names, lines, strict=True)
+    )
+    keys = [Key(text, line.colour, "line") for text, line in zip(names, lines, strict=True)]
+    keys += [] if level is None else [Key(level[0], "muted", "dashes")]
+    height = None if level is None else level[1]
+    svg = line_chart(name, label, lines, level=height, limits=limits)
+    note = "" if limits else _scale_note(lines, height)
+    return Chart(title, caption + note, tuple(keys), svg)
+
+
+def _two(curves: Sequence[Curve], first: str, second: str) -> list[Series]:
+    return [_one(curves, first, "accent"), _one(curves, second, "ink")]
+
+
+def _one(curves: Sequence[Curve], key: str, colour: Colour) -> Series:
+    return Series([row.images for row in curves], [_or_gap(getattr(row, key)) for row in curves], colour)
+
+
+def _or_gap(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def _spoken(name: str, line: Series) -> str:
+    """A line in a sentence, for who cannot see it."""
+    points = [(x, y) for x, y in zip(line.x, line.y, strict=True) if math.isfinite(y)]
+    if not points:
+        return f"{name}: not recorded."
+    (first, start), (last, end) = points[0], points[-1]
+    return f"{name}: {number(start)} at {count(int(first))} images, {number(end)} at {count(int(last))}."
+
+
+def _scale_note(lines: Sequence[Series], level: float | None) -> str:
+    return " The scale is logarithmic." if is_wide(lines, level) else ""

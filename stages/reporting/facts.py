@@ -1,0 +1,265 @@
+"""The other stages' outputs, typed: what of their JSON and TSV the report reads. Metrics are named by METRICS alone."""
+
+import math
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from stages.selection.metrics import METRICS
+
+
+def _finite(value: Any) -> Any:
+    """An empty cell and a number that is not finite (a game that diverged) are both: no number."""
+    try:
+        return value if math.isfinite(float(value)) else None
+    except (TypeError, ValueError):
+        return None if value == "" else value
+
+
+Number = Annotated[float | None, BeforeValidator(_finite)]
+
+
+class Facts(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Counts(Facts):
+    train: int
+    holdout: int
+    read: int
+    broken: int
+
+
+class Broken(Facts):
+    key: str
+    reason: str
+
+
+class SplitFacts(Facts):
+    kind: Literal["source", "random"]
+    holdout: float
+    seed: int
+
+
+class Source(Facts):
+    name: str
+    licence: str | None
+    origin: str | None
+
+
+class TruthFacts(Facts):
+    centres: list[list[float]]
+    std: float
+    scale: float
+
+
+class Manifest(Facts):
+    shape: tuple[int, int, int]
+    range: tuple[float, float]
+    classes: list[str] | None
+    counts: Counts
+    class_counts: dict[Literal["train", "holdout"], dict[str, int]] | None
+    broken: list[Broken]
+    split: SplitFacts
+    source: Source
+    truth: TruthFacts | None = None
+    """Where the images are points of which it is known how they are drawn."""
+    fingerprint: str
+
+
+class Expectation(Facts):
+    name: str
+    expectation: str
+    column: str | None
+    success: bool
+    observed: Any
+    limit: Any
+    unit: str | None = None
+    """'share' or 'exceptions' where the two above are one; else they are as they are."""
+    examples: list[Any]
+
+
+class Validation(Facts):
+    success: bool
+    expectations: list[Expectation]
+    rows: int
+    great_expectations: str
+
+
+class Evaluator(Facts):
+    kind: str
+    holdout_accuracy: Number = None
+    holdout_explained_variance: Number = None
+    images: int
+    holdout_images: int
+    features: int
+    sha256: str
+
+
+class Measures(Facts):
+    """What was measured of one checkpoint, by column: each metric, its floor, its standard error."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, Number]
+
+    images: int
+    samples: int
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_columns(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        return {key: value for key, value in values.items() if key in cls.model_fields or key in _COLUMNS}
+
+    def value(self, column: str | None) -> float | None:
+        """None where it was not measured."""
+        return None if column is None else self.__pydantic_extra__.get(column)
+
+
+_COLUMNS = {column for name, metric in METRICS.items() for column in (name, metric.floor, metric.error)}
+
+
+class Checkpoint(Measures):
+    selected: Literal["0", "1"]
+
+
+class Other(Measures):
+    """A checkpoint that was not chosen."""
+
+    samples: int = 0
+
+
+class Collapse(Facts):
+    collapsed: bool
+    sentence: str
+
+
+class Memorisation(Facts):
+    memorised: bool
+    sentence: str
+
+
+class Features(Facts):
+    """In what the images were compared."""
+
+    network: str
+    sha256: str | None
+    protocol: str
+
+
+class ClassMeasures(Facts):
+    label: int
+    name: str
+    frechet_distance: Number = None
+    frechet_floor: Number = None
+    accuracy: Number = None
+    diversity: Number = None
+    diversity_floor: Number = None
+
+    @property
+    def figures_known(self) -> bool:
+        return not (self.frechet_distance is None and self.accuracy is None and self.diversity is None)
+
+
+class AccuracyScore(Facts):
+    """A classifier that learned from generated images alone, beside one that learned from real ones."""
+
+    generated: Number
+    real: Number
+    images: int
+    seed: int
+    sentence: str
+
+
+class Selection(Measures):
+    metric: str
+    rule: str
+    seed: int | None = None
+    floor_images: int
+    """Real training images by which the floors were measured."""
+    holdout_images: int
+    checkpoints: int
+    last: Other
+    runner_up: Other | None = None
+    why: str | None = None
+    features: Features | None = None
+    absent: dict[str, str] = Field(default_factory=dict)
+    """Why a metric was not measured, by its name."""
+    collapse: Collapse | None = None
+    memorisation_verdict: Memorisation | None = None
+    classes: list[ClassMeasures] | None = None
+    classification_accuracy_score: AccuracyScore | None = None
+
+    @field_validator("metric")
+    @classmethod
+    def _is_a_metric(cls, name: str) -> str:
+        if name not in METRICS:
+            raise ValueError(f"'{name}' is no metric")
+        return name
+
+
+class LatentPicture(Facts):
+    file: str = Field(pattern=r"^[\w-]+\.png$")
+    title: str
+    told: str
+    rows: list[str]
+
+
+class LatentAbsent(Facts):
+    title: str
+    reason: str
+
+
+class Latent(Facts):
+    pictures: list[LatentPicture]
+    absent: list[LatentAbsent]
+
+
+class Curve(Facts):
+    """A row of the training log."""
+
+    images: int
+    discriminator_loss: Number
+    generator_loss: Number
+    d_real: Number
+    d_fake: Number
+    value: Number = None
+    value_optimum: Number = None
+
+
+class Git(Facts):
+    commit: str | None
+    clean: bool | None
+
+
+class Machine(Facts):
+    python: str
+    platform: str
+    device: str
+
+
+class StoppedEarly(Facts):
+    """A training that ended before its last image, since its metric no longer got better."""
+
+    metric: str
+    images: int
+    best: Number
+    best_images: int
+
+
+class Made(Facts):
+    """What made a stage's outputs, with what that stage tells beyond that (train: family, recipe, speed)."""
+
+    stage: str
+    git: Git
+    params: dict[str, Any]
+    machine: Machine
+    seconds: float
+    packages: dict[str, str]
+    family: str | None = None
+    recipe: dict[str, Any] = Field(default_factory=dict)
+    parameters: dict[str, int] = Field(default_factory=dict)
+    images_per_second: float | None = None
+    data_fingerprint: str | None = None
+    stopped_early: StoppedEarly | None = None

@@ -1,0 +1,188 @@
+"""What the page says of the metrics, all from METRICS. A number without its floor and sample count is not shown."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from stages.reporting.facts import Measures, Other, Selection
+from stages.reporting.inputs import Inputs
+from stages.reporting.words import count, number, percent
+from stages.selection.metrics import METRICS, Metric
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure, never without what it is to be read against."""
+
+    title: str
+    value: str
+    error: str | None
+    floor: str
+    samples: int
+    better: str
+
+
+def titled(metric: Metric) -> str:
+    return metric.title[:1].upper() + metric.title[1:]
+
+
+def text(metric: Metric, value: float | None) -> str:
+    return percent(value) if metric.format == "share" else number(value)
+
+
+def with_error(metric: Metric, name: str, row: Measures) -> str:
+    """A value of a row, with its standard error where it has one."""
+    value, error = row.value(name), row.value(metric.error)
+    return text(metric, value) + ("" if error is None or value is None else f" ± {number(error, 2)}")
+
+
+def shown(selection: Selection) -> dict[str, Metric]:
+    """The metrics that have a value, a floor and a sample count; the one of the rule first."""
+    found = [
+        name
+        for name, metric in METRICS.items()
+        if selection.samples > 0 and selection.value(name) is not None and selection.value(metric.floor) is not None
+    ]
+    return {name: METRICS[name] for name in sorted(found, key=lambda name: name != selection.metric)}
+
+
+def absent(selection: Selection, points: bool) -> list[tuple[str, str]]:
+    """The title of each metric that is not shown, or of what else was not measured, and why."""
+    reasons = []
+    for name, metric in METRICS.items():
+        if name in shown(selection) or (metric.of_truth and not points):
+            continue
+        missing = "it was not measured" if selection.value(name) is None else "its floor or sample count is missing"
+        reasons.append((titled(metric), selection.absent.get(name, missing)))
+    others = {name: reason for name, reason in selection.absent.items() if name not in METRICS}
+    return reasons + [(name.replace("_", " ").capitalize(), reason) for name, reason in others.items()]
+
+
+def headline(selection: Selection) -> list[Figure]:
+    """The selected checkpoint's figures, the one that it was selected by first."""
+    return [
+        Figure(
+            titled(metric),
+            text(metric, selection.value(name)),
+            None if (error := selection.value(metric.error)) is None else number(error, 2),
+            text(metric, selection.value(metric.floor)),
+            selection.samples,
+            f"{'higher' if metric.direction == 'max' else 'lower'} is better",
+        )
+        for name, metric in shown(selection).items()
+    ]
+
+
+def told(name: str, row: Measures, selection: Selection) -> str:
+    """A checkpoint's figure within a sentence: with its floor and its sample count."""
+    metric = METRICS[name]
+    floor = f"real images: {text(metric, selection.value(metric.floor))}, {count(row.samples)} samples"
+    return f"{titled(metric)} {text(metric, row.value(name))} ({floor})"
+
+
+def frame_figures(inputs: Inputs) -> dict[int, str]:
+    """By images seen: the figure of that checkpoint by which one was selected."""
+    selection = inputs.selection
+    if selection.metric not in shown(selection):
+        return {}
+    rows = [row for row in inputs.checkpoints if row.value(selection.metric) is not None]
+    return {row.images: told(selection.metric, row, selection) for row in rows}
+
+
+def cost_of_the_last(selection: Selection) -> str:
+    """What keeping the last checkpoint instead of the selected one would have cost, in a sentence or two."""
+    if selection.last.images == selection.images:
+        return (
+            "The last checkpoint is the selected one: nothing was lost by training on, and longer may be better still."
+        )
+    name, metric = selection.metric, METRICS[selection.metric]
+    here, there = selection.value(name), selection.last.value(name)
+    instead = f"Keeping the last checkpoint ({count(selection.last.images)} images) instead"
+    if here is None or there is None or name not in shown(selection):
+        return f"{instead} cannot be compared: its {metric.title} or the floor is missing."
+    if there == here:
+        return f"{instead} would have cost nothing: {metric.title} {text(metric, there)} for both."
+    values = f"{metric.title} {text(metric, there)} in place of {text(metric, here)}, {compared(metric, here, there)}"
+    floor = f"real images: {text(metric, selection.value(metric.floor))}, {count(selection.samples)} samples each"
+    return f"{instead} would have meant {values} ({floor})."
+
+
+def compared(metric: Metric, here: float, there: float) -> str:
+    """How `there` stands to `here`: 10.0 points worse · 34% better · 12.0 times as high · the same."""
+    if there == here:
+        return "the same"
+    better = "better" if (there > here) == (metric.direction == "max") else "worse"
+    if metric.format == "share":
+        return f"{100 * abs(there - here):.1f} points {better}"
+    if metric.direction == "min" and here > 0 and there / here >= 2:
+        return f"{number(there / here)} times as high"
+    by = f"{100 * abs(there - here) / here:.0f}%" if here > 0 else number(abs(there - here))
+    return f"{by} {better}"
+
+
+def others(selection: Selection) -> dict[str, Other]:
+    """The checkpoints beside the selected one: the runner-up and the last, one column where they are the same."""
+    last, runner_up = selection.last, selection.runner_up
+    if runner_up is None:
+        return {"last": last}
+    return {"runner-up, last": last} if runner_up.images == last.images else {"runner-up": runner_up, "last": last}
+
+
+def choice_table(selection: Selection) -> list[dict[str, Any]]:
+    """A row a metric: what it says, the selected checkpoint, real images, and the `others`."""
+    return [
+        {
+            "metric": metric,
+            "title": titled(metric),
+            "floor": text(metric, selection.value(metric.floor)),
+            "value": with_error(metric, name, selection),
+            "others": [with_error(metric, name, other) for other in others(selection).values()],
+        }
+        for name, metric in shown(selection).items()
+    ]
+
+
+def checkpoint_table(inputs: Inputs) -> dict[str, Any]:
+    """Columns, the floor's row, and a row a checkpoint with the best of each column told apart."""
+    selection = inputs.selection
+    columns = shown(selection)
+    best = {name: _best(name, metric, inputs.checkpoints) for name, metric in columns.items()}
+    rows = [
+        {
+            "images": row.images,
+            "samples": row.samples,
+            "cells": [
+                (
+                    with_error(metric, name, row),
+                    row.value(name),
+                    row.value(name) is not None and row.value(name) == best[name],
+                )
+                for name, metric in columns.items()
+            ],
+            "selected": row.selected == "1",
+            "runner_up": selection.runner_up is not None and row.images == selection.runner_up.images,
+            "last": row.images == selection.last.images,
+        }
+        for row in inputs.checkpoints
+    ]
+    floors = [text(metric, selection.value(metric.floor)) for metric in columns.values()]
+    return {"columns": [(titled(m), m.direction) for m in columns.values()], "floors": floors, "rows": rows}
+
+
+def _best(name: str, metric: Metric, rows: Sequence[Measures]) -> float | None:
+    values = [value for row in rows if (value := row.value(name)) is not None]
+    return (max if metric.direction == "max" else min)(values, default=None)
+
+
+def since(previous: Selection, selection: Selection) -> list[dict[str, str]]:
+    """A row a metric that both were measured by: the release before, this one, and which is better."""
+    rows = []
+    for name, metric in shown(selection).items():
+        before, now = previous.value(name), selection.value(name)
+        if before is None or now is None or previous.value(metric.floor) is None:
+            continue
+        cells = {"title": titled(metric), "verdict": compared(metric, before, now)}
+        cells |= {"before": with_error(metric, name, previous), "now": with_error(metric, name, selection)}
+        floors = [text(metric, one.value(metric.floor)) for one in (previous, selection)]
+        rows.append(cells | {"floor": floors[1] if floors[0] == floors[1] else " then ".join(floors)})
+    return rows

@@ -1,0 +1,130 @@
+"""Pictures on the page: how large each is shown, what its rows are called, which of many are carried."""
+
+import io
+from dataclasses import dataclass
+
+from PIL import Image
+
+from stages.common.pictures import grid_scale
+from stages.reporting.inputs import Inputs, Picture
+from stages.reporting.measures import frame_figures
+
+_FRAMES = 24  # grids over time that the page carries; more show no more
+_FRAME_BYTES = 12_000_000  # of all of them: fewer large ones, so that the page stays light
+_WIDEST = 1_100  # pixels of a picture on the page: more than its column shows; the file itself keeps all
+_TALL = 900  # pixels on the screen, beyond which a grid scrolls in its own box
+_SEEN_WELL, _JUST_SEEN = 64, 24  # pixels on the screen for one image: at most where it is small, at least
+_PLOT_READ = 300  # pixels on the screen, below which a plot cannot be read
+_OF_A_CLASS = 5  # images beside a class's figures
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A grid of pictures, how wide to show it, and the names of its rows where they are known."""
+
+    picture: Picture
+    width: int
+    least_width: int
+    names: list[str] | None
+
+    @property
+    def tall(self) -> bool:
+        return self.picture.height * self.width > _TALL * self.picture.width
+
+
+@dataclass(frozen=True)
+class Frame:
+    images: int
+    sheet: Sheet
+    figure: str | None
+    selected: bool
+
+
+def cells(picture: Picture, shape: tuple[int, int, int]) -> tuple[int, int] | None:
+    """Columns and rows of a picture that `pictures.grid` drew of images of this shape; None if it did not."""
+    _, height, width = shape
+    scale = grid_scale(height, width)
+    columns, over = divmod(picture.width + scale, (width + 1) * scale)
+    rows, under = divmod(picture.height + scale, (height + 1) * scale)
+    return None if over or under else (columns, rows)
+
+
+def sheet(picture: Picture, shape: tuple[int, int, int], names: list[str] | None = None) -> Sheet:
+    """A grid, small images made larger by a whole factor; more rows than names have no names."""
+    drawn = shape[2] * grid_scale(*shape[1:])
+    width = picture.width * max(1, _SEEN_WELL // drawn)
+    columns, rows = cells(picture, shape) or (width // _SEEN_WELL, 0)
+    shown = names[:rows] if names and 0 < rows <= len(names) else None
+    return Sheet(lighter(picture), width, min(width, _JUST_SEEN * columns), shown)
+
+
+def lighter(picture: Picture) -> Picture:
+    """The picture, made smaller where it is wider than the page could show."""
+    if picture.width <= _WIDEST:
+        return picture
+    with Image.open(io.BytesIO(picture.png)) as whole:
+        height = max(1, round(picture.height * _WIDEST / picture.width))
+        return _picture(whole.resize((_WIDEST, height), Image.Resampling.LANCZOS))
+
+
+def sheet_of(inputs: Inputs, picture: Picture, names: list[str] | None = None) -> Sheet:
+    """A grid of the images, or, of points, a plot as it is."""
+    if inputs.manifest.truth is not None:
+        return Sheet(picture, picture.width, min(picture.width, _PLOT_READ), None)
+    return sheet(picture, inputs.manifest.shape, names)
+
+
+def samples_sheet(inputs: Inputs) -> Sheet:
+    """The sample grid: a row a class, of the first of the classes that were asked for."""
+    classes, sample = inputs.manifest.classes, inputs.made_by("sample")
+    if classes is None or not inputs.conditional:
+        return sheet_of(inputs, inputs.samples)
+    asked = (sample.params.get("classes") if sample else None) or range(len(classes))
+    names = [classes[label] for label in asked if label < len(classes)]
+    return sheet_of(inputs, inputs.samples, names)
+
+
+def nearest_sheet(inputs: Inputs) -> Sheet:
+    return sheet_of(inputs, inputs.nearest, ["real", "generated", "nearest real"])
+
+
+def frames(inputs: Inputs) -> list[Frame]:
+    """Grids over time, evenly spaced where there are many; the first, the selected and the last are always there."""
+    images = [seen for seen, _ in inputs.frames]
+    selected = images.index(inputs.selection.images) if inputs.selection.images in images else None
+    limit = min(_FRAMES, max(3, _FRAME_BYTES // max(len(picture.png) for _, picture in inputs.frames)))
+    chosen = spaced(len(images), limit, selected)
+    told = frame_figures(inputs)
+    return [
+        Frame(seen, sheet_of(inputs, picture), told.get(seen), index == selected)
+        for index, (seen, picture) in enumerate(inputs.frames)
+        if index in chosen
+    ]
+
+
+def spaced(length: int, limit: int, keep: int | None) -> set[int]:
+    """At most `limit` indices below `length`, evenly spaced, with both ends and `keep`."""
+    if length <= limit:
+        return set(range(length))
+    chosen = {round(i * (length - 1) / (limit - 2)) for i in range(limit - 1)}
+    return chosen if keep is None else chosen | {keep}
+
+
+def class_pictures(inputs: Inputs) -> dict[str, Picture]:
+    """The first samples of each class that the sample grid has a row of, by the class's name."""
+    names, grid = samples_sheet(inputs).names, cells(inputs.samples, inputs.manifest.shape)
+    if not names or grid is None:
+        return {}
+    _, height, width = inputs.manifest.shape
+    scale = grid_scale(height, width)
+    shown = min(_OF_A_CLASS, grid[0])
+    with Image.open(io.BytesIO(inputs.samples.png)) as whole:
+        tops = [row * (height + 1) * scale for row in range(len(names))]
+        boxes = [(0, top, (shown * (width + 1) - 1) * scale, top + height * scale) for top in tops]
+        return {name: lighter(_picture(whole.crop(box))) for name, box in zip(names, boxes, strict=True)}
+
+
+def _picture(image: Image.Image) -> Picture:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return Picture(buffer.getvalue(), *image.size)

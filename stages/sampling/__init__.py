@@ -1,0 +1,1 @@
+"""What the sample stage is made of: pictures of the latent space."""

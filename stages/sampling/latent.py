@@ -1,0 +1,220 @@
+"""Pictures of the latent space, each with names for its rows; or the reason why a model has no such picture.
+
+The latents are those of the first samples, so a picture begins with images that are in samples/, too.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gan.latent_space import Blend, along_code, arithmetic, by_category, path, truncated
+from gan.latents import draw
+from gan.players import Generator, ModelConfig
+from gan.randomness import stream
+from gan.sampling import generate, latents_of
+from stages.common.errors import UserError
+from stages.common.params import Sample
+
+_TRUNCATION, _ARITHMETIC, _CODE = "Truncation", "Latent arithmetic", "Information code"
+COLUMNS = 10
+_WALKS = 4
+_MOST_ROWS = 10
+_MOST_NUMBERS = 4
+_VARIATION = 0.25
+"""Of the noise around a sum of latents, as in Radford et al. 2016."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A row is one thing that is tried, as named; `told` says in a sentence what is seen."""
+
+    name: str
+    title: str
+    told: str
+    rows: list[str]
+    images: Tensor
+    """`[rows, columns, C, H, W]` in [-1,1]; nan where a row is shorter."""
+
+
+@dataclass(frozen=True)
+class Absent:
+    title: str
+    reason: str
+
+
+def pictures(generator: Generator, params: Sample, labels: list[int] | None, points: bool) -> list[Picture | Absent]:
+    """All that there is to see of this model; of points only the walks are drawn."""
+    walked = walks(generator, params, labels)
+    if points:
+        reason = "the data are points, of which only the walks are drawn"
+        return [walked, *(Absent(title, reason) for title in (_TRUNCATION, _ARITHMETIC, _CODE))]
+    return [
+        walked,
+        truncation(generator, params, labels),
+        sums(generator, params),
+        *codes(generator, params, labels),
+    ]
+
+
+def walks(generator: Generator, params: Sample, labels: list[int] | None) -> Picture:
+    """Walks of `params.walk_steps` images between two latents, each of one class where there are classes."""
+    config = generator.config
+    spherical = is_spherical(params, config)
+    walked = [None] * _WALKS if labels is None else list(dict.fromkeys(labels))[:_MOST_ROWS]
+    found = []
+    for number, label in enumerate(walked):
+        start, end = draw(config, 2, stream(params.seed, "walk", number))
+        latents = path(config, start, end, params.walk_steps, spherical)
+        found.append(generate(generator, latents, _all(label, params.walk_steps)))
+    way = "on an arc (a straight line leads through shorter latents than training had)" if spherical else "on a line"
+    told = f"From one latent to another in even steps, {way}. A good generator changes smoothly and stays real."
+    names = [f"walk {number + 1}" if label is None else _name(config, label) for number, label in enumerate(walked)]
+    return Picture("walk", "Walks between two latents", told, names, torch.stack(found))
+
+
+def is_spherical(params: Sample, config: ModelConfig) -> bool:
+    """Raises UserError for an arc through uniform latents."""
+    if params.walk == "spherical" and config.latent_distribution == "uniform":
+        raise UserError(
+            "sample.walk = 'spherical', and the model's latents are uniform on [-1,1], which an arc leaves: "
+            "set it to linear or null"
+        )
+    return params.walk != "linear" and config.latent_distribution == "normal"
+
+
+def truncation(generator: Generator, params: Sample, labels: list[int] | None) -> Picture | Absent:
+    """The first samples with the tails of their noise cut at each of `params.truncation`, then as they are."""
+    config = generator.config
+    if config.latent_distribution != "normal":
+        return Absent(_TRUNCATION, "the latents are uniform on [-1,1], and have no tails to cut")
+    if not params.truncation:
+        return Absent(_TRUNCATION, "sample.truncation is empty")
+    latents = latents_of(config, params.seed, range(COLUMNS))
+    rows = [latents.clone() for _ in params.truncation]
+    for row, limit in zip(rows, params.truncation, strict=True):
+        row[:, : config.latent_size] = truncated(row[:, : config.latent_size], limit)
+    asked = None if labels is None else torch.tensor([labels[column % len(labels)] for column in range(COLUMNS)])
+    told = (
+        "The same latents, no number in them larger than the row says: the lower the limit, the more typical the "
+        "images, and the more alike (Brock et al. 2019). The last row is the latents as they were drawn."
+    )
+    names = [*(f"at most {limit:g}" for limit in params.truncation), "no limit"]
+    images = torch.stack([generate(generator, row, asked) for row in [*rows, latents]])
+    return Picture("truncation", _TRUNCATION, told, names, images)
+
+
+def sums(generator: Generator, params: Sample) -> Picture | Absent:
+    """A - B + C: of classes in a conditional generator, whose latents know none of it; else of samples."""
+    config = generator.config
+    if params.arithmetic is None and not config.conditional:
+        return Absent(_ARITHMETIC, "the generator takes no class: name samples by their index in sample.arithmetic")
+    if params.arithmetic is None and config.class_count < 3:
+        return Absent(_ARITHMETIC, "it needs three classes, or labels in sample.arithmetic")
+    operands = params.arithmetic or [[0], [1], [2]]
+    known, what = (config.class_count, "label") if config.conditional else (params.count, "sample")
+    if unknown := [number for operand in operands for number in operand if number >= known]:
+        raise UserError(f"sample.arithmetic names {what} {unknown[0]}, and there are {known}, from 0 to {known - 1}")
+    drawn = _sum_of_classes if config.conditional else _sum_of_samples
+    return drawn(generator, params, operands)
+
+
+def _sum_of_classes(generator: Generator, params: Sample, operands: list[list[int]]) -> Picture:
+    """The classes' embeddings, summed beside the same latents; a column a latent."""
+    latents = latents_of(generator.config, params.seed, range(COLUMNS))
+    told = (
+        "The same latent in each column, beside it the class, as the network is told it. The last row is told the "
+        "first class less the second plus the third, which is no class that it was trained on."
+    )
+    rows = [[(label, 1 / len(operand)) for label in operand] for operand in operands]
+    a, b, c = rows
+    rows.append([*a, *((label, -weight) for label, weight in b), *c])
+    images = []
+    for row in rows:
+        labels, weights = zip(*row, strict=True)
+        images.append(generate(Blend(generator, weights), latents, torch.tensor(labels).expand(COLUMNS, -1)))
+    names = [" and ".join(_name(generator.config, label) for label in operand) for operand in operands]
+    return Picture("arithmetic", _ARITHMETIC, told, _sum_names(names), torch.stack(images))
+
+
+def _sum_of_samples(generator: Generator, params: Sample, operands: list[list[int]]) -> Picture:
+    """In each row the image of the mean latent, then the samples themselves, or variations of the sum."""
+    config = generator.config
+    columns = max(4, 1 + max(len(operand) for operand in operands))
+    latents = [latents_of(config, params.seed, operand) for operand in operands]
+    total = arithmetic(*latents)
+    near = torch.rand(columns - 1, len(total), generator=stream(params.seed, "arithmetic")) * 2 - 1
+    near[:, config.latent_size :] = 0
+    rows = [torch.cat([group.mean(0, keepdim=True), group]) for group in latents]
+    rows.append(torch.cat([total.unsqueeze(0), total + _VARIATION * near]))
+    images = torch.full((len(rows), columns, *config.image_shape), torch.nan)
+    for row, made in zip(images, rows, strict=True):
+        row[: len(made)] = generate(generator, made, None)
+    told = (
+        "In the first column the image of the mean of some samples' latents, beside it those samples. The last row "
+        "is the first mean less the second plus the third, beside it the same with a little noise "
+        "(Radford et al. 2016)."
+    )
+    names = [f"samples {', '.join(str(index) for index in operand)}" for operand in operands]
+    return Picture("arithmetic", _ARITHMETIC, told, _sum_names(names), images)
+
+
+def _sum_names(operands: list[str]) -> list[str]:
+    return [*(f"{letter}: {name}" for letter, name in zip("ABC", operands, strict=True)), "A − B + C"]
+
+
+def codes(generator: Generator, params: Sample, labels: list[int] | None) -> list[Picture | Absent]:
+    """The categories, then each number of the code; nothing else of the latents changes."""
+    config = generator.config
+    if not config.code_size:
+        return [Absent(_CODE, "the family learns none (infogan does)")]
+    label = None if labels is None else labels[0]
+    latents = latents_of(config, params.seed, range(COLUMNS))
+    shown: list[Picture | Absent] = [_categories(generator, latents, label)] if config.code_categories else []
+    numbers = range(min(config.code_continuous, _MOST_NUMBERS))
+    shown.extend(_number(generator, params, latents, number, label) for number in numbers)
+    if config.code_continuous > _MOST_NUMBERS:
+        more = config.code_continuous - _MOST_NUMBERS
+        shown.append(Absent(f"The code's other {more} numbers", f"the first {_MOST_NUMBERS} are enough for a page"))
+    return shown
+
+
+def _categories(generator: Generator, latents: Tensor, label: int | None) -> Picture:
+    rows = by_category(generator.config, latents)[:_MOST_ROWS]
+    told = (
+        "A row is a category that training found without labels, a column the same latent in each. Look for rows "
+        "that are each of one kind."
+    )
+    names = [f"category {number}" for number in range(len(rows))]
+    return Picture("categories", f"{_CODE}: its categories", told, names, _made(generator, rows, label))
+
+
+def _number(generator: Generator, params: Sample, latents: Tensor, number: int, label: int | None) -> Picture:
+    """A row a category, all of one latent; without categories a row a latent."""
+    config = generator.config
+    starts = by_category(config, latents[:1])[:_MOST_ROWS, 0] if config.code_categories else latents[:_WALKS]
+    rows = along_code(config, starts, number, params.code_reach, params.walk_steps)
+    told = (
+        f"From left to right one number of the code goes from −{params.code_reach:g} to {params.code_reach:g} "
+        "(training drew it from −1 to 1), and nothing else changes. Look for one property that changes alike in "
+        "all rows."
+    )
+    named = "category" if config.code_categories else "latent"
+    names = [f"{named} {place}" for place in range(len(rows))]
+    title = f"{_CODE}: number {number + 1} of {config.code_continuous}"
+    return Picture(f"code-{number + 1}", title, told, names, _made(generator, rows, label))
+
+
+def _made(generator: Generator, latents: Tensor, label: int | None) -> Tensor:
+    """Images `[R,S,C,H,W]` of latents `[R,S,L]`."""
+    rows, columns, _ = latents.shape
+    images = generate(generator, latents.flatten(0, 1), _all(label, rows * columns))
+    return images.reshape(rows, columns, *images.shape[1:])
+
+
+def _all(label: int | None, count: int) -> Tensor | None:
+    return None if label is None else torch.full((count,), label)
+
+
+def _name(config: ModelConfig, label: int) -> str:
+    return (config.classes or ())[label]

@@ -1,0 +1,139 @@
+"""What was measured before, in an ignored folder: `.measure/<what was looked at>/<how it was looked at>`.
+
+Every name is a digest of all that decides the content, the code that computes it among them, so nothing is ever
+stale. Files are written whole or not at all and carry a checksum: a damaged one is measured again.
+"""
+
+import ast
+import hashlib
+import inspect
+import json
+import shutil
+import sys
+from collections.abc import Callable, Iterable
+from functools import cache
+from pathlib import Path
+from threading import Lock
+from types import FunctionType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from stages.common.checkpoint import read_checkpoint, write_checkpoint
+from stages.common.errors import UserError
+
+FOLDER = ".measure"
+_OURS = ("gan.", "stages.")
+_PARSING = Lock()
+"""Python 3.11's parser is not safe in several threads at once."""
+
+
+class Cache:
+    """What is known of one thing that was looked at: a checkpoint, or the real images."""
+
+    def __init__(self, root: Path, subject: str) -> None:
+        self.folder = root / _short(subject)
+
+    def tensors(self, key: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+        """Those of this key, made where they are not known."""
+        path = self.folder / f"{key}.safetensors"
+        known = _read(path)
+        if known is not None:
+            return known[0]
+        made = make()
+        write_checkpoint(path, made, {})
+        return made
+
+    def facts(self, key: str) -> dict[str, Any]:
+        """What is known by this key; empty where nothing is."""
+        known = _read(self.folder / f"{key}.json.safetensors")
+        return {} if known is None else known[1]
+
+    def keep(self, key: str, facts: dict[str, Any]) -> None:
+        write_checkpoint(self.folder / f"{key}.json.safetensors", {}, facts)
+
+
+def forget_all_but(root: Path, subjects: Iterable[str]) -> None:
+    """Remove what is known of anything else, such as checkpoints that no longer exist."""
+    kept = {_short(subject) for subject in subjects}
+    for folder in root.iterdir() if root.is_dir() else []:
+        if folder.is_dir() and folder.name not in kept:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def key_of(*about: Any) -> str:
+    """A name for what JSON can tell, such as settings and digests."""
+    return hashlib.sha256(json.dumps([*about, torch.__version__], sort_keys=True).encode()).hexdigest()[:24]
+
+
+def digest_of_tensors(tensors: Iterable[Tensor | None]) -> str:
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        digest.update(f"{None if tensor is None else (tensor.dtype, tuple(tensor.shape))}".encode())
+        if tensor is not None:
+            digest.update(tensor.contiguous().numpy().data)
+    return digest.hexdigest()
+
+
+@cache
+def code_digest(*functions: Callable[..., Any] | type) -> str:
+    """A digest of the source of functions and classes of the stages, and of all of `gan` that they use.
+
+    Of the stages only what is named in them counts, however deep, so that a metric beside another changes
+    nothing for it; of `gan` the whole of every module used, and of those it uses.
+    """
+    found: dict[str, str] = {}
+    with _PARSING:
+        for function in functions:
+            _collect(function, found)
+    return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()[:24]
+
+
+def _collect(thing: Any, found: dict[str, str]) -> None:
+    module = getattr(thing, "__module__", None)
+    if not isinstance(thing, FunctionType | type) or not str(module).startswith(_OURS):
+        return
+    if str(module).startswith("gan."):
+        _collect_module(str(module), found)
+        return
+    name = f"{module}.{thing.__qualname__}"
+    if name in found:
+        return
+    found[name] = inspect.getsource(thing)
+    inner = [thing] if isinstance(thing, FunctionType) else [f for f in vars(thing).values() if _is_function(f)]
+    for function in inner:
+        for used in _names(inspect.unwrap(function).__code__):
+            _collect(inspect.unwrap(function).__globals__.get(used), found)
+
+
+def _collect_module(name: str, found: dict[str, str]) -> None:
+    """A module of `gan`, and by its import statements what it may use, also through a table of names."""
+    if name in found or name not in sys.modules:
+        return
+    found[name] = inspect.getsource(sys.modules[name])
+    for node in ast.walk(ast.parse(found[name])):
+        if isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] == "gan":
+            for used in (node.module, *(f"{node.module}.{alias.name}" for alias in node.names)):
+                _collect_module(str(used), found)
+
+
+def _is_function(thing: Any) -> bool:
+    return isinstance(inspect.unwrap(thing) if callable(thing) else thing, FunctionType)
+
+
+def _names(code: Any) -> list[str]:
+    """Those that code uses, with the functions within it."""
+    inner = [name for const in code.co_consts if hasattr(const, "co_names") for name in _names(const)]
+    return [*code.co_names, *inner]
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+    try:
+        return read_checkpoint(path)
+    except UserError:
+        return None
+
+
+def _short(subject: str) -> str:
+    return hashlib.sha256(subject.encode()).hexdigest()[:24]

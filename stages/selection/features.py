@@ -1,0 +1,70 @@
+"""The networks in whose features images are compared: the pipeline's evaluator, the standard Inception, or none."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from pickle import UnpicklingError
+
+import torch
+from torch import Tensor
+
+from gan.evaluator import Evaluator, features_of
+from gan.inception import PROTOCOL, Inception, resized
+from stages.common.errors import UserError
+from stages.common.files import sha256_of
+from stages.common.params import Inception as InceptionFile
+from stages.common.params import Select
+
+_CHUNK = 32
+
+
+@dataclass(frozen=True)
+class FeatureNetwork:
+    """What turns images into features, and how it is told apart from others."""
+
+    name: str
+    sha256: str | None
+    protocol: str
+    """How images reach it, and which of its layers is read, in a sentence."""
+    of: Callable[[Tensor], Tensor]
+    """Images `[N,C,H,W]` in [-1,1] to features `[N,F]` on the CPU."""
+
+    def told(self) -> dict[str, str | None]:
+        return {"network": self.name, "sha256": self.sha256, "protocol": self.protocol}
+
+
+def feature_network(params: Select, evaluator: Evaluator, sha256: str, device: torch.device) -> FeatureNetwork:
+    """The network that params name. Raises UserError where Inception's weights are missing or are others."""
+    if params.features == "pixels":
+        return FeatureNetwork("pixels", None, "the pixels themselves, in [-1,1]", lambda images: images.flatten(1))
+    if params.inception is not None and params.features == "inception":
+        network = read_inception(params.inception, device)
+        return FeatureNetwork("inception", params.inception.sha256.lower(), PROTOCOL, lambda x: _through(network, x))
+    told = "the evaluator's feature layer, trained on the real training images; not comparable with other evaluators"
+    told = "the coordinates of the points" if evaluator.config.kind == "coordinates" else told
+    return FeatureNetwork("domain", sha256, told, lambda images: features_of(evaluator, images))
+
+
+def read_inception(file: InceptionFile, device: torch.device) -> Inception:
+    """The network with the weights of a file, whose checksum is looked at first; nothing in it is run."""
+    try:
+        found = sha256_of(file.path)
+    except OSError as error:
+        raise UserError(
+            f"select.inception.path {file.path} cannot be read ({error.strerror}): fetch the weights"
+        ) from None
+    if found != file.sha256.lower():
+        raise UserError(f"{file.path} has SHA-256 {found}, not select.inception.sha256: fetch the weights again")
+    network = Inception()
+    try:
+        network.load_state_dict(torch.load(Path(file.path), map_location="cpu", weights_only=True))
+    except (RuntimeError, UnpicklingError, TypeError, AttributeError, ValueError, EOFError, KeyError):
+        known = "pt_inception-2015-12-05-6726825d.pth, by pytorch-fid or torch-fidelity"
+        raise UserError(f"{file.path} does not hold Inception's weights by their names: use {known}") from None
+    return network.to(device).eval().requires_grad_(False)
+
+
+@torch.inference_mode()
+def _through(network: Inception, images: Tensor) -> Tensor:
+    device = network.fc.weight.device
+    return torch.cat([network(resized(chunk.to(device))).cpu() for chunk in torch.split(images, _CHUNK)])

@@ -1,0 +1,138 @@
+"""Every metric as it is measured: from a set of images seen and the real ones to columns of the table.
+
+Each function is one measurement, with what it needs and no more: its figures are kept until its own code changes.
+One that cannot be computed raises ValueError with the reason.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gan.metrics.accuracy import accuracy
+from gan.metrics.by_class import class_frechet_distances, diversities, mean_distance
+from gan.metrics.classifier_score import classifier_score
+from gan.metrics.density_coverage import density_coverage
+from gan.metrics.frechet import frechet_distance
+from gan.metrics.kernel import kernel_distance
+from gan.metrics.memorisation import memorisation
+from gan.metrics.modes import mode_figures
+from gan.metrics.pixels import histogram_distance
+from gan.metrics.precision_recall import precision_recall
+from gan.metrics.spectrum import spectral_distance
+from stages.common.points import in_units, mixture_of
+from stages.selection.reference import Reference
+from stages.selection.seen import Seen
+
+Figures = dict[str, Any]
+"""Columns of the table, and by `classes.` lists of a figure a class."""
+
+
+def frechet(seen: Seen, real: Reference) -> Figures:
+    return {"frechet_distance": frechet_distance(real.holdout.features, seen.features)}
+
+
+def kernel(seen: Seen, real: Reference) -> Figures:
+    distance, error = kernel_distance(real.holdout.features, seen.features, real.seed)
+    return {"kernel_distance": distance, "kernel_error": error}
+
+
+def manifolds(seen: Seen, real: Reference) -> Figures:
+    precision, recall = precision_recall(real.holdout.features, seen.features, real.radii_of_precision)
+    return {"precision": precision, "recall": recall}
+
+
+def neighbourhoods(seen: Seen, real: Reference) -> Figures:
+    density, coverage = density_coverage(real.holdout.features, seen.features, real.radii_of_density)
+    return {"density": density, "coverage": coverage}
+
+
+def score(seen: Seen, real: Reference) -> Figures:
+    if seen.logits is None or real.kind != "classifier":
+        raise ValueError("there is no classifier of two classes or more")
+    return {"classifier_score": classifier_score(seen.logits.double().softmax(1))}
+
+
+def conditional(seen: Seen, real: Reference) -> Figures:
+    if seen.labels is None:
+        raise ValueError("the model is unconditional, so nothing was asked for that could be right or wrong")
+    if seen.logits is None:
+        raise ValueError("there are no two classes to tell apart")
+    predicted, asked = seen.logits.argmax(1), seen.labels
+    each = [_share(predicted[asked == label] == label) for label in range(real.classes)]
+    return {"conditional_accuracy": accuracy(predicted, asked), "classes.accuracy": each}
+
+
+def by_class(seen: Seen, real: Reference) -> Figures:
+    if real.holdout_labels is None or seen.logits is None:
+        raise ValueError("there are no two classes to tell apart")
+    distances = class_frechet_distances(
+        real.holdout.features, real.holdout_labels, seen.features, _labels(seen), real.classes
+    )
+    return {"class_frechet_distance": _mean(distances), "classes.frechet_distance": distances}
+
+
+def variety(seen: Seen, real: Reference) -> Figures:
+    if seen.logits is None:
+        return {"diversity": mean_distance(seen.features)}
+    each = diversities(seen.features, _labels(seen), real.classes)
+    known = [one for one in each if one is not None]
+    if not known:
+        raise ValueError("no class has two images")
+    return {"diversity": _mean(known), "classes.diversity": each}
+
+
+def copies(seen: Seen, real: Reference) -> Figures:
+    return {"memorisation": memorisation(seen.features, real.train.features)}
+
+
+def brightness(seen: Seen, real: Reference) -> Figures:
+    return {"pixel_distance": histogram_distance(real.holdout.pixels, seen.pixels)}
+
+
+def detail(seen: Seen, real: Reference) -> Figures:
+    if seen.power is None or real.holdout.power is None:
+        raise ValueError("points have no spectrum")
+    return {"spectral_distance": spectral_distance(real.holdout.power, seen.power)}
+
+
+def modes(seen: Seen, real: Reference) -> Figures:
+    if seen.points is None or real.truth is None:
+        raise ValueError("the modes of this data are not known")
+    found = mode_figures(in_units(seen.points, real.truth), mixture_of(real.truth))
+    return {"modes_captured": found.captured, "high_quality": found.high_quality, "reverse_kl": found.reverse_kl}
+
+
+Measurement = Callable[[Seen, Reference], Figures]
+MEASUREMENTS: dict[Measurement, tuple[str, ...]] = {
+    frechet: ("frechet_distance",),
+    kernel: ("kernel_distance",),
+    manifolds: ("precision", "recall"),
+    neighbourhoods: ("density", "coverage"),
+    score: ("classifier_score",),
+    conditional: ("conditional_accuracy",),
+    by_class: ("class_frechet_distance",),
+    variety: ("diversity",),
+    copies: ("memorisation",),
+    brightness: ("pixel_distance",),
+    detail: ("spectral_distance",),
+    modes: ("modes_captured", "high_quality", "reverse_kl"),
+}
+"""Each with the metrics it gives."""
+OF_HOLDOUT = (conditional, copies)
+"""Their floor is what the held-out images reach; the floor of the others is that of training images."""
+
+
+def _labels(seen: Seen) -> Tensor:
+    """The class of each image: the one that was asked for, or else the one that the evaluator sees."""
+    assert seen.logits is not None
+    return seen.logits.argmax(1) if seen.labels is None else seen.labels
+
+
+def _share(right: Tensor) -> float | None:
+    return right.double().mean().item() if len(right) else None
+
+
+def _mean(values: list[float]) -> float:
+    return torch.tensor(values, dtype=torch.float64).mean().item()

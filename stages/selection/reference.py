@@ -1,0 +1,112 @@
+"""The real images: what checkpoints are measured against, seen once."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from gan.metrics import density_coverage, precision_recall
+from gan.metrics.distances import squared_radii
+from gan.randomness import stream
+from stages.common.params import Select
+from stages.common.shards import Split
+from stages.common.truth import Truth
+from stages.selection.cache import Cache, code_digest, digest_of_tensors, key_of
+from stages.selection.features import feature_network
+from stages.selection.seen import Judge, Seen, in_batches
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Real images as seen by a judge, and by what generated ones are drawn."""
+
+    judge: Judge
+    train_split: Split
+    holdout_split: Split
+    train: Seen
+    holdout: Seen
+    conditional: bool
+    """Whether generators are asked for a class."""
+    samples: int
+    seed: int
+    key: str
+    """A digest of all of this, the code that sees among it."""
+    subject: str
+    """A digest of the images alone."""
+    known: Cache
+    """What is known of them from before."""
+    truth: Truth | None = None
+
+    @property
+    def classes(self) -> int:
+        return len(self.judge.evaluator.config.classes or ())
+
+    @property
+    def kind(self) -> str:
+        return self.judge.evaluator.config.kind
+
+    @cached_property
+    def holdout_labels(self) -> Tensor | None:
+        return labels_of(self.holdout_split)
+
+    @cached_property
+    def drawn(self) -> Seen:
+        """Train images drawn by the seed, as many as are generated, or all if there are fewer.
+
+        The split is by class, so train and holdout are more alike than two independent draws: the kernel
+        floor lies below 0, most of all in small data. Compare a distance with its floor, not with 0.
+        """
+        chosen = torch.randperm(len(self.train), generator=stream(self.seed, "floor"))[: self.samples]
+        return self.train.rows(chosen, torch.from_numpy(self.train_split.images))
+
+    @cached_property
+    def asked(self) -> Tensor | None:
+        """The classes `[samples]` to generate: the holdout's in turn, so classes are as frequent there as here."""
+        labels = self.holdout_labels
+        if labels is None or not self.conditional:
+            return None
+        return labels.repeat(-(-self.samples // len(labels)))[: self.samples]
+
+    @cached_property
+    def radii_of_precision(self) -> Tensor:
+        return squared_radii(self.holdout.features, precision_recall.NEIGHBOURS)
+
+    @cached_property
+    def radii_of_density(self) -> Tensor:
+        return squared_radii(self.holdout.features, density_coverage.NEIGHBOURS)
+
+
+def reference(
+    judge: Judge, train: Split, holdout: Split, params: Select, *, conditional: bool, truth: Truth | None, cache: Path
+) -> Reference:
+    """The real images seen, or known from before in the cache."""
+    data = digest_of_tensors(
+        [*(torch.from_numpy(s.images) for s in (train, holdout)), *map(labels_of, (train, holdout))]
+    )
+    key = key_of(judge.about(), conditional, code_digest(Judge, Seen, feature_network, in_batches))
+    known = Cache(cache, data)
+
+    def seen(name: str, split: Split) -> Seen:
+        labels = labels_of(split) if conditional else None
+        return Seen(**known.tensors(f"{name}-{key}", lambda: judge.see(in_batches(split.images), labels).tensors()))
+
+    return Reference(
+        judge,
+        train,
+        holdout,
+        seen("train", train),
+        seen("holdout", holdout),
+        conditional,
+        params.samples,
+        params.seed,
+        key_of(key, data, params.samples, params.seed),
+        data,
+        known,
+        truth,
+    )
+
+
+def labels_of(split: Split) -> Tensor | None:
+    return None if split.labels is None else torch.from_numpy(split.labels)

@@ -1,0 +1,59 @@
+"""What was measured as rows: of the table of checkpoints, and of the table of classes."""
+
+from typing import Any
+
+from stages.selection.measure import Measured
+from stages.selection.metrics import METRICS
+
+Row = dict[str, Any]
+
+
+def row_of(images_seen: int, samples: int, found: Measured, real: Measured) -> dict[str, Any]:
+    """A checkpoint's row of the table: each metric that it and the real images have, its error, and its floor."""
+    row: dict[str, Any] = {"images": images_seen, "samples": samples}
+    for name, metric in METRICS.items():
+        if name in found.figures and name in real.figures:
+            row[name] = found.figures[name]
+            if metric.error is not None:
+                row[metric.error] = found.figures[metric.error]
+            row[metric.floor] = real.figures[name]
+    return row
+
+
+def absent_in(found: Measured, real: Measured, of_truth: bool = True) -> dict[str, str]:
+    """Why each metric is absent that a row lacks; not `of_truth`, of those alone that such data could have."""
+    reasons = {name: f"of real images, {why}" for name, why in real.absent.items()} | found.absent
+    return {name: reasons[name] for name, m in METRICS.items() if name in reasons and (of_truth or not m.of_truth)}
+
+
+def columns(rows: list[Row]) -> list[str]:
+    """Every column of figures that any of the rows has, in the order of the metrics."""
+    named = ["images", "samples"]
+    for name, metric in METRICS.items():
+        named += [column for column in (name, metric.error, metric.floor) if column and any(column in r for r in rows)]
+    return named
+
+
+def without_floors(row: Row) -> Row:
+    return {key: value for key, value in row.items() if not key.endswith("_floor")}
+
+
+def classes(found: Measured, real: Measured, names: tuple[str, ...] | None) -> list[dict[str, Any]] | None:
+    """A row a class; None where there are no two classes. A figure that is not known is None."""
+    if len(names or ()) < 2:
+        return None
+    wanted = {"frechet_distance": "frechet_floor", "accuracy": None, "diversity": "diversity_floor"}
+    rows = []
+    for label, name in enumerate(names or ()):
+        row: dict[str, Any] = {"label": label, "name": name}
+        for figure, floor in wanted.items():
+            row[figure] = _of_class(found, figure, label)
+            if floor is not None:
+                row[floor] = _of_class(real, figure, label)
+        rows.append(row)
+    return rows
+
+
+def _of_class(found: Measured, figure: str, label: int) -> float | None:
+    values = found.figures.get(f"classes.{figure}")
+    return None if values is None else values[label]

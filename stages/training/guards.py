@@ -1,0 +1,59 @@
+"""What stops a training that goes wrong, with a sentence."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from gan.errors import DivergedError
+from gan.trainer import Trainer
+from stages.common.errors import UserError
+from stages.common.params import Stop
+from stages.common.resume import Resume, images_of
+
+Result = TypeVar("Result")
+
+
+def checked(look: Callable[[], Result], resume: Resume) -> Result:
+    """What `look` returns; a sentence where it finds a loss or a weight that is not finite."""
+    try:
+        return look()
+    except DivergedError as error:
+        what = f"training diverged: {error}{_last_good(resume)}"
+        raise UserError(f"{what}; lower the learning rates, or use another objective") from None
+
+
+def require_diversity(trainer: Trainer, least: float, resume: Resume) -> None:
+    """Raise UserError where the generated images are less diverse than params allow."""
+    found = trainer.diversity()
+    if found is not None and found < least:
+        what = (
+            f"two generated images differ {found:.3g} times as much as two real ones at {trainer.images_seen:,} images"
+        )
+        limit = f"less than train.min_diversity = {least}{_last_good(resume)}"
+        raise UserError(
+            f"training collapsed: {what}, {limit}; lower discriminator.learning_rate, add packing, or lower the limit"
+        )
+
+
+def _last_good(resume: Resume) -> str:
+    last = resume.newest()
+    return f" (the last good state, at {images_of(last):,} images, is {last})" if last else ""
+
+
+def stopped_early(measured: list[list[float]], stop: Stop | None) -> dict[str, Any] | None:
+    """What provenance says where the last of `measured`, rows of (images, metric), is `patience` images past the best.
+
+    None where training goes on.
+    """
+    if stop is None or not measured:
+        return None
+    best_images, best = min(measured, key=lambda row: row[1])
+    images = measured[-1][0]
+    if images - best_images < stop.patience:
+        return None
+    return {"metric": stop.metric, "images": images, "best": best, "best_images": best_images}
+
+
+def why_stopped(early: dict[str, Any]) -> str:
+    what = f"{early['metric']} was {early['best']:.4g} at {early['best_images']:,}"
+    since = early["images"] - early["best_images"]
+    return f"training stopped early at {early['images']:,} images: {what}, and no better for {since:,} images"

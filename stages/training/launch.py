@@ -1,0 +1,121 @@
+"""Several processes that train as one: started by torchrun, whose part the stage plays itself."""
+
+import logging
+import os
+import signal
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+
+from gan import processes
+from stages.common.device import device_for
+from stages.common.errors import BAD_INPUT, TemporaryError, UserError
+
+_LOOK_EVERY = 0.2
+_UNTIL_ENDED = 60
+
+
+def launched() -> bool:
+    """Whether torchrun started this process, here or by hand."""
+    return dist.is_torchelastic_launched()
+
+
+def start(count: int, module: str) -> None:
+    """Run `python -m module` in `count` processes, as `torchrun --nproc-per-node count` does, until all ended well.
+
+    Where one fails, the others are ended and its exit code is this process's; a signal goes to all of them.
+    """
+    from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    logging.disable(logging.ERROR)  # the process that fails has said why
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            config = LaunchConfig(
+                min_nodes=1,
+                max_nodes=1,
+                nproc_per_node=count,
+                run_id=uuid.uuid4().hex,
+                rdzv_backend="c10d",
+                rdzv_endpoint="localhost:0",
+                local_addr="localhost",
+                max_restarts=0,
+                logs_specs=DefaultLogsSpecs(log_dir=folder),
+            )
+            elastic_launch(config, sys.executable)("-m", module)
+    except ChildFailedError as error:
+        rank, failure = error.get_first_failure()
+        if failure.exitcode > 0:
+            raise SystemExit(failure.exitcode) from None
+        what = f"process {rank} of {count} was ended by {signal.Signals(-failure.exitcode).name}"
+        raise TemporaryError(f"{what}: run again, and training goes on from its last state") from None
+    except SignalException as error:
+        signal.signal(error.sigval, signal.SIG_DFL)
+        os.kill(os.getpid(), error.sigval)  # end as if no one had caught it
+
+
+def own_device(name: str) -> torch.device:
+    """The stage's device; of several processes each has the GPU of its number."""
+    if launched() and name != "cpu" and torch.cuda.is_available():
+        device = device_for(f"cuda:{os.environ['LOCAL_RANK']}")
+        torch.cuda.set_device(device)
+        return device
+    return device_for(name)
+
+
+def own_threads(asked: int | None) -> int | None:
+    """Threads of the CPU: as asked, or else the cores divided by the processes of this machine."""
+    if asked is None and launched():
+        return max(1, (os.cpu_count() or 1) // int(os.environ["LOCAL_WORLD_SIZE"]))
+    return asked
+
+
+@contextmanager
+def member(expected: int, device: str) -> Iterator[None]:
+    """Within the block this process is one of `expected`; of those that fail, one says why."""
+    if not launched():
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    try:
+        if (started := int(os.environ["WORLD_SIZE"])) != expected:
+            raise UserError(f"torchrun started {started} processes: set train.processes to {started}, not {expected}")
+        with processes.joined(own_device(device)):
+            yield
+    except processes.LostError:
+        time.sleep(
+            _UNTIL_ENDED
+        )  # torchrun ends this process; were it the first to end, it would be taken for the cause
+        raise SystemExit(1) from None
+    except (UserError, OSError) as error:
+        if not _first_to_tell():
+            raise SystemExit(getattr(error, "exit_code", BAD_INPUT)) from None
+        raise
+
+
+def _end_with(launcher: int) -> None:
+    """No process is left behind by a launcher that was killed."""
+    while os.getppid() == launcher:
+        time.sleep(_LOOK_EVERY)
+    os._exit(1)
+
+
+def _first_to_tell() -> bool:
+    """Whether no other process of this machine has told its error: often all have the same."""
+    # torchrun gives each process a file for its errors, in a folder of its own, all of these in one.
+    shared = Path(os.environ["TORCHELASTIC_ERROR_FILE"]).parents[1]
+    try:
+        (shared / "told").open("x").close()
+    except FileExistsError:
+        return False
+    return True

@@ -1,0 +1,68 @@
+"""The measure by which a training stops early: the averaged generator against held-out images.
+
+In the features of an evaluator that the training makes for itself, since the pipeline's own is trained beside it, and
+since changing that one must not stop a training elsewhere.
+"""
+
+from pathlib import Path
+
+import torch
+
+from gan.errors import DivergedError
+from gan.evaluator import Evaluator, EvaluatorConfig, Schedule, features_of, train_evaluator
+from gan.metrics.frechet import frechet_distance
+from gan.players import Generator
+from gan.sampling import samples
+from stages.common.errors import UserError
+from stages.common.evaluators import read_evaluator, write_evaluator
+from stages.common.files import replacing_directory
+from stages.common.params import Stop
+from stages.common.progress import progress_bar
+from stages.common.shards import Split
+
+_BATCH, _LEARNING_RATE, _FEATURES = 128, 2e-3, 64
+
+
+class Measure:
+    """The Frechet distance of a generator's images to the held-out ones, of as many images and latents each time."""
+
+    def __init__(self, evaluator: Evaluator, holdout: Split, count: int, seed: int) -> None:
+        self.evaluator, self.count, self.seed = evaluator, count, seed
+        self.real = features_of(evaluator, torch.from_numpy(holdout.images))
+        self.labels = None if holdout.labels is None else holdout.labels.tolist()
+
+    def of(self, generator: Generator) -> float:
+        """A conditional generator is asked for the held-out labels in turn."""
+        asked = self.labels if generator.config.conditional else None
+        made = samples(generator, self.count, self.seed, asked)
+        return frechet_distance(self.real, torch.cat([features_of(self.evaluator, images) for images, _ in made]))
+
+
+def evaluator_in(folder: Path, stop: Stop, train: Split, seed: int, device: torch.device) -> Evaluator:
+    """The evaluator kept in `folder`, or, where there is none that can be read, a new one, kept there."""
+    try:
+        return read_evaluator(folder, device)[0]
+    except UserError:
+        evaluator = _trained(stop, train, seed, device)
+    with replacing_directory(folder) as partial:
+        write_evaluator(partial, evaluator)
+    return read_evaluator(folder, device)[0]  # laid out in memory as a resumed run has it, or sums round otherwise
+
+
+def _trained(stop: Stop, train: Split, seed: int, device: torch.device) -> Evaluator:
+    classes = None if train.classes is None else tuple(train.classes)
+    images, labels = torch.from_numpy(train.images), None if train.labels is None else torch.from_numpy(train.labels)
+    with progress_bar("evaluator to stop by", stop.evaluator_images) as bar:
+        try:
+            return train_evaluator(
+                EvaluatorConfig(train.shape, classes, _FEATURES),
+                images,
+                labels,
+                Schedule(stop.evaluator_images, _BATCH, _LEARNING_RATE, seed),
+                device=device,
+                progress=bar.update,
+            )
+        except DivergedError as error:
+            raise UserError(
+                f"{error}: set train.stop to null, or train.stop.evaluator_images to another number"
+            ) from None

@@ -1,0 +1,39 @@
+import pytest
+import torch
+
+from gan.data import RealImages
+from gan.diversity import Diversity, mean_distance
+from tests.gan.helpers import CPU, play, tiny_trainer
+
+LABELS = torch.tensor([0, 0, 1, 1])
+
+
+def test_the_distance_is_the_mean_over_pairs_and_with_labels_over_pairs_of_a_class() -> None:
+    images = torch.tensor([0.0, 3.0, 10.0, 11.0]).view(4, 1, 1, 1).expand(4, 1, 2, 2)  # distances twice as large
+    assert mean_distance(images) == pytest.approx(2 * (3 + 10 + 11 + 7 + 8 + 1) / 6)
+    assert mean_distance(images, LABELS) == pytest.approx(2 * (3 + 1) / 2)
+
+
+@pytest.mark.parametrize("family", ["gan", "cgan", "infogan", "modern_conditional"])
+def test_real_images_are_as_diverse_as_themselves_and_a_constant_generator_is_not_at_all(
+    family: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = tiny_trainer(family)
+    judge = Diversity(trainer.game.average, trainer.real, 0)
+    monkeypatch.setattr("gan.diversity.generate", lambda *_: torch.full((256, 1, 8, 8), 0.3))
+    assert judge.of(trainer.game.average) == 0
+    judge.labels = None if judge.labels is None else trainer.real.labels
+    monkeypatch.setattr("gan.diversity.generate", lambda *_: trainer.real.images)
+    assert judge.of(trainer.game.average) == pytest.approx(1)
+
+
+def test_real_images_that_are_all_one_tell_nothing() -> None:
+    same = RealImages(torch.zeros(20, 1, 8, 8), None, 0, CPU)
+    assert Diversity(tiny_trainer("gan").game.average, same, 0).of(tiny_trainer("gan").game.average) is None
+
+
+def test_measuring_changes_nothing_of_the_training() -> None:
+    measured, left = play(tiny_trainer(), 1), play(tiny_trainer(), 1)
+    assert measured.diversity() == measured.diversity()
+    tensors = play(left, 2).state()[0]
+    assert all(torch.equal(tensor, tensors[name]) for name, tensor in play(measured, 2).state()[0].items())

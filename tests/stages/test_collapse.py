@@ -1,0 +1,99 @@
+"""Verdicts by number: a collapsed generator and a copier are found, a healthy one is let be."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stages.common.files import read_json
+from stages.common.params import Select, load_section
+from stages.common.shards import read_split
+from stages.select import select
+from stages.selection.verdicts import collapse, memorised
+from tests.stages.crafted import Copier
+from tests.stages.tiny_data import ROOT
+from tests.stages.tiny_models import select_params, write_run
+
+PARAMS = load_section(Select, ROOT / "params.yaml")
+HEALTHY = {"diversity": 4.0, "coverage": 0.5, "recall": 0.3, "memorisation": 0.01}
+FLOORS = {"diversity_floor": 5.0, "coverage_floor": 0.9, "recall_floor": 0.8, "memorisation_floor": 0.002}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_run(tmp_path_factory.mktemp("run"))
+
+
+def selected(folder: Path, monkeypatch: pytest.MonkeyPatch, split: str = "train", **generator: Any) -> dict[str, Any]:
+    """The selection of checkpoints that are all one crafted generator."""
+    crafted = Copier(read_split(folder / "data/normalized" / split), **generator)
+    for place in ("stages.select", "stages.selection.checkpoints"):
+        monkeypatch.setattr(f"{place}.loaded", lambda path, real: crafted)
+    monkeypatch.setattr("stages.select.write_generator", lambda folder, generator: None)
+    monkeypatch.setattr("stages.select.FOLDER", f".measure/{generator}{split}")
+    return select(select_params(folder, classifier_images=0), folder)
+
+
+def test_a_generator_of_one_image_a_class_is_collapsed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    selection = selected(folder, monkeypatch, kept=1, noise=0.05)
+    assert selection["collapse"]["collapsed"]
+    assert selection["collapse"]["sentence"].startswith("Mode collapse: diversity ")
+    assert selection["collapsed"] == 1
+    assert selection["diversity"] < 0.5 * selection["diversity_floor"]
+    assert selection["conditional_accuracy"] > 0.6  # by its classes alone it would pass for a good one
+
+
+def test_a_generator_of_images_that_it_never_saw_is_neither_collapsed_nor_a_copier(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    selection = selected(folder, monkeypatch, split="holdout")
+    assert selection["collapse"]["sentence"].startswith("No mode collapse: diversity ")
+    assert (selection["collapse"]["collapsed"], selection["collapsed"]) == (False, 0)
+    assert not selection["memorisation_verdict"]["memorised"]
+
+
+def test_a_copier_of_the_training_set_is_found(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    selection = selected(folder, monkeypatch)
+    assert selection["memorisation"] == 1
+    assert selection["memorisation_verdict"]["memorised"]
+    assert not selection["collapse"]["collapsed"]
+
+
+def test_a_collapsed_selection_stops_the_stage_where_params_say_so_and_leaves_its_figures(folder: Path) -> None:
+    text = (folder / "params.yaml").read_text()
+    (folder / "params.yaml").write_text(text.replace("fail_on_collapse: false", "fail_on_collapse: true"))
+    command = [sys.executable, "-m", "stages.select"]
+    done = subprocess.run(
+        command, cwd=folder, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
+    )
+    (folder / "params.yaml").write_text(text)
+    assert done.returncode == 2
+    assert [line for line in done.stderr.splitlines() if line.startswith("error: the selected generator is collapsed")]
+    assert "Traceback" not in done.stderr
+    assert read_json(folder / "metrics/selection.json")["collapse"]["collapsed"]
+
+
+@pytest.mark.parametrize(
+    ("change", "collapsed"),
+    [({}, False), ({"diversity": 2.4}, True), ({"coverage": 0.08}, True), ({"recall": 0.01}, True)],
+)
+def test_each_limit_is_a_share_of_what_real_images_have(change: dict[str, float], collapsed: bool) -> None:
+    assert collapse(HEALTHY | FLOORS | change, PARAMS)["collapsed"] == collapsed
+
+
+def test_a_missing_mode_is_collapse_where_the_modes_are_known() -> None:
+    verdict = collapse({"modes_captured": 7, "modes_floor": 8}, PARAMS)
+    assert verdict == {"collapsed": True, "sentence": "Mode collapse: modes captured 7 (real images: 8)."}
+
+
+def test_what_was_not_measured_is_said_to_be_unknown() -> None:
+    assert "not looked for" in collapse({}, PARAMS)["sentence"]
+    assert "not looked for" in memorised({}, PARAMS)["sentence"]
+
+
+def test_copies_count_beyond_what_chance_gives() -> None:
+    by_chance = {"memorisation": 0.12, "memorisation_floor": 0.11}  # as of points of two dimensions
+    assert not memorised(by_chance, PARAMS)["memorised"]
+    assert memorised(by_chance | {"memorisation": 0.17}, PARAMS)["memorised"]

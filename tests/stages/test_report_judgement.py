@@ -1,0 +1,86 @@
+"""What the page says of the measures: verdicts first, every metric of the table, each class."""
+
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stages.common.files import read_json
+from stages.common.pictures import encode_png, grid_scale
+from stages.reporting.inputs import read_inputs
+from stages.reporting.sheets import class_pictures, samples_sheet
+from stages.selection.metrics import METRICS
+from tests.stages.report_inputs import NAMES, write_inputs
+from tests.stages.report_pages import Elements, change, page, text_of
+from tests.stages.tiny_data import ROOT
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> Path:
+    return write_inputs(tmp_path)
+
+
+def test_a_collapse_and_a_memory_are_said_first_in_words(inputs: Path) -> None:
+    assert page(inputs).count('class="note bad"><strong>') == 0
+    change(inputs / "metrics/selection.json", collapse={"collapsed": True, "sentence": "2 of 10 classes are left."})
+    change(inputs / "metrics/selection.json", memorisation_verdict={"memorised": True, "sentence": "Copies."})
+    html = page(inputs)
+    assert html.count('class="note bad"><strong>') == 2
+    assert html.index("2 of 10 classes are left.") < html.index("<nav")
+    assert "✗ Originality Copies." in Elements(html).text
+
+
+def test_a_training_that_was_stopped_early_says_so(inputs: Path) -> None:
+    assert "stopped early" not in text_of(inputs)
+    early = {"metric": "frechet_distance", "images": 60_032, "best": 9.5, "best_images": 40_000}
+    change(inputs / "provenance/train.json", stopped_early=early)
+    assert "Frechet distance was 9.50 at 40,000 images, and no better for 20,032 more." in text_of(inputs)
+
+
+def test_each_class_has_its_own_samples_beside_its_figures(inputs: Path) -> None:
+    found = class_pictures(read_inputs(inputs))
+    assert list(found) == NAMES
+    assert len({picture.png for picture in found.values()}) == len(NAMES)
+    with Image.open(inputs / "plots/samples.png") as whole, Image.open(io.BytesIO(found["digit 3"].png)) as third:
+        scale = grid_scale(8, 8)
+        assert third.size == ((5 * 9 - 1) * scale, 8 * scale)
+        box = (0, 3 * 9 * scale, third.width, 3 * 9 * scale + third.height)
+        assert third.tobytes() == whole.crop(box).tobytes()
+
+
+def test_every_metric_of_the_table_is_on_the_page_without_being_named_in_the_report(inputs: Path) -> None:
+    for name, metric in METRICS.items():
+        change(inputs / "metrics/selection.json", **{name: 0.25, metric.floor: 0.5})
+    text = text_of(inputs)
+    assert [metric.title for metric in METRICS.values() if metric.meaning not in text] == []
+    code = "".join(path.read_text() for path in (ROOT / "stages/reporting").rglob("*.*") if path.suffix != ".pyc")
+    assert [name for name in METRICS if re.search(rf"""['"]{name}['"]""", code)] == []
+
+
+def test_a_picture_wider_than_the_page_is_carried_smaller_with_its_rows_named(inputs: Path) -> None:
+    wide = encode_png(np.zeros((3, 10 * 513 - 1, 10 * 513 - 1), np.uint8))
+    change(inputs / "data/normalized/manifest.json", shape=[3, 512, 512])
+    (inputs / "plots/samples.png").write_bytes(wide)
+    found = samples_sheet(read_inputs(inputs))
+    assert (found.picture.width, found.names) == (1100, NAMES)
+    assert found.picture.width == found.picture.height
+    of_classes = class_pictures(read_inputs(inputs))
+    assert {(picture.width, picture.height) for picture in of_classes.values()} == {(1100, 220)}
+
+
+def test_classes_of_which_nothing_is_known_have_no_empty_columns(inputs: Path) -> None:
+    assert ">diversity ↑ <" in page(inputs)
+    change(inputs / "metrics/selection.json", classes=[{"label": 0, "name": NAMES[0], "frechet_distance": None}])
+    assert ">diversity ↑ <" not in page(inputs)
+    assert "Nothing was measured class by class." in text_of(inputs)
+
+
+def test_a_runner_up_that_is_the_last_checkpoint_too_has_one_column(inputs: Path) -> None:
+    assert "runner-up 100,032 images last 200,000 images" in text_of(inputs)
+    change(inputs / "metrics/selection.json", runner_up=read_json(inputs / "metrics/selection.json")["last"])
+    assert "real images runner-up, last 200,000 images" in text_of(inputs)
+    change(inputs / "metrics/selection.json", runner_up=None)
+    assert "real images last 200,000 images" in text_of(inputs)

@@ -1,0 +1,190 @@
+"""What was measured is not measured again, and what is out of date or damaged is."""
+
+import inspect
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from stages.common.checkpoint import write_checkpoint
+from stages.common.evaluators import read_evaluator, write_evaluator
+from stages.common.files import read_json
+from stages.select import select
+from stages.selection import cache, figures, measure
+from stages.selection.cache import FOLDER, code_digest
+from stages.selection.metrics import METRICS
+from stages.selection.reference import Reference
+from stages.selection.seen import Judge, Seen
+from tests.stages.tiny_models import CHECKPOINTS, checkpoint, select_params, write_run
+
+OUTPUTS = ("metrics/selection.json", "metrics/checkpoints.tsv", "models/selected/generator.safetensors")
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = write_run(tmp_path_factory.mktemp("measured"))
+    select(select_params(folder), folder)
+    return folder
+
+
+@pytest.fixture
+def folder(measured: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(measured, tmp_path / "copy"))
+
+
+class Work:
+    """What a selection did."""
+
+    def __init__(self) -> None:
+        self.generated = 0
+        self.computed: list[str] = []
+
+
+@pytest.fixture
+def work(monkeypatch: pytest.MonkeyPatch) -> Work:
+    """Counts the checkpoints that generate, and names the measurements that are computed."""
+    done, generate, compute = Work(), measure.generated, measure._one
+
+    def generated(*arguments: Any) -> Seen:
+        done.generated += 1
+        return generate(*arguments)
+
+    def computed(function: Any, *arguments: Any) -> dict[str, Any]:
+        done.computed.append(function.__name__)
+        return compute(function, *arguments)
+
+    monkeypatch.setattr(measure, "generated", generated)
+    monkeypatch.setattr(measure, "_one", computed)
+    return done
+
+
+def outputs(folder: Path) -> list[bytes]:
+    return [(folder / output).read_bytes() for output in OUTPUTS]
+
+
+def entries(folder: Path, name: str = "*") -> list[Path]:
+    return sorted((folder / FOLDER).glob(f"*/{name}"))
+
+
+def test_a_second_selection_measures_nothing_and_says_the_same(folder: Path, work: Work) -> None:
+    before = outputs(folder)
+    select(select_params(folder), folder)
+    assert (work.generated, work.computed) == (0, [])
+    assert outputs(folder) == before
+
+
+def test_another_rule_measures_nothing(folder: Path, work: Work) -> None:
+    for metric in (name for name, about in METRICS.items() if not about.of_truth):
+        selection = select(select_params(folder, metric=metric), folder)
+        assert selection["metric"] == metric
+    assert (work.generated, work.computed) == (0, [])
+
+
+def brightest(seen: Seen, real: Reference) -> dict[str, Any]:
+    return {"brightest": seen.features.max().item()}
+
+
+def test_another_metric_measures_itself_alone_and_generates_nothing(
+    folder: Path, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(figures.MEASUREMENTS, brightest, ())
+    select(select_params(folder), folder)
+    assert work.generated == 0
+    assert work.computed == ["brightest"] * (1 + len(CHECKPOINTS))  # of the floor, and of each checkpoint
+
+
+def test_a_metric_whose_code_has_changed_is_computed_again_and_no_other(
+    folder: Path, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = inspect.getsource
+
+    def changed(thing: Any) -> str:
+        return source(thing) + ("# changed" if getattr(thing, "__name__", "") == "gan.metrics.memorisation" else "")
+
+    monkeypatch.setattr(inspect, "getsource", changed)
+    code_digest.cache_clear()
+    select(select_params(folder), folder)
+    code_digest.cache_clear()
+    assert (work.generated, set(work.computed)) == (0, {"copies"})
+
+
+@pytest.mark.parametrize("change", [{"seed": 7}, {"samples": 190}, {"features": "pixels"}])
+def test_other_images_or_other_features_are_measured_anew(folder: Path, work: Work, change: dict[str, Any]) -> None:
+    select(select_params(folder, **change), folder)
+    assert work.generated == len(CHECKPOINTS)
+    select(select_params(folder), folder)
+    assert work.generated == len(CHECKPOINTS)  # both are known now
+
+
+def test_another_evaluator_measures_everything_anew(folder: Path, work: Work) -> None:
+    network, _ = read_evaluator(folder / "models/evaluator", torch.device("cpu"))
+    network.project.weight.mul_(1.5)
+    write_evaluator(folder / "models/evaluator", network)
+    before = read_json(folder / "metrics/selection.json")["frechet_distance"]
+    assert select(select_params(folder), folder)["frechet_distance"] > before
+    assert work.generated == len(CHECKPOINTS)
+
+
+@pytest.mark.parametrize("kind", ["seen-*", "figures-*", "train-*", "holdout-*", "floors-*", "classifier-*"])
+@pytest.mark.parametrize("damage", ["cut", "flipped", "emptied"])
+def test_a_damaged_entry_is_made_again_and_says_the_same(folder: Path, kind: str, damage: str) -> None:
+    before, damaged = outputs(folder), entries(folder, kind)
+    assert damaged
+    for path in damaged:
+        content = path.read_bytes()
+        middle = len(content) - 9
+        flipped = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+        path.write_bytes({"cut": content[:middle], "flipped": flipped, "emptied": b""}[damage])
+    select(select_params(folder), folder)
+    assert outputs(folder) == before
+
+
+def test_a_selection_stopped_half_way_goes_on_from_there(
+    folder: Path, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = outputs(folder)
+    shutil.rmtree(folder / FOLDER)
+    write, written = write_checkpoint, list[Path]()
+
+    def stops(path: Path, *arguments: Any) -> None:
+        if len(written) == 8:
+            raise KeyboardInterrupt
+        written.append(path)
+        write(path, *arguments)
+
+    monkeypatch.setattr(cache, "write_checkpoint", stops)
+    with pytest.raises(KeyboardInterrupt):
+        select(select_params(folder), folder)
+    known = work.generated = len(entries(folder, "seen-*"))
+    monkeypatch.setattr(cache, "write_checkpoint", write)
+    select(select_params(folder), folder)
+    assert work.generated == len(CHECKPOINTS)
+    assert 0 < known < len(CHECKPOINTS)
+    assert outputs(folder) == before
+
+
+def test_what_is_known_of_a_checkpoint_that_is_gone_is_removed(folder: Path) -> None:
+    before = {path.parent for path in entries(folder)}
+    checkpoint(folder, CHECKPOINTS[0]).unlink()
+    select(select_params(folder), folder)
+    assert len({path.parent for path in entries(folder)}) == len(before) - 1
+
+
+@pytest.mark.parametrize(
+    "module", ["gan.networks.resnet", "gan.conditioning.generator", "gan.latents", "gan.evaluator"]
+)
+def test_whatever_decides_the_images_or_their_features_is_in_the_digest_of_what_is_kept_of_them(
+    module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def digest() -> str:
+        code_digest.cache_clear()
+        return code_digest(Judge, measure.load_generator)
+
+    before, source = digest(), inspect.getsource
+    monkeypatch.setattr(
+        inspect, "getsource", lambda of: source(of) + ("# new" if getattr(of, "__name__", "") == module else "")
+    )
+    assert digest() != before
+    code_digest.cache_clear()

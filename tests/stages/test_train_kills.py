@@ -1,0 +1,73 @@
+"""Every family killed while it trains, and a checkpoint taken to another place."""
+
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gan.families import FAMILIES
+from tests.stages.forked import run_train_stage, start_train_stage
+from tests.stages.test_train import SHORT, outputs, train_with, workspace
+from tests.stages.tiny_data import write_params
+
+TURNS, BATCH = 8, 8
+NEVER, ALWAYS = 1e9, 1e-9
+"""Seconds between the states from which a killed run goes on."""
+
+
+def tiny(folder: Path, family: str, resume_every: float, **changes: Any) -> Path:
+    images = TURNS * BATCH * FAMILIES[family].discriminator_steps
+    sizes = {"images": images, "batch_size": BATCH, "checkpoint_every": images // 2, "log_every": images // 4}
+    told = {"train.family": family, "train.resume_every": resume_every, "train.width": 4}
+    params = SHORT | told | {f"train.{name}": size for name, size in sizes.items()} | changes
+    if not (folder / "data").exists():
+        workspace(folder)
+    write_params(folder, params)
+    return folder
+
+
+def kill_once_a_state_is_saved(folder: Path) -> None:
+    process = start_train_stage(folder)
+    deadline = time.monotonic() + 60
+    while not list(folder.glob(".resume/*/rolling/images-*.safetensors")) and time.monotonic() < deadline:
+        time.sleep(0.001)
+    process.kill()
+    process.join()
+    assert process.exitcode == -9, (folder / "output.txt").read_text()
+    assert outputs(folder) == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_killed_with_9_and_run_again_ends_in_the_same_bits(tmp_path: Path, family: str) -> None:
+    straight = tiny(tmp_path / "straight", family, NEVER)
+    run_train_stage(straight)
+    killed = tiny(tmp_path / "killed", family, ALWAYS)
+    kill_once_a_state_is_saved(killed)
+    assert "going on from" in run_train_stage(killed)
+    assert outputs(killed) == outputs(straight)
+
+
+def test_the_last_checkpoint_alone_is_enough_to_go_on_in_another_place(tmp_path: Path) -> None:
+    here = tiny(tmp_path / "here", "cgan", NEVER)
+    run_train_stage(here)
+    first, _ = sorted((here / "models/checkpoints").iterdir())
+    there = tiny(tmp_path / "there", "cgan", NEVER)
+    shutil.copy(first, there / "carried.safetensors")
+    code, output = train_with(there, "--adopt", "carried.safetensors")
+    assert (code, output) == (0, "the next run goes on from 32 images\n")
+    assert "going on from 32 images" in run_train_stage(there)
+    assert outputs(there) == outputs(here)
+
+
+def test_a_checkpoint_of_another_training_is_not_adopted(tmp_path: Path) -> None:
+    here = tiny(tmp_path / "here", "cgan", NEVER)
+    run_train_stage(here)
+    tiny(here, "cgan", NEVER, **{"train.seed": 1})
+    before = outputs(here)
+    code, output = train_with(here, "--adopt", "models/checkpoints/images-000000032.safetensors")
+    assert code == 2
+    assert "was made with other params, data or code" in output
+    assert outputs(here) == before

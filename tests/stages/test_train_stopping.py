@@ -1,0 +1,93 @@
+"""A training that ends when its generator got no better."""
+
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stages.common.checkpoint import read_checkpoint
+from stages.common.params import Stop
+from stages.training.guards import stopped_early
+from tests.stages.forked import run_train_stage, start_train_stage
+from tests.stages.test_train import SHORT, outputs, train, workspace
+from tests.stages.tiny_data import write_params
+
+PATIENCE = 2000
+STOP = {"metric": "frechet_distance", "patience": PATIENCE, "samples": 200, "evaluator_images": 2000}
+HASTY = SHORT | {
+    "train.family": "gan",
+    "train.images": 30_000,
+    "train.generator.learning_rate": 0.01,
+    "train.resume_every": 1e9,
+    "train.stop": STOP,
+}
+
+
+def hasty(folder: Path, **changes: Any) -> Path:
+    workspace(folder)
+    write_params(folder, HASTY | {key.replace("__", "."): value for key, value in changes.items()})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = hasty(tmp_path_factory.mktemp("stopped"))
+    run_train_stage(folder)
+    return folder
+
+
+def test_it_ends_at_the_first_checkpoint_that_is_patience_past_the_best_and_says_so(stopped: Path) -> None:
+    last = max((stopped / "models/checkpoints").iterdir())
+    measured = read_checkpoint(last)[1]["measured"]
+    stop = Stop.model_validate(STOP)
+    assert [stopped_early(measured[:count], stop) is None for count in range(len(measured))] == [True] * len(measured)
+    best_images, best = min(measured, key=lambda row: row[1])
+    images = measured[-1][0]
+    assert images - best_images >= PATIENCE
+    early = {"metric": "frechet_distance", "images": images, "best": best, "best_images": best_images}
+    facts = json.loads((stopped / "provenance/train.json").read_text())
+    assert facts["stopped_early"] == early
+    assert facts["images"] == images < 30_000
+    assert last.name == f"images-{images:09d}.safetensors"
+    assert f"training stopped early at {images:,} images" in (stopped / "output.txt").read_text()
+
+
+def test_the_measure_falls_while_a_generator_learns(stopped: Path) -> None:
+    measured = read_checkpoint(max((stopped / "models/checkpoints").iterdir()))[1]["measured"]
+    assert min(value for _, value in measured) < 0.8 * measured[0][1]
+
+
+def test_a_stopped_training_run_again_plays_no_turn(stopped: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(stopped, tmp_path / "copy"))
+    shutil.rmtree(folder / "models")
+    output = run_train_stage(folder)
+    assert "training stopped early" in output
+    assert outputs(folder) == outputs(stopped)
+    assert json.loads((folder / "provenance/train.json").read_text())["images_per_second"] is None
+
+
+@pytest.mark.slow
+def test_killed_with_9_and_run_again_it_stops_at_the_same_bits(stopped: Path, tmp_path: Path) -> None:
+    folder = hasty(tmp_path)
+    for awaited in ("evaluator", "kept/*.safetensors", "kept/*3*.safetensors"):
+        process = start_train_stage(folder)
+        deadline = time.monotonic() + 60
+        while not list(folder.glob(f".resume/*/{awaited}")) and time.monotonic() < deadline:
+            time.sleep(0.005)
+        process.kill()
+        process.join()
+        assert process.exitcode == -9
+    run_train_stage(folder)
+    assert outputs(folder) == outputs(stopped)
+
+
+@pytest.mark.slow
+def test_two_processes_stop_together(tmp_path: Path) -> None:
+    folder = hasty(tmp_path, train__processes=2)
+    for _ in range(2):  # the second run finds a training that has stopped
+        code, output = train(folder)
+        assert code == 0, output
+        assert output.count("training stopped early at") == 1
