@@ -12,6 +12,9 @@ from gan.conditioning.heads import HeadConfig, Judgement
 from gan.networks import NETWORKS
 from gan.normalization import Normalization
 
+LAYOUT = 2
+"""Of the weights; weights of another one would load without a word and give noise."""
+
 
 @dataclass(frozen=True)
 class ModelConfig:
@@ -37,6 +40,7 @@ class ModelConfig:
     """Images that the discriminator judges together."""
     reconstructs: bool = False
     """Whether the discriminator is an autoencoder."""
+    layout: int = LAYOUT
 
     @property
     def conditional(self) -> bool:
@@ -53,7 +57,12 @@ class ModelConfig:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "ModelConfig":
-        """The inverse of `dataclasses.asdict` through JSON, which turns tuples into lists."""
+        """The inverse of `dataclasses.asdict` through JSON, which turns tuples into lists.
+
+        Raises ValueError where the weights are laid out another way.
+        """
+        if values.get("layout") != LAYOUT:
+            raise ValueError("its weights are laid out as an older version of gan/ had them")
         classes = values["classes"]
         return cls(
             **{

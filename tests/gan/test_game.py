@@ -1,3 +1,4 @@
+from dataclasses import asdict
 from typing import Any
 from unittest.mock import patch
 
@@ -10,6 +11,7 @@ from gan.families import FAMILIES
 from gan.game import Adversarial
 from gan.objectives import VALUE_OPTIMUM
 from gan.optimizers import OPTIMIZERS, pace
+from gan.players import build_generator
 from tests.gan.helpers import changed, copies, discriminator_step, generator_step, play, tiny_trainer
 
 
@@ -156,6 +158,15 @@ def test_bfloat16_trains_and_keeps_weights_and_logits_in_float32() -> None:
     trainer = play(tiny_trainer(precision=torch.bfloat16, network="dcgan"), 2)
     assert all(p.dtype == torch.float32 for p in trainer.game.generator.parameters())
     assert trainer.summarize()["discriminator_loss"] > 0
+
+
+def test_weights_laid_out_by_an_older_version_are_refused_and_never_loaded_as_noise() -> None:
+    generator = tiny_trainer().game.generator
+    config = asdict(generator.config)
+    build_generator(config, generator.state_dict())
+    del config["layout"]  # which no version had that laid them out another way
+    with pytest.raises(ValueError, match="older version"):
+        build_generator(config, generator.state_dict())
 
 
 EXTRA_COLUMNS = {

@@ -20,7 +20,7 @@ STOP = {"metric": "frechet_distance", "patience": PATIENCE, "samples": 200, "eva
 HASTY = SHORT | {
     "train.family": "gan",
     "train.images": 30_000,
-    "train.generator.learning_rate": 0.01,
+    "train.generator.learning_rate": 0.001,
     "train.resume_every": 1e9,
     "train.stop": STOP,
 }
@@ -57,7 +57,7 @@ def test_it_ends_at_the_first_checkpoint_that_is_patience_past_the_best_and_says
 
 def test_the_measure_falls_while_a_generator_learns(stopped: Path) -> None:
     measured = read_checkpoint(max((stopped / "models/checkpoints").iterdir()))[1]["measured"]
-    assert min(value for _, value in measured) < 0.8 * measured[0][1]
+    assert min(value for _, value in measured) < 0.9 * measured[0][1]
 
 
 def test_a_stopped_training_run_again_plays_no_turn(stopped: Path, tmp_path: Path) -> None:
