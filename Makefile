@@ -47,9 +47,12 @@ images images-cuda:
 	@docker image ls --format 'table {{.Repository}}:{{.Tag}}\t{{.Size}}' \
 	    $(foreach target,$(TARGETS),--filter reference=$(call IMAGE,$(target)))
 
+# Tests of one module stay together, for the fixtures that they share.
+JOBS ?= 2
+SIDE_BY_SIDE = --numprocesses $(JOBS) --dist loadscope
 test: lint
-	python -m pytest -m "not slow"
-	python -m pytest -m slow
+	python -m pytest -m "not slow" $(SIDE_BY_SIDE)
+	python -m pytest -m slow $(SIDE_BY_SIDE)
 
 lint: $(VENV)/.dev
 	ruff check .

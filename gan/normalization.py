@@ -31,8 +31,8 @@ class Norm(nn.Module):
         normalized: Tensor = self.normalize(maps)
         if self.modulate is None:
             return normalized
-        shape = (len(maps), -1, *[1] * (maps.ndim - 2))
-        scale, shift = (part.view(shape) for part in self.modulate(modulation).chunk(2, dim=1))
+        places = [None] * (maps.ndim - 2)
+        scale, shift = (part[:, :, *places] for part in self.modulate(modulation).chunk(2, dim=1))
         modulated: Tensor = normalized * (1 + scale) + shift
         return modulated
 

@@ -1,7 +1,8 @@
 """Publish a release: everything that a reader needs to trust, load and remake the selected generator.
 
-Reads models/selected, samples, metrics, plots, reports, provenance, params.yaml, dvc.lock and the constraints.
-Writes `releases/<release>/` and `channels/latest.json` in the store that `upload.url` names, and published.json.
+Reads models/selected, models/onnx, samples, metrics, plots, reports, provenance, params.yaml, dvc.lock and the
+constraints. Writes `releases/<release>/` and `channels/latest.json` in the store that `upload.url` names, and
+published.json.
 """
 
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from stages.common.errors import UserError, run_stage
 from stages.common.files import write_json
 from stages.common.params import load_params
-from stages.releases.content import FOLDERS, REPORTS, SELECTED, gather, require_committed
+from stages.releases.content import FOLDERS, REPORTS, ROOT, gather, require_committed
 from stages.releases.publish import publish, told
 from stages.stores import open_store
 from stages.stores.folder import FolderStore
@@ -30,7 +31,7 @@ def main() -> None:
 
 def _refuse_inputs(store: Path) -> None:
     """A store among the stage's inputs would change them by each release."""
-    for folder in [SELECTED, *FOLDERS, REPORTS[0].parent]:
+    for folder in [*ROOT, *FOLDERS, REPORTS[0].parent]:
         if store.resolve().is_relative_to(folder.resolve()):
             raise UserError(
                 f"params.yaml: upload.url is inside {folder}, which the release is made of: name another folder"

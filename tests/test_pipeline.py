@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ALL = ["ingest", "normalize", "validate", "evaluator", "train", "select", "sample", "report", "upload"]
+ALL = ["ingest", "normalize", "validate", "evaluator", "train", "select", "sample", "export", "report", "upload"]
 SHORT = [
     "evaluator.images=20000",
     "select.classifier_images=5000",
@@ -89,10 +89,10 @@ def test_every_output_is_there_and_git_sees_only_the_lock(project: Path) -> None
 def test_the_selected_generator_loads_in_the_documented_lines(project: Path) -> None:
     """The lines stand in the model card; they need torch, safetensors and gan alone."""
     card = (project / "models/selected/README.md").read_text()
-    lines = re.search(r"```python\n(.*?)```", card, re.DOTALL)
-    assert lines is not None
-    code = lines[1] + "\nassert images.ndim == 4 and images.abs().max() <= 1"
-    run(project / "models/selected", sys.executable, "-c", f"import sys; sys.path.insert(0, '../..')\n{code}")
+    of_torch, of_onnx = re.findall(r"```python\n(.*?)```", card, re.DOTALL)
+    seen = "\nassert images.shape == (16, 1, 8, 8) and abs(images).max() <= 1"
+    run(project / "models/selected", sys.executable, "-c", f"import sys; sys.path.insert(0, '../..')\n{of_torch}{seen}")
+    run(project / "models/onnx", sys.executable, "-c", of_onnx + seen)
 
 
 def test_the_selected_checkpoint_is_no_worse_than_the_last(project: Path) -> None:
@@ -112,8 +112,8 @@ def test_running_again_does_nothing_and_says_so(project: Path) -> None:
     ("change", "expected"),
     [
         ("sample.count=120", ["sample", "report", "upload"]),
-        ("select.metric=kernel_distance", ["select", "sample", "report", "upload"]),
-        ("train.seed=1", ["train", "select", "sample", "report", "upload"]),
+        ("select.metric=kernel_distance", ["select", "sample", "export", "report", "upload"]),
+        ("train.seed=1", ["train", "select", "sample", "export", "report", "upload"]),
     ],
 )
 def test_a_change_runs_the_stages_it_concerns_and_no_other(project: Path, change: str, expected: list[str]) -> None:

@@ -48,7 +48,7 @@ class Plane(nn.Module):
         self.widen = nn.Linear(plane_size, size[0] * size[1])
 
     def forward(self, maps: Tensor, plane: Tensor) -> Tensor:
-        widened = self.widen(plane).view(len(maps), 1, *maps.shape[2:])
+        widened = self.widen(plane).view(-1, 1, *maps.shape[2:])
         return torch.cat([maps, widened.to(maps.dtype)], dim=1)
 
 

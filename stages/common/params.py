@@ -266,6 +266,10 @@ class Sample(Section):
     device: Device
 
 
+class Export(Section):
+    opset: Annotated[int, Field(ge=18, le=23)]
+
+
 class Report(Section):
     title: Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -292,6 +296,7 @@ class Params(Section):
     train: Train
     select: Select
     sample: Sample
+    export: Export
     report: Report
     upload: Upload
     flow: Flow

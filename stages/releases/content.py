@@ -19,7 +19,7 @@ from stages.common.files import read_json
 from stages.common.params import load_params
 from stages.stores import MANIFEST, File
 
-SELECTED = Path("models/selected")  # its files stand at the release's root
+ROOT = [Path("models/selected"), Path("models/onnx")]  # their files stand at the release's root
 FOLDERS = [Path("samples"), Path("metrics"), Path("plots"), Path("provenance")]
 REPORTS = [Path("reports/index.html"), Path("reports/validation.html"), Path("reports/validation.json")]
 PARAMS, LOCK, CONSTRAINTS = Path("params.yaml"), Path("dvc.lock"), Path("requirements/constraints.txt")
@@ -28,7 +28,7 @@ DIGITS = 20
 
 def gather(root: Path = Path()) -> list[File]:
     """The files of the release that the pipeline in `root` has made, by path. A missing one is a `UserError`."""
-    files = [File.of(path.relative_to(root / SELECTED).as_posix(), path) for path in _files(root, SELECTED)]
+    files = [File.of(path.relative_to(root / top).as_posix(), path) for top in ROOT for path in _files(root, top)]
     for folder in FOLDERS:
         files += [File.of(path.relative_to(root).as_posix(), path) for path in _files(root, folder)]
     files += [File.of(path.as_posix(), _checked(root, root / path)) for path in REPORTS]
@@ -66,7 +66,7 @@ def content_id(listed: list[dict[str, Any]]) -> str:
 def _distinct(files: list[File]) -> list[File]:
     names = [file.path for file in files] + [MANIFEST]
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise UserError(f"two files of the release would be named {twice[0]}: rename the one in {SELECTED}")
+        raise UserError(f"two files of the release would be named {twice[0]}: rename the one in {ROOT[0]}")
     return files
 
 

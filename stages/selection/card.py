@@ -20,6 +20,7 @@ def model_card(config: ModelConfig, manifest: dict[str, Any], made: dict[str, An
         .get_template("model_card.md.j2")
         .render(
             config=config,
+            latents=latents_in_numpy(config),
             shape=" x ".join(str(side) for side in config.image_shape),
             source=manifest["source"],
             counts=manifest["counts"],
@@ -29,6 +30,21 @@ def model_card(config: ModelConfig, manifest: dict[str, Any], made: dict[str, An
             licence=licence(manifest["source"]["licence"]),
         )
     )
+
+
+def latents_in_numpy(config: ModelConfig) -> str:
+    """An expression that draws 16 latents with the information code, where there is one, as `gan.latents.draw` does."""
+    draws = {
+        "normal": "np.random.standard_normal((16, {}))",
+        "uniform": "np.random.uniform(-1, 1, (16, {}))",
+    }
+    parts = [draws[config.latent_distribution].format(config.latent_size)]
+    if config.code_categories:
+        parts.append(f"np.eye({config.code_categories})[np.arange(16) % {config.code_categories}]")
+    if config.code_continuous:
+        parts.append(draws["uniform"].format(config.code_continuous))
+    joined = parts[0] if len(parts) == 1 else f"np.concatenate([{', '.join(parts)}], axis=1)"
+    return f"{joined}.astype(np.float32)"
 
 
 def figures(selection: dict[str, Any]) -> list[dict[str, Any]]:

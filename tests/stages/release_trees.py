@@ -18,6 +18,7 @@ def make_tree(root: Path, megabytes: float = 0.05, pictures: int = 3, seed: int 
         "models/selected/config.json": b'{"shape": [1, 8, 8]}',
         "models/selected/README.md": b"---\nlicense: apache-2.0\n---\n# A generator\n",
         "models/selected/provenance.json": b"{}",
+        "models/onnx/generator.onnx": noise.randbytes(9_000),
         "samples/part-00000.parquet": noise.randbytes(20_000),
         "metrics/selection.json": b'{"images": 1000}',
         "metrics/train.tsv": b"images\tvalue\n1000\t-1.3\n",

@@ -1,0 +1,110 @@
+"""Export: the selected generator in ONNX's format, for people without this package, checked against torch.
+
+Reads models/selected. Writes models/onnx/generator.onnx, provenance/export.json. Inputs: `latents`
+`[N, latent_size + code_size]`, and `labels` `[N]` (int64) where the generator is conditional; output: `images`
+`[N,C,H,W]` in [-1,1]. N is free. The same generator gives the same bytes.
+"""
+
+import logging
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import torch
+from torch import Tensor
+from torch.nn.utils import parametrize
+
+from gan.latents import draw
+from gan.players import Generator
+from gan.randomness import stream
+from gan.sampling import generate
+from stages.common.errors import UserError, run_stage
+from stages.common.files import replacing
+from stages.common.model import read_generator
+from stages.common.params import Export, load_section
+from stages.common.provenance import recorded
+
+SELECTED, TARGET = Path("models/selected"), Path("models/onnx/generator.onnx")
+COMPARED = 256
+"""Images."""
+LARGEST_DIFFERENCE = 1e-3
+"""Of a pixel, from torch's: an eighth of one step of 8 bits."""
+
+
+def main() -> None:
+    params = load_section(Export)
+    with recorded("export", params) as facts:
+        torch.set_num_threads(1)  # the comparison is of the same numbers anywhere
+        facts["difference"] = difference = export(SELECTED, TARGET, params.opset)
+    print(f"{TARGET}: differs from torch by {difference:.1e} at most, in {COMPARED} images in [-1,1]")
+
+
+def export(selected: Path, target: Path, opset: int) -> float:
+    """Write the generator of the folder `selected` to `target`; returns its largest difference from torch.
+
+    Raises UserError where that is above LARGEST_DIFFERENCE, and then writes nothing.
+    """
+    latents, labels = inputs_of(generator := read_generator(selected, torch.device("cpu")), COMPARED)
+    images = generate(generator, latents, labels).numpy()
+    with replacing(target) as partial:
+        partial.write_bytes(to_onnx(generator, opset))
+        session = onnxruntime.InferenceSession(partial, providers=["CPUExecutionProvider"])
+        named = {"latents": latents, "labels": labels}
+        found = session.run(None, {name: value.numpy() for name, value in named.items() if value is not None})[0]
+        difference = float(np.abs(found - images).max())
+        if not difference <= LARGEST_DIFFERENCE:  # NaN too
+            raise UserError(
+                f"the generator's ONNX form makes other images than torch (by up to {difference:g} in [-1,1]): "
+                "set export.opset to another, or report it with models/selected"
+            )
+    return difference
+
+
+def inputs_of(generator: Generator, count: int) -> tuple[Tensor, Tensor | None]:
+    """Latents, and labels in turn where it takes them, of which both forms make images."""
+    config, random = generator.config, stream(0, "export")
+    labels = torch.arange(count) % config.class_count if config.conditional else None
+    return draw(config, count, random), labels
+
+
+def to_onnx(generator: Generator, opset: int) -> bytes:
+    """The generator, in evaluation mode, in ONNX's format. Changes it: spectral norm becomes plain weights."""
+    for module in generator.modules():
+        if parametrize.is_parametrized(module):
+            parametrize.remove_parametrizations(module, "weight")
+    latents, labels = inputs_of(generator, 2)
+    inputs = {"latents": latents} | ({} if labels is None else {"labels": labels})
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns of packages that are not needed
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # deprecations inside the exporter
+        program = torch.onnx.export(
+            generator,
+            tuple(inputs.values()),
+            input_names=list(inputs),
+            output_names=["images"],
+            dynamic_shapes=[{0: torch.export.Dim.DYNAMIC}] * len(inputs),
+            opset_version=opset,
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None
+    return without_traces(program)
+
+
+def without_traces(program: torch.onnx.ONNXProgram) -> bytes:
+    """The model without what the exporter notes of the code, which names folders of this machine."""
+    graph = program.model.graph
+    graph.metadata_props.clear()
+    for node in graph:
+        node.metadata_props.clear()
+        for value in node.outputs:
+            value.metadata_props.clear()
+    for value in [*graph.inputs, *graph.initializers.values()]:
+        value.metadata_props.clear()
+    content: bytes = program.model_proto.SerializeToString(deterministic=True)
+    return content
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,117 @@
+"""The generator in ONNX's format: the same images as torch, for every way a generator is built."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+from gan.conditioning.generator import GENERATOR_CONDITIONINGS
+from gan.networks import NETWORKS
+from gan.players import ModelConfig, build_players
+from gan.sampling import generate
+from stages import export as stage
+from stages.common.errors import UserError
+from stages.common.model import write_generator
+from stages.export import LARGEST_DIFFERENCE, export, inputs_of, to_onnx
+from stages.selection.card import latents_in_numpy
+
+PLAIN = ModelConfig("mlp", 8, (1, 8, 8), None, 12, "normal")
+CLASSES = ("a", "b", "c")
+
+
+def saved(folder: Path, config: ModelConfig) -> Path:
+    generator, _ = build_players(config, 0)
+    write_generator(folder, generator)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("network", "conditioning", "normalization"),
+    [
+        *((network, "shared_batch_norm", "batch") for network in sorted(NETWORKS)),
+        *(("dcgan", conditioning, "layer") for conditioning in sorted(GENERATOR_CONDITIONINGS)),
+        *((network, "none", "spectral_batch") for network in ("mlp", "biggan")),
+    ],
+)
+def test_every_network_and_conditioning_makes_the_images_that_torch_makes(
+    network: str, conditioning: str, normalization: str, tmp_path: Path
+) -> None:
+    shape = (1, 1, 2) if network == "points" else (3, 16, 12)
+    classes = None if conditioning == "none" else CLASSES
+    config = ModelConfig(network, 4, shape, classes, 24, "normal", conditioning, normalization)
+    assert export(saved(tmp_path, config), tmp_path / "out/generator.onnx", 18) < 1e-5
+
+
+def test_it_takes_any_number_of_latents_by_the_documented_names(tmp_path: Path) -> None:
+    config = replace(PLAIN, classes=CLASSES, generator_conditioning="concat")
+    export(saved(tmp_path, config), tmp_path / "generator.onnx", 18)
+    session = onnxruntime.InferenceSession(tmp_path / "generator.onnx")
+    assert [(entry.name, entry.type) for entry in session.get_inputs()] == [
+        ("latents", "tensor(float)"),
+        ("labels", "tensor(int64)"),
+    ]
+    for count in (1, 5, 300):
+        latents, labels = np.zeros((count, 12), np.float32), np.ones(count, np.int64)
+        (images,) = session.run(["images"], {"latents": latents, "labels": labels})
+        assert images.shape == (count, 1, 8, 8)
+
+
+def test_the_same_generator_gives_the_same_bytes_which_name_no_folder_and_no_code(tmp_path: Path) -> None:
+    saved(tmp_path, replace(PLAIN, network="resnet", image_shape=(1, 16, 16)))
+    for name in ("one", "two"):
+        export(tmp_path, tmp_path / name / "generator.onnx", 18)
+    content = (tmp_path / "one/generator.onnx").read_bytes()
+    assert content == (tmp_path / "two/generator.onnx").read_bytes()
+    assert b".py" not in content
+    assert str(Path(stage.__file__).parents[1]).encode() not in content
+    onnx.checker.check_model(str(tmp_path / "one/generator.onnx"), full_check=True)
+
+
+def test_the_version_of_the_operators_is_the_one_that_is_asked_for(tmp_path: Path) -> None:
+    saved(tmp_path, PLAIN)
+    for opset in (18, 20, 23):
+        export(tmp_path, tmp_path / "generator.onnx", opset)
+        found = onnx.load(tmp_path / "generator.onnx").opset_import
+        assert [entry.version for entry in found if entry.domain == ""] == [opset]
+
+
+def test_a_form_that_makes_other_images_is_refused_and_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved(tmp_path, PLAIN)
+    other, _ = build_players(PLAIN, 1)
+    content = to_onnx(other.eval(), 18)
+    monkeypatch.setattr(stage, "to_onnx", lambda generator, opset: content)
+    with pytest.raises(UserError, match="makes other images than torch"):
+        export(tmp_path, tmp_path / "generator.onnx", 18)
+    assert not (tmp_path / "generator.onnx").exists()
+    assert LARGEST_DIFFERENCE < 2 / 255 / 4
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        PLAIN,
+        replace(PLAIN, latent_distribution="uniform"),
+        replace(PLAIN, code_categories=5, code_continuous=2),
+        replace(PLAIN, code_continuous=1, latent_distribution="uniform"),
+    ],
+)
+def test_the_card_s_latents_have_the_shape_and_the_range_of_the_generator_s_own(config: ModelConfig) -> None:
+    expression = latents_in_numpy(config)
+    found = eval(expression, {"np": np})
+    assert found.shape == (16, config.latent_size + config.code_size)
+    assert found.dtype == np.float32
+    generator, _ = build_players(config, 0)
+    drawn, labels = inputs_of(generator, 16)
+    assert drawn.shape == found.shape
+    assert generate(generator.eval(), torch.from_numpy(found), labels).isfinite().all()
+    if config.code_categories:
+        code = found[:, config.latent_size : config.latent_size + config.code_categories]
+        assert (code.sum(1) == 1).all()
+    assert bool(re.search("standard_normal", expression)) == (config.latent_distribution == "normal")
