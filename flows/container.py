@@ -128,6 +128,10 @@ def _create(client: "DockerClient", arguments: list[str], stage: str, meta: Meta
     about: dict[str, Any] = {"name": name, "labels": labels, "entrypoint": ["/bin/sh"], "command": arguments}
     about |= settings(stage, meta, workspace, cores=client.info()["NCPU"])
     with _sentences(stage):
+        # By its id, so that the image which runs is the one in the stage's provenance.
+        image = client.images.get(about["image"])
+        about["environment"]["MINTAGE_IMAGE"] = f"{about['image']}@{image.id}"
+        about["image"] = image.id
         try:
             return client.containers.create(**about)
         except APIError as error:
@@ -190,7 +194,7 @@ def _sentences(stage: str) -> Iterator[None]:
     try:
         yield
     except ImageNotFound as error:
-        raise _missing(str(error.explanation).removeprefix("No such image: ")) from None
+        raise _missing(str(error.explanation).rpartition("No such image: ")[2]) from None
     except DockerException as error:
         raise UserError(f"the engine refuses a container for stage {stage!r}: {_reason(error)}") from None
 

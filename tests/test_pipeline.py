@@ -95,6 +95,15 @@ def test_the_selected_generator_loads_in_the_documented_lines(project: Path) -> 
     run(project / "models/onnx", sys.executable, "-c", of_onnx + seen)
 
 
+def test_hugging_face_s_datasets_opens_the_samples_as_they_are(project: Path, tmp_path: Path) -> None:
+    code = (
+        "import datasets\n"
+        f"found = datasets.load_dataset('parquet', data_dir='samples', cache_dir={str(tmp_path)!r})['train']\n"
+        "print(len(found), found[13]['image'].size, found.features['label'].int2str(found[13]['label']))"
+    )
+    assert run(project, sys.executable, "-W", "ignore", "-c", code).splitlines()[-1] == "100 (8, 8) 3"
+
+
 def test_the_selected_checkpoint_is_no_worse_than_the_last(project: Path) -> None:
     chosen = json.loads((project / "metrics/selection.json").read_text())
     assert chosen["frechet_distance"] <= chosen["last"]["frechet_distance"]

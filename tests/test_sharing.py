@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,12 @@ class Team:
 
     anna: Path
     proxy: Proxy
+    client: Any
+    bucket: str
+    printed: list[str]
+    """All that Anna has seen."""
+    secrets: list[str]
+    """All that stood in her environment and is nobody else's."""
 
     def ben(self, folder: Path) -> Path:
         run(folder.parent, "git", "clone", "-q", str(self.anna), str(folder))
@@ -42,18 +49,25 @@ def team(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             (anna / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, anna / name)
     run(anna, "git", "init", "-q", "-b", "main")
-    set_params(anna, *SHORT)
+    planted = {"MINTAGE_PASSWORD": "planted-password", "MINTAGE_WEBHOOK": "http://127.0.0.1:9/planted-hook"}
     with pytest.MonkeyPatch.context() as patch, named_server(request.param) as server:
         proxy = Proxy(server)
-        with bucket_of(server, patch, f"http://127.0.0.1:{proxy.port}") as (_, bucket):
+        with bucket_of(server, patch, f"http://127.0.0.1:{proxy.port}") as (client, bucket):
+            if request.param == "moto":  # a real server would not take it
+                planted["AWS_SESSION_TOKEN"] = "planted-session-token"
+            for name, value in planted.items():
+                patch.setenv(name, value)
+            set_params(anna, *SHORT, f"upload.url=s3://{bucket}/team/releases")
             (anna.parent / "empty").touch()
             patch.setenv("AWS_CONFIG_FILE", str(anna.parent / "empty"))  # DVC reads no device
-            make(anna, "remote", f"URL=s3://{bucket}/team")
+            printed = [make(anna, "remote", f"URL=s3://{bucket}/team")]
             commit(anna, "the code, and where the data is kept")
-            run(anna, "dvc", "repro")
+            printed.append(run(anna, "dvc", "repro", "--verbose"))
             commit(anna, "the first run")
-            run(anna, "dvc", "push", "--run-cache")
-            yield Team(anna, proxy)
+            printed.append(run(anna, "dvc", "push", "--run-cache", "--verbose"))
+            # A real server's own may be an everyday word.
+            secrets = [*planted.values(), *([server.secret] if request.param == "moto" else [])]
+            yield Team(anna, proxy, client, bucket, printed, secrets)
         proxy.close()
 
 
@@ -66,6 +80,19 @@ def test_the_remote_is_in_git_with_endpoint_and_region_and_without_keys(team: Te
     assert f"endpointurl = http://127.0.0.1:{team.proxy.port}" in config
     assert "region = us-east-1" in config
     assert "key" not in config
+
+
+def test_no_planted_secret_is_in_any_file_commit_object_or_message(team: Team) -> None:
+    files = [path.read_bytes() for path in team.anna.rglob("*") if path.is_file()]
+    commits = run(team.anna, "git", "log", "--all", "--patch", "--text")
+    pages = team.client.get_paginator("list_objects_v2").paginate(Bucket=team.bucket)
+    keys = [item["Key"] for page in pages for item in page["Contents"]]
+    objects = [team.client.get_object(Bucket=team.bucket, Key=key)["Body"].read() for key in keys]
+    assert any(key.startswith("team/releases/channels/") for key in keys)
+    assert min(len(files), len(objects)) > 50
+    places = [*files, *objects, *(text.encode() for text in (commits, *keys, *team.printed))]
+    assert not [secret for secret in team.secrets for place in places if secret.encode() in place]
+    print(f"no secret in {len(files)} files, {len(objects)} objects, the commits and {len(team.printed)} logs")
 
 
 def test_a_colleague_pulls_everything_and_trains_nothing(team: Team, tmp_path: Path) -> None:

@@ -43,6 +43,8 @@ def recorded(stage: str, params: Section) -> Iterator[dict[str, Any]]:
     """
     facts: dict[str, Any] = {"stage": stage, "git": git_state(), "params": params.model_dump()}
     facts["machine"] = {"python": platform.python_version(), "platform": platform.platform(), "device": "cpu"}
+    if image := os.environ.get("MINTAGE_IMAGE"):  # what started the container says it
+        facts["machine"]["image"] = image
     start, meter = time.monotonic(), Meter()
     yield facts
     facts["machine"] |= meter.used(on_gpu=facts["machine"]["device"] != "cpu")

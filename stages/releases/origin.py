@@ -79,7 +79,7 @@ def _cached(md5: str, clone: Path) -> bool:
 
 
 def _machine(machine: dict[str, Any]) -> Fact:
-    recorded = ", ".join(str(machine[key]) for key in ("device", "platform", "python") if machine.get(key))
+    recorded = ", ".join(str(machine[key]) for key in ("device", "platform", "python", "image") if machine.get(key))
     same = machine.get("platform") == platform.platform()
     told = "this very system" if same else "a CPU of the same kind gives the same bits; others the same up to rounding"
     return Fact("machine", recorded or "not recorded", None, told)

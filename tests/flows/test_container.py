@@ -311,7 +311,7 @@ def test_files_that_are_links_into_a_cache_elsewhere_can_be_read(workspace: Path
     assert as_stage(workspace, "quiet", "cat out.txt").stdout == "cached"
 
 
-def test_what_git_says_outside_is_what_a_stage_records_inside(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_git_says_outside_and_the_image_are_what_a_stage_records_inside(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     subprocess.run(["git", "init", "-q"], cwd=workspace, check=True)
     who = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
     subprocess.run(["git", *who, "commit", "-q", "--allow-empty", "-m", "one"], cwd=workspace, check=True)
@@ -319,6 +319,8 @@ def test_what_git_says_outside_is_what_a_stage_records_inside(workspace: Path, m
     outside = git_state()
     assert (len(outside["commit"]), outside["clean"]) == (40, False)
     told = as_stage(workspace, "quiet", 'echo "$MINTAGE_GIT"').stdout
+    image = as_stage(workspace, "quiet", 'echo "$MINTAGE_IMAGE"').stdout
+    assert re.fullmatch(r"mintage/data:\S+@sha256:[0-9a-f]{64}\n", image)
     monkeypatch.chdir("/")  # where git knows nothing
     monkeypatch.setenv("MINTAGE_GIT", told)
     assert git_state() == outside
