@@ -15,7 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.handlers import add_expect_header
 
-from stages.common.errors import UserError
+from stages.common.errors import TemporaryError, UserError
 from stages.stores import MANIFEST, PART, Entry, File, s3_swap
 from stages.stores.parallel import WORKERS, ahead, each
 from stages.stores.s3_errors import BROKEN_CONNECTION, sentences, shown
@@ -286,4 +286,4 @@ def _check_tag(reply: Any, md5: bytes, key: str) -> None:
         and "aws:kms" not in reply.get("ServerSideEncryption", "")
         and tag != md5.hex()
     ):
-        raise UserError(f"{key} arrived damaged: run again; if it stays so, the way to the store damages data")
+        raise TemporaryError(f"{key} arrived damaged: run again; if it stays so, the way to the store damages data")

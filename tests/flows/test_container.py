@@ -311,7 +311,9 @@ def test_files_that_are_links_into_a_cache_elsewhere_can_be_read(workspace: Path
     assert as_stage(workspace, "quiet", "cat out.txt").stdout == "cached"
 
 
-def test_what_git_says_outside_and_the_image_are_what_a_stage_records_inside(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_git_says_outside_and_the_image_are_what_a_stage_records_inside(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     subprocess.run(["git", "init", "-q"], cwd=workspace, check=True)
     who = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
     subprocess.run(["git", *who, "commit", "-q", "--allow-empty", "-m", "one"], cwd=workspace, check=True)

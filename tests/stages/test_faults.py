@@ -102,8 +102,9 @@ def test_a_clock_that_is_wrong_is_named_by_a_real_server(
     if request.node.callspec.params["server"] == "moto":
         pytest.skip("moto takes any time")
     late = datetime.now(UTC) + timedelta(hours=2)
-    monkeypatch.setattr("botocore.auth.get_current_datetime", lambda remove_tzinfo=True: late.replace(tzinfo=None))
-    code, printed = place.upload()
+    with monkeypatch.context() as patch:
+        patch.setattr("botocore.auth.get_current_datetime", lambda remove_tzinfo=True: late.replace(tzinfo=None))
+        code, printed = place.upload()
     assert code == BAD_INPUT
     assert "the clock of this machine differs from the store's" in printed
 
