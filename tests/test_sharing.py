@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -49,12 +50,12 @@ def team(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             (anna / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, anna / name)
     run(anna, "git", "init", "-q", "-b", "main")
-    planted = {"MINTAGE_PASSWORD": "planted-password", "MINTAGE_WEBHOOK": "http://127.0.0.1:9/planted-hook"}
+    planted = {"MINTAGE_PASSWORD": uuid4().hex, "MINTAGE_WEBHOOK": f"http://127.0.0.1:9/{uuid4().hex}"}
     with pytest.MonkeyPatch.context() as patch, named_server(request.param) as server:
         proxy = Proxy(server)
         with bucket_of(server, patch, f"http://127.0.0.1:{proxy.port}") as (client, bucket):
             if request.param == "moto":  # a real server would not take it
-                planted["AWS_SESSION_TOKEN"] = "planted-session-token"
+                planted["AWS_SESSION_TOKEN"] = uuid4().hex
             for name, value in planted.items():
                 patch.setenv(name, value)
             set_params(anna, *SHORT, f"upload.url=s3://{bucket}/team/releases")
@@ -84,7 +85,7 @@ def test_the_remote_is_in_git_with_endpoint_and_region_and_without_keys(team: Te
 
 def test_no_planted_secret_is_in_any_file_commit_object_or_message(team: Team) -> None:
     files = [path.read_bytes() for path in team.anna.rglob("*") if path.is_file()]
-    commits = run(team.anna, "git", "log", "--all", "--patch", "--text")
+    commits = run(team.anna, "git", "log", "--all", "--patch")
     pages = team.client.get_paginator("list_objects_v2").paginate(Bucket=team.bucket)
     keys = [item["Key"] for page in pages for item in page["Contents"]]
     objects = [team.client.get_object(Bucket=team.bucket, Key=key)["Body"].read() for key in keys]

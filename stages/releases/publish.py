@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from stages.common.errors import TemporaryError
 from stages.common.progress import progress_bar
 from stages.releases.channels import LATEST, key_of, point_latest
 from stages.releases.content import DIGITS, identify
@@ -18,10 +19,19 @@ def publish(store: Store, files: list[File], channel: str = LATEST) -> tuple[dic
     if missing:
         with progress_bar("upload", sum(file.size for file in missing), unit="B") as bar:
             store.add(folder, missing, bar.update)
+        require_whole(store, folder, files)
     point_latest(store, channel, content_id)
     receipt = {"release": release, "url": f"{store.url}/{folder}", channel: f"{store.url}/{pointer}"}
     sent = [file for file in missing if file.path != MANIFEST]
     return {**receipt, "files": len(files), "bytes": sum(file.size for file in files)}, sent
+
+
+def require_whole(store: Store, folder: str, files: list[File]) -> None:
+    """Take the manifest back where a file is gone: `gc` takes an upload of days ago for a leftover."""
+    there = store.entries(f"{folder}/")
+    if any(f"{folder}/{file.path}" not in there for file in files):
+        store.remove([f"{folder}/{MANIFEST}"])
+        raise TemporaryError(f"files of {store.url}/{folder} were removed while it was being published: run again")
 
 
 def told(receipt: dict[str, Any], sent: list[File]) -> str:

@@ -23,7 +23,10 @@ from stages.common.errors import run_stage
 from stages.upload import main
 from tests.stages.release_trees import check_release
 
-KEY, SECRET = "AKIAPLANTEDKEY000001", "planted/secret+key0123456789"
+KEY, SECRET = (
+    "AKIAPLANTEDKEY000001",
+    f"planted/secret+{uuid.uuid4().hex}",
+)  # in no file, so that a search finds leaks alone
 REAL = os.environ.get("MINTAGE_TEST_S3_ENDPOINT")
 SERVERS = ["moto", "real"] if REAL else ["moto"]
 _REQUEST = re.compile(rb"(GET|HEAD|PUT|POST|DELETE) (/\S*) HTTP/1\.1\r\n")
@@ -278,8 +281,12 @@ def refusal(status: int, code: str) -> bytes:
 
 
 def sent(proxy: Proxy) -> list[str]:
-    """The keys written, less bucket and query, and less the probes of what the store can do."""
-    return [path.split("?")[0].split("/", 2)[2] for path in proxy.paths("PUT") if "/.probe-" not in path]
+    """The keys written, less bucket and query, and less probes and claims (s3_swap)."""
+    return [
+        path.split("?")[0].split("/", 2)[2]
+        for path in proxy.paths("PUT")
+        if not re.search(r"/\.probe-|\.claims/", path)
+    ]
 
 
 def killer(process: subprocess.Popen[bytes], proxy: Proxy, puts: int) -> Callable[[], None]:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,14 +14,14 @@ from typing import Any
 
 import pytest
 
-from stages.common.errors import TRY_AGAIN, UserError, run_stage
+from stages.common.errors import TRY_AGAIN, TemporaryError, UserError, run_stage
 from stages.releases.__main__ import main
-from stages.releases.catalogue import delete, leftovers, remove_leftover
+from stages.releases.catalogue import delete, leftovers, listed, remove_leftover
 from stages.releases.channels import Channel, LostRaceError, move, promote, read_channel
 from stages.releases.content import gather, identify
 from stages.releases.manifest import release_in
 from stages.releases.publish import publish
-from stages.stores import Store, open_store
+from stages.stores import File, Store, open_store
 from tests.stages.release_trees import check_release, make_tree
 from tests.stages.s3_servers import SERVERS, Server, bucket_of, named_server
 
@@ -324,6 +324,24 @@ def test_gc_leaves_an_upload_that_somebody_goes_on_with(shared: Shared) -> None:
     shared.store.write(f"{folder}/metrics.json", b"{}")
     remove_leftover(shared.store, folder, found[folder], hours=1)
     assert shared.store.read(old) == b"{}"
+
+
+def test_a_release_whose_files_are_removed_while_it_is_published_is_taken_back(
+    shared: Shared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add, kept = shared.store.add, shared.release(0)
+
+    def add_and_lose(folder: str, files: list[File], progress: Callable[[int], object]) -> None:
+        add(folder, files, progress)
+        shared.store.remove([f"{folder}/config.json"])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shared.store, "add", add_and_lose)
+        with pytest.raises(TemporaryError, match="were removed while it was being published: run again"):
+            shared.release(1)
+    assert [summary.release for summary in listed(shared.store)] == [kept]
+    assert read_channel(shared.store, "latest").release == kept
+    assert shared.run("verify", shared.release(1))[0] == 0
 
 
 @pytest.mark.parametrize(
