@@ -59,7 +59,7 @@ def test_every_place_of_a_generators_image_depends_on_the_latent_and_on_a_plane(
     assert (generator(latents, None, planes + 1) != images).any(0).all()
 
 
-@pytest.mark.parametrize("name", set(NETWORKS) - {"r3gan"})
+@pytest.mark.parametrize("name", sorted(set(NETWORKS) - {"r3gan"}))
 def test_a_modulation_reaches_every_norm_of_a_generator_that_has_norms(name: str) -> None:
     generator = NETWORKS[name].generator(12, (1, 12, 10), 4, Normalization("batch", modulation_size=5))
     first, second = (generator(torch.ones(4, 12), m).detach() for m in (torch.zeros(4, 5), torch.ones(4, 5)))
