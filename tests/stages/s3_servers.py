@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,7 +24,8 @@ from stages.common.errors import run_stage
 from stages.upload import main
 from tests.stages.release_trees import check_release
 
-KEY, SECRET = (
+KEY = "AKIAPLANTEDKEY000001"
+SECRET = f"planted/secret+{sha256(KEY.encode()).hexdigest()}"  # in no file: a search finds leaks alone
     "AKIAPLANTEDKEY000001",
     f"planted/secret+{uuid.uuid4().hex}",
 )  # in no file, so that a search finds leaks alone
