@@ -289,10 +289,11 @@ def sent(proxy: Proxy) -> list[str]:
 
 
 def killer(process: subprocess.Popen[bytes], proxy: Proxy, puts: int) -> Callable[[], None]:
-    """Kills a process at its n-th PUT."""
+    """Kills a process at its n-th PUT, which does not arrive, as none that it has begun beside it."""
 
     def kill() -> None:
         if len(proxy.paths("PUT")) >= puts:
             process.send_signal(signal.SIGKILL)
+            process.wait()
 
     return kill
