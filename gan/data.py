@@ -29,6 +29,7 @@ class RealImages:
     """Images and labels with an endless order: each epoch is a new permutation, no image left over."""
 
     def __init__(self, images: Tensor, labels: Tensor | None, seed: int, device: torch.device) -> None:
+        self.device = device
         self.images = images.to(device, memory_format=torch.channels_last)
         self.labels = None if labels is None else labels.to(device)
         self.seed = seed
@@ -39,11 +40,19 @@ class RealImages:
 
     def batch(self, position: int, size: int) -> tuple[Tensor, Tensor | None]:
         """Images `[size,C,H,W]` and labels `[size]` from the `position`-th image of the order on."""
-        chosen = torch.cat([self._order(start, stop) for start, stop in self._spans(position, position + size)])
-        return self._take(chosen)
+        parts = [self._between(start, stop) for start, stop in self._spans(position, position + size)]
+        if len(parts) == 1:
+            return parts[0]
+        images, labels = zip(*parts, strict=True)
+        return torch.cat(images), None if self.labels is None else torch.cat(labels)
 
-    def _take(self, chosen: Tensor) -> tuple[Tensor, Tensor | None]:
-        chosen = chosen.to(self.images.device, non_blocking=True)
+    def at(self, numbers: Tensor) -> Tensor:
+        """The images `[N,C,H,W]` of these numbers `[N]`, which count them as they are stored."""
+        return self.images[numbers.to(self.device, non_blocking=True)]
+
+    def _between(self, start: int, stop: int) -> tuple[Tensor, Tensor | None]:
+        """Of one epoch."""
+        chosen = self._order(start, stop).to(self.device, non_blocking=True)
         return self.images[chosen], None if self.labels is None else self.labels[chosen]
 
     def _spans(self, start: int, stop: int) -> list[tuple[int, int]]:

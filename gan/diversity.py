@@ -35,7 +35,7 @@ class Diversity:
 
     def __init__(self, generator: Generator, real: RealImages, seed: int) -> None:
         config, labels = generator.config, real.labels if generator.config.conditional else None
-        chosen = torch.randperm(len(real), generator=stream(seed, "diversity/real")).to(real.images.device)
+        chosen = torch.randperm(len(real), generator=stream(seed, "diversity/real")).to(real.device)
         self.labels: Tensor | None = None
         if labels is not None:
             classes = torch.arange(min(config.class_count, _CLASSES))
@@ -43,7 +43,7 @@ class Diversity:
             chosen = chosen[torch.isin(labels[chosen], classes.to(labels.device))]
         chosen = chosen[:_REAL]
         self.latents = draw(config, _GENERATED, stream(seed, "diversity"))
-        self.real = mean_distance(real.images[chosen].cpu(), None if labels is None else labels[chosen].cpu())
+        self.real = mean_distance(real.at(chosen).cpu(), None if labels is None else labels[chosen].cpu())
 
     def of(self, generator: Generator) -> float | None:
         """None where real images do not differ, or are one of each class."""

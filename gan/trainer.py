@@ -29,7 +29,7 @@ class Trainer:
 
     def __post_init__(self) -> None:
         self._columns: list[str] = []
-        self._sums = torch.zeros(1, dtype=torch.float64, device=self.real.images.device)
+        self._sums = torch.zeros(1, dtype=torch.float64, device=self.real.device)
         self._turns = 0
         self._diversity = Diversity(self.game.average, self.real, self.seed)
 

@@ -243,7 +243,7 @@ def families_table() -> str:
 
 def device_name(trainer: Trainer) -> str:
     """The GPU by its model, or the CPU."""
-    device = trainer.real.images.device
+    device = trainer.real.device
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
 
 

@@ -1,0 +1,114 @@
+"""Real images that are not all in memory: a window of them at a time, from all over the data, the next read ahead.
+
+Each epoch shuffles the blocks in which the images are stored, puts as many of them together as fill a window, and
+shuffles the images of a window. So the order depends on (seed, images seen) alone, as that of `gan.data.RealImages`.
+The more blocks a window has, the better are images mixed that are stored one class after the other: some hundreds.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from gan.data import RealImages
+from gan.randomness import stream
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Stored images, in pieces that are read at once."""
+
+    sizes: list[int]
+    """Images of each block."""
+    read: Callable[[int], Tensor]
+    """The images `[n,C,H,W]` of a block; called in another thread."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """Images in the order in which they are shown."""
+
+    images: Tensor
+    numbers: Tensor
+    """Which ones they are, counted over all blocks: `[n]`."""
+
+
+class StreamedImages(RealImages):
+    """At most two windows are in memory: the one that is shown, and the next."""
+
+    def __init__(self, blocks: Blocks, labels: Tensor | None, window: int, seed: int, device: torch.device) -> None:
+        """`window` is in images; it is exceeded by less than a block, and smaller at an epoch's end."""
+        self.device, self.seed = device, seed
+        self.labels = None if labels is None else labels.to(device)
+        self._blocks, self._size = blocks, window
+        self._starts = torch.tensor([0, *blocks.sizes]).cumsum(0).tolist()
+        self._ahead: dict[tuple[int, int], Future[Window]] = {}
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="window")
+        self._plan = lru_cache(maxsize=2)(self._drawn_plan)
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    def at(self, numbers: Tensor) -> Tensor:
+        """By their numbers; reads each block that holds one of them."""
+        blocks = torch.searchsorted(torch.tensor(self._starts), numbers.cpu(), right=True) - 1
+        found: dict[int, Tensor] = {}
+        for block in torch.unique(blocks).tolist():
+            chosen = (blocks == block).nonzero().squeeze(1).tolist()
+            images = self._blocks.read(block)
+            found |= {place: images[int(numbers[place]) - self._starts[block]] for place in chosen}
+        return torch.stack([found[place] for place in range(len(numbers))]).to(self.device)
+
+    def _between(self, start: int, stop: int) -> tuple[Tensor, Tensor | None]:
+        epoch, first = divmod(start, len(self))
+        last, parts = first + stop - start, []
+        for number, (begin, end, _) in enumerate(self._plan(epoch)):
+            if first < end and begin < last:
+                window = self._window(epoch, number)
+                rows = slice(max(first, begin) - begin, min(last, end) - begin)
+                parts.append((window.images[rows], window.numbers[rows]))
+        images, numbers = (torch.cat(part) if len(part) > 1 else part[0] for part in zip(*parts, strict=True))
+        numbers = numbers.to(self.device, non_blocking=True)
+        told = None if self.labels is None else self.labels[numbers]
+        return images.to(self.device, non_blocking=True, copy=True), told
+
+    def _drawn_plan(self, epoch: int) -> list[tuple[int, int, list[int]]]:
+        """An epoch's windows: first and last position in the epoch, and their blocks."""
+        plan, begin, blocks = [], 0, list[int]()
+        order = torch.randperm(len(self._blocks.sizes), generator=stream(self.seed, "order/blocks", epoch)).tolist()
+        for block in order:
+            blocks.append(block)
+            count = sum(self._blocks.sizes[block] for block in blocks)
+            if count >= self._size or block == order[-1]:
+                plan.append((begin, begin + count, blocks))
+                begin, blocks = begin + count, []
+        return plan
+
+    def _window(self, epoch: int, number: int) -> Window:
+        following = (epoch, number + 1) if number + 1 < len(self._plan(epoch)) else (epoch + 1, 0)
+        wanted = [(epoch, number), following]
+        for key in [key for key in self._ahead if key not in wanted]:
+            self._ahead.pop(key).cancel()
+        for key in wanted:
+            if key not in self._ahead:
+                self._ahead[key] = self._reader.submit(self._read, self._plan(key[0])[key[1]][2], *key)
+        return self._ahead[wanted[0]].result()
+
+    def _read(self, blocks: list[int], epoch: int, number: int) -> Window:
+        numbers = torch.cat([torch.arange(self._starts[block], self._starts[block + 1]) for block in blocks])
+        shuffled = torch.randperm(len(numbers), generator=stream(self.seed, f"order/{epoch}", number))
+        places = torch.argsort(shuffled)
+        begin, images = 0, None
+        for block in blocks:
+            part = self._blocks.read(block)
+            if images is None:
+                pinned = self.device.type == "cuda"  # so that no move waits for the device
+                shape = (len(numbers), *part.shape[1:])
+                images = torch.empty(shape, pin_memory=pinned, memory_format=torch.channels_last)
+            images[places[begin : begin + len(part)]] = part
+            begin += len(part)
+        assert images is not None
+        return Window(images, numbers[shuffled])
