@@ -118,8 +118,7 @@ class Proxy:
     and new ones too, until it is None again; with `heal` the cut happens once. `damage` replaces bytes on
     their way. `on_put` is called at each PUT. `refuse` may answer a request in the server's place. After
     `cut_replies_after` bytes from the server the connection is reset, once. `delay` is seconds a piece, both ways.
-    `brought` counts
-    the bytes from the server.
+    `brought` counts the bytes from the server.
     """
 
     def __init__(self, server: Server) -> None:
@@ -295,5 +294,6 @@ def killer(process: subprocess.Popen[bytes], proxy: Proxy, puts: int) -> Callabl
         if len(proxy.paths("PUT")) >= puts:
             process.send_signal(signal.SIGKILL)
             process.wait()
+            raise ConnectionAbortedError
 
     return kill
