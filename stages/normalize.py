@@ -61,9 +61,14 @@ Sides = dict[str, Side]
 
 
 def main() -> None:
-    params, workers = load_section(Normalize), load_section(Data).workers
+    run(map_shards(load_section(Data).workers))
+
+
+def run(over_shards: MapShards, root: Path = Path()) -> None:
+    """The stage in the current folder; workers of `over_shards` that are elsewhere find it at `root`."""
+    params = load_section(Normalize)
     with recorded("normalize", params) as facts:
-        manifest = normalize(params, RAW, NORMALIZED, RESUME, map_shards(workers))
+        manifest = normalize(params, root / RAW, root / NORMALIZED, root / RESUME, over_shards)
         facts["images"] = manifest["counts"]["read"]
     print("\n".join([*summary(manifest), f"written to {NORMALIZED}"]))
 

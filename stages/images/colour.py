@@ -24,8 +24,12 @@ def in_srgb(image: Image.Image) -> Image.Image:
     profile = image.info.get("icc_profile")
     if not profile or is_deep(image):
         return image
-    alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
-    colours = image if image.mode in ("L", "RGB", "CMYK") else image.convert("L" if image.mode == "LA" else "RGB")
+    whole = image.convert("RGBA") if image.has_transparency_data else image
+    alpha = whole.getchannel("A") if image.has_transparency_data else None
+    if image.mode in ("L", "RGB", "CMYK"):
+        colours = image
+    else:
+        colours = image.convert("L") if image.mode == "LA" else whole.convert("RGB")
     transform = _to_srgb(profile, colours.mode)
     if transform is None:
         return image

@@ -5,9 +5,10 @@ from typing import Literal
 
 from PIL import Image
 
+from stages.images.area import shrunk
+
 Fit = Literal["resize", "crop", "letterbox", "pad"]
 Resample = Literal["lanczos", "area"]
-_FILTERS = {"lanczos": Image.Resampling.LANCZOS, "area": Image.Resampling.BOX}
 
 
 class TooSmallError(Exception):
@@ -43,14 +44,18 @@ def fitted(image: Image.Image, to: Geometry, place: float | None = None) -> Imag
 
 
 def _resized(image: Image.Image, height: int, width: int, to: Geometry) -> Image.Image:
-    """What shrinks is filtered over all pixels under a new one; what grows is bicubic."""
+    """What shrinks is weighed over all pixels under a new one; what grows is bicubic."""
     if not to.enlarge and (width > image.width or height > image.height):
         raise TooSmallError(
             f"it would have to be enlarged from {image.width} x {image.height} to {width} x {height} pixels, which "
             "normalize.upscale refuses"
         )
-    smaller = image.resize((min(width, image.width), min(height, image.height)), _FILTERS[to.resample])
-    return smaller.resize((width, height), Image.Resampling.BICUBIC)
+    low, narrow = min(height, image.height), min(width, image.width)
+    if to.resample == "area":
+        image = shrunk(image, low, narrow)
+    else:
+        image = image.resize((narrow, low), Image.Resampling.LANCZOS)
+    return image.resize((width, height), Image.Resampling.BICUBIC)
 
 
 def _largest(image: Image.Image, to: Geometry, place: float | None) -> tuple[int, int, int, int]:

@@ -16,6 +16,7 @@ from PIL import Image
 
 from stages.common.errors import UserError
 from stages.common.shards import read_split
+from stages.images.perceptual import difference_hash
 from stages.images.split import random_split, ticket
 from stages.normalize import summary
 from tests.stages.source_files import encoded, ingested, noise, normalized, run_stage_in, write_idx, write_tree
@@ -76,6 +77,7 @@ def test_the_summary_table_has_a_row_an_image_with_its_true_figures(tree: Path) 
         assert row["std"] == pytest.approx(exact.std(), abs=1e-12)
         assert row["finite"]
         assert row["pixel_sha256"] == hashlib.sha256(image.tobytes()).hexdigest()
+        assert row["difference_hash"] == difference_hash(image[None])[0]
     assert Counter(stats["split"]) == {"train": 13, "holdout": 4}
     assert (stats["channels"] == 1).all()
     assert (stats["source_mode"] == "L").all()
@@ -87,7 +89,7 @@ def test_the_summary_table_tells_what_an_image_was_before(tmp_path: Path) -> Non
         name = tmp_path / "tree" / f"{mode}.tif"
         name.write_bytes(encoded(Image.new(mode, (20 + number, 10)), "TIFF"))
     ingested(tmp_path / "raw", path=str(tmp_path / "tree"))
-    normalized(tmp_path, channels=3, height=12, width=9)
+    normalized(tmp_path, channels=3, height=12, width=9, upscale="allow")
     stats = pd.read_parquet(tmp_path / "normalized/stats.parquet").set_index("key")
     assert stats["label"].isna().all()
     rows = stats.to_dict(orient="index")
@@ -164,6 +166,34 @@ def test_any_random_split_is_stratified_and_keeps_copies_together(
             if len(set(mine)) == len(mine):  # no copies: the share is met as nearly as whole images allow
                 held = sum(side for (other, _), side in zip(contents, held_out.tolist(), strict=True) if other == label)
                 assert held == min(max(round(len(mine) * share), 1), len(mine) - 1)
+
+
+def plain_split(tickets: list[int], labels: list[int], share: float) -> list[bool]:
+    """`random_split`, an image at a time, as its docstring says it."""
+    sides: dict[int, bool] = {}
+    for label in sorted(set(labels)):
+        copies = Counter(ticket for ticket, other in zip(tickets, labels, strict=True) if other == label)
+        room = min(max(round(copies.total() * share), 1), copies.total() - 1)
+        room -= sum(count for ticket, count in copies.items() if sides.get(ticket))
+        held = any(sides.get(ticket) for ticket in copies)
+        undecided = sorted(ticket for ticket in copies if ticket not in sides)
+        for ticket_ in undecided:
+            sides[ticket_] = copies[ticket_] <= room
+            room -= copies[ticket_] * sides[ticket_]
+            held = held or sides[ticket_]
+        if not held and len(copies) > 1 and undecided:
+            sides[min(undecided, key=lambda ticket: copies[ticket])] = True
+    return [sides[ticket] for ticket in tickets]
+
+
+@given(
+    images=st.lists(st.tuples(st.integers(0, 30), st.integers(-1, 3)), min_size=1, max_size=80),
+    share=st.floats(0.01, 0.99),
+)
+def test_the_split_in_arrays_is_the_split_image_by_image(images: list[tuple[int, int]], share: float) -> None:
+    tickets, labels = [ticket for ticket, _ in images], [label for _, label in images]
+    held_out = random_split(np.array(tickets, np.uint64), np.array(labels), share)
+    assert held_out.tolist() == plain_split(tickets, labels, share)
 
 
 def test_a_random_split_is_near_its_share_and_another_with_another_seed() -> None:
