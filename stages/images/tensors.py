@@ -9,9 +9,6 @@ from PIL import Image
 
 from stages.common.shards import FloatImages
 
-_OF_LEVEL = np.arange(256, dtype=np.float32) / np.float32(127.5) - np.float32(1)
-"""The value of each level of 8 bits: 0 is -1 and 255 is 1, exactly."""
-
 
 def tensors(images: Sequence[Image.Image], channels: int) -> FloatImages:
     """Pictures of one size and of mode L, RGB or F as `[N,C,H,W]` float32; `common.pictures.to_uint8` is the inverse.
@@ -19,11 +16,10 @@ def tensors(images: Sequence[Image.Image], channels: int) -> FloatImages:
     0 is -1 and 255 is 1, exactly; what lies outside, as resampling in mode F can overshoot, is clipped.
     """
     pixels: npt.NDArray[Any] = np.moveaxis(np.stack([_in_channels(image, channels) for image in images]), -1, 1)
-    if pixels.dtype == np.uint8:
-        values: FloatImages = np.take(_OF_LEVEL, pixels)
-    else:
-        values = np.clip(pixels.astype(np.float32) / np.float32(127.5) - np.float32(1), -1.0, 1.0)
-    return np.ascontiguousarray(values)
+    values: FloatImages = np.ascontiguousarray(pixels).astype(np.float32)
+    values /= np.float32(127.5)
+    values -= np.float32(1)
+    return np.clip(values, -1, 1, out=values)
 
 
 def _in_channels(image: Image.Image, channels: int) -> npt.NDArray[np.uint8] | FloatImages:

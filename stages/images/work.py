@@ -86,8 +86,8 @@ class Normal:
 
     image: Image.Image
     partner: Image.Image | None
-    place: float
-    """Drawn for it, in [0,1)."""
+    place: float | None
+    """Drawn for it, in [0,1), where anything is at random."""
     origin: Origin
 
 
@@ -146,7 +146,7 @@ def _write(job: Job, shard: Shard, folder: Path, broken: list[Broken]) -> None:
 
 
 def _in_batches(job: Job, shard: Shard) -> Iterator[list[dict[str, Any]]]:
-    """Rows as dicts: bytes, partner (bytes, where there are), label, key, sha256, held_out."""
+    """Rows as dicts: image and partner (of bytes), label, key, sha256, held_out."""
     params = job.params
     size = 4 * params.channels * params.height * params.width
     at_once = max(1, min(_MOST_AT_ONCE, _AT_ONCE // size))
@@ -162,14 +162,15 @@ def _in_batches(job: Job, shard: Shard) -> Iterator[list[dict[str, Any]]]:
 
 def _usable(job: Job, rows: list[dict[str, Any]], broken: list[Broken]) -> Iterator[Normal]:
     """The images that can be used; of the others, the reason goes to `broken`."""
+    geometry = geometry_of(job.params)
     for row in rows:
         try:
-            yield _normal(job, row)
+            yield _normal(job, geometry, row)
         except _UNUSABLE as reason:
             broken.append(Broken(row["key"], str(reason)))
 
 
-def _normal(job: Job, row: dict[str, Any]) -> Normal:
+def _normal(job: Job, geometry: Geometry, row: dict[str, Any]) -> Normal:
     params = job.params
     picture = _decoded(job, row["image"])
     image, partner = picture.image, None
@@ -177,14 +178,20 @@ def _normal(job: Job, row: dict[str, Any]) -> Normal:
         image, partner = halves(image, params.partner)
     elif params.partner is None and job.paired:
         partner = _partner(job, row["partner"])
-    place = (ticket(params.crop_seed, f"place {row['sha256']}") >> 11) / 2**53
-    geometry = geometry_of(params)
+    place = _place(params, row["sha256"])
     cut = place if params.crop_position == "random" else None
     image = fitted(image, geometry, cut)
     partner = None if partner is None else fitted(partner, geometry, cut)
     label = None if job.classes is None else row["label"]
     origin = Origin(row["key"], label, row["held_out"], picture.mode, picture.channels, picture.height, picture.width)
     return Normal(image, partner, place, origin)
+
+
+def _place(params: Normalize, sha256: str) -> float | None:
+    """By the content alone, like the split, but a draw of its own."""
+    if params.crop_position != "random" and params.partner != "masked":
+        return None
+    return (ticket(params.crop_seed, f"place {sha256}") >> 11) / 2**53
 
 
 def geometry_of(params: Normalize) -> Geometry:
@@ -214,7 +221,7 @@ def _tables(job: Job, normal: list[Normal], schema: pa.Schema) -> tuple[pa.Table
     if given := [one.partner for one in normal if one.partner is not None]:
         partners = tensors(given, channels)
     elif job.params.partner is not None:
-        partners = made(job.params.partner, images, [one.place for one in normal])
+        partners = made(job.params.partner, images, [one.place or 0.0 for one in normal])
     labels, keys = [origin.label for origin in origins], [origin.key for origin in origins]
     table = tensor_table(images, labels, keys, schema, partners)
     return table, np.array([origin.held_out for origin in origins]), stats_table(images, origins, partners)

@@ -21,7 +21,7 @@ SIDES = ("train", "holdout")
 
 def pairs(folder: Path) -> dict[str, tuple[FloatImages, FloatImages]]:
     """(image, partner) by key."""
-    found = {}
+    found: dict[str, tuple[FloatImages, FloatImages]] = {}
     for side in SIDES:
         reader = ShardReader(folder / "normalized" / side)
         assert reader.paired
