@@ -1,122 +1,96 @@
 """Normalize: every image to one shape, in [-1,1], in a train and a holdout split.
 
 Reads data/raw. Writes data/normalized/{train,holdout}, data/normalized/stats.parquet (a row an image),
-data/normalized/manifest.json, provenance/normalize.json. The work on pixels is in stages/images.
+data/normalized/manifest.json, provenance/normalize.json. The work on pixels is in stages/images, a raw shard at a time;
+what is finished of a killed run is in .resume/normalize.
 """
 
 import hashlib
 import json
-from collections.abc import Iterator
+import shutil
+from collections import Counter
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stages.common.errors import UserError, run_stage
-from stages.common.files import replacing, replacing_directory, write_json
-from stages.common.params import Normalize, load_section
+from stages.common.files import link_or_copy, replacing, replacing_directory, write_json
+from stages.common.identity import code_digest, fingerprint_of
+from stages.common.mapping import MapShards, map_shards, one_by_one
+from stages.common.params import Data, Normalize, load_section
 from stages.common.progress import progress_bar
 from stages.common.provenance import recorded
-from stages.common.shards import class_names, read_tables, shards, tensor_schema
-from stages.common.truth import Truth, truth_in
-from stages.images.decode import UndecodableError, decode
-from stages.images.fit import fitted, tensor
-from stages.images.split import Mask, Tickets, random_split, ticket
-from stages.images.writer import STATS, Origin, SplitWriter
+from stages.common.truth import Truth
+from stages.images.raw import RawSet, read_deciding, read_raw_set
+from stages.images.split import Mask, random_split
+from stages.images.statistics import PARTNER
+from stages.images.work import LISTED, SIDES, STATS, Broken, Finished, Job, Shard, normalize_shard
 
 RAW = Path("data/raw")
 NORMALIZED = Path("data/normalized")
-Sides = dict[str, SplitWriter]
-"""The writers of the splits "train" and "holdout"."""
-
-_COLUMNS = ["image", "label", "key", "sha256", "split"]
-_NO_LABEL = -1
-_BATCH = 256
-_LISTED = 100
+RESUME = Path(".resume/normalize")
 _NAMED = 3
 
 
-@dataclass(frozen=True)
-class RawSet:
-    """What is known of the raw images before any is decoded."""
+@dataclass
+class Side:
+    """What is known of a split once it is written."""
 
-    classes: list[str] | None
-    source: dict[str, str]
-    max_pixels: int
-    labels: list[int]
-    """By image; -1 where it has none."""
-    tickets: Tickets
-    official: Mask | None
-    """True where an image is in the source's test set; None where the source has none."""
-    truth: Truth | None
-    """What the images are drawn from, where that is known."""
+    labels: Counter[int | None] = field(default_factory=Counter)
+    """Images by label."""
+    digest: Any = field(default_factory=hashlib.sha256)
+    """Over labels and pixels, in order."""
+
+    def add(self, stats: pa.Table) -> None:
+        names = ["label", "pixel_sha256", *({PARTNER.name} & set(stats.schema.names))]
+        columns = [stats[name].to_pylist() for name in names]
+        for label, *sums in zip(*columns, strict=True):
+            self.labels[label] += 1
+            self.digest.update(f"{label} {' '.join(sums)}\n".encode())
 
 
-@dataclass(frozen=True)
-class Broken:
-    key: str
-    reason: str
+Sides = dict[str, Side]
 
 
 def main() -> None:
+    run(map_shards(load_section(Data).workers))
+
+
+def run(over_shards: MapShards, root: Path = Path()) -> None:
+    """The stage in the current folder; workers of `over_shards` that are elsewhere find it at `root`."""
     params = load_section(Normalize)
     with recorded("normalize", params) as facts:
-        manifest = normalize(params, RAW, NORMALIZED)
+        manifest = normalize(params, root / RAW, root / NORMALIZED, root / RESUME, over_shards)
         facts["images"] = manifest["counts"]["read"]
     print("\n".join([*summary(manifest), f"written to {NORMALIZED}"]))
 
 
-def normalize(params: Normalize, raw: Path, output: Path) -> dict[str, Any]:
+def normalize(
+    params: Normalize, raw: Path, output: Path, resume: Path, over_shards: MapShards = one_by_one
+) -> dict[str, Any]:
     """Write the normalized images of `raw` into `output`, all files or none; return the manifest.
 
-    Reads twice: labels and hashes, to decide the split; then the images. Memory: a shard of each side.
+    Reads twice: labels and hashes, to decide the split; then the images, a shard of `raw` at a time by `over_shards`.
+    Finished shards are kept in `resume` until all are: a run that was killed goes on from them, to the same bytes.
     Raises UserError where too many images are broken, or a split would be empty.
     """
-    known = read_raw_set(raw, params.split_seed)
+    known = read_raw_set(raw)
     _check_shape(params, known.truth)
     held_out, kind = _split(params, known)
-    names = ["train", "holdout"]
-    with ExitStack() as outputs:
-        folders = {name: outputs.enter_context(replacing_directory(output / name)) for name in names}
-        stats_path = outputs.enter_context(replacing(output / "stats.parquet"))
-        manifest_path = outputs.enter_context(replacing(output / "manifest.json"))
-        schema = tensor_schema((params.channels, params.height, params.width), known.classes)
-        with pq.ParquetWriter(stats_path, STATS) as stats:
-            sides = {name: SplitWriter(folders[name], name, schema, params.shard_images, stats) for name in names}
-            broken = _write_images(params, raw, known, held_out, sides)
-            for side in sides.values():
-                side.flush()
-        _check_sides(sides, broken)
-        manifest = _manifest(params, known, kind, sides, broken)
-        write_json(manifest_path, manifest)
+    broken_allowed = int(params.max_broken * len(held_out))
+    job = Job(params, known.classes, known.max_pixels, known.paired, broken_allowed, _begin(resume, params, known))
+    finished = _finish(partial(normalize_shard, job), _shards(known, held_out), over_shards, broken_allowed)
+    manifest = _write(params, known, kind, finished, output)
+    shutil.rmtree(resume)
     return manifest
-
-
-def read_raw_set(raw: Path, split_seed: int) -> RawSet:
-    """Read the columns that decide the split, and the schema's notes. Raises UserError on shards not by ingest."""
-    schema = _raw_schema(raw)
-    classes = class_names(schema)
-    labels: list[int] = []
-    tickets: list[int] = []
-    splits: list[str | None] = []
-    for table in read_tables(raw, columns=["label", "key", "sha256", "split"]):
-        labels += _labels(table, classes)
-        tickets += [ticket(split_seed, sum_) for sum_ in table["sha256"].to_pylist()]
-        splits += table["split"].to_pylist()
-    has_test = {"train", "test"} <= set(splits)
-    return RawSet(
-        classes=classes,
-        source=json.loads(schema.metadata[b"source"]),
-        max_pixels=int(schema.metadata[b"max_pixels"]),
-        labels=labels,
-        tickets=np.array(tickets, np.uint64),
-        official=np.array([split == "test" for split in splits]) if has_test else None,
-        truth=truth_in({"truth": json.loads(schema.metadata.get(b"truth", b"null"))}),
-    )
 
 
 def _check_shape(params: Normalize, truth: Truth | None) -> None:
@@ -129,81 +103,100 @@ def _check_shape(params: Normalize, truth: Truth | None) -> None:
         )
 
 
-def _raw_schema(raw: Path) -> pa.Schema:
-    path = shards(raw)[0]
-    try:
-        schema: pa.Schema = pq.read_schema(path)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise UserError(f"{path} cannot be read as Parquet ({error}): remove it and run `dvc repro`") from None
-    missing = [name for name in _COLUMNS if name not in schema.names]
-    missing += [name for name in ("source", "max_pixels") if name.encode() not in (schema.metadata or {})]
-    if missing:
-        raise UserError(f"{path} lacks {', '.join(missing)}: it is not by this pipeline; run `dvc repro ingest`")
-    return schema
-
-
-def _labels(table: pa.Table, classes: list[str] | None) -> list[int]:
-    labels: list[int] = table["label"].fill_null(_NO_LABEL).to_pylist()
-    if classes is None:
-        return [_NO_LABEL] * len(labels)
-    for label, key in zip(labels, table["key"].to_pylist(), strict=True):
-        if not 0 <= label < len(classes):
-            raise UserError(f"image {key!r} has the label {label}, but there are {len(classes)} classes: ingest again")
-    return labels
-
-
 def _split(params: Normalize, known: RawSet) -> tuple[Mask, str]:
-    if params.split == "auto" and known.official is not None:
-        return known.official, "source"
-    return random_split(known.tickets, known.labels, params.holdout), "random"
+    """Which images are held out, and by whom that was decided."""
+    deciding = read_deciding(known, params.split_seed)
+    if params.split == "auto" and deciding.official is not None:
+        return deciding.official, "source"
+    return random_split(deciding.tickets, deciding.labels, params.holdout), "random"
 
 
-def _write_images(params: Normalize, raw: Path, known: RawSet, held_out: Mask, sides: Sides) -> list[Broken]:
-    """Decode all images into their sides; return those that cannot be, at most the allowed share."""
-    broken: list[Broken] = []
-    total = len(held_out)
+def _shards(known: RawSet, held_out: Mask) -> list[Shard]:
+    """Each raw shard with its part of the split."""
+    parts = np.split(held_out, np.cumsum(list(known.counts.values()))[:-1])
+    return [Shard(number, path, part) for number, (path, part) in enumerate(zip(known.counts, parts, strict=True))]
+
+
+def _begin(resume: Path, params: Normalize, known: RawSet) -> Path:
+    """The folder of the shards that were, or will be, finished with these params, this code and these classes."""
+    about = {
+        "params": params.model_dump(exclude={"max_broken"}),  # which changes no shard, only whether the stage stops
+        "code": [code_digest("stages.images"), code_digest("stages.common.shards")],
+        "known": [known.classes, known.max_pixels],
+    }
+    folder = resume / fingerprint_of(about)[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    for other in resume.iterdir():
+        if other != folder:
+            shutil.rmtree(other)
+    if there := len(list(folder.glob("[0-9]*"))):
+        print(f"going on: {there} of {len(known.counts)} shards are there from a run that was ended")
+    return folder
+
+
+def _finish(
+    function: Callable[[Shard], Finished], shards: list[Shard], over_shards: MapShards, broken_allowed: int
+) -> list[Finished]:
+    """All shards, finished; at most so many broken images in them."""
+    total, finished = sum(len(shard.held_out) for shard in shards), list[Finished]()
     with progress_bar("normalize", total) as bar:
-        for number, row in enumerate(_rows(raw)):
-            label = None if known.classes is None else row["label"]
-            try:
-                picture = decode(row["image"]["bytes"], params.channels, known.max_pixels)
-            except UndecodableError as reason:
-                broken.append(Broken(row["key"], str(reason)))
-                _check_share(broken, total, params.max_broken)
-            else:
-                image = tensor(fitted(picture.image, params.height, params.width, params.fit), params.channels)
-                origin = Origin(row["key"], label, picture.mode, picture.channels, picture.height, picture.width)
-                sides["holdout" if held_out[number] else "train"].add(image, origin)
-            bar.update()
-    return broken
+        for one in over_shards(function, shards):
+            finished.append(one)
+            bar.update(one.images)
+            count, first = _broken(finished)
+            if count > broken_allowed:
+                raise UserError(
+                    f"{count} of the {total} images cannot be used and there may be more, over normalize.max_broken; "
+                    f"the first are {_named(first)}: mend or remove them, or raise that limit"
+                )
+    return finished
 
 
-def _rows(raw: Path) -> Iterator[dict[str, Any]]:
-    for table in read_tables(raw, columns=["image", "label", "key"]):
-        for batch in table.to_batches(max_chunksize=_BATCH):
-            yield from batch.to_pylist()
-
-
-def _check_share(broken: list[Broken], total: int, max_broken: float) -> None:
-    """Stop as soon as it is certain that there are too many."""
-    if len(broken) > max_broken * total:
-        raise UserError(
-            f"{len(broken)} of the {total} images cannot be decoded and there may be more, over normalize.max_broken "
-            f"({max_broken:g}); the first are {_named(broken)}: mend or remove them, or raise that limit"
-        )
+def _broken(finished: list[Finished]) -> tuple[int, list[Broken]]:
+    """How many images are broken, and the first of them."""
+    first = [image for one in finished for image in one.first_broken]
+    return sum(one.broken for one in finished), first[:LISTED]
 
 
 def _named(broken: list[Broken]) -> str:
     return ", ".join(f"{image.key!r} ({image.reason})" for image in broken[:_NAMED])
 
 
-def _check_sides(sides: Sides, broken: list[Broken]) -> None:
+def _write(params: Normalize, known: RawSet, kind: str, finished: list[Finished], output: Path) -> dict[str, Any]:
+    """Put the parts of all shards where the pipeline wants them, with one table of figures; return the manifest."""
+    with ExitStack() as outputs:
+        folders = {name: outputs.enter_context(replacing_directory(output / name)) for name in SIDES}
+        stats_path = outputs.enter_context(replacing(output / STATS))
+        manifest_path = outputs.enter_context(replacing(output / "manifest.json"))
+        for one in finished:
+            for name, folder in folders.items():
+                for part in (one.folder / name).iterdir():
+                    link_or_copy(part, folder / part.name)
+        sides = _gather_stats([one.folder / STATS for one in finished], stats_path)
+        _check_sides(sides, finished)
+        manifest = _manifest(params, known, kind, sides, finished)
+        write_json(manifest_path, manifest)
+    return manifest
+
+
+def _gather_stats(parts: list[Path], path: Path) -> Sides:
+    """One table of all shards' figures, in order; what they say of each split."""
+    sides = {name: Side() for name in SIDES}
+    with pq.ParquetWriter(path, pq.read_schema(parts[0]), compression="zstd") as writer:
+        for part in parts:
+            table = pq.read_table(part)
+            writer.write_table(table)
+            for name, side in sides.items():
+                side.add(table.filter(pc.field("split") == name))
+    return sides
+
+
+def _check_sides(sides: Sides, finished: list[Finished]) -> None:
     counts = {name: side.labels.total() for name, side in sides.items()}
     if sum(counts.values()) < 2:
+        _, broken = _broken(finished)
         first = f" (broken: {_named(broken)})" if broken else ""
-        raise UserError(
-            f"only {sum(counts.values())} image(s) could be decoded{first}: two are needed, better hundreds"
-        )
+        raise UserError(f"only {sum(counts.values())} image(s) could be used{first}: two are needed, better hundreds")
     for side, count in counts.items():
         if not count:
             raise UserError(
@@ -212,18 +205,20 @@ def _check_sides(sides: Sides, broken: list[Broken]) -> None:
             )
 
 
-def _manifest(params: Normalize, known: RawSet, kind: str, sides: Sides, broken: list[Broken]) -> dict[str, Any]:
+def _manifest(params: Normalize, known: RawSet, kind: str, sides: Sides, finished: list[Finished]) -> dict[str, Any]:
+    broken, first_broken = _broken(finished)
     shape = [params.channels, params.height, params.width]
     counts = {name: side.labels.total() for name, side in sides.items()}
-    content = json.dumps([shape, known.classes, {name: side.fingerprint() for name, side in sides.items()}])
+    content = json.dumps([shape, known.classes, {name: side.digest.hexdigest() for name, side in sides.items()}])
     return {
         "shape": shape,
         "range": [-1, 1],
         "classes": known.classes,
-        "counts": {**counts, "read": sum(counts.values()) + len(broken), "broken": len(broken)},
+        "counts": {**counts, "read": sum(counts.values()) + broken, "broken": broken},
         "class_counts": _class_counts(known.classes, sides),
-        "broken": [{"key": image.key, "reason": image.reason} for image in broken[:_LISTED]],
+        "broken": [asdict(image) for image in first_broken],
         "split": {"kind": kind, "holdout": params.holdout, "seed": params.split_seed},
+        "partner": params.partner or ("its own" if known.paired else None),
         "source": known.source,
         "truth": None if known.truth is None else known.truth.to_json(),
         "fingerprint": hashlib.sha256(content.encode()).hexdigest(),
@@ -233,7 +228,9 @@ def _manifest(params: Normalize, known: RawSet, kind: str, sides: Sides, broken:
 def _class_counts(classes: list[str] | None, sides: Sides) -> dict[str, dict[str, int]] | None:
     if classes is None:
         return None
-    return {side: {name: writer.labels[label] for label, name in enumerate(classes)} for side, writer in sides.items()}
+    return {
+        side: {name: written.labels[label] for label, name in enumerate(classes)} for side, written in sides.items()
+    }
 
 
 def summary(manifest: dict[str, Any]) -> list[str]:
@@ -247,8 +244,8 @@ def summary(manifest: dict[str, Any]) -> list[str]:
     if counts["broken"]:
         lines.append(f"{counts['broken']} of {counts['read']} images are broken and left out:")
         lines += [f"  {image['key']!r}: {image['reason']}" for image in manifest["broken"]]
-    if counts["broken"] > _LISTED:
-        lines.append(f"  and {counts['broken'] - _LISTED} more")
+    if counts["broken"] > LISTED:
+        lines.append(f"  and {counts['broken'] - LISTED} more")
     return lines
 
 

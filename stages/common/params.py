@@ -13,12 +13,14 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from stages.common.errors import UserError
 from stages.selection.metrics import METRICS
 
+_COLOUR = r"^#[0-9a-fA-F]{6}$"
 _DEVICE = r"^(auto|cpu|cuda(:\d+)?)$"
 _PUBLIC_URL = r"^(https?://[^/@]+/|file:///)"
 _SHA256 = r"^[0-9a-fA-F]{64}$"
 _STORE_URL = r"^(file:.+|s3://[^/@]+(/.*)?)$"
 _WEBHOOK = r"^https?://[^/@]+(/.*)?$"
 _FORMS = {
+    _COLOUR: "'#RRGGBB', such as '#ffffff', within quotes",
     _DEVICE: "auto, cpu, cuda or cuda:N",
     _PUBLIC_URL: "http(s)://HOST/PATH or file:///PATH, without a user or a password",
     _SHA256: "64 hexadecimal digits",
@@ -35,6 +37,7 @@ Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Normalization = Literal["none", "batch", "layer", "instance", "spectral", "spectral_batch"]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Device = Annotated[str, Field(pattern=_DEVICE)]
+Processes = Annotated[int, Field(ge=1, le=1024)]
 
 
 class Section(BaseModel):
@@ -75,12 +78,24 @@ class Normalize(Section):
     channels: Literal[1, 3]
     height: Annotated[int, Field(ge=1, le=4096)]
     width: Annotated[int, Field(ge=1, le=4096)]
-    fit: Literal["resize", "crop", "pad"]
+    fit: Literal["resize", "crop", "letterbox", "pad"]
+    crop_position: Literal["centre", "random"]
+    crop_seed: Seed
+    resample: Literal["lanczos", "area"]
+    upscale: Literal["refuse", "allow"]
+    background: Annotated[str, Field(pattern=_COLOUR)]
+    partner: Literal["left_right", "right_left", "edges", "grey", "lower_resolution", "masked"] | None
     split: Literal["auto", "random"]
     holdout: OpenShare
     split_seed: Seed
     max_broken: Share
     shard_images: Count
+
+    @model_validator(mode="after")
+    def _a_partner_differs(self) -> "Normalize":
+        if self.partner == "grey" and self.channels == 1:
+            raise ValueError("partner 'grey' of a grey image is the image itself: set channels to 3")
+        return self
 
 
 class Validate(Section):
@@ -145,7 +160,7 @@ class Train(Section):
     threads: Annotated[int, Field(ge=1, le=1024)] | None
     precision: Literal["auto", "float32", "bfloat16"]
     deterministic: bool
-    processes: Annotated[int, Field(ge=1, le=1024)]
+    processes: Processes
     min_diversity: Share
     stop: Stop | None
     network: Literal["mlp", "points", "dcgan", "infogan", "resnet", "biggan", "r3gan"] | None
@@ -279,6 +294,12 @@ class Upload(Section):
     uncommitted: Literal["refuse", "mark"]
 
 
+class Data(Section):
+    """How work on the data is done; no stage's result depends on it."""
+
+    workers: Processes
+
+
 class Flow(Section):
     """When and where stages run; no stage depends on it."""
 
@@ -299,6 +320,7 @@ class Params(Section):
     export: Export
     report: Report
     upload: Upload
+    data: Data
     flow: Flow
 
 

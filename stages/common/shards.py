@@ -1,12 +1,13 @@
 """Images in Parquet, in a few large shards: encoded bytes (raw, samples) or tensors in [-1,1] (normalized)."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby, islice
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,8 @@ Row = dict[str, Any]
 
 SHARD_BYTES = 2**27
 """Image bytes that fill a shard, however few images they are, so that photographs too fit in memory."""
+GROUP_BYTES = 2**22
+"""Bytes of tensors in a row group of a normalized shard: what is read at once by who reads a part."""
 
 
 def encoded_schema(classes: list[str] | None, extra: dict[str, pa.DataType]) -> pa.Schema:
@@ -39,11 +42,15 @@ def encoded_schema(classes: list[str] | None, extra: dict[str, pa.DataType]) -> 
     return pa.schema(list(fields.items()), metadata=metadata)
 
 
-def tensor_schema(shape: tuple[int, int, int], classes: list[str] | None) -> pa.Schema:
-    """Normalized images: `image` a float32 tensor `[C,H,W]` in [-1,1], `label` (null without classes), `key`."""
-    image = pa.fixed_shape_tensor(pa.float32(), shape)
+def tensor_schema(shape: tuple[int, int, int], classes: list[str] | None, partners: bool = False) -> pa.Schema:
+    """Normalized images: `image` a float32 tensor `[C,H,W]` in [-1,1], `label` (null without classes), `key`.
+
+    With `partners` also `partner`, a tensor like `image`.
+    """
+    tensor = pa.fixed_shape_tensor(pa.float32(), shape)
+    fields = [("image", tensor), ("label", pa.int64()), ("key", pa.string())]
     metadata = {"mintage": json.dumps({"classes": classes})}
-    return pa.schema([("image", image), ("label", pa.int64()), ("key", pa.string())], metadata=metadata)
+    return pa.schema(fields + [("partner", tensor)] * partners, metadata=metadata)
 
 
 def class_names(schema: pa.Schema) -> list[str] | None:
@@ -87,12 +94,23 @@ def _by_shard(rows: Iterable[Row], shard_images: int) -> Iterator[tuple[int, Row
             shard, images, size = shard + 1, 0, 0
 
 
-def tensor_table(images: FloatImages, labels: list[int | None], keys: list[str], schema: pa.Schema) -> pa.Table:
-    """Images `[N,C,H,W]` float32 as a table of `tensor_schema`."""
+def tensor_table(
+    images: FloatImages,
+    labels: Sequence[int | None],
+    keys: Sequence[str],
+    schema: pa.Schema,
+    partners: FloatImages | None = None,
+) -> pa.Table:
+    """Images `[N,C,H,W]` float32, and partners like them where there are any, as a table of `tensor_schema`."""
+    columns = [_tensor_column(images, schema), pa.array(labels, pa.int64()), pa.array(keys, pa.string())]
+    columns += [] if partners is None else [_tensor_column(partners, schema)]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _tensor_column(images: FloatImages, schema: pa.Schema) -> pa.Array:
     tensor = schema.field("image").type
     storage = pa.FixedSizeListArray.from_arrays(pa.array(images.reshape(-1)), int(np.prod(tensor.shape)))
-    columns = [pa.ExtensionArray.from_storage(tensor, storage), pa.array(labels, pa.int64()), pa.array(keys)]
-    return pa.Table.from_arrays(columns, schema=schema)
+    return pa.ExtensionArray.from_storage(tensor, storage)
 
 
 def shard_path(directory: Path, index: int) -> Path:
@@ -107,13 +125,22 @@ def shards(directory: str | Path) -> list[Path]:
     return found
 
 
+@contextmanager
+def read_safely(path: Path) -> Iterator[None]:
+    """What Arrow says of a damaged file as a UserError."""
+    try:
+        yield
+    except (pa.ArrowException, OSError, KeyError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path} cannot be read as Parquet ({reason}): remove it and run `dvc repro`") from None
+
+
 def read_tables(directory: str | Path, columns: list[str] | None = None) -> Iterator[pa.Table]:
     """One table a shard, in order."""
     for path in shards(directory):
-        try:
-            yield pq.read_table(path, columns=columns)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise UserError(f"{path} cannot be read as Parquet ({error}): remove it and run `dvc repro`") from None
+        with read_safely(path):
+            table = pq.read_table(path, columns=columns)
+        yield table
 
 
 @dataclass(frozen=True)
@@ -133,10 +160,66 @@ class Split:
         return channels, height, width
 
 
+@dataclass(frozen=True)
+class Block:
+    """Rows of a split that are stored together, and read together: a row group of one shard."""
+
+    path: Path
+    group: int
+    start: int
+    """The number in the split of the first row."""
+    stop: int
+
+
+class ShardReader:
+    """Any part of a normalized split, without reading the rest; it holds no more than the shards' footers.
+
+    Keeps no file open, so that it may be copied to other processes and used by several threads.
+    Raises UserError where a shard cannot be read.
+    """
+
+    def __init__(self, directory: str | Path) -> None:
+        self.blocks: list[Block] = []
+        self._footers: dict[Path, pq.FileMetaData] = {}
+        for path in shards(directory):
+            with read_safely(path):
+                self._footers[path] = footer = pq.read_metadata(path)
+            for group in range(footer.num_row_groups):
+                start = len(self)
+                self.blocks.append(Block(path, group, start, start + footer.row_group(group).num_rows))
+        schema = pq.read_schema(self.blocks[0].path)
+        self.classes = class_names(schema)
+        self.shape: tuple[int, int, int] = tuple(schema.field("image").type.shape)
+        self.paired = "partner" in schema.names
+
+    def __len__(self) -> int:
+        """Images in the split."""
+        return self.blocks[-1].stop if self.blocks else 0
+
+    def images(self, block: Block, column: Literal["image", "partner"] = "image") -> FloatImages:
+        """The images of a block, or their partners: `[n,C,H,W]` in [-1,1]."""
+        images: FloatImages = self._read(block, column).combine_chunks().to_numpy_ndarray()
+        return images
+
+    def labels(self, block: Block) -> Labels | None:
+        """`[n]` in `[0, len(classes))`; None without classes."""
+        return None if self.classes is None else self._read(block, "label").to_numpy().astype(np.int64)
+
+    def keys(self, block: Block) -> list[str]:
+        keys: list[str] = self._read(block, "key").to_pylist()
+        return keys
+
+    def _read(self, block: Block, column: str) -> pa.ChunkedArray:
+        with read_safely(block.path), pq.ParquetFile(block.path, metadata=self._footers[block.path]) as file:
+            return file.read_row_group(block.group, [column], use_threads=False)[column]
+
+
 def read_split(directory: str | Path) -> Split:
     """Read a normalized split, `data/normalized/train` or `.../holdout`, whole."""
-    tables = list(read_tables(directory))
-    images = np.concatenate([t["image"].combine_chunks().to_numpy_ndarray() for t in tables])
-    classes = class_names(tables[0].schema)
-    labels = None if classes is None else np.concatenate([t["label"].to_numpy() for t in tables]).astype(np.int64)
-    return Split(images, labels, classes, [key for t in tables for key in t["key"].to_pylist()])
+    reader = ShardReader(directory)
+    images = np.empty((len(reader), *reader.shape), np.float32)
+    for block in reader.blocks:
+        images[block.start : block.stop] = reader.images(block)
+    labels = [found for block in reader.blocks if (found := reader.labels(block)) is not None]
+    keys = [key for block in reader.blocks for key in reader.keys(block)]
+    return Split(images, np.concatenate(labels) if labels else None, reader.classes, keys)

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from stages.common.pictures import TooManyPixelsError, open_picture
+from stages.images.colour import NoWhiteError, deep_grey, in_srgb, is_deep, on_background
 
 _LONGEST_REASON = 200
+_MAY_BE_TURNED = {"exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"}
+"""Where a file says how it is to be turned; TIFF has a tag of its own. To look there costs more than to look here."""
 
 
 class UndecodableError(Exception):
@@ -27,18 +29,21 @@ class Picture:
     width: int
 
 
-def decode(content: bytes, channels: int, max_pixels: int) -> Picture:
+def decode(content: bytes, channels: int, max_pixels: int, background: str = "#ffffff") -> Picture:
     """Decode a picture (of an animation, the first frame) to grey (`channels` 1) or RGB (3).
 
-    Turned upright by its EXIF orientation; transparent parts over white; grey by ITU-R 601 luminance;
-    16-bit grey keeps its depth. Raises UndecodableError.
+    Turned upright by its EXIF orientation; colours to sRGB by its ICC profile; transparent parts over `background`;
+    grey by ITU-R 601 luminance. 16-bit grey keeps its depth; of 16-bit colours Pillow reads the higher 8 bits.
+    Raises UndecodableError.
     """
     try:
         image = open_picture(content, max_pixels)
-        mode, (width, height) = image.mode, image.size
-        ImageOps.exif_transpose(image, in_place=True)
-        return Picture(_converted(image, channels), mode, len(image.getbands()), height, width)
-    except (UndecodableError, TooManyPixelsError) as error:
+        mode, (width, height), bands = image.mode, image.size, len(image.getbands())
+        image.load()
+        if image.format == "TIFF" or not _MAY_BE_TURNED.isdisjoint(image.info):
+            ImageOps.exif_transpose(image, in_place=True)
+        return Picture(_converted(image, channels, background), mode, bands, height, width)
+    except (NoWhiteError, TooManyPixelsError) as error:
         raise UndecodableError(str(error)) from None
     except UnidentifiedImageError:  # its text holds a memory address, which differs from run to run
         raise UndecodableError("its content is no image of a known format") from None
@@ -47,25 +52,11 @@ def decode(content: bytes, channels: int, max_pixels: int) -> Picture:
         raise UndecodableError(reason[:_LONGEST_REASON]) from None
 
 
-def _converted(image: Image.Image, channels: int) -> Image.Image:
-    if image.mode == "F" or image.mode.startswith("I"):
-        return _deep_grey(image)
-    if image.has_transparency_data:
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image.convert("RGBA"))
-    if image.mode not in ("1", "L"):
+def _converted(image: Image.Image, channels: int, background: str) -> Image.Image:
+    if is_deep(image):
+        return deep_grey(image)
+    image = on_background(in_srgb(image), background)
+    wanted = "L" if channels == 1 else "RGB"
+    if image.mode not in ("1", "L", "RGB"):
         image = image.convert("RGB")
-    image = image.convert("L" if channels == 1 else "RGB")
-    image.load()
-    return image
-
-
-def _deep_grey(image: Image.Image) -> Image.Image:
-    """Grey of 16 bits (white is 65535) or of floating point (white is 1) as mode F with white at 255."""
-    values = np.asarray(image, np.float64)
-    white = 1.0 if image.mode == "F" else 65535.0
-    if not ((values >= 0) & (values <= white)).all():  # a NaN fails too
-        raise UndecodableError(
-            f"its values (mode {image.mode}) lie outside 0 to {white:.0f}: where white is, is unknown"
-        )
-    return Image.fromarray((values * 255.0 / white).astype(np.float32))
+    return image if image.mode == wanted else image.convert(wanted)

@@ -1,61 +1,82 @@
-"""A picture of any size to a tensor of one size."""
+"""A picture of any size to one size."""
 
+from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 from PIL import Image
 
-from stages.common.shards import FloatImages
+from stages.images.area import shrunk
 
-Fit = Literal["resize", "crop", "pad"]
+Fit = Literal["resize", "crop", "letterbox", "pad"]
+Resample = Literal["lanczos", "area"]
 
 
-def fitted(image: Image.Image, height: int, width: int, fit: Fit) -> Image.Image:
-    """Bring a picture to `height` x `width`; one that has the size already stays as it is.
+class TooSmallError(Exception):
+    """A picture that would have to be enlarged, where that is refused."""
 
-    resize stretches; crop keeps the aspect and the centre; pad keeps the aspect and the whole, on black.
+
+@dataclass(frozen=True)
+class Geometry:
+    """The size that pictures are brought to, and how."""
+
+    height: int
+    width: int
+    fit: Fit
+    resample: Resample = "lanczos"
+    enlarge: bool = True
+    background: str = "#ffffff"
+
+
+def fitted(image: Image.Image, to: Geometry, place: float | None = None) -> Image.Image:
+    """Bring a picture to its new size; one that has the size already stays as it is.
+
+    resize stretches; crop takes the largest part of the new aspect, in the middle, or at `place` (in [0,1), from the
+    left or the top) of what there is to choose from; letterbox brings in the whole, with bars beside it; pad does so
+    too, but never enlarges. Raises TooSmallError where it must enlarge and may not.
     """
-    if image.size == (width, height):
+    if image.size == (to.width, to.height):
         return image
-    if fit == "crop":
-        return _resized(image.crop(_centre(image, height, width)), height, width)
-    if fit == "pad":
-        return _padded(image, height, width)
-    return _resized(image, height, width)
+    if to.fit == "crop":
+        return _resized(image.crop(_largest(image, to, place)), to.height, to.width, to)
+    if to.fit == "resize":
+        return _resized(image, to.height, to.width, to)
+    return _framed(image, to)
 
 
-def tensor(image: Image.Image, channels: int) -> FloatImages:
-    """A picture of mode L, RGB or F as `[C,H,W]` float32: 0 is -1 and 255 is 1, exactly."""
-    values = np.asarray(image, np.float32) / np.float32(127.5) - np.float32(1)
-    planes = values[None] if values.ndim == 2 else np.moveaxis(values, -1, 0)
-    if planes.shape[0] < channels:
-        planes = planes.repeat(channels, axis=0)
-    clipped: FloatImages = np.clip(planes, -1.0, 1.0)  # resampling overshoots at edges in mode F
-    return clipped
+def _resized(image: Image.Image, height: int, width: int, to: Geometry) -> Image.Image:
+    """What shrinks is weighed over all pixels under a new one; what grows is bicubic."""
+    if not to.enlarge and (width > image.width or height > image.height):
+        raise TooSmallError(
+            f"it would have to be enlarged from {image.width} x {image.height} to {width} x {height} pixels, which "
+            "normalize.upscale refuses"
+        )
+    low, narrow = min(height, image.height), min(width, image.width)
+    if to.resample == "area":
+        image = shrunk(image, low, narrow)
+    else:
+        image = image.resize((narrow, low), Image.Resampling.LANCZOS)
+    return image.resize((width, height), Image.Resampling.BICUBIC)
 
 
-def _resized(image: Image.Image, height: int, width: int) -> Image.Image:
-    """Lanczos where it shrinks, bicubic where it only grows; both weigh all pixels under a target pixel."""
-    if image.size == (width, height):
-        return image
-    shrinks = image.width > width or image.height > height
-    return image.resize((width, height), Image.Resampling.LANCZOS if shrinks else Image.Resampling.BICUBIC)
-
-
-def _centre(image: Image.Image, height: int, width: int) -> tuple[int, int, int, int]:
+def _largest(image: Image.Image, to: Geometry, place: float | None) -> tuple[int, int, int, int]:
     """The largest box of the target's aspect, in whole pixels so that a mere cut stays exact."""
-    scale = min(image.width / width, image.height / height)
-    box_width = min(image.width, max(1, round(width * scale)))
-    box_height = min(image.height, max(1, round(height * scale)))
-    left, top = (image.width - box_width) // 2, (image.height - box_height) // 2
-    return left, top, left + box_width, top + box_height
+    scale = min(image.width / to.width, image.height / to.height)
+    width = min(image.width, max(1, round(to.width * scale)))
+    height = min(image.height, max(1, round(to.height * scale)))
+    left, top = _start(image.width - width, place), _start(image.height - height, place)
+    return left, top, left + width, top + height
 
 
-def _padded(image: Image.Image, height: int, width: int) -> Image.Image:
-    scale = min(width / image.width, height / image.height)
-    inner_width = min(width, max(1, round(image.width * scale)))
-    inner_height = min(height, max(1, round(image.height * scale)))
-    sheet = Image.new(image.mode, (width, height), 0)
-    inner = _resized(image, inner_height, inner_width)
-    sheet.paste(inner, ((width - inner_width) // 2, (height - inner_height) // 2))
+def _start(room: int, place: float | None) -> int:
+    return room // 2 if place is None else int((room + 1) * place)
+
+
+def _framed(image: Image.Image, to: Geometry) -> Image.Image:
+    scale = min(to.width / image.width, to.height / image.height)
+    if to.fit == "pad":
+        scale = min(scale, 1.0)
+    width = min(to.width, max(1, round(image.width * scale)))
+    height = min(to.height, max(1, round(image.height * scale)))
+    sheet = Image.new(image.mode, (to.width, to.height), to.background)
+    sheet.paste(_resized(image, height, width, to), ((to.width - width) // 2, (to.height - height) // 2))
     return sheet

@@ -1,118 +1,58 @@
-"""Normalized images to shards, with a row of statistics for each."""
+"""Normalized images to the parts of one split: files of a bounded size, in row groups of a bounded size."""
 
-import hashlib
-from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stages.common.shards import SHARD_BYTES, FloatImages, shard_path, tensor_table
-
-STATS = pa.schema(
-    {
-        "key": pa.string(),
-        "split": pa.string(),
-        "label": pa.int64(),
-        "min": pa.float64(),
-        "max": pa.float64(),
-        "mean": pa.float64(),
-        "std": pa.float64(),
-        "finite": pa.bool_(),
-        "channels": pa.int64(),
-        "height": pa.int64(),
-        "width": pa.int64(),
-        "source_channels": pa.int64(),
-        "source_height": pa.int64(),
-        "source_width": pa.int64(),
-        "source_mode": pa.string(),
-        "pixel_sha256": pa.string(),
-    }
-)
-_AT_ONCE = 2**18  # values whose statistics are computed together: they fit in a processor's cache
+from stages.common.shards import GROUP_BYTES, SHARD_BYTES
 
 
-@dataclass(frozen=True)
-class Origin:
-    """What an image was before it was normalized."""
+class PartsWriter:
+    """Writes the images of one split that are of one raw shard; memory: a row group.
 
-    key: str
-    label: int | None
-    mode: str
-    channels: int
-    height: int
-    width: int
+    Where parts and row groups end depends on the rows alone, not on how many are added at a time.
+    """
 
+    def __init__(self, directory: Path, number: int, schema: pa.Schema, shard_images: int) -> None:
+        """`number` is the raw shard's: parts are called by it, so that their order is that of the raw images."""
+        columns = [field for field in schema if isinstance(field.type, pa.FixedShapeTensorType)]
+        size = sum(4 * int(np.prod(field.type.shape)) for field in columns)
+        self._part = max(1, min(shard_images, SHARD_BYTES // size))
+        self._group = max(1, min(self._part, GROUP_BYTES // size))
+        self._directory, self._number, self._schema = directory, number, schema
+        self._held: pa.Table = schema.empty_table()
+        self._parts = self._in_part = 0
+        self._writer: pq.ParquetWriter | None = None
 
-class SplitWriter:
-    """Collects the images of one split and writes them a shard at a time; memory: one shard."""
+    def add(self, rows: pa.Table) -> None:
+        self._held = pa.concat_tables([self._held, rows])
+        while self._held.num_rows >= self._room():
+            self._write(self._room())
 
-    def __init__(self, directory: Path, split: str, schema: pa.Schema, shard_images: int, stats: pq.ParquetWriter):
-        shape = tuple(schema.field("image").type.shape)
-        room = max(1, min(shard_images, SHARD_BYTES // (4 * int(np.prod(shape)))))
-        self._images: FloatImages = np.empty((room, *shape), np.float32)
-        self._origins: list[Origin] = []
-        self._directory, self._split, self._schema, self._stats = directory, split, schema, stats
-        self._shards = 0
-        self._digest = hashlib.sha256()
-        self.labels: Counter[int | None] = Counter()
-        """Images written, by label."""
+    def close(self) -> None:
+        """Write what is still held."""
+        if self._held.num_rows:
+            self._write(self._held.num_rows)
+        self._end_part()
 
-    def add(self, image: FloatImages, origin: Origin) -> None:
-        self._images[len(self._origins)] = image
-        self._origins.append(origin)
-        self.labels[origin.label] += 1
-        if len(self._origins) == len(self._images):
-            self.flush()
+    def _room(self) -> int:
+        """Rows of the next group."""
+        return min(self._group, self._part - self._in_part)
 
-    def flush(self) -> None:
-        """Write what is collected; call it once more at the end."""
-        if not self._origins:
-            return
-        images = self._images[: len(self._origins)]
-        labels = [origin.label for origin in self._origins]
-        table = tensor_table(images, labels, [origin.key for origin in self._origins], self._schema)
-        pq.write_table(table, shard_path(self._directory, self._shards), compression="zstd")
-        hashes = [hashlib.sha256(image.data).hexdigest() for image in images]
-        for label, sum_ in zip(labels, hashes, strict=True):
-            self._digest.update(f"{label} {sum_}\n".encode())
-        self._stats.write_table(_stats_table(images, self._origins, self._split, hashes))
-        self._origins.clear()
-        self._shards += 1
+    def _write(self, count: int) -> None:
+        if self._writer is None:
+            path = self._directory / f"part-{self._number:05d}-{self._parts:03d}.parquet"
+            # Statistics of pixels would help no reader, and cost time.
+            self._writer = pq.ParquetWriter(path, self._schema, compression="zstd", write_statistics=["label", "key"])
+        self._writer.write_table(self._held.slice(0, count), row_group_size=count)
+        self._held = self._held.slice(count)
+        self._in_part += count
+        if self._in_part == self._part:
+            self._end_part()
 
-    def fingerprint(self) -> str:
-        """SHA-256 over labels and pixels of all images so far, in order."""
-        return self._digest.hexdigest()
-
-
-def _stats_table(images: FloatImages, origins: list[Origin], split: str, hashes: list[str]) -> pa.Table:
-    count, channels, height, width = images.shape
-    columns: dict[str, Any] = {
-        "key": [origin.key for origin in origins],
-        "split": [split] * count,
-        "label": [origin.label for origin in origins],
-        **_moments(images.reshape(count, -1)),
-        "channels": [channels] * count,
-        "height": [height] * count,
-        "width": [width] * count,
-        "source_channels": [origin.channels for origin in origins],
-        "source_height": [origin.height for origin in origins],
-        "source_width": [origin.width for origin in origins],
-        "source_mode": [origin.mode for origin in origins],
-        "pixel_sha256": hashes,
-    }
-    return pa.table(columns, schema=STATS)
-
-
-def _moments(rows: FloatImages) -> dict[str, Any]:
-    """Statistics of each row `[N,D]`, a few rows at a time, since they are made in double precision."""
-    parts = []
-    step = max(1, _AT_ONCE // rows.shape[1])
-    for start in range(0, len(rows), step):
-        part = rows[start : start + step].astype(np.float64)
-        parts.append((part.min(1), part.max(1), part.mean(1), part.std(1), np.isfinite(part).all(1)))
-    names = ("min", "max", "mean", "std", "finite")
-    return {name: np.concatenate(values) for name, values in zip(names, zip(*parts, strict=True), strict=True)}
+    def _end_part(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer, self._in_part, self._parts = None, 0, self._parts + 1

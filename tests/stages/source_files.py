@@ -39,7 +39,8 @@ def ingest_params(**changes: Any) -> Ingest:
 
 
 def normalize_params(**changes: Any) -> Normalize:
-    shape = {"channels": 1, "height": 8, "width": 8, "fit": "resize"}
+    shape = {"channels": 1, "height": 8, "width": 8, "fit": "resize", "resample": "lanczos", "upscale": "allow"}
+    shape |= {"crop_position": "centre", "crop_seed": 0, "background": "#ffffff", "partner": None}
     split = {"split": "auto", "holdout": 0.2, "split_seed": 0, "max_broken": 0.01, "shard_images": 1000}
     return Normalize.model_validate({**shape, **split, **changes})
 
@@ -53,7 +54,7 @@ def ingested(raw: Path, **changes: Any) -> pa.Table:
 
 def normalized(folder: Path, **changes: Any) -> dict[str, Any]:
     """Normalize `folder`/raw into `folder`/normalized; the manifest."""
-    return normalize(normalize_params(**changes), folder / "raw", folder / "normalized")
+    return normalize(normalize_params(**changes), folder / "raw", folder / "normalized", folder / "resume")
 
 
 def idx_bytes(values: Array) -> bytes:

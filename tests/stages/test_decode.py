@@ -12,7 +12,8 @@ from PIL import Image
 from stages.common.pictures import to_uint8
 from stages.common.shards import FloatImages
 from stages.images.decode import UndecodableError, decode
-from stages.images.fit import Fit, fitted, tensor
+from stages.images.fit import Fit, Geometry, fitted
+from stages.images.tensors import tensors
 from tests.stages.source_files import encoded, noise
 
 LEVELS = np.arange(256, dtype=np.uint8).reshape(16, 16)
@@ -22,7 +23,8 @@ def values(content: bytes, channels: int = 1, fit: Fit = "resize", size: tuple[i
     """Decode to `[C,H,W]`, of its own size unless `size` says another."""
     image = decode(content, channels, 10**6).image
     height, width = size or (image.height, image.width)
-    return tensor(fitted(image, height, width, fit), channels)
+    images = tensors([fitted(image, Geometry(height, width, fit, background="#000000"))], channels)
+    return images.squeeze(0)
 
 
 def test_all_256_levels_go_to_the_range_and_back_without_loss() -> None:
@@ -176,7 +178,7 @@ def ramp(height: int, width: int) -> Image.Image:
     return Image.fromarray(np.broadcast_to(np.linspace(0, 255, width).astype(np.uint8), (height, width)).copy())
 
 
-@pytest.mark.parametrize("fit", ["resize", "crop", "pad"])
+@pytest.mark.parametrize("fit", ["resize", "crop", "letterbox", "pad"])
 @pytest.mark.parametrize("size", [(8, 8), (28, 28), (48, 80), (7, 31), (1, 300)])
 @pytest.mark.parametrize("source", [(8, 8), (33, 20), (1, 1), (3, 200), (200, 3)])
 def test_every_fit_gives_the_asked_size_in_range(fit: Fit, size: tuple[int, int], source: tuple[int, int]) -> None:
@@ -186,7 +188,7 @@ def test_every_fit_gives_the_asked_size_in_range(fit: Fit, size: tuple[int, int]
     assert got.max() <= 1
 
 
-@pytest.mark.parametrize("fit", ["resize", "crop", "pad"])
+@pytest.mark.parametrize("fit", ["resize", "crop", "letterbox", "pad"])
 def test_a_picture_of_the_asked_size_is_not_resampled(fit: Fit) -> None:
     picture = noise(1, 9, 13)[0]
     np.testing.assert_array_equal(to_uint8(values(encoded(Image.fromarray(picture)), 1, fit, (9, 13)))[0], picture)
@@ -210,8 +212,9 @@ def test_crop_keeps_the_aspect_and_resize_does_not() -> None:
     assert extents == {"crop": (24, 24), "resize": (24, 12)}
 
 
-def test_pad_keeps_the_whole_picture_on_black() -> None:
-    got = to_uint8(values(encoded(Image.new("L", (20, 10), 255)), 1, "pad", (16, 16)))[0]
+@pytest.mark.parametrize("fit", ["letterbox", "pad"])
+def test_letterbox_and_pad_keep_the_whole_picture_on_the_background(fit: Fit) -> None:
+    got = to_uint8(values(encoded(Image.new("L", (20, 10), 255)), 1, fit, (16, 16)))[0]
     assert (got[4:12] == 255).all()
     assert (got[:4] == 0).all()
     assert (got[12:] == 0).all()
@@ -225,7 +228,7 @@ def test_shrinking_averages_fine_detail_instead_of_skipping_it() -> None:
 
 @pytest.mark.parametrize("size", [(8, 8), (8, 100)])
 def test_scaling_keeps_a_ramp_a_ramp(size: tuple[int, int]) -> None:
-    got = np.asarray(fitted(ramp(16, 64), *size, "resize"), float)
+    got = np.asarray(fitted(ramp(16, 64), Geometry(*size, "resize")), float)
     assert (np.diff(got[4]) >= 0).all()
     assert got[4].mean() == pytest.approx(127, abs=1.5)
 

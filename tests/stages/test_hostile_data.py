@@ -306,7 +306,7 @@ def test_all_images_broken_is_a_sentence_even_if_params_allow_it(tmp_path: Path)
     for name in "abc":
         (tmp_path / f"tree/{name}.jpg").write_bytes(b"<html>")
     ingested(tmp_path / "raw", path=str(tmp_path / "tree"))
-    with pytest.raises(UserError, match=r"only 0 image\(s\) could be decoded \(broken: 'a.jpg'"):
+    with pytest.raises(UserError, match=r"only 0 image\(s\) could be used \(broken: 'a.jpg'"):
         normalized(tmp_path, max_broken=1.0)
 
 
@@ -360,7 +360,7 @@ def test_mislabelled_and_truncated_files_stop_normalize_by_name_with_exit_code_2
     run = run_stage_in(tmp_path, "normalize", changes)
     assert run.returncode == 2
     sentence = run.stderr.splitlines()[-1]
-    assert "error: 2 of the 10 images cannot be decoded" in sentence
+    assert "error: 2 of the 10 images cannot be used" in sentence
     assert "'cat/page.jpg' (its content is no image of a known format)" in sentence
     assert "'dog/half.jpg' (" in sentence
     assert "truncated" in sentence

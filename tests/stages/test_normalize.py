@@ -16,6 +16,7 @@ from PIL import Image
 
 from stages.common.errors import UserError
 from stages.common.shards import read_split
+from stages.images.perceptual import difference_hash
 from stages.images.split import random_split, ticket
 from stages.normalize import summary
 from tests.stages.source_files import encoded, ingested, noise, normalized, run_stage_in, write_idx, write_tree
@@ -76,6 +77,7 @@ def test_the_summary_table_has_a_row_an_image_with_its_true_figures(tree: Path) 
         assert row["std"] == pytest.approx(exact.std(), abs=1e-12)
         assert row["finite"]
         assert row["pixel_sha256"] == hashlib.sha256(image.tobytes()).hexdigest()
+        assert row["difference_hash"] == difference_hash(image[None])[0]
     assert Counter(stats["split"]) == {"train": 13, "holdout": 4}
     assert (stats["channels"] == 1).all()
     assert (stats["source_mode"] == "L").all()
@@ -87,7 +89,7 @@ def test_the_summary_table_tells_what_an_image_was_before(tmp_path: Path) -> Non
         name = tmp_path / "tree" / f"{mode}.tif"
         name.write_bytes(encoded(Image.new(mode, (20 + number, 10)), "TIFF"))
     ingested(tmp_path / "raw", path=str(tmp_path / "tree"))
-    normalized(tmp_path, channels=3, height=12, width=9)
+    normalized(tmp_path, channels=3, height=12, width=9, upscale="allow")
     stats = pd.read_parquet(tmp_path / "normalized/stats.parquet").set_index("key")
     assert stats["label"].isna().all()
     rows = stats.to_dict(orient="index")
@@ -151,7 +153,7 @@ def test_any_random_split_is_stratified_and_keeps_copies_together(
     """Labels and content numbers; a content may have several labels, as mislabelled copies do."""
     labels = [label for label, _ in contents]
     tickets = np.array([ticket(seed, str(content)) for _, content in contents], np.uint64)
-    held_out = random_split(tickets, labels, share)
+    held_out = random_split(tickets, np.array(labels), share)
     sides: dict[int, set[bool]] = {}
     for (_, content), side in zip(contents, held_out.tolist(), strict=True):
         sides.setdefault(content, set()).add(side)
@@ -166,11 +168,39 @@ def test_any_random_split_is_stratified_and_keeps_copies_together(
                 assert held == min(max(round(len(mine) * share), 1), len(mine) - 1)
 
 
+def plain_split(tickets: list[int], labels: list[int], share: float) -> list[bool]:
+    """`random_split`, an image at a time, as its docstring says it."""
+    sides: dict[int, bool] = {}
+    for label in sorted(set(labels)):
+        copies = Counter(ticket for ticket, other in zip(tickets, labels, strict=True) if other == label)
+        room = min(max(round(copies.total() * share), 1), copies.total() - 1)
+        room -= sum(count for ticket, count in copies.items() if sides.get(ticket))
+        held = any(sides.get(ticket) for ticket in copies)
+        undecided = sorted(ticket for ticket in copies if ticket not in sides)
+        for ticket_ in undecided:
+            sides[ticket_] = copies[ticket_] <= room
+            room -= copies[ticket_] * sides[ticket_]
+            held = held or sides[ticket_]
+        if not held and len(copies) > 1 and undecided:
+            sides[min(undecided, key=lambda ticket: copies[ticket])] = True
+    return [sides[ticket] for ticket in tickets]
+
+
+@given(
+    images=st.lists(st.tuples(st.integers(0, 30), st.integers(-1, 3)), min_size=1, max_size=80),
+    share=st.floats(0.01, 0.99),
+)
+def test_the_split_in_arrays_is_the_split_image_by_image(images: list[tuple[int, int]], share: float) -> None:
+    tickets, labels = [ticket for ticket, _ in images], [label for _, label in images]
+    held_out = random_split(np.array(tickets, np.uint64), np.array(labels), share)
+    assert held_out.tolist() == plain_split(tickets, labels, share)
+
+
 def test_a_random_split_is_near_its_share_and_another_with_another_seed() -> None:
     splits = []
     for seed in (0, 1):
         tickets = np.array([ticket(seed, str(number)) for number in range(2000)], np.uint64)
-        splits.append(random_split(tickets, [0] * 2000, 0.3))
+        splits.append(random_split(tickets, np.zeros(2000, np.int32), 0.3))
         assert splits[-1].sum() == 600
     assert 120 < (splits[0] & splits[1]).sum() < 240  # chance gives 180
 
@@ -204,7 +234,7 @@ def test_too_many_broken_images_stop_the_stage_by_name_and_leave_earlier_outputs
     for name in ("bee/aa.jpg", "cat/bb.png"):
         (tree / "tree" / name).write_bytes(b"")
     ingested(tree / "raw", path=str(tree / "tree"))
-    with pytest.raises(UserError, match=r"of the 19 images cannot be decoded.*'bee/aa.jpg' \(its content is no image"):
+    with pytest.raises(UserError, match=r"of the 19 images cannot be used.*'bee/aa.jpg' \(its content is no image"):
         normalized(tree, max_broken=0.05)
     assert files_in(tree / "normalized") == before
 
@@ -214,7 +244,8 @@ def test_a_full_disk_is_one_sentence_and_leaves_earlier_outputs(tree: Path) -> N
     (tree / "raw").rename(tree / "data/raw")
     assert run_stage_in(tree, "normalize", {}).returncode == 0
     before = files_in(tree / "data/normalized")
-    run = run_stage_in(tree, "normalize", {"normalize.height": 64, "normalize.width": 64}, limit="ulimit -f 16;")
+    larger = {"normalize.height": 64, "normalize.width": 64, "normalize.upscale": "allow"}
+    run = run_stage_in(tree, "normalize", larger, limit="ulimit -f 16;")
     assert run.returncode == 2
     assert run.stderr.splitlines()[-1].startswith("error: no room to write")
     assert "Traceback" not in run.stderr
@@ -224,8 +255,8 @@ def test_a_full_disk_is_one_sentence_and_leaves_earlier_outputs(tree: Path) -> N
 def test_the_stage_prints_what_it_made_and_records_its_provenance(tree: Path) -> None:
     (tree / "data").mkdir()
     (tree / "raw").rename(tree / "data/raw")
-    run = run_stage_in(tree, "normalize", {"normalize.channels": 3, "normalize.height": 12})
+    run = run_stage_in(tree, "normalize", {"normalize.channels": 3, "normalize.width": 5})
     assert run.returncode == 0, run.stderr
-    assert "normalized 17 images to 3 x 12 x 8 in [-1,1]: 13 train, 4 holdout" in run.stdout
+    assert "normalized 17 images to 3 x 8 x 5 in [-1,1]: 13 train, 4 holdout" in run.stdout
     record = json.loads((tree / "provenance/normalize.json").read_text())
     assert (record["stage"], record["images"]) == ("normalize", 17)

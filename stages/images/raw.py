@@ -1,0 +1,114 @@
+"""What is known of the raw images before any is decoded: all that decides the split, some 20 bytes an image."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from stages.common.errors import UserError
+from stages.common.shards import class_names, read_safely, shards
+from stages.common.truth import Truth, truth_in
+from stages.images.split import Mask, Tickets, ticket
+
+_COLUMNS = ["image", "label", "key", "sha256", "split"]
+_NO_LABEL = -1
+_AT_ONCE = 2**13
+_BUFFER = 2**20
+
+
+@dataclass(frozen=True)
+class RawSet:
+    """What the schema and the footers say."""
+
+    classes: list[str] | None
+    source: dict[str, str]
+    max_pixels: int
+    paired: bool
+    """Whether images have a partner of their own."""
+    counts: dict[Path, int]
+    """Images by shard, in order."""
+    truth: Truth | None
+    """What the images are drawn from, where that is known."""
+
+
+@dataclass(frozen=True)
+class Deciding:
+    """What decides the split, by image."""
+
+    labels: npt.NDArray[np.int32]
+    """-1 where it has none."""
+    tickets: Tickets
+    official: Mask | None
+    """True where an image is in the source's test set; None where the source has none."""
+
+
+def read_raw_set(raw: Path) -> RawSet:
+    """Raises UserError on shards that are not by ingest."""
+    counts = {path: _checked(path) for path in shards(raw)}
+    schema = pq.read_schema(next(iter(counts)))
+    return RawSet(
+        classes=class_names(schema),
+        source=json.loads(schema.metadata[b"source"]),
+        max_pixels=int(schema.metadata[b"max_pixels"]),
+        paired="partner" in schema.names,
+        counts=counts,
+        truth=truth_in({"truth": json.loads(schema.metadata.get(b"truth", b"null"))}),
+    )
+
+
+def read_deciding(known: RawSet, split_seed: int) -> Deciding:
+    """Raises UserError on a label that is of no class."""
+    total = sum(known.counts.values())
+    labels, tickets, in_test = np.empty(total, np.int32), np.empty(total, np.uint64), np.empty(total, np.bool_)
+    splits: set[str | None] = set()
+    row = 0
+    for batch in _batches(list(known.counts)):
+        end = row + len(batch)
+        labels[row:end] = _labels(batch, known.classes)
+        tickets[row:end] = [ticket(split_seed, sum_) for sum_ in batch["sha256"].to_pylist()]
+        in_test[row:end] = pc.equal(batch["split"], "test").fill_null(False)
+        splits.update(batch["split"].unique().to_pylist())
+        row = end
+    return Deciding(labels, tickets, in_test if {"train", "test"} <= splits else None)
+
+
+def raw_rows(path: Path, columns: list[str], at_once: int) -> Iterator[pa.RecordBatch]:
+    """The rows of one shard, a few at a time; memory: those, whatever the size of the file's row groups."""
+    with read_safely(path), pq.ParquetFile(path, buffer_size=_BUFFER, pre_buffer=False) as file:
+        yield from file.iter_batches(at_once, columns=columns, use_threads=False)
+
+
+def _batches(paths: list[Path]) -> Iterator[pa.RecordBatch]:
+    for path in paths:
+        yield from raw_rows(path, ["label", "key", "sha256", "split"], _AT_ONCE)
+
+
+def _checked(path: Path) -> int:
+    """How many images are in a shard of ingest's."""
+    with read_safely(path):
+        footer = pq.read_metadata(path)
+    schema = footer.schema.to_arrow_schema()
+    missing = [name for name in _COLUMNS if name not in schema.names]
+    missing += [name for name in ("source", "max_pixels") if name.encode() not in (schema.metadata or {})]
+    if missing:
+        raise UserError(f"{path} lacks {', '.join(missing)}: it is not by this pipeline; run `dvc repro ingest`")
+    count: int = footer.num_rows
+    return count
+
+
+def _labels(batch: pa.RecordBatch, classes: list[str] | None) -> npt.NDArray[Any]:
+    if classes is None:
+        return np.full(len(batch), _NO_LABEL)
+    labels: npt.NDArray[Any] = batch["label"].fill_null(_NO_LABEL).to_numpy()
+    unknown = np.flatnonzero((labels < 0) | (labels >= len(classes)))
+    if len(unknown):
+        key, label = batch["key"][int(unknown[0])].as_py(), labels[unknown[0]]
+        raise UserError(f"image {key!r} has the label {label}, but there are {len(classes)} classes: ingest again")
+    return labels

@@ -1,0 +1,227 @@
+"""One raw shard to its own parts of both splits: what any number of processes do side by side, each with its shards.
+
+A finished shard is a folder, called by its number and by all that decides its bytes:
+    train/part-*.parquet, holdout/part-*.parquet, stats.parquet, done.json
+"""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
+
+from stages.common.files import read_json, replacing_directory, sha256_of, write_json
+from stages.common.identity import fingerprint_of
+from stages.common.params import Normalize
+from stages.common.shards import FloatImages, tensor_schema, tensor_table
+from stages.images.decode import Picture, UndecodableError, decode
+from stages.images.fit import Geometry, TooSmallError, fitted
+from stages.images.partners import NoPartnerError, halves, made
+from stages.images.raw import raw_rows
+from stages.images.split import Mask, ticket
+from stages.images.statistics import Origin, stats_schema, stats_table
+from stages.images.tensors import tensors
+from stages.images.writer import PartsWriter
+
+SIDES = ("train", "holdout")
+STATS, DONE = "stats.parquet", "done.json"
+LISTED = 100
+"""Broken images that are named; of more there is the number."""
+_AT_ONCE = 2**20
+"""Bytes of tensors that are made together, so that they stay in a processor's cache."""
+_MOST_AT_ONCE = 256
+_UNUSABLE = (UndecodableError, TooSmallError, NoPartnerError)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is the same for all shards."""
+
+    params: Normalize
+    classes: list[str] | None
+    max_pixels: int
+    paired: bool
+    """Whether images have a partner of their own."""
+    most_broken: int
+    """More broken images than this stop the stage."""
+    folder: Path
+    """Of the finished shards."""
+
+    @property
+    def partners(self) -> bool:
+        return self.paired or self.params.partner is not None
+
+
+@dataclass(frozen=True)
+class Shard:
+    number: int
+    path: Path
+    held_out: Mask
+    """By image."""
+
+
+@dataclass(frozen=True)
+class Broken:
+    key: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Finished:
+    folder: Path
+    images: int
+    """Read, broken ones among them."""
+    broken: int
+    first_broken: list[Broken]
+
+
+@dataclass(frozen=True)
+class Normal:
+    """An image at its new size, with its partner where it came with one."""
+
+    image: Image.Image
+    partner: Image.Image | None
+    place: float | None
+    """Drawn for it, in [0,1), where anything is at random."""
+    origin: Origin
+
+
+class TooManyBrokenError(Exception):
+    """The shard is not worth going on with."""
+
+
+def normalize_shard(job: Job, shard: Shard) -> Finished:
+    """Write a shard's parts, all or none, unless they are there; return what is in them.
+
+    More broken images than `job.most_broken` end it early, with nothing written. Memory: a row group of each split.
+    """
+    folder = job.folder / f"{shard.number:05d}-{_identity(job, shard)}"
+    if not folder.exists():
+        for outdated in job.folder.glob(f"{shard.number:05d}-*"):
+            shutil.rmtree(outdated)
+        broken: list[Broken] = []
+        try:
+            with replacing_directory(folder) as partial:
+                _write(job, shard, partial, broken)
+                first = [asdict(image) for image in broken[:LISTED]]
+                write_json(partial / DONE, {"broken": len(broken), "first_broken": first})
+        except TooManyBrokenError:
+            return Finished(folder, len(shard.held_out), len(broken), broken[:LISTED])
+    found = read_json(folder / DONE)
+    first_broken = [Broken(**image) for image in found["first_broken"]]
+    return Finished(folder, len(shard.held_out), found["broken"], first_broken)
+
+
+def _identity(job: Job, shard: Shard) -> str:
+    about = {"raw": sha256_of(shard.path), "held_out": shard.held_out.tobytes().hex()}
+    return fingerprint_of(about)[:16]
+
+
+def _write(job: Job, shard: Shard, folder: Path, broken: list[Broken]) -> None:
+    params = job.params
+    schema = tensor_schema((params.channels, params.height, params.width), job.classes, job.partners)
+    sides = {}
+    for side in SIDES:
+        (folder / side).mkdir()
+        sides[side] = PartsWriter(folder / side, shard.number, schema, params.shard_images)
+    stats = []
+    for rows in _in_batches(job, shard):
+        normal = list(_usable(job, rows, broken))
+        if len(broken) > job.most_broken:
+            raise TooManyBrokenError
+        if normal:
+            table, held_out, figures = _tables(job, normal, schema)
+            stats.append(figures)
+            for side, mask in (("train", ~held_out), ("holdout", held_out)):
+                sides[side].add(table.filter(pa.array(mask)))
+    for writer in sides.values():
+        writer.close()
+    figures = pa.concat_tables([stats_schema(job.partners).empty_table(), *stats])
+    pq.write_table(figures, folder / STATS, compression="zstd")
+
+
+def _in_batches(job: Job, shard: Shard) -> Iterator[list[dict[str, Any]]]:
+    """Rows as dicts: image and partner (of bytes), label, key, sha256, held_out."""
+    params = job.params
+    size = 4 * params.channels * params.height * params.width
+    at_once = max(1, min(_MOST_AT_ONCE, _AT_ONCE // size))
+    columns = ["image.bytes", "label", "key", "sha256", *(["partner.bytes"] if job.paired else [])]
+    first = 0
+    for batch in raw_rows(shard.path, columns, at_once):
+        rows = batch.to_pylist()
+        for row, held_out in zip(rows, shard.held_out[first : first + len(rows)].tolist(), strict=True):
+            row["held_out"] = held_out
+        first += len(rows)
+        yield rows
+
+
+def _usable(job: Job, rows: list[dict[str, Any]], broken: list[Broken]) -> Iterator[Normal]:
+    """The images that can be used; of the others, the reason goes to `broken`."""
+    geometry = geometry_of(job.params)
+    for row in rows:
+        try:
+            yield _normal(job, geometry, row)
+        except _UNUSABLE as reason:
+            broken.append(Broken(row["key"], str(reason)))
+
+
+def _normal(job: Job, geometry: Geometry, row: dict[str, Any]) -> Normal:
+    params = job.params
+    picture = _decoded(job, row["image"])
+    image, partner = picture.image, None
+    if params.partner in ("left_right", "right_left"):
+        image, partner = halves(image, params.partner)
+    elif params.partner is None and job.paired:
+        partner = _partner(job, row["partner"])
+    place = _place(params, row["sha256"])
+    cut = place if params.crop_position == "random" else None
+    image = fitted(image, geometry, cut)
+    partner = None if partner is None else fitted(partner, geometry, cut)
+    label = None if job.classes is None else row["label"]
+    origin = Origin(row["key"], label, row["held_out"], picture.mode, picture.channels, picture.height, picture.width)
+    return Normal(image, partner, place, origin)
+
+
+def _place(params: Normalize, sha256: str) -> float | None:
+    """By the content alone, like the split, but a draw of its own."""
+    if params.crop_position != "random" and params.partner != "masked":
+        return None
+    return (ticket(params.crop_seed, f"place {sha256}") >> 11) / 2**53
+
+
+def geometry_of(params: Normalize) -> Geometry:
+    enlarge = params.upscale == "allow"
+    return Geometry(params.height, params.width, params.fit, params.resample, enlarge, params.background)
+
+
+def _decoded(job: Job, content: dict[str, bytes]) -> Picture:
+    return decode(content["bytes"], job.params.channels, job.max_pixels, job.params.background)
+
+
+def _partner(job: Job, content: dict[str, bytes] | None) -> Image.Image:
+    if content is None or content["bytes"] is None:
+        raise NoPartnerError("it has no partner")
+    try:
+        return _decoded(job, content).image
+    except UndecodableError as reason:
+        raise NoPartnerError(f"its partner: {reason}") from None
+
+
+def _tables(job: Job, normal: list[Normal], schema: pa.Schema) -> tuple[pa.Table, Mask, pa.Table]:
+    """The images as rows of `schema`, which of them are held out, and their figures."""
+    channels = job.params.channels
+    images = tensors([one.image for one in normal], channels)
+    origins = [one.origin for one in normal]
+    partners: FloatImages | None = None
+    if given := [one.partner for one in normal if one.partner is not None]:
+        partners = tensors(given, channels)
+    elif job.params.partner is not None:
+        partners = made(job.params.partner, images, [one.place or 0.0 for one in normal])
+    labels, keys = [origin.label for origin in origins], [origin.key for origin in origins]
+    table = tensor_table(images, labels, keys, schema, partners)
+    return table, np.array([origin.held_out for origin in origins]), stats_table(images, origins, partners)

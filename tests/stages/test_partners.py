@@ -1,0 +1,162 @@
+"""Pairs: two in one picture, by name, or one made from the other, always at the same place of both."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+from pydantic import ValidationError
+
+from stages.common.shards import FloatImages, ShardReader, shards
+from stages.images.partners import made
+from tests.stages.source_files import encoded, ingested, noise, normalize_params, normalized
+
+SIDES = ("train", "holdout")
+
+
+def pairs(folder: Path) -> dict[str, tuple[FloatImages, FloatImages]]:
+    """(image, partner) by key."""
+    found: dict[str, tuple[FloatImages, FloatImages]] = {}
+    for side in SIDES:
+        reader = ShardReader(folder / "normalized" / side)
+        assert reader.paired
+        for block in reader.blocks:
+            both = zip(reader.images(block), reader.images(block, "partner"), strict=True)
+            found |= dict(zip(reader.keys(block), both, strict=True))
+    return found
+
+
+def side_by_side(folder: Path, count: int = 8, width: int = 16) -> dict[str, Any]:
+    """Pictures of 8 x `width`, as arrays by key, ingested."""
+    (folder / "tree").mkdir()
+    pictures = {f"{number}.png": image for number, image in enumerate(noise(count, 8, width))}
+    for key, picture in pictures.items():
+        (folder / "tree" / key).write_bytes(encoded(Image.fromarray(picture)))
+    ingested(folder / "raw", path=str(folder / "tree"))
+    return pictures
+
+
+@pytest.mark.parametrize("kind", ["left_right", "right_left"])
+def test_two_side_by_side_are_taken_apart(tmp_path: Path, kind: str) -> None:
+    pictures = side_by_side(tmp_path)
+    manifest = normalized(tmp_path, partner=kind)
+    assert manifest["partner"] == kind
+    for key, both in pairs(tmp_path).items():
+        halves = pictures[key][:, :8] / 127.5 - 1, pictures[key][:, 8:] / 127.5 - 1
+        for got, expected in zip(both, halves if kind == "left_right" else halves[::-1], strict=True):
+            np.testing.assert_allclose(got[0], expected, atol=1e-6)
+
+
+def test_two_side_by_side_of_an_odd_width_are_broken_by_name(tmp_path: Path) -> None:
+    side_by_side(tmp_path, count=9)
+    (tmp_path / "tree/odd.png").write_bytes(encoded(Image.new("L", (15, 8))))
+    ingested(tmp_path / "raw", path=str(tmp_path / "tree"))
+    manifest = normalized(tmp_path, partner="left_right", max_broken=0.1)
+    assert manifest["broken"] == [
+        {"key": "odd.png", "reason": "it is 15 pixels wide, and two side by side have an even width"}
+    ]
+
+
+def with_partners(folder: Path, partners: Sequence[bytes | None]) -> None:
+    """Raw shards of grey noise of 8 x 24, each with one of these as its partner."""
+    (folder / "tree").mkdir(exist_ok=True)
+    for number, image in enumerate(noise(len(partners), 8, 24)):
+        (folder / f"tree/{number}.png").write_bytes(encoded(Image.fromarray(image)))
+    table = ingested(folder / "raw", path=str(folder / "tree"))
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    column = [None if content is None else {"bytes": content, "path": "b.png"} for content in partners]
+    pq.write_table(table.append_column("partner", pa.array(column, kind)), shards(folder / "raw")[0])
+
+
+@pytest.mark.parametrize("position", ["centre", "random"])
+def test_partners_by_name_are_cut_at_the_same_place(tmp_path: Path, position: str) -> None:
+    negatives = [encoded(Image.fromarray(255 - image)) for image in noise(8, 8, 24)]
+    with_partners(tmp_path, negatives)
+    manifest = normalized(tmp_path, fit="crop", crop_position=position)
+    assert manifest["partner"] == "its own"
+    found = pairs(tmp_path)
+    assert len(found) == 8
+    for image, partner in found.values():
+        np.testing.assert_allclose(image, -partner, atol=1e-6)
+
+
+def test_a_partner_that_is_missing_or_damaged_breaks_the_pair_by_name(tmp_path: Path) -> None:
+    good = encoded(Image.new("L", (8, 8)))
+    with_partners(tmp_path, [*[good] * 6, None, b"<html>"])
+    manifest = normalized(tmp_path, max_broken=0.5)
+    assert [image["key"] for image in manifest["broken"]] == ["6.png", "7.png"]
+    assert manifest["broken"][0]["reason"] == "it has no partner"
+    assert manifest["broken"][1]["reason"] == "its partner: its content is no image of a known format"
+
+
+def test_without_pairs_there_is_no_column_for_them(tmp_path: Path) -> None:
+    side_by_side(tmp_path)
+    assert normalized(tmp_path)["partner"] is None
+    assert "partner" not in pq.read_schema(shards(tmp_path / "normalized/train")[0]).names
+    assert not ShardReader(tmp_path / "normalized/train").paired
+    assert "partner_sha256" not in pd.read_parquet(tmp_path / "normalized/stats.parquet").columns
+
+
+def test_the_fingerprint_follows_the_partners(tmp_path: Path) -> None:
+    side_by_side(tmp_path)
+    kinds = (None, "edges", "lower_resolution", "masked")
+    fingerprints = {normalized(tmp_path, partner=kind)["fingerprint"] for kind in kinds}
+    fingerprints.add(normalized(tmp_path, partner="masked", crop_seed=1)["fingerprint"])
+    assert len(fingerprints) == 5
+    assert pd.read_parquet(tmp_path / "normalized/stats.parquet")["partner_sha256"].str.len().eq(64).all()
+
+
+def of(picture: "np.ndarray[Any, Any]", kind: Any, place: float = 0.0) -> FloatImages:
+    """The partner of one image `[C,H,W]`."""
+    return made(kind, picture[None].astype(np.float32), [place]).squeeze(0)
+
+
+def test_edges_are_black_lines_on_white_where_black_meets_white() -> None:
+    picture = np.full((1, 8, 8), -1.0)
+    picture[:, :, 4:] = 1.0
+    got = of(picture, "edges")
+    assert (got[0, :, 3:5] == -1).all()
+    assert (got[0, :, :3] == 1).all()
+    assert (got[0, :, 5:] == 1).all()
+    assert (of(np.full((3, 5, 7), 0.3), "edges") == 1).all()
+
+
+def test_grey_is_the_luminance_in_every_channel() -> None:
+    picture = np.random.default_rng(0).uniform(-1, 1, (3, 5, 7))
+    got = of(picture, "grey")
+    expected = 0.299 * picture[0] + 0.587 * picture[1] + 0.114 * picture[2]
+    np.testing.assert_allclose(got, np.stack([expected] * 3), atol=1e-6)
+
+
+def test_grey_of_a_grey_image_is_refused() -> None:
+    with pytest.raises(ValidationError, match="partner 'grey' of a grey image is the image itself: set channels to 3"):
+        normalize_params(partner="grey", channels=1)
+
+
+@pytest.mark.parametrize("shape", [(1, 32, 32), (3, 10, 31), (3, 1, 2)])
+def test_a_lower_resolution_has_the_size_and_the_means_but_not_the_detail(shape: tuple[int, int, int]) -> None:
+    checks = np.indices(shape).sum(0) % 2 * 2.0 - 1
+    got = of(checks, "lower_resolution")
+    assert got.shape == shape
+    assert np.abs(got).max() < 0.4 or min(shape[1:]) < 4
+    flat = of(np.full(shape, 0.25), "lower_resolution")
+    np.testing.assert_allclose(flat, 0.25, atol=1e-6)
+
+
+def test_a_masked_image_has_a_hole_of_half_its_sides_at_a_place_of_its_own() -> None:
+    picture = np.ones((3, 8, 10), np.float32)
+    places = set()
+    for place in np.linspace(0, 0.999, 50):
+        hole = of(picture, "masked", place) == 0
+        assert hole.sum() == 3 * 4 * 5
+        rows, columns = np.flatnonzero(hole[0].any(1)), np.flatnonzero(hole[0].any(0))
+        assert (len(rows), len(columns)) == (4, 5)
+        places.add((rows[0], columns[0]))
+    assert (0, 0) in places
+    assert (4, 5) in places
+    assert len(places) == 30
