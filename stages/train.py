@@ -16,7 +16,7 @@ import torch
 from tqdm import tqdm
 
 from gan import processes
-from gan.data import RealImages, hide_labels
+from gan.data import hide_labels
 from gan.devices import choose_precision, make_deterministic
 from gan.families import FAMILIES, Recipe, axes, model_config, needs_labels, resolve
 from gan.game import Adversarial
@@ -35,6 +35,7 @@ from stages.common.shards import Split, read_split
 from stages.common.truth import Truth, truth_in
 from stages.training.guards import checked, require_diversity, stopped_early, why_stopped
 from stages.training.launch import launched, member, own_device, own_threads, start
+from stages.training.reading import Stored, read_train, real_images
 from stages.training.sharing import of_first
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def lead(params: Train) -> None:
         require_passed_gate("reports/validation.json")
         manifest = read_json(DATA / "manifest.json")
         fingerprint, truth = manifest["fingerprint"], truth_in(manifest)
-        split = read_split(DATA / "train")
+        split = read_train(DATA / "train", params.window)
         trainer = make_trainer(params, split)
         resume = Resume(".resume", identity(params, fingerprint))
         resumed_at = go_on(trainer, resume, params.images)
@@ -91,7 +92,7 @@ def adopt(path: str, params: Train) -> None:
     """Make a checkpoint of this very training, from elsewhere, the state from which the next run goes on."""
     manifest = read_json(DATA / "manifest.json")
     resume = Resume(".resume", identity(params, manifest["fingerprint"]))
-    trainer = make_trainer(params, read_split(DATA / "train"))
+    trainer = make_trainer(params, read_train(DATA / "train", params.window))
     trainer.load(*resume.read(path))
     save(trainer, resume, params, truth_in(manifest))
     print(f"the next run goes on from {trainer.images_seen:,} images")
@@ -99,7 +100,7 @@ def adopt(path: str, params: Train) -> None:
 
 def follow(params: Train) -> None:
     """Play the same turns as the process that leads, in silence."""
-    trainer = make_trainer(params, read_split(DATA / "train"))
+    trainer = make_trainer(params, read_train(DATA / "train", params.window))
     own = fingerprint_of(identity(params, read_json(DATA / "manifest.json")["fingerprint"]))
     if state := of_first(own, None, trainer.game.device):
         trainer.load(*state)
@@ -113,10 +114,11 @@ def goes_on(trainer: Trainer, params: Train) -> bool:
     return trainer.images_seen < params.images and not stopped_early(trainer.measured, params.stop)
 
 
-def measure_for(params: Train, resume: Resume, split: Split, device: torch.device) -> "Measure | None":
+def measure_for(params: Train, resume: Resume, split: Split | Stored, device: torch.device) -> "Measure | None":
     """By what this training may stop early; None where it may not."""
     if params.stop is None:
         return None
+    assert isinstance(split, Split), "refused with the params"
     from stages.training.stopping import Measure, evaluator_in
 
     evaluator = evaluator_in(resume.folder / "evaluator", params.stop, split, params.seed, device)
@@ -129,19 +131,19 @@ def learn_measured(trainer: Trainer, value: float | None) -> None:
     trainer.measured.append([trainer.images_seen, json.loads(told)])
 
 
-def make_trainer(params: Train, split: Split) -> Trainer:
+def make_trainer(params: Train, split: Split | Stored) -> Trainer:
     """The game of `params.family` with its overrides, on the split's images, at its very start."""
     recipe = resolve(params.family, params.model_dump())
     if reason := refusal(recipe, split.classes, split.shape, params.batch_size, params.processes):
         raise UserError(f"train.family = {params.family!r}: {reason}")
     device = prepare_device(params)
     players = build_players(model_config(recipe, split.shape, split.classes), params.seed)
-    real = RealImages(torch.from_numpy(split.images), labels_for(recipe, split, params.seed), params.seed, device)
+    real = real_images(split, labels_for(recipe, split, params.seed), params.window, params.seed, device)
     game = Adversarial(*players, recipe, device, choose_precision(params.precision, device, split.shape))
     return Trainer(game, real, params.batch_size, params.seed)
 
 
-def labels_for(recipe: Recipe, split: Split, seed: int) -> torch.Tensor | None:
+def labels_for(recipe: Recipe, split: Split | Stored, seed: int) -> torch.Tensor | None:
     """The labels that this training may see; None where it uses none."""
     if split.labels is None or not needs_labels(recipe):
         return None

@@ -161,6 +161,7 @@ class Train(Section):
     precision: Literal["auto", "float32", "bfloat16"]
     deterministic: bool
     processes: Processes
+    window: Annotated[int, Field(ge=2)] | None
     min_diversity: Share
     stop: Stop | None
     network: Literal["mlp", "points", "dcgan", "infogan", "resnet", "biggan", "r3gan"] | None
@@ -193,6 +194,12 @@ class Train(Section):
             if getattr(self, name) > self.images:
                 what = f"{name} = {getattr(self, name)} is more than images = {self.images}"
                 raise ValueError(f"{what}: no {name.split('_')[0]} would ever be made")
+        return self
+
+    @model_validator(mode="after")
+    def _the_measure_has_its_images(self) -> "Train":
+        if self.stop is not None and self.window is not None:
+            raise ValueError("'stop' measures by a network that learns from all images in memory: set 'window' to null")
         return self
 
     @model_validator(mode="after")

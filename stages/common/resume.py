@@ -115,7 +115,7 @@ def adopt(root: Path, checkpoints: Path, grids: Path) -> int | None:
         for source, place in [(path, folder / "kept" / path.name), (picture, folder / "grids" / picture.name)]:
             place.parent.mkdir(parents=True, exist_ok=True)
             if source.exists() and not place.exists():
-                _link(source, place)
+                link_or_copy(source, place)
     return images_of(states[-1]) if states else None
 
 

@@ -70,7 +70,7 @@ def test_images_stored_by_class_are_shown_mixed_in_another_order_each_epoch() ->
 
 def test_a_window_that_holds_everything_is_one_permutation() -> None:
     shown = numbered([10] * 10, window=100).batch(0, 100)[0][:, 0, 0, 0]
-    assert (shown.view(10, 10) // 10).long().unique(dim=0).shape == (10, 10)
+    assert len({tuple(part) for part in (shown.view(10, 10) // 10).tolist()}) == 10
     assert all(len(torch.unique(part // 10)) > 3 for part in shown.view(10, 10))
 
 
@@ -107,7 +107,8 @@ def test_an_error_of_the_reader_reaches_who_asks() -> None:
 def test_a_training_that_goes_on_shows_the_same_images() -> None:
     whole, stopped = (tiny_trainer() for _ in range(2))
     images, labels = whole.real.at(torch.arange(len(whole.real))), whole.real.labels
-    blocks = Blocks([len(part) for part in images.split(7)], lambda block: images.split(7)[block])
+    parts = torch.split(images, 7)
+    blocks = Blocks([len(part) for part in parts], lambda block: parts[block])
     for trainer in (whole, stopped):
         trainer.real = StreamedImages(blocks, labels, 20, 0, CPU)
     for _ in range(12):

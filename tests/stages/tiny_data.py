@@ -26,7 +26,7 @@ def write_digits(folder: Path, train: int = 300, holdout: int = 100, classes: li
         labels = [int(digits.target[i]) % len(classes) if classes else None for i in rows]
         schema = tensor_schema((1, 8, 8), classes)
         table = tensor_table(images[list(rows)], labels, [f"digit-{i}" for i in rows], schema)
-        pq.write_table(table, shard_path(target, 0))
+        pq.write_table(table, shard_path(target, 0), row_group_size=25)
     write_json(folder / "data/normalized/manifest.json", {"fingerprint": f"{train}-{holdout}", "shape": [1, 8, 8]})
     write_json(folder / "reports/validation.json", {"success": True})
 

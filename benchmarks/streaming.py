@@ -1,0 +1,75 @@
+"""Training on a window at a time against training on all images in memory, in turns on the same game.
+
+    python -m benchmarks.streaming [--images 60000] [--window 10000] [--seconds 8] [--rounds 5]
+
+Images are random, RGB of 32x32, in shards as normalize writes them; the game is `dcgan` at width 64 with one thread.
+The streamed game passes at least one window in each round. Prints the median seconds of a turn of both, and the ratio.
+"""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import pyarrow.parquet as pq
+import torch
+
+from stages.common.params import Train, load_section
+from stages.common.shards import read_split, shard_path, tensor_schema, tensor_table
+from stages.train import make_trainer
+from stages.training.reading import read_train
+
+SHAPE, ROW_GROUP, SHARD = (3, 32, 32), 340, 10_000
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--images", type=int, default=60_000)
+    options.add_argument("--window", type=int, default=10_000)
+    options.add_argument("--seconds", type=float, default=8.0)
+    options.add_argument("--rounds", type=int, default=5)
+    chosen = options.parse_args()
+    changes = {"family": "dcgan", "width": 64, "batch_size": 64, "device": "cpu", "threads": 1}
+    params = load_section(Train).model_copy(update=changes)
+    with tempfile.TemporaryDirectory() as folder:
+        write_images(Path(folder), chosen.images)
+        kinds = {
+            "in memory": make_trainer(params, read_split(folder)),
+            "streamed": make_trainer(
+                params.model_copy(update={"window": chosen.window}), read_train(Path(folder), chosen.window)
+            ),
+        }
+        turns: dict[str, list[float]] = {name: [] for name in kinds}
+        for trainer in kinds.values():
+            trainer.turn()
+        for number in range(chosen.rounds):
+            for name in sorted(kinds, reverse=bool(number % 2)):
+                turns[name].append(seconds_a_turn(kinds[name], chosen.seconds))
+    medians = {name: median(values) for name, values in turns.items()}
+    for name, value in medians.items():
+        print(f"{name:<10} {1000 * value:7.2f} ms a turn, {64 / value:7.0f} images/s")
+    print(f"streamed takes {medians['streamed'] / medians['in memory']:.3f} times as long")
+
+
+def seconds_a_turn(trainer, seconds: float) -> float:  # type: ignore[no-untyped-def]
+    start, count = time.perf_counter(), 0
+    while time.perf_counter() - start < seconds:
+        trainer.turn()
+        count += 1
+    return (time.perf_counter() - start) / count
+
+
+def write_images(folder: Path, count: int) -> None:
+    random, schema = np.random.default_rng(0), tensor_schema(SHAPE, None)
+    for index, start in enumerate(range(0, count, SHARD)):
+        size = min(SHARD, count - start)
+        images = (random.integers(0, 256, (size, *SHAPE)).astype(np.float32) / 127.5) - 1
+        table = tensor_table(images, [None] * size, [str(start + i) for i in range(size)], schema)
+        pq.write_table(table, shard_path(folder, index), row_group_size=ROW_GROUP, compression="zstd")
+
+
+if __name__ == "__main__":
+    torch.manual_seed(0)
+    main()

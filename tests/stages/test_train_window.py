@@ -1,0 +1,74 @@
+"""Training on a window of the images at a time: what is on the disk is shown, and gone on with after a kill."""
+
+import re
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from gan.streaming import StreamedImages
+from stages.common.errors import UserError
+from stages.common.params import Train, load_section
+from stages.common.shards import read_split
+from stages.train import make_trainer
+from stages.training.reading import Stored, read_train
+from tests.stages.forked import run_train_stage
+from tests.stages.test_train import outputs, train, workspace
+from tests.stages.test_train_kills import ALWAYS, NEVER, kill_once_a_state_is_saved, tiny
+from tests.stages.tiny_data import write_params
+
+WINDOW: dict[str, Any] = {"train.window": 60}
+
+
+def test_a_training_by_windows_that_is_killed_with_9_ends_in_the_same_bits(tmp_path: Path) -> None:
+    straight = tiny(tmp_path / "straight", "cgan", NEVER, **WINDOW)
+    run_train_stage(straight)
+    killed = tiny(tmp_path / "killed", "cgan", ALWAYS, **WINDOW)
+    kill_once_a_state_is_saved(killed)
+    assert "going on from" in run_train_stage(killed)
+    assert outputs(killed) == outputs(straight)
+    in_memory = tiny(tmp_path / "whole", "cgan", NEVER)
+    run_train_stage(in_memory)
+    assert outputs(in_memory) != outputs(straight), "a window is another order"
+
+
+def test_every_image_is_shown_with_its_own_label(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(workspace(tmp_path, train__window=60))
+    trainer = make_trainer(load_section(Train), read_train(Path("data/normalized/train"), 60))
+    assert isinstance(trainer.real, StreamedImages)
+    split = read_split("data/normalized/train")
+    assert split.labels is not None
+    known = {image.tobytes(): int(label) for image, label in zip(split.images, split.labels, strict=True)}
+    images, labels = trainer.real.batch(0, 2 * len(split.images))
+    assert labels is not None
+    assert [known[np.ascontiguousarray(image).tobytes()] for image in images.numpy()] == labels.tolist()
+
+
+def test_images_that_do_not_fit_are_refused_with_the_window_that_would(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(workspace(tmp_path))
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=40_000))
+    with pytest.raises(UserError, match=re.escape("this machine has 0.0 GB free: set train.window to how many")):
+        read_train(Path("data/normalized/train"), None)
+    assert isinstance(read_train(Path("data/normalized/train"), 39), Stored)
+
+
+def test_a_window_and_an_early_stop_are_refused_together(tmp_path: Path) -> None:
+    folder = workspace(tmp_path)
+    write_params(folder, {"train.window": 60, "train.stop": {"metric": "frechet_distance", "patience": 1000}})
+    code, output = train(folder)
+    assert code == 2
+    assert "'stop' measures by a network that learns from all images in memory: set 'window' to null" in output
+
+
+def test_unlabelled_images_stream_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(workspace(tmp_path, train__window=60, train__family="dcgan"))
+    trainer = make_trainer(load_section(Train), read_train(Path("data/normalized/train"), 60))
+    _, labels = trainer.real.batch(0, 10)
+    assert labels is None
+    trainer.turn()
+    assert torch.isfinite(torch.tensor(list(trainer.summarize().values()))).all()
