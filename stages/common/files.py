@@ -80,6 +80,14 @@ def sha256_of(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def link_or_copy(source: Path, target: Path) -> None:
+    """No second copy on the disk where the file system can; neither file may ever be written in place."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
 def _sync(path: Path) -> None:
     for entry in [path, *path.rglob("*")] if path.is_dir() else [path]:
         _sync_entry(entry)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.common.files import write_json
-from stages.common.params import Section
+from stages.common.sections import Section
 
 FOLDER = Path("provenance")
 _PACKAGES = ["numpy", "torch", "pyarrow", "pillow", "scikit-learn", "great-expectations", "safetensors", "dvc", "boto3"]

@@ -3,12 +3,9 @@
 Not an output of DVC's: an output that persists would let a changed seed go on from old weights.
 """
 
-import hashlib
-import json
 import math
 import os
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +13,15 @@ from torch import Tensor
 
 from stages.common.checkpoint import read_checkpoint, write_checkpoint
 from stages.common.errors import UserError
-from stages.common.files import read_json, replacing_directory, write_bytes, write_json
+from stages.common.files import link_or_copy, read_json, replacing_directory, write_bytes, write_json
+from stages.common.identity import code_digest, fingerprint_of
+
+__all__ = ["Resume", "State", "code_digest", "fingerprint_of", "images_of"]
 
 _REMEMBERED = 3
 
 State = tuple[dict[str, Tensor], dict[str, Any]]
 """Tensors by name, and facts that fit in JSON, among them `images_seen`."""
-
-
-def code_digest(package: str) -> str:
-    """SHA-256 over the modules of `package` that this process has loaded: changed code starts anew."""
-    loaded = [module for name, module in sys.modules.items() if f"{name}.".startswith(f"{package}.")]
-    files = sorted(str(module.__file__) for module in loaded if module.__file__)
-    return hashlib.sha256(b"".join(Path(file).read_bytes() for file in files)).hexdigest()
-
-
-def fingerprint_of(identity: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 
 class Resume:
@@ -101,10 +90,10 @@ class Resume:
         states += [next(self.folder.glob(f"*/{_name(final)}.safetensors"))]
         with replacing_directory(checkpoints) as folder:
             for path in states:
-                _link(path, folder / path.name)
+                link_or_copy(path, folder / path.name)
         with replacing_directory(grids) as folder:
             for path in states:
-                _link(self.folder / "grids" / f"{path.stem}.png", folder / f"{path.stem}.png")
+                link_or_copy(self.folder / "grids" / f"{path.stem}.png", folder / f"{path.stem}.png")
 
     def _write(self, kind: str, state: State) -> Path:
         tensors, facts = state
@@ -130,14 +119,7 @@ def images_of(path: Path) -> int:
     return int(path.stem.removeprefix("images-"))
 
 
-def _link(source: Path, target: Path) -> None:
-    """No second copy on the disk where the file system can; neither file is ever written in place."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
-
-
 def _forget_oldest(root: Path) -> None:
-    for folder in sorted(root.iterdir(), key=lambda path: path.stat().st_mtime)[:-_REMEMBERED]:
+    ours = root.glob("[0-9a-f]" * 16)  # other stages keep theirs under their names
+    for folder in sorted(ours, key=lambda path: path.stat().st_mtime)[:-_REMEMBERED]:
         shutil.rmtree(folder)

@@ -23,16 +23,21 @@ SHARD_BYTES = 2**27
 """Image bytes that fill a shard, however few images they are, so that photographs too fit in memory."""
 
 
+IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+"""An encoded image in the Hugging Face layout."""
+
+
 def encoded_schema(classes: list[str] | None, extra: dict[str, pa.DataType]) -> pa.Schema:
     """The Hugging Face image layout: `image: struct<bytes, path>`, `label`, then `extra` columns.
 
     `datasets.load_dataset("parquet", ...)` shows images and class names; pandas reads it as it is.
     Without `classes` all labels are null.
     """
-    image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    fields = {"image": image, "label": pa.int64(), **extra}
-    features: dict[str, Any] = {name: {"_type": "Value", "dtype": str(kind)} for name, kind in fields.items()}
-    features["image"] = {"_type": "Image"}
+    fields = {"image": IMAGE, "label": pa.int64(), **extra}
+    features: dict[str, Any] = {
+        name: {"_type": "Image"} if kind == IMAGE else {"_type": "Value", "dtype": str(kind)}
+        for name, kind in fields.items()
+    }
     if classes is not None:
         features["label"] = {"_type": "ClassLabel", "names": classes}
     metadata = {"huggingface": json.dumps({"info": {"features": features}})}

@@ -63,7 +63,7 @@ def test_a_missing_path_is_refused_and_told_whether_the_source_reads_it() -> Non
     )
     assert "is missing (it is watched though not read)" in refusal(params(path="nowhere"))
     assert "is missing (it is watched though not read)" in refusal(
-        params(source="idx", download="mnist", path="nowhere")
+        params(source="idx", options={"download": "mnist"}, path="nowhere")
     )
 
 
