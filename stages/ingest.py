@@ -92,9 +92,9 @@ def schema_of(source: Source, max_pixels: int) -> pa.Schema:
 
 def _fingerprint(params: Ingest) -> str:
     """Other params, or another version of the code, begin anew."""
-    code = [code_digest("stages.sources"), code_digest("stages.common.raw_shards"), Path(__file__).read_text()]
-    own = getattr(reader(params.source), "__name__", "")
-    return fingerprint_of({"params": params.model_dump(), "code": [*code, code_digest(own)]})
+    own = getattr(reader(params.source), "__name__", "")  # first of all: what is loaded counts
+    code = [code_digest(own), code_digest("stages.sources"), code_digest("stages.common.raw_shards")]
+    return fingerprint_of({"params": params.model_dump(), "code": [*code, Path(__file__).read_text()]})
 
 
 def _after(source: Source, shards: RawShards) -> Iterator[RawImage]:
