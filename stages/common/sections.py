@@ -12,11 +12,13 @@ from stages.common.errors import UserError
 DEVICE = r"^(auto|cpu|cuda(:\d+)?)$"
 PUBLIC_URL = r"^(https?://[^/@]+/|file:///)"
 SHA256 = r"^[0-9a-fA-F]{64}$"
+S3_URL = r"^s3://[^/@]+(/.*)?$"
 STORE_URL = r"^(file:.+|s3://[^/@]+(/.*)?)$"
 WEBHOOK = r"^https?://[^/@]+(/.*)?$"
 _FORMS = {
     DEVICE: "auto, cpu, cuda or cuda:N",
     PUBLIC_URL: "http(s)://HOST/PATH or file:///PATH, without a user or a password",
+    S3_URL: "s3://BUCKET/PREFIX, without a user or a password",
     SHA256: "64 hexadecimal digits",
     WEBHOOK: "http(s)://HOST/PATH, without a user or a password",
     STORE_URL: "file:FOLDER or s3://BUCKET/PREFIX, without a user or a password",

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from stages.common.errors import UserError
 from stages.common.params import Ingest
-from stages.common.sections import Section, validated
+from stages.common.sections import S3_URL, Section, validated
 from stages.sources import Source, parquet
 from stages.sources.limits import check_size, checked, inner_name
 from stages.sources.steady import changed
@@ -23,7 +23,7 @@ _CHUNK = 2**20  # bytes of Parquet asked for at once
 
 
 class Options(Section):
-    url: Annotated[str, Field(pattern=r"^s3://[^/@]+(/.*)?$")] = Field(
+    url: Annotated[str, Field(pattern=S3_URL)] = Field(
         description="s3://BUCKET/PREFIX; credentials, region and AWS_ENDPOINT_URL come from the environment"
     )
     columns: dict[str, Any] = Field({}, description="of Parquet files: the options of source parquet")
