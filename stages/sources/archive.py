@@ -14,11 +14,9 @@ from stages.common.params import Ingest, Positive
 from stages.common.sections import Section
 from stages.sources import Source
 from stages.sources.limits import check_size, checked, inner_name, is_image, largest_file
-from stages.sources.packed import open_zip, refusing, tar_members
+from stages.sources.packed import archives_in, open_zip, refusing, tar_members
 from stages.sources.steady import stamp, steady
 from stages.sources.tree import Entry, Kind, Tree, tree_source
-
-SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".zip")
 
 
 class Options(Section):
@@ -39,7 +37,7 @@ def read(params: Ingest, options: Options) -> Source:
 def _archive_at(path: Path) -> Path:
     if not path.is_dir():
         return path
-    found = sorted(file for file in path.iterdir() if file.name.lower().endswith(SUFFIXES) and file.is_file())
+    found = archives_in(path)
     if len(found) != 1:
         shown = ", ".join(file.name for file in found[:3]) or "none"
         raise UserError(f"{path} holds {len(found)} archives ({shown}): set ingest.path to the one to read")

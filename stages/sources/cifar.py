@@ -19,7 +19,7 @@ from stages.common.params import Ingest
 from stages.common.pictures import encode_png
 from stages.common.sections import Section
 from stages.sources import NOT_STATED, RawImage, Source
-from stages.sources.packed import tar_members
+from stages.sources.packed import archives_in, tar_members
 from stages.sources.steady import stamp, steady
 
 _PIXELS = 3 * 32 * 32
@@ -65,7 +65,7 @@ def read(params: Ingest, options: Options) -> Source:
 
     Raises UserError on files that are not whole records, a label without a name, and a file that changes meanwhile.
     """
-    place = Path(params.path)
+    place = _place(Path(params.path))
     names, texts = _survey(place)
     version = next(
         (v for v in (_CIFAR_10, _CIFAR_100[options.labels]) if any(v.files.fullmatch(n) for n in names)), None
@@ -86,6 +86,12 @@ def read(params: Ingest, options: Options) -> Source:
         images=_images(place, version, classes, {name.startswith("test") for name in sizes} == {True, False}),
         count=sum(sizes.values()) // record,
     )
+
+
+def _place(path: Path) -> Path:
+    """The folder itself, or the only archive in it where none of the files is there."""
+    packed = archives_in(path) if path.is_dir() and not any(path.rglob("*.bin")) else []
+    return packed[0] if len(packed) == 1 else path
 
 
 def _survey(place: Path) -> tuple[dict[str, int], dict[str, list[str]]]:

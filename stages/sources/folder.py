@@ -1,25 +1,23 @@
 """A tree of images on disk: one folder a class, or one folder of images without labels."""
 
+import heapq
 import os
 import stat
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from stages.common.errors import UserError
 from stages.common.params import Ingest
 from stages.sources import NoOptions, Source
-from stages.sources.limits import check_size, checked, inner_name
+from stages.sources.limits import check_printable, check_size, checked
 from stages.sources.steady import changed, stamp
 from stages.sources.tree import Entry, Kind, tree_source
 
 Options = NoOptions
-_AT_ONCE = 2**14  # names that are Python's at a time: in Arrow a million of them take a tenth of the memory
+_SORTED, _IN_BLOCK = 2**15, 2**8  # names: a million of them as objects of Python would take five times the memory
 _KIND: dict[bytes, Kind] = {b"d": "folder", b"f": "file", b"o": "other"}
-_Seen = dict[tuple[int, int], Path]
+_Seen = dict[tuple[int, int], str]
 
 
 def read(params: Ingest, _: NoOptions) -> Source:
@@ -44,62 +42,74 @@ class Folder:
     def entries(self) -> Iterator[Entry]:
         """In the order of names, a folder's files before what is in its folders; memory: the names of one folder."""
         seen = _above(self._root)
-        stack = [self._root]
+        stack = [""]
         while stack:
-            folder = stack.pop()
+            inside = stack.pop()
+            folder = self._at(inside)
             before = seen.setdefault(_identity(folder), folder)
-            if before is not folder:
+            if before != folder:
                 raise UserError(
                     f"{folder} leads back to {before} (a loop of links, or a second link to it): remove the link"
                 )
             below = []
             for name, kind in _listing(folder):
-                path = folder / name
+                inner = f"{inside}/{name}" if inside else name
+                check_printable(self.place, inner)
                 if kind == "folder":
-                    below.append(path)
-                inner = inner_name(self.place, path.relative_to(self._root).as_posix())
+                    below.append(inner)
+                path = self._at(inner)
                 yield Entry(inner, kind, partial(_content, path, self._max_pixels), partial(stamp, path))
             stack.extend(reversed(below))
 
     def find(self, name: str) -> Callable[[], bytes] | None:
-        path = self._root / name
-        return partial(_content, path, self._max_pixels) if path.is_file() else None
+        path = self._at(name)
+        return partial(_content, path, self._max_pixels) if os.path.isfile(path) else None
+
+    def _at(self, inner: str) -> str:
+        return os.path.join(self.place, inner) if inner else self.place
 
 
 def _above(root: Path) -> _Seen:
     """The folders that hold the root, up to the file system's own: a link to one of them is a loop."""
     parent = Path(os.path.abspath(root)).parent.resolve()
-    return {_identity(folder): folder for folder in (parent, *parent.parents)}
+    return {_identity(str(folder)): str(folder) for folder in (parent, *parent.parents)}
 
 
-def _identity(folder: Path) -> tuple[int, int]:
+def _identity(folder: str) -> tuple[int, int]:
     try:
-        status = folder.stat()
+        status = os.stat(folder)
     except OSError as error:
         raise UserError(f"{folder} cannot be read ({error.strerror})") from None
     return status.st_dev, status.st_ino
 
 
-def _listing(folder: Path) -> Iterator[tuple[str, Kind]]:
+def _listing(folder: str) -> Iterator[tuple[str, Kind]]:
     """What is in a folder, in the order of names, hidden entries left out: (name, kind)."""
-    chunks: list[pa.Array] = []
+    chunks: list[list[bytes]] = []
     held: list[bytes] = []
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
                 if not entry.name.startswith("."):
                     held.append(os.fsencode(entry.name) + b"\0" + _kind(entry))  # no name holds a zero byte
-                if len(held) == _AT_ONCE:
-                    chunks.append(pa.array(held, pa.binary()))
+                if len(held) == _SORTED:
+                    chunks.append(_blocks(held))
                     held.clear()
     except OSError as error:  # no permission, a link to itself, a name too long
         raise UserError(f"{error.filename or folder} cannot be read ({error.strerror})") from None
-    names = pa.chunked_array([*chunks, pa.array(held, pa.binary())]).combine_chunks()
-    order = pc.sort_indices(names)
-    for start in range(0, len(order), _AT_ONCE):
-        for line in names.take(order.slice(start, _AT_ONCE)).to_pylist():
-            name, _, kind = line.rpartition(b"\0")
-            yield os.fsdecode(name), _KIND[kind]
+    for line in heapq.merge(*map(_names, chunks), sorted(held)):
+        name, _, kind = line.rpartition(b"\0")
+        yield os.fsdecode(name), _KIND[kind]
+
+
+def _blocks(names: list[bytes]) -> list[bytes]:
+    names.sort()
+    return [b"/".join(names[start : start + _IN_BLOCK]) for start in range(0, len(names), _IN_BLOCK)]
+
+
+def _names(blocks: list[bytes]) -> Iterator[bytes]:
+    for block in blocks:
+        yield from block.split(b"/")
 
 
 def _kind(entry: os.DirEntry[str]) -> bytes:
@@ -112,12 +122,12 @@ def _kind(entry: os.DirEntry[str]) -> bytes:
     return b"o"  # a pipe, a socket, a device: never opened
 
 
-def _content(path: Path, max_pixels: int) -> bytes:
+def _content(path: str, max_pixels: int) -> bytes:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # what became a pipe meanwhile is not waited for
         with open(descriptor, "rb") as file:
             before = os.fstat(descriptor)
-            check_size(str(path), before.st_size, max_pixels)
+            check_size(path, before.st_size, max_pixels)
             content = file.read() if stat.S_ISREG(before.st_mode) else b""
             after = os.fstat(descriptor)
     except FileNotFoundError:
@@ -126,4 +136,4 @@ def _content(path: Path, max_pixels: int) -> bytes:
         raise UserError(f"{path} cannot be read ({error.strerror})") from None
     if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns) or len(content) != after.st_size:
         raise changed(path)
-    return checked(str(path), content, max_pixels)
+    return checked(path, content, max_pixels)

@@ -43,15 +43,20 @@ def checked(place: str, content: bytes, max_pixels: int) -> bytes:
     return content
 
 
+def check_printable(place: str, name: str) -> None:
+    """Refuse a name that cannot be shown in one line, or not at all."""
+    if _UNPRINTABLE.search(name):
+        raise UserError(f"{place}: {name!a} has a name with control characters, or not in UTF-8: rename it")
+
+
 def inner_name(place: str, name: str) -> str:
     """A name inside `place` as its parts between single slashes.
 
     Raises UserError on a name that leads out of it, or cannot be shown in one line.
     """
-    if _UNPRINTABLE.search(name):
-        raise UserError(f"{place}: {name!a} has a name with control characters, or not in UTF-8: rename it")
+    check_printable(place, name)
     parts = [part for part in name.split("/") if part not in ("", ".")]
-    if name.startswith("/") or ".." in parts or re.match("[A-Za-z]:", name):
+    if name.startswith("/") or ".." in parts or re.match("[A-Za-z]:/", name):
         raise UserError(
             f"{place}: {name!r} is a name that leads outside: pack it again with names relative to one folder"
         )

@@ -16,6 +16,13 @@ from stages.sources.steady import steady
 _PACKERS: dict[bytes, Callable[[Path], Any]] = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7": lzma.open}
 _ALWAYS_ALLOWED = 2**26  # bytes that any archive may hold: headers and flat images of a small one pack well
 _BLOCK = 512
+_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".zip")
+
+
+def archives_in(folder: Path) -> list[Path]:
+    """The archives in a folder, by their names."""
+    found = (path for path in folder.iterdir() if path.name.lower().endswith(_SUFFIXES) and path.is_file())
+    return sorted(path for path in found if not path.name.startswith("."))
 
 
 @contextmanager

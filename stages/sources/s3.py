@@ -91,13 +91,14 @@ class _Bucket:
         check_size(where, size, self._max_pixels)
         return checked(where, self.get(key, tag), self._max_pixels)
 
-    def get(self, key: str, tag: str, range_: str = "bytes=0-") -> bytes:
-        """The bytes of an object, if it is still the same."""
+    def get(self, key: str, tag: str, range_: str | None = None) -> bytes:
+        """The bytes of an object, or of a range in it, if it is still the same."""
         from botocore.exceptions import ClientError
 
         with self.sentences():
             try:
-                answer = self.client.get_object(Bucket=self.bucket, Key=key, IfMatch=tag, Range=range_)
+                get = partial(self.client.get_object, Bucket=self.bucket, Key=key, IfMatch=tag)
+                answer = get(Range=range_) if range_ else get()  # of an empty object there is no range
                 return answer["Body"].read()
             except ClientError as error:
                 if error.response["ResponseMetadata"]["HTTPStatusCode"] in (404, 412):

@@ -1,5 +1,6 @@
 """A file that changes while it is read is refused: what was read of it is neither the old nor the new."""
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from stages.common.errors import UserError
 def stamp(path: str | Path) -> str:
     """Size, time and identity of a file: changes with its content. Raises UserError where it cannot be seen."""
     try:
-        status = Path(path).stat()
+        status = os.stat(path)
     except FileNotFoundError:
         raise changed(path) from None
     except OSError as error:

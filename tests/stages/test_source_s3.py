@@ -67,13 +67,14 @@ def test_a_prefix_of_images_gives_what_the_same_folder_gives(tmp_path: Path, buc
     client, proxy = bucket
     tree = write_tree(tmp_path / "tree", {"train/cat": 20, "train/dog": 21, "test/cat": 2, "test/dog": 1})
     (tree / "notes.txt").write_text("x")
-    send(client, tree)
     client.put_object(Bucket="photos", Key="all/train/", Body=b"")  # as consoles make a folder
+    (tree / "train/cat/empty.png").touch()
+    send(client, tree)
     client.put_object(Bucket="photos", Key="alligator.png", Body=b"beside the prefix, not below it")
     there, here = read(tmp_path / "one"), ingested(tmp_path / "two", path=str(tree))
     assert there.to_pydict() == here.to_pydict()
     assert class_names(there.schema) == ["cat", "dog"]
-    assert len([path for path in proxy.paths("GET") if ".png" in path]) == 44
+    assert len([path for path in proxy.paths("GET") if ".png" in path]) == 45
 
 
 def test_a_prefix_of_parquet_is_read_by_ranges(tmp_path: Path, bucket: tuple[Any, Proxy]) -> None:

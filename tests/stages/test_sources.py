@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import tarfile
 import zipfile
 from pathlib import Path
@@ -135,9 +136,10 @@ def test_cifar_10_in_its_binary_version(tmp_path: Path, packed: bool) -> None:
     cifar(folder, "test_batch.bin", test, [5, 5])
     (folder / "batches.meta.txt").write_text("\n".join(f"class {number}" for number in range(10)) + "\n\n")
     if packed:
-        with tarfile.open(tmp_path / "cifar-10-binary.tar.gz", "w:gz") as tar:
+        with tarfile.open(tmp_path / "source/cifar-10-binary.tar.gz", "w:gz") as tar:
             tar.add(folder, folder.name)
-    path = tmp_path / ("cifar-10-binary.tar.gz" if packed else "source")
+        shutil.rmtree(folder)
+    path = tmp_path / "source"
     table = ingested(tmp_path / "raw", source="cifar", path=str(path))
     got = {
         key: picture.transpose(2, 0, 1) for key, picture in zip(table["key"].to_pylist(), pixels(table), strict=True)
