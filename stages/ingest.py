@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stages.common.errors import UserError, run_stage
-from stages.common.files import link_or_copy, replacing_directory
-from stages.common.identity import code_digest, fingerprint_of
+from stages.common.files import link_or_copy, replacing_directory, sha256_of
+from stages.common.identity import fingerprint_of
 from stages.common.params import Ingest, load_section
 from stages.common.progress import progress_bar
 from stages.common.provenance import recorded
@@ -92,9 +92,15 @@ def schema_of(source: Source, max_pixels: int) -> pa.Schema:
 
 def _fingerprint(params: Ingest) -> str:
     """Other params, or another version of the code, begin anew."""
-    own = getattr(reader(params.source), "__name__", "")  # first of all: what is loaded counts
-    code = [code_digest(own), code_digest("stages.sources"), code_digest("stages.common.raw_shards")]
-    return fingerprint_of({"params": params.model_dump(), "code": [*code, Path(__file__).read_text()]})
+    stages = Path(__file__).parent
+    own = getattr(reader(params.source), "__file__", None)
+    files = [
+        *sorted(stages.glob("sources/*.py")),
+        stages / "common/raw_shards.py",
+        Path(__file__),
+        *([own] if own else []),
+    ]
+    return fingerprint_of({"params": params.model_dump(), "code": [sha256_of(file) for file in files]})
 
 
 def _after(source: Source, shards: RawShards) -> Iterator[RawImage]:
