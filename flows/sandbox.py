@@ -89,8 +89,8 @@ def _outside(stage: str, meta: Meta, workspace: Path) -> Iterator[tuple[Path, bo
     params = load_params(workspace / "params.yaml")
     if stage == "ingest":
         yield from ((path, True) for path in [Path(params.ingest.path), *_links_in(Path(params.ingest.path))])
-        local = [urlsplit(file.url) for file in params.ingest.urls if file.url.startswith("file:")]
-        yield from ((Path(unquote(url.path)), True) for url in local)
+        yield from ((Path(unquote(urlsplit(url).path)), True) for url in _file_urls(params.ingest.options))
+        yield from [] if params.ingest.labels is None else [(Path(params.ingest.labels), True)]
     if stage == "upload" and params.upload.url.startswith("file:"):
         folder = FolderStore(params.upload.url).root
         with suppress(OSError):  # the stage says it better
@@ -101,6 +101,15 @@ def _outside(stage: str, meta: Meta, workspace: Path) -> Iterator[tuple[Path, bo
         yield from ((Path(os.environ[name]), True) for name in _network_names() if os.environ[name].startswith("/"))
     if cache := _linked_cache(workspace):
         yield cache, True
+
+
+def _file_urls(options: Any) -> Iterator[str]:
+    """The file:// URLs anywhere in a source's options."""
+    if isinstance(options, str) and options.startswith("file:"):
+        yield options
+    elif isinstance(options, dict | list):
+        for value in options.values() if isinstance(options, dict) else options:
+            yield from _file_urls(value)
 
 
 def _links_in(folder: Path) -> set[Path]:

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from flows.container import check_engine
 from flows.graph import load_graph
 from stages.common.errors import run_stage
-from stages.stores.s3_errors import sentences
+from stages.common.s3_errors import sentences
 
 
 def main() -> None:

@@ -13,8 +13,12 @@ from ruamel.yaml import YAML
 
 from stages.common.errors import UserError, run_stage
 from stages.common.params import Ingest, Params, load_params
+from stages.sources import checked_options
 from stages.stores import open_store
 from stages.stores.folder import FolderStore
+
+_ELSEWHERE = {"digits", "s3", "http", "glyphs", "ring", "grid", "gaussian"}
+"""Sources that read nothing at ingest.path."""
 
 
 def main() -> None:
@@ -23,7 +27,7 @@ def main() -> None:
 
 def check(params: Params, made: list[Path], root: Path = Path()) -> None:
     """Raise a UserError that names everything wrong; `made` are the paths that the pipeline writes under `root`."""
-    problems = [*_source(params.ingest, made, root), *_store(params, root)]
+    problems = [*_options(params.ingest), *_source(params.ingest, made, root), *_store(params, root)]
     if problems:
         raise UserError("; ".join(f"params.yaml: {problem}" for problem in problems))
 
@@ -33,6 +37,16 @@ def outputs(graph: Path) -> list[Path]:
     stages = YAML(typ="safe", pure=True).load(graph)["stages"].values()
     listed = [out for stage in stages for kind in ("outs", "metrics", "plots") for out in stage.get(kind, [])]
     return [Path(next(iter(out)) if isinstance(out, dict) else out) for out in listed]
+
+
+def _options(ingest: Ingest) -> Iterator[str]:
+    """Sentences on the source's own options; none where its packages are not installed: only the stage needs them."""
+    try:
+        checked_options(ingest)
+    except ModuleNotFoundError:
+        return
+    except UserError as error:
+        yield str(error).removeprefix("params.yaml: ")
 
 
 def _source(ingest: Ingest, made: list[Path], root: Path) -> Iterator[str]:
@@ -50,7 +64,8 @@ def _source(ingest: Ingest, made: list[Path], root: Path) -> Iterator[str]:
 
 
 def _reads(ingest: Ingest) -> bool:
-    return ingest.source == "folder" or (ingest.source == "idx" and not ingest.download and not ingest.urls)
+    fetched = ingest.options.get("download") or ingest.options.get("urls")
+    return ingest.source not in _ELSEWHERE and not (ingest.source == "idx" and fetched)
 
 
 def _unfit(path: Path) -> Iterator[str]:

@@ -1,84 +1,196 @@
 """Ingest: images as they came into Parquet.
 
-Reads the source that `params.yaml` names (stages/sources). Writes data/raw, provenance/ingest.json.
+Reads the source that `params.yaml` names (stages/sources; `python -m stages.ingest --sources` lists them).
+Writes data/raw, provenance/ingest.json. A killed run goes on at its last finished shard, kept in .resume/ingest.
 """
 
-import hashlib
 import json
-from collections import Counter
-from collections.abc import Iterable, Iterator
+import sys
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from stages.common.errors import UserError, run_stage
-from stages.common.files import replacing_directory
+from stages.common.files import link_or_copy, replacing_directory, sha256_of
+from stages.common.identity import fingerprint_of
 from stages.common.params import Ingest, load_section
 from stages.common.progress import progress_bar
 from stages.common.provenance import recorded
-from stages.common.shards import encoded_schema, write_encoded
-from stages.sources import RawImage, Source, open_source
+from stages.common.raw_shards import COLUMNS, PARTNER, Counts, RawRow, RawShards, chained
+from stages.common.shards import encoded_schema
+from stages.sources import Content, RawImage, Source, open_source, reader
 
 RAW = Path("data/raw")
-COLUMNS = {"key": pa.string(), "sha256": pa.string(), "split": pa.string()}
+RESUME = Path(".resume/ingest")
 _SHOWN_CLASSES = 20
 
-Counts = Counter[tuple[str | None, int | None]]
-"""Images by (split, label)."""
+
+class StaleError(UserError):
+    """Finished shards of a killed run are of a source that is no longer the same."""
 
 
 def main() -> None:
+    if sys.argv[1:] == ["--sources"]:
+        from stages.sources.listing import listing
+
+        print(listing())
+        return
     params = load_section(Ingest)
     with recorded("ingest", params) as facts:
-        source = open_source(params)
-        counts = ingest(source, params, RAW)
+        try:
+            source = open_source(params)
+            counts = ingest(source, params, RAW)
+        except StaleError as told:
+            print(told)
+            source = open_source(params)
+            counts = ingest(source, params, RAW)
         facts["images"] = counts.total()
     print("\n".join([*summary(source, counts), f"written to {RAW}"]))
 
 
-def ingest(source: Source, params: Ingest, output: Path) -> Counts:
+def ingest(source: Source, params: Ingest, output: Path, resume: Path = RESUME) -> Counts:
     """Write all images of `source` as shards into `output`, which is replaced whole or not at all.
 
-    Columns: image {bytes, path}, label, key, sha256 (of the bytes), split. Memory: one shard. Raises UserError on
-    fewer than two images, and whatever the source raises.
+    Columns: image {bytes, path}, label, key, sha256 (of the bytes), split; of pairs also partner {bytes, path}.
+    Memory: a row group. Raises UserError on fewer than two images and on two of one key, and whatever the source
+    raises; StaleError where the finished shards in `resume`, which it removes, are of a source that has changed.
     """
-    counts: Counts = Counter()
+    shards = RawShards(resume, _fingerprint(params))
+    done = shards.done.images
+    with progress_bar("ingest", source.count, done=done) as bar:
+        left = _after(source, shards)
+        shards.write(_rows(left, source, params, bar.update), schema_of(source, params.max_pixels), params.shard_images)
+    if shards.done.images < 2:
+        shards.forget()
+        raise UserError(
+            f"{source.origin} holds {shards.done.images} image(s): training and measuring need two, better hundreds"
+        )
+    _check_keys(shards.shards(), shards.done.images)
     with replacing_directory(output) as partial:
-        rows = _rows(source.images, counts)
-        total = write_encoded(partial, rows, schema_of(source, params.max_pixels), params.shard_images)
-        if total < 2:
-            raise UserError(
-                f"{source.origin} holds {total} image(s): training and measuring need two, and better hundreds"
-            )
-    return counts
+        for path in shards.shards():
+            link_or_copy(path, partial / path.name)
+    shards.forget()
+    if done:
+        source.notes.append(f"went on after {done} images, finished by a run that was stopped")
+    return shards.done.counter()
 
 
 def schema_of(source: Source, max_pixels: int) -> pa.Schema:
     """The layout of raw shards; its metadata also says where the images are from, their size limit, and the truth."""
-    schema = encoded_schema(source.classes, COLUMNS)
+    schema = encoded_schema(source.classes, COLUMNS | (PARTNER if source.paired else {}))
     about = {"name": source.name, "licence": source.licence, "origin": source.origin}
     known = {"source": json.dumps(about), "max_pixels": str(max_pixels)}
     known |= {} if source.truth is None else {"truth": json.dumps(source.truth.to_json())}
     return schema.with_metadata({**schema.metadata, **known})
 
 
-def _rows(images: Iterable[RawImage], counts: Counts) -> Iterator[dict[str, Any]]:
-    keys: set[str] = set()
-    with progress_bar("ingest", total=None) as bar:
+def _fingerprint(params: Ingest) -> str:
+    """Other params, or another version of the code, begin anew."""
+    stages = Path(__file__).parent
+    own = getattr(reader(params.source), "__file__", None)
+    files = [
+        *sorted(stages.glob("sources/*.py")),
+        stages / "common/raw_shards.py",
+        Path(__file__),
+        *([own] if own else []),
+    ]
+    return fingerprint_of({"params": params.model_dump(), "code": [sha256_of(file) for file in files]})
+
+
+def _after(source: Source, shards: RawShards) -> Iterator[RawImage]:
+    """The images that follow the finished shards, whose own are not read again but must be the same."""
+    images, trace = iter(source.images), ""
+    for image in islice(images, shards.done.images):
+        trace = chained(trace, _trace(image))
+    if trace != shards.done.trace:
+        shards.forget()
+        raise StaleError(f"{source.origin} has changed since the run that was stopped: beginning anew")
+    return images
+
+
+def _trace(image: RawImage) -> str:
+    return json.dumps([image.key, image.label, image.split, image.stamp])
+
+
+def _rows(images: Iterable[RawImage], source: Source, params: Ingest, seen: Callable[[], object]) -> Iterator[RawRow]:
+    kept = _kept(params.strip_metadata)
+    for image, (content, partner) in _read(images, source.readers):
+        _check_label(image, source.classes)
+        partner_kept = None if partner is None else kept(partner)
+        yield RawRow(image.key, image.path, kept(content), image.label, image.split, partner_kept, _trace(image))
+        seen()
+
+
+def _kept(strip_metadata: bool) -> Callable[[bytes], bytes]:
+    """What of a file is taken in: all, or all but its metadata."""
+    if not strip_metadata:
+        return lambda content: content
+    from stages.sources.metadata import stripped
+
+    return stripped
+
+
+def _read(images: Iterable[RawImage], readers: int) -> Iterator[tuple[RawImage, tuple[bytes, bytes | None]]]:
+    """Images with their contents, in order; with several readers, some are read ahead."""
+    if readers == 1:
         for image in images:
-            if image.key in keys:
-                raise UserError(f"two images have the key {image.key!r}: rename one")
-            keys.add(image.key)
-            counts[image.split, image.label] += 1
-            yield {
-                "image": {"bytes": image.content, "path": image.path},
-                "label": image.label,
-                "key": image.key,
-                "sha256": hashlib.sha256(image.content).hexdigest(),
-                "split": image.split,
-            }
-            bar.update()
+            yield image, _contents(image)
+        return
+    waiting: deque[tuple[RawImage, Future[tuple[bytes, bytes | None]]]] = deque()
+    with ThreadPoolExecutor(readers) as pool:
+        try:
+            for image in images:
+                waiting.append((image, pool.submit(_contents, image)))
+                if len(waiting) == 2 * readers:
+                    first, future = waiting.popleft()
+                    yield first, future.result()
+            for image, future in waiting:
+                yield image, future.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _contents(image: RawImage) -> tuple[bytes, bytes | None]:
+    return _content(image.content), None if image.partner is None else _content(image.partner)
+
+
+def _content(content: Content) -> bytes:
+    return content if isinstance(content, bytes) else content()
+
+
+def _check_label(image: RawImage, classes: list[str] | None) -> None:
+    if image.label is not None and not 0 <= image.label < len(classes or []):
+        known = "no classes" if classes is None else f"{len(classes)} classes"
+        raise UserError(f"image {image.key!r} has the label {image.label}, but there are {known}: mend the source")
+
+
+def _check_keys(shards: list[Path], count: int) -> None:
+    """Refuse two images of one key; memory: a number an image."""
+    numbers = np.empty(count, np.int64)
+    start = 0
+    for keys in _keys(shards):
+        numbers[start : start + len(keys)] = [hash(key) for key in keys]
+        start += len(keys)
+    numbers.sort()
+    alike = set(numbers[1:][numbers[1:] == numbers[:-1]].tolist())
+    if alike:  # perhaps by chance
+        found = Counter(key for keys in _keys(shards) for key in keys if hash(key) in alike)
+        key, times = found.most_common(1)[0]
+        if times > 1:
+            raise UserError(f"two images have the key {key!r}: rename one")
+
+
+def _keys(shards: list[Path]) -> Iterator[list[str]]:
+    for path in shards:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(columns=["key"]):
+                yield batch["key"].to_pylist()
 
 
 def summary(source: Source, counts: Counts) -> list[str]:

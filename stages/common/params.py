@@ -1,32 +1,15 @@
 """`params.yaml`, typed: one model a stage, in the order of the file; see there what each value means."""
 
-import difflib
-import re
 from pathlib import Path
-from types import UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from stages.common.errors import UserError
+from stages.common.sections import COLOUR, DEVICE, SHA256, STORE_URL, WEBHOOK, Section, SectionType, names, validated
 from stages.selection.metrics import METRICS
-
-_COLOUR = r"^#[0-9a-fA-F]{6}$"
-_DEVICE = r"^(auto|cpu|cuda(:\d+)?)$"
-_PUBLIC_URL = r"^(https?://[^/@]+/|file:///)"
-_SHA256 = r"^[0-9a-fA-F]{64}$"
-_STORE_URL = r"^(file:.+|s3://[^/@]+(/.*)?)$"
-_WEBHOOK = r"^https?://[^/@]+(/.*)?$"
-_FORMS = {
-    _COLOUR: "'#RRGGBB', such as '#ffffff', within quotes",
-    _DEVICE: "auto, cpu, cuda or cuda:N",
-    _PUBLIC_URL: "http(s)://HOST/PATH or file:///PATH, without a user or a password",
-    _SHA256: "64 hexadecimal digits",
-    _WEBHOOK: "http(s)://HOST/PATH, without a user or a password",
-    _STORE_URL: "file:FOLDER or s3://BUCKET/PREFIX, without a user or a password",
-}
 
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -36,42 +19,26 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Normalization = Literal["none", "batch", "layer", "instance", "spectral", "spectral_batch"]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
-Device = Annotated[str, Field(pattern=_DEVICE)]
+Device = Annotated[str, Field(pattern=DEVICE)]
 Processes = Annotated[int, Field(ge=1, le=1024)]
 
 
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+class Pairs(Section):
+    """An image and its partner: the files of one name in two folders."""
 
-
-class Url(Section):
-    url: Annotated[str, Field(pattern=_PUBLIC_URL)]  # no user or password: params are recorded
-    sha256: Annotated[str, Field(pattern=_SHA256)]
-
-    @model_validator(mode="after")
-    def _holds_no_secret(self) -> "Url":
-        if re.search(r"[?&][^=]*(signature|token|credential|secret|password)[^=]*=", self.url, re.I):
-            raise ValueError("the url holds a credential, which would be published with the params: use a public url")
-        return self
+    by: Literal["name"]
+    folders: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=2, max_length=2)]
 
 
 class Ingest(Section):
-    source: Literal["digits", "idx", "folder", "ring", "grid", "gaussian"]
+    source: Annotated[str, Field(min_length=1)]  # stages.sources knows the names: only ingest needs a user's own
     path: Annotated[str, Field(min_length=1)]
-    download: Literal["mnist", "fashion-mnist"] | None
-    urls: list[Url]
-    points: Count
-    seed: Seed
+    options: dict[str, Any]  # checked by the source's own model
+    labels: Annotated[str, Field(min_length=1)] | None
+    pairs: Pairs | None
+    strip_metadata: bool
     max_pixels: Count
     shard_images: Count
-
-    @model_validator(mode="after")
-    def _one_place_to_read(self) -> "Ingest":
-        if self.download and self.urls:
-            raise ValueError("'download' and 'urls' name two places to read from: keep one and empty the other")
-        if self.source != "idx" and (self.download or self.urls):
-            raise ValueError(f"'download' and 'urls' are for source 'idx', not '{self.source}': empty them")
-        return self
 
 
 class Normalize(Section):
@@ -83,7 +50,7 @@ class Normalize(Section):
     crop_seed: Seed
     resample: Literal["lanczos", "area"]
     upscale: Literal["refuse", "allow"]
-    background: Annotated[str, Field(pattern=_COLOUR)]
+    background: Annotated[str, Field(pattern=COLOUR)]
     partner: Literal["left_right", "right_left", "edges", "grey", "lower_resolution", "masked"] | None
     split: Literal["auto", "random"]
     holdout: OpenShare
@@ -236,7 +203,7 @@ class Guard(Section):
 
 class Inception(Section):
     path: Annotated[str, Field(min_length=1)]
-    sha256: Annotated[str, Field(pattern=_SHA256)]
+    sha256: Annotated[str, Field(pattern=SHA256)]
 
 
 class Select(Section):
@@ -297,7 +264,7 @@ class Report(Section):
 
 
 class Upload(Section):
-    url: Annotated[str, Field(pattern=_STORE_URL)]
+    url: Annotated[str, Field(pattern=STORE_URL)]
     uncommitted: Literal["refuse", "mark"]
 
 
@@ -312,7 +279,7 @@ class Flow(Section):
 
     overlap: Literal["wait", "refuse"]
     runner: Literal["process", "docker"]
-    webhook: Annotated[str, Field(pattern=_WEBHOOK)] | None
+    webhook: Annotated[str, Field(pattern=WEBHOOK)] | None
     webhook_timeout: Positive
 
 
@@ -331,9 +298,6 @@ class Params(Section):
     flow: Flow
 
 
-SectionType = TypeVar("SectionType", bound=Section)
-
-
 def load_params(path: str | Path = "params.yaml") -> Params:
     """The whole of `params.yaml`, checked; each thing wrong in it is named with the nearest right name."""
     try:
@@ -345,11 +309,8 @@ def load_params(path: str | Path = "params.yaml") -> Params:
     except (YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not valid YAML{_yaml_problem(error)}") from None
     if not isinstance(values, dict):
-        raise UserError(f"{path} has no sections: it needs {', '.join(_names(Params))}")
-    try:
-        return Params.model_validate(values)
-    except ValidationError as error:
-        raise UserError("; ".join(f"{path}: {_sentence(dict(e))}" for e in error.errors())) from None
+        raise UserError(f"{path} has no sections: it needs {', '.join(names(Params))}")
+    return validated(Params, values, path)
 
 
 def load_section(model: type[SectionType], path: str | Path = "params.yaml") -> SectionType:
@@ -364,55 +325,3 @@ def _yaml_problem(error: Exception) -> str:
         return " (a character that YAML does not allow)"
     problem = str(error.problem).partition(" with value ")[0]
     return f", line {error.problem_mark.line + 1}: {problem}"
-
-
-def _sentence(error: dict[str, Any]) -> str:
-    where = list(error["loc"])
-    key = ".".join(str(part) for part in where)
-    shown = _shown(error["input"])
-    if error["type"] == "extra_forbidden":
-        return f"{key} = {shown} is not a known key{_nearest(str(where[-1]), _names(_model_at(where[:-1])))}"
-    if error["type"] == "missing":
-        return f"{key} is missing: add it (every key is listed in the repository's params.yaml)"
-    if error["type"] == "literal_error":
-        expected = error["ctx"]["expected"]
-        allowed = [name.strip("'") for name in expected.replace(" or ", ", ").split(", ")]
-        return f"{key} = {shown} is not one of {expected}{_nearest(str(error['input']), allowed)}"
-    if error["type"] == "value_error":
-        return f"{key}: {error['ctx']['error']}"
-    if error["type"] == "string_pattern_mismatch":
-        pattern = error["ctx"]["pattern"]
-        return f"{key} = {shown} is refused: write {_FORMS.get(pattern, pattern)}"
-    return f"{key} = {shown} is refused: {error['msg'][0].lower()}{error['msg'][1:]}"
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, dict | list):
-        return "{...}" if isinstance(value, dict) else "[...]"
-    return "(hidden, it holds an '@')" if "@" in str(value) else repr(value)  # a password in a URL
-
-
-def _nearest(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f": did you mean {close[0]!r}?" if close else f"; known: {', '.join(known)}"
-
-
-def _names(model: type[BaseModel]) -> list[str]:
-    return [field.alias or name for name, field in model.model_fields.items()]
-
-
-def _model_at(where: list[Any]) -> type[BaseModel]:
-    model: type[BaseModel] = Params
-    for part in where:
-        for name, field in model.model_fields.items():
-            if (field.alias or name) == part:
-                model = _model_in(field.annotation) or model
-    return model
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    if get_origin(annotation) in (Union, UnionType, list, Annotated):
-        return next((m for a in get_args(annotation) if (m := _model_in(a))), None)
-    return None

@@ -10,7 +10,7 @@ from PIL import Image
 Pixels = npt.NDArray[np.uint8]
 
 # What Pillow decodes itself. Not EPS, for which it starts Ghostscript: reading an image must run no program.
-_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 
 
 class TooManyPixelsError(Exception):
@@ -23,7 +23,7 @@ def open_picture(content: bytes, max_pixels: int) -> Image.Image:
     Raises TooManyPixelsError over `max_pixels`, and whatever Pillow raises (nearly anything) on bytes it cannot read.
     """
     Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit, which is another; ours is checked here, before decoding
-    image = Image.open(io.BytesIO(content), formats=_FORMATS)
+    image = Image.open(io.BytesIO(content), formats=FORMATS)
     if image.width * image.height > max_pixels:
         raise TooManyPixelsError(f"{image.width} x {image.height} pixels, more than {max_pixels}")
     return image

@@ -14,7 +14,7 @@ from typing import Any
 
 from stages.common.energy import Meter
 from stages.common.files import write_json
-from stages.common.params import Section
+from stages.common.sections import Section
 
 FOLDER = Path("provenance")
 _PACKAGES = ["numpy", "torch", "pyarrow", "pillow", "scikit-learn", "great-expectations", "safetensors", "dvc", "boto3"]

@@ -137,5 +137,6 @@ def images_of(path: Path) -> int:
 
 
 def _forget_oldest(root: Path) -> None:
-    for folder in sorted(root.iterdir(), key=lambda path: path.stat().st_mtime)[:-_REMEMBERED]:
+    ours = root.glob("[0-9a-f]" * 16)  # other stages keep theirs under their names
+    for folder in sorted(ours, key=lambda path: path.stat().st_mtime)[:-_REMEMBERED]:
         shutil.rmtree(folder)

@@ -26,16 +26,21 @@ GROUP_BYTES = 2**22
 """Bytes of tensors in a row group of a normalized shard: what is read at once by who reads a part."""
 
 
+IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+"""An encoded image in the Hugging Face layout."""
+
+
 def encoded_schema(classes: list[str] | None, extra: dict[str, pa.DataType]) -> pa.Schema:
     """The Hugging Face image layout: `image: struct<bytes, path>`, `label`, then `extra` columns.
 
     `datasets.load_dataset("parquet", ...)` shows images and class names; pandas reads it as it is.
     Without `classes` all labels are null.
     """
-    image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    fields = {"image": image, "label": pa.int64(), **extra}
-    features: dict[str, Any] = {name: {"_type": "Value", "dtype": str(kind)} for name, kind in fields.items()}
-    features["image"] = {"_type": "Image"}
+    fields = {"image": IMAGE, "label": pa.int64(), **extra}
+    features: dict[str, Any] = {
+        name: {"_type": "Image"} if kind == IMAGE else {"_type": "Value", "dtype": str(kind)}
+        for name, kind in fields.items()
+    }
     if classes is not None:
         features["label"] = {"_type": "ClassLabel", "names": classes}
     metadata = {"huggingface": json.dumps({"info": {"features": features}})}

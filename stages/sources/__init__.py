@@ -1,12 +1,29 @@
-"""Where images come from: each source is a module with `read(params) -> Source`, found here by its name."""
+"""Where images come from: each source is a module with `Options` and `read(params, options) -> Source`.
+
+The project's own are the modules of this folder that `BUILT_IN` names. A user's own is an entry point of the group
+`mintage.sources` in any installed package, its name the source's and its value such a module.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import cast
+from importlib.metadata import EntryPoint, entry_points
+from typing import Protocol
 
+from stages.common.errors import UserError
 from stages.common.params import Ingest
+from stages.common.sections import Section, nearest, validated
 from stages.common.truth import Truth
+
+BUILT_IN = (
+    "digits", "idx", "folder", "archive", "parquet", "cifar", "arrays", "s3", "http", "glyphs", "ring", "grid",
+    "gaussian",
+)  # fmt: skip
+GROUP = "mintage.sources"
+NOT_STATED = "not stated"
+
+Content = bytes | Callable[[], bytes]
+"""Encoded bytes, or what reads them: called once, and only where they are needed (a run that goes on skips)."""
 
 
 @dataclass(frozen=True)
@@ -17,11 +34,15 @@ class RawImage:
     """Its name inside the source, unique."""
     path: str
     """A file name."""
-    content: bytes
+    content: Content
     """Encoded: PNG, JPEG, ..."""
     label: int | None
     split: str | None
     """"train" or "test" where the source has an official test set."""
+    partner: Content | None = None
+    """The image that belongs to it, in a source of pairs."""
+    stamp: str = ""
+    """What changes with the content and is known without reading it: a file's time and size, an object's tag."""
 
 
 @dataclass(frozen=True)
@@ -39,14 +60,71 @@ class Source:
     """What a person should know, complete once `images` is read to its end."""
     truth: Truth | None = None
     """What the images are drawn from, where that is known."""
+    count: int | None = None
+    """How many images there are, where that is known before they are read."""
+    paired: bool = False
+    """Whether images have partners."""
+    readers: int = 1
+    """How many contents may be read at once, by threads: more than one where each is waited for."""
 
 
-NOT_STATED = "not stated"
+class NoOptions(Section):
+    """Of a source with nothing to choose."""
 
-_MODULES = {name: f"stages.sources.{name}" for name in ("digits", "idx", "folder", "ring", "grid", "gaussian")}
+
+class Reader(Protocol):
+    """A source's module."""
+
+    @property
+    def Options(self) -> type[Section]:  # noqa: N802 - the name of a class
+        """What can be chosen, each field with a default where there is one, and a description."""
+
+    def read(self, params: Ingest, options: Section) -> Source:
+        """The images, as `params` and `options` say."""
 
 
 def open_source(params: Ingest) -> Source:
-    """The source that `params` names; only its own module is imported."""
-    read = cast(Callable[[Ingest], Source], import_module(_MODULES[params.source]).read)
-    return read(params)
+    """The source that `params` names; only its own module is imported. Raises UserError as that does."""
+    from stages.sources.labels import labelled
+
+    options = checked_options(params)
+    source = reader(params.source).read(params, options)
+    if params.pairs is not None and not source.paired:
+        raise UserError(
+            f"ingest.pairs is for source 'folder' or a zip 'archive', not {params.source!r}: set it to null"
+        )
+    return labelled(source, params)
+
+
+def checked_options(params: Ingest, key: str = "ingest.options") -> Section:
+    """`params.options` as the source's model. Raises UserError on an unknown source or option, with the nearest."""
+    return validated(reader(params.source).Options, params.options, "params.yaml", key)
+
+
+def reader(name: str) -> Reader:
+    """The module of a source. Raises UserError where there is none of this name."""
+    if name in BUILT_IN:
+        found: Reader = import_module(f"stages.sources.{name}")
+        return found
+    own = {entry.name: entry for entry in entry_points(group=GROUP)}
+    if name not in own:
+        known = [*BUILT_IN, *own]
+        raise UserError(f"params.yaml: ingest.source = {name!r} is not one of {', '.join(known)}{nearest(name, known)}")
+    return _loaded(own[name])
+
+
+def names() -> list[str]:
+    """Every source: the project's own, then those of installed packages."""
+    return [*BUILT_IN, *sorted({entry.name for entry in entry_points(group=GROUP)} - {*BUILT_IN})]
+
+
+def _loaded(entry: EntryPoint) -> Reader:
+    try:
+        module: Reader = entry.load()
+    except Exception as error:  # anyone's code
+        reason = f"{type(error).__name__}: {error}"
+        raise UserError(f"the source {entry.name!r} ({entry.value}) cannot be imported ({reason}): mend it") from None
+    missing = [name for name in ("Options", "read") if not hasattr(module, name)]
+    if missing:
+        raise UserError(f"the source {entry.name!r} ({entry.value}) has no {' and no '.join(missing)}: add it")
+    return module

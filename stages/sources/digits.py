@@ -1,17 +1,19 @@
 """scikit-learn's handwritten digits: 1,797 grey images of 8x8, inside the package, so nothing is fetched."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 
 from stages.common.params import Ingest
 from stages.common.pictures import Pixels, encode_png
-from stages.sources import RawImage, Source
+from stages.sources import NoOptions, RawImage, Source
 
+Options = NoOptions
 _BRIGHTEST = 16  # each value counts the dark pixels in a block of 4x4
 
 
-def read(_: Ingest) -> Source:
+def read(_: Ingest, __: NoOptions) -> Source:
     """The test set of Alpaydin and Kaynak's "Optical Recognition of Handwritten Digits" (UCI, 1998), as grey PNG."""
     from sklearn.datasets import load_digits
 
@@ -23,10 +25,11 @@ def read(_: Ingest) -> Source:
         origin="https://archive.ics.uci.edu/dataset/80/optical+recognition+of+handwritten+digits",
         classes=[str(name) for name in digits.target_names],
         images=_images(pixels, digits.target.tolist()),
+        count=len(pixels),
     )
 
 
 def _images(pixels: Pixels, labels: list[int]) -> Iterator[RawImage]:
     for number, (image, label) in enumerate(zip(pixels, labels, strict=True)):
         key = f"digit-{number:04d}"
-        yield RawImage(key, f"{key}.png", encode_png(image[None]), label, None)
+        yield RawImage(key, f"{key}.png", partial(encode_png, image[None]), label, None)

@@ -1,21 +1,53 @@
-"""Files from URLs, checked by SHA-256 before they carry their name."""
+"""Files from URLs, checked by SHA-256 before they carry their name; what is half there is gone on with."""
 
-import hashlib
+import json
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
+from contextlib import suppress
 from http.client import HTTPException
 from pathlib import Path
 from socket import gaierror
+from typing import Annotated, Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from stages.common.errors import TemporaryError, UserError
-from stages.common.files import replacing, sha256_of
-from stages.common.progress import progress_bar
+from pydantic import Field, model_validator
 
+from stages.common.errors import TemporaryError, UserError
+from stages.common.files import sha256_of, write_json
+from stages.common.progress import progress_bar
+from stages.common.sections import PUBLIC_URL, SHA256, Section
+
+DOWNLOADS = Path("data/downloads")
 _CHUNK = 2**18
+_TRIES = 5  # of one URL, each of which brought some bytes
 _NETWORK = (TimeoutError, ConnectionError, gaierror, HTTPException)
 """What another try may not meet."""
+_SECRET = re.compile(r"[?&][^=]*(signature|token|credential|secret|password)[^=]*=", re.I)
+
+Digest = Annotated[str, Field(pattern=SHA256)]
+
+
+def holds_no_secret(url: str) -> str:
+    """The URL of a public file. Raises ValueError where a credential is in it."""
+    if _SECRET.search(url):
+        raise ValueError("the url holds a credential, which would be published with the params: use a public url")
+    return url
+
+
+PublicUrl = Annotated[str, Field(pattern=PUBLIC_URL)]
+"""No user or password: params are recorded."""
+
+
+class Url(Section):
+    url: PublicUrl
+    sha256: Digest
+
+    @model_validator(mode="after")
+    def _holds_no_secret(self) -> "Url":
+        holds_no_secret(self.url)
+        return self
 
 
 class _FailedError(Exception):
@@ -29,16 +61,19 @@ class _FailedError(Exception):
 def fetch(urls: list[str], sha256: str, target: Path, timeout: float = 30.0) -> None:
     """Make `target` the file of this SHA-256, from the first URL that gives it; nothing is sent if it is there.
 
-    `timeout` is in seconds, for the connection and for each wait on it. Raises UserError when no URL gives the file,
-    and its TemporaryError where one of them may give it later.
+    What came before a connection broke, or the process was killed, stays beside `target` as `.NAME.part`, and the
+    next try, or the next URL, is asked for the rest only: the SHA-256 of the whole decides. `timeout` is in seconds,
+    for the connection and for each wait on it. Raises UserError when no URL gives the file, and its TemporaryError
+    where one of them may give it later.
     """
     if target.is_file() and sha256_of(target) == sha256.lower():
         return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = _Part(target)
     failures = []
     for url in urls:
         try:
-            with replacing(target) as partial:
-                _download(url, sha256.lower(), partial, timeout)
+            _whole(url, sha256.lower(), part, timeout)
             return
         except _FailedError as failure:
             failures.append((url, failure))
@@ -47,33 +82,104 @@ def fetch(urls: list[str], sha256: str, target: Path, timeout: float = 30.0) -> 
     raise kind(f"cannot fetch {target.name} ({reasons}): check the network, the URL and its sha256")
 
 
-def _download(url: str, sha256: str, partial: Path, timeout: float) -> None:
-    digest = hashlib.sha256()
-    with open(partial, "wb") as file:
-        for chunk in _chunks(url, timeout):
-            digest.update(chunk)
-            file.write(chunk)
-    if digest.hexdigest() != sha256:
-        raise _FailedError(f"wrong checksum, its SHA-256 is {digest.hexdigest()}", heals=False)
+class _Part:
+    """The first bytes of a file, and where they came from."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+        self.path = target.with_name(f".{target.name}.part")
+        self._about = target.with_name(f".{target.name}.part.json")
+
+    @property
+    def size(self) -> int:
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    def headers(self, url: str) -> dict[str, str]:
+        """What asks for the rest; where it is from the same place, only if the file there is still the same."""
+        if not self.size:
+            return {}
+        about = self._told()
+        tag = about.get("etag") if about.get("url") == _shown(url) else None
+        return {"Range": f"bytes={self.size}-", **({"If-Range": tag} if tag else {})}
+
+    def tell(self, url: str, etag: str | None) -> None:
+        strong = etag if etag and not etag.startswith("W/") else None  # a weak one is no promise of the same bytes
+        write_json(self._about, {"url": _shown(url), "etag": strong})
+
+    def drop(self) -> None:
+        self.path.unlink(missing_ok=True)
+        self._about.unlink(missing_ok=True)
+
+    def keep(self) -> None:
+        """It is whole: it gets its name."""
+        with open(self.path, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(self.path, self.target)
+        self.drop()
+
+    def _told(self) -> dict[str, Any]:
+        with suppress(OSError, ValueError):
+            return dict(json.loads(self._about.read_text()))
+        return {}
 
 
-def _chunks(url: str, timeout: float) -> Iterator[bytes]:
+def _whole(url: str, sha256: str, part: _Part, timeout: float) -> None:
+    """The whole file from one URL, going on with what is there."""
+    resumed = part.size > 0
+    for left in reversed(range(_TRIES)):
+        before = part.size
+        try:
+            _download(url, part, timeout)
+            break
+        except _FailedError as failure:
+            if not left or not failure.heals or part.size <= before:
+                raise
+    digest = sha256_of(part.path)
+    if digest == sha256:
+        part.keep()
+        return
+    part.drop()
+    if resumed:  # the beginning was of another file
+        _whole(url, sha256, part, timeout)
+    else:
+        raise _FailedError(f"wrong checksum, its SHA-256 is {digest}", heals=False)
+
+
+def _download(url: str, part: _Part, timeout: float) -> None:
+    """Add the rest to `part`, or all of it where the place does not give a rest."""
     try:
-        with urlopen(Request(url, headers={"User-Agent": "mintage"}), timeout=timeout) as answer:
+        request = Request(url, headers={"User-Agent": "mintage", **part.headers(url)})
+        with urlopen(request, timeout=timeout) as answer:
+            rest = answer.status == 206 and _starts_at(answer.headers.get("Content-Range", "")) == part.size
             size = int(answer.headers["Content-Length"]) if "Content-Length" in answer.headers else None
-            received = 0
-            with progress_bar(_shown(url), size, unit="B") as bar:
-                while chunk := answer.read(_CHUNK):
-                    received += len(chunk)
-                    bar.update(len(chunk))
-                    yield chunk
+            part.tell(url, answer.headers.get("ETag"))
+            with open(part.path, "ab" if rest else "wb") as file:
+                received = _received(answer.read, file.write, _shown(url), size)
             if size is not None and received < size:  # http.client ends such an answer without a word
                 raise _FailedError(f"the connection closed after {received} of {size} bytes", heals=True)
     except HTTPError as error:
+        if error.code == 416 and part.size:  # there is no rest: the checksum tells whether it is whole
+            return
         raise _FailedError(f"HTTP status {error.code}", heals=error.code >= 500 or error.code == 429) from None
     except (OSError, HTTPException, ValueError) as error:
         reason = getattr(error, "reason", None) or error
         raise _FailedError(str(reason) or type(error).__name__, heals=isinstance(reason, _NETWORK)) from None
+
+
+def _received(read: Callable[[int], bytes], write: Callable[[bytes], object], shown: str, size: int | None) -> int:
+    received = 0
+    with progress_bar(shown, size, unit="B") as bar:
+        while chunk := read(_CHUNK):
+            write(chunk)
+            received += len(chunk)
+            bar.update(len(chunk))
+    return received
+
+
+def _starts_at(content_range: str) -> int | None:
+    """Of `bytes 100-199/200` 100 (RFC 9110, section 14.4)."""
+    found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", content_range)
+    return int(found[1]) if found else None
 
 
 def _shown(url: str) -> str:

@@ -3,10 +3,11 @@
 from stages.common.params import Ingest
 from stages.common.truth import Truth
 from stages.sources import Source
-from stages.sources.mixture import mixture
+from stages.sources.mixture import MixtureOptions, mixture
 
+Options = MixtureOptions
 TRUTH = Truth([[1.0]], std=0.5, scale=4.0)
 
 
-def read(params: Ingest) -> Source:
-    return mixture("gaussian", TRUTH, params)
+def read(_: Ingest, options: MixtureOptions) -> Source:
+    return mixture("gaussian", TRUTH, options)

@@ -9,19 +9,23 @@ import zlib
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 import numpy as np
+from pydantic import Field, model_validator
 
 from stages.common.errors import UserError
 from stages.common.params import Ingest
 from stages.common.pictures import encode_png
+from stages.common.sections import Section
 from stages.sources import NOT_STATED, RawImage, Source
-from stages.sources.download import fetch
+from stages.sources.download import DOWNLOADS, Url, fetch
 from stages.sources.official import OFFICIAL
+from stages.sources.steady import changed, stamp, steady
 
-DOWNLOADS = Path("data/downloads")
 CLASSES_FILE = "classes.txt"
 
 _MAGIC = {"images": 0x00000803, "labels": 0x00000801}  # unsigned bytes in 3 dimensions, in 1
@@ -29,6 +33,21 @@ _DIMENSIONS = {"images": 3, "labels": 1}
 _STEMS = {f"{part}-{kind}-idx{_DIMENSIONS[kind]}-ubyte" for part in ("train", "t10k") for kind in _MAGIC}
 _FILE_NAMES = {CLASSES_FILE} | _STEMS | {f"{stem}.gz" for stem in _STEMS}
 _CHUNK = 2**16
+
+
+class Options(Section):
+    download: Literal["mnist", "fashion-mnist"] | None = Field(
+        None, description="mnist | fashion-mnist, fetched from their official places"
+    )
+    urls: list[Url] = Field(
+        [], description="your own files on the web, each {url: ..., sha256: ...}, under their official file names"
+    )
+
+    @model_validator(mode="after")
+    def _one_place_to_read(self) -> "Options":
+        if self.download and self.urls:
+            raise ValueError("'download' and 'urls' name two places to read from: keep one and empty the other")
+        return self
 
 
 @dataclass(frozen=True)
@@ -41,35 +60,35 @@ class _Part:
     labels: Path
 
 
-def read(params: Ingest) -> Source:
+def read(params: Ingest, options: Options) -> Source:
     """The train files, and the t10k files as the official test set where they are; every image becomes a grey PNG.
 
     Names of classes: those of the official data set, or the lines of `classes.txt`, or the label values themselves.
     Raises UserError on a file that is missing, damaged, or of another length than its header says.
     """
-    official = OFFICIAL[params.download] if params.download else None
-    files = _files(params)
+    official = OFFICIAL[options.download] if options.download else None
+    files = _files(params, options)
     parts = _parts(files, params.path)
-    for part in parts:
-        _check_headers(part, params.max_pixels)
+    count = sum(_checked_count(part, params.max_pixels) for part in parts)
     found = sorted({label for part in parts for label in _distinct_labels(part.labels)})
     classes, index = _classes(official.classes if official else _names_in(files), found, parts)
     return Source(
-        name=params.download or "idx",
+        name=options.download or "idx",
         licence=official.licence if official else NOT_STATED,
-        origin=official.origin if official else params.path if not params.urls else "ingest.urls",
+        origin=official.origin if official else params.path if not options.urls else "ingest.options.urls",
         classes=classes,
         images=(image for part in parts for image in _images(part, index)),
+        count=count,
     )
 
 
-def _files(params: Ingest) -> dict[str, Path]:
+def _files(params: Ingest, options: Options) -> dict[str, Path]:
     """The files to read, by their official names; those that are on the web are fetched first."""
-    if params.download:
-        official = OFFICIAL[params.download]
+    if options.download:
+        official = OFFICIAL[options.download]
         wanted = {name: ([place + name for place in official.places], sum_) for name, sum_ in official.sha256.items()}
-    elif params.urls:
-        wanted = {_file_name(entry.url): ([entry.url], entry.sha256.lower()) for entry in params.urls}
+    elif options.urls:
+        wanted = {_file_name(entry.url): ([entry.url], entry.sha256.lower()) for entry in options.urls}
     else:
         return _files_in(Path(params.path))
     targets = {name: DOWNLOADS / sum_ / name for name, (_, sum_) in wanted.items()}
@@ -81,7 +100,7 @@ def _files(params: Ingest) -> dict[str, Path]:
 def _file_name(url: str) -> str:
     name = unquote(urlsplit(url).path).rpartition("/")[2]
     if name not in _FILE_NAMES:
-        raise UserError(f"ingest.urls: {name!r} is not one of the file names {', '.join(sorted(_FILE_NAMES))}")
+        raise UserError(f"ingest.options.urls: {name!r} is not one of the file names {', '.join(sorted(_FILE_NAMES))}")
     return name
 
 
@@ -102,7 +121,9 @@ def _parts(files: dict[str, Path], place: str) -> list[_Part]:
 def _part(name: str, files: dict[str, Path], place: str) -> _Part:
     def find(stem: str) -> Path:
         if stem not in files and f"{stem}.gz" not in files:
-            raise UserError(f"{place} holds no {stem} (or {stem}.gz): add it, or set ingest.path or ingest.urls")
+            raise UserError(
+                f"{place} holds no {stem} (or {stem}.gz): add it, or set ingest.path or ingest.options.urls"
+            )
         return files.get(stem) or files[f"{stem}.gz"]
 
     return _Part(name, None, find(f"{name}-images-idx3-ubyte"), find(f"{name}-labels-idx1-ubyte"))
@@ -148,8 +169,8 @@ class _IdxFile:
             raise UserError(f"{self.path} is too long: it holds more bytes than its header says; copy it again")
 
 
-def _check_headers(part: _Part, max_pixels: int) -> None:
-    """Refuse headers that cannot be true together, before anything of the size they say is read."""
+def _checked_count(part: _Part, max_pixels: int) -> int:
+    """How many images; headers that cannot be true together are refused before anything of their size is read."""
     with closing(_IdxFile(part.images)) as images, closing(_IdxFile(part.labels)) as labels:
         count, height, width = images.header("images")
         (label_count,) = labels.header("labels")
@@ -161,6 +182,7 @@ def _check_headers(part: _Part, max_pixels: int) -> None:
         raise UserError(
             f"{part.images} says {count} images but {part.labels} says {label_count} labels: check the files"
         )
+    return count
 
 
 def _distinct_labels(path: Path) -> set[int]:
@@ -199,11 +221,18 @@ def _classes(names: list[str] | None, found: list[int], parts: list[_Part]) -> t
 
 
 def _images(part: _Part, index: dict[int, int]) -> Iterator[RawImage]:
-    with closing(_IdxFile(part.images)) as images, closing(_IdxFile(part.labels)) as labels:
+    time = f"{stamp(part.images)} {stamp(part.labels)}"
+    with (
+        steady([part.images, part.labels]),
+        closing(_IdxFile(part.images)) as images,
+        closing(_IdxFile(part.labels)) as labels,
+    ):
         count, height, width = images.header("images")
         labels.header("labels")
         for number in range(count):
             pixels = np.frombuffer(images.exactly(height * width), np.uint8).reshape(1, height, width)
-            key = f"{part.name}-{number:05d}"
-            yield RawImage(key, f"{key}.png", encode_png(pixels), index[labels.exactly(1)[0]], part.split)
+            key, label = f"{part.name}-{number:05d}", labels.exactly(1)[0]
+            if label not in index:
+                raise changed(part.labels)
+            yield RawImage(key, f"{key}.png", partial(encode_png, pixels), index[label], part.split, stamp=time)
         images.expect_end()

@@ -10,18 +10,15 @@ from contextlib import AbstractContextManager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import ClientError
-from botocore.handlers import add_expect_header
 
 from stages.common.errors import TemporaryError, UserError
+from stages.common.s3 import bucket_and_prefix, connect
+from stages.common.s3_errors import BROKEN_CONNECTION, sentences
 from stages.stores import MANIFEST, PART, Entry, File, s3_swap
 from stages.stores.parallel import WORKERS, ahead, each
-from stages.stores.s3_errors import BROKEN_CONNECTION, sentences, shown
 
 if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
 MAX_PARTS = 10_000  # S3's limit
@@ -34,10 +31,10 @@ class S3Store:
 
     def __init__(self, url: str) -> None:
         """`url` is `s3://BUCKET` or `s3://BUCKET/PREFIX`."""
-        self.bucket, prefix = _bucket_and_prefix(url)
+        self.bucket, prefix = bucket_and_prefix(url, "upload.url")
         self.url = f"s3://{self.bucket}/{prefix}".rstrip("/")
         self._prefix = f"{prefix}/" if prefix else ""
-        self._client, self._place = _connect(self.bucket)
+        self._client, self._place = connect(self.bucket, WORKERS)
 
     def missing(self, folder: str, files: list[File]) -> list[File]:
         """The files that are not there with their size and SHA-256 (kept beside each as metadata)."""
@@ -218,55 +215,6 @@ class S3Store:
 
     def _target(self, key: str) -> dict[str, Any]:
         return {"Bucket": self.bucket, "Key": self._prefix + key}
-
-
-def _connect(bucket: str) -> tuple["S3Client", str]:
-    """A client (which connects at its first request), and what to call the place in an error."""
-    try:
-        with sentences(f"s3://{bucket}"):
-            client = boto3.session.Session().client("s3", config=_config())
-        # A small body goes at once, without asking first whether it may (a round trip, or a second where the
-        # store does not answer that); a part of a large file still asks.
-        client.meta.events.unregister("before-call.s3", add_expect_header)
-        client.meta.events.register("before-call.s3.UploadPart", add_expect_header)
-        return client, f"s3://{bucket} at {shown(client.meta.endpoint_url)}"
-    except ValueError:  # not repeated: a name and a password can stand in it
-        raise UserError(
-            "the AWS settings in the environment or in ~/.aws cannot be used: "
-            "AWS_ENDPOINT_URL must be http(s)://HOST:PORT, AWS_MAX_ATTEMPTS a whole number"
-        ) from None
-
-
-def _config() -> Config:
-    return Config(
-        connect_timeout=10,
-        read_timeout=60,
-        retries={"mode": "standard"},  # 3 attempts with back-off; AWS_MAX_ATTEMPTS says otherwise
-        max_pool_connections=WORKERS,
-        # The newer checksums break stores other than AWS. Every body here goes with its MD5, which all stores know.
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
-        s3={
-            "payload_signing_enabled": False
-        },  # as botocore does over HTTPS: the MD5, which is signed, does for the body
-    )
-
-
-def _bucket_and_prefix(url: str) -> tuple[str, str]:
-    bucket, _, prefix = url.removeprefix("s3://").partition("/")
-    prefix = prefix.rstrip("/")
-    if not re.fullmatch(r"[A-Za-z0-9._-]{1,255}", bucket):  # not shown: it may be a key written into the URL
-        raise UserError(
-            "params.yaml: upload.url names no bucket that S3 allows: write s3://BUCKET/PREFIX, "
-            "the bucket with letters, digits, '.', '_' and '-' only, and leave keys to the environment"
-        )
-    segments = prefix.split("/") if prefix else []
-    if any(part in (".", "..") or not re.fullmatch(r"[\w.!*'() -]+", part, re.ASCII) for part in segments):
-        raise UserError(
-            "params.yaml: the prefix in upload.url has an empty part, '.', '..' or a sign that is not safe in S3: "
-            "write s3://BUCKET/PREFIX with letters, digits and -_.!*'() between single slashes"
-        )
-    return bucket, prefix
 
 
 def _has_size(found: Entry | None, size: int) -> bool:

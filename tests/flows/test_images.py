@@ -20,7 +20,7 @@ ONLY_IN = {
     "pandas": {"validate"},
     "sklearn": {"data"},
     "matplotlib": {"publish"},
-    "boto3": {"publish", "worker"},
+    "boto3": {"data", "publish", "worker"},
     "prefect": {"worker"},
     "dvc": {"worker"},
     "docker": {"worker"},

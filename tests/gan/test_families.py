@@ -20,6 +20,7 @@ from gan.players import ModelConfig, build_generator, build_players
 from gan.randomness import stream
 from gan.rules import refusal
 from stages.common import params
+from stages.common.sections import Section
 
 
 def names_in(annotation: Any) -> set[str]:
@@ -44,14 +45,14 @@ KNOWN = [
 
 
 @pytest.mark.parametrize(("section", "key", "known"), KNOWN, ids=[f"{s.__name__}.{key}" for s, key, _ in KNOWN])
-def test_params_allow_exactly_what_there_is(section: type[params.Section], key: str, known: Iterable[str]) -> None:
+def test_params_allow_exactly_what_there_is(section: type[Section], key: str, known: Iterable[str]) -> None:
     assert names_in(section.model_fields[key].annotation) == set(known)
 
 
 @pytest.mark.parametrize(
     ("section", "row"), [(params.Train, Recipe), (params.Generator, PlayerRecipe), (params.Discriminator, PlayerRecipe)]
 )
-def test_every_axis_of_a_row_can_be_overridden_in_params(section: type[params.Section], row: Any) -> None:
+def test_every_axis_of_a_row_can_be_overridden_in_params(section: type[Section], row: Any) -> None:
     assert {f.name for f in fields(row)} - {"paper"} <= set(section.model_fields)
 
 

@@ -28,10 +28,10 @@ def ingest_params(**changes: Any) -> Ingest:
     usual: dict[str, Any] = {
         "source": "folder",
         "path": "",
-        "download": None,
-        "urls": [],
-        "points": 100,
-        "seed": 0,
+        "options": {},
+        "labels": None,
+        "pairs": None,
+        "strip_metadata": False,
         "max_pixels": 10**6,
         "shard_images": 1000,
     }
@@ -48,7 +48,7 @@ def normalize_params(**changes: Any) -> Normalize:
 def ingested(raw: Path, **changes: Any) -> pa.Table:
     """Ingest into `raw` and read what is there."""
     params = ingest_params(**changes)
-    ingest(open_source(params), params, raw)
+    ingest(open_source(params), params, raw, raw.with_name(".resume"))
     return pa.concat_tables(list(read_tables(raw)))
 
 

@@ -63,8 +63,20 @@ def test_a_missing_path_is_refused_and_told_whether_the_source_reads_it() -> Non
     )
     assert "is missing (it is watched though not read)" in refusal(params(path="nowhere"))
     assert "is missing (it is watched though not read)" in refusal(
-        params(source="idx", download="mnist", path="nowhere")
+        params(source="idx", options={"download": "mnist"}, path="nowhere")
     )
+
+
+def test_an_unknown_source_or_option_is_refused_with_the_nearest_name() -> None:
+    assert "params.yaml: ingest.source = 'folders' is not one of digits, idx, " in refusal(params(source="folders"))
+    sentence = refusal(params(source="ring", options={"point": 3}, path="nowhere"))
+    assert "params.yaml: ingest.options.point = 3 is not a known key: did you mean 'points'?; params.yaml: " in sentence
+    assert "ingest.path = 'nowhere' is missing" in sentence
+
+
+def test_options_are_left_to_the_stage_where_the_source_s_packages_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "stages.sources.glyphs", None)
+    check(params(source="glyphs", options={"image": 3}), MADE)
 
 
 def test_a_blank_path_is_refused() -> None:

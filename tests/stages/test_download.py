@@ -2,11 +2,15 @@
 
 import gzip
 import hashlib
+import json
+import re
+import shutil
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,23 +18,33 @@ from pydantic import ValidationError
 
 from stages.common.errors import TemporaryError, UserError
 from stages.common.shards import class_names
-from stages.sources import official
+from stages.sources import official, open_source
 from stages.sources.download import fetch
+from stages.sources.idx import Options
 from stages.sources.official import OFFICIAL, Official
-from tests.stages.source_files import idx_bytes, ingest_params, ingested, noise
+from tests.stages.source_files import idx_bytes, ingest_params, ingested, noise, write_tree
 
 CONTENT = bytes(range(256)) * 4000
 SUM = hashlib.sha256(CONTENT).hexdigest()
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Serves `files`; other paths are kinds of trouble."""
+    """Serves `files`; other paths are kinds of trouble.
+
+    Paths in `ranged` also give the rest of a file, under the tag `tags` says, and are cut after `cuts` bytes.
+    """
 
     files: dict[str, bytes] = {}  # noqa: RUF012 - one server, one set of files
     requests: list[str] = []  # noqa: RUF012
+    ranges: list[str | None] = []  # noqa: RUF012
+    tag: str | None = None
+    cut: int | None = None
 
     def do_GET(self) -> None:
         self.requests.append(self.path)
+        if self.path.startswith("/ranged"):
+            self.rest()
+            return
         if self.path == "/late":
             time.sleep(2)
         if self.path not in self.files and self.path != "/short":
@@ -42,6 +56,23 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content[:1000] if self.path == "/short" else content)
 
+    def rest(self) -> None:
+        asked, told = self.headers["Range"], self.headers["If-Range"]
+        self.ranges.append(asked)
+        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked and told in (None, self.tag) else 0
+        content = self.files["/good"]
+        if start >= len(content):
+            self.send_error(416)
+            return
+        self.send_response(206 if start else 200)
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        if self.tag:
+            self.send_header("ETag", self.tag)
+        self.send_header("Content-Length", str(len(content) - start))
+        self.end_headers()
+        self.wfile.write(content[start:][: self.cut])
+
     def log_message(self, *_: object) -> None:
         pass
 
@@ -49,7 +80,10 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setattr(Handler, "files", {"/good": CONTENT, "/bad": CONTENT[:-1] + b"x", "/late": CONTENT})
-    monkeypatch.setattr(Handler, "requests", [])
+    for name in ("requests", "ranges"):
+        monkeypatch.setattr(Handler, name, [])
+    monkeypatch.setattr(Handler, "tag", None)
+    monkeypatch.setattr(Handler, "cut", None)
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
         thread = Thread(target=running.serve_forever)
         thread.start()
@@ -94,7 +128,85 @@ def test_a_file_that_cannot_be_had_is_one_sentence_and_no_file_and_is_worth_anot
         fetch([url.format(server=server)], SUM, tmp_path / "file", timeout=0.5)
     assert sentence in str(error.value)
     assert isinstance(error.value, TemporaryError) == heals
-    assert not list(tmp_path.iterdir())
+    assert {path.name for path in tmp_path.iterdir()} <= {".file.part", ".file.part.json"}
+
+
+def test_a_broken_transfer_goes_on_where_it_was_and_other_places_are_asked_for_the_rest(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Handler, "cut", 100_000)
+    with pytest.raises(TemporaryError, match="the connection closed after 100000 of "):
+        fetch([f"{server}/ranged/one"], SUM, tmp_path / "file")
+    assert Handler.ranges == [None, *(f"bytes={tried}00000-" for tried in range(1, 5))]
+    monkeypatch.setattr(Handler, "cut", None)
+    fetch([f"{server}/ranged/two"], SUM, tmp_path / "file")
+    assert Handler.ranges[-1] == "bytes=500000-"
+    assert (tmp_path / "file").read_bytes() == CONTENT
+    fetch([f"{server}/short", f"{server}/ranged/two"], SUM, tmp_path / "other")
+    assert Handler.ranges[-1] == "bytes=1000-"
+    assert {path.name for path in tmp_path.iterdir()} == {"file", "other"}
+
+
+def test_a_file_that_changed_since_the_transfer_broke_is_fetched_whole(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its tag where the place gives one, else by the checksum of the whole."""
+    for tag in ('"1"', None):
+        monkeypatch.setattr(Handler, "tag", tag)
+        monkeypatch.setattr(Handler, "cut", 1000)
+        Handler.files["/good"] = CONTENT[::-1]
+        with pytest.raises(UserError):
+            fetch([f"{server}/ranged"], SUM, tmp_path / "file")
+        monkeypatch.setattr(Handler, "cut", None)
+        monkeypatch.setattr(Handler, "tag", tag and '"2"')
+        Handler.files["/good"] = CONTENT
+        fetch([f"{server}/ranged"], SUM, tmp_path / "file")
+        assert (tmp_path / "file").read_bytes() == CONTENT
+        (tmp_path / "file").unlink()
+
+
+def test_a_whole_file_whose_last_step_was_killed_is_not_sent_again(server: str, tmp_path: Path) -> None:
+    (tmp_path / ".file.part").write_bytes(CONTENT)
+    fetch([f"{server}/ranged"], SUM, tmp_path / "file")
+    assert Handler.ranges == [f"bytes={len(CONTENT)}-"]
+    assert (tmp_path / "file").read_bytes() == CONTENT
+
+
+def test_http_reads_what_it_fetched_as_another_source_and_keeps_it(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_tree(tmp_path / "tree", {"cat": 3, "dog": 2})
+    content = Path(shutil.make_archive("packed", "gztar", tmp_path / "tree")).read_bytes()
+    Handler.files["/photos.tar.gz"] = content
+    urls = [f"{server}/missing/photos.tar.gz", f"{server}/photos.tar.gz"]
+    file = {"urls": urls, "sha256": hashlib.sha256(content).hexdigest()}
+    table = ingested(tmp_path / "raw", source="http", path="unused", options={"files": [file]})
+    assert (class_names(table.schema), table.num_rows) == (["cat", "dog"], 5)
+    assert json.loads(table.schema.metadata[b"source"])["origin"] == urls[0]
+    ingested(tmp_path / "raw", source="http", path="unused", options={"files": [file]})
+    assert Handler.requests == ["/missing/photos.tar.gz", "/photos.tar.gz"]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({}, "ingest.options.files is missing: add it (`python -m stages.ingest --sources` lists every key)"),
+        ({"files": []}, "ingest.options.files = [...] is refused"),
+        ({"files": [{"urls": ["http://h/a.zip"], "sha": "1"}]}, "ingest.options.files.0.sha = '1' is not a known key"),
+        ({"files": [{"urls": ["http://h/"], "sha256": SUM}]}, "http://h/ names no file"),
+        ({"files": [{"urls": ["http://h/%2e%2e"], "sha256": SUM}]}, "leads outside"),
+        ({"files": [{"urls": [f"http://h/{n}/a"], "sha256": SUM} for n in "12"]}, "names a file twice"),
+        ({"files": [{"urls": ["http://h/a?X-Amz-Signature=1"], "sha256": SUM}]}, "the url holds a credential"),
+        (
+            {"files": [{"urls": ["http://h/a"], "sha256": SUM}], "options": {"max_rato": 1.0}},
+            "ingest.options.options.max_rato = 1.0 is not a known key: did you mean 'max_ratio'?",
+        ),
+    ],
+)
+def test_options_of_http_that_cannot_be_meant_are_refused(options: dict[str, Any], told: str) -> None:
+    with pytest.raises(UserError, match=re.escape(told)):
+        open_source(ingest_params(source="http", path="unused", options=options))
 
 
 def test_what_may_be_secret_in_a_url_is_not_repeated(tmp_path: Path) -> None:
@@ -103,7 +215,7 @@ def test_what_may_be_secret_in_a_url_is_not_repeated(tmp_path: Path) -> None:
     assert "127.0.0.1:1/file" in str(error.value)
     assert "hunter" not in str(error.value)
     with pytest.raises(ValidationError):
-        ingest_params(source="idx", path="x", urls=[{"url": "http://user:hunter2@host/file", "sha256": SUM}])
+        Options.model_validate({"urls": [{"url": "http://user:hunter2@host/file", "sha256": SUM}]})
 
 
 def test_idx_files_come_from_the_urls_in_params_and_are_kept_by_checksum(
@@ -117,9 +229,9 @@ def test_idx_files_come_from_the_urls_in_params_and_are_kept_by_checksum(
         {"url": f"{server}/a/train-images-idx3-ubyte.gz", "sha256": hashlib.sha256(images).hexdigest()},
         {"url": f"file://{tmp_path}/train-labels-idx1-ubyte", "sha256": hashlib.sha256(labels).hexdigest()},
     ]
-    table = ingested(tmp_path / "raw", source="idx", path="unused", urls=urls)
+    table = ingested(tmp_path / "raw", source="idx", path="unused", options={"urls": urls})
     assert table["label"].to_pylist() == [0, 1, 1, 0]
-    ingested(tmp_path / "raw", source="idx", path="unused", urls=urls)
+    ingested(tmp_path / "raw", source="idx", path="unused", options={"urls": urls})
     assert len(Handler.requests) == 1
 
 
@@ -137,7 +249,7 @@ def test_an_official_data_set_brings_its_class_names_licence_and_test_set(
     places = ["file:///nowhere/", f"file://{tmp_path}/"]
     small = Official(real.origin, real.licence, real.classes, places, sums)
     monkeypatch.setitem(official.OFFICIAL, "fashion-mnist", small)
-    table = ingested(tmp_path / "raw", source="idx", path="unused", download="fashion-mnist")
+    table = ingested(tmp_path / "raw", source="idx", path="unused", options={"download": "fashion-mnist"})
     assert class_names(table.schema) == real.classes
     assert table["label"].to_pylist() == [0, 9, 3, 0, 9, 3]
     assert set(table["split"].to_pylist()) == {"train", "test"}

@@ -98,7 +98,6 @@ def test_a_key_in_a_list_is_checked_too(tmp_path: Path) -> None:
     [
         ("train.family", "dcgam", "train.family = 'dcgam' is not one of .*'dcgan'.*: did you mean 'dcgan'?"),
         ("train.family", "zzz", "train.family = 'zzz' is not one of .*; known: .*cgan"),
-        ("ingest.source", "folders", "ingest.source = 'folders' is not one of .*: did you mean 'folder'?"),
         ("normalize.channels", "2", "normalize.channels = 2 is not one of"),
         # strict: nothing is guessed from another type
         ("train.images", "'600000'", "train.images = '600000' is refused"),
@@ -126,11 +125,8 @@ def test_a_key_in_a_list_is_checked_too(tmp_path: Path) -> None:
             r"upload.url = 'ftp://host/x' is refused: write file:FOLDER or s3://BUCKET/PREFIX",
         ),
         ("upload.url", "'file:'", "upload.url = 'file:' is refused"),
-        (
-            "ingest.urls",
-            "[{url: 'http://a.org/x', sha256: '12'}]",
-            "ingest.urls.0.sha256 = '12' .*64 hexadecimal digits",
-        ),
+        ("ingest.pairs", "{by: name, folders: [one]}", "ingest.pairs.folders = \\[...\\] is refused: .*at least 2"),
+        ("ingest.options", "[]", "ingest.options = \\[...\\] is refused"),
         # what does not go together
         (
             "select.direction",
@@ -138,7 +134,6 @@ def test_a_key_in_a_list_is_checked_too(tmp_path: Path) -> None:
             "'frechet_distance' is better when it is lower: set direction to 'min' or null",
         ),
         ("select.guards", "[{metric: kernel_distance}]", "select.guards.0: a guard needs 'at_least' or 'at_most'"),
-        ("ingest.download", "mnist", "ingest: 'download' and 'urls' are for source 'idx', not 'digits'"),
     ],
 )
 def test_an_impossible_value_is_refused_with_key_and_value(tmp_path: Path, key: str, value: str, told: str) -> None:

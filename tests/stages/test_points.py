@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from importlib import import_module
 from pathlib import Path
 
@@ -13,12 +14,13 @@ import torch
 from benchmarks.modes import DATA
 from gan.metrics.modes import mode_figures
 from stages.common.errors import UserError
-from stages.common.params import Select, load_params, load_section
+from stages.common.params import Select, load_section
 from stages.common.points import in_units, mixture_of
 from stages.common.shards import Split, read_split, shards
 from stages.common.truth import Truth, truth_in
 from stages.selection.rule import choose
-from tests.stages.source_files import ingested, normalized
+from stages.sources import checked_options
+from tests.stages.source_files import ingest_params, ingested, normalized
 from tests.stages.tiny_data import write_params
 
 SHAPES = {"ring": (1, 1, 2), "grid": (1, 1, 2), "gaussian": (1, 1, 1)}
@@ -31,7 +33,7 @@ def size(source: str) -> dict[str, int]:
 
 def drawn(folder: Path, source: str, points: int) -> tuple[Split, Truth]:
     """The source's normalized points to train on, and the truth."""
-    ingested(folder / "raw", source=source, path="unused", points=points, shard_images=20_000)
+    ingested(folder / "raw", source=source, path="unused", options={"points": points}, shard_images=20_000)
     manifest = normalized(folder, **size(source))
     truth = truth_in(manifest)
     assert truth is not None
@@ -94,7 +96,7 @@ def test_normalized_coordinates_are_as_exact_as_float32(tmp_path: Path) -> None:
 
 
 def test_a_tenth_as_many_points_are_held_out_and_no_split_is_drawn(tmp_path: Path) -> None:
-    ingested(tmp_path / "raw", source="grid", path="unused", points=300)
+    ingested(tmp_path / "raw", source="grid", path="unused", options={"points": 300})
     manifest = normalized(tmp_path, **size("grid"))
     assert (manifest["counts"]["train"], manifest["counts"]["holdout"]) == (300, 30)
     assert manifest["split"]["kind"] == "source"
@@ -102,7 +104,7 @@ def test_a_tenth_as_many_points_are_held_out_and_no_split_is_drawn(tmp_path: Pat
 
 def test_the_same_seed_draws_the_same_bytes_and_another_seed_others(tmp_path: Path) -> None:
     tables = [
-        ingested(tmp_path / str(number), source="ring", path="unused", seed=seed)
+        ingested(tmp_path / str(number), source="ring", path="unused", options={"points": 100, "seed": seed})
         for number, seed in enumerate([0, 0, 1])
     ]
     assert tables[0].equals(tables[1])
@@ -110,7 +112,7 @@ def test_the_same_seed_draws_the_same_bytes_and_another_seed_others(tmp_path: Pa
 
 
 def test_raw_shards_carry_the_truth_and_those_of_pictures_do_not(tmp_path: Path) -> None:
-    ingested(tmp_path / "ring", source="ring", path="unused")
+    ingested(tmp_path / "ring", source="ring", path="unused", options={"points": 100})
     metadata = pq.read_schema(shards(tmp_path / "ring")[0]).metadata
     truth = json.loads(metadata[b"truth"])
     assert (len(truth["centres"]), truth["std"], truth["scale"]) == (8, 0.01, 1.25)
@@ -120,7 +122,7 @@ def test_raw_shards_carry_the_truth_and_those_of_pictures_do_not(tmp_path: Path)
 
 
 def test_points_are_not_resized_like_pictures(tmp_path: Path) -> None:
-    ingested(tmp_path / "raw", source="ring", path="unused")
+    ingested(tmp_path / "raw", source="ring", path="unused", options={"points": 100})
     with pytest.raises(UserError, match=r"set normalize\.channels to 1, height to 1, width to 2"):
         normalized(tmp_path, height=8, width=8)
 
@@ -128,16 +130,18 @@ def test_points_are_not_resized_like_pictures(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"ingest.source": "rings"}, "did you mean 'ring'"),
-        ({"ingest.points": 0}, "ingest.points = 0 is refused"),
-        ({"ingest.seed": -1}, "ingest.seed = -1 is refused"),
-        ({"ingest.source": "ring", "ingest.download": "mnist"}, "not 'ring'"),
+        ({"source": "rings"}, "did you mean 'ring'"),
+        ({"options": {"points": 0}}, "ingest.options.points = 0 is refused"),
+        ({"options": {"seed": -1}}, "ingest.options.seed = -1 is refused"),
+        (
+            {"options": {"download": "mnist"}},
+            "ingest.options.download = 'mnist' is not a known key; known: points, seed",
+        ),
     ],
 )
-def test_params_that_make_no_points_are_refused(tmp_path: Path, change: dict[str, object], reason: str) -> None:
-    write_params(tmp_path, change)
-    with pytest.raises(UserError, match=reason):
-        load_params(tmp_path / "params.yaml")
+def test_params_that_make_no_points_are_refused(change: dict[str, object], reason: str) -> None:
+    with pytest.raises(UserError, match=re.escape(reason)):
+        checked_options(ingest_params(**{"source": "ring", "path": "unused", **change}))
 
 
 MODES_UNKNOWN = "the modes of this data are not known"

@@ -22,7 +22,7 @@ from tests.stages.tiny_data import ROOT, write_params
 pytestmark = pytest.mark.slow
 STAGES = ["ingest", "normalize", "validate", "evaluator", "train", "select", "sample", "report"]
 SHORT: dict[str, Any] = {
-    "ingest.points": 2000,
+    "ingest.options": {"points": 2000},
     "normalize.height": 1,
     "train.network": "mlp",
     "train.width": 16,

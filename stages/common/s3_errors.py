@@ -6,6 +6,7 @@ Nothing that a store or boto3 says is repeated but the name of the error: replie
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from botocore import exceptions as boto
@@ -13,19 +14,34 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from stages.common.errors import TemporaryError, UserError
 
-_AGAIN = "run again: files that arrived are not sent again"
-_KEYS = "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the AWS profile"
-_NO_ACCESS = (
-    "this access key may not read and write here: it needs s3:ListBucket, s3:GetObject and s3:PutObject; "
-    f"if it should have them, {_KEYS}"
+
+@dataclass(frozen=True)
+class Use:
+    """What the store is used for."""
+
+    setting: str
+    """The key in params.yaml that names it."""
+    again: str
+    """What another try does."""
+    rights: str
+    """What the access key must be allowed to do."""
+
+
+UPLOAD = Use(
+    setting="upload.url",
+    again="run again: files that arrived are not sent again",
+    rights="read and write here: it needs s3:ListBucket, s3:GetObject and s3:PutObject",
 )
-_FAILING = f"the store is overloaded or failing, after several tries: {_AGAIN}"
+
+_KEYS = "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the AWS profile"
+_NO_ACCESS = f"this access key may not {{rights}}; if it should have them, {_KEYS}"
+_FAILING = "the store is overloaded or failing, after several tries: {again}"
 
 _REFUSALS = {
-    "NoSuchBucket": "there is no such bucket: create it, or name another in upload.url of params.yaml",
+    "NoSuchBucket": "there is no such bucket: create it, or name another in {setting} of params.yaml",
     "NoSuchKey": "what was asked for is not there: `list` names the releases that are",
-    "NoSuchUpload": f"an unfinished upload was removed meanwhile: {_AGAIN}",
-    "InvalidBucketName": "the store allows no such bucket name: name another in upload.url of params.yaml",
+    "NoSuchUpload": "an unfinished upload was removed meanwhile: {again}",
+    "InvalidBucketName": "the store allows no such bucket name: name another in {setting} of params.yaml",
     "InvalidAccessKeyId": f"the store does not know the access key: {_KEYS}",
     "SignatureDoesNotMatch": f"the secret key does not belong to the access key: {_KEYS}",
     "AccessDenied": _NO_ACCESS,
@@ -35,12 +51,12 @@ _REFUSALS = {
     "RequestTimeTooSkewed": "the clock of this machine differs from the store's: set it right",
     "PermanentRedirect": "the bucket is in another region: set AWS_DEFAULT_REGION to it",
     "AuthorizationHeaderMalformed": "the bucket is in another region: set AWS_DEFAULT_REGION to it",
-    "BadDigest": f"data was damaged on the way: {_AGAIN}",
-    "XAmzContentSHA256Mismatch": f"data was damaged on the way: {_AGAIN}",
+    "BadDigest": "data was damaged on the way: {again}",
+    "XAmzContentSHA256Mismatch": "data was damaged on the way: {again}",
     "QuotaExceeded": "the store is full: make room there",
     "XMinioStorageFull": "the store is full: make room there",
     "507": "the store is full: make room there",
-    "RequestTimeout": f"the connection is too slow or was cut: {_AGAIN}",
+    "RequestTimeout": "the connection is too slow or was cut: {again}",
     "SlowDown": _FAILING,
 }
 
@@ -62,27 +78,27 @@ BROKEN_CONNECTION = (boto.ConnectionError, boto.HTTPClientError, boto.Incomplete
 
 
 @contextmanager
-def sentences(place: str) -> Iterator[None]:
+def sentences(place: str, use: Use = UPLOAD) -> Iterator[None]:
     """Turn what boto3 raises into a `UserError` about `place`."""
     try:
         yield
     except ClientError as error:
-        raise _refused(place, error) from None
+        raise _refused(place, use, error) from None
     except BotoCoreError as error:
-        raise _failed(place, error) from None
+        raise _failed(place, use, error) from None
 
 
-def _refused(place: str, error: ClientError) -> UserError:
+def _refused(place: str, use: Use, error: ClientError) -> UserError:
     code = re.sub(r"[^A-Za-z0-9.]", "", str(error.response.get("Error", {}).get("Code", "")))[:60]
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     known = _REFUSALS.get(code) or _REFUSALS.get(str(status))
     failing = known is None and status >= 500
-    sentence = _FAILING if failing else known or "the store refuses this"
+    sentence = (_FAILING if failing else known or "the store refuses this").format(**vars(use))
     kind = TemporaryError if failing or code in _BUSY else UserError
     return kind(f"{place}: {sentence} ({error.operation_name}: {code or 'no reason given'}, HTTP {status})")
 
 
-def _failed(place: str, error: BotoCoreError) -> UserError:
+def _failed(place: str, use: Use, error: BotoCoreError) -> UserError:
     for kind, sentence in _LASTING:
         if isinstance(error, kind):
             return UserError(f"{place}: {sentence}")
@@ -91,7 +107,7 @@ def _failed(place: str, error: BotoCoreError) -> UserError:
         return TemporaryError(f"{place}: no connection: {where}; then run again")
     if isinstance(error, BROKEN_CONNECTION):
         closed = "the store closed the connection or stopped answering, after several tries"
-        return TemporaryError(f"{place}: {closed}: {_AGAIN}")
+        return TemporaryError(f"{place}: {closed}: {use.again}")
     settings = "check the AWS settings in the environment and in ~/.aws"
     return UserError(f"{place}: boto3 cannot go on ({type(error).__name__}): {settings}")
 

@@ -1,0 +1,147 @@
+"""Raw images to Parquet shards, each finished for good: a killed run goes on after the last one."""
+
+import hashlib
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stages.common.files import read_json, replacing, write_json
+from stages.common.shards import IMAGE, SHARD_BYTES, shard_path
+
+COLUMNS = {"key": pa.string(), "sha256": pa.string(), "split": pa.string()}
+PARTNER = {"partner": IMAGE}
+"""One more column, of pairs."""
+_GROUP_IMAGES, _GROUP_BYTES = 1000, 2**23
+_DONE = "done.json"
+
+Counts = Counter[tuple[str | None, int | None]]
+"""Images by (split, label)."""
+
+
+@dataclass(frozen=True)
+class RawRow:
+    """An image with its content, as it is written."""
+
+    key: str
+    path: str
+    content: bytes
+    label: int | None
+    split: str | None
+    partner: bytes | None
+    trace: str
+    """What is known of it without its content; see `Done.trace`."""
+
+    @property
+    def size(self) -> int:
+        return len(self.content) + len(self.partner or b"")
+
+
+@dataclass
+class Done:
+    """What finished shards hold."""
+
+    images: int = 0
+    shards: int = 0
+    trace: str = ""
+    """SHA-256 chained over the traces of the images, in order: another source, or a changed one, has another."""
+    counts: list[tuple[str | None, int | None, int]] = field(default_factory=list)
+
+    def counter(self) -> Counts:
+        return Counter({(split, label): count for split, label, count in self.counts})
+
+
+def chained(trace: str, one: str) -> str:
+    """The trace of some images and one more."""
+    return hashlib.sha256(f"{trace}\n{one}".encode(errors="surrogatepass")).hexdigest()
+
+
+class RawShards:
+    """The finished shards of one ingest, in `root`/`fingerprint`; those of any other are forgotten."""
+
+    def __init__(self, root: Path, fingerprint: str) -> None:
+        self.folder = root / fingerprint[:16]
+        for other in root.glob("*"):
+            if other != self.folder:
+                shutil.rmtree(other)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.done = self._found()
+
+    def forget(self) -> None:
+        shutil.rmtree(self.folder)
+
+    def shards(self) -> list[Path]:
+        return [shard_path(self.folder, index) for index in range(self.done.shards)]
+
+    def write(self, rows: Iterable[RawRow], schema: pa.Schema, shard_images: int) -> None:
+        """Write what follows the finished shards; memory: a row group.
+
+        A shard is closed at `shard_images` images, or sooner at SHARD_BYTES.
+        """
+        left = iter(rows)
+        for first in left:  # a shard is begun where there is an image for it
+            with replacing(shard_path(self.folder, self.done.shards)) as partial:
+                done = _written(partial, chain([first], left), schema, shard_images, self.done)
+            write_json(self.folder / _DONE, asdict(done))
+            self.done = done
+
+    def _found(self) -> Done:
+        path = self.folder / _DONE
+        if not path.exists():
+            return Done()
+        values = read_json(path)
+        return Done(**{**values, "counts": [tuple(count) for count in values["counts"]]})
+
+
+def _written(path: Path, rows: Iterator[RawRow], schema: pa.Schema, shard_images: int, done: Done) -> Done:
+    """Take one shard's rows off `rows` and write them; what is done then."""
+    images = size = 0
+    trace, counts = done.trace, done.counter()
+    # The images are compressed already, and no two are alike: neither compression nor a dictionary helps.
+    with pq.ParquetWriter(path, schema, compression="none", use_dictionary=["label"]) as writer:
+        while images < shard_images and size < SHARD_BYTES:
+            group = list(_group(rows, shard_images - images, SHARD_BYTES - size))
+            if not group:
+                break
+            writer.write_table(_table(group, schema))
+            images, size = images + len(group), size + sum(row.size for row in group)
+            for row in group:
+                counts[row.split, row.label] += 1
+                trace = chained(trace, row.trace)
+    listed = [(split, label, count) for (split, label), count in counts.items()]
+    return Done(done.images + images, done.shards + 1, trace, listed)
+
+
+def _group(rows: Iterator[RawRow], images: int, size: int) -> Iterator[RawRow]:
+    """Rows until there are so many images, or so many bytes, or enough for a row group."""
+    images, size = min(images, _GROUP_IMAGES), min(size, _GROUP_BYTES)
+    for row in rows:
+        yield row
+        images, size = images - 1, size - row.size
+        if images <= 0 or size <= 0:
+            return
+
+
+def _table(rows: list[RawRow], schema: pa.Schema) -> pa.Table:
+    paths = pa.array([row.path for row in rows], pa.string())
+    columns: dict[str, Any] = {
+        "image": _pictures([row.content for row in rows], paths),
+        "label": [row.label for row in rows],
+        "key": [row.key for row in rows],
+        "sha256": [hashlib.sha256(row.content).hexdigest() for row in rows],
+        "split": [row.split for row in rows],
+    }
+    if "partner" in schema.names:
+        columns["partner"] = _pictures([row.partner for row in rows], paths)
+    return pa.table(columns, schema=schema)
+
+
+def _pictures(contents: list[bytes] | list[bytes | None], paths: pa.Array) -> pa.Array:
+    values = pa.array(contents, pa.binary())
+    return pa.StructArray.from_arrays([values, paths], fields=list(IMAGE), mask=values.is_null())

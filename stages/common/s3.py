@@ -1,0 +1,63 @@
+"""A connection to an S3 bucket, by boto3: credentials, region and endpoint by its standard chain."""
+
+import re
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from botocore.handlers import add_expect_header
+
+from stages.common.errors import UserError
+from stages.common.s3_errors import UPLOAD, Use, sentences, shown
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+def connect(bucket: str, workers: int, use: Use = UPLOAD) -> tuple["S3Client", str]:
+    """A client (which connects at its first request) for so many threads, and what to call the place in an error."""
+    try:
+        with sentences(f"s3://{bucket}", use):
+            client = boto3.session.Session().client("s3", config=_config(workers))
+        # A small body goes at once, without asking first whether it may (a round trip, or a second where the
+        # store does not answer that); a part of a large file still asks.
+        client.meta.events.unregister("before-call.s3", add_expect_header)
+        client.meta.events.register("before-call.s3.UploadPart", add_expect_header)
+        return client, f"s3://{bucket} at {shown(client.meta.endpoint_url)}"
+    except ValueError:  # not repeated: a name and a password can stand in it
+        raise UserError(
+            "the AWS settings in the environment or in ~/.aws cannot be used: "
+            "AWS_ENDPOINT_URL must be http(s)://HOST:PORT, AWS_MAX_ATTEMPTS a whole number"
+        ) from None
+
+
+def _config(workers: int) -> Config:
+    return Config(
+        connect_timeout=10,
+        read_timeout=60,
+        retries={"mode": "standard"},  # 3 attempts with back-off; AWS_MAX_ATTEMPTS says otherwise
+        max_pool_connections=workers,
+        # The newer checksums break stores other than AWS. Every body here goes with its MD5, which all stores know.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        # As botocore does over HTTPS: the MD5, which is signed, does for the body.
+        s3={"payload_signing_enabled": False},
+    )
+
+
+def bucket_and_prefix(url: str, setting: str) -> tuple[str, str]:
+    """The parts of s3://BUCKET/PREFIX, which stands in params under `setting`."""
+    bucket, _, prefix = url.removeprefix("s3://").partition("/")
+    prefix = prefix.rstrip("/")
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,255}", bucket):  # not shown: it may be a key written into the URL
+        raise UserError(
+            f"params.yaml: {setting} names no bucket that S3 allows: write s3://BUCKET/PREFIX, "
+            "the bucket with letters, digits, '.', '_' and '-' only, and leave keys to the environment"
+        )
+    segments = prefix.split("/") if prefix else []
+    if any(part in (".", "..") or not re.fullmatch(r"[\w.!*'() -]+", part, re.ASCII) for part in segments):
+        raise UserError(
+            f"params.yaml: the prefix in {setting} has an empty part, '.', '..' or a sign that is not safe in S3: "
+            "write s3://BUCKET/PREFIX with letters, digits and -_.!*'() between single slashes"
+        )
+    return bucket, prefix

@@ -1,0 +1,102 @@
+"""A part of params as a model, and what is wrong with one as a sentence with the nearest right name."""
+
+import difflib
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from stages.common.errors import UserError
+
+COLOUR = r"^#[0-9a-fA-F]{6}$"
+DEVICE = r"^(auto|cpu|cuda(:\d+)?)$"
+PUBLIC_URL = r"^(https?://[^/@]+/|file:///)"
+SHA256 = r"^[0-9a-fA-F]{64}$"
+S3_URL = r"^s3://[^/@]+(/.*)?$"
+STORE_URL = r"^(file:.+|s3://[^/@]+(/.*)?)$"
+WEBHOOK = r"^https?://[^/@]+(/.*)?$"
+_FORMS = {
+    COLOUR: "'#RRGGBB', such as '#ffffff', within quotes",
+    DEVICE: "auto, cpu, cuda or cuda:N",
+    PUBLIC_URL: "http(s)://HOST/PATH or file:///PATH, without a user or a password",
+    S3_URL: "s3://BUCKET/PREFIX, without a user or a password",
+    SHA256: "64 hexadecimal digits",
+    WEBHOOK: "http(s)://HOST/PATH, without a user or a password",
+    STORE_URL: "file:FOLDER or s3://BUCKET/PREFIX, without a user or a password",
+}
+
+
+class Section(BaseModel):
+    """Keys that are known, of types that are not guessed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+SectionType = TypeVar("SectionType", bound=Section)
+
+
+def validated(model: type[SectionType], values: Any, file: str | Path, prefix: str = "") -> SectionType:
+    """`values`, found in `file` under the dotted key `prefix`, as a `model`.
+
+    Raises UserError that names each thing wrong.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        told = [_sentence(dict(each), model, prefix) for each in error.errors()]
+        raise UserError("; ".join(f"{file}: {sentence}" for sentence in told)) from None
+
+
+def _sentence(error: dict[str, Any], model: type[BaseModel], prefix: str) -> str:
+    where = list(error["loc"])
+    key = ".".join([*([prefix] if prefix else []), *(str(part) for part in where)])
+    shown = _shown(error["input"])
+    if error["type"] == "extra_forbidden":
+        return f"{key} = {shown} is not a known key{nearest(str(where[-1]), names(_model_at(model, where[:-1])))}"
+    if error["type"] == "missing":
+        listed = "`python -m stages.ingest --sources` lists" if prefix else "the repository's params.yaml has"
+        return f"{key} is missing: add it ({listed} every key)"
+    if error["type"] == "literal_error":
+        expected = error["ctx"]["expected"]
+        allowed = [name.strip("'") for name in expected.replace(" or ", ", ").split(", ")]
+        return f"{key} = {shown} is not one of {expected}{nearest(str(error['input']), allowed)}"
+    if error["type"] == "value_error":
+        return f"{key}: {error['ctx']['error']}"
+    if error["type"] == "string_pattern_mismatch":
+        pattern = error["ctx"]["pattern"]
+        return f"{key} = {shown} is refused: write {_FORMS.get(pattern, pattern)}"
+    return f"{key} = {shown} is refused: {error['msg'][0].lower()}{error['msg'][1:]}"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict | list):
+        return "{...}" if isinstance(value, dict) else "[...]"
+    return "(hidden, it holds an '@')" if "@" in str(value) else repr(value)  # a password in a URL
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """The end of a sentence on an unknown name."""
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f": did you mean {close[0]!r}?" if close else f"; known: {', '.join(known)}"
+
+
+def names(model: type[BaseModel]) -> list[str]:
+    """The keys of a model, as they are written."""
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _model_at(model: type[BaseModel], where: list[Any]) -> type[BaseModel]:
+    for part in where:
+        for name, field in model.model_fields.items():
+            if (field.alias or name) == part:
+                model = _model_in(field.annotation) or model
+    return model
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    if get_origin(annotation) in (Union, UnionType, list, Annotated):
+        return next((m for a in get_args(annotation) if (m := _model_in(a))), None)
+    return None

@@ -1,0 +1,117 @@
+"""Images in a tar, tar.gz (also bz2, xz) or zip, streamed: nothing of it is ever unpacked to disk."""
+
+import stat
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+from pydantic import Field
+
+from stages.common.errors import UserError
+from stages.common.params import Ingest, Positive
+from stages.common.sections import Section
+from stages.sources import Source
+from stages.sources.limits import check_size, checked, inner_name, is_image, largest_file
+from stages.sources.packed import archives_in, open_zip, refusing, tar_members
+from stages.sources.steady import stamp, steady
+from stages.sources.tree import Entry, Kind, Tree, tree_source
+
+
+class Options(Section):
+    max_ratio: Positive = Field(100.0, description="times its own size that an archive may unpack to (or it is a bomb)")
+
+
+def read(params: Ingest, options: Options) -> Source:
+    """The images in the archive at `params.path`, or in the only archive of the folder there.
+
+    Classes and test set are told by folders, as in source `folder`. Links, absolute names, names with '..' and
+    encrypted members are refused; pipes and devices are left out. Memory: an image; of a zip also its table of
+    contents (about 0.7 kB an image), so that a tar is better for millions.
+    """
+    path = _archive_at(Path(params.path))
+    return tree_source("archive", _tree(path, params.max_pixels, options.max_ratio), params)
+
+
+def _archive_at(path: Path) -> Path:
+    if not path.is_dir():
+        return path
+    found = archives_in(path)
+    if len(found) != 1:
+        shown = ", ".join(file.name for file in found[:3]) or "none"
+        raise UserError(f"{path} holds {len(found)} archives ({shown}): set ingest.path to the one to read")
+    return found[0]
+
+
+def _tree(path: Path, max_pixels: int, max_ratio: float) -> Tree:
+    """A zip is known by its first bytes, and so is what a tar is packed by: names are not trusted."""
+    try:
+        if not path.is_file():
+            raise UserError(f"{path} is not a file that exists: set ingest.path to a tar or a zip")
+        with open(path, "rb") as file:
+            start = file.read(4)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}): set ingest.path to a tar or a zip") from None
+    if start in (b"PK\x03\x04", b"PK\x05\x06"):
+        return _Zip(path, max_pixels, max_ratio)
+    return _Tar(path, max_pixels, max_ratio)
+
+
+class _Tar:
+    """A tar's members, in its own order; see `tree.Tree`."""
+
+    def __init__(self, path: Path, max_pixels: int, max_ratio: float) -> None:
+        self.place = str(path)
+        self._path, self._max_pixels, self._max_ratio = path, max_pixels, max_ratio
+
+    def entries(self) -> Iterator[Entry]:
+        time = partial(stamp, self._path)
+        for tar, member in tar_members(self._path, self._max_ratio, largest_file(self._max_pixels)):
+            name = inner_name(self.place, member.name)
+            if member.issym() or member.islnk():
+                raise UserError(f"{self._path}: {name!r} is a link: pack it again with the files themselves (tar -h)")
+            kind: Kind = "file" if member.isreg() else "folder" if member.isdir() else "other"
+            yield Entry(name, kind, partial(self._content, tar, member), time)
+
+    def find(self, _: str) -> Callable[[], bytes] | None:
+        raise UserError(f"{self._path} is a tar, which is read in one go: for pairs use a zip or a folder")
+
+    def _content(self, tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+        where = f"{self._path}: {member.name!r}"
+        check_size(where, member.size, self._max_pixels)
+        with refusing(self._path):
+            file = tar.extractfile(member)
+            content = b"" if file is None else file.read()
+        return checked(where, content, self._max_pixels)
+
+
+class _Zip:
+    """A zip's members, in the order of its table of contents; see `tree.Tree`."""
+
+    def __init__(self, path: Path, max_pixels: int, max_ratio: float) -> None:
+        self.place = str(path)
+        self._path, self._max_pixels, self._zip = path, max_pixels, open_zip(path, max_ratio)
+
+    def entries(self) -> Iterator[Entry]:
+        time = partial(stamp, self._path)
+        with steady([self._path]):
+            for member in self._zip.filelist:
+                name = inner_name(self.place, member.filename.replace("\\", "/"))
+                if stat.S_ISLNK(member.external_attr >> 16):
+                    raise UserError(f"{self._path}: {name!r} is a link: pack it again with the files themselves")
+                if member.flag_bits & 1 and is_image(name):
+                    raise UserError(f"{self._path}: {name!r} is encrypted: pack it again without a password")
+                kind: Kind = "folder" if member.filename.endswith(("/", "\\")) else "file"
+                yield Entry(name, kind, partial(self._content, member), time)
+
+    def find(self, name: str) -> Callable[[], bytes] | None:
+        member = self._zip.NameToInfo.get(name)
+        return None if member is None else partial(self._content, member)
+
+    def _content(self, member: zipfile.ZipInfo) -> bytes:
+        where = f"{self._path}: {member.filename!r}"
+        check_size(where, member.file_size, self._max_pixels)
+        with refusing(self._path):
+            content = self._zip.read(member)
+        return checked(where, content, self._max_pixels)

@@ -1,0 +1,285 @@
+"""NumPy arrays of images, npy or npz, never unpickled: [N,H,W], [N,H,W,C] or [N,C,H,W] and labels beside them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from io import BytesIO
+from math import prod
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+from zipfile import ZipFile
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from pydantic import Field
+
+from stages.common.errors import UserError
+from stages.common.params import Finite, Ingest
+from stages.common.pictures import encode_pfm, encode_png
+from stages.common.sections import Section
+from stages.sources import NOT_STATED, RawImage, Source
+from stages.sources.packed import open_zip, refusing
+from stages.sources.steady import changed, stamp, steady
+
+_MAX_RATIO = 1000.0  # arrays of flat images pack far better than archives of images that are packed already
+_LARGEST_LABELS = 2**32  # bytes
+_KNOWN = (
+    (("x_train", "y_train", "train"), ("x_test", "y_test", "test")),
+    (("train_images", "train_labels", "train"), ("test_images", "test_labels", "test")),
+    (("images", "labels", None),),
+    (("x", "y", None),),
+    (("arr_0", "arr_1", None),),
+)
+
+
+class Options(Section):
+    images: str | None = Field(
+        None, description="name of the array of images; null finds images, x_train and x_test, ..."
+    )
+    labels: str | None = Field(
+        None, description="name of the array of labels; null finds labels, y_train and y_test, ..."
+    )
+    black: Finite = Field(0.0, description="value of black")
+    white: Finite | None = Field(
+        None, description="value of white; null: 255 for 8 bits, 65535 for 16, 1 for fractions and truths"
+    )
+
+
+@dataclass(frozen=True)
+class _Part:
+    """An array of images and the array of their labels."""
+
+    images: str
+    labels: str | None
+    split: str | None
+
+
+@dataclass(frozen=True)
+class _Header:
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def size(self) -> int:
+        return prod(self.shape) * self.dtype.itemsize
+
+
+Labels = npt.NDArray[Any]
+
+
+def read(params: Ingest, options: Options) -> Source:
+    """The images of one npz, one npy, or a folder of npy files. Memory: an image, and the labels.
+
+    8 and 16 bits become PNG; fractions become a float picture where they are grey, 8 bits where they have colours.
+    Raises UserError on pickled objects, other shapes and dtypes, values that are no colour, and arrays cut off.
+    """
+    files = _Files(Path(params.path))
+    parts = _parts(files, options)
+    headers = [_image_header(files, part.images, params.max_pixels) for part in parts]
+    labels = [_labels(files, part, header.shape[0]) for part, header in zip(parts, headers, strict=True)]
+    classes = _classes(labels)
+    return Source(
+        name="arrays",
+        licence=NOT_STATED,
+        origin=params.path,
+        classes=[str(value) for value in classes.tolist()] or None,
+        images=(
+            image
+            for part, header, values in zip(parts, headers, labels, strict=True)
+            for image in _images(
+                files, part, header, None if values is None else np.searchsorted(classes, values), options
+            )
+        ),
+        count=sum(header.shape[0] for header in headers),
+    )
+
+
+class _Files:
+    """Arrays by name: the members of an npz, or npy files."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._zip: ZipFile | None = None
+        if not path.exists():
+            raise UserError(f"{path} is not there: set ingest.path to an npy or npz file, or a folder of npy files")
+        if path.is_dir():
+            self._paths = {file.stem: file for file in sorted(path.glob("*.npy"))}
+            packed = sorted(path.glob("*.npz"))
+            if not self._paths and len(packed) == 1:
+                self.path = packed[0]
+        else:
+            self._paths = {path.stem: path}
+        if self.path.is_file() and _starts(self.path) == b"PK":
+            self._zip = open_zip(self.path, _MAX_RATIO)
+            self._paths = {
+                name.removesuffix(".npy"): self.path for name in self._zip.namelist() if name.endswith(".npy")
+            }
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._paths)
+
+    def place(self, name: str) -> str:
+        return str(self._paths[name]) if self._zip is None else f"{self.path}: {name}"
+
+    def stamp(self, name: str) -> str:
+        return stamp(self._paths[name])
+
+    @contextmanager
+    def open(self, name: str) -> Iterator[BinaryIO]:
+        path = self._paths[name]
+        with steady([path]), refusing(path), self._opened(name) as file:
+            yield file
+
+    def _opened(self, name: str) -> BinaryIO:
+        return open(self._paths[name], "rb") if self._zip is None else cast(BinaryIO, self._zip.open(f"{name}.npy"))
+
+
+def _starts(path: Path) -> bytes:
+    with refusing(path), open(path, "rb") as file:
+        return file.read(2)
+
+
+def _parts(files: _Files, options: Options) -> list[_Part]:
+    names = files.names
+    if options.images is not None:
+        wanted = [_Part(options.images, options.labels, None)]
+    elif len(names) == 1:
+        wanted = [_Part(names[0], None, None)]
+    else:
+        known = [[_Part(*part) for part in parts if part[0] in names] for parts in _KNOWN]
+        wanted = next((parts for parts in known if parts), [])
+        wanted = [
+            replace(p, labels=options.labels or p.labels, split=p.split if len(wanted) > 1 else None) for p in wanted
+        ]
+    needed = [name for part in wanted for name in (part.images, part.labels) if name is not None]
+    if not wanted or [name for name in needed if name not in names]:
+        raise UserError(
+            f"{files.path} holds the arrays {', '.join(names) or '(none)'}: "
+            f"name those to read in ingest.options.images and labels{_missing(needed, names)}"
+        )
+    return wanted
+
+
+def _missing(needed: list[str], names: list[str]) -> str:
+    missing = [name for name in needed if name not in names]
+    return f" (there is no {missing[0]})" if missing else ""
+
+
+def _header(place: str, file: BinaryIO) -> _Header:
+    """The header of the npy format (numpy.lib.format), versions 1 and 2. Raises UserError on pickled objects."""
+    try:
+        version = np.lib.format.read_magic(file)
+        readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+        shape, columns_first, dtype = readers[version](file)
+    except (ValueError, KeyError, EOFError) as error:
+        reason = " ".join(str(error).split())[:100]
+        raise UserError(
+            f"{place} is no NumPy array ({reason}): write it with numpy.save; a pickle is never read, "
+            "since reading one can run any code that is in it"
+        ) from None
+    if dtype.hasobject:
+        raise UserError(
+            f"{place} holds Python objects, as pickles, of which reading one can run any code: "
+            "write it again as numbers of one shape (numpy.stack)"
+        )
+    if columns_first and len(shape) > 1:
+        raise UserError(f"{place} is in Fortran's order: write it again with numpy.ascontiguousarray")
+    return _Header(shape, dtype)
+
+
+def _image_header(files: _Files, name: str, max_pixels: int) -> _Header:
+    place = files.place(name)
+    with files.open(name) as file:
+        header = _header(place, file)
+    shape, dtype = header.shape, header.dtype
+    if len(shape) not in (3, 4) or 0 in shape or (len(shape) == 4 and not {1, 3} & {shape[1], shape[3]}):
+        raise UserError(f"{place} has the shape {shape}: images are [N,H,W], [N,H,W,C] or [N,C,H,W] with C 1 or 3")
+    if dtype.kind not in "buf" or (dtype.kind == "u" and dtype.itemsize > 2):
+        raise UserError(f"{place} holds {dtype}: images are uint8, uint16, fractions or truths; convert it")
+    if prod(shape[1:]) > 3 * max_pixels:
+        raise UserError(f"{place} says {shape[1:]} values an image, over ingest.max_pixels ({max_pixels})")
+    return header
+
+
+def _labels(files: _Files, part: _Part, count: int) -> Labels | None:
+    """`[N]` numbers or names."""
+    if part.labels is None:
+        return None
+    place = files.place(part.labels)
+    with files.open(part.labels) as file:
+        header = _header(place, file)
+        if prod(header.shape) != count or header.dtype.kind not in "iuU":
+            raise UserError(
+                f"{place} is {header.dtype} of the shape {header.shape}, not {count} class numbers or names"
+            )
+        if header.size > _LARGEST_LABELS:
+            raise UserError(f"{place} is of {header.size} bytes: names of classes are shorter; write numbers")
+        content = _exactly(place, file, header.size)
+    values: Labels = np.frombuffer(content, header.dtype)
+    return values
+
+
+def _classes(labels: list[Labels | None]) -> Labels:
+    """The distinct labels, in order."""
+    distinct = [np.unique(values) for values in labels if values is not None]
+    return np.unique(np.concatenate(distinct)) if distinct else np.empty(0)
+
+
+def _exactly(place: str, file: BinaryIO, size: int) -> bytes:
+    content = file.read(size)
+    if len(content) < size:
+        raise UserError(f"{place} is cut off: it holds fewer bytes than its header says; write or copy it again")
+    return content
+
+
+def _images(files: _Files, part: _Part, header: _Header, labels: Labels | None, options: Options) -> Iterator[RawImage]:
+    """Pictures, with `labels` `[N]` in `[0, classes)`."""
+    place, time = files.place(part.images), files.stamp(part.images)
+    size = prod(header.shape[1:]) * header.dtype.itemsize
+    with files.open(part.images) as file:
+        if _header(place, file) != header:
+            raise changed(place)
+        for number in range(header.shape[0]):
+            values = np.frombuffer(_exactly(place, file, size), header.dtype).reshape(header.shape[1:])
+            key = f"{part.images}-{number:06d}"
+            label = None if labels is None else int(labels[number])
+            picture = partial(_encoded, f"{place}, image {number}", values, options)
+            suffix = "pfm" if header.dtype.kind == "f" and 3 not in header.shape[1:] else "png"
+            yield RawImage(key, f"{key}.{suffix}", picture, label, part.split, stamp=time)
+        if file.read(1):
+            raise UserError(f"{place} is too long: it holds more bytes than its header says; write or copy it again")
+
+
+def _encoded(place: str, values: npt.NDArray[Any], options: Options) -> bytes:
+    """Values `[H,W]`, `[H,W,C]` or `[C,H,W]` as a picture that keeps what they say."""
+    planes = _planes(values)
+    bits = 8 * values.dtype.itemsize if values.dtype.kind == "u" else None
+    white = options.white if options.white is not None else {8: 255.0, 16: 65535.0}.get(bits or 0, 1.0)
+    if bits == 8 and (options.black, white) == (0.0, 255.0):
+        return encode_png(np.ascontiguousarray(planes))
+    shares = (planes.astype(np.float64) - options.black) / (white - options.black)
+    if not ((shares >= 0) & (shares <= 1)).all():  # a NaN fails too
+        raise UserError(
+            f"{place} has values outside {options.black:g} to {white:g}: set ingest.options.black and white"
+        )
+    if bits == 16 and len(planes) == 1:
+        return _deep_png(np.rint(shares[0] * 65535).astype(np.uint16))
+    if len(planes) == 1 and values.dtype.kind == "f":
+        return encode_pfm(shares[0].astype(np.float32))
+    return encode_png(np.rint(shares * 255).astype(np.uint8))
+
+
+def _planes(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """`[C,H,W]`: colours are the last axis where its length says so, else the first."""
+    if values.ndim == 2:
+        return values[None]
+    return np.moveaxis(values, -1, 0) if values.shape[-1] in (1, 3) else values
+
+
+def _deep_png(values: npt.NDArray[np.uint16]) -> bytes:
+    buffer = BytesIO()
+    Image.fromarray(values).save(buffer, "PNG")
+    return buffer.getvalue()

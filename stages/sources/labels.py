@@ -1,0 +1,147 @@
+"""Labels from a CSV or JSON file, for images whose folders do not tell them."""
+
+import csv
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from stages.common.errors import UserError
+from stages.common.params import Ingest
+from stages.sources import RawImage, Source
+from stages.sources.steady import steady
+
+_Row = tuple[str, str]
+"""A key and its class."""
+
+
+def labelled(source: Source, params: Ingest) -> Source:
+    """`source` with the labels of the file that `params.labels` names, where it names one.
+
+    CSV: a header, then key and class in the first two columns. JSON: {key: class}; JSON lines: {"key": ..., "class":
+    ...} by any two names, in this order. A key is an image's own, with or without its extension. Memory: 12 bytes
+    an image (a JSON object is read whole). Raises UserError on a file that cannot be read so, and while images are
+    read on an image that is not in it.
+    """
+    if params.labels is None:
+        return source
+    path = _labels_at(Path(params.labels), Path(params.path))
+    with steady([path]):
+        table = _Labels(path)
+    notes = source.notes
+    return replace(source, classes=table.classes, images=_labelled(source.images, table, notes), notes=notes)
+
+
+def _labels_at(path: Path, source: Path) -> Path:
+    """Beside the images, or from the working directory on."""
+    beside = (source if source.is_dir() else source.parent) / path
+    found = next((file for file in (beside, path) if file.is_file()), None)
+    if found is None:
+        raise UserError(f"ingest.labels = {str(path)!r} is no file, neither in {beside.parent} nor from here on")
+    return found
+
+
+def _labelled(images: Iterable[RawImage], table: "_Labels", notes: list[str]) -> Iterator[RawImage]:
+    count = 0
+    for image in images:
+        yield replace(image, label=table.label(image.key))
+        count += 1
+    if len(table) > count:
+        notes.append(f"{table.path} has {len(table) - count} keys of which there is no image")
+
+
+class _Labels:
+    """Class indices by the hash of the key."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        names: dict[str, int] = {}
+        pairs = np.fromiter(
+            ((_number(key), names.setdefault(name, len(names))) for key, name in _rows(path)),
+            np.dtype([("key", np.uint64), ("label", np.int32)]),
+        )
+        if not len(pairs):
+            raise UserError(f"{path} holds no labels: write a key and a class in each line")
+        pairs.sort(order="key")
+        self._keys: npt.NDArray[np.uint64] = np.ascontiguousarray(pairs["key"])
+        if (self._keys[1:] == self._keys[:-1]).any():
+            raise UserError(f"{path} names a key twice ({_twice(path)!r}): keep one of the lines")
+        self.classes = _in_order(list(names))
+        rank = {name: label for label, name in enumerate(self.classes)}
+        self._labels = np.array([rank[name] for name in names], np.int32)[pairs["label"]]
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def label(self, key: str) -> int:
+        stem, dot, extension = key.rpartition(".")
+        for tried in (key, stem) if dot and "/" not in extension else (key,):
+            number = _number(tried)
+            place = int(np.searchsorted(self._keys, np.uint64(number)))
+            if place < len(self._keys) and int(self._keys[place]) == number:
+                return int(self._labels[place])
+        raise UserError(f"{self.path} has no label for the image {key!r}: add one, or remove the image")
+
+
+def _number(key: str) -> int:
+    return int.from_bytes(hashlib.blake2b(key.encode(errors="surrogatepass"), digest_size=8).digest(), "big")
+
+
+def _twice(path: Path) -> str:
+    seen: set[str] = set()
+    return next((key for key, _ in _rows(path) if key in seen or seen.add(key)), "")  # type: ignore[func-returns-value]
+
+
+def _in_order(names: list[str]) -> list[str]:
+    """Numbers by their value, else by the alphabet."""
+    return sorted(names, key=int) if all(name.isascii() and name.isdigit() for name in names) else sorted(names)
+
+
+def _rows(path: Path) -> Iterator[_Row]:
+    readers = {".csv": _csv_rows, ".json": _json_rows, ".jsonl": _json_line_rows}
+    if path.suffix.lower() not in readers:
+        raise UserError(f"ingest.labels = {str(path)!r} ends in none of {', '.join(readers)}: name such a file")
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:  # spreadsheets begin a CSV with a byte order mark
+            yield from readers[path.suffix.lower()](path, file)
+    except OSError as error:
+        raise UserError(f"ingest.labels = {str(path)!r} cannot be read ({error.strerror})") from None
+    except (UnicodeDecodeError, csv.Error, json.JSONDecodeError, RecursionError) as error:
+        raise UserError(f"{path} cannot be read as labels ({error}): mend it") from None
+
+
+def _csv_rows(path: Path, file: Iterable[str]) -> Iterator[_Row]:
+    for number, line in enumerate(csv.reader(file), 1):
+        if line and len(line) < 2:
+            raise UserError(f"{path}, line {number}: a key and a class are needed, with a comma between")
+        if line and number > 1:
+            yield _row(path, line[0], line[1])
+
+
+def _json_rows(path: Path, file: Any) -> Iterator[_Row]:
+    values = json.load(file)
+    if not isinstance(values, dict):
+        raise UserError(f"{path} is no JSON object of keys and classes: write {{key: class, ...}}")
+    for key, name in values.items():
+        yield _row(path, key, name)
+
+
+def _json_line_rows(path: Path, file: Iterable[str]) -> Iterator[_Row]:
+    for number, line in enumerate(file, 1):
+        values = json.loads(line) if line.strip() else {}
+        if line.strip() and (not isinstance(values, dict) or len(values) < 2):
+            raise UserError(f"{path}, line {number}: a JSON object with a key and a class is needed")
+        if values:
+            key, name, *_ = values.values()
+            yield _row(path, key, name)
+
+
+def _row(path: Path, key: Any, name: Any) -> _Row:
+    if not isinstance(key, str) or not isinstance(name, str | int) or isinstance(name, bool) or not str(name).strip():
+        raise UserError(f"{path}: {key!r} has the class {name!r}, which is no name and no whole number: mend it")
+    return key, str(name).strip()

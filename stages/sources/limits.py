@@ -1,0 +1,63 @@
+"""What no source lets in: images over the limits, and names that lead out of a source or hide in a terminal."""
+
+import re
+
+from stages.common.errors import UserError
+from stages.common.pictures import TooManyPixelsError, open_picture
+
+EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+_UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"
+)  # the last: bytes that Python could not decode
+_LARGEST_VALUE = 2**31 - 1  # bytes that one value of a Parquet column can hold
+
+
+def is_image(name: str) -> bool:
+    """By its extension; the content decides later what it is."""
+    return name.lower().endswith(EXTENSIONS)
+
+
+def largest_file(max_pixels: int) -> int:
+    """Bytes of an image of so many pixels, RGBA in 16 bits, not compressed; no image file is larger."""
+    return min(8 * max_pixels + 2**20, _LARGEST_VALUE)
+
+
+def check_size(place: str, size: int, max_pixels: int) -> None:
+    """Refuse a file that is larger than any image, before it is read."""
+    if size > largest_file(max_pixels):
+        raise UserError(f"{place} is larger than an image of ingest.max_pixels ({max_pixels}) can be: remove it")
+
+
+def checked(place: str, content: bytes, max_pixels: int) -> bytes:
+    """The content of an image, refused where it or its header says more than `max_pixels`.
+
+    One that cannot be decoded is let through: normalize counts those.
+    """
+    check_size(place, len(content), max_pixels)
+    try:
+        open_picture(content, max_pixels)
+    except TooManyPixelsError as error:
+        raise UserError(f"{place} says it has {error} (ingest.max_pixels): remove it, or raise that limit") from None
+    except Exception:  # Pillow raises nearly anything on a damaged header
+        pass
+    return content
+
+
+def check_printable(place: str, name: str) -> None:
+    """Refuse a name that cannot be shown in one line, or not at all."""
+    if _UNPRINTABLE.search(name):
+        raise UserError(f"{place}: {name!a} has a name with control characters, or not in UTF-8: rename it")
+
+
+def inner_name(place: str, name: str) -> str:
+    """A name inside `place` as its parts between single slashes.
+
+    Raises UserError on a name that leads out of it, or cannot be shown in one line.
+    """
+    check_printable(place, name)
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    if name.startswith("/") or ".." in parts or re.match("[A-Za-z]:/", name):
+        raise UserError(
+            f"{place}: {name!r} is a name that leads outside: pack it again with names relative to one folder"
+        )
+    return "/".join(parts)

@@ -1,0 +1,33 @@
+"""`python -m stages.ingest --sources`: every source with its options."""
+
+from typing import Any
+
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from stages.common.sections import Section
+from stages.sources import names, reader
+
+
+def listing() -> str:
+    """A paragraph a source: what it is, then each option with its default and what it means."""
+    return "\n".join(line for name in names() for line in _lines(name))
+
+
+def _lines(name: str) -> list[str]:
+    module = reader(name)
+    first = (module.__doc__ or "").strip().partition("\n")[0]
+    return [f"{name:<10}{first}", *(f"    {line}" for line in _options(module.Options)), ""]
+
+
+def _options(model: type[Section], inside: str = "") -> list[str]:
+    return [
+        f"{inside}{key} = {_default(field)}: {field.description or ''}" for key, field in model.model_fields.items()
+    ]
+
+
+def _default(field: FieldInfo) -> Any:
+    if field.default is PydanticUndefined and field.default_factory is None:
+        return "(needed)"
+    value = field.get_default(call_default_factory=True)
+    return "null" if value is None else value

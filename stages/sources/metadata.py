@@ -1,0 +1,119 @@
+"""What a picture's file says beside its pixels (where, when, by whom it was taken) is left out; colours stay.
+
+JPEG and PNG lose it without being encoded again: every pixel stays, and so do the colour profile and which side is
+up. Other formats are written anew as PNG or TIFF, which lose nothing either.
+"""
+
+import io
+import re
+import struct
+from collections.abc import Iterator
+
+from PIL import Image, ImageOps
+
+from stages.common.pictures import FORMATS
+
+_ORIENTATION = 0x0112
+_NEXT_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # inside a scan: neither a stuffed byte nor a restart
+_START_OF_SCAN, _END = 0xDA, 0xD9
+_KEPT_CHUNKS = (
+    b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"cHRM", b"gAMA", b"iCCP", b"sBIT", b"sRGB", b"cICP", b"bKGD",
+    b"hIST", b"pHYs",
+)  # fmt: skip
+_PNG_MODES = {"1", "L", "LA", "P", "RGB", "RGBA", "I;16"}
+
+
+def stripped(content: bytes) -> bytes:
+    """The picture without EXIF, XMP, IPTC, comments, thumbnails and anything after its end.
+
+    What cannot be read as a picture is emptied, since nobody knows what it holds; normalize counts it as broken.
+    """
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            upright = image.getexif().get(_ORIENTATION, 1)
+            if image.format in ("JPEG", "MPO"):
+                return _jpeg(content, upright)
+            if image.format == "PNG":
+                return _png(content, upright)
+            return _anew(image)
+    except Exception:  # Pillow raises nearly anything on damaged bytes
+        return b""
+
+
+def _orientation(upright: int) -> bytes:
+    """EXIF that says which side is up and nothing else."""
+    exif = Image.Exif()
+    exif[_ORIENTATION] = upright
+    return exif.tobytes()
+
+
+def _jpeg(content: bytes, upright: int) -> bytes:
+    """ITU-T T.81, annex B: segments, each a marker and a length, and after a start of scan the coded bytes."""
+    parts = [b"\xff\xd8"]
+    if upright != 1:
+        exif = _orientation(upright)
+        parts.append(b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif)
+    for marker, segment in _segments(content):
+        application, comment = 0xE0 <= marker <= 0xEF, marker == 0xFE
+        colour = segment[4:].startswith((b"JFIF\0", b"ICC_PROFILE\0", b"Adobe"))
+        if colour or not (application or comment):
+            parts.append(segment)
+    return b"".join(parts)
+
+
+def _segments(content: bytes) -> Iterator[tuple[int, bytes]]:
+    """Every segment after the first marker, up to the end of the image."""
+    start = 2
+    while True:
+        found = _NEXT_MARKER.search(content, start)
+        if found is None:
+            raise ValueError("no end of the image")
+        start, marker = found.start(), content[found.end() - 1]
+        if marker == _END:
+            yield marker, content[start : start + 2]
+            return
+        (length,) = struct.unpack_from(">H", content, start + 2)
+        end = start + 2 + length
+        if marker == _START_OF_SCAN:
+            scan = _NEXT_MARKER.search(content, end)
+            if scan is None:
+                raise ValueError("no end of the scan")
+            end = scan.start()
+        yield marker, content[start:end]
+        start = end
+
+
+def _png(content: bytes, upright: int) -> bytes:
+    """PNG (ISO/IEC 15948), section 5: chunks, each a length, a name, the bytes and a checksum."""
+    parts, start, name = [content[:8]], 8, b""
+    while name != b"IEND":
+        (length,) = struct.unpack_from(">I", content, start)
+        name, end = content[start + 4 : start + 8], start + 12 + length
+        if name in _KEPT_CHUNKS:
+            parts.append(content[start:end])
+        if name == b"IHDR" and upright != 1:
+            parts.append(_exif_chunk(upright))
+        start = end
+    return b"".join(parts)
+
+
+def _exif_chunk(upright: int) -> bytes:
+    from zlib import crc32
+
+    body = b"eXIf" + _orientation(upright).removeprefix(b"Exif\0\0")
+    return struct.pack(">I", len(body) - 4) + body + struct.pack(">I", crc32(body))
+
+
+def _anew(image: Image.Image) -> bytes:
+    turned = ImageOps.exif_transpose(image)
+    kept = {name: turned.info[name] for name in ("icc_profile", "transparency") if turned.info.get(name) is not None}
+    turned.info.clear()
+    turned.getexif().clear()
+    buffer = io.BytesIO()
+    if turned.mode in _PNG_MODES:
+        turned.save(buffer, "PNG", **kept)
+    else:
+        plain = Image.new(turned.mode, turned.size)
+        plain.paste(turned)
+        plain.save(buffer, "TIFF", **({"icc_profile": kept["icc_profile"]} if "icc_profile" in kept else {}))
+    return buffer.getvalue()

@@ -1,0 +1,220 @@
+"""Parquet with encoded images in a column: the Hugging Face layout, this pipeline's own, or columns that you name."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import Field
+
+from stages.common.errors import UserError
+from stages.common.params import Ingest
+from stages.common.sections import Section
+from stages.sources import NOT_STATED, RawImage, Source
+from stages.sources.limits import checked
+from stages.sources.steady import stamp, steady
+
+_ROWS = 64
+_BUFFER = 2**20
+_TEST_NAMES = ("test", "validation", "valid", "val")
+_SPLITS = {"train": "train", "training": "train", **dict.fromkeys(_TEST_NAMES, "test")}
+
+
+class Options(Section):
+    image: str = Field("image", description="column of the images: encoded bytes, or a struct of bytes and path")
+    label: str | None = Field("label", description="column of class numbers or names; null reads none")
+    key: str | None = Field(None, description="column of unique names; null is the file's name and the row's number")
+    split: str | None = Field(
+        None, description="column of train and test; null goes by file names such as test-00000.parquet"
+    )
+    partner: str | None = Field(None, description="column of the images' partners, like that of the images")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A Parquet file, wherever it is."""
+
+    name: str
+    file: Any
+    """A path, or a file object that can seek."""
+    stamp: str
+
+
+def read(params: Ingest, options: Options) -> Source:
+    """The images of the file at `params.path`, or of all Parquet files below that folder, in the order of names.
+
+    Class names: those of a ClassLabel feature in the schema, else the distinct values in order. Memory: some rows.
+    """
+    paths = _paths(Path(params.path))
+    root = Path(params.path) if Path(params.path).is_dir() else Path(params.path).parent
+    tables = [Table(path.relative_to(root).as_posix(), path, stamp(path)) for path in paths]
+    return table_source("parquet", params.path, tables, params, options)
+
+
+def _paths(path: Path) -> list[Path]:
+    found = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
+    found = [file for file in found if not file.name.startswith(".")]
+    if not found or not all(file.is_file() for file in found):
+        raise UserError(f"{path} is no Parquet file, and no folder with some: set ingest.path to one")
+    return found
+
+
+def table_source(name: str, origin: str, tables: list[Table], params: Ingest, options: Options) -> Source:
+    """The images in Parquet files."""
+    columns = _Columns(options, tables)
+    return Source(
+        name, NOT_STATED, origin, columns.names, _images(tables, columns, params.max_pixels), count=columns.count,
+        paired=options.partner is not None,
+    )  # fmt: skip
+
+
+class _Columns:
+    """Which columns there are, and what they are found to hold before images are read."""
+
+    def __init__(self, options: Options, tables: list[Table]) -> None:
+        self.count = 0
+        with _opened(tables[0]) as file:
+            schema: pa.Schema = file.schema_arrow
+        self.image, self.partner, self.key = options.image, options.partner, options.key
+        self.label = options.label if options.label in schema.names or "label" in options.model_fields_set else None
+        wanted = [self.image, self.label, self.key, options.split, self.partner]
+        self.wanted = [column for column in wanted if column is not None]
+        self.split_column = options.split
+        self.splits = _splits_by_name(tables) if options.split is None else {}
+        for table in tables:
+            with _opened(table) as file:
+                _check_columns(table, file.schema_arrow, self)
+                self.count += file.metadata.num_rows
+        self.names, self.index = self._classes(tables, schema)
+
+    def _classes(self, tables: list[Table], schema: pa.Schema) -> tuple[list[str] | None, dict[Any, int]]:
+        """Class names by label, and the label of each value of the column."""
+        if self.label is None:
+            return None, {}
+        names = _class_label(schema, self.label)
+        if names is not None:
+            return names, {number: number for number in range(len(names))}
+        values = sorted(_distinct(tables, self.label))
+        return ([str(value) for value in values] or None), {value: rank for rank, value in enumerate(values)}
+
+
+def _class_label(schema: pa.Schema, column: str) -> list[str] | None:
+    """The names of a ClassLabel feature, as `datasets` writes them into the schema."""
+    try:
+        about = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
+        names = about["info"]["features"][column]["names"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return [str(name) for name in names] if isinstance(names, list) else None
+
+
+def _distinct(tables: list[Table], column: str) -> set[Any]:
+    found: set[Any] = set()
+    for table in tables:
+        for batch in _batches(table, [column]):
+            found.update(value for value in batch[column].unique().to_pylist() if value is not None)
+    return found
+
+
+def _check_columns(table: Table, schema: pa.Schema, columns: _Columns) -> None:
+    missing = [column for column in columns.wanted if column not in schema.names]
+    if missing:
+        raise UserError(
+            f"{table.name} has no column {missing[0]!r} but {', '.join(schema.names)}: name it in ingest.options"
+        )
+    for column in (columns.image, *([columns.partner] if columns.partner else [])):
+        kind = schema.field(column).type
+        inner = kind.field("bytes").type if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0 else kind
+        if not (pa.types.is_binary(inner) or pa.types.is_large_binary(inner) or pa.types.is_binary_view(inner)):
+            raise UserError(
+                f"{table.name}: column {column!r} is {kind}, not encoded images: name another in ingest.options"
+            )
+    if columns.label is not None:
+        kind = schema.field(columns.label).type
+        inner = kind.value_type if pa.types.is_dictionary(kind) else kind
+        if not (pa.types.is_integer(inner) or pa.types.is_string(inner) or pa.types.is_large_string(inner)):
+            raise UserError(f"{table.name}: column {columns.label!r} is {kind}, no class number and no name")
+
+
+def _splits_by_name(tables: list[Table]) -> dict[str, str]:
+    """By the start of a file's or a folder's name, as hubs have it; none where that does not tell train and test."""
+    first = {table.name: _split_in(table.name) for table in tables}
+    tests = {name for name in first.values() if name in _TEST_NAMES}
+    if len(tests) > 1:
+        raise UserError(f"the files are of {', '.join(sorted(tests))}, all held out: keep train and one other")
+    named = {name: _SPLITS[found] for name, found in first.items() if found is not None}
+    return named if set(named.values()) == {"train", "test"} and len(named) == len(tables) else {}
+
+
+def _split_in(name: str) -> str | None:
+    for part in reversed(name.removesuffix(".parquet").split("/")):
+        start = part.replace("_", "-").partition("-")[0].lower()
+        if start in _SPLITS:
+            return start
+    return None
+
+
+def _images(tables: list[Table], columns: _Columns, max_pixels: int) -> Iterator[RawImage]:
+    for table in tables:
+        number = 0
+        for batch in _batches(table, columns.wanted):
+            for row in batch.to_pylist():
+                yield _image(table, number, row, columns, max_pixels)
+                number += 1
+
+
+def _image(table: Table, number: int, row: dict[str, Any], columns: _Columns, max_pixels: int) -> RawImage:
+    where = f"{table.name}, row {number}"
+    key = f"{table.name}-{number:06d}" if columns.key is None else str(row[columns.key])
+    content, path = _content(where, row[columns.image], max_pixels)
+    partner = None if columns.partner is None else _content(where, row[columns.partner], max_pixels)[0]
+    label = None if columns.names is None else _label(where, row[columns.label or ""], columns)
+    split = _split(where, row, columns, table)
+    return RawImage(key, path or key.rpartition("/")[2], content, label, split, partner, table.stamp)
+
+
+def _content(where: str, value: Any, max_pixels: int) -> tuple[bytes, str]:
+    content, path = (value.get("bytes"), value.get("path")) if isinstance(value, dict) else (value, None)
+    if content is None:
+        at = f" but the path {path!r}, which is never followed" if path else ""
+        raise UserError(f"{where} has no image in it{at}: write the table with the images' bytes")
+    return checked(where, content, max_pixels), str(path or "")
+
+
+def _label(where: str, value: Any, columns: _Columns) -> int:
+    if value not in columns.index:
+        raise UserError(f"{where} has the label {value!r}, but there are {len(columns.index)} classes: mend the table")
+    return columns.index[value]
+
+
+def _split(where: str, row: dict[str, Any], columns: _Columns, table: Table) -> str | None:
+    if columns.split_column is None:
+        return columns.splits.get(table.name)
+    value = str(row[columns.split_column]).lower()
+    if value not in _SPLITS:
+        raise UserError(f"{where} has the split {row[columns.split_column]!r}, none of {', '.join(_SPLITS)}: mend it")
+    return _SPLITS[value]
+
+
+@contextmanager
+def _opened(table: Table) -> Iterator[pq.ParquetFile]:
+    with _refusing(table), pq.ParquetFile(table.file, pre_buffer=False, buffer_size=_BUFFER) as file:
+        yield file
+
+
+@contextmanager
+def _refusing(table: Table) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{table.name} cannot be read as Parquet ({reason}): fetch or copy it again") from None
+
+
+def _batches(table: Table, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    with steady([table.file] if isinstance(table.file, Path) else []), _opened(table) as file:
+        yield from file.iter_batches(_ROWS, columns=columns)

@@ -1,0 +1,156 @@
+"""Images and Parquet in a bucket, against moto's server."""
+
+import io
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from stages.common.errors import TemporaryError, UserError
+from stages.common.shards import class_names, encoded_schema
+from stages.sources import open_source
+from tests.stages.s3_servers import Proxy, Server, moto_server
+from tests.stages.source_files import ingest_params, ingested, write_tree
+
+SECRET = "planted/secret+key0123456789"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with moto_server("AKIAPLANTEDKEY000001", SECRET) as started:
+        yield started
+
+
+@pytest.fixture
+def bucket(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Any, Proxy]]:
+    """A client of an empty bucket "photos", and a proxy through which the source reaches it."""
+    proxy = Proxy(server)
+    settings = {
+        "AWS_ACCESS_KEY_ID": server.key,
+        "AWS_SECRET_ACCESS_KEY": server.secret,
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{proxy.port}",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_MAX_ATTEMPTS": "1",
+    }
+    for name in ["AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3"]:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    client: Any = boto3.session.Session().client("s3", endpoint_url=f"http://{server.host}:{server.port}")
+    client.create_bucket(Bucket="photos")
+    yield client, proxy
+    for item in client.list_objects_v2(Bucket="photos").get("Contents", []):
+        client.delete_object(Bucket="photos", Key=item["Key"])
+    client.delete_bucket(Bucket="photos")
+    proxy.close()
+
+
+def read(raw: Path, url: str = "s3://photos/all", **options: Any) -> pa.Table:
+    return ingested(raw, source="s3", path="unused", options={"url": url, **options})
+
+
+def send(client: Any, tree: Path, prefix: str = "all/") -> None:
+    for path in sorted(tree.rglob("*.*")):
+        client.put_object(Bucket="photos", Key=f"{prefix}{path.relative_to(tree).as_posix()}", Body=path.read_bytes())
+
+
+def test_a_prefix_of_images_gives_what_the_same_folder_gives(tmp_path: Path, bucket: tuple[Any, Proxy]) -> None:
+    client, proxy = bucket
+    tree = write_tree(tmp_path / "tree", {"train/cat": 20, "train/dog": 21, "test/cat": 2, "test/dog": 1})
+    (tree / "notes.txt").write_text("x")
+    client.put_object(Bucket="photos", Key="all/train/", Body=b"")  # as consoles make a folder
+    (tree / "train/cat/empty.png").touch()
+    send(client, tree)
+    client.put_object(Bucket="photos", Key="alligator.png", Body=b"beside the prefix, not below it")
+    there, here = read(tmp_path / "one"), ingested(tmp_path / "two", path=str(tree))
+    assert there.to_pydict() == here.to_pydict()
+    assert class_names(there.schema) == ["cat", "dog"]
+    assert len([path for path in proxy.paths("GET") if ".png" in path]) == 45
+
+
+def test_a_prefix_of_parquet_is_read_by_ranges(tmp_path: Path, bucket: tuple[Any, Proxy]) -> None:
+    client, _ = bucket
+    tree = write_tree(tmp_path / "tree", {"cat": 3, "dog": 2})
+    first = ingested(tmp_path / "one", path=str(tree))
+    schema = encoded_schema(["cat", "dog"], {})
+    for part, rows in (("train", first.slice(0, 3)), ("test", first.slice(3))):
+        buffer = io.BytesIO()
+        pq.write_table(rows.select(["image", "label"]).cast(schema), buffer)
+        client.put_object(Bucket="photos", Key=f"all/{part}-00000.parquet", Body=buffer.getvalue())
+    table = read(tmp_path / "two", columns={"image": "image"})
+    assert class_names(table.schema) == ["cat", "dog"]
+    assert sorted(table["sha256"].to_pylist()) == sorted(first["sha256"].to_pylist())
+    assert table["split"].to_pylist() == ["test"] * 2 + ["train"] * 3
+    with pytest.raises(UserError, match=r"ingest\.options\.columns\.imag = 'x' is not a known key"):
+        read(tmp_path / "three", columns={"imag": "x"})
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("s3://photos/none", "s3://photos/none holds no images"),
+        ("s3://other/all", "there is no such bucket: create it, or name another in ingest.options.url of params.yaml"),
+        ("s3://pho tos/all", "ingest.options.url names no bucket that S3 allows"),
+        ("s3://photos/a//b", "the prefix in ingest.options.url has an empty part"),
+        ("https://photos/all", "ingest.options.url = 'https://photos/all' is refused: write s3://BUCKET/PREFIX"),
+        ("s3://me:hunter2@photos/all", "ingest.options.url = (hidden, it holds an '@') is refused"),
+    ],
+)
+def test_a_url_that_leads_nowhere_is_one_sentence(
+    tmp_path: Path, bucket: tuple[Any, Proxy], url: str, told: str
+) -> None:
+    with pytest.raises(UserError, match=re.escape(told)):
+        read(tmp_path / "raw", url)
+
+
+def test_names_that_lead_out_and_bombs_are_refused_in_a_bucket_too(tmp_path: Path, bucket: tuple[Any, Proxy]) -> None:
+    client, _ = bucket
+    client.put_object(Bucket="photos", Key="all/a/../../x.png", Body=b"x")
+    with pytest.raises(UserError, match=r"'a/\.\./\.\./x\.png' is a name that leads outside"):
+        read(tmp_path / "raw")
+    client.delete_object(Bucket="photos", Key="all/a/../../x.png")
+    client.put_object(Bucket="photos", Key="all/big.png", Body=bytes(10 * 2**20))
+    with pytest.raises(UserError, match=r"s3://photos/all/big\.png is larger than an image of ingest\.max_pixels"):
+        read(tmp_path / "raw")
+
+
+def test_an_object_that_changes_between_listing_and_reading_is_refused(
+    tmp_path: Path, bucket: tuple[Any, Proxy]
+) -> None:
+    client, _ = bucket
+    send(client, write_tree(tmp_path / "tree", {"": 3}))
+    images = list(open_source(ingest_params(source="s3", path="x", options={"url": "s3://photos/all"})).images)
+    client.put_object(Bucket="photos", Key="all/001.png", Body=b"other")
+    client.delete_object(Bucket="photos", Key="all/002.png")
+    assert callable(images[0].content)
+    assert images[0].content() == (tmp_path / "tree/000.png").read_bytes()
+    for image in images[1:]:
+        assert callable(image.content)
+        with pytest.raises(UserError, match=rf"s3://photos/all/{image.key} changed while it was read"):
+            image.content()
+
+
+def test_a_connection_that_breaks_is_worth_another_try_which_goes_on(
+    tmp_path: Path, bucket: tuple[Any, Proxy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, proxy = bucket
+    send(client, write_tree(tmp_path / "tree", {"": 60}))
+    params = {"source": "s3", "path": "x", "options": {"url": "s3://photos/all"}, "shard_images": 10}
+    proxy.cut_after = 20_000
+    with pytest.raises(TemporaryError, match=r"it goes on at the last finished shard|check the network") as error:
+        ingested(tmp_path / "raw", **params)
+    assert SECRET not in str(error.value)
+    before = len([path for path in proxy.paths("GET") if ".png" in path])
+    assert before > 10
+    proxy.cut_after = None
+    assert ingested(tmp_path / "raw", **params).num_rows == 60
+    assert len([path for path in proxy.paths("GET") if ".png" in path]) - before <= 50
