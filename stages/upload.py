@@ -18,15 +18,17 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from stages.common.errors import UserError, run_stage
-from stages.common.files import write_json
+from stages.common.files import read_json, write_json
 from stages.common.params import Upload, load_params, load_section
 from stages.common.progress import progress_bar
+from stages.common.receipt import RECEIPT
 from stages.stores import MANIFEST, File, Store, open_store
 from stages.stores.folder import FolderStore
 
 SELECTED = Path("models/selected")  # its files stand at the release's root
 FOLDERS = [Path("samples"), Path("metrics"), Path("plots"), Path("provenance")]
-REPORTS = [Path("reports/index.html"), Path("reports/validation.html"), Path("reports/validation.json")]
+VALIDATION = Path("reports/validation.json")
+REPORTS = [Path("reports/index.html"), VALIDATION, Path("reports/validation.html"), Path("reports/drift.json")]
 PARAMS, LOCK, CONSTRAINTS = Path("params.yaml"), Path("dvc.lock"), Path("requirements/constraints.txt")
 LATEST = "channels/latest.json"
 
@@ -74,10 +76,16 @@ def main() -> None:
     if isinstance(store, FolderStore):
         _refuse_inputs(store.root)
     receipt, sent = publish(store, gather())
-    write_json("published.json", receipt)
+    write_json(RECEIPT, receipt | _described())
     print(f"release {receipt['release']}: {receipt['files']} files, {receipt['bytes'] / 1e6:.1f} MB")
     print(f"sent {len(sent)} of them, {sum(file.size for file in sent) / 1e6:.1f} MB" if sent else "nothing to send")
     print(receipt["url"])
+
+
+def _described() -> dict[str, Any]:
+    """What the gate says of the data, so that it can compare the next data with them, wherever the release lies."""
+    data = read_json(VALIDATION).get("data")
+    return {} if data is None else {"data": data}
 
 
 def _refuse_inputs(store: Path) -> None:

@@ -35,6 +35,7 @@ Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Normalization = Literal["none", "batch", "layer", "instance", "spectral", "spectral_batch"]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Device = Annotated[str, Field(pattern=_DEVICE)]
+Severity = Literal["critical", "warning"]
 
 
 class Section(BaseModel):
@@ -83,12 +84,33 @@ class Normalize(Section):
     shard_images: Count
 
 
+class Severities(Section):
+    broken: Severity
+    duplicates: Severity
+    near_duplicates: Severity
+    leakage: Severity
+    constant: Severity
+    imbalance: Severity
+    brightness: Severity
+    source_size: Severity
+    drift: Severity
+
+
 class Validate(Section):
     min_images: Annotated[int, Field(ge=2)]
+    max_broken: Share
     max_duplicates: Share
+    max_near_duplicates: Share
+    max_leakage: Share
+    hash_distance: Annotated[int, Field(ge=0, le=8)]
+    likeness: OpenShare
     max_constant: Share
     max_imbalance: Annotated[float, Field(ge=1, allow_inf_nan=False)]
     min_class_images: Count
+    outlier_fence: Positive
+    max_outliers: Share
+    max_drift: Positive
+    severity: Severities
 
 
 class Evaluator(Section):

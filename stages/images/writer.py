@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stages.common.shards import SHARD_BYTES, FloatImages, shard_path, tensor_table
+from stages.images.perceptual import difference_hash
 
 STATS = pa.schema(
     {
@@ -30,6 +31,7 @@ STATS = pa.schema(
         "source_width": pa.int64(),
         "source_mode": pa.string(),
         "pixel_sha256": pa.string(),
+        "difference_hash": pa.uint64(),
     }
 )
 _AT_ONCE = 2**18  # values whose statistics are computed together: they fit in a processor's cache
@@ -103,6 +105,7 @@ def _stats_table(images: FloatImages, origins: list[Origin], split: str, hashes:
         "source_width": [origin.width for origin in origins],
         "source_mode": [origin.mode for origin in origins],
         "pixel_sha256": hashes,
+        "difference_hash": difference_hash(images),
     }
     return pa.table(columns, schema=STATS)
 
