@@ -102,13 +102,17 @@ def stability_index(before: Shares, now: Shares, images_before: int, images_now:
     "Statistical properties of population stability index"), which would be called drift where images are few.
     """
     p, q = (np.maximum(shares, LEAST_SHARE) for shares in (before, now))
-    by_chance = (len(p) - 1) * (1 / max(1, images_before) + 1 / max(1, images_now))
+    by_chance = max(0, int(np.count_nonzero(before + now)) - 1) * (1 / max(1, images_before) + 1 / max(1, images_now))
     return round(max(0.0, float(((q - p) * np.log(q / p)).sum()) - by_chance), 6)
 
 
 def _spread(values: "pd.Series[Any]") -> Spread:
     known = _finite(values)
-    edges = sorted(set(np.quantile(known, np.arange(1, BINS) / BINS).tolist())) if len(known) else []
+    if not len(known):
+        return Spread(edges=[], shares=[0])
+    deciles, times = np.unique(np.quantile(known, np.arange(1, BINS) / BINS), return_counts=True)
+    many = np.nextafter(deciles[times > 1], -np.inf)  # a value that many images have is a bin of its own
+    edges = np.sort(np.concatenate([deciles, many])).tolist()
     return Spread(edges=edges, shares=_shares(values, edges).tolist())
 
 

@@ -23,7 +23,7 @@ class Near:
     """Pairs of images that are nearly the same, each pair once."""
 
     pairs: Pairs
-    """`[P,2]`, the lower index first."""
+    """`[P,2]`, the lower index first; of `near_pairs` in order."""
     complete: bool
     """False where there are more candidates than can be looked at: plain drawings by the hundred thousand."""
 
@@ -44,7 +44,8 @@ def near_pairs(hashes: Hashes, distance: int, likeness: float, pictures: Callabl
     for cells in (_coarse(fine), fine):  # the first look is quick, and leaves little for the second
         kept = _alike(cells.reshape(len(cells), -1), places, likeness)
         places = places[kept]
-    return Near(involved[places], found.complete)
+    pairs = involved[places]
+    return Near(pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))], found.complete)
 
 
 def candidates(hashes: Hashes, distance: int, most: int = MOST_CANDIDATES) -> Near:

@@ -1,5 +1,6 @@
 """A summary table with nothing wrong and its manifest, as `normalize` writes them; and the gate's judgement."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -113,8 +114,8 @@ def looking_like(stats: pd.DataFrame, images: FloatImages) -> pd.DataFrame:
 def written(folder: Path, stats: pd.DataFrame, manifest: Manifest, images: FloatImages | None = None) -> Path:
     """`data/normalized` of these; without `images`, of noise."""
     normalized = folder / "data/normalized"
-    schema = tensor_schema((3, 8, 16), manifest.get("classes"))
     pictures = noise(len(stats)) if images is None else images
+    schema = tensor_schema(pictures.shape[1:], manifest.get("classes"))
     for split in ("train", "holdout"):
         (normalized / split).mkdir(parents=True, exist_ok=True)
         here = np.flatnonzero(stats["split"] == split)
@@ -125,6 +126,16 @@ def written(folder: Path, stats: pd.DataFrame, manifest: Manifest, images: Float
     pq.write_table(pa.Table.from_pandas(stats, preserve_index=False), normalized / "stats.parquet")
     (normalized / "manifest.json").write_text(json.dumps(manifest))
     return normalized
+
+
+def pictured(folder: Path, images: FloatImages, holdout: int, limits: Validate = LIMITS) -> Outcome:
+    """The gate's judgement of these pictures without classes, the last `holdout` of them held out."""
+    stats = looking_like(valid_stats(len(images), classes=0), images)
+    stats["split"] = np.where(np.arange(len(images)) < len(images) - holdout, "train", "holdout")
+    stats["pixel_sha256"] = [hashlib.sha256(image.tobytes()).hexdigest() for image in images]
+    shape = list(images.shape[1:])
+    stats[["channels", "height", "width"]] = shape
+    return gated(folder, stats, manifest_of(stats, None) | {"shape": shape}, limits, images)
 
 
 def gated(
