@@ -1,5 +1,6 @@
 """Near-duplicates: found by their perceptual hashes, certain by their pixels; without comparing all with all."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -11,6 +12,7 @@ Hashes = npt.NDArray[np.uint64]
 Indices = npt.NDArray[np.int64]
 Pairs = npt.NDArray[np.int64]
 Pictures = npt.NDArray[np.uint8]
+Cells = npt.NDArray[np.float32]
 HASH_BITS = 64
 MOST_COMPARED = 300_000_000
 MOST_CANDIDATES = 8_000_000
@@ -41,9 +43,9 @@ def near_pairs(hashes: Hashes, distance: int, likeness: float, pictures: Callabl
         return found
     involved, places = np.unique(found.pairs, return_inverse=True)
     fine = pictures(involved)
-    for cells in (_coarse(fine), fine):  # the first look is quick, and leaves little for the second
-        kept = _alike(cells.reshape(len(cells), -1), places, likeness)
-        places = places[kept]
+    places = places[_alike(_unit(_coarse(fine)), places, likeness)]  # a quick look, which leaves little for the next
+    kept, places = np.unique(places, return_inverse=True)
+    involved, places = involved[kept], places[_alike(_unit(fine[kept]), places, likeness)]
     pairs = involved[places]
     return Near(pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))], found.complete)
 
@@ -88,23 +90,26 @@ def _sharing(hashes: Hashes, band: np.uint64) -> Iterator[tuple[Indices, Indices
         yield order[left], order[left + step]
 
 
-def _coarse(pictures: Pictures) -> Pictures:
+def _coarse(pictures: Pictures) -> Cells:
     count, rows, columns = pictures.shape
     tiles = pictures.reshape(count, rows // _COARSE, _COARSE, columns // _COARSE, _COARSE)
-    means: Pictures = np.rint(tiles.mean((2, 4), dtype=np.float32)).astype(np.uint8)
+    means: Cells = tiles.mean((2, 4), dtype=np.float32)
     return means
 
 
-def _alike(flat: Pictures, pairs: Pairs, likeness: float) -> npt.NDArray[np.bool_]:
-    """Of pairs `[P,2]` of rows, whether their correlation reaches `likeness`; never for a flat picture."""
-    chunks = (pairs[start : start + _AT_ONCE] for start in range(0, len(pairs), _AT_ONCE))
-    parts = [_correlation(flat[chunk[:, 0]], flat[chunk[:, 1]]) >= likeness for chunk in chunks]
-    return np.concatenate(parts) if parts else np.empty(0, np.bool_)
+def _unit(pictures: Pictures | Cells) -> Cells:
+    """`[M,D]`: each picture less its mean, at length 1: a product of two is their correlation. A flat one is 0."""
+    flat = pictures.reshape(len(pictures), math.prod(pictures.shape[1:]))
+    centred = flat - flat.mean(1, keepdims=True, dtype=np.float32)
+    lengths = np.linalg.norm(centred, axis=1, keepdims=True)
+    unit: Cells = centred / np.maximum(lengths, np.float32(1e-3))
+    return unit
 
 
-def _correlation(left: Pictures, right: Pictures) -> npt.NDArray[np.float32]:
-    """Pearson's, of each row `[P,D]` of one with its row of the other."""
-    a, b = (side - side.mean(1, keepdims=True, dtype=np.float32) for side in (left, right))
-    norms = np.sqrt(np.einsum("pd,pd->p", a, a) * np.einsum("pd,pd->p", b, b))
-    product: npt.NDArray[np.float32] = np.einsum("pd,pd->p", a, b) / np.maximum(norms, np.float32(1e-3))
-    return product
+def _alike(unit: Cells, pairs: Pairs, likeness: float) -> npt.NDArray[np.bool_]:
+    """Of pairs `[P,2]` of rows, whether their correlation reaches `likeness`."""
+    alike = np.empty(len(pairs), np.bool_)
+    for start in range(0, len(pairs), _AT_ONCE):
+        left, right = pairs[start : start + _AT_ONCE].T
+        alike[start : start + _AT_ONCE] = np.einsum("pd,pd->p", unit[left], unit[right]) >= likeness
+    return alike

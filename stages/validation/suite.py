@@ -173,6 +173,13 @@ def drift_suite(drift: Drift, limit: float, severity: Severity) -> list[Check]:
         "classes": "Classes have the shares",
     }
     return [
-        between(f"{words[name]} as in release {drift.release}", "drift", name, None, limit, severity=severity)
+        between(
+            f"{words[name]} as in release {drift.release} (population stability index)",
+            "drift",
+            name,
+            None,
+            limit,
+            severity=severity,
+        )
         for name in drift.indices or {}
     ]

@@ -58,7 +58,7 @@ def test_of_photographs_the_copies_are_found_and_no_other_image(
     assert near(images).pairs.tolist() == []
     pairs = near(np.concatenate([images, changed(images)])).pairs
     assert (pairs[:, 1] - pairs[:, 0] == len(images)).all(), f"{name}: two different images are taken for one"
-    assert (pairs[:, 0] < 60).sum() >= 54  # 9 of 10; a plain sky has no looks
+    assert (pairs[:, 0] < 40).sum() >= 38  # those that are no plain sky
 
 
 def test_no_two_of_the_digits_are_taken_for_one_though_hundreds_share_a_hash_and_a_brighter_one_is_found() -> None:
