@@ -1,6 +1,6 @@
 """Report: one self-contained page that needs no network: what was trained, on what, how well, what it looks like.
 
-Reads data/normalized/manifest.json, reports/validation.json, metrics/, plots/, models/selected/, provenance/.
+Reads data/normalized/manifest.json, reports/{validation,drift}.json, metrics/, plots/, models/selected/, provenance/.
 Writes reports/index.html. Its own seconds and commit are not recorded: it reads provenance/, and a file of
 its own there would make DVC run it again each time.
 """

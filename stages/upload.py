@@ -6,11 +6,13 @@ published.json.
 """
 
 from pathlib import Path
+from typing import Any
 
 from stages.common.errors import UserError, run_stage
-from stages.common.files import write_json
+from stages.common.files import read_json, write_json
 from stages.common.params import load_params
-from stages.releases.content import FOLDERS, REPORTS, ROOT, gather, require_committed
+from stages.common.receipt import RECEIPT
+from stages.releases.content import FOLDERS, REPORTS, ROOT, VALIDATION, gather, require_committed
 from stages.releases.publish import publish, told
 from stages.stores import open_store
 from stages.stores.folder import FolderStore
@@ -25,8 +27,14 @@ def main() -> None:
     if params.uncommitted == "refuse":
         require_committed(files)
     receipt, sent = publish(store, files)
-    write_json("published.json", receipt)
+    write_json(RECEIPT, receipt | _described())
     print(told(receipt, sent))
+
+
+def _described() -> dict[str, Any]:
+    """What the gate says of the data, so that it can compare the next data with them, wherever the release lies."""
+    data = read_json(VALIDATION).get("data")
+    return {} if data is None else {"data": data}
 
 
 def _refuse_inputs(store: Path) -> None:

@@ -1,10 +1,11 @@
 """The gate: Great Expectations on the summary table; data that fails it is not trained on.
 
-Reads:  data/normalized/stats.parquet, data/normalized/manifest.json
-Writes: reports/validation.json, reports/validation.html (both also when the data fails, to look at)
+Reads:  data/normalized/stats.parquet and manifest.json; of data/normalized/{train,holdout} the images that may be
+        near-duplicates and those that are shown; published.json, where there is one, to compare with its data
+Writes: reports/validation.json, reports/drift.json, reports/validation.html (also when the data fails, to look at)
 """
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +18,22 @@ from stages.common.errors import UserError, run_stage
 from stages.common.files import read_json, replacing, write_json, write_text
 from stages.common.params import Validate, load_section
 from stages.common.provenance import recorded
+from stages.validation.checks import EXCEPTIONS
+from stages.validation.drift import Description, against_release, describe
 from stages.validation.judge import Verdict, judge, version
+from stages.validation.manifest import Manifest
 from stages.validation.page import page
-from stages.validation.suite import EXCEPTIONS, Manifest, checks, tables
+from stages.validation.suite import drift_suite, not_checked, suite
+from stages.validation.tables import tables
+from stages.validation.thumbnails import thumbnails
+from stages.validation.twins import find_twins
 
-STATS = Path("data/normalized/stats.parquet")
-MANIFEST = Path("data/normalized/manifest.json")
-REPORT = Path("reports/validation.json")
-PAGE = Path("reports/validation.html")
-_AGAIN = "run `dvc repro --force --single-item normalize`"
+NORMALIZED = Path("data/normalized")
+REPORTS = Path("reports")
+STATS, MANIFEST = "stats.parquet", "manifest.json"
+PAGE = REPORTS / "validation.html"
 SHOWN = 3  # examples in an error message; the reports have more
+_AGAIN = "run `dvc repro --force --single-item normalize`"
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -45,54 +52,102 @@ _NEEDED = {
     "channels": pa.types.is_integer,
     "height": pa.types.is_integer,
     "width": pa.types.is_integer,
+    "source_height": pa.types.is_integer,
+    "source_width": pa.types.is_integer,
     "pixel_sha256": _is_text,
+    "difference_hash": pa.types.is_uint64,
 }
 _MAY_BE_NULL = {"label", "min", "max", "mean", "std"}  # no class; no finite pixel
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the gate found."""
+
+    images: int
+    verdicts: list[Verdict]
+    """Of the data alone, then of the drift."""
+    not_checked: list[dict[str, str]]
+
+    @property
+    def failed(self) -> list[Verdict]:
+        return [verdict for verdict in self.verdicts if verdict.stops]
+
+    @property
+    def warned(self) -> list[Verdict]:
+        return [verdict for verdict in self.verdicts if verdict.warns]
 
 
 def main() -> None:
     limits = load_section(Validate)
     with recorded("validate", limits) as facts:
-        verdicts, images = validate(STATS, MANIFEST, limits, REPORT, PAGE)
-        stop_on_failure(verdicts, PAGE)
-        facts["images"], facts["expectations"] = images, len(verdicts)
-    print(f"{images:,} images meet all {len(verdicts)} expectations: {PAGE}")
+        outcome = validate(NORMALIZED, limits, REPORTS, Path())
+        stop_on_failure(outcome, PAGE)
+        facts["images"], facts["expectations"] = outcome.images, len(outcome.verdicts)
+        facts["warnings"] = [verdict.name for verdict in outcome.warned]
+    print("\n".join(told(outcome)))
 
 
-def validate(stats: Path, manifest: Path, limits: Validate, report: Path, html: Path) -> tuple[list[Verdict], int]:
-    """Judge the summary table; write both reports; return the verdicts and the number of images."""
-    known, images = read_manifest(manifest), read_stats(stats)
-    found = tables(images, known)
-    verdicts = judge(checks(found, known, limits), found)
-    with replacing(report) as json_file, replacing(html) as html_file:
-        write_json(json_file, as_json(verdicts, len(images)))
-        write_text(html_file, page(verdicts, found, known))
-    return verdicts, len(images)
+def validate(normalized: Path, limits: Validate, reports: Path, root: Path) -> Outcome:
+    """Judge the normalized images, and compare them with the release whose receipt is in `root`; write the reports."""
+    known, stats = read_manifest(normalized / MANIFEST), read_stats(normalized / STATS)
+    twins = find_twins(stats, normalized, limits, by_looks=known.no_pictures is None)
+    found = tables(stats, known, twins)
+    here = describe(stats, known)
+    drift = against_release(stats, here, root)
+    checks = suite(found, known, twins, limits)
+    found["drift"] = drift.table
+    verdicts = judge([*checks, *drift_suite(drift, limits.max_drift, limits.severity.drift)], found)
+    outcome = Outcome(len(stats), verdicts, not_checked(known, twins, drift))
+    pictures = thumbnails(verdicts, stats, normalized) if known.truth is None else {}
+    with (
+        replacing(reports / "validation.json") as judged,
+        replacing(reports / "drift.json") as compared,
+        replacing(reports / "validation.html") as shown,
+    ):
+        write_json(judged, as_json(outcome, len(checks), here))
+        write_json(compared, asdict(drift) | {"expectations": [asdict(verdict) for verdict in verdicts[len(checks) :]]})
+        write_text(shown, page(verdicts, outcome.not_checked, pictures, found, known))
+    return outcome
 
 
-def as_json(verdicts: list[Verdict], rows: int) -> dict[str, Any]:
+def as_json(outcome: Outcome, of_the_data: int, here: Description) -> dict[str, Any]:
+    """What training depends on: the same for the same data and limits, whatever was published before."""
     return {
-        "success": all(verdict.success for verdict in verdicts),
-        "expectations": [asdict(verdict) for verdict in verdicts],
-        "rows": rows,
+        "success": not outcome.failed,
+        "expectations": [asdict(verdict) for verdict in outcome.verdicts[:of_the_data]],
+        "rows": outcome.images,
+        "data": here.model_dump(),
         "great_expectations": version(),
     }
 
 
-def stop_on_failure(verdicts: list[Verdict], html: Path) -> None:
-    """Raise a UserError that names each failed expectation, what was found, and examples."""
-    failed = [verdict for verdict in verdicts if not verdict.success]
-    if failed:
-        told = "; ".join(_sentence(verdict) for verdict in failed)
+def stop_on_failure(outcome: Outcome, html: Path) -> None:
+    """Raise a UserError that names each failed critical expectation, what was found, and examples."""
+    if outcome.failed:
+        failed, sentences = len(outcome.failed), "; ".join(_sentence(verdict) for verdict in outcome.failed)
         raise UserError(
-            f"the data fails {len(failed)} of {len(verdicts)} expectations: {told}; look at {html}, "
+            f"the data fails {failed} of {len(outcome.verdicts)} expectations: {sentences}; look at {html}, "
             "then mend the data or the limits in params.yaml (validate)"
         )
+
+
+def told(outcome: Outcome) -> list[str]:
+    """What a run that goes on says: warnings, what was not checked and why, and the verdict."""
+    met = len(outcome.verdicts) - len(outcome.warned)
+    met_all = "all" if not outcome.warned else f"{met} of"
+    return [
+        *(f"warning: {_sentence(verdict)}" for verdict in outcome.warned),
+        *(f"not checked: {one['name'].lower()}: {one['reason']}" for one in outcome.not_checked),
+        f"{outcome.images:,} images meet {met_all} {len(outcome.verdicts)} expectations: {PAGE}",
+    ]
 
 
 def _sentence(verdict: Verdict) -> str:
     names = [name if name.isprintable() else repr(name) for name in verdict.examples[:SHOWN]]
     examples = f", e.g. {', '.join(names)}" if names else ""
+    if verdict.paired and names:
+        examples = f", e.g. {names[0]}, as {names[1]}"
     limit = "" if verdict.unit == EXCEPTIONS else f", limit {verdict.shown(verdict.limit)}"
     return f"'{verdict.name}' (found {verdict.shown(verdict.observed)}{limit}{examples})"
 
@@ -121,6 +176,7 @@ def read_stats(path: Path) -> pd.DataFrame:
             raise UserError(f"{path} has empty cells in column {name!r}: {_AGAIN}")
     stats: pd.DataFrame = table.to_pandas()
     stats["finite"] &= stats["min"].notna() & stats["max"].notna()  # a range of NaN, whatever the column says
+    stats["source_pixels"] = stats.pop("source_height") * stats.pop("source_width")
     return stats
 
 

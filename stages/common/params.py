@@ -21,6 +21,7 @@ Normalization = Literal["none", "batch", "layer", "instance", "spectral", "spect
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Device = Annotated[str, Field(pattern=DEVICE)]
 Processes = Annotated[int, Field(ge=1, le=1024)]
+Severity = Literal["critical", "warning"]
 
 
 class Pairs(Section):
@@ -65,12 +66,33 @@ class Normalize(Section):
         return self
 
 
+class Severities(Section):
+    broken: Severity
+    duplicates: Severity
+    near_duplicates: Severity
+    leakage: Severity
+    constant: Severity
+    imbalance: Severity
+    brightness: Severity
+    source_size: Severity
+    drift: Severity
+
+
 class Validate(Section):
     min_images: Annotated[int, Field(ge=2)]
+    max_broken: Share
     max_duplicates: Share
+    max_near_duplicates: Share
+    max_leakage: Share
+    hash_distance: Annotated[int, Field(ge=0, le=8)]
+    likeness: OpenShare
     max_constant: Share
     max_imbalance: Annotated[float, Field(ge=1, allow_inf_nan=False)]
     min_class_images: Count
+    outlier_fence: Positive
+    max_outliers: Share
+    max_drift: Positive
+    severity: Severities
 
 
 class Evaluator(Section):

@@ -21,7 +21,8 @@ from stages.stores import MANIFEST, File
 
 ROOT = [Path("models/selected"), Path("models/onnx")]  # their files stand at the release's root
 FOLDERS = [Path("samples"), Path("metrics"), Path("plots"), Path("provenance")]
-REPORTS = [Path("reports/index.html"), Path("reports/validation.html"), Path("reports/validation.json")]
+VALIDATION = Path("reports/validation.json")
+REPORTS = [Path("reports/index.html"), VALIDATION, Path("reports/validation.html"), Path("reports/drift.json")]
 PARAMS, LOCK, CONSTRAINTS = Path("params.yaml"), Path("dvc.lock"), Path("requirements/constraints.txt")
 DIGITS = 20
 

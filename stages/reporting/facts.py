@@ -72,6 +72,7 @@ class Expectation(Facts):
     expectation: str
     column: str | None
     success: bool
+    severity: Literal["critical", "warning"]
     observed: Any
     limit: Any
     unit: str | None = None
@@ -84,6 +85,14 @@ class Validation(Facts):
     expectations: list[Expectation]
     rows: int
     great_expectations: str
+
+
+class Drift(Facts):
+    """The data beside those of the release before."""
+
+    reason: str | None
+    """Why they are not compared, where they are not."""
+    expectations: list[Expectation]
 
 
 class Evaluator(Facts):

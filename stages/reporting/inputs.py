@@ -16,7 +16,9 @@ from stages.common.params import Params
 from stages.reporting.facts import (
     Checkpoint,
     Curve,
+    Drift,
     Evaluator,
+    Expectation,
     Facts,
     Latent,
     LatentAbsent,
@@ -57,6 +59,7 @@ class Inputs:
 
     manifest: Manifest
     validation: Validation
+    drift: Drift
     evaluator: Evaluator
     curves: list[Curve]
     checkpoints: list[Checkpoint]
@@ -72,6 +75,11 @@ class Inputs:
     model: list[ModelFile]
     made: list[Made]
     """In the order of the pipeline."""
+
+    @property
+    def expectations(self) -> list[Expectation]:
+        """All that the gate asked of the data."""
+        return [*self.validation.expectations, *self.drift.expectations]
 
     @property
     def selected(self) -> Checkpoint:
@@ -94,6 +102,7 @@ def read_inputs(root: Path) -> Inputs:
     inputs = Inputs(
         manifest=_read(root / "data/normalized/manifest.json", Manifest),
         validation=_read(root / "reports/validation.json", Validation),
+        drift=_read(root / "reports/drift.json", Drift),
         evaluator=_read(root / "metrics/evaluator.json", Evaluator),
         curves=_read_tsv(root / "metrics/train.tsv", Curve),
         checkpoints=_read_tsv(root / "metrics/checkpoints.tsv", Checkpoint),

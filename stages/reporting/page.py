@@ -109,14 +109,20 @@ def measured(inputs: Inputs) -> dict[str, Any]:
 def verdicts(inputs: Inputs) -> list[Verdict]:
     """What a reader asks first: was the data sound, did the generator collapse, did it learn by heart?"""
     gate, collapse, memory = inputs.validation, inputs.selection.collapse, inputs.selection.memorisation_verdict
-    failed = [one.name for one in gate.expectations if not one.success]
-    said = f"These expectations do not hold: {', '.join(failed)}." if failed else "Every expectation of the gate holds."
-    found = [Verdict("Data", said, not gate.success)]
+    found = [Verdict("Data", _gate(inputs), not gate.success)]
     if collapse:
         found.append(Verdict("Variety", collapse.sentence, collapse.collapsed))
     if memory:
         found.append(Verdict("Originality", memory.sentence, memory.memorised))
     return found
+
+
+def _gate(inputs: Inputs) -> str:
+    failed = [one.name for one in inputs.expectations if not one.success]
+    if not failed:
+        return "Every expectation of the gate holds."
+    told = "The gate only warns: these expectations do" if inputs.validation.success else "These expectations do"
+    return f"{told} not hold: {'; '.join(failed)}."
 
 
 def stopped_early(inputs: Inputs) -> str | None:

@@ -13,9 +13,8 @@ from urllib.parse import unquote
 
 from pydantic import ValidationError
 
+from stages.common.receipt import read_receipt
 from stages.reporting.facts import Selection
-
-RECEIPT = Path("published.json")
 
 
 @dataclass(frozen=True)
@@ -31,8 +30,8 @@ class Previous:
 
 def read_previous(root: Path) -> Previous | None:
     """None where nothing was published from here, or the receipt is no receipt; never an error."""
-    receipt = _json(root / RECEIPT)
-    if not isinstance(receipt, dict) or not all(isinstance(receipt.get(key), str) for key in ("release", "url")):
+    receipt = read_receipt(root)
+    if receipt is None:
         return None
     release, url = receipt["release"], receipt["url"]
     if not url.startswith("file:"):

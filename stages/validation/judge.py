@@ -1,12 +1,16 @@
 """Great Expectations, asked about each check; the only place that imports it (4 seconds, 250 MB)."""
 
 import logging
+import math
 import os
 import warnings
 from dataclasses import dataclass
 from typing import Any
 
-from stages.validation.suite import EXAMPLES, EXCEPTIONS, NAMED_BY, SHARE, Check, Tables
+import pandas as pd
+
+from stages.common.params import Severity
+from stages.validation.checks import EXAMPLES, EXCEPTIONS, NAMED_BY, ONE_ROW, SHARE, Check, Tables
 
 
 @dataclass(frozen=True)
@@ -17,11 +21,22 @@ class Verdict:
     expectation: str
     column: str | None
     success: bool
+    severity: Severity
     observed: Any
     limit: Any
     unit: str | None
     """As in `Check`."""
     examples: list[str]
+    paired: bool
+
+    @property
+    def stops(self) -> bool:
+        """Nothing may go on."""
+        return not self.success and self.severity == "critical"
+
+    @property
+    def warns(self) -> bool:
+        return not self.success and self.severity == "warning"
 
     def shown(self, value: Any) -> str:
         """The observed value or the limit as a person reads it: 3.2%, 14 exceptions, -1 to 1."""
@@ -47,11 +62,11 @@ def judge(checks: list[Check], tables: Tables) -> list[Verdict]:
         context.variables.progress_bars = ProgressBarsConfig(globally=False)
         source = context.data_sources.add_pandas("tables")
         results: dict[int, dict[str, Any]] = {}
-        for name, table in tables.items():
+        for name in dict.fromkeys(check.table for check in checks):
             asset = source.add_dataframe_asset(name)
-            batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": table})
+            batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": tables[name]})
             results |= _results(batch, {i: check for i, check in enumerate(checks) if check.table == name})
-    return [_verdict(check, results[index]) for index, check in enumerate(checks)]
+    return [_verdict(check, results[index], tables[check.table]) for index, check in enumerate(checks)]
 
 
 def version() -> str:
@@ -64,7 +79,10 @@ def _results(batch: Any, checks: dict[int, Check]) -> dict[int, dict[str, Any]]:
     """What Great Expectations says of the checks on one table, by their place in the whole list."""
     from great_expectations import ExpectationSuite, expectations
 
-    asked = [getattr(expectations, c.expectation)(**c.arguments, meta={"index": i}) for i, c in checks.items()]
+    asked = [
+        getattr(expectations, c.expectation)(**c.arguments, severity=c.severity, meta={"index": i})
+        for i, c in checks.items()
+    ]
     # Rows, and not an index list: that takes 20 s for a million offenders.
     wanted = {"result_format": "BASIC", "include_unexpected_rows": True, "partial_unexpected_count": EXAMPLES}
     found = batch.validate(ExpectationSuite("asked", expectations=asked), result_format=wanted)
@@ -73,13 +91,18 @@ def _results(batch: Any, checks: dict[int, Check]) -> dict[int, dict[str, Any]]:
 
 def _judged(result: Any) -> dict[str, Any]:
     """One result as a dict; a check that could not be evaluated is an error in the suite, never a pass."""
+    config = result.expectation_config
     if not result.result:
-        raise RuntimeError(f"{result.expectation_config.type} was not evaluated: {result.exception_info}")
-    return {"type": result.expectation_config.type, "success": bool(result.success), **result.result}
+        raise RuntimeError(f"{config.type} was not evaluated: {result.exception_info}")
+    return {
+        "type": config.type,
+        "severity": config.severity.value,
+        "success": bool(result.success),
+        **result.result,
+    }
 
 
-def _verdict(check: Check, result: dict[str, Any]) -> Verdict:
-    observed = check.observed if check.observed is not None else _observed(check, result)
+def _verdict(check: Check, result: dict[str, Any], table: pd.DataFrame) -> Verdict:
     examples = check.examples
     if examples is None:
         named = check.table in NAMED_BY and "unexpected_rows" in result
@@ -89,19 +112,31 @@ def _verdict(check: Check, result: dict[str, Any]) -> Verdict:
         result["type"],
         check.column,
         result["success"],
-        observed,
+        result["severity"],
+        _observed(check, result, table),
         check.limit,
         check.unit,
         examples[:EXAMPLES],
+        check.paired,
     )
 
 
-def _observed(check: Check, result: dict[str, Any]) -> Any:
-    """The value, the share or the count that Great Expectations found."""
+def _observed(check: Check, result: dict[str, Any], table: pd.DataFrame) -> Any:
+    """The share or the count of the offenders; else the value, or the span of the values, that was judged."""
     if "observed_value" in result:
         return result["observed_value"]
+    if "column" in check.arguments and (check.unit is None or check.table in ONE_ROW):
+        return span(table[check.arguments["column"]])
     offenders: int = result["unexpected_count"]
-    judged = result["element_count"] - result.get("missing_count", 0)
+    asked = result["element_count"] - result.get("missing_count", 0)
     if check.unit == SHARE:
-        return offenders / judged if judged else 0.0
+        return offenders / asked if asked else 0.0
     return offenders
+
+
+def span(column: "pd.Series[Any]") -> Any:
+    """The values of a column: one, or lowest to highest."""
+    low, high = column.min(), column.max()
+    if pd.isna(low):
+        return "nothing"
+    return low.item() if low == high and math.isfinite(low) else f"{low:.6g} to {high:.6g}"

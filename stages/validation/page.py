@@ -7,23 +7,34 @@ import numpy as np
 import pandas as pd
 
 from stages.common.templates import environment
+from stages.validation.checks import Tables
 from stages.validation.judge import Verdict
-from stages.validation.suite import Manifest, Tables
+from stages.validation.manifest import Manifest
+from stages.validation.thumbnails import Thumbnail
 
 TEMPLATES = Path(__file__).with_name("templates")
 BINS = 40
 MANY = 40  # classes, beyond which only the largest and the smallest are drawn
 
 
-def page(verdicts: list[Verdict], found: Tables, manifest: Manifest) -> str:
-    """HTML; the same bytes for the same verdicts and tables."""
+def page(
+    verdicts: list[Verdict],
+    left_out: list[dict[str, str]],
+    pictures: dict[str, Thumbnail],
+    found: Tables,
+    manifest: Manifest,
+) -> str:
+    """HTML; the same bytes for the same verdicts, pictures and tables."""
     images = found["images"]
     return (
         environment(TEMPLATES)
         .get_template("validation.html.j2")
         .render(
-            verdicts=sorted(verdicts, key=lambda verdict: verdict.success),  # failures first, else as listed
-            failed=sum(not verdict.success for verdict in verdicts),
+            verdicts=sorted(verdicts, key=_weight),  # what stops first, then what warns, else as listed
+            failed=sum(verdict.stops for verdict in verdicts),
+            warned=sum(verdict.warns for verdict in verdicts),
+            not_checked=left_out,
+            pictures=pictures,
             manifest=manifest,
             classes=bars(found["classes"]) if "classes" in found else [],
             left_out=max(0, len(manifest.classes or []) - MANY),
@@ -31,6 +42,10 @@ def page(verdicts: list[Verdict], found: Tables, manifest: Manifest) -> str:
             contrast=histogram(images["std"], 0, 1),
         )
     )
+
+
+def _weight(verdict: Verdict) -> int:
+    return 0 if verdict.stops else 1 if verdict.warns else 2
 
 
 def bars(classes: pd.DataFrame) -> list[dict[str, Any]]:

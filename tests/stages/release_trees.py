@@ -25,7 +25,8 @@ def make_tree(root: Path, megabytes: float = 0.05, pictures: int = 3, seed: int 
         "plots/samples.png": noise.randbytes(5_000),
         "reports/index.html": b"<h1>Mintage</h1>",
         "reports/validation.html": b"<h1>Gate</h1>",
-        "reports/validation.json": b'{"success": true}',
+        "reports/validation.json": b'{"success": true, "data": {"images": 3}}',
+        "reports/drift.json": b'{"expectations": []}',
         "provenance/train.json": b'{"stage": "train", "seconds": 12.5}',
     }
     contents |= {f"plots/training/images-{i:09d}.png": noise.randbytes(4_000) for i in range(pictures)}

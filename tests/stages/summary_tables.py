@@ -1,18 +1,49 @@
 """A summary table with nothing wrong and its manifest, as `normalize` writes them; and the gate's judgement."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-from stages.common.params import Validate
-from stages.validate import validate
+from stages.common.params import Severities, Validate
+from stages.common.shards import FloatImages, shard_path, tensor_schema, tensor_table
+from stages.images.perceptual import difference_hash
+from stages.validate import Outcome, validate
 from stages.validation.judge import Verdict
 
 CLASSES = ["cat", "dog", "owl"]
-LIMITS = Validate(min_images=20, max_duplicates=0.05, max_constant=0.05, max_imbalance=3.0, min_class_images=2)
+SEVERITY = Severities(
+    broken="warning",
+    duplicates="critical",
+    near_duplicates="warning",
+    leakage="critical",
+    constant="critical",
+    imbalance="critical",
+    brightness="warning",
+    source_size="warning",
+    drift="warning",
+)
+LIMITS = Validate(
+    min_images=20,
+    max_broken=0.01,
+    max_duplicates=0.05,
+    max_near_duplicates=0.05,
+    max_leakage=0.0,
+    hash_distance=3,
+    likeness=0.998,
+    max_constant=0.05,
+    max_imbalance=3.0,
+    min_class_images=2,
+    outlier_fence=3.0,
+    max_outliers=0.05,
+    max_drift=0.2,
+    severity=SEVERITY,
+)
 IMAGES = 60  # 48 to train on, 12 held out; 20 of each class
 Manifest = dict[str, Any]
 
@@ -39,6 +70,7 @@ def valid_stats(images: int = IMAGES, classes: int = 3) -> pd.DataFrame:
             "source_width": 200,
             "source_mode": "RGB",
             "pixel_sha256": [f"{n:064x}" for n in number],
+            "difference_hash": number.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15),  # far from each other
         }
     )
 
@@ -67,17 +99,57 @@ def manifest_of(stats: pd.DataFrame, classes: list[str] | None) -> Manifest:
     }
 
 
-def written(folder: Path, stats: pd.DataFrame, manifest: Manifest) -> tuple[Path, Path]:
-    paths = folder / "data/normalized/stats.parquet", folder / "data/normalized/manifest.json"
-    paths[0].parent.mkdir(parents=True, exist_ok=True)
-    stats.to_parquet(paths[0], index=False)
-    paths[1].write_text(json.dumps(manifest))
-    return paths
+def noise(images: int, seed: int = 0) -> FloatImages:
+    """Pictures `[N,3,8,16]` that are nothing like each other."""
+    levels = np.random.default_rng(seed).integers(0, 256, (images, 3, 8, 16))
+    return levels.astype(np.float32) / np.float32(127.5) - np.float32(1)
+
+
+def looking_like(stats: pd.DataFrame, images: FloatImages) -> pd.DataFrame:
+    """The table, of these pictures: what of it is about their looks."""
+    flat = images.reshape(len(images), -1)
+    return stats.assign(difference_hash=difference_hash(images), mean=flat.mean(1), std=flat.std(1))
+
+
+def written(folder: Path, stats: pd.DataFrame, manifest: Manifest, images: FloatImages | None = None) -> Path:
+    """`data/normalized` of these; without `images`, of noise."""
+    normalized = folder / "data/normalized"
+    pictures = noise(len(stats)) if images is None else images
+    schema = tensor_schema(pictures.shape[1:], manifest.get("classes"))
+    for split in ("train", "holdout"):
+        (normalized / split).mkdir(parents=True, exist_ok=True)
+        here = np.flatnonzero(stats["split"] == split)
+        keys = stats["key"].to_numpy()[here].tolist()
+        pq.write_table(
+            tensor_table(pictures[here], [None] * len(here), keys, schema), shard_path(normalized / split, 0)
+        )
+    pq.write_table(pa.Table.from_pandas(stats, preserve_index=False), normalized / "stats.parquet")
+    (normalized / "manifest.json").write_text(json.dumps(manifest))
+    return normalized
+
+
+def pictured(folder: Path, images: FloatImages, holdout: int, limits: Validate = LIMITS) -> Outcome:
+    """The gate's judgement of these pictures without classes, the last `holdout` of them held out."""
+    stats = looking_like(valid_stats(len(images), classes=0), images)
+    stats["split"] = np.where(np.arange(len(images)) < len(images) - holdout, "train", "holdout")
+    stats["pixel_sha256"] = [hashlib.sha256(image.tobytes()).hexdigest() for image in images]
+    shape = list(images.shape[1:])
+    stats[["channels", "height", "width"]] = shape
+    return gated(folder, stats, manifest_of(stats, None) | {"shape": shape}, limits, images)
+
+
+def gated(
+    folder: Path,
+    stats: pd.DataFrame,
+    manifest: Manifest,
+    limits: Validate = LIMITS,
+    images: FloatImages | None = None,
+) -> Outcome:
+    return validate(written(folder, stats, manifest, images), limits, folder / "reports", folder)
 
 
 def judged(folder: Path, stats: pd.DataFrame, manifest: Manifest, limits: Validate = LIMITS) -> list[Verdict]:
-    report, page = folder / "reports/validation.json", folder / "reports/validation.html"
-    return validate(*written(folder, stats, manifest), limits, report, page)[0]
+    return gated(folder, stats, manifest, limits).verdicts
 
 
 def failures(verdicts: list[Verdict]) -> dict[str, Verdict]:

@@ -184,6 +184,19 @@ def test_a_failed_gate_is_said_first_and_names_its_examples(inputs: Path) -> Non
     assert "✗ fails few duplicates e.g. twin-1, twin-2" in text
 
 
+def test_a_warning_of_the_gate_and_a_drift_are_said_and_are_no_failure(inputs: Path) -> None:
+    assert "Not compared with the data of the release before: nothing was published from here yet." in text_of(inputs)
+    warned = {**read_json(inputs / "reports/validation.json")["expectations"][0], "success": False}
+    warned |= {"name": "Images are as bright as in release 0123", "severity": "warning"}
+    write_json(inputs / "reports/drift.json", {"reason": None, "expectations": [warned]})
+    text = text_of(inputs)
+    assert (
+        "✓ Data The gate only warns: these expectations do not hold: Images are as bright as in release 0123." in text
+    )
+    assert "Passed with warnings: 1 of 4 expectations do not hold" in text
+    assert "! warns Images are as bright" in text
+
+
 def test_uncommitted_changes_and_other_data_are_warned_of(inputs: Path) -> None:
     assert "uncommitted changes: select." in text_of(inputs)
     assert "another data fingerprint" not in text_of(inputs)
@@ -228,7 +241,8 @@ def test_a_long_training_keeps_the_page_light_with_first_selected_and_last_grid(
 
 
 READ = [
-    "data/normalized/manifest.json", "reports/validation.json", "metrics/evaluator.json", "metrics/train.tsv",
+    "data/normalized/manifest.json", "reports/validation.json", "reports/drift.json", "metrics/evaluator.json",
+    "metrics/train.tsv",
     "metrics/selection.json", "metrics/checkpoints.tsv", "plots/training", "plots/nearest.png", "plots/samples.png",
     "plots/latent", "metrics/latent.json", "models/selected", "provenance",
 ]  # fmt: skip

@@ -62,6 +62,7 @@ def test_a_release_arrives_whole_and_latest_points_to_it(place: Place, tmp_path:
     assert receipt["url"] == f"s3://{place.bucket}/team/digits/releases/{manifest['id'][:20]}"
     assert receipt["latest"] == f"s3://{place.bucket}/team/digits/channels/latest.json"
     assert receipt["files"] == len(manifest["files"])
+    assert receipt["data"] == {"images": 3}  # what the gate compares the next data with, without a network
     assert json.loads(place.read("team/digits/channels/latest.json"))["id"] == manifest["id"]
     order = [key.rsplit("/", 1)[1] for key in sent(place.proxy)]
     assert order[-2:] == ["manifest.json", "latest.json"]

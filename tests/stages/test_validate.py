@@ -24,6 +24,7 @@ from tests.stages.summary_tables import (
     LIMITS,
     Manifest,
     failures,
+    gated,
     judged,
     manifest_of,
     valid_stats,
@@ -127,7 +128,7 @@ def test_a_valid_table_meets_every_expectation(tmp_path: Path) -> None:
     stats = valid_stats()
     verdicts = judged(tmp_path, stats, manifest_of(stats, CLASSES))
     assert failures(verdicts) == {}
-    assert len(verdicts) == 20
+    assert len(verdicts) == 25
     report = json.loads((tmp_path / "reports/validation.json").read_text())
     assert report["success"] is True
     assert report["rows"] == IMAGES
@@ -172,7 +173,7 @@ def test_every_image_with_every_fault_gives_ten_examples_each_and_valid_json(tmp
         stats[column] = value
     stats["key"], stats["pixel_sha256"] = "same", "same"
     failed = failures(judged(tmp_path, stats, manifest))
-    assert len(failed) == 6
+    assert len(failed) == 7
     assert all(len(verdict.examples) == 10 for verdict in failed.values())
     json.loads((tmp_path / "reports/validation.json").read_text(), parse_constant=pytest.fail)
 
@@ -198,12 +199,12 @@ def test_a_failure_is_one_sentence_with_the_expectation_the_finding_examples_and
     stats.loc[:4, "std"] = 0.0
     stats.loc[3, "label"] = None
     stats.loc[3, "key"] = "two\nlines"
-    verdicts = judged(tmp_path, stats, manifest)
+    outcome = gated(tmp_path, stats, manifest)
     with pytest.raises(UserError) as refusal:
-        stop_on_failure(verdicts, Path("reports/validation.html"))
+        stop_on_failure(outcome, Path("reports/validation.html"))
     sentence = str(refusal.value)
     assert "\n" not in sentence
-    assert "fails 3 of 20 expectations" in sentence
+    assert "fails 3 of 25 expectations" in sentence
     assert "'Every image has a label' (found 1 exception, e.g. 'two\\nlines')" in sentence
     assert "5% of the images are one flat colour' (found 8.33%, limit 5%, e.g. image-000, image-001" in sentence
     assert "reports/validation.html" in sentence
@@ -220,14 +221,17 @@ def test_the_same_table_gives_the_same_bytes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("column", ["key", "split", "label", "min", "finite", "height", "pixel_sha256"])
 def test_a_table_that_lacks_a_column_is_refused_by_name(tmp_path: Path, column: str) -> None:
     stats = valid_stats()
-    path, _ = written(tmp_path, stats.drop(columns=column), manifest_of(stats, CLASSES))
+    path = tmp_path / "data/normalized/stats.parquet"
+    written(tmp_path, stats, manifest_of(stats, CLASSES))
+    stats.drop(columns=column).to_parquet(path, index=False)
     with pytest.raises(UserError, match=f"stats.parquet has no usable column '{column}'"):
         read_stats(path)
 
 
 def test_a_table_with_a_column_of_another_type_or_with_empty_cells_is_refused_by_name(tmp_path: Path) -> None:
     stats = valid_stats()
-    path, _ = written(tmp_path, stats.assign(std="high"), manifest_of(stats, CLASSES))
+    path = tmp_path / "data/normalized/stats.parquet"
+    written(tmp_path, stats.assign(std="high"), manifest_of(stats, CLASSES))
     with pytest.raises(UserError, match="no usable column 'std'"):
         read_stats(path)
     stats.loc[0, "pixel_sha256"] = None
@@ -256,7 +260,8 @@ def test_a_missing_or_damaged_table_is_refused_by_name(tmp_path: Path) -> None:
     ],
 )
 def test_a_damaged_manifest_is_refused_by_its_key(tmp_path: Path, key: str, value: Any) -> None:
-    _, path = written(tmp_path, valid_stats(), {**manifest_of(valid_stats(), CLASSES), key: value})
+    path = tmp_path / "data/normalized/manifest.json"
+    written(tmp_path, valid_stats(), {**manifest_of(valid_stats(), CLASSES), "classes": None, key: value})
     with pytest.raises(UserError, match=rf"manifest.json is damaged \({key}"):
         read_manifest(path)
 
@@ -287,7 +292,10 @@ def test_the_stage_passes_good_data_in_silence_and_without_the_network(tmp_path:
     written(tmp_path, stats, manifest_of(stats, CLASSES))
     done = run_stage(tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "600 images meet all 20 expectations: reports/validation.html\n"
+    assert done.stdout == (
+        "not checked: drift: nothing was published from here yet\n"
+        "600 images meet all 25 expectations: reports/validation.html\n"
+    )
     assert list((tmp_path / "home").iterdir()) == []
     provenance = json.loads((tmp_path / "provenance/validate.json").read_text())
     assert provenance["images"] == 600
@@ -301,7 +309,7 @@ def test_the_stage_stops_on_bad_data_with_exit_code_2_and_leaves_both_reports_to
     written(tmp_path, stats, manifest)
     done = run_stage(tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("error: the data fails 1 of 20 expectations: 'The largest value of every image")
+    assert done.stderr.startswith("error: the data fails 1 of 25 expectations: 'The largest value of every image")
     assert "image-017" in done.stderr
     assert done.stderr.count("\n") == 1
     assert json.loads((tmp_path / "reports/validation.json").read_text())["success"] is False
@@ -318,7 +326,6 @@ def test_real_digits_meet_the_limits_of_the_repository(tmp_path: Path, monkeypat
     ingest.main()
     normalize.main()
     made = tmp_path / "data/normalized"
-    outputs = tmp_path / "reports/validation.json", tmp_path / "reports/validation.html"
-    verdicts, images = validate(made / "stats.parquet", made / "manifest.json", params.validate_, *outputs)
-    assert images == 1797
-    assert failures(verdicts) == {}
+    outcome = validate(made, params.validate_, tmp_path / "reports", tmp_path)
+    assert outcome.images == 1797
+    assert failures(outcome.verdicts) == {}

@@ -1,9 +1,21 @@
 """The gate's page: self-contained, readable, and never markup from the data."""
 
+import base64
+import io
+import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
-from tests.stages.summary_tables import CLASSES, judged, manifest_of, valid_stats
+import numpy as np
+from PIL import Image
+
+from stages.common.pictures import to_uint8
+from stages.validation.judge import Verdict
+from stages.validation.thumbnails import thumbnails
+from tests.stages.summary_tables import CLASSES, judged, manifest_of, noise, valid_stats, written
+
+FAILED = Verdict("a rule", "expect_something", "std", False, "critical", 0.5, 0.0, "share", [], False)
 
 
 class Page(HTMLParser):
@@ -50,7 +62,8 @@ def test_names_from_the_data_are_text_in_the_page_and_never_markup(tmp_path: Pat
     stats.loc[0, "key"], stats.loc[0, "min"] = "<img src=x onerror=alert(1)>", -2.0
     judged(tmp_path, stats, manifest)
     _, page = page_of(tmp_path)
-    assert {"script", "img"} & set(page.tags) == set()
+    assert "script" not in page.tags
+    assert [load[:22] for load in page.loads] == ["data:image/png;base64,"]  # the picture of the image of that name
     assert hostile in page.text
     assert "<img src=x onerror=alert(1)>" in page.text
 
@@ -61,3 +74,40 @@ def test_of_very_many_classes_the_page_draws_the_largest_and_the_smallest(tmp_pa
     html, page = page_of(tmp_path)
     assert html.count('<div class="class">') == 40
     assert "60 more classes" in page.text
+
+
+def test_each_example_of_what_failed_has_its_picture_and_what_holds_shows_none(tmp_path: Path) -> None:
+    stats = valid_stats()
+    stats.loc[:3, "std"] = 0.0
+    judged(tmp_path, stats, manifest_of(stats, CLASSES))
+    html, page = page_of(tmp_path)
+    assert len(page.loads) == page.tags.count("img") == 4
+    assert all(
+        re.search(rf'<img src="data:image/png;base64,[^"]+" alt="">\s*<code>image-00{n}</code>', html) for n in range(4)
+    )
+
+
+def test_pictures_are_the_pixels_of_the_image_and_of_a_large_one_a_small_one(tmp_path: Path) -> None:
+    large = noise(1)[:, :, :, :1].repeat(200, axis=3).repeat(25, axis=2)  # 200 x 200
+    stats = valid_stats(1).assign(key="only")
+    failed = replace(FAILED, examples=["only"])
+    small = thumbnails([failed], stats, written(tmp_path / "large", stats, {}, large))["only"]
+    assert picture(small.uri).size == (67, 67)  # every third pixel
+    images = noise(1)
+    exact = thumbnails([failed], stats, written(tmp_path / "small", stats, {}, images))["only"]
+    assert np.array_equal(np.moveaxis(np.asarray(picture(exact.uri)), -1, 0), to_uint8(images)[0])
+    assert exact.split == "train"
+
+
+def picture(uri: str) -> Image.Image:
+    return Image.open(io.BytesIO(base64.b64decode(uri.removeprefix("data:image/png;base64,"))))
+
+
+def test_a_page_with_warnings_only_says_that_the_data_may_be_trained_on(tmp_path: Path) -> None:
+    stats = valid_stats()
+    stats.loc[:3, "mean"] = 0.9
+    judged(tmp_path, stats, manifest_of(stats, CLASSES))
+    _, page = page_of(tmp_path)
+    assert "Warnings: 1 of 25 expectations" in page.text
+    assert "The data may be trained on" in page.text
+    assert "Nothing trains" not in page.text

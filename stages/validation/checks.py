@@ -1,0 +1,73 @@
+"""One expectation as data, and the forms that most of them have."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from stages.common.params import Severity
+
+EXAMPLES = 10
+SHARE, EXCEPTIONS = "share", "exceptions"
+Tables = dict[str, pd.DataFrame]
+NAMED_BY = {"images": "key", "parts": "part", "classes": "class"}  # the column that names a row of a table
+ONE_ROW = {"totals", "drift"}  # tables of figures; the others have a row an image, a class, ...
+
+
+@dataclass(frozen=True)
+class Check:
+    """One expectation: what must hold, of which table, and which class of Great Expectations judges it."""
+
+    name: str
+    """What must hold, as a sentence."""
+    table: str
+    """A key of `Tables`."""
+    expectation: str
+    """A class in `great_expectations.expectations`."""
+    arguments: dict[str, Any]
+    limit: Any
+    """What is asked, as it is shown."""
+    unit: str | None = None
+    """`SHARE`, `EXCEPTIONS` (rows that break the rule), or None for a plain value."""
+    severity: Severity = "critical"
+    """Critical: nothing goes on where it fails. Warning: it is shown."""
+    examples: list[str] | None = None
+    """Offenders; None: those that Great Expectations finds."""
+    paired: bool = False
+    """The examples are pairs: an image, and the one that it repeats."""
+
+    @property
+    def column(self) -> str | None:
+        found: str | None = self.arguments.get("column") or self.arguments.get("column_A")
+        return found
+
+
+def between(
+    name: str,
+    table: str,
+    column: str,
+    low: float | None,
+    high: float | None = None,
+    *,
+    unit: str | None = None,
+    severity: Severity = "critical",
+) -> Check:
+    """Only values from `low` to `high`, both allowed and None where there is no limit, in the column."""
+    ends = [end for end in (low, high) if end is not None]
+    limit = ends[0] if len(set(ends)) == 1 else f"{low} to {high}"
+    arguments = {"column": column, "min_value": low, "max_value": high}
+    return Check(name, table, "ExpectColumnValuesToBeBetween", arguments, limit, unit, severity)
+
+
+def within(name: str, table: str, column: str, allowed: list[Any]) -> Check:
+    """Only the allowed values in the column."""
+    arguments = {"column": column, "value_set": allowed}
+    return Check(name, table, "ExpectColumnValuesToBeInSet", arguments, 0, EXCEPTIONS)
+
+
+def mostly(
+    name: str, table: str, expectation: str, arguments: dict[str, Any], *, share: float, severity: Severity
+) -> Check:
+    """All but a `share` of the rows meet the expectation; `name` says what the others do."""
+    passing = {**arguments, "mostly": round(1 - share, 12)}  # rounded: 1 - 0.07 is the 0.93 that 93 of 100 give
+    return Check(f"At most {100 * share:g}% of the {name}", table, expectation, passing, share, SHARE, severity)

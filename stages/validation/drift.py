@@ -1,0 +1,130 @@
+"""How the data of this run differs from that of the release before: the population stability index.
+
+What describes the data of a release is in `reports/validation.json` of it, and in its receipt. The receipt is read
+where it lies and is no dependency, as in the report: upload makes it, so in the graph it would be a cycle. So what is
+found here is told beside `validation.json` and never in it: training depends on that, and must not run again because
+something was published.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
+
+from stages.common.receipt import read_receipt
+from stages.validation.manifest import Manifest
+
+BINS = 10
+LEAST_SHARE = 1e-4  # of a bin that is empty on one side; its logarithm must be finite
+DESCRIBED = {"brightness": "mean", "contrast": "std", "source_size": "source_pixels"}
+"""What is compared, and the column of the summary table."""
+Shares = npt.NDArray[np.float64]
+
+
+class Spread(BaseModel):
+    """A column in bins of about as many images each: the edges between them, and the share of images in each."""
+
+    model_config = ConfigDict(frozen=True)
+    edges: list[Annotated[float, Field(allow_inf_nan=False)]]
+    shares: Annotated[list[Annotated[float, Field(ge=0, le=1)]], Field(min_length=1)]
+
+
+class Description(BaseModel):
+    """What is kept of the data of a release: small, and enough to see that other data differ."""
+
+    model_config = ConfigDict(frozen=True)
+    images: NonNegativeInt
+    fingerprint: str | None
+    spreads: dict[str, Spread]
+    classes: dict[str, NonNegativeInt] | None
+
+
+@dataclass(frozen=True)
+class Drift:
+    """The index of each thing described, against a release; without them `reason` says why there are none."""
+
+    release: str | None = None
+    reason: str | None = None
+    indices: dict[str, float] | None = None
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row, a column for each thing that is compared."""
+        return pd.DataFrame({name: [index] for name, index in (self.indices or {}).items()})
+
+
+def describe(images: pd.DataFrame, manifest: Manifest) -> Description:
+    """Describe the data by its summary table."""
+    spreads = {name: _spread(images[column]) for name, column in DESCRIBED.items()}
+    counted = images["label"].value_counts()
+    classes = {name: int(counted.get(label, 0)) for label, name in enumerate(manifest.classes or [])}
+    return Description(images=len(images), fingerprint=manifest.fingerprint, spreads=spreads, classes=classes or None)
+
+
+def against_release(images: pd.DataFrame, here: Description, root: Path) -> Drift:
+    """The drift since the release whose receipt is in `root`; never an error."""
+    receipt = read_receipt(root)
+    if receipt is None:
+        return Drift(reason="nothing was published from here yet")
+    try:
+        before = Description.model_validate(receipt.get("data"))
+    except ValidationError:
+        return Drift(receipt["release"], f"release {receipt['release']} keeps no description of its data")
+    if here.fingerprint is not None and before.fingerprint == here.fingerprint:
+        return Drift(receipt["release"], f"the data are those of release {receipt['release']}")
+    return Drift(receipt["release"], indices=_indices(images, here, before))
+
+
+def _indices(images: pd.DataFrame, here: Description, before: Description) -> dict[str, float]:
+    found = {}
+    for name, column in DESCRIBED.items():
+        if name in before.spreads:
+            spread = before.spreads[name]
+            shares = _shares(images[column], spread.edges)
+            if len(shares) == len(spread.shares):
+                found[name] = stability_index(np.array(spread.shares), shares, before.images, here.images)
+    if here.classes is not None and before.classes is not None:
+        names = sorted({*here.classes, *before.classes})
+        then, now = (np.array([of.get(name, 0) for name in names], float) for of in (before.classes, here.classes))
+        if then.sum() and now.sum():
+            found["classes"] = stability_index(then / then.sum(), now / now.sum(), before.images, here.images)
+    return found
+
+
+def stability_index(before: Shares, now: Shares, images_before: int, images_now: int) -> float:
+    """The population stability index of shares `[B]` against others, less what chance alone makes of it; at least 0.
+
+    Sum of (q - p) ln(q / p). Of two samples of one population its mean is (B - 1) (1/N + 1/M) (Yurdakul 2018,
+    "Statistical properties of population stability index"), which would be called drift where images are few.
+    """
+    p, q = (np.maximum(shares, LEAST_SHARE) for shares in (before, now))
+    by_chance = max(0, int(np.count_nonzero(before + now)) - 1) * (1 / max(1, images_before) + 1 / max(1, images_now))
+    return round(max(0.0, float(((q - p) * np.log(q / p)).sum()) - by_chance), 6)
+
+
+def _spread(values: "pd.Series[Any]") -> Spread:
+    known = _finite(values)
+    if not len(known):
+        return Spread(edges=[], shares=[0])
+    deciles, times = np.unique(np.quantile(known, np.arange(1, BINS) / BINS), return_counts=True)
+    many = np.nextafter(deciles[times > 1], -np.inf)  # a value that many images have is a bin of its own
+    edges = np.sort(np.concatenate([deciles, many])).tolist()
+    return Spread(edges=edges, shares=_shares(values, edges).tolist())
+
+
+def _shares(values: "pd.Series[Any]", edges: list[float]) -> Shares:
+    """The share of values up to the first edge, from there up to the second, ..., above the last."""
+    known = _finite(values)
+    counts = np.bincount(np.searchsorted(edges, known, side="left"), minlength=len(edges) + 1)
+    shares: Shares = np.round(counts / max(1, len(known)), 6)
+    return shares
+
+
+def _finite(values: "pd.Series[Any]") -> Shares:
+    numbers = values.to_numpy(np.float64, na_value=np.nan)
+    finite: Shares = numbers[np.isfinite(numbers)]
+    return finite

@@ -1,0 +1,44 @@
+"""What the gate reads of `data/normalized/manifest.json`."""
+
+import math
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
+
+LEAST_SIDE = 8
+"""Pixels a side, below which a picture has too little in it to be told from another by its looks."""
+
+
+class Counts(BaseModel):
+    train: NonNegativeInt
+    holdout: NonNegativeInt
+    broken: NonNegativeInt
+
+
+class Manifest(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    shape: tuple[PositiveInt, PositiveInt, PositiveInt]
+    classes: Annotated[list[str], Field(min_length=1)] | None
+    counts: Counts
+    class_counts: dict[str, dict[str, NonNegativeInt]] | None
+    broken: list[dict[str, str]] = Field(default_factory=list)
+    source: dict[str, str | None] = Field(default_factory=dict)
+    truth: dict[str, Any] | None = None
+    fingerprint: str | None = None
+
+    @property
+    def no_pictures(self) -> str | None:
+        """Why the images have no looks to be compared, where they have none."""
+        _, height, width = self.shape
+        if self.truth is not None:
+            return "the data are points, drawn at random: no pictures"
+        if min(height, width) < LEAST_SIDE:
+            least = f"at least {LEAST_SIDE} x {LEAST_SIDE} are needed"
+            return f"{width} x {height} pixels are too few to tell images apart by their looks ({least})"
+        return None
+
+    @property
+    def flat(self) -> bool:
+        """An image is one value, which is always one flat colour."""
+        return math.prod(self.shape) == 1

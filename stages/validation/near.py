@@ -1,0 +1,115 @@
+"""Near-duplicates: found by their perceptual hashes, certain by their pixels; without comparing all with all."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+Hashes = npt.NDArray[np.uint64]
+Indices = npt.NDArray[np.int64]
+Pairs = npt.NDArray[np.int64]
+Pictures = npt.NDArray[np.uint8]
+Cells = npt.NDArray[np.float32]
+HASH_BITS = 64
+MOST_COMPARED = 300_000_000
+MOST_CANDIDATES = 8_000_000
+_AT_ONCE = 50_000
+_COARSE = 2  # neighbouring cells a side, averaged for a first look
+
+
+@dataclass(frozen=True)
+class Near:
+    """Pairs of images that are nearly the same, each pair once."""
+
+    pairs: Pairs
+    """`[P,2]`, the lower index first; of `near_pairs` in order."""
+    complete: bool
+    """False where there are more candidates than can be looked at: plain drawings by the hundred thousand."""
+
+
+def near_pairs(hashes: Hashes, distance: int, likeness: float, pictures: Callable[[Indices], Pictures]) -> Near:
+    """The near-duplicates among images of these hashes `[N]`.
+
+    Candidates are those whose hashes differ in at most `distance` bits. Where the ground is plain, images that are
+    unlike share hashes too, so of each candidate pair the grey pictures are correlated, which no change of brightness
+    or contrast alters, and `likeness` is what they must reach, at most 1. `pictures` gives `[M,R,C]`, R and C even,
+    for the indices `[M]` it is asked for.
+    """
+    found = candidates(hashes, distance)
+    if not len(found.pairs):
+        return found
+    involved, places = np.unique(found.pairs, return_inverse=True)
+    fine = pictures(involved)
+    places = places[_alike(_unit(_coarse(fine)), places, likeness)]  # a quick look, which leaves little for the next
+    kept, places = np.unique(places, return_inverse=True)
+    involved, places = involved[kept], places[_alike(_unit(fine[kept]), places, likeness)]
+    pairs = involved[places]
+    return Near(pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))], found.complete)
+
+
+def candidates(hashes: Hashes, distance: int, most: int = MOST_CANDIDATES) -> Near:
+    """The pairs whose hashes differ in at most `distance` bits; `most` of them.
+
+    Two such hashes agree in at least one of `distance + 1` bands of bits (the pigeonhole principle), so only those
+    that share a band are compared: of a million photographs some ten with each, not a million.
+    """
+    bands = _bands(distance + 1)
+    found, compared, room = [np.empty((0, 2), np.int64)], 0, most
+    for number, band in enumerate(bands):
+        for left, right in _sharing(hashes, band):
+            differing = hashes[left] ^ hashes[right]
+            new = np.bitwise_count(differing) <= distance
+            for earlier in bands[:number]:
+                new &= (differing & earlier) != 0  # else it was found there
+            found.append(np.stack([left[new], right[new]], axis=1))
+            room, compared = room - len(found[-1]), compared + len(left)
+            if room < 0 or compared > MOST_COMPARED:
+                return Near(np.sort(np.concatenate(found)[:most], axis=1), complete=False)
+    return Near(np.sort(np.concatenate(found), axis=1), complete=True)
+
+
+def _bands(count: int) -> list[np.uint64]:
+    """Masks of as many bands of bits, of about the same width, that together are the whole hash."""
+    edges = [HASH_BITS * band // count for band in range(count + 1)]
+    return [np.uint64((1 << high) - (1 << low)) for low, high in pairwise(edges)]
+
+
+def _sharing(hashes: Hashes, band: np.uint64) -> Iterator[tuple[Indices, Indices]]:
+    """All pairs that agree in the band, left and right, those next to each other in order of their hashes first."""
+    order = np.lexsort((hashes, hashes & band))
+    keys = (hashes & band)[order]
+    left = np.arange(len(order))
+    for step in range(1, len(order)):
+        left = left[left < len(order) - step]
+        left = left[keys[left] == keys[left + step]]
+        if not len(left):
+            return
+        yield order[left], order[left + step]
+
+
+def _coarse(pictures: Pictures) -> Cells:
+    count, rows, columns = pictures.shape
+    tiles = pictures.reshape(count, rows // _COARSE, _COARSE, columns // _COARSE, _COARSE)
+    means: Cells = tiles.mean((2, 4), dtype=np.float32)
+    return means
+
+
+def _unit(pictures: Pictures | Cells) -> Cells:
+    """`[M,D]`: each picture less its mean, at length 1: a product of two is their correlation. A flat one is 0."""
+    flat = pictures.reshape(len(pictures), math.prod(pictures.shape[1:]))
+    centred = flat - flat.mean(1, keepdims=True, dtype=np.float32)
+    lengths = np.linalg.norm(centred, axis=1, keepdims=True)
+    unit: Cells = centred / np.maximum(lengths, np.float32(1e-3))
+    return unit
+
+
+def _alike(unit: Cells, pairs: Pairs, likeness: float) -> npt.NDArray[np.bool_]:
+    """Of pairs `[P,2]` of rows, whether their correlation reaches `likeness`."""
+    alike = np.empty(len(pairs), np.bool_)
+    for start in range(0, len(pairs), _AT_ONCE):
+        left, right = pairs[start : start + _AT_ONCE].T
+        alike[start : start + _AT_ONCE] = np.einsum("pd,pd->p", unit[left], unit[right]) >= likeness
+    return alike

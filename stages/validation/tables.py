@@ -1,0 +1,51 @@
+"""The tables that are judged, made of the summary table and the manifest."""
+
+import numpy as np
+import pandas as pd
+
+from stages.validation.checks import Tables
+from stages.validation.manifest import Manifest
+from stages.validation.twins import NONE, Rows, Twins
+
+
+def tables(stats: pd.DataFrame, manifest: Manifest, twins: Twins) -> Tables:
+    """`images` is the summary table, with a number for its pixels and one for a near-duplicate, where it has one.
+
+    `holdout` has a row a held-out image; `totals` is one row with the images of each split and the share that is
+    broken; with classes, `parts` has a row a class and split, `classes` a row a class.
+    """
+    in_split = stats["split"].value_counts()
+    totals = pd.DataFrame({split: [int(in_split.get(split, 0))] for split in ("train", "holdout")})
+    counts = manifest.counts
+    totals["broken"] = counts.broken / max(1, counts.train + counts.holdout + counts.broken)
+    held_out = (stats["split"] == "holdout").to_numpy()
+    found: Tables = {
+        "images": stats.assign(pixel_sha256=twins.group, near_duplicate=_nullable(twins.near)),
+        "holdout": pd.DataFrame({"leaked_from": _nullable(twins.leaked[held_out])}),
+        "totals": totals,
+    }
+    if manifest.classes is not None:
+        found["parts"] = _parts(stats, manifest.classes, manifest.class_counts or {})
+        found["classes"] = _classes(found["parts"])
+    return found
+
+
+def _nullable(rows: Rows) -> "pd.Series[float]":
+    return pd.Series(np.where(rows == NONE, np.nan, rows))
+
+
+def _parts(stats: pd.DataFrame, classes: list[str], expected: dict[str, dict[str, int]]) -> pd.DataFrame:
+    counted = stats.groupby(["label", "split"]).size()
+    rows = [
+        (f"{name} ({split})", name, split, counted.get((label, split), 0), expected.get(split, {}).get(name, 0))
+        for label, name in enumerate(classes)
+        for split in ("train", "holdout")
+    ]
+    return pd.DataFrame(rows, columns=["part", "class", "split", "images", "manifest"])
+
+
+def _classes(parts: pd.DataFrame) -> pd.DataFrame:
+    table = parts.pivot_table("images", "class", "split", "sum", sort=False).reset_index()
+    table["images"] = table["train"] + table["holdout"]
+    table["imbalance"] = table["images"].max() / table["images"]  # infinite for a class without images
+    return table

@@ -1,0 +1,39 @@
+"""Small pictures of the images that failed, for the page."""
+
+import base64
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from stages.common.pictures import Pixels, encode_png, to_uint8
+from stages.validation.judge import Verdict
+from stages.validation.pixels import read_pixels
+
+LARGEST = 96
+"""Pixels a side of a thumbnail; of a larger image every so many are left out."""
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    uri: str
+    split: str
+
+
+def thumbnails(verdicts: Iterable[Verdict], stats: pd.DataFrame, normalized: Path) -> dict[str, Thumbnail]:
+    """By key, those of the examples of what failed. Only their rows are read."""
+    keys = {key for verdict in verdicts if not verdict.success for key in verdict.examples}
+    wanted = stats.loc[stats["key"].isin(keys), ["key", "split"]].drop_duplicates("key")
+    found = {}
+    for places, images in read_pixels(normalized, wanted):
+        for place, image in zip(places.tolist(), images, strict=True):
+            key, split = wanted.iloc[place]
+            found[key] = Thumbnail(_uri(to_uint8(np.nan_to_num(image))), split)
+    return found
+
+
+def _uri(image: Pixels) -> str:
+    step = -(-max(image.shape[1:]) // LARGEST)
+    return f"data:image/png;base64,{base64.b64encode(encode_png(image[:, ::step, ::step])).decode()}"

@@ -1,0 +1,96 @@
+"""Images that stand in the data twice, the same or nearly: within a split, or in both (leakage)."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from stages.common.params import Validate
+from stages.images.perceptual import grey_cells
+from stages.validation.checks import EXAMPLES
+from stages.validation.near import Near, Pictures, near_pairs
+from stages.validation.pixels import read_pixels
+
+CELLS = 16
+"""Cells a side in which images are compared: averaged, since a JPEG changes every pixel and hardly any cell."""
+Rows = npt.NDArray[np.int64]
+NONE = -1
+
+
+@dataclass(frozen=True)
+class Twins:
+    """By row of the summary table."""
+
+    group: Rows
+    """`[N]`: images of one number have the same pixels."""
+    near: Rows
+    """`[N]`: another image that is nearly the same, or -1."""
+    leaked: Rows
+    """`[N]`: of a held-out image, one to train on that is the same or nearly, or -1."""
+    complete: bool
+    """False where not all near-duplicates could be looked for."""
+
+
+def find_twins(stats: pd.DataFrame, normalized: Path, limits: Validate, by_looks: bool) -> Twins:
+    """The twins among the images of a summary table; `by_looks`: near-duplicates too, not only the same pixels."""
+    group, _ = pd.factorize(stats["pixel_sha256"])
+    _, firsts = np.unique(group, return_index=True)  # numbered in order of appearance: one image of each number
+    found = Near(np.empty((0, 2), np.int64), complete=True)
+    if by_looks and len(stats):
+        hashes = stats["difference_hash"].to_numpy(np.uint64)[firsts]
+        found = near_pairs(
+            hashes,
+            limits.hash_distance,
+            limits.likeness,
+            lambda asked: _pictures(normalized, stats.iloc[firsts[asked]]),
+        )
+    return _twins(group, firsts, stats["split"].to_numpy(), found)
+
+
+def _twins(group: Rows, firsts: Rows, split: npt.NDArray[Any], found: Near) -> Twins:
+    partner, to_train = (np.full(len(firsts), NONE, np.int64) for _ in range(2))
+    train = np.flatnonzero(split == "train")[::-1]
+    to_train[group[train]] = train  # of several, the first
+    beside = np.full_like(to_train, NONE)
+    for one, other in ((0, 1), (1, 0)):
+        ours, theirs = found.pairs[::-1, one], found.pairs[::-1, other]
+        partner[ours] = firsts[theirs]
+        trained = to_train[theirs] != NONE
+        beside[ours[trained]] = to_train[theirs[trained]]
+    source = np.where(to_train == NONE, beside, to_train)
+    return Twins(group, partner[group], np.where(split == "holdout", source[group], NONE), found.complete)
+
+
+def repeated(stats: pd.DataFrame, twins: Twins) -> list[str]:
+    """Keys of images whose pixels occur more than once, twins side by side."""
+    groups = pd.Series(twins.group, stats.index)
+    again = groups[groups.duplicated(keep=False)]
+    place = again.groupby(again, sort=False).ngroup().sort_values(kind="stable")
+    keys: list[str] = stats["key"][place.index].head(EXAMPLES).tolist()
+    return keys
+
+
+def paired(stats: pd.DataFrame, other: Rows) -> list[str]:
+    """Keys of images that have another `[N]`, each followed by that one's; a pair once."""
+    shown: list[tuple[int, int]] = []
+    for row in np.flatnonzero(other != NONE):
+        pair = int(row), int(other[row])
+        if pair[::-1] not in shown:
+            shown.append(pair)
+        if len(shown) == EXAMPLES // 2:
+            break
+    return [str(stats["key"].iloc[row]) for pair in shown for row in pair]
+
+
+def _pictures(normalized: Path, wanted: pd.DataFrame) -> Pictures:
+    """Grey pictures `[M,R,C]` of the images of these rows, of at most `CELLS` cells a side, an even number."""
+    pictures: Pictures | None = None
+    for places, images in read_pixels(normalized, wanted):
+        rows, columns = (min(CELLS, side // 2 * 2) for side in images.shape[2:])
+        if pictures is None:
+            pictures = np.zeros((len(wanted), rows, columns), np.uint8)
+        pictures[places] = np.rint(grey_cells(images, rows, columns)).astype(np.uint8)
+    return np.zeros((len(wanted), 2, 2), np.uint8) if pictures is None else pictures
