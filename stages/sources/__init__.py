@@ -4,13 +4,14 @@ The project's own are the modules of this folder that `BUILT_IN` names. A user's
 `mintage.sources` in any installed package, its name the source's and its value such a module.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Protocol
 
-from stages.common.errors import UserError
+from stages.common.errors import UserError, sentence_of
 from stages.common.params import Ingest
 from stages.common.sections import Section, nearest, validated
 from stages.common.truth import Truth
@@ -88,12 +89,32 @@ def open_source(params: Ingest) -> Source:
     from stages.sources.labels import labelled
 
     options = checked_options(params)
-    source = reader(params.source).read(params, options)
+    with _sentences(params.path):
+        source = reader(params.source).read(params, options)
     if params.pairs is not None and not source.paired:
         raise UserError(
             f"ingest.pairs is for source 'folder' or a zip 'archive', not {params.source!r}: set it to null"
         )
-    return labelled(source, params)
+    return labelled(replace(source, images=_readable(source.images, params.path)), params)
+
+
+def _readable(images: Iterable[RawImage], place: str) -> Iterator[RawImage]:
+    with _sentences(place):
+        yield from images
+
+
+@contextmanager
+def _sentences(place: str) -> Iterator[None]:
+    """What the system says of files, where a source has no better words; a full disk has its own."""
+    try:
+        yield
+    except OSError as error:
+        if sentence_of(error) is not None:
+            raise
+        where = error.filename or place
+        raise UserError(
+            f"{where} cannot be read ({error.strerror or error}): check that it is there and yours"
+        ) from None
 
 
 def checked_options(params: Ingest, key: str = "ingest.options") -> Section:

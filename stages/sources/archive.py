@@ -28,7 +28,7 @@ def read(params: Ingest, options: Options) -> Source:
 
     Classes and test set are told by folders, as in source `folder`. Links, absolute names, names with '..' and
     encrypted members are refused; pipes and devices are left out. Memory: an image; of a zip also its table of
-    contents (about 0.7 kB an image), so that a tar is better for millions.
+    contents (about 0.6 kB an image), so that a tar is better for millions.
     """
     path = _archive_at(Path(params.path))
     return tree_source("archive", _tree(path, params.max_pixels, options.max_ratio), params)

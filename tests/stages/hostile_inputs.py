@@ -34,6 +34,8 @@ class Case(NamedTuple):
     params: dict[str, Any] = {}  # noqa: RUF012 - never changed
     stage: str = "ingest"
     """The stage that says so."""
+    locked: bool = False
+    """Whether it is read by somebody who may not read it all."""
 
 
 def tree(change: Make | None = None, classes: dict[str, int] | None = None) -> Make:
@@ -77,8 +79,14 @@ def not_utf8(root: Path) -> None:
     os.rename(os.fsencode(root / "cat/000.png"), os.fsencode(root) + b"/cat/caf\xe9.png")
 
 
-def unreadable(root: Path) -> None:
-    (root / "cat/000.png").chmod(0)
+def lock(make: Make, name: str) -> Make:
+    """What is there, and a file or folder in it that nobody may read."""
+
+    def change(root: Path) -> None:
+        make(root)
+        (root / name).chmod(0)
+
+    return change
 
 
 def exif(secret: str) -> bytes:

@@ -12,6 +12,7 @@ import pytest
 
 from stages import ingest, normalize
 from stages.common.errors import run_stage
+from stages.sources import reader
 from tests.stages.hostile_inputs import (
     IMAGES,
     LABELS,
@@ -38,6 +39,7 @@ from tests.stages.hostile_inputs import (
     just,
     labels,
     linked,
+    lock,
     lone_test_images,
     not_utf8,
     objects,
@@ -48,7 +50,6 @@ from tests.stages.hostile_inputs import (
     text,
     tree,
     two_archives,
-    unreadable,
     without,
     write_tar,
 )
@@ -56,7 +57,6 @@ from tests.stages.source_files import noise
 from tests.stages.test_decode import png_saying
 from tests.stages.tiny_data import write_params
 
-UNREADABLE = tree(unreadable)
 SMALL = {"ingest.max_pixels": 10**6}
 CSV, JSON = {"ingest.labels": "l.csv"}, {"ingest.labels": "l.json"}
 PAIRS = {"ingest.pairs": {"by": "name", "folders": ["a", "b"]}}
@@ -88,7 +88,17 @@ CASES: dict[str, Case] = {
     "a link to nothing": Case("folder", tree(linked("cat/gone.png", "/no/such")), "input/cat/gone.png is a link to"),
     "a pipe": Case("folder", tree(lambda root: os.mkfifo(root / "cat/p.png")), "left out 1 files that are not", 0),
     "a device": Case("folder", tree(linked("cat/zero.png", "/dev/zero")), "left out 1 files that are not images", 0),
-    "a file that may not be read": Case("folder", UNREADABLE, "000.png cannot be read (Permission denied)"),
+    "an image that may not be read": Case(
+        "folder", lock(tree(), "cat/000.png"), "cat/000.png cannot be read (Permission denied)", locked=True
+    ),
+    "a folder that may not be read": Case(
+        "folder", lock(tree(), "dog"), "input/dog cannot be read (Permission denied)", locked=True
+    ),
+    "an archive that may not be read": Case("archive", lock(packed("tar"), ""), "input cannot be read", locked=True),
+    "arrays that may not be read": Case("arrays", lock(array(noise(3, 8, 8)), ""), "Permission denied", locked=True),
+    "Parquet that may not be read": Case("parquet", lock(table(image=[PNG] * 2), ""), "Permission denied", locked=True),
+    "CIFAR that may not be read": Case("cifar", lock(cifar(), "data_batch_1.bin"), "Permission denied", locked=True),
+    "IDX that may not be read": Case("idx", lock(idx(lambda _: None), IMAGES), "Permission denied", locked=True),
     "an image bomb": Case(
         "folder",
         tree(text("dog/bomb.png", png_saying(60000, 60000))),
@@ -291,7 +301,7 @@ def _everything(folder: Path) -> set[str]:
 
 def _run(main: Callable[[], None], work: Path, case: Case) -> int:
     try:
-        with _as_nobody(work) if case.make is UNREADABLE else nullcontext():
+        with _as_nobody(work) if case.locked else nullcontext():
             run_stage(main)
     except SystemExit as stop:
         return int(str(stop.code))
@@ -307,6 +317,7 @@ def test_hostile_input_is_one_sentence_and_an_exit_code_and_nothing_is_written_o
     monkeypatch.chdir(work)
     case.make(Path("input"))
     write_params(work, SMALL | {"ingest.source": case.source, "ingest.path": "input"} | case.params)
+    reader(case.source)  # somebody else may not read where Python is installed
     before = _everything(tmp_path)
     code = _run(ingest.main, work, case)
     if case.stage == "normalize":

@@ -219,3 +219,20 @@ def test_counts_of_finished_shards_are_counts_of_all(tmp_path: Path) -> None:
     params = ingest_params(path=str(tmp_path / "tree"), shard_images=2)
     counts: Counts = ingest(open_source(params), params, tmp_path / "raw", tmp_path / "resume")
     assert counts == {(None, 0): 3, (None, 1): 4}
+
+
+@pytest.mark.slow
+def test_ten_times_the_images_take_no_more_memory(tmp_path: Path) -> None:
+    peaks = []
+    for count in (5_000, 50_000):
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        options = {"images": count, "height": 8, "width": 8, "colours": "grey"}
+        write_params(folder, {"ingest.source": "glyphs", "ingest.options": options, "ingest.shard_images": 4000})
+        code = "import resource; from stages import ingest; ingest.main()\n"
+        code += "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        command = [sys.executable, "-c", code]
+        run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
+        peaks.append(int(run.stdout.split()[-1]))
+    assert peaks[1] < 1.1 * peaks[0]
