@@ -6,6 +6,7 @@ from typing import Literal
 from PIL import Image
 
 from stages.images.area import shrunk
+from stages.images.deep import Planes
 
 Fit = Literal["resize", "crop", "letterbox", "pad"]
 Resample = Literal["lanczos", "area"]
@@ -28,6 +29,11 @@ class Geometry:
     resample: Resample = "lanczos"
     enlarge: bool = True
     background: str = "#ffffff"
+
+
+def all_fitted(planes: Planes, to: Geometry, place: float | None = None) -> Planes:
+    """Each plane of a picture, as `fitted`."""
+    return tuple(fitted(plane, to, place) for plane in planes)
 
 
 def fitted(image: Image.Image, to: Geometry, place: float | None = None) -> Image.Image:
