@@ -1,4 +1,4 @@
-"""Colours to sRGB and grey: profiles, transparency, more than 8 bits."""
+"""Colours to sRGB, without transparency."""
 
 import io
 from functools import lru_cache
@@ -12,17 +12,13 @@ _SAME = 1
 _LEVELS = range(0, 256, 51)
 
 
-class NoWhiteError(Exception):
-    """Values of which nobody knows where white is."""
-
-
 def in_srgb(image: Image.Image) -> Image.Image:
     """Colours as its ICC profile means them, in sRGB; untouched without a profile, or with one that says sRGB.
 
     A damaged profile, or one for another kind of colours, is ignored, as browsers do.
     """
     profile = image.info.get("icc_profile")
-    if not profile or is_deep(image):
+    if not profile:
         return image
     whole = image.convert("RGBA") if image.has_transparency_data else image
     alpha = whole.getchannel("A") if image.has_transparency_data else None
@@ -57,23 +53,6 @@ def _to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
 
 def on_background(image: Image.Image, background: str) -> Image.Image:
     """Transparent parts over `background` ("#rrggbb"); an image without any stays as it is."""
-    if is_deep(image) or not image.has_transparency_data:
+    if not image.has_transparency_data:
         return image
     return Image.alpha_composite(Image.new("RGBA", image.size, background), image.convert("RGBA"))
-
-
-def is_deep(image: Image.Image) -> bool:
-    """Whether it is grey of more than 8 bits."""
-    return image.mode == "F" or image.mode.startswith("I")
-
-
-def deep_grey(image: Image.Image) -> Image.Image:
-    """Grey of 16 bits (white is 65535) or of floating point (white is 1) as mode F with white at 255.
-
-    Raises NoWhiteError on values beyond white, or below 0.
-    """
-    values = np.asarray(image, np.float64)
-    white = 1.0 if image.mode == "F" else 65535.0
-    if not ((values >= 0) & (values <= white)).all():  # a NaN fails too
-        raise NoWhiteError(f"its values (mode {image.mode}) lie outside 0 to {white:.0f}: where white is, is unknown")
-    return Image.fromarray((values * 255.0 / white).astype(np.float32))

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from stages.common.pictures import TooManyPixelsError, open_picture
-from stages.images.colour import NoWhiteError, deep_grey, in_srgb, is_deep, on_background
+from stages.images.colour import in_srgb, on_background
+from stages.images.deep import NoWhiteError, Planes, deep_colour, deep_grey, is_deep_grey, lower_bytes
 
 _LONGEST_REASON = 200
 _MAY_BE_TURNED = {"exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"}
@@ -20,8 +21,8 @@ class UndecodableError(Exception):
 class Picture:
     """A decoded picture, and what it was."""
 
-    image: Image.Image
-    """Mode L or RGB, or F where the source has more than 8 bits: black is 0 and white 255 in all of them."""
+    planes: Planes
+    """Black is 0 and white 255 in all modes."""
     mode: str
     """Pillow's name of the kind of picture that the bytes hold: 1, L, P, RGBA, I;16, CMYK, ..."""
     channels: int
@@ -33,16 +34,15 @@ def decode(content: bytes, channels: int, max_pixels: int, background: str = "#f
     """Decode a picture (of an animation, the first frame) to grey (`channels` 1) or RGB (3).
 
     Turned upright by its EXIF orientation; colours to sRGB by its ICC profile; transparent parts over `background`;
-    grey by ITU-R 601 luminance. 16-bit grey keeps its depth; of 16-bit colours Pillow reads the higher 8 bits.
+    grey by ITU-R 601 luminance. 16 bits keep their depth, but where a profile changes colours, or grey has alpha.
     Raises UndecodableError.
     """
     try:
         image = open_picture(content, max_pixels)
         mode, (width, height), bands = image.mode, image.size, len(image.getbands())
-        image.load()
-        if image.format == "TIFF" or not _MAY_BE_TURNED.isdisjoint(image.info):
-            ImageOps.exif_transpose(image, in_place=True)
-        return Picture(_converted(image, channels, background), mode, bands, height, width)
+        lower = lower_bytes(image, content, max_pixels)
+        planes = _planes(_upright(image), None if lower is None else _upright(lower), channels, background)
+        return Picture(planes, mode, bands, height, width)
     except (NoWhiteError, TooManyPixelsError) as error:
         raise UndecodableError(str(error)) from None
     except UnidentifiedImageError:  # its text holds a memory address, which differs from run to run
@@ -52,11 +52,21 @@ def decode(content: bytes, channels: int, max_pixels: int, background: str = "#f
         raise UndecodableError(reason[:_LONGEST_REASON]) from None
 
 
-def _converted(image: Image.Image, channels: int, background: str) -> Image.Image:
-    if is_deep(image):
-        return deep_grey(image)
-    image = on_background(in_srgb(image), background)
+def _upright(image: Image.Image) -> Image.Image:
+    image.load()
+    if image.format == "TIFF" or not _MAY_BE_TURNED.isdisjoint(image.info):
+        ImageOps.exif_transpose(image, in_place=True)
+    return image
+
+
+def _planes(image: Image.Image, lower: Image.Image | None, channels: int, background: str) -> Planes:
+    if is_deep_grey(image):
+        return (deep_grey(image),)
+    coloured = in_srgb(image)
+    if lower is not None and coloured is image and "transparency" not in image.info:
+        return deep_colour(image, lower, channels, background)
+    image = on_background(coloured, background)
     wanted = "L" if channels == 1 else "RGB"
     if image.mode not in ("1", "L", "RGB"):
         image = image.convert("RGB")
-    return image if image.mode == wanted else image.convert(wanted)
+    return (image if image.mode == wanted else image.convert(wanted),)

@@ -6,9 +6,13 @@ from typing import Literal
 from PIL import Image
 
 from stages.images.area import shrunk
+from stages.images.deep import Planes
 
 Fit = Literal["resize", "crop", "letterbox", "pad"]
 Resample = Literal["lanczos", "area"]
+_GAP = 4.0
+"""What Lanczos shrinks further than so many times is averaged first, in whole pixels, to so many times its new size: a
+photograph takes a quarter of the time, and differs by a level or two."""
 
 
 class TooSmallError(Exception):
@@ -25,6 +29,11 @@ class Geometry:
     resample: Resample = "lanczos"
     enlarge: bool = True
     background: str = "#ffffff"
+
+
+def all_fitted(planes: Planes, to: Geometry, place: float | None = None) -> Planes:
+    """Each plane of a picture, as `fitted`."""
+    return tuple(fitted(plane, to, place) for plane in planes)
 
 
 def fitted(image: Image.Image, to: Geometry, place: float | None = None) -> Image.Image:
@@ -54,7 +63,7 @@ def _resized(image: Image.Image, height: int, width: int, to: Geometry) -> Image
     if to.resample == "area":
         image = shrunk(image, low, narrow)
     else:
-        image = image.resize((narrow, low), Image.Resampling.LANCZOS)
+        image = image.resize((narrow, low), Image.Resampling.LANCZOS, reducing_gap=_GAP)
     return image.resize((width, height), Image.Resampling.BICUBIC)
 
 

@@ -8,6 +8,7 @@ from PIL import Image
 
 from stages.common.shards import FloatImages
 from stages.images.area import area_means
+from stages.images.deep import Planes
 
 Partner = Literal["left_right", "right_left", "edges", "grey", "lower_resolution", "masked"]
 _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
@@ -21,12 +22,13 @@ class NoPartnerError(Exception):
     """A pair of which one half is missing; the text is the reason, without the image's name."""
 
 
-def halves(image: Image.Image, partner: Partner) -> tuple[Image.Image, Image.Image]:
+def halves(both: Planes, partner: Partner) -> tuple[Planes, Planes]:
     """(image, partner) of one picture that holds both: left_right has the image on the left. Raises NoPartnerError."""
-    if image.width % 2:
-        raise NoPartnerError(f"it is {image.width} pixels wide, and two side by side have an even width")
-    middle = image.width // 2
-    left, right = image.crop((0, 0, middle, image.height)), image.crop((middle, 0, image.width, image.height))
+    width, height = both[0].size
+    if width % 2:
+        raise NoPartnerError(f"it is {width} pixels wide, and two side by side have an even width")
+    left = tuple(plane.crop((0, 0, width // 2, height)) for plane in both)
+    right = tuple(plane.crop((width // 2, 0, width, height)) for plane in both)
     return (left, right) if partner == "left_right" else (right, left)
 
 

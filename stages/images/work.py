@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from PIL import Image
 
 from stages.common.files import read_json, replacing_directory, sha256_of, write_json
 from stages.common.identity import fingerprint_of
 from stages.common.params import Normalize
 from stages.common.shards import FloatImages, tensor_schema, tensor_table
 from stages.images.decode import Picture, UndecodableError, decode
-from stages.images.fit import Geometry, TooSmallError, fitted
+from stages.images.deep import Planes
+from stages.images.fit import Geometry, TooSmallError, all_fitted
 from stages.images.partners import NoPartnerError, halves, made
 from stages.images.raw import raw_rows
 from stages.images.split import Mask, ticket
@@ -84,8 +84,8 @@ class Finished:
 class Normal:
     """An image at its new size, with its partner where it came with one."""
 
-    image: Image.Image
-    partner: Image.Image | None
+    image: Planes
+    partner: Planes | None
     place: float | None
     """Drawn for it, in [0,1), where anything is at random."""
     origin: Origin
@@ -173,15 +173,15 @@ def _usable(job: Job, rows: list[dict[str, Any]], broken: list[Broken]) -> Itera
 def _normal(job: Job, geometry: Geometry, row: dict[str, Any]) -> Normal:
     params = job.params
     picture = _decoded(job, row["image"])
-    image, partner = picture.image, None
+    image, partner = picture.planes, None
     if params.partner in ("left_right", "right_left"):
         image, partner = halves(image, params.partner)
     elif params.partner is None and job.paired:
         partner = _partner(job, row["partner"])
     place = _place(params, row["sha256"])
     cut = place if params.crop_position == "random" else None
-    image = fitted(image, geometry, cut)
-    partner = None if partner is None else fitted(partner, geometry, cut)
+    image = all_fitted(image, geometry, cut)
+    partner = None if partner is None else all_fitted(partner, geometry, cut)
     label = None if job.classes is None else row["label"]
     origin = Origin(row["key"], label, row["held_out"], picture.mode, picture.channels, picture.height, picture.width)
     return Normal(image, partner, place, origin)
@@ -203,11 +203,11 @@ def _decoded(job: Job, content: dict[str, bytes]) -> Picture:
     return decode(content["bytes"], job.params.channels, job.max_pixels, job.params.background)
 
 
-def _partner(job: Job, content: dict[str, bytes] | None) -> Image.Image:
+def _partner(job: Job, content: dict[str, bytes] | None) -> Planes:
     if content is None or content["bytes"] is None:
         raise NoPartnerError("it has no partner")
     try:
-        return _decoded(job, content).image
+        return _decoded(job, content).planes
     except UndecodableError as reason:
         raise NoPartnerError(f"its partner: {reason}") from None
 

@@ -1,6 +1,9 @@
 """Colours and levels: profiles, what lies under transparency, every type of number to [-1,1] and back."""
 
 import struct
+import zlib
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +14,7 @@ from PIL import Image, ImageCms
 from stages.common.pictures import to_uint8
 from stages.common.shards import FloatImages
 from stages.images.decode import decode
+from stages.images.fit import Geometry, all_fitted
 from stages.images.tensors import tensors
 from tests.stages.source_files import encoded, noise
 
@@ -19,7 +23,7 @@ LEVELS = np.arange(256, dtype=np.uint8).reshape(16, 16)
 
 def values(content: bytes, channels: int = 1, background: str = "#ffffff") -> FloatImages:
     """Decode to `[C,H,W]`."""
-    images = tensors([decode(content, channels, 10**6, background).image], channels)
+    images = tensors([decode(content, channels, 10**6, background).planes], channels)
     return images.squeeze(0)
 
 
@@ -102,6 +106,73 @@ def test_a_profile_of_16_bit_grey_does_not_cost_its_depth() -> None:
     np.testing.assert_allclose(got, deep / 65535 * 2 - 1, atol=1e-6)
 
 
+def deep_png(picture: npt.NDArray[np.uint16]) -> bytes:
+    """RGB or RGBA `[H,W,C]` of 16 bits; Pillow writes none."""
+    height, width, channels = picture.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in picture)
+    header = struct.pack(">2I5B", width, height, 16, {3: 2, 4: 6}[channels], 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    packed = [struct.pack(">I", len(c)) + n + c + struct.pack(">I", zlib.crc32(n + c)) for n, c in chunks]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
+
+
+def deep_tiff(picture: npt.NDArray[np.uint16], order: str, packed: bool) -> bytes:
+    """The same as TIFF, of either order of bytes, with or without compression."""
+    height, width, channels = picture.shape
+    pixels = picture.astype(f"{order}u2").tobytes()
+    pixels = zlib.compress(pixels) if packed else pixels
+    bits, entries = 8 + len(pixels), 9 + (channels == 4)
+    tags = [(256, 3, 1, width), (257, 3, 1, height), (258, 3, channels, bits), (259, 3, 1, 8 if packed else 1)]
+    tags += [(262, 3, 1, 2), (273, 4, 1, 8), (277, 3, 1, channels), (278, 3, 1, height), (279, 4, 1, len(pixels))]
+    tags += [(338, 3, 1, 2)] * (channels == 4)
+    start = bits + 2 * channels
+    entry = {3: f"{order}HHIHH", 4: f"{order}HHII"}
+    listed = b"".join(
+        struct.pack(f"{order}HHII", tag, kind, number, value)
+        if kind == 4 or number > 1
+        else struct.pack(entry[3], tag, kind, number, value, 0)
+        for tag, kind, number, value in tags
+    )
+    head = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HI", 42, start)
+    depth = struct.pack(f"{order}{channels}H", *[16] * channels)
+    return head + pixels + depth + struct.pack(f"{order}H", entries) + listed + bytes(4)
+
+
+DEEP = np.random.default_rng(0).integers(0, 65536, (5, 7, 4), np.uint16)
+DEEP[0, 0], DEEP[0, 1] = 0, 65535
+DEEP_FILES: dict[str, Callable[[npt.NDArray[np.uint16]], bytes]] = {
+    "PNG": deep_png,
+    "TIFF": partial(deep_tiff, order="<", packed=False),
+    "TIFF, most significant byte first": partial(deep_tiff, order=">", packed=False),
+    "TIFF, packed": partial(deep_tiff, order="<", packed=True),
+}
+
+
+@pytest.mark.parametrize("kind", DEEP_FILES)
+def test_colours_of_16_bits_keep_their_depth(kind: str) -> None:
+    content = DEEP_FILES[kind](DEEP[..., :3])
+    got, exact = values(content, 3), DEEP[..., :3].transpose(2, 0, 1) / 65535 * 2 - 1
+    np.testing.assert_allclose(got, exact, atol=2e-7)
+    assert (got[0, 0, 0], got[0, 0, 1]) == (-1.0, 1.0), "exactly"
+    luminance = np.tensordot([0.299, 0.587, 0.114], exact, 1)
+    np.testing.assert_allclose(values(content, 1)[0], luminance, atol=3e-7)
+
+
+@pytest.mark.parametrize("kind", DEEP_FILES)
+def test_colours_of_16_bits_lie_over_the_background_in_their_depth(kind: str) -> None:
+    alpha = DEEP[..., 3:] / 65535
+    exact = DEEP[..., :3] / 65535 * alpha + np.array([0x20, 0x40, 0x60]) / 255 * (1 - alpha)
+    got = values(DEEP_FILES[kind](DEEP), 3, "#204060")
+    np.testing.assert_allclose(got, exact.transpose(2, 0, 1) * 2 - 1, atol=3e-7)
+
+
+def test_colours_of_16_bits_are_resized_in_their_depth() -> None:
+    flat = np.full((16, 24, 3), (1000, 30001, 65535), np.uint16)
+    planes = decode(deep_png(flat), 3, 10**6).planes
+    got = tensors([all_fitted(planes, Geometry(8, 8, "crop"))], 3)[0]
+    np.testing.assert_allclose(got[:, 4, 4], np.array([1000, 30001, 65535]) / 65535 * 2 - 1, atol=1e-6)
+
+
 SCALED: dict[str, npt.NDArray[Any]] = {
     "uint8": LEVELS,
     "uint16": LEVELS.astype(np.uint16) * 257,
@@ -141,7 +212,7 @@ def test_levels_come_back_from_every_type_of_floating_point(kind: type[np.floati
 
 def test_pictures_of_8_and_of_16_bits_stand_side_by_side() -> None:
     deep = Image.fromarray(np.full((2, 2), 77.25, np.float32))
-    got = tensors([Image.new("L", (2, 2), 77), deep], 1)
+    got = tensors([(Image.new("L", (2, 2), 77),), (deep,)], 1)
     assert got.dtype == np.float32
     assert got[0] == pytest.approx(77 / 127.5 - 1, abs=1e-7)
     assert got[1] == pytest.approx(77.25 / 127.5 - 1, abs=1e-7)

@@ -12,7 +12,7 @@ from PIL import Image
 from stages.common.pictures import to_uint8
 from stages.common.shards import FloatImages
 from stages.images.decode import UndecodableError, decode
-from stages.images.fit import Fit, Geometry, fitted
+from stages.images.fit import Fit, Geometry, all_fitted, fitted
 from stages.images.tensors import tensors
 from tests.stages.source_files import encoded, noise
 
@@ -21,9 +21,9 @@ LEVELS = np.arange(256, dtype=np.uint8).reshape(16, 16)
 
 def values(content: bytes, channels: int = 1, fit: Fit = "resize", size: tuple[int, int] | None = None) -> FloatImages:
     """Decode to `[C,H,W]`, of its own size unless `size` says another."""
-    image = decode(content, channels, 10**6).image
-    height, width = size or (image.height, image.width)
-    images = tensors([fitted(image, Geometry(height, width, fit, background="#000000"))], channels)
+    planes = decode(content, channels, 10**6).planes
+    height, width = size or (planes[0].height, planes[0].width)
+    images = tensors([all_fitted(planes, Geometry(height, width, fit, background="#000000"))], channels)
     return images.squeeze(0)
 
 

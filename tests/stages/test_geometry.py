@@ -61,6 +61,14 @@ def test_a_picture_that_shrinks_in_one_direction_and_grows_in_the_other_stays_sm
     assert np.diff(got[4]).max() < 255 / 7  # no steps as high as those of the pixels before
 
 
+def test_a_large_picture_is_shrunk_as_lanczos_alone_would_but_for_a_level_or_two() -> None:
+    soft = Image.fromarray(noise(1, 40, 60, 3)[0]).resize((960, 640), Image.Resampling.BICUBIC)
+    got = as_array(fitted(soft, Geometry(30, 50, "resize"))).astype(int)
+    alone = as_array(soft.resize((50, 30), Image.Resampling.LANCZOS))
+    assert np.abs(got - alone).mean() < 1
+    assert np.abs(got - alone).max() <= 5
+
+
 def disc(height: int, width: int) -> Image.Image:
     y, x = np.mgrid[:height, :width]
     radius = np.hypot(y - (height - 1) / 2, x - (width - 1) / 2)
