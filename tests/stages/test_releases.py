@@ -5,80 +5,21 @@ import os
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from stages.common.errors import TRY_AGAIN, TemporaryError, UserError, run_stage
+from stages.common.errors import TRY_AGAIN, UserError
 from stages.releases.__main__ import main
-from stages.releases.catalogue import delete, leftovers, listed, remove_leftover
+from stages.releases.catalogue import delete
 from stages.releases.channels import Channel, LostRaceError, move, promote, read_channel
 from stages.releases.content import gather, identify
 from stages.releases.manifest import release_in
-from stages.releases.publish import publish
-from stages.stores import File, Store, open_store
+from stages.stores import open_store
 from tests.stages.release_trees import check_release, make_tree
-from tests.stages.s3_servers import SERVERS, Server, bucket_of, named_server
-
-
-@pytest.fixture(scope="module", params=["folder", *SERVERS])
-def server(request: pytest.FixtureRequest) -> Iterator[Server | None]:
-    if request.param == "folder":
-        yield None
-        return
-    with named_server(request.param) as found:
-        yield found
-
-
-@dataclass
-class Shared:
-    """A store, and a finished pipeline's tree, which is the working directory."""
-
-    store: Store
-    tree: Path
-    capsys: pytest.CaptureFixture[str]
-
-    def run(self, *words: str) -> tuple[int, str]:
-        """A command's exit code, and all that it printed."""
-        sys.argv = ["releases", *words, "--url", self.store.url]
-        code = 0
-        self.capsys.readouterr()
-        try:
-            run_stage(main)
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        return code, "".join(self.capsys.readouterr())
-
-    def release(self, seed: int) -> str:
-        """Publish what training with another seed would have made."""
-        make_tree(self.tree, seed=seed)
-        receipt, _ = publish(self.store, gather())
-        return str(receipt["release"])
-
-    def damage(self, release: str, path: str) -> None:
-        key = f"releases/{release}/{path}"
-        content = bytearray(self.store.read(key) or b"")
-        content[len(content) // 2] ^= 1
-        self.store.write(key, bytes(content))
-
-
-@pytest.fixture
-def shared(
-    server: Server | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Shared]:
-    tree = make_tree(tmp_path / "tree")
-    monkeypatch.chdir(tree)
-    monkeypatch.setattr(sys, "argv", sys.argv)
-    if server is None:
-        yield Shared(open_store(f"file:{tmp_path}/store"), tree, capsys)
-        return
-    with bucket_of(server, monkeypatch) as (_, bucket):
-        yield Shared(open_store(f"s3://{bucket}/team"), tree, capsys)
+from tests.stages.shared_store import Shared
 
 
 def test_what_is_published_twice_is_one_release_and_is_listed_once(shared: Shared) -> None:
@@ -286,62 +227,6 @@ def test_a_pointer_of_an_earlier_version_is_read_and_kept_in_the_history(shared:
     second = shared.release(1)
     assert [step["release"] for step in read_channel(shared.store, "latest").history] == [first, second]
     assert shared.run("rollback", "latest")[0] == 0
-
-
-def test_gc_removes_what_broken_uploads_left_but_nothing_young_and_nothing_visible(shared: Shared) -> None:
-    kept = shared.release(0)
-    begin_upload(shared)
-    shared.store.write("releases/0123456789abcdef0123/config.json", b"{}")
-    assert shared.run("gc")[1] == "0 leftovers older than 24 hours\n"
-    time.sleep(1.1)  # listings tell whole seconds
-    assert "would remove" in shared.run("gc", "--older-than", "0", "--dry-run")[1]
-    assert shared.store.unfinished()
-    assert shared.run("gc", "--older-than", "0")[1].splitlines()[-1] == "2 leftovers older than 0 hours"
-    assert not shared.store.unfinished()
-    assert {key.split("/")[1] for key in shared.store.entries("releases/")} == {kept}
-    assert shared.run("verify", kept)[0] == 0
-
-
-def begin_upload(shared: Shared) -> None:
-    """Leave behind what a killed publisher of a large file does."""
-    from stages.stores.folder import FolderStore
-    from stages.stores.s3 import S3Store
-
-    if isinstance(shared.store, FolderStore):
-        (shared.store.root / "releases/.fedcba.partial").mkdir()
-        return
-    assert isinstance(shared.store, S3Store)
-    client, key = shared.store._client, "team/releases/fedcba/generator.safetensors"
-    upload = client.create_multipart_upload(Bucket=shared.store.bucket, Key=key)["UploadId"]
-    client.upload_part(Bucket=shared.store.bucket, Key=key, UploadId=upload, PartNumber=1, Body=b"part")
-
-
-def test_gc_leaves_an_upload_that_somebody_goes_on_with(shared: Shared) -> None:
-    old, folder = "releases/0123456789abcdef0123/config.json", "releases/0123456789abcdef0123"
-    shared.store.write(old, b"{}")
-    time.sleep(1.1)
-    found = dict(leftovers(shared.store, hours=0))
-    shared.store.write(f"{folder}/metrics.json", b"{}")
-    remove_leftover(shared.store, folder, found[folder], hours=1)
-    assert shared.store.read(old) == b"{}"
-
-
-def test_a_release_whose_files_are_removed_while_it_is_published_is_taken_back(
-    shared: Shared, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    add, kept = shared.store.add, shared.release(0)
-
-    def add_and_lose(folder: str, files: list[File], progress: Callable[[int], object]) -> None:
-        add(folder, files, progress)
-        shared.store.remove([f"{folder}/config.json"])
-
-    with monkeypatch.context() as patch:
-        patch.setattr(shared.store, "add", add_and_lose)
-        with pytest.raises(TemporaryError, match="were removed while it was being published: run again"):
-            shared.release(1)
-    assert [summary.release for summary in listed(shared.store)] == [kept]
-    assert read_channel(shared.store, "latest").release == kept
-    assert shared.run("verify", shared.release(1))[0] == 0
 
 
 @pytest.mark.parametrize(

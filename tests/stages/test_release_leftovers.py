@@ -1,0 +1,68 @@
+"""What broken uploads leave is removed, and nothing else; a release that loses files is taken back."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from stages.common.errors import TemporaryError
+from stages.releases.catalogue import leftovers, listed, remove_leftover
+from stages.releases.channels import read_channel
+from stages.stores import File
+from tests.stages.shared_store import Shared
+
+
+def test_gc_removes_what_broken_uploads_left_but_nothing_young_and_nothing_visible(shared: Shared) -> None:
+    kept = shared.release(0)
+    begin_upload(shared)
+    shared.store.write("releases/0123456789abcdef0123/config.json", b"{}")
+    assert shared.run("gc")[1] == "0 leftovers older than 24 hours\n"
+    time.sleep(1.1)  # listings tell whole seconds
+    assert "would remove" in shared.run("gc", "--older-than", "0", "--dry-run")[1]
+    assert shared.store.unfinished()
+    assert shared.run("gc", "--older-than", "0")[1].splitlines()[-1] == "2 leftovers older than 0 hours"
+    assert not shared.store.unfinished()
+    assert {key.split("/")[1] for key in shared.store.entries("releases/")} == {kept}
+    assert shared.run("verify", kept)[0] == 0
+
+
+def begin_upload(shared: Shared) -> None:
+    """Leave behind what a killed publisher of a large file does."""
+    from stages.stores.folder import FolderStore
+    from stages.stores.s3 import S3Store
+
+    if isinstance(shared.store, FolderStore):
+        (shared.store.root / "releases/.fedcba.partial").mkdir()
+        return
+    assert isinstance(shared.store, S3Store)
+    client, key = shared.store._client, "team/releases/fedcba/generator.safetensors"
+    upload = client.create_multipart_upload(Bucket=shared.store.bucket, Key=key)["UploadId"]
+    client.upload_part(Bucket=shared.store.bucket, Key=key, UploadId=upload, PartNumber=1, Body=b"part")
+
+
+def test_gc_leaves_an_upload_that_somebody_goes_on_with(shared: Shared) -> None:
+    old, folder = "releases/0123456789abcdef0123/config.json", "releases/0123456789abcdef0123"
+    shared.store.write(old, b"{}")
+    time.sleep(1.1)
+    found = dict(leftovers(shared.store, hours=0))
+    shared.store.write(f"{folder}/metrics.json", b"{}")
+    remove_leftover(shared.store, folder, found[folder], hours=1)
+    assert shared.store.read(old) == b"{}"
+
+
+def test_a_release_whose_files_are_removed_while_it_is_published_is_taken_back(
+    shared: Shared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add, kept = shared.store.add, shared.release(0)
+
+    def add_and_lose(folder: str, files: list[File], progress: Callable[[int], object]) -> None:
+        add(folder, files, progress)
+        shared.store.remove([f"{folder}/config.json"])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shared.store, "add", add_and_lose)
+        with pytest.raises(TemporaryError, match="were removed while it was being published: run again"):
+            shared.release(1)
+    assert [summary.release for summary in listed(shared.store)] == [kept]
+    assert read_channel(shared.store, "latest").release == kept
+    assert shared.run("verify", shared.release(1))[0] == 0
