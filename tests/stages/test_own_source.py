@@ -1,4 +1,4 @@
-"""A user's own source, as the README has it, and the list of all sources."""
+"""A user's own source, as docs/data.md has it, and the list of all sources."""
 
 import os
 import re
@@ -15,7 +15,7 @@ from tests.stages.tiny_data import ROOT, write_params
 
 
 def readme_block(language: str, holding: str) -> str:
-    blocks: list[str] = re.findall(rf"```{language}\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    blocks: list[str] = re.findall(rf"```{language}\n(.*?)```", (ROOT / "docs/data.md").read_text(), re.DOTALL)
     return next(block for block in blocks if holding in block)
 
 
