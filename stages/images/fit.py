@@ -10,9 +10,9 @@ from stages.images.deep import Planes
 
 Fit = Literal["resize", "crop", "letterbox", "pad"]
 Resample = Literal["lanczos", "area"]
-_GAP = 4.0
-"""What Lanczos shrinks further than so many times is averaged first, in whole pixels, to so many times its new size: a
-photograph takes a quarter of the time, and differs by a level or two."""
+GAP = 4
+"""What Lanczos shrinks further than so many times is averaged first, in whole pixels, to no less than so many times its
+new size: a photograph takes a quarter of the time, and differs by a level or two."""
 
 
 class TooSmallError(Exception):
@@ -63,7 +63,7 @@ def _resized(image: Image.Image, height: int, width: int, to: Geometry) -> Image
     if to.resample == "area":
         image = shrunk(image, low, narrow)
     else:
-        image = image.resize((narrow, low), Image.Resampling.LANCZOS, reducing_gap=_GAP)
+        image = image.resize((narrow, low), Image.Resampling.LANCZOS, reducing_gap=GAP)
     return image.resize((width, height), Image.Resampling.BICUBIC)
 
 

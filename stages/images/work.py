@@ -20,7 +20,7 @@ from stages.common.params import Normalize
 from stages.common.shards import FloatImages, tensor_schema, tensor_table
 from stages.images.decode import Picture, UndecodableError, decode
 from stages.images.deep import Planes
-from stages.images.fit import Geometry, TooSmallError, all_fitted
+from stages.images.fit import GAP, Geometry, TooSmallError, all_fitted
 from stages.images.partners import NoPartnerError, halves, made
 from stages.images.raw import raw_rows
 from stages.images.split import Mask, ticket
@@ -200,7 +200,15 @@ def geometry_of(params: Normalize) -> Geometry:
 
 
 def _decoded(job: Job, content: dict[str, bytes]) -> Picture:
-    return decode(content["bytes"], job.params.channels, job.max_pixels, job.params.background)
+    params = job.params
+    return decode(content["bytes"], params.channels, job.max_pixels, params.background, _least_side(params))
+
+
+def _least_side(params: Normalize) -> int | None:
+    """What must be left of a picture that is averaged while it is decoded, whichever way it is turned."""
+    if params.resample == "area" or params.partner in ("left_right", "right_left"):
+        return None  # the first is exact; the others need an even width
+    return GAP * max(params.height, params.width)
 
 
 def _partner(job: Job, content: dict[str, bytes] | None) -> Planes:

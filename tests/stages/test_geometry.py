@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageOps
 
+from stages.common.pictures import to_uint8
 from stages.common.shards import read_split
 from stages.images.area import shrunk
 from stages.images.fit import Fit, Geometry, Resample, TooSmallError, fitted
@@ -67,6 +69,36 @@ def test_a_large_picture_is_shrunk_as_lanczos_alone_would_but_for_a_level_or_two
     alone = as_array(soft.resize((50, 30), Image.Resampling.LANCZOS))
     assert np.abs(got - alone).mean() < 1
     assert np.abs(got - alone).max() <= 5
+
+
+@pytest.mark.parametrize("turned", [1, 6])
+@pytest.mark.parametrize(
+    ("fit", "resample", "most"),
+    [("resize", "lanczos", 5), ("resize", "area", 1), ("crop", "lanczos", 12), ("crop", "area", 1)],
+)
+def test_a_large_jpeg_is_shrunk_as_from_all_its_pixels(
+    tmp_path: Path, fit: Fit, resample: Resample, most: int, turned: int
+) -> None:
+    """Decoded at a smaller scale, for Lanczos, whose cuts may then lie an eighth of a pixel aside; area is exact."""
+    exif = Image.Exif()
+    exif[0x0112] = turned
+    (tmp_path / "tree").mkdir()
+    for number, image in enumerate(noise(3, 6, 9, 3)):
+        soft = Image.fromarray(image).resize((900, 600), Image.Resampling.BICUBIC)
+        (tmp_path / f"tree/{number}.jpg").write_bytes(encoded(soft, "JPEG", exif=exif, quality=95))
+    ingested(tmp_path / "raw", path=str(tmp_path / "tree"))
+    normalized(tmp_path, channels=3, height=24, width=24, fit=fit, resample=resample)
+    filters = {"lanczos": Image.Resampling.LANCZOS, "area": Image.Resampling.BOX}
+    for key, got in pixels_by_key(tmp_path).items():
+        with Image.open(tmp_path / "tree" / key) as jpeg:
+            whole = ImageOps.exif_transpose(jpeg)
+        part = ImageOps.fit(whole, (600, 600)) if fit == "crop" else whole
+        filtered = np.asarray(part.resize((24, 24), filters[resample])).astype(int)
+        difference = np.abs(to_uint8(got).transpose(1, 2, 0) - filtered)
+        assert difference.max() <= most
+        assert difference.mean() < most / 4
+    stats = pd.read_parquet(tmp_path / "normalized/stats.parquet")
+    assert set(zip(stats["source_width"], stats["source_height"], strict=True)) == {(900, 600)}
 
 
 def disc(height: int, width: int) -> Image.Image:

@@ -52,6 +52,21 @@ def test_two_side_by_side_are_taken_apart(tmp_path: Path, kind: str) -> None:
             np.testing.assert_allclose(got[0], expected, atol=1e-6)
 
 
+def test_a_large_jpeg_of_two_is_parted_in_its_middle(tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    for number in range(4):
+        halves = [Image.new("L", (450, 600), level) for level in (10 + number, 200)]
+        both = Image.new("L", (900, 600))
+        for at, half in enumerate(halves):
+            both.paste(half, (450 * at, 0))
+        (tmp_path / f"tree/{number}.jpg").write_bytes(encoded(both, "JPEG"))
+    ingested(tmp_path / "raw", path=str(tmp_path / "tree"))
+    normalized(tmp_path, partner="left_right", max_broken=0.0)
+    for key, (image, partner) in pairs(tmp_path).items():
+        assert image[0, :, :7] == pytest.approx((10 + int(key[0])) / 127.5 - 1, abs=0.03)
+        assert partner[0, :, 1:] == pytest.approx(200 / 127.5 - 1, abs=0.03)
+
+
 def test_two_side_by_side_of_an_odd_width_are_broken_by_name(tmp_path: Path) -> None:
     side_by_side(tmp_path, count=9)
     (tmp_path / "tree/odd.png").write_bytes(encoded(Image.new("L", (15, 8))))
