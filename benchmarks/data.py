@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -32,6 +33,8 @@ from stages.normalize import normalize
 
 DIFFERENT = 2000
 """Pictures that are drawn; more images than these differ in a few bytes after their end, which no decoder reads."""
+SHARDS = 16
+"""Where speed is measured: a shard is one process's."""
 CLASSES = [str(label) for label in range(10)]
 
 
@@ -65,7 +68,7 @@ def pictures(case: Case, count: int) -> Iterator[bytes]:
         yield buffer.getvalue()
 
 
-def write_raw(case: Case, count: int, folder: Path) -> int:
+def write_raw(case: Case, count: int, folder: Path, shard_images: int = 20_000) -> int:
     """Raw shards as ingest writes them; the bytes of the images."""
     schema = encoded_schema(CLASSES, {"key": pa.string(), "sha256": pa.string(), "split": pa.string()})
     about = {"name": case.name, "licence": "CC0 1.0", "origin": "made by benchmarks.data"}
@@ -82,7 +85,7 @@ def write_raw(case: Case, count: int, folder: Path) -> int:
             yield {"image": image, "label": number % len(CLASSES), "key": key, "sha256": sum_, "split": None}
 
     folder.mkdir(parents=True)
-    write_encoded(folder, rows(), schema, shard_images=20_000, held_images=1000)
+    write_encoded(folder, rows(), schema, shard_images, held_images=1000)
     return size
 
 
@@ -111,15 +114,22 @@ def cost(folder: Path, what: str, side: int = 0) -> Cost:
     """Of a process of its own that does `what`: decode, or a number of workers."""
     start = time.perf_counter()
     command = [sys.executable, "-m", "benchmarks.data", "--do", what, str(folder), str(side)]
-    child = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert child.stdout is not None
+    peak = re.findall(r"peak (\d+) kB", child.stdout.read())
     _, status, usage = os.wait4(child.pid, 0)
     if status:
         raise SystemExit(f"{' '.join(command)} failed")
-    return Cost(time.perf_counter() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    return Cost(time.perf_counter() - start, usage.ru_utime + usage.ru_stime, int(peak[0]) / 1024)
+
+
+def print_peak() -> None:
+    """Of this process; what its parent is told counts the memory that it shared with the parent before the exec."""
+    print("peak", *re.findall(r"VmHWM:\s+(\d+ kB)", Path("/proc/self/status").read_text()))
 
 
 def speed(case: Case, count: int, rounds: int, folder: Path) -> None:
-    size = write_raw(case, count, folder / "raw")
+    size = write_raw(case, count, folder / "raw", count // SHARDS + 1)
     nothing = cost(folder, "nothing").cpu_seconds  # to start Python and to import
     ratios, scaling, rates = [], [], []
     for _ in range(rounds):
@@ -164,6 +174,7 @@ def main() -> None:
             decode_all(Path(folder) / "raw")
         elif what != "nothing":
             normalize_all(Path(folder), int(side), int(what))
+        print_peak()
         return
     with tempfile.TemporaryDirectory() as folder:
         for number, case in enumerate(CASES if arguments.rounds else []):
