@@ -82,10 +82,11 @@ def test_a_killed_worker_is_one_sentence_and_leaves_no_other_behind() -> None:
 
 
 def test_a_caller_that_wants_no_more_waits_for_no_shard() -> None:
+    before = workers_of(psutil.Process())  # of other tests
     results = map_shards(2)(slow_where_first, [1, 0, 0, 0, 0, 0, 0, 0, 0])
     assert next(results) == 1
     results.close()  # type: ignore[attr-defined]
-    assert workers_of(psutil.Process()) == set()
+    assert workers_of(psutil.Process()) <= before
 
 
 def workers_of(process: psutil.Process) -> set[psutil.Process]:
