@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -60,13 +61,15 @@ def _in_turn(function: Callable[[Listed], Result], files: list[Listed]) -> Itera
 
 
 def _digest(release: Release, file: Listed, target: BinaryIO | None, progress: Callable[[int], object]) -> str:
-    """The SHA-256 of what the store sends, which goes into `target` too."""
-    digest = hashlib.sha256()
-    for chunk in release.store.chunks(f"{release.folder}/{file.path}", file.size):
-        digest.update(chunk)
-        if target:
-            target.write(chunk)
-        progress(len(chunk))
+    """The SHA-256 of what the store sends, which goes into `target` too: one thread hashes while this one writes."""
+    digest, hashed = hashlib.sha256(), list[Future[None]]()
+    with ThreadPoolExecutor(1) as beside:
+        for chunk in release.store.chunks(f"{release.folder}/{file.path}", file.size):
+            wait(hashed)
+            hashed = [beside.submit(digest.update, chunk)]
+            if target:
+                target.write(chunk)
+            progress(len(chunk))
     return digest.hexdigest()
 
 
