@@ -6,6 +6,7 @@ DVC itself meets a missing path, a pipe or a link that leads nowhere with a bare
 
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from ruamel.yaml import YAML
 
 from stages.common.errors import UserError, run_stage
 from stages.common.params import Ingest, Params, load_params
+from stages.common.provenance import uncommitted
 from stages.sources import checked_options
 from stages.stores import open_store
 from stages.stores.folder import FolderStore
@@ -22,7 +24,14 @@ _ELSEWHERE = {"digits", "s3", "http", "glyphs", "ring", "grid", "gaussian"}
 
 
 def main() -> None:
-    check(load_params(), outputs(Path("dvc.yaml")))
+    params = load_params()
+    check(params, outputs(Path("dvc.yaml")))
+    if params.upload.uncommitted == "refuse" and (changed := uncommitted()):
+        print(
+            f"note: no commit holds {changed[0]} as it is, so what is made now will not be published: "
+            "commit it, or set upload.uncommitted to mark",
+            file=sys.stderr,
+        )
 
 
 def check(params: Params, made: list[Path], root: Path = Path()) -> None:

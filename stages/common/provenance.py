@@ -61,10 +61,13 @@ def git_state() -> dict[str, Any]:
     if told := os.environ.get("MINTAGE_GIT"):
         return dict(json.loads(told))
     commit = _git("rev-parse", "HEAD")
-    if commit is None:
-        return {"commit": None, "clean": None}
-    changed = _git("status", "--porcelain", "--", ".", *(f":!{path}" for path in _MADE_BY_RUNS))
-    return {"commit": commit, "clean": changed == ""}
+    return {"commit": commit, "clean": None if commit is None else not uncommitted()}
+
+
+def uncommitted() -> list[str]:
+    """Paths of code that no commit holds as it is; none outside a checkout."""
+    changed = _git("status", "--porcelain", "--", ".", *(f":!{path}" for path in _MADE_BY_RUNS)) or ""
+    return [line.split(maxsplit=1)[1] for line in changed.splitlines()]
 
 
 def _git(*arguments: str) -> str | None:

@@ -166,3 +166,22 @@ def test_the_command_is_silent_when_all_is_well_and_one_line_with_exit_code_2_wh
     assert done.stderr.startswith("error: params.yaml: ingest.path = 'data/source' is missing")
     assert done.stderr.count("\n") == 1
     assert sorted(tmp_path.rglob("*")) == [path for path in before if path != tmp_path / "data/source"]
+
+
+def test_changes_that_would_keep_a_release_back_are_told_before_anything_runs(tmp_path: Path) -> None:
+    for name in ("params.yaml", "dvc.yaml"):
+        shutil.copy(ROOT / name, tmp_path)
+    subprocess.run(["git", "init", "-q"], check=True)
+    who = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
+    subprocess.run(["git", "add", "dvc.yaml", "params.yaml"], check=True)
+    subprocess.run(["git", *who, "commit", "-q", "-m", "one"], check=True)
+    shutil.rmtree("photos")
+    assert run(tmp_path).stderr == ""
+    with open("dvc.yaml", "a") as graph:
+        graph.write("# changed\n")
+    done = run(tmp_path)
+    assert done.returncode == 0
+    assert done.stderr.startswith("note: no commit holds dvc.yaml as it is, so what is made now will not be published")
+    marked = Path("params.yaml").read_text().replace("uncommitted: refuse", "uncommitted: mark")
+    Path("params.yaml").write_text(marked)
+    assert run(tmp_path).stderr == ""
