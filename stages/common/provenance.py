@@ -17,6 +17,7 @@ from stages.common.files import write_json
 from stages.common.sections import Section
 
 FOLDER = Path("provenance")
+_CODE = ["gan", "stages", "flows", "requirements"]
 _PACKAGES = ["numpy", "torch", "pyarrow", "pillow", "scikit-learn", "great-expectations", "safetensors", "dvc", "boto3"]
 # What a run itself writes into the tree, and the params, of which every output has a copy: a commit need not hold
 # them for the code to be the commit's.
@@ -54,7 +55,7 @@ def recorded(stage: str, params: Section) -> Iterator[dict[str, Any]]:
 
 
 def git_state() -> dict[str, Any]:
-    """The commit, and whether files that git tracks or could track differ from it; nulls outside a checkout.
+    """The commit, and whether all code is as it holds it; nulls outside a checkout.
 
     A container has no git: what started it says the state in MINTAGE_GIT.
     """
@@ -65,9 +66,11 @@ def git_state() -> dict[str, Any]:
 
 
 def uncommitted() -> list[str]:
-    """Paths of code that no commit holds as it is; none outside a checkout."""
-    changed = _git("status", "--porcelain", "--", ".", *(f":!{path}" for path in _MADE_BY_RUNS)) or ""
-    return [line.split(maxsplit=1)[1] for line in changed.splitlines()]
+    """Paths that no commit holds as they are, of files that git tracks and of new code; none outside a checkout."""
+    made = [f":!{path}" for path in _MADE_BY_RUNS]
+    tracked = _git("status", "--porcelain", "--untracked-files=no", "--", ".", *made) or ""
+    code = _git("status", "--porcelain", "--", *_CODE) or ""
+    return sorted({line.split(maxsplit=1)[1] for line in [*tracked.splitlines(), *code.splitlines()]})
 
 
 def _git(*arguments: str) -> str | None:

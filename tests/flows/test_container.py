@@ -318,6 +318,8 @@ def test_what_git_says_outside_and_the_image_are_what_a_stage_records_inside(
     who = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
     subprocess.run(["git", *who, "commit", "-q", "--allow-empty", "-m", "one"], cwd=workspace, check=True)
     monkeypatch.chdir(workspace)
+    (workspace / "stages").mkdir(exist_ok=True)
+    (workspace / "stages/new.py").touch()
     outside = git_state()
     assert (len(outside["commit"]), outside["clean"]) == (40, False)
     told = as_stage(workspace, "quiet", 'echo "$MINTAGE_GIT"').stdout

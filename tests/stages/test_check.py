@@ -175,8 +175,12 @@ def test_changes_that_would_keep_a_release_back_are_told_before_anything_runs(tm
     who = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
     subprocess.run(["git", "add", "dvc.yaml", "params.yaml"], check=True)
     subprocess.run(["git", *who, "commit", "-q", "-m", "one"], check=True)
-    shutil.rmtree("photos")
+    Path("run.log").touch()  # a new file that is no code
     assert run(tmp_path).stderr == ""
+    Path("stages").mkdir()
+    Path("stages/new.py").touch()
+    assert run(tmp_path).stderr.startswith("note: no commit holds stages/ as it is")
+    shutil.rmtree("stages")
     with open("dvc.yaml", "a") as graph:
         graph.write("# changed\n")
     done = run(tmp_path)
