@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
+from prefect.logging.handlers import APILogHandler
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Completed, Failed
 from prefect.task_runners import TaskRunner
@@ -103,6 +104,7 @@ def main() -> None:
     # Named, whether it was there or not: a worker without a server would start one, and leave it behind when killed.
     with server(PORT) as url, temporary_settings({PREFECT_API_URL: url}):
         asyncio.run(alone(runner))
+        APILogHandler().flush()  # while the server is there to take it
     print("recorded by `dvc commit normalize`")
 
 
