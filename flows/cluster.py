@@ -15,15 +15,19 @@ from typing import Any, TypeVar
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
+from prefect.logging.handlers import APILogHandler
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Completed, Failed
 from prefect.task_runners import TaskRunner
 
-from flows.server import check_server
+from flows.serve import server
 from flows.workspace import occupied
 from stages import normalize
 from stages.common.errors import TemporaryError, UserError, run_stage
 from stages.common.params import load_params
 
+PORT = 4200
+"""Prefect's own."""
 Shard = TypeVar("Shard")
 Result = TypeVar("Result")
 
@@ -50,21 +54,28 @@ def normalize_as_tasks() -> Any:
         normalize.run(as_tasks, Path.cwd())
     except UserError as error:
         return Failed(message=str(error), data=error)
+    except lost_workers():
+        lost = TemporaryError(
+            "a shard ended several of the cluster's workers, most often for want of memory: give them more, and run "
+            "again; the shards that were finished are kept"
+        )
+        return Failed(message=str(lost), data=lost)
     return Completed()
+
+
+def lost_workers() -> tuple[type[Exception], ...]:
+    """What Dask says of a shard that it has given to several workers, none of which lived to its end."""
+    try:
+        from distributed.scheduler import KilledWorker
+    except ImportError:  # another cluster
+        return ()
+    return (KilledWorker,)
 
 
 def run_on(runner: TaskRunner[Any]) -> None:
     """The stage in the current folder, its shards done by `runner`. Raises UserError as the stage does."""
-    from distributed.scheduler import KilledWorker
-
     state: Any = normalize_as_tasks.with_options(task_runner=runner)(return_state=True)
-    try:
-        state.result()
-    except KilledWorker:
-        raise TemporaryError(
-            "a shard ended several of the cluster's workers, most often for want of memory: give them more, and run "
-            "again; the shards that were finished are kept"
-        ) from None
+    state.result()
 
 
 async def alone(runner: TaskRunner[Any]) -> None:
@@ -83,11 +94,17 @@ def main() -> None:
     where.add_argument("--address", help="of a Dask scheduler, such as tcp://HOST:8786")
     where.add_argument("--workers", type=int, metavar="N", help="processes of this machine")
     arguments = parser.parse_args()
-    check_server()
+    if arguments.address and not PREFECT_API_URL.value():
+        raise UserError(
+            "set PREFECT_API_URL to a Prefect server that all workers reach: each would start one of its own"
+        )
     logging.getLogger("distributed").setLevel(logging.WARNING)  # Prefect shows what it says, which is much
     local = {"n_workers": arguments.workers, "threads_per_worker": 1, "dashboard_address": None}
     runner = DaskTaskRunner(address=arguments.address) if arguments.address else DaskTaskRunner(cluster_kwargs=local)
-    asyncio.run(alone(runner))
+    # Named, whether it was there or not: a worker without a server would start one, and leave it behind when killed.
+    with server(PORT) as url, temporary_settings({PREFECT_API_URL: url}):
+        asyncio.run(alone(runner))
+        APILogHandler().flush()  # while the server is there to take it
     print("recorded by `dvc commit normalize`")
 
 

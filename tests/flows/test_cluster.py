@@ -53,3 +53,65 @@ def test_a_cluster_says_what_the_stage_says_in_one_sentence(tmp_path: Path, serv
     assert "error: 3 of the 40 images cannot be used" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stdout + done.stderr
     assert not (tmp_path / "data/normalized").exists()
+
+
+def test_workers_elsewhere_need_a_server_that_they_reach(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment.pop("PREFECT_API_URL", None)
+    command = [sys.executable, "-m", "flows.cluster", "--address", "tcp://127.0.0.1:1"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("error: set PREFECT_API_URL to a Prefect server that all workers")
+
+
+@pytest.mark.slow
+def test_a_shard_that_kills_every_worker_is_one_sentence_and_one_that_kills_a_worker_is_done(
+    tmp_path: Path, server: str
+) -> None:
+    (tmp_path / "program.py").write_text(PROGRAM)
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}", "PREFECT_API_URL": server}
+    done = subprocess.run(
+        [sys.executable, "program.py"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert done.stdout.splitlines() == ["[0, 1, 2]", "TemporaryError"], done.stdout + done.stderr
+    assert "a shard ended several of the cluster's workers" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+PROGRAM = """
+import os, signal
+from pathlib import Path
+from flows import cluster
+from stages import normalize
+from stages.common.errors import TemporaryError
+from prefect_dask.task_runners import DaskTaskRunner
+
+def kills_once(shard):
+    if shard == 1 and not Path("killed").exists():
+        Path("killed").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return shard
+
+def kills(shard):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def shown(function, shards):
+    normalize.run = lambda over_shards, root: print(list(over_shards(function, shards)))
+    cluster.run_on(DaskTaskRunner(cluster_kwargs={"n_workers": 2, "threads_per_worker": 1}))
+
+if __name__ == "__main__":
+    import program
+    shown(program.kills_once, [0, 1, 2])
+    try:
+        shown(program.kills, [0])
+    except TemporaryError as error:
+        print(type(error).__name__)
+"""
