@@ -92,7 +92,9 @@ def test_each_trial_is_a_run_of_the_pipeline_within_the_sweep(swept: Swept) -> N
             runs = await client.read_flow_runs(flow_run_filter=of_it)
             artifacts = await client.read_artifacts()
             tables = [artifact.data for artifact in artifacts if artifact.flow_run_id == sweep_id]
-            return {run.name: str(run.state_name) for run in runs}, tables
+            # A request that the busy server answered too late, and Prefect sent again, leaves a run that never begins.
+            begun = [run for run in runs if run.state_name != "Pending"]
+            return {run.name: str(run.state_name) for run in begun}, tables
 
     runs, tables = asyncio.run(seen())
     assert runs == {"s-1": "Failed", "s-2": "Completed", "s-3": "Completed"}
