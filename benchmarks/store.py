@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING
 
 import boto3
 from boto3.s3.transfer import TransferConfig
@@ -28,6 +29,9 @@ from stages.releases.transfer import fetch
 from stages.stores import File
 from stages.stores.parallel import WORKERS
 from stages.stores.s3 import S3Store
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 TRANSFER = TransferConfig(max_concurrency=WORKERS)
 
@@ -73,7 +77,7 @@ def measure(url: str, folder: Path, count: int, size: int, rounds: int) -> dict[
     return seconds
 
 
-def bare_up(client, bucket: str, prefix: str, source: Path) -> None:  # type: ignore[no-untyped-def]
+def bare_up(client: "S3Client", bucket: str, prefix: str, source: Path) -> None:
     def send(path: Path) -> None:
         client.upload_file(str(path), bucket, f"{prefix}/{path.name}", Config=TRANSFER)
 
@@ -81,7 +85,7 @@ def bare_up(client, bucket: str, prefix: str, source: Path) -> None:  # type: ig
         list(pool.map(send, sorted(source.iterdir())))
 
 
-def bare_down(client, bucket: str, prefix: str, target: Path, source: Path) -> None:  # type: ignore[no-untyped-def]
+def bare_down(client: "S3Client", bucket: str, prefix: str, target: Path, source: Path) -> None:
     target.mkdir()
 
     def bring(path: Path) -> None:

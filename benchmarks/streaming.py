@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import torch
 
+from gan.trainer import Trainer
 from stages.common.params import Train, load_section
 from stages.common.shards import read_split, shard_path, tensor_schema, tensor_table
 from stages.train import make_trainer
@@ -53,7 +54,7 @@ def main() -> None:
     print(f"streamed takes {medians['streamed'] / medians['in memory']:.3f} times as long")
 
 
-def seconds_a_turn(trainer, seconds: float) -> float:  # type: ignore[no-untyped-def]
+def seconds_a_turn(trainer: Trainer, seconds: float) -> float:
     start, count = time.perf_counter(), 0
     while time.perf_counter() - start < seconds:
         trainer.turn()

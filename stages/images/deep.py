@@ -19,8 +19,8 @@ _OTHER_END = "L" if sys.byteorder == "big" else "B"
 _LOWER = {"16B": "16L", "16L": "16B", "16N": f"16{_OTHER_END}"}
 """The order of bytes in which Pillow takes the lower one for the higher."""
 _DEEP = {f"{mode};{order}" for mode in ("RGB", "RGBA") for order in _LOWER}
-_LUMINANCE = np.array([0.299, 0.587, 0.114])
-"""ITU-R BT.601."""
+LUMINANCE = (0.299, 0.587, 0.114)
+"""Of red, green and blue (ITU-R BT.601)."""
 
 
 class NoWhiteError(Exception):
@@ -59,7 +59,9 @@ def deep_colour(higher: Image.Image, lower: Image.Image, channels: int, backgrou
     colours, alpha = values[..., :3], values[..., 3:] / 255
     if alpha.size:
         colours = colours * alpha + np.array(ImageColor.getrgb(background)[:3]) * (1 - alpha)
-    planes: npt.NDArray[np.float64] = (colours * _LUMINANCE).sum(-1, keepdims=True) if channels == 1 else colours
+    planes: npt.NDArray[np.float64] = (
+        (colours * np.array(LUMINANCE)).sum(-1, keepdims=True) if channels == 1 else colours
+    )
     return tuple(Image.fromarray(planes[..., channel].astype(np.float32)) for channel in range(channels))
 
 

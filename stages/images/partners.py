@@ -8,11 +8,9 @@ from PIL import Image
 
 from stages.common.shards import FloatImages
 from stages.images.area import area_means
-from stages.images.deep import Planes
+from stages.images.deep import LUMINANCE, Planes
 
 Partner = Literal["left_right", "right_left", "edges", "grey", "lower_resolution", "masked"]
-_LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
-"""ITU-R BT.601."""
 _SHRUNK = 4
 _FLAT = 0.0
 """Mid grey, of a hole."""
@@ -45,7 +43,9 @@ def made(partner: Partner, images: FloatImages, places: Sequence[float]) -> Floa
 
 def _grey(images: FloatImages) -> FloatImages:
     """`[N,1,H,W]` by luminance."""
-    grey: FloatImages = np.einsum("nchw,c->nhw", images, _LUMINANCE)[:, None] if images.shape[1] == 3 else images
+    grey: FloatImages = (
+        np.einsum("nchw,c->nhw", images, np.array(LUMINANCE, np.float32))[:, None] if images.shape[1] == 3 else images
+    )
     return grey
 
 

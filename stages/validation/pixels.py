@@ -6,20 +6,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from stages.common.errors import UserError
-from stages.common.shards import FloatImages, shards
+from stages.common.shards import FloatImages, ShardReader
 
 Places = npt.NDArray[np.int64]
-_AT_ONCE = 256
 
 
 def read_pixels(normalized: Path, wanted: pd.DataFrame) -> Iterator[tuple[Places, FloatImages]]:
     """The images `[M,C,H,W]` of the rows of `wanted` (columns split and key), with their places `[M]` there.
 
-    A few at a time; a key that the shards lack is left out. Memory: a row group of a shard.
+    A row group at a time, which is what is in memory; a key that the shards lack is left out.
     """
     order = np.arange(len(wanted))
     for split in ("train", "holdout"):
@@ -31,23 +27,9 @@ def read_pixels(normalized: Path, wanted: pd.DataFrame) -> Iterator[tuple[Places
 
 
 def _from_split(folder: Path, index: pd.Index) -> Iterator[tuple[Places, FloatImages]]:
-    for path in shards(folder):
-        try:
-            with pq.ParquetFile(path) as file:
-                yield from _from_shard(file, index)
-        except (pa.ArrowException, OSError, KeyError) as error:
-            raise UserError(
-                f"{path} cannot be read as Parquet ({error}): run `dvc repro --force --single-item normalize`"
-            ) from None
-
-
-def _from_shard(file: pq.ParquetFile, index: pd.Index) -> Iterator[tuple[Places, FloatImages]]:
-    for number in range(file.num_row_groups):
-        places = index.get_indexer(file.read_row_group(number, ["key"])["key"].to_pandas())
+    reader = ShardReader(folder)
+    for block in reader.blocks:
+        places = index.get_indexer(pd.Index(reader.keys(block)))
         here = np.flatnonzero(places >= 0)
-        if not len(here):
-            continue
-        images = file.read_row_group(number, ["image"])["image"].combine_chunks()
-        for start in range(0, len(here), _AT_ONCE):
-            rows = here[start : start + _AT_ONCE]
-            yield places[rows], images.take(pa.array(rows)).to_numpy_ndarray()
+        if len(here):
+            yield places[here], reader.images(block)[here]

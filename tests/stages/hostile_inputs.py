@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from hypothesis import strategies as st
 from PIL import Image
 
 from tests.stages.source_files import encoded, noise, write_idx, write_tree
@@ -279,3 +280,13 @@ def objects(root: Path) -> None:
 
 def labels(name: str, content: bytes | str) -> Make:
     return tree(text(name, content))
+
+
+@st.composite
+def near_idx(draw: st.DrawFn, magic: int, dimensions: int) -> bytes:
+    """A file of the IDX format, nearly: a header near the truth, bytes of any kind, packed or not."""
+    small = st.integers(0, 4) | st.sampled_from([2**31, 2**32 - 1])
+    sizes = [draw(small) for _ in range(dimensions)]
+    header = struct.pack(f">{1 + dimensions}I", draw(st.sampled_from([magic] * 8 + [0, 2050])), *sizes)
+    content = draw(st.just(header) | st.just(b"")) + draw(st.binary(max_size=70))
+    return gzip.compress(content) if draw(st.booleans()) else content

@@ -22,7 +22,7 @@ import pytest
 
 from stages.common.errors import run_stage
 from stages.upload import main
-from tests.stages.release_trees import check_release
+from tests.stages.release_trees import check_release, make_tree, set_url
 
 KEY = "AKIAPLANTEDKEY000001"
 SECRET = f"planted/secret+{sha256(KEY.encode()).hexdigest()}"  # in no file: a search finds leaks alone
@@ -65,14 +65,11 @@ def _one_at_a_time(app: Callable[..., Any]) -> Callable[..., Any]:
     return serve
 
 
-@contextmanager
-def bucket_of(
-    server: Server, monkeypatch: pytest.MonkeyPatch, endpoint: str | None = None
-) -> Iterator[tuple[Any, str]]:
-    """A client past all proxies and a bucket of its own; this process's settings name `endpoint` or the server."""
+def client_of(server: Server, monkeypatch: pytest.MonkeyPatch, endpoint: str | None, attempts: int = 2) -> Any:
+    """A client past all proxies; this process's settings name `endpoint` or the server, and nothing else."""
     import boto3
 
-    direct, bucket = f"http://{server.host}:{server.port}", f"mintage-{uuid.uuid4().hex}"
+    direct = f"http://{server.host}:{server.port}"
     settings = {
         "AWS_ACCESS_KEY_ID": server.key,
         "AWS_SECRET_ACCESS_KEY": server.secret,
@@ -81,13 +78,22 @@ def bucket_of(
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_MAX_ATTEMPTS": "2",
+        "AWS_MAX_ATTEMPTS": str(attempts),
     }
     for name in ["AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3"]:
         monkeypatch.delenv(name, raising=False)
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
-    client: Any = boto3.session.Session().client("s3", endpoint_url=direct)
+    return boto3.session.Session().client("s3", endpoint_url=direct)
+
+
+@contextmanager
+def bucket_of(
+    server: Server, monkeypatch: pytest.MonkeyPatch, endpoint: str | None = None
+) -> Iterator[tuple[Any, str]]:
+    """A client past all proxies and a bucket of its own; this process's settings name `endpoint` or the server."""
+    bucket = f"mintage-{uuid.uuid4().hex}"
+    client = client_of(server, monkeypatch, endpoint)
     client.create_bucket(Bucket=bucket)
     yield client, bucket
     for upload in client.list_multipart_uploads(Bucket=bucket).get("Uploads", []):
@@ -269,6 +275,20 @@ class Place:
 
     def has_release(self) -> bool:
         return any(key.endswith("/manifest.json") for key in self.objects())
+
+
+@contextmanager
+def place_on(
+    server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], pictures: int
+) -> Iterator[Place]:
+    """A tree with so many pictures, which is the working directory, and where it is to be published."""
+    proxy = Proxy(server)
+    with bucket_of(server, monkeypatch, f"http://127.0.0.1:{proxy.port}") as (client, bucket):
+        tree = make_tree(folder / "tree", pictures=pictures)
+        set_url(tree, f"s3://{bucket}/team/digits")
+        monkeypatch.chdir(tree)
+        yield Place(client, bucket, proxy, tree, [server.secret], capsys)
+    proxy.close()
 
 
 def refusal(status: int, code: str) -> bytes:

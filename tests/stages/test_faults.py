@@ -25,7 +25,7 @@ from stages.releases.publish import publish
 from stages.releases.transfer import fetch, verify
 from stages.stores import open_store
 from tests.stages.release_trees import REPO, check_release, make_tree, set_url
-from tests.stages.s3_servers import SERVERS, Place, Proxy, Server, bucket_of, named_server, refusal
+from tests.stages.s3_servers import SERVERS, Place, Server, named_server, place_on, refusal
 
 
 @pytest.fixture(scope="module", params=SERVERS)
@@ -38,13 +38,9 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
 def place(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Place]:
-    proxy = Proxy(server)
-    with bucket_of(server, monkeypatch, f"http://127.0.0.1:{proxy.port}") as (client, bucket):
-        tree = make_tree(tmp_path / "tree")
-        set_url(tree, f"s3://{bucket}/team/digits")
-        monkeypatch.chdir(tree)
-        yield Place(client, bucket, proxy, tree, [server.secret, "planted-message"], capsys)
-    proxy.close()
+    with place_on(server, tmp_path, monkeypatch, capsys, pictures=3) as found:
+        found.secrets.append("planted-message")
+        yield found
 
 
 def url(place: Place) -> str:

@@ -3,7 +3,6 @@
 import gzip
 import io
 import os
-import struct
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
@@ -19,7 +18,7 @@ from stages.common.errors import UserError
 from stages.ingest import ingest
 from stages.sources import open_source
 from stages.sources.metadata import stripped
-from tests.stages.hostile_inputs import IMAGES, LABELS, PNG
+from tests.stages.hostile_inputs import IMAGES, LABELS, PNG, near_idx
 from tests.stages.source_files import encoded, ingest_params, noise
 
 fuzzed = settings(
@@ -147,17 +146,9 @@ def test_any_archive_is_cifar_or_one_sentence(tmp_path: Path, content: bytes) ->
 @given(data=st.data())
 def test_any_bytes_are_idx_or_one_sentence(tmp_path: Path, data: st.DataObject) -> None:
     """Headers near the truth, bytes of any kind, packed or not, cut anywhere."""
-    small = st.integers(0, 4) | st.sampled_from([2**31, 2**32 - 1])
     (tmp_path / "input").mkdir(exist_ok=True)
     for name, magic, dimensions in ((IMAGES, 2051, 3), (LABELS, 2049, 1)):
-        header = struct.pack(
-            f">{1 + dimensions}I",
-            data.draw(st.sampled_from([magic] * 8 + [0, 2050])),
-            *(data.draw(small) for _ in range(dimensions)),
-        )
-        content = data.draw(st.just(header) | st.just(b"")) + data.draw(st.binary(max_size=70))
-        content = gzip.compress(content) if data.draw(st.booleans()) else content
-        (tmp_path / "input" / name).write_bytes(data.draw(damaged(st.just(content))))
+        (tmp_path / "input" / name).write_bytes(data.draw(damaged(near_idx(magic, dimensions))))
     taken(tmp_path, "idx")
 
 

@@ -1,13 +1,11 @@
 """Images and Parquet in a bucket, against moto's server."""
 
 import io
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -15,7 +13,7 @@ import pytest
 from stages.common.errors import TemporaryError, UserError
 from stages.common.shards import class_names, encoded_schema
 from stages.sources import open_source
-from tests.stages.s3_servers import Proxy, Server, moto_server
+from tests.stages.s3_servers import Proxy, Server, client_of, moto_server
 from tests.stages.source_files import ingest_params, ingested, write_tree
 
 SECRET = "planted/secret+key0123456789"
@@ -31,21 +29,7 @@ def server() -> Iterator[Server]:
 def bucket(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Any, Proxy]]:
     """A client of an empty bucket "photos", and a proxy through which the source reaches it."""
     proxy = Proxy(server)
-    settings = {
-        "AWS_ACCESS_KEY_ID": server.key,
-        "AWS_SECRET_ACCESS_KEY": server.secret,
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{proxy.port}",
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_MAX_ATTEMPTS": "1",
-    }
-    for name in ["AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3"]:
-        monkeypatch.delenv(name, raising=False)
-    for name, value in settings.items():
-        monkeypatch.setenv(name, value)
-    client: Any = boto3.session.Session().client("s3", endpoint_url=f"http://{server.host}:{server.port}")
+    client = client_of(server, monkeypatch, f"http://127.0.0.1:{proxy.port}", attempts=1)
     client.create_bucket(Bucket="photos")
     yield client, proxy
     for item in client.list_objects_v2(Bucket="photos").get("Contents", []):

@@ -24,12 +24,11 @@ from tests.stages.s3_servers import (
     SECRET,
     SERVERS,
     Place,
-    Proxy,
     Server,
-    bucket_of,
     killer,
     moto_server,
     named_server,
+    place_on,
     sent,
 )
 
@@ -46,13 +45,8 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
 def place(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Place]:
-    proxy = Proxy(server)
-    with bucket_of(server, monkeypatch, f"http://127.0.0.1:{proxy.port}") as (client, bucket):
-        tree = make_tree(tmp_path / "tree", pictures=12)
-        set_url(tree, f"s3://{bucket}/team/digits")
-        monkeypatch.chdir(tree)
-        yield Place(client, bucket, proxy, tree, [server.secret], capsys)
-    proxy.close()
+    with place_on(server, tmp_path, monkeypatch, capsys, pictures=12) as found:
+        yield found
 
 
 def test_a_release_arrives_whole_and_latest_points_to_it(place: Place, tmp_path: Path) -> None:

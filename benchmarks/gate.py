@@ -1,0 +1,89 @@
+"""How long the gate takes for a summary table of many images, and its peak memory: `python -m benchmarks.gate`.
+
+The table is made: ten classes, figures and hashes at random, as of photographs. The stage runs in a process of its own.
+"""
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stages.common.files import write_json
+from stages.images.statistics import STATS
+
+CLASSES = 10
+SIDE = 32
+# The child tells its own peak: the parent's count of it would include the parent's memory.
+PROGRAM = (
+    "import runpy; runpy.run_module('stages.validate', run_name='__main__'); "
+    "print(next(line for line in open('/proc/self/status') if line.startswith('VmHWM')))"
+)
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--rows", type=int, default=1_000_000)
+    rows = options.parse_args().rows
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        write_table(root / "data/normalized", rows)
+        shutil.copy("params.yaml", root)
+        start = time.perf_counter()
+        command = [sys.executable, "-c", PROGRAM]
+        told = subprocess.run(
+            command, cwd=root, env={"PYTHONPATH": str(Path.cwd())}, capture_output=True, text=True, check=True
+        )
+        seconds = time.perf_counter() - start
+    peak = int(told.stdout.split("VmHWM:")[1].split()[0]) / 1e6
+    print(f"{rows:,} rows: {seconds:.1f} s, {peak:.2f} GB at most")
+
+
+def write_table(normalized: Path, rows: int) -> None:
+    normalized.mkdir(parents=True)
+    random = np.random.default_rng(0)
+    held_out, label = random.random(rows) < 0.2, random.integers(0, CLASSES, rows)
+    split = np.where(held_out, "holdout", "train")
+    columns = {
+        "key": [f"folder/{number % CLASSES}/image-{number:07d}.jpg" for number in range(rows)],
+        "split": split,
+        "label": label,
+        "min": random.uniform(-1, -0.9, rows),
+        "max": random.uniform(0.9, 1, rows),
+        "mean": random.normal(0, 0.2, rows),
+        "std": random.uniform(0.2, 0.6, rows),
+        "finite": np.ones(rows, bool),
+        **{name: np.full(rows, value) for name, value in (("channels", 3), ("height", SIDE), ("width", SIDE))},
+        "source_channels": np.full(rows, 3),
+        "source_height": random.integers(300, 600, rows),
+        "source_width": random.integers(300, 600, rows),
+        "source_mode": ["RGB"] * rows,
+        "pixel_sha256": [random.bytes(32).hex() for _ in range(rows)],
+        "difference_hash": random.integers(0, 2**64, rows, dtype=np.uint64),
+    }
+    pq.write_table(pa.table(columns, schema=STATS), normalized / "stats.parquet")
+    names = [f"class {number}" for number in range(CLASSES)]
+    sides = {"train": ~held_out, "holdout": held_out}
+    manifest = {
+        "shape": [3, SIDE, SIDE],
+        "classes": names,
+        "counts": {side: int(mask.sum()) for side, mask in sides.items()} | {"read": rows, "broken": 0},
+        "class_counts": {
+            side: dict(zip(names, np.bincount(label[mask], minlength=CLASSES).tolist(), strict=True))
+            for side, mask in sides.items()
+        },
+        "broken": [],
+        "source": {"name": "made", "licence": None, "origin": "made"},
+        "fingerprint": "0" * 64,
+    }
+    write_json(normalized / "manifest.json", manifest)
+
+
+if __name__ == "__main__":
+    main()
