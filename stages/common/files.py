@@ -75,6 +75,14 @@ def write_tsv(path: str | Path, rows: list[dict[str, Any]]) -> None:
     write_text(path, "".join("\t".join(line) + "\n" for line in lines))
 
 
+def write_at(descriptor: int, offset: int, content: bytes) -> None:
+    """Write all of `content` into an open file from `offset` on; several threads may do so at once."""
+    left = memoryview(content)
+    while left:
+        written = os.pwrite(descriptor, left, offset)
+        left, offset = left[written:], offset + written
+
+
 def sha256_of(path: str | Path) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -2,16 +2,15 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import TypeVar
 
 from stages.common.errors import UserError
-from stages.common.files import sha256_of
+from stages.common.files import sha256_of, write_at
 from stages.common.progress import progress_bar
 from stages.releases.content import as_json
 from stages.releases.manifest import Listed, Manifest, Release
-from stages.stores import MANIFEST, PART
+from stages.stores import MANIFEST, PART, Keep
 from stages.stores.parallel import each
 
 Result = TypeVar("Result")
@@ -25,7 +24,7 @@ def verify(release: Release) -> tuple[Manifest, list[str]]:
     problems = []
     with progress_bar("verify", sum(file.size for file in manifest.files), unit="B") as bar:
         present = [file for file in manifest.files if file.path in there]
-        for file, digest in _in_turn(lambda file: _digest(release, file, None, bar.update), present):
+        for file, digest in _in_turn(lambda file: _digest(release, file, bar.update), present):
             if (there[file.path], digest) != (file.size, file.sha256):
                 problems.append(f"{file.path} is damaged: its size or SHA-256 is not the one in the manifest")
     listed = {file.path for file in manifest.files}
@@ -60,23 +59,21 @@ def _in_turn(function: Callable[[Listed], Result], files: list[Listed]) -> Itera
     yield from ((file, function(file)) for file in files if file.size > PART)
 
 
-def _digest(release: Release, file: Listed, target: BinaryIO | None, progress: Callable[[int], object]) -> str:
-    """The SHA-256 of what the store sends, which goes into `target` too: one thread hashes while this one writes."""
-    digest, hashed = hashlib.sha256(), list[Future[None]]()
-    with ThreadPoolExecutor(1) as beside:
-        for chunk in release.store.chunks(f"{release.folder}/{file.path}", file.size):
-            wait(hashed)
-            hashed = [beside.submit(digest.update, chunk)]
-            if target:
-                target.write(chunk)
-            progress(len(chunk))
+def _digest(
+    release: Release, file: Listed, progress: Callable[[int], object], keep: Keep = lambda offset, chunk: None
+) -> str:
+    """The SHA-256 of what the store sends; `keep` as in `Store.chunks`."""
+    digest = hashlib.sha256()
+    for chunk in release.store.chunks(f"{release.folder}/{file.path}", file.size, keep):
+        digest.update(chunk)
+        progress(len(chunk))
     return digest.hexdigest()
 
 
 def _bring(release: Release, file: Listed, path: Path, progress: Callable[[int], object]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "wb") as target:
-        digest = _digest(release, file, target, progress)
+        digest = _digest(release, file, progress, lambda offset, chunk: write_at(target.fileno(), offset, chunk))
     if digest != file.sha256:
         path.unlink()
         raise UserError(f"{release.store.url}/{release.folder}/{file.path} is damaged: publish the release again")

@@ -65,6 +65,9 @@ def _stamp(path: Path) -> tuple[int, ...]:
     return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
+Keep = Callable[[int, bytes], object]
+
+
 @dataclass(frozen=True)
 class Entry:
     """An object that is there: its size in bytes, and when it was written (seconds, by the store's clock)."""
@@ -90,8 +93,11 @@ class Store(Protocol):
     def read(self, key: str) -> bytes | None:
         """A small object, whole; None when there is none."""
 
-    def chunks(self, key: str, size: int) -> Iterator[bytes]:
-        """An object of `size` bytes, piece by piece in order; what is not there, or breaks off, raises `UserError`."""
+    def chunks(self, key: str, size: int, keep: Keep = lambda offset, chunk: None) -> Iterator[bytes]:
+        """An object of `size` bytes, piece by piece in order; what is not there, or breaks off, raises `UserError`.
+
+        `keep` is given each piece with its place, before it is yielded, in any order and by several threads.
+        """
 
     def write(self, key: str, content: bytes) -> None:
         """A small object, replaced in one step."""

@@ -7,11 +7,12 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import unquote
 
 from stages.common.errors import UserError
 from stages.common.files import replacing, sha256_of, sync, sync_entry, write_bytes
-from stages.stores import CHUNK, MANIFEST, Entry, File
+from stages.stores import CHUNK, MANIFEST, Entry, File, Keep
 
 
 class FolderStore:
@@ -62,10 +63,19 @@ class FolderStore:
             path = self.root / key
             return path.read_bytes() if path.exists() else None
 
-    def chunks(self, key: str, size: int) -> Iterator[bytes]:
-        with self._sentences(), open(self.root / key, "rb") as file:
-            while chunk := file.read(CHUNK):
+    def chunks(self, key: str, size: int, keep: Keep = lambda offset, chunk: None) -> Iterator[bytes]:
+        with self._sentences():
+            file = open(self.root / key, "rb")  # noqa: SIM115 - closed below
+        offset = 0
+        with file:
+            while chunk := self._next(file):
+                keep(offset, chunk)  # what it raises is not this store's
                 yield chunk
+                offset += len(chunk)
+
+    def _next(self, file: BinaryIO) -> bytes:
+        with self._sentences():
+            return file.read(CHUNK)
 
     def write(self, key: str, content: bytes) -> None:
         with self._alone():

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from stages.common.errors import TemporaryError, UserError
 from stages.common.s3 import bucket_and_prefix, connect
 from stages.common.s3_errors import BROKEN_CONNECTION, sentences
-from stages.stores import MANIFEST, PART, Entry, File, s3_swap
+from stages.stores import MANIFEST, PART, Entry, File, Keep, s3_swap
 from stages.stores.parallel import WORKERS, ahead, each
 
 if TYPE_CHECKING:
@@ -75,13 +75,15 @@ class S3Store:
         with self._sentences():
             return s3_swap.read(self._client, self._target(key))[0]
 
-    def chunks(self, key: str, size: int) -> Iterator[bytes]:
+    def chunks(self, key: str, size: int, keep: Keep = lambda offset, chunk: None) -> Iterator[bytes]:
+        def part(start: int) -> bytes:
+            asked: dict[str, Any] = {"Range": f"bytes={start}-{start + PART - 1}"} if size > PART else {}
+            content = self._whole(key, **asked)
+            keep(start, content)
+            return content
+
         with self._sentences():
-            if size <= PART:
-                yield self._whole(key)
-            else:
-                spans = (f"bytes={start}-{start + PART - 1}" for start in range(0, size, PART))
-                yield from ahead(lambda span: self._whole(key, Range=span), spans)
+            yield from ahead(part, range(0, size, PART)) if size > PART else [part(0)]
 
     def _whole(self, key: str, tries: int = TRIES, **asked: Any) -> bytes:
         """All that was asked for; boto3 tries a request again, but not the reading of its body."""

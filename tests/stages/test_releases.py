@@ -1,5 +1,6 @@
 """`python -m stages.releases` on a folder, on moto, and on a real server where the environment names one."""
 
+import errno
 import json
 import os
 import subprocess
@@ -102,6 +103,22 @@ def test_a_damaged_release_is_not_fetched(shared: Shared, tmp_path: Path) -> Non
     assert code == 2
     assert "generator.safetensors is damaged: publish the release again" in printed
     assert not (tmp_path / "fetched").exists()
+
+
+def test_a_disk_that_is_full_on_fetch_is_not_taken_for_the_store_s(
+    shared: Shared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    shared.release(0)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", full)
+        code, printed = shared.run("fetch", "latest", str(tmp_path / "fetched"))
+    assert code == 2
+    assert "free some space and run again" in printed
+    assert not (tmp_path / "fetched").exists()
+    assert shared.run("fetch", "latest", str(tmp_path / "fetched"))[0] == 0
 
 
 def test_a_manifest_that_leads_out_of_its_folder_is_refused(shared: Shared, tmp_path: Path) -> None:
