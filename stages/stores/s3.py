@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from stages.common.errors import TemporaryError, UserError
 from stages.common.s3 import bucket_and_prefix, connect
 from stages.common.s3_errors import BROKEN_CONNECTION, sentences
-from stages.stores import MANIFEST, PART, Entry, File, Keep, s3_swap
+from stages.stores import CHUNK, MANIFEST, PART, Entry, File, Keep, s3_swap
 from stages.stores.parallel import WORKERS, ahead, each
 
 if TYPE_CHECKING:
@@ -76,24 +76,29 @@ class S3Store:
             return s3_swap.read(self._client, self._target(key))[0]
 
     def chunks(self, key: str, size: int, keep: Keep = lambda offset, chunk: None) -> Iterator[bytes]:
-        def part(start: int) -> bytes:
-            asked: dict[str, Any] = {"Range": f"bytes={start}-{start + PART - 1}"} if size > PART else {}
-            content = self._whole(key, **asked)
-            keep(start, content)
-            return content
+        def part(start: int) -> list[bytes]:
+            asked = {"Range": f"bytes={start}-{start + PART - 1}"} if size > PART else {}
+            return self._pieces({**self._target(key), **asked}, lambda offset, chunk: keep(start + offset, chunk))
 
         with self._sentences():
-            yield from ahead(part, range(0, size, PART)) if size > PART else [part(0)]
+            for pieces in ahead(part, range(0, size, PART)) if size > PART else [part(0)]:
+                yield from pieces
 
-    def _whole(self, key: str, tries: int = TRIES, **asked: Any) -> bytes:
+    def _pieces(self, asked: dict[str, Any], keep: Keep, tries: int = TRIES) -> list[bytes]:
         """All that was asked for; boto3 tries a request again, but not the reading of its body."""
+        pieces, offset = list[bytes](), 0
         try:
-            return self._client.get_object(**self._target(key), **asked)["Body"].read()
+            body = self._client.get_object(**asked)["Body"]
+            while piece := body.read(CHUNK):
+                keep(offset, piece)  # at once, while it is in the processor's cache
+                pieces.append(piece)
+                offset += len(piece)
+            return pieces
         except BROKEN_CONNECTION:
             if tries == 1:
                 raise
         time.sleep(2 ** (TRIES - tries) / 2)
-        return self._whole(key, tries - 1, **asked)
+        return self._pieces(asked, keep, tries - 1)
 
     def write(self, key: str, content: bytes) -> None:
         with self._sentences():
