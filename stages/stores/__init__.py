@@ -16,7 +16,7 @@ from stages.common.files import sha256_of
 
 MANIFEST = "manifest.json"
 CHUNK = 1 << 20  # bytes read at a time
-PART = 8 * CHUNK  # a larger file goes to and from a bucket in parts of this size, several at a time
+PART = 8 * CHUNK  # a larger file goes to and from a bucket in parts of this size at least, several at a time
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
 MAX_PARTS = 10_000  # S3's limit
+MOST_OF_A_PART = 3 * PART  # where there is a choice: each worker holds one in memory, and a break costs one
 TRIES = 4
 """Of a reading that breaks off."""
 
@@ -166,7 +167,7 @@ class S3Store:
 
     def _put_in_parts(self, key: str, file: File, progress: Callable[[int], object]) -> None:
         """Send a large file, less the parts that an interrupted try left there."""
-        part = max(PART, -(-file.size // MAX_PARTS))
+        part = _part_of(file.size)
         upload, tags = self._unfinished(key)
         if upload is None:
             upload = self._client.create_multipart_upload(**self._target(key), **_facts(file))["UploadId"]
@@ -222,6 +223,11 @@ class S3Store:
 
     def _target(self, key: str) -> dict[str, Any]:
         return {"Bucket": self.bucket, "Key": self._prefix + key}
+
+
+def _part_of(size: int) -> int:
+    """Bytes of a part: of fewer parts each costs less, so one for each worker, but none of more than MOST_OF_A_PART."""
+    return max(PART, min(-(-size // WORKERS), MOST_OF_A_PART), -(-size // MAX_PARTS))
 
 
 def _has_size(found: Entry | None, size: int) -> bool:
