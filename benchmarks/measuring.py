@@ -22,7 +22,7 @@ from stages.common.checkpoint import write_checkpoint
 from stages.common.evaluators import write_evaluator
 from stages.common.files import write_json
 from stages.common.params import Select, load_section
-from stages.common.shards import shard_path, tensor_schema, tensor_table
+from stages.common.shards import shard_path, tensor_table
 from stages.select import select
 
 CLASSES = [str(label) for label in range(10)]
@@ -63,10 +63,10 @@ def write_inputs(root: Path, checkpoints: int, train: int, holdout: int) -> None
     random = np.random.default_rng(0)
     for name, count in (("train", train), ("holdout", holdout)):
         (root / "data/normalized" / name).mkdir(parents=True)
-        images = (random.integers(0, 256, (count, *SHAPE)) / 127.5 - 1).astype(np.float32)
+        images = random.integers(0, 256, (count, *SHAPE), np.uint8)
         keys = [f"{name}-{i}" for i in range(count)]
         labels: list[int | None] = [i % 10 for i in range(count)]
-        table = tensor_table(images, labels, keys, tensor_schema(SHAPE, CLASSES))
+        table = tensor_table(images, labels, keys, CLASSES)
         pq.write_table(table, shard_path(root / "data/normalized" / name, 0))
     source = {"name": "noise", "licence": None, "origin": None}
     manifest = {"fingerprint": "noise", "shape": SHAPE, "classes": CLASSES, "source": source}

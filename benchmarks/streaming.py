@@ -18,7 +18,7 @@ import torch
 
 from gan.trainer import Trainer
 from stages.common.params import Train, load_section
-from stages.common.shards import read_split, shard_path, tensor_schema, tensor_table
+from stages.common.shards import read_split, shard_path, tensor_table
 from stages.train import make_trainer
 from stages.training.reading import read_train
 
@@ -63,11 +63,11 @@ def seconds_a_turn(trainer: Trainer, seconds: float) -> float:
 
 
 def write_images(folder: Path, count: int) -> None:
-    random, schema = np.random.default_rng(0), tensor_schema(SHAPE, None)
+    random = np.random.default_rng(0)
     for index, start in enumerate(range(0, count, SHARD)):
         size = min(SHARD, count - start)
-        images = (random.integers(0, 256, (size, *SHAPE)).astype(np.float32) / 127.5) - 1
-        table = tensor_table(images, [None] * size, [str(start + i) for i in range(size)], schema)
+        images = random.integers(0, 256, (size, *SHAPE), np.uint8)
+        table = tensor_table(images, [None] * size, [str(start + i) for i in range(size)], None)
         pq.write_table(table, shard_path(folder, index), row_group_size=ROW_GROUP, compression="zstd")
 
 

@@ -51,10 +51,10 @@ class Side:
 
     def add(self, stats: pa.Table) -> None:
         names = ["label", "pixel_sha256", *({PARTNER.name} & set(stats.schema.names))]
-        columns = [stats[name].to_pylist() for name in names]
-        for label, *sums in zip(*columns, strict=True):
-            self.labels[label] += 1
-            self.digest.update(f"{label} {' '.join(sums)}\n".encode())
+        columns = [stats[name].cast(pa.string()).fill_null("None") for name in names]
+        lines = pc.binary_join_element_wise(*columns, " ").to_pylist()
+        self.labels.update(stats["label"].to_pylist())
+        self.digest.update("".join(f"{line}\n" for line in lines).encode())
 
 
 Sides = dict[str, Side]

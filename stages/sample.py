@@ -17,12 +17,13 @@ from stages.common.device import steady_device_for
 from stages.common.drawings import drawn
 from stages.common.errors import UserError, run_stage
 from stages.common.files import read_json, replacing, replacing_directory, write_json
+from stages.common.levels import FloatImages, to_uint8
 from stages.common.model import read_generator
 from stages.common.params import Sample, load_section
-from stages.common.pictures import encode_pfm, encode_png, to_uint8
+from stages.common.pictures import encode_pfm, encode_png
 from stages.common.progress import progress_bar
 from stages.common.provenance import recorded
-from stages.common.shards import FloatImages, encoded_schema, write_encoded
+from stages.common.shards import encoded_schema, write_encoded
 from stages.common.truth import truth_in
 from stages.sampling.drawing import write_pictures
 from stages.sampling.latent import pictures

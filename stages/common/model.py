@@ -13,7 +13,8 @@ from gan.players import Generator, build_generator
 from gan.sampling import samples
 from stages.common.errors import UserError
 from stages.common.files import read_json
-from stages.common.pictures import Pixels, grid, grid_scale, to_uint8
+from stages.common.levels import Levels, to_uint8
+from stages.common.pictures import grid, grid_scale
 from stages.common.weights import MISFITS, misfit, write_weights
 
 _GRID_COLUMNS = 10
@@ -38,7 +39,7 @@ def read_generator(folder: str | Path, device: torch.device) -> Generator:
         raise misfit(weights, error, "select") from None
 
 
-def sample_grid(generator: Generator, seed: int, classes: Sequence[int] | None = None) -> Pixels:
+def sample_grid(generator: Generator, seed: int, classes: Sequence[int] | None = None) -> Levels:
     """A picture of the same latents each time, ten columns.
 
     A row is a class where the model has classes: the first ten of `classes`, or of all; or a category

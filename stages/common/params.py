@@ -50,6 +50,7 @@ class Normalize(Section):
     crop_position: Literal["centre", "random"]
     crop_seed: Seed
     resample: Literal["lanczos", "area"]
+    reducing_gap: Annotated[float, Field(ge=1, le=16)]
     upscale: Literal["refuse", "allow"]
     background: Annotated[str, Field(pattern=COLOUR)]
     partner: Literal["left_right", "right_left", "edges", "grey", "lower_resolution", "masked"] | None

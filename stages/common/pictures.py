@@ -1,13 +1,12 @@
-"""Tensors in [-1,1] to pictures, and pictures to PNG."""
+"""Encoded pictures: opened with care, and made."""
 
 import io
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-Pixels = npt.NDArray[np.uint8]
+from stages.common.levels import Levels
 
 # What Pillow decodes itself. Not EPS, for which it starts Ghostscript: reading an image must run no program.
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
@@ -29,13 +28,7 @@ def open_picture(content: bytes, max_pixels: int) -> Image.Image:
     return image
 
 
-def to_uint8(images: npt.NDArray[np.floating[Any]]) -> Pixels:
-    """[-1,1] to [0,255]: -1 is 0, 1 is 255, halves round to even; the inverse of x / 127.5 - 1 for all 256 values."""
-    pixels: Pixels = np.rint((np.clip(images, -1.0, 1.0) + 1.0) * 127.5).astype(np.uint8)
-    return pixels
-
-
-def encode_png(image: Pixels) -> bytes:
+def encode_png(image: Levels) -> bytes:
     """A picture `[C,H,W]` (C is 1 or 3) as PNG, the same bytes each time."""
     buffer = io.BytesIO()
     Image.fromarray(image[0] if image.shape[0] == 1 else np.moveaxis(image, 0, -1)).save(buffer, "PNG")
@@ -50,7 +43,7 @@ def encode_pfm(values: npt.NDArray[np.float32]) -> bytes:
     )  # -1: least byte first; bottom up
 
 
-def grid(images: Pixels, columns: int, scale: int = 1, gap: int = 1) -> Pixels:
+def grid(images: Levels, columns: int, scale: int = 1, gap: int = 1) -> Levels:
     """Images `[N,C,H,W]` side by side, row by row, on white: one picture `[C,H',W']`, each pixel `scale` wide."""
     count, channels, height, width = images.shape
     rows = -(-count // columns)

@@ -1,4 +1,4 @@
-"""Images in Parquet, in a few large shards: encoded bytes (raw, samples) or tensors in [-1,1] (normalized)."""
+"""Images in Parquet, in a few large shards: encoded bytes (raw, samples) or their values, of one shape (normalized)."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stages.common.errors import UserError
+from stages.common.levels import FloatImages, Images, floats
 
-FloatImages = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
 Row = dict[str, Any]
 
@@ -47,15 +47,18 @@ def encoded_schema(classes: list[str] | None, extra: dict[str, pa.DataType]) -> 
     return pa.schema(list(fields.items()), metadata=metadata)
 
 
-def tensor_schema(shape: tuple[int, int, int], classes: list[str] | None, partners: bool = False) -> pa.Schema:
-    """Normalized images: `image` a float32 tensor `[C,H,W]` in [-1,1], `label` (null without classes), `key`.
+def tensor_schema(
+    shape: tuple[int, ...], classes: list[str] | None, image: np.dtype[Any], partner: np.dtype[Any] | None = None
+) -> pa.Schema:
+    """Normalized images: `image`, `label` (null without classes), `key`, and `partner` where there are partners.
 
-    With `partners` also `partner`, a tensor like `image`.
+    An image is its values `[C,H,W]` in one piece of bytes: 8-bit levels, of which 0 means -1 and 255 means 1, or, four
+    times as long, float32 in [-1,1], least byte first. In a list of numbers each of them would cost as much as a byte.
     """
-    tensor = pa.fixed_shape_tensor(pa.float32(), shape)
-    fields = [("image", tensor), ("label", pa.int64()), ("key", pa.string())]
-    metadata = {"mintage": json.dumps({"classes": classes})}
-    return pa.schema(fields + [("partner", tensor)] * partners, metadata=metadata)
+    values = int(np.prod(shape))
+    fields = [("image", pa.binary(values * image.itemsize)), ("label", pa.int64()), ("key", pa.string())]
+    fields += [] if partner is None else [("partner", pa.binary(values * partner.itemsize))]
+    return pa.schema(fields, metadata={"mintage": json.dumps({"classes": classes, "shape": shape})})
 
 
 def class_names(schema: pa.Schema) -> list[str] | None:
@@ -100,22 +103,29 @@ def _by_shard(rows: Iterable[Row], shard_images: int) -> Iterator[tuple[int, Row
 
 
 def tensor_table(
-    images: FloatImages,
+    images: Images,
     labels: Sequence[int | None],
     keys: Sequence[str],
-    schema: pa.Schema,
-    partners: FloatImages | None = None,
+    classes: list[str] | None,
+    partners: Images | None = None,
 ) -> pa.Table:
-    """Images `[N,C,H,W]` float32, and partners like them where there are any, as a table of `tensor_schema`."""
-    columns = [_tensor_column(images, schema), pa.array(labels, pa.int64()), pa.array(keys, pa.string())]
-    columns += [] if partners is None else [_tensor_column(partners, schema)]
+    """Images `[N,C,H,W]`, and partners like them where there are any, as a table of `tensor_schema`."""
+    schema = tensor_schema(images.shape[1:], classes, images.dtype, None if partners is None else partners.dtype)
+    columns = [_tensor_column(images), pa.array(labels, pa.int64()), pa.array(keys, pa.string())]
+    columns += [] if partners is None else [_tensor_column(partners)]
     return pa.Table.from_arrays(columns, schema=schema)
 
 
-def _tensor_column(images: FloatImages, schema: pa.Schema) -> pa.Array:
-    tensor = schema.field("image").type
-    storage = pa.FixedSizeListArray.from_arrays(pa.array(images.reshape(-1)), int(np.prod(tensor.shape)))
-    return pa.ExtensionArray.from_storage(tensor, storage)
+def _tensor_column(images: Images) -> pa.Array:
+    rows = np.ascontiguousarray(images if images.dtype == np.uint8 else images.astype("<f4", copy=False))
+    size = int(np.prod(rows.shape[1:])) * rows.itemsize
+    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(size), len(rows), [None, pa.py_buffer(rows)])
+
+
+def _tensors(column: pa.Array, shape: tuple[int, ...]) -> FloatImages:
+    size, values = column.type.byte_width, int(np.prod(shape))
+    content = np.frombuffer(column.buffers()[1], np.uint8, len(column) * size, column.offset * size)
+    return floats(content.view(np.uint8 if size == values else "<f4").reshape(-1, *shape))
 
 
 def shard_path(directory: Path, index: int) -> Path:
@@ -176,6 +186,14 @@ class Block:
     stop: int
 
 
+def _shape(path: Path, schema: pa.Schema) -> tuple[int, int, int]:
+    told = json.loads((schema.metadata or {}).get(b"mintage", b"{}"))
+    if "shape" not in told:
+        raise UserError(f"{path} is by an earlier version of the pipeline: run `dvc repro normalize`")
+    channels, height, width = told["shape"]
+    return channels, height, width
+
+
 class ShardReader:
     """Any part of a normalized split, without reading the rest; it holds no more than the shards' footers.
 
@@ -194,7 +212,7 @@ class ShardReader:
                 self.blocks.append(Block(path, group, start, start + footer.row_group(group).num_rows))
         schema = pq.read_schema(self.blocks[0].path)
         self.classes = class_names(schema)
-        self.shape: tuple[int, int, int] = tuple(schema.field("image").type.shape)
+        self.shape = _shape(self.blocks[0].path, schema)
         self.paired = "partner" in schema.names
 
     def __len__(self) -> int:
@@ -203,8 +221,7 @@ class ShardReader:
 
     def images(self, block: Block, column: Literal["image", "partner"] = "image") -> FloatImages:
         """The images of a block, or their partners: `[n,C,H,W]` in [-1,1]."""
-        images: FloatImages = self._read(block, column).combine_chunks().to_numpy_ndarray()
-        return images
+        return _tensors(self._read(block, column).combine_chunks(), self.shape)
 
     def labels(self, block: Block) -> Labels | None:
         """`[n]` in `[0, len(classes))`; None without classes."""

@@ -7,16 +7,17 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+
+from stages.images.deep import Picture
 
 Values = npt.NDArray[np.float64]
 
 
-def shrunk(image: Image.Image, height: int, width: int) -> Image.Image:
-    """A picture of mode L, RGB or F at a size that is no larger in any direction; levels of 8 bits are rounded once."""
-    values = np.asarray(image)
-    means = area_means(area_means(values, height, 0), width, 1)
-    return Image.fromarray((means if image.mode == "F" else np.rint(means)).astype(values.dtype))
+def shrunk(picture: Picture, height: int, width: int) -> Picture:
+    """A picture at a size that is no larger in any direction; levels of 8 bits are rounded once."""
+    means = area_means(area_means(picture, height, 0), width, 1)
+    small: Picture = (np.rint(means) if picture.dtype == np.uint8 else means).astype(picture.dtype)
+    return small
 
 
 def area_means(values: npt.NDArray[Any], size: int, axis: int) -> Values:

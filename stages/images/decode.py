@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from stages.common.pictures import TooManyPixelsError, open_picture
 from stages.images.colour import in_srgb, on_background
-from stages.images.deep import NoWhiteError, Planes, deep_colour, deep_grey, is_deep_grey, lower_bytes
+from stages.images.deep import NoWhiteError, Picture, deep_colour, deep_grey, is_deep_grey, lower_bytes
+from stages.images.plain import plain_header, plain_pixels
 
 _LONGEST_REASON = 200
 _MAY_BE_TURNED = {"exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"}
@@ -18,11 +20,10 @@ class UndecodableError(Exception):
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A decoded picture, and what it was."""
+class Decoded:
+    """A picture, and what it was."""
 
-    planes: Planes
-    """Black is 0 and white 255 in all modes."""
+    picture: Picture
     mode: str
     """Pillow's name of the kind of picture that the bytes hold: 1, L, P, RGBA, I;16, CMYK, ..."""
     channels: int
@@ -32,7 +33,7 @@ class Picture:
 
 def decode(
     content: bytes, channels: int, max_pixels: int, background: str = "#ffffff", least: int | None = None
-) -> Picture:
+) -> Decoded:
     """Decode a picture (of an animation, the first frame) to grey (`channels` 1) or RGB (3).
 
     Turned upright by its EXIF orientation; colours to sRGB by its ICC profile; transparent parts over `background`;
@@ -41,13 +42,7 @@ def decode(
     of its pixels, in less time than all of them. Raises UndecodableError.
     """
     try:
-        image = open_picture(content, max_pixels)
-        mode, (width, height), bands = image.mode, image.size, len(image.getbands())
-        if least is not None:
-            image.draft(None, (least, least))
-        lower = lower_bytes(image, content, max_pixels)
-        planes = _planes(_upright(image), None if lower is None else _upright(lower), channels, background)
-        return Picture(planes, mode, bands, height, width)
+        return _plain(content, channels, max_pixels, least) or _any(content, channels, max_pixels, background, least)
     except (NoWhiteError, TooManyPixelsError) as error:
         raise UndecodableError(str(error)) from None
     except UnidentifiedImageError:  # its text holds a memory address, which differs from run to run
@@ -57,6 +52,28 @@ def decode(
         raise UndecodableError(reason[:_LONGEST_REASON]) from None
 
 
+def _plain(content: bytes, channels: int, max_pixels: int, least: int | None) -> Decoded | None:
+    header = plain_header(content)
+    if header is None or header.height * header.width > max_pixels:
+        return None
+    pixels = plain_pixels(content, header, least)
+    if pixels is None:
+        return None
+    if channels == 1 and header.channels == 3:
+        pixels = np.asarray(Image.fromarray(pixels).convert("L"))
+    return Decoded(pixels, "L" if header.channels == 1 else "RGB", header.channels, header.height, header.width)
+
+
+def _any(content: bytes, channels: int, max_pixels: int, background: str, least: int | None) -> Decoded:
+    image = open_picture(content, max_pixels)
+    mode, (width, height), bands = image.mode, image.size, len(image.getbands())
+    if least is not None:
+        image.draft(None, (least, least))
+    lower = lower_bytes(image, content, max_pixels)
+    picture = _picture(_upright(image), None if lower is None else _upright(lower), channels, background)
+    return Decoded(picture, mode, bands, height, width)
+
+
 def _upright(image: Image.Image) -> Image.Image:
     image.load()
     if image.format == "TIFF" or not _MAY_BE_TURNED.isdisjoint(image.info):
@@ -64,9 +81,9 @@ def _upright(image: Image.Image) -> Image.Image:
     return image
 
 
-def _planes(image: Image.Image, lower: Image.Image | None, channels: int, background: str) -> Planes:
+def _picture(image: Image.Image, lower: Image.Image | None, channels: int, background: str) -> Picture:
     if is_deep_grey(image):
-        return (deep_grey(image),)
+        return deep_grey(image)
     coloured = in_srgb(image)
     if lower is not None and coloured is image and "transparency" not in image.info:
         return deep_colour(image, lower, channels, background)
@@ -74,4 +91,4 @@ def _planes(image: Image.Image, lower: Image.Image | None, channels: int, backgr
     wanted = "L" if channels == 1 else "RGB"
     if image.mode not in ("1", "L", "RGB"):
         image = image.convert("RGB")
-    return (image if image.mode == wanted else image.convert(wanted),)
+    return np.asarray(image if image.mode == wanted else image.convert(wanted))

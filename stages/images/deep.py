@@ -1,6 +1,6 @@
 """More than 8 bits a channel: grey, and the colours of PNG and TIFF, of which Pillow itself keeps only the higher byte.
 
-A deep picture is planes of mode F, in which black is 0 and white 255 like in any other.
+A deep picture is of float32, in which black is 0 and white 255 like in any other.
 """
 
 import sys
@@ -13,8 +13,8 @@ from PIL.ImageFile import ImageFile
 
 from stages.common.pictures import open_picture
 
-Planes = tuple[Image.Image, ...]
-"""A picture of mode L, RGB or F alone, or one of mode F for each of red, green and blue."""
+Picture = npt.NDArray[Any]
+"""Grey `[H,W]`, or red, green and blue `[H,W,3]`, of uint8 or float32; black is 0, white 255."""
 _OTHER_END = "L" if sys.byteorder == "big" else "B"
 _LOWER = {"16B": "16L", "16L": "16B", "16N": f"16{_OTHER_END}"}
 """The order of bytes in which Pillow takes the lower one for the higher."""
@@ -31,8 +31,8 @@ def is_deep_grey(image: Image.Image) -> bool:
     return image.mode == "F" or image.mode.startswith("I")
 
 
-def deep_grey(image: Image.Image) -> Image.Image:
-    """Grey of 16 bits (white is 65535) or of floating point (white is 1) as mode F with white at 255.
+def deep_grey(image: Image.Image) -> Picture:
+    """Grey of 16 bits (white is 65535) or of floating point (white is 1).
 
     Raises NoWhiteError on values beyond white, or below 0.
     """
@@ -40,7 +40,8 @@ def deep_grey(image: Image.Image) -> Image.Image:
     white = 1.0 if image.mode == "F" else 65535.0
     if not ((values >= 0) & (values <= white)).all():  # a NaN fails too
         raise NoWhiteError(f"its values (mode {image.mode}) lie outside 0 to {white:.0f}: where white is, is unknown")
-    return Image.fromarray((values * 255.0 / white).astype(np.float32))
+    scaled: Picture = (values * 255.0 / white).astype(np.float32)
+    return scaled
 
 
 def lower_bytes(image: Image.Image, content: bytes, max_pixels: int) -> Image.Image | None:
@@ -53,16 +54,14 @@ def lower_bytes(image: Image.Image, content: bytes, max_pixels: int) -> Image.Im
     return lower
 
 
-def deep_colour(higher: Image.Image, lower: Image.Image, channels: int, background: str) -> Planes:
-    """16-bit RGB, or RGBA over `background`, from both its bytes: `channels` planes of mode F."""
+def deep_colour(higher: Image.Image, lower: Image.Image, channels: int, background: str) -> Picture:
+    """16-bit RGB, or RGBA over `background`, from both its bytes; grey where `channels` is 1."""
     values = (np.asarray(higher, np.float64) * 256 + np.asarray(lower)) * (255 / 65535)
     colours, alpha = values[..., :3], values[..., 3:] / 255
     if alpha.size:
         colours = colours * alpha + np.array(ImageColor.getrgb(background)[:3]) * (1 - alpha)
-    planes: npt.NDArray[np.float64] = (
-        (colours * np.array(LUMINANCE)).sum(-1, keepdims=True) if channels == 1 else colours
-    )
-    return tuple(Image.fromarray(planes[..., channel].astype(np.float32)) for channel in range(channels))
+    wanted: Picture = (colours * np.array(LUMINANCE)).sum(-1) if channels == 1 else colours
+    return wanted.astype(np.float32)
 
 
 def _raw_mode(tile: Any) -> str:

@@ -6,9 +6,9 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from stages.common.shards import FloatImages
+from stages.common.levels import FloatImages
 from stages.images.area import area_means
-from stages.images.deep import LUMINANCE, Planes
+from stages.images.deep import LUMINANCE, Picture
 
 Partner = Literal["left_right", "right_left", "edges", "grey", "lower_resolution", "masked"]
 _SHRUNK = 4
@@ -20,13 +20,12 @@ class NoPartnerError(Exception):
     """A pair of which one half is missing; the text is the reason, without the image's name."""
 
 
-def halves(both: Planes, partner: Partner) -> tuple[Planes, Planes]:
+def halves(both: Picture, partner: Partner) -> tuple[Picture, Picture]:
     """(image, partner) of one picture that holds both: left_right has the image on the left. Raises NoPartnerError."""
-    width, height = both[0].size
+    width = both.shape[1]
     if width % 2:
         raise NoPartnerError(f"it is {width} pixels wide, and two side by side have an even width")
-    left = tuple(plane.crop((0, 0, width // 2, height)) for plane in both)
-    right = tuple(plane.crop((width // 2, 0, width, height)) for plane in both)
+    left, right = both[:, : width // 2], both[:, width // 2 :]
     return (left, right) if partner == "left_right" else (right, left)
 
 

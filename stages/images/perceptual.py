@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from stages.common.shards import FloatImages
+from stages.common.levels import FloatImages, Images
 
 Hashes = npt.NDArray[np.uint64]
 Cells = npt.NDArray[np.float64]
@@ -14,8 +14,8 @@ _LUMINANCE = (299, 587, 114)  # thousandths, ITU-R BT.601
 _AT_ONCE = 2**18  # values at a time
 
 
-def difference_hash(images: FloatImages) -> Hashes:
-    """The 64-bit difference hash `[N]` of images `[N,C,H,W]` in [-1,1] (C is 1 or 3); near images differ in few bits.
+def difference_hash(images: Images) -> Hashes:
+    """The 64-bit difference hash `[N]` of images `[N,C,H,W]` (C is 1 or 3); near images differ in few bits.
 
     In grey, averaged to 8 rows of 9 cells; a bit is 1 where a cell is darker than the one right of it, by more than
     `MARGIN`; row by row, the first bit is the most significant (Krawetz 2013, "Kind of like that").
@@ -25,14 +25,16 @@ def difference_hash(images: FloatImages) -> Hashes:
     return np.concatenate(parts) if parts else np.empty(0, np.uint64)
 
 
-def grey_cells(images: FloatImages, rows: int, columns: int) -> Cells:
-    """Images `[N,C,H,W]` in [-1,1] in grey, averaged to `[N,rows,columns]`, in [0,255].
+def grey_cells(images: Images, rows: int, columns: int) -> Cells:
+    """Images `[N,C,H,W]` in grey, averaged to `[N,rows,columns]`, in [0,255].
 
     Until the last division all sums are of whole numbers that their type holds exactly: no order of adding, and no
     processor, changes a bit.
     """
     _, channels, height, width = images.shape
-    levels = np.nan_to_num(np.rint((images + np.float32(1)) * np.float32(127.5)))
+    levels = (
+        images if images.dtype == np.uint8 else np.nan_to_num(np.rint((images + np.float32(1)) * np.float32(127.5)))
+    )
     weights = _LUMINANCE if channels == 3 else (1000,)
     grey = sum(levels[:, channel] * np.float32(weight) for channel, weight in enumerate(weights))
     cells: Cells = _shares(height, rows) @ np.asarray(grey, np.float64) @ _shares(width, columns).T
@@ -40,11 +42,16 @@ def grey_cells(images: FloatImages, rows: int, columns: int) -> Cells:
     return cells
 
 
-def _hashes(images: FloatImages) -> Hashes:
+def _hashes(images: Images) -> Hashes:
     cells = grey_cells(images, ROWS, COLUMNS)
     bits = cells[:, :, 1:] - cells[:, :, :-1] > MARGIN
     hashes: Hashes = np.packbits(bits.reshape(-1, 64), axis=1).view(">u8")[:, 0].astype(np.uint64)
     return hashes
+
+
+def _rounded(images: Images) -> FloatImages:
+    levels: FloatImages = np.nan_to_num(np.rint((images + np.float32(1)) * np.float32(127.5)))
+    return levels
 
 
 def _shares(size: int, cells: int) -> Cells:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from stages.common.shards import FloatImages
+from stages.common.levels import Images, Levels, compact, in_range
 from stages.images.perceptual import difference_hash
 
 STATS = pa.schema(
@@ -52,7 +52,7 @@ def stats_schema(partners: bool) -> pa.Schema:
     return STATS.append(PARTNER) if partners else STATS
 
 
-def stats_table(images: FloatImages, origins: list[Origin], partners: FloatImages | None = None) -> pa.Table:
+def stats_table(images: Images, origins: list[Origin], partners: Images | None = None) -> pa.Table:
     """The figures of images `[N,C,H,W]`, a row each, as a table of `stats_schema`."""
     count, channels, height, width = images.shape
     columns: dict[str, Any] = {
@@ -74,12 +74,17 @@ def stats_table(images: FloatImages, origins: list[Origin], partners: FloatImage
     return pa.table(columns, schema=stats_schema(partners is not None))
 
 
-def _hashes(images: FloatImages) -> list[str]:
+def _hashes(images: Images) -> list[str]:
+    """Of the pixels, the same however they are stored."""
+    if images.dtype != np.uint8:
+        return [hashlib.sha256(compact(image).data).hexdigest() for image in images]
     return [hashlib.sha256(image.data).hexdigest() for image in images]
 
 
-def _moments(rows: FloatImages) -> dict[str, Any]:
+def _moments(rows: Images) -> dict[str, Any]:
     """Statistics of each row `[N,D]`, in double precision."""
+    if rows.dtype == np.uint8:
+        return _moments_of_levels(rows.view(np.uint8))
     least, most = rows.min(1).astype(np.float64), rows.max(1).astype(np.float64)
     exact = rows.astype(np.float64)
     mean = exact.mean(1)
@@ -88,3 +93,16 @@ def _moments(rows: FloatImages) -> dict[str, Any]:
     # A NaN anywhere is the least and the most too.
     finite = np.isfinite(least) & np.isfinite(most)
     return {"min": least, "max": most, "mean": mean, "std": np.sqrt(variance), "finite": finite}
+
+
+def _moments_of_levels(rows: Levels) -> dict[str, Any]:
+    """From sums of whole numbers, which are exact."""
+    count, exact = rows.shape[1], rows.astype(np.float64)
+    total, squares = exact.sum(1), np.einsum("nd,nd->n", exact, exact)
+    return {
+        "min": in_range(rows.min(1)).astype(np.float64),
+        "max": in_range(rows.max(1)).astype(np.float64),
+        "mean": total / count / 127.5 - 1,
+        "std": np.sqrt(count * squares - total * total) / count / 127.5,
+        "finite": np.ones(len(rows), np.bool_),
+    }

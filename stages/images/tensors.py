@@ -1,4 +1,4 @@
-"""Pictures of one size to tensors in [-1,1]."""
+"""Pictures of one size to images."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,25 +6,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stages.common.shards import FloatImages
-from stages.images.deep import Planes
+from stages.common.levels import Images, compact, in_range
+from stages.images.deep import Picture
 
 
-def tensors(images: Sequence[Planes], channels: int) -> FloatImages:
-    """Pictures of one size as `[N,C,H,W]` float32; `common.pictures.to_uint8` is the inverse.
+def tensors(pictures: Sequence[Picture], channels: int) -> Images:
+    """Pictures of one size as `[N,C,H,W]`: levels where none of them is more than 8 bits deep, else in [-1,1].
 
-    0 is -1 and 255 is 1, exactly; what lies outside, as resampling in mode F can overshoot, is clipped.
+    0 is -1 and 255 is 1, exactly; what lies outside, as resampling of deep ones can overshoot, is clipped.
     """
-    pixels: npt.NDArray[Any] = np.moveaxis(np.stack([_in_channels(image, channels) for image in images]), -1, 1)
-    values: FloatImages = np.ascontiguousarray(pixels).astype(np.float32)
-    values /= np.float32(127.5)
-    values -= np.float32(1)
-    return np.clip(values, -1, 1, out=values)
+    pixels: npt.NDArray[Any] = np.stack([_in_channels(picture, channels) for picture in pictures])
+    images: Images = np.ascontiguousarray(np.moveaxis(pixels, -1, 1))
+    return images if images.dtype == np.uint8 else compact(np.clip(in_range(images), -1, 1))
 
 
-def _in_channels(planes: Planes, channels: int) -> npt.NDArray[Any]:
-    """`[H,W,C]`; a lone plane as often as there are channels."""
-    if len(planes) > 1:
-        return np.stack([np.asarray(plane) for plane in planes], -1)
-    values = np.asarray(planes[0])
-    return values if values.ndim == 3 else np.broadcast_to(values[..., None], (*values.shape, channels))
+def _in_channels(picture: Picture, channels: int) -> Picture:
+    """`[H,W,C]`; grey as often as there are channels."""
+    return picture if picture.ndim == 3 else np.broadcast_to(picture[..., None], (*picture.shape, channels))

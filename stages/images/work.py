@@ -7,6 +7,7 @@ A finished shard is a folder, called by its number and by all that decides its b
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,12 @@ import pyarrow.parquet as pq
 
 from stages.common.files import read_json, replacing_directory, sha256_of, write_json
 from stages.common.identity import fingerprint_of
+from stages.common.levels import Images, compact, floats
 from stages.common.params import Normalize
-from stages.common.shards import FloatImages, tensor_schema, tensor_table
-from stages.images.decode import Picture, UndecodableError, decode
-from stages.images.deep import Planes
-from stages.images.fit import GAP, Geometry, TooSmallError, all_fitted
+from stages.common.shards import tensor_table
+from stages.images.decode import Decoded, UndecodableError, decode
+from stages.images.deep import Picture
+from stages.images.fit import Geometry, TooSmallError, fitted
 from stages.images.partners import NoPartnerError, halves, made
 from stages.images.raw import raw_rows
 from stages.images.split import Mask, ticket
@@ -84,8 +86,8 @@ class Finished:
 class Normal:
     """An image at its new size, with its partner where it came with one."""
 
-    image: Planes
-    partner: Planes | None
+    image: Picture
+    partner: Picture | None
     place: float | None
     """Drawn for it, in [0,1), where anything is at random."""
     origin: Origin
@@ -124,18 +126,17 @@ def _identity(job: Job, shard: Shard) -> str:
 
 def _write(job: Job, shard: Shard, folder: Path, broken: list[Broken]) -> None:
     params = job.params
-    schema = tensor_schema((params.channels, params.height, params.width), job.classes, job.partners)
-    sides = {}
+    shape, sides = (params.channels, params.height, params.width), {}
     for side in SIDES:
         (folder / side).mkdir()
-        sides[side] = PartsWriter(folder / side, shard.number, schema, params.shard_images)
+        sides[side] = PartsWriter(folder / side, shard.number, shape, 1 + job.partners, params.shard_images)
     stats = []
     for rows in _in_batches(job, shard):
         normal = list(_usable(job, rows, broken))
         if len(broken) > job.most_broken:
             raise TooManyBrokenError
         if normal:
-            table, held_out, figures = _tables(job, normal, schema)
+            table, held_out, figures = _tables(job, normal)
             stats.append(figures)
             for side, mask in (("train", ~held_out), ("holdout", held_out)):
                 sides[side].add(table.filter(pa.array(mask)))
@@ -172,18 +173,18 @@ def _usable(job: Job, rows: list[dict[str, Any]], broken: list[Broken]) -> Itera
 
 def _normal(job: Job, geometry: Geometry, row: dict[str, Any]) -> Normal:
     params = job.params
-    picture = _decoded(job, row["image"])
-    image, partner = picture.planes, None
+    decoded = _decoded(job, row["image"])
+    image, partner = decoded.picture, None
     if params.partner in ("left_right", "right_left"):
         image, partner = halves(image, params.partner)
     elif params.partner is None and job.paired:
         partner = _partner(job, row["partner"])
     place = _place(params, row["sha256"])
     cut = place if params.crop_position == "random" else None
-    image = all_fitted(image, geometry, cut)
-    partner = None if partner is None else all_fitted(partner, geometry, cut)
+    image = fitted(image, geometry, cut)
+    partner = None if partner is None else fitted(partner, geometry, cut)
     label = None if job.classes is None else row["label"]
-    origin = Origin(row["key"], label, row["held_out"], picture.mode, picture.channels, picture.height, picture.width)
+    origin = Origin(row["key"], label, row["held_out"], decoded.mode, decoded.channels, decoded.height, decoded.width)
     return Normal(image, partner, place, origin)
 
 
@@ -196,10 +197,12 @@ def _place(params: Normalize, sha256: str) -> float | None:
 
 def geometry_of(params: Normalize) -> Geometry:
     enlarge = params.upscale == "allow"
-    return Geometry(params.height, params.width, params.fit, params.resample, enlarge, params.background)
+    return Geometry(
+        params.height, params.width, params.fit, params.resample, enlarge, params.background, params.reducing_gap
+    )
 
 
-def _decoded(job: Job, content: dict[str, bytes]) -> Picture:
+def _decoded(job: Job, content: dict[str, bytes]) -> Decoded:
     params = job.params
     return decode(content["bytes"], params.channels, job.max_pixels, params.background, _least_side(params))
 
@@ -208,28 +211,28 @@ def _least_side(params: Normalize) -> int | None:
     """What must be left of a picture that is averaged while it is decoded, whichever way it is turned."""
     if params.resample == "area" or params.partner in ("left_right", "right_left"):
         return None  # the first is exact; the others need an even width
-    return GAP * max(params.height, params.width)
+    return ceil(params.reducing_gap * max(params.height, params.width))
 
 
-def _partner(job: Job, content: dict[str, bytes] | None) -> Planes:
+def _partner(job: Job, content: dict[str, bytes] | None) -> Picture:
     if content is None or content["bytes"] is None:
         raise NoPartnerError("it has no partner")
     try:
-        return _decoded(job, content).planes
+        return _decoded(job, content).picture
     except UndecodableError as reason:
         raise NoPartnerError(f"its partner: {reason}") from None
 
 
-def _tables(job: Job, normal: list[Normal], schema: pa.Schema) -> tuple[pa.Table, Mask, pa.Table]:
-    """The images as rows of `schema`, which of them are held out, and their figures."""
+def _tables(job: Job, normal: list[Normal]) -> tuple[pa.Table, Mask, pa.Table]:
+    """The images as rows of their table, which of them are held out, and their figures."""
     channels = job.params.channels
     images = tensors([one.image for one in normal], channels)
     origins = [one.origin for one in normal]
-    partners: FloatImages | None = None
+    partners: Images | None = None
     if given := [one.partner for one in normal if one.partner is not None]:
         partners = tensors(given, channels)
     elif job.params.partner is not None:
-        partners = made(job.params.partner, images, [one.place or 0.0 for one in normal])
+        partners = compact(made(job.params.partner, floats(images), [one.place or 0.0 for one in normal]))
     labels, keys = [origin.label for origin in origins], [origin.key for origin in origins]
-    table = tensor_table(images, labels, keys, schema, partners)
+    table = tensor_table(images, labels, keys, job.classes, partners)
     return table, np.array([origin.held_out for origin in origins]), stats_table(images, origins, partners)

@@ -8,49 +8,61 @@ import pyarrow.parquet as pq
 
 from stages.common.shards import GROUP_BYTES, SHARD_BYTES
 
+_PIXELS = ("image", "partner")
+
 
 class PartsWriter:
     """Writes the images of one split that are of one raw shard; memory: a row group.
 
-    Where parts and row groups end depends on the rows alone, not on how many are added at a time.
+    Where parts and row groups end depends on the rows alone, not on how many are added at a time. Images that are
+    stored in another form, float32 after levels, begin a part of their own.
     """
 
-    def __init__(self, directory: Path, number: int, schema: pa.Schema, shard_images: int) -> None:
-        """`number` is the raw shard's: parts are called by it, so that their order is that of the raw images."""
-        columns = [field for field in schema if isinstance(field.type, pa.FixedShapeTensorType)]
-        size = sum(4 * int(np.prod(field.type.shape)) for field in columns)
+    def __init__(self, directory: Path, number: int, shape: tuple[int, ...], columns: int, shard_images: int) -> None:
+        """`number` is the raw shard's: parts are called by it, so that their order is that of the raw images.
+
+        `columns` says how many images of `shape` are in a row: an image, and its partner.
+        """
+        size = 4 * int(np.prod(shape)) * columns
         self._part = max(1, min(shard_images, SHARD_BYTES // size))
         self._group = max(1, min(self._part, GROUP_BYTES // size))
-        self._directory, self._number, self._schema = directory, number, schema
-        self._held: pa.Table = schema.empty_table()
+        self._directory, self._number = directory, number
+        self._held: pa.Table | None = None
         self._parts = self._in_part = 0
         self._writer: pq.ParquetWriter | None = None
 
     def add(self, rows: pa.Table) -> None:
-        self._held = pa.concat_tables([self._held, rows])
+        if self._held is not None and self._held.schema != rows.schema:
+            self.close()
+        self._held = rows if self._held is None else pa.concat_tables([self._held, rows])
         while self._held.num_rows >= self._room():
-            self._write(self._room())
+            self._held = self._written(self._held, self._room())
 
     def close(self) -> None:
         """Write what is still held."""
-        if self._held.num_rows:
-            self._write(self._held.num_rows)
+        if self._held is not None and self._held.num_rows:
+            self._written(self._held, self._held.num_rows)
         self._end_part()
+        self._held = None
 
     def _room(self) -> int:
         """Rows of the next group."""
         return min(self._group, self._part - self._in_part)
 
-    def _write(self, count: int) -> None:
+    def _written(self, rows: pa.Table, count: int) -> pa.Table:
+        """Write the first rows; those that are left."""
         if self._writer is None:
             path = self._directory / f"part-{self._number:05d}-{self._parts:03d}.parquet"
-            # Statistics of pixels would help no reader, and cost time.
-            self._writer = pq.ParquetWriter(path, self._schema, compression="zstd", write_statistics=["label", "key"])
-        self._writer.write_table(self._held.slice(0, count), row_group_size=count)
-        self._held = self._held.slice(count)
+            # Statistics and a dictionary of pixels would help no reader, and cost time.
+            others = [name for name in rows.schema.names if name not in _PIXELS]
+            self._writer = pq.ParquetWriter(
+                path, rows.schema, compression="zstd", write_statistics=others, use_dictionary=others
+            )
+        self._writer.write_table(rows.slice(0, count), row_group_size=count)
         self._in_part += count
         if self._in_part == self._part:
             self._end_part()
+        return rows.slice(count)
 
     def _end_part(self) -> None:
         if self._writer is not None:

@@ -5,7 +5,8 @@ from typing import Any
 
 import torch
 
-from stages.common.pictures import Pixels, encode_png, grid, grid_scale, to_uint8
+from stages.common.levels import Levels, to_uint8
+from stages.common.pictures import encode_png, grid, grid_scale
 from stages.common.points import in_units
 from stages.common.truth import Truth
 from stages.sampling.latent import Absent, Picture
@@ -33,7 +34,7 @@ def drawn(picture: Picture, truth: Truth | None) -> bytes:
     return walks_plot(torch.stack([in_units(row, truth) for row in picture.images]), truth)
 
 
-def pixels(picture: Picture) -> Pixels:
+def pixels(picture: Picture) -> Levels:
     """Its rows below each other, white where a row is shorter."""
     images = to_uint8(picture.images.flatten(0, 1).nan_to_num(1.0).numpy())
     return grid(images, picture.images.shape[1], grid_scale(*images.shape[2:]))

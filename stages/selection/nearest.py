@@ -6,9 +6,10 @@ import torch
 from gan.metrics.nearest import nearest
 from gan.players import Generator
 from stages.common.drawings import POINTS, points_of
-from stages.common.pictures import Pixels, encode_png, grid, grid_scale, to_uint8
+from stages.common.levels import FloatImages, Levels, to_uint8
+from stages.common.pictures import encode_png, grid, grid_scale
 from stages.common.points import in_units
-from stages.common.shards import FloatImages, Split
+from stages.common.shards import Split
 from stages.selection.reference import Reference
 
 COLUMNS = 10
@@ -24,7 +25,7 @@ def nearest_drawn(generator: Generator, real: Reference, seed: int) -> bytes:
     return beside_plot(held_out, points_of(generator, seed, real.truth, count=len(held_out)), real.truth)
 
 
-def nearest_picture(generator: Generator, real: Reference, seed: int) -> Pixels:
+def nearest_picture(generator: Generator, real: Reference, seed: int) -> Levels:
     """Three rows of `COLUMNS`: held-out images; generated ones, of the same classes; the train images nearest those."""
     classes = shown_classes(generator)
     held_out = real.holdout_split.images[_of_classes(real.holdout_split, classes)]

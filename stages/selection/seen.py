@@ -13,8 +13,7 @@ from gan.metrics.pixels import histogram
 from gan.metrics.spectrum import SMALLEST_SIDE, ring_power
 from gan.players import Generator
 from gan.sampling import samples
-from stages.common.pictures import to_uint8
-from stages.common.shards import FloatImages
+from stages.common.levels import FloatImages, to_uint8
 from stages.selection.features import FeatureNetwork
 
 _CHUNK = 512

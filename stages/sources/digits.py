@@ -5,8 +5,9 @@ from functools import partial
 
 import numpy as np
 
+from stages.common.levels import Levels
 from stages.common.params import Ingest
-from stages.common.pictures import Pixels, encode_png
+from stages.common.pictures import encode_png
 from stages.sources import NoOptions, RawImage, Source
 
 Options = NoOptions
@@ -29,7 +30,7 @@ def read(_: Ingest, __: NoOptions) -> Source:
     )
 
 
-def _images(pixels: Pixels, labels: list[int]) -> Iterator[RawImage]:
+def _images(pixels: Levels, labels: list[int]) -> Iterator[RawImage]:
     for number, (image, label) in enumerate(zip(pixels, labels, strict=True)):
         key = f"digit-{number:04d}"
         yield RawImage(key, f"{key}.png", partial(encode_png, image[None]), label, None)

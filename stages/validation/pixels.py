@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from stages.common.shards import FloatImages, ShardReader
+from stages.common.levels import FloatImages
+from stages.common.shards import ShardReader
 
 Places = npt.NDArray[np.int64]
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stages.common.pictures import Pixels, encode_png, to_uint8
+from stages.common.levels import Levels, to_uint8
+from stages.common.pictures import encode_png
 from stages.validation.judge import Verdict
 from stages.validation.pixels import read_pixels
 
@@ -34,6 +35,6 @@ def thumbnails(verdicts: Iterable[Verdict], stats: pd.DataFrame, normalized: Pat
     return found
 
 
-def _uri(image: Pixels) -> str:
+def _uri(image: Levels) -> str:
     step = -(-max(image.shape[1:]) // LARGEST)
     return f"data:image/png;base64,{base64.b64encode(encode_png(image[:, ::step, ::step])).decode()}"

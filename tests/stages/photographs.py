@@ -6,8 +6,7 @@ import numpy as np
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
-from stages.common.pictures import to_uint8
-from stages.common.shards import FloatImages
+from stages.common.levels import FloatImages, to_uint8
 
 
 def photographs(side: int = 32) -> FloatImages:

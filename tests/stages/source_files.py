@@ -39,7 +39,15 @@ def ingest_params(**changes: Any) -> Ingest:
 
 
 def normalize_params(**changes: Any) -> Normalize:
-    shape = {"channels": 1, "height": 8, "width": 8, "fit": "resize", "resample": "lanczos", "upscale": "allow"}
+    shape = {
+        "channels": 1,
+        "height": 8,
+        "width": 8,
+        "fit": "resize",
+        "resample": "lanczos",
+        "reducing_gap": 4.0,
+        "upscale": "allow",
+    }
     shape |= {"crop_position": "centre", "crop_seed": 0, "background": "#ffffff", "partner": None}
     split = {"split": "auto", "holdout": 0.2, "split_seed": 0, "max_broken": 0.01, "shard_images": 1000}
     return Normalize.model_validate({**shape, **split, **changes})

@@ -10,8 +10,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from stages.common.levels import FloatImages
 from stages.common.params import Severities, Validate
-from stages.common.shards import FloatImages, shard_path, tensor_schema, tensor_table
+from stages.common.shards import shard_path, tensor_table
 from stages.images.perceptual import difference_hash
 from stages.validate import Outcome, validate
 from stages.validation.judge import Verdict
@@ -115,14 +116,12 @@ def written(folder: Path, stats: pd.DataFrame, manifest: Manifest, images: Float
     """`data/normalized` of these; without `images`, of noise."""
     normalized = folder / "data/normalized"
     pictures = noise(len(stats)) if images is None else images
-    schema = tensor_schema(pictures.shape[1:], manifest.get("classes"))
     for split in ("train", "holdout"):
         (normalized / split).mkdir(parents=True, exist_ok=True)
         here = np.flatnonzero(stats["split"] == split)
         keys = stats["key"].to_numpy()[here].tolist()
-        pq.write_table(
-            tensor_table(pictures[here], [None] * len(here), keys, schema), shard_path(normalized / split, 0)
-        )
+        table = tensor_table(pictures[here], [None] * len(here), keys, manifest.get("classes"))
+        pq.write_table(table, shard_path(normalized / split, 0))
     pq.write_table(pa.Table.from_pandas(stats, preserve_index=False), normalized / "stats.parquet")
     (normalized / "manifest.json").write_text(json.dumps(manifest))
     return normalized

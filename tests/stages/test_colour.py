@@ -11,10 +11,9 @@ import numpy.typing as npt
 import pytest
 from PIL import Image, ImageCms
 
-from stages.common.pictures import to_uint8
-from stages.common.shards import FloatImages
+from stages.common.levels import FloatImages, floats, to_uint8
 from stages.images.decode import decode
-from stages.images.fit import Geometry, all_fitted
+from stages.images.fit import Geometry, fitted
 from stages.images.tensors import tensors
 from tests.stages.source_files import encoded, noise
 
@@ -23,8 +22,7 @@ LEVELS = np.arange(256, dtype=np.uint8).reshape(16, 16)
 
 def values(content: bytes, channels: int = 1, background: str = "#ffffff") -> FloatImages:
     """Decode to `[C,H,W]`."""
-    images = tensors([decode(content, channels, 10**6, background).planes], channels)
-    return images.squeeze(0)
+    return floats(tensors([decode(content, channels, 10**6, background).picture], channels)[0])
 
 
 def profile(gamma: float, swapped: bool = False) -> bytes:
@@ -168,8 +166,8 @@ def test_colours_of_16_bits_lie_over_the_background_in_their_depth(kind: str) ->
 
 def test_colours_of_16_bits_are_resized_in_their_depth() -> None:
     flat = np.full((16, 24, 3), (1000, 30001, 65535), np.uint16)
-    planes = decode(deep_png(flat), 3, 10**6).planes
-    got = tensors([all_fitted(planes, Geometry(8, 8, "crop"))], 3)[0]
+    picture = decode(deep_png(flat), 3, 10**6).picture
+    got = tensors([fitted(picture, Geometry(8, 8, "crop"))], 3)[0]
     np.testing.assert_allclose(got[:, 4, 4], np.array([1000, 30001, 65535]) / 65535 * 2 - 1, atol=1e-6)
 
 
@@ -211,8 +209,7 @@ def test_levels_come_back_from_every_type_of_floating_point(kind: type[np.floati
 
 
 def test_pictures_of_8_and_of_16_bits_stand_side_by_side() -> None:
-    deep = Image.fromarray(np.full((2, 2), 77.25, np.float32))
-    got = tensors([(Image.new("L", (2, 2), 77),), (deep,)], 1)
+    got = tensors([np.full((2, 2), 77, np.uint8), np.full((2, 2), 77.25, np.float32)], 1)
     assert got.dtype == np.float32
     assert got[0] == pytest.approx(77 / 127.5 - 1, abs=1e-7)
     assert got[1] == pytest.approx(77.25 / 127.5 - 1, abs=1e-7)

@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.common.pictures import to_uint8
-from stages.common.shards import FloatImages
+from stages.common.levels import FloatImages, floats, to_uint8
 from stages.images.decode import UndecodableError, decode
-from stages.images.fit import Fit, Geometry, all_fitted, fitted
+from stages.images.fit import Fit, Geometry, fitted
 from stages.images.tensors import tensors
 from tests.stages.source_files import encoded, noise
 
@@ -21,10 +20,9 @@ LEVELS = np.arange(256, dtype=np.uint8).reshape(16, 16)
 
 def values(content: bytes, channels: int = 1, fit: Fit = "resize", size: tuple[int, int] | None = None) -> FloatImages:
     """Decode to `[C,H,W]`, of its own size unless `size` says another."""
-    planes = decode(content, channels, 10**6).planes
-    height, width = size or (planes[0].height, planes[0].width)
-    images = tensors([all_fitted(planes, Geometry(height, width, fit, background="#000000"))], channels)
-    return images.squeeze(0)
+    picture = decode(content, channels, 10**6).picture
+    height, width = size or picture.shape[:2]
+    return floats(tensors([fitted(picture, Geometry(height, width, fit, background="#000000"))], channels)[0])
 
 
 def test_all_256_levels_go_to_the_range_and_back_without_loss() -> None:
@@ -228,7 +226,7 @@ def test_shrinking_averages_fine_detail_instead_of_skipping_it() -> None:
 
 @pytest.mark.parametrize("size", [(8, 8), (8, 100)])
 def test_scaling_keeps_a_ramp_a_ramp(size: tuple[int, int]) -> None:
-    got = np.asarray(fitted(ramp(16, 64), Geometry(*size, "resize")), float)
+    got = fitted(np.asarray(ramp(16, 64)), Geometry(*size, "resize")).astype(float)
     assert (np.diff(got[4]) >= 0).all()
     assert got[4].mean() == pytest.approx(127, abs=1.5)
 

@@ -9,13 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from stages.common.pictures import to_uint8
+from stages.common.levels import to_uint8
 from stages.common.shards import read_split
+from stages.images import fit
 from stages.images.area import shrunk
-from stages.images.fit import Fit, Geometry, Resample, TooSmallError, fitted
+from stages.images.fit import Fit, Geometry, Resample, TooSmallError
 from stages.normalize import summary
 from tests.stages.source_files import encoded, ingested, noise, normalized, write_tree
 from tests.stages.test_normalize import pixels_by_key
+
+
+def fitted(image: Image.Image, to: Geometry, place: float | None = None) -> Image.Image:
+    return Image.fromarray(fit.fitted(np.asarray(image), to, place))
 
 
 def as_array(image: Image.Image) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
@@ -40,7 +45,7 @@ def test_area_of_a_part_of_a_pixel_counts_in_part() -> None:
 def test_area_is_the_mean_whatever_the_sizes(size: tuple[int, int], to: tuple[int, int], mode: str) -> None:
     height, width = min(size[0], to[0]), min(size[1], to[1])
     picture = noise(1, *size)[0]
-    got = as_array(shrunk(Image.fromarray(picture).convert(mode), height, width))
+    got = shrunk(np.asarray(Image.fromarray(picture).convert(mode)), height, width)
     fine = picture.repeat(height, 0).repeat(width, 1)  # so that every new pixel has whole ones under it
     means = fine.reshape(height, size[0], width, size[1]).mean((1, 3))
     assert np.abs(got - means).max() <= (0.5 + 1e-9 if mode == "L" else 1e-4)

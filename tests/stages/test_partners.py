@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
-from stages.common.shards import FloatImages, ShardReader, shards
+from stages.common.levels import FloatImages
+from stages.common.shards import ShardReader, shards
 from stages.images.partners import made
 from tests.stages.source_files import encoded, ingested, noise, normalize_params, normalized
 

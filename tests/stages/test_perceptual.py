@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stages.common.shards import FloatImages
+from stages.common.levels import FloatImages
 from stages.images.perceptual import difference_hash, grey_cells
 from tests.stages.photographs import brighter, encoded_again, from_bytes, photographs
 

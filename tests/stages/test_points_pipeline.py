@@ -95,7 +95,7 @@ def test_samples_of_points_are_pictures_that_keep_every_bit(ring: Path) -> None:
     assert truth is not None
     rows = [row for table in read_tables(ring / "samples") for row in table.to_pylist()]
     assert len(rows) == 300
-    values = [np.asarray(decode(row["image"]["bytes"], 1, 10).planes[0]) for row in rows]
+    values = [decode(row["image"]["bytes"], 1, 10).picture for row in rows]
     images = torch.from_numpy(np.stack(values) / 127.5 - 1)[:, None]
     points = in_units(images, truth)
     assert len(torch.unique(points, dim=0)) == 300, "eight bits would make some of them equal"

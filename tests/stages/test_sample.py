@@ -21,8 +21,8 @@ from gan.players import Generator, ModelConfig
 from gan.sampling import samples
 from stages.common.errors import UserError
 from stages.common.files import write_json
+from stages.common.levels import to_uint8
 from stages.common.model import read_generator, write_generator
-from stages.common.pictures import to_uint8
 from stages.common.shards import encoded_schema, write_encoded
 from stages.sample import labels_for, rows, sample
 from tests.stages.tiny_data import CLASSES, ROOT, write_params

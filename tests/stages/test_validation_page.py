@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from stages.common.pictures import to_uint8
+from stages.common.levels import to_uint8
 from stages.validation.judge import Verdict
 from stages.validation.thumbnails import thumbnails
 from tests.stages.summary_tables import CLASSES, judged, manifest_of, noise, valid_stats, written

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 from ruamel.yaml import YAML
 
 from stages.common.files import write_json
-from stages.common.shards import shard_path, tensor_schema, tensor_table
+from stages.common.shards import shard_path, tensor_table
 
 ROOT = Path(__file__).parents[2]
 CLASSES = [str(digit) for digit in range(10)]
@@ -24,8 +24,7 @@ def write_digits(folder: Path, train: int = 300, holdout: int = 100, classes: li
         target = folder / "data" / "normalized" / split
         target.mkdir(parents=True)
         labels = [int(digits.target[i]) % len(classes) if classes else None for i in rows]
-        schema = tensor_schema((1, 8, 8), classes)
-        table = tensor_table(images[list(rows)], labels, [f"digit-{i}" for i in rows], schema)
+        table = tensor_table(images[list(rows)], labels, [f"digit-{i}" for i in rows], classes)
         pq.write_table(table, shard_path(target, 0), row_group_size=25)
     write_json(folder / "data/normalized/manifest.json", {"fingerprint": f"{train}-{holdout}", "shape": [1, 8, 8]})
     write_json(folder / "reports/validation.json", {"success": True})
