@@ -4,7 +4,7 @@ import stat
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 from pydantic import Field
@@ -14,9 +14,11 @@ from stages.common.params import Ingest, Positive
 from stages.common.sections import Section
 from stages.sources import Source
 from stages.sources.limits import check_size, checked, inner_name, is_image, largest_file
-from stages.sources.packed import archives_in, open_zip, refusing, tar_members
+from stages.sources.lookup import Lookup
+from stages.sources.packed import archives_in, refusing, tar_members
 from stages.sources.steady import stamp, steady
 from stages.sources.tree import Entry, Kind, Tree, tree_source
+from stages.sources.zips import Member, Zip
 
 
 class Options(Section):
@@ -27,8 +29,8 @@ def read(params: Ingest, options: Options) -> Source:
     """The images in the archive at `params.path`, or in the only archive of the folder there.
 
     Classes and test set are told by folders, as in source `folder`. Links, absolute names, names with '..' and
-    encrypted members are refused; pipes and devices are left out. Memory: an image; of a zip also its table of
-    contents (about 0.6 kB an image), so that a tar is better for millions.
+    encrypted members are refused; pipes and devices are left out. Memory: an image, and a piece of a zip's table of
+    contents; the names of a zip of pairs are looked up in a temporary file.
     """
     path = _archive_at(Path(params.path))
     return tree_source("archive", _tree(path, params.max_pixels, options.max_ratio), params)
@@ -91,27 +93,38 @@ class _Zip:
 
     def __init__(self, path: Path, max_pixels: int, max_ratio: float) -> None:
         self.place = str(path)
-        self._path, self._max_pixels, self._zip = path, max_pixels, open_zip(path, max_ratio)
+        self._path, self._max_pixels, self._zip = path, max_pixels, Zip(path, max_ratio)
 
     def entries(self) -> Iterator[Entry]:
         time = partial(stamp, self._path)
         with steady([self._path]):
-            for member in self._zip.filelist:
-                name = inner_name(self.place, member.filename.replace("\\", "/"))
-                if stat.S_ISLNK(member.external_attr >> 16):
+            for member in self._zip.members():
+                info, name = member.info, self._name(member)
+                if stat.S_ISLNK(info.external_attr >> 16):
                     raise UserError(f"{self._path}: {name!r} is a link: pack it again with the files themselves")
-                if member.flag_bits & 1 and is_image(name):
+                if info.flag_bits & 1 and is_image(name):
                     raise UserError(f"{self._path}: {name!r} is encrypted: pack it again without a password")
-                kind: Kind = "folder" if member.filename.endswith(("/", "\\")) else "file"
-                yield Entry(name, kind, partial(self._content, member), time)
+                yield Entry(name, _kind(info), partial(self._content, member), time)
 
     def find(self, name: str) -> Callable[[], bytes] | None:
-        member = self._zip.NameToInfo.get(name)
-        return None if member is None else partial(self._content, member)
+        place = self._places.find(name)
+        return None if place is None else partial(self._content, self._zip.at(place))
 
-    def _content(self, member: zipfile.ZipInfo) -> bytes:
-        where = f"{self._path}: {member.filename!r}"
-        check_size(where, member.file_size, self._max_pixels)
-        with refusing(self._path):
-            content = self._zip.read(member)
+    @cached_property
+    def _places(self) -> Lookup:
+        files = (member for member in self._zip.members() if _kind(member.info) == "file")
+        return Lookup((self._name(member), member.place) for member in files)
+
+    def _name(self, member: Member) -> str:
+        return inner_name(self.place, member.info.filename.replace("\\", "/"))
+
+    def _content(self, member: Member) -> bytes:
+        where = f"{self._path}: {member.info.filename!r}"
+        check_size(where, member.info.file_size, self._max_pixels)
+        with refusing(self._path), member.open() as file:
+            content = file.read()
         return checked(where, content, self._max_pixels)
+
+
+def _kind(info: zipfile.ZipInfo) -> Kind:
+    return "folder" if info.filename.endswith(("/", "\\")) else "file"

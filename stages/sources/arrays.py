@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from io import BytesIO
+from itertools import repeat
 from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO, cast
-from zipfile import ZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -20,11 +20,13 @@ from stages.common.params import Finite, Ingest
 from stages.common.pictures import encode_pfm, encode_png
 from stages.common.sections import Section
 from stages.sources import NOT_STATED, RawImage, Source
-from stages.sources.packed import open_zip, refusing
+from stages.sources.packed import refusing
 from stages.sources.steady import changed, stamp, steady
+from stages.sources.zips import Member, Zip
 
 _MAX_RATIO = 1000.0  # arrays of flat images pack far better than archives of images that are packed already
 _LARGEST_LABELS = 2**32  # bytes
+_BLOCK = 2**18  # bytes of labels that are read at once, where a single one is not larger
 _KNOWN = (
     (("x_train", "y_train", "train"), ("x_test", "y_test", "test")),
     (("train_images", "train_labels", "train"), ("test_images", "test_labels", "test")),
@@ -67,10 +69,11 @@ class _Header:
 
 
 Labels = npt.NDArray[Any]
+"""Numbers or names `[N]`."""
 
 
 def read(params: Ingest, options: Options) -> Source:
-    """The images of one npz, one npy, or a folder of npy files. Memory: an image, and the labels.
+    """The images of one npz, one npy, or a folder of npy files. Memory: an image, and some labels.
 
     8 and 16 bits become PNG; fractions become a float picture where they are grey, 8 bits where they have colours.
     Raises UserError on pickled objects, other shapes and dtypes, values that are no colour, and arrays cut off.
@@ -78,8 +81,7 @@ def read(params: Ingest, options: Options) -> Source:
     files = _Files(Path(params.path))
     parts = _parts(files, options)
     headers = [_image_header(files, part.images, params.max_pixels) for part in parts]
-    labels = [_labels(files, part, header.shape[0]) for part, header in zip(parts, headers, strict=True)]
-    classes = _classes(labels)
+    classes = _classes(files, parts, headers)
     return Source(
         name="arrays",
         licence=NOT_STATED,
@@ -87,10 +89,8 @@ def read(params: Ingest, options: Options) -> Source:
         classes=[str(value) for value in classes.tolist()] or None,
         images=(
             image
-            for part, header, values in zip(parts, headers, labels, strict=True)
-            for image in _images(
-                files, part, header, None if values is None else np.searchsorted(classes, values), options
-            )
+            for part, header in zip(parts, headers, strict=True)
+            for image in _images(files, part, header, _ranks(files, part, header.shape[0], classes), options)
         ),
         count=sum(header.shape[0] for header in headers),
     )
@@ -101,7 +101,7 @@ class _Files:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._zip: ZipFile | None = None
+        self._members: dict[str, Member] | None = None
         if not path.exists():
             raise UserError(f"{path} is not there: set ingest.path to an npy or npz file, or a folder of npy files")
         if path.is_dir():
@@ -112,17 +112,16 @@ class _Files:
         else:
             self._paths = {path.stem: path}
         if self.path.is_file() and _starts(self.path) == b"PK":
-            self._zip = open_zip(self.path, _MAX_RATIO)
-            self._paths = {
-                name.removesuffix(".npy"): self.path for name in self._zip.namelist() if name.endswith(".npy")
-            }
+            found = ((member.info.filename, member) for member in Zip(self.path, _MAX_RATIO).members())
+            self._members = {name.removesuffix(".npy"): member for name, member in found if name.endswith(".npy")}
+            self._paths = dict.fromkeys(self._members, self.path)
 
     @property
     def names(self) -> list[str]:
         return list(self._paths)
 
     def place(self, name: str) -> str:
-        return str(self._paths[name]) if self._zip is None else f"{self.path}: {name}"
+        return str(self._paths[name]) if self._members is None else f"{self.path}: {name}"
 
     def stamp(self, name: str) -> str:
         return stamp(self._paths[name])
@@ -134,7 +133,7 @@ class _Files:
             yield file
 
     def _opened(self, name: str) -> BinaryIO:
-        return open(self._paths[name], "rb") if self._zip is None else cast(BinaryIO, self._zip.open(f"{name}.npy"))
+        return open(self._paths[name], "rb") if self._members is None else cast(BinaryIO, self._members[name].open())
 
 
 def _starts(path: Path) -> bytes:
@@ -204,12 +203,31 @@ def _image_header(files: _Files, name: str, max_pixels: int) -> _Header:
     return header
 
 
-def _labels(files: _Files, part: _Part, count: int) -> Labels | None:
-    """`[N]` numbers or names."""
+def _classes(files: _Files, parts: list[_Part], headers: list[_Header]) -> Labels:
+    """The distinct labels, in order."""
+    found: Labels | None = None
+    for part, header in zip(parts, headers, strict=True):
+        for values in _label_blocks(files, part.labels, header.shape[0]) if part.labels is not None else ():
+            found = np.unique(values) if found is None else np.union1d(found, values)
+    return np.empty(0) if found is None else found
+
+
+def _ranks(files: _Files, part: _Part, count: int, classes: Labels) -> Iterator[int | None]:
+    """The place of each image's label in `classes`."""
     if part.labels is None:
-        return None
-    place = files.place(part.labels)
-    with files.open(part.labels) as file:
+        yield from repeat(None, count)
+        return
+    for block in _label_blocks(files, part.labels, count):
+        values = block.astype(classes.dtype)
+        ranks = np.searchsorted(classes, values).clip(max=len(classes) - 1)
+        if (classes[ranks] != values).any():
+            raise changed(files.place(part.labels))
+        yield from ranks.tolist()
+
+
+def _label_blocks(files: _Files, name: str, count: int) -> Iterator[Labels]:
+    place = files.place(name)
+    with files.open(name) as file:
         header = _header(place, file)
         if prod(header.shape) != count or header.dtype.kind not in "iuU":
             raise UserError(
@@ -217,15 +235,10 @@ def _labels(files: _Files, part: _Part, count: int) -> Labels | None:
             )
         if header.size > _LARGEST_LABELS:
             raise UserError(f"{place} is of {header.size} bytes: names of classes are shorter; write numbers")
-        content = _exactly(place, file, header.size)
-    values: Labels = np.frombuffer(content, header.dtype)
-    return values
-
-
-def _classes(labels: list[Labels | None]) -> Labels:
-    """The distinct labels, in order."""
-    distinct = [np.unique(values) for values in labels if values is not None]
-    return np.unique(np.concatenate(distinct)) if distinct else np.empty(0)
+        block = max(1, _BLOCK // max(1, header.dtype.itemsize))
+        for start in range(0, count, block):
+            size = min(block, count - start) * header.dtype.itemsize
+            yield np.frombuffer(_exactly(place, file, size), header.dtype)
 
 
 def _exactly(place: str, file: BinaryIO, size: int) -> bytes:
@@ -235,17 +248,17 @@ def _exactly(place: str, file: BinaryIO, size: int) -> bytes:
     return content
 
 
-def _images(files: _Files, part: _Part, header: _Header, labels: Labels | None, options: Options) -> Iterator[RawImage]:
-    """Pictures, with `labels` `[N]` in `[0, classes)`."""
+def _images(
+    files: _Files, part: _Part, header: _Header, labels: Iterator[int | None], options: Options
+) -> Iterator[RawImage]:
     place, time = files.place(part.images), files.stamp(part.images)
     size = prod(header.shape[1:]) * header.dtype.itemsize
     with files.open(part.images) as file:
         if _header(place, file) != header:
             raise changed(place)
-        for number in range(header.shape[0]):
+        for number, label in zip(range(header.shape[0]), labels, strict=True):
             values = np.frombuffer(_exactly(place, file, size), header.dtype).reshape(header.shape[1:])
             key = f"{part.images}-{number:06d}"
-            label = None if labels is None else int(labels[number])
             picture = partial(_encoded, f"{place}, image {number}", values, options)
             suffix = "pfm" if header.dtype.kind == "f" and 3 not in header.shape[1:] else "png"
             yield RawImage(key, f"{key}.{suffix}", picture, label, part.split, stamp=time)

@@ -1,19 +1,17 @@
 """Labels from a CSV or JSON file, for images whose folders do not tell them."""
 
 import csv
-import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import Any, TextIO
 
 from stages.common.errors import UserError
 from stages.common.params import Ingest
 from stages.sources import RawImage, Source
+from stages.sources.json_pairs import json_pairs
+from stages.sources.lookup import Lookup
 from stages.sources.steady import steady
 
 _Row = tuple[str, str]
@@ -24,9 +22,9 @@ def labelled(source: Source, params: Ingest) -> Source:
     """`source` with the labels of the file that `params.labels` names, where it names one.
 
     CSV: a header, then key and class in the first two columns. JSON: {key: class}; JSON lines: {"key": ..., "class":
-    ...} by any two names, in this order. A key is an image's own, with or without its extension. Memory: 12 bytes
-    an image (a JSON object is read whole). Raises UserError on a file that cannot be read so, and while images are
-    read on an image that is not in it.
+    ...} by any two names, in this order. A key is an image's own, with or without its extension. Memory: the names of
+    the classes; keys are in a temporary file. Raises UserError on a file that cannot be read so, and while images
+    are read on an image that is not in it.
     """
     if params.labels is None:
         return source
@@ -56,24 +54,20 @@ def _labelled(images: Iterable[RawImage], table: "_Labels", notes: list[str]) ->
 
 
 class _Labels:
-    """Class indices by the hash of the key."""
+    """Class indices by key."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         names: dict[str, int] = {}
-        pairs = np.fromiter(
-            ((_number(key), names.setdefault(name, len(names))) for key, name in _rows(path)),
-            np.dtype([("key", np.uint64), ("label", np.int32)]),
-        )
-        if not len(pairs):
+        self._keys = Lookup((key, names.setdefault(name, len(names))) for key, name in _rows(path))
+        if not names:
             raise UserError(f"{path} holds no labels: write a key and a class in each line")
-        pairs.sort(order="key")
-        self._keys: npt.NDArray[np.uint64] = np.ascontiguousarray(pairs["key"])
-        if (self._keys[1:] == self._keys[:-1]).any():
-            raise UserError(f"{path} names a key twice ({_twice(path)!r}): keep one of the lines")
+        twice = self._keys.twice()
+        if twice is not None:
+            raise UserError(f"{path} names a key twice ({twice!r}): keep one of the lines")
         self.classes = _in_order(list(names))
         rank = {name: label for label, name in enumerate(self.classes)}
-        self._labels = np.array([rank[name] for name in names], np.int32)[pairs["label"]]
+        self._labels = [rank[name] for name in names]
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -81,20 +75,10 @@ class _Labels:
     def label(self, key: str) -> int:
         stem, dot, extension = key.rpartition(".")
         for tried in (key, stem) if dot and "/" not in extension else (key,):
-            number = _number(tried)
-            place = int(np.searchsorted(self._keys, np.uint64(number)))
-            if place < len(self._keys) and int(self._keys[place]) == number:
-                return int(self._labels[place])
+            found = self._keys.find(tried)
+            if found is not None:
+                return self._labels[found]
         raise UserError(f"{self.path} has no label for the image {key!r}: add one, or remove the image")
-
-
-def _number(key: str) -> int:
-    return int.from_bytes(hashlib.blake2b(key.encode(errors="surrogatepass"), digest_size=8).digest(), "big")
-
-
-def _twice(path: Path) -> str:
-    seen: set[str] = set()
-    return next((key for key, _ in _rows(path) if key in seen or seen.add(key)), "")  # type: ignore[func-returns-value]
 
 
 def _in_order(names: list[str]) -> list[str]:
@@ -111,7 +95,7 @@ def _rows(path: Path) -> Iterator[_Row]:
             yield from readers[path.suffix.lower()](path, file)
     except OSError as error:
         raise UserError(f"ingest.labels = {str(path)!r} cannot be read ({error.strerror})") from None
-    except (UnicodeDecodeError, csv.Error, json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, csv.Error, RecursionError) as error:
         raise UserError(f"{path} cannot be read as labels ({error}): mend it") from None
 
 
@@ -123,11 +107,8 @@ def _csv_rows(path: Path, file: Iterable[str]) -> Iterator[_Row]:
             yield _row(path, line[0], line[1])
 
 
-def _json_rows(path: Path, file: Any) -> Iterator[_Row]:
-    values = json.load(file)
-    if not isinstance(values, dict):
-        raise UserError(f"{path} is no JSON object of keys and classes: write {{key: class, ...}}")
-    for key, name in values.items():
+def _json_rows(path: Path, file: TextIO) -> Iterator[_Row]:
+    for key, name in json_pairs(path, file):
         yield _row(path, key, name)
 
 

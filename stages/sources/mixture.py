@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import Field
 
 from stages.common.params import Count, Seed
@@ -13,6 +14,10 @@ from stages.common.truth import Truth
 from stages.sources import RawImage, Source
 
 _HELD_OUT = 10  # points to train on for one that is held out
+_BLOCK = 10_000  # points that are drawn at once
+
+Modes = npt.NDArray[np.int64]
+Values = npt.NDArray[np.float32]
 
 
 class MixtureOptions(Section):
@@ -42,12 +47,31 @@ def _count(options: MixtureOptions) -> int:
 
 
 def _points(truth: Truth, options: MixtureOptions, labelled: bool) -> Iterator[RawImage]:
-    random = np.random.default_rng(options.seed)
-    count = _count(options)
-    modes = random.integers(len(truth.centres), size=count)
-    points = np.array(truth.centres)[modes] + truth.std * random.standard_normal((count, truth.shape[-1]))
-    values = (points / truth.scale + 1) / 2  # a picture's values are from 0, black, to 1, white
-    for number, (mode, value) in enumerate(zip(modes.tolist(), values.astype(np.float32), strict=True)):
-        key = f"point-{number:06d}"
-        split = "train" if number < options.points else "test"
-        yield RawImage(key, f"{key}.pfm", partial(encode_pfm, value[None]), mode if labelled else None, split)
+    number = 0
+    for modes, values in _drawn(truth, options.seed, _count(options)):
+        for mode, value in zip(modes.tolist(), values, strict=True):
+            key = f"point-{number:06d}"
+            split = "train" if number < options.points else "test"
+            yield RawImage(key, f"{key}.pfm", partial(encode_pfm, value[None]), mode if labelled else None, split)
+            number += 1
+
+
+def _drawn(truth: Truth, seed: int, count: int) -> Iterator[tuple[Modes, Values]]:
+    """A block at a time the modes `[N]` and the points `[N,D]` as values of a picture, from 0, black, to 1, white.
+
+    All modes are drawn before all noise, from one stream; so the noise is drawn by a second generator, which has
+    gone through the modes already.
+    """
+    for_modes, for_noise = np.random.default_rng(seed), np.random.default_rng(seed)
+    for size in _blocks(count):
+        for_noise.integers(len(truth.centres), size=size)
+    for size in _blocks(count):
+        modes = for_modes.integers(len(truth.centres), size=size)
+        points = np.array(truth.centres)[modes] + truth.std * for_noise.standard_normal((size, truth.shape[-1]))
+        yield modes, ((points / truth.scale + 1) / 2).astype(np.float32)
+
+
+def _blocks(count: int) -> Iterator[int]:
+    """The sizes of the blocks of so many points."""
+    for start in range(0, count, _BLOCK):
+        yield min(_BLOCK, count - start)

@@ -102,6 +102,23 @@ def test_a_tenth_as_many_points_are_held_out_and_no_split_is_drawn(tmp_path: Pat
     assert manifest["split"]["kind"] == "source"
 
 
+@pytest.mark.parametrize("source", SHAPES)
+@pytest.mark.parametrize("block", [7, 110, 1000])
+def test_points_do_not_depend_on_how_many_are_drawn_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, block: int
+) -> None:
+    monkeypatch.setattr("stages.sources.mixture._BLOCK", block)
+    table = ingested(tmp_path / "raw", source=source, path="unused", options={"points": 100, "seed": 3})
+    truth, random = import_module(f"stages.sources.{source}").TRUTH, np.random.default_rng(3)
+    modes = random.integers(MODES[source], size=110)
+    points = np.array(truth.centres)[modes] + truth.std * random.standard_normal((110, len(truth.centres[0])))
+    expected = ((points / truth.scale + 1) / 2).astype("<f4")
+    drawn_ = [np.frombuffer(image["bytes"][-expected[0].nbytes :], "<f4") for image in table["image"].to_pylist()]
+    np.testing.assert_array_equal(np.stack(drawn_), expected)
+    assert table["label"].to_pylist() == (modes.tolist() if MODES[source] > 1 else [None] * 110)
+    assert table["split"].to_pylist() == ["train"] * 100 + ["test"] * 10
+
+
 def test_the_same_seed_draws_the_same_bytes_and_another_seed_others(tmp_path: Path) -> None:
     tables = [
         ingested(tmp_path / str(number), source="ring", path="unused", options={"points": 100, "seed": seed})

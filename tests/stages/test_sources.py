@@ -186,6 +186,25 @@ def test_an_npz_by_its_usual_names_brings_labels_and_the_test_set(tmp_path: Path
     assert table["split"].to_pylist() == ["train"] * 4 + ["test"] * 2
 
 
+@pytest.mark.parametrize("packed", [False, True], ids=["npy", "npz"])
+@pytest.mark.parametrize("kind", [np.int16, "<U7"])
+def test_labels_that_are_read_a_block_at_a_time_stay_with_their_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packed: bool, kind: Any
+) -> None:
+    monkeypatch.setattr("stages.sources.arrays._BLOCK", 100)  # bytes: a few labels
+    values = (np.random.default_rng(0).integers(0, 5, 200) * 7 - 9).astype(kind)
+    (tmp_path / "a").mkdir()
+    if packed:
+        np.savez(tmp_path / "a/a.npz", images=noise(200, 4, 4), labels=values)
+    else:
+        np.save(tmp_path / "a/images.npy", noise(200, 4, 4))
+        np.save(tmp_path / "a/labels.npy", values)
+    table = ingested(tmp_path / "raw", source="arrays", path=str(tmp_path / "a"))
+    names = class_names(table.schema)
+    assert names == [str(value) for value in np.unique(values)]
+    assert [names[label] for label in table["label"].to_pylist()] == [str(value) for value in values]
+
+
 def test_arrays_named_in_params_and_class_names_as_labels(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", pics=noise(3, 8, 8), kinds=np.array(["b", "a", "b"]), other=np.zeros(3))
     options = {"images": "pics", "labels": "kinds"}

@@ -1,0 +1,95 @@
+"""A JSON object of any length, a piece of its file at a time."""
+
+import re
+from collections.abc import Iterator
+from json import JSONDecodeError, JSONDecoder
+from pathlib import Path
+from typing import Any, TextIO
+
+from stages.common.errors import UserError
+
+_PIECE = 2**17  # characters that are read at once, and of which no single key or value has more
+_SPACE = re.compile(r"[ \t\n\r]*")
+_IN_NUMBERS = "0123456789.eE+-"
+_DECODER = JSONDecoder()
+
+
+def json_pairs(path: Path, file: TextIO) -> Iterator[tuple[str, Any]]:
+    """The keys and values of the object in `file`, in their order. Raises UserError on what is none, or damaged."""
+    text = _Text(file)
+    try:
+        if text.next() != "{":
+            if text.ended:
+                text.value()  # raises where it is no JSON at all
+            raise UserError(f"{path} is no JSON object of keys and classes: write {{key: class, ...}}")
+        yield from _pairs(text)
+    except JSONDecodeError as error:
+        raise UserError(f"{path} cannot be read as labels ({text.told(error)}): mend it") from None
+
+
+def _pairs(text: "_Text") -> Iterator[tuple[str, Any]]:
+    text.take("{")
+    while text.next() != "}":
+        if text.next() != '"':
+            raise text.wrong("Expecting property name enclosed in double quotes")
+        key = text.value()
+        text.take(":")
+        yield key, text.value()
+        if text.next() != "}":
+            text.take(",")
+            if text.next() == "}":
+                raise text.wrong("Expecting property name enclosed in double quotes")
+    text.take("}")
+    if text.next():
+        raise text.wrong("Extra data")
+
+
+class _Text:
+    """What is left of a file, of which some is in memory."""
+
+    def __init__(self, file: TextIO) -> None:
+        self.ended = False
+        self._file, self._text, self._at = file, "", 0
+        self._lines = self._characters = 0  # before the text in memory
+
+    def next(self) -> str:
+        """The sign that follows after space; none at the end."""
+        while True:
+            self._at = _SPACE.match(self._text, self._at).end()  # type: ignore[union-attr]  # it matches nothing too
+            if self._at < len(self._text) or not self._more():
+                return self._text[self._at : self._at + 1]
+
+    def take(self, sign: str) -> None:
+        if self.next() != sign:
+            raise self.wrong(f"Expecting {sign!r} delimiter")
+        self._at += 1
+
+    def value(self) -> Any:
+        self.next()
+        while True:
+            try:
+                value, end = _DECODER.raw_decode(self._text, self._at)
+            except JSONDecodeError:
+                if len(self._text) - self._at >= _PIECE or not self._more():
+                    raise
+                continue
+            follows = self._text[end : end + 1]
+            if (follows and follows not in _IN_NUMBERS) or not self._more():  # of 1.5e9 the start is a number too
+                self._at = end
+                return value
+
+    def wrong(self, what: str) -> JSONDecodeError:
+        return JSONDecodeError(what, self._text, self._at)
+
+    def told(self, error: JSONDecodeError) -> str:
+        return f"{error.msg}: line {self._lines + error.lineno} (char {self._characters + error.pos})"
+
+    def _more(self) -> bool:
+        """Read on; whether there was more."""
+        if self.ended:
+            return False
+        piece = self._file.read(_PIECE)
+        self._lines += self._text.count("\n", 0, self._at)
+        self._characters += self._at
+        self._text, self._at, self.ended = self._text[self._at :] + piece, 0, len(piece) < _PIECE
+        return bool(piece)

@@ -1,0 +1,54 @@
+"""Numbers by name, in a temporary file: however many names there are, memory stays as it is."""
+
+import errno
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+_NO_ROOM = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE}
+
+
+class Lookup:
+    """Names, each with a number; of a name that is there twice, the last number."""
+
+    def __init__(self, rows: Iterable[tuple[str, int]]) -> None:
+        with _told():
+            self._base = sqlite3.connect("")  # SQLite's own temporary file, gone with the process however that ends
+            self._base.execute("CREATE TABLE names (name BLOB, number INTEGER)")
+            self._base.executemany("INSERT INTO names VALUES (?, ?)", ((_bytes(name), number) for name, number in rows))
+            self._base.execute("CREATE INDEX by_name ON names (name)")
+
+    def __len__(self) -> int:
+        return int(self._first("SELECT count(*) FROM names"))
+
+    def find(self, name: str) -> int | None:
+        found: int | None = self._first("SELECT number FROM names WHERE name = ? ORDER BY rowid DESC", _bytes(name))
+        return found
+
+    def twice(self) -> str | None:
+        """The first name that is there more than once."""
+        name: bytes | None = self._first("SELECT name FROM names GROUP BY name HAVING count(*) > 1 ORDER BY min(rowid)")
+        return None if name is None else name.decode(errors="surrogatepass")
+
+    def _first(self, query: str, *values: bytes) -> Any:
+        with _told():
+            row = self._base.execute(f"{query} LIMIT 1", values).fetchone()
+        return None if row is None else row[0]
+
+
+def _bytes(name: str) -> bytes:
+    return name.encode(errors="surrogatepass")  # JSON can say what UTF-8 cannot
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """A full disk in the words of the system."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        if error.sqlite_errorcode not in _NO_ROOM:
+            raise
+        where = "a temporary file (TMPDIR names another folder for it)"
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), where) from None

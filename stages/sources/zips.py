@@ -1,0 +1,187 @@
+"""A zip whose table of contents is read a piece at a time: memory does not grow with the number of its members.
+
+`zipfile.ZipFile` holds the whole table, 0.6 kB a member. Here it is given a piece of it, behind the file's own members,
+as a zip of these members alone; what the table says, and how a member is unpacked, is left to it.
+Format: APPNOTE.TXT 6.3.10 (PKWARE), sections 4.3.7 to 4.3.16.
+"""
+
+import io
+import os
+import struct
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, BinaryIO, NamedTuple, cast
+
+from stages.sources.packed import check_unpacked, refusing
+from stages.sources.steady import steady
+
+_ENTRY_SIZE, _LENGTHS = 46, struct.Struct("<3H")  # of the table: then its name, its extra fields and its comment
+_END, _LOCATOR, _END64 = struct.Struct("<4s4H2LH"), struct.Struct("<4sLQL"), struct.Struct("<4sQ2H2L4Q")
+_ENTRY_SIGN, _END_SIGN, _LOCATOR_SIGN, _END64_SIGN = b"PK\x01\x02", b"PK\x05\x06", b"PK\x06\x07", b"PK\x06\x06"
+_LARGEST_COMMENT = 2**16
+_PIECE = 2**18  # bytes: some thousand entries, and more than the largest
+
+
+@dataclass(frozen=True)
+class Member:
+    """What is packed under a name."""
+
+    info: zipfile.ZipInfo
+    place: int
+    """Where the file's table has it; see `Zip.at`."""
+    _packed: zipfile.ZipFile
+
+    def open(self) -> IO[bytes]:
+        return self._packed.open(self.info)
+
+
+class Zip:
+    """The members of a zip, in the order of its table of contents.
+
+    Raises UserError on a table that is damaged, and on members that together are more than they may be.
+    """
+
+    def __init__(self, path: Path, max_ratio: float) -> None:
+        self._path = path
+        with steady([path]), refusing(path):
+            self._file = open(path, "rb")  # noqa: SIM115 - open as long as there are members
+            self._table = _table(self._file)
+            size = sum(member.info.file_size for member in self.members())
+        check_unpacked(path, size, max_ratio)
+
+    def members(self) -> Iterator[Member]:
+        start, end = self._table.start, self._table.end
+        while start < end:
+            entries = _whole_entries(self._read(start, min(_PIECE, end - start)))
+            yield from self._members(entries, start)
+            start += len(entries)
+
+    def at(self, place: int) -> Member:
+        """The member that has this place in the table."""
+        with refusing(self._path):
+            size = _size_of(self._read(place, _ENTRY_SIZE), 0)
+        return next(self._members(self._read(place, min(size, self._table.end - place)), place))
+
+    def _read(self, start: int, size: int) -> bytes:
+        self._file.seek(start)
+        return self._file.read(size)
+
+    def _members(self, entries: bytes, place: int) -> Iterator[Member]:
+        with refusing(self._path):
+            packed = zipfile.ZipFile(cast(IO[bytes], _Part(self._file, self._table, entries)))
+        inside = 0
+        for info in packed.infolist():
+            yield Member(info, place + inside, packed)
+            inside += _size_of(entries, inside)
+
+
+class _Table(NamedTuple):
+    """Where a file has its table of contents."""
+
+    start: int
+    end: int
+    said: int
+    """Where the file says that it starts: less than `start` where other bytes were put before the zip."""
+
+
+def _table(file: BinaryIO) -> _Table:
+    """Found as zipfile finds it. Raises BadZipFile where there is none."""
+    length = file.seek(0, os.SEEK_END)
+    first = max(0, length - _LARGEST_COMMENT - _END.size)
+    file.seek(first)
+    tail = file.read()
+    at = len(tail) - _END.size  # where there is no comment, whatever the last bytes of the table may look like
+    if at < 0 or not (tail.startswith(_END_SIGN, at) and tail.endswith(b"\0\0")):
+        at = tail.rfind(_END_SIGN)
+    if not 0 <= at <= len(tail) - _END.size:
+        raise zipfile.BadZipFile("File is not a zip file")
+    *_, size, said, _ = _END.unpack_from(tail, at)
+    end = first + at
+    large = _large_table(file, end)
+    if large is not None:
+        size, said = large
+        end -= _LOCATOR.size + _END64.size
+    if end < size:
+        raise zipfile.BadZipFile("Bad offset for central directory")
+    return _Table(end - size, end, said)
+
+
+def _large_table(file: BinaryIO, end: int) -> tuple[int, int] | None:
+    """The size and the start of a table as its Zip64 record says them, where there is one before `end`."""
+    start = end - _LOCATOR.size - _END64.size
+    if start < 0:
+        return None
+    file.seek(start)
+    record, locator = file.read(_END64.size), file.read(_LOCATOR.size)
+    if not (record.startswith(_END64_SIGN) and locator.startswith(_LOCATOR_SIGN)):
+        return None
+    _, disk, _, disks = _LOCATOR.unpack(locator)
+    if disk or disks > 1:
+        raise zipfile.BadZipFile("zipfiles that span multiple disks are not supported")
+    *_, size, said = _END64.unpack(record)
+    return size, said
+
+
+def _whole_entries(content: bytes) -> bytes:
+    """The entries that are whole in the first bytes of a table; all of it where it is damaged: zipfile says of what."""
+    end = 0
+    while len(content) - end >= _ENTRY_SIZE:
+        if not content.startswith(_ENTRY_SIGN, end):
+            return content
+        size = _size_of(content, end)
+        if end + size > len(content):
+            break
+        end += size
+    return content[:end] if end else content
+
+
+def _size_of(content: bytes, start: int) -> int:
+    """The bytes of the entry of a table that starts there."""
+    name, extra, comment = _LENGTHS.unpack_from(content, start + 28)
+    return _ENTRY_SIZE + int(name) + int(extra) + int(comment)
+
+
+class _Part(io.RawIOBase):
+    """A zip as its file is up to the table of contents, of which it has some entries alone."""
+
+    def __init__(self, file: BinaryIO, table: _Table, entries: bytes) -> None:
+        super().__init__()
+        self._file, self._start, self._at = file, table.start, 0
+        self._end = entries + _end(len(entries), table)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        bases = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._start + len(self._end)}
+        if bases[whence] + offset < 0:
+            raise OSError("before the start of the file")
+        self._at = bases[whence] + offset
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        if self._at < self._start:
+            self._file.seek(self._at)
+            content = self._file.read(min(len(buffer), self._start - self._at))
+        else:
+            inside = self._at - self._start
+            content = self._end[inside : inside + len(buffer)]
+        buffer[: len(content)] = content
+        self._at += len(content)
+        return len(content)
+
+
+def _end(size: int, table: _Table) -> bytes:
+    """What follows so many bytes of a table: always with the Zip64 record, which has room for any place."""
+    end = table.start + size
+    record = _END64.pack(_END64_SIGN, _END64.size - 12, 45, 45, 0, 0, 0, 0, size, table.said)
+    locator = _LOCATOR.pack(_LOCATOR_SIGN, 0, end, 1)
+    return record + locator + _END.pack(_END_SIGN, 0, 0, 0, 0, 0, 0, 0)
