@@ -6,6 +6,7 @@ Pillow, which then says what is wrong; what is read here is to the bit what Pill
 """
 
 import struct
+import zlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,7 +39,7 @@ class Header:
 
 
 def plain_header(content: bytes) -> Header | None:
-    """What a plain picture says of itself; None of every other."""
+    """What a plain picture says of itself; None of every other, and of a PNG that is damaged."""
     try:
         if content.startswith(_PNG):
             return _png_header(content)
@@ -68,6 +69,9 @@ def _png_header(content: bytes) -> Header | None:
             channels = _PNG_COLOURS.get(colours, 0) if depth == 8 else 0
         if not channels:
             return None
+        (said,) = struct.unpack_from(">I", content, position + 8 + length)
+        if zlib.crc32(memoryview(content)[position + 4 : position + 8 + length]) != said:
+            return None  # libspng reads no further than the last pixel, and misses damage there
         position += 12 + length
     return Header("PNG", height, width, channels)
 
