@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from stages.common.levels import FloatImages, Images
+from stages.common.levels import Images
 
 Hashes = npt.NDArray[np.uint64]
 Cells = npt.NDArray[np.float64]
@@ -47,11 +47,6 @@ def _hashes(images: Images) -> Hashes:
     bits = cells[:, :, 1:] - cells[:, :, :-1] > MARGIN
     hashes: Hashes = np.packbits(bits.reshape(-1, 64), axis=1).view(">u8")[:, 0].astype(np.uint64)
     return hashes
-
-
-def _rounded(images: Images) -> FloatImages:
-    levels: FloatImages = np.nan_to_num(np.rint((images + np.float32(1)) * np.float32(127.5)))
-    return levels
 
 
 def _shares(size: int, cells: int) -> Cells:

@@ -9,10 +9,10 @@ import struct
 import zlib
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 import pyspng
 import simplejpeg
+
+from stages.common.levels import Levels
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_CHUNKS = {b"IHDR", b"IDAT", b"IEND", b"pHYs", b"tIME", b"sRGB", b"gAMA", b"cHRM", b"bKGD"}
@@ -26,8 +26,6 @@ _JPEG_FRAMES = {0xC0, 0xC1, 0xC2}
 _START_OF_SCAN = 0xDA
 _FACTORS = (8, 4, 2)
 """By which Pillow and libjpeg-turbo average while they decode."""
-
-Pixels = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ def plain_header(content: bytes) -> Header | None:
         return None
 
 
-def plain_pixels(content: bytes, header: Header, least: int | None) -> Pixels | None:
+def plain_pixels(content: bytes, header: Header, least: int | None) -> Levels | None:
     """The pixels, grey `[H,W]` or `[H,W,3]`; None where they are damaged. `least` as in `decode`."""
     try:
         pixels = pyspng.load(content) if header.kind == "PNG" else _jpeg_pixels(content, header, least)
@@ -94,13 +92,13 @@ def _jpeg_header(content: bytes) -> Header | None:
         position += 2 + length
 
 
-def _jpeg_pixels(content: bytes, header: Header, least: int | None) -> Pixels:
+def _jpeg_pixels(content: bytes, header: Header, least: int | None) -> Levels:
     factor = 1
     if least is not None:
         factor = next((by for by in _FACTORS if min(header.height, header.width) // least >= by), 1)
     height, width = -(-header.height // factor), -(-header.width // factor)
     colours = "RGB" if header.channels == 3 else "GRAY"
-    pixels: Pixels = simplejpeg.decode_jpeg(content, colours, min_height=height, min_width=width)
+    pixels: Levels = simplejpeg.decode_jpeg(content, colours, min_height=height, min_width=width)
     if pixels.shape[:2] != (height, width):
         raise ValueError("averaged by another factor")
     return pixels

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from stages.common.levels import Images, Levels, compact, in_range
+from stages.common.levels import Images, compact, floats
 from stages.images.perceptual import difference_hash
 
 STATS = pa.schema(
@@ -83,26 +83,13 @@ def _hashes(images: Images) -> list[str]:
 
 def _moments(rows: Images) -> dict[str, Any]:
     """Statistics of each row `[N,D]`, in double precision."""
-    if rows.dtype == np.uint8:
-        return _moments_of_levels(rows.view(np.uint8))
-    least, most = rows.min(1).astype(np.float64), rows.max(1).astype(np.float64)
+    least, most = (floats(ends).astype(np.float64) for ends in (rows.min(1), rows.max(1)))
     exact = rows.astype(np.float64)
     mean = exact.mean(1)
     exact -= mean[:, None]
-    variance = np.einsum("nd,nd->n", exact, exact) / rows.shape[1]
+    std = np.sqrt(np.einsum("nd,nd->n", exact, exact) / rows.shape[1])
+    if rows.dtype == np.uint8:
+        mean, std = mean / 127.5 - 1, std / 127.5
     # A NaN anywhere is the least and the most too.
     finite = np.isfinite(least) & np.isfinite(most)
-    return {"min": least, "max": most, "mean": mean, "std": np.sqrt(variance), "finite": finite}
-
-
-def _moments_of_levels(rows: Levels) -> dict[str, Any]:
-    """From sums of whole numbers, which are exact."""
-    count, exact = rows.shape[1], rows.astype(np.float64)
-    total, squares = exact.sum(1), np.einsum("nd,nd->n", exact, exact)
-    return {
-        "min": in_range(rows.min(1)).astype(np.float64),
-        "max": in_range(rows.max(1)).astype(np.float64),
-        "mean": total / count / 127.5 - 1,
-        "std": np.sqrt(count * squares - total * total) / count / 127.5,
-        "finite": np.ones(len(rows), np.bool_),
-    }
+    return {"min": least, "max": most, "mean": mean, "std": std, "finite": finite}

@@ -32,6 +32,8 @@ class PartsWriter:
         self._writer: pq.ParquetWriter | None = None
 
     def add(self, rows: pa.Table) -> None:
+        if not rows.num_rows:
+            return
         if self._held is not None and self._held.schema != rows.schema:
             self.close()
         self._held = rows if self._held is None else pa.concat_tables([self._held, rows])

@@ -12,6 +12,7 @@ from stages.common.params import Ingest
 from stages.common.sections import S3_URL, Section, validated
 from stages.sources import Source, parquet
 from stages.sources.limits import check_size, checked, inner_name
+from stages.sources.ranges import RangeFile
 from stages.sources.steady import changed
 from stages.sources.tree import Entry, Kind, tree_source
 
@@ -106,32 +107,12 @@ class _Bucket:
                 raise
 
 
-class _Object(io.RawIOBase):
-    """An object as a file that can seek: reading asks for that range of it."""
+class _Object(RangeFile):
+    """Reading asks for that range of the object."""
 
     def __init__(self, bucket: _Bucket, item: Any) -> None:
-        super().__init__()
-        self._bucket, self._key, self._size, self.tag = bucket, item["Key"], item["Size"], item["ETag"]
-        self._at = 0
+        super().__init__(item["Size"])
+        self._bucket, self._key, self.tag = bucket, item["Key"], item["ETag"]
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
-        return self._at
-
-    def readinto(self, buffer: Any) -> int:
-        count = min(len(buffer), self._size - self._at)
-        if count <= 0:
-            return 0
-        content = self._bucket.get(self._key, self.tag, f"bytes={self._at}-{self._at + count - 1}")
-        buffer[: len(content)] = content
-        self._at += len(content)
-        return len(content)
+    def content(self, start: int, size: int) -> bytes:
+        return self._bucket.get(self._key, self.tag, f"bytes={start}-{start + size - 1}")

@@ -5,16 +5,16 @@ as a zip of these members alone; what the table says, and how a member is unpack
 Format: APPNOTE.TXT 6.3.10 (PKWARE), sections 4.3.7 to 4.3.16.
 """
 
-import io
 import os
 import struct
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, BinaryIO, NamedTuple, cast
+from typing import IO, BinaryIO, NamedTuple, cast
 
 from stages.sources.packed import check_unpacked, refusing
+from stages.sources.ranges import RangeFile
 from stages.sources.steady import steady
 
 _ENTRY_SIZE, _LENGTHS = 46, struct.Struct("<3H")  # of the table: then its name, its extra fields and its comment
@@ -143,40 +143,19 @@ def _size_of(content: bytes, start: int) -> int:
     return _ENTRY_SIZE + int(name) + int(extra) + int(comment)
 
 
-class _Part(io.RawIOBase):
+class _Part(RangeFile):
     """A zip as its file is up to the table of contents, of which it has some entries alone."""
 
     def __init__(self, file: BinaryIO, table: _Table, entries: bytes) -> None:
-        super().__init__()
-        self._file, self._start, self._at = file, table.start, 0
+        self._file, self._start = file, table.start
         self._end = entries + _end(len(entries), table)
+        super().__init__(table.start + len(self._end))
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        bases = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._start + len(self._end)}
-        if bases[whence] + offset < 0:
-            raise OSError("before the start of the file")
-        self._at = bases[whence] + offset
-        return self._at
-
-    def readinto(self, buffer: Any) -> int:
-        if self._at < self._start:
-            self._file.seek(self._at)
-            content = self._file.read(min(len(buffer), self._start - self._at))
-        else:
-            inside = self._at - self._start
-            content = self._end[inside : inside + len(buffer)]
-        buffer[: len(content)] = content
-        self._at += len(content)
-        return len(content)
+    def content(self, start: int, size: int) -> bytes:
+        if start >= self._start:
+            return self._end[start - self._start :][:size]
+        self._file.seek(start)
+        return self._file.read(min(size, self._start - start))
 
 
 def _end(size: int, table: _Table) -> bytes:

@@ -1,0 +1,41 @@
+"""A file of which any range can be had, such as one that is elsewhere or put together, as a file to seek in."""
+
+import io
+from typing import Any
+
+
+class RangeFile(io.RawIOBase):
+    """Whoever inherits says what is in a range, by `content`."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self._size, self._at = size, 0
+
+    def content(self, start: int, size: int) -> bytes:
+        """At least one and at most `size` bytes from `start`, which is before the end."""
+        raise NotImplementedError
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        if at < 0:
+            raise OSError("before the start of the file")
+        self._at = at
+        return at
+
+    def readinto(self, buffer: Any) -> int:
+        size = min(len(buffer), self._size - self._at)
+        if size <= 0:
+            return 0
+        content = self.content(self._at, size)
+        buffer[: len(content)] = content
+        self._at += len(content)
+        return len(content)
