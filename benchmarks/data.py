@@ -183,7 +183,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         for number, case in enumerate(CASES if arguments.rounds else []):
-            count = {32: 5000, 256: 500, 768: 60}[case.height] * arguments.seconds
+            count = {32: 13_000, 256: 1700, 768: 400}[case.height] * arguments.seconds
             speed(case, int(count), arguments.rounds, Path(folder) / str(number))
         memory(arguments.memory, Path(folder))
 

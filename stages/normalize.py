@@ -184,10 +184,10 @@ def _gather_stats(parts: list[Path], path: Path) -> Sides:
     sides = {name: Side() for name in SIDES}
     with pq.ParquetWriter(path, pq.read_schema(parts[0]), compression="zstd") as writer:
         for part in parts:
-            table = pq.read_table(part)
+            table = pq.read_table(part, use_threads=False)  # each thread would keep memory of its own
             writer.write_table(table)
             for name, side in sides.items():
-                side.add(table.filter(pc.field("split") == name))
+                side.add(table.filter(pc.equal(table["split"], name)))
     return sides
 
 
