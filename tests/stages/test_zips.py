@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from stages.common.errors import UserError
@@ -17,12 +17,13 @@ from tests.stages.test_source_fuzz import damaged, fuzzed
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=12)
 pytestmark = pytest.mark.filterwarnings("ignore:Duplicate name")  # zipfile's, on writing one
+SMALL_PIECE = 300  # bytes: a few entries
 Told = tuple[str, int, int, int, int, int, bytes, bytes]
 
 
 @pytest.fixture
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(zips, "_PIECE", 300)  # bytes: a few entries
+    monkeypatch.setattr(zips, "_PIECE", SMALL_PIECE)
 
 
 @st.composite
@@ -87,7 +88,15 @@ def test_any_zip_has_the_members_that_zipfile_finds(tmp_path: Path, small_pieces
 @given(content=damaged(archives()))
 def test_a_damaged_zip_is_refused_where_zipfile_refuses_it(tmp_path: Path, small_pieces: None, content: bytes) -> None:
     (tmp_path / "a.zip").write_bytes(content)
-    assert of_pieces(tmp_path / "a.zip") == of_zipfile(tmp_path / "a.zip")
+    expected = of_zipfile(tmp_path / "a.zip")
+    assume(all(most_of_an_entry(member) <= SMALL_PIECE for member, _ in expected or []))
+    assert of_pieces(tmp_path / "a.zip") == expected
+
+
+def most_of_an_entry(member: Told) -> int:
+    """Bytes, at most: no entry is larger than a piece, but damage can make one larger than these small ones."""
+    name, *_, extra, comment = member
+    return 46 + 4 * len(name) + len(extra) + len(comment)
 
 
 @fuzzed
