@@ -10,7 +10,7 @@ this can be stopped at any time.
 import argparse
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from pathlib import Path
 from statistics import mean, stdev
@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 
+from gan.data import RealImages
 from gan.evaluator import Evaluator, Schedule, classify, features_of
 from gan.families import FAMILIES
 from gan.metrics.accuracy import accuracy
@@ -32,7 +33,8 @@ from stages.common.evaluators import read_evaluator
 from stages.common.files import read_json
 from stages.common.params import Train, load_section
 from stages.common.progress import progress_bar
-from stages.common.shards import Split, read_split
+from stages.common.reading import batches_of, labels_of
+from stages.common.split import Split
 from stages.selection.seen import as_seen
 from stages.train import make_trainer
 
@@ -48,15 +50,15 @@ class Judge:
     def __init__(self, samples: int) -> None:
         self.evaluator: Evaluator
         self.evaluator, self.sha256 = read_evaluator("models/evaluator", torch.device("cpu"))
-        self.holdout, self.samples = read_split(DATA / "holdout"), samples
-        self.real = features_of(self.evaluator, torch.from_numpy(self.holdout.images))
+        self.holdout, self.samples = Split(DATA / "holdout"), samples
+        self.real = self._features(batches_of(self.holdout))
 
     def measure(self, generator: Generator) -> Row:
         labels = (
             self.holdout.labels.tolist() if generator.config.conditional and self.holdout.labels is not None else None
         )
         batches = list(samples(generator, self.samples, MEASURED_SEED, labels))
-        features = torch.cat([features_of(self.evaluator, as_seen(images)) for images, _ in batches])
+        features = self._features(as_seen(images) for images, _ in batches)
         row = {"frechet": frechet_distance(self.real, features)}
         if labels is not None and self.evaluator.config.classifies:
             asked = torch.cat([label for _, label in batches if label is not None])
@@ -71,18 +73,22 @@ class Judge:
         return {"classification": self._learned(torch.cat([as_seen(images) for images, _ in made]), train)}
 
     def _learned(self, images: torch.Tensor, train: Split) -> float:
-        holdout = torch.from_numpy(self.holdout.images), torch.from_numpy(self.holdout.labels)
-        labels, config = torch.from_numpy(train.labels), self.evaluator.config
-        return classification_accuracy_score(images, labels, holdout, config, CLASSIFIER, device=torch.device("cpu"))
+        held_out, config = labels_of(self.holdout), self.evaluator.config
+        assert held_out is not None
+        shown = RealImages(images, labels_of(train), CLASSIFIER.seed, torch.device("cpu"))
+        return classification_accuracy_score(shown, batches_of(self.holdout), held_out, config, CLASSIFIER)
+
+    def _features(self, batches: Iterable[torch.Tensor]) -> torch.Tensor:
+        return torch.cat([features_of(self.evaluator, images) for images in batches])
 
     def floor(self, train: Split) -> Row:
         """What as many real images of the train split reach."""
-        picked = torch.randperm(len(train.images), generator=stream(MEASURED_SEED, "floor"))[: self.samples]
-        features = features_of(self.evaluator, torch.from_numpy(train.images)[picked])
+        picked = torch.randperm(len(train), generator=stream(MEASURED_SEED, "floor"))[: self.samples]
+        features = features_of(self.evaluator, torch.from_numpy(train.at(picked.numpy())))
         row = {"frechet": frechet_distance(self.real, features)}
         if self.holdout.labels is not None and self.evaluator.config.classifies:
             row["accuracy"] = accuracy(classify(self.evaluator, self.real), torch.from_numpy(self.holdout.labels))
-            row["classification"] = self._learned(torch.from_numpy(train.images), train)
+            row["classification"] = self._learned(torch.from_numpy(train.images()), train)
         return row
 
 
@@ -157,7 +163,7 @@ def main() -> None:
     if not (DATA / "manifest.json").exists():
         raise UserError(f"{DATA} holds no images: run `dvc repro evaluator` first")
     arguments.out.mkdir(exist_ok=True)
-    judge, split = Judge(arguments.samples), read_split(DATA / "train")
+    judge, split = Judge(arguments.samples), Split(DATA / "train")
     params = load_section(Train).model_copy(
         update={
             "images": arguments.images,

@@ -22,7 +22,7 @@ from stages.common.checkpoint import write_checkpoint
 from stages.common.evaluators import write_evaluator
 from stages.common.files import write_json
 from stages.common.params import Select, load_section
-from stages.common.shards import shard_path, tensor_table
+from stages.common.shards import GROUP_BYTES, shard_path, tensor_table
 from stages.select import select
 
 CLASSES = [str(label) for label in range(10)]
@@ -58,26 +58,27 @@ def seconds(params: Select, root: Path) -> tuple[float, float]:
     return time.monotonic() - start, time.process_time() - busy
 
 
-def write_inputs(root: Path, checkpoints: int, train: int, holdout: int) -> None:
+def write_inputs(root: Path, checkpoints: int, train: int, holdout: int, shape: tuple[int, int, int] = SHAPE) -> None:
     """What select reads, under `root`."""
     random = np.random.default_rng(0)
     for name, count in (("train", train), ("holdout", holdout)):
         (root / "data/normalized" / name).mkdir(parents=True)
-        images = random.integers(0, 256, (count, *SHAPE), np.uint8)
+        images = random.integers(0, 256, (count, *shape), np.uint8)
         keys = [f"{name}-{i}" for i in range(count)]
         labels: list[int | None] = [i % 10 for i in range(count)]
         table = tensor_table(images, labels, keys, CLASSES)
-        pq.write_table(table, shard_path(root / "data/normalized" / name, 0))
+        rows = GROUP_BYTES // int(np.prod(shape))
+        pq.write_table(table, shard_path(root / "data/normalized" / name, 0), row_group_size=rows)
     source = {"name": "noise", "licence": None, "origin": None}
-    manifest = {"fingerprint": "noise", "shape": SHAPE, "classes": CLASSES, "source": source}
+    manifest = {"fingerprint": "noise", "shape": shape, "classes": CLASSES, "source": source}
     write_json(root / "data/normalized/manifest.json", manifest | {"counts": {"train": train, "holdout": holdout}})
     (root / "models/evaluator").mkdir(parents=True)
-    write_evaluator(root / "models/evaluator", build_evaluator(EvaluatorConfig(SHAPE, tuple(CLASSES), 64), seed=0))
+    write_evaluator(root / "models/evaluator", build_evaluator(EvaluatorConfig(shape, tuple(CLASSES), 64), seed=0))
     recipe = FAMILIES["cgan"]
     made = {"family": "cgan", "images": checkpoints, "git": {"commit": None, "clean": None}}
     write_json(root / "provenance/train.json", made)
     config = ModelConfig(
-        recipe.network, recipe.width, SHAPE, tuple(CLASSES), recipe.latent_size, recipe.latent_distribution,
+        recipe.network, recipe.width, shape, tuple(CLASSES), recipe.latent_size, recipe.latent_distribution,
         generator_conditioning="concat",
     )  # fmt: skip
     for index in range(checkpoints):

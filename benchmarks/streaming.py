@@ -18,9 +18,9 @@ import torch
 
 from gan.trainer import Trainer
 from stages.common.params import Train, load_section
-from stages.common.shards import read_split, shard_path, tensor_table
+from stages.common.shards import shard_path, tensor_table
+from stages.common.split import Split
 from stages.train import make_trainer
-from stages.training.reading import read_train
 
 SHAPE, ROW_GROUP, SHARD = (3, 32, 32), 340, 10_000
 
@@ -37,10 +37,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         write_images(Path(folder), chosen.images)
         kinds = {
-            "in memory": make_trainer(params, read_split(folder)),
-            "streamed": make_trainer(
-                params.model_copy(update={"window": chosen.window}), read_train(Path(folder), chosen.window)
-            ),
+            "in memory": make_trainer(params, Split(folder)),
+            "streamed": make_trainer(params.model_copy(update={"window": chosen.window}), Split(folder)),
         }
         turns: dict[str, list[float]] = {name: [] for name in kinds}
         for trainer in kinds.values():

@@ -38,6 +38,10 @@ class RealImages:
     def __len__(self) -> int:
         return len(self.images)
 
+    def relabelled(self, labels: Tensor | None, seed: int) -> "RealImages":
+        """The same images, held once, with other labels `[N]` and in the order of another seed."""
+        return RealImages(self.images, labels, seed, self.device)
+
     def batch(self, position: int, size: int) -> tuple[Tensor, Tensor | None]:
         """Images `[size,C,H,W]` and labels `[size]` from the `position`-th image of the order on."""
         parts = [self._between(start, stop) for start, stop in self._spans(position, position + size)]

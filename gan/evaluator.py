@@ -4,7 +4,7 @@ With classes it tells them apart; without, it is an autoencoder, and its bottlen
 Points need none of this: their coordinates are the features.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
@@ -141,25 +141,23 @@ def _head(config: EvaluatorConfig) -> nn.Module:
 
 def train_evaluator(
     config: EvaluatorConfig,
-    images: Tensor,
-    labels: Tensor | None,
+    real: RealImages,
     schedule: Schedule,
     *,
-    device: torch.device,
     progress: Callable[[int], object] = lambda images: None,
 ) -> Evaluator:
-    """An evaluator trained on images `[N,C,H,W]` and labels `[N]`, in evaluation mode.
+    """An evaluator trained on real images and their labels, on their device, in evaluation mode.
 
     On a CPU the same arguments give the same bits. `progress` is told the images of each batch.
     Raises DivergedError where the weights are no longer finite.
     """
     evaluator = build_evaluator(config, schedule.seed)
     if isinstance(evaluator, Coordinates):
-        if labels is not None and config.classifies:
-            evaluator.head.fit(images.flatten(1), labels)
-        return evaluator.to(device).eval()
-    evaluator.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    real = RealImages(images, labels if config.classifies else None, schedule.seed, device)
+        if real.labels is not None and config.classifies:
+            # All at once: points are as small as their labels.
+            evaluator.head.fit(real.at(torch.arange(len(real))).flatten(1).cpu(), real.labels.cpu())
+        return evaluator.to(real.device).eval()
+    evaluator.to(real.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     steps = -(-schedule.images // schedule.batch_size)
     optimizer = torch.optim.AdamW(
         evaluator.parameters(), schedule.learning_rate, weight_decay=_WEIGHT_DECAY, fused=True
@@ -190,7 +188,10 @@ def _step(
     precision = choose_precision("auto", images.device)
     with torch.autocast(images.device.type, dtype=precision, enabled=precision != torch.float32):
         answer = evaluator(shifted)
-    loss = mse_loss(answer.float(), shifted) if labels is None else cross_entropy(answer.float(), labels)
+    if evaluator.config.classifies and labels is not None:
+        loss = cross_entropy(answer.float(), labels)
+    else:
+        loss = mse_loss(answer.float(), shifted)
     optimizer.zero_grad(set_to_none=True)
     torch.autograd.backward(loss)
     optimizer.step()
@@ -229,22 +230,31 @@ def classify(evaluator: Evaluator, features: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def explained_variance(evaluator: Evaluator, images: Tensor) -> float:
+def explained_variance(evaluator: Evaluator, batches: Iterable[Tensor]) -> float:
     """1 - squared error of the rebuilt images / variance around the mean image: 1 is perfect, 0 the mean image.
 
-    0 where the images do not vary at all.
+    Of images that come a batch `[n,C,H,W]` at a time; 0 where they do not vary at all.
     """
     device = device_of(evaluator)
-    chunks = torch.split(images, _CHUNK)
-    error = sum((evaluator(chunk.to(device)).cpu() - chunk).square().sum().item() for chunk in chunks)
-    variance = (images - images.mean(0)).square().sum().item()
+    error = squares = count = 0.0
+    first, total = torch.tensor(0.0), torch.tensor(0.0, dtype=torch.float64)
+    for images in batches:
+        error += (evaluator(images.to(device)).cpu() - images).square().sum().item()
+        first = first if count else images[0]
+        apart = (images - first).double()  # near 0 where images hardly vary, so that no digits are lost
+        squares, total, count = squares + apart.square().sum().item(), total + apart.sum(0), count + len(images)
+    variance = squares - total.square().sum().item() / count
     return 1 - error / variance if variance > 0 else 0.0
 
 
-def quality(evaluator: Evaluator, images: Tensor, labels: Tensor | None) -> float:
-    """Where there are classes the accuracy on the images, else the share of their variance that is kept."""
+def quality(evaluator: Evaluator, batches: Iterable[Tensor], labels: Tensor | None) -> float:
+    """Where there are classes the accuracy on images `[n,C,H,W]` that come a batch at a time, of all labels `[N]`.
+
+    Else the share of their variance that is kept.
+    """
     if evaluator.config.classifies and labels is not None:
-        return accuracy(classify(evaluator, features_of(evaluator, images)), labels)
+        predicted = [classify(evaluator, features_of(evaluator, images)) for images in batches]
+        return accuracy(torch.cat(predicted), labels)
     if evaluator.config.kind == "coordinates":
         return 1.0  # nothing is lost
-    return explained_variance(evaluator, images)
+    return explained_variance(evaluator, batches)

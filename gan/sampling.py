@@ -26,14 +26,15 @@ def generate(generator: nn.Module, latents: Tensor, labels: Tensor | None) -> Te
 
 
 def samples(
-    generator: Generator, count: int, seed: int, labels: Sequence[int] | None
+    generator: Generator, count: int, seed: int, labels: Sequence[int] | None, first: int = 0
 ) -> Iterator[tuple[Tensor, Tensor | None]]:
     """Images `[n,C,H,W]` and their labels `[n]`, n at most `CHUNK`, `count` in all; labels are used in turn.
 
+    Those before `first`, a multiple of `CHUNK`, are left out.
     For a generator with an information code, labels are the categories of the code.
     """
     config = generator.config
-    for start in range(0, count, CHUNK):
+    for start in range(first, count, CHUNK):
         n = min(CHUNK, count - start)
         latents = latents_at(config, seed, start // CHUNK)[:n]
         label = None if labels is None else torch.tensor([labels[(start + i) % len(labels)] for i in range(n)])

@@ -52,6 +52,10 @@ class StreamedImages(RealImages):
     def __len__(self) -> int:
         return int(self._starts[-1])
 
+    def relabelled(self, labels: Tensor | None, seed: int) -> RealImages:
+        """Read again, through windows of their own."""
+        return StreamedImages(self._blocks, labels, self._size, seed, self.device)
+
     def at(self, numbers: Tensor) -> Tensor:
         """By their numbers; reads each block that holds one of them."""
         blocks = torch.searchsorted(torch.tensor(self._starts), numbers.cpu(), right=True) - 1
@@ -112,3 +116,16 @@ class StreamedImages(RealImages):
             begin += len(part)
         assert images is not None
         return Window(images, numbers[shuffled])
+
+
+def images_of(blocks: Blocks, labels: Tensor | None, window: int | None, seed: int, device: torch.device) -> RealImages:
+    """All in memory, in the order of `RealImages`; or, where a window is less than that, a window at a time."""
+    count = sum(blocks.sizes)
+    if window is not None and window < count:
+        return StreamedImages(blocks, labels, window, seed, device)
+    first = blocks.read(0)
+    images, filled = first.new_empty((count, *first.shape[1:])), 0
+    for number, size in enumerate(blocks.sizes):
+        images[filled : filled + size] = blocks.read(number) if number else first
+        filled += size
+    return RealImages(images, labels, seed, device)

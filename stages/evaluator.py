@@ -7,6 +7,7 @@ Writes models/evaluator/, metrics/evaluator.json, provenance/evaluator.json.
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from gan.errors import DivergedError
@@ -20,7 +21,8 @@ from stages.common.params import Evaluator as EvaluatorParams
 from stages.common.params import load_section
 from stages.common.progress import progress_bar
 from stages.common.provenance import recorded
-from stages.common.shards import Split, read_split
+from stages.common.reading import batches_of, labels_of, real_images
+from stages.common.split import Split
 
 
 def main() -> None:
@@ -36,7 +38,7 @@ def main() -> None:
 def evaluator(params: EvaluatorParams, root: Path) -> dict[str, Any]:
     """Train on `root`'s train split, measure on its holdout, write both; return `metrics/evaluator.json`."""
     require_passed_gate(root / "reports/validation.json")
-    train, holdout = (read_split(root / "data/normalized" / name) for name in ("train", "holdout"))
+    train, holdout = (Split(root / "data/normalized" / name) for name in ("train", "holdout"))
     network = fit(params, train)
     metrics = root / "metrics/evaluator.json"
     with replacing_directory(root / "models/evaluator") as folder:
@@ -50,12 +52,11 @@ def fit(params: EvaluatorParams, train: Split) -> Evaluator:
     classes = None if train.classes is None else tuple(train.classes)
     config = EvaluatorConfig(train.shape, classes, params.features)
     schedule = Schedule(params.images, params.batch_size, params.learning_rate, params.seed)
-    images, labels = tensors(train)
+    device = steady_device_for(params.device)
+    real = real_images(train, labels_of(train), params.window, params.seed, device, param="evaluator.window")
     with progress_bar("evaluator", params.images) as bar:
         try:
-            return train_evaluator(
-                config, images, labels, schedule, device=steady_device_for(params.device), progress=bar.update
-            )
+            return train_evaluator(config, real, schedule, progress=bar.update)
         except DivergedError as error:
             raise UserError(f"{error}: lower evaluator.learning_rate") from None
 
@@ -65,15 +66,11 @@ def measure(network: Evaluator, params: EvaluatorParams, holdout: Split) -> dict
     name = "holdout_accuracy" if network.config.classifies else "holdout_explained_variance"
     return {
         "kind": network.config.kind,
-        name: quality(network, *tensors(holdout)),
+        name: quality(network, batches_of(holdout), labels_of(holdout)),
         "images": params.images if list(network.parameters()) else 0,
-        "holdout_images": len(holdout.images),
-        "features": network.features(torch.from_numpy(holdout.images[:1])).shape[1],
+        "holdout_images": len(holdout),
+        "features": network.features(torch.from_numpy(holdout.at(np.zeros(1, np.int64)))).shape[1],
     }
-
-
-def tensors(split: Split) -> tuple[torch.Tensor, torch.Tensor | None]:
-    return torch.from_numpy(split.images), None if split.labels is None else torch.from_numpy(split.labels)
 
 
 def summary(figures: dict[str, Any]) -> str:

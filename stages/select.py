@@ -19,7 +19,7 @@ from stages.common.model import write_generator
 from stages.common.params import Select, load_section
 from stages.common.progress import progress_bar
 from stages.common.provenance import recorded
-from stages.common.shards import Split, read_split
+from stages.common.split import Split
 from stages.common.truth import truth_in
 from stages.selection.cache import FOLDER, Cache
 from stages.selection.card import model_card
@@ -85,7 +85,7 @@ def read_inputs(params: Select, root: Path) -> Inputs:
         raise UserError(f"{root / 'models/checkpoints'} holds no checkpoints: run `dvc repro train`")
     device = steady_device_for(params.device)
     evaluator, sha256 = read_evaluator(root / "models/evaluator", device)
-    train, holdout = (read_split(root / "data/normalized" / name) for name in ("train", "holdout"))
+    train, holdout = (Split(root / "data/normalized" / name) for name in ("train", "holdout"))
     manifest = read_json(root / "data/normalized/manifest.json")
     require_enough(params, train, holdout)
     require_same_data(evaluator.config, holdout, "models/evaluator", "evaluator")
@@ -103,7 +103,7 @@ def read_inputs(params: Select, root: Path) -> Inputs:
 
 
 def require_enough(params: Select, train: Split, holdout: Split) -> None:
-    counts = {"select.samples": params.samples, "the train split": len(train.keys), "the holdout": len(holdout.keys)}
+    counts = {"select.samples": params.samples, "the train split": len(train), "the holdout": len(holdout)}
     for what, count in counts.items():
         if count < FEWEST_ROWS:
             raise UserError(f"{what} is {count}, and distances need at least {FEWEST_ROWS} images a side: raise it")
@@ -137,10 +137,9 @@ def scores(inputs: Inputs, choice: Choice, params: Select, absent: dict[str, str
     """The classification accuracy score of the chosen checkpoint; where there is none, `absent` is told why."""
     path = inputs.checkpoints[choice.chosen]
     known = Cache(inputs.cache, sha256_of(path))
-    images = params.classifier_images
-    with progress_bar("classifiers", 2 * images) as bar:
+    with progress_bar("classifiers", 2 * params.classifier_images) as bar:
         try:
-            found = classification_scores(loaded(path, inputs.real), inputs.real, known, images, bar.update)
+            found = classification_scores(loaded(path, inputs.real), inputs.real, known, params, bar.update)
         except ValueError as error:
             absent["classification_accuracy_score"] = str(error)
             return {}

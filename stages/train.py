@@ -16,7 +16,7 @@ import torch
 from tqdm import tqdm
 
 from gan import processes
-from gan.data import hide_labels
+from gan.data import RealImages, hide_labels
 from gan.devices import choose_precision, make_deterministic
 from gan.families import FAMILIES, Recipe, axes, model_config, needs_labels, resolve
 from gan.game import Adversarial
@@ -30,12 +30,12 @@ from stages.common.gate import require_passed_gate
 from stages.common.params import Train, load_section
 from stages.common.progress import progress_bar
 from stages.common.provenance import recorded
+from stages.common.reading import real_images
 from stages.common.resume import Resume, code_digest, fingerprint_of
-from stages.common.shards import Split, read_split
+from stages.common.split import Split
 from stages.common.truth import Truth, truth_in
 from stages.training.guards import checked, require_diversity, stopped_early, why_stopped
 from stages.training.launch import launched, member, own_device, own_threads, start
-from stages.training.reading import Stored, read_train, real_images
 from stages.training.sharing import of_first
 
 if TYPE_CHECKING:
@@ -75,12 +75,12 @@ def lead(params: Train) -> None:
         require_passed_gate("reports/validation.json")
         manifest = read_json(DATA / "manifest.json")
         fingerprint, truth = manifest["fingerprint"], truth_in(manifest)
-        split = read_train(DATA / "train", params.window)
+        split = Split(DATA / "train")
         trainer = make_trainer(params, split)
         resume = Resume(".resume", identity(params, fingerprint))
         resumed_at = go_on(trainer, resume, params.images)
         facts["machine"] |= {"device": device_name(trainer), "threads": torch.get_num_threads()}
-        seconds = train(trainer, resume, params, truth, measure_for(params, resume, split, trainer.game.device))
+        seconds = train(trainer, resume, params, truth, measure_for(params, resume, split, trainer.real))
         resume.place(trainer.images_seen, "models/checkpoints", "plots/training")
         write_tsv("metrics/train.tsv", trainer.history)
         if early := stopped_early(trainer.measured, params.stop):
@@ -92,7 +92,7 @@ def adopt(path: str, params: Train) -> None:
     """Make a checkpoint of this very training, from elsewhere, the state from which the next run goes on."""
     manifest = read_json(DATA / "manifest.json")
     resume = Resume(".resume", identity(params, manifest["fingerprint"]))
-    trainer = make_trainer(params, read_train(DATA / "train", params.window))
+    trainer = make_trainer(params, Split(DATA / "train"))
     trainer.load(*resume.read(path))
     save(trainer, resume, params, truth_in(manifest))
     print(f"the next run goes on from {trainer.images_seen:,} images")
@@ -100,7 +100,7 @@ def adopt(path: str, params: Train) -> None:
 
 def follow(params: Train) -> None:
     """Play the same turns as the process that leads, in silence."""
-    trainer = make_trainer(params, read_train(DATA / "train", params.window))
+    trainer = make_trainer(params, Split(DATA / "train"))
     own = fingerprint_of(identity(params, read_json(DATA / "manifest.json")["fingerprint"]))
     if state := of_first(own, None, trainer.game.device):
         trainer.load(*state)
@@ -114,15 +114,14 @@ def goes_on(trainer: Trainer, params: Train) -> bool:
     return trainer.images_seen < params.images and not stopped_early(trainer.measured, params.stop)
 
 
-def measure_for(params: Train, resume: Resume, split: Split | Stored, device: torch.device) -> "Measure | None":
+def measure_for(params: Train, resume: Resume, split: Split, real: RealImages) -> "Measure | None":
     """By what this training may stop early; None where it may not."""
     if params.stop is None:
         return None
-    assert isinstance(split, Split), "refused with the params"
     from stages.training.stopping import Measure, evaluator_in
 
-    evaluator = evaluator_in(resume.folder / "evaluator", params.stop, split, params.seed, device)
-    return Measure(evaluator, read_split(DATA / "holdout"), params.stop.samples, params.seed)
+    evaluator = evaluator_in(resume.folder / "evaluator", params.stop, split, real, params.seed)
+    return Measure(evaluator, Split(DATA / "holdout"), params.stop.samples, params.seed)
 
 
 def learn_measured(trainer: Trainer, value: float | None) -> None:
@@ -131,19 +130,20 @@ def learn_measured(trainer: Trainer, value: float | None) -> None:
     trainer.measured.append([trainer.images_seen, json.loads(told)])
 
 
-def make_trainer(params: Train, split: Split | Stored) -> Trainer:
+def make_trainer(params: Train, split: Split) -> Trainer:
     """The game of `params.family` with its overrides, on the split's images, at its very start."""
     recipe = resolve(params.family, params.model_dump())
     if reason := refusal(recipe, split.classes, split.shape, params.batch_size, params.processes):
         raise UserError(f"train.family = {params.family!r}: {reason}")
     device = prepare_device(params)
     players = build_players(model_config(recipe, split.shape, split.classes), params.seed)
-    real = real_images(split, labels_for(recipe, split, params.seed), params.window, params.seed, device)
+    labels = labels_for(recipe, split, params.seed)
+    real = real_images(split, labels, params.window, params.seed, device, param="train.window")
     game = Adversarial(*players, recipe, device, choose_precision(params.precision, device, split.shape))
     return Trainer(game, real, params.batch_size, params.seed)
 
 
-def labels_for(recipe: Recipe, split: Split | Stored, seed: int) -> torch.Tensor | None:
+def labels_for(recipe: Recipe, split: Split, seed: int) -> torch.Tensor | None:
     """The labels that this training may see; None where it uses none."""
     if split.labels is None or not needs_labels(recipe):
         return None

@@ -7,6 +7,8 @@ from torch import Tensor
 
 _ELEMENTS = 2**21
 """Of one piece of the table: 8 MB, which stays in a processor's cache."""
+_BLOCK = 2**14
+"""Rows of the others that a search looks at together, so that it copies no more of them than these."""
 _NARROW = 16
 """Features up to which differences are taken one by one: exact, where a product of matrices rounds."""
 
@@ -43,6 +45,24 @@ def _by_products(pieces: tuple[Tensor, ...], others: Tensor) -> Iterator[Tensor]
         yield torch.threshold_(table, rounding * float(torch.maximum(largest, own.max())), 0.0)
 
 
+def nearest_rows(rows: Tensor, others: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """For each row of `[N, F]` the squared distances `[N, k]` to the k nearest others of `[M, F]`, the nearest first.
+
+    And the indices `[N, k]` of these. Raises ValueError where there are no k others, or as `squared_distances` does.
+    """
+    if len(others) < k:
+        raise ValueError(f"the {k} nearest of {len(others)} images cannot be told")
+    distances, indices = torch.empty(len(rows), 0), torch.empty(len(rows), 0, dtype=torch.int64)
+    for start in range(0, len(others), _BLOCK):
+        block = others[start : start + _BLOCK]
+        found = [piece.topk(min(k, len(block)), largest=False) for piece in squared_distances(rows, block)]
+        distances = torch.cat([distances, torch.cat([one.values for one in found])], 1)
+        indices = torch.cat([indices, torch.cat([one.indices for one in found]) + start], 1)
+        distances, best = distances.topk(min(k, distances.shape[1]), largest=False)
+        indices = indices.gather(1, best)
+    return distances, indices
+
+
 def squared_radii(rows: Tensor, k: int) -> Tensor:
     """The squared distance `[N]` of each row of `[N, F]` to its k-th nearest other row, and a hair beyond.
 
@@ -50,5 +70,5 @@ def squared_radii(rows: Tensor, k: int) -> Tensor:
     """
     if len(rows) <= k:
         raise ValueError(f"the {k} nearest neighbours need at least {k + 1} images, and there are {len(rows)}")
-    radii = torch.cat([piece.topk(k + 1, largest=False).values[:, k] for piece in squared_distances(rows, rows)])
-    return radii * _CLOSED
+    distances, _ = nearest_rows(rows, rows, k + 1)
+    return distances[:, k] * _CLOSED

@@ -8,6 +8,8 @@ from gan.randomness import stream
 FEWEST_ROWS = 4
 """Two groups of two: what is left without a group still has a pair."""
 _GROUPS = 20
+_PIECE = 2**11
+"""Rows of a group that are looked at together, so that memory does not grow as the square of their number."""
 
 
 def kernel_distance(real: Tensor, fake: Tensor, seed: int) -> tuple[float, float]:
@@ -39,13 +41,13 @@ def _mean_within(groups: list[Tensor]) -> Tensor:
     sums, sizes = torch.zeros(len(groups), len(groups), dtype=torch.float64), _sizes(groups)
     for i, a in enumerate(groups):
         for j, b in enumerate(groups[: i + 1]):
-            sums[i, j] = sums[j, i] = _kernel(a, b).sum() if i != j else _sum_off_diagonal(_kernel(a, a))
+            sums[i, j] = sums[j, i] = _total(a, b, same=i == j)
     return _leave_out(sums) / _leave_out(sizes.outer(sizes) - sizes.diag())
 
 
 def _mean_between(groups_a: list[Tensor], groups_b: list[Tensor]) -> Tensor:
     """The mean kernel over pairs of a row here and a row there, `[1 + G]`: of all groups, and without each."""
-    sums = torch.tensor([[_kernel(a, b).sum() for b in groups_b] for a in groups_a], dtype=torch.float64)
+    sums = torch.tensor([[_total(a, b) for b in groups_b] for a in groups_a], dtype=torch.float64)
     return _leave_out(sums) / _leave_out(_sizes(groups_a).outer(_sizes(groups_b)))
 
 
@@ -61,8 +63,13 @@ def _kernel(a: Tensor, b: Tensor) -> Tensor:
     return inner * inner * inner
 
 
-def _sum_off_diagonal(table: Tensor) -> Tensor:
-    return table.sum() - table.trace()
+def _total(a: Tensor, b: Tensor, same: bool = False) -> float:
+    """The sum over pairs of a row here and a row there; where they are the `same` rows, of distinct ones."""
+    total = 0.0
+    for start in range(0, len(a), _PIECE):
+        table = _kernel(a[start : start + _PIECE], b)
+        total += float(table.sum() - table.diagonal(start).sum() if same else table.sum())
+    return total
 
 
 def _sizes(groups: list[Tensor]) -> Tensor:

@@ -1,9 +1,8 @@
 """How many images are copies of training images, by a ratio of distances (Yoon et al. 2023)."""
 
-import torch
 from torch import Tensor
 
-from gan.metrics.distances import squared_distances
+from gan.metrics.distances import nearest_rows
 
 COPY = 1 / 3
 """The paper's: a copy is at most a third as far from one training image as from any other."""
@@ -19,8 +18,6 @@ def memorisation(images: Tensor, train: Tensor) -> float:
     """
     if len(train) < 2 or len(images) == 0:
         raise ValueError(f"copies need 2 training images and an image, not {len(train)} and {len(images)}")
-    copies = []
-    for piece in squared_distances(images, train):
-        first, second = piece.topk(2, largest=False).values.T
-        copies.append(first <= COPY**2 * second)
-    return torch.cat(copies).double().mean().item()
+    distances, _ = nearest_rows(images, train, 2)
+    copied = distances[:, 0] <= COPY**2 * distances[:, 1]
+    return copied.double().mean().item()

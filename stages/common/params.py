@@ -21,6 +21,8 @@ Normalization = Literal["none", "batch", "layer", "instance", "spectral", "spect
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Device = Annotated[str, Field(pattern=DEVICE)]
 Processes = Annotated[int, Field(ge=1, le=1024)]
+Window = Annotated[int, Field(ge=2)]
+"""Images in memory at a time."""
 Severity = Literal["critical", "warning"]
 
 
@@ -102,6 +104,7 @@ class Evaluator(Section):
     batch_size: Annotated[int, Field(ge=2)]
     learning_rate: Positive
     features: Annotated[int, Field(ge=2, le=2048)]
+    window: Window | None
     device: Device
 
 
@@ -151,7 +154,7 @@ class Train(Section):
     precision: Literal["auto", "float32", "bfloat16"]
     deterministic: bool
     processes: Processes
-    window: Annotated[int, Field(ge=2)] | None
+    window: Window | None
     min_diversity: Share
     stop: Stop | None
     network: Literal["mlp", "points", "dcgan", "infogan", "resnet", "biggan", "r3gan"] | None
@@ -184,12 +187,6 @@ class Train(Section):
             if getattr(self, name) > self.images:
                 what = f"{name} = {getattr(self, name)} is more than images = {self.images}"
                 raise ValueError(f"{what}: no {name.split('_')[0]} would ever be made")
-        return self
-
-    @model_validator(mode="after")
-    def _the_measure_has_its_images(self) -> "Train":
-        if self.stop is not None and self.window is not None:
-            raise ValueError("'stop' measures by a network that learns from all images in memory: set 'window' to null")
         return self
 
     @model_validator(mode="after")
@@ -244,6 +241,7 @@ class Select(Section):
     max_memorisation: Share
     fail_on_collapse: bool
     classifier_images: Annotated[int, Field(ge=0)]
+    window: Window | None
     device: Device
 
     @model_validator(mode="after")

@@ -159,23 +159,6 @@ def read_tables(directory: str | Path, columns: list[str] | None = None) -> Iter
 
 
 @dataclass(frozen=True)
-class Split:
-    """A split of the normalized images, in memory."""
-
-    images: FloatImages
-    """`[N,C,H,W]` in [-1,1]."""
-    labels: Labels | None
-    """`[N]` in `[0, len(classes))`; None without classes."""
-    classes: list[str] | None
-    keys: list[str]
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        _, channels, height, width = self.images.shape
-        return channels, height, width
-
-
-@dataclass(frozen=True)
 class Block:
     """Rows of a split that are stored together, and read together: a row group of one shard."""
 
@@ -234,14 +217,3 @@ class ShardReader:
     def _read(self, block: Block, column: str) -> pa.ChunkedArray:
         with read_safely(block.path), pq.ParquetFile(block.path, metadata=self._footers[block.path]) as file:
             return file.read_row_group(block.group, [column], use_threads=False)[column]
-
-
-def read_split(directory: str | Path) -> Split:
-    """Read a normalized split, `data/normalized/train` or `.../holdout`, whole."""
-    reader = ShardReader(directory)
-    images = np.empty((len(reader), *reader.shape), np.float32)
-    for block in reader.blocks:
-        images[block.start : block.stop] = reader.images(block)
-    labels = [found for block in reader.blocks if (found := reader.labels(block)) is not None]
-    keys = [key for block in reader.blocks for key in reader.keys(block)]
-    return Split(images, np.concatenate(labels) if labels else None, reader.classes, keys)

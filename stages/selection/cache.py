@@ -22,6 +22,7 @@ from torch import Tensor
 
 from stages.common.checkpoint import read_checkpoint, write_checkpoint
 from stages.common.errors import UserError
+from stages.common.split import Split
 
 FOLDER = ".measure"
 _OURS = ("gan.", "stages.")
@@ -67,12 +68,14 @@ def key_of(*about: Any) -> str:
     return hashlib.sha256(json.dumps([*about, torch.__version__], sort_keys=True).encode()).hexdigest()[:24]
 
 
-def digest_of_tensors(tensors: Iterable[Tensor | None]) -> str:
+def digest_of(*splits: Split) -> str:
+    """A digest of all their images and labels."""
     digest = hashlib.sha256()
-    for tensor in tensors:
-        digest.update(f"{None if tensor is None else (tensor.dtype, tuple(tensor.shape))}".encode())
-        if tensor is not None:
-            digest.update(tensor.contiguous().numpy().data)
+    for split in splits:
+        digest.update(f"{len(split)} {split.shape}".encode())
+        for images in split.batches():
+            digest.update(images.data)
+        digest.update(b"" if split.labels is None else split.labels.data)
     return digest.hexdigest()
 
 

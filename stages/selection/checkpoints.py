@@ -14,7 +14,7 @@ from stages.common.files import sha256_of
 from stages.common.params import Select
 from stages.common.progress import progress_bar
 from stages.common.resume import images_of
-from stages.common.shards import Split
+from stages.common.split import Split
 from stages.selection.cache import Cache, forget_all_but
 from stages.selection.measure import Measured, floors, load_generator, measure
 from stages.selection.reference import Reference

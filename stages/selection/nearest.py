@@ -3,13 +3,13 @@
 import numpy as np
 import torch
 
-from gan.metrics.nearest import nearest
+from gan.metrics.distances import nearest_rows
 from gan.players import Generator
 from stages.common.drawings import POINTS, points_of
 from stages.common.levels import FloatImages, Levels, to_uint8
 from stages.common.pictures import encode_png, grid, grid_scale
 from stages.common.points import in_units
-from stages.common.shards import Split
+from stages.common.split import Numbers, Split
 from stages.selection.reference import Reference
 
 COLUMNS = 10
@@ -21,17 +21,18 @@ def nearest_drawn(generator: Generator, real: Reference, seed: int) -> bytes:
         return encode_png(nearest_picture(generator, real, seed))
     from stages.common.plots import beside_plot
 
-    held_out = in_units(torch.from_numpy(real.holdout_split.images[:POINTS]), real.truth)
+    shown = real.holdout_split.at(np.arange(min(POINTS, len(real.holdout_split))))
+    held_out = in_units(torch.from_numpy(shown), real.truth)
     return beside_plot(held_out, points_of(generator, seed, real.truth, count=len(held_out)), real.truth)
 
 
 def nearest_picture(generator: Generator, real: Reference, seed: int) -> Levels:
     """Three rows of `COLUMNS`: held-out images; generated ones, of the same classes; the train images nearest those."""
     classes = shown_classes(generator)
-    held_out = real.holdout_split.images[_of_classes(real.holdout_split, classes)]
+    held_out = real.holdout_split.at(_of_classes(real.holdout_split, classes))
     generated = torch.cat(list(real.judge.generated(generator, COLUMNS, seed, classes)))
-    closest = real.train_split.images[nearest(real.judge.network.of(generated), real.train.features).numpy()]
-    rows: FloatImages = np.concatenate([held_out, generated.numpy(), closest])
+    _, closest = nearest_rows(real.judge.network.of(generated), real.train.features, 1)
+    rows: FloatImages = np.concatenate([held_out, generated.numpy(), real.train_split.at(closest[:, 0].numpy())])
     return grid(to_uint8(rows), COLUMNS, grid_scale(*rows.shape[2:]))
 
 
@@ -41,10 +42,10 @@ def shown_classes(generator: Generator) -> list[int] | None:
     return sorted(column % len(names) for column in range(COLUMNS)) if generator.config.conditional else None
 
 
-def _of_classes(split: Split, labels: list[int] | None) -> list[int]:
+def _of_classes(split: Split, labels: list[int] | None) -> Numbers:
     """The split's first images of these labels, one for each; again from the first where there are too few."""
     if labels is None or split.labels is None:
-        return [column % len(split.keys) for column in range(COLUMNS)]
+        return np.arange(COLUMNS) % len(split)
     having = {label: np.flatnonzero(split.labels == label).tolist() for label in set(labels)}
     seen = [labels[:column].count(label) for column, label in enumerate(labels)]
-    return [having[label][before % len(having[label])] for label, before in zip(labels, seen, strict=True)]
+    return np.array([having[label][before % len(having[label])] for label, before in zip(labels, seen, strict=True)])

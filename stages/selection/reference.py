@@ -11,11 +11,12 @@ from gan.metrics import density_coverage, precision_recall
 from gan.metrics.distances import squared_radii
 from gan.randomness import stream
 from stages.common.params import Select
-from stages.common.shards import Split
+from stages.common.reading import batches_of, labels_of
+from stages.common.split import Split
 from stages.common.truth import Truth
-from stages.selection.cache import Cache, code_digest, digest_of_tensors, key_of
+from stages.selection.cache import Cache, code_digest, digest_of, key_of
 from stages.selection.features import feature_network
-from stages.selection.seen import Judge, Seen, in_batches
+from stages.selection.seen import Judge, Seen
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Reference:
         floor lies below 0, most of all in small data. Compare a distance with its floor, not with 0.
         """
         chosen = torch.randperm(len(self.train), generator=stream(self.seed, "floor"))[: self.samples]
-        return self.train.rows(chosen, torch.from_numpy(self.train_split.images))
+        return self.train.rows(chosen, map(torch.from_numpy, self.train_split.batches(chosen.numpy())))
 
     @cached_property
     def asked(self) -> Tensor | None:
@@ -82,15 +83,13 @@ def reference(
     judge: Judge, train: Split, holdout: Split, params: Select, *, conditional: bool, truth: Truth | None, cache: Path
 ) -> Reference:
     """The real images seen, or known from before in the cache."""
-    data = digest_of_tensors(
-        [*(torch.from_numpy(s.images) for s in (train, holdout)), *map(labels_of, (train, holdout))]
-    )
-    key = key_of(judge.about(), conditional, code_digest(Judge, Seen, feature_network, in_batches))
+    data = digest_of(train, holdout)
+    key = key_of(judge.about(), conditional, code_digest(Judge, Seen, feature_network, Split))
     known = Cache(cache, data)
 
     def seen(name: str, split: Split) -> Seen:
         labels = labels_of(split) if conditional else None
-        return Seen(**known.tensors(f"{name}-{key}", lambda: judge.see(in_batches(split.images), labels).tensors()))
+        return Seen(**known.tensors(f"{name}-{key}", lambda: judge.see(batches_of(split), labels).tensors()))
 
     return Reference(
         judge,
@@ -106,7 +105,3 @@ def reference(
         known,
         truth,
     )
-
-
-def labels_of(split: Split) -> Tensor | None:
-    return None if split.labels is None else torch.from_numpy(split.labels)

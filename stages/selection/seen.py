@@ -13,10 +13,30 @@ from gan.metrics.pixels import histogram
 from gan.metrics.spectrum import SMALLEST_SIDE, ring_power
 from gan.players import Generator
 from gan.sampling import samples
-from stages.common.levels import FloatImages, to_uint8
+from stages.common.levels import to_uint8
 from stages.selection.features import FeatureNetwork
 
-_CHUNK = 512
+
+class Tally:
+    """What is counted of pixels, over images that come a batch at a time."""
+
+    def __init__(self) -> None:
+        self.images = 0
+        self.pixels = torch.tensor(0)
+        """How many have each level: `[C,256]`."""
+        self._power: Tensor | None = None
+
+    def add(self, images: Tensor) -> None:
+        self.images += len(images)
+        self.pixels = self.pixels + histogram(images)
+        if min(images.shape[2:]) >= SMALLEST_SIDE:
+            power = ring_power(images)
+            self._power = power if self._power is None else self._power + power
+
+    @property
+    def power(self) -> Tensor | None:
+        """The mean power of an image at each frequency `[R]`; None where images are too small."""
+        return None if self._power is None else self._power / self.images
 
 
 @dataclass(frozen=True)
@@ -39,12 +59,14 @@ class Seen:
     def __len__(self) -> int:
         return len(self.features)
 
-    def rows(self, chosen: Tensor, images: Tensor) -> "Seen":
-        """Those of the chosen images alone, which are given."""
-        pixels, power = counted(images[chosen])
+    def rows(self, chosen: Tensor, batches: Iterable[Tensor]) -> "Seen":
+        """Those of the chosen images alone, which are given in any order."""
+        tally = Tally()
+        for images in batches:
+            tally.add(images)
         kept = {"labels": self.labels, "logits": self.logits, "points": self.points}
         rows = {name: None if tensor is None else tensor[chosen] for name, tensor in kept.items()}
-        return Seen(self.features[chosen], pixels, power=power, **rows)
+        return Seen(self.features[chosen], tally.pixels, power=tally.power, **rows)
 
     def tensors(self) -> dict[str, Tensor]:
         """Those there are, by name: `Seen(**tensors)` is this again."""
@@ -69,22 +91,22 @@ class Judge:
     def see(self, batches: Iterable[Tensor], labels: Tensor | None) -> Seen:
         """All that is kept of images `[N,C,H,W]`, which come a batch at a time, and their labels `[N]`."""
         kept: dict[str, list[Tensor]] = {"features": [], "logits": [], "points": []}
-        pixels, power, count = torch.tensor(0), torch.tensor(0.0, dtype=torch.float64), 0
+        tally = Tally()
         for images in batches:
             kept["features"].append(self.network.of(images))
             if self.evaluator.config.classifies:
                 kept["logits"].append(self._logits(images, kept["features"][-1]))
             if self.points:
                 kept["points"].append(images)
-            pixels_here, power_here = counted(images)
-            pixels, count = pixels + pixels_here, count + len(images)
-            power = power + len(images) * power_here if power_here is not None else power
+            tally.add(images)
         tensors = {name: torch.cat(parts) for name, parts in kept.items() if parts}
-        return Seen(**tensors, pixels=pixels, labels=labels, power=power / count if power.ndim else None)
+        return Seen(**tensors, pixels=tally.pixels, labels=labels, power=tally.power)
 
-    def generated(self, generator: Generator, count: int, seed: int, labels: list[int] | None) -> Iterable[Tensor]:
-        """Images as a user of the files sees them. Raises ValueError where they are not finite."""
-        for images, _ in samples(generator, count, seed, labels):
+    def generated(
+        self, generator: Generator, count: int, seed: int, labels: list[int] | None, first: int = 0
+    ) -> Iterable[Tensor]:
+        """Images as a user of the files sees them, from `first` on. Raises ValueError where they are not finite."""
+        for images, _ in samples(generator, count, seed, labels, first):
             yield as_seen(images, bits_kept=self.points)
 
     @torch.inference_mode()
@@ -92,16 +114,6 @@ class Judge:
         of_domain = features if self.network.name == "domain" else features_of(self.evaluator, images)
         logits: Tensor = self.evaluator.head(of_domain.to(device_of(self.evaluator))).cpu()
         return logits
-
-
-def in_batches(images: FloatImages) -> Iterable[Tensor]:
-    return torch.split(torch.from_numpy(images), _CHUNK)
-
-
-def counted(images: Tensor) -> tuple[Tensor, Tensor | None]:
-    """The pixels of each level, and the mean power of an image at each frequency, where images are large enough."""
-    large = min(images.shape[2:]) >= SMALLEST_SIDE
-    return histogram(images), ring_power(images) / len(images) if large else None
 
 
 def as_seen(images: Tensor, bits_kept: bool = False) -> Tensor:

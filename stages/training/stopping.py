@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from gan.data import RealImages
 from gan.errors import DivergedError
 from gan.evaluator import Evaluator, EvaluatorConfig, Schedule, features_of, train_evaluator
 from gan.metrics.frechet import frechet_distance
@@ -18,7 +19,8 @@ from stages.common.evaluators import read_evaluator, write_evaluator
 from stages.common.files import replacing_directory
 from stages.common.params import Stop
 from stages.common.progress import progress_bar
-from stages.common.shards import Split
+from stages.common.reading import batches_of, labels_of
+from stages.common.split import Split
 
 _BATCH, _LEARNING_RATE, _FEATURES = 128, 2e-3, 64
 
@@ -28,7 +30,7 @@ class Measure:
 
     def __init__(self, evaluator: Evaluator, holdout: Split, count: int, seed: int) -> None:
         self.evaluator, self.count, self.seed = evaluator, count, seed
-        self.real = features_of(evaluator, torch.from_numpy(holdout.images))
+        self.real = torch.cat([features_of(evaluator, images) for images in batches_of(holdout)])
         self.labels = None if holdout.labels is None else holdout.labels.tolist()
 
     def of(self, generator: Generator) -> float:
@@ -38,28 +40,25 @@ class Measure:
         return frechet_distance(self.real, torch.cat([features_of(self.evaluator, images) for images, _ in made]))
 
 
-def evaluator_in(folder: Path, stop: Stop, train: Split, seed: int, device: torch.device) -> Evaluator:
+def evaluator_in(folder: Path, stop: Stop, train: Split, real: RealImages, seed: int) -> Evaluator:
     """The evaluator kept in `folder`, or, where there is none that can be read, a new one, kept there."""
     try:
-        return read_evaluator(folder, device)[0]
+        return read_evaluator(folder, real.device)[0]
     except UserError:
-        evaluator = _trained(stop, train, seed, device)
+        evaluator = _trained(stop, train, real, seed)
     with replacing_directory(folder) as partial:
         write_evaluator(partial, evaluator)
-    return read_evaluator(folder, device)[0]  # laid out in memory as a resumed run has it, or sums round otherwise
+    return read_evaluator(folder, real.device)[0]  # laid out in memory as a resumed run has it, or sums round otherwise
 
 
-def _trained(stop: Stop, train: Split, seed: int, device: torch.device) -> Evaluator:
+def _trained(stop: Stop, train: Split, real: RealImages, seed: int) -> Evaluator:
     classes = None if train.classes is None else tuple(train.classes)
-    images, labels = torch.from_numpy(train.images), None if train.labels is None else torch.from_numpy(train.labels)
     with progress_bar("evaluator to stop by", stop.evaluator_images) as bar:
         try:
             return train_evaluator(
                 EvaluatorConfig(train.shape, classes, _FEATURES),
-                images,
-                labels,
+                real.relabelled(labels_of(train), seed),
                 Schedule(stop.evaluator_images, _BATCH, _LEARNING_RATE, seed),
-                device=device,
                 progress=bar.update,
             )
         except DivergedError as error:

@@ -10,9 +10,9 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
 from gan.metrics.accuracy import accuracy
+from gan.metrics.distances import nearest_rows
 from gan.metrics.frechet import frechet_distance
 from gan.metrics.kernel import kernel_distance
-from gan.metrics.nearest import nearest
 
 
 def normal(rows: int, width: int, seed: int) -> Tensor:
@@ -173,7 +173,17 @@ def test_accuracy_is_the_share_of_labels_that_agree() -> None:
             accuracy(torch.tensor([]), wrong)
 
 
+def test_the_kernel_distance_is_the_same_however_many_rows_are_looked_at_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real, fake = normal(130, 8, 0), normal(90, 8, 1)
+    whole = kernel_distance(real, fake, 0)
+    monkeypatch.setattr("gan.metrics.kernel._PIECE", 3)
+    assert kernel_distance(real, fake, 0) == pytest.approx(whole, rel=1e-9)
+
+
 def test_the_nearest_row_of_a_slightly_moved_row_is_that_row() -> None:
     among = normal(50, 8, 0) * 10
     chosen = torch.tensor([7, 0, 49, 7])
-    assert nearest(among[chosen] + 0.01 * normal(4, 8, 1), among).tolist() == chosen.tolist()
+    _, nearest = nearest_rows(among[chosen] + 0.01 * normal(4, 8, 1), among, 1)
+    assert nearest[:, 0].tolist() == chosen.tolist()

@@ -9,7 +9,7 @@ from torch import Tensor
 from gan.metrics.by_class import class_frechet_distances, diversities, mean_distance
 from gan.metrics.classifier_score import classifier_score
 from gan.metrics.density_coverage import density_coverage
-from gan.metrics.distances import squared_distances, squared_radii
+from gan.metrics.distances import nearest_rows, squared_distances, squared_radii
 from gan.metrics.frechet import frechet_distance
 from gan.metrics.memorisation import memorisation
 from gan.metrics.precision_recall import precision_recall
@@ -50,6 +50,22 @@ def papers(real: Tensor, fake: Tensor) -> list[float]:
 
 def measured(real: Tensor, fake: Tensor) -> list[float]:
     return [*precision_recall(real, fake), *density_coverage(real, fake)]
+
+
+@pytest.mark.parametrize("width", [3, 24])
+@pytest.mark.parametrize("block", [1, 2, 40, 150])
+def test_nearest_rows_are_those_of_all_pairs_however_many_are_looked_at_together(
+    monkeypatch: pytest.MonkeyPatch, width: int, block: int
+) -> None:
+    rows, others = normal(20, width, 0), normal(130, width, 1)
+    expected = torch.cdist(rows.double(), others.double()).square().topk(4, largest=False)
+    monkeypatch.setattr("gan.metrics.distances._BLOCK", block)
+    distances, indices = nearest_rows(rows, others, 4)
+    assert torch.equal(indices, expected.indices)
+    assert torch.allclose(distances.double(), expected.values, rtol=1e-4)
+    assert nearest_rows(others[7:9], others, 1)[0].tolist() == [[0.0], [0.0]]
+    with pytest.raises(ValueError, match="the 4 nearest of 3 images cannot be told"):
+        nearest_rows(rows, others[:3], 4)
 
 
 @pytest.mark.parametrize("width", [2, 16, 17, 64])

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from gan.streaming import Blocks, StreamedImages
+from gan.data import RealImages
+from gan.streaming import Blocks, StreamedImages, images_of
 from tests.gan.helpers import tiny_trainer
 
 CPU = torch.device("cpu")
@@ -94,6 +95,27 @@ def test_no_more_than_two_windows_are_held_and_the_next_is_read_before_it_is_ask
 def test_images_are_found_by_their_numbers() -> None:
     numbers = torch.tensor([24, 0, 7, 7, 13])
     assert numbered([10, 3, 12], window=5).at(numbers)[:, 0, 0, 0].tolist() == numbers.tolist()
+
+
+@pytest.mark.parametrize("window", [None, 25, 1000])
+def test_a_window_that_holds_all_is_the_order_of_images_in_memory(window: int | None) -> None:
+    images, labels = torch.randn(25, 3, 4, 4), torch.arange(25)
+    parts = torch.split(images, 7)
+    blocks = Blocks([len(part) for part in parts], lambda block: parts[block])
+    real, expected = images_of(blocks, labels, window, 3, CPU), RealImages(images, labels, 3, CPU)
+    for found, wanted in zip(real.batch(11, 40), expected.batch(11, 40), strict=True):
+        assert torch.equal(found, wanted)  # type: ignore[arg-type]
+    assert isinstance(images_of(blocks, labels, 24, 3, CPU), StreamedImages)
+
+
+@pytest.mark.parametrize("window", [None, 8])
+def test_the_same_images_can_have_other_labels_and_the_order_of_another_seed(window: int | None) -> None:
+    images, labels = torch.randn(25, 1, 4, 4), torch.arange(25)
+    parts = torch.split(images, 7)
+    blocks = Blocks([len(part) for part in parts], lambda block: parts[block])
+    other = images_of(blocks, None, window, 3, CPU).relabelled(labels, 4)
+    for found, wanted in zip(other.batch(0, 30), images_of(blocks, labels, window, 4, CPU).batch(0, 30), strict=True):
+        assert torch.equal(found, wanted)  # type: ignore[arg-type]
 
 
 def test_an_error_of_the_reader_reaches_who_asks() -> None:

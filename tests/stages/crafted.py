@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from gan.players import ModelConfig
-from stages.common.shards import Split
+from stages.common.split import Split
 
 
 class Copier(nn.Module):
@@ -15,7 +15,7 @@ class Copier(nn.Module):
         assert split.labels is not None
         classes = tuple(split.classes or ())
         self.config = ModelConfig("copier", 1, split.shape, classes, 2, "normal", generator_conditioning="concat")
-        self.images = nn.Parameter(torch.from_numpy(split.images), requires_grad=False)
+        self.images = nn.Parameter(torch.from_numpy(split.images()), requires_grad=False)
         self.labels, self.lie, self.kept, self.noise = torch.from_numpy(split.labels), lie, kept, noise
 
     def forward(self, latent: Tensor, label: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import pytest
 
 from stages.common.files import read_json
 from stages.common.params import Select, load_section
-from stages.common.shards import read_split
+from stages.common.split import Split
 from stages.select import select
 from stages.selection.verdicts import collapse, memorised
 from tests.stages.crafted import Copier
@@ -28,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def selected(folder: Path, monkeypatch: pytest.MonkeyPatch, split: str = "train", **generator: Any) -> dict[str, Any]:
     """The selection of checkpoints that are all one crafted generator."""
-    crafted = Copier(read_split(folder / "data/normalized" / split), **generator)
+    crafted = Copier(Split(folder / "data/normalized" / split), **generator)
     for place in ("stages.select", "stages.selection.checkpoints"):
         monkeypatch.setattr(f"{place}.loaded", lambda path, real: crafted)
     monkeypatch.setattr("stages.select.write_generator", lambda folder, generator: None)

@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 from sklearn.datasets import load_sample_images
 
 from stages.common.levels import to_uint8
-from stages.common.shards import read_split
+from stages.common.split import Split
 from stages.images import fit
 from stages.images.area import shrunk
 from stages.images.decode import decode
@@ -215,7 +215,7 @@ def test_where_a_cut_lies_tells_nothing_of_the_split(tmp_path: Path) -> None:
         (tree / f"{number:02d}.png").write_bytes(encoded(Image.fromarray(ramp)))
     ingested(tmp_path / "raw", path=str(tree))
     normalized(tmp_path, fit="crop", crop_position="random", split_seed=0, crop_seed=0, holdout=0.5)
-    held_out = [image[0, 4].mean() for image in read_split(tmp_path / "normalized/holdout").images]
+    held_out = [image[0, 4].mean() for image in Split(tmp_path / "normalized/holdout").images()]
     assert min(held_out) < -0.5
     assert max(held_out) > 0.5
 

@@ -10,7 +10,8 @@ from PIL import Image
 
 from stages.common.errors import UserError
 from stages.common.levels import compact, floats, to_uint8
-from stages.common.shards import ShardReader, read_split, shards, tensor_table
+from stages.common.shards import ShardReader, shards, tensor_table
+from stages.common.split import Split
 from tests.stages.source_files import encoded, ingested, noise, normalized
 
 LEVELS = np.arange(256, dtype=np.uint8).reshape(1, 1, 16, 16)
@@ -52,8 +53,8 @@ def test_pictures_of_16_bits_keep_them_beside_others_of_8(tmp_path: Path, deep: 
     normalized(tmp_path)
     seen = 0
     for side in ("train", "holdout"):
-        split = read_split(tmp_path / "normalized" / side)
-        for key, image in zip(split.keys, split.images, strict=True):
+        split = Split(tmp_path / "normalized" / side)
+        for key, image in zip(split.keys, split.images(), strict=True):
             np.testing.assert_allclose(image, expected[key.rpartition("/")[2]], atol=1e-7)
             seen += 1
         sizes = {pq.read_schema(path).field("image").type.byte_width for path in shards(tmp_path / "normalized" / side)}
@@ -80,7 +81,7 @@ def test_a_shard_is_read_in_four_lines_without_this_package(tmp_path: Path) -> N
     table = pq.read_table(path)
     shape = json.loads(table.schema.metadata[b"mintage"])["shape"]
     levels = np.stack([np.frombuffer(image.as_py(), np.uint8).reshape(shape) for image in table["image"]])
-    np.testing.assert_array_equal(levels / np.float32(127.5) - np.float32(1), read_split(tmp_path).images)
+    np.testing.assert_array_equal(levels / np.float32(127.5) - np.float32(1), Split(tmp_path).images())
 
 
 def test_shards_of_an_earlier_version_are_refused_with_what_to_do(tmp_path: Path) -> None:

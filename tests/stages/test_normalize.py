@@ -16,7 +16,7 @@ from PIL import Image
 
 from stages.common.errors import UserError
 from stages.common.levels import to_uint8
-from stages.common.shards import read_split
+from stages.common.split import Split
 from stages.images.perceptual import difference_hash
 from stages.images.split import random_split, ticket
 from stages.normalize import summary
@@ -36,17 +36,17 @@ def files_in(folder: Path) -> dict[str, bytes]:
 
 
 def pixels_by_key(folder: Path) -> dict[str, Any]:
-    splits = [read_split(folder / "normalized" / side) for side in ("train", "holdout")]
-    return {key: image for split in splits for key, image in zip(split.keys, split.images, strict=True)}
+    splits = [Split(folder / "normalized" / side) for side in ("train", "holdout")]
+    return {key: image for split in splits for key, image in zip(split.keys, split.images(), strict=True)}
 
 
 def test_pixels_labels_and_keys_arrive_as_they_were(tree: Path) -> None:
     normalized(tree)
     for side in ("train", "holdout"):
-        split = read_split(tree / "normalized" / side)
+        split = Split(tree / "normalized" / side)
         assert split.classes == ["ant", "bee", "cat"]
         assert split.labels is not None
-        for key, label, image in zip(split.keys, split.labels, split.images, strict=True):
+        for key, label, image in zip(split.keys, split.labels, split.images(), strict=True):
             assert key.startswith(split.classes[label])
             source = np.asarray(Image.open(tree / "tree" / key))
             np.testing.assert_array_equal(np.rint((image[0] + 1) * 127.5), source)
@@ -57,7 +57,7 @@ def test_the_manifest_counts_what_is_there(tree: Path) -> None:
     assert json.loads((tree / "normalized/manifest.json").read_text()) == manifest
     assert manifest["counts"] == {"train": 13, "holdout": 4, "read": 17, "broken": 0}
     for side in ("train", "holdout"):
-        assert len(read_split(tree / "normalized" / side).keys) == manifest["counts"][side]
+        assert len(Split(tree / "normalized" / side)) == manifest["counts"][side]
     assert manifest["class_counts"]["holdout"] == {"ant": 2, "bee": 1, "cat": 1}
     assert manifest["class_counts"]["train"] == {"ant": 8, "bee": 4, "cat": 1}
     assert (manifest["shape"], manifest["range"]) == ([1, 8, 8], [-1, 1])
@@ -212,7 +212,7 @@ def test_the_official_test_set_is_the_holdout_unless_random_is_asked(tmp_path: P
     ingested(tmp_path / "raw", source="idx", path=str(tmp_path / "idx"))
     manifest = normalized(tmp_path)
     assert manifest["split"]["kind"] == "source"
-    assert read_split(tmp_path / "normalized/holdout").keys == ["test-00000", "test-00001"]
+    assert Split(tmp_path / "normalized/holdout").keys == ["test-00000", "test-00001"]
     manifest = normalized(tmp_path, split="random", holdout=0.4)
     assert manifest["split"]["kind"] == "random"
     assert manifest["counts"]["holdout"] == 4

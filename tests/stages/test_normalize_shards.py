@@ -19,7 +19,8 @@ import pytest
 
 from stages.common.errors import UserError
 from stages.common.mapping import map_shards
-from stages.common.shards import ShardReader, read_split, shards
+from stages.common.shards import ShardReader, shards
+from stages.common.split import Split
 from stages.images.work import Job, Shard
 from stages.normalize import normalize
 from tests.stages.source_files import ingested, noise, normalize_params, normalized, run_stage_in, write_idx, write_tree
@@ -58,7 +59,7 @@ def test_the_size_of_raw_shards_changes_neither_split_nor_fingerprint(raw: Path)
 def test_the_order_of_images_is_that_of_the_raw_shards(raw: Path) -> None:
     normalized(raw)
     for side in ("train", "holdout"):
-        keys = read_split(raw / "normalized" / side).keys
+        keys = Split(raw / "normalized" / side).keys
         assert keys == sorted(keys)
 
 
@@ -241,24 +242,25 @@ def test_row_groups_are_of_four_megabytes_of_pixels(tmp_path: Path) -> None:
 
 
 def test_a_reader_gives_any_block_without_the_rest(groups: Path) -> None:
-    whole, reader = read_split(groups), ShardReader(groups)
+    whole, reader = Split(groups), ShardReader(groups)
+    images = whole.images()
     assert (len(reader), reader.shape, reader.classes, reader.paired) == (24, (1, 8, 8), ["ant", "bee"], False)
     assert [block.start for block in reader.blocks] == [0, *(block.stop for block in reader.blocks[:-1])]
     for block in reversed(reader.blocks):
         rows = slice(block.start, block.stop)
-        np.testing.assert_array_equal(reader.images(block), whole.images[rows])
+        np.testing.assert_array_equal(reader.images(block), images[rows])
         np.testing.assert_array_equal(reader.labels(block), whole.labels[rows])  # type: ignore[index]
         assert reader.keys(block) == whole.keys[rows]
     for path in shards(groups)[1:]:
         path.unlink()
-    np.testing.assert_array_equal(reader.images(reader.blocks[1]), whole.images[3:6])
+    np.testing.assert_array_equal(reader.images(reader.blocks[1]), images[3:6])
 
 
 def test_a_reader_serves_threads_and_other_processes(groups: Path) -> None:
     reader: ShardReader = pickle.loads(pickle.dumps(ShardReader(groups)))
     with ThreadPoolExecutor(4) as threads:
         images = np.concatenate(list(threads.map(reader.images, reader.blocks)))
-    np.testing.assert_array_equal(images, read_split(groups).images)
+    np.testing.assert_array_equal(images, Split(groups).images())
 
 
 def test_a_damaged_or_lost_part_is_one_sentence_when_it_is_read(groups: Path) -> None:

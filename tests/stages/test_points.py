@@ -16,7 +16,8 @@ from gan.metrics.modes import mode_figures
 from stages.common.errors import UserError
 from stages.common.params import Select, load_section
 from stages.common.points import in_units, mixture_of
-from stages.common.shards import Split, read_split, shards
+from stages.common.shards import shards
+from stages.common.split import Split
 from stages.common.truth import Truth, truth_in
 from stages.selection.rule import choose
 from stages.sources import checked_options
@@ -37,14 +38,14 @@ def drawn(folder: Path, source: str, points: int) -> tuple[Split, Truth]:
     manifest = normalized(folder, **size(source))
     truth = truth_in(manifest)
     assert truth is not None
-    return read_split(folder / "normalized/train"), truth
+    return Split(folder / "normalized/train"), truth
 
 
 @pytest.mark.parametrize("source", SHAPES)
 def test_points_are_drawn_from_the_truth_that_goes_with_them(tmp_path: Path, source: str) -> None:
     split, truth = drawn(tmp_path, source, 4000)
-    assert split.images.shape == (4000, *SHAPES[source])
-    points = in_units(torch.from_numpy(split.images), truth)
+    assert split.images().shape == (4000, *SHAPES[source])
+    points = in_units(torch.from_numpy(split.images()), truth)
     figures = mode_figures(points, mixture_of(truth))
     within = math.erf(3 / math.sqrt(2)) if source == "gaussian" else 1 - math.exp(-4.5)
     assert figures.captured == MODES[source] == len(truth.centres)
@@ -74,7 +75,7 @@ def test_the_benchmark_measures_on_what_the_sources_draw_from(name: str) -> None
 
 def test_a_point_s_label_is_the_mode_it_was_drawn_from(tmp_path: Path) -> None:
     split, truth = drawn(tmp_path, "ring", 400)
-    points = in_units(torch.from_numpy(split.images), truth)
+    points = in_units(torch.from_numpy(split.images()), truth)
     assert split.labels is not None
     assert mixture_of(truth).nearest(points)[1].tolist() == split.labels.tolist()
     assert split.classes is not None
@@ -91,7 +92,7 @@ def test_normalized_coordinates_are_as_exact_as_float32(tmp_path: Path) -> None:
     split, truth = drawn(tmp_path, "ring", 200)
     images = pq.read_table(shards(tmp_path / "raw")[0])["image"].to_pylist()[:200]
     raw = np.stack([np.frombuffer(image["bytes"][-8:], "<f4") for image in images]).astype(np.float64) * 2 - 1
-    np.testing.assert_allclose(split.images.reshape(-1, 2), raw, atol=5e-7)
+    np.testing.assert_allclose(split.images().reshape(-1, 2), raw, atol=5e-7)
     assert 5e-7 * truth.scale < truth.std / 1000
 
 

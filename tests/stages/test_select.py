@@ -19,7 +19,7 @@ from stages.common.evaluators import read_evaluator
 from stages.common.files import read_json
 from stages.common.model import read_generator
 from stages.common.params import Guard, Select, load_section
-from stages.common.shards import read_split
+from stages.common.split import Split
 from stages.reporting.facts import Checkpoint, Selection
 from stages.select import select
 from stages.selection.cache import Cache
@@ -241,7 +241,7 @@ def test_an_evaluator_of_other_data_is_refused(finished: Path, unconditional: Pa
 @pytest.fixture(scope="module")
 def real(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Reference:
     network, _ = read_evaluator(finished / "models/evaluator", CPU)
-    train, holdout = (read_split(finished / "data/normalized" / name) for name in ("train", "holdout"))
+    train, holdout = (Split(finished / "data/normalized" / name) for name in ("train", "holdout"))
     params = select_params(finished, samples=300)
     judge = Judge(network, feature_network(params, network, "", CPU), False, "")
     cache = tmp_path_factory.mktemp("cache")

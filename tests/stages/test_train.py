@@ -17,7 +17,7 @@ from stages.common.checkpoint import read_checkpoint
 from stages.common.errors import UserError
 from stages.common.params import Train, load_section
 from stages.common.resume import Resume
-from stages.common.shards import read_split
+from stages.common.split import Split
 from stages.train import make_trainer
 from stages.train import train as train_on
 from tests.stages.tiny_data import ROOT, write_digits, write_params
@@ -288,7 +288,7 @@ def test_what_is_not_finite_is_never_saved_and_the_last_good_state_is_kept(
     folder = workspace(tmp_path, train__images=1000)
     monkeypatch.chdir(folder)
     params = load_section(Train)
-    trainer = make_trainer(params, read_split("data/normalized/train"))
+    trainer = make_trainer(params, Split("data/normalized/train"))
     resume = Resume(".resume", {"test": 1})
     for _ in range(2):
         trainer.turn()
@@ -301,7 +301,7 @@ def test_what_is_not_finite_is_never_saved_and_the_last_good_state_is_kept(
         train_on(trainer, resume, params)
     files = [path.name for path in (folder / ".resume").rglob("*") if path.is_file() and path.name != "identity.json"]
     assert files == ["images-000000032.safetensors"]
-    good = make_trainer(params, read_split("data/normalized/train"))
+    good = make_trainer(params, Split("data/normalized/train"))
     good.load(*read_checkpoint(next((folder / ".resume").rglob("*.safetensors"))))
     good.check()
 

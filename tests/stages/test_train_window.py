@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from gan.streaming import StreamedImages
+from stages.common.checkpoint import read_checkpoint
 from stages.common.errors import UserError
 from stages.common.params import Train, load_section
-from stages.common.shards import read_split
+from stages.common.split import Split
 from stages.train import make_trainer
-from stages.training.reading import Stored, read_train
 from tests.stages.forked import run_train_stage
-from tests.stages.test_train import outputs, train, workspace
+from tests.stages.test_train import SHORT, outputs, workspace
 from tests.stages.test_train_kills import ALWAYS, NEVER, kill_once_a_state_is_saved, tiny
 from tests.stages.tiny_data import write_params
 
@@ -37,12 +37,12 @@ def test_a_training_by_windows_that_is_killed_with_9_ends_in_the_same_bits(tmp_p
 
 def test_every_image_is_shown_with_its_own_label(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(workspace(tmp_path, train__window=60))
-    trainer = make_trainer(load_section(Train), read_train(Path("data/normalized/train"), 60))
+    trainer = make_trainer(load_section(Train), Split("data/normalized/train"))
     assert isinstance(trainer.real, StreamedImages)
-    split = read_split("data/normalized/train")
+    split = Split("data/normalized/train")
     assert split.labels is not None
-    known = {image.tobytes(): int(label) for image, label in zip(split.images, split.labels, strict=True)}
-    images, labels = trainer.real.batch(0, 2 * len(split.images))
+    known = {image.tobytes(): int(label) for image, label in zip(split.images(), split.labels, strict=True)}
+    images, labels = trainer.real.batch(0, 2 * len(split))
     assert labels is not None
     assert [known[np.ascontiguousarray(image).tobytes()] for image in images.numpy()] == labels.tolist()
 
@@ -52,22 +52,38 @@ def test_images_that_do_not_fit_are_refused_with_the_window_that_would(
 ) -> None:
     monkeypatch.chdir(workspace(tmp_path))
     monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=40_000))
+    split, params = Split("data/normalized/train"), load_section(Train)
     with pytest.raises(UserError, match=re.escape("this machine has 0.0 GB free: set train.window to how many")):
-        read_train(Path("data/normalized/train"), None)
-    assert isinstance(read_train(Path("data/normalized/train"), 39), Stored)
+        make_trainer(params, split)
+    make_trainer(params.model_copy(update={"window": 39}), split)
 
 
-def test_a_window_and_an_early_stop_are_refused_together(tmp_path: Path) -> None:
+def test_a_window_that_holds_everything_is_the_same_training(tmp_path: Path) -> None:
+    in_memory, holding_all = (
+        tiny(tmp_path / str(window), "cgan", NEVER, **{"train.window": window}) for window in (None, 300)
+    )
+    for folder in (in_memory, holding_all):
+        run_train_stage(folder)
+    ours, theirs = (outputs(folder) for folder in (in_memory, holding_all))
+    assert ours.keys() == theirs.keys()
+    assert {path for path in ours if ours[path] != theirs[path]} == {path for path in ours if "checkpoints" in path}
+    for path in (in_memory / "models/checkpoints").iterdir():  # which hold a digest of the params
+        other = read_checkpoint(holding_all / "models/checkpoints" / path.name)[0]
+        assert all(torch.equal(tensor, other[name]) for name, tensor in read_checkpoint(path)[0].items())
+
+
+def test_a_training_by_windows_stops_early_too(tmp_path: Path) -> None:
     folder = workspace(tmp_path)
-    write_params(folder, {"train.window": 60, "train.stop": {"metric": "frechet_distance", "patience": 1000}})
-    code, output = train(folder)
-    assert code == 2
-    assert "'stop' measures by a network that learns from all images in memory: set 'window' to null" in output
+    stop = {"metric": "frechet_distance", "patience": 1000, "samples": 100, "evaluator_images": 1000}
+    write_params(folder, SHORT | {"train.window": 60, "train.stop": stop})
+    run_train_stage(folder)
+    measured = read_checkpoint(max((folder / "models/checkpoints").iterdir()))[1]["measured"]
+    assert all(value > 0 for _, value in measured)
 
 
 def test_unlabelled_images_stream_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(workspace(tmp_path, train__window=60, train__family="dcgan"))
-    trainer = make_trainer(load_section(Train), read_train(Path("data/normalized/train"), 60))
+    trainer = make_trainer(load_section(Train), Split("data/normalized/train"))
     _, labels = trainer.real.batch(0, 10)
     assert labels is None
     trainer.turn()

@@ -8,7 +8,7 @@ from stages.common.checkpoint import write_checkpoint
 from stages.common.files import write_json
 from stages.common.model import write_generator
 from stages.common.params import Evaluator, Sample, Select, Train, load_section
-from stages.common.shards import read_split
+from stages.common.split import Split
 from stages.evaluator import evaluator
 from stages.train import make_trainer
 from tests.stages.tiny_data import CLASSES, write_digits, write_params
@@ -34,7 +34,7 @@ def write_run(folder: Path, classes: list[str] | None = CLASSES, **params: Any) 
     changes = {"train.family": family} | {key.replace("__", "."): value for key, value in params.items()}
     write_data(folder, classes, changes)
     evaluator(load_section(Evaluator, folder / "params.yaml"), folder)
-    trainer = make_trainer(load_section(Train, folder / "params.yaml"), read_split(folder / "data/normalized/train"))
+    trainer = make_trainer(load_section(Train, folder / "params.yaml"), Split(folder / "data/normalized/train"))
     for images in CHECKPOINTS:
         write_checkpoint(checkpoint(folder, images), *play_until(trainer, images).state())
     made = {"stage": "train", "git": {"commit": "c0ffee", "clean": False}, "family": family}
@@ -64,7 +64,7 @@ def write_selected(folder: Path, **params: Any) -> Path:
     """A selected generator under `folder`, trained for a few turns, and params to sample from it."""
     changes = {key.replace("__", "."): value for key, value in params.items()}
     write_data(folder, CLASSES, changes)
-    split = read_split(folder / "data/normalized/train")
+    split = Split(folder / "data/normalized/train")
     trainer = play_until(make_trainer(load_section(Train, folder / "params.yaml"), split), 320)
     (folder / "models/selected").mkdir(parents=True)
     write_generator(folder / "models/selected", trainer.game.average)

@@ -1,0 +1,69 @@
+"""A split of the normalized images: its labels are in memory, its pixels on the disk until they are asked for."""
+
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from stages.common.levels import FloatImages
+from stages.common.shards import Labels, ShardReader
+
+BATCH = 512
+"""Images that are decoded at a time."""
+Numbers = npt.NDArray[np.int64]
+"""Of images, counted as they are stored."""
+
+
+class Split:
+    """`data/normalized/train` or `.../holdout`. Raises UserError where a shard cannot be read."""
+
+    def __init__(self, directory: str | Path) -> None:
+        self.reader = ShardReader(directory)
+        self.shape = self.reader.shape
+        self.classes = self.reader.classes
+
+    def __len__(self) -> int:
+        return len(self.reader)
+
+    @cached_property
+    def labels(self) -> Labels | None:
+        """`[N]` in `[0, len(classes))`; None without classes."""
+        found = [labels for block in self.reader.blocks if (labels := self.reader.labels(block)) is not None]
+        return np.concatenate(found) if found else None
+
+    @property
+    def keys(self) -> list[str]:
+        return [key for block in self.reader.blocks for key in self.reader.keys(block)]
+
+    def batches(self, numbers: Numbers | None = None) -> Iterator[FloatImages]:
+        """Images `[n,C,H,W]` in [-1,1], `BATCH` at a time, in the order in which they are stored: all, or `numbers`."""
+        wanted = np.arange(len(self)) if numbers is None else np.sort(numbers)
+        batch, filled = self._empty(min(BATCH, len(wanted))), 0
+        for block in self.reader.blocks:
+            first, last = np.searchsorted(wanted, [block.start, block.stop])
+            images = self.reader.images(block) if first < last else None
+            while images is not None and first < last:
+                stop = min(last, first + len(batch) - filled)
+                batch[filled : filled + stop - first] = images[wanted[first:stop] - block.start]
+                first, filled = stop, filled + stop - first
+                if filled == len(batch):
+                    yield batch
+                    batch, filled = self._empty(min(BATCH, len(wanted) - first)), 0
+
+    def at(self, numbers: Numbers) -> FloatImages:
+        """A few images `[n,C,H,W]`, in the order of their numbers `[n]`."""
+        images = self._empty(len(numbers))
+        images[np.argsort(numbers)] = np.concatenate([self._empty(0), *self.batches(numbers)])
+        return images
+
+    def images(self) -> FloatImages:
+        """All of them at once: `[N,C,H,W]`."""
+        images = self._empty(len(self))
+        for block in self.reader.blocks:
+            images[block.start : block.stop] = self.reader.images(block)
+        return images
+
+    def _empty(self, count: int) -> FloatImages:
+        return np.empty((count, *self.shape), np.float32)

@@ -1,0 +1,49 @@
+"""Memory of evaluator and select does not grow with the pixels of a split: each in a process of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.measuring import write_inputs
+from stages.common.files import write_json
+from tests.stages.tiny_data import ROOT, write_params
+
+PROGRAM = """
+import importlib, sys
+importlib.import_module(f"stages.{sys.argv[1]}").main()
+print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
+"""
+FEW, MANY = 2_000, 40_000
+PIXELS = MANY * 3 * 32 * 32 * 4
+"""Bytes of those to train on, as float32."""
+PARAMS = {
+    "evaluator.images": 6000,
+    "evaluator.window": 1000,
+    "evaluator.device": "cpu",
+    "select.samples": 500,
+    "select.classifier_images": 2000,
+    "select.window": 1000,
+    "select.device": "cpu",
+}
+
+
+def peak(folder: Path, stage: str, count: int) -> int:
+    """Bytes, with so many images to train on and a fifth of them held out."""
+    write_inputs(folder, 2, count, count // 5, (3, 32, 32))
+    write_json(folder / "reports/validation.json", {"success": True})
+    write_params(folder, PARAMS)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", PROGRAM, stage]
+    run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
+    return 1024 * int(run.stdout.splitlines()[-1])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", ["evaluator", "select"])
+def test_memory_does_not_grow_with_the_pixels(tmp_path: Path, stage: str) -> None:
+    few, many = (peak(tmp_path / str(count), stage, count) for count in (FEW, MANY))
+    print(f"{stage}: {few / 1e6:.0f} MB with {FEW:,} images, {many / 1e6:.0f} MB with {MANY:,}")
+    assert many - few < PIXELS / 3
