@@ -59,12 +59,14 @@ class StreamedImages(RealImages):
     def at(self, numbers: Tensor) -> Tensor:
         """By their numbers; reads each block that holds one of them."""
         blocks = torch.searchsorted(torch.tensor(self._starts), numbers.cpu(), right=True) - 1
-        found: dict[int, Tensor] = {}
+        found: Tensor | None = None
         for block in torch.unique(blocks).tolist():
-            chosen = (blocks == block).nonzero().squeeze(1).tolist()
-            images = self._blocks.read(block)
-            found |= {place: images[int(numbers[place]) - self._starts[block]] for place in chosen}
-        return torch.stack([found[place] for place in range(len(numbers))]).to(self.device)
+            chosen = blocks == block
+            images = self._blocks.read(block)[numbers.cpu()[chosen] - self._starts[block]]
+            found = images.new_empty((len(numbers), *images.shape[1:])) if found is None else found
+            found[chosen] = images
+        assert found is not None
+        return found.to(self.device)
 
     def _between(self, start: int, stop: int) -> tuple[Tensor, Tensor | None]:
         epoch, first = divmod(start, len(self))

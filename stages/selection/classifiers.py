@@ -44,7 +44,7 @@ def classification_scores(
     if not real.conditional:
         raise ValueError("the model is unconditional, so its images have no labels to learn from")
     schedule = Schedule(params.classifier_images, _BATCH, _LEARNING_RATE, real.seed)
-    window = None if params.window is None or params.window >= len(labels) else params.window
+    window, device = params.window, device_of(real.judge.evaluator)
     about = [real.subject, asdict(real.judge.evaluator.config), asdict(schedule), real.judge.about(), window]
 
     def of(shown: Callable[[], RealImages], cache: Cache) -> float:
@@ -53,7 +53,6 @@ def classification_scores(
         cache.keep(key, facts)
         return float(facts["accuracy"])
 
-    device = device_of(real.judge.evaluator)
     made = of(lambda: _generated(generator, real, labels, window, device), known)
     genuine = of(lambda: real_images(real.train_split, labels, window, real.seed, device, param=_WINDOW), real.known)
     told = (
