@@ -1,6 +1,7 @@
 """Pictures of the latent space, each with names for its rows; or the reason why a model has no such picture.
 
-The latents are those of the first samples, so a picture begins with images that are in samples/, too.
+The latents are those of the first samples, so a picture begins with images that are in samples/, too (but for
+the last bit, where they are generated in another row).
 """
 
 from dataclasses import dataclass

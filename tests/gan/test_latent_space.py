@@ -145,4 +145,5 @@ def test_the_latents_of_samples_make_those_samples_again() -> None:
     generator = generator_of(config())
     images = torch.cat([images for images, _ in samples(generator, 140, 3, None)])
     indices = [139, 0, 70]
-    assert torch.equal(generate(generator, latents_of(config(), 3, indices), None), images[indices])
+    again = generate(generator, latents_of(config(), 3, indices), None)
+    assert torch.allclose(again, images[indices], atol=1e-5), "another row may round the last bit"

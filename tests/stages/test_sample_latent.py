@@ -95,7 +95,7 @@ def test_samples_named_by_hand_are_shown_beside_their_mean_and_summed() -> None:
     generator = generator_of()
     found = picture(sums(generator, params(arithmetic=[[3], [3], [70, 1, 2]])))
     images = first(generator, 71, None)
-    assert torch.equal(found.images[2, 1:], images[[70, 1, 2]])
+    assert torch.allclose(found.images[2, 1:], images[[70, 1, 2]], atol=1e-5), "another row may round the last bit"
     assert torch.allclose(found.images[3, 0], found.images[2, 0], atol=1e-5), "3 less 3 plus C is the mean of C"
     assert found.images[0, 2:].isnan().all()
     assert (pixels(found)[:, -9:, :7] != 255).any()
