@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stages.common.errors import UserError, run_stage
+from stages.common.errors import UserError, run_stage, shown
 from stages.common.files import link_or_copy, replacing_directory, sha256_of
 from stages.common.identity import fingerprint_of
 from stages.common.params import Ingest, load_section
@@ -183,7 +183,7 @@ def _check_keys(shards: list[Path], count: int) -> None:
         found = Counter(key for keys in _keys(shards) for key in keys if hash(key) in alike)
         key, times = found.most_common(1)[0]
         if times > 1:
-            raise UserError(f"two images have the key {key!r}: rename one")
+            raise UserError(f"two images have the key {shown(key)}: rename one")
 
 
 def _keys(shards: list[Path]) -> Iterator[list[str]]:

@@ -11,6 +11,9 @@ TRY_AGAIN = 75
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
+_LONGEST_SHOWN = 200
+
+
 class UserError(Exception):
     """Something the user can mend: one sentence that says what is wrong, and what to do."""
 
@@ -47,3 +50,9 @@ def sentence_of(error: Exception) -> str | None:
         what = f"no room to write {error.filename or 'the output'} ({os.strerror(error.errno)})"
         return f"{what}: free some space and run again; earlier outputs are untouched"
     return None
+
+
+def shown(value: object) -> str:
+    """What somebody else wrote, for a sentence: on one line, in quotes if it is text, a long one without its middle."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 60]}...{text[-57:]}"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from stages.common.errors import UserError
+from stages.common.errors import UserError, shown
 from stages.common.params import Ingest, Positive
 from stages.common.sections import Section
 from stages.sources import Source
@@ -72,7 +72,9 @@ class _Tar:
         for tar, member in tar_members(self._path, self._max_ratio, largest_file(self._max_pixels)):
             name = inner_name(self.place, member.name)
             if member.issym() or member.islnk():
-                raise UserError(f"{self._path}: {name!r} is a link: pack it again with the files themselves (tar -h)")
+                raise UserError(
+                    f"{self._path}: {shown(name)} is a link: pack it again with the files themselves (tar -h)"
+                )
             kind: Kind = "file" if member.isreg() else "folder" if member.isdir() else "other"
             yield Entry(name, kind, partial(self._content, tar, member), time)
 
@@ -80,7 +82,7 @@ class _Tar:
         raise UserError(f"{self._path} is a tar, which is read in one go: for pairs use a zip or a folder")
 
     def _content(self, tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-        where = f"{self._path}: {member.name!r}"
+        where = f"{self._path}: {shown(member.name)}"
         check_size(where, member.size, self._max_pixels)
         with refusing(self._path):
             file = tar.extractfile(member)
@@ -101,9 +103,9 @@ class _Zip:
             for member in self._zip.members():
                 info, name = member.info, self._name(member)
                 if stat.S_ISLNK(info.external_attr >> 16):
-                    raise UserError(f"{self._path}: {name!r} is a link: pack it again with the files themselves")
+                    raise UserError(f"{self._path}: {shown(name)} is a link: pack it again with the files themselves")
                 if info.flag_bits & 1 and is_image(name):
-                    raise UserError(f"{self._path}: {name!r} is encrypted: pack it again without a password")
+                    raise UserError(f"{self._path}: {shown(name)} is encrypted: pack it again without a password")
                 yield Entry(name, _kind(info), partial(self._content, member), time)
 
     def find(self, name: str) -> Callable[[], bytes] | None:
@@ -119,7 +121,7 @@ class _Zip:
         return inner_name(self.place, member.info.filename.replace("\\", "/"))
 
     def _content(self, member: Member) -> bytes:
-        where = f"{self._path}: {member.info.filename!r}"
+        where = f"{self._path}: {shown(member.info.filename)}"
         check_size(where, member.info.file_size, self._max_pixels)
         with refusing(self._path), member.open() as file:
             content = file.read()

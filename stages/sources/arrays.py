@@ -20,12 +20,14 @@ from stages.common.params import Finite, Ingest
 from stages.common.pictures import encode_pfm, encode_png
 from stages.common.sections import Section
 from stages.sources import NOT_STATED, RawImage, Source
+from stages.sources.limits import check_printable
 from stages.sources.packed import refusing
 from stages.sources.steady import changed, stamp, steady
 from stages.sources.zips import Member, Zip
 
 _MAX_RATIO = 1000.0  # arrays of flat images pack far better than archives of images that are packed already
 _LARGEST_LABELS = 2**32  # bytes
+_MOST_NAMED = 20
 _BLOCK = 2**18  # bytes of labels that are read at once, where a single one is not larger
 _KNOWN = (
     (("x_train", "y_train", "train"), ("x_test", "y_test", "test")),
@@ -115,6 +117,8 @@ class _Files:
             found = ((member.info.filename, member) for member in Zip(self.path, _MAX_RATIO).members())
             self._members = {name.removesuffix(".npy"): member for name, member in found if name.endswith(".npy")}
             self._paths = dict.fromkeys(self._members, self.path)
+        for name in self._paths:
+            check_printable(str(self.path), name)
 
     @property
     def names(self) -> list[str]:
@@ -153,10 +157,11 @@ def _parts(files: _Files, options: Options) -> list[_Part]:
         wanted = [
             replace(p, labels=options.labels or p.labels, split=p.split if len(wanted) > 1 else None) for p in wanted
         ]
+    some = ", ".join(names[:_MOST_NAMED]) + (", ..." if len(names) > _MOST_NAMED else "")
     needed = [name for part in wanted for name in (part.images, part.labels) if name is not None]
     if not wanted or [name for name in needed if name not in names]:
         raise UserError(
-            f"{files.path} holds the arrays {', '.join(names) or '(none)'}: "
+            f"{files.path} holds the arrays {some or '(none)'}: "
             f"name those to read in ingest.options.images and labels{_missing(needed, names)}"
         )
     return wanted

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
-from stages.common.errors import UserError
+from stages.common.errors import UserError, shown
 from stages.common.params import Ingest
 from stages.sources import RawImage, Source
 from stages.sources.json_pairs import json_pairs
@@ -64,7 +64,7 @@ class _Labels:
             raise UserError(f"{path} holds no labels: write a key and a class in each line")
         twice = self._keys.twice()
         if twice is not None:
-            raise UserError(f"{path} names a key twice ({twice!r}): keep one of the lines")
+            raise UserError(f"{path} names a key twice ({shown(twice)}): keep one of the lines")
         self.classes = _in_order(list(names))
         rank = {name: label for label, name in enumerate(self.classes)}
         self._labels = [rank[name] for name in names]
@@ -78,7 +78,7 @@ class _Labels:
             found = self._keys.find(tried)
             if found is not None:
                 return self._labels[found]
-        raise UserError(f"{self.path} has no label for the image {key!r}: add one, or remove the image")
+        raise UserError(f"{self.path} has no label for the image {shown(key)}: add one, or remove the image")
 
 
 def _in_order(names: list[str]) -> list[str]:
@@ -124,5 +124,7 @@ def _json_line_rows(path: Path, file: Iterable[str]) -> Iterator[_Row]:
 
 def _row(path: Path, key: Any, name: Any) -> _Row:
     if not isinstance(key, str) or not isinstance(name, str | int) or isinstance(name, bool) or not str(name).strip():
-        raise UserError(f"{path}: {key!r} has the class {name!r}, which is no name and no whole number: mend it")
+        raise UserError(
+            f"{path}: {shown(key)} has the class {shown(name)}, which is no name and no whole number: mend it"
+        )
     return key, str(name).strip()

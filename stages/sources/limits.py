@@ -2,7 +2,7 @@
 
 import re
 
-from stages.common.errors import UserError
+from stages.common.errors import UserError, shown
 from stages.common.pictures import TooManyPixelsError, open_picture
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
@@ -46,7 +46,7 @@ def checked(place: str, content: bytes, max_pixels: int) -> bytes:
 def check_printable(place: str, name: str) -> None:
     """Refuse a name that cannot be shown in one line, or not at all."""
     if _UNPRINTABLE.search(name):
-        raise UserError(f"{place}: {name!a} has a name with control characters, or not in UTF-8: rename it")
+        raise UserError(f"{place}: {shown(name)} has a name with control characters, or not in UTF-8: rename it")
 
 
 def inner_name(place: str, name: str) -> str:
@@ -58,6 +58,6 @@ def inner_name(place: str, name: str) -> str:
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if name.startswith("/") or ".." in parts or re.match("[A-Za-z]:/", name):
         raise UserError(
-            f"{place}: {name!r} is a name that leads outside: pack it again with names relative to one folder"
+            f"{place}: {shown(name)} is a name that leads outside: pack it again with names relative to one folder"
         )
     return "/".join(parts)

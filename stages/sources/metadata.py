@@ -31,11 +31,10 @@ def stripped(content: bytes) -> bytes:
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             upright = image.getexif().get(_ORIENTATION, 1)
-            if image.format in ("JPEG", "MPO"):
-                return _jpeg(content, upright)
-            if image.format == "PNG":
-                return _png(content, upright)
-            return _anew(image)
+            without = {"JPEG": _jpeg, "MPO": _jpeg, "PNG": _png}.get(image.format or "")
+            left = without(content, upright) if without else _anew(image)
+        with Image.open(io.BytesIO(left), formats=FORMATS):  # damage can make one segment hide another
+            return left
     except Exception:  # Pillow raises nearly anything on damaged bytes
         return b""
 

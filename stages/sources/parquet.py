@@ -116,7 +116,8 @@ def _distinct(tables: list[Table], column: str) -> set[Any]:
     found: set[Any] = set()
     for table in tables:
         for batch in _batches(table, [column]):
-            found.update(value for value in batch[column].unique().to_pylist() if value is not None)
+            with _refusing(table):  # text may be no UTF-8
+                found.update(value for value in batch[column].unique().to_pylist() if value is not None)
     return found
 
 
@@ -162,7 +163,9 @@ def _images(tables: list[Table], columns: _Columns, max_pixels: int) -> Iterator
     for table in tables:
         number = 0
         for batch in _batches(table, columns.wanted):
-            for row in batch.to_pylist():
+            with _refusing(table):
+                rows = batch.to_pylist()
+            for row in rows:
                 yield _image(table, number, row, columns, max_pixels)
                 number += 1
 

@@ -273,6 +273,19 @@ def array(values: Any, **options: Any) -> Make:
     return make
 
 
+def npz(**arrays: Any) -> Make:
+    def make(root: Path) -> None:
+        with open(root, "wb") as file:
+            np.savez(file, **arrays)
+
+    return make
+
+
+def not_text(*values: bytes) -> pa.Array:
+    """A column of Parquet that says it is text in UTF-8."""
+    return pa.array(values).view(pa.string())
+
+
 def objects(root: Path) -> None:
     with open(root, "wb") as file:
         np.save(file, np.array([Runs(), Runs()], object), allow_pickle=True)

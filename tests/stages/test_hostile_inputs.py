@@ -8,6 +8,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from stages import ingest, normalize
@@ -41,7 +42,9 @@ from tests.stages.hostile_inputs import (
     linked,
     lock,
     lone_test_images,
+    not_text,
     not_utf8,
+    npz,
     objects,
     overlapping_zip,
     packed,
@@ -149,6 +152,9 @@ CASES: dict[str, Case] = {
     "a tar with a newline": Case(
         "archive", packed("tar", **{"cat/a\nb.png": PNG}), "has a name with control characters"
     ),
+    "a tar with a name of a page": Case(
+        "archive", packed("tar", **{"cat/" + 2000 * "x" + "\n.png": PNG}), "xxxxx\\n.png' has a name with control"
+    ),
     "a tar cut in an image": Case("archive", cut_file(packed("tar"), 0.2), "input is "),
     "a tar cut in a header": Case("archive", cut_file(packed("tar"), 0.01), "input is damaged, or no tar"),
     "a tar with a damaged header": Case("archive", damaged_tar_header, "input is cut off or damaged 2048 bytes in"),
@@ -231,6 +237,14 @@ CASES: dict[str, Case] = {
         "parquet", table(image=[png_saying(60000, 60000)]), "row 0 says it has 60000 x 60000"
     ),
     "a label of no class": Case("parquet", table(image=[PNG] * 2, label=["a", None]), "row 1 has the label None"),
+    "text in Parquet that is no UTF-8": Case(
+        "parquet", table(image=[PNG] * 2, label=not_text(b"a", b"\xb5")), "input cannot be read as"
+    ),
+    "paths in Parquet that are no UTF-8": Case(
+        "parquet",
+        table(image=pa.StructArray.from_arrays([[PNG] * 2, not_text(b"a", b"\xb5")], ["bytes", "path"])),
+        "input cannot be read as Parquet ('utf-8'",
+    ),
     # Arrays
     "pickled objects": Case(
         "arrays", objects, "holds Python objects, as pickles, of which reading one can run any code"
@@ -240,6 +254,12 @@ CASES: dict[str, Case] = {
     "big integers": Case("arrays", array(np.zeros((4, 9, 9), np.int64)), "holds int64: images are uint8, uint16"),
     "NaN": Case("arrays", array(np.full((2, 4, 4), np.nan, np.float32)), "image 0 has values outside 0 to 1"),
     "Fortran's order": Case("arrays", array(np.asfortranarray(np.ones((2, 4, 5), np.uint8))), "is in Fortran's order"),
+    "names of arrays with newlines": Case(
+        "arrays", npz(**{"images\n": noise(2, 4, 4), "labels": np.arange(2)}), "has a name with control characters"
+    ),
+    "a hundred arrays": Case(
+        "arrays", npz(**{f"a{n}": noise(1, 2, 2) for n in range(100)}), "a19, ...: name those to read"
+    ),
     "a cut array": Case(
         "arrays", cut_file(array(noise(9, 8, 8)), 0.7), "is cut off: it holds fewer bytes than its header"
     ),

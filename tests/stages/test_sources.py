@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from stages.common.shards import class_names, encoded_schema
+from stages.common.shards import class_names
 from stages.sources import open_source
 from tests.stages.hostile_inputs import write_tar, write_zip
 from tests.stages.source_files import encoded, ingest_params, ingested, noise, write_tree
@@ -74,12 +74,14 @@ def images(count: int, seed: int = 0) -> list[dict[str, Any]]:
 
 
 def test_parquet_in_the_hugging_face_layout_brings_class_names_and_splits(tmp_path: Path) -> None:
-    schema = encoded_schema(["cat", "dog"], {})
+    import datasets  # what hubs' files are written by
+
+    features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=["cat", "dog"])})
     folder = tmp_path / "hub/data"
     folder.mkdir(parents=True)
     for name, seed in (("train-00000-of-00002", 0), ("train-00001-of-00002", 1), ("test-00000-of-00001", 2)):
-        table = pa.table({"image": images(4, seed), "label": [0, 1, 1, 0]}, schema=schema)
-        pq.write_table(table, folder / f"{name}.parquet", row_group_size=3)
+        rows = datasets.Dataset.from_dict({"image": images(4, seed), "label": [0, 1, 1, 0]}, features)
+        rows.to_parquet(folder / f"{name}.parquet", batch_size=3)
     table = ingested(tmp_path / "raw", source="parquet", path=str(tmp_path / "hub"))
     assert class_names(table.schema) == ["cat", "dog"]
     assert table["label"].to_pylist() == [0, 1, 1, 0] * 3
