@@ -60,10 +60,7 @@ class Split:
 
     def images(self) -> FloatImages:
         """All of them at once: `[N,C,H,W]`."""
-        images = self._empty(len(self))
-        for block in self.reader.blocks:
-            images[block.start : block.stop] = self.reader.images(block)
-        return images
+        return np.concatenate(list(self.batches()))
 
     def _empty(self, count: int) -> FloatImages:
         return np.empty((count, *self.shape), np.float32)
