@@ -1,10 +1,10 @@
 """Families side by side under one protocol: `dvc repro evaluator`, then `python -m benchmarks.families`.
 
 The data are what the pipeline normalized here, the judge is the evaluator that it trained on them. Each family learns
-by its own recipe (an axis set in params.yaml holds for all), from the same number of images seen, and is measured as
-`select` does: averaged generator, 8 bits, held-out images, one seed of the latents. The seed of a run draws the first
-weights, the order of the images and the noise. A run that is done is a line of `runs.jsonl` and is not done again, so
-this can be stopped at any time.
+by its own recipe (an axis set in params.yaml holds for all), through two budgets at once: so many CPU seconds of
+training, and so many real images seen. It is measured as `select` does: averaged generator, 8 bits, held-out images,
+one seed of the latents. The seed of a run draws the first weights, the order of the images and the noise. A run that
+is done is a line of `runs.jsonl` and is not done again, so this can be stopped at any time.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import json
 import time
 from collections.abc import Iterable, Iterator
 from copy import deepcopy
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -40,14 +41,26 @@ from stages.train import make_trainer
 
 DATA = Path("data/normalized")
 MEASURED_SEED = 0
-CLASSIFIER = Schedule(images=120_000, batch_size=128, learning_rate=0.002, seed=0)
+BUDGETS = ("images", "seconds")
 Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long a run may train; it ends when it is through both, or after `most_seconds`."""
+
+    images: int
+    seconds: float
+    most_seconds: float
+    checkpoints: int
+    """How often it is measured within each."""
 
 
 class Judge:
     """The evaluator, and the features of the held-out images, computed once."""
 
-    def __init__(self, samples: int) -> None:
+    def __init__(self, samples: int, classifier_images: int) -> None:
+        self.schedule = Schedule(classifier_images, batch_size=128, learning_rate=0.002, seed=0)
         self.evaluator: Evaluator
         self.evaluator, self.sha256 = read_evaluator("models/evaluator", torch.device("cpu"))
         self.holdout, self.samples = Split(DATA / "holdout"), samples
@@ -75,8 +88,8 @@ class Judge:
     def _learned(self, images: torch.Tensor, train: Split) -> float:
         held_out, config = labels_of(self.holdout), self.evaluator.config
         assert held_out is not None
-        shown = RealImages(images, labels_of(train), CLASSIFIER.seed, torch.device("cpu"))
-        return classification_accuracy_score(shown, batches_of(self.holdout), held_out, config, CLASSIFIER)
+        shown = RealImages(images, labels_of(train), self.schedule.seed, torch.device("cpu"))
+        return classification_accuracy_score(shown, batches_of(self.holdout), held_out, config, self.schedule)
 
     def _features(self, batches: Iterable[torch.Tensor]) -> torch.Tensor:
         return torch.cat([features_of(self.evaluator, images) for images in batches])
@@ -92,53 +105,81 @@ class Judge:
         return row
 
 
-def run(params: Train, split: Split, judge: Judge, picture: Path) -> Row:
-    """Train one family from one seed and measure it on the way; `picture` shows the selected checkpoint."""
+def run(params: Train, split: Split, judge: Judge, budget: Budget, picture: Path) -> Row:
+    """Train one family from one seed through both budgets, measured on the way; `picture` shows the selected one.
+
+    Selected is the checkpoint of the lowest Frechet distance within the budget of CPU seconds; of it the rest is told.
+    """
     trainer = make_trainer(params, split)
     checkpoints: list[Row] = []
-    best, training = trainer.game.average, 0.0
-    with progress_bar(f"{params.family}, seed {params.seed}", params.images) as bar:
-        while trainer.images_seen < params.images:
+    best, seconds = trainer.game.average, 0.0
+    marks = [(kind, part) for kind in BUDGETS for part in range(1, budget.checkpoints + 1)]
+    with progress_bar(f"{params.family}, seed {params.seed}", budget.images) as bar:
+        while marks and seconds < budget.most_seconds:
             start = time.process_time()
             trainer.turn()
-            training += time.process_time() - start
-            bar.update(trainer.images_per_turn)
-            if trainer.passed(params.checkpoint_every) or trainer.images_seen >= params.images:
+            seconds += time.process_time() - start
+            bar.update(trainer.turn_images)
+            spent = {"images": trainer.images_seen / budget.images, "seconds": seconds / budget.seconds}
+            reached = [mark for mark in marks if spent[mark[0]] >= mark[1] / budget.checkpoints]
+            if reached:
                 trainer.check()
-                checkpoints.append({"images": trainer.images_seen} | judge.measure(trainer.game.average))
-                if checkpoints[-1] is selected(checkpoints):
+                found = {"images": trainer.images_seen, "seconds": seconds} | judge.measure(trainer.game.average)
+                checkpoints += [{"budget": kind, "diversity": trainer.diversity()} | found for kind, _ in reached]
+                marks = [mark for mark in marks if mark not in reached]
+                if any(
+                    checkpoint is selected(within(checkpoints, "seconds"))
+                    for checkpoint in checkpoints[-len(reached) :]
+                ):
                     best = deepcopy(trainer.game.average)
     picture.write_bytes(drawn(best, MEASURED_SEED, None))
-    made = {"family": params.family, "seed": params.seed, "checkpoints": checkpoints, "cpu_seconds": training}
+    made = {"family": params.family, "seed": params.seed, "checkpoints": checkpoints}
     return made | judge.classification_score(best, split)
 
 
-def selected(checkpoints: list[Row]) -> Row:
+def within(checkpoints: list[Row], kind: str) -> list[Row]:
+    """Those that were measured at a mark of this budget."""
+    return [one for one in checkpoints if one["budget"] == kind]
+
+
+def selected(checkpoints: list[Row]) -> Row | None:
     """That of the lowest Frechet distance; of two the earlier."""
-    return min(checkpoints, key=lambda one: one["frechet"])
+    return min(checkpoints, key=lambda one: one["frechet"], default=None)
 
 
-def table(runs: list[Row]) -> Iterator[str]:
-    """A line a family: mean and standard error over its seeds; the selected checkpoint is each run's best."""
-    yield "| family | seeds | Frechet, selected | Frechet, last | accuracy | classification score | CPU seconds |"
-    yield "| --- | --- | --- | --- | --- | --- | --- |"
+def table(runs: list[Row], budget: Budget) -> Iterator[str]:
+    """A line a family: mean and standard error over its seeds."""
+    in_time, by_count = f"in {budget.seconds:g} CPU s", f"after {budget.images:,} images"
+    yield (
+        f"| family | seeds | Frechet {in_time}: selected | last | images | diversity | accuracy | classification score "
+        f"| Frechet {by_count}: selected | last | CPU s |"
+    )
+    yield "| --- " * 11 + "|"
     for family in FAMILIES:
         rows = [row for row in runs if row.get("family") == family]
         if rows:
-            chosen = [selected(row["checkpoints"]) for row in rows]
-            cells = [
-                family,
-                str(len(rows)),
-                spread([one["frechet"] for one in chosen], "{:.2f}"),
-                spread([row["checkpoints"][-1]["frechet"] for row in rows], "{:.2f}"),
-                spread([one["accuracy"] for one in chosen if "accuracy" in one], "{:.3f}"),
-                spread([row["classification"] for row in rows if "classification" in row], "{:.3f}"),
-                f"{mean(row['cpu_seconds'] for row in rows):.0f}",
-            ]
-            yield f"| {' | '.join(cells)} |"
+            yield f"| {' | '.join([family, str(len(rows)), *cells(rows, budget)])} |"
     floor = next(row["floor"] for row in runs if "floor" in row)
     real = [f"{floor[name]:.3f}" if name in floor else "" for name in ("accuracy", "classification")]
-    yield f"| real images | | {floor['frechet']:.2f} | | {' | '.join(real)} | |"
+    yield f"| real images | | {floor['frechet']:.2f} | | | 1 | {' | '.join(real)} | | | |"
+
+
+def cells(rows: list[Row], budget: Budget) -> list[str]:
+    """A family's figures within either budget; a dash where it did not get through in the time there was."""
+    timed, counted = ([within(row["checkpoints"], kind) for row in rows] for kind in ("seconds", "images"))
+    chosen = [one for one in map(selected, timed) if one is not None]
+    whole = all(len(each) == budget.checkpoints for each in counted)
+    return [
+        spread([one["frechet"] for one in chosen], "{:.2f}"),
+        spread([each[-1]["frechet"] for each in timed if each], "{:.2f}"),
+        f"{mean(each[-1]['images'] for each in timed if each):,.0f}",
+        spread([one["diversity"] for one in chosen if one["diversity"] is not None], "{:.2f}"),
+        spread([one["accuracy"] for one in chosen if "accuracy" in one], "{:.3f}"),
+        spread([row["classification"] for row in rows if "classification" in row], "{:.3f}"),
+        spread([best["frechet"] for each in counted if (best := selected(each))], "{:.2f}") if whole else "—",
+        spread([each[-1]["frechet"] for each in counted if each], "{:.2f}") if whole else "—",
+        f"{mean(each[-1]['seconds'] for each in counted):.0f}" if whole else f"over {budget.most_seconds:g}",
+    ]
 
 
 def spread(values: list[float], form: str) -> str:
@@ -154,26 +195,25 @@ def main() -> None:
         "--families", nargs="+", choices=FAMILIES, default=[f for f in FAMILIES if f != "modern_points"]
     )
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--images", type=int, default=200_000, help="real images shown to the discriminator")
-    parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--checkpoints", type=int, default=5, help="how often each run is measured")
+    parser.add_argument("--seconds", type=float, default=60, help="CPU seconds of training, measuring left out")
+    parser.add_argument("--most-seconds", type=float, default=180, help="where a run ends that saw fewer than --images")
+    parser.add_argument("--images", type=int, default=20_000, help="real images shown to the discriminator")
+    parser.add_argument("--checkpoints", type=int, default=4, help="how often a run is measured within each budget")
     parser.add_argument("--samples", type=int, default=10_000, help="images generated to measure once")
+    parser.add_argument("--classifier-images", type=int, default=120_000, help="of the classification accuracy score")
     parser.add_argument("--out", type=Path, default=Path(".families"), help="runs.jsonl, and a picture a run")
     arguments = parser.parse_args()
     if not (DATA / "manifest.json").exists():
         raise UserError(f"{DATA} holds no images: run `dvc repro evaluator` first")
     arguments.out.mkdir(exist_ok=True)
-    judge, split = Judge(arguments.samples), Split(DATA / "train")
-    params = load_section(Train).model_copy(
-        update={
-            "images": arguments.images,
-            "batch_size": arguments.batch_size,
-            "checkpoint_every": -(-arguments.images // arguments.checkpoints),
-        }
-    )
+    budget = Budget(arguments.images, arguments.seconds, arguments.most_seconds, arguments.checkpoints)
+    judge, split = Judge(arguments.samples, arguments.classifier_images), Split(DATA / "train")
+    params = load_section(Train)
     protocol = {
-        "params": params.model_dump(exclude={"family", "seed"}),
+        "params": params.model_dump(exclude={"family", "seed", "images", "checkpoint_every"}),
+        "budget": asdict(budget),
         "samples": arguments.samples,
+        "classifier": asdict(judge.schedule),
         "data": read_json(DATA / "manifest.json")["fingerprint"],
         "evaluator": judge.sha256,
     }
@@ -189,8 +229,8 @@ def main() -> None:
         for family in arguments.families:
             if not any((row.get("family"), row.get("seed")) == (family, seed) for row in done(log, protocol)):
                 of_run = params.model_copy(update={"family": family, "seed": seed})
-                keep(run(of_run, split, judge, arguments.out / f"{family}-{seed}.png"))
-    print("\n".join(table(done(log, protocol))))
+                keep(run(of_run, split, judge, budget, arguments.out / f"{family}-{seed}.png"))
+    print("\n".join(table(done(log, protocol), budget)))
 
 
 def done(log: Path, protocol: Row) -> list[Row]:

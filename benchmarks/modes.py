@@ -17,12 +17,13 @@ from typing import Any
 import torch
 
 from gan.data import RealImages
-from gan.families import model_config, resolve
+from gan.families import resolve
 from gan.game import Adversarial
 from gan.metrics.modes import ModeFigures, mode_figures
 from gan.mixture import Mixture
 from gan.players import build_players
 from gan.randomness import stream
+from gan.recipes import model_config
 from gan.sampling import samples
 from gan.trainer import Trainer
 

@@ -11,9 +11,10 @@ import torch
 
 from gan.data import RealImages
 from gan.devices import choose_precision
-from gan.families import model_config, resolve
+from gan.families import resolve
 from gan.game import Adversarial
 from gan.players import build_players
+from gan.recipes import model_config
 from gan.trainer import Trainer
 
 SECONDS = 10

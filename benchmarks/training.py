@@ -21,11 +21,12 @@ from torch.utils.data import DataLoader, Dataset
 
 from gan.data import RealImages
 from gan.devices import choose_device, choose_precision
-from gan.families import model_config, resolve
+from gan.families import resolve
 from gan.game import Adversarial
 from gan.networks.convolution import Double, Halve
 from gan.normalization import average_into
 from gan.players import build_players
+from gan.recipes import model_config
 from gan.trainer import Trainer
 
 BATCH, IMAGES, CLASSES, LATENT = 64, 60_000, 10, 100

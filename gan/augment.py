@@ -22,9 +22,9 @@ def _corners(images: Tensor, highest: tuple[int, int], random: torch.Generator) 
 
 
 def translation(images: Tensor, random: torch.Generator) -> Tensor:
-    """Moved by up to an eighth of each side, the place left filled with 0."""
+    """Moved by up to an eighth of each side (rounded half up), the place left filled with 0."""
     count, _, height, width = images.shape
-    down, right = max(1, height // 8), max(1, width // 8)
+    down, right = (height + 4) // 8, (width + 4) // 8
     top, left = _corners(images, (2 * down, 2 * right), random)
     rows = top + torch.arange(height, device=images.device)
     columns = left + torch.arange(width, device=images.device)

@@ -1,5 +1,7 @@
 """Real images on the device, in an order that depends on (seed, images seen) alone."""
 
+from functools import cached_property
+
 import torch
 from torch import Tensor
 
@@ -41,6 +43,15 @@ class RealImages:
     def relabelled(self, labels: Tensor | None, seed: int) -> "RealImages":
         """The same images, held once, with other labels `[N]` and in the order of another seed."""
         return RealImages(self.images, labels, seed, self.device)
+
+    @cached_property
+    def labelled(self) -> "RealImages":
+        """Those whose label is not hidden, held in memory, in an order of their own; all where none is hidden."""
+        assert self.labels is not None
+        numbers = (self.labels != HIDDEN_LABEL).nonzero().squeeze(1)
+        if len(numbers) == len(self):
+            return self
+        return RealImages(self.at(numbers), self.labels[numbers], self.seed, self.device)
 
     def batch(self, position: int, size: int) -> tuple[Tensor, Tensor | None]:
         """Images `[size,C,H,W]` and labels `[size]` from the `position`-th image of the order on."""

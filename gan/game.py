@@ -3,6 +3,7 @@
 It composes what the recipe names on each axis, and knows none of those names.
 """
 
+from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -15,16 +16,19 @@ from gan.augment import augment
 from gan.conditioning.discriminator import DISCRIMINATOR_CONDITIONINGS
 from gan.conditioning.heads import Judgement
 from gan.data import RealImages, wrong_labels
-from gan.families import Recipe
 from gan.latents import code_of, draw
 from gan.normalization import Normalization, average_into, running_statistics
 from gan.objectives import OBJECTIVES, against_each
-from gan.optimizers import load_slots, make_optimizer, pace, set_pace, slots_of
+from gan.optimizers import faded, load_slots, make_optimizer, progress, set_pace, slots_of
 from gan.penalties import PENALTIES
 from gan.players import Discriminator, Generator
-from gan.randomness import stream
+from gan.randomness import seeded, stream
+from gan.recipes import Recipe
+from gan.regularization import feature_gap, overlap_of_filters
 
 _EMA_RAMP = 0.05
+_WARM_STEPS, _WARM_TURNS, _WARM_EVERY = 100, 25, 500
+"""Of a warm-up: steps in a long turn, long turns at the start, and from one to the next afterwards."""
 Shown = tuple[Tensor, Tensor | None]
 """Images `[N,C,H,W]`, and the labels `[N]` shown with them."""
 
@@ -60,6 +64,8 @@ class Batch:
     latents: Tensor
     fakes: Tensor
     """`[N,C,H,W]`; with the generator's graph behind them where it is to learn from them."""
+    labelled: Shown | None = None
+    """Real images whose labels may be seen, where the discriminator is semi-supervised."""
 
 
 class Adversarial:
@@ -85,31 +91,53 @@ class Adversarial:
         self.device = device
         self.autocast = torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32)
 
-    def images_per_turn(self, batch_size: int) -> int:
-        """Real images shown to the discriminator in one turn."""
-        return batch_size * self.recipe.discriminator_steps
+    def steps_at(self, images_seen: int, batch_size: int) -> int:
+        """Steps of the discriminator in the turn that begins after so many images."""
+        steps = self.recipe.discriminator_steps
+        if not self.recipe.warm_up:
+            return steps
+        begun = images_seen // batch_size - _WARM_TURNS * _WARM_STEPS
+        if begun < 0:
+            return _WARM_STEPS
+        # From the 25th turn on every 500th is long, and those between are as long as ever.
+        first, cycle = (_WARM_EVERY - _WARM_TURNS) * steps, _WARM_STEPS + (_WARM_EVERY - 1) * steps
+        return _WARM_STEPS if begun >= first and (begun - first) % cycle == 0 else steps
+
+    def images_at_end(self, images: int, batch_size: int) -> int:
+        """Images seen when a training of at least `images` ends, which it does with a whole turn."""
+        if not self.recipe.warm_up:
+            turn = batch_size * self.recipe.discriminator_steps
+            return -(-images // turn) * turn
+        seen = 0
+        while seen < images:
+            seen += batch_size * self.steps_at(seen, batch_size)
+        return seen
 
     def turn(self, real: RealImages, batch_size: int, images_seen: int, seed: int) -> dict[str, Tensor]:
         """k steps of the discriminator, one of the generator, in which the fakes of the last are judged again.
+
+        What a layer draws by itself (dropout) depends on seed and images seen, too.
 
         Returns statistics as scalars on the device, means over the k: each player's loss in the game,
         what D makes of real and fake images, and whatever else this recipe has.
         """
         self._set_pace(images_seen)
-        statistics = []
-        for number in range(1, self.recipe.discriminator_steps + 1):
-            step = Step(seed, images_seen + (number - 1) * batch_size, batch_size)
-            batch = self._draw(real, step, for_both=number == self.recipe.discriminator_steps)
-            statistics.append(self._discriminator_step(batch, step))
-        generator_loss = self._generator_step(batch, step)
-        self._update_average(images_seen, self.images_per_turn(batch_size))
+        statistics, count = [], self.steps_at(images_seen, batch_size)
+        layers = stream(seed, f"layers/{processes.rank()}", images_seen) if self.recipe.drops else None
+        with nullcontext() if layers is None else seeded(layers, self.device):
+            for number in range(count):
+                step = Step(seed, images_seen + number * batch_size, batch_size)
+                batch = self._draw(real, step, for_both=number == count - 1)
+                statistics.append(self._discriminator_step(batch, step))
+            generator_loss = self._generator_step(batch, step)
+        self._update_average(images_seen, count * batch_size)
         means = {name: torch.stack([row[name] for row in statistics]).mean() for name in statistics[0]}
         return {"discriminator_loss": means.pop("discriminator_loss"), "generator_loss": generator_loss, **means}
 
     def _set_pace(self, images_seen: int) -> None:
-        factor = pace(images_seen, self.recipe.decay_images)
-        set_pace(self.generator_optimizer, self.recipe.generator.learning_rate, factor)
-        set_pace(self.discriminator_optimizer, self.recipe.discriminator.learning_rate, factor)
+        decayed = progress(images_seen, self.recipe.decay_images)
+        set_pace(self.generator_optimizer, self.recipe.generator, decayed)
+        set_pace(self.discriminator_optimizer, self.recipe.discriminator, decayed)
 
     def _draw(self, real: RealImages, step: Step, for_both: bool) -> Batch:
         """The step's real images, and as many fakes; the last of a turn with what the generator learns from."""
@@ -119,18 +147,22 @@ class Adversarial:
         )
         with torch.set_grad_enabled(for_both), self.autocast:
             fakes: Tensor = self.generator(latents, labels if self.config.conditional else None)
-        return Batch(images, labels, latents, fakes)
+        head = self.discriminator.head
+        labelled = real.labelled.batch(*step.rows) if head is not None and head.labelled_batch else None
+        return Batch(images, labels, latents, fakes, labelled)
 
     def _discriminator_step(self, batch: Batch, step: Step) -> dict[str, Tensor]:
         labels, latents = batch.labels, batch.latents
         images = augment(batch.images, self.recipe.augment, step.random("augment/real"))
         fakes = augment(batch.fakes.detach(), self.recipe.augment, step.random("augment/fake"))
-        on_real, on_fake, *mismatched = self._judge(
-            (images, labels), (fakes, labels), *self._mismatched(images, labels, step)
-        )
+        shown = [(images, labels), (fakes, labels), *self._mismatched(images, labels, step)]
+        on_real, on_fake, *mismatched = self._judge(*shown, *self._labelled(batch, step))
+        on_labelled, known = on_real, labels
+        if batch.labelled is not None:
+            on_labelled, known = mismatched.pop(), batch.labelled[1]
         negatives = [judgement.logit for judgement in (on_fake, *mismatched)]
         loss = against_each(self.objective, on_real.logit, negatives)
-        extra = self._auxiliary_losses(on_real, on_fake, labels, latents)
+        extra = self._auxiliary_losses(on_labelled, on_fake, known, latents)
         extra |= self._penalties(images, fakes, labels, step)
         _descend(self.discriminator_optimizer, sum(extra.values(), loss))
         for penalty in self.recipe.penalties:
@@ -147,12 +179,18 @@ class Adversarial:
         # No gradient for the discriminator, which would be thrown away, and no change of its running state.
         self.discriminator.requires_grad_(False).eval()
         shown = [augment(batch.fakes, self.recipe.augment, step.random("augment/generator"))]
-        if self.objective.pairs:
+        if self.objective.pairs or self.recipe.feature_matching:
             shown.append(augment(batch.images, self.recipe.augment, step.random("augment/paired")))
         on_fake, *on_real = self._judge(*((images, labels) for images in shown))
-        loss = self.objective.generator_loss(on_fake.logit, *(judgement.logit for judgement in on_real))
+        if self.recipe.feature_matching:
+            loss = feature_gap(on_real[0].features, on_fake.features)
+        else:
+            loss = self.objective.generator_loss(on_fake.logit, *(judgement.logit for judgement in on_real))
         taught = self._taught(on_fake, labels, batch.latents)
-        _descend(self.generator_optimizer, loss if taught is None else loss + taught)
+        total = loss if taught is None else loss + taught
+        if self.recipe.orthogonal:
+            total = total + self.recipe.orthogonal * overlap_of_filters(self.generator.network)
+        _descend(self.generator_optimizer, total)
         self.discriminator.requires_grad_(True).train()
         mean = loss.detach()
         processes.average([mean, *running_statistics(self.generator)])
@@ -160,8 +198,10 @@ class Adversarial:
 
     def _judge(self, *shown: Shown) -> list[Judgement]:
         """Each batch by itself where there is batch norm, which would tell D of the other; else all in one pass."""
+        head = self.discriminator.head
+        apart = Normalization(self.recipe.discriminator.normalization).batch or (head is not None and head.batch_norm)
         with self.autocast:
-            if Normalization(self.recipe.discriminator.normalization).batch:
+            if apart:
                 return [self.discriminator(images, labels) for images, labels in shown]
             images, labels = zip(*shown, strict=True)
             judgement: Judgement = self.discriminator(
@@ -174,6 +214,12 @@ class Adversarial:
         if not self.recipe.matching_aware or labels is None:
             return []
         return [(images, wrong_labels(labels, self.config.class_count, step.random("labels/wrong")))]
+
+    def _labelled(self, batch: Batch, step: Step) -> list[Shown]:
+        if batch.labelled is None:
+            return []
+        images, labels = batch.labelled
+        return [(augment(images, self.recipe.augment, step.random("augment/labelled")), labels)]
 
     def _auxiliary_losses(
         self, on_real: Judgement, on_fake: Judgement, labels: Tensor | None, latents: Tensor
@@ -201,6 +247,7 @@ class Adversarial:
         if not recipes:
             return {}
         total = torch.zeros((), device=self.device)
+        decayed = progress(step.position, self.recipe.decay_images)
         for recipe in recipes:
             loss, due = PENALTIES[recipe.name].loss, step.position // step.size % recipe.interval == 0
             if loss is not None and due:
@@ -208,7 +255,7 @@ class Adversarial:
                 value = loss(
                     lambda images: self.discriminator(images, labels).logit, real.float(), fake.float(), random
                 )
-                total = total + recipe.weight * recipe.interval * value
+                total = total + faded(recipe.weight, recipe.last, decayed) * recipe.interval * value
         return {"penalty": total}
 
     @torch.no_grad()

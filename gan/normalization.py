@@ -55,6 +55,8 @@ class Normalization:
     """Width of the condition by which each norm is scaled and shifted; 0 is none."""
     tracks: bool = True
     """Whether batch norm keeps running statistics, which only a player that is used after training needs."""
+    dropout: float = 0.0
+    """Share of the units behind each activation that a training step leaves out."""
 
     @property
     def batch(self) -> bool:
@@ -63,6 +65,10 @@ class Normalization:
     @property
     def spectral(self) -> bool:
         return self.name in ("spectral", "spectral_batch")
+
+    def active(self, activation: nn.Module) -> nn.Module:
+        """The activation behind a norm, and the dropout behind that."""
+        return nn.Sequential(activation, nn.Dropout(self.dropout)) if self.dropout else activation
 
     def norm(self, channels: int, maps: bool = True) -> Norm:
         """A layer for `channels` feature maps, or for as many units where `maps` is False."""

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gan.families import PlayerRecipe
+from gan.recipes import PlayerRecipe
 
 _LAST = 0.1
 _Make = Callable[[Iterator[nn.Parameter], PlayerRecipe], torch.optim.Optimizer]
@@ -33,17 +33,22 @@ def make_optimizer(player: nn.Module, recipe: PlayerRecipe) -> torch.optim.Optim
     return OPTIMIZERS[recipe.optimizer](player.parameters(), recipe)
 
 
-def pace(images_seen: int, decay_images: float) -> float:
-    """By what to multiply a learning rate: from 1 to a tenth along half a cosine; 1 where nothing decays."""
+def progress(images_seen: int, decay_images: float) -> float:
+    """How far a decay is, from 0 to 1 along half a cosine; 0 where nothing decays."""
     if not decay_images:
-        return 1.0
-    progress = min(1.0, images_seen / decay_images)
-    return _LAST + (1 - _LAST) * (1 + math.cos(math.pi * progress)) / 2
+        return 0.0
+    return (1 - math.cos(math.pi * min(1.0, images_seen / decay_images))) / 2
 
 
-def set_pace(optimizer: torch.optim.Optimizer, learning_rate: float, factor: float) -> None:
+def faded(value: float, last: float, decayed: float) -> float:
+    """A value that falls to the share `last` of itself, where its decay is so far."""
+    return value * (1 - (1 - last) * decayed)
+
+
+def set_pace(optimizer: torch.optim.Optimizer, recipe: PlayerRecipe, decayed: float) -> None:
+    """The learning rate, which falls to a tenth."""
     for group in optimizer.param_groups:
-        group["lr"] = learning_rate * factor
+        group["lr"] = faded(recipe.learning_rate, _LAST, decayed)
 
 
 def slots_of(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -30,8 +30,10 @@ class ModelConfig:
     latent_distribution: str
     generator_conditioning: str = "none"
     generator_normalization: str = "batch"
+    generator_dropout: float = 0.0
     discriminator_conditioning: str = "none"
     discriminator_normalization: str = "none"
+    discriminator_dropout: float = 0.0
     code_categories: int = 0
     """An information code that is part of the latent: one of so many categories,"""
     code_continuous: int = 0
@@ -80,7 +82,9 @@ class Generator(nn.Module):
         super().__init__()
         self.config = config
         self.conditioning = GENERATOR_CONDITIONINGS[config.generator_conditioning](config.class_count)
-        norm = Normalization(config.generator_normalization, self.conditioning.modulation_size)
+        norm = Normalization(
+            config.generator_normalization, self.conditioning.modulation_size, dropout=config.generator_dropout
+        )
         vector_size = config.latent_size + config.code_size + self.conditioning.vector_size
         self.network = NETWORKS[config.network].generator(
             vector_size, config.image_shape, config.width, norm, self.conditioning.plane_size
@@ -98,7 +102,7 @@ class Discriminator(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         conditioning = DISCRIMINATOR_CONDITIONINGS[config.discriminator_conditioning]
-        norm = Normalization(config.discriminator_normalization, tracks=False)
+        norm = Normalization(config.discriminator_normalization, tracks=False, dropout=config.discriminator_dropout)
         channels, height, width = config.image_shape
         self.packing = config.packing
         self.conditioning = conditioning.image(config.class_count, config.image_shape)

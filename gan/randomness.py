@@ -1,7 +1,8 @@
 """Random numbers that depend on what they are for and on how many images were seen, never on history."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 
@@ -16,6 +17,14 @@ def stream(seed: int, purpose: str, position: int = 0) -> torch.Generator:
     """
     digest = hashlib.blake2b(f"{seed}/{purpose}/{position}".encode(), digest_size=8).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest, "little"))
+
+
+@contextmanager
+def seeded(random: torch.Generator, device: torch.device) -> Iterator[None]:
+    """Within the block what layers draw by themselves, as dropout does, comes from a stream of its own."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(random.initial_seed())
+        yield
 
 
 def draw_latents(distribution: str, count: int, size: int, random: torch.Generator) -> torch.Tensor:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from gan.conditioning.discriminator import DISCRIMINATOR_CONDITIONINGS, DiscriminatorConditioning
 from gan.conditioning.generator import GENERATOR_CONDITIONINGS
-from gan.families import Recipe, needs_labels
 from gan.networks import NETWORKS, Network
 from gan.networks.parts import SMALLEST_IMAGE
 from gan.normalization import Normalization
 from gan.objectives import OBJECTIVES, Objective
 from gan.penalties import PENALTIES, Penalty
+from gan.recipes import Recipe, needs_labels
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,11 @@ class Setting:
     recipe: Recipe
     classes: Sequence[str] | None
     image_shape: tuple[int, int, int]
-    batch_size: int
     processes: int = 1
+
+    @property
+    def batch_size(self) -> int:
+        return self.recipe.batch_size
 
     @property
     def share(self) -> int:
@@ -143,6 +146,16 @@ LOSSES: list[Rule] = [
         "K + 1 classes share one probability, and this objective has none: set objective to non_saturating",
     ),
     (
+        lambda s: s.recipe.feature_matching and s.norms[1].batch,
+        "batch norm gives the features of real and of fake images one mean, so there is nothing to match: "
+        "set discriminator.normalization to layer, instance, spectral or none",
+    ),
+    (
+        lambda s: s.objective.reconstructs and s.recipe.feature_matching,
+        "an autoencoder's features are what it draws the image from, and to match their mean is no game: "
+        "set feature_matching to false",
+    ),
+    (
         lambda s: s.objective.reconstructs and not s.asked.plain,
         "an autoencoder's judgement is its error, and it has no other output: "
         "set discriminator.conditioning to concat, product or repeat",
@@ -166,6 +179,10 @@ PLAYERS: list[Rule] = [
         lambda s: s.network.norms_units and "instance" in [norm.name for norm in s.norms],
         "instance norm is over the places of a feature map, and some layers of this network have none: "
         "set normalization to layer",
+    ),
+    (
+        lambda s: s.recipe.drops and not s.network.drops,
+        "dropout is for networks of plain layers: set dropout of both players to 0, or network to mlp or dcgan",
     ),
     (
         lambda s: not s.network.has_norms and {norm.name for norm in s.norms} != {"none"},
@@ -212,9 +229,8 @@ def refusal(
     recipe: Recipe,
     classes: Sequence[str] | None,
     image_shape: tuple[int, int, int],
-    batch_size: int,
     processes: int = 1,
 ) -> str | None:
     """Why this recipe cannot be trained on images of this shape and these classes, or None if it can."""
-    setting = Setting(recipe, classes, image_shape, batch_size, processes)
+    setting = Setting(recipe, classes, image_shape, processes)
     return next((reason for applies, reason in RULES if applies(setting)), None)

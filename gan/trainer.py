@@ -31,11 +31,9 @@ class Trainer:
         self._columns: list[str] = []
         self._sums = torch.zeros(1, dtype=torch.float64, device=self.real.device)
         self._turns = 0
+        self.turn_images = 0
+        """Real images shown in the last turn."""
         self._diversity = Diversity(self.game.average, self.real, self.seed)
-
-    @property
-    def images_per_turn(self) -> int:
-        return self.game.images_per_turn(self.batch_size)
 
     def turn(self) -> None:
         """One turn of the game. No value is read back from the device."""
@@ -43,11 +41,12 @@ class Trainer:
         self._columns = list(statistics)
         self._sums = self._sums + torch.stack(list(statistics.values()))
         self._turns += 1
-        self.images_seen += self.images_per_turn
+        self.turn_images = self.batch_size * self.game.steps_at(self.images_seen, self.batch_size)
+        self.images_seen += self.turn_images
 
     def passed(self, interval: int) -> bool:
         """Whether the last turn reached or crossed a multiple of `interval` images."""
-        return self.images_seen // interval > (self.images_seen - self.images_per_turn) // interval
+        return self.images_seen // interval > (self.images_seen - self.turn_images) // interval
 
     def summarize(self) -> dict[str, float]:
         """Close a row of the history. Raises DivergedError where a mean or a weight is not finite."""

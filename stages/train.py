@@ -18,9 +18,10 @@ from tqdm import tqdm
 from gan import processes
 from gan.data import RealImages, hide_labels
 from gan.devices import choose_precision, make_deterministic
-from gan.families import FAMILIES, Recipe, axes, model_config, needs_labels, resolve
+from gan.families import FAMILIES, VARIANTS, resolve
 from gan.game import Adversarial
 from gan.players import build_players
+from gan.recipes import Recipe, axes, model_config, needs_labels
 from gan.rules import refusal
 from gan.trainer import Trainer
 from stages.common.drawings import drawn
@@ -132,15 +133,26 @@ def learn_measured(trainer: Trainer, value: float | None) -> None:
 
 def make_trainer(params: Train, split: Split) -> Trainer:
     """The game of `params.family` with its overrides, on the split's images, at its very start."""
-    recipe = resolve(params.family, params.model_dump())
-    if reason := refusal(recipe, split.classes, split.shape, params.batch_size, params.processes):
+    recipe = recipe_of(params)
+    if reason := refusal(recipe, split.classes, split.shape, params.processes):
         raise UserError(f"train.family = {params.family!r}: {reason}")
     device = prepare_device(params)
     players = build_players(model_config(recipe, split.shape, split.classes), params.seed)
     labels = labels_for(recipe, split, params.seed)
     real = real_images(split, labels, params.window, params.seed, device, param="train.window")
     game = Adversarial(*players, recipe, device, choose_precision(params.precision, device, split.shape))
-    return Trainer(game, real, params.batch_size, params.seed)
+    return Trainer(game, real, recipe.batch_size, params.seed)
+
+
+def recipe_of(params: Train) -> Recipe:
+    """The recipe that the params name, with their overrides. Raises UserError where the family has no such one."""
+    if params.recipe != "short" and params.family not in VARIANTS[params.recipe]:
+        known = ", ".join(VARIANTS[params.recipe])
+        raise UserError(
+            f"train.family = {params.family!r} has no recipe {params.recipe!r}, which is known of {known}: "
+            "set train.recipe to short"
+        )
+    return resolve(params.family, params.model_dump(), params.recipe)
 
 
 def labels_for(recipe: Recipe, split: Split, seed: int) -> torch.Tensor | None:
@@ -173,8 +185,7 @@ def identity(params: Train, data_fingerprint: str) -> dict[str, Any]:
 
 def go_on(trainer: Trainer, resume: Resume, images: int) -> int:
     """Load the latest state of this training, if there is one; returns the images it has seen."""
-    turns = -(-images // trainer.images_per_turn)
-    found = resume.latest(turns * trainer.images_per_turn)
+    found = resume.latest(trainer.game.images_at_end(images, trainer.batch_size))
     of_first(resume.fingerprint, found, trainer.game.device)
     if found is not None:
         trainer.load(*found)
@@ -203,7 +214,7 @@ def train(
     with progress_bar("train", params.images, done=trainer.images_seen) as bar:
         while goes_on(trainer, params):
             trainer.turn()
-            bar.update(trainer.images_per_turn)
+            bar.update(trainer.turn_images)
             if trainer.passed(params.log_every):
                 show(bar, checked(trainer.summarize, resume))
             due, last = trainer.passed(params.checkpoint_every), trainer.images_seen >= params.images

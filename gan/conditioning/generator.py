@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from gan.conditioning.embedding import EMBEDDING, label_embedding
+from gan.conditioning.embedding import EMBEDDING, QUIET, label_embedding
 
 _SHARED_STD = 0.3
 """Larger than an embedding beside z, since the norms that read it start small; at 1 a class is one image."""
@@ -47,7 +47,7 @@ class Concat(Unconditional):
 
     def __init__(self, classes: int) -> None:
         super().__init__(classes)
-        self.embedding = label_embedding(classes)
+        self.embedding = label_embedding(classes, QUIET)
 
     def forward(self, latent: Tensor, label: Tensor | None) -> Inputs:
         return Inputs(torch.cat([latent, self.embedding(label).to(latent.dtype)], dim=1))
@@ -60,7 +60,7 @@ class Plane(Unconditional):
 
     def __init__(self, classes: int) -> None:
         super().__init__(classes)
-        self.embedding = label_embedding(classes)
+        self.embedding = label_embedding(classes, QUIET)
 
     def forward(self, latent: Tensor, label: Tensor | None) -> Inputs:
         return Inputs(latent, plane=self.embedding(label))
@@ -88,8 +88,7 @@ class SharedBatchNorm(Unconditional):
 
     def __init__(self, classes: int) -> None:
         super().__init__(classes)
-        self.embedding = label_embedding(classes)
-        nn.init.normal_(self.embedding.weight, 0.0, _SHARED_STD)
+        self.embedding = label_embedding(classes, _SHARED_STD)
 
     def forward(self, latent: Tensor, label: Tensor | None) -> Inputs:
         return Inputs(latent, modulation=self.embedding(label))

@@ -6,12 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from gan import processes
-from gan.conditioning.embedding import INIT_STD
-from gan.data import HIDDEN_LABEL
+from gan.conditioning.embedding import QUIET
 
 _CODE_HIDDEN = 128
-_CONTINUOUS = 0.1
 
 
 @dataclass(frozen=True)
@@ -49,6 +46,10 @@ class Score(nn.Module):
 
     column: str | None = None
     """The name of what it learns beside the game, where it does."""
+    labelled_batch = False
+    """Whether it learns classes from a batch of labelled images of its own."""
+    batch_norm = False
+    """Whether what it says of an image depends on the others that are judged with it."""
 
     def __init__(self, config: HeadConfig) -> None:
         super().__init__()
@@ -73,7 +74,7 @@ class Projection(Score):
     def __init__(self, config: HeadConfig) -> None:
         super().__init__(config)
         self.embedding = nn.Embedding(config.classes, config.features)
-        nn.init.normal_(self.embedding.weight, 0.0, INIT_STD)
+        nn.init.normal_(self.embedding.weight, 0.0, QUIET)
 
     def forward(self, features: Tensor, label: Tensor | None) -> Judgement:
         score = super().forward(features, label)
@@ -106,11 +107,12 @@ class Auxiliary(Score):
 class SemiSupervised(Score):
     """K classes and `fake` in one softmax, the logit of `fake` held at 0 (Salimans et al. 2016, section 5).
 
-    Then D(x) = Z / (Z + 1) with Z = sum exp(class logits), so the game's logit is log Z. Labels are
-    learned from real images, where they are told.
+    Then D(x) = Z / (Z + 1) with Z = sum exp(class logits), so the game's logit is log Z. Labels are learned from
+    a batch of labelled images of its own in each step, as in the authors' code.
     """
 
     column = "class_loss"
+    labelled_batch = True
 
     def __init__(self, config: HeadConfig) -> None:
         super().__init__(config)
@@ -123,26 +125,27 @@ class SemiSupervised(Score):
     def loss_on_real(self, real: Judgement, label: Tensor | None) -> Tensor | None:
         assert real.class_logits is not None
         assert label is not None
-        total = cross_entropy(real.class_logits, label, ignore_index=HIDDEN_LABEL, reduction="sum")
-        # The mean over the told labels of the whole batch, of which each process may have another number.
-        told = processes.total((label != HIDDEN_LABEL).sum()).clamp(min=1)
-        return total * processes.count() / told
+        return cross_entropy(real.class_logits, label)
 
 
 class InformationCode(Score):
     """Reads the code of which an image was made: categories, and continuous values as means of unit Gaussians.
 
-    Its loss bounds the information between code and image (Chen et al. 2016, equation 5), the
-    continuous part with a tenth of the weight, as in the paper's appendix.
+    Its loss bounds the information between code and image (Chen et al. 2016, equation 5): both parts with the same
+    weight, and batch norm in its hidden layer, as in the authors' code.
     """
 
     column = "code_loss"
+    batch_norm = True
 
     def __init__(self, config: HeadConfig) -> None:
         super().__init__(config)
         size = config.categories + config.continuous
         self.read = nn.Sequential(
-            nn.Linear(config.features, _CODE_HIDDEN), nn.LeakyReLU(0.1), nn.Linear(_CODE_HIDDEN, size)
+            nn.Linear(config.features, _CODE_HIDDEN, bias=False),
+            nn.BatchNorm1d(_CODE_HIDDEN, track_running_stats=False),
+            nn.LeakyReLU(0.1),
+            nn.Linear(_CODE_HIDDEN, size),
         )
 
     def forward(self, features: Tensor, label: Tensor | None) -> Judgement:
@@ -153,7 +156,7 @@ class InformationCode(Score):
         assert fake.code is not None
         assert code is not None
         numbers = self.config.categories  # and from there on
-        losses = [_CONTINUOUS * (fake.code - code)[:, numbers:].square().sum(1).mean() / 2]
+        losses = [(fake.code - code)[:, numbers:].square().sum(1).mean() / 2]
         if self.config.categories:
             losses.append(cross_entropy(fake.code[:, :numbers], code[:, :numbers]))
         return torch.stack(losses).sum()

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from gan.conditioning.embedding import EMBEDDING, label_embedding
+from gan.conditioning.embedding import EMBEDDING, LOUD, label_embedding
 
 ImageShape = tuple[int, int, int]
 
@@ -26,7 +26,7 @@ class ConcatPlane(Unlabelled):
 
     def __init__(self, classes: int, image_shape: ImageShape) -> None:
         super().__init__(classes, image_shape)
-        self.embedding = label_embedding(classes)
+        self.embedding = label_embedding(classes, LOUD)
         self.widen = nn.Linear(EMBEDDING, self.height * self.width)
         self.channels += 1
 
@@ -36,11 +36,11 @@ class ConcatPlane(Unlabelled):
 
 
 class Product(Unlabelled):
-    """The image multiplied by the label's embedding, widened to its shape; near the image itself at the start."""
+    """The image multiplied by the label's embedding, widened to its shape; around 1 at the start."""
 
     def __init__(self, classes: int, image_shape: ImageShape) -> None:
         super().__init__(classes, image_shape)
-        self.embedding = label_embedding(classes)
+        self.embedding = label_embedding(classes, LOUD)
         self.widen = nn.Linear(EMBEDDING, self.channels * self.height * self.width)
         nn.init.ones_(self.widen.bias)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from gan.networks import biggan, dcgan, infogan, mlp, points, r3gan, resnet
+from gan.networks import began, biggan, dcgan, infogan, mlp, points, r3gan, resnet
 
 
 @dataclass(frozen=True)
@@ -24,18 +24,21 @@ class Network:
     norms_units: bool = False
     """Whether some norms are of units, which have no places."""
     has_norms: bool = True
+    drops: bool = False
+    """Whether units can be left out (dropout)."""
     deep: bool = False
     """Whether it has so many plain layers that small weights let no signal through."""
 
 
 NETWORKS = {
-    "mlp": Network(mlp.Generator, mlp.Discriminator, ("batch", "none"), has_maps=False, norms_units=True),
+    "mlp": Network(mlp.Generator, mlp.Discriminator, ("batch", "none"), has_maps=False, norms_units=True, drops=True),
     "points": Network(
         points.Generator, points.Discriminator, ("none", "none"), has_maps=False, norms_units=True, deep=True
     ),
-    "dcgan": Network(dcgan.Generator, dcgan.Discriminator, ("batch", "batch")),
+    "dcgan": Network(dcgan.Generator, dcgan.Discriminator, ("batch", "batch"), drops=True),
     "infogan": Network(infogan.Generator, infogan.Discriminator, ("batch", "batch"), norms_units=True),
     "resnet": Network(resnet.Generator, resnet.Discriminator, ("batch", "spectral")),
     "biggan": Network(biggan.Generator, biggan.Discriminator, ("spectral_batch", "spectral")),
+    "began": Network(began.Generator, began.Discriminator, ("none", "none"), has_norms=False),
     "r3gan": Network(r3gan.Generator, r3gan.Discriminator, ("none", "none"), has_norms=False),
 }

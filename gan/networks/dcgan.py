@@ -20,9 +20,9 @@ class Generator(nn.Module):
         wide = channels(len(steps) - 1, width)[::-1]
         self.stem = Stem(vector_size, plane_size, (wide[0], *steps[0]), bias=not norm.batch)
         wide[0] = self.stem.channels
-        layers: list[nn.Module] = [norm.norm(wide[0]), nn.ReLU()]
+        layers: list[nn.Module] = [norm.norm(wide[0]), norm.active(nn.ReLU())]
         for (before, after), size in zip(pairwise(wide), steps[1:], strict=False):
-            layers += [Up(before, after, size, bias=not norm.batch), norm.norm(after), nn.ReLU()]
+            layers += [Up(before, after, size, bias=not norm.batch), norm.norm(after), norm.active(nn.ReLU())]
         self.layers = Modulated(*layers, Up(wide[-1], image_channels, steps[-1], bias=True), nn.Tanh())
         nn.init.normal_(self.stem.project.weight, 0.0, INIT_STD)
         self.apply(initialize)
@@ -40,9 +40,9 @@ class Discriminator(nn.Module):
         image_channels, *image_size = image_shape
         steps = sizes(*image_size)
         wide = channels(len(steps) - 1, width)
-        layers: list[nn.Module] = [Down(image_channels, wide[0], bias=True), nn.LeakyReLU(SLOPE)]
+        layers: list[nn.Module] = [Down(image_channels, wide[0], bias=True), norm.active(nn.LeakyReLU(SLOPE))]
         for before, after in pairwise(wide):
-            layers += [Down(before, after, bias=not norm.batch), norm.norm(after), nn.LeakyReLU(SLOPE)]
+            layers += [Down(before, after, bias=not norm.batch), norm.norm(after), norm.active(nn.LeakyReLU(SLOPE))]
         self.layers = nn.Sequential(*layers, Flatten())
         self.feature_size = wide[-1] * steps[-1][0] * steps[-1][1]
         self.apply(initialize)

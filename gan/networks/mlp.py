@@ -22,7 +22,7 @@ class Generator(nn.Module):
             layers += [nn.Linear(before, after)]
             # None on the first layer, which sees the latent itself.
             layers += [norm.norm(after, maps=False)] if i else []
-            layers += [nn.LeakyReLU(SLOPE)]
+            layers += [norm.active(nn.LeakyReLU(SLOPE))]
         self.layers = Modulated(*layers, nn.Linear(sizes[-1], math.prod(image_shape)), nn.Tanh())
         self.image_shape = image_shape
 
@@ -40,10 +40,10 @@ class Discriminator(nn.Module):
         self.layers = nn.Sequential(
             nn.Flatten(),
             nn.Linear(math.prod(image_shape), 2 * width),
-            nn.LeakyReLU(SLOPE),
+            norm.active(nn.LeakyReLU(SLOPE)),
             nn.Linear(2 * width, width),
             norm.norm(width, maps=False),
-            nn.LeakyReLU(SLOPE),
+            norm.active(nn.LeakyReLU(SLOPE)),
         )
 
     def forward(self, image: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from gan.networks.parts import SLOPE, ImageShape, Plane, Size, channels, halved, sizes
+from gan.networks.parts import SLOPE, ImageShape, Plane, Size, channels, sizes
 from gan.normalization import Normalization
 
 _EXPANSION = 2
@@ -45,7 +45,10 @@ class Block(nn.Module):
 
 
 class Resized(nn.Module):
-    """Another resolution, then another number of channels: to `size` by bilinear interpolation, or halved."""
+    """Another resolution, then another number of channels, by the authors' filter [1, 3, 3, 1] both ways.
+
+    Up to `size`, that is bilinear interpolation; down, bilinear interpolation that looks at all pixels under a new one.
+    """
 
     def __init__(self, before: int, after: int, size: Size | None = None) -> None:
         super().__init__()
@@ -53,7 +56,11 @@ class Resized(nn.Module):
         self.size = size
 
     def forward(self, maps: Tensor) -> Tensor:
-        maps = halved(maps) if self.size is None else interpolate(maps, self.size, mode="bilinear")
+        if self.size is None:
+            half = (-(-maps.shape[2] // 2), -(-maps.shape[3] // 2))
+            maps = interpolate(maps, half, mode="bilinear", antialias=True)
+        else:
+            maps = interpolate(maps, self.size, mode="bilinear")
         resized: Tensor = self.channels(maps)
         return resized
 

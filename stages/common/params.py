@@ -111,6 +111,7 @@ class Evaluator(Section):
 class Generator(Section):
     conditioning: Literal["none", "concat", "plane", "batch_norm", "shared_batch_norm"] | None
     normalization: Normalization | None
+    dropout: Annotated[float, Field(ge=0, lt=1)] | None
     auxiliary_weight: Weight | None
     optimizer: Literal["adam", "sgd", "rmsprop"] | None
     learning_rate: Positive | None
@@ -129,6 +130,7 @@ class Penalty(Section):
     name: Literal["clipping", "wgan_gp", "dragan", "r1", "r2"]
     weight: Positive | None = None
     interval: Count = 1
+    last: Annotated[float, Field(gt=0, le=1)] = 1.0
 
 
 class Stop(Section):
@@ -143,9 +145,9 @@ class Train(Section):
         "gan", "dcgan", "cgan", "lsgan", "wgan", "wgan_gp", "dragan", "began", "acgan", "infogan", "ssgan",
         "sngan", "sngan_projection", "biggan", "modern", "modern_points", "modern_conditional",
     ]  # fmt: skip
+    recipe: Literal["short", "paper", "lecture"]
     seed: Seed
     images: Count
-    batch_size: Annotated[int, Field(ge=2)]
     checkpoint_every: Count
     log_every: Count
     resume_every: Positive
@@ -157,12 +159,15 @@ class Train(Section):
     window: Window | None
     min_diversity: Share
     stop: Stop | None
-    network: Literal["mlp", "points", "dcgan", "infogan", "resnet", "biggan", "r3gan"] | None
+    network: Literal["mlp", "points", "dcgan", "infogan", "resnet", "biggan", "began", "r3gan"] | None
     width: Annotated[int, Field(ge=4, le=1024)] | None
     objective: (
         Literal["minimax", "non_saturating", "least_squares", "wasserstein", "hinge", "relativistic", "began"] | None
     )
+    batch_size: Annotated[int, Field(ge=2)] | None
+    feature_matching: bool | None
     penalties: list[Penalty] | None
+    orthogonal: Weight | None
     augment: list[Literal["colour", "translation", "cutout"]] | None
     packing: Annotated[int, Field(ge=1, le=16)] | None
     matching_aware: bool | None
@@ -172,6 +177,7 @@ class Train(Section):
     code_categories: Annotated[int, Field(ge=0, le=1000)] | None
     code_continuous: Annotated[int, Field(ge=0, le=1000)] | None
     discriminator_steps: Annotated[int, Field(ge=1, le=100)] | None
+    warm_up: bool | None
     label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] | None
     targets: Annotated[list[Finite], Field(min_length=3, max_length=3)] | None
     gamma: Share | None

@@ -38,6 +38,9 @@ AXES: dict[str, tuple[Any, ...]] = {
     "augment": ((), ("translation",), ("cutout",), ("colour",), ("colour", "translation", "cutout")),
     "packing": (1, 2),
     "labelled": (1.0, 0.5),
+    "feature_matching": (False, True),
+    "generator.dropout": (0.0, 0.5),
+    "discriminator.dropout": (0.0, 0.5),
     "label_smoothing": (0.0, 0.1),
     "generator.optimizer": tuple(OPTIMIZERS),
     "shape": SHAPES,
@@ -47,7 +50,7 @@ _TRIES = 40
 
 def overrides(row: Row) -> dict[str, Any]:
     """What `resolve` makes the row's recipe of, as params.yaml would have it; as small as can be."""
-    chosen: dict[str, Any] = {"width": 4, "latent_size": 6, "generator": {}, "discriminator": {}}
+    chosen: dict[str, Any] = {"width": 4, "latent_size": 6, "batch_size": BATCH, "generator": {}, "discriminator": {}}
     for axis, value in row.items():
         player, _, name = axis.rpartition(".")
         (chosen[player] if player else chosen)[name] = value
@@ -55,7 +58,7 @@ def overrides(row: Row) -> dict[str, Any]:
 
 
 def setting(row: Row) -> Setting:
-    return Setting(resolve("gan", overrides(row)), CLASSES, row["shape"], BATCH)
+    return Setting(resolve("gan", overrides(row)), CLASSES, row["shape"])
 
 
 def reasons(row: Row) -> list[str]:

@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 
 from gan.data import RealImages, hide_labels
-from gan.families import model_config, needs_labels, resolve
+from gan.families import resolve
 from gan.game import Adversarial, Step
 from gan.players import build_players
+from gan.recipes import model_config, needs_labels
 from gan.trainer import Trainer
 
 CPU = torch.device("cpu")

@@ -82,17 +82,15 @@ def test_a_semi_supervised_logit_is_the_share_of_k_classes_against_a_fake_one_at
     assert torch.allclose(judgement.logit.sigmoid(), 1 - with_fake[:, 3], atol=1e-6)
 
 
-def test_a_semi_supervised_head_learns_only_from_labels_that_are_told() -> None:
-    head = SemiSupervised(HEAD)
-    judgement = head(FEATURES, None)
-    assert judgement.class_logits is not None
-    some = torch.tensor([0, HIDDEN_LABEL, 1, HIDDEN_LABEL])
-    found = head.loss_on_real(judgement, some)
-    assert found is not None
-    assert torch.allclose(found, cross_entropy(judgement.class_logits[[0, 2]], some[[0, 2]]))
-    none = head.loss_on_real(judgement, torch.full((4,), HIDDEN_LABEL))
-    assert none is not None
-    assert none.item() == 0  # not 0 / 0
+@pytest.mark.parametrize("name", ["concat", "product", "repeat", "projection"])
+def test_a_discriminator_sees_the_label_as_well_as_it_sees_the_image(name: str) -> None:
+    """At a scale of 0.02 a label's plane varied by 0.011 beside pixels of 1: accuracy stayed at chance for long."""
+    judge = discriminator(
+        network="dcgan", width=16, discriminator_conditioning=name, discriminator_normalization="none"
+    ).eval()
+    images, labels = torch.rand(64, 2, 8, 8) * 2 - 1, torch.arange(3)
+    logits = torch.stack([judge(images, label.expand(64)).logit for label in labels])
+    assert logits.std(0).mean() > 0.1 * logits.std(1).mean()
 
 
 def code_loss(read: Tensor, told: Tensor) -> float:
@@ -102,14 +100,14 @@ def code_loss(read: Tensor, told: Tensor) -> float:
     return loss.item()
 
 
-def test_a_code_loss_is_the_cross_entropy_of_the_category_and_a_tenth_of_the_numbers_gaussian_one() -> None:
+def test_a_code_loss_is_the_cross_entropy_of_the_category_and_the_numbers_gaussian_one() -> None:
     told = torch.tensor([[0.0, 1, 0, 0, 0.5, -0.5], [1, 0, 0, 0, 0.0, 1.0]])
     right = torch.cat([100 * told[:, :4], told[:, 4:]], dim=1)
     assert code_loss(right, told) == pytest.approx(0, abs=1e-6)
     unsure = torch.cat([torch.zeros(2, 4), told[:, 4:]], dim=1)
     assert code_loss(unsure, told) == pytest.approx(math.log(4))
     moved = torch.cat([100 * told[:, :4], told[:, 4:] + 2], dim=1)
-    assert code_loss(moved, told) == pytest.approx(0.1 * (2**2 / 2 + 2**2 / 2))
+    assert code_loss(moved, told) == pytest.approx(2**2 / 2 + 2**2 / 2)
 
 
 def test_wrong_labels_are_never_right_and_each_other_class_is_as_likely() -> None:

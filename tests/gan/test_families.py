@@ -9,7 +9,7 @@ import torch
 from gan.augment import AUGMENTS
 from gan.conditioning.discriminator import DISCRIMINATOR_CONDITIONINGS
 from gan.conditioning.generator import GENERATOR_CONDITIONINGS
-from gan.families import FAMILIES, PlayerRecipe, Recipe, model_config, resolve
+from gan.families import FAMILIES, VARIANTS, resolve
 from gan.latents import draw
 from gan.networks import NETWORKS
 from gan.normalization import NORMALIZATIONS
@@ -18,6 +18,7 @@ from gan.optimizers import OPTIMIZERS
 from gan.penalties import PENALTIES
 from gan.players import ModelConfig, build_generator, build_players
 from gan.randomness import stream
+from gan.recipes import PlayerRecipe, Recipe, model_config
 from gan.rules import refusal
 from stages.common import params
 from stages.common.sections import Section
@@ -59,7 +60,9 @@ def test_every_axis_of_a_row_can_be_overridden_in_params(section: type[Section],
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_trains_on_labelled_images_by_its_name_alone(family: str) -> None:
     for shape, batch_size in (((1, 8, 8), 64), ((3, 48, 80), 2)):
-        assert refusal(resolve(family, {}), ["a", "b"], shape, batch_size) is None
+        for variant in ("short", *(name for name, rows in VARIANTS.items() if family in rows)):
+            recipe = resolve(family, {"batch_size": batch_size}, variant)
+            assert refusal(recipe, ["a", "b"], shape) is None
 
 
 def test_an_override_replaces_one_axis_and_null_keeps_the_familys() -> None:

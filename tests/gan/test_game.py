@@ -7,11 +7,14 @@ import torch
 from torch import Tensor
 
 from gan.augment import augment
+from gan.data import HIDDEN_LABEL
 from gan.families import FAMILIES
-from gan.game import Adversarial
+from gan.game import Adversarial, Step
 from gan.objectives import VALUE_OPTIMUM
-from gan.optimizers import OPTIMIZERS, pace
+from gan.optimizers import OPTIMIZERS, faded, progress
 from gan.players import build_generator
+from gan.regularization import overlap_of_filters
+from gan.trainer import Trainer
 from tests.gan.helpers import changed, copies, discriminator_step, generator_step, play, tiny_trainer
 
 
@@ -196,6 +199,79 @@ def test_a_penalty_with_an_interval_is_due_at_every_so_many_steps_and_as_many_ti
     assert found[0][0] == pytest.approx(3 * found[1][0])
 
 
+def test_a_penalty_fades_with_the_learning_rates_to_the_share_that_is_left() -> None:
+    found = []
+    for last in (1.0, 0.1):
+        trainer = tiny_trainer("modern", decay_images=80, penalties=[{"name": "r1", "weight": 0.5, "last": last}])
+        found.append([trainer.game.turn(trainer.real, 8, images, 0)["penalty"].item() for images in (0, 800)])
+        # The weights move between the two turns alike but for the penalty's share, so the first ones alone are equal.
+    assert found[0][0] == pytest.approx(found[1][0])
+    assert found[1][1] == pytest.approx(0.1 * found[0][1], rel=0.05)
+
+
+def test_a_warm_up_takes_a_hundred_steps_in_each_of_25_turns_and_in_every_500th() -> None:
+    """Arjovsky et al.'s code: `if gen_iterations < 25 or gen_iterations % 500 == 0`."""
+    game = tiny_trainer("wgan", warm_up=True, discriminator_steps=5).game
+    images, steps = 0, []
+    for _ in range(1200):
+        steps.append(game.steps_at(images, 8))
+        images += 8 * steps[-1]
+    expected = [100 if turn < 25 or turn % 500 == 0 else 5 for turn in range(1200)]
+    assert steps == expected
+    assert game.images_at_end(images - 39, 8) == images
+
+
+def test_dropout_leaves_out_other_units_in_each_turn_and_the_same_ones_in_a_run_that_goes_on() -> None:
+    def plays(turns: int, stop: int) -> Trainer:
+        trainer = tiny_trainer("gan", discriminator={"dropout": 0.5}, generator={"dropout": 0.2})
+        play(trainer, stop)
+        torch.manual_seed(stop)  # whatever else draws from torch's own numbers
+        again = tiny_trainer("gan", discriminator={"dropout": 0.5}, generator={"dropout": 0.2})
+        again.load(*trainer.state())
+        return play(again, turns - stop)
+
+    assert not changed(plays(4, 0).game.state(), plays(4, 2).game.state())
+    without = play(tiny_trainer("gan"), 4)
+    assert "discriminator" in changed(plays(4, 0).game.state(), without.game.state())
+
+
+def test_a_generator_with_dropout_makes_the_same_image_of_a_latent_once_it_is_trained() -> None:
+    game = play(tiny_trainer("dcgan", generator={"dropout": 0.5}), 1).game
+    latents = torch.randn(4, 6)
+    assert torch.equal(game.average(latents), game.average(latents))
+
+
+def test_a_generator_that_matches_features_learns_their_mean_and_nothing_of_the_objective() -> None:
+    trainer = tiny_trainer("ssgan", feature_matching=True, discriminator={"normalization": "layer"})
+    game = trainer.game
+    batch = game._draw(trainer.real, Step(0, 0, 8), for_both=True)
+    loss = game._generator_step(batch, Step(0, 0, 8))
+    game.discriminator.eval()
+    fake, real = (game.discriminator(images, None).features.mean(0) for images in (batch.fakes, batch.images))
+    assert loss.item() == pytest.approx((real - fake).square().mean().item(), rel=1e-4)
+
+
+def test_a_semi_supervised_discriminator_learns_classes_from_a_full_batch_of_labelled_images() -> None:
+    trainer = tiny_trainer("ssgan", labelled=0.2)
+    shown: list[Tensor] = []
+    trainer.game.discriminator.register_forward_hook(lambda _, inputs, __: shown.append(inputs[1]))
+    trainer.game._discriminator_step(trainer.game._draw(trainer.real, Step(0, 0, 8), for_both=False), Step(0, 0, 8))
+    labels = torch.cat(shown)
+    assert len(labels) == 24  # real, fake, labelled
+    assert (labels[16:] >= 0).all()
+    assert (labels[:8] == HIDDEN_LABEL).any()
+
+
+def test_orthogonal_regularization_turns_the_generators_filters_apart_and_leaves_their_lengths() -> None:
+    layer = torch.nn.Linear(3, 2, bias=False)
+    layer.weight.data = torch.tensor([[3.0, 0, 0], [0, 0.5, 0]])
+    assert overlap_of_filters(layer).item() == 0
+    layer.weight.data[1] = torch.tensor([1.0, 0, 0])
+    assert overlap_of_filters(layer).item() == pytest.approx(2 * 3.0**2)
+    plain, regular = (play(tiny_trainer("biggan", orthogonal=weight), 3).game.generator for weight in (0.0, 1.0))
+    assert overlap_of_filters(regular.network) < overlap_of_filters(plain.network)
+
+
 def test_weights_are_clipped_after_each_step_of_the_discriminator() -> None:
     game = play(tiny_trainer("wgan", penalties=[{"name": "clipping", "weight": 0.005}]), 2).game
     assert max(weight.abs().max().item() for weight in game.discriminator.parameters()) == pytest.approx(0.005)
@@ -232,8 +308,9 @@ def test_real_and_fake_images_are_changed_alike_before_either_player_is_judged()
 
 
 def test_a_learning_rate_falls_by_half_a_cosine_to_a_tenth_and_stays() -> None:
-    assert [pace(images, 100) for images in (0, 50, 100, 200)] == pytest.approx([1, 0.55, 0.1, 0.1])
-    assert pace(10**9, 0) == 1
+    rates = [faded(1.0, 0.1, progress(images, 100)) for images in (0, 50, 100, 200)]
+    assert rates == pytest.approx([1, 0.55, 0.1, 0.1])
+    assert progress(10**9, 0) == 0
     trainer = play(tiny_trainer(decay_images=16), 3)
     assert trainer.game.generator_optimizer.param_groups[0]["lr"] == pytest.approx(2e-5)
 
