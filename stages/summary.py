@@ -43,8 +43,8 @@ def summary(root: Path) -> str:
             raise UserError(f"{path} is missing: run the stage that makes it (`dvc repro`)")
     chosen = f"Selected at {selection.images:,} images, out of {selection.checkpoints} checkpoints: {selection.rule}"
     measured = (
-        f"Measured on {selection.samples:,} samples against {selection.holdout_images:,} held-out images, "
-        f"by {_judge(evaluator)}"
+        f"Measured on {selection.samples:,} samples and {_of_the_floor(selection)} (the floor), "
+        f"each against {selection.holdout_images:,} held-out images, by {_judge(evaluator)}"
     )
     told = "\n".join(textwrap.fill(line, WIDTH) for line in (chosen, measured))
     return "\n\n".join([told, _table(metric_rows(selection)), _table(_places(receipt))])
@@ -59,6 +59,11 @@ def metric_rows(selection: Selection) -> list[Row]:
             for name, metric in shown(selection).items()
         ),
     ]
+
+
+def _of_the_floor(selection: Selection) -> str:
+    equal = selection.floor_images == selection.samples
+    return f"{'as many' if equal else f'{selection.floor_images:,}'} training images"
 
 
 def _judge(evaluator: Evaluator) -> str:

@@ -121,7 +121,11 @@ MEASUREMENTS: dict[Measurement, tuple[str, ...]] = {
 }
 """Each with the metrics it gives."""
 OF_HOLDOUT = (conditional, copies)
-"""Their floor is what the held-out images reach; the floor of the others is that of training images."""
+"""Their floor is what the held-out images reach; the floor of the others is that of training images.
+
+Both are shares of images, each looked at by itself, which do not depend on how many there are: so the holdout need not
+have as many as are generated.
+"""
 
 
 def _labels(seen: Seen) -> Tensor:
