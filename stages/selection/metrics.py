@@ -20,6 +20,8 @@ class Metric:
     """The column of its standard error."""
     of_truth: bool = False
     """Whether it is of data whose modes are known, and of no other."""
+    guard_only: str | None = None
+    """Which bad model scores as well as real images, where one does: then nothing is to be chosen by the metric."""
 
     def text(self, value: float | None) -> str:
         """A value as people read it: 0.4013, 96.1%, 25; a dash where there is none."""
@@ -51,6 +53,7 @@ METRICS: dict[str, Metric] = {
         "The share of generated images that lie where real ones do.",
         "Kynkaanniemi et al. 2019",
         "share",
+        guard_only="one image made over and over scores better than real ones",
     ),
     "recall": Metric(
         "recall",
@@ -59,6 +62,7 @@ METRICS: dict[str, Metric] = {
         "The share of real images that lie where generated ones do.",
         "Kynkaanniemi et al. 2019",
         "share",
+        guard_only="noise spread wide around the images scores better than real ones",
     ),
     "density": Metric(
         "density",
@@ -67,6 +71,7 @@ METRICS: dict[str, Metric] = {
         "In how many neighbourhoods of real images a generated one lies, as a share of what is expected; "
         "an outlier among the real ones counts little. It can pass 1.",
         "Naeem et al. 2020",
+        guard_only="one image made over and over scores better than real ones",
     ),
     "coverage": Metric(
         "coverage",
@@ -82,6 +87,7 @@ METRICS: dict[str, Metric] = {
         "max",
         "How sure a classifier is of each image, and how evenly its classes are used; at most the number of classes.",
         "Salimans et al. 2016",
+        guard_only="one image a class, made over and over, scores better than real ones",
     ),
     "conditional_accuracy": Metric(
         "conditional accuracy",
@@ -90,6 +96,7 @@ METRICS: dict[str, Metric] = {
         "The share of generated images that a classifier takes for the class that was asked for.",
         "Shmelkov et al. 2018",
         "share",
+        guard_only="one image a class, made over and over, scores better than real ones",
     ),
     "class_frechet_distance": Metric(
         "class Frechet distance",
@@ -104,6 +111,7 @@ METRICS: dict[str, Metric] = {
         "max",
         "How far two images of one class lie apart in the features, as a mean over pairs and classes.",
         "Zhu et al. 2017",
+        guard_only="noise scores better than real images",
     ),
     "memorisation": Metric(
         "memorisation",
@@ -112,6 +120,7 @@ METRICS: dict[str, Metric] = {
         "The share of generated images that are at most a third as far from a training image as from the next one.",
         "Yoon et al. 2023",
         "share",
+        guard_only="noise, which copies nothing, scores as well as real images",
     ),
     "pixel_distance": Metric(
         "pixel distance",
@@ -119,6 +128,7 @@ METRICS: dict[str, Metric] = {
         "min",
         "How far the brightness of pixels is distributed from that of real images: the area between the two curves.",
         "Wasserstein distance of order 1 of the histograms",
+        guard_only="images with their pixels shuffled score as well as real ones",
     ),
     "spectral_distance": Metric(
         "spectral distance",
@@ -126,6 +136,7 @@ METRICS: dict[str, Metric] = {
         "min",
         "How far the strength of coarse and fine detail is from that of real images, in decibels.",
         "Durall et al. 2020",
+        guard_only="images with their halves exchanged score as well as real ones",
     ),
     "modes_captured": Metric(
         "modes captured",
@@ -135,6 +146,7 @@ METRICS: dict[str, Metric] = {
         "Lin et al. 2018",
         "count",
         of_truth=True,
+        guard_only="noise spread wide around the points scores as well as real ones",
     ),
     "high_quality": Metric(
         "high quality",
@@ -144,6 +156,7 @@ METRICS: dict[str, Metric] = {
         "Lin et al. 2018",
         "share",
         of_truth=True,
+        guard_only="one point made over and over scores better than real ones",
     ),
     "reverse_kl": Metric(
         "reverse KL",
@@ -152,8 +165,12 @@ METRICS: dict[str, Metric] = {
         "How unevenly the generated points are spread over the modes; 0 is even.",
         "Lin et al. 2018",
         of_truth=True,
+        guard_only="one point a mode, made over and over, scores better than real ones",
     ),
 }
+
+SELECTABLE = [name for name, metric in METRICS.items() if metric.guard_only is None]
+"""Those that a checkpoint may be chosen by: no bad model known to the tests scores as well as real images."""
 
 
 def metrics_in(row: dict[str, Any]) -> dict[str, Metric]:

@@ -169,11 +169,11 @@ def test_the_same_inputs_give_the_same_bytes(finished: Path, tmp_path: Path) -> 
 
 def test_another_metric_is_another_rule_on_the_same_figures(finished: Path, tmp_path: Path) -> None:
     folder = copy_of(finished, tmp_path)
-    select(select_params(folder, metric="conditional_accuracy"), folder)
+    select(select_params(folder, metric="coverage"), folder)
     rows, before = table(folder), table(finished)
     assert [{**row, "selected": ""} for row in rows] == [{**row, "selected": ""} for row in before]
     chosen = next(row for row in rows if row["selected"] == "1")
-    assert float(chosen["conditional_accuracy"]) == max(float(row["conditional_accuracy"]) for row in rows)
+    assert float(chosen["coverage"]) == max(float(row["coverage"]) for row in rows)
 
 
 def test_an_unconditional_model_has_distances_alone_and_no_rule_can_ask_for_accuracy(unconditional: Path) -> None:
@@ -186,8 +186,8 @@ def test_an_unconditional_model_has_distances_alone_and_no_rule_can_ask_for_accu
     assert (told["classes"], told["classification_accuracy_score"]) == (None, None)
     assert told["diversity_floor"] > 0  # over all images, where there are no classes
     assert "labels=None" in (unconditional / "models/selected/README.md").read_text()
-    by_metric = select_params(unconditional, metric="conditional_accuracy")
-    assert "select.metric names 'conditional_accuracy'" in refused(unconditional, by_metric)
+    by_metric = select_params(unconditional, metric="class_frechet_distance")
+    assert "select.metric names 'class_frechet_distance'" in refused(unconditional, by_metric)
     guarded = select_params(unconditional, guards=[Guard(metric="conditional_accuracy", at_least=0.1)])
     assert "select.guards names 'conditional_accuracy'" in refused(unconditional, guarded)
 
