@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from stages.common.errors import UserError, run_stage
 from stages.common.files import read_json
 from stages.reporting.facts import Evaluator, Selection
-from stages.reporting.measures import shown, text, with_error
+from stages.reporting.measures import of_real, shown, with_error
 from stages.reporting.words import percent, size
 
 REPORT, SELECTED, SAMPLES = Path("reports/index.html"), Path("models/selected"), Path("plots/samples.png")
@@ -55,7 +55,7 @@ def metric_rows(selection: Selection) -> list[Row]:
     return [
         ("", "generated", "real (floor)"),
         *(
-            (metric.title, with_error(metric, name, selection), text(metric, selection.value(metric.floor)))
+            (metric.title, with_error(metric, name, selection), of_real(metric, selection))
             for name, metric in shown(selection).items()
         ),
     ]

@@ -23,11 +23,29 @@ class Metric:
     guard_only: str | None = None
     """Which bad model scores as well as real images, where one does: then nothing is to be chosen by the metric."""
 
+    varies: bool = False
+    """Whether it is known how far its floor varies by chance."""
+
+    @property
+    def interval(self) -> tuple[str, ...]:
+        """The columns between which its floor lies in nine of ten splits of the real images; none where not known."""
+        return (f"{self.floor}_low", f"{self.floor}_high") if self.varies else ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All of its columns but that of its value."""
+        return (*([self.error] if self.error else []), self.floor, *self.interval)
+
     def text(self, value: float | None) -> str:
         """A value as people read it: 0.4013, 96.1%, 25; a dash where there is none."""
         if value is None:
             return "—"
         return {"number": f"{value:.4g}", "share": f"{100 * value:.1f}%", "count": f"{value:,.0f}"}[self.format]
+
+    def of_real(self, row: dict[str, Any]) -> str:
+        """A row's floor as people read it, with its interval where it has one: 0.0638 (0.022 to 0.139)."""
+        floor, between = self.text(row[self.floor]), [row.get(column) for column in self.interval]
+        return f"{floor} ({' to '.join(map(self.text, between))})" if between and None not in between else floor
 
 
 METRICS: dict[str, Metric] = {
@@ -37,6 +55,7 @@ METRICS: dict[str, Metric] = {
         "min",
         "How far the generated images lie from the real ones, both taken as Gaussians in the features.",
         "Heusel et al. 2017",
+        varies=True,
     ),
     "kernel_distance": Metric(
         "kernel distance",
@@ -104,6 +123,7 @@ METRICS: dict[str, Metric] = {
         "min",
         "The Frechet distance within each class, as a mean over the classes.",
         "Ravuri and Vinyals 2019",
+        varies=True,
     ),
     "diversity": Metric(
         "diversity",
@@ -128,6 +148,7 @@ METRICS: dict[str, Metric] = {
         "min",
         "How far the brightness of pixels is distributed from that of real images: the area between the two curves.",
         "Wasserstein distance of order 1 of the histograms",
+        varies=True,
         guard_only="images with their pixels shuffled score as well as real ones",
     ),
     "spectral_distance": Metric(
@@ -136,6 +157,7 @@ METRICS: dict[str, Metric] = {
         "min",
         "How far the strength of coarse and fine detail is from that of real images, in decibels.",
         "Durall et al. 2020",
+        varies=True,
         guard_only="images with their halves exchanged score as well as real ones",
     ),
     "modes_captured": Metric(

@@ -34,8 +34,8 @@ def _ordered(rows: list[Row], params: Select) -> list[str]:
 
 
 def _column(name: str, metric: Metric, rows: list[Row]) -> list[str]:
-    floor = next(row[metric.floor] for row in rows if metric.floor in row)
-    return [metric.title, *(_shown(row, name, metric) for row in rows), metric.text(floor)]
+    floor = next(metric.of_real(row) for row in rows if metric.floor in row)
+    return [metric.title, *(_shown(row, name, metric) for row in rows), floor]
 
 
 def _shown(row: Row, name: str, metric: Metric) -> str:

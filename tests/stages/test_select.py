@@ -90,12 +90,13 @@ def refused(folder: Path, params: Select) -> str:
 def test_every_checkpoint_is_measured_beside_its_floors_and_one_is_marked(finished: Path) -> None:
     rows = table(finished)
     of_real = read_json(finished / "metrics/evaluator.json")["holdout_accuracy"]
-    figures = [c for name, m in METRICS.items() if not m.of_truth for c in (name, m.error, m.floor) if c]
+    figures = [c for name, m in METRICS.items() if not m.of_truth for c in (name, *m.columns)]
     assert list(rows[0]) == ["images", "samples", *figures, "collapsed", "selected"]
     assert [int(row["images"]) for row in rows] == CHECKPOINTS
     best = min(rows, key=lambda row: float(row["frechet_distance"]))
     assert [row["images"] for row in rows if row["selected"] == "1"] == [best["images"]]
     for row in rows:
+        assert float(row["frechet_floor_low"]) < float(row["frechet_floor_high"]) < float(row["frechet_distance"])
         assert float(row["frechet_floor"]) < float(row["frechet_distance"])  # a few turns make no real image
         assert float(row["accuracy_floor"]) == pytest.approx(of_real, rel=1e-5)
         assert row["samples"] == "200"
@@ -145,7 +146,7 @@ def test_the_model_card_has_a_header_for_the_hub_and_every_figure_with_its_floor
         title = about.title[0].upper() + about.title[1:]
         line = next(line for line in body.splitlines() if line.startswith(f"| {title}"))
         assert f"| {about.text(selection[metric])}" in line
-        assert f"| {about.text(selection[about.floor])} |" in line
+        assert f"| {about.of_real(selection)} |" in line
     assert "200 generated images against 150 real ones" in body
     assert "c0ffee` with changes that were not committed" in body
     assert "synthetic" in body
