@@ -27,7 +27,7 @@ from gan.metrics.classification import classification_accuracy_score
 from gan.metrics.frechet import frechet_distance
 from gan.players import Generator
 from gan.randomness import stream
-from gan.sampling import samples
+from gan.sampling import asked_labels, samples
 from stages.common.drawings import drawn
 from stages.common.errors import UserError, run_stage
 from stages.common.evaluators import read_evaluator
@@ -67,28 +67,28 @@ class Judge:
         self.real = self._features(batches_of(self.holdout))
 
     def measure(self, generator: Generator) -> Row:
-        labels = (
-            self.holdout.labels.tolist() if generator.config.conditional and self.holdout.labels is not None else None
-        )
-        batches = list(samples(generator, self.samples, MEASURED_SEED, labels))
+        labels = labels_of(self.holdout) if generator.config.conditional else None
+        asked = None if labels is None else asked_labels(labels, self.samples, MEASURED_SEED)
+        batches = list(samples(generator, self.samples, MEASURED_SEED, None if asked is None else asked.tolist()))
         features = self._features(as_seen(images) for images, _ in batches)
         row = {"frechet": frechet_distance(self.real, features)}
-        if labels is not None and self.evaluator.config.classifies:
-            asked = torch.cat([label for _, label in batches if label is not None])
+        if asked is not None and self.evaluator.config.classifies:
             row["accuracy"] = accuracy(classify(self.evaluator, features), asked)
         return row
 
     def classification_score(self, generator: Generator, train: Split) -> Row:
         """How well a classifier does on held-out images that saw as many generated ones as there are to train on."""
-        if not generator.config.conditional or train.labels is None:
+        labels = labels_of(train)
+        if not generator.config.conditional or labels is None:
             return {}
-        made = samples(generator, len(train.labels), MEASURED_SEED, train.labels.tolist())
-        return {"classification": self._learned(torch.cat([as_seen(images) for images, _ in made]), train)}
+        asked = asked_labels(labels, len(labels), MEASURED_SEED)
+        made = samples(generator, len(asked), MEASURED_SEED, asked.tolist())
+        return {"classification": self._learned(torch.cat([as_seen(images) for images, _ in made]), asked)}
 
-    def _learned(self, images: torch.Tensor, train: Split) -> float:
+    def _learned(self, images: torch.Tensor, labels: torch.Tensor | None) -> float:
         held_out, config = labels_of(self.holdout), self.evaluator.config
         assert held_out is not None
-        shown = RealImages(images, labels_of(train), self.schedule.seed, torch.device("cpu"))
+        shown = RealImages(images, labels, self.schedule.seed, torch.device("cpu"))
         return classification_accuracy_score(shown, batches_of(self.holdout), held_out, config, self.schedule)
 
     def _features(self, batches: Iterable[torch.Tensor]) -> torch.Tensor:
@@ -101,7 +101,7 @@ class Judge:
         row = {"frechet": frechet_distance(self.real, features)}
         if self.holdout.labels is not None and self.evaluator.config.classifies:
             row["accuracy"] = accuracy(classify(self.evaluator, self.real), torch.from_numpy(self.holdout.labels))
-            row["classification"] = self._learned(torch.from_numpy(train.images()), train)
+            row["classification"] = self._learned(torch.from_numpy(train.images()), labels_of(train))
         return row
 
 
@@ -207,12 +207,13 @@ def main() -> None:
         raise UserError(f"{DATA} holds no images: run `dvc repro evaluator` first")
     arguments.out.mkdir(exist_ok=True)
     budget = Budget(arguments.images, arguments.seconds, arguments.most_seconds, arguments.checkpoints)
-    judge, split = Judge(arguments.samples, arguments.classifier_images), Split(DATA / "train")
+    split = Split(DATA / "train")
+    judge = Judge(min(arguments.samples, len(split)), arguments.classifier_images)  # no more than the floor can be
     params = load_section(Train)
     protocol = {
         "params": params.model_dump(exclude={"family", "seed", "images", "checkpoint_every"}),
         "budget": asdict(budget),
-        "samples": arguments.samples,
+        "samples": judge.samples,
         "classifier": asdict(judge.schedule),
         "data": read_json(DATA / "manifest.json")["fingerprint"],
         "evaluator": judge.sha256,

@@ -130,5 +130,5 @@ def _figures(ending: Ending) -> Row:
         return {}
     selection = Selection.model_validate(ending.selection)
     _, *rows = metric_rows(selection)
-    figures = {f"{name} (real)": f"{generated} ({real})" for name, generated, real in rows}
+    figures = {f"{name} (real)": f"{generated} ({real.split(' (')[0]})" for name, generated, real in rows}
     return figures | {"samples": number(selection.samples)}

@@ -29,8 +29,8 @@ def mean_distance(images: Tensor, labels: Tensor | None = None) -> float:
 class Diversity:
     """Generated images of the same latents each time, against real ones: 1 is as diverse, 0 a single image.
 
-    In pixels, which need no other network; a conditional generator by class, of which sixteen at most. Nothing here
-    draws from the streams of the training.
+    In pixels, which need no other network; a conditional generator by class, of which sixteen at most are drawn by the
+    seed. Nothing here draws from the streams of the training.
     """
 
     def __init__(self, generator: Generator, real: RealImages, seed: int) -> None:
@@ -38,7 +38,8 @@ class Diversity:
         chosen = torch.randperm(len(real), generator=stream(seed, "diversity/real")).to(real.device)
         self.labels: Tensor | None = None
         if labels is not None:
-            classes = torch.arange(min(config.class_count, _CLASSES))
+            drawn = torch.randperm(config.class_count, generator=stream(seed, "diversity/classes"))
+            classes = drawn[:_CLASSES].sort().values
             self.labels = classes.repeat(-(-_GENERATED // len(classes)))[:_GENERATED]
             chosen = chosen[torch.isin(labels[chosen], classes.to(labels.device))]
         chosen = chosen[:_REAL]

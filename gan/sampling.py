@@ -43,6 +43,16 @@ def samples(
         yield generate(generator, latents, label), label
 
 
+def asked_labels(labels: Tensor, count: int, seed: int) -> Tensor:
+    """`count` labels to generate: those `[N]` of real images, all in turn, again from the first where N are too few.
+
+    The order is drawn by `seed`, so a part of them has the classes of the whole although images are stored one class
+    after the other; the order in which they are stored decides nothing.
+    """
+    shuffled = labels.sort().values[torch.randperm(len(labels), generator=stream(seed, "asked"))]
+    return shuffled.repeat(-(-count // len(labels)))[:count]
+
+
 def latents_at(config: ModelConfig, seed: int, chunk: int) -> Tensor:
     """A whole chunk of latents `[CHUNK, L]`, to be cut: so image i is the same whatever the count."""
     return draw(config, CHUNK, stream(seed, "sample", chunk))

@@ -67,7 +67,7 @@ def select(params: Select, root: Path) -> dict[str, Any]:
     inputs = read_inputs(params, root)
     measured = measure_all(inputs.checkpoints, inputs.real, params, inputs.cache)
     choice = choose(measured.rows, params, absent_in(measured.found[-1], measured.real))
-    print(table(measured.rows, choice.chosen, params))
+    print(table(measured.rows, choice.chosen, params, len(inputs.real.holdout)))
     selection = summary(measured, choice, params, inputs)
     selection |= {"classification_accuracy_score": None} | scores(inputs, choice, params, selection["absent"])
     write_outputs(root, inputs, params, measured.rows, selection)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from stages.common.errors import UserError, run_stage
 from stages.common.files import read_json
 from stages.reporting.facts import Evaluator, Selection
-from stages.reporting.measures import shown, text, with_error
+from stages.reporting.measures import of_real, shown, with_error
 from stages.reporting.words import percent, size
 
 REPORT, SELECTED, SAMPLES = Path("reports/index.html"), Path("models/selected"), Path("plots/samples.png")
@@ -43,8 +43,8 @@ def summary(root: Path) -> str:
             raise UserError(f"{path} is missing: run the stage that makes it (`dvc repro`)")
     chosen = f"Selected at {selection.images:,} images, out of {selection.checkpoints} checkpoints: {selection.rule}"
     measured = (
-        f"Measured on {selection.samples:,} samples against {selection.holdout_images:,} held-out images, "
-        f"by {_judge(evaluator)}"
+        f"Measured on {selection.samples:,} samples and {_of_the_floor(selection)} (the floor), "
+        f"each against {selection.holdout_images:,} held-out images, by {_judge(evaluator)}"
     )
     told = "\n".join(textwrap.fill(line, WIDTH) for line in (chosen, measured))
     return "\n\n".join([told, _table(metric_rows(selection)), _table(_places(receipt))])
@@ -55,10 +55,15 @@ def metric_rows(selection: Selection) -> list[Row]:
     return [
         ("", "generated", "real (floor)"),
         *(
-            (metric.title, with_error(metric, name, selection), text(metric, selection.value(metric.floor)))
+            (metric.title, with_error(metric, name, selection), of_real(metric, selection))
             for name, metric in shown(selection).items()
         ),
     ]
+
+
+def _of_the_floor(selection: Selection) -> str:
+    equal = selection.floor_images == selection.samples
+    return f"{'as many' if equal else f'{selection.floor_images:,}'} training images"
 
 
 def _judge(evaluator: Evaluator) -> str:

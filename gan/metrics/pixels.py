@@ -8,8 +8,15 @@ LEVELS = 256
 
 def histogram(images: Tensor) -> Tensor:
     """How many pixels of images `[N,C,H,W]` in [-1,1] have each of 256 levels, a row a channel: `[C,256]`."""
-    levels = ((images.clamp(-1, 1) + 1) * ((LEVELS - 1) / 2)).round().long().transpose(0, 1).flatten(1)
-    return torch.stack([torch.bincount(channel, minlength=LEVELS) for channel in levels])
+    return histograms(images).sum(0)
+
+
+def histograms(images: Tensor) -> Tensor:
+    """The same of each image: `[N,C,256]`."""
+    levels = ((images.clamp(-1, 1) + 1) * ((LEVELS - 1) / 2)).round().long().flatten(2)
+    count, channels, _ = levels.shape
+    places = levels + LEVELS * torch.arange(count * channels).view(count, channels, 1)
+    return torch.bincount(places.flatten(), minlength=count * channels * LEVELS).view(count, channels, LEVELS)
 
 
 def histogram_distance(a: Tensor, b: Tensor) -> float:

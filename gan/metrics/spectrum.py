@@ -11,20 +11,38 @@ _ROUNDING = (2 / 255) ** 2 / 12
 def ring_power(images: Tensor) -> Tensor:
     """The power of images `[N,C,H,W]` averaged over rings of one frequency, added up over images: `[R]` in float64.
 
+    Raises ValueError as `ring_powers` does.
+    """
+    return _over_rings(_power(images).sum(0, keepdim=True))[0]
+
+
+def ring_powers(images: Tensor) -> Tensor:
+    """The same of each image: `[N,R]`.
+
     R is half the longer side; ring r holds the frequencies of about r / longer side cycles a pixel. The mean
     brightness and the corners beyond half a cycle a pixel are left out.
     Raises ValueError where a side has fewer than 4 pixels.
     """
+    return _over_rings(_power(images))
+
+
+def _power(images: Tensor) -> Tensor:
+    """Of each image at each frequency, over its channels: `[N,H,W]`."""
     _, channels, height, width = images.shape
     if min(height, width) < SMALLEST_SIDE:
         raise ValueError(f"images of {height} x {width} have no spectrum: each side needs {SMALLEST_SIDE} pixels")
+    power: Tensor = torch.fft.fft2(images.float()).abs().square().double().sum(1).cpu() / (channels * height * width)
+    return power
+
+
+def _over_rings(power: Tensor) -> Tensor:
+    count, height, width = power.shape
     longer = max(height, width)
     down, right = torch.fft.fftfreq(height)[:, None], torch.fft.fftfreq(width)
     ring = ((down.square() + right.square()).sqrt() * longer).round().long()
     kept = (ring >= 1) & (ring <= longer // 2)
-    power = torch.fft.fft2(images.float()).abs().square().double().sum((0, 1)).cpu() / (channels * height * width)
-    rings = torch.zeros(longer // 2 + 1, dtype=torch.float64).index_add_(0, ring[kept], power[kept])
-    return rings[1:] / torch.bincount(ring[kept], minlength=longer // 2 + 1)[1:]
+    rings = torch.zeros(count, longer // 2 + 1, dtype=torch.float64).index_add_(1, ring[kept], power[:, kept])
+    return rings[:, 1:] / torch.bincount(ring[kept], minlength=longer // 2 + 1)[1:]
 
 
 def spectral_distance(a: Tensor, b: Tensor) -> float:

@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from stages.common.errors import UserError
 from stages.common.sections import COLOUR, DEVICE, SHA256, STORE_URL, WEBHOOK, Section, SectionType, names, validated
-from stages.selection.metrics import METRICS
+from stages.selection.metrics import METRICS, SELECTABLE
 
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -249,6 +249,14 @@ class Select(Section):
     classifier_images: Annotated[int, Field(ge=0)]
     window: Window | None
     device: Device
+
+    @field_validator("metric")
+    @classmethod
+    def _metric_rewards_no_bad_model(cls, name: str) -> str:
+        if reason := METRICS[name].guard_only:
+            others = f"{', '.join(SELECTABLE[:-1])} or {SELECTABLE[-1]}"
+            raise ValueError(f"'{name}' can only be a guard, since {reason}: set metric to {others}")
+        return name
 
     @model_validator(mode="after")
     def _inception_has_weights(self) -> "Select":

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from stages.reporting.charts import Colour, Series, is_wide, line_chart
 from stages.reporting.facts import Curve
 from stages.reporting.inputs import Inputs
-from stages.reporting.measures import shown, text, titled
+from stages.reporting.measures import of_real, shown, titled
 from stages.reporting.words import count, number
 from stages.selection.metrics import Metric
 
@@ -55,7 +55,7 @@ def _quality_chart(name: str, metric: Metric, inputs: Inputs) -> Chart:
     limits = _limits(metric, [*line.y, here, floor])
     svg = line_chart(
         name,
-        f"{_spoken(titled(metric), line)} Real images score {text(metric, floor)}.",
+        f"{_spoken(titled(metric), line)} Real images score {of_real(metric, selection)}.",
         [line],
         level=floor,
         mark=(selection.images, here),

@@ -106,7 +106,7 @@ class Evaluator(Facts):
 
 
 class Measures(Facts):
-    """What was measured of one checkpoint, by column: each metric, its floor, its standard error."""
+    """What was measured of one checkpoint, by column: each metric, its floor with interval, its standard error."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
     __pydantic_extra__: dict[str, Number]
@@ -126,7 +126,7 @@ class Measures(Facts):
         return None if column is None else self.__pydantic_extra__.get(column)
 
 
-_COLUMNS = {column for name, metric in METRICS.items() for column in (name, metric.floor, metric.error)}
+_COLUMNS = {column for name, metric in METRICS.items() for column in (name, *metric.columns)}
 
 
 class Checkpoint(Measures):

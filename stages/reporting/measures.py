@@ -30,6 +30,14 @@ def text(metric: Metric, value: float | None) -> str:
     return percent(value) if metric.format == "share" else number(value)
 
 
+def of_real(metric: Metric, row: Measures) -> str:
+    """A row's floor, with the interval in which it varies by chance where that is known: 0.0638 (0.022 to 0.139)."""
+    floor, between = text(metric, row.value(metric.floor)), [row.value(column) for column in metric.interval]
+    return (
+        f"{floor} ({' to '.join(text(metric, end) for end in between)})" if between and None not in between else floor
+    )
+
+
 def with_error(metric: Metric, name: str, row: Measures) -> str:
     """A value of a row, with its standard error where it has one."""
     value, error = row.value(name), row.value(metric.error)
@@ -65,7 +73,7 @@ def headline(selection: Selection) -> list[Figure]:
             titled(metric),
             text(metric, selection.value(name)),
             None if (error := selection.value(metric.error)) is None else number(error, 2),
-            text(metric, selection.value(metric.floor)),
+            of_real(metric, selection),
             selection.samples,
             f"{'higher' if metric.direction == 'max' else 'lower'} is better",
         )
@@ -134,7 +142,7 @@ def choice_table(selection: Selection) -> list[dict[str, Any]]:
         {
             "metric": metric,
             "title": titled(metric),
-            "floor": text(metric, selection.value(metric.floor)),
+            "floor": of_real(metric, selection),
             "value": with_error(metric, name, selection),
             "others": [with_error(metric, name, other) for other in others(selection).values()],
         }
@@ -165,7 +173,7 @@ def checkpoint_table(inputs: Inputs) -> dict[str, Any]:
         }
         for row in inputs.checkpoints
     ]
-    floors = [text(metric, selection.value(metric.floor)) for metric in columns.values()]
+    floors = [of_real(metric, selection) for metric in columns.values()]
     return {"columns": [(titled(m), m.direction) for m in columns.values()], "floors": floors, "rows": rows}
 
 
@@ -183,6 +191,6 @@ def since(previous: Selection, selection: Selection) -> list[dict[str, str]]:
             continue
         cells = {"title": titled(metric), "verdict": compared(metric, before, now)}
         cells |= {"before": with_error(metric, name, previous), "now": with_error(metric, name, selection)}
-        floors = [text(metric, one.value(metric.floor)) for one in (previous, selection)]
+        floors = [of_real(metric, one) for one in (previous, selection)]
         rows.append(cells | {"floor": floors[1] if floors[0] == floors[1] else " then ".join(floors)})
     return rows

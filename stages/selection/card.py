@@ -56,7 +56,7 @@ def figures(selection: dict[str, Any]) -> list[dict[str, Any]]:
             "value": selection[metric],
             "told": about.text(selection[metric]),
             "error": about.error and selection[about.error],
-            "floor": about.text(selection[about.floor]),
+            "floor": about.of_real(selection),
             "last": about.text(selection["last"].get(metric)),
         }
         for metric, about in metrics_in(selection).items()

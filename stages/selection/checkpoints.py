@@ -41,7 +41,7 @@ def measure_all(checkpoints: list[Path], real: Reference, params: Select, cache:
     forget_all_but(cache, [*subjects, real.subject])
     of_real = floors(real)
     at_once = 1 if device_of(real.judge.evaluator).type == "cuda" else min(_MOST_AT_ONCE, os.cpu_count() or 1)
-    with progress_bar("select", len(checkpoints) * params.samples) as bar:
+    with progress_bar("select", len(checkpoints) * real.samples) as bar:
 
         def one(path: Path, subject: str) -> Measured:
             torch.set_num_threads(1)  # of this thread
@@ -53,7 +53,7 @@ def measure_all(checkpoints: list[Path], real: Reference, params: Select, cache:
 
         with ThreadPoolExecutor(at_once) as threads:
             found = list(threads.map(one, checkpoints, subjects))
-    rows = [row_of(images_of(path), params.samples, one, of_real) for path, one in zip(checkpoints, found, strict=True)]
+    rows = [row_of(images_of(path), real.samples, one, of_real) for path, one in zip(checkpoints, found, strict=True)]
     for row in rows:
         row["collapsed"] = int(collapse(row, params)["collapsed"])
     return Table(found, of_real, rows)

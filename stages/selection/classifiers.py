@@ -12,7 +12,7 @@ from gan.errors import DivergedError
 from gan.evaluator import Schedule, device_of
 from gan.metrics.classification import classification_accuracy_score
 from gan.players import Generator
-from gan.sampling import CHUNK
+from gan.sampling import CHUNK, asked_labels
 from gan.streaming import Blocks, images_of
 from stages.common.params import Select
 from stages.common.reading import batches_of, labels_of, real_images, require_room
@@ -66,6 +66,7 @@ def _generated(
     generator: Generator, real: Reference, labels: Tensor, window: int | None, device: torch.device
 ) -> RealImages:
     """An image a label; with a window made when it is shown, and again in each epoch, since that needs no room."""
+    labels = asked_labels(labels, len(labels), real.seed)
     asked = labels.tolist()
 
     def block(number: int) -> Tensor:

@@ -68,7 +68,7 @@ def by_class(seen: Seen, real: Reference) -> Figures:
     if real.holdout_labels is None or seen.logits is None:
         raise ValueError("there are no two classes to tell apart")
     distances = class_frechet_distances(
-        real.holdout.features, real.holdout_labels, seen.features, _labels(seen), real.classes
+        real.holdout.features, real.holdout_labels, seen.features, labels_seen(seen), real.classes
     )
     return {"class_frechet_distance": _mean(distances), "classes.frechet_distance": distances}
 
@@ -76,7 +76,7 @@ def by_class(seen: Seen, real: Reference) -> Figures:
 def variety(seen: Seen, real: Reference) -> Figures:
     if seen.logits is None:
         return {"diversity": mean_distance(seen.features)}
-    each = diversities(seen.features, _labels(seen), real.classes)
+    each = diversities(seen.features, labels_seen(seen), real.classes)
     known = [one for one in each if one is not None]
     if not known:
         raise ValueError("no class has two images")
@@ -105,7 +105,9 @@ def modes(seen: Seen, real: Reference) -> Figures:
 
 
 Measurement = Callable[[Seen, Reference], Figures]
-MEASUREMENTS: dict[Measurement, tuple[str, ...]] = {
+Measurements = dict[Measurement, tuple[str, ...]]
+"""Each with the columns that it gives."""
+MEASUREMENTS: Measurements = {
     frechet: ("frechet_distance",),
     kernel: ("kernel_distance",),
     manifolds: ("precision", "recall"),
@@ -119,12 +121,16 @@ MEASUREMENTS: dict[Measurement, tuple[str, ...]] = {
     detail: ("spectral_distance",),
     modes: ("modes_captured", "high_quality", "reverse_kl"),
 }
-"""Each with the metrics it gives."""
+"""Each with its metrics."""
 OF_HOLDOUT = (conditional, copies)
-"""Their floor is what the held-out images reach; the floor of the others is that of training images."""
+"""Their floor is what the held-out images reach; the floor of the others is that of training images.
+
+Both are shares of images, each looked at by itself, which do not depend on how many there are: so the holdout need not
+have as many as are generated.
+"""
 
 
-def _labels(seen: Seen) -> Tensor:
+def labels_seen(seen: Seen) -> Tensor:
     """The class of each image: the one that was asked for, or else the one that the evaluator sees."""
     assert seen.logits is not None
     return seen.logits.argmax(1) if seen.labels is None else seen.labels

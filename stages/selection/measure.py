@@ -1,6 +1,6 @@
 """A checkpoint's figures beside their floors: what was measured before is not measured again."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from math import isfinite
@@ -13,7 +13,8 @@ from gan.players import Generator, build_generator
 from stages.common.checkpoint import read_checkpoint
 from stages.common.errors import UserError
 from stages.selection.cache import Cache, code_digest, key_of
-from stages.selection.figures import MEASUREMENTS, OF_HOLDOUT, Figures, Measurement
+from stages.selection.figures import MEASUREMENTS, OF_HOLDOUT, Figures, Measurement, Measurements
+from stages.selection.intervals import INTERVALS
 from stages.selection.reference import Reference
 from stages.selection.seen import Judge, Seen
 
@@ -31,10 +32,14 @@ class Measured:
 
 
 def floors(real: Reference) -> Measured:
-    """What real train images reach when they are measured as generated ones are; of some metrics held-out ones."""
-    of_holdout = measured(lambda: real.holdout, real, real.known, f"holdout-{real.key}", OF_HOLDOUT)
-    others = [function for function in MEASUREMENTS if function not in OF_HOLDOUT]
-    of_train = measured(lambda: real.drawn, real, real.known, f"floors-{real.key}", others)
+    """What real train images reach when they are measured as generated ones are; of some metrics held-out ones.
+
+    And between which two figures some floors lie (`stages.selection.intervals`).
+    """
+    own: Measurements = {function: metrics for function, metrics in MEASUREMENTS.items() if function in OF_HOLDOUT}
+    of_holdout = measured(lambda: real.holdout, real, real.known, f"holdout-{real.key}", own)
+    others: Measurements = {function: metrics for function, metrics in MEASUREMENTS.items() if function not in own}
+    of_train = measured(lambda: real.drawn, real, real.known, f"floors-{real.key}", others | INTERVALS)
     return Measured(of_train.figures | of_holdout.figures, of_train.absent | of_holdout.absent)
 
 
@@ -72,14 +77,14 @@ def measured(
     real: Reference,
     known: Cache,
     key: str,
-    measurements: Iterable[Measurement] = MEASUREMENTS,
+    measurements: Measurements = MEASUREMENTS,
 ) -> Measured:
     """The measurements of a set of images, those known by this key as they are."""
     before = known.facts(key)
     now = {}
-    for function in measurements:
+    for function, columns in measurements.items():
         name = f"{function.__name__}-{code_digest(function)}"
-        now[name] = before[name] if name in before else _one(function, seen, real)
+        now[name] = before[name] if name in before else _one(function, columns, seen, real)
     if now != before:
         known.keep(key, now)
     parts = [Measured(**part) for part in now.values()]
@@ -89,9 +94,8 @@ def measured(
     )
 
 
-def _one(function: Measurement, seen: Callable[[], Seen], real: Reference) -> dict[str, Any]:
+def _one(function: Measurement, metrics: tuple[str, ...], seen: Callable[[], Seen], real: Reference) -> dict[str, Any]:
     """What a measurement gives, as JSON can hold it."""
-    metrics = MEASUREMENTS[function]
     looked_at = seen()
     try:
         figures = {name: _rounded(value) for name, value in function(looked_at, real).items()}

@@ -20,12 +20,32 @@ class Metric:
     """The column of its standard error."""
     of_truth: bool = False
     """Whether it is of data whose modes are known, and of no other."""
+    guard_only: str | None = None
+    """Which bad model scores as well as real images, where one does: then nothing is to be chosen by the metric."""
+
+    varies: bool = False
+    """Whether it is known how far its floor varies by chance."""
+
+    @property
+    def interval(self) -> tuple[str, ...]:
+        """The columns between which its floor lies in nine of ten splits of the real images; none where not known."""
+        return (f"{self.floor}_low", f"{self.floor}_high") if self.varies else ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All of its columns but that of its value."""
+        return (*([self.error] if self.error else []), self.floor, *self.interval)
 
     def text(self, value: float | None) -> str:
         """A value as people read it: 0.4013, 96.1%, 25; a dash where there is none."""
         if value is None:
             return "—"
         return {"number": f"{value:.4g}", "share": f"{100 * value:.1f}%", "count": f"{value:,.0f}"}[self.format]
+
+    def of_real(self, row: dict[str, Any]) -> str:
+        """A row's floor as people read it, with its interval where it has one: 0.0638 (0.022 to 0.139)."""
+        floor, between = self.text(row[self.floor]), [row.get(column) for column in self.interval]
+        return f"{floor} ({' to '.join(map(self.text, between))})" if between and None not in between else floor
 
 
 METRICS: dict[str, Metric] = {
@@ -35,6 +55,7 @@ METRICS: dict[str, Metric] = {
         "min",
         "How far the generated images lie from the real ones, both taken as Gaussians in the features.",
         "Heusel et al. 2017",
+        varies=True,
     ),
     "kernel_distance": Metric(
         "kernel distance",
@@ -51,6 +72,7 @@ METRICS: dict[str, Metric] = {
         "The share of generated images that lie where real ones do.",
         "Kynkaanniemi et al. 2019",
         "share",
+        guard_only="one image made over and over scores better than real ones",
     ),
     "recall": Metric(
         "recall",
@@ -59,6 +81,7 @@ METRICS: dict[str, Metric] = {
         "The share of real images that lie where generated ones do.",
         "Kynkaanniemi et al. 2019",
         "share",
+        guard_only="noise spread wide around the images scores better than real ones",
     ),
     "density": Metric(
         "density",
@@ -67,6 +90,7 @@ METRICS: dict[str, Metric] = {
         "In how many neighbourhoods of real images a generated one lies, as a share of what is expected; "
         "an outlier among the real ones counts little. It can pass 1.",
         "Naeem et al. 2020",
+        guard_only="one image made over and over scores better than real ones",
     ),
     "coverage": Metric(
         "coverage",
@@ -82,6 +106,7 @@ METRICS: dict[str, Metric] = {
         "max",
         "How sure a classifier is of each image, and how evenly its classes are used; at most the number of classes.",
         "Salimans et al. 2016",
+        guard_only="one image a class, made over and over, scores better than real ones",
     ),
     "conditional_accuracy": Metric(
         "conditional accuracy",
@@ -90,6 +115,7 @@ METRICS: dict[str, Metric] = {
         "The share of generated images that a classifier takes for the class that was asked for.",
         "Shmelkov et al. 2018",
         "share",
+        guard_only="one image a class, made over and over, scores better than real ones",
     ),
     "class_frechet_distance": Metric(
         "class Frechet distance",
@@ -97,6 +123,7 @@ METRICS: dict[str, Metric] = {
         "min",
         "The Frechet distance within each class, as a mean over the classes.",
         "Ravuri and Vinyals 2019",
+        varies=True,
     ),
     "diversity": Metric(
         "diversity",
@@ -104,6 +131,7 @@ METRICS: dict[str, Metric] = {
         "max",
         "How far two images of one class lie apart in the features, as a mean over pairs and classes.",
         "Zhu et al. 2017",
+        guard_only="noise scores better than real images",
     ),
     "memorisation": Metric(
         "memorisation",
@@ -112,6 +140,7 @@ METRICS: dict[str, Metric] = {
         "The share of generated images that are at most a third as far from a training image as from the next one.",
         "Yoon et al. 2023",
         "share",
+        guard_only="noise, which copies nothing, scores as well as real images",
     ),
     "pixel_distance": Metric(
         "pixel distance",
@@ -119,6 +148,8 @@ METRICS: dict[str, Metric] = {
         "min",
         "How far the brightness of pixels is distributed from that of real images: the area between the two curves.",
         "Wasserstein distance of order 1 of the histograms",
+        varies=True,
+        guard_only="images with their pixels shuffled score as well as real ones",
     ),
     "spectral_distance": Metric(
         "spectral distance",
@@ -126,6 +157,8 @@ METRICS: dict[str, Metric] = {
         "min",
         "How far the strength of coarse and fine detail is from that of real images, in decibels.",
         "Durall et al. 2020",
+        varies=True,
+        guard_only="images with their halves exchanged score as well as real ones",
     ),
     "modes_captured": Metric(
         "modes captured",
@@ -135,6 +168,7 @@ METRICS: dict[str, Metric] = {
         "Lin et al. 2018",
         "count",
         of_truth=True,
+        guard_only="noise spread wide around the points scores as well as real ones",
     ),
     "high_quality": Metric(
         "high quality",
@@ -144,6 +178,7 @@ METRICS: dict[str, Metric] = {
         "Lin et al. 2018",
         "share",
         of_truth=True,
+        guard_only="one point made over and over scores better than real ones",
     ),
     "reverse_kl": Metric(
         "reverse KL",
@@ -152,8 +187,12 @@ METRICS: dict[str, Metric] = {
         "How unevenly the generated points are spread over the modes; 0 is even.",
         "Lin et al. 2018",
         of_truth=True,
+        guard_only="one point a mode, made over and over, scores better than real ones",
     ),
 }
+
+SELECTABLE = [name for name, metric in METRICS.items() if metric.guard_only is None]
+"""Those that a checkpoint may be chosen by: no bad model known to the tests scores as well as real images."""
 
 
 def metrics_in(row: dict[str, Any]) -> dict[str, Metric]:

@@ -5,6 +5,7 @@ import torch
 
 from gan.metrics.distances import nearest_rows
 from gan.players import Generator
+from gan.randomness import stream
 from stages.common.drawings import POINTS, points_of
 from stages.common.levels import FloatImages, Levels, to_uint8
 from stages.common.pictures import encode_png, grid, grid_scale
@@ -21,7 +22,7 @@ def nearest_drawn(generator: Generator, real: Reference, seed: int) -> bytes:
         return encode_png(nearest_picture(generator, real, seed))
     from stages.common.plots import beside_plot
 
-    shown = real.holdout_split.at(np.arange(min(POINTS, len(real.holdout_split))))
+    shown = real.holdout_split.at(_in_random_order(real.holdout_split, seed)[:POINTS])
     held_out = in_units(torch.from_numpy(shown), real.truth)
     return beside_plot(held_out, points_of(generator, seed, real.truth, count=len(held_out)), real.truth)
 
@@ -29,7 +30,7 @@ def nearest_drawn(generator: Generator, real: Reference, seed: int) -> bytes:
 def nearest_picture(generator: Generator, real: Reference, seed: int) -> Levels:
     """Three rows of `COLUMNS`: held-out images; generated ones, of the same classes; the train images nearest those."""
     classes = shown_classes(generator)
-    held_out = real.holdout_split.at(_of_classes(real.holdout_split, classes))
+    held_out = real.holdout_split.at(_of_classes(real.holdout_split, classes, seed))
     generated = torch.cat(list(real.judge.generated(generator, COLUMNS, seed, classes)))
     _, closest = nearest_rows(real.judge.network.of(generated), real.train.features, 1)
     rows: FloatImages = np.concatenate([held_out, generated.numpy(), real.train_split.at(closest[:, 0].numpy())])
@@ -42,10 +43,16 @@ def shown_classes(generator: Generator) -> list[int] | None:
     return sorted(column % len(names) for column in range(COLUMNS)) if generator.config.conditional else None
 
 
-def _of_classes(split: Split, labels: list[int] | None) -> Numbers:
-    """The split's first images of these labels, one for each; again from the first where there are too few."""
+def _in_random_order(split: Split, seed: int) -> Numbers:
+    """The numbers of all its images: the first ones stored may be of one class."""
+    return torch.randperm(len(split), generator=stream(seed, "nearest/real")).numpy()
+
+
+def _of_classes(split: Split, labels: list[int] | None, seed: int) -> Numbers:
+    """Images of these labels drawn by the seed, one for each; again from the first where there are too few."""
+    order = _in_random_order(split, seed)
     if labels is None or split.labels is None:
-        return np.arange(COLUMNS) % len(split)
-    having = {label: np.flatnonzero(split.labels == label).tolist() for label in set(labels)}
+        return order[np.arange(COLUMNS) % len(order)]
+    having = {label: order[split.labels[order] == label].tolist() for label in set(labels)}
     seen = [labels[:column].count(label) for column, label in enumerate(labels)]
     return np.array([having[label][before % len(having[label])] for label, before in zip(labels, seen, strict=True)])

@@ -10,6 +10,7 @@ from torch import Tensor
 from gan.metrics import density_coverage, precision_recall
 from gan.metrics.distances import squared_radii
 from gan.randomness import stream
+from gan.sampling import asked_labels
 from stages.common.params import Select
 from stages.common.reading import batches_of, labels_of
 from stages.common.split import Split
@@ -31,6 +32,7 @@ class Reference:
     conditional: bool
     """Whether generators are asked for a class."""
     samples: int
+    """Images that are generated to measure a checkpoint, and train images by which the floors are measured."""
     seed: int
     key: str
     """A digest of all of this, the code that sees among it."""
@@ -54,21 +56,24 @@ class Reference:
 
     @cached_property
     def drawn(self) -> Seen:
-        """Train images drawn by the seed, as many as are generated, or all if there are fewer.
+        """Train images drawn by the seed, as many as are generated.
 
         The split is by class, so train and holdout are more alike than two independent draws: the kernel
         floor lies below 0, most of all in small data. Compare a distance with its floor, not with 0.
         """
-        chosen = torch.randperm(len(self.train), generator=stream(self.seed, "floor"))[: self.samples]
-        return self.train.rows(chosen, map(torch.from_numpy, self.train_split.batches(chosen.numpy())))
+        return self.train.rows(self.chosen, map(torch.from_numpy, self.train_split.batches(self.chosen.numpy())))
+
+    @cached_property
+    def chosen(self) -> Tensor:
+        """The numbers `[samples]` of those images in the train split, in order."""
+        order = torch.randperm(len(self.train), generator=stream(self.seed, "floor"))
+        return order[: self.samples].sort().values
 
     @cached_property
     def asked(self) -> Tensor | None:
-        """The classes `[samples]` to generate: the holdout's in turn, so classes are as frequent there as here."""
+        """The classes `[samples]` to generate: the holdout's, shuffled, so classes are as frequent there as here."""
         labels = self.holdout_labels
-        if labels is None or not self.conditional:
-            return None
-        return labels.repeat(-(-self.samples // len(labels)))[: self.samples]
+        return None if labels is None or not self.conditional else asked_labels(labels, self.samples, self.seed)
 
     @cached_property
     def radii_of_precision(self) -> Tensor:
@@ -82,7 +87,12 @@ class Reference:
 def reference(
     judge: Judge, train: Split, holdout: Split, params: Select, *, conditional: bool, truth: Truth | None, cache: Path
 ) -> Reference:
-    """The real images seen, or known from before in the cache."""
+    """The real images seen, or known from before in the cache.
+
+    Most figures depend on how many images they are of. So no more images are generated than there are to train on: a
+    figure and its floor are always of as many.
+    """
+    samples = min(params.samples, len(train))
     data = digest_of(train, holdout)
     key = key_of(judge.about(), conditional, code_digest(Judge, Seen, feature_network, Split))
     known = Cache(cache, data)
@@ -98,9 +108,9 @@ def reference(
         seen("train", train),
         seen("holdout", holdout),
         conditional,
-        params.samples,
+        samples,
         params.seed,
-        key_of(key, data, params.samples, params.seed),
+        key_of(key, data, samples, params.seed),
         data,
         known,
         truth,

@@ -9,7 +9,7 @@ Row = dict[str, Any]
 
 
 def row_of(images_seen: int, samples: int, found: Measured, real: Measured) -> dict[str, Any]:
-    """A checkpoint's row of the table: each metric that it and the real images have, its error, and its floor."""
+    """A checkpoint's row of the table: each metric that it and the real images have, its error, floor and interval."""
     row: dict[str, Any] = {"images": images_seen, "samples": samples}
     for name, metric in METRICS.items():
         if name in found.figures and name in real.figures:
@@ -17,6 +17,7 @@ def row_of(images_seen: int, samples: int, found: Measured, real: Measured) -> d
             if metric.error is not None:
                 row[metric.error] = found.figures[metric.error]
             row[metric.floor] = real.figures[name]
+            row |= {column: real.figures[column] for column in metric.interval if column in real.figures}
     return row
 
 
@@ -30,12 +31,13 @@ def columns(rows: list[Row]) -> list[str]:
     """Every column of figures that any of the rows has, in the order of the metrics."""
     named = ["images", "samples"]
     for name, metric in METRICS.items():
-        named += [column for column in (name, metric.error, metric.floor) if column and any(column in r for r in rows)]
+        named += [column for column in (name, *metric.columns) if any(column in row for row in rows)]
     return named
 
 
 def without_floors(row: Row) -> Row:
-    return {key: value for key, value in row.items() if not key.endswith("_floor")}
+    of_real = {column for metric in METRICS.values() for column in (metric.floor, *metric.interval)}
+    return {key: value for key, value in row.items() if key not in of_real}
 
 
 def classes(found: Measured, real: Measured, names: tuple[str, ...] | None) -> list[dict[str, Any]] | None:

@@ -8,10 +8,11 @@ WIDTH = 100
 """Of a terminal."""
 
 
-def table(rows: list[Row], chosen: int, params: Select) -> str:
+def table(rows: list[Row], chosen: int, params: Select, held_out: int) -> str:
     """A line a checkpoint, the chosen one marked, and a last line with what real images reach.
 
-    The metrics of the rule come first, then as many others as a terminal is wide.
+    The metrics of the rule come first, then as many others as a terminal is wide; of how many images all this is, and
+    of how many `held_out` ones, comes last.
     """
     marks = ["", *("->" if index == chosen else "" for index in range(len(rows))), ""]
     images = ["images", *(f"{row['images']:,}" for row in rows), "real images"]
@@ -22,8 +23,9 @@ def table(rows: list[Row], chosen: int, params: Select) -> str:
             columns.append(column)
     widths = [max(map(len, column)) for column in columns]
     lines = ["  ".join(c.rjust(w) for c, w in zip(line, widths, strict=True)) for line in zip(*columns, strict=True)]
-    others = f"; all {len(told)} metrics: metrics/checkpoints.tsv" if len(told) + 2 > len(columns) else ""
-    return "\n".join([*lines, f"on {rows[0]['samples']:,} generated images a checkpoint{others}"])
+    counts = f"on {rows[0]['samples']:,} generated images a checkpoint and as many training images (real images)"
+    others = [f"all {len(told)} metrics: metrics/checkpoints.tsv"] if len(told) + 2 > len(columns) else []
+    return "\n".join([*lines, f"{counts}, each against {held_out:,} held-out ones", *others])
 
 
 def _ordered(rows: list[Row], params: Select) -> list[str]:
@@ -32,8 +34,8 @@ def _ordered(rows: list[Row], params: Select) -> list[str]:
 
 
 def _column(name: str, metric: Metric, rows: list[Row]) -> list[str]:
-    floor = next(row[metric.floor] for row in rows if metric.floor in row)
-    return [metric.title, *(_shown(row, name, metric) for row in rows), metric.text(floor)]
+    floor = next(metric.of_real(row) for row in rows if metric.floor in row)
+    return [metric.title, *(_shown(row, name, metric) for row in rows), floor]
 
 
 def _shown(row: Row, name: str, metric: Metric) -> str:

@@ -13,7 +13,7 @@ from gan.errors import DivergedError
 from gan.evaluator import Evaluator, EvaluatorConfig, Schedule, features_of, train_evaluator
 from gan.metrics.frechet import frechet_distance
 from gan.players import Generator
-from gan.sampling import samples
+from gan.sampling import asked_labels, samples
 from stages.common.errors import UserError
 from stages.common.evaluators import read_evaluator, write_evaluator
 from stages.common.files import replacing_directory
@@ -26,16 +26,20 @@ _BATCH, _LEARNING_RATE, _FEATURES = 128, 2e-3, 64
 
 
 class Measure:
-    """The Frechet distance of a generator's images to the held-out ones, of as many images and latents each time."""
+    """The Frechet distance of a generator's images to the held-out ones, of as many images and latents each time.
+
+    It is compared with itself alone, at other checkpoints: so their number need not be that of any real images.
+    """
 
     def __init__(self, evaluator: Evaluator, holdout: Split, count: int, seed: int) -> None:
         self.evaluator, self.count, self.seed = evaluator, count, seed
         self.real = torch.cat([features_of(evaluator, images) for images in batches_of(holdout)])
-        self.labels = None if holdout.labels is None else holdout.labels.tolist()
+        labels = labels_of(holdout)
+        self.asked = None if labels is None else asked_labels(labels, count, seed).tolist()
 
     def of(self, generator: Generator) -> float:
-        """A conditional generator is asked for the held-out labels in turn."""
-        asked = self.labels if generator.config.conditional else None
+        """A conditional generator is asked for the held-out labels, shuffled."""
+        asked = self.asked if generator.config.conditional else None
         made = samples(generator, self.count, self.seed, asked)
         return frechet_distance(self.real, torch.cat([features_of(self.evaluator, images) for images, _ in made]))
 

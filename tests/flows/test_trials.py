@@ -48,6 +48,11 @@ def test_a_choice_may_be_a_list_or_a_text_with_a_comma() -> None:
     assert len(grid(["report.title='one, two'"], [])) == 1
 
 
+def test_a_sweep_cannot_rank_by_a_metric_that_rewards_a_bad_model(repository: Path) -> None:
+    with pytest.raises(UserError, match=r"select.metric: 'density' can only be a guard, since one image made over"):
+        open_sweep(repository, "s", grid(["select.metric=coverage,density"], []))
+
+
 @pytest.mark.parametrize("override", ["train.seed", "train.seed=1,", "train.seed=glob(*)", "train.seed=interval(0,1)"])
 def test_an_override_of_another_form_is_refused_in_a_sentence(override: str) -> None:
     with pytest.raises(UserError, match=r"overrides train.* are not of the form section\.key=value,value: ") as refused:
@@ -287,7 +292,7 @@ def three(repository: Path) -> Sweep:
 def test_the_best_is_the_lowest_or_the_highest_as_the_rule_says(repository: Path) -> None:
     endings = {1: ending(3.0), 2: ending(1.0), 3: Ending("failed", 2.0, [], "no")}
     assert verdict(three(repository), endings) == "best by the rule 'lowest Frechet distance': s-2 (train.seed=2)"
-    highest = {number: ending(value, **{"select.metric": "recall"}) for number, value in ((1, 3.0), (2, 1.0))}
+    highest = {number: ending(value, **{"select.metric": "coverage"}) for number, value in ((1, 3.0), (2, 1.0))}
     assert "s-1" in verdict(three(repository), highest)
     assert verdict(three(repository), {1: endings[3]}) == "no trial was measured, so none is the best"
 

@@ -1,3 +1,6 @@
+from dataclasses import replace
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -37,3 +40,15 @@ def test_measuring_changes_nothing_of_the_training() -> None:
     assert measured.diversity() == measured.diversity()
     tensors = play(left, 2).state()[0]
     assert all(torch.equal(tensor, tensors[name]) for name, tensor in play(measured, 2).state()[0].items())
+
+
+def test_of_many_classes_those_looked_at_are_drawn_by_the_seed() -> None:
+    trainer = tiny_trainer()
+    config = replace(trainer.game.average.config, classes=tuple(str(label) for label in range(100)))
+    average, labels = SimpleNamespace(config=config), torch.arange(300) % 100
+    real = RealImages(torch.rand(300, 1, 8, 8), labels, 0, CPU)
+    judges = [Diversity(average, real, seed) for seed in (0, 0, 1)]  # type: ignore[arg-type]
+    classes = [torch.unique(judge.labels).tolist() for judge in judges]
+    assert [len(one) for one in classes] == [16] * 3
+    assert classes[0] == classes[1] != classes[2]
+    assert all(judge.real > 0 for judge in judges)

@@ -1,11 +1,15 @@
+from collections import Counter
+
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor
 
 from gan.latents import code_of, draw, with_category
 from gan.players import Generator, ModelConfig
 from gan.randomness import draw_latents, stream
-from gan.sampling import generate, samples
+from gan.sampling import asked_labels, generate, samples
 from tests.gan.helpers import play, tiny_trainer
 
 
@@ -91,3 +95,20 @@ def test_a_model_with_a_code_is_sampled_by_category_with_the_rest_of_each_latent
     assert labels.tolist() == [1, 2, 1, 2]
     assert none is None
     assert not torch.equal(images, free)
+
+
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=60), st.integers(1, 200), st.integers(0, 5))
+def test_labels_asked_for_are_all_in_turn_whatever_their_order(labels: list[int], count: int, seed: int) -> None:
+    found = asked_labels(torch.tensor(labels), count, seed).tolist()
+    assert found == asked_labels(torch.tensor(sorted(labels)), count, seed).tolist()
+    assert len(found) == count
+    whole = len(found) // len(labels) * len(labels)
+    assert sorted(found[:whole]) == sorted(labels * (whole // len(labels)))
+    assert not Counter(found[whole:]) - Counter(labels)
+
+
+def test_a_few_labels_of_many_images_stored_by_class_have_every_class() -> None:
+    stored = torch.arange(10_000) // 1000
+    counts = torch.bincount(asked_labels(stored, 1000, 0), minlength=10)
+    assert counts.min() > 60
+    assert not torch.equal(asked_labels(stored, 1000, 0), asked_labels(stored, 1000, 1))

@@ -25,6 +25,7 @@ def picture(columns: int, rows: int, seed: int) -> bytes:
 def measures(images: int, classes: bool) -> dict[str, Any]:
     far = 1 + abs(images - SELECTED) / 10000
     row = {"images": images, "samples": 2000, "frechet_distance": 9.81 * far, "frechet_floor": 0.523}
+    row |= {"frechet_floor_low": 0.401, "frechet_floor_high": 0.777}
     row |= {"kernel_distance": 0.0412 * far, "kernel_error": 0.0031, "kernel_floor": -0.00021}
     row |= {"precision": 0.7312 / far, "precision_floor": 0.9021, "recall": 0.6543 / far, "recall_floor": 0.8913}
     row |= {"memorisation": 0.0, "memorisation_floor": 0.0015}
@@ -33,7 +34,7 @@ def measures(images: int, classes: bool) -> dict[str, Any]:
 
 
 def without_floors(row: dict[str, Any]) -> dict[str, Any]:
-    return {column: value for column, value in row.items() if not column.endswith("_floor")}
+    return {column: value for column, value in row.items() if "_floor" not in column}
 
 
 def judged(names: list[str] | None) -> dict[str, Any]:

@@ -166,18 +166,7 @@ MODES_UNKNOWN = "the modes of this data are not known"
 
 
 def test_modes_of_data_whose_truth_is_not_known_are_refused_as_a_rule(tmp_path: Path) -> None:
-    write_params(tmp_path, {"select.metric": "reverse_kl"})
+    write_params(tmp_path, {"select.guards": [{"metric": "reverse_kl", "at_most": 1.0}]})
+    rows, params = [{"images": 1, "frechet_distance": 1.0}], load_section(Select, tmp_path / "params.yaml")
     with pytest.raises(UserError, match=MODES_UNKNOWN):
-        choose([{"images": 1}], load_section(Select, tmp_path / "params.yaml"), {"reverse_kl": MODES_UNKNOWN})
-
-
-@pytest.mark.parametrize(
-    ("metric", "better"), [("modes_captured", "max"), ("high_quality", "max"), ("reverse_kl", "min")]
-)
-def test_each_metric_of_modes_has_the_direction_in_which_it_is_better(tmp_path: Path, metric: str, better: str) -> None:
-    worse = {"max": "min", "min": "max"}[better]
-    write_params(tmp_path, {"select.metric": metric, "select.direction": better})
-    assert load_section(Select, tmp_path / "params.yaml").direction == better
-    write_params(tmp_path, {"select.metric": metric, "select.direction": worse})
-    with pytest.raises(UserError, match=f"set direction to '{better}'"):
-        load_section(Select, tmp_path / "params.yaml")
+        choose(rows, params, {"reverse_kl": MODES_UNKNOWN})

@@ -40,7 +40,7 @@ RING = SHORT | {
     "ingest.source": "ring",
     "normalize.width": 2,
     "train.family": "gan",
-    "select.metric": "high_quality",
+    "select.metric": "coverage",
     "select.direction": "max",
     "select.guards": [{"metric": "modes_captured", "at_least": 1.0}],
 }
@@ -85,9 +85,9 @@ def test_every_checkpoint_of_a_ring_is_measured_by_its_modes_beside_what_real_po
     assert (selection["modes_floor"], selection["reverse_kl_floor"] < 0.03) == (8, True)
     assert selection["quality_floor"] == pytest.approx(0.989, abs=0.015)
     assert 1 <= selection["modes_captured"] <= 8
-    best = max(float(row[header.index("high_quality")]) for row in rows)
-    assert selection["high_quality"] == best
-    assert selection["rule"] == "highest high quality among those with modes captured at least 1"
+    best = max(float(row[header.index("coverage")]) for row in rows)
+    assert selection["coverage"] == best
+    assert selection["rule"] == "highest coverage among those with modes captured at least 1"
 
 
 def test_samples_of_points_are_pictures_that_keep_every_bit(ring: Path) -> None:

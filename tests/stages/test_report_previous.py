@@ -34,7 +34,7 @@ def section(root: Path) -> str:
 
 def test_figures_stand_beside_those_of_the_release_before(tmp_path: Path) -> None:
     text = section(published(tmp_path, frechet_distance=19.62, conditional_accuracy=0.95))
-    assert "Frechet distance 19.6 9.81 0.523 50% better" in text
+    assert "Frechet distance 19.6 9.81 0.523 (0.401 to 0.777) 50% better" in text
     assert "Conditional accuracy 95.0% 91.2% 98.6% 3.8 points worse" in text
     assert "Kernel distance 0.0412 ± 0.0031 0.0412 ± 0.0031 −0.00021 the same" in text
     assert "other terms" not in text

@@ -90,12 +90,13 @@ def refused(folder: Path, params: Select) -> str:
 def test_every_checkpoint_is_measured_beside_its_floors_and_one_is_marked(finished: Path) -> None:
     rows = table(finished)
     of_real = read_json(finished / "metrics/evaluator.json")["holdout_accuracy"]
-    figures = [c for name, m in METRICS.items() if not m.of_truth for c in (name, m.error, m.floor) if c]
+    figures = [c for name, m in METRICS.items() if not m.of_truth for c in (name, *m.columns)]
     assert list(rows[0]) == ["images", "samples", *figures, "collapsed", "selected"]
     assert [int(row["images"]) for row in rows] == CHECKPOINTS
     best = min(rows, key=lambda row: float(row["frechet_distance"]))
     assert [row["images"] for row in rows if row["selected"] == "1"] == [best["images"]]
     for row in rows:
+        assert float(row["frechet_floor_low"]) < float(row["frechet_floor_high"]) < float(row["frechet_distance"])
         assert float(row["frechet_floor"]) < float(row["frechet_distance"])  # a few turns make no real image
         assert float(row["accuracy_floor"]) == pytest.approx(of_real, rel=1e-5)
         assert row["samples"] == "200"
@@ -145,7 +146,7 @@ def test_the_model_card_has_a_header_for_the_hub_and_every_figure_with_its_floor
         title = about.title[0].upper() + about.title[1:]
         line = next(line for line in body.splitlines() if line.startswith(f"| {title}"))
         assert f"| {about.text(selection[metric])}" in line
-        assert f"| {about.text(selection[about.floor])} |" in line
+        assert f"| {about.of_real(selection)} |" in line
     assert "200 generated images against 150 real ones" in body
     assert "c0ffee` with changes that were not committed" in body
     assert "synthetic" in body
@@ -169,11 +170,11 @@ def test_the_same_inputs_give_the_same_bytes(finished: Path, tmp_path: Path) -> 
 
 def test_another_metric_is_another_rule_on_the_same_figures(finished: Path, tmp_path: Path) -> None:
     folder = copy_of(finished, tmp_path)
-    select(select_params(folder, metric="conditional_accuracy"), folder)
+    select(select_params(folder, metric="coverage"), folder)
     rows, before = table(folder), table(finished)
     assert [{**row, "selected": ""} for row in rows] == [{**row, "selected": ""} for row in before]
     chosen = next(row for row in rows if row["selected"] == "1")
-    assert float(chosen["conditional_accuracy"]) == max(float(row["conditional_accuracy"]) for row in rows)
+    assert float(chosen["coverage"]) == max(float(row["coverage"]) for row in rows)
 
 
 def test_an_unconditional_model_has_distances_alone_and_no_rule_can_ask_for_accuracy(unconditional: Path) -> None:
@@ -186,8 +187,8 @@ def test_an_unconditional_model_has_distances_alone_and_no_rule_can_ask_for_accu
     assert (told["classes"], told["classification_accuracy_score"]) == (None, None)
     assert told["diversity_floor"] > 0  # over all images, where there are no classes
     assert "labels=None" in (unconditional / "models/selected/README.md").read_text()
-    by_metric = select_params(unconditional, metric="conditional_accuracy")
-    assert "select.metric names 'conditional_accuracy'" in refused(unconditional, by_metric)
+    by_metric = select_params(unconditional, metric="class_frechet_distance")
+    assert "select.metric names 'class_frechet_distance'" in refused(unconditional, by_metric)
     guarded = select_params(unconditional, guards=[Guard(metric="conditional_accuracy", at_least=0.1)])
     assert "select.guards names 'conditional_accuracy'" in refused(unconditional, guarded)
 

@@ -17,12 +17,14 @@ MEASURES = {
     "images": 450_000,
     "frechet_distance": 14.23,
     "frechet_floor": 1.518,
+    "frechet_floor_low": 1.31,
+    "frechet_floor_high": 1.8,
     "kernel_distance": 0.0521,
     "kernel_error": 0.0034,
     "kernel_floor": 0.0012,
     "conditional_accuracy": 0.9612,
     "accuracy_floor": 0.9861,
-    "samples": 2000,
+    "samples": 1438,
 }
 SELECTION = {
     **MEASURES,
@@ -81,11 +83,12 @@ def test_it_tells_every_place(tmp_path: Path) -> None:
 def test_it_tells_each_metric_beside_its_floor_and_the_number_of_images(tmp_path: Path) -> None:
     text = summary(finished(tmp_path))
     lines = [[cell.strip() for cell in line] for line in cells(text)]
-    assert ["Frechet distance", "14.2", "1.52"] in lines
+    assert ["Frechet distance", "14.2", "1.52 (1.31 to 1.80)"] in lines
     assert ["kernel distance", "0.0521 ± 0.0034", "0.00120"] in lines
     assert ["conditional accuracy", "96.1%", "98.6%"] in lines
     assert "450,000 images" in text
-    assert "2,000 samples against 359 held-out images" in text
+    told = "Measured on 1,438 samples and as many training images (the floor), each against 359 held-out images"
+    assert told in " ".join(text.split())
     assert "right on 98.6%" in text
 
 
