@@ -66,8 +66,9 @@ def _trade(inputs: Inputs, fidelity: str, variety: str) -> Chart:
         across=Across(x.title, shares=True),
     )
     caption = (
-        f"To the right more images look real ({x.title}), upwards more of the real ones are reached ({y.title}): a "
-        f"lower threshold trades one for the other (Brock et al. 2019). {count(rows[-1].samples)} samples a threshold."
+        f"To the right more images look real ({x.title}), upwards more of the real ones are reached ({y.title}). In a "
+        "latent space that can be cut, a lower threshold trades one for the other (Brock et al. 2019). "
+        f"{count(rows[-1].samples)} samples a threshold."
     )
     return Chart("Fidelity against variety", caption, tuple(keys), svg)
 

@@ -18,7 +18,8 @@ from stages.selection.seen import Judge, Seen
 MOST = 2000
 """Images of a threshold."""
 FIDELITY, VARIETY = "precision", "recall"
-_SHOWN = ("frechet_distance", FIDELITY, VARIETY, "coverage", "conditional_accuracy")
+_NEEDED = ("frechet_distance", FIDELITY, VARIETY)
+_SHOWN = (*_NEEDED, "coverage", "conditional_accuracy")
 _MEASUREMENTS = (frechet, manifolds, neighbourhoods, conditional)
 COLUMNS = ["threshold", "samples", *(column for name in _SHOWN for column in (name, METRICS[name].floor))]
 
@@ -44,8 +45,10 @@ def truncation_curve(
             return generated(generator if limit is None else Truncated(generator, limit), reference, progress)
 
         key = f"truncation-{key_of(reference.key, limit, code_digest(Judge, generated, Truncated))}"
-        figures = measured(seen, reference, known, key, _MEASUREMENTS).figures
-        cells = {name: figures.get(name) for name in _SHOWN} | {METRICS[n].floor: of_real.get(n) for n in _SHOWN}
+        found = measured(seen, reference, known, key, _MEASUREMENTS)
+        if missing := [found.absent[name] for name in _NEEDED if name in found.absent]:
+            raise ValueError(missing[0])
+        cells = {name: found.figures.get(name) for name in _SHOWN} | {METRICS[n].floor: of_real.get(n) for n in _SHOWN}
         return {"threshold": limit, "samples": reference.samples} | cells
 
     return [row(limit) for limit in [*sorted(set(params.truncation)), None]]
@@ -53,17 +56,20 @@ def truncation_curve(
 
 def facts_of(rows: list[Row]) -> dict[str, Any]:
     """`truncation` of selection.json: which columns are fidelity and variety, and the curve in a sentence."""
-    text = {name: METRICS[name].text for name in (FIDELITY, VARIETY, "frechet_distance")}
-    first, last = rows[0], rows[-1]
-    best = min(rows, key=lambda row: row["frechet_distance"])
-    at = "without a limit" if best["threshold"] is None else f"at {best['threshold']:g}"
-    sentence = (
-        f"With no number of the noise beyond {first['threshold']:g}, precision is {text[FIDELITY](first[FIDELITY])} "
-        f"and recall {text[VARIETY](first[VARIETY])}; without a limit {text[FIDELITY](last[FIDELITY])} and "
-        f"{text[VARIETY](last[VARIETY])}. The Frechet distance is lowest {at}: "
-        f"{text['frechet_distance'](best['frechet_distance'])}."
-    )
+    text, last = METRICS[FIDELITY].text, rows[-1]
+    real = max(rows, key=lambda row: (row[FIDELITY], row["threshold"] is None))
+    near = min(rows, key=lambda row: row["frechet_distance"])
+    told = f"Precision is highest {_at(real)}: {text(real[FIDELITY])}, with a recall of {text(real[VARIETY])}"
+    if real is not last:
+        told += f"; without a limit they are {text(last[FIDELITY])} and {text(last[VARIETY])}"
+    distance = METRICS["frechet_distance"].text(near["frechet_distance"])
+    sentence = f"{told}. The Frechet distance is lowest {_at(near)}: {distance}."
     return {"samples": last["samples"], "fidelity": FIDELITY, "variety": VARIETY, "sentence": sentence}
+
+
+def _at(row: Row) -> str:
+    limit = row["threshold"]
+    return "without a limit on the noise" if limit is None else f"with no number of the noise beyond {limit:g}"
 
 
 def _of_count(real: Reference, count: int) -> Reference:

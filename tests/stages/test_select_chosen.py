@@ -22,8 +22,7 @@ from stages.common.files import read_json, write_json
 from stages.common.shards import shard_path, tensor_table
 from stages.common.split import Split
 from stages.select import select
-from stages.selection import classifiers, discriminator
-from stages.selection.seen import Judge
+from stages.selection import discriminator
 from tests.stages.tiny_models import CHECKPOINTS, checkpoint, select_params, write_run
 
 CLASSES = 10
@@ -187,11 +186,9 @@ def test_a_selection_of_what_is_known_trains_no_classifier_and_generates_nothing
         raise AssertionError("it is known")
 
     before = outputs()
-    monkeypatch.setattr(discriminator, "taught", refuse)
-    monkeypatch.setattr(discriminator, "answers", refuse)
-    monkeypatch.setattr(classifiers, "classification_accuracy_score", refuse)
-    monkeypatch.setattr(Judge, "generated", refuse)
     monkeypatch.setattr("stages.select.nearest_drawn", lambda *_: b"")
+    for work in ("evaluator._step", "classifying.learn", "classifying.Classifier.forward", "sampling.generate"):
+        monkeypatch.setattr(f"gan.{work}", refuse)
     assert outputs() == before
 
 
@@ -227,7 +224,7 @@ def test_the_curve_ends_with_the_selected_checkpoint_as_it_is(semi_supervised: P
     for name in ("frechet_distance", "precision", "recall", "coverage", "frechet_floor"):
         assert float(rows[-1][name]) == selection[name], name
     assert rows[-1]["conditional_accuracy"] == "", "nothing was asked for"
-    assert "With no number of the noise beyond 0.5, precision is" in selection["truncation"]["sentence"]
+    assert selection["truncation"]["sentence"].startswith("Precision is highest with")
 
 
 class Memory(nn.Module):
@@ -254,8 +251,8 @@ def test_noise_cut_to_nothing_keeps_fidelity_and_loses_variety(
     assert nothing["coverage"] < few["coverage"] < none["coverage"]
     assert nothing["frechet_distance"] > few["frechet_distance"] > none["frechet_distance"]
     assert few["recall"] < none["recall"]
-    assert none["recall"] == pytest.approx(none["recall_floor"], abs=0.1)
-    assert "lowest without a limit" in selection["truncation"]["sentence"]
+    assert none["recall"] > 0.4
+    assert "distance is lowest without a limit on the noise" in selection["truncation"]["sentence"]
 
 
 def test_fewer_images_a_threshold_than_a_checkpoint_have_floors_of_as_many(
