@@ -157,20 +157,35 @@ def train_evaluator(
             # All at once: points are as small as their labels.
             evaluator.head.fit(real.at(torch.arange(len(real))).flatten(1).cpu(), real.labels.cpu())
         return evaluator.to(real.device).eval()
-    evaluator.to(real.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    learn(evaluator, real, schedule, classes=config.classifies and real.labels is not None, progress=progress)
+    return evaluator
+
+
+def learn(
+    network: nn.Module,
+    real: RealImages,
+    schedule: Schedule,
+    *,
+    classes: bool = True,
+    what: str = "the evaluator",
+    progress: Callable[[int], object] = lambda images: None,
+) -> None:
+    """Train a network on real images, each moved at random, on their device; it ends in evaluation mode.
+
+    It learns to give class logits `[N,K]` by the labels, or without `classes` the images again. Raises DivergedError
+    where the weights are no longer finite.
+    """
+    network.to(real.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     steps = -(-schedule.images // schedule.batch_size)
-    optimizer = torch.optim.AdamW(
-        evaluator.parameters(), schedule.learning_rate, weight_decay=_WEIGHT_DECAY, fused=True
-    )
+    optimizer = torch.optim.AdamW(network.parameters(), schedule.learning_rate, weight_decay=_WEIGHT_DECAY, fused=True)
     pace = torch.optim.lr_scheduler.OneCycleLR(optimizer, schedule.learning_rate, steps, pct_start=_WARM_UP)
     for step in range(steps):
-        _step(evaluator, real, optimizer, step * schedule.batch_size, schedule)
+        _step(network, real, optimizer, step * schedule.batch_size, schedule, classes=classes)
         pace.step()
         progress(schedule.batch_size)
-    if not all(torch.isfinite(tensor).all() for tensor in evaluator.state_dict().values()):
-        raise DivergedError(f"the evaluator's weights are not finite after {steps * schedule.batch_size:,} images")
-    evaluator.requires_grad_(False).eval()
-    return evaluator
+    if not all(torch.isfinite(tensor).all() for tensor in network.state_dict().values()):
+        raise DivergedError(f"{what}'s weights are not finite after {steps * schedule.batch_size:,} images")
+    network.requires_grad_(False).eval()
 
 
 def build_evaluator(config: EvaluatorConfig, seed: int) -> Evaluator:
@@ -181,14 +196,21 @@ def build_evaluator(config: EvaluatorConfig, seed: int) -> Evaluator:
 
 
 def _step(
-    evaluator: Evaluator, real: RealImages, optimizer: torch.optim.Optimizer, position: int, schedule: Schedule
+    network: nn.Module,
+    real: RealImages,
+    optimizer: torch.optim.Optimizer,
+    position: int,
+    schedule: Schedule,
+    *,
+    classes: bool,
 ) -> None:
     images, labels = real.batch(position, schedule.batch_size)
     shifted = random_shift(images, stream(schedule.seed, "evaluator/shift", position))
     precision = choose_precision("auto", images.device)
     with torch.autocast(images.device.type, dtype=precision, enabled=precision != torch.float32):
-        answer = evaluator(shifted)
-    if evaluator.config.classifies and labels is not None:
+        answer = network(shifted)
+    if classes:
+        assert labels is not None
         loss = cross_entropy(answer.float(), labels)
     else:
         loss = mse_loss(answer.float(), shifted)

@@ -91,3 +91,17 @@ class Blend(nn.Module):
     def _sum(self, parts: Sequence[Tensor | None]) -> Tensor | None:
         weighted = [weight * part for weight, part in zip(self.weights, parts, strict=True) if part is not None]
         return torch.stack(weighted).sum(0) if weighted else None
+
+
+class Truncated(Generator):
+    """The same generator, of whose noise no number is beyond `limit`, as `truncated` has it; a code stays."""
+
+    def __init__(self, generator: Generator, limit: float) -> None:
+        nn.Module.__init__(self)
+        self.config, self.generator, self.limit = generator.config, generator, limit
+
+    def forward(self, latent: Tensor, label: Tensor | None = None) -> Tensor:
+        size = self.config.latent_size
+        cut = torch.cat([truncated(latent[:, :size], self.limit), latent[:, size:]], dim=1)
+        images: Tensor = self.generator(cut, label)
+        return images

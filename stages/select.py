@@ -1,7 +1,8 @@
 """Select: every checkpoint measured on held-out images, one chosen by the rule in params.
 
 Reads models/checkpoints, models/evaluator, data/normalized/{train,holdout,manifest.json}, provenance/train.json.
-Writes models/selected/, metrics/{selection.json,checkpoints.tsv}, plots/nearest.png, provenance/select.json.
+Writes models/selected/, metrics/{selection.json,checkpoints.tsv,truncation.tsv}, plots/nearest.png,
+provenance/select.json.
 Figures, rule, card and picture are made in stages/selection.
 """
 
@@ -14,17 +15,16 @@ from gan.metrics.kernel import FEWEST_ROWS
 from stages.common.device import steady_device_for
 from stages.common.errors import UserError, run_stage
 from stages.common.evaluators import read_evaluator
-from stages.common.files import read_json, replacing, replacing_directory, sha256_of, write_json, write_tsv
+from stages.common.files import read_json, replacing, replacing_directory, write_json, write_tsv
 from stages.common.model import write_generator
 from stages.common.params import Select, load_section
-from stages.common.progress import progress_bar
 from stages.common.provenance import recorded
 from stages.common.split import Split
 from stages.common.truth import truth_in
-from stages.selection.cache import FOLDER, Cache
+from stages.selection.cache import FOLDER
 from stages.selection.card import model_card
 from stages.selection.checkpoints import Table, loaded, measure_all, require_same_data
-from stages.selection.classifiers import classification_scores
+from stages.selection.chosen import measured_alone
 from stages.selection.features import feature_network
 from stages.selection.measure import load_generator
 from stages.selection.nearest import nearest_drawn
@@ -33,6 +33,7 @@ from stages.selection.rows import absent_in, classes, columns, without_floors
 from stages.selection.rule import Choice, Row, choose, cost_of_last, sentence, why
 from stages.selection.seen import Judge
 from stages.selection.table import table
+from stages.selection.truncation import COLUMNS
 from stages.selection.verdicts import collapse, memorised
 
 
@@ -69,9 +70,12 @@ def select(params: Select, root: Path) -> dict[str, Any]:
     choice = choose(measured.rows, params, absent_in(measured.found[-1], measured.real))
     print(table(measured.rows, choice.chosen, params, len(inputs.real.holdout)))
     selection = summary(measured, choice, params, inputs)
-    selection |= {"classification_accuracy_score": None} | scores(inputs, choice, params, selection["absent"])
-    write_outputs(root, inputs, params, measured.rows, selection)
-    print(f"{selection['why']}\n{selection['collapse']['sentence']}\n{selection['memorisation_verdict']['sentence']}")
+    alone = measured_alone(inputs.checkpoints[choice.chosen], inputs.real, inputs.cache, inputs.trained, params)
+    selection |= alone.figures
+    selection["absent"] |= alone.absent
+    write_outputs(root, inputs, params, measured.rows, selection, curve=alone.curve)
+    verdicts = [selection[name]["sentence"] for name in ("collapse", "memorisation_verdict")]
+    print("\n".join([selection["why"], *verdicts, *alone.sentences]))
     if params.fail_on_collapse and selection["collapse"]["collapsed"]:
         figures = "its figures are in metrics/selection.json"
         raise UserError(f"the selected generator is collapsed ({selection['collapse']['sentence'][:-1]}): {figures}")
@@ -110,7 +114,7 @@ def require_enough(params: Select, train: Split, holdout: Split) -> None:
 
 
 def summary(measured: Table, choice: Choice, params: Select, inputs: Inputs) -> dict[str, Any]:
-    """What `metrics/selection.json` holds, but for the classification accuracy score."""
+    """What `metrics/selection.json` holds, but for what is measured of the chosen checkpoint alone."""
     rows, real = measured.rows, inputs.real
     chosen, runner_up = rows[choice.chosen], choice.runner_up
     return {
@@ -133,19 +137,6 @@ def summary(measured: Table, choice: Choice, params: Select, inputs: Inputs) -> 
     }
 
 
-def scores(inputs: Inputs, choice: Choice, params: Select, absent: dict[str, str]) -> dict[str, Any]:
-    """The classification accuracy score of the chosen checkpoint; where there is none, `absent` is told why."""
-    path = inputs.checkpoints[choice.chosen]
-    known = Cache(inputs.cache, sha256_of(path))
-    with progress_bar("classifiers", 2 * params.classifier_images) as bar:
-        try:
-            found = classification_scores(loaded(path, inputs.real), inputs.real, known, params, bar.update)
-        except ValueError as error:
-            absent["classification_accuracy_score"] = str(error)
-            return {}
-    return {"classification_accuracy_score": found}
-
-
 def provenance(inputs: Inputs, params: Select, selection: dict[str, Any]) -> dict[str, Any]:
     """What made the selected model: training, data, evaluator, and the rule."""
     return {
@@ -157,7 +148,9 @@ def provenance(inputs: Inputs, params: Select, selection: dict[str, Any]) -> dic
     }
 
 
-def write_outputs(root: Path, inputs: Inputs, params: Select, rows: list[Row], selection: dict[str, Any]) -> None:
+def write_outputs(
+    root: Path, inputs: Inputs, params: Select, rows: list[Row], selection: dict[str, Any], *, curve: list[Row]
+) -> None:
     """All are prepared before the first takes its place."""
     chosen = next(index for index, row in enumerate(rows) if row["images"] == selection["images"])
     generator = loaded(inputs.checkpoints[chosen], inputs.real)
@@ -170,6 +163,7 @@ def write_outputs(root: Path, inputs: Inputs, params: Select, rows: list[Row], s
         picture = outputs.enter_context(replacing(root / "plots/nearest.png"))
         picture.write_bytes(nearest_drawn(generator, inputs.real, params.seed))
         write_tsv(outputs.enter_context(replacing(root / "metrics/checkpoints.tsv")), marked(rows, chosen))
+        write_tsv(outputs.enter_context(replacing(root / "metrics/truncation.tsv")), curve, COLUMNS)
         write_json(outputs.enter_context(replacing(root / "metrics/selection.json")), selection)
 
 

@@ -47,7 +47,8 @@ def summary(root: Path) -> str:
         f"each against {selection.holdout_images:,} held-out images, by {_judge(evaluator)}"
     )
     told = "\n".join(textwrap.fill(line, WIDTH) for line in (chosen, measured))
-    return "\n\n".join([told, _table(metric_rows(selection)), _table(_places(receipt))])
+    alone = [textwrap.fill(one.sentence, WIDTH) for one in (selection.classifier, selection.truncation) if one]
+    return "\n\n".join([told, _table(metric_rows(selection)), *alone, _table(_places(receipt))])
 
 
 def metric_rows(selection: Selection) -> list[Row]:

@@ -87,7 +87,10 @@ def test_the_plots_are_of_metrics_and_their_floors() -> None:
     columns = {column for name, metric in METRICS.items() for column in (name, metric.floor)}
     for plot in PIPELINE["plots"]:
         (definition,) = plot.values()
-        assert set(definition["y"]["metrics/checkpoints.tsv"]) <= columns
+        ((file, drawn),) = definition["y"].items()
+        assert file in outputs("select")
+        assert set(drawn) <= columns
+        assert definition["x"] in {"images", *columns}
 
 
 def outputs(stage: str) -> list[str]:

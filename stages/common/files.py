@@ -68,10 +68,10 @@ def read_json(path: str | Path) -> Any:
         raise UserError(f"{path} is not valid JSON ({error}): remove it and run `dvc repro`") from None
 
 
-def write_tsv(path: str | Path, rows: list[dict[str, Any]]) -> None:
-    """Rows as tab-separated values, the columns in the order of the first row; None is an empty cell."""
-    columns = list(rows[0]) if rows else []
-    lines = [columns] + [["" if row[c] is None else str(row[c]) for c in columns] for row in rows]
+def write_tsv(path: str | Path, rows: list[dict[str, Any]], columns: list[str] | None = None) -> None:
+    """Rows as tab-separated values: these columns, or those of the first row; None is an empty cell."""
+    names = columns or (list(rows[0]) if rows else [])
+    lines = [names] + [["" if row[name] is None else str(row[name]) for name in names] for row in rows]
     write_text(path, "".join("\t".join(line) + "\n" for line in lines))
 
 

@@ -247,6 +247,7 @@ class Select(Section):
     max_memorisation: Share
     fail_on_collapse: bool
     classifier_images: Annotated[int, Field(ge=0)]
+    truncation: Annotated[list[Positive], Field(max_length=20)]
     window: Window | None
     device: Device
 

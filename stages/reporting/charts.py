@@ -37,6 +37,20 @@ class Series:
     colour: Colour = "ink"
     dots: bool = False
     error: Sequence[float] | None = None
+    names: Sequence[str] = ()
+    """Of the points, written beside them."""
+
+
+@dataclass(frozen=True)
+class Across:
+    """What the x axis says: counts as they come, shares in percent, or a word at each whole number from 0."""
+
+    title: str = "images seen"
+    shares: bool = False
+    words: Sequence[str] = ()
+
+
+_IMAGES_SEEN = Across()
 
 
 def line_chart(
@@ -48,8 +62,9 @@ def line_chart(
     mark: tuple[float, float] | None = None,
     limits: tuple[float, float] | None = None,
     shares: bool = False,
+    across: Across = _IMAGES_SEEN,
 ) -> Markup:
-    """Lines over images seen, as an `<svg>`.
+    """Lines over images seen or what `across` says, as an `<svg>`.
 
     `name` is unique on the page, `label` is read to who cannot see the chart, `level` is a dashed line
     across, `mark` a large point (x, y), `limits` the range of the y axis, `shares` shows it in percent.
@@ -71,7 +86,7 @@ def line_chart(
             axes.axhline(level, color=_STAND_INS["muted"], linewidth=1.2, dashes=(4, 3), zorder=1)
         if mark is not None:
             _mark(axes, *mark)
-        _dress(axes)
+        _dress(axes, across)
         if shares:
             axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value, 0)))
         buffer = io.StringIO()
@@ -94,6 +109,8 @@ def _draw(axes: Axes, line: Series) -> None:
         low = [y - e for y, e in zip(line.y, line.error, strict=True)]
         high = [y + e for y, e in zip(line.y, line.error, strict=True)]
         axes.fill_between(line.x, low, high, color=colour, alpha=0.18, linewidth=0)
+    for x, y, name in zip(line.x, line.y, line.names, strict=False):
+        axes.annotate(name, (x, y), (5, 5), textcoords="offset points", color=_STAND_INS["muted"], fontsize=9.5)
 
 
 def _mark(axes: Axes, x: float, y: float) -> None:
@@ -101,16 +118,22 @@ def _mark(axes: Axes, x: float, y: float) -> None:
     axes.plot([x], [y], "o", color=_STAND_INS["accent"], markersize=7, zorder=5)
 
 
-def _dress(axes: Axes) -> None:
+def _dress(axes: Axes, across: Across) -> None:
     """Only what helps reading: light lines across, few ticks, words in the colours of the page."""
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.spines["bottom"].set_color(_STAND_INS["line"])
     axes.grid(axis="y", color=_STAND_INS["line"], linewidth=0.8)
     axes.set_axisbelow(True)
     axes.tick_params(which="both", length=0, labelcolor=_STAND_INS["muted"])
-    axes.set_xlabel("images seen", color=_STAND_INS["muted"])
-    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: compact(value)))
+    axes.set_xlabel(across.title, color=_STAND_INS["muted"])
+    if across.words:
+        axes.set_xticks(range(len(across.words)), across.words)
+    elif across.shares:
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value, 0)))
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: compact(value)))
     if axes.get_yscale() == "log":
         axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 3.0), numticks=6))
         axes.yaxis.set_minor_formatter(NullFormatter())

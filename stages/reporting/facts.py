@@ -181,6 +181,44 @@ class AccuracyScore(Facts):
     sentence: str
 
 
+class Classifier(Facts):
+    """The discriminator as a classifier of held-out images, beside what others reach."""
+
+    kind: str
+    accuracy: Number
+    error: Number = None
+    batch_size: int
+    evaluator: Number = None
+    labels: int | None = None
+    """That it was told, of so many `images`."""
+    images: int | None = None
+    supervised: Number = None
+    same_network: Number = None
+    categories: int | None = None
+    """Of an information code, each with the class that it was named after."""
+    names: list[str] = Field(default_factory=list)
+    named_by: int | None = None
+    k_means: Number = None
+    chance: Number = None
+    sentence: str
+
+
+class Truncation(Facts):
+    """What the columns of truncation.tsv say."""
+
+    samples: int
+    fidelity: str
+    variety: str
+    sentence: str
+
+
+class Threshold(Measures):
+    """A row of truncation.tsv: the selected checkpoint, no number of its noise beyond the threshold."""
+
+    images: int = 0
+    threshold: Number
+
+
 class Selection(Measures):
     metric: str
     rule: str
@@ -199,6 +237,8 @@ class Selection(Measures):
     memorisation_verdict: Memorisation | None = None
     classes: list[ClassMeasures] | None = None
     classification_accuracy_score: AccuracyScore | None = None
+    classifier: Classifier | None = None
+    truncation: Truncation | None = None
 
     @field_validator("metric")
     @classmethod

@@ -26,6 +26,7 @@ from stages.reporting.facts import (
     Made,
     Manifest,
     Selection,
+    Threshold,
     Validation,
 )
 from stages.reporting.previous import Previous, read_previous
@@ -64,6 +65,8 @@ class Inputs:
     curves: list[Curve]
     checkpoints: list[Checkpoint]
     selection: Selection
+    thresholds: list[Threshold]
+    """The truncation curve, from the lowest; the last is without one. Empty where there is no curve."""
     frames: list[tuple[int, Picture]]
     """Images seen, and the grid of the same latents at that point; in order."""
     nearest: Picture
@@ -107,6 +110,7 @@ def read_inputs(root: Path) -> Inputs:
         curves=_read_tsv(root / "metrics/train.tsv", Curve),
         checkpoints=_read_tsv(root / "metrics/checkpoints.tsv", Checkpoint),
         selection=_read(root / "metrics/selection.json", Selection),
+        thresholds=_read_tsv(root / "metrics/truncation.tsv", Threshold, may_be_empty=True),
         frames=_read_frames(root / "plots/training"),
         nearest=_read_picture(root / "plots/nearest.png"),
         samples=_read_picture(root / "plots/samples.png"),
@@ -145,14 +149,14 @@ def _checked(value: Any, kind: type[FactsType], where: str) -> FactsType:
         raise UserError(f"{where}: {key}: {first['msg'].lower()}; {_AGAIN}") from None
 
 
-def _read_tsv(path: Path, kind: type[FactsType]) -> list[FactsType]:
+def _read_tsv(path: Path, kind: type[FactsType], *, may_be_empty: bool = False) -> list[FactsType]:
     try:
         header, *lines = [line.split("\t") for line in path.read_text().splitlines()] or [[]]
     except FileNotFoundError:
         raise UserError(f"{path} is missing: run the stage that makes it (`dvc repro`)") from None
     except UnicodeDecodeError:
         raise UserError(f"{path} is not text: {_AGAIN}") from None
-    if not lines:
+    if not lines and not may_be_empty:
         raise UserError(f"{path} has no rows: {_AGAIN}")
     for place, cells in enumerate(lines, 2):
         if len(cells) != len(header):

@@ -12,6 +12,7 @@ from stages.reporting import measures, sheets
 from stages.reporting.curves import quality_charts, training_charts
 from stages.reporting.facts import ClassMeasures, Made, Selection
 from stages.reporting.inputs import Inputs, Picture
+from stages.reporting.truncation import truncation_charts, truncation_table
 from stages.reporting.words import count, number
 from stages.selection.metrics import METRICS
 
@@ -71,6 +72,8 @@ def build_page(inputs: Inputs, title: str) -> dict[str, Any]:
         "samples": sheets.samples_sheet(inputs),
         "nearest": sheets.nearest_sheet(inputs),
         "latent": [(told, sheets.sheet_of(inputs, picture, told.rows)) for told, picture in inputs.latent],
+        "truncation_charts": truncation_charts(inputs),
+        "truncation_table": truncation_table(inputs),
         "by_category": any(told.file == "categories.png" for told, _ in inputs.latent),
         "frames": sheets.frames(inputs),
         "classes": classes[:_CLASSES],

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gan.data import RealImages
+from gan.data import HIDDEN_LABEL, RealImages
 from gan.errors import DivergedError
 from gan.evaluator import Schedule, device_of
 from gan.metrics.classification import classification_accuracy_score
@@ -20,11 +20,11 @@ from stages.selection.cache import Cache, code_digest, key_of
 from stages.selection.reference import Reference
 from stages.selection.seen import Judge
 
-_BATCH, _LEARNING_RATE = 128, 0.002  # as the evaluator of the pipeline learns, where its params are as they come
+_BATCH, _LEARNING_RATE = 128, 0.002
 
 _BLOCK = 4 * CHUNK
 """Images that are generated at a time."""
-_WINDOW = "select.window"
+WINDOW = "select.window"
 
 Progress = Callable[[int], object]
 
@@ -43,23 +43,56 @@ def classification_scores(
         raise ValueError("there are no two classes of images to tell apart")
     if not real.conditional:
         raise ValueError("the model is unconditional, so its images have no labels to learn from")
-    schedule = Schedule(params.classifier_images, _BATCH, _LEARNING_RATE, real.seed)
     window, device = params.window, device_of(real.judge.evaluator)
-    about = [real.subject, asdict(real.judge.evaluator.config), asdict(schedule), real.judge.about(), window]
-
-    def of(shown: Callable[[], RealImages], cache: Cache) -> float:
-        key = f"classifier-{key_of(about, code_digest(_score, _generated, real_images, Judge))}"
-        facts = cache.facts(key) or {"accuracy": _score(shown(), real, schedule, progress)}
-        cache.keep(key, facts)
-        return float(facts["accuracy"])
-
-    made = of(lambda: _generated(generator, real, labels, window, device), known)
-    genuine = of(lambda: real_images(real.train_split, labels, window, real.seed, device, param=_WINDOW), real.known)
+    made = score(lambda: _generated(generator, real, labels, window, device), real, known, params, progress)
+    genuine = score(lambda: told_images(real, labels, window), real, real.known, params, progress)
     told = (
         f"A classifier trained on {len(labels):,} generated images is right on {100 * made:.1f}% of the held-out ones"
     )
     told += f"; one trained on as many real images is right on {100 * genuine:.1f}%."
     return {"generated": made, "real": genuine, "images": len(labels), "seed": real.seed, "sentence": told}
+
+
+def schedule_of(real: Reference, params: Select) -> Schedule:
+    """As the evaluator of the pipeline learns, where its params are as they come."""
+    return Schedule(params.classifier_images, _BATCH, _LEARNING_RATE, real.seed)
+
+
+def score(
+    shown: Callable[[], RealImages],
+    real: Reference,
+    known: Cache,
+    params: Select,
+    progress: Progress,
+    *,
+    told: str | None = None,
+) -> float:
+    """The accuracy on held-out images of a classifier of the evaluator's form that learns what is shown, or as known.
+
+    `told` is which of the labels it learns, where that is not all. Raises ValueError where its training diverges.
+    """
+    schedule = schedule_of(real, params)
+    about = [real.subject, asdict(real.judge.evaluator.config), asdict(schedule), real.judge.about(), params.window]
+    key = f"classifier-{key_of(about, told, code_digest(_score, _generated, told_images, Judge))}"
+    facts = known.facts(key) or {"accuracy": _score(shown(), real, schedule, progress)}
+    known.keep(key, facts)
+    return float(facts["accuracy"])
+
+
+def told_images(real: Reference, labels: Tensor, window: int | None) -> RealImages:
+    """Those of the train images that have a label in `[N]`, with it; the others are left out."""
+    split, device = real.train_split, device_of(real.judge.evaluator)
+    told = labels != HIDDEN_LABEL
+    if told.all():
+        return real_images(split, labels, window, real.seed, device, param=WINDOW)
+    blocks = [block for block in split.reader.blocks if told[block.start : block.stop].any()]
+
+    def read(number: int) -> Tensor:
+        block = blocks[number]
+        return torch.tensor(split.reader.images(block))[told[block.start : block.stop]]
+
+    sizes = [int(told[block.start : block.stop].sum()) for block in blocks]
+    return images_of(Blocks(sizes, read), labels[told], window, real.seed, device)
 
 
 def _generated(
@@ -74,7 +107,7 @@ def _generated(
         stop = min(first + _BLOCK, len(asked))
         return torch.cat(list(real.judge.generated(generator, stop, real.seed, asked, first)))
 
-    require_room(real.train_split, window, device, _WINDOW)
+    require_room(real.train_split, window, device, WINDOW)
     sizes = [min(_BLOCK, len(asked) - first) for first in range(0, len(asked), _BLOCK)]
     return images_of(Blocks(sizes, block), labels, window, real.seed, device)
 

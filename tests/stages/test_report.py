@@ -70,7 +70,9 @@ def test_its_own_policy_forbids_network_and_any_script_but_its_own(inputs: Path)
         "Keeping the last checkpoint (200,000 images)", "cgan", "4,321", "123,456", "98,765", "minimax", "e7" * 32,
         "120,000", *STAGES, COMMIT, "✓ clean", "✗ changed", "1 min 2 s", "numpy 2.3.1", "python 3.11.9", "seed: 3",
         "generator.safetensors", "Losses", "Value of the game, V(G,D)", "Real, generated, nearest real", "at most 1",
-        "Walks between two latents",
+        "Walks between two latents", "Fidelity against variety", "Fidelity rises as variety falls",
+        "2,000 samples a threshold",
+        "It learned from the others, too", "93.4% ± 1.3%", "same labels 84.1%", "150 labels", "64 images together",
         "Information code is not shown: the family learns none", "No collapse: all ten", "Not by heart: no closer",
         "It has the lowest Frechet distance of 4", "runner-up 100,032 images", "87.1%", "91.3%", "fe" * 32, "seed 4",
         "own classifier, 64 features", "Classifier score : the evaluator is no classifier", "12.3 (1.02)",
@@ -243,7 +245,8 @@ def test_a_long_training_keeps_the_page_light_with_first_selected_and_last_grid(
 READ = [
     "data/normalized/manifest.json", "reports/validation.json", "reports/drift.json", "metrics/evaluator.json",
     "metrics/train.tsv",
-    "metrics/selection.json", "metrics/checkpoints.tsv", "plots/training", "plots/nearest.png", "plots/samples.png",
+    "metrics/selection.json", "metrics/checkpoints.tsv", "metrics/truncation.tsv",
+    "plots/training", "plots/nearest.png", "plots/samples.png",
     "plots/latent", "metrics/latent.json", "models/selected", "provenance",
 ]  # fmt: skip
 

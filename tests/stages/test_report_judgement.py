@@ -40,6 +40,36 @@ def test_a_training_that_was_stopped_early_says_so(inputs: Path) -> None:
     assert "Frechet distance was 9.50 at 40,000 images, and no better for 20,032 more." in text_of(inputs)
 
 
+def test_the_truncation_curve_is_drawn_with_its_thresholds_and_told_in_a_table(inputs: Path) -> None:
+    html = page(inputs)
+    labels = [a["aria-label"] or "" for tag, a in Elements(html).found if tag == "svg"]
+    assert any("0.25: 97.1% and 41.4%, 1: 88.1% and 50.4%, no limit: 73.1% and 65.4%" in label for label in labels)
+    assert re.search(r"no limit</th>\s*<td[^>]*>9.81</td>", html)
+    assert "conditional accuracy" not in html[html.index("What truncation gives") :].split("</table>")[0].lower()
+
+
+def test_without_a_curve_there_is_no_part_for_it_and_the_reason_is_told(inputs: Path) -> None:
+    (inputs / "metrics/truncation.tsv").write_text("threshold\tsamples\tfrechet_distance\n")
+    told = read_json(inputs / "metrics/selection.json")["absent"] | {"truncation": "the latents are uniform"}
+    change(inputs / "metrics/selection.json", truncation=None, absent=told)
+    text = text_of(inputs)
+    assert "Fidelity against variety" not in text
+    assert "Truncation : the latents are uniform" in text
+
+
+def test_categories_of_a_code_are_told_with_the_classes_that_they_were_named_after(inputs: Path) -> None:
+    found = {"kind": "code", "accuracy": 0.95, "error": 0.01, "batch_size": 64, "evaluator": 0.99, "sentence": "Found."}
+    found |= {"categories": 3, "names": ["two", "nought", "one"], "named_by": 1437, "k_means": 0.79, "chance": 0.1}
+    change(inputs / "metrics/selection.json", classifier=found)
+    text = text_of(inputs)
+    assert "by categories of the code 95.0% ± 1.0%" in text
+    assert "by as many clusters of pixels 79.0% by the most frequent class 10.0%" in text
+    assert "two, nought, one" in text
+    assert "supervised" not in text
+    change(inputs / "metrics/selection.json", classifier=None)
+    assert "Did the discriminator learn the classes?" not in text_of(inputs)
+
+
 def test_each_class_has_its_own_samples_beside_its_figures(inputs: Path) -> None:
     found = class_pictures(read_inputs(inputs))
     assert list(found) == NAMES

@@ -92,6 +92,14 @@ def test_it_tells_each_metric_beside_its_floor_and_the_number_of_images(tmp_path
     assert "right on 98.6%" in text
 
 
+def test_it_tells_what_was_measured_of_the_selected_checkpoint_alone(tmp_path: Path) -> None:
+    classifier = {"kind": "code", "accuracy": 0.9, "batch_size": 64, "sentence": "The categories are right on 90.0%."}
+    truncation = {"samples": 2000, "fidelity": "precision", "variety": "recall", "sentence": "Precision rises."}
+    text = summary(finished(tmp_path, selection={"classifier": classifier, "truncation": truncation}))
+    assert "The categories are right on 90.0%." in text
+    assert "Precision rises." in text
+
+
 def test_without_classes_it_tells_no_accuracy_and_what_the_autoencoder_explains(tmp_path: Path) -> None:
     unlabelled = {"kind": "autoencoder", "holdout_accuracy": None, "holdout_explained_variance": 0.834}
     nothing = {"conditional_accuracy": None, "accuracy_floor": None}

@@ -1,5 +1,6 @@
 """Everything that select and sample read, made small: real digits, an evaluator, a short training."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,9 @@ def write_run(folder: Path, classes: list[str] | None = CLASSES, **params: Any) 
     trainer = make_trainer(load_section(Train, folder / "params.yaml"), Split(folder / "data/normalized/train"))
     for images in CHECKPOINTS:
         write_checkpoint(checkpoint(folder, images), *play_until(trainer, images).state())
-    made = {"stage": "train", "git": {"commit": "c0ffee", "clean": False}, "family": family}
+    params = load_section(Train, folder / "params.yaml").model_dump()
+    made = {"stage": "train", "git": {"commit": "c0ffee", "clean": False}, "family": params["family"], "params": params}
+    made["recipe"] = asdict(trainer.game.recipe)
     write_json(folder / "provenance/train.json", made | {"images": trainer.images_seen, "data_fingerprint": "f1f1"})
     return folder
 

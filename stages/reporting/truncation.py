@@ -1,0 +1,94 @@
+"""The truncation curve: what the selected generator gives of variety, and gets of fidelity, as its noise is cut."""
+
+import math
+from typing import Any
+
+from stages.reporting.charts import Across, Series, line_chart
+from stages.reporting.curves import Chart, Key
+from stages.reporting.inputs import Inputs
+from stages.reporting.measures import text, titled
+from stages.reporting.words import count
+from stages.selection.metrics import METRICS, Metric
+
+
+def truncation_charts(inputs: Inputs) -> list[Chart]:
+    """Variety over fidelity, a point a threshold; then the metric that comes first, over the thresholds."""
+    told, rows = inputs.selection.truncation, inputs.thresholds
+    if told is None or len(rows) < 2:
+        return []
+    distances = [name for name in _measured(inputs) if METRICS[name].format == "number"]
+    return [_trade(inputs, told.fidelity, told.variety), *(_over_thresholds(inputs, name) for name in distances[:1])]
+
+
+def truncation_table(inputs: Inputs) -> dict[str, Any] | None:
+    """Columns, a row a threshold, and what as many real images reach; None where there is no curve."""
+    if inputs.selection.truncation is None or not inputs.thresholds:
+        return None
+    shown = _measured(inputs)
+    return {
+        "columns": [(titled(metric), metric.direction) for metric in shown.values()],
+        "rows": [
+            {"name": name, "cells": [text(metric, row.value(key)) for key, metric in shown.items()]}
+            for name, row in zip(names(inputs), inputs.thresholds, strict=True)
+        ],
+        "floors": [text(metric, inputs.thresholds[0].value(metric.floor)) for metric in shown.values()],
+    }
+
+
+def names(inputs: Inputs) -> list[str]:
+    """Of the thresholds."""
+    return ["no limit" if row.threshold is None else f"{row.threshold:g}" for row in inputs.thresholds]
+
+
+def _measured(inputs: Inputs) -> dict[str, Metric]:
+    """The metrics that some row has."""
+    return {n: m for n, m in METRICS.items() if any(row.value(n) is not None for row in inputs.thresholds)}
+
+
+def _trade(inputs: Inputs, fidelity: str, variety: str) -> Chart:
+    rows, x, y = inputs.thresholds, METRICS[fidelity], METRICS[variety]
+    line = Series(_values(inputs, fidelity), _values(inputs, variety), dots=True, names=names(inputs))
+    real = rows[-1].value(x.floor), rows[-1].value(y.floor)
+    series, keys = [line], [Key("thresholds", "ink", "line")]
+    if real[0] is not None and real[1] is not None:
+        series.append(Series([real[0]], [real[1]], "muted", dots=True))
+        keys.append(Key("real images", "muted", "dot"))
+    said = ", ".join(
+        f"{name}: {text(x, row.value(fidelity))} and {text(y, row.value(variety))}"
+        for name, row in zip(names(inputs), rows, strict=True)
+    )
+    svg = line_chart(
+        "truncation-trade",
+        f"{titled(x)} and {y.title} at each threshold. {said}.",
+        series,
+        limits=(0.0, 1.05),
+        shares=True,
+        across=Across(x.title, shares=True),
+    )
+    caption = (
+        f"To the right more images look real ({x.title}), upwards more of the real ones are reached ({y.title}). In a "
+        "latent space that can be cut, a lower threshold trades one for the other (Brock et al. 2019). "
+        f"{count(rows[-1].samples)} samples a threshold."
+    )
+    return Chart("Fidelity against variety", caption, tuple(keys), svg)
+
+
+def _over_thresholds(inputs: Inputs, name: str) -> Chart:
+    metric, floor = METRICS[name], inputs.thresholds[-1].value(METRICS[name].floor)
+    told = names(inputs)
+    line = Series(list(range(len(told))), _values(inputs, name), dots=True)
+    said = ", ".join(f"{at}: {text(metric, row.value(name))}" for at, row in zip(told, inputs.thresholds, strict=True))
+    svg = line_chart(
+        "truncation-distance",
+        f"{titled(metric)} at each threshold. {said}. Real images score {text(metric, floor)}.",
+        [line],
+        level=floor,
+        across=Across("no number of the noise beyond", words=told),
+    )
+    keys = (Key("thresholds", "ink", "line"), Key("real images", "muted", "dashes"))
+    direction = "Higher" if metric.direction == "max" else "Lower"
+    return Chart(f"{titled(metric)} by threshold", f"{metric.meaning} {direction} is better.", keys, svg)
+
+
+def _values(inputs: Inputs, name: str) -> list[float]:
+    return [math.nan if (value := row.value(name)) is None else value for row in inputs.thresholds]

@@ -1,0 +1,56 @@
+"""What is measured of the chosen checkpoint alone, since it costs too much for all."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stages.common.files import sha256_of
+from stages.common.params import Select
+from stages.common.progress import progress_bar
+from stages.selection.cache import Cache
+from stages.selection.checkpoints import loaded
+from stages.selection.classifiers import classification_scores
+from stages.selection.discriminator import classifier_figures
+from stages.selection.reference import Reference
+from stages.selection.rule import Row
+from stages.selection.truncation import facts_of, truncation_curve
+
+
+@dataclass(frozen=True)
+class Alone:
+    """Of one checkpoint."""
+
+    figures: dict[str, Any]
+    """By their keys in selection.json; None where there are none."""
+    absent: dict[str, str] = field(default_factory=dict)
+    """Why, where one would look for them."""
+    curve: list[Row] = field(default_factory=list)
+    """The rows of truncation.tsv."""
+
+    @property
+    def sentences(self) -> list[str]:
+        return [found["sentence"] for found in self.figures.values() if found is not None]
+
+
+def measured_alone(path: Path, real: Reference, cache: Path, trained: dict[str, Any], params: Select) -> Alone:
+    """The classification accuracy score, the discriminator as a classifier, and the truncation curve."""
+    known, generator, absent = Cache(cache, sha256_of(path)), loaded(path, real), dict[str, str]()
+    with progress_bar("chosen", None) as bar:
+
+        def found(name: str, measure: Callable[[], Any]) -> Any:
+            try:
+                return measure()
+            except ValueError as error:
+                absent[name] = str(error)
+                return None
+
+        score = found(
+            "classification_accuracy_score", lambda: classification_scores(generator, real, known, params, bar.update)
+        )
+        classifier = found(
+            "classifier", lambda: classifier_figures(path, real, known, trained, params, progress=bar.update)
+        )
+        curve = found("truncation", lambda: truncation_curve(generator, real, known, params, bar.update))
+    figures = {"classification_accuracy_score": score, "classifier": classifier}
+    return Alone(figures | {"truncation": facts_of(curve) if curve else None}, absent, curve or [])

@@ -1,0 +1,242 @@
+"""The selected checkpoint's discriminator as a classifier, beside what others reach who are told as much."""
+
+from dataclasses import asdict, dataclass
+from math import sqrt
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gan.classifying import Classifier, answers, taught
+from gan.conditioning.discriminator import DISCRIMINATOR_CONDITIONINGS
+from gan.conditioning.heads import Auxiliary, SemiSupervised
+from gan.data import HIDDEN_LABEL, RealImages, hide_labels
+from gan.errors import DivergedError
+from gan.evaluator import device_of
+from gan.metrics.accuracy import accuracy
+from gan.metrics.clusters import groups_of, kmeans, names_of
+from gan.players import ModelConfig, build_players
+from stages.common.checkpoint import read_checkpoint
+from stages.common.errors import UserError
+from stages.common.params import Select
+from stages.common.reading import batches_of, labels_of, real_images
+from stages.common.split import Split
+from stages.selection.cache import Cache, code_digest, key_of
+from stages.selection.classifiers import WINDOW, Progress, schedule_of, score, told_images
+from stages.selection.reference import Reference
+
+_WEIGHTS = "game.discriminator."
+_MOST = 10_000
+"""Training images by which categories, and clusters of pixels, are named."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """What `provenance/train.json` says of how the discriminator learned."""
+
+    seed: int
+    labelled: float
+    """Share of the labels that it was told."""
+    batch_size: int
+    """Images that it judged together."""
+
+
+def classifier_figures(
+    path: Path, real: Reference, known: Cache, trained: dict[str, Any], params: Select, *, progress: Progress
+) -> dict[str, Any] | None:
+    """`classifier` of selection.json, of the checkpoint in `path`; None where its discriminator names no classes.
+
+    Raises ValueError with the reason where it cannot be measured, UserError where its weights do not fit.
+    """
+    network, config = read_classifier(path, device_of(real.judge.evaluator))
+    if network is None:
+        return None
+    if real.holdout_labels is None or real.kind != "classifier":
+        raise ValueError("there are no two classes of images to tell apart")
+    reads_code = DISCRIMINATOR_CONDITIONINGS[config.discriminator_conditioning].reads_code
+    if reads_code and not config.code_categories:
+        raise ValueError("the information code has no categories, which could stand for classes")
+    exam = Exam(real, training_of(trained), params, config)
+    key = f"discriminator-{key_of(exam.about(), code_digest(Exam, read_classifier))}"
+    found = known.facts(key) or (exam.of_code(network) if reads_code else exam.of_classes(network))
+    known.keep(key, found)
+    found = {"kind": config.discriminator_conditioning, **found, "evaluator": exam.of_evaluator()}
+    if reads_code:
+        return found | {"sentence": _told_of_code(found)}
+    found |= _opponents(exam, progress)
+    return found | {"sentence": _told_of_classes(found)}
+
+
+def read_classifier(path: Path, device: torch.device) -> tuple[Classifier | None, ModelConfig]:
+    """The discriminator of a checkpoint (the latest weights: no average of them is kept), and its config.
+
+    None where it names neither classes nor a code. Raises UserError where the file holds none that fits its config.
+    """
+    tensors, facts = read_checkpoint(path)
+    weights = {name.removeprefix(_WEIGHTS): t for name, t in tensors.items() if name.startswith(_WEIGHTS)}
+    config = ModelConfig.from_json(facts["config"])
+    asked = DISCRIMINATOR_CONDITIONINGS[config.discriminator_conditioning]
+    if not asked.reads_code and not issubclass(asked.head, Auxiliary | SemiSupervised):
+        return None, config
+    _, discriminator = build_players(config, seed=0)
+    try:
+        discriminator.load_state_dict(weights)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"{path} holds no discriminator that fits its config ({reason}): run `dvc repro train`"
+        ) from None
+    return Classifier(discriminator, config).to(device).eval().requires_grad_(False), config
+
+
+def training_of(trained: dict[str, Any]) -> Training:
+    """Raises ValueError where it is not told."""
+    try:
+        params = trained["params"]
+        return Training(
+            params["seed"], trained["recipe"]["labelled"], params["batch_size"] // params.get("processes", 1)
+        )
+    except (KeyError, TypeError):
+        raise ValueError("provenance/train.json does not say which labels the training was told") from None
+
+
+@dataclass(frozen=True)
+class Exam:
+    """The real images of which networks are asked the class, all of them alike."""
+
+    real: Reference
+    training: Training
+    params: Select
+    config: ModelConfig
+    """Of both players."""
+
+    def about(self) -> list[Any]:
+        """All that decides its figures, beside the network and the code."""
+        device = device_of(self.real.judge.evaluator).type
+        return [
+            self.real.subject,
+            asdict(self.training),
+            asdict(self.config),
+            self.params.window,
+            self.real.seed,
+            device,
+        ]
+
+    def of_classes(self, network: nn.Module) -> dict[str, Any]:
+        """How often the class that it takes for the likeliest is right, on all held-out images."""
+        return _accuracy(*self._answers(network, self.real.holdout_split)) | {"batch_size": self.training.batch_size}
+
+    def of_code(self, network: nn.Module) -> dict[str, Any]:
+        """The same of its categories, named after classes, as clusters of pixels are: by training images alone.
+
+        Chance is what a code reaches that says nothing: the most frequent class.
+        """
+        real, count = self.real, self.config.code_categories
+        groups, labels = self._answers(network, real.train_split, _MOST)
+        names = names_of(groups, labels, count)
+        predicted, held_out = self._answers(network, real.holdout_split)
+        constant = torch.full_like(held_out, int(torch.bincount(labels).argmax()))
+        classes = real.judge.evaluator.config.classes or ()
+        return _accuracy(names[predicted], held_out) | {
+            "batch_size": self.training.batch_size,
+            "categories": count,
+            "names": [classes[label] for label in names.tolist()],
+            "named_by": len(groups),
+            "k_means": self._of_clusters(count),
+            "chance": _rounded(accuracy(constant, held_out)),
+        }
+
+    def of_evaluator(self) -> float:
+        """What the evaluator reaches, which was told all labels."""
+        logits, labels = self.real.holdout.logits, self.real.holdout_labels
+        assert logits is not None
+        assert labels is not None
+        return _rounded(accuracy(logits.argmax(1), labels))
+
+    def _answers(self, network: nn.Module, split: Split, most: int | None = None) -> tuple[Tensor, Tensor]:
+        """What the network says of all images of a split, or of so many, and their labels."""
+        shown = self._shown(split, device_of(self.real.judge.evaluator))
+        return answers(network, shown, min(len(split), most or len(split)), self.training.batch_size)
+
+    def _of_clusters(self, count: int) -> float:
+        real, cpu = self.real, torch.device("cpu")
+        images, labels = self._shown(real.train_split, cpu).batch(0, min(len(real.train_split), _MOST))
+        assert labels is not None
+        assert real.holdout_labels is not None
+        rows = images.flatten(1)
+        centers = kmeans(rows, count, real.seed)
+        names = names_of(groups_of(rows, centers), labels, count)
+        predicted = torch.cat([groups_of(batch.flatten(1), centers) for batch in batches_of(real.holdout_split)])
+        return _rounded(accuracy(names[predicted], real.holdout_labels))
+
+    def _shown(self, split: Split, device: torch.device) -> RealImages:
+        return real_images(split, labels_of(split), self.params.window, self.real.seed, device, param=WINDOW)
+
+
+def _opponents(exam: Exam, progress: Progress) -> dict[str, Any]:
+    """Two classifiers that learn from the told labels alone: the evaluator's network, and the discriminator's."""
+    real, params, training, labels = exam.real, exam.params, exam.training, labels_of(exam.real.train_split)
+    assert labels is not None
+    told = hide_labels(labels, training.labelled, training.seed)
+    figures: dict[str, Any] = {"labels": int((told != HIDDEN_LABEL).sum()), "images": len(labels)}
+    if params.classifier_images == 0:
+        return figures | {"supervised": None, "same_network": None}
+    schedule = schedule_of(real, params)
+
+    def shown() -> RealImages:
+        return told_images(real, told, params.window)
+
+    def same_network() -> dict[str, Any]:
+        try:
+            network = taught(exam.config, shown(), schedule, progress=progress)
+        except DivergedError as error:
+            raise ValueError(str(error)) from None
+        return exam.of_classes(network)
+
+    key = f"same-network-{key_of(exam.about(), asdict(schedule), code_digest(Exam, told_images, taught))}"
+    of_same = real.known.facts(key) or same_network()
+    real.known.keep(key, of_same)
+    which = None if figures["labels"] == len(labels) else f"{training.labelled} by seed {training.seed}"
+    supervised = score(shown, real, real.known, params, progress, told=which)
+    return figures | {"supervised": supervised, "same_network": of_same["accuracy"]}
+
+
+def _accuracy(predicted: Tensor, labels: Tensor) -> dict[str, Any]:
+    """With the standard error that its number of images gives it."""
+    share = accuracy(predicted, labels)
+    return {"accuracy": _rounded(share), "error": _rounded(sqrt(share * (1 - share) / len(labels)))}
+
+
+def _told_of_classes(found: dict[str, Any]) -> str:
+    told = (
+        f"The discriminator, told {found['labels']:,} of {found['images']:,} labels, names the class of "
+        f"{_percent(found)} of the held-out images"
+    )
+    others = []
+    if found["supervised"] is not None:
+        others.append(f"a classifier that learned from these labels alone {100 * found['supervised']:.1f}%")
+        others.append(f"the discriminator's own network, so taught, {100 * found['same_network']:.1f}%")
+    others.append(_told_of_evaluator(found))
+    return f"{told}; {', '.join(others)}."
+
+
+def _told_of_code(found: dict[str, Any]) -> str:
+    return (
+        f"The {found['categories']} categories of the code, found without labels and each named after the class that "
+        f"it most often goes with, are right on {_percent(found)} of the held-out images; as many clusters of pixels "
+        f"(k-means) on {100 * found['k_means']:.1f}%, the most frequent class on {100 * found['chance']:.1f}%, "
+        f"{_told_of_evaluator(found)}."
+    )
+
+
+def _told_of_evaluator(found: dict[str, Any]) -> str:
+    return f"the evaluator, told all labels, {100 * found['evaluator']:.1f}%"
+
+
+def _percent(found: dict[str, Any]) -> str:
+    return f"{100 * found['accuracy']:.1f}% (± {100 * found['error']:.1f})"
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.6g}")

@@ -1,0 +1,77 @@
+"""Fidelity against variety: the selected generator with the tails of its noise cut (Brock et al. 2019, figure 17)."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from gan.latent_space import Truncated
+from gan.players import Generator
+from stages.common.params import Select
+from stages.selection.cache import Cache, code_digest, key_of
+from stages.selection.figures import conditional, frechet, manifolds, neighbourhoods
+from stages.selection.measure import floors, generated, measured
+from stages.selection.metrics import METRICS
+from stages.selection.reference import Reference
+from stages.selection.rule import Row
+from stages.selection.seen import Judge, Seen
+
+MOST = 2000
+"""Images of a threshold."""
+FIDELITY, VARIETY = "precision", "recall"
+_NEEDED = ("frechet_distance", FIDELITY, VARIETY)
+_SHOWN = (*_NEEDED, "coverage", "conditional_accuracy")
+_MEASUREMENTS = (frechet, manifolds, neighbourhoods, conditional)
+COLUMNS = ["threshold", "samples", *(column for name in _SHOWN for column in (name, METRICS[name].floor))]
+
+
+def truncation_curve(
+    generator: Generator, real: Reference, known: Cache, params: Select, progress: Callable[[int], object]
+) -> list[Row]:
+    """A row of `COLUMNS` a threshold, the lowest first, each of the same latents; in the last nothing is cut.
+
+    Floors are of as many real images. Raises ValueError with the reason where there is no such curve.
+    """
+    if not params.truncation:
+        raise ValueError("select.truncation is empty")
+    if real.truth is not None:
+        raise ValueError("the data are points, whose modes are counted instead")
+    if generator.config.latent_distribution != "normal":
+        raise ValueError("the latents are uniform on [-1,1], and have no tails to cut")
+    reference = _of_count(real, min(MOST, real.samples))
+    of_real = floors(reference).figures
+
+    def row(limit: float | None) -> Row:
+        def seen() -> Seen:
+            return generated(generator if limit is None else Truncated(generator, limit), reference, progress)
+
+        key = f"truncation-{key_of(reference.key, limit, code_digest(Judge, generated, Truncated))}"
+        found = measured(seen, reference, known, key, _MEASUREMENTS)
+        if missing := [found.absent[name] for name in _NEEDED if name in found.absent]:
+            raise ValueError(missing[0])
+        cells = {name: found.figures.get(name) for name in _SHOWN} | {METRICS[n].floor: of_real.get(n) for n in _SHOWN}
+        return {"threshold": limit, "samples": reference.samples} | cells
+
+    return [row(limit) for limit in [*sorted(set(params.truncation)), None]]
+
+
+def facts_of(rows: list[Row]) -> dict[str, Any]:
+    """`truncation` of selection.json: which columns are fidelity and variety, and the curve in a sentence."""
+    text, last = METRICS[FIDELITY].text, rows[-1]
+    real = max(rows, key=lambda row: (row[FIDELITY], row["threshold"] is None))
+    near = min(rows, key=lambda row: row["frechet_distance"])
+    told = f"Precision is highest {_at(real)}: {text(real[FIDELITY])}, with a recall of {text(real[VARIETY])}"
+    if real is not last:
+        told += f"; without a limit they are {text(last[FIDELITY])} and {text(last[VARIETY])}"
+    distance = METRICS["frechet_distance"].text(near["frechet_distance"])
+    sentence = f"{told}. The Frechet distance is lowest {_at(near)}: {distance}."
+    return {"samples": last["samples"], "fidelity": FIDELITY, "variety": VARIETY, "sentence": sentence}
+
+
+def _at(row: Row) -> str:
+    limit = row["threshold"]
+    return "without a limit on the noise" if limit is None else f"with no number of the noise beyond {limit:g}"
+
+
+def _of_count(real: Reference, count: int) -> Reference:
+    """The same real images, by which another number of generated ones is measured."""
+    return real if count == real.samples else replace(real, samples=count, key=key_of(real.key, count))
