@@ -15,6 +15,9 @@ from gan.recipes import PlayerRecipe, Recipe, override, penalty, with_normalizat
 _SNGAN = PlayerRecipe(learning_rate=1e-3, beta1=0.0, beta2=0.9)
 # Five times the paper's rate, which is for batches of 512 and millions of images.
 _R3GAN = PlayerRecipe(learning_rate=1e-3, beta1=0.0, beta2=0.99)
+# The authors' weights for small images are 0.05 to 0.5, falling to a tenth. At every fourth step, since a penalty costs
+# more than the rest of the step.
+_R3GAN_PENALTIES = tuple(penalty(name, weight=0.1, interval=4, last=0.1) for name in ("r1", "r2"))
 _CRITIC = PlayerRecipe(normalization="layer", learning_rate=5e-4, beta1=0.0, beta2=0.9)
 _POINTS = PlayerRecipe(learning_rate=2e-3, beta1=0.5, beta2=0.99)
 _RMSPROP = PlayerRecipe(optimizer="rmsprop", learning_rate=5e-4, beta2=0.99)
@@ -24,13 +27,15 @@ _CODE = PlayerRecipe(auxiliary_weight=0.1)
 FAMILIES = {
     "gan": Recipe("Goodfellow et al. 2014", network="mlp", width=256),
     "dcgan": Recipe("Radford et al. 2016", network="dcgan", width=32),
-    # The network of InfoGAN's paper, for images of 28 pixels: two halvings and a fully connected layer.
+    # The network of InfoGAN's paper, for images of 28 pixels: two halvings and a fully connected layer. In 100 CPU
+    # seconds of Fashion-MNIST (AVX2, float32) it reaches a Frechet distance of 6.9, DCGAN's network 18.5.
     "cgan": Recipe(
         "Mirza and Osindero 2014",
         network="infogan",
         width=32,
-        generator=PlayerRecipe("concat"),
-        discriminator=PlayerRecipe("concat"),
+        decay_images=500_000,
+        generator=PlayerRecipe("concat", learning_rate=5e-4),
+        discriminator=PlayerRecipe("concat", learning_rate=5e-4),
     ),
     "lsgan": Recipe("Mao et al. 2017", network="dcgan", width=32, objective="least_squares"),
     "wgan": Recipe(
@@ -96,12 +101,19 @@ FAMILIES = {
         discriminator=PlayerRecipe("semi_supervised", auxiliary_weight=2.0),
     ),
     "sngan": Recipe(
-        "Miyato et al. 2018", network="resnet", width=32, objective="hinge", generator=_SNGAN, discriminator=_SNGAN
+        "Miyato et al. 2018",
+        network="resnet",
+        width=16,
+        batch_size=32,
+        objective="hinge",
+        generator=_SNGAN,
+        discriminator=_SNGAN,
     ),
     "sngan_projection": Recipe(
         "Miyato and Koyama 2018",
         network="resnet",
-        width=32,
+        width=16,
+        batch_size=32,
         objective="hinge",
         generator=replace(_SNGAN, conditioning="batch_norm"),
         discriminator=replace(_SNGAN, conditioning="projection"),
@@ -109,20 +121,22 @@ FAMILIES = {
     "biggan": Recipe(
         "Brock et al. 2019",
         network="biggan",
-        width=32,
+        width=16,
         objective="hinge",
         orthogonal=1e-4,
-        generator=PlayerRecipe("shared_batch_norm", learning_rate=5e-4, beta1=0.0),
-        discriminator=PlayerRecipe("projection", learning_rate=5e-4, beta1=0.0),
+        generator=PlayerRecipe("shared_batch_norm", learning_rate=1e-3, beta1=0.0),
+        discriminator=PlayerRecipe("projection", learning_rate=1e-3, beta1=0.0),
     ),
     "modern": Recipe(
         "Huang et al. 2024",
         network="r3gan",
-        width=16,
+        width=8,
+        batch_size=32,
         objective="relativistic",
-        penalties=(penalty("r1"), penalty("r2")),
+        penalties=_R3GAN_PENALTIES,
         latent_size=64,
         decay_images=500_000,
+        ema_half_life=500_000,
         generator=_R3GAN,
         discriminator=_R3GAN,
     ),
@@ -142,11 +156,13 @@ FAMILIES = {
     "modern_conditional": Recipe(
         "Huang et al. 2024",
         network="r3gan",
-        width=16,
+        width=8,
+        batch_size=32,
         objective="relativistic",
-        penalties=(penalty("r1"), penalty("r2")),
+        penalties=_R3GAN_PENALTIES,
         latent_size=64,
         decay_images=500_000,
+        ema_half_life=500_000,
         generator=replace(_R3GAN, conditioning="concat"),
         discriminator=replace(_R3GAN, conditioning="projection"),
     ),
@@ -160,19 +176,23 @@ def _both(**values: Any) -> dict[str, Any]:
 
 # R3GAN's for 32 x 32 (its configuration for CIFAR-10, without the schedule of beta2).
 _HUANG = {
+    "width": 64,
     "batch_size": 512,
     "penalties": [{"name": name, "weight": 0.05, "last": 0.1} for name in ("r1", "r2")],
     "decay_images": 10_000_000.0,
     "ema_half_life": 5_000_000.0,
     **_both(learning_rate=2e-4),
 }
-_MIYATO = {"discriminator_steps": 5, **_both(learning_rate=2e-4)}
+_MIYATO = {"width": 64, "batch_size": 64, "discriminator_steps": 5, **_both(learning_rate=2e-4)}
 
 VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     "paper": {
         "gan": {"batch_size": 100, "discriminator": {"dropout": 0.5}},
         "dcgan": {"batch_size": 128},
-        "cgan": {"network": "mlp", "width": 200, "batch_size": 100, **_both(dropout=0.5)},
+        "cgan": {
+            "network": "mlp", "width": 200, "batch_size": 100, "decay_images": 0.0,
+            **_both(dropout=0.5, learning_rate=2e-4),
+        },
         "wgan": {"discriminator_steps": 5, "warm_up": True, **_both(learning_rate=5e-5)},
         "wgan_gp": {"discriminator_steps": 5, **_both(learning_rate=1e-4)},
         "began": {
@@ -187,7 +207,7 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
         "sngan": _MIYATO,
         "sngan_projection": _MIYATO,
         "biggan": {
-            "discriminator_steps": 2, "batch_size": 256, "generator": {"learning_rate": 5e-5},
+            "width": 64, "discriminator_steps": 2, "batch_size": 256, "generator": {"learning_rate": 5e-5},
             "discriminator": {"learning_rate": 2e-4},
         },
         "modern": _HUANG,

@@ -93,10 +93,8 @@ def read_classifier(path: Path, device: torch.device) -> tuple[Classifier | None
 def training_of(trained: dict[str, Any]) -> Training:
     """Raises ValueError where it is not told."""
     try:
-        params = trained["params"]
-        return Training(
-            params["seed"], trained["recipe"]["labelled"], params["batch_size"] // params.get("processes", 1)
-        )
+        params, recipe = trained["params"], trained["recipe"]
+        return Training(params["seed"], recipe["labelled"], recipe["batch_size"] // params.get("processes", 1))
     except (KeyError, TypeError):
         raise ValueError("provenance/train.json does not say which labels the training was told") from None
 

@@ -106,7 +106,7 @@ def test_a_key_in_a_list_is_checked_too(tmp_path: Path) -> None:
         ("train.deterministic", "'no'", "train.deterministic = 'no' is refused"),
         ("train.deterministic", "1", "train.deterministic = 1 is refused"),
         ("report.title", "7", "report.title = 7 is refused"),
-        ("train.batch_size", "null", "train.batch_size = None is refused"),
+        ("train.images", "null", "train.images = None is refused"),
         # out of range
         ("train.images", "0", "train.images = 0 is refused: .*greater than or equal to 1"),
         ("train.seed", "-1", "train.seed = -1 is refused"),

@@ -15,6 +15,7 @@ import torch
 from gan.families import FAMILIES
 from stages.common.checkpoint import read_checkpoint
 from stages.common.errors import UserError
+from stages.common.files import read_json
 from stages.common.params import Train, load_section
 from stages.common.resume import Resume
 from stages.common.split import Split
@@ -314,6 +315,20 @@ def test_the_families_are_told_without_params_or_data(tmp_path: Path) -> None:
     assert head.split()[:2] == ["family", "paper"]
     assert [row.split()[0] for row in rows] == list(FAMILIES)
     assert all(FAMILIES[row.split()[0]].paper in row and "objective=" in row for row in rows)
+
+
+def test_a_family_learns_by_the_papers_own_values_where_params_say_so_and_a_recipe_it_has_not_is_refused(
+    tmp_path: Path,
+) -> None:
+    folder = workspace(tmp_path)
+    write_params(folder, SHORT | {"train.family": "gan", "train.recipe": "lecture", "train.batch_size": None})
+    code, output = train(folder)
+    assert code == 0, output
+    recipe = read_json(folder / "provenance/train.json")["recipe"]
+    assert (recipe["batch_size"], recipe["generator"]["learning_rate"]) == (32, 1e-4)
+    write_params(folder, SHORT | {"train.family": "cgan", "train.recipe": "lecture"})
+    sentence = refused(folder)
+    assert "train.family = 'cgan' has no recipe 'lecture', which is known of gan, dcgan: set train.recipe" in sentence
 
 
 def test_nothing_trains_on_data_that_failed_the_gate(tmp_path: Path) -> None:
