@@ -109,7 +109,7 @@ def _generated(
 
     require_room(real.train_split, window, device, WINDOW)
     sizes = [min(_BLOCK, len(asked) - first) for first in range(0, len(asked), _BLOCK)]
-    return images_of(Blocks(sizes, block), labels, window, real.seed, device)
+    return images_of(Blocks(sizes, block, mixed=True), labels, window, real.seed, device)
 
 
 def _score(shown: RealImages, real: Reference, schedule: Schedule, progress: Progress) -> float:

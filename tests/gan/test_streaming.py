@@ -69,6 +69,30 @@ def test_images_stored_by_class_are_shown_mixed_in_another_order_each_epoch() ->
         assert (neighbours == 1).float().mean() < 0.01
 
 
+def test_a_window_that_two_large_blocks_would_fill_has_images_of_all_classes() -> None:
+    """Small images, by class, in a block a class: before, batches were of two classes."""
+    real = numbered([500] * 10, window=1000)
+    shown = torch.cat([real.batch(position, 100)[0][:, 0, 0, 0] for position in range(0, 10_000, 100)])
+    counts = torch.stack([torch.bincount(batch, minlength=10) for batch in (shown // 500).long().view(100, 100)])
+    assert ((counts - 10.0) ** 2 / 10).sum(1).mean() < 9 + 1  # 9 where batches are drawn from all classes alike
+    assert max(len(real._read(share, 0, 0).images) for share in real._plan(0)) <= 1000
+
+
+def test_blocks_that_are_mixed_are_each_read_once_an_epoch() -> None:
+    """Generated images are made when they are read."""
+    reads = []
+
+    def read(block: int) -> Tensor:
+        reads.append(block)
+        return torch.zeros(10, 1, 4, 4)
+
+    real = StreamedImages(Blocks([10] * 6, read, mixed=True), None, 20, 0, CPU)
+    for position in range(0, 60, 5):
+        real.batch(position, 5)
+    real._reader.shutdown()
+    assert sorted(reads[:6]) == list(range(6))
+
+
 def test_a_window_that_holds_everything_is_one_permutation() -> None:
     shown = numbered([10] * 10, window=100).batch(0, 100)[0][:, 0, 0, 0]
     assert len({tuple(part) for part in (shown.view(10, 10) // 10).tolist()}) == 10
@@ -80,7 +104,7 @@ def test_no_more_than_two_windows_are_held_and_the_next_is_read_before_it_is_ask
 
     def read(block: int) -> Tensor:
         reads.append(block)
-        if len(reads) == 2:
+        if len(reads) == 12:
             ready.set()
         return torch.zeros(10, 1, 4, 4)
 
