@@ -30,7 +30,7 @@ class Classifier(nn.Module):
         return judgement.code[:, : self.categories]
 
 
-def taught(
+def train_classifier(
     config: ModelConfig,
     shown: RealImages,
     schedule: Schedule,
@@ -48,7 +48,7 @@ def taught(
 
 
 @torch.inference_mode()
-def answers(network: nn.Module, shown: RealImages, count: int, batch_size: int) -> tuple[Tensor, Tensor]:
+def predictions(network: nn.Module, shown: RealImages, count: int, batch_size: int) -> tuple[Tensor, Tensor]:
     """The likeliest of its classes or categories for the first `count` images shown, and their labels: both `[count]`.
 
     A discriminator's batch norm keeps no statistics, so that an answer depends on the batch: images come as many at a

@@ -24,7 +24,7 @@ from stages.common.truth import truth_in
 from stages.selection.cache import FOLDER
 from stages.selection.card import model_card
 from stages.selection.checkpoints import Table, loaded, measure_all, require_same_data
-from stages.selection.chosen import measured_alone
+from stages.selection.chosen import measure_chosen
 from stages.selection.features import feature_network
 from stages.selection.measure import load_generator
 from stages.selection.nearest import nearest_drawn
@@ -70,7 +70,7 @@ def select(params: Select, root: Path) -> dict[str, Any]:
     choice = choose(measured.rows, params, absent_in(measured.found[-1], measured.real))
     print(table(measured.rows, choice.chosen, params, len(inputs.real.holdout)))
     selection = summary(measured, choice, params, inputs)
-    alone = measured_alone(inputs.checkpoints[choice.chosen], inputs.real, inputs.cache, inputs.trained, params)
+    alone = measure_chosen(inputs.checkpoints[choice.chosen], inputs.real, inputs.cache, inputs.trained, params)
     selection |= alone.figures
     selection["absent"] |= alone.absent
     write_outputs(root, inputs, params, measured.rows, selection, curve=alone.curve)

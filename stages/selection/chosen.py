@@ -18,7 +18,7 @@ from stages.selection.truncation import facts_of, truncation_curve
 
 
 @dataclass(frozen=True)
-class Alone:
+class ChosenFigures:
     """Of one checkpoint."""
 
     figures: dict[str, Any]
@@ -33,7 +33,7 @@ class Alone:
         return [found["sentence"] for found in self.figures.values() if found is not None]
 
 
-def measured_alone(path: Path, real: Reference, cache: Path, trained: dict[str, Any], params: Select) -> Alone:
+def measure_chosen(path: Path, real: Reference, cache: Path, trained: dict[str, Any], params: Select) -> ChosenFigures:
     """The classification accuracy score, the discriminator as a classifier, and the truncation curve."""
     known, generator, absent = Cache(cache, sha256_of(path)), loaded(path, real), dict[str, str]()
     with progress_bar("chosen", None) as bar:
@@ -53,4 +53,4 @@ def measured_alone(path: Path, real: Reference, cache: Path, trained: dict[str, 
         )
         curve = found("truncation", lambda: truncation_curve(generator, real, known, params, bar.update))
     figures = {"classification_accuracy_score": score, "classifier": classifier}
-    return Alone(figures | {"truncation": facts_of(curve) if curve else None}, absent, curve or [])
+    return ChosenFigures(figures | {"truncation": facts_of(curve) if curve else None}, absent, curve or [])

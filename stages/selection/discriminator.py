@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gan.classifying import Classifier, answers, taught
+from gan.classifying import Classifier, predictions, train_classifier
 from gan.conditioning.discriminator import DISCRIMINATOR_CONDITIONINGS
 from gan.conditioning.heads import Auxiliary, SemiSupervised
 from gan.data import HIDDEN_LABEL, RealImages, hide_labels
@@ -155,7 +155,7 @@ class Exam:
     def _answers(self, network: nn.Module, split: Split, most: int | None = None) -> tuple[Tensor, Tensor]:
         """What the network says of all images of a split, or of so many, and their labels."""
         shown = self._shown(split, device_of(self.real.judge.evaluator))
-        return answers(network, shown, min(len(split), most or len(split)), self.training.batch_size)
+        return predictions(network, shown, min(len(split), most or len(split)), self.training.batch_size)
 
     def _of_clusters(self, count: int) -> float:
         real, cpu = self.real, torch.device("cpu")
@@ -187,12 +187,12 @@ def _opponents(exam: Exam, progress: Progress) -> dict[str, Any]:
 
     def same_network() -> dict[str, Any]:
         try:
-            network = taught(exam.config, shown(), schedule, progress=progress)
+            network = train_classifier(exam.config, shown(), schedule, progress=progress)
         except DivergedError as error:
             raise ValueError(str(error)) from None
         return exam.of_classes(network)
 
-    key = f"same-network-{key_of(exam.about(), asdict(schedule), code_digest(Exam, told_images, taught))}"
+    key = f"same-network-{key_of(exam.about(), asdict(schedule), code_digest(Exam, told_images, train_classifier))}"
     of_same = real.known.facts(key) or same_network()
     real.known.keep(key, of_same)
     which = None if figures["labels"] == len(labels) else f"{training.labelled} by seed {training.seed}"
