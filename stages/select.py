@@ -33,7 +33,7 @@ from stages.selection.rows import absent_in, classes, columns, without_floors
 from stages.selection.rule import Choice, Row, choose, cost_of_last, sentence, why
 from stages.selection.seen import Judge
 from stages.selection.table import table
-from stages.selection.verdicts import collapse, memorised
+from stages.selection.verdicts import collapse, copying
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def select(params: Select, root: Path) -> dict[str, Any]:
     selection = summary(measured, choice, params, inputs)
     selection |= {"classification_accuracy_score": None} | scores(inputs, choice, params, selection["absent"])
     write_outputs(root, inputs, params, measured.rows, selection)
-    print(f"{selection['why']}\n{selection['collapse']['sentence']}\n{selection['memorisation_verdict']['sentence']}")
+    print(f"{selection['why']}\n{selection['collapse']['sentence']}\n{selection['copying']['sentence']}")
     if params.fail_on_collapse and selection["collapse"]["collapsed"]:
         figures = "its figures are in metrics/selection.json"
         raise UserError(f"the selected generator is collapsed ({selection['collapse']['sentence'][:-1]}): {figures}")
@@ -128,7 +128,7 @@ def summary(measured: Table, choice: Choice, params: Select, inputs: Inputs) -> 
         "runner_up": None if runner_up is None else without_floors(rows[runner_up]),
         "cost_of_last": cost_of_last(rows, choice, params),
         "collapse": collapse(chosen, params),
-        "memorisation_verdict": memorised(chosen, params),
+        "copying": copying(chosen, params),
         "classes": classes(measured.found[choice.chosen], measured.real, real.judge.evaluator.config.classes),
     }
 

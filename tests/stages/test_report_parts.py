@@ -130,7 +130,7 @@ def test_the_figure_that_decided_comes_first_and_each_has_floor_and_samples() ->
     figures = headline(selection("conditional_accuracy", {}))
     assert [f.title for f in figures] == [
         "Conditional accuracy",
-        *("Frechet distance", "Kernel distance", "Precision", "Recall", "Diversity", "Memorisation"),
+        *("Frechet distance", "Kernel distance", "Precision", "Recall", "Diversity", "Near copies"),
     ]
     assert [(f.floor, f.samples) for f in figures[:3]] == [("98.6%", 2000), ("0.523", 2000), ("−0.00021", 2000)]
 
