@@ -34,7 +34,7 @@ from stages.selection.rule import Choice, Row, choose, cost_of_last, sentence, w
 from stages.selection.seen import Judge
 from stages.selection.table import table
 from stages.selection.truncation import COLUMNS
-from stages.selection.verdicts import collapse, memorised
+from stages.selection.verdicts import collapse, copying
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def select(params: Select, root: Path) -> dict[str, Any]:
     selection |= alone.figures
     selection["absent"] |= alone.absent
     write_outputs(root, inputs, params, measured.rows, selection, curve=alone.curve)
-    verdicts = [selection[name]["sentence"] for name in ("collapse", "memorisation_verdict")]
+    verdicts = [selection[name]["sentence"] for name in ("collapse", "copying")]
     print("\n".join([selection["why"], *verdicts, *alone.sentences]))
     if params.fail_on_collapse and selection["collapse"]["collapsed"]:
         figures = "its figures are in metrics/selection.json"
@@ -132,7 +132,7 @@ def summary(measured: Table, choice: Choice, params: Select, inputs: Inputs) -> 
         "runner_up": None if runner_up is None else without_floors(rows[runner_up]),
         "cost_of_last": cost_of_last(rows, choice, params),
         "collapse": collapse(chosen, params),
-        "memorisation_verdict": memorised(chosen, params),
+        "copying": copying(chosen, params),
         "classes": classes(measured.found[choice.chosen], measured.real, real.judge.evaluator.config.classes),
     }
 

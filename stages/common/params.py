@@ -244,7 +244,7 @@ class Select(Section):
     min_diversity: Share
     min_coverage: Share
     min_recall: Share
-    max_memorisation: Share
+    max_near_copies: Share
     fail_on_collapse: bool
     classifier_images: Annotated[int, Field(ge=0)]
     truncation: Annotated[list[Positive], Field(max_length=20)]

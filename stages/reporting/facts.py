@@ -144,8 +144,8 @@ class Collapse(Facts):
     sentence: str
 
 
-class Memorisation(Facts):
-    memorised: bool
+class Copying(Facts):
+    copied: bool
     sentence: str
 
 
@@ -234,7 +234,7 @@ class Selection(Measures):
     absent: dict[str, str] = Field(default_factory=dict)
     """Why a metric was not measured, by its name."""
     collapse: Collapse | None = None
-    memorisation_verdict: Memorisation | None = None
+    copying: Copying | None = None
     classes: list[ClassMeasures] | None = None
     classification_accuracy_score: AccuracyScore | None = None
     classifier: Classifier | None = None

@@ -111,12 +111,12 @@ def measured(inputs: Inputs) -> dict[str, Any]:
 
 def verdicts(inputs: Inputs) -> list[Verdict]:
     """What a reader asks first: was the data sound, did the generator collapse, did it learn by heart?"""
-    gate, collapse, memory = inputs.validation, inputs.selection.collapse, inputs.selection.memorisation_verdict
+    gate, collapse, copying = inputs.validation, inputs.selection.collapse, inputs.selection.copying
     found = [Verdict("Data", _gate(inputs), not gate.success)]
     if collapse:
         found.append(Verdict("Variety", collapse.sentence, collapse.collapsed))
-    if memory:
-        found.append(Verdict("Originality", memory.sentence, memory.memorised))
+    if copying:
+        found.append(Verdict("Originality", copying.sentence, copying.copied))
     return found
 
 

@@ -13,10 +13,10 @@ from torch import Tensor
 from gan.metrics.accuracy import accuracy
 from gan.metrics.by_class import class_frechet_distances, diversities, mean_distance
 from gan.metrics.classifier_score import classifier_score
+from gan.metrics.copies import near_copies
 from gan.metrics.density_coverage import density_coverage
 from gan.metrics.frechet import frechet_distance
 from gan.metrics.kernel import kernel_distance
-from gan.metrics.memorisation import memorisation
 from gan.metrics.modes import mode_figures
 from gan.metrics.pixels import histogram_distance
 from gan.metrics.precision_recall import precision_recall
@@ -84,7 +84,7 @@ def variety(seen: Seen, real: Reference) -> Figures:
 
 
 def copies(seen: Seen, real: Reference) -> Figures:
-    return {"memorisation": memorisation(seen.features, real.train.features)}
+    return {"near_copies": near_copies(seen.features, real.train.features, seen.thumbnails, real.originals)}
 
 
 def brightness(seen: Seen, real: Reference) -> Figures:
@@ -116,7 +116,7 @@ MEASUREMENTS: Measurements = {
     conditional: ("conditional_accuracy",),
     by_class: ("class_frechet_distance",),
     variety: ("diversity",),
-    copies: ("memorisation",),
+    copies: ("near_copies",),
     brightness: ("pixel_distance",),
     detail: ("spectral_distance",),
     modes: ("modes_captured", "high_quality", "reverse_kl"),

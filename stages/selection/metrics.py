@@ -133,11 +133,12 @@ METRICS: dict[str, Metric] = {
         "Zhu et al. 2017",
         guard_only="noise scores better than real images",
     ),
-    "memorisation": Metric(
-        "memorisation",
-        "memorisation_floor",
+    "near_copies": Metric(
+        "near copies",
+        "near_copies_floor",
         "min",
-        "The share of generated images that are at most a third as far from a training image as from the next one.",
+        "The share of generated images that are copies of a training image, also under light noise, a shift of a pixel, "
+        "another brightness or JPEG: in pixels or in features much nearer to one than to the next.",
         "Yoon et al. 2023",
         "share",
         guard_only="noise, which copies nothing, scores as well as real images",

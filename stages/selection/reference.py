@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 from gan.metrics import density_coverage, precision_recall
+from gan.metrics.copies import Originals, originals
 from gan.metrics.distances import squared_radii
+from gan.metrics.thumbnails import block_of
 from gan.randomness import stream
 from gan.sampling import asked_labels
 from stages.common.params import Select
@@ -82,6 +84,12 @@ class Reference:
     @cached_property
     def radii_of_density(self) -> Tensor:
         return squared_radii(self.holdout.features, density_coverage.NEIGHBOURS)
+
+    @cached_property
+    def originals(self) -> Originals | None:
+        """Where copies are looked for in pixels; None where images have no thumbnails."""
+        thumbnails = self.train.thumbnails
+        return None if thumbnails is None else originals(thumbnails, block_of(self.train_split.shape[1:]))
 
 
 def reference(

@@ -11,6 +11,7 @@ from torch import Tensor
 from gan.evaluator import Evaluator, device_of, features_of
 from gan.metrics.pixels import histogram
 from gan.metrics.spectrum import SMALLEST_SIDE, ring_power
+from gan.metrics.thumbnails import has_thumbnails, thumbnails
 from gan.players import Generator
 from gan.sampling import samples
 from stages.common.levels import to_uint8
@@ -55,6 +56,8 @@ class Seen:
     """The mean power of an image at each frequency `[R]`; points have none."""
     points: Tensor | None = None
     """`[N,1,1,D]`, of data whose truth is known."""
+    thumbnails: Tensor | None = None
+    """`[N,h,w]`, grey levels in [0,255]; points, and images of fewer than 8 pixels a side, have none."""
 
     def __len__(self) -> int:
         return len(self.features)
@@ -64,7 +67,7 @@ class Seen:
         tally = Tally()
         for images in batches:
             tally.add(images)
-        kept = {"labels": self.labels, "logits": self.logits, "points": self.points}
+        kept = {name: getattr(self, name) for name in ("labels", "logits", "points", "thumbnails")}
         rows = {name: None if tensor is None else tensor[chosen] for name, tensor in kept.items()}
         return Seen(self.features[chosen], tally.pixels, power=tally.power, **rows)
 
@@ -90,7 +93,7 @@ class Judge:
 
     def see(self, batches: Iterable[Tensor], labels: Tensor | None) -> Seen:
         """All that is kept of images `[N,C,H,W]`, which come a batch at a time, and their labels `[N]`."""
-        kept: dict[str, list[Tensor]] = {"features": [], "logits": [], "points": []}
+        kept: dict[str, list[Tensor]] = {"features": [], "logits": [], "points": [], "thumbnails": []}
         tally = Tally()
         for images in batches:
             kept["features"].append(self.network.of(images))
@@ -98,6 +101,8 @@ class Judge:
                 kept["logits"].append(self._logits(images, kept["features"][-1]))
             if self.points:
                 kept["points"].append(images)
+            if has_thumbnails(images):
+                kept["thumbnails"].append(thumbnails(images))
             tally.add(images)
         tensors = {name: torch.cat(parts) for name, parts in kept.items() if parts}
         return Seen(**tensors, pixels=tally.pixels, labels=labels, power=tally.power)

@@ -1,4 +1,4 @@
-"""Collapse and memorisation in words, by the limits in params: knows no models."""
+"""Collapse and copies in words, by the limits in params: knows no models."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ from stages.common.params import Select
 from stages.selection.metrics import METRICS
 
 Row = dict[str, Any]
+_CHANGES = "also under light noise, a shift of a pixel, another brightness or JPEG"
 
 
 def collapse(row: Row, params: Select) -> dict[str, Any]:
@@ -28,15 +29,22 @@ def collapse(row: Row, params: Select) -> dict[str, Any]:
     return {"collapsed": False, "sentence": f"No mode collapse: {_against_real(row, list(looked_at))}."}
 
 
-def memorised(row: Row, params: Select) -> dict[str, Any]:
-    """Whether more images are copies of training images than held-out ones are by chance, beyond what params allow."""
-    share, floor = row.get("memorisation"), row.get("memorisation_floor")
+def copying(row: Row, params: Select) -> dict[str, Any]:
+    """Whether more images are copies of training images than held-out ones are by chance, beyond what params allow.
+
+    As `{"copied", "sentence"}`.
+    """
+    share, floor = row.get("near_copies"), row.get("near_copies_floor")
     if share is None or floor is None:
-        return {"memorised": False, "sentence": "Copies were not looked for: memorisation was not measured."}
-    text = METRICS["memorisation"].text
-    copied = share > floor + params.max_memorisation
-    told = f"{text(share)} of the images are copies of a training image (held-out ones, by chance: {text(floor)})"
-    return {"memorised": copied, "sentence": f"{'Memorisation' if copied else 'No memorisation'}: {told}."}
+        return {"copied": False, "sentence": "Copies were not looked for: near copies were not measured."}
+    text = METRICS["near_copies"].text
+    copied = share > floor + params.max_near_copies
+    known = "modes_captured" in row
+    what = "copies of training points" if known else f"copies of training images, {_CHANGES}"
+    told = (
+        f"{text(share)} of the {'points' if known else 'images'} are {what} (held-out ones, by chance: {text(floor)})"
+    )
+    return {"copied": copied, "sentence": f"{'Memorization' if copied else 'No memorization found'}: {told}."}
 
 
 def _against_real(row: Row, names: list[str]) -> str:

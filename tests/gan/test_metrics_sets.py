@@ -11,7 +11,6 @@ from gan.metrics.classifier_score import classifier_score
 from gan.metrics.density_coverage import density_coverage
 from gan.metrics.distances import nearest_rows, squared_distances, squared_radii
 from gan.metrics.frechet import frechet_distance
-from gan.metrics.memorisation import memorisation
 from gan.metrics.precision_recall import precision_recall
 
 Rows = npt.NDArray[np.float64]
@@ -133,32 +132,6 @@ def test_what_has_no_neighbours_or_no_distance_is_refused() -> None:
         density_coverage(normal(5, 2, 0), normal(9, 2, 1))
     with pytest.raises(ValueError, match="one width"):
         list(squared_distances(normal(5, 2, 0), normal(9, 3, 1)))
-    with pytest.raises(ValueError, match="not finite"):
-        memorisation(torch.full((5, 2), torch.nan), normal(9, 2, 1))
-    with pytest.raises(ValueError, match="2 training images"):
-        memorisation(normal(5, 2, 0), normal(1, 2, 1))
-
-
-@pytest.mark.parametrize("width", [12, 64])
-def test_a_copy_of_the_training_set_is_memorised_and_held_out_rows_are_not(width: int) -> None:
-    train, holdout = normal(2000, width, 0), normal(500, width, 1)
-    copies = train[:500] + 0.02 * normal(500, width, 2)
-    assert memorisation(train[:500], train) == 1
-    assert memorisation(copies, train) == 1
-    assert memorisation(torch.cat([copies, holdout]), train) == pytest.approx(0.5, abs=0.01)
-    assert memorisation(holdout, train) < 0.01
-
-
-def test_copies_of_images_that_stand_twice_in_the_training_set_are_memorised() -> None:
-    train = normal(500, 40, 0).repeat(2, 1)
-    assert memorisation(train[:300], train) == 1
-
-
-def test_a_generator_of_average_rows_copies_nothing_though_its_distances_are_short() -> None:
-    train, holdout = normal(2000, 32, 0), normal(500, 32, 1)
-    average = 0.3 * normal(500, 32, 2)
-    assert torch.cdist(average, train).amin(1).median() < 0.8 * torch.cdist(holdout, train).amin(1).median()
-    assert memorisation(average, train) == 0
 
 
 def test_the_classifier_score_is_that_of_its_formula() -> None:

@@ -28,7 +28,7 @@ def measures(images: int, classes: bool) -> dict[str, Any]:
     row |= {"frechet_floor_low": 0.401, "frechet_floor_high": 0.777}
     row |= {"kernel_distance": 0.0412 * far, "kernel_error": 0.0031, "kernel_floor": -0.00021}
     row |= {"precision": 0.7312 / far, "precision_floor": 0.9021, "recall": 0.6543 / far, "recall_floor": 0.8913}
-    row |= {"memorisation": 0.0, "memorisation_floor": 0.0015}
+    row |= {"near_copies": 0.0, "near_copies_floor": 0.0015}
     of_classes = {"conditional_accuracy": 0.912 / far, "accuracy_floor": 0.9861}
     return row | (of_classes | {"diversity": 7.77 / far, "diversity_floor": 8.88} if classes else {})
 
@@ -76,7 +76,7 @@ def judged(names: list[str] | None) -> dict[str, Any]:
         },
         "absent": absent,
         "collapse": {"collapsed": False, "sentence": "No collapse: all ten classes are drawn."},
-        "memorisation_verdict": {"memorised": False, "sentence": "Not by heart: no closer than held-out images."},
+        "copying": {"copied": False, "sentence": "Not by heart: no closer than held-out images."},
         "classes": of_classes or None,
         "classification_accuracy_score": score if names else None,
         "classifier": classifier | {"sentence": "It learned from the others, too."} if names else None,

@@ -11,14 +11,14 @@ from stages.common.files import read_json
 from stages.common.params import Select, load_section
 from stages.common.split import Split
 from stages.select import select
-from stages.selection.verdicts import collapse, memorised
+from stages.selection.verdicts import collapse, copying
 from tests.stages.crafted import Copier
 from tests.stages.tiny_data import ROOT
 from tests.stages.tiny_models import select_params, write_run
 
 PARAMS = load_section(Select, ROOT / "params.yaml")
-HEALTHY = {"diversity": 4.0, "coverage": 0.5, "recall": 0.3, "memorisation": 0.01}
-FLOORS = {"diversity_floor": 5.0, "coverage_floor": 0.9, "recall_floor": 0.8, "memorisation_floor": 0.002}
+HEALTHY = {"diversity": 4.0, "coverage": 0.5, "recall": 0.3, "near_copies": 0.01}
+FLOORS = {"diversity_floor": 5.0, "coverage_floor": 0.9, "recall_floor": 0.8, "near_copies_floor": 0.002}
 
 
 @pytest.fixture(scope="module")
@@ -51,14 +51,23 @@ def test_a_generator_of_images_that_it_never_saw_is_neither_collapsed_nor_a_copi
     selection = selected(folder, monkeypatch, split="holdout")
     assert selection["collapse"]["sentence"].startswith("No mode collapse: diversity ")
     assert (selection["collapse"]["collapsed"], selection["collapsed"]) == (False, 0)
-    assert not selection["memorisation_verdict"]["memorised"]
+    assert not selection["copying"]["copied"]
 
 
 def test_a_copier_of_the_training_set_is_found(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     selection = selected(folder, monkeypatch)
-    assert selection["memorisation"] == 1
-    assert selection["memorisation_verdict"]["memorised"]
+    assert selection["near_copies"] == 1
+    assert selection["copying"]["copied"]
     assert not selection["collapse"]["collapsed"]
+
+
+def test_a_generator_that_plays_training_images_back_with_noise_is_a_copier(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    selection = selected(folder, monkeypatch, noise=0.1 * 2**0.5)  # of a sine, so its standard deviation is 0.1
+    assert selection["near_copies"] > 0.8
+    assert selection["copying"]["copied"]
+    assert "copies of training images, also under light noise" in selection["copying"]["sentence"]
 
 
 def test_a_collapsed_selection_stops_the_stage_where_params_say_so_and_leaves_its_figures(folder: Path) -> None:
@@ -90,10 +99,15 @@ def test_a_missing_mode_is_collapse_where_the_modes_are_known() -> None:
 
 def test_what_was_not_measured_is_said_to_be_unknown() -> None:
     assert "not looked for" in collapse({}, PARAMS)["sentence"]
-    assert "not looked for" in memorised({}, PARAMS)["sentence"]
+    assert "not looked for" in copying({}, PARAMS)["sentence"]
 
 
 def test_copies_count_beyond_what_chance_gives() -> None:
-    by_chance = {"memorisation": 0.12, "memorisation_floor": 0.11}  # as of points of two dimensions
-    assert not memorised(by_chance, PARAMS)["memorised"]
-    assert memorised(by_chance | {"memorisation": 0.17}, PARAMS)["memorised"]
+    by_chance = {"near_copies": 0.12, "near_copies_floor": 0.11}  # as of points of two dimensions
+    assert not copying(by_chance, PARAMS)["copied"]
+    assert copying(by_chance | {"near_copies": 0.17}, PARAMS)["copied"]
+
+
+def test_points_are_not_said_to_be_looked_at_in_pixels() -> None:
+    row = {"near_copies": 0.12, "near_copies_floor": 0.11, "modes_captured": 8}
+    assert copying(row, PARAMS)["sentence"].startswith("No memorization found: 12.0% of the points are copies of train")

@@ -26,7 +26,7 @@ def inputs(tmp_path: Path) -> Path:
 def test_a_collapse_and_a_memory_are_said_first_in_words(inputs: Path) -> None:
     assert page(inputs).count('class="note bad"><strong>') == 0
     change(inputs / "metrics/selection.json", collapse={"collapsed": True, "sentence": "2 of 10 classes are left."})
-    change(inputs / "metrics/selection.json", memorisation_verdict={"memorised": True, "sentence": "Copies."})
+    change(inputs / "metrics/selection.json", copying={"copied": True, "sentence": "Copies."})
     html = page(inputs)
     assert html.count('class="note bad"><strong>') == 2
     assert html.index("2 of 10 classes are left.") < html.index("<nav")

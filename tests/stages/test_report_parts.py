@@ -130,7 +130,7 @@ def test_the_figure_that_decided_comes_first_and_each_has_floor_and_samples() ->
     figures = headline(selection("conditional_accuracy", {}))
     assert [f.title for f in figures] == [
         "Conditional accuracy",
-        *("Frechet distance", "Kernel distance", "Precision", "Recall", "Diversity", "Memorisation"),
+        *("Frechet distance", "Kernel distance", "Precision", "Recall", "Diversity", "Near copies"),
     ]
     floors = ["98.6%", "0.523 (0.401 to 0.777)", "−0.00021"]
     assert [(f.floor, f.samples) for f in figures[:3]] == [(floor, 2000) for floor in floors]

@@ -30,7 +30,7 @@ from stages.selection.metrics import METRICS
 from stages.selection.nearest import nearest_picture
 from stages.selection.reference import Reference, reference
 from stages.selection.seen import Judge, as_seen
-from stages.selection.verdicts import memorised
+from stages.selection.verdicts import copying
 from tests.stages.crafted import Copier
 from tests.stages.tiny_data import ROOT
 from tests.stages.tiny_models import CHECKPOINTS, checkpoint, select_params, write_run
@@ -266,10 +266,12 @@ def test_a_generator_that_gives_real_images_is_measured_at_the_floor_and_is_a_co
     for metric in ("frechet_distance", "precision", "recall", "density", "coverage", "diversity", "classifier_score"):
         assert row[metric] == pytest.approx(floor[metric], rel=0.5), metric
     assert row["conditional_accuracy"] > 0.97
-    assert (row["memorisation"], floor["memorisation"] < 0.05) == (1, True)
-    verdict = memorised(row | {"memorisation_floor": floor["memorisation"]}, load_section(Select, ROOT / "params.yaml"))
-    assert verdict["memorised"]
-    assert verdict["sentence"].startswith("Memorisation: 100.0% of the images are copies of a training image")
+    assert (row["near_copies"], floor["near_copies"] < 0.05) == (1, True)
+    verdict = copying(row | {"near_copies_floor": floor["near_copies"]}, load_section(Select, ROOT / "params.yaml"))
+    assert verdict["copied"]
+    assert verdict["sentence"].startswith(
+        "Memorization: 100.0% of the images are copies of training images, also under"
+    )
     lied = figures_of(copier(real, lie=True), real, tmp_path)
     assert lied["conditional_accuracy"] < 0.03
     assert lied["class_frechet_distance"] > 2 * row["class_frechet_distance"]

@@ -101,7 +101,7 @@ def test_a_metric_whose_code_has_changed_is_computed_again_and_no_other(
     source = inspect.getsource
 
     def changed(thing: Any) -> str:
-        return source(thing) + ("# changed" if getattr(thing, "__name__", "") == "gan.metrics.memorisation" else "")
+        return source(thing) + ("# changed" if getattr(thing, "__name__", "") == "gan.metrics.copies" else "")
 
     monkeypatch.setattr(inspect, "getsource", changed)
     code_digest.cache_clear()

@@ -1,0 +1,111 @@
+"""What is found of planted copies: `dvc repro evaluator`, then `python -m benchmarks.copies`.
+
+Training images that the pipeline normalized here are changed in one way each, and looked for by the evaluator's
+features, in pixels, and as `select` does; so are held-out images, which should not be found. Prints a table.
+"""
+
+import argparse
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from gan.evaluator import features_of
+from gan.metrics.copies import IN_FEATURES, copied_in_features, copied_in_pixels, originals
+from gan.metrics.distances import nearest_rows
+from gan.metrics.thumbnails import block_of, thumbnails
+from gan.randomness import stream
+from stages.common.errors import UserError, run_stage
+from stages.common.evaluators import read_evaluator
+from stages.common.levels import to_uint8
+from stages.common.reading import batches_of
+from stages.common.split import Split
+from stages.selection.seen import as_seen
+
+DATA = Path("data/normalized")
+
+
+def noisy(images: Tensor, deviation: float) -> Tensor:
+    return images + deviation * torch.randn(images.shape, generator=stream(0, "noise"))
+
+
+def moved(images: Tensor) -> Tensor:
+    """Each by a pixel in one of eight directions; where it came from, the edge is repeated."""
+    height, width = images.shape[2:]
+    moves = [(down, right) for down in range(3) for right in range(3) if (down, right) != (1, 1)]
+    wide = F.pad(images, (1, 1, 1, 1), mode="replicate")
+    corners = (moves[index % len(moves)] for index in range(len(wide)))
+    return torch.stack([one[:, y : y + height, x : x + width] for one, (y, x) in zip(wide, corners, strict=True)])
+
+
+def less_contrast(images: Tensor) -> Tensor:
+    means = images.mean((1, 2, 3), keepdim=True)
+    return means + 0.7 * (images - means)
+
+
+def through_jpeg(images: Tensor) -> Tensor:
+    found = []
+    for levels in to_uint8(images.numpy()).transpose(0, 2, 3, 1):
+        file = io.BytesIO()
+        Image.fromarray(levels.squeeze()).save(file, "JPEG", quality=75)
+        found.append(np.asarray(Image.open(file)).reshape(levels.shape))
+    return torch.from_numpy(np.stack(found)).permute(0, 3, 1, 2) / 127.5 - 1
+
+
+CHANGES: dict[str, Callable[[Tensor], Tensor]] = {
+    "none": lambda images: images,
+    "noise, standard deviation 0.05 of [-1,1]": lambda images: noisy(images, 0.05),
+    "noise, 0.1": lambda images: noisy(images, 0.1),
+    "moved by a pixel": moved,
+    "moved, and noise of 0.05": lambda images: noisy(moved(images), 0.05),
+    "brightness + 0.2": lambda images: images + 0.2,
+    "brightness x 1.2": lambda images: 1.2 * (images + 1) - 1,
+    "contrast x 0.7": less_contrast,
+    "JPEG, quality 75": through_jpeg,
+    "mirrored (not claimed)": lambda images: images.flip(3),
+}
+
+
+def table(planted: int) -> Iterator[str]:
+    """A line a change, and one of the held-out images: the shares found."""
+    evaluator, _ = read_evaluator("models/evaluator", torch.device("cpu"))
+    train, holdout = Split(DATA / "train"), Split(DATA / "holdout")
+    features = torch.cat([features_of(evaluator, images) for images in batches_of(train)])
+    found_in = originals(torch.cat([thumbnails(images) for images in batches_of(train)]), block_of(train.shape[1:]))
+    if found_in is None:
+        raise UserError(f"{DATA}/train holds flat images alone, and those are no copies")
+    yield "| change | in features | in pixels | near copies (the larger) | nearest two features alone |"
+    yield "| --- | --- | --- | --- | --- |"
+    chosen = torch.randperm(len(train), generator=stream(0, "planted"))[:planted]
+    sources = torch.from_numpy(train.at(chosen.numpy()))
+    sets = {name: as_seen(change(sources).clamp(-1, 1)) for name, change in CHANGES.items()}
+    for name, images in (sets | {"none, but held out": torch.from_numpy(holdout.images())}).items():
+        seen = features_of(evaluator, images)
+        by_features = share(copied_in_features(seen, features))
+        by_pixels = share(copied_in_pixels(thumbnails(images), found_in))
+        nearest, _ = nearest_rows(seen, features, 2)
+        before = share(nearest[:, 0] <= IN_FEATURES**2 * nearest[:, 1])
+        yield f"| {name} | {by_features} | {by_pixels} | {max(by_features, by_pixels)} | {before} |"
+
+
+def share(found: Tensor) -> float:
+    return round(found.double().mean().item(), 4)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser("python -m benchmarks.copies", description=__doc__.partition("\n")[0])
+    parser.add_argument("--planted", type=int, default=400, help="training images changed in each way")
+    arguments = parser.parse_args()
+    if not (DATA / "manifest.json").exists():
+        raise UserError(f"{DATA} holds no images: run `dvc repro evaluator` first")
+    for line in table(arguments.planted):
+        print(line)
+
+
+if __name__ == "__main__":
+    run_stage(main)
