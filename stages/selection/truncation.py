@@ -8,7 +8,7 @@ from gan.latent_space import Truncated
 from gan.players import Generator
 from stages.common.params import Select
 from stages.selection.cache import Cache, code_digest, key_of
-from stages.selection.figures import MEASUREMENTS, conditional, frechet, manifolds, neighbourhoods
+from stages.selection.figures import MEASUREMENTS, Measurements, conditional, frechet, manifolds, neighbourhoods
 from stages.selection.measure import floors, generated, measured
 from stages.selection.metrics import METRICS
 from stages.selection.reference import Reference
@@ -20,7 +20,9 @@ MOST = 2000
 FIDELITY, VARIETY = "precision", "recall"
 _NEEDED = ("frechet_distance", FIDELITY, VARIETY)
 _SHOWN = (*_NEEDED, "coverage", "conditional_accuracy")
-_MEASUREMENTS = {function: MEASUREMENTS[function] for function in (frechet, manifolds, neighbourhoods, conditional)}
+_MEASUREMENTS: Measurements = {
+    function: MEASUREMENTS[function] for function in (frechet, manifolds, neighbourhoods, conditional)
+}
 COLUMNS = ["threshold", "samples", *(column for name in _SHOWN for column in (name, METRICS[name].floor))]
 
 
