@@ -79,7 +79,7 @@ def table(planted: int) -> Iterator[str]:
     found_in = originals(torch.cat([thumbnails(images) for images in batches_of(train)]), block_of(train.shape[1:]))
     if found_in is None:
         raise UserError(f"{DATA}/train holds flat images alone, and those are no copies")
-    yield "| change | in features | in pixels | near copies (the larger) | nearest two features alone |"
+    yield "| change | in features | in pixels | near copies (the larger) | before: the two nearest in features |"
     yield "| --- | --- | --- | --- | --- |"
     chosen = torch.randperm(len(train), generator=stream(0, "planted"))[:planted]
     sources = torch.from_numpy(train.at(chosen.numpy()))

@@ -17,12 +17,12 @@ from gan.metrics.distances import nearest_rows
 IN_FEATURES = 1 / 3
 """The paper's: a copy is at most a third as far from one training image as from any other."""
 IN_PIXELS = 0.4
-"""The same of thumbnails, whose distance forgives more: by `python -m benchmarks.copies`."""
+"""The same of thumbnails: at a third more of the planted copies with noise are missed (docs/measuring.md)."""
 TWINS = 3
 """Training images so nearly equal that a copy is of all of them, at most; equal thumbnails count as one."""
 _FLAT = 2.0
 """Standard deviation, in levels of 255, up to which an image shows nothing that could be a copy."""
-_CANDIDATES = 32
+_CANDIDATES = 16
 _FREQUENCIES = 4
 _DETAIL = 16
 _AT_ONCE = 256
@@ -42,13 +42,13 @@ class Originals:
 
 def originals(thumbnails: Tensor, block: tuple[int, int]) -> Originals | None:
     """Those of the thumbnails `[N,h,w]` of all training images; None where all are flat."""
-    varied = thumbnails[~flat(thumbnails)]
-    if len(varied) == 0:
+    varied = (some[~flat(some)] for some in torch.split(thumbnails, _AT_ONCE))
+    parts = [(_details(some), _strengths(some)) for some in varied if len(some)]
+    if not parts:
         return None
-    details = torch.cat([_averaged(some[:, 1:-1, 1:-1].float()) for some in varied.split(_AT_ONCE)])
-    details, which = torch.unique(details.round().to(torch.uint8), dim=0, return_inverse=True)
+    details, which = torch.unique(torch.cat([part for part, _ in parts]), dim=0, return_inverse=True)
     first = torch.full((len(details),), len(which)).scatter_reduce_(0, which, torch.arange(len(which)), "amin")
-    return Originals(details, _strengths(varied[first]), block)
+    return Originals(details, torch.cat([part for _, part in parts])[first], block)
 
 
 def near_copies(features: Tensor, train: Tensor, thumbnails: Tensor | None, found_in: Originals | None) -> float:
@@ -84,7 +84,7 @@ def copied_in_pixels(images: Tensor, train: Originals) -> Tensor:
     """
     _, near = nearest_rows(_strengths(images), train.strengths, min(_CANDIDATES, len(train.details)))
     found = []
-    for some, which in zip(images.split(_AT_ONCE), near.split(_AT_ONCE), strict=True):
+    for some, which in zip(torch.split(images, _AT_ONCE), torch.split(near, _AT_ONCE), strict=True):
         likeness = _unit(train.details[which].float()) @ _unit(_moves(some.float(), train.block)).transpose(1, 2)
         found.append(_apart((2 - 2 * likeness.amax(2)).sort(1).values, IN_PIXELS))
     return torch.cat(found)
@@ -92,7 +92,7 @@ def copied_in_pixels(images: Tensor, train: Originals) -> Tensor:
 
 def flat(thumbnails: Tensor) -> Tensor:
     """Which of `[N,h,w]` are of one brightness, or hardly more: `[N]`."""
-    return thumbnails.flatten(1).float().std(1) <= _FLAT
+    return torch.cat([some.flatten(1).float().std(1) for some in torch.split(thumbnails, _AT_ONCE)]) <= _FLAT
 
 
 def _apart(distances: Tensor, ratio: float) -> Tensor:
@@ -102,13 +102,18 @@ def _apart(distances: Tensor, ratio: float) -> Tensor:
 
 def _strengths(thumbnails: Tensor) -> Tensor:
     """Those of the lowest frequencies of `[N,h,w]`, of length 1: `[N,F]`."""
-    return torch.cat([_low_frequencies(some.float()) for some in thumbnails.split(_AT_ONCE)])
+    return torch.cat([_low_frequencies(some.float()) for some in torch.split(thumbnails, _AT_ONCE)])
 
 
 def _low_frequencies(levels: Tensor) -> Tensor:
     waves = torch.fft.rfft2(levels - levels.mean((1, 2), keepdim=True))[:, :, :_FREQUENCIES]
     low = torch.cat([waves[:, :_FREQUENCIES], waves[:, 1 - _FREQUENCIES :]], 1).abs().flatten(1)
     return F.normalize(low)
+
+
+def _details(thumbnails: Tensor) -> Tensor:
+    """Those of `[n,h,w]` that moves are held against, in whole levels: `[n,h,w]`."""
+    return _averaged(thumbnails[:, 1:-1, 1:-1].float()).round().to(torch.uint8)
 
 
 def _moves(thumbnails: Tensor, block: tuple[int, int]) -> Tensor:

@@ -137,7 +137,7 @@ METRICS: dict[str, Metric] = {
         "near copies",
         "near_copies_floor",
         "min",
-        "The share of generated images that are copies of a training image, also under light noise, a shift of a pixel, "
+        "The share of generated images that are copies of training images, also under light noise, a shift of a pixel, "
         "another brightness or JPEG: in pixels or in features much nearer to one than to the next.",
         "Yoon et al. 2023",
         "share",

@@ -25,13 +25,14 @@ def normal(rows: int, columns: int, seed: int) -> Tensor:
 
 
 def pictures(count: int, shape: tuple[int, int, int], seed: int) -> Tensor:
-    """Images `[N,C,H,W]` in [-1,1] of chance, in which coarse detail is strong and fine detail weak, as in real ones."""
+    """Images `[N,C,H,W]` in [-1,1] of chance, of strong coarse and weak fine detail, as real ones have."""
     _, height, width = shape
     white = torch.randn((count, *shape), generator=generator(seed))
     down, right = torch.fft.fftfreq(height)[:, None] * height, torch.fft.rfftfreq(width) * width
     falling = 1 / (1 + down.square() + right.square()) ** 0.75
     smooth = torch.fft.irfft2(torch.fft.rfft2(white) * falling, s=(height, width))
-    return (0.5 * smooth / smooth.std((1, 2, 3), keepdim=True)).clamp(-1, 1)
+    images: Tensor = 0.5 * smooth / smooth.std((1, 2, 3), keepdim=True)
+    return images.clamp(-1, 1)
 
 
 def share(images: Tensor, train: Tensor) -> float:

@@ -125,6 +125,15 @@ def test_distances_come_in_pieces_that_together_are_the_whole_table(width: int) 
     assert torch.allclose(torch.cat(pieces).double(), exact, rtol=1e-4, atol=1e-3)
 
 
+@pytest.mark.parametrize(("width", "others", "k"), [(20, 17_001, 4), (20, 5_000, 16), (3, 900, 5), (20, 70, 60)])
+def test_the_nearest_rows_are_those_of_the_whole_table(width: int, others: int, k: int) -> None:
+    rows, there = normal(40, width, 0), normal(others, width, 1)
+    distances, indices = nearest_rows(rows, there, k)
+    exact = torch.cdist(rows.double(), there.double()).square().topk(k, largest=False)
+    assert torch.allclose(distances.double(), exact.values, rtol=1e-4, atol=1e-4)
+    assert torch.equal(indices, exact.indices)
+
+
 def test_what_has_no_neighbours_or_no_distance_is_refused() -> None:
     with pytest.raises(ValueError, match="3 nearest neighbours need at least 4 images, and there are 3"):
         precision_recall(normal(9, 2, 0), normal(3, 2, 1))
