@@ -311,7 +311,7 @@ def test_a_learning_rate_falls_by_half_a_cosine_to_a_tenth_and_stays() -> None:
     rates = [faded(1.0, 0.1, progress(images, 100)) for images in (0, 50, 100, 200)]
     assert rates == pytest.approx([1, 0.55, 0.1, 0.1])
     assert progress(10**9, 0) == 0
-    trainer = play(tiny_trainer(decay_images=16), 3)
+    trainer = play(tiny_trainer("dcgan", decay_images=16), 3)
     assert trainer.game.generator_optimizer.param_groups[0]["lr"] == pytest.approx(2e-5)
 
 
