@@ -79,6 +79,7 @@ class Trainer:
             "images_seen": self.images_seen,
             "history": self.history,
             "turns": self._turns,
+            "turn_images": self.turn_images,
             "measured": self.measured,
         }
         return tensors, {**facts, "config": asdict(self.game.generator.config)}
@@ -88,6 +89,7 @@ class Trainer:
         self.game.load({key.removeprefix("game."): t for key, t in tensors.items() if key.startswith("game.")})
         self._sums = tensors["sums"].to(self._sums.device, copy=True)
         self._turns, self.images_seen, self.history = facts["turns"], facts["images_seen"], list(facts["history"])
+        self.turn_images = facts["turn_images"]
         self.measured = list(facts["measured"])
 
 

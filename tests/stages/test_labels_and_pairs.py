@@ -169,10 +169,11 @@ def test_what_is_no_picture_may_hold_anything_and_is_emptied(content: bytes) -> 
 
 
 def test_ingest_strips_where_params_say_so_and_else_keeps_every_byte(tmp_path: Path) -> None:
+    content = picture("JPEG", "RGB")  # once: its color profile carries the second in which it was made
     (tmp_path / "tree").mkdir()
     for name in "ab":
-        (tmp_path / f"tree/{name}.jpg").write_bytes(picture("JPEG", "RGB"))
+        (tmp_path / f"tree/{name}.jpg").write_bytes(content)
     kept = ingested(tmp_path / "raw", path=str(tmp_path / "tree"))
-    assert kept["image"].to_pylist()[0]["bytes"] == picture("JPEG", "RGB")
+    assert kept["image"].to_pylist()[0]["bytes"] == content
     left = ingested(tmp_path / "raw", path=str(tmp_path / "tree"), strip_metadata=True)
-    assert left["image"].to_pylist()[0]["bytes"] == stripped(picture("JPEG", "RGB"))
+    assert left["image"].to_pylist()[0]["bytes"] == stripped(content)

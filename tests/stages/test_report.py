@@ -145,7 +145,7 @@ def test_images_without_classes_get_reasons_and_no_empty_part(tmp_path: Path) ->
     assert "it rebuilds 87.4% of the variance of 359 held-out real images" in text
     assert "there is no balance and nothing to tell class by class" in text
     assert "A sheet of samples" in text
-    assert html.count('<svg class="chart"') == 5 + 3
+    assert html.count('<svg class="chart"') == 5 + 2 + 3, "quality, truncation, training"
     assert "one row a class" not in html
 
 

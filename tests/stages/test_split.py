@@ -63,7 +63,7 @@ def test_features_and_figures_are_those_of_images_in_memory_to_the_bit(split: Sp
     assert torch.equal(streamed, features_of(evaluator, whole))
     judge = Judge(evaluator, feature_network(load_section(Select, ROOT / "params.yaml"), evaluator, "", CPU), False, "")
     seen, expected = (judge.see(images, None).tensors() for images in (batches_of(split), torch.split(whole, BATCH)))
-    assert {"features", "pixels", "logits", "power"} == set(seen)
+    assert {"features", "pixels", "logits", "power", "thumbnails"} == set(seen)
     assert all(torch.equal(seen[name], expected[name]) for name in seen)
 
 
