@@ -28,6 +28,7 @@ from stages.selection.cache import Cache
 from stages.selection.classifiers import _generated
 from stages.selection.features import feature_network
 from stages.selection.measure import floors, load_generator, measure
+from stages.selection.metrics import METRICS
 from stages.selection.nearest import _of_classes
 from stages.selection.reference import Reference, reference
 from stages.selection.seen import Judge
@@ -40,8 +41,8 @@ from tests.stages.tiny_models import CHECKPOINTS, SMALL, checkpoint, play_until,
 CPU = torch.device("cpu")
 SAMPLES, FEWER = 1000, 100
 """More than there are to train on, and fewer than are held out."""
-NOISE = {"kernel_error"}
-"""By groups that the seed draws among the images as they are numbered."""
+NOISE = {"kernel_error", *(column for metric in METRICS.values() for column in metric.interval)}
+"""By groups and splits that the seed draws among the images as they are numbered."""
 
 
 def by_chance(split: Split) -> Numbers:
