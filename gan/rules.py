@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from gan.conditioning.discriminator import DISCRIMINATOR_CONDITIONINGS, DiscriminatorConditioning
 from gan.conditioning.generator import GENERATOR_CONDITIONINGS
+from gan.conditioning.images import Product
 from gan.networks import NETWORKS, Network
 from gan.networks.parts import SMALLEST_IMAGE
 from gan.normalization import Normalization
@@ -131,6 +132,11 @@ LOSSES: list[Rule] = [
         lambda s: any(p.project for p in s.penalties) and s.norms[1].name == "none",
         "clipped weights let no signal through layers without normalisation: "
         "set discriminator.normalization to batch or layer, or use a gradient penalty",
+    ),
+    (
+        lambda s: any(p.project for p in s.penalties) and s.asked.image is Product,
+        "clipped weights make the factor by which a label multiplies the image all but 0: "
+        "set discriminator.conditioning to concat or repeat, or use a gradient penalty",
     ),
     (
         lambda s: any(p.project for p in s.penalties) and s.recipe.generator.optimizer == "sgd",

@@ -65,6 +65,12 @@ WRONG = [
     row(penalties=("clipping",), network="points", discriminator__normalization="batch"),
     row(penalties=("clipping",), discriminator__normalization="none"),
     row(penalties=("clipping",), discriminator__normalization="batch", generator__optimizer="sgd"),
+    row(
+        penalties=("clipping",),
+        discriminator__normalization="batch",
+        generator__conditioning="concat",
+        discriminator__conditioning="product",
+    ),
     row(objective="hinge", label_smoothing=0.1),
     row(feature_matching=True, discriminator__normalization="batch"),
     row(feature_matching=True, objective="began"),
