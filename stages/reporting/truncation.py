@@ -6,7 +6,7 @@ from typing import Any
 from stages.reporting.charts import Across, Series, line_chart
 from stages.reporting.curves import Chart, Key
 from stages.reporting.inputs import Inputs
-from stages.reporting.measures import text, titled
+from stages.reporting.measures import shown, text, titled
 from stages.reporting.words import count
 from stages.selection.metrics import METRICS, Metric
 
@@ -16,22 +16,24 @@ def truncation_charts(inputs: Inputs) -> list[Chart]:
     told, rows = inputs.selection.truncation, inputs.thresholds
     if told is None or len(rows) < 2:
         return []
-    distances = [name for name in _measured(inputs) if METRICS[name].format == "number"]
-    return [_trade(inputs, told.fidelity, told.variety), *(_over_thresholds(inputs, name) for name in distances[:1])]
+    known = _measured(inputs)
+    charts = [_trade(inputs, told.fidelity, told.variety)] if {told.fidelity, told.variety} <= known.keys() else []
+    distances = [name for name, metric in known.items() if metric.format == "number"]
+    return charts + [_over_thresholds(inputs, name) for name in distances[:1]]
 
 
 def truncation_table(inputs: Inputs) -> dict[str, Any] | None:
     """Columns, a row a threshold, and what as many real images reach; None where there is no curve."""
     if inputs.selection.truncation is None or not inputs.thresholds:
         return None
-    shown = _measured(inputs)
+    columns = _measured(inputs)
     return {
-        "columns": [(titled(metric), metric.direction) for metric in shown.values()],
+        "columns": [(titled(metric), metric.direction) for metric in columns.values()],
         "rows": [
-            {"name": name, "cells": [text(metric, row.value(key)) for key, metric in shown.items()]}
+            {"name": name, "cells": [text(metric, row.value(key)) for key, metric in columns.items()]}
             for name, row in zip(names(inputs), inputs.thresholds, strict=True)
         ],
-        "floors": [text(metric, inputs.thresholds[0].value(metric.floor)) for metric in shown.values()],
+        "floors": [text(metric, inputs.thresholds[0].value(metric.floor)) for metric in columns.values()],
     }
 
 
@@ -41,18 +43,21 @@ def names(inputs: Inputs) -> list[str]:
 
 
 def _measured(inputs: Inputs) -> dict[str, Metric]:
-    """The metrics that some row has."""
-    return {n: m for n, m in METRICS.items() if any(row.value(n) is not None for row in inputs.thresholds)}
+    """The metrics that the page shows and some row has, never without what real images reach."""
+    known = {n: m for n, m in METRICS.items() if n in shown(inputs.selection)}
+    rows = inputs.thresholds
+    return {
+        name: metric
+        for name, metric in known.items()
+        if any(row.value(name) is not None and row.value(metric.floor) is not None for row in rows)
+    }
 
 
 def _trade(inputs: Inputs, fidelity: str, variety: str) -> Chart:
     rows, x, y = inputs.thresholds, METRICS[fidelity], METRICS[variety]
     line = Series(_values(inputs, fidelity), _values(inputs, variety), dots=True, names=names(inputs))
-    real = rows[-1].value(x.floor), rows[-1].value(y.floor)
-    series, keys = [line], [Key("thresholds", "ink", "line")]
-    if real[0] is not None and real[1] is not None:
-        series.append(Series([real[0]], [real[1]], "muted", dots=True))
-        keys.append(Key("real images", "muted", "dot"))
+    real = Series(_values(inputs, x.floor)[-1:], _values(inputs, y.floor)[-1:], "muted", dots=True)
+    keys = (Key("thresholds", "ink", "line"), Key("real images", "muted", "dot"))
     said = ", ".join(
         f"{name}: {text(x, row.value(fidelity))} and {text(y, row.value(variety))}"
         for name, row in zip(names(inputs), rows, strict=True)
@@ -60,7 +65,7 @@ def _trade(inputs: Inputs, fidelity: str, variety: str) -> Chart:
     svg = line_chart(
         "truncation-trade",
         f"{titled(x)} and {y.title} at each threshold. {said}.",
-        series,
+        [line, real],
         limits=(0.0, 1.05),
         shares=True,
         across=Across(x.title, shares=True),
@@ -70,7 +75,7 @@ def _trade(inputs: Inputs, fidelity: str, variety: str) -> Chart:
         "latent space that can be cut, a lower threshold trades one for the other (Brock et al. 2019). "
         f"{count(rows[-1].samples)} samples a threshold."
     )
-    return Chart("Fidelity against variety", caption, tuple(keys), svg)
+    return Chart("Fidelity against variety", caption, keys, svg)
 
 
 def _over_thresholds(inputs: Inputs, name: str) -> Chart:
@@ -90,5 +95,5 @@ def _over_thresholds(inputs: Inputs, name: str) -> Chart:
     return Chart(f"{titled(metric)} by threshold", f"{metric.meaning} {direction} is better.", keys, svg)
 
 
-def _values(inputs: Inputs, name: str) -> list[float]:
-    return [math.nan if (value := row.value(name)) is None else value for row in inputs.thresholds]
+def _values(inputs: Inputs, column: str) -> list[float]:
+    return [math.nan if (value := row.value(column)) is None else value for row in inputs.thresholds]
