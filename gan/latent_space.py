@@ -1,13 +1,18 @@
 """Ways through the latent space of a finished generator: walks, sums, cut tails, one code at a time."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
 from torch.special import ndtr, ndtri
 
-from gan.latents import with_category
+from gan.latents import draw, with_category
 from gan.players import Generator, ModelConfig
+from gan.randomness import stream
+
+_STATISTICS_BATCHES, _STATISTICS_BATCH = 16, 128
+"""Of cut noise, by which batch norm's statistics are measured again."""
 
 
 def path(config: ModelConfig, start: Tensor, end: Tensor, steps: int, spherical: bool) -> Tensor:
@@ -94,11 +99,37 @@ class Blend(nn.Module):
 
 
 class Truncated(Generator):
-    """The same generator, of whose noise no number is beyond `limit`, as `truncated` has it; a code stays."""
+    """A copy of a generator, of whose noise no number is beyond `limit`, as `truncated` has it; a code stays.
+
+    Batch norm's running statistics are measured again on such noise, every class as often: those of the whole noise
+    would spoil the images far more than the cut does. The generators that Brock et al. published hold statistics for
+    each threshold, too.
+    """
 
     def __init__(self, generator: Generator, limit: float) -> None:
         nn.Module.__init__(self)
-        self.config, self.generator, self.limit = generator.config, generator, limit
+        self.config, self.generator, self.limit = generator.config, deepcopy(generator), limit
+        self._measure_statistics()
+
+    @torch.no_grad()
+    def _measure_statistics(self) -> None:
+        """The mean over some batches, each drawn from a stream of its own; other layers stay as they are."""
+        norms = [m for m in self.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats]
+        momenta = [norm.momentum for norm in norms]
+        self.eval()
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # a plain mean over what follows
+            norm.train()
+        device, classes = next(self.parameters()).device, self.config.class_count
+        for number in range(_STATISTICS_BATCHES if norms else 0):
+            random = stream(0, "truncation/statistics", number)
+            latents = draw(self.config, _STATISTICS_BATCH, random)
+            labels = torch.randint(classes, (len(latents),), generator=random) if self.config.conditional else None
+            self(latents.to(device), None if labels is None else labels.to(device))
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+        self.eval()
 
     def forward(self, latent: Tensor, label: Tensor | None = None) -> Tensor:
         size = self.config.latent_size

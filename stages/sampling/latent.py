@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gan.latent_space import Blend, along_code, arithmetic, by_category, path, truncated
+from gan.latent_space import Blend, Truncated, along_code, arithmetic, by_category, path
 from gan.latents import draw
 from gan.players import Generator, ModelConfig
 from gan.randomness import stream
@@ -92,16 +92,14 @@ def truncation(generator: Generator, params: Sample, labels: list[int] | None) -
     if not params.truncation:
         return Absent(_TRUNCATION, "sample.truncation is empty")
     latents = latents_of(config, params.seed, range(COLUMNS))
-    rows = [latents.clone() for _ in params.truncation]
-    for row, limit in zip(rows, params.truncation, strict=True):
-        row[:, : config.latent_size] = truncated(row[:, : config.latent_size], limit)
     asked = None if labels is None else torch.tensor([labels[column % len(labels)] for column in range(COLUMNS)])
     told = (
         "The same latents, no number in them larger than the row says: the lower the limit, the more typical the "
         "images, and the more alike (Brock et al. 2019). The last row is the latents as they were drawn."
     )
     names = [*(f"at most {limit:g}" for limit in params.truncation), "no limit"]
-    images = torch.stack([generate(generator, row, asked) for row in [*rows, latents]])
+    generators = [*(Truncated(generator, limit) for limit in params.truncation), generator]
+    images = torch.stack([generate(one, latents, asked) for one in generators])
     return Picture("truncation", _TRUNCATION, told, names, images)
 
 

@@ -53,6 +53,4 @@ def measure_chosen(path: Path, real: Reference, cache: Path, trained: dict[str, 
         )
         curve = found("truncation", lambda: truncation_curve(generator, real, known, params, bar.update))
     figures = {"classification_accuracy_score": score, "classifier": classifier}
-    return ChosenFigures(
-        figures | {"truncation": facts_of(curve, generator.config) if curve else None}, absent, curve or []
-    )
+    return ChosenFigures(figures | {"truncation": facts_of(curve) if curve else None}, absent, curve or [])

@@ -5,8 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from gan.latent_space import Truncated
-from gan.normalization import Normalization
-from gan.players import Generator, ModelConfig
+from gan.players import Generator
 from stages.common.params import Select
 from stages.selection.cache import Cache, code_digest, key_of
 from stages.selection.figures import MEASUREMENTS, Measurements, conditional, frechet, manifolds, neighbourhoods
@@ -57,12 +56,8 @@ def truncation_curve(
     return [row(limit) for limit in [*sorted(set(params.truncation)), None]]
 
 
-def facts_of(rows: list[Row], config: ModelConfig) -> dict[str, Any]:
-    """`truncation` of selection.json: which columns are fidelity and variety, and the curve in a few sentences.
-
-    The generators that Brock et al. published hold batch norm's statistics for each threshold; here they stay those of
-    the whole noise, as in all that is sampled.
-    """
+def facts_of(rows: list[Row]) -> dict[str, Any]:
+    """`truncation` of selection.json: which columns are fidelity and variety, and the curve in two sentences."""
     text, last = METRICS[FIDELITY].text, rows[-1]
     real = max(rows, key=lambda row: (row[FIDELITY], row["threshold"] is None))
     near = min(rows, key=lambda row: row["frechet_distance"])
@@ -71,10 +66,6 @@ def facts_of(rows: list[Row], config: ModelConfig) -> dict[str, Any]:
         told += f"; without a limit they are {text(last[FIDELITY])} and {text(last[VARIETY])}"
     distance = METRICS["frechet_distance"].text(near["frechet_distance"])
     sentence = f"{told}. The Frechet distance is lowest {_at(near)}: {distance}."
-    if Normalization(config.generator_normalization).batch:
-        sentence += (
-            " Batch norm keeps the statistics of noise that is not cut, which may cost more than the cut itself."
-        )
     return {"samples": last["samples"], "fidelity": FIDELITY, "variety": VARIETY, "sentence": sentence}
 
 

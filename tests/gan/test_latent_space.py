@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from gan.latent_space import Blend, along_code, arithmetic, by_category, path, slerp, truncated
+from gan.latent_space import Blend, Truncated, along_code, arithmetic, by_category, path, slerp, truncated
 from gan.latents import draw
 from gan.players import Generator, ModelConfig, build_players
 from gan.randomness import draw_latents, stream
@@ -90,6 +90,33 @@ def test_truncation_ends_at_nothing_on_one_side_and_at_the_noise_itself_on_the_o
     noise = draw_latents("normal", 20, 50, stream(0, "test"))
     assert truncated(noise, 1e-9).abs().max() < 1e-8
     assert torch.allclose(truncated(noise, 20.0), noise, atol=1e-5)
+
+
+@pytest.mark.parametrize("conditioning", ["none", "concat", "batch_norm"])
+def test_a_truncated_generator_has_the_statistics_of_cut_noise_and_leaves_the_generator_as_it_was(
+    conditioning: str,
+) -> None:
+    """By those of the whole noise, what a norm makes of cut noise is all but constant, and images lose contrast."""
+    of = config(conditioning=conditioning)
+    generator = build_players(of, seed=0)[0]
+    labels = torch.arange(4).repeat(500) if of.conditional else None
+    for first in range(0, 2000, 100):
+        generator(latents(100, of, first), None if labels is None else labels[first : first + 100])
+    generator.eval()
+    before = {name: tensor.clone() for name, tensor in generator.state_dict().items()}
+    cut = Truncated(generator, 0.1)
+    assert all(torch.equal(before[name], tensor) for name, tensor in generator.state_dict().items())
+    assert not cut.training
+    norms = [module for module in cut.modules() if isinstance(module, torch.nn.BatchNorm1d)]
+    seen: list[Tensor] = []
+    for norm in norms:
+        norm.register_forward_hook(lambda module, inputs, _: seen.append(inputs[0].var(0) / module.running_var))
+    cut(latents(2000, of, 7), labels)
+    assert len(seen) == len(norms) > 0
+    for ratio in seen:
+        assert ratio.median().item() == pytest.approx(1, rel=0.1)
+    again = Truncated(generator, 0.1)
+    assert all(torch.equal(cut.state_dict()[name], tensor) for name, tensor in again.state_dict().items())
 
 
 @pytest.mark.parametrize("limit", [0.5, 1.0, 2.0])
