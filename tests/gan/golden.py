@@ -56,6 +56,7 @@ def results(family: str) -> dict[str, Any]:
     made = torch.cat([images for images, _ in samples(average, SAMPLES, 0, labels)])
     figures = {**trainer.summarize(), "mean": made.mean().item(), "deviation": made.std().item()}
     state, _ = trainer.state()
+    state.pop("sums")  # of the columns of train.tsv, which are in `figures`
     return {"state": bits(state.values()), "samples": bits([made]), "figures": figures}
 
 
