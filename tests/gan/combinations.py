@@ -45,7 +45,7 @@ AXES: dict[str, tuple[Any, ...]] = {
     "generator.optimizer": tuple(OPTIMIZERS),
     "shape": SHAPES,
 }
-_TRIES = 12
+_TRIES = 40
 
 
 def overrides(row: Row) -> dict[str, Any]:
