@@ -112,7 +112,7 @@ def run(params: Train, split: Split, judge: Judge, budget: Budget, picture: Path
     """
     trainer = make_trainer(params, split)
     checkpoints: list[Row] = []
-    best, seconds = trainer.game.average, 0.0
+    best, seconds = trainer.average, 0.0
     marks = [(kind, part) for kind in BUDGETS for part in range(1, budget.checkpoints + 1)]
     with progress_bar(f"{params.family}, seed {params.seed}", budget.images) as bar:
         while marks and seconds < budget.most_seconds:
@@ -124,14 +124,14 @@ def run(params: Train, split: Split, judge: Judge, budget: Budget, picture: Path
             reached = [mark for mark in marks if spent[mark[0]] >= mark[1] / budget.checkpoints]
             if reached:
                 trainer.check()
-                found = {"images": trainer.images_seen, "seconds": seconds} | judge.measure(trainer.game.average)
+                found = {"images": trainer.images_seen, "seconds": seconds} | judge.measure(trainer.average)
                 checkpoints += [{"budget": kind, "diversity": trainer.diversity()} | found for kind, _ in reached]
                 marks = [mark for mark in marks if mark not in reached]
                 if any(
                     checkpoint is selected(within(checkpoints, "seconds"))
                     for checkpoint in checkpoints[-len(reached) :]
                 ):
-                    best = deepcopy(trainer.game.average)
+                    best = deepcopy(trainer.average)
     picture.write_bytes(drawn(best, MEASURED_SEED, None))
     made = {"family": params.family, "seed": params.seed, "checkpoints": checkpoints}
     return made | judge.classification_score(best, split)

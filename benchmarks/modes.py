@@ -17,8 +17,9 @@ from typing import Any
 import torch
 
 from gan.data import RealImages
+from gan.engine import Engine
 from gan.families import resolve
-from gan.game import Adversarial
+from gan.games.adversarial import Adversarial
 from gan.metrics.modes import ModeFigures, mode_figures
 from gan.mixture import Mixture
 from gan.players import build_players
@@ -92,8 +93,8 @@ ENTRIES = {
 def trained(entry: Entry, data: Data, seed: int) -> Trainer:
     recipe = resolve(entry.family, entry.overrides)
     players = build_players(model_config(recipe, (1, 1, 2), None), seed)
-    game = Adversarial(*players, recipe, CPU, torch.float32)
-    trainer = Trainer(game, RealImages(data.points(), None, seed, CPU), entry.batch_size, seed)
+    engine = Engine(Adversarial(*players, recipe), recipe, CPU, torch.float32)
+    trainer = Trainer(engine, RealImages(data.points(), None, seed, CPU), entry.batch_size, seed)
     while trainer.images_seen < entry.images:
         trainer.turn()
     trainer.check()
@@ -101,7 +102,7 @@ def trained(entry: Entry, data: Data, seed: int) -> Trainer:
 
 
 def measured(trainer: Trainer, data: Data, seed: int) -> ModeFigures:
-    images = torch.cat([images for images, _ in samples(trainer.game.average, GENERATED, seed, None)])
+    images = torch.cat([images for images, _ in samples(trainer.average, GENERATED, seed, None)])
     return mode_figures(images.flatten(1).double() * data.scale, data.truth)
 
 

@@ -11,8 +11,9 @@ import torch
 
 from gan.data import RealImages
 from gan.devices import choose_precision
+from gan.engine import Engine
 from gan.families import resolve
-from gan.game import Adversarial
+from gan.games.adversarial import Adversarial
 from gan.players import build_players
 from gan.recipes import model_config
 from gan.trainer import Trainer
@@ -29,8 +30,8 @@ def images_per_second(shape: tuple[int, int, int], threads: int) -> float:
     recipe = resolve("cgan", {"network": "dcgan", "width": 32})
     players = build_players(model_config(recipe, shape, classes), seed=0)
     real = RealImages(torch.rand(2000, *shape) * 2 - 1, torch.randint(10, (2000,)), 0, device)
-    game = Adversarial(*players, recipe, device, choose_precision("auto", device))
-    trainer = Trainer(game, real, batch_size=64, seed=0)
+    engine = Engine(Adversarial(*players, recipe), recipe, device, choose_precision("auto", device))
+    trainer = Trainer(engine, real, batch_size=64, seed=0)
     trainer.turn()
     start, before = time.monotonic(), trainer.images_seen
     while time.monotonic() - start < SECONDS:

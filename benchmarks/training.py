@@ -21,12 +21,13 @@ from torch.utils.data import DataLoader, Dataset
 
 from gan.data import RealImages
 from gan.devices import choose_device, choose_precision
+from gan.engine import Engine
 from gan.families import resolve
-from gan.game import Adversarial
+from gan.games.adversarial import Adversarial
 from gan.networks.convolution import Double, Halve
 from gan.normalization import average_into
 from gan.players import build_players
-from gan.recipes import model_config
+from gan.recipes import Recipe, model_config
 from gan.trainer import Trainer
 
 BATCH, IMAGES, CLASSES, LATENT = 64, 60_000, 10, 100
@@ -118,20 +119,26 @@ def textbook(case: Case, images: np.ndarray[Any, Any], classes: np.ndarray[Any, 
     return turn
 
 
+def engine_of(case: Case, recipe: Recipe, device: torch.device) -> Engine:
+    game = Adversarial(*case.players(torch.device("cpu")), recipe)
+    return Engine(game, recipe, device, choose_precision("auto", device))
+
+
 def ours(case: Case, images: np.ndarray[Any, Any], labels: np.ndarray[Any, Any], device: torch.device) -> Trainer:
     """The trainer of this project, on images that were resized once, by `normalize`."""
     recipe = resolve(case.family, case.overrides)
     sized = torch.from_numpy(images).unsqueeze(1).float()
     sized = nn.functional.interpolate(sized, (case.side, case.side), mode="bilinear") / 127.5 - 1
     told = torch.from_numpy(labels) if case.classes else None
-    game = Adversarial(*case.players(torch.device("cpu")), recipe, device, choose_precision("auto", device))
-    return Trainer(game, RealImages(sized, told, 0, device), BATCH, seed=0)
+    engine = engine_of(case, recipe, device)
+    return Trainer(engine, RealImages(sized, told, 0, device), BATCH, seed=0)
 
 
 def networks_alone(case: Case, device: torch.device) -> Turn:
     """What the trainer's networks, optimizers and average cost by themselves: the same passes, over one batch."""
     recipe = resolve(case.family, case.overrides)
-    game = Adversarial(*case.players(torch.device("cpu")), recipe, device, choose_precision("auto", device))
+    engine = engine_of(case, recipe, device)
+    game: Any = engine.game
     generator, discriminator = game.generator, game.discriminator
     latents = torch.randn(BATCH, LATENT, device=device)
     real = torch.rand(BATCH, 1, case.side, case.side, device=device).contiguous(memory_format=torch.channels_last)
@@ -141,12 +148,12 @@ def networks_alone(case: Case, device: torch.device) -> Turn:
         with game.autocast:
             fake = generator(latents, labels)
         on_real, on_fake = game._judge((real, labels), (fake.detach(), labels))
-        descend(softplus(-on_real.logit).mean() + softplus(on_fake.logit).mean(), game.discriminator_optimizer)
+        descend(softplus(-on_real.logit).mean() + softplus(on_fake.logit).mean(), engine.optimizers["discriminator"])
         discriminator.requires_grad_(False)
         (on_fake,) = game._judge((fake, labels))
-        descend(softplus(-on_fake.logit).mean(), game.generator_optimizer)
+        descend(softplus(-on_fake.logit).mean(), engine.optimizers["generator"])
         discriminator.requires_grad_(True)
-        average_into(game.average, generator, 0.99)
+        average_into(engine.averages["generator"], generator, 0.99)
 
     return turn
 

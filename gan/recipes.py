@@ -1,6 +1,7 @@
 """What a recipe is: one choice on each axis, the same axes for every family. Any of them can be overridden."""
 
 from dataclasses import dataclass, field, fields, replace
+from difflib import get_close_matches
 from typing import Any
 
 from gan.conditioning.discriminator import DISCRIMINATOR_CONDITIONINGS
@@ -88,6 +89,25 @@ class Recipe:
 def penalty(name: str, weight: float | None = None, interval: int = 1, last: float = 1.0) -> PenaltyRecipe:
     """A penalty; without a weight, with that of its paper."""
     return PenaltyRecipe(name, PENALTIES[name].weight if weight is None else weight, interval, last)
+
+
+def wrong_name(overrides: dict[str, Any]) -> str | None:
+    """Which override is of no axis, as a sentence with the nearest name; None where all are."""
+    known = {f.name for f in fields(Recipe)}
+    for player in ("generator", "discriminator"):
+        given = overrides.get(player) or {}
+        if found := _unknown(given, {f.name for f in fields(PlayerRecipe)}):
+            return f"{player} has no {found}"
+    found = _unknown(overrides, known)
+    return found and f"a recipe has no {found}"
+
+
+def _unknown(given: dict[str, Any], known: set[str]) -> str | None:
+    wrong = next((name for name in given if name not in known), None)
+    if wrong is None:
+        return None
+    near = get_close_matches(wrong, sorted(known), 1, cutoff=0.0)
+    return f"{wrong!r}: did you mean {near[0]!r}?"
 
 
 def override(recipe: Recipe, overrides: dict[str, Any]) -> Recipe:

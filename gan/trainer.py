@@ -1,4 +1,4 @@
-"""Plays a game turn by turn and keeps count; contains no family's name."""
+"""Trains turn by turn and keeps count; contains no family's name."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -8,16 +8,17 @@ from torch import Tensor
 
 from gan.data import RealImages
 from gan.diversity import Diversity
+from gan.engine import Engine
 from gan.errors import DivergedError
-from gan.game import Adversarial
 from gan.objectives import VALUE_OPTIMUM
+from gan.players import Generator
 
 
 @dataclass
 class Trainer:
-    """Everything that changes while training lives here and in the game; both go into `state`."""
+    """Everything that changes while training lives here and in the engine; both go into `state`."""
 
-    game: Adversarial
+    engine: Engine
     real: RealImages
     batch_size: int
     seed: int
@@ -33,15 +34,26 @@ class Trainer:
         self._turns = 0
         self.turn_images = 0
         """Real images shown in the last turn."""
-        self._diversity = Diversity(self.game.average, self.real, self.seed)
+        self._diversity = Diversity(self.average, self.real, self.seed)
+
+    @property
+    def game(self) -> Any:
+        """What the engine plays."""
+        return self.engine.game
+
+    @property
+    def average(self) -> Generator:
+        """The moving average of the first thing that the game releases."""
+        average: Any = self.engine.averages[self.game.released[0]]
+        return average  # type: ignore[no-any-return]
 
     def turn(self) -> None:
         """One turn of the game. No value is read back from the device."""
-        statistics = self.game.turn(self.real, self.batch_size, self.images_seen, self.seed)
+        statistics = self.engine.turn(self.real, self.batch_size, self.images_seen, self.seed)
         self._columns = list(statistics)
         self._sums = self._sums + torch.stack(list(statistics.values()))
         self._turns += 1
-        self.turn_images = self.batch_size * self.game.steps_at(self.images_seen, self.batch_size)
+        self.turn_images = self.batch_size * len(self.game.schedule(self.images_seen, self.batch_size))
         self.images_seen += self.turn_images
 
     def passed(self, interval: int) -> bool:
@@ -61,20 +73,20 @@ class Trainer:
 
     def diversity(self) -> float | None:
         """Of the averaged generator: 1 is as diverse as real images, 0 one image; None where real ones do not tell."""
-        return self._diversity.of(self.game.average)
+        return self._diversity.of(self.average)
 
     def check(self) -> None:
         """Raise DivergedError, with name and place, where a loss or a weight became infinite or not a number."""
         for name, total in zip(self._columns, self._sums.tolist(), strict=False):
             if not abs(total) < float("inf"):
                 raise DivergedError(f"{name} is {total} at {self.images_seen:,} images")
-        wrong = first_not_finite(self.game.state())
+        wrong = first_not_finite(self.engine.state())
         if wrong is not None:
             raise DivergedError(f"{wrong} is not finite at {self.images_seen:,} images")
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Tensors, and facts that fit in JSON: all that is needed to go on in the same bits."""
-        tensors = {"sums": self._sums, **{f"game.{key}": tensor for key, tensor in self.game.state().items()}}
+        tensors = {"sums": self._sums, **{f"engine.{key}": tensor for key, tensor in self.engine.state().items()}}
         facts = {
             "images_seen": self.images_seen,
             "history": self.history,
@@ -82,11 +94,11 @@ class Trainer:
             "turn_images": self.turn_images,
             "measured": self.measured,
         }
-        return tensors, {**facts, "config": asdict(self.game.generator.config)}
+        return tensors, {**facts, "config": asdict(self.average.config)}
 
     def load(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
         """The inverse of `state`."""
-        self.game.load({key.removeprefix("game."): t for key, t in tensors.items() if key.startswith("game.")})
+        self.engine.load({key.removeprefix("engine."): t for key, t in tensors.items() if key.startswith("engine.")})
         self._sums = tensors["sums"].to(self._sums.device, copy=True)
         self._turns, self.images_seen, self.history = facts["turns"], facts["images_seen"], list(facts["history"])
         self.turn_images = facts["turn_images"]

@@ -18,8 +18,9 @@ from tqdm import tqdm
 from gan import processes
 from gan.data import RealImages, hide_labels
 from gan.devices import choose_precision, make_deterministic
+from gan.engine import Engine
 from gan.families import FAMILIES, VARIANTS, resolve
-from gan.game import Adversarial
+from gan.games.adversarial import Adversarial
 from gan.players import build_players
 from gan.recipes import Recipe, axes, model_config, needs_labels
 from gan.rules import refusal
@@ -103,7 +104,7 @@ def follow(params: Train) -> None:
     """Play the same turns as the process that leads, in silence."""
     trainer = make_trainer(params, Split(DATA / "train"))
     own = fingerprint_of(identity(params, read_json(DATA / "manifest.json")["fingerprint"]))
-    if state := of_first(own, None, trainer.game.device):
+    if state := of_first(own, None, trainer.engine.device):
         trainer.load(*state)
     while goes_on(trainer, params):
         trainer.turn()
@@ -127,7 +128,7 @@ def measure_for(params: Train, resume: Resume, split: Split, real: RealImages) -
 
 def learn_measured(trainer: Trainer, value: float | None) -> None:
     """Every process is told what the one that leads measured."""
-    told = processes.from_first(json.dumps(value).encode(), trainer.game.device)
+    told = processes.from_first(json.dumps(value).encode(), trainer.engine.device)
     trainer.measured.append([trainer.images_seen, json.loads(told)])
 
 
@@ -140,8 +141,10 @@ def make_trainer(params: Train, split: Split) -> Trainer:
     players = build_players(model_config(recipe, split.shape, split.classes), params.seed)
     labels = labels_for(recipe, split, params.seed)
     real = real_images(split, labels, params.window, params.seed, device, param="train.window")
-    game = Adversarial(*players, recipe, device, choose_precision(params.precision, device, split.shape))
-    return Trainer(game, real, recipe.batch_size, params.seed)
+    engine = Engine(
+        Adversarial(*players, recipe), recipe, device, choose_precision(params.precision, device, split.shape)
+    )
+    return Trainer(engine, real, recipe.batch_size, params.seed)
 
 
 def recipe_of(params: Train) -> Recipe:
@@ -185,8 +188,8 @@ def identity(params: Train, data_fingerprint: str) -> dict[str, Any]:
 
 def go_on(trainer: Trainer, resume: Resume, images: int) -> int:
     """Load the latest state of this training, if there is one; returns the images it has seen."""
-    found = resume.latest(trainer.game.images_at_end(images, trainer.batch_size))
-    of_first(resume.fingerprint, found, trainer.game.device)
+    found = resume.latest(trainer.engine.images_at_end(images, trainer.batch_size))
+    of_first(resume.fingerprint, found, trainer.engine.device)
     if found is not None:
         trainer.load(*found)
         print(f"going on from {trainer.images_seen:,} images")
@@ -224,7 +227,7 @@ def train(
             if due or last:
                 require_diversity(trainer, params.min_diversity, resume)
             if due and measure is not None:
-                learn_measured(trainer, measure.of(trainer.game.average))
+                learn_measured(trainer, measure.of(trainer.average))
             if due or last or late:
                 save(trainer, resume, params, truth)
                 saved = time.monotonic()
@@ -235,7 +238,7 @@ def save(trainer: Trainer, resume: Resume, params: Train, truth: Truth | None) -
     """Keep a checkpoint where one is due, else a state in place of the one before; with a picture where it is shown."""
     due = trainer.passed(params.checkpoint_every)
     if due or trainer.images_seen >= params.images:
-        picture = drawn(trainer.game.average, params.seed, truth, judge=trainer.game.probability)
+        picture = drawn(trainer.average, params.seed, truth, judge=trainer.game.probability)
         resume.draw(trainer.images_seen, picture)
     (resume.keep if due else resume.roll)(trainer.state())
 
@@ -265,7 +268,7 @@ def describe(trainer: Trainer, params: Train, resumed_at: int, seconds: float) -
     game, here = trainer.game, trainer.images_seen - resumed_at
     return {
         "family": params.family,
-        "recipe": asdict(game.recipe),
+        "recipe": asdict(trainer.engine.recipe),
         "images": trainer.images_seen,
         "images_per_second": round(here / seconds) if here else None,
         "resumed_at": resumed_at,

@@ -1,51 +1,26 @@
-"""One file holds a training state: tensors in safetensors, everything else as JSON in its header.
+"""Training states in files of the pipeline: written atomically, and a damaged one is told in a sentence."""
 
-Nothing is unpickled. A SHA-256 over all of it is kept beside: safetensors itself would load a
-file with a flipped bit without a word.
-"""
-
-import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
+from gan.checkpoint import pack, unpack
+from gan.errors import CheckpointError
 from stages.common.errors import UserError
 from stages.common.files import write_bytes
 
 
 def write_checkpoint(path: str | Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
     """Write atomically; the same tensors and facts give the same bytes."""
-    stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    text = json.dumps(facts)
-    # One key: safetensors writes several in an order that changes from run to run.
-    header = json.dumps({"facts": text, "sha256": _digest(stored, text)})
-    write_bytes(path, save(stored, metadata={"mintage": header}))
+    write_bytes(path, pack(tensors, facts))
 
 
 def read_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors by name, and the facts. Raises UserError where the file is missing or damaged."""
     try:
-        with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {})["mintage"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it has no iterator)
-        text, sha256 = header["facts"], header["sha256"]
+        return unpack(path)
     except FileNotFoundError:
         raise UserError(f"{path} is missing: run the stage that makes it (`dvc repro`)") from None
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise UserError(f"{path} is damaged ({error}): remove it and run again") from None
-    if _digest(tensors, text) != sha256:
-        raise UserError(f"{path} is damaged (its SHA-256 is not the one it was saved with): remove it and run again")
-    return tensors, json.loads(text)
-
-
-def _digest(tensors: dict[str, Tensor], text: str) -> str:
-    digest = hashlib.sha256(text.encode())
-    for name, tensor in sorted(tensors.items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
+    except CheckpointError as error:
+        raise UserError(str(error)) from None

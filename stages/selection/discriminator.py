@@ -26,7 +26,7 @@ from stages.selection.cache import Cache, code_digest, key_of
 from stages.selection.classifiers import WINDOW, Progress, schedule_of, score, told_images
 from stages.selection.reference import Reference
 
-_WEIGHTS = "game.discriminator."
+_WEIGHTS = "engine.discriminator."
 _MOST = 10_000
 """Training images by which categories, and clusters of pixels, are named."""
 

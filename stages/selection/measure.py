@@ -18,7 +18,7 @@ from stages.selection.intervals import INTERVALS
 from stages.selection.reference import Reference
 from stages.selection.seen import Judge, Seen
 
-_AVERAGE = "game.average."
+_AVERAGE = "engine.average.generator."
 _DIGITS = 6
 
 

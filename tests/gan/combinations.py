@@ -16,7 +16,7 @@ from gan.objectives import OBJECTIVES
 from gan.optimizers import OPTIMIZERS
 from gan.penalties import PENALTIES
 from gan.rules import RULES, Setting
-from tests.gan.helpers import changed, copies, generator_step, play, tiny_trainer
+from tests.gan.helpers import changed, copies, play, step, tiny_trainer
 
 Row = dict[str, Any]
 Values = frozenset[tuple[str, Any]]
@@ -70,13 +70,13 @@ def reasons(row: Row) -> list[str]:
 def trains(row: Row) -> None:
     """Two turns with finite losses move both players; a turn of the generator's leaves the discriminator untouched."""
     trainer = tiny_trainer("gan", **overrides(row))
-    start = copies(trainer.game.state())
+    start = copies(trainer.engine.state())
     play(trainer, 2).summarize()  # which looks at losses and weights
-    assert {"generator", "average", "discriminator"} <= changed(start, trainer.game.state())
-    before = copies(trainer.game.state())
-    generator_step(trainer, 16)
-    assert changed(before, trainer.game.state()) <= {"generator", "generator_optimizer"}
-    assert all(weight.grad is None for weight in trainer.game.average.parameters())
+    assert {"generator", "average", "discriminator"} <= changed(start, trainer.engine.state())
+    before = copies(trainer.engine.state())
+    step(trainer, 16, "generator")
+    assert changed(before, trainer.engine.state()) <= {"generator", "generator_optimizer"}
+    assert all(weight.grad is None for weight in trainer.average.parameters())
 
 
 @dataclass

@@ -51,7 +51,7 @@ def bits(tensors: Iterable[Tensor]) -> str:
 def results(family: str) -> dict[str, Any]:
     """Bits of the state and of samples, and the same in figures that other machines reach but for rounding."""
     trainer = trained(family)
-    average = trainer.game.average
+    average = trainer.average
     labels = range(average.config.class_count) if average.config.conditional else None
     made = torch.cat([images for images, _ in samples(average, SAMPLES, 0, labels)])
     figures = {**trainer.summarize(), "mean": made.mean().item(), "deviation": made.std().item()}

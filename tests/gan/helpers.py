@@ -6,8 +6,10 @@ import torch
 from torch import Tensor
 
 from gan.data import RealImages, hide_labels
+from gan.engine import Engine
 from gan.families import resolve
-from gan.game import Adversarial, Step
+from gan.games import Scene, Step
+from gan.games.adversarial import Adversarial
 from gan.players import build_players
 from gan.recipes import model_config, needs_labels
 from gan.trainer import Trainer
@@ -30,8 +32,8 @@ def tiny_trainer(
     drawn = torch.randint(3, (50,), generator=random)
     labels = hide_labels(drawn, recipe.labelled, seed) if needs_labels(recipe) else None
     players = build_players(model_config(recipe, shape, classes), seed)
-    game = Adversarial(*players, recipe, CPU, precision)
-    return Trainer(game, RealImages(images, labels, seed, CPU), batch_size=8, seed=seed)
+    engine = Engine(Adversarial(*players, recipe), recipe, CPU, precision)
+    return Trainer(engine, RealImages(images, labels, seed, CPU), batch_size=8, seed=seed)
 
 
 def play(trainer: Trainer, turns: int) -> Trainer:
@@ -40,15 +42,9 @@ def play(trainer: Trainer, turns: int) -> Trainer:
     return trainer
 
 
-def discriminator_step(trainer: Trainer, position: int) -> None:
-    """One of the discriminator alone, on 8 images."""
-    step = Step(0, position, 8)
-    trainer.game._discriminator_step(trainer.game._draw(trainer.real, step, for_both=False), step)
-
-
-def generator_step(trainer: Trainer, position: int) -> None:
-    step = Step(0, position, 8)
-    trainer.game._generator_step(trainer.game._draw(trainer.real, step, for_both=True), step)
+def step(trainer: Trainer, position: int, *sides: str) -> dict[str, Tensor]:
+    """One of these sides alone, on 8 images."""
+    return trainer.engine.step(Scene(Step(trainer.seed, position, 8), sides, trainer.real, CPU))
 
 
 def copies(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -22,17 +22,17 @@ def test_real_images_are_as_diverse_as_themselves_and_a_constant_generator_is_no
     family: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trainer = tiny_trainer(family)
-    judge = Diversity(trainer.game.average, trainer.real, 0)
+    judge = Diversity(trainer.average, trainer.real, 0)
     monkeypatch.setattr("gan.diversity.generate", lambda *_: torch.full((256, 1, 8, 8), 0.3))
-    assert judge.of(trainer.game.average) == 0
+    assert judge.of(trainer.average) == 0
     judge.labels = None if judge.labels is None else trainer.real.labels
     monkeypatch.setattr("gan.diversity.generate", lambda *_: trainer.real.images)
-    assert judge.of(trainer.game.average) == pytest.approx(1)
+    assert judge.of(trainer.average) == pytest.approx(1)
 
 
 def test_real_images_that_are_all_one_tell_nothing() -> None:
     same = RealImages(torch.zeros(20, 1, 8, 8), None, 0, CPU)
-    assert Diversity(tiny_trainer("gan").game.average, same, 0).of(tiny_trainer("gan").game.average) is None
+    assert Diversity(tiny_trainer("gan").average, same, 0).of(tiny_trainer("gan").average) is None
 
 
 def test_measuring_changes_nothing_of_the_training() -> None:
@@ -44,7 +44,7 @@ def test_measuring_changes_nothing_of_the_training() -> None:
 
 def test_of_many_classes_those_looked_at_are_drawn_by_the_seed() -> None:
     trainer = tiny_trainer()
-    config = replace(trainer.game.average.config, classes=tuple(str(label) for label in range(100)))
+    config = replace(trainer.average.config, classes=tuple(str(label) for label in range(100)))
     average, labels = SimpleNamespace(config=config), torch.arange(300) % 100
     real = RealImages(torch.rand(300, 1, 8, 8), labels, 0, CPU)
     judges = [Diversity(average, real, seed) for seed in (0, 0, 1)]  # type: ignore[arg-type]

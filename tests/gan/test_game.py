@@ -9,13 +9,12 @@ from torch import Tensor
 from gan.augment import augment
 from gan.data import HIDDEN_LABEL
 from gan.families import FAMILIES
-from gan.game import Adversarial, Step
 from gan.objectives import VALUE_OPTIMUM
 from gan.optimizers import OPTIMIZERS, faded, progress
 from gan.players import build_generator
 from gan.regularization import overlap_of_filters
 from gan.trainer import Trainer
-from tests.gan.helpers import changed, copies, discriminator_step, generator_step, play, tiny_trainer
+from tests.gan.helpers import changed, copies, play, step, tiny_trainer
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -23,10 +22,10 @@ def test_the_generators_turn_leaves_the_discriminator_untouched_and_computes_no_
     """Batch norm's statistics and spectral norm's vectors too."""
     trainer = play(tiny_trainer(family), 1)
     game = trainer.game
-    game.discriminator_optimizer.zero_grad(set_to_none=True)
-    before = copies(game.state())
-    generator_step(trainer, 8)
-    assert changed(before, game.state()) == {"generator", "generator_optimizer"}
+    trainer.engine.optimizers["discriminator"].zero_grad(set_to_none=True)
+    before = copies(trainer.engine.state())
+    step(trainer, 8, "generator")
+    assert changed(before, trainer.engine.state()) == {"generator", "generator_optimizer"}
     assert all(p.grad is None for p in game.discriminator.parameters())
     assert all(p.requires_grad for p in game.discriminator.parameters())
 
@@ -34,9 +33,9 @@ def test_the_generators_turn_leaves_the_discriminator_untouched_and_computes_no_
 def test_the_discriminators_turn_leaves_the_generators_weights_untouched() -> None:
     trainer = play(tiny_trainer(), 1)
     game = trainer.game
-    game.generator_optimizer.zero_grad(set_to_none=True)
+    trainer.engine.optimizers["generator"].zero_grad(set_to_none=True)
     before = {name: p.clone() for name, p in game.generator.named_parameters()}
-    discriminator_step(trainer, 8)
+    step(trainer, 8, "discriminator")
     assert all(torch.equal(before[name], p) for name, p in game.generator.named_parameters())
     assert all(p.grad is None for p in game.generator.parameters())
 
@@ -45,7 +44,7 @@ def test_batch_norm_sees_real_and_fake_images_in_separate_batches() -> None:
     trainer = tiny_trainer("dcgan")
     batches = []
     trainer.game.discriminator.register_forward_hook(lambda _, inputs, __: batches.append(inputs[0].clone()))
-    discriminator_step(trainer, 0)
+    step(trainer, 0, "discriminator")
     real, _ = trainer.real.batch(0, 8)
     assert [len(batch) for batch in batches] == [8, 8]
     assert torch.equal(batches[0], real)
@@ -90,35 +89,34 @@ def test_either_player_learns_with_either_optimizer(optimizer: str) -> None:
     for player in ("generator", "discriminator"):
         axis: dict[str, Any] = {player: changes}
         trainer = tiny_trainer(**axis)
-        before = copies(trainer.game.state())
+        before = copies(trainer.engine.state())
         play(trainer, 1)
-        name = type(getattr(trainer.game, f"{player}_optimizer")).__name__.lower()
+        name = type(trainer.engine.optimizers[player]).__name__.lower()
         assert name == optimizer
-        assert {"generator", "discriminator"} <= changed(before, trainer.game.state())
+        assert {"generator", "discriminator"} <= changed(before, trainer.engine.state())
 
 
 def test_minimax_and_non_saturating_move_the_generator_differently() -> None:
-    states = [play(tiny_trainer(objective=name), 2).game.state() for name in ("minimax", "non_saturating")]
+    states = [play(tiny_trainer(objective=name), 2).engine.state() for name in ("minimax", "non_saturating")]
     assert "generator" in changed(*states)
 
 
 def test_the_average_forgets_half_of_the_past_in_its_half_life() -> None:
     trainer = tiny_trainer(ema_half_life=80, network="mlp")
-    game: Adversarial = trainer.game
     with torch.no_grad():
-        for average, latest in zip(game.average.parameters(), game.generator.parameters(), strict=True):
+        for average, latest in zip(trainer.average.parameters(), trainer.game.generator.parameters(), strict=True):
             average.fill_(1.0)
             latest.fill_(0.0)
     for turn in range(10):
-        game._update_average(images_seen=10_000 + 8 * turn, images=8)
-    weight = next(game.average.parameters())
+        trainer.engine.update_averages(images_seen=10_000 + 8 * turn, images=8)
+    weight = next(trainer.average.parameters())
     assert torch.allclose(weight, torch.full_like(weight, 0.5), atol=1e-6)
 
 
 def test_without_a_half_life_the_average_is_the_generator() -> None:
-    game = play(tiny_trainer(ema_half_life=0), 3).game
-    for name, tensor in game.generator.state_dict().items():
-        assert torch.equal(tensor, game.average.state_dict()[name])
+    trainer = play(tiny_trainer(ema_half_life=0), 3)
+    for name, tensor in trainer.game.generator.state_dict().items():
+        assert torch.equal(tensor, trainer.average.state_dict()[name])
 
 
 def test_a_blind_discriminator_gives_the_optimum_of_the_value() -> None:
@@ -127,7 +125,7 @@ def test_a_blind_discriminator_gives_the_optimum_of_the_value() -> None:
     with torch.no_grad():
         for parameter in trainer.game.discriminator.head.parameters():
             parameter.zero_()
-    statistics = {name: value.item() for name, value in trainer.game.turn(trainer.real, 8, 0, 0).items()}
+    statistics = {name: value.item() for name, value in trainer.engine.turn(trainer.real, 8, 0, 0).items()}
     assert statistics["d_real"] == statistics["d_fake"] == 0.5
     assert statistics["value"] == pytest.approx(VALUE_OPTIMUM)
 
@@ -150,10 +148,11 @@ def test_an_image_depends_on_its_latent_before_it_depends_on_its_label(axes: dic
 
 
 def test_a_condition_reaches_both_players() -> None:
-    game = tiny_trainer().game
+    trainer = tiny_trainer()
+    average, game = trainer.average, trainer.game
     latents, images = torch.randn(4, 6), torch.randn(4, 1, 8, 8)
     zeros, ones = torch.zeros(4, dtype=torch.long), torch.ones(4, dtype=torch.long)
-    assert not torch.equal(game.average(latents, zeros), game.average(latents, ones))
+    assert not torch.equal(average(latents, zeros), average(latents, ones))
     assert not torch.equal(game.discriminator(images, zeros).logit, game.discriminator(images, ones).logit)
 
 
@@ -174,15 +173,16 @@ def test_weights_laid_out_by_an_older_version_are_refused_and_never_loaded_as_no
 
 EXTRA_COLUMNS = {
     "wgan_gp": {"penalty"}, "dragan": {"penalty"}, "modern": {"penalty"}, "modern_points": {"penalty"},
-    "modern_conditional": {"penalty"}, "acgan": {"class_loss"}, "ssgan": {"class_loss"}, "infogan": {"code_loss"},
-    "began": {"k", "convergence"},
+    "modern_conditional": {"penalty"}, "acgan": {"class_loss", "generator_class_loss"}, "ssgan": {"class_loss"},
+    "infogan": {"code_loss", "generator_code_loss"},
+    "began": {"k", "convergence"}, "biggan": {"generator_overlap"},
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_statistics_tell_what_the_family_has_and_nothing_else(family: str) -> None:
     trainer = tiny_trainer(family)
-    found = set(trainer.game.turn(trainer.real, 8, 0, 0))
+    found = set(trainer.engine.turn(trainer.real, 8, 0, 0))
     always = {"discriminator_loss", "generator_loss", "d_real", "d_fake"}
     probability = {"value"} if trainer.game.objective.probability else set()
     assert found == always | probability | EXTRA_COLUMNS.get(family, set())
@@ -194,7 +194,7 @@ def test_a_penalty_with_an_interval_is_due_at_every_so_many_steps_and_as_many_ti
     found = []
     for axes in (lazy, every):
         trainer = tiny_trainer("modern", **axes)
-        found.append([trainer.game.turn(trainer.real, 8, 8 * turn, 0)["penalty"].item() for turn in range(6)])
+        found.append([trainer.engine.turn(trainer.real, 8, 8 * turn, 0)["penalty"].item() for turn in range(6)])
     assert [value > 0 for value in found[0]] == [True, False, False, True, False, False]
     assert found[0][0] == pytest.approx(3 * found[1][0])
 
@@ -203,7 +203,7 @@ def test_a_penalty_fades_with_the_learning_rates_to_the_share_that_is_left() -> 
     found = []
     for last in (1.0, 0.1):
         trainer = tiny_trainer("modern", decay_images=80, penalties=[{"name": "r1", "weight": 0.5, "last": last}])
-        found.append([trainer.game.turn(trainer.real, 8, images, 0)["penalty"].item() for images in (0, 800)])
+        found.append([trainer.engine.turn(trainer.real, 8, images, 0)["penalty"].item() for images in (0, 800)])
         # The weights move between the two turns alike but for the penalty's share, so the first ones alone are equal.
     assert found[0][0] == pytest.approx(found[1][0])
     assert found[1][1] == pytest.approx(0.1 * found[0][1], rel=0.05)
@@ -211,14 +211,14 @@ def test_a_penalty_fades_with_the_learning_rates_to_the_share_that_is_left() -> 
 
 def test_a_warm_up_takes_a_hundred_steps_in_each_of_25_turns_and_in_every_500th() -> None:
     """Arjovsky et al.'s code: `if gen_iterations < 25 or gen_iterations % 500 == 0`."""
-    game = tiny_trainer("wgan", warm_up=True, discriminator_steps=5).game
+    engine = tiny_trainer("wgan", warm_up=True, discriminator_steps=5).engine
     images, steps = 0, []
     for _ in range(1200):
-        steps.append(game.steps_at(images, 8))
+        steps.append(len(engine.game.schedule(images, 8)))
         images += 8 * steps[-1]
     expected = [100 if turn < 25 or turn % 500 == 0 else 5 for turn in range(1200)]
     assert steps == expected
-    assert game.images_at_end(images - 39, 8) == images
+    assert engine.images_at_end(images - 39, 8) == images
 
 
 def test_dropout_leaves_out_other_units_in_each_turn_and_the_same_ones_in_a_run_that_goes_on() -> None:
@@ -230,24 +230,26 @@ def test_dropout_leaves_out_other_units_in_each_turn_and_the_same_ones_in_a_run_
         again.load(*trainer.state())
         return play(again, turns - stop)
 
-    assert not changed(plays(4, 0).game.state(), plays(4, 2).game.state())
+    assert not changed(plays(4, 0).engine.state(), plays(4, 2).engine.state())
     without = play(tiny_trainer("gan"), 4)
-    assert "discriminator" in changed(plays(4, 0).game.state(), without.game.state())
+    assert "discriminator" in changed(plays(4, 0).engine.state(), without.engine.state())
 
 
 def test_a_generator_with_dropout_makes_the_same_image_of_a_latent_once_it_is_trained() -> None:
-    game = play(tiny_trainer("dcgan", generator={"dropout": 0.5}), 1).game
+    average = play(tiny_trainer("dcgan", generator={"dropout": 0.5}), 1).average
     latents = torch.randn(4, 6)
-    assert torch.equal(game.average(latents), game.average(latents))
+    assert torch.equal(average(latents), average(latents))
 
 
 def test_a_generator_that_matches_features_learns_their_mean_and_nothing_of_the_objective() -> None:
     trainer = tiny_trainer("ssgan", feature_matching=True, discriminator={"normalization": "layer"})
     game = trainer.game
-    batch = game._draw(trainer.real, Step(0, 0, 8), for_both=True)
-    loss = game._generator_step(batch, Step(0, 0, 8))
+    fakes: list[Tensor] = []
+    game.generator.register_forward_hook(lambda _, __, images: fakes.append(images))
+    loss = step(trainer, 0, "generator")["generator_loss"]
     game.discriminator.eval()
-    fake, real = (game.discriminator(images, None).features.mean(0) for images in (batch.fakes, batch.images))
+    images = (fakes[0], trainer.real.batch(0, 8)[0])
+    fake, real = (game.discriminator(each, None).features.mean(0) for each in images)
     assert loss.item() == pytest.approx((real - fake).square().mean().item(), rel=1e-4)
 
 
@@ -255,7 +257,7 @@ def test_a_semi_supervised_discriminator_learns_classes_from_a_full_batch_of_lab
     trainer = tiny_trainer("ssgan", labelled=0.2)
     shown: list[Tensor] = []
     trainer.game.discriminator.register_forward_hook(lambda _, inputs, __: shown.append(inputs[1]))
-    trainer.game._discriminator_step(trainer.game._draw(trainer.real, Step(0, 0, 8), for_both=False), Step(0, 0, 8))
+    step(trainer, 0, "discriminator")
     labels = torch.cat(shown)
     assert len(labels) == 24  # real, fake, labelled
     assert (labels[16:] >= 0).all()
@@ -282,7 +284,7 @@ def test_the_auxiliary_weight_of_each_player_scales_what_it_learns_beside_the_ga
     for player in ("generator", "discriminator"):
         for weight in (0.0, 5.0):
             axes: dict[str, Any] = {player: {"auxiliary_weight": weight}}
-            states.append(play(tiny_trainer("acgan", **axes), 1).game.state())
+            states.append(play(tiny_trainer("acgan", **axes), 1).engine.state())
     assert changed(states[0], states[1]) >= {"generator"}
     assert "discriminator" not in changed(states[0], states[1])
     assert "discriminator" in changed(states[2], states[3])
@@ -292,7 +294,7 @@ def test_a_matching_aware_discriminator_is_shown_real_images_with_wrong_labels()
     trainer = tiny_trainer(matching_aware=True)
     shown: list[tuple[Tensor, Tensor]] = []
     trainer.game.discriminator.register_forward_hook(lambda _, inputs, __: shown.append(inputs))
-    discriminator_step(trainer, 0)
+    step(trainer, 0, "discriminator")
     (real, right), _, (again, wrong) = shown
     assert torch.equal(real, again)
     assert (right != wrong).all()
@@ -300,11 +302,11 @@ def test_a_matching_aware_discriminator_is_shown_real_images_with_wrong_labels()
 
 def test_real_and_fake_images_are_changed_alike_before_either_player_is_judged() -> None:
     trainer = tiny_trainer("dcgan", augment=["translation"])
-    with patch("gan.game.augment", wraps=augment) as changes:
+    with patch("gan.games.adversarial.augment", wraps=augment) as changes:
         play(trainer, 1)
     assert [call.args[1] for call in changes.call_args_list] == [("translation",)] * 3
     plain = play(tiny_trainer("dcgan"), 1)
-    assert changed(trainer.game.state(), plain.game.state()) >= {"generator", "discriminator"}
+    assert changed(trainer.engine.state(), plain.engine.state()) >= {"generator", "discriminator"}
 
 
 def test_a_learning_rate_falls_by_half_a_cosine_to_a_tenth_and_stays() -> None:
@@ -312,23 +314,23 @@ def test_a_learning_rate_falls_by_half_a_cosine_to_a_tenth_and_stays() -> None:
     assert rates == pytest.approx([1, 0.55, 0.1, 0.1])
     assert progress(10**9, 0) == 0
     trainer = play(tiny_trainer("dcgan", decay_images=16), 3)
-    assert trainer.game.generator_optimizer.param_groups[0]["lr"] == pytest.approx(2e-5)
+    assert trainer.engine.optimizers["generator"].param_groups[0]["lr"] == pytest.approx(2e-5)
 
 
 def test_began_plays_with_a_k_that_moves_and_is_part_of_the_state() -> None:
     trainer = play(tiny_trainer("began", k_rate=1.0), 6)
-    assert 0 < trainer.game.state()["objective.k"].item() <= 1
+    assert 0 < trainer.engine.state()["objective.k"].item() <= 1
 
 
 def test_a_discriminator_tells_the_probability_of_each_image_by_itself_and_is_left_as_it_was() -> None:
     trainer = play(tiny_trainer("gan"), 2)
-    game, before = trainer.game, copies(trainer.game.state())
+    game, before = trainer.game, copies(trainer.engine.state())
     told = game.probability(trainer.real.images[:5])
     alone = [game.probability(trainer.real.images[i : i + 1]) for i in range(5)]
     assert told is not None
     assert ((told > 0) & (told < 1)).all()
     torch.testing.assert_close(told, torch.cat([one for one in alone if one is not None]))
-    assert not changed(before, game.state())
+    assert not changed(before, trainer.engine.state())
     assert game.discriminator.training
 
 

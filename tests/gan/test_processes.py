@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from gan.families import FAMILIES
-from gan.game import Step
+from gan.games import Step
 from gan.trainer import Trainer
 from tests.gan.helpers import play, tiny_trainer
 from tests.gan.pair import in_two_processes

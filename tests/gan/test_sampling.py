@@ -15,7 +15,7 @@ from tests.gan.helpers import play, tiny_trainer
 
 @pytest.fixture(scope="module", params=["mlp", "dcgan"])
 def generator(request: pytest.FixtureRequest) -> Generator:
-    average: Generator = play(tiny_trainer(network=request.param), 5).game.average
+    average: Generator = play(tiny_trainer(network=request.param), 5).average
     return average
 
 
@@ -88,7 +88,7 @@ def test_a_model_with_a_code_is_sampled_by_category_with_the_rest_of_each_latent
     assert told[:, 6:10].argmax(1).tolist() == [3, 0, 3]
     assert torch.equal(told[:, :6], latents[:, :6])
     assert torch.equal(told[:, 10:], latents[:, 10:])
-    generator = play(tiny_trainer("infogan"), 2).game.average
+    generator = play(tiny_trainer("infogan"), 2).average
     images, labels = next(samples(generator, 4, 0, [1, 2]))
     free, none = next(samples(generator, 4, 0, None))
     assert labels is not None

@@ -56,10 +56,10 @@ def test_two_runs_end_in_the_same_bits_and_another_seed_does_not() -> None:
 def test_a_state_holds_both_optimizers_and_the_average() -> None:
     """Lost optimizer or EMA state shows only as a worse model."""
     names = set(play(tiny_trainer(), 1).state()[0])
-    for part in ("generator.network", "average.network", "discriminator.network"):
-        assert any(name.startswith(f"game.{part}") for name in names)
+    for part in ("generator.network", "average.generator.network", "discriminator.network"):
+        assert any(name.startswith(f"engine.{part}") for name in names)
     for part in ("generator_optimizer.0.exp_avg", "discriminator_optimizer.0.exp_avg_sq", "generator_optimizer.0.step"):
-        assert f"game.{part}" in names
+        assert f"engine.{part}" in names
 
 
 def test_a_state_of_another_game_is_not_loaded() -> None:
@@ -70,7 +70,7 @@ def test_a_state_of_another_game_is_not_loaded() -> None:
 
 def test_a_row_of_the_history_is_the_mean_since_the_row_before() -> None:
     trainer, other = tiny_trainer(), tiny_trainer()
-    each = [other.game.turn(other.real, 8, 8 * turn, 0) for turn in range(3)]
+    each = [other.engine.turn(other.real, 8, 8 * turn, 0) for turn in range(3)]
     row = play(trainer, 3).summarize()
     assert row["images"] == 24
     for name in each[0]:
@@ -96,11 +96,12 @@ def test_a_loss_that_is_not_finite_stops_with_its_name_and_place(bad: float) -> 
         trainer.summarize()
 
 
-@pytest.mark.parametrize("part", ["generator", "average", "discriminator", "objective"])
+@pytest.mark.parametrize("part", ["generator", "average.generator", "discriminator", "objective"])
 def test_a_weight_that_is_not_finite_stops_before_any_loss_shows_it(part: str) -> None:
     trainer = play(tiny_trainer("began"), 1)
     trainer.check()
-    tensors = [t for t in trainer.game._modules()[part].state_dict().values() if t.is_floating_point()]
+    state = trainer.engine.state()
+    tensors = [t for name, t in state.items() if name.startswith(f"{part}.") and t.is_floating_point()]
     tensors[-1].fill_(float("inf"))
     with pytest.raises(DivergedError, match=rf"{part}\..* is not finite at 8 images"):
         trainer.check()

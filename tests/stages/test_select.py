@@ -119,7 +119,7 @@ def test_the_selected_generator_is_the_averaged_one_of_its_checkpoint(finished: 
     selected = read_generator(finished / "models/selected", CPU).state_dict()
     assert selected
     for name, tensor in selected.items():
-        assert torch.equal(tensor, tensors[f"game.average.{name}"])
+        assert torch.equal(tensor, tensors[f"engine.average.generator.{name}"])
 
 
 def test_the_model_card_s_few_lines_load_the_model(finished: Path) -> None:

@@ -206,7 +206,7 @@ def test_what_cannot_be_compared_says_why(semi_supervised: Path, copied: Callabl
     write_json(folder / "provenance/train.json", made)
     for path in (checkpoint(folder, images) for images in CHECKPOINTS):
         tensors, facts = read_checkpoint(path)
-        kept = {name: t for name, t in tensors.items() if name != "game.discriminator.head.output.bias"}
+        kept = {name: t for name, t in tensors.items() if name != "engine.discriminator.head.output.bias"}
         write_checkpoint(path, kept, facts)
     with pytest.raises(UserError, match=r"holds no discriminator that fits its config .*run `dvc repro train`"):
         select(params, folder)

@@ -295,7 +295,7 @@ def test_what_is_not_finite_is_never_saved_and_the_last_good_state_is_kept(
         trainer.turn()
     resume.roll(trainer.state())
     with torch.no_grad():
-        next(trainer.game.average.parameters())[0] = float("nan")  # no loss would ever show it
+        next(trainer.average.parameters())[0] = float("nan")  # no loss would ever show it
     with pytest.raises(
         UserError, match=r"average\..* is not finite at \d+ images .*at 32 images, is .*images-000000032"
     ):

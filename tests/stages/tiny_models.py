@@ -40,7 +40,7 @@ def write_run(folder: Path, classes: list[str] | None = CLASSES, **params: Any) 
         write_checkpoint(checkpoint(folder, images), *play_until(trainer, images).state())
     params = load_section(Train, folder / "params.yaml").model_dump()
     made = {"stage": "train", "git": {"commit": "c0ffee", "clean": False}, "family": params["family"], "params": params}
-    made["recipe"] = asdict(trainer.game.recipe)
+    made["recipe"] = asdict(trainer.engine.recipe)
     write_json(folder / "provenance/train.json", made | {"images": trainer.images_seen, "data_fingerprint": "f1f1"})
     return folder
 
@@ -70,7 +70,7 @@ def write_selected(folder: Path, **params: Any) -> Path:
     split = Split(folder / "data/normalized/train")
     trainer = play_until(make_trainer(load_section(Train, folder / "params.yaml"), split), 320)
     (folder / "models/selected").mkdir(parents=True)
-    write_generator(folder / "models/selected", trainer.game.average)
+    write_generator(folder / "models/selected", trainer.average)
     write_json(folder / "models/selected/provenance.json", {"truth": None})
     return folder
 

@@ -1,0 +1,79 @@
+"""Images in memory as a user has them, checked once."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class Dataset:
+    """Images, and labels where there are classes.
+
+    Args:
+        image: `[N,C,H,W]` or `[N,H,W]`, a tensor or an array: floats in [-1,1], or 8-bit levels in [0,255].
+        label: `[N]`, whole numbers from 0; None where there are no classes.
+        classes: A name for each label; by default "0", "1" and so on.
+
+    Raises:
+        ValueError: Shapes, ranges or labels do not fit; the message says what would.
+
+    Example:
+        >>> import torch, mintage
+        >>> data = mintage.Dataset(image=torch.zeros(6, 1, 8, 8), label=[0, 1, 0, 1, 0, 1], classes=["cat", "dog"])
+        >>> len(data), data.shape, data.classes
+        (6, (1, 8, 8), ('cat', 'dog'))
+    """
+
+    def __init__(self, image: Any, label: Any = None, classes: Sequence[str] | None = None) -> None:
+        self.image: Tensor = _in_range(torch.as_tensor(image))
+        """`[N,C,H,W]`, float32 in [-1,1]."""
+        self.label: Tensor | None = None if label is None else _whole(torch.as_tensor(label), len(self.image))
+        """`[N]`, int64."""
+        self.classes: tuple[str, ...] | None = None
+        """Names by label."""
+        if self.label is not None:
+            count = int(self.label.max()) + 1
+            self.classes = tuple(map(str, range(count) if classes is None else classes))
+            if len(self.classes) < count:
+                raise ValueError(f"labels go up to {count - 1}, and {len(self.classes)} classes are named")
+        elif classes is not None:
+            raise ValueError("classes are named, and no image has a label: give `label` too")
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of an image."""
+        channels, height, width = self.image.shape[1:]
+        return channels, height, width
+
+    def rows(self, chosen: Tensor) -> "Dataset":
+        """Those of these numbers `[n]`, with the same classes."""
+        part = Dataset(self.image[chosen])
+        part.label, part.classes = None if self.label is None else self.label[chosen], self.classes
+        return part
+
+
+def _in_range(images: Tensor) -> Tensor:
+    if images.ndim == 3:
+        images = images.unsqueeze(1)
+    if images.ndim != 4 or len(images) == 0:
+        raise ValueError(f"images are {list(images.shape)}: give [N,C,H,W], or [N,H,W] of one channel")
+    if images.dtype == torch.uint8:
+        return images.float() / 127.5 - 1
+    if not images.is_floating_point():
+        raise ValueError(f"images are {images.dtype}: give 8-bit levels (uint8), or floats in [-1,1]")
+    lowest, highest = images.min().item(), images.max().item()
+    if not (lowest >= -1 and highest <= 1):
+        raise ValueError(f"images lie in [{lowest:g}, {highest:g}]: scale them to [-1,1]")
+    return images.float()
+
+
+def _whole(labels: Tensor, images: int) -> Tensor:
+    if labels.shape != (images,):
+        raise ValueError(f"labels are {list(labels.shape)}: give one for each of {images} images")
+    if labels.is_floating_point() or labels.min() < 0:
+        raise ValueError("labels must be whole numbers from 0")
+    return labels.long()
