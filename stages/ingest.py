@@ -45,6 +45,7 @@ def main() -> None:
     with recorded("ingest", params) as facts:
         try:
             source = open_source(params)
+            say_layout(source)
             counts = ingest(source, params, RAW)
         except StaleError as told:
             print(told)
@@ -52,6 +53,12 @@ def main() -> None:
             counts = ingest(source, params, RAW)
         facts["images"] = counts.total()
     print("\n".join([*summary(source, counts), f"written to {RAW}"]))
+
+
+def say_layout(source: Source) -> None:
+    """How the names of the source were understood, while nothing is read yet."""
+    for sentence in source.layout:
+        print(f"{source.name}: {sentence}")
 
 
 def ingest(source: Source, params: Ingest, output: Path, resume: Path = RESUME) -> Counts:
@@ -183,7 +190,8 @@ def _check_keys(shards: list[Path], count: int) -> None:
         found = Counter(key for keys in _keys(shards) for key in keys if hash(key) in alike)
         key, times = found.most_common(1)[0]
         if times > 1:
-            raise UserError(f"two images have the key {shown(key)}: rename one")
+            form = "" if key.isascii() else " (in one Unicode form, NFC)"
+            raise UserError(f"two images have the key {shown(key)}{form}: rename one")
 
 
 def _keys(shards: list[Path]) -> Iterator[list[str]]:

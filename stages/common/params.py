@@ -1,9 +1,10 @@
 """`params.yaml`, typed: one model a stage, in the order of the file; see there what each value means."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -21,6 +22,8 @@ Normalization = Literal["none", "batch", "layer", "instance", "spectral", "spect
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Device = Annotated[str, Field(pattern=DEVICE)]
 Processes = Annotated[int, Field(ge=1, le=1024)]
+Place = Annotated[str, Field(min_length=1), AfterValidator(os.path.expanduser)]
+"""A path, in which ~ is the home of whoever runs."""
 Window = Annotated[int, Field(ge=2)]
 """Images in memory at a time."""
 Severity = Literal["critical", "warning"]
@@ -37,11 +40,18 @@ class Ingest(Section):
     source: Annotated[str, Field(min_length=1)]  # stages.sources knows the names: only ingest needs a user's own
     path: Annotated[str, Field(min_length=1)]
     options: dict[str, Any]  # checked by the source's own model
-    labels: Annotated[str, Field(min_length=1)] | None
+    labels: Place | None
     pairs: Pairs | None
     strip_metadata: bool
     max_pixels: Count
     shard_images: Count
+
+    @field_validator("path")
+    @classmethod
+    def _path_is_as_dvc_reads_it(cls, path: str) -> str:
+        if (home := os.path.expanduser(path)) != path:
+            raise ValueError(f"{path!r} begins with '~', which DVC, that watches it, does not know: write {home!r}")
+        return path
 
 
 class Normalize(Section):
@@ -228,7 +238,7 @@ class Guard(Section):
 
 
 class Inception(Section):
-    path: Annotated[str, Field(min_length=1)]
+    path: Place
     sha256: Annotated[str, Field(pattern=SHA256)]
 
 

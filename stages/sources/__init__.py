@@ -15,6 +15,7 @@ from stages.common.errors import UserError, sentence_of
 from stages.common.params import Ingest
 from stages.common.sections import Section, nearest, validated
 from stages.common.truth import Truth
+from stages.sources.names import composed
 
 BUILT_IN = (
     "digits", "idx", "folder", "archive", "parquet", "cifar", "arrays", "s3", "http", "glyphs", "ring", "grid",
@@ -59,6 +60,8 @@ class Source:
     """Read as it is asked for, so that one image is in memory at a time."""
     notes: list[str] = field(default_factory=list)
     """What a person should know, complete once `images` is read to its end."""
+    layout: list[str] = field(default_factory=list)
+    """How names were understood where that is a choice: said before images are read."""
     truth: Truth | None = None
     """What the images are drawn from, where that is known."""
     count: int | None = None
@@ -95,12 +98,15 @@ def open_source(params: Ingest) -> Source:
         raise UserError(
             f"ingest.pairs is for source 'folder' or a zip 'archive', not {params.source!r}: set it to null"
         )
-    return labelled(replace(source, images=_readable(source.images, params.path)), params)
+    classes = None if source.classes is None else [composed(name) for name in source.classes]
+    return labelled(replace(source, classes=classes, images=_readable(source.images, params.path)), params)
 
 
 def _readable(images: Iterable[RawImage], place: str) -> Iterator[RawImage]:
+    """With keys as people read them, whatever a source makes of its names."""
     with _sentences(place):
-        yield from images
+        for image in images:
+            yield image if image.key.isascii() else replace(image, key=composed(image.key))
 
 
 @contextmanager

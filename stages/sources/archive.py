@@ -4,6 +4,7 @@ import stat
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -13,12 +14,15 @@ from stages.common.errors import UserError, shown
 from stages.common.params import Ingest, Positive
 from stages.common.sections import Section
 from stages.sources import Source
+from stages.sources.kinds import advice_on
 from stages.sources.limits import check_size, checked, inner_name, is_image, largest_file
 from stages.sources.lookup import Lookup
 from stages.sources.packed import archives_in, refusing, tar_members
 from stages.sources.steady import stamp, steady
 from stages.sources.tree import Entry, Kind, Tree, tree_source
 from stages.sources.zips import Member, Zip
+
+_SAYS_UTF_8 = 0x800  # APPNOTE.TXT 6.3.10, section 4.4.4, bit 11
 
 
 class Options(Section):
@@ -42,7 +46,10 @@ def _archive_at(path: Path) -> Path:
     found = archives_in(path)
     if len(found) != 1:
         shown = ", ".join(file.name for file in found[:3]) or "none"
-        raise UserError(f"{path} holds {len(found)} archives ({shown}): set ingest.path to the one to read")
+        advice = "" if found else advice_on(path, but="archive")
+        raise UserError(
+            f"{path} holds {len(found)} archives ({shown}): {advice or 'set ingest.path to the one to read'}"
+        )
     return found[0]
 
 
@@ -55,6 +62,8 @@ def _tree(path: Path, max_pixels: int, max_ratio: float) -> Tree:
             start = file.read(4)
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): set ingest.path to a tar or a zip") from None
+    if advice := advice_on(path, but="archive"):
+        raise UserError(f"{path} is no tar and no zip of images: {advice}")
     if start in (b"PK\x03\x04", b"PK\x05\x06"):
         return _Zip(path, max_pixels, max_ratio)
     return _Tar(path, max_pixels, max_ratio)
@@ -80,6 +89,9 @@ class _Tar:
 
     def find(self, _: str) -> Callable[[], bytes] | None:
         raise UserError(f"{self._path} is a tar, which is read in one go: for pairs use a zip or a folder")
+
+    def advice(self) -> str:
+        return ""
 
     def _content(self, tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
         where = f"{self._path}: {shown(member.name)}"
@@ -112,13 +124,16 @@ class _Zip:
         place = self._places.find(name)
         return None if place is None else partial(self._content, self._zip.at(place))
 
+    def advice(self) -> str:
+        return advice_on(self._path, but="archive")
+
     @cached_property
     def _places(self) -> Lookup:
         files = (member for member in self._zip.members() if _kind(member.info) == "file")
         return Lookup((self._name(member), member.place) for member in files)
 
     def _name(self, member: Member) -> str:
-        return inner_name(self.place, member.info.filename.replace("\\", "/"))
+        return inner_name(self.place, _text(member.info).replace("\\", "/"))
 
     def _content(self, member: Member) -> bytes:
         where = f"{self._path}: {shown(member.info.filename)}"
@@ -126,6 +141,15 @@ class _Zip:
         with refusing(self._path), member.open() as file:
             content = file.read()
         return checked(where, content, self._max_pixels)
+
+
+def _text(info: zipfile.ZipInfo) -> str:
+    """The name as it was meant: macOS packs UTF-8 without saying so, which zipfile reads as code page 437."""
+    if info.flag_bits & _SAYS_UTF_8 or info.filename.isascii():
+        return info.filename
+    with suppress(UnicodeError):
+        return info.filename.encode("cp437").decode()
+    return info.filename
 
 
 def _kind(info: zipfile.ZipInfo) -> Kind:

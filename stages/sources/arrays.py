@@ -21,6 +21,7 @@ from stages.common.pictures import encode_pfm, encode_png
 from stages.common.sections import Section
 from stages.sources import NOT_STATED, RawImage, Source
 from stages.sources.limits import check_printable
+from stages.sources.names import composed, of_system
 from stages.sources.packed import refusing
 from stages.sources.steady import changed, stamp, steady
 from stages.sources.zips import Member, Zip
@@ -107,15 +108,19 @@ class _Files:
         if not path.exists():
             raise UserError(f"{path} is not there: set ingest.path to an npy or npz file, or a folder of npy files")
         if path.is_dir():
-            self._paths = {file.stem: file for file in sorted(path.glob("*.npy"))}
-            packed = sorted(path.glob("*.npz"))
+            files = [file for file in sorted(path.glob("*.np[yz]")) if not of_system(file.name)]
+            self._paths = {file.stem: file for file in files if file.suffix == ".npy"}
+            packed = [file for file in files if file.suffix == ".npz"]
             if not self._paths and len(packed) == 1:
                 self.path = packed[0]
         else:
             self._paths = {path.stem: path}
         if self.path.is_file() and _starts(self.path) == b"PK":
             found = ((member.info.filename, member) for member in Zip(self.path, _MAX_RATIO).members())
-            self._members = {name.removesuffix(".npy"): member for name, member in found if name.endswith(".npy")}
+            arrays = ((name, member) for name, member in found if name.endswith(".npy"))
+            self._members = {
+                name.removesuffix(".npy"): member for name, member in arrays if not any(map(of_system, name.split("/")))
+            }
             self._paths = dict.fromkeys(self._members, self.path)
         for name in self._paths:
             check_printable(str(self.path), name)
@@ -243,7 +248,8 @@ def _label_blocks(files: _Files, name: str, count: int) -> Iterator[Labels]:
         block = max(1, _BLOCK // max(1, header.dtype.itemsize))
         for start in range(0, count, block):
             size = min(block, count - start) * header.dtype.itemsize
-            yield np.frombuffer(_exactly(place, file, size), header.dtype)
+            labels = np.frombuffer(_exactly(place, file, size), header.dtype)
+            yield np.array([composed(name) for name in labels.tolist()]) if header.dtype.kind == "U" else labels
 
 
 def _exactly(place: str, file: BinaryIO, size: int) -> bytes:

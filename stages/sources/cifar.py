@@ -19,6 +19,7 @@ from stages.common.params import Ingest
 from stages.common.pictures import encode_png
 from stages.common.sections import Section
 from stages.sources import NOT_STATED, RawImage, Source
+from stages.sources.names import of_system
 from stages.sources.packed import archives_in, tar_members
 from stages.sources.steady import stamp, steady
 
@@ -146,7 +147,7 @@ def _files(place: Path) -> Iterator[_File]:
 
 def _files_in(folder: Path) -> list[Path]:
     """The files of a folder, or those of the only folder in it."""
-    paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    paths = sorted(path for path in folder.iterdir() if not of_system(path.name))
     files, folders = [path for path in paths if path.is_file()], [path for path in paths if path.is_dir()]
     if len(folders) == 1 and not any(path.suffix == ".bin" for path in files):
         return sorted(path for path in folders[0].iterdir() if path.is_file())

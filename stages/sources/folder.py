@@ -4,19 +4,23 @@ import heapq
 import os
 import stat
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
+from unicodedata import normalize
 
 from stages.common.errors import UserError
 from stages.common.params import Ingest
 from stages.sources import NoOptions, Source
+from stages.sources.kinds import advice_on
 from stages.sources.limits import check_printable, check_size, checked
+from stages.sources.names import composed, of_system
 from stages.sources.steady import changed, stamp
 from stages.sources.tree import Entry, Kind, tree_source
 
 Options = NoOptions
 _SORTED, _IN_BLOCK = 2**15, 2**8  # names: a million of them as objects of Python would take five times the memory
 _KIND: dict[bytes, Kind] = {b"d": "folder", b"f": "file", b"o": "other"}
+_TEXT = ("utf-8", "surrogateescape")
 _Seen = dict[tuple[int, int], str]
 
 
@@ -28,7 +32,9 @@ def read(params: Ingest, _: NoOptions) -> Source:
     """
     root = Path(params.path)
     if not root.is_dir():
-        raise UserError(f"{root} is not a folder that exists: set ingest.path to a folder of images")
+        wrong = "a file, no folder" if root.is_file() else "not a folder that exists"
+        advice = advice_on(root, but="folder") or "set ingest.path to a folder of images"
+        raise UserError(f"{root} is {wrong}: {advice}")
     return tree_source("folder", Folder(root, params.max_pixels), params)
 
 
@@ -38,35 +44,57 @@ class Folder:
     def __init__(self, root: Path, max_pixels: int) -> None:
         self.place = str(root)
         self._root, self._max_pixels = root, max_pixels
+        self._odd = cache(_odd_names)
 
     def entries(self) -> Iterator[Entry]:
-        """In the order of names, a folder's files before what is in its folders; memory: the names of one folder."""
+        """In the order of names, a folder's files before what is in its folders; memory: the names of one folder.
+
+        What is hidden or of the system is named and not gone into: it may be locked.
+        """
         seen = _above(self._root)
-        stack = [""]
+        stack = [("", self.place)]
         while stack:
-            inside = stack.pop()
-            folder = self._at(inside)
+            inside, folder = stack.pop()
             before = seen.setdefault(_identity(folder), folder)
             if before != folder:
                 raise UserError(
                     f"{folder} leads back to {before} (a loop of links, or a second link to it): remove the link"
                 )
             below = []
-            for name, kind in _listing(folder):
-                inner = f"{inside}/{name}" if inside else name
-                check_printable(self.place, inner)
+            for name, spelled, kind in _listing(folder):
+                inner, path = f"{inside}/{name}" if inside else name, os.path.join(folder, spelled)
+                if not of_system(name):
+                    check_printable(self.place, inner)
                 if kind == "folder":
-                    below.append(inner)
-                path = self._at(inner)
+                    below.append((inner, path))
                 yield Entry(inner, kind, partial(_content, path, self._max_pixels), partial(stamp, path))
             stack.extend(reversed(below))
 
     def find(self, name: str) -> Callable[[], bytes] | None:
-        path = self._at(name)
+        path = self.place
+        for part in name.split("/"):
+            path = os.path.join(path, self._spelled(path, part))
         return partial(_content, path, self._max_pixels) if os.path.isfile(path) else None
 
-    def _at(self, inner: str) -> str:
-        return os.path.join(self.place, inner) if inner else self.place
+    def advice(self) -> str:
+        return advice_on(self._root, but="folder")
+
+    def _spelled(self, folder: str, name: str) -> str:
+        """What the file system calls a composed name, which may be there in another form."""
+        if name.isascii() or os.path.lexists(os.path.join(folder, name)):
+            return name
+        apart = normalize("NFD", name)
+        if os.path.lexists(os.path.join(folder, apart)):
+            return apart
+        return self._odd(folder).get(name, name)
+
+
+def _odd_names(folder: str) -> dict[str, str]:
+    """How names are spelled that are in neither form, such as those that old disks of macOS had."""
+    if not os.path.isdir(folder):
+        return {}
+    apart = ((name, spelled) for name, spelled, _ in _listing(folder) if spelled != name)
+    return {name: spelled for name, spelled in apart if spelled != normalize("NFD", name)}
 
 
 def _above(root: Path) -> _Seen:
@@ -83,23 +111,30 @@ def _identity(folder: str) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def _listing(folder: str) -> Iterator[tuple[str, Kind]]:
-    """What is in a folder, in the order of names, hidden entries left out: (name, kind)."""
+def _listing(folder: str) -> Iterator[tuple[str, str, Kind]]:
+    """What is in a folder, in the order of composed names: (name, as the file system spells it, kind)."""
     chunks: list[list[bytes]] = []
     held: list[bytes] = []
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if not entry.name.startswith("."):
-                    held.append(os.fsencode(entry.name) + b"\0" + _kind(entry))  # no name holds a zero byte
+                held.append(_line(entry))
                 if len(held) == _SORTED:
                     chunks.append(_blocks(held))
                     held.clear()
     except OSError as error:  # no permission, a link to itself, a name too long
         raise UserError(f"{error.filename or folder} cannot be read ({error.strerror})") from None
     for line in heapq.merge(*map(_names, chunks), sorted(held)):
-        name, _, kind = line.rpartition(b"\0")
-        yield os.fsdecode(name), _KIND[kind]
+        name, kind, spelled = line.split(b"\0")
+        yield name.decode(*_TEXT), (spelled or name).decode(*_TEXT), _KIND[kind]
+
+
+def _line(entry: os.DirEntry[str]) -> bytes:
+    """A name, its kind, and its spelling where that differs: no name holds the zero byte between them."""
+    name = composed(entry.name)
+    spelled = b"" if name == entry.name else entry.name.encode(*_TEXT)
+    kind = b"o" if of_system(name) else _kind(entry)
+    return b"\0".join((name.encode(*_TEXT), kind, spelled))
 
 
 def _blocks(names: list[bytes]) -> list[bytes]:

@@ -1,7 +1,8 @@
-"""A JSON object of any length, a piece of its file at a time."""
+"""A JSON object, or a list in one, of any length, a piece of its file at a time."""
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from json import JSONDecodeError, JSONDecoder
 from pathlib import Path
 from typing import Any, TextIO
@@ -14,17 +15,56 @@ _IN_NUMBERS = "0123456789.eE+-"
 _DECODER = JSONDecoder()
 
 
+def json_list(place: str, file: TextIO, key: str) -> Iterator[Any] | None:
+    """The values of the list under `key` of the object in `file`, in their order; None where there is none.
+
+    Raises UserError on what is damaged, at once or while the list is read.
+    """
+    text = _Text(file)
+    with _sentences(place, text):
+        return _values(place, text) if _is_at_list(text, key) else None
+
+
 def json_pairs(path: Path, file: TextIO) -> Iterator[tuple[str, Any]]:
     """The keys and values of the object in `file`, in their order. Raises UserError on what is none, or damaged."""
     text = _Text(file)
-    try:
+    with _sentences(path, text):
         if text.next() != "{":
             if text.ended:
                 text.value()  # raises where it is no JSON at all
             raise UserError(f"{path} is no JSON object of keys and classes: write {{key: class, ...}}")
         yield from _pairs(text)
+
+
+@contextmanager
+def _sentences(place: str | Path, text: "_Text") -> Iterator[None]:
+    try:
+        yield
     except JSONDecodeError as error:
-        raise UserError(f"{path} cannot be read as labels ({text.told(error)}): mend it") from None
+        raise UserError(f"{place} cannot be read as labels ({text.told(error)}): mend it") from None
+
+
+def _is_at_list(text: "_Text", key: str) -> bool:
+    """Go to what is under `key`."""
+    text.take("{")
+    while text.next() != "}":
+        found = text.value()
+        text.take(":")
+        if found == key:
+            return text.next() == "["
+        text.value()
+        if text.next() != "}":
+            text.take(",")
+    return False
+
+
+def _values(place: str, text: "_Text") -> Iterator[Any]:
+    with _sentences(place, text):
+        text.take("[")
+        while text.next() != "]":
+            yield text.value()
+            if text.next() != "]":
+                text.take(",")
 
 
 def _pairs(text: "_Text") -> Iterator[tuple[str, Any]]:

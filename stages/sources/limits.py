@@ -4,6 +4,7 @@ import re
 
 from stages.common.errors import UserError, shown
 from stages.common.pictures import TooManyPixelsError, open_picture
+from stages.sources.names import FINDER_ICON, composed
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 _UNPRINTABLE = re.compile(
@@ -50,14 +51,14 @@ def check_printable(place: str, name: str) -> None:
 
 
 def inner_name(place: str, name: str) -> str:
-    """A name inside `place` as its parts between single slashes.
+    """A name inside `place` as its parts between single slashes, in Unicode's form NFC.
 
     Raises UserError on a name that leads out of it, or cannot be shown in one line.
     """
-    check_printable(place, name)
     parts = [part for part in name.split("/") if part not in ("", ".")]
+    check_printable(place, "/".join(part for part in parts if part != FINDER_ICON))
     if name.startswith("/") or ".." in parts or re.match("[A-Za-z]:/", name):
         raise UserError(
             f"{place}: {shown(name)} is a name that leads outside: pack it again with names relative to one folder"
         )
-    return "/".join(parts)
+    return composed("/".join(parts))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from stages.common.errors import UserError
+from stages.sources.names import of_system
 from stages.sources.steady import steady
 
 _PACKERS: dict[bytes, Callable[[Path], Any]] = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7": lzma.open}
@@ -20,8 +21,12 @@ _SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", 
 
 def archives_in(folder: Path) -> list[Path]:
     """The archives in a folder, by their names."""
-    found = (path for path in folder.iterdir() if path.name.lower().endswith(_SUFFIXES) and path.is_file())
-    return sorted(path for path in found if not path.name.startswith("."))
+    found = (path for path in folder.iterdir() if is_archive_name(path.name) and not of_system(path.name))
+    return sorted(path for path in found if path.is_file())
+
+
+def is_archive_name(name: str) -> bool:
+    return name.lower().endswith(_SUFFIXES)
 
 
 @contextmanager

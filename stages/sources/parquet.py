@@ -15,13 +15,13 @@ from stages.common.errors import UserError
 from stages.common.params import Ingest
 from stages.common.sections import Section
 from stages.sources import NOT_STATED, RawImage, Source
+from stages.sources.kinds import advice_on
 from stages.sources.limits import checked
+from stages.sources.names import SPLITS, composed, in_order, of_system, split_of, splits_read
 from stages.sources.steady import stamp, steady
 
 _ROWS = 64
 _BUFFER = 2**20
-_TEST_NAMES = ("test", "validation", "valid", "val")
-_SPLITS = {"train": "train", "training": "train", **dict.fromkeys(_TEST_NAMES, "test")}
 
 
 class Options(Section):
@@ -56,11 +56,19 @@ def read(params: Ingest, options: Options) -> Source:
 
 
 def _paths(path: Path) -> list[Path]:
-    found = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
-    found = [file for file in found if not file.name.startswith(".")]
+    found = [path]
+    if path.is_dir():
+        below = ((file, file.relative_to(path).as_posix()) for file in sorted(path.rglob("*.parquet")))
+        found = [file for file, name in below if is_table(name)]
     if not found or not all(file.is_file() for file in found):
-        raise UserError(f"{path} is no Parquet file, and no folder with some: set ingest.path to one")
+        advice = advice_on(path, but="parquet") or "set ingest.path to one"
+        raise UserError(f"{path} is no Parquet file, and no folder with some: {advice}")
     return found
+
+
+def is_table(name: str) -> bool:
+    """Whether it is the name of a Parquet file that is no system's own, as a path inside the source."""
+    return name.endswith(".parquet") and not any(map(of_system, name.split("/")))
 
 
 def table_source(name: str, origin: str, tables: list[Table], params: Ingest, options: Options) -> Source:
@@ -68,7 +76,7 @@ def table_source(name: str, origin: str, tables: list[Table], params: Ingest, op
     columns = _Columns(options, tables)
     return Source(
         name, NOT_STATED, origin, columns.names, _images(tables, columns, params.max_pixels), count=columns.count,
-        paired=options.partner is not None,
+        paired=options.partner is not None, layout=columns.layout,
     )  # fmt: skip
 
 
@@ -84,7 +92,8 @@ class _Columns:
         wanted = [self.image, self.label, self.key, options.split, self.partner]
         self.wanted = [column for column in wanted if column is not None]
         self.split_column = options.split
-        self.splits = _splits_by_name(tables) if options.split is None else {}
+        self.layout: list[str] = []
+        self.splits = self._splits_by_name(tables) if options.split is None else {}
         for table in tables:
             with _opened(table) as file:
                 _check_columns(table, file.schema_arrow, self)
@@ -98,8 +107,24 @@ class _Columns:
         names = _class_label(schema, self.label)
         if names is not None:
             return names, {number: number for number in range(len(names))}
-        values = sorted(_distinct(tables, self.label))
-        return ([str(value) for value in values] or None), {value: rank for rank, value in enumerate(values)}
+        named = {value: composed(value) if isinstance(value, str) else value for value in _distinct(tables, self.label)}
+        distinct = set(named.values())
+        values = in_order(distinct) if all(isinstance(value, str) for value in distinct) else sorted(distinct)
+        rank = {value: label for label, value in enumerate(values)}
+        return ([str(value) for value in values] or None), {value: rank[name] for value, name in named.items()}
+
+    def _splits_by_name(self, tables: list[Table]) -> dict[str, str]:
+        """By the start of a file's or a folder's name, as hubs have it; none where that does not tell them all."""
+        first = {table.name: _split_in(table.name) for table in tables}
+        found = {name for name in first.values() if name is not None}
+        if {split_of(name) for name in found} != {"train", "test"}:
+            return {}
+        unnamed = next((name for name, split in first.items() if split is None), None)
+        if unnamed is not None:
+            self.layout.append(f"took {' and '.join(sorted(found))} for no splits, as {unnamed} is of none")
+            return {}
+        self.layout.append(splits_read(found))
+        return {name: SPLITS[split] for name, split in first.items() if split is not None}
 
 
 def _class_label(schema: pa.Schema, column: str) -> list[str] | None:
@@ -141,20 +166,10 @@ def _check_columns(table: Table, schema: pa.Schema, columns: _Columns) -> None:
             raise UserError(f"{table.name}: column {columns.label!r} is {kind}, no class number and no name")
 
 
-def _splits_by_name(tables: list[Table]) -> dict[str, str]:
-    """By the start of a file's or a folder's name, as hubs have it; none where that does not tell train and test."""
-    first = {table.name: _split_in(table.name) for table in tables}
-    tests = {name for name in first.values() if name in _TEST_NAMES}
-    if len(tests) > 1:
-        raise UserError(f"the files are of {', '.join(sorted(tests))}, all held out: keep train and one other")
-    named = {name: _SPLITS[found] for name, found in first.items() if found is not None}
-    return named if set(named.values()) == {"train", "test"} and len(named) == len(tables) else {}
-
-
 def _split_in(name: str) -> str | None:
     for part in reversed(name.removesuffix(".parquet").split("/")):
         start = part.replace("_", "-").partition("-")[0].lower()
-        if start in _SPLITS:
+        if start in SPLITS:
             return start
     return None
 
@@ -198,9 +213,9 @@ def _split(where: str, row: dict[str, Any], columns: _Columns, table: Table) -> 
     if columns.split_column is None:
         return columns.splits.get(table.name)
     value = str(row[columns.split_column]).lower()
-    if value not in _SPLITS:
-        raise UserError(f"{where} has the split {row[columns.split_column]!r}, none of {', '.join(_SPLITS)}: mend it")
-    return _SPLITS[value]
+    if value not in SPLITS:
+        raise UserError(f"{where} has the split {row[columns.split_column]!r}, none of {', '.join(SPLITS)}: mend it")
+    return SPLITS[value]
 
 
 @contextmanager

@@ -76,9 +76,12 @@ class _Bucket:
             f"{self.place} is a bucket: for pairs use a zip or a folder, or Parquet with a column of partners"
         )
 
+    def advice(self) -> str:
+        return ""
+
     def parquet_files(self) -> list[tuple[str, "_Object"]]:
-        found = [item for item in self._objects() if item["Key"].endswith(".parquet")]
-        return [(item["Key"].removeprefix(self._prefix), _Object(self, item)) for item in found]
+        named = ((item["Key"].removeprefix(self._prefix), item) for item in self._objects())
+        return [(name, _Object(self, item)) for name, item in named if parquet.is_table(name)]
 
     def _objects(self) -> Iterator[Any]:
         """In the order of names, a page of a thousand at a time."""

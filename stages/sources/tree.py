@@ -1,26 +1,22 @@
-"""Named files as a source, wherever they are: one folder a class, or images without labels.
+"""Named files as a source, wherever they are: one folder a class, labels in a table beside them, or images without.
 
-Known shapes, `*` being images, at any depth below a class:
-    root/*    root/CLASS/*    root/{train,test}/*    root/{train,test}/CLASS/*    and each inside one more folder.
-The files are gone through twice, names first, so that no list of them is held.
+`layout` has the shapes that are known, `tables` the tables. The files are gone through twice, names first, so that no
+list of them is held.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
 from stages.common.errors import UserError
 from stages.common.params import Ingest
 from stages.sources import NOT_STATED, RawImage, Source
+from stages.sources.labels import with_labels
+from stages.sources.layout import DEEPEST, Groups, Parts, Survey, classes_of, groups_of
 from stages.sources.limits import EXTENSIONS, is_image
+from stages.sources.names import composed, of_system
 from stages.sources.steady import changed
+from stages.sources.tables import NAMES, Found, labels_among
 
-_TEST_NAMES = {"test", "val", "valid", "validation"}
-_MAC_LEFTOVER = "__MACOSX"  # what macOS adds to a zip archive
-_DEEPEST = 3  # a wrapper, a split, a class: no folder below decides anything
-
-Parts = tuple[str, ...]
 Kind = Literal["file", "folder", "other"]
 
 
@@ -28,7 +24,7 @@ class Entry(NamedTuple):
     """What has a name in a tree."""
 
     name: str
-    """Parts between single slashes, by `limits.inner_name`."""
+    """Composed parts between single slashes, by `limits.inner_name`."""
     kind: Kind
     content: Callable[[], bytes]
     """Of a file, to be called before the next entry is asked for."""
@@ -46,60 +42,42 @@ class Tree(Protocol):
         """All that is there; raises UserError where it cannot be read."""
 
     def find(self, name: str) -> Callable[[], bytes] | None:
-        """What reads one file, out of order; None where there is none."""
+        """What reads the file of a composed name, out of order; None where there is none."""
 
-
-@dataclass(frozen=True)
-class _Group:
-    """What the images of a folder, at any depth, have in common."""
-
-    class_name: str | None
-    split: str | None
-
-
-@dataclass
-class _Survey:
-    """What the names tell, without a list of them."""
-
-    images: Counter[Parts] = field(default_factory=Counter)
-    """At any depth below each of the upper folders."""
-    direct: dict[Parts, str] = field(default_factory=dict)
-    """An image that lies directly in a folder."""
-    others: int = 0
-    other: str = ""
-
-    def folders(self, above: Parts) -> list[str]:
-        return sorted(parts[-1] for parts in self.images if len(parts) == len(above) + 1 and parts[:-1] == above)
+    def advice(self) -> str:
+        """The end of a sentence on a tree without images: which source may read what is there, if any."""
 
 
 def tree_source(name: str, tree: Tree, params: Ingest, readers: int = 1) -> Source:
-    """The images of a tree, as they came; keys are names inside it.
+    """The images of a tree, as they came; keys are names inside it, in Unicode's form NFC.
 
-    With `params.labels` folders are no classes; with `params.pairs` images are those of its first folder, and each
-    has its partner in the second. Raises UserError on a tree that cannot be read as classes, a class without images,
-    and an image without its partner.
+    With `params.labels` neither folders nor tables tell classes; with `params.pairs` images are those of its first
+    folder, and each has its partner in the second. Raises UserError on a tree that cannot be read as classes, a class
+    without images, an image without a label in the table, and one without its partner.
     """
     survey, partners = _survey(tree, params)
     place = _shown(tree, _top(params))
-    groups = _groups(place, survey, by_folder=params.labels is None)
+    found = labels_among(place, survey.tables) if params.labels is None else Found(None, False, [])
+    groups, said = groups_of(place, survey, found.folders_are_classes)
     for parts in groups:
         if not survey.images[parts]:
             where = "/".join([place, *parts])
-            raise UserError(
-                f"{where} holds no images (known by {' '.join(sorted(EXTENSIONS))}): add some, or remove the folder"
-            )
-    classes = sorted({group.class_name for group in groups.values() if group.class_name is not None}) or None
+            advice = tree.advice() if not survey.images[()] else ""
+            known = f"known by {' '.join(sorted(EXTENSIONS))}"
+            raise UserError(f"{where} holds no images ({known}): {advice or 'add some, or remove the folder'}")
+    classes = classes_of(groups)
     count = sum(survey.images[parts] for parts in groups)
     images = _images(tree, params, groups, classes, count)
     paired = params.pairs is not None
-    return Source(
+    source = Source(
         name, NOT_STATED, tree.place, classes, images, _notes(survey, partners, count, paired), count=count,
-        paired=paired, readers=readers,
+        paired=paired, readers=readers, layout=[*found.said, *said],
     )  # fmt: skip
+    return source if found.labels is None else with_labels(source, found.labels)
 
 
-def _notes(survey: _Survey, partners: int, count: int, paired: bool) -> list[str]:
-    notes = []
+def _notes(survey: Survey, partners: int, count: int, paired: bool) -> list[str]:
+    notes = survey.left_out.notes()
     if survey.others:
         notes.append(f"left out {survey.others} files that are not images by their name, such as {survey.other}")
     if paired and partners > count:
@@ -117,100 +95,48 @@ def _top(params: Ingest) -> Parts:
 
 
 def _parts(name: str) -> Parts:
-    return tuple(part for part in name.split("/") if part)
+    return tuple(composed(part) for part in name.split("/") if part)
 
 
 def _below(top: Parts, parts: Parts) -> bool:
     return parts[: len(top)] == top
 
 
-def _survey(tree: Tree, params: Ingest) -> tuple[_Survey, int]:
+def _survey(tree: Tree, params: Ingest) -> tuple[Survey, int]:
     """What the names of the images tell, and how many images there are for partners."""
-    survey, partners, top = _Survey(), 0, _top(params)
+    survey, partners, top = Survey(), 0, _top(params)
     second = None if params.pairs is None else _parts(params.pairs.folders[1])
-    survey.images[()] = 0
     for entry in tree.entries():
         parts = _parts(entry.name)
-        if _hidden(parts):
+        if survey.left_out.takes(tree.place.rstrip("/"), parts):
             continue
         image = entry.kind == "file" and is_image(entry.name)
-        if entry.kind != "folder" and not image:
+        if entry.kind == "folder" or image:
+            if _below(top, parts):
+                survey.add(parts[len(top) :], image)
+            elif image and second is not None and _below(second, parts):
+                partners += 1
+        elif params.labels is None and _is_table(entry, parts, top):
+            survey.tables[parts[len(top) :]] = entry.content()
+        else:
             survey.others, survey.other = survey.others + 1, survey.other or _shown(tree, parts)
-        elif _below(top, parts):
-            _count(survey, parts[len(top) :], image)
-        elif image and second is not None and _below(second, parts):
-            partners += 1
     return survey, partners
 
 
-def _hidden(parts: Parts) -> bool:
-    return any(part.startswith(".") or part == _MAC_LEFTOVER for part in parts)
+def _is_table(entry: Entry, parts: Parts, top: Parts) -> bool:
+    inner = len(parts) - len(top)
+    return entry.kind == "file" and _below(top, parts) and 0 < inner <= DEEPEST and parts[-1].lower() in NAMES
 
 
-def _count(survey: _Survey, parts: Parts, image: bool) -> None:
-    folder = parts[:-1] if image else parts
-    for depth in range(min(len(folder), _DEEPEST) + 1):
-        survey.images[folder[:depth]] += image
-    if image and len(folder) < _DEEPEST:
-        survey.direct.setdefault(folder, parts[-1])
-
-
-def _groups(place: str, survey: _Survey, by_folder: bool) -> dict[Parts, _Group]:
-    base = _without_wrapper(survey)
-    names = set(survey.folders(base))
-    test_names = names & _TEST_NAMES
-    if "train" not in names or not test_names or names - {"train"} - _TEST_NAMES:
-        return _groups_in(place, survey, base, None, by_folder)
-    if len(test_names) > 1:
-        where = "/".join([place, *base])
-        raise UserError(
-            f"{where} holds {', '.join(sorted(names))}, which are splits, not classes: keep train and one other"
-        )
-    test = (*base, test_names.pop())
-    groups = _groups_in(place, survey, (*base, "train"), "train", by_folder)
-    known = {group.class_name for group in groups.values()}
-    for parts, group in _groups_in(place, survey, test, "test", by_folder).items():
-        if group.class_name not in known:
-            where = "/".join([place, *parts])
-            raise UserError(f"{where} has no counterpart in the train folder: both need the same classes")
-        groups[parts] = group
-    return groups
-
-
-def _without_wrapper(survey: _Survey) -> Parts:
-    """The only folder of the tree, where that is a mere wrapper: it too holds nothing but folders."""
-    top = survey.folders(())
-    if len(top) == 1 and () not in survey.direct:
-        inner = (top[0],)
-        if survey.folders(inner) and inner not in survey.direct:
-            return inner
-    return ()
-
-
-def _groups_in(place: str, survey: _Survey, base: Parts, split: str | None, by_folder: bool) -> dict[Parts, _Group]:
-    folders = survey.folders(base)
-    if not by_folder or not folders:
-        return {base: _Group(None, split)}
-    if base in survey.direct:
-        where = "/".join([place, *base])
-        raise UserError(
-            f"{where} holds both images ({survey.direct[base]!r}) and folders ({folders[0]!r}): "
-            "keep either folders, one a class, or images without labels"
-        )
-    return {(*base, name): _Group(name, split) for name in folders}
-
-
-def _images(
-    tree: Tree, params: Ingest, groups: dict[Parts, _Group], classes: list[str] | None, count: int
-) -> Iterator[RawImage]:
+def _images(tree: Tree, params: Ingest, groups: Groups, classes: list[str] | None, count: int) -> Iterator[RawImage]:
     top = _top(params)
     index = {name: label for label, name in enumerate(classes or [])}
     for entry in tree.entries():
         parts = _parts(entry.name)
-        if entry.kind != "file" or not is_image(entry.name) or _hidden(parts) or not _below(top, parts):
+        if entry.kind != "file" or not is_image(entry.name) or not _below(top, parts) or any(map(of_system, parts)):
             continue
         inner = parts[len(top) :]
-        group = next((groups[inner[:n]] for n in range(min(len(inner), _DEEPEST + 1)) if inner[:n] in groups), None)
+        group = next((groups[inner[:n]] for n in range(min(len(inner), DEEPEST + 1)) if inner[:n] in groups), None)
         count -= 1
         if group is None or count < 0:
             raise changed(tree.place)  # there were no such images when the names were read
@@ -225,7 +151,7 @@ def _partner(tree: Tree, second: Parts, parts: Parts, inner: Parts) -> Callable[
     """What reads the file of the same name in the second folder; its extension may differ."""
     name = "/".join((*second, *inner))
     stem = name.rpartition(".")[0]
-    for candidate in (name, *(f"{stem}{extension}" for extension in EXTENSIONS)):
+    for candidate in (name, *(f"{stem}{extension}" for each in EXTENSIONS for extension in (each, each.upper()))):
         found = tree.find(candidate)
         if found is not None:
             return found

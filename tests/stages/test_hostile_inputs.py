@@ -66,7 +66,7 @@ PAIRS = {"ingest.pairs": {"by": "name", "folders": ["a", "b"]}}
 CASES: dict[str, Case] = {
     # Trees
     "nothing there": Case("folder", lambda _: None, "input is not a folder that exists: set ingest.path"),
-    "a file, not a folder": Case("folder", just(b"x"), "input is not a folder"),
+    "a file, not a folder": Case("folder", just(b"x"), "input is a file, no folder: set ingest.path to a folder"),
     "an empty folder": Case("folder", lambda root: root.mkdir(), "input holds no images"),
     "only text": Case("folder", text("README.md", "no images here"), "input holds no images"),
     "one image": Case("folder", text("a.png", PNG), "input holds 1 image(s): training and measuring need two"),
@@ -76,8 +76,55 @@ CASES: dict[str, Case] = {
     "a class without images": Case(
         "folder", tree(classes={"cat": 2, "dog": 0}), "input/dog holds no images (known by .bmp"
     ),
-    "three splits": Case(
-        "folder", tree(classes={"train/a": 2, "val/a": 1, "test/a": 1}), "holds test, train, val, which are splits"
+    "splits of which none is to train on": Case(
+        "folder", tree(classes={"val/a": 1, "test/a": 1}), "input holds test and val, which are held out, and nothing"
+    ),
+    "images beside splits": Case(
+        "folder",
+        tree(text("a.png", PNG), {"train/a": 2, "test/a": 1}),
+        "input holds both images ('a.png') and the folders of splits (test, train)",
+    ),
+    "a disk's own folder": Case(
+        "folder",
+        lock(tree(classes={"cat": 2, "dog": 2, "lost+found": 0}), "lost+found"),
+        "such as input/lost+found",
+        0,
+        locked=True,
+    ),
+    "a zip in source folder": Case("folder", packed("zip"), "input is a file, no folder: source 'archive' reads what"),
+    "a folder of a zip in source folder": Case(
+        "folder", text("a.zip", "x"), "source 'archive' reads what is there: set ingest.source to archive"
+    ),
+    "a folder of images in source archive": Case(
+        "archive", tree(), "input holds 0 archives (none): source 'folder' reads what is there: set ingest.source to"
+    ),
+    "a folder of images in source parquet": Case("parquet", tree(), "and no folder with some: source 'folder' reads"),
+    "a Parquet file in source archive": Case("archive", table(image=[PNG]), "of images: source 'parquet' reads what"),
+    "a broken dataset.json": Case(
+        "folder", tree(text("dataset.json", '{"labels": [["cat/000.png", 1]')), "input/dataset.json cannot be read as"
+    ),
+    "a dataset.json of no object": Case("folder", tree(text("dataset.json", "[1]")), "(Expecting '{' delimiter"),
+    "a dataset.json of no pairs": Case(
+        "folder", tree(text("dataset.json", '{"labels": ["a.png"]}')), "'a.png' is no pair of a file and its label"
+    ),
+    "a dataset.json of attributes": Case(
+        "folder",
+        tree(text("dataset.json", '{"labels": [["cat/000.png", [0, 1, 1]]]}')),
+        "'cat/000.png' has the label [0, 1, 1]: several values for one image are attributes, which come later",
+    ),
+    "a dataset.json without an image's label": Case(
+        "folder",
+        tree(text("dataset.json", '{"labels": [["cat/000.png", 1]]}')),
+        "input/dataset.json has no label for the image 'cat/001.png'",
+    ),
+    "a short line in metadata.csv": Case(
+        "folder", tree(text("metadata.csv", "file_name,label\ncat/000.png\n")), "metadata.csv, line 2: it has fewer"
+    ),
+    "no object in metadata.jsonl": Case(
+        "folder", tree(text("metadata.jsonl", "1\n")), "line 1: a JSON object is needed"
+    ),
+    "metadata.csv not in UTF-8": Case(
+        "folder", tree(text("metadata.csv", b"file_name,label\n\xe9.png,a\n")), "metadata.csv cannot be read as labels"
     ),
     "a class in test only": Case(
         "folder", tree(classes={"train/a": 2, "test/b": 1}), "input/test/b has no counterpart in"
@@ -222,7 +269,7 @@ CASES: dict[str, Case] = {
     "a CIFAR label without a name": Case("cifar", cifar(label=10), "has the label 10, but there are 10 classes only"),
     # Parquet
     "text as Parquet": Case("parquet", just("hello"), "input cannot be read as Parquet"),
-    "no Parquet there": Case("parquet", tree(), "input is no Parquet file, and no folder with some"),
+    "no Parquet there": Case("parquet", lambda root: root.mkdir(), "is no Parquet file, and no folder with some: set"),
     "a cut Parquet file": Case("parquet", cut_file(table(image=[PNG] * 9), 0.7), "input cannot be read as Parquet"),
     "no column of images": Case(
         "parquet", table(img=[PNG]), "has no column 'image' but img: name it in ingest.options"

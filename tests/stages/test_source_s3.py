@@ -1,10 +1,12 @@
 """Images and Parquet in a bucket, against moto's server."""
 
 import io
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -59,6 +61,30 @@ def test_a_prefix_of_images_gives_what_the_same_folder_gives(tmp_path: Path, buc
     assert there.to_pydict() == here.to_pydict()
     assert class_names(there.schema) == ["cat", "dog"]
     assert len([path for path in proxy.paths("GET") if ".png" in path]) == 45
+
+
+def test_a_bucket_is_understood_as_a_folder_is(tmp_path: Path, bucket: tuple[Any, Proxy]) -> None:
+    """Splits by any usual spelling, labels in a table, names in one Unicode form, nothing of the system."""
+    client, _ = bucket
+    tree = write_tree(tmp_path / "tree", {"Training/00000": 2, "Eval/00000": 1, "@eaDir": 1})
+    for number, name in enumerate([normalize("NFD", "é"), "ü"]):
+        (tree / f"Training/00000/00{number}.png").rename(tree / f"Training/00000/{name}.png")
+    labels = [["Training/00000/é.png", 0], ["Training/00000/ü.png", 10], ["Eval/00000/000.png", 9]]
+    (tree / "dataset.json").write_text(json.dumps({"labels": labels}))
+    (tree / "._x.parquet").write_bytes(b"AppleDouble")
+    send(client, tree)
+    source = open_source(ingest_params(source="s3", path="x", options={"url": "s3://photos/all"}))
+    assert source.layout == [
+        "took classes from s3://photos/all/dataset.json, and none from folders",
+        "took Training to train on, Eval as held out",
+    ]
+    assert source.notes == ["left out 2 hidden or system files and folders, such as s3://photos/all/._x.parquet"]
+    assert source.classes == ["0", "9", "10"]
+    assert {image.key: (image.label, image.split) for image in source.images} == {
+        "Eval/00000/000.png": (1, "test"),
+        "Training/00000/é.png": (0, "train"),
+        "Training/00000/ü.png": (2, "train"),
+    }
 
 
 def test_a_prefix_of_parquet_is_read_by_ranges(tmp_path: Path, bucket: tuple[Any, Proxy]) -> None:

@@ -1,0 +1,51 @@
+"""Which source reads what a person has, for the sentence that says that another one does not."""
+
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+
+from stages.sources.limits import is_image
+from stages.sources.names import of_system
+from stages.sources.packed import archives_in, is_archive_name
+
+_BY_FIRST_BYTES = {b"PAR1": "parquet", b"\x93NUMPY": "arrays"}
+_BY_ENDING = {".parquet": "parquet", ".npy": "arrays", ".npz": "arrays", ".bin": "cifar"}
+_LOOKED_AT = 10_000  # files of a folder
+
+
+def advice_on(path: Path, but: str) -> str:
+    """Which source other than `but` may read the file or folder at `path`; "" where none does, or nothing is there.
+
+    Nothing is unpacked, and no more read than a few bytes.
+    """
+    found = None
+    with suppress(OSError):
+        found = _of_folder(path) if path.is_dir() else _of_file(path) if path.is_file() else None
+    return "" if found in (None, but) else f"source {found!r} reads what is there: set ingest.source to {found}"
+
+
+def _of_file(path: Path) -> str | None:
+    with open(path, "rb") as file:
+        start = file.read(512)
+    for magic, source in _BY_FIRST_BYTES.items():
+        if start.startswith(magic):
+            return source
+    if path.suffix.lower() == ".npz":
+        return "arrays"
+    packed = start.startswith((b"PK\x03\x04", b"PK\x05\x06")) or start[257:262] == b"ustar"
+    return "archive" if packed or is_archive_name(path.name) else None
+
+
+def _of_folder(path: Path) -> str | None:
+    """By the endings of names: images first, then what is packed."""
+    names = [found.name for found in islice(path.rglob("*"), _LOOKED_AT) if found.is_file()]
+    names = [name for name in names if not of_system(name)]
+    if any(is_image(name) for name in names):
+        return "folder"
+    if archives_in(path):
+        return "archive"
+    if any("-idx" in name and "-ubyte" in name for name in names):
+        return "idx"
+    return next(
+        (source for ending, source in _BY_ENDING.items() if any(n.lower().endswith(ending) for n in names)), None
+    )

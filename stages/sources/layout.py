@@ -1,0 +1,166 @@
+"""What the names of a tree tell: which folders are splits, which are classes, and what was a choice in that.
+
+Known shapes, `*` being images, at any depth below a class:
+    root/*    root/CLASS/*    root/SPLIT/*    root/SPLIT/CLASS/*    root/CLASS/SPLIT/*    and each in one more folder.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from stages.common.errors import UserError
+from stages.sources.names import LeftOut, Split, in_order, split_of, splits_read
+
+DEEPEST = 3
+"""A wrapper, a split, a class: no folder below decides anything."""
+
+_ALL = "took {} for all there is, as no folder is named as held out beside one to train on"
+
+Parts = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Group:
+    """What the images of a folder, at any depth, have in common."""
+
+    class_name: str | None
+    split: Split | None
+
+
+@dataclass
+class Survey:
+    """What the names tell, without a list of them."""
+
+    images: Counter[Parts] = field(default_factory=lambda: Counter({(): 0}))
+    """At any depth below each of the upper folders."""
+    direct: dict[Parts, str] = field(default_factory=dict)
+    """An image that lies directly in a folder."""
+    tables: dict[Parts, bytes] = field(default_factory=dict)
+    """Files that may hold labels; see `tables`."""
+    left_out: LeftOut = field(default_factory=LeftOut)
+    others: int = 0
+    other: str = ""
+
+    def add(self, parts: Parts, image: bool) -> None:
+        """Count an image, or a folder."""
+        folder = parts[:-1] if image else parts
+        for depth in range(min(len(folder), DEEPEST) + 1):
+            self.images[folder[:depth]] += image
+        if image and len(folder) < DEEPEST:
+            self.direct.setdefault(folder, parts[-1])
+
+    def folders(self, above: Parts) -> list[str]:
+        return sorted(parts[-1] for parts in self.images if len(parts) == len(above) + 1 and parts[:-1] == above)
+
+
+Groups = dict[Parts, Group]
+
+
+def groups_of(place: str, survey: Survey, by_folder: bool) -> tuple[Groups, list[str]]:
+    """The groups of images by their folder, and sentences on how names were understood where they leave a choice.
+
+    Without `by_folder` folders are no classes. Raises UserError on folders that are neither.
+    """
+    return _Reading(place, survey, by_folder).groups()
+
+
+class _Reading:
+    def __init__(self, place: str, survey: Survey, by_folder: bool) -> None:
+        self._place, self._survey, self._by_folder = place, survey, by_folder
+        self._said: list[str] = []
+
+    def groups(self) -> tuple[Groups, list[str]]:
+        base = self._without_wrapper()
+        names = self._survey.folders(base)
+        of_splits = [name for name in names if split_of(name)]
+        if names and len(of_splits) == len(names):
+            return self._by_split(base, names), self._said
+        if base and split_of(base[0]):
+            self._said.append(_ALL.format(base[0]))
+        elif base and self._by_folder:
+            self._said.append(f"took {self._at(base)} for no class, as it is the only folder and holds folders alone")
+        if of_splits and self._by_folder:
+            other = next(name for name in names if name not in of_splits)
+            self._said.append(f"took {' and '.join(of_splits)} for classes, as there is also {other}")
+        found = self._splits_in_classes(base, names) or self._of_classes(base, None)
+        return found, self._said
+
+    def _without_wrapper(self) -> Parts:
+        """The only folder of the tree, where that is a mere wrapper: it too holds nothing but folders."""
+        survey = self._survey
+        top = survey.folders(())
+        if len(top) != 1 or () in survey.direct:
+            return ()
+        inner = (top[0],)
+        if inner in survey.direct or not survey.folders(inner):
+            return ()
+        return inner
+
+    def _by_split(self, base: Parts, names: list[str]) -> Groups:
+        kinds = {split_of(name) for name in names}
+        if kinds == {"test"} and len(names) > 1:
+            raise UserError(
+                f"{self._at(base)} holds {' and '.join(names)}, which are held out, and nothing to train on: "
+                "name that folder train"
+            )
+        if base in self._survey.direct:
+            raise UserError(
+                f"{self._at(base)} holds both images ({self._survey.direct[base]!r}) and the folders of splits "
+                f"({', '.join(names)}): move the images into one of them"
+            )
+        official = len(kinds) == 2
+        if official:
+            self._said.append(splits_read(names))
+        else:
+            self._said.append(_ALL.format(" and ".join(names)))
+        groups: Groups = {}
+        for name in sorted(names, key=lambda name: split_of(name) != "train"):
+            found = self._of_classes((*base, name), split_of(name) if official else None)
+            if groups:
+                self._check_counterparts(groups, found)
+            groups |= found
+        return groups
+
+    def _check_counterparts(self, before: Groups, found: Groups) -> None:
+        """What is held out has no classes of its own; a second folder to train on may, where the first has some."""
+        known = {group.class_name for group in before.values()}
+        for parts, group in found.items():
+            may_be_new = group.split != "test" and None not in {group.class_name, *known}
+            if group.class_name not in known and not may_be_new:
+                raise UserError(f"{self._at(parts)} has no counterpart in the train folder: both need the same classes")
+
+    def _of_classes(self, base: Parts, split: Split | None) -> Groups:
+        folders, direct = self._survey.folders(base), self._survey.direct
+        if not self._by_folder or not folders:
+            return {base: Group(None, split)}
+        if base in direct:
+            raise UserError(
+                f"{self._at(base)} holds both images ({direct[base]!r}) and folders ({folders[0]!r}): "
+                "keep either folders, one a class, or images without labels"
+            )
+        return {(*base, name): Group(name, split) for name in folders}
+
+    def _splits_in_classes(self, base: Parts, names: list[str]) -> Groups:
+        """Of a tree in which each class has its own folders of splits; else nothing."""
+        if not self._by_folder or base in self._survey.direct:
+            return {}
+        inside = {name: self._survey.folders((*base, name)) for name in names}
+        found = {inner for folders in inside.values() for inner in folders if split_of(inner)}
+        if {split_of(inner) for inner in found} != {"train", "test"}:
+            return {}
+        for name, folders in inside.items():
+            if (*base, name) in self._survey.direct or not folders or not all(map(split_of, folders)):
+                some, place = " and ".join(sorted(found)), self._at((*base, name))
+                self._said.append(f"took {some} for no splits, as not all of {place} is in such")
+                return {}
+        self._said.append(f"{splits_read(found)}, in each class")
+        return {
+            (*base, name, inner): Group(name, split_of(inner)) for name, folders in inside.items() for inner in folders
+        }
+
+    def _at(self, parts: Parts) -> str:
+        return "/".join([self._place, *parts])
+
+
+def classes_of(groups: Groups) -> list[str] | None:
+    """Their names by label; None where there are none."""
+    return in_order({group.class_name for group in groups.values() if group.class_name is not None}) or None

@@ -1,0 +1,77 @@
+"""Names of files, folders and classes as people read them: in one Unicode form, in order, and what each stands for."""
+
+from collections.abc import Iterable
+from typing import Literal
+from unicodedata import normalize
+
+Split = Literal["train", "test"]
+
+FINDER_ICON = "Icon\r"
+"""The file in which macOS keeps a folder's own icon: the only known name with a control character."""
+OF_SYSTEMS = (
+    "lost+found", "@eaDir", "#recycle", "@Recycle", "$RECYCLE.BIN", "System Volume Information", "__MACOSX",
+    "Thumbs.db", "ehthumbs.db", "desktop.ini", FINDER_ICON,
+)  # fmt: skip
+"""What disks, file servers and file managers leave among files, beside what is hidden (.Trash-1000, .DS_Store)."""
+_OF_SYSTEMS = {name.casefold() for name in OF_SYSTEMS}
+_TRAIN = ("train", "training")
+_HELD_OUT = ("test", "testing", "val", "valid", "validation", "eval", "dev")
+SPLITS: dict[str, Split] = {**dict.fromkeys(_TRAIN, "train"), **dict.fromkeys(_HELD_OUT, "test")}
+"""The usual spellings, in lower case: what is held out has one name here."""
+
+
+def composed(name: str) -> str:
+    """The name in Unicode's form NFC: macOS writes an accent apart from its letter, most others write both as one."""
+    return name if name.isascii() else normalize("NFC", name)
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Numbers by their value, else by the alphabet."""
+    found = list(names)
+    if all(name.isascii() and name.isdigit() for name in found):
+        return sorted(found, key=lambda name: (int(name), name))
+    return sorted(found)
+
+
+def split_of(name: str) -> Split | None:
+    """What a folder or a file of this name holds; None where the name is of no split."""
+    return SPLITS.get(name.casefold())
+
+
+def splits_read(names: Iterable[str]) -> str:
+    """How the names of splits were understood, as a sentence."""
+    found = sorted(names)
+    train, held_out = ([name for name in found if split_of(name) == split] for split in ("train", "test"))
+    return f"took {' and '.join(train)} to train on, {' and '.join(held_out)} as held out"
+
+
+def of_system(name: str) -> bool:
+    """Whether a file or a folder is hidden, or a system's own."""
+    return name.startswith(".") or name.casefold() in _OF_SYSTEMS
+
+
+class LeftOut:
+    """Counts what is hidden or of the system: a folder once, whatever is in it."""
+
+    def __init__(self) -> None:
+        self.count, self._first, self._last = 0, "", ""
+
+    def takes(self, place: str, parts: Iterable[str]) -> bool:
+        """Whether a file or folder is such a one, or in one."""
+        before: list[str] = []
+        for part in parts:
+            before.append(part)
+            if of_system(part):
+                self._add("/".join([place, *before]))
+                return True
+        return False
+
+    def notes(self) -> list[str]:
+        if not self.count:
+            return []
+        return [f"left out {self.count} hidden or system files and folders, such as {self._first}"]
+
+    def _add(self, path: str) -> None:
+        if path != self._last:  # a folder's files follow each other
+            self.count, self._last = self.count + 1, path
+            self._first = self._first or path.rstrip()

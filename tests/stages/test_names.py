@@ -1,0 +1,198 @@
+"""Names as people read them: one Unicode form wherever names meet, numbers in order, nothing of the system."""
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+from unicodedata import normalize
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from stages.common.errors import UserError
+from stages.common.shards import class_names
+from stages.ingest import ingest
+from stages.sources import open_source
+from stages.sources.names import OF_SYSTEMS, composed, in_order, of_system
+from tests.stages.source_files import encoded, ingest_params, ingested, noise, write_tree
+from tests.stages.tiny_data import ROOT
+
+PNGS = [encoded(Image.fromarray(picture)) for picture in noise(6, 8, 8)]
+FORMS = ["NFC", "NFD"]
+
+
+def put(root: Path, *names: str) -> Path:
+    for name, content in zip(names, PNGS, strict=False):
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return root
+
+
+def zipped(path: Path, *names: str) -> Path:
+    with zipfile.ZipFile(path, "w") as file:
+        for name, content in zip(names, PNGS, strict=False):
+            file.writestr(name, content)
+    return path
+
+
+def keys(table: pa.Table, column: str = "label") -> dict[str, Any]:
+    return dict(zip(table["key"].to_pylist(), table[column].to_pylist(), strict=True))
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("written", FORMS)
+@pytest.mark.parametrize("name", ["l.csv", "l.json", "l.jsonl"])
+def test_a_table_of_labels_meets_names_in_another_unicode_form(
+    tmp_path: Path, form: Any, written: Any, name: str
+) -> None:
+    pairs = {normalize(written, key): normalize(written, label) for key, label in (("é/ñ.png", "ö"), ("é/o.png", "a"))}
+    lines = {
+        "l.csv": "\n".join(["key,class", *(f"{key},{label}" for key, label in pairs.items())]),
+        "l.json": json.dumps(pairs),
+        "l.jsonl": "\n".join(json.dumps({"key": key, "class": label}) for key, label in pairs.items()),
+    }
+    tree = put(tmp_path / "tree", normalize(form, "é/ñ.png"), "é/o.png")
+    (tmp_path / name).write_text(lines[name], encoding="utf-8")
+    table = ingested(tmp_path / "raw", path=str(tree), labels=str(tmp_path / name))
+    assert class_names(table.schema) == ["a", "ö"]
+    assert keys(table) == {"é/ñ.png": 1, "é/o.png": 0}
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["folder", "zip"])
+def test_partners_are_found_in_any_unicode_form_and_case_of_the_extension(tmp_path: Path, packed: bool) -> None:
+    mixed = f"{normalize('NFD', 'é')}ü.png"  # neither form
+    names = [
+        normalize("NFD", "föto/é.png"),
+        "föto/éü.png",
+        "föto/a.png",
+        "karte/é.png",
+        f"karte/{mixed}",
+        "karte/a.PNG",
+    ]
+    path = zipped(tmp_path / "a.zip", *names) if packed else put(tmp_path / "tree", *names)
+    params = {"source": "archive" if packed else "folder", "path": str(path)}
+    folders = [normalize("NFD", "föto"), "karte"]
+    table = ingested(tmp_path / "raw", pairs={"by": "name", "folders": folders}, **params)
+    partners = {key: partner["bytes"] for key, partner in keys(table, "partner").items()}
+    assert partners == {"é.png": PNGS[3], "éü.png": PNGS[4], "a.png": PNGS[5]}
+
+
+def test_a_class_in_two_unicode_forms_is_one_class_in_every_split(tmp_path: Path) -> None:
+    apart = normalize("NFD", "café")
+    tree = put(tmp_path / "tree", "train/café/1.png", f"train/{apart}/2.png", "train/a/1.png", f"test/{apart}/1.png")
+    table = ingested(tmp_path / "raw", path=str(tree))
+    assert class_names(table.schema) == ["a", "café"]
+    assert keys(table)["test/café/1.png"] == 1
+    assert table["key"].to_pylist() == sorted(keys(table))
+
+
+def test_two_images_whose_names_look_the_same_are_refused(tmp_path: Path) -> None:
+    tree = put(tmp_path / "tree", "é.png", normalize("NFD", "é.png"))
+    with pytest.raises(UserError, match=r"two images have the key 'é\.png' \(in one Unicode form, NFC\): rename one"):
+        ingested(tmp_path / "raw", path=str(tree))
+
+
+def test_a_copy_of_a_folder_in_the_other_unicode_form_gives_the_same_bytes(tmp_path: Path) -> None:
+    names = ["été/z.png", "etz/é.png", "etz/f.png"]
+    tables = []
+    for form in ("NFC", "NFD"):
+        put(tmp_path / form, *(normalize(form, name) for name in names))
+        tables.append(ingested(tmp_path / f"raw/{form}", path=str(tmp_path / form)))
+    assert tables[0].to_pydict() == tables[1].to_pydict()
+
+
+def test_names_in_a_zip_that_macos_packed_are_utf_8(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "a.zip", *(f"{normalize('NFD', 'é')}/{number}.png" for number in range(3)))
+    content = bytearray(path.read_bytes())
+    for sign, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):  # where the flags are: nothing says UTF-8 any more
+        at = content.find(sign)
+        while at >= 0:
+            content[at + place + 1] &= 0xF7
+            at = content.find(sign, at + 4)
+    path.write_bytes(content)
+    table = ingested(tmp_path / "raw", source="archive", path=str(path))
+    assert table["key"].to_pylist() == ["é/0.png", "é/1.png", "é/2.png"]
+
+
+def test_names_of_classes_in_columns_and_arrays_are_composed(tmp_path: Path) -> None:
+    names = ["é", normalize("NFD", "é"), "10", "9"]
+    pq.write_table(pa.table({"image": PNGS[:4], "label": names}), tmp_path / "a.parquet")
+    table = ingested(tmp_path / "raw", source="parquet", path=str(tmp_path / "a.parquet"))
+    assert (class_names(table.schema), table["label"].to_pylist()) == (["10", "9", "é"], [2, 2, 0, 1])
+    np.savez(tmp_path / "a.npz", images=noise(4, 8, 8), labels=np.array(names))
+    table = ingested(tmp_path / "raw2", source="arrays", path=str(tmp_path / "a.npz"))
+    assert (class_names(table.schema), table["label"].to_pylist()) == (["10", "9", "é"], [2, 2, 0, 1])
+
+
+@given(names=st.lists(st.text(min_size=1, max_size=5)))
+def test_composing_is_for_good_and_what_is_composed_is_in_order(names: list[str]) -> None:
+    once = [composed(name) for name in names]
+    assert [composed(name) for name in once] == once
+    assert in_order(once) == in_order(reversed(once))
+
+
+def test_class_folders_that_are_numbers_are_in_the_order_of_numbers(tmp_path: Path) -> None:
+    tree = write_tree(tmp_path / "tree", {str(number): 1 for number in (100, 9, 10, 1, 0)})
+    assert class_names(ingested(tmp_path / "raw", path=str(tree)).schema) == ["0", "1", "9", "10", "100"]
+    assert in_order(["1", "01", "10", "2"]) == ["01", "1", "2", "10"]
+    assert in_order(["1", "10", "2", "a"]) == ["1", "10", "2", "a"]
+
+
+SYSTEM = [name for name in OF_SYSTEMS if name[-1] != "\r"]
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["folder", "zip"])
+def test_what_systems_leave_is_left_out_and_counted(tmp_path: Path, packed: bool) -> None:
+    inside = {f"{name}/x.png": PNGS[0] for name in SYSTEM if "." not in name}
+    beside = {f"cat/{name}": b"x" for name in [*SYSTEM, "Icon\r", "._a.png"] if "." in name or name == "Icon\r"}
+    members = {"cat/a.png": PNGS[1], "dog/b.png": PNGS[2], **beside, **inside, ".Trash-1000/c.png": PNGS[3]}
+    path = tmp_path / ("a.zip" if packed else "tree")
+    if packed:
+        with zipfile.ZipFile(path, "w") as file:
+            for name, content in members.items():
+                file.writestr(name, content)
+    else:
+        for name, content in members.items():
+            (path / name).parent.mkdir(parents=True, exist_ok=True)
+            (path / name).write_bytes(content)
+    params = ingest_params(source="archive" if packed else "folder", path=str(path))
+    source = open_source(params)
+    assert ingest(source, params, tmp_path / "raw", tmp_path / "resume") == {(None, 0): 1, (None, 1): 1}
+    assert source.classes == ["cat", "dog"]
+    assert len(source.notes) == 1
+    assert source.notes[0].startswith(
+        f"left out {len(members) - 2} hidden or system files and folders, such as {path}/"
+    )
+
+
+@pytest.mark.parametrize("name", ["THUMBS.DB", "$Recycle.Bin", ".Trash", ".DS_Store", "Lost+Found"])
+def test_a_system_s_names_are_known_in_any_case(name: str) -> None:
+    assert of_system(name)
+
+
+@pytest.mark.parametrize("name", ["Icon", "icon", "trash", "recycle", "thumbs"])
+def test_an_ordinary_name_is_not_taken_for_a_system_s(name: str) -> None:
+    assert not of_system(name)
+
+
+def test_what_is_left_beside_tables_and_arrays_is_not_read(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    (folder / "@eaDir").mkdir(parents=True)
+    pq.write_table(pa.table({"image": PNGS[:3]}), folder / "a.parquet")
+    np.save(folder / "images.npy", noise(3, 8, 8))
+    for name in ("._a.parquet", "@eaDir/a.parquet", "._images.npy"):
+        (folder / name).write_bytes(b"\0\5\x16\7")  # AppleDouble
+    assert ingested(tmp_path / "raw", source="parquet", path=str(folder)).num_rows == 3
+    assert ingested(tmp_path / "raw2", source="arrays", path=str(folder)).num_rows == 3
+
+
+def test_dvc_does_not_look_into_what_systems_leave() -> None:
+    """It would stop at a folder that is locked, wherever it lies in the checkout."""
+    ignored = (ROOT / ".dvcignore").read_text().replace("\\#", "#").splitlines()
+    assert {*SYSTEM, ".Trash*"} <= {*ignored}
