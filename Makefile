@@ -1,5 +1,6 @@
 # `make run`   set up, run the pipeline, say where everything is
 # `make test`  set up, lint, types, tests
+# `make experiments`  what `dvc exp run` and sweeps have tried, in a table that fits a terminal
 # `make serve` set up, then a Prefect server, a worker and the schedule, until Ctrl-C
 # `make remote URL=s3://bucket/prefix`  share data and models there (or in a folder); `make pull` brings a colleague's
 # `make up`    the same for a team, in containers, with PostgreSQL and an S3 store: docker-compose.yml
@@ -10,7 +11,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: run test serve remote pull env up lint format clean images images-cuda
+.PHONY: run test serve experiments remote pull env up lint format clean images images-cuda
 
 run: $(VENV)/.run
 	@git rev-parse --git-dir >/dev/null 2>&1 || dvc config --local core.no_scm true
@@ -23,6 +24,9 @@ serve: $(VENV)/.run
 
 remote: $(VENV)/.run
 	@python -m stages.remote add "$(URL)"
+
+experiments: $(VENV)/.run
+	@python -m stages.experiments
 
 pull: $(VENV)/.run
 	@dvc pull --run-cache

@@ -68,7 +68,9 @@ def _headline(workspace: Path) -> str:
     except (UserError, ValueError):  # not measured yet, or another pipeline's
         return ""
     header, *rows = [f"| {' | '.join(row)} |" for row in metric_rows(selection)]
-    return "\n".join([f"## Quality at {selection.images:,} images\n", header, "| --- | --- | --- |", *rows])
+    verdict = [f"{selection.verdict.told}\n"] if selection.verdict else []
+    title = f"## Quality at {selection.images:,} images\n"
+    return "\n".join([title, *verdict, header, "| --- | --- | --- |", *rows])
 
 
 def _samples(workspace: Path) -> str:

@@ -68,6 +68,15 @@ class Schedule:
     seed: int
 
 
+FULL, LEAST = 120_000, 12_000
+"""Images shown to a network that judges: beside the usual training, and so many that its features are still of use."""
+
+
+def images_beside(training: int) -> int:
+    """Images to show a network that judges a training of so many images: three for five, so that it costs less."""
+    return min(FULL, max(LEAST, 3 * training // 5))
+
+
 class Evaluator(nn.Module):
     """Images `[N,C,H,W]` in [-1,1] to features `[N,F]`, and on to class logits or to the images again.
 

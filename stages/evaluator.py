@@ -11,14 +11,14 @@ import numpy as np
 import torch
 
 from gan.errors import DivergedError
-from gan.evaluator import Evaluator, EvaluatorConfig, Schedule, quality, train_evaluator
+from gan.evaluator import FULL, Evaluator, EvaluatorConfig, Schedule, images_beside, quality, train_evaluator
 from stages.common.device import steady_device_for
 from stages.common.errors import UserError, run_stage
 from stages.common.evaluators import write_evaluator
 from stages.common.files import replacing_directory, write_json
 from stages.common.gate import require_passed_gate
 from stages.common.params import Evaluator as EvaluatorParams
-from stages.common.params import load_section
+from stages.common.params import load_section, load_value
 from stages.common.progress import progress_bar
 from stages.common.provenance import recorded
 from stages.common.reading import batches_of, labels_of, real_images
@@ -36,21 +36,42 @@ def main() -> None:
 
 
 def evaluator(params: EvaluatorParams, root: Path) -> dict[str, Any]:
-    """Train on `root`'s train split, measure on its holdout, write both; return `metrics/evaluator.json`."""
+    """Train on `root`'s train split, measure on its holdout, write both; return `metrics/evaluator.json`.
+
+    Where params name no number of images, it is the one that goes with the length of the training to be judged.
+    """
     require_passed_gate(root / "reports/validation.json")
     train, holdout = (Split(root / "data/normalized" / name) for name in ("train", "holdout"))
+    params, shorter = within_budget(params, load_value("train.images", root / "params.yaml"))
     network = fit(params, train)
     metrics = root / "metrics/evaluator.json"
     with replacing_directory(root / "models/evaluator") as folder:
         figures = measure(network, params, holdout) | {"sha256": write_evaluator(folder, network)}
+        if shorter and figures["images"]:
+            figures["turned_down"] = shorter
         write_json(metrics, figures)
     return figures
+
+
+def within_budget(params: EvaluatorParams, training: int) -> tuple[EvaluatorParams, str | None]:
+    """Params with a number of images; and, in a sentence, that a training of so many gets less than the usual one."""
+    if params.images is not None:
+        return params, None
+    images = images_beside(training)
+    decided = params.model_copy(update={"images": images})
+    if images == FULL:
+        return decided, None
+    return decided, (
+        f"The evaluator was shown {images:,} images in place of {FULL:,}, since the training is of {training:,} images "
+        "(evaluator.images: a number overrides)."
+    )
 
 
 def fit(params: EvaluatorParams, train: Split) -> Evaluator:
     """A classifier where the images have two classes or more, else an autoencoder; of points their coordinates."""
     classes = None if train.classes is None else tuple(train.classes)
     config = EvaluatorConfig(train.shape, classes, params.features)
+    assert params.images is not None
     schedule = Schedule(params.images, params.batch_size, params.learning_rate, params.seed)
     device = steady_device_for(params.device)
     real = real_images(train, labels_of(train), params.window, params.seed, device, param="evaluator.window")
@@ -75,13 +96,14 @@ def measure(network: Evaluator, params: EvaluatorParams, holdout: Split) -> dict
 
 def summary(figures: dict[str, Any]) -> str:
     held_out = f"on {figures['holdout_images']:,} held-out images"
+    shorter = f"; {told[:-1]}" if (told := figures.get("turned_down")) else ""
     points = "points are compared by their coordinates: " if figures["kind"] == "coordinates" else ""
     if "holdout_accuracy" in figures:
-        return f"{points}holdout accuracy {figures['holdout_accuracy']:.4f} {held_out}"
+        return f"{points}holdout accuracy {figures['holdout_accuracy']:.4f} {held_out}{shorter}"
     if points:
         return f"{points}nothing to train"
     explained = f"explained variance {figures['holdout_explained_variance']:.4f} {held_out}"
-    return f"an autoencoder, since there are no two classes to tell apart: {explained}"
+    return f"an autoencoder, since there are no two classes to tell apart: {explained}{shorter}"
 
 
 if __name__ == "__main__":

@@ -28,6 +28,8 @@ def main() -> None:
     inputs = read_inputs(Path())
     target = Path("reports/index.html")
     write_text(target, render(inputs, params.title))
+    if inputs.selection.verdict:
+        print(inputs.selection.verdict.sentence)
     for figure in headline(inputs.selection):
         print(f"{figure.title}: {figure.value} (real images: {figure.floor}; {words.count(figure.samples)} samples)")
     print(f"report: {target} ({words.size(target.stat().st_size)})")

@@ -18,7 +18,7 @@ from stages.common.drawings import drawn
 from stages.common.errors import UserError, run_stage
 from stages.common.files import read_json, replacing, replacing_directory, write_json
 from stages.common.levels import FloatImages, to_uint8
-from stages.common.model import read_generator
+from stages.common.model import read_generator, rows_of_grid
 from stages.common.params import Sample, load_section
 from stages.common.pictures import encode_pfm, encode_png
 from stages.common.progress import progress_bar
@@ -59,7 +59,7 @@ def sample(params: Sample, root: Path) -> int:
         sheet, told = (outputs.enter_context(replacing(root / name)) for name in ("plots/samples.png", LATENT))
         made = rows(generator, params, labels, exact=truth is not None)
         count = write_encoded(folder, made, schema, SHARD_IMAGES, params.batch_size)
-        sheet.write_bytes(drawn(generator, params.seed, truth, labels))
+        sheet.write_bytes(drawn(generator, params.seed, truth, labels, names=row_names(generator.config, labels)))
         write_json(told, write_pictures(latent, found, truth))
     return count
 
@@ -81,6 +81,12 @@ def labels_for(classes: list[int], config: ModelConfig) -> list[int] | None:
 
 def class_names(config: ModelConfig) -> list[str] | None:
     return list(config.classes or ()) if config.conditional else None
+
+
+def row_names(config: ModelConfig, labels: list[int] | None) -> list[str]:
+    """What stands beside the rows of the sample grid; nothing where they are of no class and of no category."""
+    names = class_names(config)
+    return [names[row] if names else f"category {row}" for row in rows_of_grid(config, labels)]
 
 
 def rows(

@@ -24,10 +24,11 @@ from stages.common.truth import truth_in
 from stages.selection.cache import FOLDER
 from stages.selection.card import model_card
 from stages.selection.checkpoints import Table, loaded, measure_all, require_same_data
-from stages.selection.chosen import measure_chosen
+from stages.selection.chosen import length_of, measure_chosen
 from stages.selection.features import feature_network
 from stages.selection.measure import load_generator
 from stages.selection.nearest import nearest_drawn
+from stages.selection.quality import Subject, verdict
 from stages.selection.reference import Reference, reference
 from stages.selection.rows import absent_in, classes, columns, without_floors
 from stages.selection.rule import Choice, Row, choose, cost_of_last, sentence, why
@@ -71,15 +72,33 @@ def select(params: Select, root: Path) -> dict[str, Any]:
     print(table(measured.rows, choice.chosen, params, len(inputs.real.holdout)))
     selection = summary(measured, choice, params, inputs)
     alone = measure_chosen(inputs.checkpoints[choice.chosen], inputs.real, inputs.cache, inputs.trained, params)
-    selection |= alone.figures
+    selection |= alone.figures | {"left_out": alone.left_out}
     selection["absent"] |= alone.absent
+    selection["verdict"] = verdict(measured.rows, measured.rows[choice.chosen], selection, subject(inputs))
     write_outputs(root, inputs, params, measured.rows, selection, curve=alone.curve)
-    verdicts = [selection[name]["sentence"] for name in ("collapse", "copying")]
-    print("\n".join([selection["why"], *verdicts, *alone.sentences]))
-    if params.fail_on_collapse and selection["collapse"]["collapsed"]:
+    fails = params.fail_on_collapse and selection["collapse"]["collapsed"]
+    print("\n".join([selection["why"], *judgements(selection, but="collapse" if fails else ""), *alone.sentences]))
+    if fails:
         figures = "its figures are in metrics/selection.json"
         raise UserError(f"the selected generator is collapsed ({selection['collapse']['sentence'][:-1]}): {figures}")
     return selection
+
+
+def judgements(selection: dict[str, Any], but: str) -> list[str]:
+    """What the verdicts say, the one on the whole first; `but` one that an error says."""
+    whole = " ".join(selection["verdict"][part] for part in ("sentence", "curve", "advice"))
+    return [whole, *(selection[name]["sentence"] for name in ("collapse", "copying") if name != but)]
+
+
+def subject(inputs: Inputs) -> Subject:
+    real, trained = inputs.real, inputs.trained
+    return Subject(
+        family=trained.get("family", ""),
+        training=length_of(trained),
+        train_images=len(real.train),
+        chance=real.chance,
+        points=real.truth is not None,
+    )
 
 
 def read_inputs(params: Select, root: Path) -> Inputs:
@@ -131,7 +150,7 @@ def summary(measured: Table, choice: Choice, params: Select, inputs: Inputs) -> 
         "last": without_floors(rows[-1]),
         "runner_up": None if runner_up is None else without_floors(rows[runner_up]),
         "cost_of_last": cost_of_last(rows, choice, params),
-        "collapse": collapse(chosen, params),
+        "collapse": collapse(chosen, params, real.chance),
         "copying": copying(chosen, params),
         "classes": classes(measured.found[choice.chosen], measured.real, real.judge.evaluator.config.classes),
     }

@@ -48,7 +48,9 @@ def summary(root: Path) -> str:
     )
     told = "\n".join(textwrap.fill(line, WIDTH) for line in (chosen, measured))
     alone = [textwrap.fill(one.sentence, WIDTH) for one in (selection.classifier, selection.truncation) if one]
-    return "\n\n".join([told, _table(metric_rows(selection)), *alone, _table(_places(receipt))])
+    verdict = [textwrap.fill(selection.verdict.told, WIDTH)] if selection.verdict else []
+    less = [textwrap.fill(one, WIDTH) for one in (evaluator.turned_down, selection.left_out) if one]
+    return "\n\n".join([*verdict, told, aligned(metric_rows(selection)), *alone, *less, aligned(_places(receipt))])
 
 
 def metric_rows(selection: Selection) -> list[Row]:
@@ -87,7 +89,7 @@ def _places(receipt: Receipt) -> list[Row]:
     ]
 
 
-def _table(rows: list[Row]) -> str:
+def aligned(rows: list[Row]) -> str:
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
     return "\n".join(f"  {line}".rstrip() for line in lines)

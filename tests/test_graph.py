@@ -60,6 +60,7 @@ def test_a_stage_lists_exactly_the_sections_of_params_that_it_loads(stage: str) 
     section_of = {re.findall(r"\w+", str(f.annotation))[-1]: f.alias or n for n, f in Params.model_fields.items()}
     loaded = [section_of[m.removesuffix("Params")] for m in re.findall(r"load_section\((\w+)\)", source)]
     loaded = [section for section in loaded if section not in NO_RESULT]
+    loaded += re.findall(r'load_value\("([\w.]+)"', source)
     whole = "load_params(" in source  # upload publishes the params themselves
     assert STAGES[stage]["params"] == (list(STAGES) if whole else loaded)
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from gan.players import Generator
 from gan.sampling import samples
 from stages.common.model import sample_grid
-from stages.common.pictures import encode_png
+from stages.common.pictures import encode_png, with_names
 from stages.common.points import in_units
 from stages.common.truth import Truth
 
@@ -26,10 +26,16 @@ def drawn(
     truth: Truth | None,
     classes: Sequence[int] | None = None,
     judge: "Judge | None" = None,
+    *,
+    names: Sequence[str] = (),
 ) -> bytes:
-    """The samples of the same latents each time; of points also D(x), where `judge` gives it."""
+    """The samples of the same latents each time; of points also D(x), where `judge` gives it.
+
+    A grid has the `names` of its rows at the left, where they are given.
+    """
     if truth is None:
-        return encode_png(sample_grid(generator, seed, classes))
+        sheet = sample_grid(generator, seed, classes)
+        return encode_png(with_names(sheet, names) if names else sheet)
     from stages.common.plots import points_plot
 
     return points_plot(points_of(generator, seed, truth, classes), truth, judge)

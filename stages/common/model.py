@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from gan.players import Generator, build_generator
+from gan.players import Generator, ModelConfig, build_generator
 from gan.sampling import samples
 from stages.common.errors import UserError
 from stages.common.files import read_json
@@ -39,6 +39,12 @@ def read_generator(folder: str | Path, device: torch.device) -> Generator:
         raise misfit(weights, error, "select") from None
 
 
+def rows_of_grid(config: ModelConfig, classes: Sequence[int] | None = None) -> list[int]:
+    """The class of each row of `sample_grid`, or the category of the information code; empty where it has neither."""
+    kinds = config.class_count if config.conditional else config.code_categories
+    return list(classes or range(kinds))[:_GRID_ROWS]
+
+
 def sample_grid(generator: Generator, seed: int, classes: Sequence[int] | None = None) -> Levels:
     """A picture of the same latents each time, ten columns.
 
@@ -46,9 +52,7 @@ def sample_grid(generator: Generator, seed: int, classes: Sequence[int] | None =
     of the information code, where it has one.
     """
     config = generator.config
-    kinds = config.class_count if config.conditional else config.code_categories
-    shown = list(classes or range(kinds))[:_GRID_ROWS]
-    labels = [label for label in shown for _ in range(_GRID_COLUMNS)]
+    labels = [label for label in rows_of_grid(config, classes) for _ in range(_GRID_COLUMNS)]
     count = len(labels) or _GRID_COLUMNS * 6
     images = torch.cat([images for images, _ in samples(generator, count, seed, labels or None)])
     return grid(to_uint8(images.numpy()), _GRID_COLUMNS, grid_scale(*config.image_shape[1:]))

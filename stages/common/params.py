@@ -110,7 +110,7 @@ class Validate(Section):
 
 class Evaluator(Section):
     seed: Seed
-    images: Count
+    images: Count | None
     batch_size: Annotated[int, Field(ge=2)]
     learning_rate: Positive
     features: Annotated[int, Field(ge=2, le=2048)]
@@ -256,8 +256,8 @@ class Select(Section):
     min_recall: Share
     max_near_copies: Share
     fail_on_collapse: bool
-    classifier_images: Annotated[int, Field(ge=0)]
-    truncation: Annotated[list[Positive], Field(max_length=20)]
+    classifier_images: Annotated[int, Field(ge=0)] | None
+    truncation: Annotated[list[Positive], Field(max_length=20)] | None
     window: Window | None
     device: Device
 
@@ -363,6 +363,12 @@ def load_section(model: type[SectionType], path: str | Path = "params.yaml") -> 
     """A stage's own section; the whole file is checked all the same."""
     params = load_params(path)
     return next(value for _, value in params if type(value) is model)
+
+
+def load_value(key: str, path: str | Path = "params.yaml") -> Any:
+    """One value of another stage's section, such as `train.images`; the whole file is checked all the same."""
+    section, name = key.split(".")
+    return getattr(getattr(load_params(path), section), name)
 
 
 def _yaml_problem(error: Exception) -> str:

@@ -1,10 +1,12 @@
 """Encoded pictures: opened with care, and made."""
 
 import io
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from stages.common.levels import Levels
 
@@ -55,5 +57,40 @@ def grid(images: Levels, columns: int, scale: int = 1, gap: int = 1) -> Levels:
 
 
 def grid_scale(height: int, width: int) -> int:
-    """How many screen pixels to give one image pixel so that a small image is seen well."""
-    return max(1, 56 // max(height, width))
+    """How many screen pixels to give one image pixel so that a small image is seen well, ten side by side."""
+    return max(1, 96 // max(height, width))
+
+
+def with_names(sheet: Levels, names: Sequence[str]) -> Levels:
+    """A grid `[C,H,W]` of as many rows as names, with the name of each to its left.
+
+    Where the font (DejaVu) lacks letters of a name the row's number stands there; a long name is cut.
+    """
+    from matplotlib import get_data_path
+
+    row = sheet.shape[1] / len(names)
+    file = Path(get_data_path(), "fonts/ttf/DejaVuSans.ttf")
+    font = ImageFont.truetype(file, min(max(int(row) // 5, 9), 20), layout_engine=ImageFont.Layout.BASIC)
+    shown = [_cut(name, font) if _has_letters(font, name) else f"row {number}" for number, name in enumerate(names)]
+    gap = int(font.size)
+    margin = max(round(font.getlength(name)) for name in shown) + 2 * gap
+    picture = Image.new("L", (margin, sheet.shape[1]), 255)
+    for number, name in enumerate(shown):
+        ImageDraw.Draw(picture).text((margin - gap, (number + 0.5) * row), name, fill=0, font=font, anchor="rm")
+    return np.concatenate([np.asarray(picture)[None].repeat(len(sheet), axis=0), sheet], axis=2)
+
+
+def _has_letters(font: ImageFont.FreeTypeFont, name: str) -> bool:
+    """Whether none of them is drawn as the box that stands for any letter which a font lacks."""
+    missing = bytes(font.getmask("\uffff"))
+    return bool(name.strip()) and not any(
+        bytes(font.getmask(letter)) == missing for letter in set(name) if letter != " "
+    )
+
+
+def _cut(name: str, font: ImageFont.FreeTypeFont) -> str:
+    most = 12 * font.size
+    if font.getlength(name) <= most:
+        return name
+    kept = max(length for length in range(len(name)) if font.getlength(name[:length] + "…") <= most)
+    return name[:kept].rstrip() + "…"

@@ -103,6 +103,8 @@ class Evaluator(Facts):
     holdout_images: int
     features: int
     sha256: str
+    turned_down: str | None = None
+    """That it learned from fewer images than the usual one."""
 
 
 class Measures(Facts):
@@ -139,13 +141,29 @@ class Other(Measures):
     samples: int = 0
 
 
+class Judgement(Facts):
+    """How good the generator is on the whole."""
+
+    level: Literal["good", "fair", "poor", "unknown"]
+    sentence: str = Field(pattern=":")
+    """The level, a colon, and the reasons."""
+    curve: str
+    advice: str
+
+    @property
+    def told(self) -> str:
+        return f"{self.sentence} {self.curve} {self.advice}"
+
+
 class Collapse(Facts):
     collapsed: bool
+    known: bool = True
     sentence: str
 
 
 class Copying(Facts):
     copied: bool
+    known: bool = True
     sentence: str
 
 
@@ -233,6 +251,9 @@ class Selection(Measures):
     features: Features | None = None
     absent: dict[str, str] = Field(default_factory=dict)
     """Why a metric was not measured, by its name."""
+    verdict: Judgement | None = None
+    left_out: str | None = None
+    """What a short training got less of than the usual one."""
     collapse: Collapse | None = None
     copying: Copying | None = None
     classes: list[ClassMeasures] | None = None

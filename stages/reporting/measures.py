@@ -54,8 +54,8 @@ def shown(selection: Selection) -> dict[str, Metric]:
     return {name: METRICS[name] for name in sorted(found, key=lambda name: name != selection.metric)}
 
 
-def absent(selection: Selection, points: bool) -> list[tuple[str, str]]:
-    """The title of each metric that is not shown, or of what else was not measured, and why."""
+def absent(selection: Selection, points: bool) -> list[tuple[list[str], str]]:
+    """The titles of the metrics that are not shown, or of what else was not measured, by the reason, each said once."""
     reasons = []
     for name, metric in METRICS.items():
         if name in shown(selection) or (metric.of_truth and not points):
@@ -63,7 +63,9 @@ def absent(selection: Selection, points: bool) -> list[tuple[str, str]]:
         missing = "it was not measured" if selection.value(name) is None else "its floor or sample count is missing"
         reasons.append((titled(metric), selection.absent.get(name, missing)))
     others = {name: reason for name, reason in selection.absent.items() if name not in METRICS}
-    return reasons + [(name.replace("_", " ").capitalize(), reason) for name, reason in others.items()]
+    reasons += [(name.replace("_", " ").capitalize(), reason) for name, reason in others.items()]
+    once = dict.fromkeys(reason for _, reason in reasons)
+    return [([title for title, of_title in reasons if of_title == reason], reason) for reason in once]
 
 
 def headline(selection: Selection) -> list[Figure]:

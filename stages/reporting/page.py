@@ -4,7 +4,7 @@ import json
 import re
 from dataclasses import dataclass
 from io import StringIO
-from typing import Any
+from typing import Any, Literal
 
 from ruamel.yaml import YAML
 
@@ -49,11 +49,16 @@ class ClassRow:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A judgement in words."""
+    """A judgement in words; `plain` is neither good nor bad."""
 
     title: str
     sentence: str
-    bad: bool
+    level: Literal["good", "fair", "poor", "plain"]
+
+    @property
+    def mark(self) -> str:
+        """What says the level without its color."""
+        return {"good": "✓", "fair": "~", "poor": "✗", "plain": "·"}[self.level]
 
 
 def build_page(inputs: Inputs, title: str) -> dict[str, Any]:
@@ -92,7 +97,9 @@ def measured(inputs: Inputs) -> dict[str, Any]:
     charts, figures = quality_charts(inputs), measures.headline(selection)
     previous = inputs.previous.selection if inputs.previous else None
     return {
+        "verdict": selection.verdict,
         "verdicts": verdicts(inputs),
+        "shortened": shortened(inputs),
         "figures": figures[:_HEADLINE],
         "more_figures": len(figures) - _HEADLINE,
         "absent_figures": measures.absent(selection, points=inputs.manifest.truth is not None),
@@ -110,14 +117,25 @@ def measured(inputs: Inputs) -> dict[str, Any]:
 
 
 def verdicts(inputs: Inputs) -> list[Verdict]:
-    """What a reader asks first: was the data sound, did the generator collapse, did it learn by heart?"""
+    """What a reader asks first: was the data sound, did the generator collapse, did it learn by heart?
+
+    Of a poor generator neither variety nor originality is worth a tick: noise has both.
+    """
     gate, collapse, copying = inputs.validation, inputs.selection.collapse, inputs.selection.copying
-    found = [Verdict("Data", _gate(inputs), not gate.success)]
-    if collapse:
-        found.append(Verdict("Variety", collapse.sentence, collapse.collapsed))
-    if copying:
-        found.append(Verdict("Originality", copying.sentence, copying.copied))
+    poor = inputs.selection.verdict is not None and inputs.selection.verdict.level == "poor"
+    found = [Verdict("Data", _gate(inputs), "good" if gate.success else "poor")]
+    for title, of, bad in (
+        ("Variety", collapse, collapse and collapse.collapsed),
+        ("Originality", copying, copying and copying.copied),
+    ):
+        if of:
+            found.append(Verdict(title, of.sentence, "poor" if bad else "plain" if poor or not of.known else "good"))
     return found
+
+
+def shortened(inputs: Inputs) -> list[str]:
+    """What a short training got less of than the usual one, in sentences."""
+    return [told for told in (inputs.evaluator.turned_down, inputs.selection.left_out) if told]
 
 
 def _gate(inputs: Inputs) -> str:

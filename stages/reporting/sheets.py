@@ -16,6 +16,7 @@ _TALL = 900  # pixels on the screen, beyond which a grid scrolls in its own box
 _SEEN_WELL, _JUST_SEEN = 64, 24  # pixels on the screen for one image: at most where it is small, at least
 _PLOT_READ = 300  # pixels on the screen, below which a plot cannot be read
 _OF_A_CLASS = 5  # images beside a class's figures
+_COLUMNS = 10  # of the sample grid
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,7 @@ def cells(picture: Picture, shape: tuple[int, int, int]) -> tuple[int, int] | No
 
 def sheet(picture: Picture, shape: tuple[int, int, int], names: list[str] | None = None) -> Sheet:
     """A grid, small images made larger by a whole factor; more rows than names have no names."""
-    drawn = shape[2] * grid_scale(*shape[1:])
-    width = picture.width * max(1, _SEEN_WELL // drawn)
+    width = picture.width * max(1, _SEEN_WELL // max(shape[1:])) // grid_scale(*shape[1:])
     columns, rows = cells(picture, shape) or (width // _SEEN_WELL, 0)
     shown = names[:rows] if names and 0 < rows <= len(names) else None
     return Sheet(lighter(picture), width, min(width, _JUST_SEEN * columns), shown)
@@ -76,12 +76,22 @@ def sheet_of(inputs: Inputs, picture: Picture, names: list[str] | None = None) -
 
 def samples_sheet(inputs: Inputs) -> Sheet:
     """The sample grid: a row a class, of the first of the classes that were asked for."""
-    classes, sample = inputs.manifest.classes, inputs.made_by("sample")
+    classes, sample, picture = inputs.manifest.classes, inputs.made_by("sample"), bare_samples(inputs)
     if classes is None or not inputs.conditional:
-        return sheet_of(inputs, inputs.samples)
+        return sheet_of(inputs, picture)
     asked = (sample.params.get("classes") if sample else None) or range(len(classes))
     names = [classes[label] for label in asked if label < len(classes)]
-    return sheet_of(inputs, inputs.samples, names)
+    return sheet_of(inputs, picture, names)
+
+
+def bare_samples(inputs: Inputs) -> Picture:
+    """The sample grid without the classes at its left, which the page writes itself; categories of a code stay."""
+    _, height, width = inputs.manifest.shape
+    margin = inputs.samples.width - (_COLUMNS * (width + 1) - 1) * grid_scale(height, width)
+    if inputs.manifest.truth is not None or not inputs.conditional or margin <= 0:
+        return inputs.samples
+    with Image.open(io.BytesIO(inputs.samples.png)) as whole:
+        return _picture(whole.crop((margin, 0, *whole.size)))
 
 
 def nearest_sheet(inputs: Inputs) -> Sheet:
@@ -112,13 +122,14 @@ def spaced(length: int, limit: int, keep: int | None) -> set[int]:
 
 def class_pictures(inputs: Inputs) -> dict[str, Picture]:
     """The first samples of each class that the sample grid has a row of, by the class's name."""
-    names, grid = samples_sheet(inputs).names, cells(inputs.samples, inputs.manifest.shape)
+    samples = bare_samples(inputs)
+    names, grid = samples_sheet(inputs).names, cells(samples, inputs.manifest.shape)
     if not names or grid is None:
         return {}
     _, height, width = inputs.manifest.shape
     scale = grid_scale(height, width)
     shown = min(_OF_A_CLASS, grid[0])
-    with Image.open(io.BytesIO(inputs.samples.png)) as whole:
+    with Image.open(io.BytesIO(samples.png)) as whole:
         tops = [row * (height + 1) * scale for row in range(len(names))]
         boxes = [(0, top, (shown * (width + 1) - 1) * scale, top + height * scale) for top in tops]
         return {name: lighter(_picture(whole.crop(box))) for name, box in zip(names, boxes, strict=True)}

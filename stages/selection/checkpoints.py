@@ -55,7 +55,7 @@ def measure_all(checkpoints: list[Path], real: Reference, params: Select, cache:
             found = list(threads.map(one, checkpoints, subjects))
     rows = [row_of(images_of(path), real.samples, one, of_real) for path, one in zip(checkpoints, found, strict=True)]
     for row in rows:
-        row["collapsed"] = int(collapse(row, params)["collapsed"])
+        row["collapsed"] = int(collapse(row, params, real.chance)["collapsed"])
     return Table(found, of_real, rows)
 
 

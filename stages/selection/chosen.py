@@ -8,6 +8,7 @@ from typing import Any
 from stages.common.files import sha256_of
 from stages.common.params import Select
 from stages.common.progress import progress_bar
+from stages.selection.budget import SHORT, left_out, within_budget
 from stages.selection.cache import Cache
 from stages.selection.checkpoints import loaded
 from stages.selection.classifiers import classification_scores
@@ -27,15 +28,20 @@ class ChosenFigures:
     """Why, where one would look for them."""
     curve: list[Row] = field(default_factory=list)
     """The rows of truncation.tsv."""
+    left_out: str | None = None
+    """What was measured by less than in the usual training, or not at all, in a sentence."""
 
     @property
     def sentences(self) -> list[str]:
-        return [found["sentence"] for found in self.figures.values() if found is not None]
+        told = [found["sentence"] for found in self.figures.values() if found is not None]
+        return told + ([self.left_out] if self.left_out else [])
 
 
 def measure_chosen(path: Path, real: Reference, cache: Path, trained: dict[str, Any], params: Select) -> ChosenFigures:
     """The classification accuracy score, the discriminator as a classifier, and the truncation curve."""
     known, generator, absent = Cache(cache, sha256_of(path)), loaded(path, real), dict[str, str]()
+    asked, training = params, length_of(trained)
+    params = within_budget(asked, training)
     with progress_bar("chosen", None) as bar:
 
         def found(name: str, measure: Callable[[], Any]) -> Any:
@@ -53,4 +59,18 @@ def measure_chosen(path: Path, real: Reference, cache: Path, trained: dict[str, 
         )
         curve = found("truncation", lambda: truncation_curve(generator, real, known, params, bar.update))
     figures = {"classification_accuracy_score": score, "classifier": classifier}
-    return ChosenFigures(figures | {"truncation": facts_of(curve) if curve else None}, absent, curve or [])
+    figures |= {"truncation": facts_of(curve) if curve else None}
+    scored = real.conditional and real.kind == "classifier"
+    cut = real.truth is None and generator.config.latent_distribution == "normal"
+    less = left_out(asked, training, classifiers=scored or "labels" in (classifier or {}), truncation=cut)
+    if training < SHORT and scored and asked.classifier_images is None:
+        absent["classification_accuracy_score"] = "too short a training, see select.classifier_images"
+    if training < SHORT and cut and asked.truncation is None:
+        absent["truncation"] = "too short a training, see select.truncation"
+    return ChosenFigures(figures, absent, curve or [], less)
+
+
+def length_of(trained: dict[str, Any]) -> int:
+    """The images that a training was to see, of `provenance/train.json`: of one that stopped early all of them, too."""
+    asked: int = trained.get("params", {}).get("images") or trained["images"]
+    return asked

@@ -21,7 +21,6 @@ from stages.selection.reference import Reference
 from stages.selection.seen import Judge
 
 _BATCH, _LEARNING_RATE = 128, 0.002
-
 _BLOCK = 4 * CHUNK
 """Images that are generated at a time."""
 WINDOW = "select.window"
@@ -37,12 +36,12 @@ def classification_scores(
     Raises ValueError with the reason where there are none.
     """
     labels = labels_of(real.train_split)
-    if params.classifier_images == 0:
-        raise ValueError("select.classifier_images is 0")
     if labels is None or real.kind != "classifier":
         raise ValueError("there are no two classes of images to tell apart")
     if not real.conditional:
         raise ValueError("the model is unconditional, so its images have no labels to learn from")
+    if params.classifier_images == 0:
+        raise ValueError("select.classifier_images is 0")
     window, device = params.window, device_of(real.judge.evaluator)
     made = score(lambda: _generated(generator, real, labels, window, device), real, known, params, progress)
     genuine = score(lambda: told_images(real, labels, window), real, real.known, params, progress)
@@ -54,7 +53,8 @@ def classification_scores(
 
 
 def schedule_of(real: Reference, params: Select) -> Schedule:
-    """As the evaluator of the pipeline learns, where its params are as they come."""
+    """As the evaluator of the pipeline learns, where its params are as they come; `budget` decided how long."""
+    assert params.classifier_images is not None
     return Schedule(params.classifier_images, _BATCH, _LEARNING_RATE, real.seed)
 
 

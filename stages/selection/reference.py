@@ -56,6 +56,12 @@ class Reference:
     def holdout_labels(self) -> Tensor | None:
         return labels_of(self.holdout_split)
 
+    @property
+    def chance(self) -> float | None:
+        """The share of the most frequent class held out, right without looking; None where there are no two classes."""
+        labels = self.holdout_labels
+        return None if labels is None or self.classes < 2 else (torch.bincount(labels).max() / len(labels)).item()
+
     @cached_property
     def drawn(self) -> Seen:
         """Train images drawn by the seed, as many as are generated.

@@ -33,12 +33,12 @@ def truncation_curve(
 
     Floors are of as many real images. Raises ValueError with the reason where there is no such curve.
     """
-    if not params.truncation:
-        raise ValueError("select.truncation is empty")
     if real.truth is not None:
         raise ValueError("the data are points, whose modes are counted instead")
     if generator.config.latent_distribution != "normal":
         raise ValueError("the latents are uniform on [-1,1], and have no tails to cut")
+    if not params.truncation:
+        raise ValueError("select.truncation is []")
     reference = _of_count(real, min(MOST, real.samples))
     of_real = floors(reference).figures
 

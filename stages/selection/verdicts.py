@@ -4,39 +4,58 @@ from typing import Any
 
 from stages.common.params import Select
 from stages.selection.metrics import METRICS
+from stages.selection.quality import FAIR_SHARE, share_of_real
 
 Row = dict[str, Any]
 _CHANGES = "also under light noise, a shift of a pixel, another brightness or JPEG"
 
 
-def collapse(row: Row, params: Select) -> dict[str, Any]:
-    """Whether a checkpoint's generator has lost variety, against what real images have: `{"collapsed", "sentence"}`.
+def collapse(row: Row, params: Select, chance: float | None = None) -> dict[str, Any]:
+    """Whether a checkpoint's generator has lost variety: `{"collapsed", "sure", "known", "sentence"}`.
 
     It has where diversity, coverage or recall is a smaller share of its floor than params allow, or a mode is
-    missing where the modes are known.
+    missing where the modes are known; where it is not `sure`, it may have learned too little yet. That it has not is
+    only known where images are of the class that was asked for (an accuracy well beyond `chance`): else the variety
+    within a class is that of all classes.
     """
     limits = {"diversity": params.min_diversity, "coverage": params.min_coverage, "recall": params.min_recall}
     looked_at = {name: limit for name, limit in limits.items() if row.get(name) is not None}
     if row.get("modes_captured") is not None:
         looked_at["modes_captured"] = 1.0
     if not looked_at:
-        return {"collapsed": False, "sentence": "Mode collapse was not looked for: nothing that shows it was measured."}
+        told = "Mode collapse was not looked for: nothing that shows it was measured."
+        return {"collapsed": False, "known": False, "sentence": told}
     low = [name for name, limit in looked_at.items() if row[name] < limit * row[METRICS[name].floor]]
     if low:
-        sure = {"diversity", "modes_captured"} & set(low)
+        sure = bool({"diversity", "modes_captured"} & set(low))
         told = "Mode collapse" if sure else "Mode collapse, or too little training, for few real images are reached"
-        return {"collapsed": True, "sentence": f"{told}: {_against_real(row, low)}."}
-    return {"collapsed": False, "sentence": f"No mode collapse: {_against_real(row, list(looked_at))}."}
+        return {"collapsed": True, "sure": sure, "known": True, "sentence": f"{told}: {_against_real(row, low)}."}
+    if _mixes_classes(row, chance):
+        told = (
+            "Mode collapse cannot be told from variety within a class, since most images are not of the one asked for"
+        )
+        accuracy = _against_real(row, ["conditional_accuracy"])
+        return {"collapsed": False, "known": False, "sentence": f"{told}: {accuracy}."}
+    return {"collapsed": False, "known": True, "sentence": f"No mode collapse: {_against_real(row, list(looked_at))}."}
+
+
+def _mixes_classes(row: Row, chance: float | None) -> bool:
+    accuracy = row.get("conditional_accuracy")
+    if accuracy is None or chance is None:
+        return False
+    share = share_of_real(accuracy, row[METRICS["conditional_accuracy"].floor], chance)
+    return (accuracy if share is None else share) < FAIR_SHARE
 
 
 def copying(row: Row, params: Select) -> dict[str, Any]:
     """Whether more images are copies of training images than held-out ones are by chance, beyond what params allow.
 
-    As `{"copied", "sentence"}`.
+    As `{"copied", "known", "sentence"}`.
     """
     share, floor = row.get("near_copies"), row.get("near_copies_floor")
     if share is None or floor is None:
-        return {"copied": False, "sentence": "Copies were not looked for: near copies were not measured."}
+        told = "Copies were not looked for: near copies were not measured."
+        return {"copied": False, "known": False, "sentence": told}
     text = METRICS["near_copies"].text
     copied = share > floor + params.max_near_copies
     known = "modes_captured" in row
@@ -44,7 +63,8 @@ def copying(row: Row, params: Select) -> dict[str, Any]:
     told = (
         f"{text(share)} of the {'points' if known else 'images'} are {what} (held-out ones, by chance: {text(floor)})"
     )
-    return {"copied": copied, "sentence": f"{'Memorization' if copied else 'No memorization found'}: {told}."}
+    sentence = f"{'Memorization' if copied else 'No memorization found'}: {told}."
+    return {"copied": copied, "known": True, "sentence": sentence}
 
 
 def _against_real(row: Row, names: list[str]) -> str:

@@ -75,6 +75,13 @@ def judged(names: list[str] | None) -> dict[str, Any]:
             "protocol": "The pipeline's own classifier, 64 features.",
         },
         "absent": absent,
+        "verdict": {
+            "level": "fair",
+            "sentence": "Fair: 6.2 times what real images reach by chance.",
+            "curve": "The Frechet distance rose again.",
+            "advice": "Try another family.",
+        },
+        "left_out": None,
         "collapse": {"collapsed": False, "sentence": "No collapse: all ten classes are drawn."},
         "copying": {"copied": False, "sentence": "Not by heart: no closer than held-out images."},
         "classes": of_classes or None,

@@ -52,12 +52,14 @@ def test_a_generator_of_images_that_it_never_saw_is_neither_collapsed_nor_a_copi
     assert selection["collapse"]["sentence"].startswith("No mode collapse: diversity ")
     assert (selection["collapse"]["collapsed"], selection["collapsed"]) == (False, 0)
     assert not selection["copying"]["copied"]
+    assert (selection["verdict"]["level"], selection["verdict"]["sentence"][:5]) == ("good", "Good:")
 
 
 def test_a_copier_of_the_training_set_is_found(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     selection = selected(folder, monkeypatch)
     assert selection["near_copies"] == 1
     assert selection["copying"]["copied"]
+    assert selection["verdict"]["level"] == "poor"
     assert not selection["collapse"]["collapsed"]
 
 
@@ -79,9 +81,27 @@ def test_a_collapsed_selection_stops_the_stage_where_params_say_so_and_leaves_it
     )
     (folder / "params.yaml").write_text(text)
     assert done.returncode == 2
+    told = read_json(folder / "metrics/selection.json")["collapse"]["sentence"][:-1]
     assert [line for line in done.stderr.splitlines() if line.startswith("error: the selected generator is collapsed")]
+    assert (done.stdout + done.stderr).count(told) == 1, "a reason is said once"
     assert "Traceback" not in done.stderr
     assert read_json(folder / "metrics/selection.json")["collapse"]["collapsed"]
+
+
+def test_a_generator_at_chance_accuracy_is_poor_and_is_never_said_not_to_have_collapsed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Real images of any class, whichever was asked for: as varied within a class as between all of them."""
+    selection = selected(folder, monkeypatch, split="holdout", deaf=True)
+    assert selection["conditional_accuracy"] == pytest.approx(0.1, abs=0.06)
+    assert selection["diversity"] > selection["diversity_floor"]
+    assert (selection["collapse"]["collapsed"], selection["collapse"]["known"]) == (False, False)
+    assert selection["collapse"]["sentence"].startswith("Mode collapse cannot be told from variety")
+    assert selection["verdict"]["level"] == "poor"
+    assert "accuracy" in selection["verdict"]["sentence"]
+    card = (folder / "models/selected/README.md").read_text()
+    assert selection["verdict"]["sentence"] in card
+    assert "No mode collapse" not in card
 
 
 @pytest.mark.parametrize(
@@ -94,7 +114,8 @@ def test_each_limit_is_a_share_of_what_real_images_have(change: dict[str, float]
 
 def test_a_missing_mode_is_collapse_where_the_modes_are_known() -> None:
     verdict = collapse({"modes_captured": 7, "modes_floor": 8}, PARAMS)
-    assert verdict == {"collapsed": True, "sentence": "Mode collapse: modes captured 7 (real images: 8)."}
+    assert verdict["collapsed"]
+    assert verdict["sentence"] == "Mode collapse: modes captured 7 (real images: 8)."
 
 
 def test_what_was_not_measured_is_said_to_be_unknown() -> None:

@@ -22,11 +22,14 @@ from stages.common.split import Split
 from stages.evaluator import evaluator
 from stages.selection.features import feature_network
 from stages.selection.figures import MEASUREMENTS
-from stages.selection.measure import floors
+from stages.selection.measure import Measured, floors
 from stages.selection.metrics import METRICS, SELECTABLE
+from stages.selection.quality import Subject, verdict
 from stages.selection.reference import Reference, reference
+from stages.selection.rows import row_of
 from stages.selection.seen import Judge, Seen
-from tests.stages.tiny_data import CLASSES, write_params
+from stages.selection.verdicts import collapse, copying
+from tests.stages.tiny_data import CLASSES, ROOT, write_params
 from tests.stages.tiny_models import SMALL, select_params
 
 CPU = torch.device("cpu")
@@ -93,20 +96,43 @@ def figures_of(seen: Seen, real: Reference) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def scores(real: Reference) -> dict[str, dict[str, float]]:
-    """By planted model and metric, how much better it is than real images: 0 is as good, below is worse."""
+def measured(real: Reference) -> dict[str, dict[str, Any]]:
+    """What is measured of each planted model."""
     images, labels = torch.from_numpy(real.train_split.images()), real.train.labels
     assert labels is not None
-    floor = floors(real).figures
-    sign = {name: 1 if METRICS[name].direction == "max" else -1 for name in OF_IMAGES}
-    found = {
+    return {
         model: figures_of(real.judge.see(torch.split(made, 512), labels), real)
         for model, made in planted(images, labels).items()
     }
+
+
+@pytest.fixture(scope="module")
+def scores(measured: dict[str, dict[str, Any]], real: Reference) -> dict[str, dict[str, float]]:
+    """By planted model and metric, how much better it is than real images: 0 is as good, below is worse."""
+    floor = floors(real).figures
+    sign = {name: 1 if METRICS[name].direction == "max" else -1 for name in OF_IMAGES}
     return {
         model: {name: sign[name] * (figures[name] - floor[name]) for name in OF_IMAGES if name in figures}
-        for model, figures in found.items()
+        for model, figures in measured.items()
     }
+
+
+def test_real_images_are_good_and_every_planted_model_is_poor_without_a_look_at_its_classes(
+    measured: dict[str, dict[str, Any]], real: Reference
+) -> None:
+    about, of_real = Subject("gan", 200_000, TRAIN, chance=None, points=False), floors(real)
+    params = load_section(Select, ROOT / "params.yaml")
+
+    def level(figures: dict[str, Any]) -> str:
+        row = row_of(0, TRAIN, Measured(figures, {}), of_real)
+        judged = {"collapse": collapse(row, params), "copying": copying(row, params)}
+        return str(verdict([row], row, judged, about)["level"])
+
+    assert level(of_real.figures) == "good"
+    levels = {model: level(figures) for model, figures in measured.items()}
+    if real.judge.network.name == "pixels":
+        assert levels.pop("noise of 0.5 around the images") == "fair"  # light noise moves pixels little
+    assert levels == dict.fromkeys(levels, "poor")
 
 
 @pytest.mark.parametrize("metric", [name for name in SELECTABLE if name in OF_IMAGES])

@@ -24,13 +24,55 @@ def inputs(tmp_path: Path) -> Path:
 
 
 def test_a_collapse_and_a_memory_are_said_first_in_words(inputs: Path) -> None:
-    assert page(inputs).count('class="note bad"><strong>') == 0
+    assert page(inputs).count('class="note poor"><strong>') == 0
     change(inputs / "metrics/selection.json", collapse={"collapsed": True, "sentence": "2 of 10 classes are left."})
     change(inputs / "metrics/selection.json", copying={"copied": True, "sentence": "Copies."})
     html = page(inputs)
-    assert html.count('class="note bad"><strong>') == 2
+    assert html.count('class="note poor"><strong>') == 2
     assert html.index("2 of 10 classes are left.") < html.index("<nav")
     assert "✗ Originality Copies." in Elements(html).text
+
+
+def test_the_first_screen_says_how_good_it_is_why_and_what_to_do(inputs: Path) -> None:
+    html = page(inputs)
+    first = html[: html.index("<nav")]
+    assert '<div class="verdict fair">' in first
+    assert "<strong>Fair:</strong> 6.2 times what real images reach by chance." in first
+    assert "The Frechet distance rose again. Try another family." in first
+
+
+def test_no_tick_stands_beside_a_poor_generator_s_variety_or_beside_what_is_not_known(inputs: Path) -> None:
+    assert "✓ Variety" in text_of(inputs)
+    unknown = {"collapsed": False, "known": False, "sentence": "Mode collapse cannot be told."}
+    before = read_json(inputs / "metrics/selection.json")
+    change(inputs / "metrics/selection.json", collapse=unknown)
+    assert "· Variety Mode collapse cannot be told." in text_of(inputs)
+    assert "✓ Originality" in text_of(inputs)
+    poor = before["verdict"] | {"level": "poor", "sentence": "Poor: noise."}
+    change(inputs / "metrics/selection.json", verdict=poor, collapse=before["collapse"])
+    html = page(inputs)
+    assert '<div class="verdict poor">' in html
+    assert ("✓ Variety" in html, "✓ Originality" in html, html.count('class="note plain"')) == (False, False, 2)
+
+
+def test_a_selection_from_before_there_were_verdicts_still_has_a_page(inputs: Path) -> None:
+    change(inputs / "metrics/selection.json", verdict=None)
+    assert '<div class="verdict' not in page(inputs)
+
+
+def test_what_a_short_training_got_less_of_stands_on_the_first_screen(inputs: Path) -> None:
+    change(inputs / "metrics/selection.json", left_out="Other classifiers were left out.")
+    change(inputs / "metrics/evaluator.json", turned_down="The evaluator was shown 12,000 images.")
+    first = page(inputs).partition("<nav")[0]
+    assert "The evaluator was shown 12,000 images. Other classifiers were left out." in first
+
+
+def test_a_reason_that_several_figures_share_is_said_once(inputs: Path) -> None:
+    absent = {"classifier_score": "no classes", "class_frechet_distance": "no classes", "truncation": "no tails"}
+    change(inputs / "metrics/selection.json", absent=absent)
+    text = text_of(inputs)
+    assert "Classifier score, Class Frechet distance : no classes" in text
+    assert text.count("no classes") == 1
 
 
 def test_a_training_that_was_stopped_early_says_so(inputs: Path) -> None:

@@ -23,6 +23,7 @@ from stages.common.errors import UserError
 from stages.common.files import write_json
 from stages.common.levels import to_uint8
 from stages.common.model import read_generator, write_generator
+from stages.common.pictures import grid_scale
 from stages.common.shards import encoded_schema, write_encoded
 from stages.sample import labels_for, rows, sample
 from tests.stages.tiny_data import CLASSES, ROOT, write_params
@@ -116,6 +117,18 @@ def test_chosen_classes_are_generated_in_turn(finished: Path, tmp_path: Path) ->
     assert made(finished, tmp_path, classes=[7, 3], count=5)["label"].to_pylist() == [7, 3, 7, 3, 7]
     grid = Image.open(tmp_path / "plots/samples.png")
     assert grid.height < Image.open(finished / "plots/samples.png").height  # two rows in place of ten
+
+
+def test_the_sample_grid_is_large_enough_to_look_at_and_has_the_names_of_its_rows(finished: Path) -> None:
+    picture = np.asarray(Image.open(finished / "plots/samples.png"))
+    side, shown = 8 * grid_scale(8, 8), picture.shape[1] - (10 * 9 - 1) * grid_scale(8, 8)
+    assert side >= 64
+    assert picture.shape[0] == (10 * 9 - 1) * grid_scale(8, 8)
+    names = picture[:, :shown]
+    inked = [(names[round(row * 9 * grid_scale(8, 8)) :][:side] < 128).any() for row in range(10)]
+    assert all(inked), "a name beside each row"
+    blocks = picture[:side, shown : shown + side].reshape(8, side // 8, 8, side // 8)
+    assert (blocks == blocks[:, :1, :, :1]).all(), "each pixel is a square of one color"
 
 
 def unconditional(folder: Path, latent_distribution: str = "normal") -> Generator:

@@ -170,5 +170,5 @@ def test_the_files_are_those_that_the_stage_tells_of_and_earlier_ones_are_gone(t
     assert [one["title"] for one in told["absent"]] == ["Latent arithmetic"]
     for one in told["pictures"]:
         with Image.open(folder / "plots/latent" / one["file"]) as image:
-            scale = 56 // 9
+            scale = 96 // 9
             assert image.height == (len(one["rows"]) * 10 - 1) * scale

@@ -19,6 +19,7 @@ from stages.common.evaluators import read_evaluator
 from stages.common.files import read_json
 from stages.common.model import read_generator
 from stages.common.params import Guard, Select, load_section
+from stages.common.pictures import grid_scale
 from stages.common.split import Split
 from stages.reporting.facts import Checkpoint, Selection
 from stages.select import select
@@ -280,8 +281,9 @@ def test_a_generator_that_gives_real_images_is_measured_at_the_floor_and_is_a_co
 
 def test_the_nearest_training_image_of_a_copy_is_its_original(real: Reference) -> None:
     picture = nearest_picture(copier(real), real, seed=0)
-    height = (picture.shape[1] - 2 * 7) // 3  # three rows, two gaps of one image pixel, seven on the screen
-    rows = [picture[:, top : top + height] for top in (0, height + 7, 2 * (height + 7))]
+    gap = grid_scale(8, 8)  # three rows, two gaps of one image pixel
+    height = (picture.shape[1] - 2 * gap) // 3
+    rows = [picture[:, top : top + height] for top in (0, height + gap, 2 * (height + gap))]
     assert np.array_equal(rows[1], rows[2])
     assert not np.array_equal(rows[0], rows[1])
 

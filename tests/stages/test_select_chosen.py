@@ -172,6 +172,50 @@ def test_an_auxiliary_discriminator_was_told_all_labels_as_the_real_classifier_o
     selection = select(select_params(folder, truncation=[]), folder)
     assert selection["classifier"]["labels"] == selection["classifier"]["images"] == 400
     assert selection["classifier"]["supervised"] == selection["classification_accuracy_score"]["real"]
+    assert selection["left_out"] is None, "params say how long they learn"
+    short = as_long_as(5000, folder)
+    assert (short["truncation"], "too short a training" in short["absent"]["truncation"]) == (None, True)
+    assert short["classification_accuracy_score"] is None
+    assert "too short a training" in short["absent"]["classification_accuracy_score"]
+
+
+def as_long_as(training: int, folder: Path, **changes: Any) -> dict[str, Any]:
+    """A selection whose classifiers follow a training of so many images."""
+    made = read_json(folder / "provenance/train.json")
+    made["params"]["images"] = training
+    write_json(folder / "provenance/train.json", made)
+    return select(select_params(folder, classifier_images=None, **changes), folder)
+
+
+def test_a_short_training_is_compared_with_no_classifiers_and_says_so_once(
+    semi_supervised: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path(shutil.copytree(semi_supervised, tmp_path / "copy"))
+    monkeypatch.setattr("stages.selection.classifiers._score", lambda *_: pytest.fail("a classifier is trained"))
+    selection = as_long_as(5000, folder)
+    assert (selection["classifier"]["supervised"], selection["classification_accuracy_score"]) == (None, None)
+    assert selection["absent"]["classification_accuracy_score"].startswith("the model is unconditional")
+    told = "Left out, since the training is of 5,000 images: the classification accuracy score and other classifiers"
+    assert selection["left_out"].startswith(told)
+    assert capsys.readouterr().out.count(told) == 1
+    assert told in (folder / "models/selected/README.md").read_text()
+
+
+def test_a_longer_training_is_compared_with_classifiers_that_learn_as_long_as_its_evaluator(
+    semi_supervised: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, learned = Path(shutil.copytree(semi_supervised, tmp_path / "copy")), list[int]()
+
+    def learn(*arguments: Any) -> float:
+        learned.append(arguments[2].images)
+        return 0.5
+
+    monkeypatch.setattr("stages.selection.classifiers._score", learn)
+    guess, taught = Oracle(folder, torch.zeros_like), "stages.selection.discriminator.train_classifier"
+    monkeypatch.setattr(taught, lambda config, *_, **__: Classifier(guess, config))  # type: ignore[arg-type]
+    selection = as_long_as(100_000, folder, truncation=[])
+    assert (learned, selection["classifier"]["supervised"]) == ([60_000], 0.5)
+    assert selection["left_out"].startswith("Each classifier was shown 60,000 images in place of 120,000")
 
 
 def test_a_selection_of_what_is_known_trains_no_classifier_and_generates_nothing(

@@ -100,6 +100,16 @@ def test_it_tells_what_was_measured_of_the_selected_checkpoint_alone(tmp_path: P
     assert "Precision rises." in text
 
 
+def test_the_verdict_comes_first_and_what_a_short_run_left_out_is_said_once(tmp_path: Path) -> None:
+    assert not summary(finished(tmp_path)).startswith(("Good", "Fair", "Poor"))
+    verdict = {"level": "poor", "sentence": "Poor: far away.", "curve": "It fell.", "advice": "Train longer."}
+    shorter = {"turned_down": "The evaluator was shown 12,000 images."}
+    selection = {"verdict": verdict, "left_out": "Other classifiers were left out."}
+    text = summary(finished(tmp_path, selection=selection, evaluator=shorter))
+    assert text.startswith("Poor: far away. It fell. Train longer.\n")
+    assert text.count("The evaluator was shown 12,000 images.") == text.count("Other classifiers were left out.") == 1
+
+
 def test_without_classes_it_tells_no_accuracy_and_what_the_autoencoder_explains(tmp_path: Path) -> None:
     unlabelled = {"kind": "autoencoder", "holdout_accuracy": None, "holdout_explained_variance": 0.834}
     nothing = {"conditional_accuracy": None, "accuracy_floor": None}

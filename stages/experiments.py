@@ -1,0 +1,95 @@
+"""`python -m stages.experiments`: what DVC knows of experiments, in as many columns as a terminal has.
+
+A row an experiment: the verdict, the figures that decide it, and the params in which experiments differ. All other
+columns, hundreds of them, are in `dvc exp show`. Writes nothing.
+"""
+
+import argparse
+import csv
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from stages.common.errors import UserError, run_stage
+from stages.common.params import Params
+from stages.common.sections import names
+from stages.reporting.words import count, number, percent
+from stages.summary import WIDTH, aligned
+
+FIGURES = {
+    "verdict.level": "verdict",
+    "frechet_distance": "Frechet",
+    "conditional_accuracy": "accuracy",
+    "classification_accuracy_score.generated": "score",
+    "metrics/selection.json:images": "images",
+}
+"""Columns of DVC, and what stands over them here."""
+SHARES = ("conditional_accuracy", "classification_accuracy_score.generated")
+LONGEST = 20
+"""Letters of a cell."""
+Row = dict[str, str]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m stages.experiments", description=__doc__)
+    parser.add_argument("-A", "--all-commits", action="store_true", help="those of earlier commits, too")
+    parser.add_argument("-n", "--num", type=int, default=1, help="those of so many last commits")
+    arguments = parser.parse_args()
+    known = ["--all-commits"] if arguments.all_commits else ["--num", str(arguments.num)]
+    print(table(experiments(known)))
+
+
+def experiments(arguments: Sequence[str]) -> list[Row]:
+    """A row an experiment, of all columns that DVC has: the workspace, its commits, and under each what was tried."""
+    command = [sys.executable, "-m", "dvc", "exp", "show", "--csv", "--no-pager", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = (done.stderr.strip() or "no reason given").splitlines()
+        reason = next((line for line in said if line.startswith("ERROR: ")), said[-1]).removeprefix("ERROR: ")
+        raise UserError(f"dvc cannot show experiments: {reason}")
+    return list(csv.DictReader(done.stdout.splitlines()))
+
+
+def table(rows: list[Row]) -> str:
+    """Lines of at most `WIDTH` letters; params that have no room are counted below."""
+    columns = [["experiment", *(row["Experiment"] or row["rev"] for row in rows)]]
+    columns += [[title, *(figure(row, name) for row in rows)] for name, title in FIGURES.items() if has(rows, name)]
+    columns = [[cut(cell) for cell in column] for column in columns]
+    left_out = 0
+    for name in differing(rows):
+        column = [name, *(cut(row[name] or "–") for row in rows)]
+        if sum(max(map(len, one)) + 2 for one in [*columns, column]) <= WIDTH:
+            columns.append(column)
+        else:
+            left_out += 1
+    told = [f"  {left_out} more params differ: dvc exp show --only-changed"] if left_out else []
+    return "\n".join([aligned(list(zip(*columns, strict=True))), *told])
+
+
+def differing(rows: list[Row]) -> list[str]:
+    """The params that are not the same in all rows, as `section.key`."""
+    sections = tuple(f"{section}." for section in names(Params))
+    columns = [name for name in (rows[0] if rows else []) if name.startswith(sections)]
+    return [name for name in columns if len({row[name] for row in rows}) > 1]
+
+
+def has(rows: list[Row], name: str) -> bool:
+    return any(row.get(name) for row in rows)
+
+
+def figure(row: Row, name: str) -> str:
+    """As the report writes it; a dash where it was not measured."""
+    value = row.get(name)
+    if not value or name == "verdict.level":
+        return value or "–"
+    if name in SHARES:
+        return percent(float(value))
+    return count(int(float(value))) if name.endswith("images") else number(float(value))
+
+
+def cut(cell: str) -> str:
+    return cell if len(cell) <= LONGEST else cell[: LONGEST - 1] + "…"
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,189 @@
+"""Good, fair or poor: how far a generator is from real images in what matters for its family, and what to do about it.
+
+The limits and their reasons stand in docs/measuring.md. Knows no models.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any, Literal
+
+from stages.selection.metrics import METRICS, Metric
+
+Row = dict[str, Any]
+Level = Literal["good", "fair", "poor", "unknown"]
+Course = Literal["falling", "level", "rising", "unknown"]
+
+GOOD_DISTANCE, FAIR_DISTANCE = 3.0, 10.0
+"""Times the most that real images reach by chance, up to which a Frechet distance is good, and fair."""
+GOOD_SHARE, FAIR_SHARE = 0.9, 0.5
+"""Of what real images have beyond chance, from which a share is good, and fair."""
+_LEAST_LEEWAY = 0.05
+"""Of a share between chance and real images, below which it tells nothing."""
+_FALL, _RISE = 0.9, 1.5
+"""Times the best distance so far: below the one the last quarter still falls, an end beyond the other has risen."""
+_LEAST_CURVE, _FEW_IMAGES = 4, 5000
+_OF_POINTS = ("modes_captured", "high_quality")
+_OF_CLASSES, _OF_IMAGES = ("cgan", "sngan_projection", "biggan"), ("infogan", "wgan", "sngan")
+"""Families to try, the first ones first (docs/families.md)."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a verdict is about, beside the figures."""
+
+    family: str
+    training: int
+    """Images that it was to see."""
+    train_images: int
+    """Real images to learn from."""
+    chance: float | None
+    """Share of the most frequent class: what is reached without looking; None where there are no two classes."""
+    points: bool
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one figure says."""
+
+    level: Level
+    told: str
+
+
+def verdict(rows: Sequence[Row], chosen: Row, selection: dict[str, Any], about: Subject) -> dict[str, Any]:
+    """`verdict` of selection.json: the level, why, how the curve ends, and what to do, each a sentence or more.
+
+    `rows` are all checkpoints in order; of `selection` the collapse, the copying and the classification accuracy
+    score are looked at. The level is the worst of the findings.
+    """
+    found = findings(chosen, selection.get("classification_accuracy_score"), about)
+    collapsed, copied = selection["collapse"].get("sure", False), selection["copying"]["copied"]
+    if selection["collapse"]["collapsed"]:
+        found.append(Finding("poor", "the generator has collapsed" if collapsed else "few real images are reached"))
+    found += [Finding("poor", "it plays training images back")] if copied else []
+    level = worst(found)
+    course = course_of(rows)
+    return {
+        "level": level,
+        "sentence": f"{level.capitalize()}: {'; '.join(one.told for one in found) or 'nothing was measured'}.",
+        "course": course,
+        "curve": _told_of_curve(course, rows, chosen),
+        "advice": advice(level, course, about, collapsed=collapsed, copied=copied),
+    }
+
+
+def findings(row: Row, score: dict[str, Any] | None, about: Subject) -> list[Finding]:
+    """The Frechet distance; of a conditional generator what its classes are worth; of points their modes."""
+    found = [_of_distance(row)]
+    if about.points:
+        found += [_of_share(METRICS[name], row.get(name), row.get(METRICS[name].floor), 0.0) for name in _OF_POINTS]
+    elif about.chance is not None:
+        of_classes = METRICS["conditional_accuracy"]
+        found.append(_of_share(of_classes, row.get("conditional_accuracy"), row.get(of_classes.floor), about.chance))
+        if score is not None:
+            as_metric = replace(of_classes, title="classification accuracy score")
+            found.append(_of_share(as_metric, score["generated"], score["real"], about.chance))
+    return [one for one in found if one is not None]
+
+
+def share_of_real(value: float, of_real: float, chance: float) -> float | None:
+    """How much of what real images have beyond chance: 0 is chance, 1 as real ones; None where it tells nothing."""
+    leeway = of_real - chance
+    return None if leeway < _LEAST_LEEWAY else (value - chance) / leeway
+
+
+def worst(found: Sequence[Finding]) -> Level:
+    order: list[Level] = ["poor", "fair", "good"]
+    return next((level for level in order if any(one.level == level for one in found)), "unknown")
+
+
+def _of_distance(row: Row) -> Finding | None:
+    metric = METRICS["frechet_distance"]
+    value, floor = row.get("frechet_distance"), row.get(metric.floor)
+    if value is None or floor is None:
+        return None
+    low, high = (row.get(column) for column in metric.interval)
+    most = max(floor, high or 0.0, 1e-9)  # the floor itself where the holdout is of another kind than the training
+    told = f"{metric.title} {_number(value)}"
+    if low is not None and value <= most:
+        return Finding("good", f"{told}, not to be told from real images ({_number(low)} to {_number(most)})")
+    times = value / most
+    of_real = "the most that real images reach by chance" if most == high else "what real images reach"
+    level: Level = "good" if times <= GOOD_DISTANCE else "fair" if times <= FAIR_DISTANCE else "poor"
+    return Finding(level, f"{told}, {times:.{0 if times >= 10 else 1}f} times {of_real} ({_number(most)})")
+
+
+def _of_share(metric: Metric, value: float | None, of_real: float | None, chance: float) -> Finding | None:
+    if value is None or of_real is None:
+        return None
+    share = share_of_real(value, of_real, chance)
+    if share is None:
+        return None
+    text = metric.text
+    level: Level = "good" if share >= GOOD_SHARE else "fair" if share >= FAIR_SHARE else "poor"
+    by_chance = f", by chance: {text(chance)}" if chance and level == "poor" else ""
+    return Finding(level, f"{metric.title} {text(value)} (real images: {text(of_real)}{by_chance})")
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
+
+
+def course_of(rows: Sequence[Row]) -> Course:
+    """How the Frechet distance went in the last quarter of the training, beside the best before it.
+
+    It also falls where each of the last four checkpoints is better than the one before: by chance one curve in 24.
+    """
+    curve = _curve(rows)
+    late = [value for images, value in curve if images > 0.75 * curve[-1][0]]
+    before = [value for images, value in curve if images <= 0.75 * curve[-1][0]]
+    if len(curve) < _LEAST_CURVE or not before:
+        return "unknown"
+    last = [value for _, value in curve[-_LEAST_CURVE:]]
+    if min(late) < _FALL * min(before) or all(after < before for before, after in pairwise(last)):
+        return "falling"
+    return "rising" if curve[-1][1] > _RISE * min(before + late) else "level"
+
+
+def _curve(rows: Sequence[Row]) -> list[tuple[int, float]]:
+    return [(row["images"], row["frechet_distance"]) for row in rows if row.get("frechet_distance") is not None]
+
+
+def _told_of_curve(course: Course, rows: Sequence[Row], chosen: Row) -> str:
+    if course == "unknown":
+        return "Too few checkpoints to say whether it was still getting better."
+    images, last = _curve(rows)[-1]
+    if course == "falling":
+        return f"The Frechet distance was still falling when the training ended, at {images:,} images."
+    if course == "level":
+        return f"The Frechet distance no longer fell when the training ended, at {images:,} images."
+    return f"The Frechet distance rose again, to {_number(last)} when the training ended, at {images:,} images."
+
+
+def advice(level: Level, course: Course, about: Subject, *, collapsed: bool, copied: bool) -> str:
+    """What to do, in a sentence or more."""
+    if level == "good":
+        return "Longer may be better still (train.images)." if course == "falling" else "Nothing needs to be done."
+    told = []
+    if copied:
+        told.append("Against copies: more images, or train.augment: [translation, cutout].")
+    if course == "falling":
+        told.append(f"Train longer: train.images is {about.training:,}, and a larger one goes on from there.")
+    elif course == "unknown":
+        told.append("Train longer (train.images), with four checkpoints or more (train.checkpoint_every).")
+    else:
+        told.append(f"Longer alone will hardly help: try {_another_family(about)}, or more images{_few(about)}.")
+    if collapsed:
+        told.append("Against collapse: train.packing: 2.")
+    return " ".join(told)
+
+
+def _another_family(about: Subject) -> str:
+    known = _OF_IMAGES if about.chance is None else _OF_CLASSES
+    others = ["modern_points"] if about.points else [family for family in known if family != about.family][:2]
+    others = [family for family in others if family != about.family]
+    return f"train.family: {' or '.join(others)}" if others else "another train.seed or a wider network (train.width)"
+
+
+def _few(about: Subject) -> str:
+    return f" ({about.train_images:,} are few)" if about.train_images < _FEW_IMAGES else ""

@@ -1,0 +1,67 @@
+"""What was tried, in a table that fits a terminal."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stages.common.errors import UserError
+from stages.experiments import Row, experiments, table
+
+ROOT = Path(__file__).parents[2]
+
+
+def row(name: str, **params: str) -> Row:
+    """As `dvc exp show --csv` gives it, less most of its columns."""
+    measured = {"verdict.level": "fair", "frechet_distance": "0.469388", "frechet_floor": "0.37"}
+    measured |= {"conditional_accuracy": "0.993", "metrics/selection.json:images": "100032", "last.images": "200000"}
+    known = {
+        "train.seed": "0",
+        "train.images": "200000",
+        "train.generator.learning_rate": "",
+        "ingest.source": "digits",
+    }
+    tried = {key.replace("__", "."): value for key, value in params.items()}
+    return {
+        "Experiment": name,
+        "rev": "0123abc",
+        "typ": "branch_commit",
+        **measured,
+        **known,
+        **tried,
+        "data/raw": "ab",
+    }
+
+
+def test_an_experiment_has_its_figures_and_the_params_in_which_it_differs() -> None:
+    lines = table([row(""), row("lr-1", train__seed="1"), row("lr-2", train__seed="2")]).splitlines()
+    assert lines[0].split() == ["experiment", "verdict", "Frechet", "accuracy", "images", "train.seed"]
+    assert lines[1].split() == ["0123abc", "fair", "0.469", "99.3%", "100,032", "0"]
+    assert lines[3].split()[0::5] == ["lr-2", "2"]
+
+
+def test_what_was_not_measured_is_a_dash_and_a_param_that_is_not_set_too() -> None:
+    lines = table([row("", frechet_distance="", verdict__level=""), row("a", train__generator__learning_rate="0.1")])
+    assert lines.splitlines()[1].split() == ["0123abc", "–", "–", "99.3%", "100,032", "–"]
+
+
+def test_many_params_and_long_names_fit_100_columns_and_the_rest_is_counted() -> None:
+    many = {f"train__a_param_with_a_name_{number}": "" for number in range(12)}
+    other = dict.fromkeys(many, "[{name: r1, weight: 1.0, interval: 16}]")
+    text = table([row("", **many), row("a-name-that-goes-on-and-on-and-on", **other)])
+    assert max(map(len, text.splitlines())) <= 100
+    assert "more params differ: dvc exp show --only-changed" in text.splitlines()[-1]
+    assert "[{name: r1, weight:…" in text
+
+
+def test_outside_of_git_it_is_one_sentence_of_dvc_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"dvc cannot show experiments: .+"):
+        experiments(["--num", "1"])
+
+
+def test_an_option_that_it_does_not_know_is_refused(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "stages.experiments", "--no-such-option"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")

@@ -1,0 +1,126 @@
+"""The verdict on the whole: its limits, how the curve ends, and what to do; the planted generators: test_collapse."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from stages.selection.quality import FAIR_DISTANCE, GOOD_DISTANCE, Subject, course_of, share_of_real, verdict
+
+ABOUT = Subject(family="cgan", training=200_000, train_images=1438, chance=0.1, points=False)
+REAL = {"frechet_floor": 0.376, "frechet_floor_low": 0.3, "frechet_floor_high": 0.4, "accuracy_floor": 0.84}
+NEITHER = {"collapse": {"collapsed": False}, "copying": {"copied": False}}
+COURSES = {"falling": [30.0, 20, 15, 13, 10], "level": [30.0, 12.9, 13.2, 13, 12.8], "rising": [30.0, 5, 15, 16, 25]}
+
+
+def judged(about: Subject = ABOUT, course: str = "level", **chosen: Any) -> dict[str, Any]:
+    others = {
+        name: chosen.pop(name) for name in ("collapse", "copying", "classification_accuracy_score") if name in chosen
+    }
+    rows = [{"images": 1000 * (place + 1), "frechet_distance": value} for place, value in enumerate(COURSES[course])]
+    return verdict(rows, REAL | chosen, NEITHER | others, about)
+
+
+def test_a_generator_34_times_from_the_floor_with_a_third_of_the_accuracy_is_poor_and_the_reasons_are_told() -> None:
+    found = judged(frechet_distance=12.8, conditional_accuracy=0.28)
+    assert found["level"] == "poor"
+    assert found["sentence"] == (
+        "Poor: Frechet distance 12.8, 32 times the most that real images reach by chance (0.4); "
+        "conditional accuracy 28.0% (real images: 84.0%, by chance: 10.0%)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "level"),
+    [
+        ({"frechet_distance": 0.39}, "good"),
+        ({"frechet_distance": 0.39 * GOOD_DISTANCE}, "good"),
+        ({"frechet_distance": 0.41 * GOOD_DISTANCE}, "fair"),
+        ({"frechet_distance": 0.41 * FAIR_DISTANCE}, "poor"),
+        ({"conditional_accuracy": 0.1 + 0.91 * 0.74}, "good"),
+        ({"conditional_accuracy": 0.1 + 0.89 * 0.74}, "fair"),
+        ({"conditional_accuracy": 0.1 + 0.49 * 0.74}, "poor"),
+        ({"classification_accuracy_score": {"generated": 0.3, "real": 0.9}}, "poor"),
+        ({"classification_accuracy_score": {"generated": 0.7, "real": 0.9}}, "fair"),
+        ({"collapse": {"collapsed": True}}, "poor"),
+        ({"copying": {"copied": True}}, "poor"),
+    ],
+)
+def test_the_worst_of_the_figures_that_matter_decides(changes: dict[str, Any], level: str) -> None:
+    as_real: dict[str, Any] = {"frechet_distance": 0.35, "conditional_accuracy": 0.84}
+    assert judged(**as_real)["level"] == "good"
+    assert judged(**as_real | changes)["level"] == level
+
+
+def test_an_unconditional_generator_is_judged_by_its_distance_and_one_of_points_by_its_modes() -> None:
+    alone = judged(frechet_distance=0.35)
+    assert alone["sentence"] == "Good: Frechet distance 0.35, not to be told from real images (0.3 to 0.4)."
+    points = replace(ABOUT, family="modern_points", points=True)
+    modes: dict[str, Any] = {"modes_floor": 25, "high_quality": 0.98, "quality_floor": 0.99}
+    assert judged(points, frechet_distance=0.35, modes_captured=25, **modes)["level"] == "good"
+    few = judged(points, frechet_distance=0.35, modes_captured=12, **modes)
+    assert (few["level"], "modes captured 12 (real images: 25)" in few["sentence"]) == ("poor", True)
+
+
+def test_accuracy_of_an_evaluator_that_knows_no_class_itself_says_nothing() -> None:
+    assert share_of_real(0.1, 0.12, 0.1) is None
+    assert "accuracy" not in judged(frechet_distance=0.35, conditional_accuracy=0.1, accuracy_floor=0.12)["sentence"]
+    assert share_of_real(0.55, 1.0, 0.1) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("course", "curve", "todo"),
+    [
+        ("falling", "still falling when the training ended, at 5,000 images", "Train longer: train.images is 200,000"),
+        ("level", "no longer fell", "try train.family: sngan_projection or biggan, or more images (1,438 are few)"),
+        ("rising", "rose again, to 25", "Longer alone will hardly help"),
+    ],
+)
+def test_what_to_do_follows_from_how_the_curve_ends(course: str, curve: str, todo: str) -> None:
+    found = judged(course=course, frechet_distance=12.8)
+    assert curve in found["curve"]
+    assert todo in found["advice"]
+    assert judged(course=course, frechet_distance=0.35)["advice"] != found["advice"]
+
+
+def test_a_curve_that_falls_slowly_at_every_checkpoint_still_falls() -> None:
+    slow: list[dict[str, Any]] = [{"images": n, "frechet_distance": 100 - 2 * n} for n in range(1, 6)]
+    assert course_of(slow) == "falling"
+    assert course_of([*slow[:-2], slow[-1], slow[-2]]) == "level"
+
+
+def test_real_images_of_another_kind_are_judged_by_the_floor_that_they_reach() -> None:
+    """Where held-out images are of other writers, say, no split by chance is as far apart as they are."""
+    assert judged(frechet_distance=12.8, frechet_floor=10.6)["sentence"].startswith(
+        "Good: Frechet distance 12.8, 1.2 times what real images reach (10.6)"
+    )
+    assert (
+        "not to be told from real images (0.3 to 10.6)" in judged(frechet_distance=9.0, frechet_floor=10.6)["sentence"]
+    )
+
+
+def test_three_checkpoints_are_no_curve() -> None:
+    rows: list[dict[str, Any]] = [{"images": n, "frechet_distance": 9.0 / n} for n in (1, 2, 3)]
+    assert course_of(rows) == course_of([]) == "unknown"
+    assert "four checkpoints or more" in verdict(rows, REAL | {"frechet_distance": 9.0}, NEITHER, ABOUT)["advice"]
+
+
+def test_a_family_that_is_in_use_is_not_advised_and_images_without_classes_get_others() -> None:
+    biggan = judged(replace(ABOUT, family="biggan"), frechet_distance=12.8)["advice"]
+    assert "cgan or sngan_projection" in biggan
+    unlabeled = judged(replace(ABOUT, family="dcgan", chance=None, train_images=60_000), frechet_distance=12.8)[
+        "advice"
+    ]
+    assert "infogan or wgan, or more images." in unlabeled
+    points = judged(replace(ABOUT, family="modern_points", points=True), frechet_distance=12.8)["advice"]
+    assert "wider network" in points
+
+
+def test_collapse_and_copies_have_an_advice_of_their_own() -> None:
+    found = judged(frechet_distance=0.35, collapse={"collapsed": True, "sure": True}, copying={"copied": True})
+    assert found["sentence"].endswith("the generator has collapsed; it plays training images back.")
+    assert "train.augment" in found["advice"]
+    assert "train.packing" in found["advice"]
+    early = judged(frechet_distance=0.35, collapse={"collapsed": True, "sure": False})
+    assert early["sentence"].endswith("few real images are reached.")
+    assert "packing" not in early["advice"]
