@@ -218,6 +218,6 @@ def test_the_real_pipeline_is_swept_and_the_best_goes_on_to_a_release(tmp_path: 
     run = start_flow(repository, *(f"-S{one}" for one in [*QUICK, f"train.seed={given}"]), server=server)
     output, _ = run.communicate(timeout=400)
     assert run.returncode == 0, output
-    assert re.findall(r"Running stage '(\w+)'", output) == ["sample", "export", "report", "upload"], (
-        "the rest is in the run cache"
-    )
+    ran = re.findall(r"Running stage '(\w+)'", output)
+    assert set(ran[:2]) == {"sample", "export"}, "the rest is in the run cache"  # side by side, in either order
+    assert ran[2:] == ["report", "upload"]

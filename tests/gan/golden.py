@@ -6,7 +6,6 @@ the commit what altered them.
 
 import hashlib
 import json
-import platform
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -25,11 +24,12 @@ SAMPLES = 8
 
 
 def arithmetic() -> str:
-    """Machines of one name round alike: the vector instructions, the processor's maker, and torch's version."""
+    """What decides how sums are cut up and so rounded: processor, vector instructions, and torch's version."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    maker = next((line.split(":")[1].strip() for line in lines if line.startswith("vendor_id")), platform.machine())
-    return f"{maker} {torch.backends.cpu.get_cpu_capability()} torch {torch.__version__.split('+')[0]}"
+    facts = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    kinds = [facts.get(name, "") for name in ("vendor_id", "cpu family", "model", "cache size")]
+    return " ".join([*kinds, torch.backends.cpu.get_cpu_capability(), torch.__version__.split("+")[0]])
 
 
 def trained(family: str) -> Trainer:
