@@ -15,8 +15,8 @@ from flows.workspace import FOLDER, PARAMS
 from flows.worktree import bring_sources, git, make_worktree, run_git
 from stages.check import check, outputs
 from stages.common.errors import UserError
-from stages.common.git import is_own
 from stages.common.files import read_json, write_bytes, write_json
+from stages.common.git import is_own
 from stages.common.params import Params
 
 SWEEPS = FOLDER / "sweeps"
