@@ -2,7 +2,7 @@
 
 import os
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +76,8 @@ def _can_link(kind: str, cache: Path, root: Path) -> bool:
         else:
             from dvc_objects.fs.system import reflink
 
-            reflink(str(source), str(target))
+            make: Callable[[str, str], None] = reflink
+            make(str(source), str(target))
     except OSError:
         return False
     finally:
