@@ -9,6 +9,7 @@ import argparse
 import hashlib
 import importlib.util
 import json
+import os
 import queue
 import re
 import subprocess
@@ -21,15 +22,17 @@ from contextlib import suppress
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-VENV = Path(sys.prefix)
-PACKAGES = {"run": 180, "dev": 230}
+VENV = Path(sys.prefix).resolve()
+"""Itself, where `.venv` is a link to one that several checkouts share."""
+PACKAGES = {"run": 215, "dev": 270}
 """About so many come with a group."""
 SIZES = (
-    "about 0.7 GB to fetch and 2 GB on the disk with torch for the CPU alone, 3.5 and 8 GB with CUDA "
+    "about 0.5 GB to fetch and 2 GB on the disk with torch for the CPU alone, 3 and 8 GB with CUDA "
     "(PIP_EXTRA_INDEX_URL names an index of CPU builds)"
 )
 COVERED = {"dev": ["dev", "run"]}
 """The groups that are there when one is."""
+_LONGEST_FIRST_LINE = 127
 _UNITS = {"B": 1e-6, "kB": 1e-3, "MB": 1.0, "GB": 1e3}
 _EVERY = 20.0
 """Seconds between lines where nobody watches a terminal."""
@@ -39,8 +42,10 @@ def main() -> int:
     group = _arguments().group
     stamp, wanted = VENV / f".{group}", digest()
     known = _read(stamp)
-    if known.get("place", str(VENV)) != str(VENV):
-        mend_scripts(VENV / "bin", known["place"], str(VENV))
+    place = known.get("place") or made_at(VENV / "pyvenv.cfg") or str(VENV)
+    if place != str(VENV):
+        print(f"{VENV} was at {place}: its scripts are mended")
+        mend_scripts(VENV / "bin", place, str(VENV))
     if known.get("wanted") != wanted:
         code = install(group)
         if code != 0:
@@ -58,15 +63,35 @@ def digest() -> str:
     return hashlib.sha256(b"\0".join(content)).hexdigest()
 
 
+def made_at(settings: Path) -> str:
+    """The place for which an environment was made, as Python notes it; empty where it does not."""
+    try:
+        made = re.search(r"(?m)^command = .* -m venv (/.*)$", settings.read_text())
+    except (OSError, UnicodeDecodeError):
+        return ""
+    return os.path.realpath(made[1]) if made else ""
+
+
 def mend_scripts(folder: Path, old: str, new: str) -> None:
     """Let scripts that name the environment's former place, in a first line or to be sourced, name the present one."""
     for path in folder.iterdir():
         if path.is_symlink() or not path.is_file():
             continue
         content = path.read_bytes()
-        if b"\0" not in content and old.encode() in content:
+        if b"\0" not in content and os.fsencode(old) in content:
             with suppress(OSError):
-                path.write_bytes(content.replace(old.encode(), new.encode()))
+                path.write_bytes(_startable(content.replace(os.fsencode(old), os.fsencode(new)), os.fsencode(new)))
+
+
+def _startable(script: bytes, venv: bytes) -> bytes:
+    """A script of this environment with a first line that a kernel takes, which knows no spaces in it and no long ones.
+
+    Else sh starts the Python by lines that are a command to it and a string to Python, as pip writes them too.
+    """
+    first, _, rest = script.partition(b"\n")
+    if not first.startswith(b"#!" + venv + b"/bin/python") or (b" " not in first and len(first) < _LONGEST_FIRST_LINE):
+        return script
+    return b"#!/bin/sh\n'''exec' \"%s\" \"$0\" \"$@\"\n' '''\n%s" % (first.removeprefix(b"#!"), rest)
 
 
 def install(group: str) -> int:

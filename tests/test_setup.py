@@ -123,6 +123,23 @@ def test_scripts_of_an_environment_that_was_moved_name_its_new_place(tmp_path: P
     assert old.encode() in (tmp_path / "binary").read_bytes()
 
 
+def test_a_script_starts_from_a_place_with_a_space_in_its_name(tmp_path: Path) -> None:
+    new = tmp_path / "with a space" / ".venv"
+    (new / "bin").mkdir(parents=True)
+    (new / "bin/python").symlink_to(sys.executable)
+    (new / "bin/tool").write_text("#!/home/a/.venv/bin/python\nimport sys\nprint(sys.argv[1:])\n")
+    (new / "bin/tool").chmod(0o755)
+    INSTALL.mend_scripts(new / "bin", "/home/a/.venv", str(new))
+    done = subprocess.run([new / "bin/tool", "one two"], capture_output=True, text=True, check=True)
+    assert done.stdout == "['one two']\n"
+
+
+def test_the_place_for_which_an_environment_was_made_is_known(tmp_path: Path) -> None:
+    (tmp_path / "pyvenv.cfg").write_text("version = 3.11.7\ncommand = /usr/bin/python3.11 -m venv /home/a b/.venv\n")
+    assert INSTALL.made_at(tmp_path / "pyvenv.cfg") == "/home/a b/.venv"
+    assert INSTALL.made_at(tmp_path / "nothing") == ""
+
+
 def test_progress_tells_how_many_packages_and_how_much_was_fetched(tmp_path: Path) -> None:
     site = tmp_path / "lib/python3.11/site-packages"
     (site / "pip-24.dist-info").mkdir(parents=True)
