@@ -8,6 +8,12 @@ VENV := .venv
 PIP_INSTALL := $(VENV)/bin/pip install --quiet --disable-pip-version-check -c requirements/constraints.txt
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
+# Names of files are UTF-8 in every locale; what runs on this machine is reached without a proxy.
+export PYTHONUTF8 := 1
+comma := ,
+DIRECT := $(if $(no_proxy)$(NO_PROXY),$(or $(no_proxy),$(NO_PROXY))$(comma))localhost,127.0.0.1,::1
+export NO_PROXY := $(DIRECT)
+export no_proxy := $(DIRECT)
 export GX_ANALYTICS_ENABLED := false
 
 .PHONY: run test serve remote pull env up lint format clean images images-cuda

@@ -65,7 +65,7 @@ def adopt_checkpoints() -> None:
 
 
 def dvc(*arguments: str) -> None:
-    done = subprocess.run(["dvc", *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run(["dvc", *arguments], capture_output=True, text=True, errors="replace", check=False)
     if done.returncode:
         raise UserError(f"dvc {arguments[0]} {arguments[1]} failed: {done.stderr.strip().splitlines()[-1]}")
 

@@ -15,7 +15,8 @@ from stages.common.errors import run_stage
 def main() -> None:
     missing = missing_outputs(Path("dvc.lock"))
     if missing:
-        done = subprocess.run(["dvc", "checkout", "--quiet", *missing], capture_output=True, text=True, check=False)
+        command = ["dvc", "checkout", "--quiet", *missing]
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
         came_back = [path for path in missing if Path(path).exists()]
         print(f"brought back as they were: {', '.join(came_back)}" if came_back else done.stderr.strip())
 

@@ -17,13 +17,14 @@ from tqdm import tqdm
 
 from gan import processes
 from gan.data import RealImages, hide_labels
-from gan.devices import choose_precision, make_deterministic
+from gan.devices import make_deterministic
 from gan.families import FAMILIES, VARIANTS, resolve
 from gan.game import Adversarial
 from gan.players import build_players
 from gan.recipes import Recipe, axes, model_config, needs_labels
 from gan.rules import refusal
 from gan.trainer import Trainer
+from stages.common.device import precision_for
 from stages.common.drawings import drawn
 from stages.common.errors import UserError, run_stage
 from stages.common.files import read_json, write_tsv
@@ -137,10 +138,11 @@ def make_trainer(params: Train, split: Split) -> Trainer:
     if reason := refusal(recipe, split.classes, split.shape, params.processes):
         raise UserError(f"train.family = {params.family!r}: {reason}")
     device = prepare_device(params)
+    precision = precision_for(params.precision, device, split.shape)
     players = build_players(model_config(recipe, split.shape, split.classes), params.seed)
     labels = labels_for(recipe, split, params.seed)
     real = real_images(split, labels, params.window, params.seed, device, param="train.window")
-    game = Adversarial(*players, recipe, device, choose_precision(params.precision, device, split.shape))
+    game = Adversarial(*players, recipe, device, precision)
     return Trainer(game, real, recipe.batch_size, params.seed)
 
 
