@@ -16,7 +16,7 @@ export NO_PROXY := $(DIRECT)
 export no_proxy := $(DIRECT)
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: run test serve remote pull env up lint format clean images images-cuda
+.PHONY: run test chaos serve remote pull env up lint format clean images images-cuda
 
 run: $(VENV)/.run
 	@git rev-parse --git-dir >/dev/null 2>&1 || dvc config --local core.no_scm true
@@ -59,6 +59,10 @@ SIDE_BY_SIDE = --numprocesses $(JOBS) --dist loadscope
 test: lint
 	python -m pytest -m "not slow" $(SIDE_BY_SIDE)
 	python -m pytest -m slow $(SIDE_BY_SIDE)
+
+# The short pipeline in twenty surroundings drawn by a seed, of which `make test` tries two.
+chaos: $(VENV)/.dev
+	MINTAGE_CHAOS=20 python -m pytest tests/test_chaos.py -rP
 
 lint: $(VENV)/.dev
 	ruff check .

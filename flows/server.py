@@ -25,6 +25,7 @@ PATIENCE = 60.0
 """Seconds for which a server may be silent, or make no progress in its start."""
 STOP_TIMEOUT = 25.0
 """Seconds for a process to end; with those for the runs of a worker, less than Compose gives a container."""
+MEND = "mend that, or set PREFECT_HOME to an empty folder that you may write"
 _POLL = 0.2
 
 
@@ -101,8 +102,7 @@ def own_server() -> Iterator[str]:
     command += ["prefect.server.api.server:create_app", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--log-level", "error", "--lifespan", "on"]
     marks = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}
-    mend = "mend that, or set PREFECT_HOME to an empty folder that you may write"
-    with started(command, {**os.environ, **marks}, f"http://127.0.0.1:{port}/api", mend) as url:
+    with started(command, {**os.environ, **marks}, f"http://127.0.0.1:{port}/api", MEND) as url:
         yield url
 
 

@@ -11,6 +11,7 @@ import re
 import socket
 import sys
 import tempfile
+from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -123,7 +124,10 @@ def have_a_home() -> None:
 def own_folder() -> Path:
     """A folder for this user alone where temporary files are."""
     path = Path(tempfile.gettempdir()) / f"mintage-{os.getuid()}"
-    path.mkdir(mode=0o700, exist_ok=True)
+    with suppress(FileExistsError):
+        path.mkdir(mode=0o700)
+    if path.is_symlink() or path.stat().st_uid != os.getuid():  # another user has taken the name
+        return Path(tempfile.mkdtemp(prefix="mintage-"))
     return path
 
 
