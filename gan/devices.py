@@ -44,7 +44,7 @@ def choose_precision(name: str, device: torch.device, image_shape: ImageShape | 
 def computes_in_bfloat16(device: torch.device) -> bool:
     """Whether the device has instructions for it; True where torch cannot tell."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capabilities = _capabilities()
     return capabilities is None or any(capabilities.get(name) for name in _CPU_BFLOAT16)
 
