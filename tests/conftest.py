@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 from tests.tried import is_read
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # of tests that import onnxruntime
 # Nothing is judged by how long it takes: a machine may be busy.
 settings.register_profile("mintage", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("mintage")

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-UID = 54321
-"""Of a user without a name."""
+NAMELESS = 54321
+"""A uid without an entry in passwd, as a container may give."""
+_AS_NAMELESS = ["unshare", "--user", f"--map-user={NAMELESS}", f"--map-group={NAMELESS}"]
+_ANOTHER = 12345
 AXES: dict[str, list[str]] = {
     "locale": ["UTF-8", "C", "POSIX", "ASCII", "Latin-1", "Latin-1 terminal"],
     "terminal": ["xterm-256color", "dumb", "none"],
@@ -42,7 +44,6 @@ class Place:
 
     folder: Path
     """By the name that commands are given, which may be a link."""
-    user: int
     environment: dict[str, str]
     umask: int
     before: list[str] = field(default_factory=list)
@@ -69,19 +70,22 @@ def place_in(project: Path, tools: Path, base: Path, drawn: Surroundings, locale
     target = base / drawn["path"]
     _copy(project, target, drawn["git"])
     named = _link(base, target, drawn["links"])
-    other = drawn["user"] != "the caller" and os.getuid() == 0 and shutil.which("setpriv") is not None
-    place = Place(named, UID if other else os.getuid(), {}, umask)
-    place.environment = _variables(base, tools, drawn, locales)
+    place = Place(named, _variables(base, tools, drawn, locales), umask)
+    if drawn["user"] == "a uid without a name" and _works(_AS_NAMELESS):
+        place.before = _AS_NAMELESS
     if umask == 0o077:
         subprocess.run(["chmod", "-R", "go-rwx", str(target)], check=True)
-    if other:
-        place.before = ["setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups"]
-        subprocess.run(["chown", "-hR", f"{UID}:{UID}", str(base)], check=True)
     if drawn["home"] == "read-only":
         (base / "home").chmod(0o555)
     if drawn["git"] == "of another owner" and os.getuid() == 0:
-        _give_away(target, 0 if other else UID)
+        subprocess.run(["chown", "-R", f"{_ANOTHER}:{_ANOTHER}", str(target / ".git")], check=True)
+        subprocess.run(["chmod", "-R", "go+rX", str(target / ".git")], check=True)
     return place
+
+
+def _works(before: list[str]) -> bool:
+    """Whether this machine lets us be another user so."""
+    return shutil.which(before[0]) is not None and not subprocess.run([*before, "true"], check=False).returncode
 
 
 def _copy(project: Path, target: Path, git: str) -> None:
@@ -156,13 +160,6 @@ def _without_git(base: Path) -> str:
             if not program.name.startswith("git") and not os.path.lexists(link):
                 link.symlink_to(program)
     return str(folder)
-
-
-def _give_away(target: Path, user: int) -> None:
-    """The repository becomes another's, which git refuses to work in; the rest stays."""
-    if (target / ".git").exists():
-        subprocess.run(["chown", "-R", f"{user}:{user}", str(target / ".git")], check=True)
-        subprocess.run(["chmod", "-R", "go+rX", str(target / ".git")], check=True)
 
 
 def _git(folder: Path, *arguments: str) -> None:

@@ -18,7 +18,7 @@ import pytest
 from tests.counting_proxy import Server, serving
 from tests.flows.project import QUICK, make_project
 from tests.stages.s3_servers import bucket_of, named_server
-from tests.surroundings import AXES, UID, draw, place_in
+from tests.surroundings import AXES, draw, place_in
 from tests.test_pipeline import set_params
 
 TOOLS = Path(sys.executable).parent
@@ -71,8 +71,6 @@ def test_the_pipeline_runs_in_any_surroundings_or_is_refused_before_it_begins(
         store = servers.enter_context(named_server("moto"))
         _, bucket = servers.enter_context(bucket_of(store, monkeypatch))
         place = place_in(origin.project, TOOLS, base, drawn, origin.locales)
-        if place.user == UID and place.run(sys.executable, "-c", "import ruamel.yaml")[0] != 0:
-            place.before = []  # this Python's packages are in a folder that only its owner may enter
         if drawn["proxy"] != "none":
             place.environment |= dict.fromkeys(drawn["proxy"].split(), proxy.url)
             set_params(place.folder, f"upload.url=s3://{bucket}/chaos")

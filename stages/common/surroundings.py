@@ -4,6 +4,7 @@ What is set here is set in this process's environment, and so for all that it st
 """
 
 import codecs
+import getpass
 import ipaddress
 import locale
 import os
@@ -114,11 +115,15 @@ def is_near(host: str) -> bool:
 
 
 def have_a_home() -> None:
-    """A HOME for a user who has none, as a uid without a name in a container; libraries keep their settings there."""
+    """A home and a name for a user who has none, as a uid in a container: libraries keep their settings by them."""
     try:
         Path.home()
     except RuntimeError:
         os.environ["HOME"] = str(own_folder())
+    try:
+        getpass.getuser()
+    except (KeyError, OSError):
+        os.environ["USER"] = f"uid{os.getuid()}"
 
 
 def own_folder() -> Path:

@@ -71,7 +71,9 @@ def test_a_server_is_waited_for_as_long_as_it_works(monkeypatch: pytest.MonkeyPa
     work, tries = iter(range(100)), iter([False] * 5 + [True])
     monkeypatch.setattr(server_module, "_work_done", lambda _: next(work))
     monkeypatch.setattr(server_module, "answers", lambda _: next(tries))
-    with started([sys.executable, "-c", "import time; time.sleep(600)"], {**os.environ}, "http://there/api", MEND) as url:
+    with started(
+        [sys.executable, "-c", "import time; time.sleep(600)"], {**os.environ}, "http://there/api", MEND
+    ) as url:
         assert url == "http://there/api"
     assert next(work) > 5
 

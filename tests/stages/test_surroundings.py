@@ -1,5 +1,6 @@
 """Where a command is started: terminals and locales of every kind, proxies, users without a home."""
 
+import getpass
 import os
 import pwd
 import shutil
@@ -201,11 +202,13 @@ def test_a_user_without_a_name_and_a_home_gets_a_folder_of_their_own(
 
     monkeypatch.setattr(pwd, "getpwuid", nobody)
     monkeypatch.setattr(surroundings.tempfile, "tempdir", str(tmp_path))
-    variables.pop("HOME", None)
+    for name in ("HOME", "LOGNAME", "USER", "LNAME", "USERNAME"):
+        variables.pop(name, None)
     surroundings.have_a_home()
     home = Path.home()
     assert home == tmp_path / f"mintage-{os.getuid()}"
     assert home.stat().st_mode & 0o777 == 0o700
+    assert getpass.getuser() == f"uid{os.getuid()}"
     surroundings.have_a_home()
     assert Path.home() == home
 
