@@ -1,6 +1,7 @@
 # One image a group of stages (data, validate, train, publish), and `worker` for DVC and the flow.
 # An image holds the group's packages and nothing of this repository: a stage runs the code of the workspace
 # that is mounted into it, which is the code that dvc.lock names by hash. `make images` builds them all.
+# 3.12 and 3.13 work as well: make images IMAGE_ARGS="--build-arg PYTHON_IMAGE=python:3.13-slim-bookworm"
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS builder

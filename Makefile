@@ -1,11 +1,17 @@
-# `make run`   set up, run the pipeline, say where everything is
-# `make test`  set up, lint, types, tests
-# `make serve` set up, then a Prefect server, a worker and the schedule, until Ctrl-C
-# `make remote URL=s3://bucket/prefix`  share data and models there (or in a folder); `make pull` brings a colleague's
-# `make up`    the same for a team, in containers, with PostgreSQL and an S3 store: docker-compose.yml
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+#   make run     set up, run the pipeline, say where everything is
+#   make setup   set up alone: the packages, in .venv; `make setup PYTHON=/usr/bin/python3.12` names the Python
+#   make test    set up, lint, types, tests
+#   make chaos   the short pipeline in twenty surroundings drawn by a seed, of which `make test` tries two
+#   make serve   set up, then a Prefect server, a worker and the schedule, until Ctrl-C
+#   make remote URL=s3://bucket/prefix   share data and models there (or in a folder)
+#   make pull    bring what a colleague shared so
+#   make up      the same for a team, in containers, with PostgreSQL and an S3 store: docker-compose.yml
+#   make clean   remove what was made here, never the DVC cache or what was published
+#   make help    show this
+# An empty PYTHON is the one of .venv, else the first of python3.11, python3.12, python3.13, python3 that will do.
+PYTHON ?=
 VENV := .venv
-PIP_INSTALL := $(VENV)/bin/pip install --quiet --disable-pip-version-check -c requirements/constraints.txt
+export OUTSIDE := $(PATH)
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 # Names of files are UTF-8 in every locale; what runs on this machine is reached without a proxy.
@@ -16,13 +22,15 @@ export NO_PROXY := $(DIRECT)
 export no_proxy := $(DIRECT)
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: run test chaos serve remote pull env up lint format clean images images-cuda
+.PHONY: run setup help test chaos serve remote pull env up lint format clean images images-cuda
 
 run: $(VENV)/.run
-	@git rev-parse --git-dir >/dev/null 2>&1 || dvc config --local core.no_scm true
-	@python -m stages.check
-	@dvc repro || { python -m stages.restore; exit 2; }
-	@python -m stages.summary
+	@python -m flows.make run
+
+setup: $(VENV)/.run
+
+help:
+	@sed -n 's/^#   //p' $(firstword $(MAKEFILE_LIST))
 
 serve: $(VENV)/.run
 	@python -m flows.serve
@@ -31,12 +39,10 @@ remote: $(VENV)/.run
 	@python -m stages.remote add "$(URL)"
 
 pull: $(VENV)/.run
-	@dvc pull --run-cache
-	@python -m stages.remote adopt
-	@python -m stages.summary
+	@python -m flows.make pull
 
 env:
-	@$(PYTHON) -m flows.environment
+	@python=$$(PATH="$$OUTSIDE" sh requirements/python.sh "$(PYTHON)") && "$$python" -m flows.environment
 
 up: images
 	@test -e .env || $(MAKE) --no-print-directory env
@@ -60,31 +66,24 @@ test: lint
 	python -m pytest -m "not slow" $(SIDE_BY_SIDE)
 	python -m pytest -m slow $(SIDE_BY_SIDE)
 
-# The short pipeline in twenty surroundings drawn by a seed, of which `make test` tries two.
 chaos: $(VENV)/.dev
 	MINTAGE_CHAOS=20 python -m pytest tests/test_chaos.py -rP
 
 lint: $(VENV)/.dev
-	ruff check .
-	ruff format --check .
-	mypy
-	lint-imports
+	python -m ruff check .
+	python -m ruff format --check .
+	python -m mypy
+	python -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
 
 format: $(VENV)/.dev
-	ruff check --fix .
-	ruff format .
+	python -m ruff check --fix .
+	python -m ruff format .
 
-# Removes what was made, never the DVC cache or what was published.
 clean:
+	@test ! -e .flow/lock || ! test -x $(VENV)/bin/python || python -m flows.make free
 	rm -rf data/raw data/normalized models metrics plots samples reports provenance published.json .resume .measure
 
-$(VENV)/.run: $(wildcard requirements/*.txt) | $(VENV)/bin/python
-	$(PIP_INSTALL) -r requirements/run.txt
-	@touch $@
-
-$(VENV)/.dev: $(wildcard requirements/*.txt) | $(VENV)/bin/python
-	$(PIP_INSTALL) -r requirements/dev.txt
-	@touch $@ $(VENV)/.run
-
-$(VENV)/bin/python:
-	$(PYTHON) -m venv $(VENV)
+# Looked at each time: a .venv of another Python, of a checkout that was moved, or of other requirements is mended.
+$(VENV)/.run $(VENV)/.dev: FORCE
+	@PATH="$$OUTSIDE" sh requirements/install.sh $(VENV) $(@F:.%=%) "$(PYTHON)"
+FORCE:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from stages.common.dvc import settle_git
 from stages.common.errors import UserError
 
 
@@ -50,6 +51,7 @@ def load_graph(workspace: Path) -> Graph:
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
+    settle_git(workspace)  # for all of DVC that this process and those of its run do
     try:
         with Repo(str(workspace)) as repo:
             graph = repo.index.graph  # an edge points from a stage to one that it depends on

@@ -16,12 +16,13 @@ from prefect.states import Completed, Failed
 
 from flows import notify, page
 from flows.container import check_engine
+from flows.ending import hurried
 from flows.graph import Graph, has_remote, load_graph, with_upstream
 from flows.once import work_of
 from flows.overrides import apply
 from flows.server import server_lost, use_server
 from flows.stage import Run, push_outputs, restore, start
-from flows.workspace import PARAMS, occupied, override_params
+from flows.workspace import PARAMS, end_leftovers, occupied, override_params
 from stages.check import check, outputs
 from stages.common.errors import BAD_INPUT, UserError, run_stage, sentence_of
 from stages.common.params import Flow as Settings
@@ -59,13 +60,14 @@ async def pipeline(
         async with occupied(root, settings.overlap) as (run_id, ended):
             if ended:
                 get_run_logger().warning("ended what a killed run had left: %s", "; ".join(ended))
-            override_params(root, overrides)
             run = Run(run_id, root, force, in_containers(params), page.release(root), work_of(graph, params))
-            problem = await run_stages(graph, run)
-            if problem:
-                await restore(run)
-            elif push:
-                problem = await push_outputs(run)
+            with hurried(lambda: end_leftovers(root)):
+                override_params(root, overrides)
+                problem = await run_stages(graph, run)
+                if problem:
+                    await restore(run)
+                elif push:
+                    problem = await push_outputs(run)
     except (UserError, OSError) as error:
         sentence = sentence_of(error)
         if sentence is None:

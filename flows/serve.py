@@ -22,8 +22,10 @@ from ruamel.yaml import YAML
 from flows.container import check_engine
 from flows.graph import Meta
 from flows.leftovers import end_killed_runs
+from flows.lock import Lock
 from flows.sandbox import image_name
 from flows.server import STOP_TIMEOUT, answers, check_proxy, check_server, started, stopped_at_the_end
+from flows.workspace import FOLDER
 from stages.common.errors import UserError, run_stage
 
 POOLS: dict[str, str] = {"process": "mintage", "docker": "mintage-docker"}
@@ -37,7 +39,7 @@ def main() -> None:
     os.environ |= {**variables(arguments.type), **os.environ}
     signal.signal(signal.SIGTERM, _as_interrupt)
     try:
-        with server(arguments.port) as url:
+        with only_worker(POOLS[arguments.type]), server(arguments.port) as url:
             serve(url, arguments.type, arguments.health)
     except KeyboardInterrupt:
         print("stopped")
@@ -55,6 +57,17 @@ def variables(kind: str) -> dict[str, str]:
         found["MINTAGE_USER"] = f"{os.getuid()}:{os.getgid()}"
         found |= {"MINTAGE_DOCKER_SOCKET": str(socket), "MINTAGE_DOCKER_GID": str(socket.stat().st_gid)}
     return found
+
+
+@contextmanager
+def only_worker(pool: str) -> Iterator[None]:
+    """Be the pool's only worker in this checkout: a second one would take the first one's runs for dead."""
+    with Lock(FOLDER / f"{pool}.lock") as lock:
+        if not lock.take():
+            raise UserError(
+                "`make serve` is at work in this checkout already: stop that one first; nothing was touched"
+            )
+        yield
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from prefect.artifacts import acreate_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
+from flows.ending import hurried
 from flows.graph import Graph, load_graph, with_upstream
 from flows.grid import grid, read_list, require_heard
 from flows.overrides import apply
@@ -73,8 +74,9 @@ async def sweep(
         read_sweep(root, named)
         (root / SWEEPS / named).mkdir(parents=True, exist_ok=True)
         async with occupied(root / SWEEPS / named, load_params(root / PARAMS).flow.overlap):
-            opened = await asyncio.to_thread(open_sweep, root, named, wanted)
-            endings = await run_trials(opened, stages, jobs)
+            with hurried(lambda: None):
+                opened = await asyncio.to_thread(open_sweep, root, named, wanted)
+                endings = await run_trials(opened, stages, jobs)
     except (UserError, OSError) as error:
         sentence = sentence_of(error)
         if sentence is None:

@@ -16,6 +16,7 @@ from flows.worktree import bring_sources, git, make_worktree, run_git
 from stages.check import check, outputs
 from stages.common.errors import UserError
 from stages.common.files import read_json, write_bytes, write_json
+from stages.common.git import is_own
 from stages.common.params import Params
 
 SWEEPS = FOLDER / "sweeps"
@@ -163,7 +164,7 @@ def _begin(workspace: Path, name: str) -> Sweep:
 
 def _head(workspace: Path) -> str:
     done = run_git(workspace, "rev-parse", "--verify", "HEAD")
-    if done.returncode != 0:
+    if done.returncode != 0 or not is_own(workspace):
         raise UserError(f"{workspace} is no git checkout with a commit, as worktrees need: `git init` and commit first")
     return done.stdout.strip()
 

@@ -5,18 +5,19 @@ removed when it ends), `.flow/params.yaml` (the user's params, while a run's ove
 """
 
 import asyncio
-import fcntl
 import os
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from flows.container import end_containers
+from flows.lock import Lock
 from flows.overrides import apply
 from flows.processes import DVC, REPRODUCE, end_marked
+from stages.common.dvc import busy_paths
 from stages.common.errors import UserError
 from stages.common.files import read_json, write_json
 
@@ -32,25 +33,44 @@ async def occupied(workspace: Path, overlap: str) -> AsyncIterator[tuple[str, li
     `overlap` is `wait` or `refuse` (a UserError), where another run is there. What a killed run left is
     ended first, and its overrides are taken back.
     """
-    folder = workspace / FOLDER
-    folder.mkdir(exist_ok=True)
-    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)  # not inherited by what the run starts
-    try:
-        while not _taken(lock):
+    with Lock(workspace / FOLDER / "lock") as lock:
+        while not lock.take():
             if overlap == "refuse":
                 raise UserError(
-                    f"{_holder(folder)} is using {workspace}: wait for its end, or set flow.overlap to wait"
+                    f"{_holder(workspace)} is using {workspace}: wait for its end, or set flow.overlap to wait"
                 )
             await asyncio.sleep(_POLL)
-        ended = end_leftovers(workspace)
-        run = uuid4().hex
-        write_json(folder / "run.json", {"run": run, "process": os.getpid()})
-        try:
-            yield run, ended
-        finally:
-            end_leftovers(workspace)
+        with _begun(workspace) as begun:
+            yield begun
+
+
+@contextmanager
+def taken(workspace: Path) -> Iterator[tuple[str, list[str]]]:
+    """`occupied` for a command that somebody waits for: a UserError at once where another run, or DVC, is at work."""
+    with Lock(workspace / FOLDER / "lock") as lock:
+        require_free(workspace, lock)
+        with _begun(workspace) as begun:
+            yield begun
+
+
+def require_free(workspace: Path, lock: Lock) -> None:
+    """Take the lock; a UserError where a run has it, or a command of DVC is making outputs here."""
+    free = lock.take()
+    holders = sorted(set(busy_paths(workspace).values())) if free else [_holder(workspace)]
+    if holders:
+        raise UserError(f"{holders[0]} is using {workspace}: wait for its end, or stop it; nothing was touched")
+
+
+@contextmanager
+def _begun(workspace: Path) -> Iterator[tuple[str, list[str]]]:
+    """A run with the lock: what the one before left is ended first, what this one leaves at its end."""
+    ended = end_leftovers(workspace)
+    run = uuid4().hex
+    write_json(workspace / FOLDER / "run.json", {"run": run, "process": os.getpid()})
+    try:
+        yield run, ended
     finally:
-        os.close(lock)
+        end_leftovers(workspace)
 
 
 def end_leftovers(workspace: Path) -> list[str]:
@@ -97,16 +117,8 @@ def override_params(workspace: Path, overrides: list[str]) -> None:
         os.replace(partial, workspace / PARAMS)
 
 
-def _taken(lock: int) -> bool:
+def _holder(workspace: Path) -> str:
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _holder(folder: Path) -> str:
-    try:
-        return f"another run (process {read_json(folder / 'run.json')['process']})"
+        return f"another run (process {read_json(workspace / FOLDER / 'run.json')['process']})"
     except UserError:  # it has the lock, and has not written its name yet
         return "another run"

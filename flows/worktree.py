@@ -33,7 +33,10 @@ def git(folder: Path, *arguments: str) -> str:
 def run_git(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     # No hooks: the one that `dvc install` sets runs `dvc checkout` in each new worktree.
     command = ["git", "-c", "core.hooksPath=/dev/null", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    try:
+        return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise UserError("git is not installed, and the trials of a sweep are checkouts of it: install git") from None
 
 
 def _share_cache(workspace: Path, made: Path) -> None:

@@ -1,6 +1,7 @@
 """`python -m stages.check`: what can be known to be wrong before anything runs; `make run` asks it first.
 
-Reads params.yaml, dvc.yaml and the names (never the content) of the source's files; writes nothing.
+Reads params.yaml, dvc.yaml, the names (never the content) of the source's files, and what git and DVC's settings say;
+leaves nothing behind.
 DVC itself meets a missing path, a pipe or a link that leads nowhere with a bare system error, or waits for ever.
 """
 
@@ -15,7 +16,7 @@ from ruamel.yaml import YAML
 
 from stages.common.errors import BAD_INPUT, UserError, run_stage
 from stages.common.params import Ingest, Params, Train, load_params
-from stages.common.provenance import uncommitted
+from stages.common.place import cache_problems, git_notes, links_problems
 from stages.sources import checked_options
 from stages.stores import open_store
 from stages.stores.folder import FolderStore
@@ -27,12 +28,8 @@ _ELSEWHERE = {"digits", "s3", "http", "glyphs", "ring", "grid", "gaussian"}
 def main() -> None:
     params = load_params()
     check(params, outputs(Path("dvc.yaml")))
-    if params.upload.uncommitted == "refuse" and (changed := uncommitted()):
-        print(
-            f"note: no commit holds {changed[0]} as it is, so what is made now will not be published: "
-            "commit it, or set upload.uncommitted to mark",
-            file=sys.stderr,
-        )
+    for note in git_notes(params.upload.uncommitted, Path()):
+        print(f"note: {note}", file=sys.stderr)
 
 
 def check(params: Params, made: list[Path], root: Path = Path()) -> None:
@@ -43,8 +40,10 @@ def check(params: Params, made: list[Path], root: Path = Path()) -> None:
         *_store(params, root),
         *_precision(params.train),
     ]
-    if problems:
-        raise UserError("; ".join(f"params.yaml: {problem}" for problem in problems))
+    sentences = [f"params.yaml: {problem}" for problem in problems]
+    sentences += [*links_problems(made, root), *cache_problems(root)]
+    if sentences:
+        raise UserError("; ".join(sentences))
 
 
 def outputs(graph: Path) -> list[Path]:

@@ -8,10 +8,10 @@ next training go on from the checkpoints that came.
 import argparse
 import os
 import re
-import subprocess
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from stages.common.dvc import run_dvc
 from stages.common.errors import UserError, run_stage
 from stages.common.resume import adopt
 
@@ -38,9 +38,9 @@ def add(url: str) -> None:
     settings = bucket_settings() if url.startswith("s3://") else {}
     if "://" in url and not re.fullmatch(r"s3://[A-Za-z0-9._-]+(/[\w.!*'()/ -]*)?", url):
         raise UserError("the URL must be s3://BUCKET/PREFIX or a folder, without keys, which the environment holds")
-    dvc("remote", "add", "--default", "--force", NAME, url)
+    run_dvc("remote", "add", "--default", "--force", NAME, url)
     for option, value in settings.items():
-        dvc("remote", "modify", NAME, option, value)
+        run_dvc("remote", "modify", NAME, option, value)
     print(f"{url} is the DVC remote of this project: git add .dvc/config && git commit")
     print("send: dvc push --run-cache; a colleague: git pull && make pull")
 
@@ -62,12 +62,6 @@ def adopt_checkpoints() -> None:
     """A longer training than the one that made the checkpoints goes on from the last of them."""
     if last := adopt(RESUME, CHECKPOINTS, GRIDS):
         print(f"training can go on from {last:,} images: raise train.images")
-
-
-def dvc(*arguments: str) -> None:
-    done = subprocess.run(["dvc", *arguments], capture_output=True, text=True, errors="replace", check=False)
-    if done.returncode:
-        raise UserError(f"dvc {arguments[0]} {arguments[1]} failed: {done.stderr.strip().splitlines()[-1]}")
 
 
 if __name__ == "__main__":

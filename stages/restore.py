@@ -4,21 +4,33 @@ DVC clears a stage's outputs first; its cache still has them as `dvc.lock` last 
 that the failed stage left to be looked at, such as the report of a failed gate, stay.
 """
 
-import subprocess
 from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from stages.common.errors import run_stage
+from stages.common.dvc import busy_paths, run_dvc
+from stages.common.errors import UserError, run_stage
 
 
 def main() -> None:
-    missing = missing_outputs(Path("dvc.lock"))
-    if missing:
-        command = ["dvc", "checkout", "--quiet", *missing]
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-        came_back = [path for path in missing if Path(path).exists()]
-        print(f"brought back as they were: {', '.join(came_back)}" if came_back else done.stderr.strip())
+    """Bring back what is missing, less what another command is making just now."""
+    busy = busy_paths(Path())
+    missing = [path for path in missing_outputs(Path("dvc.lock")) if not _around(path) & busy.keys()]
+    if not missing:
+        return
+    try:
+        run_dvc("checkout", "--quiet", *missing)
+        problem = ""
+    except UserError as error:  # some are not in the cache
+        problem = str(error)
+    came_back = [path for path in missing if Path(path).exists()]
+    print(f"brought back as they were: {', '.join(came_back)}" if came_back else problem)
+
+
+def _around(path: str) -> set[Path]:
+    """The path and the folders that it is in, each as an absolute path."""
+    full = Path(path).absolute()
+    return {full, *full.parents}
 
 
 def missing_outputs(lock: Path) -> list[str]:

@@ -24,8 +24,8 @@ def main() -> None:
     if isinstance(store, FolderStore):
         _refuse_inputs(store.root)
     files = gather()
-    if params.uncommitted == "refuse":
-        require_committed(files)
+    if params.uncommitted != "mark":
+        require_committed(files, known=params.uncommitted == "refuse")
     receipt, sent = publish(store, files)
     write_json(RECEIPT, receipt | _described())
     print(told(receipt, sent))

@@ -301,7 +301,7 @@ class Report(Section):
 
 class Upload(Section):
     url: Annotated[str, Field(pattern=STORE_URL)]
-    uncommitted: Literal["refuse", "mark"]
+    uncommitted: Literal["auto", "refuse", "mark"]
 
 
 class Data(Section):

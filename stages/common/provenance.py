@@ -3,7 +3,6 @@
 import json
 import os
 import platform
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -14,25 +13,11 @@ from typing import Any
 
 from stages.common.energy import Meter
 from stages.common.files import write_json
+from stages.common.git import read_git
 from stages.common.sections import Section
 
 FOLDER = Path("provenance")
-_CODE = ["gan", "stages", "flows", "requirements"]
 _PACKAGES = ["numpy", "torch", "pyarrow", "pillow", "scikit-learn", "great-expectations", "safetensors", "dvc", "boto3"]
-# What a run itself writes into the tree, and the params, of which every output has a copy: a commit need not hold
-# them for the code to be the commit's.
-_MADE_BY_RUNS = [
-    "dvc.lock",
-    "params.yaml",
-    "published.json",
-    "metrics",
-    "plots",
-    "reports",
-    "samples",
-    "data",
-    "models",
-    "provenance",
-]
 
 
 @contextmanager
@@ -55,30 +40,13 @@ def recorded(stage: str, params: Section) -> Iterator[dict[str, Any]]:
 
 
 def git_state() -> dict[str, Any]:
-    """The commit, and whether all code is as it holds it; nulls outside a checkout.
+    """`commit`, `clean`, and why where one of them is not known; asked anew at each call.
 
     A container has no git: what started it says the state in MINTAGE_GIT.
     """
     if told := os.environ.get("MINTAGE_GIT"):
         return dict(json.loads(told))
-    commit = _git("rev-parse", "HEAD")
-    return {"commit": commit, "clean": None if commit is None else not uncommitted()}
-
-
-def uncommitted() -> list[str]:
-    """Paths that no commit holds as they are, of files that git tracks and of new code; none outside a checkout."""
-    made = [f":!{path}" for path in _MADE_BY_RUNS]
-    tracked = _git("status", "--porcelain", "--untracked-files=no", "--", ".", *made) or ""
-    code = _git("status", "--porcelain", "--", *_CODE) or ""
-    return sorted({line.split(maxsplit=1)[1] for line in [*tracked.splitlines(), *code.splitlines()]})
-
-
-def _git(*arguments: str) -> str | None:
-    try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=30, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip()
+    return read_git().as_facts()
 
 
 def _loaded() -> set[str]:

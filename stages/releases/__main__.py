@@ -83,7 +83,7 @@ def parser() -> argparse.ArgumentParser:
 def run_publish(arguments: argparse.Namespace) -> int:
     files = gather()
     if not arguments.force:
-        require_committed(files)
+        require_committed(files, known=load_section(Upload).uncommitted == "refuse")
     print(told(*publish(_store(arguments), files, arguments.channel)))
     return 0
 

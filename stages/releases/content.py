@@ -6,6 +6,7 @@ the SHA-256 of that list as JSON with sorted keys and no spaces; its folder is t
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
@@ -15,7 +16,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from stages.common.errors import UserError
-from stages.common.files import read_json
+from stages.common.files import md5_of, read_json
 from stages.common.params import load_params
 from stages.stores import MANIFEST, File
 
@@ -41,17 +42,29 @@ def gather(root: Path = Path()) -> list[File]:
     return _distinct(sorted(files, key=lambda file: file.path))
 
 
-def require_committed(files: list[File]) -> None:
-    """Raises UserError where a stage ran with changes to the code that no commit holds: nobody could make it again."""
+def require_committed(files: list[File], known: bool) -> None:
+    """Raises UserError where a stage ran with changes to the code that no commit holds: nobody could make it again.
+
+    With `known` also where it is not known whether there were any.
+    """
     for file in files:
         if file.path.startswith("provenance/") and isinstance(file.source, Path):
             git = read_json(file.source).get("git") or {}
-            if git.get("clean") is False:
-                raise UserError(
-                    f"{file.source} says that the code had changes that were not committed: commit them and run "
-                    f"`dvc repro --force {file.source.stem}`, or publish it so marked (upload.uncommitted: mark in "
-                    "params.yaml, or `publish --force`)"
+            clean = git.get("clean")
+            if clean is False:
+                problem, mend = "that the code had changes that were not committed", "commit them"
+            elif clean is None and known:
+                why = git.get("reason") or "it was made outside a git checkout"
+                problem, mend = (
+                    f"that no commit of its code is known ({why})",
+                    "commit it in a git repository of its own",
                 )
+            else:
+                continue
+            raise UserError(
+                f"{file.source} says {problem}: {mend} and run `dvc repro --force {file.source.stem}`, or publish it "
+                "so marked (upload.uncommitted: mark in params.yaml, or `publish --force`)"
+            )
 
 
 def identify(files: list[File]) -> tuple[str, File]:
@@ -92,22 +105,27 @@ def _below(folder: Path) -> Iterator[Path]:
 
 
 def _checked(root: Path, path: Path) -> Path:
-    """A regular file that is really there; of links, only DVC's into its cache are followed."""
+    """A regular file that is really there; of links, only DVC's into its cache are followed, wherever that lies."""
     try:
         real = path.resolve(strict=True)
     except FileNotFoundError:
         raise UserError(f"{path} is missing: run the stage that makes it (`dvc repro`)") from None
     except (OSError, RuntimeError):  # a loop of links
         raise UserError(f"{path} is a link that leads nowhere: remove it and run `dvc repro`") from None
-    top = root.resolve()
-    if real != top / path.relative_to(root) and not real.is_relative_to(top / ".dvc/cache"):
-        raise UserError(
-            f"{path} is behind a link, which is not followed: put the file itself there "
-            "(for a DVC cache elsewhere: `dvc config cache.type copy`, then `dvc checkout --relink`)"
-        )
+    if real != root.resolve() / path.relative_to(root) and not _is_cached(real):
+        raise UserError(f"{path} is behind a link, which is not followed: put the file itself there")
     if not real.is_file():
         raise UserError(f"{path} is not a regular file: remove it and run `dvc repro`")
     return path
+
+
+def _is_cached(path: Path) -> bool:
+    """Whether this is a file of a DVC cache: named by its own MD5, so that it is what DVC put there."""
+    return (
+        re.fullmatch(r"files/md5/[0-9a-f]{2}/[0-9a-f]{30}", "/".join(path.parts[-4:])) is not None
+        and path.is_file()
+        and md5_of(path) == path.parts[-2] + path.parts[-1]
+    )
 
 
 def _params(path: Path) -> bytes:

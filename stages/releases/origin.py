@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stages.common.dvc import run_dvc
+from stages.common.errors import UserError
+from stages.common.git import is_shallow
 from stages.releases.manifest import Release
 
 
@@ -29,8 +32,8 @@ def origin(release: Release, clone: Path = Path()) -> list[Fact]:
     git = trained.get("git") or {}
     commit = git.get("commit")
     return [
-        _commit(commit, clone),
-        _clean(git.get("clean")),
+        _commit(commit, clone, git.get("reason")),
+        _clean(git.get("clean"), git.get("reason")),
         _inside("params", "params.yaml", release),
         _data(made.get("data_fingerprint"), lock, clone),
         _inside("packages", "constraints.txt", release),
@@ -42,16 +45,18 @@ def reproducible(facts: list[Fact]) -> bool:
     return all(fact.held is not False for fact in facts)
 
 
-def _commit(commit: str | None, clone: Path) -> Fact:
+def _commit(commit: str | None, clone: Path, reason: str | None) -> Fact:
     if commit is None:
-        return Fact("commit", "not recorded", False, "it was made outside a git checkout")
+        return Fact("commit", "not recorded", False, reason or "it was made outside a git checkout")
     held = _run(clone, "git", "cat-file", "-e", f"{commit}^{{commit}}") is not None
-    return Fact("commit", commit, held, f"git checkout {commit[:12]}" if held else "not in this clone: git fetch")
+    fetch = "git fetch --unshallow" if not held and is_shallow(clone) else "git fetch"
+    return Fact("commit", commit, held, f"git checkout {commit[:12]}" if held else f"not in this clone: {fetch}")
 
 
-def _clean(clean: bool | None) -> Fact:
+def _clean(clean: bool | None, reason: str | None) -> Fact:
     if clean is None:
-        return Fact("code", "not recorded", False, "whether the code was the commit's is not known")
+        unknown = "whether the code was the commit's is not known"
+        return Fact("code", "not recorded", False, f"{unknown}: {reason}" if reason else unknown)
     told = "the commit's" if clean else "had changes that were not committed, which nobody else has"
     return Fact("code", "clean" if clean else "changed", clean, told)
 
@@ -74,7 +79,10 @@ def _data(fingerprint: str | None, lock: dict[str, Any], clone: Path) -> Fact:
 
 
 def _cached(md5: str, clone: Path) -> bool:
-    place = _run(clone, "dvc", "cache", "dir") or str(clone / ".dvc/cache")
+    try:
+        place = run_dvc("cache", "dir", folder=clone)
+    except UserError:
+        place = ".dvc/cache"
     return (clone / place / "files/md5" / md5[:2] / md5[2:]).exists()
 
 

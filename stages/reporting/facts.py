@@ -280,6 +280,8 @@ class Curve(Facts):
 class Git(Facts):
     commit: str | None
     clean: bool | None
+    reason: str | None = None
+    """Why one of both is not known."""
 
 
 class Machine(Facts):

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
@@ -55,7 +56,7 @@ def test_a_server_that_is_slow_to_answer_is_asked_again(monkeypatch: pytest.Monk
 
 
 def test_nobody_waits_where_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_module.time, "sleep", lambda _: pytest.fail("it waits"))
+    monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("it waits"))
     assert not answers_in_time("http://127.0.0.1:9/api")
 
 

@@ -10,7 +10,7 @@ from stages.common.errors import UserError
 def said(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     """What DVC was told."""
     found: list[tuple[str, ...]] = []
-    monkeypatch.setattr(remote, "dvc", lambda *arguments: found.append(arguments))
+    monkeypatch.setattr(remote, "run_dvc", lambda *arguments: found.append(arguments))
     for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name, raising=False)
     return found

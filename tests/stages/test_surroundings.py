@@ -7,7 +7,8 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
 
@@ -23,9 +24,11 @@ SAY = f"from stages.common.errors import run_stage; run_stage(lambda: print({SIG
 LIST = "import os; from stages.common.errors import run_stage; run_stage(lambda: print(*map(ascii, os.listdir())))"
 
 
-def python(code: str, *, folder: Path = ROOT, **environment: str | None) -> "subprocess.CompletedProcess[bytes]":
+def python(
+    code: str, environment: Mapping[str, str | None], folder: Path = ROOT
+) -> "subprocess.CompletedProcess[bytes]":
     """What a program prints; a variable that is None is not set."""
-    variables = {**os.environ, "PYTHONPATH": str(ROOT)} | environment
+    variables = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
     kept = {name: value for name, value in variables.items() if value is not None}
     return subprocess.run([sys.executable, "-c", code], cwd=folder, env=kept, capture_output=True, check=True)
 
@@ -45,13 +48,13 @@ def python(code: str, *, folder: Path = ROOT, **environment: str | None) -> "sub
 def test_a_terminal_of_any_encoding_shows_plain_signs_for_those_it_lacks(
     environment: dict[str, str | None], encoding: str, expected: str
 ) -> None:
-    assert python(SAY, **environment).stdout.decode(encoding) == f"{expected}\n"
+    assert python(SAY, environment).stdout.decode(encoding) == f"{expected}\n"
 
 
 @pytest.mark.tried("a terminal in Latin-1 (`PYTHONIOENCODING=latin-1`)", "kernel distance -0.0149 ± 0.0041")
 def test_a_minus_stays_a_minus_on_a_latin_1_terminal(read: Callable[[str], None]) -> None:
     code = SAY.replace(f"{SIGNS!a}", ascii("kernel distance  −0.0149 ± 0.0041"))
-    read(python(code, PYTHONIOENCODING="latin-1").stdout.decode("latin-1"))
+    read(python(code, {"PYTHONIOENCODING": "latin-1"}).stdout.decode("latin-1"))
 
 
 def test_a_closed_output_is_no_error() -> None:
@@ -63,7 +66,7 @@ def test_a_closed_output_is_no_error() -> None:
 
 def test_names_of_files_are_read_as_utf_8_in_a_locale_that_is_not(tmp_path: Path) -> None:
     (tmp_path / "Müll 猫").touch()
-    done = python(LIST, folder=tmp_path, LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+    done = python(LIST, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, tmp_path)
     assert done.stdout.decode() == "'M\\xfcll \\u732b'\n"
 
 
@@ -82,8 +85,8 @@ def test_in_a_latin_1_locale_names_are_utf_8_and_the_output_is_latin_1(
     tmp_path: Path, latin1: dict[str, str | None]
 ) -> None:
     (tmp_path / "Müll 猫").touch()
-    assert python(LIST, folder=tmp_path, **latin1).stdout.decode() == "'M\\xfcll \\u732b'\n"
-    assert python(SAY, **latin1).stdout.decode("latin-1") == "-0.014 ± 0.2, 2.1×10^-6, Müller, \\u732b\n"
+    assert python(LIST, latin1, tmp_path).stdout.decode() == "'M\\xfcll \\u732b'\n"
+    assert python(SAY, latin1).stdout.decode("latin-1") == "-0.014 ± 0.2, 2.1×10^-6, Müller, \\u732b\n"
 
 
 @pytest.fixture
@@ -201,7 +204,7 @@ def test_a_user_without_a_name_and_a_home_gets_a_folder_of_their_own(
         raise KeyError
 
     monkeypatch.setattr(pwd, "getpwuid", nobody)
-    monkeypatch.setattr(surroundings.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     for name in ("HOME", "LOGNAME", "USER", "LNAME", "USERNAME"):
         variables.pop(name, None)
     surroundings.have_a_home()
@@ -216,7 +219,7 @@ def test_a_user_without_a_name_and_a_home_gets_a_folder_of_their_own(
 def test_a_folder_that_another_has_made_under_that_name_is_not_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(surroundings.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / f"mintage-{os.getuid()}").symlink_to("elsewhere")
     assert surroundings.own_folder() not in (tmp_path / "elsewhere", tmp_path / f"mintage-{os.getuid()}")

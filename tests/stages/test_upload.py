@@ -1,3 +1,4 @@
+import hashlib
 import json
 import multiprocessing
 import os
@@ -248,13 +249,24 @@ def test_a_link_to_another_file_of_the_tree_is_not_followed(tree: Path) -> None:
         main()
 
 
-def test_a_link_into_the_cache_of_dvc_is_followed(tree: Path) -> None:
-    plain = identify(gather())[0]
-    cached = tree / ".dvc/cache/files/md5/ab/cdef"
+@pytest.mark.parametrize("cache", [".dvc/cache", "../disk"])
+def test_a_link_into_the_cache_of_dvc_is_followed_wherever_that_is(tree: Path, cache: str) -> None:
+    plain, weights = identify(gather())[0], tree / "models/selected/generator.safetensors"
+    md5 = hashlib.md5(weights.read_bytes(), usedforsecurity=False).hexdigest()
+    cached = tree / cache / "files/md5" / md5[:2] / md5[2:]
     cached.parent.mkdir(parents=True)
-    shutil.move(tree / "models/selected/generator.safetensors", cached)
-    (tree / "models/selected/generator.safetensors").symlink_to(cached)
+    shutil.move(weights, cached)
+    weights.symlink_to(cached)
     assert identify(gather())[0] == plain
+
+
+def test_a_link_to_what_only_looks_like_a_file_of_a_cache_is_not_followed(tree: Path, tmp_path: Path) -> None:
+    other = tmp_path / "disk/files/md5/ab" / ("c" * 30)
+    other.parent.mkdir(parents=True)
+    other.write_text("a secret of this machine")
+    (tree / "metrics/extra.json").symlink_to(other)
+    with pytest.raises(UserError, match=r"metrics/extra.json is behind a link"):
+        main()
 
 
 @pytest.mark.parametrize("target", ["loop.json", "nothing.json", "../plots"])

@@ -1,0 +1,60 @@
+"""An end by SIGTERM takes seconds, at whatever moment it comes.
+
+Prefect turns the signal into an exception, which may come up within Prefect itself: between two stages a run then
+waits for its server, or for a retry, and a sweep may even go on with its next trial. Here a thread waits for the signal
+beside whatever handles it, by the pipe into which the interpreter writes the number of each, and has the last word.
+"""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+import psutil
+
+LONGEST = 20.0
+"""Seconds from SIGTERM to the end of the process: more than `flows.processes.GRACE`, so that what can end well does."""
+_last_words: list[Callable[[], object]] = []
+
+
+@contextmanager
+def hurried(last_word: Callable[[], object]) -> Iterator[None]:
+    """From here on this process ends at the latest `LONGEST` seconds after SIGTERM; within, `last_word` comes first."""
+    _watch()
+    _last_words.append(last_word)
+    try:
+        yield
+    finally:
+        _last_words.remove(last_word)
+
+
+def _watch() -> None:
+    """Start the thread that waits for the signal; nothing where it is there, or another has the interpreter's pipe."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    if before != -1:
+        signal.set_wakeup_fd(before, warn_on_full_buffer=False)
+        os.close(reading)
+        os.close(writing)
+        return
+    threading.Thread(target=_wait, args=(reading,), name="SIGTERM", daemon=True).start()
+
+
+def _wait(reading: int) -> None:
+    """End the process some time after it was asked to."""
+    while signal.SIGTERM not in os.read(reading, 64):
+        pass
+    time.sleep(LONGEST)
+    print(f"error: ended {LONGEST:g} s after SIGTERM, since it did not end by itself", file=sys.stderr)
+    for last_word in _last_words:
+        last_word()
+    for child in psutil.Process().children(recursive=True):  # Prefect's own server
+        with suppress(psutil.NoSuchProcess):
+            child.kill()
+    os._exit(128 + signal.SIGTERM)

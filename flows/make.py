@@ -1,0 +1,94 @@
+"""What `make run`, `make pull` and `make clean` do, each as the only one at work in this checkout.
+
+A second one, or a flow beside it, would put outputs back, or take them away, while the first is making them.
+"""
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from flows.lock import Lock
+from flows.processes import RUN, STAGE
+from flows.workspace import FOLDER, require_free, taken
+from stages import check
+from stages.common.dvc import dvc_command, settle_git
+from stages.common.errors import BAD_INPUT, run_stage
+
+_PATIENCE = 30.0
+"""Seconds for a stage to save what it has after Ctrl-C, which it gets from the terminal as we do."""
+
+
+def main() -> None:
+    what = _arguments().what
+    if what == "free":
+        with Lock(Path(FOLDER, "lock")) as lock:
+            require_free(Path.cwd(), lock)
+        return
+    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGHUP, _end)
+    with taken(Path.cwd()) as (run, ended):
+        if ended:
+            print(f"ended what a killed run had left: {'; '.join(ended)}")
+        settle_git()
+        raise SystemExit(reproduce(run) if what == "run" else pull(run))
+
+
+def reproduce(run: str) -> int:
+    """The pipeline by DVC, then where everything is; the exit code. After a failure the old outputs come back."""
+    check.main()
+    code = _call(dvc_command("repro"), run)
+    if code == 0:
+        return _call(_module("stages.summary"), run)
+    if code < 0:
+        return 128 - code
+    _call(_module("stages.restore"), run)
+    return BAD_INPUT
+
+
+def pull(run: str) -> int:
+    """A colleague's outputs from the DVC remote, and where everything is; the exit code."""
+    steps = [dvc_command("pull", "--run-cache"), [*_module("stages.remote"), "adopt"], _module("stages.summary")]
+    return next((code for step in steps if (code := _call(step, run))), 0)
+
+
+def _module(name: str) -> list[str]:
+    return [sys.executable, "-m", name]
+
+
+def _call(command: list[str], run: str) -> int:
+    """Run it on our terminal, marked as of this run; its exit code, negative where Ctrl-C ended it.
+
+    Whatever else ends us ends all that carries the mark, when the workspace is given back.
+    """
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"  # dvc.yaml says `python`
+    process = subprocess.Popen(command, env={**os.environ, "PATH": path, RUN: run, STAGE: command[2]})
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        try:
+            process.wait(_PATIENCE)
+        except (KeyboardInterrupt, subprocess.TimeoutExpired):
+            process.terminate()
+        return -signal.SIGINT
+
+
+def _end(number: int, _frame: FrameType | None) -> NoReturn:
+    """Once: what comes while we end what is running must not keep us from it."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    raise SystemExit(128 + number)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser("python -m flows.make", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("what", choices=["run", "pull", "free"], help="free: only whether nothing is at work here")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,207 @@
+"""`install.py GROUP`: the packages of GROUP.txt beside this file, into the virtual environment of its own Python.
+
+What is there already is not asked for again: `.GROUP` in the environment holds a digest of all requirements, and the
+place where the environment was, since its scripts name it and must be mended when the checkout is moved or copied.
+It needs nothing but Python, and says what it fetches, how large that is, and how far it has come.
+"""
+
+import argparse
+import hashlib
+import importlib.util
+import json
+import queue
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+VENV = Path(sys.prefix)
+PACKAGES = {"run": 180, "dev": 230}
+"""About so many come with a group."""
+SIZES = (
+    "about 0.7 GB to fetch and 2 GB on the disk with torch for the CPU alone, 3.5 and 8 GB with CUDA "
+    "(PIP_EXTRA_INDEX_URL names an index of CPU builds)"
+)
+COVERED = {"dev": ["dev", "run"]}
+"""The groups that are there when one is."""
+_UNITS = {"B": 1e-6, "kB": 1e-3, "MB": 1.0, "GB": 1e3}
+_EVERY = 20.0
+"""Seconds between lines where nobody watches a terminal."""
+
+
+def main() -> int:
+    group = _arguments().group
+    stamp, wanted = VENV / f".{group}", digest()
+    known = _read(stamp)
+    if known.get("place", str(VENV)) != str(VENV):
+        mend_scripts(VENV / "bin", known["place"], str(VENV))
+    if known.get("wanted") != wanted:
+        code = install(group)
+        if code != 0:
+            return code
+    if known != {"wanted": wanted, "place": str(VENV)}:
+        with suppress(OSError):  # an environment that others share may be read only
+            for name in COVERED.get(group, [group]):
+                (VENV / f".{name}").write_text(json.dumps({"wanted": wanted, "place": str(VENV)}) + "\n")
+    return 0
+
+
+def digest() -> str:
+    """Of this Python's version and all requirements, whatever the dates of their files."""
+    content = [sys.version.encode(), *(path.read_bytes() for path in sorted(HERE.glob("*.txt")))]
+    return hashlib.sha256(b"\0".join(content)).hexdigest()
+
+
+def mend_scripts(folder: Path, old: str, new: str) -> None:
+    """Let scripts that name the environment's former place, in a first line or to be sourced, name the present one."""
+    for path in folder.iterdir():
+        if path.is_symlink() or not path.is_file():
+            continue
+        content = path.read_bytes()
+        if b"\0" not in content and old.encode() in content:
+            with suppress(OSError):
+                path.write_bytes(content.replace(old.encode(), new.encode()))
+
+
+def install(group: str) -> int:
+    """Have pip do it; its exit code, with its last words where it failed."""
+    if importlib.util.find_spec("pip") is None:  # a setup that was ended too soon
+        subprocess.run([sys.executable, "-m", "ensurepip", "--upgrade"], check=True, stdout=subprocess.DEVNULL)
+    print(f"installing about {PACKAGES.get(group, 100)} packages into {VENV}: {SIZES}", flush=True)
+    options = [
+        "--disable-pip-version-check",
+        "--no-input",
+        "--progress-bar",
+        "off",
+        "-c",
+        str(HERE / "constraints.txt"),
+    ]
+    command = [sys.executable, "-m", "pip", "install", *options, "-r", str(HERE / f"{group}.txt")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+    begun, last, progress = time.monotonic(), deque[str](maxlen=8), Progress(VENV)
+    show = Display()
+    for line in _lines(process):
+        if line is not None:
+            last.append(line)
+            progress.read(line)
+        show.state(f"{progress} ({_minutes(time.monotonic() - begun)})")
+    code = process.wait()
+    show.end(f"installed in {_minutes(time.monotonic() - begun)}" if code == 0 else "")
+    if code != 0:
+        errors = [line for line in last if line.startswith("ERROR")] or list(last)
+        print(
+            *errors,
+            "error: pip could not install the packages: mend what it says and run again",
+            sep="\n",
+            file=sys.stderr,
+        )
+    return code
+
+
+class Progress:
+    """How far pip has come, by what it prints; while it installs it prints nothing, and the environment tells."""
+
+    def __init__(self, venv: Path) -> None:
+        self._venv = venv
+        self._found = self._installing = self._before = 0
+        self._megabytes = 0.0
+        self._now = "asking the index"
+
+    def read(self, line: str) -> None:
+        """Take in a line of pip's."""
+        words = line.split()
+        size = re.search(r"\(([\d.]+) ([kMG]?B)\)", line)
+        if line.startswith("Collecting "):
+            self._found += 1
+            self._now = f"looking at {words[1]}"
+        elif size and words[0] in ("Downloading", "Using", "Processing"):
+            name = words[-3].rsplit("/", 1)[-1].split("-py")[0].split("-cp")[0]
+            self._megabytes += float(size[1]) * _UNITS[size[2]]
+            self._now = f"now {name}, {size[1]} {size[2]}"
+        elif line.startswith("Installing collected packages: "):
+            self._installing, self._before = line.count(",") + 1, self._installed()
+        elif line.startswith(("Building wheel", "Preparing metadata")):
+            self._now = line.strip().rstrip(".").lower()
+
+    def _installed(self) -> int:
+        return sum(1 for _ in self._venv.glob("lib/python*/site-packages/*.dist-info"))
+
+    def __str__(self) -> str:
+        if self._installing:
+            return f"installed {max(0, self._installed() - self._before)} of {self._installing} packages"
+        return f"{self._found} packages found, {self._megabytes:,.0f} MB fetched, {self._now}"
+
+
+class Display:
+    """One line that is drawn anew on a terminal; elsewhere a line now and then."""
+
+    def __init__(self) -> None:
+        self._watched = sys.stdout.isatty()
+        self._last = time.monotonic()
+
+    def state(self, text: str) -> None:
+        """Show this now, or leave it out where the last line is fresh."""
+        if self._watched:
+            print(f"\r  {text[:100]:<100}", end="", flush=True)
+        elif time.monotonic() - self._last >= _EVERY:
+            self._last = time.monotonic()
+            print(f"  {text}", flush=True)
+
+    def end(self, text: str) -> None:
+        """The line is done; `text` stands in its place."""
+        if self._watched:
+            print(f"\r{'':<102}\r", end="")
+        if text:
+            print(text, flush=True)
+
+
+def _lines(process: "subprocess.Popen[str]") -> Iterator[str | None]:
+    """Its lines as they come, and None each second in which none does."""
+    assert process.stdout is not None
+    lines: queue.Queue[str | None] = queue.Queue()
+    output = process.stdout
+
+    def read() -> None:
+        for line in output:
+            lines.put(line.rstrip())
+        lines.put(None)
+
+    threading.Thread(target=read, daemon=True).start()
+    while True:
+        try:
+            line = lines.get(timeout=1.0)
+        except queue.Empty:
+            yield None
+            continue
+        if line is None:
+            return
+        yield line
+
+
+def _read(stamp: Path) -> dict[str, str]:
+    """What the stamp says; nothing where it is missing, or by an earlier version."""
+    try:
+        found = json.loads(stamp.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.1f} min"
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("group", help="a file of requirements beside this one, without .txt: run, dev")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

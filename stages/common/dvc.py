@@ -1,0 +1,97 @@
+"""DVC by the Python that runs us, wherever the checkout was moved, with git where git is this project's."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from stages.common.errors import UserError
+from stages.common.git import is_own
+
+_SETTINGS = "DVC_SYSTEM_CONFIG_DIR"
+"""Where DVC looks for the settings that all others go before."""
+_WITHOUT_GIT = Path(".dvc/tmp/without-git")
+_LOCKS = Path(".dvc/tmp/rwlock")
+
+
+def dvc_command(*arguments: str) -> list[str]:
+    """Not the script `dvc`, which names the Python of the place where it was installed."""
+    return [sys.executable, "-m", "dvc", *arguments]
+
+
+def run_dvc(*arguments: str, folder: Path = Path()) -> str:
+    """What a DVC command prints. Raises UserError with its last line where it fails."""
+    settle_git(folder)
+    done = subprocess.run(dvc_command(*arguments), cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        raise UserError(f"dvc {' '.join(arguments[:2])} failed: {said[-1]}")
+    return done.stdout.strip()
+
+
+def settle_git(folder: Path = Path()) -> None:
+    """Let DVC in this process, and in all that it starts, do without git exactly where `folder` has none of its own.
+
+    DVC refuses to work outside a git repository, and takes an enclosing one for the project's. Its own switch,
+    `core.no_scm`, would stay in the checkout when git has come; in the environment it ends with the process.
+    """
+    here = folder.absolute() / _WITHOUT_GIT
+    ours = os.environ.get(_SETTINGS, "").endswith(str(_WITHOUT_GIT))
+    if is_own(folder):
+        if ours:
+            del os.environ[_SETTINGS]
+    elif (folder / ".dvc").is_dir():
+        if ours:
+            del os.environ[_SETTINGS]
+        _write(here, _system_settings())
+        os.environ[_SETTINGS] = str(here)
+
+
+def _system_settings() -> str:
+    """The machine's settings for DVC, of which there are hardly ever any, and `no_scm`."""
+    from dvc.dirs import system_config_dir
+
+    path = Path(system_config_dir(), "config")
+    try:
+        text = path.read_text()
+    except OSError:
+        text = ""
+    changed, count = re.subn(r"(?m)^\[core\].*$", "[core]\n    no_scm = true", text, count=1)
+    return changed if count else f"{text}\n[core]\n    no_scm = true\n"
+
+
+def _write(folder: Path, settings: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    path, partial = folder / "config", folder / f"config.{os.getpid()}.partial"
+    partial.touch(mode=0o600)  # they may hold a password
+    partial.write_text(settings)
+    os.replace(partial, path)
+
+
+def busy_paths(folder: Path) -> dict[Path, str]:
+    """The outputs that DVC commands are making just now, each with who: `dvc repro (process 7)`.
+
+    DVC notes them in a file, from which a command that was killed is not taken: only living ones count.
+    """
+    try:
+        written = json.loads((folder / _LOCKS).read_bytes()).get("write", {})
+    except (OSError, ValueError):
+        return {}
+    return {Path(path): who for path, holder in written.items() if (who := _living(holder))}
+
+
+def _living(holder: dict[str, Any]) -> str:
+    """Who holds a lock, for a sentence; empty where no DVC command with that process id lives."""
+    import psutil
+
+    try:
+        process = psutil.Process(int(holder["pid"]))
+        if process.status() == psutil.STATUS_ZOMBIE or not any("dvc" in word for word in process.cmdline()):
+            return ""
+    except (psutil.Error, OSError, KeyError, ValueError):
+        return ""
+    words = str(holder.get("cmd", "dvc")).split()
+    return f"`dvc {words[1] if len(words) > 1 else 'repro'}` (process {process.pid})"

@@ -1,0 +1,107 @@
+"""Whether the checkout, git around it and DVC's cache are such that a run can end well: sentences, before it begins."""
+
+import os
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from stages.common.git import read_git
+
+_MEND = (
+    "for a larger disk give DVC's cache a place there (`python -m dvc config --local cache.dir FOLDER`, then "
+    "`cache.type symlink` in the same way), or mount the disk on that folder"
+)
+
+
+def links_problems(made: Iterable[Path], root: Path) -> Iterator[str]:
+    """Sentences on outputs behind links, each link once: DVC refuses them, but only when the stage has run."""
+    links = {link for out in made for link in _links_on_the_way(root, out)}
+    for link in sorted(links):
+        name, target = link.relative_to(root), os.readlink(link)
+        yield f"{str(name)!r} is a link (to {target}), where DVC keeps no outputs: put a folder in its place; {_MEND}"
+
+
+def _links_on_the_way(root: Path, out: Path) -> Iterator[Path]:
+    """Links to folders, or to nothing, among an output and the folders that it is in; a file may be DVC's link."""
+    for path in (out, *out.parents):
+        place = root / path
+        if path != Path() and place.is_symlink() and not place.is_file():
+            yield place
+
+
+def cache_problems(root: Path) -> Iterator[str]:
+    """Sentences on DVC's cache, as all of DVC's settings name it."""
+    if not (root / ".dvc").is_dir():
+        return
+    try:
+        settings = _cache_settings(root)
+    except ModuleNotFoundError:  # a machine on which stages alone run
+        return
+    except Exception as error:  # DVC's own: a setting that it does not know
+        yield f".dvc/config cannot be used by DVC: {' '.join(str(error).split())}"
+        return
+    cache = root / (settings.get("dir") or ".dvc/cache")
+    if cache.is_symlink() and not cache.exists():
+        yield f"DVC's cache {str(cache)!r} is a link to {os.readlink(cache)}, which is not there: mount that disk"
+        return
+    place = next(folder for folder in (cache, *cache.absolute().parents) if os.path.lexists(folder))
+    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+        yield f"DVC's cache cannot be written ({str(place)!r}): `python -m dvc config --local cache.dir` names another"
+        return
+    kinds = settings.get("type") or ["copy"]
+    if "copy" not in kinds and not any(_can_link(kind, place, root) for kind in kinds):
+        yield (
+            f"DVC's cache {str(cache)!r} cannot be linked to from here by {' or '.join(kinds)} (another disk, or "
+            "a file system without such links): `python -m dvc config --local cache.type symlink`, or `copy`"
+        )
+
+
+def _cache_settings(root: Path) -> dict[str, Any]:
+    from dvc.config import Config
+
+    return dict(Config(str((root / ".dvc").resolve()))["cache"])
+
+
+def _can_link(kind: str, cache: Path, root: Path) -> bool:
+    """Whether a file of the cache can stand in the checkout by such a link; tried, with two files that go at once."""
+    name = f".mintage-{uuid.uuid4().hex}.partial"
+    source, target = cache / name, root / ".dvc" / name
+    try:
+        source.write_bytes(b"tried")
+        if kind == "hardlink":
+            os.link(source, target)
+        elif kind == "symlink":
+            os.symlink(source.resolve(), target)
+        else:
+            from dvc_objects.fs.system import reflink
+
+            make: Callable[[str, str], None] = reflink
+            make(str(source), str(target))
+    except OSError:
+        return False
+    finally:
+        target.unlink(missing_ok=True)
+        source.unlink(missing_ok=True)
+    return True
+
+
+def git_notes(uncommitted: str, root: Path) -> Iterator[str]:
+    """What git makes of what will be made now, where that decides about a release; `uncommitted` as in the params."""
+    state = read_git(root)
+    kept_back = "so what is made now will not be published"
+    if state.changed and uncommitted != "mark":
+        yield f"no commit holds {state.changed[0]} as it is, {kept_back}: commit it, or set upload.uncommitted to mark"
+    elif state.clean is None and uncommitted == "refuse":
+        yield f"no commit of this code is known ({state.reason}), {kept_back}: set upload.uncommitted to auto or mark"
+    elif state.clean is None and uncommitted == "auto":
+        yield f"no commit of this code is known ({state.reason}): what is made now is published so marked"
+    if state.commit and "no_scm = true" in _text(root / ".dvc/config.local"):
+        yield "DVC is told to do without git here: `python -m dvc config --local --unset core.no_scm` lets it use git"
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""

@@ -1,0 +1,81 @@
+"""`make run` in a toy workspace: alone, ended, and beside another run."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flows import serve
+from stages.common.errors import UserError
+from tests.flows.toy import ROOT, make_workspace, marked_processes, until
+
+pytestmark = pytest.mark.slow
+
+
+def start(workspace: Path, what: str = "run") -> "subprocess.Popen[str]":
+    """As make starts it: by the Python of the virtual environment, in the checkout, whatever is on PATH."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "DVC_NO_ANALYTICS": "1"}
+    command = [sys.executable, "-m", "flows.make", what]
+    return subprocess.Popen(
+        command, cwd=workspace, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    """Its stage has run once; the next time it waits, with its output gone, until `go` is there."""
+    command = "python -c 'import json' && touch started && until test -e go; do sleep 0.1; done; echo new > out.txt"
+    folder = make_workspace(tmp_path / "toy", {"only": {"cmd": "echo old > out.txt", "outs": ["out.txt"]}})
+    run = start(folder)
+    run.communicate(timeout=300)
+    assert (folder / "out.txt").read_text() == "old\n"
+    (folder / "dvc.yaml").write_text(f'stages:\n  only:\n    cmd: "{command}"\n    outs: [out.txt]\n')
+    return folder
+
+
+def test_a_second_run_is_refused_and_touches_nothing_and_sigterm_ends_the_first_whole(workspace: Path) -> None:
+    first = start(workspace)
+    until((workspace / "started").exists)
+    for what in ("run", "pull", "free"):
+        second = start(workspace, what)
+        output, _ = second.communicate(timeout=120)
+        assert second.returncode == 2
+        assert f"error: another run (process {first.pid}) is using {workspace}: wait for its end" in output
+        assert output.count("\n") == 1
+    assert not (workspace / "out.txt").exists(), "an old output was put back under the stage that makes it anew"
+    assert len(marked_processes(workspace)) >= 2
+    first.send_signal(signal.SIGTERM)
+    first.communicate(timeout=60)
+    assert first.returncode == 128 + signal.SIGTERM
+    assert marked_processes(workspace) == []
+    assert start(workspace, "free").wait(60) == 0
+
+
+def test_a_run_is_refused_beside_a_dvc_command_that_somebody_started_by_hand(workspace: Path) -> None:
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}
+    by_hand = subprocess.Popen([sys.executable, "-m", "dvc", "repro", "--quiet"], cwd=workspace, env=environment)
+    until((workspace / "started").exists)
+    second = start(workspace)
+    output, _ = second.communicate(timeout=120)
+    assert second.returncode == 2
+    assert f"error: `dvc repro` (process {by_hand.pid}) is using {workspace}: wait for its end" in output
+    assert not (workspace / "out.txt").exists()
+    (workspace / "go").touch()
+    assert by_hand.wait(60) == 0
+    assert (workspace / "out.txt").read_text() == "new\n"
+
+
+def test_a_second_worker_of_a_pool_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    second = serve.only_worker("mintage")
+    with (
+        serve.only_worker("mintage"),
+        serve.only_worker("mintage-docker"),
+        pytest.raises(UserError, match="is at work in this checkout already"),
+    ):
+        second.__enter__()
+    with serve.only_worker("mintage"):
+        pass

@@ -1,0 +1,113 @@
+"""What stages.check says of links and of DVC's cache before a stage runs; what DVC would say after it, or upload."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from stages import restore
+from stages.common.dvc import busy_paths
+from stages.common.place import cache_problems, links_problems
+from tests.flows.toy import chain, make_workspace
+
+MADE = [Path("data/raw"), Path("models/selected"), Path("metrics/a.json"), Path("published.json")]
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = make_workspace(tmp_path / "toy", chain("first"))
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def configure(workspace: Path, **cache: str) -> None:
+    lines = "".join(f"    {key} = {value}\n" for key, value in cache.items())
+    (workspace / ".dvc/config.local").write_text(f"[cache]\n{lines}")
+
+
+@pytest.mark.parametrize("link", ["models", "data/raw"])
+def test_outputs_behind_a_link_to_a_folder_are_refused_with_a_way_to_use_a_larger_disk(
+    workspace: Path, tmp_path: Path, link: str
+) -> None:
+    assert list(links_problems(MADE, workspace)) == []
+    (tmp_path / "disk").mkdir()
+    (workspace / link).symlink_to(tmp_path / "disk")
+    [said] = links_problems(MADE, workspace)
+    assert said.startswith(f"'{link}' is a link (to {tmp_path}/disk), where DVC keeps no outputs: put a folder")
+    assert "config --local cache.dir" in said
+
+
+def test_links_of_dvc_s_own_and_a_checkout_behind_a_link_are_fine(workspace: Path, tmp_path: Path) -> None:
+    (tmp_path / "cached").touch()
+    (workspace / "published.json").symlink_to(tmp_path / "cached")
+    (workspace / "data/source/more").symlink_to(tmp_path)
+    (tmp_path / "link").symlink_to(workspace)
+    assert list(links_problems(MADE, workspace)) == []
+    assert list(links_problems(MADE, tmp_path / "link")) == []
+    assert list(cache_problems(tmp_path / "link")) == []
+
+
+@pytest.mark.parametrize("kind", ["symlink", "hardlink", "hardlink,copy"])
+def test_a_cache_elsewhere_by_links_that_can_be_made_passes_and_nothing_is_left(
+    workspace: Path, tmp_path: Path, kind: str
+) -> None:
+    configure(workspace, dir=str(tmp_path / "disk/cache"), type=kind)
+    before = sorted(tmp_path.rglob("*"))
+    assert list(cache_problems(workspace)) == []
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_cache_of_links_that_cannot_be_made_is_refused(
+    workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def another_disk(*_: object) -> None:
+        raise OSError(18, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", another_disk)
+    configure(workspace, dir=str(tmp_path), type="hardlink")
+    [said] = cache_problems(workspace)
+    assert "cannot be linked to from here by hardlink" in said
+    assert "cache.type symlink" in said
+
+
+def test_a_cache_that_is_a_file_or_a_link_to_a_disk_that_is_gone_is_refused(workspace: Path, tmp_path: Path) -> None:
+    (workspace / ".dvc/cache").symlink_to(tmp_path / "unmounted")
+    [said] = cache_problems(workspace)
+    assert f"is a link to {tmp_path}/unmounted, which is not there: mount that disk" in said
+    (tmp_path / "file").touch()
+    configure(workspace, dir=str(tmp_path / "file"))
+    [said] = cache_problems(workspace)
+    assert "cannot be written" in said
+
+
+def test_a_setting_that_dvc_does_not_know_is_refused_in_one_line(workspace: Path) -> None:
+    configure(workspace, type="magnet")
+    [said] = cache_problems(workspace)
+    assert said.startswith(".dvc/config cannot be used by DVC: ")
+    assert "\n" not in said
+
+
+def lock(workspace: Path, path: str, pid: int, cmd: str = "dvc repro") -> None:
+    (workspace / ".dvc/tmp").mkdir(exist_ok=True)
+    locks = {"write": {str(workspace / path): {"pid": pid, "cmd": cmd}}, "read": {}}
+    (workspace / ".dvc/tmp/rwlock").write_text(json.dumps(locks))
+
+
+def test_what_another_command_is_making_is_not_brought_back_under_it(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, ...]] = []
+    monkeypatch.setattr(restore, "run_dvc", lambda *words: asked.append(words))
+    (workspace / "dvc.lock").write_text("stages:\n  a:\n    outs: [{path: models/a}, {path: metrics/b.json}]\n")
+    monkeypatch.setattr(restore, "busy_paths", lambda _: {workspace / "models": "`dvc repro` (process 7)"})
+    restore.main()
+    assert asked == [("checkout", "--quiet", "metrics/b.json")]
+
+
+def test_a_lock_of_a_process_that_is_gone_or_is_no_dvc_makes_nothing_busy(workspace: Path) -> None:
+    assert busy_paths(workspace) == {}
+    lock(workspace, "models", os.getpid())  # this test's process, which has the id now
+    assert busy_paths(workspace) == {}
+    (workspace / ".dvc/tmp/rwlock").write_text("{")
+    assert busy_paths(workspace) == {}
