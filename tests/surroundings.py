@@ -20,7 +20,7 @@ AXES: dict[str, list[str]] = {
     "user": ["the caller", "a uid without a name"],
     "home": ["a folder", "unset", "read-only"],
     "umask": ["022", "077", "002"],
-    "path": ["plain", "with space", "it's \"so\" $HOME", "Müll 猫", "100% #1 [x] {y}"],
+    "path": ["plain", "with space", "it's \"so\" $HOME", "Müll 猫", "100% #1 [x]"],
     "git": [
         "committed", "no commit", "no repository", "not installed", "inside another's", "shallow", "of another owner",
     ],

@@ -120,6 +120,8 @@ def have_a_home() -> None:
         Path.home()
     except RuntimeError:
         os.environ["HOME"] = str(own_folder())
+    if not may_write(Path.home() / ".config"):
+        os.environ.setdefault("MPLCONFIGDIR", str(own_folder() / "matplotlib"))  # else it warns, each time
     try:
         getpass.getuser()
     except (KeyError, OSError):
