@@ -21,7 +21,8 @@ from contextlib import suppress
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-VENV = Path(sys.prefix)
+VENV = Path(sys.prefix).resolve()
+"""One that several checkouts share, by links, has one place."""
 PACKAGES = {"run": 180, "dev": 230}
 """About so many come with a group."""
 SIZES = (

@@ -1,6 +1,7 @@
 """`make setup`: the Python that is taken, an environment that will not do or was moved, and what one sees of pip."""
 
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -121,6 +122,21 @@ def test_scripts_of_an_environment_that_was_moved_name_its_new_place(tmp_path: P
     assert (tmp_path / "dvc").read_text() == f"#!{new}/bin/python3.11\nimport dvc\n"
     assert (tmp_path / "activate").read_text() == f'VIRTUAL_ENV="{new}"\nexport VIRTUAL_ENV\n'
     assert old.encode() in (tmp_path / "binary").read_bytes()
+
+
+def test_an_environment_that_checkouts_share_by_links_is_left_as_it_is(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(shared)], check=True)
+    stamp = json.dumps({"wanted": INSTALL.digest(), "place": str(shared)})
+    (shared / ".run").write_text(stamp)
+    (shared / "bin/dvc").write_text(f"#!{shared}/bin/python\n")
+    for checkout in ("one", "other"):
+        (tmp_path / checkout).mkdir()
+        (tmp_path / checkout / ".venv").symlink_to(shared)
+        done = run("install.sh", ".venv", "run", folder=tmp_path / checkout)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (shared / "bin/dvc").read_text() == f"#!{shared}/bin/python\n"
+    assert (shared / ".run").read_text() == stamp
 
 
 def test_progress_tells_how_many_packages_and_how_much_was_fetched(tmp_path: Path) -> None:
