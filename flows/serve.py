@@ -24,7 +24,7 @@ from flows.graph import Meta
 from flows.leftovers import end_killed_runs
 from flows.lock import Lock
 from flows.sandbox import image_name
-from flows.server import STOP_TIMEOUT, answers, check_proxy, check_server, started, stopped_at_the_end
+from flows.server import STOP_TIMEOUT, answers, check_proxy, check_server, server_lost, started, stopped_at_the_end
 from flows.workspace import FOLDER
 from stages.common.errors import UserError, run_stage
 
@@ -39,7 +39,7 @@ def main() -> None:
     os.environ |= {**variables(arguments.type), **os.environ}
     signal.signal(signal.SIGTERM, _as_interrupt)
     try:
-        with only_worker(POOLS[arguments.type]), server(arguments.port) as url:
+        with only_worker(POOLS[arguments.type]), server(arguments.port) as url, server_lost():
             serve(url, arguments.type, arguments.health)
     except KeyboardInterrupt:
         print("stopped")

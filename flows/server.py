@@ -86,10 +86,12 @@ def server_lost() -> Iterator[None]:
     """What Prefect raises where its server stops answering, as a TemporaryError."""
     try:
         yield
-    except (httpx.HTTPError, PrefectException) as error:
-        url = PREFECT_API_URL.value()
+    except (httpx.HTTPError, PrefectException, RuntimeError) as error:
+        if type(error) is RuntimeError and "Failed to reach API" not in str(error):  # Prefect's own words
+            raise
+        where = f" at {PREFECT_API_URL.value()}" if PREFECT_API_URL.value() else ""
         raise TemporaryError(
-            f"the Prefect server at {url} did not answer ({type(error).__name__}): run again when the machine is less "
+            f"the Prefect server{where} did not answer ({type(error).__name__}): run again when the machine is less "
             "busy; stages that were finished are kept"
         ) from None
 

@@ -114,13 +114,17 @@ def test_a_server_that_ends_in_its_start_is_told_by_its_last_words(home: Path, r
 
 @pytest.mark.tried(
     "a Prefect server that stops answering within a run",
-    "the Prefect server at ... did not answer (ReadTimeout): run again when the machine is less busy; "
+    "the Prefect server... did not answer (ReadTimeout): run again when the machine is less busy; "
     "stages that were finished are kept",
 )
 def test_a_server_that_is_lost_is_one_sentence_and_worth_another_try(read: Callable[[str], None]) -> None:
     with pytest.raises(TemporaryError) as lost, server_lost():
         raise httpx.ReadTimeout("")
     read(str(lost.value))
+    with pytest.raises(TemporaryError), server_lost():
+        raise RuntimeError("The API is not ready. Failed to reach API at http://127.0.0.1:9/api.")
+    with pytest.raises(RuntimeError, match="a fault of ours"), server_lost():
+        raise RuntimeError("a fault of ours")
 
 
 @pytest.mark.tried(
