@@ -2,6 +2,7 @@
 #   make setup   set up alone: the packages, in .venv; `make setup PYTHON=/usr/bin/python3.12` names the Python
 #   make test    set up, lint, types, tests
 #   make experiments   what `dvc exp run` and sweeps have tried, in a table that fits a terminal
+#   make chaos   the short pipeline in twenty surroundings drawn by a seed, of which `make test` tries two
 #   make serve   set up, then a Prefect server, a worker and the schedule, until Ctrl-C
 #   make remote URL=s3://bucket/prefix   share data and models there (or in a folder)
 #   make pull    bring what a colleague shared so
@@ -14,9 +15,15 @@ VENV := .venv
 export OUTSIDE := $(PATH)
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
+# Names of files are UTF-8 in every locale; what runs on this machine is reached without a proxy.
+export PYTHONUTF8 := 1
+comma := ,
+DIRECT := $(if $(no_proxy)$(NO_PROXY),$(or $(no_proxy),$(NO_PROXY))$(comma))localhost,127.0.0.1,::1
+export NO_PROXY := $(DIRECT)
+export no_proxy := $(DIRECT)
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: run setup help test serve experiments remote pull env up lint format clean images images-cuda
+.PHONY: run setup help test chaos serve experiments remote pull env up lint format clean images images-cuda
 
 run: $(VENV)/.run
 	@python -m flows.make run
@@ -62,6 +69,9 @@ SIDE_BY_SIDE = --numprocesses $(JOBS) --dist loadscope
 test: lint
 	python -m pytest -m "not slow" $(SIDE_BY_SIDE)
 	python -m pytest -m slow $(SIDE_BY_SIDE)
+
+chaos: $(VENV)/.dev
+	MINTAGE_CHAOS=20 python -m pytest tests/test_chaos.py -rP
 
 lint: $(VENV)/.dev
 	python -m ruff check .

@@ -83,7 +83,9 @@ def write_inputs(root: Path, checkpoints: int, train: int, holdout: int, shape: 
     )  # fmt: skip
     for index in range(checkpoints):
         generator, _ = build_players(config, seed=index)
-        weights: dict[str, torch.Tensor] = {f"engine.average.generator.{k}": t for k, t in generator.state_dict().items()}
+        weights: dict[str, torch.Tensor] = {
+            f"engine.average.generator.{k}": t for k, t in generator.state_dict().items()
+        }
         facts = {"config": vars(config), "images_seen": index + 1}
         write_checkpoint(root / "models/checkpoints" / f"images-{index + 1:09d}.safetensors", weights, facts)
 

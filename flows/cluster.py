@@ -21,6 +21,7 @@ from prefect.states import Completed, Failed
 from prefect.task_runners import TaskRunner
 
 from flows.serve import server
+from flows.server import server_lost
 from flows.workspace import occupied
 from stages import normalize
 from stages.common.errors import TemporaryError, UserError, run_stage
@@ -102,7 +103,8 @@ def main() -> None:
     local = {"n_workers": arguments.workers, "threads_per_worker": 1, "dashboard_address": None}
     runner = DaskTaskRunner(address=arguments.address) if arguments.address else DaskTaskRunner(cluster_kwargs=local)
     # Named, whether it was there or not: a worker without a server would start one, and leave it behind when killed.
-    with server(PORT) as url, temporary_settings({PREFECT_API_URL: url}):
+    load_params()
+    with server(PORT) as url, temporary_settings({PREFECT_API_URL: url}), server_lost():
         asyncio.run(alone(runner))
         APILogHandler().flush()  # while the server is there to take it
     print("recorded by `dvc commit normalize`")

@@ -20,7 +20,7 @@ from flows.ending import hurried
 from flows.graph import Graph, has_remote, load_graph, with_upstream
 from flows.once import work_of
 from flows.overrides import apply
-from flows.server import check_server
+from flows.server import server_lost, use_server
 from flows.stage import Run, push_outputs, restore, start
 from flows.workspace import PARAMS, end_leftovers, occupied, override_params
 from stages.check import check, outputs
@@ -53,16 +53,16 @@ async def pipeline(
         workspace: The checkout to work in.
     """
     root, begun, settings = Path(workspace).resolve(), time.monotonic(), None
-    overrides = [*os.environ.get("MINTAGE_OVERRIDES", "").split(), *(overrides or [])]
+    overrides = all_overrides(overrides)
     try:
-        graph, params = prepare(root, targets or [], overrides or [], push)
+        graph, params = prepare(root, targets or [], overrides, push)
         settings = params.flow
         async with occupied(root, settings.overlap) as (run_id, ended):
             if ended:
                 get_run_logger().warning("ended what a killed run had left: %s", "; ".join(ended))
             run = Run(run_id, root, force, in_containers(params), page.release(root), work_of(graph, params))
             with hurried(lambda: end_leftovers(root)):
-                override_params(root, overrides or [])
+                override_params(root, overrides)
                 problem = await run_stages(graph, run)
                 if problem:
                     await restore(run)
@@ -75,6 +75,22 @@ async def pipeline(
         await notify.failed(root, settings, sentence)
         return Failed(name="Refused", message=sentence, data={"exit_code": BAD_INPUT})
     return await conclude(graph, run, settings, problem, time.monotonic() - begun)
+
+
+def all_overrides(given: list[str] | None) -> list[str]:
+    """Those of the environment's MINTAGE_OVERRIDES, then those given."""
+    return [*os.environ.get("MINTAGE_OVERRIDES", "").split(), *(given or [])]
+
+
+def check_request(root: Path, targets: list[str], overrides: list[str] | None) -> None:
+    """Raise UserError on a slip in what was typed, which can be known before a server is started or waited for.
+
+    What else is wrong is found by the run itself, which tells a webhook.
+    """
+    if targets:
+        with_upstream(load_graph(root), targets)
+    if overrides:
+        apply(root / PARAMS, overrides)
 
 
 def prepare(root: Path, targets: list[str], overrides: list[str], push: bool) -> tuple[Graph, Params]:
@@ -143,8 +159,10 @@ def results_of(state: State[Any]) -> dict[str, Any]:
 def main() -> None:
     """The command line: the same as a run of the deployment, in this process."""
     parameters = vars(_arguments())
-    check_server()
-    state = asyncio.run(play(**parameters))
+    check_request(Path(parameters["workspace"]).resolve(), parameters["targets"], parameters["overrides"])
+    use_server()
+    with server_lost():
+        state = asyncio.run(play(**parameters))
     if not state.is_completed():
         print(f"error: {state.message}", file=sys.stderr)
         raise SystemExit(results_of(state).get("exit_code", 1))

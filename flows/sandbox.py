@@ -18,7 +18,7 @@ _SAME_EVERYWHERE = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES"
 """Where the caller sets them they decide speed or bits, so a container has them too."""
 _SECRET = (".env", ".dvc/config.local")
 """Files of the workspace with passwords, which no stage needs: it finds them empty."""
-_FOR_NETWORK = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+_FOR_NETWORK = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
 
 def image_name(meta: Meta) -> str:

@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,19 +24,14 @@ from flows.graph import Meta
 from flows.leftovers import end_killed_runs
 from flows.lock import Lock
 from flows.sandbox import image_name
-from flows.server import answers, check_server
+from flows.server import STOP_TIMEOUT, answers, check_proxy, check_server, server_lost, started, stopped_at_the_end
 from flows.workspace import FOLDER
 from stages.common.errors import UserError, run_stage
 
 POOLS: dict[str, str] = {"process": "mintage", "docker": "mintage-docker"}
 """The work pool of each type of worker."""
-START_TIMEOUT = 120.0
-"""Seconds for a server to start; the first start of one makes its database."""
-STOP_TIMEOUT = 25.0
-"""Seconds for runs to end, and then for their worker; both together are less than Compose gives a container."""
 LEASES = "prefect.server.concurrency.lease_storage.filesystem"
 """In memory they would be lost when the server starts again, and the deployment's one place be taken for ever."""
-_POLL = 0.2
 
 
 def main() -> None:
@@ -45,7 +39,7 @@ def main() -> None:
     os.environ |= {**variables(arguments.type), **os.environ}
     signal.signal(signal.SIGTERM, _as_interrupt)
     try:
-        with only_worker(POOLS[arguments.type]), server(arguments.port) as url:
+        with only_worker(POOLS[arguments.type]), server(arguments.port) as url, server_lost():
             serve(url, arguments.type, arguments.health)
     except KeyboardInterrupt:
         print("stopped")
@@ -79,6 +73,7 @@ def only_worker(pool: str) -> Iterator[None]:
 @contextmanager
 def server(port: int) -> Iterator[str]:
     """The API's url: of the server that the settings name, or that listens on `port`, or of a new one."""
+    check_proxy()
     named, own = PREFECT_API_URL.value(), f"http://127.0.0.1:{port}/api"
     if named or answers(own):
         check_server()
@@ -87,13 +82,9 @@ def server(port: int) -> Iterator[str]:
     # The UI in the browser asks the API by this url, which is not the default where the port is not.
     environment = {**os.environ, "PREFECT_SERVER_UI_API_URL": own, "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES}
     command = _prefect("server", "start", "--host", "127.0.0.1", "--port", str(port))
-    with _stopped_at_the_end(subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)) as process:
-        give_up = time.monotonic() + START_TIMEOUT
-        while not answers(own):
-            if process.poll() is not None or time.monotonic() > give_up:
-                raise UserError(f"no Prefect server came up on port {port}: is another program using it?")
-            time.sleep(_POLL)
-        yield own
+    mend = f"mend that, or take another port than {port}, if another program has it (--port)"
+    with started(command, environment, own, mend) as url:
+        yield url
 
 
 def serve(url: str, kind: str, health: bool = False) -> None:
@@ -107,7 +98,7 @@ def serve(url: str, kind: str, health: bool = False) -> None:
     print(f"Prefect is at {url.removesuffix('/api')}; deployments: {', '.join(names)}; Ctrl-C ends it")
     options = ["--with-healthcheck"] if health else []
     worker = subprocess.Popen(_prefect("worker", "start", "--pool", pool, "--type", kind, *options), env=environment)
-    with _stopped_at_the_end(worker) as process:
+    with stopped_at_the_end(worker) as process:
         try:
             code = process.wait()
         finally:
@@ -131,21 +122,15 @@ def deployments(path: Path) -> dict[str, str]:
     return {entry["name"]: entry["work_pool"]["name"] for entry in listed}
 
 
-@contextmanager
-def _stopped_at_the_end(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-    try:
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(STOP_TIMEOUT)
-        except subprocess.TimeoutExpired:
-            process.kill()
-
-
 def _do(command: list[str], environment: dict[str, str]) -> None:
     done = subprocess.run(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
     )
     if done.returncode != 0:
         said = [line for line in done.stdout.splitlines() if line.strip() and "An exception occurred" not in line]

@@ -1,25 +1,229 @@
 """The Prefect server: the one that the settings name, or one of this process's own for the time of the run."""
 
-import httpx
-from prefect.settings import PREFECT_API_URL
+import atexit
+import fcntl
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 
-from stages.common.errors import UserError
+import httpx
+import prefect
+import psutil
+from prefect.exceptions import PrefectException
+from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+
+from stages.common.errors import TemporaryError, UserError
 
 TIMEOUT = 5.0
+"""Seconds for one answer."""
+PATIENCE = 60.0
+"""Seconds for which a server may be silent, or make no progress in its start."""
+STOP_TIMEOUT = 25.0
+"""Seconds for a process to end; with those for the runs of a worker, less than Compose gives a container."""
+MEND = "mend that, or set PREFECT_HOME to an empty folder that you may write"
+_POLL = 0.2
 
 
 def answers(url: str) -> bool:
     """Whether a Prefect API is at this url, in good health."""
     try:
         return httpx.get(f"{url}/health", timeout=TIMEOUT).is_success
-    except httpx.HTTPError:
+    except (httpx.HTTPError, httpx.InvalidURL):
         return False
 
 
+def answers_in_time(url: str) -> bool:
+    """Like `answers`, for a server that is slow: it is asked again, unless nobody listens there."""
+    give_up = time.monotonic() + PATIENCE
+    while not answers(url):
+        if time.monotonic() > give_up or not _listens(url):
+            return False
+        time.sleep(_POLL)
+    return True
+
+
 def check_server() -> None:
-    """Raise UserError where the settings name a server and none answers; without one, Prefect starts its own."""
+    """Raise UserError where the settings name a server and none answers; without one, a run starts its own."""
     url = PREFECT_API_URL.value()
-    if url is not None and not answers(url):
+    if url is not None and not answers_in_time(url):
         raise UserError(
             f"no Prefect server answers at {url}: start it (`make serve`), or unset PREFECT_API_URL to run without one"
         )
+
+
+def use_server() -> None:
+    """For the rest of this process, the server that the settings name, or else one of its own.
+
+    Prefect would start one too, but gives up after 20 seconds however busy it is, and with a traceback.
+    """
+    check_proxy()
+    check_server()
+    if PREFECT_API_URL.value() is None:
+        kept = ExitStack()
+        atexit.register(kept.close)  # the first to be registered ends last: Prefect sends its last logs before
+        url = kept.enter_context(own_server())
+        kept.enter_context(temporary_settings({PREFECT_API_URL: url}))
+
+
+def check_proxy() -> None:
+    """Raise UserError where the environment names a proxy of a kind that Prefect's client cannot use."""
+    try:
+        httpx.Client().close()
+    except (ImportError, ValueError):  # a SOCKS proxy without the package for it, or no proxy's address
+        raise UserError(
+            "the environment names a proxy that Prefect cannot use: set HTTP_PROXY and HTTPS_PROXY to http://HOST:PORT "
+            "(of a SOCKS proxy: `pip install socksio`)"
+        ) from None
+
+
+@contextmanager
+def server_lost() -> Iterator[None]:
+    """What Prefect raises where its server stops answering, as a TemporaryError."""
+    try:
+        yield
+    except (httpx.HTTPError, PrefectException, RuntimeError) as error:
+        if type(error) is RuntimeError and "Failed to reach API" not in str(error):  # Prefect's own words
+            raise
+        where = f" at {PREFECT_API_URL.value()}" if PREFECT_API_URL.value() else ""
+        raise TemporaryError(
+            f"the Prefect server{where} did not answer ({type(error).__name__}): run again when the machine is less "
+            "busy; stages that were finished are kept"
+        ) from None
+
+
+@contextmanager
+def own_server() -> Iterator[str]:
+    """The url of a server without pages, on a free port, on the database of this user's Prefect."""
+    port = _free_port()
+    command = [sys.executable, "-m", "uvicorn", "--app-dir", str(prefect.__module_path__.parent), "--factory"]
+    command += ["prefect.server.api.server:create_app", "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--log-level", "error", "--lifespan", "on"]
+    marks = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}
+    with started(command, {**os.environ, **marks}, f"http://127.0.0.1:{port}/api", MEND) as url:
+        yield url
+
+
+@contextmanager
+def started(command: list[str], environment: dict[str, str], url: str, mend: str) -> Iterator[str]:
+    """`url`, from when the server that `command` starts answers there until the block ends, which ends it.
+
+    It is waited for as long as it makes progress: TemporaryError where it makes none for `PATIENCE` seconds,
+    UserError, which says how to `mend` it, where it ends. What it says is in `server.log` of Prefect's home.
+    """
+    home = Path(PREFECT_HOME.value()).expanduser()
+    home.mkdir(parents=True, exist_ok=True)
+    # One start at a time: two that find no database would both make it, and one of them fail.
+    with open(home / "server.lock", "w") as lock, ExitStack() as running:
+        _wait_for_lock(lock.fileno(), home)
+        log = home / "server.log"
+        with log.open("wb") as said:
+            # In a session of its own, so that Ctrl-C does not end it before the flow, which has something to tell it.
+            process = subprocess.Popen(
+                command,
+                env=environment,
+                stdout=said,
+                stderr=said,
+                start_new_session=True,
+                preexec_fn=_end_with_parent,  # noqa: PLW1509 - no thread of ours is there yet
+            )
+        running.enter_context(stopped_at_the_end(process))
+        _wait_for_answer(process, url, log, mend)
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        yield url
+
+
+@contextmanager
+def stopped_at_the_end(process: "subprocess.Popen[bytes]") -> Iterator["subprocess.Popen[bytes]"]:
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_for_answer(process: "subprocess.Popen[bytes]", url: str, log: Path, mend: str) -> None:
+    if not _while_busy(lambda: answers(url) or process.poll() is not None, lambda: _work_done(process.pid)):
+        raise TemporaryError(
+            f"Prefect's server made no progress for {PATIENCE:g} seconds: run again when the machine is less busy, "
+            "or start one before (`make serve`) and name it in PREFECT_API_URL"
+        )
+    if process.poll() is not None:
+        lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        raise UserError(
+            f"Prefect's server ended in its start ({lines[-1].strip() if lines else process.returncode}; all of it in "
+            f"{log}): {mend}"
+        )
+
+
+def _while_busy(done: Callable[[], bool], work: Callable[[], float]) -> bool:
+    """Wait until it is done; False where the work stood still for `PATIENCE` seconds."""
+    before, since = work(), time.monotonic()
+    while not done():
+        if (now := work()) != before:
+            before, since = now, time.monotonic()
+        elif time.monotonic() - since > PATIENCE:
+            return False
+        time.sleep(_POLL)
+    return True
+
+
+def _work_done(process: int) -> float:
+    """Seconds of the processor that it has had, and its children."""
+    with suppress(psutil.NoSuchProcess):
+        root = psutil.Process(process)
+        times = [one.cpu_times() for one in [root, *root.children(recursive=True)]]
+        return sum(each.user + each.system for each in times)
+    return 0.0
+
+
+def _wait_for_lock(lock: int, home: Path) -> None:
+    def taken() -> bool:
+        with suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        return False
+
+    # Longer than a server is waited for: who has the lock gives it back when its own patience is at an end.
+    give_up = time.monotonic() + 10 * PATIENCE
+    while not taken():
+        if time.monotonic() > give_up:
+            raise TemporaryError(
+                f"another start of a Prefect server takes too long ({home / 'server.lock'}): run again"
+            )
+        time.sleep(_POLL)
+
+
+def _end_with_parent() -> None:
+    """On Linux the server ends when whoever started it does, even by a kill; called in the new process."""
+    import ctypes
+    import signal
+
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+
+
+def _listens(url: str) -> bool:
+    """Whether anybody takes a connection there; True where it cannot be told in time."""
+    parts = httpx.URL(url)
+    try:
+        with socket.create_connection((parts.host, parts.port or (443 if parts.scheme == "https" else 80)), TIMEOUT):
+            return True
+    except TimeoutError:
+        return True
+    except OSError:
+        return False
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])

@@ -144,6 +144,7 @@ def _environment(name: str, run: Run) -> dict[str, str]:
         STAGE: name,
         "PATH": f"{tools}{os.pathsep}{os.environ.get('PATH', '')}",
         "PYTHONUNBUFFERED": "1",
+        "PYTHONIOENCODING": "utf-8",  # as we read it, whatever the terminal
         "DVC_NO_ANALYTICS": "1",
     }
     if run.containers:  # DVC runs a stage's command by $SHELL

@@ -19,11 +19,23 @@ from prefect.states import Completed, Failed
 from flows.ending import hurried
 from flows.graph import Graph, load_graph, with_upstream
 from flows.grid import grid, read_list, require_heard
+from flows.overrides import apply
 from flows.page import SELECTION
 from flows.pipeline import pipeline, results_of
 from flows.ranking import Ending, printed, read_measures, table, verdict
-from flows.server import check_server
-from flows.trials import SWEEPS, Sweep, Trial, has_moved, name_for, open_sweep, read_sweep, remove, save_experiment
+from flows.server import server_lost, use_server
+from flows.trials import (
+    SWEEPS,
+    Sweep,
+    Trial,
+    base_params,
+    has_moved,
+    name_for,
+    open_sweep,
+    read_sweep,
+    remove,
+    save_experiment,
+)
 from flows.workspace import FOLDER, PARAMS, occupied
 from stages.common.errors import BAD_INPUT, UserError, run_stage, sentence_of
 from stages.common.files import read_json, write_json
@@ -71,6 +83,16 @@ async def sweep(
             raise
         return Failed(name="Refused", message=sentence, data={"exit_code": BAD_INPUT})
     return await conclude(opened, endings)
+
+
+def check_request(root: Path, trials: list[list[str]] | None, asked: dict[str, Any]) -> None:
+    """Raise UserError on a slip in what was typed, which can be known before a server is started or waited for."""
+    graph = load_graph(root)
+    wanted = grid(asked["overrides"] or [], trials or [])
+    require_heard(wanted, with_upstream(graph, asked["targets"] or measuring(graph)))
+    params = base_params(root, asked["name"] or name_for(root, wanted))
+    for overrides in wanted:
+        apply(params, overrides)
 
 
 def measuring(graph: Graph) -> list[str]:
@@ -177,8 +199,10 @@ def main() -> None:
         asyncio.run(clean(Path(parameters["workspace"]).resolve(), parameters["name"]))
         return
     trials = read_list(file) if file else None
-    check_server()
-    state = asyncio.run(play(trials=trials, **parameters))
+    check_request(Path(parameters["workspace"]).resolve(), trials, parameters)
+    use_server()
+    with server_lost():
+        state = asyncio.run(play(trials=trials, **parameters))
     results = results_of(state)
     if "trials" in results:
         print(f"\n{printed(results['trials'])}\n\n{results['verdict']}")

@@ -169,6 +169,12 @@ def _head(workspace: Path) -> str:
     return done.stdout.strip()
 
 
+def base_params(workspace: Path, name: str) -> Path:
+    """The params that the overrides of a sweep change: the user's own, or those with which it was begun."""
+    begun = read_sweep(workspace, name)
+    return begun.folder / PARAMS if begun else _users_params(workspace)
+
+
 def _users_params(workspace: Path) -> Path:
     """The user's own params.yaml, which is kept aside while a run with overrides is going on."""
     kept = workspace / FOLDER / PARAMS

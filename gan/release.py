@@ -9,7 +9,9 @@ import json
 import os
 import re
 import tempfile
+import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from io import BytesIO
 from pathlib import Path
@@ -39,10 +41,11 @@ def load(address: str | Path, cache: str | Path | None = None) -> Generator:
     `address` is a channel or a release, in a store or fetched: `s3://bucket/prefix/channels/production`,
     `s3://bucket/prefix/releases/0290c02f6c529b790a68`, `file:` or a plain path to the same. Files are kept by their
     SHA-256 in `cache` (else $MINTAGE_CACHE, else ~/.cache/mintage), so that they are transferred once; all are
-    checked each time. Raises ReleaseError where something is missing, damaged or not what it is named.
+    checked each time. A cache that cannot be written is left out. Raises ReleaseError where something is missing,
+    damaged or not what it is named.
     """
     store, place = _split(str(address))
-    kept = Path(cache or os.environ.get("MINTAGE_CACHE") or Path.home() / ".cache/mintage")
+    kept = Path(cache or os.environ.get("MINTAGE_CACHE") or _home() / ".cache/mintage")
     read = _reader(store)
     try:
         folder, expected = _pointed(read, place)
@@ -89,16 +92,34 @@ def _id(files: list[dict[str, Any]]) -> str:
 def _file(read: Read, key: str, sha256: str, cache: Path) -> bytes:
     """A file's content, from the cache where it is there whole."""
     kept = cache / sha256
-    if kept.is_file() and hashlib.sha256(content := kept.read_bytes()).hexdigest() == sha256:
-        return content
+    with suppress(OSError):  # another user's, who keeps it to themselves
+        if kept.is_file() and hashlib.sha256(content := kept.read_bytes()).hexdigest() == sha256:
+            return content
     content = read(key)
     if hashlib.sha256(content).hexdigest() != sha256:
         raise ReleaseError(f"{key} is damaged: its SHA-256 is not the one in the manifest")
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=cache, prefix=".", delete=False) as partial:
-        partial.write(content)
-    os.replace(partial.name, kept)
+    with suppress(OSError):  # a home that is read-only, or full
+        _keep(content, kept)
     return content
+
+
+def _keep(content: bytes, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(
+        f".{path.name}.{uuid.uuid4().hex}"
+    )  # of the caller's umask, for others who share the cache
+    try:
+        partial.write_bytes(content)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:  # a user without a name, as in a container
+        return Path(tempfile.gettempdir()) / f"mintage-{os.getuid()}"
 
 
 def _reader(store: str) -> Read:

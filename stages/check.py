@@ -7,14 +7,15 @@ DVC itself meets a missing path, a pipe or a link that leads nowhere with a bare
 
 import os
 import stat
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from stages.common.errors import UserError, run_stage
-from stages.common.params import Ingest, Params, load_params
+from stages.common.errors import BAD_INPUT, UserError, run_stage
+from stages.common.params import Ingest, Params, Train, load_params
 from stages.common.place import cache_problems, git_notes, links_problems
 from stages.sources import checked_options
 from stages.stores import open_store
@@ -33,7 +34,12 @@ def main() -> None:
 
 def check(params: Params, made: list[Path], root: Path = Path()) -> None:
     """Raise a UserError that names everything wrong; `made` are the paths that the pipeline writes under `root`."""
-    problems = [*_options(params.ingest), *_source(params.ingest, made, root), *_store(params, root)]
+    problems = [
+        *_options(params.ingest),
+        *_source(params.ingest, made, root),
+        *_store(params, root),
+        *_precision(params.train),
+    ]
     sentences = [f"params.yaml: {problem}" for problem in problems]
     sentences += [*links_problems(made, root), *cache_problems(root)]
     if sentences:
@@ -100,6 +106,21 @@ def _store(params: Params, root: Path) -> Iterator[str]:
         yield f"upload.url = {params.upload.url!r}: {str(place)!r} is no folder that you may write: name another"
     elif params.ingest.path.strip() and _overlap(target, root / params.ingest.path):
         yield "upload.url and ingest.path overlap: releases would be taken for images; keep them in folders apart"
+
+
+def _precision(train: Train) -> Iterator[str]:
+    """A sentence on an arithmetic that this machine lacks; none where torch is not installed: only the stage needs it.
+
+    torch takes seconds to load, so it is asked only where the params ask for bfloat16, and in a process of its own:
+    flows check params too, and hold no torch.
+    """
+    if train.precision != "bfloat16":
+        return
+    command = [sys.executable, "-m", "stages.common.device", train.precision, train.device]
+    tree = Path(__file__).parents[1]
+    asked = subprocess.run(command, cwd=tree, capture_output=True, encoding="utf-8", errors="replace", check=False)
+    if asked.returncode == BAD_INPUT:
+        yield asked.stderr.strip().removeprefix("error: ")
 
 
 def _overlap(one: Path, other: Path) -> bool:

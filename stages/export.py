@@ -6,11 +6,12 @@ Reads models/selected. Writes models/onnx/generator.onnx, provenance/export.json
 """
 
 import logging
+import os
 import warnings
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
-import onnxruntime
 import torch
 from torch import Tensor
 from torch.nn.utils import parametrize
@@ -49,7 +50,7 @@ def export(selected: Path, target: Path, opset: int) -> float:
     images = generate(generator, latents, labels).numpy()
     with replacing(target) as partial:
         partial.write_bytes(to_onnx(generator, opset))
-        session = onnxruntime.InferenceSession(partial, providers=["CPUExecutionProvider"])
+        session = runtime().InferenceSession(partial, providers=["CPUExecutionProvider"])
         named = {"latents": latents, "labels": labels}
         found = session.run(None, {name: value.numpy() for name, value in named.items() if value is not None})[0]
         difference = float(np.abs(found - images).max())
@@ -59,6 +60,15 @@ def export(selected: Path, target: Path, opset: int) -> float:
                 "set export.opset to another, or report it with models/selected"
             )
     return difference
+
+
+def runtime() -> ModuleType:
+    """onnxruntime, which else sends events to its makers and keeps an id of this machine in the user's home."""
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read at import
+    import onnxruntime
+
+    found: ModuleType = onnxruntime
+    return found
 
 
 def inputs_of(generator: Generator, count: int) -> tuple[Tensor, Tensor | None]:

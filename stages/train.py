@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from gan import processes
 from gan.data import RealImages, hide_labels
-from gan.devices import choose_precision, make_deterministic
+from gan.devices import make_deterministic
 from gan.engine import Engine
 from gan.families import FAMILIES, VARIANTS, resolve
 from gan.games.adversarial import Adversarial
@@ -25,6 +25,7 @@ from gan.players import build_players
 from gan.recipes import Recipe, axes, model_config, needs_labels
 from gan.rules import refusal
 from gan.trainer import Trainer
+from stages.common.device import precision_for
 from stages.common.drawings import drawn
 from stages.common.errors import UserError, run_stage
 from stages.common.files import read_json, write_tsv
@@ -138,12 +139,11 @@ def make_trainer(params: Train, split: Split) -> Trainer:
     if reason := refusal(recipe, split.classes, split.shape, params.processes):
         raise UserError(f"train.family = {params.family!r}: {reason}")
     device = prepare_device(params)
+    precision = precision_for(params.precision, device, split.shape)
     players = build_players(model_config(recipe, split.shape, split.classes), params.seed)
     labels = labels_for(recipe, split, params.seed)
     real = real_images(split, labels, params.window, params.seed, device, param="train.window")
-    engine = Engine(
-        Adversarial(*players, recipe), recipe, device, choose_precision(params.precision, device, split.shape)
-    )
+    engine = Engine(Adversarial(*players, recipe), recipe, device, precision)
     return Trainer(engine, real, recipe.batch_size, params.seed)
 
 

@@ -1,6 +1,7 @@
 """`make setup`: the Python that is taken, an environment that will not do or was moved, and what one sees of pip."""
 
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -138,6 +139,21 @@ def test_the_place_for_which_an_environment_was_made_is_known(tmp_path: Path) ->
     (tmp_path / "pyvenv.cfg").write_text("version = 3.11.7\ncommand = /usr/bin/python3.11 -m venv /home/a b/.venv\n")
     assert INSTALL.made_at(tmp_path / "pyvenv.cfg") == "/home/a b/.venv"
     assert INSTALL.made_at(tmp_path / "nothing") == ""
+
+
+def test_an_environment_that_checkouts_share_by_links_is_left_as_it_is(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(shared)], check=True)
+    stamp = json.dumps({"wanted": INSTALL.digest(), "place": str(shared)})
+    (shared / ".run").write_text(stamp)
+    (shared / "bin/dvc").write_text(f"#!{shared}/bin/python\n")
+    for checkout in ("one", "other"):
+        (tmp_path / checkout).mkdir()
+        (tmp_path / checkout / ".venv").symlink_to(shared)
+        done = run("install.sh", ".venv", "run", folder=tmp_path / checkout)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (shared / "bin/dvc").read_text() == f"#!{shared}/bin/python\n"
+    assert (shared / ".run").read_text() == stamp
 
 
 def test_progress_tells_how_many_packages_and_how_much_was_fetched(tmp_path: Path) -> None:

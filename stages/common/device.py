@@ -1,9 +1,15 @@
-"""A stage's device, as params name it."""
+"""A stage's device and arithmetic, as params name them.
+
+`python -m stages.common.device PRECISION DEVICE` says by its exit code whether this machine has them.
+"""
+
+import sys
 
 import torch
 
-from gan.devices import choose_device
-from stages.common.errors import UserError
+from gan.devices import choose_device, choose_precision
+from gan.networks.parts import ImageShape
+from stages.common.errors import UserError, run_stage
 
 
 def device_for(name: str) -> torch.device:
@@ -23,3 +29,15 @@ def steady_device_for(name: str) -> torch.device:
     device = device_for(name)
     torch.set_num_threads(1)
     return device
+
+
+def precision_for(name: str, device: torch.device, image_shape: ImageShape | None = None) -> torch.dtype:
+    """The arithmetic to train in; UserError where the device has none such."""
+    try:
+        return choose_precision(name, device, image_shape)
+    except ValueError as error:
+        raise UserError(f"train.{error}: set train.precision to auto") from None
+
+
+if __name__ == "__main__":
+    run_stage(lambda: print(precision_for(sys.argv[1], device_for(sys.argv[2]))))

@@ -5,6 +5,8 @@ import os
 import sys
 from collections.abc import Callable
 
+from stages.common.surroundings import settle
+
 BAD_INPUT = 2
 TRY_AGAIN = 75
 """EX_TEMPFAIL of sysexits.h: the same command may succeed later."""
@@ -31,7 +33,7 @@ def run_stage(main: Callable[[], None]) -> None:
 
     What may heal by itself has exit code 75.
     """
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a log, even through a pipe
+    settle()
     try:
         main()
     except (UserError, OSError) as error:

@@ -45,6 +45,12 @@ def cache_problems(root: Path) -> Iterator[str]:
     if cache.is_symlink() and not cache.exists():
         yield f"DVC's cache {str(cache)!r} is a link to {os.readlink(cache)}, which is not there: mount that disk"
         return
+    if "{" in (full := os.path.realpath(cache)) or "}" in full:
+        yield (
+            f"DVC cannot work with a brace in the path of its cache ({full!r}): rename that folder, or give the cache "
+            "another place (`python -m dvc config --local cache.dir FOLDER`)"
+        )
+        return
     place = next(folder for folder in (cache, *cache.absolute().parents) if os.path.lexists(folder))
     if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
         yield f"DVC's cache cannot be written ({str(place)!r}): `python -m dvc config --local cache.dir` names another"

@@ -3,12 +3,21 @@
 from collections.abc import Iterator
 
 import pytest
-from prefect.settings import PREFECT_API_URL
-from prefect.testing.utilities import prefect_test_harness
+from prefect.logging.handlers import APILogHandler
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from flows.server import own_server
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[str]:
-    """The url of its API; flows that run in the test's own process report to it too."""
-    with prefect_test_harness(server_startup_timeout=120):
-        yield str(PREFECT_API_URL.value())
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The url of its API; flows that run in the test's own process report to it too.
+
+    Not Prefect's own harness, which gives up after a number of seconds, however busy the machine is.
+    """
+    database = tmp_path_factory.mktemp("prefect") / "test.db"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PREFECT_SERVER_DATABASE_CONNECTION_URL", f"sqlite+aiosqlite:///{database}")
+        with own_server() as url, temporary_settings({PREFECT_API_URL: url}):
+            yield url
+            APILogHandler().flush()  # while the server is there to take it

@@ -27,7 +27,7 @@ def on_a_cluster(folder: Path, server: str) -> "subprocess.CompletedProcess[str]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PREFECT_API_URL": server}
     command = [sys.executable, "-m", "flows.cluster", "--workers", "2"]
     return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
     )
 
 
@@ -60,7 +60,7 @@ def test_workers_elsewhere_need_a_server_that_they_reach(tmp_path: Path) -> None
     environment.pop("PREFECT_API_URL", None)
     command = [sys.executable, "-m", "flows.cluster", "--address", "tcp://127.0.0.1:1"]
     done = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("error: set PREFECT_API_URL to a Prefect server that all workers")

@@ -138,7 +138,7 @@ def test_a_training_stopped_in_a_container_goes_on_without_one_to_the_same_bits(
     training = subprocess.Popen(command, cwd=inside, env=environment, start_new_session=True)
     until(lambda: list(inside.glob(".resume/*/rolling/*.safetensors")))
     os.killpg(training.pid, signal.SIGTERM)
-    assert training.wait(timeout=30) != 0
+    assert training.wait(timeout=300) != 0
     until(lambda: containers("mintage.run=stop") == [], seconds=10)
     assert "going on from" in run(inside, "dvc", "repro", "-s", "train")
     assert hashes(inside)["models/checkpoints"] == hashes(outside)["models/checkpoints"]
@@ -164,7 +164,7 @@ def test_a_flow_that_is_told_to_stop_ends_its_container(sleeping: Path, server: 
     flow = start_in_containers(sleeping, server)
     until(lambda: begun(sleeping))
     flow.send_signal(signal.SIGTERM)
-    flow.communicate(timeout=60)
+    flow.communicate(timeout=300)
     assert flow.returncode != 0
     assert containers(f"mintage.workspace={sleeping}") == []
 
@@ -179,7 +179,7 @@ def test_the_container_of_a_flow_killed_with_9_is_ended_by_the_next_run(sleeping
     assert begun(sleeping)
     (sleeping / "go").touch()
     flow = start_in_containers(sleeping, server)
-    output, _ = flow.communicate(timeout=120)
+    output, _ = flow.communicate(timeout=300)
     assert flow.returncode == 0, output
     assert "ended what a killed run had left" in output
     assert (sleeping / "out.txt").read_text() == "done\n"
@@ -197,7 +197,7 @@ def test_a_flow_says_before_it_starts_that_there_is_no_engine_or_image(
     sleeping: Path, server: str, variables: dict[str, str], said: str
 ) -> None:
     named = {**built_images(), "MINTAGE_RUNNER": "docker", **variables}
-    output, _ = (flow := start_flow(sleeping, server=server, **named)).communicate(timeout=120)
+    output, _ = (flow := start_flow(sleeping, server=server, **named)).communicate(timeout=300)
     assert flow.returncode == 2
     assert said in output
     assert "Traceback" not in output

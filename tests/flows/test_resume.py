@@ -26,9 +26,9 @@ def test_a_training_whose_flow_was_ended_resumes_in_the_next_run_and_ends_in_the
     for project in (whole, broken):
         (project / ".dvc").mkdir(exist_ok=True)
     run = start_flow(broken, "train", server=server)
-    until(lambda: list(broken.glob(".resume/*/rolling/*.safetensors")), 120)
+    until(lambda: list(broken.glob(".resume/*/rolling/*.safetensors")), 300)
     run.send_signal(sign)
-    run.communicate(timeout=60)
+    run.communicate(timeout=300)
     assert "train" not in locked(broken), "it was done before it could be ended"
     assert (sign == signal.SIGTERM) == (marked_processes(broken) == [])
     for project in (broken, whole):

@@ -50,7 +50,7 @@ def finish(workspace: Path, server: str) -> str:
     """The next run, which must complete; its output."""
     (workspace / "go").touch()
     run = start_flow(workspace, server=server)
-    output, _ = run.communicate(timeout=120)
+    output, _ = run.communicate(timeout=300)
     assert run.returncode == 0, output
     return output
 
@@ -64,7 +64,7 @@ def test_a_signal_ends_every_process_of_the_run_and_frees_the_workspace(
     run = start_flow(workspace, "-S", "train.seed=5", server=server)
     until(lambda: started(workspace))
     run.send_signal(sign)
-    run.communicate(timeout=60)
+    run.communicate(timeout=300)
     assert run.returncode != 0
     assert marked_processes(workspace) == []
     assert (workspace / "params.yaml").read_bytes() == params
@@ -91,7 +91,7 @@ def test_what_a_flow_killed_with_9_left_is_ended_by_the_next_run_and_only_that(t
     assert len(marked_processes(bystander_workspace)) >= 4
     unmarked.kill()
     bystander.terminate()
-    bystander.communicate(timeout=60)
+    bystander.communicate(timeout=300)
     assert marked_processes(bystander_workspace) == []
 
 
@@ -124,7 +124,7 @@ async def _with_a_sign(run: Any, workspace: Path) -> Any:
 
     watch = asyncio.create_task(sign())
     state = await run
-    await watch
+    watch.cancel()  # the time was over before the stage began to sleep, on a busy machine; the other ends by itself
     return state
 
 
@@ -133,15 +133,15 @@ def test_a_second_run_on_a_workspace_waits_or_is_refused_as_the_params_say(tmp_p
     first = start_flow(workspace, server=server)
     until(lambda: started(workspace))
     refused = start_flow(workspace, "-S", "flow.overlap=refuse", server=server)
-    output, _ = refused.communicate(timeout=60)
+    output, _ = refused.communicate(timeout=300)
     assert refused.returncode == 2
     assert f"another run (process {first.pid}) is using {workspace}: wait for its end" in output
     waiting = start_flow(workspace, server=server)
     until(lambda: _waits(waiting.pid))
     (workspace / "go").touch()
     first.send_signal(signal.SIGTERM)
-    first.communicate(timeout=60)
-    output, _ = waiting.communicate(timeout=60)
+    first.communicate(timeout=300)
+    output, _ = waiting.communicate(timeout=300)
     assert waiting.returncode == 0
     assert (workspace / "out.txt").exists()
 
@@ -153,7 +153,7 @@ def _waits(process: int) -> bool:
 
 def test_a_server_that_does_not_answer_is_named_with_the_way_out(tmp_path: Path) -> None:
     run = start_flow(sleeping(tmp_path / "toy"), server="http://127.0.0.1:9/api")
-    output, _ = run.communicate(timeout=60)
+    output, _ = run.communicate(timeout=300)
     assert run.returncode == 2
     assert output.startswith("error: no Prefect server answers at http://127.0.0.1:9/api: start it (`make serve`)")
 

@@ -73,7 +73,7 @@ def locked(workspace: Path) -> dict[str, Any]:
     return stages
 
 
-def until(happened: Callable[[], object], seconds: float = 180.0) -> None:
+def until(happened: Callable[[], object], seconds: float = 300.0) -> None:
     """Wait for a condition; an AssertionError where it does not come."""
     give_up = time.monotonic() + seconds
     while not happened():

@@ -125,7 +125,7 @@ def test_a_relativistic_loss_is_of_pairs_and_does_not_change_when_both_logits_mo
     assert torch.allclose(relativistic.generator_loss(fake, real), relativistic.discriminator_loss(fake, real))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.floats(-2, 0), st.floats(-2, 0)), min_size=1, max_size=30), st.floats(0.001, 10))
 def test_began_keeps_k_between_zero_and_one(logits: list[tuple[float, float]], rate: float) -> None:
     began = Began(Knobs(k_rate=rate))

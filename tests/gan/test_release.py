@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -178,3 +180,30 @@ def test_a_refusal_of_a_bucket_is_one_sentence_without_secrets(
     with pytest.raises(ReleaseError, match=r"cannot be read|is not there") as caught:
         load("s3://mintage-no-such-bucket/channels/production")
     assert "planted" not in str(caught.value)
+
+
+def test_a_cache_that_cannot_be_written_is_left_out_and_one_that_is_shared_can_be_read(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator, _ = write_store(tmp_path / "store")
+    before = os.umask(0o022)
+    try:
+        load(tmp_path / "store/channels/production")
+    finally:
+        os.umask(before)
+    assert {path.stat().st_mode & 0o777 for path in cache.iterdir()} == {0o644}
+    (tmp_path / "a file").touch()  # no folder can be made in it, not even by root
+    monkeypatch.setenv("MINTAGE_CACHE", str(tmp_path / "a file/cache"))
+    assert torch.equal(images(load(tmp_path / "store/channels/production")), images(generator))
+
+
+def test_a_user_without_a_name_and_a_home_loads_a_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    generator, _ = write_store(tmp_path / "store")
+    monkeypatch.delenv("MINTAGE_CACHE")
+    monkeypatch.setattr(Path, "home", homeless)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert torch.equal(images(load(tmp_path / "store/channels/production")), images(generator))
+    assert len(list((tmp_path / f"mintage-{os.getuid()}/.cache/mintage").iterdir())) == 2

@@ -46,7 +46,7 @@ class Handler(BaseHTTPRequestHandler):
             self.rest()
             return
         if self.path == "/late":
-            time.sleep(2)
+            time.sleep(5)
         if self.path not in self.files and self.path != "/short":
             self.send_error(404)
             return
@@ -125,7 +125,7 @@ def test_a_file_that_cannot_be_had_is_one_sentence_and_no_file_and_is_worth_anot
     server: str, tmp_path: Path, url: str, sentence: str, heals: bool
 ) -> None:
     with pytest.raises(UserError, match="cannot fetch file ") as error:
-        fetch([url.format(server=server)], SUM, tmp_path / "file", timeout=0.5)
+        fetch([url.format(server=server)], SUM, tmp_path / "file", timeout=0.5 if "late" in url else 60)
     assert sentence in str(error.value)
     assert isinstance(error.value, TemporaryError) == heals
     assert {path.name for path in tmp_path.iterdir()} <= {".file.part", ".file.part.json"}

@@ -1,6 +1,9 @@
 """The generator in ONNX's format: the same images as torch, for every way a generator is built."""
 
+import os
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +23,7 @@ from stages.common.model import write_generator
 from stages.export import LARGEST_DIFFERENCE, export, inputs_of, to_onnx
 from stages.selection.card import latents_in_numpy
 
+ROOT = Path(__file__).parents[2]
 PLAIN = ModelConfig("mlp", 8, (1, 8, 8), None, 12, "normal")
 CLASSES = ("a", "b", "c")
 
@@ -45,6 +49,17 @@ def test_every_network_and_conditioning_makes_the_images_that_torch_makes(
     classes = None if conditioning == "none" else CLASSES
     config = ModelConfig(network, 4, shape, classes, 24, "normal", conditioning, normalization)
     assert export(saved(tmp_path, config), tmp_path / "out/generator.onnx", 18) < 1e-5
+
+
+def test_onnxruntime_tells_nobody_and_keeps_nothing_in_the_home(tmp_path: Path) -> None:
+    """It was seen to call its makers through a proxy that counts."""
+    export(saved(tmp_path, PLAIN), tmp_path / "generator.onnx", 18)
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    environment |= {"HOME": str(tmp_path / "home"), "XDG_CACHE_HOME": str(tmp_path / "home")}
+    (tmp_path / "home").mkdir()
+    code = f"from stages.export import runtime; runtime().InferenceSession({str(tmp_path / 'generator.onnx')!r})"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, check=True)
+    assert list((tmp_path / "home").rglob("*onnx*")) == []
 
 
 def test_it_takes_any_number_of_latents_by_the_documented_names(tmp_path: Path) -> None:

@@ -178,7 +178,7 @@ def test_a_disk_that_fills_up_gives_one_sentence_and_exit_code_2_and_keeps_the_o
 ) -> None:
     (tmp_path / "output").write_text("old")
     process = start(tmp_path, FULL_DISK.format(room=ROOM, write=WRITES[how].format(room=ROOM)))
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=300)
     assert process.returncode == 2
     assert errors.startswith("error: no room to write")
     assert errors.count("\n") == 1
@@ -191,7 +191,7 @@ def test_an_error_of_the_system_that_is_not_lack_of_room_is_not_called_that(tmp_
     process = start(
         tmp_path, "from stages.common.errors import run_stage\nrun_stage(lambda: open('no/such/place') and None)"
     )
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=300)
     assert process.returncode == 1
     assert "no room" not in errors
 

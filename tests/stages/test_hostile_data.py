@@ -36,7 +36,7 @@ def test_a_header_that_promises_four_thousand_million_images_takes_no_memory(tmp
     assert "train-labels-idx1-ubyte is truncated" in run.stderr
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 def test_any_bytes_are_images_or_one_sentence(tmp_path: Path, data: st.DataObject) -> None:
     """Headers near the truth, bytes of any kind, packed or not, cut anywhere."""

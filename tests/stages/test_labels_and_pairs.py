@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -116,7 +117,8 @@ def picture(kind: str, mode: str) -> bytes:
     exif[0x0112], exif[0x010E] = 6, SECRET
     options: dict[str, Any] = {"exif": exif}
     if kind == "JPEG":
-        profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+        made = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+        profile = made[:24] + bytes(12) + made[36:]  # without the second in which it was made
         options |= {"comment": SECRET, "xmp": SECRET.encode(), "icc_profile": profile, "progressive": True}
     if kind == "PNG":
         info = PngImagePlugin.PngInfo()
@@ -163,13 +165,17 @@ def test_a_picture_with_several_scans_and_restarts_keeps_them() -> None:
         )
 
 
-@pytest.mark.parametrize("content", [b"", b"no image", picture("JPEG", "RGB")[:700], picture("PNG", "RGB")[:60]])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"no image", picture("JPEG", "RGB")[:700], picture("PNG", "RGB")[:60]],
+    ids=["empty", "text", "JPEG", "PNG"],
+)
 def test_what_is_no_picture_may_hold_anything_and_is_emptied(content: bytes) -> None:
     assert stripped(content) == b""
 
 
 def test_ingest_strips_where_params_say_so_and_else_keeps_every_byte(tmp_path: Path) -> None:
-    content = picture("JPEG", "RGB")  # once: its color profile carries the second in which it was made
+    content = picture("JPEG", "RGB")
     (tmp_path / "tree").mkdir()
     for name in "ab":
         (tmp_path / f"tree/{name}.jpg").write_bytes(content)
@@ -177,3 +183,15 @@ def test_ingest_strips_where_params_say_so_and_else_keeps_every_byte(tmp_path: P
     assert kept["image"].to_pylist()[0]["bytes"] == content
     left = ingested(tmp_path / "raw", path=str(tmp_path / "tree"), strip_metadata=True)
     assert left["image"].to_pylist()[0]["bytes"] == stripped(content)
+
+
+def test_pictures_made_at_another_time_are_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = picture("JPEG", "RGB")
+    create = ImageCms.createProfile
+
+    def later(space: Any) -> Any:
+        time.sleep(1.1)  # a profile carries the second in which it is made
+        return create(space)
+
+    monkeypatch.setattr(ImageCms, "createProfile", later)
+    assert picture("JPEG", "RGB") == before

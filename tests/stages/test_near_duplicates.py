@@ -31,7 +31,7 @@ def by_force(hashes: Hashes, distance: int) -> list[tuple[int, int]]:
     return [(int(i), int(j)) for i, j in np.argwhere(differing)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 2**32), distance=st.integers(0, 8), centres=st.integers(1, 30), flips=st.integers(0, 8))
 def test_the_candidates_are_those_of_comparing_all_with_all(seed: int, distance: int, centres: int, flips: int) -> None:
     random = np.random.default_rng(seed)

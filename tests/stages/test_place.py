@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,22 @@ def test_links_of_dvc_s_own_and_a_checkout_behind_a_link_are_fine(workspace: Pat
     assert list(links_problems(MADE, workspace)) == []
     assert list(links_problems(MADE, tmp_path / "link")) == []
     assert list(cache_problems(tmp_path / "link")) == []
+
+
+@pytest.mark.tried(
+    "a checkout in a folder named `a {b}`",
+    "DVC cannot work with a brace in the path of its cache ('.../a {b}/.dvc/cache'): rename that folder, or give the "
+    "cache another place (`python -m dvc config --local cache.dir FOLDER`)",
+)
+def test_a_brace_in_the_path_of_the_cache_which_dvc_takes_for_a_format_is_refused(
+    tmp_path: Path, read: Callable[[str], None]
+) -> None:
+    """DVC would run the first stage, and then say 'b'."""
+    workspace = make_workspace(tmp_path / "a {b}", chain("first"))
+    [said] = cache_problems(workspace)
+    read(said)
+    configure(workspace, dir=str(tmp_path / "cache"))
+    assert list(cache_problems(workspace)) == []
 
 
 @pytest.mark.parametrize("kind", ["symlink", "hardlink", "hardlink,copy"])

@@ -114,7 +114,9 @@ def test_the_classes_are_told_apart(folder: Path) -> None:
 def test_a_checkpoint_without_an_average_is_one_sentence(folder: Path) -> None:
     path = checkpoint(folder, CHECKPOINTS[1])
     tensors, facts = read_checkpoint(path)
-    write_checkpoint(path, {name: t for name, t in tensors.items() if not name.startswith("engine.average.generator.")}, facts)
+    write_checkpoint(
+        path, {name: t for name, t in tensors.items() if not name.startswith("engine.average.generator.")}, facts
+    )
     with pytest.raises(UserError, match=rf"{path.name} holds no averaged generator \(EMA\)"):
         select(select_params(folder), folder)
     write_checkpoint(path, tensors, facts)

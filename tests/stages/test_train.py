@@ -113,7 +113,7 @@ def test_a_training_killed_with_9_at_any_moment_ends_in_the_same_bits(finished: 
 
 def wait_for_a_new_state(folder: Path, process: "subprocess.Popen[str]") -> None:
     before = saved_states(folder)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while saved_states(folder) == before and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.005)
 

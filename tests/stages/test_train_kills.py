@@ -30,7 +30,7 @@ def tiny(folder: Path, family: str, resume_every: float, **changes: Any) -> Path
 
 def kill_once_a_state_is_saved(folder: Path) -> None:
     process = start_train_stage(folder)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not list(folder.glob(".resume/*/rolling/images-*.safetensors")) and time.monotonic() < deadline:
         time.sleep(0.001)
     process.kill()

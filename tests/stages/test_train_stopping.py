@@ -74,7 +74,7 @@ def test_killed_with_9_and_run_again_it_stops_at_the_same_bits(stopped: Path, tm
     folder = hasty(tmp_path)
     for awaited in ("evaluator", "kept/*.safetensors", "kept/*3*.safetensors"):
         process = start_train_stage(folder)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while not list(folder.glob(f".resume/*/{awaited}")) and time.monotonic() < deadline:
             time.sleep(0.005)
         process.kill()

@@ -135,8 +135,9 @@ def test_a_publisher_killed_at_any_of_fifty_moments_leaves_no_half_release_and_t
     start = time.monotonic()
     publish(open_store(f"file:{tmp_path}/timed"), files)
     duration = time.monotonic() - start
-    halves = 0
-    for _ in range(50):
+    halves = kills = 0
+    while kills < 50 or (halves < 10 and kills < 500):  # a busy machine may be slower than when it was timed
+        kills += 1
         publisher = multiprocessing.get_context("fork").Process(
             target=publish, args=(open_store(f"file:{store}"), files)
         )

@@ -179,7 +179,7 @@ def test_every_image_with_every_fault_gives_ten_examples_each_and_valid_json(tmp
 
 
 # The table is built a few hundred times, so a small one, and only the expectation in question is looked at.
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(percent=st.integers(0, 100))
 def test_a_share_of_flat_images_passes_at_its_limit_and_fails_one_image_above(
     tmp_path_factory: pytest.TempPathFactory, percent: int

@@ -1,0 +1,72 @@
+"""The table of docs/tried.md: what was tried, and what one reads then; `python -m tests.tried` writes it.
+
+A test that shows what a user reads is marked `@pytest.mark.tried(WHAT, READ)`, and hands the text that it got to the
+fixture `read`, which finds READ in it. `...` in READ stands for what differs from machine to machine.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "tried.md"
+HEAD = """\
+# Tried
+
+What was tried on strange machines and with strange data, and what one reads then. Each row is a test, which reads that
+very text; `python -m tests.tried` writes this page from them. Beside these, `tests/test_chaos.py` runs the short
+pipeline in surroundings drawn by a seed (locale, terminal, time zone, proxy, user, home, umask, path, git, links): it
+runs as anywhere, or is refused in a sentence before anything runs.
+
+| tried | one reads | test |
+| --- | --- | --- |
+"""
+
+
+class Trial(NamedTuple):
+    what: str
+    read: str
+    test: str
+
+
+def main() -> None:
+    PAGE.write_text(page(), encoding="utf-8")
+
+
+def page() -> str:
+    return HEAD + "".join(f"| {_cell(what)} | {_cell(read)} | `{test}` |\n" for what, read, test in trials())
+
+
+def trials(folder: Path = ROOT / "tests") -> Iterator[Trial]:
+    """Every mark in the tests, in the order of files and lines; the files are parsed, not run."""
+    for path in sorted(set(folder.rglob("test_*.py")) - {folder / "test_tried.py"}):
+        name = path.relative_to(folder).with_suffix("").as_posix()
+        text = path.read_text(encoding="utf-8")
+        for function in ast.walk(ast.parse(text if "mark.tried(" in text else "")):
+            if isinstance(function, ast.FunctionDef):
+                for what, read in _marks(function):
+                    yield Trial(what, read, f"{name}::{function.name}")
+
+
+def _marks(function: ast.FunctionDef) -> Iterator[tuple[str, str]]:
+    """The arguments of each `tried` in the decorators, those of single parameters among them."""
+    for node in (node for decorator in function.decorator_list for node in ast.walk(decorator)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "tried":
+            what, read = (ast.literal_eval(argument) for argument in node.args)
+            yield what, read
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", "<br>")
+
+
+def is_read(read: str, text: str) -> bool:
+    """Whether the text holds what a mark says, however it is broken into lines."""
+    pattern = r".*?".join(re.escape(" ".join(part.split())) for part in read.split("..."))
+    return re.search(pattern, " ".join(text.split())) is not None
+
+
+if __name__ == "__main__":
+    main()
