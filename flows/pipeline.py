@@ -2,9 +2,12 @@
 
 import argparse
 import asyncio
+import logging
 import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,9 +26,11 @@ from flows.server import check_server
 from flows.stage import Run, push_outputs, restore, start
 from flows.workspace import PARAMS, occupied, override_params
 from stages.check import check, outputs
+from stages.common.command import parser_of
 from stages.common.errors import BAD_INPUT, UserError, run_stage, sentence_of
 from stages.common.params import Flow as Settings
 from stages.common.params import Params
+from stages.common.receipt import publish_again
 
 
 async def tell_of_crash(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
@@ -60,6 +65,8 @@ async def pipeline(
             if ended:
                 get_run_logger().warning("ended what a killed run had left: %s", "; ".join(ended))
             override_params(root, overrides or [])
+            if params.upload.publish == "runs":
+                publish_again(root)
             run = Run(run_id, root, force, in_containers(params), page.release(root), work_of(graph, params))
             problem = await run_stages(graph, run)
             if problem:
@@ -142,14 +149,36 @@ def main() -> None:
     """The command line: the same as a run of the deployment, in this process."""
     parameters = vars(_arguments())
     check_server()
-    state = asyncio.run(play(**parameters))
+    for name in ("prefect.flow_runs", "prefect.task_runs"):
+        logging.getLogger(name).addFilter(_is_no_failure)
+    with stopped_by_hand():
+        state = asyncio.run(play(**parameters))
     if not state.is_completed():
         print(f"error: {state.message}", file=sys.stderr)
         raise SystemExit(results_of(state).get("exit_code", 1))
 
 
+def _is_no_failure(record: logging.LogRecord) -> bool:
+    """Why a run failed, or was stopped, is said once, as the last line."""
+    return not record.getMessage().startswith(
+        ("Finished in state Failed", "Finished in state Crashed", "Crash detected!")
+    )
+
+
+@contextmanager
+def stopped_by_hand() -> Iterator[None]:
+    """Within the block Ctrl-C, by which Prefect ends a run, is one sentence."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            "the stages that were at work are ended, and what was finished stays; "
+            "the same command goes on, training and evaluator from their last states"
+        ) from None
+
+
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m flows.pipeline", description="Run the pipeline as a Prefect flow.")
+    parser = parser_of("flows.pipeline", __doc__)
     parser.add_argument("targets", nargs="*", help="stages to run, with all that they depend on (default: all)")
     parser.add_argument(
         "-S", "--set-param", dest="overrides", action="append", metavar="SECTION.KEY=VALUE", help="params for this run"

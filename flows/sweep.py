@@ -19,11 +19,12 @@ from prefect.states import Completed, Failed
 from flows.graph import Graph, load_graph, with_upstream
 from flows.grid import grid, read_list, require_heard
 from flows.page import SELECTION
-from flows.pipeline import pipeline, results_of
+from flows.pipeline import pipeline, results_of, stopped_by_hand
 from flows.ranking import Ending, printed, read_measures, table, verdict
 from flows.server import check_server
 from flows.trials import SWEEPS, Sweep, Trial, has_moved, name_for, open_sweep, read_sweep, remove, save_experiment
 from flows.workspace import FOLDER, PARAMS, occupied
+from stages.common.command import parser_of
 from stages.common.errors import BAD_INPUT, UserError, run_stage, sentence_of
 from stages.common.files import read_json, write_json
 from stages.common.params import load_params
@@ -176,7 +177,8 @@ def main() -> None:
         return
     trials = read_list(file) if file else None
     check_server()
-    state = asyncio.run(play(trials=trials, **parameters))
+    with stopped_by_hand():
+        state = asyncio.run(play(trials=trials, **parameters))
     results = results_of(state)
     if "trials" in results:
         print(f"\n{printed(results['trials'])}\n\n{results['verdict']}")
@@ -186,9 +188,7 @@ def main() -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m flows.sweep", description="Run the pipeline for each set of params."
-    )
+    parser = parser_of("flows.sweep", __doc__)
     parser.add_argument("targets", nargs="*", help="stages to run (default: up to the one that measures)")
     parser.add_argument(
         "-S",

@@ -19,12 +19,13 @@ from gan.data import RealImages, wrong_labels
 from gan.latents import code_of, draw
 from gan.normalization import Normalization, average_into, running_statistics
 from gan.objectives import OBJECTIVES, against_each
-from gan.optimizers import faded, load_slots, make_optimizer, progress, set_pace, slots_of
+from gan.optimizers import faded, make_optimizer, progress, set_pace
 from gan.penalties import PENALTIES
 from gan.players import Discriminator, Generator
 from gan.randomness import seeded, stream
 from gan.recipes import Recipe
 from gan.regularization import feature_gap, overlap_of_filters
+from gan.slots import load_slots, slots_of
 
 _EMA_RAMP = 0.05
 _WARM_STEPS, _WARM_TURNS, _WARM_EVERY = 100, 25, 500

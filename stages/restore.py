@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from stages.common.command import parser_of
 from stages.common.errors import run_stage
 
 
@@ -28,4 +29,5 @@ def missing_outputs(lock: Path) -> list[str]:
 
 
 if __name__ == "__main__":
+    parser_of("stages.restore", __doc__).parse_args()
     run_stage(main)
