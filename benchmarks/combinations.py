@@ -6,14 +6,18 @@ hold every two and every three values together; here is any row of the whole pro
 
 import math
 import random
-import sys
 import time
 from collections import Counter
 
+from stages.common.command import parser_of
+from stages.common.errors import run_stage
 from tests.gan.combinations import AXES, reasons, trains
 
 
-def main(minutes: float) -> None:
+def main() -> None:
+    parser = parser_of("benchmarks.combinations", __doc__)
+    parser.add_argument("minutes", nargs="?", type=float, default=1.0, help="(default: %(default)s)")
+    minutes = parser.parse_args().minutes
     chance, told, trained = random.Random(0), Counter[str](), 0
     stop = time.monotonic() + 60 * minutes
     while time.monotonic() < stop:
@@ -31,4 +35,4 @@ def main(minutes: float) -> None:
 
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]) if len(sys.argv) > 1 else 1.0)
+    run_stage(main)

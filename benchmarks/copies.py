@@ -4,7 +4,6 @@ Training images that the pipeline normalized here are changed in one way each, a
 features, in pixels, and as `select` does; so are held-out images, which should not be found. Prints a table.
 """
 
-import argparse
 import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ from gan.metrics.copies import IN_FEATURES, copied_in_features, copied_in_pixels
 from gan.metrics.distances import nearest_rows
 from gan.metrics.thumbnails import block_of, thumbnails
 from gan.randomness import stream
+from stages.common.command import parser_of
 from stages.common.errors import UserError, run_stage
 from stages.common.evaluators import read_evaluator
 from stages.common.levels import to_uint8
@@ -98,7 +98,7 @@ def share(found: Tensor) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser("python -m benchmarks.copies", description=__doc__.partition("\n")[0])
+    parser = parser_of("benchmarks.copies", __doc__)
     parser.add_argument("--planted", type=int, default=400, help="training images changed in each way")
     arguments = parser.parse_args()
     if not (DATA / "manifest.json").exists():

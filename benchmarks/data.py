@@ -27,6 +27,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
+from stages.common.command import parser_of
+from stages.common.errors import run_stage
 from stages.common.mapping import map_shards
 from stages.common.params import load_params
 from stages.common.shards import encoded_schema, shards, write_encoded
@@ -167,7 +169,7 @@ def memory(counts: list[int], folder: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser("python -m benchmarks.data", description=(__doc__ or "").partition("\n")[0])
+    parser = parser_of("benchmarks.data", __doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=20.0, help="about, of one process in one round")
     parser.add_argument("--memory", type=int, nargs="*", default=[10_000, 100_000, 1_000_000], metavar="IMAGES")
@@ -189,4 +191,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main)

@@ -7,7 +7,6 @@ one seed of the latents. The seed of a run draws the first weights, the order of
 is done is a line of `runs.jsonl` and is not done again, so this can be stopped at any time.
 """
 
-import argparse
 import json
 import time
 from collections.abc import Iterable, Iterator
@@ -28,6 +27,7 @@ from gan.metrics.frechet import frechet_distance
 from gan.players import Generator
 from gan.randomness import stream
 from gan.sampling import asked_labels, samples
+from stages.common.command import parser_of
 from stages.common.drawings import drawn
 from stages.common.errors import UserError, run_stage
 from stages.common.evaluators import read_evaluator
@@ -190,7 +190,7 @@ def spread(values: list[float], form: str) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser("python -m benchmarks.families", description=__doc__.partition("\n")[0])
+    parser = parser_of("benchmarks.families", __doc__)
     parser.add_argument(
         "--families", nargs="+", choices=FAMILIES, default=[f for f in FAMILIES if f != "modern_points"]
     )

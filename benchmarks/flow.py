@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 
 from flows.serve import server
+from stages.common.command import parser_of
+from stages.common.errors import run_stage
 
 ROOT = Path(__file__).resolve().parents[1]
 REPEATS = 3
@@ -28,6 +30,7 @@ FLOW = [sys.executable, "-m", "flows.pipeline"]
 
 
 def main() -> None:
+    parser_of("benchmarks.flow", __doc__).parse_args()
     with tempfile.TemporaryDirectory() as folder, server(free_port()) as url:
         plain = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
         plain |= {"PREFECT_HOME": f"{folder}/prefect", "DVC_NO_ANALYTICS": "1"}
@@ -83,4 +86,4 @@ def free_port() -> int:
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main)

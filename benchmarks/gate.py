@@ -3,7 +3,6 @@
 The table is made: ten classes, figures and hashes at random, as of photographs. The stage runs in a process of its own.
 """
 
-import argparse
 import shutil
 import subprocess
 import sys
@@ -15,6 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from stages.common.command import parser_of
+from stages.common.errors import run_stage
 from stages.common.files import write_json
 from stages.images.statistics import STATS
 
@@ -28,7 +29,7 @@ PROGRAM = (
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = parser_of("benchmarks.gate", __doc__)
     options.add_argument("--rows", type=int, default=1_000_000)
     rows = options.parse_args().rows
     with tempfile.TemporaryDirectory() as folder:
@@ -86,4 +87,4 @@ def write_table(normalized: Path, rows: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main)

@@ -5,7 +5,6 @@ real run, from the files read to those written. Prints the seconds of the whole 
 and of a second run, which knows it all; with --classifiers N, of the classification accuracy score too.
 """
 
-import argparse
 import os
 import tempfile
 import time
@@ -19,6 +18,8 @@ from gan.evaluator import EvaluatorConfig, build_evaluator
 from gan.families import FAMILIES
 from gan.players import ModelConfig, build_players
 from stages.common.checkpoint import write_checkpoint
+from stages.common.command import parser_of
+from stages.common.errors import run_stage
 from stages.common.evaluators import write_evaluator
 from stages.common.files import write_json
 from stages.common.params import Select, load_section
@@ -30,7 +31,7 @@ SHAPE = (1, 28, 28)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of("benchmarks.measuring", __doc__)
     parser.add_argument("--checkpoints", type=int, default=20)
     parser.add_argument("--samples", type=int, default=10_000)
     parser.add_argument("--train", type=int, default=60_000)
@@ -91,4 +92,4 @@ def write_inputs(root: Path, checkpoints: int, train: int, holdout: int, shape: 
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main)

@@ -6,7 +6,6 @@ The seed draws the first weights, the order of the points and the latents; the p
 Needs torch alone; one thread. The generator is the averaged one of the last step: no checkpoint is picked.
 """
 
-import argparse
 import math
 import sys
 import time
@@ -27,6 +26,8 @@ from gan.randomness import stream
 from gan.recipes import model_config
 from gan.sampling import samples
 from gan.trainer import Trainer
+from stages.common.command import parser_of
+from stages.common.errors import run_stage
 
 CPU = torch.device("cpu")
 POINTS, GENERATED = 100_000, 2_500
@@ -129,7 +130,7 @@ def run(name: str, entry: str, seeds: int) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser("python -m benchmarks.modes", description=__doc__.partition("\n")[0])
+    parser = parser_of("benchmarks.modes", __doc__)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--data", nargs="+", choices=DATA, default=list(DATA))
     parser.add_argument("--entries", nargs="+", choices=ENTRIES, default=list(ENTRIES))
@@ -143,4 +144,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main)

@@ -5,7 +5,6 @@ own peak. Needs the stages' packages; of a million images the folder needs 4 GB 
 alone: `python -m benchmarks.sources --images 10000 1000000 -- zip csv`.
 """
 
-import argparse
 import csv
 import io
 import json
@@ -28,6 +27,8 @@ import pyarrow.parquet as pq
 from ruamel.yaml import YAML
 
 from benchmarks.buckets import bucket_of
+from stages.common.command import parser_of
+from stages.common.errors import run_stage
 from stages.common.shards import encoded_schema
 from stages.sources.glyphs import Options, drawn
 
@@ -185,7 +186,7 @@ def peak(work: Path, name: str, count: int) -> tuple[float, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser("python -m benchmarks.sources", description=(__doc__ or "").partition("\n")[0])
+    parser = parser_of("benchmarks.sources", __doc__)
     parser.add_argument("--images", type=int, nargs="+", default=[10_000, 1_000_000])
     parser.add_argument("sources", nargs="*", metavar="SOURCE")
     arguments = parser.parse_args()
@@ -203,4 +204,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main)

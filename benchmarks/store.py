@@ -7,7 +7,6 @@ case: megabytes a second of both, the median over the rounds, and the ratio (abo
 Publishing includes reading and hashing the files for the manifest, and fetching includes checking every hash.
 """
 
-import argparse
 import os
 import shutil
 import tempfile
@@ -24,6 +23,8 @@ import boto3
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 
+from stages.common.command import parser_of
+from stages.common.errors import run_stage
 from stages.releases.content import identify
 from stages.releases.manifest import Release
 from stages.releases.transfer import fetch
@@ -38,7 +39,7 @@ TRANSFER = TransferConfig(max_concurrency=WORKERS)
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = parser_of("benchmarks.store", __doc__)
     options.add_argument("url")
     options.add_argument("--megabytes", type=int, default=200)
     options.add_argument("--files", type=int, default=500)
@@ -117,4 +118,4 @@ def print_case(title: str, seconds: dict[str, list[float]], size: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main)

@@ -6,7 +6,6 @@ Images are random, RGB of 32x32, in shards as normalize writes them; the game is
 The streamed game passes at least one window in each round. Prints the median seconds of a turn of both, and the ratio.
 """
 
-import argparse
 import tempfile
 import time
 from pathlib import Path
@@ -17,6 +16,8 @@ import pyarrow.parquet as pq
 import torch
 
 from gan.trainer import Trainer
+from stages.common.command import parser_of
+from stages.common.errors import run_stage
 from stages.common.params import Train, load_section
 from stages.common.shards import shard_path, tensor_table
 from stages.common.split import Split
@@ -26,7 +27,7 @@ SHAPE, ROW_GROUP, SHARD = (3, 32, 32), 340, 10_000
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = parser_of("benchmarks.streaming", __doc__)
     options.add_argument("--images", type=int, default=60_000)
     options.add_argument("--window", type=int, default=10_000)
     options.add_argument("--seconds", type=float, default=8.0)
@@ -71,4 +72,4 @@ def write_images(folder: Path, count: int) -> None:
 
 if __name__ == "__main__":
     torch.manual_seed(0)
-    main()
+    run_stage(main)

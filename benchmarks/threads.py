@@ -17,6 +17,8 @@ from gan.games.adversarial import Adversarial
 from gan.players import build_players
 from gan.recipes import model_config
 from gan.trainer import Trainer
+from stages.common.command import parser_of
+from stages.common.errors import run_stage
 
 SECONDS = 10
 SHAPES = [(1, 8, 8), (1, 28, 28)]
@@ -50,6 +52,7 @@ def measure(shape: tuple[int, int, int], threads: int, busy: bool) -> float:
 
 
 def main() -> None:
+    parser_of("benchmarks.threads", __doc__).parse_args()
     print("images a second    quiet    beside one busy program")
     for shape in SHAPES:
         for threads in dict.fromkeys([1, torch.get_num_threads()]):
@@ -58,4 +61,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main)

@@ -5,7 +5,6 @@ plain Adam, and the discriminator's gradients are computed in the generator's st
 one process on random images of Fashion-MNIST's size. Needs torch, numpy and Pillow alone.
 """
 
-import argparse
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -29,6 +28,8 @@ from gan.normalization import average_into
 from gan.players import build_players
 from gan.recipes import Recipe, model_config
 from gan.trainer import Trainer
+from stages.common.command import parser_of
+from stages.common.errors import run_stage
 
 BATCH, IMAGES, CLASSES, LATENT = 64, 60_000, 10, 100
 Turn = Callable[[], object]
@@ -199,7 +200,7 @@ def ratio(ours: list[float], others: list[float]) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser("python -m benchmarks.training", description=__doc__.partition("\n")[0])
+    parser = parser_of("benchmarks.training", __doc__)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--seconds", type=float, default=3.0, help="of each loop in each round")
     parser.add_argument("--threads", type=int, help="CPU threads of both; a core each unless told")
@@ -232,4 +233,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main)

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import stages  # noqa: F401  # Ctrl-C during the imports that follow is a line
 from stages.common.surroundings import have_a_home, may_write, own_folder, reach_this_machine_directly
 
 # Before Prefect is imported, which reads its settings then.

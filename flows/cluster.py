@@ -6,7 +6,6 @@
 Workers need this code, its packages and this workspace, at the same path. The bytes are those of `dvc repro normalize`.
 """
 
-import argparse
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +23,7 @@ from flows.serve import server
 from flows.server import server_lost
 from flows.workspace import occupied
 from stages import normalize
+from stages.common.command import parser_of
 from stages.common.errors import TemporaryError, UserError, run_stage
 from stages.common.params import load_params
 
@@ -85,16 +85,16 @@ async def alone(runner: TaskRunner[Any]) -> None:
 
 
 def main() -> None:
+    parser = parser_of("flows.cluster", __doc__)
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--address", help="of a Dask scheduler, such as tcp://HOST:8786")
+    where.add_argument("--workers", type=int, metavar="N", help="processes of this machine")
+    arguments = parser.parse_args()
     try:
         from prefect_dask.task_runners import DaskTaskRunner
     except ImportError:
         wanted = "pip install -c requirements/constraints.txt prefect-dask"
         raise UserError(f"a cluster needs a package that the stages do not: {wanted}") from None
-    parser = argparse.ArgumentParser("python -m flows.cluster", description=(__doc__ or "").partition("\n")[0])
-    where = parser.add_mutually_exclusive_group(required=True)
-    where.add_argument("--address", help="of a Dask scheduler, such as tcp://HOST:8786")
-    where.add_argument("--workers", type=int, metavar="N", help="processes of this machine")
-    arguments = parser.parse_args()
     if arguments.address and not PREFECT_API_URL.value():
         raise UserError(
             "set PREFECT_API_URL to a Prefect server that all workers reach: each would start one of its own"

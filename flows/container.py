@@ -18,6 +18,7 @@ from ruamel.yaml import YAML
 
 from flows.graph import Meta, Stage, read_meta
 from flows.sandbox import image_name, settings
+from stages.common.command import parser_of
 from stages.common.errors import TemporaryError, UserError, run_stage
 
 if TYPE_CHECKING:
@@ -34,10 +35,13 @@ _SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 
 
 def main() -> None:
+    parser = parser_of("flows.container", __doc__)
+    parser.add_argument("-c", dest="line", metavar="COMMAND", required=True, help="what DVC runs, a line for a shell")
+    line = parser.parse_args().line
     if "DVC_STAGE" not in os.environ:
         raise UserError("this is the shell by which DVC runs a stage: SHELL=$PWD/flows/in_container dvc repro")
     workspace, stage = _workspace(), os.environ["DVC_STAGE"]
-    raise SystemExit(run(sys.argv[1:], stage, _meta(workspace, stage), workspace))
+    raise SystemExit(run(["-c", line], stage, _meta(workspace, stage), workspace))
 
 
 def run(arguments: list[str], stage: str, meta: Meta, workspace: Path) -> int:

@@ -4,6 +4,7 @@ import os
 import secrets
 from pathlib import Path
 
+from stages.common.command import parser_of
 from stages.common.errors import UserError, run_stage
 
 SOCKET = Path("/var/run/docker.sock")
@@ -92,6 +93,7 @@ def _socket() -> Path:
 
 
 def main() -> None:
+    parser_of("flows.environment", __doc__).parse_args()
     path = write_environment(Path.cwd(), _socket())
     print(f"{path}: random passwords, for you alone to read")
 

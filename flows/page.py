@@ -49,7 +49,9 @@ def release(workspace: Path) -> dict[str, Any] | None:
         receipt = read_json(workspace / RECEIPT)
     except UserError:
         return None
-    return {key: value for key, value in receipt.items() if key != "data"} if isinstance(receipt, dict) else None
+    if not isinstance(receipt, dict) or "release" not in receipt:
+        return None
+    return {key: value for key, value in receipt.items() if key not in ("data", "unpublished")}
 
 
 def _release(run: Run) -> str:

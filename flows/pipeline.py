@@ -2,9 +2,12 @@
 
 import argparse
 import asyncio
+import logging
 import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,9 +27,11 @@ from flows.server import server_lost, use_server
 from flows.stage import Run, push_outputs, restore, start
 from flows.workspace import PARAMS, end_leftovers, occupied, override_params
 from stages.check import check, outputs
+from stages.common.command import parser_of
 from stages.common.errors import BAD_INPUT, UserError, run_stage, sentence_of
 from stages.common.params import Flow as Settings
 from stages.common.params import Params
+from stages.common.receipt import publish_again
 
 
 async def tell_of_crash(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
@@ -63,6 +68,8 @@ async def pipeline(
             run = Run(run_id, root, force, in_containers(params), page.release(root), work_of(graph, params))
             with hurried(lambda: end_leftovers(root)):
                 override_params(root, overrides)
+                if params.upload.publish == "runs":
+                    publish_again(root)
                 problem = await run_stages(graph, run)
                 if problem:
                     await restore(run)
@@ -161,15 +168,36 @@ def main() -> None:
     parameters = vars(_arguments())
     check_request(Path(parameters["workspace"]).resolve(), parameters["targets"], parameters["overrides"])
     use_server()
-    with server_lost():
+    for name in ("prefect.flow_runs", "prefect.task_runs"):
+        logging.getLogger(name).addFilter(_is_no_failure)
+    with server_lost(), stopped_by_hand():
         state = asyncio.run(play(**parameters))
     if not state.is_completed():
         print(f"error: {state.message}", file=sys.stderr)
         raise SystemExit(results_of(state).get("exit_code", 1))
 
 
+def _is_no_failure(record: logging.LogRecord) -> bool:
+    """Why a run failed, or was stopped, is said once, as the last line."""
+    return not record.getMessage().startswith(
+        ("Finished in state Failed", "Finished in state Crashed", "Crash detected!")
+    )
+
+
+@contextmanager
+def stopped_by_hand() -> Iterator[None]:
+    """Within the block Ctrl-C, by which Prefect ends a run, is one sentence."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            "the stages that were at work are ended, and what was finished stays; "
+            "the same command goes on, training and evaluator from their last states"
+        ) from None
+
+
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m flows.pipeline", description="Run the pipeline as a Prefect flow.")
+    parser = parser_of("flows.pipeline", __doc__)
     parser.add_argument("targets", nargs="*", help="stages to run, with all that they depend on (default: all)")
     parser.add_argument(
         "-S", "--set-param", dest="overrides", action="append", metavar="SECTION.KEY=VALUE", help="params for this run"

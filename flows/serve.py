@@ -26,6 +26,7 @@ from flows.lock import Lock
 from flows.sandbox import image_name
 from flows.server import STOP_TIMEOUT, answers, check_proxy, check_server, server_lost, started, stopped_at_the_end
 from flows.workspace import FOLDER
+from stages.common.command import parser_of
 from stages.common.errors import UserError, run_stage
 
 POOLS: dict[str, str] = {"process": "mintage", "docker": "mintage-docker"}
@@ -146,7 +147,7 @@ def _as_interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m flows.serve", description=__doc__)
+    parser = parser_of("flows.serve", __doc__)
     parser.add_argument("--port", type=int, default=4200, help="where the server listens, if one is started")
     parser.add_argument("--type", choices=list(POOLS), default="process", help="the type of the worker")
     parser.add_argument("--health", action="store_true", help="tell at :8080/health whether the worker works")

@@ -28,6 +28,8 @@ RETRY_DELAY = 10.0
 """Seconds before the first retry; each next one waits twice as long."""
 PUSH_RETRIES = 3
 _LONGEST_CELL = 200
+_REASONS = ("error: ", "ERROR: failed to reproduce ")
+"""How a stage, and DVC after it, say why they failed."""
 
 Outcome = Literal["ran", "from cache", "skipped", "failed", "not started"]
 
@@ -68,7 +70,7 @@ async def start(stage: Stage, run: Run, upstream: list[State[Any]]) -> State[Any
 
     def can_heal(_task: Any, _task_run: Any, _state: Any) -> bool:
         result.failures += 1
-        return result.failures <= stage.meta.retries and result.exit_code not in (0, BAD_INPUT)
+        return _heals(stage, result, result.failures)
 
     result = run.results[stage.name] = StageResult("not started")
     as_task: Any = task(
@@ -104,7 +106,8 @@ async def run_stage(stage: Stage, run: Run) -> State[Any]:
         result.seconds += time.monotonic() - begun
     if code != 0:
         result.exit_code, result.sentence = failure(lines, code)
-        get_run_logger().error(result.sentence)
+        if _heals(stage, result, result.failures + 1):  # of the last try Prefect says it
+            get_run_logger().warning(result.sentence)
         return Failed(message=result.sentence)
     cached = any("is cached - skipping run" in line for line in lines)
     result.outcome, result.sentence = ("from cache" if cached else "ran"), ""
@@ -113,13 +116,19 @@ async def run_stage(stage: Stage, run: Run) -> State[Any]:
     return Completed(name="Cached", message="taken from the run cache") if cached else Completed()
 
 
+def _heals(stage: Stage, result: StageResult, failures: int) -> bool:
+    """Whether a stage that has failed so often is tried again."""
+    return failures <= stage.meta.retries and result.exit_code not in (0, BAD_INPUT)
+
+
 async def run_dvc(arguments: list[str], name: str, run: Run) -> tuple[int, list[str]]:
     """A DVC command as part of a run, streamed into the log: its exit code and its lines."""
     logger, lines = get_run_logger(), list[str]()
 
     def on_line(line: str) -> None:
         lines.append(line)
-        logger.info(line)
+        if not line.startswith(_REASONS):  # the state says it, and Prefect logs that
+            logger.info(line)
 
     try:
         return await run_marked([*DVC, *arguments], run.workspace, _environment(name, run), on_line), lines

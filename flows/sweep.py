@@ -21,7 +21,7 @@ from flows.graph import Graph, load_graph, with_upstream
 from flows.grid import grid, read_list, require_heard
 from flows.overrides import apply
 from flows.page import SELECTION
-from flows.pipeline import pipeline, results_of
+from flows.pipeline import pipeline, results_of, stopped_by_hand
 from flows.ranking import Ending, printed, read_measures, table, verdict
 from flows.server import server_lost, use_server
 from flows.trials import (
@@ -37,6 +37,7 @@ from flows.trials import (
     save_experiment,
 )
 from flows.workspace import FOLDER, PARAMS, occupied
+from stages.common.command import parser_of
 from stages.common.errors import BAD_INPUT, UserError, run_stage, sentence_of
 from stages.common.files import read_json, write_json
 from stages.common.params import load_params
@@ -201,7 +202,7 @@ def main() -> None:
     trials = read_list(file) if file else None
     check_request(Path(parameters["workspace"]).resolve(), trials, parameters)
     use_server()
-    with server_lost():
+    with server_lost(), stopped_by_hand():
         state = asyncio.run(play(trials=trials, **parameters))
     results = results_of(state)
     if "trials" in results:
@@ -212,9 +213,7 @@ def main() -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m flows.sweep", description="Run the pipeline for each set of params."
-    )
+    parser = parser_of("flows.sweep", __doc__)
     parser.add_argument("targets", nargs="*", help="stages to run (default: up to the one that measures)")
     parser.add_argument(
         "-S",

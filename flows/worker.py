@@ -10,11 +10,13 @@ from botocore.exceptions import ClientError
 
 from flows.container import check_engine
 from flows.graph import load_graph
+from stages.common.command import parser_of
 from stages.common.errors import run_stage
 from stages.common.s3_errors import sentences
 
 
 def main() -> None:
+    parser_of("flows.worker", __doc__).parse_args()
     check_engine(load_graph(Path.cwd()).values())
     make_bucket(os.environ["MINTAGE_S3_BUCKET"])
     os.execv(sys.executable, [sys.executable, "-m", "flows.serve", "--health"])

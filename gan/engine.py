@@ -14,9 +14,10 @@ from gan import processes
 from gan.data import RealImages
 from gan.games import Game, Scene, Step
 from gan.normalization import average_into, running_statistics
-from gan.optimizers import load_slots, make_optimizer, progress, set_pace, slots_of
+from gan.optimizers import make_optimizer, progress, set_pace
 from gan.randomness import seeded, stream
 from gan.recipes import Recipe
+from gan.slots import load_slots, slots_of
 
 _EMA_RAMP = 0.05
 

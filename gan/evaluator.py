@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,7 @@ from gan.networks import dcgan
 from gan.networks.parts import SMALLEST_IMAGE, Flatten, sizes
 from gan.normalization import Normalization
 from gan.randomness import stream
+from gan.slots import load_slots, slots_of
 
 _WIDTH = 16
 _WIDEST = 4 * _WIDTH
@@ -154,10 +155,12 @@ def train_evaluator(
     schedule: Schedule,
     *,
     progress: Callable[[int], object] = lambda images: None,
+    keeper: "Keeper | None" = None,
 ) -> Evaluator:
     """An evaluator trained on real images and their labels, on their device, in evaluation mode.
 
-    On a CPU the same arguments give the same bits. `progress` is told the images of each batch.
+    On a CPU the same arguments give the same bits, wherever `keeper` lets it go on. `progress` is told the images of
+    each batch, and first those of what was kept.
     Raises DivergedError where the weights are no longer finite.
     """
     evaluator = build_evaluator(config, schedule.seed)
@@ -166,8 +169,56 @@ def train_evaluator(
             # All at once: points are as small as their labels.
             evaluator.head.fit(real.at(torch.arange(len(real))).flatten(1).cpu(), real.labels.cpu())
         return evaluator.to(real.device).eval()
-    learn(evaluator, real, schedule, classes=config.classifies and real.labels is not None, progress=progress)
+    classes = config.classifies and real.labels is not None
+    learn(evaluator, real, schedule, classes=classes, progress=progress, keeper=keeper)
     return evaluator
+
+
+class Learning:
+    """A network that learns from real images: after any step its state can be kept, and it goes on to the same bits.
+
+    It learns to give class logits `[N,K]` by the labels, or without `classes` the images again.
+    """
+
+    def __init__(self, network: nn.Module, real: RealImages, schedule: Schedule, *, classes: bool) -> None:
+        self.network, self.real, self.schedule, self.classes = network, real, schedule, classes
+        network.to(real.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        rate, self.step, self.steps = schedule.learning_rate, 0, -(-schedule.images // schedule.batch_size)
+        self.optimizer = torch.optim.AdamW(network.parameters(), rate, weight_decay=_WEIGHT_DECAY, fused=True)
+        self.pace = torch.optim.lr_scheduler.OneCycleLR(self.optimizer, rate, self.steps, pct_start=_WARM_UP)
+
+    @property
+    def images_seen(self) -> int:
+        return self.step * self.schedule.batch_size
+
+    def turn(self) -> None:
+        """One batch."""
+        _step(self.network, self.real, self.optimizer, self.images_seen, self.schedule, classes=self.classes)
+        self.pace.step()
+        self.step += 1
+
+    def state(self) -> dict[str, Tensor]:
+        """With `images_seen` all that is needed to go on."""
+        weights = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
+        return weights | {f"optimizer.{name}": tensor for name, tensor in slots_of(self.optimizer).items()}
+
+    def load(self, tensors: dict[str, Tensor], images_seen: int) -> None:
+        """The inverse of `state`, of a step before the last."""
+        self.step = images_seen // self.schedule.batch_size
+        self.network.load_state_dict(_under("network.", tensors))
+        load_slots(self.optimizer, _under("optimizer.", tensors))
+        self.pace.load_state_dict({"last_epoch": self.step - 1, "_step_count": self.step})
+        self.pace.step()  # rate and momentum follow from the number of the step alone
+
+
+class Keeper(Protocol):
+    """Keeps states of a learning, so that one that was stopped goes on."""
+
+    def load(self, learning: Learning) -> None:
+        """Called before the first step: load the state that was kept, if one was."""
+
+    def after(self, learning: Learning) -> None:
+        """Called after each step."""
 
 
 def learn(
@@ -178,23 +229,28 @@ def learn(
     classes: bool = True,
     what: str = "the evaluator",
     progress: Callable[[int], object] = lambda images: None,
+    keeper: Keeper | None = None,
 ) -> None:
     """Train a network on real images, each moved at random, on their device; it ends in evaluation mode.
 
-    It learns to give class logits `[N,K]` by the labels, or without `classes` the images again. Raises DivergedError
-    where the weights are no longer finite.
+    As `Learning` does. Raises DivergedError where the weights are no longer finite.
     """
-    network.to(real.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    steps = -(-schedule.images // schedule.batch_size)
-    optimizer = torch.optim.AdamW(network.parameters(), schedule.learning_rate, weight_decay=_WEIGHT_DECAY, fused=True)
-    pace = torch.optim.lr_scheduler.OneCycleLR(optimizer, schedule.learning_rate, steps, pct_start=_WARM_UP)
-    for step in range(steps):
-        _step(network, real, optimizer, step * schedule.batch_size, schedule, classes=classes)
-        pace.step()
+    learning = Learning(network, real, schedule, classes=classes)
+    if keeper:
+        keeper.load(learning)
+        progress(learning.images_seen)
+    while learning.step < learning.steps:
+        learning.turn()
         progress(schedule.batch_size)
+        if keeper:
+            keeper.after(learning)
     if not all(torch.isfinite(tensor).all() for tensor in network.state_dict().values()):
-        raise DivergedError(f"{what}'s weights are not finite after {steps * schedule.batch_size:,} images")
+        raise DivergedError(f"{what}'s weights are not finite after {learning.images_seen:,} images")
     network.requires_grad_(False).eval()
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def build_evaluator(config: EvaluatorConfig, seed: int) -> Evaluator:

@@ -2,10 +2,9 @@
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from gan.recipes import PlayerRecipe
 
@@ -49,24 +48,3 @@ def set_pace(optimizer: torch.optim.Optimizer, recipe: PlayerRecipe, decayed: fl
     """The learning rate, which falls to a tenth."""
     for group in optimizer.param_groups:
         group["lr"] = faded(recipe.learning_rate, _LAST, decayed)
-
-
-def slots_of(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """What the optimizer remembers of each weight: `INDEX.SLOT` -> tensor."""
-    state = optimizer.state_dict()["state"]
-    return {f"{i}.{slot}": t for i, slots in state.items() for slot, t in slots.items() if isinstance(t, Tensor)}
-
-
-def load_slots(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """The inverse of `slots_of`."""
-    weights: list[Tensor] = optimizer.param_groups[0]["params"]
-    slots: dict[int, dict[str, Any]] = {}
-    for key, tensor in tensors.items():
-        index, slot = key.split(".")
-        slots.setdefault(int(index), {})[slot] = _laid_out_like(weights[int(index)], tensor)
-    optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
-
-
-def _laid_out_like(weight: Tensor, tensor: Tensor) -> Tensor:
-    """The tensor with the strides of its weight: a fused optimizer steps through both in memory order."""
-    return torch.empty_like(weight).copy_(tensor) if tensor.shape == weight.shape else tensor

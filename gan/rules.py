@@ -80,11 +80,13 @@ Rule = tuple[Callable[[Setting], bool], str]
 LABELS: list[Rule] = [
     (
         lambda s: needs_labels(s.recipe) and s.classes is None,
-        "a conditional family learns from labels, and this data has none: name an unconditional family",
+        "a conditional family learns from labels, and this data has none: name an unconditional family, such as dcgan "
+        "(of points modern_points)",
     ),
     (
         lambda s: needs_labels(s.recipe) and len(s.classes or ()) < 2,
-        "a conditional family needs at least two classes, and this data has one: name an unconditional family",
+        "a conditional family needs at least two classes, and this data has one: name an unconditional family, such as "
+        "dcgan (of points modern_points)",
     ),
     (
         lambda s: s.told and not s.asked.teaches_class,
@@ -171,7 +173,8 @@ LOSSES: list[Rule] = [
 PLAYERS: list[Rule] = [
     (
         lambda s: s.small and s.network.has_maps,
-        "an image smaller than 8 x 8, or a point, has no room for feature maps: set network to mlp or points",
+        "an image smaller than 8 x 8, or a point, has no room for feature maps: set network to mlp or points, "
+        "or family to modern_points",
     ),
     (
         lambda s: s.modulates and not s.norms[0].batch,

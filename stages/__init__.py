@@ -1,1 +1,16 @@
 """The pipeline's stages, one module each, in the order of `dvc.yaml`."""
+
+import sys
+from types import TracebackType
+
+
+def _in_a_line(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Ctrl-C while a module that is run still imports what it needs, which takes seconds."""
+    if issubclass(kind, KeyboardInterrupt):
+        print("\nstopped: nothing had begun", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
+if sys.argv[:1] == ["-m"]:  # as long as `python -m` looks for the module
+    sys.excepthook = _in_a_line

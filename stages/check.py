@@ -1,7 +1,7 @@
 """`python -m stages.check`: what can be known to be wrong before anything runs; `make run` asks it first.
 
 Reads params.yaml, dvc.yaml, the names (never the content) of the source's files, and what git and DVC's settings say;
-leaves nothing behind.
+writes nothing, but that an experiment that was not published gives way, so that this run publishes it.
 DVC itself meets a missing path, a pipe or a link that leads nowhere with a bare system error, or waits for ever.
 """
 
@@ -14,20 +14,27 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from stages.common.command import parser_of
 from stages.common.errors import BAD_INPUT, UserError, run_stage
-from stages.common.params import Ingest, Params, Train, load_params
+from stages.common.foresight import Known, foreseen
+from stages.common.params import Ingest, Params, Select, Train, load_params
 from stages.common.place import cache_problems, git_notes, links_problems
+from stages.common.receipt import publish_again
 from stages.sources import checked_options
 from stages.stores import open_store
 from stages.stores.folder import FolderStore
 
 _ELSEWHERE = {"digits", "s3", "http", "glyphs", "ring", "grid", "gaussian"}
 """Sources that read nothing at ingest.path."""
+POINTS = {"ring": (1, 1, 2), "grid": (1, 1, 2), "gaussian": (1, 1, 1)}
+"""Sources of points, with their shape (C, H, W)."""
 
 
 def main() -> None:
     params = load_params()
     check(params, outputs(Path("dvc.yaml")))
+    if params.upload.publish == "runs":
+        publish_again(Path())
     for note in git_notes(params.upload.uncommitted, Path()):
         print(f"note: {note}", file=sys.stderr)
 
@@ -38,6 +45,9 @@ def check(params: Params, made: list[Path], root: Path = Path()) -> None:
         *_options(params.ingest),
         *_source(params.ingest, made, root),
         *_store(params, root),
+        *_points(params),
+        *foreseen(params, _known(params)),
+        *_weights(params.select, root),
         *_precision(params.train),
     ]
     sentences = [f"params.yaml: {problem}" for problem in problems]
@@ -123,6 +133,27 @@ def _precision(train: Train) -> Iterator[str]:
         yield asked.stderr.strip().removeprefix("error: ")
 
 
+def _known(params: Params) -> Known:
+    """What params alone say of the data."""
+    shape = (params.normalize.channels, params.normalize.height, params.normalize.width)
+    return Known(shape, params.ingest.source in POINTS, 10 if params.ingest.source == "digits" else None)
+
+
+def _points(params: Params) -> Iterator[str]:
+    """A sentence where points would be resized, which normalize refuses."""
+    made, asked = POINTS.get(params.ingest.source), _known(params).shape
+    if made is not None and made != asked:
+        wanted = "set normalize.channels to {}, height to {}, width to {}".format(*made)
+        yield f"source {params.ingest.source!r} makes points, a pixel a coordinate: {wanted}"
+
+
+def _weights(select: Select, root: Path) -> Iterator[str]:
+    """A sentence where the weights are missing by which select would measure, after the whole training."""
+    weights = select.inception
+    if select.features == "inception" and weights and not (root / weights.path).is_file():
+        yield f"select.inception.path = {weights.path!r} is missing: bring that file, or set features to domain"
+
+
 def _overlap(one: Path, other: Path) -> bool:
     """Whether one is, or is inside, the other; links are followed."""
     first, second = Path(os.path.realpath(one)), Path(os.path.realpath(other))
@@ -130,4 +161,5 @@ def _overlap(one: Path, other: Path) -> bool:
 
 
 if __name__ == "__main__":
+    parser_of("stages.check", __doc__).parse_args()
     run_stage(main)

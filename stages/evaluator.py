@@ -2,6 +2,7 @@
 
 Reads data/normalized/{train,holdout}, reports/validation.json.
 Writes models/evaluator/, metrics/evaluator.json, provenance/evaluator.json.
+Stopped and started again it goes on from its last state, in .resume/evaluator, and ends in the same bits (on a CPU).
 """
 
 from pathlib import Path
@@ -12,30 +13,47 @@ import torch
 
 from gan.errors import DivergedError
 from gan.evaluator import FULL, Evaluator, EvaluatorConfig, Schedule, images_beside, quality, train_evaluator
+from stages.common.command import parser_of
 from stages.common.device import steady_device_for
+from stages.common.energy import Meter
 from stages.common.errors import UserError, run_stage
 from stages.common.evaluators import write_evaluator
-from stages.common.files import replacing_directory, write_json
+from stages.common.files import read_json, replacing_directory, write_json
+from stages.common.foresight import Known, require_fit
 from stages.common.gate import require_passed_gate
+from stages.common.keeping import Keeper
 from stages.common.params import Evaluator as EvaluatorParams
 from stages.common.params import load_section, load_value
 from stages.common.progress import progress_bar
 from stages.common.provenance import recorded
 from stages.common.reading import batches_of, labels_of, real_images
+from stages.common.resume import Resume, code_digest
 from stages.common.split import Split
+from stages.common.stopping import told_when_stopped
+from stages.common.truth import truth_in
+
+RESUME = Path(".resume/evaluator")
 
 
 def main() -> None:
     params = load_section(EvaluatorParams)
-    with recorded("evaluator", params) as facts:
-        figures = evaluator(params, Path())
+    meter = Meter()
+    with recorded("evaluator", params, meter) as facts:
+        require_fit(known_of(Path()))  # before minutes of work that no training would follow
+        figures = evaluator(params, Path(), meter)
         facts["machine"]["device"] = str(steady_device_for(params.device))
         facts.update(figures)
     print(summary(figures))
     print("evaluator: models/evaluator")
 
 
-def evaluator(params: EvaluatorParams, root: Path) -> dict[str, Any]:
+def known_of(root: Path) -> Known:
+    """What a later stage would refuse is known by now."""
+    train, manifest = Split(root / "data/normalized/train"), read_json(root / "data/normalized/manifest.json")
+    return Known(train.shape, truth_in(manifest) is not None, len(train.classes or []))
+
+
+def evaluator(params: EvaluatorParams, root: Path, meter: Meter | None = None) -> dict[str, Any]:
     """Train on `root`'s train split, measure on its holdout, write both; return `metrics/evaluator.json`.
 
     Where params name no number of images, it is the one that goes with the length of the training to be judged.
@@ -43,13 +61,15 @@ def evaluator(params: EvaluatorParams, root: Path) -> dict[str, Any]:
     require_passed_gate(root / "reports/validation.json")
     train, holdout = (Split(root / "data/normalized" / name) for name in ("train", "holdout"))
     params, shorter = within_budget(params, load_value("train.images", root / "params.yaml"))
-    network = fit(params, train)
+    resume = Resume(root / RESUME, identity(params, root))
+    network = fit(params, train, Keeper(resume, meter or Meter()))
     metrics = root / "metrics/evaluator.json"
     with replacing_directory(root / "models/evaluator") as folder:
         figures = measure(network, params, holdout) | {"sha256": write_evaluator(folder, network)}
         if shorter and figures["images"]:
             figures["turned_down"] = shorter
         write_json(metrics, figures)
+    resume.forget()
     return figures
 
 
@@ -67,7 +87,17 @@ def within_budget(params: EvaluatorParams, training: int) -> tuple[EvaluatorPara
     )
 
 
-def fit(params: EvaluatorParams, train: Split) -> Evaluator:
+def identity(params: EvaluatorParams, root: Path) -> dict[str, Any]:
+    """All that decides the bits. The manifest is no dependency: it only says whether to go on with the same data."""
+    return {
+        "params": params.model_dump(),
+        "data": read_json(root / "data/normalized/manifest.json")["fingerprint"],
+        "code": [code_digest("gan"), Path(__file__).read_text()],
+        "torch": torch.__version__,
+    }
+
+
+def fit(params: EvaluatorParams, train: Split, keeper: Keeper) -> Evaluator:
     """A classifier where the images have two classes or more, else an autoencoder; of points their coordinates."""
     classes = None if train.classes is None else tuple(train.classes)
     config = EvaluatorConfig(train.shape, classes, params.features)
@@ -75,9 +105,12 @@ def fit(params: EvaluatorParams, train: Split) -> Evaluator:
     schedule = Schedule(params.images, params.batch_size, params.learning_rate, params.seed)
     device = steady_device_for(params.device)
     real = real_images(train, labels_of(train), params.window, params.seed, device, param="evaluator.window")
-    with progress_bar("evaluator", params.images) as bar:
+    with (
+        told_when_stopped(lambda: f"the evaluator was at {keeper.images_seen:,} images; {keeper.resume.told()}"),
+        progress_bar("evaluator", params.images) as bar,
+    ):
         try:
-            return train_evaluator(config, real, schedule, progress=bar.update)
+            return train_evaluator(config, real, schedule, progress=bar.update, keeper=keeper)
         except DivergedError as error:
             raise UserError(f"{error}: lower evaluator.learning_rate") from None
 
@@ -107,4 +140,5 @@ def summary(figures: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
+    parser_of("stages.evaluator", __doc__).parse_args()
     run_stage(main)

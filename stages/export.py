@@ -20,6 +20,7 @@ from gan.latents import draw
 from gan.players import Generator
 from gan.randomness import stream
 from gan.sampling import generate
+from stages.common.command import parser_of
 from stages.common.errors import UserError, run_stage
 from stages.common.files import replacing
 from stages.common.model import read_generator
@@ -117,4 +118,5 @@ def without_traces(program: torch.onnx.ONNXProgram) -> bytes:
 
 
 if __name__ == "__main__":
+    parser_of("stages.export", __doc__).parse_args()
     run_stage(main)

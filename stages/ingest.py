@@ -5,7 +5,6 @@ Writes data/raw, provenance/ingest.json. A killed run goes on at its last finish
 """
 
 import json
-import sys
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,6 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from stages.common.command import parser_of
+from stages.common.energy import Meter
 from stages.common.errors import UserError, run_stage, shown
 from stages.common.files import link_or_copy, replacing_directory, sha256_of
 from stages.common.identity import fingerprint_of
@@ -24,6 +25,7 @@ from stages.common.progress import progress_bar
 from stages.common.provenance import recorded
 from stages.common.raw_shards import COLUMNS, PARTNER, Counts, RawRow, RawShards, chained
 from stages.common.shards import encoded_schema
+from stages.common.stopping import told_when_stopped
 from stages.sources import Content, RawImage, Source, open_source, reader
 
 RAW = Path("data/raw")
@@ -36,21 +38,17 @@ class StaleError(UserError):
 
 
 def main() -> None:
-    if sys.argv[1:] == ["--sources"]:
-        from stages.sources.listing import listing
-
-        print(listing())
-        return
     params = load_section(Ingest)
-    with recorded("ingest", params) as facts:
+    meter = Meter()
+    with recorded("ingest", params, meter) as facts:
         try:
             source = open_source(params)
             say_layout(source)
-            counts = ingest(source, params, RAW)
+            counts = ingest(source, params, RAW, meter=meter)
         except StaleError as told:
             print(told)
             source = open_source(params)
-            counts = ingest(source, params, RAW)
+            counts = ingest(source, params, RAW, meter=meter)
         facts["images"] = counts.total()
     print("\n".join([*summary(source, counts), f"written to {RAW}"]))
 
@@ -61,16 +59,18 @@ def say_layout(source: Source) -> None:
         print(f"{source.name}: {sentence}")
 
 
-def ingest(source: Source, params: Ingest, output: Path, resume: Path = RESUME) -> Counts:
+def ingest(
+    source: Source, params: Ingest, output: Path, resume: Path = RESUME, *, meter: Meter | None = None
+) -> Counts:
     """Write all images of `source` as shards into `output`, which is replaced whole or not at all.
 
     Columns: image {bytes, path}, label, key, sha256 (of the bytes), split; of pairs also partner {bytes, path}.
     Memory: a row group. Raises UserError on fewer than two images and on two of one key, and whatever the source
     raises; StaleError where the finished shards in `resume`, which it removes, are of a source that has changed.
     """
-    shards = RawShards(resume, _fingerprint(params))
+    shards = RawShards(resume, _fingerprint(params), meter)
     done = shards.done.images
-    with progress_bar("ingest", source.count, done=done) as bar:
+    with told_when_stopped(shards.told), progress_bar("ingest", source.count, done=done) as bar:
         left = _after(source, shards)
         shards.write(_rows(left, source, params, bar.update), schema_of(source, params.max_pixels), params.shard_images)
     if shards.done.images < 2:
@@ -217,5 +217,13 @@ def summary(source: Source, counts: Counts) -> list[str]:
     return lines + source.notes
 
 
+def print_sources() -> None:
+    from stages.sources.listing import listing
+
+    print(listing())
+
+
 if __name__ == "__main__":
-    run_stage(main)
+    options = parser_of("stages.ingest", __doc__)
+    options.add_argument("--sources", action="store_true", help="print the sources with their options, and end")
+    run_stage(print_sources if options.parse_args().sources else main)

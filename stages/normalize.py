@@ -21,13 +21,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from stages.common.command import parser_of
+from stages.common.energy import Meter
 from stages.common.errors import UserError, run_stage
 from stages.common.files import link_or_copy, replacing, replacing_directory, write_json
 from stages.common.identity import code_digest, fingerprint_of
 from stages.common.mapping import MapShards, map_shards, one_by_one
 from stages.common.params import Data, Normalize, load_section
+from stages.common.pieces import Pieces
 from stages.common.progress import progress_bar
 from stages.common.provenance import recorded
+from stages.common.stopping import told_when_stopped
 from stages.common.truth import Truth
 from stages.images.raw import RawSet, read_deciding, read_raw_set
 from stages.images.split import Mask, random_split
@@ -67,14 +71,21 @@ def main() -> None:
 def run(over_shards: MapShards, root: Path = Path()) -> None:
     """The stage in the current folder; workers of `over_shards` that are elsewhere find it at `root`."""
     params = load_section(Normalize)
-    with recorded("normalize", params) as facts:
-        manifest = normalize(params, root / RAW, root / NORMALIZED, root / RESUME, over_shards)
+    meter = Meter()
+    with recorded("normalize", params, meter) as facts:
+        manifest = normalize(params, root / RAW, root / NORMALIZED, root / RESUME, over_shards, meter=meter)
         facts["images"] = manifest["counts"]["read"]
     print("\n".join([*summary(manifest), f"written to {NORMALIZED}"]))
 
 
 def normalize(
-    params: Normalize, raw: Path, output: Path, resume: Path, over_shards: MapShards = one_by_one
+    params: Normalize,
+    raw: Path,
+    output: Path,
+    resume: Path,
+    over_shards: MapShards = one_by_one,
+    *,
+    meter: Meter | None = None,
 ) -> dict[str, Any]:
     """Write the normalized images of `raw` into `output`, all files or none; return the manifest.
 
@@ -86,8 +97,11 @@ def normalize(
     _check_shape(params, known.truth)
     held_out, kind = _split(params, known)
     broken_allowed = int(params.max_broken * len(held_out))
-    job = Job(params, known.classes, known.max_pixels, known.paired, broken_allowed, _begin(resume, params, known))
-    finished = _finish(partial(normalize_shard, job), _shards(known, held_out), over_shards, broken_allowed)
+    folder = _begin(resume, params, known)
+    job = Job(params, known.classes, known.max_pixels, known.paired, broken_allowed, folder)
+    work, pieces = partial(normalize_shard, job), Pieces(folder, meter)
+    with told_when_stopped(lambda: f"finished shards are kept in {folder}; the same command goes on from there"):
+        finished = _finish(work, _shards(known, held_out), over_shards, broken_allowed, pieces)
     manifest = _write(params, known, kind, finished, output)
     shutil.rmtree(resume)
     return manifest
@@ -135,13 +149,18 @@ def _begin(resume: Path, params: Normalize, known: RawSet) -> Path:
 
 
 def _finish(
-    function: Callable[[Shard], Finished], shards: list[Shard], over_shards: MapShards, broken_allowed: int
+    function: Callable[[Shard], Finished],
+    shards: list[Shard],
+    over_shards: MapShards,
+    broken_allowed: int,
+    pieces: Pieces,
 ) -> list[Finished]:
     """All shards, finished; at most so many broken images in them."""
     total, finished = sum(len(shard.held_out) for shard in shards), list[Finished]()
     with progress_bar("normalize", total) as bar:
         for one in over_shards(function, shards):
             finished.append(one)
+            pieces.note()
             bar.update(one.images)
             count, first = _broken(finished)
             if count > broken_allowed:
@@ -250,4 +269,5 @@ def summary(manifest: dict[str, Any]) -> list[str]:
 
 
 if __name__ == "__main__":
+    parser_of("stages.normalize", __doc__).parse_args()
     run_stage(main)

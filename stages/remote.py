@@ -5,12 +5,12 @@ stay in the environment (or the ignored .dvc/config.local). `python -m stages.re
 next training go on from the checkpoints that came.
 """
 
-import argparse
 import os
 import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from stages.common.command import parser_of
 from stages.common.dvc import run_dvc
 from stages.common.errors import UserError, run_stage
 from stages.common.resume import adopt
@@ -20,7 +20,7 @@ CHECKPOINTS, GRIDS, RESUME = Path("models/checkpoints"), Path("plots/training"),
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser("python -m stages.remote", description=(__doc__ or "").partition("\n")[0])
+    parser = parser_of("stages.remote", __doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     added = commands.add_parser("add", help="make URL the DVC remote of this project")
     added.add_argument("url", help="s3://BUCKET/PREFIX (endpoint and region from AWS_*), or a folder")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from stages.common.command import parser_of
 from stages.common.errors import run_stage
 from stages.common.files import write_text
 from stages.common.params import Report, load_section
@@ -63,4 +64,5 @@ def _csp_hash(script: str) -> str:
 
 
 if __name__ == "__main__":
+    parser_of("stages.report", __doc__).parse_args()
     run_stage(main)

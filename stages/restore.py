@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from stages.common.command import parser_of
 from stages.common.dvc import busy_paths, run_dvc
 from stages.common.errors import UserError, run_stage
 
@@ -41,4 +42,5 @@ def missing_outputs(lock: Path) -> list[str]:
 
 
 if __name__ == "__main__":
+    parser_of("stages.restore", __doc__).parse_args()
     run_stage(main)

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from gan.players import Generator, ModelConfig
 from gan.sampling import samples
+from stages.common.command import parser_of
 from stages.common.device import steady_device_for
 from stages.common.drawings import drawn
 from stages.common.errors import UserError, run_stage
@@ -111,4 +112,5 @@ def encoded(image: FloatImages, exact: bool) -> tuple[bytes, str]:
 
 
 if __name__ == "__main__":
+    parser_of("stages.sample", __doc__).parse_args()
     run_stage(main)

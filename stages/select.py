@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gan.metrics.kernel import FEWEST_ROWS
+from stages.common.command import parser_of
 from stages.common.device import steady_device_for
 from stages.common.errors import UserError, run_stage
 from stages.common.evaluators import read_evaluator
@@ -20,6 +21,7 @@ from stages.common.model import write_generator
 from stages.common.params import Select, load_section
 from stages.common.provenance import recorded
 from stages.common.split import Split
+from stages.common.stopping import told_when_stopped
 from stages.common.truth import truth_in
 from stages.selection.cache import FOLDER
 from stages.selection.card import model_card
@@ -54,7 +56,8 @@ class Inputs:
 
 def main() -> None:
     params = load_section(Select)
-    with recorded("select", params) as facts:
+    kept = f"what was measured is kept in {FOLDER}; the same command goes on from there"
+    with told_when_stopped(lambda: kept), recorded("select", params) as facts:
         selection = select(params, Path())
         facts["machine"]["device"] = str(steady_device_for(params.device))
         facts["rule"] = selection["rule"]
@@ -196,4 +199,5 @@ def marked(rows: list[Row], chosen: int) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
+    parser_of("stages.select", __doc__).parse_args()
     run_stage(main)

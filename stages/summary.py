@@ -7,8 +7,9 @@ import textwrap
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, model_validator
 
+from stages.common.command import parser_of
 from stages.common.errors import UserError, run_stage
 from stages.common.files import read_json
 from stages.reporting.facts import Evaluator, Selection
@@ -24,10 +25,18 @@ Row = tuple[str, ...]
 class Receipt(BaseModel):
     """What is shown of `published.json`."""
 
-    url: str
-    latest: str
-    files: int
-    bytes: int
+    url: str = ""
+    latest: str = ""
+    files: int = 0
+    bytes: int = 0
+    unpublished: str | None = None
+    """Why this run was not published."""
+
+    @model_validator(mode="after")
+    def _is_of_a_release(self) -> "Receipt":
+        if self.unpublished is None and not (self.url and self.latest):
+            raise ValueError("it names no release")
+        return self
 
 
 def main() -> None:
@@ -83,6 +92,17 @@ def _places(receipt: Receipt) -> list[Row]:
         ("report", str(REPORT)),
         ("selected model", str(SELECTED)),
         ("sample grid", str(SAMPLES)),
+        *_published(receipt),
+    ]
+
+
+def _published(receipt: Receipt) -> list[Row]:
+    if receipt.unpublished:
+        return [
+            ("release", f"not published: {receipt.unpublished}"),
+            ("to publish", "python -m stages.releases publish"),
+        ]
+    return [
         ("receipt", str(RECEIPT)),
         ("release", f"{receipt.url} ({receipt.files} files, {size(receipt.bytes)})"),
         ("latest release", receipt.latest),
@@ -108,4 +128,5 @@ def _read(root: Path, path: Path, model: type[ModelType]) -> ModelType:
 
 
 if __name__ == "__main__":
+    parser_of("stages.summary", __doc__).parse_args()
     run_stage(main)

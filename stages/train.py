@@ -5,7 +5,6 @@ Writes models/checkpoints/, metrics/train.tsv, plots/training/, provenance/train
 Killed at any moment and started again, it goes on and ends in the same bits (on a CPU).
 """
 
-import argparse
 import json
 import time
 from dataclasses import asdict
@@ -25,8 +24,11 @@ from gan.players import build_players
 from gan.recipes import Recipe, axes, model_config, needs_labels
 from gan.rules import refusal
 from gan.trainer import Trainer
+from stages.common.changes import anew
+from stages.common.command import parser_of
 from stages.common.device import precision_for
 from stages.common.drawings import drawn
+from stages.common.energy import Meter
 from stages.common.errors import UserError, run_stage
 from stages.common.files import read_json, write_tsv
 from stages.common.gate import require_passed_gate
@@ -36,7 +38,9 @@ from stages.common.provenance import recorded
 from stages.common.reading import real_images
 from stages.common.resume import Resume, code_digest, fingerprint_of
 from stages.common.split import Split
+from stages.common.stopping import told_when_stopped
 from stages.common.truth import Truth, truth_in
+from stages.training.changes import EFFECTS, made_otherwise
 from stages.training.guards import checked, require_diversity, stopped_early, why_stopped
 from stages.training.launch import launched, member, own_device, own_threads, start
 from stages.training.sharing import of_first
@@ -45,16 +49,12 @@ if TYPE_CHECKING:
     from stages.training.stopping import Measure
 
 DATA = Path("data/normalized")
-# What may change without changing the training up to here; a longer run goes on from a shorter one.
-_NOT_IDENTITY = {"images", "resume_every", "min_diversity"}
-_EFFECTS = {
-    "batch_size": "how many steps as many images make, at the same learning rates",
-    "processes": "in which order sums are rounded, and of how many images a batch norm takes its statistics",
-}
+# What may change without changing the weights up to here; a longer run goes on from a shorter one.
+_NOT_IDENTITY = {"images", "checkpoint_every", "log_every", "resume_every", "min_diversity"}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser("python -m stages.train", description=__doc__.partition("\n")[0])
+    parser = parser_of("stages.train", __doc__)
     parser.add_argument("--families", action="store_true", help="print the families, with paper and axes, and end")
     parser.add_argument("--adopt", metavar="CHECKPOINT", help="take over a checkpoint for the next run, and end")
     asked = parser.parse_args()
@@ -74,21 +74,24 @@ def main() -> None:
 
 def lead(params: Train) -> None:
     """Train, and write all that the stage writes."""
-    with recorded("train", params) as facts:
+    meter = Meter()
+    with recorded("train", params, meter) as facts:
         require_passed_gate("reports/validation.json")
         manifest = read_json(DATA / "manifest.json")
         fingerprint, truth = manifest["fingerprint"], truth_in(manifest)
         split = Split(DATA / "train")
         trainer = make_trainer(params, split)
         resume = Resume(".resume", identity(params, fingerprint))
-        resumed_at = go_on(trainer, resume, params.images)
+        resumed_at = go_on(trainer, resume, params)
+        meter.before = resume.cost(resumed_at)
         facts["machine"] |= {"device": device_name(trainer), "threads": torch.get_num_threads()}
-        seconds = train(trainer, resume, params, truth, measure_for(params, resume, split, trainer.real))
+        train(trainer, resume, params, truth, measure_for(params, resume, split, trainer.real), meter=meter)
         resume.place(trainer.images_seen, "models/checkpoints", "plots/training")
         write_tsv("metrics/train.tsv", trainer.history)
         if early := stopped_early(trainer.measured, params.stop):
             print(why_stopped(early))
-        facts.update(describe(trainer, params, resumed_at, seconds), data_fingerprint=fingerprint)
+        facts.update(describe(trainer, params, resumed_at), data_fingerprint=fingerprint)
+        facts["images_per_second"] = meter.before.images_per_second
 
 
 def adopt(path: str, params: Train) -> None:
@@ -186,23 +189,16 @@ def identity(params: Train, data_fingerprint: str) -> dict[str, Any]:
     }
 
 
-def go_on(trainer: Trainer, resume: Resume, images: int) -> int:
+def go_on(trainer: Trainer, resume: Resume, params: Train) -> int:
     """Load the latest state of this training, if there is one; returns the images it has seen."""
-    found = resume.latest(trainer.engine.images_at_end(images, trainer.batch_size))
+    found = resume.latest(trainer.engine.images_at_end(params.images, trainer.batch_size))
     of_first(resume.fingerprint, found, trainer.engine.device)
     if found is not None:
         trainer.load(*found)
-        print(f"going on from {trainer.images_seen:,} images")
-    elif changes := resume.differing(set(_EFFECTS)):
-        print(anew(changes))
+        print(f"going on from {trainer.images_seen:,} images{made_otherwise(trainer, resume, params)}")
+    elif former := resume.former():
+        print(anew("training", "train", former, EFFECTS))
     return trainer.images_seen
-
-
-def anew(changes: dict[str, tuple[Any, Any]]) -> str:
-    """Why a training that was begun with another batch size or number of processes starts anew."""
-    what = " and ".join(f"{name} was {before} and is {now}" for name, (before, now) in changes.items())
-    effects = " and ".join(_EFFECTS[name] for name in changes)
-    return f"training starts anew: {what}, which changes {effects}"
 
 
 def train(
@@ -211,10 +207,16 @@ def train(
     params: Train,
     truth: Truth | None = None,
     measure: "Measure | None" = None,
-) -> float:
-    """Play until `params.images` were seen, or `measure` got no better, saving and drawing; returns seconds spent."""
-    start = saved = time.monotonic()
-    with progress_bar("train", params.images, done=trainer.images_seen) as bar:
+    *,
+    meter: Meter | None = None,
+) -> None:
+    """Play until `params.images` were seen, or `measure` got no better, saving and drawing."""
+    meter, saved = meter or Meter(), time.monotonic()
+    meter.lap(trainer.images_seen)
+    with (
+        told_when_stopped(lambda: f"training was at {trainer.images_seen:,} images; {resume.told()}"),
+        progress_bar("train", params.images, done=trainer.images_seen) as bar,
+    ):
         while goes_on(trainer, params):
             trainer.turn()
             bar.update(trainer.turn_images)
@@ -229,9 +231,10 @@ def train(
             if due and measure is not None:
                 learn_measured(trainer, measure.of(trainer.average))
             if due or last or late:
+                meter.lap(trainer.images_seen)
+                resume.note(trainer.images_seen, meter.cost(on_gpu=trainer.engine.device.type == "cuda"))
                 save(trainer, resume, params, truth)
                 saved = time.monotonic()
-    return time.monotonic() - start
 
 
 def save(trainer: Trainer, resume: Resume, params: Train, truth: Truth | None) -> None:
@@ -263,14 +266,13 @@ def device_name(trainer: Trainer) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
 
 
-def describe(trainer: Trainer, params: Train, resumed_at: int, seconds: float) -> dict[str, Any]:
+def describe(trainer: Trainer, params: Train, resumed_at: int) -> dict[str, Any]:
     """What provenance says of the training."""
-    game, here = trainer.game, trainer.images_seen - resumed_at
+    game = trainer.game
     return {
         "family": params.family,
         "recipe": asdict(trainer.engine.recipe),
         "images": trainer.images_seen,
-        "images_per_second": round(here / seconds) if here else None,
         "resumed_at": resumed_at,
         "diversity": trainer.diversity(),
         "stopped_early": stopped_early(trainer.measured, params.stop),

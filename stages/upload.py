@@ -2,16 +2,19 @@
 
 Reads models/selected, models/onnx, samples, metrics, plots, reports, provenance, params.yaml, dvc.lock and the
 constraints. Writes `releases/<release>/` and `channels/latest.json` in the store that `upload.url` names, and
-published.json.
+published.json. An experiment (`dvc exp run`) publishes nothing, unless upload.publish says so: published.json is then
+the receipt of the release before, with why this one is unpublished.
 """
 
 from pathlib import Path
 from typing import Any
 
+from stages.common.command import parser_of
 from stages.common.errors import UserError, run_stage
+from stages.common.experiment import experiment
 from stages.common.files import read_json, write_json
 from stages.common.params import load_params
-from stages.common.receipt import RECEIPT
+from stages.common.receipt import RECEIPT, UNPUBLISHED, read_receipt
 from stages.releases.content import FOLDERS, REPORTS, ROOT, VALIDATION, gather, require_committed
 from stages.releases.publish import publish, told
 from stages.stores import open_store
@@ -23,12 +26,25 @@ def main() -> None:
     store = open_store(params.url)
     if isinstance(store, FolderStore):
         _refuse_inputs(store.root)
+    if kept := why_not(params.publish):
+        write_json(RECEIPT, (read_receipt(Path()) or {}) | {UNPUBLISHED: kept})
+        print(f"not published: {kept}; `python -m stages.releases publish` publishes it")
+        return
     files = gather()
     if params.uncommitted != "mark":
         require_committed(files, known=params.uncommitted == "refuse")
     receipt, sent = publish(store, files)
     write_json(RECEIPT, receipt | _described())
     print(told(receipt, sent))
+
+
+def why_not(publish: str) -> str | None:
+    """Why this run is not published: an experiment, or another try of many, is not what others should use."""
+    if publish == "never":
+        return "upload.publish is never"
+    if publish == "runs" and (name := experiment()):
+        return f"this is the experiment {name}, and upload.publish is not always"
+    return None
 
 
 def _described() -> dict[str, Any]:
@@ -47,4 +63,5 @@ def _refuse_inputs(store: Path) -> None:
 
 
 if __name__ == "__main__":
+    parser_of("stages.upload", __doc__).parse_args()
     run_stage(main)

@@ -14,8 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
+from stages.common.command import parser_of
 from stages.common.errors import UserError, run_stage
 from stages.common.files import read_json, replacing, write_json, write_text
+from stages.common.foresight import Known, require_fit
 from stages.common.params import Validate, load_section
 from stages.common.provenance import recorded
 from stages.validation.checks import EXCEPTIONS
@@ -83,6 +85,8 @@ def main() -> None:
     with recorded("validate", limits) as facts:
         outcome = validate(NORMALIZED, limits, REPORTS, Path())
         stop_on_failure(outcome, PAGE)
+        data = read_manifest(NORMALIZED / MANIFEST)
+        require_fit(Known(data.shape, data.truth is not None, len(data.classes or [])))  # before a network learns
         facts["images"], facts["expectations"] = outcome.images, len(outcome.verdicts)
         facts["warnings"] = [verdict.name for verdict in outcome.warned]
     print("\n".join(told(outcome)))
@@ -181,4 +185,5 @@ def read_stats(path: Path) -> pd.DataFrame:
 
 
 if __name__ == "__main__":
+    parser_of("stages.validate", __doc__).parse_args()
     run_stage(main)

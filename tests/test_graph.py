@@ -18,7 +18,8 @@ ROOT = Path(__file__).parents[1]
 PIPELINE: dict[str, Any] = YAML(typ="safe").load(ROOT / "dvc.yaml")
 STAGES: dict[str, Any] = PIPELINE["stages"]
 GRAPH = grimp.build_graph("gan", "stages")
-GRAPH.remove_import(importer="stages.common.params", imported="stages.selection.metrics")  # names decide no result
+for plumbing in ("params", "foresight"):  # names decide no result
+    GRAPH.remove_import(importer=f"stages.common.{plumbing}", imported="stages.selection.metrics")
 NO_RESULT = ["data", "flow"]
 """Sections of params that say how and when work is done; no result depends on them, so no stage lists them."""
 PLUMBING = "stages.common"

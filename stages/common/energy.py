@@ -1,6 +1,7 @@
 """What a stage cost: GPU-hours and energy, read from the GPU where it tells (NVML), else estimated and marked so."""
 
 import time
+from dataclasses import asdict, dataclass
 from typing import Any
 
 WATTS_OF_A_CORE = 10.0
@@ -9,17 +10,63 @@ WATTS_OF_A_GPU = 300.0
 """A training card at work; where NVML does not tell."""
 
 
+@dataclass
+class Cost:
+    """What work took, over all the pieces in which it was done."""
+
+    seconds: float = 0.0
+    gpu_hours: float = 0.0
+    kilowatt_hours: float = 0.0
+    images: int = 0
+    """That were worked through,"""
+    work_seconds: float = 0.0
+    """in so many seconds of these, reading and starting left out."""
+
+    @property
+    def images_per_second(self) -> int | None:
+        return round(self.images / self.work_seconds) if self.images and self.work_seconds else None
+
+
 class Meter:
-    """Started when it is made."""
+    """Started when it is made; work that goes on names as `before` what its earlier pieces took."""
 
     def __init__(self) -> None:
         self._start, self._cores, self._gpus = time.monotonic(), time.process_time(), _gpus()
+        self.before = Cost()
+        self._lap: tuple[float, int] | None = None
+
+    def lap(self, images: int) -> None:
+        """Called with the images so far where work on them begins, and again and again while it goes on."""
+        now = time.monotonic()
+        if self._lap is not None:
+            self.before.work_seconds += now - self._lap[0]
+            self.before.images += images - self._lap[1]
+        self._lap = now, images
+
+    def cost(self, on_gpu: bool) -> Cost:
+        """All until now, earlier pieces among it."""
+        seconds, used = time.monotonic() - self._start, self._used(on_gpu)
+        return Cost(
+            **asdict(self.before)
+            | {
+                "seconds": self.before.seconds + seconds,
+                "gpu_hours": self.before.gpu_hours + used["gpu_hours"],
+                "kilowatt_hours": self.before.kilowatt_hours + used["kilowatt_hours"],
+            }
+        )
 
     def used(self, on_gpu: bool) -> dict[str, Any]:
-        """`gpu_hours`, `kilowatt_hours`, and how the latter is known; GPUs: all of the machine."""
+        """`gpu_hours`, `kilowatt_hours` of all pieces, and how the latter is known; GPUs: all of the machine."""
+        facts, before = self._used(on_gpu), self.before
+        facts["gpu_hours"] = round(before.gpu_hours + facts["gpu_hours"], 4)
+        facts["kilowatt_hours"] = float(f"{before.kilowatt_hours + facts['kilowatt_hours']:.3g}")
+        return facts
+
+    def _used(self, on_gpu: bool) -> dict[str, Any]:
+        """Of this piece alone, not rounded."""
         hours = (time.monotonic() - self._start) / 3600
         joules, how = (time.process_time() - self._cores) * WATTS_OF_A_CORE, [f"cores: {WATTS_OF_A_CORE:g} W each"]
-        facts: dict[str, Any] = {"gpu_hours": round(hours, 4) if on_gpu else 0.0}
+        facts: dict[str, Any] = {"gpu_hours": hours if on_gpu else 0.0}
         now = _gpus() if on_gpu else None
         if now and self._gpus:
             joules += now["joules"] - self._gpus["joules"]
@@ -28,7 +75,7 @@ class Meter:
             joules += hours * 3600 * WATTS_OF_A_GPU
             how.append(f"GPU: {WATTS_OF_A_GPU:g} W")
         known = "GPU read from NVML, " if now and self._gpus else ""
-        facts["kilowatt_hours"] = float(f"{joules / 3.6e6:.3g}")
+        facts["kilowatt_hours"] = joules / 3.6e6
         facts["energy_known"] = f"{known}estimated ({', '.join(how)})"
         return facts
 

@@ -10,6 +10,9 @@ from stages.common.surroundings import settle
 BAD_INPUT = 2
 TRY_AGAIN = 75
 """EX_TEMPFAIL of sysexits.h: the same command may succeed later."""
+INTERRUPTED = 130
+"""By Ctrl-C, as a shell has it: 128 + SIGINT."""
+NOTHING_KEPT = "nothing was written; the same command does the work again"
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -31,7 +34,7 @@ class TemporaryError(UserError):
 def run_stage(main: Callable[[], None]) -> None:
     """Run a stage's `main`; bad input and a full disk become one sentence on stderr and exit code 2.
 
-    What may heal by itself has exit code 75.
+    What may heal by itself has exit code 75. Ctrl-C is one sentence too, the KeyboardInterrupt's own.
     """
     settle()
     try:
@@ -41,7 +44,21 @@ def run_stage(main: Callable[[], None]) -> None:
         if sentence is None:
             raise
         print(f"error: {sentence}", file=sys.stderr)
+        if _refused_experiment(error):
+            print("params.yaml is as it was before -S", file=sys.stderr)
         raise SystemExit(getattr(error, "exit_code", BAD_INPUT)) from None
+    except KeyboardInterrupt as stop:
+        print(f"\nstopped: {stop or NOTHING_KEPT}", file=sys.stderr)
+        raise SystemExit(INTERRUPTED) from None
+
+
+def _refused_experiment(error: Exception) -> bool:
+    """Whether this ends a `dvc exp run -S`, whose values were then taken out of params.yaml."""
+    if "DVC_EXP_NAME" not in os.environ or getattr(error, "exit_code", BAD_INPUT) != BAD_INPUT:
+        return False
+    from stages.common.experiment import take_back
+
+    return take_back()
 
 
 def sentence_of(error: Exception) -> str | None:

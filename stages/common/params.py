@@ -311,6 +311,7 @@ class Report(Section):
 
 class Upload(Section):
     url: Annotated[str, Field(pattern=STORE_URL)]
+    publish: Literal["runs", "always", "never"]
     uncommitted: Literal["auto", "refuse", "mark"]
 
 

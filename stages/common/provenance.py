@@ -4,7 +4,6 @@ import json
 import os
 import platform
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -21,20 +20,22 @@ _PACKAGES = ["numpy", "torch", "pyarrow", "pillow", "scikit-learn", "great-expec
 
 
 @contextmanager
-def recorded(stage: str, params: Section) -> Iterator[dict[str, Any]]:
+def recorded(stage: str, params: Section, meter: Meter | None = None) -> Iterator[dict[str, Any]]:
     """Time a stage and write `provenance/<stage>.json` when it ends well; the block may add facts to the dict.
 
-    It is an output of its own, which later stages gather but whose seconds and commit
+    A stage that goes on where it was stopped brings a `meter`, which it tells what its earlier pieces took.
+    The file is an output of its own, which later stages gather but whose seconds and commit
     never make DVC run a stage again.
     """
     facts: dict[str, Any] = {"stage": stage, "git": git_state(), "params": params.model_dump()}
     facts["machine"] = {"python": platform.python_version(), "platform": platform.platform(), "device": "cpu"}
     if image := os.environ.get("MINTAGE_IMAGE"):  # what started the container says it
         facts["machine"]["image"] = image
-    start, meter = time.monotonic(), Meter()
+    meter = meter or Meter()
     yield facts
-    facts["machine"] |= meter.used(on_gpu=facts["machine"]["device"] != "cpu")
-    facts["seconds"] = round(time.monotonic() - start, 1)
+    on_gpu = facts["machine"]["device"] != "cpu"
+    facts["machine"] |= meter.used(on_gpu)
+    facts["seconds"] = round(meter.cost(on_gpu).seconds, 1)
     facts["packages"] = {name: found for name in _PACKAGES if name in _loaded() and (found := _version(name))}
     write_json(FOLDER / f"{stage}.json", facts)
 

@@ -12,7 +12,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from stages.common.energy import Meter
 from stages.common.files import read_json, replacing, write_json
+from stages.common.pieces import Pieces
 from stages.common.shards import IMAGE, SHARD_BYTES, shard_path
 
 COLUMNS = {"key": pa.string(), "sha256": pa.string(), "split": pa.string()}
@@ -65,16 +67,22 @@ def chained(trace: str, one: str) -> str:
 class RawShards:
     """The finished shards of one ingest, in `root`/`fingerprint`; those of any other are forgotten."""
 
-    def __init__(self, root: Path, fingerprint: str) -> None:
+    def __init__(self, root: Path, fingerprint: str, meter: Meter | None = None) -> None:
         self.folder = root / fingerprint[:16]
         for other in root.glob("*"):
             if other != self.folder:
                 shutil.rmtree(other)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.done = self._found()
+        self._pieces = Pieces(self.folder, meter)
 
     def forget(self) -> None:
         shutil.rmtree(self.folder)
+
+    def told(self) -> str:
+        """What is kept, for who stops the work."""
+        images = f"{self.done.images:,} images are finished and kept in {self.folder}"
+        return f"{images}; the same command goes on from there"
 
     def shards(self) -> list[Path]:
         return [shard_path(self.folder, index) for index in range(self.done.shards)]
@@ -88,6 +96,7 @@ class RawShards:
         for first in left:  # a shard is begun where there is an image for it
             with replacing(shard_path(self.folder, self.done.shards)) as partial:
                 done = _written(partial, chain([first], left), schema, shard_images, self.done)
+            self._pieces.note()
             write_json(self.folder / _DONE, asdict(done))
             self.done = done
 

@@ -4,7 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from stages.common.files import read_json, write_json
+
 RECEIPT = Path("published.json")
+UNPUBLISHED = "unpublished"
+"""In the receipt of the release before: why the last run was not published."""
 
 
 def read_receipt(root: Path) -> dict[str, Any] | None:
@@ -15,3 +19,12 @@ def read_receipt(root: Path) -> dict[str, Any] | None:
         return None
     named = isinstance(receipt, dict) and all(isinstance(receipt.get(key), str) for key in ("release", "url"))
     return receipt if named else None
+
+
+def publish_again(root: Path) -> None:
+    """Where an experiment was not published, give way for a run that publishes what it made: DVC then runs `upload`."""
+    path = root / RECEIPT
+    receipt = read_json(path) if path.exists() else None
+    if isinstance(receipt, dict) and UNPUBLISHED in receipt:
+        del receipt[UNPUBLISHED]
+        write_json(path, receipt) if receipt else path.unlink()

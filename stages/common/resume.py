@@ -6,12 +6,14 @@ Not an output of DVC's: an output that persists would let a changed seed go on f
 import math
 import os
 import shutil
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from stages.common.checkpoint import read_checkpoint, write_checkpoint
+from stages.common.energy import Cost
 from stages.common.errors import UserError
 from stages.common.files import link_or_copy, read_json, replacing_directory, write_bytes, write_json
 from stages.common.identity import code_digest, fingerprint_of
@@ -19,9 +21,23 @@ from stages.common.identity import code_digest, fingerprint_of
 __all__ = ["Resume", "State", "code_digest", "fingerprint_of", "images_of"]
 
 _REMEMBERED = 3
+_IDENTITY, _COST = "identity.json", "cost.json"
 
 State = tuple[dict[str, Tensor], dict[str, Any]]
 """Tensors by name, and facts that fit in JSON, among them `images_seen`."""
+
+
+@dataclass(frozen=True)
+class Former:
+    """A training that left states, and in what it differs from the one that begins."""
+
+    folder: Path
+    images: int
+    """That its last state has seen."""
+    params: dict[str, tuple[Any, Any]]
+    """Dotted names: what it had, and what this one has."""
+    others: list[str]
+    """What else differs: `data`, `code`, `torch`."""
 
 
 class Resume:
@@ -33,7 +49,7 @@ class Resume:
         self.folder = Path(root) / self.fingerprint[:16]
         for name in ("kept", "rolling", "grids"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
-        write_json(self.folder / "identity.json", identity)
+        write_json(self.folder / _IDENTITY, identity)
         os.utime(self.folder)
         _forget_oldest(Path(root))
 
@@ -52,21 +68,49 @@ class Resume:
             raise UserError(f"{path} was made with other params, data or code: remove it and run again")
         return tensors, facts
 
+    def kept(self, images: int) -> int:
+        """How many states to be measured there are up to `images`."""
+        return sum(images_of(path) <= images for path in (self.folder / "kept").glob("*.safetensors"))
+
     def newest(self, images: float = math.inf) -> Path | None:
         """The file of the latest state that saw at most `images` images; None where there is none."""
-        files = [*(self.folder / "kept").glob("*.safetensors"), *(self.folder / "rolling").glob("*.safetensors")]
-        return max((path for path in files if images_of(path) <= images), key=images_of, default=None)
+        return max((path for path in _states(self.folder) if images_of(path) <= images), key=images_of, default=None)
 
-    def differing(self, params: set[str]) -> dict[str, tuple[Any, Any]] | None:
-        """Where states are of a training that differs in no more than `params`: what of those it has, and this one."""
-        for folder in self.folder.parent.iterdir():
-            other = folder / "identity.json"
-            if folder == self.folder or not other.exists() or not list(folder.glob("*/*.safetensors")):
-                continue
-            found = _differences(read_json(other), self.identity)
-            if found is not None and found.keys() <= params:
-                return found
-        return None
+    def former(self) -> Former | None:
+        """The last other training that left states; None where there is none."""
+        trainings = [path for path in _trainings(self.folder.parent) if (path / _IDENTITY).exists()]
+        others = [path for path in trainings if path != self.folder and _states(path)]
+        if not others:
+            return None
+        folder = others[-1]
+        before, now = read_json(folder / _IDENTITY), self.identity
+        old, new = _flat(before["params"]), _flat(now["params"])
+        return Former(
+            folder,
+            images_of(_states(folder)[-1]),
+            {key: (old.get(key), new.get(key)) for key in {**old, **new} if old.get(key) != new.get(key)},
+            [part for part in now if part != "params" and before.get(part) != now[part]],
+        )
+
+    def cost(self, images: int) -> Cost:
+        """What it took to come to the state that saw `images`; nothing where nobody noted it, as in a colleague's."""
+        path = self.folder / _COST
+        noted = read_json(path) if path.exists() else {}
+        return Cost(**noted.get(str(images), {}))
+
+    def note(self, images: int, cost: Cost) -> None:
+        """Note what a state took that is about to be saved; beside the states, whose bytes tell no time."""
+        path = self.folder / _COST
+        noted = read_json(path) if path.exists() else {}
+        there = {str(images_of(state)) for state in _states(self.folder)}
+        write_json(path, {key: value for key, value in noted.items() if key in there} | {str(images): asdict(cost)})
+
+    def told(self) -> str:
+        """What is kept, and how to go on, for who stops the work."""
+        last = self.newest()
+        if last is None:
+            return "none of it was saved yet, so the same command begins anew"
+        return f"the same command goes on from {images_of(last):,} images, saved in {self.folder}"
 
     def draw(self, images: int, grid_png: bytes) -> None:
         """Save the picture of a state; before the state itself, so that each state has one."""
@@ -83,6 +127,10 @@ class Resume:
         for path in before:
             if path != written:
                 path.unlink()
+
+    def forget(self) -> None:
+        """Remove what was kept of work that is done."""
+        shutil.rmtree(self.folder)
 
     def place(self, final: int, checkpoints: str | Path, grids: str | Path) -> None:
         """Put the kept states up to `final` images, and the state at `final`, where the pipeline wants them."""
@@ -119,12 +167,23 @@ def adopt(root: Path, checkpoints: Path, grids: Path) -> int | None:
     return images_of(states[-1]) if states else None
 
 
-def _differences(before: dict[str, Any], now: dict[str, Any]) -> dict[str, tuple[Any, Any]] | None:
-    """The params that differ; None where the training differs in something else."""
-    if {**before, "params": None} != {**now, "params": None}:
-        return None
-    old, new = before["params"], now["params"]
-    return {key: (old.get(key), new.get(key)) for key in {**old, **new} if old.get(key) != new.get(key)}
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Every single value by its dotted name."""
+    pairs = [
+        _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+        for key, value in values.items()
+    ]
+    return {key: value for pair in pairs for key, value in pair.items()}
+
+
+def _states(folder: Path) -> list[Path]:
+    """The states in the folder of a training, by the images that they saw."""
+    return sorted(folder.glob("*/images-*.safetensors"), key=images_of)
+
+
+def _trainings(root: Path) -> list[Path]:
+    """The folders of the trainings, that which ran last at the end; other stages keep theirs under their names."""
+    return sorted(root.glob("[0-9a-f]" * 16), key=lambda path: path.stat().st_mtime)
 
 
 def _name(images: int) -> str:
@@ -137,6 +196,5 @@ def images_of(path: Path) -> int:
 
 
 def _forget_oldest(root: Path) -> None:
-    ours = root.glob("[0-9a-f]" * 16)  # other stages keep theirs under their names
-    for folder in sorted(ours, key=lambda path: path.stat().st_mtime)[:-_REMEMBERED]:
+    for folder in _trainings(root)[:-_REMEMBERED]:
         shutil.rmtree(folder)

@@ -27,6 +27,33 @@ _FORMS = {
 }
 
 
+_MEANINGS = {
+    "accuracy": ["conditional_accuracy"],
+    "bf16": ["bfloat16"],
+    "conditional": ["cgan"],
+    "epochs": ["images"],
+    "fid": ["frechet_distance"],
+    "float16": ["bfloat16"],
+    "fp16": ["bfloat16"],
+    "fp32": ["float32"],
+    "half": ["bfloat16"],
+    "inception_score": ["classifier_score"],
+    "is": ["classifier_score"],
+    "iterations": ["images"],
+    "kid": ["kernel_distance"],
+    "lr": ["learning_rate"],
+    "mmd": ["kernel_distance"],
+    "mode_coverage": ["coverage"],
+    "nz": ["latent_size"],
+    "r3gan": ["modern", "r3gan"],
+    "sagan": ["biggan"],
+    "steps": ["images"],
+    "vanilla": ["gan"],
+    "z_dim": ["latent_size"],
+}
+"""What others call it, and its name here: the spelling of `fid` is nearest to none that is meant."""
+
+
 class Section(BaseModel):
     """Keys that are known, of types that are not guessed."""
 
@@ -60,7 +87,8 @@ def _sentence(error: dict[str, Any], model: type[BaseModel], prefix: str) -> str
     if error["type"] == "literal_error":
         expected = error["ctx"]["expected"]
         allowed = [name.strip("'") for name in expected.replace(" or ", ", ").split(", ")]
-        return f"{key} = {shown} is not one of {expected}{nearest(str(error['input']), allowed)}"
+        close = like(str(error["input"]), allowed)
+        return f"{key} = {shown} is not one of {expected}{f': did you mean {close!r}?' if close else ''}"
     if error["type"] == "value_error":
         return f"{key}: {error['ctx']['error']}"
     if error["type"] == "string_pattern_mismatch":
@@ -77,8 +105,15 @@ def _shown(value: Any) -> str:
 
 def nearest(name: str, known: list[str]) -> str:
     """The end of a sentence on an unknown name."""
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f": did you mean {close[0]!r}?" if close else f"; known: {', '.join(known)}"
+    close = like(name, known)
+    return f": did you mean {close!r}?" if close else f"; known: {', '.join(known)}"
+
+
+def like(name: str, known: list[str]) -> str | None:
+    """The known name that is meant: what others call so, else the one that is spelt most alike; None where none is."""
+    if meant := next((one for one in _MEANINGS.get(name.lower(), ()) if one in known), None):
+        return meant
+    return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.5)), None)
 
 
 def names(model: type[BaseModel]) -> list[str]:

@@ -31,7 +31,9 @@ def main() -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(prog="python -m stages.releases", description=__doc__.split(":", 1)[1].strip())
+    top = argparse.ArgumentParser(
+        prog="python -m stages.releases", description=__doc__.split(":", 1)[1].strip(), allow_abbrev=False
+    )
     top.formatter_class = argparse.RawDescriptionHelpFormatter
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
@@ -89,7 +91,7 @@ def run_publish(arguments: argparse.Namespace) -> int:
 
 
 def run_list(arguments: argparse.Namespace) -> int:
-    store = _store(arguments)
+    store = _there(arguments)
     releases = catalogue.listed(store)
     pointers = {name: channels.read_channel(store, name).release for name in channels.names(store)}
     if arguments.json:
@@ -153,7 +155,7 @@ def run_promote(arguments: argparse.Namespace) -> int:
 
 
 def run_rollback(arguments: argparse.Namespace) -> int:
-    store = _store(arguments)
+    store = _there(arguments)
     to = arguments.to and catalogue.find(store, arguments.to).name
     print(f"channel {arguments.channel} points to {channels.rollback(store, arguments.channel, to)} again")
     print(f"writers are kept apart by {store.exclusion()}")
@@ -169,7 +171,7 @@ def run_delete(arguments: argparse.Namespace) -> int:
 
 
 def run_gc(arguments: argparse.Namespace) -> int:
-    store, count = _store(arguments), 0
+    store, count = _there(arguments), 0
     for name, keys in catalogue.leftovers(store, arguments.older_than):
         if not arguments.dry_run:
             catalogue.remove_leftover(store, name, keys, arguments.older_than)
@@ -183,13 +185,20 @@ def _store(arguments: argparse.Namespace) -> Store:
     return open_store(arguments.url or load_section(Upload).url)
 
 
+def _there(arguments: argparse.Namespace) -> Store:
+    """A store to read from, which must be there."""
+    store = _store(arguments)
+    store.require_there()
+    return store
+
+
 def _named(arguments: argparse.Namespace) -> tuple[Store, Release]:
     """The release that is meant: in the store, or a folder into which one was fetched."""
     folder = Path(arguments.release)
     if (folder / MANIFEST).is_file():
         release = fetched(folder)
         return release.store, release
-    store = _store(arguments)
+    store = _there(arguments)
     return store, catalogue.find(store, arguments.release)
 
 

@@ -90,6 +90,9 @@ class Store(Protocol):
     def entries(self, folder: str) -> dict[str, Entry]:
         """Everything whose key begins with `folder`, by key."""
 
+    def require_there(self) -> None:
+        """Raise `UserError` where the place itself is missing: nothing was ever written there."""
+
     def read(self, key: str) -> bytes | None:
         """A small object, whole; None when there is none."""
 

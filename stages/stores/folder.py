@@ -58,6 +58,10 @@ class FolderStore:
                         found[path.relative_to(self.root).as_posix()] = Entry(stat.st_size, stat.st_mtime)
             return found
 
+    def require_there(self) -> None:
+        if not self.root.is_dir():
+            raise UserError(f"there is no folder {str(self.root)!r}: name another with --url, or publish there first")
+
     def read(self, key: str) -> bytes | None:
         with self._sentences():
             path = self.root / key

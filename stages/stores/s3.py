@@ -72,6 +72,11 @@ class S3Store:
             for item in found
         }
 
+    def require_there(self) -> None:
+        """A bucket that is missing is told by whatever looks into it; a prefix without keys is no place."""
+        if not self.entries(""):
+            raise UserError(f"{self.url} holds nothing: name another with --url, or publish there first")
+
     def read(self, key: str) -> bytes | None:
         with self._sentences():
             return s3_swap.read(self._client, self._target(key))[0]

@@ -59,6 +59,9 @@ def start(count: int, module: str) -> None:
         what = f"process {rank} of {count} was ended by {signal.Signals(-failure.exitcode).name}"
         raise TemporaryError(f"{what}: run again, and training goes on from its last state") from None
     except SignalException as error:
+        if error.sigval == signal.SIGINT:
+            kept = "the same command goes on from the last state that was saved in .resume"
+            raise KeyboardInterrupt(f"all {count} processes are ended; {kept}") from None
         signal.signal(error.sigval, signal.SIG_DFL)
         os.kill(os.getpid(), error.sigval)  # end as if no one had caught it
 

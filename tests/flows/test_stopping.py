@@ -64,8 +64,11 @@ def test_a_signal_ends_every_process_of_the_run_and_frees_the_workspace(
     run = start_flow(workspace, "-S", "train.seed=5", server=server)
     until(lambda: started(workspace))
     run.send_signal(sign)
-    run.communicate(timeout=300)
+    output, _ = run.communicate(timeout=300)
     assert run.returncode != 0
+    if sign == signal.SIGINT:
+        assert "Traceback" not in output
+        assert output.splitlines()[-1].startswith("stopped: the stages that were at work are ended")
     assert marked_processes(workspace) == []
     assert (workspace / "params.yaml").read_bytes() == params
     assert "ended what a killed run had left" not in finish(workspace, server)

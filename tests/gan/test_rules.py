@@ -107,11 +107,13 @@ def why(
 OF_DATA = [
     (
         why("cgan", None),
-        "a conditional family learns from labels, and this data has none: name an unconditional family",
+        "a conditional family learns from labels, and this data has none: name an unconditional family, such as dcgan "
+        "(of points modern_points)",
     ),
     (
         why("ssgan", ["only"]),
-        "a conditional family needs at least two classes, and this data has one: name an unconditional family",
+        "a conditional family needs at least two classes, and this data has one: name an unconditional family, such as "
+        "dcgan (of points modern_points)",
     ),
     (
         why("infogan", code_categories=0, code_continuous=0),

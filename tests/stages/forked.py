@@ -1,5 +1,6 @@
-"""The train stage in processes forked from one that has imported everything: each starts in milliseconds."""
+"""The stages that learn, in processes forked from one that has imported everything: each starts in milliseconds."""
 
+import importlib
 import multiprocessing
 import os
 import sys
@@ -11,26 +12,38 @@ _FORKED.set_forkserver_preload(["stages.train", "torch._dynamo"])  # which the f
 
 
 def start_train_stage(folder: Path) -> BaseProcess:
-    """`python -m stages.train` in `folder`; all it prints goes to `output.txt` there."""
-    process = _FORKED.Process(target=_stage, args=(folder,))
+    return start_stage(folder, "train")
+
+
+def run_train_stage(folder: Path) -> str:
+    return run_stage_in(folder, "train")
+
+
+def start_stage(folder: Path, stage: str) -> BaseProcess:
+    """`python -m stages.STAGE` in `folder`; all it prints goes to `output.txt` there."""
+    process = _FORKED.Process(target=_stage, args=(folder, stage))
     process.start()
     return process
 
 
-def run_train_stage(folder: Path) -> str:
+def run_stage_in(folder: Path, stage: str) -> str:
     """What it printed; it must end well."""
-    process = start_train_stage(folder)
+    process = start_stage(folder, stage)
     process.join(timeout=120)
     output = (folder / "output.txt").read_text()
     assert process.exitcode == 0, output
     return output
 
 
-def _stage(folder: Path) -> None:
+def _stage(folder: Path, stage: str) -> None:
     from stages.common.errors import run_stage
-    from stages.train import main
 
+    module = importlib.import_module(f"stages.{stage}")  # and no other: which code is loaded is what a state is of
+    if stage == "evaluator":
+        from stages.common import keeping
+
+        keeping.EVERY = 0.0  # a minute is longer than any test
     os.chdir(folder)
     sys.stdout = sys.stderr = open("output.txt", "w")  # noqa: SIM115  # for as long as the process lives
-    sys.argv = ["stages.train"]
-    run_stage(main)
+    sys.argv = [f"stages.{stage}"]
+    run_stage(module.main)

@@ -8,13 +8,16 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
 from stages import ingest as stage
+from stages.common import raw_shards
 from stages.common.errors import UserError
-from stages.common.raw_shards import Counts
+from stages.common.files import read_json, write_json
+from stages.common.raw_shards import Counts, Done
 from stages.common.shards import read_tables, shards
 from stages.ingest import StaleError, ingest, summary
 from stages.sources import RawImage, Source, open_source
@@ -83,6 +86,30 @@ def test_a_killed_ingest_goes_on_to_the_same_bytes_and_reads_no_finished_image_a
     assert "went on after 6 images, finished by a run that was stopped" in capsys.readouterr().out
     assert bytes_of(tmp_path / "twice") == bytes_of(tmp_path / "once")
     assert not list((tmp_path / "twice/.resume/ingest").iterdir())
+
+
+def test_an_ingest_ended_by_ctrl_c_says_what_is_kept_and_its_seconds_add_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared(tmp_path)
+    written = raw_shards._written
+    end = {"after": 2}
+
+    def until(path: Path, rows: Any, schema: Any, shard_images: int, done: Done) -> Done:
+        if done.shards == end["after"]:
+            raise KeyboardInterrupt
+        return written(path, rows, schema, shard_images, done)
+
+    monkeypatch.setattr(raw_shards, "_written", until)
+    with pytest.raises(KeyboardInterrupt, match=r"4 images are finished and kept in \.resume/ingest/.* goes on from"):
+        run_main(tmp_path, monkeypatch)
+    cost = next(tmp_path.glob(".resume/ingest/*/cost.json"))
+    write_json(cost, read_json(cost) | {"seconds": 1000.0, "kilowatt_hours": 5.0})
+    end["after"] = 99
+    run_main(tmp_path, monkeypatch)
+    made = read_json(tmp_path / "provenance/ingest.json")
+    assert 1000 < made["seconds"] < 1100
+    assert made["machine"]["kilowatt_hours"] == 5.0
 
 
 def test_an_ingest_killed_half_way_leaves_the_earlier_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,92 @@
+"""What a later stage would refuse, as soon as it is known: nothing is trained for params that do not fit the data.
+
+A few facts about the families, which would take torch to ask for; a test compares them with `gan`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from stages.common.errors import UserError
+from stages.common.params import Params, Sample, Select, Train, load_params
+from stages.selection.metrics import METRICS
+
+TOLD = {"cgan", "acgan", "sngan_projection", "biggan", "modern_conditional"}
+"""Families whose generator is told a class."""
+LABELLED = TOLD | {"ssgan"}
+"""Those that learn from labels."""
+FLAT = {"gan", "modern_points"}
+"""Those that make points, and images under 8 x 8."""
+SMALLEST = 8
+_WITHOUT_LABELS = {"sngan_projection": "sngan", "biggan": "sngan", "modern_conditional": "modern"}
+_OF_CLASSES = {"conditional_accuracy", "class_frechet_distance"}
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of the data by now."""
+
+    shape: tuple[int, int, int]
+    """(C, H, W)."""
+    points: bool
+    """Whether they are points whose truth is known."""
+    classes: int | None = None
+    """0 without labels; None where nobody knows yet."""
+
+
+def require_fit(known: Known) -> None:
+    """Raise a UserError that names everything in params.yaml that a later stage would refuse of such data."""
+    if problems := foreseen(load_params(), known):
+        raise UserError("; ".join(f"params.yaml: {problem}" for problem in problems))
+
+
+def foreseen(params: Params, known: Known) -> list[str]:
+    """Sentences on what does not fit; what an override of a family's axes makes of it is left to the stage itself."""
+    return [*_family(params.train, known), *_metrics(params.select, params.train, known), *_labels(params, known)]
+
+
+def _family(train: Train, known: Known) -> Iterator[str]:
+    shown, few = f"train.family = {train.family!r}", known.classes is not None and known.classes < 2
+    if train.family in LABELLED and _plain(train) and few:
+        have = "has no labels" if known.classes == 0 else "is all of one class"
+        fits = "modern_points" if known.points else _WITHOUT_LABELS.get(train.family, "dcgan")
+        yield f"{shown} learns from labels, and this data {have}: set train.family to {fits}, which needs none"
+    elif train.family not in FLAT and train.network is None and min(known.shape[1:]) < SMALLEST:
+        size = f"{known.shape[2]} x {known.shape[1]}"
+        yield f"{shown} makes images of 8 x 8 and more, and these are {size}: set train.family to modern_points, or gan"
+
+
+def _metrics(select: Select, train: Train, known: Known) -> Iterator[str]:
+    named = [("metric", select.metric), *(("guards", guard.metric) for guard in select.guards)]
+    for key, metric in named:
+        if METRICS[metric].of_truth and not known.points:
+            yield f"select.{key} names {metric!r}, which is of points whose truth is known: name another metric"
+        elif metric in _OF_CLASSES and (_tells_nothing(train) or known.classes == 0):
+            why = f"which is of classes, and train.family = {train.family!r} is told none"
+            yield f"select.{key} names {metric!r}, {why}: name another metric, or a conditional family"
+
+
+def _labels(params: Params, known: Known) -> Iterator[str]:
+    if _tells_nothing(params.train):
+        if params.sample.classes:
+            why = f"train.family = {params.train.family!r} is told no class"
+            yield f"sample.classes = {params.sample.classes}, and {why}: set it to []"
+    elif _plain(params.train) and known.classes:
+        for key, label in _named(params.sample):
+            if label >= known.classes:
+                yield f"sample.{key} names label {label}, and there are {known.classes}, from 0 to {known.classes - 1}"
+                return
+
+
+def _named(sample: Sample) -> Iterator[tuple[str, int]]:
+    """Labels that params name, with the key."""
+    yield from (("classes", label) for label in sample.classes)
+    yield from (("arithmetic", label) for operand in sample.arithmetic or [] for label in operand)
+
+
+def _plain(train: Train) -> bool:
+    """Whether the family's own conditioning stands."""
+    return train.generator.conditioning is None and train.discriminator.conditioning is None
+
+
+def _tells_nothing(train: Train) -> bool:
+    return train.family not in TOLD and _plain(train)

@@ -1,0 +1,37 @@
+"""A learning of real images that goes on where it was stopped, as training does."""
+
+import time
+
+from gan.evaluator import Learning
+from stages.common.changes import anew
+from stages.common.energy import Meter
+from stages.common.resume import Resume
+
+EVERY = 60.0
+"""Seconds between states."""
+
+
+class Keeper:
+    """The last state in `resume`; what it took is added to `meter`, and noted beside it."""
+
+    def __init__(self, resume: Resume, meter: Meter) -> None:
+        self.resume, self.meter = resume, meter
+        self._saved = time.monotonic()
+        self.images_seen = 0
+
+    def load(self, learning: Learning) -> None:
+        if found := self.resume.latest(learning.schedule.images):
+            tensors, facts = found
+            learning.load(tensors, facts["images_seen"])
+            self.meter.before = self.resume.cost(learning.images_seen)
+            print(f"going on from {learning.images_seen:,} images")
+        elif former := self.resume.former():
+            print(anew("the evaluator", "evaluator", former))
+        self.images_seen, self._saved = learning.images_seen, time.monotonic()
+
+    def after(self, learning: Learning) -> None:
+        self.images_seen = learning.images_seen
+        if time.monotonic() - self._saved > EVERY and learning.step < learning.steps:
+            self.resume.note(self.images_seen, self.meter.cost(on_gpu=learning.real.device.type == "cuda"))
+            self.resume.roll((learning.state(), {"images_seen": self.images_seen}))
+            self._saved = time.monotonic()

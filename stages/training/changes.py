@@ -1,0 +1,22 @@
+"""What a training says of changed params where it starts anew, or goes on."""
+
+from gan.trainer import Trainer
+from stages.common.params import Train
+from stages.common.resume import Resume
+
+EFFECTS = {
+    "batch_size": "how many steps as many images make, at the same learning rates",
+    "processes": "in which order sums are rounded, and of how many images a batch norm takes its statistics",
+}
+"""What such a param changes that nobody would expect of it."""
+
+
+def made_otherwise(trainer: Trainer, resume: Resume, params: Train) -> str:
+    """The end of a sentence where checkpoints or rows so far were made at other intervals; else nothing."""
+    images = trainer.images_seen
+    made = {"checkpoint_every": resume.kept(images), "log_every": len(trainer.history)}
+    changed = [f"train.{name}" for name, count in made.items() if count != images // getattr(params, name)]
+    if not changed:
+        return ""
+    hold = "hold" if changed[1:] else "holds"
+    return f"; what was made up to there stays, and {' and '.join(changed)} {hold} from there on"

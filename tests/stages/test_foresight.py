@@ -1,0 +1,112 @@
+"""What a later stage would refuse is refused by the first that can know it, with a way out that works."""
+
+from typing import Any
+
+import pytest
+
+from gan.families import FAMILIES, resolve
+from gan.recipes import needs_labels
+from gan.rules import refusal
+from stages.check import POINTS, check
+from stages.common.errors import UserError
+from stages.common.foresight import FLAT, LABELLED, TOLD, Known, foreseen, require_fit
+from stages.common.params import Params, load_params
+from stages.sources import open_source
+from tests.stages.tiny_data import ROOT, write_params
+
+PICTURES = Known((3, 32, 32), points=False, classes=10)
+UNLABELLED = Known((3, 32, 32), points=False, classes=0)
+PARAMS = load_params(ROOT / "params.yaml")
+
+
+def changed(**sections: dict[str, Any]) -> Params:
+    return PARAMS.model_copy(
+        update={name: getattr(PARAMS, name).model_copy(update=values) for name, values in sections.items()}
+    )
+
+
+def test_what_is_known_of_the_families_without_torch_is_what_the_families_are() -> None:
+    recipes = {name: resolve(name, {}) for name in FAMILIES}
+    assert {name for name, recipe in recipes.items() if needs_labels(recipe)} == LABELLED
+    assert {name for name, recipe in recipes.items() if recipe.generator.conditioning != "none"} == TOLD
+    classes = {name: ["a", "b"] if name in LABELLED else None for name in recipes}
+    flat = {name for name, recipe in recipes.items() if refusal(recipe, classes[name], (1, 1, 2)) is None}
+    assert flat == FLAT
+
+
+@pytest.mark.parametrize("family", sorted(LABELLED))
+@pytest.mark.parametrize(("classes", "have"), [(0, "has no labels"), (1, "is all of one class")])
+def test_a_family_that_learns_from_labels_is_refused_with_one_that_fits(family: str, classes: int, have: str) -> None:
+    (sentence,) = foreseen(changed(train={"family": family}), Known((3, 32, 32), points=False, classes=classes))
+    assert f"train.family = {family!r} learns from labels, and this data {have}: set train.family to " in sentence
+    named = sentence.split("set train.family to ")[1].split(",")[0]
+    assert refusal(resolve(named, {}), None, (3, 32, 32)) is None
+
+
+def test_images_too_small_for_a_family_and_points_without_labels_are_told_of_one_for_points() -> None:
+    (small,) = foreseen(changed(train={"family": "dcgan"}), Known((1, 1, 2), points=True))
+    assert "train.family = 'dcgan' makes images of 8 x 8 and more, and these are 2 x 1" in small
+    (unlabelled,) = foreseen(PARAMS, Known((1, 1, 2), points=True, classes=0))
+    assert unlabelled.endswith("set train.family to modern_points, which needs none")
+    assert foreseen(changed(train={"family": "modern_points"}), Known((1, 1, 2), points=True, classes=0)) == []
+
+
+@pytest.mark.parametrize(
+    ("sections", "known", "told"),
+    [
+        (
+            {"train": {"family": "dcgan"}, "select": {"metric": "class_frechet_distance"}},
+            PICTURES,
+            "select.metric names 'class_frechet_distance', which is of classes, and train.family = 'dcgan' is told",
+        ),
+        (
+            {"train": {"family": "dcgan"}, "sample": {"classes": [1]}},
+            PICTURES,
+            "sample.classes = [1], and train.family = 'dcgan' is told no class: set it to []",
+        ),
+        ({"sample": {"classes": [3, 10]}}, PICTURES, "sample.classes names label 10, and there are 10, from 0 to 9"),
+        ({"sample": {"arithmetic": [[0], [1], [12]]}}, PICTURES, "sample.arithmetic names label 12, and there are 10"),
+    ],
+)
+def test_metrics_and_labels_that_no_model_of_the_family_has_are_told_before_it_is_trained(
+    sections: dict[str, dict[str, Any]], known: Known, told: str
+) -> None:
+    (sentence,) = foreseen(changed(**sections), known)
+    assert sentence.startswith(told)
+
+
+def test_what_an_override_of_the_conditioning_makes_of_a_family_is_left_to_the_training() -> None:
+    unconditional = {"conditioning": "none"}
+    train = PARAMS.train.model_copy(
+        update={
+            player: getattr(PARAMS.train, player).model_copy(update=unconditional)
+            for player in ("generator", "discriminator")
+        }
+    )
+    assert foreseen(PARAMS.model_copy(update={"train": train}), UNLABELLED) == []
+
+
+def test_the_stage_that_asks_is_told_all_of_it(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_params(tmp_path, {"sample.classes": [99]})
+    monkeypatch.chdir(tmp_path)
+    require_fit(Known((1, 8, 8), points=False))
+    with pytest.raises(UserError, match=r"params\.yaml: train\.family = 'cgan' learns from labels"):
+        require_fit(UNLABELLED)
+
+
+@pytest.mark.parametrize("source", POINTS)
+def test_the_check_knows_the_shape_of_points_as_their_source_does(source: str) -> None:
+    truth = open_source(PARAMS.ingest.model_copy(update={"source": source})).truth
+    assert truth is not None
+    assert truth.shape == POINTS[source]
+    with pytest.raises(
+        UserError, match=rf"source '{source}' makes points, a pixel a coordinate: set normalize.channels"
+    ):
+        check(changed(ingest={"source": source}), [], ROOT)
+
+
+def test_weights_that_are_missing_are_told_before_the_training_whose_images_they_would_measure() -> None:
+    weights = {"path": "pt_inception.pth", "sha256": "0" * 64}
+    select = PARAMS.select.model_validate(PARAMS.select.model_dump() | {"features": "inception", "inception": weights})
+    with pytest.raises(UserError, match=r"select\.inception\.path = 'pt_inception\.pth' is missing: bring that file"):
+        check(PARAMS.model_copy(update={"select": select}), [], ROOT)

@@ -1,0 +1,116 @@
+"""What a training and an evaluator that were stopped keep, and what they say, when they go on with changed params."""
+
+import os
+import signal
+import time
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stages.common.checkpoint import read_checkpoint
+from stages.common.errors import INTERRUPTED
+from stages.common.files import read_json
+from tests.stages.forked import run_stage_in, start_stage
+from tests.stages.test_train import SHORT, outputs, workspace
+from tests.stages.tiny_data import write_params
+
+SMALL = SHORT | {"train.images": 800, "train.checkpoint_every": 400, "train.log_every": 200, "train.resume_every": 1e9}
+EVALUATOR = {"evaluator.images": 5_000, "evaluator.device": "cpu"}
+
+
+def trained(folder: Path, **changes: Any) -> str:
+    write_params(folder, SMALL | {f"train.{name}": value for name, value in changes.items()})
+    return run_stage_in(folder, "train")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """800 images, of which the first 480 were seen with other intervals, and the rest in a second piece."""
+    folder = workspace(tmp_path_factory.mktemp("finished"))
+    trained(folder, images=480, checkpoint_every=160, log_every=80)
+    (folder / "first.json").write_bytes((folder / "provenance/train.json").read_bytes())
+    (folder / "said.txt").write_text(trained(folder))
+    return folder
+
+
+def test_other_intervals_of_checkpoints_and_rows_go_on_and_end_in_the_same_weights(
+    finished: Path, tmp_path: Path
+) -> None:
+    said = (finished / "said.txt").read_text()
+    assert "going on from 480 images; what was made up to there stays, and train.checkpoint_every" in said
+    straight = workspace(tmp_path)
+    assert "starts anew" not in trained(straight)
+    last = "models/checkpoints/images-000000800.safetensors"
+    (gone_on, facts), (tensors, _) = read_checkpoint(finished / last), read_checkpoint(straight / last)
+    played = {name for name in tensors if name.startswith("game.")}
+    assert played
+    assert all(gone_on[name].equal(tensors[name]) for name in played)
+    assert [row["images"] for row in facts["history"]] == [80, 160, 240, 320, 400, 480, 608, 800]
+    states = [path.stem[-3:] for path in sorted((finished / "models/checkpoints").iterdir())]
+    assert states == ["160", "320", "480", "800"]
+
+
+def test_provenance_adds_up_seconds_energy_and_rate_over_all_pieces(finished: Path) -> None:
+    first, both = read_json(finished / "first.json"), read_json(finished / "provenance/train.json")
+    cost = read_json(next(finished.glob(".resume/*/cost.json")))
+    assert both["resumed_at"] == 480
+    assert both["seconds"] > cost["480"]["seconds"] > 0
+    assert both["machine"]["kilowatt_hours"] > cost["480"]["kilowatt_hours"] > 0
+    assert first["seconds"] >= round(cost["480"]["seconds"], 1)
+    assert cost["800"]["images"] == 800
+    assert both["images_per_second"] == round(800 / cost["800"]["work_seconds"])
+
+
+def test_what_changes_the_weights_starts_anew_and_says_what_it_was_and_where_it_is_kept(
+    finished: Path, tmp_path: Path
+) -> None:
+    folder = workspace(tmp_path)
+    os.rename(finished / ".resume", folder / ".resume")
+    try:
+        said = trained(folder, seed=7, **{"generator.learning_rate": 1e-4})
+    finally:
+        os.rename(folder / ".resume", finished / ".resume")
+    assert "training starts anew: train.seed was 0 and is 7 and train.generator.learning_rate was None and is" in said
+    assert "800 images of the run before are kept in .resume/" in said
+    assert "set it back to go on from there" in said
+
+
+def interrupted(folder: Path, stage: str, states: str) -> str:
+    """What a stage prints that is ended by Ctrl-C once it has saved such a state."""
+    process: BaseProcess = start_stage(folder, stage)
+    deadline = time.monotonic() + 120
+    while not list(folder.glob(states)) and process.is_alive() and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert process.pid
+    os.kill(process.pid, signal.SIGINT)
+    process.join()
+    said = (folder / "output.txt").read_text()
+    assert process.exitcode == INTERRUPTED, said
+    assert "Traceback" not in said
+    assert outputs(folder) == {}
+    return next(line for line in said.splitlines() if line.startswith("stopped: "))
+
+
+def test_ctrl_c_in_a_training_says_what_was_saved_and_how_to_go_on(tmp_path: Path) -> None:
+    folder = workspace(tmp_path, train__images=400_000, train__resume_every=1e-9)
+    said = interrupted(folder, "train", ".resume/*/rolling/images-*.safetensors")
+    assert said.startswith("stopped: training was at ")
+    assert "images; the same command goes on from " in said
+    assert "images, saved in .resume/" in said
+
+
+def test_an_evaluator_stopped_by_ctrl_c_goes_on_to_the_same_bits(tmp_path: Path) -> None:
+    straight, stopped = workspace(tmp_path / "straight"), workspace(tmp_path / "stopped")
+    for folder in (straight, stopped):
+        write_params(folder, SMALL | EVALUATOR)
+    run_stage_in(straight, "evaluator")
+    said = interrupted(stopped, "evaluator", ".resume/evaluator/*/rolling/images-*.safetensors")
+    assert said.startswith("stopped: the evaluator was at ")
+    noted = read_json(next(stopped.glob(".resume/evaluator/*/cost.json")))
+    output = run_stage_in(stopped, "evaluator")
+    assert "going on from " in output
+    assert outputs(stopped) == outputs(straight)
+    assert read_json(stopped / "provenance/evaluator.json")["seconds"] > min(cost["seconds"] for cost in noted.values())
+    assert not list(stopped.glob(".resume/evaluator/*")), "what is done is not kept to go on from"

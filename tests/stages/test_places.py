@@ -1,0 +1,42 @@
+"""A store that is not there is an error to whoever would read from it; a name that is another's word is told ours."""
+
+from pathlib import Path
+
+import pytest
+
+from stages.common.errors import UserError
+from stages.common.sections import like
+from stages.releases.__main__ import parser
+from stages.selection.metrics import METRICS
+from tests.stages.test_params import changed, refusal
+
+
+@pytest.mark.parametrize("command", [["list"], ["list", "--json"], ["show", "latest"], ["verify", "latest"], ["gc"]])
+def test_a_place_that_is_not_there_is_an_error_and_is_not_made(command: list[str], tmp_path: Path) -> None:
+    arguments = parser().parse_args([*command, "--url", f"file:{tmp_path / 'nowhere'}"])
+    with pytest.raises(UserError, match=r"there is no folder '.*nowhere': name another with --url, or publish there"):
+        arguments.run(arguments)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_without_releases_is_no_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = parser().parse_args(["list", "--url", f"file:{tmp_path}"])
+    assert arguments.run(arguments) == 0
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("fid", "frechet_distance"), ("KID", "kernel_distance"), ("inception_score", "classifier_score")],
+)
+def test_a_metric_by_another_name_is_told_the_one_that_is_meant(name: str, meant: str) -> None:
+    assert like(name, list(METRICS)) == meant
+
+
+def test_a_metric_that_is_no_metric_is_told_the_list_and_the_nearest_once(tmp_path: Path) -> None:
+    sentence = refusal(changed(tmp_path, "select.metric", "fid"))
+    assert sentence.endswith(": did you mean 'frechet_distance'?")
+    assert sentence.count("'kernel_distance'") == 1
+    unlike = refusal(changed(tmp_path, "select.metric", "zzzzzz"))
+    assert "known: " not in unlike
+    assert unlike.count("'kernel_distance'") == 1

@@ -1,0 +1,78 @@
+"""Every module that can be run, found by its `__main__`: its command line is read before anything else."""
+
+import ast
+import importlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def guard_of(path: Path) -> ast.If | None:
+    """`if __name__ == "__main__":` of a module; None where it has none."""
+    top = ast.parse(path.read_text()).body
+    return next((node for node in top if isinstance(node, ast.If) and "__main__" in ast.dump(node.test)), None)
+
+
+GUARDS = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts): guard
+    for folder in ("stages", "flows", "benchmarks")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+    if (guard := guard_of(path))
+}
+
+
+def ran(module: str, arguments: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+    """The exit code of `python -m module`, in this process and in an empty folder, which must stay empty."""
+    names = vars(importlib.import_module(module))
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", ["it", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        exec(compile(ast.Module(GUARDS[module].body, []), module, "exec"), names)
+    assert not list(folder.iterdir())
+    return int(ended.value.code or 0)
+
+
+def test_the_modules_that_can_be_run_are_found() -> None:
+    assert {"stages.ingest", "stages.releases.__main__", "flows.pipeline", "benchmarks.flow"} <= GUARDS.keys()
+
+
+@pytest.mark.parametrize("module", GUARDS)
+def test_help_tells_what_a_module_does_and_runs_nothing(
+    module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ran(module, ["--help"], tmp_path, monkeypatch) == 0
+    usage, _, text = capsys.readouterr().out.partition("\n\n")
+    assert usage.startswith(f"usage: python -m {module.removesuffix('.__main__')}")
+    assert len(text.partition("options:")[0].split()) > 5, "it says nothing of what it does"
+
+
+@pytest.mark.parametrize("module", GUARDS)
+def test_a_module_refuses_an_option_that_it_does_not_know(
+    module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ran(module, ["--no-such-option"], tmp_path, monkeypatch) == 2
+    assert "error: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("module", GUARDS)
+def test_a_module_is_run_where_errors_become_a_sentence(module: str) -> None:
+    assert re.fullmatch(r"run_stage\((.* else )?main\)", ast.unparse(GUARDS[module].body[-1]))
+
+
+def test_help_asked_for_by_a_shell_leaves_the_data_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+    done = subprocess.run(
+        [sys.executable, "-m", "stages.ingest", "--help"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.startswith("usage: python -m stages.ingest")
+    assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]
