@@ -35,7 +35,8 @@ def tables(stats: pd.DataFrame, manifest: Manifest, twins: Twins) -> Tables:
 
 def _reach(stats: pd.DataFrame) -> float:
     """From the darkest value to the brightest, as a share of [-1,1]; one image in twenty at either end is left out."""
-    darkest, brightest = stats["min"].quantile(_RARE), stats["max"].quantile(1 - _RARE)
+    ends = stats.loc[np.isfinite(stats["min"]) & np.isfinite(stats["max"]), ["min", "max"]]
+    darkest, brightest = ends["min"].quantile(_RARE), ends["max"].quantile(1 - _RARE)
     return float(brightest - darkest) / 2
 
 
