@@ -90,7 +90,8 @@ def _outside(stage: str, meta: Meta, workspace: Path) -> Iterator[tuple[Path, bo
     if stage == "ingest":
         yield from ((path, True) for path in [Path(params.ingest.path), *_links_in(Path(params.ingest.path))])
         yield from ((Path(unquote(urlsplit(url).path)), True) for url in _file_urls(params.ingest.options))
-        yield from [] if params.ingest.labels is None else [(Path(params.ingest.labels), True)]
+        tables = [params.ingest.labels, params.ingest.groups and params.ingest.groups.file]
+        yield from ((Path(table), True) for table in tables if table)
     if stage == "upload" and params.upload.url.startswith("file:"):
         folder = FolderStore(params.upload.url).root
         with suppress(OSError):  # the stage says it better

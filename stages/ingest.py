@@ -8,8 +8,10 @@ import json
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
+from dataclasses import replace
+from itertools import chain, islice, repeat
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -23,10 +25,12 @@ from stages.common.identity import fingerprint_of
 from stages.common.params import Ingest, load_section
 from stages.common.progress import progress_bar
 from stages.common.provenance import recorded
-from stages.common.raw_shards import COLUMNS, PARTNER, Counts, RawRow, RawShards, chained
+from stages.common.raw_shards import COLUMNS, GROUP, PARTNER, Counts, Done, RawRow, RawShards, chained
 from stages.common.shards import encoded_schema
 from stages.common.stopping import told_when_stopped
 from stages.sources import Content, RawImage, Source, open_source, reader
+from stages.sources.frames import frame_count, frames
+from stages.sources.limits import checked
 
 RAW = Path("data/raw")
 RESUME = Path(".resume/ingest")
@@ -70,9 +74,10 @@ def ingest(
     """
     shards = RawShards(resume, _fingerprint(params), meter)
     done = shards.done.images
-    with told_when_stopped(shards.told), progress_bar("ingest", source.count, done=done) as bar:
-        left = _after(source, shards)
-        shards.write(_rows(left, source, params, bar.update), schema_of(source, params.max_pixels), params.shard_images)
+    with told_when_stopped(shards.told), progress_bar("ingest", source.count, done=shards.done.files) as bar:
+        rows = _rows(_after(source, shards, params.frames), source, params, bar.update)
+        taken = shards.done.of_last if params.frames == "all" else 0
+        shards.write(islice(rows, taken, None), schema_of(source, params.max_pixels), params.shard_images)
     if shards.done.images < 2:
         shards.forget()
         raise UserError(
@@ -83,6 +88,7 @@ def ingest(
         for path in shards.shards():
             link_or_copy(path, partial / path.name)
     shards.forget()
+    source.notes.extend(_cut_short(shards.done))
     if done:
         source.notes.append(f"went on after {done} images, finished by a run that was stopped")
     return shards.done.counter()
@@ -90,7 +96,8 @@ def ingest(
 
 def schema_of(source: Source, max_pixels: int) -> pa.Schema:
     """The layout of raw shards; its metadata also says where the images are from, their size limit, and the truth."""
-    schema = encoded_schema(source.classes, COLUMNS | (PARTNER if source.paired else {}))
+    more = (PARTNER if source.paired else {}) | (GROUP if source.grouped else {})
+    schema = encoded_schema(source.classes, COLUMNS | more)
     about = {"name": source.name, "licence": source.licence, "origin": source.origin}
     known = {"source": json.dumps(about), "max_pixels": str(max_pixels)}
     known |= {} if source.truth is None else {"truth": json.dumps(source.truth.to_json())}
@@ -110,28 +117,64 @@ def _fingerprint(params: Ingest) -> str:
     return fingerprint_of({"params": params.model_dump(), "code": [sha256_of(file) for file in files]})
 
 
-def _after(source: Source, shards: RawShards) -> Iterator[RawImage]:
-    """The images that follow the finished shards, whose own are not read again but must be the same."""
+def _after(source: Source, shards: RawShards, frames: Literal["first", "all"]) -> Iterator[RawImage]:
+    """The files that follow the finished shards, whose own are not read again but must be the same.
+
+    Of the last of these there may be more pictures, where all are taken: it comes again.
+    """
     images, trace = iter(source.images), ""
-    for image in islice(images, shards.done.images):
-        trace = chained(trace, _trace(image))
+    last: list[RawImage] = []
+    for image in islice(images, shards.done.files):
+        trace, last = chained(trace, _trace(image)), [image]
     if trace != shards.done.trace:
         shards.forget()
         raise StaleError(f"{source.origin} has changed since the run that was stopped: beginning anew")
-    return images
+    return chain(last, images) if frames == "all" else images
 
 
 def _trace(image: RawImage) -> str:
-    return json.dumps([image.key, image.label, image.split, image.stamp])
+    return json.dumps([image.key, image.label, image.split, image.group, image.stamp])
 
 
 def _rows(images: Iterable[RawImage], source: Source, params: Ingest, seen: Callable[[], object]) -> Iterator[RawRow]:
     kept = _kept(params.strip_metadata)
     for image, (content, partner) in _read(images, source.readers):
         _check_label(image, source.classes)
-        partner_kept = None if partner is None else kept(partner)
-        yield RawRow(image.key, image.path, kept(content), image.label, image.split, partner_kept, _trace(image))
+        for picture, beside in _pictures(image, content, partner, params):
+            partner_kept = None if beside is None else kept(beside)
+            yield replace(picture, content=kept(picture.content), partner=partner_kept)
         seen()
+
+
+def _pictures(
+    image: RawImage, content: bytes, partner: bytes | None, params: Ingest
+) -> Iterator[tuple[RawRow, bytes | None]]:
+    """The row of a file, or of each of its pages or frames where all are asked for, and the partner."""
+    count, limit = frame_count(content, params.max_pixels), params.max_pixels
+    row = RawRow(image.key, image.path, content, image.label, image.split, None, _trace(image), image.group, count - 1)
+    if params.frames == "first" or count == 1:
+        yield row, partner
+        return
+    if partner is not None and frame_count(partner, limit) != count:
+        raise UserError(
+            f"{shown(image.key)} has {count} pages or frames and its partner another number: set ingest.frames to first"
+        )
+    partners = repeat(None) if partner is None else frames(partner, limit)
+    for number, (one, beside) in enumerate(zip(frames(content, limit), partners, strict=False)):
+        key = f"{image.key}#{number:04d}"
+        trace = row.trace if number == 0 else None
+        checked(key, one, limit)
+        yield replace(row, key=key, content=one, trace=trace, left_out=0), beside
+
+
+def _cut_short(done: Done) -> list[str]:
+    if not done.left_out:
+        return []
+    files, pictures = f"{done.cut_short} file{'s' * (done.cut_short > 1)}", done.left_out
+    return [
+        f"{files} with several pages or frames: the first of each is taken, the other {pictures} are left out "
+        "(ingest.frames: all takes them)"
+    ]
 
 
 def _kept(strip_metadata: bool) -> Callable[[bytes], bytes]:

@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from stages.common.command import parser_of
 from stages.common.energy import Meter
 from stages.common.errors import UserError, run_stage
-from stages.common.files import link_or_copy, replacing, replacing_directory, write_json
+from stages.common.files import link_or_copy, read_json, replacing, replacing_directory, write_json
 from stages.common.identity import code_digest, fingerprint_of
 from stages.common.mapping import MapShards, map_shards, one_by_one
 from stages.common.params import Data, Normalize, load_section
@@ -33,9 +33,12 @@ from stages.common.progress import progress_bar
 from stages.common.provenance import recorded
 from stages.common.stopping import told_when_stopped
 from stages.common.truth import Truth
-from stages.images.raw import RawSet, read_deciding, read_raw_set
-from stages.images.split import Mask, random_split
+from stages.images.extent import Extent, ExtentOf
+from stages.images.near import LEAST_SIDE
+from stages.images.raw import Deciding, RawSet, read_deciding, read_raw_set
+from stages.images.split import Mask, random_split, tied
 from stages.images.statistics import PARTNER
+from stages.images.together import find_alike
 from stages.images.work import LISTED, SIDES, STATS, Broken, Finished, Job, Shard, normalize_shard
 
 RAW = Path("data/raw")
@@ -94,35 +97,76 @@ def normalize(
     Raises UserError where too many images are broken, or a split would be empty.
     """
     known = read_raw_set(raw)
-    _check_shape(params, known.truth)
-    held_out, kind = _split(params, known)
-    broken_allowed = int(params.max_broken * len(held_out))
+    _check_points(params, known.truth)
+    params = _with_levels(params, known, over_shards)
+    deciding = read_deciding(known, params.split_seed)
+    broken_allowed = int(params.max_broken * len(deciding.labels))
     folder = _begin(resume, params, known)
     job = Job(params, known.classes, known.max_pixels, known.paired, broken_allowed, folder)
-    work, pieces = partial(normalize_shard, job), Pieces(folder, meter)
+    finish = partial(_finish, job, over_shards, Pieces(folder, meter))
     with told_when_stopped(lambda: f"finished shards are kept in {folder}; the same command goes on from there"):
-        finished = _finish(work, _shards(known, held_out), over_shards, broken_allowed, pieces)
-    manifest = _write(params, known, kind, finished, output)
+        split, finished = _split_and_finish(job, known, deciding, finish)
+    manifest = _write(params, known, split, finished, output)
     shutil.rmtree(resume)
     return manifest
 
 
-def _check_shape(params: Normalize, truth: Truth | None) -> None:
-    """A point's coordinates must not be resized."""
-    if truth is not None and truth.shape != (params.channels, params.height, params.width):
+def _check_points(params: Normalize, truth: Truth | None) -> None:
+    """A point's coordinates must neither be resized nor brightened."""
+    if truth is None:
+        return
+    if truth.shape != (params.channels, params.height, params.width):
         channels, height, width = truth.shape
         raise UserError(
             f"the points are pictures of {width} x {height} pixels, a pixel a coordinate, and must stay so: "
             f"set normalize.channels to {channels}, height to {height}, width to {width}"
         )
+    if params.black is not None or params.white is not None:
+        raise UserError("points have a scale of their own: set normalize.black and white to null")
 
 
-def _split(params: Normalize, known: RawSet) -> tuple[Mask, str]:
-    """Which images are held out, and by whom that was decided."""
-    deciding = read_deciding(known, params.split_seed)
+def _with_levels(params: Normalize, known: RawSet, over_shards: MapShards) -> Normalize:
+    """`params` with numbers for black and white, where they are to be found in the images."""
+    if "auto" not in (params.black, params.white):
+        return params
+    with progress_bar("levels", sum(known.counts.values())) as bar:
+        extent = Extent()
+        for path, one in zip(known.counts, over_shards(ExtentOf(known.max_pixels), list(known.counts)), strict=True):
+            extent = extent.joined(one)
+            bar.update(known.counts[path])
+    return params.model_copy(update=extent.levels(params.black, params.white))
+
+
+def _split_and_finish(
+    job: Job, known: RawSet, deciding: Deciding, finish: Callable[[list[Shard]], list[Finished]]
+) -> tuple[dict[str, Any], list[Finished]]:
+    """What the manifest says of the split, and all shards finished in it.
+
+    A random split that tears near-copies apart is drawn again, with these tied; shards that it changes are done again.
+    """
+    params = job.params
+    about: dict[str, Any] = {"kind": "random", "holdout": params.holdout, "seed": params.split_seed}
     if params.split == "auto" and deciding.official is not None:
-        return deciding.official, "source"
-    return random_split(deciding.tickets, deciding.labels, params.holdout), "random"
+        return about | {"kind": "source"}, finish(_shards(known, deciding.official))
+    held_out = random_split(deciding.tickets, deciding.labels, params.holdout)
+    redrawn = job.folder / f"split-{fingerprint_of({'first': held_out.tobytes().hex()})[:16]}.json"
+    if not redrawn.exists():
+        shards = _shards(known, held_out)
+        finished = finish(shards)
+        if known.truth is not None:
+            return about, finished
+        near = params.near_copies if min(params.height, params.width) >= LEAST_SIDE else None
+        alike = find_alike(finished, shards, near)
+        about |= {} if alike.complete else {"complete": False}
+        if not (torn := alike.torn(held_out)):
+            return about, finished
+        about["torn"] = torn
+        held_out = random_split(tied(deciding.tickets, alike.pairs), deciding.labels, params.holdout)
+        write_json(redrawn, {"about": about, "held_out": np.packbits(held_out).tobytes().hex()})
+    decided = read_json(redrawn)
+    bits = np.frombuffer(bytes.fromhex(decided["held_out"]), np.uint8)
+    held_out = np.unpackbits(bits, count=len(held_out)).astype(np.bool_)
+    return decided["about"], finish(_shards(known, held_out))
 
 
 def _shards(known: RawSet, held_out: Mask) -> list[Shard]:
@@ -148,22 +192,16 @@ def _begin(resume: Path, params: Normalize, known: RawSet) -> Path:
     return folder
 
 
-def _finish(
-    function: Callable[[Shard], Finished],
-    shards: list[Shard],
-    over_shards: MapShards,
-    broken_allowed: int,
-    pieces: Pieces,
-) -> list[Finished]:
-    """All shards, finished; at most so many broken images in them."""
+def _finish(job: Job, over_shards: MapShards, pieces: Pieces, shards: list[Shard]) -> list[Finished]:
+    """All shards, finished; at most so many broken images in them as the job allows."""
     total, finished = sum(len(shard.held_out) for shard in shards), list[Finished]()
     with progress_bar("normalize", total) as bar:
-        for one in over_shards(function, shards):
+        for one in over_shards(partial(normalize_shard, job), shards):
             finished.append(one)
             pieces.note()
             bar.update(one.images)
             count, first = _broken(finished)
-            if count > broken_allowed:
+            if count > job.most_broken:
                 raise UserError(
                     f"{count} of the {total} images cannot be used and there may be more, over normalize.max_broken; "
                     f"the first are {_named(first)}: mend or remove them, or raise that limit"
@@ -181,7 +219,9 @@ def _named(broken: list[Broken]) -> str:
     return ", ".join(f"{image.key!r} ({image.reason})" for image in broken[:_NAMED])
 
 
-def _write(params: Normalize, known: RawSet, kind: str, finished: list[Finished], output: Path) -> dict[str, Any]:
+def _write(
+    params: Normalize, known: RawSet, split: dict[str, Any], finished: list[Finished], output: Path
+) -> dict[str, Any]:
     """Put the parts of all shards where the pipeline wants them, with one table of figures; return the manifest."""
     with ExitStack() as outputs:
         folders = {name: outputs.enter_context(replacing_directory(output / name)) for name in SIDES}
@@ -192,8 +232,8 @@ def _write(params: Normalize, known: RawSet, kind: str, finished: list[Finished]
                 for part in (one.folder / name).iterdir():
                     link_or_copy(part, folder / part.name)
         sides = _gather_stats([one.folder / STATS for one in finished], stats_path)
-        _check_sides(sides, finished)
-        manifest = _manifest(params, known, kind, sides, finished)
+        _check_sides(sides, finished, split["kind"])
+        manifest = _manifest(params, known, split, sides, finished)
         write_json(manifest_path, manifest)
     return manifest
 
@@ -210,21 +250,39 @@ def _gather_stats(parts: list[Path], path: Path) -> Sides:
     return sides
 
 
-def _check_sides(sides: Sides, finished: list[Finished]) -> None:
+def _check_sides(sides: Sides, finished: list[Finished], kind: str) -> None:
     counts = {name: side.labels.total() for name, side in sides.items()}
+    count, broken = _broken(finished)
     if sum(counts.values()) < 2:
-        _, broken = _broken(finished)
         first = f" (broken: {_named(broken)})" if broken else ""
         raise UserError(f"only {sum(counts.values())} image(s) could be used{first}: two are needed, better hundreds")
-    for side, count in counts.items():
-        if not count:
-            raise UserError(
-                f"the {side} split would be empty: a class is split only if it has two different images; "
-                "add images, or set normalize.split to random"
-            )
+    for side, images in counts.items():
+        if not images:
+            raise UserError(f"the {side} split would be empty: {_way_out(sides, kind, count)}")
 
 
-def _manifest(params: Normalize, known: RawSet, kind: str, sides: Sides, finished: list[Finished]) -> dict[str, Any]:
+def _way_out(sides: Sides, kind: str, broken: int) -> str:
+    """Why a split has no images, and what helps."""
+    labels = sum((side.labels for side in sides.values()), Counter[int | None]())
+    if kind == "source":
+        why = "none of the source's own could be used" if broken else "the source has none for it"
+        return f"{why}; mend them, or set normalize.split to random"
+    if set(labels) == {None}:
+        return "all images are the same, nearly, or of one group; add others, or set normalize.near_copies to null"
+    if max(labels.values()) == 1:
+        return (
+            f"each of the {len(labels)} classes has one image, and a class needs one in either split; add images to "
+            "them, or train without classes: set ingest.labels to false, and train.family to one such as dcgan"
+        )
+    return (
+        "a class is split only if it has two different images that are of no one group; add images, or train without "
+        "classes: set ingest.labels to false, and train.family to one such as dcgan"
+    )
+
+
+def _manifest(
+    params: Normalize, known: RawSet, split: dict[str, Any], sides: Sides, finished: list[Finished]
+) -> dict[str, Any]:
     broken, first_broken = _broken(finished)
     shape = [params.channels, params.height, params.width]
     counts = {name: side.labels.total() for name, side in sides.items()}
@@ -236,7 +294,8 @@ def _manifest(params: Normalize, known: RawSet, kind: str, sides: Sides, finishe
         "counts": {**counts, "read": sum(counts.values()) + broken, "broken": broken},
         "class_counts": _class_counts(known.classes, sides),
         "broken": [asdict(image) for image in first_broken],
-        "split": {"kind": kind, "holdout": params.holdout, "seed": params.split_seed},
+        "split": split,
+        "levels": {"black": params.black, "white": params.white},
         "partner": params.partner or ("its own" if known.paired else None),
         "source": known.source,
         "truth": None if known.truth is None else known.truth.to_json(),
@@ -255,11 +314,23 @@ def _class_counts(classes: list[str] | None, sides: Sides) -> dict[str, dict[str
 def summary(manifest: dict[str, Any]) -> list[str]:
     """What was made, in a few lines; broken images by name."""
     counts, (channels, height, width) = manifest["counts"], manifest["shape"]
-    by = "the source's own test set" if manifest["split"]["kind"] == "source" else "at random, by class"
+    split, levels = manifest["split"], manifest["levels"]
+    by = "the source's own test set" if split["kind"] == "source" else "at random, by class"
     lines = [
         f"normalized {counts['train'] + counts['holdout']} images to {channels} x {height} x {width} in [-1,1]: "
         f"{counts['train']} train, {counts['holdout']} holdout ({by})"
     ]
+    if levels["black"] is not None or levels["white"] is not None:
+        named = ", ".join(f"{name} {value:g}" for name, value in levels.items() if value is not None)
+        lines.append(
+            f"values of the images: {named}; what lies beyond is clipped, and other types of file keep their own"
+        )
+    if split.get("torn"):
+        lines.append(
+            f"{split['torn']} images drawn to be held out had a near-copy to train on: drawn again, these together"
+        )
+    if not split.get("complete", True):
+        lines.append("so many images share a perceptual hash that not all near-copies could be looked for")
     if counts["broken"]:
         lines.append(f"{counts['broken']} of {counts['read']} images are broken and left out:")
         lines += [f"  {image['key']!r}: {image['reason']}" for image in manifest["broken"]]

@@ -153,7 +153,8 @@ def _sentence(verdict: Verdict) -> str:
     if verdict.paired and names:
         examples = f", e.g. {names[0]}, as {names[1]}"
     limit = "" if verdict.unit == EXCEPTIONS else f", limit {verdict.shown(verdict.limit)}"
-    return f"'{verdict.name}' (found {verdict.shown(verdict.observed)}{limit}{examples})"
+    advice = f": {verdict.advice}" if verdict.advice else ""
+    return f"'{verdict.name}' (found {verdict.shown(verdict.observed)}{limit}{examples}){advice}"
 
 
 def read_manifest(path: Path) -> Manifest:

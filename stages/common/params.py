@@ -4,12 +4,25 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import YAMLError
 
 from stages.common.errors import UserError
-from stages.common.sections import COLOUR, DEVICE, SHA256, STORE_URL, WEBHOOK, Section, SectionType, names, validated
+from stages.common.sections import (
+    COLOUR,
+    DEVICE,
+    SHA256,
+    STORE_URL,
+    WEBHOOK,
+    Section,
+    SectionType,
+    file_or_false,
+    names,
+    number_or_auto,
+    validated,
+    yaml_problem,
+)  # fmt: skip
 from stages.selection.metrics import METRICS, SELECTABLE
 
 Count = Annotated[int, Field(ge=1)]
@@ -29,6 +42,10 @@ Window = Annotated[int, Field(ge=2)]
 Severity = Literal["critical", "warning"]
 
 
+Level = Annotated[float | Literal["auto"] | None, BeforeValidator(number_or_auto)]
+"""A value of the source's images."""
+
+
 class Pairs(Section):
     """An image and its partner: the files of one name in two folders."""
 
@@ -36,12 +53,22 @@ class Pairs(Section):
     folders: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=2, max_length=2)]
 
 
+class Groups(Section):
+    """A table of keys, of which one column names what belongs together."""
+
+    file: Annotated[str, Field(min_length=1)]
+    column: Annotated[str, Field(min_length=1)]
+
+
 class Ingest(Section):
     source: Annotated[str, Field(min_length=1)]  # stages.sources knows the names: only ingest needs a user's own
     path: Annotated[str, Field(min_length=1)]
     options: dict[str, Any]  # checked by the source's own model
-    labels: Place | None
+    labels: Annotated[Place | Literal[False] | None, BeforeValidator(file_or_false)]
+    unlabeled: Literal["refuse", "leave_out"]
+    groups: Groups | None
     pairs: Pairs | None
+    frames: Literal["first", "all"]
     strip_metadata: bool
     max_pixels: Count
     shard_images: Count
@@ -52,6 +79,13 @@ class Ingest(Section):
         if (home := os.path.expanduser(path)) != path:
             raise ValueError(f"{path!r} begins with '~', which DVC, that watches it, does not know: write {home!r}")
         return path
+
+
+class NearCopies(Section):
+    """What makes two images near-copies: as the gate has it."""
+
+    likeness: OpenShare
+    hash_distance: Annotated[int, Field(ge=0, le=8)]
 
 
 class Normalize(Section):
@@ -65,12 +99,21 @@ class Normalize(Section):
     reducing_gap: Annotated[float, Field(ge=1, le=16)]
     upscale: Literal["refuse", "allow"]
     background: Annotated[str, Field(pattern=COLOUR)]
+    black: Level
+    white: Level
     partner: Literal["left_right", "right_left", "edges", "grey", "lower_resolution", "masked"] | None
     split: Literal["auto", "random"]
     holdout: OpenShare
     split_seed: Seed
+    near_copies: NearCopies | None
     max_broken: Share
     shard_images: Count
+
+    @model_validator(mode="after")
+    def _white_is_above_black(self) -> "Normalize":
+        if isinstance(self.white, float) and self.black != "auto" and self.white <= (self.black or 0):
+            raise ValueError(f"white = {self.white:g} is not above black = {self.black or 0:g}: name a higher value")
+        return self
 
     @model_validator(mode="after")
     def _a_partner_differs(self) -> "Normalize":
@@ -86,6 +129,7 @@ class Severities(Section):
     leakage: Severity
     constant: Severity
     imbalance: Severity
+    reach: Severity
     brightness: Severity
     source_size: Severity
     drift: Severity
@@ -102,6 +146,7 @@ class Validate(Section):
     max_constant: Share
     max_imbalance: Annotated[float, Field(ge=1, allow_inf_nan=False)]
     min_class_images: Count
+    min_reach: Share
     outlier_fence: Positive
     max_outliers: Share
     max_drift: Positive
@@ -354,7 +399,7 @@ def load_params(path: str | Path = "params.yaml") -> Params:
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from None
     except (YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not valid YAML{_yaml_problem(error)}") from None
+        raise UserError(f"{path} is not valid YAML{yaml_problem(error)}") from None
     if not isinstance(values, dict):
         raise UserError(f"{path} has no sections: it needs {', '.join(names(Params))}")
     return validated(Params, values, path)
@@ -370,11 +415,3 @@ def load_value(key: str, path: str | Path = "params.yaml") -> Any:
     """One value of another stage's section, such as `train.images`; the whole file is checked all the same."""
     section, name = key.split(".")
     return getattr(getattr(load_params(path), section), name)
-
-
-def _yaml_problem(error: Exception) -> str:
-    """Where and what, without the text around it and without values: a password can stand there."""
-    if not isinstance(error, MarkedYAMLError) or error.problem_mark is None:
-        return " (a character that YAML does not allow)"
-    problem = str(error.problem).partition(" with value ")[0]
-    return f", line {error.problem_mark.line + 1}: {problem}"

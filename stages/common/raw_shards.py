@@ -20,6 +20,8 @@ from stages.common.shards import IMAGE, SHARD_BYTES, shard_path
 COLUMNS = {"key": pa.string(), "sha256": pa.string(), "split": pa.string()}
 PARTNER = {"partner": IMAGE}
 """One more column, of pairs."""
+GROUP = {"group": pa.string()}
+"""One more column, of images that are in groups."""
 _GROUP_IMAGES, _GROUP_BYTES = 1000, 2**23
 _DONE = "done.json"
 
@@ -37,8 +39,11 @@ class RawRow:
     label: int | None
     split: str | None
     partner: bytes | None
-    trace: str
-    """What is known of it without its content; see `Done.trace`."""
+    trace: str | None
+    """What is known of its file without the content; see `Done.trace`. None of all but the first picture of a file."""
+    group: str | None = None
+    left_out: int = 0
+    """Pictures in the same file that are not taken."""
 
     @property
     def size(self) -> int:
@@ -51,8 +56,16 @@ class Done:
 
     images: int = 0
     shards: int = 0
+    files: int = 0
+    """Of which the images are; the last one may have more pictures than are taken yet."""
+    of_last: int = 0
+    """Images that are of the last file."""
+    cut_short: int = 0
+    """Files of which only the first picture is taken,"""
+    left_out: int = 0
+    """and their other pictures."""
     trace: str = ""
-    """SHA-256 chained over the traces of the images, in order: another source, or a changed one, has another."""
+    """SHA-256 chained over the traces of the files, in order: another source, or a changed one, has another."""
     counts: list[tuple[str | None, int | None, int]] = field(default_factory=list)
 
     def counter(self) -> Counts:
@@ -111,7 +124,8 @@ class RawShards:
 def _written(path: Path, rows: Iterator[RawRow], schema: pa.Schema, shard_images: int, done: Done) -> Done:
     """Take one shard's rows off `rows` and write them; what is done then."""
     images = size = 0
-    trace, counts = done.trace, done.counter()
+    after = Done(**{**asdict(done), "shards": done.shards + 1})
+    counts = done.counter()
     # The images are compressed already, and no two are alike: neither compression nor a dictionary helps.
     with pq.ParquetWriter(path, schema, compression="none", use_dictionary=["label"]) as writer:
         while images < shard_images and size < SHARD_BYTES:
@@ -122,9 +136,17 @@ def _written(path: Path, rows: Iterator[RawRow], schema: pa.Schema, shard_images
             images, size = images + len(group), size + sum(row.size for row in group)
             for row in group:
                 counts[row.split, row.label] += 1
-                trace = chained(trace, row.trace)
-    listed = [(split, label, count) for (split, label), count in counts.items()]
-    return Done(done.images + images, done.shards + 1, trace, listed)
+                _count(after, row)
+    after.counts = [(split, label, count) for (split, label), count in counts.items()]
+    return after
+
+
+def _count(done: Done, row: RawRow) -> None:
+    done.images += 1
+    done.of_last += 1
+    if row.trace is not None:
+        done.files, done.of_last, done.trace = done.files + 1, 1, chained(done.trace, row.trace)
+        done.cut_short, done.left_out = done.cut_short + (row.left_out > 0), done.left_out + row.left_out
 
 
 def _group(rows: Iterator[RawRow], images: int, size: int) -> Iterator[RawRow]:
@@ -146,6 +168,8 @@ def _table(rows: list[RawRow], schema: pa.Schema) -> pa.Table:
         "sha256": [hashlib.sha256(row.content).hexdigest() for row in rows],
         "split": [row.split for row in rows],
     }
+    if "group" in schema.names:
+        columns["group"] = [row.group for row in rows]
     if "partner" in schema.names:
         columns["partner"] = _pictures([row.partner for row in rows], paths)
     return pa.table(columns, schema=schema)

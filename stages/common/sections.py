@@ -6,6 +6,7 @@ from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from ruamel.yaml.error import MarkedYAMLError
 
 from stages.common.errors import UserError
 
@@ -58,6 +59,21 @@ class Section(BaseModel):
     """Keys that are known, of types that are not guessed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def number_or_auto(value: Any) -> Any:
+    """A value of a field that is a number, "auto" or None; raises ValueError in words for it, not for each of these."""
+    number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
+    if value in (None, "auto") or number:
+        return value
+    raise ValueError(f"{value!r} is none of a number, auto and null")
+
+
+def file_or_false(value: Any) -> Any:
+    """A value of a field that is a file's name, False or None; raises ValueError likewise."""
+    if value is None or value is False or (isinstance(value, str) and value):
+        return value
+    raise ValueError(f"{value!r} is none of a file's name, false (no labels) and null (the source's own)")
 
 
 SectionType = TypeVar("SectionType", bound=Section)
@@ -135,3 +151,11 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     if get_origin(annotation) in (Union, UnionType, list, Annotated):
         return next((m for a in get_args(annotation) if (m := _model_in(a))), None)
     return None
+
+
+def yaml_problem(error: Exception) -> str:
+    """Where and what, without the text around it and without values: a password can stand there."""
+    if not isinstance(error, MarkedYAMLError) or error.problem_mark is None:
+        return " (a character that YAML does not allow)"
+    problem = str(error.problem).partition(" with value ")[0]
+    return f", line {error.problem_mark.line + 1}: {problem}"

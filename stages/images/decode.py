@@ -7,7 +7,18 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from stages.common.pictures import TooManyPixelsError, open_picture
 from stages.images.colour import in_srgb, on_background
-from stages.images.deep import NoWhiteError, Picture, deep_colour, deep_grey, is_deep_grey, lower_bytes
+from stages.images.deep import (
+    AS_TYPED,
+    Levels,
+    NoWhiteError,
+    Picture,
+    deep_colour,
+    deep_grey,
+    deep_values,
+    is_deep_grey,
+    lower_bytes,
+    stretched_picture,
+)
 from stages.images.plain import plain_header, plain_pixels
 
 _LONGEST_REASON = 200
@@ -31,18 +42,36 @@ class Decoded:
     width: int
 
 
+@dataclass(frozen=True)
+class _Wanted:
+    """What a picture is to become; see `decode`."""
+
+    channels: int
+    background: str
+    least: int | None
+    levels: Levels
+
+
 def decode(
-    content: bytes, channels: int, max_pixels: int, background: str = "#ffffff", least: int | None = None
+    content: bytes,
+    channels: int,
+    max_pixels: int,
+    background: str = "#ffffff",
+    least: int | None = None,
+    *,
+    levels: Levels = AS_TYPED,
 ) -> Decoded:
     """Decode a picture (of an animation, the first frame) to grey (`channels` 1) or RGB (3).
 
     Turned upright by its EXIF orientation; colours to sRGB by its ICC profile; transparent parts over `background`;
     grey by ITU-R 601 luminance. 16 bits keep their depth, but where a profile changes colours, or grey has alpha.
+    `levels` say which values are black and white, where it is not those of their type.
     A JPEG is decoded at a half, a quarter or an eighth of its size where that is at least `least` pixels a side: means
     of its pixels, in less time than all of them. Raises UndecodableError.
     """
     try:
-        return _plain(content, channels, max_pixels, least) or _any(content, channels, max_pixels, background, least)
+        wanted = _Wanted(channels, background, least, levels)
+        return _plain(content, max_pixels, wanted) or _any(content, max_pixels, wanted)
     except (NoWhiteError, TooManyPixelsError) as error:
         raise UndecodableError(str(error)) from None
     except UnidentifiedImageError:  # its text holds a memory address, which differs from run to run
@@ -52,25 +81,46 @@ def decode(
         raise UndecodableError(reason[:_LONGEST_REASON]) from None
 
 
-def _plain(content: bytes, channels: int, max_pixels: int, least: int | None) -> Decoded | None:
+def extent(content: bytes, max_pixels: int) -> tuple[float, float, float]:
+    """(the whitest that its type knows, its lowest value, its highest) of a picture: 255, 65535 or 1.
+
+    Raises whatever Pillow raises (nearly anything) on what it cannot read.
+    """
+    image = open_picture(content, max_pixels)
+    lower = lower_bytes(image, content, max_pixels)
+    image.load()
+    if is_deep_grey(image):
+        whitest, values = 1.0 if image.mode == "F" else 65535.0, np.asarray(image, np.float64)
+    elif lower is not None:
+        whitest, values = 65535.0, deep_values(image, lower)[..., :3]
+    else:
+        whitest, values = 255.0, np.asarray(image.convert("L" if image.mode in ("1", "L", "LA") else "RGB"))
+    known = values[np.isfinite(values)] if whitest == 1.0 else values
+    return whitest, float(known.min()), float(known.max())
+
+
+def _plain(content: bytes, max_pixels: int, wanted: _Wanted) -> Decoded | None:
     header = plain_header(content)
     if header is None or header.height * header.width > max_pixels:
         return None
-    pixels = plain_pixels(content, header, least)
-    if pixels is None:
+    picture: Picture | None = plain_pixels(content, header, wanted.least)
+    if picture is None:
         return None
-    if channels == 1 and header.channels == 3:
-        pixels = np.asarray(Image.fromarray(pixels).convert("L"))
-    return Decoded(pixels, "L" if header.channels == 1 else "RGB", header.channels, header.height, header.width)
+    ends = wanted.levels.of_whole(255.0)
+    if ends is not None:
+        picture = stretched_picture(Image.fromarray(picture), wanted.channels, wanted.background, ends)
+    elif wanted.channels == 1 and header.channels == 3:
+        picture = np.asarray(Image.fromarray(picture).convert("L"))
+    return Decoded(picture, "L" if header.channels == 1 else "RGB", header.channels, header.height, header.width)
 
 
-def _any(content: bytes, channels: int, max_pixels: int, background: str, least: int | None) -> Decoded:
+def _any(content: bytes, max_pixels: int, wanted: _Wanted) -> Decoded:
     image = open_picture(content, max_pixels)
     mode, (width, height), bands = image.mode, image.size, len(image.getbands())
-    if least is not None:
-        image.draft(None, (least, least))
+    if wanted.least is not None:
+        image.draft(None, (wanted.least, wanted.least))
     lower = lower_bytes(image, content, max_pixels)
-    picture = _picture(_upright(image), None if lower is None else _upright(lower), channels, background)
+    picture = _picture(_upright(image), None if lower is None else _upright(lower), wanted)
     return Decoded(picture, mode, bands, height, width)
 
 
@@ -81,14 +131,18 @@ def _upright(image: Image.Image) -> Image.Image:
     return image
 
 
-def _picture(image: Image.Image, lower: Image.Image | None, channels: int, background: str) -> Picture:
+def _picture(image: Image.Image, lower: Image.Image | None, wanted: _Wanted) -> Picture:
     if is_deep_grey(image):
-        return deep_grey(image)
+        return deep_grey(image, wanted.levels)
     coloured = in_srgb(image)
-    if lower is not None and coloured is image and "transparency" not in image.info:
-        return deep_colour(image, lower, channels, background)
-    image = on_background(coloured, background)
-    wanted = "L" if channels == 1 else "RGB"
+    as_typed = wanted.levels.of_whole(65535.0) is None  # else the higher bytes alone, that a profile knows, are black
+    if lower is not None and not (as_typed and coloured is not image) and "transparency" not in image.info:
+        return deep_colour(image, lower, wanted.channels, wanted.background, wanted.levels)
+    ends = wanted.levels.of_whole(255.0) if lower is None else None
+    if ends is not None:
+        return stretched_picture(coloured, wanted.channels, wanted.background, ends)
+    image = on_background(coloured, wanted.background)
+    mode = "L" if wanted.channels == 1 else "RGB"
     if image.mode not in ("1", "L", "RGB"):
         image = image.convert("RGB")
-    return np.asarray(image if image.mode == wanted else image.convert(wanted))
+    return np.asarray(image if image.mode == mode else image.convert(mode))

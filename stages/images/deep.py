@@ -4,6 +4,7 @@ A deep picture is of float32, in which black is 0 and white 255 like in any othe
 """
 
 import sys
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,19 +28,57 @@ class NoWhiteError(Exception):
     """Values of which nobody knows where white is."""
 
 
+@dataclass(frozen=True)
+class Levels:
+    """Which values of a file are black and white; None: what their type says."""
+
+    black: float | None = None
+    white: float | None = None
+
+    def of_type(self, whitest: float, reach: float) -> tuple[float, float] | None:
+        """Black and white for values up to `reach` of which `whitest` is white where nobody says more; None: as typed.
+
+        A white that they cannot reach is meant for files of another type: theirs then stays.
+        """
+        ends = (self.black or 0.0, whitest if self.white is None else self.white)
+        unnamed = self.black is None and self.white is None
+        return None if unnamed or ends[1] > reach or ends[0] >= ends[1] else ends
+
+    def of_whole(self, whitest: float) -> tuple[float, float] | None:
+        """The same for whole numbers up to `whitest`, where it is other than 0 and that."""
+        ends = self.of_type(whitest, whitest)
+        return None if ends == (0.0, whitest) else ends
+
+
+AS_TYPED = Levels()
+
+
 def is_deep_grey(image: Image.Image) -> bool:
     return image.mode == "F" or image.mode.startswith("I")
 
 
-def deep_grey(image: Image.Image) -> Picture:
-    """Grey of 16 bits (white is 65535) or of floating point (white is 1).
+def stretched(values: npt.NDArray[Any], ends: tuple[float, float]) -> npt.NDArray[np.float64]:
+    """Values with black at 0 and white at 255; what lies beyond is clipped."""
+    black, white = ends
+    found: npt.NDArray[np.float64] = np.clip((values - black) / (white - black), 0, 1) * 255
+    return found
 
-    Raises NoWhiteError on values beyond white, or below 0.
+
+def deep_grey(image: Image.Image, levels: Levels = AS_TYPED) -> Picture:
+    """Grey of 16 bits (white is 65535) or of floating point (white is 1), unless `levels` say otherwise.
+
+    Raises NoWhiteError on a NaN, and where `levels` say nothing on values beyond white, or below 0.
     """
     values = np.asarray(image, np.float64)
     white = 1.0 if image.mode == "F" else 65535.0
+    ends = levels.of_type(white, white if image.mode.startswith("I;") else np.inf)
+    if ends is not None and np.isfinite(values).all():
+        return stretched(values, ends).astype(np.float32)
     if not ((values >= 0) & (values <= white)).all():  # a NaN fails too
-        raise NoWhiteError(f"its values (mode {image.mode}) lie outside 0 to {white:.0f}: where white is, is unknown")
+        raise NoWhiteError(
+            f"its values (mode {image.mode}) lie outside 0 to {white:.0f}: where white is, is unknown; set "
+            "normalize.white (and black) to a number, or to auto"
+        )
     scaled: Picture = (values * 255.0 / white).astype(np.float32)
     return scaled
 
@@ -54,10 +93,36 @@ def lower_bytes(image: Image.Image, content: bytes, max_pixels: int) -> Image.Im
     return lower
 
 
-def deep_colour(higher: Image.Image, lower: Image.Image, channels: int, background: str) -> Picture:
+def deep_colour(
+    higher: Image.Image, lower: Image.Image, channels: int, background: str, levels: Levels = AS_TYPED
+) -> Picture:
     """16-bit RGB, or RGBA over `background`, from both its bytes; grey where `channels` is 1."""
-    values = (np.asarray(higher, np.float64) * 256 + np.asarray(lower)) * (255 / 65535)
-    colours, alpha = values[..., :3], values[..., 3:] / 255
+    values = deep_values(higher, lower)
+    ends = levels.of_whole(65535.0)
+    colours = values[..., :3] * (255 / 65535) if ends is None else stretched(values[..., :3], ends)
+    return _over(colours, values[..., 3:] / 65535, channels, background)
+
+
+def deep_values(higher: Image.Image, lower: Image.Image) -> npt.NDArray[np.float64]:
+    """`[H,W,3]` or `[H,W,4]`, from 0 to 65535."""
+    values: npt.NDArray[np.float64] = np.asarray(higher, np.float64) * 256 + np.asarray(lower)
+    return values
+
+
+def stretched_picture(image: Image.Image, channels: int, background: str, ends: tuple[float, float]) -> Picture:
+    """A picture of 8 bits whose black and white are other than 0 and 255."""
+    if not image.has_transparency_data:
+        grey = image.mode in ("1", "L")
+        values = np.asarray(image.convert("L" if grey else "RGB"))
+        if grey:
+            return stretched(values, ends).astype(np.float32)
+        return _over(stretched(values, ends), np.empty((*values.shape[:2], 0)), channels, background)
+    values = np.asarray(image.convert("RGBA"))
+    return _over(stretched(values[..., :3], ends), values[..., 3:] / 255, channels, background)
+
+
+def _over(colours: npt.NDArray[np.float64], alpha: npt.NDArray[np.float64], channels: int, background: str) -> Picture:
+    """Colours `[H,W,3]`, black 0 and white 255, of which `alpha` `[H,W,0 or 1]` covers `background`."""
     if alpha.size:
         colours = colours * alpha + np.array(ImageColor.getrgb(background)[:3]) * (1 - alpha)
     wanted: Picture = (colours * np.array(LUMINANCE)).sum(-1) if channels == 1 else colours

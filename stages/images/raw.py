@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from stages.common.errors import UserError
 from stages.common.shards import class_names, read_safely, shards
 from stages.common.truth import Truth, truth_in
-from stages.images.split import Mask, Tickets, ticket
+from stages.images.split import Mask, Tickets, equal_pairs, ticket, tied
 
 _COLUMNS = ["image", "label", "key", "sha256", "split"]
 _NO_LABEL = -1
@@ -32,6 +32,8 @@ class RawSet:
     max_pixels: int
     paired: bool
     """Whether images have a partner of their own."""
+    grouped: bool
+    """Whether images are of groups, each of which stays on one side of a random split."""
     counts: dict[Path, int]
     """Images by shard, in order."""
     truth: Truth | None
@@ -45,6 +47,7 @@ class Deciding:
     labels: npt.NDArray[np.int32]
     """-1 where it has none."""
     tickets: Tickets
+    """Of one group, or one content, all have the same."""
     official: Mask | None
     """True where an image is in the source's test set; None where the source has none."""
 
@@ -58,6 +61,7 @@ def read_raw_set(raw: Path) -> RawSet:
         source=json.loads(schema.metadata[b"source"]),
         max_pixels=int(schema.metadata[b"max_pixels"]),
         paired="partner" in schema.names,
+        grouped="group" in schema.names,
         counts=counts,
         truth=truth_in({"truth": json.loads(schema.metadata.get(b"truth", b"null"))}),
     )
@@ -67,15 +71,20 @@ def read_deciding(known: RawSet, split_seed: int) -> Deciding:
     """Raises UserError on a label that is of no class."""
     total = sum(known.counts.values())
     labels, tickets, in_test = np.empty(total, np.int32), np.empty(total, np.uint64), np.empty(total, np.bool_)
+    groups = np.zeros(total, np.uint64) if known.grouped else None
     splits: set[str | None] = set()
     row = 0
-    for batch in _batches(list(known.counts)):
+    for batch in _batches(list(known.counts), known.grouped):
         end = row + len(batch)
         labels[row:end] = _labels(batch, known.classes)
         tickets[row:end] = [ticket(split_seed, sum_) for sum_ in batch["sha256"].to_pylist()]
         in_test[row:end] = pc.equal(batch["split"], "test").fill_null(False)
+        if groups is not None:
+            groups[row:end] = [_group(name, number) for number, name in enumerate(batch["group"].to_pylist(), row)]
         splits.update(batch["split"].unique().to_pylist())
         row = end
+    if groups is not None:
+        tickets = tied(tickets, equal_pairs(groups))
     return Deciding(labels, tickets, in_test if {"train", "test"} <= splits else None)
 
 
@@ -85,9 +94,14 @@ def raw_rows(path: Path, columns: list[str], at_once: int) -> Iterator[pa.Record
         yield from file.iter_batches(at_once, columns=columns, use_threads=False)
 
 
-def _batches(paths: list[Path]) -> Iterator[pa.RecordBatch]:
+def _group(name: str | None, number: int) -> int:
+    """A number for a group; an image without one is a group of its own."""
+    return ticket(number, "alone") if name is None else ticket(0, f"group {name}")
+
+
+def _batches(paths: list[Path], grouped: bool) -> Iterator[pa.RecordBatch]:
     for path in paths:
-        yield from raw_rows(path, ["label", "key", "sha256", "split"], _AT_ONCE)
+        yield from raw_rows(path, ["label", "key", "sha256", "split", *(["group"] if grouped else [])], _AT_ONCE)
 
 
 def _checked(path: Path) -> int:

@@ -1,4 +1,4 @@
-"""Which images are held out: the same ones each time, and every copy of an image on the same side."""
+"""Which images are held out: the same ones each time, and what belongs together on the same side."""
 
 import hashlib
 
@@ -8,12 +8,56 @@ import numpy.typing as npt
 Mask = npt.NDArray[np.bool_]
 Tickets = npt.NDArray[np.uint64]
 Whole = npt.NDArray[np.integer]
+Pairs = npt.NDArray[np.int64]
+"""`[P,2]`: numbers of images that belong together."""
 _OPEN, _TRAINED_ON, _HELD_OUT = -1, 0, 1
 
 
 def ticket(seed: int, content_sha256: str) -> int:
     """An image's place in the draw, in [0, 2**64): by its content, so that neither its name nor the order counts."""
     return int.from_bytes(hashlib.sha256(f"{seed}:{content_sha256}".encode()).digest()[:8], "big")
+
+
+def tied(tickets: Tickets, pairs: Pairs) -> Tickets:
+    """Tickets `[N]` of which all images that belong together, directly or through others, have one.
+
+    Images of one ticket do so already. The common ticket is a new draw: the lowest of many would be low.
+    """
+    together = _lowest_of_each(len(tickets), np.concatenate([pairs, equal_pairs(tickets)]))
+    lowest = tickets.copy()
+    np.minimum.at(lowest, together, tickets)
+    lowest = lowest[together]
+    changed = np.zeros(len(tickets), np.bool_)
+    np.logical_or.at(changed, together, lowest != tickets)
+    return np.where(changed[together], _drawn_again(lowest), lowest)
+
+
+def equal_pairs(values: npt.NDArray[np.uint64]) -> Pairs:
+    """Pairs that join all images of one value `[N]`, each with the next."""
+    order = np.argsort(values, kind="stable")
+    same = np.flatnonzero(values[order[1:]] == values[order[:-1]])
+    return np.stack([order[same], order[same + 1]], axis=1)
+
+
+def _lowest_of_each(count: int, pairs: Pairs) -> Whole:
+    """The lowest number `[N]` that each of `count` is joined with, by following pairs; its own where by none."""
+    lowest = np.arange(count)
+    while len(pairs):
+        left, right = lowest[pairs[:, 0]], lowest[pairs[:, 1]]
+        apart = left != right
+        pairs, left, right = pairs[apart], left[apart], right[apart]
+        np.minimum.at(lowest, np.maximum(left, right), np.minimum(left, right))
+        while (lowest[lowest] != lowest).any():
+            lowest = lowest[lowest]
+    return lowest
+
+
+def _drawn_again(tickets: Tickets) -> Tickets:
+    """Another ticket for each, by SplitMix64's mixing (Steele, Lea and Flood 2014)."""
+    mixed = tickets + np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))
 
 
 def random_split(tickets: Tickets, labels: Whole, share: float) -> Mask:

@@ -21,7 +21,7 @@ from stages.common.levels import Images, compact, floats
 from stages.common.params import Normalize
 from stages.common.shards import tensor_table
 from stages.images.decode import Decoded, UndecodableError, decode
-from stages.images.deep import Picture
+from stages.images.deep import Levels, Picture
 from stages.images.fit import Geometry, TooSmallError, fitted
 from stages.images.partners import NoPartnerError, halves, made
 from stages.images.raw import raw_rows
@@ -204,7 +204,14 @@ def geometry_of(params: Normalize) -> Geometry:
 
 def _decoded(job: Job, content: dict[str, bytes]) -> Decoded:
     params = job.params
-    return decode(content["bytes"], params.channels, job.max_pixels, params.background, _least_side(params))
+    levels = Levels(_number(params.black), _number(params.white))
+    least = _least_side(params)
+    return decode(content["bytes"], params.channels, job.max_pixels, params.background, least, levels=levels)
+
+
+def _number(level: float | str | None) -> float | None:
+    assert level != "auto", "found before shards are worked on"
+    return None if level is None else float(level)
 
 
 def _least_side(params: Normalize) -> int | None:

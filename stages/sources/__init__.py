@@ -39,12 +39,15 @@ class RawImage:
     content: Content
     """Encoded: PNG, JPEG, ..."""
     label: int | None
+    """None of an image without one; in a source with classes `ingest.unlabeled` says what becomes of it."""
     split: str | None
     """"train" or "test" where the source has an official test set."""
     partner: Content | None = None
     """The image that belongs to it, in a source of pairs."""
     stamp: str = ""
     """What changes with the content and is known without reading it: a file's time and size, an object's tag."""
+    group: str | None = None
+    """The person, scene, ... that it is of: all of one stay on one side of a random split."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,8 @@ class Source:
     """How many images there are, where that is known before they are read."""
     paired: bool = False
     """Whether images have partners."""
+    grouped: bool = False
+    """Whether images are in groups."""
     readers: int = 1
     """How many contents may be read at once, by threads: more than one where each is waited for."""
 
@@ -89,7 +94,9 @@ class Reader(Protocol):
 
 def open_source(params: Ingest) -> Source:
     """The source that `params` names; only its own module is imported. Raises UserError as that does."""
+    from stages.sources.groups import grouped
     from stages.sources.labels import labelled
+    from stages.sources.unlabeled import only_labeled
 
     options = checked_options(params)
     with _sentences(params.path):
@@ -99,7 +106,8 @@ def open_source(params: Ingest) -> Source:
             f"ingest.pairs is for source 'folder' or a zip 'archive', not {params.source!r}: set it to null"
         )
     classes = None if source.classes is None else [composed(name) for name in source.classes]
-    return labelled(replace(source, classes=classes, images=_readable(source.images, params.path)), params)
+    source = labelled(replace(source, classes=classes, images=_readable(source.images, params.path)), params)
+    return grouped(only_labeled(source, params.unlabeled), params)
 
 
 def _readable(images: Iterable[RawImage], place: str) -> Iterator[RawImage]:

@@ -1,5 +1,6 @@
 """NumPy arrays of images, npy or npz, never unpickled: [N,H,W], [N,H,W,C] or [N,C,H,W] and labels beside them."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -8,7 +9,7 @@ from io import BytesIO
 from itertools import repeat
 from math import prod
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -21,22 +22,20 @@ from stages.common.pictures import encode_pfm, encode_png
 from stages.common.sections import Section
 from stages.sources import NOT_STATED, RawImage, Source
 from stages.sources.limits import check_printable
-from stages.sources.names import composed, of_system
+from stages.sources.names import SPLITS, VALIDATION, composed, of_system
 from stages.sources.packed import refusing
 from stages.sources.steady import changed, stamp, steady
+from stages.sources.unlabeled import is_mark
 from stages.sources.zips import Member, Zip
 
 _MAX_RATIO = 1000.0  # arrays of flat images pack far better than archives of images that are packed already
 _LARGEST_LABELS = 2**32  # bytes
 _MOST_NAMED = 20
 _BLOCK = 2**18  # bytes of labels that are read at once, where a single one is not larger
-_KNOWN = (
-    (("x_train", "y_train", "train"), ("x_test", "y_test", "test")),
-    (("train_images", "train_labels", "train"), ("test_images", "test_labels", "test")),
-    (("images", "labels", None),),
-    (("x", "y", None),),
-    (("arr_0", "arr_1", None),),
-)
+_SPLITS = {**SPLITS, **dict.fromkeys(VALIDATION, "val")}
+_IMAGES = re.compile(rf"x_(?P<keras>{'|'.join(_SPLITS)})|(?P<medmnist>{'|'.join(_SPLITS)})_images", re.I)
+"""Beside y_train, as Keras has it, or train_labels, as MedMNIST."""
+_KNOWN = (("images", "labels"), ("x", "y"), ("arr_0", "arr_1"))
 
 
 class Options(Section):
@@ -45,6 +44,9 @@ class Options(Section):
     )
     labels: str | None = Field(
         None, description="name of the array of labels; null finds labels, y_train and y_test, ..."
+    )
+    validation: Literal["train", "test", "leave_out"] = Field(
+        "test", description="where val_images and the like go, if there are test images too: train | test | leave_out"
     )
     black: Finite = Field(0.0, description="value of black")
     white: Finite | None = Field(
@@ -82,7 +84,9 @@ def read(params: Ingest, options: Options) -> Source:
     Raises UserError on pickled objects, other shapes and dtypes, values that are no colour, and arrays cut off.
     """
     files = _Files(Path(params.path))
-    parts = _parts(files, options)
+    parts, notes = _parts(files, options)
+    if params.labels is not None:  # a file has them, or none are wanted
+        parts = [replace(part, labels=None) for part in parts]
     headers = [_image_header(files, part.images, params.max_pixels) for part in parts]
     classes = _classes(files, parts, headers)
     return Source(
@@ -95,6 +99,7 @@ def read(params: Ingest, options: Options) -> Source:
             for part, header in zip(parts, headers, strict=True)
             for image in _images(files, part, header, _ranks(files, part, header.shape[0], classes), options)
         ),
+        notes=notes,
         count=sum(header.shape[0] for header in headers),
     )
 
@@ -150,26 +155,51 @@ def _starts(path: Path) -> bytes:
         return file.read(2)
 
 
-def _parts(files: _Files, options: Options) -> list[_Part]:
-    names = files.names
+def _parts(files: _Files, options: Options) -> tuple[list[_Part], list[str]]:
+    """What is read, and notes on what goes where and on what is not read."""
+    names, notes = files.names, list[str]()
     if options.images is not None:
         wanted = [_Part(options.images, options.labels, None)]
     elif len(names) == 1:
         wanted = [_Part(names[0], None, None)]
-    else:
-        known = [[_Part(*part) for part in parts if part[0] in names] for parts in _KNOWN]
-        wanted = next((parts for parts in known if parts), [])
-        wanted = [
-            replace(p, labels=options.labels or p.labels, split=p.split if len(wanted) > 1 else None) for p in wanted
-        ]
-    some = ", ".join(names[:_MOST_NAMED]) + (", ..." if len(names) > _MOST_NAMED else "")
+    elif not (wanted := _by_split(names, options, notes)):
+        known = next((pair for pair in _KNOWN if pair[0] in names), None)
+        wanted = [] if known is None else [_Part(known[0], options.labels or known[1], None)]
     needed = [name for part in wanted for name in (part.images, part.labels) if name is not None]
     if not wanted or [name for name in needed if name not in names]:
         raise UserError(
-            f"{files.path} holds the arrays {some or '(none)'}: "
+            f"{files.path} holds the arrays {_listed(names) or '(none)'}: "
             f"name those to read in ingest.options.images and labels{_missing(needed, names)}"
         )
-    return wanted
+    if unread := [name for name in names if name not in needed]:
+        notes.append(f"not read: {_listed(unread)}")
+    return wanted, notes
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:_MOST_NAMED]) + (", ..." if len(names) > _MOST_NAMED else "")
+
+
+def _by_split(names: list[str], options: Options, notes: list[str]) -> list[_Part]:
+    """The arrays of images that are named by their split; without a test split, that to validate on is the test."""
+    found: dict[str, _Part] = {}
+    for name in names:
+        if match := _IMAGES.fullmatch(name):
+            split = _SPLITS[(match["keras"] or match["medmnist"]).lower()]
+            if split in found:
+                raise UserError(
+                    f"{found[split].images} and {name} are of one split: name one of them in ingest.options.images"
+                )
+            labels = f"y{name[1:]}" if match["keras"] else f"{match['medmnist']}_labels"
+            beside = next((other for other in names if other.lower() == labels.lower()), labels)
+            found[split] = _Part(name, options.labels or beside, split)
+    goes = {"train": "train", "test": "test", "val": options.validation if "test" in found else "test"}
+    if {"val", "test"} <= set(found):
+        where = {"train": "joins the images to train on", "test": "joins the test images", "leave_out": "is left out"}
+        notes.append(f"{found['val'].images} {where[options.validation]} (ingest.options.validation)")
+    parts = [replace(found[split], split=goes[split]) for split in ("train", "val", "test") if split in found]
+    parts = [part for part in parts if part.split != "leave_out"]
+    return parts if len({part.split for part in parts}) > 1 else [replace(part, split=None) for part in parts]
 
 
 def _missing(needed: list[str], names: list[str]) -> str:
@@ -214,42 +244,69 @@ def _image_header(files: _Files, name: str, max_pixels: int) -> _Header:
 
 
 def _classes(files: _Files, parts: list[_Part], headers: list[_Header]) -> Labels:
-    """The distinct labels, in order."""
+    """The distinct labels, in order, less what says that there is none."""
     found: Labels | None = None
     for part, header in zip(parts, headers, strict=True):
         for values in _label_blocks(files, part.labels, header.shape[0]) if part.labels is not None else ():
             found = np.unique(values) if found is None else np.union1d(found, values)
-    return np.empty(0) if found is None else found
+    if found is None:
+        return np.empty(0)
+    values = found.tolist()
+    return found[[not is_mark(value, values) for value in values]]
 
 
 def _ranks(files: _Files, part: _Part, count: int, classes: Labels) -> Iterator[int | None]:
-    """The place of each image's label in `classes`."""
+    """The place of each image's label in `classes`; None of one without a label."""
     if part.labels is None:
         yield from repeat(None, count)
         return
+    ranks = {value: rank for rank, value in enumerate(classes.tolist())}
     for block in _label_blocks(files, part.labels, count):
-        values = block.astype(classes.dtype)
-        ranks = np.searchsorted(classes, values).clip(max=len(classes) - 1)
-        if (classes[ranks] != values).any():
-            raise changed(files.place(part.labels))
-        yield from ranks.tolist()
+        for value in (block.astype(classes.dtype) if len(classes) else block).tolist():
+            if value not in ranks and value not in ("", -1):
+                raise changed(files.place(part.labels))
+            yield ranks.get(value)
 
 
 def _label_blocks(files: _Files, name: str, count: int) -> Iterator[Labels]:
+    """Labels, some at a time; of a table with a column a class, the number of the column that has the 1."""
     place = files.place(name)
     with files.open(name) as file:
         header = _header(place, file)
-        if prod(header.shape) != count or header.dtype.kind not in "iuU":
+        columns = header.shape[1] if len(header.shape) == 2 and header.shape[0] == count else 1
+        numbers = "iuU" if columns == 1 else "iubf"
+        if prod(header.shape) != count * columns or not columns or header.dtype.kind not in numbers:
             raise UserError(
                 f"{place} is {header.dtype} of the shape {header.shape}, not {count} class numbers or names"
             )
         if header.size > _LARGEST_LABELS:
             raise UserError(f"{place} is of {header.size} bytes: names of classes are shorter; write numbers")
-        block = max(1, _BLOCK // max(1, header.dtype.itemsize))
+        width = columns * header.dtype.itemsize
+        block = max(1, _BLOCK // max(1, width))
         for start in range(0, count, block):
-            size = min(block, count - start) * header.dtype.itemsize
-            labels = np.frombuffer(_exactly(place, file, size), header.dtype)
-            yield np.array([composed(name) for name in labels.tolist()]) if header.dtype.kind == "U" else labels
+            values = np.frombuffer(_exactly(place, file, min(block, count - start) * width), header.dtype)
+            if columns > 1:
+                yield _column_of_the_one(place, values.reshape(-1, columns), start)
+            else:
+                yield np.array([composed(name) for name in values.tolist()]) if header.dtype.kind == "U" else values
+
+
+def _column_of_the_one(place: str, rows: npt.NDArray[Any], first: int) -> Labels:
+    """`[N]` of a table `[N,K]` with one 1 in each row."""
+    if not np.isin(rows, (0, 1)).all():
+        raise UserError(
+            f"{place} has {rows.shape[1]} columns, and not only 0 and 1 in them: write a class number an image"
+        )
+    wrong = np.flatnonzero((rows == 1).sum(1) != 1)
+    if len(wrong):
+        ones = int((rows[wrong[0]] == 1).sum())
+        raise UserError(
+            f"{place}, row {first + int(wrong[0])} has {ones} ones: a table with one in each row holds classes, one "
+            "with several holds attributes, which come later; write a class number an image, or set "
+            "ingest.labels to false to train without classes"
+        )
+    columns: Labels = np.argmax(rows == 1, axis=1)
+    return columns
 
 
 def _exactly(place: str, file: BinaryIO, size: int) -> bytes:

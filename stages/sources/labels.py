@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
@@ -13,48 +14,72 @@ from stages.sources import RawImage, Source
 from stages.sources.json_pairs import json_pairs
 from stages.sources.lookup import Lookup
 from stages.sources.names import composed, in_order
+from stages.sources.one_hot import columns_of_classes
 from stages.sources.steady import steady
+from stages.sources.unlabeled import is_mark
 
 Row = tuple[str, str]
 """A key and its class."""
 
 
 def labelled(source: Source, params: Ingest) -> Source:
-    """`source` with the labels of the file that `params.labels` names, where it names one.
+    """`source` with the labels of the file that `params.labels` names, where it names one; False takes all away.
 
-    CSV: a header, then key and class in the first two columns. JSON: {key: class}; JSON lines: {"key": ..., "class":
-    ...} by any two names, in this order; or a table as `tables` knows them. A key is an image's own, with or without
-    its extension. Memory: the names of the classes; keys are in a temporary file. Raises UserError on a file that
-    cannot be read so, and while images are read on an image that is not in it.
+    CSV: a header, then key and class in the first two columns, or a column a class with one 1 in each row (one_hot).
+    JSON: {key: class}; JSON lines: {"key": ..., "class": ...} by any two names, in this order; or a table as `tables`
+    knows them. A key is an image's own, with or without its extension. Memory: the names of the classes; keys are in a
+    temporary file. Raises UserError on a file that cannot be read so, and while images are read on an image that is not
+    in it.
     """
     if params.labels is None:
         return source
+    if params.labels is False:
+        return replace(source, classes=None, images=(replace(image, label=None) for image in source.images))
     from stages.sources.tables import labels_of  # which builds on this module
 
-    path = _labels_at(Path(params.labels), Path(params.path))
+    path = file_beside("ingest.labels", Path(params.labels), Path(params.path))
     with steady([path]):
         table = labels_of(path) or Labels(str(path), _rows(path))
-    return with_labels(source, table)
+    return with_table(source, table, params)
 
 
-def with_labels(source: Source, table: "Labels") -> Source:
+def with_table(source: Source, table: "Labels", params: Ingest) -> Source:
     """`source` with the labels of a table, as it is read."""
-    return replace(source, classes=table.classes, images=_labelled(source.images, table, source.notes))
+    images = _labelled(source.images, table, source.notes, params.unlabeled == "leave_out")
+    return replace(source, classes=table.classes, images=images)
 
 
-def _labels_at(path: Path, source: Path) -> Path:
-    """Beside the images, or from the working directory on."""
+def file_beside(setting: str, path: Path, source: Path) -> Path:
+    """A file that is named in `setting`: beside the images, or from the working directory on."""
     beside = (source if source.is_dir() else source.parent) / path
     found = next((file for file in (beside, path) if file.is_file()), None)
     if found is None:
-        raise UserError(f"ingest.labels = {str(path)!r} is no file, neither in {beside.parent} nor from here on")
+        raise UserError(f"{setting} = {str(path)!r} is no file, neither in {beside.parent} nor from here on")
     return found
 
 
-def _labelled(images: Iterable[RawImage], table: "Labels", notes: list[str]) -> Iterator[RawImage]:
+def key_names(key: str) -> list[str]:
+    """What a table may call an image: its key, with its extension or without."""
+    stem, dot, extension = key.rpartition(".")
+    return [key, stem] if dot and "/" not in extension else [key]
+
+
+@contextmanager
+def open_table(setting: str, path: Path, what: str) -> Iterator[TextIO]:
+    """A text file; what is wrong with it becomes a sentence."""
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:  # spreadsheets begin a CSV with a byte order mark
+            yield file
+    except OSError as error:
+        raise UserError(f"{setting} = {str(path)!r} cannot be read ({error.strerror})") from None
+    except (ValueError, csv.Error, RecursionError) as error:
+        raise UserError(f"{path} cannot be read as {what} ({error}): mend it") from None
+
+
+def _labelled(images: Iterable[RawImage], table: "Labels", notes: list[str], may_lack: bool) -> Iterator[RawImage]:
     count = 0
     for image in images:
-        yield replace(image, label=table.label(image.key))
+        yield replace(image, label=table.label(image.key, may_lack))
         count += 1
     if len(table) > count:
         notes.append(f"{table.place} has {len(table) - count} keys of which there is no image")
@@ -67,41 +92,48 @@ class Labels:
         self.place = place
         names: dict[str, int] = {}
         self._keys = Lookup((key, names.setdefault(name, len(names))) for key, name in rows)
-        if not names:
+        numbers = {int(name) if name.removeprefix("-").isdecimal() else name for name in names}
+        marks = {name for name in names if is_mark(-1 if name == "-1" else name, numbers)}
+        if names.keys() == marks:
             raise UserError(f"{place} holds no labels: write a key and a class in each line")
         twice = self._keys.twice()
         if twice is not None:
             raise UserError(f"{place} names a key twice ({shown(twice)}): keep one of the lines")
-        self.classes = in_order(list(names))
+        self.classes = in_order(name for name in names if name not in marks)
         rank = {name: label for label, name in enumerate(self.classes)}
-        self._labels = [rank[name] for name in names]
+        self._labels = [rank.get(name) for name in names]
 
     def __len__(self) -> int:
         return len(self._keys)
 
-    def label(self, key: str) -> int:
-        stem, dot, extension = key.rpartition(".")
-        for tried in (key, stem) if dot and "/" not in extension else (key,):
+    def label(self, key: str, may_lack: bool) -> int | None:
+        """None where the file says that there is none, and where it does not name an image that may lack one."""
+        for tried in key_names(key):
             found = self._keys.find(tried)
             if found is not None:
                 return self._labels[found]
-        raise UserError(f"{self.place} has no label for the image {shown(key)}: add one, or remove the image")
+        if may_lack:
+            return None
+        raise UserError(
+            f"{self.place} has no label for the image {shown(key)}: add one, remove the image, or set ingest.unlabeled "
+            "to leave_out"
+        )
 
 
 def _rows(path: Path) -> Iterator[Row]:
     readers = {".csv": _csv_rows, ".json": _json_rows, ".jsonl": _json_line_rows}
     if path.suffix.lower() not in readers:
         raise UserError(f"ingest.labels = {str(path)!r} ends in none of {', '.join(readers)}: name such a file")
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:  # spreadsheets begin a CSV with a byte order mark
-            yield from readers[path.suffix.lower()](path, file)
-    except OSError as error:
-        raise UserError(f"ingest.labels = {str(path)!r} cannot be read ({error.strerror})") from None
-    except (ValueError, csv.Error, RecursionError) as error:
-        raise UserError(f"{path} cannot be read as labels ({error}): mend it") from None
+    with open_table("ingest.labels", path, "labels") as file:
+        yield from readers[path.suffix.lower()](path, file)
 
 
-def _csv_rows(path: Path, file: Iterable[str]) -> Iterator[Row]:
+def _csv_rows(path: Path, file: TextIO) -> Iterator[Row]:
+    if one_hot := columns_of_classes(path, csv.reader(file)):
+        file.seek(0)
+        yield from (row(path, key, name) for key, name in one_hot.rows(path, csv.reader(file)))
+        return
+    file.seek(0)
     for number, line in enumerate(csv.reader(file), 1):
         if line and len(line) < 2:
             raise UserError(f"{path}, line {number}: a key and a class are needed, with a comma between")
@@ -114,7 +146,12 @@ def _json_rows(path: Path, file: TextIO) -> Iterator[Row]:
         yield row(path, key, name)
 
 
-def _json_line_rows(path: Path, file: Iterable[str]) -> Iterator[Row]:
+def _json_line_rows(path: Path, file: TextIO) -> Iterator[Row]:
+    if one_hot := columns_of_classes(path, _cells(file)):
+        file.seek(0)
+        yield from (row(path, key, name) for key, name in one_hot.rows(path, _cells(file)))
+        return
+    file.seek(0)
     for number, line in enumerate(file, 1):
         values = json.loads(line) if line.strip() else {}
         if line.strip() and (not isinstance(values, dict) or len(values) < 2):
@@ -124,10 +161,22 @@ def _json_line_rows(path: Path, file: Iterable[str]) -> Iterator[Row]:
             yield row(path, key, name)
 
 
+def _cells(file: Iterable[str]) -> Iterator[list[str]]:
+    """JSON lines as those of a CSV, its names first; a line of other names has one cell."""
+    header: list[str] | None = None
+    for line in file:
+        values = json.loads(line) if line.strip() else None
+        if isinstance(values, dict):
+            if header is None:
+                yield (header := list(values))
+            yield [str(value) for value in values.values()] if list(values) == header else [""]
+
+
 def row(place: str | Path, key: Any, name: Any) -> Row:
-    """Raises UserError on what is no key, or no class."""
-    if not isinstance(key, str) or not isinstance(name, str | int) or isinstance(name, bool) or not str(name).strip():
+    """A key and a class, which may be empty: none. Raises UserError on what is no key, or no class."""
+    known = isinstance(name, str | int | None) and not isinstance(name, bool)
+    if not isinstance(key, str) or not known:
         raise UserError(
             f"{place}: {shown(key)} has the class {shown(name)}, which is no name and no whole number: mend it"
         )
-    return composed(key), composed(str(name).strip())
+    return composed(key), "" if name is None else composed(str(name).strip())

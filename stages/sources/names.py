@@ -15,8 +15,9 @@ OF_SYSTEMS = (
 """What disks, file servers and file managers leave among files, beside what is hidden (.Trash-1000, .DS_Store)."""
 _OF_SYSTEMS = {name.casefold() for name in OF_SYSTEMS}
 _TRAIN = ("train", "training")
-_HELD_OUT = ("test", "testing", "val", "valid", "validation", "eval", "dev")
-SPLITS: dict[str, Split] = {**dict.fromkeys(_TRAIN, "train"), **dict.fromkeys(_HELD_OUT, "test")}
+_TEST = ("test", "testing")
+VALIDATION = ("val", "valid", "validation", "eval", "dev")
+SPLITS: dict[str, Split] = {**dict.fromkeys(_TRAIN, "train"), **dict.fromkeys(_TEST + VALIDATION, "test")}
 """The usual spellings, in lower case: what is held out has one name here."""
 
 

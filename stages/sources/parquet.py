@@ -19,6 +19,7 @@ from stages.sources.kinds import advice_on
 from stages.sources.limits import checked
 from stages.sources.names import SPLITS, composed, in_order, of_system, split_of, splits_read
 from stages.sources.steady import stamp, steady
+from stages.sources.unlabeled import is_mark
 
 _ROWS = 64
 _BUFFER = 2**20
@@ -32,6 +33,7 @@ class Options(Section):
         None, description="column of train and test; null goes by file names such as test-00000.parquet"
     )
     partner: str | None = Field(None, description="column of the images' partners, like that of the images")
+    group: str | None = Field(None, description="column of what stays on one side of a random split: a person, a scene")
 
 
 @dataclass(frozen=True)
@@ -73,10 +75,12 @@ def is_table(name: str) -> bool:
 
 def table_source(name: str, origin: str, tables: list[Table], params: Ingest, options: Options) -> Source:
     """The images in Parquet files."""
+    if params.labels is not None:  # a file has them, or none are wanted
+        options = options.model_copy(update={"label": None})
     columns = _Columns(options, tables)
     return Source(
         name, NOT_STATED, origin, columns.names, _images(tables, columns, params.max_pixels), count=columns.count,
-        paired=options.partner is not None, layout=columns.layout,
+        paired=options.partner is not None, grouped=options.group is not None, layout=columns.layout,
     )  # fmt: skip
 
 
@@ -85,11 +89,13 @@ class _Columns:
 
     def __init__(self, options: Options, tables: list[Table]) -> None:
         self.count = 0
+        self.marks: set[Any] = set()
+        """Values of the column that say that there is no label."""
         with _opened(tables[0]) as file:
             schema: pa.Schema = file.schema_arrow
-        self.image, self.partner, self.key = options.image, options.partner, options.key
+        self.image, self.partner, self.key, self.group = options.image, options.partner, options.key, options.group
         self.label = options.label if options.label in schema.names or "label" in options.model_fields_set else None
-        wanted = [self.image, self.label, self.key, options.split, self.partner]
+        wanted = [self.image, self.label, self.key, options.split, self.partner, self.group]
         self.wanted = [column for column in wanted if column is not None]
         self.split_column = options.split
         self.layout: list[str] = []
@@ -106,12 +112,15 @@ class _Columns:
             return None, {}
         names = _class_label(schema, self.label)
         if names is not None:
+            self.marks = {None, -1}
             return names, {number: number for number in range(len(names))}
         named = {value: composed(value) if isinstance(value, str) else value for value in _distinct(tables, self.label)}
-        distinct = set(named.values())
+        self.marks = {None, *(value for value in named if is_mark(value, named))}
+        distinct = {name for value, name in named.items() if value not in self.marks}
         values = in_order(distinct) if all(isinstance(value, str) for value in distinct) else sorted(distinct)
         rank = {value: label for label, value in enumerate(values)}
-        return ([str(value) for value in values] or None), {value: rank[name] for value, name in named.items()}
+        labels = {value: rank[name] for value, name in named.items() if value not in self.marks}
+        return ([str(value) for value in values] or None), labels
 
     def _splits_by_name(self, tables: list[Table]) -> dict[str, str]:
         """By the start of a file's or a folder's name, as hubs have it; none where that does not tell them all."""
@@ -192,7 +201,8 @@ def _image(table: Table, number: int, row: dict[str, Any], columns: _Columns, ma
     partner = None if columns.partner is None else _content(where, row[columns.partner], max_pixels)[0]
     label = None if columns.names is None else _label(where, row[columns.label or ""], columns)
     split = _split(where, row, columns, table)
-    return RawImage(key, path or key.rpartition("/")[2], content, label, split, partner, table.stamp)
+    group = None if columns.group is None or row[columns.group] is None else str(row[columns.group])
+    return RawImage(key, path or key.rpartition("/")[2], content, label, split, partner, table.stamp, group)
 
 
 def _content(where: str, value: Any, max_pixels: int) -> tuple[bytes, str]:
@@ -203,7 +213,9 @@ def _content(where: str, value: Any, max_pixels: int) -> tuple[bytes, str]:
     return checked(where, content, max_pixels), str(path or "")
 
 
-def _label(where: str, value: Any, columns: _Columns) -> int:
+def _label(where: str, value: Any, columns: _Columns) -> int | None:
+    if value in columns.marks:
+        return None
     if value not in columns.index:
         raise UserError(f"{where} has the label {value!r}, but there are {len(columns.index)} classes: mend the table")
     return columns.index[value]

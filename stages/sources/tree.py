@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple, Protocol
 from stages.common.errors import UserError
 from stages.common.params import Ingest
 from stages.sources import NOT_STATED, RawImage, Source
-from stages.sources.labels import with_labels
+from stages.sources.labels import with_table
 from stages.sources.layout import DEEPEST, Groups, Parts, Survey, classes_of, groups_of
 from stages.sources.limits import EXTENSIONS, is_image
 from stages.sources.names import composed, of_system
@@ -73,7 +73,7 @@ def tree_source(name: str, tree: Tree, params: Ingest, readers: int = 1) -> Sour
         name, NOT_STATED, tree.place, classes, images, _notes(survey, partners, count, paired), count=count,
         paired=paired, readers=readers, layout=[*found.said, *said],
     )  # fmt: skip
-    return source if found.labels is None else with_labels(source, found.labels)
+    return source if found.labels is None else with_table(source, found.labels, params)
 
 
 def _notes(survey: Survey, partners: int, count: int, paired: bool) -> list[str]:

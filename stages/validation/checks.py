@@ -35,6 +35,8 @@ class Check:
     """Offenders; None: those that Great Expectations finds."""
     paired: bool = False
     """The examples are pairs: an image, and the one that it repeats."""
+    advice: str = ""
+    """How to go on where it fails, beside mending the data."""
 
     @property
     def column(self) -> str | None:

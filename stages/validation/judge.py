@@ -28,6 +28,8 @@ class Verdict:
     """As in `Check`."""
     examples: list[str]
     paired: bool
+    advice: str = ""
+    """As in `Check`."""
 
     @property
     def stops(self) -> bool:
@@ -118,6 +120,7 @@ def _verdict(check: Check, result: dict[str, Any], table: pd.DataFrame) -> Verdi
         check.unit,
         examples[:EXAMPLES],
         check.paired,
+        check.advice,
     )
 
 

@@ -5,8 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
 
-LEAST_SIDE = 8
-"""Pixels a side, below which a picture has too little in it to be told from another by its looks."""
+from stages.images.near import LEAST_SIDE
 
 
 class Counts(BaseModel):
@@ -24,6 +23,7 @@ class Manifest(BaseModel):
     class_counts: dict[str, dict[str, NonNegativeInt]] | None
     broken: list[dict[str, str]] = Field(default_factory=list)
     source: dict[str, str | None] = Field(default_factory=dict)
+    split: dict[str, Any] = Field(default_factory=dict)
     truth: dict[str, Any] | None = None
     fingerprint: str | None = None
 
@@ -37,6 +37,11 @@ class Manifest(BaseModel):
             least = f"at least {LEAST_SIDE} x {LEAST_SIDE} are needed"
             return f"{width} x {height} pixels are too few to tell images apart by their looks ({least})"
         return None
+
+    @property
+    def split_is_given(self) -> bool:
+        """The split came with the data."""
+        return self.split.get("kind") == "source"
 
     @property
     def flat(self) -> bool:

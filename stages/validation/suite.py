@@ -17,6 +17,16 @@ from stages.validation.twins import Twins, paired, repeated
 MIN_HOLDOUT = 2  # a covariance, on which the Frechet distance stands, needs two
 NULL, NOT_NULL = "ExpectColumnValuesToBeNull", "ExpectColumnValuesToNotBeNull"
 UNIQUE, BETWEEN = "ExpectColumnValuesToBeUnique", "ExpectColumnValuesToBeBetween"
+_APART = (
+    "the split came with the data: set normalize.split to random, which keeps such images on one side, or remove them "
+    "from one"
+)
+_TOGETHER = (
+    "a random split keeps such images on one side where normalize.near_copies has the likeness and the hash_distance "
+    "of validate"
+)
+_DEPTH = "where their type holds more than they use, set normalize.white to auto (and black, if 0 is not black)"
+_WITHOUT_CLASSES = "ingest.labels: false, and train.family to one such as dcgan"
 ROWS, EQUAL = "ExpectTableRowCountToEqual", "ExpectColumnPairValuesToBeEqual"
 
 
@@ -29,6 +39,7 @@ def suite(found: Tables, manifest: Manifest, twins: Twins, limits: Validate) -> 
         *_counts(manifest, limits),
         *_copies(images, manifest, twins, limits),
         *_plain(manifest, limits),
+        *_reach(manifest, limits),
         *_balance(manifest, limits),
         *_outliers(images, manifest, limits),
     ]
@@ -81,12 +92,13 @@ def _counts(manifest: Manifest, limits: Validate) -> list[Check]:
     rows, least = train + holdout, limits.min_images
     undecodable = f"At most {100 * limits.max_broken:g}% of the images read could not be decoded"
     broken = limits.severity.broken
+    held_out = between(f"The holdout split has at least {MIN_HOLDOUT} images", "totals", "holdout", MIN_HOLDOUT)
     return [
         Check("The summary has a row for every image that the manifest counts", "images", ROWS, {"value": rows}, rows),
         between("The train split has as many images as the manifest counts", "totals", "train", train, train),
         between("The holdout split has as many images as the manifest counts", "totals", "holdout", holdout, holdout),
         between(f"The train split has at least {least:,} images", "totals", "train", least),
-        between(f"The holdout split has at least {MIN_HOLDOUT} images", "totals", "holdout", MIN_HOLDOUT),
+        replace(held_out, advice="raise normalize.holdout, or add images"),
         between(undecodable, "totals", "broken", None, limits.max_broken, unit=SHARE, severity=broken),
     ]
 
@@ -117,6 +129,7 @@ def _copies(images: pd.DataFrame, manifest: Manifest, twins: Twins, limits: Vali
         share=limits.max_leakage,
         severity=severity.leakage,
     )
+    leaked = replace(leaked, advice=_APART if manifest.split_is_given else _TOGETHER)
     listed = [replace(same, examples=repeated(images, twins))]
     if manifest.no_pictures is None:
         listed.append(replace(near, examples=paired(images, twins.near), paired=True))
@@ -133,6 +146,15 @@ def _plain(manifest: Manifest, limits: Validate) -> list[Check]:
     return [mostly(name, "images", BETWEEN, more_than_none, share=share, severity=severity)]
 
 
+def _reach(manifest: Manifest, limits: Validate) -> list[Check]:
+    if manifest.flat or manifest.truth is not None:
+        return []
+    least = limits.min_reach
+    name = f"From their darkest value to their brightest, the images reach over {100 * least:g}% of [-1, 1]"
+    asked = between(name, "totals", "reach", least, unit=SHARE, severity=limits.severity.reach)
+    return [replace(asked, advice=_DEPTH)]
+
+
 def _balance(manifest: Manifest, limits: Validate) -> list[Check]:
     if manifest.classes is None:
         return []
@@ -143,9 +165,14 @@ def _balance(manifest: Manifest, limits: Validate) -> list[Check]:
     balanced = f"The largest class has at most {most:g} times the images of any other"
     return [
         Check(counted, "parts", EQUAL, equal, 0, EXCEPTIONS),
-        between(present, "parts", "images", least),
+        replace(between(present, "parts", "images", least), advice=_classes_advice(manifest)),
         between(balanced, "classes", "imbalance", None, most, severity=severity),
     ]
+
+
+def _classes_advice(manifest: Manifest) -> str:
+    redraw = "set normalize.split to random, which shares out each class, " if manifest.split_is_given else ""
+    return f"{redraw}add images to these classes, remove them, or train without classes ({_WITHOUT_CLASSES})"
 
 
 def _outliers(images: pd.DataFrame, manifest: Manifest, limits: Validate) -> list[Check]:

@@ -7,17 +7,20 @@ from stages.validation.checks import Tables
 from stages.validation.manifest import Manifest
 from stages.validation.twins import NONE, Rows, Twins
 
+_RARE = 0.05
+
 
 def tables(stats: pd.DataFrame, manifest: Manifest, twins: Twins) -> Tables:
     """`images` is the summary table, with a number for its pixels and one for a near-duplicate, where it has one.
 
-    `holdout` has a row a held-out image; `totals` is one row with the images of each split and the share that is
-    broken; with classes, `parts` has a row a class and split, `classes` a row a class.
+    `holdout` has a row a held-out image; `totals` is one row with the images of each split, the share that is broken,
+    and the share of [-1,1] that is reached; with classes, `parts` has a row a class and split, `classes` a row a class.
     """
     in_split = stats["split"].value_counts()
     totals = pd.DataFrame({split: [int(in_split.get(split, 0))] for split in ("train", "holdout")})
     counts = manifest.counts
     totals["broken"] = counts.broken / max(1, counts.train + counts.holdout + counts.broken)
+    totals["reach"] = _reach(stats)
     held_out = (stats["split"] == "holdout").to_numpy()
     found: Tables = {
         "images": stats.assign(pixel_sha256=twins.group, near_duplicate=_nullable(twins.near)),
@@ -28,6 +31,13 @@ def tables(stats: pd.DataFrame, manifest: Manifest, twins: Twins) -> Tables:
         found["parts"] = _parts(stats, manifest.classes, manifest.class_counts or {})
         found["classes"] = _classes(found["parts"])
     return found
+
+
+def _reach(stats: pd.DataFrame) -> float:
+    """From the darkest value to the brightest, as a share of [-1,1]; one image in twenty at either end is left out."""
+    ends = stats.loc[np.isfinite(stats["min"]) & np.isfinite(stats["max"]), ["min", "max"]]
+    darkest, brightest = ends["min"].quantile(_RARE), ends["max"].quantile(1 - _RARE)
+    return float(brightest - darkest) / 2
 
 
 def _nullable(rows: Rows) -> "pd.Series[float]":

@@ -9,13 +9,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from stages.common.params import Validate
-from stages.images.perceptual import grey_cells
+from stages.images.near import Near, Pictures, near_pairs, small_pictures
 from stages.validation.checks import EXAMPLES
-from stages.validation.near import Near, Pictures, near_pairs
 from stages.validation.pixels import read_pixels
 
-CELLS = 16
-"""Cells a side in which images are compared: averaged, since a JPEG changes every pixel and hardly any cell."""
 Rows = npt.NDArray[np.int64]
 NONE = -1
 
@@ -86,11 +83,11 @@ def paired(stats: pd.DataFrame, other: Rows) -> list[str]:
 
 
 def _pictures(normalized: Path, wanted: pd.DataFrame) -> Pictures:
-    """Grey pictures `[M,R,C]` of the images of these rows, of at most `CELLS` cells a side, an even number."""
+    """Small pictures `[M,R,C]` of the images of these rows."""
     pictures: Pictures | None = None
     for places, images in read_pixels(normalized, wanted):
-        rows, columns = (min(CELLS, side // 2 * 2) for side in images.shape[2:])
+        small = small_pictures(images)
         if pictures is None:
-            pictures = np.zeros((len(wanted), rows, columns), np.uint8)
-        pictures[places] = np.rint(grey_cells(images, rows, columns)).astype(np.uint8)
+            pictures = np.zeros((len(wanted), *small.shape[1:]), np.uint8)
+        pictures[places] = small
     return np.zeros((len(wanted), 2, 2), np.uint8) if pictures is None else pictures

@@ -30,7 +30,10 @@ def ingest_params(**changes: Any) -> Ingest:
         "path": "",
         "options": {},
         "labels": None,
+        "unlabeled": "refuse",
+        "groups": None,
         "pairs": None,
+        "frames": "first",
         "strip_metadata": False,
         "max_pixels": 10**6,
         "shard_images": 1000,
@@ -49,6 +52,7 @@ def normalize_params(**changes: Any) -> Normalize:
         "upscale": "allow",
     }
     shape |= {"crop_position": "centre", "crop_seed": 0, "background": "#ffffff", "partner": None}
+    shape |= {"black": None, "white": None, "near_copies": {"likeness": 0.998, "hash_distance": 3}}
     split = {"split": "auto", "holdout": 0.2, "split_seed": 0, "max_broken": 0.01, "shard_images": 1000}
     return Normalize.model_validate({**shape, **split, **changes})
 

@@ -283,7 +283,9 @@ CASES: dict[str, Case] = {
     "an image bomb in Parquet": Case(
         "parquet", table(image=[png_saying(60000, 60000)]), "row 0 says it has 60000 x 60000"
     ),
-    "a label of no class": Case("parquet", table(image=[PNG] * 2, label=["a", None]), "row 1 has the label None"),
+    "a label of no class": Case(
+        "parquet", table(image=[PNG] * 2, label=["a", None]), "1 of 2 images have no label (null, empty or -1), such as"
+    ),
     "text in Parquet that is no UTF-8": Case(
         "parquet", table(image=[PNG] * 2, label=not_text(b"a", b"\xb5")), "input cannot be read as"
     ),

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
 from stages.common.levels import FloatImages
+from stages.images.near import Hashes, Indices, Near, Pictures, candidates, near_pairs
 from stages.images.perceptual import difference_hash, grey_cells
-from stages.validation.near import Hashes, Indices, Near, Pictures, candidates, near_pairs
 from tests.stages.photographs import brighter, encoded_again, from_bytes, photographs
 
 DISTANCE, LIKENESS = 3, 0.998

@@ -128,7 +128,7 @@ def test_a_valid_table_meets_every_expectation(tmp_path: Path) -> None:
     stats = valid_stats()
     verdicts = judged(tmp_path, stats, manifest_of(stats, CLASSES))
     assert failures(verdicts) == {}
-    assert len(verdicts) == 25
+    assert len(verdicts) == 26
     report = json.loads((tmp_path / "reports/validation.json").read_text())
     assert report["success"] is True
     assert report["rows"] == IMAGES
@@ -204,7 +204,7 @@ def test_a_failure_is_one_sentence_with_the_expectation_the_finding_examples_and
         stop_on_failure(outcome, Path("reports/validation.html"))
     sentence = str(refusal.value)
     assert "\n" not in sentence
-    assert "fails 3 of 25 expectations" in sentence
+    assert "fails 3 of 26 expectations" in sentence
     assert "'Every image has a label' (found 1 exception, e.g. 'two\\nlines')" in sentence
     assert "5% of the images are one flat colour' (found 8.33%, limit 5%, e.g. image-000, image-001" in sentence
     assert "reports/validation.html" in sentence
@@ -294,7 +294,7 @@ def test_the_stage_passes_good_data_in_silence_and_without_the_network(tmp_path:
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == (
         "not checked: drift: nothing was published from here yet\n"
-        "600 images meet all 25 expectations: reports/validation.html\n"
+        "600 images meet all 26 expectations: reports/validation.html\n"
     )
     assert list((tmp_path / "home").iterdir()) == []
     provenance = json.loads((tmp_path / "provenance/validate.json").read_text())
@@ -309,7 +309,7 @@ def test_the_stage_stops_on_bad_data_with_exit_code_2_and_leaves_both_reports_to
     written(tmp_path, stats, manifest)
     done = run_stage(tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("error: the data fails 1 of 25 expectations: 'The largest value of every image")
+    assert done.stderr.startswith("error: the data fails 1 of 26 expectations: 'The largest value of every image")
     assert "image-017" in done.stderr
     assert done.stderr.count("\n") == 1
     assert json.loads((tmp_path / "reports/validation.json").read_text())["success"] is False

@@ -108,6 +108,6 @@ def test_a_page_with_warnings_only_says_that_the_data_may_be_trained_on(tmp_path
     stats.loc[:3, "mean"] = 0.9
     judged(tmp_path, stats, manifest_of(stats, CLASSES))
     _, page = page_of(tmp_path)
-    assert "Warnings: 1 of 25 expectations" in page.text
+    assert "Warnings: 1 of 26 expectations" in page.text
     assert "The data may be trained on" in page.text
     assert "Nothing trains" not in page.text

@@ -8,6 +8,13 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from stages.common.levels import Images
+from stages.images.perceptual import grey_cells
+
+CELLS = 16
+"""Cells a side in which images are compared: averaged, since a JPEG changes every pixel and hardly any cell."""
+LEAST_SIDE = 8
+"""Pixels a side, below which a picture has too little in it to be told from another by its looks."""
 Hashes = npt.NDArray[np.uint64]
 Indices = npt.NDArray[np.int64]
 Pairs = npt.NDArray[np.int64]
@@ -69,6 +76,13 @@ def candidates(hashes: Hashes, distance: int, most: int = MOST_CANDIDATES) -> Ne
             if room < 0 or compared > MOST_COMPARED:
                 return Near(np.sort(np.concatenate(found)[:most], axis=1), complete=False)
     return Near(np.sort(np.concatenate(found), axis=1), complete=True)
+
+
+def small_pictures(images: Images) -> Pictures:
+    """Images `[N,C,H,W]` as the grey pictures `[N,R,C]` that are compared, R and C even and at most `CELLS`."""
+    rows, columns = (min(CELLS, side // 2 * 2) for side in images.shape[2:])
+    pictures: Pictures = np.rint(grey_cells(images, rows, columns)).astype(np.uint8)
+    return pictures
 
 
 def _bands(count: int) -> list[np.uint64]:

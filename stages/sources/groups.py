@@ -1,0 +1,80 @@
+"""What images are of (a person, a patient, a scene), by a column of a table: it stays on one side of a random split."""
+
+import csv
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from stages.common.errors import UserError, shown
+from stages.common.params import Groups, Ingest
+from stages.sources import RawImage, Source
+from stages.sources.labels import file_beside, key_names, open_table
+from stages.sources.lookup import Lookup
+from stages.sources.steady import steady
+
+
+def grouped(source: Source, params: Ingest) -> Source:
+    """`source` with the groups of the table that `params.groups` names, where it names one.
+
+    CSV with a header, or JSON lines; the first column holds keys, like those of `ingest.labels`. An image that is not
+    in it, or has nothing in the column, is on its own. Raises UserError on a table that cannot be read so, or that
+    names none of the images.
+    """
+    if params.groups is None:
+        return source
+    path = file_beside("ingest.groups.file", Path(params.groups.file), Path(params.path))
+    with steady([path]):
+        names: dict[str, int] = {}
+        rows = _rows(path, params.groups)
+        table = Lookup((key, names.setdefault(name, len(names))) for key, name in rows if name)
+    return replace(source, images=_grouped(source, table, list(names), path), grouped=True)
+
+
+def _grouped(source: Source, table: Lookup, names: list[str], path: Path) -> Iterator[RawImage]:
+    alone = count = 0
+    for image in source.images:
+        found = next((row for key in key_names(image.key) if (row := table.find(key)) is not None), None)
+        alone, count = alone + (found is None), count + 1
+        yield replace(image, group=None if found is None else names[found])
+    if alone and alone == count:
+        raise UserError(f"{path} has a group for none of the images: its first column must hold their names")
+    if alone:
+        source.notes.append(f"{alone} of {count} images have no group in {path}: each is on its own")
+
+
+def _rows(path: Path, groups: Groups) -> Iterator[tuple[str, str]]:
+    readers = {".csv": _csv_rows, ".jsonl": _json_line_rows}
+    if path.suffix.lower() not in readers:
+        raise UserError(f"ingest.groups.file = {str(path)!r} is neither a .csv nor a .jsonl: name such a file")
+    with open_table("ingest.groups.file", path, "groups") as file:
+        yield from readers[path.suffix.lower()](path, file, groups.column)
+
+
+def _csv_rows(path: Path, file: Iterable[str], column: str) -> Iterator[tuple[str, str]]:
+    reader = csv.reader(file)
+    header = next(reader, [])
+    if column not in header[1:]:
+        raise _no_column(path, column, header[1:])
+    place = header.index(column, 1)
+    for row in reader:
+        if row:
+            yield row[0], row[place].strip() if place < len(row) else ""
+
+
+def _json_line_rows(path: Path, file: Iterable[str], column: str) -> Iterator[tuple[str, str]]:
+    for number, line in enumerate(file, 1):
+        if not line.strip():
+            continue
+        values: Any = json.loads(line)
+        if not isinstance(values, dict) or column not in list(values)[1:]:
+            raise _no_column(path, column, list(values) if isinstance(values, dict) else [], f", line {number}")
+        yield str(next(iter(values.values()))), "" if values[column] is None else str(values[column]).strip()
+
+
+def _no_column(path: Path, column: str, known: list[str], line: str = "") -> UserError:
+    return UserError(
+        f"{path}{line} has no column {shown(column)} behind the one of keys, but {', '.join(known) or 'none'}: "
+        "name one in ingest.groups.column"
+    )

@@ -1,0 +1,66 @@
+"""Tables with a column a class, 0 or 1 (or -1 and 1) in each: classes where every row has one 1, as ISIC's have."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from stages.common.errors import UserError, shown
+
+_VALUES = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "-1": -1, "-1.0": -1, "false": 0, "true": 1}
+_NAMES_OF_A_LABEL = {"label", "labels", "class", "target", "category", "y", "kind"}
+"""A second column of such a name holds the class, whatever stands behind it."""
+
+
+@dataclass(frozen=True)
+class OneHot:
+    """A table whose columns behind that of keys are classes."""
+
+    classes: list[str]
+
+    def rows(self, path: Path, table: Iterable[list[str]]) -> Iterator[tuple[str, str]]:
+        """The key and the class of each row. Raises UserError where one has no 1, or several."""
+        for number, row in enumerate(table, 1):
+            if number == 1 or not row:
+                continue
+            ones = [name for name, value in zip(self.classes, row[1:], strict=True) if _VALUES[_plain(value)] == 1]
+            if len(ones) > 1:
+                raise UserError(
+                    f"{path}: {shown(row[0])} has a 1 in {_some(ones)}: several ones in a row are attributes, which "
+                    "come later; name each image's one class, in a second column called label"
+                )
+            if not ones:
+                raise UserError(
+                    f"{path}: {shown(row[0])} has a 1 in none of {_some(self.classes)}: add a column for such images, "
+                    "or name each image's one class in a second column called label"
+                )
+            yield row[0], ones[0]
+
+
+def columns_of_classes(path: Path, table: Iterable[list[str]]) -> OneHot | None:
+    """The classes, where all that stands behind the keys in two columns or more is 0 and 1; None of any other table.
+
+    Memory: a row.
+    """
+    rows = iter(table)
+    names = [name.strip() for name in next(rows, [])][1:]
+    if len(names) < 2 or names[0].lower() in _NAMES_OF_A_LABEL:
+        return None
+    found: set[int | None] = set()
+    for row in rows:
+        if row:
+            found |= {_VALUES.get(_plain(value)) for value in row[1:]} if len(row) == len(names) + 1 else {None}
+        if None in found or {-1, 0} <= found:
+            return None
+    if 1 not in found:
+        return None
+    if len(set(names)) < len(names):
+        raise UserError(f"{path} has two columns of one name in its header: rename one")
+    return OneHot(names)
+
+
+def _plain(value: str) -> str:
+    return value.strip().lower()
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + ", ..." * (len(names) > 3)

@@ -1,0 +1,57 @@
+"""Images without a label in a source that has classes: left out and counted, or refused with the counts."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any, Literal
+
+from stages.common.errors import UserError, shown
+from stages.sources import RawImage, Source
+
+
+def is_mark(label: Any, labels: Iterable[Any]) -> bool:
+    """Whether `label`, one of `labels`, says that there is none: null, an empty name, and -1 beside other numbers.
+
+    Of -1 and 1 alone, it is one of two classes.
+    """
+    if label == -1 and not isinstance(label, bool):
+        return set(labels) - {None, ""} != {-1, 1}
+    return label is None or (isinstance(label, str) and not label.strip())
+
+
+def only_labeled(source: Source, unlabeled: Literal["refuse", "leave_out"]) -> Source:
+    """`source` without the images that have no label, where others have one.
+
+    Raises UserError, once all images are counted, where they are to be refused.
+    """
+    if source.classes is None:
+        return source
+    return replace(source, images=_labeled(source, unlabeled))
+
+
+def _labeled(source: Source, unlabeled: Literal["refuse", "leave_out"]) -> Iterator[RawImage]:
+    count: Counter[str | None] = Counter()
+    without: Counter[str | None] = Counter()
+    first = ""
+    for image in source.images:
+        count[image.split] += 1
+        if image.label is None:
+            first = first or image.key
+            without[image.split] += 1
+        elif not first or unlabeled == "leave_out":
+            yield image
+    if not first:
+        return
+    places, such_as = _by_split(count, without), shown(first)
+    found = f"{without.total()} of {count.total()} images have no label (null, empty or -1{places}), such as {such_as}"
+    if without.total() == count.total():
+        raise UserError(f"{found}: set ingest.labels to false to train without classes, or to a file of labels")
+    if unlabeled == "refuse":
+        raise UserError(f"{found}: label them, or set ingest.unlabeled to leave_out")
+    source.notes.append(f"left out: {found}")
+
+
+def _by_split(count: Counter[str | None], without: Counter[str | None]) -> str:
+    if set(count) == {None}:
+        return ""
+    return "".join(f", {without[split]} of {count[split]} in {split}" for split in count if without[split])

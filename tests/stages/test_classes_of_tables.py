@@ -1,0 +1,227 @@
+"""Classes as tables have them: a column a class, no label at all, three splits, one image a class."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from stages.common.errors import UserError
+from stages.common.shards import class_names
+from stages.ingest import ingest, summary
+from stages.sources import RawImage, Source, open_source
+from stages.sources.unlabeled import only_labeled
+from tests.stages.source_files import encoded, ingest_params, ingested, noise, normalized, write_tree
+
+NAMES = ["MEL", "NV", "BCC"]
+
+
+def table_of(rows: list[list[Any]], name: str, columns: list[str] = NAMES) -> str:
+    if name.endswith("csv"):
+        return "\n".join(",".join(map(str, row)) for row in [["image", *columns], *rows]) + "\n"
+    return "\n".join(json.dumps(dict(zip(["image", *columns], row, strict=True))) for row in rows)
+
+
+def labelled(tmp_path: Path, name: str, content: str, **changes: Any) -> Any:
+    tree = write_tree(tmp_path / "tree", {"": 6})
+    (tree / name).write_text(content)
+    return ingested(tmp_path / "raw", path=str(tree), labels=name, **changes)
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl"])
+@pytest.mark.parametrize(("zero", "one"), [(0, 1), (0.0, 1.0), (-1, 1), (False, True)])
+def test_a_column_a_class_with_one_1_in_each_row_names_the_classes(
+    tmp_path: Path, name: str, zero: Any, one: Any
+) -> None:
+    rows = [[f"{number:03d}", *(one if number % 3 == column else zero for column in range(3))] for number in range(6)]
+    table = labelled(tmp_path, name, table_of(rows, name))
+    assert class_names(table.schema) == ["BCC", "MEL", "NV"]
+    assert table["label"].to_pylist() == [1, 2, 0, 1, 2, 0]
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl"])
+@pytest.mark.parametrize(
+    ("row", "sentence"),
+    [
+        ([1, 1, 0], r"'005' has a 1 in MEL, NV: several ones in a row are attributes, which come later; name each"),
+        ([0, 0, 0], r"'005' has a 1 in none of MEL, NV, BCC: add a column for such images, or name each image's one"),
+    ],
+)
+def test_several_ones_in_a_row_or_none_are_refused_with_the_reason(
+    tmp_path: Path, name: str, row: list[int], sentence: str
+) -> None:
+    rows = [[f"{number:03d}", 1, 0, 0] for number in range(5)]
+    with pytest.raises(UserError, match=sentence):
+        labelled(tmp_path, name, table_of([*rows, ["005", *row]], name))
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows"),
+    [
+        (["label", "flag"], [(number % 2, 1) for number in range(6)]),  # the name says that it is the class
+        (["grade", "note"], [(number % 2, "x") for number in range(6)]),
+        (["grade"], [(number % 2,) for number in range(6)]),
+    ],
+)
+def test_a_table_of_keys_and_classes_is_read_as_before(tmp_path: Path, columns: list[str], rows: Any) -> None:
+    content = table_of([[f"{number:03d}", *row] for number, row in enumerate(rows)], "t.csv", columns)
+    table = labelled(tmp_path, "t.csv", content)
+    assert class_names(table.schema) == ["0", "1"]
+    assert table["label"].to_pylist() == [0, 1] * 3
+
+
+def test_arrays_with_a_column_a_class_are_classes_and_with_several_ones_attributes(tmp_path: Path) -> None:
+    labels = np.array([2, 0, 1, 1])
+    one_hot = np.eye(3)[labels]
+    for kind in (np.float32, np.uint8, np.bool_):
+        np.savez(tmp_path / "a.npz", images=noise(4, 8, 8), labels=one_hot.astype(kind))
+        table = ingested(tmp_path / "raw", source="arrays", path=str(tmp_path / "a.npz"))
+        assert class_names(table.schema) == ["0", "1", "2"]
+        assert table["label"].to_pylist() == labels.tolist()
+    one_hot[3] = 1
+    np.savez(tmp_path / "a.npz", images=noise(4, 8, 8), labels=one_hot)
+    with pytest.raises(UserError, match=r"labels, row 3 has 3 ones: .* attributes, which come later"):
+        ingested(tmp_path / "raw", source="arrays", path=str(tmp_path / "a.npz"))
+    table = ingested(tmp_path / "raw", source="arrays", path=str(tmp_path / "a.npz"), labels=False)
+    assert class_names(table.schema) is None  # as that sentence says
+
+
+def medmnist(tmp_path: Path, *splits: str) -> Path:
+    arrays: dict[str, Any] = {}
+    for seed, split in enumerate(splits):
+        arrays[f"{split}_images"] = noise(4 + seed, 8, 8, seed=seed)
+        arrays[f"{split}_labels"] = (np.arange(4 + seed) % 2)[:, None].astype(np.uint8)
+    np.savez(tmp_path / "m.npz", **arrays, extra=np.zeros(3))
+    return tmp_path / "m.npz"
+
+
+@pytest.mark.parametrize(
+    ("where", "train", "test", "note"),
+    [
+        ("train", 9, 6, "val_images joins the images to train on (ingest.options.validation)"),
+        ("test", 4, 11, "val_images joins the test images (ingest.options.validation)"),
+        ("leave_out", 4, 6, "val_images is left out (ingest.options.validation)"),
+    ],
+)
+def test_of_three_splits_in_an_npz_none_is_dropped_in_silence(
+    tmp_path: Path, where: str, train: int, test: int, note: str
+) -> None:
+    options = {} if where == "test" else {"validation": where}
+    params = ingest_params(source="arrays", path=str(medmnist(tmp_path, "train", "val", "test")), options=options)
+    source = open_source(params)
+    counts = ingest(source, params, tmp_path / "raw", tmp_path / "resume")
+    by_split = {split: sum(n for (other, _), n in counts.items() if other == split) for split in ("train", "test")}
+    assert by_split == {"train": train, "test": test}
+    assert note in summary(source, counts)
+    unread = "val_images, val_labels, extra" if where == "leave_out" else "extra"
+    assert f"not read: {unread}" in summary(source, counts)
+
+
+def test_images_to_validate_on_are_the_test_images_where_there_are_no_others(tmp_path: Path) -> None:
+    table = ingested(tmp_path / "raw", source="arrays", path=str(medmnist(tmp_path, "train", "val")))
+    assert table["split"].to_pylist() == ["train"] * 4 + ["test"] * 5
+
+
+def test_arrays_are_found_whatever_the_case_of_their_names(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", X_train=noise(3, 8, 8), y_train=np.arange(3), X_test=noise(2, 8, 8), y_test=[0, 1])
+    table = ingested(tmp_path / "raw", source="arrays", path=str(tmp_path / "a.npz"))
+    assert table["label"].to_pylist() == [0, 1, 2, 0, 1]
+
+
+def hugging_face(folder: Path, kind: str) -> Path:
+    """20 labelled images to train on, and 8 of a test set whose labels nobody tells."""
+    folder.mkdir(exist_ok=True)
+    values: dict[str, tuple[list[Any], Any]] = {
+        "class label": ([0, 1], -1),
+        "numbers": ([0, 1], -1),
+        "null": ([3, 7], None),
+        "names": (["cat", "dog"], ""),
+    }
+    known, none = values[kind]
+    features = {"image": {"_type": "Image"}, "label": {"_type": "ClassLabel", "names": ["cat", "dog"]}}
+    about = {b"huggingface": json.dumps({"info": {"features": features}}).encode()}
+    for split, count in (("train", 20), ("test", 8)):
+        pictures = [{"bytes": encoded(Image.fromarray(p)), "path": ""} for p in noise(count, 8, 8, seed=count)]
+        labels = [none if split == "test" else known[number % 2] for number in range(count)]
+        kind_of = pa.string() if isinstance(known[0], str) else pa.int64()
+        table = pa.table({"image": pictures, "label": pa.array(labels, kind_of)})
+        table = table.replace_schema_metadata(about if kind == "class label" else None)
+        pq.write_table(table, folder / f"{split}-00000-of-00001.parquet")
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["class label", "numbers", "null", "names"])
+def test_a_test_split_without_labels_is_refused_or_left_out_with_its_counts(tmp_path: Path, kind: str) -> None:
+    path = hugging_face(tmp_path / "h", kind)
+    with pytest.raises(
+        UserError,
+        match=r"8 of 28 images have no label \(null, empty or -1, 8 of 8 in test\), such as 'test-.*: "
+        r"label them, or set ingest\.unlabeled to leave_out",
+    ):
+        ingested(tmp_path / "raw", source="parquet", path=str(path))
+    params = ingest_params(source="parquet", path=str(path), unlabeled="leave_out")
+    source = open_source(params)
+    counts = ingest(source, params, tmp_path / "raw", tmp_path / "resume")
+    assert counts == {("train", 0): 10, ("train", 1): 10}
+    assert "left out: 8 of 28 images have no label (null, empty or -1, 8 of 8 in test)" in "\n".join(source.notes)
+    assert normalized(tmp_path)["split"]["kind"] == "random"
+
+
+def test_arrays_and_tables_mark_images_without_a_label_too(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=noise(6, 8, 8), labels=np.array([0, 1, -1, 2, -1, 0]))
+    arrays = {"source": "arrays", "path": str(tmp_path / "a.npz")}
+    with pytest.raises(UserError, match=r"2 of 6 images have no label .*such as 'images-000002'"):
+        ingested(tmp_path / "raw", **arrays)
+    table = ingested(tmp_path / "raw", **arrays, unlabeled="leave_out")
+    assert (class_names(table.schema), table["label"].to_pylist()) == (["0", "1", "2"], [0, 1, 2, 0])
+    content = "file,kind\n000,a\n001,b\n002,\n003,a\n"
+    table = labelled(tmp_path, "l.csv", content, unlabeled="leave_out")
+    assert (class_names(table.schema), table["label"].to_pylist()) == (["a", "b"], [0, 1, 0])
+    with pytest.raises(UserError, match=r"no label for the image '004\.png': .*set ingest\.unlabeled to leave_out"):
+        labelled(tmp_path, "l.csv", content)
+
+
+def test_minus_1_beside_1_alone_is_a_class(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=noise(4, 8, 8), labels=np.array([-1, 1, -1, 1]))
+    table = ingested(tmp_path / "raw", source="arrays", path=str(tmp_path / "a.npz"))
+    assert (class_names(table.schema), table["label"].to_pylist()) == (["-1", "1"], [0, 1, 0, 1])
+
+
+def test_where_no_image_has_a_label_the_sentence_names_a_way_that_works(tmp_path: Path) -> None:
+    images = [
+        RawImage(str(n), f"{n}.png", encoded(Image.fromarray(p)), None, None) for n, p in enumerate(noise(3, 8, 8))
+    ]
+    source = Source("own", "CC0", "here", ["cat", "dog"], iter(images))
+    with pytest.raises(UserError, match=r"3 of 3 images have no label .*: set ingest\.labels to false"):
+        list(only_labeled(source, "leave_out").images)
+    (tmp_path / "h").mkdir()
+    features = {"image": {"_type": "Image"}, "label": {"_type": "ClassLabel", "names": ["cat", "dog"]}}
+    table = pa.table({"image": [{"bytes": image.content, "path": ""} for image in images], "label": [-1] * 3})
+    about = {b"huggingface": json.dumps({"info": {"features": features}}).encode()}
+    pq.write_table(table.replace_schema_metadata(about), tmp_path / "h/a.parquet")
+    read = ingested(tmp_path / "raw", source="parquet", path=str(tmp_path / "h"), labels=False)
+    assert class_names(read.schema) is None
+
+
+def test_one_image_a_class_is_told_what_helps_and_it_does(tmp_path: Path) -> None:
+    tree = write_tree(tmp_path / "tree", {f"c{number:03d}": 1 for number in range(12)})
+    ingested(tmp_path / "raw", path=str(tree))
+    for split in ("auto", "random"):
+        with pytest.raises(UserError) as error:
+            normalized(tmp_path, split=split)
+        assert "each of the 12 classes has one image, and a class needs one in either split" in str(error.value)
+        assert "set normalize.split" not in str(error.value)
+        assert "set ingest.labels to false, and train.family to one such as dcgan" in str(error.value)
+    ingested(tmp_path / "raw", path=str(tree), labels=False)
+    manifest = normalized(tmp_path)
+    assert (manifest["counts"]["train"], manifest["counts"]["holdout"], manifest["classes"]) == (10, 2, None)
+
+
+@pytest.mark.parametrize("labels", [True, "", 3])
+def test_labels_that_are_neither_a_file_nor_false_are_refused(labels: Any) -> None:
+    with pytest.raises(ValueError, match="is none of a file's name, false"):
+        ingest_params(labels=labels)
