@@ -13,8 +13,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ALL = ["ingest", "normalize", "validate", "evaluator", "train", "select", "sample", "export", "report", "upload"]
 SHORT = [
-    "evaluator.images=20000",
-    "select.classifier_images=5000",
+    "evaluator.images=3000",
+    "select.classifier_images=500",
     "train.images=6000",
     "train.checkpoint_every=2000",
     "train.log_every=1000",
@@ -122,7 +122,6 @@ def test_running_again_does_nothing_and_says_so(project: Path) -> None:
     [
         ("sample.count=120", ["sample", "report", "upload"]),
         ("select.metric=kernel_distance", ["select", "sample", "export", "report", "upload"]),
-        ("train.seed=1", ["train", "select", "sample", "export", "report", "upload"]),
     ],
 )
 def test_a_change_runs_the_stages_it_concerns_and_no_other(project: Path, change: str, expected: list[str]) -> None:
@@ -148,18 +147,6 @@ def test_an_experiment_and_its_differences_are_shown(project: Path) -> None:
     run(project, "git", "checkout", "-q", "params.yaml", "dvc.lock")
     run(project, "dvc", "checkout", "--force")
     shutil.rmtree(project / "dvc_plots")
-
-
-def test_a_colleague_pulls_everything_and_computes_nothing(project: Path, tmp_path: Path) -> None:
-    remote, clone = tmp_path / "remote", tmp_path / "clone"
-    run(project, "dvc", "remote", "add", "--force", "--local", "--default", "store", str(remote))
-    run(project, "dvc", "push", "--run-cache")
-    run(project, "git", "clone", "-q", ".", str(clone))
-    run(clone, "dvc", "remote", "add", "--local", "--default", "store", str(remote))
-    run(clone, "dvc", "pull")
-    assert stages_run(run(clone, "dvc", "repro")) == []
-    ours, theirs = (folder / "models/selected/generator.safetensors" for folder in (project, clone))
-    assert ours.read_bytes() == theirs.read_bytes()
 
 
 def test_a_stage_that_fails_leaves_the_earlier_outputs_in_place(project: Path, tmp_path: Path) -> None:

@@ -123,7 +123,9 @@ def test_a_change_brings_only_what_it_needs(team: Team, tmp_path: Path) -> None:
 def test_what_one_has_computed_the_other_takes_from_the_run_cache(team: Team, tmp_path: Path) -> None:
     """Anna tries another seed, sends it, and goes back: git knows nothing of it."""
     set_params(team.anna, "train.seed=1")
-    run(team.anna, "dvc", "repro")
+    ran = stages_run(run(team.anna, "dvc", "repro"))
+    assert ran[0] == "train"
+    assert set(ran) <= {"train", "select", "sample", "export", "report", "upload"}
     run(team.anna, "dvc", "push", "--run-cache")
     theirs = (team.anna / "models/selected/generator.safetensors").read_bytes()
     run(team.anna, "git", "checkout", "-q", "params.yaml", "dvc.lock")

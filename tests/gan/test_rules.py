@@ -13,7 +13,7 @@ from tests.gan.combinations import AXES, POINT, Covering, Row, covering, reasons
 GREY = (1, 8, 8)
 
 
-FIRST = 300
+FIRST = 150
 """Rows of three values that are trained unless MINTAGE_THOROUGH is set: a fifth of all, with 78% of the triples."""
 
 
