@@ -3,12 +3,11 @@
 `python -m stages.common.device PRECISION DEVICE` says by its exit code whether this machine has them.
 """
 
-import sys
-
 import torch
 
 from gan.devices import choose_device, choose_precision
 from gan.networks.parts import ImageShape
+from stages.common.command import parser_of
 from stages.common.errors import UserError, run_stage
 
 
@@ -39,5 +38,13 @@ def precision_for(name: str, device: torch.device, image_shape: ImageShape | Non
         raise UserError(f"train.{error}: set train.precision to auto") from None
 
 
+def main() -> None:
+    parser = parser_of("stages.common.device", __doc__)
+    parser.add_argument("precision", help="as train.precision")
+    parser.add_argument("device", help="as train.device")
+    asked = parser.parse_args()
+    print(precision_for(asked.precision, device_for(asked.device)))
+
+
 if __name__ == "__main__":
-    run_stage(lambda: print(precision_for(sys.argv[1], device_for(sys.argv[2]))))
+    run_stage(main)

@@ -140,5 +140,5 @@ def own_folder() -> Path:
 
 def may_write(folder: Path) -> bool:
     """Whether files can be made in it, once it is made itself."""
-    there = next(place for place in (folder, *folder.parents) if place.exists())
+    there = next(place for place in (folder, *folder.parents) if os.path.exists(place))
     return there.is_dir() and os.access(there, os.W_OK | os.X_OK)

@@ -44,7 +44,7 @@ def test_other_intervals_of_checkpoints_and_rows_go_on_and_end_in_the_same_weigh
     assert "starts anew" not in trained(straight)
     last = "models/checkpoints/images-000000800.safetensors"
     (gone_on, facts), (tensors, _) = read_checkpoint(finished / last), read_checkpoint(straight / last)
-    played = {name for name in tensors if name.startswith("game.")}
+    played = {name for name in tensors if name.startswith("engine.")}
     assert played
     assert all(gone_on[name].equal(tensors[name]) for name in played)
     assert [row["images"] for row in facts["history"]] == [80, 160, 240, 320, 400, 480, 608, 800]

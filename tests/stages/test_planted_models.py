@@ -51,6 +51,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         images = (digits.images[rows] / 8 - 1).astype(np.float32)[:, None]
         table = tensor_table(images, digits.target[rows].tolist(), [str(row) for row in rows], CLASSES)
         pq.write_table(table, shard_path(root / "data/normalized" / name, 0))
+    write_json(root / "data/normalized/manifest.json", {"fingerprint": "digits"})
     write_json(root / "reports/validation.json", {"success": True})
     write_params(root, SMALL | {"evaluator.images": 40_000})
     evaluator(load_section(Evaluator, root / "params.yaml"), root)
