@@ -11,7 +11,7 @@ from collections import Counter
 
 from stages.common.command import parser_of
 from stages.common.errors import run_stage
-from tests.gan.combinations import AXES, reasons, trains
+from tests.mintage.combinations import AXES, reasons, trains
 
 
 def main() -> None:

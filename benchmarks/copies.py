@@ -14,11 +14,11 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from gan.evaluator import features_of
-from gan.metrics.copies import IN_FEATURES, copied_in_features, copied_in_pixels, originals
-from gan.metrics.distances import nearest_rows
-from gan.metrics.thumbnails import block_of, thumbnails
-from gan.randomness import stream
+from mintage.evaluator import features_of
+from mintage.metrics.copies import IN_FEATURES, copied_in_features, copied_in_pixels, originals
+from mintage.metrics.distances import nearest_rows
+from mintage.metrics.thumbnails import block_of, thumbnails
+from mintage.randomness import stream
 from stages.common.command import parser_of
 from stages.common.errors import UserError, run_stage
 from stages.common.evaluators import read_evaluator

@@ -18,15 +18,15 @@ from typing import Any
 
 import torch
 
-from gan.data import RealImages
-from gan.evaluator import Evaluator, Schedule, classify, features_of
-from gan.families import FAMILIES
-from gan.metrics.accuracy import accuracy
-from gan.metrics.classification import classification_accuracy_score
-from gan.metrics.frechet import frechet_distance
-from gan.players import Generator
-from gan.randomness import stream
-from gan.sampling import asked_labels, samples
+from mintage.data import RealImages
+from mintage.evaluator import Evaluator, Schedule, classify, features_of
+from mintage.families import FAMILIES
+from mintage.metrics.accuracy import accuracy
+from mintage.metrics.classification import classification_accuracy_score
+from mintage.metrics.frechet import frechet_distance
+from mintage.players import Generator
+from mintage.randomness import stream
+from mintage.sampling import asked_labels, samples
 from stages.common.command import parser_of
 from stages.common.drawings import drawn
 from stages.common.errors import UserError, run_stage

@@ -14,9 +14,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import torch
 
-from gan.evaluator import EvaluatorConfig, build_evaluator
-from gan.families import FAMILIES
-from gan.players import ModelConfig, build_players
+from mintage.evaluator import EvaluatorConfig, build_evaluator
+from mintage.families import FAMILIES
+from mintage.players import ModelConfig, build_players
 from stages.common.checkpoint import write_checkpoint
 from stages.common.command import parser_of
 from stages.common.errors import run_stage

@@ -15,17 +15,17 @@ from typing import Any
 
 import torch
 
-from gan.data import RealImages
-from gan.engine import Engine
-from gan.families import resolve
-from gan.games.adversarial import Adversarial
-from gan.metrics.modes import ModeFigures, mode_figures
-from gan.mixture import Mixture
-from gan.players import build_players
-from gan.randomness import stream
-from gan.recipes import model_config
-from gan.sampling import samples
-from gan.trainer import Trainer
+from mintage.data import RealImages
+from mintage.engine import Engine
+from mintage.families import resolve
+from mintage.games.adversarial import Adversarial
+from mintage.metrics.modes import ModeFigures, mode_figures
+from mintage.mixture import Mixture
+from mintage.players import build_players
+from mintage.randomness import stream
+from mintage.recipes import model_config
+from mintage.sampling import samples
+from mintage.trainer import Trainer
 from stages.common.command import parser_of
 from stages.common.errors import run_stage
 

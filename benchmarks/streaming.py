@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import torch
 
-from gan.trainer import Trainer
+from mintage.trainer import Trainer
 from stages.common.command import parser_of
 from stages.common.errors import run_stage
 from stages.common.params import Train, load_section

@@ -9,14 +9,14 @@ import time
 
 import torch
 
-from gan.data import RealImages
-from gan.devices import choose_precision
-from gan.engine import Engine
-from gan.families import resolve
-from gan.games.adversarial import Adversarial
-from gan.players import build_players
-from gan.recipes import model_config
-from gan.trainer import Trainer
+from mintage.data import RealImages
+from mintage.devices import choose_precision
+from mintage.engine import Engine
+from mintage.families import resolve
+from mintage.games.adversarial import Adversarial
+from mintage.players import build_players
+from mintage.recipes import model_config
+from mintage.trainer import Trainer
 from stages.common.command import parser_of
 from stages.common.errors import run_stage
 

@@ -18,16 +18,16 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 from torch.utils.data import DataLoader, Dataset
 
-from gan.data import RealImages
-from gan.devices import choose_device, choose_precision
-from gan.engine import Engine
-from gan.families import resolve
-from gan.games.adversarial import Adversarial
-from gan.networks.convolution import Double, Halve
-from gan.normalization import average_into
-from gan.players import build_players
-from gan.recipes import Recipe, model_config
-from gan.trainer import Trainer
+from mintage.data import RealImages
+from mintage.devices import choose_device, choose_precision
+from mintage.engine import Engine
+from mintage.families import resolve
+from mintage.games.adversarial import Adversarial
+from mintage.networks.convolution import Double, Halve
+from mintage.normalization import average_into
+from mintage.players import build_players
+from mintage.recipes import Recipe, model_config
+from mintage.trainer import Trainer
 from stages.common.command import parser_of
 from stages.common.errors import run_stage
 

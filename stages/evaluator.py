@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from gan.errors import DivergedError
-from gan.evaluator import FULL, Evaluator, EvaluatorConfig, Schedule, images_beside, quality, train_evaluator
+from mintage.errors import DivergedError
+from mintage.evaluator import FULL, Evaluator, EvaluatorConfig, Schedule, images_beside, quality, train_evaluator
 from stages.common.command import parser_of
 from stages.common.device import steady_device_for
 from stages.common.energy import Meter
@@ -92,7 +92,7 @@ def identity(params: EvaluatorParams, root: Path) -> dict[str, Any]:
     return {
         "params": params.model_dump(),
         "data": read_json(root / "data/normalized/manifest.json")["fingerprint"],
-        "code": [code_digest("gan"), Path(__file__).read_text()],
+        "code": [code_digest("mintage"), Path(__file__).read_text()],
         "torch": torch.__version__,
     }
 

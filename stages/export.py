@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 from torch.nn.utils import parametrize
 
-from gan.latents import draw
-from gan.players import Generator
-from gan.randomness import stream
-from gan.sampling import generate
+from mintage.latents import draw
+from mintage.players import Generator
+from mintage.randomness import stream
+from mintage.sampling import generate
 from stages.common.command import parser_of
 from stages.common.errors import UserError, run_stage
 from stages.common.files import replacing

@@ -11,8 +11,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from gan.players import Generator, ModelConfig
-from gan.sampling import samples
+from mintage.players import Generator, ModelConfig
+from mintage.sampling import samples
 from stages.common.command import parser_of
 from stages.common.device import steady_device_for
 from stages.common.drawings import drawn

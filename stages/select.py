@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gan.metrics.kernel import FEWEST_ROWS
+from mintage.metrics.kernel import FEWEST_ROWS
 from stages.common.command import parser_of
 from stages.common.device import steady_device_for
 from stages.common.errors import UserError, run_stage

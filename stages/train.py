@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 from tqdm import tqdm
 
-from gan import processes
-from gan.data import RealImages, hide_labels
-from gan.devices import make_deterministic
-from gan.engine import Engine
-from gan.families import FAMILIES, VARIANTS, resolve
-from gan.games.adversarial import Adversarial
-from gan.players import build_players
-from gan.recipes import Recipe, axes, model_config, needs_labels
-from gan.rules import refusal
-from gan.trainer import Trainer
+from mintage import processes
+from mintage.data import RealImages, hide_labels
+from mintage.devices import make_deterministic
+from mintage.engine import Engine
+from mintage.families import FAMILIES, VARIANTS, resolve
+from mintage.games.adversarial import Adversarial
+from mintage.players import build_players
+from mintage.recipes import Recipe, axes, model_config, needs_labels
+from mintage.rules import refusal
+from mintage.trainer import Trainer
 from stages.common.changes import anew
 from stages.common.command import parser_of
 from stages.common.device import precision_for
@@ -184,7 +184,7 @@ def identity(params: Train, data_fingerprint: str) -> dict[str, Any]:
     return {
         "params": params.model_dump(exclude=_NOT_IDENTITY),
         "data": data_fingerprint,
-        "code": [code_digest("gan"), code_digest("stages.training"), Path(__file__).read_text()],
+        "code": [code_digest("mintage"), code_digest("stages.training"), Path(__file__).read_text()],
         "torch": torch.__version__,
     }
 

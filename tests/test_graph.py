@@ -17,7 +17,7 @@ from stages.selection.metrics import METRICS
 ROOT = Path(__file__).parents[1]
 PIPELINE: dict[str, Any] = YAML(typ="safe").load(ROOT / "dvc.yaml")
 STAGES: dict[str, Any] = PIPELINE["stages"]
-GRAPH = grimp.build_graph("gan", "stages")
+GRAPH = grimp.build_graph("mintage", "stages")
 for plumbing in ("params", "foresight"):  # names decide no result
     GRAPH.remove_import(importer=f"stages.common.{plumbing}", imported="stages.selection.metrics")
 NO_RESULT = ["data", "flow"]
@@ -30,7 +30,7 @@ def code_used(stage: str) -> set[str]:
     """The files of every module that a stage's module imports, however deep, without the plumbing itself."""
     direct = {f"stages.{stage}"}
     modules = direct | GRAPH.find_upstream_modules(f"stages.{stage}")
-    return {path_of(name) for name in modules if not name.startswith(PLUMBING) and name not in ("stages", "gan")}
+    return {path_of(name) for name in modules if not name.startswith(PLUMBING) and name not in ("stages", "mintage")}
 
 
 def path_of(module: str) -> str:
@@ -42,7 +42,7 @@ def code_listed(stage: str) -> dict[str, set[str]]:
     """The files behind each dep of a stage that is code: a module, or a folder of them."""
     listed: dict[str, set[str]] = {}
     for dep in STAGES[stage]["deps"]:
-        if dep.split("/")[0] in ("gan", "stages"):
+        if dep.split("/")[0] in ("mintage", "stages"):
             files = (ROOT / dep).rglob("*.py") if (ROOT / dep).is_dir() else [ROOT / dep]
             listed[dep] = {str(file.relative_to(ROOT)) for file in files}
     return listed

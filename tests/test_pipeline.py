@@ -87,7 +87,7 @@ def test_every_output_is_there_and_git_sees_only_the_lock(project: Path) -> None
 
 
 def test_the_selected_generator_loads_in_the_documented_lines(project: Path) -> None:
-    """The lines stand in the model card; they need torch, safetensors and gan alone."""
+    """The lines stand in the model card; they need torch, safetensors and mintage alone."""
     card = (project / "models/selected/README.md").read_text()
     of_torch, of_onnx = re.findall(r"```python\n(.*?)```", card, re.DOTALL)
     seen = "\nassert images.shape == (16, 1, 8, 8) and abs(images).max() <= 1"

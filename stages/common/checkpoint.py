@@ -5,8 +5,8 @@ from typing import Any
 
 from torch import Tensor
 
-from gan.checkpoint import pack, unpack
-from gan.errors import CheckpointError
+from mintage.checkpoint import pack, unpack
+from mintage.errors import CheckpointError
 from stages.common.errors import UserError
 from stages.common.files import write_bytes
 

@@ -5,8 +5,8 @@
 
 import torch
 
-from gan.devices import choose_device, choose_precision
-from gan.networks.parts import ImageShape
+from mintage.devices import choose_device, choose_precision
+from mintage.networks.parts import ImageShape
 from stages.common.command import parser_of
 from stages.common.errors import UserError, run_stage
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from gan.players import Generator
-from gan.sampling import samples
+from mintage.players import Generator
+from mintage.sampling import samples
 from stages.common.model import sample_grid
 from stages.common.pictures import encode_png, with_names
 from stages.common.points import in_units

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from gan.evaluator import Evaluator, EvaluatorConfig, build_evaluator
+from mintage.evaluator import Evaluator, EvaluatorConfig, build_evaluator
 from stages.common.errors import UserError
 from stages.common.files import read_json, sha256_of
 from stages.common.weights import MISFITS, misfit, write_weights

@@ -1,6 +1,6 @@
 """What a later stage would refuse, as soon as it is known: nothing is trained for params that do not fit the data.
 
-A few facts about the families, which would take torch to ask for; a test compares them with `gan`.
+A few facts about the families, which would take torch to ask for; a test compares them with `mintage`.
 """
 
 from collections.abc import Iterator

@@ -15,7 +15,7 @@ GRAPH = "dvc.yaml"
 """The file by which a repository that holds this project is known."""
 _PATIENCE = 60
 """Seconds for one answer: a large tree on a network disk takes its time."""
-_CODE = ["gan", "stages", "flows", "requirements", GRAPH]
+_CODE = ["mintage", "stages", "flows", "requirements", GRAPH]
 # What a run itself writes into the tree, and the params, of which every output has a copy: a commit need not hold
 # them for the code to be the commit's.
 _MADE_BY_RUNS = [

@@ -2,7 +2,7 @@
 
 import time
 
-from gan.evaluator import Learning
+from mintage.evaluator import Learning
 from stages.common.changes import anew
 from stages.common.energy import Meter
 from stages.common.resume import Resume

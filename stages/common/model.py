@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from gan.players import Generator, ModelConfig, build_generator
-from gan.sampling import samples
+from mintage.players import Generator, ModelConfig, build_generator
+from mintage.sampling import samples
 from stages.common.errors import UserError
 from stages.common.files import read_json
 from stages.common.levels import Levels, to_uint8
@@ -22,7 +22,7 @@ _GRID_ROWS = 10
 
 
 def write_generator(folder: Path, generator: Generator) -> None:
-    """`generator.safetensors` and `config.json`, from which `gan.players.build_generator` makes it again."""
+    """`generator.safetensors` and `config.json`, from which `mintage.players.build_generator` makes it again."""
     write_weights(folder / "generator.safetensors", generator)
     (folder / "config.json").write_text(json.dumps(asdict(generator.config), indent=2) + "\n")
 

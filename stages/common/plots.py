@@ -14,8 +14,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from gan.metrics.modes import mode_figures
-from gan.mixture import Mixture, optimal_discriminator
+from mintage.metrics.modes import mode_figures
+from mintage.mixture import Mixture, optimal_discriminator
 from stages.common.points import mixture_of
 from stages.common.truth import Truth
 

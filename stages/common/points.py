@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from gan.mixture import Mixture
+from mintage.mixture import Mixture
 from stages.common.truth import Truth
 
 

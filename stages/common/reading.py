@@ -6,8 +6,8 @@ import psutil
 import torch
 from torch import Tensor
 
-from gan.data import RealImages
-from gan.streaming import Blocks, images_of
+from mintage.data import RealImages
+from mintage.streaming import Blocks, images_of
 from stages.common.errors import UserError
 from stages.common.split import Split
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gan.latent_space import Blend, Truncated, along_code, arithmetic, by_category, path
-from gan.latents import draw
-from gan.players import Generator, ModelConfig
-from gan.randomness import stream
-from gan.sampling import generate, latents_of
+from mintage.latent_space import Blend, Truncated, along_code, arithmetic, by_category, path
+from mintage.latents import draw
+from mintage.players import Generator, ModelConfig
+from mintage.randomness import stream
+from mintage.sampling import generate, latents_of
 from stages.common.errors import UserError
 from stages.common.params import Sample
 

@@ -25,7 +25,7 @@ from stages.common.errors import UserError
 from stages.common.split import Split
 
 FOLDER = ".measure"
-_OURS = ("gan.", "stages.")
+_OURS = ("mintage.", "stages.")
 _PARSING = Lock()
 """Python 3.11's parser is not safe in several threads at once."""
 
@@ -81,10 +81,10 @@ def digest_of(*splits: Split) -> str:
 
 @cache
 def code_digest(*functions: Callable[..., Any] | type) -> str:
-    """A digest of the source of functions and classes of the stages, and of all of `gan` that they use.
+    """A digest of the source of functions and classes of the stages, and of all of `mintage` that they use.
 
     Of the stages only what is named in them counts, however deep, so that a metric beside another changes
-    nothing for it; of `gan` the whole of every module used, and of those it uses.
+    nothing for it; of `mintage` the whole of every module used, and of those it uses.
     """
     found: dict[str, str] = {}
     with _PARSING:
@@ -97,7 +97,7 @@ def _collect(thing: Any, found: dict[str, str]) -> None:
     module = getattr(thing, "__module__", None)
     if not isinstance(thing, FunctionType | type) or not str(module).startswith(_OURS):
         return
-    if str(module).startswith("gan."):
+    if str(module).startswith("mintage."):
         _collect_module(str(module), found)
         return
     name = f"{module}.{thing.__qualname__}"
@@ -111,12 +111,12 @@ def _collect(thing: Any, found: dict[str, str]) -> None:
 
 
 def _collect_module(name: str, found: dict[str, str]) -> None:
-    """A module of `gan`, and by its import statements what it may use, also through a table of names."""
+    """A module of `mintage`, and by its import statements what it may use, also through a table of names."""
     if name in found or name not in sys.modules:
         return
     found[name] = inspect.getsource(sys.modules[name])
     for node in ast.walk(ast.parse(found[name])):
-        if isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] == "gan":
+        if isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] == "mintage":
             for used in (node.module, *(f"{node.module}.{alias.name}" for alias in node.names)):
                 _collect_module(str(used), found)
 

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from gan.players import ModelConfig
+from mintage.players import ModelConfig
 from stages.common.templates import environment
 from stages.selection.metrics import metrics_in
 
@@ -33,7 +33,7 @@ def model_card(config: ModelConfig, manifest: dict[str, Any], made: dict[str, An
 
 
 def latents_in_numpy(config: ModelConfig) -> str:
-    """An expression that draws 16 latents with the information code, where there is one, as `gan.latents.draw` does."""
+    """An expression that draws 16 latents, with the information code where there is one, as `latents.draw` does."""
     draws = {
         "normal": "np.random.standard_normal((16, {}))",
         "uniform": "np.random.uniform(-1, 1, (16, {}))",

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import torch
 
-from gan.evaluator import EvaluatorConfig, device_of
-from gan.players import Generator, ModelConfig
+from mintage.evaluator import EvaluatorConfig, device_of
+from mintage.players import Generator, ModelConfig
 from stages.common.errors import UserError
 from stages.common.files import sha256_of
 from stages.common.params import Select

@@ -7,13 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gan.data import HIDDEN_LABEL, RealImages
-from gan.errors import DivergedError
-from gan.evaluator import Schedule, device_of
-from gan.metrics.classification import classification_accuracy_score
-from gan.players import Generator
-from gan.sampling import CHUNK, asked_labels
-from gan.streaming import Blocks, images_of
+from mintage.data import HIDDEN_LABEL, RealImages
+from mintage.errors import DivergedError
+from mintage.evaluator import Schedule, device_of
+from mintage.metrics.classification import classification_accuracy_score
+from mintage.players import Generator
+from mintage.sampling import CHUNK, asked_labels
+from mintage.streaming import Blocks, images_of
 from stages.common.params import Select
 from stages.common.reading import batches_of, labels_of, real_images, require_room
 from stages.selection.cache import Cache, code_digest, key_of

@@ -8,15 +8,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gan.classifying import Classifier, predictions, train_classifier
-from gan.conditioning.discriminator import DISCRIMINATOR_CONDITIONINGS
-from gan.conditioning.heads import Auxiliary, SemiSupervised
-from gan.data import HIDDEN_LABEL, RealImages, hide_labels
-from gan.errors import DivergedError
-from gan.evaluator import device_of
-from gan.metrics.accuracy import accuracy
-from gan.metrics.clusters import groups_of, kmeans, names_of
-from gan.players import ModelConfig, build_players
+from mintage.classifying import Classifier, predictions, train_classifier
+from mintage.conditioning.discriminator import DISCRIMINATOR_CONDITIONINGS
+from mintage.conditioning.heads import Auxiliary, SemiSupervised
+from mintage.data import HIDDEN_LABEL, RealImages, hide_labels
+from mintage.errors import DivergedError
+from mintage.evaluator import device_of
+from mintage.metrics.accuracy import accuracy
+from mintage.metrics.clusters import groups_of, kmeans, names_of
+from mintage.players import ModelConfig, build_players
 from stages.common.checkpoint import read_checkpoint
 from stages.common.errors import UserError
 from stages.common.params import Select

@@ -8,8 +8,8 @@ from pickle import UnpicklingError
 import torch
 from torch import Tensor
 
-from gan.evaluator import Evaluator, features_of
-from gan.inception import PROTOCOL, Inception, resized
+from mintage.evaluator import Evaluator, features_of
+from mintage.inception import PROTOCOL, Inception, resized
 from stages.common.errors import UserError
 from stages.common.files import sha256_of
 from stages.common.params import Inception as InceptionFile

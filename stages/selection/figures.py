@@ -10,17 +10,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gan.metrics.accuracy import accuracy
-from gan.metrics.by_class import class_frechet_distances, diversities, mean_distance
-from gan.metrics.classifier_score import classifier_score
-from gan.metrics.copies import near_copies
-from gan.metrics.density_coverage import density_coverage
-from gan.metrics.frechet import frechet_distance
-from gan.metrics.kernel import kernel_distance
-from gan.metrics.modes import mode_figures
-from gan.metrics.pixels import histogram_distance
-from gan.metrics.precision_recall import precision_recall
-from gan.metrics.spectrum import spectral_distance
+from mintage.metrics.accuracy import accuracy
+from mintage.metrics.by_class import class_frechet_distances, diversities, mean_distance
+from mintage.metrics.classifier_score import classifier_score
+from mintage.metrics.copies import near_copies
+from mintage.metrics.density_coverage import density_coverage
+from mintage.metrics.frechet import frechet_distance
+from mintage.metrics.kernel import kernel_distance
+from mintage.metrics.modes import mode_figures
+from mintage.metrics.pixels import histogram_distance
+from mintage.metrics.precision_recall import precision_recall
+from mintage.metrics.spectrum import spectral_distance
 from stages.common.points import in_units, mixture_of
 from stages.selection.reference import Reference
 from stages.selection.seen import Seen

@@ -12,11 +12,11 @@ from itertools import chain
 import torch
 from torch import Tensor
 
-from gan.metrics.by_class import class_frechet_distances
-from gan.metrics.frechet import frechet_distance
-from gan.metrics.pixels import histogram_distance, histograms
-from gan.metrics.spectrum import ring_powers, spectral_distance
-from gan.randomness import stream
+from mintage.metrics.by_class import class_frechet_distances
+from mintage.metrics.frechet import frechet_distance
+from mintage.metrics.pixels import histogram_distance, histograms
+from mintage.metrics.spectrum import ring_powers, spectral_distance
+from mintage.randomness import stream
 from stages.common.reading import batches_of, labels_of
 from stages.selection.figures import Figures, Measurements, labels_seen
 from stages.selection.metrics import METRICS

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from gan.players import Generator, build_generator
+from mintage.players import Generator, build_generator
 from stages.common.checkpoint import read_checkpoint
 from stages.common.errors import UserError
 from stages.selection.cache import Cache, code_digest, key_of

@@ -3,9 +3,9 @@
 import numpy as np
 import torch
 
-from gan.metrics.distances import nearest_rows
-from gan.players import Generator
-from gan.randomness import stream
+from mintage.metrics.distances import nearest_rows
+from mintage.players import Generator
+from mintage.randomness import stream
 from stages.common.drawings import POINTS, points_of
 from stages.common.levels import FloatImages, Levels, to_uint8
 from stages.common.pictures import encode_png, grid, grid_scale

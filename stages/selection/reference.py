@@ -7,12 +7,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from gan.metrics import density_coverage, precision_recall
-from gan.metrics.copies import Originals, originals
-from gan.metrics.distances import squared_radii
-from gan.metrics.thumbnails import block_of
-from gan.randomness import stream
-from gan.sampling import asked_labels
+from mintage.metrics import density_coverage, precision_recall
+from mintage.metrics.copies import Originals, originals
+from mintage.metrics.distances import squared_radii
+from mintage.metrics.thumbnails import block_of
+from mintage.randomness import stream
+from mintage.sampling import asked_labels
 from stages.common.params import Select
 from stages.common.reading import batches_of, labels_of
 from stages.common.split import Split

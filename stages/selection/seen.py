@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gan.evaluator import Evaluator, device_of, features_of
-from gan.metrics.pixels import histogram
-from gan.metrics.spectrum import SMALLEST_SIDE, ring_power
-from gan.metrics.thumbnails import has_thumbnails, thumbnails
-from gan.players import Generator
-from gan.sampling import samples
+from mintage.evaluator import Evaluator, device_of, features_of
+from mintage.metrics.pixels import histogram
+from mintage.metrics.spectrum import SMALLEST_SIDE, ring_power
+from mintage.metrics.thumbnails import has_thumbnails, thumbnails
+from mintage.players import Generator
+from mintage.sampling import samples
 from stages.common.levels import to_uint8
 from stages.selection.features import FeatureNetwork
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from gan.latent_space import Truncated
-from gan.players import Generator
+from mintage.latent_space import Truncated
+from mintage.players import Generator
 from stages.common.params import Select
 from stages.selection.cache import Cache, code_digest, key_of
 from stages.selection.figures import MEASUREMENTS, Measurements, conditional, frechet, manifolds, neighbourhoods

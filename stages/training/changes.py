@@ -1,6 +1,6 @@
 """What a training says of changed params where it starts anew, or goes on."""
 
-from gan.trainer import Trainer
+from mintage.trainer import Trainer
 from stages.common.params import Train
 from stages.common.resume import Resume
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from gan.errors import DivergedError
-from gan.trainer import Trainer
+from mintage.errors import DivergedError
+from mintage.trainer import Trainer
 from stages.common.errors import UserError
 from stages.common.params import Stop
 from stages.common.resume import Resume, images_of

@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
-from gan import processes
+from mintage import processes
 from stages.common.device import device_for
 from stages.common.errors import BAD_INPUT, TemporaryError, UserError
 

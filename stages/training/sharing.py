@@ -5,7 +5,7 @@ import json
 import torch
 from safetensors.torch import load, save
 
-from gan import processes
+from mintage import processes
 from stages.common.errors import UserError
 from stages.common.resume import State
 

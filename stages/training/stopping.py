@@ -8,12 +8,12 @@ from pathlib import Path
 
 import torch
 
-from gan.data import RealImages
-from gan.errors import DivergedError
-from gan.evaluator import Evaluator, EvaluatorConfig, Schedule, features_of, train_evaluator
-from gan.metrics.frechet import frechet_distance
-from gan.players import Generator
-from gan.sampling import asked_labels, samples
+from mintage.data import RealImages
+from mintage.errors import DivergedError
+from mintage.evaluator import Evaluator, EvaluatorConfig, Schedule, features_of, train_evaluator
+from mintage.metrics.frechet import frechet_distance
+from mintage.players import Generator
+from mintage.sampling import asked_labels, samples
 from stages.common.errors import UserError
 from stages.common.evaluators import read_evaluator, write_evaluator
 from stages.common.files import replacing_directory

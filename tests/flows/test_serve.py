@@ -36,7 +36,7 @@ def make_served(folder: Path) -> Path:
     folder = sleeping(folder)
     quick = "  quick:\n    cmd: touch quick.txt\n    outs: [quick.txt]\n"
     (folder / "dvc.yaml").write_text((folder / "dvc.yaml").read_text() + quick)
-    for package in ("flows", "stages", "gan"):
+    for package in ("flows", "stages", "mintage"):
         (folder / package).symlink_to(ROOT / package)
     yaml = YAML(typ="safe")
     content = yaml.load(ROOT / "prefect.yaml")

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from gan.players import ModelConfig
+from mintage.players import ModelConfig
 from stages.common.split import Split
 
 

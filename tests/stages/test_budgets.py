@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gan.evaluator import FULL, LEAST, images_beside
+from mintage.evaluator import FULL, LEAST, images_beside
 from stages.common.files import read_json
 from stages.common.params import Evaluator, Select, load_section, load_value
 from stages.evaluator import evaluator, within_budget

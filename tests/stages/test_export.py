@@ -13,10 +13,10 @@ import onnxruntime
 import pytest
 import torch
 
-from gan.conditioning.generator import GENERATOR_CONDITIONINGS
-from gan.networks import NETWORKS
-from gan.players import ModelConfig, build_players
-from gan.sampling import generate
+from mintage.conditioning.generator import GENERATOR_CONDITIONINGS
+from mintage.networks import NETWORKS
+from mintage.players import ModelConfig, build_players
+from mintage.sampling import generate
 from stages import export as stage
 from stages.common.errors import UserError
 from stages.common.model import write_generator

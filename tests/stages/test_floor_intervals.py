@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from gan.metrics.frechet import frechet_distance
-from gan.metrics.pixels import histogram, histogram_distance, histograms
-from gan.metrics.spectrum import ring_power, ring_powers, spectral_distance
+from mintage.metrics.frechet import frechet_distance
+from mintage.metrics.pixels import histogram, histogram_distance, histograms
+from mintage.metrics.spectrum import ring_power, ring_powers, spectral_distance
 from stages.common.evaluators import read_evaluator
 from stages.common.split import Split
 from stages.selection.features import feature_network

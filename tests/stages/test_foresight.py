@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from gan.families import FAMILIES, resolve
-from gan.recipes import needs_labels
-from gan.rules import refusal
+from mintage.families import FAMILIES, resolve
+from mintage.recipes import needs_labels
+from mintage.rules import refusal
 from stages.check import POINTS, check
 from stages.common.errors import UserError
 from stages.common.foresight import FLAT, LABELLED, TOLD, Known, foreseen, require_fit

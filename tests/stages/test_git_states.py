@@ -64,8 +64,8 @@ def test_a_commit_that_holds_all_code_is_named_and_clean_and_code_that_is_new_is
     head = commit(project)
     assert read_git().as_facts() == {"commit": head, "clean": True}
     (project / "gan").mkdir()
-    (project / "gan/new.py").touch()
-    assert (read_git().commit, read_git().changed) == (head, ("gan/",))
+    (project / "mintage/new.py").touch()
+    assert (read_git().commit, read_git().changed) == (head, ("mintage/",))
 
 
 def test_a_repository_around_the_project_that_does_not_hold_it_is_not_its_own(project: Path) -> None:

@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from gan.players import Generator
+from mintage.players import Generator
 from stages.common.checkpoint import write_checkpoint
 from stages.common.evaluators import read_evaluator
 from stages.common.files import read_json, write_json

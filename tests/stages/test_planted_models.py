@@ -10,9 +10,9 @@ import torch
 from sklearn.datasets import load_digits
 from torch import Tensor
 
-from gan.metrics.density_coverage import density_coverage
-from gan.metrics.modes import mode_figures
-from gan.mixture import Mixture
+from mintage.metrics.density_coverage import density_coverage
+from mintage.metrics.modes import mode_figures
+from mintage.mixture import Mixture
 from stages.common.errors import UserError
 from stages.common.evaluators import read_evaluator
 from stages.common.files import write_json

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from benchmarks.modes import DATA
-from gan.metrics.modes import mode_figures
+from mintage.metrics.modes import mode_figures
 from stages.common.errors import UserError
 from stages.common.params import Select, load_section
 from stages.common.points import in_units, mixture_of

@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from gan.metrics.modes import mode_figures
+from mintage.metrics.modes import mode_figures
 from stages.common.points import in_units, mixture_of
 from stages.common.shards import read_tables
 from stages.common.truth import truth_in

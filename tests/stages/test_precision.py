@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from gan.devices import choose_precision
+from mintage.devices import choose_precision
 from stages.check import check, outputs
 from stages.common.device import precision_for
 from stages.common.errors import UserError

@@ -17,8 +17,8 @@ import torch
 from PIL import Image
 
 import stages.sample
-from gan.players import Generator, ModelConfig
-from gan.sampling import samples
+from mintage.players import Generator, ModelConfig
+from mintage.sampling import samples
 from stages.common.errors import UserError
 from stages.common.files import write_json
 from stages.common.levels import to_uint8

@@ -7,8 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from gan.players import Generator, ModelConfig, build_players
-from gan.sampling import samples
+from mintage.players import Generator, ModelConfig, build_players
+from mintage.sampling import samples
 from stages.common.errors import UserError
 from stages.common.files import read_json, write_json
 from stages.common.model import write_generator

@@ -12,7 +12,7 @@ import pytest
 import torch
 from ruamel.yaml import YAML
 
-from gan.sampling import samples
+from mintage.sampling import samples
 from stages.common.checkpoint import read_checkpoint, write_checkpoint
 from stages.common.errors import UserError
 from stages.common.evaluators import read_evaluator

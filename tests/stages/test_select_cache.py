@@ -102,7 +102,7 @@ def test_a_metric_whose_code_has_changed_is_computed_again_and_no_other(
     source = inspect.getsource
 
     def changed(thing: Any) -> str:
-        return source(thing) + ("# changed" if getattr(thing, "__name__", "") == "gan.metrics.copies" else "")
+        return source(thing) + ("# changed" if getattr(thing, "__name__", "") == "mintage.metrics.copies" else "")
 
     monkeypatch.setattr(inspect, "getsource", changed)
     code_digest.cache_clear()
@@ -174,7 +174,7 @@ def test_what_is_known_of_a_checkpoint_that_is_gone_is_removed(folder: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "module", ["gan.networks.resnet", "gan.conditioning.generator", "gan.latents", "gan.evaluator"]
+    "module", ["mintage.networks.resnet", "mintage.conditioning.generator", "mintage.latents", "mintage.evaluator"]
 )
 def test_whatever_decides_the_images_or_their_features_is_in_the_digest_of_what_is_kept_of_them(
     module: str, monkeypatch: pytest.MonkeyPatch

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 from torch.special import ndtr
 
-from gan.classifying import Classifier
-from gan.conditioning.heads import Judgement
-from gan.data import HIDDEN_LABEL, hide_labels
-from gan.players import ModelConfig
+from mintage.classifying import Classifier
+from mintage.conditioning.heads import Judgement
+from mintage.data import HIDDEN_LABEL, hide_labels
+from mintage.players import ModelConfig
 from stages.common.checkpoint import read_checkpoint, write_checkpoint
 from stages.common.errors import UserError
 from stages.common.files import read_json, write_json
@@ -232,7 +232,7 @@ def test_a_selection_of_what_is_known_trains_no_classifier_and_generates_nothing
     before = outputs()
     monkeypatch.setattr("stages.select.nearest_drawn", lambda *_: b"")
     for work in ("evaluator._step", "classifying.learn", "classifying.Classifier.forward", "sampling.generate"):
-        monkeypatch.setattr(f"gan.{work}", refuse)
+        monkeypatch.setattr(f"mintage.{work}", refuse)
     assert outputs() == before
 
 

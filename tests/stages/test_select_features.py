@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from gan.inception import Inception
+from mintage.inception import Inception
 from stages.common.checkpoint import read_checkpoint, write_checkpoint
 from stages.common.errors import UserError
 from stages.common.files import sha256_of

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from gan.evaluator import EvaluatorConfig, build_evaluator, explained_variance, features_of
+from mintage.evaluator import EvaluatorConfig, build_evaluator, explained_variance, features_of
 from stages.common.errors import UserError
 from stages.common.params import Select, load_section
 from stages.common.reading import batches_of

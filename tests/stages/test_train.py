@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from gan.families import FAMILIES
+from mintage.families import FAMILIES
 from stages.common.checkpoint import read_checkpoint
 from stages.common.errors import UserError
 from stages.common.files import read_json

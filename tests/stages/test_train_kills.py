@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gan.families import FAMILIES
+from mintage.families import FAMILIES
 from tests.stages.forked import run_train_stage, start_train_stage
 from tests.stages.test_train import SHORT, outputs, train_with, workspace
 from tests.stages.tiny_data import write_params
@@ -42,7 +42,7 @@ def kill_once_a_state_is_saved(folder: Path) -> None:
 STATEFUL = ("wgan", "began", "acgan", "infogan", "ssgan", "sngan", "modern_conditional")
 """A family for each part that a state has: clipped weights and RMSprop, BEGAN's k, a class, a code and its batch norm,
 hidden labels, vectors of spectral norm, and penalties with an interval. What resumes in a process, all families do:
-tests/gan/test_trainer.py."""
+tests/mintage/test_trainer.py."""
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from gan.streaming import StreamedImages
+from mintage.streaming import StreamedImages
 from stages.common.checkpoint import read_checkpoint
 from stages.common.errors import UserError
 from stages.common.params import Train, load_section

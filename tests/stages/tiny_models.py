@@ -4,7 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from gan.trainer import Trainer
+from mintage.trainer import Trainer
 from stages.common.checkpoint import write_checkpoint
 from stages.common.files import write_json
 from stages.common.model import write_generator

@@ -1,1 +1,0 @@
-"""The learning: networks, objectives, conditioning, games, metrics. Pure torch: knows no files, no DVC, no Prefect."""

@@ -1,0 +1,63 @@
+"""The discriminator as a classifier.
+
+By the classes that it was told (Salimans et al. 2016, Odena et al. 2017), or by the categories of an information
+code, which it found by itself (Chen et al. 2016).
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from mintage.conditioning.heads import Judgement
+from mintage.data import RealImages
+from mintage.evaluator import Schedule, learn
+from mintage.players import Discriminator, ModelConfig, build_players
+
+
+class Classifier(nn.Module):
+    """Images `[N,C,H,W]` in [-1,1] to logits `[N,K]` of the classes, or else of the categories of the code."""
+
+    def __init__(self, discriminator: Discriminator, config: ModelConfig) -> None:
+        super().__init__()
+        self.discriminator, self.categories = discriminator, config.code_categories
+
+    def forward(self, images: Tensor) -> Tensor:
+        judgement: Judgement = self.discriminator(images)
+        if judgement.class_logits is not None:
+            return judgement.class_logits
+        assert judgement.code is not None
+        return judgement.code[:, : self.categories]
+
+
+def train_classifier(
+    config: ModelConfig,
+    shown: RealImages,
+    schedule: Schedule,
+    *,
+    progress: Callable[[int], object] = lambda images: None,
+) -> Classifier:
+    """The discriminator's own network, taught by labeled images alone, without a game.
+
+    Raises DivergedError where its weights are no longer finite.
+    """
+    _, discriminator = build_players(config, schedule.seed)
+    network = Classifier(discriminator, config)
+    learn(network, shown, schedule, what="the classifier", progress=progress)
+    return network
+
+
+@torch.inference_mode()
+def predictions(network: nn.Module, shown: RealImages, count: int, batch_size: int) -> tuple[Tensor, Tensor]:
+    """The likeliest of its classes or categories for the first `count` images shown, and their labels: both `[count]`.
+
+    A discriminator's batch norm keeps no statistics, so that an answer depends on the batch: images come as many at a
+    time as in its training, in their seeded order; the last batch is filled up from the order's next epoch.
+    """
+    found, labels = [], []
+    for first in range(0, count, batch_size):
+        images, told = shown.batch(first, batch_size)
+        assert told is not None
+        found.append(network(images).argmax(1)[: count - first].cpu())
+        labels.append(told[: count - first].cpu())
+    return torch.cat(found), torch.cat(labels)

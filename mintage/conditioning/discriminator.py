@@ -1,0 +1,54 @@
+"""How the discriminator is told the class, or asked for it, by name."""
+
+from dataclasses import dataclass
+
+from mintage.conditioning.heads import Auxiliary, InformationCode, Projection, Score, SemiSupervised
+from mintage.conditioning.images import ConcatPlane, Product, Repeat, Unlabelled
+
+
+@dataclass(frozen=True)
+class DiscriminatorConditioning:
+    """What happens to its image, and what it says."""
+
+    image: type[Unlabelled] = Unlabelled
+    head: type[Score] = Score
+
+    @property
+    def plain(self) -> bool:
+        """Whether it says nothing but a score."""
+        return self.head is Score
+
+    @property
+    def reads_code(self) -> bool:
+        return self.head is InformationCode
+
+    @property
+    def needs_probability(self) -> bool:
+        """Whether its logit must be one of a probability."""
+        return self.head is SemiSupervised
+
+    @property
+    def judges_match(self) -> bool:
+        """Whether its score is that of the image and the label together."""
+        return self.image is not Unlabelled or self.head is Projection
+
+    @property
+    def teaches_class(self) -> bool:
+        """Whether it can teach a generator to make the class that is asked for."""
+        return self.judges_match or self.head is Auxiliary
+
+    @property
+    def needs_labels(self) -> bool:
+        return self.teaches_class or self.head is SemiSupervised
+
+
+DISCRIMINATOR_CONDITIONINGS = {
+    "none": DiscriminatorConditioning(),
+    "concat": DiscriminatorConditioning(image=ConcatPlane),
+    "product": DiscriminatorConditioning(image=Product),
+    "repeat": DiscriminatorConditioning(image=Repeat),
+    "projection": DiscriminatorConditioning(head=Projection),
+    "auxiliary": DiscriminatorConditioning(head=Auxiliary),
+    "semi_supervised": DiscriminatorConditioning(head=SemiSupervised),
+    "code": DiscriminatorConditioning(head=InformationCode),
+}

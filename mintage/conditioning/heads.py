@@ -1,0 +1,162 @@
+"""What the discriminator says: features `[M,F]` to a judgement, with the class or the code where it is asked for."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from mintage.conditioning.embedding import QUIET
+
+_CODE_HIDDEN = 128
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a discriminator says of a batch of N images: M judgements, N or (packed m together) N / m."""
+
+    logit: Tensor
+    """`[M]`; higher is more real, sigmoid(logit) the probability where the objective says so."""
+    features: Tensor
+    """`[M, F]`, before the last layer."""
+    class_logits: Tensor | None = None
+    """`[M, classes]`."""
+    code: Tensor | None = None
+    """`[M, categories + continuous]`: logits, then means."""
+
+    def split(self, parts: int) -> list["Judgement"]:
+        """The judgements of so many batches of one size that were judged in one pass."""
+        values = (self.logit, self.features, self.class_logits, self.code)
+        pieces = [[None] * parts if value is None else value.chunk(parts) for value in values]
+        return [Judgement(*of_batch) for of_batch in zip(*pieces, strict=True)]
+
+
+@dataclass(frozen=True)
+class HeadConfig:
+    """What a head's shapes follow from."""
+
+    features: int
+    classes: int
+    categories: int
+    continuous: int
+
+
+class Score(nn.Module):
+    """One number for an image; the label plays no part here."""
+
+    column: str | None = None
+    """The name of what it learns beside the game, where it does."""
+    labelled_batch = False
+    """Whether it learns classes from a batch of labelled images of its own."""
+    batch_norm = False
+    """Whether what it says of an image depends on the others that are judged with it."""
+
+    def __init__(self, config: HeadConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.output = nn.Linear(config.features, 1)
+
+    def forward(self, features: Tensor, label: Tensor | None) -> Judgement:
+        return Judgement(self.output(features).squeeze(1).float(), features)
+
+    def loss_on_real(self, real: Judgement, label: Tensor | None) -> Tensor | None:
+        """What it learns from a real image and its label; None where that is nothing."""
+        return None
+
+    def loss_on_fake(self, fake: Judgement, label: Tensor | None, code: Tensor | None) -> Tensor | None:
+        """What it learns from a fake, and in its turn the generator: to make the class or code readable."""
+        return None
+
+
+class Projection(Score):
+    """Score + <embedding of the label, features> (Miyato and Koyama 2018, equation 4)."""
+
+    def __init__(self, config: HeadConfig) -> None:
+        super().__init__(config)
+        self.embedding = nn.Embedding(config.classes, config.features)
+        nn.init.normal_(self.embedding.weight, 0.0, QUIET)
+
+    def forward(self, features: Tensor, label: Tensor | None) -> Judgement:
+        score = super().forward(features, label)
+        match = (self.embedding(label) * features.float()).sum(1)
+        return Judgement(score.logit + match, features)
+
+
+class Auxiliary(Score):
+    """Also says which class it sees, of real and of fake images (Odena et al. 2017)."""
+
+    column = "class_loss"
+
+    def __init__(self, config: HeadConfig) -> None:
+        super().__init__(config)
+        self.classify = nn.Linear(config.features, config.classes)
+
+    def forward(self, features: Tensor, label: Tensor | None) -> Judgement:
+        score = super().forward(features, label)
+        return Judgement(score.logit, features, class_logits=self.classify(features).float())
+
+    def loss_on_real(self, real: Judgement, label: Tensor | None) -> Tensor | None:
+        assert real.class_logits is not None
+        assert label is not None
+        return cross_entropy(real.class_logits, label)
+
+    def loss_on_fake(self, fake: Judgement, label: Tensor | None, code: Tensor | None) -> Tensor | None:
+        return self.loss_on_real(fake, label)
+
+
+class SemiSupervised(Score):
+    """K classes and `fake` in one softmax, the logit of `fake` held at 0 (Salimans et al. 2016, section 5).
+
+    Then D(x) = Z / (Z + 1) with Z = sum exp(class logits), so the game's logit is log Z. Labels are learned from
+    a batch of labelled images of its own in each step, as in the authors' code.
+    """
+
+    column = "class_loss"
+    labelled_batch = True
+
+    def __init__(self, config: HeadConfig) -> None:
+        super().__init__(config)
+        self.output = nn.Linear(config.features, config.classes)
+
+    def forward(self, features: Tensor, label: Tensor | None) -> Judgement:
+        class_logits = self.output(features).float()
+        return Judgement(class_logits.logsumexp(1), features, class_logits=class_logits)
+
+    def loss_on_real(self, real: Judgement, label: Tensor | None) -> Tensor | None:
+        assert real.class_logits is not None
+        assert label is not None
+        return cross_entropy(real.class_logits, label)
+
+
+class InformationCode(Score):
+    """Reads the code of which an image was made: categories, and continuous values as means of unit Gaussians.
+
+    Its loss bounds the information between code and image (Chen et al. 2016, equation 5): both parts with the same
+    weight, and batch norm in its hidden layer, as in the authors' code.
+    """
+
+    column = "code_loss"
+    batch_norm = True
+
+    def __init__(self, config: HeadConfig) -> None:
+        super().__init__(config)
+        size = config.categories + config.continuous
+        self.read = nn.Sequential(
+            nn.Linear(config.features, _CODE_HIDDEN, bias=False),
+            nn.BatchNorm1d(_CODE_HIDDEN, track_running_stats=False),
+            nn.LeakyReLU(0.1),
+            nn.Linear(_CODE_HIDDEN, size),
+        )
+
+    def forward(self, features: Tensor, label: Tensor | None) -> Judgement:
+        score = super().forward(features, label)
+        return Judgement(score.logit, features, code=self.read(features).float())
+
+    def loss_on_fake(self, fake: Judgement, label: Tensor | None, code: Tensor | None) -> Tensor | None:
+        assert fake.code is not None
+        assert code is not None
+        numbers = self.config.categories  # and from there on
+        losses = [(fake.code - code)[:, numbers:].square().sum(1).mean() / 2]
+        if self.config.categories:
+            losses.append(cross_entropy(fake.code[:, :numbers], code[:, :numbers]))
+        return torch.stack(losses).sum()

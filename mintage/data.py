@@ -1,0 +1,82 @@
+"""Real images on the device, in an order that depends on (seed, images seen) alone."""
+
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from mintage.randomness import integers, stream
+
+HIDDEN_LABEL = -1
+"""A label that is not told."""
+
+
+def hide_labels(labels: Tensor, share: float, seed: int) -> Tensor:
+    """The labels `[N]`, of each class only a `share` (rounded up, drawn by `seed`) still told."""
+    random = stream(seed, "labelled")
+    told = torch.full_like(labels, HIDDEN_LABEL)
+    for label in torch.unique(labels).tolist():
+        of_class = (labels == label).nonzero().squeeze(1)
+        kept = of_class[torch.randperm(len(of_class), generator=random)][: -int(-share * len(of_class) // 1)]
+        told[kept] = label
+    return told
+
+
+def wrong_labels(labels: Tensor, classes: int, random: torch.Generator) -> Tensor:
+    """For each label `[N]` another one, each of the others equally likely."""
+    return (labels + integers(1, classes, labels.shape, random).to(labels.device, non_blocking=True)) % classes
+
+
+class RealImages:
+    """Images and labels with an endless order: each epoch is a new permutation, no image left over."""
+
+    def __init__(self, images: Tensor, labels: Tensor | None, seed: int, device: torch.device) -> None:
+        self.device = device
+        self.images = images.to(device, memory_format=torch.channels_last)
+        self.labels = None if labels is None else labels.to(device)
+        self.seed = seed
+        self._epochs: dict[int, Tensor] = {}
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def relabelled(self, labels: Tensor | None, seed: int) -> "RealImages":
+        """The same images, held once, with other labels `[N]` and in the order of another seed."""
+        return RealImages(self.images, labels, seed, self.device)
+
+    @cached_property
+    def labelled(self) -> "RealImages":
+        """Those whose label is not hidden, held in memory, in an order of their own; all where none is hidden."""
+        assert self.labels is not None
+        numbers = (self.labels != HIDDEN_LABEL).nonzero().squeeze(1)
+        if len(numbers) == len(self):
+            return self
+        return RealImages(self.at(numbers), self.labels[numbers], self.seed, self.device)
+
+    def batch(self, position: int, size: int) -> tuple[Tensor, Tensor | None]:
+        """Images `[size,C,H,W]` and labels `[size]` from the `position`-th image of the order on."""
+        parts = [self._between(start, stop) for start, stop in self._spans(position, position + size)]
+        if len(parts) == 1:
+            return parts[0]
+        images, labels = zip(*parts, strict=True)
+        return torch.cat(images), None if self.labels is None else torch.cat(labels)
+
+    def at(self, numbers: Tensor) -> Tensor:
+        """The images `[N,C,H,W]` of these numbers `[N]`, which count them as they are stored."""
+        return self.images[numbers.to(self.device, non_blocking=True)]
+
+    def _between(self, start: int, stop: int) -> tuple[Tensor, Tensor | None]:
+        """Of one epoch."""
+        chosen = self._order(start, stop).to(self.device, non_blocking=True)
+        return self.images[chosen], None if self.labels is None else self.labels[chosen]
+
+    def _spans(self, start: int, stop: int) -> list[tuple[int, int]]:
+        """Cut [start, stop) where an epoch ends."""
+        ends = list(range((start // len(self) + 1) * len(self), stop, len(self)))
+        return list(zip([start, *ends], [*ends, stop], strict=True))
+
+    def _order(self, start: int, stop: int) -> Tensor:
+        epoch = start // len(self)
+        if epoch not in self._epochs:
+            self._epochs = {epoch: torch.randperm(len(self), generator=stream(self.seed, "order", epoch))}
+        return self._epochs[epoch][start - epoch * len(self) : stop - epoch * len(self)]

@@ -1,0 +1,53 @@
+"""Whether a generator has collapsed: how far its images are from each other, beside real ones."""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pdist
+
+from mintage.data import RealImages
+from mintage.latents import draw
+from mintage.players import Generator
+from mintage.randomness import stream
+from mintage.sampling import generate
+
+_GENERATED = 256
+_REAL = 512
+_CLASSES = 16
+
+
+@torch.inference_mode()
+def mean_distance(images: Tensor, labels: Tensor | None = None) -> float:
+    """The mean distance between two of the images `[N,C,H,W]`; with labels `[N]`, two of one class, over classes.
+
+    Not a number where no two images are of one class.
+    """
+    kinds = [images] if labels is None else [images[labels == label] for label in torch.unique(labels)]
+    means = [pdist(kind.flatten(1).float()).mean() for kind in kinds if len(kind) > 1]
+    return torch.stack(means).mean().item() if means else float("nan")
+
+
+class Diversity:
+    """Generated images of the same latents each time, against real ones: 1 is as diverse, 0 a single image.
+
+    In pixels, which need no other network; a conditional generator by class, of which sixteen at most are drawn by the
+    seed. Nothing here draws from the streams of the training.
+    """
+
+    def __init__(self, generator: Generator, real: RealImages, seed: int) -> None:
+        config, labels = generator.config, real.labels if generator.config.conditional else None
+        chosen = torch.randperm(len(real), generator=stream(seed, "diversity/real")).to(real.device)
+        self.labels: Tensor | None = None
+        if labels is not None:
+            drawn = torch.randperm(config.class_count, generator=stream(seed, "diversity/classes"))
+            classes = drawn[:_CLASSES].sort().values
+            self.labels = classes.repeat(-(-_GENERATED // len(classes)))[:_GENERATED]
+            chosen = chosen[torch.isin(labels[chosen], classes.to(labels.device))]
+        chosen = chosen[:_REAL]
+        self.latents = draw(config, _GENERATED, stream(seed, "diversity"))
+        self.real = mean_distance(real.at(chosen).cpu(), None if labels is None else labels[chosen].cpu())
+
+    def of(self, generator: Generator) -> float | None:
+        """None where real images do not differ, or are one of each class."""
+        if not self.real > 0:
+            return None
+        return mean_distance(generate(generator, self.latents, self.labels), self.labels) / self.real

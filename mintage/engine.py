@@ -1,0 +1,144 @@
+"""Plays any game: optimizers, freezing, precision, processes, moving averages, state. Names no game and no family."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from copy import deepcopy
+from functools import reduce
+from operator import add
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mintage import processes
+from mintage.data import RealImages
+from mintage.games import Game, Scene, Step
+from mintage.normalization import average_into, running_statistics
+from mintage.optimizers import make_optimizer, progress, set_pace
+from mintage.randomness import seeded, stream
+from mintage.recipes import Recipe
+from mintage.slots import load_slots, slots_of
+
+_EMA_RAMP = 0.05
+
+
+class Engine:
+    """A game on a device, with an optimizer for each of its sides and a moving average of what it releases."""
+
+    def __init__(self, game: Game, recipe: Recipe, device: torch.device, precision: torch.dtype) -> None:
+        self.recipe = recipe
+        self.device = device
+        # Channels last is how convolutions run fastest on both kinds of device; it means nothing to an MLP.
+        self.game = game.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+        self.game.autocast = torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32)
+        self.averages = {name: _frozen_copy(game.get_submodule(name)) for name in game.released}
+        self.optimizers = {side: make_optimizer(game.get_submodule(side), self._player(side)) for side in game.sides}
+        self._drops = any(isinstance(layer, nn.Dropout) for layer in game.modules())
+
+    def _player(self, side: str) -> Any:
+        return getattr(self.recipe, side)
+
+    def turn(self, real: RealImages, batch_size: int, images_seen: int, seed: int) -> dict[str, Tensor]:
+        """Every step of one turn of the game, and the moving averages behind it. Reads nothing back from the device.
+
+        What a layer draws by itself (dropout) depends on seed and images seen, too.
+
+        Returns the columns of train.tsv as scalars on the device: means over the turn's steps that have them.
+        """
+        decayed = progress(images_seen, self.recipe.decay_images)
+        for side, optimizer in self.optimizers.items():
+            set_pace(optimizer, self._player(side), decayed)
+        steps = self.game.schedule(images_seen, batch_size)
+        found: dict[str, list[Tensor]] = {}
+        with self._random_layers(seed, images_seen):
+            for number, sides in enumerate(steps):
+                step = Step(seed, images_seen + number * batch_size, batch_size)
+                for name, value in self.step(Scene(step, sides, real, self.device)).items():
+                    found.setdefault(name, []).append(value)
+        self.update_averages(images_seen, len(steps) * batch_size)
+        first = [f"{side}_loss" for side in self.game.sides]
+        names = sorted(found, key=lambda name: name not in first)
+        return {name: torch.stack(found[name]).mean() for name in names}
+
+    def images_at_end(self, images: int, batch_size: int) -> int:
+        """Images seen when a training of at least `images` ends, which it does with a whole turn."""
+        seen = 0
+        while seen < images:
+            seen += batch_size * len(self.game.schedule(seen, batch_size))
+        return seen
+
+    def _random_layers(self, seed: int, images_seen: int) -> AbstractContextManager[None]:
+        if not self._drops:
+            return nullcontext()
+        return seeded(stream(seed, f"layers/{processes.rank()}", images_seen), self.device)
+
+    def step(self, scene: Scene) -> dict[str, Tensor]:
+        """Every side of the scene moves once. Returns the columns that they have.
+
+        The game's sides before the one that moves are frozen meanwhile: they get no gradient, which would be thrown
+        away, and keep their running state.
+        """
+        found: dict[str, Tensor] = {}
+        for side in scene.sides:
+            mover = self.game.get_submodule(side)
+            with _frozen(self.game.get_submodule(name) for name in self.game.sides[: self.game.sides.index(side)]):
+                losses = self.game.losses(side, scene)
+                _descend(self.optimizers[side], reduce(add, losses.values()))
+            columns = {name: loss.detach().clone() for name, loss in losses.items()}
+            processes.average([*columns.values(), *running_statistics(mover)])
+            found |= columns | self.game.after(side, scene)
+        return found
+
+    @torch.no_grad()
+    def update_averages(self, images_seen: int, images: int) -> None:
+        """Weights and batch norm's statistics decay with the half-life, shorter at the start."""
+        half_life = min(self.recipe.ema_half_life, _EMA_RAMP * images_seen)
+        keep = 0.5 ** (images / half_life) if half_life > 0 else 0.0
+        for name, average in self.averages.items():
+            average_into(average, self.game.get_submodule(name), keep)
+
+    def state(self) -> dict[str, Tensor]:
+        """Every tensor from which the game goes on in the same bits."""
+        parts = {name: module.state_dict() for name, module in self._modules().items()}
+        parts |= {f"{side}_optimizer": slots_of(optimizer) for side, optimizer in self.optimizers.items()}
+        return {f"{name}.{key}": tensor for name, part in parts.items() for key, tensor in part.items()}
+
+    def load(self, tensors: dict[str, Tensor]) -> None:
+        """The inverse of `state`; raises RuntimeError or KeyError where the tensors are of another game."""
+        for name, module in self._modules().items():
+            module.load_state_dict(_under(name, tensors))
+        for side, optimizer in self.optimizers.items():
+            load_slots(optimizer, _under(f"{side}_optimizer", tensors))
+
+    def _modules(self) -> dict[str, nn.Module]:
+        averages = {f"average.{name}": average for name, average in self.averages.items()}
+        return {**dict(self.game.named_children()), **averages}
+
+
+@contextmanager
+def _frozen(modules: Iterable[nn.Module]) -> Iterator[None]:
+    held = list(modules)
+    for module in held:
+        module.requires_grad_(False).eval()
+    yield
+    for module in held:
+        module.requires_grad_(True).train()
+
+
+def _frozen_copy(module: nn.Module) -> nn.Module:
+    return deepcopy(module).eval().requires_grad_(False)
+
+
+def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+    optimizer.zero_grad(set_to_none=True)
+    torch.autograd.backward(loss)
+    processes.average(weight.grad for weight in _weights(optimizer) if weight.grad is not None)
+    optimizer.step()
+
+
+def _weights(optimizer: torch.optim.Optimizer) -> Iterable[Tensor]:
+    return (weight for group in optimizer.param_groups for weight in group["params"])
+
+
+def _under(name: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {key.removeprefix(f"{name}."): t for key, t in tensors.items() if key.startswith(f"{name}.")}

@@ -1,0 +1,347 @@
+"""The network in whose features images are compared, trained on the real images alone.
+
+With classes it tells them apart; without, it is an autoencoder, and its bottleneck is the features.
+Points need none of this: their coordinates are the features.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+from math import prod
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, mse_loss, pad
+
+from mintage.data import RealImages
+from mintage.devices import choose_precision
+from mintage.errors import DivergedError
+from mintage.metrics.accuracy import accuracy
+from mintage.networks import dcgan
+from mintage.networks.parts import SMALLEST_IMAGE, Flatten, sizes
+from mintage.normalization import Normalization
+from mintage.randomness import stream
+from mintage.slots import load_slots, slots_of
+
+_WIDTH = 16
+_WIDEST = 4 * _WIDTH
+_WARM_UP = 0.15
+_WEIGHT_DECAY = 0.05
+_CHUNK = 512
+
+
+@dataclass(frozen=True)
+class EvaluatorConfig:
+    """All that decides an evaluator's shapes."""
+
+    image_shape: tuple[int, int, int]
+    """(C, H, W)."""
+    classes: tuple[str, ...] | None
+    features: int
+    """Width of the layer in which images are compared."""
+
+    @property
+    def kind(self) -> str:
+        """`coordinates` of points, too small for feature maps; `autoencoder` where there are no two classes."""
+        if min(self.image_shape[1:]) < SMALLEST_IMAGE:
+            return "coordinates"
+        return "classifier" if self.classifies else "autoencoder"
+
+    @property
+    def classifies(self) -> bool:
+        return len(self.classes or ()) > 1
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "EvaluatorConfig":
+        """The inverse of `dataclasses.asdict` through JSON, which turns tuples into lists."""
+        classes = values["classes"]
+        return cls(tuple(values["image_shape"]), classes and tuple(classes), values["features"])
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast an evaluator learns."""
+
+    images: int
+    batch_size: int
+    learning_rate: float
+    seed: int
+
+
+FULL, LEAST = 120_000, 12_000
+"""Images shown to a network that judges: beside the usual training, and so many that its features are still of use."""
+
+
+def images_beside(training: int) -> int:
+    """Images to show a network that judges a training of so many images: three for five, so that it costs less."""
+    return min(FULL, max(LEAST, 3 * training // 5))
+
+
+class Evaluator(nn.Module):
+    """Images `[N,C,H,W]` in [-1,1] to features `[N,F]`, and on to class logits or to the images again.
+
+    Features are taken before the nonlinearity and have mean 0 and variance 1 each over the images of its
+    training, so that a Gaussian describes them fairly and a distance means the same in every dimension.
+    The nonlinearity between them and the classes keeps them from shrinking to the classes' means,
+    which would hide a loss of variety within a class.
+    """
+
+    def __init__(self, config: EvaluatorConfig) -> None:
+        super().__init__()
+        self.config = config
+        image_channels, *image_size = config.image_shape
+        steps = sizes(*image_size)
+        wide = [min(_WIDTH * 2**level, _WIDEST) for level in range(len(steps))]
+        layers = _convolution(image_channels, wide[0], stride=1)
+        for before, after in pairwise(wide):
+            layers += _convolution(before, after, stride=2)
+        self.layers = nn.Sequential(*layers, Flatten())
+        self.project = nn.Linear(wide[-1] * steps[-1][0] * steps[-1][1], config.features, bias=False)
+        self.scale = nn.BatchNorm1d(config.features, affine=False)
+        self.head: nn.Module = _head(config)
+
+    def features(self, images: Tensor) -> Tensor:
+        scaled: Tensor = self.scale(self.project(self.layers(images)))
+        return scaled
+
+    def forward(self, images: Tensor) -> Tensor:
+        answer: Tensor = self.head(self.features(images))
+        return answer
+
+
+class Coordinates(Evaluator):
+    """Points as they are; of several classes, a point is of the one whose mean is the nearest."""
+
+    def __init__(self, config: EvaluatorConfig) -> None:
+        nn.Module.__init__(self)
+        self.config = config
+        self.head: NearestMean = NearestMean(len(config.classes or ()), prod(config.image_shape))
+
+    def features(self, images: Tensor) -> Tensor:
+        return images.flatten(1)
+
+
+class NearestMean(nn.Module):
+    """Features `[N,F]` to minus the distances from each class's mean `[N, classes]`."""
+
+    def __init__(self, classes: int, features: int) -> None:
+        super().__init__()
+        self.means: Tensor
+        self.register_buffer("means", torch.zeros(classes, features))
+
+    def fit(self, features: Tensor, labels: Tensor) -> None:
+        for label, mean in enumerate(self.means):
+            mean.copy_(features[labels == label].mean(0))
+
+    def forward(self, features: Tensor) -> Tensor:
+        return -torch.cdist(features, self.means)
+
+
+def _convolution(before: int, after: int, stride: int) -> list[nn.Module]:
+    """A stride of 2 halves, rounding up."""
+    return [nn.Conv2d(before, after, 3, stride, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
+
+
+def _head(config: EvaluatorConfig) -> nn.Module:
+    if config.classifies:
+        return nn.Sequential(nn.ReLU(), nn.Linear(config.features, len(config.classes or ())))
+    return dcgan.Generator(config.features, config.image_shape, _WIDTH, Normalization("batch"))
+
+
+def train_evaluator(
+    config: EvaluatorConfig,
+    real: RealImages,
+    schedule: Schedule,
+    *,
+    progress: Callable[[int], object] = lambda images: None,
+    keeper: "Keeper | None" = None,
+) -> Evaluator:
+    """An evaluator trained on real images and their labels, on their device, in evaluation mode.
+
+    On a CPU the same arguments give the same bits, wherever `keeper` lets it go on. `progress` is told the images of
+    each batch, and first those of what was kept.
+    Raises DivergedError where the weights are no longer finite.
+    """
+    evaluator = build_evaluator(config, schedule.seed)
+    if isinstance(evaluator, Coordinates):
+        if real.labels is not None and config.classifies:
+            # All at once: points are as small as their labels.
+            evaluator.head.fit(real.at(torch.arange(len(real))).flatten(1).cpu(), real.labels.cpu())
+        return evaluator.to(real.device).eval()
+    classes = config.classifies and real.labels is not None
+    learn(evaluator, real, schedule, classes=classes, progress=progress, keeper=keeper)
+    return evaluator
+
+
+class Learning:
+    """A network that learns from real images: after any step its state can be kept, and it goes on to the same bits.
+
+    It learns to give class logits `[N,K]` by the labels, or without `classes` the images again.
+    """
+
+    def __init__(self, network: nn.Module, real: RealImages, schedule: Schedule, *, classes: bool) -> None:
+        self.network, self.real, self.schedule, self.classes = network, real, schedule, classes
+        network.to(real.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        rate, self.step, self.steps = schedule.learning_rate, 0, -(-schedule.images // schedule.batch_size)
+        self.optimizer = torch.optim.AdamW(network.parameters(), rate, weight_decay=_WEIGHT_DECAY, fused=True)
+        self.pace = torch.optim.lr_scheduler.OneCycleLR(self.optimizer, rate, self.steps, pct_start=_WARM_UP)
+
+    @property
+    def images_seen(self) -> int:
+        return self.step * self.schedule.batch_size
+
+    def turn(self) -> None:
+        """One batch."""
+        _step(self.network, self.real, self.optimizer, self.images_seen, self.schedule, classes=self.classes)
+        self.pace.step()
+        self.step += 1
+
+    def state(self) -> dict[str, Tensor]:
+        """With `images_seen` all that is needed to go on."""
+        weights = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
+        return weights | {f"optimizer.{name}": tensor for name, tensor in slots_of(self.optimizer).items()}
+
+    def load(self, tensors: dict[str, Tensor], images_seen: int) -> None:
+        """The inverse of `state`, of a step before the last."""
+        self.step = images_seen // self.schedule.batch_size
+        self.network.load_state_dict(_under("network.", tensors))
+        load_slots(self.optimizer, _under("optimizer.", tensors))
+        self.pace.load_state_dict({"last_epoch": self.step - 1, "_step_count": self.step})
+        self.pace.step()  # rate and momentum follow from the number of the step alone
+
+
+class Keeper(Protocol):
+    """Keeps states of a learning, so that one that was stopped goes on."""
+
+    def load(self, learning: Learning) -> None:
+        """Called before the first step: load the state that was kept, if one was."""
+
+    def after(self, learning: Learning) -> None:
+        """Called after each step."""
+
+
+def learn(
+    network: nn.Module,
+    real: RealImages,
+    schedule: Schedule,
+    *,
+    classes: bool = True,
+    what: str = "the evaluator",
+    progress: Callable[[int], object] = lambda images: None,
+    keeper: Keeper | None = None,
+) -> None:
+    """Train a network on real images, each moved at random, on their device; it ends in evaluation mode.
+
+    As `Learning` does. Raises DivergedError where the weights are no longer finite.
+    """
+    learning = Learning(network, real, schedule, classes=classes)
+    if keeper:
+        keeper.load(learning)
+        progress(learning.images_seen)
+    while learning.step < learning.steps:
+        learning.turn()
+        progress(schedule.batch_size)
+        if keeper:
+            keeper.after(learning)
+    if not all(torch.isfinite(tensor).all() for tensor in network.state_dict().values()):
+        raise DivergedError(f"{what}'s weights are not finite after {learning.images_seen:,} images")
+    network.requires_grad_(False).eval()
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def build_evaluator(config: EvaluatorConfig, seed: int) -> Evaluator:
+    """An evaluator on the CPU, its first weights decided by `seed` alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Coordinates(config) if config.kind == "coordinates" else Evaluator(config)
+
+
+def _step(
+    network: nn.Module,
+    real: RealImages,
+    optimizer: torch.optim.Optimizer,
+    position: int,
+    schedule: Schedule,
+    *,
+    classes: bool,
+) -> None:
+    images, labels = real.batch(position, schedule.batch_size)
+    shifted = random_shift(images, stream(schedule.seed, "evaluator/shift", position))
+    precision = choose_precision("auto", images.device)
+    with torch.autocast(images.device.type, dtype=precision, enabled=precision != torch.float32):
+        answer = network(shifted)
+    if classes:
+        assert labels is not None
+        loss = cross_entropy(answer.float(), labels)
+    else:
+        loss = mse_loss(answer.float(), shifted)
+    optimizer.zero_grad(set_to_none=True)
+    torch.autograd.backward(loss)
+    optimizer.step()
+
+
+def random_shift(images: Tensor, random: torch.Generator) -> Tensor:
+    """Each image `[N,C,H,W]` moved by its own few pixels (1, or 2 where both sides have 16), edges repeated."""
+    count, _, height, width = images.shape
+    reach = 2 if min(height, width) >= 16 else 1
+    down, right = torch.randint(2 * reach + 1, (2, count, 1), generator=random).to(images.device)
+    rows = down + torch.arange(height, device=images.device)
+    columns = right + torch.arange(width, device=images.device)
+    wide = pad(images, (reach, reach, reach, reach), mode="replicate").permute(0, 2, 3, 1)
+    picked = torch.arange(count, device=images.device)[:, None, None]
+    return wide[picked, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+
+
+def device_of(evaluator: Evaluator) -> torch.device:
+    tensor: Tensor = next(iter(evaluator.state_dict().values()))
+    return tensor.device
+
+
+@torch.inference_mode()
+def features_of(evaluator: Evaluator, images: Tensor) -> Tensor:
+    """Features `[N,F]` on the CPU, computed in float32, a chunk of images at a time."""
+    device = device_of(evaluator)
+    return torch.cat([evaluator.features(chunk.to(device)).cpu() for chunk in torch.split(images, _CHUNK)])
+
+
+@torch.inference_mode()
+def classify(evaluator: Evaluator, features: Tensor) -> Tensor:
+    """The likeliest label `[N]`, on the CPU, for features `[N,F]` of a classifier."""
+    device = device_of(evaluator)
+    labels: Tensor = evaluator.head(features.to(device)).argmax(dim=1).cpu()
+    return labels
+
+
+@torch.inference_mode()
+def explained_variance(evaluator: Evaluator, batches: Iterable[Tensor]) -> float:
+    """1 - squared error of the rebuilt images / variance around the mean image: 1 is perfect, 0 the mean image.
+
+    Of images that come a batch `[n,C,H,W]` at a time; 0 where they do not vary at all.
+    """
+    device = device_of(evaluator)
+    error = squares = count = 0.0
+    first, total = torch.tensor(0.0), torch.tensor(0.0, dtype=torch.float64)
+    for images in batches:
+        error += (evaluator(images.to(device)).cpu() - images).square().sum().item()
+        first = first if count else images[0]
+        apart = (images - first).double()  # near 0 where images hardly vary, so that no digits are lost
+        squares, total, count = squares + apart.square().sum().item(), total + apart.sum(0), count + len(images)
+    variance = squares - total.square().sum().item() / count
+    return 1 - error / variance if variance > 0 else 0.0
+
+
+def quality(evaluator: Evaluator, batches: Iterable[Tensor], labels: Tensor | None) -> float:
+    """Where there are classes the accuracy on images `[n,C,H,W]` that come a batch at a time, of all labels `[N]`.
+
+    Else the share of their variance that is kept.
+    """
+    if evaluator.config.classifies and labels is not None:
+        predicted = [classify(evaluator, features_of(evaluator, images)) for images in batches]
+        return accuracy(torch.cat(predicted), labels)
+    if evaluator.config.kind == "coordinates":
+        return 1.0  # nothing is lost
+    return explained_variance(evaluator, batches)

@@ -1,0 +1,86 @@
+"""What a game is: sides that move in turn, each by losses of its own. `mintage/engine.py` plays any of them."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from mintage import processes
+from mintage.data import RealImages
+from mintage.randomness import stream
+
+Made = TypeVar("Made")
+Losses = dict[str, Tensor]
+"""Scalars by the name of their column in train.tsv; a side descends their sum."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One batch: which images it has, and where all its randomness comes from."""
+
+    seed: int
+    position: int
+    """Images seen before it."""
+    size: int
+    """Of the whole batch."""
+
+    @property
+    def rows(self) -> tuple[int, int]:
+        """The position of this process's first image, and how many it has."""
+        size = self.size // processes.count()
+        return self.position + processes.rank() * size, size
+
+    def random(self, purpose: str) -> torch.Generator:
+        """A stream of random numbers of its own for each purpose."""
+        return stream(self.seed, purpose, self.position)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What the sides that move in one step look at."""
+
+    step: Step
+    sides: tuple[str, ...]
+    """Who moves in this step, in this order."""
+    real: RealImages
+    device: torch.device
+    cache: dict[str, Any] = field(default_factory=dict)
+
+    def once(self, name: str, make: Callable[[], Made]) -> Made:
+        """What `make` returns, kept for the sides that move later in this step."""
+        if name not in self.cache:
+            self.cache[name] = make()
+        made: Made = self.cache[name]
+        return made
+
+
+class Game(nn.Module):
+    """Children named in `sides` move in this order, each by an optimizer of its own.
+
+    Whatever else a game remembers is a buffer of a child, so that the engine saves and resumes it without knowing it.
+    """
+
+    sides: tuple[str, ...]
+    released: tuple[str, ...]
+    """Children of which a moving average is kept, and which are measured and shared."""
+    autocast: AbstractContextManager[Any] = nullcontext()
+    """Within it networks run in the engine's precision; losses are made outside, in float32."""
+
+    def schedule(self, images_seen: int, batch_size: int) -> list[tuple[str, ...]]:
+        """The steps of the turn that begins after so many images: for each the sides that move in it, in order."""
+        raise NotImplementedError
+
+    def losses(self, side: str, scene: Scene) -> Losses:
+        """What the side descends. The sides before it in `sides` are frozen meanwhile."""
+        raise NotImplementedError
+
+    def probability(self, images: Tensor) -> Tensor | None:
+        """How likely each image `[N,C,H,W]` is real, `[N]` in [0,1]; None where no side says so."""
+        return None
+
+    def after(self, side: str, scene: Scene) -> dict[str, Tensor]:
+        """What else happens when a side has moved; returns more columns of train.tsv, or none."""
+        return {}

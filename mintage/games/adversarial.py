@@ -1,0 +1,216 @@
+"""Generator against discriminator, noise to image (Goodfellow et al. 2014, algorithm 1).
+
+It composes what the recipe names on each axis, and knows none of those names.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mintage import processes
+from mintage.augment import augment
+from mintage.conditioning.discriminator import DISCRIMINATOR_CONDITIONINGS
+from mintage.conditioning.heads import Judgement
+from mintage.data import wrong_labels
+from mintage.games import Game, Losses, Scene, Step
+from mintage.latents import code_of, draw
+from mintage.normalization import Normalization
+from mintage.objectives import OBJECTIVES, against_each
+from mintage.optimizers import faded, progress
+from mintage.penalties import PENALTIES
+from mintage.players import Discriminator, Generator
+from mintage.recipes import Recipe
+from mintage.regularization import feature_gap, overlap_of_filters
+
+_WARM_STEPS, _WARM_TURNS, _WARM_EVERY = 100, 25, 500
+"""Of a warm-up: steps in a long turn, long turns at the start, and from one to the next afterwards."""
+Shown = tuple[Tensor, Tensor | None]
+"""Images `[N,C,H,W]`, and the labels `[N]` shown with them."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What is judged in one step."""
+
+    images: Tensor
+    """Real, `[N,C,H,W]`."""
+    labels: Tensor | None
+    """`[N]`; the fakes are made for the same."""
+    latents: Tensor
+    fakes: Tensor
+    """`[N,C,H,W]`; with the generator's graph behind them where it is to learn from them."""
+    labeled: Shown | None = None
+    """Real images whose labels may be seen, where the discriminator is semi-supervised."""
+
+
+class Adversarial(Game):
+    """k steps of the discriminator, then one of the generator, in which the fakes of the last are judged again."""
+
+    sides = ("discriminator", "generator")
+    released = ("generator",)
+
+    def __init__(self, generator: Generator, discriminator: Discriminator, recipe: Recipe) -> None:
+        super().__init__()
+        self.recipe = recipe
+        self.config = generator.config
+        self.generator = generator
+        self.discriminator = discriminator
+        self.objective = OBJECTIVES[recipe.objective](recipe.knobs)
+
+    def schedule(self, images_seen: int, batch_size: int) -> list[tuple[str, ...]]:
+        """Every step is the discriminator's, the last one the generator's too."""
+        return [("discriminator",)] * (self._steps_at(images_seen, batch_size) - 1) + [self.sides]
+
+    def _steps_at(self, images_seen: int, batch_size: int) -> int:
+        steps = self.recipe.discriminator_steps
+        if not self.recipe.warm_up:
+            return steps
+        begun = images_seen // batch_size - _WARM_TURNS * _WARM_STEPS
+        if begun < 0:
+            return _WARM_STEPS
+        # From the 25th turn on every 500th is long, and those between are as long as ever.
+        first, cycle = (_WARM_EVERY - _WARM_TURNS) * steps, _WARM_STEPS + (_WARM_EVERY - 1) * steps
+        return _WARM_STEPS if begun >= first and (begun - first) % cycle == 0 else steps
+
+    def losses(self, side: str, scene: Scene) -> Losses:
+        batch = scene.once("batch", lambda: self._draw(scene))
+        return (
+            self._discriminator_losses(batch, scene)
+            if side == "discriminator"
+            else self._generator_losses(batch, scene)
+        )
+
+    def after(self, side: str, scene: Scene) -> dict[str, Tensor]:
+        """The discriminator's weights are clipped where the recipe says so, and the objective sees its logits."""
+        if side != "discriminator":
+            return {}
+        for penalty in self.recipe.penalties:
+            if project := PENALTIES[penalty.name].project:
+                project(self.discriminator, penalty.weight)
+        logits = tuple(processes.gathered(scene.cache[name].detach()) for name in ("real_logits", "fake_logits"))
+        self.objective.after_discriminator(*logits)
+        return self.objective.statistics(*logits)
+
+    def _draw(self, scene: Scene) -> Batch:
+        """The step's real images, and as many fakes, with a graph behind them where the generator moves too."""
+        step = scene.step
+        images, labels = scene.real.batch(*step.rows)
+        latents = processes.share(draw(self.config, step.size, step.random("latent"))).to(
+            scene.device, non_blocking=True
+        )
+        with torch.set_grad_enabled("generator" in scene.sides), self.autocast:
+            fakes: Tensor = self.generator(latents, labels if self.config.conditional else None)
+        head = self.discriminator.head
+        labeled = scene.real.labelled.batch(*step.rows) if head is not None and head.labelled_batch else None
+        return Batch(images, labels, latents, fakes, labeled)
+
+    def _discriminator_losses(self, batch: Batch, scene: Scene) -> Losses:
+        labels, step = batch.labels, scene.step
+        images = augment(batch.images, self.recipe.augment, step.random("augment/real"))
+        fakes = augment(batch.fakes.detach(), self.recipe.augment, step.random("augment/fake"))
+        shown = [(images, labels), (fakes, labels), *self._mismatched(images, labels, step)]
+        on_real, on_fake, *mismatched = self._judge(*shown, *self._labeled(batch, step))
+        on_labeled, known = on_real, labels
+        if batch.labeled is not None:
+            on_labeled, known = mismatched.pop(), batch.labeled[1]
+        negatives = [judgement.logit for judgement in (on_fake, *mismatched)]
+        scene.cache.update(real_logits=on_real.logit, fake_logits=on_fake.logit)
+        return {
+            "discriminator_loss": against_each(self.objective, on_real.logit, negatives),
+            **self._auxiliary_losses(on_labeled, on_fake, known, batch.latents),
+            **self._penalties(images, fakes, labels, step),
+        }
+
+    def _generator_losses(self, batch: Batch, scene: Scene) -> Losses:
+        labels, step = batch.labels, scene.step
+        shown = [augment(batch.fakes, self.recipe.augment, step.random("augment/generator"))]
+        if self.objective.pairs or self.recipe.feature_matching:
+            shown.append(augment(batch.images, self.recipe.augment, step.random("augment/paired")))
+        on_fake, *on_real = self._judge(*((images, labels) for images in shown))
+        if self.recipe.feature_matching:
+            loss = feature_gap(on_real[0].features, on_fake.features)
+        else:
+            loss = self.objective.generator_loss(on_fake.logit, *(judgement.logit for judgement in on_real))
+        losses = {"generator_loss": loss, **self._readable(on_fake, labels, batch.latents)}
+        if self.recipe.orthogonal:
+            losses["generator_overlap"] = self.recipe.orthogonal * overlap_of_filters(self.generator.network)
+        return losses
+
+    def _judge(self, *shown: Shown) -> list[Judgement]:
+        """Each batch by itself where there is batch norm, which would tell D of the other; else all in one pass."""
+        head = self.discriminator.head
+        apart = Normalization(self.recipe.discriminator.normalization).batch or (head is not None and head.batch_norm)
+        with self.autocast:
+            if apart:
+                return [self.discriminator(images, labels) for images, labels in shown]
+            images, labels = zip(*shown, strict=True)
+            judgement: Judgement = self.discriminator(
+                torch.cat(images), None if labels[0] is None else torch.cat(labels)
+            )
+            return judgement.split(len(shown))
+
+    def _mismatched(self, images: Tensor, labels: Tensor | None, step: Step) -> list[Shown]:
+        """Real images with a wrong label, where the recipe has them."""
+        if not self.recipe.matching_aware or labels is None:
+            return []
+        return [(images, wrong_labels(labels, self.config.class_count, step.random("labels/wrong")))]
+
+    def _labeled(self, batch: Batch, step: Step) -> list[Shown]:
+        if batch.labeled is None:
+            return []
+        images, labels = batch.labeled
+        return [(augment(images, self.recipe.augment, step.random("augment/labelled")), labels)]
+
+    def _auxiliary_losses(
+        self, on_real: Judgement, on_fake: Judgement, labels: Tensor | None, latents: Tensor
+    ) -> Losses:
+        """What the discriminator learns beside the game: to read the class or the code."""
+        head = self.discriminator.head
+        if head is None or head.column is None:
+            return {}
+        on_both = [head.loss_on_real(on_real, labels), head.loss_on_fake(on_fake, labels, self._code(latents))]
+        losses = [loss for loss in on_both if loss is not None]
+        return {head.column: self.recipe.discriminator.auxiliary_weight * torch.stack(losses).sum()}
+
+    def _readable(self, on_fake: Judgement, labels: Tensor | None, latents: Tensor) -> Losses:
+        """What the generator learns beside the game: to make its class or code readable."""
+        head = self.discriminator.head
+        loss = None if head is None else head.loss_on_fake(on_fake, labels, self._code(latents))
+        if loss is None or head is None:
+            return {}
+        return {f"generator_{head.column}": self.recipe.generator.auxiliary_weight * loss}
+
+    def _code(self, latents: Tensor) -> Tensor | None:
+        return code_of(self.config, latents)
+
+    def _penalties(self, real: Tensor, fake: Tensor, labels: Tensor | None, step: Step) -> Losses:
+        """The sum of those that are due, in float32; 0 between their intervals."""
+        recipes = [penalty for penalty in self.recipe.penalties if PENALTIES[penalty.name].loss is not None]
+        if not recipes:
+            return {}
+        total = torch.zeros((), device=real.device)
+        decayed = progress(step.position, self.recipe.decay_images)
+        for recipe in recipes:
+            loss, due = PENALTIES[recipe.name].loss, step.position // step.size % recipe.interval == 0
+            if loss is not None and due:
+                random = step.random(f"penalty/{recipe.name}")
+                value = loss(
+                    lambda images: self.discriminator(images, labels).logit, real.float(), fake.float(), random
+                )
+                total = total + faded(recipe.weight, recipe.last, decayed) * recipe.interval * value
+        return {"penalty": total}
+
+    @torch.no_grad()
+    def probability(self, images: Tensor) -> Tensor | None:
+        """D(x) `[N]` for images `[N,C,H,W]`, each by itself; None where this D says no such thing.
+
+        It does not where it judges several together, needs a label, or its score is not of a probability.
+        """
+        asked = DISCRIMINATOR_CONDITIONINGS[self.recipe.discriminator.conditioning]
+        if self.config.packing > 1 or asked.judges_match or not self.objective.probability:
+            return None
+        self.discriminator.eval()
+        logits: Tensor = self.discriminator(images.to(next(self.discriminator.parameters()).device)).logit
+        self.discriminator.train()
+        return logits.sigmoid().float().cpu()

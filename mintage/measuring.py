@@ -1,0 +1,158 @@
+"""`measure`: how good a model's images are, each figure beside what real images reach."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mintage.data import RealImages
+from mintage.dataset import Dataset
+from mintage.devices import choose_device
+from mintage.evaluator import Evaluator, EvaluatorConfig, Schedule, classify, device_of, features_of, train_evaluator
+from mintage.metrics.accuracy import accuracy
+from mintage.metrics.classifier_score import SPLITS, classifier_score
+from mintage.metrics.density_coverage import density_coverage
+from mintage.metrics.frechet import frechet_distance
+from mintage.metrics.kernel import FEWEST_ROWS, kernel_distance
+from mintage.metrics.precision_recall import precision_recall
+from mintage.model import Model
+from mintage.randomness import stream
+from mintage.sampling import asked_labels, samples
+
+_FEATURES, _BATCH, _RATE = 64, 128, 2e-3
+_FEWEST = max(FEWEST_ROWS, SPLITS, 6)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A measured value, and what real images reach against the same held-out ones."""
+
+    value: float
+    floor: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.4g} (real images: {self.floor:.4g})"
+
+
+def measure(
+    model: Model,
+    holdout: Dataset,
+    train: Dataset | None = None,
+    *,
+    seed: int = 0,
+    evaluator_images: int = 60_000,
+    device: str = "auto",
+) -> dict[str, Figure]:
+    """Compare a model's images with held-out ones, in the features of a classifier of the real images.
+
+    As many images are generated as there are to compare real ones with, so that figure and floor are of equal
+    counts. Without two classes the features are an autoencoder's. Figures depend on the data and its counts: compare
+    them only with those of the same `holdout`, `train` and `seed`.
+
+    Args:
+        model: What to measure.
+        holdout: Images that the model has not seen.
+        train: The images it has seen: they teach the classifier and give the floors. Without them one half of
+            `holdout` does so for the other.
+        seed: Decides the samples, the halves and the classifier.
+        evaluator_images: How many images the classifier is shown while it learns.
+        device: "auto" (a CUDA device, else the CPU), "cpu", "cuda" or "cuda:N".
+
+    Returns:
+        By name, lower is better for `frechet_distance` (Heusel et al. 2017) and `kernel_distance` (Binkowski et al.
+        2018), higher for `precision`, `recall` (Kynkaanniemi et al. 2019), `density`, `coverage` (Naeem et al. 2020),
+        with classes `classifier_score` (Salimans et al. 2016), and of a conditional model `conditional_accuracy`.
+
+    Raises:
+        ValueError: There are too few images, or they are of another shape or other classes than the model's.
+
+    Example:
+        >>> import torch, mintage
+        >>> data = mintage.Dataset(image=torch.rand(64, 1, 8, 8) * 2 - 1)
+        >>> run = mintage.train(data, "gan", images=640, recipe={"width": 8}, progress=False)
+        >>> table = mintage.measure(run.model, data, evaluator_images=640)
+        >>> table["frechet_distance"].value > table["frechet_distance"].floor
+        True
+    """
+    if train is None:
+        order = torch.randperm(len(holdout), generator=stream(seed, "measure/halves"))
+        train, holdout = holdout.rows(order[::2]), holdout.rows(order[1::2])
+    _require_fit(model, holdout, train)
+    evaluator = _taught(train, seed, evaluator_images, choose_device(device))
+    count = min(len(holdout), len(train))
+    drawn = train.rows(torch.randperm(len(train), generator=stream(seed, "measure/floor"))[:count])
+    asked = _asked(model, holdout, count, seed)
+    held = _Images.of(evaluator, holdout.image, holdout.label)
+    made, real = (
+        _figures(held, one, seed)
+        for one in (
+            _Images.of(evaluator, _generated(model, count, seed, asked), asked),
+            _Images.of(evaluator, drawn.image, drawn.label if asked is not None else None),
+        )
+    )
+    return {name: Figure(value, real[name]) for name, value in made.items()}
+
+
+@dataclass(frozen=True)
+class _Images:
+    features: Tensor
+    probabilities: Tensor | None
+    predicted: Tensor | None
+    labels: Tensor | None
+
+    @classmethod
+    def of(cls, evaluator: Evaluator, images: Tensor, labels: Tensor | None) -> "_Images":
+        features = features_of(evaluator, images)
+        if not evaluator.config.classifies:
+            return cls(features, None, None, None)
+        with torch.inference_mode():
+            logits = evaluator.head(features.to(device_of(evaluator))).cpu()
+        return cls(features, logits.double().softmax(1), classify(evaluator, features), labels)
+
+
+def _figures(real: _Images, other: _Images, seed: int) -> dict[str, float]:
+    precision, recall = precision_recall(real.features, other.features)
+    density, coverage = density_coverage(real.features, other.features)
+    found = {
+        "frechet_distance": frechet_distance(real.features, other.features),
+        "kernel_distance": kernel_distance(real.features, other.features, seed)[0],
+        "precision": precision,
+        "recall": recall,
+        "density": density,
+        "coverage": coverage,
+    }
+    if other.probabilities is not None:
+        found["classifier_score"] = classifier_score(other.probabilities)
+    if other.predicted is not None and other.labels is not None:
+        found["conditional_accuracy"] = accuracy(other.predicted, other.labels)
+    return found
+
+
+def _generated(model: Model, count: int, seed: int, asked: Tensor | None) -> Tensor:
+    """Images `[count,C,H,W]` rounded to 8 bits, as who gets files of them sees them."""
+    labels = None if asked is None else asked.tolist()
+    images = torch.cat([images for images, _ in samples(model.generator, count, seed, labels)])
+    return ((images.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
+
+
+def _asked(model: Model, holdout: Dataset, count: int, seed: int) -> Tensor | None:
+    """Labels as frequent as in the holdout; None of a model that takes none."""
+    if model.classes is None or holdout.label is None:
+        return None
+    return asked_labels(holdout.label, count, seed)
+
+
+def _taught(train: Dataset, seed: int, images: int, device: torch.device) -> Evaluator:
+    real = RealImages(train.image, train.label, seed, device)
+    config = EvaluatorConfig(train.shape, train.classes, _FEATURES)
+    return train_evaluator(config, real, Schedule(images, min(_BATCH, len(train)), _RATE, seed))
+
+
+def _require_fit(model: Model, *sets: Dataset) -> None:
+    for data in sets:
+        if len(data) < _FEWEST:
+            raise ValueError(f"there are {len(data)} images to compare: give at least {_FEWEST} on each side")
+        if data.shape != model.shape:
+            raise ValueError(f"images are {data.shape} (C, H, W), and the model's are {model.shape}")
+        if model.classes is not None and data.classes != model.classes:
+            raise ValueError(f"the model's classes are {model.classes}, and the images' {data.classes}")

@@ -1,0 +1,141 @@
+"""How many images are copies of training images, by a ratio of distances (Yoon et al. 2023), in features and in pixels.
+
+Each image is held to the density of the data around it. So a generator that makes few, average or blurred images is
+no copier, as it would be by its distances alone, which are short (the rank test of Meehan et al. 2020): a place between
+the images is about as far from several. Training images that are nearly equal do not hide a copy of them: what counts
+is the step from a few nearest ones to the next.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from mintage.metrics.distances import nearest_rows
+
+IN_FEATURES = 1 / 3
+"""The paper's: a copy is at most a third as far from one training image as from any other."""
+IN_PIXELS = 0.4
+"""The same of thumbnails: at a third more of the planted copies with noise are missed (docs/measuring.md)."""
+TWINS = 3
+"""Training images so nearly equal that a copy is of all of them, at most; equal thumbnails count as one."""
+_FLAT = 2.0
+"""Standard deviation, in levels of 255, up to which an image shows nothing that could be a copy."""
+_CANDIDATES = 16
+_FREQUENCIES = 4
+_DETAIL = 16
+_AT_ONCE = 256
+
+
+@dataclass(frozen=True)
+class Originals:
+    """The training images in which copies are looked for, none twice and none flat, as little as tells them apart."""
+
+    details: Tensor
+    """`[M,h,w]`: without an edge, and averaged where they are large."""
+    strengths: Tensor
+    """`[M,F]`: of their low frequencies."""
+    block: tuple[int, int]
+    """How many pixels of an image a pixel of its thumbnail averages, down and to the right."""
+
+
+def originals(thumbnails: Tensor, block: tuple[int, int]) -> Originals | None:
+    """Those of the thumbnails `[N,h,w]` of all training images; None where all are flat."""
+    varied = (some[~flat(some)] for some in torch.split(thumbnails, _AT_ONCE))
+    parts = [(_details(some), _strengths(some)) for some in varied if len(some)]
+    if not parts:
+        return None
+    details, which = torch.unique(torch.cat([part for part, _ in parts]), dim=0, return_inverse=True)
+    first = torch.full((len(details),), len(which)).scatter_reduce_(0, which, torch.arange(len(which)), "amin")
+    return Originals(details, torch.cat([part for _, part in parts])[first], block)
+
+
+def near_copies(features: Tensor, train: Tensor, thumbnails: Tensor | None, found_in: Originals | None) -> float:
+    """The share of images that are copies: the larger of what two searches find.
+
+    By their features `[N,F]` beside `train` `[M,F]`, and by their thumbnails `[N,h,w]`, where there are any. Flat
+    images are no copies. Raises ValueError for fewer than 2 training images.
+    """
+    found = [copied_in_features(features, train)]
+    if thumbnails is not None and found_in is not None:
+        found.append(copied_in_pixels(thumbnails, found_in))
+    varied = True if thumbnails is None else ~flat(thumbnails)
+    return max((one & varied).double().mean().item() for one in found)
+
+
+def copied_in_features(images: Tensor, train: Tensor) -> Tensor:
+    """Which rows of `[N,F]` are at most a third as far from the nearest of `train` `[M,F]` as from the next: `[N]`.
+
+    In D dimensions any image is a "copy" by chance with a probability of about 3^-D: compare with held-out images.
+    Raises ValueError for fewer than 2 rows of `train`, or no image.
+    """
+    if len(train) < 2 or len(images) == 0:
+        raise ValueError(f"copies need 2 training images and an image, not {len(train)} and {len(images)}")
+    distances, _ = nearest_rows(images, train, min(TWINS + 1, len(train)))
+    return _apart(distances, IN_FEATURES)
+
+
+def copied_in_pixels(images: Tensor, train: Originals) -> Tensor:
+    """Which thumbnails `[N,h,w]` are at most 0.4 times as far from one of `train` as from the next: `[N]`.
+
+    Their distance is that of images moved by up to a pixel, at equal brightness and contrast. Candidates are those
+    whose low frequencies are as strong, which does not change where an image is moved.
+    """
+    _, near = nearest_rows(_strengths(images), train.strengths, min(_CANDIDATES, len(train.details)))
+    found = []
+    for some, which in zip(torch.split(images, _AT_ONCE), torch.split(near, _AT_ONCE), strict=True):
+        likeness = _unit(train.details[which].float()) @ _unit(_moves(some.float(), train.block)).transpose(1, 2)
+        found.append(_apart((2 - 2 * likeness.amax(2)).sort(1).values, IN_PIXELS))
+    return torch.cat(found)
+
+
+def flat(thumbnails: Tensor) -> Tensor:
+    """Which of `[N,h,w]` are of one brightness, or hardly more: `[N]`."""
+    return torch.cat([some.flatten(1).float().std(1) for some in torch.split(thumbnails, _AT_ONCE)]) <= _FLAT
+
+
+def _apart(distances: Tensor, ratio: float) -> Tensor:
+    """Whether a few nearest ones are much nearer than the next, by squared distances `[N,k]`, the nearest first."""
+    return (distances[:, :-1] <= ratio**2 * distances[:, 1:])[:, :TWINS].any(1)
+
+
+def _strengths(thumbnails: Tensor) -> Tensor:
+    """Those of the lowest frequencies of `[N,h,w]`, of length 1: `[N,F]`."""
+    return torch.cat([_low_frequencies(some.float()) for some in torch.split(thumbnails, _AT_ONCE)])
+
+
+def _low_frequencies(levels: Tensor) -> Tensor:
+    waves = torch.fft.rfft2(levels - levels.mean((1, 2), keepdim=True))[:, :, :_FREQUENCIES]
+    low = torch.cat([waves[:, :_FREQUENCIES], waves[:, 1 - _FREQUENCIES :]], 1).abs().flatten(1)
+    return F.normalize(low)
+
+
+def _details(thumbnails: Tensor) -> Tensor:
+    """Those of `[n,h,w]` that moves are held against, in whole levels: `[n,h,w]`."""
+    return _averaged(thumbnails[:, 1:-1, 1:-1].float()).round().to(torch.uint8)
+
+
+def _moves(thumbnails: Tensor, block: tuple[int, int]) -> Tensor:
+    """`[n,h,w]` as they are and moved by a pixel of the image, each averaged: `[n,9,h,w]`, without their edges."""
+    down, right = 1 / block[0], 1 / block[1]
+    moves = [_moved(_moved(thumbnails, dy, 1), dx, 2) for dy in (-down, 0.0, down) for dx in (-right, 0.0, right)]
+    return _averaged(torch.stack(moves, 1))
+
+
+def _moved(thumbnails: Tensor, by: float, side: int) -> Tensor:
+    """`[n,h,w]` without the edges of a side, moved along it by -1 to 1, in between by linear interpolation."""
+    inner = thumbnails.shape[side] - 2
+    there = thumbnails.narrow(side, 2 if by > 0 else 0, inner)
+    return torch.lerp(thumbnails.narrow(side, 1, inner), there, abs(by))
+
+
+def _averaged(levels: Tensor) -> Tensor:
+    """`[n,...,h,w]` with no side over 16: noise of single pixels counts for less."""
+    return F.avg_pool2d(levels, [-(-side // _DETAIL) for side in levels.shape[-2:]])
+
+
+def _unit(images: Tensor) -> Tensor:
+    """`[n,k,h,w]` around their means and of length 1: `[n,k,h*w]`."""
+    rows = images.flatten(2)
+    return F.normalize(rows - rows.mean(2, keepdim=True), dim=2)

@@ -1,0 +1,43 @@
+"""Mode collapse where the modes are known, by the protocol of PacGAN (Lin et al. 2018, section 4.1)."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mintage.mixture import Mixture
+
+_HIGH_QUALITY = 3.0
+"""Standard deviations from a mode."""
+
+
+@dataclass(frozen=True)
+class ModeFigures:
+    captured: int
+    """Modes that a high-quality point is nearest to."""
+    high_quality: float
+    """Share of points within three standard deviations of the mode nearest to them."""
+    reverse_kl: float
+    """KL(generated || true) over the modes, in nats, of the high-quality points, each counted for its mode."""
+
+
+def mode_figures(points: Tensor, truth: Mixture) -> ModeFigures:
+    """The figures of points `[N,D]`. Real points of two dimensions are of high quality in 98.9% (1 - exp(-4.5)).
+
+    The reverse KL of N real points is about (K - 1) / 2N for K modes; where all are in one mode, or no point
+    is of high quality, it is log K, its highest.
+    Raises ValueError where there is no point, or the points have other dimensions or are not finite.
+    """
+    modes, dimensions = truth.centres.shape
+    if points.ndim != 2 or len(points) == 0 or points.shape[1] != dimensions:
+        raise ValueError(f"points must be [N,{dimensions}] with N at least 1, not {list(points.shape)}")
+    if not torch.isfinite(points).all():
+        raise ValueError("some points are not finite")
+    distance, nearest = truth.nearest(points)
+    good = distance <= _HIGH_QUALITY * truth.std
+    counts = torch.bincount(nearest[good], minlength=modes).double()
+    shares = counts / counts.sum()
+    reverse_kl = (
+        torch.special.xlogy(shares, shares * modes).sum().clamp(min=0) if good.any() else torch.tensor(modes).log()
+    )
+    return ModeFigures(int((counts > 0).sum()), good.double().mean().item(), reverse_kl.item())

@@ -1,0 +1,27 @@
+"""Improved precision and recall (Kynkaanniemi et al. 2019, equations 1 and 2)."""
+
+import torch
+from torch import Tensor
+
+from mintage.metrics.distances import squared_distances, squared_radii
+
+NEIGHBOURS = 3
+"""The paper's k."""
+
+
+def precision_recall(real: Tensor, fake: Tensor, real_radii: Tensor | None = None) -> tuple[float, float]:
+    """The share of fake rows `[M, F]` within the real manifold, and of real rows `[N, F]` within the fake one.
+
+    A manifold is the union of closed balls around its rows, each as wide as the distance to the third nearest
+    other. `real_radii` are `squared_radii(real, NEIGHBOURS)`, where they are known already. Both figures depend on
+    how many rows there are: compare those of equal counts. Raises ValueError for 3 rows or fewer.
+    """
+    if real_radii is None:
+        real_radii = squared_radii(real, NEIGHBOURS)
+    return _share_within(fake, real, real_radii), _share_within(real, fake, squared_radii(fake, NEIGHBOURS))
+
+
+def _share_within(rows: Tensor, others: Tensor, radii: Tensor) -> float:
+    """The share of rows that lie in any of the others' balls."""
+    within = [piece.sub_(radii).amin(1) <= 0 for piece in squared_distances(rows, others)]
+    return torch.cat(within).double().mean().item()

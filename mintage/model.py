@@ -1,0 +1,121 @@
+"""A trained generator as a user has it: named classes, images by seed, files."""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as tensors_in
+from safetensors.torch import save
+from torch import Tensor
+
+from mintage import release
+from mintage.players import Generator, build_generator
+from mintage.sampling import samples
+
+
+class Model:
+    """A generator that is ready to sample.
+
+    Example:
+        >>> import torch, mintage
+        >>> data = mintage.Dataset(torch.rand(64, 1, 8, 8) * 2 - 1, torch.arange(64) % 2, classes=["bag", "boot"])
+        >>> model = mintage.train(data, "cgan", images=640, recipe={"width": 8}, progress=False).model
+        >>> model.sample(16, seed=0, label="boot").shape
+        torch.Size([16, 1, 8, 8])
+    """
+
+    def __init__(self, generator: Generator) -> None:
+        self.generator = generator
+        """The network: (latents `[N,L]`, labels `[N]` or None) to images `[N,C,H,W]`."""
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """The classes that can be asked for, by label; None where the model takes none."""
+        return self.generator.config.classes if self.generator.config.conditional else None
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of an image."""
+        return self.generator.config.image_shape
+
+    def sample(self, count: int, seed: int = 0, label: str | int | Sequence[str | int] | None = None) -> Tensor:
+        """Images `[count,C,H,W]` in [-1,1], on the CPU.
+
+        Image i depends on the seed and i alone: more images of the same seed begin with the same ones.
+
+        Args:
+            count: How many.
+            seed: Which ones.
+            label: A class by name or number, or several, used in turn; by default all classes in turn.
+
+        Raises:
+            ValueError: The model has no such class, or takes none.
+        """
+        return torch.cat([images for images, _ in samples(self.generator, count, seed, self._labels(label))])
+
+    def save(self, folder: str | Path) -> None:
+        """Write `generator.safetensors` and `config.json`, which `load` reads; neither is ever there by half."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.generator.state_dict().items()}
+        write_whole(folder / "generator.safetensors", save(tensors))
+        write_whole(folder / "config.json", json.dumps(asdict(self.generator.config), indent=2).encode())
+
+    def _labels(self, label: str | int | Sequence[str | int] | None) -> list[int] | None:
+        config = self.generator.config
+        known = config.classes if config.conditional else tuple(map(str, range(config.code_categories)))
+        if label is None:
+            return list(range(len(known))) if config.conditional and known else None
+        if not known:
+            raise ValueError("this model takes no class: leave out `label`")
+        asked = [label] if isinstance(label, str | int) else list(label)
+        return [_number(one, known) for one in asked]
+
+
+def _number(label: str | int, known: Sequence[str]) -> int:
+    if isinstance(label, int) and 0 <= label < len(known):
+        return label
+    if label in known:
+        return known.index(str(label))
+    raise ValueError(f"there is no class {label!r}: ask for one of {', '.join(known)}")
+
+
+def load(address: str | Path, cache: str | Path | None = None) -> Model:
+    """The model of a release, checked against its manifest, or of a folder that `Model.save` or the pipeline wrote.
+
+    Nothing of it is run: weights are safetensors, the rest is JSON.
+
+    Args:
+        address: `s3://bucket/prefix/channels/production`, a release of it, or a path to the same or to a folder.
+        cache: Where files of a release are kept by their SHA-256; else $MINTAGE_CACHE, else ~/.cache/mintage.
+
+    Raises:
+        ReleaseError: Something is missing, damaged, or not what it is named.
+
+    Example:
+        >>> import mintage
+        >>> model = mintage.load("s3://bucket/prefix/channels/production")  # doctest: +SKIP
+    """
+    folder = Path(address)
+    if (folder / "config.json").is_file() and not (folder / "manifest.json").exists():
+        return Model(_of_folder(folder))
+    return Model(release.load(address, cache))
+
+
+def _of_folder(folder: Path) -> Generator:
+    try:
+        config = json.loads((folder / "config.json").read_text())
+        return build_generator(config, tensors_in((folder / "generator.safetensors").read_bytes()))
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        raise release.ReleaseError(f"{folder} cannot be loaded ({error}): make it again") from None
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file that is never there by half."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial.write_bytes(content)
+    os.replace(partial, path)

@@ -1,0 +1,104 @@
+"""BigGAN's players (Brock et al. 2019), small: SNGAN's blocks with skip z, self-attention, orthogonal weights."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import max_pool2d
+
+from mintage.networks.parts import ImageShape, Stem, channels, sizes
+from mintage.networks.resnet import DownBlock, ToImage, UpBlock
+from mintage.normalization import Modulation, Normalization
+
+_MOST_PLACES = 32 * 32
+
+
+class Attention(nn.Module):
+    """Each place of a feature map looks at all others (Zhang et al. 2019); at the start it changes nothing."""
+
+    def __init__(self, wide: int) -> None:
+        super().__init__()
+        narrow, half = max(1, wide // 8), max(1, wide // 2)
+        self.query, self.key = nn.Conv2d(wide, narrow, 1, bias=False), nn.Conv2d(wide, narrow, 1, bias=False)
+        self.value, self.output = nn.Conv2d(wide, half, 1, bias=False), nn.Conv2d(half, wide, 1, bias=False)
+        self.amount = nn.Parameter(torch.zeros(()))
+
+    def forward(self, maps: Tensor) -> Tensor:
+        query = self.query(maps).flatten(2)
+        key, value = (max_pool2d(part(maps), 2, ceil_mode=True).flatten(2) for part in (self.key, self.value))
+        attention = (query.transpose(1, 2) @ key).softmax(2)
+        seen = (value @ attention.transpose(1, 2)).unflatten(2, maps.shape[2:])
+        changed: Tensor = maps + self.amount * self.output(seen)
+        return changed
+
+
+def attended(steps: list[tuple[int, int]]) -> int:
+    """The level that has attention: the largest below the image that is not too large for it."""
+    return next((i for i, (height, width) in enumerate(steps) if i and height * width <= _MOST_PLACES), len(steps) - 1)
+
+
+def initialize(module: nn.Module) -> None:
+    """Orthogonal weights; a modulation keeps its own small ones."""
+    if isinstance(module, nn.Conv2d | nn.Linear) and not isinstance(module, Modulation):
+        nn.init.orthogonal_(module.weight)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
+class Generator(nn.Module):
+    """(vector `[N, vector_size]`, modulation, plane) to an image `[N,C,H,W]` in [-1,1].
+
+    The vector is cut in equal parts: the first makes the first feature map, each block's norms are
+    modulated by one of the others beside the modulation.
+    """
+
+    def __init__(
+        self, vector_size: int, image_shape: ImageShape, width: int, norm: Normalization, plane_size: int = 0
+    ) -> None:
+        super().__init__()
+        image_channels, *image_size = image_shape
+        steps = sizes(*image_size)[::-1]
+        wide = channels(len(steps), width)[::-1]
+        self.part = vector_size // len(steps)
+        self.stem = Stem(vector_size - self.part * (len(steps) - 1), plane_size, (wide[0], *steps[0]), bias=True)
+        wide[0] = self.stem.channels
+        skipping = replace(norm, modulation_size=norm.modulation_size + self.part)
+        self.blocks = nn.ModuleList(
+            UpBlock(before, after, size, skipping)
+            for (before, after), size in zip(pairwise(wide), steps[1:], strict=True)
+        )
+        self.attended = len(steps) - 1 - attended(steps[::-1])  # of the feature maps from the first on
+        self.attention = Attention(wide[self.attended])
+        self.to_image = ToImage(wide[-1], image_channels, replace(norm, modulation_size=0))
+        self.apply(initialize)
+
+    def forward(self, vector: Tensor, modulation: Tensor | None = None, plane: Tensor | None = None) -> Tensor:
+        first = vector.shape[1] - self.part * len(self.blocks)
+        own, *parts = torch.split(vector, [first, *[self.part] * len(self.blocks)], dim=1)
+        maps = self.stem(own, plane)
+        for level, (block, part) in enumerate(zip(self.blocks, parts, strict=True), 1):
+            maps = block(maps, part if modulation is None else torch.cat([part, modulation.to(part.dtype)], dim=1))
+            maps = self.attention(maps) if level == self.attended else maps
+        image: Tensor = self.to_image(maps)
+        return image
+
+
+class Discriminator(nn.Module):
+    """An image `[N,C,H,W]` to features `[N, feature_size]`, summed over places."""
+
+    def __init__(self, image_shape: ImageShape, width: int, norm: Normalization) -> None:
+        super().__init__()
+        image_channels, *image_size = image_shape
+        steps = sizes(*image_size)
+        wide = channels(len(steps) - 1, width)
+        blocks: list[nn.Module] = [DownBlock(image_channels, wide[0], norm, first=True)]
+        blocks += [DownBlock(before, after, norm) for before, after in pairwise(wide)]
+        blocks.insert(attended(steps), Attention(wide[attended(steps) - 1]))
+        self.blocks = nn.Sequential(*blocks, DownBlock(wide[-1], wide[-1], norm, halve=False))
+        self.feature_size = wide[-1]
+        self.apply(initialize)
+
+    def forward(self, image: Tensor) -> Tensor:
+        features: Tensor = self.blocks(image).relu().sum((2, 3))
+        return features

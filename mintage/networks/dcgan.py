@@ -1,0 +1,52 @@
+"""Strided convolutions with batch norm (Radford et al. 2016), for any height, width and number of channels."""
+
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from mintage.networks.parts import INIT_STD, SLOPE, Down, Flatten, ImageShape, Stem, Up, channels, initialize, sizes
+from mintage.normalization import Modulated, Normalization
+
+
+class Generator(nn.Module):
+    """(vector `[N, vector_size]`, modulation, plane) to an image `[N,C,H,W]` in [-1,1]; no norm on the last layer."""
+
+    def __init__(
+        self, vector_size: int, image_shape: ImageShape, width: int, norm: Normalization, plane_size: int = 0
+    ) -> None:
+        super().__init__()
+        image_channels, *image_size = image_shape
+        steps = sizes(*image_size)[::-1]
+        wide = channels(len(steps) - 1, width)[::-1]
+        self.stem = Stem(vector_size, plane_size, (wide[0], *steps[0]), bias=not norm.batch)
+        wide[0] = self.stem.channels
+        layers: list[nn.Module] = [norm.norm(wide[0]), norm.active(nn.ReLU())]
+        for (before, after), size in zip(pairwise(wide), steps[1:], strict=False):
+            layers += [Up(before, after, size, bias=not norm.batch), norm.norm(after), norm.active(nn.ReLU())]
+        self.layers = Modulated(*layers, Up(wide[-1], image_channels, steps[-1], bias=True), nn.Tanh())
+        nn.init.normal_(self.stem.project.weight, 0.0, INIT_STD)
+        self.apply(initialize)
+
+    def forward(self, vector: Tensor, modulation: Tensor | None = None, plane: Tensor | None = None) -> Tensor:
+        image: Tensor = self.layers(self.stem(vector, plane), modulation)
+        return image
+
+
+class Discriminator(nn.Module):
+    """An image `[N,C,H,W]` to features `[N, feature_size]`; no norm on the first layer."""
+
+    def __init__(self, image_shape: ImageShape, width: int, norm: Normalization) -> None:
+        super().__init__()
+        image_channels, *image_size = image_shape
+        steps = sizes(*image_size)
+        wide = channels(len(steps) - 1, width)
+        layers: list[nn.Module] = [Down(image_channels, wide[0], bias=True), norm.active(nn.LeakyReLU(SLOPE))]
+        for before, after in pairwise(wide):
+            layers += [Down(before, after, bias=not norm.batch), norm.norm(after), norm.active(nn.LeakyReLU(SLOPE))]
+        self.layers = nn.Sequential(*layers, Flatten())
+        self.feature_size = wide[-1] * steps[-1][0] * steps[-1][1]
+        self.apply(initialize)
+
+    def forward(self, image: Tensor) -> Tensor:
+        features: Tensor = self.layers(image)
+        return features

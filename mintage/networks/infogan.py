@@ -1,0 +1,71 @@
+"""The net of Chen et al. 2016 for 28x28 images, by which Lucic et al. 2018 compared losses; width 64 is theirs.
+
+Two halvings whatever the size, and a wide fully connected layer on either side of them.
+"""
+
+from torch import Tensor, nn
+
+from mintage.networks.parts import INIT_STD, SLOPE, Down, Flatten, ImageShape, Stem, Up, initialize, sizes
+from mintage.normalization import Modulated, Normalization
+
+_UNITS = 16
+"""Units of the fully connected layer, in widths: 1,024 at width 64."""
+
+
+class Generator(nn.Module):
+    """(vector `[N, vector_size]`, modulation, plane) to an image `[N,C,H,W]` in [-1,1]."""
+
+    def __init__(
+        self, vector_size: int, image_shape: ImageShape, width: int, norm: Normalization, plane_size: int = 0
+    ) -> None:
+        super().__init__()
+        image_channels, *image_size = image_shape
+        full, half, quarter = sizes(*image_size)[:3]
+        units, bias = _UNITS * width, not norm.batch
+        first = nn.Linear(vector_size, units, bias=bias)
+        self.units = Modulated(first, norm.norm(units, maps=False), nn.ReLU())
+        self.stem = Stem(units, plane_size, (2 * width, *quarter), bias)
+        self.layers = Modulated(
+            norm.norm(self.stem.channels),
+            nn.ReLU(),
+            Up(self.stem.channels, width, half, bias),
+            norm.norm(width),
+            nn.ReLU(),
+            Up(width, image_channels, full, bias=True),
+            nn.Tanh(),
+        )
+        for layer in (first, self.stem.project):
+            nn.init.normal_(layer.weight, 0.0, INIT_STD)
+        self.apply(initialize)
+
+    def forward(self, vector: Tensor, modulation: Tensor | None = None, plane: Tensor | None = None) -> Tensor:
+        maps = self.stem(self.units(vector, modulation), plane)
+        image: Tensor = self.layers(maps, modulation)
+        return image
+
+
+class Discriminator(nn.Module):
+    """An image `[N,C,H,W]` to features `[N, feature_size]`; no norm on the first layer."""
+
+    def __init__(self, image_shape: ImageShape, width: int, norm: Normalization) -> None:
+        super().__init__()
+        image_channels, *image_size = image_shape
+        height, across = sizes(*image_size)[2]
+        units, bias = _UNITS * width, not norm.batch
+        self.layers = nn.Sequential(
+            Down(image_channels, width, bias=True),
+            nn.LeakyReLU(SLOPE),
+            Down(width, 2 * width, bias),
+            norm.norm(2 * width),
+            nn.LeakyReLU(SLOPE),
+            Flatten(),
+            nn.Linear(2 * width * height * across, units, bias),
+            norm.norm(units, maps=False),
+            nn.LeakyReLU(SLOPE),
+        )
+        self.feature_size = units
+        self.apply(initialize)
+
+    def forward(self, image: Tensor) -> Tensor:
+        features: Tensor = self.layers(image)
+        return features

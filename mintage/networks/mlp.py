@@ -1,0 +1,51 @@
+"""Fully connected players, as in Goodfellow et al. 2014, with leaky units in place of maxout."""
+
+import math
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from mintage.networks.parts import SLOPE, ImageShape
+from mintage.normalization import Modulated, Normalization
+
+
+class Generator(nn.Module):
+    """(vector `[N, vector_size]`, modulation) to an image `[N,C,H,W]` in [-1,1]; it has no feature map for a plane."""
+
+    def __init__(
+        self, vector_size: int, image_shape: ImageShape, width: int, norm: Normalization, plane_size: int = 0
+    ) -> None:
+        super().__init__()
+        sizes = [vector_size, width, 2 * width, 4 * width]
+        layers: list[nn.Module] = []
+        for i, (before, after) in enumerate(pairwise(sizes)):
+            layers += [nn.Linear(before, after)]
+            # None on the first layer, which sees the latent itself.
+            layers += [norm.norm(after, maps=False)] if i else []
+            layers += [norm.active(nn.LeakyReLU(SLOPE))]
+        self.layers = Modulated(*layers, nn.Linear(sizes[-1], math.prod(image_shape)), nn.Tanh())
+        self.image_shape = image_shape
+
+    def forward(self, vector: Tensor, modulation: Tensor | None = None, plane: Tensor | None = None) -> Tensor:
+        pixels: Tensor = self.layers(vector, modulation)
+        return pixels.view(-1, *self.image_shape)
+
+
+class Discriminator(nn.Module):
+    """An image `[N,C,H,W]` to features `[N, feature_size]`; no norm on the first layer."""
+
+    def __init__(self, image_shape: ImageShape, width: int, norm: Normalization) -> None:
+        super().__init__()
+        self.feature_size = width
+        self.layers = nn.Sequential(
+            nn.Flatten(),
+            nn.Linear(math.prod(image_shape), 2 * width),
+            norm.active(nn.LeakyReLU(SLOPE)),
+            nn.Linear(2 * width, width),
+            norm.norm(width, maps=False),
+            norm.active(nn.LeakyReLU(SLOPE)),
+        )
+
+    def forward(self, image: Tensor) -> Tensor:
+        features: Tensor = self.layers(image)
+        return features

@@ -1,0 +1,115 @@
+"""Residual players without normalisation, after R3GAN (Huang et al. 2024, section 4), one block a resolution."""
+
+import math
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from mintage.networks.parts import SLOPE, ImageShape, Plane, Size, channels, sizes
+from mintage.normalization import Normalization
+
+_EXPANSION = 2
+_GROUP = 16
+_GAIN = math.sqrt(2 / (1 + SLOPE**2))
+
+
+def scaled(layer: nn.Conv2d, gain: float) -> nn.Conv2d:
+    """Weights that keep the variance of what goes through times `gain` squared; biases 0."""
+    nn.init.normal_(layer.weight, 0.0, gain / math.sqrt(layer.weight[0].numel()))
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
+
+
+class Block(nn.Module):
+    """maps + 1x1, leaky, grouped 3x3, leaky, 1x1; at the start it changes nothing (Fixup, Zhang et al. 2019)."""
+
+    def __init__(self, wide: int, blocks: int) -> None:
+        super().__init__()
+        inner = wide * _EXPANSION
+        groups = math.gcd(inner, max(1, inner // _GROUP))
+        gain = _GAIN * blocks**-0.25  # three layers in `blocks` branches
+        self.layers = nn.Sequential(
+            scaled(nn.Conv2d(wide, inner, 1), gain),
+            nn.LeakyReLU(SLOPE),
+            scaled(nn.Conv2d(inner, inner, 3, padding=1, groups=groups), gain),
+            nn.LeakyReLU(SLOPE),
+            scaled(nn.Conv2d(inner, wide, 1, bias=False), 0.0),
+        )
+
+    def forward(self, maps: Tensor) -> Tensor:
+        changed: Tensor = maps + self.layers(maps)
+        return changed
+
+
+class Resized(nn.Module):
+    """Another resolution, then another number of channels, by the authors' filter [1, 3, 3, 1] both ways.
+
+    Up to `size`, that is bilinear interpolation; down, bilinear interpolation that looks at all pixels under a new one.
+    """
+
+    def __init__(self, before: int, after: int, size: Size | None = None) -> None:
+        super().__init__()
+        self.channels = scaled(nn.Conv2d(before, after, 1, bias=False), 1.0)
+        self.size = size
+
+    def forward(self, maps: Tensor) -> Tensor:
+        if self.size is None:
+            half = (-(-maps.shape[2] // 2), -(-maps.shape[3] // 2))
+            maps = interpolate(maps, half, mode="bilinear", antialias=True)
+        else:
+            maps = interpolate(maps, self.size, mode="bilinear")
+        resized: Tensor = self.channels(maps)
+        return resized
+
+
+class Generator(nn.Module):
+    """(vector `[N, vector_size]`, plane) to an image `[N,C,H,W]` in [-1,1]; it has no norm to modulate.
+
+    The first feature map is a learned one, each channel of it scaled by the vector.
+    """
+
+    def __init__(
+        self, vector_size: int, image_shape: ImageShape, width: int, norm: Normalization, plane_size: int = 0
+    ) -> None:
+        super().__init__()
+        image_channels, *image_size = image_shape
+        steps = sizes(*image_size)[::-1]
+        wide = channels(len(steps), width)[::-1]
+        self.scale = nn.Linear(vector_size, wide[0], bias=False)
+        nn.init.normal_(self.scale.weight, 0.0, vector_size**-0.5)
+        self.basis = nn.Parameter(torch.randn(wide[0], *steps[0]))
+        self.plane = Plane(plane_size, steps[0]) if plane_size else None
+        wide[0] += 1 if plane_size else 0
+        layers: list[nn.Module] = [Block(wide[0], len(steps))]
+        for (before, after), size in zip(pairwise(wide), steps[1:], strict=True):
+            layers += [Resized(before, after, size), Block(after, len(steps))]
+        self.layers = nn.Sequential(*layers, scaled(nn.Conv2d(wide[-1], image_channels, 1), 1.0), nn.Tanh())
+
+    def forward(self, vector: Tensor, modulation: Tensor | None = None, plane: Tensor | None = None) -> Tensor:
+        maps = self.basis * self.scale(vector)[:, :, None, None]
+        maps = maps if self.plane is None else self.plane(maps, plane)
+        image: Tensor = self.layers(maps)
+        return image
+
+
+class Discriminator(nn.Module):
+    """An image `[N,C,H,W]` to features `[N, feature_size]`: a learned weight for each place and channel, summed."""
+
+    def __init__(self, image_shape: ImageShape, width: int, norm: Normalization) -> None:
+        super().__init__()
+        image_channels, *image_size = image_shape
+        steps = sizes(*image_size)
+        wide = channels(len(steps), width)
+        layers: list[nn.Module] = [scaled(nn.Conv2d(image_channels, wide[0], 1), 1.0), Block(wide[0], len(steps))]
+        for before, after in pairwise(wide):
+            layers += [Resized(before, after), Block(after, len(steps))]
+        over_places = nn.Conv2d(wide[-1], wide[-1], steps[-1], groups=wide[-1], bias=False)
+        self.layers = nn.Sequential(*layers, scaled(over_places, 1.0), nn.Flatten())
+        self.feature_size = wide[-1]
+
+    def forward(self, image: Tensor) -> Tensor:
+        features: Tensor = self.layers(image)
+        return features

@@ -1,0 +1,118 @@
+"""Residual players of SNGAN (Miyato et al. 2018, appendix B.4), the number of blocks by the image's size."""
+
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from mintage.networks.parts import ImageShape, Size, Stem, channels, doubled, halved, sizes
+from mintage.normalization import Modulation, Norm, Normalization
+
+
+def initialize(module: nn.Module) -> None:
+    """Glorot's: with gain 2 in 3x3 convolutions, whose input was rectified, 1 elsewhere; a modulation keeps its own."""
+    if isinstance(module, nn.Conv2d | nn.Linear) and not isinstance(module, Modulation):
+        nn.init.xavier_uniform_(module.weight, 2**0.5 if module.weight.shape[2:] == (3, 3) else 1.0)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
+def convolution(before: int, after: int, kernel: int = 3) -> nn.Conv2d:
+    return nn.Conv2d(before, after, kernel, padding=kernel // 2)
+
+
+class UpBlock(nn.Module):
+    """Norm, ReLU, doubling, convolution, norm, ReLU, convolution; beside it the doubled input."""
+
+    def __init__(self, before: int, after: int, size: Size, norm: Normalization) -> None:
+        super().__init__()
+        self.first, self.second = norm.norm(before), norm.norm(after)
+        self.widen, self.refine = convolution(before, after), convolution(after, after)
+        self.shortcut = convolution(before, after, 1)
+        self.size = size
+
+    def forward(self, maps: Tensor, modulation: Tensor | None = None) -> Tensor:
+        inner = self.widen(doubled(self.first(maps, modulation).relu(), self.size))
+        inner = self.refine(self.second(inner, modulation).relu())
+        changed: Tensor = doubled(self.shortcut(maps), self.size) + inner  # a 1x1 convolution may come before doubling
+        return changed
+
+
+class DownBlock(nn.Module):
+    """ReLU, convolution, ReLU, convolution, halving; beside it the halved input. The first block has no first ReLU."""
+
+    def __init__(
+        self, before: int, after: int, norm: Normalization, *, first: bool = False, halve: bool = True
+    ) -> None:
+        super().__init__()
+        self.norm = nn.Identity() if first else norm.norm(before)
+        self.second = norm.norm(after)
+        self.widen, self.refine = convolution(before, after), convolution(after, after)
+        self.shortcut = convolution(before, after, 1)
+        self.rectify = not first
+        self.halve = halve
+
+    def forward(self, maps: Tensor) -> Tensor:
+        inner = self.norm(maps)
+        inner = self.widen(inner.relu() if self.rectify else inner)
+        inner = self.refine(self.second(inner).relu())
+        if self.halve:
+            inner, maps = halved(inner), halved(maps)
+        changed: Tensor = inner + self.shortcut(maps)
+        return changed
+
+
+class ToImage(nn.Module):
+    """Norm, ReLU, convolution and tanh: the last feature maps to an image in [-1,1]."""
+
+    def __init__(self, before: int, image_channels: int, norm: Normalization) -> None:
+        super().__init__()
+        self.norm: Norm = norm.norm(before)
+        self.convolution = convolution(before, image_channels)
+
+    def forward(self, maps: Tensor, modulation: Tensor | None = None) -> Tensor:
+        image: Tensor = self.convolution(self.norm(maps, modulation).relu()).tanh()
+        return image
+
+
+class Generator(nn.Module):
+    """(vector `[N, vector_size]`, modulation, plane) to an image `[N,C,H,W]` in [-1,1]."""
+
+    def __init__(
+        self, vector_size: int, image_shape: ImageShape, width: int, norm: Normalization, plane_size: int = 0
+    ) -> None:
+        super().__init__()
+        image_channels, *image_size = image_shape
+        steps = sizes(*image_size)[::-1]
+        wide = channels(len(steps), width)[::-1]
+        self.stem = Stem(vector_size, plane_size, (wide[0], *steps[0]), bias=True)
+        wide[0] = self.stem.channels
+        self.blocks = nn.ModuleList(
+            UpBlock(before, after, size, norm) for (before, after), size in zip(pairwise(wide), steps[1:], strict=True)
+        )
+        self.to_image = ToImage(wide[-1], image_channels, norm)
+        self.apply(initialize)
+
+    def forward(self, vector: Tensor, modulation: Tensor | None = None, plane: Tensor | None = None) -> Tensor:
+        maps = self.stem(vector, plane)
+        for block in self.blocks:
+            maps = block(maps, modulation)
+        image: Tensor = self.to_image(maps, modulation)
+        return image
+
+
+class Discriminator(nn.Module):
+    """An image `[N,C,H,W]` to features `[N, feature_size]`: the sum over places, as in the paper."""
+
+    def __init__(self, image_shape: ImageShape, width: int, norm: Normalization) -> None:
+        super().__init__()
+        image_channels, *image_size = image_shape
+        wide = channels(len(sizes(*image_size)) - 1, width)
+        blocks = [DownBlock(image_channels, wide[0], norm, first=True)]
+        blocks += [DownBlock(before, after, norm) for before, after in pairwise(wide)]
+        self.blocks = nn.Sequential(*blocks, DownBlock(wide[-1], wide[-1], norm, halve=False))
+        self.feature_size = wide[-1]
+        self.apply(initialize)
+
+    def forward(self, image: Tensor) -> Tensor:
+        features: Tensor = self.blocks(image).relu().sum((2, 3))
+        return features

@@ -1,0 +1,50 @@
+"""A player's optimizer, and the pace of its learning rate."""
+
+import math
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import nn
+
+from mintage.recipes import PlayerRecipe
+
+_LAST = 0.1
+_Make = Callable[[Iterator[nn.Parameter], PlayerRecipe], torch.optim.Optimizer]
+
+
+def _adam(weights: Iterator[nn.Parameter], recipe: PlayerRecipe) -> torch.optim.Optimizer:
+    return torch.optim.Adam(weights, recipe.learning_rate, (recipe.beta1, recipe.beta2), fused=True)
+
+
+def _sgd(weights: Iterator[nn.Parameter], recipe: PlayerRecipe) -> torch.optim.Optimizer:
+    return torch.optim.SGD(weights, recipe.learning_rate, recipe.momentum, fused=True)
+
+
+def _rmsprop(weights: Iterator[nn.Parameter], recipe: PlayerRecipe) -> torch.optim.Optimizer:
+    return torch.optim.RMSprop(weights, recipe.learning_rate, recipe.beta2, momentum=recipe.momentum)
+
+
+OPTIMIZERS: dict[str, _Make] = {"adam": _adam, "sgd": _sgd, "rmsprop": _rmsprop}
+
+
+def make_optimizer(player: nn.Module, recipe: PlayerRecipe) -> torch.optim.Optimizer:
+    """The recipe's optimizer over the player's weights."""
+    return OPTIMIZERS[recipe.optimizer](player.parameters(), recipe)
+
+
+def progress(images_seen: int, decay_images: float) -> float:
+    """How far a decay is, from 0 to 1 along half a cosine; 0 where nothing decays."""
+    if not decay_images:
+        return 0.0
+    return (1 - math.cos(math.pi * min(1.0, images_seen / decay_images))) / 2
+
+
+def faded(value: float, last: float, decayed: float) -> float:
+    """A value that falls to the share `last` of itself, where its decay is so far."""
+    return value * (1 - (1 - last) * decayed)
+
+
+def set_pace(optimizer: torch.optim.Optimizer, recipe: PlayerRecipe, decayed: float) -> None:
+    """The learning rate, which falls to a tenth."""
+    for group in optimizer.param_groups:
+        group["lr"] = faded(recipe.learning_rate, _LAST, decayed)

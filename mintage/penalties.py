@@ -1,0 +1,91 @@
+"""What holds the discriminator's slope: terms of its loss, and weight clipping.
+
+A critic is images `[N,C,H,W]` -> logits `[M]` in float32; M is N, or N / m where m images are judged
+together. Gradients are taken by image and their norms by judgement, never over the batch.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from mintage import processes
+from mintage.randomness import uniform, uniform_by_image
+
+Critic = Callable[[Tensor], Tensor]
+Loss = Callable[[Critic, Tensor, Tensor, torch.Generator], Tensor]
+"""(critic, real, fake, random) -> scalar."""
+
+
+def squared_slopes(critic: Critic, images: Tensor) -> Tensor:
+    """The squared norm of the gradient of each judgement `[M]` by its images; itself differentiable."""
+    images = images.detach().requires_grad_(True)
+    logits = critic(images)
+    # The sum's gradient is each judgement's own, where no judgement depends on another's images.
+    (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
+    return gradient.reshape(len(logits), -1).square().sum(1)
+
+
+def _distance_to_one(squared: Tensor) -> Tensor:
+    # A root's gradient at 0 is infinite; a dead critic must get none instead of NaN.
+    return ((squared + 1e-12).sqrt() - 1).square().mean()
+
+
+def wgan_gp(critic: Critic, real: Tensor, fake: Tensor, random: torch.Generator) -> Tensor:
+    """E (|grad D| - 1)^2 at random points between real and fake images (Gulrajani et al. 2017)."""
+    return _distance_to_one(squared_slopes(critic, torch.lerp(fake, real, uniform_by_image(real, random))))
+
+
+def dragan(critic: Critic, real: Tensor, fake: Tensor, random: torch.Generator) -> Tensor:
+    """The same around real images alone (Kodali et al. 2017): noise of half their standard deviation."""
+    noise = uniform(real.shape, random).to(real.device, non_blocking=True)
+    return _distance_to_one(squared_slopes(critic, real + 0.5 * _spread(real) * noise * uniform_by_image(real, random)))
+
+
+def _spread(images: Tensor) -> Tensor:
+    """The standard deviation of all values of the whole batch, which may be spread over processes."""
+    mean = processes.total(images.mean()) / processes.count()
+    squares = processes.total((images - mean).square().sum())
+    return (squares / (images.numel() * processes.count() - 1)).sqrt()
+
+
+def r1(critic: Critic, real: Tensor, fake: Tensor, random: torch.Generator) -> Tensor:
+    """E |grad D|^2 / 2 at real images (Mescheder et al. 2018, equation 9)."""
+    return squared_slopes(critic, real).mean() / 2
+
+
+def r2(critic: Critic, real: Tensor, fake: Tensor, random: torch.Generator) -> Tensor:
+    """The same at fake images (equation 10)."""
+    return squared_slopes(critic, fake).mean() / 2
+
+
+@torch.no_grad()
+def clip(discriminator: nn.Module, bound: float) -> None:
+    """Every weight into [-bound, bound] (Arjovsky et al. 2017, algorithm 1)."""
+    for weight in discriminator.parameters():
+        weight.clamp_(-bound, bound)
+
+
+@dataclass(frozen=True)
+class Penalty:
+    """Added to the loss, or applied to the weights after the step."""
+
+    weight: float
+    """What the paper uses; the bound, where weights are clipped."""
+    loss: Loss | None = None
+    project: Callable[[nn.Module, float], None] | None = None
+
+    @property
+    def per_sample(self) -> bool:
+        """Whether it needs judgements that do not depend on the rest of the batch."""
+        return self.loss is not None
+
+
+PENALTIES = {
+    "clipping": Penalty(0.01, project=clip),
+    "wgan_gp": Penalty(10.0, wgan_gp),
+    "dragan": Penalty(10.0, dragan),
+    "r1": Penalty(1.0, r1),
+    "r2": Penalty(1.0, r2),
+}

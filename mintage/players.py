@@ -1,0 +1,165 @@
+"""The two players: a network with its conditioning, built from a config that fits in a JSON file."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mintage.conditioning.discriminator import DISCRIMINATOR_CONDITIONINGS
+from mintage.conditioning.generator import GENERATOR_CONDITIONINGS
+from mintage.conditioning.heads import HeadConfig, Judgement
+from mintage.networks import NETWORKS
+from mintage.normalization import Normalization
+
+LAYOUT = 2
+"""Of the weights; weights of another one would load without a word and give noise."""
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """All that decides the shapes of a generator and its discriminator."""
+
+    network: str
+    width: int
+    image_shape: tuple[int, int, int]
+    """(C, H, W)."""
+    classes: tuple[str, ...] | None
+    """Class names by label; None where images have no labels."""
+    latent_size: int
+    latent_distribution: str
+    generator_conditioning: str = "none"
+    generator_normalization: str = "batch"
+    generator_dropout: float = 0.0
+    discriminator_conditioning: str = "none"
+    discriminator_normalization: str = "none"
+    discriminator_dropout: float = 0.0
+    code_categories: int = 0
+    """An information code that is part of the latent: one of so many categories,"""
+    code_continuous: int = 0
+    """and so many numbers in [-1,1]."""
+    packing: int = 1
+    """Images that the discriminator judges together."""
+    reconstructs: bool = False
+    """Whether the discriminator is an autoencoder."""
+    layout: int = LAYOUT
+
+    @property
+    def conditional(self) -> bool:
+        """Whether the generator makes the class it is asked for."""
+        return self.generator_conditioning != "none"
+
+    @property
+    def class_count(self) -> int:
+        return len(self.classes or ())
+
+    @property
+    def code_size(self) -> int:
+        return self.code_categories + self.code_continuous
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "ModelConfig":
+        """The inverse of `dataclasses.asdict` through JSON, which turns tuples into lists.
+
+        Raises ValueError where the weights are laid out another way.
+        """
+        if values.get("layout") != LAYOUT:
+            raise ValueError("its weights are laid out as an older version of mintage/ had them")
+        classes = values["classes"]
+        return cls(
+            **{
+                **values,
+                "image_shape": tuple(values["image_shape"]),
+                "classes": classes and tuple(classes),
+            }
+        )
+
+
+class Generator(nn.Module):
+    """(latent `[N, latent_size + code_size]`, label `[N]` or None) -> images `[N,C,H,W]` in [-1,1]."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.conditioning = GENERATOR_CONDITIONINGS[config.generator_conditioning](config.class_count)
+        norm = Normalization(
+            config.generator_normalization, self.conditioning.modulation_size, dropout=config.generator_dropout
+        )
+        vector_size = config.latent_size + config.code_size + self.conditioning.vector_size
+        self.network = NETWORKS[config.network].generator(
+            vector_size, config.image_shape, config.width, norm, self.conditioning.plane_size
+        )
+        norm.constrain(self.network)
+
+    def forward(self, latent: Tensor, label: Tensor | None = None) -> Tensor:
+        images: Tensor = self.network(*self.conditioning(latent, label))
+        return images
+
+
+class Discriminator(nn.Module):
+    """(images `[N,C,H,W]`, label `[N]` or None) -> Judgement of N images, or of N / packing packs of them."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        conditioning = DISCRIMINATOR_CONDITIONINGS[config.discriminator_conditioning]
+        norm = Normalization(config.discriminator_normalization, tracks=False, dropout=config.discriminator_dropout)
+        channels, height, width = config.image_shape
+        self.packing = config.packing
+        self.conditioning = conditioning.image(config.class_count, config.image_shape)
+        shape = (self.conditioning.channels * config.packing, height, width)
+        self.network = NETWORKS[config.network].discriminator(shape, config.width, norm)
+        features = self.network.feature_size
+        head = HeadConfig(features, config.class_count, config.code_categories, config.code_continuous)
+        self.head = None if config.reconstructs else conditioning.head(head)
+        packed = (channels * config.packing, height, width)
+        self.decoder = _decoder(config, features, packed) if config.reconstructs else None
+        norm.constrain(self)
+
+    def forward(self, image: Tensor, label: Tensor | None = None) -> Judgement:
+        features = self.network(channels_last(self._pack(self.conditioning(image, label))))
+        if self.head is not None:
+            judgement: Judgement = self.head(features, label)
+            return judgement
+        assert self.decoder is not None
+        error = (self.decoder(features).float() - self._pack(image)).abs().flatten(1).mean(1)
+        return Judgement(-error, features)
+
+    def _pack(self, images: Tensor) -> Tensor:
+        """Every `packing` images side by side, as channels of one (PacGAN, Lin et al. 2018)."""
+        if self.packing == 1:
+            return images
+        return images.reshape(len(images) // self.packing, -1, *images.shape[2:])
+
+
+def channels_last(images: Tensor) -> Tensor:
+    """The same images; those of one channel, of which both orders are one, say by their strides that it comes last.
+
+    Else the first convolution answers in the other order, and the layers behind it turn its maps round.
+    """
+    if images.shape[1] > 1:
+        return images
+    return images.squeeze(1).unsqueeze(3).permute(0, 3, 1, 2)
+
+
+def _decoder(config: ModelConfig, features: int, image_shape: tuple[int, int, int]) -> nn.Module:
+    """Back from the features, through as narrow a code as the generator's latent (Berthelot et al. 2017)."""
+    norm = Normalization(config.discriminator_normalization, tracks=False)
+    network = NETWORKS[config.network].generator(config.latent_size, image_shape, config.width, norm)
+    return nn.Sequential(nn.Linear(features, config.latent_size), network)
+
+
+def build_players(config: ModelConfig, seed: int) -> tuple[Generator, Discriminator]:
+    """Both players on the CPU, their first weights decided by `seed` alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Generator(config), Discriminator(config)
+
+
+def build_generator(config: dict[str, Any], weights: dict[str, Tensor]) -> Generator:
+    """The generator of a saved config and weights, ready to sample (evaluation mode).
+
+    Raises RuntimeError, naming the tensors, where the weights do not fit the config.
+    """
+    generator = Generator(ModelConfig.from_json(config))
+    generator.load_state_dict(weights)
+    return generator.eval().requires_grad_(False)

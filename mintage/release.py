@@ -1,0 +1,163 @@
+"""`load`: the generator of a release, checked against its manifest, from a folder or an S3 store.
+
+Needs torch and safetensors; boto3 too for an `s3://` address, with its credentials, region and endpoint. Nothing of
+a release is run: weights are safetensors, the rest is JSON. What the address names is told in README, Sharing.
+"""
+
+import hashlib
+import json
+import os
+import re
+import tempfile
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from importlib import import_module
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from safetensors.torch import load as tensors
+
+from mintage.players import Generator, build_generator
+
+_CONFIG, _WEIGHTS, _MANIFEST = "config.json", "generator.safetensors", "manifest.json"
+_DIGITS = 20
+"""Of a release's id, in the name of its folder."""
+
+
+class ReleaseError(Exception):
+    """A release that cannot be loaded: one sentence that says what is wrong, and what to do."""
+
+
+Read = Callable[[str], bytes]
+"""Of a key below the store's address, the content; FileNotFoundError where there is none."""
+
+
+def load(address: str | Path, cache: str | Path | None = None) -> Generator:
+    """The generator of a release, on the CPU, ready to sample (evaluation mode).
+
+    `address` is a channel or a release, in a store or fetched: `s3://bucket/prefix/channels/production`,
+    `s3://bucket/prefix/releases/0290c02f6c529b790a68`, `file:` or a plain path to the same. Files are kept by their
+    SHA-256 in `cache` (else $MINTAGE_CACHE, else ~/.cache/mintage), so that they are transferred once; all are
+    checked each time. A cache that cannot be written is left out. Raises ReleaseError where something is missing,
+    damaged or not what it is named.
+    """
+    store, place = _split(str(address))
+    kept = Path(cache or os.environ.get("MINTAGE_CACHE") or _home() / ".cache/mintage")
+    read = _reader(store)
+    try:
+        folder, expected = _pointed(read, place)
+        manifest = json.loads(read(f"{folder}{_MANIFEST}"))
+        listed = {file["path"]: file["sha256"] for file in manifest["files"]}
+        if _id(manifest["files"]) != manifest["id"] or not manifest["id"].startswith(expected):
+            raise ReleaseError(f"{address}: its manifest is damaged or another's: `verify` it, or publish it again")
+        config, weights = (_file(read, f"{folder}{name}", listed[name], kept) for name in (_CONFIG, _WEIGHTS))
+    except FileNotFoundError as error:
+        raise ReleaseError(f"{address}: {error.args[0]} is not there") from None
+    except (ValueError, KeyError, TypeError):
+        raise ReleaseError(f"{address}: its manifest or its channel cannot be read") from None
+    return build_generator(json.loads(config), tensors(weights))
+
+
+def _split(address: str) -> tuple[str, str]:
+    """The store's address, and what is meant in it: `channels/NAME`, `releases/ID`, or "" for a fetched folder."""
+    address = unquote(address.removeprefix("file://").removeprefix("file:")) if address[:5] == "file:" else address
+    head, _, name = address.rstrip("/").rpartition("/")
+    store, _, kind = head.rpartition("/")
+    if kind == "channels":
+        return store or ".", f"channels/{name.removesuffix('.json')}"
+    if kind == "releases" and re.fullmatch("[0-9a-f]{20,64}", name):
+        return store or ".", f"releases/{name[:_DIGITS]}"
+    if address.startswith("s3://"):
+        raise ReleaseError(
+            f"{address}: name a channel or a release: s3://BUCKET/PREFIX/channels/NAME or .../releases/ID"
+        )
+    return address, ""
+
+
+def _pointed(read: Read, place: str) -> tuple[str, str]:
+    """The release's folder, and the id, or the beginning of it, that its manifest must have."""
+    if place.startswith("channels/"):
+        pointer = json.loads(read(f"{place}.json"))
+        return f"releases/{pointer['release']}/", pointer["id"]
+    return (f"{place}/", place.rpartition("/")[2]) if place else ("", "")
+
+
+def _id(files: list[dict[str, Any]]) -> str:
+    return hashlib.sha256(json.dumps(files, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _file(read: Read, key: str, sha256: str, cache: Path) -> bytes:
+    """A file's content, from the cache where it is there whole."""
+    kept = cache / sha256
+    with suppress(OSError):  # another user's, who keeps it to themselves
+        if kept.is_file() and hashlib.sha256(content := kept.read_bytes()).hexdigest() == sha256:
+            return content
+    content = read(key)
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise ReleaseError(f"{key} is damaged: its SHA-256 is not the one in the manifest")
+    with suppress(OSError):  # a home that is read-only, or full
+        _keep(content, kept)
+    return content
+
+
+def _keep(content: bytes, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(
+        f".{path.name}.{uuid.uuid4().hex}"
+    )  # of the caller's umask, for others who share the cache
+    try:
+        partial.write_bytes(content)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:  # a user without a name, as in a container
+        return Path(tempfile.gettempdir()) / f"mintage-{os.getuid()}"
+
+
+def _reader(store: str) -> Read:
+    return _from_bucket(store) if store.startswith("s3://") else _from_folder(Path(store).expanduser())
+
+
+def _from_folder(folder: Path) -> Read:
+    def read(key: str) -> bytes:
+        try:
+            return (folder / key).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            raise FileNotFoundError(str(folder / key)) from None
+
+    return read
+
+
+def _from_bucket(store: str) -> Read:
+    bucket, _, prefix = store.removeprefix("s3://").partition("/")
+    try:  # not an import of this package's: everything else works without it
+        boto3, exceptions = import_module("boto3"), import_module("botocore.exceptions")
+    except ModuleNotFoundError:
+        raise ReleaseError(
+            f"{store} needs boto3: `pip install boto3`, or fetch the release and load the folder"
+        ) from None
+    # Everything is checked against the manifest; the newer checksums break stores other than AWS.
+    config = import_module("botocore.config").Config(response_checksum_validation="when_required")
+    client = boto3.session.Session().client("s3", config=config)
+
+    def read(key: str) -> bytes:
+        content = BytesIO()
+        try:
+            client.download_fileobj(bucket, f"{prefix}/{key}".lstrip("/"), content)
+        except (exceptions.ClientError, exceptions.BotoCoreError, boto3.exceptions.Boto3Error) as error:
+            code = getattr(error, "response", {}).get("Error", {}).get("Code", type(error).__name__)
+            if code in ("404", "NoSuchKey"):
+                raise FileNotFoundError(f"{store}/{key}") from None
+            # Not the error itself: a reply or a URL can hold a key.
+            raise ReleaseError(f"{store} cannot be read ({code}): check address, credentials and network") from None
+        return content.getvalue()
+
+    return read

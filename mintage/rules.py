@@ -1,0 +1,245 @@
+"""Which choices do not go together, and why. Every other combination trains."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from mintage.conditioning.discriminator import DISCRIMINATOR_CONDITIONINGS, DiscriminatorConditioning
+from mintage.conditioning.generator import GENERATOR_CONDITIONINGS
+from mintage.conditioning.images import Product
+from mintage.networks import NETWORKS, Network
+from mintage.networks.parts import SMALLEST_IMAGE
+from mintage.normalization import Normalization
+from mintage.objectives import OBJECTIVES, Objective
+from mintage.penalties import PENALTIES, Penalty
+from mintage.recipes import Recipe, needs_labels
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A recipe and the data it is to learn from."""
+
+    recipe: Recipe
+    classes: Sequence[str] | None
+    image_shape: tuple[int, int, int]
+    processes: int = 1
+
+    @property
+    def batch_size(self) -> int:
+        return self.recipe.batch_size
+
+    @property
+    def share(self) -> int:
+        """Images of a batch in each process."""
+        return self.batch_size // self.processes
+
+    @property
+    def network(self) -> Network:
+        return NETWORKS[self.recipe.network]
+
+    @property
+    def objective(self) -> type[Objective]:
+        return OBJECTIVES[self.recipe.objective]
+
+    @property
+    def asked(self) -> DiscriminatorConditioning:
+        return DISCRIMINATOR_CONDITIONINGS[self.recipe.discriminator.conditioning]
+
+    @property
+    def told(self) -> bool:
+        """Whether the generator is told a class."""
+        return self.recipe.generator.conditioning != "none"
+
+    @property
+    def modulates(self) -> bool:
+        return GENERATOR_CONDITIONINGS[self.recipe.generator.conditioning].modulates
+
+    @property
+    def has_plane(self) -> bool:
+        return GENERATOR_CONDITIONINGS[self.recipe.generator.conditioning].plane_size > 0
+
+    @property
+    def small(self) -> bool:
+        """Whether the image has too few pixels for their places to mean anything, as a point's coordinates."""
+        return min(self.image_shape[1:]) < SMALLEST_IMAGE
+
+    @property
+    def penalties(self) -> list[Penalty]:
+        return [PENALTIES[penalty.name] for penalty in self.recipe.penalties]
+
+    @property
+    def norms(self) -> tuple[Normalization, Normalization]:
+        """Of the generator, and of the discriminator."""
+        return Normalization(self.recipe.generator.normalization), Normalization(
+            self.recipe.discriminator.normalization
+        )
+
+
+Rule = tuple[Callable[[Setting], bool], str]
+"""What is refused, and why, with what to do."""
+
+LABELS: list[Rule] = [
+    (
+        lambda s: needs_labels(s.recipe) and s.classes is None,
+        "a conditional family learns from labels, and this data has none: name an unconditional family, such as dcgan "
+        "(of points modern_points)",
+    ),
+    (
+        lambda s: needs_labels(s.recipe) and len(s.classes or ()) < 2,
+        "a conditional family needs at least two classes, and this data has one: name an unconditional family, such as "
+        "dcgan (of points modern_points)",
+    ),
+    (
+        lambda s: s.told and not s.asked.teaches_class,
+        "the generator is told a class that the discriminator never asks for: set discriminator.conditioning too",
+    ),
+    (
+        lambda s: s.asked.teaches_class and not s.told,
+        "the discriminator asks for a class that the generator is not told: set generator.conditioning too",
+    ),
+    (
+        lambda s: s.recipe.matching_aware and not s.asked.judges_match,
+        "a wrong label is a negative only to a discriminator that judges image and label together: "
+        "set discriminator.conditioning to concat, product, repeat or projection, or matching_aware to false",
+    ),
+    (
+        lambda s: s.recipe.labelled < 1 and needs_labels(s.recipe) and s.asked.teaches_class,
+        "only a semi-supervised discriminator learns from images without a label: set labelled to 1",
+    ),
+    (
+        lambda s: s.asked.reads_code and s.recipe.code_categories + s.recipe.code_continuous == 0,
+        "an information code needs something to tell: set code_categories or code_continuous",
+    ),
+]
+
+LOSSES: list[Rule] = [
+    (
+        lambda s: s.objective.needs_lipschitz and not s.penalties and not s.norms[1].spectral,
+        "the Wasserstein loss has no bound unless the critic's slope has one: "
+        "add a penalty, or set discriminator.normalization to spectral",
+    ),
+    (
+        lambda s: any(p.per_sample for p in s.penalties) and s.norms[1].batch,
+        "a gradient penalty is of each image alone, and batch norm makes a judgement depend on the whole batch: "
+        "set discriminator.normalization to layer, instance, spectral or none",
+    ),
+    (
+        lambda s: any(p.project for p in s.penalties) and s.norms[1].spectral,
+        "spectral normalisation rescales the weights that clipping cuts: keep one of them",
+    ),
+    (
+        lambda s: any(p.project for p in s.penalties) and s.network.deep,
+        "clipped weights, of norms too, let no signal through so many layers: use a gradient penalty",
+    ),
+    (
+        lambda s: any(p.project for p in s.penalties) and s.norms[1].name == "none",
+        "clipped weights let no signal through layers without normalisation: "
+        "set discriminator.normalization to batch or layer, or use a gradient penalty",
+    ),
+    (
+        lambda s: any(p.project for p in s.penalties) and s.asked.image is Product,
+        "clipped weights make the factor by which a label multiplies the image all but 0: "
+        "set discriminator.conditioning to concat or repeat, or use a gradient penalty",
+    ),
+    (
+        lambda s: any(p.project for p in s.penalties) and s.recipe.generator.optimizer == "sgd",
+        "clipped weights leave slopes so small that plain steps do not move the generator: "
+        "set generator.optimizer to rmsprop or adam",
+    ),
+    (
+        lambda s: s.recipe.label_smoothing > 0 and not s.objective.probability,
+        "label smoothing is of a probability, and this objective has none: set label_smoothing to 0",
+    ),
+    (
+        lambda s: s.asked.needs_probability and not s.objective.probability,
+        "K + 1 classes share one probability, and this objective has none: set objective to non_saturating",
+    ),
+    (
+        lambda s: s.recipe.feature_matching and s.norms[1].batch,
+        "batch norm gives the features of real and of fake images one mean, so there is nothing to match: "
+        "set discriminator.normalization to layer, instance, spectral or none",
+    ),
+    (
+        lambda s: s.objective.reconstructs and s.recipe.feature_matching,
+        "an autoencoder's features are what it draws the image from, and to match their mean is no game: "
+        "set feature_matching to false",
+    ),
+    (
+        lambda s: s.objective.reconstructs and not s.asked.plain,
+        "an autoencoder's judgement is its error, and it has no other output: "
+        "set discriminator.conditioning to concat, product or repeat",
+    ),
+]
+
+PLAYERS: list[Rule] = [
+    (
+        lambda s: s.small and s.network.has_maps,
+        "an image smaller than 8 x 8, or a point, has no room for feature maps: set network to mlp or points, "
+        "or family to modern_points",
+    ),
+    (
+        lambda s: s.modulates and not s.norms[0].batch,
+        "conditional batch norm needs batch norm: set generator.normalization to batch or spectral_batch",
+    ),
+    (
+        lambda s: s.has_plane and not s.network.has_maps,
+        "this network has no feature map for a label's plane: set generator.conditioning to concat",
+    ),
+    (
+        lambda s: s.network.norms_units and "instance" in [norm.name for norm in s.norms],
+        "instance norm is over the places of a feature map, and some layers of this network have none: "
+        "set normalization to layer",
+    ),
+    (
+        lambda s: s.recipe.drops and not s.network.drops,
+        "dropout is for networks of plain layers: set dropout of both players to 0, or network to mlp or dcgan",
+    ),
+    (
+        lambda s: not s.network.has_norms and {norm.name for norm in s.norms} != {"none"},
+        "this network is built to train without normalisation: set normalization of both players to none",
+    ),
+]
+
+BATCHES: list[Rule] = [
+    (
+        lambda s: s.small and len(s.recipe.augment) > 0,
+        "an image smaller than 8 x 8, or a point, is another one when its pixels are moved or cut: set augment to []",
+    ),
+    (
+        lambda s: "colour" in s.recipe.augment and s.image_shape[0] != 3,
+        "colour changes are of RGB images: take colour out of augment",
+    ),
+    (
+        lambda s: s.recipe.packing > 1 and not s.asked.plain,
+        "images judged together have no one class or code: "
+        "set discriminator.conditioning to concat, product, repeat or none, or packing to 1",
+    ),
+    (
+        lambda s: s.batch_size % s.processes > 0,
+        "each process takes as many images of a batch: set batch_size to a multiple of processes",
+    ),
+    (
+        lambda s: s.share % s.recipe.packing > 0,
+        "a batch must be a whole number of packs: set batch_size to a multiple of packing, times processes",
+    ),
+    (
+        lambda s: s.share // s.recipe.packing < 2 and s.norms[1].batch,
+        "batch norm needs two judgements in a batch: raise batch_size, or lower packing or processes",
+    ),
+    (
+        lambda s: s.share < 2 and s.norms[0].batch,
+        "batch norm needs two images in each process: raise batch_size, or lower processes",
+    ),
+]
+
+RULES: list[Rule] = [*LABELS, *LOSSES, *PLAYERS, *BATCHES]
+
+
+def refusal(
+    recipe: Recipe,
+    classes: Sequence[str] | None,
+    image_shape: tuple[int, int, int],
+    processes: int = 1,
+) -> str | None:
+    """Why this recipe cannot be trained on images of this shape and these classes, or None if it can."""
+    setting = Setting(recipe, classes, image_shape, processes)
+    return next((reason for applies, reason in RULES if applies(setting)), None)

@@ -1,0 +1,164 @@
+"""`train`: a family on images in memory, without a pipeline; goes on from a folder if given one."""
+
+import hashlib
+import json
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mintage.checkpoint import pack, unpack
+from mintage.data import RealImages, hide_labels
+from mintage.dataset import Dataset
+from mintage.devices import choose_device, choose_precision
+from mintage.engine import Engine
+from mintage.errors import CheckpointError
+from mintage.families import FAMILIES, resolve
+from mintage.games.adversarial import Adversarial
+from mintage.model import Model, write_whole
+from mintage.players import build_players
+from mintage.recipes import model_config, needs_labels, wrong_name
+from mintage.rules import refusal
+from mintage.trainer import Trainer
+
+_STATE = "training.safetensors"
+_SAVE_SECONDS = 60.0
+_BAR = 24
+
+
+@dataclass(frozen=True)
+class Run:
+    """What `train` returns."""
+
+    model: Model
+    """The moving average of the generator, ready to sample."""
+    history: list[dict[str, float]]
+    """A row each hundredth of the training: images seen, losses and what else the family measures, diversity."""
+    images: int
+    """Real images seen."""
+
+
+def train(
+    data: Dataset,
+    family: str,
+    images: int = 200_000,
+    recipe: dict[str, Any] | None = None,
+    *,
+    seed: int = 0,
+    device: str = "auto",
+    precision: str = "auto",
+    folder: str | Path | None = None,
+    progress: bool = True,
+) -> Run:
+    """Train a family on images in memory.
+
+    The same arguments give the same bits on a CPU, also when a run that was killed goes on.
+
+    Args:
+        data: What to learn.
+        family: A row of the catalog, such as "dcgan" or "modern_conditional".
+        images: Real images to show, in all; the last turn of the game is always a whole one.
+        recipe: What to change of the family's row, such as `{"width": 64, "generator": {"learning_rate": 1e-4}}`.
+        seed: Decides first weights, order of the data, and noise.
+        device: "auto" (a CUDA device, else the CPU), "cpu", "cuda" or "cuda:N".
+        precision: "auto", "float32" or "bfloat16".
+        folder: Where the state is kept, each minute and at the end. If one of the same training is there, it goes on.
+        progress: Whether to show a bar on the terminal.
+
+    Raises:
+        ValueError: There is no such family or device, or the recipe does not go together or with the data.
+        DivergedError: A loss or weight became infinite or not a number.
+        CheckpointError: The state in the folder is damaged, or of another training.
+
+    Example:
+        >>> import torch, mintage
+        >>> data = mintage.Dataset(image=torch.rand(64, 1, 8, 8) * 2 - 1)
+        >>> run = mintage.train(data, "gan", images=640, recipe={"width": 8}, progress=False)
+        >>> run.model.sample(4).shape
+        torch.Size([4, 1, 8, 8])
+    """
+    trainer = make_trainer(data, family, recipe or {}, seed, device=choose_device(device), precision=precision)
+    state = None if folder is None else Path(folder) / _STATE
+    identity = _identity(data, family, recipe or {}, seed)
+    if state is not None and state.exists():
+        tensors, facts = unpack(state)
+        if facts.pop("identity") != identity:
+            raise CheckpointError(f"{state} is of another training: name another folder, or remove it")
+        trainer.load(tensors, facts)
+    every, saved = max(1, images // 100), time.monotonic()
+    with _Bar(images, shown=progress and sys.stderr.isatty()) as bar:
+        while trainer.images_seen < images:
+            trainer.turn()
+            if trainer.passed(every):
+                bar.show(trainer.images_seen, trainer.summarize())
+            if state is not None and time.monotonic() - saved > _SAVE_SECONDS:
+                _save(state, trainer, identity)
+                saved = time.monotonic()
+    trainer.check()
+    if state is not None:
+        _save(state, trainer, identity)
+    return Run(Model(trainer.average.cpu()), trainer.history, trainer.images_seen)
+
+
+def make_trainer(
+    data: Dataset, family: str, recipe: dict[str, Any], seed: int, *, device: torch.device, precision: str
+) -> Trainer:
+    """The family with its changes, at its very start. Raises ValueError as `train` does."""
+    if family not in FAMILIES:
+        raise ValueError(f"there is no family {family!r}: choose one of {', '.join(FAMILIES)}")
+    if wrong := wrong_name(recipe):
+        raise ValueError(f"recipe: {wrong}")
+    row = resolve(family, recipe)
+    if reason := refusal(row, data.classes, data.shape, 1):
+        raise ValueError(f"{family}: {reason}")
+    names = None if data.classes is None else list(data.classes)
+    labels = data.label if needs_labels(row) else None
+    if labels is not None:
+        labels = hide_labels(labels, row.labelled, seed)
+    players = build_players(model_config(row, data.shape, names), seed)
+    engine = Engine(Adversarial(*players, row), row, device, choose_precision(precision, device, data.shape))
+    return Trainer(engine, RealImages(data.image, labels, seed, device), row.batch_size, seed)
+
+
+def _identity(data: Dataset, family: str, recipe: dict[str, Any], seed: int) -> str:
+    """A digest of all that decides the bits but the number of images."""
+    digest = hashlib.sha256(json.dumps([family, recipe, seed, data.classes, torch.__version__]).encode())
+    digest.update(data.image.contiguous().numpy().data)
+    if data.label is not None:
+        digest.update(data.label.contiguous().numpy().data)
+    return digest.hexdigest()
+
+
+def _save(path: Path, trainer: Trainer, identity: str) -> None:
+    trainer.check()  # what is not finite is never saved
+    tensors, facts = trainer.state()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, pack(tensors, {**facts, "identity": identity}))
+
+
+class _Bar:
+    """A line on the terminal that says how far a training is."""
+
+    def __init__(self, images: int, shown: bool) -> None:
+        self._images, self._shown, self._start = images, shown, time.monotonic()
+        self._first: int | None = None
+
+    def __enter__(self) -> "_Bar":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._shown:
+            print(file=sys.stderr)
+
+    def show(self, seen: int, row: dict[str, float]) -> None:
+        if not self._shown:
+            return
+        self._first = seen if self._first is None else self._first
+        rate = (seen - self._first) / max(1e-9, time.monotonic() - self._start)
+        filled = min(_BAR, _BAR * seen // self._images)
+        losses = f"D {row['discriminator_loss']:.3f}  G {row['generator_loss']:.3f}" if "generator_loss" in row else ""
+        bar = "#" * filled + "." * (_BAR - filled)
+        print(f"\r[{bar}] {seen:,} of {self._images:,} images, {rate:,.0f}/s  {losses}", end="", file=sys.stderr)

@@ -1,0 +1,143 @@
+"""The cross product of all axes, and rows of it that hold every few values together at least once."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import combinations, product
+from typing import Any
+
+from mintage.conditioning.discriminator import DISCRIMINATOR_CONDITIONINGS
+from mintage.conditioning.generator import GENERATOR_CONDITIONINGS
+from mintage.families import resolve
+from mintage.networks import NETWORKS
+from mintage.normalization import NORMALIZATIONS
+from mintage.objectives import OBJECTIVES
+from mintage.optimizers import OPTIMIZERS
+from mintage.penalties import PENALTIES
+from mintage.rules import RULES, Setting
+from tests.mintage.helpers import changed, copies, play, step, tiny_trainer
+
+Row = dict[str, Any]
+Values = frozenset[tuple[str, Any]]
+"""Some axes, each with a value."""
+
+POINT = (1, 1, 2)
+SHAPES = ((1, 8, 8), (3, 12, 10), POINT)
+CLASSES = ("a", "b", "c")
+BATCH = 8
+AXES: dict[str, tuple[Any, ...]] = {
+    "network": tuple(NETWORKS),
+    "objective": tuple(OBJECTIVES),
+    "penalties": ((), *((name,) for name in PENALTIES), ("r1", "r2")),
+    "generator.conditioning": tuple(GENERATOR_CONDITIONINGS),
+    "discriminator.conditioning": tuple(DISCRIMINATOR_CONDITIONINGS),
+    "generator.normalization": NORMALIZATIONS,
+    "discriminator.normalization": NORMALIZATIONS,
+    "matching_aware": (False, True),
+    "augment": ((), ("translation",), ("cutout",), ("colour",), ("colour", "translation", "cutout")),
+    "packing": (1, 2),
+    "labelled": (1.0, 0.5),
+    "feature_matching": (False, True),
+    "generator.dropout": (0.0, 0.5),
+    "discriminator.dropout": (0.0, 0.5),
+    "label_smoothing": (0.0, 0.1),
+    "generator.optimizer": tuple(OPTIMIZERS),
+    "shape": SHAPES,
+}
+_TRIES = 40
+
+
+def overrides(row: Row) -> dict[str, Any]:
+    """What `resolve` makes the row's recipe of, as params.yaml would have it; as small as can be."""
+    chosen: dict[str, Any] = {"width": 4, "latent_size": 6, "batch_size": BATCH, "generator": {}, "discriminator": {}}
+    for axis, value in row.items():
+        player, _, name = axis.rpartition(".")
+        (chosen[player] if player else chosen)[name] = value
+    return chosen | {"penalties": [{"name": name} for name in row["penalties"]]}
+
+
+def setting(row: Row) -> Setting:
+    return Setting(resolve("gan", overrides(row)), CLASSES, row["shape"])
+
+
+def reasons(row: Row) -> list[str]:
+    """Of every rule that refuses the row; none where it trains."""
+    checked = setting(row)
+    return [reason for applies, reason in RULES if applies(checked)]
+
+
+def trains(row: Row) -> None:
+    """Two turns with finite losses move both players; a turn of the generator's leaves the discriminator untouched."""
+    trainer = tiny_trainer("gan", **overrides(row))
+    start = copies(trainer.engine.state())
+    play(trainer, 2).summarize()  # which looks at losses and weights
+    assert {"generator", "average", "discriminator"} <= changed(start, trainer.engine.state())
+    before = copies(trainer.engine.state())
+    step(trainer, 16, "generator")
+    assert changed(before, trainer.engine.state()) <= {"generator", "generator_optimizer"}
+    assert all(weight.grad is None for weight in trainer.average.parameters())
+
+
+@dataclass
+class Covering:
+    """Rows that train and hold, together, every `strength` values that can stand together; and those that cannot."""
+
+    strength: int
+    rows: list[Row] = field(default_factory=list)
+    refused: dict[Values, str] = field(default_factory=dict)
+    """A reason for each."""
+
+
+@cache
+def covering(strength: int) -> Covering:
+    """The same each time."""
+    found, covered = Covering(strength), set()
+    fewer = covering(strength - 1).refused if strength > 2 else {}
+    chance = random.Random(strength)
+    for values in all_values(strength):
+        if values in covered:
+            continue
+        if part := next((part for part in map(frozenset, combinations(values, strength - 1)) if part in fewer), None):
+            found.refused[values] = fewer[part]
+            continue
+        row, why = complete(dict(values), chance)
+        if why:
+            found.refused[values] = why[0]
+        else:
+            found.rows.append(row)
+            covered |= set(values_in(row, strength))
+    return found
+
+
+def all_values(strength: int) -> Iterator[Values]:
+    for axes in combinations(AXES, strength):
+        for values in product(*(AXES[axis] for axis in axes)):
+            yield frozenset(zip(axes, values, strict=True))
+
+
+def values_in(row: Row, strength: int) -> Iterator[Values]:
+    return (frozenset(values) for values in combinations(row.items(), strength))
+
+
+def complete(fixed: Row, chance: random.Random) -> tuple[Row, list[str]]:
+    """A row with the fixed values that no rule refuses, and no reason; or a row, and why it is refused."""
+    for _ in range(_TRIES):
+        row = {axis: chance.choice(values) for axis, values in AXES.items()} | fixed
+        row, why = mend(row, [axis for axis in AXES if axis not in fixed], chance)
+        if not why:
+            break
+    return {axis: row[axis] for axis in AXES}, why
+
+
+def mend(row: Row, free: list[str], chance: random.Random) -> tuple[Row, list[str]]:
+    """Change one free axis after the other as long as fewer rules refuse the row."""
+    why, better = reasons(row), True
+    while why and better:
+        better = False
+        for axis in chance.sample(free, len(free)):
+            for value in AXES[axis]:
+                changed = row | {axis: value}
+                if len(others := reasons(changed)) < len(why):
+                    row, why, better = changed, others, True
+    return row, why

@@ -1,0 +1,56 @@
+"""A tiny game to play in tests."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mintage.data import RealImages, hide_labels
+from mintage.engine import Engine
+from mintage.families import resolve
+from mintage.games import Scene, Step
+from mintage.games.adversarial import Adversarial
+from mintage.players import build_players
+from mintage.recipes import model_config, needs_labels
+from mintage.trainer import Trainer
+
+CPU = torch.device("cpu")
+
+
+def tiny_trainer(
+    family: str = "cgan",
+    seed: int = 0,
+    precision: torch.dtype = torch.float32,
+    shape: tuple[int, int, int] = (1, 8, 8),
+    **overrides: Any,
+) -> Trainer:
+    """A trainer on 50 random images (8x8 grey, unless told otherwise) of three classes, in batches of eight."""
+    recipe = resolve(family, {"width": 4, "latent_size": 6, **overrides})
+    classes = ["a", "b", "c"]
+    random = torch.Generator().manual_seed(1)
+    images = torch.rand(50, *shape, generator=random) * 2 - 1
+    drawn = torch.randint(3, (50,), generator=random)
+    labels = hide_labels(drawn, recipe.labelled, seed) if needs_labels(recipe) else None
+    players = build_players(model_config(recipe, shape, classes), seed)
+    engine = Engine(Adversarial(*players, recipe), recipe, CPU, precision)
+    return Trainer(engine, RealImages(images, labels, seed, CPU), batch_size=8, seed=seed)
+
+
+def play(trainer: Trainer, turns: int) -> Trainer:
+    for _ in range(turns):
+        trainer.turn()
+    return trainer
+
+
+def step(trainer: Trainer, position: int, *sides: str) -> dict[str, Tensor]:
+    """One of these sides alone, on 8 images."""
+    return trainer.engine.step(Scene(Step(trainer.seed, position, 8), sides, trainer.real, CPU))
+
+
+def copies(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in tensors.items()}
+
+
+def changed(before: dict[str, Tensor], after: dict[str, Tensor]) -> set[str]:
+    """The first word of every tensor's name that differs."""
+    return {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}

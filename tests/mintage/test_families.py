@@ -1,0 +1,126 @@
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, fields, replace
+from typing import Any, Literal, get_args, get_origin
+
+import pytest
+import torch
+
+from mintage.augment import AUGMENTS
+from mintage.conditioning.discriminator import DISCRIMINATOR_CONDITIONINGS
+from mintage.conditioning.generator import GENERATOR_CONDITIONINGS
+from mintage.families import FAMILIES, VARIANTS, resolve
+from mintage.latents import draw
+from mintage.networks import NETWORKS
+from mintage.normalization import NORMALIZATIONS
+from mintage.objectives import OBJECTIVES
+from mintage.optimizers import OPTIMIZERS
+from mintage.penalties import PENALTIES
+from mintage.players import ModelConfig, build_generator, build_players
+from mintage.randomness import stream
+from mintage.recipes import PlayerRecipe, Recipe, model_config
+from mintage.rules import refusal
+from stages.common import params
+from stages.common.sections import Section
+
+
+def names_in(annotation: Any) -> set[str]:
+    """All names that a type allows, however deep they stand in it."""
+    if get_origin(annotation) is Literal:
+        return set(get_args(annotation))
+    return {name for inner in get_args(annotation) for name in names_in(inner)}
+
+
+KNOWN = [
+    (params.Train, "family", FAMILIES),
+    (params.Train, "network", NETWORKS),
+    (params.Train, "objective", OBJECTIVES),
+    (params.Train, "augment", AUGMENTS),
+    (params.Penalty, "name", PENALTIES),
+    (params.Generator, "conditioning", GENERATOR_CONDITIONINGS),
+    (params.Discriminator, "conditioning", DISCRIMINATOR_CONDITIONINGS),
+    (params.Generator, "normalization", NORMALIZATIONS),
+    (params.Discriminator, "normalization", NORMALIZATIONS),
+    (params.Generator, "optimizer", OPTIMIZERS),
+]
+
+
+@pytest.mark.parametrize(("section", "key", "known"), KNOWN, ids=[f"{s.__name__}.{key}" for s, key, _ in KNOWN])
+def test_params_allow_exactly_what_there_is(section: type[Section], key: str, known: Iterable[str]) -> None:
+    assert names_in(section.model_fields[key].annotation) == set(known)
+
+
+@pytest.mark.parametrize(
+    ("section", "row"), [(params.Train, Recipe), (params.Generator, PlayerRecipe), (params.Discriminator, PlayerRecipe)]
+)
+def test_every_axis_of_a_row_can_be_overridden_in_params(section: type[Section], row: Any) -> None:
+    assert {f.name for f in fields(row)} - {"paper"} <= set(section.model_fields)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_trains_on_labelled_images_by_its_name_alone(family: str) -> None:
+    for shape, batch_size in (((1, 8, 8), 64), ((3, 48, 80), 2)):
+        for variant in ("short", *(name for name, rows in VARIANTS.items() if family in rows)):
+            recipe = resolve(family, {"batch_size": batch_size}, variant)
+            assert refusal(recipe, ["a", "b"], shape) is None
+
+
+def test_an_override_replaces_one_axis_and_null_keeps_the_familys() -> None:
+    recipe = resolve(
+        "acgan", {"network": "mlp", "objective": None, "generator": {"learning_rate": 1e-3, "beta1": None}}
+    )
+    row = FAMILIES["acgan"]
+    assert (recipe.network, recipe.objective) == ("mlp", row.objective)
+    assert (recipe.generator.learning_rate, recipe.generator.beta1) == (1e-3, row.generator.beta1)
+    assert recipe.generator.conditioning == row.generator.conditioning
+    assert replace(recipe.discriminator, normalization="network") == row.discriminator
+
+
+def test_a_player_has_its_networks_normalisation_unless_row_or_params_say_otherwise() -> None:
+    def norms(family: str, **overrides: Any) -> tuple[str, str]:
+        recipe = resolve(family, overrides)
+        return recipe.generator.normalization, recipe.discriminator.normalization
+
+    assert norms("cgan") == ("batch", "batch")
+    assert norms("cgan", network="mlp") == ("batch", "none")
+    assert norms("cgan", network="resnet") == ("batch", "spectral")
+    assert norms("wgan_gp", network="resnet") == ("batch", "layer")
+    assert norms("cgan", discriminator={"normalization": "instance"}) == ("batch", "instance")
+
+
+def test_a_penalty_without_a_weight_has_its_papers_and_an_empty_list_is_none() -> None:
+    recipe = resolve("dcgan", {"penalties": [{"name": "wgan_gp"}, {"name": "r1", "weight": 0.5, "interval": 16}]})
+    assert [(p.name, p.weight, p.interval) for p in recipe.penalties] == [("wgan_gp", 10.0, 1), ("r1", 0.5, 16)]
+    assert resolve("modern", {"penalties": []}).penalties == ()
+    assert [p.name for p in resolve("modern", {"penalties": None}).penalties] == ["r1", "r2"]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_generator_is_built_again_from_its_json_config_and_weights(family: str) -> None:
+    config = model_config(resolve(family, {"width": 4}), (1, 12, 10), ["a", "b"])
+    generator, _ = build_players(config, seed=0)
+    generator(draw(config, 4, stream(1, "test")), torch.zeros(4, dtype=torch.long))
+    again = build_generator(json.loads(json.dumps(asdict(config))), generator.state_dict())
+    assert again.config == config
+    latents, labels = draw(config, 3, stream(0, "test")), torch.tensor([0, 1, 1])
+    condition = labels if config.conditional else None
+    assert torch.equal(again(latents, condition), generator.eval()(latents, condition))
+
+
+def test_weights_that_do_not_fit_the_config_are_refused() -> None:
+    config = model_config(resolve("dcgan", {"width": 4}), (1, 12, 10), None)
+    generator, _ = build_players(config, seed=0)
+    other = asdict(ModelConfig(**{**asdict(config), "width": 8}))
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        build_generator(other, generator.state_dict())
+
+
+def test_first_weights_depend_on_the_seed_alone() -> None:
+    config = model_config(resolve("cgan", {"width": 4}), (1, 8, 8), ["a", "b"])
+    torch.manual_seed(1)
+    first = build_players(config, seed=5)[0].state_dict()
+    torch.manual_seed(2)
+    again = build_players(config, seed=5)[0].state_dict()
+    other = build_players(config, seed=6)[0].state_dict()
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert any(not torch.equal(first[name], other[name]) for name in first)

@@ -1,0 +1,163 @@
+"""The library as a user of Python has it: arrays in memory in, images out."""
+
+import doctest
+import importlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+
+from mintage.dataset import Dataset
+from mintage.errors import CheckpointError
+from mintage.measuring import measure
+from mintage.model import Model, load
+from mintage.release import ReleaseError
+from mintage.training import train
+
+TINY: dict[str, Any] = {"width": 8, "latent_size": 8, "batch_size": 16}
+
+
+@pytest.fixture(scope="module")
+def digits() -> Dataset:
+    found = load_digits()
+    levels = (found.images / 16 * 255).round().astype(np.uint8)
+    return Dataset(image=levels, label=found.target, classes=[f"digit {number}" for number in range(10)])
+
+
+@pytest.fixture(scope="module")
+def model(digits: Dataset) -> Model:
+    return train(digits, "cgan", images=640, recipe=TINY, progress=False).model
+
+
+def test_levels_become_values_between_minus_one_and_one(digits: Dataset) -> None:
+    assert digits.image.min().item() == -1
+    assert digits.image.max().item() == 1
+    assert digits.shape == (1, 8, 8)
+    assert len(digits) == 1797
+
+
+@pytest.mark.parametrize(
+    ("wrong", "part"),
+    [
+        ({"image": torch.zeros(4, 8)}, r"\[N,C,H,W\]"),
+        ({"image": torch.zeros(0, 1, 8, 8)}, r"\[N,C,H,W\]"),
+        ({"image": torch.full((4, 1, 8, 8), 255.0)}, r"scale them to \[-1,1\]"),
+        ({"image": torch.full((4, 1, 8, 8), float("nan"))}, r"scale them to \[-1,1\]"),
+        ({"image": torch.zeros(4, 1, 8, 8, dtype=torch.int64)}, "uint8"),
+        ({"image": torch.zeros(4, 1, 8, 8), "label": [0, 1]}, "one for each of 4"),
+        ({"image": torch.zeros(2, 1, 8, 8), "label": [0.5, 1.0]}, "whole numbers"),
+        ({"image": torch.zeros(2, 1, 8, 8), "label": [-1, 1]}, "whole numbers"),
+        ({"image": torch.zeros(2, 1, 8, 8), "label": [0, 2], "classes": ["a", "b"]}, "2 classes are named"),
+        ({"image": torch.zeros(2, 1, 8, 8), "classes": ["a", "b"]}, "no image has a label"),
+    ],
+)
+def test_images_and_labels_that_do_not_fit_are_refused_with_what_would(wrong: dict[str, Any], part: str) -> None:
+    with pytest.raises(ValueError, match=part):
+        Dataset(**wrong)
+
+
+def test_samples_of_a_seed_begin_alike_whatever_their_number(model: Model) -> None:
+    few, many = model.sample(3, seed=5), model.sample(70, seed=5)
+    assert many.shape == (70, 1, 8, 8)
+    assert torch.equal(many[:3], few)
+    assert not torch.equal(model.sample(3, seed=6), few)
+
+
+def test_a_class_is_asked_for_by_name_or_number_or_several_in_turn(model: Model) -> None:
+    by_name = model.sample(4, label="digit 3")
+    assert torch.equal(by_name, model.sample(4, label=3))
+    mixed = model.sample(4, label=["digit 3", 5])
+    assert torch.equal(mixed[0::2], by_name[0::2])
+    assert not torch.equal(mixed[1::2], by_name[1::2])
+    with pytest.raises(ValueError, match="ask for one of digit 0"):
+        model.sample(1, label="digit 10")
+    with pytest.raises(ValueError, match="no class -1"):
+        model.sample(1, label=-1)
+
+
+def test_a_model_that_takes_no_class_refuses_one(digits: Dataset) -> None:
+    model = train(digits, "gan", images=64, recipe=TINY, progress=False).model
+    assert model.classes is None
+    with pytest.raises(ValueError, match="takes no class"):
+        model.sample(1, label=0)
+
+
+def test_a_saved_model_loads_and_makes_the_same_images(model: Model, tmp_path: Path) -> None:
+    model.save(tmp_path / "mine")
+    assert torch.equal(load(tmp_path / "mine").sample(5, seed=1), model.sample(5, seed=1))
+
+
+def test_a_folder_that_holds_no_model_or_a_damaged_one_is_refused(model: Model, tmp_path: Path) -> None:
+    with pytest.raises(ReleaseError, match="is not there"):
+        load(tmp_path / "nothing")
+    model.save(tmp_path)
+    weights = tmp_path / "generator.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-10])
+    with pytest.raises(ReleaseError, match="cannot be loaded"):
+        load(tmp_path)
+
+
+def test_a_training_that_goes_on_ends_in_the_bits_of_one_that_did_not_stop(digits: Dataset, tmp_path: Path) -> None:
+    def trained(images: int, folder: Path) -> torch.Tensor:
+        return train(digits, "modern_conditional", images, TINY, folder=folder, progress=False).model.sample(8)
+
+    whole = trained(160, tmp_path / "whole")
+    trained(80, tmp_path / "parts")
+    assert torch.equal(trained(160, tmp_path / "parts"), whole)
+    assert torch.equal(trained(160, tmp_path / "parts"), whole)  # nothing is left to do
+
+
+def test_a_state_of_another_training_is_not_gone_on_from(digits: Dataset, tmp_path: Path) -> None:
+    train(digits, "gan", 32, TINY, folder=tmp_path, progress=False)
+    for recipe, seed in ((TINY, 1), ({**TINY, "width": 4}, 0)):
+        with pytest.raises(CheckpointError, match="another training"):
+            train(digits, "gan", 32, recipe, seed=seed, folder=tmp_path, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("family", "recipe", "part"),
+    [
+        ("cgann", {}, "no family 'cgann'"),
+        ("cgan", {"widht": 8}, "did you mean 'width'"),
+        ("cgan", {"generator": {"learning_rat": 1}}, "did you mean 'learning_rate'"),
+        ("cgan", {"objective": "hinge", "label_smoothing": 0.1}, "cgan: "),
+    ],
+)
+def test_a_family_or_recipe_that_does_not_go_is_refused(
+    digits: Dataset, family: str, recipe: dict[str, Any], part: str
+) -> None:
+    with pytest.raises(ValueError, match=part):
+        train(digits, family, 16, recipe, progress=False)
+
+
+def test_real_images_reach_their_floor_and_noise_is_far_from_it(digits: Dataset, model: Model) -> None:
+    """An untrained generator stands for noise."""
+    half = torch.arange(len(digits)) % 2 == 0
+    seen, held = digits.rows(half.nonzero().squeeze(1)), digits.rows((~half).nonzero().squeeze(1))
+    table = measure(model, held, seen, evaluator_images=6000)
+    assert set(table) >= {"frechet_distance", "kernel_distance", "coverage", "classifier_score", "conditional_accuracy"}
+    assert table["frechet_distance"].value > 10 * table["frechet_distance"].floor
+    assert table["conditional_accuracy"].floor > 0.9
+    assert table["coverage"].value < table["coverage"].floor
+    assert table == measure(model, held, seen, evaluator_images=6000)
+
+
+def test_images_that_do_not_fit_the_model_are_not_compared(digits: Dataset, model: Model) -> None:
+    with pytest.raises(ValueError, match="at least"):
+        measure(model, digits.rows(torch.arange(12)))
+    with pytest.raises(ValueError, match="the model's are"):
+        measure(model, Dataset(image=torch.zeros(40, 3, 8, 8)))
+    with pytest.raises(ValueError, match="the model's classes"):
+        measure(model, Dataset(image=torch.zeros(40, 1, 8, 8), label=[0, 1] * 20))
+
+
+@pytest.mark.parametrize(
+    "module", ["mintage", "mintage.dataset", "mintage.model", "mintage.training", "mintage.measuring"]
+)
+def test_the_examples_of_the_docstrings_run(module: str) -> None:
+    found = doctest.testmod(importlib.import_module(module))
+    assert found.attempted > 0
+    assert found.failed == 0

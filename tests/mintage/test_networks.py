@@ -1,0 +1,159 @@
+import pytest
+import torch
+from torch import nn
+
+from mintage.networks import NETWORKS, biggan, dcgan, infogan, r3gan
+from mintage.networks.parts import Up, sizes
+from mintage.normalization import Modulation, Norm, Normalization
+
+SHAPES = [(1, 8, 8), (1, 28, 28), (3, 32, 32), (3, 64, 64), (3, 48, 80), (4, 9, 13)]
+BATCH = Normalization("batch")
+
+
+def default(name: str, player: int) -> Normalization:
+    return Normalization(NETWORKS[name].normalization[player])
+
+
+def stirred(network: nn.Module) -> nn.Module:
+    """With the weights that start at 0, by which a block at first changes nothing, set to something."""
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for weight in network.parameters():
+            if not weight.any():
+                weight.normal_(0, 0.1)
+    return network
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_generator_makes_exactly_the_asked_shape_in_minus_one_to_one(name: str, shape: tuple[int, int, int]) -> None:
+    generator = stirred(NETWORKS[name].generator(12, shape, 4, default(name, 0)))
+    images = generator(torch.randn(3, 12))
+    assert images.shape == (3, *shape)
+    assert images.abs().max() <= 1
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_pixel_reaches_the_discriminators_features(name: str, shape: tuple[int, int, int]) -> None:
+    """Floor division would leave out the last row or column of an odd side."""
+    discriminator = stirred(NETWORKS[name].discriminator(shape, 4, Normalization("none")))
+    images = torch.randn(2, *shape, requires_grad=True)
+    features = discriminator(images)
+    assert features.shape == (2, discriminator.feature_size)
+    features.square().sum().backward()
+    assert images.grad is not None
+    assert (images.grad != 0).all()
+
+
+@pytest.mark.parametrize("name", [name for name, network in NETWORKS.items() if network.has_maps])
+def test_every_place_of_a_generators_image_depends_on_the_latent_and_on_a_plane(name: str) -> None:
+    generator = NETWORKS[name].generator(12, (3, 9, 13), 16, Normalization("none"), plane_size=5).double()
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for weight in generator.parameters():
+            weight.normal_(0, 0.1)
+    latents, planes = torch.randn(16, 12).double(), torch.randn(16, 5).double()
+    images = generator(latents, None, planes)
+    assert (generator(latents + 1, None, planes) != images).any(0).all()
+    assert (generator(latents, None, planes + 1) != images).any(0).all()
+
+
+@pytest.mark.parametrize("name", [name for name, network in NETWORKS.items() if network.has_norms])
+def test_a_modulation_reaches_every_norm_of_a_generator_that_has_norms(name: str) -> None:
+    generator = NETWORKS[name].generator(12, (1, 12, 10), 4, Normalization("batch", modulation_size=5))
+    first, second = (generator(torch.ones(4, 12), m).detach() for m in (torch.zeros(4, 5), torch.ones(4, 5)))
+    assert not torch.equal(first, second)
+    modulated = [norm for norm in generator.modules() if isinstance(norm, Norm) and norm.modulate is not None]
+    generator(torch.randn(4, 12), torch.ones(4, 5)).sum().backward()
+    assert len(modulated) >= 2
+    assert all(norm.modulate.weight.grad is not None for norm in modulated if norm.modulate is not None)
+
+
+def test_feature_maps_follow_ceiling_division() -> None:
+    assert sizes(28, 28) == [(28, 28), (14, 14), (7, 7), (4, 4)]
+    assert sizes(8, 8) == [(8, 8), (4, 4), (2, 2)]
+    assert sizes(48, 80) == [(48, 80), (24, 40), (12, 20), (6, 10), (3, 5), (2, 3)]
+
+
+def test_dcgan_at_64_has_the_papers_sizes_and_channels() -> None:
+    generator = dcgan.Generator(100, (3, 64, 64), 128, BATCH)
+    assert generator.stem.base == (1024, 4, 4)
+    assert [m.convolution.out_channels for m in generator.modules() if isinstance(m, Up)] == [512, 256, 128, 3]
+
+
+def test_dcgan_has_no_batch_norm_in_the_discriminators_first_layer_and_the_generators_last() -> None:
+    discriminator = list(dcgan.Discriminator((3, 32, 32), 8, BATCH).layers)
+    generator = list(dcgan.Generator(10, (3, 32, 32), 8, BATCH).layers)
+    assert isinstance(discriminator[1], nn.LeakyReLU)
+    assert isinstance(generator[-2], Up)
+    assert sum(isinstance(layer, Norm) for layer in discriminator) == 2
+    assert sum(isinstance(layer, Norm) for layer in generator) == 3
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_batch_norm_keeps_the_standard_eps_and_momentum(name: str) -> None:
+    """`BatchNorm2d(channels, 0.8)`, much copied, sets eps to 0.8."""
+    players = [NETWORKS[name].generator(10, (1, 16, 16), 8, BATCH), NETWORKS[name].discriminator((1, 16, 16), 8, BATCH)]
+    norms = [m for p in players for m in p.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
+    assert bool(norms) == NETWORKS[name].has_norms
+    assert {(m.eps, m.momentum) for m in norms} <= {(1e-5, 0.1)}
+
+
+def test_dcgan_weights_start_as_the_paper_says() -> None:
+    torch.manual_seed(0)
+    discriminator = dcgan.Discriminator((3, 32, 32), 64, BATCH)
+    weights = torch.cat([m.weight.flatten() for m in discriminator.modules() if isinstance(m, nn.Conv2d)])
+    assert abs(weights.mean()) < 1e-3
+    assert weights.std().item() == pytest.approx(0.02, rel=0.02)
+
+
+def test_infogans_net_has_the_layers_of_lucic_et_al_at_28() -> None:
+    generator = infogan.Generator(62, (1, 28, 28), 64, BATCH)
+    discriminator = infogan.Discriminator((1, 28, 28), 64, BATCH)
+    linear = [m.out_features for m in generator.modules() if isinstance(m, nn.Linear)]
+    assert linear == [1024, 128 * 7 * 7]
+    assert [m.convolution.out_channels for m in generator.modules() if isinstance(m, Up)] == [64, 1]
+    assert [m.out_channels for m in discriminator.modules() if isinstance(m, nn.Conv2d)] == [64, 128]
+    assert discriminator.feature_size == 1024
+
+
+def test_each_part_of_biggans_latent_reaches_its_own_block() -> None:
+    generator = biggan.Generator(12, (1, 8, 8), 4, BATCH)
+    latents = torch.randn(4, 12)
+    for part in range(3):
+        changed = latents.clone()
+        changed[:, 4 * part : 4 * part + 4] += 1
+        assert not torch.equal(generator(latents), generator(changed))
+    sizes_of = [m.in_features for m in generator.modules() if isinstance(m, Modulation)]
+    assert sizes_of == [4, 4, 4, 4]  # two norms in each of two blocks
+
+
+def test_attention_changes_nothing_at_the_start_and_lets_every_place_see_every_other() -> None:
+    torch.manual_seed(0)
+    attention = biggan.Attention(8)
+    maps = torch.randn(1, 8, 5, 7, requires_grad=True)
+    assert torch.equal(attention(maps), maps)
+    with torch.no_grad():
+        attention.amount.fill_(1.0)
+    attention(maps)[0, :, 0, 0].sum().backward()
+    assert maps.grad is not None
+    assert (maps.grad != 0).any(1).sum() > 8  # the pooled keys and values come from all over the map
+
+
+@pytest.mark.parametrize("blocks", [1, 3])
+def test_a_residual_block_without_normalisation_starts_as_the_identity(blocks: int) -> None:
+    maps = torch.randn(2, 8, 4, 4)
+    assert torch.equal(r3gan.Block(8, blocks)(maps), maps)
+
+
+def test_the_discriminator_of_points_tells_detail_that_a_plain_one_does_not_yet_see() -> None:
+    """At their first weights, over a hundredth of the range: by what sines and cosines add to the slope."""
+    torch.manual_seed(0)
+    points = (torch.rand(400, 1, 1, 2) * 2 - 1).requires_grad_()
+    slopes = []
+    for name in ("points", "mlp"):
+        features = NETWORKS[name].discriminator((1, 1, 2), 32, Normalization("none"))(points)
+        (slope,) = torch.autograd.grad(features.sum(), points)
+        slopes.append((slope.norm() / features.detach().norm()).item())
+    assert slopes[0] > 3 * slopes[1]

@@ -1,0 +1,155 @@
+"""The cross product of all axes: each combination trains, or is refused with its reason."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from mintage.families import resolve
+from mintage.rules import RULES, refusal
+from tests.mintage.combinations import AXES, POINT, Covering, Row, covering, reasons, setting, trains
+
+GREY = (1, 8, 8)
+
+
+FIRST = 150
+"""Rows of three values that are trained unless MINTAGE_THOROUGH is set: a fifth of all, with 78% of the triples."""
+
+
+def every_row_trains(found: Covering, rows: int | None = None) -> None:
+    for row in found.rows[:rows]:
+        try:
+            trains(row)
+        except Exception as error:
+            raise AssertionError(f"this neither trains nor is refused: {row}") from error
+    print(f"\nby {found.strength}: {len(found.rows[:rows])} combinations trained; ", end="")
+    print(f"{len(found.refused)} sets of {found.strength} values refused, each with its reason")
+
+
+def test_every_two_values_of_the_axes_train_together_or_are_refused_with_a_reason() -> None:
+    every_row_trains(covering(2))
+
+
+@pytest.mark.slow
+def test_every_three_values_of_the_axes_train_together_or_are_refused_with_a_reason() -> None:
+    every_row_trains(covering(3), None if os.environ.get("MINTAGE_THOROUGH") else FIRST)
+
+
+def test_two_values_are_refused_only_where_they_themselves_do_not_go_together() -> None:
+    """Else a combination that trains could hide behind a third value that does not."""
+    refused = covering(2).refused
+    pairs = {frozenset(axis for axis, _ in values) for values in refused}
+    assert len(refused) < 150
+    assert frozenset({"network", "objective"}) not in pairs
+    assert frozenset({"network", "discriminator.conditioning"}) not in pairs
+    assert frozenset({"penalties", "objective"}) not in pairs
+
+
+@pytest.mark.parametrize("rule", RULES, ids=[reason[:60] for _, reason in RULES])
+def test_no_rule_is_idle(rule: Any) -> None:
+    """Each refuses something that no other does, and says what to do."""
+    applies, reason = rule
+    assert ": " in reason
+    assert any(applies(setting(row)) for row in WRONG) or reason in {why for _, why in OF_DATA}
+
+
+def row(**values: Any) -> Row:
+    plain = {axis: choices[0] for axis, choices in AXES.items()} | {"objective": "non_saturating"}
+    return plain | {name.replace("__", "."): value for name, value in values.items()}
+
+
+WRONG = [
+    row(generator__conditioning="concat"),
+    row(discriminator__conditioning="projection"),
+    row(matching_aware=True),
+    row(generator__conditioning="concat", discriminator__conditioning="concat", labelled=0.5),
+    row(objective="wasserstein"),
+    row(penalties=("wgan_gp",), discriminator__normalization="batch"),
+    row(penalties=("clipping",), discriminator__normalization="spectral"),
+    row(penalties=("clipping",), network="points", discriminator__normalization="batch"),
+    row(penalties=("clipping",), discriminator__normalization="none"),
+    row(penalties=("clipping",), discriminator__normalization="batch", generator__optimizer="sgd"),
+    row(
+        penalties=("clipping",),
+        discriminator__normalization="batch",
+        generator__conditioning="concat",
+        discriminator__conditioning="product",
+    ),
+    row(objective="hinge", label_smoothing=0.1),
+    row(feature_matching=True, discriminator__normalization="batch"),
+    row(feature_matching=True, objective="began"),
+    row(network="resnet", discriminator__dropout=0.5),
+    row(objective="hinge", discriminator__conditioning="semi_supervised"),
+    row(objective="began", discriminator__conditioning="code"),
+    row(generator__conditioning="batch_norm", discriminator__conditioning="concat"),
+    row(generator__conditioning="plane", discriminator__conditioning="concat"),
+    row(generator__normalization="instance"),
+    row(network="r3gan", generator__normalization="batch"),
+    row(augment=("colour",)),
+    row(packing=2, discriminator__conditioning="code"),
+    row(shape=POINT, network="dcgan"),
+    row(shape=POINT, augment=("translation",)),
+]
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=str)
+def test_a_wrong_combination_is_refused_for_one_reason(wrong: Row) -> None:
+    assert len(reasons(wrong)) == 1
+
+
+def why(
+    family: str, classes: Sequence[str] | None = ("a", "b"), batch_size: int = 8, processes: int = 1, **changes: Any
+) -> str:
+    return refusal(resolve(family, {"batch_size": batch_size, **changes}), classes, GREY, processes) or ""
+
+
+OF_DATA = [
+    (
+        why("cgan", None),
+        "a conditional family learns from labels, and this data has none: name an unconditional family, such as dcgan "
+        "(of points modern_points)",
+    ),
+    (
+        why("ssgan", ["only"]),
+        "a conditional family needs at least two classes, and this data has one: name an unconditional family, such as "
+        "dcgan (of points modern_points)",
+    ),
+    (
+        why("infogan", code_categories=0, code_continuous=0),
+        "an information code needs something to tell: set code_categories or code_continuous",
+    ),
+    *(
+        (found, "a batch must be a whole number of packs: set batch_size to a multiple of packing, times processes")
+        for found in (why("dcgan", packing=3), why("modern", packing=4, processes=4))
+    ),
+    *(
+        (found, "batch norm needs two judgements in a batch: raise batch_size, or lower packing or processes")
+        for found in (why("dcgan", packing=8), why("dcgan", packing=4, processes=2))
+    ),
+    (
+        why("modern", processes=3),
+        "each process takes as many images of a batch: set batch_size to a multiple of processes",
+    ),
+    (
+        why("wgan_gp", processes=8),
+        "batch norm needs two images in each process: raise batch_size, or lower processes",
+    ),
+]
+
+
+@pytest.mark.parametrize(("found", "expected"), OF_DATA)
+def test_data_and_batch_that_a_recipe_cannot_learn_from_are_refused(found: str, expected: str) -> None:
+    assert found == expected
+
+
+def test_an_unconditional_family_trains_on_data_with_any_labels_or_none() -> None:
+    for family in ("gan", "dcgan", "wgan_gp", "infogan", "modern", "began"):
+        for classes in (None, ["only"], ["a", "b"]):
+            assert why(family, classes) == ""
+
+
+def test_a_critic_with_batch_norm_is_refused_a_penalty_on_single_images() -> None:
+    assert "batch norm makes a judgement depend on the whole batch" in why(
+        "wgan_gp", discriminator={"normalization": "batch"}
+    )
