@@ -45,7 +45,7 @@ AXES: dict[str, tuple[Any, ...]] = {
     "generator.optimizer": tuple(OPTIMIZERS),
     "shape": SHAPES,
 }
-_TRIES = 40
+_TRIES, _TRIES_AGAINST_A_RULE, _DRAWS = 40, 5, 200
 
 
 def overrides(row: Row) -> dict[str, Any]:
@@ -122,12 +122,25 @@ def values_in(row: Row, strength: int) -> Iterator[Values]:
 
 def complete(fixed: Row, chance: random.Random) -> tuple[Row, list[str]]:
     """A row with the fixed values that no rule refuses, and no reason; or a row, and why it is refused."""
-    for _ in range(_TRIES):
-        row = {axis: chance.choice(values) for axis, values in AXES.items()} | fixed
-        row, why = mend(row, [axis for axis in AXES if axis not in fixed], chance)
+    for _ in range(_TRIES_AGAINST_A_RULE if always_refused(fixed, chance) else _TRIES):
+        row, why = mend(drawn(fixed, chance), [axis for axis in AXES if axis not in fixed], chance)
         if not why:
             break
     return {axis: row[axis] for axis in AXES}, why
+
+
+def drawn(fixed: Row, chance: random.Random) -> Row:
+    return {axis: chance.choice(values) for axis, values in AXES.items()} | fixed
+
+
+def always_refused(fixed: Row, chance: random.Random) -> bool:
+    """Whether one rule refuses all of many rows with the fixed values: then few tries are enough to believe it."""
+    common = set(reasons(drawn(fixed, chance)))
+    for _ in range(_DRAWS):
+        if not common:
+            return False
+        common &= set(reasons(drawn(fixed, chance)))
+    return True
 
 
 def mend(row: Row, free: list[str], chance: random.Random) -> tuple[Row, list[str]]:

@@ -19,23 +19,33 @@ def run_train_stage(folder: Path) -> str:
     return run_stage_in(folder, "train")
 
 
-def start_stage(folder: Path, stage: str) -> BaseProcess:
-    """`python -m stages.STAGE` in `folder`; all it prints goes to `output.txt` there."""
-    process = _FORKED.Process(target=_stage, args=(folder, stage))
+def start_stage(folder: Path, stage: str, *arguments: str) -> BaseProcess:
+    """`python -m stages.STAGE ARGUMENTS` in `folder`; all it prints goes to `output.txt` there."""
+    process = _FORKED.Process(target=_stage, args=(folder, stage, arguments))
     process.start()
     return process
 
 
 def run_stage_in(folder: Path, stage: str) -> str:
     """What it printed; it must end well."""
-    process = start_stage(folder, stage)
-    process.join(timeout=120)
-    output = (folder / "output.txt").read_text()
-    assert process.exitcode == 0, output
+    code, output = try_stage_in(folder, stage)
+    assert code == 0, output
     return output
 
 
-def _stage(folder: Path, stage: str) -> None:
+def try_stage_in(folder: Path, stage: str, *arguments: str) -> tuple[int, str]:
+    """Its exit code, and what it printed."""
+    process = start_stage(folder, stage, *arguments)
+    process.join(timeout=300)
+    assert process.exitcode is not None, "it did not end"
+    output = folder / "output.txt"
+    try:
+        return process.exitcode, output.read_text()
+    finally:
+        output.unlink()
+
+
+def _stage(folder: Path, stage: str, arguments: tuple[str, ...]) -> None:
     from stages.common.errors import run_stage
 
     module = importlib.import_module(f"stages.{stage}")  # and no other: which code is loaded is what a state is of
@@ -45,5 +55,5 @@ def _stage(folder: Path, stage: str) -> None:
         keeping.EVERY = 0.0  # a minute is longer than any test
     os.chdir(folder)
     sys.stdout = sys.stderr = open("output.txt", "w")  # noqa: SIM115  # for as long as the process lives
-    sys.argv = [f"stages.{stage}"]
+    sys.argv = [f"stages.{stage}", *arguments]
     run_stage(module.main)

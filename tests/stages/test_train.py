@@ -2,10 +2,10 @@ import hashlib
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from stages.common.resume import Resume
 from stages.common.split import Split
 from stages.train import make_trainer
 from stages.train import train as train_on
+from tests.stages.forked import start_train_stage, try_stage_in
 from tests.stages.tiny_data import ROOT, write_digits, write_params
 
 SHORT = {
@@ -35,22 +36,9 @@ SHORT = {
 }
 
 
-def start_training(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "stages.train", *arguments]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, cwd=folder, env=environment, stdout=pipe, stderr=subprocess.STDOUT, text=True)
-
-
-def train(folder: Path) -> tuple[int, str]:
+def train(folder: Path, *arguments: str) -> tuple[int, str]:
     """Exit code and everything printed."""
-    return train_with(folder)
-
-
-def train_with(folder: Path, *arguments: str) -> tuple[int, str]:
-    process = start_training(folder, *arguments)
-    output, _ = process.communicate(timeout=300)
-    return process.returncode, output
+    return try_stage_in(folder, "train", *arguments)
 
 
 def outputs(folder: Path) -> dict[str, str]:
@@ -95,26 +83,27 @@ def test_training_writes_checkpoints_grids_and_curves(finished: Path) -> None:
 @pytest.mark.slow
 def test_a_training_killed_with_9_at_any_moment_ends_in_the_same_bits(finished: Path, tmp_path: Path) -> None:
     folder = workspace(tmp_path)
-    moments, kills, output = random.Random(0), 0, ""
+    moments, kills = random.Random(0), 0
     while kills < 8:
-        process = start_training(folder)
-        wait_for_a_new_state(folder, process)
+        process = start_train_stage(folder)
+        wait_for_a_new_state(folder, process.is_alive)
         time.sleep(moments.uniform(0, 0.4))  # any moment: in a turn, in a save, between the two
-        process.send_signal(signal.SIGKILL)
-        output, _ = process.communicate()
-        if process.returncode == 0:
+        process.kill()
+        process.join()
+        if process.exitcode == 0:
             break  # it was faster than the kill
         kills += 1
+    output = (folder / "output.txt").read_text()
     assert kills >= 2, output
     code, output = train(folder)
     assert code == 0, output
     assert outputs(folder) == outputs(finished)
 
 
-def wait_for_a_new_state(folder: Path, process: "subprocess.Popen[str]") -> None:
+def wait_for_a_new_state(folder: Path, running: Callable[[], bool]) -> None:
     before = saved_states(folder)
     deadline = time.monotonic() + 300
-    while saved_states(folder) == before and process.poll() is None and time.monotonic() < deadline:
+    while saved_states(folder) == before and running() and time.monotonic() < deadline:
         time.sleep(0.005)
 
 
@@ -209,7 +198,7 @@ def test_a_checkpoint_of_other_params_is_refused_by_name(finished: Path, tmp_pat
 
 
 def test_a_full_disk_in_the_middle_of_a_write_is_one_sentence_and_loses_nothing(tmp_path: Path) -> None:
-    folder = workspace(tmp_path)
+    folder = workspace(tmp_path, train__images=1000)
     limited = "import resource, runpy; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000));"
     limited += "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
     limited += "runpy.run_module('stages.train', run_name='__main__')"

@@ -9,7 +9,7 @@ import pytest
 
 from mintage.families import FAMILIES
 from tests.stages.forked import run_train_stage, start_train_stage
-from tests.stages.test_train import SHORT, outputs, train_with, workspace
+from tests.stages.test_train import SHORT, outputs, train, workspace
 from tests.stages.tiny_data import write_params
 
 TURNS, BATCH = 8, 8
@@ -62,7 +62,7 @@ def test_the_last_checkpoint_alone_is_enough_to_go_on_in_another_place(tmp_path:
     first, _ = sorted((here / "models/checkpoints").iterdir())
     there = tiny(tmp_path / "there", "cgan", NEVER)
     shutil.copy(first, there / "carried.safetensors")
-    code, output = train_with(there, "--adopt", "carried.safetensors")
+    code, output = train(there, "--adopt", "carried.safetensors")
     assert (code, output) == (0, "the next run goes on from 32 images\n")
     assert "going on from 32 images" in run_train_stage(there)
     assert outputs(there) == outputs(here)
@@ -73,7 +73,7 @@ def test_a_checkpoint_of_another_training_is_not_adopted(tmp_path: Path) -> None
     run_train_stage(here)
     tiny(here, "cgan", NEVER, **{"train.seed": 1})
     before = outputs(here)
-    code, output = train_with(here, "--adopt", "models/checkpoints/images-000000032.safetensors")
+    code, output = train(here, "--adopt", "models/checkpoints/images-000000032.safetensors")
     assert code == 2
     assert "was made with other params, data or code" in output
     assert outputs(here) == before

@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.stages.test_train import SHORT, outputs, saved_states, start_training, train, wait_for_a_new_state, workspace
+from tests.stages.test_train import SHORT, outputs, saved_states, wait_for_a_new_state, workspace
 from tests.stages.tiny_data import ROOT, write_params
 
 pytestmark = pytest.mark.slow
@@ -33,6 +33,20 @@ def two(folder: Path, **changes: Any) -> Path:
     return folder
 
 
+def start_training(folder: Path) -> "subprocess.Popen[str]":
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "stages.train"]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=folder, env=environment, stdout=pipe, stderr=subprocess.STDOUT, text=True)
+
+
+def train(folder: Path) -> tuple[int, str]:
+    """Exit code and everything printed."""
+    process = start_training(folder)
+    output, _ = process.communicate(timeout=300)
+    return process.returncode, output
+
+
 def training(process: "subprocess.Popen[str]") -> list[psutil.Process]:
     """The processes that play, in the order of their ranks, once they do."""
     return sorted(psutil.Process(process.pid).children(), key=lambda child: int(child.environ()["RANK"]))
@@ -40,7 +54,7 @@ def training(process: "subprocess.Popen[str]") -> list[psutil.Process]:
 
 def until_it_plays(folder: Path) -> "subprocess.Popen[str]":
     process = start_training(folder)
-    wait_for_a_new_state(folder, process)
+    wait_for_a_new_state(folder, lambda: process.poll() is None)
     assert process.poll() is None, process.communicate()[0]
     return process
 
