@@ -207,7 +207,7 @@ class Learning:
         self.step = images_seen // self.schedule.batch_size
         self.network.load_state_dict(_under("network.", tensors))
         load_slots(self.optimizer, _under("optimizer.", tensors))
-        self.pace.load_state_dict({"last_epoch": self.step - 1, "_step_count": self.step})
+        self.pace.load_state_dict({"last_epoch": self.step - 1, "_step_count": self.step + 1})
         self.pace.step()  # rate and momentum follow from the number of the step alone
 
 

@@ -157,7 +157,7 @@ def _told_of_curve(course: Course, rows: Sequence[Row], chosen: Row) -> str:
         return f"The Frechet distance was still falling when the training ended, at {images:,} images."
     if course == "level":
         return f"The Frechet distance no longer fell when the training ended, at {images:,} images."
-    return f"The Frechet distance rose again, to {_number(last)} when the training ended, at {images:,} images."
+    return f"The Frechet distance rose again, to {_number(last)}, when the training ended, at {images:,} images."
 
 
 def advice(level: Level, course: Course, about: Subject, *, collapsed: bool, copied: bool) -> str:

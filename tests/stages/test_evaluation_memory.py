@@ -16,7 +16,7 @@ import importlib, sys
 importlib.import_module(f"stages.{sys.argv[1]}").main()
 print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """
-FEW, MANY = 2_000, 20_000
+FEW, MANY = 2_000, 12_000
 PIXELS = MANY * 3 * 32 * 32 * 4
 """Bytes of those to train on, as float32."""
 GIVEN_BACK = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": str(2**20)}

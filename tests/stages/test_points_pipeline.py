@@ -1,9 +1,6 @@
 """The stages on points, from the source to the report, as people run them. Slow, since every stage really runs."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +14,8 @@ from stages.common.points import in_units, mixture_of
 from stages.common.shards import read_tables
 from stages.common.truth import truth_in
 from stages.images.decode import decode
-from tests.stages.tiny_data import ROOT, write_params
+from tests.stages.forked import run_stage_in, try_stage_in
+from tests.stages.tiny_data import write_params
 
 pytestmark = pytest.mark.slow
 STAGES = ["ingest", "normalize", "validate", "evaluator", "train", "select", "sample", "report"]
@@ -46,19 +44,10 @@ RING = SHORT | {
 }
 
 
-def run(folder: Path, stage: str) -> tuple[int, str]:
-    """Exit code and everything printed."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", f"stages.{stage}"]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    return done.returncode, done.stdout + done.stderr
-
-
 def finished(folder: Path, params: dict[str, Any]) -> Path:
     write_params(folder, params)
     for stage in STAGES:
-        code, printed = run(folder, stage)
-        assert code == 0, f"{stage}: {printed}"
+        run_stage_in(folder, stage)
     return folder
 
 
@@ -142,7 +131,7 @@ def test_points_are_judged_by_their_coordinates(ring: Path, gaussian: Path) -> N
 )
 def test_a_network_or_a_change_made_for_pictures_is_refused(ring: Path, change: dict[str, Any], reason: str) -> None:
     write_params(ring, RING | change)
-    code, printed = run(ring, "train")
+    code, printed = try_stage_in(ring, "train")
     write_params(ring, RING)
     assert code == 2
     assert printed.count("error: ") == 1

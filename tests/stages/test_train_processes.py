@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
+from stages.common.errors import INTERRUPTED
 from tests.stages.test_train import SHORT, outputs, saved_states, wait_for_a_new_state, workspace
 from tests.stages.tiny_data import ROOT, write_params
 
@@ -108,13 +109,13 @@ def test_a_killed_process_ends_the_other_with_one_sentence(tmp_path: Path, rank:
     assert all_gone(children)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_to_the_stage_ends_all(tmp_path: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, -signal.SIGTERM), (signal.SIGINT, INTERRUPTED)])
+def test_a_signal_to_the_stage_ends_all(tmp_path: Path, number: signal.Signals, code: int) -> None:
     process = until_it_plays(two(tmp_path, train__images=10_000_000))
     children = training(process)
     process.send_signal(number)
     output, _ = process.communicate(timeout=300)
-    assert process.returncode == -number
+    assert process.returncode == code
     assert "Traceback" not in output
     assert all_gone(children)
 
@@ -130,9 +131,7 @@ def test_no_process_outlives_a_stage_that_was_killed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "fragment"),
     [
-        ({"train.generator.learning_rate": 1e30}, "training diverged"),
         ({"train.batch_size": 17}, "each process takes as many images of a batch"),
-        ({"train.device": "cuda"}, "is not on this machine"),
         ({"train.device": "cuda:0"}, "device = 'cuda:0' is one for 2 processes"),
     ],
 )
