@@ -19,7 +19,7 @@ What was tried on strange machines and with strange data, and what one reads the
 very text; `python -m tests.tried` writes this page from them. Beside these, `tests/test_chaos.py` runs the short
 pipeline in surroundings drawn by a seed (locale, terminal, time zone, proxy, user, home, umask, path, git, links): it
 runs as anywhere, or is refused in a sentence before anything runs; and `tests/stages/test_hostile_inputs.py` has a
-hundred damaged or malicious folders, archives and tables, each with its sentence. `...` is what differs, or is left out.
+hundred damaged or malicious folders, archives and tables, each with its sentence. `...` is what differs or is left out.
 """
 TABLE = """
 ## {}
