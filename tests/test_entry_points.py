@@ -52,17 +52,12 @@ def test_help_tells_what_a_module_does_and_runs_nothing(
     assert len(text.partition("options:")[0].split()) > 5, "it says nothing of what it does"
 
 
-@pytest.mark.tried("any `python -m MODULE --no-such-option`", "error: ...--no-such-option")
 @pytest.mark.parametrize("module", GUARDS)
 def test_a_module_refuses_an_option_that_it_does_not_know(
-    module: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    read: Callable[[str], None],
+    module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert ran(module, ["--no-such-option"], tmp_path, monkeypatch) == 2
-    read(capsys.readouterr().err)
+    assert "error: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("module", GUARDS)
