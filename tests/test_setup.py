@@ -64,7 +64,8 @@ def test_each_python_that_is_tried_will_do_by_whatever_name(tmp_path: Path, vers
 
 
 @pytest.mark.tried(
-    "`make setup` with Python 2.7, 3.10 or 3.14 alone", "error: Python 3.11, 3.12 or 3.13 is needed (... is ...)"
+    "`make setup` with Python 2.7, 3.10 or 3.14 alone",
+    "error: Python 3.11, 3.12 or 3.13 is needed (... is ...): install one, or name it: make PYTHON=/path/to/python3.12",
 )
 @pytest.mark.parametrize("version", ["2.7.18", "3.10.13", "3.14.1"])
 def test_any_other_python_is_one_sentence_that_says_which_are_needed(
@@ -82,7 +83,9 @@ def test_any_other_python_is_one_sentence_that_says_which_are_needed(
 
 
 @pytest.mark.tried(
-    "`make setup PYTHON=/no/python`", "Python 3.11, 3.12 or 3.13 is needed (/no/python cannot be started)"
+    "`make setup PYTHON=/no/python`",
+    "error: Python 3.11, 3.12 or 3.13 is needed (/no/python cannot be started): install one, or name it: make "
+    "PYTHON=/path/to/python3.12",
 )
 def test_a_python_that_cannot_be_started_is_named(read: Callable[[str], None]) -> None:
     read(run("python.sh", "/no/python").stderr)
@@ -191,7 +194,10 @@ def test_progress_tells_how_many_packages_and_how_much_was_fetched(tmp_path: Pat
     read(str(progress))
 
 
-@pytest.mark.tried("`make help`", "make run ... make setup ")
+@pytest.mark.tried(
+    "`make help`",
+    "make run set up, run the pipeline, say where everything is make setup set up alone: the packages, in .venv; ...",
+)
 def test_make_help_names_each_target_that_a_person_gives(read: Callable[[str], None]) -> None:
     done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
     read(done.stdout)

@@ -58,7 +58,7 @@ def test_a_cluster_says_what_the_stage_says_in_one_sentence(tmp_path: Path, serv
 
 @pytest.mark.tried(
     "`python -m flows.cluster` without a Prefect server",
-    "error: set PREFECT_API_URL to a Prefect server that all workers",
+    "error: set PREFECT_API_URL to a Prefect server that all workers reach: each would start one of its own",
 )
 def test_workers_elsewhere_need_a_server_that_they_reach(tmp_path: Path, read: Callable[[str], None]) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}

@@ -51,7 +51,10 @@ def test_every_secret_is_another_one_each_time(tmp_path: Path, engine_socket: Pa
     assert min(map(len, secrets)) >= 20
 
 
-@pytest.mark.tried("`make up` with a `.env` of another's", "is there, and the volumes may know its passwords")
+@pytest.mark.tried(
+    "`make up` with a `.env` of another's",
+    ".../.env is there, and the volumes may know its passwords: edit it, or remove both",
+)
 def test_one_that_is_there_is_not_touched(tmp_path: Path, engine_socket: Path, read: Callable[[str], None]) -> None:
     (tmp_path / ".env").write_text("MINE=1\n")
     with pytest.raises(UserError) as refused:
@@ -60,7 +63,9 @@ def test_one_that_is_there_is_not_touched(tmp_path: Path, engine_socket: Path, r
     assert (tmp_path / ".env").read_text() == "MINE=1\n"
 
 
-@pytest.mark.tried("`make up` without Docker", "there is no Docker socket at ")
+@pytest.mark.tried(
+    "`make up` without Docker", "there is no Docker socket at ...: start Docker, or set DOCKER_HOST=unix://PATH"
+)
 def test_without_a_docker_socket_it_says_so_and_writes_nothing(tmp_path: Path, read: Callable[[str], None]) -> None:
     with pytest.raises(UserError) as refused:
         write_environment(tmp_path, tmp_path / "docker.sock")
@@ -68,7 +73,9 @@ def test_without_a_docker_socket_it_says_so_and_writes_nothing(tmp_path: Path, r
     assert not (tmp_path / ".env").exists()
 
 
-@pytest.mark.tried("`make up` in a git worktree", "is a git worktree")
+@pytest.mark.tried(
+    "`make up` in a git worktree", "... is a git worktree, whose repository the worker would not see: use the checkout"
+)
 def test_a_worktree_whose_repository_lies_elsewhere_is_refused(
     tmp_path: Path, engine_socket: Path, read: Callable[[str], None]
 ) -> None:

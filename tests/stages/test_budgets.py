@@ -46,7 +46,8 @@ def test_a_number_in_params_wins_and_nothing_is_said(tmp_path: Path) -> None:
 
 @pytest.mark.tried(
     "a training of 5,000 images: what `select` left out",
-    "Left out, since the training is of 5,000 images: ... classification accuracy score",
+    "Left out, since the training is of 5,000 images: the classification accuracy score and other classifiers "
+    "(select.classifier_images)...; a value there asks for it.",
 )
 def test_what_a_short_training_lacks_is_told_where_there_could_be_such_a_thing(read: Callable[[str], None]) -> None:
     asked = load_section(Select, ROOT / "params.yaml")
@@ -65,7 +66,8 @@ def test_what_a_short_training_lacks_is_told_where_there_could_be_such_a_thing(r
 
 @pytest.mark.tried(
     "a training of 5,000 images: its evaluator",
-    "The evaluator was shown 12,000 images in place of 120,000, since the training is of 5,000",
+    "The evaluator was shown 12,000 images in place of 120,000, since the training is of 5,000 images "
+    "(evaluator.images: a number overrides).",
 )
 def test_a_short_training_gets_a_short_evaluator_which_is_told(tmp_path: Path, read: Callable[[str], None]) -> None:
     write_digits(tmp_path, train=300, holdout=100)

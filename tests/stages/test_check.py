@@ -58,7 +58,9 @@ def test_a_folder_or_a_file_of_ones_own_passes(path: str) -> None:
 
 
 @pytest.mark.tried(
-    "`ingest.path` of a folder that is not there", "ingest.path = 'nowhere' is missing (source 'folder' reads it)"
+    "`ingest.path` of a folder that is not there",
+    "params.yaml: ingest.path = 'nowhere' is missing (source 'folder' reads it): make it, or name a folder that is "
+    "there, such as data/source",
 )
 def test_a_missing_path_is_refused_and_told_whether_the_source_reads_it(read: Callable[[str], None]) -> None:
     read(refusal(params(source="folder", path="nowhere")))
@@ -69,7 +71,8 @@ def test_a_missing_path_is_refused_and_told_whether_the_source_reads_it(read: Ca
 
 
 @pytest.mark.tried(
-    "`ingest.source: folders`", "ingest.source = 'folders' is not one of digits, idx, ...: did you mean 'folder'?"
+    "`ingest.source: folders`",
+    "params.yaml: ingest.source = 'folders' is not one of digits, idx, ...: did you mean 'folder'?",
 )
 @pytest.mark.tried(
     "a slip in ingest.options, and a folder that is not there: both are told",
@@ -91,7 +94,9 @@ def test_a_blank_path_is_refused() -> None:
 
 
 @pytest.mark.tried(
-    "`ingest.path` of a folder in which the pipeline writes", "params.yaml: ingest.path = '...' overlaps with "
+    "`ingest.path` of a folder in which the pipeline writes",
+    "params.yaml: ingest.path = '...' overlaps with ..., which the pipeline writes: keep your images in a folder of "
+    "their own",
 )
 @pytest.mark.parametrize("path", [".", "data", "data/raw", "models", "models/selected", "link"])
 def test_a_path_that_overlaps_with_what_the_pipeline_writes_is_refused(read: Callable[[str], None], path: str) -> None:
@@ -126,7 +131,10 @@ def test_a_link_back_to_its_own_folder_ends_and_passes() -> None:
     check(params(source="folder", path="photos"), MADE)
 
 
-@pytest.mark.tried("`ingest.path` of a link to itself", "cannot be read (Too many levels of symbolic links)")
+@pytest.mark.tried(
+    "`ingest.path` of a link to itself",
+    "params.yaml: ingest.path = 'a': 'a' cannot be read (Too many levels of symbolic links): mend or remove it",
+)
 def test_a_path_that_is_itself_a_loop_of_links_is_refused(read: Callable[[str], None]) -> None:
     Path("a").symlink_to("b")
     Path("b").symlink_to("a")
@@ -148,7 +156,10 @@ def test_a_folder_to_publish_to_that_cannot_be_made_is_refused(url: str) -> None
     assert f"upload.url = '{url}': " in refusal(params(url))
 
 
-@pytest.mark.tried("`upload.url` of the folder of images", "overlap: releases would be taken for images")
+@pytest.mark.tried(
+    "`upload.url` of the folder of images",
+    "params.yaml: upload.url and ingest.path overlap: releases would be taken for images; keep them in folders apart",
+)
 @pytest.mark.parametrize("url", ["file:photos", "file:photos/published", "file:."])
 def test_publishing_among_the_images_is_refused(read: Callable[[str], None], url: str) -> None:
     read(refusal(params(url, source="folder", path="photos")))

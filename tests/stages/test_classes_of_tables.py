@@ -33,15 +33,20 @@ def labelled(tmp_path: Path, name: str, content: str, **changes: Any) -> Any:
     return ingested(tmp_path / "raw", path=str(tree), labels=name, **changes)
 
 
+@pytest.mark.tried(
+    "a table with a column a class, and one 1 in each row (of six images)", "3 classes: BCC 2, MEL 2, NV 2"
+)
 @pytest.mark.parametrize("name", ["t.csv", "t.jsonl"])
 @pytest.mark.parametrize(("zero", "one"), [(0, 1), (0.0, 1.0), (-1, 1), (False, True)])
 def test_a_column_a_class_with_one_1_in_each_row_names_the_classes(
-    tmp_path: Path, name: str, zero: Any, one: Any
+    tmp_path: Path, read: Callable[[str], None], name: str, zero: Any, one: Any
 ) -> None:
     rows = [[f"{number:03d}", *(one if number % 3 == column else zero for column in range(3))] for number in range(6)]
     table = labelled(tmp_path, name, table_of(rows, name))
-    assert class_names(table.schema) == ["BCC", "MEL", "NV"]
     assert table["label"].to_pylist() == [1, 2, 0, 1, 2, 0]
+    params = ingest_params(path=str(tmp_path / "tree"), labels=name)
+    source = open_source(params)
+    read("\n".join(summary(source, ingest(source, params, tmp_path / "again", tmp_path / "resume"))))
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.jsonl"])
@@ -52,14 +57,16 @@ def test_a_column_a_class_with_one_1_in_each_row_names_the_classes(
             [1, 1, 0],
             marks=pytest.mark.tried(
                 "a table with a column a class, and two ones in a row",
-                "'005' has a 1 in MEL, NV: several ones in a row are attributes, which come later; name each",
+                "'005' has a 1 in MEL, NV: several ones in a row are attributes, which come later; name each image's "
+                "one class, in a second column called label",
             ),
         ),
         pytest.param(
             [0, 0, 0],
             marks=pytest.mark.tried(
                 "a table with a column a class, and a row without a one",
-                "'005' has a 1 in none of MEL, NV, BCC: add a column for such images, or name each image's one",
+                "'005' has a 1 in none of MEL, NV, BCC: add a column for such images, or name each image's one class "
+                "in a second column called label",
             ),
         ),
     ],
@@ -89,7 +96,9 @@ def test_a_table_of_keys_and_classes_is_read_as_before(tmp_path: Path, columns: 
 
 
 @pytest.mark.tried(
-    "an npz whose labels have several ones in a row", "labels, row 3 has 3 ones: ... attributes, which come later"
+    "an npz whose labels have several ones in a row",
+    "labels, row 3 has 3 ones: a table with one in each row holds classes, one with several holds attributes, which "
+    "come later; write a class number an image, or set ingest.labels to false to train without classes",
 )
 def test_arrays_with_a_column_a_class_are_classes_and_with_several_ones_attributes(
     tmp_path: Path, read: Callable[[str], None]
@@ -244,7 +253,9 @@ def test_minus_1_beside_1_alone_is_a_class(tmp_path: Path) -> None:
 
 
 @pytest.mark.tried(
-    "names of classes, and no image with a label", "3 of 3 images have no label ...: set ingest.labels to false"
+    "names of classes, and no image with a label",
+    "3 of 3 images have no label (null, empty or -1), such as '0': set ingest.labels to false to train without "
+    "classes, or to a file of labels",
 )
 def test_where_no_image_has_a_label_the_sentence_names_a_way_that_works(
     tmp_path: Path, read: Callable[[str], None]
@@ -267,8 +278,8 @@ def test_where_no_image_has_a_label_the_sentence_names_a_way_that_works(
 
 @pytest.mark.tried(
     "one image a class",
-    "each of the 12 classes has one image, and a class needs one in either split... "
-    "set ingest.labels to false, and train.family to one such as dcgan",
+    "each of the 12 classes has one image, and a class needs one in either split; add images to them, or train "
+    "without classes: set ingest.labels to false, and train.family to one such as dcgan",
 )
 def test_one_image_a_class_is_told_what_helps_and_it_does(tmp_path: Path, read: Callable[[str], None]) -> None:
     tree = write_tree(tmp_path / "tree", {f"c{number:03d}": 1 for number in range(12)})

@@ -58,7 +58,11 @@ def test_a_white_that_a_type_cannot_reach_is_meant_for_other_files() -> None:
     np.testing.assert_array_equal(seen(content, white=4095, black=300), seen(content))
 
 
-@pytest.mark.tried("a TIFF of fractions up to 4095", "outside 0 to 1: ... set normalize.white (and black) to a number")
+@pytest.mark.tried(
+    "a TIFF of fractions up to 4095",
+    "its values (mode F) lie outside 0 to 1: where white is, is unknown; set normalize.white (and black) to a number, "
+    "or to auto",
+)
 def test_values_of_which_nobody_knows_the_white_say_where_to_name_it(read: Callable[[str], None]) -> None:
     with pytest.raises(UndecodableError) as broken:
         seen(encoded(Image.fromarray(DEEP.astype(np.float32)), "TIFF"))
@@ -81,7 +85,10 @@ def deep_noise(count: int, highest: float, dtype: Any, lowest: float = 0) -> Any
     return values.astype(dtype)
 
 
-@pytest.mark.tried("pictures of 10, 12 or 14 bits, with `normalize.white: auto`", "values of the images: white ...")
+@pytest.mark.tried(
+    "pictures of 10, 12 or 14 bits, with `normalize.white: auto`",
+    "values of the images: white ...; what lies beyond is clipped, and other types of file keep their own",
+)
 @pytest.mark.parametrize(
     ("highest", "dtype", "white"),
     [
@@ -119,7 +126,7 @@ def test_auto_finds_black_too_and_images_of_8_bits_beside_deep_ones_keep_their_o
 
 @pytest.mark.tried(
     "TIFFs of 16 bits beside TIFFs of fractions, with `normalize.white: auto`",
-    "hold 16 bits or more and fractions, ... set normalize.white to a number",
+    "the images hold 16 bits or more and fractions, which have no white in common: set normalize.white to a number",
 )
 def test_whole_numbers_beside_fractions_have_no_white_in_common(tmp_path: Path, read: Callable[[str], None]) -> None:
     (tmp_path / "tree").mkdir()
@@ -157,8 +164,9 @@ def test_a_white_that_cannot_be_is_refused(changes: dict[str, Any], sentence: st
 
 @pytest.mark.tried(
     "pictures of 12 bits in 16, all nearly black",
-    "warning: 'From their darkest value to their brightest, the images reach over 50%... (found 6.25%, limit 50%): "
-    "where their type holds more than they use, set normalize.white to auto",
+    "warning: 'From their darkest value to their brightest, the images reach over 50% of [-1, 1]' (found 6.25%, limit "
+    "50%): "
+    "where their type holds more than they use, set normalize.white to auto (and black, if 0 is not black)",
 )
 def test_the_gate_warns_of_images_that_all_lie_in_a_corner_and_says_what_to_set(
     tmp_path: Path, read: Callable[[str], None]

@@ -68,10 +68,13 @@ def test_a_family_that_learns_from_labels_is_refused_with_one_that_fits(
 
 @pytest.mark.tried(
     "points, and a family of images",
-    "train.family = 'dcgan' makes images of 8 x 8 and more, and these are 2 x 1: set train.family to modern_points",
+    "train.family = 'dcgan' makes images of 8 x 8 and more, and these are 2 x 1: set train.family to modern_points, "
+    "or gan",
 )
 @pytest.mark.tried(
-    "points without labels, and a conditional family", "set train.family to modern_points, which needs none"
+    "points without labels, and a conditional family",
+    "train.family = 'cgan' learns from labels, and this data has no labels: set train.family to modern_points, which "
+    "needs none",
 )
 def test_images_too_small_for_a_family_and_points_without_labels_are_told_of_one_for_points(
     read: Callable[[str], None],
@@ -90,7 +93,8 @@ def test_images_too_small_for_a_family_and_points_without_labels_are_told_of_one
             {"train": {"family": "dcgan"}, "select": {"metric": "class_frechet_distance"}},
             marks=pytest.mark.tried(
                 "an unconditional family, and a metric of classes",
-                "select.metric names 'class_frechet_distance', which is of classes, and train.family = 'dcgan' is told",
+                "select.metric names 'class_frechet_distance', which is of classes, and train.family = 'dcgan' is "
+                "told none: name another metric, or a conditional family",
             ),
         ),
         pytest.param(
@@ -111,7 +115,7 @@ def test_images_too_small_for_a_family_and_points_without_labels_are_told_of_one
             {"sample": {"arithmetic": [[0], [1], [12]]}},
             marks=pytest.mark.tried(
                 "`sample.arithmetic: [[0], [1], [12]]` of ten classes",
-                "sample.arithmetic names label 12, and there are 10",
+                "sample.arithmetic names label 12, and there are 10, from 0 to 9",
             ),
         ),
     ],
@@ -155,7 +159,7 @@ def test_the_check_knows_the_shape_of_points_as_their_source_does(source: str) -
 
 @pytest.mark.tried(
     "`select.features: inception` without its weights",
-    "select.inception.path = 'pt_inception.pth' is missing: bring that file",
+    "params.yaml: select.inception.path = 'pt_inception.pth' is missing: bring that file, or set features to domain",
 )
 def test_weights_that_are_missing_are_told_before_the_training_whose_images_they_would_measure(
     read: Callable[[str], None],

@@ -156,7 +156,8 @@ def test_all_pages_are_images_with_their_files_label_and_group(tmp_path: Path) -
 
 
 @pytest.mark.tried(
-    "pairs of TIFFs, of three pages and of two", "'a.tif' has 3 pages or frames and its partner another number"
+    "pairs of TIFFs, of three pages and of two",
+    "'a.tif' has 3 pages or frames and its partner another number: set ingest.frames to first",
 )
 def test_partners_go_page_by_page_and_must_be_as_many(tmp_path: Path, read: Callable[[str], None]) -> None:
     for side, count in (("photos", 3), ("maps", 3)):
@@ -205,7 +206,8 @@ def test_an_ingest_that_ends_between_two_pages_goes_on_to_the_same_images(tmp_pa
 
 
 @pytest.mark.tried(
-    "`ingest.frames: all` with a page beyond ingest.max_pixels", "a.tif#0001 says it has 300 x 300 pixels"
+    "`ingest.frames: all` with a page beyond ingest.max_pixels",
+    "a.tif#0001 says it has 300 x 300 pixels, more than 1000 (ingest.max_pixels): remove it, or raise that limit",
 )
 def test_a_picture_in_a_stack_that_is_too_large_is_refused(tmp_path: Path, read: Callable[[str], None]) -> None:
     (tmp_path / "tree").mkdir()

@@ -70,7 +70,8 @@ def test_a_commit_that_holds_all_code_is_named_and_clean_and_code_that_is_new_is
 
 
 @pytest.mark.tried(
-    "a checkout without git within a repository of dotfiles, as provenance has it", "in no git repository of its own"
+    "a checkout without git within a repository of dotfiles, as provenance has it",
+    "it is in no git repository of its own (the one at ... does not hold it)",
 )
 def test_a_repository_around_the_project_that_does_not_hold_it_is_not_its_own(
     project: Path, read: Callable[[str], None]
@@ -110,22 +111,32 @@ def test_a_git_folder_that_the_environment_names_is_not_taken_for_the_project_s(
         pytest.param(
             "no commit",
             marks=pytest.mark.tried(
-                "`git init`, and no commit yet", "no commit of this code is known (its git repository has no commit yet"
+                "`git init`, and no commit yet",
+                "no commit of this code is known (its git repository has no commit yet): what is made now is "
+                "published so marked",
             ),
         ),
         pytest.param(
             "missing",
-            marks=pytest.mark.tried("a machine without git", "no commit of this code is known (git is not installed"),
+            marks=pytest.mark.tried(
+                "a machine without git",
+                "no commit of this code is known (git is not installed): what is made now is published so marked",
+            ),
         ),
         pytest.param(
             "another owner",
             marks=pytest.mark.tried(
-                "a checkout of another user", "no commit of this code is known (git refuses a folder of another user"
+                "a checkout of another user",
+                "no commit of this code is known (git refuses a folder of another user (`git config --global --add "
+                "safe.directory` and its path)): what is made now is published so marked",
             ),
         ),
         pytest.param(
             "broken",
-            marks=pytest.mark.tried("a damaged `.git/index`", "no commit of this code is known (git fails"),
+            marks=pytest.mark.tried(
+                "a damaged `.git/index`",
+                "no commit of this code is known (git fails (...)): what is made now is published so marked",
+            ),
         ),
     ],
 )
@@ -200,7 +211,7 @@ def test_refuse_refuses_whatever_is_not_known_to_be_clean(
 )
 @pytest.mark.tried(
     "`core.no_scm` in .dvc/config.local, of a machine that had no git once",
-    "`python -m dvc config --local --unset core.no_scm` lets it use git",
+    "DVC is told to do without git here: `python -m dvc config --local --unset core.no_scm` lets it use git",
 )
 def test_what_git_will_make_of_a_release_is_said_before_anything_runs(
     project: Path, read: Callable[[str], None]

@@ -38,7 +38,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.tried(
     "a training that goes on with another train.log_every and checkpoint_every",
-    "going on from 480 images; what was made up to there stays, and train.checkpoint_every",
+    "going on from 480 images; what was made up to there stays, and train.checkpoint_every and train.log_every "
+    "hold from there on",
 )
 def test_other_intervals_of_checkpoints_and_rows_go_on_and_end_in_the_same_weights(
     finished: Path, tmp_path: Path, read: Callable[[str], None]
@@ -48,7 +49,7 @@ def test_other_intervals_of_checkpoints_and_rows_go_on_and_end_in_the_same_weigh
     assert "starts anew" not in trained(straight)
     last = "models/checkpoints/images-000000800.safetensors"
     (gone_on, facts), (tensors, _) = read_checkpoint(finished / last), read_checkpoint(straight / last)
-    played = {name for name in tensors if name.startswith("game.")}
+    played = {name for name in tensors if name.startswith("engine.")}
     assert played
     assert all(gone_on[name].equal(tensors[name]) for name in played)
     assert [row["images"] for row in facts["history"]] == [80, 160, 240, 320, 400, 480, 608, 800]
@@ -56,10 +57,16 @@ def test_other_intervals_of_checkpoints_and_rows_go_on_and_end_in_the_same_weigh
     assert states == ["160", "320", "480", "800"]
 
 
-def test_provenance_adds_up_seconds_energy_and_rate_over_all_pieces(finished: Path) -> None:
+@pytest.mark.tried(
+    "provenance/train.json of a training in two pieces, whose seconds, energy and rate are added up",
+    '"images": 800, "resumed_at": 480, ... "images_per_second": ..., "seconds": ...',
+)
+def test_provenance_adds_up_seconds_energy_and_rate_over_all_pieces(
+    finished: Path, read: Callable[[str], None]
+) -> None:
+    read((finished / "provenance/train.json").read_text())
     first, both = read_json(finished / "first.json"), read_json(finished / "provenance/train.json")
     cost = read_json(next(finished.glob(".resume/*/cost.json")))
-    assert both["resumed_at"] == 480
     assert both["seconds"] > cost["480"]["seconds"] > 0
     assert both["machine"]["kilowatt_hours"] > cost["480"]["kilowatt_hours"] > 0
     assert first["seconds"] >= round(cost["480"]["seconds"], 1)
@@ -69,8 +76,8 @@ def test_provenance_adds_up_seconds_energy_and_rate_over_all_pieces(finished: Pa
 
 @pytest.mark.tried(
     "a training that was stopped, and then another train.seed and learning rate",
-    "training starts anew: train.seed was 0 and is 7 and train.generator.learning_rate was None and is ... "
-    "800 images of the run before are kept in .resume/... set it back to go on from there",
+    "training starts anew: train.seed was 0 and is 7 and train.generator.learning_rate was None and is 0.0001; "
+    "800 images of the run before are kept in .resume/...: set it back to go on from there",
 )
 def test_what_changes_the_weights_starts_anew_and_says_what_it_was_and_where_it_is_kept(
     finished: Path, tmp_path: Path, read: Callable[[str], None]
@@ -109,8 +116,11 @@ def test_ctrl_c_in_a_training_says_what_was_saved_and_how_to_go_on(tmp_path: Pat
     read(interrupted(folder, "train", ".resume/*/rolling/images-*.safetensors"))
 
 
-@pytest.mark.tried("Ctrl-C in the evaluator's learning", "stopped: the evaluator was at ")
-@pytest.mark.tried("the same command after it", "going on from ")
+@pytest.mark.tried(
+    "Ctrl-C in the evaluator's learning",
+    "stopped: the evaluator was at ... images; the same command goes on from ... images, saved in .resume/evaluator/",
+)
+@pytest.mark.tried("the same command after it", "going on from ... images")
 def test_an_evaluator_stopped_by_ctrl_c_goes_on_to_the_same_bits(tmp_path: Path, read: Callable[[str], None]) -> None:
     straight, stopped = workspace(tmp_path / "straight"), workspace(tmp_path / "stopped")
     for folder in (straight, stopped):

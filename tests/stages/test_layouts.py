@@ -102,7 +102,9 @@ def test_splits_in_each_class_are_splits(tmp_path: Path) -> None:
         pytest.param(
             ["train/0.png", "test/0.png", "bus/0.png"],
             ["bus", "test", "train"],
-            marks=pytest.mark.tried("the folders `train`, `test` and `bus`", "took test and train for classes, as"),
+            marks=pytest.mark.tried(
+                "the folders `train`, `test` and `bus`", "took test and train for classes, as there is also bus"
+            ),
         ),
         pytest.param(
             ["train/0.png", "bus/0.png"],
@@ -113,31 +115,40 @@ def test_splits_in_each_class_are_splits(tmp_path: Path) -> None:
             ["train/0.png"],
             None,
             marks=pytest.mark.tried(
-                "the folder `train` alone", "took train for all there is, as no folder is named as held out"
+                "the folder `train` alone",
+                "took train for all there is, as no folder is named as held out beside one to train on",
             ),
         ),
         pytest.param(
             ["train/0.png", "training/0.png"],
             None,
-            marks=pytest.mark.tried("the folders `train` and `training`", "took train and training for all there is"),
+            marks=pytest.mark.tried(
+                "the folders `train` and `training`",
+                "took train and training for all there is, as no folder is named as held out beside one to train on",
+            ),
         ),
         pytest.param(
             ["train/cat/0.png", "train/dog/0.png"],
             ["cat", "dog"],
-            marks=pytest.mark.tried("the folders `train/cat` and `train/dog`", "took train for all there is"),
+            marks=pytest.mark.tried(
+                "the folders `train/cat` and `train/dog`",
+                "took train for all there is, as no folder is named as held out beside one to train on",
+            ),
         ),
         pytest.param(
             ["a/cat/0.png", "a/dog/0.png"],
             ["cat", "dog"],
             marks=pytest.mark.tried(
-                "the folders `a/cat` and `a/dog`", "in/a for no class, as it is the only folder and holds"
+                "the folders `a/cat` and `a/dog`",
+                "took .../a for no class, as it is the only folder and holds folders alone",
             ),
         ),
         pytest.param(
             ["a/train/0.png", "a/val/0.png", "b/0.png"],
             ["a", "b"],
             marks=pytest.mark.tried(
-                "the folders `a/train`, `a/val` and `b`", "took train and val for no splits, as not all of"
+                "the folders `a/train`, `a/val` and `b`",
+                "took train and val for no splits, as not all of .../b is in such",
             ),
         ),
     ],
@@ -158,7 +169,10 @@ def test_an_unambiguous_folder_is_read_without_a_word(tmp_path: Path) -> None:
 @pytest.mark.tried(
     "a folder with `Train` and `Dev`, before its images are read", "folder: took Train to train on, Dev as held out"
 )
-@pytest.mark.tried("an image of 10 MB where ingest.max_pixels is a million", "in/Dev/c.png is larger than an image")
+@pytest.mark.tried(
+    "an image of 10 MB where ingest.max_pixels is a million",
+    "in/Dev/c.png is larger than an image of ingest.max_pixels (1000000) can be: remove it",
+)
 def test_how_folders_were_understood_is_said_before_an_image_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], read: Callable[[str], None]
 ) -> None:
@@ -179,7 +193,8 @@ def test_how_folders_were_understood_is_said_before_an_image_is_read(
             ["Train-0", "validation-0", "test-0"],
             ["train", "test", "test"],
             marks=pytest.mark.tried(
-                "Parquet files `Train-0`, `validation-0` and `test-0`", "test and validation as held out"
+                "Parquet files `Train-0`, `validation-0` and `test-0`",
+                "took train to train on, test and validation as held out",
             ),
         ),
         pytest.param(
@@ -241,7 +256,10 @@ def test_a_one_hot_dataset_json_tells_classes_by_the_place_of_the_one(tmp_path: 
     assert [label for label, _ in found(source).values()] == ["0", "1", "2"] * 2
 
 
-@pytest.mark.tried('a `dataset.json` with `"labels": null`', "to say that there are no labels: folders are no classes")
+@pytest.mark.tried(
+    'a `dataset.json` with `"labels": null`',
+    "took .../dataset.json to say that there are no labels: folders are no classes",
+)
 @pytest.mark.parametrize("content", [b'{"labels": null}', b"{}", b'{"name": "x", "labels": null}'])
 def test_a_dataset_json_without_labels_says_that_there_are_none(
     tmp_path: Path, read: Callable[[str], None], content: bytes
@@ -289,12 +307,17 @@ def test_one_metadata_above_the_splits_names_files_from_there(tmp_path: Path) ->
         pytest.param(
             "file_name,text",
             marks=pytest.mark.tried(
-                "a `metadata.csv` of texts beside class folders", "took nothing from ... but 'file_name, text'"
+                "a `metadata.csv` of texts beside class folders",
+                "took nothing from .../metadata.csv, which has no column of classes (label, class, category) but "
+                "'file_name, text'",
             ),
         ),
         pytest.param(
             "id,label",
-            marks=pytest.mark.tried("a `metadata.csv` that names no files", "took nothing from ... but 'id, label'"),
+            marks=pytest.mark.tried(
+                "a `metadata.csv` that names no files",
+                "took nothing from .../metadata.csv, which has no column file_name but 'id, label'",
+            ),
         ),
     ],
 )
@@ -325,7 +348,7 @@ def test_a_table_of_the_field_is_read_as_such_where_params_name_it(tmp_path: Pat
 
 
 @pytest.mark.tried(
-    "a `dataset.json` of six images where two are there", "dataset.json has 4 keys of which there is no image"
+    "a `dataset.json` of six images where two are there", ".../dataset.json has 4 keys of which there is no image"
 )
 def test_rows_of_a_table_without_an_image_are_counted(tmp_path: Path, read: Callable[[str], None]) -> None:
     source = opened(tmp_path, CHUNKS[:2], stylegan([[name, 0] for name in CHUNKS]))
@@ -348,7 +371,10 @@ def test_a_home_in_a_path_is_the_user_s_and_dvc_s_own_path_is_said_whole(
     read(str(refused.value))
 
 
-@pytest.mark.tried("a class that is in `Dev` and not in `TRAIN`", "in/Dev/b has no counterpart in the train folder")
+@pytest.mark.tried(
+    "a class that is in `Dev` and not in `TRAIN`",
+    ".../Dev/b has no counterpart in the train folder: both need the same classes",
+)
 def test_a_set_with_a_class_of_its_own_held_out_is_refused(tmp_path: Path, read: Callable[[str], None]) -> None:
     with pytest.raises(UserError) as refused:
         opened(tmp_path, ["TRAIN/a/0.png", "Dev/a/0.png", "Dev/b/0.png"])

@@ -241,7 +241,10 @@ def test_too_many_broken_images_stop_the_stage_by_name_and_leave_earlier_outputs
     assert files_in(tree / "normalized") == before
 
 
-@pytest.mark.tried("a full disk", "error: no room to write")
+@pytest.mark.tried(
+    "a full disk",
+    "error: no room to write the output (...): free some space and run again; earlier outputs are untouched",
+)
 def test_a_full_disk_is_one_sentence_and_leaves_earlier_outputs(tree: Path, read: Callable[[str], None]) -> None:
     (tree / "data").mkdir()
     (tree / "raw").rename(tree / "data/raw")

@@ -210,7 +210,10 @@ def test_a_password_in_the_upload_url_is_refused_and_not_echoed(tmp_path: Path, 
     assert "hunter2" not in sentence
 
 
-@pytest.mark.tried("`train.family: cgam`, in any stage", "error: params.yaml: train.family = 'cgam' is not one of")
+@pytest.mark.tried(
+    "`train.family: cgam`, in any stage",
+    "error: params.yaml: train.family = 'cgam' is not one of 'gan', 'dcgan', ...: did you mean 'cgan'?",
+)
 def test_a_stage_told_of_bad_params_prints_one_line_and_ends_with_exit_code_2(
     tmp_path: Path, read: Callable[[str], None]
 ) -> None:

@@ -35,13 +35,16 @@ def configure(workspace: Path, **cache: str) -> None:
             marks=pytest.mark.tried(
                 "`models` as a link to another disk",
                 "'models' is a link (to ...), where DVC keeps no outputs: put a folder in its place; for a larger disk "
-                "give DVC's cache a place there (`python -m dvc config --local cache.dir FOLDER`",
+                "give DVC's cache a place there (`python -m dvc config --local cache.dir FOLDER`, then `cache.type "
+                "symlink` in the "
+                "same way), or mount the disk on that folder",
             ),
         ),
         pytest.param(
             "data/raw",
             marks=pytest.mark.tried(
-                "`data/raw` as a link to another disk", "'data/raw' is a link (to ...), where DVC keeps no outputs"
+                "`data/raw` as a link to another disk",
+                "'data/raw' is a link (to ...), where DVC keeps no outputs: put a folder in its place; ...",
             ),
         ),
     ],
@@ -94,7 +97,7 @@ def test_a_cache_elsewhere_by_links_that_can_be_made_passes_and_nothing_is_left(
 
 @pytest.mark.tried(
     "DVC's cache on another disk, with `cache.type hardlink`",
-    "cannot be linked to from here by hardlink (another disk, or a file system without such links): "
+    "DVC's cache '...' cannot be linked to from here by hardlink (another disk, or a file system without such links): "
     "`python -m dvc config --local cache.type symlink`, or `copy`",
 )
 def test_a_cache_of_links_that_cannot_be_made_is_refused(
@@ -110,7 +113,8 @@ def test_a_cache_of_links_that_cannot_be_made_is_refused(
 
 
 @pytest.mark.tried(
-    "DVC's cache on a disk that is not there today", "is a link to .../unmounted, which is not there: mount that disk"
+    "DVC's cache on a disk that is not there today",
+    "DVC's cache '...' is a link to ..., which is not there: mount that disk",
 )
 @pytest.mark.tried(
     "a file where DVC's cache should be",
@@ -128,7 +132,10 @@ def test_a_cache_that_is_a_file_or_a_link_to_a_disk_that_is_gone_is_refused(
     read(said)
 
 
-@pytest.mark.tried("`cache.type magnet` in .dvc/config.local", ".dvc/config cannot be used by DVC: ")
+@pytest.mark.tried(
+    "`cache.type magnet` in .dvc/config.local",
+    ".dvc/config cannot be used by DVC: config file error: Unsupported cache type(s): magnet ...",
+)
 def test_a_setting_that_dvc_does_not_know_is_refused_in_one_line(workspace: Path, read: Callable[[str], None]) -> None:
     configure(workspace, type="magnet")
     [said] = cache_problems(workspace)

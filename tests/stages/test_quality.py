@@ -87,20 +87,24 @@ def test_accuracy_of_an_evaluator_that_knows_no_class_itself_says_nothing() -> N
             "falling",
             marks=pytest.mark.tried(
                 "a short training",
-                "still falling when the training ended, at 5,000 images... Train longer: train.images is 200,000",
+                "The Frechet distance was still falling when the training ended, at 5,000 images. Train longer: "
+                "train.images is 200,000, and a larger one goes on from there.",
             ),
         ),
         pytest.param(
             "level",
             marks=pytest.mark.tried(
                 "a training that has got as far as it gets",
-                "no longer fell... try train.family: sngan_projection or biggan, or more images (1,438 are few)",
+                "The Frechet distance no longer fell when the training ended, at 5,000 images. Longer alone will "
+                "hardly help: try train.family: sngan_projection or biggan, or more images (1,438 are few).",
             ),
         ),
         pytest.param(
             "rising",
             marks=pytest.mark.tried(
-                "a training that was better before", "rose again, to 25... Longer alone will hardly help"
+                "a training that was better before",
+                "The Frechet distance rose again, to 25... Longer alone will hardly help: try train.family: "
+                "sngan_projection or biggan",
             ),
         ),
     ],
@@ -127,7 +131,10 @@ def test_real_images_of_another_kind_are_judged_by_the_floor_that_they_reach() -
     )
 
 
-@pytest.mark.tried("a training of three checkpoints", "four checkpoints or more")
+@pytest.mark.tried(
+    "a training of three checkpoints",
+    "Train longer (train.images), with four checkpoints or more (train.checkpoint_every).",
+)
 def test_three_checkpoints_are_no_curve(read: Callable[[str], None]) -> None:
     rows: list[dict[str, Any]] = [{"images": n, "frechet_distance": 9.0 / n} for n in (1, 2, 3)]
     assert course_of(rows) == course_of([]) == "unknown"

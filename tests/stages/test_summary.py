@@ -155,7 +155,10 @@ def test_the_command_prints_it_without_loading_what_trains_or_validates(tmp_path
     assert done.stdout.endswith("set()\n")
 
 
-@pytest.mark.tried("`python -m stages.summary` before any run", "error: metrics/selection.json is missing")
+@pytest.mark.tried(
+    "`python -m stages.summary` before any run",
+    "error: metrics/selection.json is missing: run the stage that makes it (`dvc repro`)",
+)
 def test_the_command_before_any_run_is_one_sentence_and_exit_code_2(
     tmp_path: Path, read: Callable[[str], None]
 ) -> None:

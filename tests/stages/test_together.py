@@ -92,7 +92,8 @@ SHAPE: dict[str, Any] = {"channels": 3, "height": 32, "width": 32, "holdout": 0.
 
 
 @pytest.mark.tried(
-    "a folder with near-copies of 12 photographs", "images drawn to be held out had a near-copy to train on"
+    "a folder with near-copies of 12 photographs",
+    "... images drawn to be held out had a near-copy to train on: drawn again, these together",
 )
 def test_near_copies_are_on_one_side_of_a_random_split(tmp_path: Path, read: Callable[[str], None]) -> None:
     copies(tmp_path)
@@ -171,7 +172,7 @@ def test_images_of_one_group_are_on_one_side(tmp_path: Path, table: str) -> None
 
 
 @pytest.mark.tried(
-    "`ingest.groups` of two of five images", "3 of 5 images have no group in ...who.csv: each is on its own"
+    "`ingest.groups` of two of five images", "3 of 5 images have no group in .../who.csv: each is on its own"
 )
 def test_images_without_a_group_are_on_their_own_and_counted(tmp_path: Path, read: Callable[[str], None]) -> None:
     tree = write_tree(tmp_path / "tree", {"": 5})
@@ -191,7 +192,7 @@ def test_images_without_a_group_are_on_their_own_and_counted(tmp_path: Path, rea
             "file,who\n",
             marks=pytest.mark.tried(
                 "`ingest.groups` with a CSV of other images",
-                "has a group for none of the images: its first column must hold their names",
+                ".../w.csv has a group for none of the images: its first column must hold their names",
             ),
         ),
         pytest.param(
@@ -199,20 +200,25 @@ def test_images_without_a_group_are_on_their_own_and_counted(tmp_path: Path, rea
             "file,patient\n000,x\n",
             marks=pytest.mark.tried(
                 "`ingest.groups` by a column that the CSV lacks",
-                "has no column 'who' behind the one of keys, but patient: name one",
+                ".../w.csv has no column 'who' behind the one of keys, but patient: name one in ingest.groups.column",
             ),
         ),
         pytest.param(
             "w.jsonl",
             '{"file": "000"}\n',
             marks=pytest.mark.tried(
-                "`ingest.groups` by a key that a line of JSON lacks", "w.jsonl, line 1 has no column 'who'"
+                "`ingest.groups` by a key that a line of JSON lacks",
+                ".../w.jsonl, line 1 has no column 'who' behind the one of keys, but file: name one in "
+                "ingest.groups.column",
             ),
         ),
         pytest.param(
             "w.txt",
             "file,who\n",
-            marks=pytest.mark.tried("`ingest.groups` with a text file", "is neither a .csv nor a .jsonl"),
+            marks=pytest.mark.tried(
+                "`ingest.groups` with a text file",
+                "ingest.groups.file = '.../w.txt' is neither a .csv nor a .jsonl: name such a file",
+            ),
         ),
     ],
 )
@@ -242,7 +248,7 @@ def test_a_table_without_the_groups_is_one_sentence(
             marks=pytest.mark.tried(
                 "the same in a random split, where the gate is stricter than normalize.near_copies",
                 "a random split keeps such images on one side where normalize.near_copies has the likeness and the "
-                "hash_distance",
+                "hash_distance of validate",
             ),
         ),
     ],
