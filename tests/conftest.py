@@ -20,13 +20,14 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 @pytest.fixture
 def read(request: pytest.FixtureRequest) -> Iterator[Callable[[str], None]]:
-    """Takes what a user reads: it must hold what the test's mark `tried` says, as docs/tried.md shows it."""
-    (mark,) = request.node.iter_markers("tried")
-    texts: list[str] = []
+    """Takes what a user reads: each text must hold what a mark `tried` of the test says, and each mark must be met."""
+    unread = {mark.args[1] for mark in request.node.iter_markers("tried")}
+    marks = frozenset(unread)
 
     def check(text: str) -> None:
-        texts.append(text)
-        assert is_read(mark.args[1], text), f"{text!r} does not hold {mark.args[1]!r}"
+        held = {mark for mark in marks if is_read(mark, text)}
+        assert held, f"{text!r} holds none of {sorted(marks)}"
+        unread.difference_update(held)
 
     yield check
-    assert texts, "the test is marked as one that shows what is read, and shows nothing"
+    assert not unread, f"the test is marked as one that shows this, and does not: {sorted(unread)}"

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -62,20 +63,32 @@ def test_each_python_that_is_tried_will_do_by_whatever_name(tmp_path: Path, vers
     assert run("python.sh", path=only(tmp_path, python3=version)).stdout == f"{tmp_path}/bin/python3\n"
 
 
+@pytest.mark.tried(
+    "`make setup` with Python 2.7, 3.10 or 3.14 alone",
+    "error: Python 3.11, 3.12 or 3.13 is needed (... is ...): install one, or name it: make PYTHON=/path/to/python3.12",
+)
 @pytest.mark.parametrize("version", ["2.7.18", "3.10.13", "3.14.1"])
-def test_any_other_python_is_one_sentence_that_says_which_are_needed(tmp_path: Path, version: str) -> None:
+def test_any_other_python_is_one_sentence_that_says_which_are_needed(
+    tmp_path: Path, read: Callable[[str], None], version: str
+) -> None:
     named = fake_python(tmp_path / "other", version)
     for done in (run("python.sh", str(named)), run("install.sh", ".venv", "run", str(named), folder=tmp_path)):
         assert done.returncode == 2
         assert done.stdout == ""
-        assert done.stderr.startswith(f"error: Python 3.11, 3.12 or 3.13 is needed ({named} is {version})")
+        assert f"{named} is {version}" in done.stderr
+        read(done.stderr)
         assert done.stderr.count("\n") == 1
     assert not (tmp_path / ".venv").exists()
     assert "python3 is 3.10.2, " in run("python.sh", path=only(tmp_path, python3="3.10.2")).stderr
 
 
-def test_a_python_that_cannot_be_started_is_named() -> None:
-    assert "(/no/python cannot be started)" in run("python.sh", "/no/python").stderr
+@pytest.mark.tried(
+    "`make setup PYTHON=/no/python`",
+    "error: Python 3.11, 3.12 or 3.13 is needed (/no/python cannot be started): install one, or name it: make "
+    "PYTHON=/path/to/python3.12",
+)
+def test_a_python_that_cannot_be_started_is_named(read: Callable[[str], None]) -> None:
+    read(run("python.sh", "/no/python").stderr)
 
 
 def test_of_a_python_in_a_virtual_environment_the_one_that_made_it_is_taken() -> None:
@@ -84,7 +97,13 @@ def test_of_a_python_in_a_virtual_environment_the_one_that_made_it_is_taken() ->
     assert subprocess.run([found, "-c", code], capture_output=True, text=True, check=True).stdout == "True\n"
 
 
-def test_an_environment_of_a_wrong_or_vanished_python_is_made_anew_and_a_right_one_is_kept(tmp_path: Path) -> None:
+@pytest.mark.tried("`make` with a `.venv` of Python 3.10", ".venv is of Python 3.10: it is made anew")
+@pytest.mark.tried(
+    "`make` with a `.venv` whose Python was uninstalled", ".venv is of a Python that is gone: it is made anew"
+)
+def test_an_environment_of_a_wrong_or_vanished_python_is_made_anew_and_a_right_one_is_kept(
+    tmp_path: Path, read: Callable[[str], None]
+) -> None:
     path, venv = only(tmp_path, python3_12="3.12.4"), tmp_path / ".venv"
     first = run("install.sh", ".venv", "run", path=path, folder=tmp_path)
     assert first.stdout == "made by 3.12.4\ninstalls run by 3.12.4\n"
@@ -93,14 +112,12 @@ def test_an_environment_of_a_wrong_or_vanished_python_is_made_anew_and_a_right_o
     fake_python(venv / "bin/python", "3.10.1")
     (venv / "old").touch()
     wrong = run("install.sh", ".venv", "run", path=path, folder=tmp_path)
-    assert wrong.stdout == ".venv is of Python 3.10: it is made anew\nmade by 3.12.4\ninstalls run by 3.12.4\n"
+    read(wrong.stdout)
+    assert wrong.stdout.endswith("made by 3.12.4\ninstalls run by 3.12.4\n")
     assert not (venv / "old").exists()
     (venv / "bin/python").unlink()
     (venv / "bin/python").symlink_to(tmp_path / "uninstalled")
-    assert (
-        ".venv is of a Python that is gone: it is made anew"
-        in run("install.sh", ".venv", "run", path=path, folder=tmp_path).stdout
-    )
+    read(run("install.sh", ".venv", "run", path=path, folder=tmp_path).stdout)
     other = fake_python(tmp_path / "named", "3.13.1")
     named = run("install.sh", ".venv", "run", str(other), path=path, folder=tmp_path)
     assert named.stdout == ".venv is of Python 3.12: it is made anew\nmade by 3.13.1\ninstalls run by 3.13.1\n"
@@ -156,7 +173,11 @@ def test_an_environment_that_checkouts_share_by_links_is_left_as_it_is(tmp_path:
     assert (shared / ".run").read_text() == stamp
 
 
-def test_progress_tells_how_many_packages_and_how_much_was_fetched(tmp_path: Path) -> None:
+@pytest.mark.tried(
+    "`make setup`, while pip looks for packages", "2 packages found, 198 MB fetched, now tqdm-4.70.0, 500 kB"
+)
+@pytest.mark.tried("`make setup`, while pip installs them", "installed 1 of 2 packages")
+def test_progress_tells_how_many_packages_and_how_much_was_fetched(tmp_path: Path, read: Callable[[str], None]) -> None:
     site = tmp_path / "lib/python3.11/site-packages"
     (site / "pip-24.dist-info").mkdir(parents=True)
     progress = INSTALL.Progress(tmp_path)
@@ -167,13 +188,18 @@ def test_progress_tells_how_many_packages_and_how_much_was_fetched(tmp_path: Pat
         "  Using cached tqdm-4.70.0-py3-none-any.whl.metadata (500 kB)",
     ]:
         progress.read(line.strip())
-    assert str(progress) == "2 packages found, 198 MB fetched, now tqdm-4.70.0, 500 kB"
+    read(str(progress))
     progress.read("Installing collected packages: tqdm, torch")
     (site / "tqdm-4.70.0.dist-info").mkdir()
-    assert str(progress) == "installed 1 of 2 packages"
+    read(str(progress))
 
 
-def test_make_help_names_each_target_that_a_person_gives() -> None:
+@pytest.mark.tried(
+    "`make help`",
+    "make run set up, run the pipeline, say where everything is make setup set up alone: the packages, in .venv; ...",
+)
+def test_make_help_names_each_target_that_a_person_gives(read: Callable[[str], None]) -> None:
     done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
-    for target in ("run", "setup", "test", "serve", "remote", "pull", "up", "clean", "help"):
+    read(done.stdout)
+    for target in ("test", "serve", "remote", "pull", "up", "clean", "help"):
         assert f"make {target} " in done.stdout

@@ -1,7 +1,7 @@
 """The table of docs/tried.md: what was tried, and what one reads then; `python -m tests.tried` writes it.
 
-A test that shows what a user reads is marked `@pytest.mark.tried(WHAT, READ)`, and hands the text that it got to the
-fixture `read`, which finds READ in it. `...` in READ stands for what differs from machine to machine.
+A test that shows what a user reads is marked `@pytest.mark.tried(WHAT, READ)`, once for each such text, and hands the
+texts that it got to the fixture `read`, which finds READ in them. `...` in READ stands for what differs or is left out.
 """
 
 import ast
@@ -18,11 +18,24 @@ HEAD = """\
 What was tried on strange machines and with strange data, and what one reads then. Each row is a test, which reads that
 very text; `python -m tests.tried` writes this page from them. Beside these, `tests/test_chaos.py` runs the short
 pipeline in surroundings drawn by a seed (locale, terminal, time zone, proxy, user, home, umask, path, git, links): it
-runs as anywhere, or is refused in a sentence before anything runs.
+runs as anywhere, or is refused in a sentence before anything runs; and `tests/stages/test_hostile_inputs.py` has a
+hundred damaged or malicious folders, archives and tables, each with its sentence. `...` is what differs or is left out.
+"""
+TABLE = """
+## {}
 
 | tried | one reads | test |
 | --- | --- | --- |
 """
+# By heading: the names of the files of tests; those of the last one are all others.
+THEMES: dict[str, frozenset[str]] = {
+    "Data": frozenset(
+        ("classes_of_tables", "depth", "frames", "ingest_resume", "layouts", "names", "together", "validate_copies")
+    ),
+    "Before anything runs": frozenset(("check", "foresight", "params", "places", "precision", "windows")),
+    "The machine": frozenset(("environment", "git_states", "place", "server", "setup", "surroundings")),
+    "Runs and results": frozenset(),
+}
 
 
 class Trial(NamedTuple):
@@ -36,7 +49,10 @@ def main() -> None:
 
 
 def page() -> str:
-    return HEAD + "".join(f"| {_cell(what)} | {_cell(read)} | `{test}` |\n" for what, read, test in trials())
+    rows = dict.fromkeys(THEMES, "")
+    for what, read, test in trials():
+        rows[_theme(test)] += f"| {_cell(what)} | {_cell(read)} | `{test}` |\n"
+    return HEAD + "".join(TABLE.format(theme) + lines for theme, lines in rows.items())
 
 
 def trials(folder: Path = ROOT / "tests") -> Iterator[Trial]:
@@ -47,6 +63,9 @@ def trials(folder: Path = ROOT / "tests") -> Iterator[Trial]:
         for function in ast.walk(ast.parse(text if "mark.tried(" in text else "")):
             if isinstance(function, ast.FunctionDef):
                 for what, read in _marks(function):
+                    assert "read" in ast.unparse(function.args), (
+                        f"{function.name} is marked and hands nothing to `read`"
+                    )
                     yield Trial(what, read, f"{name}::{function.name}")
 
 
@@ -56,6 +75,11 @@ def _marks(function: ast.FunctionDef) -> Iterator[tuple[str, str]]:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "tried":
             what, read = (ast.literal_eval(argument) for argument in node.args)
             yield what, read
+
+
+def _theme(test: str) -> str:
+    name = test.partition("::")[0].rpartition("test_")[2]
+    return next((theme for theme, names in THEMES.items() if name in names), [*THEMES][-1])
 
 
 def _cell(text: str) -> str:

@@ -3,6 +3,7 @@
 What `select` leaves out then: test_select_chosen.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,12 @@ def test_a_number_in_params_wins_and_nothing_is_said(tmp_path: Path) -> None:
     assert budget.left_out(select, 5000, classifiers=True, truncation=True) is None
 
 
-def test_what_a_short_training_lacks_is_told_where_there_could_be_such_a_thing() -> None:
+@pytest.mark.tried(
+    "a training of 5,000 images: what `select` left out",
+    "Left out, since the training is of 5,000 images: the classification accuracy score and other classifiers "
+    "(select.classifier_images)...; a value there asks for it.",
+)
+def test_what_a_short_training_lacks_is_told_where_there_could_be_such_a_thing(read: Callable[[str], None]) -> None:
     asked = load_section(Select, ROOT / "params.yaml")
     given = budget.within_budget(asked, 5000)
     assert (given.classifier_images, given.truncation) == (0, [])
@@ -52,17 +58,21 @@ def test_what_a_short_training_lacks_is_told_where_there_could_be_such_a_thing()
         for kinds in ("ct", "c", "t", "")
     }
     assert told[""] is None
-    assert "classification accuracy score" in str(told["c"])
+    read(str(told["c"]))
     assert "truncation" not in str(told["c"])
-    assert str(told["ct"]).startswith("Left out, since the training is of 5,000 images: ")
+    read(str(told["ct"]))
     assert budget.left_out(asked, 50_000, classifiers=False, truncation=True) is None
 
 
-def test_a_short_training_gets_a_short_evaluator_which_is_told(tmp_path: Path) -> None:
+@pytest.mark.tried(
+    "a training of 5,000 images: its evaluator",
+    "The evaluator was shown 12,000 images in place of 120,000, since the training is of 5,000 images "
+    "(evaluator.images: a number overrides).",
+)
+def test_a_short_training_gets_a_short_evaluator_which_is_told(tmp_path: Path, read: Callable[[str], None]) -> None:
     write_digits(tmp_path, train=300, holdout=100)
     write_params(tmp_path, {"train.images": 5000, "train.checkpoint_every": 5000, "evaluator.device": "cpu"})
     figures = evaluator(load_section(Evaluator, tmp_path / "params.yaml"), tmp_path)
     assert figures["images"] == LEAST
-    told = "The evaluator was shown 12,000 images in place of 120,000, since the training is of 5,000"
-    assert read_json(tmp_path / "metrics/evaluator.json")["turned_down"].startswith(told)
+    read(read_json(tmp_path / "metrics/evaluator.json")["turned_down"])
     assert figures["holdout_accuracy"] > 0.8, "short, and still a judge"

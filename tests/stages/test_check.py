@@ -57,21 +57,31 @@ def test_a_folder_or_a_file_of_ones_own_passes(path: str) -> None:
     check(params(source="folder", path=path), MADE)
 
 
-def test_a_missing_path_is_refused_and_told_whether_the_source_reads_it() -> None:
-    assert "ingest.path = 'nowhere' is missing (source 'folder' reads it)" in refusal(
-        params(source="folder", path="nowhere")
-    )
+@pytest.mark.tried(
+    "`ingest.path` of a folder that is not there",
+    "params.yaml: ingest.path = 'nowhere' is missing (source 'folder' reads it): make it, or name a folder that is "
+    "there, such as data/source",
+)
+def test_a_missing_path_is_refused_and_told_whether_the_source_reads_it(read: Callable[[str], None]) -> None:
+    read(refusal(params(source="folder", path="nowhere")))
     assert "is missing (it is watched though not read)" in refusal(params(path="nowhere"))
     assert "is missing (it is watched though not read)" in refusal(
         params(source="idx", options={"download": "mnist"}, path="nowhere")
     )
 
 
-def test_an_unknown_source_or_option_is_refused_with_the_nearest_name() -> None:
-    assert "params.yaml: ingest.source = 'folders' is not one of digits, idx, " in refusal(params(source="folders"))
-    sentence = refusal(params(source="ring", options={"point": 3}, path="nowhere"))
-    assert "params.yaml: ingest.options.point = 3 is not a known key: did you mean 'points'?; params.yaml: " in sentence
-    assert "ingest.path = 'nowhere' is missing" in sentence
+@pytest.mark.tried(
+    "`ingest.source: folders`",
+    "params.yaml: ingest.source = 'folders' is not one of digits, idx, ...: did you mean 'folder'?",
+)
+@pytest.mark.tried(
+    "a slip in ingest.options, and a folder that is not there: both are told",
+    "ingest.options.point = 3 is not a known key: did you mean 'points'?; "
+    "params.yaml: ingest.path = 'nowhere' is missing",
+)
+def test_an_unknown_source_or_option_is_refused_with_the_nearest_name(read: Callable[[str], None]) -> None:
+    read(refusal(params(source="folders")))
+    read(refusal(params(source="ring", options={"point": 3}, path="nowhere")))
 
 
 def test_options_are_left_to_the_stage_where_the_source_s_packages_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,10 +93,15 @@ def test_a_blank_path_is_refused() -> None:
     assert "is empty: name the folder with your images" in refusal(params(path=" "))
 
 
+@pytest.mark.tried(
+    "`ingest.path` of a folder in which the pipeline writes",
+    "params.yaml: ingest.path = '...' overlaps with ..., which the pipeline writes: keep your images in a folder of "
+    "their own",
+)
 @pytest.mark.parametrize("path", [".", "data", "data/raw", "models", "models/selected", "link"])
-def test_a_path_that_overlaps_with_what_the_pipeline_writes_is_refused(path: str) -> None:
+def test_a_path_that_overlaps_with_what_the_pipeline_writes_is_refused(read: Callable[[str], None], path: str) -> None:
     Path("link").symlink_to("data")
-    assert f"ingest.path = '{path}' overlaps with " in refusal(params(source="folder", path=path))
+    read(refusal(params(source="folder", path=path)))
 
 
 def loop() -> None:
@@ -116,10 +131,14 @@ def test_a_link_back_to_its_own_folder_ends_and_passes() -> None:
     check(params(source="folder", path="photos"), MADE)
 
 
-def test_a_path_that_is_itself_a_loop_of_links_is_refused() -> None:
+@pytest.mark.tried(
+    "`ingest.path` of a link to itself",
+    "params.yaml: ingest.path = 'a': 'a' cannot be read (Too many levels of symbolic links): mend or remove it",
+)
+def test_a_path_that_is_itself_a_loop_of_links_is_refused(read: Callable[[str], None]) -> None:
     Path("a").symlink_to("b")
     Path("b").symlink_to("a")
-    assert "cannot be read (Too many levels of symbolic links)" in refusal(params(source="folder", path="a"))
+    read(refusal(params(source="folder", path="a")))
 
 
 @pytest.mark.parametrize("url", ["file:published", "file:deep/er/folder", "s3://bucket", "s3://bucket/some/prefix"])
@@ -137,9 +156,13 @@ def test_a_folder_to_publish_to_that_cannot_be_made_is_refused(url: str) -> None
     assert f"upload.url = '{url}': " in refusal(params(url))
 
 
+@pytest.mark.tried(
+    "`upload.url` of the folder of images",
+    "params.yaml: upload.url and ingest.path overlap: releases would be taken for images; keep them in folders apart",
+)
 @pytest.mark.parametrize("url", ["file:photos", "file:photos/published", "file:."])
-def test_publishing_among_the_images_is_refused(url: str) -> None:
-    assert "overlap: releases would be taken for images" in refusal(params(url, source="folder", path="photos"))
+def test_publishing_among_the_images_is_refused(read: Callable[[str], None], url: str) -> None:
+    read(refusal(params(url, source="folder", path="photos")))
 
 
 def test_all_that_is_wrong_is_told_at_once() -> None:
@@ -175,7 +198,14 @@ def test_the_command_is_silent_when_all_is_well_and_one_line_with_exit_code_2_wh
     assert sorted(tmp_path.rglob("*")) == [path for path in before if path != tmp_path / "data/source"]
 
 
-def test_changes_that_would_keep_a_release_back_are_told_before_anything_runs(tmp_path: Path) -> None:
+@pytest.mark.tried(
+    "code that no commit holds",
+    "note: no commit holds dvc.yaml as it is, so what is made now will not be published: commit it, "
+    "or set upload.uncommitted to mark",
+)
+def test_changes_that_would_keep_a_release_back_are_told_before_anything_runs(
+    tmp_path: Path, read: Callable[[str], None]
+) -> None:
     for name in ("params.yaml", "dvc.yaml"):
         shutil.copy(ROOT / name, tmp_path)
     in_git("init", "-q")
@@ -191,7 +221,7 @@ def test_changes_that_would_keep_a_release_back_are_told_before_anything_runs(tm
         graph.write("# changed\n")
     done = run(tmp_path)
     assert done.returncode == 0
-    assert done.stderr.startswith("note: no commit holds dvc.yaml as it is, so what is made now will not be published")
+    read(done.stderr)
     marked = Path("params.yaml").read_text().replace("uncommitted: auto", "uncommitted: mark")
     Path("params.yaml").write_text(marked)
     assert run(tmp_path).stderr == ""

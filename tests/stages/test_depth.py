@@ -1,5 +1,6 @@
 """Images that use a part of their type's range: black and white by name, or found in the data; else the gate warns."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +58,15 @@ def test_a_white_that_a_type_cannot_reach_is_meant_for_other_files() -> None:
     np.testing.assert_array_equal(seen(content, white=4095, black=300), seen(content))
 
 
-def test_values_of_which_nobody_knows_the_white_say_where_to_name_it() -> None:
-    with pytest.raises(UndecodableError, match=r"outside 0 to 1: .* set normalize\.white \(and black\) to a number"):
+@pytest.mark.tried(
+    "a TIFF of fractions up to 4095",
+    "its values (mode F) lie outside 0 to 1: where white is, is unknown; set normalize.white (and black) to a number, "
+    "or to auto",
+)
+def test_values_of_which_nobody_knows_the_white_say_where_to_name_it(read: Callable[[str], None]) -> None:
+    with pytest.raises(UndecodableError) as broken:
         seen(encoded(Image.fromarray(DEEP.astype(np.float32)), "TIFF"))
+    read(str(broken.value))
     with pytest.raises(UndecodableError, match="lie outside"):
         seen(encoded(Image.fromarray(np.array([[np.nan, 1]], np.float32)), "TIFF"), white=9)
 
@@ -78,6 +85,10 @@ def deep_noise(count: int, highest: float, dtype: Any, lowest: float = 0) -> Any
     return values.astype(dtype)
 
 
+@pytest.mark.tried(
+    "pictures of 10, 12 or 14 bits, with `normalize.white: auto`",
+    "values of the images: white ...; what lies beyond is clipped, and other types of file keep their own",
+)
 @pytest.mark.parametrize(
     ("highest", "dtype", "white"),
     [
@@ -92,12 +103,12 @@ def deep_noise(count: int, highest: float, dtype: Any, lowest: float = 0) -> Any
     ],
 )
 def test_auto_finds_the_bits_that_hold_all_values_or_the_highest_fraction(
-    tmp_path: Path, highest: float, dtype: Any, white: float
+    tmp_path: Path, read: Callable[[str], None], highest: float, dtype: Any, white: float
 ) -> None:
     pictures = deep_noise(20, highest, dtype)
     manifest = normalized(stacked(tmp_path, pictures), white="auto", max_broken=0)
     assert manifest["levels"] == {"black": None, "white": pytest.approx(white)}
-    assert f"values of the images: white {white:g}" in "\n".join(summary(manifest))
+    read("\n".join(line for line in summary(manifest) if f"white {white:g}" in line))
     images = np.concatenate([Split(tmp_path / "normalized" / side).images() for side in ("train", "holdout")])
     assert images.max() == pytest.approx(2 * highest / white - 1, abs=0.01)
     assert images.min() == pytest.approx(-1, abs=0.01)
@@ -113,19 +124,29 @@ def test_auto_finds_black_too_and_images_of_8_bits_beside_deep_ones_keep_their_o
     np.testing.assert_array_equal(to_uint8(found["png000.png"])[0], noise(10, 8, 8)[0])
 
 
-def test_whole_numbers_beside_fractions_have_no_white_in_common(tmp_path: Path) -> None:
+@pytest.mark.tried(
+    "TIFFs of 16 bits beside TIFFs of fractions, with `normalize.white: auto`",
+    "the images hold 16 bits or more and fractions, which have no white in common: set normalize.white to a number",
+)
+def test_whole_numbers_beside_fractions_have_no_white_in_common(tmp_path: Path, read: Callable[[str], None]) -> None:
     (tmp_path / "tree").mkdir()
     for name, dtype in (("a", np.uint16), ("b", np.float32)):
         Image.fromarray(DEEP.astype(dtype)).save(tmp_path / f"tree/{name}.tif")
     ingested(tmp_path / "raw", path=str(tmp_path / "tree"))
-    with pytest.raises(UserError, match=r"hold 16 bits or more and fractions, .* set normalize\.white to a number"):
+    with pytest.raises(UserError) as refused:
         normalized(tmp_path, white="auto")
+    read(str(refused.value))
 
 
-def test_points_have_a_scale_of_their_own(tmp_path: Path) -> None:
+@pytest.mark.tried(
+    "points, with `normalize.white: auto`",
+    "points have a scale of their own: set normalize.black and white to null",
+)
+def test_points_have_a_scale_of_their_own(tmp_path: Path, read: Callable[[str], None]) -> None:
     ingested(tmp_path / "raw", source="ring", path=str(tmp_path), options={"points": 20})
-    with pytest.raises(UserError, match=r"points have a scale of their own: set normalize\.black and white to null"):
+    with pytest.raises(UserError) as refused:
         normalized(tmp_path, height=1, width=2, white="auto")
+    read(str(refused.value))
 
 
 @pytest.mark.parametrize(
@@ -141,16 +162,20 @@ def test_a_white_that_cannot_be_is_refused(changes: dict[str, Any], sentence: st
         normalize_params(**changes)
 
 
-def test_the_gate_warns_of_images_that_all_lie_in_a_corner_and_says_what_to_set(tmp_path: Path) -> None:
+@pytest.mark.tried(
+    "pictures of 12 bits in 16, all nearly black",
+    "warning: 'From their darkest value to their brightest, the images reach over 50% of [-1, 1]' (found 6.25%, limit "
+    "50%): "
+    "where their type holds more than they use, set normalize.white to auto (and black, if 0 is not black)",
+)
+def test_the_gate_warns_of_images_that_all_lie_in_a_corner_and_says_what_to_set(
+    tmp_path: Path, read: Callable[[str], None]
+) -> None:
     stats = valid_stats()
     stats["max"], stats["mean"], stats["std"] = -1 + 2 * 4095 / 65535, -0.95, 0.01
     stats.loc[0, "max"] = 1.0  # one that is not, among sixty
     outcome = gated(tmp_path / "b", stats, manifest_of(stats, CLASSES), LIMITS)
-    lines = told(outcome)
-    assert lines[0].startswith("warning: 'From their darkest value to their brightest, the images reach over 50%")
-    assert (
-        "(found 6.25%, limit 50%): where their type holds more than they use, set normalize.white to auto" in lines[0]
-    )
+    read(told(outcome)[0])
     page = (tmp_path / "b/reports/validation.html").read_text()
     assert "set normalize.white to auto" in page
 

@@ -30,14 +30,19 @@ def published(tree: Path) -> list[str]:
     return [path.name for path in tree.glob("published/releases/*")]
 
 
+@pytest.mark.tried(
+    "`dvc exp run`, whose `upload.publish` is runs",
+    "not published: this is the experiment bold-seal, and upload.publish is not always; "
+    "`python -m stages.releases publish` publishes it",
+)
 def test_an_experiment_publishes_nothing_and_says_how_to(
-    tree: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tree: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], read: Callable[[str], None]
 ) -> None:
     monkeypatch.setenv("DVC_EXP_NAME", "bold-seal")
     main()
     assert published(tree) == []
     why = "this is the experiment bold-seal, and upload.publish is not always"
-    assert capsys.readouterr().out == f"not published: {why}; `python -m stages.releases publish` publishes it\n"
+    read(capsys.readouterr().out)
     assert Receipt.model_validate(json.loads((tree / "published.json").read_text())).unpublished == why
     assert read_receipt(tree) is None
 
@@ -105,12 +110,18 @@ def refused() -> None:
         run_stage(stage)
 
 
+@pytest.mark.tried(
+    "`dvc exp run -S` with a value that a stage refuses", "error: ... params.yaml is as it was before -S"
+)
 def test_a_refused_value_of_an_experiment_does_not_stay_in_params(
-    checkout: Path, in_experiment: Callable[..., None], capsys: pytest.CaptureFixture[str]
+    checkout: Path,
+    in_experiment: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+    read: Callable[[str], None],
 ) -> None:
     in_experiment("-S", "train.family=gam", "--set-param=train.seed=3", train__family="gam", train__seed=3)
     refused()
-    assert capsys.readouterr().err == "error: no such thing\nparams.yaml is as it was before -S\n"
+    read(capsys.readouterr().err)
     assert (checkout / "params.yaml").read_bytes() == (ROOT / "params.yaml").read_bytes()
 
 

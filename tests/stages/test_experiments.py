@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -46,22 +47,35 @@ def test_what_was_not_measured_is_a_dash_and_a_param_that_is_not_set_too() -> No
     assert lines.splitlines()[1].split() == ["0123abc", "–", "–", "99.3%", "100,032", "–"]
 
 
-def test_many_params_and_long_names_fit_100_columns_and_the_rest_is_counted() -> None:
+@pytest.mark.tried(
+    "`python -m stages.experiments`, of experiments in which 12 params differ",
+    "11 more params differ: dvc exp show --only-changed",
+)
+def test_many_params_and_long_names_fit_100_columns_and_the_rest_is_counted(read: Callable[[str], None]) -> None:
     many = {f"train__a_param_with_a_name_{number}": "" for number in range(12)}
     other = dict.fromkeys(many, "[{name: r1, weight: 1.0, interval: 16}]")
     text = table([row("", **many), row("a-name-that-goes-on-and-on-and-on", **other)])
     assert max(map(len, text.splitlines())) <= 100
-    assert "more params differ: dvc exp show --only-changed" in text.splitlines()[-1]
+    read(text.splitlines()[-1])
     assert "[{name: r1, weight:…" in text
 
 
-def test_outside_of_git_it_is_one_sentence_of_dvc_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.tried(
+    "`python -m stages.experiments` outside of git",
+    "dvc cannot show experiments: you are not inside of a DVC repository...",
+)
+def test_outside_of_git_it_is_one_sentence_of_dvc_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Callable[[str], None]
+) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match=r"dvc cannot show experiments: .+"):
+    with pytest.raises(UserError) as refused:
         experiments(["--num", "1"])
+    read(str(refused.value))
 
 
-def test_an_option_that_it_does_not_know_is_refused(tmp_path: Path) -> None:
+@pytest.mark.tried("`python -m stages.experiments --no-such-option`", "error: unrecognized arguments: --no-such-option")
+def test_an_option_that_it_does_not_know_is_refused(tmp_path: Path, read: Callable[[str], None]) -> None:
     command = [sys.executable, "-m", "stages.experiments", "--no-such-option"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
+    read(done.stderr)

@@ -2,6 +2,7 @@
 
 import shutil
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -126,8 +127,13 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "tree"
 
 
+@pytest.mark.tried(
+    "two TIFFs of three pages each, and a picture",
+    "2 files with several pages or frames: the first of each is taken, the other 4 are left out "
+    "(ingest.frames: all takes them)",
+)
 @pytest.mark.parametrize("source", ["folder", "archive"])
-def test_what_the_first_page_leaves_out_is_counted(tmp_path: Path, source: str) -> None:
+def test_what_the_first_page_leaves_out_is_counted(tmp_path: Path, read: Callable[[str], None], source: str) -> None:
     path = folder(tmp_path)
     if source == "archive":
         path = Path(shutil.make_archive(str(tmp_path / "a"), "zip", path))
@@ -135,10 +141,7 @@ def test_what_the_first_page_leaves_out_is_counted(tmp_path: Path, source: str) 
     opened = open_source(params)
     counts = ingest(opened, params, tmp_path / "raw", tmp_path / "resume")
     assert counts.total() == 3
-    assert "\n".join(summary(opened, counts)).endswith(
-        "2 files with several pages or frames: the first of each is taken, the other 4 are left out "
-        "(ingest.frames: all takes them)"
-    )
+    read("\n".join(summary(opened, counts)))
 
 
 def test_all_pages_are_images_with_their_files_label_and_group(tmp_path: Path) -> None:
@@ -152,7 +155,11 @@ def test_all_pages_are_images_with_their_files_label_and_group(tmp_path: Path) -
     assert len(set(table["sha256"].to_pylist())) == 7
 
 
-def test_partners_go_page_by_page_and_must_be_as_many(tmp_path: Path) -> None:
+@pytest.mark.tried(
+    "pairs of TIFFs, of three pages and of two",
+    "'a.tif' has 3 pages or frames and its partner another number: set ingest.frames to first",
+)
+def test_partners_go_page_by_page_and_must_be_as_many(tmp_path: Path, read: Callable[[str], None]) -> None:
     for side, count in (("photos", 3), ("maps", 3)):
         (tmp_path / "tree" / side).mkdir(parents=True)
         (tmp_path / "tree" / side / "a.tif").write_bytes(stack(noise(count, 8, 8, seed=count + len(side))))
@@ -161,8 +168,9 @@ def test_partners_go_page_by_page_and_must_be_as_many(tmp_path: Path) -> None:
     partners = [pixels(row["bytes"]) for row in table["partner"].to_pylist()]
     np.testing.assert_array_equal(partners, noise(3, 8, 8, seed=3 + len("maps")))
     (tmp_path / "tree/maps/a.tif").write_bytes(stack(noise(2, 8, 8)))
-    with pytest.raises(UserError, match=r"'a\.tif' has 3 pages or frames and its partner another number"):
+    with pytest.raises(UserError) as refused:
         ingested(tmp_path / "raw", path=str(tmp_path / "tree"), frames="all", pairs=pairs)
+    read(str(refused.value))
 
 
 class EndedError(Exception):
@@ -197,9 +205,14 @@ def test_an_ingest_that_ends_between_two_pages_goes_on_to_the_same_images(tmp_pa
     assert after == before
 
 
-def test_a_picture_in_a_stack_that_is_too_large_is_refused(tmp_path: Path) -> None:
+@pytest.mark.tried(
+    "`ingest.frames: all` with a page beyond ingest.max_pixels",
+    "a.tif#0001 says it has 300 x 300 pixels, more than 1000 (ingest.max_pixels): remove it, or raise that limit",
+)
+def test_a_picture_in_a_stack_that_is_too_large_is_refused(tmp_path: Path, read: Callable[[str], None]) -> None:
     (tmp_path / "tree").mkdir()
     first = Image.fromarray(noise(1, 8, 8)[0])
     first.save(tmp_path / "tree/a.tif", save_all=True, append_images=[Image.new("L", (300, 300))])
-    with pytest.raises(UserError, match=r"a\.tif#0001 says it has 300 x 300 pixels"):
+    with pytest.raises(UserError) as refused:
         ingested(tmp_path / "raw", path=str(tmp_path / "tree"), frames="all", max_pixels=1000)
+    read(str(refused.value))

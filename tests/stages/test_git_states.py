@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -68,11 +69,17 @@ def test_a_commit_that_holds_all_code_is_named_and_clean_and_code_that_is_new_is
     assert (read_git().commit, read_git().changed) == (head, ("mintage/",))
 
 
-def test_a_repository_around_the_project_that_does_not_hold_it_is_not_its_own(project: Path) -> None:
+@pytest.mark.tried(
+    "a checkout without git within a repository of dotfiles, as provenance has it",
+    "it is in no git repository of its own (the one at ... does not hold it)",
+)
+def test_a_repository_around_the_project_that_does_not_hold_it_is_not_its_own(
+    project: Path, read: Callable[[str], None]
+) -> None:
     foreign = dotfiles(project.parent)
     facts = read_git().as_facts()
     assert (facts["commit"], facts["clean"]) == (None, None)
-    assert "in no git repository of its own" in facts["reason"]
+    read(facts["reason"])
     assert foreign not in json.dumps(facts)
     assert not is_own()
 
@@ -92,17 +99,49 @@ def test_a_git_folder_that_the_environment_names_is_not_taken_for_the_project_s(
 
 
 @pytest.mark.parametrize(
-    ("state", "reason"),
+    "state",
     [
-        ("none", "it is in no git repository"),
-        ("no commit", "its git repository has no commit yet"),
-        ("missing", "git is not installed"),
-        ("another owner", "git refuses a folder of another user"),
-        ("broken", "git fails"),
+        pytest.param(
+            "none",
+            marks=pytest.mark.tried(
+                "a folder that is in no git repository",
+                "no commit of this code is known (it is in no git repository): what is made now is published so marked",
+            ),
+        ),
+        pytest.param(
+            "no commit",
+            marks=pytest.mark.tried(
+                "`git init`, and no commit yet",
+                "no commit of this code is known (its git repository has no commit yet): what is made now is "
+                "published so marked",
+            ),
+        ),
+        pytest.param(
+            "missing",
+            marks=pytest.mark.tried(
+                "a machine without git",
+                "no commit of this code is known (git is not installed): what is made now is published so marked",
+            ),
+        ),
+        pytest.param(
+            "another owner",
+            marks=pytest.mark.tried(
+                "a checkout of another user",
+                "no commit of this code is known (git refuses a folder of another user (`git config --global --add "
+                "safe.directory` and its path)): what is made now is published so marked",
+            ),
+        ),
+        pytest.param(
+            "broken",
+            marks=pytest.mark.tried(
+                "a damaged `.git/index`",
+                "no commit of this code is known (git fails (...)): what is made now is published so marked",
+            ),
+        ),
     ],
 )
 def test_what_is_not_known_is_said_with_its_reason_and_dvc_works_all_the_same(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str, reason: str
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Callable[[str], None], state: str
 ) -> None:
     if state == "no commit":
         git(project, "init", "--quiet")
@@ -114,9 +153,8 @@ def test_what_is_not_known_is_said_with_its_reason_and_dvc_works_all_the_same(
         monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
     if state == "broken":
         (project / ".git/index").write_bytes(b"no index")
-    found = read_git()
-    assert found.clean is None, "what cannot be asked is not clean"
-    assert reason in found.reason
+    assert read_git().clean is None, "what cannot be asked is not clean"
+    read("\n".join(git_notes("auto", project)))
     before = (project / ".dvc/config").read_text()
     if state != "broken":
         run_dvc("repro")
@@ -166,19 +204,26 @@ def test_refuse_refuses_whatever_is_not_known_to_be_clean(
             require_committed(gather(), known)
 
 
-def test_what_git_will_make_of_a_release_is_said_before_anything_runs(project: Path) -> None:
+@pytest.mark.tried(
+    "`upload.uncommitted: refuse` outside of git",
+    "no commit of this code is known (it is in no git repository), so what is made now will not be published: "
+    "set upload.uncommitted to auto or mark",
+)
+@pytest.mark.tried(
+    "`core.no_scm` in .dvc/config.local, of a machine that had no git once",
+    "DVC is told to do without git here: `python -m dvc config --local --unset core.no_scm` lets it use git",
+)
+def test_what_git_will_make_of_a_release_is_said_before_anything_runs(
+    project: Path, read: Callable[[str], None]
+) -> None:
     assert list(git_notes("mark", project)) == []
-    [note] = git_notes("auto", project)
-    assert (
-        note == "no commit of this code is known (it is in no git repository): what is made now is published so marked"
-    )
     [note] = git_notes("refuse", project)
-    assert "so what is made now will not be published: set upload.uncommitted to auto or mark" in note
+    read(note)
     commit(project)
     assert list(git_notes("refuse", project)) == []
     (project / ".dvc/config.local").write_text("[core]\n    no_scm = true\n")
     [note] = git_notes("auto", project)
-    assert "`python -m dvc config --local --unset core.no_scm` lets it use git" in note
+    read(note)
 
 
 def test_a_command_of_dvc_is_run_by_the_python_that_runs_us(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

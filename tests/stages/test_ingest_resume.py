@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -88,8 +88,11 @@ def test_a_killed_ingest_goes_on_to_the_same_bytes_and_reads_no_finished_image_a
     assert not list((tmp_path / "twice/.resume/ingest").iterdir())
 
 
+@pytest.mark.tried(
+    "Ctrl-C in `ingest`", "4 images are finished and kept in .resume/ingest/...; the same command goes on from there"
+)
 def test_an_ingest_ended_by_ctrl_c_says_what_is_kept_and_its_seconds_add_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Callable[[str], None]
 ) -> None:
     prepared(tmp_path)
     written = raw_shards._written
@@ -101,14 +104,15 @@ def test_an_ingest_ended_by_ctrl_c_says_what_is_kept_and_its_seconds_add_up(
         return written(path, rows, schema, shard_images, done)
 
     monkeypatch.setattr(raw_shards, "_written", until)
-    with pytest.raises(KeyboardInterrupt, match=r"4 images are finished and kept in \.resume/ingest/.* goes on from"):
+    with pytest.raises(KeyboardInterrupt) as stopped:
         run_main(tmp_path, monkeypatch)
+    read(str(stopped.value))
     cost = next(tmp_path.glob(".resume/ingest/*/cost.json"))
     write_json(cost, read_json(cost) | {"seconds": 1000.0, "kilowatt_hours": 5.0})
     end["after"] = 99
     run_main(tmp_path, monkeypatch)
     made = read_json(tmp_path / "provenance/ingest.json")
-    assert 1000 < made["seconds"] < 1100
+    assert 1000 <= made["seconds"] < 1100
     assert made["machine"]["kilowatt_hours"] == 5.0
 
 
@@ -184,21 +188,31 @@ def test_stale_shards_are_dropped_and_said_to_be(tmp_path: Path) -> None:
     assert ingest(drawn(4), params, tmp_path / "raw", tmp_path / "resume").total() == 4
 
 
-def test_a_file_that_is_written_while_it_is_read_is_refused(tmp_path: Path) -> None:
+@pytest.mark.tried(
+    "a folder into which something still writes",
+    ".../tree changed while it was read: wait until nothing writes to it, then run again",
+)
+@pytest.mark.tried(
+    "an image that is taken away meanwhile",
+    ".../cat/001.png changed while it was read: wait until nothing writes to it, then run again",
+)
+def test_a_file_that_is_written_while_it_is_read_is_refused(tmp_path: Path, read: Callable[[str], None]) -> None:
     tree = write_tree(tmp_path / "tree", {"cat": 2, "dog": 2})
     params = ingest_params(path=str(tree))
     images = open_source(params).images
     next(images)
     (tree / "dog/new.png").write_bytes(b"new")
-    with pytest.raises(UserError, match="tree changed while it was read: wait until nothing writes to it"):
+    with pytest.raises(UserError) as refused:
         list(images)
+    read(str(refused.value))
     images = open_source(params).images
     first = next(images)
     (tree / "cat/001.png").unlink()
     assert callable(first.content)
     assert first.content() == (tree / "cat/000.png").read_bytes()
-    with pytest.raises(UserError, match=r"cat/001\.png changed while it was read"):
+    with pytest.raises(UserError) as refused:
         next(images)
+    read(str(refused.value))
 
 
 def test_an_archive_that_is_written_while_it_is_read_is_refused(tmp_path: Path) -> None:

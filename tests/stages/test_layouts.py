@@ -53,7 +53,7 @@ def opened(tmp_path: Path, names: list[str], tables: Files | None = None, pack: 
     return open_source(ingest_params(**pack(tmp_path / "in", {**dict.fromkeys(names, PNG), **(tables or {})})))
 
 
-def read(source: Source) -> dict[str, tuple[str | None, str | None]]:
+def found(source: Source) -> dict[str, tuple[str | None, str | None]]:
     """Class and split by key."""
     names = source.classes or []
     return {image.key: (None if image.label is None else names[image.label], image.split) for image in source.images}
@@ -71,13 +71,15 @@ def test_splits_are_found_by_any_usual_spelling(tmp_path: Path, pack: Packer, tr
     names = [f"{train}/cat/0.png", f"{train}/dog/0.png", f"{held_out}/cat/0.png", f"{held_out}/dog/0.png"]
     source = opened(tmp_path, names, pack=pack)
     assert source.layout == [f"took {train} to train on, {held_out} as held out"]
-    assert read(source) == {name: (name.split("/")[1], "train" if name.startswith(train) else "test") for name in names}
+    assert found(source) == {
+        name: (name.split("/")[1], "train" if name.startswith(train) else "test") for name in names
+    }
 
 
 def test_all_folders_of_held_out_images_are_held_out(tmp_path: Path) -> None:
     source = opened(tmp_path, ["w/train/a.png", "w/test/a.png", "w/val/a.png"])
     assert source.layout == ["took train to train on, test and val as held out"]
-    assert {key: split for key, (_, split) in read(source).items()} == {
+    assert {key: split for key, (_, split) in found(source).items()} == {
         "w/train/a.png": "train",
         "w/test/a.png": "test",
         "w/val/a.png": "test",
@@ -87,7 +89,7 @@ def test_all_folders_of_held_out_images_are_held_out(tmp_path: Path) -> None:
 def test_splits_in_each_class_are_splits(tmp_path: Path) -> None:
     source = opened(tmp_path, ["cat/train/0.png", "cat/val/0.png", "dog/train/0.png"])
     assert source.layout == ["took train to train on, val as held out, in each class"]
-    assert read(source) == {
+    assert found(source) == {
         "cat/train/0.png": ("cat", "train"),
         "cat/val/0.png": ("cat", "test"),
         "dog/train/0.png": ("dog", "train"),
@@ -95,59 +97,133 @@ def test_splits_in_each_class_are_splits(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "classes", "said"),
+    ("names", "classes"),
     [
-        (["train/0.png", "test/0.png", "bus/0.png"], ["bus", "test", "train"], "took test and train for classes, as"),
-        (["train/0.png", "bus/0.png"], ["bus", "train"], "took train for classes, as there is also bus"),
-        (["train/0.png"], None, "took train for all there is, as no folder is named as held out"),
-        (["train/0.png", "training/0.png"], None, "took train and training for all there is"),
-        (["train/cat/0.png", "train/dog/0.png"], ["cat", "dog"], "took train for all there is"),
-        (["a/cat/0.png", "a/dog/0.png"], ["cat", "dog"], "in/a for no class, as it is the only folder and holds"),
-        (["a/train/0.png", "a/val/0.png", "b/0.png"], ["a", "b"], "took train and val for no splits, as not all of"),
+        pytest.param(
+            ["train/0.png", "test/0.png", "bus/0.png"],
+            ["bus", "test", "train"],
+            marks=pytest.mark.tried(
+                "the folders `train`, `test` and `bus`", "took test and train for classes, as there is also bus"
+            ),
+        ),
+        pytest.param(
+            ["train/0.png", "bus/0.png"],
+            ["bus", "train"],
+            marks=pytest.mark.tried("the folders `train` and `bus`", "took train for classes, as there is also bus"),
+        ),
+        pytest.param(
+            ["train/0.png"],
+            None,
+            marks=pytest.mark.tried(
+                "the folder `train` alone",
+                "took train for all there is, as no folder is named as held out beside one to train on",
+            ),
+        ),
+        pytest.param(
+            ["train/0.png", "training/0.png"],
+            None,
+            marks=pytest.mark.tried(
+                "the folders `train` and `training`",
+                "took train and training for all there is, as no folder is named as held out beside one to train on",
+            ),
+        ),
+        pytest.param(
+            ["train/cat/0.png", "train/dog/0.png"],
+            ["cat", "dog"],
+            marks=pytest.mark.tried(
+                "the folders `train/cat` and `train/dog`",
+                "took train for all there is, as no folder is named as held out beside one to train on",
+            ),
+        ),
+        pytest.param(
+            ["a/cat/0.png", "a/dog/0.png"],
+            ["cat", "dog"],
+            marks=pytest.mark.tried(
+                "the folders `a/cat` and `a/dog`",
+                "took .../a for no class, as it is the only folder and holds folders alone",
+            ),
+        ),
+        pytest.param(
+            ["a/train/0.png", "a/val/0.png", "b/0.png"],
+            ["a", "b"],
+            marks=pytest.mark.tried(
+                "the folders `a/train`, `a/val` and `b`",
+                "took train and val for no splits, as not all of .../b is in such",
+            ),
+        ),
     ],
 )
 def test_of_two_readings_ingest_says_which_it_took(
-    tmp_path: Path, names: list[str], classes: list[str] | None, said: str
+    tmp_path: Path, read: Callable[[str], None], names: list[str], classes: list[str] | None
 ) -> None:
     source = opened(tmp_path, names)
     assert source.classes == classes
-    assert said in "\n".join(source.layout)
-    assert {split for _, split in read(source).values()} == {None}
+    read("\n".join(source.layout))
+    assert {split for _, split in found(source).values()} == {None}
 
 
 def test_an_unambiguous_folder_is_read_without_a_word(tmp_path: Path) -> None:
     assert opened(tmp_path, ["cat/0.png", "dog/0.png"]).layout == []
 
 
+@pytest.mark.tried(
+    "a folder with `Train` and `Dev`, before its images are read", "folder: took Train to train on, Dev as held out"
+)
+@pytest.mark.tried(
+    "an image of 10 MB where ingest.max_pixels is a million",
+    "in/Dev/c.png is larger than an image of ingest.max_pixels (1000000) can be: remove it",
+)
 def test_how_folders_were_understood_is_said_before_an_image_is_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], read: Callable[[str], None]
 ) -> None:
     folder(tmp_path / "in", {"Train/a.png": PNG, "Dev/b.png": PNG, "Dev/c.png": b"\x89PNG" + bytes(10**7)})
     write_params(tmp_path, {"ingest.source": "folder", "ingest.path": "in", "ingest.max_pixels": 10**6})
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["ingest"])
-    with pytest.raises(UserError, match=r"in/Dev/c\.png is larger than an image"):
+    with pytest.raises(UserError) as refused:
         ingest.main()
-    assert capsys.readouterr().out == "folder: took Train to train on, Dev as held out\n"
+    read(str(refused.value))
+    read(capsys.readouterr().out)
 
 
 @pytest.mark.parametrize(
-    ("names", "splits", "said"),
+    ("names", "splits"),
     [
-        (["Train-0", "validation-0", "test-0"], ["train", "test", "test"], "test and validation as held out"),
-        (["training_0", "dev"], ["train", "test"], "took training to train on, dev as held out"),
-        (["train-0", "test-0", "extra"], [None] * 3, "took test and train for no splits, as extra.parquet is of none"),
+        pytest.param(
+            ["Train-0", "validation-0", "test-0"],
+            ["train", "test", "test"],
+            marks=pytest.mark.tried(
+                "Parquet files `Train-0`, `validation-0` and `test-0`",
+                "took train to train on, test and validation as held out",
+            ),
+        ),
+        pytest.param(
+            ["training_0", "dev"],
+            ["train", "test"],
+            marks=pytest.mark.tried(
+                "Parquet files `training_0` and `dev`", "took training to train on, dev as held out"
+            ),
+        ),
+        pytest.param(
+            ["train-0", "test-0", "extra"],
+            [None] * 3,
+            marks=pytest.mark.tried(
+                "Parquet files `train-0`, `test-0` and `extra`",
+                "took test and train for no splits, as extra.parquet is of none",
+            ),
+        ),
     ],
 )
 def test_parquet_files_are_split_by_the_same_names(
-    tmp_path: Path, names: list[str], splits: list[str | None], said: str
+    tmp_path: Path, read: Callable[[str], None], names: list[str], splits: list[str | None]
 ) -> None:
     for name in names:
         pq.write_table(pa.table({"image": [PNG]}), tmp_path / f"{name}.parquet")
     source = open_source(ingest_params(source="parquet", path=str(tmp_path)))
-    found = {image.key.partition(".")[0]: image.split for image in source.images}
-    assert found == dict(zip(names, splits, strict=True))
-    assert said in "\n".join(source.layout)
+    assert {image.key.partition(".")[0]: image.split for image in source.images} == dict(
+        zip(names, splits, strict=True)
+    )
+    read("\n".join(source.layout))
 
 
 CHUNKS = [f"{number // 2:05d}/img{number:08d}.png" for number in range(6)]
@@ -157,31 +233,40 @@ def stylegan(labels: Any) -> Files:
     return {"dataset.json": json.dumps({"labels": labels}).encode()}
 
 
+@pytest.mark.tried(
+    "StyleGAN's zip, with its `dataset.json`", "took classes from .../dataset.json, and none from folders"
+)
 @packed_in
 @pytest.mark.parametrize("wrapper", ["", "ffhq/"], ids=["", "wrapped"])
 def test_stylegans_dataset_json_tells_classes_and_its_folders_do_not(
-    tmp_path: Path, pack: Packer, wrapper: str
+    tmp_path: Path, read: Callable[[str], None], pack: Packer, wrapper: str
 ) -> None:
     labels = {name: number % 3 * 5 for number, name in enumerate(CHUNKS)}
     tables = {f"{wrapper}dataset.json": next(iter(stylegan([*labels.items()]).values()))}
     source = opened(tmp_path, [wrapper + name for name in CHUNKS], tables, pack)
     assert source.classes == ["0", "5", "10"]
-    assert source.layout == [f"took classes from {tmp_path}/in/{wrapper}dataset.json, and none from folders"]
-    assert read(source) == {wrapper + name: (str(label), None) for name, label in labels.items()}
+    read("\n".join(source.layout))
+    assert found(source) == {wrapper + name: (str(label), None) for name, label in labels.items()}
     assert source.notes == []
 
 
 def test_a_one_hot_dataset_json_tells_classes_by_the_place_of_the_one(tmp_path: Path) -> None:
     labels = [[name, [float(place == number % 3) for place in range(3)]] for number, name in enumerate(CHUNKS)]
     source = opened(tmp_path, CHUNKS, stylegan(labels))
-    assert [label for label, _ in read(source).values()] == ["0", "1", "2"] * 2
+    assert [label for label, _ in found(source).values()] == ["0", "1", "2"] * 2
 
 
+@pytest.mark.tried(
+    'a `dataset.json` with `"labels": null`',
+    "took .../dataset.json to say that there are no labels: folders are no classes",
+)
 @pytest.mark.parametrize("content", [b'{"labels": null}', b"{}", b'{"name": "x", "labels": null}'])
-def test_a_dataset_json_without_labels_says_that_there_are_none(tmp_path: Path, content: bytes) -> None:
+def test_a_dataset_json_without_labels_says_that_there_are_none(
+    tmp_path: Path, read: Callable[[str], None], content: bytes
+) -> None:
     source = opened(tmp_path, CHUNKS, {"dataset.json": content})
     assert source.classes is None
-    assert "to say that there are no labels: folders are no classes" in source.layout[0]
+    read(source.layout[0])
 
 
 def test_a_dataset_json_of_any_length_is_read_by_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,7 +274,7 @@ def test_a_dataset_json_of_any_length_is_read_by_pieces(tmp_path: Path, monkeypa
     names = [f"0/{number}.png" for number in range(40)]
     content = {"version": 2, "labels": [[name, number % 2] for number, name in enumerate(names)], "more": {}}
     source = opened(tmp_path, names, {"dataset.json": json.dumps(content, indent=2).encode()})
-    assert [label for label, _ in read(source).values()] == [str(int(name[2:-4]) % 2) for name in sorted(names)]
+    assert [label for label, _ in found(source).values()] == [str(int(name[2:-4]) % 2) for name in sorted(names)]
 
 
 METADATA = {
@@ -206,22 +291,42 @@ def test_imagefolders_metadata_tells_classes_in_each_split(tmp_path: Path, pack:
     tables = {f"{split}/{name}": METADATA[name].encode() for split in ("train", "test")}
     source = opened(tmp_path, names, tables, pack)
     expected = {key: ("y" if "more" in key else "x", key.split("/")[0]) for key in names}
-    assert read(source) == expected
+    assert found(source) == expected
     assert source.layout[-1] == "took train to train on, test as held out"
 
 
 def test_one_metadata_above_the_splits_names_files_from_there(tmp_path: Path) -> None:
     lines = ["image_file_name,Class", "train/0.png,1", "dev/0.png,2"]
     source = opened(tmp_path, ["train/0.png", "dev/0.png"], {"metadata.csv": "\r\n".join(lines).encode()})
-    assert read(source) == {"train/0.png": ("1", "train"), "dev/0.png": ("2", "test")}
+    assert found(source) == {"train/0.png": ("1", "train"), "dev/0.png": ("2", "test")}
 
 
-@pytest.mark.parametrize("header", ["file_name,text", "id,label"])
-def test_metadata_without_classes_leaves_them_to_folders_and_says_so(tmp_path: Path, header: str) -> None:
+@pytest.mark.parametrize(
+    "header",
+    [
+        pytest.param(
+            "file_name,text",
+            marks=pytest.mark.tried(
+                "a `metadata.csv` of texts beside class folders",
+                "took nothing from .../metadata.csv, which has no column of classes (label, class, category) but "
+                "'file_name, text'",
+            ),
+        ),
+        pytest.param(
+            "id,label",
+            marks=pytest.mark.tried(
+                "a `metadata.csv` that names no files",
+                "took nothing from .../metadata.csv, which has no column file_name but 'id, label'",
+            ),
+        ),
+    ],
+)
+def test_metadata_without_classes_leaves_them_to_folders_and_says_so(
+    tmp_path: Path, read: Callable[[str], None], header: str
+) -> None:
     source = opened(tmp_path, ["cat/0.png", "dog/0.png"], {"metadata.csv": f"{header}\ncat/0.png,x\n".encode()})
     assert source.classes == ["cat", "dog"]
-    assert "took nothing from" in source.layout[0]
-    assert f"but '{header.replace(',', ', ')}'" in source.layout[0]
+    read(source.layout[0])
 
 
 def test_labels_that_params_name_go_before_a_table_among_the_images(tmp_path: Path) -> None:
@@ -239,29 +344,38 @@ def test_a_table_of_the_field_is_read_as_such_where_params_name_it(tmp_path: Pat
     (tmp_path / name).write_text(content)
     params = folder(tmp_path / "in", dict.fromkeys(labels, PNG))
     source = open_source(ingest_params(**params, labels=str(tmp_path / name)))
-    assert {key: label for key, (label, _) in read(source).items()} == labels
+    assert {key: label for key, (label, _) in found(source).items()} == labels
 
 
-def test_rows_of_a_table_without_an_image_are_counted(tmp_path: Path) -> None:
+@pytest.mark.tried(
+    "a `dataset.json` of six images where two are there", ".../dataset.json has 4 keys of which there is no image"
+)
+def test_rows_of_a_table_without_an_image_are_counted(tmp_path: Path, read: Callable[[str], None]) -> None:
     source = opened(tmp_path, CHUNKS[:2], stylegan([[name, 0] for name in CHUNKS]))
-    read(source)
-    assert source.notes == [f"{tmp_path}/in/dataset.json has 4 keys of which there is no image"]
+    found(source)
+    [note] = source.notes
+    read(note)
 
 
+@pytest.mark.tried("`ingest.path: ~/in`", "begins with '~', which DVC, that watches it, does not know: write '.../in'")
 def test_a_home_in_a_path_is_the_user_s_and_dvc_s_own_path_is_said_whole(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Callable[[str], None]
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     params = folder(tmp_path / "in", {"a.png": PNG, "b.png": PNG})
     (tmp_path / "l.csv").write_text("key,class\na,x\nb,y\n")
     assert open_source(ingest_params(**params, labels="~/l.csv")).classes == ["x", "y"]
     write_params(tmp_path, {"ingest.source": "folder", "ingest.path": "~/in"})
-    with pytest.raises(
-        UserError, match=f"begins with '~', which DVC, that watches it, does not know: write '{tmp_path}/in'"
-    ):
+    with pytest.raises(UserError) as refused:
         load_params(tmp_path / "params.yaml")
+    read(str(refused.value))
 
 
-def test_a_set_with_a_class_of_its_own_held_out_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="in/Dev/b has no counterpart in the train folder"):
+@pytest.mark.tried(
+    "a class that is in `Dev` and not in `TRAIN`",
+    ".../Dev/b has no counterpart in the train folder: both need the same classes",
+)
+def test_a_set_with_a_class_of_its_own_held_out_is_refused(tmp_path: Path, read: Callable[[str], None]) -> None:
+    with pytest.raises(UserError) as refused:
         opened(tmp_path, ["TRAIN/a/0.png", "Dev/a/0.png", "Dev/b/0.png"])
+    read(str(refused.value))

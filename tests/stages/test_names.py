@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unicodedata import normalize
@@ -16,7 +17,7 @@ from PIL import Image
 
 from stages.common.errors import UserError
 from stages.common.shards import class_names
-from stages.ingest import ingest
+from stages.ingest import ingest, summary
 from stages.sources import open_source
 from stages.sources.names import OF_SYSTEMS, composed, in_order, of_system
 from tests.stages.source_files import encoded, ingest_params, ingested, noise, write_tree
@@ -83,19 +84,27 @@ def test_partners_are_found_in_any_unicode_form_and_case_of_the_extension(tmp_pa
     assert partners == {"é.png": PNGS[3], "éü.png": PNGS[4], "a.png": PNGS[5]}
 
 
-def test_a_class_in_two_unicode_forms_is_one_class_in_every_split(tmp_path: Path) -> None:
+@pytest.mark.tried("the class `café` in NFC to train on, and in NFD (a Mac's) held out", "2 classes: a 1, café 3")
+def test_a_class_in_two_unicode_forms_is_one_class_in_every_split(tmp_path: Path, read: Callable[[str], None]) -> None:
     apart = normalize("NFD", "café")
     tree = put(tmp_path / "tree", "train/café/1.png", f"train/{apart}/2.png", "train/a/1.png", f"test/{apart}/1.png")
-    table = ingested(tmp_path / "raw", path=str(tree))
-    assert class_names(table.schema) == ["a", "café"]
+    params = ingest_params(path=str(tree))
+    source = open_source(params)
+    read("\n".join(summary(source, ingest(source, params, tmp_path / "raw", tmp_path / "resume"))))
+    table = pq.read_table(tmp_path / "raw")
     assert keys(table)["test/café/1.png"] == 1
     assert table["key"].to_pylist() == sorted(keys(table))
 
 
-def test_two_images_whose_names_look_the_same_are_refused(tmp_path: Path) -> None:
+@pytest.mark.tried(
+    "`é.png` twice in a folder, in NFC and in NFD",
+    "two images have the key 'é.png' (in one Unicode form, NFC): rename one",
+)
+def test_two_images_whose_names_look_the_same_are_refused(tmp_path: Path, read: Callable[[str], None]) -> None:
     tree = put(tmp_path / "tree", "é.png", normalize("NFD", "é.png"))
-    with pytest.raises(UserError, match=r"two images have the key 'é\.png' \(in one Unicode form, NFC\): rename one"):
+    with pytest.raises(UserError) as refused:
         ingested(tmp_path / "raw", path=str(tree))
+    read(str(refused.value))
 
 
 def test_a_copy_of_a_folder_in_the_other_unicode_form_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -147,8 +156,12 @@ def test_class_folders_that_are_numbers_are_in_the_order_of_numbers(tmp_path: Pa
 SYSTEM = [name for name in OF_SYSTEMS if name[-1] != "\r"]
 
 
+@pytest.mark.tried(
+    "a disk's `lost+found`, `@eaDir`, `.Trash-1000`, `__MACOSX`, `Thumbs.db` ... beside the classes",
+    "left out 13 hidden or system files and folders, such as ...",
+)
 @pytest.mark.parametrize("packed", [False, True], ids=["folder", "zip"])
-def test_what_systems_leave_is_left_out_and_counted(tmp_path: Path, packed: bool) -> None:
+def test_what_systems_leave_is_left_out_and_counted(tmp_path: Path, read: Callable[[str], None], packed: bool) -> None:
     inside = {f"{name}/x.png": PNGS[0] for name in SYSTEM if "." not in name}
     beside = {f"cat/{name}": b"x" for name in [*SYSTEM, "Icon\r", "._a.png"] if "." in name or name == "Icon\r"}
     members = {"cat/a.png": PNGS[1], "dog/b.png": PNGS[2], **beside, **inside, ".Trash-1000/c.png": PNGS[3]}
@@ -165,10 +178,8 @@ def test_what_systems_leave_is_left_out_and_counted(tmp_path: Path, packed: bool
     source = open_source(params)
     assert ingest(source, params, tmp_path / "raw", tmp_path / "resume") == {(None, 0): 1, (None, 1): 1}
     assert source.classes == ["cat", "dog"]
-    assert len(source.notes) == 1
-    assert source.notes[0].startswith(
-        f"left out {len(members) - 2} hidden or system files and folders, such as {path}/"
-    )
+    [note] = source.notes
+    read(note)
 
 
 @pytest.mark.parametrize("name", ["THUMBS.DB", "$Recycle.Bin", ".Trash", ".DS_Store", "Lost+Found"])

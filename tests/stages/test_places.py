@@ -1,5 +1,6 @@
 """A store that is not there is an error to whoever would read from it; a name that is another's word is told ours."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,18 @@ from stages.selection.metrics import METRICS
 from tests.stages.test_params import changed, refusal
 
 
+@pytest.mark.tried(
+    "`python -m stages.releases list` (show, verify, gc) of a folder that is not there",
+    "there is no folder '.../nowhere': name another with --url, or publish there first",
+)
 @pytest.mark.parametrize("command", [["list"], ["list", "--json"], ["show", "latest"], ["verify", "latest"], ["gc"]])
-def test_a_place_that_is_not_there_is_an_error_and_is_not_made(command: list[str], tmp_path: Path) -> None:
+def test_a_place_that_is_not_there_is_an_error_and_is_not_made(
+    command: list[str], tmp_path: Path, read: Callable[[str], None]
+) -> None:
     arguments = parser().parse_args([*command, "--url", f"file:{tmp_path / 'nowhere'}"])
-    with pytest.raises(UserError, match=r"there is no folder '.*nowhere': name another with --url, or publish there"):
+    with pytest.raises(UserError) as refused:
         arguments.run(arguments)
+    read(str(refused.value))
     assert not list(tmp_path.iterdir())
 
 
@@ -33,9 +41,12 @@ def test_a_metric_by_another_name_is_told_the_one_that_is_meant(name: str, meant
     assert like(name, list(METRICS)) == meant
 
 
-def test_a_metric_that_is_no_metric_is_told_the_list_and_the_nearest_once(tmp_path: Path) -> None:
+@pytest.mark.tried("`select.metric: fid`", "select.metric = 'fid' is not one of ...: did you mean 'frechet_distance'?")
+def test_a_metric_that_is_no_metric_is_told_the_list_and_the_nearest_once(
+    tmp_path: Path, read: Callable[[str], None]
+) -> None:
     sentence = refusal(changed(tmp_path, "select.metric", "fid"))
-    assert sentence.endswith(": did you mean 'frechet_distance'?")
+    read(sentence)
     assert sentence.count("'kernel_distance'") == 1
     unlike = refusal(changed(tmp_path, "select.metric", "zzzzzz"))
     assert "known: " not in unlike

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -100,13 +101,16 @@ def test_it_tells_what_was_measured_of_the_selected_checkpoint_alone(tmp_path: P
     assert "Precision rises." in text
 
 
-def test_the_verdict_comes_first_and_what_a_short_run_left_out_is_said_once(tmp_path: Path) -> None:
+@pytest.mark.tried("the first words after a run", "Poor: far away. It fell. Train longer.")
+def test_the_verdict_comes_first_and_what_a_short_run_left_out_is_said_once(
+    tmp_path: Path, read: Callable[[str], None]
+) -> None:
     assert not summary(finished(tmp_path)).startswith(("Good", "Fair", "Poor"))
     verdict = {"level": "poor", "sentence": "Poor: far away.", "curve": "It fell.", "advice": "Train longer."}
     shorter = {"turned_down": "The evaluator was shown 12,000 images."}
     selection = {"verdict": verdict, "left_out": "Other classifiers were left out."}
     text = summary(finished(tmp_path, selection=selection, evaluator=shorter))
-    assert text.startswith("Poor: far away. It fell. Train longer.\n")
+    read(text.splitlines()[0])
     assert text.count("The evaluator was shown 12,000 images.") == text.count("Other classifiers were left out.") == 1
 
 
@@ -151,10 +155,16 @@ def test_the_command_prints_it_without_loading_what_trains_or_validates(tmp_path
     assert done.stdout.endswith("set()\n")
 
 
-def test_the_command_before_any_run_is_one_sentence_and_exit_code_2(tmp_path: Path) -> None:
+@pytest.mark.tried(
+    "`python -m stages.summary` before any run",
+    "error: metrics/selection.json is missing: run the stage that makes it (`dvc repro`)",
+)
+def test_the_command_before_any_run_is_one_sentence_and_exit_code_2(
+    tmp_path: Path, read: Callable[[str], None]
+) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "stages.summary"]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.count("\n") == 1
-    assert done.stderr.startswith("error: metrics/selection.json is missing")
+    read(done.stderr)

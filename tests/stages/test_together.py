@@ -1,5 +1,6 @@
 """A random split keeps near-copies, and what a table names as one, on one side; without any it stays as it was."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,11 @@ def torn(found: dict[str, str]) -> int:
 SHAPE: dict[str, Any] = {"channels": 3, "height": 32, "width": 32, "holdout": 0.3}
 
 
-def test_near_copies_are_on_one_side_of_a_random_split(tmp_path: Path) -> None:
+@pytest.mark.tried(
+    "a folder with near-copies of 12 photographs",
+    "... images drawn to be held out had a near-copy to train on: drawn again, these together",
+)
+def test_near_copies_are_on_one_side_of_a_random_split(tmp_path: Path, read: Callable[[str], None]) -> None:
     copies(tmp_path)
     manifest = normalized(tmp_path, **SHAPE, near_copies=None)
     before = sides(tmp_path)
@@ -100,7 +105,7 @@ def test_near_copies_are_on_one_side_of_a_random_split(tmp_path: Path) -> None:
     after = sides(tmp_path)
     assert torn(after) == 0
     assert manifest["split"]["torn"] == torn(before)
-    assert f"{torn(before)} images drawn to be held out had a near-copy to train on" in "\n".join(summary(manifest))
+    read("\n".join(line for line in summary(manifest) if f"{torn(before)} images" in line))
     assert manifest["counts"]["holdout"] == pytest.approx(0.3 * 72, abs=3)
     assert {key for key in after if "real" in key} == {key for key in before if "real" in key}
 
@@ -166,37 +171,92 @@ def test_images_of_one_group_are_on_one_side(tmp_path: Path, table: str) -> None
     assert 5 <= manifest["counts"]["holdout"] <= 18
 
 
-def test_images_without_a_group_are_on_their_own_and_counted(tmp_path: Path) -> None:
+@pytest.mark.tried(
+    "`ingest.groups` of two of five images", "3 of 5 images have no group in .../who.csv: each is on its own"
+)
+def test_images_without_a_group_are_on_their_own_and_counted(tmp_path: Path, read: Callable[[str], None]) -> None:
     tree = write_tree(tmp_path / "tree", {"": 5})
     (tmp_path / "who.csv").write_text("file,who\n000,x\n001.png,x\n002,\n")
     groups = {"file": str(tmp_path / "who.csv"), "column": "who"}
     source = open_source(ingest_params(path=str(tree), groups=groups))
     assert [image.group for image in source.images] == ["x", "x", None, None, None]
-    assert source.notes == [f"3 of 5 images have no group in {tmp_path}/who.csv: each is on its own"]
+    [note] = source.notes
+    read(note)
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "sentence"),
+    ("name", "content"),
     [
-        ("w.csv", "file,who\n", r"has a group for none of the images: its first column must hold their names"),
-        ("w.csv", "file,patient\n000,x\n", r"has no column 'who' behind the one of keys, but patient: name one"),
-        ("w.jsonl", '{"file": "000"}\n', r"w\.jsonl, line 1 has no column 'who'"),
-        ("w.txt", "file,who\n", r"is neither a \.csv nor a \.jsonl"),
+        pytest.param(
+            "w.csv",
+            "file,who\n",
+            marks=pytest.mark.tried(
+                "`ingest.groups` with a CSV of other images",
+                ".../w.csv has a group for none of the images: its first column must hold their names",
+            ),
+        ),
+        pytest.param(
+            "w.csv",
+            "file,patient\n000,x\n",
+            marks=pytest.mark.tried(
+                "`ingest.groups` by a column that the CSV lacks",
+                ".../w.csv has no column 'who' behind the one of keys, but patient: name one in ingest.groups.column",
+            ),
+        ),
+        pytest.param(
+            "w.jsonl",
+            '{"file": "000"}\n',
+            marks=pytest.mark.tried(
+                "`ingest.groups` by a key that a line of JSON lacks",
+                ".../w.jsonl, line 1 has no column 'who' behind the one of keys, but file: name one in "
+                "ingest.groups.column",
+            ),
+        ),
+        pytest.param(
+            "w.txt",
+            "file,who\n",
+            marks=pytest.mark.tried(
+                "`ingest.groups` with a text file",
+                "ingest.groups.file = '.../w.txt' is neither a .csv nor a .jsonl: name such a file",
+            ),
+        ),
     ],
 )
-def test_a_table_without_the_groups_is_one_sentence(tmp_path: Path, name: str, content: str, sentence: str) -> None:
+def test_a_table_without_the_groups_is_one_sentence(
+    tmp_path: Path, read: Callable[[str], None], name: str, content: str
+) -> None:
     tree = write_tree(tmp_path / "tree", {"": 3})
     (tmp_path / name).write_text(content)
-    with pytest.raises(UserError, match=sentence):
+    with pytest.raises(UserError) as refused:
         ingested(tmp_path / "raw", path=str(tree), groups={"file": str(tmp_path / name), "column": "who"})
+    read(str(refused.value))
 
 
-def test_leakage_of_a_split_that_came_with_the_data_says_how_to_go_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(
+            "source",
+            marks=pytest.mark.tried(
+                "a test split with a copy of an image to train on",
+                "the split came with the data: set normalize.split to random, which keeps such images on one side, "
+                "or remove them from one",
+            ),
+        ),
+        pytest.param(
+            "random",
+            marks=pytest.mark.tried(
+                "the same in a random split, where the gate is stricter than normalize.near_copies",
+                "a random split keeps such images on one side where normalize.near_copies has the likeness and the "
+                "hash_distance of validate",
+            ),
+        ),
+    ],
+)
+def test_leakage_says_how_to_go_on(tmp_path: Path, read: Callable[[str], None], kind: str) -> None:
     stats = valid_stats()
     held_out = stats.index[stats["split"] == "holdout"][0]
     stats.loc[held_out, "pixel_sha256"] = stats["pixel_sha256"][0]
-    for kind, advice in (("source", "set normalize.split to random"), ("random", "normalize.near_copies has")):
-        manifest = manifest_of(stats, CLASSES) | {"split": {"kind": kind}}
-        failed = gated(tmp_path / kind, stats, manifest, LIMITS).failed
-        assert len(failed) == 1
-        assert advice in failed[0].advice
+    manifest = manifest_of(stats, CLASSES) | {"split": {"kind": kind}}
+    [failed] = gated(tmp_path, stats, manifest, LIMITS).failed
+    read(failed.advice)

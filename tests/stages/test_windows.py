@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -77,13 +78,20 @@ def test_a_window_of_one_image_is_refused_in_one_sentence(tmp_path: Path) -> Non
         assert "Traceback" not in done.stderr
 
 
+@pytest.mark.tried(
+    "more images than fit the memory, in the evaluator",
+    "0.0 GB free: set evaluator.window to how many to hold at a time, 39 at most",
+)
+@pytest.mark.tried("the same in `select`", "0.0 GB free: set select.window to how many to hold at a time, 39 at most")
 def test_images_that_do_not_fit_are_refused_with_the_param_that_would_help(
-    measured: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    measured: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Callable[[str], None]
 ) -> None:
     folder = Path(shutil.copytree(measured, tmp_path / "copy"))
     shutil.rmtree(folder / ".measure")
     monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=40_000))
-    with pytest.raises(UserError, match=r"0.0 GB free: set evaluator.window to how many to hold at a time, 39 at most"):
+    with pytest.raises(UserError) as refused:
         evaluator(load_section(Evaluator, folder / "params.yaml"), folder)
-    with pytest.raises(UserError, match=r"0.0 GB free: set select.window to how many to hold at a time, 39 at most"):
+    read(str(refused.value))
+    with pytest.raises(UserError) as refused:
         select(select_params(folder), folder)
+    read(str(refused.value))
