@@ -15,7 +15,7 @@ from stages.images.decode import UndecodableError, decode
 from stages.images.deep import Levels
 from stages.images.tensors import tensors
 from stages.normalize import summary
-from stages.validate import told
+from stages.validate import report_lines
 from tests.stages.source_files import encoded, ingested, noise, normalize_params, normalized
 from tests.stages.summary_tables import CLASSES, LIMITS, gated, manifest_of, valid_stats
 
@@ -146,7 +146,7 @@ def test_the_gate_warns_of_images_that_all_lie_in_a_corner_and_says_what_to_set(
     stats["max"], stats["mean"], stats["std"] = -1 + 2 * 4095 / 65535, -0.95, 0.01
     stats.loc[0, "max"] = 1.0  # one that is not, among sixty
     outcome = gated(tmp_path / "b", stats, manifest_of(stats, CLASSES), LIMITS)
-    lines = told(outcome)
+    lines = report_lines(outcome)
     assert lines[0].startswith("warning: 'From their darkest value to their brightest, the images reach over 50%")
     assert (
         "(found 6.25%, limit 50%): where their type holds more than they use, set normalize.white to auto" in lines[0]
