@@ -25,7 +25,7 @@ from stages.common.evaluators import read_evaluator
 from stages.common.levels import to_uint8
 from stages.common.reading import batches_of
 from stages.common.split import Split
-from stages.selection.seen import as_seen
+from stages.selection.seen import quantize
 
 DATA = Path("data/normalized")
 
@@ -82,8 +82,8 @@ def table(planted: int) -> Iterator[str]:
     yield "| change | in features | in pixels | near copies (the larger) | before: the two nearest in features |"
     yield "| --- | --- | --- | --- | --- |"
     chosen = torch.randperm(len(train), generator=stream(0, "planted"))[:planted]
-    sources = torch.from_numpy(train.at(chosen.numpy()))
-    sets = {name: as_seen(change(sources).clamp(-1, 1)) for name, change in CHANGES.items()}
+    sources = torch.from_numpy(train.take(chosen.numpy()))
+    sets = {name: quantize(change(sources).clamp(-1, 1)) for name, change in CHANGES.items()}
     for name, images in (sets | {"none, but held out": torch.from_numpy(holdout.images())}).items():
         seen = features_of(evaluator, images)
         by_features = share(copied_in_features(seen, features))

@@ -28,7 +28,7 @@ from mintage.players import Generator
 from mintage.randomness import stream
 from mintage.sampling import asked_labels, samples
 from stages.common.command import parser_of
-from stages.common.drawings import drawn
+from stages.common.drawings import draw_samples
 from stages.common.errors import UserError, run_stage
 from stages.common.evaluators import read_evaluator
 from stages.common.files import read_json
@@ -36,7 +36,7 @@ from stages.common.params import Train, load_section
 from stages.common.progress import progress_bar
 from stages.common.reading import batches_of, labels_of
 from stages.common.split import Split
-from stages.selection.seen import as_seen
+from stages.selection.seen import quantize
 from stages.train import make_trainer
 
 DATA = Path("data/normalized")
@@ -70,7 +70,7 @@ class Judge:
         labels = labels_of(self.holdout) if generator.config.conditional else None
         asked = None if labels is None else asked_labels(labels, self.samples, MEASURED_SEED)
         batches = list(samples(generator, self.samples, MEASURED_SEED, None if asked is None else asked.tolist()))
-        features = self._features(as_seen(images) for images, _ in batches)
+        features = self._features(quantize(images) for images, _ in batches)
         row = {"frechet": frechet_distance(self.real, features)}
         if asked is not None and self.evaluator.config.classifies:
             row["accuracy"] = accuracy(classify(self.evaluator, features), asked)
@@ -83,7 +83,7 @@ class Judge:
             return {}
         asked = asked_labels(labels, len(labels), MEASURED_SEED)
         made = samples(generator, len(asked), MEASURED_SEED, asked.tolist())
-        return {"classification": self._learned(torch.cat([as_seen(images) for images, _ in made]), asked)}
+        return {"classification": self._learned(torch.cat([quantize(images) for images, _ in made]), asked)}
 
     def _learned(self, images: torch.Tensor, labels: torch.Tensor | None) -> float:
         held_out, config = labels_of(self.holdout), self.evaluator.config
@@ -97,7 +97,7 @@ class Judge:
     def floor(self, train: Split) -> Row:
         """What as many real images of the train split reach."""
         picked = torch.randperm(len(train), generator=stream(MEASURED_SEED, "floor"))[: self.samples]
-        features = features_of(self.evaluator, torch.from_numpy(train.at(picked.numpy())))
+        features = features_of(self.evaluator, torch.from_numpy(train.take(picked.numpy())))
         row = {"frechet": frechet_distance(self.real, features)}
         if self.holdout.labels is not None and self.evaluator.config.classifies:
             row["accuracy"] = accuracy(classify(self.evaluator, self.real), torch.from_numpy(self.holdout.labels))
@@ -132,7 +132,7 @@ def run(params: Train, split: Split, judge: Judge, budget: Budget, picture: Path
                     for checkpoint in checkpoints[-len(reached) :]
                 ):
                     best = deepcopy(trainer.average)
-    picture.write_bytes(drawn(best, MEASURED_SEED, None))
+    picture.write_bytes(draw_samples(best, MEASURED_SEED, None))
     made = {"family": params.family, "seed": params.seed, "checkpoints": checkpoints}
     return made | judge.classification_score(best, split)
 

@@ -30,7 +30,7 @@ from benchmarks.buckets import bucket_of
 from stages.common.command import parser_of
 from stages.common.errors import run_stage
 from stages.common.shards import encoded_schema
-from stages.sources.glyphs import Options, drawn
+from stages.sources.glyphs import Options, draw_glyph
 
 CLASSES = 10
 PROGRAM = (
@@ -41,7 +41,7 @@ PROGRAM = (
 
 @cache
 def letters() -> list[bytes]:
-    return [drawn(Options.model_validate({"colours": "grey"}), number) for number in range(64)]
+    return [draw_glyph(Options.model_validate({"colours": "grey"}), number) for number in range(64)]
 
 
 def member(count: int, number: int) -> tuple[str, bytes]:

@@ -101,7 +101,7 @@ def bare_down(client: "S3Client", bucket: str, prefix: str, target: Path, source
 
 
 def ours_up(store: S3Store, folder: str, source: Path) -> None:
-    files = [File.of(path.name, path) for path in sorted(source.iterdir())]
+    files = [File.from_source(path.name, path) for path in sorted(source.iterdir())]
     _, manifest = identify(files)
     store.add(folder, store.missing(folder, [*files, manifest]), lambda _: None)
 

@@ -21,7 +21,7 @@ from prefect.task_runners import TaskRunner
 
 from flows.serve import server
 from flows.server import server_lost
-from flows.workspace import occupied
+from flows.workspace import workspace_lock
 from stages import normalize
 from stages.common.command import parser_of
 from stages.common.errors import TemporaryError, UserError, run_stage
@@ -79,8 +79,8 @@ def run_on(runner: TaskRunner[Any]) -> None:
     state.result()
 
 
-async def alone(runner: TaskRunner[Any]) -> None:
-    async with occupied(Path.cwd(), load_params().flow.overlap):
+async def run_with_lock(runner: TaskRunner[Any]) -> None:
+    async with workspace_lock(Path.cwd(), load_params().flow.overlap):
         await asyncio.to_thread(run_on, runner)
 
 
@@ -105,7 +105,7 @@ def main() -> None:
     # Named, whether it was there or not: a worker without a server would start one, and leave it behind when killed.
     load_params()
     with server(PORT) as url, temporary_settings({PREFECT_API_URL: url}), server_lost():
-        asyncio.run(alone(runner))
+        asyncio.run(run_with_lock(runner))
         APILogHandler().flush()  # while the server is there to take it
     print("recorded by `dvc commit normalize`")
 

@@ -36,7 +36,7 @@ def read_list(path: Path) -> list[list[str]]:
     return trials
 
 
-def require_heard(trials: list[list[str]], graph: Graph) -> None:
+def require_overrides_used(trials: list[list[str]], graph: Graph) -> None:
     """A UserError where trials differ in an override that no stage of theirs reads: they would come out the same."""
     read = {key for stage in graph.values() for key in stage.params}
     for override in (override for trial in trials for override in trial):

@@ -14,7 +14,7 @@ from prefect.client.schemas.objects import StateType
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Crashed
 
-from flows.workspace import occupied
+from flows.workspace import workspace_lock
 from stages.common.errors import UserError
 
 
@@ -30,7 +30,7 @@ async def end_killed_runs(workspace: Path, url: str, pool: str) -> list[str]:
     )
     of_pool = WorkPoolFilter(name=WorkPoolFilterName(any_=[pool]))
     try:
-        async with occupied(workspace, "refuse") as (_, ended):
+        async with workspace_lock(workspace, "refuse") as (_, ended):
             with temporary_settings({PREFECT_API_URL: url}):
                 async with get_client() as client:
                     dead = await client.read_flow_runs(flow_run_filter=running, work_pool_filter=of_pool)

@@ -27,7 +27,7 @@ def work_of(graph: Graph, params: Params) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def alone(work: str) -> AsyncIterator[None]:
+async def single_flight(work: str) -> AsyncIterator[None]:
     """Wait until nobody in this process does this work, then be the one who does."""
     async with _going_on.setdefault(work, asyncio.Lock()):
         yield

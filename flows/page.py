@@ -70,7 +70,7 @@ def _headline(workspace: Path) -> str:
     except (UserError, ValueError):  # not measured yet, or another pipeline's
         return ""
     header, *rows = [f"| {' | '.join(row)} |" for row in metric_rows(selection)]
-    verdict = [f"{selection.verdict.told}\n"] if selection.verdict else []
+    verdict = [f"{selection.verdict.text}\n"] if selection.verdict else []
     title = f"## Quality at {selection.images:,} images\n"
     return "\n".join([title, *verdict, header, "| --- | --- | --- |", *rows])
 

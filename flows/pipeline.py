@@ -25,7 +25,7 @@ from flows.once import work_of
 from flows.overrides import apply
 from flows.server import server_lost, use_server
 from flows.stage import Run, push_outputs, restore, start
-from flows.workspace import PARAMS, end_leftovers, occupied, override_params
+from flows.workspace import PARAMS, end_leftovers, override_params, workspace_lock
 from stages.check import check, outputs
 from stages.common.command import parser_of
 from stages.common.errors import BAD_INPUT, UserError, run_stage, sentence_of
@@ -62,7 +62,7 @@ async def pipeline(
     try:
         graph, params = prepare(root, targets or [], overrides, push)
         settings = params.flow
-        async with occupied(root, settings.overlap) as (run_id, ended):
+        async with workspace_lock(root, settings.overlap) as (run_id, ended):
             if ended:
                 get_run_logger().warning("ended what a killed run had left: %s", "; ".join(ended))
             run = Run(run_id, root, force, in_containers(params), page.release(root), work_of(graph, params))

@@ -19,7 +19,7 @@ from prefect.states import Completed, Failed
 
 from flows.container import end_containers
 from flows.graph import Stage, unchanged
-from flows.once import alone
+from flows.once import single_flight
 from flows.processes import DVC, REPRODUCE, RUN, STAGE, run_marked
 from stages.common.errors import BAD_INPUT
 
@@ -84,7 +84,7 @@ async def start(stage: Stage, run: Run, upstream: list[State[Any]]) -> State[Any
         cache_policy=NO_CACHE,
         persist_result=False,
     )(run_stage)
-    async with alone(run.work[stage.name]):  # outside of the task, so that its time-out is not spent on waiting
+    async with single_flight(run.work[stage.name]):  # outside of the task, so that its time-out is not spent on waiting
         state: State[Any] = await as_task(stage, run, wait_for=upstream, return_state=True)
     if state.name == "TimedOut":
         result.sentence = f"it took longer than the {stage.meta.timeout:g} seconds of its meta: timeout"

@@ -18,7 +18,7 @@ from prefect.states import Completed, Failed
 
 from flows.ending import hurried
 from flows.graph import Graph, load_graph, with_upstream
-from flows.grid import grid, read_list, require_heard
+from flows.grid import grid, read_list, require_overrides_used
 from flows.overrides import apply
 from flows.page import SELECTION
 from flows.pipeline import pipeline, results_of, stopped_by_hand
@@ -36,7 +36,7 @@ from flows.trials import (
     remove,
     save_experiment,
 )
-from flows.workspace import FOLDER, PARAMS, occupied
+from flows.workspace import FOLDER, PARAMS, workspace_lock
 from stages.common.command import parser_of
 from stages.common.errors import BAD_INPUT, UserError, run_stage, sentence_of
 from stages.common.files import read_json, write_json
@@ -70,11 +70,11 @@ async def sweep(
         graph = load_graph(root)
         stages = targets or measuring(graph)
         wanted = grid(overrides or [], trials or [])
-        require_heard(wanted, with_upstream(graph, stages))
+        require_overrides_used(wanted, with_upstream(graph, stages))
         named = name or name_for(root, wanted)
         read_sweep(root, named)
         (root / SWEEPS / named).mkdir(parents=True, exist_ok=True)
-        async with occupied(root / SWEEPS / named, load_params(root / PARAMS).flow.overlap):
+        async with workspace_lock(root / SWEEPS / named, load_params(root / PARAMS).flow.overlap):
             with hurried(lambda: None):
                 opened = await asyncio.to_thread(open_sweep, root, named, wanted)
                 endings = await run_trials(opened, stages, jobs)
@@ -90,7 +90,7 @@ def check_request(root: Path, trials: list[list[str]] | None, asked: dict[str, A
     """Raise UserError on a slip in what was typed, which can be known before a server is started or waited for."""
     graph = load_graph(root)
     wanted = grid(asked["overrides"] or [], trials or [])
-    require_heard(wanted, with_upstream(graph, asked["targets"] or measuring(graph)))
+    require_overrides_used(wanted, with_upstream(graph, asked["targets"] or measuring(graph)))
     params = base_params(root, asked["name"] or name_for(root, wanted))
     for overrides in wanted:
         apply(params, overrides)
@@ -134,7 +134,7 @@ async def end_leftovers(trials: list[Trial]) -> None:
     """End what a killed sweep left running in any trial, at once: the trial's own turn may come late."""
     for trial in trials:
         if (trial.workspace / FOLDER / "run.json").exists():
-            async with occupied(trial.workspace, "wait") as (_, ended):
+            async with workspace_lock(trial.workspace, "wait") as (_, ended):
                 if ended:
                     get_run_logger().warning("ended what was left of %s: %s", trial.experiment, "; ".join(ended))
 
@@ -177,10 +177,10 @@ async def clean(root: Path, name: str) -> None:
     if not (root / SWEEPS / name).exists():
         names = ", ".join(sorted(path.parent.name for path in (root / SWEEPS).glob("*/sweep.json")))
         raise UserError(f"there is no sweep {name!r} here; there {f'are: {names}' if names else 'is none'}")
-    async with occupied(root / SWEEPS / name, "refuse"):
+    async with workspace_lock(root / SWEEPS / name, "refuse"):
         for trial in found.trials if found else []:
             if trial.workspace.exists():
-                async with occupied(trial.workspace, "refuse"):
+                async with workspace_lock(trial.workspace, "refuse"):
                     pass  # what a killed sweep left running there is ended by now
         remove(root, name)
 

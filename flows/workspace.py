@@ -27,7 +27,7 @@ _POLL = 0.5
 
 
 @asynccontextmanager
-async def occupied(workspace: Path, overlap: str) -> AsyncIterator[tuple[str, list[str]]]:
+async def workspace_lock(workspace: Path, overlap: str) -> AsyncIterator[tuple[str, list[str]]]:
     """Be the workspace's only run; yields its id, which marks its processes, and what a killed run had left.
 
     `overlap` is `wait` or `refuse` (a UserError), where another run is there. What a killed run left is
@@ -46,7 +46,7 @@ async def occupied(workspace: Path, overlap: str) -> AsyncIterator[tuple[str, li
 
 @contextmanager
 def taken(workspace: Path) -> Iterator[tuple[str, list[str]]]:
-    """`occupied` for a command that somebody waits for: a UserError at once where another run, or DVC, is at work."""
+    """`workspace_lock` for a command: a UserError at once where another run, or DVC, is at work."""
     with Lock(workspace / FOLDER / "lock") as lock:
         require_free(workspace, lock)
         with _begun(workspace) as begun:

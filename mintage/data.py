@@ -51,7 +51,7 @@ class RealImages:
         numbers = (self.labels != HIDDEN_LABEL).nonzero().squeeze(1)
         if len(numbers) == len(self):
             return self
-        return RealImages(self.at(numbers), self.labels[numbers], self.seed, self.device)
+        return RealImages(self.take(numbers), self.labels[numbers], self.seed, self.device)
 
     def batch(self, position: int, size: int) -> tuple[Tensor, Tensor | None]:
         """Images `[size,C,H,W]` and labels `[size]` from the `position`-th image of the order on."""
@@ -61,7 +61,7 @@ class RealImages:
         images, labels = zip(*parts, strict=True)
         return torch.cat(images), None if self.labels is None else torch.cat(labels)
 
-    def at(self, numbers: Tensor) -> Tensor:
+    def take(self, numbers: Tensor) -> Tensor:
         """The images `[N,C,H,W]` of these numbers `[N]`, which count them as they are stored."""
         return self.images[numbers.to(self.device, non_blocking=True)]
 

@@ -44,9 +44,9 @@ class Diversity:
             chosen = chosen[torch.isin(labels[chosen], classes.to(labels.device))]
         chosen = chosen[:_REAL]
         self.latents = draw(config, _GENERATED, stream(seed, "diversity"))
-        self.real = mean_distance(real.at(chosen).cpu(), None if labels is None else labels[chosen].cpu())
+        self.real = mean_distance(real.take(chosen).cpu(), None if labels is None else labels[chosen].cpu())
 
-    def of(self, generator: Generator) -> float | None:
+    def measure(self, generator: Generator) -> float | None:
         """None where real images do not differ, or are one of each class."""
         if not self.real > 0:
             return None

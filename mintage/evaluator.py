@@ -167,7 +167,7 @@ def train_evaluator(
     if isinstance(evaluator, Coordinates):
         if real.labels is not None and config.classifies:
             # All at once: points are as small as their labels.
-            evaluator.head.fit(real.at(torch.arange(len(real))).flatten(1).cpu(), real.labels.cpu())
+            evaluator.head.fit(real.take(torch.arange(len(real))).flatten(1).cpu(), real.labels.cpu())
         return evaluator.to(real.device).eval()
     classes = config.classifies and real.labels is not None
     learn(evaluator, real, schedule, classes=classes, progress=progress, keeper=keeper)

@@ -82,12 +82,12 @@ def measure(
     count = min(len(holdout), len(train))
     drawn = train.rows(torch.randperm(len(train), generator=stream(seed, "measure/floor"))[:count])
     asked = _asked(model, holdout, count, seed)
-    held = _Images.of(evaluator, holdout.image, holdout.label)
+    held = _Images.extract(evaluator, holdout.image, holdout.label)
     made, real = (
         _figures(held, one, seed)
         for one in (
-            _Images.of(evaluator, _generated(model, count, seed, asked), asked),
-            _Images.of(evaluator, drawn.image, drawn.label if asked is not None else None),
+            _Images.extract(evaluator, _generated(model, count, seed, asked), asked),
+            _Images.extract(evaluator, drawn.image, drawn.label if asked is not None else None),
         )
     )
     return {name: Figure(value, real[name]) for name, value in made.items()}
@@ -101,7 +101,7 @@ class _Images:
     labels: Tensor | None
 
     @classmethod
-    def of(cls, evaluator: Evaluator, images: Tensor, labels: Tensor | None) -> "_Images":
+    def extract(cls, evaluator: Evaluator, images: Tensor, labels: Tensor | None) -> "_Images":
         features = features_of(evaluator, images)
         if not evaluator.config.classifies:
             return cls(features, None, None, None)

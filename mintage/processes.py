@@ -76,7 +76,7 @@ def average(tensors: Iterable[Tensor]) -> None:
         tensor.copy_(part.view(tensor.shape))
 
 
-def from_first(content: bytes, device: torch.device) -> bytes:
+def broadcast_bytes(content: bytes, device: torch.device) -> bytes:
     """What the first process gave."""
     if count() == 1:
         return content

@@ -41,11 +41,11 @@ class Setting:
         return OBJECTIVES[self.recipe.objective]
 
     @property
-    def asked(self) -> DiscriminatorConditioning:
+    def discriminator(self) -> DiscriminatorConditioning:
         return DISCRIMINATOR_CONDITIONINGS[self.recipe.discriminator.conditioning]
 
     @property
-    def told(self) -> bool:
+    def generator_is_conditional(self) -> bool:
         """Whether the generator is told a class."""
         return self.recipe.generator.conditioning != "none"
 
@@ -89,24 +89,24 @@ LABELS: list[Rule] = [
         "dcgan (of points modern_points)",
     ),
     (
-        lambda s: s.told and not s.asked.teaches_class,
+        lambda s: s.generator_is_conditional and not s.discriminator.teaches_class,
         "the generator is told a class that the discriminator never asks for: set discriminator.conditioning too",
     ),
     (
-        lambda s: s.asked.teaches_class and not s.told,
+        lambda s: s.discriminator.teaches_class and not s.generator_is_conditional,
         "the discriminator asks for a class that the generator is not told: set generator.conditioning too",
     ),
     (
-        lambda s: s.recipe.matching_aware and not s.asked.judges_match,
+        lambda s: s.recipe.matching_aware and not s.discriminator.judges_match,
         "a wrong label is a negative only to a discriminator that judges image and label together: "
         "set discriminator.conditioning to concat, product, repeat or projection, or matching_aware to false",
     ),
     (
-        lambda s: s.recipe.labelled < 1 and needs_labels(s.recipe) and s.asked.teaches_class,
+        lambda s: s.recipe.labelled < 1 and needs_labels(s.recipe) and s.discriminator.teaches_class,
         "only a semi-supervised discriminator learns from images without a label: set labelled to 1",
     ),
     (
-        lambda s: s.asked.reads_code and s.recipe.code_categories + s.recipe.code_continuous == 0,
+        lambda s: s.discriminator.reads_code and s.recipe.code_categories + s.recipe.code_continuous == 0,
         "an information code needs something to tell: set code_categories or code_continuous",
     ),
 ]
@@ -136,7 +136,7 @@ LOSSES: list[Rule] = [
         "set discriminator.normalization to batch or layer, or use a gradient penalty",
     ),
     (
-        lambda s: any(p.project for p in s.penalties) and s.asked.image is Product,
+        lambda s: any(p.project for p in s.penalties) and s.discriminator.image is Product,
         "clipped weights make the factor by which a label multiplies the image all but 0: "
         "set discriminator.conditioning to concat or repeat, or use a gradient penalty",
     ),
@@ -150,7 +150,7 @@ LOSSES: list[Rule] = [
         "label smoothing is of a probability, and this objective has none: set label_smoothing to 0",
     ),
     (
-        lambda s: s.asked.needs_probability and not s.objective.probability,
+        lambda s: s.discriminator.needs_probability and not s.objective.probability,
         "K + 1 classes share one probability, and this objective has none: set objective to non_saturating",
     ),
     (
@@ -164,7 +164,7 @@ LOSSES: list[Rule] = [
         "set feature_matching to false",
     ),
     (
-        lambda s: s.objective.reconstructs and not s.asked.plain,
+        lambda s: s.objective.reconstructs and not s.discriminator.plain,
         "an autoencoder's judgement is its error, and it has no other output: "
         "set discriminator.conditioning to concat, product or repeat",
     ),
@@ -209,7 +209,7 @@ BATCHES: list[Rule] = [
         "colour changes are of RGB images: take colour out of augment",
     ),
     (
-        lambda s: s.recipe.packing > 1 and not s.asked.plain,
+        lambda s: s.recipe.packing > 1 and not s.discriminator.plain,
         "images judged together have no one class or code: "
         "set discriminator.conditioning to concat, product, repeat or none, or packing to 1",
     ),

@@ -75,7 +75,7 @@ class StreamedImages(RealImages):
         """Read again, through windows of their own."""
         return StreamedImages(self._blocks, labels, self._size, seed, self.device)
 
-    def at(self, numbers: Tensor) -> Tensor:
+    def take(self, numbers: Tensor) -> Tensor:
         """By their numbers; reads each block that holds one of them."""
         blocks = torch.searchsorted(torch.tensor(self._starts), numbers.cpu(), right=True) - 1
         found: Tensor | None = None

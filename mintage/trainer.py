@@ -73,7 +73,7 @@ class Trainer:
 
     def diversity(self) -> float | None:
         """Of the averaged generator: 1 is as diverse as real images, 0 one image; None where real ones do not tell."""
-        return self._diversity.of(self.average)
+        return self._diversity.measure(self.average)
 
     def check(self) -> None:
         """Raise DivergedError, with name and place, where a loss or a weight became infinite or not a number."""

@@ -29,8 +29,8 @@ from stages.common.provenance import recorded
 from stages.common.reading import batches_of, labels_of, real_images
 from stages.common.resume import Resume, code_digest
 from stages.common.split import Split
-from stages.common.stopping import told_when_stopped
-from stages.common.truth import truth_in
+from stages.common.stopping import explain_interrupt
+from stages.common.truth import read_truth
 
 RESUME = Path(".resume/evaluator")
 
@@ -50,7 +50,7 @@ def main() -> None:
 def known_of(root: Path) -> Known:
     """What a later stage would refuse is known by now."""
     train, manifest = Split(root / "data/normalized/train"), read_json(root / "data/normalized/manifest.json")
-    return Known(train.shape, truth_in(manifest) is not None, len(train.classes or []))
+    return Known(train.shape, read_truth(manifest) is not None, len(train.classes or []))
 
 
 def evaluator(params: EvaluatorParams, root: Path, meter: Meter | None = None) -> dict[str, Any]:
@@ -106,7 +106,9 @@ def fit(params: EvaluatorParams, train: Split, keeper: Keeper) -> Evaluator:
     device = steady_device_for(params.device)
     real = real_images(train, labels_of(train), params.window, params.seed, device, param="evaluator.window")
     with (
-        told_when_stopped(lambda: f"the evaluator was at {keeper.images_seen:,} images; {keeper.resume.told()}"),
+        explain_interrupt(
+            lambda: f"the evaluator was at {keeper.images_seen:,} images; {keeper.resume.how_to_resume()}"
+        ),
         progress_bar("evaluator", params.images) as bar,
     ):
         try:
@@ -123,7 +125,7 @@ def measure(network: Evaluator, params: EvaluatorParams, holdout: Split) -> dict
         name: quality(network, batches_of(holdout), labels_of(holdout)),
         "images": params.images if list(network.parameters()) else 0,
         "holdout_images": len(holdout),
-        "features": network.features(torch.from_numpy(holdout.at(np.zeros(1, np.int64)))).shape[1],
+        "features": network.features(torch.from_numpy(holdout.take(np.zeros(1, np.int64)))).shape[1],
     }
 
 

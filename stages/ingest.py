@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from stages.common.command import parser_of
 from stages.common.energy import Meter
-from stages.common.errors import UserError, run_stage, shown
+from stages.common.errors import UserError, quoted, run_stage
 from stages.common.files import link_or_copy, replacing_directory, sha256_of
 from stages.common.identity import fingerprint_of
 from stages.common.params import Ingest, load_section
@@ -27,7 +27,7 @@ from stages.common.progress import progress_bar
 from stages.common.provenance import recorded
 from stages.common.raw_shards import COLUMNS, GROUP, PARTNER, Counts, Done, RawRow, RawShards, chained
 from stages.common.shards import encoded_schema
-from stages.common.stopping import told_when_stopped
+from stages.common.stopping import explain_interrupt
 from stages.sources import Content, RawImage, Source, open_source, reader
 from stages.sources.frames import frame_count, frames
 from stages.sources.limits import checked
@@ -74,7 +74,7 @@ def ingest(
     """
     shards = RawShards(resume, _fingerprint(params), meter)
     done = shards.done.images
-    with told_when_stopped(shards.told), progress_bar("ingest", source.count, done=shards.done.files) as bar:
+    with explain_interrupt(shards.how_to_resume), progress_bar("ingest", source.count, done=shards.done.files) as bar:
         rows = _rows(_after(source, shards, params.frames), source, params, bar.update)
         taken = shards.done.of_last if params.frames == "all" else 0
         shards.write(islice(rows, taken, None), schema_of(source, params.max_pixels), params.shard_images)
@@ -157,7 +157,8 @@ def _pictures(
         return
     if partner is not None and frame_count(partner, limit) != count:
         raise UserError(
-            f"{shown(image.key)} has {count} pages or frames and its partner another number: set ingest.frames to first"
+            f"{quoted(image.key)} has {count} pages or frames and its partner another number: "
+            "set ingest.frames to first"
         )
     partners = repeat(None) if partner is None else frames(partner, limit)
     for number, (one, beside) in enumerate(zip(frames(content, limit), partners, strict=False)):
@@ -234,7 +235,7 @@ def _check_keys(shards: list[Path], count: int) -> None:
         key, times = found.most_common(1)[0]
         if times > 1:
             form = "" if key.isascii() else " (in one Unicode form, NFC)"
-            raise UserError(f"two images have the key {shown(key)}{form}: rename one")
+            raise UserError(f"two images have the key {quoted(key)}{form}: rename one")
 
 
 def _keys(shards: list[Path]) -> Iterator[list[str]]:
@@ -254,9 +255,9 @@ def summary(source: Source, counts: Counts) -> list[str]:
     splits = "".join(f", {count} {split}" for split, count in by_split.items() if split)
     lines = [f"ingested {counts.total()} images from {source.name} ({source.origin}){splits}"]
     if source.classes is not None:
-        shown = [f"{name} {by_label[label]}" for label, name in enumerate(source.classes[:_SHOWN_CLASSES])]
-        more = len(source.classes) - len(shown)
-        lines.append(f"{len(source.classes)} classes: {', '.join(shown)}{f' and {more} more' if more else ''}")
+        named = [f"{name} {by_label[label]}" for label, name in enumerate(source.classes[:_SHOWN_CLASSES])]
+        more = len(source.classes) - len(named)
+        lines.append(f"{len(source.classes)} classes: {', '.join(named)}{f' and {more} more' if more else ''}")
     return lines + source.notes
 
 

@@ -31,7 +31,7 @@ from stages.common.params import Data, Normalize, load_section
 from stages.common.pieces import Pieces
 from stages.common.progress import progress_bar
 from stages.common.provenance import recorded
-from stages.common.stopping import told_when_stopped
+from stages.common.stopping import explain_interrupt
 from stages.common.truth import Truth
 from stages.images.extent import Extent, ExtentOf
 from stages.images.near import LEAST_SIDE
@@ -104,7 +104,7 @@ def normalize(
     folder = _begin(resume, params, known)
     job = Job(params, known.classes, known.max_pixels, known.paired, broken_allowed, folder)
     finish = partial(_finish, job, over_shards, Pieces(folder, meter))
-    with told_when_stopped(lambda: f"finished shards are kept in {folder}; the same command goes on from there"):
+    with explain_interrupt(lambda: f"finished shards are kept in {folder}; the same command goes on from there"):
         split, finished = _split_and_finish(job, known, deciding, finish)
     manifest = _write(params, known, split, finished, output)
     shutil.rmtree(resume)

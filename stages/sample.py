@@ -15,7 +15,7 @@ from mintage.players import Generator, ModelConfig
 from mintage.sampling import samples
 from stages.common.command import parser_of
 from stages.common.device import steady_device_for
-from stages.common.drawings import drawn
+from stages.common.drawings import draw_samples
 from stages.common.errors import UserError, run_stage
 from stages.common.files import read_json, replacing, replacing_directory, write_json
 from stages.common.levels import FloatImages, to_uint8
@@ -25,7 +25,7 @@ from stages.common.pictures import encode_pfm, encode_png
 from stages.common.progress import progress_bar
 from stages.common.provenance import recorded
 from stages.common.shards import encoded_schema, write_encoded
-from stages.common.truth import truth_in
+from stages.common.truth import read_truth
 from stages.sampling.drawing import write_pictures
 from stages.sampling.latent import pictures
 
@@ -49,7 +49,7 @@ def sample(params: Sample, root: Path) -> int:
     Raises UserError where the model is missing or damaged, or has no such classes.
     """
     generator = read_generator(root / "models/selected", steady_device_for(params.device))
-    truth = truth_in(read_json(root / "models/selected/provenance.json"))
+    truth = read_truth(read_json(root / "models/selected/provenance.json"))
     labels = labels_for(params.classes, generator.config)
     schema = encoded_schema(class_names(generator.config), {"index": pa.int64(), "seed": pa.int64()})
     found = pictures(generator, params, labels, points=truth is not None)
@@ -60,7 +60,9 @@ def sample(params: Sample, root: Path) -> int:
         sheet, told = (outputs.enter_context(replacing(root / name)) for name in ("plots/samples.png", LATENT))
         made = rows(generator, params, labels, exact=truth is not None)
         count = write_encoded(folder, made, schema, SHARD_IMAGES, params.batch_size)
-        sheet.write_bytes(drawn(generator, params.seed, truth, labels, names=row_names(generator.config, labels)))
+        sheet.write_bytes(
+            draw_samples(generator, params.seed, truth, labels, names=row_names(generator.config, labels))
+        )
         write_json(told, write_pictures(latent, found, truth))
     return count
 

@@ -21,8 +21,8 @@ from stages.common.model import write_generator
 from stages.common.params import Select, load_section
 from stages.common.provenance import recorded
 from stages.common.split import Split
-from stages.common.stopping import told_when_stopped
-from stages.common.truth import truth_in
+from stages.common.stopping import explain_interrupt
+from stages.common.truth import read_truth
 from stages.selection.cache import FOLDER
 from stages.selection.card import model_card
 from stages.selection.checkpoints import Table, loaded, measure_all, require_same_data
@@ -57,7 +57,7 @@ class Inputs:
 def main() -> None:
     params = load_section(Select)
     kept = f"what was measured is kept in {FOLDER}; the same command goes on from there"
-    with told_when_stopped(lambda: kept), recorded("select", params) as facts:
+    with explain_interrupt(lambda: kept), recorded("select", params) as facts:
         selection = select(params, Path())
         facts["machine"]["device"] = str(steady_device_for(params.device))
         facts["rule"] = selection["rule"]
@@ -115,7 +115,7 @@ def read_inputs(params: Select, root: Path) -> Inputs:
     manifest = read_json(root / "data/normalized/manifest.json")
     require_enough(params, train, holdout)
     require_same_data(evaluator.config, holdout, "models/evaluator", "evaluator")
-    truth, cache = truth_in(manifest), root / FOLDER
+    truth, cache = read_truth(manifest), root / FOLDER
     judge = Judge(evaluator, feature_network(params, evaluator, sha256, device), truth is not None, sha256)
     conditional = load_generator(checkpoints[0], device)[0].config.conditional
     return Inputs(
@@ -145,8 +145,8 @@ def summary(measured: Table, choice: Choice, params: Select, inputs: Inputs) -> 
         "rule": sentence(params),
         "why": why(rows, choice, params),
         "seed": params.seed,
-        "features": real.judge.network.told(),
-        "floor_images": len(real.drawn),
+        "features": real.judge.network.describe(),
+        "floor_images": len(real.train_sample),
         "holdout_images": len(real.holdout),
         "checkpoints": len(rows),
         "absent": absent_in(measured.found[choice.chosen], measured.real, of_truth=real.truth is not None),

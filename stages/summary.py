@@ -13,7 +13,7 @@ from stages.common.command import parser_of
 from stages.common.errors import UserError, run_stage
 from stages.common.files import read_json
 from stages.reporting.facts import Evaluator, Selection
-from stages.reporting.measures import of_real, shown, with_error
+from stages.reporting.measures import of_real, shown_metrics, with_error
 from stages.reporting.words import percent, size
 
 REPORT, SELECTED, SAMPLES = Path("reports/index.html"), Path("models/selected"), Path("plots/samples.png")
@@ -57,7 +57,7 @@ def summary(root: Path) -> str:
     )
     told = "\n".join(textwrap.fill(line, WIDTH) for line in (chosen, measured))
     alone = [textwrap.fill(one.sentence, WIDTH) for one in (selection.classifier, selection.truncation) if one]
-    verdict = [textwrap.fill(selection.verdict.told, WIDTH)] if selection.verdict else []
+    verdict = [textwrap.fill(selection.verdict.text, WIDTH)] if selection.verdict else []
     less = [textwrap.fill(one, WIDTH) for one in (evaluator.turned_down, selection.left_out) if one]
     return "\n\n".join([*verdict, told, aligned(metric_rows(selection)), *alone, *less, aligned(_places(receipt))])
 
@@ -68,7 +68,7 @@ def metric_rows(selection: Selection) -> list[Row]:
         ("", "generated", "real (floor)"),
         *(
             (metric.title, with_error(metric, name, selection), of_real(metric, selection))
-            for name, metric in shown(selection).items()
+            for name, metric in shown_metrics(selection).items()
         ),
     ]
 

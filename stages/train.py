@@ -24,10 +24,10 @@ from mintage.players import build_players
 from mintage.recipes import Recipe, axes, model_config, needs_labels
 from mintage.rules import refusal
 from mintage.trainer import Trainer
-from stages.common.changes import anew
+from stages.common.changes import explain_restart
 from stages.common.command import parser_of
 from stages.common.device import precision_for
-from stages.common.drawings import drawn
+from stages.common.drawings import draw_samples
 from stages.common.energy import Meter
 from stages.common.errors import UserError, run_stage
 from stages.common.files import read_json, write_tsv
@@ -38,12 +38,12 @@ from stages.common.provenance import recorded
 from stages.common.reading import real_images
 from stages.common.resume import Resume, code_digest, fingerprint_of
 from stages.common.split import Split
-from stages.common.stopping import told_when_stopped
-from stages.common.truth import Truth, truth_in
+from stages.common.stopping import explain_interrupt
+from stages.common.truth import Truth, read_truth
 from stages.training.changes import EFFECTS, made_otherwise
 from stages.training.guards import checked, require_diversity, stopped_early, why_stopped
-from stages.training.launch import launched, member, own_device, own_threads, start
-from stages.training.sharing import of_first
+from stages.training.launch import launched, own_device, own_threads, process_group, start
+from stages.training.sharing import broadcast_state
 
 if TYPE_CHECKING:
     from stages.training.stopping import Measure
@@ -68,21 +68,21 @@ def main() -> None:
     if params.processes > 1 and not launched():
         start(params.processes, "stages.train")
         return
-    with member(params.processes, params.device):
-        (lead if processes.rank() == 0 else follow)(params)
+    with process_group(params.processes, params.device):
+        (run_rank_zero if processes.rank() == 0 else run_worker)(params)
 
 
-def lead(params: Train) -> None:
+def run_rank_zero(params: Train) -> None:
     """Train, and write all that the stage writes."""
     meter = Meter()
     with recorded("train", params, meter) as facts:
         require_passed_gate("reports/validation.json")
         manifest = read_json(DATA / "manifest.json")
-        fingerprint, truth = manifest["fingerprint"], truth_in(manifest)
+        fingerprint, truth = manifest["fingerprint"], read_truth(manifest)
         split = Split(DATA / "train")
         trainer = make_trainer(params, split)
         resume = Resume(".resume", identity(params, fingerprint))
-        resumed_at = go_on(trainer, resume, params)
+        resumed_at = resume_latest(trainer, resume, params)
         meter.before = resume.cost(resumed_at)
         facts["machine"] |= {"device": device_name(trainer), "threads": torch.get_num_threads()}
         train(trainer, resume, params, truth, measure_for(params, resume, split, trainer.real), meter=meter)
@@ -100,23 +100,23 @@ def adopt(path: str, params: Train) -> None:
     resume = Resume(".resume", identity(params, manifest["fingerprint"]))
     trainer = make_trainer(params, Split(DATA / "train"))
     trainer.load(*resume.read(path))
-    save(trainer, resume, params, truth_in(manifest))
+    save(trainer, resume, params, read_truth(manifest))
     print(f"the next run goes on from {trainer.images_seen:,} images")
 
 
-def follow(params: Train) -> None:
+def run_worker(params: Train) -> None:
     """Play the same turns as the process that leads, in silence."""
     trainer = make_trainer(params, Split(DATA / "train"))
     own = fingerprint_of(identity(params, read_json(DATA / "manifest.json")["fingerprint"]))
-    if state := of_first(own, None, trainer.engine.device):
+    if state := broadcast_state(own, None, trainer.engine.device):
         trainer.load(*state)
-    while goes_on(trainer, params):
+    while should_continue(trainer, params):
         trainer.turn()
         if params.stop and trainer.passed(params.checkpoint_every):
             learn_measured(trainer, None)
 
 
-def goes_on(trainer: Trainer, params: Train) -> bool:
+def should_continue(trainer: Trainer, params: Train) -> bool:
     return trainer.images_seen < params.images and not stopped_early(trainer.measured, params.stop)
 
 
@@ -132,7 +132,7 @@ def measure_for(params: Train, resume: Resume, split: Split, real: RealImages) -
 
 def learn_measured(trainer: Trainer, value: float | None) -> None:
     """Every process is told what the one that leads measured."""
-    told = processes.from_first(json.dumps(value).encode(), trainer.engine.device)
+    told = processes.broadcast_bytes(json.dumps(value).encode(), trainer.engine.device)
     trainer.measured.append([trainer.images_seen, json.loads(told)])
 
 
@@ -189,15 +189,15 @@ def identity(params: Train, data_fingerprint: str) -> dict[str, Any]:
     }
 
 
-def go_on(trainer: Trainer, resume: Resume, params: Train) -> int:
+def resume_latest(trainer: Trainer, resume: Resume, params: Train) -> int:
     """Load the latest state of this training, if there is one; returns the images it has seen."""
     found = resume.latest(trainer.engine.images_at_end(params.images, trainer.batch_size))
-    of_first(resume.fingerprint, found, trainer.engine.device)
+    broadcast_state(resume.fingerprint, found, trainer.engine.device)
     if found is not None:
         trainer.load(*found)
         print(f"going on from {trainer.images_seen:,} images{made_otherwise(trainer, resume, params)}")
     elif former := resume.former():
-        print(anew("training", "train", former, EFFECTS))
+        print(explain_restart("training", "train", former, EFFECTS))
     return trainer.images_seen
 
 
@@ -214,10 +214,10 @@ def train(
     meter, saved = meter or Meter(), time.monotonic()
     meter.lap(trainer.images_seen)
     with (
-        told_when_stopped(lambda: f"training was at {trainer.images_seen:,} images; {resume.told()}"),
+        explain_interrupt(lambda: f"training was at {trainer.images_seen:,} images; {resume.how_to_resume()}"),
         progress_bar("train", params.images, done=trainer.images_seen) as bar,
     ):
-        while goes_on(trainer, params):
+        while should_continue(trainer, params):
             trainer.turn()
             bar.update(trainer.turn_images)
             if trainer.passed(params.log_every):
@@ -229,7 +229,7 @@ def train(
             if due or last:
                 require_diversity(trainer, params.min_diversity, resume)
             if due and measure is not None:
-                learn_measured(trainer, measure.of(trainer.average))
+                learn_measured(trainer, measure.score(trainer.average))
             if due or last or late:
                 meter.lap(trainer.images_seen)
                 resume.note(trainer.images_seen, meter.cost(on_gpu=trainer.engine.device.type == "cuda"))
@@ -241,7 +241,7 @@ def save(trainer: Trainer, resume: Resume, params: Train, truth: Truth | None) -
     """Keep a checkpoint where one is due, else a state in place of the one before; with a picture where it is shown."""
     due = trainer.passed(params.checkpoint_every)
     if due or trainer.images_seen >= params.images:
-        picture = drawn(trainer.average, params.seed, truth, judge=trainer.game.probability)
+        picture = draw_samples(trainer.average, params.seed, truth, judge=trainer.game.probability)
         resume.draw(trainer.images_seen, picture)
     (resume.keep if due else resume.roll)(trainer.state())
 

@@ -16,7 +16,7 @@ from stages.common.files import read_json, write_json
 from stages.common.params import load_params
 from stages.common.receipt import RECEIPT, UNPUBLISHED, read_receipt
 from stages.releases.content import FOLDERS, REPORTS, ROOT, VALIDATION, gather, require_committed
-from stages.releases.publish import publish, told
+from stages.releases.publish import publish, summary_of
 from stages.stores import open_store
 from stages.stores.folder import FolderStore
 
@@ -35,7 +35,7 @@ def main() -> None:
         require_committed(files, known=params.uncommitted == "refuse")
     receipt, sent = publish(store, files)
     write_json(RECEIPT, receipt | _described())
-    print(told(receipt, sent))
+    print(summary_of(receipt, sent))
 
 
 def why_not(publish: str) -> str | None:

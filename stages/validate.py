@@ -89,7 +89,7 @@ def main() -> None:
         require_fit(Known(data.shape, data.truth is not None, len(data.classes or [])))  # before a network learns
         facts["images"], facts["expectations"] = outcome.images, len(outcome.verdicts)
         facts["warnings"] = [verdict.name for verdict in outcome.warned]
-    print("\n".join(told(outcome)))
+    print("\n".join(report_lines(outcome)))
 
 
 def validate(normalized: Path, limits: Validate, reports: Path, root: Path) -> Outcome:
@@ -136,7 +136,7 @@ def stop_on_failure(outcome: Outcome, html: Path) -> None:
         )
 
 
-def told(outcome: Outcome) -> list[str]:
+def report_lines(outcome: Outcome) -> list[str]:
     """What a run that goes on says: warnings, what was not checked and why, and the verdict."""
     met = len(outcome.verdicts) - len(outcome.warned)
     met_all = "all" if not outcome.warned else f"{met} of"
@@ -152,9 +152,9 @@ def _sentence(verdict: Verdict) -> str:
     examples = f", e.g. {', '.join(names)}" if names else ""
     if verdict.paired and names:
         examples = f", e.g. {names[0]}, as {names[1]}"
-    limit = "" if verdict.unit == EXCEPTIONS else f", limit {verdict.shown(verdict.limit)}"
+    limit = "" if verdict.unit == EXCEPTIONS else f", limit {verdict.format(verdict.limit)}"
     advice = f": {verdict.advice}" if verdict.advice else ""
-    return f"'{verdict.name}' (found {verdict.shown(verdict.observed)}{limit}{examples}){advice}"
+    return f"'{verdict.name}' (found {verdict.format(verdict.observed)}{limit}{examples}){advice}"
 
 
 def read_manifest(path: Path) -> Manifest:

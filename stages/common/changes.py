@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from stages.common.errors import shown
+from stages.common.errors import quoted
 from stages.common.resume import Former
 
 _NAMED = 3
@@ -10,10 +10,10 @@ _NAMED = 3
 _OTHERS = {"data": "the data are others", "code": "the code is another", "torch": "torch is another"}
 
 
-def anew(what: str, section: str, former: Former, effects: Mapping[str, str] | None = None) -> str:
+def explain_restart(what: str, section: str, former: Former, effects: Mapping[str, str] | None = None) -> str:
     """A sentence for the user; `section` is that of the params, `effects` are what some of them change."""
     named = [
-        f"{section}.{key} was {shown(old)} and is {shown(new)}"
+        f"{section}.{key} was {quoted(old)} and is {quoted(new)}"
         for key, (old, new) in list(former.params.items())[:_NAMED]
     ]
     more = len(former.params) - len(named)

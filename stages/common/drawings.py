@@ -10,7 +10,7 @@ from mintage.players import Generator
 from mintage.sampling import samples
 from stages.common.model import sample_grid
 from stages.common.pictures import encode_png, with_names
-from stages.common.points import in_units
+from stages.common.points import to_coordinates
 from stages.common.truth import Truth
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ POINTS = 2500
 """As many as PacGAN measures."""
 
 
-def drawn(
+def draw_samples(
     generator: Generator,
     seed: int,
     truth: Truth | None,
@@ -46,4 +46,4 @@ def points_of(
 ) -> Tensor:
     """Generated points `[count,D]` in the truth's units; of the classes in turn, where the model has classes."""
     asked = (classes or range(generator.config.class_count)) if generator.config.conditional else None
-    return in_units(torch.cat([images for images, _ in samples(generator, count, seed, asked)]), truth)
+    return to_coordinates(torch.cat([images for images, _ in samples(generator, count, seed, asked)]), truth)

@@ -71,7 +71,7 @@ def sentence_of(error: Exception) -> str | None:
     return None
 
 
-def shown(value: object) -> str:
+def quoted(value: object) -> str:
     """What somebody else wrote, for a sentence: on one line, in quotes if it is text, a long one without its middle."""
     text = repr(value)
     return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 60]}...{text[-57:]}"

@@ -3,7 +3,7 @@
 import time
 
 from mintage.evaluator import Learning
-from stages.common.changes import anew
+from stages.common.changes import explain_restart
 from stages.common.energy import Meter
 from stages.common.resume import Resume
 
@@ -26,7 +26,7 @@ class Keeper:
             self.meter.before = self.resume.cost(learning.images_seen)
             print(f"going on from {learning.images_seen:,} images")
         elif former := self.resume.former():
-            print(anew("the evaluator", "evaluator", former))
+            print(explain_restart("the evaluator", "evaluator", former))
         self.images_seen, self._saved = learning.images_seen, time.monotonic()
 
     def after(self, learning: Learning) -> None:

@@ -12,6 +12,6 @@ def mixture_of(truth: Truth) -> Mixture:
     return Mixture(torch.tensor(truth.centres, dtype=torch.float64), truth.std)
 
 
-def in_units(images: Tensor, truth: Truth) -> Tensor:
+def to_coordinates(images: Tensor, truth: Truth) -> Tensor:
     """Points as images `[N,1,1,D]` in [-1,1] to their coordinates `[N,D]`."""
     return images.flatten(1).double() * truth.scale

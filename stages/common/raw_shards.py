@@ -92,7 +92,7 @@ class RawShards:
     def forget(self) -> None:
         shutil.rmtree(self.folder)
 
-    def told(self) -> str:
+    def how_to_resume(self) -> str:
         """What is kept, for who stops the work."""
         images = f"{self.done.images:,} images are finished and kept in {self.folder}"
         return f"{images}; the same command goes on from there"

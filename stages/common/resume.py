@@ -105,7 +105,7 @@ class Resume:
         there = {str(images_of(state)) for state in _states(self.folder)}
         write_json(path, {key: value for key, value in noted.items() if key in there} | {str(images): asdict(cost)})
 
-    def told(self) -> str:
+    def how_to_resume(self) -> str:
         """What is kept, and how to go on, for who stops the work."""
         last = self.newest()
         if last is None:

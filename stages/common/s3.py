@@ -8,7 +8,7 @@ from botocore.config import Config
 from botocore.handlers import add_expect_header
 
 from stages.common.errors import UserError
-from stages.common.s3_errors import UPLOAD, Use, sentences, shown
+from stages.common.s3_errors import UPLOAD, Use, sentences, without_secrets
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -23,7 +23,7 @@ def connect(bucket: str, workers: int, use: Use = UPLOAD) -> tuple["S3Client", s
         # store does not answer that); a part of a large file still asks.
         client.meta.events.unregister("before-call.s3", add_expect_header)
         client.meta.events.register("before-call.s3.UploadPart", add_expect_header)
-        return client, f"s3://{bucket} at {shown(client.meta.endpoint_url)}"
+        return client, f"s3://{bucket} at {without_secrets(client.meta.endpoint_url)}"
     except ValueError:  # not repeated: a name and a password can stand in it
         raise UserError(
             "the AWS settings in the environment or in ~/.aws cannot be used: "

@@ -112,7 +112,7 @@ def _failed(place: str, use: Use, error: BotoCoreError) -> UserError:
     return UserError(f"{place}: boto3 cannot go on ({type(error).__name__}): {settings}")
 
 
-def shown(endpoint: str) -> str:
+def without_secrets(endpoint: str) -> str:
     """An endpoint without what may stand before its host or after its port: a name, a password, a token."""
     parts = urlsplit(endpoint)
     return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")

@@ -52,7 +52,7 @@ class Split:
                     yield batch
                     batch, filled = self._empty(min(BATCH, len(wanted) - first)), 0
 
-    def at(self, numbers: Numbers) -> FloatImages:
+    def take(self, numbers: Numbers) -> FloatImages:
         """A few images `[n,C,H,W]`, in the order of their numbers `[n]`."""
         images = self._empty(len(numbers))
         images[np.argsort(numbers)] = np.concatenate([self._empty(0), *self.batches(numbers)])

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def told_when_stopped(kept: Callable[[], str]) -> Iterator[None]:
+def explain_interrupt(kept: Callable[[], str]) -> Iterator[None]:
     """Within the block Ctrl-C says what `kept` then says."""
     try:
         yield

@@ -24,7 +24,7 @@ class Truth:
         return asdict(self)
 
 
-def truth_in(facts: dict[str, Any]) -> Truth | None:
+def read_truth(facts: dict[str, Any]) -> Truth | None:
     """The truth that a manifest, or what was made of one, tells; None where nobody knows it."""
     told = facts.get("truth")
     return None if told is None else Truth(**told)

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from stages.common.errors import UserError
 from stages.common.shards import class_names, read_safely, shards
-from stages.common.truth import Truth, truth_in
+from stages.common.truth import Truth, read_truth
 from stages.images.split import Mask, Tickets, equal_pairs, ticket, tied
 
 _COLUMNS = ["image", "label", "key", "sha256", "split"]
@@ -63,7 +63,7 @@ def read_raw_set(raw: Path) -> RawSet:
         paired="partner" in schema.names,
         grouped="group" in schema.names,
         counts=counts,
-        truth=truth_in({"truth": json.loads(schema.metadata.get(b"truth", b"null"))}),
+        truth=read_truth({"truth": json.loads(schema.metadata.get(b"truth", b"null"))}),
     )
 
 

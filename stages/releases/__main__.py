@@ -18,7 +18,7 @@ from stages.releases import catalogue, channels
 from stages.releases.content import gather, require_committed
 from stages.releases.manifest import Manifest, Release, fetched
 from stages.releases.origin import Fact, origin, reproducible
-from stages.releases.publish import publish, told
+from stages.releases.publish import publish, summary_of
 from stages.releases.transfer import fetch, verify
 from stages.stores import MANIFEST, Store, open_store
 
@@ -86,7 +86,7 @@ def run_publish(arguments: argparse.Namespace) -> int:
     files = gather()
     if not arguments.force:
         require_committed(files, known=load_section(Upload).uncommitted == "refuse")
-    print(told(*publish(_store(arguments), files, arguments.channel)))
+    print(summary_of(*publish(_store(arguments), files, arguments.channel)))
     return 0
 
 

@@ -30,15 +30,17 @@ DIGITS = 20
 
 def gather(root: Path = Path()) -> list[File]:
     """The files of the release that the pipeline in `root` has made, by path. A missing one is a `UserError`."""
-    files = [File.of(path.relative_to(root / top).as_posix(), path) for top in ROOT for path in _files(root, top)]
+    files = [
+        File.from_source(path.relative_to(root / top).as_posix(), path) for top in ROOT for path in _files(root, top)
+    ]
     for folder in FOLDERS:
-        files += [File.of(path.relative_to(root).as_posix(), path) for path in _files(root, folder)]
-    files += [File.of(path.as_posix(), _checked(root, root / path)) for path in REPORTS]
-    files.append(File.of(PARAMS.name, _params(_checked(root, root / PARAMS))))
+        files += [File.from_source(path.relative_to(root).as_posix(), path) for path in _files(root, folder)]
+    files += [File.from_source(path.as_posix(), _checked(root, root / path)) for path in REPORTS]
+    files.append(File.from_source(PARAMS.name, _params(_checked(root, root / PARAMS))))
     if (root / LOCK).exists():
-        files.append(File.of("lock.json", _lock(_checked(root, root / LOCK))))
+        files.append(File.from_source("lock.json", _lock(_checked(root, root / LOCK))))
     if (root / CONSTRAINTS).exists():
-        files.append(File.of(CONSTRAINTS.name, _checked(root, root / CONSTRAINTS)))
+        files.append(File.from_source(CONSTRAINTS.name, _checked(root, root / CONSTRAINTS)))
     return _distinct(sorted(files, key=lambda file: file.path))
 
 
@@ -70,7 +72,7 @@ def require_committed(files: list[File], known: bool) -> None:
 def identify(files: list[File]) -> tuple[str, File]:
     """The content id (64 hexadecimal digits) of a release of these files, and its manifest."""
     listed = [{"path": file.path, "sha256": file.sha256, "size": file.size} for file in files]
-    return content_id(listed), File.of(MANIFEST, as_json({"id": content_id(listed), "files": listed}))
+    return content_id(listed), File.from_source(MANIFEST, as_json({"id": content_id(listed), "files": listed}))
 
 
 def content_id(listed: list[dict[str, Any]]) -> str:

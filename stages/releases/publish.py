@@ -34,7 +34,7 @@ def require_whole(store: Store, folder: str, files: list[File]) -> None:
         raise TemporaryError(f"files of {store.url}/{folder} were removed while it was being published: run again")
 
 
-def told(receipt: dict[str, Any], sent: list[File]) -> str:
+def summary_of(receipt: dict[str, Any], sent: list[File]) -> str:
     """What was published, for people."""
     size = sum(file.size for file in sent)
     return "\n".join(

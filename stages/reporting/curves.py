@@ -10,7 +10,7 @@ from markupsafe import Markup
 from stages.reporting.charts import Colour, Series, is_wide, line_chart
 from stages.reporting.facts import Curve
 from stages.reporting.inputs import Inputs
-from stages.reporting.measures import of_real, shown, titled
+from stages.reporting.measures import of_real, shown_metrics, titled
 from stages.reporting.words import count, number
 from stages.selection.metrics import Metric
 
@@ -37,7 +37,7 @@ class Chart:
 
 def quality_charts(inputs: Inputs) -> list[Chart]:
     """A chart for each metric shown: its value at each checkpoint, the floor, the selected one; the rule's first."""
-    return [_quality_chart(name, metric, inputs) for name, metric in shown(inputs.selection).items()]
+    return [_quality_chart(name, metric, inputs) for name, metric in shown_metrics(inputs.selection).items()]
 
 
 def _quality_chart(name: str, metric: Metric, inputs: Inputs) -> Chart:

@@ -151,7 +151,7 @@ class Judgement(Facts):
     advice: str
 
     @property
-    def told(self) -> str:
+    def text(self) -> str:
         return f"{self.sentence} {self.curve} {self.advice}"
 
 

@@ -44,7 +44,7 @@ def with_error(metric: Metric, name: str, row: Measures) -> str:
     return text(metric, value) + ("" if error is None or value is None else f" ± {number(error, 2)}")
 
 
-def shown(selection: Selection) -> dict[str, Metric]:
+def shown_metrics(selection: Selection) -> dict[str, Metric]:
     """The metrics that have a value, a floor and a sample count; the one of the rule first."""
     found = [
         name
@@ -58,7 +58,7 @@ def absent(selection: Selection, points: bool) -> list[tuple[list[str], str]]:
     """The titles of the metrics that are not shown, or of what else was not measured, by the reason, each said once."""
     reasons = []
     for name, metric in METRICS.items():
-        if name in shown(selection) or (metric.of_truth and not points):
+        if name in shown_metrics(selection) or (metric.of_truth and not points):
             continue
         missing = "it was not measured" if selection.value(name) is None else "its floor or sample count is missing"
         reasons.append((titled(metric), selection.absent.get(name, missing)))
@@ -79,11 +79,11 @@ def headline(selection: Selection) -> list[Figure]:
             selection.samples,
             f"{'higher' if metric.direction == 'max' else 'lower'} is better",
         )
-        for name, metric in shown(selection).items()
+        for name, metric in shown_metrics(selection).items()
     ]
 
 
-def told(name: str, row: Measures, selection: Selection) -> str:
+def figure_in_words(name: str, row: Measures, selection: Selection) -> str:
     """A checkpoint's figure within a sentence: with its floor and its sample count."""
     metric = METRICS[name]
     floor = f"real images: {text(metric, selection.value(metric.floor))}, {count(row.samples)} samples"
@@ -93,10 +93,10 @@ def told(name: str, row: Measures, selection: Selection) -> str:
 def frame_figures(inputs: Inputs) -> dict[int, str]:
     """By images seen: the figure of that checkpoint by which one was selected."""
     selection = inputs.selection
-    if selection.metric not in shown(selection):
+    if selection.metric not in shown_metrics(selection):
         return {}
     rows = [row for row in inputs.checkpoints if row.value(selection.metric) is not None]
-    return {row.images: told(selection.metric, row, selection) for row in rows}
+    return {row.images: figure_in_words(selection.metric, row, selection) for row in rows}
 
 
 def cost_of_the_last(selection: Selection) -> str:
@@ -108,7 +108,7 @@ def cost_of_the_last(selection: Selection) -> str:
     name, metric = selection.metric, METRICS[selection.metric]
     here, there = selection.value(name), selection.last.value(name)
     instead = f"Keeping the last checkpoint ({count(selection.last.images)} images) instead"
-    if here is None or there is None or name not in shown(selection):
+    if here is None or there is None or name not in shown_metrics(selection):
         return f"{instead} cannot be compared: its {metric.title} or the floor is missing."
     if there == here:
         return f"{instead} would have cost nothing: {metric.title} {text(metric, there)} for both."
@@ -148,14 +148,14 @@ def choice_table(selection: Selection) -> list[dict[str, Any]]:
             "value": with_error(metric, name, selection),
             "others": [with_error(metric, name, other) for other in others(selection).values()],
         }
-        for name, metric in shown(selection).items()
+        for name, metric in shown_metrics(selection).items()
     ]
 
 
 def checkpoint_table(inputs: Inputs) -> dict[str, Any]:
     """Columns, the floor's row, and a row a checkpoint with the best of each column told apart."""
     selection = inputs.selection
-    columns = shown(selection)
+    columns = shown_metrics(selection)
     best = {name: _best(name, metric, inputs.checkpoints) for name, metric in columns.items()}
     rows = [
         {
@@ -187,7 +187,7 @@ def _best(name: str, metric: Metric, rows: Sequence[Measures]) -> float | None:
 def since(previous: Selection, selection: Selection) -> list[dict[str, str]]:
     """A row a metric that both were measured by: the release before, this one, and which is better."""
     rows = []
-    for name, metric in shown(selection).items():
+    for name, metric in shown_metrics(selection).items():
         before, now = previous.value(name), selection.value(name)
         if before is None or now is None or previous.value(metric.floor) is None:
             continue

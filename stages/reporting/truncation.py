@@ -6,7 +6,7 @@ from typing import Any
 from stages.reporting.charts import Across, Series, line_chart
 from stages.reporting.curves import Chart, Key
 from stages.reporting.inputs import Inputs
-from stages.reporting.measures import shown, text, titled
+from stages.reporting.measures import shown_metrics, text, titled
 from stages.reporting.words import count
 from stages.selection.metrics import METRICS, Metric
 
@@ -44,7 +44,7 @@ def names(inputs: Inputs) -> list[str]:
 
 def _measured(inputs: Inputs) -> dict[str, Metric]:
     """The metrics that the page shows and some row has, never without what real images reach."""
-    known = {n: m for n, m in METRICS.items() if n in shown(inputs.selection)}
+    known = {n: m for n, m in METRICS.items() if n in shown_metrics(inputs.selection)}
     rows = inputs.thresholds
     return {
         name: metric

@@ -7,7 +7,7 @@ import torch
 
 from stages.common.levels import Levels, to_uint8
 from stages.common.pictures import encode_png, grid, grid_scale
-from stages.common.points import in_units
+from stages.common.points import to_coordinates
 from stages.common.truth import Truth
 from stages.sampling.latent import Absent, Picture
 
@@ -16,7 +16,7 @@ def write_pictures(folder: Path, found: list[Picture | Absent], truth: Truth | N
     """A PNG a picture into `folder`; what `metrics/latent.json` holds: pictures in order, and why others are absent."""
     pictures = [one for one in found if isinstance(one, Picture)]
     for picture in pictures:
-        (folder / f"{picture.name}.png").write_bytes(drawn(picture, truth))
+        (folder / f"{picture.name}.png").write_bytes(render(picture, truth))
     return {
         "pictures": [
             {"file": f"{one.name}.png", "title": one.title, "told": one.told, "rows": one.rows} for one in pictures
@@ -25,13 +25,13 @@ def write_pictures(folder: Path, found: list[Picture | Absent], truth: Truth | N
     }
 
 
-def drawn(picture: Picture, truth: Truth | None) -> bytes:
+def render(picture: Picture, truth: Truth | None) -> bytes:
     """A grid as PNG; of points, a line a row."""
     if truth is None:
         return encode_png(pixels(picture))
     from stages.common.plots import walks_plot
 
-    return walks_plot(torch.stack([in_units(row, truth) for row in picture.images]), truth)
+    return walks_plot(torch.stack([to_coordinates(row, truth) for row in picture.images]), truth)
 
 
 def pixels(picture: Picture) -> Levels:

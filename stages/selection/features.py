@@ -26,10 +26,10 @@ class FeatureNetwork:
     sha256: str | None
     protocol: str
     """How images reach it, and which of its layers is read, in a sentence."""
-    of: Callable[[Tensor], Tensor]
+    extract: Callable[[Tensor], Tensor]
     """Images `[N,C,H,W]` in [-1,1] to features `[N,F]` on the CPU."""
 
-    def told(self) -> dict[str, str | None]:
+    def describe(self) -> dict[str, str | None]:
         return {"network": self.name, "sha256": self.sha256, "protocol": self.protocol}
 
 
@@ -40,9 +40,11 @@ def feature_network(params: Select, evaluator: Evaluator, sha256: str, device: t
     if params.inception is not None and params.features == "inception":
         network = read_inception(params.inception, device)
         return FeatureNetwork("inception", params.inception.sha256.lower(), PROTOCOL, lambda x: _through(network, x))
-    told = "the evaluator's feature layer, trained on the real training images; not comparable with other evaluators"
-    told = "the coordinates of the points" if evaluator.config.kind == "coordinates" else told
-    return FeatureNetwork("domain", sha256, told, lambda images: features_of(evaluator, images))
+    protocol = (
+        "the evaluator's feature layer, trained on the real training images; not comparable with other evaluators"
+    )
+    protocol = "the coordinates of the points" if evaluator.config.kind == "coordinates" else protocol
+    return FeatureNetwork("domain", sha256, protocol, lambda images: features_of(evaluator, images))
 
 
 def read_inception(file: InceptionFile, device: torch.device) -> Inception:

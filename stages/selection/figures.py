@@ -21,7 +21,7 @@ from mintage.metrics.modes import mode_figures
 from mintage.metrics.pixels import histogram_distance
 from mintage.metrics.precision_recall import precision_recall
 from mintage.metrics.spectrum import spectral_distance
-from stages.common.points import in_units, mixture_of
+from stages.common.points import mixture_of, to_coordinates
 from stages.selection.reference import Reference
 from stages.selection.seen import Seen
 
@@ -100,7 +100,7 @@ def detail(seen: Seen, real: Reference) -> Figures:
 def modes(seen: Seen, real: Reference) -> Figures:
     if seen.points is None or real.truth is None:
         raise ValueError("the modes of this data are not known")
-    found = mode_figures(in_units(seen.points, real.truth), mixture_of(real.truth))
+    found = mode_figures(to_coordinates(seen.points, real.truth), mixture_of(real.truth))
     return {"modes_captured": found.captured, "high_quality": found.high_quality, "reverse_kl": found.reverse_kl}
 
 

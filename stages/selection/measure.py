@@ -39,7 +39,7 @@ def floors(real: Reference) -> Measured:
     own: Measurements = {function: metrics for function, metrics in MEASUREMENTS.items() if function in OF_HOLDOUT}
     of_holdout = measured(lambda: real.holdout, real, real.known, f"holdout-{real.key}", own)
     others: Measurements = {function: metrics for function, metrics in MEASUREMENTS.items() if function not in own}
-    of_train = measured(lambda: real.drawn, real, real.known, f"floors-{real.key}", others | INTERVALS)
+    of_train = measured(lambda: real.train_sample, real, real.known, f"floors-{real.key}", others | INTERVALS)
     return Measured(of_train.figures | of_holdout.figures, of_train.absent | of_holdout.absent)
 
 
@@ -62,14 +62,14 @@ def measure(
 
 def generated(generator: Generator, real: Reference, progress: Callable[[int], object] = lambda images: None) -> Seen:
     """As many images of a generator as the reference says, seen."""
-    labels = None if real.asked is None else real.asked.tolist()
+    labels = None if real.requested_labels is None else real.requested_labels.tolist()
 
     def told() -> Any:
         for images in real.judge.generated(generator, real.samples, real.seed, labels):
             yield images
             progress(len(images))
 
-    return real.judge.see(told(), real.asked)
+    return real.judge.extract(told(), real.requested_labels)
 
 
 def measured(

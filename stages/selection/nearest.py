@@ -9,7 +9,7 @@ from mintage.randomness import stream
 from stages.common.drawings import POINTS, points_of
 from stages.common.levels import FloatImages, Levels, to_uint8
 from stages.common.pictures import encode_png, grid, grid_scale
-from stages.common.points import in_units
+from stages.common.points import to_coordinates
 from stages.common.split import Numbers, Split
 from stages.selection.reference import Reference
 
@@ -22,18 +22,18 @@ def nearest_drawn(generator: Generator, real: Reference, seed: int) -> bytes:
         return encode_png(nearest_picture(generator, real, seed))
     from stages.common.plots import beside_plot
 
-    shown = real.holdout_split.at(_in_random_order(real.holdout_split, seed)[:POINTS])
-    held_out = in_units(torch.from_numpy(shown), real.truth)
+    shown = real.holdout_split.take(_in_random_order(real.holdout_split, seed)[:POINTS])
+    held_out = to_coordinates(torch.from_numpy(shown), real.truth)
     return beside_plot(held_out, points_of(generator, seed, real.truth, count=len(held_out)), real.truth)
 
 
 def nearest_picture(generator: Generator, real: Reference, seed: int) -> Levels:
     """Three rows of `COLUMNS`: held-out images; generated ones, of the same classes; the train images nearest those."""
     classes = shown_classes(generator)
-    held_out = real.holdout_split.at(_of_classes(real.holdout_split, classes, seed))
+    held_out = real.holdout_split.take(_of_classes(real.holdout_split, classes, seed))
     generated = torch.cat(list(real.judge.generated(generator, COLUMNS, seed, classes)))
-    _, closest = nearest_rows(real.judge.network.of(generated), real.train.features, 1)
-    rows: FloatImages = np.concatenate([held_out, generated.numpy(), real.train_split.at(closest[:, 0].numpy())])
+    _, closest = nearest_rows(real.judge.network.extract(generated), real.train.features, 1)
+    rows: FloatImages = np.concatenate([held_out, generated.numpy(), real.train_split.take(closest[:, 0].numpy())])
     return grid(to_uint8(rows), COLUMNS, grid_scale(*rows.shape[2:]))
 
 

@@ -63,7 +63,7 @@ class Reference:
         return None if labels is None or self.classes < 2 else (torch.bincount(labels).max() / len(labels)).item()
 
     @cached_property
-    def drawn(self) -> Seen:
+    def train_sample(self) -> Seen:
         """Train images drawn by the seed, as many as are generated.
 
         The split is by class, so train and holdout are more alike than two independent draws: the kernel
@@ -78,7 +78,7 @@ class Reference:
         return order[: self.samples].sort().values
 
     @cached_property
-    def asked(self) -> Tensor | None:
+    def requested_labels(self) -> Tensor | None:
         """The classes `[samples]` to generate: the holdout's, shuffled, so classes are as frequent there as here."""
         labels = self.holdout_labels
         return None if labels is None or not self.conditional else asked_labels(labels, self.samples, self.seed)
@@ -113,7 +113,7 @@ def reference(
 
     def seen(name: str, split: Split) -> Seen:
         labels = labels_of(split) if conditional else None
-        return Seen(**known.tensors(f"{name}-{key}", lambda: judge.see(batches_of(split), labels).tensors()))
+        return Seen(**known.tensors(f"{name}-{key}", lambda: judge.extract(batches_of(split), labels).tensors()))
 
     return Reference(
         judge,

@@ -89,14 +89,14 @@ class Judge:
 
     def about(self) -> list[Any]:
         """All that decides what is seen, beside images and code."""
-        return [self.sha256, self.network.told(), self.points, device_of(self.evaluator).type]
+        return [self.sha256, self.network.describe(), self.points, device_of(self.evaluator).type]
 
-    def see(self, batches: Iterable[Tensor], labels: Tensor | None) -> Seen:
+    def extract(self, batches: Iterable[Tensor], labels: Tensor | None) -> Seen:
         """All that is kept of images `[N,C,H,W]`, which come a batch at a time, and their labels `[N]`."""
         kept: dict[str, list[Tensor]] = {"features": [], "logits": [], "points": [], "thumbnails": []}
         tally = Tally()
         for images in batches:
-            kept["features"].append(self.network.of(images))
+            kept["features"].append(self.network.extract(images))
             if self.evaluator.config.classifies:
                 kept["logits"].append(self._logits(images, kept["features"][-1]))
             if self.points:
@@ -112,7 +112,7 @@ class Judge:
     ) -> Iterable[Tensor]:
         """Images as a user of the files sees them, from `first` on. Raises ValueError where they are not finite."""
         for images, _ in samples(generator, count, seed, labels, first):
-            yield as_seen(images, bits_kept=self.points)
+            yield quantize(images, bits_kept=self.points)
 
     @torch.inference_mode()
     def _logits(self, images: Tensor, features: Tensor) -> Tensor:
@@ -121,7 +121,7 @@ class Judge:
         return logits
 
 
-def as_seen(images: Tensor, bits_kept: bool = False) -> Tensor:
+def quantize(images: Tensor, bits_kept: bool = False) -> Tensor:
     """Generated images rounded to 8 bits and back to [-1,1], as a user of the files sees them; or all their bits."""
     if not torch.isfinite(images).all():
         raise ValueError("it generates values that are not finite")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from stages.common.errors import UserError, shown
+from stages.common.errors import UserError, quoted
 from stages.common.params import Ingest, Positive
 from stages.common.sections import Section
 from stages.sources import Source
@@ -45,10 +45,10 @@ def _archive_at(path: Path) -> Path:
         return path
     found = archives_in(path)
     if len(found) != 1:
-        shown = ", ".join(file.name for file in found[:3]) or "none"
+        some = ", ".join(file.name for file in found[:3]) or "none"
         advice = "" if found else advice_on(path, but="archive")
         raise UserError(
-            f"{path} holds {len(found)} archives ({shown}): {advice or 'set ingest.path to the one to read'}"
+            f"{path} holds {len(found)} archives ({some}): {advice or 'set ingest.path to the one to read'}"
         )
     return found[0]
 
@@ -82,7 +82,7 @@ class _Tar:
             name = inner_name(self.place, member.name)
             if member.issym() or member.islnk():
                 raise UserError(
-                    f"{self._path}: {shown(name)} is a link: pack it again with the files themselves (tar -h)"
+                    f"{self._path}: {quoted(name)} is a link: pack it again with the files themselves (tar -h)"
                 )
             kind: Kind = "file" if member.isreg() else "folder" if member.isdir() else "other"
             yield Entry(name, kind, partial(self._content, tar, member), time)
@@ -94,7 +94,7 @@ class _Tar:
         return ""
 
     def _content(self, tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-        where = f"{self._path}: {shown(member.name)}"
+        where = f"{self._path}: {quoted(member.name)}"
         check_size(where, member.size, self._max_pixels)
         with refusing(self._path):
             file = tar.extractfile(member)
@@ -115,14 +115,14 @@ class _Zip:
             for member in self._zip.members():
                 info, name = member.info, self._name(member)
                 if stat.S_ISLNK(info.external_attr >> 16):
-                    raise UserError(f"{self._path}: {shown(name)} is a link: pack it again with the files themselves")
+                    raise UserError(f"{self._path}: {quoted(name)} is a link: pack it again with the files themselves")
                 if info.flag_bits & 1 and is_image(name):
-                    raise UserError(f"{self._path}: {shown(name)} is encrypted: pack it again without a password")
+                    raise UserError(f"{self._path}: {quoted(name)} is encrypted: pack it again without a password")
                 yield Entry(name, _kind(info), partial(self._content, member), time)
 
     def find(self, name: str) -> Callable[[], bytes] | None:
         place = self._places.find(name)
-        return None if place is None else partial(self._content, self._zip.at(place))
+        return None if place is None else partial(self._content, self._zip.member(place))
 
     def advice(self) -> str:
         return advice_on(self._path, but="archive")
@@ -136,7 +136,7 @@ class _Zip:
         return inner_name(self.place, _text(member.info).replace("\\", "/"))
 
     def _content(self, member: Member) -> bytes:
-        where = f"{self._path}: {shown(member.info.filename)}"
+        where = f"{self._path}: {quoted(member.info.filename)}"
         check_size(where, member.info.file_size, self._max_pixels)
         with refusing(self._path), member.open() as file:
             content = file.read()

@@ -60,10 +60,10 @@ def _images(options: Options) -> Iterator[RawImage]:
         # Of each letter every tenth, not of each ten images one: ten may share a factor with the letters.
         held_out = number // len(options.letters) % _HELD_OUT == _HELD_OUT - 1
         split = "test" if held_out else "train"
-        yield RawImage(key, f"{key}.png", partial(drawn, options, number), label, split)
+        yield RawImage(key, f"{key}.png", partial(draw_glyph, options, number), label, split)
 
 
-def drawn(options: Options, number: int) -> bytes:
+def draw_glyph(options: Options, number: int) -> bytes:
     """The picture of one number as PNG."""
     random = np.random.default_rng([options.seed, number])
     letter = options.letters[number % len(options.letters)]

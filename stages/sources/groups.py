@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from stages.common.errors import UserError, shown
+from stages.common.errors import UserError, quoted
 from stages.common.params import Groups, Ingest
 from stages.sources import RawImage, Source
 from stages.sources.labels import file_beside, key_names, open_table
@@ -75,6 +75,6 @@ def _json_line_rows(path: Path, file: Iterable[str], column: str) -> Iterator[tu
 
 def _no_column(path: Path, column: str, known: list[str], line: str = "") -> UserError:
     return UserError(
-        f"{path}{line} has no column {shown(column)} behind the one of keys, but {', '.join(known) or 'none'}: "
+        f"{path}{line} has no column {quoted(column)} behind the one of keys, but {', '.join(known) or 'none'}: "
         "name one in ingest.groups.column"
     )

@@ -41,7 +41,7 @@ def _sentences(place: str | Path, text: "_Text") -> Iterator[None]:
     try:
         yield
     except JSONDecodeError as error:
-        raise UserError(f"{place} cannot be read as labels ({text.told(error)}): mend it") from None
+        raise UserError(f"{place} cannot be read as labels ({text.explain(error)}): mend it") from None
 
 
 def _is_at_list(text: "_Text", key: str) -> bool:
@@ -121,7 +121,7 @@ class _Text:
     def wrong(self, what: str) -> JSONDecodeError:
         return JSONDecodeError(what, self._text, self._at)
 
-    def told(self, error: JSONDecodeError) -> str:
+    def explain(self, error: JSONDecodeError) -> str:
         return f"{error.msg}: line {self._lines + error.lineno} (char {self._characters + error.pos})"
 
     def _more(self) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
-from stages.common.errors import UserError, shown
+from stages.common.errors import UserError, quoted
 from stages.common.params import Ingest
 from stages.sources import RawImage, Source
 from stages.sources.json_pairs import json_pairs
@@ -98,7 +98,7 @@ class Labels:
             raise UserError(f"{place} holds no labels: write a key and a class in each line")
         twice = self._keys.twice()
         if twice is not None:
-            raise UserError(f"{place} names a key twice ({shown(twice)}): keep one of the lines")
+            raise UserError(f"{place} names a key twice ({quoted(twice)}): keep one of the lines")
         self.classes = in_order(name for name in names if name not in marks)
         rank = {name: label for label, name in enumerate(self.classes)}
         self._labels = [rank.get(name) for name in names]
@@ -115,8 +115,8 @@ class Labels:
         if may_lack:
             return None
         raise UserError(
-            f"{self.place} has no label for the image {shown(key)}: add one, remove the image, or set ingest.unlabeled "
-            "to leave_out"
+            f"{self.place} has no label for the image {quoted(key)}: add one, remove the image, or set "
+            "ingest.unlabeled to leave_out"
         )
 
 
@@ -177,6 +177,6 @@ def row(place: str | Path, key: Any, name: Any) -> Row:
     known = isinstance(name, str | int | None) and not isinstance(name, bool)
     if not isinstance(key, str) or not known:
         raise UserError(
-            f"{place}: {shown(key)} has the class {shown(name)}, which is no name and no whole number: mend it"
+            f"{place}: {quoted(key)} has the class {quoted(name)}, which is no name and no whole number: mend it"
         )
     return composed(key), "" if name is None else composed(str(name).strip())

@@ -2,7 +2,7 @@
 
 import re
 
-from stages.common.errors import UserError, shown
+from stages.common.errors import UserError, quoted
 from stages.common.pictures import TooManyPixelsError, open_picture
 from stages.sources.names import FINDER_ICON, composed
 
@@ -47,7 +47,7 @@ def checked(place: str, content: bytes, max_pixels: int) -> bytes:
 def check_printable(place: str, name: str) -> None:
     """Refuse a name that cannot be shown in one line, or not at all."""
     if _UNPRINTABLE.search(name):
-        raise UserError(f"{place}: {shown(name)} has a name with control characters, or not in UTF-8: rename it")
+        raise UserError(f"{place}: {quoted(name)} has a name with control characters, or not in UTF-8: rename it")
 
 
 def inner_name(place: str, name: str) -> str:
@@ -59,6 +59,6 @@ def inner_name(place: str, name: str) -> str:
     check_printable(place, "/".join(part for part in parts if part != FINDER_ICON))
     if name.startswith("/") or ".." in parts or re.match("[A-Za-z]:/", name):
         raise UserError(
-            f"{place}: {shown(name)} is a name that leads outside: pack it again with names relative to one folder"
+            f"{place}: {quoted(name)} is a name that leads outside: pack it again with names relative to one folder"
         )
     return composed("/".join(parts))

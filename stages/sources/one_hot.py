@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from stages.common.errors import UserError, shown
+from stages.common.errors import UserError, quoted
 
 _VALUES = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "-1": -1, "-1.0": -1, "false": 0, "true": 1}
 _NAMES_OF_A_LABEL = {"label", "labels", "class", "target", "category", "y", "kind"}
@@ -25,12 +25,12 @@ class OneHot:
             ones = [name for name, value in zip(self.classes, row[1:], strict=True) if _VALUES[_plain(value)] == 1]
             if len(ones) > 1:
                 raise UserError(
-                    f"{path}: {shown(row[0])} has a 1 in {_some(ones)}: several ones in a row are attributes, which "
+                    f"{path}: {quoted(row[0])} has a 1 in {_some(ones)}: several ones in a row are attributes, which "
                     "come later; name each image's one class, in a second column called label"
                 )
             if not ones:
                 raise UserError(
-                    f"{path}: {shown(row[0])} has a 1 in none of {_some(self.classes)}: add a column for such images, "
+                    f"{path}: {quoted(row[0])} has a 1 in none of {_some(self.classes)}: add a column for such images, "
                     "or name each image's one class in a second column called label"
                 )
             yield row[0], ones[0]

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
-from stages.common.errors import UserError, shown
+from stages.common.errors import UserError, quoted
 from stages.sources.json_pairs import json_list
 from stages.sources.labels import Labels, Row, row
 from stages.sources.layout import Parts
@@ -76,13 +76,13 @@ class _Table:
 
     def _pair(self, value: Any) -> tuple[str, Any]:
         if not isinstance(value, list) or len(value) != 2:
-            raise UserError(f"{self.place}: {shown(value)} is no pair of a file and its label: mend it")
+            raise UserError(f"{self.place}: {quoted(value)} is no pair of a file and its label: mend it")
         name, label = value
         return name, self._one_hot(name, label) if isinstance(label, list) else label
 
     def _one_hot(self, name: str, values: list[Any]) -> int:
         if values.count(1) != 1 or values.count(0) != len(values) - 1:
-            raise UserError(f"{self.place}: {shown(name)} has the label {shown(values)}: {_ATTRIBUTES}")
+            raise UserError(f"{self.place}: {quoted(name)} has the label {quoted(values)}: {_ATTRIBUTES}")
         return values.index(1)
 
     def _csv(self, file: TextIO) -> Iterable[tuple[Any, Any]] | None:
@@ -111,7 +111,7 @@ class _Table:
         if len(named) == 1 and classes:
             return named[0], classes[0]
         missing = "column file_name" if len(named) != 1 else f"column of classes ({', '.join(_CLASS_COLUMNS)})"
-        self.said = f"took nothing from {self.place}, which has no {missing} but {shown(', '.join(header))}"
+        self.said = f"took nothing from {self.place}, which has no {missing} but {quoted(', '.join(header))}"
         return None
 
     def _named(self, pairs: Iterable[tuple[Any, Any]]) -> Iterator[Row]:

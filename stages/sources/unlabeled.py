@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, Literal
 
-from stages.common.errors import UserError, shown
+from stages.common.errors import UserError, quoted
 from stages.sources import RawImage, Source
 
 
@@ -42,7 +42,7 @@ def _labeled(source: Source, unlabeled: Literal["refuse", "leave_out"]) -> Itera
             yield image
     if not first:
         return
-    places, such_as = _by_split(count, without), shown(first)
+    places, such_as = _by_split(count, without), quoted(first)
     found = f"{without.total()} of {count.total()} images have no label (null, empty or -1{places}), such as {such_as}"
     if without.total() == count.total():
         raise UserError(f"{found}: set ingest.labels to false to train without classes, or to a file of labels")

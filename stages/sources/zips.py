@@ -30,7 +30,7 @@ class Member:
 
     info: zipfile.ZipInfo
     place: int
-    """Where the file's table has it; see `Zip.at`."""
+    """Where the file's table has it; see `Zip.member`."""
     _packed: zipfile.ZipFile
 
     def open(self) -> IO[bytes]:
@@ -58,7 +58,7 @@ class Zip:
             yield from self._members(entries, start)
             start += len(entries)
 
-    def at(self, place: int) -> Member:
+    def member(self, place: int) -> Member:
         """The member that has this place in the table."""
         with refusing(self._path):
             size = _size_of(self._read(place, _ENTRY_SIZE), 0)

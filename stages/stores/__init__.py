@@ -31,7 +31,7 @@ class File:
     """Of the file when it was hashed: which one, its size, its time."""
 
     @classmethod
-    def of(cls, path: str, source: Path | bytes) -> "File":
+    def from_source(cls, path: str, source: Path | bytes) -> "File":
         if isinstance(source, bytes):
             return cls(path, source, len(source), hashlib.sha256(source).hexdigest())
         stamp = _stamp(source)

@@ -108,7 +108,7 @@ class S3Store:
 
     def write(self, key: str, content: bytes) -> None:
         with self._sentences():
-            self._put(key, File.of(key, content))
+            self._put(key, File.from_source(key, content))
 
     def swap(self, key: str, old: bytes | None, new: bytes) -> bool:
         with self._sentences():
@@ -117,7 +117,7 @@ class S3Store:
             with s3_swap.claimed(self._client, self.bucket, self._prefix + key):
                 if self.read(key) != old:
                     return False
-                self._put(key, File.of(key, new))
+                self._put(key, File.from_source(key, new))
                 return True
 
     @cached_property

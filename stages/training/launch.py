@@ -83,7 +83,7 @@ def own_threads(asked: int | None) -> int | None:
 
 
 @contextmanager
-def member(expected: int, device: str) -> Iterator[None]:
+def process_group(expected: int, device: str) -> Iterator[None]:
     """Within the block this process is one of `expected`; of those that fail, one says why."""
     if not launched():
         yield

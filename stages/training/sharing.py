@@ -10,7 +10,7 @@ from stages.common.errors import UserError
 from stages.common.resume import State
 
 
-def of_first(fingerprint: str, state: State | None, device: torch.device) -> State | None:
+def broadcast_state(fingerprint: str, state: State | None, device: torch.device) -> State | None:
     """The state that the first process gives; None where it gives none.
 
     Raises UserError where it trains from other params, data or code than this one.
@@ -19,8 +19,8 @@ def of_first(fingerprint: str, state: State | None, device: torch.device) -> Sta
         return state
     tensors, facts = state or ({}, None)
     plain = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
-    told = json.loads(processes.from_first(json.dumps([fingerprint, facts]).encode(), device))
-    packed = processes.from_first(save(plain), device)
+    told = json.loads(processes.broadcast_bytes(json.dumps([fingerprint, facts]).encode(), device))
+    packed = processes.broadcast_bytes(save(plain), device)
     if told[0] != fingerprint:
         raise UserError("the first process has other params, data or code: bring the machines to one commit and data")
     return None if told[1] is None else (load(packed), told[1])

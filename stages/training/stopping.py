@@ -37,7 +37,7 @@ class Measure:
         labels = labels_of(holdout)
         self.asked = None if labels is None else asked_labels(labels, count, seed).tolist()
 
-    def of(self, generator: Generator) -> float:
+    def score(self, generator: Generator) -> float:
         """A conditional generator is asked for the held-out labels, shuffled."""
         asked = self.asked if generator.config.conditional else None
         made = samples(generator, self.count, self.seed, asked)

@@ -40,7 +40,7 @@ class Verdict:
     def warns(self) -> bool:
         return not self.success and self.severity == "warning"
 
-    def shown(self, value: Any) -> str:
+    def format(self, value: Any) -> str:
         """The observed value or the limit as a person reads it: 3.2%, 14 exceptions, -1 to 1."""
         if isinstance(value, str):
             return value

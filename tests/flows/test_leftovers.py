@@ -11,7 +11,7 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.states import Running
 
 from flows.leftovers import end_killed_runs
-from flows.workspace import occupied
+from flows.workspace import workspace_lock
 from tests.flows.toy import chain, make_workspace
 
 pytestmark = pytest.mark.slow
@@ -52,7 +52,7 @@ def test_where_a_run_is_at_work_nothing_is_ended(server: str, tmp_path: Path) ->
     workspace = make_workspace(tmp_path / "toy", chain("one"))
 
     async def play() -> None:
-        async with PrefectClient(server) as client, occupied(workspace, "refuse"):
+        async with PrefectClient(server) as client, workspace_lock(workspace, "refuse"):
             pool, ours, _ = await begin(client)
             assert await end_killed_runs(workspace, server, pool) == []
             assert (await states(client))[ours] == "Running"

@@ -24,15 +24,15 @@ def test_real_images_are_as_diverse_as_themselves_and_a_constant_generator_is_no
     trainer = tiny_trainer(family)
     judge = Diversity(trainer.average, trainer.real, 0)
     monkeypatch.setattr("mintage.diversity.generate", lambda *_: torch.full((256, 1, 8, 8), 0.3))
-    assert judge.of(trainer.average) == 0
+    assert judge.measure(trainer.average) == 0
     judge.labels = None if judge.labels is None else trainer.real.labels
     monkeypatch.setattr("mintage.diversity.generate", lambda *_: trainer.real.images)
-    assert judge.of(trainer.average) == pytest.approx(1)
+    assert judge.measure(trainer.average) == pytest.approx(1)
 
 
 def test_real_images_that_are_all_one_tell_nothing() -> None:
     same = RealImages(torch.zeros(20, 1, 8, 8), None, 0, CPU)
-    assert Diversity(tiny_trainer("gan").average, same, 0).of(tiny_trainer("gan").average) is None
+    assert Diversity(tiny_trainer("gan").average, same, 0).measure(tiny_trainer("gan").average) is None
 
 
 def test_measuring_changes_nothing_of_the_training() -> None:

@@ -116,7 +116,7 @@ def test_no_more_than_two_windows_are_held_and_the_next_is_read_before_it_is_ask
 
 def test_images_are_found_by_their_numbers() -> None:
     numbers = torch.tensor([24, 0, 7, 7, 13])
-    assert numbered([10, 3, 12], window=5).at(numbers)[:, 0, 0, 0].tolist() == numbers.tolist()
+    assert numbered([10, 3, 12], window=5).take(numbers)[:, 0, 0, 0].tolist() == numbers.tolist()
 
 
 @pytest.mark.parametrize("window", [None, 25, 1000])
@@ -150,7 +150,7 @@ def test_an_error_of_the_reader_reaches_who_asks() -> None:
 
 def test_a_training_that_goes_on_shows_the_same_images() -> None:
     whole, stopped = (tiny_trainer() for _ in range(2))
-    images, labels = whole.real.at(torch.arange(len(whole.real))), whole.real.labels
+    images, labels = whole.real.take(torch.arange(len(whole.real))), whole.real.labels
     parts = torch.split(images, 7)
     blocks = Blocks([len(part) for part in parts], lambda block: parts[block])
     for trainer in (whole, stopped):

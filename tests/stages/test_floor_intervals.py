@@ -57,11 +57,11 @@ def test_figures_of_images_are_those_of_each_side_of_each_split(real: Reference)
 
 
 def test_the_interval_holds_nine_of_ten_distances_between_new_halves_and_no_bad_model(real: Reference) -> None:
-    found, features = floors(real).figures, torch.cat([real.holdout.features, real.drawn.features])
+    found, features = floors(real).figures, torch.cat([real.holdout.features, real.train_sample.features])
     low, high = found["frechet_floor_low"], found["frechet_floor_high"]
     distances = [frechet_distance(features[held_out], features[~held_out]) for held_out in resplits(real)]
     assert sum(low <= distance <= high for distance in distances) == 36
-    assert frechet_distance(real.holdout.features, real.drawn.features[:1].expand(300, -1)) > 2 * high
+    assert frechet_distance(real.holdout.features, real.train_sample.features[:1].expand(300, -1)) > 2 * high
 
 
 def test_few_images_leave_a_spectral_floor_of_which_one_draw_says_little(real: Reference) -> None:

@@ -140,12 +140,14 @@ def test_figures_of_a_few_samples_are_the_same_and_their_floors_are_within_what_
 def test_the_classes_asked_for_are_as_frequent_in_a_few_samples_as_in_the_holdout(run: Path, tmp_path: Path) -> None:
     folder = stored(run, tmp_path / "by_class", by_class)
     real = real_of(folder, FEWER)
-    assert real.asked is not None
+    assert real.requested_labels is not None
     assert real.holdout_labels is not None
     shares = torch.bincount(real.holdout_labels, minlength=10) / len(real.holdout_labels)
-    counts = torch.bincount(real.asked, minlength=10)
+    counts = torch.bincount(real.requested_labels, minlength=10)
     assert ((counts - FEWER * shares).abs() < 4 * (FEWER * shares).sqrt()).all()
-    assert not torch.equal(real.asked, real.asked.sort().values), "nor does any part of them lack classes"
+    assert not torch.equal(real.requested_labels, real.requested_labels.sort().values), (
+        "nor does any part of them lack classes"
+    )
 
 
 def test_real_images_given_back_have_the_classifier_score_of_the_floor(run: Path, tmp_path: Path) -> None:
@@ -160,7 +162,7 @@ def test_a_training_stops_by_the_same_figure_in_any_order_of_storage(run: Path, 
     folders = [stored(run, tmp_path / of.__name__, of) for of in (by_chance, *ORDERS)]
     for count in (FEWER, SAMPLES):
         measures = [Measure(network, Split(folder / "data/normalized/holdout"), count, 0) for folder in folders]
-        found = [measure.of(learned(run)) for measure in measures]
+        found = [measure.score(learned(run)) for measure in measures]
         assert found == pytest.approx([found[0]] * len(found), rel=1e-5)
         assert all(set(measure.asked or []) == set(range(10)) for measure in measures)
 

@@ -102,7 +102,7 @@ def measured(real: Reference) -> dict[str, dict[str, Any]]:
     images, labels = torch.from_numpy(real.train_split.images()), real.train.labels
     assert labels is not None
     return {
-        model: figures_of(real.judge.see(torch.split(made, 512), labels), real)
+        model: figures_of(real.judge.extract(torch.split(made, 512), labels), real)
         for model, made in planted(images, labels).items()
     }
 

@@ -15,10 +15,10 @@ from benchmarks.modes import DATA
 from mintage.metrics.modes import mode_figures
 from stages.common.errors import UserError
 from stages.common.params import Select, load_section
-from stages.common.points import in_units, mixture_of
+from stages.common.points import mixture_of, to_coordinates
 from stages.common.shards import shards
 from stages.common.split import Split
-from stages.common.truth import Truth, truth_in
+from stages.common.truth import Truth, read_truth
 from stages.selection.rule import choose
 from stages.sources import checked_options
 from tests.stages.source_files import ingest_params, ingested, normalized
@@ -36,7 +36,7 @@ def drawn(folder: Path, source: str, points: int) -> tuple[Split, Truth]:
     """The source's normalized points to train on, and the truth."""
     ingested(folder / "raw", source=source, path="unused", options={"points": points}, shard_images=20_000)
     manifest = normalized(folder, **size(source))
-    truth = truth_in(manifest)
+    truth = read_truth(manifest)
     assert truth is not None
     return Split(folder / "normalized/train"), truth
 
@@ -45,7 +45,7 @@ def drawn(folder: Path, source: str, points: int) -> tuple[Split, Truth]:
 def test_points_are_drawn_from_the_truth_that_goes_with_them(tmp_path: Path, source: str) -> None:
     split, truth = drawn(tmp_path, source, 4000)
     assert split.images().shape == (4000, *SHAPES[source])
-    points = in_units(torch.from_numpy(split.images()), truth)
+    points = to_coordinates(torch.from_numpy(split.images()), truth)
     figures = mode_figures(points, mixture_of(truth))
     within = math.erf(3 / math.sqrt(2)) if source == "gaussian" else 1 - math.exp(-4.5)
     assert figures.captured == MODES[source] == len(truth.centres)
@@ -75,7 +75,7 @@ def test_the_benchmark_measures_on_what_the_sources_draw_from(name: str) -> None
 
 def test_a_point_s_label_is_the_mode_it_was_drawn_from(tmp_path: Path) -> None:
     split, truth = drawn(tmp_path, "ring", 400)
-    points = in_units(torch.from_numpy(split.images()), truth)
+    points = to_coordinates(torch.from_numpy(split.images()), truth)
     assert split.labels is not None
     assert mixture_of(truth).nearest(points)[1].tolist() == split.labels.tolist()
     assert split.classes is not None

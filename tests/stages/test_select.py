@@ -30,7 +30,7 @@ from stages.selection.measure import floors, load_generator, measure
 from stages.selection.metrics import METRICS
 from stages.selection.nearest import nearest_picture
 from stages.selection.reference import Reference, reference
-from stages.selection.seen import Judge, as_seen
+from stages.selection.seen import Judge, quantize
 from stages.selection.verdicts import copying
 from tests.stages.crafted import Copier
 from tests.stages.tiny_data import ROOT
@@ -291,12 +291,12 @@ def test_the_nearest_training_image_of_a_copy_is_its_original(real: Reference) -
 def test_images_are_measured_as_8_bit_files_show_them(finished: Path) -> None:
     generator, _ = load_generator(checkpoint(finished, 640), CPU)
     images, _ = next(iter(samples(generator, 64, 0, [0])))
-    seen = as_seen(images)
+    seen = quantize(images)
     levels = (seen + 1) * 127.5
     assert torch.allclose(levels, levels.round(), atol=1e-4)
     assert (seen - images).abs().max() <= 0.5 / 127.5 + 1e-6
     real_levels = torch.from_numpy(np.arange(256, dtype=np.float32) / np.float32(127.5) - 1).view(1, 1, 16, 16)
-    assert torch.equal(as_seen(real_levels), real_levels)
+    assert torch.equal(quantize(real_levels), real_levels)
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def test_inception_s_weights_come_from_a_file_by_their_checksum(folder: Path, we
     evaluator: Any = None  # not looked at
     params = with_inception(folder, weights, sha256_of(weights).upper())
     network = feature_network(params, evaluator, "", CPU)
-    features = network.of(torch.zeros(3, 1, 8, 8))
+    features = network.extract(torch.zeros(3, 1, 8, 8))
     assert features.shape == (3, 2048)
     assert (network.name, network.sha256) == ("inception", sha256_of(weights))
     assert "clean-fid" in network.protocol

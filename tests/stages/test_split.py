@@ -46,8 +46,8 @@ def test_labels_keys_and_batches_are_those_of_the_whole(split: Split) -> None:
 
 def test_a_few_are_found_by_their_numbers_and_many_come_in_order(split: Split) -> None:
     chosen = np.array([1299, 0, 96, 97, 0, 600])
-    np.testing.assert_array_equal(split.at(chosen), split.images()[chosen])
-    assert split.at(chosen[:0]).shape == (0, *SHAPE)
+    np.testing.assert_array_equal(split.take(chosen), split.images()[chosen])
+    assert split.take(chosen[:0]).shape == (0, *SHAPE)
     many = np.random.default_rng(1).permutation(COUNT)[:700]
     batches = list(split.batches(many))
     assert [len(batch) for batch in batches] == [BATCH, 700 - BATCH]
@@ -62,7 +62,9 @@ def test_features_and_figures_are_those_of_images_in_memory_to_the_bit(split: Sp
     streamed = torch.cat([features_of(evaluator, images) for images in batches_of(split)])
     assert torch.equal(streamed, features_of(evaluator, whole))
     judge = Judge(evaluator, feature_network(load_section(Select, ROOT / "params.yaml"), evaluator, "", CPU), False, "")
-    seen, expected = (judge.see(images, None).tensors() for images in (batches_of(split), torch.split(whole, BATCH)))
+    seen, expected = (
+        judge.extract(images, None).tensors() for images in (batches_of(split), torch.split(whole, BATCH))
+    )
     assert {"features", "pixels", "logits", "power", "thumbnails"} == set(seen)
     assert all(torch.equal(seen[name], expected[name]) for name in seen)
 

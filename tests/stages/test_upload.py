@@ -86,13 +86,13 @@ def test_the_id_depends_on_the_content_and_not_on_place_time_or_destination(tree
 
 @given(st.lists(st.binary(min_size=1, max_size=50), min_size=1, max_size=5), st.data())
 def test_any_changed_bit_or_name_gives_another_id(contents: list[bytes], data: st.DataObject) -> None:
-    files = [File.of(f"file-{i}", content) for i, content in enumerate(contents)]
+    files = [File.from_source(f"file-{i}", content) for i, content in enumerate(contents)]
     index = data.draw(st.integers(0, len(contents) - 1))
     bit = data.draw(st.integers(0, 8 * len(contents[index]) - 1))
     flipped = bytearray(contents[index])
     flipped[bit // 8] ^= 1 << bit % 8
-    changed = [File.of(f.path, bytes(flipped)) if i == index else f for i, f in enumerate(files)]
-    renamed = [File.of(f"{f.path}x", contents[i]) if i == index else f for i, f in enumerate(files)]
+    changed = [File.from_source(f.path, bytes(flipped)) if i == index else f for i, f in enumerate(files)]
+    renamed = [File.from_source(f"{f.path}x", contents[i]) if i == index else f for i, f in enumerate(files)]
     assert len({identify(files)[0], identify(changed)[0], identify(renamed)[0]}) == 3
 
 

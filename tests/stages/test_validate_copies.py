@@ -10,7 +10,7 @@ import pytest
 
 from stages.common.errors import UserError
 from stages.common.params import Validate
-from stages.validate import Outcome, stop_on_failure, told
+from stages.validate import Outcome, report_lines, stop_on_failure
 from stages.validation.judge import Verdict
 from tests.stages.photographs import brighter, encoded_again, photographs
 from tests.stages.summary_tables import (
@@ -74,7 +74,7 @@ def test_near_duplicates_within_a_split_warn_and_the_pipeline_goes_on(
     assert verdict.examples[:4] == ["image-000", "image-060", "image-001", "image-061"]
     assert outcome.failed == []
     stop_on_failure(outcome, Path("never.html"))
-    lines = told(outcome)
+    lines = report_lines(outcome)
     read(lines[0])
     assert lines[-1].startswith("86 images meet 21 of 22 expectations")
     assert json.loads((tmp_path / "reports/validation.json").read_text())["success"] is True
@@ -124,7 +124,7 @@ def test_broken_images_are_counted_against_all_that_were_read(tmp_path: Path) ->
     manifest["counts"]["broken"] = 1
     verdict = next(v for v in judged(tmp_path, stats, manifest) if v.column == "broken")
     assert (verdict.warns, verdict.observed, verdict.limit) == (True, pytest.approx(1 / 61), 0.01)
-    assert verdict.shown(verdict.observed) == "1.64%"
+    assert verdict.format(verdict.observed) == "1.64%"
 
 
 def test_points_and_tiny_images_have_no_looks_and_the_reason_is_told(tmp_path: Path) -> None:

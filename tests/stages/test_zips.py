@@ -107,7 +107,7 @@ def test_any_member_is_found_again_at_its_place(tmp_path: Path, small_pieces: No
     members = list(found.members())
     random.Random(0).shuffle(members)
     for member in members:
-        again = found.at(member.place)
+        again = found.member(member.place)
         assert (told(again.info), again.place) == (told(member.info), member.place)
         assert content_of(again.open) == content_of(member.open)
 
@@ -128,7 +128,7 @@ def test_a_zip_that_lies_beyond_four_gigabytes_is_read(tmp_path: Path) -> None:
             packed.writestr("b.png", b"second")
     found = Zip(tmp_path / "a.zip", 100)
     assert [member.open().read() for member in found.members()] == [b"first", b"second"]
-    assert [found.at(member.place).open().read() for member in found.members()] == [b"first", b"second"]
+    assert [found.member(member.place).open().read() for member in found.members()] == [b"first", b"second"]
 
 
 def test_an_entry_as_large_as_the_format_allows_fits_into_a_piece(tmp_path: Path) -> None:
