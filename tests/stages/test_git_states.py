@@ -64,7 +64,7 @@ def dotfiles(home: Path) -> str:
 def test_a_commit_that_holds_all_code_is_named_and_clean_and_code_that_is_new_is_not(project: Path) -> None:
     head = commit(project)
     assert read_git().as_facts() == {"commit": head, "clean": True}
-    (project / "gan").mkdir()
+    (project / "mintage").mkdir()
     (project / "mintage/new.py").touch()
     assert (read_git().commit, read_git().changed) == (head, ("mintage/",))
 
