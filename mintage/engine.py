@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import get_total_norm
 
 from mintage import processes
 from mintage.data import RealImages
@@ -83,8 +84,10 @@ class Engine:
             mover = self.game.get_submodule(side)
             with _frozen(self.game.get_submodule(name) for name in self.game.sides[: self.game.sides.index(side)]):
                 losses = self.game.losses(side, scene)
-                _descend(self.optimizers[side], reduce(add, losses.values()))
-            columns = {name: loss.detach().clone() for name, loss in losses.items()}
+                norm = _backward(self.optimizers[side], reduce(add, losses.values()))
+            if self.game.moves(side):
+                self.optimizers[side].step()
+            columns = {name: loss.detach().clone() for name, loss in losses.items()} | {f"{side}_gradient": norm}
             processes.average([*columns.values(), *running_statistics(mover)])
             found |= columns | self.game.after(side, scene)
         return found
@@ -129,11 +132,13 @@ def _frozen_copy(module: nn.Module) -> nn.Module:
     return deepcopy(module).eval().requires_grad_(False)
 
 
-def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+def _backward(optimizer: torch.optim.Optimizer, loss: Tensor) -> Tensor:
+    """The gradient of all weights, averaged over processes; its norm."""
     optimizer.zero_grad(set_to_none=True)
     torch.autograd.backward(loss)
-    processes.average(weight.grad for weight in _weights(optimizer) if weight.grad is not None)
-    optimizer.step()
+    gradients = [weight.grad for weight in _weights(optimizer) if weight.grad is not None]
+    processes.average(gradients)
+    return get_total_norm(gradients)
 
 
 def _weights(optimizer: torch.optim.Optimizer) -> Iterable[Tensor]:

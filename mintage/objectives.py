@@ -40,12 +40,18 @@ class Objective(nn.Module):
     """Whether the logit must be minus a reconstruction error, in place of a score."""
     needs_lipschitz = False
     """Whether the loss has no bound unless the discriminator's slope has one."""
+    decides = False
+    """Whether logits say which images are taken for real."""
 
     def __init__(self, knobs: Knobs | None = None) -> None:
         super().__init__()
         self.knobs = knobs or Knobs()
 
     def discriminator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def softened_loss(self, real: Tensor, fake: Tensor, softness: Tensor) -> Tensor:
+        """The same with a target of its own for each image, 1 - s for real and s for fake: s `[N]` in [0,1]."""
         raise NotImplementedError
 
     def generator_loss(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
@@ -55,11 +61,17 @@ class Objective(nn.Module):
     def after_discriminator(self, real: Tensor, fake: Tensor) -> None:
         """Told the logits of each step of the discriminator."""
 
+    def accuracy(self, real: Tensor, fake: Tensor) -> Tensor | None:
+        """The share of images that the discriminator takes for what they are: at 0.5 it only guesses."""
+        return ((real > 0).float().mean() + (fake <= 0).float().mean()) / 2 if self.decides else None
+
     def statistics(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         """What to write of a batch of logits: where they are probabilities, those and V, else their means."""
+        accuracy = self.accuracy(real, fake)
+        right = {} if accuracy is None else {"d_accuracy": accuracy}
         if not self.probability:
-            return {"d_real": real.mean(), "d_fake": fake.mean()}
-        return {"d_real": real.sigmoid().mean(), "d_fake": fake.sigmoid().mean(), "value": value(real, fake)}
+            return {"d_real": real.mean(), "d_fake": fake.mean(), **right}
+        return {"d_real": real.sigmoid().mean(), "d_fake": fake.sigmoid().mean(), "value": value(real, fake), **right}
 
 
 def value(real: Tensor, fake: Tensor) -> Tensor:
@@ -71,6 +83,11 @@ class NonSaturating(Objective):
     """Cross-entropy; the generator maximises log D(G(z)) (Goodfellow et al. 2014, section 3)."""
 
     probability = True
+    decides = True
+
+    def softened_loss(self, real: Tensor, fake: Tensor, softness: Tensor) -> Tensor:
+        on_real = torch.lerp(softplus(-real), softplus(real), softness)
+        return (on_real + torch.lerp(softplus(fake), softplus(-fake), softness)).mean()
 
     def discriminator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
         smoothing = self.knobs.label_smoothing
@@ -90,6 +107,13 @@ class Minimax(NonSaturating):
 
 class LeastSquares(Objective):
     """Mao et al. 2017, equation 9."""
+
+    decides = True
+
+    def accuracy(self, real: Tensor, fake: Tensor) -> Tensor | None:
+        for_fake, for_real, _ = self.knobs.targets
+        between, sign = (for_fake + for_real) / 2, 1.0 if for_real >= for_fake else -1.0
+        return ((sign * (real - between) > 0).float().mean() + (sign * (fake - between) <= 0).float().mean()) / 2
 
     def discriminator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
         for_fake, for_real, _ = self.knobs.targets
@@ -114,6 +138,8 @@ class Wasserstein(Objective):
 class Hinge(Objective):
     """Only judgements within the margin teach the discriminator (Lim and Ye 2017; Miyato et al. 2018)."""
 
+    decides = True
+
     def discriminator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
         return (1 - real).relu().mean() + (1 + fake).relu().mean()
 
@@ -125,6 +151,11 @@ class Relativistic(Objective):
     """RpGAN: is the real image of a pair more real than the fake one (Jolicoeur-Martineau 2018; R3GAN 2024)."""
 
     pairs = True
+    decides = True
+
+    def accuracy(self, real: Tensor, fake: Tensor) -> Tensor | None:
+        """Of pairs: how often the real one is judged more real."""
+        return (real > fake).float().mean()
 
     def discriminator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
         return softplus(fake - real).mean()
@@ -176,6 +207,8 @@ OBJECTIVES: dict[str, type[Objective]] = {
 }
 
 
-def against_each(objective: Objective, real: Tensor, fakes: Iterable[Tensor]) -> Tensor:
+def against_each(objective: Objective, real: Tensor, fakes: Iterable[Tensor], softness: Tensor | None = None) -> Tensor:
     """The discriminator's loss against several kinds of fake, each kind with the same share."""
+    if softness is not None:
+        return torch.stack([objective.softened_loss(real, fake, softness) for fake in fakes]).mean()
     return torch.stack([objective.discriminator_loss(real, fake) for fake in fakes]).mean()

@@ -13,15 +13,26 @@ _Make = Callable[[Iterator[nn.Parameter], PlayerRecipe], torch.optim.Optimizer]
 
 
 def _adam(weights: Iterator[nn.Parameter], recipe: PlayerRecipe) -> torch.optim.Optimizer:
-    return torch.optim.Adam(weights, recipe.learning_rate, (recipe.beta1, recipe.beta2), fused=True)
+    return torch.optim.Adam(
+        weights, recipe.learning_rate, (recipe.beta1, recipe.beta2), weight_decay=recipe.weight_decay, fused=True
+    )
 
 
 def _sgd(weights: Iterator[nn.Parameter], recipe: PlayerRecipe) -> torch.optim.Optimizer:
-    return torch.optim.SGD(weights, recipe.learning_rate, recipe.momentum, fused=True)
+    return torch.optim.SGD(
+        weights,
+        recipe.learning_rate,
+        recipe.momentum,
+        weight_decay=recipe.weight_decay,
+        nesterov=recipe.nesterov,
+        fused=True,
+    )
 
 
 def _rmsprop(weights: Iterator[nn.Parameter], recipe: PlayerRecipe) -> torch.optim.Optimizer:
-    return torch.optim.RMSprop(weights, recipe.learning_rate, recipe.beta2, momentum=recipe.momentum)
+    return torch.optim.RMSprop(
+        weights, recipe.learning_rate, recipe.beta2, weight_decay=recipe.weight_decay, momentum=recipe.momentum
+    )
 
 
 OPTIMIZERS: dict[str, _Make] = {"adam": _adam, "sgd": _sgd, "rmsprop": _rmsprop}

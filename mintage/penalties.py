@@ -60,6 +60,16 @@ def r2(critic: Critic, real: Tensor, fake: Tensor, random: torch.Generator) -> T
     return squared_slopes(critic, fake).mean() / 2
 
 
+def roth(critic: Critic, real: Tensor, fake: Tensor, random: torch.Generator) -> Tensor:
+    """E [(1 - D)^2 |grad|^2] / 2 on real images and E [D^2 |grad|^2] / 2 on fake ones, D = sigmoid(logit).
+
+    The Jensen-Shannon regularizer of Roth et al. 2017, equation 21: R1 and R2, each where D is not yet sure.
+    """
+    with torch.no_grad():
+        doubt, belief = (1 - critic(real).sigmoid()).square(), critic(fake).sigmoid().square()
+    return ((doubt * squared_slopes(critic, real)).mean() + (belief * squared_slopes(critic, fake)).mean()) / 2
+
+
 @torch.no_grad()
 def clip(discriminator: nn.Module, bound: float) -> None:
     """Every weight into [-bound, bound] (Arjovsky et al. 2017, algorithm 1)."""
@@ -75,6 +85,8 @@ class Penalty:
     """What the paper uses; the bound, where weights are clipped."""
     loss: Loss | None = None
     project: Callable[[nn.Module, float], None] | None = None
+    of_probability: bool = False
+    """Whether it reads a logit as a probability."""
 
     @property
     def per_sample(self) -> bool:
@@ -88,4 +100,5 @@ PENALTIES = {
     "dragan": Penalty(10.0, dragan),
     "r1": Penalty(1.0, r1),
     "r2": Penalty(1.0, r2),
+    "roth": Penalty(2.0, roth, of_probability=True),
 }

@@ -22,6 +22,7 @@ class ModelConfig:
 
     network: str
     width: int
+    """Of the generator, and of the discriminator where that has none of its own."""
     image_shape: tuple[int, int, int]
     """(C, H, W)."""
     classes: tuple[str, ...] | None
@@ -42,6 +43,7 @@ class ModelConfig:
     """Images that the discriminator judges together."""
     reconstructs: bool = False
     """Whether the discriminator is an autoencoder."""
+    discriminator_width: int = 0
     layout: int = LAYOUT
 
     @property
@@ -107,7 +109,7 @@ class Discriminator(nn.Module):
         self.packing = config.packing
         self.conditioning = conditioning.image(config.class_count, config.image_shape)
         shape = (self.conditioning.channels * config.packing, height, width)
-        self.network = NETWORKS[config.network].discriminator(shape, config.width, norm)
+        self.network = NETWORKS[config.network].discriminator(shape, config.discriminator_width or config.width, norm)
         features = self.network.feature_size
         head = HeadConfig(features, config.class_count, config.code_categories, config.code_continuous)
         self.head = None if config.reconstructs else conditioning.head(head)
@@ -144,7 +146,9 @@ def channels_last(images: Tensor) -> Tensor:
 def _decoder(config: ModelConfig, features: int, image_shape: tuple[int, int, int]) -> nn.Module:
     """Back from the features, through as narrow a code as the generator's latent (Berthelot et al. 2017)."""
     norm = Normalization(config.discriminator_normalization, tracks=False)
-    network = NETWORKS[config.network].generator(config.latent_size, image_shape, config.width, norm)
+    network = NETWORKS[config.network].generator(
+        config.latent_size, image_shape, config.discriminator_width or config.width, norm
+    )
     return nn.Sequential(nn.Linear(features, config.latent_size), network)
 
 

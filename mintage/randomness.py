@@ -45,6 +45,12 @@ def uniform(shape: Sequence[int], random: torch.Generator) -> torch.Tensor:
     return processes.share(torch.rand(rows * processes.count(), *rest, generator=random))
 
 
+def normal(shape: Sequence[int], random: torch.Generator) -> torch.Tensor:
+    """Standard normal numbers, likewise."""
+    rows, *rest = shape
+    return processes.share(torch.randn(rows * processes.count(), *rest, generator=random))
+
+
 def integers(start: int, stop: int, shape: Sequence[int], random: torch.Generator) -> torch.Tensor:
     """Integers in [start, stop), likewise."""
     rows, *rest = shape

@@ -27,6 +27,12 @@ class PlayerRecipe:
     """RMSprop's alpha, too."""
     momentum: float = 0.0
     """SGD's; Adam has its betas."""
+    nesterov: bool = False
+    """SGD's momentum looks ahead."""
+    weight_decay: float = 0.0
+    """Added to the gradient, times the weight."""
+    width: int = 0
+    """In place of the recipe's; 0 keeps that."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +70,23 @@ class Recipe:
     code_continuous: int = 2
     """Of an information code, where the discriminator reads one."""
     discriminator_steps: int = 1
+    generator_steps: int = 1
+    """Each on new noise; the first on the fakes of the discriminator's last step."""
     warm_up: bool = False
     """100 steps of the discriminator in each of the first 25 turns and in every 500th (Arjovsky et al.'s code)."""
     label_smoothing: float = 0.0
+    soft_labels: float = 0.0
+    """Targets of each image are drawn anew: of real ones from [1 - s, 1], of fake ones from [0, s]."""
+    flipped_labels: float = 0.0
+    """Share of the pairs in which real and fake have each other's label for the discriminator."""
+    instance_noise: float = 0.0
+    """Standard deviation of noise on all that the discriminator sees."""
+    instance_noise_images: float = 0.0
+    """Images over which that noise fades to 0; 0 keeps it."""
+    mixed_batches: bool = False
+    """A coin decides for each place whether a batch has the real or the fake image there, the next batch the other."""
+    balance: float = 1.0
+    """The discriminator waits while it was right on a larger share of the last step; 1 is never."""
     targets: tuple[float, float, float] = (0.0, 1.0, 1.0)
     gamma: float = 0.5
     k_rate: float = 0.001
@@ -145,7 +165,8 @@ def axes(recipe: Recipe) -> str:
                 f"{name}={player.conditioning}/{player.normalization}/{player.optimizer}:{player.learning_rate:g}"
                 for name, player in (("generator", recipe.generator), ("discriminator", recipe.discriminator))
             ),
-            f"steps={recipe.discriminator_steps}",
+            f"steps={recipe.discriminator_steps}"
+            + (f":{recipe.generator_steps}" if recipe.generator_steps > 1 else ""),
             f"batch={recipe.batch_size}",
         ]
     )
@@ -162,7 +183,8 @@ def model_config(recipe: Recipe, image_shape: tuple[int, int, int], classes: lis
     reads_code = DISCRIMINATOR_CONDITIONINGS[recipe.discriminator.conditioning].reads_code
     return ModelConfig(
         network=recipe.network,
-        width=recipe.width,
+        width=recipe.generator.width or recipe.width,
+        discriminator_width=recipe.discriminator.width or recipe.width,
         image_shape=image_shape,
         classes=None if classes is None else tuple(classes),
         latent_size=recipe.latent_size,

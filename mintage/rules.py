@@ -11,7 +11,7 @@ from mintage.networks.parts import SMALLEST_IMAGE
 from mintage.normalization import Normalization
 from mintage.objectives import OBJECTIVES, Objective
 from mintage.penalties import PENALTIES, Penalty
-from mintage.recipes import Recipe, needs_labels
+from mintage.recipes import PlayerRecipe, Recipe, needs_labels
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,10 @@ class Setting:
     def small(self) -> bool:
         """Whether the image has too few pixels for their places to mean anything, as a point's coordinates."""
         return min(self.image_shape[1:]) < SMALLEST_IMAGE
+
+    @property
+    def players(self) -> tuple[PlayerRecipe, PlayerRecipe]:
+        return self.recipe.generator, self.recipe.discriminator
 
     @property
     def penalties(self) -> list[Penalty]:
@@ -150,6 +154,22 @@ LOSSES: list[Rule] = [
         "label smoothing is of a probability, and this objective has none: set label_smoothing to 0",
     ),
     (
+        lambda s: s.recipe.soft_labels > 0 and not s.objective.probability,
+        "soft labels are targets of a probability, and this objective has none: set soft_labels to 0",
+    ),
+    (
+        lambda s: s.recipe.soft_labels > 0 and s.recipe.label_smoothing > 0,
+        "soft labels are smoothed already: set label_smoothing or soft_labels to 0",
+    ),
+    (
+        lambda s: any(p.of_probability for p in s.penalties) and not s.objective.probability,
+        "Roth's penalty weighs slopes by a probability, and this objective has none: use r1 and r2",
+    ),
+    (
+        lambda s: s.recipe.balance < 1 and not s.objective.decides,
+        "the logits of this objective do not say what is taken for real, so nobody is too strong: set balance to 1",
+    ),
+    (
         lambda s: s.discriminator.needs_probability and not s.objective.probability,
         "K + 1 classes share one probability, and this objective has none: set objective to non_saturating",
     ),
@@ -200,6 +220,14 @@ PLAYERS: list[Rule] = [
 ]
 
 BATCHES: list[Rule] = [
+    (
+        lambda s: s.recipe.mixed_batches and s.recipe.packing > 1,
+        "images judged together are all real or all fake: set packing to 1, or mixed_batches to false",
+    ),
+    (
+        lambda s: any(p.nesterov and not (p.optimizer == "sgd" and p.momentum) for p in s.players),
+        "Nesterov's is a momentum of SGD: set optimizer to sgd and momentum above 0, or nesterov to false",
+    ),
     (
         lambda s: s.small and len(s.recipe.augment) > 0,
         "an image smaller than 8 x 8, or a point, is another one when its pixels are moved or cut: set augment to []",

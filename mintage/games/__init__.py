@@ -77,6 +77,10 @@ class Game(nn.Module):
         """What the side descends. The sides before it in `sides` are frozen meanwhile."""
         raise NotImplementedError
 
+    def moves(self, side: str) -> bool:
+        """Whether a side moves in its turn, or waits; its losses are written either way."""
+        return True
+
     def probability(self, images: Tensor) -> Tensor | None:
         """How likely each image `[N,C,H,W]` is real, `[N]` in [0,1]; None where no side says so."""
         return None

@@ -14,12 +14,14 @@ from mintage.conditioning.discriminator import DISCRIMINATOR_CONDITIONINGS
 from mintage.conditioning.heads import Judgement
 from mintage.data import wrong_labels
 from mintage.games import Game, Losses, Scene, Step
+from mintage.hardening import Balance, Pair, add_noise, coins, exchange, exchange_judgements, noise_at
 from mintage.latents import code_of, draw
 from mintage.normalization import Normalization
 from mintage.objectives import OBJECTIVES, against_each
 from mintage.optimizers import faded, progress
 from mintage.penalties import PENALTIES
 from mintage.players import Discriminator, Generator
+from mintage.randomness import uniform
 from mintage.recipes import Recipe
 from mintage.regularization import feature_gap, overlap_of_filters
 
@@ -57,10 +59,12 @@ class Adversarial(Game):
         self.generator = generator
         self.discriminator = discriminator
         self.objective = OBJECTIVES[recipe.objective](recipe.knobs)
+        self.balance = Balance(recipe.balance) if recipe.balance < 1 else None
 
     def schedule(self, images_seen: int, batch_size: int) -> list[tuple[str, ...]]:
-        """Every step is the discriminator's, the last one the generator's too."""
-        return [("discriminator",)] * (self._steps_at(images_seen, batch_size) - 1) + [self.sides]
+        """The discriminator's steps, in the last of which the generator moves too; then more steps of the generator."""
+        steps: list[tuple[str, ...]] = [("discriminator",)] * (self._steps_at(images_seen, batch_size) - 1)
+        return [*steps, self.sides, *[("generator",)] * (self.recipe.generator_steps - 1)]
 
     def _steps_at(self, images_seen: int, batch_size: int) -> int:
         steps = self.recipe.discriminator_steps
@@ -90,7 +94,12 @@ class Adversarial(Game):
                 project(self.discriminator, penalty.weight)
         logits = tuple(processes.gathered(scene.cache[name].detach()) for name in ("real_logits", "fake_logits"))
         self.objective.after_discriminator(*logits)
+        if self.balance is not None and (accuracy := self.objective.accuracy(*logits)) is not None:
+            self.balance.accuracy.copy_(accuracy)
         return self.objective.statistics(*logits)
+
+    def moves(self, side: str) -> bool:
+        return side != "discriminator" or self.balance is None or not self.balance.waits()
 
     def _draw(self, scene: Scene) -> Batch:
         """The step's real images, and as many fakes, with a graph behind them where the generator moves too."""
@@ -107,26 +116,26 @@ class Adversarial(Game):
 
     def _discriminator_losses(self, batch: Batch, scene: Scene) -> Losses:
         labels, step = batch.labels, scene.step
-        images = augment(batch.images, self.recipe.augment, step.random("augment/real"))
-        fakes = augment(batch.fakes.detach(), self.recipe.augment, step.random("augment/fake"))
-        shown = [(images, labels), (fakes, labels), *self._mismatched(images, labels, step)]
-        on_real, on_fake, *mismatched = self._judge(*shown, *self._labeled(batch, step))
+        images, fakes = self._changed(batch.images, "real", step), self._changed(batch.fakes.detach(), "fake", step)
+        others = [*self._mismatched(images, labels, step), *self._labeled(batch, step)]
+        on_real, on_fake, *mismatched = self._judge_pair(Pair(images, fakes), labels, others, step)
         on_labeled, known = on_real, labels
         if batch.labeled is not None:
             on_labeled, known = mismatched.pop(), batch.labeled[1]
-        negatives = [judgement.logit for judgement in (on_fake, *mismatched)]
+        logits = self._labeled_logits(Pair(on_real.logit, on_fake.logit), step)
+        negatives = [logits.fake, *(judgement.logit for judgement in mismatched)]
         scene.cache.update(real_logits=on_real.logit, fake_logits=on_fake.logit)
         return {
-            "discriminator_loss": against_each(self.objective, on_real.logit, negatives),
+            "discriminator_loss": against_each(self.objective, logits.real, negatives, self._softness(logits, step)),
             **self._auxiliary_losses(on_labeled, on_fake, known, batch.latents),
             **self._penalties(images, fakes, labels, step),
         }
 
     def _generator_losses(self, batch: Batch, scene: Scene) -> Losses:
         labels, step = batch.labels, scene.step
-        shown = [augment(batch.fakes, self.recipe.augment, step.random("augment/generator"))]
+        shown = [self._changed(batch.fakes, "generator", step)]
         if self.objective.pairs or self.recipe.feature_matching:
-            shown.append(augment(batch.images, self.recipe.augment, step.random("augment/paired")))
+            shown.append(self._changed(batch.images, "paired", step))
         on_fake, *on_real = self._judge(*((images, labels) for images in shown))
         if self.recipe.feature_matching:
             loss = feature_gap(on_real[0].features, on_fake.features)
@@ -136,6 +145,37 @@ class Adversarial(Game):
         if self.recipe.orthogonal:
             losses["generator_overlap"] = self.recipe.orthogonal * overlap_of_filters(self.generator.network)
         return losses
+
+    def _changed(self, images: Tensor, what: str, step: Step) -> Tensor:
+        """As the discriminator sees them: augmented, under noise."""
+        recipe = self.recipe
+        images = augment(images, recipe.augment, step.random(f"augment/{what}"))
+        deviation = noise_at(recipe.instance_noise, step.position, recipe.instance_noise_images)
+        return add_noise(images, deviation, step.random(f"noise/{what}"))
+
+    def _judge_pair(self, pair: Pair, labels: Tensor | None, others: list[Shown], step: Step) -> list[Judgement]:
+        """Of real and of fake images, then of the others; in mixed batches where the recipe says so."""
+        if not self.recipe.mixed_batches:
+            return self._judge((pair.real, labels), (pair.fake, labels), *others)
+        chosen = coins(len(pair.real), 0.5, step.random("mixed"), pair.real.device)
+        mixed = exchange(Pair(pair.real.float(), pair.fake.float()), chosen)
+        one, other, *rest = self._judge((mixed.real, labels), (mixed.fake, labels), *others)
+        return [*exchange_judgements(one, other, chosen), *rest]
+
+    def _labeled_logits(self, logits: Pair, step: Step) -> Pair:
+        """With real and fake in each other's place in the share of pairs whose labels are flipped."""
+        share = self.recipe.flipped_labels
+        if not share:
+            return logits
+        return exchange(logits, coins(len(logits.real), share, step.random("labels/flipped"), logits.real.device))
+
+    def _softness(self, logits: Pair, step: Step) -> Tensor | None:
+        """By how much each target falls short, `[N]`; None where targets are whole."""
+        if not self.recipe.soft_labels:
+            return None
+        return self.recipe.soft_labels * uniform(logits.real.shape, step.random("labels/soft")).to(
+            logits.real.device, non_blocking=True
+        )
 
     def _judge(self, *shown: Shown) -> list[Judgement]:
         """Each batch by itself where there is batch norm, which would tell D of the other; else all in one pass."""
@@ -160,7 +200,7 @@ class Adversarial(Game):
         if batch.labeled is None:
             return []
         images, labels = batch.labeled
-        return [(augment(images, self.recipe.augment, step.random("augment/labelled")), labels)]
+        return [(self._changed(images, "labelled", step), labels)]
 
     def _auxiliary_losses(
         self, on_real: Judgement, on_fake: Judgement, labels: Tensor | None, latents: Tensor

@@ -173,6 +173,9 @@ class Generator(Section):
     beta1: Annotated[float, Field(ge=0, lt=1)] | None
     beta2: Annotated[float, Field(ge=0, lt=1)] | None
     momentum: Annotated[float, Field(ge=0, lt=1)] | None
+    nesterov: bool | None
+    weight_decay: Annotated[float, Field(ge=0, le=1)] | None
+    width: Annotated[int, Field(ge=4, le=1024)] | None
 
 
 class Discriminator(Generator):
@@ -182,7 +185,7 @@ class Discriminator(Generator):
 
 
 class Penalty(Section):
-    name: Literal["clipping", "wgan_gp", "dragan", "r1", "r2"]
+    name: Literal["clipping", "wgan_gp", "dragan", "r1", "r2", "roth"]
     weight: Positive | None = None
     interval: Count = 1
     last: Annotated[float, Field(gt=0, le=1)] = 1.0
@@ -232,8 +235,15 @@ class Train(Section):
     code_categories: Annotated[int, Field(ge=0, le=1000)] | None
     code_continuous: Annotated[int, Field(ge=0, le=1000)] | None
     discriminator_steps: Annotated[int, Field(ge=1, le=100)] | None
+    generator_steps: Annotated[int, Field(ge=1, le=100)] | None
     warm_up: bool | None
     label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] | None
+    soft_labels: Annotated[float, Field(ge=0, lt=0.5)] | None
+    flipped_labels: Annotated[float, Field(ge=0, lt=0.5)] | None
+    instance_noise: Annotated[float, Field(ge=0, le=10)] | None
+    instance_noise_images: Weight | None
+    mixed_batches: bool | None
+    balance: Annotated[float, Field(gt=0.5, le=1)] | None
     targets: Annotated[list[Finite], Field(min_length=3, max_length=3)] | None
     gamma: Share | None
     k_rate: Positive | None

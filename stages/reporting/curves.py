@@ -79,8 +79,8 @@ def _limits(metric: Metric, values: Sequence[float]) -> tuple[float, float] | No
 
 
 def training_charts(curves: Sequence[Curve]) -> list[Chart]:
-    """Losses; what the discriminator makes of real and generated images; the value of the game."""
-    return [_losses(curves), _judgement(curves), _value(curves)]
+    """Losses; what the discriminator makes of real and generated images, how often it is right; value; gradients."""
+    return [_losses(curves), _judgement(curves), _accuracy(curves), _value(curves), _gradients(curves)]
 
 
 def _losses(curves: Sequence[Curve]) -> Chart:
@@ -106,6 +106,29 @@ def _judgement(curves: Sequence[Curve]) -> Chart:
         name="judgement",
         level=("0.5", 0.5) if within else None,
         limits=(0.0, 1.0) if within else None,
+    )
+
+
+def _accuracy(curves: Sequence[Curve]) -> Chart:
+    return _curves(
+        "How often the discriminator is right",
+        [_one(curves, "d_accuracy", "accent")],
+        ("share of images taken for what they are",),
+        "At the dashed 50% it can only guess, as it does where generated images are like real ones. Near 100% it has "
+        "won, and the generator learns little from it.",
+        name="accuracy",
+        level=("50%", 0.5),
+        limits=(0.0, 1.0),
+    )
+
+
+def _gradients(curves: Sequence[Curve]) -> Chart:
+    return _curves(
+        "Norm of each player's gradient",
+        _two(curves, "discriminator_gradient", "generator_gradient"),
+        ("discriminator", "generator"),
+        "How strongly each player is pushed. Near 0 it learns nothing; over 100 the training is about to diverge.",
+        name="gradients",
     )
 
 

@@ -296,6 +296,9 @@ class Curve(Facts):
     d_fake: Number
     value: Number = None
     value_optimum: Number = None
+    d_accuracy: Number = None
+    discriminator_gradient: Number = None
+    generator_gradient: Number = None
 
 
 class Git(Facts):

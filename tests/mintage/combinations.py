@@ -43,6 +43,11 @@ AXES: dict[str, tuple[Any, ...]] = {
     "discriminator.dropout": (0.0, 0.5),
     "label_smoothing": (0.0, 0.1),
     "generator.optimizer": tuple(OPTIMIZERS),
+    "soft_labels": (0.0, 0.3),
+    "flipped_labels": (0.0, 0.25),
+    "instance_noise": (0.0, 0.1),
+    "mixed_batches": (False, True),
+    "generator_steps": (1, 2),
     "shape": SHAPES,
 }
 _TRIES, _TRIES_AGAINST_A_RULE, _DRAWS = 40, 5, 200

@@ -183,9 +183,11 @@ EXTRA_COLUMNS = {
 def test_statistics_tell_what_the_family_has_and_nothing_else(family: str) -> None:
     trainer = tiny_trainer(family)
     found = set(trainer.engine.turn(trainer.real, 8, 0, 0))
-    always = {"discriminator_loss", "generator_loss", "d_real", "d_fake"}
+    losses, gradients = ({f"{side}_{what}" for side in trainer.game.sides} for what in ("loss", "gradient"))
     probability = {"value"} if trainer.game.objective.probability else set()
-    assert found == always | probability | EXTRA_COLUMNS.get(family, set())
+    accuracy = {"d_accuracy"} if trainer.game.objective.decides else set()
+    always = losses | gradients | {"d_real", "d_fake"}
+    assert found == always | probability | accuracy | EXTRA_COLUMNS.get(family, set())
 
 
 def test_a_penalty_with_an_interval_is_due_at_every_so_many_steps_and_as_many_times_as_heavy() -> None:

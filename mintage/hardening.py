@@ -1,0 +1,68 @@
+"""What makes the discriminator's task harder, so that it does not win at once: noise, flipped labels, mixed batches."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from mintage.conditioning.heads import Judgement
+from mintage.randomness import normal, uniform
+
+
+class Pair(NamedTuple):
+    """Real and generated images `[N,C,H,W]`, or the judgements of both."""
+
+    real: Tensor
+    fake: Tensor
+
+
+def exchange(pair: Pair, chosen: Tensor) -> Pair:
+    """Real and fake in each other's place in the rows `[N]` (bool) that are chosen."""
+    rows = chosen.view(-1, *[1] * (pair.real.ndim - 1))
+    return Pair(torch.where(rows, pair.fake, pair.real), torch.where(rows, pair.real, pair.fake))
+
+
+def exchange_judgements(real: Judgement, fake: Judgement, chosen: Tensor) -> tuple[Judgement, Judgement]:
+    """The same of all that was said of them: undoes an exchange of the images that were judged."""
+
+    def of_both(one: Tensor | None, other: Tensor | None) -> Pair | tuple[None, None]:
+        return (None, None) if one is None or other is None else exchange(Pair(one, other), chosen)
+
+    logits, features = (
+        exchange(Pair(real.logit, fake.logit), chosen),
+        exchange(Pair(real.features, fake.features), chosen),
+    )
+    classes, codes = of_both(real.class_logits, fake.class_logits), of_both(real.code, fake.code)
+    one, other = (Judgement(logits[i], features[i], classes[i], codes[i]) for i in (0, 1))
+    return one, other
+
+
+def coins(rows: int, share: float, random: torch.Generator, device: torch.device) -> Tensor:
+    """A choice of each row with this probability: `[N]`, bool."""
+    return (uniform((rows,), random) < share).to(device, non_blocking=True)
+
+
+def add_noise(images: Tensor, deviation: float, random: torch.Generator) -> Tensor:
+    """Gaussian noise on every pixel, in float32 (Sonderby et al. 2017; Arjovsky and Bottou 2017); none for 0."""
+    if deviation == 0:
+        return images
+    return images.float() + deviation * normal(images.shape, random).to(images.device, non_blocking=True)
+
+
+def noise_at(deviation: float, images_seen: int, fades_over: float) -> float:
+    """The deviation of the noise after so many images: it falls to 0 in a straight line, or stays where that is 0."""
+    return deviation * max(0.0, 1 - images_seen / fades_over) if fades_over else deviation
+
+
+class Balance(nn.Module):
+    """The discriminator waits while it was right on a larger share of the last step (as 3D-GAN's authors do)."""
+
+    def __init__(self, limit: float) -> None:
+        super().__init__()
+        self.limit = limit
+        self.accuracy: Tensor
+        self.register_buffer("accuracy", torch.zeros(()))
+
+    def waits(self) -> bool:
+        """Reads the device, which is why only who asks for it pays for it."""
+        return bool(self.accuracy > self.limit)
