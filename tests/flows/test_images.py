@@ -30,7 +30,7 @@ ONLY_IN = {
 
 def modules_of(stage: str) -> list[str]:
     """Every module that dvc.yaml lists as the stage's code, whether all inputs make it import them or not."""
-    code = [ROOT / dep for dep in STAGES[stage]["deps"] if dep.split("/")[0] in ("stages", "gan")]
+    code = [ROOT / dep for dep in STAGES[stage]["deps"] if dep.split("/")[0] in ("stages", "mintage")]
     files = [file for path in code for file in (path.rglob("*.py") if path.is_dir() else [path])]
     return sorted({".".join(_parts(file)) for file in files})
 
