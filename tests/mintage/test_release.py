@@ -119,34 +119,54 @@ def test_what_is_not_there_is_named(tmp_path: Path, address: str, sentence: str)
 
 ALONE = """
 import sys
-from importlib.abc import MetaPathFinder
-class Blocked(MetaPathFinder):
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in {blocked}:
-            raise ModuleNotFoundError(name)
-sys.meta_path.insert(0, Blocked())
+from importlib.machinery import PathFinder
+class WithoutBlocked(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        return None if name.split(".")[0] in {blocked} else super().find_spec(name, path, target)
+sys.meta_path[sys.meta_path.index(PathFinder)] = WithoutBlocked
+{before}
 {lines}
 assert images.shape == (16, 1, 8, 8) and images.abs().max() <= 1
 assert not any(name == "stages" or name.startswith("stages.") for name in sys.modules)
 try:
-    release.load("s3://bucket/channels/production")
+    mintage.load("s3://bucket/channels/production")
 except Exception as error:
     assert "needs boto3" in str(error), error
+else:
+    raise AssertionError("loaded without boto3")
 """
+BEFORE = """
+import mintage, torch
+x, y = torch.rand(64, 1, 8, 8) * 2 - 1, torch.arange(64) % 2
+holdout = mintage.Dataset(image=x, label=y, classes=["bag", "boot"])
+"""
+SHORTER = {"images=500_000": "images=640", "holdout, data)": "holdout, data, evaluator_images=640)"}
+"""What a test changes in the documented lines, which train for minutes."""
 
 
-def test_the_documented_lines_need_torch_safetensors_and_gan_alone(store: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("page", "before", "names"),
+    [
+        ("README.md", BEFORE, ["Dataset", "train", "run.model.sample", "measure", "load"]),
+        ("docs/releases.md", "", ["load", "model.sample"]),
+    ],
+)
+def test_the_documented_lines_need_torch_safetensors_numpy_and_mintage_alone(
+    page: str, before: str, names: list[str], store: Path, tmp_path: Path
+) -> None:
     write_store(store)
     shutil.copytree(ROOT / "mintage", tmp_path / "alone/mintage")
-    readme = (ROOT / "README.md").read_text()
-    lines = readme.split("```python\n")[1].split("```")[0]
-    assert len([line for line in lines.splitlines() if line]) == 3
+    lines = (ROOT / page).read_text().split("```python\n")[1].split("```")[0]
+    assert len([line for line in lines.splitlines() if line]) == 1 + len(names)
+    assert all(f"{name}(" in lines for name in names)
     address = "s3://bucket/prefix/channels/production"
-    assert address in lines
+    changes = {address: f"{store}/channels/production", **(SHORTER if before else {})}
+    for documented, tried in changes.items():
+        assert documented in lines
+        lines = lines.replace(documented, tried)
     blocked = ["stages", "flows", "dvc", "prefect", "boto3", "botocore", "pydantic", "pyarrow", "ruamel", "tqdm", "PIL"]
-    code = ALONE.replace("{blocked}", repr(set(blocked))).replace(
-        "{lines}", lines.replace(address, f"{store}/channels/production")
-    )
+    code = ALONE.format(blocked=repr(set(blocked)), before=before, lines=lines)
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path / "alone", check=True)
 
 
