@@ -32,10 +32,11 @@ from stages.common.drawings import draw_samples
 from stages.common.errors import UserError, run_stage
 from stages.common.evaluators import read_evaluator
 from stages.common.files import read_json
-from stages.common.params import Train, load_section
+from stages.common.params import load_section
 from stages.common.progress import progress_bar
 from stages.common.reading import batches_of, labels_of
 from stages.common.split import Split
+from stages.common.train_params import Train
 from stages.selection.seen import quantize
 from stages.train import make_trainer
 

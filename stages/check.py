@@ -17,9 +17,10 @@ from ruamel.yaml import YAML
 from stages.common.command import parser_of
 from stages.common.errors import BAD_INPUT, UserError, run_stage
 from stages.common.foresight import Known, foreseen
-from stages.common.params import Ingest, Params, Select, Train, load_params
+from stages.common.params import Ingest, Params, Select, load_params
 from stages.common.place import cache_problems, git_notes, links_problems
 from stages.common.receipt import publish_again
+from stages.common.train_params import Train
 from stages.sources import checked_options
 from stages.stores import open_store
 from stages.stores.folder import FolderStore

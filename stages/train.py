@@ -32,13 +32,14 @@ from stages.common.energy import Meter
 from stages.common.errors import UserError, run_stage
 from stages.common.files import read_json, write_tsv
 from stages.common.gate import require_passed_gate
-from stages.common.params import Train, load_section
+from stages.common.params import load_section
 from stages.common.progress import progress_bar
 from stages.common.provenance import recorded
 from stages.common.reading import real_images
 from stages.common.resume import Resume, code_digest, fingerprint_of
 from stages.common.split import Split
 from stages.common.stopping import explain_interrupt
+from stages.common.train_params import Train
 from stages.common.truth import Truth, read_truth
 from stages.training.changes import EFFECTS, made_otherwise
 from stages.training.guards import checked, require_diversity, stopped_early, why_stopped

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from stages.common.errors import UserError
-from stages.common.params import Params, Sample, Select, Train, load_params
+from stages.common.params import Params, Sample, Select, load_params
+from stages.common.train_params import Train
 from stages.selection.metrics import METRICS
 
 TOLD = {"cgan", "acgan", "sngan_projection", "biggan", "modern_conditional"}

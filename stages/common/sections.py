@@ -1,11 +1,12 @@
 """A part of params as a model, and what is wrong with one as a sentence with the nearest right name."""
 
 import difflib
+import os
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from ruamel.yaml.error import MarkedYAMLError
 
 from stages.common.errors import UserError
@@ -159,3 +160,24 @@ def yaml_problem(error: Exception) -> str:
         return " (a character that YAML does not allow)"
     problem = str(error.problem).partition(" with value ")[0]
     return f", line {error.problem_mark.line + 1}: {problem}"
+
+
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+OpenShare = Annotated[float, Field(gt=0, lt=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Normalization = Literal["none", "batch", "layer", "instance", "spectral", "spectral_batch"]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Device = Annotated[str, Field(pattern=DEVICE)]
+Processes = Annotated[int, Field(ge=1, le=1024)]
+Place = Annotated[str, Field(min_length=1), AfterValidator(os.path.expanduser)]
+"""A path, in which ~ is the home of whoever runs."""
+Window = Annotated[int, Field(ge=2)]
+"""Images in memory at a time."""
+Severity = Literal["critical", "warning"]
+
+
+Level = Annotated[float | Literal["auto"] | None, BeforeValidator(number_or_auto)]
+"""A value of the source's images."""

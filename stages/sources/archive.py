@@ -11,8 +11,8 @@ from pathlib import Path
 from pydantic import Field
 
 from stages.common.errors import UserError, quoted
-from stages.common.params import Ingest, Positive
-from stages.common.sections import Section
+from stages.common.params import Ingest
+from stages.common.sections import Positive, Section
 from stages.sources import Source
 from stages.sources.kinds import advice_on
 from stages.sources.limits import check_size, checked, inner_name, is_image, largest_file

@@ -17,9 +17,9 @@ from PIL import Image
 from pydantic import Field
 
 from stages.common.errors import UserError
-from stages.common.params import Finite, Ingest
+from stages.common.params import Ingest
 from stages.common.pictures import encode_pfm, encode_png
-from stages.common.sections import Section
+from stages.common.sections import Finite, Section
 from stages.sources import NOT_STATED, RawImage, Source
 from stages.sources.limits import check_printable
 from stages.sources.names import SPLITS, VALIDATION, composed, of_system

@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from pydantic import Field, field_validator
 
-from stages.common.params import Count, Ingest, Seed
-from stages.common.sections import Section
+from stages.common.params import Ingest
+from stages.common.sections import Count, Section, Seed
 from stages.sources import RawImage, Source
 
 _HELD_OUT = 10  # of so many images one is held out

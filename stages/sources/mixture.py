@@ -7,9 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from stages.common.params import Count, Seed
 from stages.common.pictures import encode_pfm
-from stages.common.sections import Section
+from stages.common.sections import Count, Section, Seed
 from stages.common.truth import Truth
 from stages.sources import RawImage, Source
 

@@ -1,8 +1,8 @@
 """What a training says of changed params where it starts anew, or goes on."""
 
 from mintage.trainer import Trainer
-from stages.common.params import Train
 from stages.common.resume import Resume
+from stages.common.train_params import Train
 
 EFFECTS = {
     "batch_size": "how many steps as many images make, at the same learning rates",

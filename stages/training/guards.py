@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 from mintage.errors import DivergedError
 from mintage.trainer import Trainer
 from stages.common.errors import UserError
-from stages.common.params import Stop
 from stages.common.resume import Resume, images_of
+from stages.common.train_params import Stop
 
 Result = TypeVar("Result")
 

@@ -17,10 +17,10 @@ from mintage.sampling import asked_labels, samples
 from stages.common.errors import UserError
 from stages.common.evaluators import read_evaluator, write_evaluator
 from stages.common.files import replacing_directory
-from stages.common.params import Stop
 from stages.common.progress import progress_bar
 from stages.common.reading import batches_of, labels_of
 from stages.common.split import Split
+from stages.common.train_params import Stop
 
 _BATCH, _LEARNING_RATE, _FEATURES = 128, 2e-3, 64
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from stages.common.params import Severity
+from stages.common.sections import Severity
 
 EXAMPLES = 10
 SHARE, EXCEPTIONS = "share", "exceptions"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from stages.common.params import Severity
+from stages.common.sections import Severity
 from stages.validation.checks import EXAMPLES, EXCEPTIONS, NAMED_BY, ONE_ROW, SHARE, Check, Tables
 
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pandas as pd
 
-from stages.common.params import Severity, Validate
+from stages.common.params import Validate
+from stages.common.sections import Severity
 from stages.validation.checks import EXCEPTIONS, SHARE, Check, Tables, between, mostly, within
 from stages.validation.drift import Drift
 from stages.validation.manifest import Manifest

@@ -20,7 +20,7 @@ from mintage.players import ModelConfig, build_generator, build_players
 from mintage.randomness import stream
 from mintage.recipes import PlayerRecipe, Recipe, model_config
 from mintage.rules import refusal
-from stages.common import params
+from stages.common import train_params as params
 from stages.common.sections import Section
 
 

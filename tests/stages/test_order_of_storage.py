@@ -20,9 +20,10 @@ from mintage.players import Generator
 from stages.common.checkpoint import write_checkpoint
 from stages.common.evaluators import read_evaluator
 from stages.common.files import read_json, write_json
-from stages.common.params import Evaluator, Train, load_section
+from stages.common.params import Evaluator, load_section
 from stages.common.shards import shard_path, tensor_table
 from stages.common.split import Numbers, Split
+from stages.common.train_params import Train
 from stages.evaluator import evaluator
 from stages.selection.cache import Cache
 from stages.selection.classifiers import _generated

@@ -16,9 +16,10 @@ from mintage.families import FAMILIES
 from stages.common.checkpoint import read_checkpoint
 from stages.common.errors import UserError
 from stages.common.files import read_json
-from stages.common.params import Train, load_section
+from stages.common.params import load_section
 from stages.common.resume import Resume
 from stages.common.split import Split
+from stages.common.train_params import Train
 from stages.train import make_trainer
 from stages.train import train as train_on
 from tests.stages.forked import start_train_stage, try_stage_in

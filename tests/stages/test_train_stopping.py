@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from stages.common.checkpoint import read_checkpoint
-from stages.common.params import Stop
+from stages.common.train_params import Stop
 from stages.training.guards import stopped_early
 from tests.stages.forked import run_train_stage, start_train_stage
 from tests.stages.test_train import SHORT, outputs, workspace

@@ -12,8 +12,9 @@ import torch
 from mintage.streaming import StreamedImages
 from stages.common.checkpoint import read_checkpoint
 from stages.common.errors import UserError
-from stages.common.params import Train, load_section
+from stages.common.params import load_section
 from stages.common.split import Split
+from stages.common.train_params import Train
 from stages.train import make_trainer
 from tests.stages.forked import run_train_stage
 from tests.stages.test_train import SHORT, outputs, workspace

@@ -8,8 +8,9 @@ from mintage.trainer import Trainer
 from stages.common.checkpoint import write_checkpoint
 from stages.common.files import write_json
 from stages.common.model import write_generator
-from stages.common.params import Evaluator, Sample, Select, Train, load_section
+from stages.common.params import Evaluator, Sample, Select, load_section
 from stages.common.split import Split
+from stages.common.train_params import Train
 from stages.evaluator import evaluator
 from stages.train import make_trainer
 from tests.stages.tiny_data import CLASSES, write_digits, write_params
