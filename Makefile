@@ -63,8 +63,9 @@ images images-cuda:
 	@docker image ls --format 'table {{.Repository}}:{{.Tag}}\t{{.Size}}' \
 	    $(foreach target,$(TARGETS),--filter reference=$(call IMAGE,$(target)))
 
-# Tests of one module stay together, for the fixtures that they share.
-JOBS ?= 2
+# Tests of one module stay together, for the fixtures that they share. Many wait for a process or a server: three keep two
+# cores busy.
+JOBS ?= 3
 SIDE_BY_SIDE = --numprocesses $(JOBS) --dist loadscope
 test: lint
 	python -m pytest -m "not slow" $(SIDE_BY_SIDE)

@@ -22,11 +22,11 @@ PIXELS = MANY * 3 * 32 * 32 * 4
 GIVEN_BACK = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": str(2**20)}
 """Else the C library keeps what was freed as chance has it: 900 or 1,500 MB of the same run."""
 PARAMS = {
-    "evaluator.images": 6000,
+    "evaluator.images": 3000,
     "evaluator.window": 1000,
     "evaluator.device": "cpu",
     "select.samples": 500,
-    "select.classifier_images": 2000,
+    "select.classifier_images": 256,
     "select.window": 1000,
     "select.device": "cpu",
 }
