@@ -57,8 +57,8 @@ class Engine:
                 for name, value in self.step(Scene(step, sides, real, self.device)).items():
                     found.setdefault(name, []).append(value)
         self.update_averages(images_seen, len(steps) * batch_size)
-        first = [f"{side}_loss" for side in self.game.sides]
-        names = sorted(found, key=lambda name: name not in first)
+        first, last = ([f"{side}_{what}" for side in self.game.sides] for what in ("loss", "gradient"))
+        names = sorted(found, key=lambda name: (name not in first) + (name in last))
         return {name: torch.stack(found[name]).mean() for name in names}
 
     def images_at_end(self, images: int, batch_size: int) -> int:
