@@ -51,7 +51,11 @@ def experiments(arguments: Sequence[str]) -> list[Row]:
 
 
 def table(rows: list[Row]) -> str:
-    """Lines of at most `WIDTH` letters; params that have no room are counted below."""
+    """Lines of at most `WIDTH` letters; params that have no room are counted below.
+
+    DVC writes "!" where a commit has no such file, as before the first dvc.lock is committed.
+    """
+    rows = [{name: "" if value == "!" else value for name, value in row.items()} for row in rows]
     columns = [["experiment", *(row["Experiment"] or row["rev"] for row in rows)]]
     columns += [[title, *(figure(row, name) for row in rows)] for name, title in FIGURES.items() if has(rows, name)]
     columns = [[cut(cell) for cell in column] for column in columns]

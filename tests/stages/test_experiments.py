@@ -47,6 +47,13 @@ def test_what_was_not_measured_is_a_dash_and_a_param_that_is_not_set_too() -> No
     assert lines.splitlines()[1].split() == ["0123abc", "–", "–", "99.3%", "100,032", "–"]
 
 
+def test_a_commit_from_before_the_first_run_has_dashes() -> None:
+    """DVC's mark for what it does not find."""
+    before = row("", frechet_distance="!", verdict__level="!", conditional_accuracy="!")
+    before["metrics/selection.json:images"] = "!"
+    assert table([row("a"), before]).splitlines()[2].split() == ["0123abc", "–", "–", "–", "–"]
+
+
 @pytest.mark.tried(
     "`python -m stages.experiments`, of experiments in which 12 params differ",
     "11 more params differ: dvc exp show --only-changed",
