@@ -48,7 +48,7 @@ def run_stage(main: Callable[[], None]) -> None:
             print("params.yaml is as it was before -S", file=sys.stderr)
         raise SystemExit(getattr(error, "exit_code", BAD_INPUT)) from None
     except KeyboardInterrupt as stop:
-        print(f"\nstopped: {stop or NOTHING_KEPT}", file=sys.stderr)
+        print(f"\nstopped: {str(stop) or NOTHING_KEPT}", file=sys.stderr)
         raise SystemExit(INTERRUPTED) from None
 
 

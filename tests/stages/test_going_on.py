@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from stages.common.checkpoint import read_checkpoint
-from stages.common.errors import INTERRUPTED
+from stages.common.errors import INTERRUPTED, NOTHING_KEPT, run_stage
 from stages.common.files import read_json
 from tests.stages.forked import run_stage_in, start_stage
 from tests.stages.test_train import SHORT, outputs, workspace
@@ -132,3 +132,13 @@ def test_an_evaluator_stopped_by_ctrl_c_goes_on_to_the_same_bits(tmp_path: Path,
     assert outputs(stopped) == outputs(straight)
     assert read_json(stopped / "provenance/evaluator.json")["seconds"] > min(cost["seconds"] for cost in noted.values())
     assert not list(stopped.glob(".resume/evaluator/*")), "what is done is not kept to go on from"
+
+
+def test_ctrl_c_where_nothing_is_kept_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    def stopped() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as ended:
+        run_stage(stopped)
+    assert ended.value.code == INTERRUPTED
+    assert capsys.readouterr().err.strip() == f"stopped: {NOTHING_KEPT}"
