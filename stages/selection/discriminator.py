@@ -182,12 +182,12 @@ def _opponents(exam: Exam, progress: Progress) -> dict[str, Any]:
         return figures | {"supervised": None, "same_network": None}
     schedule = schedule_of(real, params)
 
-    def shown() -> RealImages:
+    def labeled_images() -> RealImages:
         return told_images(real, told, params.window)
 
     def same_network() -> dict[str, Any]:
         try:
-            network = train_classifier(exam.config, shown(), schedule, progress=progress)
+            network = train_classifier(exam.config, labeled_images(), schedule, progress=progress)
         except DivergedError as error:
             raise ValueError(str(error)) from None
         return exam.of_classes(network)
@@ -196,7 +196,7 @@ def _opponents(exam: Exam, progress: Progress) -> dict[str, Any]:
     of_same = real.known.facts(key) or same_network()
     real.known.keep(key, of_same)
     which = None if figures["labels"] == len(labels) else f"{training.labelled} by seed {training.seed}"
-    supervised = score(shown, real, real.known, params, progress, told=which)
+    supervised = score(labeled_images, real, real.known, params, progress, told=which)
     return figures | {"supervised": supervised, "same_network": of_same["accuracy"]}
 
 

@@ -54,22 +54,22 @@ def measure(
     key = key_of(real.key, code_digest(Judge, load_generator))
 
     @cache
-    def seen() -> Seen:
+    def load_or_generate() -> Seen:
         return Seen(**known.tensors(f"seen-{key}", lambda: generated(load(), real, progress).tensors()))
 
-    return measured(seen, real, known, f"figures-{key}")
+    return measured(load_or_generate, real, known, f"figures-{key}")
 
 
 def generated(generator: Generator, real: Reference, progress: Callable[[int], object] = lambda images: None) -> Seen:
     """As many images of a generator as the reference says, seen."""
     labels = None if real.requested_labels is None else real.requested_labels.tolist()
 
-    def told() -> Any:
+    def with_progress() -> Any:
         for images in real.judge.generated(generator, real.samples, real.seed, labels):
             yield images
             progress(len(images))
 
-    return real.judge.extract(told(), real.requested_labels)
+    return real.judge.extract(with_progress(), real.requested_labels)
 
 
 def measured(

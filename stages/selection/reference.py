@@ -111,7 +111,7 @@ def reference(
     key = key_of(judge.about(), conditional, code_digest(Judge, Seen, feature_network, Split))
     known = Cache(cache, data)
 
-    def seen(name: str, split: Split) -> Seen:
+    def load_or_extract(name: str, split: Split) -> Seen:
         labels = labels_of(split) if conditional else None
         return Seen(**known.tensors(f"{name}-{key}", lambda: judge.extract(batches_of(split), labels).tensors()))
 
@@ -119,8 +119,8 @@ def reference(
         judge,
         train,
         holdout,
-        seen("train", train),
-        seen("holdout", holdout),
+        load_or_extract("train", train),
+        load_or_extract("holdout", holdout),
         conditional,
         samples,
         params.seed,

@@ -43,11 +43,11 @@ def truncation_curve(
     of_real = floors(reference).figures
 
     def row(limit: float | None) -> Row:
-        def seen() -> Seen:
+        def generate() -> Seen:
             return generated(generator if limit is None else Truncated(generator, limit), reference, progress)
 
         key = f"truncation-{key_of(reference.key, limit, code_digest(Judge, generated, Truncated))}"
-        found = measured(seen, reference, known, key, _MEASUREMENTS)
+        found = measured(generate, reference, known, key, _MEASUREMENTS)
         if missing := [found.absent[name] for name in _NEEDED if name in found.absent]:
             raise ValueError(missing[0])
         cells = {name: found.figures.get(name) for name in _SHOWN} | {METRICS[n].floor: of_real.get(n) for n in _SHOWN}

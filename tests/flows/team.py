@@ -62,7 +62,7 @@ class Team:
     settings: dict[str, str]
 
     @classmethod
-    def of(cls, folder: Path) -> "Team":
+    def from_folder(cls, folder: Path) -> "Team":
         """With a new .env, changed where the stand-ins want it: they have one key, and listen elsewhere."""
         subprocess.run([sys.executable, "-m", "flows.environment"], cwd=folder, check=True)
         path = folder / ".env"

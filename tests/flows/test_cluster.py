@@ -108,15 +108,15 @@ def kills_once(shard):
 def kills(shard):
     os.kill(os.getpid(), signal.SIGKILL)
 
-def shown(function, shards):
+def print_results(function, shards):
     normalize.run = lambda over_shards, root: print(list(over_shards(function, shards)))
     cluster.run_on(DaskTaskRunner(cluster_kwargs={"n_workers": 2, "threads_per_worker": 1}))
 
 if __name__ == "__main__":
     import program
-    shown(program.kills_once, [0, 1, 2])
+    print_results(program.kills_once, [0, 1, 2])
     try:
-        shown(program.kills, [0])
+        print_results(program.kills, [0])
     except TemporaryError as error:
         print(type(error).__name__)
 """

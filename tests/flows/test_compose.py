@@ -93,7 +93,7 @@ def test_another_store_is_a_matter_of_settings(tmp_path: Path) -> None:
 def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     """All of it, up and healthy, from nothing but a checkout."""
     need_standins()
-    team = Team.of(make_project(tmp_path_factory.mktemp("team") / "project", *QUICK))
+    team = Team.from_folder(make_project(tmp_path_factory.mktemp("team") / "project", *QUICK))
     try:
         team.compose("up", "--wait")
         yield team

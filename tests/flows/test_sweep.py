@@ -84,7 +84,7 @@ def test_the_main_checkout_is_as_it_was_and_a_dvc_exp_run_in_it_is_not_disturbed
 def test_each_trial_is_a_run_of_the_pipeline_within_the_sweep(swept: Swept) -> None:
     _, state, _ = swept
 
-    async def seen() -> tuple[dict[str, str], list[Any]]:
+    async def read_run() -> tuple[dict[str, str], list[Any]]:
         async with get_client() as client:
             sweep_id = state.state_details.flow_run_id
             assert sweep_id is not None
@@ -96,7 +96,7 @@ def test_each_trial_is_a_run_of_the_pipeline_within_the_sweep(swept: Swept) -> N
             begun = [run for run in runs if run.state_name != "Pending"]
             return {run.name: str(run.state_name) for run in begun}, tables
 
-    runs, tables = asyncio.run(seen())
+    runs, tables = asyncio.run(read_run())
     assert runs == {"s-1": "Failed", "s-2": "Completed", "s-3": "Completed"}
     assert len(tables) == 1
     assert "train.seed=3" in str(tables[0])
