@@ -11,8 +11,14 @@ from tests.tried import is_read
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # of tests that import onnxruntime
-# Nothing is judged by how long it takes: a machine may be busy.
-settings.register_profile("mintage", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Nothing is judged by how long it takes: a machine may be busy. A change is judged by the same examples each time;
+# MINTAGE_THOROUGH draws new ones.
+settings.register_profile(
+    "mintage",
+    deadline=None,
+    derandomize="MINTAGE_THOROUGH" not in os.environ,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("mintage")
 # A shell that starts the tests in the background has them ignore Ctrl-C, and so would all that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -12,7 +12,7 @@ class RangeFile(io.RawIOBase):
         self._size, self._at = size, 0
 
     def content(self, start: int, size: int) -> bytes:
-        """At least one and at most `size` bytes from `start`, which is before the end."""
+        """At most `size` bytes from `start`, which is before the end; none where a reader has to stop."""
         raise NotImplementedError
 
     def readable(self) -> bool:

@@ -22,6 +22,7 @@ _END, _LOCATOR, _END64 = struct.Struct("<4s4H2LH"), struct.Struct("<4sLQL"), str
 _ENTRY_SIGN, _END_SIGN, _LOCATOR_SIGN, _END64_SIGN = b"PK\x01\x02", b"PK\x05\x06", b"PK\x06\x07", b"PK\x06\x06"
 _LARGEST_COMMENT = 2**16
 _PIECE = 2**18  # bytes: some thousand entries, and more than the largest
+_GAP = 2**18  # bytes: more than a member's header can skip
 
 
 @dataclass(frozen=True)
@@ -144,23 +145,26 @@ def _size_of(content: bytes, start: int) -> int:
 
 
 class _Part(RangeFile):
-    """A zip as its file is up to the table of contents, of which it has some entries alone."""
+    """A whole file, and far behind it a table of contents that has some of its entries alone.
+
+    A damaged member that reaches past its place meets what the file has there, and not these entries.
+    """
 
     def __init__(self, file: BinaryIO, table: _Table, entries: bytes) -> None:
-        self._file, self._start = file, table.start
-        self._end = entries + _end(len(entries), table)
-        super().__init__(table.start + len(self._end))
+        self._file, self._start = file, file.seek(0, os.SEEK_END) + _GAP
+        self._end = entries + _end(len(entries), self._start, table.said + self._start - table.start)
+        super().__init__(self._start + len(self._end))
 
     def content(self, start: int, size: int) -> bytes:
         if start >= self._start:
             return self._end[start - self._start :][:size]
         self._file.seek(start)
-        return self._file.read(min(size, self._start - start))
+        return self._file.read(size)  # nothing in the gap: the file has ended
 
 
-def _end(size: int, table: _Table) -> bytes:
+def _end(size: int, start: int, said: int) -> bytes:
     """What follows so many bytes of a table: always with the Zip64 record, which has room for any place."""
-    end = table.start + size
-    record = _END64.pack(_END64_SIGN, _END64.size - 12, 45, 45, 0, 0, 0, 0, size, table.said)
+    end = start + size
+    record = _END64.pack(_END64_SIGN, _END64.size - 12, 45, 45, 0, 0, 0, 0, size, said)
     locator = _LOCATOR.pack(_LOCATOR_SIGN, 0, end, 1)
     return record + locator + _END.pack(_END_SIGN, 0, 0, 0, 0, 0, 0, 0)

@@ -112,6 +112,19 @@ def test_any_member_is_found_again_at_its_place(tmp_path: Path, small_pieces: No
         assert content_of(again.open) == content_of(member.open)
 
 
+def test_a_member_whose_header_reaches_into_the_table_is_what_zipfile_makes_of_it(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
+        for name in "abcdefgh":
+            file.writestr(name, b"")
+    content = bytearray(buffer.getvalue())
+    last = content.rfind(b"PK\x03\x04")
+    for extra in (60, 256, 65_535):  # into the first entries of the table, into later ones, past the end of the file
+        content[last + 28 : last + 30] = extra.to_bytes(2, "little")
+        (tmp_path / "a.zip").write_bytes(content)
+        assert of_pieces(tmp_path / "a.zip") == of_zipfile(tmp_path / "a.zip")
+
+
 def test_a_zip_of_more_members_than_two_bytes_can_count_is_read_whole(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as file:
         for number in range(70_000):
