@@ -21,9 +21,8 @@ from mintage.families import resolve
 from mintage.games.adversarial import Adversarial
 from mintage.metrics.modes import ModeFigures, mode_figures
 from mintage.mixture import Mixture
-from mintage.players import build_players
+from mintage.players import build_players, model_config
 from mintage.randomness import stream
-from mintage.recipes import model_config
 from mintage.sampling import samples
 from mintage.trainer import Trainer
 from stages.common.command import parser_of

@@ -14,8 +14,7 @@ from mintage.devices import choose_precision
 from mintage.engine import Engine
 from mintage.families import resolve
 from mintage.games.adversarial import Adversarial
-from mintage.players import build_players
-from mintage.recipes import model_config
+from mintage.players import build_players, model_config
 from mintage.trainer import Trainer
 from stages.common.command import parser_of
 from stages.common.errors import run_stage

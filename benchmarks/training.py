@@ -25,8 +25,8 @@ from mintage.families import resolve
 from mintage.games.adversarial import Adversarial
 from mintage.networks.convolution import Double, Halve
 from mintage.normalization import average_into
-from mintage.players import build_players
-from mintage.recipes import Recipe, model_config
+from mintage.players import build_players, model_config
+from mintage.recipes import Recipe
 from mintage.trainer import Trainer
 from stages.common.command import parser_of
 from stages.common.errors import run_stage

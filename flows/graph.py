@@ -116,8 +116,13 @@ def _stage(found: Any, graph: Any, workspace: Path) -> Stage:
         meta=read_meta(found.meta, name),
         metrics=tuple(_path(out.fs_path, workspace) for out in found.outs if out.metric),
         plots=tuple(_path(out.fs_path, workspace) for out in found.outs if out.plot),
-        params=tuple(key for dep in found.deps if getattr(dep, "params", None) for key in dep.params),
+        params=tuple(key for dep in found.deps if _is_params(dep) for key in dep.params),
     )
+
+
+def _is_params(dep: Any) -> bool:
+    """Whether keys of params.yaml are meant, not those of another file."""
+    return bool(getattr(dep, "params", None)) and Path(dep.fs_path).name == "params.yaml"
 
 
 def _path(path: str, workspace: Path) -> str:

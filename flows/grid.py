@@ -21,8 +21,8 @@ def grid(overrides: list[str], trials: list[list[str]]) -> list[list[str]]:
 
 
 def read_list(path: Path) -> list[list[str]]:
-    """A YAML list of trials, each a list of overrides: `- [train.seed=1, train.width=16]`."""
-    wanted = "it needs a list of trials, each a list such as [train.seed=1, train.width=16]"
+    """A YAML list of trials, each a list of overrides: `- [train.seed=1, +train.recipe.width=16]`."""
+    wanted = "it needs a list of trials, each a list such as [train.seed=1, +train.recipe.width=16]"
     try:
         trials = YAML(typ="safe", pure=True).load(path)
     except OSError as error:

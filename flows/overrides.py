@@ -42,8 +42,9 @@ def _refusal(overrides: list[str], params: Path, error: Exception) -> str:
         key, equals, _ = override.lstrip("+~").partition("=")
         if not equals:
             return f"override {override!r} is not of the form section.key=value"
-        if key.startswith("ingest.options."):
-            return f"override {override!r}: an option of the source is added with a plus: '+{override}'"
+        for free, what in (("ingest.options", "an option of the source"), ("train.recipe", "an axis of the recipe")):
+            if key.startswith(f"{free}."):
+                return f"override {override!r}: {what} is added with a plus: '+{override}'"
         if key not in known:
             close = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
             hint = f": did you mean {close[0]!r}?" if close else ""

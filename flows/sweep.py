@@ -1,6 +1,6 @@
 """A sweep: one trial for each set of overrides, N at a time, each a run of the pipeline in a git worktree of its own.
 
-`python -m flows.sweep -S train.seed=1,2,3 -S train.objective=minimax,non_saturating --jobs 2`, again to go on.
+`python -m flows.sweep -S train.seed=1,2,3 -S +train.recipe.objective=minimax,non_saturating --jobs 2`, again to go on.
 """
 
 import argparse
@@ -223,7 +223,7 @@ def _arguments() -> argparse.Namespace:
         metavar="SECTION.KEY=VALUE,VALUE",
         help="params with choices, separated by commas; every combination of several -S is a trial",
     )
-    parser.add_argument("--list", type=Path, metavar="FILE", help="trials in YAML: - [train.seed=1, train.width=16]")
+    parser.add_argument("--list", type=Path, metavar="FILE", help="trials in YAML: - [train.seed=1, train.images=9000]")
     parser.add_argument("--name", help="of the sweep; one that is there under this name goes on")
     parser.add_argument("--jobs", "-j", type=int, default=1, help="trials that run side by side (default: 1)")
     parser.add_argument("--clean", action="store_true", help="remove the sweep --name; its experiments stay")

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from mintage import catalog
 from mintage.randomness import integers, uniform_by_image
 
 Change = Callable[[Tensor, torch.Generator], Tensor]
@@ -52,13 +53,9 @@ def colour(images: Tensor, random: torch.Generator) -> Tensor:
     return torch.lerp(level, images, 0.5 + uniform_by_image(images, random))
 
 
-AUGMENTS: dict[str, Change] = {"colour": colour, "translation": translation, "cutout": cutout}
-"""In the order in which they are made."""
-
-
 def augment(images: Tensor, names: Sequence[str], random: torch.Generator) -> Tensor:
-    """The images after each of the named changes, in float32; as they are where there are none."""
+    """The images after each of the named changes, in the catalog's order and float32; as they are where none is."""
     images = images.float() if names else images
-    for name, change in AUGMENTS.items():
-        images = change(images, random) if name in names else images
+    for name in catalog.names("augment"):
+        images = catalog.load("augment", name)(images, random) if name in names else images
     return images

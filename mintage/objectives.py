@@ -196,17 +196,6 @@ class Began(Objective):
         return {**super().statistics(real, fake), "k": self.k.clone(), "convergence": convergence}
 
 
-OBJECTIVES: dict[str, type[Objective]] = {
-    "minimax": Minimax,
-    "non_saturating": NonSaturating,
-    "least_squares": LeastSquares,
-    "wasserstein": Wasserstein,
-    "hinge": Hinge,
-    "relativistic": Relativistic,
-    "began": Began,
-}
-
-
 def against_each(objective: Objective, real: Tensor, fakes: Iterable[Tensor], softness: Tensor | None = None) -> Tensor:
     """The discriminator's loss against several kinds of fake, each kind with the same share."""
     if softness is not None:

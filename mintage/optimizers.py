@@ -6,19 +6,20 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import nn
 
+from mintage import catalog
 from mintage.recipes import PlayerRecipe
 
 _LAST = 0.1
 _Make = Callable[[Iterator[nn.Parameter], PlayerRecipe], torch.optim.Optimizer]
 
 
-def _adam(weights: Iterator[nn.Parameter], recipe: PlayerRecipe) -> torch.optim.Optimizer:
+def adam(weights: Iterator[nn.Parameter], recipe: PlayerRecipe) -> torch.optim.Optimizer:
     return torch.optim.Adam(
         weights, recipe.learning_rate, (recipe.beta1, recipe.beta2), weight_decay=recipe.weight_decay, fused=True
     )
 
 
-def _sgd(weights: Iterator[nn.Parameter], recipe: PlayerRecipe) -> torch.optim.Optimizer:
+def sgd(weights: Iterator[nn.Parameter], recipe: PlayerRecipe) -> torch.optim.Optimizer:
     return torch.optim.SGD(
         weights,
         recipe.learning_rate,
@@ -29,18 +30,16 @@ def _sgd(weights: Iterator[nn.Parameter], recipe: PlayerRecipe) -> torch.optim.O
     )
 
 
-def _rmsprop(weights: Iterator[nn.Parameter], recipe: PlayerRecipe) -> torch.optim.Optimizer:
+def rmsprop(weights: Iterator[nn.Parameter], recipe: PlayerRecipe) -> torch.optim.Optimizer:
     return torch.optim.RMSprop(
         weights, recipe.learning_rate, recipe.beta2, weight_decay=recipe.weight_decay, momentum=recipe.momentum
     )
 
 
-OPTIMIZERS: dict[str, _Make] = {"adam": _adam, "sgd": _sgd, "rmsprop": _rmsprop}
-
-
 def make_optimizer(player: nn.Module, recipe: PlayerRecipe) -> torch.optim.Optimizer:
     """The recipe's optimizer over the player's weights."""
-    return OPTIMIZERS[recipe.optimizer](player.parameters(), recipe)
+    make: _Make = catalog.load("optimizer", recipe.optimizer)
+    return make(player.parameters(), recipe)
 
 
 def progress(images_seen: int, decay_images: float) -> float:

@@ -94,11 +94,9 @@ class Penalty:
         return self.loss is not None
 
 
-PENALTIES = {
-    "clipping": Penalty(0.01, project=clip),
-    "wgan_gp": Penalty(10.0, wgan_gp),
-    "dragan": Penalty(10.0, dragan),
-    "r1": Penalty(1.0, r1),
-    "r2": Penalty(1.0, r2),
-    "roth": Penalty(2.0, roth, of_probability=True),
-}
+CLIPPING = Penalty(0.01, project=clip)
+WGAN_GP = Penalty(10.0, wgan_gp)
+DRAGAN = Penalty(10.0, dragan)
+R1 = Penalty(1.0, r1)
+R2 = Penalty(1.0, r2)
+ROTH = Penalty(2.0, roth, of_probability=True)

@@ -6,11 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mintage.conditioning.discriminator import DISCRIMINATOR_CONDITIONINGS
-from mintage.conditioning.generator import GENERATOR_CONDITIONINGS
+from mintage import catalog
 from mintage.conditioning.heads import HeadConfig, Judgement
-from mintage.networks import NETWORKS
 from mintage.normalization import Normalization
+from mintage.recipes import Recipe
 
 LAYOUT = 2
 """Of the weights; weights of another one would load without a word and give noise."""
@@ -83,12 +82,12 @@ class Generator(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.conditioning = GENERATOR_CONDITIONINGS[config.generator_conditioning](config.class_count)
+        self.conditioning = catalog.load("generator_conditioning", config.generator_conditioning)(config.class_count)
         norm = Normalization(
             config.generator_normalization, self.conditioning.modulation_size, dropout=config.generator_dropout
         )
         vector_size = config.latent_size + config.code_size + self.conditioning.vector_size
-        self.network = NETWORKS[config.network].generator(
+        self.network = catalog.load("network", config.network).generator(
             vector_size, config.image_shape, config.width, norm, self.conditioning.plane_size
         )
         norm.constrain(self.network)
@@ -103,13 +102,15 @@ class Discriminator(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        conditioning = DISCRIMINATOR_CONDITIONINGS[config.discriminator_conditioning]
+        conditioning = catalog.load("discriminator_conditioning", config.discriminator_conditioning)
         norm = Normalization(config.discriminator_normalization, tracks=False, dropout=config.discriminator_dropout)
         channels, height, width = config.image_shape
         self.packing = config.packing
         self.conditioning = conditioning.image(config.class_count, config.image_shape)
         shape = (self.conditioning.channels * config.packing, height, width)
-        self.network = NETWORKS[config.network].discriminator(shape, config.discriminator_width or config.width, norm)
+        self.network = catalog.load("network", config.network).discriminator(
+            shape, config.discriminator_width or config.width, norm
+        )
         features = self.network.feature_size
         head = HeadConfig(features, config.class_count, config.code_categories, config.code_continuous)
         self.head = None if config.reconstructs else conditioning.head(head)
@@ -146,10 +147,34 @@ def channels_last(images: Tensor) -> Tensor:
 def _decoder(config: ModelConfig, features: int, image_shape: tuple[int, int, int]) -> nn.Module:
     """Back from the features, through as narrow a code as the generator's latent (Berthelot et al. 2017)."""
     norm = Normalization(config.discriminator_normalization, tracks=False)
-    network = NETWORKS[config.network].generator(
+    network = catalog.load("network", config.network).generator(
         config.latent_size, image_shape, config.discriminator_width or config.width, norm
     )
     return nn.Sequential(nn.Linear(features, config.latent_size), network)
+
+
+def model_config(recipe: Recipe, image_shape: tuple[int, int, int], classes: list[str] | None) -> ModelConfig:
+    """The recipe's players for images of this shape and these classes."""
+    reads_code = catalog.load("discriminator_conditioning", recipe.discriminator.conditioning).reads_code
+    return ModelConfig(
+        network=recipe.network,
+        width=recipe.generator.width or recipe.width,
+        discriminator_width=recipe.discriminator.width or recipe.width,
+        image_shape=image_shape,
+        classes=None if classes is None else tuple(classes),
+        latent_size=recipe.latent_size,
+        latent_distribution=recipe.latent_distribution,
+        generator_conditioning=recipe.generator.conditioning,
+        generator_normalization=recipe.generator.normalization,
+        generator_dropout=recipe.generator.dropout,
+        discriminator_conditioning=recipe.discriminator.conditioning,
+        discriminator_normalization=recipe.discriminator.normalization,
+        discriminator_dropout=recipe.discriminator.dropout,
+        code_categories=recipe.code_categories if reads_code else 0,
+        code_continuous=recipe.code_continuous if reads_code else 0,
+        packing=recipe.packing,
+        reconstructs=catalog.load("objective", recipe.objective).reconstructs,
+    )
 
 
 def build_players(config: ModelConfig, seed: int) -> tuple[Generator, Discriminator]:

@@ -1,104 +1,133 @@
-"""What a recipe is: one choice on each axis, the same axes for every family. Any of them can be overridden."""
+"""What a recipe is: one choice on each axis, the same axes for every family. Any of them can be overridden.
 
-from dataclasses import dataclass, field, fields, replace
-from difflib import get_close_matches
-from typing import Any
+Each axis has its type, its bounds and its meaning in its annotation; `python -m stages.train --families NAME` prints
+them. Reading this module takes no torch: only what a name stands for does.
+"""
 
-from mintage.conditioning.discriminator import DISCRIMINATOR_CONDITIONINGS
-from mintage.networks import NETWORKS
-from mintage.objectives import OBJECTIVES, Knobs
-from mintage.penalties import PENALTIES
-from mintage.players import ModelConfig
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from mintage import catalog
+from mintage.values import Named, Within, replace
+
+Normalization = Literal["network", "none", "batch", "layer", "instance", "spectral", "spectral_batch"]
+Count = Annotated[int, Within(1)]
+Weight = Annotated[float, Within(0)]
+Share = Annotated[float, Within(0, 1)]
+Part = Annotated[float, Within(0, below=1)]
+Half = Annotated[float, Within(0, below=0.5)]
+Rate = Annotated[float, Within(above=0)]
 
 
 @dataclass(frozen=True)
 class PlayerRecipe:
-    conditioning: str = "none"
-    normalization: str = "network"
-    """`network`: what the network has when nothing else is said."""
-    dropout: float = 0.0
-    """Share of the units behind each activation that a training step leaves out."""
-    auxiliary_weight: float = 1.0
-    """Of the loss by which it learns, or is taught, classes or codes."""
-    optimizer: str = "adam"
-    learning_rate: float = 2e-4
-    beta1: float = 0.5
-    beta2: float = 0.999
-    """RMSprop's alpha, too."""
-    momentum: float = 0.0
-    """SGD's; Adam has its betas."""
-    nesterov: bool = False
-    """SGD's momentum looks ahead."""
-    weight_decay: float = 0.0
-    """Added to the gradient, times the weight."""
-    width: int = 0
-    """In place of the recipe's; 0 keeps that."""
+    conditioning: Annotated[str, Named("generator_conditioning"), "how it is told a class"] = "none"
+    normalization: Annotated[Normalization, "`network`: what the network has when nothing else is said"] = "network"
+    dropout: Annotated[Part, "share of the units behind each activation that a training step leaves out"] = 0.0
+    auxiliary_weight: Annotated[Weight, "of the loss by which it learns, or is taught, classes or codes"] = 1.0
+    optimizer: Annotated[str, Named("optimizer")] = "adam"
+    learning_rate: Rate = 2e-4
+    beta1: Annotated[Part, "Adam's"] = 0.5
+    beta2: Annotated[Part, "Adam's; RMSprop's alpha"] = 0.999
+    momentum: Annotated[Part, "of SGD and RMSprop"] = 0.0
+    nesterov: Annotated[bool, "SGD's momentum looks ahead"] = False
+    weight_decay: Annotated[Share, "added to the gradient, times the weight"] = 0.0
+    width: Annotated[int, Within(0, 1024), "in place of the recipe's; 0 keeps that"] = 0
+
+
+@dataclass(frozen=True)
+class DiscriminatorRecipe(PlayerRecipe):
+    conditioning: Annotated[str, Named("discriminator_conditioning"), "how it is told a class, or asked for it"] = (
+        "none"
+    )
 
 
 @dataclass(frozen=True)
 class PenaltyRecipe:
-    name: str
-    weight: float
-    interval: int = 1
-    """Added at every so many steps of the discriminator only, as many times as heavy (Karras et al. 2020)."""
-    last: float = 1.0
-    """Share of the weight that is left when the learning rates have decayed, along the same cosine."""
+    name: Annotated[str, Named("penalty")]
+    weight: Annotated[float | None, Within(above=0), "without one, that of its paper"] = None
+    interval: Annotated[
+        Count,
+        "added at every so many steps of the discriminator only, as many times as heavy (Karras et al. 2020)",
+    ] = 1
+    last: Annotated[
+        float,
+        Within(above=0, most=1),
+        "share of the weight that is left when the learning rates have decayed, along the same cosine",
+    ] = 1.0
 
 
 @dataclass(frozen=True)
 class Recipe:
     paper: str
-    network: str
-    width: int
-    batch_size: int = 64
-    """Real images, and as many generated ones, in one step."""
-    objective: str = "non_saturating"
-    feature_matching: bool = False
-    """The generator matches the mean features of real images, in place of the objective (Salimans et al. 2016, 3.1)."""
-    penalties: tuple[PenaltyRecipe, ...] = ()
-    orthogonal: float = 0.0
-    """Weight of the generator's orthogonal regularization (Brock et al. 2019, equation 3)."""
-    augment: tuple[str, ...] = ()
-    packing: int = 1
-    matching_aware: bool = False
-    """Real images with a wrong label are a third kind, to be told from real ones (Reed et al. 2016)."""
-    labelled: float = 1.0
-    """Share of the labels that training may see."""
-    latent_size: int = 100
-    latent_distribution: str = "normal"
-    code_categories: int = 10
-    code_continuous: int = 2
-    """Of an information code, where the discriminator reads one."""
-    discriminator_steps: int = 1
-    generator_steps: int = 1
-    """Each on new noise; the first on the fakes of the discriminator's last step."""
-    warm_up: bool = False
-    """100 steps of the discriminator in each of the first 25 turns and in every 500th (Arjovsky et al.'s code)."""
-    label_smoothing: float = 0.0
-    soft_labels: float = 0.0
-    """Targets of each image are drawn anew: of real ones from [1 - s, 1], of fake ones from [0, s]."""
-    flipped_labels: float = 0.0
-    """Share of the pairs in which real and fake have each other's label for the discriminator."""
-    instance_noise: float = 0.0
-    """Standard deviation of noise on all that the discriminator sees."""
-    instance_noise_images: float = 0.0
-    """Images over which that noise fades to 0; 0 keeps it."""
-    mixed_batches: bool = False
-    """A coin decides for each place whether a batch has the real or the fake image there, the next batch the other."""
-    balance: float = 1.0
-    """The discriminator waits while it was right on a larger share of the last step; 1 is never."""
-    targets: tuple[float, float, float] = (0.0, 1.0, 1.0)
-    gamma: float = 0.5
-    k_rate: float = 0.001
-    decay_images: float = 0.0
-    """Images over which the learning rates fall to a tenth, by a cosine; 0 keeps them."""
-    ema_half_life: float = 10_000
+    network: Annotated[str, Named("network")]
+    width: Annotated[int, Within(4, 1024), "channels (units, in an mlp) of the narrowest hidden layer"]
+    game: Annotated[str, Named("game"), "who plays, in which order, by which losses"] = "adversarial"
+    batch_size: Annotated[int, Within(2), "real images, and as many generated ones, in one step"] = 64
+    objective: Annotated[str, Named("objective")] = "non_saturating"
+    feature_matching: Annotated[
+        bool,
+        "the generator matches the mean features of real images, in place of the objective (Salimans et al. 2016, 3.1)",
+    ] = False
+    penalties: Annotated[tuple[PenaltyRecipe, ...], "such as [{name: r1, weight: 1.0, interval: 16}]; [] is none"] = ()
+    orthogonal: Annotated[Weight, "of the generator's orthogonal regularization (Brock et al. 2019, equation 3)"] = 0.0
+    augment: Annotated[
+        tuple[Annotated[str, Named("augment")], ...], "changes to real and fake images before they are judged"
+    ] = ()
+    packing: Annotated[
+        int, Within(1, 16), "images that the discriminator judges together, against mode collapse (PacGAN)"
+    ] = 1
+    matching_aware: Annotated[
+        bool, "real images with a wrong label are a third kind, to be told from real ones (Reed et al. 2016)"
+    ] = False
+    labelled: Annotated[float, Within(above=0, most=1), "share of the labels that training may see"] = 1.0
+    latent_size: Annotated[int, Within(1, 4096), "dimensions of z"] = 100
+    latent_distribution: Annotated[Literal["normal", "uniform"], "uniform is on [-1,1]"] = "normal"
+    code_categories: Annotated[
+        int, Within(0, 1000), "an information code, where the discriminator reads one: one of so many categories,"
+    ] = 10
+    code_continuous: Annotated[int, Within(0, 1000), "and so many numbers on [-1,1]"] = 2
+    discriminator_steps: Annotated[int, Within(1, 100), "in a turn"] = 1
+    generator_steps: Annotated[
+        int, Within(1, 100), "each on new noise; the first on the fakes of the discriminator's last step"
+    ] = 1
+    warm_up: Annotated[
+        bool,
+        "100 steps of the discriminator in each of the first 25 turns and in every 500th (Arjovsky et al.'s code)",
+    ] = False
+    label_smoothing: Annotated[Half, "s: the target of real images is 1 - s"] = 0.0
+    soft_labels: Annotated[Half, "s: targets drawn anew for each image, real from [1 - s, 1], fake from [0, s]"] = 0.0
+    flipped_labels: Annotated[
+        Half, "share of the pairs in which real and fake have each other's label for the discriminator"
+    ] = 0.0
+    instance_noise: Annotated[
+        float, Within(0, 10), "standard deviation of noise on all that the discriminator sees"
+    ] = 0.0
+    instance_noise_images: Annotated[Weight, "images over which that noise fades to 0; 0 keeps it"] = 0.0
+    mixed_batches: Annotated[
+        bool, "a coin decides for each place whether a batch has the real or the fake image there, the next the other"
+    ] = False
+    balance: Annotated[
+        float,
+        Within(above=0.5, most=1),
+        "the discriminator waits while it was right on a larger share of the last step; 1 is never",
+    ] = 1.0
+    targets: Annotated[
+        tuple[float, float, float], "least_squares: for fake, for real, what the generator wants fake to be"
+    ] = (0.0, 1.0, 1.0)
+    gamma: Annotated[Share, "began: error of fake over error of real images; lower is sharper, higher more diverse"] = (
+        0.5
+    )
+    k_rate: Annotated[Rate, "began: how fast its balance k follows"] = 0.001
+    decay_images: Annotated[
+        Weight, "images over which the learning rates fall to a tenth, by a cosine; 0 keeps them"
+    ] = 0.0
+    ema_half_life: Annotated[Weight, "images after which the averaged generator has forgotten half; 0 is off"] = (
+        10_000.0
+    )
     generator: PlayerRecipe = field(default_factory=PlayerRecipe)
-    discriminator: PlayerRecipe = field(default_factory=PlayerRecipe)
-
-    @property
-    def knobs(self) -> Knobs:
-        return Knobs(self.label_smoothing, self.targets, self.gamma, self.k_rate)
+    discriminator: DiscriminatorRecipe = field(default_factory=DiscriminatorRecipe)
 
     @property
     def drops(self) -> bool:
@@ -106,52 +135,16 @@ class Recipe:
         return self.generator.dropout > 0 or self.discriminator.dropout > 0
 
 
-def penalty(name: str, weight: float | None = None, interval: int = 1, last: float = 1.0) -> PenaltyRecipe:
-    """A penalty; without a weight, with that of its paper."""
-    return PenaltyRecipe(name, PENALTIES[name].weight if weight is None else weight, interval, last)
+def override(recipe: Recipe, overrides: Mapping[str, Any], key: str = "recipe") -> Recipe:
+    """The recipe with every override that is not None in its place; nested for the players.
 
-
-def wrong_name(overrides: dict[str, Any]) -> str | None:
-    """Which override is of no axis, as a sentence with the nearest name; None where all are."""
-    known = {f.name for f in fields(Recipe)}
-    for player in ("generator", "discriminator"):
-        given = overrides.get(player) or {}
-        if found := _unknown(given, {f.name for f in fields(PlayerRecipe)}):
-            return f"{player} has no {found}"
-    found = _unknown(overrides, known)
-    return found and f"a recipe has no {found}"
-
-
-def _unknown(given: dict[str, Any], known: set[str]) -> str | None:
-    wrong = next((name for name in given if name not in known), None)
-    if wrong is None:
-        return None
-    near = get_close_matches(wrong, sorted(known), 1, cutoff=0.0)
-    return f"{wrong!r}: did you mean {near[0]!r}?"
-
-
-def override(recipe: Recipe, overrides: dict[str, Any]) -> Recipe:
-    """The recipe with every override that is not None in its place; nested for the players."""
-    chosen = {f.name: overrides[f.name] for f in fields(recipe) if overrides.get(f.name) is not None}
-    for player in ("generator", "discriminator"):
-        given = {key: value for key, value in chosen.pop(player, {}).items() if value is not None}
-        chosen[player] = replace(getattr(recipe, player), **given)
-    if "penalties" in chosen:
-        chosen["penalties"] = tuple(penalty(**one) for one in chosen["penalties"])
-    for several in ("augment", "targets"):
-        chosen |= {several: tuple(chosen[several])} if several in chosen else {}
-    return replace(recipe, **chosen)
-
-
-def with_normalization(recipe: Recipe) -> Recipe:
-    """The recipe with its network's own normalization for a player that names none."""
-    own = zip(("generator", "discriminator"), NETWORKS[recipe.network].normalization, strict=True)
-    players = {
-        player: replace(getattr(recipe, player), normalization=name)
-        for player, name in own
-        if getattr(recipe, player).normalization == "network"
-    }
-    return replace(recipe, **players)
+    Raises ValueError where one is of no axis, of another type or out of bounds, naming it by its dotted `key`.
+    """
+    chosen = replace(recipe, overrides, key)
+    named = [penalty.name for penalty in chosen.penalties]
+    if twice := [name for name in named if named.count(name) > 1]:
+        raise ValueError(f"{key}.penalties names {twice[0]!r} twice: keep one of them")
+    return chosen
 
 
 def axes(recipe: Recipe) -> str:
@@ -174,29 +167,5 @@ def axes(recipe: Recipe) -> str:
 
 def needs_labels(recipe: Recipe) -> bool:
     """Whether either player uses the labels of the images."""
-    asked = DISCRIMINATOR_CONDITIONINGS[recipe.discriminator.conditioning]
+    asked = catalog.load("discriminator_conditioning", recipe.discriminator.conditioning)
     return recipe.generator.conditioning != "none" or asked.needs_labels
-
-
-def model_config(recipe: Recipe, image_shape: tuple[int, int, int], classes: list[str] | None) -> ModelConfig:
-    """The recipe's players for images of this shape and these classes."""
-    reads_code = DISCRIMINATOR_CONDITIONINGS[recipe.discriminator.conditioning].reads_code
-    return ModelConfig(
-        network=recipe.network,
-        width=recipe.generator.width or recipe.width,
-        discriminator_width=recipe.discriminator.width or recipe.width,
-        image_shape=image_shape,
-        classes=None if classes is None else tuple(classes),
-        latent_size=recipe.latent_size,
-        latent_distribution=recipe.latent_distribution,
-        generator_conditioning=recipe.generator.conditioning,
-        generator_normalization=recipe.generator.normalization,
-        generator_dropout=recipe.generator.dropout,
-        discriminator_conditioning=recipe.discriminator.conditioning,
-        discriminator_normalization=recipe.discriminator.normalization,
-        discriminator_dropout=recipe.discriminator.dropout,
-        code_categories=recipe.code_categories if reads_code else 0,
-        code_continuous=recipe.code_continuous if reads_code else 0,
-        packing=recipe.packing,
-        reconstructs=OBJECTIVES[recipe.objective].reconstructs,
-    )

@@ -3,14 +3,15 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from mintage.conditioning.discriminator import DISCRIMINATOR_CONDITIONINGS, DiscriminatorConditioning
-from mintage.conditioning.generator import GENERATOR_CONDITIONINGS
+from mintage import catalog
+from mintage.conditioning.discriminator import DiscriminatorConditioning
+from mintage.conditioning.generator import Unconditional
 from mintage.conditioning.images import Product
-from mintage.networks import NETWORKS, Network
+from mintage.networks import Network
 from mintage.networks.parts import SMALLEST_IMAGE
 from mintage.normalization import Normalization
-from mintage.objectives import OBJECTIVES, Objective
-from mintage.penalties import PENALTIES, Penalty
+from mintage.objectives import Objective
+from mintage.penalties import Penalty
 from mintage.recipes import PlayerRecipe, Recipe, needs_labels
 
 
@@ -34,15 +35,20 @@ class Setting:
 
     @property
     def network(self) -> Network:
-        return NETWORKS[self.recipe.network]
+        found: Network = catalog.load("network", self.recipe.network)
+        return found
 
     @property
     def objective(self) -> type[Objective]:
-        return OBJECTIVES[self.recipe.objective]
+        found: type[Objective] = catalog.load("objective", self.recipe.objective)
+        return found
 
     @property
     def discriminator(self) -> DiscriminatorConditioning:
-        return DISCRIMINATOR_CONDITIONINGS[self.recipe.discriminator.conditioning]
+        found: DiscriminatorConditioning = catalog.load(
+            "discriminator_conditioning", self.recipe.discriminator.conditioning
+        )
+        return found
 
     @property
     def generator_is_conditional(self) -> bool:
@@ -50,12 +56,10 @@ class Setting:
         return self.recipe.generator.conditioning != "none"
 
     @property
-    def modulates(self) -> bool:
-        return GENERATOR_CONDITIONINGS[self.recipe.generator.conditioning].modulates
-
-    @property
-    def has_plane(self) -> bool:
-        return GENERATOR_CONDITIONINGS[self.recipe.generator.conditioning].plane_size > 0
+    def told_by(self) -> type[Unconditional]:
+        """How the generator is told a class."""
+        found: type[Unconditional] = catalog.load("generator_conditioning", self.recipe.generator.conditioning)
+        return found
 
     @property
     def small(self) -> bool:
@@ -68,7 +72,7 @@ class Setting:
 
     @property
     def penalties(self) -> list[Penalty]:
-        return [PENALTIES[penalty.name] for penalty in self.recipe.penalties]
+        return [catalog.load("penalty", penalty.name) for penalty in self.recipe.penalties]
 
     @property
     def norms(self) -> tuple[Normalization, Normalization]:
@@ -197,11 +201,11 @@ PLAYERS: list[Rule] = [
         "or family to modern_points",
     ),
     (
-        lambda s: s.modulates and not s.norms[0].batch,
+        lambda s: s.told_by.modulates and not s.norms[0].batch,
         "conditional batch norm needs batch norm: set generator.normalization to batch or spectral_batch",
     ),
     (
-        lambda s: s.has_plane and not s.network.has_maps,
+        lambda s: s.told_by.plane_size > 0 and not s.network.has_maps,
         "this network has no feature map for a label's plane: set generator.conditioning to concat",
     ),
     (

@@ -10,17 +10,16 @@ from typing import Any
 
 import torch
 
+from mintage import catalog
 from mintage.checkpoint import pack, unpack
 from mintage.data import RealImages, hide_labels
 from mintage.dataset import Dataset
 from mintage.devices import choose_device, choose_precision
 from mintage.engine import Engine
 from mintage.errors import CheckpointError
-from mintage.families import FAMILIES, resolve
-from mintage.games.adversarial import Adversarial
+from mintage.families import resolve
 from mintage.model import Model, write_whole
-from mintage.players import build_players
-from mintage.recipes import model_config, needs_labels, wrong_name
+from mintage.recipes import needs_labels
 from mintage.rules import refusal
 from mintage.trainer import Trainer
 
@@ -107,10 +106,6 @@ def make_trainer(
     data: Dataset, family: str, recipe: dict[str, Any], seed: int, *, device: torch.device, precision: str
 ) -> Trainer:
     """The family with its changes, at its very start. Raises ValueError as `train` does."""
-    if family not in FAMILIES:
-        raise ValueError(f"there is no family {family!r}: choose one of {', '.join(FAMILIES)}")
-    if wrong := wrong_name(recipe):
-        raise ValueError(f"recipe: {wrong}")
     row = resolve(family, recipe)
     if reason := refusal(row, data.classes, data.shape, 1):
         raise ValueError(f"{family}: {reason}")
@@ -118,8 +113,8 @@ def make_trainer(
     labels = data.label if needs_labels(row) else None
     if labels is not None:
         labels = hide_labels(labels, row.labelled, seed)
-    players = build_players(model_config(row, data.shape, names), seed)
-    engine = Engine(Adversarial(*players, row), row, device, choose_precision(precision, device, data.shape))
+    game = catalog.load("game", row.game).build(row, data.shape, names, seed)
+    engine = Engine(game, row, device, choose_precision(precision, device, data.shape))
     return Trainer(engine, RealImages(data.image, labels, seed, device), row.batch_size, seed)
 
 

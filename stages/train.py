@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from tqdm import tqdm
 
-from mintage import processes
+from mintage import catalog, processes
 from mintage.data import RealImages, hide_labels
 from mintage.devices import make_deterministic
 from mintage.engine import Engine
-from mintage.families import FAMILIES, VARIANTS, resolve
-from mintage.games.adversarial import Adversarial
-from mintage.players import build_players
-from mintage.recipes import Recipe, axes, model_config, needs_labels
+from mintage.families import FAMILIES, in_full, resolve
+from mintage.nearest import nearest
+from mintage.recipes import Recipe, axes, needs_labels
 from mintage.rules import refusal
 from mintage.trainer import Trainer
 from stages.common.changes import explain_restart
@@ -56,11 +55,12 @@ _NOT_IDENTITY = {"images", "checkpoint_every", "log_every", "resume_every", "min
 
 def main() -> None:
     parser = parser_of("stages.train", __doc__)
-    parser.add_argument("--families", action="store_true", help="print the families, with paper and axes, and end")
+    families = "print the families, with paper and axes, or one with all its axes and their meaning, and end"
+    parser.add_argument("--families", nargs="?", const="", metavar="NAME", help=families)
     parser.add_argument("--adopt", metavar="CHECKPOINT", help="take over a checkpoint for the next run, and end")
     asked = parser.parse_args()
-    if asked.families:
-        print(families_table())
+    if asked.families is not None:
+        print(family_in_full(asked.families) if asked.families else families_table())
         return
     params = load_section(Train)
     if asked.adopt:
@@ -139,27 +139,16 @@ def learn_measured(trainer: Trainer, value: float | None) -> None:
 
 def make_trainer(params: Train, split: Split) -> Trainer:
     """The game of `params.family` with its overrides, on the split's images, at its very start."""
-    recipe = recipe_of(params)
+    recipe = resolve(params.family, params.recipe, params.variant)
     if reason := refusal(recipe, split.classes, split.shape, params.processes):
         raise UserError(f"train.family = {params.family!r}: {reason}")
     device = prepare_device(params)
     precision = precision_for(params.precision, device, split.shape)
-    players = build_players(model_config(recipe, split.shape, split.classes), params.seed)
+    game = catalog.load("game", recipe.game).build(recipe, split.shape, split.classes, params.seed)
     labels = labels_for(recipe, split, params.seed)
     real = real_images(split, labels, params.window, params.seed, device, param="train.window")
-    engine = Engine(Adversarial(*players, recipe), recipe, device, precision)
+    engine = Engine(game, recipe, device, precision)
     return Trainer(engine, real, recipe.batch_size, params.seed)
-
-
-def recipe_of(params: Train) -> Recipe:
-    """The recipe that the params name, with their overrides. Raises UserError where the family has no such one."""
-    if params.recipe != "short" and params.family not in VARIANTS[params.recipe]:
-        known = ", ".join(VARIANTS[params.recipe])
-        raise UserError(
-            f"train.family = {params.family!r} has no recipe {params.recipe!r}, which is known of {known}: "
-            "set train.recipe to short"
-        )
-    return resolve(params.family, params.model_dump(), params.recipe)
 
 
 def labels_for(recipe: Recipe, split: Split, seed: int) -> torch.Tensor | None:
@@ -259,6 +248,13 @@ def families_table() -> str:
     ]
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     return "\n".join(f"{name:{widths[0]}}  {paper:{widths[1]}}  {chosen}" for name, paper, chosen in rows)
+
+
+def family_in_full(name: str) -> str:
+    """A row with all its axes, whatever params.yaml overrides. Raises UserError where there is no such family."""
+    if name not in FAMILIES:
+        raise UserError(f"there is no family {name!r}{nearest(name, list(FAMILIES))}")
+    return in_full(name)
 
 
 def device_name(trainer: Trainer) -> str:

@@ -18,7 +18,7 @@ SHORT = [
     "train.images=6000",
     "train.checkpoint_every=2000",
     "train.log_every=1000",
-    "train.width=8",
+    "+train.recipe.width=8",
     "select.samples=200",
     "sample.count=100",
 ]

@@ -1,4 +1,4 @@
-"""How the discriminator is told the class, or asked for it, by name."""
+"""How the discriminator is told the class, or asked for it; mintage/catalog.py has the names."""
 
 from dataclasses import dataclass
 
@@ -42,13 +42,11 @@ class DiscriminatorConditioning:
         return self.teaches_class or self.head is SemiSupervised
 
 
-DISCRIMINATOR_CONDITIONINGS = {
-    "none": DiscriminatorConditioning(),
-    "concat": DiscriminatorConditioning(image=ConcatPlane),
-    "product": DiscriminatorConditioning(image=Product),
-    "repeat": DiscriminatorConditioning(image=Repeat),
-    "projection": DiscriminatorConditioning(head=Projection),
-    "auxiliary": DiscriminatorConditioning(head=Auxiliary),
-    "semi_supervised": DiscriminatorConditioning(head=SemiSupervised),
-    "code": DiscriminatorConditioning(head=InformationCode),
-}
+NONE = DiscriminatorConditioning()
+CONCAT = DiscriminatorConditioning(image=ConcatPlane)
+PRODUCT = DiscriminatorConditioning(image=Product)
+REPEAT = DiscriminatorConditioning(image=Repeat)
+PROJECTION = DiscriminatorConditioning(head=Projection)
+AUXILIARY = DiscriminatorConditioning(head=Auxiliary)
+SEMI_SUPERVISED = DiscriminatorConditioning(head=SemiSupervised)
+CODE = DiscriminatorConditioning(head=InformationCode)

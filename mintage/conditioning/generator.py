@@ -92,12 +92,3 @@ class SharedBatchNorm(Unconditional):
 
     def forward(self, latent: Tensor, label: Tensor | None) -> Inputs:
         return Inputs(latent, modulation=self.embedding(label))
-
-
-GENERATOR_CONDITIONINGS: dict[str, type[Unconditional]] = {
-    "none": Unconditional,
-    "concat": Concat,
-    "plane": Plane,
-    "batch_norm": BatchNorm,
-    "shared_batch_norm": SharedBatchNorm,
-}

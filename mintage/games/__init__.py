@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from mintage import processes
 from mintage.data import RealImages
 from mintage.randomness import stream
+from mintage.recipes import Recipe
 
 Made = TypeVar("Made")
 Losses = dict[str, Tensor]
@@ -68,6 +69,11 @@ class Game(nn.Module):
     """Children of which a moving average is kept, and which are measured and shared."""
     autocast: AbstractContextManager[Any] = nullcontext()
     """Within it networks run in the engine's precision; losses are made outside, in float32."""
+
+    @classmethod
+    def build(cls, recipe: Recipe, image_shape: tuple[int, int, int], classes: list[str] | None, seed: int) -> "Game":
+        """The recipe's game for images `(C, H, W)` of these classes, on the CPU; `seed` decides its first weights."""
+        raise NotImplementedError
 
     def schedule(self, images_seen: int, batch_size: int) -> list[tuple[str, ...]]:
         """The steps of the turn that begins after so many images: for each the sides that move in it, in order."""

@@ -8,19 +8,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mintage import processes
+from mintage import catalog, processes
 from mintage.augment import augment
-from mintage.conditioning.discriminator import DISCRIMINATOR_CONDITIONINGS
 from mintage.conditioning.heads import Judgement
 from mintage.data import wrong_labels
 from mintage.games import Game, Losses, Scene, Step
 from mintage.hardening import Balance, Pair, add_noise, coins, exchange, exchange_judgements, noise_at
 from mintage.latents import code_of, draw
 from mintage.normalization import Normalization
-from mintage.objectives import OBJECTIVES, against_each
+from mintage.objectives import Knobs, against_each
 from mintage.optimizers import faded, progress
-from mintage.penalties import PENALTIES
-from mintage.players import Discriminator, Generator
+from mintage.players import Discriminator, Generator, build_players, model_config
 from mintage.randomness import uniform
 from mintage.recipes import Recipe
 from mintage.regularization import feature_gap, overlap_of_filters
@@ -58,8 +56,16 @@ class Adversarial(Game):
         self.config = generator.config
         self.generator = generator
         self.discriminator = discriminator
-        self.objective = OBJECTIVES[recipe.objective](recipe.knobs)
+        knobs = Knobs(recipe.label_smoothing, recipe.targets, recipe.gamma, recipe.k_rate)
+        self.objective = catalog.load("objective", recipe.objective)(knobs)
+        self.penalties = [(one, catalog.load("penalty", one.name)) for one in recipe.penalties]
         self.balance = Balance(recipe.balance) if recipe.balance < 1 else None
+
+    @classmethod
+    def build(
+        cls, recipe: Recipe, image_shape: tuple[int, int, int], classes: list[str] | None, seed: int
+    ) -> "Adversarial":
+        return cls(*build_players(model_config(recipe, image_shape, classes), seed), recipe)
 
     def schedule(self, images_seen: int, batch_size: int) -> list[tuple[str, ...]]:
         """The discriminator's steps, in the last of which the generator moves too; then more steps of the generator."""
@@ -79,24 +85,23 @@ class Adversarial(Game):
 
     def losses(self, side: str, scene: Scene) -> Losses:
         batch = scene.once("batch", lambda: self._draw(scene))
-        return (
-            self._discriminator_losses(batch, scene)
-            if side == "discriminator"
-            else self._generator_losses(batch, scene)
-        )
+        if side == "discriminator":
+            return self._discriminator_losses(batch, scene)
+        return self._generator_losses(batch, scene)
 
     def after(self, side: str, scene: Scene) -> dict[str, Tensor]:
         """The discriminator's weights are clipped where the recipe says so, and the objective sees its logits."""
         if side != "discriminator":
             return {}
-        for penalty in self.recipe.penalties:
-            if project := PENALTIES[penalty.name].project:
-                project(self.discriminator, penalty.weight)
+        for recipe, penalty in self.penalties:
+            if penalty.project:
+                penalty.project(self.discriminator, recipe.weight or penalty.weight)
         logits = tuple(processes.gathered(scene.cache[name].detach()) for name in ("real_logits", "fake_logits"))
         self.objective.after_discriminator(*logits)
         if self.balance is not None and (accuracy := self.objective.accuracy(*logits)) is not None:
             self.balance.accuracy.copy_(accuracy)
-        return self.objective.statistics(*logits)
+        columns: dict[str, Tensor] = self.objective.statistics(*logits)
+        return columns
 
     def moves(self, side: str) -> bool:
         return side != "discriminator" or self.balance is None or not self.balance.waits()
@@ -226,19 +231,19 @@ class Adversarial(Game):
 
     def _penalties(self, real: Tensor, fake: Tensor, labels: Tensor | None, step: Step) -> Losses:
         """The sum of those that are due, in float32; 0 between their intervals."""
-        recipes = [penalty for penalty in self.recipe.penalties if PENALTIES[penalty.name].loss is not None]
-        if not recipes:
+        penalties = [(recipe, penalty) for recipe, penalty in self.penalties if penalty.loss is not None]
+        if not penalties:
             return {}
         total = torch.zeros((), device=real.device)
         decayed = progress(step.position, self.recipe.decay_images)
-        for recipe in recipes:
-            loss, due = PENALTIES[recipe.name].loss, step.position // step.size % recipe.interval == 0
-            if loss is not None and due:
+        for recipe, penalty in penalties:
+            if step.position // step.size % recipe.interval == 0:
                 random = step.random(f"penalty/{recipe.name}")
-                value = loss(
+                value = penalty.loss(
                     lambda images: self.discriminator(images, labels).logit, real.float(), fake.float(), random
                 )
-                total = total + faded(recipe.weight, recipe.last, decayed) * recipe.interval * value
+                weight = faded(recipe.weight or penalty.weight, recipe.last, decayed)
+                total = total + weight * recipe.interval * value
         return {"penalty": total}
 
     @torch.no_grad()
@@ -247,7 +252,7 @@ class Adversarial(Game):
 
         It does not where it judges several together, needs a label, or its score is not of a probability.
         """
-        asked = DISCRIMINATOR_CONDITIONINGS[self.recipe.discriminator.conditioning]
+        asked = catalog.load("discriminator_conditioning", self.recipe.discriminator.conditioning)
         if self.config.packing > 1 or asked.judges_match or not self.objective.probability:
             return None
         self.discriminator.eval()

@@ -1,12 +1,10 @@
-"""Networks by name."""
+"""What a network is. Each module has one, as `NETWORK`; mintage/catalog.py names them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
-
-from mintage.networks import began, biggan, dcgan, infogan, mlp, points, r3gan, resnet
 
 
 @dataclass(frozen=True)
@@ -28,17 +26,3 @@ class Network:
     """Whether units can be left out (dropout)."""
     deep: bool = False
     """Whether it has so many plain layers that small weights let no signal through."""
-
-
-NETWORKS = {
-    "mlp": Network(mlp.Generator, mlp.Discriminator, ("batch", "none"), has_maps=False, norms_units=True, drops=True),
-    "points": Network(
-        points.Generator, points.Discriminator, ("none", "none"), has_maps=False, norms_units=True, deep=True
-    ),
-    "dcgan": Network(dcgan.Generator, dcgan.Discriminator, ("batch", "batch"), drops=True),
-    "infogan": Network(infogan.Generator, infogan.Discriminator, ("batch", "batch"), norms_units=True),
-    "resnet": Network(resnet.Generator, resnet.Discriminator, ("batch", "spectral")),
-    "biggan": Network(biggan.Generator, biggan.Discriminator, ("spectral_batch", "spectral")),
-    "began": Network(began.Generator, began.Discriminator, ("none", "none"), has_norms=False),
-    "r3gan": Network(r3gan.Generator, r3gan.Discriminator, ("none", "none"), has_norms=False),
-}

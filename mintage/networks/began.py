@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from mintage.networks import Network
 from mintage.networks.parts import Flatten, ImageShape, Size, Stem, doubled, sizes
 from mintage.normalization import Normalization
 
@@ -70,3 +71,6 @@ class Discriminator(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         features: Tensor = self.layers(image)
         return features
+
+
+NETWORK = Network(Generator, Discriminator, ("none", "none"), has_norms=False)

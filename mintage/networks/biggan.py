@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d
 
+from mintage.networks import Network
 from mintage.networks.parts import ImageShape, Stem, channels, sizes
 from mintage.networks.resnet import DownBlock, ToImage, UpBlock
 from mintage.normalization import Modulation, Normalization
@@ -102,3 +103,6 @@ class Discriminator(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         features: Tensor = self.blocks(image).relu().sum((2, 3))
         return features
+
+
+NETWORK = Network(Generator, Discriminator, ("spectral_batch", "spectral"))

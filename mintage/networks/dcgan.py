@@ -4,6 +4,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from mintage.networks import Network
 from mintage.networks.parts import INIT_STD, SLOPE, Down, Flatten, ImageShape, Stem, Up, channels, initialize, sizes
 from mintage.normalization import Modulated, Normalization
 
@@ -50,3 +51,6 @@ class Discriminator(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         features: Tensor = self.layers(image)
         return features
+
+
+NETWORK = Network(Generator, Discriminator, ("batch", "batch"), drops=True)

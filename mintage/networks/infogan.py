@@ -5,6 +5,7 @@ Two halvings whatever the size, and a wide fully connected layer on either side 
 
 from torch import Tensor, nn
 
+from mintage.networks import Network
 from mintage.networks.parts import INIT_STD, SLOPE, Down, Flatten, ImageShape, Stem, Up, initialize, sizes
 from mintage.normalization import Modulated, Normalization
 
@@ -69,3 +70,6 @@ class Discriminator(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         features: Tensor = self.layers(image)
         return features
+
+
+NETWORK = Network(Generator, Discriminator, ("batch", "batch"), norms_units=True)

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from mintage.networks import Network
 from mintage.networks.parts import SLOPE, ImageShape
 from mintage.normalization import Modulated, Normalization
 
@@ -49,3 +50,6 @@ class Discriminator(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         features: Tensor = self.layers(image)
         return features
+
+
+NETWORK = Network(Generator, Discriminator, ("batch", "none"), has_maps=False, norms_units=True, drops=True)

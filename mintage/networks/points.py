@@ -10,6 +10,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from mintage.networks import Network
 from mintage.networks.parts import SLOPE, ImageShape
 from mintage.normalization import Modulated, Normalization
 
@@ -67,3 +68,6 @@ def _initialize(module: nn.Module) -> None:
     """So that a signal neither grows nor fades through the layers (He et al. 2015): torch's default lets it fade."""
     if isinstance(module, nn.Linear):
         nn.init.kaiming_normal_(module.weight, SLOPE, nonlinearity="leaky_relu")
+
+
+NETWORK = Network(Generator, Discriminator, ("none", "none"), has_maps=False, norms_units=True, deep=True)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from mintage.networks import Network
 from mintage.networks.parts import SLOPE, ImageShape, Plane, Size, channels, sizes
 from mintage.normalization import Normalization
 
@@ -113,3 +114,6 @@ class Discriminator(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         features: Tensor = self.layers(image)
         return features
+
+
+NETWORK = Network(Generator, Discriminator, ("none", "none"), has_norms=False)

@@ -4,6 +4,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from mintage.networks import Network
 from mintage.networks.parts import ImageShape, Size, Stem, channels, doubled, halved, sizes
 from mintage.normalization import Modulation, Norm, Normalization
 
@@ -116,3 +117,6 @@ class Discriminator(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         features: Tensor = self.blocks(image).relu().sum((2, 3))
         return features
+
+
+NETWORK = Network(Generator, Discriminator, ("batch", "spectral"))

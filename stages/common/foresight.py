@@ -1,24 +1,23 @@
 """What a later stage would refuse, as soon as it is known: nothing is trained for params that do not fit the data.
 
-A few facts about the families, which would take torch to ask for; a test compares them with `mintage`.
+A few facts on what recipes name, which would take torch to ask for; a test compares them with `mintage`.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from mintage.families import FAMILIES, recipe_of
+from mintage.recipes import Recipe
 from stages.common.errors import UserError
 from stages.common.params import Params, Sample, Select, load_params
 from stages.common.train_params import Train
 from stages.selection.metrics import METRICS
 
-TOLD = {"cgan", "acgan", "sngan_projection", "biggan", "modern_conditional"}
-"""Families whose generator is told a class."""
-LABELLED = TOLD | {"ssgan"}
-"""Those that learn from labels."""
-FLAT = {"gan", "modern_points"}
-"""Those that make points, and images under 8 x 8."""
+LABELED = {"concat", "product", "repeat", "projection", "auxiliary", "semi_supervised"}
+"""Conditionings of a discriminator that learn from labels."""
+FLAT = {"mlp", "points"}
+"""Networks that make points, and images under 8 x 8."""
 SMALLEST = 8
-_WITHOUT_LABELS = {"sngan_projection": "sngan", "biggan": "sngan", "modern_conditional": "modern"}
 _OF_CLASSES = {"conditional_accuracy", "class_frechet_distance"}
 
 
@@ -47,11 +46,12 @@ def foreseen(params: Params, known: Known) -> list[str]:
 
 def _family(train: Train, known: Known) -> Iterator[str]:
     shown, few = f"train.family = {train.family!r}", known.classes is not None and known.classes < 2
-    if train.family in LABELLED and _plain(train) and few:
+    recipe = recipe_of(train.family, train.recipe, train.variant)
+    if learns_from_labels(recipe) and _plain(train) and few:
         have = "has no labels" if known.classes == 0 else "is all of one class"
-        fits = "modern_points" if known.points else _WITHOUT_LABELS.get(train.family, "dcgan")
+        fits = "modern_points" if known.points else _without_labels(recipe)
         yield f"{shown} learns from labels, and this data {have}: set train.family to {fits}, which needs none"
-    elif train.family not in FLAT and train.network is None and min(known.shape[1:]) < SMALLEST:
+    elif recipe.network not in FLAT and min(known.shape[1:]) < SMALLEST:
         size = f"{known.shape[2]} x {known.shape[1]}"
         yield f"{shown} makes images of 8 x 8 and more, and these are {size}: set train.family to modern_points, or gan"
 
@@ -86,8 +86,27 @@ def _named(sample: Sample) -> Iterator[tuple[str, int]]:
 
 def _plain(train: Train) -> bool:
     """Whether the family's own conditioning stands."""
-    return train.generator.conditioning is None and train.discriminator.conditioning is None
+    return not any((train.recipe.get(player) or {}).get("conditioning") for player in ("generator", "discriminator"))
 
 
 def _tells_nothing(train: Train) -> bool:
-    return train.family not in TOLD and _plain(train)
+    return not tells_classes(recipe_of(train.family, train.recipe, train.variant)) and _plain(train)
+
+
+def tells_classes(recipe: Recipe) -> bool:
+    """Whether its generator is told a class."""
+    return recipe.generator.conditioning != "none"
+
+
+def learns_from_labels(recipe: Recipe) -> bool:
+    return tells_classes(recipe) or recipe.discriminator.conditioning in LABELED
+
+
+def _without_labels(recipe: Recipe) -> str:
+    """A family that needs no labels, of the same network and objective where there is one."""
+    for name in FAMILIES:
+        other = recipe_of(name, {})
+        same = (other.network, other.objective) == (recipe.network, recipe.objective)
+        if same and other.discriminator.conditioning == "none":
+            return name
+    return "dcgan"

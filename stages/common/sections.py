@@ -1,6 +1,5 @@
 """A part of params as a model, and what is wrong with one as a sentence with the nearest right name."""
 
-import difflib
 import os
 from pathlib import Path
 from types import UnionType
@@ -9,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from ruamel.yaml.error import MarkedYAMLError
 
+from mintage.nearest import like, nearest
 from stages.common.errors import UserError
 
 COLOUR = r"^#[0-9a-fA-F]{6}$"
@@ -27,33 +27,6 @@ _FORMS = {
     WEBHOOK: "http(s)://HOST/PATH, without a user or a password",
     STORE_URL: "file:FOLDER or s3://BUCKET/PREFIX, without a user or a password",
 }
-
-
-_MEANINGS = {
-    "accuracy": ["conditional_accuracy"],
-    "bf16": ["bfloat16"],
-    "conditional": ["cgan"],
-    "epochs": ["images"],
-    "fid": ["frechet_distance"],
-    "float16": ["bfloat16"],
-    "fp16": ["bfloat16"],
-    "fp32": ["float32"],
-    "half": ["bfloat16"],
-    "inception_score": ["classifier_score"],
-    "is": ["classifier_score"],
-    "iterations": ["images"],
-    "kid": ["kernel_distance"],
-    "lr": ["learning_rate"],
-    "mmd": ["kernel_distance"],
-    "mode_coverage": ["coverage"],
-    "nz": ["latent_size"],
-    "r3gan": ["modern", "r3gan"],
-    "sagan": ["biggan"],
-    "steps": ["images"],
-    "vanilla": ["gan"],
-    "z_dim": ["latent_size"],
-}
-"""What others call it, and its name here: the spelling of `fid` is nearest to none that is meant."""
 
 
 class Section(BaseModel):
@@ -106,8 +79,8 @@ def _sentence(error: dict[str, Any], model: type[BaseModel], prefix: str) -> str
         allowed = [name.strip("'") for name in expected.replace(" or ", ", ").split(", ")]
         close = like(str(error["input"]), allowed)
         return f"{key} = {shown} is not one of {expected}{f': did you mean {close!r}?' if close else ''}"
-    if error["type"] == "value_error":
-        return f"{key}: {error['ctx']['error']}"
+    if error["type"] in ("of_section", "value_error"):  # a sentence of ours, which may go on with the key
+        return f"{key}.{error['msg']}" if error["type"] == "of_section" else f"{key}: {error['ctx']['error']}"
     if error["type"] == "string_pattern_mismatch":
         pattern = error["ctx"]["pattern"]
         return f"{key} = {shown} is refused: write {_FORMS.get(pattern, pattern)}"
@@ -118,19 +91,6 @@ def _shown(value: Any) -> str:
     if isinstance(value, dict | list):
         return "{...}" if isinstance(value, dict) else "[...]"
     return "(hidden, it holds an '@')" if "@" in str(value) else repr(value)  # a password in a URL
-
-
-def nearest(name: str, known: list[str]) -> str:
-    """The end of a sentence on an unknown name."""
-    close = like(name, known)
-    return f": did you mean {close!r}?" if close else f"; known: {', '.join(known)}"
-
-
-def like(name: str, known: list[str]) -> str | None:
-    """The known name that is meant: what others call so, else the one that is spelt most alike; None where none is."""
-    if meant := next((one for one in _MEANINGS.get(name.lower(), ()) if one in known), None):
-        return meant
-    return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.5)), None)
 
 
 def names(model: type[BaseModel]) -> list[str]:
@@ -168,7 +128,6 @@ OpenShare = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Normalization = Literal["none", "batch", "layer", "instance", "spectral", "spectral_batch"]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Device = Annotated[str, Field(pattern=DEVICE)]
 Processes = Annotated[int, Field(ge=1, le=1024)]

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mintage import catalog
 from mintage.classifying import Classifier, predictions, train_classifier
-from mintage.conditioning.discriminator import DISCRIMINATOR_CONDITIONINGS
 from mintage.conditioning.heads import Auxiliary, SemiSupervised
 from mintage.data import HIDDEN_LABEL, RealImages, hide_labels
 from mintage.errors import DivergedError
@@ -54,7 +54,7 @@ def classifier_figures(
         return None
     if real.holdout_labels is None or real.kind != "classifier":
         raise ValueError("there are no two classes of images to tell apart")
-    reads_code = DISCRIMINATOR_CONDITIONINGS[config.discriminator_conditioning].reads_code
+    reads_code = catalog.load("discriminator_conditioning", config.discriminator_conditioning).reads_code
     if reads_code and not config.code_categories:
         raise ValueError("the information code has no categories, which could stand for classes")
     exam = Exam(real, training_of(trained), params, config)
@@ -76,7 +76,7 @@ def read_classifier(path: Path, device: torch.device) -> tuple[Classifier | None
     tensors, facts = read_checkpoint(path)
     weights = {name.removeprefix(_WEIGHTS): t for name, t in tensors.items() if name.startswith(_WEIGHTS)}
     config = ModelConfig.from_json(facts["config"])
-    asked = DISCRIMINATOR_CONDITIONINGS[config.discriminator_conditioning]
+    asked = catalog.load("discriminator_conditioning", config.discriminator_conditioning)
     if not asked.reads_code and not issubclass(asked.head, Auxiliary | SemiSupervised):
         return None, config
     _, discriminator = build_players(config, seed=0)

@@ -166,7 +166,7 @@ def advice(level: Level, course: Course, about: Subject, *, collapsed: bool, cop
         return "Longer may be better still (train.images)." if course == "falling" else "Nothing needs to be done."
     told = []
     if copied:
-        told.append("Against copies: more images, or train.augment: [translation, cutout].")
+        told.append("Against copies: more images, or train.recipe.augment: [translation, cutout].")
     if course == "falling":
         told.append(f"Train longer: train.images is {about.training:,}, and a larger one goes on from there.")
     elif course == "unknown":
@@ -174,7 +174,7 @@ def advice(level: Level, course: Course, about: Subject, *, collapsed: bool, cop
     else:
         told.append(f"Longer alone will hardly help: try {_another_family(about)}, or more images{_few(about)}.")
     if collapsed:
-        told.append("Against collapse: train.packing: 2.")
+        told.append("Against collapse: train.recipe.packing: 2.")
     return " ".join(told)
 
 
@@ -182,7 +182,7 @@ def _another_family(about: Subject) -> str:
     known = _OF_IMAGES if about.chance is None else _OF_CLASSES
     others = ["modern_points"] if about.points else [family for family in known if family != about.family][:2]
     others = [family for family in others if family != about.family]
-    return f"train.family: {' or '.join(others)}" if others else "another train.seed or a wider network (train.width)"
+    return f"train.family: {' or '.join(others)}" if others else "another train.seed or a larger train.recipe.width"
 
 
 def _few(about: Subject) -> str:

@@ -11,9 +11,10 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Protocol
 
+from mintage.nearest import nearest
 from stages.common.errors import UserError, sentence_of
 from stages.common.params import Ingest
-from stages.common.sections import Section, nearest, validated
+from stages.common.sections import Section, validated
 from stages.common.truth import Truth
 from stages.sources.names import composed
 

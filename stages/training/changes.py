@@ -5,7 +5,7 @@ from stages.common.resume import Resume
 from stages.common.train_params import Train
 
 EFFECTS = {
-    "batch_size": "how many steps as many images make, at the same learning rates",
+    "recipe.batch_size": "how many steps as many images make, at the same learning rates",
     "processes": "in which order sums are rounded, and of how many images a batch norm takes its statistics",
 }
 """What such a param changes that nobody would expect of it."""

@@ -101,7 +101,7 @@ def test_overrides_are_the_run_s_own_and_params_yaml_comes_back_byte_for_byte(tm
     stages = {"only": {"cmd": "grep -c . params.yaml; cp params.yaml seen.yaml", "outs": ["seen.yaml"]}}
     workspace = make_workspace(tmp_path / "toy", stages)
     before = (workspace / "params.yaml").read_bytes()
-    assert play(workspace, overrides=["train.seed=41", "train.generator.beta1=0.25"]).is_completed()
+    assert play(workspace, overrides=["train.seed=41", "+train.recipe.generator.beta1=0.25"]).is_completed()
     seen = (workspace / "seen.yaml").read_text()
     assert "  seed: 41 " in seen
     assert "    beta1: 0.25 " in seen

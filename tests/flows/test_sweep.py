@@ -166,7 +166,9 @@ def test_a_killed_sweep_goes_on_and_ends_what_it_had_left(repository: Path, serv
 
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_every_trial(repository: Path, server: str, sign: signal.Signals) -> None:
-    run = start_sweep(repository, "--jobs", "2", "-S", "train.seed=99", "-S", "train.width=16,32", server=server)
+    run = start_sweep(
+        repository, "--jobs", "2", "-S", "train.seed=99", "-S", "+train.recipe.width=16,32", server=server
+    )
     until(lambda: waiting(repository) == 2, seconds=180)
     run.send_signal(sign)
     run.communicate(timeout=120)

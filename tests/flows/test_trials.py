@@ -27,11 +27,11 @@ def repository(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("overrides", "trials", "expected"),
     [
-        (["train.seed=1,2", "train.width=8,16"], [], ["1 8", "1 16", "2 8", "2 16"]),
+        (["train.seed=1,2", "+train.recipe.width=8,16"], [], ["1 8", "1 16", "2 8", "2 16"]),
         (["train.seed=range(1,4)"], [], ["1", "2", "3"]),
         (["train.seed=1,1"], [], ["1"]),
-        ([], [["train.seed=1"], ["train.seed=2", "train.width=8"]], ["1", "2 8"]),
-        (["train.width=8,16"], [["train.seed=1"]], ["8 1", "16 1"]),
+        ([], [["train.seed=1"], ["train.seed=2", "+train.recipe.width=8"]], ["1", "2 8"]),
+        (["+train.recipe.width=8,16"], [["train.seed=1"]], ["8 1", "16 1"]),
         (["params.yaml:train.seed=1,2"], [], ["1", "2"]),
         ([], [[], ["train.seed=1"]], ["", "1"]),
         ([], [], []),
@@ -63,7 +63,7 @@ def test_an_override_of_another_form_is_refused_in_a_sentence(override: str) -> 
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
-        ("- [train.seed=1]\n- [train.seed=2, train.width=8]", None),
+        ("- [train.seed=1]\n- [train.seed=2, +train.recipe.width=8]", None),
         ("- train.seed=1", "is no list of lists"),
         ("- [train.seed: 1]", "holds an override that is no text"),
         ("- [", "is not valid YAML"),
@@ -77,7 +77,7 @@ def test_a_list_of_trials_is_read_or_refused_in_a_sentence(
     if text is not None:
         path.write_text(text)
     if wanted is None:
-        assert read_list(path) == [["train.seed=1"], ["train.seed=2", "train.width=8"]]
+        assert read_list(path) == [["train.seed=1"], ["train.seed=2", "+train.recipe.width=8"]]
     else:
         with pytest.raises(UserError, match=wanted):
             read_list(path)
@@ -185,13 +185,13 @@ def test_trials_are_added_under_the_same_name_and_what_is_there_stays(repository
 
 def test_a_trial_has_the_changes_that_are_not_committed_as_with_dvc_exp_run(repository: Path) -> None:
     params = (repository / "params.yaml").read_text()
-    (repository / "params.yaml").write_text(params.replace("  width: null ", "  width: 16 "))
+    (repository / "params.yaml").write_text(params.replace("  recipe: {} ", "  recipe: {width: 16} "))
     (repository / "toy.py").write_text("changed\n")
     (repository / "dvc.lock").write_text("schema: '2.0'\n")  # not committed yet either
     sweep = open_sweep(repository, "s", [["train.seed=4"]])
     trial = sweep.trials[0]
     train = load_params(trial.workspace / "params.yaml").train
-    assert (train.seed, train.width) == (4, 16)
+    assert (train.seed, train.recipe) == (4, {"width": 16})
     assert (trial.workspace / "toy.py").read_text() == "changed\n"
     save_experiment(sweep, trial)
     reference = git(repository, "for-each-ref", "--format", "%(refname)", "refs/exps")
@@ -238,9 +238,9 @@ def test_overrides_of_a_run_going_on_in_the_main_checkout_are_not_the_sweep_s(re
     users = (repository / "params.yaml").read_text()
     (repository / ".flow").mkdir()
     (repository / ".flow" / "params.yaml").write_text(users)
-    (repository / "params.yaml").write_text(users.replace("  width: null ", "  width: 64 "))
+    (repository / "params.yaml").write_text(users.replace("  recipe: {} ", "  recipe: {width: 64} "))
     trial = open_sweep(repository, "s", [["train.seed=1"]]).trials[0]
-    assert load_params(trial.workspace / "params.yaml").train.width is None
+    assert load_params(trial.workspace / "params.yaml").train.recipe == {}
 
 
 def test_a_pipeline_in_a_folder_of_a_larger_repository_is_swept_there(tmp_path: Path) -> None:

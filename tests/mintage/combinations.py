@@ -7,14 +7,9 @@ from functools import cache
 from itertools import combinations, product
 from typing import Any
 
-from mintage.conditioning.discriminator import DISCRIMINATOR_CONDITIONINGS
-from mintage.conditioning.generator import GENERATOR_CONDITIONINGS
+from mintage import catalog
 from mintage.families import resolve
-from mintage.networks import NETWORKS
 from mintage.normalization import NORMALIZATIONS
-from mintage.objectives import OBJECTIVES
-from mintage.optimizers import OPTIMIZERS
-from mintage.penalties import PENALTIES
 from mintage.rules import RULES, Setting
 from tests.mintage.helpers import changed, copies, play, step, tiny_trainer
 
@@ -27,11 +22,11 @@ SHAPES = ((1, 8, 8), (3, 12, 10), POINT)
 CLASSES = ("a", "b", "c")
 BATCH = 8
 AXES: dict[str, tuple[Any, ...]] = {
-    "network": tuple(NETWORKS),
-    "objective": tuple(OBJECTIVES),
-    "penalties": ((), *((name,) for name in PENALTIES), ("r1", "r2")),
-    "generator.conditioning": tuple(GENERATOR_CONDITIONINGS),
-    "discriminator.conditioning": tuple(DISCRIMINATOR_CONDITIONINGS),
+    "network": tuple(catalog.BUILT_IN["network"]),
+    "objective": tuple(catalog.BUILT_IN["objective"]),
+    "penalties": ((), *((name,) for name in catalog.BUILT_IN["penalty"]), ("r1", "r2")),
+    "generator.conditioning": tuple(catalog.BUILT_IN["generator_conditioning"]),
+    "discriminator.conditioning": tuple(catalog.BUILT_IN["discriminator_conditioning"]),
     "generator.normalization": NORMALIZATIONS,
     "discriminator.normalization": NORMALIZATIONS,
     "matching_aware": (False, True),
@@ -42,7 +37,7 @@ AXES: dict[str, tuple[Any, ...]] = {
     "generator.dropout": (0.0, 0.5),
     "discriminator.dropout": (0.0, 0.5),
     "label_smoothing": (0.0, 0.1),
-    "generator.optimizer": tuple(OPTIMIZERS),
+    "generator.optimizer": tuple(catalog.BUILT_IN["optimizer"]),
     "soft_labels": (0.0, 0.3),
     "flipped_labels": (0.0, 0.25),
     "instance_noise": (0.0, 0.1),
@@ -56,7 +51,7 @@ _TRIES, _TRIES_AGAINST_A_RULE, _DRAWS = 40, 5, 200
 def overrides(row: Row) -> dict[str, Any]:
     """What `resolve` makes the row's recipe of, as params.yaml would have it; as small as can be."""
     chosen: dict[str, Any] = {"width": 4, "latent_size": 6, "batch_size": BATCH, "generator": {}, "discriminator": {}}
-    for axis, value in row.items():
+    for axis, value in ((axis, value) for axis, value in row.items() if axis != "shape"):
         player, _, name = axis.rpartition(".")
         (chosen[player] if player else chosen)[name] = value
     return chosen | {"penalties": [{"name": name} for name in row["penalties"]]}

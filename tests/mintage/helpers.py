@@ -10,8 +10,8 @@ from mintage.engine import Engine
 from mintage.families import resolve
 from mintage.games import Scene, Step
 from mintage.games.adversarial import Adversarial
-from mintage.players import build_players
-from mintage.recipes import model_config, needs_labels
+from mintage.players import build_players, model_config
+from mintage.recipes import needs_labels
 from mintage.trainer import Trainer
 
 CPU = torch.device("cpu")

@@ -1,14 +1,15 @@
 import pytest
 import torch
 
-from mintage.augment import AUGMENTS, augment
+from mintage import catalog
+from mintage.augment import augment
 from mintage.randomness import stream
 
 IMAGES = torch.rand(40, 3, 12, 9, generator=torch.Generator().manual_seed(0)) * 2 - 1
-ALL = tuple(AUGMENTS)
+ALL = tuple(catalog.BUILT_IN["augment"])
 
 
-@pytest.mark.parametrize("name", AUGMENTS)
+@pytest.mark.parametrize("name", catalog.BUILT_IN["augment"])
 def test_a_change_keeps_the_shape_repeats_by_its_stream_and_differs_by_image(name: str) -> None:
     changed = augment(IMAGES, [name], stream(0, "test"))
     assert changed.shape == IMAGES.shape
@@ -18,7 +19,7 @@ def test_a_change_keeps_the_shape_repeats_by_its_stream_and_differs_by_image(nam
     assert len(torch.unique(same.flatten(1), dim=0)) > 5
 
 
-@pytest.mark.parametrize("names", [*([name] for name in AUGMENTS), ALL], ids=str)
+@pytest.mark.parametrize("names", [*([name] for name in catalog.BUILT_IN["augment"]), ALL], ids=str)
 def test_a_change_passes_gradients_on_to_the_generator(names: list[str]) -> None:
     images = IMAGES.clone().requires_grad_(True)
     torch.autograd.backward(augment(images, names, stream(0, "test")).sum())

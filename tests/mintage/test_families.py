@@ -1,66 +1,27 @@
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, fields, replace
-from typing import Any, Literal, get_args, get_origin
+from dataclasses import asdict, replace
+from typing import Any, get_args
 
 import pytest
 import torch
 
-from mintage.augment import AUGMENTS
-from mintage.conditioning.discriminator import DISCRIMINATOR_CONDITIONINGS
-from mintage.conditioning.generator import GENERATOR_CONDITIONINGS
-from mintage.families import FAMILIES, VARIANTS, resolve
+from mintage.families import FAMILIES, resolve, variants
 from mintage.latents import draw
-from mintage.networks import NETWORKS
 from mintage.normalization import NORMALIZATIONS
-from mintage.objectives import OBJECTIVES
-from mintage.optimizers import OPTIMIZERS
-from mintage.penalties import PENALTIES
-from mintage.players import ModelConfig, build_generator, build_players
+from mintage.players import ModelConfig, build_generator, build_players, model_config
 from mintage.randomness import stream
-from mintage.recipes import PlayerRecipe, Recipe, model_config
+from mintage.recipes import Normalization
 from mintage.rules import refusal
-from stages.common import train_params as params
-from stages.common.sections import Section
 
 
-def names_in(annotation: Any) -> set[str]:
-    """All names that a type allows, however deep they stand in it."""
-    if get_origin(annotation) is Literal:
-        return set(get_args(annotation))
-    return {name for inner in get_args(annotation) for name in names_in(inner)}
-
-
-KNOWN = [
-    (params.Train, "family", FAMILIES),
-    (params.Train, "network", NETWORKS),
-    (params.Train, "objective", OBJECTIVES),
-    (params.Train, "augment", AUGMENTS),
-    (params.Penalty, "name", PENALTIES),
-    (params.Generator, "conditioning", GENERATOR_CONDITIONINGS),
-    (params.Discriminator, "conditioning", DISCRIMINATOR_CONDITIONINGS),
-    (params.Generator, "normalization", NORMALIZATIONS),
-    (params.Discriminator, "normalization", NORMALIZATIONS),
-    (params.Generator, "optimizer", OPTIMIZERS),
-]
-
-
-@pytest.mark.parametrize(("section", "key", "known"), KNOWN, ids=[f"{s.__name__}.{key}" for s, key, _ in KNOWN])
-def test_params_allow_exactly_what_there_is(section: type[Section], key: str, known: Iterable[str]) -> None:
-    assert names_in(section.model_fields[key].annotation) == set(known)
-
-
-@pytest.mark.parametrize(
-    ("section", "row"), [(params.Train, Recipe), (params.Generator, PlayerRecipe), (params.Discriminator, PlayerRecipe)]
-)
-def test_every_axis_of_a_row_can_be_overridden_in_params(section: type[Section], row: Any) -> None:
-    assert {f.name for f in fields(row)} - {"paper"} <= set(section.model_fields)
+def test_a_player_may_have_any_normalization_there_is() -> None:
+    assert get_args(Normalization) == ("network", *NORMALIZATIONS)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_trains_on_labelled_images_by_its_name_alone(family: str) -> None:
     for shape, batch_size in (((1, 8, 8), 64), ((3, 48, 80), 2)):
-        for variant in ("short", *(name for name, rows in VARIANTS.items() if family in rows)):
+        for variant in variants(family):
             recipe = resolve(family, {"batch_size": batch_size}, variant)
             assert refusal(recipe, ["a", "b"], shape) is None
 

@@ -6,11 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from mintage import catalog
 from mintage.augment import augment
 from mintage.data import HIDDEN_LABEL
 from mintage.families import FAMILIES
 from mintage.objectives import VALUE_OPTIMUM
-from mintage.optimizers import OPTIMIZERS, faded, progress
+from mintage.optimizers import faded, progress
 from mintage.players import build_generator
 from mintage.regularization import overlap_of_filters
 from mintage.trainer import Trainer
@@ -83,7 +84,7 @@ def test_k_discriminator_steps_show_k_new_batches_and_count_them() -> None:
     assert trainer.images_seen == 48
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", catalog.BUILT_IN["optimizer"])
 def test_either_player_learns_with_either_optimizer(optimizer: str) -> None:
     changes: dict[str, Any] = {"optimizer": optimizer, "learning_rate": 0.01}
     for player in ("generator", "discriminator"):

@@ -120,7 +120,7 @@ def test_a_state_of_another_training_is_not_gone_on_from(digits: Dataset, tmp_pa
 @pytest.mark.parametrize(
     ("family", "recipe", "part"),
     [
-        ("cgann", {}, "no family 'cgann'"),
+        ("cgann", {}, "family = 'cgann' .* did you mean 'cgan'"),
         ("cgan", {"widht": 8}, "did you mean 'width'"),
         ("cgan", {"generator": {"learning_rat": 1}}, "did you mean 'learning_rate'"),
         ("cgan", {"objective": "hinge", "label_smoothing": 0.1}, "cgan: "),

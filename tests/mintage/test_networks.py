@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from mintage.networks import NETWORKS, biggan, dcgan, infogan, r3gan
+from mintage import catalog
+from mintage.networks import biggan, dcgan, infogan, r3gan
 from mintage.networks.parts import Up, sizes
 from mintage.normalization import Modulation, Norm, Normalization
 
@@ -11,7 +12,7 @@ BATCH = Normalization("batch")
 
 
 def default(name: str, player: int) -> Normalization:
-    return Normalization(NETWORKS[name].normalization[player])
+    return Normalization(catalog.load("network", name).normalization[player])
 
 
 def stirred(network: nn.Module) -> nn.Module:
@@ -25,19 +26,19 @@ def stirred(network: nn.Module) -> nn.Module:
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", catalog.BUILT_IN["network"])
 def test_a_generator_makes_exactly_the_asked_shape_in_minus_one_to_one(name: str, shape: tuple[int, int, int]) -> None:
-    generator = stirred(NETWORKS[name].generator(12, shape, 4, default(name, 0)))
+    generator = stirred(catalog.load("network", name).generator(12, shape, 4, default(name, 0)))
     images = generator(torch.randn(3, 12))
     assert images.shape == (3, *shape)
     assert images.abs().max() <= 1
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", catalog.BUILT_IN["network"])
 def test_every_pixel_reaches_the_discriminators_features(name: str, shape: tuple[int, int, int]) -> None:
     """Floor division would leave out the last row or column of an odd side."""
-    discriminator = stirred(NETWORKS[name].discriminator(shape, 4, Normalization("none")))
+    discriminator = stirred(catalog.load("network", name).discriminator(shape, 4, Normalization("none")))
     images = torch.randn(2, *shape, requires_grad=True)
     features = discriminator(images)
     assert features.shape == (2, discriminator.feature_size)
@@ -46,9 +47,11 @@ def test_every_pixel_reaches_the_discriminators_features(name: str, shape: tuple
     assert (images.grad != 0).all()
 
 
-@pytest.mark.parametrize("name", [name for name, network in NETWORKS.items() if network.has_maps])
+@pytest.mark.parametrize("name", [name for name in catalog.names("network") if catalog.load("network", name).has_maps])
 def test_every_place_of_a_generators_image_depends_on_the_latent_and_on_a_plane(name: str) -> None:
-    generator = NETWORKS[name].generator(12, (3, 9, 13), 16, Normalization("none"), plane_size=5).double()
+    generator = (
+        catalog.load("network", name).generator(12, (3, 9, 13), 16, Normalization("none"), plane_size=5).double()
+    )
     torch.manual_seed(0)
     with torch.no_grad():
         for weight in generator.parameters():
@@ -59,9 +62,9 @@ def test_every_place_of_a_generators_image_depends_on_the_latent_and_on_a_plane(
     assert (generator(latents, None, planes + 1) != images).any(0).all()
 
 
-@pytest.mark.parametrize("name", [name for name, network in NETWORKS.items() if network.has_norms])
+@pytest.mark.parametrize("name", [name for name in catalog.names("network") if catalog.load("network", name).has_norms])
 def test_a_modulation_reaches_every_norm_of_a_generator_that_has_norms(name: str) -> None:
-    generator = NETWORKS[name].generator(12, (1, 12, 10), 4, Normalization("batch", modulation_size=5))
+    generator = catalog.load("network", name).generator(12, (1, 12, 10), 4, Normalization("batch", modulation_size=5))
     first, second = (generator(torch.ones(4, 12), m).detach() for m in (torch.zeros(4, 5), torch.ones(4, 5)))
     assert not torch.equal(first, second)
     modulated = [norm for norm in generator.modules() if isinstance(norm, Norm) and norm.modulate is not None]
@@ -91,12 +94,13 @@ def test_dcgan_has_no_batch_norm_in_the_discriminators_first_layer_and_the_gener
     assert sum(isinstance(layer, Norm) for layer in generator) == 3
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", catalog.BUILT_IN["network"])
 def test_batch_norm_keeps_the_standard_eps_and_momentum(name: str) -> None:
     """`BatchNorm2d(channels, 0.8)`, much copied, sets eps to 0.8."""
-    players = [NETWORKS[name].generator(10, (1, 16, 16), 8, BATCH), NETWORKS[name].discriminator((1, 16, 16), 8, BATCH)]
+    network = catalog.load("network", name)
+    players = [network.generator(10, (1, 16, 16), 8, BATCH), network.discriminator((1, 16, 16), 8, BATCH)]
     norms = [m for p in players for m in p.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
-    assert bool(norms) == NETWORKS[name].has_norms
+    assert bool(norms) == network.has_norms
     assert {(m.eps, m.momentum) for m in norms} <= {(1e-5, 0.1)}
 
 
@@ -153,7 +157,7 @@ def test_the_discriminator_of_points_tells_detail_that_a_plain_one_does_not_yet_
     points = (torch.rand(400, 1, 1, 2) * 2 - 1).requires_grad_()
     slopes = []
     for name in ("points", "mlp"):
-        features = NETWORKS[name].discriminator((1, 1, 2), 32, Normalization("none"))(points)
+        features = catalog.load("network", name).discriminator((1, 1, 2), 32, Normalization("none"))(points)
         (slope,) = torch.autograd.grad(features.sum(), points)
         slopes.append((slope.norm() / features.detach().norm()).item())
     assert slopes[0] > 3 * slopes[1]

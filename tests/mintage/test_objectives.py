@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy, binary_cross_entropy_with_logits
 
-from mintage.objectives import OBJECTIVES, VALUE_OPTIMUM, Began, Knobs, LeastSquares, NonSaturating, against_each, value
+from mintage import catalog
+from mintage.objectives import VALUE_OPTIMUM, Began, Knobs, LeastSquares, NonSaturating, against_each, value
 
 DATA = torch.tensor([0.1, 0.2, 0.3, 0.4], dtype=torch.float64)
 GENERATED = torch.tensor([0.4, 0.3, 0.2, 0.1], dtype=torch.float64)
@@ -69,7 +70,8 @@ def test_the_discriminators_loss_is_binary_cross_entropy_on_logits() -> None:
 
 
 def generator_loss(name: str, fake: Tensor, real: Tensor | None = None) -> Tensor:
-    return OBJECTIVES[name]().generator_loss(fake, real)
+    loss: Tensor = catalog.load("objective", name)().generator_loss(fake, real)
+    return loss
 
 
 def test_generator_losses_are_those_of_the_paper() -> None:
@@ -82,7 +84,7 @@ def test_generator_losses_are_those_of_the_paper() -> None:
 
 def test_only_the_minimax_gradient_fades_where_the_discriminator_is_sure() -> None:
     gradients = {}
-    for name in OBJECTIVES:
+    for name in catalog.BUILT_IN["objective"]:
         fake = torch.tensor([-10.0], requires_grad=True)
         torch.autograd.backward(generator_loss(name, fake, torch.zeros(1)))
         assert fake.grad is not None
@@ -106,19 +108,19 @@ def test_the_best_least_squares_discriminator_mixes_its_targets_by_the_densities
 
 
 def test_a_hinge_discriminator_learns_nothing_from_what_is_beyond_the_margin() -> None:
-    hinge = OBJECTIVES["hinge"]()
+    hinge = catalog.load("objective", "hinge")()
     assert hinge.discriminator_loss(torch.tensor([1.0, 5.0]), torch.tensor([-1.0, -9.0])).item() == 0
     assert hinge.discriminator_loss(torch.zeros(2), torch.zeros(2)).item() == 2
 
 
 def test_the_wasserstein_critics_loss_is_the_difference_of_the_means() -> None:
     real, fake = torch.tensor([1.0, 3.0]), torch.tensor([-1.0, 0.0])
-    assert OBJECTIVES["wasserstein"]().discriminator_loss(real, fake).item() == -2.5
+    assert catalog.load("objective", "wasserstein")().discriminator_loss(real, fake).item() == -2.5
 
 
 def test_a_relativistic_loss_is_of_pairs_and_does_not_change_when_both_logits_move() -> None:
     real, fake = torch.randn(20), torch.randn(20)
-    relativistic = OBJECTIVES["relativistic"]()
+    relativistic = catalog.load("objective", "relativistic")()
     loss = relativistic.discriminator_loss(real, fake)
     assert torch.allclose(relativistic.discriminator_loss(real + 5, fake + 5), loss, atol=1e-5)
     assert not torch.allclose(relativistic.discriminator_loss(real, fake.flip(0)), loss)
@@ -158,7 +160,7 @@ def test_began_is_saved_with_its_k_and_tells_the_papers_measure_of_convergence()
 
 def test_probabilities_and_the_value_are_told_only_where_there_are_any() -> None:
     real, fake = torch.full((4,), 2.0), torch.full((4,), -1.0)
-    for name, kind in OBJECTIVES.items():
+    for name, kind in ((name, catalog.load("objective", name)) for name in catalog.names("objective")):
         statistics = kind().statistics(real, fake)
         assert ("value" in statistics) == (name in ("minimax", "non_saturating"))
         expected = torch.tensor(2.0).sigmoid().item() if "value" in statistics else 2.0

@@ -20,7 +20,7 @@ def row(name: str, **params: str) -> Row:
     known = {
         "train.seed": "0",
         "train.images": "200000",
-        "train.generator.learning_rate": "",
+        "train.recipe.generator.learning_rate": "",
         "ingest.source": "digits",
     }
     tried = {key.replace("__", "."): value for key, value in params.items()}

@@ -13,8 +13,7 @@ import onnxruntime
 import pytest
 import torch
 
-from mintage.conditioning.generator import GENERATOR_CONDITIONINGS
-from mintage.networks import NETWORKS
+from mintage import catalog
 from mintage.players import ModelConfig, build_players
 from mintage.sampling import generate
 from stages import export as stage
@@ -37,8 +36,8 @@ def saved(folder: Path, config: ModelConfig) -> Path:
 @pytest.mark.parametrize(
     ("network", "conditioning", "normalization"),
     [
-        *((network, "shared_batch_norm", "batch") for network in sorted(NETWORKS)),
-        *(("dcgan", conditioning, "layer") for conditioning in sorted(GENERATOR_CONDITIONINGS)),
+        *((network, "shared_batch_norm", "batch") for network in sorted(catalog.BUILT_IN["network"])),
+        *(("dcgan", conditioning, "layer") for conditioning in sorted(catalog.BUILT_IN["generator_conditioning"])),
         *((network, "none", "spectral_batch") for network in ("mlp", "biggan")),
     ],
 )

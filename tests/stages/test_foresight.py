@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
+from mintage import catalog
 from mintage.families import FAMILIES, resolve
 from mintage.recipes import needs_labels
 from mintage.rules import refusal
 from stages.check import POINTS, check
 from stages.common.errors import UserError
-from stages.common.foresight import FLAT, LABELLED, TOLD, Known, foreseen, require_fit
+from stages.common.foresight import FLAT, Known, foreseen, learns_from_labels, require_fit
 from stages.common.params import Params, load_params
 from stages.sources import open_source
 from tests.stages.tiny_data import ROOT, write_params
@@ -27,15 +28,19 @@ def changed(**sections: dict[str, Any]) -> Params:
 
 
 def test_what_is_known_of_the_families_without_torch_is_what_the_families_are() -> None:
-    recipes = {name: resolve(name, {}) for name in FAMILIES}
-    assert {name for name, recipe in recipes.items() if needs_labels(recipe)} == LABELLED
-    assert {name for name, recipe in recipes.items() if recipe.generator.conditioning != "none"} == TOLD
-    classes = {name: ["a", "b"] if name in LABELLED else None for name in recipes}
-    flat = {name for name, recipe in recipes.items() if refusal(recipe, classes[name], (1, 1, 2)) is None}
-    assert flat == FLAT
+    recipes = [
+        *(resolve(name, {}) for name in FAMILIES),
+        *(
+            resolve("gan", {"discriminator": {"conditioning": one}})
+            for one in catalog.names("discriminator_conditioning")
+        ),
+        *(resolve("gan", {"generator": {"conditioning": one}}) for one in catalog.names("generator_conditioning")),
+    ]
+    assert [needs_labels(recipe) for recipe in recipes] == [learns_from_labels(recipe) for recipe in recipes]
+    assert {name for name in catalog.names("network") if not catalog.load("network", name).has_maps} == FLAT
 
 
-@pytest.mark.parametrize("family", sorted(LABELLED))
+@pytest.mark.parametrize("family", [name for name, recipe in FAMILIES.items() if learns_from_labels(recipe)])
 @pytest.mark.parametrize(
     "classes",
     [
@@ -128,14 +133,8 @@ def test_metrics_and_labels_that_no_model_of_the_family_has_are_told_before_it_i
 
 
 def test_what_an_override_of_the_conditioning_makes_of_a_family_is_left_to_the_training() -> None:
-    unconditional = {"conditioning": "none"}
-    train = PARAMS.train.model_copy(
-        update={
-            player: getattr(PARAMS.train, player).model_copy(update=unconditional)
-            for player in ("generator", "discriminator")
-        }
-    )
-    assert foreseen(PARAMS.model_copy(update={"train": train}), UNLABELLED) == []
+    recipe = {player: {"conditioning": "none"} for player in ("generator", "discriminator")}
+    assert foreseen(changed(train={"recipe": recipe}), UNLABELLED) == []
 
 
 def test_the_stage_that_asks_is_told_all_of_it(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:

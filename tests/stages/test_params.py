@@ -50,7 +50,7 @@ def refusal(path: Path) -> str:
 def test_the_repository_s_own_params_are_right() -> None:
     params = load_params(ROOT / "params.yaml")
     assert params.ingest.source == "digits"
-    assert params.train.generator.optimizer is None
+    assert params.train.recipe == {}
 
 
 def test_a_stage_gets_its_own_section() -> None:
@@ -71,8 +71,7 @@ def test_a_stage_is_refused_when_another_section_is_wrong(tmp_path: Path) -> Non
         ("ingest.path", "pathh", "path"),
         ("validate.max_duplicates", "max_duplicate", "max_duplicates"),
         ("train.family", "famly", "family"),
-        ("train.generator.momentum", "momentun", "momentum"),
-        ("generator", "generators", "generator"),
+        ("train.variant", "varient", "variant"),
         ("evaluator", "evaluater", "evaluator"),
         ("validate", "validation", "validate"),
     ],
@@ -116,7 +115,42 @@ def test_a_key_in_a_list_is_checked_too(tmp_path: Path) -> None:
         ("validate.max_duplicates", ".nan", "validate.max_duplicates = nan is refused"),
         ("validate.max_imbalance", ".inf", "validate.max_imbalance = inf is refused: .*finite"),
         ("normalize.holdout", "1", "normalize.holdout = 1 is refused: .*less than 1"),
-        ("train.label_smoothing", "0.5", "train.label_smoothing = 0.5 is refused"),
+        ("train.recipe", "{label_smoothing: 0.5}", "train.recipe.label_smoothing = 0.5 is refused: .* below 0.5"),
+        ("train.recipe", "{batch_size: 1}", "train.recipe.batch_size = 1 is refused: it is a whole number from 2"),
+        ("train.recipe", "{width: '8'}", "train.recipe.width = '8' is refused"),
+        ("train.recipe", "{width: true}", "train.recipe.width = True is refused"),
+        ("train.recipe", "{warm_up: 1}", "train.recipe.warm_up = 1 is refused: it is true or false"),
+        ("train.recipe", "{gamma: .nan}", "train.recipe.gamma = nan is refused"),
+        ("train.recipe", "{targets: [0, 1]}", "train.recipe.targets = .* is refused: it is a list of 3"),
+        (
+            "train.recipe",
+            "{objective: hinje}",
+            "train.recipe.objective = 'hinje' is not one of .*: did you mean 'hinge'?",
+        ),
+        (
+            "train.recipe",
+            "{augment: [color]}",
+            "train.recipe.augment.0 = 'color' is not one of .*: did you mean 'colour'?",
+        ),
+        (
+            "train.recipe",
+            "{generator: {momentun: 1}}",
+            "train.recipe.generator.momentun = 1 .*: did you mean 'momentum'?",
+        ),
+        (
+            "train.recipe",
+            "{lr: 1e-3}",
+            "train.recipe.lr = 0.001 is not a known key: did you mean 'generator.learning_rate'?",
+        ),
+        ("train.recipe", "{generator: 3}", "train.recipe.generator = 3 is refused: it is a mapping"),
+        ("train.recipe", "{penalties: [{weight: 1.0}]}", "train.recipe.penalties.0.name is missing: add it"),
+        ("train.recipe", "{penalties: [{name: r1}, {name: r1}]}", "train.recipe.penalties names 'r1' twice"),
+        ("train.variant", "lecture", "train.variant = 'lecture' is none of 'cgan': it has short, paper"),
+        (
+            "train.seed",
+            "0\n  batch_size: 32",
+            "batch_size is an axis of the recipe: write it .* as train.recipe.batch_size",
+        ),
         ("report.title", "''", "report.title = '' is refused"),
         # forms
         ("train.device", "gpu", "train.device = 'gpu' is refused: write auto, cpu, cuda or cuda:N"),

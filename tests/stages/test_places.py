@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from mintage.nearest import like
 from stages.common.errors import UserError
-from stages.common.sections import like
 from stages.releases.__main__ import parser
 from stages.selection.metrics import METRICS
 from tests.stages.test_params import changed, refusal

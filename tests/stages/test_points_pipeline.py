@@ -22,9 +22,9 @@ STAGES = ["ingest", "normalize", "validate", "evaluator", "train", "select", "sa
 SHORT: dict[str, Any] = {
     "ingest.options": {"points": 2000},
     "normalize.height": 1,
-    "train.network": "mlp",
-    "train.width": 16,
-    "train.latent_size": 2,
+    "train.recipe.network": "mlp",
+    "train.recipe.width": 16,
+    "train.recipe.latent_size": 2,
     "train.images": 48_000,
     "train.checkpoint_every": 16_000,
     "train.device": "cpu",
@@ -125,8 +125,8 @@ def test_points_are_judged_by_their_coordinates(ring: Path, gaussian: Path) -> N
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"train.network": "dcgan"}, "has no room for feature maps: set network to mlp or points"),
-        ({"train.augment": ["translation"]}, "set augment to []"),
+        ({"train.recipe.network": "dcgan"}, "has no room for feature maps: set network to mlp or points"),
+        ({"train.recipe.augment": ["translation"]}, "set augment to []"),
     ],
 )
 def test_a_network_or_a_change_made_for_pictures_is_refused(ring: Path, change: dict[str, Any], reason: str) -> None:

@@ -158,8 +158,8 @@ def test_a_family_that_is_in_use_is_not_advised_and_images_without_classes_get_o
 def test_collapse_and_copies_have_an_advice_of_their_own(read: Callable[[str], None]) -> None:
     found = judged(frechet_distance=0.35, collapse={"collapsed": True, "sure": True}, copying={"copied": True})
     read(found["sentence"])
-    assert "train.augment" in found["advice"]
-    assert "train.packing" in found["advice"]
+    assert "train.recipe.augment" in found["advice"]
+    assert "train.recipe.packing" in found["advice"]
     early = judged(frechet_distance=0.35, collapse={"collapsed": True, "sure": False})
     assert early["sentence"].endswith("few real images are reached.")
     assert "packing" not in early["advice"]

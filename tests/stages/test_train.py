@@ -27,11 +27,11 @@ from tests.stages.tiny_data import ROOT, write_digits, write_params
 
 SHORT = {
     "train.images": 4000,
-    "train.batch_size": 16,
+    "train.recipe.batch_size": 16,
     "train.checkpoint_every": 1000,
     "train.log_every": 500,
     "train.resume_every": 0.02,
-    "train.width": 8,
+    "train.recipe.width": 8,
     "train.device": "cpu",
     "train.threads": 1,
 }
@@ -219,13 +219,13 @@ def test_a_full_disk_in_the_middle_of_a_write_is_one_sentence_and_loses_nothing(
     [
         ({"train.device": "cuda:7"}, "device 'cuda:7' is not on this machine"),
         (
-            {"train.family": "wgan_gp", "train.discriminator.normalization": "batch"},
+            {"train.family": "wgan_gp", "train.recipe.discriminator.normalization": "batch"},
             "batch norm makes a judgement depend",
         ),
-        ({"train.packing": 3}, "train.family = 'cgan': a batch must be a whole number of packs"),
-        ({"train.penalties": [{"name": "r1"}, {"name": "r1"}]}, "penalties names 'r1' twice"),
+        ({"train.recipe.packing": 3}, "train.family = 'cgan': a batch must be a whole number of packs"),
+        ({"train.recipe.penalties": [{"name": "r1"}, {"name": "r1"}]}, "penalties names 'r1' twice"),
         ({"train.checkpoint_every": 5000}, "checkpoint_every = 5000 is more than images = 4000"),
-        ({"train.generator.learning_rate": 1e30}, "training diverged"),
+        ({"train.recipe.generator.learning_rate": 1e30}, "training diverged"),
     ],
 )
 def test_a_training_that_cannot_be_is_one_sentence(tmp_path: Path, changes: dict[str, Any], fragment: str) -> None:
@@ -247,15 +247,15 @@ def test_a_conditional_family_on_unlabelled_data_or_one_class_is_refused(
 
 
 WITHOUT_GRADIENT = {
-    "train.objective": "minimax",
-    "train.generator.normalization": "none",
-    "train.discriminator.learning_rate": 0.02,
+    "train.recipe.objective": "minimax",
+    "train.recipe.generator.normalization": "none",
+    "train.recipe.discriminator.learning_rate": 0.02,
 }
 """The discriminator is sure at once, and the saturating loss then teaches the generator nothing."""
 
 
 def test_a_collapsed_training_stops_where_params_say_so_and_a_healthy_one_goes_on(tmp_path: Path) -> None:
-    guarded = SHORT | {"train.family": "gan", "train.width": 32, "train.min_diversity": 0.3}
+    guarded = SHORT | {"train.family": "gan", "train.recipe.width": 32, "train.min_diversity": 0.3}
     folder = workspace(tmp_path)
     write_params(folder, guarded)
     code, output = train(folder)
@@ -311,14 +311,14 @@ def test_a_family_learns_by_the_papers_own_values_where_params_say_so_and_a_reci
     tmp_path: Path,
 ) -> None:
     folder = workspace(tmp_path)
-    write_params(folder, SHORT | {"train.family": "gan", "train.recipe": "lecture", "train.batch_size": None})
+    write_params(folder, SHORT | {"train.family": "gan", "train.variant": "lecture", "train.recipe.batch_size": None})
     code, output = train(folder)
     assert code == 0, output
     recipe = read_json(folder / "provenance/train.json")["recipe"]
     assert (recipe["batch_size"], recipe["generator"]["learning_rate"]) == (32, 1e-4)
-    write_params(folder, SHORT | {"train.family": "cgan", "train.recipe": "lecture"})
+    write_params(folder, SHORT | {"train.family": "cgan", "train.variant": "lecture"})
     sentence = refused(folder)
-    assert "train.family = 'cgan' has no recipe 'lecture', which is known of gan, dcgan: set train.recipe" in sentence
+    assert "'cgan' has no variant 'lecture'; it has short, paper" in sentence
 
 
 def test_nothing_trains_on_data_that_failed_the_gate(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_both_read_one_order_and_one_of_them_writes(finished: Path) -> None:
 
 
 def test_the_curves_are_those_of_one_process_but_for_rounding(finished: Path, tmp_path: Path) -> None:
-    changes = {"train.generator.normalization": "none", "train.discriminator.normalization": "none"}
+    changes = {"train.recipe.generator.normalization": "none", "train.recipe.discriminator.normalization": "none"}
     rows = {}
     for processes in (1, 2):
         folder = workspace(tmp_path / str(processes))
@@ -131,7 +131,7 @@ def test_no_process_outlives_a_stage_that_was_killed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "fragment"),
     [
-        ({"train.batch_size": 17}, "each process takes as many images of a batch"),
+        ({"train.recipe.batch_size": 17}, "each process takes as many images of a batch"),
         ({"train.device": "cuda:0"}, "device = 'cuda:0' is one for 2 processes"),
     ],
 )
@@ -147,7 +147,7 @@ def test_what_cannot_be_is_told_once(tmp_path: Path, changes: dict[str, Any], fr
 
 def test_another_number_of_processes_or_batch_size_says_what_it_changes(finished: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(finished, tmp_path / "copy"))
-    write_params(folder, TWO | {"train.processes": 1, "train.batch_size": 32, "train.images": 1000})
+    write_params(folder, TWO | {"train.processes": 1, "train.recipe.batch_size": 32, "train.images": 1000})
     code, output = train(folder)
     assert code == 0, output
     said = [line for line in output.splitlines() if line.startswith("training starts anew")]

@@ -21,7 +21,7 @@ STOP = {"metric": "frechet_distance", "patience": PATIENCE, "samples": 200, "eva
 HASTY = SHORT | {
     "train.family": "gan",
     "train.images": 30_000,
-    "train.generator.learning_rate": 0.001,
+    "train.recipe.generator.learning_rate": 0.001,
     "train.resume_every": 1e9,
     "train.stop": STOP,
 }

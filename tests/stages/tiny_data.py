@@ -38,7 +38,7 @@ def write_params(folder: Path, changes: dict[str, Any]) -> None:
         *sections, name = key.split(".")
         section = params
         for part in sections:
-            section = section[part]
-        assert name in section, f"{key} is not in params.yaml"
+            section = section.setdefault(part, {}) if "recipe" in sections else section[part]
+        assert name in section or "recipe" in sections, f"{key} is not in params.yaml"
         section[name] = value
     yaml.dump(params, folder / "params.yaml")

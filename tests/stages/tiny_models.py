@@ -18,8 +18,8 @@ from tests.stages.tiny_data import CLASSES, write_digits, write_params
 SMALL = {
     "evaluator.images": 12_000,
     "evaluator.device": "cpu",
-    "train.width": 8,
-    "train.batch_size": 16,
+    "train.recipe.width": 8,
+    "train.recipe.batch_size": 16,
     "train.device": "cpu",
     "select.samples": 200,
     "select.classifier_images": 2000,

@@ -1,0 +1,100 @@
+"""What a recipe may name: by kind, a name and where it lies. Nothing is imported before it is used.
+
+A package outside brings more by entry points of the group `mintage.KIND`, such as `mintage.network`: docs/extending.md.
+"""
+
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from mintage.nearest import nearest
+
+BUILT_IN: dict[str, dict[str, str]] = {
+    "game": {"adversarial": "mintage.games.adversarial:Adversarial"},
+    "network": {
+        "mlp": "mintage.networks.mlp:NETWORK",
+        "points": "mintage.networks.points:NETWORK",
+        "dcgan": "mintage.networks.dcgan:NETWORK",
+        "infogan": "mintage.networks.infogan:NETWORK",
+        "resnet": "mintage.networks.resnet:NETWORK",
+        "biggan": "mintage.networks.biggan:NETWORK",
+        "began": "mintage.networks.began:NETWORK",
+        "r3gan": "mintage.networks.r3gan:NETWORK",
+    },
+    "objective": {
+        "minimax": "mintage.objectives:Minimax",
+        "non_saturating": "mintage.objectives:NonSaturating",
+        "least_squares": "mintage.objectives:LeastSquares",
+        "wasserstein": "mintage.objectives:Wasserstein",
+        "hinge": "mintage.objectives:Hinge",
+        "relativistic": "mintage.objectives:Relativistic",
+        "began": "mintage.objectives:Began",
+    },
+    "penalty": {
+        "clipping": "mintage.penalties:CLIPPING",
+        "wgan_gp": "mintage.penalties:WGAN_GP",
+        "dragan": "mintage.penalties:DRAGAN",
+        "r1": "mintage.penalties:R1",
+        "r2": "mintage.penalties:R2",
+        "roth": "mintage.penalties:ROTH",
+    },
+    # In the order in which they are made.
+    "augment": {
+        "colour": "mintage.augment:colour",
+        "translation": "mintage.augment:translation",
+        "cutout": "mintage.augment:cutout",
+    },
+    "generator_conditioning": {
+        "none": "mintage.conditioning.generator:Unconditional",
+        "concat": "mintage.conditioning.generator:Concat",
+        "plane": "mintage.conditioning.generator:Plane",
+        "batch_norm": "mintage.conditioning.generator:BatchNorm",
+        "shared_batch_norm": "mintage.conditioning.generator:SharedBatchNorm",
+    },
+    "discriminator_conditioning": {
+        "none": "mintage.conditioning.discriminator:NONE",
+        "concat": "mintage.conditioning.discriminator:CONCAT",
+        "product": "mintage.conditioning.discriminator:PRODUCT",
+        "repeat": "mintage.conditioning.discriminator:REPEAT",
+        "projection": "mintage.conditioning.discriminator:PROJECTION",
+        "auxiliary": "mintage.conditioning.discriminator:AUXILIARY",
+        "semi_supervised": "mintage.conditioning.discriminator:SEMI_SUPERVISED",
+        "code": "mintage.conditioning.discriminator:CODE",
+    },
+    "optimizer": {
+        "adam": "mintage.optimizers:adam",
+        "sgd": "mintage.optimizers:sgd",
+        "rmsprop": "mintage.optimizers:rmsprop",
+    },
+}
+
+
+def names(kind: str) -> list[str]:
+    """All names of a kind: the built-in ones in their order, then those of other packages by the alphabet."""
+    return [*BUILT_IN[kind], *sorted(set(_brought(kind)) - set(BUILT_IN[kind]))]
+
+
+def place(kind: str, name: str) -> str:
+    """Where it lies, as "module:attribute". Raises ValueError with the nearest name where there is none."""
+    found = BUILT_IN[kind].get(name) or _brought(kind).get(name)
+    if found is None:
+        raise ValueError(f"there is no {kind.replace('_', ' ')} {name!r}{nearest(name, names(kind))}")
+    return found
+
+
+@cache
+def load(kind: str, name: str) -> Any:
+    """The thing itself, imported now. Raises ValueError likewise.
+
+    Example:
+        >>> load("penalty", "r1").weight
+        1.0
+    """
+    module, _, attribute = place(kind, name).partition(":")
+    return getattr(import_module(module), attribute)
+
+
+@cache
+def _brought(kind: str) -> dict[str, str]:
+    return {entry.name: entry.value for entry in entry_points(group=f"mintage.{kind}")}

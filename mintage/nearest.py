@@ -1,0 +1,49 @@
+"""The known name that somebody means."""
+
+import difflib
+from collections.abc import Sequence
+
+_MEANINGS = {
+    "accuracy": ["conditional_accuracy"],
+    "bf16": ["bfloat16"],
+    "conditional": ["cgan"],
+    "epochs": ["images"],
+    "fid": ["frechet_distance"],
+    "float16": ["bfloat16"],
+    "fp16": ["bfloat16"],
+    "fp32": ["float32"],
+    "half": ["bfloat16"],
+    "inception_score": ["classifier_score"],
+    "is": ["classifier_score"],
+    "iterations": ["images"],
+    "kid": ["kernel_distance"],
+    "lr": ["learning_rate"],
+    "mmd": ["kernel_distance"],
+    "mode_coverage": ["coverage"],
+    "nz": ["latent_size"],
+    "r3gan": ["modern", "r3gan"],
+    "sagan": ["biggan"],
+    "steps": ["images"],
+    "vanilla": ["gan"],
+    "z_dim": ["latent_size"],
+}
+"""What others call it, and its name here: the spelling of `fid` is nearest to none that is meant."""
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """The end of a sentence on an unknown name."""
+    close = like(name, known)
+    return f": did you mean {close!r}?" if close else f"; known: {', '.join(known)}"
+
+
+def listed(name: str, known: Sequence[str]) -> str:
+    """The known names, and which of them is meant."""
+    close = like(name, known)
+    return ", ".join(map(repr, known)) + (f": did you mean {close!r}?" if close else "")
+
+
+def like(name: str, known: Sequence[str]) -> str | None:
+    """The known name that is meant: what others call so, else the one that is spelt most alike; None where none is."""
+    if meant := next((one for one in _MEANINGS.get(name.lower(), ()) if one in known), None):
+        return meant
+    return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.5)), None)

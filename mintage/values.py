@@ -1,0 +1,145 @@
+"""Values that people write, against the annotations of a frozen dataclass. A wrong one is a sentence with its key."""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from mintage import catalog
+from mintage.nearest import like, listed, nearest
+
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True)
+class Within:
+    """The bounds of a number."""
+
+    least: float = -math.inf
+    most: float = math.inf
+    above: float = -math.inf
+    below: float = math.inf
+
+    def __str__(self) -> str:
+        words = {"above": self.above, "from": self.least, "to": self.most, "below": self.below}
+        return "".join(f" {word} {value:g}" for word, value in words.items() if math.isfinite(value))
+
+    def __contains__(self, value: float) -> bool:
+        return self.least <= value <= self.most and self.above < value < self.below
+
+
+@dataclass(frozen=True)
+class Named:
+    """A name of this kind in the catalog."""
+
+    kind: str
+
+
+def replace(base: Made, values: Any, key: str) -> Made:
+    """A dataclass with these values in place of its own; one that is None changes nothing.
+
+    Values are as YAML, TOML and JSON have them: a list for a tuple, a mapping for a dataclass within.
+    Raises ValueError, naming what is wrong by its dotted `key`.
+    """
+    return dataclasses.replace(base, **_fields(type(base), values, key, base))  # type: ignore[type-var]
+
+
+def make(kind: type[Made], values: Any, key: str) -> Made:
+    """A new dataclass likewise; all without a default have to be there."""
+    given = _fields(kind, values, key, None)
+    for field in dataclasses.fields(kind):  # type: ignore[arg-type]
+        if field.name not in given and field.default is field.default_factory is dataclasses.MISSING:
+            raise ValueError(f"{key}.{field.name} is missing: add it")
+    return kind(**given)
+
+
+@cache
+def annotations(kind: type) -> dict[str, Any]:
+    """The annotation of each field of a dataclass."""
+    return get_type_hints(kind, include_extras=True)
+
+
+def meaning(annotation: Any) -> str:
+    """What an annotation says of its values in words, and which they may be; empty where that is all of a type."""
+    rules = getattr(annotation, "__metadata__", ())
+    names = [part for part in get_args(annotation) if get_origin(part) is Literal] or [annotation]
+    choices = " | ".join(map(str, get_args(names[0]))) if get_origin(names[0]) is Literal else " | ".join(_names(rules))
+    bounds = "".join(str(rule).strip() for rule in rules if isinstance(rule, Within))
+    return "; ".join(part for part in (choices or bounds, *(rule for rule in rules if isinstance(rule, str))) if part)
+
+
+def _fields(kind: type, values: Any, key: str, base: Any) -> dict[str, Any]:
+    if not isinstance(values, Mapping):
+        raise ValueError(f"{key} = {values!r} is refused: it is a mapping, such as {{name: value}}")
+    hints = annotations(kind)
+    for name, value in values.items():
+        if name not in hints:
+            raise ValueError(f"{key}.{name} = {value!r} is not a known key{_advice(str(name), hints)}")
+    return {
+        name: _checked(value, hints[name], f"{key}.{name}", getattr(base, name, None))
+        for name, value in values.items()
+        if value is not None
+    }
+
+
+def _advice(name: str, hints: dict[str, Any]) -> str:
+    """Which field is meant, or which of a dataclass within."""
+    known = {one: one for one in hints}
+    for outer, annotation in hints.items():
+        if dataclasses.is_dataclass(annotation):
+            known = {field.name: f"{outer}.{field.name}" for field in dataclasses.fields(annotation)} | known
+    close = like(name, list(known))
+    return f": did you mean {known[close]!r}?" if close else nearest(name, list(hints))
+
+
+def _checked(value: Any, annotation: Any, key: str, base: Any) -> Any:
+    rules: tuple[Any, ...] = ()
+    if get_origin(annotation) is Annotated:
+        annotation, *rest = get_args(annotation)
+        rules = tuple(rest)
+    if isinstance(annotation, UnionType):  # with None, which a value is not
+        annotation = next(one for one in get_args(annotation) if one is not NoneType)
+    if isinstance(annotation, type) and dataclasses.is_dataclass(annotation):
+        return make(annotation, value, key) if base is None else replace(base, value, key)
+    if get_origin(annotation) is tuple:
+        return _checked_tuple(value, annotation, key)
+    choices = list(get_args(annotation)) if get_origin(annotation) is Literal else _names(rules)
+    if choices:
+        if value not in choices:
+            raise ValueError(f"{key} = {value!r} is not one of {listed(str(value), choices)}")
+    elif not _fits(value, annotation, rules):
+        raise ValueError(f"{key} = {value!r} is refused: it is {_wanted(annotation, rules)}")
+    return float(value) if annotation is float else value
+
+
+def _checked_tuple(value: Any, annotation: Any, key: str) -> tuple[Any, ...]:
+    inner = get_args(annotation)
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"{key} = {value!r} is refused: it is a list")
+    if inner[-1] is not Ellipsis and len(value) != len(inner):
+        raise ValueError(f"{key} = {list(value)!r} is refused: it is a list of {len(inner)}")
+    kinds = [inner[0]] * len(value) if inner[-1] is Ellipsis else inner
+    each = enumerate(zip(value, kinds, strict=True))
+    return tuple(_checked(one, kind, f"{key}.{at}", None) for at, (one, kind) in each)
+
+
+def _fits(value: Any, annotation: Any, rules: tuple[Any, ...]) -> bool:
+    if annotation in (bool, str):
+        return isinstance(value, annotation)
+    number = int if annotation is int else int | float
+    right = isinstance(value, number) and not isinstance(value, bool) and math.isfinite(value)
+    return right and all(value in rule for rule in rules if isinstance(rule, Within))
+
+
+def _wanted(annotation: Any, rules: tuple[Any, ...]) -> str:
+    if annotation in (bool, str):
+        return "true or false" if annotation is bool else "a text"
+    bounds = next((str(rule) for rule in rules if isinstance(rule, Within)), "")
+    return f"a {'whole ' if annotation is int else ''}number{bounds}"
+
+
+def _names(rules: tuple[Any, ...]) -> list[str]:
+    return [name for rule in rules if isinstance(rule, Named) for name in catalog.names(rule.kind)]
