@@ -85,7 +85,7 @@ def test_what_changes_the_weights_starts_anew_and_says_what_it_was_and_where_it_
     folder = workspace(tmp_path)
     os.rename(finished / ".resume", folder / ".resume")
     try:
-        said = trained(folder, seed=7, **{"generator.learning_rate": 1e-4})
+        said = trained(folder, seed=7, **{"recipe.generator.learning_rate": 1e-4})
     finally:
         os.rename(folder / ".resume", finished / ".resume")
     read(said)

@@ -149,7 +149,7 @@ def test_a_family_that_is_in_use_is_not_advised_and_images_without_classes_get_o
     ]
     assert "infogan or wgan, or more images." in unlabeled
     points = judged(replace(ABOUT, family="modern_points", points=True), frechet_distance=12.8)["advice"]
-    assert "wider network" in points
+    assert "larger train.recipe.width" in points
 
 
 @pytest.mark.tried(
