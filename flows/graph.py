@@ -19,6 +19,8 @@ class Meta(BaseModel):
 
     image: str = "train"
     """The container image, where stages run in containers."""
+    code: bool = False
+    """Whether it only looks at the code: trials of one code share its result, whatever their params."""
     gpu: bool = False
     network: bool = False
     """Whether its container may reach the network."""

@@ -21,7 +21,8 @@ def work_of(graph: Graph, params: Params) -> dict[str, str]:
     work: dict[str, str] = {}
     for stage in graph.values():
         own = {key: reduce(_member, key.split("."), values) for key in stage.params}
-        told = [stage.name, own, [work[name] for name in stage.upstream if name in work]]
+        upstream = [work[name] for name in stage.upstream if name in work and not graph[name].meta.code]
+        told = [stage.name, own, upstream]
         work[stage.name] = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
     return work
 

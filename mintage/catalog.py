@@ -1,6 +1,7 @@
 """What a recipe may name: by kind, a name and where it lies. Nothing is imported before it is used.
 
-A package outside brings more by entry points of the group `mintage.KIND`, such as `mintage.network`: docs/extending.md.
+A package outside brings more by entry points of the group `mintage.KINDs`, such as `mintage.networks`
+(docs/extending.md).
 """
 
 from functools import cache
@@ -72,12 +73,12 @@ BUILT_IN: dict[str, dict[str, str]] = {
 
 def names(kind: str) -> list[str]:
     """All names of a kind: the built-in ones in their order, then those of other packages by the alphabet."""
-    return [*BUILT_IN[kind], *sorted(set(_brought(kind)) - set(BUILT_IN[kind]))]
+    return [*BUILT_IN[kind], *sorted(set(brought(kind)) - set(BUILT_IN[kind]))]
 
 
 def place(kind: str, name: str) -> str:
     """Where it lies, as "module:attribute". Raises ValueError with the nearest name where there is none."""
-    found = BUILT_IN[kind].get(name) or _brought(kind).get(name)
+    found = BUILT_IN[kind].get(name) or brought(kind).get(name)
     if found is None:
         raise ValueError(f"there is no {kind.replace('_', ' ')} {name!r}{nearest(name, names(kind))}")
     return found
@@ -96,5 +97,6 @@ def load(kind: str, name: str) -> Any:
 
 
 @cache
-def _brought(kind: str) -> dict[str, str]:
-    return {entry.name: entry.value for entry in entry_points(group=f"mintage.{kind}")}
+def brought(kind: str) -> dict[str, str]:
+    """What other packages bring of a kind, by name."""
+    return {entry.name: entry.value for entry in entry_points(group=f"mintage.{kind}s")}

@@ -56,9 +56,32 @@ def make(kind: type[Made], values: Any, key: str) -> Made:
     return kind(**given)
 
 
-@cache
-def annotations(kind: type) -> dict[str, Any]:
+def names_in(values: Any) -> list[tuple[str, str]]:
+    """Every name of the catalog in a dataclass, with its kind, however deep."""
+    found: list[tuple[str, str]] = []
+    for name, annotation in annotations(type(values)).items():
+        found += _names_in(getattr(values, name), annotation)
+    return found
+
+
+def _names_in(value: Any, annotation: Any) -> list[tuple[str, str]]:
+    if dataclasses.is_dataclass(value):
+        return names_in(value)
+    if isinstance(value, tuple):
+        inner = next(
+            iter(get_args(get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation)), None
+        )
+        return [found for one in value for found in _names_in(one, inner)]
+    return [(rule.kind, value) for rule in getattr(annotation, "__metadata__", ()) if isinstance(rule, Named)]
+
+
+def annotations(kind: Any) -> dict[str, Any]:
     """The annotation of each field of a dataclass."""
+    return _annotations(kind)
+
+
+@cache
+def _annotations(kind: Any) -> dict[str, Any]:
     return get_type_hints(kind, include_extras=True)
 
 

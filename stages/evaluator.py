@@ -21,13 +21,14 @@ from stages.common.evaluators import write_evaluator
 from stages.common.files import read_json, replacing_directory, write_json
 from stages.common.foresight import Known, require_fit
 from stages.common.gate import require_passed_gate
+from stages.common.identity import code_of
 from stages.common.keeping import Keeper
 from stages.common.params import Evaluator as EvaluatorParams
 from stages.common.params import load_section, load_value
 from stages.common.progress import progress_bar
 from stages.common.provenance import recorded
 from stages.common.reading import batches_of, labels_of, real_images
-from stages.common.resume import Resume, code_digest
+from stages.common.resume import Resume
 from stages.common.split import Split
 from stages.common.stopping import explain_interrupt
 from stages.common.truth import read_truth
@@ -92,7 +93,7 @@ def identity(params: EvaluatorParams, root: Path) -> dict[str, Any]:
     return {
         "params": params.model_dump(),
         "data": read_json(root / "data/normalized/manifest.json")["fingerprint"],
-        "code": [code_digest("mintage"), Path(__file__).read_text()],
+        "code": code_of("evaluator"),
         "torch": torch.__version__,
     }
 

@@ -20,15 +20,16 @@ import pyarrow.parquet as pq
 from stages.common.command import parser_of
 from stages.common.energy import Meter
 from stages.common.errors import UserError, quoted, run_stage
-from stages.common.files import link_or_copy, replacing_directory, sha256_of
-from stages.common.identity import fingerprint_of
+from stages.common.files import link_or_copy, replacing_directory
+from stages.common.fingerprint import fingerprint_of
+from stages.common.identity import code_of
 from stages.common.params import Ingest, load_section
 from stages.common.progress import progress_bar
 from stages.common.provenance import recorded
 from stages.common.raw_shards import COLUMNS, GROUP, PARTNER, Counts, Done, RawRow, RawShards, chained
 from stages.common.shards import encoded_schema
 from stages.common.stopping import explain_interrupt
-from stages.sources import Content, RawImage, Source, open_source, reader
+from stages.sources import Content, RawImage, Source, open_source
 from stages.sources.frames import frame_count, frames
 from stages.sources.limits import checked
 
@@ -106,15 +107,7 @@ def schema_of(source: Source, max_pixels: int) -> pa.Schema:
 
 def _fingerprint(params: Ingest) -> str:
     """Other params, or another version of the code, begin anew."""
-    stages = Path(__file__).parent
-    own = getattr(reader(params.source), "__file__", None)
-    files = [
-        *sorted(stages.glob("sources/*.py")),
-        stages / "common/raw_shards.py",
-        Path(__file__),
-        *([own] if own else []),
-    ]
-    return fingerprint_of({"params": params.model_dump(), "code": [sha256_of(file) for file in files]})
+    return fingerprint_of({"params": params.model_dump(), "code": code_of("ingest", source=params.source)})
 
 
 def _after(source: Source, shards: RawShards, frames: Literal["first", "all"]) -> Iterator[RawImage]:

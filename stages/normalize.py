@@ -25,7 +25,8 @@ from stages.common.command import parser_of
 from stages.common.energy import Meter
 from stages.common.errors import UserError, run_stage
 from stages.common.files import link_or_copy, read_json, replacing, replacing_directory, write_json
-from stages.common.identity import code_digest, fingerprint_of
+from stages.common.fingerprint import fingerprint_of
+from stages.common.identity import code_of
 from stages.common.mapping import MapShards, map_shards, one_by_one
 from stages.common.params import Data, Normalize, load_section
 from stages.common.pieces import Pieces
@@ -179,7 +180,7 @@ def _begin(resume: Path, params: Normalize, known: RawSet) -> Path:
     """The folder of the shards that were, or will be, finished with these params, this code and these classes."""
     about = {
         "params": params.model_dump(exclude={"max_broken"}),  # which changes no shard, only whether the stage stops
-        "code": [code_digest("stages.images"), code_digest("stages.common.shards")],
+        "code": code_of("normalize"),
         "known": [known.classes, known.max_pixels],
     }
     folder = resume / fingerprint_of(about)[:16]

@@ -18,7 +18,7 @@ from mintage import catalog, processes
 from mintage.data import RealImages, hide_labels
 from mintage.devices import make_deterministic
 from mintage.engine import Engine
-from mintage.families import FAMILIES, in_full, resolve
+from mintage.families import FAMILIES, in_full, recipe_of, resolve
 from mintage.nearest import nearest
 from mintage.recipes import Recipe, axes, needs_labels
 from mintage.rules import refusal
@@ -30,12 +30,14 @@ from stages.common.drawings import draw_samples
 from stages.common.energy import Meter
 from stages.common.errors import UserError, run_stage
 from stages.common.files import read_json, write_tsv
+from stages.common.fingerprint import fingerprint_of
 from stages.common.gate import require_passed_gate
+from stages.common.identity import code_of
 from stages.common.params import load_section
 from stages.common.progress import progress_bar
 from stages.common.provenance import recorded
 from stages.common.reading import real_images
-from stages.common.resume import Resume, code_digest, fingerprint_of
+from stages.common.resume import Resume
 from stages.common.split import Split
 from stages.common.stopping import explain_interrupt
 from stages.common.train_params import Train
@@ -169,12 +171,10 @@ def prepare_device(params: Train) -> torch.device:
 
 def identity(params: Train, data_fingerprint: str) -> dict[str, Any]:
     """All that decides the bits of the training up to any number of images."""
-    if params.stop is not None:
-        import stages.training.stopping  # noqa: F401  # so that its code is seen below
     return {
         "params": params.model_dump(exclude=_NOT_IDENTITY),
         "data": data_fingerprint,
-        "code": [code_digest("mintage"), code_digest("stages.training"), Path(__file__).read_text()],
+        "code": code_of("train", recipe_of(params.family, params.recipe, params.variant)),
         "torch": torch.__version__,
     }
 

@@ -11,14 +11,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ALL = ["ingest", "normalize", "validate", "evaluator", "train", "select", "sample", "export", "report", "upload"]
+ALL = ["identity", "ingest", "normalize", "validate", "evaluator", "train"]
+ALL += ["select", "sample", "export", "report", "upload"]
 SHORT = [
     "evaluator.images=3000",
     "select.classifier_images=500",
     "train.images=6000",
     "train.checkpoint_every=2000",
     "train.log_every=1000",
-    "+train.recipe.width=8",
+    "train.recipe={width: 8}",
     "select.samples=200",
     "sample.count=100",
 ]
@@ -133,6 +134,23 @@ def test_a_change_runs_the_stages_it_concerns_and_no_other(project: Path, change
     assert ran[0] == expected[0]
     assert set(ran) <= set(expected)  # fewer where a stage's result came out the same
     assert "going on" not in output
+
+
+def test_a_row_and_a_network_beside_those_in_use_run_nothing_but_the_look_at_the_code(project: Path) -> None:
+    with (project / "mintage/recipes.toml").open("a") as rows:
+        rows.write('\n[another]\npaper = "nobody"\nnetwork = "mlp"\nwidth = 16\n')
+    shutil.copy(project / "mintage/networks/mlp.py", project / "mintage/networks/another.py")
+    catalog = project / "mintage/catalog.py"
+    catalog.write_text(
+        catalog.read_text().replace(
+            '        "mlp":', '        "another": "mintage.networks.another:NETWORK",\n        "mlp":'
+        )
+    )
+    output = run(project, "dvc", "repro")
+    run(project, "git", "checkout", "-q", ".")
+    (project / "mintage/networks/another.py").unlink()
+    assert stages_run(output) == ["identity"]
+    assert stages_run(run(project, "dvc", "repro")) == []
 
 
 def test_an_experiment_and_its_differences_are_shown(project: Path) -> None:

@@ -1,18 +1,123 @@
-"""What a result was made of, as a digest: half-done work is gone on with only where nothing of it changed."""
+"""Which code decides a stage's result: the modules that it imports, and those that the names in its params stand for.
 
+The one answer for DVC, for which the stage `identity` writes it down, and for what a killed stage goes on from. A row,
+a network or a source beside those in use changes nothing.
+"""
+
+import ast
 import hashlib
-import json
-import sys
+from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+
+from mintage import catalog
+from mintage.recipes import Recipe
+from mintage.values import names_in
+from stages import sources
+
+DECIDES_NOTHING = {
+    "mintage",  # the names of its public face
+    "mintage.catalog",  # of which the names in use are followed
+    "mintage.errors",
+    "mintage.nearest",
+    "mintage.values",
+    "stages",
+    "stages.training.changes",
+    *(
+        f"stages.common.{name}"
+        for name in (
+            "changes", "command", "dvc", "energy", "errors", "experiment", "fingerprint", "foresight", "git",
+            "identity", "keeping", "mapping", "params", "place", "progress", "provenance", "receipt", "s3",
+            "s3_errors", "sections", "stopping", "surroundings", "train_params",
+        )
+    ),
+}  # fmt: skip
+"""Modules that check, name, time, move or tell; what they import is not followed either."""
 
 
-def code_digest(package: str) -> str:
-    """SHA-256 over the modules of `package` that this process has loaded: changed code starts anew."""
-    loaded = [module for name, module in sys.modules.items() if f"{name}.".startswith(f"{package}.")]
-    files = sorted(str(module.__file__) for module in loaded if module.__file__)
-    return hashlib.sha256(b"".join(Path(file).read_bytes() for file in files)).hexdigest()
+def code_of(stage: str, recipe: Recipe | None = None, source: str | None = None) -> dict[str, str]:
+    """SHA-256 by module, and by template beside it, of all code that decides what `stages/STAGE.py` makes.
+
+    Args:
+        stage: Its name in dvc.yaml.
+        recipe: Whose networks, losses, ... are part of it, where the stage looks names up in the catalog.
+        source: Which one of `stages.sources` is part of it, where the stage opens one.
+    """
+    found: dict[str, str] = {}
+    _follow([f"stages.{stage}"], found)
+    if recipe is not None and _uses("mintage.catalog", found):
+        _follow([catalog.place(kind, name).partition(":")[0] for kind, name in names_in(recipe)], found)
+    if source is not None and "stages.sources" in found:
+        _follow([sources.module_of(source)], found)
+    return dict(sorted(found.items()))
 
 
-def fingerprint_of(identity: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+def _uses(module: str, found: Iterable[str]) -> bool:
+    return any(module in imports_of(path) for path in filter(None, (_file(name) for name in found)))
+
+
+def _follow(ahead: list[str], found: dict[str, str]) -> None:
+    """Add modules, and all that they import, however deep."""
+    while ahead:
+        name = ahead.pop()
+        if name in found or name in DECIDES_NOTHING or (path := _file(name)) is None:
+            continue
+        found[name] = _digest(path)
+        package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+        found |= {f"{package}/{file.name}": _digest(file) for file in path.parent.glob("templates/*")}
+        ahead += imports_of(path)
+
+
+@cache
+def imports_of(path: Path) -> tuple[str, ...]:
+    """The project's modules that a file imports, at its top or within a function, types alone not counted."""
+    return tuple(sorted(set(_imports(ast.parse(path.read_bytes()).body))))
+
+
+def _imports(body: Iterable[ast.AST]) -> Iterator[str]:
+    for node in body:
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if _file(alias.name))
+        elif isinstance(node, ast.ImportFrom) and node.module and _ours(node.module):
+            inner = [f"{node.module}.{alias.name}" for alias in node.names]
+            modules = [name for name in inner if _file(name)]
+            yield from modules
+            if len(modules) < len(inner):
+                yield node.module
+        else:
+            yield from _imports(ast.iter_child_nodes(node))
+
+
+def _ours(name: str) -> bool:
+    return _file(name.partition(".")[0]) is not None
+
+
+@cache
+def _file(name: str) -> Path | None:
+    """The file of a module of this checkout, or of a package that brings things by an entry point; None of any other.
+
+    Nothing is imported for it, not even a package around it.
+    """
+    top, *inner = name.split(".")
+    if top not in _tops() or (spec := find_spec(top)) is None:
+        return None
+    if not spec.submodule_search_locations:
+        return Path(str(spec.origin)) if not inner else None
+    path = Path(spec.submodule_search_locations[0], *inner)
+    return next((file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file()), None)
+
+
+@cache
+def _tops() -> set[str]:
+    """The packages whose code counts."""
+    places = [place for kind in catalog.BUILT_IN for place in catalog.brought(kind).values()]
+    outside = [*places, *sources.brought().values()]
+    return {"mintage", "stages", *(place.partition(":")[0].partition(".")[0] for place in outside)}
+
+
+@cache
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -16,9 +16,9 @@ from stages.common.checkpoint import read_checkpoint, write_checkpoint
 from stages.common.energy import Cost
 from stages.common.errors import UserError
 from stages.common.files import link_or_copy, read_json, replacing_directory, write_bytes, write_json
-from stages.common.identity import code_digest, fingerprint_of
+from stages.common.fingerprint import fingerprint_of
 
-__all__ = ["Resume", "State", "code_digest", "fingerprint_of", "images_of"]
+__all__ = ["Resume", "State", "fingerprint_of", "images_of"]
 
 _REMEMBERED = 3
 _IDENTITY, _COST = "identity.json", "cost.json"

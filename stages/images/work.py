@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stages.common.files import read_json, replacing_directory, sha256_of, write_json
-from stages.common.identity import fingerprint_of
+from stages.common.fingerprint import fingerprint_of
 from stages.common.levels import Images, compact, floats
 from stages.common.params import Normalize
 from stages.common.shards import tensor_table

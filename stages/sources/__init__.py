@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points
 from typing import Protocol
 
 from mintage.nearest import nearest
@@ -138,29 +138,42 @@ def checked_options(params: Ingest, key: str = "ingest.options") -> Section:
 
 
 def reader(name: str) -> Reader:
-    """The module of a source. Raises UserError where there is none of this name."""
+    """The module of a source, imported. Raises UserError where there is none of this name, or it is no source."""
+    place = module_of(name)
     if name in BUILT_IN:
-        found: Reader = import_module(f"stages.sources.{name}")
+        found: Reader = import_module(place)
         return found
-    own = {entry.name: entry for entry in entry_points(group=GROUP)}
+    return _loaded(name, place)
+
+
+def module_of(name: str) -> str:
+    """Where a source lies. Raises UserError where there is none of this name."""
+    if name in BUILT_IN:
+        return f"stages.sources.{name}"
+    own = brought()
     if name not in own:
         known = [*BUILT_IN, *own]
         raise UserError(f"params.yaml: ingest.source = {name!r} is not one of {', '.join(known)}{nearest(name, known)}")
-    return _loaded(own[name])
+    return own[name]
 
 
 def names() -> list[str]:
     """Every source: the project's own, then those of installed packages."""
-    return [*BUILT_IN, *sorted({entry.name for entry in entry_points(group=GROUP)} - {*BUILT_IN})]
+    return [*BUILT_IN, *sorted(brought().keys() - {*BUILT_IN})]
 
 
-def _loaded(entry: EntryPoint) -> Reader:
+def brought() -> dict[str, str]:
+    """The modules of sources in installed packages, by name."""
+    return {entry.name: entry.value for entry in entry_points(group=GROUP)}
+
+
+def _loaded(name: str, place: str) -> Reader:
     try:
-        module: Reader = entry.load()
+        module: Reader = import_module(place)
     except Exception as error:  # anyone's code
         reason = f"{type(error).__name__}: {error}"
-        raise UserError(f"the source {entry.name!r} ({entry.value}) cannot be imported ({reason}): mend it") from None
-    missing = [name for name in ("Options", "read") if not hasattr(module, name)]
+        raise UserError(f"the source {name!r} ({place}) cannot be imported ({reason}): mend it") from None
+    missing = [one for one in ("Options", "read") if not hasattr(module, one)]
     if missing:
-        raise UserError(f"the source {entry.name!r} ({entry.value}) has no {' and no '.join(missing)}: add it")
+        raise UserError(f"the source {name!r} ({place}) has no {' and no '.join(missing)}: add it")
     return module

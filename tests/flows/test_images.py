@@ -1,11 +1,11 @@
 """What is in the images: the packages of their stages, and little else."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
+from stages.common.identity import code_of
 from tests.flows.docker_engine import GROUPS, TARGETS, need_engine, run_in
 from tests.flows.toy import ROOT
 
@@ -29,15 +29,8 @@ ONLY_IN = {
 
 
 def modules_of(stage: str) -> list[str]:
-    """Every module that dvc.yaml lists as the stage's code, whether all inputs make it import them or not."""
-    code = [ROOT / dep for dep in STAGES[stage]["deps"] if dep.split("/")[0] in ("stages", "mintage")]
-    files = [file for path in code for file in (path.rglob("*.py") if path.is_dir() else [path])]
-    return sorted({".".join(_parts(file)) for file in files})
-
-
-def _parts(file: Path) -> tuple[str, ...]:
-    parts = file.relative_to(ROOT).with_suffix("").parts
-    return parts[:-1] if parts[-1] == "__init__" else parts
+    """Every module that is the stage's code, whether all inputs make it import them or not."""
+    return [name for name in code_of(stage) if "/" not in name]
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -43,7 +43,9 @@ def test_an_experiment_has_its_figures_and_the_params_in_which_it_differs() -> N
 
 
 def test_what_was_not_measured_is_a_dash_and_a_param_that_is_not_set_too() -> None:
-    lines = table([row("", frechet_distance="", verdict__level=""), row("a", train__recipe__generator__learning_rate="0.1")])
+    lines = table(
+        [row("", frechet_distance="", verdict__level=""), row("a", train__recipe__generator__learning_rate="0.1")]
+    )
     assert lines.splitlines()[1].split() == ["0123abc", "–", "–", "99.3%", "100,032", "–"]
 
 

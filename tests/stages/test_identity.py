@@ -1,0 +1,153 @@
+"""Which code runs a stage again: what decides its result, and nothing beside it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mintage.families import recipe_of
+from stages.common.identity import code_of
+from tests.stages.tiny_data import ROOT
+
+Identity = dict[str, dict[str, str]]
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The code and the params of this tree."""
+    folder = tmp_path_factory.mktemp("checkout")
+    for name in ("mintage", "stages"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("dvc.yaml", "params.yaml"):
+        shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def before(checkout: Path) -> Identity:
+    return identity(checkout)
+
+
+def identity(checkout: Path, *paths: Path) -> Identity:
+    """What the stage writes in a checkout; `paths` are where other packages are installed."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths)), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-m", "stages.identity"]
+    done = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return {path.stem: json.loads(path.read_text()) for path in (checkout / "identity").iterdir()}
+
+
+@pytest.fixture
+def edited(checkout: Path, before: Identity) -> "Callable[[str, str, str], set[str]]":
+    """The stages that run again when `old` becomes `new` in a file; nothing of it stays."""
+
+    def edit(file: str, old: str, new: str) -> set[str]:
+        path = checkout / file
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new, 1))
+        try:
+            now = identity(checkout)
+        finally:
+            path.write_text(text)
+        return {stage for stage, code in now.items() if code != before[stage]}
+
+    return edit
+
+
+def test_what_is_added_beside_what_is_in_use_runs_nothing_again(
+    checkout: Path, before: Identity, tmp_path: Path
+) -> None:
+    whole = tmp_path / "checkout"
+    shutil.copytree(checkout, whole)
+    for new, like in {
+        "mintage/networks/another.py": "mintage/networks/mlp.py",
+        "mintage/another_penalty.py": "mintage/penalties.py",
+        "mintage/another_objective.py": "mintage/objectives.py",
+        "mintage/games/another.py": "mintage/games/adversarial.py",
+        "mintage/metrics/another.py": "mintage/metrics/kernel.py",
+        "stages/sources/another.py": "stages/sources/digits.py",
+    }.items():
+        shutil.copy(whole / like, whole / new)
+    catalog = whole / "mintage/catalog.py"
+    rows = {
+        "network": "mintage.networks.another:NETWORK",
+        "penalty": "mintage.another_penalty:R1",
+        "objective": "mintage.another_objective:Hinge",
+        "game": "mintage.games.another:Adversarial",
+    }
+    text = catalog.read_text()
+    for kind, place in rows.items():
+        assert f'    "{kind}": {{' in text
+        text = text.replace(f'    "{kind}": {{', f'    "{kind}": {{"another": "{place}", ', 1)
+    catalog.write_text(text)
+    with (whole / "mintage/recipes.toml").open("a") as recipes:
+        recipes.write('\n[another]\npaper = "nobody"\nnetwork = "another"\nwidth = 16\ngame = "another"\n')
+    assert identity(whole) == before
+    params = whole / "params.yaml"
+    params.write_text(params.read_text().replace("family: cgan ", "family: another ", 1))
+    used = identity(whole)["train"]
+    assert {"mintage.networks.another", "mintage.games.another"} <= used.keys()
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "again"),
+    [
+        pytest.param(
+            "stages/common/levels.py", "127.5", "127.4", {"ingest", "normalize", "evaluator", "train", "select"},
+            id="how levels are rounded",
+        ),
+        pytest.param(
+            "stages/common/drawings.py", "import", "import os\nimport", {"train", "select", "sample"},
+            id="the layout of a grid",
+        ),
+        pytest.param(
+            "mintage/recipes.py", "= 2e-4", "= 1e-4", {"train", "select", "sample", "export"}, id="a default of an axis"
+        ),
+        pytest.param(
+            "mintage/networks/infogan.py", "import", "import os\nimport", {"train", "select", "sample", "export"},
+            id="the network in use",
+        ),
+        pytest.param("mintage/networks/r3gan.py", "import", "import os\nimport", set(), id="another network"),
+        pytest.param("stages/sources/folder.py", "import", "import os\nimport", set(), id="another source"),
+        pytest.param("stages/reporting/templates/report.css", "{", " {", {"report"}, id="the page's style"),
+        pytest.param("stages/common/progress.py", "import", "import os\nimport", set(), id="the bar of progress"),
+    ],
+)  # fmt: skip
+def test_what_alters_a_result_runs_what_makes_it_again(
+    edited: Callable[[str, str, str], set[str]], file: str, old: str, new: str, again: set[str]
+) -> None:
+    ran = edited(file, old, new)
+    assert again <= ran if again else ran == set()
+
+
+def test_what_a_package_outside_brings_is_part_of_it_where_it_is_used(checkout: Path, tmp_path: Path) -> None:
+    about = tmp_path / "tiny-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[mintage.networks]\ntiny = tiny_networks:NETWORK\n")
+    shutil.copy(ROOT / "mintage/networks/mlp.py", tmp_path / "tiny_networks.py")
+    whole = tmp_path / "checkout"
+    shutil.copytree(checkout, whole)
+    params = whole / "params.yaml"
+    unused = identity(whole, tmp_path)
+    params.write_text(params.read_text().replace("recipe: {} ", "recipe: {network: tiny} ", 1))
+    used = identity(whole, tmp_path)
+    assert "tiny_networks" not in unused["train"]
+    assert "tiny_networks" in used["train"]
+    with (tmp_path / "tiny_networks.py").open("a") as code:
+        code.write("# changed\n")
+    assert identity(whole, tmp_path)["train"]["tiny_networks"] != used["train"]["tiny_networks"]
+
+
+def test_a_network_is_part_of_what_trains_with_it_and_of_nothing_that_does_not() -> None:
+    ours, other = (code_of("train", recipe_of(family, {})) for family in ("dcgan", "modern"))
+    assert "mintage.networks.dcgan" in ours
+    assert "mintage.networks.r3gan" not in ours
+    assert "mintage.networks.r3gan" in other
+    assert not [name for name in code_of("ingest", recipe_of("dcgan", {})) if name.startswith("mintage.networks")]
