@@ -19,7 +19,7 @@ SHORT = [
     "train.images=6000",
     "train.checkpoint_every=2000",
     "train.log_every=1000",
-    "train.recipe={width: 8}",
+    "+train.recipe={width: 8}",
     "select.samples=200",
     "sample.count=100",
 ]
@@ -49,7 +49,7 @@ def set_params(folder: Path, *changes: str) -> None:
     path = folder / "params.yaml"
     text = path.read_text()
     for change in changes:
-        key, value = change.split("=")
+        key, value = change.removeprefix("+").split("=")
         section, name = key.split(".")
         pattern = rf"(?m)(^{section}:\n(?:  .*\n)*?  {name}: +)\S+"
         text, count = re.subn(pattern, rf"\g<1>{value}", text)

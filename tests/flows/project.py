@@ -14,7 +14,7 @@ QUICK = (
     "train.images=1200",
     "train.checkpoint_every=600",
     "train.log_every=300",
-    "train.recipe={width: 8}",
+    "+train.recipe={width: 8}",
     "select.samples=100",
     "sample.count=50",
 )

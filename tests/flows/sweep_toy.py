@@ -44,7 +44,7 @@ def train():
         write(state, "step 7")
         log("waits")
         time.sleep(600)
-    write("models/weights", f"weights {seed} {params['train']['width']}")
+    write("models/weights", f"weights {seed} {params['train']['recipe']}")
 
 def select():
     log(f"select {seed}")

@@ -104,7 +104,7 @@ def test_overrides_are_the_run_s_own_and_params_yaml_comes_back_byte_for_byte(tm
     assert play(workspace, overrides=["train.seed=41", "+train.recipe.generator.beta1=0.25"]).is_completed()
     seen = (workspace / "seen.yaml").read_text()
     assert "  seed: 41 " in seen
-    assert "    beta1: 0.25 " in seen
+    assert "      beta1: 0.25\n" in seen
     assert "# the latents" in seen, "comments are kept"
     assert (workspace / "params.yaml").read_bytes() == before
 

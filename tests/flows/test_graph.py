@@ -17,7 +17,7 @@ def test_the_project_s_own_graph_is_that_of_dvc_yaml() -> None:
     listed = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
     graph = load_graph(ROOT)
     assert set(graph) == set(listed)
-    assert set(graph["select"].upstream) == {"train", "evaluator", "normalize"}
+    assert set(graph["select"].upstream) == {"identity", "train", "evaluator", "normalize"}
     assert graph["train"].plots == ("metrics/train.tsv", "plots/training")
     assert graph["select"].metrics == ("metrics/selection.json",)
     assert {name: graph[name].meta.retries for name in listed} == {n: s["meta"]["retries"] for n, s in listed.items()}

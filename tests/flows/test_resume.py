@@ -15,7 +15,7 @@ CHANGES = (
     "train.checkpoint_every=3000",
     "train.log_every=2000",
     "train.resume_every=0.2",
-    "train.recipe={width: 8}",
+    "+train.recipe={width: 8}",
 )
 
 
