@@ -1,7 +1,6 @@
 """What a recipe may name: by kind, a name and where it lies. Nothing is imported before it is used.
 
-A package outside brings more by entry points of the group `mintage.KINDs`, such as `mintage.networks`
-(docs/extending.md).
+A package outside brings more by entry points of a kind's group, such as `mintage.networks`: docs/extending.md.
 """
 
 from functools import cache
@@ -99,4 +98,5 @@ def load(kind: str, name: str) -> Any:
 @cache
 def brought(kind: str) -> dict[str, str]:
     """What other packages bring of a kind, by name."""
-    return {entry.name: entry.value for entry in entry_points(group=f"mintage.{kind}s")}
+    group = "mintage.penalties" if kind == "penalty" else f"mintage.{kind}s"
+    return {entry.name: entry.value for entry in entry_points(group=group)}

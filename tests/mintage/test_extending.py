@@ -1,0 +1,55 @@
+"""What docs/extending.md says a package can bring, brought by one."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs/extending.md").read_text()
+USE = """
+import torch, mintage
+from mintage import catalog
+images = torch.rand(128, 1, 8, 8) * 2 - 1
+{lines}
+assert run.model.sample(3).shape == (3, 1, 8, 8)
+assert all(name in catalog.names(kind) for kind, name in {names})
+assert "generator_loss" in run.history[-1] and "penalty" in run.history[-1]
+"""
+NAMES = [("network", "shallow"), ("objective", "exponential"), ("penalty", "one_sided"), ("game", "eager")]
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """Where the page's package lies as pip would have installed it."""
+    toml, code = (re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)[0] for language in ("toml", "python"))
+    groups = re.findall(r'\[project.entry-points."([\w.]+)"\]\n(\w+) = "([\w:]+)"', toml)
+    about = tmp_path / "tiny-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("".join(f"[{group}]\n{name} = {place}\n" for group, name, place in groups))
+    (tmp_path / "tiny.py").write_text(code)
+    return tmp_path
+
+
+def run(site: Path, code: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{site}"}
+    return subprocess.run(
+        [sys.executable, "-c", code], env=environment, cwd=site, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_page_s_package_brings_a_network_an_objective_a_penalty_and_a_game(site: Path) -> None:
+    lines = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)[1]
+    done = run(site, USE.format(lines=lines, names=NAMES))
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_name_that_no_package_brings_is_refused_with_those_that_there_are(site: Path) -> None:
+    code = "import mintage; mintage.train(mintage.Dataset(image=__import__('torch').zeros(8, 1, 8, 8)), 'gan', 8, "
+    done = run(site, code + "{'network': 'shalow'})")
+    assert "ValueError: recipe.network = 'shalow' is not one of" in done.stderr
+    assert "did you mean 'shallow'?" in done.stderr
