@@ -70,9 +70,10 @@ BUILT_IN: dict[str, dict[str, str]] = {
 }
 
 
-def names(kind: str) -> list[str]:
+@cache
+def names(kind: str) -> tuple[str, ...]:
     """All names of a kind: the built-in ones in their order, then those of other packages by the alphabet."""
-    return [*BUILT_IN[kind], *sorted(set(brought(kind)) - set(BUILT_IN[kind]))]
+    return (*BUILT_IN[kind], *sorted(set(brought(kind)) - set(BUILT_IN[kind])))
 
 
 def place(kind: str, name: str) -> str:

@@ -4,6 +4,7 @@ import json
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,14 @@ def recipe_of(family: str, overrides: Mapping[str, Any], variant: str = SHORT, k
         raise ValueError(f"family = {family!r} is not one of {listed(family, list(_ROWS))}")
     if variant not in variants(family):
         raise ValueError(f"variant = {variant!r} is none of {family!r}: it has {', '.join(variants(family))}")
+    return override(_row(family, variant), overrides, key)
+
+
+@cache
+def _row(family: str, variant: str) -> Recipe:
     row = dict(_ROWS[family])
     other = row.pop("variants", {}).get(variant, {})
-    return override(override(make(Recipe, row, family), other, family), overrides, key)
+    return override(make(Recipe, row, family), other, family)
 
 
 FAMILIES = {family: recipe_of(family, {}) for family in _ROWS}

@@ -42,6 +42,8 @@ class ModelConfig:
     """Images that the discriminator judges together."""
     reconstructs: bool = False
     """Whether the discriminator is an autoencoder."""
+    minibatch_stddev: int = 0
+    """Judgements that share a feature, the standard deviation among them; 0 is none."""
     discriminator_width: int = 0
     layout: int = LAYOUT
 
@@ -111,7 +113,8 @@ class Discriminator(nn.Module):
         self.network = catalog.load("network", config.network).discriminator(
             shape, config.discriminator_width or config.width, norm
         )
-        features = self.network.feature_size
+        self.group = config.minibatch_stddev
+        features = self.network.feature_size + bool(self.group)
         head = HeadConfig(features, config.class_count, config.code_categories, config.code_continuous)
         self.head = None if config.reconstructs else conditioning.head(head)
         packed = (channels * config.packing, height, width)
@@ -120,6 +123,7 @@ class Discriminator(nn.Module):
 
     def forward(self, image: Tensor, label: Tensor | None = None) -> Judgement:
         features = self.network(channels_last(self._pack(self.conditioning(image, label))))
+        features = with_deviation(features, self.group) if self.group else features
         if self.head is not None:
             judgement: Judgement = self.head(features, label)
             return judgement
@@ -132,6 +136,16 @@ class Discriminator(nn.Module):
         if self.packing == 1:
             return images
         return images.reshape(len(images) // self.packing, -1, *images.shape[2:])
+
+
+def with_deviation(features: Tensor, group: int) -> Tensor:
+    """Features `[M,F]`, and behind them one more: their standard deviation among `group` neighbors, as a mean over F.
+
+    Neighbors are all real or all fake, also where both are judged in one pass. Karras et al. 2018, section 3.
+    """
+    together = features.float().unflatten(0, (-1, group))
+    deviation = (together.var(1, unbiased=False) + 1e-8).sqrt().mean(1)
+    return torch.cat([features, deviation.repeat_interleave(group)[:, None].to(features.dtype)], dim=1)
 
 
 def channels_last(images: Tensor) -> Tensor:
@@ -173,6 +187,7 @@ def model_config(recipe: Recipe, image_shape: tuple[int, int, int], classes: lis
         code_categories=recipe.code_categories if reads_code else 0,
         code_continuous=recipe.code_continuous if reads_code else 0,
         packing=recipe.packing,
+        minibatch_stddev=recipe.minibatch_stddev,
         reconstructs=catalog.load("objective", recipe.objective).reconstructs,
     )
 

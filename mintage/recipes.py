@@ -78,6 +78,11 @@ class Recipe:
     packing: Annotated[
         int, Within(1, 16), "images that the discriminator judges together, against mode collapse (PacGAN)"
     ] = 1
+    minibatch_stddev: Annotated[
+        int,
+        Within(0, 64),
+        "so many images share a feature: how much they differ, against mode collapse (Karras et al. 2018, 3); 0 is off",
+    ] = 0
     matching_aware: Annotated[
         bool, "real images with a wrong label are a third kind, to be told from real ones (Reed et al. 2016)"
     ] = False

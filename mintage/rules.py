@@ -246,6 +246,18 @@ BATCHES: list[Rule] = [
         "set discriminator.conditioning to concat, product, repeat or none, or packing to 1",
     ),
     (
+        lambda s: s.recipe.minibatch_stddev > 0 and not (s.discriminator.plain or s.discriminator.judges_match),
+        "how much images differ says nothing of one image's class or code: set minibatch_stddev to 0",
+    ),
+    (
+        lambda s: s.recipe.minibatch_stddev > 0 and s.objective.reconstructs,
+        "an autoencoder's judgement is its error, to which no feature can be added: set minibatch_stddev to 0",
+    ),
+    (
+        lambda s: s.recipe.minibatch_stddev > 0 and s.share // s.recipe.packing % s.recipe.minibatch_stddev > 0,
+        "judgements are grouped by minibatch_stddev: set batch_size to a multiple of it, times packing and processes",
+    ),
+    (
         lambda s: s.batch_size % s.processes > 0,
         "each process takes as many images of a batch: set batch_size to a multiple of processes",
     ),

@@ -68,10 +68,8 @@ def _names_in(value: Any, annotation: Any) -> list[tuple[str, str]]:
     if dataclasses.is_dataclass(value):
         return names_in(value)
     if isinstance(value, tuple):
-        inner = next(
-            iter(get_args(get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation)), None
-        )
-        return [found for one in value for found in _names_in(one, inner)]
+        kind = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+        return [found for one in value for found in _names_in(one, get_args(kind)[0])]
     return [(rule.kind, value) for rule in getattr(annotation, "__metadata__", ()) if isinstance(rule, Named)]
 
 
@@ -152,9 +150,10 @@ def _checked_tuple(value: Any, annotation: Any, key: str) -> tuple[Any, ...]:
 def _fits(value: Any, annotation: Any, rules: tuple[Any, ...]) -> bool:
     if annotation in (bool, str):
         return isinstance(value, annotation)
-    number = int if annotation is int else int | float
-    right = isinstance(value, number) and not isinstance(value, bool) and math.isfinite(value)
-    return right and all(value in rule for rule in rules if isinstance(rule, Within))
+    if isinstance(value, bool) or not isinstance(value, int if annotation is int else int | float):
+        return False
+    finite = abs(value) < 2**63  # nor nan; larger whole numbers are no float
+    return finite and all(value in rule for rule in rules if isinstance(rule, Within))
 
 
 def _wanted(annotation: Any, rules: tuple[Any, ...]) -> str:

@@ -253,7 +253,8 @@ class Adversarial(Game):
         It does not where it judges several together, needs a label, or its score is not of a probability.
         """
         asked = catalog.load("discriminator_conditioning", self.recipe.discriminator.conditioning)
-        if self.config.packing > 1 or asked.judges_match or not self.objective.probability:
+        together = self.config.packing > 1 or self.config.minibatch_stddev > 0
+        if together or asked.judges_match or not self.objective.probability:
             return None
         self.discriminator.eval()
         logits: Tensor = self.discriminator(images.to(next(self.discriminator.parameters()).device)).logit

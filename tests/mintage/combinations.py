@@ -32,6 +32,7 @@ AXES: dict[str, tuple[Any, ...]] = {
     "matching_aware": (False, True),
     "augment": ((), ("translation",), ("cutout",), ("colour",), ("colour", "translation", "cutout")),
     "packing": (1, 2),
+    "minibatch_stddev": (0, 4),
     "labelled": (1.0, 0.5),
     "feature_matching": (False, True),
     "generator.dropout": (0.0, 0.5),

@@ -13,6 +13,7 @@ from mintage.hardening import Pair, coins, exchange, noise_at
 from mintage.objectives import Hinge, Knobs, LeastSquares, NonSaturating, Relativistic
 from mintage.optimizers import make_optimizer
 from mintage.penalties import roth
+from mintage.players import with_deviation
 from mintage.recipes import PlayerRecipe
 from mintage.trainer import Trainer
 from tests.mintage.helpers import changed, copies, play, step, tiny_trainer
@@ -114,7 +115,7 @@ def test_a_discriminator_that_is_too_often_right_waits_and_is_played_again_when_
 
 HARDER: dict[str, Any] = {
     "soft_labels": 0.3, "flipped_labels": 0.1, "instance_noise": 0.2, "instance_noise_images": 200.0,
-    "mixed_batches": True, "balance": 0.7, "generator_steps": 2, "penalties": [{"name": "roth"}],
+    "mixed_batches": True, "balance": 0.7, "minibatch_stddev": 4, "generator_steps": 2, "penalties": [{"name": "roth"}],
     "generator": {"optimizer": "sgd", "momentum": 0.9, "nesterov": True, "weight_decay": 1e-4, "width": 8},
 }  # fmt: skip
 
@@ -127,6 +128,27 @@ def test_all_of_it_goes_on_from_a_state_in_the_same_bits() -> None:
     ends = [trainer.engine.state() for trainer in (whole, play(other, 3))]
     assert ends[0].keys() == ends[1].keys()
     assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
+
+
+def test_the_feature_of_a_group_is_how_much_its_members_differ() -> None:
+    features = torch.tensor([[1.0, 5.0], [3.0, 5.0], [2.0, 0.0], [2.0, 0.0]])
+    found = with_deviation(features, 2)
+    torch.testing.assert_close(found[:, :2], features)
+    torch.testing.assert_close(found[:, 2], torch.tensor([0.5, 0.5, 0.0, 0.0]), atol=1e-3, rtol=0)
+
+
+def test_fakes_that_are_all_alike_are_judged_otherwise_than_the_same_among_others() -> None:
+    trainer = tiny_trainer("gan", minibatch_stddev=4)
+    discriminator, images = trainer.game.discriminator, torch.rand(8, 1, 8, 8, generator=random()) * 2 - 1
+    alike = images[:1].expand(8, -1, -1, -1)
+    assert not torch.isclose(discriminator(images).logit[0], discriminator(alike).logit[0])
+    assert torch.isclose(discriminator(alike).logit[0], discriminator(alike[:4]).logit[0])
+
+
+def test_what_is_judged_in_groups_has_no_probability_of_a_single_image() -> None:
+    images = torch.zeros(4, 1, 8, 8)
+    assert tiny_trainer("gan").game.probability(images) is not None
+    assert tiny_trainer("gan", minibatch_stddev=2).game.probability(images) is None
 
 
 def test_roths_penalty_of_a_straight_critic_is_its_squared_slope_weighed_by_doubt() -> None:

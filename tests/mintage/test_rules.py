@@ -92,6 +92,9 @@ WRONG = [
     row(network="r3gan", generator__normalization="batch"),
     row(augment=("colour",)),
     row(packing=2, discriminator__conditioning="code"),
+    row(minibatch_stddev=3),
+    row(minibatch_stddev=4, discriminator__conditioning="code"),
+    row(minibatch_stddev=4, objective="began"),
     row(shape=POINT, network="dcgan"),
     row(shape=POINT, augment=("translation",)),
 ]

@@ -121,6 +121,8 @@ def test_a_key_in_a_list_is_checked_too(tmp_path: Path) -> None:
         ("train.recipe", "{width: true}", "train.recipe.width = True is refused"),
         ("train.recipe", "{warm_up: 1}", "train.recipe.warm_up = 1 is refused: it is true or false"),
         ("train.recipe", "{gamma: .nan}", "train.recipe.gamma = nan is refused"),
+        ("train.recipe", "{width: 1" + 400 * "0" + "}", "train.recipe.width = 10+ is refused"),
+        ("train.recipe", "{decay_images: 1" + 400 * "0" + "}", "train.recipe.decay_images = 10+ is refused"),
         ("train.recipe", "{targets: [0, 1]}", "train.recipe.targets = .* is refused: it is a list of 3"),
         (
             "train.recipe",
