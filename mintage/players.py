@@ -143,7 +143,7 @@ def with_deviation(features: Tensor, group: int) -> Tensor:
 
     Neighbors are all real or all fake, also where both are judged in one pass. Karras et al. 2018, section 3.
     """
-    together = features.float().unflatten(0, (-1, group))
+    together = features.float().reshape(-1, group, features.shape[1])
     deviation = (together.var(1, unbiased=False) + 1e-8).sqrt().mean(1)
     return torch.cat([features, deviation.repeat_interleave(group)[:, None].to(features.dtype)], dim=1)
 

@@ -65,12 +65,12 @@ def names_in(values: Any) -> list[tuple[str, str]]:
 
 
 def _names_in(value: Any, annotation: Any) -> list[tuple[str, str]]:
+    kind = _kind(annotation)
     if dataclasses.is_dataclass(value):
         return names_in(value)
     if isinstance(value, tuple):
-        kind = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
-        return [found for one in value for found in _names_in(one, get_args(kind)[0])]
-    return [(rule.kind, value) for rule in getattr(annotation, "__metadata__", ()) if isinstance(rule, Named)]
+        return [found for one in value for found in _names_in(one, kind.inner[0])]
+    return [(kind.named, value)] if kind.named else []
 
 
 def annotations(kind: Any) -> dict[str, Any]:
@@ -85,11 +85,43 @@ def _annotations(kind: Any) -> dict[str, Any]:
 
 def meaning(annotation: Any) -> str:
     """What an annotation says of its values in words, and which they may be; empty where that is all of a type."""
-    rules = getattr(annotation, "__metadata__", ())
-    names = [part for part in get_args(annotation) if get_origin(part) is Literal] or [annotation]
-    choices = " | ".join(map(str, get_args(names[0]))) if get_origin(names[0]) is Literal else " | ".join(_names(rules))
-    bounds = "".join(str(rule).strip() for rule in rules if isinstance(rule, Within))
-    return "; ".join(part for part in (choices or bounds, *(rule for rule in rules if isinstance(rule, str))) if part)
+    kind = _kind(annotation)
+    return "; ".join(
+        part for part in (" | ".join(map(str, kind.choices)) or str(kind.bounds).strip(), kind.words) if part
+    )
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """What an annotation asks of a value."""
+
+    type: Any
+    """int, float, bool, str, tuple, or a dataclass."""
+    choices: tuple[Any, ...]
+    """The only values, where there are such."""
+    bounds: Within
+    inner: tuple[Any, ...]
+    """Annotations of a tuple's parts."""
+    named: str
+    """The kind of the catalog of which it is a name."""
+    words: str
+
+
+@cache
+def _kind(annotation: Any) -> _Kind:
+    annotation, *rules = get_args(annotation) if get_origin(annotation) is Annotated else (annotation,)
+    if isinstance(annotation, UnionType):  # with None, which a value is not
+        annotation = next(one for one in get_args(annotation) if one is not NoneType)
+    named = next((rule.kind for rule in rules if isinstance(rule, Named)), "")
+    literal, several = get_origin(annotation) is Literal, get_origin(annotation) is tuple
+    return _Kind(
+        type=str if literal else tuple if several else annotation,
+        choices=get_args(annotation) if literal else tuple(catalog.names(named)) if named else (),
+        bounds=next((rule for rule in rules if isinstance(rule, Within)), Within()),
+        inner=get_args(annotation) if several else (),
+        named=named,
+        words=next((rule for rule in rules if isinstance(rule, str)), ""),
+    )
 
 
 def _fields(kind: type, values: Any, key: str, base: Any) -> dict[str, Any]:
@@ -117,51 +149,37 @@ def _advice(name: str, hints: dict[str, Any]) -> str:
 
 
 def _checked(value: Any, annotation: Any, key: str, base: Any) -> Any:
-    rules: tuple[Any, ...] = ()
-    if get_origin(annotation) is Annotated:
-        annotation, *rest = get_args(annotation)
-        rules = tuple(rest)
-    if isinstance(annotation, UnionType):  # with None, which a value is not
-        annotation = next(one for one in get_args(annotation) if one is not NoneType)
-    if isinstance(annotation, type) and dataclasses.is_dataclass(annotation):
-        return make(annotation, value, key) if base is None else replace(base, value, key)
-    if get_origin(annotation) is tuple:
-        return _checked_tuple(value, annotation, key)
-    choices = list(get_args(annotation)) if get_origin(annotation) is Literal else _names(rules)
-    if choices:
-        if value not in choices:
-            raise ValueError(f"{key} = {value!r} is not one of {listed(str(value), choices)}")
-    elif not _fits(value, annotation, rules):
-        raise ValueError(f"{key} = {value!r} is refused: it is {_wanted(annotation, rules)}")
-    return float(value) if annotation is float else value
+    kind = _kind(annotation)
+    if isinstance(kind.type, type) and dataclasses.is_dataclass(kind.type):
+        return make(kind.type, value, key) if base is None else replace(base, value, key)
+    if kind.type is tuple:
+        return _checked_tuple(value, kind.inner, key)
+    if kind.choices:
+        if value not in kind.choices:
+            raise ValueError(f"{key} = {value!r} is not one of {listed(str(value), kind.choices)}")
+    elif not _fits(value, kind):
+        raise ValueError(f"{key} = {value!r} is refused: it is {_wanted(kind)}")
+    return float(value) if kind.type is float else value
 
 
-def _checked_tuple(value: Any, annotation: Any, key: str) -> tuple[Any, ...]:
-    inner = get_args(annotation)
+def _checked_tuple(value: Any, inner: tuple[Any, ...], key: str) -> tuple[Any, ...]:
     if not isinstance(value, list | tuple):
         raise ValueError(f"{key} = {value!r} is refused: it is a list")
     if inner[-1] is not Ellipsis and len(value) != len(inner):
         raise ValueError(f"{key} = {list(value)!r} is refused: it is a list of {len(inner)}")
-    kinds = [inner[0]] * len(value) if inner[-1] is Ellipsis else inner
-    each = enumerate(zip(value, kinds, strict=True))
-    return tuple(_checked(one, kind, f"{key}.{at}", None) for at, (one, kind) in each)
+    each = enumerate(zip(value, inner if inner[-1] is not Ellipsis else [inner[0]] * len(value), strict=True))
+    return tuple(_checked(one, annotation, f"{key}.{at}", None) for at, (one, annotation) in each)
 
 
-def _fits(value: Any, annotation: Any, rules: tuple[Any, ...]) -> bool:
-    if annotation in (bool, str):
-        return isinstance(value, annotation)
-    if isinstance(value, bool) or not isinstance(value, int if annotation is int else int | float):
+def _fits(value: Any, kind: _Kind) -> bool:
+    if kind.type in (bool, str):
+        return isinstance(value, kind.type)
+    if isinstance(value, bool) or not isinstance(value, int if kind.type is int else int | float):
         return False
-    finite = abs(value) < 2**63  # nor nan; larger whole numbers are no float
-    return finite and all(value in rule for rule in rules if isinstance(rule, Within))
+    return abs(value) < 2**63 and value in kind.bounds  # nor nan; larger whole numbers are no float
 
 
-def _wanted(annotation: Any, rules: tuple[Any, ...]) -> str:
-    if annotation in (bool, str):
-        return "true or false" if annotation is bool else "a text"
-    bounds = next((str(rule) for rule in rules if isinstance(rule, Within)), "")
-    return f"a {'whole ' if annotation is int else ''}number{bounds}"
-
-
-def _names(rules: tuple[Any, ...]) -> list[str]:
-    return [name for rule in rules if isinstance(rule, Named) for name in catalog.names(rule.kind)]
+def _wanted(kind: _Kind) -> str:
+    if kind.type in (bool, str):
+        return "true or false" if kind.type is bool else "a text"
+    return f"a {'whole ' if kind.type is int else ''}number{kind.bounds}"

@@ -181,7 +181,7 @@ def test_a_stage_that_fails_leaves_the_earlier_outputs_in_place(project: Path, t
 
 def test_a_misspelt_param_stops_make_run_before_anything_starts(project: Path) -> None:
     text = (project / "params.yaml").read_text()
-    (project / "params.yaml").write_text(text.replace("batch_size: null", "batch_sise: null"))
+    (project / "params.yaml").write_text(text.replace("recipe: {", "recipe: {batch_sise: 3, ", 1))
     output = run(project, "make", "-o", ".venv/.run", "run", code=2)
     (project / "params.yaml").write_text(text)
     assert "did you mean 'batch_size'?" in output

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 
 from mintage import catalog
 from mintage.recipes import Recipe
@@ -36,6 +37,10 @@ DECIDES_NOTHING = {
 """Modules that check, name, time, move or tell; what they import is not followed either."""
 
 
+_PARSING = Lock()
+"""Python 3.11's parser is not safe in several threads at once."""
+
+
 def code_of(stage: str, recipe: Recipe | None = None, source: str | None = None) -> dict[str, str]:
     """SHA-256 by module, and by template beside it, of all code that decides what `stages/STAGE.py` makes.
 
@@ -51,6 +56,16 @@ def code_of(stage: str, recipe: Recipe | None = None, source: str | None = None)
     if source is not None and "stages.sources" in found:
         _follow([sources.module_of(source)], found)
     return dict(sorted(found.items()))
+
+
+def code_behind(module: str) -> dict[str, str]:
+    """The same of one module, and where it asks the catalog, of all that has: nobody says which names are in use."""
+    found: dict[str, str] = {}
+    _follow([module], found)
+    if _uses("mintage.catalog", found):
+        kinds = [(kind, name) for kind in catalog.BUILT_IN for name in catalog.names(kind)]
+        _follow([catalog.place(kind, name).partition(":")[0] for kind, name in kinds], found)
+    return found
 
 
 def _uses(module: str, found: Iterable[str]) -> bool:
@@ -72,7 +87,9 @@ def _follow(ahead: list[str], found: dict[str, str]) -> None:
 @cache
 def imports_of(path: Path) -> tuple[str, ...]:
     """The project's modules that a file imports, at its top or within a function, types alone not counted."""
-    return tuple(sorted(set(_imports(ast.parse(path.read_bytes()).body))))
+    with _PARSING:
+        body = ast.parse(path.read_bytes()).body
+    return tuple(sorted(set(_imports(body))))
 
 
 def _imports(body: Iterable[ast.AST]) -> Iterator[str]:

@@ -4,16 +4,13 @@ Every name is a digest of all that decides the content, the code that computes i
 stale. Files are written whole or not at all and carry a checksum: a damaged one is measured again.
 """
 
-import ast
 import hashlib
 import inspect
 import json
 import shutil
-import sys
 from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
-from threading import Lock
 from types import FunctionType
 from typing import Any
 
@@ -22,12 +19,11 @@ from torch import Tensor
 
 from stages.common.checkpoint import read_checkpoint, write_checkpoint
 from stages.common.errors import UserError
+from stages.common.identity import code_behind
 from stages.common.split import Split
 
 FOLDER = ".measure"
 _OURS = ("mintage.", "stages.")
-_PARSING = Lock()
-"""Python 3.11's parser is not safe in several threads at once."""
 
 
 class Cache:
@@ -81,16 +77,20 @@ def digest_of(*splits: Split) -> str:
 
 @cache
 def code_digest(*functions: Callable[..., Any] | type) -> str:
-    """A digest of the source of functions and classes of the stages, and of all of `mintage` that they use.
+    """A digest of `code_used`."""
+    return hashlib.sha256(json.dumps(code_used(*functions), sort_keys=True).encode()).hexdigest()[:24]
+
+
+def code_used(*functions: Callable[..., Any] | type) -> dict[str, str]:
+    """The source of functions and classes of the stages, and digests of all modules of `mintage` that they use.
 
     Of the stages only what is named in them counts, however deep, so that a metric beside another changes
     nothing for it; of `mintage` the whole of every module used, and of those it uses.
     """
     found: dict[str, str] = {}
-    with _PARSING:
-        for function in functions:
-            _collect(function, found)
-    return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()[:24]
+    for function in functions:
+        _collect(function, found)
+    return found
 
 
 def _collect(thing: Any, found: dict[str, str]) -> None:
@@ -98,7 +98,7 @@ def _collect(thing: Any, found: dict[str, str]) -> None:
     if not isinstance(thing, FunctionType | type) or not str(module).startswith(_OURS):
         return
     if str(module).startswith("mintage."):
-        _collect_module(str(module), found)
+        found |= code_behind(str(module)) if str(module) not in found else {}
         return
     name = f"{module}.{thing.__qualname__}"
     if name in found:
@@ -108,17 +108,6 @@ def _collect(thing: Any, found: dict[str, str]) -> None:
     for function in inner:
         for used in _names(inspect.unwrap(function).__code__):
             _collect(inspect.unwrap(function).__globals__.get(used), found)
-
-
-def _collect_module(name: str, found: dict[str, str]) -> None:
-    """A module of `mintage`, and by its import statements what it may use, also through a table of names."""
-    if name in found or name not in sys.modules:
-        return
-    found[name] = inspect.getsource(sys.modules[name])
-    for node in ast.walk(ast.parse(found[name])):
-        if isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] == "mintage":
-            for used in (node.module, *(f"{node.module}.{alias.name}" for alias in node.names)):
-                _collect_module(str(used), found)
 
 
 def _is_function(thing: Any) -> bool:
