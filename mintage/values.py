@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -176,7 +177,7 @@ def _fits(value: Any, kind: _Kind) -> bool:
         return isinstance(value, kind.type)
     if isinstance(value, bool) or not isinstance(value, int if kind.type is int else int | float):
         return False
-    return abs(value) < 2**63 and value in kind.bounds  # nor nan; larger whole numbers are no float
+    return abs(value) <= sys.float_info.max and value in kind.bounds  # which nan is not
 
 
 def _wanted(kind: _Kind) -> str:
