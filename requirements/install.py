@@ -6,6 +6,7 @@ It needs nothing but Python, and says what it fetches, how large that is, and ho
 """
 
 import argparse
+import compileall
 import hashlib
 import importlib.util
 import json
@@ -14,6 +15,7 @@ import queue
 import re
 import subprocess
 import sys
+import sysconfig
 import threading
 import time
 from collections import deque
@@ -102,6 +104,7 @@ def install(group: str) -> int:
     options = [
         "--disable-pip-version-check",
         "--no-input",
+        "--no-compile",  # on one core; see below
         "--progress-bar",
         "off",
         "-c",
@@ -117,6 +120,9 @@ def install(group: str) -> int:
             progress.read(line)
         show.state(f"{progress} ({_minutes(time.monotonic() - begun)})")
     code = process.wait()
+    if code == 0:
+        show.state("compiling")
+        compileall.compile_dir(sysconfig.get_path("purelib"), quiet=2, workers=0)  # on all cores
     show.end(f"installed in {_minutes(time.monotonic() - begun)}" if code == 0 else "")
     if code != 0:
         errors = [line for line in last if line.startswith("ERROR")] or list(last)
