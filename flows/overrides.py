@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 
 from stages.common.errors import UserError
 from stages.common.params import Params, load_params
+from stages.common.train_params import AXES
 
 
 def apply(params: Path, overrides: list[str]) -> tuple[bytes, Params]:
@@ -42,6 +43,9 @@ def _refusal(overrides: list[str], params: Path, error: Exception) -> str:
         key, equals, _ = override.lstrip("+~").partition("=")
         if not equals:
             return f"override {override!r} is not of the form section.key=value"
+        if key.startswith("train.") and key.split(".")[1] in AXES:
+            moved = override.lstrip("+~").replace("train.", "+train.recipe.", 1)
+            return f"override {override!r}: it is an axis of the recipe, added with a plus: '{moved}'"
         for free, what in (("ingest.options", "an option of the source"), ("train.recipe", "an axis of the recipe")):
             if key.startswith(f"{free}."):
                 return f"override {override!r}: {what} is added with a plus: '+{override}'"

@@ -3,7 +3,7 @@
 from dataclasses import fields
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from mintage.families import recipe_of
@@ -27,10 +27,20 @@ class Stop(Section):
     evaluator_images: Count = 100_000
 
 
+AXES = {field.name for field in fields(Recipe)} - {"paper"}
+
+
+def mapping_of_axes(value: Any) -> Any:
+    """Nothing is no override. Raises ValueError on the name of a variant, which stood here once."""
+    if isinstance(value, str):
+        raise ValueError(f"{value!r} is no mapping of axes; a variant of the family is named by train.variant")
+    return {} if value is None else value
+
+
 class Train(Section):
     family: str
     variant: str
-    recipe: dict[str, Any]
+    recipe: Annotated[dict[str, Any], BeforeValidator(mapping_of_axes)]
     """Checked by the library, which knows the axes."""
     seed: Seed
     images: Count
@@ -49,9 +59,8 @@ class Train(Section):
     @model_validator(mode="before")
     @classmethod
     def _axes_stand_in_the_recipe(cls, values: Any) -> Any:
-        known = {field.name for field in fields(Recipe)} - {"paper"}
-        if isinstance(values, dict) and (axes := [name for name in values if name in known]):
-            raise ValueError(f"{axes[0]} is an axis of the recipe: write it under recipe, as train.recipe.{axes[0]}")
+        if isinstance(values, dict) and (wrong := [name for name in values if name in AXES]):
+            raise ValueError(f"{wrong[0]} is an axis of the recipe: write it under recipe, as train.recipe.{wrong[0]}")
         return values
 
     @model_validator(mode="after")

@@ -151,6 +151,8 @@ def test_a_place_outside_named_from_the_main_checkout_on_is_refused(repository: 
     [
         ("s", ["train.sed=1"], "override 'train.sed=1': params.yaml has no key 'train.sed': did you mean 'train.seed'"),
         ("s", ["ingest.options.points=9"], "added with a plus: '+ingest.options.points=9'"),
+        ("s", ["train.width=9"], "added with a plus: '+train.recipe.width=9'"),
+        ("s", ["train.recipe.width=9"], "added with a plus: '+train.recipe.width=9'"),
         ("s", ["train.seed=-1"], "with the overrides, params.yaml: train.seed = -1 is refused"),
         ("s", [], "there is no sweep 's' to go on with: give overrides"),
         ("a/b", ["train.seed=1"], "'a/b' cannot name a sweep"),

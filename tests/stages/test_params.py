@@ -147,6 +147,8 @@ def test_a_key_in_a_list_is_checked_too(tmp_path: Path) -> None:
         ("train.recipe", "{generator: 3}", "train.recipe.generator = 3 is refused: it is a mapping"),
         ("train.recipe", "{penalties: [{weight: 1.0}]}", "train.recipe.penalties.0.name is missing: add it"),
         ("train.recipe", "{penalties: [{name: r1}, {name: r1}]}", "train.recipe.penalties names 'r1' twice"),
+        ("train.recipe", "paper", "train.recipe: 'paper' is no mapping of axes; .* named by train.variant"),
+        ("train.recipe", "[]", "train.recipe = \\[...\\] is refused"),
         ("train.variant", "lecture", "train.variant = 'lecture' is none of 'cgan': it has short, paper"),
         (
             "train.seed",
@@ -175,6 +177,10 @@ def test_a_key_in_a_list_is_checked_too(tmp_path: Path) -> None:
 )
 def test_an_impossible_value_is_refused_with_key_and_value(tmp_path: Path, key: str, value: str, told: str) -> None:
     assert re.search(told.replace("?", r"\?"), refusal(changed(tmp_path, key, value)))
+
+
+def test_a_recipe_with_nothing_in_it_overrides_nothing(tmp_path: Path) -> None:
+    assert load_params(changed(tmp_path, "train.recipe", "null")).train.recipe == {}
 
 
 def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
