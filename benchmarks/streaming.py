@@ -34,7 +34,7 @@ def main() -> None:
     options.add_argument("--seconds", type=float, default=8.0)
     options.add_argument("--rounds", type=int, default=5)
     chosen = options.parse_args()
-    changes = {"family": "dcgan", "width": 64, "batch_size": 64, "device": "cpu", "threads": 1}
+    changes = {"family": "dcgan", "recipe": {"width": 64, "batch_size": 64}, "device": "cpu", "threads": 1}
     params = load_section(Train).model_copy(update=changes)
     with tempfile.TemporaryDirectory() as folder:
         write_images(Path(folder), chosen.images)
