@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from threading import Lock
+from threading import RLock
 
 from mintage import catalog
 from mintage.recipes import Recipe
@@ -35,10 +35,8 @@ DECIDES_NOTHING = {
     ),
 }  # fmt: skip
 """Modules that check, name, time, move or tell; what they import is not followed either."""
-
-
-_PARSING = Lock()
-"""Python 3.11's parser is not safe in several threads at once."""
+PARSING = RLock()
+"""Python 3.11's parser is not safe in several threads at once; inspect.getsource parses, too."""
 
 
 def code_of(stage: str, recipe: Recipe | None = None, source: str | None = None) -> dict[str, str]:
@@ -87,7 +85,7 @@ def _follow(ahead: list[str], found: dict[str, str]) -> None:
 @cache
 def imports_of(path: Path) -> tuple[str, ...]:
     """The project's modules that a file imports, at its top or within a function, types alone not counted."""
-    with _PARSING:
+    with PARSING:
         body = ast.parse(path.read_bytes()).body
     return tuple(sorted(set(_imports(body))))
 

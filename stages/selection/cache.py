@@ -19,7 +19,7 @@ from torch import Tensor
 
 from stages.common.checkpoint import read_checkpoint, write_checkpoint
 from stages.common.errors import UserError
-from stages.common.identity import code_behind
+from stages.common.identity import PARSING, code_behind
 from stages.common.split import Split
 
 FOLDER = ".measure"
@@ -88,8 +88,9 @@ def code_used(*functions: Callable[..., Any] | type) -> dict[str, str]:
     nothing for it; of `mintage` the whole of every module used, and of those it uses.
     """
     found: dict[str, str] = {}
-    for function in functions:
-        _collect(function, found)
+    with PARSING:
+        for function in functions:
+            _collect(function, found)
     return found
 
 

@@ -1,6 +1,9 @@
 """What was measured is not measured again, and what is out of date or damaged is."""
 
+import ast
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,7 @@ import torch
 from stages.common.checkpoint import write_checkpoint
 from stages.common.evaluators import read_evaluator, write_evaluator
 from stages.common.files import read_json
-from stages.common.identity import code_behind
+from stages.common.identity import code_behind, imports_of
 from stages.select import select
 from stages.selection import cache, figures, measure
 from stages.selection.cache import FOLDER, code_digest, code_used
@@ -179,3 +182,23 @@ def test_whatever_decides_the_images_or_their_features_is_in_the_digest_of_what_
     module: str,
 ) -> None:
     assert module in code_used(Judge, measure.load_generator)
+
+
+def test_threads_that_ask_for_code_parse_one_after_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python 3.11's parser may fail with SystemError where two threads are in it; inspect.getsource parses, too."""
+    parse, inside, most = ast.parse, [0], [0]
+
+    def watched(*arguments: Any, **named: Any) -> Any:
+        inside[0] += 1
+        most[0] = max(most[0], inside[0])
+        time.sleep(0.01)  # others come meanwhile, where they may
+        inside[0] -= 1
+        return parse(*arguments, **named)
+
+    monkeypatch.setattr(ast, "parse", watched)
+    imports_of.cache_clear()
+    code_digest.cache_clear()
+    with ThreadPoolExecutor(4) as threads:
+        found = set(threads.map(lambda _: code_digest(Judge, measure.load_generator), range(4)))
+    assert len(found) == 1
+    assert most[0] == 1
