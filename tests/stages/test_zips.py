@@ -18,7 +18,7 @@ from tests.stages.test_source_fuzz import damaged, fuzzed
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=12)
 pytestmark = pytest.mark.filterwarnings("ignore:Duplicate name")  # zipfile's, on writing one
 SMALL_PIECE = 300  # bytes: a few entries
-Told = tuple[str, int, int, int, int, int, bytes, bytes]
+Told = tuple[str, str, int, int, int, int, int, bytes, bytes]
 
 
 @pytest.fixture
@@ -46,8 +46,8 @@ def archives(draw: st.DrawFn) -> bytes:
 
 
 def told(info: zipfile.ZipInfo) -> Told:
-    about = (info.filename, info.header_offset, info.file_size, info.compress_size, info.CRC, info.external_attr)
-    return *about, info.extra, info.comment
+    sizes = (info.file_size, info.compress_size, info.CRC)
+    return info.orig_filename, info.filename, info.header_offset, *sizes, info.external_attr, info.extra, info.comment
 
 
 def of_zipfile(path: Path) -> list[tuple[Told, Any]] | None:
@@ -94,7 +94,10 @@ def test_a_damaged_zip_is_refused_where_zipfile_refuses_it(tmp_path: Path, small
 
 
 def most_of_an_entry(member: Told) -> int:
-    """Bytes, at most: no entry is larger than a piece, but damage can make one larger than these small ones."""
+    """Bytes, at most: no entry is larger than a piece, but damage can make one larger than these small ones.
+
+    The name is the stored one: `filename` ends at its first NUL.
+    """
     name, *_, extra, comment = member
     return 46 + 4 * len(name) + len(extra) + len(comment)
 
