@@ -14,6 +14,7 @@ import queue
 import re
 import subprocess
 import sys
+import sysconfig
 import threading
 import time
 from collections import deque
@@ -107,7 +108,7 @@ def install(group: str) -> int:
         "-c",
         str(HERE / "constraints.txt"),
     ]
-    command = [sys.executable, "-m", "pip", "install", *options, "-r", str(HERE / f"{group}.txt")]
+    command = [sys.executable, "-m", "pip", "install", "--no-compile", *options, "-r", str(HERE / f"{group}.txt")]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
     begun, last, progress = time.monotonic(), deque[str](maxlen=8), Progress(VENV)
     show = Display()
@@ -117,6 +118,9 @@ def install(group: str) -> int:
             progress.read(line)
         show.state(f"{progress} ({_minutes(time.monotonic() - begun)})")
     code = process.wait()
+    if code == 0:
+        show.state("compiling")
+        compile_all(sysconfig.get_path("purelib"))
     show.end(f"installed in {_minutes(time.monotonic() - begun)}" if code == 0 else "")
     if code != 0:
         errors = [line for line in last if line.startswith("ERROR")] or list(last)
@@ -127,6 +131,13 @@ def install(group: str) -> int:
             file=sys.stderr,
         )
     return code
+
+
+def compile_all(folder: str) -> None:
+    """As pip does on one processor, on all; packages have files that are meant for another Python, which are left."""
+    subprocess.run(
+        [sys.executable, "-m", "compileall", "-q", "-j", "0", folder], stdout=subprocess.DEVNULL, check=False
+    )
 
 
 class Progress:

@@ -173,6 +173,16 @@ def test_an_environment_that_checkouts_share_by_links_is_left_as_it_is(tmp_path:
     assert (shared / ".run").read_text() == stamp
 
 
+def test_all_packages_are_compiled_but_for_files_of_another_python(tmp_path: Path) -> None:
+    for path in ("one.py", "package/deep/two.py"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text("print('fine')\n")
+    (tmp_path / "of_python_2.py").write_text("print 'fine'\n")
+    INSTALL.compile_all(str(tmp_path))
+    compiled = [path.name.partition(".")[0] for path in sorted(tmp_path.rglob("*.pyc"))]
+    assert compiled == ["one", "two"]
+
+
 @pytest.mark.tried(
     "`make setup`, while pip looks for packages", "2 packages found, 198 MB fetched, now tqdm-4.70.0, 500 kB"
 )
