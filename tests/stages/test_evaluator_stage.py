@@ -71,7 +71,7 @@ def test_the_same_data_and_params_give_the_same_bytes_and_another_seed_others(
 
 @pytest.mark.parametrize("classes", [None, ["only"]])
 def test_images_without_two_classes_get_an_autoencoder(tmp_path: Path, classes: list[str] | None) -> None:
-    train(workspace(tmp_path, classes))
+    train(workspace(tmp_path, classes, images=15_000))
     figures = read_json(tmp_path / "metrics/evaluator.json")
     assert figures["kind"] == "autoencoder"
     assert 0.5 < figures["holdout_explained_variance"] < 1
