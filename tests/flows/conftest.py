@@ -1,12 +1,17 @@
 """One Prefect server for all tests of flows: a real one, in a process of its own, on an empty database."""
 
+import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
 
 import pytest
 from prefect.logging.handlers import APILogHandler
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.server import own_server
+from tests.shared import of_all_workers, one_at_a_time
 
 
 @pytest.fixture(scope="session")
@@ -16,8 +21,27 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     Not Prefect's own harness, which gives up after a number of seconds, however busy the machine is.
     """
     database = tmp_path_factory.mktemp("prefect") / "test.db"
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as running:
         patch.setenv("PREFECT_SERVER_DATABASE_CONNECTION_URL", f"sqlite+aiosqlite:///{database}")
-        with own_server() as url, temporary_settings({PREFECT_API_URL: url}):
-            yield url
-            APILogHandler().flush()  # while the server is there to take it
+        with tables(database, of_all_workers(tmp_path_factory)):
+            url = running.enter_context(own_server())
+        running.enter_context(temporary_settings({PREFECT_API_URL: url}))
+        yield url
+        APILogHandler().flush()  # while the server is there to take it
+
+
+@contextmanager
+def tables(database: Path, shared: Path) -> Iterator[None]:
+    """Within, a server may start on `database`, which has the tables of the first of all workers.
+
+    To make them takes a server longer than all the rest of its start.
+    """
+    made = shared / "prefect.db"
+    with one_at_a_time(shared / "prefect.lock"):
+        if made.exists():
+            shutil.copy(made, database)
+            yield
+        else:
+            yield
+            with closing(sqlite3.connect(database)) as one, closing(sqlite3.connect(made)) as other:
+                one.backup(other)

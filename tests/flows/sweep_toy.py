@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.flows.toy import ROOT, write_stages
+from tests.flows.forked import ForkedFlow
+from tests.flows.toy import ROOT, start_command, write_stages
 
 TOY = """
 import json, os, sys, time
@@ -147,11 +148,6 @@ def experiments(repository: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
-def start_sweep(repository: Path, *arguments: str, server: str | None = None) -> "subprocess.Popen[str]":
-    """`python -m flows.sweep` on a repository, as a process of its own; its output goes to one pipe."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    environment.pop("PREFECT_API_URL", None)
-    if server:
-        environment["PREFECT_API_URL"] = server
-    command = [sys.executable, "-m", "flows.sweep", "--workspace", str(repository), *arguments]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+def start_sweep(repository: Path, *arguments: str, server: str | None = None) -> ForkedFlow:
+    """`python -m flows.sweep` on a repository, as a process of its own."""
+    return start_command("flows.sweep", repository, *arguments, server=server)

@@ -13,6 +13,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.flows.docker_engine import built_images, containers, need_engine
+from tests.flows.forked import ForkedFlow
 from tests.flows.project import QUICK, container_variables, in_containers, make_project
 from tests.flows.toy import locked, make_workspace, marked_processes, start_flow, until
 from tests.stages.s3_servers import moto_server
@@ -152,7 +153,7 @@ def sleeping(tmp_path: Path) -> Path:
     return make_workspace(tmp_path / "toy", {"only": stage})
 
 
-def start_in_containers(workspace: Path, server: str) -> "subprocess.Popen[str]":
+def start_in_containers(workspace: Path, server: str) -> ForkedFlow:
     return start_flow(workspace, server=server, MINTAGE_RUNNER="docker", **built_images())
 
 

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -48,15 +48,21 @@ def make_served(folder: Path) -> Path:
     return folder
 
 
+@dataclass
+class Served:
+    url: str
+    """Of the API."""
+    process: "subprocess.Popen[bytes]"
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(300)
+        assert not answers(self.url), "its server ends with it"
+
+
 @pytest.fixture(scope="module")
-def served(workspace: Path) -> Iterator[str]:
-    with serving(workspace) as url:
-        yield url
-
-
-@contextmanager
-def serving(workspace: Path) -> Iterator[str]:
-    """The url of the API, from `flows.serve` until it is told to stop."""
+def served(workspace: Path) -> Iterator[Served]:
+    """`flows.serve`, until a test stops it, or at the end."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -68,10 +74,9 @@ def serving(workspace: Path) -> Iterator[str]:
     url = f"http://127.0.0.1:{port}/api"
     until(lambda: "Ctrl-C ends it" in (workspace.parent / "served.log").read_text() or process.poll() is not None, 300)
     assert process.poll() is None, (workspace.parent / "served.log").read_text()
-    yield url
-    process.send_signal(signal.SIGTERM)
-    process.wait(300)
-    assert not answers(url), "its server ends with it"
+    yield (found := Served(url, process))
+    if process.poll() is None:
+        found.stop()
 
 
 def ask(url: str, question: Callable[[PrefectClient], Any]) -> Any:
@@ -86,9 +91,9 @@ def scheduled_runs(url: str) -> list[FlowRun]:
     return [run for run in ask(url, lambda client: client.read_flow_runs()) if run.auto_scheduled]
 
 
-def test_a_cron_deployment_gets_scheduled_runs_and_a_scheduled_run_runs(served: str, workspace: Path) -> None:
-    until(lambda: len(scheduled_runs(served)) >= 3)
-    until(lambda: any(run.state_name == "Completed" for run in scheduled_runs(served)), 300)
+def test_a_cron_deployment_gets_scheduled_runs_and_a_scheduled_run_runs(served: Served, workspace: Path) -> None:
+    until(lambda: len(scheduled_runs(served.url)) >= 3, every=1.0)
+    until(lambda: any(run.state_name == "Completed" for run in scheduled_runs(served.url)), every=1.0)
     assert (workspace / "quick.txt").exists()
 
 
@@ -98,19 +103,20 @@ async def begin(client: PrefectClient) -> UUID:
     return (await client.create_flow_run_from_deployment(deployment.id, parameters={"targets": ["only"]})).id
 
 
-def test_cancelling_in_prefect_ends_every_process_of_the_run(served: str, workspace: Path) -> None:
-    run = ask(served, begin)
+def test_cancelling_in_prefect_ends_every_process_of_the_run(served: Served, workspace: Path) -> None:
+    run = ask(served.url, begin)
     until(lambda: started(workspace), 300)
-    ask(served, lambda client: client.set_flow_run_state(run, Cancelling()))
-    until(lambda: ask(served, lambda client: client.read_flow_run(run)).state_name == "Cancelled", 300)
+    ask(served.url, lambda client: client.set_flow_run_state(run, Cancelling()))
+    until(lambda: ask(served.url, lambda client: client.read_flow_run(run)).state_name == "Cancelled", every=0.5)
     assert marked_processes(workspace) == []
 
 
-def test_stopping_it_ends_the_runs_of_its_worker(tmp_path: Path) -> None:
-    workspace = make_served(tmp_path / "toy")
-    with serving(workspace) as url:
-        ask(url, begin)
-        until(lambda: started(workspace), 300)
+def test_stopping_it_ends_the_runs_of_its_worker(served: Served, workspace: Path) -> None:
+    """The last to use it."""
+    (workspace / "started").unlink(missing_ok=True)
+    ask(served.url, begin)
+    until(lambda: started(workspace), 300)
+    served.stop()
     assert marked_processes(workspace) == []
     assert not (workspace / ".flow/run.json").exists()
 

@@ -135,9 +135,9 @@ async def _with_a_sign(run: Any, workspace: Path) -> Any:
 
     async def sign() -> None:
         while not started(workspace):
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.2)
         while any("stubborn" in " ".join(process.cmdline()) for process in marked_processes(workspace)):
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.2)
         (workspace / "over").touch()
 
     watch = asyncio.create_task(sign())

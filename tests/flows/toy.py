@@ -2,8 +2,6 @@
 
 import os
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +9,8 @@ from typing import Any
 
 import psutil
 from ruamel.yaml import YAML
+
+from tests.flows.forked import ForkedFlow
 
 ROOT = Path(__file__).parents[2]
 MARK = "MINTAGE_RUN"
@@ -44,14 +44,17 @@ def chain(*names: str) -> dict[str, dict[str, Any]]:
     return stages
 
 
-def start_flow(workspace: Path, *arguments: str, server: str | None, **variables: str) -> "subprocess.Popen[str]":
-    """`python -m flows.pipeline` on a workspace, as a process of its own; its output goes to one pipe."""
+def start_flow(workspace: Path, *arguments: str, server: str | None, **variables: str) -> ForkedFlow:
+    """`python -m flows.pipeline` on a workspace, as a process of its own."""
+    return start_command("flows.pipeline", workspace, *arguments, server=server, **variables)
+
+
+def start_command(module: str, workspace: Path, *arguments: str, server: str | None, **variables: str) -> ForkedFlow:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
     environment.pop("PREFECT_API_URL", None)
     if server:
         environment["PREFECT_API_URL"] = server
-    command = [sys.executable, "-m", "flows.pipeline", "--workspace", str(workspace), *arguments]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return ForkedFlow(module, ["--workspace", str(workspace), *arguments], environment)
 
 
 def marked_processes(workspace: Path) -> list[psutil.Process]:
@@ -73,9 +76,9 @@ def locked(workspace: Path) -> dict[str, Any]:
     return stages
 
 
-def until(happened: Callable[[], object], seconds: float = 300.0) -> None:
+def until(happened: Callable[[], object], seconds: float = 300.0, every: float = 0.05) -> None:
     """Wait for a condition; an AssertionError where it does not come."""
     give_up = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < give_up, "it did not happen"
-        time.sleep(0.05)
+        time.sleep(every)

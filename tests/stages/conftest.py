@@ -1,5 +1,6 @@
-"""Stores of every kind: a folder, moto, and a real server where the environment names one."""
+"""Stores of every kind: a folder, moto, and a real server where the environment names one; a run to select from."""
 
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from stages.stores import open_store
+from tests.shared import made_once
+from tests.stages.forked import run_stage_in
 from tests.stages.release_trees import make_tree
 from tests.stages.s3_servers import SERVERS, Server, bucket_of, named_server
 from tests.stages.shared_store import Shared
@@ -33,3 +36,22 @@ def shared(
         return
     with bucket_of(release_server, monkeypatch) as (_, bucket):
         yield Shared(open_store(f"s3://{bucket}/team"), tree, capsys)
+
+
+@pytest.fixture(scope="session")
+def digits_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`write_run` of ten classes: to be read, or copied."""
+    from tests.stages.tiny_models import write_run
+
+    return made_once(tmp_path_factory, "digits_run", write_run)
+
+
+@pytest.fixture(scope="session")
+def digits_selected(tmp_path_factory: pytest.TempPathFactory, digits_run: Path) -> Path:
+    """The same, after the stage `select` as DVC runs it: to be read, or copied."""
+
+    def selected(folder: Path) -> None:
+        shutil.copytree(digits_run, folder)
+        run_stage_in(folder, "select")
+
+    return made_once(tmp_path_factory, "digits_selected", selected)

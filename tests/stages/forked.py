@@ -3,9 +3,13 @@
 import importlib
 import multiprocessing
 import os
+import resource
 import sys
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
+
+from tests.stages.tiny_data import ROOT
 
 _FORKED = multiprocessing.get_context("forkserver")
 _FORKED.set_forkserver_preload(["stages.train", "torch._dynamo"])  # which the first optimizer imports, in 1.3 s
@@ -19,37 +23,48 @@ def run_train_stage(folder: Path) -> str:
     return run_stage_in(folder, "train")
 
 
-def start_stage(folder: Path, stage: str, *arguments: str) -> BaseProcess:
-    """`python -m stages.STAGE ARGUMENTS` in `folder`; all it prints goes to `output.txt` there."""
-    process = _FORKED.Process(target=_stage, args=(folder, stage, arguments))
+def start_stage(
+    folder: Path, stage: str, *arguments: str, largest_file: int | None = None, every: float | None = None
+) -> BaseProcess:
+    """`python -m stages.STAGE ARGUMENTS` in `folder`; all it prints goes to `output.txt` there.
+
+    No file may have more than `largest_file` bytes, as on a disk that gets full; an evaluator saves its state `every`
+    so many seconds.
+    """
+    process = _FORKED.Process(target=_stage, args=(folder, stage, arguments, largest_file, every))
     process.start()
     return process
 
 
-def run_stage_in(folder: Path, stage: str) -> str:
+def run_stage_in(folder: Path, stage: str, **limits: Any) -> str:
     """What it printed; it must end well."""
-    code, output = try_stage_in(folder, stage)
+    code, output = try_stage_in(folder, stage, **limits)
     assert code == 0, output
     return output
 
 
-def try_stage_in(folder: Path, stage: str, *arguments: str) -> tuple[int, str]:
+def try_stage_in(folder: Path, stage: str, *arguments: str, **limits: Any) -> tuple[int, str]:
     """Its exit code, and what it printed."""
-    process = start_stage(folder, stage, *arguments)
+    process = start_stage(folder, stage, *arguments, **limits)
     process.join(timeout=300)
     assert process.exitcode is not None, "it did not end"
     return process.exitcode, (folder / "output.txt").read_text()
 
 
-def _stage(folder: Path, stage: str, arguments: tuple[str, ...]) -> None:
+def _stage(folder: Path, stage: str, arguments: tuple[str, ...], largest_file: int | None, every: float | None) -> None:
     from stages.common.errors import run_stage
 
     module = importlib.import_module(f"stages.{stage}")  # and no other: which code is loaded is what a state is of
-    if stage == "evaluator":
+    if every is not None:
         from stages.common import keeping
 
-        keeping.EVERY = 0.0  # a minute is longer than any test
+        keeping.EVERY = every
+    if largest_file is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
     os.chdir(folder)
-    sys.stdout = sys.stderr = open("output.txt", "w")  # noqa: SIM115  # for as long as the process lives
+    sys.stdout = sys.stderr = output = open("output.txt", "w")  # noqa: SIM115  # for as long as the process lives
+    for stream in (1, 2):  # of processes that it starts, too
+        os.dup2(output.fileno(), stream)
+    os.environ["PYTHONPATH"] = str(ROOT)
     sys.argv = [f"stages.{stage}", *arguments]
     run_stage(module.main)

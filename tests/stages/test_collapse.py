@@ -1,7 +1,6 @@
 """Verdicts by number: a collapsed generator and a copier are found, a healthy one is let be."""
 
-import subprocess
-import sys
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,9 @@ from stages.common.split import Split
 from stages.select import select
 from stages.selection.verdicts import collapse, copying
 from tests.stages.crafted import Copier
+from tests.stages.forked import try_stage_in
 from tests.stages.tiny_data import ROOT
-from tests.stages.tiny_models import select_params, write_run
+from tests.stages.tiny_models import select_params
 
 PARAMS = load_section(Select, ROOT / "params.yaml")
 HEALTHY = {"diversity": 4.0, "coverage": 0.5, "recall": 0.3, "near_copies": 0.01}
@@ -23,8 +23,8 @@ FLOORS = {"diversity_floor": 5.0, "coverage_floor": 0.9, "recall_floor": 0.8, "n
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_run(tmp_path_factory.mktemp("run"))
+def folder(tmp_path_factory: pytest.TempPathFactory, digits_run: Path) -> Path:
+    return Path(shutil.copytree(digits_run, tmp_path_factory.mktemp("run"), dirs_exist_ok=True))
 
 
 def selected(folder: Path, monkeypatch: pytest.MonkeyPatch, split: str = "train", **generator: Any) -> dict[str, Any]:
@@ -76,16 +76,13 @@ def test_a_generator_that_plays_training_images_back_with_noise_is_a_copier(
 def test_a_collapsed_selection_stops_the_stage_where_params_say_so_and_leaves_its_figures(folder: Path) -> None:
     text = (folder / "params.yaml").read_text()
     (folder / "params.yaml").write_text(text.replace("fail_on_collapse: false", "fail_on_collapse: true"))
-    command = [sys.executable, "-m", "stages.select"]
-    done = subprocess.run(
-        command, cwd=folder, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
-    )
+    code, printed = try_stage_in(folder, "select")
     (folder / "params.yaml").write_text(text)
-    assert done.returncode == 2
+    assert code == 2
     told = read_json(folder / "metrics/selection.json")["collapse"]["sentence"][:-1]
-    assert [line for line in done.stderr.splitlines() if line.startswith("error: the selected generator is collapsed")]
-    assert (done.stdout + done.stderr).count(told) == 1, "a reason is said once"
-    assert "Traceback" not in done.stderr
+    assert [line for line in printed.splitlines() if line.startswith("error: the selected generator is collapsed")]
+    assert printed.count(told) == 1, "a reason is said once"
+    assert "Traceback" not in printed
     assert read_json(folder / "metrics/selection.json")["collapse"]["collapsed"]
 
 

@@ -1,8 +1,5 @@
 import hashlib
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +10,8 @@ from stages.common.evaluators import read_evaluator
 from stages.common.files import read_json, sha256_of
 from stages.common.params import Evaluator, load_section
 from stages.evaluator import evaluator
-from tests.stages.tiny_data import CLASSES, ROOT, write_digits, write_params
+from tests.stages.forked import try_stage_in
+from tests.stages.tiny_data import CLASSES, write_digits, write_params
 
 CPU = torch.device("cpu")
 SHORT = {"evaluator.images": 30_000, "evaluator.device": "cpu"}
@@ -27,9 +25,7 @@ def workspace(folder: Path, classes: list[str] | None = CLASSES, **changes: obje
 
 def run(folder: Path) -> tuple[int, str]:
     """The stage as DVC runs it: exit code and everything printed."""
-    command, environment = [sys.executable, "-m", "stages.evaluator"], {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    return done.returncode, done.stdout + done.stderr
+    return try_stage_in(folder, "evaluator")
 
 
 def train(folder: Path) -> None:
@@ -75,7 +71,7 @@ def test_the_same_data_and_params_give_the_same_bytes_and_another_seed_others(
 
 @pytest.mark.parametrize("classes", [None, ["only"]])
 def test_images_without_two_classes_get_an_autoencoder(tmp_path: Path, classes: list[str] | None) -> None:
-    train(workspace(tmp_path, classes))
+    train(workspace(tmp_path, classes, images=15_000))
     figures = read_json(tmp_path / "metrics/evaluator.json")
     assert figures["kind"] == "autoencoder"
     assert 0.5 < figures["holdout_explained_variance"] < 1

@@ -93,7 +93,7 @@ def test_what_changes_the_weights_starts_anew_and_says_what_it_was_and_where_it_
 
 def interrupted(folder: Path, stage: str, states: str) -> str:
     """What a stage prints that is ended by Ctrl-C once it has saved such a state."""
-    process: BaseProcess = start_stage(folder, stage)
+    process: BaseProcess = start_stage(folder, stage, every=0.0)  # a minute is longer than any test
     deadline = time.monotonic() + 120
     while not list(folder.glob(states)) and process.is_alive() and time.monotonic() < deadline:
         time.sleep(0.001)
@@ -125,7 +125,7 @@ def test_an_evaluator_stopped_by_ctrl_c_goes_on_to_the_same_bits(tmp_path: Path,
     straight, stopped = workspace(tmp_path / "straight"), workspace(tmp_path / "stopped")
     for folder in (straight, stopped):
         write_params(folder, SMALL | EVALUATOR)
-    run_stage_in(straight, "evaluator")
+    run_stage_in(straight, "evaluator", every=0.0)
     read(interrupted(stopped, "evaluator", ".resume/evaluator/*/rolling/images-*.safetensors"))
     noted = read_json(next(stopped.glob(".resume/evaluator/*/cost.json")))
     read(run_stage_in(stopped, "evaluator"))

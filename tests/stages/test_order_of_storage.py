@@ -1,9 +1,6 @@
 """The order in which images are stored decides no figure: not by class, as folders are, nor by brightness or size."""
 
-import os
 import shutil
-import subprocess
-import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -36,8 +33,9 @@ from stages.selection.seen import Judge
 from stages.train import make_trainer
 from stages.training.stopping import Measure
 from tests.stages.crafted import Copier
-from tests.stages.tiny_data import ROOT, write_params
-from tests.stages.tiny_models import CHECKPOINTS, SMALL, checkpoint, play_until, select_params, write_run
+from tests.stages.forked import run_stage_in
+from tests.stages.tiny_data import write_params
+from tests.stages.tiny_models import CHECKPOINTS, SMALL, checkpoint, play_until, select_params
 
 CPU = torch.device("cpu")
 SAMPLES, FEWER = 1000, 100
@@ -66,9 +64,15 @@ ORDERS = [by_class, by_brightness, by_file_size]
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run(digits_run: Path) -> Path:
     """Digits in an order of chance, with an evaluator and checkpoints."""
-    return write_run(tmp_path_factory.mktemp("run"))
+    return digits_run
+
+
+@pytest.fixture(scope="module")
+def by_chance_alone(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run in one order of chance, with which each other order is compared."""
+    return stored(run, tmp_path_factory.mktemp("by_chance") / "run", by_chance)
 
 
 def stored(run: Path, folder: Path, order: Callable[[Split], Numbers]) -> Path:
@@ -110,10 +114,10 @@ def flat(figures: dict[str, Any]) -> dict[str, float]:
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_figures_and_floors_of_the_same_images_are_the_same_in_any_order_of_storage(
-    run: Path, tmp_path: Path, order: Callable[[Split], Numbers]
+    run: Path, by_chance_alone: Path, tmp_path: Path, order: Callable[[Split], Numbers]
 ) -> None:
     """All images to train on are the floor here, so both are of the same sets of images."""
-    one, other = (real_of(stored(run, tmp_path / of.__name__, of), SAMPLES) for of in (by_chance, order))
+    one, other = (real_of(folder, SAMPLES) for folder in (by_chance_alone, stored(run, tmp_path / "other", order)))
     for expected, found in (
         (figures_of(learned(run), one), figures_of(learned(run), other)),
         (floors(one).figures, floors(other).figures),
@@ -123,18 +127,27 @@ def test_figures_and_floors_of_the_same_images_are_the_same_in_any_order_of_stor
         assert {name: flat(found).get(name) for name in sure} == pytest.approx(sure, rel=2e-5, abs=2e-5)
 
 
+@pytest.fixture(scope="module")
+def of_seeds(by_chance_alone: Path) -> list[dict[str, float]]:
+    """The floors of a few samples by each of eight seeds."""
+    return [flat(floors(real_of(by_chance_alone, FEWER, seed)).figures) for seed in range(8)]
+
+
 @pytest.mark.parametrize("order", ORDERS)
 def test_figures_of_a_few_samples_are_the_same_and_their_floors_are_within_what_another_seed_gives(
-    run: Path, tmp_path: Path, order: Callable[[Split], Numbers]
+    run: Path,
+    by_chance_alone: Path,
+    of_seeds: list[dict[str, float]],
+    tmp_path: Path,
+    order: Callable[[Split], Numbers],
 ) -> None:
-    one, other = (stored(run, tmp_path / of.__name__, of) for of in (by_chance, order))
-    generated = [flat(figures_of(learned(run), real_of(folder, FEWER))) for folder in (one, other)]
+    other = stored(run, tmp_path / "other", order)
+    generated = [flat(figures_of(learned(run), real_of(folder, FEWER))) for folder in (by_chance_alone, other)]
     sure = {name: value for name, value in generated[0].items() if name.split()[0] not in NOISE}
     assert {name: generated[1].get(name) for name in sure} == pytest.approx(sure, rel=2e-5, abs=2e-5)
-    seeds = [flat(floors(real_of(one, FEWER, seed)).figures) for seed in range(8)]
     found = flat(floors(real_of(other, FEWER)).figures)
     for name in ("frechet_distance", "kernel_distance", "recall", "coverage", "classifier_score", "diversity"):
-        values = torch.tensor([of_seed[f"{name} 0"] for of_seed in seeds])
+        values = torch.tensor([of_seed[f"{name} 0"] for of_seed in of_seeds])
         assert abs(found[f"{name} 0"] - values.mean()) < 5 * values.std() + 1e-6, name
 
 
@@ -197,7 +210,7 @@ def test_a_folder_by_class_is_measured_in_all_its_classes(tmp_path: Path) -> Non
     changes = SMALL | {"ingest.source": "folder", "normalize.holdout": 0.3, "select.samples": 60}
     write_params(tmp_path, changes | {"select.classifier_images": 0, "train.family": "cgan"})
     for stage in ("ingest", "normalize"):
-        ran(tmp_path, stage)
+        run_stage_in(tmp_path, stage)
     write_json(tmp_path / "reports/validation.json", {"success": True})
     holdout = Split(tmp_path / "data/normalized/holdout")
     assert holdout.labels is not None
@@ -208,15 +221,7 @@ def test_a_folder_by_class_is_measured_in_all_its_classes(tmp_path: Path) -> Non
     write_checkpoint(checkpoint(tmp_path, 160), *play_until(trainer, 160).state())
     git = {"commit": None, "clean": None}
     write_json(tmp_path / "provenance/train.json", {"family": "cgan", "images": 160, "git": git})
-    printed = ran(tmp_path, "select")
+    printed = run_stage_in(tmp_path, "select")
     assert "on 60 generated images a checkpoint and as many training images" in printed
     classes = read_json(tmp_path / "metrics/selection.json")["classes"]
     assert [row["name"] for row in classes if row["accuracy"] is None] == []
-
-
-def ran(folder: Path, stage: str) -> str:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", f"stages.{stage}"]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout

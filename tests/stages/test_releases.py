@@ -18,7 +18,7 @@ from stages.releases.catalogue import delete
 from stages.releases.channels import Channel, LostRaceError, move, promote, read_channel
 from stages.releases.content import gather, identify
 from stages.releases.manifest import release_in
-from stages.stores import open_store
+from stages.stores import Store, open_store
 from tests.stages.release_trees import check_release, make_tree
 from tests.stages.shared_store import Shared
 
@@ -199,10 +199,11 @@ def test_a_promotion_of_what_is_being_deleted_is_taken_back(shared: Shared) -> N
 @pytest.mark.parametrize("there", [True, False])
 def test_of_eight_writers_that_race_one_wins_and_the_others_are_told(shared: Shared, there: bool) -> None:
     ids = [identify(gather(make_tree(shared.tree, seed=seed)))[0] for seed in range(8)]
+    writers = [(open_store(shared.store.url), content_id) for content_id in ids]
     for attempt in range(3):
         if there:
             move(shared.store, read_channel(shared.store, f"try{attempt}"), "f" * 64, "promote")
-        outcomes = raced(shared.store.url, read_channel(shared.store, f"try{attempt}"), ids)
+        outcomes = raced(read_channel(shared.store, f"try{attempt}"), writers)
         won = [outcome for outcome in outcomes if isinstance(outcome, str)]
         assert len(outcomes) == 8
         assert won == [read_channel(shared.store, f"try{attempt}").history[-1]["id"]]
@@ -210,12 +211,11 @@ def test_of_eight_writers_that_race_one_wins_and_the_others_are_told(shared: Sha
         assert all(f"was moved to {won[0][:20]}" in sentence for sentence in told)
 
 
-def raced(url: str, channel: Channel, ids: list[str]) -> list[str | LostRaceError]:
+def raced(channel: Channel, writers: list[tuple[Store, str]]) -> list[str | LostRaceError]:
     """Each id whose writer moved the channel, and what the other writers were told."""
-    start = threading.Barrier(len(ids))
+    start = threading.Barrier(len(writers))
 
-    def race(content_id: str) -> str | LostRaceError:
-        store = open_store(url)
+    def race(store: Store, content_id: str) -> str | LostRaceError:
         store.exclusion()
         start.wait()
         try:
@@ -224,8 +224,8 @@ def raced(url: str, channel: Channel, ids: list[str]) -> list[str | LostRaceErro
             return error
         return content_id
 
-    with ThreadPoolExecutor(len(ids)) as pool:
-        return list(pool.map(race, ids))
+    with ThreadPoolExecutor(len(writers)) as pool:
+        return list(pool.map(race, *zip(*writers, strict=True)))
 
 
 def test_a_promotion_that_expects_another_release_is_refused_with_its_own_exit_code(shared: Shared) -> None:

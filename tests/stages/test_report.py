@@ -110,7 +110,7 @@ def test_no_id_stands_twice_on_the_page_and_every_reference_has_its_id(inputs: P
 def test_two_runs_give_the_same_bytes(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     again = write_inputs(tmp_path_factory.mktemp("again"))
     assert page(inputs) == page(again)
-    in_another_process = [sys.executable, "-m", "stages.report"]
+    in_another_process = [sys.executable, "-m", "stages.report"]  # which draws its own charts
     shutil.copy(ROOT / "params.yaml", again)
     subprocess.run(in_another_process, cwd=again, env={"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "7"}, check=True)
     assert (again / "reports/index.html").read_text() == page(inputs)

@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 
 from stages.common.files import read_json, write_json, write_text
-from stages.report import render
-from stages.reporting.inputs import read_inputs
 from stages.reporting.previous import read_previous
 from tests.stages.report_inputs import write_inputs
+from tests.stages.report_pages import page
 
 URL = "file:published/releases/0123456789abcdef0123"
 
@@ -26,8 +25,7 @@ def published(root: Path, url: str = URL, **changes: Any) -> Path:
 
 
 def section(root: Path) -> str:
-    html = render(read_inputs(root), "Mintage")
-    found = re.search(r'<section id="previous".*?</section>', html, re.DOTALL)
+    found = re.search(r'<section id="previous".*?</section>', page(root), re.DOTALL)
     assert found is not None
     return " ".join(re.sub(r"<[^>]+>", " ", found[0]).split())
 

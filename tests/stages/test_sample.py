@@ -1,9 +1,6 @@
 import hashlib
 import io
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -26,7 +23,8 @@ from stages.common.model import read_generator, write_generator
 from stages.common.pictures import grid_scale
 from stages.common.shards import encoded_schema, write_encoded
 from stages.sample import labels_for, rows, sample
-from tests.stages.tiny_data import CLASSES, ROOT, write_params
+from tests.stages.forked import try_stage_in
+from tests.stages.tiny_data import CLASSES, write_params
 from tests.stages.tiny_models import SMALL, sample_params, write_selected
 
 CPU = torch.device("cpu")
@@ -47,9 +45,7 @@ def generator(finished: Path) -> Generator:
 
 
 def run(folder: Path) -> tuple[int, str]:
-    command, environment = [sys.executable, "-m", "stages.sample"], {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    return done.returncode, done.stdout + done.stderr
+    return try_stage_in(folder, "sample")
 
 
 def with_model(finished: Path, folder: Path) -> Path:

@@ -20,21 +20,14 @@ from stages.selection.cache import FOLDER, code_digest, code_used
 from stages.selection.metrics import SELECTABLE
 from stages.selection.reference import Reference
 from stages.selection.seen import Judge, Seen
-from tests.stages.tiny_models import CHECKPOINTS, checkpoint, select_params, write_run
+from tests.stages.tiny_models import CHECKPOINTS, checkpoint, select_params
 
 OUTPUTS = ("metrics/selection.json", "metrics/checkpoints.tsv", "models/selected/generator.safetensors")
 
 
-@pytest.fixture(scope="module")
-def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = write_run(tmp_path_factory.mktemp("measured"))
-    select(select_params(folder), folder)
-    return folder
-
-
 @pytest.fixture
-def folder(measured: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(measured, tmp_path / "copy"))
+def folder(digits_selected: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(digits_selected, tmp_path / "copy"))
 
 
 class Work:

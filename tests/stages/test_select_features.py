@@ -1,6 +1,7 @@
 """The networks in whose features images are compared, and what their absence does."""
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,14 @@ from stages.common.params import Inception as InceptionFile
 from stages.select import select
 from stages.selection.features import feature_network, read_inception
 from stages.selection.metrics import METRICS
-from tests.stages.tiny_models import CHECKPOINTS, checkpoint, select_params, write_run
+from tests.stages.tiny_models import CHECKPOINTS, checkpoint, select_params
 
 CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_run(tmp_path_factory.mktemp("run"))
+def folder(tmp_path_factory: pytest.TempPathFactory, digits_run: Path) -> Path:
+    return Path(shutil.copytree(digits_run, tmp_path_factory.mktemp("run"), dirs_exist_ok=True))
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,6 @@
 import hashlib
-import os
 import random
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,18 +20,20 @@ from stages.common.train_params import Train
 from stages.train import make_trainer
 from stages.train import train as train_on
 from tests.stages.forked import start_train_stage, try_stage_in
-from tests.stages.tiny_data import ROOT, write_digits, write_params
+from tests.stages.tiny_data import write_digits, write_params
 
 SHORT = {
     "train.images": 4000,
     "train.recipe.batch_size": 16,
     "train.checkpoint_every": 1000,
     "train.log_every": 500,
-    "train.resume_every": 0.02,
+    "train.resume_every": 1e9,
     "train.recipe.width": 8,
     "train.device": "cpu",
     "train.threads": 1,
 }
+OFTEN = 0.02
+"""Seconds between the states from which a killed training goes on; to write them takes half of a training's time."""
 
 
 def train(folder: Path, *arguments: str) -> tuple[int, str]:
@@ -83,7 +82,7 @@ def test_training_writes_checkpoints_grids_and_curves(finished: Path) -> None:
 
 @pytest.mark.slow
 def test_a_training_killed_with_9_at_any_moment_ends_in_the_same_bits(finished: Path, tmp_path: Path) -> None:
-    folder = workspace(tmp_path)
+    folder = workspace(tmp_path, train__resume_every=OFTEN)
     moments, kills = random.Random(0), 0
     while kills < 8:
         process = start_train_stage(folder)
@@ -199,16 +198,11 @@ def test_a_checkpoint_of_other_params_is_refused_by_name(finished: Path, tmp_pat
 
 
 def test_a_full_disk_in_the_middle_of_a_write_is_one_sentence_and_loses_nothing(tmp_path: Path) -> None:
-    folder = workspace(tmp_path, train__images=1000)
-    limited = "import resource, runpy; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000));"
-    limited += "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
-    limited += "runpy.run_module('stages.train', run_name='__main__')"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", limited]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 2, done.stderr
-    assert "error: no room to write" in done.stderr
-    assert "Traceback" not in done.stderr
+    folder = workspace(tmp_path, train__images=1000, train__resume_every=OFTEN)
+    code, output = try_stage_in(folder, "train", largest_file=100_000)
+    assert code == 2, output
+    assert "error: no room to write" in output
+    assert "Traceback" not in output
     assert not list(folder.rglob("*.partial"))
     code, output = train(folder)
     assert code == 0, output
@@ -263,7 +257,7 @@ def test_a_collapsed_training_stops_where_params_say_so_and_a_healthy_one_goes_o
     column = [row.split("\t")[-1] for row in (folder / "metrics/train.tsv").read_text().splitlines()]
     assert column[0] == "diversity"
     assert all(float(value) > 0.3 for value in column[1:])
-    write_params(folder, guarded | WITHOUT_GRADIENT)
+    write_params(folder, guarded | WITHOUT_GRADIENT | {"train.resume_every": OFTEN})
     sentence = refused(folder)
     assert "training collapsed: two generated images differ 0." in sentence
     assert "at 1,008 images, less than train.min_diversity = 0.3 (the last good state, at" in sentence
@@ -298,10 +292,9 @@ def test_what_is_not_finite_is_never_saved_and_the_last_good_state_is_kept(
 
 
 def test_the_families_are_told_without_params_or_data(tmp_path: Path) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "stages.train", "--families"]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
-    head, *rows = done.stdout.splitlines()
+    code, output = train(tmp_path, "--families")
+    assert code == 0, output
+    head, *rows = output.splitlines()
     assert head.split()[:2] == ["family", "paper"]
     assert [row.split()[0] for row in rows] == list(FAMILIES)
     assert all(FAMILIES[row.split()[0]].paper in row and "objective=" in row for row in rows)

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import psutil
 import pytest
 
 from stages.common.errors import INTERRUPTED
-from tests.stages.test_train import SHORT, outputs, saved_states, wait_for_a_new_state, workspace
+from tests.stages.forked import start_train_stage
+from tests.stages.test_train import OFTEN, SHORT, outputs, saved_states, train, wait_for_a_new_state, workspace
 from tests.stages.tiny_data import ROOT, write_params
 
 pytestmark = pytest.mark.slow
@@ -34,30 +36,22 @@ def two(folder: Path, **changes: Any) -> Path:
     return folder
 
 
-def start_training(folder: Path) -> "subprocess.Popen[str]":
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "stages.train"]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, cwd=folder, env=environment, stdout=pipe, stderr=subprocess.STDOUT, text=True)
-
-
-def train(folder: Path) -> tuple[int, str]:
-    """Exit code and everything printed."""
-    process = start_training(folder)
-    output, _ = process.communicate(timeout=300)
-    return process.returncode, output
-
-
-def training(process: "subprocess.Popen[str]") -> list[psutil.Process]:
+def training(process: BaseProcess) -> list[psutil.Process]:
     """The processes that play, in the order of their ranks, once they do."""
     return sorted(psutil.Process(process.pid).children(), key=lambda child: int(child.environ()["RANK"]))
 
 
-def until_it_plays(folder: Path) -> "subprocess.Popen[str]":
-    process = start_training(folder)
-    wait_for_a_new_state(folder, lambda: process.poll() is None)
-    assert process.poll() is None, process.communicate()[0]
+def until_it_plays(folder: Path) -> BaseProcess:
+    process = start_train_stage(folder)
+    wait_for_a_new_state(folder, process.is_alive)
+    assert process.is_alive(), (folder / "output.txt").read_text()
     return process
+
+
+def ended(process: BaseProcess, folder: Path) -> tuple[int | None, str]:
+    """How it ended, within five minutes, and everything printed."""
+    process.join(timeout=300)
+    return process.exitcode, (folder / "output.txt").read_text()
 
 
 def all_gone(processes: list[psutil.Process]) -> bool:
@@ -84,12 +78,13 @@ def test_the_curves_are_those_of_one_process_but_for_rounding(finished: Path, tm
 
 
 def test_killed_with_9_and_run_again_both_end_in_the_same_bits(finished: Path, tmp_path: Path) -> None:
-    folder = two(tmp_path)
+    folder = two(tmp_path, train__resume_every=OFTEN)
     process = until_it_plays(folder)
     children = training(process)
-    for pid in [process.pid, *(child.pid for child in children)]:
-        os.kill(pid, signal.SIGKILL)
-    process.communicate()
+    process.kill()
+    for child in children:
+        child.kill()
+    process.join()
     assert all_gone(children)
     code, output = train(folder)
     assert code == 0, output
@@ -99,11 +94,11 @@ def test_killed_with_9_and_run_again_both_end_in_the_same_bits(finished: Path, t
 
 @pytest.mark.parametrize("rank", [0, 1])
 def test_a_killed_process_ends_the_other_with_one_sentence(tmp_path: Path, rank: int) -> None:
-    process = until_it_plays(two(tmp_path, train__images=10_000_000))
+    process = until_it_plays(two(tmp_path, train__images=10_000_000, train__resume_every=OFTEN))
     children = training(process)
     children[rank].kill()
-    output, _ = process.communicate(timeout=300)
-    assert process.returncode == 75, output
+    code, output = ended(process, tmp_path)
+    assert code == 75, output
     assert f"error: process {rank} of 2 was ended by SIGKILL: run again" in output
     assert "Traceback" not in output
     assert all_gone(children)
@@ -111,21 +106,22 @@ def test_a_killed_process_ends_the_other_with_one_sentence(tmp_path: Path, rank:
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, -signal.SIGTERM), (signal.SIGINT, INTERRUPTED)])
 def test_a_signal_to_the_stage_ends_all(tmp_path: Path, number: signal.Signals, code: int) -> None:
-    process = until_it_plays(two(tmp_path, train__images=10_000_000))
+    process = until_it_plays(two(tmp_path, train__images=10_000_000, train__resume_every=OFTEN))
     children = training(process)
-    process.send_signal(number)
-    output, _ = process.communicate(timeout=300)
-    assert process.returncode == code
+    assert process.pid
+    os.kill(process.pid, number)
+    found, output = ended(process, tmp_path)
+    assert found == code
     assert "Traceback" not in output
     assert all_gone(children)
 
 
 def test_no_process_outlives_a_stage_that_was_killed(tmp_path: Path) -> None:
-    process = until_it_plays(two(tmp_path, train__images=10_000_000))
+    process = until_it_plays(two(tmp_path, train__images=10_000_000, train__resume_every=OFTEN))
     children = training(process)
     process.kill()
     assert all_gone(children)
-    process.communicate()
+    process.join()
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,7 @@ from stages.common.checkpoint import read_checkpoint
 from stages.common.train_params import Stop
 from stages.training.guards import stopped_early
 from tests.stages.forked import run_train_stage, start_train_stage
-from tests.stages.test_train import SHORT, outputs, workspace
-from tests.stages.test_train_processes import train
+from tests.stages.test_train import SHORT, outputs, train, workspace
 from tests.stages.tiny_data import write_params
 
 PATIENCE = 2000
