@@ -21,6 +21,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "biggan": "mintage.networks.biggan:NETWORK",
         "began": "mintage.networks.began:NETWORK",
         "r3gan": "mintage.networks.r3gan:NETWORK",
+        "unet": "mintage.networks.unet:NETWORK",
     },
     "objective": {
         "minimax": "mintage.objectives:Minimax",
@@ -39,6 +40,10 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "r2": "mintage.penalties:R2",
         "roth": "mintage.penalties:ROTH",
     },
+    "term": {
+        "l1": "mintage.terms:L1",
+        "orthogonal": "mintage.terms:ORTHOGONAL",
+    },
     # In the order in which they are made.
     "augment": {
         "colour": "mintage.augment:colour",
@@ -51,6 +56,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "plane": "mintage.conditioning.generator:Plane",
         "batch_norm": "mintage.conditioning.generator:BatchNorm",
         "shared_batch_norm": "mintage.conditioning.generator:SharedBatchNorm",
+        "source": "mintage.conditioning.generator:Source",
     },
     "discriminator_conditioning": {
         "none": "mintage.conditioning.discriminator:NONE",
@@ -61,6 +67,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "auxiliary": "mintage.conditioning.discriminator:AUXILIARY",
         "semi_supervised": "mintage.conditioning.discriminator:SEMI_SUPERVISED",
         "code": "mintage.conditioning.discriminator:CODE",
+        "source": "mintage.conditioning.discriminator:SOURCE",
     },
     "optimizer": {
         "adam": "mintage.optimizers:adam",

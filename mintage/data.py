@@ -27,13 +27,21 @@ def wrong_labels(labels: Tensor, classes: int, random: torch.Generator) -> Tenso
     return (labels + integers(1, classes, labels.shape, random).to(labels.device, non_blocking=True)) % classes
 
 
-class RealImages:
-    """Images and labels with an endless order: each epoch is a new permutation, no image left over."""
+def on_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """Images channels last, as convolutions run fastest."""
+    return tensor.to(device, memory_format=torch.channels_last) if tensor.ndim == 4 else tensor.to(device)
 
-    def __init__(self, images: Tensor, labels: Tensor | None, seed: int, device: torch.device) -> None:
+
+class RealImages:
+    """Images, each with its condition, in an endless order: each epoch is a new permutation, no image left over.
+
+    Conditions are labels `[N]`, sources `[N,S,H,W]`, or None.
+    """
+
+    def __init__(self, images: Tensor, conditions: Tensor | None, seed: int, device: torch.device) -> None:
         self.device = device
-        self.images = images.to(device, memory_format=torch.channels_last)
-        self.labels = None if labels is None else labels.to(device)
+        self.images = on_device(images, device)
+        self.conditions = None if conditions is None else on_device(conditions, device)
         self.seed = seed
         self._epochs: dict[int, Tensor] = {}
 
@@ -47,28 +55,32 @@ class RealImages:
     @cached_property
     def labelled(self) -> "RealImages":
         """Those whose label is not hidden, held in memory, in an order of their own; all where none is hidden."""
-        assert self.labels is not None
-        numbers = (self.labels != HIDDEN_LABEL).nonzero().squeeze(1)
+        assert self.conditions is not None
+        numbers = (self.conditions != HIDDEN_LABEL).nonzero().squeeze(1)
         if len(numbers) == len(self):
             return self
-        return RealImages(self.take(numbers), self.labels[numbers], self.seed, self.device)
+        return RealImages(self.take(numbers), self.conditions[numbers], self.seed, self.device)
 
     def batch(self, position: int, size: int) -> tuple[Tensor, Tensor | None]:
-        """Images `[size,C,H,W]` and labels `[size]` from the `position`-th image of the order on."""
+        """Images `[size,C,H,W]` and conditions `[size,...]` from the `position`-th image of the order on."""
         parts = [self._between(start, stop) for start, stop in self._spans(position, position + size)]
         if len(parts) == 1:
             return parts[0]
-        images, labels = zip(*parts, strict=True)
-        return torch.cat(images), None if self.labels is None else torch.cat(labels)
+        images, conditions = zip(*parts, strict=True)
+        return torch.cat(images), None if conditions[0] is None else torch.cat(conditions)
 
     def take(self, numbers: Tensor) -> Tensor:
         """The images `[N,C,H,W]` of these numbers `[N]`, which count them as they are stored."""
         return self.images[numbers.to(self.device, non_blocking=True)]
 
+    def conditions_of(self, numbers: Tensor) -> Tensor | None:
+        """The conditions `[N,...]` of these numbers."""
+        return None if self.conditions is None else self.conditions[numbers.to(self.device, non_blocking=True)]
+
     def _between(self, start: int, stop: int) -> tuple[Tensor, Tensor | None]:
         """Of one epoch."""
         chosen = self._order(start, stop).to(self.device, non_blocking=True)
-        return self.images[chosen], None if self.labels is None else self.labels[chosen]
+        return self.images[chosen], None if self.conditions is None else self.conditions[chosen]
 
     def _spans(self, start: int, stop: int) -> list[tuple[int, int]]:
         """Cut [start, stop) where an epoch ends."""

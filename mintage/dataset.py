@@ -13,6 +13,7 @@ class Dataset:
     Args:
         image: `[N,C,H,W]` or `[N,H,W]`, a tensor or an array: floats in [-1,1], or 8-bit levels in [0,255].
         label: `[N]`, whole numbers from 0; None where there are no classes.
+        source: Like `image`, of the same shape: what a translator makes each image of; None where there are no pairs.
         classes: A name for each label; by default "0", "1" and so on.
 
     Raises:
@@ -25,11 +26,15 @@ class Dataset:
         (6, (1, 8, 8), ('cat', 'dog'))
     """
 
-    def __init__(self, image: Any, label: Any = None, classes: Sequence[str] | None = None) -> None:
-        self.image: Tensor = _in_range(torch.as_tensor(image))
+    def __init__(self, image: Any, label: Any = None, classes: Sequence[str] | None = None, source: Any = None) -> None:
+        self.image: Tensor = images_in_range(image)
         """`[N,C,H,W]`, float32 in [-1,1]."""
         self.label: Tensor | None = None if label is None else _whole(torch.as_tensor(label), len(self.image))
         """`[N]`, int64."""
+        self.source: Tensor | None = None if source is None else images_in_range(source)
+        """Like `image`."""
+        if self.source is not None and self.source.shape != self.image.shape:
+            raise ValueError(f"sources are {list(self.source.shape)}, images {list(self.image.shape)}: give pairs")
         self.classes: tuple[str, ...] | None = None
         """Names by label."""
         if self.label is not None:
@@ -53,10 +58,13 @@ class Dataset:
         """Those of these numbers `[n]`, with the same classes."""
         part = Dataset(self.image[chosen])
         part.label, part.classes = None if self.label is None else self.label[chosen], self.classes
+        part.source = None if self.source is None else self.source[chosen]
         return part
 
 
-def _in_range(images: Tensor) -> Tensor:
+def images_in_range(given: Any) -> Tensor:
+    """Images `[N,C,H,W]`, float32 in [-1,1], of what a user gives; see `Dataset`. Raises ValueError."""
+    images = torch.as_tensor(given)
     if images.ndim == 3:
         images = images.unsqueeze(1)
     if images.ndim != 4 or len(images) == 0:

@@ -30,24 +30,25 @@ class Diversity:
     """Generated images of the same latents each time, against real ones: 1 is as diverse, 0 a single image.
 
     In pixels, which need no other network; a conditional generator by class, of which sixteen at most are drawn by the
-    seed. Nothing here draws from the streams of the training.
+    seed; one that translates of the same sources. Nothing here draws from the streams of the training.
     """
 
     def __init__(self, generator: Generator, real: RealImages, seed: int) -> None:
-        config, labels = generator.config, real.labels if generator.config.conditional else None
+        config, labels = generator.config, real.conditions if generator.config.conditional else None
         chosen = torch.randperm(len(real), generator=stream(seed, "diversity/real")).to(real.device)
-        self.labels: Tensor | None = None
+        self.labels = self.conditions = None
         if labels is not None:
             drawn = torch.randperm(config.class_count, generator=stream(seed, "diversity/classes"))
             classes = drawn[:_CLASSES].sort().values
             self.labels = classes.repeat(-(-_GENERATED // len(classes)))[:_GENERATED]
             chosen = chosen[torch.isin(labels[chosen], classes.to(labels.device))]
         chosen = chosen[:_REAL]
-        self.latents = draw(config, _GENERATED, stream(seed, "diversity"))
+        self.conditions = real.conditions_of(chosen[:_GENERATED]) if config.translates else self.labels
+        self.latents = draw(config, _GENERATED, stream(seed, "diversity"))[: len(chosen) if config.translates else None]
         self.real = mean_distance(real.take(chosen).cpu(), None if labels is None else labels[chosen].cpu())
 
     def measure(self, generator: Generator) -> float | None:
         """None where real images do not differ, or are one of each class."""
         if not self.real > 0:
             return None
-        return mean_distance(generate(generator, self.latents, self.labels), self.labels) / self.real
+        return mean_distance(generate(generator, self.latents, self.conditions), self.labels) / self.real

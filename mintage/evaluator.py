@@ -165,11 +165,11 @@ def train_evaluator(
     """
     evaluator = build_evaluator(config, schedule.seed)
     if isinstance(evaluator, Coordinates):
-        if real.labels is not None and config.classifies:
+        if real.conditions is not None and config.classifies:
             # All at once: points are as small as their labels.
-            evaluator.head.fit(real.take(torch.arange(len(real))).flatten(1).cpu(), real.labels.cpu())
+            evaluator.head.fit(real.take(torch.arange(len(real))).flatten(1).cpu(), real.conditions.cpu())
         return evaluator.to(real.device).eval()
-    classes = config.classifies and real.labels is not None
+    classes = config.classifies and real.conditions is not None
     learn(evaluator, real, schedule, classes=classes, progress=progress, keeper=keeper)
     return evaluator
 

@@ -53,15 +53,19 @@ def resolve(family: str, overrides: Mapping[str, Any], variant: str = SHORT) -> 
 
 
 def complete(recipe: Recipe) -> Recipe:
-    """The recipe with its network's own normalization and its penalties' own weights where it names none."""
+    """The recipe with its network's own normalization and its penalties' and terms' own weights where it names none."""
     generator, discriminator = catalog.load("network", recipe.network).normalization
-    weights = [penalty.weight or catalog.load("penalty", penalty.name).weight for penalty in recipe.penalties]
     return replace(
         recipe,
-        penalties=tuple(replace(one, weight=weight) for one, weight in zip(recipe.penalties, weights, strict=True)),
+        penalties=_weighted("penalty", recipe.penalties),
+        terms=_weighted("term", recipe.terms),
         generator=_normalized(recipe.generator, generator),
         discriminator=_normalized(recipe.discriminator, discriminator),
     )
+
+
+def _weighted(kind: str, named: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(replace(one, weight=one.weight or catalog.load(kind, one.name).weight) for one in named)
 
 
 def _normalized(player: Any, own: Any) -> Any:
@@ -81,9 +85,8 @@ def _lines(recipe: Any, kind: type[Any]) -> Iterator[str]:
     hints = annotations(kind)
     for name in (field.name for field in fields(kind) if field.name not in ("generator", "discriminator")):
         value = getattr(recipe, name)
-        rows = (
-            [{k: v for k, v in asdict(one).items() if v is not None} for one in value] if name == "penalties" else value
-        )
+        named = name in ("penalties", "terms")
+        rows = [{k: v for k, v in asdict(one).items() if v is not None} for one in value] if named else value
         words = meaning(hints[name])
         yield f"{name} = {_toml(rows):{max(0, 33 - len(name))}}  # {words}".rstrip("# ")
 

@@ -131,8 +131,8 @@ class Truncated(Generator):
             norm.momentum = momentum
         self.eval()
 
-    def forward(self, latent: Tensor, label: Tensor | None = None) -> Tensor:
+    def forward(self, latent: Tensor, condition: Tensor | None = None) -> Tensor:
         size = self.config.latent_size
         cut = torch.cat([truncated(latent[:, :size], self.limit), latent[:, size:]], dim=1)
-        images: Tensor = self.generator(cut, label)
+        images: Tensor = self.generator(cut, condition)
         return images

@@ -14,10 +14,11 @@ from mintage.metrics.classifier_score import SPLITS, classifier_score
 from mintage.metrics.density_coverage import density_coverage
 from mintage.metrics.frechet import frechet_distance
 from mintage.metrics.kernel import FEWEST_ROWS, kernel_distance
+from mintage.metrics.pairs import absolute_error, psnr, ssim
 from mintage.metrics.precision_recall import precision_recall
 from mintage.model import Model
 from mintage.randomness import stream
-from mintage.sampling import asked_labels, samples
+from mintage.sampling import asked_labels, asked_rows, samples
 
 _FEATURES, _BATCH, _RATE = 64, 128, 2e-3
 _FEWEST = max(FEWEST_ROWS, SPLITS, 6)
@@ -29,9 +30,12 @@ class Figure:
 
     value: float
     floor: float
+    baseline: float | None = None
+    """What the sources themselves reach, where the model translates: a model that is no better does nothing."""
 
     def __str__(self) -> str:
-        return f"{self.value:.4g} (real images: {self.floor:.4g})"
+        sources = "" if self.baseline is None else f", sources themselves: {self.baseline:.4g}"
+        return f"{self.value:.4g} (real images: {self.floor:.4g}{sources})"
 
 
 def measure(
@@ -62,6 +66,8 @@ def measure(
         By name, lower is better for `frechet_distance` (Heusel et al. 2017) and `kernel_distance` (Binkowski et al.
         2018), higher for `precision`, `recall` (Kynkaanniemi et al. 2019), `density`, `coverage` (Naeem et al. 2020),
         with classes `classifier_score` (Salimans et al. 2016), and of a conditional model `conditional_accuracy`.
+        Of one that translates, also `l1` (lower is better), `psnr` and `ssim` (Wang et al. 2004) beside the truth, and
+        of each figure the baseline.
 
     Raises:
         ValueError: There are too few images, or they are of another shape or other classes than the model's.
@@ -81,16 +87,35 @@ def measure(
     evaluator = _taught(train, seed, evaluator_images, choose_device(device))
     count = min(len(holdout), len(train))
     drawn = train.rows(torch.randperm(len(train), generator=stream(seed, "measure/floor"))[:count])
-    asked = _asked(model, holdout, count, seed)
     held = _Images.extract(evaluator, holdout.image, holdout.label)
+    if model.generator.config.translates:
+        asked = holdout.rows(asked_rows(len(holdout), count, seed))
+        assert asked.source is not None
+        made, same = (
+            _translation_figures(evaluator, held, asked, images, seed)
+            for images in (_rounded(model.translate(asked.source, seed)), asked.source)
+        )
+        real = _translation_figures(evaluator, held, asked, asked.image, seed)
+        real |= _figures(held, _Images.extract(evaluator, drawn.image, drawn.label), seed)
+        return {name: Figure(value, real[name], same[name]) for name, value in made.items()}
+    labels = _asked(model, holdout, count, seed)
     made, real = (
         _figures(held, one, seed)
         for one in (
-            _Images.extract(evaluator, _generated(model, count, seed, asked), asked),
-            _Images.extract(evaluator, drawn.image, drawn.label if asked is not None else None),
+            _Images.extract(evaluator, _generated(model, count, seed, labels), labels),
+            _Images.extract(evaluator, drawn.image, drawn.label if labels is not None else None),
         )
     )
     return {name: Figure(value, real[name]) for name, value in made.items()}
+
+
+def _translation_figures(
+    evaluator: Evaluator, real: "_Images", asked: Dataset, images: Tensor, seed: int
+) -> dict[str, float]:
+    """Of images in the place of those asked for."""
+    pairs = {"l1": absolute_error, "psnr": psnr, "ssim": ssim}
+    found = {name: figure(images, asked.image).mean().item() for name, figure in pairs.items()}
+    return found | _figures(real, _Images.extract(evaluator, images, asked.label), seed)
 
 
 @dataclass(frozen=True)
@@ -131,7 +156,10 @@ def _figures(real: _Images, other: _Images, seed: int) -> dict[str, float]:
 def _generated(model: Model, count: int, seed: int, asked: Tensor | None) -> Tensor:
     """Images `[count,C,H,W]` rounded to 8 bits, as who gets files of them sees them."""
     labels = None if asked is None else asked.tolist()
-    images = torch.cat([images for images, _ in samples(model.generator, count, seed, labels)])
+    return _rounded(torch.cat([images for images, _ in samples(model.generator, count, seed, labels)]))
+
+
+def _rounded(images: Tensor) -> Tensor:
     return ((images.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
 
 
@@ -154,5 +182,7 @@ def _require_fit(model: Model, *sets: Dataset) -> None:
             raise ValueError(f"there are {len(data)} images to compare: give at least {_FEWEST} on each side")
         if data.shape != model.shape:
             raise ValueError(f"images are {data.shape} (C, H, W), and the model's are {model.shape}")
+        if model.generator.config.translates and data.source is None:
+            raise ValueError("the model translates: give holdout and train with the `source` of each image")
         if model.classes is not None and data.classes != model.classes:
             raise ValueError(f"the model's classes are {model.classes}, and the images' {data.classes}")

@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -13,6 +14,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from mintage import release
+from mintage.dataset import images_in_range
 from mintage.players import Generator, build_generator
 from mintage.sampling import samples
 
@@ -30,7 +32,7 @@ class Model:
 
     def __init__(self, generator: Generator) -> None:
         self.generator = generator
-        """The network: (latents `[N,L]`, labels `[N]` or None) to images `[N,C,H,W]`."""
+        """The network: (latents `[N,L]`, labels `[N]`, sources `[N,S,H,W]` or None) to images `[N,C,H,W]`."""
 
     @property
     def classes(self) -> tuple[str, ...] | None:
@@ -53,9 +55,37 @@ class Model:
             label: A class by name or number, or several, used in turn; by default all classes in turn.
 
         Raises:
-            ValueError: The model has no such class, or takes none.
+            ValueError: The model has no such class, or takes none; or it translates, and needs sources.
         """
+        if self.generator.config.translates:
+            raise ValueError("this model makes images of images: call translate(sources)")
         return torch.cat([images for images, _ in samples(self.generator, count, seed, self._labels(label))])
+
+    def translate(self, sources: Any, seed: int = 0) -> Tensor:
+        """The images `[N,C,H,W]` in [-1,1], on the CPU, that the model makes of others.
+
+        Args:
+            sources: `[N,S,H,W]`, or `[N,H,W]` of one channel: floats in [-1,1], or 8-bit levels in [0,255].
+            seed: Decides the noise, where the model starts from some beside the source.
+
+        Raises:
+            ValueError: The model translates nothing, or sources are of another shape.
+
+        Example:
+            >>> import torch, mintage
+            >>> pictures = torch.rand(64, 1, 16, 16) * 2 - 1
+            >>> data = mintage.Dataset(image=pictures, source=-pictures)
+            >>> model = mintage.train(data, "pix2pix", images=640, recipe={"width": 4}, progress=False).model
+            >>> model.translate(-pictures[:3]).shape
+            torch.Size([3, 1, 16, 16])
+        """
+        shape = self.generator.config.source_shape
+        if shape is None:
+            raise ValueError("this model makes images of noise: call sample(count)")
+        given = images_in_range(sources)
+        if given.shape[1:] != shape:
+            raise ValueError(f"sources are {tuple(given.shape[1:])} (S, H, W), and the model's are {shape}")
+        return torch.cat([images for images, _ in samples(self.generator, len(given), seed, given)])
 
     def save(self, folder: str | Path) -> None:
         """Write `generator.safetensors` and `config.json`, which `load` reads; neither is ever there by half."""

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from mintage import catalog
 from mintage.conditioning.heads import HeadConfig, Judgement
 from mintage.normalization import Normalization
-from mintage.recipes import Recipe
+from mintage.recipes import Recipe, needs_sources
 
 LAYOUT = 2
 """Of the weights; weights of another one would load without a word and give noise."""
@@ -45,12 +45,19 @@ class ModelConfig:
     minibatch_stddev: int = 0
     """Judgements that share a feature, the standard deviation among them; 0 is none."""
     discriminator_width: int = 0
+    source_shape: tuple[int, int, int] | None = None
+    """(S, H, W) of the images of which the generator makes others; None where it makes them of noise."""
     layout: int = LAYOUT
 
     @property
     def conditional(self) -> bool:
         """Whether the generator makes the class it is asked for."""
-        return self.generator_conditioning != "none"
+        return self.generator_conditioning != "none" and not self.translates
+
+    @property
+    def translates(self) -> bool:
+        """Whether the generator makes images of images."""
+        return self.source_shape is not None
 
     @property
     def class_count(self) -> int:
@@ -68,18 +75,17 @@ class ModelConfig:
         """
         if values.get("layout") != LAYOUT:
             raise ValueError("its weights are laid out as an older version of mintage/ had them")
-        classes = values["classes"]
-        return cls(
-            **{
-                **values,
-                "image_shape": tuple(values["image_shape"]),
-                "classes": classes and tuple(classes),
-            }
-        )
+        as_it_was: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+        }
+        return cls(**as_it_was)
 
 
 class Generator(nn.Module):
-    """(latent `[N, latent_size + code_size]`, label `[N]` or None) -> images `[N,C,H,W]` in [-1,1]."""
+    """(latent `[N, latent_size + code_size]`, condition) -> images `[N,C,H,W]` in [-1,1].
+
+    The condition is what the config says: a label `[N]`, a source `[N,S,H,W]` in [-1,1], or None.
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -89,18 +95,19 @@ class Generator(nn.Module):
             config.generator_normalization, self.conditioning.modulation_size, dropout=config.generator_dropout
         )
         vector_size = config.latent_size + config.code_size + self.conditioning.vector_size
+        beside = config.source_shape or self.conditioning.plane_size
         self.network = catalog.load("network", config.network).generator(
-            vector_size, config.image_shape, config.width, norm, self.conditioning.plane_size
+            vector_size, config.image_shape, config.width, norm, beside
         )
         norm.constrain(self.network)
 
-    def forward(self, latent: Tensor, label: Tensor | None = None) -> Tensor:
-        images: Tensor = self.network(*self.conditioning(latent, label))
+    def forward(self, latent: Tensor, condition: Tensor | None = None) -> Tensor:
+        images: Tensor = self.network(*self.conditioning(latent, condition))
         return images
 
 
 class Discriminator(nn.Module):
-    """(images `[N,C,H,W]`, label `[N]` or None) -> Judgement of N images, or of N / packing packs of them."""
+    """(images `[N,C,H,W]`, condition) -> Judgement of them, of N / packing packs of them, or of all their patches."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -108,7 +115,7 @@ class Discriminator(nn.Module):
         norm = Normalization(config.discriminator_normalization, tracks=False, dropout=config.discriminator_dropout)
         channels, height, width = config.image_shape
         self.packing = config.packing
-        self.conditioning = conditioning.image(config.class_count, config.image_shape)
+        self.conditioning = conditioning.image(config.class_count, config.image_shape, config.source_shape)
         shape = (self.conditioning.channels * config.packing, height, width)
         self.network = catalog.load("network", config.network).discriminator(
             shape, config.discriminator_width or config.width, norm
@@ -121,11 +128,11 @@ class Discriminator(nn.Module):
         self.decoder = _decoder(config, features, packed) if config.reconstructs else None
         norm.constrain(self)
 
-    def forward(self, image: Tensor, label: Tensor | None = None) -> Judgement:
-        features = self.network(channels_last(self._pack(self.conditioning(image, label))))
+    def forward(self, image: Tensor, condition: Tensor | None = None) -> Judgement:
+        features = self.network(channels_last(self._pack(self.conditioning(image, condition))))
         features = with_deviation(features, self.group) if self.group else features
         if self.head is not None:
-            judgement: Judgement = self.head(features, label)
+            judgement: Judgement = self.head(features, condition)
             return judgement
         assert self.decoder is not None
         error = (self.decoder(features).float() - self._pack(image)).abs().flatten(1).mean(1)
@@ -168,7 +175,7 @@ def _decoder(config: ModelConfig, features: int, image_shape: tuple[int, int, in
 
 
 def model_config(recipe: Recipe, image_shape: tuple[int, int, int], classes: list[str] | None) -> ModelConfig:
-    """The recipe's players for images of this shape and these classes."""
+    """The recipe's players for images of this shape and these classes; a source is of the same shape."""
     reads_code = catalog.load("discriminator_conditioning", recipe.discriminator.conditioning).reads_code
     return ModelConfig(
         network=recipe.network,
@@ -189,6 +196,7 @@ def model_config(recipe: Recipe, image_shape: tuple[int, int, int], classes: lis
         packing=recipe.packing,
         minibatch_stddev=recipe.minibatch_stddev,
         reconstructs=catalog.load("objective", recipe.objective).reconstructs,
+        source_shape=image_shape if needs_sources(recipe) else None,
     )
 
 

@@ -59,6 +59,12 @@ class PenaltyRecipe:
 
 
 @dataclass(frozen=True)
+class TermRecipe:
+    name: Annotated[str, Named("term")]
+    weight: Annotated[float | None, Within(above=0), "without one, that of its paper"] = None
+
+
+@dataclass(frozen=True)
 class Recipe:
     paper: str
     network: Annotated[str, Named("network")]
@@ -71,7 +77,9 @@ class Recipe:
         "the generator matches the mean features of real images, in place of the objective (Salimans et al. 2016, 3.1)",
     ] = False
     penalties: Annotated[tuple[PenaltyRecipe, ...], "such as [{name: r1, weight: 1.0, interval: 16}]; [] is none"] = ()
-    orthogonal: Annotated[Weight, "of the generator's orthogonal regularization (Brock et al. 2019, equation 3)"] = 0.0
+    terms: Annotated[
+        tuple[TermRecipe, ...], "what the generator's loss also has, such as [{name: l1, weight: 100}]; [] is none"
+    ] = ()
     augment: Annotated[
         tuple[Annotated[str, Named("augment")], ...], "changes to real and fake images before they are judged"
     ] = ()
@@ -87,7 +95,7 @@ class Recipe:
         bool, "real images with a wrong label are a third kind, to be told from real ones (Reed et al. 2016)"
     ] = False
     labelled: Annotated[float, Within(above=0, most=1), "share of the labels that training may see"] = 1.0
-    latent_size: Annotated[int, Within(1, 4096), "dimensions of z"] = 100
+    latent_size: Annotated[int, Within(0, 4096), "dimensions of z; 0, where a source is enough to start from"] = 100
     latent_distribution: Annotated[Literal["normal", "uniform"], "uniform is on [-1,1]"] = "normal"
     code_categories: Annotated[
         int, Within(0, 1000), "an information code, where the discriminator reads one: one of so many categories,"
@@ -146,9 +154,10 @@ def override(recipe: Recipe, overrides: Mapping[str, Any], key: str = "recipe") 
     Raises ValueError where one is of no axis, of another type or out of bounds, naming it by its dotted `key`.
     """
     chosen = replace(recipe, overrides, key)
-    named = [penalty.name for penalty in chosen.penalties]
-    if twice := [name for name in named if named.count(name) > 1]:
-        raise ValueError(f"{key}.penalties names {twice[0]!r} twice: keep one of them")
+    for axis in ("penalties", "terms"):
+        named = [one.name for one in getattr(chosen, axis)]
+        if twice := [name for name in named if named.count(name) > 1]:
+            raise ValueError(f"{key}.{axis} names {twice[0]!r} twice: keep one of them")
     return chosen
 
 
@@ -159,6 +168,7 @@ def axes(recipe: Recipe) -> str:
             f"network={recipe.network}",
             f"objective={'feature_matching' if recipe.feature_matching else recipe.objective}",
             f"penalties={'+'.join(penalty.name for penalty in recipe.penalties) or 'none'}",
+            *(f"{term.name}={term.weight:g}" for term in recipe.terms),
             *(
                 f"{name}={player.conditioning}/{player.normalization}/{player.optimizer}:{player.learning_rate:g}"
                 for name, player in (("generator", recipe.generator), ("discriminator", recipe.discriminator))
@@ -170,7 +180,18 @@ def axes(recipe: Recipe) -> str:
     )
 
 
+def condition_of(recipe: Recipe) -> str | None:
+    """What the generator is given of each image: its "label", or its "source"; None where that is nothing."""
+    found: str | None = catalog.load("generator_conditioning", recipe.generator.conditioning).takes
+    return found
+
+
 def needs_labels(recipe: Recipe) -> bool:
     """Whether either player uses the labels of the images."""
     asked = catalog.load("discriminator_conditioning", recipe.discriminator.conditioning)
-    return recipe.generator.conditioning != "none" or asked.needs_labels
+    return condition_of(recipe) == "label" or asked.needs_labels
+
+
+def needs_sources(recipe: Recipe) -> bool:
+    """Whether the generator makes an image of another, and so learns from pairs."""
+    return condition_of(recipe) == "source"

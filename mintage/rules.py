@@ -13,6 +13,7 @@ from mintage.normalization import Normalization
 from mintage.objectives import Objective
 from mintage.penalties import Penalty
 from mintage.recipes import PlayerRecipe, Recipe, needs_labels
+from mintage.terms import Term
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class Setting:
     classes: Sequence[str] | None
     image_shape: tuple[int, int, int]
     processes: int = 1
+    paired: bool = False
+    """Whether each image comes with a source."""
 
     @property
     def batch_size(self) -> int:
@@ -53,7 +56,12 @@ class Setting:
     @property
     def generator_is_conditional(self) -> bool:
         """Whether the generator is told a class."""
-        return self.recipe.generator.conditioning != "none"
+        return self.told_by.takes == "label"
+
+    @property
+    def translates(self) -> bool:
+        """Whether the generator makes images of images."""
+        return self.told_by.takes == "source"
 
     @property
     def told_by(self) -> type[Unconditional]:
@@ -73,6 +81,10 @@ class Setting:
     @property
     def penalties(self) -> list[Penalty]:
         return [catalog.load("penalty", penalty.name) for penalty in self.recipe.penalties]
+
+    @property
+    def terms(self) -> list[Term]:
+        return [catalog.load("term", term.name) for term in self.recipe.terms]
 
     @property
     def norms(self) -> tuple[Normalization, Normalization]:
@@ -116,6 +128,47 @@ LABELS: list[Rule] = [
     (
         lambda s: s.discriminator.reads_code and s.recipe.code_categories + s.recipe.code_continuous == 0,
         "an information code needs something to tell: set code_categories or code_continuous",
+    ),
+]
+
+PAIRS: list[Rule] = [
+    (
+        lambda s: s.translates and not s.paired,
+        "a family that translates learns from pairs, and this data has none: set normalize.partner (such as edges) or "
+        "ingest.pairs, or name a family that makes images of noise",
+    ),
+    (
+        lambda s: s.translates != s.network.translates,
+        "a source goes with a network that makes images of images, and only with that: set network to unet together "
+        "with conditioning of both players to source",
+    ),
+    (
+        lambda s: s.translates != s.discriminator.needs_sources,
+        "both players see the source or neither: set conditioning of generator and discriminator to source",
+    ),
+    (
+        lambda s: any(term.of_pairs for term in s.terms) and not s.translates,
+        "without a source no generated image has a truth to be compared with: take l1 out of terms",
+    ),
+    (
+        lambda s: s.translates and len(s.recipe.augment) > 0,
+        "an image that is moved no longer fits its source: set augment to []",
+    ),
+    (
+        lambda s: s.recipe.latent_size == 0 and not s.translates,
+        "without a source a generator starts from noise: set latent_size above 0",
+    ),
+    (
+        lambda s: s.network.patches and (s.recipe.packing > 1 or s.recipe.minibatch_stddev > 0),
+        "patches are judged apart, so no images can be judged together: set packing to 1 and minibatch_stddev to 0",
+    ),
+    (
+        lambda s: s.network.patches and s.recipe.mixed_batches,
+        "of each patch it must be known whether it is real: set mixed_batches to false",
+    ),
+    (
+        lambda s: s.network.patches and s.objective.reconstructs,
+        "an autoencoder draws the whole image, and patches are judged apart: set objective to another, or network",
     ),
 ]
 
@@ -275,7 +328,7 @@ BATCHES: list[Rule] = [
     ),
 ]
 
-RULES: list[Rule] = [*LABELS, *LOSSES, *PLAYERS, *BATCHES]
+RULES: list[Rule] = [*LABELS, *PAIRS, *LOSSES, *PLAYERS, *BATCHES]
 
 
 def refusal(
@@ -283,7 +336,12 @@ def refusal(
     classes: Sequence[str] | None,
     image_shape: tuple[int, int, int],
     processes: int = 1,
+    *,
+    paired: bool = False,
 ) -> str | None:
-    """Why this recipe cannot be trained on images of this shape and these classes, or None if it can."""
-    setting = Setting(recipe, classes, image_shape, processes)
+    """Why this recipe cannot be trained on images of this shape and these classes, or None if it can.
+
+    Where they are `paired`, each comes with a source.
+    """
+    setting = Setting(recipe, classes, image_shape, processes, paired)
     return next((reason for applies, reason in RULES if applies(setting)), None)

@@ -1,6 +1,7 @@
 """Generated images that depend on (seed, index) alone: not on batch size, count or order."""
 
 from collections.abc import Iterator, Sequence
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -14,33 +15,47 @@ CHUNK = 64
 
 
 @torch.inference_mode()
-def generate(generator: nn.Module, latents: Tensor, labels: Tensor | None) -> Tensor:
+def generate(generator: nn.Module, latents: Tensor, conditions: Tensor | None = None) -> Tensor:
     """Images `[N,C,H,W]` on the CPU for latents `[N, latent_size]`, in chunks of `CHUNK`, the last one filled up."""
     device = next(generator.parameters()).device
     made = []
     for start in range(0, len(latents), CHUNK):
         rows = torch.arange(start, start + CHUNK).clamp(max=len(latents) - 1)
-        label = None if labels is None else labels[rows].to(device)
-        made.append(generator(latents[rows].to(device), label)[: len(latents) - start].float().cpu())
+        condition = None if conditions is None else conditions[rows].to(device)
+        made.append(generator(latents[rows].to(device), condition)[: len(latents) - start].float().cpu())
     return torch.cat(made)
 
 
-def samples(
-    generator: Generator, count: int, seed: int, labels: Sequence[int] | None, first: int = 0
-) -> Iterator[tuple[Tensor, Tensor | None]]:
-    """Images `[n,C,H,W]` and their labels `[n]`, n at most `CHUNK`, `count` in all; labels are used in turn.
+class Rows(Protocol):
+    """Conditions, a row each: a tensor, or what reads them when they are needed."""
 
-    Those before `first`, a multiple of `CHUNK`, are left out.
-    For a generator with an information code, labels are the categories of the code.
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, numbers: Tensor, /) -> Tensor: ...
+
+
+def samples(
+    generator: Generator, count: int, seed: int, asked: Sequence[int] | Rows | None, first: int = 0
+) -> Iterator[tuple[Tensor, Tensor | None]]:
+    """Images `[n,C,H,W]` and their conditions `[n,...]`, n at most `CHUNK`, `count` in all.
+
+    What is asked for is used in turn: labels, sources, or, for a generator with an information code, its categories.
+    Images before `first`, a multiple of `CHUNK`, are left out.
     """
     config = generator.config
+    rows = torch.tensor(asked) if isinstance(asked, list | tuple | range) else cast(Rows | None, asked)
     for start in range(first, count, CHUNK):
         n = min(CHUNK, count - start)
         latents = latents_at(config, seed, start // CHUNK)[:n]
-        label = None if labels is None else torch.tensor([labels[(start + i) % len(labels)] for i in range(n)])
-        if label is not None and config.code_categories:
-            latents = with_category(config, latents, label)
-        yield generate(generator, latents, label), label
+        condition = None if rows is None else rows[torch.arange(start, start + n) % len(rows)]
+        if condition is not None and config.code_categories:
+            latents = with_category(config, latents, condition)
+        yield generate(generator, latents, condition), condition
+
+
+def asked_rows(held: int, count: int, seed: int) -> Tensor:
+    """The numbers `[count]` of the held-out pairs whose sources are translated: all in turn, in an order by `seed`."""
+    return torch.randperm(held, generator=stream(seed, "asked")).repeat(-(-count // held))[:count]
 
 
 def asked_labels(labels: Tensor, count: int, seed: int) -> Tensor:

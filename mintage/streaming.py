@@ -9,7 +9,7 @@ fill has a part of each of `FEWEST_BLOCKS` instead, which are read again for the
 import math
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import torch
@@ -30,6 +30,8 @@ class Blocks:
     """Images of each block."""
     read: Callable[[int], Tensor]
     """The images `[n,C,H,W]` of a block; called in another thread."""
+    sources: Callable[[int], Tensor] | None = None
+    """The sources `[n,S,H,W]` of a block likewise, where they are the images' conditions."""
     mixed: bool = False
     """Whether the images of a block are drawn from all, so that a window may have few blocks."""
 
@@ -53,15 +55,20 @@ class Window:
     images: Tensor
     numbers: Tensor
     """Which ones they are, counted over all blocks: `[n]`."""
+    sources: Tensor | None = None
+    """`[n,S,H,W]`."""
+
+    def rows(self, chosen: slice) -> "Window":
+        return Window(self.images[chosen], self.numbers[chosen], None if self.sources is None else self.sources[chosen])
 
 
 class StreamedImages(RealImages):
-    """At most two windows are in memory: the one that is shown, and the next."""
+    """At most two windows are in memory: the one that is shown, and the next; with the sources, where there are any."""
 
     def __init__(self, blocks: Blocks, labels: Tensor | None, window: int, seed: int, device: torch.device) -> None:
         """`window` is in images; it is exceeded by about a block at most."""
         self.device, self.seed = device, seed
-        self.labels = None if labels is None else labels.to(device)
+        self.conditions = None if labels is None else labels.to(device)
         self._blocks, self._size = blocks, window
         self._starts = torch.tensor([0, *blocks.sizes]).cumsum(0).tolist()
         self._ahead: dict[tuple[int, int], Future[Window]] = {}
@@ -73,15 +80,22 @@ class StreamedImages(RealImages):
 
     def relabelled(self, labels: Tensor | None, seed: int) -> RealImages:
         """Read again, through windows of their own."""
-        return StreamedImages(self._blocks, labels, self._size, seed, self.device)
+        return StreamedImages(replace(self._blocks, sources=None), labels, self._size, seed, self.device)
 
     def take(self, numbers: Tensor) -> Tensor:
         """By their numbers; reads each block that holds one of them."""
+        return self._gathered(self._blocks.read, numbers)
+
+    def conditions_of(self, numbers: Tensor) -> Tensor | None:
+        sources = self._blocks.sources
+        return super().conditions_of(numbers) if sources is None else self._gathered(sources, numbers)
+
+    def _gathered(self, read: Callable[[int], Tensor], numbers: Tensor) -> Tensor:
         blocks = torch.searchsorted(torch.tensor(self._starts), numbers.cpu(), right=True) - 1
         found: Tensor | None = None
         for block in torch.unique(blocks).tolist():
             chosen = blocks == block
-            images = self._blocks.read(block)[numbers.cpu()[chosen] - self._starts[block]]
+            images = read(block)[numbers.cpu()[chosen] - self._starts[block]]
             found = images.new_empty((len(numbers), *images.shape[1:])) if found is None else found
             found[chosen] = images
         assert found is not None
@@ -94,11 +108,15 @@ class StreamedImages(RealImages):
             if first < share.end and share.begin < last:
                 window = self._window(epoch, number)
                 rows = slice(max(first, share.begin) - share.begin, min(last, share.end) - share.begin)
-                parts.append((window.images[rows], window.numbers[rows]))
-        images, numbers = (torch.cat(part) if len(part) > 1 else part[0] for part in zip(*parts, strict=True))
-        numbers = numbers.to(self.device, non_blocking=True)
-        told = None if self.labels is None else self.labels[numbers]
-        return images.to(self.device, non_blocking=True, copy=True), told
+                parts.append(window.rows(rows))
+        images = self._moved([part.images for part in parts])
+        if parts[0].sources is None:
+            return images, super().conditions_of(torch.cat([part.numbers for part in parts]))
+        return images, self._moved([part.sources for part in parts if part.sources is not None])
+
+    def _moved(self, parts: list[Tensor]) -> Tensor:
+        whole = torch.cat(parts) if len(parts) > 1 else parts[0]
+        return whole.to(self.device, non_blocking=True, copy=True)
 
     def _drawn_plan(self, epoch: int) -> list[Share]:
         """An epoch's windows."""
@@ -140,17 +158,27 @@ class StreamedImages(RealImages):
         numbers = torch.cat([self._starts[block] + rows for block, rows in zip(share.blocks, chosen, strict=True)])
         shuffled = torch.randperm(len(numbers), generator=stream(self.seed, f"order/{epoch}", number))
         places = torch.argsort(shuffled)
+        rows = list(zip(share.blocks, chosen, strict=True))
+        sources = self._blocks.sources
+        return Window(
+            self._filled(self._blocks.read, rows, places),
+            numbers[shuffled],
+            None if sources is None else self._filled(sources, rows, places),
+        )
+
+    def _filled(self, read: Callable[[int], Tensor], chosen: list[tuple[int, Tensor]], places: Tensor) -> Tensor:
+        """The rows of some blocks, each at its place."""
         begin, images = 0, None
-        for block, rows in zip(share.blocks, chosen, strict=True):
-            whole = self._blocks.read(block)
+        for block, rows in chosen:
+            whole = read(block)
             if images is None:
                 pinned = self.device.type == "cuda"  # so that no move waits for the device
-                shape = (len(numbers), *whole.shape[1:])
+                shape = (len(places), *whole.shape[1:])
                 images = torch.empty(shape, pin_memory=pinned, memory_format=torch.channels_last)
             images[places[begin : begin + len(rows)]] = whole[rows]
             begin += len(rows)
         assert images is not None
-        return Window(images, numbers[shuffled])
+        return images
 
 
 def images_of(blocks: Blocks, labels: Tensor | None, window: int | None, seed: int, device: torch.device) -> RealImages:
@@ -158,9 +186,14 @@ def images_of(blocks: Blocks, labels: Tensor | None, window: int | None, seed: i
     count = sum(blocks.sizes)
     if window is not None and window < count:
         return StreamedImages(blocks, labels, window, seed, device)
-    first = blocks.read(0)
-    images, filled = first.new_empty((count, *first.shape[1:])), 0
-    for number, size in enumerate(blocks.sizes):
-        images[filled : filled + size] = blocks.read(number) if number else first
+    conditions = labels if blocks.sources is None else _whole(blocks.sources, blocks.sizes)
+    return RealImages(_whole(blocks.read, blocks.sizes), conditions, seed, device)
+
+
+def _whole(read: Callable[[int], Tensor], sizes: list[int]) -> Tensor:
+    first = read(0)
+    images, filled = first.new_empty((sum(sizes), *first.shape[1:])), 0
+    for number, size in enumerate(sizes):
+        images[filled : filled + size] = read(number) if number else first
         filled += size
-    return RealImages(images, labels, seed, device)
+    return images

@@ -21,7 +21,7 @@ from stages.common.params import Ingest, Params, Select, load_params
 from stages.common.place import cache_problems, git_notes, links_problems
 from stages.common.receipt import publish_again
 from stages.common.train_params import Train
-from stages.sources import checked_options
+from stages.sources import BUILT_IN, checked_options
 from stages.stores import open_store
 from stages.stores.folder import FolderStore
 
@@ -137,7 +137,13 @@ def _precision(train: Train) -> Iterator[str]:
 def _known(params: Params) -> Known:
     """What params alone say of the data."""
     shape = (params.normalize.channels, params.normalize.height, params.normalize.width)
-    return Known(shape, params.ingest.source in POINTS, 10 if params.ingest.source == "digits" else None)
+    asked = params.normalize.partner is not None or params.ingest.pairs is not None
+    return Known(
+        shape,
+        params.ingest.source in POINTS,
+        classes=10 if params.ingest.source == "digits" else None,
+        paired=True if asked else False if params.ingest.source in BUILT_IN else None,
+    )
 
 
 def _points(params: Params) -> Iterator[str]:

@@ -51,7 +51,7 @@ def main() -> None:
 def known_of(root: Path) -> Known:
     """What a later stage would refuse is known by now."""
     train, manifest = Split(root / "data/normalized/train"), read_json(root / "data/normalized/manifest.json")
-    return Known(train.shape, read_truth(manifest) is not None, len(train.classes or []))
+    return Known(train.shape, read_truth(manifest) is not None, len(train.classes or []), train.reader.paired)
 
 
 def evaluator(params: EvaluatorParams, root: Path, meter: Meter | None = None) -> dict[str, Any]:

@@ -1,11 +1,13 @@
 """Export: the selected generator in ONNX's format, for people without this package, checked against torch.
 
 Reads models/selected. Writes models/onnx/generator.onnx, provenance/export.json. Inputs: `latents`
-`[N, latent_size + code_size]`, and `labels` `[N]` (int64) where the generator is conditional; output: `images`
-`[N,C,H,W]` in [-1,1]. N is free. The same generator gives the same bytes.
+`[N, latent_size + code_size]` where there is noise, `labels` `[N]` (int64) where the generator is conditional,
+`sources` `[N,S,H,W]` in [-1,1] where it translates; output: `images` `[N,C,H,W]` in [-1,1]. N is free.
+The same generator gives the same bytes.
 """
 
 import logging
+import math
 import os
 import warnings
 from pathlib import Path
@@ -13,12 +15,12 @@ from types import ModuleType
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from mintage.latents import draw
 from mintage.players import Generator
-from mintage.randomness import stream
+from mintage.randomness import draw_latents, stream
 from mintage.sampling import generate
 from stages.common.command import parser_of
 from stages.common.errors import UserError, run_stage
@@ -47,13 +49,12 @@ def export(selected: Path, target: Path, opset: int) -> float:
 
     Raises UserError where that is above LARGEST_DIFFERENCE, and then writes nothing.
     """
-    latents, labels = inputs_of(generator := read_generator(selected, torch.device("cpu")), COMPARED)
-    images = generate(generator, latents, labels).numpy()
+    inputs = inputs_of(generator := read_generator(selected, torch.device("cpu")), COMPARED)
+    images = generate(AsExported(generator), *inputs.values()).numpy()
     with replacing(target) as partial:
         partial.write_bytes(to_onnx(generator, opset))
         session = runtime().InferenceSession(partial, providers=["CPUExecutionProvider"])
-        named = {"latents": latents, "labels": labels}
-        found = session.run(None, {name: value.numpy() for name, value in named.items() if value is not None})[0]
+        found = session.run(None, {name: value.numpy() for name, value in inputs.items()})[0]
         difference = float(np.abs(found - images).max())
         if not difference <= LARGEST_DIFFERENCE:  # NaN too
             raise UserError(
@@ -72,11 +73,30 @@ def runtime() -> ModuleType:
     return found
 
 
-def inputs_of(generator: Generator, count: int) -> tuple[Tensor, Tensor | None]:
-    """Latents, and labels in turn where it takes them, of which both forms make images."""
+class AsExported(nn.Module):
+    """A generator that takes what `inputs_of` gives, in that order."""
+
+    def __init__(self, generator: Generator) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, first: Tensor, condition: Tensor | None = None) -> Tensor:
+        config = self.generator.config
+        latent = first if config.latent_size else first.new_empty((first.shape[0], 0))
+        images: Tensor = self.generator(latent, condition if config.latent_size else first)
+        return images
+
+
+def inputs_of(generator: Generator, count: int) -> dict[str, Tensor]:
+    """Latents, and labels in turn or sources where it takes them, of which both forms make images."""
     config, random = generator.config, stream(0, "export")
-    labels = torch.arange(count) % config.class_count if config.conditional else None
-    return draw(config, count, random), labels
+    inputs = {"latents": draw(config, count, random)} if config.latent_size else {}
+    if config.source_shape is not None:
+        values = draw_latents("uniform", count, math.prod(config.source_shape), random)
+        inputs["sources"] = values.view(count, *config.source_shape)
+    elif config.conditional:
+        inputs["labels"] = torch.arange(count) % config.class_count
+    return inputs
 
 
 def to_onnx(generator: Generator, opset: int) -> bytes:
@@ -84,13 +104,12 @@ def to_onnx(generator: Generator, opset: int) -> bytes:
     for module in generator.modules():
         if parametrize.is_parametrized(module):
             parametrize.remove_parametrizations(module, "weight")
-    latents, labels = inputs_of(generator, 2)
-    inputs = {"latents": latents} | ({} if labels is None else {"labels": labels})
+    inputs = inputs_of(generator, 2)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns of packages that are not needed
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecations inside the exporter
         program = torch.onnx.export(
-            generator,
+            AsExported(generator).eval(),
             tuple(inputs.values()),
             input_names=list(inputs),
             output_names=["images"],

@@ -1,6 +1,7 @@
 """Sample: images of the selected generator, seeded, into Parquet and pictures.
 
-Reads models/selected. Writes samples/, plots/samples.png, plots/latent/, metrics/latent.json, provenance/sample.json.
+Reads models/selected; of a model that translates also data/normalized/holdout, whose sources it translates.
+Writes samples/, plots/samples.png, plots/latent/, metrics/latent.json, provenance/sample.json.
 Image i is the same bits whatever the count and the batch size. Pictures of the latent space: stages/sampling.
 """
 
@@ -12,10 +13,10 @@ from typing import Any
 import pyarrow as pa
 
 from mintage.players import Generator, ModelConfig
-from mintage.sampling import samples
+from mintage.sampling import asked_rows, samples
 from stages.common.command import parser_of
 from stages.common.device import steady_device_for
-from stages.common.drawings import draw_samples
+from stages.common.drawings import draw_samples, draw_translations
 from stages.common.errors import UserError, run_stage
 from stages.common.files import read_json, replacing, replacing_directory, write_json
 from stages.common.levels import FloatImages, to_uint8
@@ -24,12 +25,15 @@ from stages.common.params import Sample, load_section
 from stages.common.pictures import encode_pfm, encode_png
 from stages.common.progress import progress_bar
 from stages.common.provenance import recorded
-from stages.common.shards import encoded_schema, write_encoded
+from stages.common.reading import Sources
+from stages.common.shards import IMAGE, encoded_schema, write_encoded
+from stages.common.split import Split
 from stages.common.truth import read_truth
 from stages.sampling.drawing import write_pictures
 from stages.sampling.latent import pictures
 
 SHARD_IMAGES = 20_000
+TEXT = pa.string()
 LATENT = "metrics/latent.json"
 MOST_NAMED = 20
 
@@ -51,20 +55,27 @@ def sample(params: Sample, root: Path) -> int:
     generator = read_generator(root / "models/selected", steady_device_for(params.device))
     truth = read_truth(read_json(root / "models/selected/provenance.json"))
     labels = labels_for(params.classes, generator.config)
-    schema = encoded_schema(class_names(generator.config), {"index": pa.int64(), "seed": pa.int64()})
+    holdout = Split(root / "data/normalized/holdout") if generator.config.translates else None
     found = pictures(generator, params, labels, points=truth is not None)
     with ExitStack() as outputs:
         folder, latent = (
             outputs.enter_context(replacing_directory(root / name)) for name in ("samples", "plots/latent")
         )
         sheet, told = (outputs.enter_context(replacing(root / name)) for name in ("plots/samples.png", LATENT))
-        made = rows(generator, params, labels, exact=truth is not None)
+        if holdout is None:
+            made, schema = rows(generator, params, labels, exact=truth is not None), schema_of(generator.config)
+            drawn = draw_samples(generator, params.seed, truth, labels, names=row_names(generator.config, labels))
+        else:
+            made, schema = translations(generator, params, holdout), schema_of(generator.config, source=IMAGE, key=TEXT)
+            drawn = draw_translations(generator, params.seed, holdout)
         count = write_encoded(folder, made, schema, SHARD_IMAGES, params.batch_size)
-        sheet.write_bytes(
-            draw_samples(generator, params.seed, truth, labels, names=row_names(generator.config, labels))
-        )
+        sheet.write_bytes(drawn)
         write_json(told, write_pictures(latent, found, truth))
     return count
+
+
+def schema_of(config: ModelConfig, **extra: pa.DataType) -> pa.Schema:
+    return encoded_schema(class_names(config), {"index": pa.int64(), "seed": pa.int64(), **extra})
 
 
 def labels_for(classes: list[int], config: ModelConfig) -> list[int] | None:
@@ -104,6 +115,24 @@ def rows(
                 content, kind = encoded(values, exact)
                 image = {"bytes": content, "path": f"{index:06d}.{kind}"}
                 yield {"image": image, "label": label, "index": index, "seed": params.seed}
+                index += 1
+            bar.update(len(images))
+
+
+def translations(generator: Generator, params: Sample, holdout: Split) -> Iterator[dict[str, Any]]:
+    """A row a held-out source, each once: what it becomes, beside itself, with the key of the pair."""
+    count = min(params.count, len(holdout))
+    numbers, keys = asked_rows(len(holdout), count, params.seed), holdout.keys
+    index = 0
+    with progress_bar("sample", count) as bar:
+        for images, sources in samples(generator, count, params.seed, Sources(holdout, numbers)):
+            assert sources is not None
+            for image, source in zip(images.numpy(), sources.numpy(), strict=True):
+                both = {name: encoded(values, exact=False) for name, values in (("image", image), ("source", source))}
+                files = {
+                    name: {"bytes": content, "path": f"{index:06d}.{kind}"} for name, (content, kind) in both.items()
+                }
+                yield files | {"label": None, "index": index, "seed": params.seed, "key": keys[int(numbers[index])]}
                 index += 1
             bar.update(len(images))
 

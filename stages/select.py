@@ -32,7 +32,7 @@ from stages.selection.measure import load_generator
 from stages.selection.nearest import nearest_drawn
 from stages.selection.quality import Subject, verdict
 from stages.selection.reference import Reference, reference
-from stages.selection.rows import absent_in, classes, columns, without_floors
+from stages.selection.rows import absent_in, classes, columns, expected, without_floors
 from stages.selection.rule import Choice, Row, choose, cost_of_last, sentence, why
 from stages.selection.seen import Judge
 from stages.selection.table import table
@@ -72,12 +72,13 @@ def select(params: Select, root: Path) -> dict[str, Any]:
     inputs = read_inputs(params, root)
     measured = measure_all(inputs.checkpoints, inputs.real, params, inputs.cache)
     choice = choose(measured.rows, params, absent_in(measured.found[-1], measured.real))
-    print(table(measured.rows, choice.chosen, params, len(inputs.real.holdout)))
+    print(table(measured.rows, choice.chosen, params, len(inputs.real.holdout), measured.baseline))
     selection = summary(measured, choice, params, inputs)
     alone = measure_chosen(inputs.checkpoints[choice.chosen], inputs.real, inputs.cache, inputs.trained, params)
     selection |= alone.figures | {"left_out": alone.left_out}
     selection["absent"] |= alone.absent
-    selection["verdict"] = verdict(measured.rows, measured.rows[choice.chosen], selection, subject(inputs))
+    about = subject(inputs, measured.baseline)
+    selection["verdict"] = verdict(measured.rows, measured.rows[choice.chosen], selection, about)
     write_outputs(root, inputs, params, measured.rows, selection, curve=alone.curve)
     fails = params.fail_on_collapse and selection["collapse"]["collapsed"]
     print("\n".join([selection["why"], *judgements(selection, but="collapse" if fails else ""), *alone.sentences]))
@@ -93,7 +94,7 @@ def judgements(selection: dict[str, Any], but: str) -> list[str]:
     return [whole, *(selection[name]["sentence"] for name in ("collapse", "copying") if name != but)]
 
 
-def subject(inputs: Inputs) -> Subject:
+def subject(inputs: Inputs, sources: Row | None) -> Subject:
     real, trained = inputs.real, inputs.trained
     return Subject(
         family=trained.get("family", ""),
@@ -101,6 +102,7 @@ def subject(inputs: Inputs) -> Subject:
         train_images=len(real.train),
         chance=real.chance,
         points=real.truth is not None,
+        sources=sources,
     )
 
 
@@ -117,10 +119,11 @@ def read_inputs(params: Select, root: Path) -> Inputs:
     require_same_data(evaluator.config, holdout, "models/evaluator", "evaluator")
     truth, cache = read_truth(manifest), root / FOLDER
     judge = Judge(evaluator, feature_network(params, evaluator, sha256, device), truth is not None, sha256)
-    conditional = load_generator(checkpoints[0], device)[0].config.conditional
+    config = load_generator(checkpoints[0], device)[0].config
+    condition = "label" if config.conditional else "source" if config.translates else None
     return Inputs(
         checkpoints=checkpoints,
-        real=reference(judge, train, holdout, params, conditional=conditional, truth=truth, cache=cache),
+        real=reference(judge, train, holdout, params, condition=condition, truth=truth, cache=cache),
         cache=cache,
         evaluator_sha256=sha256,
         manifest=manifest,
@@ -149,7 +152,12 @@ def summary(measured: Table, choice: Choice, params: Select, inputs: Inputs) -> 
         "floor_images": len(real.train_sample),
         "holdout_images": len(real.holdout),
         "checkpoints": len(rows),
-        "absent": absent_in(measured.found[choice.chosen], measured.real, of_truth=real.truth is not None),
+        "absent": expected(
+            absent_in(measured.found[choice.chosen], measured.real),
+            of_truth=real.truth is not None,
+            of_pairs=measured.baseline is not None,
+        ),
+        "baseline": None if measured.baseline is None else without_floors(measured.baseline),
         "last": without_floors(rows[-1]),
         "runner_up": None if runner_up is None else without_floors(rows[runner_up]),
         "cost_of_last": cost_of_last(rows, choice, params),

@@ -20,13 +20,13 @@ from mintage.devices import make_deterministic
 from mintage.engine import Engine
 from mintage.families import FAMILIES, in_full, recipe_of, resolve
 from mintage.nearest import nearest
-from mintage.recipes import Recipe, axes, needs_labels
+from mintage.recipes import Recipe, axes, needs_labels, needs_sources
 from mintage.rules import refusal
 from mintage.trainer import Trainer
 from stages.common.changes import explain_restart
 from stages.common.command import parser_of
 from stages.common.device import precision_for
-from stages.common.drawings import draw_samples
+from stages.common.drawings import draw_samples, draw_translations
 from stages.common.energy import Meter
 from stages.common.errors import UserError, run_stage
 from stages.common.files import read_json, write_tsv
@@ -142,13 +142,14 @@ def learn_measured(trainer: Trainer, value: float | None) -> None:
 def make_trainer(params: Train, split: Split) -> Trainer:
     """The game of `params.family` with its overrides, on the split's images, at its very start."""
     recipe = resolve(params.family, params.recipe, params.variant)
-    if reason := refusal(recipe, split.classes, split.shape, params.processes):
+    if reason := refusal(recipe, split.classes, split.shape, params.processes, paired=split.reader.paired):
         raise UserError(f"train.family = {params.family!r}: {reason}")
     device = prepare_device(params)
     precision = precision_for(params.precision, device, split.shape)
     game = catalog.load("game", recipe.game).build(recipe, split.shape, split.classes, params.seed)
     labels = labels_for(recipe, split, params.seed)
-    real = real_images(split, labels, params.window, params.seed, device, param="train.window")
+    sources = needs_sources(recipe)
+    real = real_images(split, labels, params.window, params.seed, device, param="train.window", sources=sources)
     engine = Engine(game, recipe, device, precision)
     return Trainer(engine, real, recipe.batch_size, params.seed)
 
@@ -231,9 +232,15 @@ def save(trainer: Trainer, resume: Resume, params: Train, truth: Truth | None) -
     """Keep a checkpoint where one is due, else a state in place of the one before; with a picture where it is shown."""
     due = trainer.passed(params.checkpoint_every)
     if due or trainer.images_seen >= params.images:
-        picture = draw_samples(trainer.average, params.seed, truth, judge=trainer.game.probability)
-        resume.draw(trainer.images_seen, picture)
+        resume.draw(trainer.images_seen, picture_of(trainer, params, truth))
     (resume.keep if due else resume.roll)(trainer.state())
+
+
+def picture_of(trainer: Trainer, params: Train, truth: Truth | None) -> bytes:
+    """What the averaged generator makes of the same latents each time, or of the same held-out sources."""
+    if trainer.average.config.translates:
+        return draw_translations(trainer.average, params.seed, Split(DATA / "holdout"))
+    return draw_samples(trainer.average, params.seed, truth, judge=trainer.game.probability)
 
 
 def show(bar: "tqdm[Any]", row: dict[str, float]) -> None:

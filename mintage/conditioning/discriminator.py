@@ -1,9 +1,9 @@
-"""How the discriminator is told the class, or asked for it; mintage/catalog.py has the names."""
+"""How the discriminator is told the class or asked for it, or shown the source; mintage/catalog.py has the names."""
 
 from dataclasses import dataclass
 
 from mintage.conditioning.heads import Auxiliary, InformationCode, Projection, Score, SemiSupervised
-from mintage.conditioning.images import ConcatPlane, Product, Repeat, Unlabelled
+from mintage.conditioning.images import Beside, ConcatPlane, Product, Repeat, Unlabelled
 
 
 @dataclass(frozen=True)
@@ -29,17 +29,21 @@ class DiscriminatorConditioning:
 
     @property
     def judges_match(self) -> bool:
-        """Whether its score is that of the image and the label together."""
+        """Whether its score is that of the image together with its label or source."""
         return self.image is not Unlabelled or self.head is Projection
 
     @property
     def teaches_class(self) -> bool:
         """Whether it can teach a generator to make the class that is asked for."""
-        return self.judges_match or self.head is Auxiliary
+        return self.needs_labels and self.head is not SemiSupervised
 
     @property
     def needs_labels(self) -> bool:
-        return self.teaches_class or self.head is SemiSupervised
+        return self.image.takes == "label" or self.head in (Projection, Auxiliary, SemiSupervised)
+
+    @property
+    def needs_sources(self) -> bool:
+        return self.image.takes == "source"
 
 
 NONE = DiscriminatorConditioning()
@@ -50,3 +54,4 @@ PROJECTION = DiscriminatorConditioning(head=Projection)
 AUXILIARY = DiscriminatorConditioning(head=Auxiliary)
 SEMI_SUPERVISED = DiscriminatorConditioning(head=SemiSupervised)
 CODE = DiscriminatorConditioning(head=InformationCode)
+SOURCE = DiscriminatorConditioning(image=Beside)

@@ -1,4 +1,4 @@
-"""How the generator is told its class. Each is a module around any network that makes the network's inputs."""
+"""How the generator is told its class, or shown its source: (latent, condition) to the inputs of a network."""
 
 from typing import NamedTuple
 
@@ -23,9 +23,20 @@ class Inputs(NamedTuple):
     """`[N, plane_size]`, which it widens to one more channel of its first feature map."""
 
 
+class Translation(NamedTuple):
+    """What a network runs on that makes images of images."""
+
+    source: Tensor
+    """`[N,S,H,W]`."""
+    vector: Tensor
+    """`[N, latent]`."""
+
+
 class Unconditional(nn.Module):
     """The latent alone; and what every other way adds to that."""
 
+    takes: str | None = None
+    """What its condition is: the "label" `[N]` of an image, or its "source" `[N,S,H,W]`."""
     vector_size = 0
     modulation_size = 0
     plane_size = 0
@@ -36,53 +47,57 @@ class Unconditional(nn.Module):
         super().__init__()
         self.classes = classes
 
-    def forward(self, latent: Tensor, label: Tensor | None) -> Inputs:
+    def forward(self, latent: Tensor, condition: Tensor | None) -> Inputs | Translation:
         return Inputs(latent)
 
 
 class Concat(Unconditional):
     """The label's embedding joined to z (Mirza and Osindero 2014)."""
 
+    takes = "label"
     vector_size = EMBEDDING
 
     def __init__(self, classes: int) -> None:
         super().__init__(classes)
         self.embedding = label_embedding(classes, QUIET)
 
-    def forward(self, latent: Tensor, label: Tensor | None) -> Inputs:
-        return Inputs(torch.cat([latent, self.embedding(label).to(latent.dtype)], dim=1))
+    def forward(self, latent: Tensor, condition: Tensor | None) -> Inputs:
+        return Inputs(torch.cat([latent, self.embedding(condition).to(latent.dtype)], dim=1))
 
 
 class Plane(Unconditional):
     """The label's embedding as one more channel of the first feature map."""
 
+    takes = "label"
     plane_size = EMBEDDING
 
     def __init__(self, classes: int) -> None:
         super().__init__(classes)
         self.embedding = label_embedding(classes, QUIET)
 
-    def forward(self, latent: Tensor, label: Tensor | None) -> Inputs:
-        return Inputs(latent, plane=self.embedding(label))
+    def forward(self, latent: Tensor, condition: Tensor | None) -> Inputs:
+        return Inputs(latent, plane=self.embedding(condition))
 
 
 class BatchNorm(Unconditional):
     """Conditional batch norm: a scale and a shift for each class and channel (Dumoulin et al. 2017; Miyato 2018)."""
 
+    takes = "label"
     modulates = True
 
     def __init__(self, classes: int) -> None:
         super().__init__(classes)
         self.modulation_size = classes
 
-    def forward(self, latent: Tensor, label: Tensor | None) -> Inputs:
-        assert label is not None
-        return Inputs(latent, modulation=one_hot(label, self.classes).to(latent.dtype))
+    def forward(self, latent: Tensor, condition: Tensor | None) -> Inputs:
+        assert condition is not None
+        return Inputs(latent, modulation=one_hot(condition, self.classes).to(latent.dtype))
 
 
 class SharedBatchNorm(Unconditional):
     """Conditional batch norm whose layers all read one embedding (Brock et al. 2019)."""
 
+    takes = "label"
     modulation_size = EMBEDDING
     modulates = True
 
@@ -90,5 +105,15 @@ class SharedBatchNorm(Unconditional):
         super().__init__(classes)
         self.embedding = label_embedding(classes, _SHARED_STD)
 
-    def forward(self, latent: Tensor, label: Tensor | None) -> Inputs:
-        return Inputs(latent, modulation=self.embedding(label))
+    def forward(self, latent: Tensor, condition: Tensor | None) -> Inputs:
+        return Inputs(latent, modulation=self.embedding(condition))
+
+
+class Source(Unconditional):
+    """The image to translate, whole: the network begins with it (Isola et al. 2017)."""
+
+    takes = "source"
+
+    def forward(self, latent: Tensor, condition: Tensor | None) -> Translation:
+        assert condition is not None
+        return Translation(condition, latent)

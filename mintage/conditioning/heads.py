@@ -13,7 +13,10 @@ _CODE_HIDDEN = 128
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a discriminator says of a batch of N images: M judgements, N or (packed m together) N / m."""
+    """What a discriminator says of a batch of N images: M judgements, in the order of the images.
+
+    M is N; where m are packed together, N / m; where P patches are judged apart, N P.
+    """
 
     logit: Tensor
     """`[M]`; higher is more real, sigmoid(logit) the probability where the objective says so."""

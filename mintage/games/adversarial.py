@@ -1,4 +1,4 @@
-"""Generator against discriminator, noise to image (Goodfellow et al. 2014, algorithm 1).
+"""Generator against discriminator, noise or another image to image (Goodfellow et al. 2014, algorithm 1).
 
 It composes what the recipe names on each axis, and knows none of those names.
 """
@@ -21,12 +21,12 @@ from mintage.optimizers import faded, progress
 from mintage.players import Discriminator, Generator, build_players, model_config
 from mintage.randomness import uniform
 from mintage.recipes import Recipe
-from mintage.regularization import feature_gap, overlap_of_filters
+from mintage.terms import Play, feature_gap
 
 _WARM_STEPS, _WARM_TURNS, _WARM_EVERY = 100, 25, 500
 """Of a warm-up: steps in a long turn, long turns at the start, and from one to the next afterwards."""
 Shown = tuple[Tensor, Tensor | None]
-"""Images `[N,C,H,W]`, and the labels `[N]` shown with them."""
+"""Images `[N,C,H,W]`, and their condition, labels `[N]` or sources `[N,S,H,W]`, shown with them."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class Batch:
 
     images: Tensor
     """Real, `[N,C,H,W]`."""
-    labels: Tensor | None
-    """`[N]`; the fakes are made for the same."""
+    condition: Tensor | None
+    """Labels `[N]` or sources `[N,S,H,W]`; the fakes are made for the same."""
     latents: Tensor
     fakes: Tensor
     """`[N,C,H,W]`; with the generator's graph behind them where it is to learn from them."""
@@ -59,6 +59,8 @@ class Adversarial(Game):
         knobs = Knobs(recipe.label_smoothing, recipe.targets, recipe.gamma, recipe.k_rate)
         self.objective = catalog.load("objective", recipe.objective)(knobs)
         self.penalties = [(one, catalog.load("penalty", one.name)) for one in recipe.penalties]
+        self.terms = [(one, catalog.load("term", one.name)) for one in recipe.terms]
+        self.asked = self.config.conditional or self.config.translates
         self.balance = Balance(recipe.balance) if recipe.balance < 1 else None
 
     @classmethod
@@ -109,22 +111,22 @@ class Adversarial(Game):
     def _draw(self, scene: Scene) -> Batch:
         """The step's real images, and as many fakes, with a graph behind them where the generator moves too."""
         step = scene.step
-        images, labels = scene.real.batch(*step.rows)
+        images, condition = scene.real.batch(*step.rows)
         latents = processes.share(draw(self.config, step.size, step.random("latent"))).to(
             scene.device, non_blocking=True
         )
         with torch.set_grad_enabled("generator" in scene.sides), self.autocast:
-            fakes: Tensor = self.generator(latents, labels if self.config.conditional else None)
+            fakes: Tensor = self.generator(latents, condition if self.asked else None)
         head = self.discriminator.head
         labeled = scene.real.labelled.batch(*step.rows) if head is not None and head.labelled_batch else None
-        return Batch(images, labels, latents, fakes, labeled)
+        return Batch(images, condition, latents, fakes, labeled)
 
     def _discriminator_losses(self, batch: Batch, scene: Scene) -> Losses:
-        labels, step = batch.labels, scene.step
+        condition, step = batch.condition, scene.step
         images, fakes = self._changed(batch.images, "real", step), self._changed(batch.fakes.detach(), "fake", step)
-        others = [*self._mismatched(images, labels, step), *self._labeled(batch, step)]
-        on_real, on_fake, *mismatched = self._judge_pair(Pair(images, fakes), labels, others, step)
-        on_labeled, known = on_real, labels
+        others = [*self._mismatched(images, condition, step), *self._labeled(batch, step)]
+        on_real, on_fake, *mismatched = self._judge_pair(Pair(images, fakes), condition, others, step)
+        on_labeled, known = on_real, condition
         if batch.labeled is not None:
             on_labeled, known = mismatched.pop(), batch.labeled[1]
         logits = self._labeled_logits(Pair(on_real.logit, on_fake.logit), step)
@@ -133,23 +135,22 @@ class Adversarial(Game):
         return {
             "discriminator_loss": against_each(self.objective, logits.real, negatives, self._softness(logits, step)),
             **self._auxiliary_losses(on_labeled, on_fake, known, batch.latents),
-            **self._penalties(images, fakes, labels, step),
+            **self._penalties(images, fakes, condition, step),
         }
 
     def _generator_losses(self, batch: Batch, scene: Scene) -> Losses:
-        labels, step = batch.labels, scene.step
+        condition, step = batch.condition, scene.step
         shown = [self._changed(batch.fakes, "generator", step)]
         if self.objective.pairs or self.recipe.feature_matching:
             shown.append(self._changed(batch.images, "paired", step))
-        on_fake, *on_real = self._judge(*((images, labels) for images in shown))
+        on_fake, *on_real = self._judge(*((images, condition) for images in shown))
         if self.recipe.feature_matching:
             loss = feature_gap(on_real[0].features, on_fake.features)
         else:
             loss = self.objective.generator_loss(on_fake.logit, *(judgement.logit for judgement in on_real))
-        losses = {"generator_loss": loss, **self._readable(on_fake, labels, batch.latents)}
-        if self.recipe.orthogonal:
-            losses["generator_overlap"] = self.recipe.orthogonal * overlap_of_filters(self.generator.network)
-        return losses
+        losses = {"generator_loss": loss, **self._readable(on_fake, condition, batch.latents)}
+        play = Play(self.generator.network, batch.images, batch.fakes)
+        return losses | {f"generator_{one.name}": one.weight * term.loss(play) for one, term in self.terms}
 
     def _changed(self, images: Tensor, what: str, step: Step) -> Tensor:
         """As the discriminator sees them: augmented, under noise."""
@@ -158,13 +159,13 @@ class Adversarial(Game):
         deviation = noise_at(recipe.instance_noise, step.position, recipe.instance_noise_images)
         return add_noise(images, deviation, step.random(f"noise/{what}"))
 
-    def _judge_pair(self, pair: Pair, labels: Tensor | None, others: list[Shown], step: Step) -> list[Judgement]:
+    def _judge_pair(self, pair: Pair, condition: Tensor | None, others: list[Shown], step: Step) -> list[Judgement]:
         """Of real and of fake images, then of the others; in mixed batches where the recipe says so."""
         if not self.recipe.mixed_batches:
-            return self._judge((pair.real, labels), (pair.fake, labels), *others)
+            return self._judge((pair.real, condition), (pair.fake, condition), *others)
         chosen = coins(len(pair.real), 0.5, step.random("mixed"), pair.real.device)
         mixed = exchange(Pair(pair.real.float(), pair.fake.float()), chosen)
-        one, other, *rest = self._judge((mixed.real, labels), (mixed.fake, labels), *others)
+        one, other, *rest = self._judge((mixed.real, condition), (mixed.fake, condition), *others)
         return [*exchange_judgements(one, other, chosen), *rest]
 
     def _labeled_logits(self, logits: Pair, step: Step) -> Pair:
@@ -188,10 +189,10 @@ class Adversarial(Game):
         apart = Normalization(self.recipe.discriminator.normalization).batch or (head is not None and head.batch_norm)
         with self.autocast:
             if apart:
-                return [self.discriminator(images, labels) for images, labels in shown]
-            images, labels = zip(*shown, strict=True)
+                return [self.discriminator(*one) for one in shown]
+            images, conditions = zip(*shown, strict=True)
             judgement: Judgement = self.discriminator(
-                torch.cat(images), None if labels[0] is None else torch.cat(labels)
+                torch.cat(images), None if conditions[0] is None else torch.cat(conditions)
             )
             return judgement.split(len(shown))
 
@@ -229,7 +230,7 @@ class Adversarial(Game):
     def _code(self, latents: Tensor) -> Tensor | None:
         return code_of(self.config, latents)
 
-    def _penalties(self, real: Tensor, fake: Tensor, labels: Tensor | None, step: Step) -> Losses:
+    def _penalties(self, real: Tensor, fake: Tensor, condition: Tensor | None, step: Step) -> Losses:
         """The sum of those that are due, in float32; 0 between their intervals."""
         penalties = [(recipe, penalty) for recipe, penalty in self.penalties if penalty.loss is not None]
         if not penalties:
@@ -240,7 +241,7 @@ class Adversarial(Game):
             if step.position // step.size % recipe.interval == 0:
                 random = step.random(f"penalty/{recipe.name}")
                 value = penalty.loss(
-                    lambda images: self.discriminator(images, labels).logit, real.float(), fake.float(), random
+                    lambda images: self.discriminator(images, condition).logit, real.float(), fake.float(), random
                 )
                 weight = faded(recipe.weight or penalty.weight, recipe.last, decayed)
                 total = total + weight * recipe.interval * value
@@ -250,7 +251,7 @@ class Adversarial(Game):
     def probability(self, images: Tensor) -> Tensor | None:
         """D(x) `[N]` for images `[N,C,H,W]`, each by itself; None where this D says no such thing.
 
-        It does not where it judges several together, needs a label, or its score is not of a probability.
+        It does not where it judges several together, needs a condition, or its score is not of a probability.
         """
         asked = catalog.load("discriminator_conditioning", self.recipe.discriminator.conditioning)
         together = self.config.packing > 1 or self.config.minibatch_stddev > 0

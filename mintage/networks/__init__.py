@@ -12,9 +12,12 @@ class Network:
     """The two networks of a kind, and what can be asked of them."""
 
     generator: Callable[..., nn.Module]
-    """(vector_size, image_shape, width, norm, plane_size) -> (vector, modulation, plane) -> images in [-1,1]."""
+    """(vector_size, image_shape, width, norm, plane_size) -> (vector, modulation, plane) -> images in [-1,1].
+
+    Of one that translates: (vector_size, image_shape, width, norm, source_shape) -> (source, vector) -> images.
+    """
     discriminator: Callable[..., Any]
-    """(image_shape, width, norm) -> images -> features `[N, feature_size]`."""
+    """(image_shape, width, norm) -> images -> features `[N, feature_size]`, or `[N P, feature_size]` of P patches."""
     normalization: tuple[str, str]
     """Of the generator and of the discriminator, where nothing else is said."""
     has_maps: bool = True
@@ -24,5 +27,9 @@ class Network:
     has_norms: bool = True
     drops: bool = False
     """Whether units can be left out (dropout)."""
+    translates: bool = False
+    """Whether the generator makes images of images."""
+    patches: bool = False
+    """Whether the discriminator judges patches of an image apart."""
     deep: bool = False
     """Whether it has so many plain layers that small weights let no signal through."""

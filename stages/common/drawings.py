@@ -7,10 +7,13 @@ import torch
 from torch import Tensor
 
 from mintage.players import Generator
-from mintage.sampling import samples
+from mintage.sampling import asked_rows, samples
+from stages.common.levels import to_uint8
 from stages.common.model import sample_grid
-from stages.common.pictures import encode_png, with_names
+from stages.common.pictures import TRANSLATED, encode_png, grid, grid_scale, with_names
 from stages.common.points import to_coordinates
+from stages.common.reading import Sources
+from stages.common.split import Split
 from stages.common.truth import Truth
 
 if TYPE_CHECKING:
@@ -39,6 +42,23 @@ def draw_samples(
     from stages.common.plots import points_plot
 
     return points_plot(points_of(generator, seed, truth, classes), truth, judge)
+
+
+COLUMNS = 10
+
+
+def draw_translations(generator: Generator, seed: int, split: Split) -> bytes:
+    """The same pairs of a split each time: source, translation and truth below each other, and again for ten more."""
+    columns = min(COLUMNS, len(split))
+    numbers = asked_rows(len(split), 2 * columns if len(split) >= 2 * columns else columns, seed)
+    sources, truths = Sources(split, numbers), torch.from_numpy(split.take(numbers.numpy()))
+    made = [(images, asked) for images, asked in samples(generator, len(numbers), seed, sources)]
+    translated, shown = (torch.cat([part for part in parts if part is not None]) for parts in zip(*made, strict=True))
+    rows = torch.stack(
+        [part.view(-1, columns, *part.shape[1:]) for part in (shown, translated, truths)], dim=1
+    ).flatten(0, 2)
+    sheet = grid(to_uint8(rows.numpy()), columns, grid_scale(*rows.shape[2:]))
+    return encode_png(with_names(sheet, TRANSLATED * (len(rows) // (3 * columns))))
 
 
 def points_of(

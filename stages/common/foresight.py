@@ -15,6 +15,8 @@ from stages.selection.metrics import METRICS
 
 LABELED = {"concat", "product", "repeat", "projection", "auxiliary", "semi_supervised"}
 """Conditionings of a discriminator that learn from labels."""
+TRANSLATES = "source"
+"""The conditioning of a generator that makes images of images."""
 FLAT = {"mlp", "points"}
 """Networks that make points, and images under 8 x 8."""
 SMALLEST = 8
@@ -31,6 +33,8 @@ class Known:
     """Whether they are points whose truth is known."""
     classes: int | None = None
     """0 without labels; None where nobody knows yet."""
+    paired: bool | None = None
+    """Whether each image comes with a partner; None where nobody knows yet."""
 
 
 def require_fit(known: Known) -> None:
@@ -47,6 +51,9 @@ def foreseen(params: Params, known: Known) -> list[str]:
 def _family(train: Train, known: Known) -> Iterator[str]:
     shown, few = f"train.family = {train.family!r}", known.classes is not None and known.classes < 2
     recipe = recipe_of(train.family, train.recipe, train.variant)
+    if recipe.generator.conditioning == TRANSLATES and known.paired is False:
+        how = "normalize.partner (such as edges) or ingest.pairs"
+        yield f"{shown} learns from pairs, and images have no partner: set {how}, or another family"
     if learns_from_labels(recipe) and _plain(train) and few:
         have = "has no labels" if known.classes == 0 else "is all of one class"
         fits = "modern_points" if known.points else _without_labels(recipe)
@@ -95,7 +102,7 @@ def _tells_nothing(train: Train) -> bool:
 
 def tells_classes(recipe: Recipe) -> bool:
     """Whether its generator is told a class."""
-    return recipe.generator.conditioning != "none"
+    return recipe.generator.conditioning not in ("none", TRANSLATES)
 
 
 def learns_from_labels(recipe: Recipe) -> bool:

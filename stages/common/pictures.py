@@ -13,6 +13,9 @@ from stages.common.levels import Levels
 # What Pillow decodes itself. Not EPS, for which it starts Ghostscript: reading an image must run no program.
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 
+TRANSLATED = ["source", "translation", "truth"]
+"""The rows of a picture of translations."""
+
 
 class TooManyPixelsError(Exception):
     """A picture whose header says that it is larger than allowed."""

@@ -13,27 +13,53 @@ from stages.common.split import Split
 
 
 def real_images(
-    split: Split, labels: Tensor | None, window: int | None, seed: int, device: torch.device, *, param: str
+    split: Split,
+    labels: Tensor | None,
+    window: int | None,
+    seed: int,
+    device: torch.device,
+    *,
+    param: str,
+    sources: bool = False,
 ) -> RealImages:
-    """The split's images with the labels `[N]` that may be seen; `param` is what the user knows the window as.
+    """The split's images with the labels `[N]` that may be seen, or with their `sources`.
 
-    Raises UserError as `require_room` does.
+    `param` is what the user knows the window as. Raises UserError as `require_room` does.
     """
     blocks = split.reader.blocks
     stored = Blocks(
-        [block.stop - block.start for block in blocks], lambda number: torch.tensor(split.reader.images(blocks[number]))
+        [block.stop - block.start for block in blocks],
+        lambda number: torch.tensor(split.reader.images(blocks[number])),
+        (lambda number: torch.tensor(split.reader.images(blocks[number], "partner"))) if sources else None,
     )
-    require_room(split, window, device, param)
+    require_room(split, window, device, param, copies=1 + sources)
     return images_of(stored, labels, window, seed, device)
 
 
-def require_room(split: Split, window: int | None, device: torch.device, param: str) -> None:
-    """Raises UserError where as many images as the split's are to be in memory at once, and there is not the room."""
+class Sources:
+    """The sources of some images of a split, read when they are asked for (`mintage.sampling.Rows`)."""
+
+    def __init__(self, split: Split, numbers: Tensor) -> None:
+        assert split.partners is not None
+        self._partners, self._numbers = split.partners, numbers
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __getitem__(self, rows: Tensor, /) -> Tensor:
+        return torch.from_numpy(self._partners.take(self._numbers[rows].numpy()))
+
+
+def require_room(split: Split, window: int | None, device: torch.device, param: str, copies: int = 1) -> None:
+    """Raises UserError where the split's images are to be in memory at once, and there is not the room.
+
+    Of a pair there are two `copies`.
+    """
     if window is not None and window < len(split):
         return
-    _require_room(split, psutil.virtual_memory().available, "this machine", param)
+    _require_room(split, psutil.virtual_memory().available // copies, "this machine", param)
     if device.type == "cuda":
-        _require_room(split, torch.cuda.mem_get_info(device)[0], "the GPU", param)
+        _require_room(split, torch.cuda.mem_get_info(device)[0] // copies, "the GPU", param)
 
 
 def _require_room(split: Split, free: int, where: str, param: str) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +20,10 @@ Numbers = npt.NDArray[np.int64]
 class Split:
     """`data/normalized/train` or `.../holdout`. Raises UserError where a shard cannot be read."""
 
-    def __init__(self, directory: str | Path) -> None:
+    def __init__(self, directory: str | Path, column: Literal["image", "partner"] = "image") -> None:
+        """With the column "partner" its images are the partners of the others."""
         self.reader = ShardReader(directory)
+        self._directory, self._column = directory, column
         self.shape = self.reader.shape
         self.classes = self.reader.classes
 
@@ -33,6 +36,11 @@ class Split:
         found = [labels for block in self.reader.blocks if (labels := self.reader.labels(block)) is not None]
         return np.concatenate(found) if found else None
 
+    @cached_property
+    def partners(self) -> "Split | None":
+        """The same rows with their partners as images; None where images have none."""
+        return Split(self._directory, "partner") if self.reader.paired else None
+
     @property
     def keys(self) -> list[str]:
         return [key for block in self.reader.blocks for key in self.reader.keys(block)]
@@ -43,7 +51,7 @@ class Split:
         batch, filled = self._empty(min(BATCH, len(wanted))), 0
         for block in self.reader.blocks:
             first, last = np.searchsorted(wanted, [block.start, block.stop])
-            images = self.reader.images(block) if first < last else None
+            images = self.reader.images(block, self._column) if first < last else None
             while images is not None and first < last:
                 stop = min(last, first + len(batch) - filled)
                 batch[filled : filled + stop - first] = images[wanted[first:stop] - block.start]

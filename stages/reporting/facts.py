@@ -247,6 +247,8 @@ class Selection(Measures):
     checkpoints: int
     last: Other
     runner_up: Other | None = None
+    baseline: Other | None = None
+    """What the sources themselves reach, where the model translates."""
     why: str | None = None
     features: Features | None = None
     absent: dict[str, str] = Field(default_factory=dict)

@@ -91,9 +91,19 @@ class Inputs:
     @property
     def conditional(self) -> bool:
         """Whether the generator makes the class it is asked for."""
+        return self.manifest.classes is not None and self._conditioning not in ("none", "source")
+
+    @property
+    def translates(self) -> bool:
+        """Whether the generator makes images of images."""
+        return self._conditioning == "source"
+
+    @property
+    def _conditioning(self) -> str | None:
         train = self.made_by("train")
-        told = {} if train is None else train.recipe.get("generator") or {}
-        return self.manifest.classes is not None and told.get("conditioning") != "none"
+        player = {} if train is None else train.recipe.get("generator") or {}
+        found: str | None = player.get("conditioning")
+        return found
 
     def made_by(self, stage: str) -> Made | None:
         return next((made for made in self.made if made.stage == stage), None)

@@ -58,7 +58,11 @@ def absent(selection: Selection, points: bool) -> list[tuple[list[str], str]]:
     """The titles of the metrics that are not shown, or of what else was not measured, by the reason, each said once."""
     reasons = []
     for name, metric in METRICS.items():
-        if name in shown_metrics(selection) or (metric.of_truth and not points):
+        if (
+            name in shown_metrics(selection)
+            or (metric.of_truth and not points)
+            or (metric.of_pairs and selection.baseline is None)
+        ):
             continue
         missing = "it was not measured" if selection.value(name) is None else "its floor or sample count is missing"
         reasons.append((titled(metric), selection.absent.get(name, missing)))
@@ -131,11 +135,16 @@ def compared(metric: Metric, here: float, there: float) -> str:
 
 
 def others(selection: Selection) -> dict[str, Other]:
-    """The checkpoints beside the selected one: the runner-up and the last, one column where they are the same."""
-    last, runner_up = selection.last, selection.runner_up
+    """What stands beside the selected checkpoint: the sources themselves, where they are translated; the runner-up and
+    the last, one column where they are the same.
+    """
+    last, runner_up, baseline = selection.last, selection.runner_up, selection.baseline
+    sources = {} if baseline is None else {"sources themselves": baseline}
     if runner_up is None:
-        return {"last": last}
-    return {"runner-up, last": last} if runner_up.images == last.images else {"runner-up": runner_up, "last": last}
+        return sources | {"last": last}
+    if runner_up.images == last.images:
+        return sources | {"runner-up, last": last}
+    return sources | {"runner-up": runner_up, "last": last}
 
 
 def choice_table(selection: Selection) -> list[dict[str, Any]]:

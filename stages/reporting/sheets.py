@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from stages.common.pictures import grid_scale
+from stages.common.pictures import TRANSLATED, grid_scale
 from stages.reporting.inputs import Inputs, Picture
 from stages.reporting.measures import frame_figures
 
@@ -77,6 +77,8 @@ def sheet_of(inputs: Inputs, picture: Picture, names: list[str] | None = None) -
 def samples_sheet(inputs: Inputs) -> Sheet:
     """The sample grid: a row a class, of the first of the classes that were asked for."""
     classes, sample, picture = inputs.manifest.classes, inputs.made_by("sample"), bare_samples(inputs)
+    if inputs.translates:
+        return sheet_of(inputs, picture, TRANSLATED * 2)
     if classes is None or not inputs.conditional:
         return sheet_of(inputs, picture)
     asked = (sample.params.get("classes") if sample else None) or range(len(classes))
@@ -85,10 +87,10 @@ def samples_sheet(inputs: Inputs) -> Sheet:
 
 
 def bare_samples(inputs: Inputs) -> Picture:
-    """The sample grid without the classes at its left, which the page writes itself; categories of a code stay."""
+    """The sample grid without the rows' names at its left, which the page writes itself; categories of a code stay."""
     _, height, width = inputs.manifest.shape
     margin = inputs.samples.width - (_COLUMNS * (width + 1) - 1) * grid_scale(height, width)
-    if inputs.manifest.truth is not None or not inputs.conditional or margin <= 0:
+    if inputs.manifest.truth is not None or not (inputs.conditional or inputs.translates) or margin <= 0:
         return inputs.samples
     with Image.open(io.BytesIO(inputs.samples.png)) as whole:
         return _picture(whole.crop((margin, 0, *whole.size)))

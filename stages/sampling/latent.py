@@ -46,6 +46,9 @@ class Absent:
 
 def pictures(generator: Generator, params: Sample, labels: list[int] | None, points: bool) -> list[Picture | Absent]:
     """All that there is to see of this model; of points only the walks are drawn."""
+    if generator.config.translates:
+        reason = "the images are made of others, not of noise alone"
+        return [Absent(title, reason) for title in ("Latent walk", _TRUNCATION, _ARITHMETIC, _CODE)]
     walked = walks(generator, params, labels)
     if points:
         reason = "the data are points, of which only the walks are drawn"

@@ -20,7 +20,7 @@ def model_card(config: ModelConfig, manifest: dict[str, Any], made: dict[str, An
         .get_template("model_card.md.j2")
         .render(
             config=config,
-            latents=latents_in_numpy(config),
+            inputs=inputs_in_numpy(config),
             shape=" x ".join(str(side) for side in config.image_shape),
             source=manifest["source"],
             counts=manifest["counts"],
@@ -30,6 +30,16 @@ def model_card(config: ModelConfig, manifest: dict[str, Any], made: dict[str, An
             licence=licence(manifest["source"]["licence"]),
         )
     )
+
+
+def inputs_in_numpy(config: ModelConfig) -> dict[str, str]:
+    """What the exported generator is given, by name: expressions that make 16 of each."""
+    inputs = {"latents": latents_in_numpy(config)} if config.latent_size else {}
+    if config.translates:
+        inputs["sources"] = "sources.astype(np.float32)"
+    elif config.conditional:
+        inputs["labels"] = "np.zeros(16, np.int64)"
+    return inputs
 
 
 def latents_in_numpy(config: ModelConfig) -> str:
@@ -58,6 +68,7 @@ def figures(selection: dict[str, Any]) -> list[dict[str, Any]]:
             "error": about.error and selection[about.error],
             "floor": about.of_real(selection),
             "last": about.text(selection["last"].get(metric)),
+            "sources": about.text((selection.get("baseline") or {}).get(metric)),
         }
         for metric, about in metrics_in(selection).items()
     ]

@@ -16,7 +16,7 @@ from stages.common.progress import progress_bar
 from stages.common.resume import images_of
 from stages.common.split import Split
 from stages.selection.cache import Cache, forget_all_but
-from stages.selection.measure import Measured, floors, load_generator, measure
+from stages.selection.measure import Measured, baseline, floors, load_generator, measure
 from stages.selection.reference import Reference
 from stages.selection.rows import row_of
 from stages.selection.rule import Row
@@ -33,6 +33,8 @@ class Table:
     found: list[Measured]
     real: Measured
     rows: list[Row]
+    baseline: Row | None = None
+    """What the sources themselves reach, where they are translated."""
 
 
 def measure_all(checkpoints: list[Path], real: Reference, params: Select, cache: Path) -> Table:
@@ -56,7 +58,8 @@ def measure_all(checkpoints: list[Path], real: Reference, params: Select, cache:
     rows = [row_of(images_of(path), real.samples, one, of_real) for path, one in zip(checkpoints, found, strict=True)]
     for row in rows:
         row["collapsed"] = int(collapse(row, params, real.chance)["collapsed"])
-    return Table(found, of_real, rows)
+    same = baseline(real)
+    return Table(found, of_real, rows, None if same is None else row_of(0, real.samples, same, of_real))
 
 
 def loaded(path: Path, real: Reference) -> Generator:

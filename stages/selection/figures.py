@@ -87,6 +87,13 @@ def copies(seen: Seen, real: Reference) -> Figures:
     return {"near_copies": near_copies(seen.features, real.train.features, seen.thumbnails, real.originals)}
 
 
+def translation(seen: Seen, real: Reference) -> Figures:
+    if seen.likeness is None:
+        raise ValueError("the model makes images of noise, so none has a truth beside it")
+    error, decibels, similarity = seen.likeness.double().mean(0).tolist()
+    return {"l1": error, "psnr": decibels, "ssim": similarity}
+
+
 def brightness(seen: Seen, real: Reference) -> Figures:
     return {"pixel_distance": histogram_distance(real.holdout.pixels, seen.pixels)}
 
@@ -117,16 +124,17 @@ MEASUREMENTS: Measurements = {
     by_class: ("class_frechet_distance",),
     variety: ("diversity",),
     copies: ("near_copies",),
+    translation: ("l1", "psnr", "ssim"),
     brightness: ("pixel_distance",),
     detail: ("spectral_distance",),
     modes: ("modes_captured", "high_quality", "reverse_kl"),
 }
 """Each with its metrics."""
-OF_HOLDOUT = (conditional, copies)
+OF_HOLDOUT = (conditional, copies, translation)
 """Their floor is what the held-out images reach; the floor of the others is that of training images.
 
-Both are shares of images, each looked at by itself, which do not depend on how many there are: so the holdout need not
-have as many as are generated.
+All are means over images, or shares of images each looked at by itself, which do not depend on how many there are: so
+the holdout need not have as many as are generated.
 """
 
 

@@ -37,7 +37,7 @@ def class_frechet_interval(drawn: Seen, real: Reference) -> Figures:
         raise ValueError(f"there are no two classes to tell apart, or more than {most}, which would take minutes")
     features, logits = _both(real.holdout.features, drawn.features), _both(real.holdout.logits, drawn.logits)
     labels = _labels(real)
-    seen = labels_seen(Seen(features, drawn.pixels, labels if real.conditional else None, logits))
+    seen = labels_seen(Seen(features, drawn.pixels, labels if real.condition else None, logits))
     each = (
         class_frechet_distances(features[held], labels[held], features[~held], seen[~held], real.classes)
         for held in resplits(real)

@@ -10,8 +10,10 @@ from typing import Any
 import torch
 
 from mintage.players import Generator, build_generator
+from mintage.sampling import CHUNK
 from stages.common.checkpoint import read_checkpoint
 from stages.common.errors import UserError
+from stages.common.reading import Sources
 from stages.selection.cache import Cache, code_digest, key_of
 from stages.selection.figures import MEASUREMENTS, OF_HOLDOUT, Figures, Measurement, Measurements
 from stages.selection.intervals import INTERVALS
@@ -62,14 +64,26 @@ def measure(
 
 def generated(generator: Generator, real: Reference, progress: Callable[[int], object] = lambda images: None) -> Seen:
     """As many images of a generator as the reference says, seen."""
-    labels = None if real.requested_labels is None else real.requested_labels.tolist()
 
     def with_progress() -> Any:
-        for images in real.judge.generated(generator, real.samples, real.seed, labels):
+        for images in real.judge.generated(generator, real.samples, real.seed, real.requested):
             yield images
             progress(len(images))
 
-    return real.judge.extract(with_progress(), real.requested_labels)
+    return real.judge.extract(with_progress(), real.requested_labels, real.truths())
+
+
+def baseline(real: Reference) -> Measured | None:
+    """What the sources themselves reach, where generators translate: one that is no better does nothing."""
+    sources = real.requested
+    if not isinstance(sources, Sources):
+        return None
+
+    def shown() -> Seen:
+        chunks = (sources[rows] for rows in torch.split(torch.arange(len(sources)), CHUNK))
+        return real.judge.extract(chunks, real.requested_labels, real.truths())
+
+    return measured(cache(shown), real, real.known, f"baseline-{real.key}")
 
 
 def measured(

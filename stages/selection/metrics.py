@@ -20,6 +20,8 @@ class Metric:
     """The column of its standard error."""
     of_truth: bool = False
     """Whether it is of data whose modes are known, and of no other."""
+    of_pairs: bool = False
+    """Whether it is of translations, each of which has a truth beside it."""
     guard_only: str | None = None
     """Which bad model scores as well as real images, where one does: then nothing is to be chosen by the metric."""
 
@@ -35,6 +37,9 @@ class Metric:
     def columns(self) -> tuple[str, ...]:
         """All of its columns but that of its value."""
         return (*([self.error] if self.error else []), self.floor, *self.interval)
+
+    def better(self, value: float, other: float) -> bool:
+        return value < other if self.direction == "min" else value > other
 
     def text(self, value: float | None) -> str:
         """A value as people read it: 0.4013, 96.1%, 25; a dash where there is none."""
@@ -142,6 +147,33 @@ METRICS: dict[str, Metric] = {
         "Yoon et al. 2023",
         "share",
         guard_only="noise, which copies nothing, scores as well as real images",
+    ),
+    "l1": Metric(
+        "L1",
+        "l1_floor",
+        "min",
+        "How far a pixel of a translation is from the truth's, of 2 from black to white; blurred images score well.",
+        "Isola et al. 2017",
+        of_pairs=True,
+        guard_only="a blur of all that a truth may be scores better than a sharp image",
+    ),
+    "psnr": Metric(
+        "PSNR",
+        "psnr_floor",
+        "max",
+        "The peak signal-to-noise ratio of translations beside their truths, in decibels, 100 at most.",
+        "Wang et al. 2004",
+        of_pairs=True,
+        guard_only="a blur of all that a truth may be scores better than a sharp image",
+    ),
+    "ssim": Metric(
+        "SSIM",
+        "ssim_floor",
+        "max",
+        "How alike translations and their truths are in structure, in windows of 11 pixels.",
+        "Wang et al. 2004",
+        of_pairs=True,
+        guard_only="a source that is much like its truth scores well as it is",
     ),
     "pixel_distance": Metric(
         "pixel distance",

@@ -18,6 +18,8 @@ COLUMNS = 10
 
 def nearest_drawn(generator: Generator, real: Reference, seed: int) -> bytes:
     """The picture as PNG; of points, the held-out ones and as many generated ones side by side."""
+    if generator.config.translates:
+        return encode_png(nearest_translations(generator, real))
     if real.truth is None:
         return encode_png(nearest_picture(generator, real, seed))
     from stages.common.plots import beside_plot
@@ -35,6 +37,15 @@ def nearest_picture(generator: Generator, real: Reference, seed: int) -> Levels:
     _, closest = nearest_rows(real.judge.network.extract(generated), real.train.features, 1)
     rows: FloatImages = np.concatenate([held_out, generated.numpy(), real.train_split.take(closest[:, 0].numpy())])
     return grid(to_uint8(rows), COLUMNS, grid_scale(*rows.shape[2:]))
+
+
+def nearest_translations(generator: Generator, real: Reference) -> Levels:
+    """Three rows: what held-out sources should become; what they become; the train images nearest to that."""
+    pairs = real.pairs[:COLUMNS]
+    made = torch.cat(list(real.judge.generated(generator, len(pairs), real.seed, real.requested)))
+    _, closest = nearest_rows(real.judge.network.extract(made), real.train.features, 1)
+    truths, nearest = real.holdout_split.take(pairs.numpy()), real.train_split.take(closest[:, 0].numpy())
+    return grid(to_uint8(np.concatenate([truths, made.numpy(), nearest])), len(pairs), grid_scale(*made.shape[2:]))
 
 
 def shown_classes(generator: Generator) -> list[int] | None:

@@ -23,6 +23,7 @@ _LEAST_LEEWAY = 0.05
 _FALL, _RISE = 0.9, 1.5
 """Times the best distance so far: below the one the last quarter still falls, an end beyond the other has risen."""
 _LEAST_CURVE, _FEW_IMAGES = 4, 5000
+_OF_TRANSLATIONS = ("l1", "ssim", "frechet_distance")
 _OF_POINTS = ("modes_captured", "high_quality")
 _OF_CLASSES, _OF_IMAGES = ("cgan", "sngan_projection", "biggan"), ("infogan", "wgan", "sngan")
 """Families to try, the first ones first (docs/families.md)."""
@@ -40,6 +41,8 @@ class Subject:
     chance: float | None
     """Share of the most frequent class: what is reached without looking; None where there are no two classes."""
     points: bool
+    sources: Row | None = None
+    """What the sources themselves reach, where the generator translates."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,8 @@ def verdict(rows: Sequence[Row], chosen: Row, selection: dict[str, Any], about: 
 def findings(row: Row, score: dict[str, Any] | None, about: Subject) -> list[Finding]:
     """The Frechet distance; of a conditional generator what its classes are worth; of points their modes."""
     found = [_of_distance(row)]
+    if about.sources is not None:
+        found.append(_of_sources(row, about.sources))
     if about.points:
         found += [_of_share(METRICS[name], row.get(name), row.get(METRICS[name].floor), 0.0) for name in _OF_POINTS]
     elif about.chance is not None:
@@ -123,6 +128,18 @@ def _of_share(metric: Metric, value: float | None, of_real: float | None, chance
     level: Level = "good" if share >= GOOD_SHARE else "fair" if share >= FAIR_SHARE else "poor"
     by_chance = f", by chance: {text(chance)}" if chance and level == "poor" else ""
     return Finding(level, f"{metric.title} {text(value)} (real images: {text(of_real)}{by_chance})")
+
+
+def _of_sources(row: Row, sources: Row) -> Finding | None:
+    """Whether a translation is nearer to the truth, and to real images, than what was translated."""
+    names = [name for name in _OF_TRANSLATIONS if name in row and name in sources]
+    worse = [name for name in names if not METRICS[name].better(row[name], sources[name])]
+    shown = worse or [name for name in names if name != "frechet_distance"]  # of which another finding tells
+    told = [f"{METRICS[name].title} {_number(row[name])} (sources: {_number(sources[name])})" for name in shown]
+    if not told:
+        return None
+    level: Level = "good" if not worse else "poor" if worse == names else "fair"
+    return Finding(level, f"{'no better than the sources themselves in ' if worse else ''}{', '.join(told)}")
 
 
 def _number(value: float) -> str:
@@ -180,6 +197,8 @@ def advice(level: Level, course: Course, about: Subject, *, collapsed: bool, cop
 
 def _another_family(about: Subject) -> str:
     known = _OF_IMAGES if about.chance is None else _OF_CLASSES
+    if about.sources is not None:
+        return "another train.seed or a larger train.recipe.width"
     others = ["modern_points"] if about.points else [family for family in known if family != about.family][:2]
     others = [family for family in others if family != about.family]
     return f"train.family: {' or '.join(others)}" if others else "another train.seed or a larger train.recipe.width"

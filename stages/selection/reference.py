@@ -1,5 +1,6 @@
 """The real images: what checkpoints are measured against, seen once."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,9 +13,9 @@ from mintage.metrics.copies import Originals, originals
 from mintage.metrics.distances import squared_radii
 from mintage.metrics.thumbnails import block_of
 from mintage.randomness import stream
-from mintage.sampling import asked_labels
+from mintage.sampling import CHUNK, Rows, asked_labels, asked_rows
 from stages.common.params import Select
-from stages.common.reading import batches_of, labels_of
+from stages.common.reading import Sources, batches_of, labels_of
 from stages.common.split import Split
 from stages.common.truth import Truth
 from stages.selection.cache import Cache, code_digest, digest_of, key_of
@@ -31,8 +32,8 @@ class Reference:
     holdout_split: Split
     train: Seen
     holdout: Seen
-    conditional: bool
-    """Whether generators are asked for a class."""
+    condition: str | None
+    """What generators are given: a "label", a "source", or nothing."""
     samples: int
     """Images that are generated to measure a checkpoint, and train images by which the floors are measured."""
     seed: int
@@ -47,6 +48,11 @@ class Reference:
     @property
     def classes(self) -> int:
         return len(self.judge.evaluator.config.classes or ())
+
+    @property
+    def conditional(self) -> bool:
+        """Whether generators are asked for a class."""
+        return self.condition == "label"
 
     @property
     def kind(self) -> str:
@@ -78,10 +84,31 @@ class Reference:
         return order[: self.samples].sort().values
 
     @cached_property
+    def pairs(self) -> Tensor:
+        """The numbers `[samples]` of the held-out images whose sources are translated."""
+        return asked_rows(len(self.holdout), self.samples, self.seed)
+
+    @cached_property
     def requested_labels(self) -> Tensor | None:
-        """The classes `[samples]` to generate: the holdout's, shuffled, so classes are as frequent there as here."""
+        """The class `[samples]` that each generated image should be of: the holdout's, shuffled, as frequent as there.
+
+        None where there is none, or the generator is given nothing.
+        """
         labels = self.holdout_labels
-        return None if labels is None or not self.conditional else asked_labels(labels, self.samples, self.seed)
+        if labels is None or self.condition is None:
+            return None
+        return asked_labels(labels, self.samples, self.seed) if self.conditional else labels[self.pairs]
+
+    @property
+    def requested(self) -> Rows | None:
+        """What generators are given for each image: the class, or the source."""
+        return Sources(self.holdout_split, self.pairs) if self.condition == "source" else self.requested_labels
+
+    def truths(self) -> Iterator[Tensor] | None:
+        """What the generated images should be, a chunk at a time; None where nobody knows."""
+        if self.condition != "source":
+            return None
+        return (torch.from_numpy(self.holdout_split.take(rows.numpy())) for rows in torch.split(self.pairs, CHUNK))
 
     @cached_property
     def radii_of_precision(self) -> Tensor:
@@ -99,21 +126,33 @@ class Reference:
 
 
 def reference(
-    judge: Judge, train: Split, holdout: Split, params: Select, *, conditional: bool, truth: Truth | None, cache: Path
+    judge: Judge,
+    train: Split,
+    holdout: Split,
+    params: Select,
+    *,
+    condition: str | None,
+    truth: Truth | None,
+    cache: Path,
 ) -> Reference:
     """The real images seen, or known from before in the cache.
 
     Most figures depend on how many images they are of. So no more images are generated than there are to train on: a
-    figure and its floor are always of as many.
+    figure and its floor are always of as many. Nor are more held-out sources translated than there are.
     """
-    samples = min(params.samples, len(train))
+    samples = min(params.samples, len(train), *([len(holdout)] if condition == "source" else []))
     data = digest_of(train, holdout)
-    key = key_of(judge.about(), conditional, code_digest(Judge, Seen, feature_network, Split))
+    key = key_of(judge.about(), condition, code_digest(Judge, Seen, feature_network, Split))
     known = Cache(cache, data)
 
     def load_or_extract(name: str, split: Split) -> Seen:
-        labels = labels_of(split) if conditional else None
-        return Seen(**known.tensors(f"{name}-{key}", lambda: judge.extract(batches_of(split), labels).tensors()))
+        labels = labels_of(split) if condition is not None else None
+
+        def extract() -> Seen:
+            truths = batches_of(split) if condition == "source" and split is holdout else None
+            return judge.extract(batches_of(split), labels, truths)
+
+        return Seen(**known.tensors(f"{name}-{key}", lambda: extract().tensors()))
 
     return Reference(
         judge,
@@ -121,7 +160,7 @@ def reference(
         holdout,
         load_or_extract("train", train),
         load_or_extract("holdout", holdout),
-        conditional,
+        condition,
         samples,
         params.seed,
         key_of(key, data, samples, params.seed),

@@ -21,10 +21,19 @@ def row_of(images_seen: int, samples: int, found: Measured, real: Measured) -> d
     return row
 
 
-def absent_in(found: Measured, real: Measured, of_truth: bool = True) -> dict[str, str]:
-    """Why each metric is absent that a row lacks; not `of_truth`, of those alone that such data could have."""
+def absent_in(found: Measured, real: Measured) -> dict[str, str]:
+    """Why each metric is absent that a row lacks."""
     reasons = {name: f"of real images, {why}" for name, why in real.absent.items()} | found.absent
-    return {name: reasons[name] for name, m in METRICS.items() if name in reasons and (of_truth or not m.of_truth)}
+    return {name: reasons[name] for name in METRICS if name in reasons}
+
+
+def expected(absent: dict[str, str], *, of_truth: bool, of_pairs: bool) -> dict[str, str]:
+    """Those alone that such data, and such a model, could have."""
+    return {
+        name: why
+        for name, why in absent.items()
+        if METRICS[name].of_truth <= of_truth and METRICS[name].of_pairs <= of_pairs
+    }
 
 
 def columns(rows: list[Row]) -> list[str]:

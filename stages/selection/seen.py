@@ -1,7 +1,8 @@
 """What metrics look at: a set of images, seen once, as features and counts in place of the images themselves."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,12 @@ import torch
 from torch import Tensor
 
 from mintage.evaluator import Evaluator, device_of, features_of
+from mintage.metrics.pairs import absolute_error, psnr, ssim
 from mintage.metrics.pixels import histogram
 from mintage.metrics.spectrum import SMALLEST_SIDE, ring_power
 from mintage.metrics.thumbnails import has_thumbnails, thumbnails
 from mintage.players import Generator
-from mintage.sampling import samples
+from mintage.sampling import Rows, samples
 from stages.common.levels import to_uint8
 from stages.selection.features import FeatureNetwork
 
@@ -56,6 +58,8 @@ class Seen:
     """The mean power of an image at each frequency `[R]`; points have none."""
     points: Tensor | None = None
     """`[N,1,1,D]`, of data whose truth is known."""
+    likeness: Tensor | None = None
+    """`[N,3]`: absolute error, PSNR and SSIM beside the truth, where each image has one."""
     thumbnails: Tensor | None = None
     """`[N,h,w]`, grey levels in [0,255]; points, and images of fewer than 8 pixels a side, have none."""
 
@@ -67,7 +71,7 @@ class Seen:
         tally = Tally()
         for images in batches:
             tally.add(images)
-        kept = {name: getattr(self, name) for name in ("labels", "logits", "points", "thumbnails")}
+        kept = {name: getattr(self, name) for name in ("labels", "logits", "points", "likeness", "thumbnails")}
         rows = {name: None if tensor is None else tensor[chosen] for name, tensor in kept.items()}
         return Seen(self.features[chosen], tally.pixels, power=tally.power, **rows)
 
@@ -91,11 +95,16 @@ class Judge:
         """All that decides what is seen, beside images and code."""
         return [self.sha256, self.network.describe(), self.points, device_of(self.evaluator).type]
 
-    def extract(self, batches: Iterable[Tensor], labels: Tensor | None) -> Seen:
-        """All that is kept of images `[N,C,H,W]`, which come a batch at a time, and their labels `[N]`."""
-        kept: dict[str, list[Tensor]] = {"features": [], "logits": [], "points": [], "thumbnails": []}
+    def extract(self, batches: Iterable[Tensor], labels: Tensor | None, truths: Iterable[Tensor] | None = None) -> Seen:
+        """All that is kept of images `[N,C,H,W]`, which come a batch at a time, and their labels `[N]`.
+
+        `truths` are what they should be, in batches of the same sizes.
+        """
+        kept: dict[str, list[Tensor]] = {"features": [], "logits": [], "points": [], "likeness": [], "thumbnails": []}
         tally = Tally()
-        for images in batches:
+        for images, truth in zip(batches, repeat(None) if truths is None else truths, strict=truths is not None):
+            if truth is not None:
+                kept["likeness"].append(likeness(images, truth))
             kept["features"].append(self.network.extract(images))
             if self.evaluator.config.classifies:
                 kept["logits"].append(self._logits(images, kept["features"][-1]))
@@ -108,10 +117,10 @@ class Judge:
         return Seen(**tensors, pixels=tally.pixels, labels=labels, power=tally.power)
 
     def generated(
-        self, generator: Generator, count: int, seed: int, labels: list[int] | None, first: int = 0
+        self, generator: Generator, count: int, seed: int, asked: Sequence[int] | Rows | None, first: int = 0
     ) -> Iterable[Tensor]:
         """Images as a user of the files sees them, from `first` on. Raises ValueError where they are not finite."""
-        for images, _ in samples(generator, count, seed, labels, first):
+        for images, _ in samples(generator, count, seed, asked, first):
             yield quantize(images, bits_kept=self.points)
 
     @torch.inference_mode()
@@ -119,6 +128,11 @@ class Judge:
         of_domain = features if self.network.name == "domain" else features_of(self.evaluator, images)
         logits: Tensor = self.evaluator.head(of_domain.to(device_of(self.evaluator))).cpu()
         return logits
+
+
+def likeness(images: Tensor, truths: Tensor) -> Tensor:
+    """`[N,3]`."""
+    return torch.stack([measure(images, truths) for measure in (absolute_error, psnr, ssim)], dim=1)
 
 
 def quantize(images: Tensor, bits_kept: bool = False) -> Tensor:

@@ -8,15 +8,17 @@ WIDTH = 100
 """Of a terminal."""
 
 
-def table(rows: list[Row], chosen: int, params: Select, held_out: int) -> str:
-    """A line a checkpoint, the chosen one marked, and a last line with what real images reach.
+def table(rows: list[Row], chosen: int, params: Select, held_out: int, baseline: Row | None = None) -> str:
+    """A line a checkpoint, the chosen one marked; one with what the sources reach themselves, where there are any; and
+    a last line with what real images reach.
 
     The metrics of the rule come first, then as many others as a terminal is wide; of how many images all this is, and
     of how many `held_out` ones, comes last.
     """
-    marks = ["", *("->" if index == chosen else "" for index in range(len(rows))), ""]
-    images = ["images", *(f"{row['images']:,}" for row in rows), "real images"]
-    told = [_column(name, METRICS[name], rows) for name in _ordered(rows, params)]
+    others = [] if baseline is None else [baseline]
+    marks = ["", *("->" if index == chosen else "" for index in range(len(rows))), *("" for _ in others), ""]
+    images = ["images", *(f"{row['images']:,}" for row in rows), *("sources" for _ in others), "real images"]
+    told = [_column(name, METRICS[name], [*rows, *others]) for name in _ordered(rows, params)]
     columns = [marks, images]
     for column in told:
         if sum(max(map(len, one)) + 2 for one in [*columns, column]) <= WIDTH or len(columns) == 2:
@@ -24,8 +26,8 @@ def table(rows: list[Row], chosen: int, params: Select, held_out: int) -> str:
     widths = [max(map(len, column)) for column in columns]
     lines = ["  ".join(c.rjust(w) for c, w in zip(line, widths, strict=True)) for line in zip(*columns, strict=True)]
     counts = f"on {rows[0]['samples']:,} generated images a checkpoint and as many training images (real images)"
-    others = [f"all {len(told)} metrics: metrics/checkpoints.tsv"] if len(told) + 2 > len(columns) else []
-    return "\n".join([*lines, f"{counts}, each against {held_out:,} held-out ones", *others])
+    more = [f"all {len(told)} metrics: metrics/checkpoints.tsv"] if len(told) + 2 > len(columns) else []
+    return "\n".join([*lines, f"{counts}, each against {held_out:,} held-out ones", *more])
 
 
 def _ordered(rows: list[Row], params: Select) -> list[str]:

@@ -35,6 +35,8 @@ def truncation_curve(
     """
     if real.truth is not None:
         raise ValueError("the data are points, whose modes are counted instead")
+    if generator.config.translates:
+        raise ValueError("the images are made of others, not of noise that could be cut")
     if generator.config.latent_distribution != "normal":
         raise ValueError("the latents are uniform on [-1,1], and have no tails to cut")
     if not params.truncation:

@@ -13,12 +13,12 @@ from mintage.errors import DivergedError
 from mintage.evaluator import Evaluator, EvaluatorConfig, Schedule, features_of, train_evaluator
 from mintage.metrics.frechet import frechet_distance
 from mintage.players import Generator
-from mintage.sampling import asked_labels, samples
+from mintage.sampling import Rows, asked_labels, asked_rows, samples
 from stages.common.errors import UserError
 from stages.common.evaluators import read_evaluator, write_evaluator
 from stages.common.files import replacing_directory
 from stages.common.progress import progress_bar
-from stages.common.reading import batches_of, labels_of
+from stages.common.reading import Sources, batches_of, labels_of
 from stages.common.split import Split
 from stages.common.train_params import Stop
 
@@ -34,14 +34,19 @@ class Measure:
     def __init__(self, evaluator: Evaluator, holdout: Split, count: int, seed: int) -> None:
         self.evaluator, self.count, self.seed = evaluator, count, seed
         self.real = torch.cat([features_of(evaluator, images) for images in batches_of(holdout)])
-        labels = labels_of(holdout)
-        self.asked = None if labels is None else asked_labels(labels, count, seed).tolist()
+        self.holdout = holdout
 
     def score(self, generator: Generator) -> float:
-        """A conditional generator is asked for the held-out labels, shuffled."""
-        asked = self.asked if generator.config.conditional else None
-        made = samples(generator, self.count, self.seed, asked)
+        """A conditional generator is asked for the held-out labels, shuffled, a translator for the held-out images."""
+        made = samples(generator, self.count, self.seed, self.asked(generator))
         return frechet_distance(self.real, torch.cat([features_of(self.evaluator, images) for images, _ in made]))
+
+    def asked(self, generator: Generator) -> Rows | None:
+        """What it is given for each image."""
+        if generator.config.translates:
+            return Sources(self.holdout, asked_rows(len(self.holdout), self.count, self.seed))
+        labels = labels_of(self.holdout) if generator.config.conditional else None
+        return None if labels is None else asked_labels(labels, self.count, self.seed)
 
 
 def evaluator_in(folder: Path, stop: Stop, train: Split, real: RealImages, seed: int) -> Evaluator:

@@ -52,8 +52,9 @@ def results(family: str) -> dict[str, Any]:
     """Bits of the state and of samples, and the same in figures that other machines reach but for rounding."""
     trainer = trained(family)
     average = trainer.average
-    labels = range(average.config.class_count) if average.config.conditional else None
-    made = torch.cat([images for images, _ in samples(average, SAMPLES, 0, labels)])
+    asked = range(average.config.class_count) if average.config.conditional else None
+    shown = trainer.real.conditions if average.config.translates else asked
+    made = torch.cat([images for images, _ in samples(average, SAMPLES, 0, shown)])
     figures = {**trainer.summarize(), "mean": made.mean().item(), "deviation": made.std().item()}
     state, _ = trainer.state()
     state.pop("sums")  # of the columns of train.tsv, which are in `figures`

@@ -25,7 +25,7 @@ def test_real_images_are_as_diverse_as_themselves_and_a_constant_generator_is_no
     judge = Diversity(trainer.average, trainer.real, 0)
     monkeypatch.setattr("mintage.diversity.generate", lambda *_: torch.full((256, 1, 8, 8), 0.3))
     assert judge.measure(trainer.average) == 0
-    judge.labels = None if judge.labels is None else trainer.real.labels
+    judge.labels = None if judge.labels is None else trainer.real.conditions
     monkeypatch.setattr("mintage.diversity.generate", lambda *_: trainer.real.images)
     assert judge.measure(trainer.average) == pytest.approx(1)
 

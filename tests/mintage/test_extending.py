@@ -17,9 +17,15 @@ images = torch.rand(128, 1, 8, 8) * 2 - 1
 {lines}
 assert run.model.sample(3).shape == (3, 1, 8, 8)
 assert all(name in catalog.names(kind) for kind, name in {names})
-assert "generator_loss" in run.history[-1] and "penalty" in run.history[-1]
+assert {{"generator_loss", "generator_smooth", "penalty"}} <= set(run.history[-1])
 """
-NAMES = [("network", "shallow"), ("objective", "exponential"), ("penalty", "one_sided"), ("game", "eager")]
+NAMES = [
+    ("network", "shallow"),
+    ("objective", "exponential"),
+    ("penalty", "one_sided"),
+    ("term", "smooth"),
+    ("game", "eager"),
+]
 
 
 @pytest.fixture
@@ -42,7 +48,7 @@ def run(site: Path, code: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_page_s_package_brings_a_network_an_objective_a_penalty_and_a_game(site: Path) -> None:
+def test_the_page_s_package_brings_a_network_an_objective_a_penalty_a_term_and_a_game(site: Path) -> None:
     lines = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)[1]
     done = run(site, USE.format(lines=lines, names=NAMES))
     assert done.returncode == 0, done.stderr

@@ -23,7 +23,7 @@ def test_every_family_trains_on_labelled_images_by_its_name_alone(family: str) -
     for shape, batch_size in (((1, 8, 8), 64), ((3, 48, 80), 2)):
         for variant in variants(family):
             recipe = resolve(family, {"batch_size": batch_size}, variant)
-            assert refusal(recipe, ["a", "b"], shape) is None
+            assert refusal(recipe, ["a", "b"], shape, paired=True) is None
 
 
 def test_an_override_replaces_one_axis_and_null_keeps_the_familys() -> None:
@@ -60,11 +60,11 @@ def test_a_penalty_without_a_weight_has_its_papers_and_an_empty_list_is_none() -
 def test_a_generator_is_built_again_from_its_json_config_and_weights(family: str) -> None:
     config = model_config(resolve(family, {"width": 4}), (1, 12, 10), ["a", "b"])
     generator, _ = build_players(config, seed=0)
-    generator(draw(config, 4, stream(1, "test")), torch.zeros(4, dtype=torch.long))
+    asked = torch.rand(4, 1, 12, 10) if config.translates else torch.zeros(4, dtype=torch.long)
+    generator(draw(config, 4, stream(1, "test")), asked)
     again = build_generator(json.loads(json.dumps(asdict(config))), generator.state_dict())
     assert again.config == config
-    latents, labels = draw(config, 3, stream(0, "test")), torch.tensor([0, 1, 1])
-    condition = labels if config.conditional else None
+    latents, condition = draw(config, 4, stream(0, "test")), asked if config.conditional or config.translates else None
     assert torch.equal(again(latents, condition), generator.eval()(latents, condition))
 
 

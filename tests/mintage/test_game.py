@@ -13,7 +13,7 @@ from mintage.families import FAMILIES
 from mintage.objectives import VALUE_OPTIMUM
 from mintage.optimizers import faded, progress
 from mintage.players import build_generator
-from mintage.regularization import overlap_of_filters
+from mintage.terms import Play, overlap_of_filters
 from mintage.trainer import Trainer
 from tests.mintage.helpers import changed, copies, play, step, tiny_trainer
 
@@ -176,7 +176,8 @@ EXTRA_COLUMNS = {
     "wgan_gp": {"penalty"}, "dragan": {"penalty"}, "modern": {"penalty"}, "modern_points": {"penalty"},
     "modern_conditional": {"penalty"}, "acgan": {"class_loss", "generator_class_loss"}, "ssgan": {"class_loss"},
     "infogan": {"code_loss", "generator_code_loss"},
-    "began": {"k", "convergence"}, "biggan": {"generator_overlap"},
+    "began": {"k", "convergence"}, "biggan": {"generator_orthogonal"},
+    "pix2pix": {"generator_l1"},
 }  # fmt: skip
 
 
@@ -267,14 +268,19 @@ def test_a_semi_supervised_discriminator_learns_classes_from_a_full_batch_of_lab
     assert (labels[:8] == HIDDEN_LABEL).any()
 
 
+def overlap_in(network: torch.nn.Module) -> float:
+    return overlap_of_filters(Play(network, torch.empty(0), torch.empty(0))).item()
+
+
 def test_orthogonal_regularization_turns_the_generators_filters_apart_and_leaves_their_lengths() -> None:
     layer = torch.nn.Linear(3, 2, bias=False)
     layer.weight.data = torch.tensor([[3.0, 0, 0], [0, 0.5, 0]])
-    assert overlap_of_filters(layer).item() == 0
+    assert overlap_in(layer) == 0
     layer.weight.data[1] = torch.tensor([1.0, 0, 0])
-    assert overlap_of_filters(layer).item() == pytest.approx(2 * 3.0**2)
-    plain, regular = (play(tiny_trainer("biggan", orthogonal=weight), 3).game.generator for weight in (0.0, 1.0))
-    assert overlap_of_filters(regular.network) < overlap_of_filters(plain.network)
+    assert overlap_in(layer) == pytest.approx(2 * 3.0**2)
+    axes: list[dict[str, Any]] = [{"terms": []}, {"terms": [{"name": "orthogonal", "weight": 1.0}]}]
+    plain, regular = (play(tiny_trainer("biggan", **terms), 3).game.generator for terms in axes)
+    assert overlap_in(regular.network) < overlap_in(plain.network)
 
 
 def test_weights_are_clipped_after_each_step_of_the_discriminator() -> None:

@@ -1,9 +1,11 @@
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import nn
 
 from mintage import catalog
-from mintage.networks import biggan, dcgan, infogan, r3gan
+from mintage.networks import Network, biggan, dcgan, infogan, r3gan
 from mintage.networks.parts import Up, sizes
 from mintage.normalization import Modulation, Norm, Normalization
 
@@ -25,8 +27,14 @@ def stirred(network: nn.Module) -> nn.Module:
     return network
 
 
+def networks(wanted: Callable[[Network], bool] = lambda network: True) -> list[str]:
+    """Those that make images of noise, and of which that is true."""
+    found = {name: catalog.load("network", name) for name in catalog.BUILT_IN["network"]}
+    return [name for name, network in found.items() if not network.translates and wanted(network)]
+
+
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("name", catalog.BUILT_IN["network"])
+@pytest.mark.parametrize("name", networks())
 def test_a_generator_makes_exactly_the_asked_shape_in_minus_one_to_one(name: str, shape: tuple[int, int, int]) -> None:
     generator = stirred(catalog.load("network", name).generator(12, shape, 4, default(name, 0)))
     images = generator(torch.randn(3, 12))
@@ -41,13 +49,14 @@ def test_every_pixel_reaches_the_discriminators_features(name: str, shape: tuple
     discriminator = stirred(catalog.load("network", name).discriminator(shape, 4, Normalization("none")))
     images = torch.randn(2, *shape, requires_grad=True)
     features = discriminator(images)
-    assert features.shape == (2, discriminator.feature_size)
+    assert features.shape[1] == discriminator.feature_size
+    assert (len(features) > 2) == catalog.load("network", name).patches
     features.square().sum().backward()
     assert images.grad is not None
     assert (images.grad != 0).all()
 
 
-@pytest.mark.parametrize("name", [name for name in catalog.names("network") if catalog.load("network", name).has_maps])
+@pytest.mark.parametrize("name", networks(lambda network: network.has_maps))
 def test_every_place_of_a_generators_image_depends_on_the_latent_and_on_a_plane(name: str) -> None:
     generator = (
         catalog.load("network", name).generator(12, (3, 9, 13), 16, Normalization("none"), plane_size=5).double()
@@ -62,7 +71,7 @@ def test_every_place_of_a_generators_image_depends_on_the_latent_and_on_a_plane(
     assert (generator(latents, None, planes + 1) != images).any(0).all()
 
 
-@pytest.mark.parametrize("name", [name for name in catalog.names("network") if catalog.load("network", name).has_norms])
+@pytest.mark.parametrize("name", networks(lambda network: network.has_norms))
 def test_a_modulation_reaches_every_norm_of_a_generator_that_has_norms(name: str) -> None:
     generator = catalog.load("network", name).generator(12, (1, 12, 10), 4, Normalization("batch", modulation_size=5))
     first, second = (generator(torch.ones(4, 12), m).detach() for m in (torch.zeros(4, 5), torch.ones(4, 5)))
@@ -98,7 +107,8 @@ def test_dcgan_has_no_batch_norm_in_the_discriminators_first_layer_and_the_gener
 def test_batch_norm_keeps_the_standard_eps_and_momentum(name: str) -> None:
     """`BatchNorm2d(channels, 0.8)`, much copied, sets eps to 0.8."""
     network = catalog.load("network", name)
-    players = [network.generator(10, (1, 16, 16), 8, BATCH), network.discriminator((1, 16, 16), 8, BATCH)]
+    beside = (1, 16, 16) if network.translates else 0
+    players = [network.generator(10, (1, 16, 16), 8, BATCH, beside), network.discriminator((1, 16, 16), 8, BATCH)]
     norms = [m for p in players for m in p.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
     assert bool(norms) == network.has_norms
     assert {(m.eps, m.momentum) for m in norms} <= {(1e-5, 0.1)}

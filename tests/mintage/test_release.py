@@ -50,7 +50,7 @@ def write_store(root: Path, seed: int = 0, channel: str = "production") -> tuple
 
 
 def images(generator: Generator) -> torch.Tensor:
-    return next(samples(generator, count=4, seed=0, labels=[0, 1]))[0]
+    return next(samples(generator, count=4, seed=0, asked=[0, 1]))[0]
 
 
 @pytest.fixture(autouse=True)

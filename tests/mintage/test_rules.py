@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from mintage.families import resolve
+from mintage.recipes import TermRecipe
 from mintage.rules import RULES, refusal
-from tests.mintage.combinations import AXES, POINT, Covering, Row, covering, reasons, setting, trains
+from tests.mintage.combinations import AXES, POINT, TRANSLATING, Covering, Row, covering, reasons, setting, trains
 
 GREY = (1, 8, 8)
 
@@ -57,6 +58,15 @@ def row(**values: Any) -> Row:
     return plain | {name.replace("__", "."): value for name, value in values.items()}
 
 
+def test_every_value_of_an_axis_goes_with_a_source_or_is_refused_with_a_reason() -> None:
+    alone = {axis: choices for axis, choices in AXES.items() if axis not in TRANSLATING and axis != "shape"}
+    tried = [row(**TRANSLATING, **{axis: value}) for axis, choices in alone.items() for value in choices]
+    trained = [one for one in tried if not reasons(one)]
+    assert len(trained) > 35
+    for one in trained:
+        trains(one)
+
+
 WRONG = [
     row(generator__conditioning="concat"),
     row(discriminator__conditioning="projection"),
@@ -95,6 +105,14 @@ WRONG = [
     row(minibatch_stddev=3),
     row(minibatch_stddev=4, discriminator__conditioning="code"),
     row(minibatch_stddev=4, objective="began"),
+    row(network="unet"),
+    row(network="unet", generator__conditioning="source"),
+    row(terms=(TermRecipe("l1", 1.0),)),
+    row(latent_size=0),
+    row(**TRANSLATING, augment=("translation",)),
+    row(**TRANSLATING, packing=2),
+    row(**TRANSLATING, mixed_batches=True),
+    row(**TRANSLATING, objective="began"),
     row(shape=POINT, network="dcgan"),
     row(shape=POINT, augment=("translation",)),
 ]
@@ -121,6 +139,11 @@ OF_DATA = [
         why("ssgan", ["only"]),
         "a conditional family needs at least two classes, and this data has one: name an unconditional family, such as "
         "dcgan (of points modern_points)",
+    ),
+    (
+        why("pix2pix"),
+        "a family that translates learns from pairs, and this data has none: set normalize.partner (such as edges) or "
+        "ingest.pairs, or name a family that makes images of noise",
     ),
     (
         why("infogan", code_categories=0, code_continuous=0),

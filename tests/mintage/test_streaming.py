@@ -150,7 +150,7 @@ def test_an_error_of_the_reader_reaches_who_asks() -> None:
 
 def test_a_training_that_goes_on_shows_the_same_images() -> None:
     whole, stopped = (tiny_trainer() for _ in range(2))
-    images, labels = whole.real.take(torch.arange(len(whole.real))), whole.real.labels
+    images, labels = whole.real.take(torch.arange(len(whole.real))), whole.real.conditions
     parts = torch.split(images, 7)
     blocks = Blocks([len(part) for part in parts], lambda block: parts[block])
     for trainer in (whole, stopped):

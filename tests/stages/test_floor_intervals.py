@@ -30,8 +30,8 @@ def real(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
     params = select_params(folder, samples=300)
     judge = Judge(network, feature_network(params, network, sha256, CPU), False, sha256)
     train, holdout = (Split(folder / "data/normalized" / name) for name in ("train", "holdout"))
-    conditional = request.param is not None
-    return reference(judge, train, holdout, params, conditional=conditional, truth=None, cache=Path(folder / "cache"))
+    condition = None if request.param is None else "label"
+    return reference(judge, train, holdout, params, condition=condition, truth=None, cache=Path(folder / "cache"))
 
 
 def test_each_split_holds_out_as_many_and_as_many_of_each_class_and_others_each_time(real: Reference) -> None:

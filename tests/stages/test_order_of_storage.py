@@ -95,7 +95,7 @@ def real_of(folder: Path, samples: int, seed: int = 0) -> Reference:
     judge = Judge(network, feature_network(params, network, "", CPU), False, "")
     train, holdout = (Split(folder / "data/normalized" / name) for name in ("train", "holdout"))
     cache = folder / f".measure-{samples}-{seed}"
-    return reference(judge, train, holdout, params, conditional=True, truth=None, cache=cache)
+    return reference(judge, train, holdout, params, condition="label", truth=None, cache=cache)
 
 
 def learned(folder: Path) -> Generator:
@@ -177,17 +177,18 @@ def test_a_training_stops_by_the_same_figure_in_any_order_of_storage(run: Path, 
     for count in (FEWER, SAMPLES):
         measures = [Measure(network, Split(folder / "data/normalized/holdout"), count, 0) for folder in folders]
         found = [measure.score(learned(run)) for measure in measures]
+        asked = [measure.asked(learned(run)) for measure in measures]
         assert found == pytest.approx([found[0]] * len(found), rel=1e-5)
-        assert all(set(measure.asked or []) == set(range(10)) for measure in measures)
+        assert all(one is not None and set(one[torch.arange(len(one))].tolist()) == set(range(10)) for one in asked)
 
 
 def test_each_block_of_images_for_a_classifier_has_all_classes(run: Path, tmp_path: Path) -> None:
     real = real_of(stored(run, tmp_path / "by_class", by_class), SAMPLES)
     labels = torch.from_numpy(real.train_split.labels)
     shown = _generated(learned(run), real, labels, 100, CPU)
-    assert shown.labels is not None
-    assert shown.labels.sort().values.tolist() == labels.sort().values.tolist()
-    assert len(set(shown.labels[:FEWER].tolist())) == 10
+    assert shown.conditions is not None
+    assert shown.conditions.sort().values.tolist() == labels.sort().values.tolist()
+    assert len(set(shown.conditions[:FEWER].tolist())) == 10
 
 
 def test_the_held_out_images_shown_are_drawn_from_all(run: Path, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ from tests.stages.tiny_models import SMALL, select_params
 
 CPU = torch.device("cpu")
 TRAIN = 1297
-OF_IMAGES = [name for name, metric in METRICS.items() if not metric.of_truth]
+OF_IMAGES = [name for name, metric in METRICS.items() if not (metric.of_truth or metric.of_pairs)]
 
 
 def random(seed: int = 0) -> torch.Generator:
@@ -64,7 +64,7 @@ def real(folder: Path, request: pytest.FixtureRequest) -> Reference:
     params = select_params(folder, samples=2000, features=request.param)
     judge = Judge(network, feature_network(params, network, sha256, CPU), False, sha256)
     train, holdout = (Split(folder / "data/normalized" / name) for name in ("train", "holdout"))
-    return reference(judge, train, holdout, params, conditional=True, truth=None, cache=folder / request.param)
+    return reference(judge, train, holdout, params, condition="label", truth=None, cache=folder / request.param)
 
 
 def planted(images: Tensor, labels: Tensor) -> dict[str, Tensor]:

@@ -87,7 +87,7 @@ def refused(folder: Path, params: Select) -> str:
 def test_every_checkpoint_is_measured_beside_its_floors_and_one_is_marked(finished: Path) -> None:
     rows = table(finished)
     of_real = read_json(finished / "metrics/evaluator.json")["holdout_accuracy"]
-    figures = [c for name, m in METRICS.items() if not m.of_truth for c in (name, *m.columns)]
+    figures = [c for name, m in METRICS.items() if not (m.of_truth or m.of_pairs) for c in (name, *m.columns)]
     assert list(rows[0]) == ["images", "samples", *figures, "collapsed", "selected"]
     assert [int(row["images"]) for row in rows] == CHECKPOINTS
     best = min(rows, key=lambda row: float(row["frechet_distance"]))
@@ -121,13 +121,13 @@ def test_the_selected_generator_is_the_averaged_one_of_its_checkpoint(finished: 
 
 def test_the_model_card_s_few_lines_load_the_model(finished: Path) -> None:
     card = (finished / "models/selected/README.md").read_text()
-    code = re.findall(r"```python\n(.*?)```", card, re.DOTALL)[0] + "\nprint(tuple(images.shape), labels.tolist())"
+    code = re.findall(r"```python\n(.*?)```", card, re.DOTALL)[0] + "\nprint(tuple(images.shape))"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", code]
     done = subprocess.run(
         command, cwd=finished / "models/selected", env=environment, capture_output=True, text=True, check=False
     )
-    assert done.stdout.strip() == f"(16, 1, 8, 8) {[0] * 16}", done.stderr
+    assert done.stdout.strip() == "(16, 1, 8, 8)", done.stderr
 
 
 def test_the_model_card_has_a_header_for_the_hub_and_every_figure_with_its_floor(finished: Path) -> None:
@@ -137,7 +137,9 @@ def test_the_model_card_has_a_header_for_the_hub_and_every_figure_with_its_floor
     assert (facts["license"], facts["library_name"]) == ("cc-by-4.0", "pytorch")
     assert {"gan", "cgan"} <= set(facts["tags"])
     figures = {m["type"]: m["value"] for m in facts["model-index"][0]["results"][0]["metrics"]}
-    assert figures == {metric: selection[metric] for metric, about in METRICS.items() if not about.of_truth}
+    assert figures == {
+        metric: selection[metric] for metric, about in METRICS.items() if not (about.of_truth or about.of_pairs)
+    }
     for metric in figures:
         about = METRICS[metric]
         title = about.title[0].upper() + about.title[1:]
@@ -183,7 +185,7 @@ def test_an_unconditional_model_has_distances_alone_and_no_rule_can_ask_for_accu
     assert set(told["absent"]) == reasons
     assert (told["classes"], told["classification_accuracy_score"]) == (None, None)
     assert told["diversity_floor"] > 0  # over all images, where there are no classes
-    assert "labels=None" in (unconditional / "models/selected/README.md").read_text()
+    assert "sample(16, seed=0)" in (unconditional / "models/selected/README.md").read_text()
     by_metric = select_params(unconditional, metric="class_frechet_distance")
     assert "select.metric names 'class_frechet_distance'" in refused(unconditional, by_metric)
     guarded = select_params(unconditional, guards=[Guard(metric="conditional_accuracy", at_least=0.1)])
@@ -243,7 +245,7 @@ def real(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Reference:
     params = select_params(finished, samples=300)
     judge = Judge(network, feature_network(params, network, "", CPU), False, "")
     cache = tmp_path_factory.mktemp("cache")
-    return reference(judge, train, holdout, params, conditional=True, truth=None, cache=cache)
+    return reference(judge, train, holdout, params, condition="label", truth=None, cache=cache)
 
 
 def copier(real: Reference, lie: bool = False) -> Any:

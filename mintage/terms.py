@@ -1,10 +1,40 @@
-"""What the generator learns beside, or in place of, the objective."""
+"""What the generator learns beside the objective, or in its place: terms of a few lines, with their papers' weights."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from mintage import processes
 from mintage.normalization import Modulation
+
+
+@dataclass(frozen=True)
+class Play:
+    """What a term may look at, in a step of the generator."""
+
+    network: nn.Module
+    """The generator's."""
+    images: Tensor
+    """Real, `[N,C,H,W]` in [-1,1]."""
+    fakes: Tensor
+    """`[N,C,H,W]`, made for the same labels or of the same sources, with the generator's graph behind them."""
+
+
+@dataclass(frozen=True)
+class Term:
+    loss: Callable[[Play], Tensor]
+    """A scalar, in float32."""
+    weight: float
+    """Of its paper."""
+    of_pairs: bool = False
+    """Whether it compares each fake with the real image in its place, which must then be its truth."""
+
+
+def l1(play: Play) -> Tensor:
+    """The mean absolute difference from the truth (Isola et al. 2017, equation 3)."""
+    return (play.fakes.float() - play.images.float()).abs().mean()
 
 
 def feature_gap(real: Tensor, fake: Tensor) -> Tensor:
@@ -22,16 +52,20 @@ def _mean_of_all(features: Tensor) -> Tensor:
     return everywhere + (own - own.detach())
 
 
-def overlap_of_filters(network: nn.Module) -> Tensor:
+def overlap_of_filters(play: Play) -> Tensor:
     """The sum over weights W of |W W^T without its diagonal|^2: orthogonal regularization (Brock et al. 2019, eq. 3).
 
     It lets rows be of any length, and asks that they point in other directions. What a condition modulates is left
     out, as an embedding is in the authors' code.
     """
     overlaps = []
-    for layer in network.modules():
+    for layer in play.network.modules():
         if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d) and not isinstance(layer, Modulation):
             rows = layer.weight.flatten(1)
             products = rows @ rows.T
             overlaps.append((products - torch.diag(products.diagonal())).square().sum())
     return torch.stack(overlaps).sum()
+
+
+L1 = Term(l1, 100.0, of_pairs=True)
+ORTHOGONAL = Term(overlap_of_filters, 1e-4)

@@ -1,0 +1,38 @@
+"""A discriminator that judges patches of an image, each by itself (Isola et al. 2017, section 3.2.2)."""
+
+from torch import Tensor, nn
+
+from mintage.networks.parts import MAX_WIDENING, SLOPE, Down, ImageShape, initialize
+from mintage.normalization import Normalization
+
+_SHIFTS = 2
+"""Convolutions behind the halvings, which see further and halve no more."""
+
+
+def halvings(height: int, width: int) -> int:
+    """So many that a patch is a quarter to a half of an image: 16 pixels at 32, 34 at 64, 70 from 128 on."""
+    return 1 + sum(min(height, width) >= side for side in (64, 128))
+
+
+class Discriminator(nn.Module):
+    """An image `[N,C,H,W]` to features of its P patches `[N P, feature_size]`; no norm on the first layer."""
+
+    def __init__(self, image_shape: ImageShape, width: int, norm: Normalization) -> None:
+        super().__init__()
+        before, *size = image_shape
+        down = halvings(*size)
+        layers: list[nn.Module] = []
+        for level in range(down + _SHIFTS):
+            after = width * min(2**level, MAX_WIDENING)
+            plain = level == 0
+            bias = plain or not norm.batch
+            step = Down(before, after, bias) if level < down else nn.Conv2d(before, after, 4, padding=1, bias=bias)
+            layers += [step, *([] if plain else [norm.norm(after)]), norm.active(nn.LeakyReLU(SLOPE))]
+            before = after
+        self.layers = nn.Sequential(*layers)
+        self.feature_size = before
+        self.apply(initialize)
+
+    def forward(self, image: Tensor) -> Tensor:
+        maps: Tensor = self.layers(image)
+        return maps.permute(0, 2, 3, 1).flatten(0, 2)

@@ -1,0 +1,62 @@
+"""Image to image (Isola et al. 2017): a U-Net, judged by patches. For any height, width and number of channels."""
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from mintage.networks import Network
+from mintage.networks.parts import INIT_STD, SLOPE, Down, ImageShape, Plane, Up, channels, initialize, sizes
+from mintage.networks.patches import Discriminator
+from mintage.normalization import Normalization
+
+_PLAIN_LEVELS = 2
+"""Of the decoder, at the image's side: those that drop no units."""
+
+
+class Generator(nn.Module):
+    """(source `[N,S,H,W]`, vector `[N, vector_size]`) to an image `[N,C,H,W]` in [-1,1].
+
+    Halved until it is 4 pixels or less and doubled again; each doubling also reads the map of its size on the way down,
+    so that what source and image share need not go through the narrowest map. A vector joins that one as a channel.
+    Dropout stands in the decoder's inner levels, as in the paper.
+    """
+
+    def __init__(
+        self, vector_size: int, image_shape: ImageShape, width: int, norm: Normalization, source_shape: ImageShape
+    ) -> None:
+        super().__init__()
+        steps = sizes(*image_shape[1:])
+        wide = channels(len(steps) - 1, width)
+        bias = not norm.batch
+        self.encoder = nn.ModuleList([Down(source_shape[0], wide[0], bias=True)])
+        for before, after in pairwise(wide):
+            self.encoder.append(nn.Sequential(nn.LeakyReLU(SLOPE), Down(before, after, bias), norm.norm(after)))
+        self.plane = Plane(vector_size, steps[-1]) if vector_size else None
+        self.decoder = nn.ModuleList()
+        for level in reversed(range(1, len(wide))):
+            inner = level == len(wide) - 1
+            before = wide[level] + (bool(vector_size) if inner else wide[level])
+            layers = [nn.ReLU(), Up(before, wide[level - 1], steps[level], bias), norm.norm(wide[level - 1])]
+            self.decoder.append(nn.Sequential(*layers, *([nn.Dropout(norm.dropout)] if level >= _PLAIN_LEVELS else [])))
+        self.last = nn.Sequential(nn.ReLU(), Up(2 * wide[0], image_shape[0], steps[0], bias=True), nn.Tanh())
+        if self.plane:
+            nn.init.normal_(self.plane.widen.weight, 0.0, INIT_STD)
+        self.apply(initialize)
+
+    def forward(self, source: Tensor, vector: Tensor) -> Tensor:
+        on_the_way: list[Tensor] = []
+        maps = source
+        for layer in self.encoder:
+            maps = layer(maps)
+            on_the_way.append(maps)
+        maps = on_the_way.pop()
+        if self.plane is not None:
+            maps = self.plane(maps, vector)
+        for layer in self.decoder:
+            maps = torch.cat([layer(maps), on_the_way.pop()], dim=1)
+        image: Tensor = self.last(maps)
+        return image
+
+
+NETWORK = Network(Generator, Discriminator, ("batch", "batch"), drops=True, translates=True, patches=True)

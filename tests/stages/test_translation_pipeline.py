@@ -1,0 +1,132 @@
+"""Pairs through every stage, as people run them: edges of digits, from which the digits are to be drawn."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from PIL import Image
+
+import mintage
+from mintage.sampling import asked_rows
+from stages.common.evaluators import read_evaluator
+from stages.common.files import read_json
+from stages.common.levels import to_uint8
+from stages.common.reading import Sources
+from stages.common.shards import read_tables
+from stages.common.split import Split
+from stages.training.stopping import Measure
+from tests.stages.forked import run_stage_in
+from tests.stages.tiny_data import write_params
+
+CPU = torch.device("cpu")
+STAGES = ["ingest", "normalize", "validate", "evaluator", "train", "select", "sample", "export", "report"]
+PARAMS: dict[str, Any] = {
+    "normalize.partner": "edges",
+    "evaluator.images": 12_000,
+    "evaluator.device": "cpu",
+    "train.family": "pix2pix",
+    "train.recipe.width": 4,
+    "train.recipe.batch_size": 16,
+    "train.recipe.ema_half_life": 200.0,
+    "train.recipe.generator": {"learning_rate": 4e-3},
+    "train.images": 9_600,
+    "train.checkpoint_every": 4_800,
+    "train.device": "cpu",
+    "select.device": "cpu",
+    "sample.device": "cpu",
+}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pairs")
+    write_params(folder, PARAMS)
+    for stage in STAGES:
+        (folder / f"{stage}.txt").write_text(run_stage_in(folder, stage))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def holdout(finished: Path) -> Split:
+    return Split(finished / "data/normalized/holdout")
+
+
+def test_translations_are_nearer_to_their_truths_than_the_sources_and_are_of_their_classes(finished: Path) -> None:
+    selection = read_json(finished / "metrics/selection.json")
+    baseline = selection["baseline"]
+    assert selection["l1"] < 0.5 * baseline["l1"]
+    assert selection["ssim"] > baseline["ssim"]
+    assert selection["conditional_accuracy"] > max(0.5, baseline["conditional_accuracy"])
+    assert (selection["l1_floor"], selection["ssim_floor"]) == (0, pytest.approx(1))
+    assert selection["accuracy_floor"] > 0.85
+    assert "L1" in selection["verdict"]["sentence"]
+
+
+def test_no_more_pairs_are_measured_than_are_held_out(finished: Path, holdout: Split) -> None:
+    selection = read_json(finished / "metrics/selection.json")
+    assert (selection["samples"], selection["floor_images"]) == (len(holdout), len(holdout))
+
+
+def test_the_sources_own_figures_stand_in_the_table_the_card_and_the_report(finished: Path) -> None:
+    assert "sources" in (finished / "select.txt").read_text()
+    assert "the sources themselves" in (finished / "models/selected/README.md").read_text()
+    page = (finished / "reports/index.html").read_text()
+    assert "sources themselves" in page
+    assert "Source, translation, truth" in page
+    assert "is not shown: the images are made of others" in page
+
+
+def test_each_held_out_source_is_translated_once_and_kept_beside_its_translation(
+    finished: Path, holdout: Split
+) -> None:
+    (table,) = read_tables(finished / "samples")
+    rows = table.to_pylist()
+    numbers = asked_rows(len(holdout), len(holdout), 0)
+    assert [row["key"] for row in rows] == [holdout.keys[number] for number in numbers.tolist()]
+    sources = Sources(holdout, numbers)[torch.arange(len(rows))]
+    for row, source in zip(rows, sources.numpy(), strict=True):
+        shown = [Image.open(io.BytesIO(row[name]["bytes"])) for name in ("source", "image")]
+        assert np.array_equal(np.asarray(shown[0]), to_uint8(source)[0])
+        assert shown[1].size == (8, 8)
+
+
+def test_the_release_s_model_translates_as_the_exported_one_does(finished: Path, holdout: Split) -> None:
+    assert holdout.partners is not None
+    sources = torch.from_numpy(holdout.partners.images()[:20])
+    made = mintage.load(finished / "models/selected").translate(sources)
+    session = onnxruntime.InferenceSession(finished / "models/onnx/generator.onnx")
+    assert [one.name for one in session.get_inputs()] == ["sources"]
+    (found,) = session.run(None, {"sources": sources.numpy()})
+    assert np.abs(found - made.numpy()).max() < 1e-3
+
+
+def test_pictures_of_the_training_are_of_held_out_pairs(finished: Path) -> None:
+    names = sorted(path.name for path in (finished / "plots/training").iterdir())
+    assert len(names) == 2
+    last, sampled = (
+        Image.open(path) for path in (finished / "plots/training" / names[-1], finished / "plots/samples.png")
+    )
+    assert last.size == sampled.size
+
+
+def test_a_training_may_stop_by_translations(finished: Path, holdout: Split) -> None:
+    network, _ = read_evaluator(finished / "models/evaluator", CPU)
+    generator = mintage.load(finished / "models/selected").generator
+    measure = Measure(network, holdout, 100, 0)
+    before = mintage.train(
+        mintage.Dataset(image=torch.from_numpy(holdout.images()), source=torch.from_numpy(holdout.images())),
+        "pix2pix",
+        images=16,
+        recipe={"width": 4},
+        progress=False,
+    ).model.generator
+    assert measure.score(generator) < measure.score(before)
+
+
+def test_the_data_s_own_record_names_the_partner(finished: Path) -> None:
+    assert json.loads((finished / "data/normalized/manifest.json").read_text())["partner"] == "edges"
