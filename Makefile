@@ -66,10 +66,9 @@ images images-cuda:
 # Tests of one module stay together, for the fixtures that they share. Many wait for a process or a server: three keep two
 # cores busy.
 JOBS ?= 3
-SIDE_BY_SIDE = --numprocesses $(JOBS) --dist loadscope
+SIDE_BY_SIDE = --numprocesses $(JOBS) --dist loadscope --no-loadscope-reorder
 test: lint
-	python -m pytest -m "not slow" $(SIDE_BY_SIDE)
-	python -m pytest -m slow $(SIDE_BY_SIDE)
+	python -m pytest $(SIDE_BY_SIDE)
 
 chaos: $(VENV)/.dev
 	MINTAGE_CHAOS=20 python -m pytest tests/test_chaos.py -rP

@@ -28,6 +28,12 @@ providers._get_local_constants = Constants
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Modules with slow tests come first: short ones then fill the gaps at the end, where several run side by side."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture
 def read(request: pytest.FixtureRequest) -> Iterator[Callable[[str], None]]:
     """Takes what a user reads: each text must hold what a mark `tried` of the test says, and each mark must be met."""

@@ -6,9 +6,13 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+
+from tests.shared import made_once
 
 ROOT = Path(__file__).parents[1]
 ALL = ["identity", "ingest", "normalize", "validate", "evaluator", "train"]
@@ -62,22 +66,61 @@ def commit(folder: Path, message: str) -> None:
     run(folder, "git", "commit", "-q", "-m", message)
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository of its own with this tree's files and short params, run once from start to end, committed."""
-    folder = tmp_path_factory.mktemp("project")
+@dataclass(frozen=True)
+class Finished:
+    """Where `finished_project` has run."""
+
+    folder: Path
+
+    @property
+    def project(self) -> Path:
+        return self.folder / "project"
+
+    @property
+    def printed(self) -> str:
+        return (self.folder / "printed.txt").read_text()
+
+    @property
+    def planted(self) -> dict[str, str]:
+        """What stood in its environment and is nobody else's."""
+        found: dict[str, str] = json.loads((self.folder / "planted.json").read_text())
+        return found
+
+
+def finished_project(factory: pytest.TempPathFactory) -> Finished:
+    """A repository of its own with this tree's files and short params, run once from start to end, committed.
+
+    For all tests of a session that begin with such a run: copy it.
+    """
+    return Finished(made_once(factory, "finished", _run_whole))
+
+
+def _run_whole(folder: Path) -> None:
+    project = folder / "project"
     listed = run(ROOT, "git", "ls-files", "--cached", "--others", "--exclude-standard").splitlines()
     for name in listed:
         if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
-    run(folder, "git", "init", "-q", "-b", "main")
-    set_params(folder, *SHORT)
-    commit(folder, "the code")
-    output = run(folder, "dvc", "repro")
-    assert stages_run(output) == ALL or sorted(stages_run(output)) == sorted(ALL)
-    commit(folder, "the first run")
-    return folder
+            (project / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, project / name)
+    run(project, "git", "init", "-q", "-b", "main")
+    set_params(project, *SHORT)
+    commit(project, "the code")
+    planted = {"MINTAGE_PASSWORD": uuid4().hex, "MINTAGE_WEBHOOK": f"http://127.0.0.1:9/{uuid4().hex}"}
+    planted |= {"AWS_SESSION_TOKEN": uuid4().hex}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in planted.items():
+            patch.setenv(name, value)
+        output = run(project, "dvc", "repro", "--verbose")
+    assert sorted(stages_run(output)) == sorted(ALL)
+    commit(project, "the first run")
+    (folder / "printed.txt").write_text(output)
+    (folder / "planted.json").write_text(json.dumps(planted))
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    finished = finished_project(tmp_path_factory).project
+    return Path(shutil.copytree(finished, tmp_path_factory.mktemp("own") / "project", symlinks=True))
 
 
 def test_every_output_is_there_and_git_sees_only_the_lock(project: Path) -> None:

@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
 from tests.stages.s3_servers import SERVERS, Proxy, bucket_of, named_server
-from tests.test_pipeline import ROOT, SHORT, commit, run, set_params, stages_run
+from tests.test_pipeline import commit, finished_project, run, set_params, stages_run
 
 pytestmark = pytest.mark.slow
 
@@ -43,28 +42,24 @@ class Team:
 
 @pytest.fixture(scope="module", params=SERVERS)
 def team(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
-    anna = tmp_path_factory.mktemp("anna") / "project"
-    listed = run(ROOT, "git", "ls-files", "--cached", "--others", "--exclude-standard").splitlines()
-    for name in listed:
-        if (ROOT / name).is_file():
-            (anna / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, anna / name)
-    run(anna, "git", "init", "-q", "-b", "main")
-    planted = {"MINTAGE_PASSWORD": uuid4().hex, "MINTAGE_WEBHOOK": f"http://127.0.0.1:9/{uuid4().hex}"}
+    finished = finished_project(tmp_path_factory)
+    anna = Path(shutil.copytree(finished.project, tmp_path_factory.mktemp("anna") / "project", symlinks=True))
+    planted = finished.planted
     with pytest.MonkeyPatch.context() as patch, named_server(request.param) as server:
         proxy = Proxy(server)
         with bucket_of(server, patch, f"http://127.0.0.1:{proxy.port}") as (client, bucket):
-            if request.param == "moto":  # a real server would not take it
-                planted["AWS_SESSION_TOKEN"] = uuid4().hex
+            if request.param != "moto":
+                del planted["AWS_SESSION_TOKEN"]  # a real server would not take it
             for name, value in planted.items():
                 patch.setenv(name, value)
-            set_params(anna, *SHORT, f"upload.url=s3://{bucket}/team/releases")
+            set_params(anna, f"upload.url=s3://{bucket}/team/releases")
             (anna.parent / "empty").touch()
             patch.setenv("AWS_CONFIG_FILE", str(anna.parent / "empty"))  # DVC reads no device
-            printed = [make(anna, "remote", f"URL=s3://{bucket}/team")]
-            commit(anna, "the code, and where the data is kept")
+            printed = [finished.printed, make(anna, "remote", f"URL=s3://{bucket}/team")]
+            commit(anna, "where the data is kept")
             printed.append(run(anna, "dvc", "repro", "--verbose"))
-            commit(anna, "the first run")
+            assert stages_run(printed[-1]) == ["upload"]
+            commit(anna, "published for all")
             printed.append(run(anna, "dvc", "push", "--run-cache", "--verbose"))
             # A real server's own may be an everyday word.
             secrets = [*planted.values(), *([server.secret] if request.param == "moto" else [])]
