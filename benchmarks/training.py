@@ -23,8 +23,8 @@ from mintage.devices import choose_device, choose_precision
 from mintage.engine import Engine
 from mintage.families import resolve
 from mintage.games.adversarial import Adversarial
+from mintage.layers import average_into
 from mintage.networks.convolution import Double, Halve
-from mintage.normalization import average_into
 from mintage.players import build_players, model_config
 from mintage.recipes import Recipe
 from mintage.trainer import Trainer

@@ -14,7 +14,7 @@ from torch.nn.utils import get_total_norm
 from mintage import processes
 from mintage.data import RealImages
 from mintage.games import Game, Scene, Step
-from mintage.normalization import average_into, running_statistics
+from mintage.layers import average_into, running_statistics
 from mintage.optimizers import make_optimizer, progress, set_pace
 from mintage.randomness import seeded, stream
 from mintage.recipes import Recipe
@@ -81,16 +81,29 @@ class Engine:
         """
         found: dict[str, Tensor] = {}
         for side in scene.sides:
-            mover = self.game.get_submodule(side)
+            mover, parts = self.game.get_submodule(side), scene.parts(side, self.recipe.accumulation)
             with _frozen(self.game.get_submodule(name) for name in self.game.sides[: self.game.sides.index(side)]):
-                losses = self.game.losses(side, scene)
-                norm = _backward(self.optimizers[side], reduce(add, losses.values()))
+                columns = self._backward(side, parts)
             if self.game.moves(side):
                 self.optimizers[side].step()
-            columns = {name: loss.detach().clone() for name, loss in losses.items()} | {f"{side}_gradient": norm}
             processes.average([*columns.values(), *running_statistics(mover)])
-            found |= columns | self.game.after(side, scene)
+            found |= columns | self.game.after(side, parts)
         return found
+
+    def _backward(self, side: str, parts: list[Scene]) -> dict[str, Tensor]:
+        """The gradient of all of the side's weights, averaged over parts and processes; its losses, and its norm."""
+        optimizer = self.optimizers[side]
+        optimizer.zero_grad(set_to_none=True)
+        found: dict[str, list[Tensor]] = {}
+        for part in parts:
+            losses = self.game.losses(side, part)
+            torch.autograd.backward(reduce(add, losses.values()) / len(parts))
+            for name, loss in losses.items():
+                found.setdefault(name, []).append(loss.detach())
+        gradients = [weight.grad for weight in _weights(optimizer) if weight.grad is not None]
+        processes.average(gradients)
+        means = {name: torch.stack(values).mean() for name, values in found.items()}
+        return means | {f"{side}_gradient": get_total_norm(gradients)}
 
     @torch.no_grad()
     def update_averages(self, images_seen: int, images: int) -> None:
@@ -130,15 +143,6 @@ def _frozen(modules: Iterable[nn.Module]) -> Iterator[None]:
 
 def _frozen_copy(module: nn.Module) -> nn.Module:
     return deepcopy(module).eval().requires_grad_(False)
-
-
-def _backward(optimizer: torch.optim.Optimizer, loss: Tensor) -> Tensor:
-    """The gradient of all weights, averaged over processes; its norm."""
-    optimizer.zero_grad(set_to_none=True)
-    torch.autograd.backward(loss)
-    gradients = [weight.grad for weight in _weights(optimizer) if weight.grad is not None]
-    processes.average(gradients)
-    return get_total_norm(gradients)
 
 
 def _weights(optimizer: torch.optim.Optimizer) -> Iterable[Tensor]:

@@ -17,10 +17,10 @@ from torch.nn.functional import cross_entropy, mse_loss, pad
 from mintage.data import RealImages
 from mintage.devices import choose_precision
 from mintage.errors import DivergedError
+from mintage.layers import Layers
 from mintage.metrics.accuracy import accuracy
 from mintage.networks import dcgan
 from mintage.networks.parts import SMALLEST_IMAGE, Flatten, sizes
-from mintage.normalization import Normalization
 from mintage.randomness import stream
 from mintage.slots import load_slots, slots_of
 
@@ -146,7 +146,7 @@ def _convolution(before: int, after: int, stride: int) -> list[nn.Module]:
 def _head(config: EvaluatorConfig) -> nn.Module:
     if config.classifies:
         return nn.Sequential(nn.ReLU(), nn.Linear(config.features, len(config.classes or ())))
-    return dcgan.Generator(config.features, config.image_shape, _WIDTH, Normalization("batch"))
+    return dcgan.Generator(config.features, config.image_shape, _WIDTH, Layers("batch"))
 
 
 def train_evaluator(

@@ -66,3 +66,31 @@ class Balance(nn.Module):
     def waits(self) -> bool:
         """Reads the device, which is why only who asks for it pays for it."""
         return bool(self.accuracy > self.limit)
+
+
+class Pool(nn.Module):
+    """Earlier fakes, so that the discriminator does not forget what the generator made (Shrivastava et al. 2017)."""
+
+    def __init__(self, size: int, image_shape: tuple[int, int, int]) -> None:
+        super().__init__()
+        self.images: Tensor
+        self.taken: Tensor
+        self.register_buffer("images", torch.zeros(size, *image_shape))
+        self.register_buffer("taken", torch.zeros((), dtype=torch.int64))
+
+    @torch.no_grad()
+    def forward(self, fakes: Tensor, random: torch.Generator) -> Tensor:
+        """Fakes `[N,C,H,W]`, about half of them exchanged for earlier ones that were kept, N at most as many as those.
+
+        It takes what comes until it is full. Then each fake is shown, or, by a coin, kept in the place of an earlier
+        one, which is shown instead. Nothing is read back from the device.
+        """
+        size, count, device = len(self.images), len(fakes), fakes.device
+        full = self.taken >= size
+        drawn = torch.randperm(size, generator=random)[:count].to(device, non_blocking=True)
+        places = torch.where(full, drawn, (self.taken + torch.arange(count, device=device)) % size)
+        chosen = (coins(count, 0.5, random, device) & full).view(-1, 1, 1, 1)
+        earlier = self.images[places].to(fakes.dtype)
+        self.images[places] = torch.where(chosen | ~full, fakes, earlier).to(self.images.dtype)
+        self.taken += count
+        return torch.where(chosen, earlier, fakes)

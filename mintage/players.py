@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from mintage import catalog
 from mintage.conditioning.heads import HeadConfig, Judgement
-from mintage.normalization import Normalization
-from mintage.recipes import Recipe, needs_sources
+from mintage.layers import Layers
+from mintage.recipes import PlayerRecipe, Recipe, needs_sources
 
 LAYOUT = 2
 """Of the weights; weights of another one would load without a word and give noise."""
@@ -45,6 +45,11 @@ class ModelConfig:
     minibatch_stddev: int = 0
     """Judgements that share a feature, the standard deviation among them; 0 is none."""
     discriminator_width: int = 0
+    generator_layers: tuple[str, str, str] = ("network", "network", "network")
+    """Activation, initialization and resampling."""
+    discriminator_layers: tuple[str, str, str] = ("network", "network", "network")
+    dropout_in_use: bool = False
+    """Whether the generator leaves out units when it is used, too."""
     source_shape: tuple[int, int, int] | None = None
     """(S, H, W) of the images of which the generator makes others; None where it makes them of noise."""
     layout: int = LAYOUT
@@ -91,15 +96,27 @@ class Generator(nn.Module):
         super().__init__()
         self.config = config
         self.conditioning = catalog.load("generator_conditioning", config.generator_conditioning)(config.class_count)
-        norm = Normalization(
-            config.generator_normalization, self.conditioning.modulation_size, dropout=config.generator_dropout
+        norm = Layers(
+            config.generator_normalization,
+            self.conditioning.modulation_size,
+            True,
+            config.generator_dropout,
+            *config.generator_layers,
         )
         vector_size = config.latent_size + config.code_size + self.conditioning.vector_size
         beside = config.source_shape or self.conditioning.plane_size
         self.network = catalog.load("network", config.network).generator(
             vector_size, config.image_shape, config.width, norm, beside
         )
+        norm.initialize(self.network)
         norm.constrain(self.network)
+
+    def train(self, mode: bool = True) -> "Generator":
+        super().train(mode)
+        for layer in self.modules():
+            if isinstance(layer, nn.Dropout) and self.config.dropout_in_use:
+                layer.training = True
+        return self
 
     def forward(self, latent: Tensor, condition: Tensor | None = None) -> Tensor:
         images: Tensor = self.network(*self.conditioning(latent, condition))
@@ -112,7 +129,9 @@ class Discriminator(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         conditioning = catalog.load("discriminator_conditioning", config.discriminator_conditioning)
-        norm = Normalization(config.discriminator_normalization, tracks=False, dropout=config.discriminator_dropout)
+        norm = Layers(
+            config.discriminator_normalization, 0, False, config.discriminator_dropout, *config.discriminator_layers
+        )
         channels, height, width = config.image_shape
         self.packing = config.packing
         self.conditioning = conditioning.image(config.class_count, config.image_shape, config.source_shape)
@@ -120,6 +139,7 @@ class Discriminator(nn.Module):
         self.network = catalog.load("network", config.network).discriminator(
             shape, config.discriminator_width or config.width, norm
         )
+        norm.initialize(self.network)
         self.group = config.minibatch_stddev
         features = self.network.feature_size + bool(self.group)
         head = HeadConfig(features, config.class_count, config.code_categories, config.code_continuous)
@@ -167,7 +187,7 @@ def channels_last(images: Tensor) -> Tensor:
 
 def _decoder(config: ModelConfig, features: int, image_shape: tuple[int, int, int]) -> nn.Module:
     """Back from the features, through as narrow a code as the generator's latent (Berthelot et al. 2017)."""
-    norm = Normalization(config.discriminator_normalization, tracks=False)
+    norm = Layers(config.discriminator_normalization, tracks=False)
     network = catalog.load("network", config.network).generator(
         config.latent_size, image_shape, config.discriminator_width or config.width, norm
     )
@@ -188,9 +208,12 @@ def model_config(recipe: Recipe, image_shape: tuple[int, int, int], classes: lis
         generator_conditioning=recipe.generator.conditioning,
         generator_normalization=recipe.generator.normalization,
         generator_dropout=recipe.generator.dropout,
+        generator_layers=_layers(recipe.generator),
+        dropout_in_use=recipe.generator.dropout_in_use,
         discriminator_conditioning=recipe.discriminator.conditioning,
         discriminator_normalization=recipe.discriminator.normalization,
         discriminator_dropout=recipe.discriminator.dropout,
+        discriminator_layers=_layers(recipe.discriminator),
         code_categories=recipe.code_categories if reads_code else 0,
         code_continuous=recipe.code_continuous if reads_code else 0,
         packing=recipe.packing,
@@ -198,6 +221,10 @@ def model_config(recipe: Recipe, image_shape: tuple[int, int, int], classes: lis
         reconstructs=catalog.load("objective", recipe.objective).reconstructs,
         source_shape=image_shape if needs_sources(recipe) else None,
     )
+
+
+def _layers(player: PlayerRecipe) -> tuple[str, str, str]:
+    return player.activation, player.initialization, player.resampling
 
 
 def build_players(config: ModelConfig, seed: int) -> tuple[Generator, Discriminator]:

@@ -25,6 +25,21 @@ class PlayerRecipe:
     conditioning: Annotated[str, Named("generator_conditioning"), "how it is told a class"] = "none"
     normalization: Annotated[Normalization, "`network`: what the network has when nothing else is said"] = "network"
     dropout: Annotated[Part, "share of the units behind each activation that a training step leaves out"] = 0.0
+    dropout_in_use: Annotated[
+        bool, "a generator leaves out units when it is used, too: noise of its own (Isola et al. 2017); ONNX never does"
+    ] = False
+    activation: Annotated[
+        Literal["network", "relu", "leaky_relu", "elu", "gelu", "silu"], "of hidden layers; `network`: its own"
+    ] = "network"
+    initialization: Annotated[
+        Literal["network", "normal", "xavier", "kaiming", "orthogonal"],
+        "of the weights; `normal` has a standard deviation of 0.02 (Radford et al. 2016); `network`: its own",
+    ] = "network"
+    resampling: Annotated[
+        Literal["network", "smooth"],
+        "from one size of feature maps to the next; `network`: convolutions of stride 2; `smooth`: nearest pixels up, "
+        "means down, and a plain convolution beside, against checkerboards (Odena et al. 2016)",
+    ] = "network"
     auxiliary_weight: Annotated[Weight, "of the loss by which it learns, or is taught, classes or codes"] = 1.0
     optimizer: Annotated[str, Named("optimizer")] = "adam"
     learning_rate: Rate = 2e-4
@@ -71,6 +86,9 @@ class Recipe:
     width: Annotated[int, Within(4, 1024), "channels (units, in an mlp) of the narrowest hidden layer"]
     game: Annotated[str, Named("game"), "who plays, in which order, by which losses"] = "adversarial"
     batch_size: Annotated[int, Within(2), "real images, and as many generated ones, in one step"] = 64
+    accumulation: Annotated[
+        Count, "parts in which a batch goes through the networks, where it would not fit whole; norms see a part"
+    ] = 1
     objective: Annotated[str, Named("objective")] = "non_saturating"
     feature_matching: Annotated[
         bool,
@@ -91,8 +109,13 @@ class Recipe:
         Within(0, 64),
         "so many images share a feature: how much they differ, against mode collapse (Karras et al. 2018, 3); 0 is off",
     ] = 0
+    pool: Annotated[
+        int,
+        Within(0, 10_000),
+        "earlier fakes of which the discriminator sees some in place of half of the new ones (Shrivastava et al. 2017)",
+    ] = 0
     matching_aware: Annotated[
-        bool, "real images with a wrong label are a third kind, to be told from real ones (Reed et al. 2016)"
+        bool, "real images with a wrong label or source are a third kind, to be told from real ones (Reed et al. 2016)"
     ] = False
     labelled: Annotated[float, Within(above=0, most=1), "share of the labels that training may see"] = 1.0
     latent_size: Annotated[int, Within(0, 4096), "dimensions of z; 0, where a source is enough to start from"] = 100

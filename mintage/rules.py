@@ -7,9 +7,9 @@ from mintage import catalog
 from mintage.conditioning.discriminator import DiscriminatorConditioning
 from mintage.conditioning.generator import Unconditional
 from mintage.conditioning.images import Product
+from mintage.layers import Layers
 from mintage.networks import Network
 from mintage.networks.parts import SMALLEST_IMAGE
-from mintage.normalization import Normalization
 from mintage.objectives import Objective
 from mintage.penalties import Penalty
 from mintage.recipes import PlayerRecipe, Recipe, needs_labels
@@ -33,8 +33,8 @@ class Setting:
 
     @property
     def share(self) -> int:
-        """Images of a batch in each process."""
-        return self.batch_size // self.processes
+        """Images that go through the networks at once."""
+        return self.batch_size // self.processes // self.recipe.accumulation
 
     @property
     def network(self) -> Network:
@@ -87,11 +87,9 @@ class Setting:
         return [catalog.load("term", term.name) for term in self.recipe.terms]
 
     @property
-    def norms(self) -> tuple[Normalization, Normalization]:
+    def norms(self) -> tuple[Layers, Layers]:
         """Of the generator, and of the discriminator."""
-        return Normalization(self.recipe.generator.normalization), Normalization(
-            self.recipe.discriminator.normalization
-        )
+        return Layers(self.recipe.generator.normalization), Layers(self.recipe.discriminator.normalization)
 
 
 Rule = tuple[Callable[[Setting], bool], str]
@@ -267,8 +265,29 @@ PLAYERS: list[Rule] = [
         "set normalization to layer",
     ),
     (
-        lambda s: s.recipe.drops and not s.network.drops,
+        lambda s: s.recipe.drops and not s.network.plain,
         "dropout is for networks of plain layers: set dropout of both players to 0, or network to mlp or dcgan",
+    ),
+    (
+        lambda s: any(p.activation != "network" for p in s.players) and not s.network.plain,
+        "only plain layers have an activation to choose: set activation of both players to network, or network to mlp "
+        "or dcgan",
+    ),
+    (
+        lambda s: any(p.initialization != "network" for p in s.players) and not s.network.has_norms,
+        "this network is built to train from its own first weights: set initialization of both players to network",
+    ),
+    (
+        lambda s: any(p.resampling != "network" for p in s.players) and not s.network.strided,
+        "this network has no convolutions of stride 2: set resampling of both players to network, or network to dcgan",
+    ),
+    (
+        lambda s: s.recipe.discriminator.dropout_in_use,
+        "only a generator is used after the training: set discriminator.dropout_in_use to false",
+    ),
+    (
+        lambda s: s.recipe.generator.dropout_in_use and not s.recipe.generator.dropout,
+        "no unit is left out without dropout: set generator.dropout above 0, or dropout_in_use to false",
     ),
     (
         lambda s: not s.network.has_norms and {norm.name for norm in s.norms} != {"none"},
@@ -277,6 +296,22 @@ PLAYERS: list[Rule] = [
 ]
 
 BATCHES: list[Rule] = [
+    (
+        lambda s: s.recipe.pool > 0 and not (s.discriminator.plain and not s.discriminator.judges_match),
+        "earlier fakes were made for other labels or sources: set pool to 0, or discriminator.conditioning to none",
+    ),
+    (
+        lambda s: s.recipe.pool > 0 and s.recipe.mixed_batches,
+        "images exchanged by a coin are of one batch: set pool to 0, or mixed_batches to false",
+    ),
+    (
+        lambda s: s.recipe.pool > 0 and s.processes > 1,
+        "earlier fakes are kept by one process: set pool to 0, or processes to 1",
+    ),
+    (
+        lambda s: 0 < s.recipe.pool < s.share,
+        "earlier fakes must be enough for a batch: set pool to batch_size or more, or to 0",
+    ),
     (
         lambda s: s.recipe.mixed_batches and s.recipe.packing > 1,
         "images judged together are all real or all fake: set packing to 1, or mixed_batches to false",
@@ -311,8 +346,9 @@ BATCHES: list[Rule] = [
         "judgements are grouped by minibatch_stddev: set batch_size to a multiple of it, times packing and processes",
     ),
     (
-        lambda s: s.batch_size % s.processes > 0,
-        "each process takes as many images of a batch: set batch_size to a multiple of processes",
+        lambda s: s.batch_size % (s.processes * s.recipe.accumulation) > 0,
+        "each process takes as many images of each part of a batch: set batch_size to a multiple of processes times "
+        "accumulation",
     ),
     (
         lambda s: s.share % s.recipe.packing > 0,

@@ -1,6 +1,8 @@
 """Generated images that depend on (seed, index) alone: not on batch size, count or order."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from threading import Lock
 from typing import Protocol, cast
 
 import torch
@@ -8,22 +10,40 @@ from torch import Tensor, nn
 
 from mintage.latents import draw, with_category
 from mintage.players import Generator, ModelConfig
-from mintage.randomness import stream
+from mintage.randomness import seeded, stream
 
+_ONE_AT_A_TIME = Lock()
 CHUNK = 64
 """The generator always runs on this many latents: another batch size may round the last bit another way."""
 
 
 @torch.inference_mode()
-def generate(generator: nn.Module, latents: Tensor, conditions: Tensor | None = None) -> Tensor:
-    """Images `[N,C,H,W]` on the CPU for latents `[N, latent_size]`, in chunks of `CHUNK`, the last one filled up."""
+def generate(
+    generator: nn.Module, latents: Tensor, conditions: Tensor | None = None, seed: int = 0, first: int = 0
+) -> Tensor:
+    """Images `[N,C,H,W]` on the CPU for latents `[N, latent_size]`, in chunks of `CHUNK`, the last one filled up.
+
+    What layers draw by themselves (dropout in use) depends on the seed and on the chunk's number, from `first` on.
+    """
     device = next(generator.parameters()).device
     made = []
     for start in range(0, len(latents), CHUNK):
         rows = torch.arange(start, start + CHUNK).clamp(max=len(latents) - 1)
         condition = None if conditions is None else conditions[rows].to(device)
-        made.append(generator(latents[rows].to(device), condition)[: len(latents) - start].float().cpu())
+        with _drawing(generator, stream(seed, "sample/layers", first + start // CHUNK), device):
+            images = generator(latents[rows].to(device), condition)
+        made.append(images[: len(latents) - start].float().cpu())
     return torch.cat(made)
+
+
+@contextmanager
+def _drawing(generator: nn.Module, random: torch.Generator, device: torch.device) -> Iterator[None]:
+    """Seeds what layers draw, where any does; torch has one random state for all threads, so one thread at a time."""
+    if not any(isinstance(layer, nn.Dropout) and layer.training for layer in generator.modules()):
+        yield
+        return
+    with _ONE_AT_A_TIME, seeded(random, device):
+        yield
 
 
 class Rows(Protocol):
@@ -50,7 +70,7 @@ def samples(
         condition = None if rows is None else rows[torch.arange(start, start + n) % len(rows)]
         if condition is not None and config.code_categories:
             latents = with_category(config, latents, condition)
-        yield generate(generator, latents, condition), condition
+        yield generate(generator, latents, condition, seed, start // CHUNK), condition
 
 
 def asked_rows(held: int, count: int, seed: int) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from mintage import processes
-from mintage.normalization import Modulation
+from mintage.layers import Modulation
 
 
 @dataclass(frozen=True)

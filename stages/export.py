@@ -49,10 +49,12 @@ def export(selected: Path, target: Path, opset: int) -> float:
 
     Raises UserError where that is above LARGEST_DIFFERENCE, and then writes nothing.
     """
-    inputs = inputs_of(generator := read_generator(selected, torch.device("cpu")), COMPARED)
-    images = generate(AsExported(generator), *inputs.values()).numpy()
+    generator = AsExported(read_generator(selected, torch.device("cpu")))
+    inputs = inputs_of(generator.generator, COMPARED)
+    first, *others = inputs.values()
+    images = generate(generator, first, others[0] if others else None).numpy()
     with replacing(target) as partial:
-        partial.write_bytes(to_onnx(generator, opset))
+        partial.write_bytes(to_onnx(generator.generator, opset))
         session = runtime().InferenceSession(partial, providers=["CPUExecutionProvider"])
         found = session.run(None, {name: value.numpy() for name, value in inputs.items()})[0]
         difference = float(np.abs(found - images).max())
@@ -74,11 +76,14 @@ def runtime() -> ModuleType:
 
 
 class AsExported(nn.Module):
-    """A generator that takes what `inputs_of` gives, in that order."""
+    """A generator that takes what `inputs_of` gives, in that order, and leaves out no units."""
 
     def __init__(self, generator: Generator) -> None:
         super().__init__()
-        self.generator = generator
+        self.generator = generator.eval()
+        for layer in generator.modules():
+            if isinstance(layer, nn.Dropout):
+                layer.eval()
 
     def forward(self, first: Tensor, condition: Tensor | None = None) -> Tensor:
         config = self.generator.config
@@ -109,7 +114,7 @@ def to_onnx(generator: Generator, opset: int) -> bytes:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecations inside the exporter
         program = torch.onnx.export(
-            AsExported(generator).eval(),
+            AsExported(generator),
             tuple(inputs.values()),
             input_names=list(inputs),
             output_names=["images"],

@@ -50,6 +50,14 @@ class Scene:
     device: torch.device
     cache: dict[str, Any] = field(default_factory=dict)
 
+    def parts(self, side: str, count: int) -> "list[Scene]":
+        """The scene in which a side moves, as so many of smaller batches, of which none keeps what another has seen."""
+        if count == 1:
+            return [self]
+        size = self.step.size // count
+        steps = [Step(self.step.seed, self.step.position + part * size, size) for part in range(count)]
+        return [Scene(step, (side,), self.real, self.device) for step in steps]
+
     def once(self, name: str, make: Callable[[], Made]) -> Made:
         """What `make` returns, kept for the sides that move later in this step."""
         if name not in self.cache:
@@ -91,6 +99,6 @@ class Game(nn.Module):
         """How likely each image `[N,C,H,W]` is real, `[N]` in [0,1]; None where no side says so."""
         return None
 
-    def after(self, side: str, scene: Scene) -> dict[str, Tensor]:
-        """What else happens when a side has moved; returns more columns of train.tsv, or none."""
+    def after(self, side: str, parts: list[Scene]) -> dict[str, Tensor]:
+        """What else happens when a side has moved, after all parts of a batch; more columns of train.tsv, or none."""
         return {}

@@ -13,9 +13,9 @@ from mintage.augment import augment
 from mintage.conditioning.heads import Judgement
 from mintage.data import wrong_labels
 from mintage.games import Game, Losses, Scene, Step
-from mintage.hardening import Balance, Pair, add_noise, coins, exchange, exchange_judgements, noise_at
+from mintage.hardening import Balance, Pair, Pool, add_noise, coins, exchange, exchange_judgements, noise_at
 from mintage.latents import code_of, draw
-from mintage.normalization import Normalization
+from mintage.layers import Layers
 from mintage.objectives import Knobs, against_each
 from mintage.optimizers import faded, progress
 from mintage.players import Discriminator, Generator, build_players, model_config
@@ -61,6 +61,7 @@ class Adversarial(Game):
         self.penalties = [(one, catalog.load("penalty", one.name)) for one in recipe.penalties]
         self.terms = [(one, catalog.load("term", one.name)) for one in recipe.terms]
         self.asked = self.config.conditional or self.config.translates
+        self.pool = Pool(recipe.pool, self.config.image_shape) if recipe.pool else None
         self.balance = Balance(recipe.balance) if recipe.balance < 1 else None
 
     @classmethod
@@ -91,14 +92,17 @@ class Adversarial(Game):
             return self._discriminator_losses(batch, scene)
         return self._generator_losses(batch, scene)
 
-    def after(self, side: str, scene: Scene) -> dict[str, Tensor]:
+    def after(self, side: str, parts: list[Scene]) -> dict[str, Tensor]:
         """The discriminator's weights are clipped where the recipe says so, and the objective sees its logits."""
         if side != "discriminator":
             return {}
         for recipe, penalty in self.penalties:
             if penalty.project:
                 penalty.project(self.discriminator, recipe.weight or penalty.weight)
-        logits = tuple(processes.gathered(scene.cache[name].detach()) for name in ("real_logits", "fake_logits"))
+        logits = tuple(
+            processes.gathered(torch.cat([part.cache[name].detach() for part in parts]))
+            for name in ("real_logits", "fake_logits")
+        )
         self.objective.after_discriminator(*logits)
         if self.balance is not None and (accuracy := self.objective.accuracy(*logits)) is not None:
             self.balance.accuracy.copy_(accuracy)
@@ -123,7 +127,10 @@ class Adversarial(Game):
 
     def _discriminator_losses(self, batch: Batch, scene: Scene) -> Losses:
         condition, step = batch.condition, scene.step
-        images, fakes = self._changed(batch.images, "real", step), self._changed(batch.fakes.detach(), "fake", step)
+        fakes = batch.fakes.detach()
+        if self.pool is not None:
+            fakes = self.pool(fakes, step.random("pool"))
+        images, fakes = self._changed(batch.images, "real", step), self._changed(fakes, "fake", step)
         others = [*self._mismatched(images, condition, step), *self._labeled(batch, step)]
         on_real, on_fake, *mismatched = self._judge_pair(Pair(images, fakes), condition, others, step)
         on_labeled, known = on_real, condition
@@ -186,7 +193,7 @@ class Adversarial(Game):
     def _judge(self, *shown: Shown) -> list[Judgement]:
         """Each batch by itself where there is batch norm, which would tell D of the other; else all in one pass."""
         head = self.discriminator.head
-        apart = Normalization(self.recipe.discriminator.normalization).batch or (head is not None and head.batch_norm)
+        apart = Layers(self.recipe.discriminator.normalization).batch or (head is not None and head.batch_norm)
         with self.autocast:
             if apart:
                 return [self.discriminator(*one) for one in shown]
@@ -196,11 +203,13 @@ class Adversarial(Game):
             )
             return judgement.split(len(shown))
 
-    def _mismatched(self, images: Tensor, labels: Tensor | None, step: Step) -> list[Shown]:
-        """Real images with a wrong label, where the recipe has them."""
-        if not self.recipe.matching_aware or labels is None:
+    def _mismatched(self, images: Tensor, condition: Tensor | None, step: Step) -> list[Shown]:
+        """Real images with a wrong label, or with their neighbor's source, where the recipe has them."""
+        if not self.recipe.matching_aware or condition is None:
             return []
-        return [(images, wrong_labels(labels, self.config.class_count, step.random("labels/wrong")))]
+        if self.config.translates:
+            return [(images, condition.roll(1, 0))]
+        return [(images, wrong_labels(condition, self.config.class_count, step.random("labels/wrong")))]
 
     def _labeled(self, batch: Batch, step: Step) -> list[Shown]:
         if batch.labeled is None:

@@ -25,8 +25,10 @@ class Network:
     norms_units: bool = False
     """Whether some norms are of units, which have no places."""
     has_norms: bool = True
-    drops: bool = False
-    """Whether units can be left out (dropout)."""
+    plain: bool = False
+    """Whether its layers can have another activation, and dropout behind that."""
+    strided: bool = False
+    """Whether its feature maps are halved and doubled by convolutions of stride 2."""
     translates: bool = False
     """Whether the generator makes images of images."""
     patches: bool = False

@@ -7,9 +7,9 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from mintage.layers import Layers
 from mintage.networks import Network
 from mintage.networks.parts import Flatten, ImageShape, Size, Stem, doubled, sizes
-from mintage.normalization import Normalization
 
 _SMALLEST = 6
 """Feature maps go down to about the 8 x 8 of the paper: 28, 14, 7 and 32, 16, 8."""
@@ -36,7 +36,7 @@ class Generator(nn.Module):
     """
 
     def __init__(
-        self, vector_size: int, image_shape: ImageShape, width: int, norm: Normalization, plane_size: int = 0
+        self, vector_size: int, image_shape: ImageShape, width: int, norm: Layers, plane_size: int = 0
     ) -> None:
         super().__init__()
         image_channels, *image_size = image_shape
@@ -57,7 +57,7 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """An image `[N,C,H,W]` to features `[N, feature_size]`, from which the decoder draws it again."""
 
-    def __init__(self, image_shape: ImageShape, width: int, norm: Normalization) -> None:
+    def __init__(self, image_shape: ImageShape, width: int, norm: Layers) -> None:
         super().__init__()
         image_channels, *image_size = image_shape
         steps = levels(*image_size)

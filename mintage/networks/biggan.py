@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d
 
+from mintage.layers import Layers, Modulation
 from mintage.networks import Network
 from mintage.networks.parts import ImageShape, Stem, channels, sizes
 from mintage.networks.resnet import DownBlock, ToImage, UpBlock
-from mintage.normalization import Modulation, Normalization
 
 _MOST_PLACES = 32 * 32
 
@@ -55,7 +55,7 @@ class Generator(nn.Module):
     """
 
     def __init__(
-        self, vector_size: int, image_shape: ImageShape, width: int, norm: Normalization, plane_size: int = 0
+        self, vector_size: int, image_shape: ImageShape, width: int, norm: Layers, plane_size: int = 0
     ) -> None:
         super().__init__()
         image_channels, *image_size = image_shape
@@ -88,7 +88,7 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """An image `[N,C,H,W]` to features `[N, feature_size]`, summed over places."""
 
-    def __init__(self, image_shape: ImageShape, width: int, norm: Normalization) -> None:
+    def __init__(self, image_shape: ImageShape, width: int, norm: Layers) -> None:
         super().__init__()
         image_channels, *image_size = image_shape
         steps = sizes(*image_size)

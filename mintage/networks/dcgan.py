@@ -4,16 +4,16 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from mintage.layers import Layers, Modulated
 from mintage.networks import Network
-from mintage.networks.parts import INIT_STD, SLOPE, Down, Flatten, ImageShape, Stem, Up, channels, initialize, sizes
-from mintage.normalization import Modulated, Normalization
+from mintage.networks.parts import INIT_STD, SLOPE, Flatten, ImageShape, Stem, channels, initialize, sizes
 
 
 class Generator(nn.Module):
     """(vector `[N, vector_size]`, modulation, plane) to an image `[N,C,H,W]` in [-1,1]; no norm on the last layer."""
 
     def __init__(
-        self, vector_size: int, image_shape: ImageShape, width: int, norm: Normalization, plane_size: int = 0
+        self, vector_size: int, image_shape: ImageShape, width: int, norm: Layers, plane_size: int = 0
     ) -> None:
         super().__init__()
         image_channels, *image_size = image_shape
@@ -23,8 +23,8 @@ class Generator(nn.Module):
         wide[0] = self.stem.channels
         layers: list[nn.Module] = [norm.norm(wide[0]), norm.active(nn.ReLU())]
         for (before, after), size in zip(pairwise(wide), steps[1:], strict=False):
-            layers += [Up(before, after, size, bias=not norm.batch), norm.norm(after), norm.active(nn.ReLU())]
-        self.layers = Modulated(*layers, Up(wide[-1], image_channels, steps[-1], bias=True), nn.Tanh())
+            layers += [norm.up(before, after, size, bias=not norm.batch), norm.norm(after), norm.active(nn.ReLU())]
+        self.layers = Modulated(*layers, norm.up(wide[-1], image_channels, steps[-1], bias=True), nn.Tanh())
         nn.init.normal_(self.stem.project.weight, 0.0, INIT_STD)
         self.apply(initialize)
 
@@ -36,14 +36,18 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """An image `[N,C,H,W]` to features `[N, feature_size]`; no norm on the first layer."""
 
-    def __init__(self, image_shape: ImageShape, width: int, norm: Normalization) -> None:
+    def __init__(self, image_shape: ImageShape, width: int, norm: Layers) -> None:
         super().__init__()
         image_channels, *image_size = image_shape
         steps = sizes(*image_size)
         wide = channels(len(steps) - 1, width)
-        layers: list[nn.Module] = [Down(image_channels, wide[0], bias=True), norm.active(nn.LeakyReLU(SLOPE))]
+        layers: list[nn.Module] = [norm.down(image_channels, wide[0], bias=True), norm.active(nn.LeakyReLU(SLOPE))]
         for before, after in pairwise(wide):
-            layers += [Down(before, after, bias=not norm.batch), norm.norm(after), norm.active(nn.LeakyReLU(SLOPE))]
+            layers += [
+                norm.down(before, after, bias=not norm.batch),
+                norm.norm(after),
+                norm.active(nn.LeakyReLU(SLOPE)),
+            ]
         self.layers = nn.Sequential(*layers, Flatten())
         self.feature_size = wide[-1] * steps[-1][0] * steps[-1][1]
         self.apply(initialize)
@@ -53,4 +57,4 @@ class Discriminator(nn.Module):
         return features
 
 
-NETWORK = Network(Generator, Discriminator, ("batch", "batch"), drops=True)
+NETWORK = Network(Generator, Discriminator, ("batch", "batch"), plain=True, strided=True)

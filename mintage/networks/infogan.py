@@ -5,9 +5,9 @@ Two halvings whatever the size, and a wide fully connected layer on either side 
 
 from torch import Tensor, nn
 
+from mintage.layers import Layers, Modulated
 from mintage.networks import Network
-from mintage.networks.parts import INIT_STD, SLOPE, Down, Flatten, ImageShape, Stem, Up, initialize, sizes
-from mintage.normalization import Modulated, Normalization
+from mintage.networks.parts import INIT_STD, SLOPE, Flatten, ImageShape, Stem, initialize, sizes
 
 _UNITS = 16
 """Units of the fully connected layer, in widths: 1,024 at width 64."""
@@ -17,22 +17,22 @@ class Generator(nn.Module):
     """(vector `[N, vector_size]`, modulation, plane) to an image `[N,C,H,W]` in [-1,1]."""
 
     def __init__(
-        self, vector_size: int, image_shape: ImageShape, width: int, norm: Normalization, plane_size: int = 0
+        self, vector_size: int, image_shape: ImageShape, width: int, norm: Layers, plane_size: int = 0
     ) -> None:
         super().__init__()
         image_channels, *image_size = image_shape
         full, half, quarter = sizes(*image_size)[:3]
         units, bias = _UNITS * width, not norm.batch
         first = nn.Linear(vector_size, units, bias=bias)
-        self.units = Modulated(first, norm.norm(units, maps=False), nn.ReLU())
+        self.units = Modulated(first, norm.norm(units, maps=False), norm.active(nn.ReLU()))
         self.stem = Stem(units, plane_size, (2 * width, *quarter), bias)
         self.layers = Modulated(
             norm.norm(self.stem.channels),
-            nn.ReLU(),
-            Up(self.stem.channels, width, half, bias),
+            norm.active(nn.ReLU()),
+            norm.up(self.stem.channels, width, half, bias),
             norm.norm(width),
-            nn.ReLU(),
-            Up(width, image_channels, full, bias=True),
+            norm.active(nn.ReLU()),
+            norm.up(width, image_channels, full, bias=True),
             nn.Tanh(),
         )
         for layer in (first, self.stem.project):
@@ -48,21 +48,21 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """An image `[N,C,H,W]` to features `[N, feature_size]`; no norm on the first layer."""
 
-    def __init__(self, image_shape: ImageShape, width: int, norm: Normalization) -> None:
+    def __init__(self, image_shape: ImageShape, width: int, norm: Layers) -> None:
         super().__init__()
         image_channels, *image_size = image_shape
         height, across = sizes(*image_size)[2]
         units, bias = _UNITS * width, not norm.batch
         self.layers = nn.Sequential(
-            Down(image_channels, width, bias=True),
-            nn.LeakyReLU(SLOPE),
-            Down(width, 2 * width, bias),
+            norm.down(image_channels, width, bias=True),
+            norm.active(nn.LeakyReLU(SLOPE)),
+            norm.down(width, 2 * width, bias),
             norm.norm(2 * width),
-            nn.LeakyReLU(SLOPE),
+            norm.active(nn.LeakyReLU(SLOPE)),
             Flatten(),
             nn.Linear(2 * width * height * across, units, bias),
             norm.norm(units, maps=False),
-            nn.LeakyReLU(SLOPE),
+            norm.active(nn.LeakyReLU(SLOPE)),
         )
         self.feature_size = units
         self.apply(initialize)
@@ -72,4 +72,4 @@ class Discriminator(nn.Module):
         return features
 
 
-NETWORK = Network(Generator, Discriminator, ("batch", "batch"), norms_units=True)
+NETWORK = Network(Generator, Discriminator, ("batch", "batch"), norms_units=True, plain=True, strided=True)

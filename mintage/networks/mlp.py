@@ -5,16 +5,16 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from mintage.layers import Layers, Modulated
 from mintage.networks import Network
 from mintage.networks.parts import SLOPE, ImageShape
-from mintage.normalization import Modulated, Normalization
 
 
 class Generator(nn.Module):
     """(vector `[N, vector_size]`, modulation) to an image `[N,C,H,W]` in [-1,1]; it has no feature map for a plane."""
 
     def __init__(
-        self, vector_size: int, image_shape: ImageShape, width: int, norm: Normalization, plane_size: int = 0
+        self, vector_size: int, image_shape: ImageShape, width: int, norm: Layers, plane_size: int = 0
     ) -> None:
         super().__init__()
         sizes = [vector_size, width, 2 * width, 4 * width]
@@ -35,7 +35,7 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """An image `[N,C,H,W]` to features `[N, feature_size]`; no norm on the first layer."""
 
-    def __init__(self, image_shape: ImageShape, width: int, norm: Normalization) -> None:
+    def __init__(self, image_shape: ImageShape, width: int, norm: Layers) -> None:
         super().__init__()
         self.feature_size = width
         self.layers = nn.Sequential(
@@ -52,4 +52,4 @@ class Discriminator(nn.Module):
         return features
 
 
-NETWORK = Network(Generator, Discriminator, ("batch", "none"), has_maps=False, norms_units=True, drops=True)
+NETWORK = Network(Generator, Discriminator, ("batch", "none"), has_maps=False, norms_units=True, plain=True)

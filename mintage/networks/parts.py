@@ -100,6 +100,30 @@ class Down(nn.Module):
         return halved
 
 
+class SmoothUp(nn.Module):
+    """Double a feature map by repeating its pixels, cut to exactly `size`, then convolve it (Odena et al. 2016)."""
+
+    def __init__(self, before: int, after: int, size: Size, bias: bool) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(before, after, 3, padding=1, bias=bias)
+        self.size = size
+
+    def forward(self, maps: Tensor) -> Tensor:
+        larger: Tensor = self.convolution(doubled(maps, self.size))
+        return larger
+
+
+class SmoothDown(nn.Module):
+    """Convolve a feature map, then halve it by means, rounding up."""
+
+    def __init__(self, before: int, after: int, bias: bool) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(before, after, 3, padding=1, bias=bias)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return halved(self.convolution(maps))
+
+
 class Flatten(nn.Module):
     """Feature maps `[N,C,h,w]` to `[N, h w C]`, in the order in which channels-last maps lie in memory."""
 

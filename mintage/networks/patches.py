@@ -2,8 +2,8 @@
 
 from torch import Tensor, nn
 
-from mintage.networks.parts import MAX_WIDENING, SLOPE, Down, ImageShape, initialize
-from mintage.normalization import Normalization
+from mintage.layers import Layers
+from mintage.networks.parts import MAX_WIDENING, SLOPE, ImageShape, initialize
 
 _SHIFTS = 2
 """Convolutions behind the halvings, which see further and halve no more."""
@@ -17,7 +17,7 @@ def halvings(height: int, width: int) -> int:
 class Discriminator(nn.Module):
     """An image `[N,C,H,W]` to features of its P patches `[N P, feature_size]`; no norm on the first layer."""
 
-    def __init__(self, image_shape: ImageShape, width: int, norm: Normalization) -> None:
+    def __init__(self, image_shape: ImageShape, width: int, norm: Layers) -> None:
         super().__init__()
         before, *size = image_shape
         down = halvings(*size)
@@ -26,7 +26,7 @@ class Discriminator(nn.Module):
             after = width * min(2**level, MAX_WIDENING)
             plain = level == 0
             bias = plain or not norm.batch
-            step = Down(before, after, bias) if level < down else nn.Conv2d(before, after, 4, padding=1, bias=bias)
+            step = norm.down(before, after, bias) if level < down else nn.Conv2d(before, after, 4, padding=1, bias=bias)
             layers += [step, *([] if plain else [norm.norm(after)]), norm.active(nn.LeakyReLU(SLOPE))]
             before = after
         self.layers = nn.Sequential(*layers)

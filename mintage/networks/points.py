@@ -10,9 +10,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from mintage.layers import Layers, Modulated
 from mintage.networks import Network
 from mintage.networks.parts import SLOPE, ImageShape
-from mintage.normalization import Modulated, Normalization
 
 _GENERATOR_LAYERS, _DISCRIMINATOR_LAYERS = 10, 6
 """Each layer of the generator makes the leap from one mode to the next steeper, and fewer points fall in between."""
@@ -24,7 +24,7 @@ class Generator(nn.Module):
     """(vector `[N, vector_size]`, modulation) to a point `[N,C,H,W]` in [-1,1]; it has no feature map for a plane."""
 
     def __init__(
-        self, vector_size: int, image_shape: ImageShape, width: int, norm: Normalization, plane_size: int = 0
+        self, vector_size: int, image_shape: ImageShape, width: int, norm: Layers, plane_size: int = 0
     ) -> None:
         super().__init__()
         hidden = _hidden([vector_size] + [width] * _GENERATOR_LAYERS, norm)
@@ -40,7 +40,7 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """A point `[N,C,H,W]` to features `[N, feature_size]`."""
 
-    def __init__(self, image_shape: ImageShape, width: int, norm: Normalization) -> None:
+    def __init__(self, image_shape: ImageShape, width: int, norm: Layers) -> None:
         super().__init__()
         self.feature_size = width
         seen = (1 + 2 * _OCTAVES) * math.prod(image_shape)
@@ -56,7 +56,7 @@ class Discriminator(nn.Module):
         return features
 
 
-def _hidden(sizes: list[int], norm: Normalization) -> list[nn.Module]:
+def _hidden(sizes: list[int], norm: Layers) -> list[nn.Module]:
     layers: list[nn.Module] = []
     for i, (before, after) in enumerate(pairwise(sizes)):
         # None on the first layer, which sees the latent or the point itself.

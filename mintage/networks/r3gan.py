@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from mintage.layers import Layers
 from mintage.networks import Network
 from mintage.networks.parts import SLOPE, ImageShape, Plane, Size, channels, sizes
-from mintage.normalization import Normalization
 
 _EXPANSION = 2
 _GROUP = 16
@@ -73,7 +73,7 @@ class Generator(nn.Module):
     """
 
     def __init__(
-        self, vector_size: int, image_shape: ImageShape, width: int, norm: Normalization, plane_size: int = 0
+        self, vector_size: int, image_shape: ImageShape, width: int, norm: Layers, plane_size: int = 0
     ) -> None:
         super().__init__()
         image_channels, *image_size = image_shape
@@ -99,7 +99,7 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """An image `[N,C,H,W]` to features `[N, feature_size]`: a learned weight for each place and channel, summed."""
 
-    def __init__(self, image_shape: ImageShape, width: int, norm: Normalization) -> None:
+    def __init__(self, image_shape: ImageShape, width: int, norm: Layers) -> None:
         super().__init__()
         image_channels, *image_size = image_shape
         steps = sizes(*image_size)

@@ -4,9 +4,9 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from mintage.layers import Layers, Modulation, Norm
 from mintage.networks import Network
 from mintage.networks.parts import ImageShape, Size, Stem, channels, doubled, halved, sizes
-from mintage.normalization import Modulation, Norm, Normalization
 
 
 def initialize(module: nn.Module) -> None:
@@ -24,7 +24,7 @@ def convolution(before: int, after: int, kernel: int = 3) -> nn.Conv2d:
 class UpBlock(nn.Module):
     """Norm, ReLU, doubling, convolution, norm, ReLU, convolution; beside it the doubled input."""
 
-    def __init__(self, before: int, after: int, size: Size, norm: Normalization) -> None:
+    def __init__(self, before: int, after: int, size: Size, norm: Layers) -> None:
         super().__init__()
         self.first, self.second = norm.norm(before), norm.norm(after)
         self.widen, self.refine = convolution(before, after), convolution(after, after)
@@ -41,9 +41,7 @@ class UpBlock(nn.Module):
 class DownBlock(nn.Module):
     """ReLU, convolution, ReLU, convolution, halving; beside it the halved input. The first block has no first ReLU."""
 
-    def __init__(
-        self, before: int, after: int, norm: Normalization, *, first: bool = False, halve: bool = True
-    ) -> None:
+    def __init__(self, before: int, after: int, norm: Layers, *, first: bool = False, halve: bool = True) -> None:
         super().__init__()
         self.norm = nn.Identity() if first else norm.norm(before)
         self.second = norm.norm(after)
@@ -65,7 +63,7 @@ class DownBlock(nn.Module):
 class ToImage(nn.Module):
     """Norm, ReLU, convolution and tanh: the last feature maps to an image in [-1,1]."""
 
-    def __init__(self, before: int, image_channels: int, norm: Normalization) -> None:
+    def __init__(self, before: int, image_channels: int, norm: Layers) -> None:
         super().__init__()
         self.norm: Norm = norm.norm(before)
         self.convolution = convolution(before, image_channels)
@@ -79,7 +77,7 @@ class Generator(nn.Module):
     """(vector `[N, vector_size]`, modulation, plane) to an image `[N,C,H,W]` in [-1,1]."""
 
     def __init__(
-        self, vector_size: int, image_shape: ImageShape, width: int, norm: Normalization, plane_size: int = 0
+        self, vector_size: int, image_shape: ImageShape, width: int, norm: Layers, plane_size: int = 0
     ) -> None:
         super().__init__()
         image_channels, *image_size = image_shape
@@ -104,7 +102,7 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """An image `[N,C,H,W]` to features `[N, feature_size]`: the sum over places, as in the paper."""
 
-    def __init__(self, image_shape: ImageShape, width: int, norm: Normalization) -> None:
+    def __init__(self, image_shape: ImageShape, width: int, norm: Layers) -> None:
         super().__init__()
         image_channels, *image_size = image_shape
         wide = channels(len(sizes(*image_size)) - 1, width)

@@ -5,10 +5,10 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from mintage.layers import Layers
 from mintage.networks import Network
-from mintage.networks.parts import INIT_STD, SLOPE, Down, ImageShape, Plane, Up, channels, initialize, sizes
+from mintage.networks.parts import INIT_STD, SLOPE, ImageShape, Plane, channels, initialize, sizes
 from mintage.networks.patches import Discriminator
-from mintage.normalization import Normalization
 
 _PLAIN_LEVELS = 2
 """Of the decoder, at the image's side: those that drop no units."""
@@ -23,23 +23,31 @@ class Generator(nn.Module):
     """
 
     def __init__(
-        self, vector_size: int, image_shape: ImageShape, width: int, norm: Normalization, source_shape: ImageShape
+        self, vector_size: int, image_shape: ImageShape, width: int, norm: Layers, source_shape: ImageShape
     ) -> None:
         super().__init__()
         steps = sizes(*image_shape[1:])
         wide = channels(len(steps) - 1, width)
         bias = not norm.batch
-        self.encoder = nn.ModuleList([Down(source_shape[0], wide[0], bias=True)])
+        self.encoder = nn.ModuleList([norm.down(source_shape[0], wide[0], bias=True)])
         for before, after in pairwise(wide):
-            self.encoder.append(nn.Sequential(nn.LeakyReLU(SLOPE), Down(before, after, bias), norm.norm(after)))
+            self.encoder.append(
+                nn.Sequential(norm.chosen(nn.LeakyReLU(SLOPE)), norm.down(before, after, bias), norm.norm(after))
+            )
         self.plane = Plane(vector_size, steps[-1]) if vector_size else None
         self.decoder = nn.ModuleList()
         for level in reversed(range(1, len(wide))):
             inner = level == len(wide) - 1
             before = wide[level] + (bool(vector_size) if inner else wide[level])
-            layers = [nn.ReLU(), Up(before, wide[level - 1], steps[level], bias), norm.norm(wide[level - 1])]
+            layers = [
+                norm.chosen(nn.ReLU()),
+                norm.up(before, wide[level - 1], steps[level], bias),
+                norm.norm(wide[level - 1]),
+            ]
             self.decoder.append(nn.Sequential(*layers, *([nn.Dropout(norm.dropout)] if level >= _PLAIN_LEVELS else [])))
-        self.last = nn.Sequential(nn.ReLU(), Up(2 * wide[0], image_shape[0], steps[0], bias=True), nn.Tanh())
+        self.last = nn.Sequential(
+            norm.chosen(nn.ReLU()), norm.up(2 * wide[0], image_shape[0], steps[0], bias=True), nn.Tanh()
+        )
         if self.plane:
             nn.init.normal_(self.plane.widen.weight, 0.0, INIT_STD)
         self.apply(initialize)
@@ -59,4 +67,4 @@ class Generator(nn.Module):
         return image
 
 
-NETWORK = Network(Generator, Discriminator, ("batch", "batch"), drops=True, translates=True, patches=True)
+NETWORK = Network(Generator, Discriminator, ("batch", "batch"), plain=True, translates=True, patches=True, strided=True)

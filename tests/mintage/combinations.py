@@ -10,7 +10,7 @@ from typing import Any
 from mintage import catalog
 from mintage.families import complete as in_full
 from mintage.families import recipe_of
-from mintage.normalization import NORMALIZATIONS
+from mintage.layers import NORMALIZATIONS
 from mintage.recipes import PenaltyRecipe
 from mintage.rules import RULES, Setting
 from tests.mintage.helpers import changed, copies, play, step, tiny_trainer

@@ -7,7 +7,7 @@ import torch
 
 from mintage.families import FAMILIES, resolve, variants
 from mintage.latents import draw
-from mintage.normalization import NORMALIZATIONS
+from mintage.layers import NORMALIZATIONS
 from mintage.players import ModelConfig, build_generator, build_players, model_config
 from mintage.randomness import stream
 from mintage.recipes import Normalization

@@ -5,16 +5,16 @@ import torch
 from torch import nn
 
 from mintage import catalog
+from mintage.layers import Layers, Modulation, Norm
 from mintage.networks import Network, biggan, dcgan, infogan, r3gan
 from mintage.networks.parts import Up, sizes
-from mintage.normalization import Modulation, Norm, Normalization
 
 SHAPES = [(1, 8, 8), (1, 28, 28), (3, 32, 32), (3, 64, 64), (3, 48, 80), (4, 9, 13)]
-BATCH = Normalization("batch")
+BATCH = Layers("batch")
 
 
-def default(name: str, player: int) -> Normalization:
-    return Normalization(catalog.load("network", name).normalization[player])
+def default(name: str, player: int) -> Layers:
+    return Layers(catalog.load("network", name).normalization[player])
 
 
 def stirred(network: nn.Module) -> nn.Module:
@@ -46,7 +46,7 @@ def test_a_generator_makes_exactly_the_asked_shape_in_minus_one_to_one(name: str
 @pytest.mark.parametrize("name", catalog.BUILT_IN["network"])
 def test_every_pixel_reaches_the_discriminators_features(name: str, shape: tuple[int, int, int]) -> None:
     """Floor division would leave out the last row or column of an odd side."""
-    discriminator = stirred(catalog.load("network", name).discriminator(shape, 4, Normalization("none")))
+    discriminator = stirred(catalog.load("network", name).discriminator(shape, 4, Layers("none")))
     images = torch.randn(2, *shape, requires_grad=True)
     features = discriminator(images)
     assert features.shape[1] == discriminator.feature_size
@@ -58,9 +58,7 @@ def test_every_pixel_reaches_the_discriminators_features(name: str, shape: tuple
 
 @pytest.mark.parametrize("name", networks(lambda network: network.has_maps))
 def test_every_place_of_a_generators_image_depends_on_the_latent_and_on_a_plane(name: str) -> None:
-    generator = (
-        catalog.load("network", name).generator(12, (3, 9, 13), 16, Normalization("none"), plane_size=5).double()
-    )
+    generator = catalog.load("network", name).generator(12, (3, 9, 13), 16, Layers("none"), plane_size=5).double()
     torch.manual_seed(0)
     with torch.no_grad():
         for weight in generator.parameters():
@@ -73,7 +71,7 @@ def test_every_place_of_a_generators_image_depends_on_the_latent_and_on_a_plane(
 
 @pytest.mark.parametrize("name", networks(lambda network: network.has_norms))
 def test_a_modulation_reaches_every_norm_of_a_generator_that_has_norms(name: str) -> None:
-    generator = catalog.load("network", name).generator(12, (1, 12, 10), 4, Normalization("batch", modulation_size=5))
+    generator = catalog.load("network", name).generator(12, (1, 12, 10), 4, Layers("batch", modulation_size=5))
     first, second = (generator(torch.ones(4, 12), m).detach() for m in (torch.zeros(4, 5), torch.ones(4, 5)))
     assert not torch.equal(first, second)
     modulated = [norm for norm in generator.modules() if isinstance(norm, Norm) and norm.modulate is not None]
@@ -167,7 +165,7 @@ def test_the_discriminator_of_points_tells_detail_that_a_plain_one_does_not_yet_
     points = (torch.rand(400, 1, 1, 2) * 2 - 1).requires_grad_()
     slopes = []
     for name in ("points", "mlp"):
-        features = catalog.load("network", name).discriminator((1, 1, 2), 32, Normalization("none"))(points)
+        features = catalog.load("network", name).discriminator((1, 1, 2), 32, Layers("none"))(points)
         (slope,) = torch.autograd.grad(features.sum(), points)
         slopes.append((slope.norm() / features.detach().norm()).item())
     assert slopes[0] > 3 * slopes[1]

@@ -2,13 +2,13 @@ import pytest
 import torch
 from torch import nn
 
-from mintage.normalization import NORMALIZATIONS, Norm, Normalization, average_into
+from mintage.layers import NORMALIZATIONS, Layers, Norm, average_into
 
 
 @pytest.mark.parametrize(("name", "over"), [("batch", (0, 2, 3)), ("layer", (1, 2, 3)), ("instance", (2, 3))])
 def test_a_norm_gives_mean_0_and_variance_1_over_its_own_dimensions(name: str, over: tuple[int, ...]) -> None:
     maps = 3 * torch.randn(5, 4, 6, 7) + torch.arange(4.0).view(1, 4, 1, 1)
-    normalized = Normalization(name).norm(4)(maps)
+    normalized = Layers(name).norm(4)(maps)
     assert torch.allclose(normalized.mean(over), torch.zeros(()), atol=1e-5)
     assert torch.allclose(normalized.var(over, correction=0), torch.ones(()), atol=1e-3)
 
@@ -16,19 +16,19 @@ def test_a_norm_gives_mean_0_and_variance_1_over_its_own_dimensions(name: str, o
 @pytest.mark.parametrize("name", ["none", "spectral"])
 def test_without_a_norm_activations_pass_unchanged(name: str) -> None:
     maps = torch.randn(2, 4, 3, 3)
-    assert torch.equal(Normalization(name).norm(4)(maps), maps)
+    assert torch.equal(Layers(name).norm(4)(maps), maps)
 
 
 @pytest.mark.parametrize("name", ["none", "layer", "instance"])
 def test_all_norms_but_batch_norm_treat_each_image_alone(name: str) -> None:
-    norm, maps = Normalization(name).norm(4), torch.randn(3, 4, 5, 5)
+    norm, maps = Layers(name).norm(4), torch.randn(3, 4, 5, 5)
     assert torch.allclose(norm(maps)[:1], norm(maps[:1]), atol=1e-6)
-    assert not torch.allclose(Normalization("batch").norm(4)(maps)[:1], norm(maps[:1]), atol=1e-2)
+    assert not torch.allclose(Layers("batch").norm(4)(maps)[:1], norm(maps[:1]), atol=1e-2)
 
 
 @pytest.mark.parametrize("name", NORMALIZATIONS)
 def test_a_modulation_scales_and_shifts_each_image_by_its_own_condition(name: str) -> None:
-    norm = Normalization(name, modulation_size=2).norm(1)
+    norm = Layers(name, modulation_size=2).norm(1)
     assert norm.modulate is not None
     with torch.no_grad():
         norm.modulate.weight.copy_(
@@ -47,7 +47,7 @@ def test_spectral_normalisation_bounds_the_slope_of_every_layer_by_one() -> None
     player = nn.Sequential(layers[0], nn.ReLU(), layers[1])
     with torch.no_grad():
         layers[0].weight.mul_(50)
-    Normalization("spectral").constrain(player)
+    Layers("spectral").constrain(player)
     for _ in range(30):  # each step of training refines the estimate
         player(torch.randn(2, 12))
     for layer in layers:
@@ -55,8 +55,8 @@ def test_spectral_normalisation_bounds_the_slope_of_every_layer_by_one() -> None
 
 
 def test_spectral_normalisation_leaves_a_modulation_as_small_as_it_starts() -> None:
-    player = nn.Sequential(Normalization("batch", modulation_size=3).norm(4), nn.Linear(4, 4))
-    Normalization("spectral_batch").constrain(player)
+    player = nn.Sequential(Layers("batch", modulation_size=3).norm(4), nn.Linear(4, 4))
+    Layers("spectral_batch").constrain(player)
     norm = player[0]
     assert isinstance(norm, Norm)
     assert norm.modulate is not None
@@ -67,7 +67,7 @@ def test_an_average_moves_weights_and_statistics_but_copies_counts_and_singular_
     torch.manual_seed(0)
     players = [nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3)) for _ in range(2)]
     for player in players:
-        Normalization("spectral").constrain(player)
+        Layers("spectral").constrain(player)
         player(torch.randn(5, 4))
     average, latest = players
     before = {name: tensor.clone() for name, tensor in average.state_dict().items()}
@@ -79,7 +79,7 @@ def test_an_average_moves_weights_and_statistics_but_copies_counts_and_singular_
 
 
 def test_a_discriminators_batch_norm_keeps_no_statistics_that_the_generators_turn_could_change() -> None:
-    norm = Normalization("batch", tracks=False).norm(4)
+    norm = Layers("batch", tracks=False).norm(4)
     maps = torch.randn(6, 4, 3, 3)
     trained = norm(maps)
     assert dict(norm.named_buffers()) == {}

@@ -58,6 +58,24 @@ def row(**values: Any) -> Row:
     return plain | {name.replace("__", "."): value for name, value in values.items()}
 
 
+OF_LAYERS = {
+    "activation": ("relu", "leaky_relu", "elu", "gelu", "silu"),
+    "initialization": ("normal", "xavier", "kaiming", "orthogonal"),
+    "resampling": ("smooth",),
+}
+
+
+@pytest.mark.parametrize("network", AXES["network"])
+def test_every_network_trains_with_every_kind_of_layer_or_refuses_it(network: str) -> None:
+    shape = POINT if network == "points" else (3, 12, 10)
+    for axis, values in OF_LAYERS.items():
+        for value in values:
+            both = {f"{player}__{axis}": value for player in ("generator", "discriminator")}
+            chosen = row(network=network, shape=shape, **both)
+            if not reasons(chosen):
+                trains(chosen)
+
+
 def test_every_value_of_an_axis_goes_with_a_source_or_is_refused_with_a_reason() -> None:
     alone = {axis: choices for axis, choices in AXES.items() if axis not in TRANSLATING and axis != "shape"}
     tried = [row(**TRANSLATING, **{axis: value}) for axis, choices in alone.items() for value in choices]
@@ -105,6 +123,14 @@ WRONG = [
     row(minibatch_stddev=3),
     row(minibatch_stddev=4, discriminator__conditioning="code"),
     row(minibatch_stddev=4, objective="began"),
+    row(pool=16, generator__conditioning="concat", discriminator__conditioning="concat"),
+    row(pool=16, mixed_batches=True),
+    row(pool=4),
+    row(network="resnet", generator__activation="elu"),
+    row(network="r3gan", generator__initialization="xavier"),
+    row(network="resnet", generator__resampling="smooth"),
+    row(discriminator__dropout=0.5, discriminator__dropout_in_use=True),
+    row(generator__dropout_in_use=True),
     row(network="unet"),
     row(network="unet", generator__conditioning="source"),
     row(terms=(TermRecipe("l1", 1.0),)),
@@ -146,6 +172,10 @@ OF_DATA = [
         "ingest.pairs, or name a family that makes images of noise",
     ),
     (
+        why("dcgan", pool=16, processes=2),
+        "earlier fakes are kept by one process: set pool to 0, or processes to 1",
+    ),
+    (
         why("infogan", code_categories=0, code_continuous=0),
         "an information code needs something to tell: set code_categories or code_continuous",
     ),
@@ -159,7 +189,8 @@ OF_DATA = [
     ),
     (
         why("modern", processes=3),
-        "each process takes as many images of a batch: set batch_size to a multiple of processes",
+        "each process takes as many images of each part of a batch: set batch_size to a multiple of processes times "
+        "accumulation",
     ),
     (
         why("wgan_gp", processes=8),

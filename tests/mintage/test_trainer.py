@@ -22,6 +22,8 @@ AXES: list[dict[str, Any]] = [
     {"matching_aware": True, "decay_images": 64, "generator": {"optimizer": "rmsprop", "conditioning": "plane"}},
     {"discriminator_steps": 2, "objective": "minimax", "latent_distribution": "uniform", "label_smoothing": 0.1},
     {"generator": {"optimizer": "sgd", "momentum": 0.9}, "discriminator": {"optimizer": "sgd"}},
+    {"family": "dcgan", "pool": 12, "accumulation": 2, "discriminator_steps": 2},
+    {"family": "cgan", "accumulation": 4, "generator": {"dropout": 0.3, "dropout_in_use": True, "activation": "gelu"}},
     {"network": "dcgan", "precision": torch.bfloat16},
     {"family": "biggan", "precision": torch.bfloat16},
 ]

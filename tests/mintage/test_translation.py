@@ -10,15 +10,15 @@ from torch import Tensor
 
 import mintage
 from mintage.families import resolve
+from mintage.layers import Layers
 from mintage.metrics.pairs import absolute_error, psnr, ssim
 from mintage.networks.patches import Discriminator, halvings
 from mintage.networks.unet import Generator
-from mintage.normalization import Normalization
 from mintage.rules import refusal
 from mintage.streaming import Blocks, StreamedImages, images_of
-from tests.mintage.helpers import CPU, tiny_trainer
+from tests.mintage.helpers import CPU, step, tiny_trainer
 
-BATCH_NORM, NO_NORM = Normalization("batch"), Normalization("none")
+BATCH_NORM, NO_NORM = Layers("batch"), Layers("none")
 
 
 def strokes(count: int, side: int = 16, seed: int = 0) -> Tensor:
@@ -124,6 +124,21 @@ def test_each_image_comes_with_its_own_source_whole_or_by_windows() -> None:
         shown, told = real.relabelled(labels, 1).batch(70, 40)
         assert told is not None
         assert torch.equal(shown, images[told])
+
+
+def test_a_pair_of_a_picture_and_another_s_source_is_a_negative_where_that_is_asked_for() -> None:
+    plain, aware = (tiny_trainer("pix2pix", matching_aware=asked) for asked in (False, True))
+    shown = [list[tuple[Tensor, Tensor]](), list[tuple[Tensor, Tensor]]()]
+    for trainer, seen in zip((plain, aware), shown, strict=True):
+        trainer.game.discriminator.register_forward_pre_hook(lambda _, given, seen=seen: seen.append(given))
+        step(trainer, 0, "discriminator")
+    pairs = [
+        [(image, source) for images, sources in seen for image, source in zip(images, sources, strict=True)]
+        for seen in shown
+    ]
+    real = [[not torch.equal(image, -source) for image, source in one] for one in pairs]
+    assert (len(pairs[0]), len(pairs[1])) == (16, 24)
+    assert sum(real[1]) == sum(real[0]) + 8  # the third kind alone is of other pairs
 
 
 def test_dropout_is_off_where_the_model_is_used() -> None:

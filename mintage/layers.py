@@ -1,12 +1,29 @@
-"""Normalisation by name, for either player: of activations, of weights (spectral), modulated by a condition."""
+"""Of what a player's layers are made: norms (of weights too, modulated by a condition), activation, first weights."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from mintage.networks.parts import INIT_STD, SLOPE, Down, Size, SmoothDown, SmoothUp, Up
+
 NORMALIZATIONS = ("none", "batch", "layer", "instance", "spectral", "spectral_batch")
+_ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": nn.ReLU,
+    "leaky_relu": partial(nn.LeakyReLU, SLOPE),
+    "elu": nn.ELU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+}
+_INITIALIZATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "normal": partial(nn.init.normal_, std=INIT_STD),
+    "xavier": nn.init.xavier_uniform_,
+    "kaiming": partial(nn.init.kaiming_normal_, a=SLOPE),
+    "orthogonal": nn.init.orthogonal_,
+}
 MODULATION_STD = 0.02
 """A condition starts small, so that the latent is heard beside it."""
 
@@ -47,16 +64,21 @@ class Modulated(nn.Sequential):
 
 
 @dataclass(frozen=True)
-class Normalization:
-    """A player's normalisation."""
+class Layers:
+    """What a player's networks are built with, whatever they are."""
 
     name: str
+    """The normalization's."""
     modulation_size: int = 0
     """Width of the condition by which each norm is scaled and shifted; 0 is none."""
     tracks: bool = True
     """Whether batch norm keeps running statistics, which only a player that is used after training needs."""
     dropout: float = 0.0
     """Share of the units behind each activation that a training step leaves out."""
+    activation: str = "network"
+    initialization: str = "network"
+    resampling: str = "network"
+    """`network` is what the network has by itself."""
 
     @property
     def batch(self) -> bool:
@@ -68,7 +90,20 @@ class Normalization:
 
     def active(self, activation: nn.Module) -> nn.Module:
         """The activation behind a norm, and the dropout behind that."""
-        return nn.Sequential(activation, nn.Dropout(self.dropout)) if self.dropout else activation
+        chosen = self.chosen(activation)
+        return nn.Sequential(chosen, nn.Dropout(self.dropout)) if self.dropout else chosen
+
+    def chosen(self, activation: nn.Module) -> nn.Module:
+        """The activation that was asked for, in place of the network's own."""
+        return activation if self.activation == "network" else _ACTIVATIONS[self.activation]()
+
+    def up(self, before: int, after: int, size: Size, bias: bool) -> nn.Module:
+        """Feature maps twice as large, cut to `size`."""
+        return (Up if self.resampling == "network" else SmoothUp)(before, after, size, bias)
+
+    def down(self, before: int, after: int, bias: bool) -> nn.Module:
+        """Feature maps half as large, rounded up."""
+        return (Down if self.resampling == "network" else SmoothDown)(before, after, bias)
 
     def norm(self, channels: int, maps: bool = True) -> Norm:
         """A layer for `channels` feature maps, or for as many units where `maps` is False."""
@@ -84,6 +119,16 @@ class Normalization:
         if self.name == "instance":
             return nn.InstanceNorm2d(channels, affine=affine)
         return nn.Identity()
+
+    def initialize(self, network: nn.Module) -> None:
+        """Its weights' first values, where others were asked for than its own; a modulation keeps its small ones."""
+        if self.initialization == "network":
+            return
+        for layer in network.modules():
+            if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d) and not isinstance(layer, Modulation):
+                _INITIALIZATIONS[self.initialization](layer.weight)
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
 
     def constrain(self, player: nn.Module) -> None:
         """Where spectral: every weight divided by its largest singular value (Miyato et al. 2018).
