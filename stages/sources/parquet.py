@@ -201,7 +201,7 @@ def _image(table: Table, number: int, row: dict[str, Any], columns: _Columns, ma
     partner = None if columns.partner is None else _content(where, row[columns.partner], max_pixels)[0]
     label = None if columns.names is None else _label(where, row[columns.label or ""], columns)
     split = _split(where, row, columns, table)
-    group = None if columns.group is None or row[columns.group] is None else str(row[columns.group])
+    group = None if columns.group is None or row[columns.group] is None else composed(str(row[columns.group]))
     return RawImage(key, path or key.rpartition("/")[2], content, label, split, partner, table.stamp, group)
 
 
