@@ -232,6 +232,28 @@ def test_a_test_split_without_labels_is_refused_or_left_out_with_its_counts(
     assert normalized(tmp_path)["split"]["kind"] == "random"
 
 
+@pytest.mark.tried(
+    "folders of classes to train on, and a test folder of images alone, as competitions give them",
+    "3 of 11 images have no label (null, empty or -1, 3 of 3 in test), such as 'test/000.png': label them, or set "
+    "ingest.unlabeled to leave_out",
+)
+@pytest.mark.tried(
+    "the same folders, with `ingest.unlabeled: leave_out`", "left out: 3 of 11 images have no label (null, empty or -1,"
+)
+def test_a_test_folder_without_classes_is_refused_or_left_out_with_its_counts(
+    tmp_path: Path, read: Callable[[str], None]
+) -> None:
+    tree = write_tree(tmp_path / "tree", {"train/a": 4, "train/b": 4, "test": 3})
+    with pytest.raises(UserError) as refused:
+        ingested(tmp_path / "raw", path=str(tree))
+    read(str(refused.value))
+    params = ingest_params(path=str(tree), unlabeled="leave_out")
+    source = open_source(params)
+    assert ingest(source, params, tmp_path / "raw", tmp_path / "resume") == {("train", 0): 4, ("train", 1): 4}
+    read("\n".join(source.notes))
+    assert normalized(tmp_path)["split"]["kind"] == "random"
+
+
 def test_arrays_and_tables_mark_images_without_a_label_too(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", images=noise(6, 8, 8), labels=np.array([0, 1, -1, 2, -1, 0]))
     arrays = {"source": "arrays", "path": str(tmp_path / "a.npz")}
