@@ -46,7 +46,7 @@ AXES: dict[str, tuple[Any, ...]] = {
     "generator_steps": (1, 2),
     "shape": SHAPES,
 }
-_TRIES, _TRIES_AGAINST_A_RULE, _DRAWS = 40, 1, 200
+_TRIES, _TRIES_AGAINST_A_RULE, _DRAWS = 40, 5, 200
 
 
 def overrides(row: Row) -> dict[str, Any]:
