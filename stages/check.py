@@ -17,10 +17,9 @@ from ruamel.yaml import YAML
 from stages.common.command import parser_of
 from stages.common.errors import BAD_INPUT, UserError, run_stage
 from stages.common.foresight import Known, foreseen
-from stages.common.params import Ingest, Params, Select, load_params
+from stages.common.params import Ingest, Params, Select, Upload, load_params
 from stages.common.place import cache_problems, git_notes, links_problems
 from stages.common.receipt import publish_again
-from stages.common.train_params import Train
 from stages.sources import BUILT_IN, checked_options
 from stages.stores import open_store
 from stages.stores.folder import FolderStore
@@ -36,7 +35,7 @@ def main() -> None:
     check(params, outputs(Path("dvc.yaml")))
     if params.upload.publish == "runs":
         publish_again(Path())
-    for note in git_notes(params.upload.uncommitted, Path()):
+    for note in [*git_notes(params.upload.uncommitted, Path()), *_store_notes(params.upload)]:
         print(f"note: {note}", file=sys.stderr)
 
 
@@ -49,7 +48,7 @@ def check(params: Params, made: list[Path], root: Path = Path()) -> None:
         *_points(params),
         *foreseen(params, _known(params)),
         *_weights(params.select, root),
-        *_precision(params.train),
+        *_machine(params),
     ]
     sentences = [f"params.yaml: {problem}" for problem in problems]
     sentences += [*links_problems(made, root), *cache_problems(root)]
@@ -119,19 +118,43 @@ def _store(params: Params, root: Path) -> Iterator[str]:
         yield "upload.url and ingest.path overlap: releases would be taken for images; keep them in folders apart"
 
 
-def _precision(train: Train) -> Iterator[str]:
-    """A sentence on an arithmetic that this machine lacks; none where torch is not installed: only the stage needs it.
-
-    torch takes seconds to load, so it is asked only where the params ask for bfloat16, and in a process of its own:
-    flows check params too, and hold no torch.
-    """
-    if train.precision != "bfloat16":
+def _store_notes(upload: Upload) -> Iterator[str]:
+    """A sentence where a bucket cannot be written to for want of credentials, which may come while a model trains."""
+    if not upload.url.startswith("s3://") or upload.publish == "never":
         return
-    command = [sys.executable, "-m", "stages.common.device", train.precision, train.device]
+    from stages.common.s3 import has_credentials  # boto3 takes half a second to import
+
+    if not has_credentials():
+        yield (
+            f"no credentials for {upload.url} are found, so what is made now will not be published: set "
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, before the stage upload"
+        )
+
+
+def _machine(params: Params) -> Iterator[str]:
+    """Sentences on devices, or an arithmetic, that this machine lacks.
+
+    None where torch is not installed, or containers do the work: only the stage knows. torch takes seconds to load, so
+    it is asked only where the params name what may be missing, and in a process of its own: flows check params too,
+    and hold no torch.
+    """
+    if (os.environ.get("MINTAGE_RUNNER") or params.flow.runner) == "docker":
+        return
+    named = {name: getattr(params, name).device for name in ("evaluator", "train", "select", "sample")}
+    for device in dict.fromkeys(named.values()):
+        precision = params.train.precision if named["train"] == device else "auto"
+        if precision == "bfloat16" or device.startswith("cuda"):
+            problem = _problem_of(precision, device)
+            stages = " and ".join(f"{name}.device" for name in named if named[name] == device)
+            yield from [f"{stages}: {problem}" if problem.startswith("device ") else problem] if problem else []
+
+
+def _problem_of(precision: str, device: str) -> str:
+    """Why this machine cannot compute so; empty where it can."""
+    command = [sys.executable, "-m", "stages.common.device", precision, device]
     tree = Path(__file__).parents[1]
     asked = subprocess.run(command, cwd=tree, capture_output=True, encoding="utf-8", errors="replace", check=False)
-    if asked.returncode == BAD_INPUT:
-        yield asked.stderr.strip().removeprefix("error: ")
+    return asked.stderr.strip().removeprefix("error: ") if asked.returncode == BAD_INPUT else ""
 
 
 def _known(params: Params) -> Known:

@@ -6,6 +6,7 @@ columns, hundreds of them, are in `dvc exp show`. Writes nothing.
 
 import argparse
 import csv
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -36,7 +37,7 @@ def main() -> None:
     parser.add_argument("-n", "--num", type=int, default=1, help="those of so many last commits")
     arguments = parser.parse_args()
     known = ["--all-commits"] if arguments.all_commits else ["--num", str(arguments.num)]
-    print(table(experiments(known)))
+    print(table(experiments(known), shutil.get_terminal_size((WIDTH, 24)).columns))
 
 
 def experiments(arguments: Sequence[str]) -> list[Row]:
@@ -50,8 +51,8 @@ def experiments(arguments: Sequence[str]) -> list[Row]:
     return list(csv.DictReader(done.stdout.splitlines()))
 
 
-def table(rows: list[Row]) -> str:
-    """Lines of at most `WIDTH` letters; params that have no room are counted below.
+def table(rows: list[Row], width: int = WIDTH) -> str:
+    """Lines of at most `width` letters; params that have no room are counted below.
 
     DVC writes "!" where a commit has no such file, as before the first dvc.lock is committed.
     """
@@ -62,7 +63,7 @@ def table(rows: list[Row]) -> str:
     left_out = 0
     for name in differing(rows):
         column = [name, *(cut(row[name] or "–") for row in rows)]
-        if sum(max(map(len, one)) + 2 for one in [*columns, column]) <= WIDTH:
+        if sum(max(map(len, one)) + 2 for one in [*columns, column]) <= width:
             columns.append(column)
         else:
             left_out += 1

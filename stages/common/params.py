@@ -154,10 +154,19 @@ class Evaluator(Section):
     device: Device
 
 
+def not_guard_only(name: Any) -> Any:
+    """A value of `select.metric`; raises ValueError where it names a metric that only a guard can name."""
+    if isinstance(name, str) and name in METRICS and (reason := METRICS[name].guard_only):
+        others = f"{', '.join(SELECTABLE[:-1])} or {SELECTABLE[-1]}"
+        raise ValueError(f"'{name}' can only be a guard, since {reason}: set metric to {others}")
+    return name
+
+
 if TYPE_CHECKING:
-    Metric = str
-else:
-    Metric = Literal[tuple(METRICS)]  # so that a misspelt one is told the nearest
+    Metric = Selectable = str
+else:  # so that a misspelt one is told the nearest
+    Metric = Literal[tuple(METRICS)]
+    Selectable = Annotated[Literal[tuple(SELECTABLE)], BeforeValidator(not_guard_only)]
 
 
 class Guard(Section):
@@ -182,7 +191,7 @@ class Select(Section):
     samples: Annotated[int, Field(ge=4)]
     features: Literal["domain", "inception", "pixels"]
     inception: Inception | None
-    metric: Metric
+    metric: Selectable
     direction: Literal["min", "max"] | None
     curve: Literal["raw", "smoothed"]
     guards: list[Guard]
@@ -195,14 +204,6 @@ class Select(Section):
     truncation: Annotated[list[Positive], Field(max_length=20)] | None
     window: Window | None
     device: Device
-
-    @field_validator("metric")
-    @classmethod
-    def _metric_rewards_no_bad_model(cls, name: str) -> str:
-        if reason := METRICS[name].guard_only:
-            others = f"{', '.join(SELECTABLE[:-1])} or {SELECTABLE[-1]}"
-            raise ValueError(f"'{name}' can only be a guard, since {reason}: set metric to {others}")
-        return name
 
     @model_validator(mode="after")
     def _inception_has_weights(self) -> "Select":

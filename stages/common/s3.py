@@ -31,6 +31,12 @@ def connect(bucket: str, workers: int, use: Use = UPLOAD) -> tuple["S3Client", s
         ) from None
 
 
+def has_credentials() -> bool:
+    """Whether boto3 finds any by its standard chain: whether the store takes them, only the store knows."""
+    with sentences("AWS"):
+        return boto3.session.Session().get_credentials() is not None
+
+
 def _config(workers: int) -> Config:
     return Config(
         connect_timeout=10,

@@ -12,6 +12,7 @@ from stages.common.params import Groups, Ingest
 from stages.sources import RawImage, Source
 from stages.sources.labels import file_beside, key_names, open_table
 from stages.sources.lookup import Lookup
+from stages.sources.names import composed
 from stages.sources.steady import steady
 
 
@@ -27,7 +28,7 @@ def grouped(source: Source, params: Ingest) -> Source:
     path = file_beside("ingest.groups.file", Path(params.groups.file), Path(params.path))
     with steady([path]):
         names: dict[str, int] = {}
-        rows = _rows(path, params.groups)
+        rows = ((composed(key), composed(name)) for key, name in _rows(path, params.groups))
         table = Lookup((key, names.setdefault(name, len(names))) for key, name in rows if name)
     return replace(source, images=_grouped(source, table, list(names), path), grouped=True)
 
@@ -49,12 +50,12 @@ def _rows(path: Path, groups: Groups) -> Iterator[tuple[str, str]]:
     if path.suffix.lower() not in readers:
         raise UserError(f"ingest.groups.file = {str(path)!r} is neither a .csv nor a .jsonl: name such a file")
     with open_table("ingest.groups.file", path, "groups") as file:
-        yield from readers[path.suffix.lower()](path, file, groups.column)
+        yield from readers[path.suffix.lower()](path, file, composed(groups.column))
 
 
 def _csv_rows(path: Path, file: Iterable[str], column: str) -> Iterator[tuple[str, str]]:
     reader = csv.reader(file)
-    header = next(reader, [])
+    header = [composed(name) for name in next(reader, [])]
     if column not in header[1:]:
         raise _no_column(path, column, header[1:])
     place = header.index(column, 1)
@@ -67,9 +68,10 @@ def _json_line_rows(path: Path, file: Iterable[str], column: str) -> Iterator[tu
     for number, line in enumerate(file, 1):
         if not line.strip():
             continue
-        values: Any = json.loads(line)
-        if not isinstance(values, dict) or column not in list(values)[1:]:
-            raise _no_column(path, column, list(values) if isinstance(values, dict) else [], f", line {number}")
+        read: Any = json.loads(line)
+        values = {composed(name): value for name, value in read.items()} if isinstance(read, dict) else {}
+        if column not in list(values)[1:]:
+            raise _no_column(path, column, list(values), f", line {number}")
         yield str(next(iter(values.values()))), "" if values[column] is None else str(values[column]).strip()
 
 

@@ -38,9 +38,10 @@ def labelled(source: Source, params: Ingest) -> Source:
     from stages.sources.tables import labels_of  # which builds on this module
 
     path = file_beside("ingest.labels", Path(params.labels), Path(params.path))
+    said: list[str] = []
     with steady([path]):
-        table = labels_of(path) or Labels(str(path), _rows(path))
-    return with_table(source, table, params)
+        table = labels_of(path) or Labels(str(path), _rows(path, said))
+    return with_table(replace(source, layout=[*source.layout, *said]), table, params)
 
 
 def with_table(source: Source, table: "Labels", params: Ingest) -> Source:
@@ -120,15 +121,16 @@ class Labels:
         )
 
 
-def _rows(path: Path) -> Iterator[Row]:
+def _rows(path: Path, said: list[str]) -> Iterator[Row]:
+    """The rows of a file; how it was understood is added to `said`."""
     readers = {".csv": _csv_rows, ".json": _json_rows, ".jsonl": _json_line_rows}
     if path.suffix.lower() not in readers:
         raise UserError(f"ingest.labels = {str(path)!r} ends in none of {', '.join(readers)}: name such a file")
     with open_table("ingest.labels", path, "labels") as file:
-        yield from readers[path.suffix.lower()](path, file)
+        yield from readers[path.suffix.lower()](path, file, said)
 
 
-def _csv_rows(path: Path, file: TextIO) -> Iterator[Row]:
+def _csv_rows(path: Path, file: TextIO, said: list[str]) -> Iterator[Row]:
     if one_hot := columns_of_classes(path, csv.reader(file)):
         file.seek(0)
         yield from (row(path, key, name) for key, name in one_hot.rows(path, csv.reader(file)))
@@ -137,16 +139,26 @@ def _csv_rows(path: Path, file: TextIO) -> Iterator[Row]:
     for number, line in enumerate(csv.reader(file), 1):
         if line and len(line) < 2:
             raise UserError(f"{path}, line {number}: a key and a class are needed, with a comma between")
-        if line and number > 1:
+        if number == 1:
+            said += _unread(path, line)
+        elif line:
             yield row(path, line[0], line[1])
 
 
-def _json_rows(path: Path, file: TextIO) -> Iterator[Row]:
+def _unread(path: Path, header: list[str]) -> list[str]:
+    """What is said of columns behind that of the class."""
+    if len(header) < 3:
+        return []
+    others = ", ".join(map(quoted, header[2:5])) + ", ..." * (len(header) > 5)
+    return [f"took {quoted(header[1])} of {path} for the class, and read no other column ({others})"]
+
+
+def _json_rows(path: Path, file: TextIO, _said: list[str]) -> Iterator[Row]:
     for key, name in json_pairs(path, file):
         yield row(path, key, name)
 
 
-def _json_line_rows(path: Path, file: TextIO) -> Iterator[Row]:
+def _json_line_rows(path: Path, file: TextIO, said: list[str]) -> Iterator[Row]:
     if one_hot := columns_of_classes(path, _cells(file)):
         file.seek(0)
         yield from (row(path, key, name) for key, name in one_hot.rows(path, _cells(file)))
@@ -157,6 +169,7 @@ def _json_line_rows(path: Path, file: TextIO) -> Iterator[Row]:
         if line.strip() and (not isinstance(values, dict) or len(values) < 2):
             raise UserError(f"{path}, line {number}: a JSON object with a key and a class is needed")
         if values:
+            said += [] if said else _unread(path, list(values))
             key, name, *_ = values.values()
             yield row(path, key, name)
 

@@ -121,10 +121,13 @@ class _Reading:
         return groups
 
     def _check_counterparts(self, before: Groups, found: Groups) -> None:
-        """What is held out has no classes of its own; a second folder to train on may, where the first has some."""
+        """What is held out has no classes of its own; a second folder to train on may, where the first has some.
+
+        Images held out in no folder of a class, where there are some to train on, are images without a label.
+        """
         known = {group.class_name for group in before.values()}
         for parts, group in found.items():
-            may_be_new = group.split != "test" and None not in {group.class_name, *known}
+            may_be_new = None not in known and (group.split == "test") == (group.class_name is None)
             if group.class_name not in known and not may_be_new:
                 raise UserError(f"{self._at(parts)} has no counterpart in the train folder: both need the same classes")
 

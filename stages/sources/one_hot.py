@@ -6,7 +6,10 @@ from pathlib import Path
 
 from stages.common.errors import UserError, quoted
 
+_NOTHING = 2
+"""In place of what an empty cell does not say."""
 _VALUES = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "-1": -1, "-1.0": -1, "false": 0, "true": 1}
+_VALUES |= dict.fromkeys(("", "nan", "none", "null"), _NOTHING)
 _NAMES_OF_A_LABEL = {"label", "labels", "class", "target", "category", "y", "kind"}
 """A second column of such a name holds the class, whatever stands behind it."""
 
@@ -39,20 +42,28 @@ class OneHot:
 def columns_of_classes(path: Path, table: Iterable[list[str]]) -> OneHot | None:
     """The classes, where all that stands behind the keys in two columns or more is 0 and 1; None of any other table.
 
-    Memory: a row.
+    Memory: a row. Raises UserError where there are empty cells among them.
     """
     rows = iter(table)
     names = [name.strip() for name in next(rows, [])][1:]
     if len(names) < 2 or names[0].lower() in _NAMES_OF_A_LABEL:
         return None
-    found: set[int | None] = set()
-    for row in rows:
-        if row:
-            found |= {_VALUES.get(_plain(value)) for value in row[1:]} if len(row) == len(names) + 1 else {None}
+    columns: list[set[int | None]] = [set() for _ in names]
+    for row in filter(None, rows):
+        if len(row) != len(names) + 1:
+            return None
+        for column, value in zip(columns, row[1:], strict=True):
+            column.add(_VALUES.get(_plain(value)))
+        found = set[int | None]().union(*columns)
         if None in found or {-1, 0} <= found:
             return None
-    if 1 not in found:
+    if not any(1 in column for column in columns) or {_NOTHING} in columns:
         return None
+    if any(_NOTHING in column for column in columns):
+        raise UserError(
+            f"{path} has empty cells among columns of 0 and 1: fill them, or name each image's one class, in a second "
+            "column called label"
+        )
     if len(set(names)) < len(names):
         raise UserError(f"{path} has two columns of one name in its header: rename one")
     return OneHot(names)

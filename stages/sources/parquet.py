@@ -1,6 +1,7 @@
 """Parquet with encoded images in a column: the Hugging Face layout, this pipeline's own, or columns that you name."""
 
 import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -151,8 +152,17 @@ def _distinct(tables: list[Table], column: str) -> set[Any]:
     for table in tables:
         for batch in _batches(table, [column]):
             with _refusing(table):  # text may be no UTF-8
-                found.update(value for value in batch[column].unique().to_pylist() if value is not None)
-    return found
+                found.update(_plain(value) for value in batch[column].unique().to_pylist())
+    if any(isinstance(value, float) for value in found):
+        raise UserError(f"{tables[0].name}: column {column!r} holds fractions, no class number and no name")
+    return found - {None}
+
+
+def _plain(value: Any) -> Any:
+    """A class number or name; whole numbers beside empty cells come as fractions out of pandas, the cells as NaN."""
+    if not isinstance(value, float):
+        return value
+    return int(value) if value.is_integer() else None if math.isnan(value) else value
 
 
 def _check_columns(table: Table, schema: pa.Schema, columns: _Columns) -> None:
@@ -171,7 +181,8 @@ def _check_columns(table: Table, schema: pa.Schema, columns: _Columns) -> None:
     if columns.label is not None:
         kind = schema.field(columns.label).type
         inner = kind.value_type if pa.types.is_dictionary(kind) else kind
-        if not (pa.types.is_integer(inner) or pa.types.is_string(inner) or pa.types.is_large_string(inner)):
+        kinds = (pa.types.is_integer, pa.types.is_floating, pa.types.is_string, pa.types.is_large_string)
+        if not any(is_such(inner) for is_such in kinds):
             raise UserError(f"{table.name}: column {columns.label!r} is {kind}, no class number and no name")
 
 
@@ -199,9 +210,9 @@ def _image(table: Table, number: int, row: dict[str, Any], columns: _Columns, ma
     key = f"{table.name}-{number:06d}" if columns.key is None else str(row[columns.key])
     content, path = _content(where, row[columns.image], max_pixels)
     partner = None if columns.partner is None else _content(where, row[columns.partner], max_pixels)[0]
-    label = None if columns.names is None else _label(where, row[columns.label or ""], columns)
+    label = None if columns.names is None else _label(where, _plain(row[columns.label or ""]), columns)
     split = _split(where, row, columns, table)
-    group = None if columns.group is None or row[columns.group] is None else str(row[columns.group])
+    group = None if columns.group is None or row[columns.group] is None else composed(str(row[columns.group]))
     return RawImage(key, path or key.rpartition("/")[2], content, label, split, partner, table.stamp, group)
 
 

@@ -52,7 +52,7 @@ AXES: dict[str, tuple[Any, ...]] = {
 }
 TRANSLATING = {"network": "unet", "generator.conditioning": "source", "discriminator.conditioning": "source"}
 """These three go together, and none of them without the others."""
-_TRIES, _TRIES_AGAINST_A_RULE, _DRAWS = 40, 4, 200
+_TRIES, _TRIES_AGAINST_A_RULE, _DRAWS = 40, 5, 200
 
 
 def overrides(row: Row) -> dict[str, Any]:

@@ -225,3 +225,26 @@ def test_changes_that_would_keep_a_release_back_are_told_before_anything_runs(
     marked = Path("params.yaml").read_text().replace("uncommitted: auto", "uncommitted: mark")
     Path("params.yaml").write_text(marked)
     assert run(tmp_path).stderr == ""
+
+
+@pytest.mark.tried(
+    "`upload.url` of a bucket, on a machine without credentials",
+    "note: no credentials for s3://bucket/team are found, so what is made now will not be published: set "
+    "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, before the stage upload",
+)
+def test_a_bucket_without_credentials_is_told_before_anything_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Callable[[str], None]
+) -> None:
+    text = (ROOT / "params.yaml").read_text().replace("url: file:published", "url: s3://bucket/team")
+    (tmp_path / "params.yaml").write_text(text.replace("uncommitted: auto", "uncommitted: mark"))
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    done = run(tmp_path)
+    assert done.returncode == 0
+    read(done.stderr)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    assert run(tmp_path).stderr == ""

@@ -80,19 +80,49 @@ def test_several_ones_in_a_row_or_none_are_refused_with_the_reason(
     read(str(refused.value))
 
 
-@pytest.mark.parametrize(
-    ("columns", "rows"),
-    [
-        (["label", "flag"], [(number % 2, 1) for number in range(6)]),  # the name says that it is the class
-        (["grade", "note"], [(number % 2, "x") for number in range(6)]),
-        (["grade"], [(number % 2,) for number in range(6)]),
-    ],
+@pytest.mark.tried(
+    "a table of images, grades and notes", "took 'grade' of .../t.csv for the class, and read no other column ('note')"
 )
-def test_a_table_of_keys_and_classes_is_read_as_before(tmp_path: Path, columns: list[str], rows: Any) -> None:
-    content = table_of([[f"{number:03d}", *row] for number, row in enumerate(rows)], "t.csv", columns)
-    table = labelled(tmp_path, "t.csv", content)
-    assert class_names(table.schema) == ["0", "1"]
-    assert table["label"].to_pylist() == [0, 1] * 3
+@pytest.mark.tried(
+    "a table whose column `label` is followed by another",
+    "took 'label' of .../t.csv for the class, and read no other column ('flag')",
+)
+def test_a_table_of_keys_and_classes_is_read_as_such_and_columns_that_are_not_read_are_named(
+    tmp_path: Path, read: Callable[[str], None]
+) -> None:
+    for columns, other in (
+        (["label", "flag"], 1),
+        (["grade", "note"], "x"),
+        (["grade", "note"], ""),
+        (["grade"], None),
+    ):
+        rows = [[f"{number:03d}", number % 2, *([other] * (len(columns) - 1))] for number in range(6)]
+        table = labelled(tmp_path, "t.csv", table_of(rows, "t.csv", columns))
+        assert class_names(table.schema) == ["0", "1"]
+        assert table["label"].to_pylist() == [0, 1] * 3
+        said = open_source(ingest_params(path=str(tmp_path / "tree"), labels="t.csv")).layout
+        if len(columns) == 1:
+            assert said == []
+        else:
+            read("\n".join(said))
+
+
+@pytest.mark.tried(
+    "a table of 0 and 1 with an empty cell",
+    "has empty cells among columns of 0 and 1: fill them, or name each image's one class, in a second column called "
+    "label",
+)
+@pytest.mark.parametrize(("name", "cell"), [("t.csv", ""), ("t.csv", "NaN"), ("t.jsonl", None)])
+def test_a_table_of_0_and_1_with_an_empty_cell_is_no_table_of_the_classes_0_and_1(
+    tmp_path: Path, read: Callable[[str], None], name: str, cell: Any
+) -> None:
+    rows: list[list[Any]] = [
+        [f"{number:03d}", *(int(number % 3 == column) for column in range(3))] for number in range(6)
+    ]
+    rows[4][2] = cell
+    with pytest.raises(UserError) as refused:
+        labelled(tmp_path, name, table_of(rows, name))
+    read(str(refused.value))
 
 
 @pytest.mark.tried(
@@ -192,6 +222,7 @@ def hugging_face(folder: Path, kind: str) -> Path:
         "class label": ([0, 1], -1),
         "numbers": ([0, 1], -1),
         "null": ([3, 7], None),
+        "numbers of pandas": ([3.0, 7.0], float("nan")),
         "names": (["cat", "dog"], ""),
     }
     known, none = values[kind]
@@ -200,7 +231,7 @@ def hugging_face(folder: Path, kind: str) -> Path:
     for split, count in (("train", 20), ("test", 8)):
         pictures = [{"bytes": encoded(Image.fromarray(p)), "path": ""} for p in noise(count, 8, 8, seed=count)]
         labels = [none if split == "test" else known[number % 2] for number in range(count)]
-        kind_of = pa.string() if isinstance(known[0], str) else pa.int64()
+        kind_of = {str: pa.string(), float: pa.float64()}.get(type(known[0]), pa.int64())
         table = pa.table({"image": pictures, "label": pa.array(labels, kind_of)})
         table = table.replace_schema_metadata(about if kind == "class label" else None)
         pq.write_table(table, folder / f"{split}-00000-of-00001.parquet")
@@ -216,7 +247,7 @@ def hugging_face(folder: Path, kind: str) -> Path:
     "the same, with `ingest.unlabeled: leave_out`",
     "left out: 8 of 28 images have no label (null, empty or -1, 8 of 8 in test)",
 )
-@pytest.mark.parametrize("kind", ["class label", "numbers", "null", "names"])
+@pytest.mark.parametrize("kind", ["class label", "numbers", "null", "numbers of pandas", "names"])
 def test_a_test_split_without_labels_is_refused_or_left_out_with_its_counts(
     tmp_path: Path, read: Callable[[str], None], kind: str
 ) -> None:
@@ -228,6 +259,28 @@ def test_a_test_split_without_labels_is_refused_or_left_out_with_its_counts(
     source = open_source(params)
     counts = ingest(source, params, tmp_path / "raw", tmp_path / "resume")
     assert counts == {("train", 0): 10, ("train", 1): 10}
+    read("\n".join(source.notes))
+    assert normalized(tmp_path)["split"]["kind"] == "random"
+
+
+@pytest.mark.tried(
+    "folders of classes to train on, and a test folder of images alone, as competitions give them",
+    "3 of 11 images have no label (null, empty or -1, 3 of 3 in test), such as 'test/000.png': label them, or set "
+    "ingest.unlabeled to leave_out",
+)
+@pytest.mark.tried(
+    "the same folders, with `ingest.unlabeled: leave_out`", "left out: 3 of 11 images have no label (null, empty or -1,"
+)
+def test_a_test_folder_without_classes_is_refused_or_left_out_with_its_counts(
+    tmp_path: Path, read: Callable[[str], None]
+) -> None:
+    tree = write_tree(tmp_path / "tree", {"train/a": 4, "train/b": 4, "test": 3})
+    with pytest.raises(UserError) as refused:
+        ingested(tmp_path / "raw", path=str(tree))
+    read(str(refused.value))
+    params = ingest_params(path=str(tree), unlabeled="leave_out")
+    source = open_source(params)
+    assert ingest(source, params, tmp_path / "raw", tmp_path / "resume") == {("train", 0): 4, ("train", 1): 4}
     read("\n".join(source.notes))
     assert normalized(tmp_path)["split"]["kind"] == "random"
 

@@ -66,6 +66,8 @@ def test_many_params_and_long_names_fit_100_columns_and_the_rest_is_counted(read
     text = table([row("", **many), row("a-name-that-goes-on-and-on-and-on", **other)])
     assert max(map(len, text.splitlines())) <= 100
     read(text.splitlines()[-1])
+    narrow = table([row("", **many), row("a-name-that-goes-on-and-on-and-on", **other)], 80)
+    assert max(map(len, narrow.splitlines())) <= 80
     assert "[{name: r1, weight:…" in text
 
 

@@ -65,6 +65,21 @@ def test_a_table_of_labels_meets_names_in_another_unicode_form(
     assert keys(table) == {"é/ñ.png": 1, "é/o.png": 0}
 
 
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", ["g.csv", "g.jsonl"])
+def test_a_table_of_groups_meets_names_in_another_unicode_form(tmp_path: Path, form: Any, name: str) -> None:
+    tree = put(tmp_path / "tree", normalize(form, "é.png"), normalize(form, "ö.png"))
+    column = normalize("NFD", "Gebäude")
+    rows = [(normalize("NFD", "é.png"), normalize("NFC", "Süd")), (normalize("NFC", "ö"), normalize("NFD", "Süd"))]
+    lines = [f"file,{column}", *map(",".join, rows)]
+    if name == "g.jsonl":
+        lines = [json.dumps({"file": key, column: value}) for key, value in rows]
+    (tmp_path / name).write_text("\n".join(lines), encoding="utf-8")
+    groups = {"file": str(tmp_path / name), "column": normalize(form, "Gebäude")}
+    table = ingested(tmp_path / "raw", path=str(tree), groups=groups)
+    assert keys(table, "group") == {"é.png": "Süd", "ö.png": "Süd"}
+
+
 @pytest.mark.parametrize("packed", [False, True], ids=["folder", "zip"])
 def test_partners_are_found_in_any_unicode_form_and_case_of_the_extension(tmp_path: Path, packed: bool) -> None:
     mixed = f"{normalize('NFD', 'é')}ü.png"  # neither form

@@ -68,6 +68,24 @@ def test_the_check_before_a_run_says_of_bfloat16_what_the_stage_would_say(monkey
     assert said(lambda: check(params, outputs(Path("dvc.yaml")))) == said(lambda: precision_for("bfloat16", CPU))
 
 
+@pytest.mark.tried(
+    "`evaluator.device` and `select.device: cuda:99` on a machine with fewer, before anything runs",
+    "evaluator.device and select.device: device 'cuda:99' is not on this machine, which has ... CUDA devices: "
+    "set the stage's device to auto or cpu",
+)
+def test_a_device_that_is_not_there_is_told_before_anything_runs_unless_containers_do_the_work(
+    monkeypatch: pytest.MonkeyPatch, read: Callable[[str], None]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.delenv("MINTAGE_RUNNER", raising=False)
+    params = load_params()
+    away = {name: getattr(params, name).model_copy(update={"device": "cuda:99"}) for name in ("evaluator", "select")}
+    params = params.model_copy(update=away)
+    read(said(lambda: check(params, outputs(Path("dvc.yaml")))) or "")
+    monkeypatch.setenv("MINTAGE_RUNNER", "docker")
+    assert said(lambda: check(params, outputs(Path("dvc.yaml")))) is None
+
+
 def said(ask: Callable[[], object]) -> str | None:
     """The sentence of the refusal, without the name of the file; None where there is none, on this machine."""
     try:
