@@ -193,7 +193,10 @@ def spread(values: list[float], form: str) -> str:
 def main() -> None:
     parser = parser_of("benchmarks.families", __doc__)
     parser.add_argument(
-        "--families", nargs="+", choices=FAMILIES, default=[f for f in FAMILIES if f != "modern_points"]
+        "--families",
+        nargs="+",
+        choices=FAMILIES,
+        default=[f for f in FAMILIES if f not in ("modern_points", "pix2pix")],
     )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=60, help="CPU seconds of training, measuring left out")

@@ -152,10 +152,10 @@ METRICS: dict[str, Metric] = {
         "L1",
         "l1_floor",
         "min",
-        "How far a pixel of a translation is from the truth's, of 2 from black to white; blurred images score well.",
+        "How far a pixel of a translation is from the truth's, of 2 from black to white.",
         "Isola et al. 2017",
         of_pairs=True,
-        guard_only="a blur of all that a truth may be scores better than a sharp image",
+        guard_only="a blur of all that a truth may be scores as well as a sharp image",
     ),
     "psnr": Metric(
         "PSNR",

@@ -6,10 +6,12 @@ import torch
 from mintage.metrics.distances import nearest_rows
 from mintage.players import Generator
 from mintage.randomness import stream
+from mintage.sampling import asked_rows
 from stages.common.drawings import POINTS, points_of
 from stages.common.levels import FloatImages, Levels, to_uint8
 from stages.common.pictures import encode_png, grid, grid_scale
 from stages.common.points import to_coordinates
+from stages.common.reading import Sources
 from stages.common.split import Numbers, Split
 from stages.selection.reference import Reference
 
@@ -41,8 +43,9 @@ def nearest_picture(generator: Generator, real: Reference, seed: int) -> Levels:
 
 def nearest_translations(generator: Generator, real: Reference) -> Levels:
     """Three rows: what held-out sources should become; what they become; the train images nearest to that."""
-    pairs = real.pairs[:COLUMNS]
-    made = torch.cat(list(real.judge.generated(generator, len(pairs), real.seed, real.requested)))
+    pairs = asked_rows(len(real.holdout), min(COLUMNS, len(real.holdout)), real.seed)
+    sources = Sources(real.holdout_split, pairs)
+    made = torch.cat(list(real.judge.generated(generator, len(pairs), real.seed, sources)))
     _, closest = nearest_rows(real.judge.network.extract(made), real.train.features, 1)
     truths, nearest = real.holdout_split.take(pairs.numpy()), real.train_split.take(closest[:, 0].numpy())
     return grid(to_uint8(np.concatenate([truths, made.numpy(), nearest])), len(pairs), grid_scale(*made.shape[2:]))

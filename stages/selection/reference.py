@@ -85,8 +85,8 @@ class Reference:
 
     @cached_property
     def pairs(self) -> Tensor:
-        """The numbers `[samples]` of the held-out images whose sources are translated."""
-        return asked_rows(len(self.holdout), self.samples, self.seed)
+        """The numbers `[samples]` of the held-out images whose sources are translated, as they are stored."""
+        return asked_rows(len(self.holdout), self.samples, self.seed).sort().values
 
     @cached_property
     def requested_labels(self) -> Tensor | None:

@@ -44,7 +44,8 @@ class Measure:
     def asked(self, generator: Generator) -> Rows | None:
         """What it is given for each image."""
         if generator.config.translates:
-            return Sources(self.holdout, asked_rows(len(self.holdout), self.count, self.seed))
+            numbers = asked_rows(len(self.holdout), self.count, self.seed).sort().values  # as they are stored
+            return Sources(self.holdout, numbers)
         labels = labels_of(self.holdout) if generator.config.conditional else None
         return None if labels is None else asked_labels(labels, self.count, self.seed)
 
