@@ -163,7 +163,8 @@ def not_guard_only(name: Any) -> Any:
 
 
 if TYPE_CHECKING:
-    Metric = Selectable = str
+    Metric = str
+    Selectable = str
 else:  # so that a misspelt one is told the nearest
     Metric = Literal[tuple(METRICS)]
     Selectable = Annotated[Literal[tuple(SELECTABLE)], BeforeValidator(not_guard_only)]
