@@ -37,13 +37,13 @@ from stages.common.params import load_section
 from stages.common.progress import progress_bar
 from stages.common.provenance import recorded
 from stages.common.reading import real_images
-from stages.common.resume import Resume
+from stages.common.resume import Resume, State
 from stages.common.split import Split
 from stages.common.stopping import explain_interrupt
 from stages.common.train_params import Train
 from stages.common.truth import Truth, read_truth
 from stages.training.changes import EFFECTS, made_otherwise
-from stages.training.guards import checked, require_diversity, stopped_early, why_stopped
+from stages.training.guards import checked, first_stop, measure_of, require_diversity, stopped_early, why_stopped
 from stages.training.launch import launched, own_device, own_threads, process_group, start
 from stages.training.sharing import broadcast_state
 
@@ -52,7 +52,9 @@ if TYPE_CHECKING:
 
 DATA = Path("data/normalized")
 # What may change without changing the weights up to here; a longer run goes on from a shorter one.
-_NOT_IDENTITY = {"images", "checkpoint_every", "log_every", "resume_every", "min_diversity"}
+_NOT_IDENTITY = {"images", "checkpoint_every", "log_every", "resume_every", "min_diversity", "stop"}
+_MEASURE = "measure"
+"""The fact in a state that says by which measure it may stop; see `guards.measure_of`."""
 
 
 def main() -> None:
@@ -129,7 +131,8 @@ def measure_for(params: Train, resume: Resume, split: Split, real: RealImages) -
         return None
     from stages.training.stopping import Measure, evaluator_in
 
-    evaluator = evaluator_in(resume.folder / "evaluator", params.stop, split, real, params.seed)
+    folder = resume.folder / f"evaluator-{measure_of(params.stop)}"
+    evaluator = evaluator_in(folder, params.stop, split, real, params.seed)
     return Measure(evaluator, Split(DATA / "holdout"), params.stop.samples, params.seed)
 
 
@@ -182,7 +185,7 @@ def identity(params: Train, data_fingerprint: str) -> dict[str, Any]:
 
 def resume_latest(trainer: Trainer, resume: Resume, params: Train) -> int:
     """Load the latest state of this training, if there is one; returns the images it has seen."""
-    found = resume.latest(trainer.engine.images_at_end(params.images, trainer.batch_size))
+    found = latest_state(resume, params, trainer.engine.images_at_end(params.images, trainer.batch_size))
     broadcast_state(resume.fingerprint, found, trainer.engine.device)
     if found is not None:
         trainer.load(*found)
@@ -190,6 +193,19 @@ def resume_latest(trainer: Trainer, resume: Resume, params: Train) -> int:
     elif former := resume.former():
         print(explain_restart("training", "train", former, EFFECTS))
     return trainer.images_seen
+
+
+def latest_state(resume: Resume, params: Train, images: int) -> State | None:
+    """The latest state that saw at most `images`, or at which `params.stop` ends; without another measure's figures."""
+    found = resume.latest(images)
+    if found is None:
+        return None
+    tensors, facts = found
+    measured = facts["measured"] if facts.get(_MEASURE) == measure_of(params.stop) else []
+    ends = first_stop(measured, params.stop)
+    if ends is not None and ends < facts["images_seen"]:
+        return latest_state(resume, params, ends)
+    return tensors, {**facts, "measured": measured}
 
 
 def train(
@@ -233,7 +249,9 @@ def save(trainer: Trainer, resume: Resume, params: Train, truth: Truth | None) -
     due = trainer.passed(params.checkpoint_every)
     if due or trainer.images_seen >= params.images:
         resume.draw(trainer.images_seen, picture_of(trainer, params, truth))
-    (resume.keep if due else resume.roll)(trainer.state())
+    tensors, facts = trainer.state()
+    known = {_MEASURE: measure_of(params.stop)} if params.stop else {}
+    (resume.keep if due else resume.roll)((tensors, facts | known))
 
 
 def picture_of(trainer: Trainer, params: Train, truth: Truth | None) -> bytes:

@@ -12,10 +12,12 @@ EFFECTS = {
 
 
 def made_otherwise(trainer: Trainer, resume: Resume, params: Train) -> str:
-    """The end of a sentence where checkpoints or rows so far were made at other intervals; else nothing."""
-    images = trainer.images_seen
-    made = {"checkpoint_every": resume.kept(images), "log_every": len(trainer.history)}
+    """The end of a sentence where checkpoints or rows so far were made at other intervals, or not measured; else ""."""
+    images, kept = trainer.images_seen, resume.kept(trainer.images_seen)
+    made = {"checkpoint_every": kept, "log_every": len(trainer.history)}
     changed = [f"train.{name}" for name, count in made.items() if count != images // getattr(params, name)]
+    if params.stop and len(trainer.measured) < kept:
+        changed.append("train.stop")
     if not changed:
         return ""
     hold = "hold" if changed[1:] else "holds"

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from mintage.errors import DivergedError
 from mintage.trainer import Trainer
 from stages.common.errors import UserError
+from stages.common.fingerprint import fingerprint_of
 from stages.common.resume import Resume, images_of
 from stages.common.train_params import Stop
 
@@ -51,6 +52,18 @@ def stopped_early(measured: list[list[float]], stop: Stop | None) -> dict[str, A
     if images - best_images < stop.patience:
         return None
     return {"metric": stop.metric, "images": images, "best": best, "best_images": best_images}
+
+
+def first_stop(measured: list[list[float]], stop: Stop | None) -> int | None:
+    """The images at which a training with this `stop` ends; None where it goes on after all that is measured."""
+    prefixes = (measured[:count] for count in range(1, len(measured) + 1))
+    early = next((found for prefix in prefixes if (found := stopped_early(prefix, stop))), None)
+    return None if early is None else int(early["images"])
+
+
+def measure_of(stop: Stop | None) -> str | None:
+    """Which figures of `Trainer.measured` can be compared: a digest of all in `stop` but how long to be patient."""
+    return None if stop is None else fingerprint_of(stop.model_dump(exclude={"patience"}))[:16]
 
 
 def why_stopped(early: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 import json
 import shutil
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -70,10 +71,49 @@ def test_a_stopped_training_run_again_plays_no_turn(stopped: Path, tmp_path: Pat
     assert after["images_per_second"] == before["images_per_second"], "those of the first run"
 
 
+def again(stopped: Path, folder: Path, **stop: Any) -> tuple[str, list[str]]:
+    """What a copy of the stopped training says with another `train.stop`, and its checkpoints."""
+    shutil.copytree(stopped, folder)
+    last = int(max((stopped / "models/checkpoints").iterdir()).stem[-9:])
+    changes = {"train.stop": STOP | stop if stop else None, "train.images": last + 2000}
+    write_params(folder, HASTY | changes)
+    return run_train_stage(folder), sorted(path.stem for path in (folder / "models/checkpoints").iterdir())
+
+
+def test_more_patience_and_no_stop_at_all_go_on_to_the_same_weights(stopped: Path, tmp_path: Path) -> None:
+    before = sorted(path.stem for path in (stopped / "models/checkpoints").iterdir())
+    patient, with_it = again(stopped, tmp_path / "patient", patience=100_000)
+    alone, without = again(stopped, tmp_path / "alone")
+    for said, made in ((patient, with_it), (alone, without)):
+        assert "going on from" in said
+        assert "starts anew" not in said
+        assert made[: len(before)] == before
+        assert len(made) > len(before)
+    last = f"models/checkpoints/{with_it[-1]}.safetensors"
+    one, other = (read_checkpoint(tmp_path / name / last) for name in ("patient", "alone"))
+    assert all(tensor.equal(other[0][name]) for name, tensor in one[0].items())
+    assert (len(one[1]["measured"]), other[1]["measured"]) == (len(with_it), [])
+
+
+def test_less_patience_ends_where_it_would_have_ended(stopped: Path, tmp_path: Path) -> None:
+    _, made = again(stopped, tmp_path / "hasty", patience=1)
+    measured = read_checkpoint(max((stopped / "models/checkpoints").iterdir()))[1]["measured"]
+    rose = next(int(row[0]) for before, row in pairwise(measured) if row[1] >= before[1])
+    assert made[-1] == f"images-{rose:09d}"
+
+
+def test_by_another_measure_what_was_measured_before_does_not_count(stopped: Path, tmp_path: Path) -> None:
+    said, made = again(stopped, tmp_path / "other", samples=100)
+    assert "what was made up to there stays, and train.stop holds from there on" in said
+    facts = read_checkpoint(tmp_path / "other/models/checkpoints" / f"{made[-1]}.safetensors")[1]
+    before = len(list((stopped / "models/checkpoints").iterdir()))
+    assert len(facts["measured"]) == len(made) - before > 0
+
+
 @pytest.mark.slow
 def test_killed_with_9_and_run_again_it_stops_at_the_same_bits(stopped: Path, tmp_path: Path) -> None:
     folder = hasty(tmp_path)
-    for awaited in ("evaluator", "kept/*.safetensors", "kept/*3*.safetensors"):
+    for awaited in ("evaluator-*", "kept/*.safetensors", "kept/*3*.safetensors"):
         process = start_train_stage(folder)
         deadline = time.monotonic() + 300
         while not list(folder.glob(f".resume/*/{awaited}")) and time.monotonic() < deadline:
