@@ -4,16 +4,18 @@ import argparse
 import asyncio
 import logging
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import FlowRun, State
+from prefect.exceptions import TerminationSignal
 from prefect.flows import Flow
 from prefect.states import Completed, Failed
 
@@ -186,14 +188,26 @@ def _is_no_failure(record: logging.LogRecord) -> bool:
 
 @contextmanager
 def stopped_by_hand() -> Iterator[None]:
-    """Within the block Ctrl-C, by which Prefect ends a run, is one sentence."""
+    """Within the block Ctrl-C and SIGTERM, by which Prefect ends a run, are one sentence."""
+    told = (
+        "the stages that were at work are ended, and what was finished stays; "
+        "the same command goes on, training and evaluator from their last states"
+    )
     try:
         yield
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(
-            "the stages that were at work are ended, and what was finished stays; "
-            "the same command goes on, training and evaluator from their last states"
-        ) from None
+        raise KeyboardInterrupt(told) from None
+    except TerminationSignal:
+        _end_terminated(told)
+    except BaseExceptionGroup as group:  # of stages, or trials, side by side
+        if group.subgroup(TerminationSignal) is None:
+            raise
+        _end_terminated(told)
+
+
+def _end_terminated(told: str) -> NoReturn:
+    print(f"\nstopped: {told}", file=sys.stderr)
+    raise SystemExit(128 + signal.SIGTERM) from None
 
 
 def _arguments() -> argparse.Namespace:

@@ -45,7 +45,7 @@ def run_stage(main: Callable[[], None]) -> None:
             raise
         print(f"error: {sentence}", file=sys.stderr)
         if _refused_experiment(error):
-            print("params.yaml is as it was before -S", file=sys.stderr)
+            print("params.yaml is as it was before -S; `dvc checkout` brings back what DVC removed", file=sys.stderr)
         raise SystemExit(getattr(error, "exit_code", BAD_INPUT)) from None
     except KeyboardInterrupt as stop:
         print(f"\nstopped: {str(stop) or NOTHING_KEPT}", file=sys.stderr)

@@ -171,8 +171,10 @@ def test_a_signal_ends_every_trial(repository: Path, server: str, sign: signal.S
     )
     until(lambda: waiting(repository) == 2, seconds=180)
     run.send_signal(sign)
-    run.communicate(timeout=120)
-    assert run.returncode != 0
+    output, _ = run.communicate(timeout=120)
+    assert run.returncode == 128 + sign, output
+    assert "Traceback" not in output
+    assert output.splitlines()[-1].startswith("stopped: ")
     assert marked_processes(repository) == []
     assert experiments(repository) == {}
 
