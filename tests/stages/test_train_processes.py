@@ -127,7 +127,7 @@ def test_no_process_outlives_a_stage_that_was_killed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "fragment"),
     [
-        ({"train.recipe.batch_size": 17}, "each process takes as many images of a batch"),
+        ({"train.recipe.batch_size": 17}, "each process takes as many images of each part of a batch"),
         ({"train.device": "cuda:0"}, "device = 'cuda:0' is one for 2 processes"),
     ],
 )
