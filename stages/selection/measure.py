@@ -79,11 +79,11 @@ def baseline(real: Reference) -> Measured | None:
     if not isinstance(sources, Sources):
         return None
 
-    def shown() -> Seen:
+    def extract_sources() -> Seen:
         chunks = (sources[rows] for rows in torch.split(torch.arange(len(sources)), CHUNK))
         return real.judge.extract(chunks, real.requested_labels, real.truths())
 
-    return measured(cache(shown), real, real.known, f"baseline-{real.key}")
+    return measured(cache(extract_sources), real, real.known, f"baseline-{real.key}")
 
 
 def measured(
