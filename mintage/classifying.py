@@ -43,7 +43,7 @@ def train_classifier(
     """
     _, discriminator = build_players(config, schedule.seed)
     network = Classifier(discriminator, config)
-    learn(network, shown, schedule, what="the classifier", progress=progress)
+    learn(network, shown, schedule, config.condition, what="the classifier", progress=progress)
     return network
 
 

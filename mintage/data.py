@@ -35,7 +35,7 @@ def on_device(tensor: Tensor, device: torch.device) -> Tensor:
 class RealImages:
     """Images, each with its condition, in an endless order: each epoch is a new permutation, no image left over.
 
-    Conditions are labels `[N]`, sources `[N,S,H,W]`, or None.
+    Conditions are labels `[N]`, attributes `[N,K]`, sources `[N,S,H,W]`, or None.
     """
 
     def __init__(self, images: Tensor, conditions: Tensor | None, seed: int, device: torch.device) -> None:
@@ -48,9 +48,9 @@ class RealImages:
     def __len__(self) -> int:
         return len(self.images)
 
-    def relabelled(self, labels: Tensor | None, seed: int) -> "RealImages":
-        """The same images, held once, with other labels `[N]` and in the order of another seed."""
-        return RealImages(self.images, labels, seed, self.device)
+    def relabelled(self, conditions: Tensor | None, seed: int) -> "RealImages":
+        """The same images, held once, with other labels or attributes and in the order of another seed."""
+        return RealImages(self.images, conditions, seed, self.device)
 
     @cached_property
     def labelled(self) -> "RealImages":

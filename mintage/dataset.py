@@ -1,20 +1,39 @@
 """Images in memory as a user has them, checked once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from mintage.attributes import columns
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a game must know of real images before it sees them."""
+
+    shape: tuple[int, int, int]
+    """(C, H, W)."""
+    classes: tuple[str, ...] | None = None
+    """Names by label; None where images have none."""
+    attributes: tuple[str, ...] | None = None
+    """Names of the attributes; None where images have none."""
+    paired: bool = False
+    """Whether each image comes with a source."""
+
 
 class Dataset:
-    """Images, and labels where there are classes.
+    """Images, and labels where there are classes, attributes or sources where they have some.
 
     Args:
         image: `[N,C,H,W]` or `[N,H,W]`, a tensor or an array: floats in [-1,1], or 8-bit levels in [0,255].
         label: `[N]`, whole numbers from 0; None where there are no classes.
         source: Like `image`, of the same shape: what a translator makes each image of; None where there are no pairs.
         classes: A name for each label; by default "0", "1" and so on.
+        attributes: By name the values `[N]` of a property: True and False, or -1 and 1, or numbers on [-1,1]; or words,
+            of which each becomes an attribute of its own, `hair=red`. None where there are none.
 
     Raises:
         ValueError: Shapes, ranges or labels do not fit; the message says what would.
@@ -26,7 +45,14 @@ class Dataset:
         (6, (1, 8, 8), ('cat', 'dog'))
     """
 
-    def __init__(self, image: Any, label: Any = None, classes: Sequence[str] | None = None, source: Any = None) -> None:
+    def __init__(
+        self,
+        image: Any,
+        label: Any = None,
+        classes: Sequence[str] | None = None,
+        source: Any = None,
+        attributes: Mapping[str, Any] | None = None,
+    ) -> None:
         self.image: Tensor = images_in_range(image)
         """`[N,C,H,W]`, float32 in [-1,1]."""
         self.label: Tensor | None = None if label is None else _whole(torch.as_tensor(label), len(self.image))
@@ -35,6 +61,11 @@ class Dataset:
         """Like `image`."""
         if self.source is not None and self.source.shape != self.image.shape:
             raise ValueError(f"sources are {list(self.source.shape)}, images {list(self.image.shape)}: give pairs")
+        self.attributes: Tensor | None = None
+        """`[N,K]`, float32 on [-1,1]."""
+        self.attribute_names: tuple[str, ...] | None = None
+        if attributes:
+            self.attribute_names, self.attributes = columns(attributes, len(self.image))
         self.classes: tuple[str, ...] | None = None
         """Names by label."""
         if self.label is not None:
@@ -54,11 +85,17 @@ class Dataset:
         channels, height, width = self.image.shape[1:]
         return channels, height, width
 
+    @property
+    def signature(self) -> Signature:
+        return Signature(self.shape, self.classes, self.attribute_names, self.source is not None)
+
     def rows(self, chosen: Tensor) -> "Dataset":
         """Those of these numbers `[n]`, with the same classes."""
         part = Dataset(self.image[chosen])
         part.label, part.classes = None if self.label is None else self.label[chosen], self.classes
         part.source = None if self.source is None else self.source[chosen]
+        part.attributes = None if self.attributes is None else self.attributes[chosen]
+        part.attribute_names = self.attribute_names
         return part
 
 

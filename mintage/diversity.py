@@ -30,7 +30,7 @@ class Diversity:
     """Generated images of the same latents each time, against real ones: 1 is as diverse, 0 a single image.
 
     In pixels, which need no other network; a conditional generator by class, of which sixteen at most are drawn by the
-    seed; one that translates of the same sources. Nothing here draws from the streams of the training.
+    seed; one that is given sources or attributes by the same of them. Nothing here draws from the training's streams.
     """
 
     def __init__(self, generator: Generator, real: RealImages, seed: int) -> None:
@@ -43,8 +43,9 @@ class Diversity:
             self.labels = classes.repeat(-(-_GENERATED // len(classes)))[:_GENERATED]
             chosen = chosen[torch.isin(labels[chosen], classes.to(labels.device))]
         chosen = chosen[:_REAL]
-        self.conditions = real.conditions_of(chosen[:_GENERATED]) if config.translates else self.labels
-        self.latents = draw(config, _GENERATED, stream(seed, "diversity"))[: len(chosen) if config.translates else None]
+        beside = config.translates or config.attributes is not None
+        self.conditions = real.conditions_of(chosen[:_GENERATED]) if beside else self.labels
+        self.latents = draw(config, _GENERATED, stream(seed, "diversity"))[: len(chosen) if beside else None]
         self.real = mean_distance(real.take(chosen).cpu(), None if labels is None else labels[chosen].cpu())
 
     def measure(self, generator: Generator) -> float | None:

@@ -1,6 +1,7 @@
 """The network in whose features images are compared, trained on the real images alone.
 
-With classes it tells them apart; without, it is an autoencoder, and its bottleneck is the features.
+With classes it tells them apart, with attributes it names them; without either, it is an autoencoder, and its
+bottleneck is the features.
 Points need none of this: their coordinates are the features.
 """
 
@@ -12,8 +13,10 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, mse_loss, pad
+from torch.nn.functional import mse_loss, pad
 
+from mintage.attributes import right
+from mintage.conditioning.embedding import Condition, attribute_values
 from mintage.data import RealImages
 from mintage.devices import choose_precision
 from mintage.errors import DivergedError
@@ -40,13 +43,22 @@ class EvaluatorConfig:
     classes: tuple[str, ...] | None
     features: int
     """Width of the layer in which images are compared."""
+    attributes: tuple[str, ...] | None = None
+    """Names of what images have in place of a class."""
 
     @property
     def kind(self) -> str:
         """`coordinates` of points, too small for feature maps; `autoencoder` where there are no two classes."""
         if min(self.image_shape[1:]) < SMALLEST_IMAGE:
             return "coordinates"
-        return "classifier" if self.classifies else "autoencoder"
+        return "attributes" if self.attributes else "classifier" if self.classifies else "autoencoder"
+
+    @property
+    def condition(self) -> Condition | None:
+        """What the network is to say of an image; None where it draws it again."""
+        if self.kind == "attributes":
+            return Condition(len(self.attributes or ()), attributes=True)
+        return Condition(len(self.classes or ())) if self.classifies else None
 
     @property
     def classifies(self) -> bool:
@@ -55,8 +67,9 @@ class EvaluatorConfig:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "EvaluatorConfig":
         """The inverse of `dataclasses.asdict` through JSON, which turns tuples into lists."""
-        classes = values["classes"]
-        return cls(tuple(values["image_shape"]), classes and tuple(classes), values["features"])
+        classes, attributes = values["classes"], values.get("attributes")
+        names = (classes and tuple(classes), attributes and tuple(attributes))
+        return cls(tuple(values["image_shape"]), names[0], values["features"], names[1])
 
 
 @dataclass(frozen=True)
@@ -79,7 +92,7 @@ def images_beside(training: int) -> int:
 
 
 class Evaluator(nn.Module):
-    """Images `[N,C,H,W]` in [-1,1] to features `[N,F]`, and on to class logits or to the images again.
+    """Images `[N,C,H,W]` in [-1,1] to features `[N,F]`, and on to logits of the condition or to the images again.
 
     Features are taken before the nonlinearity and have mean 0 and variance 1 each over the images of its
     training, so that a Gaussian describes them fairly and a distance means the same in every dimension.
@@ -144,8 +157,8 @@ def _convolution(before: int, after: int, stride: int) -> list[nn.Module]:
 
 
 def _head(config: EvaluatorConfig) -> nn.Module:
-    if config.classifies:
-        return nn.Sequential(nn.ReLU(), nn.Linear(config.features, len(config.classes or ())))
+    if config.condition is not None:
+        return nn.Sequential(nn.ReLU(), nn.Linear(config.features, config.condition.size))
     return dcgan.Generator(config.features, config.image_shape, _WIDTH, Layers("batch"))
 
 
@@ -169,19 +182,18 @@ def train_evaluator(
             # All at once: points are as small as their labels.
             evaluator.head.fit(real.take(torch.arange(len(real))).flatten(1).cpu(), real.conditions.cpu())
         return evaluator.to(real.device).eval()
-    classes = config.classifies and real.conditions is not None
-    learn(evaluator, real, schedule, classes=classes, progress=progress, keeper=keeper)
+    learn(evaluator, real, schedule, config.condition, progress=progress, keeper=keeper)
     return evaluator
 
 
 class Learning:
     """A network that learns from real images: after any step its state can be kept, and it goes on to the same bits.
 
-    It learns to give class logits `[N,K]` by the labels, or without `classes` the images again.
+    It learns to give logits `[N,K]` of the images' condition, or without one the images again.
     """
 
-    def __init__(self, network: nn.Module, real: RealImages, schedule: Schedule, *, classes: bool) -> None:
-        self.network, self.real, self.schedule, self.classes = network, real, schedule, classes
+    def __init__(self, network: nn.Module, real: RealImages, schedule: Schedule, condition: Condition | None) -> None:
+        self.network, self.real, self.schedule, self.condition = network, real, schedule, condition
         network.to(real.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         rate, self.step, self.steps = schedule.learning_rate, 0, -(-schedule.images // schedule.batch_size)
         self.optimizer = torch.optim.AdamW(network.parameters(), rate, weight_decay=_WEIGHT_DECAY, fused=True)
@@ -193,7 +205,19 @@ class Learning:
 
     def turn(self) -> None:
         """One batch."""
-        _step(self.network, self.real, self.optimizer, self.images_seen, self.schedule, classes=self.classes)
+        images, told = self.real.batch(self.images_seen, self.schedule.batch_size)
+        shifted = random_shift(images, stream(self.schedule.seed, "evaluator/shift", self.images_seen))
+        precision = choose_precision("auto", images.device)
+        with torch.autocast(images.device.type, dtype=precision, enabled=precision != torch.float32):
+            answer = self.network(shifted).float()
+        if self.condition is None:
+            loss = mse_loss(answer, shifted)
+        else:
+            assert told is not None
+            loss = self.condition.loss(answer, told)
+        self.optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        self.optimizer.step()
         self.pace.step()
         self.step += 1
 
@@ -225,8 +249,8 @@ def learn(
     network: nn.Module,
     real: RealImages,
     schedule: Schedule,
+    condition: Condition | None,
     *,
-    classes: bool = True,
     what: str = "the evaluator",
     progress: Callable[[int], object] = lambda images: None,
     keeper: Keeper | None = None,
@@ -235,7 +259,7 @@ def learn(
 
     As `Learning` does. Raises DivergedError where the weights are no longer finite.
     """
-    learning = Learning(network, real, schedule, classes=classes)
+    learning = Learning(network, real, schedule, condition)
     if keeper:
         keeper.load(learning)
         progress(learning.images_seen)
@@ -260,30 +284,6 @@ def build_evaluator(config: EvaluatorConfig, seed: int) -> Evaluator:
         return Coordinates(config) if config.kind == "coordinates" else Evaluator(config)
 
 
-def _step(
-    network: nn.Module,
-    real: RealImages,
-    optimizer: torch.optim.Optimizer,
-    position: int,
-    schedule: Schedule,
-    *,
-    classes: bool,
-) -> None:
-    images, labels = real.batch(position, schedule.batch_size)
-    shifted = random_shift(images, stream(schedule.seed, "evaluator/shift", position))
-    precision = choose_precision("auto", images.device)
-    with torch.autocast(images.device.type, dtype=precision, enabled=precision != torch.float32):
-        answer = network(shifted)
-    if classes:
-        assert labels is not None
-        loss = cross_entropy(answer.float(), labels)
-    else:
-        loss = mse_loss(answer.float(), shifted)
-    optimizer.zero_grad(set_to_none=True)
-    torch.autograd.backward(loss)
-    optimizer.step()
-
-
 def random_shift(images: Tensor, random: torch.Generator) -> Tensor:
     """Each image `[N,C,H,W]` moved by its own few pixels (1, or 2 where both sides have 16), edges repeated."""
     count, _, height, width = images.shape
@@ -306,6 +306,13 @@ def features_of(evaluator: Evaluator, images: Tensor) -> Tensor:
     """Features `[N,F]` on the CPU, computed in float32, a chunk of images at a time."""
     device = device_of(evaluator)
     return torch.cat([evaluator.features(chunk.to(device)).cpu() for chunk in torch.split(images, _CHUNK)])
+
+
+@torch.inference_mode()
+def attributes_right(evaluator: Evaluator, features: Tensor, asked: Tensor) -> Tensor:
+    """Whether each attribute is as asked `[N,G]`, on the CPU, for features `[N,F]` and attributes `[N,K]`."""
+    logits: Tensor = evaluator.head(features.to(device_of(evaluator))).cpu()
+    return right(attribute_values(logits), asked, evaluator.config.attributes or ())
 
 
 @torch.inference_mode()
@@ -334,14 +341,17 @@ def explained_variance(evaluator: Evaluator, batches: Iterable[Tensor]) -> float
     return 1 - error / variance if variance > 0 else 0.0
 
 
-def quality(evaluator: Evaluator, batches: Iterable[Tensor], labels: Tensor | None) -> float:
+def quality(evaluator: Evaluator, batches: Iterable[Tensor], conditions: Tensor | None) -> float:
     """Where there are classes the accuracy on images `[n,C,H,W]` that come a batch at a time, of all labels `[N]`.
 
-    Else the share of their variance that is kept.
+    Where there are attributes `[N,K]`, the mean of theirs; else the share of their variance that is kept.
     """
-    if evaluator.config.classifies and labels is not None:
+    if evaluator.config.kind == "attributes" and conditions is not None:
+        features = torch.cat([features_of(evaluator, images) for images in batches])
+        return attributes_right(evaluator, features, conditions).double().mean().item()
+    if evaluator.config.classifies and conditions is not None:
         predicted = [classify(evaluator, features_of(evaluator, images)) for images in batches]
-        return accuracy(torch.cat(predicted), labels)
+        return accuracy(torch.cat(predicted), conditions)
     if evaluator.config.kind == "coordinates":
         return 1.0  # nothing is lost
     return explained_variance(evaluator, batches)

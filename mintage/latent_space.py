@@ -109,6 +109,7 @@ class Truncated(Generator):
     def __init__(self, generator: Generator, limit: float) -> None:
         nn.Module.__init__(self)
         self.config, self.generator, self.limit = generator.config, deepcopy(generator), limit
+        self.examples = self.generator.examples
         self._measure_statistics()
 
     @torch.no_grad()
@@ -125,8 +126,12 @@ class Truncated(Generator):
         for number in range(_STATISTICS_BATCHES if norms else 0):
             random = stream(0, "truncation/statistics", number)
             latents = draw(self.config, _STATISTICS_BATCH, random)
-            labels = torch.randint(classes, (len(latents),), generator=random) if self.config.conditional else None
-            self(latents.to(device), None if labels is None else labels.to(device))
+            conditions = None
+            if self.config.conditional:
+                conditions = torch.randint(classes, (len(latents),), generator=random)
+            elif self.examples is not None:
+                conditions = self.examples[torch.randint(len(self.examples), (len(latents),), generator=random)]
+            self(latents.to(device), None if conditions is None else conditions.to(device))
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
         self.eval()

@@ -8,8 +8,16 @@ from torch import Tensor
 from mintage.data import RealImages
 from mintage.dataset import Dataset
 from mintage.devices import choose_device
-from mintage.evaluator import Evaluator, EvaluatorConfig, Schedule, classify, device_of, features_of, train_evaluator
-from mintage.metrics.accuracy import accuracy
+from mintage.evaluator import (
+    Evaluator,
+    EvaluatorConfig,
+    Schedule,
+    attributes_right,
+    classify,
+    device_of,
+    features_of,
+    train_evaluator,
+)
 from mintage.metrics.classifier_score import SPLITS, classifier_score
 from mintage.metrics.density_coverage import density_coverage
 from mintage.metrics.frechet import frechet_distance
@@ -65,7 +73,8 @@ def measure(
     Returns:
         By name, lower is better for `frechet_distance` (Heusel et al. 2017) and `kernel_distance` (Binkowski et al.
         2018), higher for `precision`, `recall` (Kynkaanniemi et al. 2019), `density`, `coverage` (Naeem et al. 2020),
-        with classes `classifier_score` (Salimans et al. 2016), and of a conditional model `conditional_accuracy`.
+        with classes `classifier_score` (Salimans et al. 2016), and of a conditional model `conditional_accuracy`, or
+        `attribute_accuracy`, the mean over attributes.
         Of one that translates, also `l1` (lower is better), `psnr` and `ssim` (Wang et al. 2004) beside the truth, and
         of each figure the baseline.
 
@@ -87,7 +96,7 @@ def measure(
     evaluator = _taught(train, seed, evaluator_images, choose_device(device))
     count = min(len(holdout), len(train))
     drawn = train.rows(torch.randperm(len(train), generator=stream(seed, "measure/floor"))[:count])
-    held = _Images.extract(evaluator, holdout.image, holdout.label)
+    held = _Images.extract(evaluator, holdout.image, _condition(holdout))
     if model.generator.config.translates:
         asked = holdout.rows(asked_rows(len(holdout), count, seed))
         assert asked.source is not None
@@ -96,14 +105,14 @@ def measure(
             for images in (_rounded(model.translate(asked.source, seed)), asked.source)
         )
         real = _translation_figures(evaluator, held, asked, asked.image, seed)
-        real |= _figures(held, _Images.extract(evaluator, drawn.image, drawn.label), seed)
+        real |= _figures(held, _Images.extract(evaluator, drawn.image, _condition(drawn)), seed)
         return {name: Figure(value, real[name], same[name]) for name, value in made.items()}
-    labels = _asked(model, holdout, count, seed)
+    conditions = _asked(model, holdout, count, seed)
     made, real = (
         _figures(held, one, seed)
         for one in (
-            _Images.extract(evaluator, _generated(model, count, seed, labels), labels),
-            _Images.extract(evaluator, drawn.image, drawn.label if labels is not None else None),
+            _Images.extract(evaluator, _generated(model, count, seed, conditions), conditions),
+            _Images.extract(evaluator, drawn.image, _condition(drawn) if conditions is not None else None),
         )
     )
     return {name: Figure(value, real[name]) for name, value in made.items()}
@@ -115,24 +124,33 @@ def _translation_figures(
     """Of images in the place of those asked for."""
     pairs = {"l1": absolute_error, "psnr": psnr, "ssim": ssim}
     found = {name: figure(images, asked.image).mean().item() for name, figure in pairs.items()}
-    return found | _figures(real, _Images.extract(evaluator, images, asked.label), seed)
+    return found | _figures(real, _Images.extract(evaluator, images, _condition(asked)), seed)
+
+
+def _condition(data: Dataset) -> Tensor | None:
+    """By what it is judged whether an image is as asked."""
+    return data.label if data.attributes is None else data.attributes
 
 
 @dataclass(frozen=True)
 class _Images:
     features: Tensor
     probabilities: Tensor | None
-    predicted: Tensor | None
-    labels: Tensor | None
+    right: Tensor | None
+    """`[N]` or `[N,G]`: whether the class, or each attribute, is as asked."""
 
     @classmethod
-    def extract(cls, evaluator: Evaluator, images: Tensor, labels: Tensor | None) -> "_Images":
+    def extract(cls, evaluator: Evaluator, images: Tensor, conditions: Tensor | None) -> "_Images":
         features = features_of(evaluator, images)
+        if evaluator.config.kind == "attributes":
+            right = None if conditions is None else attributes_right(evaluator, features, conditions)
+            return cls(features, None, right)
         if not evaluator.config.classifies:
-            return cls(features, None, None, None)
+            return cls(features, None, None)
         with torch.inference_mode():
             logits = evaluator.head(features.to(device_of(evaluator))).cpu()
-        return cls(features, logits.double().softmax(1), classify(evaluator, features), labels)
+        right = None if conditions is None else classify(evaluator, features) == conditions
+        return cls(features, logits.double().softmax(1), right)
 
 
 def _figures(real: _Images, other: _Images, seed: int) -> dict[str, float]:
@@ -148,15 +166,15 @@ def _figures(real: _Images, other: _Images, seed: int) -> dict[str, float]:
     }
     if other.probabilities is not None:
         found["classifier_score"] = classifier_score(other.probabilities)
-    if other.predicted is not None and other.labels is not None:
-        found["conditional_accuracy"] = accuracy(other.predicted, other.labels)
+    if other.right is not None:
+        name = "conditional_accuracy" if other.right.ndim == 1 else "attribute_accuracy"
+        found[name] = other.right.double().mean().item()
     return found
 
 
 def _generated(model: Model, count: int, seed: int, asked: Tensor | None) -> Tensor:
     """Images `[count,C,H,W]` rounded to 8 bits, as who gets files of them sees them."""
-    labels = None if asked is None else asked.tolist()
-    return _rounded(torch.cat([images for images, _ in samples(model.generator, count, seed, labels)]))
+    return _rounded(torch.cat([images for images, _ in samples(model.generator, count, seed, asked)]))
 
 
 def _rounded(images: Tensor) -> Tensor:
@@ -164,15 +182,17 @@ def _rounded(images: Tensor) -> Tensor:
 
 
 def _asked(model: Model, holdout: Dataset, count: int, seed: int) -> Tensor | None:
-    """Labels as frequent as in the holdout; None of a model that takes none."""
+    """Labels as frequent as in the holdout, or its attributes; None of a model that takes none."""
+    if model.attributes is not None and holdout.attributes is not None:
+        return holdout.attributes[asked_rows(len(holdout), count, seed)]
     if model.classes is None or holdout.label is None:
         return None
     return asked_labels(holdout.label, count, seed)
 
 
 def _taught(train: Dataset, seed: int, images: int, device: torch.device) -> Evaluator:
-    real = RealImages(train.image, train.label, seed, device)
-    config = EvaluatorConfig(train.shape, train.classes, _FEATURES)
+    real = RealImages(train.image, _condition(train), seed, device)
+    config = EvaluatorConfig(train.shape, train.classes, _FEATURES, train.attribute_names)
     return train_evaluator(config, real, Schedule(images, min(_BATCH, len(train)), _RATE, seed))
 
 
@@ -184,5 +204,7 @@ def _require_fit(model: Model, *sets: Dataset) -> None:
             raise ValueError(f"images are {data.shape} (C, H, W), and the model's are {model.shape}")
         if model.generator.config.translates and data.source is None:
             raise ValueError("the model translates: give holdout and train with the `source` of each image")
+        if model.attributes is not None and data.attribute_names != model.attributes:
+            raise ValueError(f"the model's attributes are {model.attributes}, the images' {data.attribute_names}")
         if model.classes is not None and data.classes != model.classes:
             raise ValueError(f"the model's classes are {model.classes}, and the images' {data.classes}")

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from mintage import release
+from mintage.attributes import with_changes
 from mintage.dataset import images_in_range
 from mintage.players import Generator, build_generator
 from mintage.sampling import samples
@@ -32,7 +33,7 @@ class Model:
 
     def __init__(self, generator: Generator) -> None:
         self.generator = generator
-        """The network: (latents `[N,L]`, labels `[N]`, sources `[N,S,H,W]` or None) to images `[N,C,H,W]`."""
+        """The network: (latents `[N,L]`, labels `[N]`, attributes `[N,K]`, sources or None) to images `[N,C,H,W]`."""
 
     @property
     def classes(self) -> tuple[str, ...] | None:
@@ -44,7 +45,18 @@ class Model:
         """(C, H, W) of an image."""
         return self.generator.config.image_shape
 
-    def sample(self, count: int, seed: int = 0, label: str | int | Sequence[str | int] | None = None) -> Tensor:
+    @property
+    def attributes(self) -> tuple[str, ...] | None:
+        """The names of the attributes that can be asked for, a word of a column as `hair=red`; None without any."""
+        return self.generator.config.attributes
+
+    def sample(
+        self,
+        count: int,
+        seed: int = 0,
+        label: str | int | Sequence[str | int] | None = None,
+        attributes: Mapping[str, bool | float | str] | None = None,
+    ) -> Tensor:
         """Images `[count,C,H,W]` in [-1,1], on the CPU.
 
         Image i depends on the seed and i alone: more images of the same seed begin with the same ones.
@@ -53,13 +65,16 @@ class Model:
             count: How many.
             seed: Which ones.
             label: A class by name or number, or several, used in turn; by default all classes in turn.
+            attributes: What all images should have, such as `{"glasses": True, "hair": "red", "age": 0.5}`; whatever
+                is not named is as in images that the model learned from, in turn.
 
         Raises:
-            ValueError: The model has no such class, or takes none; or it translates, and needs sources.
+            ValueError: The model has no such class or attribute, or takes none; or it translates, and needs sources.
         """
         if self.generator.config.translates:
             raise ValueError("this model makes images of images: call translate(sources)")
-        return torch.cat([images for images, _ in samples(self.generator, count, seed, self._labels(label))])
+        asked = self._labels(label) if attributes is None else self._attributes(attributes)
+        return torch.cat([images for images, _ in samples(self.generator, count, seed, asked)])
 
     def translate(self, sources: Any, seed: int = 0) -> Tensor:
         """The images `[N,C,H,W]` in [-1,1], on the CPU, that the model makes of others.
@@ -103,10 +118,15 @@ class Model:
         if not known:
             raise ValueError("this model takes no class: leave out `label`")
         asked = [label] if isinstance(label, str | int) else list(label)
-        return [_number(one, known) for one in asked]
+        return [_label(one, known) for one in asked]
+
+    def _attributes(self, asked: Mapping[str, bool | float | str]) -> Tensor:
+        if self.generator.examples is None or self.attributes is None:
+            raise ValueError("this model takes no attributes: leave out `attributes`")
+        return with_changes(self.generator.examples.cpu(), self.attributes, asked)
 
 
-def _number(label: str | int, known: Sequence[str]) -> int:
+def _label(label: str | int, known: Sequence[str]) -> int:
     if isinstance(label, int) and 0 <= label < len(known):
         return label
     if label in known:

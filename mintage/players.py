@@ -1,5 +1,6 @@
 """The two players: a network with its conditioning, built from a config that fits in a JSON file."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,9 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from mintage import catalog
+from mintage.attributes import EXAMPLES
+from mintage.conditioning.embedding import Condition
 from mintage.conditioning.heads import HeadConfig, Judgement
 from mintage.layers import Layers
-from mintage.recipes import PlayerRecipe, Recipe, needs_sources
+from mintage.recipes import PlayerRecipe, Recipe, condition_of
 
 LAYOUT = 2
 """Of the weights; weights of another one would load without a word and give noise."""
@@ -52,12 +55,14 @@ class ModelConfig:
     """Whether the generator leaves out units when it is used, too."""
     source_shape: tuple[int, int, int] | None = None
     """(S, H, W) of the images of which the generator makes others; None where it makes them of noise."""
+    attributes: tuple[str, ...] | None = None
+    """Names of what the players are told in place of a class; see `mintage.attributes`."""
     layout: int = LAYOUT
 
     @property
     def conditional(self) -> bool:
         """Whether the generator makes the class it is asked for."""
-        return self.generator_conditioning != "none" and not self.translates
+        return self.generator_conditioning != "none" and not self.translates and self.attributes is None
 
     @property
     def translates(self) -> bool:
@@ -67,6 +72,13 @@ class ModelConfig:
     @property
     def class_count(self) -> int:
         return len(self.classes or ())
+
+    @property
+    def condition(self) -> Condition:
+        """What conditionings are of, where they are of no source."""
+        if self.attributes is not None:
+            return Condition(len(self.attributes), attributes=True)
+        return Condition(self.class_count)
 
     @property
     def code_size(self) -> int:
@@ -89,13 +101,14 @@ class ModelConfig:
 class Generator(nn.Module):
     """(latent `[N, latent_size + code_size]`, condition) -> images `[N,C,H,W]` in [-1,1].
 
-    The condition is what the config says: a label `[N]`, a source `[N,S,H,W]` in [-1,1], or None.
+    The condition is what the config says: a label `[N]`, attributes `[N,K]` on [-1,1], a source `[N,S,H,W]` in
+    [-1,1], or None.
     """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.conditioning = catalog.load("generator_conditioning", config.generator_conditioning)(config.class_count)
+        self.conditioning = catalog.load("generator_conditioning", config.generator_conditioning)(config.condition)
         norm = Layers(
             config.generator_normalization,
             self.conditioning.modulation_size,
@@ -110,6 +123,9 @@ class Generator(nn.Module):
         )
         norm.initialize(self.network)
         norm.constrain(self.network)
+        self.examples: Tensor | None
+        """Attributes of real images `[EXAMPLES, K]`, by which it is asked where nobody says what for; None else."""
+        self.register_buffer("examples", torch.zeros(EXAMPLES, len(config.attributes)) if config.attributes else None)
 
     def train(self, mode: bool = True) -> "Generator":
         super().train(mode)
@@ -134,7 +150,7 @@ class Discriminator(nn.Module):
         )
         channels, height, width = config.image_shape
         self.packing = config.packing
-        self.conditioning = conditioning.image(config.class_count, config.image_shape, config.source_shape)
+        self.conditioning = conditioning.image(config.condition, config.image_shape, config.source_shape)
         shape = (self.conditioning.channels * config.packing, height, width)
         self.network = catalog.load("network", config.network).discriminator(
             shape, config.discriminator_width or config.width, norm
@@ -142,7 +158,7 @@ class Discriminator(nn.Module):
         norm.initialize(self.network)
         self.group = config.minibatch_stddev
         features = self.network.feature_size + bool(self.group)
-        head = HeadConfig(features, config.class_count, config.code_categories, config.code_continuous)
+        head = HeadConfig(features, config.condition, config.code_categories, config.code_continuous)
         self.head = None if config.reconstructs else conditioning.head(head)
         packed = (channels * config.packing, height, width)
         self.decoder = _decoder(config, features, packed) if config.reconstructs else None
@@ -194,8 +210,13 @@ def _decoder(config: ModelConfig, features: int, image_shape: tuple[int, int, in
     return nn.Sequential(nn.Linear(features, config.latent_size), network)
 
 
-def model_config(recipe: Recipe, image_shape: tuple[int, int, int], classes: list[str] | None) -> ModelConfig:
-    """The recipe's players for images of this shape and these classes; a source is of the same shape."""
+def model_config(
+    recipe: Recipe,
+    image_shape: tuple[int, int, int],
+    classes: Sequence[str] | None,
+    attributes: Sequence[str] | None = None,
+) -> ModelConfig:
+    """The recipe's players for images of this shape, classes and attributes; a source is of the same shape."""
     reads_code = catalog.load("discriminator_conditioning", recipe.discriminator.conditioning).reads_code
     return ModelConfig(
         network=recipe.network,
@@ -219,7 +240,8 @@ def model_config(recipe: Recipe, image_shape: tuple[int, int, int], classes: lis
         packing=recipe.packing,
         minibatch_stddev=recipe.minibatch_stddev,
         reconstructs=catalog.load("objective", recipe.objective).reconstructs,
-        source_shape=image_shape if needs_sources(recipe) else None,
+        source_shape=image_shape if condition_of(recipe) == "source" else None,
+        attributes=tuple(attributes or ()) if condition_of(recipe) == "attributes" else None,
     )
 
 

@@ -22,7 +22,7 @@ Rate = Annotated[float, Within(above=0)]
 
 @dataclass(frozen=True)
 class PlayerRecipe:
-    conditioning: Annotated[str, Named("generator_conditioning"), "how it is told a class"] = "none"
+    conditioning: Annotated[str, Named("generator_conditioning"), "how it is told its condition"] = "none"
     normalization: Annotated[Normalization, "`network`: what the network has when nothing else is said"] = "network"
     dropout: Annotated[Part, "share of the units behind each activation that a training step leaves out"] = 0.0
     dropout_in_use: Annotated[
@@ -53,9 +53,9 @@ class PlayerRecipe:
 
 @dataclass(frozen=True)
 class DiscriminatorRecipe(PlayerRecipe):
-    conditioning: Annotated[str, Named("discriminator_conditioning"), "how it is told a class, or asked for it"] = (
-        "none"
-    )
+    conditioning: Annotated[
+        str, Named("discriminator_conditioning"), "how it is told the condition, or asked for it"
+    ] = "none"
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,9 @@ class Recipe:
     network: Annotated[str, Named("network")]
     width: Annotated[int, Within(4, 1024), "channels (units, in an mlp) of the narrowest hidden layer"]
     game: Annotated[str, Named("game"), "who plays, in which order, by which losses"] = "adversarial"
+    condition: Annotated[
+        Literal["label", "attributes"], "what either player's conditioning is of: one class, or several attributes"
+    ] = "label"
     batch_size: Annotated[int, Within(2), "real images, and as many generated ones, in one step"] = 64
     accumulation: Annotated[
         Count, "parts in which a batch goes through the networks, where it would not fit whole; norms see a part"
@@ -204,17 +207,7 @@ def axes(recipe: Recipe) -> str:
 
 
 def condition_of(recipe: Recipe) -> str | None:
-    """What the generator is given of each image: its "label", or its "source"; None where that is nothing."""
-    found: str | None = catalog.load("generator_conditioning", recipe.generator.conditioning).takes
-    return found
-
-
-def needs_labels(recipe: Recipe) -> bool:
-    """Whether either player uses the labels of the images."""
+    """What the players use of each image beside its pixels: its "label", "attributes" or "source", or None."""
+    told: str | None = catalog.load("generator_conditioning", recipe.generator.conditioning).takes
     asked = catalog.load("discriminator_conditioning", recipe.discriminator.conditioning)
-    return condition_of(recipe) == "label" or asked.needs_labels
-
-
-def needs_sources(recipe: Recipe) -> bool:
-    """Whether the generator makes an image of another, and so learns from pairs."""
-    return condition_of(recipe) == "source"
+    return recipe.condition if told == "label" or asked.needs_labels else told

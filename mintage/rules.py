@@ -1,18 +1,19 @@
 """Which choices do not go together, and why. Every other combination trains."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from mintage import catalog
 from mintage.conditioning.discriminator import DiscriminatorConditioning
 from mintage.conditioning.generator import Unconditional
 from mintage.conditioning.images import Product
+from mintage.dataset import Signature
 from mintage.layers import Layers
 from mintage.networks import Network
 from mintage.networks.parts import SMALLEST_IMAGE
 from mintage.objectives import Objective
 from mintage.penalties import Penalty
-from mintage.recipes import PlayerRecipe, Recipe, needs_labels
+from mintage.recipes import PlayerRecipe, Recipe, condition_of
 from mintage.terms import Term
 
 
@@ -21,11 +22,8 @@ class Setting:
     """A recipe and the data it is to learn from."""
 
     recipe: Recipe
-    classes: Sequence[str] | None
-    image_shape: tuple[int, int, int]
+    real: Signature
     processes: int = 1
-    paired: bool = False
-    """Whether each image comes with a source."""
 
     @property
     def batch_size(self) -> int:
@@ -55,8 +53,13 @@ class Setting:
 
     @property
     def generator_is_conditional(self) -> bool:
-        """Whether the generator is told a class."""
+        """Whether the generator is told a class, or attributes."""
         return self.told_by.takes == "label"
+
+    @property
+    def needs(self) -> str | None:
+        """What the players use of each image: its "label", "attributes" or "source"."""
+        return condition_of(self.recipe)
 
     @property
     def translates(self) -> bool:
@@ -65,14 +68,14 @@ class Setting:
 
     @property
     def told_by(self) -> type[Unconditional]:
-        """How the generator is told a class."""
+        """How the generator is told its condition."""
         found: type[Unconditional] = catalog.load("generator_conditioning", self.recipe.generator.conditioning)
         return found
 
     @property
     def small(self) -> bool:
         """Whether the image has too few pixels for their places to mean anything, as a point's coordinates."""
-        return min(self.image_shape[1:]) < SMALLEST_IMAGE
+        return min(self.real.shape[1:]) < SMALLEST_IMAGE
 
     @property
     def players(self) -> tuple[PlayerRecipe, PlayerRecipe]:
@@ -97,12 +100,21 @@ Rule = tuple[Callable[[Setting], bool], str]
 
 LABELS: list[Rule] = [
     (
-        lambda s: needs_labels(s.recipe) and s.classes is None,
+        lambda s: s.needs == "attributes" and s.real.attributes is None,
+        "this family learns from attributes, and this data has none: set ingest.attributes, or name another family, "
+        "such as dcgan",
+    ),
+    (
+        lambda s: s.needs == "label" and s.real.classes is None and s.real.attributes is not None,
+        "this data has attributes in place of labels: name a family that learns from them, such as acgan_attributes",
+    ),
+    (
+        lambda s: s.needs == "label" and s.real.classes is None,
         "a conditional family learns from labels, and this data has none: name an unconditional family, such as dcgan "
         "(of points modern_points)",
     ),
     (
-        lambda s: needs_labels(s.recipe) and len(s.classes or ()) < 2,
+        lambda s: s.needs == "label" and len(s.real.classes or ()) < 2,
         "a conditional family needs at least two classes, and this data has one: name an unconditional family, such as "
         "dcgan (of points modern_points)",
     ),
@@ -120,8 +132,12 @@ LABELS: list[Rule] = [
         "set discriminator.conditioning to concat, product, repeat or projection, or matching_aware to false",
     ),
     (
-        lambda s: s.recipe.labelled < 1 and needs_labels(s.recipe) and s.discriminator.teaches_class,
+        lambda s: s.recipe.labelled < 1 and s.needs is not None and s.discriminator.teaches_class,
         "only a semi-supervised discriminator learns from images without a label: set labelled to 1",
+    ),
+    (
+        lambda s: s.needs == "attributes" and s.discriminator.needs_probability,
+        "K + 1 classes are of one label: set condition to label, or discriminator.conditioning to auxiliary",
     ),
     (
         lambda s: s.discriminator.reads_code and s.recipe.code_categories + s.recipe.code_continuous == 0,
@@ -131,7 +147,7 @@ LABELS: list[Rule] = [
 
 PAIRS: list[Rule] = [
     (
-        lambda s: s.translates and not s.paired,
+        lambda s: s.translates and not s.real.paired,
         "a family that translates learns from pairs, and this data has none: set normalize.partner (such as edges) or "
         "ingest.pairs, or name a family that makes images of noise",
     ),
@@ -325,7 +341,7 @@ BATCHES: list[Rule] = [
         "an image smaller than 8 x 8, or a point, is another one when its pixels are moved or cut: set augment to []",
     ),
     (
-        lambda s: "colour" in s.recipe.augment and s.image_shape[0] != 3,
+        lambda s: "colour" in s.recipe.augment and s.real.shape[0] != 3,
         "colour changes are of RGB images: take colour out of augment",
     ),
     (
@@ -367,17 +383,7 @@ BATCHES: list[Rule] = [
 RULES: list[Rule] = [*LABELS, *PAIRS, *LOSSES, *PLAYERS, *BATCHES]
 
 
-def refusal(
-    recipe: Recipe,
-    classes: Sequence[str] | None,
-    image_shape: tuple[int, int, int],
-    processes: int = 1,
-    *,
-    paired: bool = False,
-) -> str | None:
-    """Why this recipe cannot be trained on images of this shape and these classes, or None if it can.
-
-    Where they are `paired`, each comes with a source.
-    """
-    setting = Setting(recipe, classes, image_shape, processes, paired)
+def refusal(recipe: Recipe, real: Signature, processes: int = 1) -> str | None:
+    """Why this recipe cannot be trained on such images, or None if it can."""
+    setting = Setting(recipe, real, processes)
     return next((reason for applies, reason in RULES if applies(setting)), None)

@@ -59,10 +59,13 @@ def samples(
 ) -> Iterator[tuple[Tensor, Tensor | None]]:
     """Images `[n,C,H,W]` and their conditions `[n,...]`, n at most `CHUNK`, `count` in all.
 
-    What is asked for is used in turn: labels, sources, or, for a generator with an information code, its categories.
-    Images before `first`, a multiple of `CHUNK`, are left out.
+    What is asked for is used in turn: labels, attributes, sources, or, for a generator with an information code, its
+    categories. Without anything a generator that is told attributes is asked for its `examples`. Images before `first`,
+    a multiple of `CHUNK`, are left out.
     """
     config = generator.config
+    if asked is None and generator.examples is not None:
+        asked = generator.examples.cpu()
     rows = torch.tensor(asked) if isinstance(asked, list | tuple | range) else cast(Rows | None, asked)
     for start in range(first, count, CHUNK):
         n = min(CHUNK, count - start)

@@ -65,10 +65,10 @@ class Window:
 class StreamedImages(RealImages):
     """At most two windows are in memory: the one that is shown, and the next; with the sources, where there are any."""
 
-    def __init__(self, blocks: Blocks, labels: Tensor | None, window: int, seed: int, device: torch.device) -> None:
-        """`window` is in images; it is exceeded by about a block at most."""
+    def __init__(self, blocks: Blocks, told: Tensor | None, window: int, seed: int, device: torch.device) -> None:
+        """`told` are labels or attributes. `window` is in images; it is exceeded by about a block at most."""
         self.device, self.seed = device, seed
-        self.conditions = None if labels is None else labels.to(device)
+        self.conditions = None if told is None else told.to(device)
         self._blocks, self._size = blocks, window
         self._starts = torch.tensor([0, *blocks.sizes]).cumsum(0).tolist()
         self._ahead: dict[tuple[int, int], Future[Window]] = {}
@@ -78,9 +78,9 @@ class StreamedImages(RealImages):
     def __len__(self) -> int:
         return int(self._starts[-1])
 
-    def relabelled(self, labels: Tensor | None, seed: int) -> RealImages:
+    def relabelled(self, conditions: Tensor | None, seed: int) -> RealImages:
         """Read again, through windows of their own."""
-        return StreamedImages(replace(self._blocks, sources=None), labels, self._size, seed, self.device)
+        return StreamedImages(replace(self._blocks, sources=None), conditions, self._size, seed, self.device)
 
     def take(self, numbers: Tensor) -> Tensor:
         """By their numbers; reads each block that holds one of them."""
@@ -181,12 +181,12 @@ class StreamedImages(RealImages):
         return images
 
 
-def images_of(blocks: Blocks, labels: Tensor | None, window: int | None, seed: int, device: torch.device) -> RealImages:
+def images_of(blocks: Blocks, told: Tensor | None, window: int | None, seed: int, device: torch.device) -> RealImages:
     """All in memory, in the order of `RealImages`; or, where a window is less than that, a window at a time."""
     count = sum(blocks.sizes)
     if window is not None and window < count:
-        return StreamedImages(blocks, labels, window, seed, device)
-    conditions = labels if blocks.sources is None else _whole(blocks.sources, blocks.sizes)
+        return StreamedImages(blocks, told, window, seed, device)
+    conditions = told if blocks.sources is None else _whole(blocks.sources, blocks.sizes)
     return RealImages(_whole(blocks.read, blocks.sizes), conditions, seed, device)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mintage.attributes import examples_of
 from mintage.data import RealImages
 from mintage.diversity import Diversity
 from mintage.engine import Engine
@@ -34,6 +35,11 @@ class Trainer:
         self._turns = 0
         self.turn_images = 0
         """Real images shown in the last turn."""
+        if self.average.examples is not None:
+            assert self.real.conditions is not None
+            examples = examples_of(self.real.conditions, self.seed)
+            for generator in (self.game.generator, self.average):
+                generator.examples.copy_(examples)  # type: ignore[union-attr]
         self._diversity = Diversity(self.average, self.real, self.seed)
 
     @property

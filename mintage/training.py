@@ -19,7 +19,7 @@ from mintage.engine import Engine
 from mintage.errors import CheckpointError
 from mintage.families import resolve
 from mintage.model import Model, write_whole
-from mintage.recipes import needs_labels, needs_sources
+from mintage.recipes import condition_of
 from mintage.rules import refusal
 from mintage.trainer import Trainer
 
@@ -107,23 +107,23 @@ def make_trainer(
 ) -> Trainer:
     """The family with its changes, at its very start. Raises ValueError as `train` does."""
     row = resolve(family, recipe)
-    if reason := refusal(row, data.classes, data.shape, 1, paired=data.source is not None):
+    if reason := refusal(row, data.signature):
         raise ValueError(f"{family}: {reason}")
-    names = None if data.classes is None else list(data.classes)
-    conditions = data.source if needs_sources(row) else None
-    if needs_labels(row):
-        assert data.label is not None
-        conditions = hide_labels(data.label, row.labelled, seed)
-    game = catalog.load("game", row.game).build(row, data.shape, names, seed)
+    known = {"label": data.label, "attributes": data.attributes, "source": data.source, None: None}
+    conditions = known[condition_of(row)]
+    if conditions is data.label and conditions is not None:
+        conditions = hide_labels(conditions, row.labelled, seed)
+    game = catalog.load("game", row.game).build(row, data.signature, seed)
     engine = Engine(game, row, device, choose_precision(precision, device, data.shape))
     return Trainer(engine, RealImages(data.image, conditions, seed, device), row.batch_size, seed)
 
 
 def _identity(data: Dataset, family: str, recipe: dict[str, Any], seed: int) -> str:
     """A digest of all that decides the bits but the number of images."""
-    digest = hashlib.sha256(json.dumps([family, recipe, seed, data.classes, torch.__version__]).encode())
+    names = [data.classes, *([data.attribute_names] if data.attribute_names else [])]
+    digest = hashlib.sha256(json.dumps([family, recipe, seed, *names, torch.__version__]).encode())
     digest.update(data.image.contiguous().numpy().data)
-    for other in (data.label, data.source):
+    for other in (data.label, data.source, data.attributes):
         if other is not None:
             digest.update(other.contiguous().numpy().data)
     return digest.hexdigest()

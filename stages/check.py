@@ -166,6 +166,7 @@ def _known(params: Params) -> Known:
         params.ingest.source in POINTS,
         classes=10 if params.ingest.source == "digits" else None,
         paired=True if asked else False if params.ingest.source in BUILT_IN else None,
+        attributes=params.ingest.attributes is not None,
     )
 
 

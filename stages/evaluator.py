@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from mintage.errors import DivergedError
-from mintage.evaluator import FULL, Evaluator, EvaluatorConfig, Schedule, images_beside, quality, train_evaluator
+from mintage.evaluator import FULL, Evaluator, Schedule, images_beside, quality, train_evaluator
 from stages.common.command import parser_of
 from stages.common.device import steady_device_for
 from stages.common.energy import Meter
@@ -27,7 +27,7 @@ from stages.common.params import Evaluator as EvaluatorParams
 from stages.common.params import load_section, load_value
 from stages.common.progress import progress_bar
 from stages.common.provenance import recorded
-from stages.common.reading import batches_of, labels_of, real_images
+from stages.common.reading import batches_of, conditions_of, evaluator_config, real_images
 from stages.common.resume import Resume
 from stages.common.split import Split
 from stages.common.stopping import explain_interrupt
@@ -51,7 +51,8 @@ def main() -> None:
 def known_of(root: Path) -> Known:
     """What a later stage would refuse is known by now."""
     train, manifest = Split(root / "data/normalized/train"), read_json(root / "data/normalized/manifest.json")
-    return Known(train.shape, read_truth(manifest) is not None, len(train.classes or []), train.reader.paired)
+    points, real = read_truth(manifest) is not None, train.signature
+    return Known(real.shape, points, len(real.classes or ()), real.paired, real.attributes is not None)
 
 
 def evaluator(params: EvaluatorParams, root: Path, meter: Meter | None = None) -> dict[str, Any]:
@@ -99,13 +100,12 @@ def identity(params: EvaluatorParams, root: Path) -> dict[str, Any]:
 
 
 def fit(params: EvaluatorParams, train: Split, keeper: Keeper) -> Evaluator:
-    """A classifier where the images have two classes or more, else an autoencoder; of points their coordinates."""
-    classes = None if train.classes is None else tuple(train.classes)
-    config = EvaluatorConfig(train.shape, classes, params.features)
+    """The network by which the images are compared; of points their coordinates."""
+    config = evaluator_config(train, params.features)
     assert params.images is not None
     schedule = Schedule(params.images, params.batch_size, params.learning_rate, params.seed)
     device = steady_device_for(params.device)
-    real = real_images(train, labels_of(train), params.window, params.seed, device, param="evaluator.window")
+    real = real_images(train, conditions_of(train), params.window, params.seed, device, param="evaluator.window")
     with (
         explain_interrupt(
             lambda: f"the evaluator was at {keeper.images_seen:,} images; {keeper.resume.how_to_resume()}"
@@ -120,10 +120,10 @@ def fit(params: EvaluatorParams, train: Split, keeper: Keeper) -> Evaluator:
 
 def measure(network: Evaluator, params: EvaluatorParams, holdout: Split) -> dict[str, Any]:
     """How well the evaluator does what it was trained for, on images that it never saw."""
-    name = "holdout_accuracy" if network.config.classifies else "holdout_explained_variance"
+    name = "holdout_accuracy" if network.config.condition else "holdout_explained_variance"
     return {
         "kind": network.config.kind,
-        name: quality(network, batches_of(holdout), labels_of(holdout)),
+        name: quality(network, batches_of(holdout), conditions_of(holdout)),
         "images": params.images if list(network.parameters()) else 0,
         "holdout_images": len(holdout),
         "features": network.features(torch.from_numpy(holdout.take(np.zeros(1, np.int64)))).shape[1],

@@ -2,7 +2,8 @@
 
 Reads models/selected. Writes models/onnx/generator.onnx, provenance/export.json. Inputs: `latents`
 `[N, latent_size + code_size]` where there is noise, `labels` `[N]` (int64) where the generator is conditional,
-`sources` `[N,S,H,W]` in [-1,1] where it translates; output: `images` `[N,C,H,W]` in [-1,1]. N is free.
+`attributes` `[N,K]` on [-1,1] or `sources` `[N,S,H,W]` in [-1,1] in their place where it takes these; output: `images`
+`[N,C,H,W]` in [-1,1]. N is free.
 The same generator gives the same bytes.
 """
 
@@ -93,12 +94,14 @@ class AsExported(nn.Module):
 
 
 def inputs_of(generator: Generator, count: int) -> dict[str, Tensor]:
-    """Latents, and labels in turn or sources where it takes them, of which both forms make images."""
+    """Latents, and labels in turn, attributes or sources where it takes them, of which both forms make images."""
     config, random = generator.config, stream(0, "export")
     inputs = {"latents": draw(config, count, random)} if config.latent_size else {}
     if config.source_shape is not None:
         values = draw_latents("uniform", count, math.prod(config.source_shape), random)
         inputs["sources"] = values.view(count, *config.source_shape)
+    elif generator.examples is not None:
+        inputs["attributes"] = generator.examples[torch.arange(count) % len(generator.examples)]
     elif config.conditional:
         inputs["labels"] = torch.arange(count) % config.class_count
     return inputs

@@ -26,7 +26,7 @@ from stages.common.identity import code_of
 from stages.common.params import Ingest, load_section
 from stages.common.progress import progress_bar
 from stages.common.provenance import recorded
-from stages.common.raw_shards import COLUMNS, GROUP, PARTNER, Counts, Done, RawRow, RawShards, chained
+from stages.common.raw_shards import ATTRIBUTES, COLUMNS, GROUP, PARTNER, Counts, Done, RawRow, RawShards, chained
 from stages.common.shards import encoded_schema
 from stages.common.stopping import explain_interrupt
 from stages.sources import Content, RawImage, Source, open_source
@@ -69,7 +69,8 @@ def ingest(
 ) -> Counts:
     """Write all images of `source` as shards into `output`, which is replaced whole or not at all.
 
-    Columns: image {bytes, path}, label, key, sha256 (of the bytes), split; of pairs also partner {bytes, path}.
+    Columns: image {bytes, path}, label, key, sha256 (of the bytes), split; of pairs also partner {bytes, path}, and
+    group and attributes where images have some.
     Memory: a row group. Raises UserError on fewer than two images and on two of one key, and whatever the source
     raises; StaleError where the finished shards in `resume`, which it removes, are of a source that has changed.
     """
@@ -98,9 +99,11 @@ def ingest(
 def schema_of(source: Source, max_pixels: int) -> pa.Schema:
     """The layout of raw shards; its metadata also says where the images are from, their size limit, and the truth."""
     more = (PARTNER if source.paired else {}) | (GROUP if source.grouped else {})
+    more |= ATTRIBUTES if source.attributes else {}
     schema = encoded_schema(source.classes, COLUMNS | more)
     about = {"name": source.name, "licence": source.licence, "origin": source.origin}
     known = {"source": json.dumps(about), "max_pixels": str(max_pixels)}
+    known |= {} if source.attributes is None else {"attributes": json.dumps(source.attributes)}
     known |= {} if source.truth is None else {"truth": json.dumps(source.truth.to_json())}
     return schema.with_metadata({**schema.metadata, **known})
 
@@ -126,7 +129,8 @@ def _after(source: Source, shards: RawShards, frames: Literal["first", "all"]) -
 
 
 def _trace(image: RawImage) -> str:
-    return json.dumps([image.key, image.label, image.split, image.group, image.stamp])
+    condition = image.label if image.attributes is None else image.attributes
+    return json.dumps([image.key, condition, image.split, image.group, image.stamp])
 
 
 def _rows(images: Iterable[RawImage], source: Source, params: Ingest, seen: Callable[[], object]) -> Iterator[RawRow]:
@@ -144,7 +148,10 @@ def _pictures(
 ) -> Iterator[tuple[RawRow, bytes | None]]:
     """The row of a file, or of each of its pages or frames where all are asked for, and the partner."""
     count, limit = frame_count(content, params.max_pixels), params.max_pixels
-    row = RawRow(image.key, image.path, content, image.label, image.split, None, _trace(image), image.group, count - 1)
+    row = RawRow(
+        image.key, image.path, content, image.label, image.split, None, _trace(image), image.group, image.attributes,
+        left_out=count - 1,
+    )  # fmt: skip
     if params.frames == "first" or count == 1:
         yield row, partner
         return
@@ -251,6 +258,8 @@ def summary(source: Source, counts: Counts) -> list[str]:
         named = [f"{name} {by_label[label]}" for label, name in enumerate(source.classes[:_SHOWN_CLASSES])]
         more = len(source.classes) - len(named)
         lines.append(f"{len(source.classes)} classes: {', '.join(named)}{f' and {more} more' if more else ''}")
+    if source.attributes is not None:
+        lines.append(f"{len(source.attributes)} attributes: {', '.join(source.attributes[:_SHOWN_CLASSES])}")
     return lines + source.notes
 
 

@@ -38,7 +38,7 @@ from stages.images.extent import Extent, ExtentOf
 from stages.images.near import LEAST_SIDE
 from stages.images.raw import Deciding, RawSet, read_deciding, read_raw_set
 from stages.images.split import Mask, random_split, tied
-from stages.images.statistics import PARTNER
+from stages.images.statistics import ATTRIBUTES, PARTNER
 from stages.images.together import find_alike
 from stages.images.work import LISTED, SIDES, STATS, Broken, Finished, Job, Shard, normalize_shard
 
@@ -55,11 +55,13 @@ class Side:
     labels: Counter[int | None] = field(default_factory=Counter)
     """Images by label."""
     digest: Any = field(default_factory=hashlib.sha256)
-    """Over labels and pixels, in order."""
+    """Over labels or attributes, and pixels, in order."""
 
     def add(self, stats: pa.Table) -> None:
         names = ["label", "pixel_sha256", *({PARTNER.name} & set(stats.schema.names))]
         columns = [stats[name].cast(pa.string()).fill_null("None") for name in names]
+        if ATTRIBUTES.name in stats.schema.names:
+            columns.append(pa.array(map(str, stats[ATTRIBUTES.name].to_pylist()), pa.string()))
         lines = pc.binary_join_element_wise(*columns, " ").to_pylist()
         self.labels.update(stats["label"].to_pylist())
         self.digest.update("".join(f"{line}\n" for line in lines).encode())
@@ -103,7 +105,7 @@ def normalize(
     deciding = read_deciding(known, params.split_seed)
     broken_allowed = int(params.max_broken * len(deciding.labels))
     folder = _begin(resume, params, known)
-    job = Job(params, known.classes, known.max_pixels, known.paired, broken_allowed, folder)
+    job = Job(params, known.classes, known.max_pixels, known.paired, known.attributes, broken_allowed, folder)
     finish = partial(_finish, job, over_shards, Pieces(folder, meter))
     with explain_interrupt(lambda: f"finished shards are kept in {folder}; the same command goes on from there"):
         split, finished = _split_and_finish(job, known, deciding, finish)
@@ -181,7 +183,7 @@ def _begin(resume: Path, params: Normalize, known: RawSet) -> Path:
     about = {
         "params": params.model_dump(exclude={"max_broken"}),  # which changes no shard, only whether the stage stops
         "code": code_of("normalize"),
-        "known": [known.classes, known.max_pixels],
+        "known": [known.classes, known.max_pixels, *([known.attributes] if known.attributes else [])],
     }
     folder = resume / fingerprint_of(about)[:16]
     folder.mkdir(parents=True, exist_ok=True)
@@ -287,11 +289,13 @@ def _manifest(
     broken, first_broken = _broken(finished)
     shape = [params.channels, params.height, params.width]
     counts = {name: side.labels.total() for name, side in sides.items()}
-    content = json.dumps([shape, known.classes, {name: side.digest.hexdigest() for name, side in sides.items()}])
+    names = [known.classes, *([known.attributes] if known.attributes else [])]
+    content = json.dumps([shape, *names, {name: side.digest.hexdigest() for name, side in sides.items()}])
     return {
         "shape": shape,
         "range": [-1, 1],
         "classes": known.classes,
+        "attributes": known.attributes,
         "counts": {**counts, "read": sum(counts.values()) + broken, "broken": broken},
         "class_counts": _class_counts(known.classes, sides),
         "broken": [asdict(image) for image in first_broken],

@@ -5,13 +5,16 @@ Writes samples/, plots/samples.png, plots/latent/, metrics/latent.json, provenan
 Image i is the same bits whatever the count and the batch size. Pictures of the latent space: stages/sampling.
 """
 
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from torch import Tensor
 
+from mintage.attributes import with_changes
 from mintage.players import Generator, ModelConfig
 from mintage.sampling import asked_rows, samples
 from stages.common.command import parser_of
@@ -25,6 +28,7 @@ from stages.common.params import Sample, load_section
 from stages.common.pictures import encode_pfm, encode_png
 from stages.common.progress import progress_bar
 from stages.common.provenance import recorded
+from stages.common.raw_shards import ATTRIBUTES
 from stages.common.reading import Sources
 from stages.common.shards import IMAGE, encoded_schema, write_encoded
 from stages.common.split import Split
@@ -56,6 +60,8 @@ def sample(params: Sample, root: Path) -> int:
     truth = read_truth(read_json(root / "models/selected/provenance.json"))
     labels = labels_for(params.classes, generator.config)
     holdout = Split(root / "data/normalized/holdout") if generator.config.translates else None
+    attributes = attributes_for(params, generator)
+    asked = labels if attributes is None else attributes
     found = pictures(generator, params, labels, points=truth is not None)
     with ExitStack() as outputs:
         folder, latent = (
@@ -63,8 +69,8 @@ def sample(params: Sample, root: Path) -> int:
         )
         sheet, told = (outputs.enter_context(replacing(root / name)) for name in ("plots/samples.png", LATENT))
         if holdout is None:
-            made, schema = rows(generator, params, labels, exact=truth is not None), schema_of(generator.config)
-            drawn = draw_samples(generator, params.seed, truth, labels, names=row_names(generator.config, labels))
+            made, schema = rows(generator, params, asked, exact=truth is not None), schema_of(generator.config)
+            drawn = draw_samples(generator, params.seed, truth, asked, names=row_names(generator.config, labels))
         else:
             made, schema = translations(generator, params, holdout), schema_of(generator.config, source=IMAGE, key=TEXT)
             drawn = draw_translations(generator, params.seed, holdout)
@@ -75,7 +81,23 @@ def sample(params: Sample, root: Path) -> int:
 
 
 def schema_of(config: ModelConfig, **extra: pa.DataType) -> pa.Schema:
-    return encoded_schema(class_names(config), {"index": pa.int64(), "seed": pa.int64(), **extra})
+    extra |= ATTRIBUTES if config.attributes else {}
+    schema = encoded_schema(class_names(config), {"index": pa.int64(), "seed": pa.int64(), **extra})
+    named = {"attributes": json.dumps(config.attributes)} if config.attributes else {}
+    return schema.with_metadata({**schema.metadata, **named})
+
+
+def attributes_for(params: Sample, generator: Generator) -> Tensor | None:
+    """The attributes `[N,K]` to ask for in turn; None where the model takes none."""
+    examples, names = generator.examples, generator.config.attributes
+    if examples is None or names is None:
+        if params.attributes:
+            raise UserError(f"sample.attributes = {params.attributes}, and the model takes none: set it to {{}}")
+        return None
+    try:
+        return with_changes(examples.cpu(), names, params.attributes)
+    except ValueError as error:
+        raise UserError(f"sample.attributes: {error}") from None
 
 
 def labels_for(classes: list[int], config: ModelConfig) -> list[int] | None:
@@ -104,17 +126,17 @@ def row_names(config: ModelConfig, labels: list[int] | None) -> list[str]:
 
 
 def rows(
-    generator: Generator, params: Sample, labels: list[int] | None, exact: bool = False
+    generator: Generator, params: Sample, wanted: list[int] | Tensor | None, exact: bool = False
 ) -> Iterator[dict[str, Any]]:
     """A row an image, made when it is asked for: a PNG, or with every bit where `exact` (of points)."""
-    index = 0
+    index, column = 0, "attributes" if generator.config.attributes else "label"
     with progress_bar("sample", params.count) as bar:
-        for images, asked in samples(generator, params.count, params.seed, labels):
+        for images, asked in samples(generator, params.count, params.seed, wanted):
             of_images = [None] * len(images) if asked is None else asked.tolist()
-            for values, label in zip(images.numpy(), of_images, strict=True):
+            for values, told in zip(images.numpy(), of_images, strict=True):
                 content, kind = encoded(values, exact)
                 image = {"bytes": content, "path": f"{index:06d}.{kind}"}
-                yield {"image": image, "label": label, "index": index, "seed": params.seed}
+                yield {"image": image, "label": None, "index": index, "seed": params.seed, column: told}
                 index += 1
             bar.update(len(images))
 

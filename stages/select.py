@@ -32,7 +32,7 @@ from stages.selection.measure import load_generator
 from stages.selection.nearest import nearest_drawn
 from stages.selection.quality import Subject, verdict
 from stages.selection.reference import Reference, reference
-from stages.selection.rows import absent_in, classes, columns, expected, without_floors
+from stages.selection.rows import absent_in, attributes, classes, columns, expected, without_floors
 from stages.selection.rule import Choice, Row, choose, cost_of_last, sentence, why
 from stages.selection.seen import Judge
 from stages.selection.table import table
@@ -102,6 +102,7 @@ def subject(inputs: Inputs, sources: Row | None) -> Subject:
         train_images=len(real.train),
         chance=real.chance,
         points=real.truth is not None,
+        attributes=bool(real.attributes),
         sources=sources,
     )
 
@@ -121,6 +122,7 @@ def read_inputs(params: Select, root: Path) -> Inputs:
     judge = Judge(evaluator, feature_network(params, evaluator, sha256, device), truth is not None, sha256)
     config = load_generator(checkpoints[0], device)[0].config
     condition = "label" if config.conditional else "source" if config.translates else None
+    condition = "attributes" if config.attributes else condition
     return Inputs(
         checkpoints=checkpoints,
         real=reference(judge, train, holdout, params, condition=condition, truth=truth, cache=cache),
@@ -152,17 +154,14 @@ def summary(measured: Table, choice: Choice, params: Select, inputs: Inputs) -> 
         "floor_images": len(real.train_sample),
         "holdout_images": len(real.holdout),
         "checkpoints": len(rows),
-        "absent": expected(
-            absent_in(measured.found[choice.chosen], measured.real),
-            of_truth=real.truth is not None,
-            of_pairs=measured.baseline is not None,
-        ),
+        "absent": expected(absent_in(measured.found[choice.chosen], measured.real), real),
         "baseline": None if measured.baseline is None else without_floors(measured.baseline),
         "last": without_floors(rows[-1]),
         "runner_up": None if runner_up is None else without_floors(rows[runner_up]),
         "cost_of_last": cost_of_last(rows, choice, params),
         "collapse": collapse(chosen, params, real.chance),
         "copying": copying(chosen, params),
+        "attributes": attributes(measured.found[choice.chosen], measured.real, real),
         "classes": classes(measured.found[choice.chosen], measured.real, real.judge.evaluator.config.classes),
     }
 

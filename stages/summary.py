@@ -81,6 +81,8 @@ def _of_the_floor(selection: Selection) -> str:
 def _judge(evaluator: Evaluator) -> str:
     if evaluator.kind == "coordinates":
         return "the coordinates of the points themselves"
+    if evaluator.kind == "attributes":
+        return f"a classifier that is right on {percent(evaluator.holdout_accuracy)} of the held-out images' attributes"
     if evaluator.kind == "classifier":
         return f"a classifier that is right on {percent(evaluator.holdout_accuracy)} of the held-out images"
     explained = percent(evaluator.holdout_explained_variance)

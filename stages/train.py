@@ -20,7 +20,7 @@ from mintage.devices import make_deterministic
 from mintage.engine import Engine
 from mintage.families import FAMILIES, in_full, recipe_of, resolve
 from mintage.nearest import nearest
-from mintage.recipes import Recipe, axes, needs_labels, needs_sources
+from mintage.recipes import Recipe, axes, condition_of
 from mintage.rules import refusal
 from mintage.trainer import Trainer
 from stages.common.changes import explain_restart
@@ -36,7 +36,7 @@ from stages.common.identity import code_of
 from stages.common.params import load_section
 from stages.common.progress import progress_bar
 from stages.common.provenance import recorded
-from stages.common.reading import real_images
+from stages.common.reading import attributes_of, labels_of, real_images
 from stages.common.resume import Resume, State
 from stages.common.split import Split
 from stages.common.stopping import explain_interrupt
@@ -145,23 +145,23 @@ def learn_measured(trainer: Trainer, value: float | None) -> None:
 def make_trainer(params: Train, split: Split) -> Trainer:
     """The game of `params.family` with its overrides, on the split's images, at its very start."""
     recipe = resolve(params.family, params.recipe, params.variant)
-    if reason := refusal(recipe, split.classes, split.shape, params.processes, paired=split.reader.paired):
+    if reason := refusal(recipe, split.signature, params.processes):
         raise UserError(f"train.family = {params.family!r}: {reason}")
     device = prepare_device(params)
     precision = precision_for(params.precision, device, split.shape)
-    game = catalog.load("game", recipe.game).build(recipe, split.shape, split.classes, params.seed)
-    labels = labels_for(recipe, split, params.seed)
-    sources = needs_sources(recipe)
-    real = real_images(split, labels, params.window, params.seed, device, param="train.window", sources=sources)
+    game = catalog.load("game", recipe.game).build(recipe, split.signature, params.seed)
+    told, sources = conditions_for(recipe, split, params.seed), condition_of(recipe) == "source"
+    real = real_images(split, told, params.window, params.seed, device, param="train.window", sources=sources)
     engine = Engine(game, recipe, device, precision)
     return Trainer(engine, real, recipe.batch_size, params.seed)
 
 
-def labels_for(recipe: Recipe, split: Split, seed: int) -> torch.Tensor | None:
-    """The labels that this training may see; None where it uses none."""
-    if split.labels is None or not needs_labels(recipe):
-        return None
-    return hide_labels(torch.from_numpy(split.labels), recipe.labelled, seed)
+def conditions_for(recipe: Recipe, split: Split, seed: int) -> torch.Tensor | None:
+    """The labels or attributes that this training may see; None where it uses neither."""
+    if condition_of(recipe) == "attributes":
+        return attributes_of(split)
+    labels = labels_of(split) if condition_of(recipe) == "label" else None
+    return None if labels is None else hide_labels(labels, recipe.labelled, seed)
 
 
 def prepare_device(params: Train) -> torch.device:

@@ -1,12 +1,11 @@
-"""How the generator is told its class, or shown its source: (latent, condition) to the inputs of a network."""
+"""How the generator is told its class or attributes, or shown its source: (latent, condition) to a network's inputs."""
 
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import one_hot
 
-from mintage.conditioning.embedding import EMBEDDING, QUIET, label_embedding
+from mintage.conditioning.embedding import EMBEDDING, QUIET, Condition
 
 _SHARED_STD = 0.3
 """Larger than an embedding beside z, since the norms that read it start small; at 1 a class is one image."""
@@ -36,16 +35,16 @@ class Unconditional(nn.Module):
     """The latent alone; and what every other way adds to that."""
 
     takes: str | None = None
-    """What its condition is: the "label" `[N]` of an image, or its "source" `[N,S,H,W]`."""
+    """What its condition is: the "label" of an image, or the attributes in its place; or its "source" `[N,S,H,W]`."""
     vector_size = 0
     modulation_size = 0
     plane_size = 0
     modulates = False
     """Whether it reaches the network through its norms."""
 
-    def __init__(self, classes: int) -> None:
+    def __init__(self, condition: Condition) -> None:
         super().__init__()
-        self.classes = classes
+        self.condition = condition
 
     def forward(self, latent: Tensor, condition: Tensor | None) -> Inputs | Translation:
         return Inputs(latent)
@@ -57,9 +56,9 @@ class Concat(Unconditional):
     takes = "label"
     vector_size = EMBEDDING
 
-    def __init__(self, classes: int) -> None:
-        super().__init__(classes)
-        self.embedding = label_embedding(classes, QUIET)
+    def __init__(self, condition: Condition) -> None:
+        super().__init__(condition)
+        self.embedding = condition.embedding(QUIET)
 
     def forward(self, latent: Tensor, condition: Tensor | None) -> Inputs:
         return Inputs(torch.cat([latent, self.embedding(condition).to(latent.dtype)], dim=1))
@@ -71,9 +70,9 @@ class Plane(Unconditional):
     takes = "label"
     plane_size = EMBEDDING
 
-    def __init__(self, classes: int) -> None:
-        super().__init__(classes)
-        self.embedding = label_embedding(classes, QUIET)
+    def __init__(self, condition: Condition) -> None:
+        super().__init__(condition)
+        self.embedding = condition.embedding(QUIET)
 
     def forward(self, latent: Tensor, condition: Tensor | None) -> Inputs:
         return Inputs(latent, plane=self.embedding(condition))
@@ -85,13 +84,13 @@ class BatchNorm(Unconditional):
     takes = "label"
     modulates = True
 
-    def __init__(self, classes: int) -> None:
-        super().__init__(classes)
-        self.modulation_size = classes
+    def __init__(self, condition: Condition) -> None:
+        super().__init__(condition)
+        self.modulation_size = condition.size
 
     def forward(self, latent: Tensor, condition: Tensor | None) -> Inputs:
         assert condition is not None
-        return Inputs(latent, modulation=one_hot(condition, self.classes).to(latent.dtype))
+        return Inputs(latent, modulation=self.condition.vector(condition).to(latent.dtype))
 
 
 class SharedBatchNorm(Unconditional):
@@ -101,9 +100,9 @@ class SharedBatchNorm(Unconditional):
     modulation_size = EMBEDDING
     modulates = True
 
-    def __init__(self, classes: int) -> None:
-        super().__init__(classes)
-        self.embedding = label_embedding(classes, _SHARED_STD)
+    def __init__(self, condition: Condition) -> None:
+        super().__init__(condition)
+        self.embedding = condition.embedding(_SHARED_STD)
 
     def forward(self, latent: Tensor, condition: Tensor | None) -> Inputs:
         return Inputs(latent, modulation=self.embedding(condition))

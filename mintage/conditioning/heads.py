@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from mintage.conditioning.embedding import QUIET
+from mintage.conditioning.embedding import QUIET, Condition
 
 _CODE_HIDDEN = 128
 
@@ -23,7 +23,7 @@ class Judgement:
     features: Tensor
     """`[M, F]`, before the last layer."""
     class_logits: Tensor | None = None
-    """`[M, classes]`."""
+    """`[M, classes]`, or `[M, attributes]`."""
     code: Tensor | None = None
     """`[M, categories + continuous]`: logits, then means."""
 
@@ -39,7 +39,7 @@ class HeadConfig:
     """What a head's shapes follow from."""
 
     features: int
-    classes: int
+    condition: Condition
     categories: int
     continuous: int
 
@@ -76,8 +76,7 @@ class Projection(Score):
 
     def __init__(self, config: HeadConfig) -> None:
         super().__init__(config)
-        self.embedding = nn.Embedding(config.classes, config.features)
-        nn.init.normal_(self.embedding.weight, 0.0, QUIET)
+        self.embedding = config.condition.embedding(QUIET, config.features)
 
     def forward(self, features: Tensor, label: Tensor | None) -> Judgement:
         score = super().forward(features, label)
@@ -86,13 +85,13 @@ class Projection(Score):
 
 
 class Auxiliary(Score):
-    """Also says which class it sees, of real and of fake images (Odena et al. 2017)."""
+    """Also says which class, or which attributes, it sees, of real and of fake images (Odena et al. 2017)."""
 
     column = "class_loss"
 
     def __init__(self, config: HeadConfig) -> None:
         super().__init__(config)
-        self.classify = nn.Linear(config.features, config.classes)
+        self.classify = nn.Linear(config.features, config.condition.size)
 
     def forward(self, features: Tensor, label: Tensor | None) -> Judgement:
         score = super().forward(features, label)
@@ -101,7 +100,7 @@ class Auxiliary(Score):
     def loss_on_real(self, real: Judgement, label: Tensor | None) -> Tensor | None:
         assert real.class_logits is not None
         assert label is not None
-        return cross_entropy(real.class_logits, label)
+        return self.config.condition.loss(real.class_logits, label)
 
     def loss_on_fake(self, fake: Judgement, label: Tensor | None, code: Tensor | None) -> Tensor | None:
         return self.loss_on_real(fake, label)
@@ -119,7 +118,7 @@ class SemiSupervised(Score):
 
     def __init__(self, config: HeadConfig) -> None:
         super().__init__(config)
-        self.output = nn.Linear(config.features, config.classes)
+        self.output = nn.Linear(config.features, config.condition.size)
 
     def forward(self, features: Tensor, label: Tensor | None) -> Judgement:
         class_logits = self.output(features).float()

@@ -2,9 +2,8 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import one_hot
 
-from mintage.conditioning.embedding import EMBEDDING, LOUD, label_embedding
+from mintage.conditioning.embedding import EMBEDDING, LOUD, Condition
 
 ImageShape = tuple[int, int, int]
 
@@ -13,12 +12,12 @@ class Unlabelled(nn.Module):
     """The image alone."""
 
     takes: str | None = None
-    """What is shown with it: its "label" `[N]`, or its "source" `[N,S,H,W]`."""
+    """What is shown with it: its "label", or the attributes in its place; or its "source" `[N,S,H,W]`."""
 
-    def __init__(self, classes: int, image_shape: ImageShape, source_shape: ImageShape | None = None) -> None:
+    def __init__(self, condition: Condition, image_shape: ImageShape, source_shape: ImageShape | None = None) -> None:
         super().__init__()
         self.channels, self.height, self.width = image_shape
-        self.classes = classes
+        self.condition = condition
 
     def forward(self, image: Tensor, condition: Tensor | None) -> Tensor:
         return image
@@ -29,9 +28,9 @@ class ConcatPlane(Unlabelled):
 
     takes = "label"
 
-    def __init__(self, classes: int, image_shape: ImageShape, source_shape: ImageShape | None = None) -> None:
-        super().__init__(classes, image_shape)
-        self.embedding = label_embedding(classes, LOUD)
+    def __init__(self, condition: Condition, image_shape: ImageShape, source_shape: ImageShape | None = None) -> None:
+        super().__init__(condition, image_shape)
+        self.embedding = condition.embedding(LOUD)
         self.widen = nn.Linear(EMBEDDING, self.height * self.width)
         self.channels += 1
 
@@ -45,9 +44,9 @@ class Product(Unlabelled):
 
     takes = "label"
 
-    def __init__(self, classes: int, image_shape: ImageShape, source_shape: ImageShape | None = None) -> None:
-        super().__init__(classes, image_shape)
-        self.embedding = label_embedding(classes, LOUD)
+    def __init__(self, condition: Condition, image_shape: ImageShape, source_shape: ImageShape | None = None) -> None:
+        super().__init__(condition, image_shape)
+        self.embedding = condition.embedding(LOUD)
         self.widen = nn.Linear(EMBEDDING, self.channels * self.height * self.width)
         nn.init.ones_(self.widen.bias)
 
@@ -57,17 +56,17 @@ class Product(Unlabelled):
 
 
 class Repeat(Unlabelled):
-    """The label repeated over the image: a channel a class, one of them all ones."""
+    """The label repeated over the image: a channel a class, one of them all ones; or a channel an attribute."""
 
     takes = "label"
 
-    def __init__(self, classes: int, image_shape: ImageShape, source_shape: ImageShape | None = None) -> None:
-        super().__init__(classes, image_shape)
-        self.channels += classes
+    def __init__(self, condition: Condition, image_shape: ImageShape, source_shape: ImageShape | None = None) -> None:
+        super().__init__(condition, image_shape)
+        self.channels += condition.size
 
     def forward(self, image: Tensor, condition: Tensor | None) -> Tensor:
         assert condition is not None
-        planes = one_hot(condition, self.classes).to(image.dtype)[:, :, None, None]
+        planes = self.condition.vector(condition).to(image.dtype)[:, :, None, None]
         return torch.cat([image, planes.expand(-1, -1, self.height, self.width)], dim=1)
 
 
@@ -76,8 +75,8 @@ class Beside(Unlabelled):
 
     takes = "source"
 
-    def __init__(self, classes: int, image_shape: ImageShape, source_shape: ImageShape | None = None) -> None:
-        super().__init__(classes, image_shape)
+    def __init__(self, condition: Condition, image_shape: ImageShape, source_shape: ImageShape | None = None) -> None:
+        super().__init__(condition, image_shape)
         assert source_shape is not None
         self.channels += source_shape[0]
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from mintage import processes
 from mintage.data import RealImages
+from mintage.dataset import Signature
 from mintage.randomness import stream
 from mintage.recipes import Recipe
 
@@ -79,8 +80,8 @@ class Game(nn.Module):
     """Within it networks run in the engine's precision; losses are made outside, in float32."""
 
     @classmethod
-    def build(cls, recipe: Recipe, image_shape: tuple[int, int, int], classes: list[str] | None, seed: int) -> "Game":
-        """The recipe's game for images `(C, H, W)` of these classes, on the CPU; `seed` decides its first weights."""
+    def build(cls, recipe: Recipe, real: Signature, seed: int) -> "Game":
+        """The recipe's game for such images, on the CPU; `seed` decides its first weights."""
         raise NotImplementedError
 
     def schedule(self, images_seen: int, batch_size: int) -> list[tuple[str, ...]]:

@@ -12,6 +12,7 @@ from mintage import catalog, processes
 from mintage.augment import augment
 from mintage.conditioning.heads import Judgement
 from mintage.data import wrong_labels
+from mintage.dataset import Signature
 from mintage.games import Game, Losses, Scene, Step
 from mintage.hardening import Balance, Pair, Pool, add_noise, coins, exchange, exchange_judgements, noise_at
 from mintage.latents import code_of, draw
@@ -26,7 +27,7 @@ from mintage.terms import Play, feature_gap
 _WARM_STEPS, _WARM_TURNS, _WARM_EVERY = 100, 25, 500
 """Of a warm-up: steps in a long turn, long turns at the start, and from one to the next afterwards."""
 Shown = tuple[Tensor, Tensor | None]
-"""Images `[N,C,H,W]`, and their condition, labels `[N]` or sources `[N,S,H,W]`, shown with them."""
+"""Images `[N,C,H,W]`, and their condition, labels `[N]`, attributes `[N,K]` or sources `[N,S,H,W]`, shown with them."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Batch:
     images: Tensor
     """Real, `[N,C,H,W]`."""
     condition: Tensor | None
-    """Labels `[N]` or sources `[N,S,H,W]`; the fakes are made for the same."""
+    """Labels `[N]`, attributes `[N,K]` or sources `[N,S,H,W]`; the fakes are made for the same."""
     latents: Tensor
     fakes: Tensor
     """`[N,C,H,W]`; with the generator's graph behind them where it is to learn from them."""
@@ -60,15 +61,13 @@ class Adversarial(Game):
         self.objective = catalog.load("objective", recipe.objective)(knobs)
         self.penalties = [(one, catalog.load("penalty", one.name)) for one in recipe.penalties]
         self.terms = [(one, catalog.load("term", one.name)) for one in recipe.terms]
-        self.asked = self.config.conditional or self.config.translates
+        self.asked = self.config.generator_conditioning != "none"
         self.pool = Pool(recipe.pool, self.config.image_shape) if recipe.pool else None
         self.balance = Balance(recipe.balance) if recipe.balance < 1 else None
 
     @classmethod
-    def build(
-        cls, recipe: Recipe, image_shape: tuple[int, int, int], classes: list[str] | None, seed: int
-    ) -> "Adversarial":
-        return cls(*build_players(model_config(recipe, image_shape, classes), seed), recipe)
+    def build(cls, recipe: Recipe, real: Signature, seed: int) -> "Adversarial":
+        return cls(*build_players(model_config(recipe, real.shape, real.classes, real.attributes), seed), recipe)
 
     def schedule(self, images_seen: int, batch_size: int) -> list[tuple[str, ...]]:
         """The discriminator's steps, in the last of which the generator moves too; then more steps of the generator."""
@@ -204,10 +203,10 @@ class Adversarial(Game):
             return judgement.split(len(shown))
 
     def _mismatched(self, images: Tensor, condition: Tensor | None, step: Step) -> list[Shown]:
-        """Real images with a wrong label, or with their neighbor's source, where the recipe has them."""
+        """Real images with a wrong label, or their neighbor's attributes or source, where the recipe has them."""
         if not self.recipe.matching_aware or condition is None:
             return []
-        if self.config.translates:
+        if self.config.translates or self.config.attributes:
             return [(images, condition.roll(1, 0))]
         return [(images, wrong_labels(condition, self.config.class_count, step.random("labels/wrong")))]
 

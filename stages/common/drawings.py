@@ -27,7 +27,7 @@ def draw_samples(
     generator: Generator,
     seed: int,
     truth: Truth | None,
-    classes: Sequence[int] | None = None,
+    asked: Sequence[int] | Tensor | None = None,
     judge: "Judge | None" = None,
     *,
     names: Sequence[str] = (),
@@ -37,11 +37,12 @@ def draw_samples(
     A grid has the `names` of its rows at the left, where they are given.
     """
     if truth is None:
-        sheet = sample_grid(generator, seed, classes)
+        sheet = sample_grid(generator, seed, asked)
         return encode_png(with_names(sheet, names) if names else sheet)
     from stages.common.plots import points_plot
 
-    return points_plot(points_of(generator, seed, truth, classes), truth, judge)
+    assert not isinstance(asked, Tensor), "points have classes at most"
+    return points_plot(points_of(generator, seed, truth, asked), truth, judge)
 
 
 COLUMNS = 10

@@ -17,6 +17,8 @@ LABELED = {"concat", "product", "repeat", "projection", "auxiliary", "semi_super
 """Conditionings of a discriminator that learn from labels."""
 TRANSLATES = "source"
 """The conditioning of a generator that makes images of images."""
+ATTRIBUTES = "acgan_attributes"
+"""A family that learns from attributes."""
 FLAT = {"mlp", "points"}
 """Networks that make points, and images under 8 x 8."""
 SMALLEST = 8
@@ -35,6 +37,8 @@ class Known:
     """0 without labels; None where nobody knows yet."""
     paired: bool | None = None
     """Whether each image comes with a partner; None where nobody knows yet."""
+    attributes: bool | None = None
+    """Whether images have attributes; None where nobody knows yet."""
 
 
 def require_fit(known: Known) -> None:
@@ -54,7 +58,12 @@ def _family(train: Train, known: Known) -> Iterator[str]:
     if recipe.generator.conditioning == TRANSLATES and known.paired is False:
         how = "normalize.partner (such as edges) or ingest.pairs"
         yield f"{shown} learns from pairs, and images have no partner: set {how}, or another family"
-    if learns_from_labels(recipe) and _plain(train) and few:
+    learns = learns_from_attributes(recipe)
+    if learns and known.attributes is False:
+        yield f"{shown} learns from attributes, and images have none: set ingest.attributes, or another family"
+    elif learns_from_labels(recipe) and known.attributes:
+        yield f"{shown} learns from labels, and images have attributes in their place: set train.family to {ATTRIBUTES}"
+    elif learns_from_labels(recipe) and _plain(train) and few:
         have = "has no labels" if known.classes == 0 else "is all of one class"
         fits = "modern_points" if known.points else _without_labels(recipe)
         yield f"{shown} learns from labels, and this data {have}: set train.family to {fits}, which needs none"
@@ -68,6 +77,8 @@ def _metrics(select: Select, train: Train, known: Known) -> Iterator[str]:
     for key, metric in named:
         if METRICS[metric].of_truth and not known.points:
             yield f"select.{key} names {metric!r}, which is of points whose truth is known: name another metric"
+        elif METRICS[metric].of_attributes and known.attributes is False:
+            yield f"select.{key} names {metric!r}, and images have no attributes: name another metric"
         elif metric in _OF_CLASSES and (_tells_nothing(train) or known.classes == 0):
             why = f"which is of classes, and train.family = {train.family!r} is told none"
             yield f"select.{key} names {metric!r}, {why}: name another metric, or a conditional family"
@@ -102,11 +113,16 @@ def _tells_nothing(train: Train) -> bool:
 
 def tells_classes(recipe: Recipe) -> bool:
     """Whether its generator is told a class."""
-    return recipe.generator.conditioning not in ("none", TRANSLATES)
+    return recipe.generator.conditioning not in ("none", TRANSLATES) and recipe.condition == "label"
 
 
 def learns_from_labels(recipe: Recipe) -> bool:
-    return tells_classes(recipe) or recipe.discriminator.conditioning in LABELED
+    return tells_classes(recipe) or (recipe.discriminator.conditioning in LABELED and recipe.condition == "label")
+
+
+def learns_from_attributes(recipe: Recipe) -> bool:
+    conditioned = recipe.generator.conditioning not in ("none", TRANSLATES)
+    return recipe.condition == "attributes" and (conditioned or recipe.discriminator.conditioning in LABELED)
 
 
 def _without_labels(recipe: Recipe) -> str:

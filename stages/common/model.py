@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file
+from torch import Tensor
 
 from mintage.players import Generator, ModelConfig, build_generator
 from mintage.sampling import samples
@@ -45,14 +46,18 @@ def rows_of_grid(config: ModelConfig, classes: Sequence[int] | None = None) -> l
     return list(classes or range(kinds))[:_GRID_ROWS]
 
 
-def sample_grid(generator: Generator, seed: int, classes: Sequence[int] | None = None) -> Levels:
+def sample_grid(generator: Generator, seed: int, asked: Sequence[int] | Tensor | None = None) -> Levels:
     """A picture of the same latents each time, ten columns.
 
-    A row is a class where the model has classes: the first ten of `classes`, or of all; or a category
-    of the information code, where it has one.
+    A row is a class where the model has classes: the first ten of those asked for, or of all; or a category of the
+    information code, where it has one. Attributes `[N,K]` are used in turn.
     """
     config = generator.config
-    labels = [label for label in rows_of_grid(config, classes) for _ in range(_GRID_COLUMNS)]
-    count = len(labels) or _GRID_COLUMNS * 6
-    images = torch.cat([images for images, _ in samples(generator, count, seed, labels or None)])
+    if isinstance(asked, Tensor):
+        wanted: list[int] | Tensor = asked
+        count = _GRID_COLUMNS * 6
+    else:
+        wanted = [label for label in rows_of_grid(config, asked) for _ in range(_GRID_COLUMNS)]
+        count = len(wanted) or _GRID_COLUMNS * 6
+    images = torch.cat([images for images, _ in samples(generator, count, seed, wanted if wanted else None)])
     return grid(to_uint8(images.numpy()), _GRID_COLUMNS, grid_scale(*config.image_shape[1:]))

@@ -51,11 +51,19 @@ class Groups(Section):
     column: Annotated[str, Field(min_length=1)]
 
 
+class Attributes(Section):
+    """A table of keys, and the columns of it that say something of each image."""
+
+    file: Annotated[str, Field(min_length=1)]
+    columns: Literal["all"] | Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
+
+
 class Ingest(Section):
     source: Annotated[str, Field(min_length=1)]  # stages.sources knows the names: only ingest needs a user's own
     path: Annotated[str, Field(min_length=1)]
     options: dict[str, Any]  # checked by the source's own model
     labels: Annotated[Place | Literal[False] | None, BeforeValidator(file_or_false)]
+    attributes: Attributes | None
     unlabeled: Literal["refuse", "leave_out"]
     groups: Groups | None
     pairs: Pairs | None
@@ -63,6 +71,12 @@ class Ingest(Section):
     strip_metadata: bool
     max_pixels: Count
     shard_images: Count
+
+    @model_validator(mode="after")
+    def _classes_or_attributes(self) -> "Ingest":
+        if self.attributes is not None and isinstance(self.labels, str | Path):
+            raise ValueError("labels and attributes are each in place of the other: set one of them to null")
+        return self
 
     @field_validator("path")
     @classmethod
@@ -230,6 +244,7 @@ class Sample(Section):
     count: Count
     batch_size: Count
     classes: list[Annotated[int, Field(ge=0)]]
+    attributes: dict[str, bool | float | str]
     walk: Literal["spherical", "linear"] | None
     walk_steps: Annotated[int, Field(ge=2, le=100)]
     truncation: Annotated[list[Positive], Field(max_length=20)]

@@ -22,6 +22,8 @@ PARTNER = {"partner": IMAGE}
 """One more column, of pairs."""
 GROUP = {"group": pa.string()}
 """One more column, of images that are in groups."""
+ATTRIBUTES = {"attributes": pa.list_(pa.float32())}
+"""One more column, of images that have attributes: theirs, on [-1,1]."""
 _GROUP_IMAGES, _GROUP_BYTES = 1000, 2**23
 _DONE = "done.json"
 
@@ -42,6 +44,7 @@ class RawRow:
     trace: str | None
     """What is known of its file without the content; see `Done.trace`. None of all but the first picture of a file."""
     group: str | None = None
+    attributes: list[float] | None = None
     left_out: int = 0
     """Pictures in the same file that are not taken."""
 
@@ -170,6 +173,8 @@ def _table(rows: list[RawRow], schema: pa.Schema) -> pa.Table:
     }
     if "group" in schema.names:
         columns["group"] = [row.group for row in rows]
+    if "attributes" in schema.names:
+        columns["attributes"] = [row.attributes for row in rows]
     if "partner" in schema.names:
         columns["partner"] = _pictures([row.partner for row in rows], paths)
     return pa.table(columns, schema=schema)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from mintage.data import RealImages
+from mintage.evaluator import EvaluatorConfig
 from mintage.streaming import Blocks, images_of
 from stages.common.errors import UserError
 from stages.common.split import Split
@@ -14,7 +15,7 @@ from stages.common.split import Split
 
 def real_images(
     split: Split,
-    labels: Tensor | None,
+    conditions: Tensor | None,
     window: int | None,
     seed: int,
     device: torch.device,
@@ -22,7 +23,7 @@ def real_images(
     param: str,
     sources: bool = False,
 ) -> RealImages:
-    """The split's images with the labels `[N]` that may be seen, or with their `sources`.
+    """The split's images with the labels `[N]` or attributes `[N,K]` that may be seen, or with their `sources`.
 
     `param` is what the user knows the window as. Raises UserError as `require_room` does.
     """
@@ -33,7 +34,7 @@ def real_images(
         (lambda number: torch.tensor(split.reader.images(blocks[number], "partner"))) if sources else None,
     )
     require_room(split, window, device, param, copies=1 + sources)
-    return images_of(stored, labels, window, seed, device)
+    return images_of(stored, conditions, window, seed, device)
 
 
 class Sources:
@@ -80,3 +81,19 @@ def batches_of(split: Split) -> Iterator[Tensor]:
 
 def labels_of(split: Split) -> Tensor | None:
     return None if split.labels is None else torch.from_numpy(split.labels)
+
+
+def conditions_of(split: Split) -> Tensor | None:
+    """What a network that judges learns to say of each image: attributes `[N,K]`, or labels `[N]`; None without."""
+    attributes = attributes_of(split)
+    return labels_of(split) if attributes is None else attributes
+
+
+def evaluator_config(split: Split, features: int) -> EvaluatorConfig:
+    """A classifier where the images have two classes or more, or attributes; else an autoencoder."""
+    real = split.signature
+    return EvaluatorConfig(real.shape, real.classes, features, real.attributes)
+
+
+def attributes_of(split: Split) -> Tensor | None:
+    return None if split.attributes is None else torch.from_numpy(split.attributes)

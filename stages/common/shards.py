@@ -37,20 +37,30 @@ def encoded_schema(classes: list[str] | None, extra: dict[str, pa.DataType]) -> 
     Without `classes` all labels are null.
     """
     fields = {"image": IMAGE, "label": pa.int64(), **extra}
-    features: dict[str, Any] = {
-        name: {"_type": "Image"} if kind == IMAGE else {"_type": "Value", "dtype": str(kind)}
-        for name, kind in fields.items()
-    }
+    features: dict[str, Any] = {name: _feature(kind) for name, kind in fields.items()}
     if classes is not None:
         features["label"] = {"_type": "ClassLabel", "names": classes}
     metadata = {"huggingface": json.dumps({"info": {"features": features}})}
     return pa.schema(list(fields.items()), metadata=metadata)
 
 
+def _feature(kind: pa.DataType) -> dict[str, Any]:
+    """As the `datasets` package has it."""
+    if kind == IMAGE:
+        return {"_type": "Image"}
+    if pa.types.is_list(kind):
+        return {"_type": "Sequence", "feature": _feature(kind.value_type)}
+    return {"_type": "Value", "dtype": {"float": "float32"}.get(str(kind), str(kind))}
+
+
 def tensor_schema(
-    shape: tuple[int, ...], classes: list[str] | None, image: np.dtype[Any], partner: np.dtype[Any] | None = None
+    shape: tuple[int, ...],
+    classes: list[str] | None,
+    image: np.dtype[Any],
+    partner: np.dtype[Any] | None = None,
+    attributes: list[str] | None = None,
 ) -> pa.Schema:
-    """Normalized images: `image`, `label` (null without classes), `key`, and `partner` where there are partners.
+    """Normalized images: `image`, `label` (null without classes), `key`; `partner` and `attributes` where there are.
 
     An image is its values `[C,H,W]` in one piece of bytes: 8-bit levels, of which 0 means -1 and 255 means 1, or, four
     times as long, float32 in [-1,1], least byte first. In a list of numbers each of them would cost as much as a byte.
@@ -58,7 +68,9 @@ def tensor_schema(
     values = int(np.prod(shape))
     fields = [("image", pa.binary(values * image.itemsize)), ("label", pa.int64()), ("key", pa.string())]
     fields += [] if partner is None else [("partner", pa.binary(values * partner.itemsize))]
-    return pa.schema(fields, metadata={"mintage": json.dumps({"classes": classes, "shape": shape})})
+    fields += [] if attributes is None else [("attributes", pa.list_(pa.float32()))]
+    about = {"classes": classes, "shape": shape} | ({} if attributes is None else {"attributes": attributes})
+    return pa.schema(fields, metadata={"mintage": json.dumps(about)})
 
 
 def class_names(schema: pa.Schema) -> list[str] | None:
@@ -107,12 +119,17 @@ def tensor_table(
     labels: Sequence[int | None],
     keys: Sequence[str],
     classes: list[str] | None,
+    *,
     partners: Images | None = None,
+    attributes: tuple[list[str], Sequence[list[float]]] | None = None,
 ) -> pa.Table:
-    """Images `[N,C,H,W]`, and partners like them where there are any, as a table of `tensor_schema`."""
-    schema = tensor_schema(images.shape[1:], classes, images.dtype, None if partners is None else partners.dtype)
+    """Images `[N,C,H,W]`, and partners like them and attributes where there are any, as a table of `tensor_schema`."""
+    names, rows = attributes or (None, None)
+    partner = None if partners is None else partners.dtype
+    schema = tensor_schema(images.shape[1:], classes, images.dtype, partner, names)
     columns = [_tensor_column(images), pa.array(labels, pa.int64()), pa.array(keys, pa.string())]
     columns += [] if partners is None else [_tensor_column(partners)]
+    columns += [] if rows is None else [pa.array(rows, pa.list_(pa.float32()))]
     return pa.Table.from_arrays(columns, schema=schema)
 
 
@@ -197,6 +214,7 @@ class ShardReader:
         self.classes = class_names(schema)
         self.shape = _shape(self.blocks[0].path, schema)
         self.paired = "partner" in schema.names
+        self.attribute_names: list[str] | None = json.loads(schema.metadata[b"mintage"]).get("attributes")
 
     def __len__(self) -> int:
         """Images in the split."""
@@ -209,6 +227,13 @@ class ShardReader:
     def labels(self, block: Block) -> Labels | None:
         """`[n]` in `[0, len(classes))`; None without classes."""
         return None if self.classes is None else self._read(block, "label").to_numpy().astype(np.int64)
+
+    def attributes(self, block: Block) -> FloatImages | None:
+        """`[n,K]` on [-1,1]; None without attributes."""
+        if self.attribute_names is None:
+            return None
+        values = self._read(block, "attributes").combine_chunks().flatten().to_numpy(zero_copy_only=False)
+        return np.asarray(values, np.float32).reshape(-1, len(self.attribute_names))
 
     def keys(self, block: Block) -> list[str]:
         keys: list[str] = self._read(block, "key").to_pylist()

@@ -1,13 +1,15 @@
-"""A split of the normalized images: its labels are in memory, its pixels on the disk until they are asked for."""
+"""A split of the normalized images: labels and attributes are in memory, pixels on the disk till they are asked for."""
 
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+if TYPE_CHECKING:
+    from mintage.dataset import Signature
 from stages.common.levels import FloatImages
 from stages.common.shards import Labels, ShardReader
 
@@ -35,6 +37,23 @@ class Split:
         """`[N]` in `[0, len(classes))`; None without classes."""
         found = [labels for block in self.reader.blocks if (labels := self.reader.labels(block)) is not None]
         return np.concatenate(found) if found else None
+
+    @cached_property
+    def attributes(self) -> FloatImages | None:
+        """`[N,K]` on [-1,1]; None without attributes."""
+        blocks = self.reader.blocks
+        found = [rows for block in blocks if (rows := self.reader.attributes(block)) is not None]
+        return np.concatenate(found) if found else None
+
+    @property
+    def signature(self) -> "Signature":
+        """What a game must know of the images."""
+        from mintage.dataset import Signature  # and so torch, which not all who read a split have
+
+        classes, attributes = (
+            None if names is None else tuple(names) for names in (self.classes, self.reader.attribute_names)
+        )
+        return Signature(self.shape, classes, attributes, self.reader.paired)
 
     @cached_property
     def partners(self) -> "Split | None":

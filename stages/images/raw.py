@@ -34,6 +34,8 @@ class RawSet:
     """Whether images have a partner of their own."""
     grouped: bool
     """Whether images are of groups, each of which stays on one side of a random split."""
+    attributes: list[str] | None
+    """Names of the images' attributes; None where they have none."""
     counts: dict[Path, int]
     """Images by shard, in order."""
     truth: Truth | None
@@ -62,6 +64,7 @@ def read_raw_set(raw: Path) -> RawSet:
         max_pixels=int(schema.metadata[b"max_pixels"]),
         paired="partner" in schema.names,
         grouped="group" in schema.names,
+        attributes=json.loads(schema.metadata.get(b"attributes", b"null")),
         counts=counts,
         truth=read_truth({"truth": json.loads(schema.metadata.get(b"truth", b"null"))}),
     )

@@ -33,6 +33,8 @@ STATS = pa.schema(
 )
 PARTNER = pa.field("partner_sha256", pa.string())
 """Of the partner's pixels; a column of pairs alone."""
+ATTRIBUTES = pa.field("attributes", pa.list_(pa.float32()))
+"""A column of images that have some."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +50,17 @@ class Origin:
     width: int
 
 
-def stats_schema(partners: bool) -> pa.Schema:
-    return STATS.append(PARTNER) if partners else STATS
+def stats_schema(partners: bool, attributes: bool) -> pa.Schema:
+    schema = STATS.append(PARTNER) if partners else STATS
+    return schema.append(ATTRIBUTES) if attributes else schema
 
 
-def stats_table(images: Images, origins: list[Origin], partners: Images | None = None) -> pa.Table:
+def stats_table(
+    images: Images,
+    origins: list[Origin],
+    partners: Images | None = None,
+    attributes: list[list[float]] | None = None,
+) -> pa.Table:
     """The figures of images `[N,C,H,W]`, a row each, as a table of `stats_schema`."""
     count, channels, height, width = images.shape
     columns: dict[str, Any] = {
@@ -71,7 +79,8 @@ def stats_table(images: Images, origins: list[Origin], partners: Images | None =
         "difference_hash": difference_hash(images),
     }
     columns |= {} if partners is None else {PARTNER.name: _hashes(partners)}
-    return pa.table(columns, schema=stats_schema(partners is not None))
+    columns |= {} if attributes is None else {ATTRIBUTES.name: attributes}
+    return pa.table(columns, schema=stats_schema(partners is not None, attributes is not None))
 
 
 def _hashes(images: Images) -> list[str]:

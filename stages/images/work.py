@@ -49,6 +49,8 @@ class Job:
     max_pixels: int
     paired: bool
     """Whether images have a partner of their own."""
+    attributes: list[str] | None
+    """Their names, where images have some."""
     most_broken: int
     """More broken images than this stop the stage."""
     folder: Path
@@ -91,6 +93,7 @@ class Normal:
     place: float | None
     """Drawn for it, in [0,1), where anything is at random."""
     origin: Origin
+    attributes: list[float] | None
 
 
 class TooManyBrokenError(Exception):
@@ -142,16 +145,18 @@ def _write(job: Job, shard: Shard, folder: Path, broken: list[Broken]) -> None:
                 sides[side].add(table.filter(pa.array(mask)))
     for writer in sides.values():
         writer.close()
-    figures = pa.concat_tables([stats_schema(job.partners).empty_table(), *stats])
+    schema = stats_schema(job.partners, job.attributes is not None)
+    figures = pa.concat_tables([schema.empty_table(), *stats])
     pq.write_table(figures, folder / STATS, compression="zstd")
 
 
 def _in_batches(job: Job, shard: Shard) -> Iterator[list[dict[str, Any]]]:
-    """Rows as dicts: image and partner (of bytes), label, key, sha256, held_out."""
+    """Rows as dicts: image and partner (of bytes), label, attributes, key, sha256, held_out."""
     params = job.params
     size = 4 * params.channels * params.height * params.width
     at_once = max(1, min(_MOST_AT_ONCE, _AT_ONCE // size))
     columns = ["image.bytes", "label", "key", "sha256", *(["partner.bytes"] if job.paired else [])]
+    columns += ["attributes"] if job.attributes else []
     first = 0
     for batch in raw_rows(shard.path, columns, at_once):
         rows = batch.to_pylist()
@@ -185,7 +190,7 @@ def _normal(job: Job, geometry: Geometry, row: dict[str, Any]) -> Normal:
     partner = None if partner is None else fitted(partner, geometry, cut)
     label = None if job.classes is None else row["label"]
     origin = Origin(row["key"], label, row["held_out"], decoded.mode, decoded.channels, decoded.height, decoded.width)
-    return Normal(image, partner, place, origin)
+    return Normal(image, partner, place, origin, row.get("attributes"))
 
 
 def _place(params: Normalize, sha256: str) -> float | None:
@@ -241,5 +246,8 @@ def _tables(job: Job, normal: list[Normal]) -> tuple[pa.Table, Mask, pa.Table]:
     elif job.params.partner is not None:
         partners = compact(made(job.params.partner, floats(images), [one.place or 0.0 for one in normal]))
     labels, keys = [origin.label for origin in origins], [origin.key for origin in origins]
-    table = tensor_table(images, labels, keys, job.classes, partners)
-    return table, np.array([origin.held_out for origin in origins]), stats_table(images, origins, partners)
+    attributes = [one.attributes for one in normal if one.attributes is not None]
+    named = None if job.attributes is None else (job.attributes, attributes)
+    table = tensor_table(images, labels, keys, job.classes, partners=partners, attributes=named)
+    figures = stats_table(images, origins, partners, attributes if named else None)
+    return table, np.array([origin.held_out for origin in origins]), figures

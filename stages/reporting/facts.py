@@ -58,6 +58,7 @@ class Manifest(Facts):
     range: tuple[float, float]
     classes: list[str] | None
     counts: Counts
+    attributes: list[str] | None = None
     class_counts: dict[Literal["train", "holdout"], dict[str, int]] | None
     broken: list[Broken]
     split: SplitFacts
@@ -189,6 +190,15 @@ class ClassMeasures(Facts):
         return not (self.frechet_distance is None and self.accuracy is None and self.diversity is None)
 
 
+class AttributeMeasures(Facts):
+    """How often one attribute is seen as it was asked for."""
+
+    name: str
+    accuracy: Number
+    accuracy_floor: Number = None
+    chance: Number
+
+
 class AccuracyScore(Facts):
     """A classifier that learned from generated images alone, beside one that learned from real ones."""
 
@@ -259,6 +269,7 @@ class Selection(Measures):
     collapse: Collapse | None = None
     copying: Copying | None = None
     classes: list[ClassMeasures] | None = None
+    attributes: list[AttributeMeasures] | None = None
     classification_accuracy_score: AccuracyScore | None = None
     classifier: Classifier | None = None
     truncation: Truncation | None = None

@@ -62,6 +62,7 @@ def absent(selection: Selection, points: bool) -> list[tuple[list[str], str]]:
             name in shown_metrics(selection)
             or (metric.of_truth and not points)
             or (metric.of_pairs and selection.baseline is None)
+            or (metric.of_attributes and selection.attributes is None)
         ):
             continue
         missing = "it was not measured" if selection.value(name) is None else "its floor or sample count is missing"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from mintage.attributes import groups_of, values_of
 from mintage.latent_space import Blend, Truncated, along_code, arithmetic, by_category, path
 from mintage.latents import draw
 from mintage.players import Generator, ModelConfig
@@ -54,11 +55,38 @@ def pictures(generator: Generator, params: Sample, labels: list[int] | None, poi
         reason = "the data are points, of which only the walks are drawn"
         return [walked, *(Absent(title, reason) for title in (_TRUNCATION, _ARITHMETIC, _CODE))]
     return [
+        *switches(generator, params),
         walked,
         truncation(generator, params, labels),
         sums(generator, params),
         *codes(generator, params, labels),
     ]
+
+
+def switches(generator: Generator, params: Sample) -> list[Picture]:
+    """Each attribute through all its values, nothing else changed; none of a model that is told none."""
+    names, examples = generator.config.attributes, generator.examples
+    if names is None or examples is None:
+        return []
+    latents, groups = latents_of(generator.config, params.seed, range(COLUMNS)), list(groups_of(names).items())
+    images = torch.full((min(len(groups), _MOST_ROWS), COLUMNS, *generator.config.image_shape), torch.nan)
+    for row, (_, places) in zip(images, groups, strict=False):
+        values = values_of(examples.cpu()[:, places])[:COLUMNS]
+        count = COLUMNS // len(values)
+        conditions = examples.cpu()[:count].repeat_interleave(len(values), 0)
+        conditions[:, places] = values.repeat(count, 1)
+        row[: len(conditions)] = generate(generator, latents[:count].repeat_interleave(len(values), 0), conditions)
+    words = "; ".join(
+        f"{name}: {', '.join(names[place].partition('=')[2] for place in places[:COLUMNS])}"
+        for name, places in groups[:_MOST_ROWS]
+        if len(places) > 1
+    )
+    told = (
+        "In each row one attribute goes through its values, from no to yes or from low to high, over and over, each "
+        f"time of another latent. Nothing else should change.{f' Words stand in this order: {words}.' if words else ''}"
+    )
+    rows = [name for name, _ in groups[:_MOST_ROWS]]
+    return [Picture("attributes", "One attribute at a time", told, rows, images)]
 
 
 def walks(generator: Generator, params: Sample, labels: list[int] | None) -> Picture:
@@ -70,7 +98,10 @@ def walks(generator: Generator, params: Sample, labels: list[int] | None) -> Pic
     for number, label in enumerate(walked):
         start, end = draw(config, 2, stream(params.seed, "walk", number))
         latents = path(config, start, end, params.walk_steps, spherical)
-        found.append(generate(generator, latents, _all(label, params.walk_steps)))
+        asked = _all(label, params.walk_steps)
+        if generator.examples is not None:
+            asked = generator.examples.cpu()[number].expand(params.walk_steps, -1)
+        found.append(generate(generator, latents, asked))
     way = "on an arc (a straight line leads through shorter latents than training had)" if spherical else "on a line"
     told = f"From one latent to another in even steps, {way}. A good generator changes smoothly and stays real."
     names = [f"walk {number + 1}" if label is None else _name(config, label) for number, label in enumerate(walked)]
@@ -96,6 +127,7 @@ def truncation(generator: Generator, params: Sample, labels: list[int] | None) -
         return Absent(_TRUNCATION, "sample.truncation is empty")
     latents = latents_of(config, params.seed, range(COLUMNS))
     asked = None if labels is None else torch.tensor([labels[column % len(labels)] for column in range(COLUMNS)])
+    asked = asked if generator.examples is None else generator.examples.cpu()[:COLUMNS]
     told = (
         "The same latents, no number in them larger than the row says: the lower the limit, the more typical the "
         "images, and the more alike (Brock et al. 2019). The last row is the latents as they were drawn."
@@ -109,6 +141,8 @@ def truncation(generator: Generator, params: Sample, labels: list[int] | None) -
 def sums(generator: Generator, params: Sample) -> Picture | Absent:
     """A - B + C: of classes in a conditional generator, whose latents know none of it; else of samples."""
     config = generator.config
+    if config.attributes is not None:
+        return Absent(_ARITHMETIC, "the generator takes attributes, which are changed one at a time in place of it")
     if params.arithmetic is None and not config.conditional:
         return Absent(_ARITHMETIC, "the generator takes no class: name samples by their index in sample.arithmetic")
     if params.arithmetic is None and config.class_count < 3:

@@ -1,9 +1,11 @@
 """The model card: a README that people read, with a header that Hugging Face's hub reads."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
 
+from mintage.attributes import EXAMPLES
 from mintage.players import ModelConfig
 from stages.common.templates import environment
 from stages.selection.metrics import metrics_in
@@ -21,6 +23,8 @@ def model_card(config: ModelConfig, manifest: dict[str, Any], made: dict[str, An
         .render(
             config=config,
             inputs=inputs_in_numpy(config),
+            example_attribute=example_attribute(config),
+            examples=EXAMPLES,
             shape=" x ".join(str(side) for side in config.image_shape),
             source=manifest["source"],
             counts=manifest["counts"],
@@ -32,11 +36,21 @@ def model_card(config: ModelConfig, manifest: dict[str, Any], made: dict[str, An
     )
 
 
+def example_attribute(config: ModelConfig) -> str | None:
+    """One attribute as `Model.sample` takes it."""
+    if not config.attributes:
+        return None
+    name, _, word = config.attributes[0].partition("=")
+    return f"{{{json.dumps(name)}: {json.dumps(word) if word else True}}}"
+
+
 def inputs_in_numpy(config: ModelConfig) -> dict[str, str]:
     """What the exported generator is given, by name: expressions that make 16 of each."""
     inputs = {"latents": latents_in_numpy(config)} if config.latent_size else {}
     if config.translates:
         inputs["sources"] = "sources.astype(np.float32)"
+    elif config.attributes:
+        inputs["attributes"] = f"np.sign(np.random.standard_normal((16, {len(config.attributes)}))).astype(np.float32)"
     elif config.conditional:
         inputs["labels"] = "np.zeros(16, np.int64)"
     return inputs

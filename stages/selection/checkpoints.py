@@ -70,6 +70,7 @@ def loaded(path: Path, real: Reference) -> Generator:
 
 
 def require_same_data(config: EvaluatorConfig | ModelConfig, split: Split, what: str, stage: str) -> None:
-    classes = None if split.classes is None else tuple(split.classes)
-    if (config.image_shape, config.classes) != (split.shape, classes):
+    real = split.signature
+    other = config.attributes is not None and config.attributes != real.attributes
+    if other or (config.image_shape, config.classes) != (real.shape, real.classes):
         raise UserError(f"{what} was made from images of another shape or other classes: run `dvc repro {stage}`")

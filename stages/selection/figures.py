@@ -26,7 +26,7 @@ from stages.selection.reference import Reference
 from stages.selection.seen import Seen
 
 Figures = dict[str, Any]
-"""Columns of the table, and by `classes.` lists of a figure a class."""
+"""Columns of the table, and by `classes.` and `attributes.` lists of a figure for each."""
 
 
 def frechet(seen: Seen, real: Reference) -> Figures:
@@ -62,6 +62,13 @@ def conditional(seen: Seen, real: Reference) -> Figures:
     predicted, asked = seen.logits.argmax(1), seen.labels
     each = [_share(predicted[asked == label] == label) for label in range(real.classes)]
     return {"conditional_accuracy": accuracy(predicted, asked), "classes.accuracy": each}
+
+
+def attributes(seen: Seen, real: Reference) -> Figures:
+    if seen.right is None:
+        raise ValueError("the model is told no attributes that could be right or wrong")
+    each = seen.right.double().mean(0)
+    return {"attribute_accuracy": each.mean().item(), "attributes.accuracy": each.tolist()}
 
 
 def by_class(seen: Seen, real: Reference) -> Figures:
@@ -121,6 +128,7 @@ MEASUREMENTS: Measurements = {
     neighbourhoods: ("density", "coverage"),
     score: ("classifier_score",),
     conditional: ("conditional_accuracy",),
+    attributes: ("attribute_accuracy",),
     by_class: ("class_frechet_distance",),
     variety: ("diversity",),
     copies: ("near_copies",),
@@ -130,7 +138,7 @@ MEASUREMENTS: Measurements = {
     modes: ("modes_captured", "high_quality", "reverse_kl"),
 }
 """Each with its metrics."""
-OF_HOLDOUT = (conditional, copies, translation)
+OF_HOLDOUT = (conditional, attributes, copies, translation)
 """Their floor is what the held-out images reach; the floor of the others is that of training images.
 
 All are means over images, or shares of images each looked at by itself, which do not depend on how many there are: so

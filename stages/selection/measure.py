@@ -70,7 +70,7 @@ def generated(generator: Generator, real: Reference, progress: Callable[[int], o
             yield images
             progress(len(images))
 
-    return real.judge.extract(with_progress(), real.requested_labels, real.truths())
+    return real.judge.extract(with_progress(), real.requested_labels, real.truths(), real.requested_attributes)
 
 
 def baseline(real: Reference) -> Measured | None:

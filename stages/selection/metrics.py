@@ -22,6 +22,8 @@ class Metric:
     """Whether it is of data whose modes are known, and of no other."""
     of_pairs: bool = False
     """Whether it is of translations, each of which has a truth beside it."""
+    of_attributes: bool = False
+    """Whether it is of images that were asked for by attributes."""
     guard_only: str | None = None
     """Which bad model scores as well as real images, where one does: then nothing is to be chosen by the metric."""
 
@@ -121,6 +123,16 @@ METRICS: dict[str, Metric] = {
         "Shmelkov et al. 2018",
         "share",
         guard_only="one image a class, made over and over, scores better than real ones",
+    ),
+    "attribute_accuracy": Metric(
+        "attribute accuracy",
+        "attribute_floor",
+        "max",
+        "The share of attributes that a classifier sees in generated images as asked for: the mean over them.",
+        "Jin et al. 2017",
+        "share",
+        of_attributes=True,
+        guard_only="one image for each set of attributes, made over and over, scores better than real ones",
     ),
     "class_frechet_distance": Metric(
         "class Frechet distance",

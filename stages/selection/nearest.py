@@ -11,7 +11,7 @@ from stages.common.drawings import POINTS, points_of
 from stages.common.levels import FloatImages, Levels, to_uint8
 from stages.common.pictures import encode_png, grid, grid_scale
 from stages.common.points import to_coordinates
-from stages.common.reading import Sources
+from stages.common.reading import Sources, attributes_of
 from stages.common.split import Numbers, Split
 from stages.selection.reference import Reference
 
@@ -32,10 +32,13 @@ def nearest_drawn(generator: Generator, real: Reference, seed: int) -> bytes:
 
 
 def nearest_picture(generator: Generator, real: Reference, seed: int) -> Levels:
-    """Three rows of `COLUMNS`: held-out images; generated ones, of the same classes; the train images nearest those."""
+    """Three rows of `COLUMNS`: held-out images; generated ones, asked for the same; the train images nearest those."""
     classes = shown_classes(generator)
-    held_out = real.holdout_split.take(_of_classes(real.holdout_split, classes, seed))
-    generated = torch.cat(list(real.judge.generated(generator, COLUMNS, seed, classes)))
+    numbers = _of_classes(real.holdout_split, classes, seed)
+    attributes = attributes_of(real.holdout_split) if generator.config.attributes else None
+    asked = classes if attributes is None else attributes[numbers]
+    held_out = real.holdout_split.take(numbers)
+    generated = torch.cat(list(real.judge.generated(generator, COLUMNS, seed, asked)))
     _, closest = nearest_rows(real.judge.network.extract(generated), real.train.features, 1)
     rows: FloatImages = np.concatenate([held_out, generated.numpy(), real.train_split.take(closest[:, 0].numpy())])
     return grid(to_uint8(rows), COLUMNS, grid_scale(*rows.shape[2:]))

@@ -41,6 +41,8 @@ class Subject:
     chance: float | None
     """Share of the most frequent class: what is reached without looking; None where there are no two classes."""
     points: bool
+    attributes: bool = False
+    """Whether the generator is asked for attributes."""
     sources: Row | None = None
     """What the sources themselves reach, where the generator translates."""
 
@@ -83,8 +85,9 @@ def findings(row: Row, score: dict[str, Any] | None, about: Subject) -> list[Fin
     if about.points:
         found += [_of_share(METRICS[name], row.get(name), row.get(METRICS[name].floor), 0.0) for name in _OF_POINTS]
     elif about.chance is not None:
-        of_classes = METRICS["conditional_accuracy"]
-        found.append(_of_share(of_classes, row.get("conditional_accuracy"), row.get(of_classes.floor), about.chance))
+        name = "attribute_accuracy" if about.attributes else "conditional_accuracy"
+        of_classes = METRICS[name]
+        found.append(_of_share(of_classes, row.get(name), row.get(of_classes.floor), about.chance))
         if score is not None:
             as_metric = replace(of_classes, title="classification accuracy score")
             found.append(_of_share(as_metric, score["generated"], score["real"], about.chance))
@@ -197,7 +200,7 @@ def advice(level: Level, course: Course, about: Subject, *, collapsed: bool, cop
 
 def _another_family(about: Subject) -> str:
     known = _OF_IMAGES if about.chance is None else _OF_CLASSES
-    if about.sources is not None:
+    if about.sources is not None or about.attributes:
         return "another train.seed or a larger train.recipe.width"
     others = ["modern_points"] if about.points else [family for family in known if family != about.family][:2]
     others = [family for family in others if family != about.family]

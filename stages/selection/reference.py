@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from mintage.attributes import by_chance
 from mintage.metrics import density_coverage, precision_recall
 from mintage.metrics.copies import Originals, originals
 from mintage.metrics.distances import squared_radii
@@ -15,7 +16,7 @@ from mintage.metrics.thumbnails import block_of
 from mintage.randomness import stream
 from mintage.sampling import CHUNK, Rows, asked_labels, asked_rows
 from stages.common.params import Select
-from stages.common.reading import Sources, batches_of, labels_of
+from stages.common.reading import Sources, attributes_of, batches_of, labels_of
 from stages.common.split import Split
 from stages.common.truth import Truth
 from stages.selection.cache import Cache, code_digest, digest_of, key_of
@@ -33,7 +34,7 @@ class Reference:
     train: Seen
     holdout: Seen
     condition: str | None
-    """What generators are given: a "label", a "source", or nothing."""
+    """What generators are given: a "label", "attributes", a "source", or nothing."""
     samples: int
     """Images that are generated to measure a checkpoint, and train images by which the floors are measured."""
     seed: int
@@ -63,8 +64,24 @@ class Reference:
         return labels_of(self.holdout_split)
 
     @property
+    def attributes(self) -> tuple[str, ...]:
+        """Their names, where generators are asked for attributes."""
+        return self.holdout_split.signature.attributes or () if self.condition == "attributes" else ()
+
+    @cached_property
+    def chances(self) -> Tensor | None:
+        """The share `[G]` in which each attribute is right without looking; None without attributes."""
+        held_out = attributes_of(self.holdout_split)
+        return by_chance(held_out, self.attributes) if held_out is not None and self.attributes else None
+
+    @property
     def chance(self) -> float | None:
-        """The share of the most frequent class held out, right without looking; None where there are no two classes."""
+        """The share of the most frequent class held out, right without looking; None where there are no two classes.
+
+        Of attributes the mean of `chances`.
+        """
+        if self.chances is not None:
+            return self.chances.mean().item()
         labels = self.holdout_labels
         return None if labels is None or self.classes < 2 else (torch.bincount(labels).max() / len(labels)).item()
 
@@ -85,7 +102,7 @@ class Reference:
 
     @cached_property
     def pairs(self) -> Tensor:
-        """The numbers `[samples]` of the held-out images whose sources are translated, as they are stored."""
+        """The numbers `[samples]` of the held-out images whose sources or attributes are asked for, as stored."""
         return asked_rows(len(self.holdout), self.samples, self.seed).sort().values
 
     @cached_property
@@ -99,10 +116,18 @@ class Reference:
             return None
         return asked_labels(labels, self.samples, self.seed) if self.conditional else labels[self.pairs]
 
+    @cached_property
+    def requested_attributes(self) -> Tensor | None:
+        """The attributes `[samples, K]` that each generated image should have: those of held-out images."""
+        held_out = attributes_of(self.holdout_split) if self.condition == "attributes" else None
+        return None if held_out is None else held_out[self.pairs]
+
     @property
     def requested(self) -> Rows | None:
-        """What generators are given for each image: the class, or the source."""
-        return Sources(self.holdout_split, self.pairs) if self.condition == "source" else self.requested_labels
+        """What generators are given for each image: the class, the attributes, or the source."""
+        if self.condition == "source":
+            return Sources(self.holdout_split, self.pairs)
+        return self.requested_labels if self.requested_attributes is None else self.requested_attributes
 
     def truths(self) -> Iterator[Tensor] | None:
         """What the generated images should be, a chunk at a time; None where nobody knows."""
@@ -150,7 +175,8 @@ def reference(
 
         def extract() -> Seen:
             truths = batches_of(split) if condition == "source" and split is holdout else None
-            return judge.extract(batches_of(split), labels, truths)
+            attributes = attributes_of(split) if condition == "attributes" else None
+            return judge.extract(batches_of(split), labels, truths, attributes)
 
         return Seen(**known.tensors(f"{name}-{key}", lambda: extract().tensors()))
 

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from mintage.attributes import groups_of
 from stages.selection.measure import Measured
 from stages.selection.metrics import METRICS
+from stages.selection.reference import Reference
 
 Row = dict[str, Any]
 
@@ -27,12 +29,15 @@ def absent_in(found: Measured, real: Measured) -> dict[str, str]:
     return {name: reasons[name] for name in METRICS if name in reasons}
 
 
-def expected(absent: dict[str, str], *, of_truth: bool, of_pairs: bool) -> dict[str, str]:
+def expected(absent: dict[str, str], real: Reference) -> dict[str, str]:
     """Those alone that such data, and such a model, could have."""
+    has_truth, has_pairs, has_attributes = real.truth is not None, real.condition == "source", bool(real.attributes)
     return {
         name: why
         for name, why in absent.items()
-        if METRICS[name].of_truth <= of_truth and METRICS[name].of_pairs <= of_pairs
+        if METRICS[name].of_truth <= has_truth
+        and METRICS[name].of_pairs <= has_pairs
+        and METRICS[name].of_attributes <= has_attributes
     }
 
 
@@ -63,6 +68,18 @@ def classes(found: Measured, real: Measured, names: tuple[str, ...] | None) -> l
                 row[floor] = _of_class(real, figure, label)
         rows.append(row)
     return rows
+
+
+def attributes(found: Measured, of_real: Measured, real: Reference) -> list[dict[str, Any]] | None:
+    """A row an attribute, with what real images and chance reach; None of a model that is told none."""
+    if real.chances is None or "attributes.accuracy" not in found.figures:
+        return None
+    floors = of_real.figures.get("attributes.accuracy", [None] * len(real.chances))
+    columns = zip(groups_of(real.attributes), found.figures["attributes.accuracy"], floors, real.chances, strict=True)
+    return [
+        {"name": name, "accuracy": accuracy, "accuracy_floor": floor, "chance": chance.item()}
+        for name, accuracy, floor, chance in columns
+    ]
 
 
 def _of_class(found: Measured, figure: str, label: int) -> float | None:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mintage.evaluator import Evaluator, device_of, features_of
+from mintage.evaluator import Evaluator, attributes_right, device_of, features_of
 from mintage.metrics.pairs import absolute_error, psnr, ssim
 from mintage.metrics.pixels import histogram
 from mintage.metrics.spectrum import SMALLEST_SIDE, ring_power
@@ -18,6 +18,8 @@ from mintage.players import Generator
 from mintage.sampling import Rows, samples
 from stages.common.levels import to_uint8
 from stages.selection.features import FeatureNetwork
+
+_BY_BATCH = ("features", "logits", "points", "right", "likeness", "thumbnails")
 
 
 class Tally:
@@ -58,6 +60,8 @@ class Seen:
     """The mean power of an image at each frequency `[R]`; points have none."""
     points: Tensor | None = None
     """`[N,1,1,D]`, of data whose truth is known."""
+    right: Tensor | None = None
+    """`[N,G]`: whether each attribute is as asked, or as of the real image; where there are attributes."""
     likeness: Tensor | None = None
     """`[N,3]`: absolute error, PSNR and SSIM beside the truth, where each image has one."""
     thumbnails: Tensor | None = None
@@ -71,7 +75,7 @@ class Seen:
         tally = Tally()
         for images in batches:
             tally.add(images)
-        kept = {name: getattr(self, name) for name in ("labels", "logits", "points", "likeness", "thumbnails")}
+        kept = {name: getattr(self, name) for name in ("labels", "logits", "points", "right", "likeness", "thumbnails")}
         rows = {name: None if tensor is None else tensor[chosen] for name, tensor in kept.items()}
         return Seen(self.features[chosen], tally.pixels, power=tally.power, **rows)
 
@@ -95,19 +99,28 @@ class Judge:
         """All that decides what is seen, beside images and code."""
         return [self.sha256, self.network.describe(), self.points, device_of(self.evaluator).type]
 
-    def extract(self, batches: Iterable[Tensor], labels: Tensor | None, truths: Iterable[Tensor] | None = None) -> Seen:
-        """All that is kept of images `[N,C,H,W]`, which come a batch at a time, and their labels `[N]`.
+    def extract(
+        self,
+        batches: Iterable[Tensor],
+        labels: Tensor | None,
+        truths: Iterable[Tensor] | None = None,
+        attributes: Tensor | None = None,
+    ) -> Seen:
+        """All that is kept of images `[N,C,H,W]`, which come a batch at a time, and labels `[N]` or attributes `[N,K]`.
 
         `truths` are what they should be, in batches of the same sizes.
         """
-        kept: dict[str, list[Tensor]] = {"features": [], "logits": [], "points": [], "likeness": [], "thumbnails": []}
+        kept: dict[str, list[Tensor]] = {name: [] for name in _BY_BATCH}
         tally = Tally()
         for images, truth in zip(batches, repeat(None) if truths is None else truths, strict=truths is not None):
             if truth is not None:
                 kept["likeness"].append(likeness(images, truth))
             kept["features"].append(self.network.extract(images))
+            if attributes is not None:
+                asked = attributes[tally.images : tally.images + len(images)]
+                kept["right"].append(attributes_right(self.evaluator, self._of_domain(images, kept), asked))
             if self.evaluator.config.classifies:
-                kept["logits"].append(self._logits(images, kept["features"][-1]))
+                kept["logits"].append(self._logits(self._of_domain(images, kept)))
             if self.points:
                 kept["points"].append(images)
             if has_thumbnails(images):
@@ -123,10 +136,13 @@ class Judge:
         for images, _ in samples(generator, count, seed, asked, first):
             yield quantize(images, bits_kept=self.points)
 
+    def _of_domain(self, images: Tensor, kept: dict[str, list[Tensor]]) -> Tensor:
+        """The evaluator's own features of the latest images."""
+        return kept["features"][-1] if self.network.name == "domain" else features_of(self.evaluator, images)
+
     @torch.inference_mode()
-    def _logits(self, images: Tensor, features: Tensor) -> Tensor:
-        of_domain = features if self.network.name == "domain" else features_of(self.evaluator, images)
-        logits: Tensor = self.evaluator.head(of_domain.to(device_of(self.evaluator))).cpu()
+    def _logits(self, features: Tensor) -> Tensor:
+        logits: Tensor = self.evaluator.head(features.to(device_of(self.evaluator))).cpu()
         return logits
 
 

@@ -49,6 +49,8 @@ class RawImage:
     """What changes with the content and is known without reading it: a file's time and size, an object's tag."""
     group: str | None = None
     """The person, scene, ... that it is of: all of one stay on one side of a random split."""
+    attributes: list[float] | None = None
+    """On [-1,1], in the order of the source's names of them."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,8 @@ class Source:
     """Whether images have partners."""
     grouped: bool = False
     """Whether images are in groups."""
+    attributes: list[str] | None = None
+    """Names of the images' attributes, which are in place of classes; None where they have none."""
     readers: int = 1
     """How many contents may be read at once, by threads: more than one where each is waited for."""
 
@@ -95,11 +99,14 @@ class Reader(Protocol):
 
 def open_source(params: Ingest) -> Source:
     """The source that `params` names; only its own module is imported. Raises UserError as that does."""
+    from stages.sources.attributes import with_attributes
     from stages.sources.groups import grouped
     from stages.sources.labels import labelled
     from stages.sources.unlabeled import only_labeled
 
     options = checked_options(params)
+    if params.attributes is not None:  # which are in place of classes
+        params = params.model_copy(update={"labels": False})
     with _sentences(params.path):
         source = reader(params.source).read(params, options)
     if params.pairs is not None and not source.paired:
@@ -108,7 +115,7 @@ def open_source(params: Ingest) -> Source:
         )
     classes = None if source.classes is None else [composed(name) for name in source.classes]
     source = labelled(replace(source, classes=classes, images=_readable(source.images, params.path)), params)
-    return grouped(only_labeled(source, params.unlabeled), params)
+    return grouped(with_attributes(only_labeled(source, params.unlabeled), params), params)
 
 
 def _readable(images: Iterable[RawImage], place: str) -> Iterator[RawImage]:

@@ -159,9 +159,9 @@ def _json_rows(path: Path, file: TextIO, _said: list[str]) -> Iterator[Row]:
 
 
 def _json_line_rows(path: Path, file: TextIO, said: list[str]) -> Iterator[Row]:
-    if one_hot := columns_of_classes(path, _cells(file)):
+    if one_hot := columns_of_classes(path, cells(file)):
         file.seek(0)
-        yield from (row(path, key, name) for key, name in one_hot.rows(path, _cells(file)))
+        yield from (row(path, key, name) for key, name in one_hot.rows(path, cells(file)))
         return
     file.seek(0)
     for number, line in enumerate(file, 1):
@@ -174,7 +174,7 @@ def _json_line_rows(path: Path, file: TextIO, said: list[str]) -> Iterator[Row]:
             yield row(path, key, name)
 
 
-def _cells(file: Iterable[str]) -> Iterator[list[str]]:
+def cells(file: Iterable[str]) -> Iterator[list[str]]:
     """JSON lines as those of a CSV, its names first; a line of other names has one cell."""
     header: list[str] | None = None
     for line in file:

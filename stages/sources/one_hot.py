@@ -28,8 +28,8 @@ class OneHot:
             ones = [name for name, value in zip(self.classes, row[1:], strict=True) if _VALUES[_plain(value)] == 1]
             if len(ones) > 1:
                 raise UserError(
-                    f"{path}: {quoted(row[0])} has a 1 in {_some(ones)}: several ones in a row are attributes, which "
-                    "come later; name each image's one class, in a second column called label"
+                    f"{path}: {quoted(row[0])} has a 1 in {_some(ones)}: several ones in a row are attributes: name "
+                    "this file in ingest.attributes, or each image's one class in a second column called label"
                 )
             if not ones:
                 raise UserError(

@@ -22,7 +22,7 @@ from stages.sources.layout import Parts
 STYLEGAN, METADATA_CSV, METADATA_LINES = "dataset.json", "metadata.csv", "metadata.jsonl"
 NAMES = (STYLEGAN, METADATA_CSV, METADATA_LINES)
 _CLASS_COLUMNS = ("label", "class", "category")
-_ATTRIBUTES = "several values for one image are attributes, which come later: give each image one class"
+_ATTRIBUTES = "several values for one image are attributes: give each image one class, or a table to ingest.attributes"
 
 
 class Found(NamedTuple):

@@ -10,7 +10,7 @@ import torch
 
 from mintage.data import RealImages
 from mintage.errors import DivergedError
-from mintage.evaluator import Evaluator, EvaluatorConfig, Schedule, features_of, train_evaluator
+from mintage.evaluator import Evaluator, Schedule, features_of, train_evaluator
 from mintage.metrics.frechet import frechet_distance
 from mintage.players import Generator
 from mintage.sampling import Rows, asked_labels, asked_rows, samples
@@ -18,7 +18,7 @@ from stages.common.errors import UserError
 from stages.common.evaluators import read_evaluator, write_evaluator
 from stages.common.files import replacing_directory
 from stages.common.progress import progress_bar
-from stages.common.reading import Sources, batches_of, labels_of
+from stages.common.reading import Sources, attributes_of, batches_of, conditions_of, evaluator_config, labels_of
 from stages.common.split import Split
 from stages.common.train_params import Stop
 
@@ -37,7 +37,7 @@ class Measure:
         self.holdout = holdout
 
     def score(self, generator: Generator) -> float:
-        """A conditional generator is asked for the held-out labels, shuffled, a translator for the held-out images."""
+        """A generator is asked for the held-out labels, shuffled, or the attributes; a translator for the images."""
         made = samples(generator, self.count, self.seed, self.asked(generator))
         return frechet_distance(self.real, torch.cat([features_of(self.evaluator, images) for images, _ in made]))
 
@@ -46,6 +46,8 @@ class Measure:
         if generator.config.translates:
             numbers = asked_rows(len(self.holdout), self.count, self.seed).sort().values  # as they are stored
             return Sources(self.holdout, numbers)
+        if generator.config.attributes and (attributes := attributes_of(self.holdout)) is not None:
+            return attributes[asked_rows(len(self.holdout), self.count, self.seed)]
         labels = labels_of(self.holdout) if generator.config.conditional else None
         return None if labels is None else asked_labels(labels, self.count, self.seed)
 
@@ -62,12 +64,11 @@ def evaluator_in(folder: Path, stop: Stop, train: Split, real: RealImages, seed:
 
 
 def _trained(stop: Stop, train: Split, real: RealImages, seed: int) -> Evaluator:
-    classes = None if train.classes is None else tuple(train.classes)
     with progress_bar("evaluator to stop by", stop.evaluator_images) as bar:
         try:
             return train_evaluator(
-                EvaluatorConfig(train.shape, classes, _FEATURES),
-                real.relabelled(labels_of(train), seed),
+                evaluator_config(train, _FEATURES),
+                real.relabelled(conditions_of(train), seed),
                 Schedule(stop.evaluator_images, _BATCH, _LEARNING_RATE, seed),
                 progress=bar.update,
             )

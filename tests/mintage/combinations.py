@@ -8,6 +8,7 @@ from itertools import combinations, product
 from typing import Any
 
 from mintage import catalog
+from mintage.dataset import Signature
 from mintage.families import complete as in_full
 from mintage.families import recipe_of
 from mintage.layers import NORMALIZATIONS
@@ -33,6 +34,7 @@ AXES: dict[str, tuple[Any, ...]] = {
     ),
     "generator.normalization": NORMALIZATIONS,
     "discriminator.normalization": NORMALIZATIONS,
+    "condition": ("label", "attributes"),
     "matching_aware": (False, True),
     "augment": ((), ("translation",), ("cutout",), ("colour",), ("colour", "translation", "cutout")),
     "packing": (1, 2),
@@ -73,9 +75,8 @@ def setting(row: Row) -> Setting:
         chosen[player][name] = value
     players = {name: replace(getattr(base, name), **chosen[name]) for name in ("generator", "discriminator")}
     penalties = tuple(PenaltyRecipe(name) for name in row["penalties"])
-    return Setting(
-        in_full(replace(base, **chosen[""] | {"penalties": penalties} | players)), CLASSES, row["shape"], paired=True
-    )
+    real = Signature(row["shape"], CLASSES, ("x", "y", "z"), paired=True)
+    return Setting(in_full(replace(base, **chosen[""] | {"penalties": penalties} | players)), real)
 
 
 def reasons(row: Row) -> list[str]:

@@ -11,7 +11,7 @@ from mintage.families import resolve
 from mintage.games import Scene, Step
 from mintage.games.adversarial import Adversarial
 from mintage.players import build_players, model_config
-from mintage.recipes import needs_labels, needs_sources
+from mintage.recipes import condition_of
 from mintage.trainer import Trainer
 
 CPU = torch.device("cpu")
@@ -26,17 +26,17 @@ def tiny_trainer(
 ) -> Trainer:
     """A trainer on 50 random images (8x8 grey, unless told otherwise) of three classes, in batches of eight.
 
-    The source of each is its negative.
+    The source of each is its negative, and its attributes say which class it is of.
     """
     recipe = resolve(family, {"width": 4, "latent_size": 6, **overrides})
     classes = ["a", "b", "c"]
     random = torch.Generator().manual_seed(1)
     images = torch.rand(50, *shape, generator=random) * 2 - 1
     drawn = torch.randint(3, (50,), generator=random)
-    conditions = hide_labels(drawn, recipe.labelled, seed) if needs_labels(recipe) else None
-    if needs_sources(recipe):
-        conditions = -images
-    players = build_players(model_config(recipe, shape, classes), seed)
+    attributes = torch.stack([drawn == 0, drawn == 1, drawn > 0], 1) * 2.0 - 1
+    known = {"label": hide_labels(drawn, recipe.labelled, seed), "attributes": attributes, "source": -images}
+    conditions = known.get(condition_of(recipe) or "")
+    players = build_players(model_config(recipe, shape, classes, ["x", "y", "z"]), seed)
     engine = Engine(Adversarial(*players, recipe), recipe, CPU, precision)
     return Trainer(engine, RealImages(images, conditions, seed, CPU), batch_size=8, seed=seed)
 

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from mintage.conditioning.embedding import Condition
 from mintage.conditioning.generator import BatchNorm, Concat, Plane, SharedBatchNorm
 from mintage.conditioning.heads import Auxiliary, HeadConfig, InformationCode, Projection, SemiSupervised
 from mintage.conditioning.images import ConcatPlane, Product, Repeat
@@ -14,12 +15,12 @@ from mintage.randomness import stream
 
 LABELS = torch.tensor([0, 2, 1, 2])
 FEATURES = torch.randn(4, 6, generator=torch.Generator().manual_seed(0))
-HEAD = HeadConfig(features=6, classes=3, categories=4, continuous=2)
+HEAD = HeadConfig(features=6, condition=Condition(3), categories=4, continuous=2)
 
 
 def test_the_generators_embedding_is_joined_to_the_latent_fifty_wide() -> None:
     latents = torch.randn(4, 7)
-    inputs = Concat(3)(latents, LABELS)
+    inputs = Concat(Condition(3))(latents, LABELS)
     assert inputs.vector.shape == (4, 57)
     assert torch.equal(inputs.vector[:, :7], latents)
     assert torch.equal(inputs.vector[1, 7:], inputs.vector[3, 7:])
@@ -28,23 +29,23 @@ def test_the_generators_embedding_is_joined_to_the_latent_fifty_wide() -> None:
 def test_conditional_batch_norm_has_a_row_a_class_and_the_shared_form_one_embedding() -> None:
     latents = torch.randn(4, 7)
     for kind, size in ((BatchNorm, 3), (SharedBatchNorm, 50)):
-        inputs = kind(3)(latents, LABELS)
+        inputs = kind(Condition(3))(latents, LABELS)
         assert inputs.modulation is not None
         assert inputs.modulation.shape == (4, size)
         assert torch.equal(inputs.vector, latents)
-    plane = Plane(3)(latents, LABELS).plane
+    plane = Plane(Condition(3))(latents, LABELS).plane
     assert plane is not None
     assert plane.shape == (4, 50)
 
 
 def test_the_discriminator_sees_the_label_as_a_plane_a_product_or_repeated() -> None:
     images = torch.randn(4, 2, 5, 6)
-    plane = ConcatPlane(3, (2, 5, 6))(images, LABELS)
+    plane = ConcatPlane(Condition(3), (2, 5, 6))(images, LABELS)
     assert plane.shape == (4, 3, 5, 6)
     assert torch.equal(plane[:, :2], images)
-    repeated = Repeat(3, (2, 5, 6))(images, LABELS)
+    repeated = Repeat(Condition(3), (2, 5, 6))(images, LABELS)
     assert torch.equal(repeated[:, 2:].mean((2, 3)), torch.eye(3)[LABELS])
-    product = Product(3, (2, 5, 6))
+    product = Product(Condition(3), (2, 5, 6))
     with torch.no_grad():
         product.widen.weight.zero_()
         product.widen.bias.fill_(3.0)
@@ -55,7 +56,7 @@ def test_a_projection_adds_the_inner_product_of_label_and_features() -> None:
     """Equation 4 of Miyato and Koyama 2018."""
     head = Projection(HEAD)
     expected = head.output(FEATURES).squeeze(1) + torch.stack(
-        [head.embedding.weight[y] @ h for y, h in zip(LABELS, FEATURES, strict=True)]
+        [head.embedding(y) @ h for y, h in zip(LABELS, FEATURES, strict=True)]
     )
     assert torch.allclose(head(FEATURES, LABELS).logit, expected)
 

@@ -5,6 +5,7 @@ from typing import Any, get_args
 import pytest
 import torch
 
+from mintage.dataset import Signature
 from mintage.families import FAMILIES, resolve, variants
 from mintage.latents import draw
 from mintage.layers import NORMALIZATIONS
@@ -23,7 +24,7 @@ def test_every_family_trains_on_labelled_images_by_its_name_alone(family: str) -
     for shape, batch_size in (((1, 8, 8), 64), ((3, 48, 80), 2)):
         for variant in variants(family):
             recipe = resolve(family, {"batch_size": batch_size}, variant)
-            assert refusal(recipe, ["a", "b"], shape, paired=True) is None
+            assert refusal(recipe, Signature(shape, ("a", "b"), ("x", "y"), paired=True)) is None
 
 
 def test_an_override_replaces_one_axis_and_null_keeps_the_familys() -> None:

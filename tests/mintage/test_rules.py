@@ -1,11 +1,11 @@
 """The cross product of all axes: each combination trains, or is refused with its reason."""
 
 import os
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from mintage.dataset import Signature
 from mintage.families import resolve
 from mintage.recipes import TermRecipe
 from mintage.rules import RULES, refusal
@@ -131,6 +131,7 @@ WRONG = [
     row(network="resnet", generator__resampling="smooth"),
     row(discriminator__dropout=0.5, discriminator__dropout_in_use=True),
     row(generator__dropout_in_use=True),
+    row(condition="attributes", generator__conditioning="concat", discriminator__conditioning="semi_supervised"),
     row(network="unet"),
     row(network="unet", generator__conditioning="source"),
     row(terms=(TermRecipe("l1", 1.0),)),
@@ -150,9 +151,9 @@ def test_a_wrong_combination_is_refused_for_one_reason(wrong: Row) -> None:
 
 
 def why(
-    family: str, classes: Sequence[str] | None = ("a", "b"), batch_size: int = 8, processes: int = 1, **changes: Any
+    family: str, classes: tuple[str, ...] | None = ("a", "b"), batch_size: int = 8, processes: int = 1, **changes: Any
 ) -> str:
-    return refusal(resolve(family, {"batch_size": batch_size, **changes}), classes, GREY, processes) or ""
+    return refusal(resolve(family, {"batch_size": batch_size, **changes}), Signature(GREY, classes), processes) or ""
 
 
 OF_DATA = [
@@ -162,9 +163,18 @@ OF_DATA = [
         "(of points modern_points)",
     ),
     (
-        why("ssgan", ["only"]),
+        why("ssgan", ("only",)),
         "a conditional family needs at least two classes, and this data has one: name an unconditional family, such as "
         "dcgan (of points modern_points)",
+    ),
+    (
+        why("acgan_attributes"),
+        "this family learns from attributes, and this data has none: set ingest.attributes, or name another family, "
+        "such as dcgan",
+    ),
+    (
+        refusal(resolve("cgan", {}), Signature(GREY, attributes=("hat",))),
+        "this data has attributes in place of labels: name a family that learns from them, such as acgan_attributes",
     ),
     (
         why("pix2pix"),
@@ -206,7 +216,7 @@ def test_data_and_batch_that_a_recipe_cannot_learn_from_are_refused(found: str, 
 
 def test_an_unconditional_family_trains_on_data_with_any_labels_or_none() -> None:
     for family in ("gan", "dcgan", "wgan_gp", "infogan", "modern", "began"):
-        for classes in (None, ["only"], ["a", "b"]):
+        for classes in (None, ("only",), ("a", "b")):
             assert why(family, classes) == ""
 
 

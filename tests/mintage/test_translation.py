@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 import mintage
+from mintage.dataset import Signature
 from mintage.families import resolve
 from mintage.layers import Layers
 from mintage.metrics.pairs import absolute_error, psnr, ssim
@@ -182,7 +183,7 @@ def test_a_model_says_whether_it_samples_or_translates() -> None:
 def test_what_a_translator_cannot_do_is_refused_with_a_reason(
     family: str, changes: dict[str, Any], paired: bool, told: str
 ) -> None:
-    assert told in (refusal(resolve(family, changes), None, (1, 16, 16), paired=paired) or "")
+    assert told in (refusal(resolve(family, changes), Signature((1, 16, 16), paired=paired)) or "")
 
 
 def test_the_distance_of_pairs_is_what_the_definitions_say() -> None:

@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 
 from mintage import catalog
+from mintage.dataset import Signature
 from mintage.families import FAMILIES, resolve
-from mintage.recipes import needs_labels
+from mintage.recipes import condition_of
 from mintage.rules import refusal
 from stages.check import POINTS, check
 from stages.common.errors import UserError
-from stages.common.foresight import FLAT, Known, foreseen, learns_from_labels, require_fit
+from stages.common.foresight import FLAT, Known, foreseen, learns_from_attributes, learns_from_labels, require_fit
 from stages.common.params import Params, load_params
 from stages.sources import open_source
 from tests.stages.tiny_data import ROOT, write_params
@@ -36,7 +37,10 @@ def test_what_is_known_of_the_families_without_torch_is_what_the_families_are() 
         ),
         *(resolve("gan", {"generator": {"conditioning": one}}) for one in catalog.names("generator_conditioning")),
     ]
-    assert [needs_labels(recipe) for recipe in recipes] == [learns_from_labels(recipe) for recipe in recipes]
+    assert [condition_of(recipe) == "label" for recipe in recipes] == [learns_from_labels(recipe) for recipe in recipes]
+    assert [condition_of(recipe) == "attributes" for recipe in recipes] == [
+        learns_from_attributes(recipe) for recipe in recipes
+    ]
     assert {name for name in catalog.names("network") if not catalog.load("network", name).has_maps} == FLAT
 
 
@@ -68,7 +72,7 @@ def test_a_family_that_learns_from_labels_is_refused_with_one_that_fits(
     (sentence,) = foreseen(changed(train={"family": family}), Known((3, 32, 32), points=False, classes=classes))
     read(sentence)
     named = sentence.split("set train.family to ")[1].split(",")[0]
-    assert refusal(resolve(named, {}), None, (3, 32, 32)) is None
+    assert refusal(resolve(named, {}), Signature((3, 32, 32))) is None
 
 
 @pytest.mark.tried(

@@ -1,0 +1,199 @@
+"""Attributes of each image from columns of a table: bits, numbers, and words, of which each is a bit.
+
+`mintage.attributes` says what they are to a model. A column of 0 and 1 (or -1 and 1, true and false, yes and no) is a
+bit; one of other numbers goes from its lowest value, -1, to its highest, 1; one of words is a bit a word.
+"""
+
+import csv
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO, TextIO
+
+import numpy as np
+
+from stages.common.errors import UserError, quoted
+from stages.common.params import Attributes, Ingest
+from stages.sources import RawImage, Source
+from stages.sources.labels import cells, file_beside, key_names, open_table
+from stages.sources.lookup import Lookup
+from stages.sources.names import composed
+from stages.sources.steady import steady
+
+MOST_WORDS = 100
+"""Different words in a column; a column of more is no attribute, but a text or a name."""
+_SETTING = "ingest.attributes"
+_BITS = {"0": -1.0, "1": 1.0, "-1": -1.0, "false": -1.0, "true": 1.0, "no": -1.0, "yes": 1.0}
+_NO_VALUE = {"", "nan", "null"}
+
+
+@dataclass
+class _Column:
+    """What is found in a column."""
+
+    name: str
+    texts: set[str] = field(default_factory=set)
+    """Different values, until there are too many to be words."""
+    low: float = math.inf
+    high: float = -math.inf
+    numbers: bool = True
+
+    def add(self, text: str) -> None:
+        if len(self.texts) <= MOST_WORDS:
+            self.texts.add(text)
+        if self.numbers:
+            number = _number(text)
+            self.numbers = number is not None
+            self.low, self.high = min(self.low, number or 0.0), max(self.high, number or 0.0)
+
+    @property
+    def bit(self) -> bool:
+        plain = {text.lower() for text in self.texts}
+        return plain <= _BITS.keys() and len({_BITS[text] for text in plain}) == len(plain)
+
+    @property
+    def names(self) -> list[str]:
+        """Of the attributes that it becomes."""
+        return [self.name] if self.bit or self.numbers else [f"{self.name}={text}" for text in sorted(self.texts)]
+
+    def values(self, text: str) -> list[float]:
+        if self.bit:
+            return [_BITS[text.lower()]]
+        if self.numbers:
+            return [2 * (float(text) - self.low) / (self.high - self.low) - 1]
+        return [1.0 if text == word else -1.0 for word in sorted(self.texts)]
+
+    def problem(self) -> str | None:
+        """Why nothing can be learned from it."""
+        if any(text.lower() in _NO_VALUE for text in self.texts):
+            return "has cells without a value: fill them"
+        if len(self.texts) < 2:
+            return "says the same of all images"
+        if not self.bit and not self.numbers and len(self.texts) > MOST_WORDS:
+            return f"has more than {MOST_WORDS} different words, as names and texts have"
+        if "=" in self.name:
+            return "has a '=' in its name, which joins a column and its word: rename it"
+        return None
+
+
+def with_attributes(source: Source, params: Ingest) -> Source:
+    """`source` with the attributes that the table names in `params.attributes` in place of classes, where it does.
+
+    CSV with a header, or JSON lines; the first column holds keys, like those of `ingest.labels`. Memory: the words of
+    the columns; values are in a temporary file. Raises UserError on a table that cannot be read so, and while images
+    are read on one that is not in it, unless `params.unlabeled` leaves these out.
+    """
+    if params.attributes is None:
+        return source
+    path = file_beside(f"{_SETTING}.file", Path(params.attributes.file), Path(params.path))
+    with steady([path]):
+        table = _Table(path, params.attributes)
+    images = _images(source, table, may_lack=params.unlabeled == "leave_out")
+    return replace(source, classes=None, attributes=table.names, images=images, layout=[*source.layout, *table.layout])
+
+
+def _images(source: Source, table: "_Table", *, may_lack: bool) -> Iterator[RawImage]:
+    left_out, count, first = 0, 0, ""
+    for image in source.images:
+        values = table.find(image.key)
+        count += 1
+        if values is not None:
+            yield replace(image, label=None, attributes=values)
+        elif may_lack:
+            left_out, first = left_out + 1, first or image.key
+        else:
+            raise UserError(
+                f"{table.path} has no row for the image {quoted(image.key)}: add one, remove the image, or set "
+                "ingest.unlabeled to leave_out"
+            )
+    if left_out == count:
+        raise UserError(f"{table.path} has a row for none of the images: its first column must hold their names")
+    if left_out:
+        source.notes.append(f"left out {left_out} of {count} images without a row in {table.path}, such as {first}")
+
+
+class _Table:
+    """The values of each key, in a temporary file."""
+
+    def __init__(self, path: Path, asked: Attributes) -> None:
+        self.path = path
+        columns = [_Column(composed(name)) for name in _chosen(path, asked)]
+        for _, texts in _rows(path, columns):
+            for column, text in zip(columns, texts, strict=True):
+                column.add(text)
+        if problems := [f"column {quoted(one.name)} {problem}" for one in columns if (problem := one.problem())]:
+            raise UserError(f"{path}: {'; '.join(problems[:3])}; name others in {_SETTING}.columns")
+        self.names = [name for column in columns for name in column.names]
+        self.layout = [
+            f"{column.name} is -1 at {column.low:g} and 1 at {column.high:g}"
+            for column in columns
+            if column.numbers and not column.bit
+        ]
+        self._file: IO[bytes] = TemporaryFile()  # noqa: SIM115 - as long as the table
+        self._keys = Lookup((key, number) for number, key in enumerate(self._written(columns)))
+        if (twice := self._keys.twice()) is not None:
+            raise UserError(f"{path} names a key twice ({quoted(twice)}): keep one of the rows")
+
+    def _written(self, columns: list[_Column]) -> Iterator[str]:
+        """The keys, in order, while their values are written."""
+        for key, texts in _rows(self.path, columns):
+            values = [value for column, text in zip(columns, texts, strict=True) for value in column.values(text)]
+            self._file.write(np.array(values, "<f4").tobytes())
+            yield key
+
+    def find(self, key: str) -> list[float] | None:
+        found = next((row for name in key_names(key) if (row := self._keys.find(name)) is not None), None)
+        if found is None:
+            return None
+        size = 4 * len(self.names)
+        self._file.seek(found * size)
+        values: list[float] = np.frombuffer(self._file.read(size), "<f4").tolist()
+        return values
+
+
+def _chosen(path: Path, asked: Attributes) -> list[str]:
+    """The names of the columns to read."""
+    with _lines(path) as lines:
+        known = [composed(name) for name in next(lines, [])][1:]
+    if asked.columns == "all":
+        return known
+    wanted = [composed(name) for name in asked.columns]
+    if missing := next((name for name in wanted if name not in known), None):
+        raise UserError(
+            f"{path} has no column {quoted(missing)} behind the one of keys, but {', '.join(known) or 'none'}: "
+            f"name one in {_SETTING}.columns"
+        )
+    return wanted
+
+
+def _rows(path: Path, columns: list[_Column]) -> Iterator[tuple[str, list[str]]]:
+    """The key of each row, and its cells in the columns."""
+    with _lines(path) as lines:
+        header = [composed(name) for name in next(lines, [])]
+        places = [header.index(column.name, 1) for column in columns]
+        for number, row in enumerate(lines, 2):
+            if row and len(row) != len(header):
+                raise UserError(f"{path}, line {number}: it has {len(row)} cells, the first {len(header)}: mend it")
+            if row:
+                yield composed(row[0]), [composed(row[place].strip()) for place in places]
+
+
+@contextmanager
+def _lines(path: Path) -> Iterator[Iterator[list[str]]]:
+    """The rows of a table as lists of cells, its header first."""
+    readers: dict[str, Callable[[TextIO], Iterator[list[str]]]] = {".csv": csv.reader, ".jsonl": cells}
+    if path.suffix.lower() not in readers:
+        raise UserError(f"{_SETTING}.file = {str(path)!r} is neither a .csv nor a .jsonl: name such a file")
+    with open_table(f"{_SETTING}.file", path, "attributes") as file:
+        yield readers[path.suffix.lower()](file)
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
