@@ -52,12 +52,10 @@ def sample_grid(generator: Generator, seed: int, asked: Sequence[int] | Tensor |
     A row is a class where the model has classes: the first ten of those asked for, or of all; or a category of the
     information code, where it has one. Attributes `[N,K]` are used in turn.
     """
-    config = generator.config
-    if isinstance(asked, Tensor):
-        wanted: list[int] | Tensor = asked
-        count = _GRID_COLUMNS * 6
-    else:
-        wanted = [label for label in rows_of_grid(config, asked) for _ in range(_GRID_COLUMNS)]
-        count = len(wanted) or _GRID_COLUMNS * 6
-    images = torch.cat([images for images, _ in samples(generator, count, seed, wanted if wanted else None)])
-    return grid(to_uint8(images.numpy()), _GRID_COLUMNS, grid_scale(*config.image_shape[1:]))
+    wanted: list[int] | Tensor | None = asked if isinstance(asked, Tensor) else None
+    if not isinstance(asked, Tensor):
+        rows = rows_of_grid(generator.config, asked)
+        wanted = [label for label in rows for _ in range(_GRID_COLUMNS)] or None
+    count = len(wanted) if isinstance(wanted, list) else _GRID_COLUMNS * 6
+    images = torch.cat([images for images, _ in samples(generator, count, seed, wanted)])
+    return grid(to_uint8(images.numpy()), _GRID_COLUMNS, grid_scale(*generator.config.image_shape[1:]))

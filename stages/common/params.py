@@ -63,7 +63,7 @@ class Ingest(Section):
     path: Annotated[str, Field(min_length=1)]
     options: dict[str, Any]  # checked by the source's own model
     labels: Annotated[Place | Literal[False] | None, BeforeValidator(file_or_false)]
-    attributes: Attributes | None
+    attributes: Attributes | None = None
     unlabeled: Literal["refuse", "leave_out"]
     groups: Groups | None
     pairs: Pairs | None
@@ -244,7 +244,7 @@ class Sample(Section):
     count: Count
     batch_size: Count
     classes: list[Annotated[int, Field(ge=0)]]
-    attributes: dict[str, bool | float | str]
+    attributes: dict[str, bool | float | str] = Field(default_factory=dict)
     walk: Literal["spherical", "linear"] | None
     walk_steps: Annotated[int, Field(ge=2, le=100)]
     truncation: Annotated[list[Positive], Field(max_length=20)]

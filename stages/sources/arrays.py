@@ -302,7 +302,7 @@ def _column_of_the_one(place: str, rows: npt.NDArray[Any], first: int) -> Labels
         ones = int((rows[wrong[0]] == 1).sum())
         raise UserError(
             f"{place}, row {first + int(wrong[0])} has {ones} ones: a table with one in each row holds classes, one "
-            "with several holds attributes, which come later; write a class number an image, or set "
+            "with several holds attributes: write a class number an image, or a table for ingest.attributes, or set "
             "ingest.labels to false to train without classes"
         )
     columns: Labels = np.argmax(rows == 1, axis=1)

@@ -97,7 +97,7 @@ def test_the_loss_of_attributes_is_least_where_logits_say_just_them() -> None:
 
 @pytest.mark.parametrize("head", ["auxiliary", "projection", "concat", "repeat", "product"])
 def test_every_conditioning_of_a_label_takes_attributes_too_and_resumes_to_the_same_bits(head: str) -> None:
-    players = {"generator": {"conditioning": "concat"}, "discriminator": {"conditioning": head}}
+    players: dict[str, Any] = {"generator": {"conditioning": "concat"}, "discriminator": {"conditioning": head}}
     trainer = play(tiny_trainer("dcgan", condition="attributes", **players), 3)
     again = tiny_trainer("dcgan", condition="attributes", **players)
     again.load(*play(tiny_trainer("dcgan", condition="attributes", **players), 1).state())
@@ -148,7 +148,7 @@ def test_a_model_is_saved_and_loaded_with_what_it_can_be_asked_for(tmp_path: Any
     model = mintage.train(digits(), "acgan_attributes", images=64, recipe={"width": 4}, progress=False).model
     model.save(tmp_path)
     again = mintage.load(tmp_path)
-    asked = {"even": True, "loops": "two"}
+    asked: dict[str, Any] = {"even": True, "loops": "two"}
     assert torch.equal(model.sample(5, attributes=asked), again.sample(5, attributes=asked))
     made = torch.cat([images for images, _ in samples(again.generator, 5, 0, None)])
     assert torch.equal(made, again.sample(5))

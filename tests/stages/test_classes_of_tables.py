@@ -57,8 +57,8 @@ def test_a_column_a_class_with_one_1_in_each_row_names_the_classes(
             [1, 1, 0],
             marks=pytest.mark.tried(
                 "a table with a column a class, and two ones in a row",
-                "'005' has a 1 in MEL, NV: several ones in a row are attributes, which come later; name each image's "
-                "one class, in a second column called label",
+                "'005' has a 1 in MEL, NV: several ones in a row are attributes: name this file in ingest.attributes, "
+                "or each image's one class in a second column called label",
             ),
         ),
         pytest.param(
@@ -127,8 +127,8 @@ def test_a_table_of_0_and_1_with_an_empty_cell_is_no_table_of_the_classes_0_and_
 
 @pytest.mark.tried(
     "an npz whose labels have several ones in a row",
-    "labels, row 3 has 3 ones: a table with one in each row holds classes, one with several holds attributes, which "
-    "come later; write a class number an image, or set ingest.labels to false to train without classes",
+    "labels, row 3 has 3 ones: a table with one in each row holds classes, one with several holds attributes: write a "
+    "class number an image, or a table for ingest.attributes, or set ingest.labels to false to train without classes",
 )
 def test_arrays_with_a_column_a_class_are_classes_and_with_several_ones_attributes(
     tmp_path: Path, read: Callable[[str], None]
