@@ -59,6 +59,7 @@ _NEEDED = {
     "pixel_sha256": _is_text,
     "difference_hash": pa.types.is_uint64,
 }
+_READ = {*_NEEDED, "attributes"}
 _MAY_BE_NULL = {"label", "min", "max", "mean", "std"}  # no class; no finite pixel
 
 
@@ -86,7 +87,10 @@ def main() -> None:
         outcome = validate(NORMALIZED, limits, REPORTS, Path())
         stop_on_failure(outcome, PAGE)
         data = read_manifest(NORMALIZED / MANIFEST)
-        require_fit(Known(data.shape, data.truth is not None, len(data.classes or [])))  # before a network learns
+        points, attributes = data.truth is not None, data.attributes is not None
+        require_fit(
+            Known(data.shape, points, len(data.classes or []), attributes=attributes)
+        )  # before a network learns
         facts["images"], facts["expectations"] = outcome.images, len(outcome.verdicts)
         facts["warnings"] = [verdict.name for verdict in outcome.warned]
     print("\n".join(report_lines(outcome)))
@@ -169,7 +173,7 @@ def read_manifest(path: Path) -> Manifest:
 def read_stats(path: Path) -> pd.DataFrame:
     """The summary table, only the columns that are judged."""
     try:
-        table = pq.read_table(path, columns=[name for name in pq.read_schema(path).names if name in _NEEDED])
+        table = pq.read_table(path, columns=[name for name in pq.read_schema(path).names if name in _READ])
     except FileNotFoundError:
         raise UserError(f"{path} is missing: run the stage that makes it (`dvc repro`)") from None
     except (pa.ArrowException, OSError) as error:

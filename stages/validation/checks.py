@@ -10,7 +10,12 @@ from stages.common.sections import Severity
 EXAMPLES = 10
 SHARE, EXCEPTIONS = "share", "exceptions"
 Tables = dict[str, pd.DataFrame]
-NAMED_BY = {"images": "key", "parts": "part", "classes": "class"}  # the column that names a row of a table
+NAMED_BY = {
+    "images": "key",
+    "parts": "part",
+    "classes": "class",
+    "attributes": "attribute",
+}  # the column that names a row of a table
 ONE_ROW = {"totals", "drift"}  # tables of figures; the others have a row an image, a class, ...
 
 

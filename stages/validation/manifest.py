@@ -19,6 +19,7 @@ class Manifest(BaseModel):
 
     shape: tuple[PositiveInt, PositiveInt, PositiveInt]
     classes: Annotated[list[str], Field(min_length=1)] | None
+    attributes: list[str] | None = None
     counts: Counts
     class_counts: dict[str, dict[str, NonNegativeInt]] | None
     broken: list[dict[str, str]] = Field(default_factory=list)

@@ -42,6 +42,7 @@ def suite(found: Tables, manifest: Manifest, twins: Twins, limits: Validate) -> 
         *_plain(manifest, limits),
         *_reach(manifest, limits),
         *_balance(manifest, limits),
+        *_attributes(manifest),
         *_outliers(images, manifest, limits),
     ]
 
@@ -168,6 +169,21 @@ def _balance(manifest: Manifest, limits: Validate) -> list[Check]:
         Check(counted, "parts", EQUAL, equal, 0, EXCEPTIONS),
         replace(between(present, "parts", "images", least), advice=_classes_advice(manifest)),
         between(balanced, "classes", "imbalance", None, most, severity=severity),
+    ]
+
+
+def _attributes(manifest: Manifest) -> list[Check]:
+    if manifest.attributes is None:
+        return []
+    varies = Check(
+        "Every attribute differs among the images of each split", "attributes", BETWEEN,
+        {"column": "span", "min_value": 0, "strict_min": True}, 0, EXCEPTIONS, "warning",
+        advice="what is the same for all images cannot be learned or judged: leave it out of ingest.attributes.columns",
+    )  # fmt: skip
+    return [
+        between("The lowest value of every attribute lies within [-1, 1]", "attributes", "low", -1, 1),
+        between("The highest value of every attribute lies within [-1, 1]", "attributes", "high", -1, 1),
+        varies,
     ]
 
 

@@ -14,7 +14,8 @@ def tables(stats: pd.DataFrame, manifest: Manifest, twins: Twins) -> Tables:
     """`images` is the summary table, with a number for its pixels and one for a near-duplicate, where it has one.
 
     `holdout` has a row a held-out image; `totals` is one row with the images of each split, the share that is broken,
-    and the share of [-1,1] that is reached; with classes, `parts` has a row a class and split, `classes` a row a class.
+    and the share of [-1,1] that is reached; with classes, `parts` has a row a class and split, `classes` a row a class;
+    with attributes, `attributes` has a row for each of them and split.
     """
     in_split = stats["split"].value_counts()
     totals = pd.DataFrame({split: [int(in_split.get(split, 0))] for split in ("train", "holdout")})
@@ -30,7 +31,22 @@ def tables(stats: pd.DataFrame, manifest: Manifest, twins: Twins) -> Tables:
     if manifest.classes is not None:
         found["parts"] = _parts(stats, manifest.classes, manifest.class_counts or {})
         found["classes"] = _classes(found["parts"])
+    if manifest.attributes is not None:
+        found["attributes"] = _attributes(stats, manifest.attributes)
     return found
+
+
+def _attributes(stats: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    """The lowest and the highest value of each in each split, and how far they are apart."""
+    rows = []
+    for split, values in stats.groupby("split")["attributes"]:
+        each = np.stack([np.asarray(row, np.float64) for row in values])
+        rows += [
+            (f"{name} ({split})", *ends)
+            for name, ends in zip(names, np.stack([each.min(0), each.max(0)], 1), strict=True)
+        ]
+    table = pd.DataFrame(rows, columns=["attribute", "low", "high"])
+    return table.assign(span=table["high"] - table["low"])
 
 
 def _reach(stats: pd.DataFrame) -> float:

@@ -1,0 +1,203 @@
+"""Attributes as tables have them: bits, numbers, words; and tables that cannot be read so."""
+
+import json
+import resource
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from stages.common.errors import UserError
+from stages.common.params import load_params
+from stages.common.split import Split
+from stages.ingest import ingest, summary
+from stages.sources import open_source
+from stages.validate import validate
+from tests.stages.source_files import ingest_params, ingested, normalized, write_tree
+from tests.stages.tiny_data import ROOT
+
+HEADER = ["file", "smile", "age", "hair"]
+ROWS: list[list[Any]] = [[f"{n:03d}.png", n % 2, 20 + n, ("red", "black", "none")[n % 3]] for n in range(6)]
+NAMES = ["smile", "age", "hair=black", "hair=none", "hair=red"]
+
+
+def write_table(folder: Path, name: str, rows: list[list[Any]], header: list[str] = HEADER) -> Path:
+    tree = write_tree(folder / "tree", {"": len(ROWS)})
+    if name.endswith("csv"):
+        text = "".join(",".join(map(str, row)) + "\n" for row in [header, *rows])
+    else:
+        text = "".join(json.dumps(dict(zip(header, row, strict=True))) + "\n" for row in rows)
+    (tree / name).write_text(text)
+    return tree
+
+
+def told(folder: Path, name: str = "t.csv", columns: Any = "all", **changes: Any) -> pa.Table:
+    about = {"file": name, "columns": columns}
+    return ingested(folder / "raw", path=str(folder / "tree"), attributes=about, **changes)
+
+
+def refused(folder: Path, rows: list[list[Any]], columns: Any = "all", header: list[str] = HEADER) -> str:
+    write_table(folder, "t.csv", rows, header)
+    with pytest.raises(UserError) as error:
+        told(folder, columns=columns)
+    return str(error.value)
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl"])
+def test_a_bit_a_number_and_words_become_values_between_minus_one_and_one(tmp_path: Path, name: str) -> None:
+    write_table(tmp_path, name, ROWS)
+    table = told(tmp_path, name)
+    assert json.loads(table.schema.metadata[b"attributes"]) == NAMES
+    rows = np.array(table["attributes"].to_pylist())
+    assert rows[:, 0].tolist() == [-1, 1] * 3
+    assert np.allclose(rows[:, 1], np.linspace(-1, 1, 6))
+    assert rows[:, 2:].tolist() == [[-1, -1, 1], [1, -1, -1], [-1, 1, -1]] * 2
+    assert table["label"].null_count == 6
+
+
+@pytest.mark.parametrize("no_and_yes", [(0, 1), (-1, 1), ("no", "yes"), ("False", "True"), ("0", "1")])
+def test_each_spelling_of_no_and_yes_is_a_bit(tmp_path: Path, no_and_yes: tuple[Any, Any]) -> None:
+    write_table(tmp_path, "t.csv", [[row[0], no_and_yes[row[1]]] for row in ROWS], ["file", "smile"])
+    assert told(tmp_path)["attributes"].to_pylist() == [[-1.0], [1.0]] * 3
+
+
+def test_numbers_that_are_three_are_no_bit(tmp_path: Path) -> None:
+    write_table(tmp_path, "t.csv", [[row[0], n % 3 - 1] for n, row in enumerate(ROWS)], ["file", "pose"])
+    assert told(tmp_path)["attributes"].to_pylist() == [[-1.0], [0.0], [1.0]] * 2
+
+
+def test_only_the_named_columns_are_taken_in_their_order_and_folders_are_no_classes(tmp_path: Path) -> None:
+    tree = write_table(tmp_path, "t.csv", [])
+    for name in ("cats", "dogs"):
+        write_tree(tree, {name: 3})
+    for image in tree.glob("*.png"):
+        image.unlink()
+    keys = [f"{name}/{n:03d}" for name in ("cats", "dogs") for n in range(3)]
+    (tree / "t.csv").write_text("file,a,b\n" + "".join(f"{key},{n % 2},{n // 3}\n" for n, key in enumerate(keys)))
+    table = told(tmp_path, columns=["b", "a"])
+    assert json.loads(table.schema.metadata[b"attributes"]) == ["b", "a"]
+    assert table["attributes"].to_pylist() == [[-1.0 + 2 * (n // 3), -1.0 + 2 * (n % 2)] for n in range(6)]
+
+
+@pytest.mark.tried("a table of attributes with a column of numbers", "age is -1 at 20 and 1 at 25")
+@pytest.mark.tried("a table of attributes", "5 attributes: smile, age, hair=black, hair=none, hair=red")
+def test_ingest_says_what_it_took_the_columns_for(tmp_path: Path, read: Callable[[str], None]) -> None:
+    write_table(tmp_path, "t.csv", ROWS)
+    params = ingest_params(path=str(tmp_path / "tree"), attributes={"file": "t.csv", "columns": "all"})
+    source = open_source(params)
+    read("\n".join([*source.layout, *summary(source, ingest(source, params, tmp_path / "raw", tmp_path / "resume"))]))
+
+
+def with_cell(row: int, column: int, value: Any) -> list[list[Any]]:
+    rows = [list(one) for one in ROWS]
+    rows[row][column] = value
+    return rows
+
+
+REFUSED: list[tuple[str, list[list[Any]], Any, str]] = [
+    ("an empty cell", with_cell(2, 3, ""), "all", "column 'hair' has cells without a value: fill them"),
+    ("a NaN among numbers", with_cell(2, 2, "NaN"), "all", "column 'age' has cells without a value: fill them"),
+    (
+        "a column of one value",
+        [[*row[:3], "red"] for row in ROWS],
+        "all",
+        "column 'hair' says the same of all images; name others in ingest.attributes.columns",
+    ),
+    (
+        "a column that is not there",
+        ROWS,
+        ["smlie"],
+        "has no column 'smlie' behind the one of keys, but smile, age, hair: name one in ingest.attributes.columns",
+    ),
+    ("a key twice", [*ROWS, ROWS[0]], "all", "names a key twice ('000.png'): keep one of the rows"),
+    ("a short row", [*ROWS[:-1], ROWS[-1][:2]], "all", "line 7: it has 2 cells, the first 4: mend it"),
+    (
+        "no row for an image",
+        ROWS[:-1],
+        "all",
+        "has no row for the image '005.png': add one, remove the image, or set ingest.unlabeled to leave_out",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns"),
+    [
+        pytest.param(rows, columns, marks=pytest.mark.tried(f"a table of attributes with {what}", sentence), id=what)
+        for what, rows, columns, sentence in REFUSED
+    ],
+)
+def test_a_table_that_says_less_than_it_should_is_refused_with_what_to_do(
+    tmp_path: Path, read: Callable[[str], None], rows: list[list[Any]], columns: Any
+) -> None:
+    read(refused(tmp_path, rows, columns))
+
+
+def test_names_and_texts_are_no_attributes(tmp_path: Path) -> None:
+    rows = [[f"{n:03d}.png", f"a text about image {n}"] for n in range(200)]
+    assert "has more than 100 different words, as names and texts have" in refused(tmp_path, rows, "all", ["f", "text"])
+
+
+def test_images_without_a_row_are_left_out_and_counted_where_that_is_asked_for(tmp_path: Path) -> None:
+    write_table(tmp_path, "t.csv", ROWS[:-2])
+    params = ingest_params(
+        path=str(tmp_path / "tree"), attributes={"file": "t.csv", "columns": "all"}, unlabeled="leave_out"
+    )
+    source = open_source(params)
+    assert ingest(source, params, tmp_path / "raw", tmp_path / "resume").total() == 4
+    assert any("left out 2 of 6 images without a row" in note for note in source.notes)
+
+
+def test_labels_and_attributes_are_not_both_asked_for() -> None:
+    with pytest.raises(ValueError, match="labels and attributes are each in place of the other"):
+        ingest_params(path="tree", labels="t.csv", attributes={"file": "t.csv", "columns": "all"})
+
+
+def test_names_in_another_form_of_unicode_are_the_same_names(tmp_path: Path) -> None:
+    tree = write_tree(tmp_path / "tree", {"": 2})
+    for number, letter in enumerate("ab"):
+        (tree / f"{number:03d}.png").rename(tree / f"{letter}e\u0301.png")
+    (tree / "t.csv").write_text("file,smi\u0301le\na\u00e9,0\nb\u00e9,1\n")
+    table = told(tmp_path, columns=["sm\u00edle"])
+    assert table["attributes"].to_pylist() == [[-1.0], [1.0]]
+
+
+def test_other_attributes_of_the_same_images_are_other_data(tmp_path: Path) -> None:
+    fingerprints = []
+    for number, rows in enumerate((ROWS, with_cell(0, 1, 1))):
+        folder = tmp_path / str(number)
+        write_table(folder, "t.csv", rows)
+        told(folder)
+        fingerprints.append(normalized(folder)["fingerprint"])
+        split = Split(folder / "normalized/train")
+        assert split.signature.attributes == tuple(NAMES)
+        assert split.attributes is not None
+        assert split.attributes.shape == (len(split), 5)
+    assert fingerprints[0] != fingerprints[1]
+
+
+def test_a_long_table_is_read_in_little_memory(tmp_path: Path) -> None:
+    tree = write_tree(tmp_path / "tree", {"": 2})
+    with open(tree / "t.csv", "w") as file:
+        file.write("file," + ",".join(f"a{n}" for n in range(40)) + "\n")
+        file.writelines(
+            f"{row:03d}," + ",".join(str((row >> n) & 1) for n in range(40)) + "\n" for row in range(20_000)
+        )
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert len(told(tmp_path, columns=[f"a{n}" for n in range(14)])) == 2
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 40_000
+
+
+def test_the_gate_warns_of_an_attribute_that_is_the_same_for_all_held_out_images(tmp_path: Path) -> None:
+    tree = write_tree(tmp_path / "tree", {"train": 8, "test": 4})
+    rows = [(f"train/{n:03d}", n % 2, n % 3) for n in range(8)] + [(f"test/{n:03d}", 0, n % 3) for n in range(4)]
+    (tree / "t.csv").write_text("file,rare,usual\n" + "".join(f"{key},{a},{b}\n" for key, a, b in rows))
+    told(tmp_path)
+    normalized(tmp_path)
+    limits = load_params(ROOT / "params.yaml").validate_.model_copy(update={"min_images": 4})
+    outcome = validate(tmp_path / "normalized", limits, tmp_path / "reports", tmp_path)
+    failed = [verdict for verdict in outcome.verdicts if not verdict.success and verdict.column == "span"]
+    assert [(verdict.severity, verdict.examples) for verdict in failed] == [("warning", ["rare (holdout)"])]
