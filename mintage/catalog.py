@@ -69,6 +69,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "code": "mintage.conditioning.discriminator:CODE",
         "source": "mintage.conditioning.discriminator:SOURCE",
     },
+    # The stage select has its own; see stages/selection/metrics.py.
+    "metric": {},
     "optimizer": {
         "adam": "mintage.optimizers:adam",
         "sgd": "mintage.optimizers:sgd",
@@ -107,4 +109,10 @@ def load(kind: str, name: str) -> Any:
 def brought(kind: str) -> dict[str, str]:
     """What other packages bring of a kind, by name."""
     group = "mintage.penalties" if kind == "penalty" else f"mintage.{kind}s"
-    return {entry.name: entry.value for entry in entry_points(group=group)}
+    return {entry.name: entry.value for entry in _entries().select(group=group)}
+
+
+@cache
+def _entries() -> Any:
+    """Of all installed packages, each of which is looked at once: there are hundreds."""
+    return entry_points()

@@ -51,9 +51,18 @@ def code_of(stage: str, recipe: Recipe | None = None, source: str | None = None)
     _follow([f"stages.{stage}"], found)
     if recipe is not None and _uses("mintage.catalog", found):
         _follow([catalog.place(kind, name).partition(":")[0] for kind, name in names_in(recipe)], found)
+    if "stages.selection.metrics" in found:
+        _follow([module for name in catalog.brought("metric") for module in _modules_of_metric(name)], found)
     if source is not None and "stages.sources" in found:
         _follow([sources.module_of(source)], found)
     return dict(sorted(found.items()))
+
+
+def _modules_of_metric(name: str) -> Iterator[str]:
+    """Where one that another package brings is described, and where it is measured."""
+    yield catalog.place("metric", name).partition(":")[0]
+    if measure := catalog.load("metric", name).measure:
+        yield measure.partition(":")[0]
 
 
 def code_behind(module: str) -> dict[str, str]:

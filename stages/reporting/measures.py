@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mintage.metrics import Metric
 from stages.reporting.facts import Measures, Other, Selection
 from stages.reporting.inputs import Inputs
 from stages.reporting.words import count, number, percent
-from stages.selection.metrics import METRICS, Metric
+from stages.selection.metrics import METRICS
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,13 @@
 import math
 from typing import Any
 
+from mintage.metrics import Metric
 from stages.reporting.charts import Across, Series, line_chart
 from stages.reporting.curves import Chart, Key
 from stages.reporting.inputs import Inputs
 from stages.reporting.measures import shown_metrics, text, titled
 from stages.reporting.words import count
-from stages.selection.metrics import METRICS, Metric
+from stages.selection.metrics import METRICS
 
 
 def truncation_charts(inputs: Inputs) -> list[Chart]:

@@ -65,13 +65,14 @@ def key_of(*about: Any) -> str:
 
 
 def digest_of(*splits: Split) -> str:
-    """A digest of all their images and labels."""
+    """A digest of all their images, and labels or attributes."""
     digest = hashlib.sha256()
     for split in splits:
         digest.update(f"{len(split)} {split.shape}".encode())
         for images in split.batches():
             digest.update(images.data)
-        digest.update(b"" if split.labels is None else split.labels.data)
+        for told in (split.labels, split.attributes):
+            digest.update(b"" if told is None else told.data)
     return digest.hexdigest()
 
 

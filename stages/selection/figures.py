@@ -5,6 +5,7 @@ One that cannot be computed raises ValueError with the reason.
 """
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import torch
@@ -21,7 +22,10 @@ from mintage.metrics.modes import mode_figures
 from mintage.metrics.pixels import histogram_distance
 from mintage.metrics.precision_recall import precision_recall
 from mintage.metrics.spectrum import spectral_distance
+from stages.common.identity import code_behind
 from stages.common.points import mixture_of, to_coordinates
+from stages.selection.cache import key_of
+from stages.selection.metrics import METRICS
 from stages.selection.reference import Reference
 from stages.selection.seen import Seen
 
@@ -118,6 +122,18 @@ def modes(seen: Seen, real: Reference) -> Figures:
     return {"modes_captured": found.captured, "high_quality": found.high_quality, "reverse_kl": found.reverse_kl}
 
 
+def brought(name: str) -> "Measurement":
+    """The measurement of a metric that another package brings; its own code is part of its name."""
+    module, _, function = (METRICS[name].measure or "").partition(":")
+
+    def measurement(seen: Seen, real: Reference) -> Figures:
+        measure = getattr(import_module(module), function)
+        return {name: float(measure(real.holdout.features, seen.features))}
+
+    measurement.__name__ = f"{name}-{key_of(code_behind(module))}"
+    return measurement
+
+
 Measurement = Callable[[Seen, Reference], Figures]
 Measurements = dict[Measurement, tuple[str, ...]]
 """Each with the columns that it gives."""
@@ -138,6 +154,7 @@ MEASUREMENTS: Measurements = {
     modes: ("modes_captured", "high_quality", "reverse_kl"),
 }
 """Each with its metrics."""
+MEASUREMENTS |= {brought(name): (name,) for name, metric in METRICS.items() if metric.measure}
 OF_HOLDOUT = (conditional, attributes, copies, translation)
 """Their floor is what the held-out images reach; the floor of the others is that of training images.
 

@@ -1,59 +1,9 @@
 """The metrics: the one table that everything reads which prints, sorts, plots or refuses them. Data alone, no torch."""
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-
-@dataclass(frozen=True)
-class Metric:
-    """One way to say how good generated images are."""
-
-    title: str
-    floor: str
-    """The column of what real images reach."""
-    direction: Literal["min", "max"]
-    meaning: str
-    """A sentence for who reads the figure."""
-    source: str
-    format: Literal["number", "share", "count"] = "number"
-    error: str | None = None
-    """The column of its standard error."""
-    of_truth: bool = False
-    """Whether it is of data whose modes are known, and of no other."""
-    of_pairs: bool = False
-    """Whether it is of translations, each of which has a truth beside it."""
-    of_attributes: bool = False
-    """Whether it is of images that were asked for by attributes."""
-    guard_only: str | None = None
-    """Which bad model scores as well as real images, where one does: then nothing is to be chosen by the metric."""
-
-    varies: bool = False
-    """Whether it is known how far its floor varies by chance."""
-
-    @property
-    def interval(self) -> tuple[str, ...]:
-        """The columns between which its floor lies in nine of ten splits of the real images; none where not known."""
-        return (f"{self.floor}_low", f"{self.floor}_high") if self.varies else ()
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """All of its columns but that of its value."""
-        return (*([self.error] if self.error else []), self.floor, *self.interval)
-
-    def better(self, value: float, other: float) -> bool:
-        return value < other if self.direction == "min" else value > other
-
-    def text(self, value: float | None) -> str:
-        """A value as people read it: 0.4013, 96.1%, 25; a dash where there is none."""
-        if value is None:
-            return "—"
-        return {"number": f"{value:.4g}", "share": f"{100 * value:.1f}%", "count": f"{value:,.0f}"}[self.format]
-
-    def of_real(self, row: dict[str, Any]) -> str:
-        """A row's floor as people read it, with its interval where it has one: 0.0638 (0.022 to 0.139)."""
-        floor, between = self.text(row[self.floor]), [row.get(column) for column in self.interval]
-        return f"{floor} ({' to '.join(map(self.text, between))})" if between and None not in between else floor
-
+from mintage import catalog
+from mintage.metrics import Metric
 
 METRICS: dict[str, Metric] = {
     "frechet_distance": Metric(
@@ -236,6 +186,8 @@ METRICS: dict[str, Metric] = {
     ),
 }
 
+METRICS |= {name: catalog.load("metric", name) for name in catalog.brought("metric") if name not in METRICS}
+"""And those of other packages: docs/extending.md."""
 SELECTABLE = [name for name, metric in METRICS.items() if metric.guard_only is None]
 """Those that a checkpoint may be chosen by: no bad model known to the tests scores as well as real images."""
 

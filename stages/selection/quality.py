@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Literal
 
-from stages.selection.metrics import METRICS, Metric
+from mintage.metrics import Metric
+from stages.selection.metrics import METRICS
 
 Row = dict[str, Any]
 Level = Literal["good", "fair", "poor", "unknown"]

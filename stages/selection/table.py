@@ -1,7 +1,8 @@
 """The checkpoints' figures as lines of text."""
 
+from mintage.metrics import Metric
 from stages.common.params import Select
-from stages.selection.metrics import METRICS, Metric
+from stages.selection.metrics import METRICS
 from stages.selection.rule import Row
 
 WIDTH = 100

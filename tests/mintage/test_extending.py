@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs/extending.md").read_text()
+from tests.site import PAGE, ROOT, install
+
 USE = """
 import torch, mintage
 from mintage import catalog
@@ -30,15 +30,7 @@ NAMES = [
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
-    """Where the page's package lies as pip would have installed it."""
-    toml, code = (re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)[0] for language in ("toml", "python"))
-    groups = re.findall(r'\[project.entry-points."([\w.]+)"\]\n(\w+) = "([\w:]+)"', toml)
-    about = tmp_path / "tiny-1.0.dist-info"
-    about.mkdir()
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text("".join(f"[{group}]\n{name} = {place}\n" for group, name, place in groups))
-    (tmp_path / "tiny.py").write_text(code)
-    return tmp_path
+    return install(tmp_path / "site")
 
 
 def run(site: Path, code: str) -> subprocess.CompletedProcess[str]:
@@ -49,7 +41,7 @@ def run(site: Path, code: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_page_s_package_brings_a_network_an_objective_a_penalty_a_term_and_a_game(site: Path) -> None:
-    lines = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)[1]
+    lines = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)[-1]
     done = run(site, USE.format(lines=lines, names=NAMES))
     assert done.returncode == 0, done.stderr
 

@@ -1,0 +1,58 @@
+"""A metric that another package brings: measured beside the others, and nothing else runs again for it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stages.common.files import read_json
+from tests.site import ROOT, install
+from tests.stages.test_identity import identity
+from tests.stages.tiny_models import write_run
+
+
+def select_in(folder: Path, *paths: Path) -> str:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, [ROOT, *paths]))}
+    command = [sys.executable, "-m", "stages.select"]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_package_s_metric_is_measured_of_images_that_are_known_already(tmp_path: Path) -> None:
+    folder, site = write_run(tmp_path / "run"), install(tmp_path / "site")
+    select_in(folder)
+    before = read_json(folder / "metrics/selection.json")
+    known = {path: path.stat().st_mtime_ns for path in (folder / ".measure").rglob("seen-*")}
+    assert len(known) == 4
+    table = select_in(folder, site)
+    after = read_json(folder / "metrics/selection.json")
+    assert "mean gap" in table
+    assert after["mean_gap"] > after["mean_gap_floor"] > 0
+    assert {
+        name: value for name, value in after.items() if name in before and name != "absent"
+    }.keys() == before.keys() - {"absent"}
+    assert after["frechet_distance"] == before["frechet_distance"]
+    assert {path: path.stat().st_mtime_ns for path in known} == known
+    columns = (folder / "metrics/checkpoints.tsv").read_text().splitlines()[0].split("\t")
+    assert {"mean_gap", "mean_gap_floor"} <= {*columns}
+
+
+@pytest.mark.parametrize("stage", ["ingest", "normalize", "evaluator", "train", "sample", "export"])
+def test_a_metric_is_part_of_what_measures_and_of_nothing_else(
+    both: tuple[dict[str, dict[str, str]], dict[str, dict[str, str]]], stage: str
+) -> None:
+    before, after = both
+    assert after[stage] == before[stage]
+    assert "tiny_metrics" in after["select"]
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, dict[str, str]], dict[str, dict[str, str]]]:
+    """What identifies each stage without the package and with it."""
+    folder = tmp_path_factory.mktemp("identity")
+    for name in ("mintage", "stages", "dvc.yaml", "params.yaml"):
+        (folder / name).symlink_to(ROOT / name)
+    return identity(folder), identity(folder, install(folder / "site"))
