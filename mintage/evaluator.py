@@ -24,6 +24,7 @@ from mintage.layers import Layers
 from mintage.metrics.accuracy import accuracy
 from mintage.networks import dcgan
 from mintage.networks.parts import SMALLEST_IMAGE, Flatten, sizes
+from mintage.optimizers import without_compiler
 from mintage.randomness import stream
 from mintage.slots import load_slots, slots_of
 
@@ -196,7 +197,8 @@ class Learning:
         self.network, self.real, self.schedule, self.condition = network, real, schedule, condition
         network.to(real.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         rate, self.step, self.steps = schedule.learning_rate, 0, -(-schedule.images // schedule.batch_size)
-        self.optimizer = torch.optim.AdamW(network.parameters(), rate, weight_decay=_WEIGHT_DECAY, fused=True)
+        adam = without_compiler(torch.optim.AdamW)
+        self.optimizer = adam(network.parameters(), rate, weight_decay=_WEIGHT_DECAY, fused=True)
         self.pace = torch.optim.lr_scheduler.OneCycleLR(self.optimizer, rate, self.steps, pct_start=_WARM_UP)
 
     @property

@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
 
 import torch
 from torch import nn
@@ -13,14 +15,34 @@ _LAST = 0.1
 _Make = Callable[[Iterator[nn.Parameter], PlayerRecipe], torch.optim.Optimizer]
 
 
+@cache
+def without_compiler(kind: type[torch.optim.Optimizer]) -> Any:
+    """The same optimizer without the import of torch's compiler: 1.5 CPU seconds a process, for what nothing here uses.
+
+    It takes the same steps. Should torch hide these parts otherwise one day, the import is back, and no more.
+    """
+    for name in ("add_param_group", "zero_grad", "state_dict", "load_state_dict"):
+        inner: Any = getattr(getattr(torch.optim.Optimizer, name), "__wrapped__", None)
+        if inner is not None:
+            vars(inner)["__dynamo_disable"] = inner  # or the first call imports the compiler to look it up
+
+    class Plain(kind):  # type: ignore[misc,valid-type]
+        @torch.no_grad()
+        def step(self, closure: Any = None) -> Any:
+            return getattr(kind.step, "__wrapped__", kind.step)(self, closure)
+
+    return Plain
+
+
 def adam(weights: Iterator[nn.Parameter], recipe: PlayerRecipe) -> torch.optim.Optimizer:
-    return torch.optim.Adam(
+    made: torch.optim.Optimizer = without_compiler(torch.optim.Adam)(
         weights, recipe.learning_rate, (recipe.beta1, recipe.beta2), weight_decay=recipe.weight_decay, fused=True
     )
+    return made
 
 
 def sgd(weights: Iterator[nn.Parameter], recipe: PlayerRecipe) -> torch.optim.Optimizer:
-    return torch.optim.SGD(
+    made: torch.optim.Optimizer = without_compiler(torch.optim.SGD)(
         weights,
         recipe.learning_rate,
         recipe.momentum,
@@ -28,12 +50,14 @@ def sgd(weights: Iterator[nn.Parameter], recipe: PlayerRecipe) -> torch.optim.Op
         nesterov=recipe.nesterov,
         fused=True,
     )
+    return made
 
 
 def rmsprop(weights: Iterator[nn.Parameter], recipe: PlayerRecipe) -> torch.optim.Optimizer:
-    return torch.optim.RMSprop(
+    made: torch.optim.Optimizer = without_compiler(torch.optim.RMSprop)(
         weights, recipe.learning_rate, recipe.beta2, weight_decay=recipe.weight_decay, momentum=recipe.momentum
     )
+    return made
 
 
 def make_optimizer(player: nn.Module, recipe: PlayerRecipe) -> torch.optim.Optimizer:

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -5,9 +8,12 @@ import torch
 
 from mintage.errors import DivergedError
 from mintage.families import FAMILIES
+from mintage.optimizers import without_compiler
+from mintage.slots import slots_of
 from mintage.trainer import Trainer
 from tests.mintage.helpers import play, tiny_trainer
 
+ROOT = Path(__file__).parents[2]
 AXES: list[dict[str, Any]] = [
     {"network": "mlp"},
     {"network": "dcgan"},
@@ -107,3 +113,37 @@ def test_a_weight_that_is_not_finite_stops_before_any_loss_shows_it(part: str) -
     tensors[-1].fill_(float("inf"))
     with pytest.raises(DivergedError, match=rf"{part}\..* is not finite at 8 images"):
         trainer.check()
+
+
+def test_a_training_and_its_measures_do_without_torch_s_compiler_whose_import_takes_seconds() -> None:
+    code = """
+import sys, torch, mintage
+data = mintage.Dataset(image=torch.rand(64, 1, 8, 8) * 2 - 1, label=torch.arange(64) % 2)
+for optimizer in ("adam", "sgd", "rmsprop"):
+    players = {name: {"optimizer": optimizer} for name in ("generator", "discriminator")}
+    run = mintage.train(data, "cgan", images=128, recipe={"width": 4, **players}, progress=False)
+mintage.measure(run.model, data, evaluator_images=128)
+assert "torch._dynamo" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_an_optimizer_without_the_compiler_takes_the_steps_of_torch_s_own() -> None:
+    kinds: list[tuple[type[torch.optim.Optimizer], dict[str, Any]]] = [
+        (torch.optim.Adam, {"fused": True, "betas": (0.5, 0.9)}),
+        (torch.optim.AdamW, {"fused": True, "weight_decay": 0.1}),
+        (torch.optim.SGD, {"fused": True, "momentum": 0.9, "nesterov": True}),
+        (torch.optim.RMSprop, {"momentum": 0.5}),
+    ]
+    for kind, options in kinds:
+        found = []
+        for make in (kind, without_compiler(kind)):
+            weights = [torch.linspace(-1, 1, 12).reshape(3, 4).requires_grad_()]
+            optimizer = make(weights, lr=0.01, **options)
+            for step in range(3):
+                optimizer.zero_grad()
+                torch.autograd.backward((weights[0] - step).pow(4).sum())
+                optimizer.step()
+            found.append((weights[0].detach(), slots_of(optimizer)))
+        assert torch.equal(found[0][0], found[1][0])
+        assert found[0][1].keys() == found[1][1].keys()
