@@ -106,7 +106,7 @@ LABELS: list[Rule] = [
     ),
     (
         lambda s: s.needs == "label" and s.real.classes is None and s.real.attributes is not None,
-        "this data has attributes in place of labels: name a family that learns from them, such as acgan_attributes",
+        "this data has attributes in place of labels: name a family that learns from them, such as sngan_attributes",
     ),
     (
         lambda s: s.needs == "label" and s.real.classes is None,

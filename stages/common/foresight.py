@@ -17,7 +17,7 @@ LABELED = {"concat", "product", "repeat", "projection", "auxiliary", "semi_super
 """Conditionings of a discriminator that learn from labels."""
 TRANSLATES = "source"
 """The conditioning of a generator that makes images of images."""
-ATTRIBUTES = "acgan_attributes"
+ATTRIBUTES = "sngan_attributes"
 """A family that learns from attributes."""
 FLAT = {"mlp", "points"}
 """Networks that make points, and images under 8 x 8."""

@@ -106,7 +106,7 @@ def test_every_conditioning_of_a_label_takes_attributes_too_and_resumes_to_the_s
 
 
 def test_the_model_keeps_attributes_of_images_that_it_learned_from() -> None:
-    trainer = tiny_trainer("acgan_attributes")
+    trainer = tiny_trainer("sngan_attributes")
     real = trainer.real.conditions
     assert real is not None
     assert trainer.average.examples is not None
@@ -117,7 +117,7 @@ def test_the_model_keeps_attributes_of_images_that_it_learned_from() -> None:
 def test_the_order_of_storage_decides_nothing_of_what_is_asked_for() -> None:
     """Sorted data must not give a model that is asked for the first class alone."""
     rows = torch.cat([torch.ones(5000, 1), -torch.ones(5000, 1)])
-    trainer = tiny_trainer("acgan_attributes")
+    trainer = tiny_trainer("sngan_attributes")
     trainer.real = RealImages(torch.zeros(10_000, 1, 8, 8), rows.expand(-1, 3).contiguous(), 0, CPU)
     trainer.__post_init__()
     assert trainer.average.examples is not None
@@ -132,7 +132,7 @@ def test_a_model_learns_attributes_of_real_digits_in_seconds() -> None:
     data = digits()
     recipe: dict[str, Any] = {"width": 8, "ema_half_life": 500.0}
     recipe |= {name: {"learning_rate": 2e-3} for name in ("generator", "discriminator")}
-    run = mintage.train(data, "acgan_attributes", images=30_000, recipe=recipe, progress=False)
+    run = mintage.train(data, "sngan_attributes", images=30_000, recipe=recipe, progress=False)
     model = run.model
     assert model.attributes == ("even", "ink", "loops=none", "loops=one", "loops=two")
     table = mintage.measure(model, data, evaluator_images=20_000)
@@ -145,7 +145,7 @@ def test_a_model_learns_attributes_of_real_digits_in_seconds() -> None:
 
 
 def test_a_model_is_saved_and_loaded_with_what_it_can_be_asked_for(tmp_path: Any) -> None:
-    model = mintage.train(digits(), "acgan_attributes", images=64, recipe={"width": 4}, progress=False).model
+    model = mintage.train(digits(), "sngan_attributes", images=64, recipe={"width": 4}, progress=False).model
     model.save(tmp_path)
     again = mintage.load(tmp_path)
     asked: dict[str, Any] = {"even": True, "loops": "two"}
@@ -162,7 +162,7 @@ def test_a_model_without_attributes_says_so() -> None:
 
 def test_attributes_of_another_set_of_images_are_not_measured() -> None:
     data = digits()
-    model = mintage.train(data, "acgan_attributes", images=64, recipe={"width": 4}, progress=False).model
+    model = mintage.train(data, "sngan_attributes", images=64, recipe={"width": 4}, progress=False).model
     other = mintage.Dataset(image=data.image, attributes={"odd": [True, False] * (len(data) // 2) + [True]})
     with pytest.raises(ValueError, match="attributes are"):
         mintage.measure(model, other)

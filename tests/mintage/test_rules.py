@@ -168,13 +168,13 @@ OF_DATA = [
         "dcgan (of points modern_points)",
     ),
     (
-        why("acgan_attributes"),
+        why("sngan_attributes"),
         "this family learns from attributes, and this data has none: set ingest.attributes, or name another family, "
         "such as dcgan",
     ),
     (
         refusal(resolve("cgan", {}), Signature(GREY, attributes=("hat",))),
-        "this data has attributes in place of labels: name a family that learns from them, such as acgan_attributes",
+        "this data has attributes in place of labels: name a family that learns from them, such as sngan_attributes",
     ),
     (
         why("pix2pix"),

@@ -30,7 +30,7 @@ PARAMS: dict[str, Any] = {
     "ingest.attributes": {"file": "about.csv", "columns": ["even", "ink", "loops"]},
     "evaluator.images": 12_000,
     "evaluator.device": "cpu",
-    "train.family": "acgan_attributes",
+    "train.family": "sngan_attributes",
     "train.recipe.width": 8,
     "train.recipe.ema_half_life": 500.0,
     "train.recipe.generator": {"learning_rate": 2e-3},
