@@ -97,37 +97,69 @@ def with_cell(row: int, column: int, value: Any) -> list[list[Any]]:
     return rows
 
 
-REFUSED: list[tuple[str, list[list[Any]], Any, str]] = [
-    ("an empty cell", with_cell(2, 3, ""), "all", "column 'hair' has cells without a value: fill them"),
-    ("a NaN among numbers", with_cell(2, 2, "NaN"), "all", "column 'age' has cells without a value: fill them"),
-    (
-        "a column of one value",
-        [[*row[:3], "red"] for row in ROWS],
-        "all",
-        "column 'hair' says the same of all images; name others in ingest.attributes.columns",
-    ),
-    (
-        "a column that is not there",
-        ROWS,
-        ["smlie"],
-        "has no column 'smlie' behind the one of keys, but smile, age, hair: name one in ingest.attributes.columns",
-    ),
-    ("a key twice", [*ROWS, ROWS[0]], "all", "names a key twice ('000.png'): keep one of the rows"),
-    ("a short row", [*ROWS[:-1], ROWS[-1][:2]], "all", "line 7: it has 2 cells, the first 4: mend it"),
-    (
-        "no row for an image",
-        ROWS[:-1],
-        "all",
-        "has no row for the image '005.png': add one, remove the image, or set ingest.unlabeled to leave_out",
-    ),
-]
-
-
 @pytest.mark.parametrize(
     ("rows", "columns"),
     [
-        pytest.param(rows, columns, marks=pytest.mark.tried(f"a table of attributes with {what}", sentence), id=what)
-        for what, rows, columns, sentence in REFUSED
+        pytest.param(
+            with_cell(2, 3, ""),
+            "all",
+            marks=pytest.mark.tried(
+                "a table of attributes with an empty cell", "column 'hair' has cells without a value: fill them"
+            ),
+            id="an empty cell",
+        ),
+        pytest.param(
+            with_cell(2, 2, "NaN"),
+            "all",
+            marks=pytest.mark.tried(
+                "a table of attributes with a NaN among numbers", "column 'age' has cells without a value: fill them"
+            ),
+            id="a NaN among numbers",
+        ),
+        pytest.param(
+            [[*row[:3], "red"] for row in ROWS],
+            "all",
+            marks=pytest.mark.tried(
+                "a table of attributes with a column of one value",
+                "column 'hair' says the same of all images; name others in ingest.attributes.columns",
+            ),
+            id="a column of one value",
+        ),
+        pytest.param(
+            ROWS,
+            ["smlie"],
+            marks=pytest.mark.tried(
+                "a table of attributes with a column that is not there",
+                "has no column 'smlie' behind the one of keys, but smile, age, hair: name one in "
+                "ingest.attributes.columns",
+            ),
+            id="a column that is not there",
+        ),
+        pytest.param(
+            [*ROWS, ROWS[0]],
+            "all",
+            marks=pytest.mark.tried(
+                "a table of attributes with a key twice", "names a key twice ('000.png'): keep one of the rows"
+            ),
+            id="a key twice",
+        ),
+        pytest.param(
+            [*ROWS[:-1], ROWS[-1][:2]],
+            "all",
+            marks=pytest.mark.tried(
+                "a table of attributes with a short row", "line 7: it has 2 cells, the first 4: mend it"
+            ),
+            id="a short row",
+        ),
+        pytest.param(
+            ROWS[:-1],
+            "all",
+            marks=pytest.mark.tried(
+                "a table of attributes with no row for an image",
+                "has no row for the image '005.png': add one, remove the image, or set ingest.unlabeled to leave_out",
+            ),
+            id="no row for an image",
+        ),
     ],
 )
 def test_a_table_that_says_less_than_it_should_is_refused_with_what_to_do(
