@@ -58,7 +58,7 @@ class EvaluatorConfig:
     def condition(self) -> Condition | None:
         """What the network is to say of an image; None where it draws it again."""
         if self.kind == "attributes":
-            return Condition(len(self.attributes or ()), attributes=True)
+            return Condition(len(self.attributes or ()), self.attributes)
         return Condition(len(self.classes or ())) if self.classifies else None
 
     @property

@@ -77,7 +77,7 @@ class ModelConfig:
     def condition(self) -> Condition:
         """What conditionings are of, where they are of no source."""
         if self.attributes is not None:
-            return Condition(len(self.attributes), attributes=True)
+            return Condition(len(self.attributes), self.attributes)
         return Condition(self.class_count)
 
     @property

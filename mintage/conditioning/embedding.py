@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, one_hot
 
+from mintage.attributes import groups_of
+
 EMBEDDING = 50
 """Width, as in the most used conditional GANs."""
 QUIET = 0.02
@@ -16,10 +18,10 @@ LOUD = 1.0
 
 @dataclass(frozen=True)
 class Condition:
-    """One of `size` classes, a label `[N]`; or `size` attributes, `[N, size]` on [-1,1]."""
+    """One of `size` classes, a label `[N]`; or `size` attributes, `[N, size]` on [-1,1], of these names."""
 
     size: int
-    attributes: bool = False
+    attributes: tuple[str, ...] | None = None
 
     def embedding(self, std: float, width: int = EMBEDDING) -> nn.Module:
         """From conditions to vectors `[N, width]`, at first normal with this standard deviation."""
@@ -36,11 +38,16 @@ class Condition:
         return condition if self.attributes else one_hot(condition, self.size)
 
     def loss(self, logits: Tensor, condition: Tensor) -> Tensor:
-        """How badly logits `[N, size]` name the class; or, as a mean over them, each attribute."""
+        """How badly logits `[N, size]` name the class; or the attributes, each its word, bit or number: the mean."""
         if not self.attributes:
             return cross_entropy(logits, condition)
-        # A number between is a probability between, and the loss is least where the logits say just that.
-        return binary_cross_entropy_with_logits(logits, (condition + 1) / 2)
+        losses = []
+        for places in groups_of(self.attributes).values():
+            said, told = logits[:, places], condition[:, places]
+            # A number is a probability between, and the loss is least where the logit says just that.
+            one = binary_cross_entropy_with_logits(said, (told + 1) / 2)
+            losses.append(one if len(places) == 1 else cross_entropy(said, told.argmax(1)))
+        return torch.stack(losses).mean()
 
 
 def attribute_values(logits: Tensor) -> Tensor:

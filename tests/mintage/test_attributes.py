@@ -6,7 +6,7 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 import mintage
 from mintage.attributes import EXAMPLES, by_chance, columns, right, with_changes
@@ -86,13 +86,18 @@ def test_chance_is_what_the_likeliest_value_reaches() -> None:
 
 
 def test_the_loss_of_attributes_is_least_where_logits_say_just_them() -> None:
-    told = torch.tensor([[1.0, -1.0, 0.5]])
-    logits = torch.zeros(1, 3, requires_grad=True)
-    assert torch.equal(Condition(3, True).loss(logits, told), binary_cross_entropy_with_logits(logits, (told + 1) / 2))
+    condition, logits = Condition(4, NAMES), torch.zeros(2, 4, requires_grad=True)
     for _ in range(2000):
-        (slope,) = torch.autograd.grad(Condition(3, True).loss(logits, told), logits)
+        (slope,) = torch.autograd.grad(condition.loss(logits, ROWS), logits)
         logits = (logits - 5 * slope).detach().requires_grad_(True)
-    assert torch.allclose(attribute_values(logits), told, atol=0.02)
+    assert torch.allclose(attribute_values(logits), ROWS, atol=0.05)
+
+
+def test_the_loss_of_attributes_is_the_mean_over_bits_numbers_and_words() -> None:
+    logits = torch.tensor([[2.0, 0.5, -1.0, 0.3]])
+    of_bits = binary_cross_entropy_with_logits(logits[0, :2], (ROWS[0, :2] + 1) / 2, reduction="sum")
+    of_words = cross_entropy(logits[:, 2:], torch.tensor([1]))
+    assert torch.allclose(Condition(4, NAMES).loss(logits, ROWS[:1]), (of_bits + of_words) / 3)
 
 
 @pytest.mark.parametrize("head", ["auxiliary", "projection", "concat", "repeat", "product"])
