@@ -93,6 +93,8 @@ def measure(
         order = torch.randperm(len(holdout), generator=stream(seed, "measure/halves"))
         train, holdout = holdout.rows(order[::2]), holdout.rows(order[1::2])
     _require_fit(model, holdout, train)
+    if model.attributes is None and train.label is not None:  # of images that have both, labels are judged
+        train, holdout = (Dataset(one.image, one.label, one.classes, one.source) for one in (train, holdout))
     evaluator = _taught(train, seed, evaluator_images, choose_device(device))
     count = min(len(holdout), len(train))
     drawn = train.rows(torch.randperm(len(train), generator=stream(seed, "measure/floor"))[:count])

@@ -49,7 +49,8 @@ def require_fit(known: Known) -> None:
 
 def foreseen(params: Params, known: Known) -> list[str]:
     """Sentences on what does not fit; what an override of a family's axes makes of it is left to the stage itself."""
-    return [*_family(params.train, known), *_metrics(params.select, params.train, known), *_labels(params, known)]
+    of_parts = (_family(params.train, known), _metrics(params.select, params.train, known), _labels(params, known))
+    return [problem for problems in (*of_parts, _attributes(params)) for problem in problems]
 
 
 def _family(train: Train, known: Known) -> Iterator[str]:
@@ -94,6 +95,13 @@ def _labels(params: Params, known: Known) -> Iterator[str]:
             if label >= known.classes:
                 yield f"sample.{key} names label {label}, and there are {known.classes}, from 0 to {known.classes - 1}"
                 return
+
+
+def _attributes(params: Params) -> Iterator[str]:
+    recipe = recipe_of(params.train.family, params.train.recipe, params.train.variant)
+    if params.sample.attributes and not learns_from_attributes(recipe):
+        why = f"train.family = {params.train.family!r} is told no attributes"
+        yield f"sample.attributes = {params.sample.attributes}, and {why}: set it to {{}}"
 
 
 def _named(sample: Sample) -> Iterator[tuple[str, int]]:

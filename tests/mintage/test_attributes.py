@@ -170,3 +170,14 @@ def test_attributes_of_another_set_of_images_are_not_measured() -> None:
     other = mintage.Dataset(image=data.image, attributes={"odd": [True, False] * (len(data) // 2) + [True]})
     with pytest.raises(ValueError, match="attributes are"):
         mintage.measure(model, other)
+
+
+def test_images_with_labels_and_attributes_are_judged_by_what_the_model_is_told() -> None:
+    data = digits()
+    both = mintage.Dataset(
+        image=data.image, label=load_digits().target, attributes={"even": [d % 2 == 0 for d in load_digits().target]}
+    )
+    for family, name in (("cgan", "conditional_accuracy"), ("sngan_attributes", "attribute_accuracy")):
+        model = mintage.train(both, family, images=64, recipe={"width": 4}, progress=False).model
+        table = mintage.measure(model, both, evaluator_images=256)
+        assert {"conditional_accuracy", "attribute_accuracy"} & table.keys() == {name}

@@ -76,6 +76,25 @@ def test_a_family_that_learns_from_labels_is_refused_with_one_that_fits(
 
 
 @pytest.mark.tried(
+    "pictures without attributes, and a family that learns from some",
+    "train.family = 'sngan_attributes' learns from attributes, and images have none: set ingest.attributes, or another "
+    "family",
+)
+def test_a_family_that_learns_from_attributes_is_refused_where_there_are_none(read: Callable[[str], None]) -> None:
+    without, having = (Known((3, 32, 32), points=False, classes=0, attributes=one) for one in (False, True))
+    (sentence,) = foreseen(changed(train={"family": "sngan_attributes"}), without)
+    read(sentence)
+    assert foreseen(changed(train={"family": "sngan_attributes"}), having) == []
+    (other,) = foreseen(changed(train={"family": "cgan"}), having)
+    assert "set train.family to sngan_attributes" in other
+
+
+def test_attributes_that_no_model_takes_are_refused_before_anything_is_trained() -> None:
+    (sentence,) = foreseen(changed(sample={"attributes": {"smile": True}}), PICTURES)
+    assert sentence.startswith("sample.attributes = {'smile': True}, and train.family = 'cgan' is told no attributes")
+
+
+@pytest.mark.tried(
     "points, and a family of images",
     "train.family = 'dcgan' makes images of 8 x 8 and more, and these are 2 x 1: set train.family to modern_points, "
     "or gan",
