@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
+from itertools import repeat
 from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote, urlsplit
@@ -52,26 +53,36 @@ class Options(Section):
 
 @dataclass(frozen=True)
 class _Part:
-    """A file of images and the file of their labels."""
+    """A file of images and the file of their labels, where there is one."""
 
     name: str
     split: str | None
     images: Path
-    labels: Path
+    labels: Path | None
+
+    @property
+    def files(self) -> list[Path]:
+        return [self.images, *([self.labels] if self.labels else [])]
 
 
 def read(params: Ingest, options: Options) -> Source:
     """The train files, and the t10k files as the official test set where they are; every image becomes a grey PNG.
 
     Names of classes: those of the official data set, or the lines of `classes.txt`, or the label values themselves.
-    Raises UserError on a file that is missing, damaged, or of another length than its header says.
+    Images without a file of labels have none. Raises UserError on a file that is missing, damaged, or of another length
+    than its header says.
     """
     official = OFFICIAL[options.download] if options.download else None
     files = _files(params, options)
     parts = _parts(files, params.path)
+    if params.labels is None and not any(part.labels for part in parts):
+        raise UserError(
+            f"{params.path} holds no train-labels-idx1-ubyte (or train-labels-idx1-ubyte.gz): add it, or set "
+            "ingest.labels to false to train without classes"
+        )
     count = sum(_checked_count(part, params.max_pixels) for part in parts)
-    found = sorted({label for part in parts for label in _distinct_labels(part.labels)})
-    classes, index = _classes(official.classes if official else _names_in(files), found, parts)
+    found = sorted({label for part in parts if part.labels for label in _distinct_labels(part.labels)})
+    classes, index = _classes(official.classes if official else _names_in(files), found, parts) if found else (None, {})
     return Source(
         name=options.download or "idx",
         licence=official.licence if official else NOT_STATED,
@@ -79,6 +90,7 @@ def read(params: Ingest, options: Options) -> Source:
         classes=classes,
         images=(image for part in parts for image in _images(part, index)),
         count=count,
+        layout=[f"took {part.images.name} for images without labels" for part in parts if part.labels is None],
     )
 
 
@@ -119,14 +131,14 @@ def _parts(files: dict[str, Path], place: str) -> list[_Part]:
 
 
 def _part(name: str, files: dict[str, Path], place: str) -> _Part:
-    def find(stem: str) -> Path:
-        if stem not in files and f"{stem}.gz" not in files:
-            raise UserError(
-                f"{place} holds no {stem} (or {stem}.gz): add it, or set ingest.path or ingest.options.urls"
-            )
-        return files.get(stem) or files[f"{stem}.gz"]
+    def find(stem: str) -> Path | None:
+        return files.get(stem) or files.get(f"{stem}.gz")
 
-    return _Part(name, None, find(f"{name}-images-idx3-ubyte"), find(f"{name}-labels-idx1-ubyte"))
+    stem = f"{name}-images-idx3-ubyte"
+    images = find(stem)
+    if images is None:
+        raise UserError(f"{place} holds no {stem} (or {stem}.gz): add it, or set ingest.path or ingest.options.urls")
+    return _Part(name, None, images, find(f"{name}-labels-idx1-ubyte"))
 
 
 class _IdxFile:
@@ -171,9 +183,12 @@ class _IdxFile:
 
 def _checked_count(part: _Part, max_pixels: int) -> int:
     """How many images; headers that cannot be true together are refused before anything of their size is read."""
-    with closing(_IdxFile(part.images)) as images, closing(_IdxFile(part.labels)) as labels:
+    with closing(_IdxFile(part.images)) as images:
         count, height, width = images.header("images")
-        (label_count,) = labels.header("labels")
+    label_count = count
+    if part.labels is not None:
+        with closing(_IdxFile(part.labels)) as labels:
+            (label_count,) = labels.header("labels")
     if not count * height * width:
         raise UserError(f"{part.images} holds no pixels: its header says {count} images of {height} x {width}")
     if height * width > max_pixels:
@@ -215,24 +230,29 @@ def _classes(names: list[str] | None, found: list[int], parts: list[_Part]) -> t
     if names is None:
         return [str(value) for value in found], {value: rank for rank, value in enumerate(found)}
     if found[-1] >= len(names):
-        files = " or ".join(str(part.labels) for part in parts)
+        files = " or ".join(str(part.labels) for part in parts if part.labels)
         raise UserError(f"{files} has the label {found[-1]}, but there are names for {len(names)} classes only")
     return names, {value: value for value in found}
 
 
 def _images(part: _Part, index: dict[int, int]) -> Iterator[RawImage]:
-    time = f"{stamp(part.images)} {stamp(part.labels)}"
-    with (
-        steady([part.images, part.labels]),
-        closing(_IdxFile(part.images)) as images,
-        closing(_IdxFile(part.labels)) as labels,
-    ):
+    time = " ".join(map(stamp, part.files))
+    with steady(part.files), closing(_IdxFile(part.images)) as images:
         count, height, width = images.header("images")
-        labels.header("labels")
-        for number in range(count):
+        labels = repeat(None) if part.labels is None else _labels(part.labels, index)
+        for number, label in zip(range(count), labels, strict=False):
             pixels = np.frombuffer(images.exactly(height * width), np.uint8).reshape(1, height, width)
-            key, label = f"{part.name}-{number:05d}", labels.exactly(1)[0]
-            if label not in index:
-                raise changed(part.labels)
-            yield RawImage(key, f"{key}.png", partial(encode_png, pixels), index[label], part.split, stamp=time)
+            key = f"{part.name}-{number:05d}"
+            yield RawImage(key, f"{key}.png", partial(encode_png, pixels), label, part.split, stamp=time)
         images.expect_end()
+
+
+def _labels(path: Path, index: dict[int, int]) -> Iterator[int]:
+    """The class of each image, in order."""
+    with closing(_IdxFile(path)) as file:
+        (count,) = file.header("labels")
+        for _ in range(count):
+            (value,) = file.exactly(1)
+            if value not in index:
+                raise changed(path)
+            yield index[value]

@@ -68,7 +68,7 @@ TREES: dict[str, Case] = {
     "a dataset.json of attributes": Case(
         "folder",
         tree(text("dataset.json", '{"labels": [["cat/000.png", [0, 1, 1]]]}')),
-        "'cat/000.png' has the label [0, 1, 1]: several values for one image are attributes, which come later",
+        "'cat/000.png' has the label [0, 1, 1]: several values for one image are attributes: give each",
     ),
     "a dataset.json without an image's label": Case(
         "folder",

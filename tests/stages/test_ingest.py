@@ -86,6 +86,21 @@ def test_idx_train_files_alone_have_no_official_split(tmp_path: Path) -> None:
     assert ingested(tmp_path / "raw", source="idx", path=str(tmp_path))["split"].to_pylist() == [None] * 3
 
 
+def test_idx_test_images_without_labels_are_left_out_or_all_are_taken_without_labels(tmp_path: Path) -> None:
+    write_idx(tmp_path, noise(6, 5, 7), np.array([0, 1, 2, 0, 1, 2]))
+    write_idx(tmp_path, noise(4, 5, 7, seed=1), np.zeros(4, np.uint8), "t10k")
+    (tmp_path / "t10k-labels-idx1-ubyte").unlink()
+    known = {"source": "idx", "path": str(tmp_path)}
+    left = ingested(tmp_path / "raw", **known, unlabeled="leave_out")
+    assert left["label"].to_pylist() == [0, 1, 2, 0, 1, 2]
+    every = ingested(tmp_path / "all", **known, labels=False)
+    assert (class_names(every.schema), every.num_rows) == (None, 10)
+    (tmp_path / "train-labels-idx1-ubyte").unlink()
+    assert ingested(tmp_path / "none", **known, labels=False).num_rows == 10
+    with pytest.raises(UserError, match=r"or set ingest\.labels to false"):
+        ingested(tmp_path / "refused", **known)
+
+
 def test_idx_gzip_is_told_by_its_first_bytes_and_not_by_its_name(tmp_path: Path) -> None:
     write_idx(tmp_path, noise(3, 4, 4), np.array([0, 1, 1]), packed=True)
     for file in list(tmp_path.glob("*.gz")):
