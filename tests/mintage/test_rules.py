@@ -131,7 +131,7 @@ WRONG = [
     row(network="resnet", generator__resampling="smooth"),
     row(discriminator__dropout=0.5, discriminator__dropout_in_use=True),
     row(generator__dropout_in_use=True),
-    row(condition="attributes", generator__conditioning="concat", discriminator__conditioning="semi_supervised"),
+    row(condition="attributes", discriminator__conditioning="semi_supervised"),
     row(network="unet"),
     row(network="unet", generator__conditioning="source"),
     row(terms=(TermRecipe("l1", 1.0),)),
