@@ -21,7 +21,7 @@ from stages.common.split import Split
 from tests.stages.forked import run_stage_in
 from tests.stages.tiny_data import write_params
 
-STAGES = ["ingest", "normalize", "validate", "evaluator", "train", "select", "sample", "export", "report"]
+STAGES = ["ingest", "normalize", "validate", "evaluator", "train", "select", "sample", "export", "report", "upload"]
 LOOPS = {0: "one", 4: "one", 6: "one", 9: "one", 8: "two"}
 NAMES = ("even", "ink", "loops=none", "loops=one", "loops=two")
 PARAMS: dict[str, Any] = {
@@ -127,6 +127,15 @@ def test_the_release_is_asked_by_name_and_its_onnx_by_a_row(finished: Path) -> N
     with torch.inference_mode():
         expected = model.generator(latents, asked[:6])
     assert np.abs(found - expected.numpy()).max() < 1e-3
+
+
+def test_what_is_published_is_loaded_and_asked_by_name(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINTAGE_CACHE", str(finished / "cache"))
+    model = mintage.load(finished / "published/channels/latest")
+    asked = {"loops": "two"}
+    assert torch.equal(
+        model.sample(3, attributes=asked), mintage.load(finished / "models/selected").sample(3, attributes=asked)
+    )
 
 
 def test_the_card_names_the_attributes_and_how_to_ask_for_one(finished: Path) -> None:

@@ -24,7 +24,7 @@ from tests.stages.forked import run_stage_in
 from tests.stages.tiny_data import write_params
 
 CPU = torch.device("cpu")
-STAGES = ["ingest", "normalize", "validate", "evaluator", "train", "select", "sample", "export", "report"]
+STAGES = ["ingest", "normalize", "validate", "evaluator", "train", "select", "sample", "export", "report", "upload"]
 PARAMS: dict[str, Any] = {
     "normalize.partner": "edges",
     "evaluator.images": 12_000,
@@ -103,6 +103,16 @@ def test_the_release_s_model_translates_as_the_exported_one_does(finished: Path,
     assert [one.name for one in session.get_inputs()] == ["sources"]
     (found,) = session.run(None, {"sources": sources.numpy()})
     assert np.abs(found - made.numpy()).max() < 1e-3
+
+
+def test_what_is_published_translates_as_the_selected_model_does(
+    finished: Path, holdout: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MINTAGE_CACHE", str(finished / "cache"))
+    assert holdout.partners is not None
+    sources = torch.from_numpy(holdout.partners.images()[:5])
+    made = mintage.load(finished / "published/channels/latest").translate(sources)
+    assert torch.equal(made, mintage.load(finished / "models/selected").translate(sources))
 
 
 def test_pictures_of_the_training_are_of_held_out_pairs(finished: Path) -> None:
