@@ -60,7 +60,7 @@ def score(seen: Seen, real: Reference) -> Figures:
 
 def conditional(seen: Seen, real: Reference) -> Figures:
     if seen.labels is None:
-        raise ValueError("the model is unconditional, so nothing was asked for that could be right or wrong")
+        raise ValueError("the model is told no class, so none was asked for that could be right or wrong")
     if seen.logits is None:
         raise ValueError("there are no two classes to tell apart")
     predicted, asked = seen.logits.argmax(1), seen.labels

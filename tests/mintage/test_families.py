@@ -59,13 +59,14 @@ def test_a_penalty_without_a_weight_has_its_papers_and_an_empty_list_is_none() -
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_generator_is_built_again_from_its_json_config_and_weights(family: str) -> None:
-    config = model_config(resolve(family, {"width": 4}), (1, 12, 10), ["a", "b"])
+    config = model_config(resolve(family, {"width": 4}), (1, 12, 10), ["a", "b"], ["x", "y", "z"])
     generator, _ = build_players(config, seed=0)
     asked = torch.rand(4, 1, 12, 10) if config.translates else torch.zeros(4, dtype=torch.long)
+    asked = torch.ones(4, 3) if config.attributes else asked
     generator(draw(config, 4, stream(1, "test")), asked)
     again = build_generator(json.loads(json.dumps(asdict(config))), generator.state_dict())
     assert again.config == config
-    latents, condition = draw(config, 4, stream(0, "test")), asked if config.conditional or config.translates else None
+    latents, condition = draw(config, 4, stream(0, "test")), asked if config.generator_conditioning != "none" else None
     assert torch.equal(again(latents, condition), generator.eval()(latents, condition))
 
 

@@ -34,7 +34,9 @@ from tests.stages.tiny_models import SMALL, select_params
 
 CPU = torch.device("cpu")
 TRAIN = 1297
-OF_IMAGES = [name for name, metric in METRICS.items() if not (metric.of_truth or metric.of_pairs)]
+OF_IMAGES = [
+    name for name, metric in METRICS.items() if not (metric.of_truth or metric.of_pairs or metric.of_attributes)
+]
 
 
 def random(seed: int = 0) -> torch.Generator:

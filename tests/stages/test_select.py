@@ -87,7 +87,12 @@ def refused(folder: Path, params: Select) -> str:
 def test_every_checkpoint_is_measured_beside_its_floors_and_one_is_marked(finished: Path) -> None:
     rows = table(finished)
     of_real = read_json(finished / "metrics/evaluator.json")["holdout_accuracy"]
-    figures = [c for name, m in METRICS.items() if not (m.of_truth or m.of_pairs) for c in (name, *m.columns)]
+    figures = [
+        c
+        for name, m in METRICS.items()
+        if not (m.of_truth or m.of_pairs or m.of_attributes)
+        for c in (name, *m.columns)
+    ]
     assert list(rows[0]) == ["images", "samples", *figures, "collapsed", "selected"]
     assert [int(row["images"]) for row in rows] == CHECKPOINTS
     best = min(rows, key=lambda row: float(row["frechet_distance"]))
@@ -138,7 +143,9 @@ def test_the_model_card_has_a_header_for_the_hub_and_every_figure_with_its_floor
     assert {"gan", "cgan"} <= set(facts["tags"])
     figures = {m["type"]: m["value"] for m in facts["model-index"][0]["results"][0]["metrics"]}
     assert figures == {
-        metric: selection[metric] for metric, about in METRICS.items() if not (about.of_truth or about.of_pairs)
+        metric: selection[metric]
+        for metric, about in METRICS.items()
+        if not (about.of_truth or about.of_pairs or about.of_attributes)
     }
     for metric in figures:
         about = METRICS[metric]
