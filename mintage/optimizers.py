@@ -31,6 +31,7 @@ def without_compiler(kind: type[torch.optim.Optimizer]) -> Any:
         def step(self, closure: Any = None) -> Any:
             return getattr(kind.step, "__wrapped__", kind.step)(self, closure)
 
+    Plain.__name__ = kind.__name__
     return Plain
 
 

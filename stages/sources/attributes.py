@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, TextIO
@@ -40,8 +41,11 @@ class _Column:
     low: float = math.inf
     high: float = -math.inf
     numbers: bool = True
+    gaps: bool = False
+    """Whether there are cells without a value."""
 
     def add(self, text: str) -> None:
+        self.gaps = self.gaps or text.lower() in _NO_VALUE
         if len(self.texts) <= MOST_WORDS:
             self.texts.add(text)
         if self.numbers:
@@ -49,26 +53,33 @@ class _Column:
             self.numbers = number is not None
             self.low, self.high = min(self.low, number or 0.0), max(self.high, number or 0.0)
 
-    @property
+    @cached_property
     def bit(self) -> bool:
+        """Asked once all is added, as what follows is."""
         plain = {text.lower() for text in self.texts}
         return plain <= _BITS.keys() and len({_BITS[text] for text in plain}) == len(plain)
 
     @property
     def names(self) -> list[str]:
         """Of the attributes that it becomes."""
-        return [self.name] if self.bit or self.numbers else [f"{self.name}={text}" for text in sorted(self.texts)]
+        return [self.name] if self.bit or self.numbers else [f"{self.name}={word}" for word in self._rows]
+
+    @cached_property
+    def _rows(self) -> dict[str, list[float]]:
+        """The values of each word, in order."""
+        words = sorted(self.texts)
+        return {text: [1.0 if text == word else -1.0 for word in words] for text in words}
 
     def values(self, text: str) -> list[float]:
         if self.bit:
             return [_BITS[text.lower()]]
         if self.numbers:
             return [2 * (float(text) - self.low) / (self.high - self.low) - 1]
-        return [1.0 if text == word else -1.0 for word in sorted(self.texts)]
+        return self._rows[text]
 
     def problem(self) -> str | None:
         """Why nothing can be learned from it."""
-        if any(text.lower() in _NO_VALUE for text in self.texts):
+        if self.gaps:
             return "has cells without a value: fill them"
         if len(self.texts) < 2:
             return "says the same of all images"

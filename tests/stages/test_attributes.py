@@ -173,6 +173,11 @@ def test_names_and_texts_are_no_attributes(tmp_path: Path) -> None:
     assert "has more than 100 different words, as names and texts have" in refused(tmp_path, rows, "all", ["f", "text"])
 
 
+def test_a_gap_behind_many_numbers_is_a_gap_and_no_text(tmp_path: Path) -> None:
+    rows = [[f"{n:03d}.png", n / 7] for n in range(300)] + [["300.png", "nan"]]
+    assert "column 'age' has cells without a value: fill them" in refused(tmp_path, rows, "all", ["file", "age"])
+
+
 def test_images_without_a_row_are_left_out_and_counted_where_that_is_asked_for(tmp_path: Path) -> None:
     write_table(tmp_path, "t.csv", ROWS[:-2])
     params = ingest_params(

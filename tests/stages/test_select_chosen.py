@@ -231,7 +231,7 @@ def test_a_selection_of_what_is_known_trains_no_classifier_and_generates_nothing
 
     before = outputs()
     monkeypatch.setattr("stages.select.nearest_drawn", lambda *_: b"")
-    for work in ("evaluator._step", "classifying.learn", "classifying.Classifier.forward", "sampling.generate"):
+    for work in ("evaluator.Learning.turn", "classifying.learn", "classifying.Classifier.forward", "sampling.generate"):
         monkeypatch.setattr(f"mintage.{work}", refuse)
     assert outputs() == before
 
@@ -277,6 +277,7 @@ class Memory(nn.Module):
     def __init__(self, split: Split) -> None:
         super().__init__()
         self.config = ModelConfig("memory", 1, split.shape, tuple(split.classes or ()), 2, "normal")
+        self.examples = None
         self.images = nn.Parameter(torch.from_numpy(split.images()), requires_grad=False)
 
     def forward(self, latent: Tensor, label: Tensor | None = None) -> Tensor:
