@@ -49,7 +49,7 @@ class EvaluatorConfig:
 
     @property
     def kind(self) -> str:
-        """`coordinates` of points, too small for feature maps; `autoencoder` where there are no two classes."""
+        """`coordinates` of points, too small for feature maps; `autoencoder` without attributes or two classes."""
         if min(self.image_shape[1:]) < SMALLEST_IMAGE:
             return "coordinates"
         return "attributes" if self.attributes else "classifier" if self.classifies else "autoencoder"

@@ -17,7 +17,7 @@ _Make = Callable[[Iterator[nn.Parameter], PlayerRecipe], torch.optim.Optimizer]
 
 @cache
 def without_compiler(kind: type[torch.optim.Optimizer]) -> Any:
-    """The same optimizer without the import of torch's compiler: 1.5 CPU seconds a process, for what nothing here uses.
+    """The same optimizer without the import of torch's compiler, which costs a process one to two CPU seconds.
 
     It takes the same steps. Should torch hide these parts otherwise one day, the import is back, and no more.
     """

@@ -35,11 +35,10 @@ class Trainer:
         self._turns = 0
         self.turn_images = 0
         """Real images shown in the last turn."""
-        if self.average.examples is not None:
+        if (examples := self.average.examples) is not None:
             assert self.real.conditions is not None
-            examples = examples_of(self.real.conditions, self.seed)
-            for generator in (self.game.generator, self.average):
-                generator.examples.copy_(examples)  # type: ignore[union-attr]
+            examples.copy_(examples_of(self.real.conditions, self.seed))
+            self.game.generator.examples.copy_(examples)
         self._diversity = Diversity(self.average, self.real, self.seed)
 
     @property

@@ -122,7 +122,7 @@ def modes(seen: Seen, real: Reference) -> Figures:
     return {"modes_captured": found.captured, "high_quality": found.high_quality, "reverse_kl": found.reverse_kl}
 
 
-def brought(name: str) -> "Measurement":
+def measurement_of(name: str) -> "Measurement":
     """The measurement of a metric that another package brings; its own code is part of its name."""
     module, _, function = (METRICS[name].measure or "").partition(":")
 
@@ -154,7 +154,7 @@ MEASUREMENTS: Measurements = {
     modes: ("modes_captured", "high_quality", "reverse_kl"),
 }
 """Each with its metrics."""
-MEASUREMENTS |= {brought(name): (name,) for name, metric in METRICS.items() if metric.measure}
+MEASUREMENTS |= {measurement_of(name): (name,) for name, metric in METRICS.items() if metric.measure}
 OF_HOLDOUT = (conditional, attributes, copies, translation)
 """Their floor is what the held-out images reach; the floor of the others is that of training images.
 

@@ -146,23 +146,23 @@ def values_in(row: Row, strength: int) -> Iterator[Values]:
 def complete(fixed: Row, chance: random.Random) -> tuple[Row, list[str]]:
     """A row with the fixed values that no rule refuses, and no reason; or a row, and why it is refused."""
     for _ in range(_TRIES_AGAINST_A_RULE if always_refused(fixed, chance) else _TRIES):
-        row, why = mend(drawn(fixed, chance), [axis for axis in AXES if axis not in fixed], chance)
+        row, why = mend(draw_row(fixed, chance), [axis for axis in AXES if axis not in fixed], chance)
         if not why:
             break
     return {axis: row[axis] for axis in AXES}, why
 
 
-def drawn(fixed: Row, chance: random.Random) -> Row:
+def draw_row(fixed: Row, chance: random.Random) -> Row:
     return {axis: chance.choice(values) for axis, values in AXES.items()} | fixed
 
 
 def always_refused(fixed: Row, chance: random.Random) -> bool:
     """Whether one rule refuses all of many rows with the fixed values: then few tries are enough to believe it."""
-    common = set(reasons(drawn(fixed, chance)))
+    common = set(reasons(draw_row(fixed, chance)))
     for _ in range(_DRAWS):
         if not common:
             return False
-        common &= set(reasons(drawn(fixed, chance)))
+        common &= set(reasons(draw_row(fixed, chance)))
     return True
 
 

@@ -14,7 +14,7 @@ AXIS = torch.tensor([-4.0, -2.0, 0.0, 2.0, 4.0])
 GRID = Mixture(torch.cartesian_prod(AXIS, AXIS), 0.05)
 
 
-def drawn(modes: list[int], std: float = 0.05, count: int = COUNT) -> Tensor:
+def draw_points(modes: list[int], std: float = 0.05, count: int = COUNT) -> Tensor:
     """Points around these modes of the grid, each as often as any other."""
     random = torch.Generator().manual_seed(0)
     chosen = torch.tensor(modes)[torch.randint(len(modes), (count,), generator=random)]
@@ -22,7 +22,7 @@ def drawn(modes: list[int], std: float = 0.05, count: int = COUNT) -> Tensor:
 
 
 def test_a_perfect_sampler_captures_every_mode_in_the_share_of_a_plane_s_gaussian() -> None:
-    figures = mode_figures(drawn(list(range(25))), GRID)
+    figures = mode_figures(draw_points(list(range(25))), GRID)
     assert figures.captured == 25
     assert figures.high_quality == pytest.approx(1 - math.exp(-4.5), abs=0.002)
     assert figures.reverse_kl == pytest.approx(24 / (2 * COUNT), abs=2e-4)
@@ -30,13 +30,13 @@ def test_a_perfect_sampler_captures_every_mode_in_the_share_of_a_plane_s_gaussia
 
 def test_half_of_the_modes_dropped_costs_their_number_and_the_logarithm_of_two() -> None:
     grid = Mixture(GRID.centres[:24], 0.05)
-    figures = mode_figures(drawn(list(range(12))), grid)
+    figures = mode_figures(draw_points(list(range(12))), grid)
     assert figures.captured == 12
     assert figures.reverse_kl == pytest.approx(math.log(2), abs=1e-3)
 
 
 def test_all_in_one_mode_is_the_highest_divergence() -> None:
-    figures = mode_figures(drawn([7]), GRID)
+    figures = mode_figures(draw_points([7]), GRID)
     assert figures.captured == 1
     assert figures.reverse_kl == pytest.approx(math.log(25))
 

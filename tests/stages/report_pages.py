@@ -48,7 +48,7 @@ def page(root: Path, title: str = "Mintage") -> str:
 def charts_drawn_once() -> Iterator[None]:
     """Within, a chart of the same lines is the one that was drawn of them: most tests change what stands beside it."""
 
-    def drawn(*arguments: Any, **options: Any) -> Markup:
+    def draw_once(*arguments: Any, **options: Any) -> Markup:
         lines = pickle.dumps((arguments, options))
         if lines not in _drawn:
             _drawn[lines] = line_chart(*arguments, **options)
@@ -56,7 +56,7 @@ def charts_drawn_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         for module in (curves, truncation):
-            patch.setattr(module, "line_chart", drawn)
+            patch.setattr(module, "line_chart", draw_once)
         yield
 
 

@@ -23,7 +23,7 @@ from tests.stages.summary_tables import CLASSES, LIMITS, gated, manifest_of, val
 DEEP = np.linspace(0, 4095, 64).astype(np.uint16).reshape(8, 8)
 
 
-def seen(content: bytes, channels: int = 1, **levels: float) -> Any:
+def decode_levels(content: bytes, channels: int = 1, **levels: float) -> Any:
     picture = decode(content, channels, 10**6, "#ff0000", levels=Levels(**levels)).picture
     return floats(tensors([picture], channels)[0])
 
@@ -32,30 +32,32 @@ def seen(content: bytes, channels: int = 1, **levels: float) -> Any:
     ("kind", "dtype"), [("PNG", np.uint16), ("TIFF", np.uint16), ("TIFF", np.float32), ("TIFF", np.int32)]
 )
 def test_a_named_white_gives_images_of_any_type_the_whole_range(kind: str, dtype: Any) -> None:
-    got = seen(encoded(Image.fromarray(DEEP.astype(dtype)), kind), white=4095)[0]
+    got = decode_levels(encoded(Image.fromarray(DEEP.astype(dtype)), kind), white=4095)[0]
     np.testing.assert_allclose(got, DEEP / 4095 * 2 - 1, atol=1e-6)
 
 
 def test_what_lies_beyond_black_and_white_is_clipped() -> None:
     values = np.array([[-500.0, 0.0, 100.0, 200.0, 5000.0]], np.float32)
-    assert seen(encoded(Image.fromarray(values), "TIFF"), black=0, white=200)[0].tolist() == [[-1, -1, 0, 1, 1]]
+    assert decode_levels(encoded(Image.fromarray(values), "TIFF"), black=0, white=200)[0].tolist() == [
+        [-1, -1, 0, 1, 1]
+    ]
 
 
 def test_8_bits_may_have_another_white_too_in_grey_and_in_colour_and_under_transparency() -> None:
     shades = np.arange(16, dtype=np.uint8).reshape(4, 4)
     for image in (Image.fromarray(shades), Image.fromarray(np.stack([shades] * 3, -1))):
         for channels in (1, 3):
-            got = to_uint8(seen(encoded(image), channels, white=15))
+            got = to_uint8(decode_levels(encoded(image), channels, white=15))
             np.testing.assert_array_equal(got, np.stack([shades * 17] * channels))
     clear = np.zeros((2, 2, 4), np.uint8)
     clear[0] = (15, 0, 0, 255)
-    got = to_uint8(seen(encoded(Image.fromarray(clear)), 3, white=15))
+    got = to_uint8(decode_levels(encoded(Image.fromarray(clear)), 3, white=15))
     assert got.reshape(3, 4).T.tolist() == [[255, 0, 0]] * 4  # the background is a color of its own, red
 
 
 def test_a_white_that_a_type_cannot_reach_is_meant_for_other_files() -> None:
     content = encoded(Image.fromarray(noise(1, 8, 8)[0]))
-    np.testing.assert_array_equal(seen(content, white=4095, black=300), seen(content))
+    np.testing.assert_array_equal(decode_levels(content, white=4095, black=300), decode_levels(content))
 
 
 @pytest.mark.tried(
@@ -65,10 +67,10 @@ def test_a_white_that_a_type_cannot_reach_is_meant_for_other_files() -> None:
 )
 def test_values_of_which_nobody_knows_the_white_say_where_to_name_it(read: Callable[[str], None]) -> None:
     with pytest.raises(UndecodableError) as broken:
-        seen(encoded(Image.fromarray(DEEP.astype(np.float32)), "TIFF"))
+        decode_levels(encoded(Image.fromarray(DEEP.astype(np.float32)), "TIFF"))
     read(str(broken.value))
     with pytest.raises(UndecodableError, match="lie outside"):
-        seen(encoded(Image.fromarray(np.array([[np.nan, 1]], np.float32)), "TIFF"), white=9)
+        decode_levels(encoded(Image.fromarray(np.array([[np.nan, 1]], np.float32)), "TIFF"), white=9)
 
 
 def stacked(folder: Path, pictures: Any, kind: str = "tif") -> Path:

@@ -159,7 +159,7 @@ def test_other_params_begin_anew_and_forget_the_shards_of_before(
     assert not list((tmp_path / ".resume/ingest").iterdir())
 
 
-def drawn(count: int, fail_at: int | None = None) -> Source:
+def drawing_source(count: int, fail_at: int | None = None) -> Source:
     def images() -> Iterator[RawImage]:
         for number in range(count):
             if number == fail_at:
@@ -172,8 +172,8 @@ def drawn(count: int, fail_at: int | None = None) -> Source:
 def test_an_ingest_that_failed_goes_on_too(tmp_path: Path) -> None:
     params = ingest_params(path="x", source="digits", shard_images=3)
     with pytest.raises(UserError, match="the network is gone"):
-        ingest(drawn(10, fail_at=7), params, tmp_path / "raw", tmp_path / "resume")
-    source = drawn(10)
+        ingest(drawing_source(10, fail_at=7), params, tmp_path / "raw", tmp_path / "resume")
+    source = drawing_source(10)
     counts = ingest(source, params, tmp_path / "raw", tmp_path / "resume")
     assert counts.total() == 10
     assert "went on after 6 images" in summary(source, counts)[-1]
@@ -182,10 +182,10 @@ def test_an_ingest_that_failed_goes_on_too(tmp_path: Path) -> None:
 def test_stale_shards_are_dropped_and_said_to_be(tmp_path: Path) -> None:
     params = ingest_params(path="x", source="digits", shard_images=3)
     with pytest.raises(UserError):
-        ingest(drawn(10, fail_at=7), params, tmp_path / "raw", tmp_path / "resume")
+        ingest(drawing_source(10, fail_at=7), params, tmp_path / "raw", tmp_path / "resume")
     with pytest.raises(StaleError, match="o has changed since the run that was stopped"):
-        ingest(drawn(4), params, tmp_path / "raw", tmp_path / "resume")
-    assert ingest(drawn(4), params, tmp_path / "raw", tmp_path / "resume").total() == 4
+        ingest(drawing_source(4), params, tmp_path / "raw", tmp_path / "resume")
+    assert ingest(drawing_source(4), params, tmp_path / "raw", tmp_path / "resume").total() == 4
 
 
 @pytest.mark.tried(

@@ -127,7 +127,7 @@ def test_the_fingerprint_follows_the_partners(tmp_path: Path) -> None:
     assert pd.read_parquet(tmp_path / "normalized/stats.parquet")["partner_sha256"].str.len().eq(64).all()
 
 
-def of(picture: "np.ndarray[Any, Any]", kind: Any, place: float = 0.0) -> FloatImages:
+def partner_of(picture: "np.ndarray[Any, Any]", kind: Any, place: float = 0.0) -> FloatImages:
     """The partner of one image `[C,H,W]`."""
     return made(kind, picture[None].astype(np.float32), [place]).squeeze(0)
 
@@ -135,16 +135,16 @@ def of(picture: "np.ndarray[Any, Any]", kind: Any, place: float = 0.0) -> FloatI
 def test_edges_are_black_lines_on_white_where_black_meets_white() -> None:
     picture = np.full((1, 8, 8), -1.0)
     picture[:, :, 4:] = 1.0
-    got = of(picture, "edges")
+    got = partner_of(picture, "edges")
     assert (got[0, :, 3:5] == -1).all()
     assert (got[0, :, :3] == 1).all()
     assert (got[0, :, 5:] == 1).all()
-    assert (of(np.full((3, 5, 7), 0.3), "edges") == 1).all()
+    assert (partner_of(np.full((3, 5, 7), 0.3), "edges") == 1).all()
 
 
 def test_grey_is_the_luminance_in_every_channel() -> None:
     picture = np.random.default_rng(0).uniform(-1, 1, (3, 5, 7))
-    got = of(picture, "grey")
+    got = partner_of(picture, "grey")
     expected = 0.299 * picture[0] + 0.587 * picture[1] + 0.114 * picture[2]
     np.testing.assert_allclose(got, np.stack([expected] * 3), atol=1e-6)
 
@@ -157,10 +157,10 @@ def test_grey_of_a_grey_image_is_refused() -> None:
 @pytest.mark.parametrize("shape", [(1, 32, 32), (3, 10, 31), (3, 1, 2)])
 def test_a_lower_resolution_has_the_size_and_the_means_but_not_the_detail(shape: tuple[int, int, int]) -> None:
     checks = np.indices(shape).sum(0) % 2 * 2.0 - 1
-    got = of(checks, "lower_resolution")
+    got = partner_of(checks, "lower_resolution")
     assert got.shape == shape
     assert np.abs(got).max() < 0.4 or min(shape[1:]) < 4
-    flat = of(np.full(shape, 0.25), "lower_resolution")
+    flat = partner_of(np.full(shape, 0.25), "lower_resolution")
     np.testing.assert_allclose(flat, 0.25, atol=1e-6)
 
 
@@ -168,7 +168,7 @@ def test_a_masked_image_has_a_hole_of_half_its_sides_at_a_place_of_its_own() -> 
     picture = np.ones((3, 8, 10), np.float32)
     places = set()
     for place in np.linspace(0, 0.999, 50):
-        hole = of(picture, "masked", place) == 0
+        hole = partner_of(picture, "masked", place) == 0
         assert hole.sum() == 3 * 4 * 5
         rows, columns = np.flatnonzero(hole[0].any(1)), np.flatnonzero(hole[0].any(0))
         assert (len(rows), len(columns)) == (4, 5)

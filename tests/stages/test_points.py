@@ -32,7 +32,7 @@ def size(source: str) -> dict[str, int]:
     return dict(zip(("channels", "height", "width"), SHAPES[source], strict=True))
 
 
-def drawn(folder: Path, source: str, points: int) -> tuple[Split, Truth]:
+def normalize_points(folder: Path, source: str, points: int) -> tuple[Split, Truth]:
     """The source's normalized points to train on, and the truth."""
     ingested(folder / "raw", source=source, path="unused", options={"points": points}, shard_images=20_000)
     manifest = normalized(folder, **size(source))
@@ -43,7 +43,7 @@ def drawn(folder: Path, source: str, points: int) -> tuple[Split, Truth]:
 
 @pytest.mark.parametrize("source", SHAPES)
 def test_points_are_drawn_from_the_truth_that_goes_with_them(tmp_path: Path, source: str) -> None:
-    split, truth = drawn(tmp_path, source, 4000)
+    split, truth = normalize_points(tmp_path, source, 4000)
     assert split.images().shape == (4000, *SHAPES[source])
     points = to_coordinates(torch.from_numpy(split.images()), truth)
     figures = mode_figures(points, mixture_of(truth))
@@ -58,8 +58,8 @@ def test_points_are_drawn_from_the_truth_that_goes_with_them(tmp_path: Path, sou
 
 
 def test_ring_and_grid_are_those_of_pacgan(tmp_path: Path) -> None:
-    _, ring = drawn(tmp_path / "ring", "ring", 50)
-    _, grid = drawn(tmp_path / "grid", "grid", 50)
+    _, ring = normalize_points(tmp_path / "ring", "ring", 50)
+    _, grid = normalize_points(tmp_path / "grid", "grid", 50)
     assert [round(math.hypot(*centre), 9) for centre in ring.centres] == [1.0] * 8
     assert sorted(grid.centres) == [[x, y] for x in (-4, -2, 0, 2, 4) for y in (-4, -2, 0, 2, 4)]
     assert (ring.std, grid.std) == (0.01, 0.05)
@@ -74,7 +74,7 @@ def test_the_benchmark_measures_on_what_the_sources_draw_from(name: str) -> None
 
 
 def test_a_point_s_label_is_the_mode_it_was_drawn_from(tmp_path: Path) -> None:
-    split, truth = drawn(tmp_path, "ring", 400)
+    split, truth = normalize_points(tmp_path, "ring", 400)
     points = to_coordinates(torch.from_numpy(split.images()), truth)
     assert split.labels is not None
     assert mixture_of(truth).nearest(points)[1].tolist() == split.labels.tolist()
@@ -83,13 +83,13 @@ def test_a_point_s_label_is_the_mode_it_was_drawn_from(tmp_path: Path) -> None:
 
 
 def test_points_of_one_mode_have_no_classes(tmp_path: Path) -> None:
-    split, _ = drawn(tmp_path, "gaussian", 50)
+    split, _ = normalize_points(tmp_path, "gaussian", 50)
     assert split.labels is None
 
 
 def test_normalized_coordinates_are_as_exact_as_float32(tmp_path: Path) -> None:
     """Eight bits would move a point of the ring by most of a standard deviation."""
-    split, truth = drawn(tmp_path, "ring", 200)
+    split, truth = normalize_points(tmp_path, "ring", 200)
     images = pq.read_table(shards(tmp_path / "raw")[0])["image"].to_pylist()[:200]
     raw = np.stack([np.frombuffer(image["bytes"][-8:], "<f4") for image in images]).astype(np.float64) * 2 - 1
     np.testing.assert_allclose(split.images().reshape(-1, 2), raw, atol=5e-7)
