@@ -234,7 +234,8 @@ def test_memory_does_not_grow_with_the_table(tmp_path: Path) -> None:
             tracemalloc.stop()
 
     peak(1200)  # what is imported and kept the first time
-    assert peak(20_000) < peak(1200) + 200_000
+    # A table in memory would take 3.6 MB; what other threads of the tests allocate meanwhile is far less.
+    assert peak(20_000) < peak(1200) + 1_000_000
 
 
 def test_the_gate_warns_of_an_attribute_that_is_the_same_for_all_held_out_images(tmp_path: Path) -> None:
