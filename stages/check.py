@@ -21,6 +21,7 @@ from stages.common.params import Ingest, Params, Select, Upload, load_params
 from stages.common.place import cache_problems, git_notes, links_problems
 from stages.common.receipt import publish_again
 from stages.sources import BUILT_IN, checked_options
+from stages.sources.labels import file_beside
 from stages.stores import open_store
 from stages.stores.folder import FolderStore
 
@@ -44,6 +45,7 @@ def check(params: Params, made: list[Path], root: Path = Path()) -> None:
     problems = [
         *_options(params.ingest),
         *_source(params.ingest, made, root),
+        *_tables(params.ingest),
         *_store(params, root),
         *_points(params),
         *foreseen(params, _known(params)),
@@ -85,6 +87,21 @@ def _source(ingest: Ingest, made: list[Path], root: Path) -> Iterator[str]:
         yield f"{shown} overlaps with {met}, which the pipeline writes: keep your images in a folder of their own"
     elif unfit := next(_unfit(path), None):
         yield f"{shown}: {unfit}"
+
+
+def _tables(ingest: Ingest) -> Iterator[str]:
+    """Sentences on tables about the images that are not there."""
+    tables = {
+        "ingest.labels": ingest.labels or None,
+        "ingest.groups.file": None if ingest.groups is None else ingest.groups.file,
+        "ingest.attributes.file": None if ingest.attributes is None else ingest.attributes.file,
+    }
+    for setting, file in tables.items():
+        if file is not None:
+            try:
+                file_beside(setting, Path(file), Path(ingest.path))
+            except UserError as error:
+                yield str(error)
 
 
 def _reads(ingest: Ingest) -> bool:

@@ -52,7 +52,8 @@ def known_of(root: Path) -> Known:
     """What a later stage would refuse is known by now."""
     train, manifest = Split(root / "data/normalized/train"), read_json(root / "data/normalized/manifest.json")
     points, real = read_truth(manifest) is not None, train.signature
-    return Known(real.shape, points, len(real.classes or ()), real.paired, real.attributes is not None)
+    names = real.attributes or ()
+    return Known(real.shape, points, len(real.classes or ()), real.paired, bool(names), names)
 
 
 def evaluator(params: EvaluatorParams, root: Path, meter: Meter | None = None) -> dict[str, Any]:

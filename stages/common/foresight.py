@@ -39,6 +39,8 @@ class Known:
     """Whether each image comes with a partner; None where nobody knows yet."""
     attributes: bool | None = None
     """Whether images have attributes; None where nobody knows yet."""
+    attribute_names: tuple[str, ...] = ()
+    """Empty where nobody knows them yet."""
 
 
 def require_fit(known: Known) -> None:
@@ -50,7 +52,7 @@ def require_fit(known: Known) -> None:
 def foreseen(params: Params, known: Known) -> list[str]:
     """Sentences on what does not fit; what an override of a family's axes makes of it is left to the stage itself."""
     of_parts = (_family(params.train, known), _metrics(params.select, params.train, known), _labels(params, known))
-    return [problem for problems in (*of_parts, _attributes(params)) for problem in problems]
+    return [problem for problems in (*of_parts, _attributes(params, known)) for problem in problems]
 
 
 def _family(train: Train, known: Known) -> Iterator[str]:
@@ -97,11 +99,25 @@ def _labels(params: Params, known: Known) -> Iterator[str]:
                 return
 
 
-def _attributes(params: Params) -> Iterator[str]:
+def _attributes(params: Params, known: Known) -> Iterator[str]:
     recipe = recipe_of(params.train.family, params.train.recipe, params.train.variant)
     if params.sample.attributes and not learns_from_attributes(recipe):
         why = f"train.family = {params.train.family!r} is told no attributes"
         yield f"sample.attributes = {params.sample.attributes}, and {why}: set it to {{}}"
+    elif params.sample.attributes and known.attribute_names:
+        yield from _wrong_attributes(params.sample, known.attribute_names)
+
+
+def _wrong_attributes(sample: Sample, names: tuple[str, ...]) -> Iterator[str]:
+    """A sentence on an attribute, or a value of one, that the data have not."""
+    import torch  # which whoever knows the names has loaded
+
+    from mintage.attributes import with_changes
+
+    try:
+        with_changes(torch.zeros(1, len(names)), names, sample.attributes)
+    except ValueError as error:
+        yield f"sample.attributes: {error}"
 
 
 def _named(sample: Sample) -> Iterator[tuple[str, int]]:

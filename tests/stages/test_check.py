@@ -84,6 +84,24 @@ def test_an_unknown_source_or_option_is_refused_with_the_nearest_name(read: Call
     read(refusal(params(source="ring", options={"point": 3}, path="nowhere")))
 
 
+@pytest.mark.parametrize(
+    ("named", "setting"),
+    [
+        pytest.param({"labels": "about.csv"}, "ingest.labels", id="labels"),
+        pytest.param({"groups": {"file": "about.csv", "column": "who"}}, "ingest.groups.file", id="groups"),
+        pytest.param(
+            {"attributes": {"file": "about.csv", "columns": "all"}}, "ingest.attributes.file", id="attributes"
+        ),
+    ],
+)
+def test_a_table_that_is_not_there_is_refused_and_found_beside_the_images(named: dict[str, Any], setting: str) -> None:
+    asked = params(source="folder", path="photos", **named)
+    asked = asked.model_copy(update={"train": asked.train.model_copy(update={"family": "dcgan"})})  # fits any of these
+    assert refusal(asked).startswith(f"params.yaml: {setting} = 'about.csv' is no file, neither in photos nor from")
+    Path("photos/about.csv").touch()
+    check(asked, MADE)
+
+
 def test_options_are_left_to_the_stage_where_the_source_s_packages_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "stages.sources.glyphs", None)
     check(params(source="glyphs", options={"image": 3}), MADE)

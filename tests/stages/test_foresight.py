@@ -1,6 +1,7 @@
 """What a later stage would refuse is refused by the first that can know it, with a way out that works."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -92,6 +93,15 @@ def test_a_family_that_learns_from_attributes_is_refused_where_there_are_none(re
 def test_attributes_that_no_model_takes_are_refused_before_anything_is_trained() -> None:
     (sentence,) = foreseen(changed(sample={"attributes": {"smile": True}}), PICTURES)
     assert sentence.startswith("sample.attributes = {'smile': True}, and train.family = 'cgan' is told no attributes")
+
+
+def test_a_word_that_no_image_has_is_refused_as_soon_as_the_words_are_known() -> None:
+    asked = changed(train={"family": "sngan_attributes"}, sample={"attributes": {"hair": "purple"}})
+    having = Known((3, 32, 32), points=False, classes=0, attributes=True)
+    assert foreseen(asked, having) == []
+    (sentence,) = foreseen(asked, replace(having, attribute_names=("hair=red", "hair=black")))
+    assert sentence == "sample.attributes: there is no hair 'purple': ask for red or black"
+    assert foreseen(asked, replace(having, attribute_names=("hair=red", "hair=purple"))) == []
 
 
 @pytest.mark.tried(
