@@ -59,7 +59,7 @@ class Resized(nn.Module):
     def forward(self, maps: Tensor) -> Tensor:
         if self.size is None:
             half = (-(-maps.shape[2] // 2), -(-maps.shape[3] // 2))
-            maps = interpolate(maps, half, mode="bilinear", antialias=True)
+            maps = interpolate(maps.float(), half, mode="bilinear", antialias=True)  # no CPU does it in bfloat16
         else:
             maps = interpolate(maps, self.size, mode="bilinear")
         resized: Tensor = self.channels(maps)

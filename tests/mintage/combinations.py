@@ -7,6 +7,8 @@ from functools import cache
 from itertools import combinations, product
 from typing import Any
 
+import torch
+
 from mintage import catalog
 from mintage.dataset import Signature
 from mintage.families import complete as in_full
@@ -51,7 +53,9 @@ AXES: dict[str, tuple[Any, ...]] = {
     "mixed_batches": (False, True),
     "generator_steps": (1, 2),
     "shape": SHAPES,
+    "precision": (torch.float32, torch.bfloat16),
 }
+OUTSIDE_RECIPES = {"shape", "precision"}
 TRANSLATING = {"network": "unet", "generator.conditioning": "source", "discriminator.conditioning": "source"}
 """These three go together, and none of them without the others."""
 _TRIES, _TRIES_AGAINST_A_RULE, _DRAWS = 40, 5, 200
@@ -60,9 +64,9 @@ _TRIES, _TRIES_AGAINST_A_RULE, _DRAWS = 40, 5, 200
 def overrides(row: Row) -> dict[str, Any]:
     """What `resolve` makes the row's recipe of, as params.yaml would have it; as small as can be."""
     chosen: dict[str, Any] = {"width": 4, "latent_size": 6, "batch_size": BATCH, "generator": {}, "discriminator": {}}
-    for axis, value in ((axis, value) for axis, value in row.items() if axis != "shape"):
+    for axis in row.keys() - OUTSIDE_RECIPES:
         player, _, name = axis.rpartition(".")
-        (chosen[player] if player else chosen)[name] = value
+        (chosen[player] if player else chosen)[name] = row[axis]
     return chosen | {"penalties": [{"name": name} for name in row["penalties"]]}
 
 
@@ -70,9 +74,9 @@ def setting(row: Row) -> Setting:
     """As `overrides` has it, without a look at each value: the search asks for very many."""
     base = recipe_of("gan", {"width": 4, "latent_size": 6, "batch_size": BATCH})
     chosen: dict[str, dict[str, Any]] = {"": {}, "generator": {}, "discriminator": {}}
-    for axis, value in ((axis, value) for axis, value in row.items() if axis != "shape"):
+    for axis in row.keys() - OUTSIDE_RECIPES:
         player, _, name = axis.rpartition(".")
-        chosen[player][name] = value
+        chosen[player][name] = row[axis]
     players = {name: replace(getattr(base, name), **chosen[name]) for name in ("generator", "discriminator")}
     penalties = tuple(PenaltyRecipe(name) for name in row["penalties"])
     real = Signature(row["shape"], CLASSES, ("x", "y", "z"), paired=True)
@@ -92,7 +96,7 @@ def _reasons(row: tuple[tuple[str, Any], ...]) -> tuple[str, ...]:
 
 def trains(row: Row) -> None:
     """Two turns with finite losses move both players; a turn of the generator's leaves the discriminator untouched."""
-    trainer = tiny_trainer("gan", **overrides(row))
+    trainer = tiny_trainer("gan", precision=row["precision"], shape=row["shape"], **overrides(row))
     start = copies(trainer.engine.state())
     play(trainer, 2).summarize()  # which looks at losses and weights
     assert {"generator", "average", "discriminator"} <= changed(start, trainer.engine.state())

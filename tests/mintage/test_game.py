@@ -163,6 +163,12 @@ def test_bfloat16_trains_and_keeps_weights_and_logits_in_float32() -> None:
     assert trainer.summarize()["discriminator_loss"] > 0
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_trains_in_bfloat16(family: str) -> None:
+    shape = (1, 1, 2) if family.endswith("points") else (1, 8, 8)
+    play(tiny_trainer(family, precision=torch.bfloat16, shape=shape), 2).summarize()  # which looks at the losses
+
+
 def test_weights_laid_out_by_an_older_version_are_refused_and_never_loaded_as_noise() -> None:
     generator = tiny_trainer().game.generator
     config = asdict(generator.config)

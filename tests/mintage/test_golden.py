@@ -15,6 +15,6 @@ def test_a_family_makes_what_it_made_when_it_was_pinned(family: str) -> None:
     """To the bit on the same kind of processor, else but for rounding (which Adam turns into small steps)."""
     expected, found = pinned()["families"][family], results(family)
     figures = {name: found["figures"][name] for name in expected["figures"]}  # a new column is no change
-    assert figures == pytest.approx(expected["figures"], rel=2e-2, abs=2e-3)
+    assert figures == pytest.approx(expected["figures"], rel=2e-2, abs=5e-3)
     if arithmetic() == pinned()["arithmetic"]:
         assert (found["state"], found["samples"]) == (expected["state"], expected["samples"])
