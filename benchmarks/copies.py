@@ -78,7 +78,7 @@ def table(planted: int) -> Iterator[str]:
     features = torch.cat([features_of(evaluator, images) for images in batches_of(train)])
     found_in = originals(torch.cat([thumbnails(images) for images in batches_of(train)]), block_of(train.shape[1:]))
     if found_in is None:
-        raise UserError(f"{DATA}/train holds flat images alone, and those are no copies")
+        raise UserError("images-too-flat", f"{DATA}/train holds flat images alone, and those are no copies")
     yield "| change | in features | in pixels | near copies (the larger) | before: the two nearest in features |"
     yield "| --- | --- | --- | --- | --- |"
     chosen = torch.randperm(len(train), generator=stream(0, "planted"))[:planted]
@@ -102,7 +102,7 @@ def main() -> None:
     parser.add_argument("--planted", type=int, default=400, help="training images changed in each way")
     arguments = parser.parse_args()
     if not (DATA / "manifest.json").exists():
-        raise UserError(f"{DATA} holds no images: run `dvc repro evaluator` first")
+        raise UserError("output-missing", f"{DATA} holds no images: run `dvc repro evaluator` first")
     for line in table(arguments.planted):
         print(line)
 

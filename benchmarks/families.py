@@ -208,7 +208,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(".families"), help="runs.jsonl, and a picture a run")
     arguments = parser.parse_args()
     if not (DATA / "manifest.json").exists():
-        raise UserError(f"{DATA} holds no images: run `dvc repro evaluator` first")
+        raise UserError("output-missing", f"{DATA} holds no images: run `dvc repro evaluator` first")
     arguments.out.mkdir(exist_ok=True)
     budget = Budget(arguments.images, arguments.seconds, arguments.most_seconds, arguments.checkpoints)
     split = Split(DATA / "train")

@@ -57,8 +57,9 @@ def normalize_as_tasks() -> Any:
         return Failed(message=str(error), data=error)
     except lost_workers():
         lost = TemporaryError(
+            "cluster-workers-lost",
             "a shard ended several of the cluster's workers, most often for want of memory: give them more, and run "
-            "again; the shards that were finished are kept"
+            "again; the shards that were finished are kept",
         )
         return Failed(message=str(lost), data=lost)
     return Completed()
@@ -94,10 +95,11 @@ def main() -> None:
         from prefect_dask.task_runners import DaskTaskRunner
     except ImportError:
         wanted = "pip install -c requirements/constraints.txt prefect-dask"
-        raise UserError(f"a cluster needs a package that the stages do not: {wanted}") from None
+        raise UserError("package-missing", f"a cluster needs a package that the stages do not: {wanted}") from None
     if arguments.address and not PREFECT_API_URL.value():
         raise UserError(
-            "set PREFECT_API_URL to a Prefect server that all workers reach: each would start one of its own"
+            "cluster-without-server",
+            "set PREFECT_API_URL to a Prefect server that all workers reach: each would start one of its own",
         )
     logging.getLogger("distributed").setLevel(logging.WARNING)  # Prefect shows what it says, which is much
     local = {"n_workers": arguments.workers, "threads_per_worker": 1, "dashboard_address": None}

@@ -39,7 +39,10 @@ def main() -> None:
     parser.add_argument("-c", dest="line", metavar="COMMAND", required=True, help="what DVC runs, a line for a shell")
     line = parser.parse_args().line
     if "DVC_STAGE" not in os.environ:
-        raise UserError("this is the shell by which DVC runs a stage: SHELL=$PWD/flows/in_container dvc repro")
+        raise UserError(
+            "container-shell-misused",
+            "this is the shell by which DVC runs a stage: SHELL=$PWD/flows/in_container dvc repro",
+        )
     workspace, stage = _workspace(), os.environ["DVC_STAGE"]
     raise SystemExit(run(["-c", line], stage, _meta(workspace, stage), workspace))
 
@@ -62,7 +65,9 @@ def run(arguments: list[str], stage: str, meta: Meta, workspace: Path) -> int:
             _pass_on(_start(container, stage))
             return _exit_code(container, stage, meta)
         except (DockerException, OSError) as error:
-            raise TemporaryError(f"the container of stage {stage!r} is lost: {_reason(error)}") from None
+            raise TemporaryError(
+                "container-lost", f"the container of stage {stage!r} is lost: {_reason(error)}"
+            ) from None
 
 
 def check_engine(stages: Iterable[Stage]) -> None:
@@ -104,7 +109,9 @@ def engine(patience: int = 60) -> "Iterator[DockerClient]":
     except (docker.errors.DockerException, OSError) as error:
         place = os.environ.get("DOCKER_HOST") or "its usual place"
         mend = "start one, set DOCKER_HOST, or run without containers (flow.runner: process)"
-        raise UserError(f"no Docker engine answers at {place} ({_reason(error)}): {mend}") from None
+        raise UserError(
+            "docker-unreachable", f"no Docker engine answers at {place} ({_reason(error)}): {mend}"
+        ) from None
     with closing(client):
         yield client
 
@@ -150,7 +157,8 @@ def _remove_leftover(client: "DockerClient", name: str, run: str) -> None:
     other = client.containers.get(name)
     if other.status not in ("exited", "dead") and not (run and other.labels.get(RUN) == run):
         raise UserError(
-            f"container {name} is already running this stage in this workspace: wait for it, or `docker rm -f {name}`"
+            "stage-busy",
+            f"container {name} is already running this stage in this workspace: wait for it, or `docker rm -f {name}`",
         )
     other.remove(force=True)
 
@@ -175,7 +183,10 @@ def _exit_code(container: "Container", stage: str, meta: Meta) -> int:
     code = int(container.wait()["StatusCode"])
     container.reload()
     if code != 0 and container.attrs["State"]["OOMKilled"]:
-        raise UserError(f"stage {stage!r} needs more memory than its meta in dvc.yaml allows ({meta.memory}): raise it")
+        raise UserError(
+            "container-out-of-memory",
+            f"stage {stage!r} needs more memory than its meta in dvc.yaml allows ({meta.memory}): raise it",
+        )
     return code
 
 
@@ -200,12 +211,14 @@ def _sentences(stage: str) -> Iterator[None]:
     except ImageNotFound as error:
         raise _missing(str(error.explanation).rpartition("No such image: ")[2]) from None
     except DockerException as error:
-        raise UserError(f"the engine refuses a container for stage {stage!r}: {_reason(error)}") from None
+        raise UserError(
+            "container-refused", f"the engine refuses a container for stage {stage!r}: {_reason(error)}"
+        ) from None
 
 
 def _missing(images: str) -> UserError:
     target = "images-cuda" if "-cuda:" in images else "images"
-    return UserError(f"image {images} is missing: build it with `make {target}`")
+    return UserError("container-image-missing", f"image {images} is missing: build it with `make {target}`")
 
 
 def _reason(error: BaseException) -> str:

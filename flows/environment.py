@@ -53,20 +53,28 @@ def write_environment(workspace: Path, socket: Path) -> Path:
     """
     path = workspace / ".env"
     if (workspace / ".git").is_file():
-        raise UserError(f"{workspace} is a git worktree, whose repository the worker would not see: use the checkout")
+        raise UserError(
+            "worktree-not-supported",
+            f"{workspace} is a git worktree, whose repository the worker would not see: use the checkout",
+        )
     try:
         content = TEMPLATE.format(**settings(workspace, socket))
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(content)
     except FileExistsError:
-        raise UserError(f"{path} is there, and the volumes may know its passwords: edit it, or remove both") from None
+        raise UserError(
+            "environment-exists", f"{path} is there, and the volumes may know its passwords: edit it, or remove both"
+        ) from None
     return path
 
 
 def settings(workspace: Path, socket: Path) -> dict[str, str | int]:
     """What the template asks for; the secrets are new in each call."""
     if not socket.is_socket():
-        raise UserError(f"there is no Docker socket at {socket}: start Docker, or set DOCKER_HOST=unix://PATH")
+        raise UserError(
+            "docker-socket-missing",
+            f"there is no Docker socket at {socket}: start Docker, or set DOCKER_HOST=unix://PATH",
+        )
     return {
         "workspace": _quoted(workspace),
         "uid": os.getuid(),
@@ -88,7 +96,9 @@ def _quoted(path: Path) -> str:
 def _socket() -> Path:
     host = os.environ.get("DOCKER_HOST", f"unix://{SOCKET}")
     if not host.startswith("unix://"):
-        raise UserError(f"DOCKER_HOST is {host}: the worker needs an engine on this machine, with a socket")
+        raise UserError(
+            "docker-host-remote", f"DOCKER_HOST is {host}: the worker needs an engine on this machine, with a socket"
+        )
     return Path(host.removeprefix("unix://"))
 
 

@@ -60,7 +60,9 @@ def load_graph(workspace: Path) -> Graph:
             ordered = networkx.lexicographical_topological_sort(graph.reverse(), key=_place_in(repo.index.stages))
             stages = [_stage(found, graph, workspace) for found in ordered if found.cmd]
     except DvcException as error:
-        raise UserError(f"the pipeline in {workspace} cannot be read: {' '.join(str(error).split())}") from None
+        raise UserError(
+            "pipeline-unreadable", f"the pipeline in {workspace} cannot be read: {' '.join(str(error).split())}"
+        ) from None
     return {stage.name: stage for stage in stages}
 
 
@@ -73,7 +75,7 @@ def with_upstream(graph: Graph, targets: list[str]) -> Graph:
         if name not in graph:
             close = difflib.get_close_matches(name, graph, n=1, cutoff=0.5)
             hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(graph)}"
-            raise UserError(f"there is no stage {name!r} in dvc.yaml: {hint}")
+            raise UserError("stage-unknown", f"there is no stage {name!r} in dvc.yaml: {hint}")
         if name not in wanted:
             wanted.add(name)
             ahead += graph[name].upstream
@@ -107,7 +109,9 @@ def read_meta(values: dict[str, Any] | None, name: str) -> Meta:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"dvc.yaml: meta of stage {name!r}: {key}: {first['msg'].lower()}") from None
+        raise UserError(
+            "stage-meta-invalid", f"dvc.yaml: meta of stage {name!r}: {key}: {first['msg'].lower()}"
+        ) from None
 
 
 def _stage(found: Any, graph: Any, workspace: Path) -> Stage:

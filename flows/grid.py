@@ -26,13 +26,13 @@ def read_list(path: Path) -> list[list[str]]:
     try:
         trials = YAML(typ="safe", pure=True).load(path)
     except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}): {wanted}") from None
+        raise UserError("grid-unreadable", f"{path} cannot be read ({error.strerror}): {wanted}") from None
     except (YAMLError, UnicodeDecodeError):
-        raise UserError(f"{path} is not valid YAML: {wanted}") from None
+        raise UserError("grid-invalid", f"{path} is not valid YAML: {wanted}") from None
     if not (isinstance(trials, list) and all(isinstance(trial, list) for trial in trials)):
-        raise UserError(f"{path} is no list of lists: {wanted}")
+        raise UserError("grid-invalid", f"{path} is no list of lists: {wanted}")
     if not all(isinstance(override, str) for trial in trials for override in trial):
-        raise UserError(f"{path} holds an override that is no text: {wanted}")
+        raise UserError("grid-invalid", f"{path} holds an override that is no text: {wanted}")
     return trials
 
 
@@ -44,7 +44,10 @@ def require_overrides_used(trials: list[list[str]], graph: Graph) -> None:
         heard = any(key == one or key.startswith(f"{one}.") or one.startswith(f"{key}.") for one in read)
         if not heard and not all(override in trial for trial in trials):
             ran = ", ".join(graph)
-            raise UserError(f"{override} changes none of the stages that trials run ({ran}): name the stages to run")
+            raise UserError(
+                "override-without-effect",
+                f"{override} changes none of the stages that trials run ({ran}): name the stages to run",
+            )
 
 
 def _product(overrides: list[str]) -> list[list[str]]:
@@ -57,4 +60,6 @@ def _product(overrides: list[str]) -> list[list[str]]:
         return [trial["params.yaml"] for trial in get_hydra_sweeps({"params.yaml": given})]
     except (DvcException, HydraException) as error:
         why = str(error).splitlines()[0]
-        raise UserError(f"overrides {' '.join(given)} are not of the form section.key=value,value: {why}") from None
+        raise UserError(
+            "override-malformed", f"overrides {' '.join(given)} are not of the form section.key=value,value: {why}"
+        ) from None

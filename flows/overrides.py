@@ -30,11 +30,12 @@ def apply(params: Path, overrides: list[str]) -> tuple[bytes, Params]:
         try:
             apply_overrides(copy, given)
         except DvcException as error:
-            raise UserError(_refusal(given, params, error)) from None
+            raise UserError("override-refused", _refusal(given, params, error)) from None
         try:
             return copy.read_bytes(), load_params(copy)
         except UserError as error:
-            raise UserError(f"with the overrides, {str(error).replace(str(copy), params.name)}") from None
+            sentence = f"with the overrides, {str(error).replace(str(copy), params.name)}"
+            raise UserError(error.code, sentence) from None
 
 
 def _refusal(overrides: list[str], params: Path, error: Exception) -> str:

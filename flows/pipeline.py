@@ -108,7 +108,9 @@ def prepare(root: Path, targets: list[str], overrides: list[str], push: bool) ->
     graph = with_upstream(load_graph(root), targets)
     check(params, outputs(root / "dvc.yaml"), root)
     if push and not has_remote(root):
-        raise UserError("nothing to push to: name a DVC remote with `dvc remote add --default NAME URL`")
+        raise UserError(
+            "remote-missing", "nothing to push to: name a DVC remote with `dvc remote add --default NAME URL`"
+        )
     if in_containers(params):
         check_engine(graph.values())
     return graph, params
@@ -118,7 +120,7 @@ def in_containers(params: Params) -> bool:
     """The environment's MINTAGE_RUNNER goes before `flow.runner` of the params."""
     runner = os.environ.get("MINTAGE_RUNNER") or params.flow.runner
     if runner not in ("process", "docker"):
-        raise UserError(f"MINTAGE_RUNNER = {runner!r} is not one of 'process' or 'docker'")
+        raise UserError("runner-unknown", f"MINTAGE_RUNNER = {runner!r} is not one of 'process' or 'docker'")
     return runner == "docker"
 
 

@@ -60,7 +60,7 @@ def _with_gpu(meta: Meta) -> bool:
 
 def _environment(meta: Meta) -> dict[str, str]:
     """Little of the caller's: secrets only for a stage that uses the network."""
-    names = [*_SAME_EVERYWHERE, "DVC_STAGE", "DVC_ROOT", *(_network_names() if meta.network else [])]
+    names = [*_SAME_EVERYWHERE, "DVC_STAGE", "DVC_ROOT", "MINTAGE_ERRORS", *(_network_names() if meta.network else [])]
     passed = {name: os.environ[name] for name in names if name in os.environ}
     return {**passed, "HOME": str(HOME), "MINTAGE_GIT": json.dumps(git_state())}
 
@@ -90,7 +90,8 @@ def _outside(stage: str, meta: Meta, workspace: Path) -> Iterator[tuple[Path, bo
     if stage == "ingest":
         yield from ((path, True) for path in [Path(params.ingest.path), *_links_in(Path(params.ingest.path))])
         yield from ((Path(unquote(urlsplit(url).path)), True) for url in _file_urls(params.ingest.options))
-        tables = [params.ingest.labels, params.ingest.groups and params.ingest.groups.file]
+        asked = params.ingest
+        tables = [asked.labels, asked.groups and asked.groups.file, asked.attributes and asked.attributes.file]
         yield from ((Path(table), True) for table in tables if table)
     if stage == "upload" and params.upload.url.startswith("file:"):
         folder = FolderStore(params.upload.url).root

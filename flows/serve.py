@@ -53,7 +53,10 @@ def variables(kind: str) -> dict[str, str]:
         check_engine([])
         socket = Path(os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://"))
         if not socket.is_socket():
-            raise UserError(f"there is no Docker socket at {socket}: a worker of type docker needs an engine here")
+            raise UserError(
+                "docker-socket-missing",
+                f"there is no Docker socket at {socket}: a worker of type docker needs an engine here",
+            )
         found["MINTAGE_WORKER_IMAGE"] = image_name(Meta(image="worker"))
         found["MINTAGE_USER"] = f"{os.getuid()}:{os.getgid()}"
         found |= {"MINTAGE_DOCKER_SOCKET": str(socket), "MINTAGE_DOCKER_GID": str(socket.stat().st_gid)}
@@ -66,7 +69,8 @@ def only_worker(pool: str) -> Iterator[None]:
     with Lock(FOLDER / f"{pool}.lock") as lock:
         if not lock.take():
             raise UserError(
-                "`make serve` is at work in this checkout already: stop that one first; nothing was touched"
+                "serve-busy",
+                "`make serve` is at work in this checkout already: stop that one first; nothing was touched",
             )
         yield
 
@@ -105,7 +109,7 @@ def serve(url: str, kind: str, health: bool = False) -> None:
         finally:
             end_runs(process.pid)
         if code != 0:
-            raise UserError("the worker stopped: see what it said above")
+            raise UserError("worker-stopped", "the worker stopped: see what it said above")
 
 
 def end_runs(worker: int) -> None:
@@ -135,7 +139,9 @@ def _do(command: list[str], environment: dict[str, str]) -> None:
     )
     if done.returncode != 0:
         said = [line for line in done.stdout.splitlines() if line.strip() and "An exception occurred" not in line]
-        raise UserError(f"`{' '.join(command[2:])}` failed: {said[-1] if said else done.returncode}")
+        raise UserError(
+            "prefect-command-failed", f"`{' '.join(command[2:])}` failed: {said[-1] if said else done.returncode}"
+        )
 
 
 def _prefect(*arguments: str) -> list[str]:

@@ -52,7 +52,8 @@ def check_server() -> None:
     url = PREFECT_API_URL.value()
     if url is not None and not answers_in_time(url):
         raise UserError(
-            f"no Prefect server answers at {url}: start it (`make serve`), or unset PREFECT_API_URL to run without one"
+            "server-not-running",
+            f"no Prefect server answers at {url}: start it (`make serve`), or unset PREFECT_API_URL to run without one",
         )
 
 
@@ -76,8 +77,9 @@ def check_proxy() -> None:
         httpx.Client().close()
     except (ImportError, ValueError):  # a SOCKS proxy without the package for it, or no proxy's address
         raise UserError(
+            "proxy-unusable",
             "the environment names a proxy that Prefect cannot use: set HTTP_PROXY and HTTPS_PROXY to http://HOST:PORT "
-            "(of a SOCKS proxy: `pip install socksio`)"
+            "(of a SOCKS proxy: `pip install socksio`)",
         ) from None
 
 
@@ -91,8 +93,9 @@ def server_lost() -> Iterator[None]:
             raise
         where = f" at {PREFECT_API_URL.value()}" if PREFECT_API_URL.value() else ""
         raise TemporaryError(
+            "server-unreachable",
             f"the Prefect server{where} did not answer ({type(error).__name__}): run again when the machine is less "
-            "busy; stages that were finished are kept"
+            "busy; stages that were finished are kept",
         ) from None
 
 
@@ -153,14 +156,16 @@ def stopped_at_the_end(process: "subprocess.Popen[bytes]") -> Iterator["subproce
 def _wait_for_answer(process: "subprocess.Popen[bytes]", url: str, log: Path, mend: str) -> None:
     if not _while_busy(lambda: answers(url) or process.poll() is not None, lambda: _work_done(process.pid)):
         raise TemporaryError(
+            "server-too-slow",
             f"Prefect's server made no progress for {PATIENCE:g} seconds: run again when the machine is less busy, "
-            "or start one before (`make serve`) and name it in PREFECT_API_URL"
+            "or start one before (`make serve`) and name it in PREFECT_API_URL",
         )
     if process.poll() is not None:
         lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         raise UserError(
+            "server-did-not-start",
             f"Prefect's server ended in its start ({lines[-1].strip() if lines else process.returncode}; all of it in "
-            f"{log}): {mend}"
+            f"{log}): {mend}",
         )
 
 
@@ -197,7 +202,8 @@ def _wait_for_lock(lock: int, home: Path) -> None:
     while not taken():
         if time.monotonic() > give_up:
             raise TemporaryError(
-                f"another start of a Prefect server takes too long ({home / 'server.lock'}): run again"
+                "server-too-slow",
+                f"another start of a Prefect server takes too long ({home / 'server.lock'}): run again",
             )
         time.sleep(_POLL)
 

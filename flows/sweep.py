@@ -66,7 +66,7 @@ async def sweep(
     root = Path(workspace).resolve()
     try:
         if jobs < 1:
-            raise UserError(f"jobs = {jobs}: give 1 or more")
+            raise UserError("jobs-too-few", f"jobs = {jobs}: give 1 or more")
         graph = load_graph(root)
         stages = targets or measuring(graph)
         wanted = grid(overrides or [], trials or [])
@@ -176,7 +176,9 @@ async def clean(root: Path, name: str) -> None:
     found = read_sweep(root, name)
     if not (root / SWEEPS / name).exists():
         names = ", ".join(sorted(path.parent.name for path in (root / SWEEPS).glob("*/sweep.json")))
-        raise UserError(f"there is no sweep {name!r} here; there {f'are: {names}' if names else 'is none'}")
+        raise UserError(
+            "sweep-unknown", f"there is no sweep {name!r} here; there {f'are: {names}' if names else 'is none'}"
+        )
     async with workspace_lock(root / SWEEPS / name, "refuse"):
         for trial in found.trials if found else []:
             if trial.workspace.exists():

@@ -88,7 +88,10 @@ def open_sweep(workspace: Path, name: str, wanted: list[Overrides]) -> Sweep:
 def _opened(base: Sweep, wanted: list[Overrides], is_new: bool) -> Sweep:
     sweep = replace(base, overrides=base.overrides + [one for one in wanted if one not in base.overrides])
     if not sweep.overrides:
-        raise UserError(f"there is no sweep {base.name!r} to go on with: give overrides (-S or --list) to begin one")
+        raise UserError(
+            "sweep-unknown",
+            f"there is no sweep {base.name!r} to go on with: give overrides (-S or --list) to begin one",
+        )
     source = _users_params(base.workspace) if is_new else base.folder / PARAMS
     params = {trial.number: apply(source, trial.overrides) for trial in sweep.trials}
     added = sweep.trials[len(base.overrides) :]
@@ -112,7 +115,7 @@ def read_sweep(workspace: Path, name: str) -> Sweep | None:
     """The sweep begun under this name. Raises UserError where this is no name for one."""
     valid = run_git(workspace, "check-ref-format", f"refs/exps/{name}").returncode == 0
     if not valid or "/" in name or name.startswith("-"):
-        raise UserError(f"{name!r} cannot name a sweep: use letters, digits, '-', '_' and '.'")
+        raise UserError("sweep-name-invalid", f"{name!r} cannot name a sweep: use letters, digits, '-', '_' and '.'")
     path = workspace / SWEEPS / name / _RECORD
     if not path.exists():
         return None
@@ -165,7 +168,10 @@ def _begin(workspace: Path, name: str) -> Sweep:
 def _head(workspace: Path) -> str:
     done = run_git(workspace, "rev-parse", "--verify", "HEAD")
     if done.returncode != 0 or not is_own(workspace):
-        raise UserError(f"{workspace} is no git checkout with a commit, as worktrees need: `git init` and commit first")
+        raise UserError(
+            "git-checkout-needed",
+            f"{workspace} is no git checkout with a commit, as worktrees need: `git init` and commit first",
+        )
     return done.stdout.strip()
 
 
@@ -203,8 +209,9 @@ def _refuse_other(sweep: Sweep, trial: Trial, params: bytes) -> None:
     there = run_git(sweep.workspace, "show", f"{_reference(sweep, trial)}:./{PARAMS}")
     if there.returncode == 0 and there.stdout != params.decode():
         raise UserError(
+            "experiment-exists",
             f"there is another experiment {trial.experiment!r} on this commit: give the sweep another --name, "
-            f"or remove that one with `dvc exp remove {trial.experiment}`"
+            f"or remove that one with `dvc exp remove {trial.experiment}`",
         )
 
 

@@ -37,7 +37,8 @@ async def workspace_lock(workspace: Path, overlap: str) -> AsyncIterator[tuple[s
         while not lock.take():
             if overlap == "refuse":
                 raise UserError(
-                    f"{_holder(workspace)} is using {workspace}: wait for its end, or set flow.overlap to wait"
+                    "workspace-busy",
+                    f"{_holder(workspace)} is using {workspace}: wait for its end, or set flow.overlap to wait",
                 )
             await asyncio.sleep(_POLL)
         with _begun(workspace) as begun:
@@ -58,7 +59,9 @@ def require_free(workspace: Path, lock: Lock) -> None:
     free = lock.take()
     holders = sorted(set(busy_paths(workspace).values())) if free else [_holder(workspace)]
     if holders:
-        raise UserError(f"{holders[0]} is using {workspace}: wait for its end, or stop it; nothing was touched")
+        raise UserError(
+            "workspace-busy", f"{holders[0]} is using {workspace}: wait for its end, or stop it; nothing was touched"
+        )
 
 
 @contextmanager

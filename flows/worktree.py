@@ -26,7 +26,7 @@ def git(folder: Path, *arguments: str) -> str:
     done = run_git(folder, *arguments)
     if done.returncode != 0:
         said = (done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1]
-        raise UserError(f"`git {arguments[0]}` failed in {folder}: {said}")
+        raise UserError("git-failed", f"`git {arguments[0]}` failed in {folder}: {said}")
     return done.stdout.strip()
 
 
@@ -36,7 +36,9 @@ def run_git(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]"
     try:
         return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     except FileNotFoundError:
-        raise UserError("git is not installed, and the trials of a sweep are checkouts of it: install git") from None
+        raise UserError(
+            "git-missing", "git is not installed, and the trials of a sweep are checkouts of it: install git"
+        ) from None
 
 
 def _share_cache(workspace: Path, made: Path) -> None:
@@ -77,8 +79,9 @@ def _paths_read(repo: Any, made: Path) -> set[str]:
     for dep in local:
         if not dep.is_in_repo:
             raise UserError(
+                "path-outside-checkout",
                 f"dvc.yaml reads {dep.def_path!r}, outside of the checkout, where another checkout would not find it: "
-                "name it by its absolute path"
+                "name it by its absolute path",
             )
     return {os.path.relpath(dep.fs_path, made) for dep in local}
 

@@ -55,7 +55,7 @@ def check(params: Params, made: list[Path], root: Path = Path()) -> None:
     sentences = [f"params.yaml: {problem}" for problem in problems]
     sentences += [*links_problems(made, root), *cache_problems(root)]
     if sentences:
-        raise UserError("; ".join(sentences))
+        raise UserError("params-do-not-fit", "; ".join(sentences))
 
 
 def outputs(graph: Path) -> list[Path]:

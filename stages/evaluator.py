@@ -116,7 +116,7 @@ def fit(params: EvaluatorParams, train: Split, keeper: Keeper) -> Evaluator:
         try:
             return train_evaluator(config, real, schedule, progress=bar.update, keeper=keeper)
         except DivergedError as error:
-            raise UserError(f"{error}: lower evaluator.learning_rate") from None
+            raise UserError("evaluator-diverged", f"{error}: lower evaluator.learning_rate") from None
 
 
 def measure(network: Evaluator, params: EvaluatorParams, holdout: Split) -> dict[str, Any]:

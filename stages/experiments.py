@@ -47,7 +47,7 @@ def experiments(arguments: Sequence[str]) -> list[Row]:
     if done.returncode:
         said = (done.stderr.strip() or "no reason given").splitlines()
         reason = next((line for line in said if line.startswith("ERROR: ")), said[-1]).removeprefix("ERROR: ")
-        raise UserError(f"dvc cannot show experiments: {reason}")
+        raise UserError("experiments-unavailable", f"dvc cannot show experiments: {reason}")
     return list(csv.DictReader(done.stdout.splitlines()))
 
 

@@ -61,8 +61,9 @@ def export(selected: Path, target: Path, opset: int) -> float:
         difference = float(np.abs(found - images).max())
         if not difference <= LARGEST_DIFFERENCE:  # NaN too
             raise UserError(
+                "onnx-differs",
                 f"the generator's ONNX form makes other images than torch (by up to {difference:g} in [-1,1]): "
-                "set export.opset to another, or report it with models/selected"
+                "set export.opset to another, or report it with models/selected",
             )
     return difference
 

@@ -83,7 +83,8 @@ def ingest(
     if shards.done.images < 2:
         shards.forget()
         raise UserError(
-            f"{source.origin} holds {shards.done.images} image(s): training and measuring need two, better hundreds"
+            "images-too-few",
+            f"{source.origin} holds {shards.done.images} image(s): training and measuring need two, better hundreds",
         )
     _check_keys(shards.shards(), shards.done.images)
     with replacing_directory(output) as partial:
@@ -124,7 +125,9 @@ def _after(source: Source, shards: RawShards, frames: Literal["first", "all"]) -
         trace, last = chained(trace, _trace(image)), [image]
     if trace != shards.done.trace:
         shards.forget()
-        raise StaleError(f"{source.origin} has changed since the run that was stopped: beginning anew")
+        raise StaleError(
+            "source-changed", f"{source.origin} has changed since the run that was stopped: beginning anew"
+        )
     return chain(last, images) if frames == "all" else images
 
 
@@ -157,8 +160,9 @@ def _pictures(
         return
     if partner is not None and frame_count(partner, limit) != count:
         raise UserError(
+            "frames-of-pairs-differ",
             f"{quoted(image.key)} has {count} pages or frames and its partner another number: "
-            "set ingest.frames to first"
+            "set ingest.frames to first",
         )
     partners = repeat(None) if partner is None else frames(partner, limit)
     for number, (one, beside) in enumerate(zip(frames(content, limit), partners, strict=False)):
@@ -218,7 +222,10 @@ def _content(content: Content) -> bytes:
 def _check_label(image: RawImage, classes: list[str] | None) -> None:
     if image.label is not None and not 0 <= image.label < len(classes or []):
         known = "no classes" if classes is None else f"{len(classes)} classes"
-        raise UserError(f"image {image.key!r} has the label {image.label}, but there are {known}: mend the source")
+        raise UserError(
+            "label-out-of-range",
+            f"image {image.key!r} has the label {image.label}, but there are {known}: mend the source",
+        )
 
 
 def _check_keys(shards: list[Path], count: int) -> None:
@@ -235,7 +242,7 @@ def _check_keys(shards: list[Path], count: int) -> None:
         key, times = found.most_common(1)[0]
         if times > 1:
             form = "" if key.isascii() else " (in one Unicode form, NFC)"
-            raise UserError(f"two images have the key {quoted(key)}{form}: rename one")
+            raise UserError("key-twice", f"two images have the key {quoted(key)}{form}: rename one")
 
 
 def _keys(shards: list[Path]) -> Iterator[list[str]]:

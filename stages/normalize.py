@@ -121,11 +121,12 @@ def _check_points(params: Normalize, truth: Truth | None) -> None:
     if truth.shape != (params.channels, params.height, params.width):
         channels, height, width = truth.shape
         raise UserError(
+            "points-resized",
             f"the points are pictures of {width} x {height} pixels, a pixel a coordinate, and must stay so: "
-            f"set normalize.channels to {channels}, height to {height}, width to {width}"
+            f"set normalize.channels to {channels}, height to {height}, width to {width}",
         )
     if params.black is not None or params.white is not None:
-        raise UserError("points have a scale of their own: set normalize.black and white to null")
+        raise UserError("points-rescaled", "points have a scale of their own: set normalize.black and white to null")
 
 
 def _with_levels(params: Normalize, known: RawSet, over_shards: MapShards) -> Normalize:
@@ -206,8 +207,9 @@ def _finish(job: Job, over_shards: MapShards, pieces: Pieces, shards: list[Shard
             count, first = _broken(finished)
             if count > job.most_broken:
                 raise UserError(
+                    "images-broken",
                     f"{count} of the {total} images cannot be used and there may be more, over normalize.max_broken; "
-                    f"the first are {_named(first)}: mend or remove them, or raise that limit"
+                    f"the first are {_named(first)}: mend or remove them, or raise that limit",
                 )
     return finished
 
@@ -258,10 +260,13 @@ def _check_sides(sides: Sides, finished: list[Finished], kind: str) -> None:
     count, broken = _broken(finished)
     if sum(counts.values()) < 2:
         first = f" (broken: {_named(broken)})" if broken else ""
-        raise UserError(f"only {sum(counts.values())} image(s) could be used{first}: two are needed, better hundreds")
+        raise UserError(
+            "images-too-few",
+            f"only {sum(counts.values())} image(s) could be used{first}: two are needed, better hundreds",
+        )
     for side, images in counts.items():
         if not images:
-            raise UserError(f"the {side} split would be empty: {_way_out(sides, kind, count)}")
+            raise UserError("split-empty", f"the {side} split would be empty: {_way_out(sides, kind, count)}")
 
 
 def _way_out(sides: Sides, kind: str, broken: int) -> str:

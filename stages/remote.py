@@ -34,10 +34,13 @@ def main() -> None:
 def add(url: str) -> None:
     """Raises UserError where the URL or the endpoint holds a user, a password or anything but an address."""
     if not url:
-        raise UserError("which store? make remote URL=s3://BUCKET/PREFIX (or a folder)")
+        raise UserError("remote-missing", "which store? make remote URL=s3://BUCKET/PREFIX (or a folder)")
     settings = bucket_settings() if url.startswith("s3://") else {}
     if "://" in url and not re.fullmatch(r"s3://[A-Za-z0-9._-]+(/[\w.!*'()/ -]*)?", url):
-        raise UserError("the URL must be s3://BUCKET/PREFIX or a folder, without keys, which the environment holds")
+        raise UserError(
+            "remote-url-invalid",
+            "the URL must be s3://BUCKET/PREFIX or a folder, without keys, which the environment holds",
+        )
     run_dvc("remote", "add", "--default", "--force", NAME, url)
     for option, value in settings.items():
         run_dvc("remote", "modify", NAME, option, value)
@@ -51,7 +54,9 @@ def bucket_settings() -> dict[str, str]:
     if endpoint := os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL"):
         parts = urlsplit(endpoint)
         if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.query:
-            raise UserError("AWS_ENDPOINT_URL must be http(s)://HOST:PORT, without a user or a password")
+            raise UserError(
+                "aws-settings-invalid", "AWS_ENDPOINT_URL must be http(s)://HOST:PORT, without a user or a password"
+            )
         found["endpointurl"] = endpoint
     if region := os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"):
         found["region"] = region

@@ -92,26 +92,34 @@ def attributes_for(params: Sample, generator: Generator) -> Tensor | None:
     examples, names = generator.examples, generator.config.attributes
     if examples is None or names is None:
         if params.attributes:
-            raise UserError(f"sample.attributes = {params.attributes}, and the model takes none: set it to {{}}")
+            raise UserError(
+                "sample-attributes-unknown",
+                f"sample.attributes = {params.attributes}, and the model takes none: set it to {{}}",
+            )
         return None
     try:
         return with_changes(examples.cpu(), names, params.attributes)
     except ValueError as error:
-        raise UserError(f"sample.attributes: {error}") from None
+        raise UserError("sample-attributes-unknown", f"sample.attributes: {error}") from None
 
 
 def labels_for(classes: list[int], config: ModelConfig) -> list[int] | None:
     """The labels to generate in turn: those asked for, or all; None where the model takes none."""
     if not config.conditional:
         if classes:
-            raise UserError(f"sample.classes = {classes}, and the model is unconditional: set it to []")
+            raise UserError(
+                "sample-classes-unknown", f"sample.classes = {classes}, and the model is unconditional: set it to []"
+            )
         return None
     names = config.classes or ()
     for label in classes:
         if label >= len(names):
             known = ", ".join(f"{index} ({name})" for index, name in enumerate(names[:MOST_NAMED]))
             known += f", up to {len(names) - 1} ({names[-1]})" if len(names) > MOST_NAMED else ""
-            raise UserError(f"sample.classes has {label}, which is not a label of the model: known are {known}")
+            raise UserError(
+                "sample-classes-unknown",
+                f"sample.classes has {label}, which is not a label of the model: known are {known}",
+            )
     return classes or list(range(len(names)))
 
 

@@ -84,7 +84,10 @@ def select(params: Select, root: Path) -> dict[str, Any]:
     print("\n".join([selection["why"], *judgements(selection, but="collapse" if fails else ""), *alone.sentences]))
     if fails:
         figures = "its figures are in metrics/selection.json"
-        raise UserError(f"the selected generator is collapsed ({selection['collapse']['sentence'][:-1]}): {figures}")
+        raise UserError(
+            "model-collapsed",
+            f"the selected generator is collapsed ({selection['collapse']['sentence'][:-1]}): {figures}",
+        )
     return selection
 
 
@@ -111,7 +114,7 @@ def read_inputs(params: Select, root: Path) -> Inputs:
     """Raises UserError by name where an input is missing or damaged, or the evaluator is of other data."""
     checkpoints = sorted((root / "models/checkpoints").glob("images-*.safetensors"))
     if not checkpoints:
-        raise UserError(f"{root / 'models/checkpoints'} holds no checkpoints: run `dvc repro train`")
+        raise UserError("output-missing", f"{root / 'models/checkpoints'} holds no checkpoints: run `dvc repro train`")
     device = steady_device_for(params.device)
     evaluator, sha256 = read_evaluator(root / "models/evaluator", device)
     train, holdout = (Split(root / "data/normalized" / name) for name in ("train", "holdout"))
@@ -137,7 +140,10 @@ def require_enough(params: Select, train: Split, holdout: Split) -> None:
     counts = {"select.samples": params.samples, "the train split": len(train), "the holdout": len(holdout)}
     for what, count in counts.items():
         if count < FEWEST_ROWS:
-            raise UserError(f"{what} is {count}, and distances need at least {FEWEST_ROWS} images a side: raise it")
+            raise UserError(
+                "samples-too-few",
+                f"{what} is {count}, and distances need at least {FEWEST_ROWS} images a side: raise it",
+            )
 
 
 def summary(measured: Table, choice: Choice, params: Select, inputs: Inputs) -> dict[str, Any]:

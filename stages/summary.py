@@ -49,7 +49,7 @@ def summary(root: Path) -> str:
     receipt = _read(root, RECEIPT, Receipt)
     for path in (REPORT, SELECTED, SAMPLES):
         if not (root / path).exists():
-            raise UserError(f"{path} is missing: run the stage that makes it (`dvc repro`)")
+            raise UserError("output-missing", f"{path} is missing: run the stage that makes it (`dvc repro`)")
     chosen = f"Selected at {selection.images:,} images, out of {selection.checkpoints} checkpoints: {selection.rule}"
     measured = (
         f"Measured on {selection.samples:,} samples and {_of_the_floor(selection)} (the floor), "
@@ -126,7 +126,9 @@ def _read(root: Path, path: Path, model: type[ModelType]) -> ModelType:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"]) or "the whole"
-        raise UserError(f"{path}: {key}: {first['msg'].lower()}; remove it and run `dvc repro`") from None
+        raise UserError(
+            "output-damaged", f"{path}: {key}: {first['msg'].lower()}; remove it and run `dvc repro`"
+        ) from None
 
 
 if __name__ == "__main__":

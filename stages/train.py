@@ -146,7 +146,7 @@ def make_trainer(params: Train, split: Split) -> Trainer:
     """The game of `params.family` with its overrides, on the split's images, at its very start."""
     recipe = resolve(params.family, params.recipe, params.variant)
     if reason := refusal(recipe, split.signature, params.processes):
-        raise UserError(f"train.family = {params.family!r}: {reason}")
+        raise UserError("recipe-does-not-fit", f"train.family = {params.family!r}: {reason}")
     device = prepare_device(params)
     precision = precision_for(params.precision, device, split.shape)
     game = catalog.load("game", recipe.game).build(recipe, split.signature, params.seed)
@@ -278,7 +278,7 @@ def families_table() -> str:
 def family_in_full(name: str) -> str:
     """A row with all its axes, whatever params.yaml overrides. Raises UserError where there is no such family."""
     if name not in FAMILIES:
-        raise UserError(f"there is no family {name!r}{nearest(name, list(FAMILIES))}")
+        raise UserError("family-unknown", f"there is no family {name!r}{nearest(name, list(FAMILIES))}")
     return in_full(name)
 
 

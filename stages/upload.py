@@ -58,7 +58,8 @@ def _refuse_inputs(store: Path) -> None:
     for folder in [*ROOT, *FOLDERS, REPORTS[0].parent]:
         if store.resolve().is_relative_to(folder.resolve()):
             raise UserError(
-                f"params.yaml: upload.url is inside {folder}, which the release is made of: name another folder"
+                "store-inside-outputs",
+                f"params.yaml: upload.url is inside {folder}, which the release is made of: name another folder",
             )
 
 

@@ -135,8 +135,9 @@ def stop_on_failure(outcome: Outcome, html: Path) -> None:
     if outcome.failed:
         failed, sentences = len(outcome.failed), "; ".join(_sentence(verdict) for verdict in outcome.failed)
         raise UserError(
+            "gate-failed",
             f"the data fails {failed} of {len(outcome.verdicts)} expectations: {sentences}; look at {html}, "
-            "then mend the data or the limits in params.yaml (validate)"
+            "then mend the data or the limits in params.yaml (validate)",
         )
 
 
@@ -167,7 +168,7 @@ def read_manifest(path: Path) -> Manifest:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"{path} is damaged ({where}: {first['msg']}): {_AGAIN}") from None
+        raise UserError("output-damaged", f"{path} is damaged ({where}: {first['msg']}): {_AGAIN}") from None
 
 
 def read_stats(path: Path) -> pd.DataFrame:
@@ -175,14 +176,14 @@ def read_stats(path: Path) -> pd.DataFrame:
     try:
         table = pq.read_table(path, columns=[name for name in pq.read_schema(path).names if name in _READ])
     except FileNotFoundError:
-        raise UserError(f"{path} is missing: run the stage that makes it (`dvc repro`)") from None
+        raise UserError("output-missing", f"{path} is missing: run the stage that makes it (`dvc repro`)") from None
     except (pa.ArrowException, OSError) as error:
-        raise UserError(f"{path} cannot be read as Parquet ({error}): {_AGAIN}") from None
+        raise UserError("output-damaged", f"{path} cannot be read as Parquet ({error}): {_AGAIN}") from None
     for name, is_right in _NEEDED.items():
         if name not in table.column_names or not is_right(table.schema.field(name).type):
-            raise UserError(f"{path} has no usable column {name!r}: {_AGAIN}")
+            raise UserError("output-damaged", f"{path} has no usable column {name!r}: {_AGAIN}")
         if name not in _MAY_BE_NULL and table[name].null_count:
-            raise UserError(f"{path} has empty cells in column {name!r}: {_AGAIN}")
+            raise UserError("output-damaged", f"{path} has empty cells in column {name!r}: {_AGAIN}")
     stats: pd.DataFrame = table.to_pandas()
     stats["finite"] &= stats["min"].notna() & stats["max"].notna()  # a range of NaN, whatever the column says
     stats["source_pixels"] = stats.pop("source_height") * stats.pop("source_width")

@@ -51,7 +51,7 @@ def main() -> None:
 def page() -> str:
     rows = dict.fromkeys(THEMES, "")
     for what, read, test in trials():
-        rows[_theme(test)] += f"| {_cell(what)} | {_cell(read)} | `{test}` |\n"
+        rows[_theme(test)] += f"| {cell(what)} | {cell(read)} | `{test}` |\n"
     return HEAD + "".join(TABLE.format(theme) + lines for theme, lines in rows.items())
 
 
@@ -82,7 +82,7 @@ def _theme(test: str) -> str:
     return next((theme for theme, names in THEMES.items() if name in names), [*THEMES][-1])
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", "<br>")
 
 

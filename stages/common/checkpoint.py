@@ -21,6 +21,6 @@ def read_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]
     try:
         return unpack(path)
     except FileNotFoundError:
-        raise UserError(f"{path} is missing: run the stage that makes it (`dvc repro`)") from None
+        raise UserError("output-missing", f"{path} is missing: run the stage that makes it (`dvc repro`)") from None
     except CheckpointError as error:
-        raise UserError(str(error)) from None
+        raise UserError("checkpoint-unusable", str(error)) from None

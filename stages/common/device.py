@@ -16,7 +16,7 @@ def device_for(name: str) -> torch.device:
     try:
         return choose_device(name)
     except ValueError as error:
-        raise UserError(f"{error}: set the stage's device to auto or cpu") from None
+        raise UserError("device-missing", f"{error}: set the stage's device to auto or cpu") from None
 
 
 def steady_device_for(name: str) -> torch.device:
@@ -35,7 +35,7 @@ def precision_for(name: str, device: torch.device, image_shape: ImageShape | Non
     try:
         return choose_precision(name, device, image_shape)
     except ValueError as error:
-        raise UserError(f"train.{error}: set train.precision to auto") from None
+        raise UserError("precision-unsuitable", f"train.{error}: set train.precision to auto") from None
 
 
 def main() -> None:

@@ -28,7 +28,7 @@ def run_dvc(*arguments: str, folder: Path = Path()) -> str:
     done = subprocess.run(dvc_command(*arguments), cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
         said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        raise UserError(f"dvc {' '.join(arguments[:2])} failed: {said[-1]}")
+        raise UserError("dvc-failed", f"dvc {' '.join(arguments[:2])} failed: {said[-1]}")
     return done.stdout.strip()
 
 

@@ -1,6 +1,7 @@
 """Errors that a user can mend, and the one place where they become a sentence and an exit code."""
 
 import errno
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -20,9 +21,19 @@ _LONGEST_SHOWN = 200
 
 
 class UserError(Exception):
-    """Something the user can mend: one sentence that says what is wrong, and what to do."""
+    """Something the user can mend: one sentence that says what is wrong, and what to do.
+
+    `code` names the kind of fault for programs, and stays when the sentence is reworded; docs/errors.md lists all.
+    """
 
     exit_code = BAD_INPUT
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(code, sentence)  # both, since a process hands it to another as what it was made of
+        self.code = code
+
+    def __str__(self) -> str:
+        return str(self.args[1])
 
 
 class TemporaryError(UserError):
@@ -43,13 +54,22 @@ def run_stage(main: Callable[[], None]) -> None:
         sentence = sentence_of(error)
         if sentence is None:
             raise
-        print(f"error: {sentence}", file=sys.stderr)
+        print(_shown(error, sentence), file=sys.stderr)
         if _refused_experiment(error):
             print("params.yaml is as it was before -S; `dvc checkout` brings back what DVC removed", file=sys.stderr)
         raise SystemExit(getattr(error, "exit_code", BAD_INPUT)) from None
     except KeyboardInterrupt as stop:
         print(f"\nstopped: {str(stop) or NOTHING_KEPT}", file=sys.stderr)
         raise SystemExit(INTERRUPTED) from None
+
+
+def _shown(error: Exception, sentence: str) -> str:
+    """A line as MINTAGE_ERRORS asks for it: the sentence alone, with its `code`, or as `json`."""
+    code, asked = error.code if isinstance(error, UserError) else "disk-full", os.environ.get("MINTAGE_ERRORS")
+    if asked == "json":
+        fault = {"error": code, "sentence": sentence, "exit_code": getattr(error, "exit_code", BAD_INPUT)}
+        return json.dumps(fault, ensure_ascii=False)
+    return f"error[{code}]: {sentence}" if asked == "code" else f"error: {sentence}"
 
 
 def _refused_experiment(error: Exception) -> bool:

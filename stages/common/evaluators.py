@@ -33,7 +33,7 @@ def read_evaluator(folder: str | Path, device: torch.device) -> tuple[Evaluator,
         evaluator = build_evaluator(EvaluatorConfig.from_json(config), seed=0)
         evaluator.load_state_dict(load_file(weights))
     except FileNotFoundError:
-        raise UserError(f"{weights} is missing: run `dvc repro evaluator`") from None
+        raise UserError("output-missing", f"{weights} is missing: run `dvc repro evaluator`") from None
     except MISFITS as error:
         raise misfit(weights, error, "evaluator") from None
     evaluator.to(device).requires_grad_(False).eval()

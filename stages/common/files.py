@@ -63,9 +63,11 @@ def read_json(path: str | Path) -> Any:
     try:
         return json.loads(Path(path).read_text())
     except FileNotFoundError:
-        raise UserError(f"{path} is missing: run the stage that makes it (`dvc repro`)") from None
+        raise UserError("output-missing", f"{path} is missing: run the stage that makes it (`dvc repro`)") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not valid JSON ({error}): remove it and run `dvc repro`") from None
+        raise UserError(
+            "output-damaged", f"{path} is not valid JSON ({error}): remove it and run `dvc repro`"
+        ) from None
 
 
 def write_tsv(path: str | Path, rows: list[dict[str, Any]], columns: list[str] | None = None) -> None:

@@ -46,7 +46,7 @@ class Known:
 def require_fit(known: Known) -> None:
     """Raise a UserError that names everything in params.yaml that a later stage would refuse of such data."""
     if problems := foreseen(load_params(), known):
-        raise UserError("; ".join(f"params.yaml: {problem}" for problem in problems))
+        raise UserError("params-do-not-fit", "; ".join(f"params.yaml: {problem}" for problem in problems))
 
 
 def foreseen(params: Params, known: Known) -> list[str]:

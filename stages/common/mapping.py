@@ -46,8 +46,9 @@ def _in_processes(workers: int, function: Callable[[Shard], Result], shards: Seq
         pool.shutdown()
     except BrokenProcessPool:
         raise TemporaryError(
+            "workers-lost",
             f"one of the {workers} processes of data.workers was ended from outside, most often for want of memory: "
-            "run again, and the shards that were finished are kept; fewer workers need less memory"
+            "run again, and the shards that were finished are kept; fewer workers need less memory",
         ) from None
     finally:
         for process in multiprocessing.active_children():

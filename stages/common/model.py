@@ -35,7 +35,7 @@ def read_generator(folder: str | Path, device: torch.device) -> Generator:
     try:
         return build_generator(config, load_file(weights)).to(device)
     except FileNotFoundError:
-        raise UserError(f"{weights} is missing: run `dvc repro select`") from None
+        raise UserError("output-missing", f"{weights} is missing: run `dvc repro select`") from None
     except MISFITS as error:
         raise misfit(weights, error, "select") from None
 

@@ -302,13 +302,13 @@ def load_params(path: str | Path = "params.yaml") -> Params:
     try:
         values = YAML(typ="safe", pure=True).load(Path(path))  # YAML 1.2, as DVC reads it: 1e-4 is a number
     except FileNotFoundError:
-        raise UserError(f"{path} is missing: run in the repository's root folder") from None
+        raise UserError("params-missing", f"{path} is missing: run in the repository's root folder") from None
     except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}") from None
+        raise UserError("params-unreadable", f"{path} cannot be read: {error.strerror}") from None
     except (YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not valid YAML{yaml_problem(error)}") from None
+        raise UserError("params-invalid", f"{path} is not valid YAML{yaml_problem(error)}") from None
     if not isinstance(values, dict):
-        raise UserError(f"{path} has no sections: it needs {', '.join(names(Params))}")
+        raise UserError("params-invalid", f"{path} has no sections: it needs {', '.join(names(Params))}")
     return validated(Params, values, path)
 
 

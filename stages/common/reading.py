@@ -69,8 +69,9 @@ def _require_room(split: Split, free: int, where: str, param: str) -> None:
     needed = len(split) * size
     if needed > free:
         raise UserError(
+            "memory-too-small",
             f"the images to train on take {needed / 1e9:,.1f} GB, and {where} has {free / 1e9:,.1f} GB free: "
-            f"set {param} to how many to hold at a time, {free // 4 // size:,} at most"
+            f"set {param} to how many to hold at a time, {free // 4 // size:,} at most",
         )
 
 

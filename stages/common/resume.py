@@ -65,7 +65,10 @@ class Resume:
         """A state of this training in any file. Raises UserError likewise."""
         tensors, facts = read_checkpoint(path)
         if facts["fingerprint"] != self.fingerprint:
-            raise UserError(f"{path} was made with other params, data or code: remove it and run again")
+            raise UserError(
+                "resume-state-of-another-run",
+                f"{path} was made with other params, data or code: remove it and run again",
+            )
         return tensors, facts
 
     def kept(self, images: int) -> int:

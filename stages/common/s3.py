@@ -26,8 +26,9 @@ def connect(bucket: str, workers: int, use: Use = UPLOAD) -> tuple["S3Client", s
         return client, f"s3://{bucket} at {without_secrets(client.meta.endpoint_url)}"
     except ValueError:  # not repeated: a name and a password can stand in it
         raise UserError(
+            "aws-settings-invalid",
             "the AWS settings in the environment or in ~/.aws cannot be used: "
-            "AWS_ENDPOINT_URL must be http(s)://HOST:PORT, AWS_MAX_ATTEMPTS a whole number"
+            "AWS_ENDPOINT_URL must be http(s)://HOST:PORT, AWS_MAX_ATTEMPTS a whole number",
         ) from None
 
 
@@ -57,13 +58,15 @@ def bucket_and_prefix(url: str, setting: str) -> tuple[str, str]:
     prefix = prefix.rstrip("/")
     if not re.fullmatch(r"[A-Za-z0-9._-]{1,255}", bucket):  # not shown: it may be a key written into the URL
         raise UserError(
+            "bucket-name-invalid",
             f"params.yaml: {setting} names no bucket that S3 allows: write s3://BUCKET/PREFIX, "
-            "the bucket with letters, digits, '.', '_' and '-' only, and leave keys to the environment"
+            "the bucket with letters, digits, '.', '_' and '-' only, and leave keys to the environment",
         )
     segments = prefix.split("/") if prefix else []
     if any(part in (".", "..") or not re.fullmatch(r"[\w.!*'() -]+", part, re.ASCII) for part in segments):
         raise UserError(
+            "bucket-prefix-invalid",
             f"params.yaml: the prefix in {setting} has an empty part, '.', '..' or a sign that is not safe in S3: "
-            "write s3://BUCKET/PREFIX with letters, digits and -_.!*'() between single slashes"
+            "write s3://BUCKET/PREFIX with letters, digits and -_.!*'() between single slashes",
         )
     return bucket, prefix

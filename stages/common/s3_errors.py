@@ -95,21 +95,22 @@ def _refused(place: str, use: Use, error: ClientError) -> UserError:
     failing = known is None and status >= 500
     sentence = (_FAILING if failing else known or "the store refuses this").format(**vars(use))
     kind = TemporaryError if failing or code in _BUSY else UserError
-    return kind(f"{place}: {sentence} ({error.operation_name}: {code or 'no reason given'}, HTTP {status})")
+    reason = f"{error.operation_name}: {code or 'no reason given'}, HTTP {status}"
+    return kind("store-refused", f"{place}: {sentence} ({reason})")
 
 
 def _failed(place: str, use: Use, error: BotoCoreError) -> UserError:
     for kind, sentence in _LASTING:
         if isinstance(error, kind):
-            return UserError(f"{place}: {sentence}")
+            return UserError("store-refused", f"{place}: {sentence}")
     if isinstance(error, _NO_CONNECTION):
         where = "check the network, and AWS_ENDPOINT_URL where the store is not AWS"
-        return TemporaryError(f"{place}: no connection: {where}; then run again")
+        return TemporaryError("store-unreachable", f"{place}: no connection: {where}; then run again")
     if isinstance(error, BROKEN_CONNECTION):
         closed = "the store closed the connection or stopped answering, after several tries"
-        return TemporaryError(f"{place}: {closed}: {use.again}")
+        return TemporaryError("store-unreachable", f"{place}: {closed}: {use.again}")
     settings = "check the AWS settings in the environment and in ~/.aws"
-    return UserError(f"{place}: boto3 cannot go on ({type(error).__name__}): {settings}")
+    return UserError("aws-settings-invalid", f"{place}: boto3 cannot go on ({type(error).__name__}): {settings}")
 
 
 def without_secrets(endpoint: str) -> str:

@@ -62,7 +62,7 @@ def validated(model: type[SectionType], values: Any, file: str | Path, prefix: s
         return model.model_validate(values)
     except ValidationError as error:
         told = [_sentence(dict(each), model, prefix) for each in error.errors()]
-        raise UserError("; ".join(f"{file}: {sentence}" for sentence in told)) from None
+        raise UserError("params-invalid", "; ".join(f"{file}: {sentence}" for sentence in told)) from None
 
 
 def _sentence(error: dict[str, Any], model: type[BaseModel], prefix: str) -> str:

@@ -153,7 +153,9 @@ def shards(directory: str | Path) -> list[Path]:
     """The shards in a folder, in order; at least one."""
     found = sorted(Path(directory).glob("*.parquet"))
     if not found:
-        raise UserError(f"{directory} holds no Parquet files: run the stage that makes it (`dvc repro`)")
+        raise UserError(
+            "output-missing", f"{directory} holds no Parquet files: run the stage that makes it (`dvc repro`)"
+        )
     return found
 
 
@@ -164,7 +166,9 @@ def read_safely(path: Path) -> Iterator[None]:
         yield
     except (pa.ArrowException, OSError, KeyError) as error:
         reason = " ".join(str(error).split())
-        raise UserError(f"{path} cannot be read as Parquet ({reason}): remove it and run `dvc repro`") from None
+        raise UserError(
+            "output-damaged", f"{path} cannot be read as Parquet ({reason}): remove it and run `dvc repro`"
+        ) from None
 
 
 def read_tables(directory: str | Path, columns: list[str] | None = None) -> Iterator[pa.Table]:
@@ -189,7 +193,9 @@ class Block:
 def _shape(path: Path, schema: pa.Schema) -> tuple[int, int, int]:
     told = json.loads((schema.metadata or {}).get(b"mintage", b"{}"))
     if "shape" not in told:
-        raise UserError(f"{path} is by an earlier version of the pipeline: run `dvc repro normalize`")
+        raise UserError(
+            "output-of-earlier-version", f"{path} is by an earlier version of the pipeline: run `dvc repro normalize`"
+        )
     channels, height, width = told["shape"]
     return channels, height, width
 

@@ -22,4 +22,4 @@ def misfit(weights: Path, error: Exception, stage: str) -> UserError:
     reason = " ".join(str(error).split())[:200]
     folder = weights.parent
     what = f"{weights} does not fit {folder}/config.json ({reason})"
-    return UserError(f"{what}: remove {folder} and run `dvc repro {stage}`")
+    return UserError("weights-unusable", f"{what}: remove {folder} and run `dvc repro {stage}`")

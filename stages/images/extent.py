@@ -40,14 +40,18 @@ class Extent:
         deep = {whitest: ends for whitest, ends in self.ends.items() if whitest != 255.0} or dict(self.ends)
         if len(deep) != 1:
             found = " and ".join(sorted(_TYPES[whitest] for whitest in deep)) or "nothing that can be decoded"
-            raise UserError(f"the images hold {found}, which have no white in common: set normalize.white to a number")
+            raise UserError(
+                "range-ambiguous",
+                f"the images hold {found}, which have no white in common: set normalize.white to a number",
+            )
         ((whitest, (low, high)),) = deep.items()
         lowest = low if black == "auto" else black
         highest = _white(whitest, high) if white == "auto" else white
         if highest is not None and highest <= (lowest or 0.0):
             raise UserError(
+                "range-empty",
                 f"the images have values from {low:g} to {high:g}, so that white would not be above black: "
-                "set normalize.black and white to numbers"
+                "set normalize.black and white to numbers",
             )
         return {"black": lowest, "white": highest}
 

@@ -115,7 +115,10 @@ def _checked(path: Path) -> int:
     missing = [name for name in _COLUMNS if name not in schema.names]
     missing += [name for name in ("source", "max_pixels") if name.encode() not in (schema.metadata or {})]
     if missing:
-        raise UserError(f"{path} lacks {', '.join(missing)}: it is not by this pipeline; run `dvc repro ingest`")
+        raise UserError(
+            "output-of-earlier-version",
+            f"{path} lacks {', '.join(missing)}: it is not by this pipeline; run `dvc repro ingest`",
+        )
     count: int = footer.num_rows
     return count
 
@@ -127,5 +130,8 @@ def _labels(batch: pa.RecordBatch, classes: list[str] | None) -> npt.NDArray[Any
     unknown = np.flatnonzero((labels < 0) | (labels >= len(classes)))
     if len(unknown):
         key, label = batch["key"][int(unknown[0])].as_py(), labels[unknown[0]]
-        raise UserError(f"image {key!r} has the label {label}, but there are {len(classes)} classes: ingest again")
+        raise UserError(
+            "label-out-of-range",
+            f"image {key!r} has the label {label}, but there are {len(classes)} classes: ingest again",
+        )
     return labels

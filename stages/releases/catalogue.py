@@ -51,15 +51,19 @@ def find(store: Store, reference: str) -> Release:
         if len(found) == 1:
             return release_in(store, found[0])
         if found:
-            raise UserError(f"{reference} is the beginning of {len(found)} releases: give more digits")
-    raise UserError(f"{store.url} has no channel or release {reference!r}: `list` names those that are there")
+            raise UserError(
+                "release-ambiguous", f"{reference} is the beginning of {len(found)} releases: give more digits"
+            )
+    raise UserError(
+        "release-unknown", f"{store.url} has no channel or release {reference!r}: `list` names those that are there"
+    )
 
 
 def delete(store: Store, release: Release, force: bool) -> list[str]:
     """Remove a release; returns the channels that now point to nothing, which takes `force`."""
     refuse = "point it elsewhere first (`promote`, `rollback`), or say --force"
     if (pointing := pointing_to(store, release.name)) and not force:
-        raise UserError(f"channel {pointing[0]} points to {release.name}: {refuse}")
+        raise UserError("release-in-use", f"channel {pointing[0]} points to {release.name}: {refuse}")
     manifest = f"{release.folder}/{MANIFEST}"
     content = store.read(manifest)
     store.remove([manifest])  # gone from here on for all who look
@@ -67,7 +71,7 @@ def delete(store: Store, release: Release, force: bool) -> list[str]:
     if (pointing := pointing_to(store, release.name)) and not force:
         if content is not None:
             store.write(manifest, content)
-        raise UserError(f"channel {pointing[0]} was moved to {release.name} meanwhile: {refuse}")
+        raise UserError("release-in-use", f"channel {pointing[0]} was moved to {release.name} meanwhile: {refuse}")
     store.remove(sorted(store.entries(f"{release.folder}/")))
     return pointing
 

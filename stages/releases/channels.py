@@ -51,7 +51,10 @@ class Channel:
 def key_of(name: str) -> str:
     """Raises UserError where `name` is none for a channel."""
     if not re.fullmatch(_NAME, name):
-        raise UserError(f"{name!r} is no name for a channel: use small letters, digits and . _ -, as in production")
+        raise UserError(
+            "channel-name-invalid",
+            f"{name!r} is no name for a channel: use small letters, digits and . _ -, as in production",
+        )
     return f"channels/{name}.json"
 
 
@@ -67,7 +70,7 @@ def read_channel(store: Store, name: str) -> Channel:
             raise ValueError
     except (ValueError, KeyError, TypeError, AttributeError):
         raise UserError(
-            f"{store.url}/{key_of(name)} is damaged: put back an earlier copy of it, or remove it"
+            "channel-damaged", f"{store.url}/{key_of(name)} is damaged: put back an earlier copy of it, or remove it"
         ) from None
     return Channel(name, content, tuple(history))
 
@@ -106,7 +109,9 @@ def promote(store: Store, name: str, content_id: str, expect: str | None = None,
     if store.read(f"{release_in(store, content_id).folder}/{MANIFEST}") is None:
         if moved and channel.content is not None:
             store.swap(key_of(name), store.read(key_of(name)), channel.content)
-        raise UserError(f"release {content_id[:DIGITS]} was deleted meanwhile: publish it again, then promote it")
+        raise UserError(
+            "release-deleted", f"release {content_id[:DIGITS]} was deleted meanwhile: publish it again, then promote it"
+        )
     return moved
 
 
@@ -117,22 +122,23 @@ def point_latest(store: Store, name: str, content_id: str) -> bool:
             return promote(store, name, content_id, action="publish")
         except LostRaceError:
             continue
-    raise TemporaryError(f"channel {name} is being moved by others all the time: run again")
+    raise TemporaryError("channel-contended", f"channel {name} is being moved by others all the time: run again")
 
 
 def rollback(store: Store, name: str, to: str | None = None) -> str:
     """Point a channel to where it pointed before, or to the release `to` of its history; returns the release."""
     channel = read_channel(store, name)
     if channel.content is None:
-        raise UserError(f"there is no channel {name}: `list` names those that are there")
+        raise UserError("channel-unknown", f"there is no channel {name}: `list` names those that are there")
     there = [step for step in channel.earlier() if to is None or step["release"] == to]
     for step in reversed(there):
         if release_in(store, step["id"]).read(MANIFEST) is not None:
             move(store, channel, step["id"], "rollback")
             return str(step["release"])
     raise UserError(
+        "channel-without-history",
         f"channel {name} has not pointed to {to or 'another release that is still there'} before: "
-        "`promote` points it to any release"
+        "`promote` points it to any release",
     )
 
 
@@ -140,8 +146,9 @@ def _lost(channel: Channel) -> LostRaceError:
     last = channel.history[-1] if channel.history else {"release": "nothing"}
     by = f" by {last['by']}" if last.get("by") else ""
     return LostRaceError(
+        "channel-moved",
         f"channel {channel.name} was moved to {last['release']}{by} meanwhile, and stays there: "
-        f"look at it (`show {channel.name}`), then run again if yours is still wanted"
+        f"look at it (`show {channel.name}`), then run again if yours is still wanted",
     )
 
 

@@ -64,8 +64,9 @@ def require_committed(files: list[File], known: bool) -> None:
             else:
                 continue
             raise UserError(
+                "provenance-not-clean",
                 f"{file.source} says {problem}: {mend} and run `dvc repro --force {file.source.stem}`, or publish it "
-                "so marked (upload.uncommitted: mark in params.yaml, or `publish --force`)"
+                "so marked (upload.uncommitted: mark in params.yaml, or `publish --force`)",
             )
 
 
@@ -82,17 +83,19 @@ def content_id(listed: list[dict[str, Any]]) -> str:
 def _distinct(files: list[File]) -> list[File]:
     names = [file.path for file in files] + [MANIFEST]
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise UserError(f"two files of the release would be named {twice[0]}: rename the one in {ROOT[0]}")
+        raise UserError(
+            "release-names-clash", f"two files of the release would be named {twice[0]}: rename the one in {ROOT[0]}"
+        )
     return files
 
 
 def _files(root: Path, folder: Path) -> list[Path]:
     """All files below a folder, less hidden ones; at least one."""
     if not (root / folder).is_dir():
-        raise UserError(f"{folder} is missing: run the stage that makes it (`dvc repro`)")
+        raise UserError("output-missing", f"{folder} is missing: run the stage that makes it (`dvc repro`)")
     found = [_checked(root, path) for path in _below(root / folder)]
     if not found:
-        raise UserError(f"{folder} is empty: run the stage that makes it (`dvc repro --force`)")
+        raise UserError("output-missing", f"{folder} is empty: run the stage that makes it (`dvc repro --force`)")
     return found
 
 
@@ -111,13 +114,15 @@ def _checked(root: Path, path: Path) -> Path:
     try:
         real = path.resolve(strict=True)
     except FileNotFoundError:
-        raise UserError(f"{path} is missing: run the stage that makes it (`dvc repro`)") from None
+        raise UserError("output-missing", f"{path} is missing: run the stage that makes it (`dvc repro`)") from None
     except (OSError, RuntimeError):  # a loop of links
-        raise UserError(f"{path} is a link that leads nowhere: remove it and run `dvc repro`") from None
+        raise UserError("link-broken", f"{path} is a link that leads nowhere: remove it and run `dvc repro`") from None
     if real != root.resolve() / path.relative_to(root) and not _is_cached(real):
-        raise UserError(f"{path} is behind a link, which is not followed: put the file itself there")
+        raise UserError(
+            "file-behind-link", f"{path} is behind a link, which is not followed: put the file itself there"
+        )
     if not real.is_file():
-        raise UserError(f"{path} is not a regular file: remove it and run `dvc repro`")
+        raise UserError("file-not-regular", f"{path} is not a regular file: remove it and run `dvc repro`")
     return path
 
 
@@ -145,7 +150,8 @@ def _lock(path: Path) -> bytes:
         stages = YAML(typ="safe", pure=True).load(path)["stages"]
     except (YAMLError, UnicodeDecodeError, TypeError, KeyError):
         raise UserError(
-            f"{path} is not a lock file of DVC: restore it (`git checkout {path}`) or run `dvc repro`"
+            "lock-file-damaged",
+            f"{path} is not a lock file of DVC: restore it (`git checkout {path}`) or run `dvc repro`",
         ) from None
     return as_json({"stages": {name: entry for name, entry in sorted(stages.items()) if name != "upload"}})
 

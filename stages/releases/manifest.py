@@ -50,13 +50,20 @@ class Release:
         content = self.store.read(f"{self.folder}/{MANIFEST}")
         place = f"{self.store.url}/{self.folder}"
         if content is None:
-            raise UserError(f"{place} is no release: it has no {MANIFEST}; `list` names those that are there")
+            raise UserError(
+                "release-unknown", f"{place} is no release: it has no {MANIFEST}; `list` names those that are there"
+            )
         try:
             manifest = Manifest.model_validate_json(content)
         except ValidationError:
-            raise UserError(f"{place}/{MANIFEST} is damaged: publish the release again, or fetch it anew") from None
+            raise UserError(
+                "release-damaged", f"{place}/{MANIFEST} is damaged: publish the release again, or fetch it anew"
+            ) from None
         if content_id([file.model_dump() for file in manifest.files]) != manifest.id:
-            raise UserError(f"{place}/{MANIFEST} is damaged (its id does not follow from its files): publish it again")
+            raise UserError(
+                "release-damaged",
+                f"{place}/{MANIFEST} is damaged (its id does not follow from its files): publish it again",
+            )
         return manifest
 
     def read(self, path: str) -> bytes | None:

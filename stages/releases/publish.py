@@ -31,7 +31,10 @@ def require_whole(store: Store, folder: str, files: list[File]) -> None:
     there = store.entries(f"{folder}/")
     if any(f"{folder}/{file.path}" not in there for file in files):
         store.remove([f"{folder}/{MANIFEST}"])
-        raise TemporaryError(f"files of {store.url}/{folder} were removed while it was being published: run again")
+        raise TemporaryError(
+            "release-removed-meanwhile",
+            f"files of {store.url}/{folder} were removed while it was being published: run again",
+        )
 
 
 def summary_of(receipt: dict[str, Any], sent: list[File]) -> str:

@@ -76,7 +76,9 @@ def _bring(release: Release, file: Listed, path: Path, progress: Callable[[int],
         digest = _digest(release, file, progress, lambda offset, chunk: write_at(target.fileno(), offset, chunk))
     if digest != file.sha256:
         path.unlink()
-        raise UserError(f"{release.store.url}/{release.folder}/{file.path} is damaged: publish the release again")
+        raise UserError(
+            "release-damaged", f"{release.store.url}/{release.folder}/{file.path} is damaged: publish the release again"
+        )
 
 
 def _arrived(path: Path, file: Listed) -> bool:
@@ -86,4 +88,6 @@ def _arrived(path: Path, file: Listed) -> bool:
 def _require_same(target: Path, manifest: Manifest) -> None:
     wrong = [file.path for file in manifest.files if not _arrived(target / file.path, file)]
     if wrong:
-        raise UserError(f"{target} is there and is not this release ({wrong[0]} differs): name another folder")
+        raise UserError(
+            "target-differs", f"{target} is there and is not this release ({wrong[0]} differs): name another folder"
+        )

@@ -138,8 +138,9 @@ def _check_selected(inputs: Inputs, root: Path) -> None:
     marked = [row.images for row in inputs.checkpoints if row.selected == "1"]
     if marked != [inputs.selection.images]:
         raise UserError(
+            "outputs-disagree",
             f"{root / 'metrics/checkpoints.tsv'} marks {marked or 'nothing'} as selected and "
-            f"{root / 'metrics/selection.json'} says {inputs.selection.images}: run `dvc repro -f -s select`"
+            f"{root / 'metrics/selection.json'} says {inputs.selection.images}: run `dvc repro -f -s select`",
         )
 
 
@@ -156,21 +157,23 @@ def _checked(value: Any, kind: type[FactsType], where: str) -> FactsType:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"]) or "the whole"
-        raise UserError(f"{where}: {key}: {first['msg'].lower()}; {_AGAIN}") from None
+        raise UserError("output-damaged", f"{where}: {key}: {first['msg'].lower()}; {_AGAIN}") from None
 
 
 def _read_tsv(path: Path, kind: type[FactsType], *, may_be_empty: bool = False) -> list[FactsType]:
     try:
         header, *lines = [line.split("\t") for line in path.read_text().splitlines()] or [[]]
     except FileNotFoundError:
-        raise UserError(f"{path} is missing: run the stage that makes it (`dvc repro`)") from None
+        raise UserError("output-missing", f"{path} is missing: run the stage that makes it (`dvc repro`)") from None
     except UnicodeDecodeError:
-        raise UserError(f"{path} is not text: {_AGAIN}") from None
+        raise UserError("output-damaged", f"{path} is not text: {_AGAIN}") from None
     if not lines and not may_be_empty:
-        raise UserError(f"{path} has no rows: {_AGAIN}")
+        raise UserError("output-damaged", f"{path} has no rows: {_AGAIN}")
     for place, cells in enumerate(lines, 2):
         if len(cells) != len(header):
-            raise UserError(f"{path}, line {place}: {len(cells)} cells under {len(header)} headings; {_AGAIN}")
+            raise UserError(
+                "output-damaged", f"{path}, line {place}: {len(cells)} cells under {len(header)} headings; {_AGAIN}"
+            )
     rows = [dict(zip(header, cells, strict=True)) for cells in lines]
     return [_checked(row, kind, f"{path}, line {place}") for place, row in enumerate(rows, 2)]
 
@@ -182,9 +185,9 @@ def _read_picture(path: Path) -> Picture:
             image.verify()
             return Picture(png, *image.size)
     except FileNotFoundError:
-        raise UserError(f"{path} is missing: run the stage that makes it (`dvc repro`)") from None
+        raise UserError("output-missing", f"{path} is missing: run the stage that makes it (`dvc repro`)") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError(f"{path} is not a sound PNG ({error}): {_AGAIN}") from None
+        raise UserError("output-damaged", f"{path} is not a sound PNG ({error}): {_AGAIN}") from None
 
 
 def _read_frames(folder: Path) -> list[tuple[int, Picture]]:
@@ -192,7 +195,7 @@ def _read_frames(folder: Path) -> list[tuple[int, Picture]]:
     for path in _files(folder, "*.png"):
         seen = re.fullmatch(r"images-(\d+)\.png", path.name)
         if seen is None:
-            raise UserError(f"{path} is not named images-NUMBER.png: {_AGAIN}")
+            raise UserError("output-damaged", f"{path} is not named images-NUMBER.png: {_AGAIN}")
         frames.append((int(seen[1]), _read_picture(path)))
     return sorted(frames, key=lambda frame: frame[0])
 
@@ -207,5 +210,5 @@ def _files(folder: Path, pattern: str) -> list[Path]:
     """The files in a folder, by name; at least one."""
     found = sorted(path for path in folder.glob(pattern) if path.is_file())
     if not found:
-        raise UserError(f"{folder} is missing or empty: run the stage that makes it (`dvc repro`)")
+        raise UserError("output-missing", f"{folder} is missing or empty: run the stage that makes it (`dvc repro`)")
     return found

@@ -112,8 +112,9 @@ def is_spherical(params: Sample, config: ModelConfig) -> bool:
     """Raises UserError for an arc through uniform latents."""
     if params.walk == "spherical" and config.latent_distribution == "uniform":
         raise UserError(
+            "walk-leaves-latents",
             "sample.walk = 'spherical', and the model's latents are uniform on [-1,1], which an arc leaves: "
-            "set it to linear or null"
+            "set it to linear or null",
         )
     return params.walk != "linear" and config.latent_distribution == "normal"
 
@@ -150,7 +151,10 @@ def sums(generator: Generator, params: Sample) -> Picture | Absent:
     operands = params.arithmetic or [[0], [1], [2]]
     known, what = (config.class_count, "label") if config.conditional else (params.count, "sample")
     if unknown := [number for operand in operands for number in operand if number >= known]:
-        raise UserError(f"sample.arithmetic names {what} {unknown[0]}, and there are {known}, from 0 to {known - 1}")
+        raise UserError(
+            "sample-classes-unknown",
+            f"sample.arithmetic names {what} {unknown[0]}, and there are {known}, from 0 to {known - 1}",
+        )
     drawn = _sum_of_classes if config.conditional else _sum_of_samples
     return drawn(generator, params, operands)
 

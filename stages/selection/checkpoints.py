@@ -51,7 +51,9 @@ def measure_all(checkpoints: list[Path], real: Reference, params: Select, cache:
             try:
                 return measure(lambda: loaded(path, real), real, known, bar.update)
             except ValueError as error:
-                raise UserError(f"{path} cannot be measured ({error}): train with lower learning rates") from None
+                raise UserError(
+                    "checkpoint-not-measurable", f"{path} cannot be measured ({error}): train with lower learning rates"
+                ) from None
 
         with ThreadPoolExecutor(at_once) as threads:
             found = list(threads.map(one, checkpoints, subjects))
@@ -73,4 +75,7 @@ def require_same_data(config: EvaluatorConfig | ModelConfig, split: Split, what:
     real = split.signature
     other = config.attributes is not None and config.attributes != real.attributes
     if other or (config.image_shape, config.classes) != (real.shape, real.classes):
-        raise UserError(f"{what} was made from images of another shape or other classes: run `dvc repro {stage}`")
+        raise UserError(
+            "output-of-other-data",
+            f"{what} was made from images of another shape or other classes: run `dvc repro {stage}`",
+        )

@@ -85,7 +85,8 @@ def read_classifier(path: Path, device: torch.device) -> tuple[Classifier | None
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(
-            f"{path} holds no discriminator that fits its config ({reason}): run `dvc repro train`"
+            "checkpoint-unusable",
+            f"{path} holds no discriminator that fits its config ({reason}): run `dvc repro train`",
         ) from None
     return Classifier(discriminator, config).to(device).eval().requires_grad_(False), config
 

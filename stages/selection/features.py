@@ -53,16 +53,22 @@ def read_inception(file: InceptionFile, device: torch.device) -> Inception:
         found = sha256_of(file.path)
     except OSError as error:
         raise UserError(
-            f"select.inception.path {file.path} cannot be read ({error.strerror}): fetch the weights"
+            "inception-unreadable",
+            f"select.inception.path {file.path} cannot be read ({error.strerror}): fetch the weights",
         ) from None
     if found != file.sha256.lower():
-        raise UserError(f"{file.path} has SHA-256 {found}, not select.inception.sha256: fetch the weights again")
+        raise UserError(
+            "inception-wrong-digest",
+            f"{file.path} has SHA-256 {found}, not select.inception.sha256: fetch the weights again",
+        )
     network = Inception()
     try:
         network.load_state_dict(torch.load(Path(file.path), map_location="cpu", weights_only=True))
     except (RuntimeError, UnpicklingError, TypeError, AttributeError, ValueError, EOFError, KeyError):
         known = "pt_inception-2015-12-05-6726825d.pth, by pytorch-fid or torch-fidelity"
-        raise UserError(f"{file.path} does not hold Inception's weights by their names: use {known}") from None
+        raise UserError(
+            "inception-other-weights", f"{file.path} does not hold Inception's weights by their names: use {known}"
+        ) from None
     return network.to(device).eval().requires_grad_(False)
 
 

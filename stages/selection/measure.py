@@ -128,12 +128,17 @@ def load_generator(path: Path, device: torch.device) -> tuple[Generator, int]:
     tensors, facts = read_checkpoint(path)
     weights = {name.removeprefix(_AVERAGE): t for name, t in tensors.items() if name.startswith(_AVERAGE)}
     if not weights:
-        raise UserError(f"{path} holds no averaged generator (EMA), which is what is measured: run `dvc repro train`")
+        raise UserError(
+            "checkpoint-unusable",
+            f"{path} holds no averaged generator (EMA), which is what is measured: run `dvc repro train`",
+        )
     try:
         return build_generator(facts["config"], weights).to(device), facts["images_seen"]
     except (RuntimeError, KeyError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise UserError(f"{path} holds no generator that fits its config ({reason}): run `dvc repro train`") from None
+        raise UserError(
+            "checkpoint-unusable", f"{path} holds no generator that fits its config ({reason}): run `dvc repro train`"
+        ) from None
 
 
 def _rounded(value: Any) -> Any:

@@ -39,12 +39,17 @@ def choose(rows: list[Row], params: Select, absent: dict[str, str] | None = None
     for key, metric in [("metric", params.metric), *(("guards", guard.metric) for guard in params.guards)]:
         if all(row.get(metric) is None for row in rows):
             why = (absent or {}).get(metric, "it cannot be computed here")
-            raise UserError(f"select.{key} names '{metric}', which was not measured ({why}): name another metric")
+            raise UserError(
+                "metric-not-measured",
+                f"select.{key} names '{metric}', which was not measured ({why}): name another metric",
+            )
     passing = [index for index, row in enumerate(rows) if all(passes(row, guard) for guard in params.guards)]
     measured = [index for index, row in enumerate(rows) if row.get(params.metric) is not None]
     if not set(passing) & set(measured):
         best = "; ".join(f"{_limits(guard)} (best reached: {_best(rows, guard)})" for guard in params.guards)
-        raise UserError(f"no checkpoint passes select.guards: {best}: train longer, or loosen a guard")
+        raise UserError(
+            "guards-passed-by-none", f"no checkpoint passes select.guards: {best}: train longer, or loosen a guard"
+        )
     raw = {index: _sign(params) * rows[index][params.metric] for index in measured}
     curve = _smoothed(raw) if params.curve == "smoothed" else raw
     return Choice(sorted(set(passing) & set(measured), key=lambda index: (curve[index], raw[index], index)))

@@ -111,7 +111,8 @@ def open_source(params: Ingest) -> Source:
         source = reader(params.source).read(params, options)
     if params.pairs is not None and not source.paired:
         raise UserError(
-            f"ingest.pairs is for source 'folder' or a zip 'archive', not {params.source!r}: set it to null"
+            "pairs-not-supported",
+            f"ingest.pairs is for source 'folder' or a zip 'archive', not {params.source!r}: set it to null",
         )
     classes = None if source.classes is None else [composed(name) for name in source.classes]
     source = labelled(replace(source, classes=classes, images=_readable(source.images, params.path)), params)
@@ -135,7 +136,7 @@ def _sentences(place: str) -> Iterator[None]:
             raise
         where = error.filename or place
         raise UserError(
-            f"{where} cannot be read ({error.strerror or error}): check that it is there and yours"
+            "source-unreadable", f"{where} cannot be read ({error.strerror or error}): check that it is there and yours"
         ) from None
 
 
@@ -160,7 +161,10 @@ def module_of(name: str) -> str:
     own = brought()
     if name not in own:
         known = [*BUILT_IN, *own]
-        raise UserError(f"params.yaml: ingest.source = {name!r} is not one of {', '.join(known)}{nearest(name, known)}")
+        raise UserError(
+            "source-unknown",
+            f"params.yaml: ingest.source = {name!r} is not one of {', '.join(known)}{nearest(name, known)}",
+        )
     return own[name]
 
 
@@ -179,8 +183,10 @@ def _loaded(name: str, place: str) -> Reader:
         module: Reader = import_module(place)
     except Exception as error:  # anyone's code
         reason = f"{type(error).__name__}: {error}"
-        raise UserError(f"the source {name!r} ({place}) cannot be imported ({reason}): mend it") from None
+        raise UserError(
+            "source-not-importable", f"the source {name!r} ({place}) cannot be imported ({reason}): mend it"
+        ) from None
     missing = [one for one in ("Options", "read") if not hasattr(module, one)]
     if missing:
-        raise UserError(f"the source {name!r} ({place}) has no {' and no '.join(missing)}: add it")
+        raise UserError("source-incomplete", f"the source {name!r} ({place}) has no {' and no '.join(missing)}: add it")
     return module

@@ -48,7 +48,8 @@ def _archive_at(path: Path) -> Path:
         some = ", ".join(file.name for file in found[:3]) or "none"
         advice = "" if found else advice_on(path, but="archive")
         raise UserError(
-            f"{path} holds {len(found)} archives ({some}): {advice or 'set ingest.path to the one to read'}"
+            "archive-ambiguous",
+            f"{path} holds {len(found)} archives ({some}): {advice or 'set ingest.path to the one to read'}",
         )
     return found[0]
 
@@ -57,13 +58,15 @@ def _tree(path: Path, max_pixels: int, max_ratio: float) -> Tree:
     """A zip is known by its first bytes, and so is what a tar is packed by: names are not trusted."""
     try:
         if not path.is_file():
-            raise UserError(f"{path} is not a file that exists: set ingest.path to a tar or a zip")
+            raise UserError("source-missing", f"{path} is not a file that exists: set ingest.path to a tar or a zip")
         with open(path, "rb") as file:
             start = file.read(4)
     except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}): set ingest.path to a tar or a zip") from None
+        raise UserError(
+            "source-unreadable", f"{path} cannot be read ({error.strerror}): set ingest.path to a tar or a zip"
+        ) from None
     if advice := advice_on(path, but="archive"):
-        raise UserError(f"{path} is no tar and no zip of images: {advice}")
+        raise UserError("archive-without-images", f"{path} is no tar and no zip of images: {advice}")
     if start in (b"PK\x03\x04", b"PK\x05\x06"):
         return _Zip(path, max_pixels, max_ratio)
     return _Tar(path, max_pixels, max_ratio)
@@ -82,13 +85,16 @@ class _Tar:
             name = inner_name(self.place, member.name)
             if member.issym() or member.islnk():
                 raise UserError(
-                    f"{self._path}: {quoted(name)} is a link: pack it again with the files themselves (tar -h)"
+                    "archive-link",
+                    f"{self._path}: {quoted(name)} is a link: pack it again with the files themselves (tar -h)",
                 )
             kind: Kind = "file" if member.isreg() else "folder" if member.isdir() else "other"
             yield Entry(name, kind, partial(self._content, tar, member), time)
 
     def find(self, _: str) -> Callable[[], bytes] | None:
-        raise UserError(f"{self._path} is a tar, which is read in one go: for pairs use a zip or a folder")
+        raise UserError(
+            "pairs-not-supported", f"{self._path} is a tar, which is read in one go: for pairs use a zip or a folder"
+        )
 
     def advice(self) -> str:
         return ""
@@ -115,9 +121,15 @@ class _Zip:
             for member in self._zip.members():
                 info, name = member.info, self._name(member)
                 if stat.S_ISLNK(info.external_attr >> 16):
-                    raise UserError(f"{self._path}: {quoted(name)} is a link: pack it again with the files themselves")
+                    raise UserError(
+                        "archive-link",
+                        f"{self._path}: {quoted(name)} is a link: pack it again with the files themselves",
+                    )
                 if info.flag_bits & 1 and is_image(name):
-                    raise UserError(f"{self._path}: {quoted(name)} is encrypted: pack it again without a password")
+                    raise UserError(
+                        "archive-encrypted",
+                        f"{self._path}: {quoted(name)} is encrypted: pack it again without a password",
+                    )
                 yield Entry(name, _kind(info), partial(self._content, member), time)
 
     def find(self, name: str) -> Callable[[], bytes] | None:

@@ -111,7 +111,10 @@ class _Files:
         self.path = path
         self._members: dict[str, Member] | None = None
         if not path.exists():
-            raise UserError(f"{path} is not there: set ingest.path to an npy or npz file, or a folder of npy files")
+            raise UserError(
+                "source-missing",
+                f"{path} is not there: set ingest.path to an npy or npz file, or a folder of npy files",
+            )
         if path.is_dir():
             files = [file for file in sorted(path.glob("*.np[yz]")) if not of_system(file.name)]
             self._paths = {file.stem: file for file in files if file.suffix == ".npy"}
@@ -168,8 +171,9 @@ def _parts(files: _Files, options: Options) -> tuple[list[_Part], list[str]]:
     needed = [name for part in wanted for name in (part.images, part.labels) if name is not None]
     if not wanted or [name for name in needed if name not in names]:
         raise UserError(
+            "arrays-not-named",
             f"{files.path} holds the arrays {_listed(names) or '(none)'}: "
-            f"name those to read in ingest.options.images and labels{_missing(needed, names)}"
+            f"name those to read in ingest.options.images and labels{_missing(needed, names)}",
         )
     if unread := [name for name in names if name not in needed]:
         notes.append(f"not read: {_listed(unread)}")
@@ -188,7 +192,8 @@ def _by_split(names: list[str], options: Options, notes: list[str]) -> list[_Par
             split = _SPLITS[(match["keras"] or match["medmnist"]).lower()]
             if split in found:
                 raise UserError(
-                    f"{found[split].images} and {name} are of one split: name one of them in ingest.options.images"
+                    "split-twice",
+                    f"{found[split].images} and {name} are of one split: name one of them in ingest.options.images",
                 )
             labels = f"y{name[1:]}" if match["keras"] else f"{match['medmnist']}_labels"
             beside = next((other for other in names if other.lower() == labels.lower()), labels)
@@ -216,16 +221,18 @@ def _header(place: str, file: BinaryIO) -> _Header:
     except (ValueError, KeyError, EOFError) as error:
         reason = " ".join(str(error).split())[:100]
         raise UserError(
+            "arrays-no-array",
             f"{place} is no NumPy array ({reason}): write it with numpy.save; a pickle is never read, "
-            "since reading one can run any code that is in it"
+            "since reading one can run any code that is in it",
         ) from None
     if dtype.hasobject:
         raise UserError(
+            "arrays-pickled",
             f"{place} holds Python objects, as pickles, of which reading one can run any code: "
-            "write it again as numbers of one shape (numpy.stack)"
+            "write it again as numbers of one shape (numpy.stack)",
         )
     if columns_first and len(shape) > 1:
-        raise UserError(f"{place} is in Fortran's order: write it again with numpy.ascontiguousarray")
+        raise UserError("arrays-fortran", f"{place} is in Fortran's order: write it again with numpy.ascontiguousarray")
     return _Header(shape, dtype)
 
 
@@ -235,11 +242,17 @@ def _image_header(files: _Files, name: str, max_pixels: int) -> _Header:
         header = _header(place, file)
     shape, dtype = header.shape, header.dtype
     if len(shape) not in (3, 4) or 0 in shape or (len(shape) == 4 and not {1, 3} & {shape[1], shape[3]}):
-        raise UserError(f"{place} has the shape {shape}: images are [N,H,W], [N,H,W,C] or [N,C,H,W] with C 1 or 3")
+        raise UserError(
+            "arrays-shape", f"{place} has the shape {shape}: images are [N,H,W], [N,H,W,C] or [N,C,H,W] with C 1 or 3"
+        )
     if dtype.kind not in "buf" or (dtype.kind == "u" and dtype.itemsize > 2):
-        raise UserError(f"{place} holds {dtype}: images are uint8, uint16, fractions or truths; convert it")
+        raise UserError(
+            "arrays-dtype", f"{place} holds {dtype}: images are uint8, uint16, fractions or truths; convert it"
+        )
     if prod(shape[1:]) > 3 * max_pixels:
-        raise UserError(f"{place} says {shape[1:]} values an image, over ingest.max_pixels ({max_pixels})")
+        raise UserError(
+            "image-too-large", f"{place} says {shape[1:]} values an image, over ingest.max_pixels ({max_pixels})"
+        )
     return header
 
 
@@ -277,10 +290,13 @@ def _label_blocks(files: _Files, name: str, count: int) -> Iterator[Labels]:
         numbers = "iuU" if columns == 1 else "iubf"
         if prod(header.shape) != count * columns or not columns or header.dtype.kind not in numbers:
             raise UserError(
-                f"{place} is {header.dtype} of the shape {header.shape}, not {count} class numbers or names"
+                "labels-invalid",
+                f"{place} is {header.dtype} of the shape {header.shape}, not {count} class numbers or names",
             )
         if header.size > _LARGEST_LABELS:
-            raise UserError(f"{place} is of {header.size} bytes: names of classes are shorter; write numbers")
+            raise UserError(
+                "labels-invalid", f"{place} is of {header.size} bytes: names of classes are shorter; write numbers"
+            )
         width = columns * header.dtype.itemsize
         block = max(1, _BLOCK // max(1, width))
         for start in range(0, count, block):
@@ -295,15 +311,17 @@ def _column_of_the_one(place: str, rows: npt.NDArray[Any], first: int) -> Labels
     """`[N]` of a table `[N,K]` with one 1 in each row."""
     if not np.isin(rows, (0, 1)).all():
         raise UserError(
-            f"{place} has {rows.shape[1]} columns, and not only 0 and 1 in them: write a class number an image"
+            "labels-invalid",
+            f"{place} has {rows.shape[1]} columns, and not only 0 and 1 in them: write a class number an image",
         )
     wrong = np.flatnonzero((rows == 1).sum(1) != 1)
     if len(wrong):
         ones = int((rows[wrong[0]] == 1).sum())
         raise UserError(
+            "labels-are-attributes",
             f"{place}, row {first + int(wrong[0])} has {ones} ones: a table with one in each row holds classes, one "
             "with several holds attributes: write a class number an image, or a table for ingest.attributes, or set "
-            "ingest.labels to false to train without classes"
+            "ingest.labels to false to train without classes",
         )
     columns: Labels = np.argmax(rows == 1, axis=1)
     return columns
@@ -312,7 +330,9 @@ def _column_of_the_one(place: str, rows: npt.NDArray[Any], first: int) -> Labels
 def _exactly(place: str, file: BinaryIO, size: int) -> bytes:
     content = file.read(size)
     if len(content) < size:
-        raise UserError(f"{place} is cut off: it holds fewer bytes than its header says; write or copy it again")
+        raise UserError(
+            "source-cut-off", f"{place} is cut off: it holds fewer bytes than its header says; write or copy it again"
+        )
     return content
 
 
@@ -331,7 +351,10 @@ def _images(
             suffix = "pfm" if header.dtype.kind == "f" and 3 not in header.shape[1:] else "png"
             yield RawImage(key, f"{key}.{suffix}", picture, label, part.split, stamp=time)
         if file.read(1):
-            raise UserError(f"{place} is too long: it holds more bytes than its header says; write or copy it again")
+            raise UserError(
+                "source-too-long",
+                f"{place} is too long: it holds more bytes than its header says; write or copy it again",
+            )
 
 
 def _encoded(place: str, values: npt.NDArray[Any], options: Options) -> bytes:
@@ -344,7 +367,8 @@ def _encoded(place: str, values: npt.NDArray[Any], options: Options) -> bytes:
     shares = (planes.astype(np.float64) - options.black) / (white - options.black)
     if not ((shares >= 0) & (shares <= 1)).all():  # a NaN fails too
         raise UserError(
-            f"{place} has values outside {options.black:g} to {white:g}: set ingest.options.black and white"
+            "values-out-of-range",
+            f"{place} has values outside {options.black:g} to {white:g}: set ingest.options.black and white",
         )
     if bits == 16 and len(planes) == 1:
         return _deep_png(np.rint(shares[0] * 65535).astype(np.uint16))

@@ -117,11 +117,15 @@ def _images(source: Source, table: "_Table", *, may_lack: bool) -> Iterator[RawI
             left_out, first = left_out + 1, first or image.key
         else:
             raise UserError(
+                "table-row-missing",
                 f"{table.path} has no row for the image {quoted(image.key)}: add one, remove the image, or set "
-                "ingest.unlabeled to leave_out"
+                "ingest.unlabeled to leave_out",
             )
     if left_out == count:
-        raise UserError(f"{table.path} has a row for none of the images: its first column must hold their names")
+        raise UserError(
+            "table-matches-nothing",
+            f"{table.path} has a row for none of the images: its first column must hold their names",
+        )
     if left_out:
         source.notes.append(f"left out {left_out} of {count} images without a row in {table.path}, such as {first}")
 
@@ -136,7 +140,9 @@ class _Table:
             for column, text in zip(columns, texts, strict=True):
                 column.add(text)
         if problems := [f"column {quoted(one.name)} {problem}" for one in columns if (problem := one.problem())]:
-            raise UserError(f"{path}: {'; '.join(problems[:3])}; name others in {_SETTING}.columns")
+            raise UserError(
+                "attributes-invalid", f"{path}: {'; '.join(problems[:3])}; name others in {_SETTING}.columns"
+            )
         self.names = [name for column in columns for name in column.names]
         self.layout = [
             f"{column.name} is -1 at {column.low:g} and 1 at {column.high:g}"
@@ -146,7 +152,7 @@ class _Table:
         self._file: IO[bytes] = TemporaryFile()  # noqa: SIM115 - as long as the table
         self._keys = Lookup((key, number) for number, key in enumerate(self._written(columns)))
         if (twice := self._keys.twice()) is not None:
-            raise UserError(f"{path} names a key twice ({quoted(twice)}): keep one of the rows")
+            raise UserError("key-twice", f"{path} names a key twice ({quoted(twice)}): keep one of the rows")
 
     def _written(self, columns: list[_Column]) -> Iterator[str]:
         """The keys, in order, while their values are written."""
@@ -174,8 +180,9 @@ def _chosen(path: Path, asked: Attributes) -> list[str]:
     wanted = [composed(name) for name in asked.columns]
     if missing := next((name for name in wanted if name not in known), None):
         raise UserError(
+            "table-column-missing",
             f"{path} has no column {quoted(missing)} behind the one of keys, but {', '.join(known) or 'none'}: "
-            f"name one in {_SETTING}.columns"
+            f"name one in {_SETTING}.columns",
         )
     return wanted
 
@@ -187,7 +194,10 @@ def _rows(path: Path, columns: list[_Column]) -> Iterator[tuple[str, list[str]]]
         places = [header.index(column.name, 1) for column in columns]
         for number, row in enumerate(lines, 2):
             if row and len(row) != len(header):
-                raise UserError(f"{path}, line {number}: it has {len(row)} cells, the first {len(header)}: mend it")
+                raise UserError(
+                    "table-row-malformed",
+                    f"{path}, line {number}: it has {len(row)} cells, the first {len(header)}: mend it",
+                )
             if row:
                 yield composed(row[0]), [composed(row[place].strip()) for place in places]
 
@@ -197,7 +207,9 @@ def _lines(path: Path) -> Iterator[Iterator[list[str]]]:
     """The rows of a table as lists of cells, its header first."""
     readers: dict[str, Callable[[TextIO], Iterator[list[str]]]] = {".csv": csv.reader, ".jsonl": cells}
     if path.suffix.lower() not in readers:
-        raise UserError(f"{_SETTING}.file = {str(path)!r} is neither a .csv nor a .jsonl: name such a file")
+        raise UserError(
+            "table-format-unknown", f"{_SETTING}.file = {str(path)!r} is neither a .csv nor a .jsonl: name such a file"
+        )
     with open_table(f"{_SETTING}.file", path, "attributes") as file:
         yield readers[path.suffix.lower()](file)
 

@@ -78,7 +78,10 @@ def read(params: Ingest, options: Options) -> Source:
     record = version.label_bytes + _PIXELS
     for name, size in sizes.items():
         if not size or size % record:
-            raise UserError(f"{place}: {name} has {size} bytes, not whole records of {record}: fetch or copy it again")
+            raise UserError(
+                "source-cut-off",
+                f"{place}: {name} has {size} bytes, not whole records of {record}: fetch or copy it again",
+            )
     return Source(
         name=version.name,
         licence=NOT_STATED,
@@ -110,21 +113,23 @@ def _names(place: str, content: bytes) -> list[str]:
     try:
         names = [line.strip() for line in content.decode().splitlines() if line.strip()]
     except UnicodeDecodeError as error:
-        raise UserError(f"{place} cannot be read as text ({error})") from None
+        raise UserError("source-not-text", f"{place} cannot be read as text ({error})") from None
     if len(set(names)) < len(names):
-        raise UserError(f"{place} names a class twice: write one name a line, each once")
+        raise UserError("class-twice", f"{place} names a class twice: write one name a line, each once")
     return names
 
 
 def _no_binary(place: Path, names: dict[str, int]) -> UserError:
     if any(_PICKLES.fullmatch(name) for name in names):
         return UserError(
+            "cifar-pickled",
             f"{place} is CIFAR's Python version, whose files are pickles: reading one can run any code that is in it; "
-            "fetch the binary version from https://www.cs.toronto.edu/~kriz/cifar.html"
+            "fetch the binary version from https://www.cs.toronto.edu/~kriz/cifar.html",
         )
     return UserError(
+        "source-missing",
         f"{place} holds no data_batch_1.bin (CIFAR-10) and no train.bin (CIFAR-100): set ingest.path to the folder, "
-        "or the tar.gz, of CIFAR's binary version"
+        "or the tar.gz, of CIFAR's binary version",
     )
 
 
@@ -141,7 +146,8 @@ def _files(place: Path) -> Iterator[_File]:
                 yield _File(member.name.rpartition("/")[2], member.size, content, stamp(place))
     else:
         raise UserError(
-            f"{place} is not there: set ingest.path to the folder, or the tar.gz, of CIFAR's binary version"
+            "source-missing",
+            f"{place} is not there: set ingest.path to the folder, or the tar.gz, of CIFAR's binary version",
         )
 
 
@@ -163,7 +169,10 @@ def _images(place: Path, version: _Version, classes: list[str], has_test: bool) 
         for number, record in enumerate(_records(f"{place}: {name}", file, version.label_bytes + _PIXELS, size)):
             label = record[version.label_at]
             if label >= len(classes):
-                raise UserError(f"{place}: {name} has the label {label}, but there are {len(classes)} classes only")
+                raise UserError(
+                    "label-out-of-range",
+                    f"{place}: {name} has the label {label}, but there are {len(classes)} classes only",
+                )
             pixels = np.frombuffer(record, np.uint8, _PIXELS, version.label_bytes).reshape(3, 32, 32)
             key = f"{stem}-{number:05d}"
             yield RawImage(key, f"{key}.png", partial(encode_png, pixels), label, split, stamp=time)
@@ -174,6 +183,6 @@ def _records(place: str, file: BinaryIO, record: int, size: int) -> Iterator[byt
         wanted = min(record * _RECORDS, size - start)
         content = file.read(wanted)
         if len(content) < wanted:
-            raise UserError(f"{place} is cut off: fetch or copy it again")
+            raise UserError("source-cut-off", f"{place} is cut off: fetch or copy it again")
         for at in range(0, wanted, record):
             yield content[at : at + record]

@@ -79,7 +79,7 @@ def fetch(urls: list[str], sha256: str, target: Path, timeout: float = 30.0) -> 
             failures.append((url, failure))
     reasons = "; ".join(f"{_shown(url)}: {failure}" for url, failure in failures)
     kind = TemporaryError if any(failure.heals for _, failure in failures) else UserError
-    raise kind(f"cannot fetch {target.name} ({reasons}): check the network, the URL and its sha256")
+    raise kind("download-failed", f"cannot fetch {target.name} ({reasons}): check the network, the URL and its sha256")
 
 
 class _Part:

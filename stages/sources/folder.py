@@ -34,7 +34,7 @@ def read(params: Ingest, _: NoOptions) -> Source:
     if not root.is_dir():
         wrong = "a file, no folder" if root.is_file() else "not a folder that exists"
         advice = advice_on(root, but="folder") or "set ingest.path to a folder of images"
-        raise UserError(f"{root} is {wrong}: {advice}")
+        raise UserError("source-missing", f"{root} is {wrong}: {advice}")
     return tree_source("folder", Folder(root, params.max_pixels), params)
 
 
@@ -58,7 +58,8 @@ class Folder:
             before = seen.setdefault(_identity(folder), folder)
             if before != folder:
                 raise UserError(
-                    f"{folder} leads back to {before} (a loop of links, or a second link to it): remove the link"
+                    "link-loop",
+                    f"{folder} leads back to {before} (a loop of links, or a second link to it): remove the link",
                 )
             below = []
             for name, spelled, kind in _listing(folder):
@@ -107,7 +108,7 @@ def _identity(folder: str) -> tuple[int, int]:
     try:
         status = os.stat(folder)
     except OSError as error:
-        raise UserError(f"{folder} cannot be read ({error.strerror})") from None
+        raise UserError("source-unreadable", f"{folder} cannot be read ({error.strerror})") from None
     return status.st_dev, status.st_ino
 
 
@@ -123,7 +124,7 @@ def _listing(folder: str) -> Iterator[tuple[str, str, Kind]]:
                     chunks.append(_blocks(held))
                     held.clear()
     except OSError as error:  # no permission, a link to itself, a name too long
-        raise UserError(f"{error.filename or folder} cannot be read ({error.strerror})") from None
+        raise UserError("source-unreadable", f"{error.filename or folder} cannot be read ({error.strerror})") from None
     for line in heapq.merge(*map(_names, chunks), sorted(held)):
         name, kind, spelled = line.split(b"\0")
         yield name.decode(*_TEXT), (spelled or name).decode(*_TEXT), _KIND[kind]
@@ -153,7 +154,7 @@ def _kind(entry: os.DirEntry[str]) -> bytes:
     if entry.is_file():
         return b"f"
     if entry.is_symlink() and not os.path.exists(entry.path):
-        raise UserError(f"{entry.path} is a link to nothing: remove or mend it")
+        raise UserError("link-broken", f"{entry.path} is a link to nothing: remove or mend it")
     return b"o"  # a pipe, a socket, a device: never opened
 
 
@@ -168,7 +169,7 @@ def _content(path: str, max_pixels: int) -> bytes:
     except FileNotFoundError:
         raise changed(path) from None
     except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror})") from None
+        raise UserError("source-unreadable", f"{path} cannot be read ({error.strerror})") from None
     if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns) or len(content) != after.st_size:
         raise changed(path)
     return checked(path, content, max_pixels)

@@ -40,7 +40,10 @@ def _grouped(source: Source, table: Lookup, names: list[str], path: Path) -> Ite
         alone, count = alone + (found is None), count + 1
         yield replace(image, group=None if found is None else names[found])
     if alone and alone == count:
-        raise UserError(f"{path} has a group for none of the images: its first column must hold their names")
+        raise UserError(
+            "table-matches-nothing",
+            f"{path} has a group for none of the images: its first column must hold their names",
+        )
     if alone:
         source.notes.append(f"{alone} of {count} images have no group in {path}: each is on its own")
 
@@ -48,7 +51,10 @@ def _grouped(source: Source, table: Lookup, names: list[str], path: Path) -> Ite
 def _rows(path: Path, groups: Groups) -> Iterator[tuple[str, str]]:
     readers = {".csv": _csv_rows, ".jsonl": _json_line_rows}
     if path.suffix.lower() not in readers:
-        raise UserError(f"ingest.groups.file = {str(path)!r} is neither a .csv nor a .jsonl: name such a file")
+        raise UserError(
+            "table-format-unknown",
+            f"ingest.groups.file = {str(path)!r} is neither a .csv nor a .jsonl: name such a file",
+        )
     with open_table("ingest.groups.file", path, "groups") as file:
         yield from readers[path.suffix.lower()](path, file, composed(groups.column))
 
@@ -77,6 +83,7 @@ def _json_line_rows(path: Path, file: Iterable[str], column: str) -> Iterator[tu
 
 def _no_column(path: Path, column: str, known: list[str], line: str = "") -> UserError:
     return UserError(
+        "table-column-missing",
         f"{path}{line} has no column {quoted(column)} behind the one of keys, but {', '.join(known) or 'none'}: "
-        "name one in ingest.groups.column"
+        "name one in ingest.groups.column",
     )

@@ -40,7 +40,9 @@ def read(params: Ingest, options: Options) -> Source:
     """What `read_as` makes of the files; a broken transfer goes on where it was, as `download.fetch` says."""
     names = [_name(file) for file in options.files]
     if len(set(names)) < len(names):
-        raise UserError("ingest.options.files names a file twice: keep one, its mirrors in one list of urls")
+        raise UserError(
+            "file-twice", "ingest.options.files names a file twice: keep one, its mirrors in one list of urls"
+        )
     sums = "".join(file.sha256.lower() for file in options.files)
     folder = DOWNLOADS / (sums if len(names) == 1 else hashlib.sha256(sums.encode()).hexdigest())
     inner = params.model_copy(update={"source": options.read_as, "path": str(folder), "options": options.options})
@@ -55,5 +57,7 @@ def _name(file: Mirrors) -> str:
     url = file.urls[0]
     name = unquote(urlsplit(url).path).rpartition("/")[2]
     if not inner_name(url, name) or name.startswith("."):
-        raise UserError(f"ingest.options.files: {url} names no file: write the URL of the file itself")
+        raise UserError(
+            "url-without-file", f"ingest.options.files: {url} names no file: write the URL of the file itself"
+        )
     return name

@@ -77,8 +77,9 @@ def read(params: Ingest, options: Options) -> Source:
     parts = _parts(files, params.path)
     if params.labels is None and not any(part.labels for part in parts):
         raise UserError(
+            "labels-missing",
             f"{params.path} holds no train-labels-idx1-ubyte (or train-labels-idx1-ubyte.gz): add it, or set "
-            "ingest.labels to false to train without classes"
+            "ingest.labels to false to train without classes",
         )
     count = sum(_checked_count(part, params.max_pixels) for part in parts)
     found = sorted({label for part in parts if part.labels for label in _distinct_labels(part.labels)})
@@ -112,13 +113,16 @@ def _files(params: Ingest, options: Options) -> dict[str, Path]:
 def _file_name(url: str) -> str:
     name = unquote(urlsplit(url).path).rpartition("/")[2]
     if name not in _FILE_NAMES:
-        raise UserError(f"ingest.options.urls: {name!r} is not one of the file names {', '.join(sorted(_FILE_NAMES))}")
+        raise UserError(
+            "idx-file-unknown",
+            f"ingest.options.urls: {name!r} is not one of the file names {', '.join(sorted(_FILE_NAMES))}",
+        )
     return name
 
 
 def _files_in(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
-        raise UserError(f"{folder} is not a folder: set ingest.path to the folder of the IDX files")
+        raise UserError("source-missing", f"{folder} is not a folder: set ingest.path to the folder of the IDX files")
     return {name: folder / name for name in _FILE_NAMES if (folder / name).is_file()}
 
 
@@ -137,7 +141,10 @@ def _part(name: str, files: dict[str, Path], place: str) -> _Part:
     stem = f"{name}-images-idx3-ubyte"
     images = find(stem)
     if images is None:
-        raise UserError(f"{place} holds no {stem} (or {stem}.gz): add it, or set ingest.path or ingest.options.urls")
+        raise UserError(
+            "source-missing",
+            f"{place} holds no {stem} (or {stem}.gz): add it, or set ingest.path or ingest.options.urls",
+        )
     return _Part(name, None, images, find(f"{name}-labels-idx1-ubyte"))
 
 
@@ -151,7 +158,7 @@ class _IdxFile:
                 packed = file.read(2) == b"\x1f\x8b"
             self._file = gzip.open(path) if packed else open(path, "rb")  # noqa: SIM115 - closed by `close`
         except OSError as error:
-            raise UserError(f"{path} cannot be read ({error.strerror})") from None
+            raise UserError("source-unreadable", f"{path} cannot be read ({error.strerror})") from None
 
     def close(self) -> None:
         self._file.close()
@@ -161,24 +168,30 @@ class _IdxFile:
         try:
             return self._file.read(size)
         except (EOFError, OSError, zlib.error) as error:
-            raise UserError(f"{self.path} is damaged ({error}): fetch or copy it again") from None
+            raise UserError("source-damaged", f"{self.path} is damaged ({error}): fetch or copy it again") from None
 
     def exactly(self, size: int) -> bytes:
         content = self.read(size)
         if len(content) < size:
-            raise UserError(f"{self.path} is truncated: it holds fewer bytes than its header says; copy it again")
+            raise UserError(
+                "source-cut-off", f"{self.path} is truncated: it holds fewer bytes than its header says; copy it again"
+            )
         return content
 
     def header(self, kind: str) -> tuple[int, ...]:
         """The dimensions: (count, height, width) of images, (count,) of labels."""
         (magic,) = struct.unpack(">I", self.exactly(4))
         if magic != _MAGIC[kind]:
-            raise UserError(f"{self.path} has the magic number {magic}, IDX {kind} have {_MAGIC[kind]}: check the file")
+            raise UserError(
+                "idx-magic", f"{self.path} has the magic number {magic}, IDX {kind} have {_MAGIC[kind]}: check the file"
+            )
         return struct.unpack(f">{_DIMENSIONS[kind]}I", self.exactly(4 * _DIMENSIONS[kind]))
 
     def expect_end(self) -> None:
         if self.read(1):
-            raise UserError(f"{self.path} is too long: it holds more bytes than its header says; copy it again")
+            raise UserError(
+                "source-too-long", f"{self.path} is too long: it holds more bytes than its header says; copy it again"
+            )
 
 
 def _checked_count(part: _Part, max_pixels: int) -> int:
@@ -190,12 +203,18 @@ def _checked_count(part: _Part, max_pixels: int) -> int:
         with closing(_IdxFile(part.labels)) as labels:
             (label_count,) = labels.header("labels")
     if not count * height * width:
-        raise UserError(f"{part.images} holds no pixels: its header says {count} images of {height} x {width}")
+        raise UserError(
+            "image-empty", f"{part.images} holds no pixels: its header says {count} images of {height} x {width}"
+        )
     if height * width > max_pixels:
-        raise UserError(f"{part.images} says {height} x {width} pixels an image, over ingest.max_pixels ({max_pixels})")
+        raise UserError(
+            "image-too-large",
+            f"{part.images} says {height} x {width} pixels an image, over ingest.max_pixels ({max_pixels})",
+        )
     if count != label_count:
         raise UserError(
-            f"{part.images} says {count} images but {part.labels} says {label_count} labels: check the files"
+            "counts-differ",
+            f"{part.images} says {count} images but {part.labels} says {label_count} labels: check the files",
         )
     return count
 
@@ -218,10 +237,10 @@ def _names_in(files: dict[str, Path]) -> list[str] | None:
     try:
         lines = files[CLASSES_FILE].read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{files[CLASSES_FILE]} cannot be read as text ({error})") from None
+        raise UserError("source-not-text", f"{files[CLASSES_FILE]} cannot be read as text ({error})") from None
     names = [line.strip() for line in lines if line.strip()]
     if len(set(names)) < len(names):
-        raise UserError(f"{files[CLASSES_FILE]} names a class twice: write one name a line, each once")
+        raise UserError("class-twice", f"{files[CLASSES_FILE]} names a class twice: write one name a line, each once")
     return names
 
 
@@ -231,7 +250,10 @@ def _classes(names: list[str] | None, found: list[int], parts: list[_Part]) -> t
         return [str(value) for value in found], {value: rank for rank, value in enumerate(found)}
     if found[-1] >= len(names):
         files = " or ".join(str(part.labels) for part in parts if part.labels)
-        raise UserError(f"{files} has the label {found[-1]}, but there are names for {len(names)} classes only")
+        raise UserError(
+            "label-out-of-range",
+            f"{files} has the label {found[-1]}, but there are names for {len(names)} classes only",
+        )
     return names, {value: value for value in found}
 
 

@@ -32,7 +32,9 @@ def json_pairs(path: Path, file: TextIO) -> Iterator[tuple[str, Any]]:
         if text.next() != "{":
             if text.ended:
                 text.value()  # raises where it is no JSON at all
-            raise UserError(f"{path} is no JSON object of keys and classes: write {{key: class, ...}}")
+            raise UserError(
+                "labels-invalid", f"{path} is no JSON object of keys and classes: write {{key: class, ...}}"
+            )
         yield from _pairs(text)
 
 
@@ -41,7 +43,9 @@ def _sentences(place: str | Path, text: "_Text") -> Iterator[None]:
     try:
         yield
     except JSONDecodeError as error:
-        raise UserError(f"{place} cannot be read as labels ({text.explain(error)}): mend it") from None
+        raise UserError(
+            "labels-unreadable", f"{place} cannot be read as labels ({text.explain(error)}): mend it"
+        ) from None
 
 
 def _is_at_list(text: "_Text", key: str) -> bool:

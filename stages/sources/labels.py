@@ -55,7 +55,9 @@ def file_beside(setting: str, path: Path, source: Path) -> Path:
     beside = (source if source.is_dir() else source.parent) / path
     found = next((file for file in (beside, path) if file.is_file()), None)
     if found is None:
-        raise UserError(f"{setting} = {str(path)!r} is no file, neither in {beside.parent} nor from here on")
+        raise UserError(
+            "table-missing", f"{setting} = {str(path)!r} is no file, neither in {beside.parent} nor from here on"
+        )
     return found
 
 
@@ -72,9 +74,9 @@ def open_table(setting: str, path: Path, what: str) -> Iterator[TextIO]:
         with open(path, encoding="utf-8-sig", newline="") as file:  # spreadsheets begin a CSV with a byte order mark
             yield file
     except OSError as error:
-        raise UserError(f"{setting} = {str(path)!r} cannot be read ({error.strerror})") from None
+        raise UserError("table-unreadable", f"{setting} = {str(path)!r} cannot be read ({error.strerror})") from None
     except (ValueError, csv.Error, RecursionError) as error:
-        raise UserError(f"{path} cannot be read as {what} ({error}): mend it") from None
+        raise UserError("table-unreadable", f"{path} cannot be read as {what} ({error}): mend it") from None
 
 
 def _labelled(images: Iterable[RawImage], table: "Labels", notes: list[str], may_lack: bool) -> Iterator[RawImage]:
@@ -96,10 +98,10 @@ class Labels:
         numbers = {int(name) if name.removeprefix("-").isdecimal() else name for name in names}
         marks = {name for name in names if is_mark(-1 if name == "-1" else name, numbers)}
         if names.keys() == marks:
-            raise UserError(f"{place} holds no labels: write a key and a class in each line")
+            raise UserError("labels-missing", f"{place} holds no labels: write a key and a class in each line")
         twice = self._keys.twice()
         if twice is not None:
-            raise UserError(f"{place} names a key twice ({quoted(twice)}): keep one of the lines")
+            raise UserError("key-twice", f"{place} names a key twice ({quoted(twice)}): keep one of the lines")
         self.classes = in_order(name for name in names if name not in marks)
         rank = {name: label for label, name in enumerate(self.classes)}
         self._labels = [rank.get(name) for name in names]
@@ -116,8 +118,9 @@ class Labels:
         if may_lack:
             return None
         raise UserError(
+            "table-row-missing",
             f"{self.place} has no label for the image {quoted(key)}: add one, remove the image, or set "
-            "ingest.unlabeled to leave_out"
+            "ingest.unlabeled to leave_out",
         )
 
 
@@ -125,7 +128,10 @@ def _rows(path: Path, said: list[str]) -> Iterator[Row]:
     """The rows of a file; how it was understood is added to `said`."""
     readers = {".csv": _csv_rows, ".json": _json_rows, ".jsonl": _json_line_rows}
     if path.suffix.lower() not in readers:
-        raise UserError(f"ingest.labels = {str(path)!r} ends in none of {', '.join(readers)}: name such a file")
+        raise UserError(
+            "table-format-unknown",
+            f"ingest.labels = {str(path)!r} ends in none of {', '.join(readers)}: name such a file",
+        )
     with open_table("ingest.labels", path, "labels") as file:
         yield from readers[path.suffix.lower()](path, file, said)
 
@@ -138,7 +144,9 @@ def _csv_rows(path: Path, file: TextIO, said: list[str]) -> Iterator[Row]:
     file.seek(0)
     for number, line in enumerate(csv.reader(file), 1):
         if line and len(line) < 2:
-            raise UserError(f"{path}, line {number}: a key and a class are needed, with a comma between")
+            raise UserError(
+                "table-row-malformed", f"{path}, line {number}: a key and a class are needed, with a comma between"
+            )
         if number == 1:
             said += _unread(path, line)
         elif line:
@@ -167,7 +175,9 @@ def _json_line_rows(path: Path, file: TextIO, said: list[str]) -> Iterator[Row]:
     for number, line in enumerate(file, 1):
         values = json.loads(line) if line.strip() else {}
         if line.strip() and (not isinstance(values, dict) or len(values) < 2):
-            raise UserError(f"{path}, line {number}: a JSON object with a key and a class is needed")
+            raise UserError(
+                "table-row-malformed", f"{path}, line {number}: a JSON object with a key and a class is needed"
+            )
         if values:
             said += [] if said else _unread(path, list(values))
             key, name, *_ = values.values()
@@ -190,6 +200,7 @@ def row(place: str | Path, key: Any, name: Any) -> Row:
     known = isinstance(name, str | int | None) and not isinstance(name, bool)
     if not isinstance(key, str) or not known:
         raise UserError(
-            f"{place}: {quoted(key)} has the class {quoted(name)}, which is no name and no whole number: mend it"
+            "labels-invalid",
+            f"{place}: {quoted(key)} has the class {quoted(name)}, which is no name and no whole number: mend it",
         )
     return composed(key), "" if name is None else composed(str(name).strip())

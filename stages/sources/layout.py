@@ -99,13 +99,15 @@ class _Reading:
         kinds = {split_of(name) for name in names}
         if kinds == {"test"} and len(names) > 1:
             raise UserError(
+                "split-without-training",
                 f"{self._at(base)} holds {' and '.join(names)}, which are held out, and nothing to train on: "
-                "name that folder train"
+                "name that folder train",
             )
         if base in self._survey.direct:
             raise UserError(
+                "layout-mixed",
                 f"{self._at(base)} holds both images ({self._survey.direct[base]!r}) and the folders of splits "
-                f"({', '.join(names)}): move the images into one of them"
+                f"({', '.join(names)}): move the images into one of them",
             )
         official = len(kinds) == 2
         if official:
@@ -129,7 +131,10 @@ class _Reading:
         for parts, group in found.items():
             may_be_new = None not in known and (group.split == "test") == (group.class_name is None)
             if group.class_name not in known and not may_be_new:
-                raise UserError(f"{self._at(parts)} has no counterpart in the train folder: both need the same classes")
+                raise UserError(
+                    "split-classes-differ",
+                    f"{self._at(parts)} has no counterpart in the train folder: both need the same classes",
+                )
 
     def _of_classes(self, base: Parts, split: Split | None) -> Groups:
         folders, direct = self._survey.folders(base), self._survey.direct
@@ -137,8 +142,9 @@ class _Reading:
             return {base: Group(None, split)}
         if base in direct:
             raise UserError(
+                "layout-mixed",
                 f"{self._at(base)} holds both images ({direct[base]!r}) and folders ({folders[0]!r}): "
-                "keep either folders, one a class, or images without labels"
+                "keep either folders, one a class, or images without labels",
             )
         return {(*base, name): Group(name, split) for name in folders}
 

@@ -26,7 +26,9 @@ def largest_file(max_pixels: int) -> int:
 def check_size(place: str, size: int, max_pixels: int) -> None:
     """Refuse a file that is larger than any image, before it is read."""
     if size > largest_file(max_pixels):
-        raise UserError(f"{place} is larger than an image of ingest.max_pixels ({max_pixels}) can be: remove it")
+        raise UserError(
+            "file-too-large", f"{place} is larger than an image of ingest.max_pixels ({max_pixels}) can be: remove it"
+        )
 
 
 def checked(place: str, content: bytes, max_pixels: int) -> bytes:
@@ -38,7 +40,9 @@ def checked(place: str, content: bytes, max_pixels: int) -> bytes:
     try:
         open_picture(content, max_pixels)
     except TooManyPixelsError as error:
-        raise UserError(f"{place} says it has {error} (ingest.max_pixels): remove it, or raise that limit") from None
+        raise UserError(
+            "image-too-large", f"{place} says it has {error} (ingest.max_pixels): remove it, or raise that limit"
+        ) from None
     except Exception:  # Pillow raises nearly anything on a damaged header
         pass
     return content
@@ -47,7 +51,10 @@ def checked(place: str, content: bytes, max_pixels: int) -> bytes:
 def check_printable(place: str, name: str) -> None:
     """Refuse a name that cannot be shown in one line, or not at all."""
     if _UNPRINTABLE.search(name):
-        raise UserError(f"{place}: {quoted(name)} has a name with control characters, or not in UTF-8: rename it")
+        raise UserError(
+            "name-unprintable",
+            f"{place}: {quoted(name)} has a name with control characters, or not in UTF-8: rename it",
+        )
 
 
 def inner_name(place: str, name: str) -> str:
@@ -59,6 +66,7 @@ def inner_name(place: str, name: str) -> str:
     check_printable(place, "/".join(part for part in parts if part != FINDER_ICON))
     if name.startswith("/") or ".." in parts or re.match("[A-Za-z]:/", name):
         raise UserError(
-            f"{place}: {quoted(name)} is a name that leads outside: pack it again with names relative to one folder"
+            "name-leads-outside",
+            f"{place}: {quoted(name)} is a name that leads outside: pack it again with names relative to one folder",
         )
     return composed("/".join(parts))

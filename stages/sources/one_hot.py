@@ -28,13 +28,15 @@ class OneHot:
             ones = [name for name, value in zip(self.classes, row[1:], strict=True) if _VALUES[_plain(value)] == 1]
             if len(ones) > 1:
                 raise UserError(
+                    "labels-are-attributes",
                     f"{path}: {quoted(row[0])} has a 1 in {_some(ones)}: several ones in a row are attributes: name "
-                    "this file in ingest.attributes, or each image's one class in a second column called label"
+                    "this file in ingest.attributes, or each image's one class in a second column called label",
                 )
             if not ones:
                 raise UserError(
+                    "labels-invalid",
                     f"{path}: {quoted(row[0])} has a 1 in none of {_some(self.classes)}: add a column for such images, "
-                    "or name each image's one class in a second column called label"
+                    "or name each image's one class in a second column called label",
                 )
             yield row[0], ones[0]
 
@@ -61,11 +63,12 @@ def columns_of_classes(path: Path, table: Iterable[list[str]]) -> OneHot | None:
         return None
     if any(_NOTHING in column for column in columns):
         raise UserError(
+            "table-cells-empty",
             f"{path} has empty cells among columns of 0 and 1: fill them, or name each image's one class, in a second "
-            "column called label"
+            "column called label",
         )
     if len(set(names)) < len(names):
-        raise UserError(f"{path} has two columns of one name in its header: rename one")
+        raise UserError("table-column-twice", f"{path} has two columns of one name in its header: rename one")
     return OneHot(names)
 
 

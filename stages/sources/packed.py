@@ -38,7 +38,9 @@ def refusing(path: Path) -> Iterator[None]:
         raise
     except Exception as error:  # tarfile, zipfile and the decompressors raise nearly anything on damaged bytes
         reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise UserError(f"{path} is damaged, or no tar and no zip ({reason}): fetch or copy it again") from None
+        raise UserError(
+            "source-damaged", f"{path} is damaged, or no tar and no zip ({reason}): fetch or copy it again"
+        ) from None
 
 
 def check_unpacked(path: Path, size: int, max_ratio: float) -> None:
@@ -69,7 +71,7 @@ def _check_end(path: Path, file: "_Bounded", offset: int) -> None:
     """tarfile takes a damaged header for the end, and so would leave the rest out without a word."""
     file.seek(offset)
     if file.read(_BLOCK) != bytes(_BLOCK):
-        raise UserError(f"{path} is cut off or damaged {offset} bytes in: fetch or copy it again")
+        raise UserError("source-cut-off", f"{path} is cut off or damaged {offset} bytes in: fetch or copy it again")
 
 
 def _allowed(path: Path, max_ratio: float) -> float:
@@ -78,8 +80,9 @@ def _allowed(path: Path, max_ratio: float) -> float:
 
 def _bomb(path: Path, max_ratio: float) -> UserError:
     return UserError(
+        "archive-bomb",
         f"{path} unpacks to more than {max_ratio:g} times its size, as a bomb does: "
-        "check it, and raise ingest.options.max_ratio if that is meant"
+        "check it, and raise ingest.options.max_ratio if that is meant",
     )
 
 

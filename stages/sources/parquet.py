@@ -65,7 +65,7 @@ def _paths(path: Path) -> list[Path]:
         found = [file for file, name in below if is_table(name)]
     if not found or not all(file.is_file() for file in found):
         advice = advice_on(path, but="parquet") or "set ingest.path to one"
-        raise UserError(f"{path} is no Parquet file, and no folder with some: {advice}")
+        raise UserError("source-missing", f"{path} is no Parquet file, and no folder with some: {advice}")
     return found
 
 
@@ -154,7 +154,9 @@ def _distinct(tables: list[Table], column: str) -> set[Any]:
             with _refusing(table):  # text may be no UTF-8
                 found.update(_plain(value) for value in batch[column].unique().to_pylist())
     if any(isinstance(value, float) for value in found):
-        raise UserError(f"{tables[0].name}: column {column!r} holds fractions, no class number and no name")
+        raise UserError(
+            "labels-invalid", f"{tables[0].name}: column {column!r} holds fractions, no class number and no name"
+        )
     return found - {None}
 
 
@@ -169,21 +171,25 @@ def _check_columns(table: Table, schema: pa.Schema, columns: _Columns) -> None:
     missing = [column for column in columns.wanted if column not in schema.names]
     if missing:
         raise UserError(
-            f"{table.name} has no column {missing[0]!r} but {', '.join(schema.names)}: name it in ingest.options"
+            "table-column-missing",
+            f"{table.name} has no column {missing[0]!r} but {', '.join(schema.names)}: name it in ingest.options",
         )
     for column in (columns.image, *([columns.partner] if columns.partner else [])):
         kind = schema.field(column).type
         inner = kind.field("bytes").type if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0 else kind
         if not (pa.types.is_binary(inner) or pa.types.is_large_binary(inner) or pa.types.is_binary_view(inner)):
             raise UserError(
-                f"{table.name}: column {column!r} is {kind}, not encoded images: name another in ingest.options"
+                "table-column-kind",
+                f"{table.name}: column {column!r} is {kind}, not encoded images: name another in ingest.options",
             )
     if columns.label is not None:
         kind = schema.field(columns.label).type
         inner = kind.value_type if pa.types.is_dictionary(kind) else kind
         kinds = (pa.types.is_integer, pa.types.is_floating, pa.types.is_string, pa.types.is_large_string)
         if not any(is_such(inner) for is_such in kinds):
-            raise UserError(f"{table.name}: column {columns.label!r} is {kind}, no class number and no name")
+            raise UserError(
+                "table-column-kind", f"{table.name}: column {columns.label!r} is {kind}, no class number and no name"
+            )
 
 
 def _split_in(name: str) -> str | None:
@@ -220,7 +226,7 @@ def _content(where: str, value: Any, max_pixels: int) -> tuple[bytes, str]:
     content, path = (value.get("bytes"), value.get("path")) if isinstance(value, dict) else (value, None)
     if content is None:
         at = f" but the path {path!r}, which is never followed" if path else ""
-        raise UserError(f"{where} has no image in it{at}: write the table with the images' bytes")
+        raise UserError("image-empty", f"{where} has no image in it{at}: write the table with the images' bytes")
     return checked(where, content, max_pixels), str(path or "")
 
 
@@ -228,7 +234,10 @@ def _label(where: str, value: Any, columns: _Columns) -> int | None:
     if value in columns.marks:
         return None
     if value not in columns.index:
-        raise UserError(f"{where} has the label {value!r}, but there are {len(columns.index)} classes: mend the table")
+        raise UserError(
+            "label-out-of-range",
+            f"{where} has the label {value!r}, but there are {len(columns.index)} classes: mend the table",
+        )
     return columns.index[value]
 
 
@@ -237,7 +246,10 @@ def _split(where: str, row: dict[str, Any], columns: _Columns, table: Table) -> 
         return columns.splits.get(table.name)
     value = str(row[columns.split_column]).lower()
     if value not in SPLITS:
-        raise UserError(f"{where} has the split {row[columns.split_column]!r}, none of {', '.join(SPLITS)}: mend it")
+        raise UserError(
+            "split-unknown",
+            f"{where} has the split {row[columns.split_column]!r}, none of {', '.join(SPLITS)}: mend it",
+        )
     return SPLITS[value]
 
 
@@ -253,7 +265,9 @@ def _refusing(table: Table) -> Iterator[None]:
         yield
     except (pa.ArrowException, OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise UserError(f"{table.name} cannot be read as Parquet ({reason}): fetch or copy it again") from None
+        raise UserError(
+            "source-damaged", f"{table.name} cannot be read as Parquet ({reason}): fetch or copy it again"
+        ) from None
 
 
 def _batches(table: Table, columns: list[str]) -> Iterator[pa.RecordBatch]:

@@ -73,7 +73,8 @@ class _Bucket:
 
     def find(self, _: str) -> Callable[[], bytes] | None:
         raise UserError(
-            f"{self.place} is a bucket: for pairs use a zip or a folder, or Parquet with a column of partners"
+            "pairs-not-supported",
+            f"{self.place} is a bucket: for pairs use a zip or a folder, or Parquet with a column of partners",
         )
 
     def advice(self) -> str:

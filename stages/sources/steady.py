@@ -15,7 +15,7 @@ def stamp(path: str | Path) -> str:
     except FileNotFoundError:
         raise changed(path) from None
     except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror})") from None
+        raise UserError("source-unreadable", f"{path} cannot be read ({error.strerror})") from None
     return f"{status.st_size} {status.st_mtime_ns} {status.st_ino}"
 
 
@@ -39,4 +39,6 @@ def _compare(before: dict[str | Path, str]) -> None:
 
 def changed(place: str | Path) -> UserError:
     """What to raise where a source is no longer what it was."""
-    return UserError(f"{place} changed while it was read: wait until nothing writes to it, then run again")
+    return UserError(
+        "source-changed", f"{place} changed while it was read: wait until nothing writes to it, then run again"
+    )

@@ -76,13 +76,17 @@ class _Table:
 
     def _pair(self, value: Any) -> tuple[str, Any]:
         if not isinstance(value, list) or len(value) != 2:
-            raise UserError(f"{self.place}: {quoted(value)} is no pair of a file and its label: mend it")
+            raise UserError(
+                "labels-invalid", f"{self.place}: {quoted(value)} is no pair of a file and its label: mend it"
+            )
         name, label = value
         return name, self._one_hot(name, label) if isinstance(label, list) else label
 
     def _one_hot(self, name: str, values: list[Any]) -> int:
         if values.count(1) != 1 or values.count(0) != len(values) - 1:
-            raise UserError(f"{self.place}: {quoted(name)} has the label {quoted(values)}: {_ATTRIBUTES}")
+            raise UserError(
+                "labels-are-attributes", f"{self.place}: {quoted(name)} has the label {quoted(values)}: {_ATTRIBUTES}"
+            )
         return values.index(1)
 
     def _csv(self, file: TextIO) -> Iterable[tuple[Any, Any]] | None:
@@ -125,7 +129,9 @@ class _Table:
 def _whole(place: str, lines: Iterable[list[str]], last: int) -> Iterator[list[str]]:
     for number, line in enumerate(lines, 2):
         if line and len(line) <= last:
-            raise UserError(f"{place}, line {number}: it has fewer columns than the first line: mend it")
+            raise UserError(
+                "table-row-malformed", f"{place}, line {number}: it has fewer columns than the first line: mend it"
+            )
         if line:
             yield line
 
@@ -136,7 +142,9 @@ def _objects(place: str, file: Iterable[str]) -> Iterator[dict[str, Any]]:
             continue
         found = json.loads(line)
         if not isinstance(found, dict):
-            raise UserError(f"{place}, line {number}: a JSON object is needed, with a file_name: mend it")
+            raise UserError(
+                "table-row-malformed", f"{place}, line {number}: a JSON object is needed, with a file_name: mend it"
+            )
         yield found
 
 
@@ -145,4 +153,6 @@ def _refusing(place: str) -> Iterator[None]:
     try:
         yield
     except (ValueError, csv.Error, RecursionError) as error:
-        raise UserError(f"{place} cannot be read as labels ({error}): mend it, or rename it") from None
+        raise UserError(
+            "labels-unreadable", f"{place} cannot be read as labels ({error}): mend it, or rename it"
+        ) from None

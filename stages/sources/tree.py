@@ -64,7 +64,10 @@ def tree_source(name: str, tree: Tree, params: Ingest, readers: int = 1) -> Sour
             where = "/".join([place, *parts])
             advice = tree.advice() if not survey.images[()] else ""
             known = f"known by {' '.join(sorted(EXTENSIONS))}"
-            raise UserError(f"{where} holds no images ({known}): {advice or 'add some, or remove the folder'}")
+            raise UserError(
+                "source-without-images",
+                f"{where} holds no images ({known}): {advice or 'add some, or remove the folder'}",
+            )
     classes = classes_of(groups)
     count = sum(survey.images[parts] for parts in groups)
     images = _images(tree, params, groups, classes, count)
@@ -155,4 +158,6 @@ def _partner(tree: Tree, second: Parts, parts: Parts, inner: Parts) -> Callable[
         found = tree.find(candidate)
         if found is not None:
             return found
-    raise UserError(f"{_shown(tree, parts)} has no partner {_shown(tree, (name,))}: add it, or remove the image")
+    raise UserError(
+        "partner-missing", f"{_shown(tree, parts)} has no partner {_shown(tree, (name,))}: add it, or remove the image"
+    )

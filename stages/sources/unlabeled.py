@@ -45,9 +45,11 @@ def _labeled(source: Source, unlabeled: Literal["refuse", "leave_out"]) -> Itera
     places, such_as = _by_split(count, without), quoted(first)
     found = f"{without.total()} of {count.total()} images have no label (null, empty or -1{places}), such as {such_as}"
     if without.total() == count.total():
-        raise UserError(f"{found}: set ingest.labels to false to train without classes, or to a file of labels")
+        raise UserError(
+            "labels-missing", f"{found}: set ingest.labels to false to train without classes, or to a file of labels"
+        )
     if unlabeled == "refuse":
-        raise UserError(f"{found}: label them, or set ingest.unlabeled to leave_out")
+        raise UserError("labels-missing-some", f"{found}: label them, or set ingest.unlabeled to leave_out")
     source.notes.append(f"left out: {found}")
 
 

@@ -57,7 +57,10 @@ class File:
     def changed(self) -> UserError:
         """What to raise when the bytes read for sending are not those that were hashed."""
         name = self.path if isinstance(self.source, bytes) else self.source
-        return UserError(f"{name} changed while it was being uploaded: wait until nothing writes it, then run again")
+        return UserError(
+            "output-changed-meanwhile",
+            f"{name} changed while it was being uploaded: wait until nothing writes it, then run again",
+        )
 
 
 def _stamp(path: Path) -> tuple[int, ...]:

@@ -60,7 +60,10 @@ class FolderStore:
 
     def require_there(self) -> None:
         if not self.root.is_dir():
-            raise UserError(f"there is no folder {str(self.root)!r}: name another with --url, or publish there first")
+            raise UserError(
+                "store-missing",
+                f"there is no folder {str(self.root)!r}: name another with --url, or publish there first",
+            )
 
     def read(self, key: str) -> bytes | None:
         with self._sentences():
@@ -130,8 +133,9 @@ class FolderStore:
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise UserError(
+                "store-not-writable",
                 f"cannot use {self.root} as the store ({reason}): make it a folder with room that you may write, "
-                "or set upload.url in params.yaml to another, and run again"
+                "or set upload.url in params.yaml to another, and run again",
             ) from None
 
 
@@ -141,7 +145,8 @@ def _folder_of(url: str) -> Path:
         host, slash, path = path.removeprefix("//").partition("/")
         if host not in ("", "localhost") or not path:
             raise UserError(
-                f"params.yaml: upload.url = {url!r} names a host, not a folder: write file:FOLDER (relative) or file:///FOLDER"
+                "store-url-invalid",
+                f"params.yaml: upload.url = {url!r} names a host, not a folder: write file:FOLDER (relative) or file:///FOLDER",
             )
         path = slash + path
     return Path(unquote(path)).expanduser()

@@ -75,7 +75,9 @@ class S3Store:
     def require_there(self) -> None:
         """A bucket that is missing is told by whatever looks into it; a prefix without keys is no place."""
         if not self.entries(""):
-            raise UserError(f"{self.url} holds nothing: name another with --url, or publish there first")
+            raise UserError(
+                "store-missing", f"{self.url} holds nothing: name another with --url, or publish there first"
+            )
 
     def read(self, key: str) -> bytes | None:
         with self._sentences():
@@ -202,7 +204,9 @@ class S3Store:
         with suppress(self._client.exceptions.NoSuchUpload):
             self._client.complete_multipart_upload(**target, MultipartUpload={"Parts": parts})
         if not self._arrived(target["Key"].removeprefix(self._prefix), file):
-            raise UserError(f"s3://{self.bucket}/{target['Key']} did not arrive whole: run again")
+            raise UserError(
+                "transfer-incomplete", f"s3://{self.bucket}/{target['Key']} did not arrive whole: run again"
+            )
 
     def _unfinished(self, key: str) -> tuple[str | None, dict[int, str]]:
         """An interrupted upload to `key`, if any, and the tags (the MD5 in hex, on most stores) of its parts."""
@@ -252,4 +256,6 @@ def _check_tag(reply: Any, md5: bytes, key: str) -> None:
         and "aws:kms" not in reply.get("ServerSideEncryption", "")
         and tag != md5.hex()
     ):
-        raise TemporaryError(f"{key} arrived damaged: run again; if it stays so, the way to the store damages data")
+        raise TemporaryError(
+            "transfer-damaged", f"{key} arrived damaged: run again; if it stays so, the way to the store damages data"
+        )

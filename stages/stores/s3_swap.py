@@ -54,7 +54,7 @@ def swap(client: "S3Client", target: dict[str, Any], old: bytes | None, new: byt
             return False
         if _put_if(client, target, tag, form, new):
             return True
-    raise TemporaryError(f"{target['Key']} is being changed by others all the time: run again")
+    raise TemporaryError("store-contended", f"{target['Key']} is being changed by others all the time: run again")
 
 
 def read(client: "S3Client", target: dict[str, Any]) -> tuple[bytes | None, str | None]:
@@ -87,7 +87,7 @@ def claimed(client: "S3Client", bucket: str, key: str) -> Iterator[None]:
         finally:
             client.delete_object(Bucket=bucket, Key=folder + name)
         time.sleep(random.uniform(0, min(0.05 * 2**attempt, 5)))
-    raise TemporaryError(f"{key} is being changed by others: run again")
+    raise TemporaryError("store-contended", f"{key} is being changed by others: run again")
 
 
 def _put_if(client: "S3Client", target: dict[str, Any], tag: str | None, form: Form, body: bytes = b"probe") -> bool:

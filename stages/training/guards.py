@@ -19,7 +19,7 @@ def checked(look: Callable[[], Result], resume: Resume) -> Result:
         return look()
     except DivergedError as error:
         what = f"training diverged: {error}{_last_good(resume)}"
-        raise UserError(f"{what}; lower the learning rates, or use another objective") from None
+        raise UserError("training-diverged", f"{what}; lower the learning rates, or use another objective") from None
 
 
 def require_diversity(trainer: Trainer, least: float, resume: Resume) -> None:
@@ -31,7 +31,8 @@ def require_diversity(trainer: Trainer, least: float, resume: Resume) -> None:
         )
         limit = f"less than train.min_diversity = {least}{_last_good(resume)}"
         raise UserError(
-            f"training collapsed: {what}, {limit}; lower discriminator.learning_rate, add packing, or lower the limit"
+            "training-collapsed",
+            f"training collapsed: {what}, {limit}; lower discriminator.learning_rate, add packing, or lower the limit",
         )
 
 

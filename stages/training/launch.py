@@ -57,7 +57,9 @@ def start(count: int, module: str) -> None:
         if failure.exitcode > 0:
             raise SystemExit(failure.exitcode) from None
         what = f"process {rank} of {count} was ended by {signal.Signals(-failure.exitcode).name}"
-        raise TemporaryError(f"{what}: run again, and training goes on from its last state") from None
+        raise TemporaryError(
+            "training-process-lost", f"{what}: run again, and training goes on from its last state"
+        ) from None
     except SignalException as error:
         if error.sigval == signal.SIGINT:
             kept = "the same command goes on from the last state that was saved in .resume"
@@ -92,7 +94,10 @@ def process_group(expected: int, device: str) -> Iterator[None]:
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     try:
         if (started := int(os.environ["WORLD_SIZE"])) != expected:
-            raise UserError(f"torchrun started {started} processes: set train.processes to {started}, not {expected}")
+            raise UserError(
+                "processes-differ",
+                f"torchrun started {started} processes: set train.processes to {started}, not {expected}",
+            )
         with processes.joined(own_device(device)):
             yield
     except processes.LostError:

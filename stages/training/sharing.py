@@ -22,5 +22,8 @@ def broadcast_state(fingerprint: str, state: State | None, device: torch.device)
     told = json.loads(processes.broadcast_bytes(json.dumps([fingerprint, facts]).encode(), device))
     packed = processes.broadcast_bytes(save(plain), device)
     if told[0] != fingerprint:
-        raise UserError("the first process has other params, data or code: bring the machines to one commit and data")
+        raise UserError(
+            "processes-differ",
+            "the first process has other params, data or code: bring the machines to one commit and data",
+        )
     return None if told[1] is None else (load(packed), told[1])

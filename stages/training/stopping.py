@@ -74,5 +74,6 @@ def _trained(stop: Stop, train: Split, real: RealImages, seed: int) -> Evaluator
             )
         except DivergedError as error:
             raise UserError(
-                f"{error}: set train.stop to null, or train.stop.evaluator_images to another number"
+                "evaluator-diverged",
+                f"{error}: set train.stop to null, or train.stop.evaluator_images to another number",
             ) from None

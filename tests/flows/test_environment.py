@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from flows.environment import write_environment
-from stages.common.errors import UserError
 from tests.flows.team import configuration, environment_of, has_compose
 from tests.flows.toy import ROOT
+from tests.refusals import refused
 
 SECRETS = (
     "MINTAGE_PREFECT_PASSWORD",
@@ -57,9 +57,9 @@ def test_every_secret_is_another_one_each_time(tmp_path: Path, engine_socket: Pa
 )
 def test_one_that_is_there_is_not_touched(tmp_path: Path, engine_socket: Path, read: Callable[[str], None]) -> None:
     (tmp_path / ".env").write_text("MINE=1\n")
-    with pytest.raises(UserError) as refused:
+    with refused("environment-exists") as refusal:
         write_environment(tmp_path, engine_socket)
-    read(str(refused.value))
+    read(str(refusal.value))
     assert (tmp_path / ".env").read_text() == "MINE=1\n"
 
 
@@ -67,9 +67,9 @@ def test_one_that_is_there_is_not_touched(tmp_path: Path, engine_socket: Path, r
     "`make up` without Docker", "there is no Docker socket at ...: start Docker, or set DOCKER_HOST=unix://PATH"
 )
 def test_without_a_docker_socket_it_says_so_and_writes_nothing(tmp_path: Path, read: Callable[[str], None]) -> None:
-    with pytest.raises(UserError) as refused:
+    with refused("docker-socket-missing") as refusal:
         write_environment(tmp_path, tmp_path / "docker.sock")
-    read(str(refused.value))
+    read(str(refusal.value))
     assert not (tmp_path / ".env").exists()
 
 
@@ -80,9 +80,9 @@ def test_a_worktree_whose_repository_lies_elsewhere_is_refused(
     tmp_path: Path, engine_socket: Path, read: Callable[[str], None]
 ) -> None:
     (tmp_path / ".git").write_text("gitdir: /elsewhere/.git/worktrees/here\n")
-    with pytest.raises(UserError) as refused:
+    with refused("worktree-not-supported") as refusal:
         write_environment(tmp_path, engine_socket)
-    read(str(refused.value))
+    read(str(refusal.value))
 
 
 @pytest.mark.tried(

@@ -11,6 +11,7 @@ from flows.graph import load_graph, unchanged, with_upstream
 from flows.stage import StageResult
 from stages.common.errors import UserError
 from tests.flows.toy import ROOT, chain, make_workspace
+from tests.refusals import refused
 
 
 def test_the_project_s_own_graph_is_that_of_dvc_yaml() -> None:
@@ -62,7 +63,7 @@ def test_a_meta_that_cannot_be_meant_is_named(tmp_path: Path, meta: dict[str, ob
 def test_a_dvc_yaml_that_is_not_valid_is_one_sentence(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path / "toy", {})
     (workspace / "dvc.yaml").write_text("stages:\n  first:\n    comand: true\n")
-    with pytest.raises(UserError, match="cannot be read"):
+    with refused("pipeline-unreadable"):
         load_graph(workspace)
 
 

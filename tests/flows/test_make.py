@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from flows import serve
-from stages.common.errors import UserError
 from tests.flows.toy import ROOT, make_workspace, marked_processes, until
+from tests.refusals import refused
 
 pytestmark = pytest.mark.slow
 
@@ -91,9 +91,9 @@ def test_a_second_worker_of_a_pool_is_refused(
     with (
         serve.only_worker("mintage"),
         serve.only_worker("mintage-docker"),
-        pytest.raises(UserError) as refused,
+        refused("serve-busy") as refusal,
     ):
         second.__enter__()
-    read(str(refused.value))
+    read(str(refusal.value))
     with serve.only_worker("mintage"):
         pass

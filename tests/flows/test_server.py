@@ -22,12 +22,12 @@ from ruamel.yaml import YAML
 from flows import server as server_module
 from flows.container import engine
 from flows.server import MEND, answers, answers_in_time, check_proxy, server_lost, started
-from stages.common.errors import TemporaryError, UserError
 from stages.common.surroundings import reach_this_machine_directly
 from tests.counting_proxy import Server, behind, serving
 from tests.flows.test_stopping import sleeping
 from tests.flows.test_stopping import started as is_asleep
 from tests.flows.toy import ROOT, chain, make_workspace, start_flow, until
+from tests.refusals import refused
 
 
 class SlowAtFirst(BaseHTTPRequestHandler):
@@ -92,11 +92,11 @@ def test_a_server_that_does_nothing_is_given_up_in_one_sentence(
     monkeypatch.setattr(server_module, "_work_done", lambda _: 1.0)
     command = [sys.executable, "-c", "import time; time.sleep(600)"]
     with (
-        pytest.raises(TemporaryError) as refused,
+        refused("server-too-slow") as refusal,
         started(command, {**os.environ}, "http://127.0.0.1:9/api", MEND),
     ):
         pass
-    read(str(refused.value))
+    read(str(refusal.value))
 
 
 @pytest.mark.tried(
@@ -106,9 +106,9 @@ def test_a_server_that_does_nothing_is_given_up_in_one_sentence(
 )
 def test_a_server_that_ends_in_its_start_is_told_by_its_last_words(home: Path, read: Callable[[str], None]) -> None:
     command = [sys.executable, "-c", "import sys; sys.exit('words before\\nthe database is locked')"]
-    with pytest.raises(UserError) as refused, started(command, {**os.environ}, "http://127.0.0.1:9/api", MEND):
+    with refused("server-did-not-start") as refusal, started(command, {**os.environ}, "http://127.0.0.1:9/api", MEND):
         pass
-    read(str(refused.value))
+    read(str(refusal.value))
     assert "words before" in (home / "server.log").read_text()
 
 
@@ -118,10 +118,10 @@ def test_a_server_that_ends_in_its_start_is_told_by_its_last_words(home: Path, r
     "stages that were finished are kept",
 )
 def test_a_server_that_is_lost_is_one_sentence_and_worth_another_try(read: Callable[[str], None]) -> None:
-    with pytest.raises(TemporaryError) as lost, server_lost():
+    with refused("server-unreachable") as lost, server_lost():
         raise httpx.ReadTimeout("")
     read(str(lost.value))
-    with pytest.raises(TemporaryError), server_lost():
+    with refused("server-unreachable"), server_lost():
         raise RuntimeError("The API is not ready. Failed to reach API at http://127.0.0.1:9/api.")
     with pytest.raises(RuntimeError, match="a fault of ours"), server_lost():
         raise RuntimeError("a fault of ours")
@@ -196,9 +196,9 @@ def test_a_proxy_that_prefect_cannot_use_is_one_sentence(
 ) -> None:
     with serving(Server()) as proxy:
         monkeypatch.setattr(os, "environ", behind(proxy) | {"ALL_PROXY": "socks4://127.0.0.1:7890"})
-        with pytest.raises(UserError) as refused:
+        with refused("proxy-unusable") as refusal:
             check_proxy()
-    read(str(refused.value))
+    read(str(refusal.value))
 
 
 ZONES = ["Europe/Amsterdam", "America/New_York", "Australia/Lord_Howe", "America/Santiago", "Asia/Beirut", "UTC"]

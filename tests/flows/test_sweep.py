@@ -102,15 +102,13 @@ def test_each_trial_is_a_run_of_the_pipeline_within_the_sweep(swept: Swept) -> N
     assert "train.seed=3" in str(tables[0])
 
 
-def test_a_sweep_goes_on_with_what_failed_and_what_is_new(swept: Swept) -> None:
-    repository, _, _ = swept
-    state = sweep(repository, "train.seed=2,5", "evaluator.seed=3")
-    assert states(state) == {"s-1": "failed", "s-2": "finished", "s-3": "finished", "s-4": "finished"}
+def test_a_sweep_goes_on_with_what_failed_and_clean_leaves_the_experiments(repository: Path, server: str) -> None:
+    slow = "evaluator.seed=3"
+    assert states(sweep(repository, "train.seed=13,2", slow, jobs=2)) == {"s-1": "failed", "s-2": "finished"}
+    ran(repository)
+    state = sweep(repository, "train.seed=2,5", slow)
+    assert states(state) == {"s-1": "failed", "s-2": "finished", "s-3": "finished"}
     assert sorted(ran(repository)) == ["select 5", "train 13", "train 5"]
-
-
-def test_clean_removes_the_checkouts_and_leaves_the_experiments(swept: Swept) -> None:
-    repository, _, _ = swept
     before = experiments(repository)
     assert "/.flow/sweeps/s/1 " in git(repository, "worktree", "list")
     cleaned = start_sweep(repository, "--name", "s", "--clean")
@@ -122,7 +120,7 @@ def test_clean_removes_the_checkouts_and_leaves_the_experiments(swept: Swept) ->
     cleaned = start_sweep(repository, "--name", "s", "--clean")
     assert cleaned.communicate(timeout=120)[0] == "error: there is no sweep 's' here; there is none\n"
     assert cleaned.returncode == 2
-    refused = sweep(repository, "train.seed=1,2,4", "evaluator.seed=3")
+    refused = sweep(repository, "train.seed=1,2,4", slow)
     assert "there is another experiment 's-3' on this commit" in str(refused.message)
 
 

@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from stages.common.errors import UserError
 from stages.common.levels import floats, to_uint8
 from stages.common.split import Split
 from stages.images.decode import UndecodableError, decode
@@ -17,6 +16,7 @@ from stages.images.deep import Levels
 from stages.images.tensors import tensors
 from stages.normalize import summary
 from stages.validate import report_lines
+from tests.refusals import refused
 from tests.stages.source_files import encoded, ingested, noise, normalize_params, normalized
 from tests.stages.summary_tables import CLASSES, LIMITS, gated, manifest_of, valid_stats
 
@@ -135,9 +135,9 @@ def test_whole_numbers_beside_fractions_have_no_white_in_common(tmp_path: Path, 
     for name, dtype in (("a", np.uint16), ("b", np.float32)):
         Image.fromarray(DEEP.astype(dtype)).save(tmp_path / f"tree/{name}.tif")
     ingested(tmp_path / "raw", path=str(tmp_path / "tree"))
-    with pytest.raises(UserError) as refused:
+    with refused("range-ambiguous") as refusal:
         normalized(tmp_path, white="auto")
-    read(str(refused.value))
+    read(str(refusal.value))
 
 
 @pytest.mark.tried(
@@ -146,9 +146,9 @@ def test_whole_numbers_beside_fractions_have_no_white_in_common(tmp_path: Path, 
 )
 def test_points_have_a_scale_of_their_own(tmp_path: Path, read: Callable[[str], None]) -> None:
     ingested(tmp_path / "raw", source="ring", path=str(tmp_path), options={"points": 20})
-    with pytest.raises(UserError) as refused:
+    with refused("points-rescaled") as refusal:
         normalized(tmp_path, height=1, width=2, white="auto")
-    read(str(refused.value))
+    read(str(refusal.value))
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from stages.sources import official, open_source
 from stages.sources.download import fetch
 from stages.sources.idx import Options
 from stages.sources.official import OFFICIAL, Official
+from tests.refusals import refused
 from tests.stages.source_files import idx_bytes, ingest_params, ingested, noise, write_tree
 
 CONTENT = bytes(range(256)) * 4000
@@ -124,7 +125,7 @@ def test_places_are_tried_in_order_until_one_gives_the_file(server: str, tmp_pat
 def test_a_file_that_cannot_be_had_is_one_sentence_and_no_file_and_is_worth_another_try_only_if_it_may_heal(
     server: str, tmp_path: Path, url: str, sentence: str, heals: bool
 ) -> None:
-    with pytest.raises(UserError, match="cannot fetch file ") as error:
+    with refused("download-failed") as error:
         fetch([url.format(server=server)], SUM, tmp_path / "file", timeout=0.5 if "late" in url else 60)
     assert sentence in str(error.value)
     assert isinstance(error.value, TemporaryError) == heals
@@ -135,7 +136,7 @@ def test_a_broken_transfer_goes_on_where_it_was_and_other_places_are_asked_for_t
     server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Handler, "cut", 100_000)
-    with pytest.raises(TemporaryError, match="the connection closed after 100000 of "):
+    with refused("download-failed", "the connection closed after 100000 of "):
         fetch([f"{server}/ranged/one"], SUM, tmp_path / "file")
     assert Handler.ranges == [None, *(f"bytes={tried}00000-" for tried in range(1, 5))]
     monkeypatch.setattr(Handler, "cut", None)
@@ -155,7 +156,7 @@ def test_a_file_that_changed_since_the_transfer_broke_is_fetched_whole(
         monkeypatch.setattr(Handler, "tag", tag)
         monkeypatch.setattr(Handler, "cut", 1000)
         Handler.files["/good"] = CONTENT[::-1]
-        with pytest.raises(UserError):
+        with refused("download-failed"):
             fetch([f"{server}/ranged"], SUM, tmp_path / "file")
         monkeypatch.setattr(Handler, "cut", None)
         monkeypatch.setattr(Handler, "tag", tag and '"2"')
@@ -210,7 +211,7 @@ def test_options_of_http_that_cannot_be_meant_are_refused(options: dict[str, Any
 
 
 def test_what_may_be_secret_in_a_url_is_not_repeated(tmp_path: Path) -> None:
-    with pytest.raises(UserError) as error:
+    with refused("download-failed") as error:
         fetch(["http://user:hunter2@127.0.0.1:1/file?signature=hunter3"], SUM, tmp_path / "file")
     assert "127.0.0.1:1/file" in str(error.value)
     assert "hunter" not in str(error.value)

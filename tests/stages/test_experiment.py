@@ -104,7 +104,7 @@ def in_experiment(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[.
 
 def refused() -> None:
     def stage() -> None:
-        raise UserError("no such thing")
+        raise UserError("of-a-test", "no such thing")
 
     with pytest.raises(SystemExit):
         run_stage(stage)

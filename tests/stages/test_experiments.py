@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from stages.common.errors import UserError
 from stages.experiments import Row, experiments, table
+from tests.refusals import refused
 
 ROOT = Path(__file__).parents[2]
 
@@ -79,9 +79,9 @@ def test_outside_of_git_it_is_one_sentence_of_dvc_s(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Callable[[str], None]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError) as refused:
+    with refused("experiments-unavailable") as refusal:
         experiments(["--num", "1"])
-    read(str(refused.value))
+    read(str(refusal.value))
 
 
 @pytest.mark.tried("`python -m stages.experiments --no-such-option`", "error: unrecognized arguments: --no-such-option")

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from stages.common.errors import UserError
 from stages.common.files import (
     read_json,
     replacing,
@@ -20,6 +19,7 @@ from stages.common.files import (
     write_text,
     write_tsv,
 )
+from tests.refusals import refused
 
 ROOT = Path(__file__).parents[2]
 ROOM = 100_000  # bytes that a file may have where the disk is full
@@ -154,6 +154,7 @@ FULL_DISK = """
 import resource
 from stages.common.errors import run_stage
 from stages.common.files import replacing, replacing_directory, write_bytes
+from tests.refusals import refused
 resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room}))
 def main():
     {write}
@@ -234,12 +235,12 @@ def test_a_number_that_json_does_not_know_is_refused_and_the_old_file_stays(tmp_
 def test_damaged_json_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "value.json"
     write_bytes(path, content)
-    with pytest.raises(UserError, match=r"value\.json is not valid JSON.*: remove it and run `dvc repro`"):
+    with refused("output-damaged", "value.json is not valid JSON", ": remove it and run `dvc repro`"):
         read_json(path)
 
 
 def test_missing_json_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"value\.json is missing: run the stage that makes it"):
+    with refused("output-missing", "value.json is missing: run the stage that makes it"):
         read_json(tmp_path / "value.json")
 
 

@@ -16,6 +16,7 @@ from stages.common.errors import UserError
 from stages.common.foresight import FLAT, Known, foreseen, learns_from_attributes, learns_from_labels, require_fit
 from stages.common.params import Params, load_params
 from stages.sources import open_source
+from tests.refusals import refused
 from tests.stages.tiny_data import ROOT, write_params
 
 PICTURES = Known((3, 32, 32), points=False, classes=10)
@@ -174,7 +175,7 @@ def test_the_stage_that_asks_is_told_all_of_it(tmp_path: Any, monkeypatch: pytes
     write_params(tmp_path, {"sample.classes": [99]})
     monkeypatch.chdir(tmp_path)
     require_fit(Known((1, 8, 8), points=False))
-    with pytest.raises(UserError, match=r"params\.yaml: train\.family = 'cgan' learns from labels"):
+    with refused("params-do-not-fit", "params.yaml: train.family = 'cgan' learns from labels"):
         require_fit(UNLABELLED)
 
 
@@ -198,6 +199,6 @@ def test_weights_that_are_missing_are_told_before_the_training_whose_images_they
 ) -> None:
     weights = {"path": "pt_inception.pth", "sha256": "0" * 64}
     select = PARAMS.select.model_validate(PARAMS.select.model_dump() | {"features": "inception", "inception": weights})
-    with pytest.raises(UserError) as refused:
+    with refused("params-do-not-fit") as refusal:
         check(PARAMS.model_copy(update={"select": select}), [], ROOT)
-    read(str(refused.value))
+    read(str(refusal.value))

@@ -11,12 +11,12 @@ import pytest
 from PIL import Image
 
 from stages.common import raw_shards
-from stages.common.errors import UserError
 from stages.common.pictures import open_picture
 from stages.images.decode import decode
 from stages.ingest import ingest, summary
 from stages.sources import RawImage, Source, open_source
 from stages.sources.frames import frame_count, frames
+from tests.refusals import refused
 from tests.stages.source_files import encoded, ingest_params, ingested, noise
 
 PAGES = noise(4, 12, 16)
@@ -168,9 +168,9 @@ def test_partners_go_page_by_page_and_must_be_as_many(tmp_path: Path, read: Call
     partners = [pixels(row["bytes"]) for row in table["partner"].to_pylist()]
     np.testing.assert_array_equal(partners, noise(3, 8, 8, seed=3 + len("maps")))
     (tmp_path / "tree/maps/a.tif").write_bytes(stack(noise(2, 8, 8)))
-    with pytest.raises(UserError) as refused:
+    with refused("frames-of-pairs-differ") as refusal:
         ingested(tmp_path / "raw", path=str(tmp_path / "tree"), frames="all", pairs=pairs)
-    read(str(refused.value))
+    read(str(refusal.value))
 
 
 class EndedError(Exception):
@@ -213,6 +213,6 @@ def test_a_picture_in_a_stack_that_is_too_large_is_refused(tmp_path: Path, read:
     (tmp_path / "tree").mkdir()
     first = Image.fromarray(noise(1, 8, 8)[0])
     first.save(tmp_path / "tree/a.tif", save_all=True, append_images=[Image.new("L", (300, 300))])
-    with pytest.raises(UserError) as refused:
+    with refused("image-too-large") as refusal:
         ingested(tmp_path / "raw", path=str(tmp_path / "tree"), frames="all", max_pixels=1000)
-    read(str(refused.value))
+    read(str(refusal.value))

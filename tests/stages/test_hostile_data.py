@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from stages.common.errors import UserError
 from stages.sources import open_source
+from tests.refusals import refused
 from tests.stages.hostile_inputs import IMAGES, LABELS, near_idx, start
 from tests.stages.source_files import (
     encoded,
@@ -55,7 +55,7 @@ def test_any_bytes_are_images_or_one_sentence(tmp_path: Path, data: st.DataObjec
 
 def test_a_url_to_a_file_of_another_name_is_refused() -> None:
     url = {"url": "https://host/pictures.zip", "sha256": "0" * 64}
-    with pytest.raises(UserError, match=r"ingest.options.urls: 'pictures.zip' is not one of the file names"):
+    with refused("idx-file-unknown", "ingest.options.urls: 'pictures.zip' is not one of the file names"):
         open_source(ingest_params(source="idx", path="x", options={"urls": [url]}))
 
 
@@ -77,7 +77,7 @@ def test_all_images_broken_is_a_sentence_even_if_params_allow_it(tmp_path: Path)
     for name in "abc":
         (tmp_path / f"tree/{name}.jpg").write_bytes(b"<html>")
     ingested(tmp_path / "raw", path=str(tmp_path / "tree"))
-    with pytest.raises(UserError, match=r"only 0 image\(s\) could be used \(broken: 'a.jpg'"):
+    with refused("images-too-few", "only 0 image(s) could be used (broken: 'a.jpg'"):
         normalized(tmp_path, max_broken=1.0)
 
 
@@ -86,19 +86,19 @@ def test_images_that_are_all_the_same_leave_no_holdout_and_are_refused(tmp_path:
     for name in "abc":
         (tmp_path / f"tree/{name}.png").write_bytes(encoded(Image.new("L", (8, 8))))
     ingested(tmp_path / "raw", path=str(tmp_path / "tree"))
-    with pytest.raises(UserError, match="the holdout split would be empty"):
+    with refused("split-empty"):
         normalized(tmp_path)
 
 
 def test_raw_shards_by_another_hand_are_refused_by_what_they_lack(tmp_path: Path) -> None:
     (tmp_path / "raw").mkdir()
-    with pytest.raises(UserError, match="holds no Parquet files"):
+    with refused("output-missing"):
         normalized(tmp_path)
     (tmp_path / "raw/part-00000.parquet").write_bytes(b"not parquet at all")
-    with pytest.raises(UserError, match="cannot be read as Parquet"):
+    with refused("output-damaged"):
         normalized(tmp_path)
     pq.write_table(pa.table({"image": [b"x"], "label": [0]}), tmp_path / "raw/part-00000.parquet")
-    with pytest.raises(UserError, match="lacks key, sha256, split, source, max_pixels"):
+    with refused("output-of-earlier-version", "lacks key, sha256, split, source, max_pixels"):
         normalized(tmp_path)
 
 
@@ -106,7 +106,7 @@ def test_a_label_outside_the_classes_is_refused_by_key(tmp_path: Path) -> None:
     table = ingested(tmp_path / "raw", path=str(write_tree(tmp_path / "tree", {"cat": 3, "dog": 2})))
     wrong = table.set_column(1, "label", pa.array([0, 0, 7, 1, 1], pa.int64()))
     pq.write_table(wrong, tmp_path / "raw/part-00000.parquet")
-    with pytest.raises(UserError, match=r"image 'cat/002.png' has the label 7, but there are 2 classes"):
+    with refused("label-out-of-range", "image 'cat/002.png' has the label 7, but there are 2 classes"):
         normalized(tmp_path)
 
 

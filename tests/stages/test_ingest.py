@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from stages.common.errors import UserError
 from stages.common.shards import class_names, read_tables, shards
 from stages.ingest import ingest, summary
 from stages.sources import RawImage, Source, open_source
+from tests.refusals import refused
 from tests.stages.source_files import (
     encoded,
     ingest_params,
@@ -97,7 +97,7 @@ def test_idx_test_images_without_labels_are_left_out_or_all_are_taken_without_la
     assert (class_names(every.schema), every.num_rows) == (None, 10)
     (tmp_path / "train-labels-idx1-ubyte").unlink()
     assert ingested(tmp_path / "none", **known, labels=False).num_rows == 10
-    with pytest.raises(UserError, match=r"or set ingest\.labels to false"):
+    with refused("labels-missing", "or set ingest.labels to false"):
         ingested(tmp_path / "refused", **known)
 
 
@@ -196,7 +196,7 @@ def test_two_runs_give_the_same_bytes(tmp_path: Path) -> None:
 def test_a_source_that_names_two_images_alike_is_refused(tmp_path: Path) -> None:
     image = RawImage("twin", "twin.png", encoded(Image.new("L", (8, 8))), None, None)
     source = Source("s", "l", "o", None, iter([image, image]))
-    with pytest.raises(UserError, match="two images have the key 'twin'"):
+    with refused("key-twice", "two images have the key 'twin'"):
         ingest(source, ingest_params(path="x"), tmp_path / "raw")
 
 

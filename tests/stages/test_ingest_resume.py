@@ -21,6 +21,7 @@ from stages.common.raw_shards import Counts, Done
 from stages.common.shards import read_tables, shards
 from stages.ingest import StaleError, ingest, summary
 from stages.sources import RawImage, Source, open_source
+from tests.refusals import refused
 from tests.stages.source_files import ingest_params, ingested, run_stage_in, write_tree
 from tests.stages.tiny_data import ROOT, write_params
 
@@ -163,7 +164,7 @@ def drawing_source(count: int, fail_at: int | None = None) -> Source:
     def images() -> Iterator[RawImage]:
         for number in range(count):
             if number == fail_at:
-                raise UserError("the network is gone")
+                raise UserError("of-a-test", "the network is gone")
             yield RawImage(str(number), f"{number}.png", b"x" * 10, None, None)
 
     return Source("s", "l", "o", None, images(), count=count)
@@ -171,7 +172,7 @@ def drawing_source(count: int, fail_at: int | None = None) -> Source:
 
 def test_an_ingest_that_failed_goes_on_too(tmp_path: Path) -> None:
     params = ingest_params(path="x", source="digits", shard_images=3)
-    with pytest.raises(UserError, match="the network is gone"):
+    with refused("of-a-test"):
         ingest(drawing_source(10, fail_at=7), params, tmp_path / "raw", tmp_path / "resume")
     source = drawing_source(10)
     counts = ingest(source, params, tmp_path / "raw", tmp_path / "resume")
@@ -181,7 +182,7 @@ def test_an_ingest_that_failed_goes_on_too(tmp_path: Path) -> None:
 
 def test_stale_shards_are_dropped_and_said_to_be(tmp_path: Path) -> None:
     params = ingest_params(path="x", source="digits", shard_images=3)
-    with pytest.raises(UserError):
+    with refused("of-a-test"):
         ingest(drawing_source(10, fail_at=7), params, tmp_path / "raw", tmp_path / "resume")
     with pytest.raises(StaleError, match="o has changed since the run that was stopped"):
         ingest(drawing_source(4), params, tmp_path / "raw", tmp_path / "resume")
@@ -202,17 +203,17 @@ def test_a_file_that_is_written_while_it_is_read_is_refused(tmp_path: Path, read
     images = open_source(params).images
     next(images)
     (tree / "dog/new.png").write_bytes(b"new")
-    with pytest.raises(UserError) as refused:
+    with refused("source-changed") as refusal:
         list(images)
-    read(str(refused.value))
+    read(str(refusal.value))
     images = open_source(params).images
     first = next(images)
     (tree / "cat/001.png").unlink()
     assert callable(first.content)
     assert first.content() == (tree / "cat/000.png").read_bytes()
-    with pytest.raises(UserError) as refused:
+    with refused("source-changed") as refusal:
         next(images)
-    read(str(refused.value))
+    read(str(refusal.value))
 
 
 def test_an_archive_that_is_written_while_it_is_read_is_refused(tmp_path: Path) -> None:
@@ -222,7 +223,7 @@ def test_an_archive_that_is_written_while_it_is_read_is_refused(tmp_path: Path) 
     images = open_source(ingest_params(source="archive", path=str(path))).images
     next(images)
     path.write_bytes(path.read_bytes()[:2000])
-    with pytest.raises(UserError, match=r"a\.tar changed while it was read"):
+    with refused("source-changed", "a.tar changed while it was read"):
         list(images)
 
 

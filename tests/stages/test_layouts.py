@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from stages import ingest
-from stages.common.errors import UserError
 from stages.common.params import load_params
 from stages.sources import Source, open_source
+from tests.refusals import refused
 from tests.stages.source_files import encoded, ingest_params, noise
 from tests.stages.tiny_data import write_params
 
@@ -180,9 +180,9 @@ def test_how_folders_were_understood_is_said_before_an_image_is_read(
     write_params(tmp_path, {"ingest.source": "folder", "ingest.path": "in", "ingest.max_pixels": 10**6})
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["ingest"])
-    with pytest.raises(UserError) as refused:
+    with refused("file-too-large") as refusal:
         ingest.main()
-    read(str(refused.value))
+    read(str(refusal.value))
     read(capsys.readouterr().out)
 
 
@@ -366,9 +366,9 @@ def test_a_home_in_a_path_is_the_user_s_and_dvc_s_own_path_is_said_whole(
     (tmp_path / "l.csv").write_text("key,class\na,x\nb,y\n")
     assert open_source(ingest_params(**params, labels="~/l.csv")).classes == ["x", "y"]
     write_params(tmp_path, {"ingest.source": "folder", "ingest.path": "~/in"})
-    with pytest.raises(UserError) as refused:
+    with refused("params-invalid") as refusal:
         load_params(tmp_path / "params.yaml")
-    read(str(refused.value))
+    read(str(refusal.value))
 
 
 @pytest.mark.tried(
@@ -376,6 +376,6 @@ def test_a_home_in_a_path_is_the_user_s_and_dvc_s_own_path_is_said_whole(
     ".../Dev/b has no counterpart in the train folder: both need the same classes",
 )
 def test_a_set_with_a_class_of_its_own_held_out_is_refused(tmp_path: Path, read: Callable[[str], None]) -> None:
-    with pytest.raises(UserError) as refused:
+    with refused("split-classes-differ") as refusal:
         opened(tmp_path, ["TRAIN/a/0.png", "Dev/a/0.png", "Dev/b/0.png"])
-    read(str(refused.value))
+    read(str(refusal.value))

@@ -8,10 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from stages.common.errors import UserError
 from stages.common.levels import compact, floats, to_uint8
 from stages.common.shards import ShardReader, shards, tensor_table
 from stages.common.split import Split
+from tests.refusals import refused
 from tests.stages.source_files import encoded, ingested, noise, normalized
 
 LEVELS = np.arange(256, dtype=np.uint8).reshape(1, 1, 16, 16)
@@ -87,5 +87,5 @@ def test_a_shard_is_read_in_four_lines_without_this_package(tmp_path: Path) -> N
 def test_shards_of_an_earlier_version_are_refused_with_what_to_do(tmp_path: Path) -> None:
     table = tensor_table(LEVELS, [None], ["a"], None).replace_schema_metadata({"mintage": '{"classes": null}'})
     pq.write_table(table, tmp_path / "part-00000.parquet")
-    with pytest.raises(UserError, match="by an earlier version of the pipeline: run `dvc repro normalize`"):
+    with refused("output-of-earlier-version", "by an earlier version of the pipeline: run `dvc repro normalize`"):
         ShardReader(tmp_path)

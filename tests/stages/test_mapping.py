@@ -10,8 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from stages.common.errors import TemporaryError, UserError
+from stages.common.errors import UserError
 from stages.common.mapping import map_shards
+from tests.refusals import refused
 from tests.stages.tiny_data import ROOT
 
 SHARDS = list(range(5))
@@ -26,9 +27,9 @@ def slow_where_first(shard: int) -> int:
     return shard
 
 
-def refused(shard: int) -> int:
+def refuse_third(shard: int) -> int:
     if shard == 3:
-        raise UserError("shard 3 is bad: mend it")
+        raise UserError("of-a-test", "shard 3 is bad: mend it")
     return shard
 
 
@@ -65,7 +66,7 @@ def test_results_come_in_the_order_of_the_shards_from_other_processes() -> None:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_what_a_worker_says_to_the_user_arrives_as_it_was(workers: int) -> None:
-    results = map_shards(workers)(refused, SHARDS)
+    results = map_shards(workers)(refuse_third, SHARDS)
     assert [next(results) for _ in range(3)] == [0, 1, 2]
     with pytest.raises(UserError, match=r"^shard 3 is bad: mend it$"):
         next(results)
@@ -73,9 +74,7 @@ def test_what_a_worker_says_to_the_user_arrives_as_it_was(workers: int) -> None:
 
 def test_a_killed_worker_is_one_sentence_and_leaves_no_other_behind() -> None:
     before = set(psutil.Process().children(recursive=True))
-    with pytest.raises(
-        TemporaryError, match=r"one of the 2 processes of data\.workers was ended from outside"
-    ) as error:
+    with refused("workers-lost", "one of the 2 processes of data.workers was ended from outside") as error:
         list(map_shards(2)(killed, SHARDS))
     assert "\n" not in str(error.value)
     assert workers_of(psutil.Process()) <= before

@@ -15,11 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from stages.common.errors import UserError
 from stages.common.shards import class_names
 from stages.ingest import ingest, summary
 from stages.sources import open_source
 from stages.sources.names import OF_SYSTEMS, composed, in_order, of_system
+from tests.refusals import refused
 from tests.stages.source_files import encoded, ingest_params, ingested, noise, write_tree
 from tests.stages.tiny_data import ROOT
 
@@ -117,9 +117,9 @@ def test_a_class_in_two_unicode_forms_is_one_class_in_every_split(tmp_path: Path
 )
 def test_two_images_whose_names_look_the_same_are_refused(tmp_path: Path, read: Callable[[str], None]) -> None:
     tree = put(tmp_path / "tree", "é.png", normalize("NFD", "é.png"))
-    with pytest.raises(UserError) as refused:
+    with refused("key-twice") as refusal:
         ingested(tmp_path / "raw", path=str(tree))
-    read(str(refused.value))
+    read(str(refusal.value))
 
 
 def test_a_copy_of_a_folder_in_the_other_unicode_form_gives_the_same_bytes(tmp_path: Path) -> None:

@@ -17,12 +17,12 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 
-from stages.common.errors import UserError
 from stages.common.mapping import map_shards
 from stages.common.shards import ShardReader, shards
 from stages.common.split import Split
 from stages.images.work import Job, Shard
 from stages.normalize import normalize
+from tests.refusals import refused
 from tests.stages.source_files import ingested, noise, normalize_params, normalized, run_stage_in, write_idx, write_tree
 from tests.stages.test_normalize import files_in
 from tests.stages.tiny_data import ROOT, write_params
@@ -133,7 +133,7 @@ def test_of_raw_shards_that_changed_meanwhile_only_these_are_done_again(raw: Pat
     pq.write_table(table, second, compression="gzip")  # the same images in other bytes
     assert worked_on(raw) == [1, 4]
     first.write_bytes(first.read_bytes()[:-100])
-    with pytest.raises(UserError, match=r"part-00000.parquet cannot be read as Parquet"):
+    with refused("output-damaged", "part-00000.parquet cannot be read as Parquet"):
         normalized(raw)
 
 
@@ -210,7 +210,7 @@ def test_too_many_broken_images_are_named_the_same_by_any_number_of_workers(raw:
     ingested(raw / "raw", path=str(raw / "tree"), shard_images=7)
     said = []
     for workers in (1, 2):
-        with pytest.raises(UserError, match="2 of the 30 images cannot be used and there may be more") as error:
+        with refused("images-broken", "2 of the 30 images cannot be used and there may be more") as error:
             with_workers(raw, workers, max_broken=0.05)
         said.append(str(error.value))
     assert said[0] == said[1]
@@ -269,11 +269,11 @@ def test_a_damaged_or_lost_part_is_one_sentence_when_it_is_read(groups: Path) ->
     content = bytearray(first.read_bytes())
     content[4 : len(content) // 2] = bytes(len(content) // 2 - 4)
     first.write_bytes(content)
-    with pytest.raises(UserError, match=r"part-00000-000.parquet cannot be read as Parquet"):
+    with refused("output-damaged", "part-00000-000.parquet cannot be read as Parquet"):
         reader.images(reader.blocks[0])
     second.unlink()
-    with pytest.raises(UserError, match=r"part-00000-001.parquet cannot be read"):
+    with refused("output-damaged", "part-00000-001.parquet cannot be read"):
         reader.images(reader.blocks[3])
     first.write_bytes(b"not parquet at all")
-    with pytest.raises(UserError, match=r"part-00000-000.parquet cannot be read as Parquet"):
+    with refused("output-damaged", "part-00000-000.parquet cannot be read as Parquet"):
         ShardReader(groups)

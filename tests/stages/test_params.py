@@ -11,6 +11,7 @@ import pytest
 
 from stages.common.errors import UserError
 from stages.common.params import Evaluator, Ingest, Params, Validate, load_params, load_section
+from tests.refusals import refused
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "params.yaml").read_text()
@@ -39,9 +40,9 @@ def renamed(folder: Path, key: str, name: str) -> Path:
 
 
 def refusal(path: Path) -> str:
-    with pytest.raises(UserError) as refused:
+    with pytest.raises(UserError) as refusal:
         load_params(path)
-    sentence = str(refused.value)
+    sentence = str(refusal.value)
     assert str(path) in sentence
     assert "\n" not in sentence
     return sentence
@@ -61,7 +62,7 @@ def test_a_stage_gets_its_own_section() -> None:
 
 def test_a_stage_is_refused_when_another_section_is_wrong(tmp_path: Path) -> None:
     path = changed(tmp_path, "upload.url", "ftp://host/folder")
-    with pytest.raises(UserError, match=r"upload\.url"):
+    with refused("params-invalid", "upload.url"):
         load_section(Ingest, path)
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from mintage.nearest import like
-from stages.common.errors import UserError
 from stages.releases.__main__ import parser
 from stages.selection.metrics import METRICS, SELECTABLE
+from tests.refusals import refused
 from tests.stages.test_params import changed, refusal
 
 
@@ -21,9 +21,9 @@ def test_a_place_that_is_not_there_is_an_error_and_is_not_made(
     command: list[str], tmp_path: Path, read: Callable[[str], None]
 ) -> None:
     arguments = parser().parse_args([*command, "--url", f"file:{tmp_path / 'nowhere'}"])
-    with pytest.raises(UserError) as refused:
+    with refused("store-missing") as refusal:
         arguments.run(arguments)
-    read(str(refused.value))
+    read(str(refusal.value))
     assert not list(tmp_path.iterdir())
 
 

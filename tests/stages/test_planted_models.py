@@ -13,7 +13,6 @@ from torch import Tensor
 from mintage.metrics.density_coverage import density_coverage
 from mintage.metrics.modes import mode_figures
 from mintage.mixture import Mixture
-from stages.common.errors import UserError
 from stages.common.evaluators import read_evaluator
 from stages.common.files import write_json
 from stages.common.params import Evaluator, Select, load_section
@@ -29,6 +28,7 @@ from stages.selection.reference import Reference, reference
 from stages.selection.rows import row_of
 from stages.selection.seen import Judge, Seen
 from stages.selection.verdicts import collapse, copying
+from tests.refusals import refused
 from tests.stages.tiny_data import CLASSES, ROOT, write_params
 from tests.stages.tiny_models import SMALL, select_params
 
@@ -182,7 +182,7 @@ def test_such_a_metric_is_refused_to_choose_by_with_its_reason_and_taken_as_a_gu
     metric: str, tmp_path: Path
 ) -> None:
     write_params(tmp_path, {"select.metric": metric})
-    with pytest.raises(UserError) as error:
+    with refused("params-invalid") as error:
         load_section(Select, tmp_path / "params.yaml")
     assert f"select.metric: '{metric}' can only be a guard, since {METRICS[metric].guard_only}" in str(error.value)
     assert "set metric to frechet_distance, kernel_distance, coverage or class_frechet_distance" in str(error.value)

@@ -21,6 +21,7 @@ from stages.common.split import Split
 from stages.common.truth import Truth, read_truth
 from stages.selection.rule import choose
 from stages.sources import checked_options
+from tests.refusals import refused
 from tests.stages.source_files import ingest_params, ingested, normalized
 from tests.stages.tiny_data import write_params
 
@@ -141,7 +142,7 @@ def test_raw_shards_carry_the_truth_and_those_of_pictures_do_not(tmp_path: Path)
 
 def test_points_are_not_resized_like_pictures(tmp_path: Path) -> None:
     ingested(tmp_path / "raw", source="ring", path="unused", options={"points": 100})
-    with pytest.raises(UserError, match=r"set normalize\.channels to 1, height to 1, width to 2"):
+    with refused("points-resized", "set normalize.channels to 1, height to 1, width to 2"):
         normalized(tmp_path, height=8, width=8)
 
 

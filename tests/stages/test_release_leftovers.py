@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
-from stages.common.errors import TemporaryError
 from stages.releases.catalogue import leftovers, listed, remove_leftover
 from stages.releases.channels import read_channel
 from stages.stores import File
+from tests.refusals import refused
 from tests.stages.shared_store import Shared
 
 
@@ -61,7 +61,7 @@ def test_a_release_whose_files_are_removed_while_it_is_published_is_taken_back(
 
     with monkeypatch.context() as patch:
         patch.setattr(shared.store, "add", add_and_lose)
-        with pytest.raises(TemporaryError, match="were removed while it was being published: run again"):
+        with refused("release-removed-meanwhile"):
             shared.release(1)
     assert [summary.release for summary in listed(shared.store)] == [kept]
     assert read_channel(shared.store, "latest").release == kept

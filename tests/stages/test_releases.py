@@ -19,6 +19,7 @@ from stages.releases.channels import Channel, LostRaceError, move, promote, read
 from stages.releases.content import gather, identify
 from stages.releases.manifest import release_in
 from stages.stores import Store, open_store
+from tests.refusals import refused
 from tests.stages.release_trees import check_release, make_tree
 from tests.stages.shared_store import Shared
 
@@ -191,7 +192,7 @@ def test_a_promotion_of_what_is_being_deleted_is_taken_back(shared: Shared) -> N
     content_id = release_in(shared.store, first).manifest().id
     shared.run("promote", second, "production")
     shared.store.remove([f"releases/{first}/manifest.json"])
-    with pytest.raises(UserError, match="was deleted meanwhile"):
+    with refused("release-deleted"):
         promote(shared.store, "production", content_id)
     assert read_channel(shared.store, "production").release == second
 

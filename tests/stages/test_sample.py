@@ -23,6 +23,7 @@ from stages.common.model import read_generator, write_generator
 from stages.common.pictures import grid_scale
 from stages.common.shards import encoded_schema, write_encoded
 from stages.sample import labels_for, rows, sample
+from tests.refusals import refused
 from tests.stages.forked import try_stage_in
 from tests.stages.tiny_data import CLASSES, write_params
 from tests.stages.tiny_models import SMALL, sample_params, write_selected
@@ -143,7 +144,7 @@ def test_an_unconditional_model_gives_images_without_labels(tmp_path: Path) -> N
     written = table(tmp_path)
     assert written["label"].null_count == 150
     assert Image.open(io.BytesIO(written["image"][0]["bytes"].as_py())).size == (7, 9)
-    with pytest.raises(UserError, match=r"sample\.classes = \[1\], and the model is unconditional"):
+    with refused("sample-classes-unknown", "sample.classes = [1], and the model is unconditional"):
         sample(sample_params(tmp_path, classes=[1]), tmp_path)
 
 
@@ -162,7 +163,7 @@ def test_a_thousand_known_classes_are_told_in_short() -> None:
     names = tuple(f"name {i}" for i in range(1000))
     config = ModelConfig("mlp", 8, (1, 8, 8), names, 5, "normal", generator_conditioning="concat")
     assert labels_for([], config) == list(range(1000))
-    with pytest.raises(UserError, match=r"19 \(name 19\), up to 999 \(name 999\)"):
+    with refused("sample-classes-unknown", "19 (name 19), up to 999 (name 999)"):
         labels_for([1000], config)
 
 

@@ -17,12 +17,12 @@ from mintage.conditioning.heads import Judgement
 from mintage.data import HIDDEN_LABEL, hide_labels
 from mintage.players import ModelConfig
 from stages.common.checkpoint import read_checkpoint, write_checkpoint
-from stages.common.errors import UserError
 from stages.common.files import read_json, write_json
 from stages.common.shards import shard_path, tensor_table
 from stages.common.split import Split
 from stages.select import select
 from stages.selection import discriminator
+from tests.refusals import refused
 from tests.stages.tiny_models import CHECKPOINTS, checkpoint, select_params, write_run
 
 CLASSES = 10
@@ -252,7 +252,7 @@ def test_what_cannot_be_compared_says_why(semi_supervised: Path, copied: Callabl
         tensors, facts = read_checkpoint(path)
         kept = {name: t for name, t in tensors.items() if name != "engine.discriminator.head.output.bias"}
         write_checkpoint(path, kept, facts)
-    with pytest.raises(UserError, match=r"holds no discriminator that fits its config .*run `dvc repro train`"):
+    with refused("checkpoint-unusable", "holds no discriminator that fits its config ", "run `dvc repro train`"):
         select(params, folder)
 
 

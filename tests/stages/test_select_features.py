@@ -17,6 +17,7 @@ from stages.common.params import Inception as InceptionFile
 from stages.select import select
 from stages.selection.features import feature_network, read_inception
 from stages.selection.metrics import METRICS
+from tests.refusals import refused
 from tests.stages.tiny_models import CHECKPOINTS, checkpoint, select_params
 
 CPU = torch.device("cpu")
@@ -87,17 +88,17 @@ def test_a_metric_that_needs_more_images_is_absent_with_its_reason_and_only_the_
     assert selection["absent"]["class_frechet_distance"].startswith("class ")
     assert selection["classification_accuracy_score"] is None
     assert selection["absent"]["classification_accuracy_score"] == "select.classifier_images is 0"
-    with pytest.raises(UserError, match=r"select\.metric names 'class_frechet_distance'.*class "):
+    with refused("metric-not-measured", "select.metric names 'class_frechet_distance'", "class "):
         select(few.model_copy(update={"metric": "class_frechet_distance"}), folder)
     guarded = few.model_copy(update={"guards": [Guard(metric="classifier_score", at_least=1)]})
-    with pytest.raises(UserError, match=r"select\.guards names 'classifier_score'.*10 splits"):
+    with refused("metric-not-measured", "select.guards names 'classifier_score'", "10 splits"):
         select(guarded, folder)
 
 
 def test_metrics_of_modes_are_refused_with_their_reason_and_not_missed(folder: Path) -> None:
     selection = select(select_params(folder), folder)
     assert not [name for name in selection["absent"] if METRICS[name].of_truth]
-    with pytest.raises(UserError, match=r"names 'reverse_kl'.*the modes of this data are not known"):
+    with refused("metric-not-measured", "names 'reverse_kl'", "the modes of this data are not known"):
         select(select_params(folder, guards=[Guard(metric="reverse_kl", at_most=1)]), folder)
 
 

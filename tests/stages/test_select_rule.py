@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.common.errors import UserError
 from stages.common.params import Guard, Select, load_section
 from stages.selection.rule import choose, cost_of_last, passes, sentence, why
+from tests.refusals import refused
 from tests.stages.tiny_data import ROOT
 
 FIGURE = st.floats(0, 1, allow_nan=False)
@@ -26,7 +26,7 @@ def test_no_row_that_passes_the_guards_is_better_than_the_chosen_and_no_earlier_
 ) -> None:
     passing = [index for index, row in enumerate(rows) if all(passes(row, guard) for guard in guards)]
     if not passing:
-        with pytest.raises(UserError, match="no checkpoint passes"):
+        with refused("guards-passed-by-none"):
             choose(rows, rule(metric, guards))
         return
     chosen = choose(rows, rule(metric, guards)).chosen
@@ -68,7 +68,7 @@ def test_a_checkpoint_of_which_the_metric_is_absent_is_never_chosen() -> None:
     choice = choose(rows, rule())
     assert choice.ranking == [2, 1]
     assert cost_of_last(rows, choice, rule()) is None
-    with pytest.raises(UserError, match=r"select.metric names 'frechet_distance'.*\(too few\)"):
+    with refused("metric-not-measured", "select.metric names 'frechet_distance'", "(too few)"):
         choose(curve_of(None, None), rule(), {"frechet_distance": "too few"})
 
 
@@ -82,7 +82,7 @@ def test_the_choice_is_told_with_its_floor_and_the_runner_up() -> None:
 def test_where_no_checkpoint_passes_each_guard_is_named_with_the_best_that_was_reached() -> None:
     rows = [{"frechet_distance": f, "conditional_accuracy": a} for f, a in [(9.5, 0.5), (7.25, 0.75)]]
     guards = [Guard(metric="conditional_accuracy", at_least=0.9), Guard(metric="frechet_distance", at_most=2)]
-    with pytest.raises(UserError) as error:
+    with refused("guards-passed-by-none") as error:
         choose(rows, rule(guards=guards))
     assert "conditional accuracy at least 0.9 (best reached: 0.75)" in str(error.value)
     assert "Frechet distance at most 2 (best reached: 7.25)" in str(error.value)

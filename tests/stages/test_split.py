@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from mintage.evaluator import EvaluatorConfig, build_evaluator, explained_variance, features_of
-from stages.common.errors import UserError
 from stages.common.params import Select, load_section
 from stages.common.reading import batches_of
 from stages.common.shards import shard_path, tensor_table
 from stages.common.split import BATCH, Split
 from stages.selection.features import feature_network
 from stages.selection.seen import Judge
+from tests.refusals import refused
 from tests.stages.tiny_data import ROOT
 
 COUNT, SHAPE = 1300, (3, 9, 11)
@@ -80,5 +80,5 @@ def test_a_shard_that_is_gone_is_one_sentence(tmp_path: Path) -> None:
     pq.write_table(tensor_table(IMAGES[:5], [0] * 5, list("vwxyz"), ["a"]), shard_path(tmp_path, 0))
     lost = Split(tmp_path)
     shard_path(tmp_path, 0).unlink()
-    with pytest.raises(UserError, match=r"part-00000\.parquet cannot be read"):
+    with refused("output-damaged", "part-00000.parquet cannot be read"):
         list(lost.batches())

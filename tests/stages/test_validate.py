@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from stages.common.errors import UserError
 from stages.common.params import load_params
 from stages.validate import read_manifest, read_stats, stop_on_failure, validate
+from tests.refusals import refused
 from tests.stages.summary_tables import (
     CLASSES,
     IMAGES,
@@ -202,7 +203,7 @@ def test_a_failure_is_one_sentence_with_the_expectation_the_finding_examples_and
     stats.loc[3, "label"] = None
     stats.loc[3, "key"] = "two\nlines"
     outcome = gated(tmp_path, stats, manifest)
-    with pytest.raises(UserError) as refusal:
+    with refused("gate-failed") as refusal:
         stop_on_failure(outcome, Path("reports/validation.html"))
     sentence = str(refusal.value)
     assert "\n" not in sentence
@@ -234,20 +235,20 @@ def test_a_table_with_a_column_of_another_type_or_with_empty_cells_is_refused_by
     stats = valid_stats()
     path = tmp_path / "data/normalized/stats.parquet"
     written(tmp_path, stats.assign(std="high"), manifest_of(stats, CLASSES))
-    with pytest.raises(UserError, match="no usable column 'std'"):
+    with refused("output-damaged", "no usable column 'std'"):
         read_stats(path)
     stats.loc[0, "pixel_sha256"] = None
     written(tmp_path, stats, {})
-    with pytest.raises(UserError, match="empty cells in column 'pixel_sha256'"):
+    with refused("output-damaged", "empty cells in column 'pixel_sha256'"):
         read_stats(path)
 
 
 def test_a_missing_or_damaged_table_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "stats.parquet"
-    with pytest.raises(UserError, match=r"stats.parquet is missing"):
+    with refused("output-missing", "stats.parquet is missing"):
         read_stats(path)
     path.write_bytes(b"PAR1 and nothing more")
-    with pytest.raises(UserError, match=r"stats.parquet cannot be read as Parquet"):
+    with refused("output-damaged", "stats.parquet cannot be read as Parquet"):
         read_stats(path)
 
 

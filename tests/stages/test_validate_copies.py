@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.common.errors import UserError
 from stages.common.params import Validate
 from stages.validate import Outcome, report_lines, stop_on_failure
 from stages.validation.judge import Verdict
+from tests.refusals import refused
 from tests.stages.photographs import brighter, encoded_again, photographs
 from tests.stages.summary_tables import (
     CLASSES,
@@ -50,7 +50,7 @@ def test_held_out_copies_of_training_images_stop_the_pipeline_and_are_shown_besi
     assert verdict.stops
     assert verdict.observed == pytest.approx(2 / 60)
     assert verdict.examples == ["image-118", "image-000", "image-119", "image-001"]
-    with pytest.raises(UserError, match=r"in the train split too' .* e\.g\. image-118, as image-000"):
+    with refused("gate-failed", "in the train split too' ", " e.g. image-118, as image-000"):
         stop_on_failure(outcome, tmp_path / "reports/validation.html")
     assert json.loads((tmp_path / "reports/validation.json").read_text())["success"] is False
     html = (tmp_path / "reports/validation.html").read_text()
@@ -154,5 +154,5 @@ def test_pictures_are_read_of_those_that_are_shown_or_may_be_copies_and_of_no_ot
     suspicious: Validate = LIMITS.model_copy(update={"max_outliers": 0.0, "outlier_fence": 0.001})
     stats.loc[3, "mean"] = 0.9
     stats.to_parquet(tmp_path / "data/normalized/stats.parquet", index=False)
-    with pytest.raises(UserError, match=r"train/part-00000.parquet cannot be read as Parquet"):
+    with refused("output-damaged", "train/part-00000.parquet cannot be read as Parquet"):
         validate(tmp_path / "data/normalized", suspicious, tmp_path / "reports", tmp_path)

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from stages.common.errors import UserError
 from stages.common.files import read_json
 from stages.common.params import Evaluator, load_section
 from stages.evaluator import evaluator
 from stages.select import select
+from tests.refusals import refused
 from tests.stages.forked import try_stage_in
 from tests.stages.tiny_data import CLASSES, write_digits, write_params
 from tests.stages.tiny_models import select_params
@@ -78,9 +78,9 @@ def test_images_that_do_not_fit_are_refused_with_the_param_that_would_help(
     folder = Path(shutil.copytree(digits_selected, tmp_path / "copy"))
     shutil.rmtree(folder / ".measure")
     monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=40_000))
-    with pytest.raises(UserError) as refused:
+    with refused("memory-too-small") as refusal:
         evaluator(load_section(Evaluator, folder / "params.yaml"), folder)
-    read(str(refused.value))
-    with pytest.raises(UserError) as refused:
+    read(str(refusal.value))
+    with refused("memory-too-small") as refusal:
         select(select_params(folder), folder)
-    read(str(refused.value))
+    read(str(refusal.value))

@@ -1,0 +1,72 @@
+"""The table of docs/errors.md: each code of an error, and what is said with it; `python -m tests.codes` writes it."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.tried import cell
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "errors.md"
+KINDS = {"UserError": 2, "StaleError": 2, "TemporaryError": 75, "LostRaceError": 75, "kind": 2}
+"""What raises with a code, and the exit code."""
+HEAD = """\
+# Error codes
+
+What a user can mend is one sentence and exit code 2; what may heal by itself has exit code 75, and the same command is
+worth another try. For programs each has a code, which stays when the sentence is reworded:
+
+| `MINTAGE_ERRORS` | on stderr |
+| --- | --- |
+| not set | `error: photos holds no images: add some, or remove the folder` |
+| `code` | `error[source-without-images]: photos holds no images: add some, or remove the folder` |
+| `json` | `{"error": "source-without-images", "sentence": "photos holds no images: ...", "exit_code": 2}` |
+
+`python -m tests.codes` writes this page from the code; `...` is what differs.
+
+| code | exit code | sentence |
+| --- | --- | --- |
+| `disk-full` | 2 | no room to write ...: free some space and run again; earlier outputs are untouched |
+"""
+
+
+class Fault(NamedTuple):
+    code: str
+    exit_code: int
+    sentence: str
+
+
+def page() -> str:
+    rows: dict[tuple[str, int], list[str]] = {}
+    for code, exit_code, sentence in sorted(faults()):
+        rows.setdefault((code, exit_code), []).append(sentence)
+    lines = (
+        f"| `{code}` | {exit_code} | {'<br>'.join(cell(one) for one in dict.fromkeys(sentences))} |\n"
+        for (code, exit_code), sentences in rows.items()
+    )
+    return HEAD + "".join(lines)
+
+
+def faults() -> Iterator[Fault]:
+    """Every place that raises with a code; the files are parsed, not run."""
+    for folder in ("stages", "flows"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in KINDS:
+                    code, *sentence = node.args
+                    if isinstance(code, ast.Constant) and isinstance(code.value, str):
+                        yield Fault(code.value, KINDS[node.func.id], _pattern(sentence[0]))
+
+
+def _pattern(node: ast.expr) -> str:
+    """A sentence with `...` for each of its variables."""
+    if isinstance(node, ast.Constant):
+        return str(node.value)
+    if isinstance(node, ast.JoinedStr):
+        return "".join(_pattern(part) for part in node.values)
+    return "..."
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
