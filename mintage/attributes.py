@@ -1,7 +1,4 @@
-"""Several properties of one image: bits, which are -1 or 1, and numbers on [-1,1]; of a column of words a bit a word.
-
-Names say which bits belong together: of `hair=red`, `hair=black` and `hair=none` one is 1 in each image.
-"""
+"""Properties of one image: bits, which are -1 or 1, and numbers on [-1,1]; of a column of words a bit a word."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -9,26 +6,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mintage.nearest import nearest
+from mintage.attribute_names import asked_values, attribute_value, groups_of
 from mintage.randomness import stream
 
 EXAMPLES = 256
 """Rows of attributes that a generator keeps, so that it can be asked for likely combinations."""
 _NEAR = 0.25
 """A number is right where it is so near: within an eighth of its range."""
-
-
-def groups_of(names: Sequence[str]) -> dict[str, list[int]]:
-    """The places of the bits of each attribute, by its name, in order.
-
-    Example:
-        >>> groups_of(["glasses", "hair=red", "hair=black"])
-        {'glasses': [0], 'hair': [1, 2]}
-    """
-    groups: dict[str, list[int]] = {}
-    for place, name in enumerate(names):
-        groups.setdefault(name.partition("=")[0], []).append(place)
-    return groups
 
 
 def columns(given: Mapping[str, Any], images: int) -> tuple[tuple[str, ...], Tensor]:
@@ -55,7 +39,7 @@ def _columns(name: str, given: Any, images: int) -> Iterator[tuple[str, Tensor]]
         return
     if "=" in name:
         raise ValueError(f"attribute {name!r} has a '=' in its name, which joins a column and its word: rename it")
-    yield name, torch.tensor([_number(name, value) for value in values])
+    yield name, torch.tensor([attribute_value(name, value) for value in values])
 
 
 def examples_of(rows: Tensor, seed: int) -> Tensor:
@@ -73,28 +57,10 @@ def with_changes(rows: Tensor, names: Sequence[str], asked: Mapping[str, bool | 
         >>> with_changes(torch.zeros(1, 3), ["glasses", "hair=red", "hair=black"], {"glasses": True, "hair": "red"})
         tensor([[ 1.,  1., -1.]])
     """
-    rows, groups = rows.clone(), groups_of(names)
-    for name, value in asked.items():
-        word = f"{name}={value}"
-        if isinstance(value, str) and word in names:
-            rows[:, groups[name]] = -1
-            rows[:, list(names).index(word)] = 1
-        elif isinstance(value, str) and name in groups and len(groups[name]) > 1:
-            words = [names[place].partition("=")[2] for place in groups[name]]
-            raise ValueError(f"there is no {name} {value!r}: ask for {' or '.join(words)}")
-        elif name not in names or isinstance(value, str):
-            known = [other for other in groups if len(groups[other]) == 1] + [one for one in names if "=" in one]
-            raise ValueError(f"there is no attribute {name!r} that can be {value!r}{nearest(name, known)}")
-        else:
-            rows[:, list(names).index(name)] = _number(name, value)
+    rows = rows.clone()
+    for place, value in asked_values(names, asked).items():
+        rows[:, place] = value
     return rows
-
-
-def _number(name: str, value: float) -> float:
-    number = (1.0 if value else -1.0) if isinstance(value, bool) else float(value)
-    if not -1 <= number <= 1:
-        raise ValueError(f"attribute {name!r} cannot be {value}: ask for True, False, or a number in [-1,1]")
-    return number
 
 
 def values_of(rows: Tensor) -> Tensor:

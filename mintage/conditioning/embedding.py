@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, one_hot
 
-from mintage.attributes import groups_of
+from mintage.attribute_names import groups_of
 
 EMBEDDING = 50
 """Width, as in the most used conditional GANs."""

@@ -6,6 +6,7 @@ A few facts on what recipes name, which would take torch to ask for; a test comp
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from mintage.attribute_names import asked_values
 from mintage.families import FAMILIES, recipe_of
 from mintage.recipes import Recipe
 from stages.common.errors import UserError
@@ -110,12 +111,8 @@ def _attributes(params: Params, known: Known) -> Iterator[str]:
 
 def _wrong_attributes(sample: Sample, names: tuple[str, ...]) -> Iterator[str]:
     """A sentence on an attribute, or a value of one, that the data have not."""
-    import torch  # which whoever knows the names has loaded
-
-    from mintage.attributes import with_changes
-
     try:
-        with_changes(torch.zeros(1, len(names)), names, sample.attributes)
+        asked_values(names, sample.attributes)
     except ValueError as error:
         yield f"sample.attributes: {error}"
 

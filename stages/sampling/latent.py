@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mintage.attributes import groups_of, values_of
+from mintage.attribute_names import groups_of
+from mintage.attributes import values_of
 from mintage.latent_space import Blend, Truncated, along_code, arithmetic, by_category, path
 from mintage.latents import draw
 from mintage.players import Generator, ModelConfig

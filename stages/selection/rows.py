@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mintage.attributes import groups_of
+from mintage.attribute_names import groups_of
 from stages.selection.measure import Measured
 from stages.selection.metrics import METRICS
 from stages.selection.reference import Reference

@@ -1,0 +1,55 @@
+"""What may be asked of attributes, by their names; without torch, so that it is known before anything is trained.
+
+Names say which bits belong together: of `hair=red`, `hair=black` and `hair=none` one is 1 in each image.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from mintage.nearest import nearest
+
+
+def groups_of(names: Sequence[str]) -> dict[str, list[int]]:
+    """The places of the bits of each attribute, by its name, in order.
+
+    Example:
+        >>> groups_of(["glasses", "hair=red", "hair=black"])
+        {'glasses': [0], 'hair': [1, 2]}
+    """
+    groups: dict[str, list[int]] = {}
+    for place, name in enumerate(names):
+        groups.setdefault(name.partition("=")[0], []).append(place)
+    return groups
+
+
+def asked_values(names: Sequence[str], asked: Mapping[str, bool | float | str]) -> dict[int, float]:
+    """The values on [-1,1] that are asked for, by their places in `names`.
+
+    `asked` has True or False of a bit, a number on [-1,1], or the word of a group. Raises ValueError, with the nearest
+    name, where there is no such attribute or value.
+
+    Example:
+        >>> asked_values(["glasses", "hair=red", "hair=black"], {"glasses": True, "hair": "red"})
+        {0: 1.0, 1: 1.0, 2: -1.0}
+    """
+    groups, found = groups_of(names), dict[int, float]()
+    for name, value in asked.items():
+        word = f"{name}={value}"
+        if isinstance(value, str) and word in names:
+            found |= {place: 1.0 if names[place] == word else -1.0 for place in groups[name]}
+        elif isinstance(value, str) and name in groups and len(groups[name]) > 1:
+            words = [names[place].partition("=")[2] for place in groups[name]]
+            raise ValueError(f"there is no {name} {value!r}: ask for {' or '.join(words)}")
+        elif name not in names or isinstance(value, str):
+            known = [other for other in groups if len(groups[other]) == 1] + [one for one in names if "=" in one]
+            raise ValueError(f"there is no attribute {name!r} that can be {value!r}{nearest(name, known)}")
+        else:
+            found[names.index(name)] = attribute_value(name, value)
+    return found
+
+
+def attribute_value(name: str, value: float) -> float:
+    """-1 or 1 of False or True, or the number. Raises ValueError where it lies beyond [-1,1]."""
+    number = (1.0 if value else -1.0) if isinstance(value, bool) else float(value)
+    if not -1 <= number <= 1:
+        raise ValueError(f"attribute {name!r} cannot be {value}: ask for True, False, or a number in [-1,1]")
+    return number
