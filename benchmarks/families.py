@@ -28,7 +28,6 @@ from mintage.players import Generator
 from mintage.randomness import stream
 from mintage.sampling import asked_labels, samples
 from stages.common.command import parser_of
-from stages.common.drawings import draw_samples
 from stages.common.errors import UserError, run_stage
 from stages.common.evaluators import read_evaluator
 from stages.common.files import read_json
@@ -37,6 +36,8 @@ from stages.common.progress import progress_bar
 from stages.common.reading import batches_of, labels_of
 from stages.common.split import Split
 from stages.common.train_params import Train
+from stages.media.drawings import drawings_of
+from stages.media.images import Images
 from stages.selection.seen import quantize
 from stages.train import make_trainer
 
@@ -133,7 +134,7 @@ def run(params: Train, split: Split, judge: Judge, budget: Budget, picture: Path
                     for checkpoint in checkpoints[-len(reached) :]
                 ):
                     best = deepcopy(trainer.average)
-    picture.write_bytes(draw_samples(best, MEASURED_SEED, None))
+    picture.write_bytes(drawings_of(Images()).draw_samples(best, MEASURED_SEED))
     made = {"family": params.family, "seed": params.seed, "checkpoints": checkpoints}
     return made | judge.classification_score(best, split)
 

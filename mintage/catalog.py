@@ -77,6 +77,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "rmsprop": "mintage.optimizers:rmsprop",
     },
 }
+WITHOUT_MAPS = {"mlp", "points"}
+"""Networks that need no room for feature maps (`Network.has_maps`), to be known where torch is not loaded."""
 
 
 @cache

@@ -20,15 +20,15 @@ from stages.common.foresight import Known, foreseen
 from stages.common.params import Ingest, Params, Select, Upload, load_params
 from stages.common.place import cache_problems, git_notes, links_problems
 from stages.common.receipt import publish_again
-from stages.sources import BUILT_IN, checked_options
+from stages.media.images import Images
+from stages.media.medium import Medium
+from stages.sources import BUILT_IN, checked_options, medium_from
 from stages.sources.labels import file_beside
 from stages.stores import open_store
 from stages.stores.folder import FolderStore
 
 _ELSEWHERE = {"digits", "s3", "http", "glyphs", "ring", "grid", "gaussian"}
 """Sources that read nothing at ingest.path."""
-POINTS = {"ring": (1, 1, 2), "grid": (1, 1, 2), "gaussian": (1, 1, 1)}
-"""Sources of points, with their shape (C, H, W)."""
 
 
 def main() -> None:
@@ -47,7 +47,7 @@ def check(params: Params, made: list[Path], root: Path = Path()) -> None:
         *_source(params.ingest, made, root),
         *_tables(params.ingest),
         *_store(params, root),
-        *_points(params),
+        *_shape(params),
         *foreseen(params, _known(params)),
         *_weights(params.select, root),
         *_machine(params),
@@ -180,19 +180,28 @@ def _known(params: Params) -> Known:
     asked = params.normalize.partner is not None or params.ingest.pairs is not None
     return Known(
         shape,
-        params.ingest.source in POINTS,
+        _medium(params.ingest),
         classes=10 if params.ingest.source == "digits" else None,
         paired=True if asked else False if params.ingest.source in BUILT_IN else None,
         attributes=params.ingest.attributes is not None,
     )
 
 
-def _points(params: Params) -> Iterator[str]:
-    """A sentence where points would be resized, which normalize refuses."""
-    made, asked = POINTS.get(params.ingest.source), _known(params).shape
-    if made is not None and made != asked:
-        wanted = "set normalize.channels to {}, height to {}, width to {}".format(*made)
-        yield f"source {params.ingest.source!r} makes points, a pixel a coordinate: {wanted}"
+def _medium(ingest: Ingest) -> Medium:
+    """Images where the source cannot be asked, which another sentence tells."""
+    try:
+        return medium_from(ingest.source)
+    except (ModuleNotFoundError, UserError):
+        return Images()
+
+
+def _shape(params: Params) -> Iterator[str]:
+    """A sentence where samples of one shape would be resized, which normalize refuses."""
+    medium = _medium(params.ingest)
+    if medium.shape not in (None, _known(params).shape):
+        wanted = "set normalize.channels to {}, height to {}, width to {}".format(*medium.shape)
+        made = f"{medium.words.many}, a pixel a {medium.words.part}"
+        yield f"source {params.ingest.source!r} makes {made}: {wanted}"
 
 
 def _weights(select: Select, root: Path) -> Iterator[str]:

@@ -31,7 +31,8 @@ from stages.common.reading import batches_of, conditions_of, evaluator_config, r
 from stages.common.resume import Resume
 from stages.common.split import Split
 from stages.common.stopping import explain_interrupt
-from stages.common.truth import read_truth
+from stages.media import medium_of
+from stages.media.medium import Medium
 
 RESUME = Path(".resume/evaluator")
 
@@ -40,20 +41,21 @@ def main() -> None:
     params = load_section(EvaluatorParams)
     meter = Meter()
     with recorded("evaluator", params, meter) as facts:
-        require_fit(known_of(Path()))  # before minutes of work that no training would follow
+        known = known_of(Path())
+        require_fit(known)  # before minutes of work that no training would follow
         figures = evaluator(params, Path(), meter)
         facts["machine"]["device"] = str(steady_device_for(params.device))
         facts.update(figures)
-    print(summary(figures))
+    print(summary(figures, known.medium))
     print("evaluator: models/evaluator")
 
 
 def known_of(root: Path) -> Known:
     """What a later stage would refuse is known by now."""
     train, manifest = Split(root / "data/normalized/train"), read_json(root / "data/normalized/manifest.json")
-    points, real = read_truth(manifest) is not None, train.signature
+    real = train.signature
     names = real.attributes or ()
-    return Known(real.shape, points, len(real.classes or ()), real.paired, bool(names), names)
+    return Known(real.shape, medium_of(manifest), len(real.classes or ()), real.paired, bool(names), names)
 
 
 def evaluator(params: EvaluatorParams, root: Path, meter: Meter | None = None) -> dict[str, Any]:
@@ -101,7 +103,7 @@ def identity(params: EvaluatorParams, root: Path) -> dict[str, Any]:
 
 
 def fit(params: EvaluatorParams, train: Split, keeper: Keeper) -> Evaluator:
-    """The network by which the images are compared; of points their coordinates."""
+    """The network by which the images are compared."""
     config = evaluator_config(train, params.features)
     assert params.images is not None
     schedule = Schedule(params.images, params.batch_size, params.learning_rate, params.seed)
@@ -131,14 +133,15 @@ def measure(network: Evaluator, params: EvaluatorParams, holdout: Split) -> dict
     }
 
 
-def summary(figures: dict[str, Any]) -> str:
+def summary(figures: dict[str, Any], medium: Medium) -> str:
     held_out = f"on {figures['holdout_images']:,} held-out images"
     shorter = f"; {told[:-1]}" if (told := figures.get("turned_down")) else ""
-    points = "points are compared by their coordinates: " if figures["kind"] == "coordinates" else ""
+    as_they_are = figures["kind"] == "coordinates"
+    how = f"{medium.words.many} are compared by their {medium.words.part}s: " if as_they_are else ""
     if "holdout_accuracy" in figures:
-        return f"{points}holdout accuracy {figures['holdout_accuracy']:.4f} {held_out}{shorter}"
-    if points:
-        return f"{points}nothing to train"
+        return f"{how}holdout accuracy {figures['holdout_accuracy']:.4f} {held_out}{shorter}"
+    if as_they_are:
+        return f"{how}nothing to train"
     explained = f"explained variance {figures['holdout_explained_variance']:.4f} {held_out}"
     return f"an autoencoder, since there are no two classes to tell apart: {explained}{shorter}"
 

@@ -98,14 +98,14 @@ def ingest(
 
 
 def schema_of(source: Source, max_pixels: int) -> pa.Schema:
-    """The layout of raw shards; its metadata also says where the images are from, their size limit, and the truth."""
+    """The layout of raw shards; its metadata also says where the images are from, their size limit, and the medium."""
     more = (PARTNER if source.paired else {}) | (GROUP if source.grouped else {})
     more |= ATTRIBUTES if source.attributes else {}
     schema = encoded_schema(source.classes, COLUMNS | more)
     about = {"name": source.name, "licence": source.licence, "origin": source.origin}
     known = {"source": json.dumps(about), "max_pixels": str(max_pixels)}
     known |= {} if source.attributes is None else {"attributes": json.dumps(source.attributes)}
-    known |= {} if source.truth is None else {"truth": json.dumps(source.truth.to_json())}
+    known |= {"medium": json.dumps(source.medium.to_json())}
     return schema.with_metadata({**schema.metadata, **known})
 
 

@@ -33,7 +33,6 @@ from stages.common.pieces import Pieces
 from stages.common.progress import progress_bar
 from stages.common.provenance import recorded
 from stages.common.stopping import explain_interrupt
-from stages.common.truth import Truth
 from stages.images.extent import Extent, ExtentOf
 from stages.images.near import LEAST_SIDE
 from stages.images.raw import Deciding, RawSet, read_deciding, read_raw_set
@@ -41,6 +40,7 @@ from stages.images.split import Mask, random_split, tied
 from stages.images.statistics import ATTRIBUTES, PARTNER
 from stages.images.together import find_alike
 from stages.images.work import LISTED, SIDES, STATS, Broken, Finished, Job, Shard, normalize_shard
+from stages.media.medium import Medium
 
 RAW = Path("data/raw")
 NORMALIZED = Path("data/normalized")
@@ -100,7 +100,7 @@ def normalize(
     Raises UserError where too many images are broken, or a split would be empty.
     """
     known = read_raw_set(raw)
-    _check_points(params, known.truth)
+    _check_medium(params, known.medium)
     params = _with_levels(params, known, over_shards)
     deciding = read_deciding(known, params.split_seed)
     broken_allowed = int(params.max_broken * len(deciding.labels))
@@ -114,19 +114,21 @@ def normalize(
     return manifest
 
 
-def _check_points(params: Normalize, truth: Truth | None) -> None:
-    """A point's coordinates must neither be resized nor brightened."""
-    if truth is None:
+def _check_medium(params: Normalize, medium: Medium) -> None:
+    """Samples of one shape must neither be resized nor brightened."""
+    if medium.shape is None:
         return
-    if truth.shape != (params.channels, params.height, params.width):
-        channels, height, width = truth.shape
+    words = medium.words
+    if medium.shape != (params.channels, params.height, params.width):
+        channels, height, width = medium.shape
         raise UserError(
-            "points-resized",
-            f"the points are pictures of {width} x {height} pixels, a pixel a coordinate, and must stay so: "
+            "medium-resized",
+            f"the {words.many} are pictures of {width} x {height} pixels, a pixel a {words.part}, and must stay so: "
             f"set normalize.channels to {channels}, height to {height}, width to {width}",
         )
     if params.black is not None or params.white is not None:
-        raise UserError("points-rescaled", "points have a scale of their own: set normalize.black and white to null")
+        told = f"{words.many} have a scale of their own: set normalize.black and white to null"
+        raise UserError("medium-rescaled", told)
 
 
 def _with_levels(params: Normalize, known: RawSet, over_shards: MapShards) -> Normalize:
@@ -157,7 +159,7 @@ def _split_and_finish(
     if not redrawn.exists():
         shards = _shards(known, held_out)
         finished = finish(shards)
-        if known.truth is not None:
+        if "looks" in known.medium.lacks:
             return about, finished
         near = params.near_copies if min(params.height, params.width) >= LEAST_SIDE else None
         alike = find_alike(finished, shards, near)
@@ -183,7 +185,7 @@ def _begin(resume: Path, params: Normalize, known: RawSet) -> Path:
     """The folder of the shards that were, or will be, finished with these params, this code and these classes."""
     about = {
         "params": params.model_dump(exclude={"max_broken"}),  # which changes no shard, only whether the stage stops
-        "code": code_of("normalize"),
+        "code": code_of("normalize", medium=known.medium.name),
         "known": [known.classes, known.max_pixels, *([known.attributes] if known.attributes else [])],
     }
     folder = resume / fingerprint_of(about)[:16]
@@ -308,7 +310,7 @@ def _manifest(
         "levels": {"black": params.black, "white": params.white},
         "partner": params.partner or ("its own" if known.paired else None),
         "source": known.source,
-        "truth": None if known.truth is None else known.truth.to_json(),
+        "medium": known.medium.to_json(),
         "fingerprint": hashlib.sha256(content.encode()).hexdigest(),
     }
 

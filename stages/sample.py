@@ -19,20 +19,19 @@ from mintage.players import Generator, ModelConfig
 from mintage.sampling import asked_rows, samples
 from stages.common.command import parser_of
 from stages.common.device import steady_device_for
-from stages.common.drawings import draw_samples, draw_translations
 from stages.common.errors import UserError, run_stage
 from stages.common.files import read_json, replacing, replacing_directory, write_json
-from stages.common.levels import FloatImages, to_uint8
-from stages.common.model import read_generator, rows_of_grid
+from stages.common.model import read_generator
 from stages.common.params import Sample, load_section
-from stages.common.pictures import encode_pfm, encode_png
 from stages.common.progress import progress_bar
 from stages.common.provenance import recorded
 from stages.common.raw_shards import ATTRIBUTES
 from stages.common.reading import Sources
 from stages.common.shards import IMAGE, encoded_schema, write_encoded
 from stages.common.split import Split
-from stages.common.truth import read_truth
+from stages.media import medium_of
+from stages.media.drawings import draw_translations, drawings_of, rows_of_grid
+from stages.media.medium import Medium
 from stages.sampling.drawing import write_pictures
 from stages.sampling.latent import pictures
 
@@ -57,26 +56,29 @@ def sample(params: Sample, root: Path) -> int:
     Raises UserError where the model is missing or damaged, or has no such classes.
     """
     generator = read_generator(root / "models/selected", steady_device_for(params.device))
-    truth = read_truth(read_json(root / "models/selected/provenance.json"))
+    medium = medium_of(read_json(root / "models/selected/provenance.json"))
+    drawings = drawings_of(medium)
     labels = labels_for(params.classes, generator.config)
     holdout = Split(root / "data/normalized/holdout") if generator.config.translates else None
     attributes = attributes_for(params, generator)
     asked = labels if attributes is None else attributes
-    found = pictures(generator, params, labels, points=truth is not None)
+    found = pictures(generator, params, labels, medium)
     with ExitStack() as outputs:
         folder, latent = (
             outputs.enter_context(replacing_directory(root / name)) for name in ("samples", "plots/latent")
         )
         sheet, told = (outputs.enter_context(replacing(root / name)) for name in ("plots/samples.png", LATENT))
         if holdout is None:
-            made, schema = rows(generator, params, asked, exact=truth is not None), schema_of(generator.config)
-            drawn = draw_samples(generator, params.seed, truth, asked, names=row_names(generator.config, labels))
+            made, schema = rows(generator, params, asked, medium), schema_of(generator.config)
+            names = row_names(generator.config, labels)
+            drawn = drawings.draw_samples(generator, params.seed, asked, names=names)
         else:
-            made, schema = translations(generator, params, holdout), schema_of(generator.config, source=IMAGE, key=TEXT)
-            drawn = draw_translations(generator, params.seed, holdout)
+            made = translations(generator, params, holdout, medium)
+            schema = schema_of(generator.config, source=IMAGE, key=TEXT)
+            drawn = draw_translations(medium, generator, params.seed, holdout)
         count = write_encoded(folder, made, schema, SHARD_IMAGES, params.batch_size)
         sheet.write_bytes(drawn)
-        write_json(told, write_pictures(latent, found, truth))
+        write_json(told, write_pictures(latent, found, drawings))
     return count
 
 
@@ -134,22 +136,22 @@ def row_names(config: ModelConfig, labels: list[int] | None) -> list[str]:
 
 
 def rows(
-    generator: Generator, params: Sample, wanted: list[int] | Tensor | None, exact: bool = False
+    generator: Generator, params: Sample, wanted: list[int] | Tensor | None, medium: Medium
 ) -> Iterator[dict[str, Any]]:
-    """A row an image, made when it is asked for: a PNG, or with every bit where `exact` (of points)."""
+    """A row an image, made when it is asked for, encoded as its medium is."""
     index, column = 0, "attributes" if generator.config.attributes else "label"
     with progress_bar("sample", params.count) as bar:
         for images, asked in samples(generator, params.count, params.seed, wanted):
             of_images = [None] * len(images) if asked is None else asked.tolist()
             for values, told in zip(images.numpy(), of_images, strict=True):
-                content, kind = encoded(values, exact)
+                content, kind = medium.encode(values)
                 image = {"bytes": content, "path": f"{index:06d}.{kind}"}
                 yield {"image": image, "label": None, "index": index, "seed": params.seed, column: told}
                 index += 1
             bar.update(len(images))
 
 
-def translations(generator: Generator, params: Sample, holdout: Split) -> Iterator[dict[str, Any]]:
+def translations(generator: Generator, params: Sample, holdout: Split, medium: Medium) -> Iterator[dict[str, Any]]:
     """A row a held-out source, each once: what it becomes, beside itself, with the key of the pair."""
     count = min(params.count, len(holdout))
     numbers, keys = asked_rows(len(holdout), count, params.seed), holdout.keys
@@ -158,18 +160,13 @@ def translations(generator: Generator, params: Sample, holdout: Split) -> Iterat
         for images, sources in samples(generator, count, params.seed, Sources(holdout, numbers)):
             assert sources is not None
             for image, source in zip(images.numpy(), sources.numpy(), strict=True):
-                both = {name: encoded(values, exact=False) for name, values in (("image", image), ("source", source))}
+                both = {name: medium.encode(values) for name, values in (("image", image), ("source", source))}
                 files = {
                     name: {"bytes": content, "path": f"{index:06d}.{kind}"} for name, (content, kind) in both.items()
                 }
                 yield files | {"label": None, "index": index, "seed": params.seed, "key": keys[int(numbers[index])]}
                 index += 1
             bar.update(len(images))
-
-
-def encoded(image: FloatImages, exact: bool) -> tuple[bytes, str]:
-    """An image `[C,H,W]` in [-1,1] as a file's content and suffix."""
-    return (encode_pfm((image[0] + 1) / 2), "pfm") if exact else (encode_png(to_uint8(image)), "png")
 
 
 if __name__ == "__main__":

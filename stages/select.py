@@ -22,7 +22,7 @@ from stages.common.params import Select, load_section
 from stages.common.provenance import recorded
 from stages.common.split import Split
 from stages.common.stopping import explain_interrupt
-from stages.common.truth import read_truth
+from stages.media import medium_of
 from stages.selection.cache import FOLDER
 from stages.selection.card import model_card
 from stages.selection.checkpoints import Table, loaded, measure_all, require_same_data
@@ -104,7 +104,7 @@ def subject(inputs: Inputs, sources: Row | None) -> Subject:
         training=length_of(trained),
         train_images=len(real.train),
         chance=real.chance,
-        points=real.truth is not None,
+        medium=real.medium,
         attributes=bool(real.attributes),
         sources=sources,
     )
@@ -121,14 +121,14 @@ def read_inputs(params: Select, root: Path) -> Inputs:
     manifest = read_json(root / "data/normalized/manifest.json")
     require_enough(params, train, holdout)
     require_same_data(evaluator.config, holdout, "models/evaluator", "evaluator")
-    truth, cache = read_truth(manifest), root / FOLDER
-    judge = Judge(evaluator, feature_network(params, evaluator, sha256, device), truth is not None, sha256)
+    medium, cache = medium_of(manifest), root / FOLDER
+    judge = Judge(evaluator, feature_network(params, evaluator, sha256, device, medium.words), medium, sha256)
     config = load_generator(checkpoints[0], device)[0].config
     condition = "label" if config.conditional else "source" if config.translates else None
     condition = "attributes" if config.attributes else condition
     return Inputs(
         checkpoints=checkpoints,
-        real=reference(judge, train, holdout, params, condition=condition, truth=truth, cache=cache),
+        real=reference(judge, train, holdout, params, condition=condition, cache=cache),
         cache=cache,
         evaluator_sha256=sha256,
         manifest=manifest,
@@ -166,7 +166,7 @@ def summary(measured: Table, choice: Choice, params: Select, inputs: Inputs) -> 
         "runner_up": None if runner_up is None else without_floors(rows[runner_up]),
         "cost_of_last": cost_of_last(rows, choice, params),
         "collapse": collapse(chosen, params, real.chance),
-        "copying": copying(chosen, params),
+        "copying": copying(chosen, params, real.medium),
         "attributes": attributes(measured.found[choice.chosen], measured.real, real),
         "classes": classes(measured.found[choice.chosen], measured.real, real.judge.evaluator.config.classes),
     }
@@ -176,7 +176,7 @@ def provenance(inputs: Inputs, params: Select, selection: dict[str, Any]) -> dic
     """What made the selected model: training, data, evaluator, and the rule."""
     return {
         "data_fingerprint": inputs.manifest["fingerprint"],
-        "truth": inputs.manifest.get("truth"),
+        "medium": inputs.real.medium.to_json(),
         "train": inputs.trained,
         "evaluator": {"sha256": inputs.evaluator_sha256},
         "selection": {"params": params.model_dump(exclude={"device"}), **selection},

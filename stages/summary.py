@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError, model_validator
 from stages.common.command import parser_of
 from stages.common.errors import UserError, run_stage
 from stages.common.files import read_json
+from stages.media import medium_of
 from stages.reporting.facts import Evaluator, Selection
 from stages.reporting.measures import of_real, shown_metrics, with_error
 from stages.reporting.words import percent, size
@@ -53,7 +54,7 @@ def summary(root: Path) -> str:
     chosen = f"Selected at {selection.images:,} images, out of {selection.checkpoints} checkpoints: {selection.rule}"
     measured = (
         f"Measured on {selection.samples:,} samples and {_of_the_floor(selection)} (the floor), "
-        f"each against {selection.holdout_images:,} held-out images, by {_judge(evaluator)}"
+        f"each against {selection.holdout_images:,} held-out images, by {_judge(evaluator, root)}"
     )
     told = "\n".join(textwrap.fill(line, WIDTH) for line in (chosen, measured))
     alone = [textwrap.fill(one.sentence, WIDTH) for one in (selection.classifier, selection.truncation) if one]
@@ -78,9 +79,9 @@ def _of_the_floor(selection: Selection) -> str:
     return f"{'as many' if equal else f'{selection.floor_images:,}'} training images"
 
 
-def _judge(evaluator: Evaluator) -> str:
+def _judge(evaluator: Evaluator, root: Path) -> str:
     if evaluator.kind == "coordinates":
-        return "the coordinates of the points themselves"
+        return f"the {medium_of(read_json(root / SELECTED / 'provenance.json')).words.numbers} themselves"
     if evaluator.kind == "attributes":
         return f"a classifier that is right on {percent(evaluator.holdout_accuracy)} of the held-out images' attributes"
     if evaluator.kind == "classifier":

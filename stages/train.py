@@ -26,7 +26,6 @@ from mintage.trainer import Trainer
 from stages.common.changes import explain_restart
 from stages.common.command import parser_of
 from stages.common.device import precision_for
-from stages.common.drawings import draw_samples, draw_translations
 from stages.common.energy import Meter
 from stages.common.errors import UserError, run_stage
 from stages.common.files import read_json, write_tsv
@@ -41,7 +40,9 @@ from stages.common.resume import Resume, State
 from stages.common.split import Split
 from stages.common.stopping import explain_interrupt
 from stages.common.train_params import Train
-from stages.common.truth import Truth, read_truth
+from stages.media import medium_of
+from stages.media.drawings import draw_translations, drawings_of
+from stages.media.medium import Medium
 from stages.training.changes import EFFECTS, made_otherwise
 from stages.training.guards import checked, first_stop, measure_of, require_diversity, stopped_early, why_stopped
 from stages.training.launch import launched, own_device, own_threads, process_group, start
@@ -83,36 +84,36 @@ def run_rank_zero(params: Train) -> None:
     with recorded("train", params, meter) as facts:
         require_passed_gate("reports/validation.json")
         manifest = read_json(DATA / "manifest.json")
-        fingerprint, truth = manifest["fingerprint"], read_truth(manifest)
+        medium = medium_of(manifest)
         split = Split(DATA / "train")
         trainer = make_trainer(params, split)
-        resume = Resume(".resume", identity(params, fingerprint))
+        resume = Resume(".resume", identity(params, manifest))
         resumed_at = resume_latest(trainer, resume, params)
         meter.before = resume.cost(resumed_at)
         facts["machine"] |= {"device": device_name(trainer), "threads": torch.get_num_threads()}
-        train(trainer, resume, params, truth, measure_for(params, resume, split, trainer.real), meter=meter)
+        train(trainer, resume, params, medium, measure_for(params, resume, split, trainer.real), meter=meter)
         resume.place(trainer.images_seen, "models/checkpoints", "plots/training")
         write_tsv("metrics/train.tsv", trainer.history)
         if early := stopped_early(trainer.measured, params.stop):
             print(why_stopped(early))
-        facts.update(describe(trainer, params, resumed_at), data_fingerprint=fingerprint)
+        facts.update(describe(trainer, params, resumed_at), data_fingerprint=manifest["fingerprint"])
         facts["images_per_second"] = meter.before.images_per_second
 
 
 def adopt(path: str, params: Train) -> None:
     """Make a checkpoint of this very training, from elsewhere, the state from which the next run goes on."""
     manifest = read_json(DATA / "manifest.json")
-    resume = Resume(".resume", identity(params, manifest["fingerprint"]))
+    resume = Resume(".resume", identity(params, manifest))
     trainer = make_trainer(params, Split(DATA / "train"))
     trainer.load(*resume.read(path))
-    save(trainer, resume, params, read_truth(manifest))
+    save(trainer, resume, params, medium_of(manifest))
     print(f"the next run goes on from {trainer.images_seen:,} images")
 
 
 def run_worker(params: Train) -> None:
     """Play the same turns as the process that leads, in silence."""
     trainer = make_trainer(params, Split(DATA / "train"))
-    own = fingerprint_of(identity(params, read_json(DATA / "manifest.json")["fingerprint"]))
+    own = fingerprint_of(identity(params, read_json(DATA / "manifest.json")))
     if state := broadcast_state(own, None, trainer.engine.device):
         trainer.load(*state)
     while should_continue(trainer, params):
@@ -173,12 +174,14 @@ def prepare_device(params: Train) -> torch.device:
     return device
 
 
-def identity(params: Train, data_fingerprint: str) -> dict[str, Any]:
+def identity(params: Train, manifest: dict[str, Any]) -> dict[str, Any]:
     """All that decides the bits of the training up to any number of images."""
     return {
         "params": params.model_dump(exclude=_NOT_IDENTITY),
-        "data": data_fingerprint,
-        "code": code_of("train", recipe_of(params.family, params.recipe, params.variant)),
+        "data": manifest["fingerprint"],
+        "code": code_of(
+            "train", recipe_of(params.family, params.recipe, params.variant), medium=medium_of(manifest).name
+        ),
         "torch": torch.__version__,
     }
 
@@ -212,7 +215,7 @@ def train(
     trainer: Trainer,
     resume: Resume,
     params: Train,
-    truth: Truth | None = None,
+    medium: Medium,
     measure: "Measure | None" = None,
     *,
     meter: Meter | None = None,
@@ -240,25 +243,25 @@ def train(
             if due or last or late:
                 meter.lap(trainer.images_seen)
                 resume.note(trainer.images_seen, meter.cost(on_gpu=trainer.engine.device.type == "cuda"))
-                save(trainer, resume, params, truth)
+                save(trainer, resume, params, medium)
                 saved = time.monotonic()
 
 
-def save(trainer: Trainer, resume: Resume, params: Train, truth: Truth | None) -> None:
+def save(trainer: Trainer, resume: Resume, params: Train, medium: Medium) -> None:
     """Keep a checkpoint where one is due, else a state in place of the one before; with a picture where it is shown."""
     due = trainer.passed(params.checkpoint_every)
     if due or trainer.images_seen >= params.images:
-        resume.draw(trainer.images_seen, picture_of(trainer, params, truth))
+        resume.draw(trainer.images_seen, picture_of(trainer, params, medium))
     tensors, facts = trainer.state()
     known = {_MEASURE: measure_of(params.stop)} if params.stop else {}
     (resume.keep if due else resume.roll)((tensors, facts | known))
 
 
-def picture_of(trainer: Trainer, params: Train, truth: Truth | None) -> bytes:
+def picture_of(trainer: Trainer, params: Train, medium: Medium) -> bytes:
     """What the averaged generator makes of the same latents each time, or of the same held-out sources."""
     if trainer.average.config.translates:
-        return draw_translations(trainer.average, params.seed, Split(DATA / "holdout"))
-    return draw_samples(trainer.average, params.seed, truth, judge=trainer.game.probability)
+        return draw_translations(medium, trainer.average, params.seed, Split(DATA / "holdout"))
+    return drawings_of(medium).draw_samples(trainer.average, params.seed, judge=trainer.game.probability)
 
 
 def show(bar: "tqdm[Any]", row: dict[str, float]) -> None:

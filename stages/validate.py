@@ -87,10 +87,8 @@ def main() -> None:
         outcome = validate(NORMALIZED, limits, REPORTS, Path())
         stop_on_failure(outcome, PAGE)
         data = read_manifest(NORMALIZED / MANIFEST)
-        points, attributes = data.truth is not None, data.attributes is not None
-        require_fit(
-            Known(data.shape, points, len(data.classes or []), attributes=attributes)
-        )  # before a network learns
+        known = Known(data.shape, data.medium, len(data.classes or []), attributes=data.attributes is not None)
+        require_fit(known)  # before a network learns
         facts["images"], facts["expectations"] = outcome.images, len(outcome.verdicts)
         facts["warnings"] = [verdict.name for verdict in outcome.warned]
     print("\n".join(report_lines(outcome)))
@@ -99,7 +97,7 @@ def main() -> None:
 def validate(normalized: Path, limits: Validate, reports: Path, root: Path) -> Outcome:
     """Judge the normalized images, and compare them with the release whose receipt is in `root`; write the reports."""
     known, stats = read_manifest(normalized / MANIFEST), read_stats(normalized / STATS)
-    twins = find_twins(stats, normalized, limits, by_looks=known.no_pictures is None)
+    twins = find_twins(stats, normalized, limits, by_looks=known.no_looks is None)
     found = tables(stats, known, twins)
     here = describe(stats, known)
     drift = against_release(stats, here, root)
@@ -107,7 +105,7 @@ def validate(normalized: Path, limits: Validate, reports: Path, root: Path) -> O
     found["drift"] = drift.table
     verdicts = judge([*checks, *drift_suite(drift, limits.max_drift, limits.severity.drift)], found)
     outcome = Outcome(len(stats), verdicts, not_checked(known, twins, drift))
-    pictures = thumbnails(verdicts, stats, normalized) if known.truth is None else {}
+    pictures = {} if "looks" in known.medium.lacks else thumbnails(verdicts, stats, normalized, known.medium)
     with (
         replacing(reports / "validation.json") as judged,
         replacing(reports / "drift.json") as compared,

@@ -20,12 +20,9 @@ class Metric:
     format: Literal["number", "share", "count"] = "number"
     error: str | None = None
     """The column of its standard error."""
-    of_truth: bool = False
-    """Whether it is of data whose modes are known, and of no other."""
-    of_pairs: bool = False
-    """Whether it is of translations, each of which has a truth beside it."""
-    of_attributes: bool = False
-    """Whether it is of images that were asked for by attributes."""
+    needs: str | None = None
+    """What not all data or models have: "pairs" (translations with a target beside each), "attributes" that were asked
+    for, or what a medium offers, such as "modes"."""
     guard_only: str | None = None
     """Which bad model scores as well as real images, where one does: then nothing is to be chosen by the metric."""
     varies: bool = False

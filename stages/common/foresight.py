@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mintage.attribute_names import asked_values
+from mintage.catalog import WITHOUT_MAPS
 from mintage.families import FAMILIES, recipe_of
 from mintage.recipes import Recipe
 from stages.common.errors import UserError
 from stages.common.params import Params, Sample, Select, load_params
 from stages.common.train_params import Train
+from stages.media import words_for
+from stages.media.medium import Medium
 from stages.selection.metrics import METRICS
 
 LABELED = {"concat", "product", "repeat", "projection", "auxiliary", "semi_supervised"}
@@ -20,8 +23,6 @@ TRANSLATES = "source"
 """The conditioning of a generator that makes images of images."""
 ATTRIBUTES = "sngan_attributes"
 """A family that learns from attributes."""
-FLAT = {"mlp", "points"}
-"""Networks that make points, and images under 8 x 8."""
 SMALLEST = 8
 _OF_CLASSES = {"conditional_accuracy", "class_frechet_distance"}
 
@@ -32,8 +33,7 @@ class Known:
 
     shape: tuple[int, int, int]
     """(C, H, W)."""
-    points: bool
-    """Whether they are points whose truth is known."""
+    medium: Medium
     classes: int | None = None
     """0 without labels; None where nobody knows yet."""
     paired: bool | None = None
@@ -69,19 +69,21 @@ def _family(train: Train, known: Known) -> Iterator[str]:
         yield f"{shown} learns from labels, and images have attributes in their place: set train.family to {ATTRIBUTES}"
     elif learns_from_labels(recipe) and _plain(train) and few:
         have = "has no labels" if known.classes == 0 else "is all of one class"
-        fits = "modern_points" if known.points else _without_labels(recipe)
+        fits = known.medium.unconditional_family or _without_labels(recipe)
         yield f"{shown} learns from labels, and this data {have}: set train.family to {fits}, which needs none"
-    elif recipe.network not in FLAT and min(known.shape[1:]) < SMALLEST:
+    elif recipe.network not in WITHOUT_MAPS and min(known.shape[1:]) < SMALLEST:
         size = f"{known.shape[2]} x {known.shape[1]}"
-        yield f"{shown} makes images of 8 x 8 and more, and these are {size}: set train.family to modern_points, or gan"
+        fits = ", or ".join(_for_few_pixels())
+        yield f"{shown} makes images of 8 x 8 and more, and these are {size}: set train.family to {fits}"
 
 
 def _metrics(select: Select, train: Train, known: Known) -> Iterator[str]:
     named = [("metric", select.metric), *(("guards", guard.metric) for guard in select.guards)]
     for key, metric in named:
-        if METRICS[metric].of_truth and not known.points:
-            yield f"select.{key} names {metric!r}, which is of points whose truth is known: name another metric"
-        elif METRICS[metric].of_attributes and known.attributes is False:
+        needs = METRICS[metric].needs
+        if needs not in (None, "pairs", "attributes", *known.medium.offers):
+            yield f"select.{key} names {metric!r}, which is of {words_for(str(needs))}: name another metric"
+        elif needs == "attributes" and known.attributes is False:
             yield f"select.{key} names {metric!r}, and images have no attributes: name another metric"
         elif metric in _OF_CLASSES and (_tells_nothing(train) or known.classes == 0):
             why = f"which is of classes, and train.family = {train.family!r} is told none"
@@ -144,6 +146,14 @@ def learns_from_labels(recipe: Recipe) -> bool:
 def learns_from_attributes(recipe: Recipe) -> bool:
     conditioned = recipe.generator.conditioning not in ("none", TRANSLATES)
     return recipe.condition == "attributes" and (conditioned or recipe.discriminator.conditioning in LABELED)
+
+
+def _for_few_pixels() -> list[str]:
+    """The families that make images under 8 x 8 and need no labels, the latest first."""
+    recipes = {name: recipe_of(name, {}) for name in reversed(FAMILIES)}
+    return [
+        name for name, one in recipes.items() if one.network in WITHOUT_MAPS and one.generator.conditioning == "none"
+    ]
 
 
 def _without_labels(recipe: Recipe) -> str:

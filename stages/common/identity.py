@@ -15,7 +15,7 @@ from threading import RLock
 from mintage import catalog
 from mintage.recipes import Recipe
 from mintage.values import names_in
-from stages import sources
+from stages import media, sources
 
 DECIDES_NOTHING = {
     "mintage",  # the names of its public face
@@ -24,6 +24,7 @@ DECIDES_NOTHING = {
     "mintage.nearest",
     "mintage.values",
     "stages",
+    "stages.media",  # likewise
     "stages.training.changes",
     *(
         f"stages.common.{name}"
@@ -39,13 +40,16 @@ PARSING = RLock()
 """Python 3.11's parser is not safe in several threads at once; inspect.getsource parses, too."""
 
 
-def code_of(stage: str, recipe: Recipe | None = None, source: str | None = None) -> dict[str, str]:
+def code_of(
+    stage: str, recipe: Recipe | None = None, source: str | None = None, medium: str | None = None
+) -> dict[str, str]:
     """SHA-256 by module, and by template beside it, of all code that decides what `stages/STAGE.py` makes.
 
     Args:
         stage: Its name in dvc.yaml.
         recipe: Whose networks, losses, ... are part of it, where the stage looks names up in the catalog.
         source: Which one of `stages.sources` is part of it, where the stage opens one.
+        medium: Which one of `stages.media`, where the stage asks one; by default those that the source imports.
     """
     found: dict[str, str] = {}
     _follow([f"stages.{stage}"], found)
@@ -55,7 +59,20 @@ def code_of(stage: str, recipe: Recipe | None = None, source: str | None = None)
         _follow([module for name in catalog.brought("metric") for module in _modules_of_metric(name)], found)
     if source is not None and "stages.sources" in found:
         _follow([sources.module_of(source)], found)
+    if _uses("stages.media", found):
+        used = _media_of(source) if medium is None else [medium]
+        _follow([media.place(name).partition(":")[0] for name in used], found)
+        if "stages.media.drawings" in found:
+            _follow([media.load(name).drawings.partition(":")[0] for name in used], found)
     return dict(sorted(found.items()))
+
+
+def _media_of(source: str | None) -> list[str]:
+    """The media that a source hands on: nobody else says which, before anything is read."""
+    imported: dict[str, str] = {}
+    if source is not None:
+        _follow([sources.module_of(source)], imported)
+    return [name for name in media.names() if media.place(name).partition(":")[0] in imported]
 
 
 def _modules_of_metric(name: str) -> Iterator[str]:
@@ -138,7 +155,7 @@ def _file(name: str) -> Path | None:
 def _tops() -> set[str]:
     """The packages whose code counts."""
     places = [place for kind in catalog.BUILT_IN for place in catalog.brought(kind).values()]
-    outside = [*places, *sources.brought().values()]
+    outside = [*places, *sources.brought().values(), *media.brought().values()]
     return {"mintage", "stages", *(place.partition(":")[0].partition(".")[0] for place in outside)}
 
 

@@ -14,8 +14,9 @@ import pyarrow.parquet as pq
 
 from stages.common.errors import UserError
 from stages.common.shards import class_names, read_safely, shards
-from stages.common.truth import Truth, read_truth
 from stages.images.split import Mask, Tickets, equal_pairs, ticket, tied
+from stages.media import medium_of
+from stages.media.medium import Medium
 
 _COLUMNS = ["image", "label", "key", "sha256", "split"]
 _NO_LABEL = -1
@@ -38,8 +39,8 @@ class RawSet:
     """Names of the images' attributes; None where they have none."""
     counts: dict[Path, int]
     """Images by shard, in order."""
-    truth: Truth | None
-    """What the images are drawn from, where that is known."""
+    medium: Medium
+    """What kind of data they are."""
 
 
 @dataclass(frozen=True)
@@ -58,15 +59,16 @@ def read_raw_set(raw: Path) -> RawSet:
     """Raises UserError on shards that are not by ingest."""
     counts = {path: _checked(path) for path in shards(raw)}
     schema = pq.read_schema(next(iter(counts)))
+    facts = {key.decode(): json.loads(value) for key, value in schema.metadata.items()}
     return RawSet(
         classes=class_names(schema),
-        source=json.loads(schema.metadata[b"source"]),
-        max_pixels=int(schema.metadata[b"max_pixels"]),
+        source=facts["source"],
+        max_pixels=facts["max_pixels"],
         paired="partner" in schema.names,
         grouped="group" in schema.names,
-        attributes=json.loads(schema.metadata.get(b"attributes", b"null")),
+        attributes=facts.get("attributes"),
         counts=counts,
-        truth=read_truth({"truth": json.loads(schema.metadata.get(b"truth", b"null"))}),
+        medium=medium_of(facts),
     )
 
 

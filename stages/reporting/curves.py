@@ -182,10 +182,10 @@ def _or_gap(value: float | None) -> float:
 
 def _spoken(name: str, line: Series) -> str:
     """A line in a sentence, for who cannot see it."""
-    points = [(x, y) for x, y in zip(line.x, line.y, strict=True) if math.isfinite(y)]
-    if not points:
+    dots = [(x, y) for x, y in zip(line.x, line.y, strict=True) if math.isfinite(y)]
+    if not dots:
         return f"{name}: not recorded."
-    (first, start), (last, end) = points[0], points[-1]
+    (first, start), (last, end) = dots[0], dots[-1]
     return f"{name}: {number(start)} at {count(int(first))} images, {number(end)} at {count(int(last))}."
 
 

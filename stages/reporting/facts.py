@@ -3,8 +3,10 @@
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, field_validator, model_validator
 
+from stages.media import medium_of
+from stages.media.medium import Medium
 from stages.selection.metrics import METRICS
 
 
@@ -47,12 +49,6 @@ class Source(Facts):
     origin: str | None
 
 
-class TruthFacts(Facts):
-    centres: list[list[float]]
-    std: float
-    scale: float
-
-
 class Manifest(Facts):
     shape: tuple[int, int, int]
     range: tuple[float, float]
@@ -63,9 +59,13 @@ class Manifest(Facts):
     broken: list[Broken]
     split: SplitFacts
     source: Source
-    truth: TruthFacts | None = None
-    """Where the images are points of which it is known how they are drawn."""
+    medium: InstanceOf[Medium]
     fingerprint: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _knows_its_medium(cls, facts: Any) -> Any:
+        return {**facts, "medium": medium_of(facts)} if isinstance(facts, dict) else facts
 
 
 class Expectation(Facts):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 from PIL import Image
 from pydantic import ValidationError
 
@@ -104,6 +105,12 @@ class Inputs:
         player = {} if train is None else train.recipe.get("generator") or {}
         found: str | None = player.get("conditioning")
         return found
+
+    @property
+    def cell(self) -> tuple[int, int]:
+        """(height, width) of a sample in a grid, before it is enlarged."""
+        pixels = self.manifest.medium.pixels(np.zeros((1, *self.manifest.shape), np.float32))
+        return pixels.shape[2], pixels.shape[3]
 
     def made_by(self, stage: str) -> Made | None:
         return next((made for made in self.made if made.stage == stage), None)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mintage.metrics import Metric
+from stages.media.medium import Medium
 from stages.reporting.facts import Measures, Other, Selection
 from stages.reporting.inputs import Inputs
 from stages.reporting.words import count, number, percent
@@ -55,16 +56,14 @@ def shown_metrics(selection: Selection) -> dict[str, Metric]:
     return {name: METRICS[name] for name in sorted(found, key=lambda name: name != selection.metric)}
 
 
-def absent(selection: Selection, points: bool) -> list[tuple[list[str], str]]:
+def absent(selection: Selection, medium: Medium) -> list[tuple[list[str], str]]:
     """The titles of the metrics that are not shown, or of what else was not measured, by the reason, each said once."""
+    offered = {None, *medium.offers}
+    offered |= set() if selection.baseline is None else {"pairs"}
+    offered |= set() if selection.attributes is None else {"attributes"}
     reasons = []
     for name, metric in METRICS.items():
-        if (
-            name in shown_metrics(selection)
-            or (metric.of_truth and not points)
-            or (metric.of_pairs and selection.baseline is None)
-            or (metric.of_attributes and selection.attributes is None)
-        ):
+        if name in shown_metrics(selection) or metric.needs not in offered:
             continue
         missing = "it was not measured" if selection.value(name) is None else "its floor or sample count is missing"
         reasons.append((titled(metric), selection.absent.get(name, missing)))

@@ -63,13 +63,14 @@ class Verdict:
 
 def build_page(inputs: Inputs, title: str) -> dict[str, Any]:
     """All that the template shows, by name."""
-    points, classes = inputs.manifest.truth is not None, class_rows(inputs)
+    manifest, classes = inputs.manifest, class_rows(inputs)
     return measured(inputs) | {
         "title": title,
         "sections": list(_SECTIONS.items()),
         "inputs": inputs,
-        "kind": "points" if points else image_kind(inputs.manifest.shape),
-        "points": points,
+        "kind": manifest.medium.describe(manifest.shape),
+        "words": manifest.medium.words,
+        "plots": manifest.medium.plots,
         "train": inputs.made_by("train"),
         "sample": inputs.made_by("sample"),
         "stopped_early": stopped_early(inputs),
@@ -102,7 +103,7 @@ def measured(inputs: Inputs) -> dict[str, Any]:
         "shortened": shortened(inputs),
         "figures": figures[:_HEADLINE],
         "more_figures": len(figures) - _HEADLINE,
-        "absent_figures": measures.absent(selection, points=inputs.manifest.truth is not None),
+        "absent_figures": measures.absent(selection, inputs.manifest.medium),
         "quality_charts": charts[:_CHARTS],
         "more_charts": charts[_CHARTS:],
         "choice": measures.choice_table(selection),
@@ -175,13 +176,6 @@ def _measured_by(selection: Selection) -> tuple[str | None, int]:
     return (selection.features.sha256 if selection.features else None, selection.samples)
 
 
-def image_kind(shape: tuple[int, int, int]) -> str:
-    """A shape `(C,H,W)` in words: 28×28 grey."""
-    channels, height, width = shape
-    colours = {1: "grey", 3: "RGB"}.get(channels, f"{channels}-channel")
-    return f"{width}×{height} {colours}"
-
-
 def class_rows(inputs: Inputs) -> list[ClassRow]:
     """A row a class, in the order of the labels; empty without classes."""
     manifest = inputs.manifest
@@ -189,7 +183,7 @@ def class_rows(inputs: Inputs) -> list[ClassRow]:
         return []
     train, holdout = (manifest.class_counts.get(split, {}) for split in ("train", "holdout"))
     found = {one.label: one for one in inputs.selection.classes or []}
-    pictures = {} if manifest.truth else sheets.class_pictures(inputs)
+    pictures = {} if manifest.medium.plots else sheets.class_pictures(inputs)
     most = max((train.get(name, 0) + holdout.get(name, 0) for name in manifest.classes), default=0) or 1
     return [
         ClassRow(

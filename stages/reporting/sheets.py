@@ -41,19 +41,19 @@ class Frame:
     selected: bool
 
 
-def cells(picture: Picture, shape: tuple[int, int, int]) -> tuple[int, int] | None:
-    """Columns and rows of a picture that `pictures.grid` drew of images of this shape; None if it did not."""
-    _, height, width = shape
+def cells(picture: Picture, cell: tuple[int, int]) -> tuple[int, int] | None:
+    """Columns and rows of a picture that `pictures.grid` drew of cells `(height, width)`; None if it did not."""
+    height, width = cell
     scale = grid_scale(height, width)
     columns, over = divmod(picture.width + scale, (width + 1) * scale)
     rows, under = divmod(picture.height + scale, (height + 1) * scale)
     return None if over or under else (columns, rows)
 
 
-def sheet(picture: Picture, shape: tuple[int, int, int], names: list[str] | None = None) -> Sheet:
+def sheet(picture: Picture, cell: tuple[int, int], names: list[str] | None = None) -> Sheet:
     """A grid, small images made larger by a whole factor; more rows than names have no names."""
-    width = picture.width * max(1, _SEEN_WELL // max(shape[1:])) // grid_scale(*shape[1:])
-    columns, rows = cells(picture, shape) or (width // _SEEN_WELL, 0)
+    width = picture.width * max(1, _SEEN_WELL // max(cell)) // grid_scale(*cell)
+    columns, rows = cells(picture, cell) or (width // _SEEN_WELL, 0)
     shown = names[:rows] if names and 0 < rows <= len(names) else None
     return Sheet(lighter(picture), width, min(width, _JUST_SEEN * columns), shown)
 
@@ -68,10 +68,10 @@ def lighter(picture: Picture) -> Picture:
 
 
 def sheet_of(inputs: Inputs, picture: Picture, names: list[str] | None = None) -> Sheet:
-    """A grid of the images, or, of points, a plot as it is."""
-    if inputs.manifest.truth is not None:
+    """A grid of the images, or a plot as it is."""
+    if inputs.manifest.medium.plots:
         return Sheet(picture, picture.width, min(picture.width, _PLOT_READ), None)
-    return sheet(picture, inputs.manifest.shape, names)
+    return sheet(picture, inputs.cell, names)
 
 
 def samples_sheet(inputs: Inputs) -> Sheet:
@@ -88,9 +88,11 @@ def samples_sheet(inputs: Inputs) -> Sheet:
 
 def bare_samples(inputs: Inputs) -> Picture:
     """The sample grid without the rows' names at its left, which the page writes itself; categories of a code stay."""
-    _, height, width = inputs.manifest.shape
+    if inputs.manifest.medium.plots or not (inputs.conditional or inputs.translates):
+        return inputs.samples
+    height, width = inputs.cell
     margin = inputs.samples.width - (_COLUMNS * (width + 1) - 1) * grid_scale(height, width)
-    if inputs.manifest.truth is not None or not (inputs.conditional or inputs.translates) or margin <= 0:
+    if margin <= 0:
         return inputs.samples
     with Image.open(io.BytesIO(inputs.samples.png)) as whole:
         return _picture(whole.crop((margin, 0, *whole.size)))
@@ -125,10 +127,10 @@ def spaced(length: int, limit: int, keep: int | None) -> set[int]:
 def class_pictures(inputs: Inputs) -> dict[str, Picture]:
     """The first samples of each class that the sample grid has a row of, by the class's name."""
     samples = bare_samples(inputs)
-    names, grid = samples_sheet(inputs).names, cells(samples, inputs.manifest.shape)
+    names, grid = samples_sheet(inputs).names, cells(samples, inputs.cell)
     if not names or grid is None:
         return {}
-    _, height, width = inputs.manifest.shape
+    height, width = inputs.cell
     scale = grid_scale(height, width)
     shown = min(_OF_A_CLASS, grid[0])
     with Image.open(io.BytesIO(samples.png)) as whole:

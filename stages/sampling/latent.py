@@ -18,6 +18,7 @@ from mintage.randomness import stream
 from mintage.sampling import generate, latents_of
 from stages.common.errors import UserError
 from stages.common.params import Sample
+from stages.media.medium import Medium
 
 _TRUNCATION, _ARITHMETIC, _CODE = "Truncation", "Latent arithmetic", "Information code"
 COLUMNS = 10
@@ -46,14 +47,14 @@ class Absent:
     reason: str
 
 
-def pictures(generator: Generator, params: Sample, labels: list[int] | None, points: bool) -> list[Picture | Absent]:
-    """All that there is to see of this model; of points only the walks are drawn."""
+def pictures(generator: Generator, params: Sample, labels: list[int] | None, medium: Medium) -> list[Picture | Absent]:
+    """All that there is to see of this model; of some media only the walks are drawn."""
     if generator.config.translates:
         reason = "the images are made of others, not of noise alone"
         return [Absent(title, reason) for title in ("Latent walk", _TRUNCATION, _ARITHMETIC, _CODE)]
     walked = walks(generator, params, labels)
-    if points:
-        reason = "the data are points, of which only the walks are drawn"
+    if "latent pictures" in medium.lacks:
+        reason = medium.lacks["latent pictures"]
         return [walked, *(Absent(title, reason) for title in (_TRUNCATION, _ARITHMETIC, _CODE))]
     return [
         *switches(generator, params),

@@ -61,7 +61,8 @@ def measure_chosen(path: Path, real: Reference, cache: Path, trained: dict[str, 
     figures = {"classification_accuracy_score": score, "classifier": classifier}
     figures |= {"truncation": facts_of(curve) if curve else None}
     scored = real.conditional and real.kind == "classifier"
-    cut = real.truth is None and real.condition != "source" and generator.config.latent_distribution == "normal"
+    noise = real.condition != "source" and generator.config.latent_distribution == "normal"
+    cut = noise and "truncation" not in real.medium.lacks
     less = left_out(asked, training, classifiers=scored or "labels" in (classifier or {}), truncation=cut)
     if training < SHORT and scored and asked.classifier_images is None:
         absent["classification_accuracy_score"] = "too short a training, see select.classifier_images"

@@ -14,6 +14,7 @@ from stages.common.errors import UserError
 from stages.common.files import sha256_of
 from stages.common.params import Inception as InceptionFile
 from stages.common.params import Select
+from stages.media.medium import Words
 
 _CHUNK = 32
 
@@ -33,8 +34,13 @@ class FeatureNetwork:
         return {"network": self.name, "sha256": self.sha256, "protocol": self.protocol}
 
 
-def feature_network(params: Select, evaluator: Evaluator, sha256: str, device: torch.device) -> FeatureNetwork:
-    """The network that params name. Raises UserError where Inception's weights are missing or are others."""
+def feature_network(
+    params: Select, evaluator: Evaluator, sha256: str, device: torch.device, words: Words
+) -> FeatureNetwork:
+    """The network that params name, described in the words of a medium.
+
+    Raises UserError where Inception's weights are missing or are others.
+    """
     if params.features == "pixels":
         return FeatureNetwork("pixels", None, "the pixels themselves, in [-1,1]", lambda images: images.flatten(1))
     if params.inception is not None and params.features == "inception":
@@ -43,7 +49,7 @@ def feature_network(params: Select, evaluator: Evaluator, sha256: str, device: t
     protocol = (
         "the evaluator's feature layer, trained on the real training images; not comparable with other evaluators"
     )
-    protocol = "the coordinates of the points" if evaluator.config.kind == "coordinates" else protocol
+    protocol = f"the {words.numbers}" if evaluator.config.kind == "coordinates" else protocol
     return FeatureNetwork("domain", sha256, protocol, lambda images: features_of(evaluator, images))
 
 

@@ -18,12 +18,11 @@ from mintage.metrics.copies import near_copies
 from mintage.metrics.density_coverage import density_coverage
 from mintage.metrics.frechet import frechet_distance
 from mintage.metrics.kernel import kernel_distance
-from mintage.metrics.modes import mode_figures
 from mintage.metrics.pixels import histogram_distance
 from mintage.metrics.precision_recall import precision_recall
 from mintage.metrics.spectrum import spectral_distance
 from stages.common.identity import code_behind
-from stages.common.points import mixture_of, to_coordinates
+from stages.media import words_for
 from stages.selection.cache import key_of
 from stages.selection.metrics import METRICS
 from stages.selection.reference import Reference
@@ -100,7 +99,7 @@ def copies(seen: Seen, real: Reference) -> Figures:
 
 def translation(seen: Seen, real: Reference) -> Figures:
     if seen.likeness is None:
-        raise ValueError("the model makes images of noise, so none has a truth beside it")
+        raise ValueError("the model makes images of noise, so none has a target beside it")
     error, decibels, similarity = seen.likeness.double().mean(0).tolist()
     return {"l1": error, "psnr": decibels, "ssim": similarity}
 
@@ -111,14 +110,14 @@ def brightness(seen: Seen, real: Reference) -> Figures:
 
 def detail(seen: Seen, real: Reference) -> Figures:
     if seen.power is None or real.holdout.power is None:
-        raise ValueError("points have no spectrum")
+        raise ValueError(real.medium.lacks.get("spectrum", "images of fewer than 8 pixels a side have no spectrum"))
     return {"spectral_distance": spectral_distance(real.holdout.power, seen.power)}
 
 
 def modes(seen: Seen, real: Reference) -> Figures:
-    if seen.points is None or real.truth is None:
+    if seen.samples is None or "modes" not in real.medium.offers:
         raise ValueError("the modes of this data are not known")
-    found = mode_figures(to_coordinates(seen.points, real.truth), mixture_of(real.truth))
+    found = real.medium.measure_modes(seen.samples)
     return {"modes_captured": found.captured, "high_quality": found.high_quality, "reverse_kl": found.reverse_kl}
 
 
@@ -127,6 +126,8 @@ def measurement_of(name: str) -> "Measurement":
     module, _, function = (METRICS[name].measure or "").partition(":")
 
     def measurement(seen: Seen, real: Reference) -> Figures:
+        if METRICS[name].needs not in real.offers:
+            raise ValueError(f"it is of {words_for(str(METRICS[name].needs))}")
         measure = getattr(import_module(module), function)
         return {name: float(measure(real.holdout.features, seen.features))}
 

@@ -70,7 +70,7 @@ def generated(generator: Generator, real: Reference, progress: Callable[[int], o
             yield images
             progress(len(images))
 
-    return real.judge.extract(with_progress(), real.requested_labels, real.truths(), real.requested_attributes)
+    return real.judge.extract(with_progress(), real.requested_labels, real.targets(), real.requested_attributes)
 
 
 def baseline(real: Reference) -> Measured | None:
@@ -81,7 +81,7 @@ def baseline(real: Reference) -> Measured | None:
 
     def extract_sources() -> Seen:
         chunks = (sources[rows] for rows in torch.split(torch.arange(len(sources)), CHUNK))
-        return real.judge.extract(chunks, real.requested_labels, real.truths())
+        return real.judge.extract(chunks, real.requested_labels, real.targets())
 
     return measured(cache(extract_sources), real, real.known, f"baseline-{real.key}")
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from mintage import catalog
 from mintage.metrics import Metric
+from stages import media
 
 METRICS: dict[str, Metric] = {
     "frechet_distance": Metric(
@@ -81,7 +82,7 @@ METRICS: dict[str, Metric] = {
         "The share of attributes that a classifier sees in generated images as asked for: the mean over them.",
         "Jin et al. 2017",
         "share",
-        of_attributes=True,
+        needs="attributes",
         guard_only="one image for each set of attributes, made over and over, scores better than real ones",
     ),
     "class_frechet_distance": Metric(
@@ -116,7 +117,7 @@ METRICS: dict[str, Metric] = {
         "min",
         "How far a pixel of a translation is from the truth's, of 2 from black to white.",
         "Isola et al. 2017",
-        of_pairs=True,
+        needs="pairs",
         guard_only="a blur of all that a truth may be scores as well as a sharp image",
     ),
     "psnr": Metric(
@@ -125,7 +126,7 @@ METRICS: dict[str, Metric] = {
         "max",
         "The peak signal-to-noise ratio of translations beside their truths, in decibels, 100 at most.",
         "Wang et al. 2004",
-        of_pairs=True,
+        needs="pairs",
         guard_only="a blur of all that a truth may be scores better than a sharp image",
     ),
     "ssim": Metric(
@@ -134,7 +135,7 @@ METRICS: dict[str, Metric] = {
         "max",
         "How alike translations and their truths are in structure, in windows of 11 pixels.",
         "Wang et al. 2004",
-        of_pairs=True,
+        needs="pairs",
         guard_only="a source that is much like its truth scores well as it is",
     ),
     "pixel_distance": Metric(
@@ -155,37 +156,9 @@ METRICS: dict[str, Metric] = {
         varies=True,
         guard_only="images with their halves exchanged score as well as real ones",
     ),
-    "modes_captured": Metric(
-        "modes captured",
-        "modes_floor",
-        "max",
-        "How many of the data's modes have a generated point within three standard deviations.",
-        "Lin et al. 2018",
-        "count",
-        of_truth=True,
-        guard_only="noise spread wide around the points scores as well as real ones",
-    ),
-    "high_quality": Metric(
-        "high quality",
-        "quality_floor",
-        "max",
-        "The share of generated points within three standard deviations of a mode.",
-        "Lin et al. 2018",
-        "share",
-        of_truth=True,
-        guard_only="one point made over and over scores better than real ones",
-    ),
-    "reverse_kl": Metric(
-        "reverse KL",
-        "reverse_kl_floor",
-        "min",
-        "How unevenly the generated points are spread over the modes; 0 is even.",
-        "Lin et al. 2018",
-        of_truth=True,
-        guard_only="one point a mode, made over and over, scores better than real ones",
-    ),
 }
 
+METRICS |= {name: metric for medium in media.names() for name, metric in media.load(medium).metrics.items()}
 METRICS |= {name: catalog.load("metric", name) for name in catalog.brought("metric") if name not in METRICS}
 """And those of other packages: docs/extending.md."""
 SELECTABLE = [name for name, metric in METRICS.items() if metric.guard_only is None]

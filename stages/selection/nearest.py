@@ -7,28 +7,21 @@ from mintage.metrics.distances import nearest_rows
 from mintage.players import Generator
 from mintage.randomness import stream
 from mintage.sampling import asked_rows
-from stages.common.drawings import POINTS, points_of
-from stages.common.levels import FloatImages, Levels, to_uint8
-from stages.common.pictures import encode_png, grid, grid_scale
-from stages.common.points import to_coordinates
+from stages.common.levels import FloatImages, Levels
+from stages.common.pictures import encode_png
 from stages.common.reading import Sources, attributes_of
 from stages.common.split import Numbers, Split
+from stages.media.drawings import COLUMNS, draw_grid, drawings_of
 from stages.selection.reference import Reference
-
-COLUMNS = 10
 
 
 def nearest_drawn(generator: Generator, real: Reference, seed: int) -> bytes:
-    """The picture as PNG; of points, the held-out ones and as many generated ones side by side."""
+    """The picture as PNG; where a medium has plots, held-out samples and as many generated ones side by side."""
     if generator.config.translates:
         return encode_png(nearest_translations(generator, real))
-    if real.truth is None:
-        return encode_png(nearest_picture(generator, real, seed))
-    from stages.common.plots import beside_plot
-
-    shown = real.holdout_split.take(_in_random_order(real.holdout_split, seed)[:POINTS])
-    held_out = to_coordinates(torch.from_numpy(shown), real.truth)
-    return beside_plot(held_out, points_of(generator, seed, real.truth, count=len(held_out)), real.truth)
+    order = _in_random_order(real.holdout_split, seed)
+    plot = drawings_of(real.medium).draw_beside(generator, real.holdout_split, order, seed)
+    return plot or encode_png(nearest_picture(generator, real, seed))
 
 
 def nearest_picture(generator: Generator, real: Reference, seed: int) -> Levels:
@@ -41,7 +34,7 @@ def nearest_picture(generator: Generator, real: Reference, seed: int) -> Levels:
     generated = torch.cat(list(real.judge.generated(generator, COLUMNS, seed, asked)))
     _, closest = nearest_rows(real.judge.network.extract(generated), real.train.features, 1)
     rows: FloatImages = np.concatenate([held_out, generated.numpy(), real.train_split.take(closest[:, 0].numpy())])
-    return grid(to_uint8(rows), COLUMNS, grid_scale(*rows.shape[2:]))
+    return draw_grid(real.medium, torch.from_numpy(rows), COLUMNS)
 
 
 def nearest_translations(generator: Generator, real: Reference) -> Levels:
@@ -50,8 +43,9 @@ def nearest_translations(generator: Generator, real: Reference) -> Levels:
     sources = Sources(real.holdout_split, pairs)
     made = torch.cat(list(real.judge.generated(generator, len(pairs), real.seed, sources)))
     _, closest = nearest_rows(real.judge.network.extract(made), real.train.features, 1)
-    truths, nearest = real.holdout_split.take(pairs.numpy()), real.train_split.take(closest[:, 0].numpy())
-    return grid(to_uint8(np.concatenate([truths, made.numpy(), nearest])), len(pairs), grid_scale(*made.shape[2:]))
+    targets, nearest = real.holdout_split.take(pairs.numpy()), real.train_split.take(closest[:, 0].numpy())
+    rows: FloatImages = np.concatenate([targets, made.numpy(), nearest])
+    return draw_grid(real.medium, torch.from_numpy(rows), len(pairs))
 
 
 def shown_classes(generator: Generator) -> list[int] | None:

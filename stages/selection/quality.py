@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from mintage.metrics import Metric
+from stages.media.medium import Medium
 from stages.selection.metrics import METRICS
 
 Row = dict[str, Any]
@@ -25,7 +26,6 @@ _FALL, _RISE = 0.9, 1.5
 """Times the best distance so far: below the one the last quarter still falls, an end beyond the other has risen."""
 _LEAST_CURVE, _FEW_IMAGES = 4, 5000
 _OF_TRANSLATIONS = ("l1", "ssim", "frechet_distance")
-_OF_POINTS = ("modes_captured", "high_quality")
 _OF_CLASSES, _OF_IMAGES = ("cgan", "sngan_projection", "biggan"), ("infogan", "wgan", "sngan")
 """Families to try, the first ones first (docs/families.md)."""
 
@@ -41,7 +41,7 @@ class Subject:
     """Real images to learn from."""
     chance: float | None
     """Share of the most frequent class: what is reached without looking; None where there are no two classes."""
-    points: bool
+    medium: Medium
     attributes: bool = False
     """Whether the generator is asked for attributes."""
     sources: Row | None = None
@@ -79,12 +79,12 @@ def verdict(rows: Sequence[Row], chosen: Row, selection: dict[str, Any], about: 
 
 
 def findings(row: Row, score: dict[str, Any] | None, about: Subject) -> list[Finding]:
-    """The Frechet distance; of a conditional generator what its classes are worth; of points their modes."""
+    """The Frechet distance; of a conditional generator what its classes are worth; or what its medium is judged by."""
     found = [_of_distance(row)]
     if about.sources is not None:
         found.append(_of_sources(row, about.sources))
-    if about.points:
-        found += [_of_share(METRICS[name], row.get(name), row.get(METRICS[name].floor), 0.0) for name in _OF_POINTS]
+    if names := about.medium.judged_by:
+        found += [_of_share(METRICS[name], row.get(name), row.get(METRICS[name].floor), 0.0) for name in names]
     elif about.chance is not None:
         name = "attribute_accuracy" if about.attributes else "conditional_accuracy"
         of_classes = METRICS[name]
@@ -135,7 +135,7 @@ def _of_share(metric: Metric, value: float | None, of_real: float | None, chance
 
 
 def _of_sources(row: Row, sources: Row) -> Finding | None:
-    """Whether a translation is nearer to the truth, and to real images, than what was translated."""
+    """Whether a translation is nearer to its target, and to real images, than what was translated."""
     names = [name for name in _OF_TRANSLATIONS if name in row and name in sources]
     worse = [name for name in names if not METRICS[name].better(row[name], sources[name])]
     shown = worse or [name for name in names if name != "frechet_distance"]  # of which another finding tells
@@ -203,8 +203,8 @@ def _another_family(about: Subject) -> str:
     known = _OF_IMAGES if about.chance is None else _OF_CLASSES
     if about.sources is not None or about.attributes:
         return "another train.seed or a larger train.recipe.width"
-    others = ["modern_points"] if about.points else [family for family in known if family != about.family][:2]
-    others = [family for family in others if family != about.family]
+    own = about.medium.unconditional_family
+    others = [family for family in ([own] if own else known) if family != about.family][:2]
     return f"train.family: {' or '.join(others)}" if others else "another train.seed or a larger train.recipe.width"
 
 

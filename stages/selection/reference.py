@@ -18,7 +18,7 @@ from mintage.sampling import CHUNK, Rows, asked_labels, asked_rows
 from stages.common.params import Select
 from stages.common.reading import Sources, attributes_of, batches_of, labels_of
 from stages.common.split import Split
-from stages.common.truth import Truth
+from stages.media.medium import Medium
 from stages.selection.cache import Cache, code_digest, digest_of, key_of
 from stages.selection.features import feature_network
 from stages.selection.seen import Judge, Seen
@@ -44,7 +44,16 @@ class Reference:
     """A digest of the images alone."""
     known: Cache
     """What is known of them from before."""
-    truth: Truth | None = None
+
+    @property
+    def medium(self) -> Medium:
+        return self.judge.medium
+
+    @property
+    def offers(self) -> set[str | None]:
+        """What a metric may need (`Metric.needs`) that these images and generators have."""
+        given = {"source": {"pairs"}, "attributes": {"attributes"}}
+        return {None, *self.medium.offers, *given.get(self.condition or "", set())}
 
     @property
     def classes(self) -> int:
@@ -129,7 +138,7 @@ class Reference:
             return Sources(self.holdout_split, self.pairs)
         return self.requested_labels if self.requested_attributes is None else self.requested_attributes
 
-    def truths(self) -> Iterator[Tensor] | None:
+    def targets(self) -> Iterator[Tensor] | None:
         """What the generated images should be, a chunk at a time; None where nobody knows."""
         if self.condition != "source":
             return None
@@ -157,7 +166,6 @@ def reference(
     params: Select,
     *,
     condition: str | None,
-    truth: Truth | None,
     cache: Path,
 ) -> Reference:
     """The real images seen, or known from before in the cache.
@@ -174,9 +182,9 @@ def reference(
         labels = labels_of(split) if condition is not None else None
 
         def extract() -> Seen:
-            truths = batches_of(split) if condition == "source" and split is holdout else None
+            targets = batches_of(split) if condition == "source" and split is holdout else None
             attributes = attributes_of(split) if condition == "attributes" else None
-            return judge.extract(batches_of(split), labels, truths, attributes)
+            return judge.extract(batches_of(split), labels, targets, attributes)
 
         return Seen(**known.tensors(f"{name}-{key}", lambda: extract().tensors()))
 
@@ -192,5 +200,4 @@ def reference(
         key_of(key, data, samples, params.seed),
         data,
         known,
-        truth,
     )

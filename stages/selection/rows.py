@@ -31,14 +31,7 @@ def absent_in(found: Measured, real: Measured) -> dict[str, str]:
 
 def expected(absent: dict[str, str], real: Reference) -> dict[str, str]:
     """Those alone that such data, and such a model, could have."""
-    has_truth, has_pairs, has_attributes = real.truth is not None, real.condition == "source", bool(real.attributes)
-    return {
-        name: why
-        for name, why in absent.items()
-        if METRICS[name].of_truth <= has_truth
-        and METRICS[name].of_pairs <= has_pairs
-        and METRICS[name].of_attributes <= has_attributes
-    }
+    return {name: why for name, why in absent.items() if METRICS[name].needs in real.offers}
 
 
 def columns(rows: list[Row]) -> list[str]:

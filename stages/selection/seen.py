@@ -16,10 +16,12 @@ from mintage.metrics.spectrum import SMALLEST_SIDE, ring_power
 from mintage.metrics.thumbnails import has_thumbnails, thumbnails
 from mintage.players import Generator
 from mintage.sampling import Rows, samples
+from stages.common.identity import code_behind
 from stages.common.levels import to_uint8
+from stages.media.medium import Medium
 from stages.selection.features import FeatureNetwork
 
-_BY_BATCH = ("features", "logits", "points", "right", "likeness", "thumbnails")
+_BY_BATCH = ("features", "logits", "samples", "right", "likeness", "thumbnails")
 
 
 class Tally:
@@ -57,15 +59,15 @@ class Seen:
     logits: Tensor | None = None
     """`[N,K]` by the evaluator, where it classifies."""
     power: Tensor | None = None
-    """The mean power of an image at each frequency `[R]`; points have none."""
-    points: Tensor | None = None
-    """`[N,1,1,D]`, of data whose truth is known."""
+    """The mean power of an image at each frequency `[R]`; images of fewer than 8 pixels a side have none."""
+    samples: Tensor | None = None
+    """`[N,C,H,W]`, where their medium measures more than features tell."""
     right: Tensor | None = None
     """`[N,G]`: whether each attribute is as asked, or as of the real image; where there are attributes."""
     likeness: Tensor | None = None
-    """`[N,3]`: absolute error, PSNR and SSIM beside the truth, where each image has one."""
+    """`[N,3]`: absolute error, PSNR and SSIM beside the target, where each image has one."""
     thumbnails: Tensor | None = None
-    """`[N,h,w]`, grey levels in [0,255]; points, and images of fewer than 8 pixels a side, have none."""
+    """`[N,h,w]`, grey levels in [0,255]; images of fewer than 8 pixels a side have none."""
 
     def __len__(self) -> int:
         return len(self.features)
@@ -75,7 +77,7 @@ class Seen:
         tally = Tally()
         for images in batches:
             tally.add(images)
-        kept = {name: getattr(self, name) for name in ("labels", "logits", "points", "right", "likeness", "thumbnails")}
+        kept = {name: getattr(self, name) for name in ("labels", *_BY_BATCH[1:])}
         rows = {name: None if tensor is None else tensor[chosen] for name, tensor in kept.items()}
         return Seen(self.features[chosen], tally.pixels, power=tally.power, **rows)
 
@@ -90,39 +92,39 @@ class Judge:
 
     evaluator: Evaluator
     network: FeatureNetwork
-    points: bool
-    """Whether they are points whose truth is known, and keep all their bits."""
+    medium: Medium
     sha256: str
     """Of the evaluator."""
 
     def about(self) -> list[Any]:
-        """All that decides what is seen, beside images and code."""
-        return [self.sha256, self.network.describe(), self.points, device_of(self.evaluator).type]
+        """All that decides what is seen and measured, beside images and the code of stages."""
+        own = code_behind(type(self.medium).__module__) if self.medium.offers else {}  # it measures, too
+        return [self.sha256, self.network.describe(), self.medium.to_json(), own, device_of(self.evaluator).type]
 
     def extract(
         self,
         batches: Iterable[Tensor],
         labels: Tensor | None,
-        truths: Iterable[Tensor] | None = None,
+        targets: Iterable[Tensor] | None = None,
         attributes: Tensor | None = None,
     ) -> Seen:
         """All that is kept of images `[N,C,H,W]`, which come a batch at a time, and labels `[N]` or attributes `[N,K]`.
 
-        `truths` are what they should be, in batches of the same sizes.
+        `targets` are what they should be, in batches of the same sizes.
         """
         kept: dict[str, list[Tensor]] = {name: [] for name in _BY_BATCH}
         tally = Tally()
-        for images, truth in zip(batches, repeat(None) if truths is None else truths, strict=truths is not None):
-            if truth is not None:
-                kept["likeness"].append(likeness(images, truth))
+        for images, target in zip(batches, repeat(None) if targets is None else targets, strict=targets is not None):
+            if target is not None:
+                kept["likeness"].append(likeness(images, target))
             kept["features"].append(self.network.extract(images))
             if attributes is not None:
                 asked = attributes[tally.images : tally.images + len(images)]
                 kept["right"].append(attributes_right(self.evaluator, self._of_domain(images, kept), asked))
             if self.evaluator.config.classifies:
                 kept["logits"].append(self._logits(self._of_domain(images, kept)))
-            if self.points:
-                kept["points"].append(images)
+            if self.medium.offers:
+                kept["samples"].append(images)
             if has_thumbnails(images):
                 kept["thumbnails"].append(thumbnails(images))
             tally.add(images)
@@ -134,7 +136,7 @@ class Judge:
     ) -> Iterable[Tensor]:
         """Images as a user of the files sees them, from `first` on. Raises ValueError where they are not finite."""
         for images, _ in samples(generator, count, seed, asked, first):
-            yield quantize(images, bits_kept=self.points)
+            yield quantize(images, bits_kept=self.medium.exact)
 
     def _of_domain(self, images: Tensor, kept: dict[str, list[Tensor]]) -> Tensor:
         """The evaluator's own features of the latest images."""
@@ -146,9 +148,9 @@ class Judge:
         return logits
 
 
-def likeness(images: Tensor, truths: Tensor) -> Tensor:
+def likeness(images: Tensor, targets: Tensor) -> Tensor:
     """`[N,3]`."""
-    return torch.stack([measure(images, truths) for measure in (absolute_error, psnr, ssim)], dim=1)
+    return torch.stack([measure(images, targets) for measure in (absolute_error, psnr, ssim)], dim=1)
 
 
 def quantize(images: Tensor, bits_kept: bool = False) -> Tensor:

@@ -33,8 +33,8 @@ def truncation_curve(
 
     Floors are of as many real images. Raises ValueError with the reason where there is no such curve.
     """
-    if real.truth is not None:
-        raise ValueError("the data are points, whose modes are counted instead")
+    if reason := real.medium.lacks.get("truncation"):
+        raise ValueError(reason)
     if generator.config.translates:
         raise ValueError("the images are made of others, not of noise that could be cut")
     if generator.config.latent_distribution != "normal":

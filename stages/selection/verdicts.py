@@ -3,6 +3,7 @@
 from typing import Any
 
 from stages.common.params import Select
+from stages.media.medium import Medium
 from stages.selection.metrics import METRICS
 from stages.selection.quality import FAIR_SHARE, share_of_real
 
@@ -47,7 +48,7 @@ def _mixes_classes(row: Row, chance: float | None) -> bool:
     return (accuracy if share is None else share) < FAIR_SHARE
 
 
-def copying(row: Row, params: Select) -> dict[str, Any]:
+def copying(row: Row, params: Select, medium: Medium) -> dict[str, Any]:
     """Whether more images are copies of training images than held-out ones are by chance, beyond what params allow.
 
     As `{"copied", "known", "sentence"}`.
@@ -58,10 +59,9 @@ def copying(row: Row, params: Select) -> dict[str, Any]:
         return {"copied": False, "known": False, "sentence": told}
     text = METRICS["near_copies"].text
     copied = share > floor + params.max_near_copies
-    known = "modes_captured" in row
-    what = "copies of training points" if known else f"copies of training images, {_CHANGES}"
+    many, changes = medium.words.many, "" if "looks" in medium.lacks else f", {_CHANGES}"
     told = (
-        f"{text(share)} of the {'points' if known else 'images'} are {what} (held-out ones, by chance: {text(floor)})"
+        f"{text(share)} of the {many} are copies of training {many}{changes} (held-out ones, by chance: {text(floor)})"
     )
     sentence = f"{'Memorization' if copied else 'No memorization found'}: {told}."
     return {"copied": copied, "known": True, "sentence": sentence}

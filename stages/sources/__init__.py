@@ -15,7 +15,8 @@ from mintage.nearest import nearest
 from stages.common.errors import UserError, sentence_of
 from stages.common.params import Ingest
 from stages.common.sections import Section, validated
-from stages.common.truth import Truth
+from stages.media.images import Images
+from stages.media.medium import Medium
 from stages.sources.names import composed
 
 BUILT_IN = (
@@ -68,8 +69,8 @@ class Source:
     """What a person should know, complete once `images` is read to its end."""
     layout: list[str] = field(default_factory=list)
     """How names were understood where that is a choice: said before images are read."""
-    truth: Truth | None = None
-    """What the images are drawn from, where that is known."""
+    medium: Medium = field(default_factory=Images)
+    """What kind of data they are, with what is known of them."""
     count: int | None = None
     """How many images there are, where that is known before they are read."""
     paired: bool = False
@@ -87,7 +88,7 @@ class NoOptions(Section):
 
 
 class Reader(Protocol):
-    """A source's module."""
+    """A source's module. Where its medium is always the same, and not images, it is `MEDIUM`, to be known in time."""
 
     @property
     def Options(self) -> type[Section]:  # noqa: N802 - the name of a class
@@ -152,6 +153,12 @@ def reader(name: str) -> Reader:
         found: Reader = import_module(place)
         return found
     return _loaded(name, place)
+
+
+def medium_from(name: str) -> Medium:
+    """The medium of a source, as far as it is known before anything is read. Raises UserError as `reader` does."""
+    found: Medium = getattr(reader(name), "MEDIUM", Images())
+    return found
 
 
 def module_of(name: str) -> str:

@@ -3,14 +3,14 @@
 from itertools import product
 
 from stages.common.params import Ingest
-from stages.common.truth import Truth
+from stages.media.points import Points
 from stages.sources import Source
 from stages.sources.mixture import MixtureOptions, mixture
 
 _SIDE = (-4.0, -2.0, 0.0, 2.0, 4.0)
 Options = MixtureOptions
-TRUTH = Truth([list(centre) for centre in product(_SIDE, _SIDE)], std=0.05, scale=5.0)
+MEDIUM = Points([list(centre) for centre in product(_SIDE, _SIDE)], std=0.05, scale=5.0)
 
 
 def read(_: Ingest, options: MixtureOptions) -> Source:
-    return mixture("grid", TRUTH, options)
+    return mixture("grid", MEDIUM, options)

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from stages.common.pictures import encode_pfm
 from stages.common.sections import Count, Section, Seed
-from stages.common.truth import Truth
+from stages.media.points import Points
 from stages.sources import RawImage, Source
 
 _HELD_OUT = 10  # points to train on for one that is held out
@@ -24,7 +24,7 @@ class MixtureOptions(Section):
     seed: Seed = Field(0, description="which points")
 
 
-def mixture(name: str, truth: Truth, options: MixtureOptions) -> Source:
+def mixture(name: str, truth: Points, options: MixtureOptions) -> Source:
     """`options.points` points to train on and a tenth as many held out, each from a Gaussian drawn by `options.seed`.
 
     Where there are several Gaussians, which one a point is from is its label.
@@ -36,7 +36,7 @@ def mixture(name: str, truth: Truth, options: MixtureOptions) -> Source:
         origin=f"drawn by this pipeline, seed {options.seed}",
         classes=[" ".join(f"{x:.2g}" for x in centre) for centre in truth.centres] if several else None,
         images=_points(truth, options, several),
-        truth=truth,
+        medium=truth,
         count=_count(options),
     )
 
@@ -45,7 +45,7 @@ def _count(options: MixtureOptions) -> int:
     return options.points + max(2, options.points // _HELD_OUT)
 
 
-def _points(truth: Truth, options: MixtureOptions, labelled: bool) -> Iterator[RawImage]:
+def _points(truth: Points, options: MixtureOptions, labelled: bool) -> Iterator[RawImage]:
     number = 0
     for modes, values in _drawn(truth, options.seed, _count(options)):
         for mode, value in zip(modes.tolist(), values, strict=True):
@@ -55,7 +55,7 @@ def _points(truth: Truth, options: MixtureOptions, labelled: bool) -> Iterator[R
             number += 1
 
 
-def _drawn(truth: Truth, seed: int, count: int) -> Iterator[tuple[Modes, Values]]:
+def _drawn(truth: Points, seed: int, count: int) -> Iterator[tuple[Modes, Values]]:
     """A block at a time the modes `[N]` and the points `[N,D]` as values of a picture, from 0, black, to 1, white.
 
     All modes are drawn before all noise, from one stream; so the noise is drawn by a second generator, which has

@@ -3,14 +3,14 @@
 import math
 
 from stages.common.params import Ingest
-from stages.common.truth import Truth
+from stages.media.points import Points
 from stages.sources import Source
 from stages.sources.mixture import MixtureOptions, mixture
 
 _ANGLES = [k * math.pi / 4 for k in range(8)]
 Options = MixtureOptions
-TRUTH = Truth([[round(math.cos(a), 12) + 0.0, round(math.sin(a), 12) + 0.0] for a in _ANGLES], std=0.01, scale=1.25)
+MEDIUM = Points([[round(math.cos(a), 12) + 0.0, round(math.sin(a), 12) + 0.0] for a in _ANGLES], std=0.01, scale=1.25)
 
 
 def read(_: Ingest, options: MixtureOptions) -> Source:
-    return mixture("ring", TRUTH, options)
+    return mixture("ring", MEDIUM, options)

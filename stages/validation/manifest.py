@@ -3,9 +3,11 @@
 import math
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, InstanceOf, NonNegativeInt, PositiveInt, model_validator
 
 from stages.images.near import LEAST_SIDE
+from stages.media import medium_of
+from stages.media.medium import Medium
 
 
 class Counts(BaseModel):
@@ -25,15 +27,20 @@ class Manifest(BaseModel):
     broken: list[dict[str, str]] = Field(default_factory=list)
     source: dict[str, str | None] = Field(default_factory=dict)
     split: dict[str, Any] = Field(default_factory=dict)
-    truth: dict[str, Any] | None = None
+    medium: InstanceOf[Medium]
     fingerprint: str | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _knows_its_medium(cls, facts: Any) -> Any:
+        return {**facts, "medium": medium_of(facts)} if isinstance(facts, dict) else facts
+
     @property
-    def no_pictures(self) -> str | None:
-        """Why the images have no looks to be compared, where they have none."""
+    def no_looks(self) -> str | None:
+        """Why images have no looks to be compared, where they have none."""
         _, height, width = self.shape
-        if self.truth is not None:
-            return "the data are points, drawn at random: no pictures"
+        if "looks" in self.medium.lacks:
+            return self.medium.lacks["looks"]
         if min(height, width) < LEAST_SIDE:
             least = f"at least {LEAST_SIDE} x {LEAST_SIDE} are needed"
             return f"{width} x {height} pixels are too few to tell images apart by their looks ({least})"

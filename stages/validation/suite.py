@@ -50,9 +50,9 @@ def suite(found: Tables, manifest: Manifest, twins: Twins, limits: Validate) -> 
 def not_checked(manifest: Manifest, twins: Twins, drift: Drift) -> list[dict[str, str]]:
     """What was left out, by `name`, and the `reason`."""
     left_out = []
-    if manifest.no_pictures is not None:
-        what = "Near-duplicates" if manifest.truth is None else "Near-duplicates, leakage and outliers"
-        left_out.append({"name": what, "reason": manifest.no_pictures})
+    if manifest.no_looks is not None:
+        what = "Near-duplicates, leakage and outliers" if "looks" in manifest.medium.lacks else "Near-duplicates"
+        left_out.append({"name": what, "reason": manifest.no_looks})
     if not twins.complete:
         reason = "so many images share a perceptual hash that not all could be compared; what was found is shown"
         left_out.append({"name": "Some near-duplicates", "reason": reason})
@@ -133,9 +133,9 @@ def _copies(images: pd.DataFrame, manifest: Manifest, twins: Twins, limits: Vali
     )
     leaked = replace(leaked, advice=_APART if manifest.split_is_given else _TOGETHER)
     listed = [replace(same, examples=repeated(images, twins))]
-    if manifest.no_pictures is None:
+    if manifest.no_looks is None:
         listed.append(replace(near, examples=paired(images, twins.near), paired=True))
-    if manifest.truth is None:
+    if "looks" not in manifest.medium.lacks:
         listed.append(replace(leaked, examples=paired(images, twins.leaked), paired=True))
     return listed
 
@@ -149,7 +149,7 @@ def _plain(manifest: Manifest, limits: Validate) -> list[Check]:
 
 
 def _reach(manifest: Manifest, limits: Validate) -> list[Check]:
-    if manifest.flat or manifest.truth is not None:
+    if manifest.flat or "looks" in manifest.medium.lacks:
         return []
     least = limits.min_reach
     name = f"From their darkest value to their brightest, the images reach over {100 * least:g}% of [-1, 1]"
@@ -193,7 +193,7 @@ def _classes_advice(manifest: Manifest) -> str:
 
 
 def _outliers(images: pd.DataFrame, manifest: Manifest, limits: Validate) -> list[Check]:
-    if manifest.truth is not None:
+    if "looks" in manifest.medium.lacks:
         return []
     share, severity = limits.max_outliers, limits.severity
     darkest, brightest = brightness_fence(images, limits.outlier_fence)

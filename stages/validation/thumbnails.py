@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stages.common.levels import Levels, to_uint8
+from stages.common.levels import Levels
 from stages.common.pictures import encode_png
+from stages.media.medium import Medium
 from stages.validation.judge import Verdict
 from stages.validation.pixels import read_pixels
 
@@ -23,7 +24,9 @@ class Thumbnail:
     split: str
 
 
-def thumbnails(verdicts: Iterable[Verdict], stats: pd.DataFrame, normalized: Path) -> dict[str, Thumbnail]:
+def thumbnails(
+    verdicts: Iterable[Verdict], stats: pd.DataFrame, normalized: Path, medium: Medium
+) -> dict[str, Thumbnail]:
     """By key, those of the examples of what failed. Only their rows are read."""
     keys = {key for verdict in verdicts if not verdict.success for key in verdict.examples}
     wanted = stats.loc[stats["key"].isin(keys), ["key", "split"]].drop_duplicates("key")
@@ -31,7 +34,7 @@ def thumbnails(verdicts: Iterable[Verdict], stats: pd.DataFrame, normalized: Pat
     for places, images in read_pixels(normalized, wanted):
         for place, image in zip(places.tolist(), images, strict=True):
             key, split = wanted.iloc[place]
-            found[key] = Thumbnail(_uri(to_uint8(np.nan_to_num(image))), split)
+            found[key] = Thumbnail(_uri(medium.pixels(np.nan_to_num(image)[None])[0]), split)
     return found
 
 

@@ -10,8 +10,10 @@ import pytest
 from stages.common.files import read_json
 from stages.common.params import Select, load_section
 from stages.common.split import Split
+from stages.media.images import Images
 from stages.select import select
 from stages.selection.verdicts import collapse, copying
+from stages.sources.ring import MEDIUM as RING
 from tests.stages.crafted import Copier
 from tests.stages.forked import try_stage_in
 from tests.stages.tiny_data import ROOT
@@ -121,15 +123,16 @@ def test_a_missing_mode_is_collapse_where_the_modes_are_known() -> None:
 
 def test_what_was_not_measured_is_said_to_be_unknown() -> None:
     assert "not looked for" in collapse({}, PARAMS)["sentence"]
-    assert "not looked for" in copying({}, PARAMS)["sentence"]
+    assert "not looked for" in copying({}, PARAMS, Images())["sentence"]
 
 
 def test_copies_count_beyond_what_chance_gives() -> None:
     by_chance = {"near_copies": 0.12, "near_copies_floor": 0.11}  # as of points of two dimensions
-    assert not copying(by_chance, PARAMS)["copied"]
-    assert copying(by_chance | {"near_copies": 0.17}, PARAMS)["copied"]
+    assert not copying(by_chance, PARAMS, Images())["copied"]
+    assert copying(by_chance | {"near_copies": 0.17}, PARAMS, Images())["copied"]
 
 
 def test_points_are_not_said_to_be_looked_at_in_pixels() -> None:
-    row = {"near_copies": 0.12, "near_copies_floor": 0.11, "modes_captured": 8}
-    assert copying(row, PARAMS)["sentence"].startswith("No memorization found: 12.0% of the points are copies of train")
+    row = {"near_copies": 0.12, "near_copies_floor": 0.11}
+    told = copying(row, PARAMS, RING)["sentence"]
+    assert told.startswith("No memorization found: 12.0% of the points are copies of training points (held-out ones,")

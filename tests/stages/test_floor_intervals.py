@@ -10,6 +10,8 @@ from mintage.metrics.pixels import histogram, histogram_distance, histograms
 from mintage.metrics.spectrum import ring_power, ring_powers, spectral_distance
 from stages.common.evaluators import read_evaluator
 from stages.common.split import Split
+from stages.media.images import Images
+from stages.media.medium import Words
 from stages.selection.features import feature_network
 from stages.selection.intervals import INTERVALS, _sums, resplits
 from stages.selection.measure import floors
@@ -28,10 +30,10 @@ def real(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
     folder = write_run(tmp_path_factory.mktemp("run"), request.param, evaluator__images=3000)
     network, sha256 = read_evaluator(folder / "models/evaluator", CPU)
     params = select_params(folder, samples=300)
-    judge = Judge(network, feature_network(params, network, sha256, CPU), False, sha256)
+    judge = Judge(network, feature_network(params, network, sha256, CPU, Words()), Images(), sha256)
     train, holdout = (Split(folder / "data/normalized" / name) for name in ("train", "holdout"))
     condition = None if request.param is None else "label"
-    return reference(judge, train, holdout, params, condition=condition, truth=None, cache=Path(folder / "cache"))
+    return reference(judge, train, holdout, params, condition=condition, cache=Path(folder / "cache"))
 
 
 def test_each_split_holds_out_as_many_and_as_many_of_each_class_and_others_each_time(real: Reference) -> None:

@@ -11,16 +11,19 @@ from mintage.dataset import Signature
 from mintage.families import FAMILIES, resolve
 from mintage.recipes import condition_of
 from mintage.rules import refusal
-from stages.check import POINTS, check
+from stages.check import check
 from stages.common.errors import UserError
-from stages.common.foresight import FLAT, Known, foreseen, learns_from_attributes, learns_from_labels, require_fit
+from stages.common.foresight import Known, foreseen, learns_from_attributes, learns_from_labels, require_fit
 from stages.common.params import Params, load_params
-from stages.sources import open_source
+from stages.media.images import Images
+from stages.sources import medium_from, open_source
+from stages.sources.ring import MEDIUM as RING
 from tests.refusals import refused
 from tests.stages.tiny_data import ROOT, write_params
 
-PICTURES = Known((3, 32, 32), points=False, classes=10)
-UNLABELLED = Known((3, 32, 32), points=False, classes=0)
+IMAGES = Images()
+PICTURES = Known((3, 32, 32), IMAGES, classes=10)
+UNLABELLED = Known((3, 32, 32), IMAGES, classes=0)
 PARAMS = load_params(ROOT / "params.yaml")
 
 
@@ -43,7 +46,9 @@ def test_what_is_known_of_the_families_without_torch_is_what_the_families_are() 
     assert [condition_of(recipe) == "attributes" for recipe in recipes] == [
         learns_from_attributes(recipe) for recipe in recipes
     ]
-    assert {name for name in catalog.names("network") if not catalog.load("network", name).has_maps} == FLAT
+    assert {
+        name for name in catalog.names("network") if not catalog.load("network", name).has_maps
+    } == catalog.WITHOUT_MAPS
 
 
 @pytest.mark.parametrize("family", [name for name, recipe in FAMILIES.items() if learns_from_labels(recipe)])
@@ -71,7 +76,7 @@ def test_what_is_known_of_the_families_without_torch_is_what_the_families_are() 
 def test_a_family_that_learns_from_labels_is_refused_with_one_that_fits(
     read: Callable[[str], None], family: str, classes: int
 ) -> None:
-    (sentence,) = foreseen(changed(train={"family": family}), Known((3, 32, 32), points=False, classes=classes))
+    (sentence,) = foreseen(changed(train={"family": family}), Known((3, 32, 32), IMAGES, classes=classes))
     read(sentence)
     named = sentence.split("set train.family to ")[1].split(",")[0]
     assert refusal(resolve(named, {}), Signature((3, 32, 32))) is None
@@ -83,7 +88,7 @@ def test_a_family_that_learns_from_labels_is_refused_with_one_that_fits(
     "family",
 )
 def test_a_family_that_learns_from_attributes_is_refused_where_there_are_none(read: Callable[[str], None]) -> None:
-    without, having = (Known((3, 32, 32), points=False, classes=0, attributes=one) for one in (False, True))
+    without, having = (Known((3, 32, 32), IMAGES, classes=0, attributes=one) for one in (False, True))
     (sentence,) = foreseen(changed(train={"family": "sngan_attributes"}), without)
     read(sentence)
     assert foreseen(changed(train={"family": "sngan_attributes"}), having) == []
@@ -98,7 +103,7 @@ def test_attributes_that_no_model_takes_are_refused_before_anything_is_trained()
 
 def test_a_word_that_no_image_has_is_refused_as_soon_as_the_words_are_known() -> None:
     asked = changed(train={"family": "sngan_attributes"}, sample={"attributes": {"hair": "purple"}})
-    having = Known((3, 32, 32), points=False, classes=0, attributes=True)
+    having = Known((3, 32, 32), IMAGES, classes=0, attributes=True)
     assert foreseen(asked, having) == []
     (sentence,) = foreseen(asked, replace(having, attribute_names=("hair=red", "hair=black")))
     assert sentence == "sample.attributes: there is no hair 'purple': ask for red or black"
@@ -118,11 +123,11 @@ def test_a_word_that_no_image_has_is_refused_as_soon_as_the_words_are_known() ->
 def test_images_too_small_for_a_family_and_points_without_labels_are_told_of_one_for_points(
     read: Callable[[str], None],
 ) -> None:
-    (small,) = foreseen(changed(train={"family": "dcgan"}), Known((1, 1, 2), points=True))
+    (small,) = foreseen(changed(train={"family": "dcgan"}), Known((1, 1, 2), RING))
     read(small)
-    (unlabelled,) = foreseen(PARAMS, Known((1, 1, 2), points=True, classes=0))
+    (unlabelled,) = foreseen(PARAMS, Known((1, 1, 2), RING, classes=0))
     read(unlabelled)
-    assert foreseen(changed(train={"family": "modern_points"}), Known((1, 1, 2), points=True, classes=0)) == []
+    assert foreseen(changed(train={"family": "modern_points"}), Known((1, 1, 2), RING, classes=0)) == []
 
 
 @pytest.mark.parametrize(
@@ -174,16 +179,14 @@ def test_what_an_override_of_the_conditioning_makes_of_a_family_is_left_to_the_t
 def test_the_stage_that_asks_is_told_all_of_it(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     write_params(tmp_path, {"sample.classes": [99]})
     monkeypatch.chdir(tmp_path)
-    require_fit(Known((1, 8, 8), points=False))
+    require_fit(Known((1, 8, 8), IMAGES))
     with refused("params-do-not-fit", "params.yaml: train.family = 'cgan' learns from labels"):
         require_fit(UNLABELLED)
 
 
-@pytest.mark.parametrize("source", POINTS)
+@pytest.mark.parametrize("source", ["ring", "grid", "gaussian"])
 def test_the_check_knows_the_shape_of_points_as_their_source_does(source: str) -> None:
-    truth = open_source(PARAMS.ingest.model_copy(update={"source": source})).truth
-    assert truth is not None
-    assert truth.shape == POINTS[source]
+    assert open_source(PARAMS.ingest.model_copy(update={"source": source})).medium == medium_from(source)
     with pytest.raises(
         UserError, match=rf"source '{source}' makes points, a pixel a coordinate: set normalize.channels"
     ):

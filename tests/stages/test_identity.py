@@ -72,6 +72,7 @@ def test_what_is_added_beside_what_is_in_use_runs_nothing_again(
         "mintage/games/another.py": "mintage/games/adversarial.py",
         "mintage/metrics/another.py": "mintage/metrics/kernel.py",
         "stages/sources/another.py": "stages/sources/digits.py",
+        "stages/media/another.py": "stages/media/images.py",
     }.items():
         shutil.copy(whole / like, whole / new)
     catalog = whole / "mintage/catalog.py"
@@ -86,6 +87,9 @@ def test_what_is_added_beside_what_is_in_use_runs_nothing_again(
         assert f'    "{kind}": {{' in text
         text = text.replace(f'    "{kind}": {{', f'    "{kind}": {{"another": "{place}", ', 1)
     catalog.write_text(text)
+    media = whole / "stages/media/__init__.py"
+    row = '"another": "stages.media.another:Images", "points"'
+    media.write_text(media.read_text().replace('"points"', row, 1))
     with (whole / "mintage/recipes.toml").open("a") as recipes:
         recipes.write('\n[another]\npaper = "nobody"\nnetwork = "another"\nwidth = 16\ngame = "another"\n')
     assert identity(whole) == before
@@ -103,7 +107,7 @@ def test_what_is_added_beside_what_is_in_use_runs_nothing_again(
             id="how levels are rounded",
         ),
         pytest.param(
-            "stages/common/drawings.py", "import", "import os\nimport", {"train", "select", "sample"},
+            "stages/media/drawings.py", "import", "import os\nimport", {"train", "select", "sample"},
             id="the layout of a grid",
         ),
         pytest.param(
@@ -115,6 +119,12 @@ def test_what_is_added_beside_what_is_in_use_runs_nothing_again(
         ),
         pytest.param("mintage/networks/r3gan.py", "import", "import os\nimport", set(), id="another network"),
         pytest.param("stages/sources/folder.py", "import", "import os\nimport", set(), id="another source"),
+        pytest.param(
+            "stages/media/images.py", 'name = "images"', 'name = "images"  #',
+            {"ingest", "normalize", "validate", "train", "select", "sample", "report"}, id="the medium in use",
+        ),
+        pytest.param("stages/media/points.py", "exact = True", "exact = True  #", set(), id="another medium"),
+        pytest.param("stages/media/points_plots.py", "import", "import os\nimport", set(), id="another's plots"),
         pytest.param("stages/reporting/templates/report.css", "{", " {", {"report"}, id="the page's style"),
         pytest.param("stages/common/progress.py", "import", "import os\nimport", set(), id="the bar of progress"),
     ],
@@ -124,6 +134,17 @@ def test_what_alters_a_result_runs_what_makes_it_again(
 ) -> None:
     ran = edited(file, old, new)
     assert again <= ran if again else ran == set()
+
+
+def test_the_medium_of_a_source_is_part_of_what_asks_it_and_its_plots_of_what_draws() -> None:
+    asks = {"ingest", "normalize", "validate", "evaluator", "train", "select", "sample", "report"}
+    by_stage = {stage: code_of(stage, recipe_of("gan", {}), "ring") for stage in [*asks, "export", "upload"]}
+    assert {stage for stage, code in by_stage.items() if "stages.media.points" in code} == asks
+    draw = {stage for stage, code in by_stage.items() if "stages.media.points_plots" in code}
+    assert draw == {"train", "select", "sample"}
+    assert "stages.media.points_plots" in code_of("train", recipe_of("gan", {}), medium="points")
+    of_images = [code_of(stage, recipe_of("gan", {}), "digits") for stage in asks]
+    assert not [name for code in of_images for name in code if name.startswith("stages.media.points")]
 
 
 def test_what_a_package_outside_brings_is_part_of_it_where_it_is_used(checkout: Path, tmp_path: Path) -> None:

@@ -22,6 +22,8 @@ from stages.common.shards import shard_path, tensor_table
 from stages.common.split import Numbers, Split
 from stages.common.train_params import Train
 from stages.evaluator import evaluator
+from stages.media.images import Images
+from stages.media.medium import Words
 from stages.selection.cache import Cache
 from stages.selection.classifiers import _generated
 from stages.selection.features import feature_network
@@ -92,10 +94,10 @@ def stored(run: Path, folder: Path, order: Callable[[Split], Numbers]) -> Path:
 def real_of(folder: Path, samples: int, seed: int = 0) -> Reference:
     network, _ = read_evaluator(folder / "models/evaluator", CPU)
     params = select_params(folder, samples=samples, seed=seed)
-    judge = Judge(network, feature_network(params, network, "", CPU), False, "")
+    judge = Judge(network, feature_network(params, network, "", CPU, Words()), Images(), "")
     train, holdout = (Split(folder / "data/normalized" / name) for name in ("train", "holdout"))
     cache = folder / f".measure-{samples}-{seed}"
-    return reference(judge, train, holdout, params, condition="label", truth=None, cache=cache)
+    return reference(judge, train, holdout, params, condition="label", cache=cache)
 
 
 def learned(folder: Path) -> Generator:

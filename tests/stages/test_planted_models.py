@@ -19,6 +19,8 @@ from stages.common.params import Evaluator, Select, load_section
 from stages.common.shards import shard_path, tensor_table
 from stages.common.split import Split
 from stages.evaluator import evaluator
+from stages.media.images import Images
+from stages.media.medium import Words
 from stages.selection.features import feature_network
 from stages.selection.figures import MEASUREMENTS
 from stages.selection.measure import Measured, floors
@@ -34,9 +36,7 @@ from tests.stages.tiny_models import SMALL, select_params
 
 CPU = torch.device("cpu")
 TRAIN = 1297
-OF_IMAGES = [
-    name for name, metric in METRICS.items() if not (metric.of_truth or metric.of_pairs or metric.of_attributes)
-]
+OF_IMAGES = [name for name, metric in METRICS.items() if metric.needs is None]
 
 
 def random(seed: int = 0) -> torch.Generator:
@@ -64,9 +64,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def real(folder: Path, request: pytest.FixtureRequest) -> Reference:
     network, sha256 = read_evaluator(folder / "models/evaluator", CPU)
     params = select_params(folder, samples=2000, features=request.param)
-    judge = Judge(network, feature_network(params, network, sha256, CPU), False, sha256)
+    judge = Judge(network, feature_network(params, network, sha256, CPU, Words()), Images(), sha256)
     train, holdout = (Split(folder / "data/normalized" / name) for name in ("train", "holdout"))
-    return reference(judge, train, holdout, params, condition="label", truth=None, cache=folder / request.param)
+    return reference(judge, train, holdout, params, condition="label", cache=folder / request.param)
 
 
 def planted(images: Tensor, labels: Tensor) -> dict[str, Tensor]:
@@ -123,12 +123,12 @@ def scores(measured: dict[str, dict[str, Any]], real: Reference) -> dict[str, di
 def test_real_images_are_good_and_every_planted_model_is_poor_without_a_look_at_its_classes(
     measured: dict[str, dict[str, Any]], real: Reference
 ) -> None:
-    about, of_real = Subject("gan", 200_000, TRAIN, chance=None, points=False), floors(real)
+    about, of_real = Subject("gan", 200_000, TRAIN, chance=None, medium=Images()), floors(real)
     params = load_section(Select, ROOT / "params.yaml")
 
     def level(figures: dict[str, Any]) -> str:
         row = row_of(0, TRAIN, Measured(figures, {}), of_real)
-        judged = {"collapse": collapse(row, params), "copying": copying(row, params)}
+        judged = {"collapse": collapse(row, params), "copying": copying(row, params, Images())}
         return str(verdict([row], row, judged, about)["level"])
 
     assert level(of_real.figures) == "good"
@@ -171,7 +171,7 @@ def test_figures_of_modes_only_guard_since_few_points_or_noise_score_as_real_one
     assert mode_figures(one, truth).high_quality > floor.high_quality
     assert mode_figures(one_a_mode, truth).reverse_kl < floor.reverse_kl
     assert mode_figures(wide, truth).captured == floor.captured
-    assert all(metric.guard_only for metric in METRICS.values() if metric.of_truth)
+    assert all(metric.guard_only for metric in METRICS.values() if metric.needs == "modes")
     _, held_out = ring(500, 10)
     reached = density_coverage(held_out, points)[1]
     assert all(density_coverage(held_out, bad)[1] < 0.8 * reached for bad in (one, one_a_mode, wide))

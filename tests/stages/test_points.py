@@ -15,10 +15,10 @@ from benchmarks.modes import DATA
 from mintage.metrics.modes import mode_figures
 from stages.common.errors import UserError
 from stages.common.params import Select, load_section
-from stages.common.points import mixture_of, to_coordinates
 from stages.common.shards import shards
 from stages.common.split import Split
-from stages.common.truth import Truth, read_truth
+from stages.media import medium_of
+from stages.media.points import Points
 from stages.selection.rule import choose
 from stages.sources import checked_options
 from tests.refusals import refused
@@ -33,12 +33,12 @@ def size(source: str) -> dict[str, int]:
     return dict(zip(("channels", "height", "width"), SHAPES[source], strict=True))
 
 
-def normalize_points(folder: Path, source: str, points: int) -> tuple[Split, Truth]:
+def normalize_points(folder: Path, source: str, points: int) -> tuple[Split, Points]:
     """The source's normalized points to train on, and the truth."""
     ingested(folder / "raw", source=source, path="unused", options={"points": points}, shard_images=20_000)
     manifest = normalized(folder, **size(source))
-    truth = read_truth(manifest)
-    assert truth is not None
+    truth = medium_of(manifest)
+    assert isinstance(truth, Points)
     return Split(folder / "normalized/train"), truth
 
 
@@ -46,14 +46,14 @@ def normalize_points(folder: Path, source: str, points: int) -> tuple[Split, Tru
 def test_points_are_drawn_from_the_truth_that_goes_with_them(tmp_path: Path, source: str) -> None:
     split, truth = normalize_points(tmp_path, source, 4000)
     assert split.images().shape == (4000, *SHAPES[source])
-    points = to_coordinates(torch.from_numpy(split.images()), truth)
-    figures = mode_figures(points, mixture_of(truth))
+    points = truth.coordinates(torch.from_numpy(split.images()))
+    figures = mode_figures(points, truth.mixture())
     within = math.erf(3 / math.sqrt(2)) if source == "gaussian" else 1 - math.exp(-4.5)
     assert figures.captured == MODES[source] == len(truth.centres)
     assert figures.high_quality == pytest.approx(within, abs=0.006)
     assert figures.reverse_kl < 0.01
-    _, nearest = mixture_of(truth).nearest(points)
-    around = points - mixture_of(truth).centres[nearest]
+    _, nearest = truth.mixture().nearest(points)
+    around = points - truth.mixture().centres[nearest]
     assert around.std().item() == pytest.approx(truth.std, rel=0.03)
     assert around.mean(0).abs().max().item() < 4 * truth.std / math.sqrt(4000)
 
@@ -68,17 +68,17 @@ def test_ring_and_grid_are_those_of_pacgan(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", DATA)
 def test_the_benchmark_measures_on_what_the_sources_draw_from(name: str) -> None:
-    truth = import_module(f"stages.sources.{name}").TRUTH
+    truth = import_module(f"stages.sources.{name}").MEDIUM
     data = DATA[name]()
     assert (data.truth.std, data.scale) == (truth.std, truth.scale)
-    torch.testing.assert_close(data.truth.centres.double(), mixture_of(truth).centres, atol=1e-6, rtol=0)
+    torch.testing.assert_close(data.truth.centres.double(), truth.mixture().centres, atol=1e-6, rtol=0)
 
 
 def test_a_point_s_label_is_the_mode_it_was_drawn_from(tmp_path: Path) -> None:
     split, truth = normalize_points(tmp_path, "ring", 400)
-    points = to_coordinates(torch.from_numpy(split.images()), truth)
+    points = truth.coordinates(torch.from_numpy(split.images()))
     assert split.labels is not None
-    assert mixture_of(truth).nearest(points)[1].tolist() == split.labels.tolist()
+    assert truth.mixture().nearest(points)[1].tolist() == split.labels.tolist()
     assert split.classes is not None
     assert split.classes[2] == "0 1"
 
@@ -111,7 +111,7 @@ def test_points_do_not_depend_on_how_many_are_drawn_at_once(
 ) -> None:
     monkeypatch.setattr("stages.sources.mixture._BLOCK", block)
     table = ingested(tmp_path / "raw", source=source, path="unused", options={"points": 100, "seed": 3})
-    truth, random = import_module(f"stages.sources.{source}").TRUTH, np.random.default_rng(3)
+    truth, random = import_module(f"stages.sources.{source}").MEDIUM, np.random.default_rng(3)
     modes = random.integers(MODES[source], size=110)
     points = np.array(truth.centres)[modes] + truth.std * random.standard_normal((110, len(truth.centres[0])))
     expected = ((points / truth.scale + 1) / 2).astype("<f4")
@@ -130,14 +130,14 @@ def test_the_same_seed_draws_the_same_bytes_and_another_seed_others(tmp_path: Pa
     assert not set(tables[0]["sha256"].to_pylist()) & set(tables[2]["sha256"].to_pylist())
 
 
-def test_raw_shards_carry_the_truth_and_those_of_pictures_do_not(tmp_path: Path) -> None:
+def test_raw_shards_say_that_they_are_points_of_which_the_truth_is_known_or_images(tmp_path: Path) -> None:
     ingested(tmp_path / "ring", source="ring", path="unused", options={"points": 100})
     metadata = pq.read_schema(shards(tmp_path / "ring")[0]).metadata
-    truth = json.loads(metadata[b"truth"])
-    assert (len(truth["centres"]), truth["std"], truth["scale"]) == (8, 0.01, 1.25)
+    truth = json.loads(metadata[b"medium"])
+    assert (truth["name"], len(truth["centres"]), truth["std"], truth["scale"]) == ("points", 8, 0.01, 1.25)
     ingested(tmp_path / "raw", source="digits", path="unused")
-    assert b"truth" not in pq.read_schema(shards(tmp_path / "raw")[0]).metadata
-    assert normalized(tmp_path)["truth"] is None
+    assert json.loads(pq.read_schema(shards(tmp_path / "raw")[0]).metadata[b"medium"]) == {"name": "images"}
+    assert normalized(tmp_path)["medium"] == {"name": "images"}
 
 
 def test_points_are_not_resized_like_pictures(tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ import torch
 from PIL import Image
 
 from mintage.metrics.modes import mode_figures
-from stages.common.points import mixture_of, to_coordinates
 from stages.common.shards import read_tables
-from stages.common.truth import read_truth
 from stages.images.decode import decode
+from stages.media import medium_of
+from stages.media.points import Points
 from tests.stages.forked import run_stage_in, try_stage_in
 from tests.stages.tiny_data import write_params
 
@@ -80,16 +80,16 @@ def test_every_checkpoint_of_a_ring_is_measured_by_its_modes_beside_what_real_po
 
 
 def test_samples_of_points_are_pictures_that_keep_every_bit(ring: Path) -> None:
-    truth = read_truth(read(ring / "data/normalized/manifest.json"))
-    assert truth is not None
+    truth = medium_of(read(ring / "data/normalized/manifest.json"))
+    assert isinstance(truth, Points)
     rows = [row for table in read_tables(ring / "samples") for row in table.to_pylist()]
     assert len(rows) == 300
     values = [decode(row["image"]["bytes"], 1, 10).picture for row in rows]
     images = torch.from_numpy(np.stack(values) / 127.5 - 1)[:, None]
-    points = to_coordinates(images, truth)
+    points = truth.coordinates(images)
     assert len(torch.unique(points, dim=0)) == 300, "eight bits would make some of them equal"
     selected = read(ring / "metrics/selection.json")
-    found = mode_figures(points, mixture_of(truth))
+    found = mode_figures(points, truth.mixture())
     assert found.high_quality == pytest.approx(selected["high_quality"], abs=0.12)
 
 

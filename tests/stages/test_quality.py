@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from stages.media.images import Images
 from stages.selection.quality import FAIR_DISTANCE, GOOD_DISTANCE, Subject, course_of, share_of_real, verdict
+from stages.sources.ring import MEDIUM as RING
 
-ABOUT = Subject(family="cgan", training=200_000, train_images=1438, chance=0.1, points=False)
+ABOUT = Subject(family="cgan", training=200_000, train_images=1438, chance=0.1, medium=Images())
 REAL = {"frechet_floor": 0.376, "frechet_floor_low": 0.3, "frechet_floor_high": 0.4, "accuracy_floor": 0.84}
 NEITHER = {"collapse": {"collapsed": False}, "copying": {"copied": False}}
 COURSES = {"falling": [30.0, 20, 15, 13, 10], "level": [30.0, 12.9, 13.2, 13, 12.8], "rising": [30.0, 5, 15, 16, 25]}
@@ -66,7 +68,7 @@ def test_an_unconditional_generator_is_judged_by_its_distance_and_one_of_points_
     read: Callable[[str], None],
 ) -> None:
     read(judged(frechet_distance=0.35)["sentence"])
-    points = replace(ABOUT, family="modern_points", points=True)
+    points = replace(ABOUT, family="modern_points", medium=RING)
     modes: dict[str, Any] = {"modes_floor": 25, "high_quality": 0.98, "quality_floor": 0.99}
     assert judged(points, frechet_distance=0.35, modes_captured=25, **modes)["level"] == "good"
     few = judged(points, frechet_distance=0.35, modes_captured=12, **modes)
@@ -148,7 +150,7 @@ def test_a_family_that_is_in_use_is_not_advised_and_images_without_classes_get_o
         "advice"
     ]
     assert "infogan or wgan, or more images." in unlabeled
-    points = judged(replace(ABOUT, family="modern_points", points=True), frechet_distance=12.8)["advice"]
+    points = judged(replace(ABOUT, family="modern_points", medium=RING), frechet_distance=12.8)["advice"]
     assert "larger train.recipe.width" in points
 
 

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from stages.common.files import read_json, write_json
 from stages.common.pictures import encode_png, grid, grid_scale
+from stages.media.images import Images
 from stages.reporting.charts import Series, is_wide, line_chart
 from stages.reporting.facts import Selection
 from stages.reporting.inputs import Picture, read_inputs
 from stages.reporting.measures import cost_of_the_last, headline
-from stages.reporting.page import image_kind, judged, params_as_yaml, plain, without_secrets
+from stages.reporting.page import judged, params_as_yaml, plain, without_secrets
 from stages.reporting.sheets import cells, spaced
 from stages.reporting.words import compact, duration, number, percent, size, tick
 from tests.stages.report_inputs import SELECTED, measures, write_inputs
@@ -149,15 +150,16 @@ def test_frames_are_few_and_keep_both_ends_and_the_selected_one(length: int, lim
 def test_columns_and_rows_are_read_back_from_a_grid(columns: int, rows: int, shape: tuple[int, int, int]) -> None:
     images = np.zeros((columns * rows, *shape), np.uint8)
     sheet = grid(images, columns, scale=grid_scale(*shape[1:]))
-    assert cells(Picture(b"", sheet.shape[2], sheet.shape[1]), shape) == (columns, rows)
+    assert cells(Picture(b"", sheet.shape[2], sheet.shape[1]), shape[1:]) == (columns, rows)
 
 
 def test_a_picture_that_is_no_grid_of_these_images_has_no_columns() -> None:
-    assert cells(Picture(encode_png(np.zeros((1, 30, 31), np.uint8)), 31, 30), (1, 8, 8)) is None
+    assert cells(Picture(encode_png(np.zeros((1, 30, 31), np.uint8)), 31, 30), (8, 8)) is None
 
 
 def test_a_shape_is_told_width_first() -> None:
-    assert [image_kind(s) for s in ((1, 28, 20), (3, 8, 8), (4, 8, 8))] == ["20×28 grey", "8×8 RGB", "8×8 4-channel"]
+    told = [Images().describe(shape) for shape in ((1, 28, 20), (3, 8, 8), (4, 8, 8))]
+    assert told == ["20×28 grey", "8×8 RGB", "8×8 4-channel"]
 
 
 def test_the_params_read_back_as_they_were_and_without_secrets(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 """Pictures of the latent space: what each holds, and what is said where a model has none."""
 
+import io
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -13,9 +15,11 @@ from stages.common.errors import UserError
 from stages.common.files import read_json, write_json
 from stages.common.model import write_generator
 from stages.common.params import Sample
+from stages.media.drawings import drawings_of
+from stages.media.images import Images
 from stages.sample import sample
-from stages.sampling.drawing import pixels
 from stages.sampling.latent import Absent, Picture, codes, pictures, sums, truncation, walks
+from stages.sources.ring import MEDIUM as RING
 from tests.stages.tiny_data import ROOT, write_params
 from tests.stages.tiny_models import SMALL, sample_params
 
@@ -98,7 +102,8 @@ def test_samples_named_by_hand_are_shown_beside_their_mean_and_summed() -> None:
     assert torch.allclose(found.images[2, 1:], images[[70, 1, 2]], atol=1e-5), "another row may round the last bit"
     assert torch.allclose(found.images[3, 0], found.images[2, 0], atol=1e-5), "3 less 3 plus C is the mean of C"
     assert found.images[0, 2:].isnan().all()
-    assert (pixels(found)[:, -9:, :7] != 255).any()
+    with Image.open(io.BytesIO(drawings_of(Images()).draw_rows(found.images))) as sheet:
+        assert (np.asarray(sheet)[-9:, :7] != 255).any()
     assert not torch.equal(found.images[3, 0], found.images[3, 1])
 
 
@@ -120,7 +125,7 @@ def test_what_a_model_lacks_is_absent_with_a_reason() -> None:
     assert "takes no class" in reason(sums(generator_of(), params()))
     assert "three classes" in reason(sums(generator_of(classes=("a", "b"), generator_conditioning="concat"), params()))
     assert "infogan" in reason(codes(generator_of(), params(), None)[0])
-    of_points = pictures(generator_of(), params(), None, points=True)
+    of_points = pictures(generator_of(), params(), None, RING)
     assert [isinstance(one, Picture) for one in of_points] == [True, False, False, False]
 
 
@@ -136,7 +141,7 @@ def test_what_the_model_cannot_do_is_refused_in_a_sentence(
     generator: Generator, changes: dict[str, Any], sentence: str
 ) -> None:
     with pytest.raises(UserError, match=rf"^sample\.\w+ .*{sentence}") as refused:
-        pictures(generator, params(**changes), [0] if generator.config.conditional else None, points=False)
+        pictures(generator, params(**changes), [0] if generator.config.conditional else None, Images())
     assert "\n" not in str(refused.value)
 
 

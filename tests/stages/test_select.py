@@ -21,6 +21,8 @@ from stages.common.model import read_generator
 from stages.common.params import Guard, Select, load_section
 from stages.common.pictures import grid_scale
 from stages.common.split import Split
+from stages.media.images import Images
+from stages.media.medium import Words
 from stages.reporting.facts import Checkpoint, Selection
 from stages.select import select
 from stages.selection.cache import Cache
@@ -87,12 +89,7 @@ def refused(folder: Path, params: Select) -> str:
 def test_every_checkpoint_is_measured_beside_its_floors_and_one_is_marked(finished: Path) -> None:
     rows = table(finished)
     of_real = read_json(finished / "metrics/evaluator.json")["holdout_accuracy"]
-    figures = [
-        c
-        for name, m in METRICS.items()
-        if not (m.of_truth or m.of_pairs or m.of_attributes)
-        for c in (name, *m.columns)
-    ]
+    figures = [c for name, m in METRICS.items() if m.needs is None for c in (name, *m.columns)]
     assert list(rows[0]) == ["images", "samples", *figures, "collapsed", "selected"]
     assert [int(row["images"]) for row in rows] == CHECKPOINTS
     best = min(rows, key=lambda row: float(row["frechet_distance"]))
@@ -142,11 +139,7 @@ def test_the_model_card_has_a_header_for_the_hub_and_every_figure_with_its_floor
     assert (facts["license"], facts["library_name"]) == ("cc-by-4.0", "pytorch")
     assert {"gan", "cgan"} <= set(facts["tags"])
     figures = {m["type"]: m["value"] for m in facts["model-index"][0]["results"][0]["metrics"]}
-    assert figures == {
-        metric: selection[metric]
-        for metric, about in METRICS.items()
-        if not (about.of_truth or about.of_pairs or about.of_attributes)
-    }
+    assert figures == {metric: selection[metric] for metric, about in METRICS.items() if about.needs is None}
     for metric in figures:
         about = METRICS[metric]
         title = about.title[0].upper() + about.title[1:]
@@ -250,9 +243,9 @@ def real(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Reference:
     network, _ = read_evaluator(finished / "models/evaluator", CPU)
     train, holdout = (Split(finished / "data/normalized" / name) for name in ("train", "holdout"))
     params = select_params(finished, samples=300)
-    judge = Judge(network, feature_network(params, network, "", CPU), False, "")
+    judge = Judge(network, feature_network(params, network, "", CPU, Words()), Images(), "")
     cache = tmp_path_factory.mktemp("cache")
-    return reference(judge, train, holdout, params, condition="label", truth=None, cache=cache)
+    return reference(judge, train, holdout, params, condition="label", cache=cache)
 
 
 def copier(real: Reference, lie: bool = False) -> Any:
@@ -273,7 +266,9 @@ def test_a_generator_that_gives_real_images_is_measured_at_the_floor_and_is_a_co
         assert row[metric] == pytest.approx(floor[metric], rel=0.5), metric
     assert row["conditional_accuracy"] > 0.97
     assert (row["near_copies"], floor["near_copies"] < 0.05) == (1, True)
-    verdict = copying(row | {"near_copies_floor": floor["near_copies"]}, load_section(Select, ROOT / "params.yaml"))
+    verdict = copying(
+        row | {"near_copies_floor": floor["near_copies"]}, load_section(Select, ROOT / "params.yaml"), Images()
+    )
     assert verdict["copied"]
     assert verdict["sentence"].startswith(
         "Memorization: 100.0% of the images are copies of training images, also under"

@@ -14,6 +14,7 @@ from stages.common.errors import UserError
 from stages.common.files import sha256_of
 from stages.common.params import Guard
 from stages.common.params import Inception as InceptionFile
+from stages.media.medium import Words
 from stages.select import select
 from stages.selection.features import feature_network, read_inception
 from stages.selection.metrics import METRICS
@@ -45,7 +46,7 @@ def with_inception(folder: Path, path: Path, sha256: str) -> Any:
 def test_inception_s_weights_come_from_a_file_by_their_checksum(folder: Path, weights: Path) -> None:
     evaluator: Any = None  # not looked at
     params = with_inception(folder, weights, sha256_of(weights).upper())
-    network = feature_network(params, evaluator, "", CPU)
+    network = feature_network(params, evaluator, "", CPU, Words())
     features = network.extract(torch.zeros(3, 1, 8, 8))
     assert features.shape == (3, 2048)
     assert (network.name, network.sha256) == ("inception", sha256_of(weights))
@@ -97,7 +98,7 @@ def test_a_metric_that_needs_more_images_is_absent_with_its_reason_and_only_the_
 
 def test_metrics_of_modes_are_refused_with_their_reason_and_not_missed(folder: Path) -> None:
     selection = select(select_params(folder), folder)
-    assert not [name for name in selection["absent"] if METRICS[name].of_truth]
+    assert not [name for name in selection["absent"] if METRICS[name].needs == "modes"]
     with refused("metric-not-measured", "names 'reverse_kl'", "the modes of this data are not known"):
         select(select_params(folder, guards=[Guard(metric="reverse_kl", at_most=1)]), folder)
 

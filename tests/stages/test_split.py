@@ -12,6 +12,8 @@ from stages.common.params import Select, load_section
 from stages.common.reading import batches_of
 from stages.common.shards import shard_path, tensor_table
 from stages.common.split import BATCH, Split
+from stages.media.images import Images
+from stages.media.medium import Words
 from stages.selection.features import feature_network
 from stages.selection.seen import Judge
 from tests.refusals import refused
@@ -61,7 +63,12 @@ def test_features_and_figures_are_those_of_images_in_memory_to_the_bit(split: Sp
     )
     streamed = torch.cat([features_of(evaluator, images) for images in batches_of(split)])
     assert torch.equal(streamed, features_of(evaluator, whole))
-    judge = Judge(evaluator, feature_network(load_section(Select, ROOT / "params.yaml"), evaluator, "", CPU), False, "")
+    judge = Judge(
+        evaluator,
+        feature_network(load_section(Select, ROOT / "params.yaml"), evaluator, "", CPU, Words()),
+        Images(),
+        "",
+    )
     seen, expected = (
         judge.extract(images, None).tensors() for images in (batches_of(split), torch.split(whole, BATCH))
     )

@@ -17,6 +17,7 @@ from stages.common.params import load_section
 from stages.common.resume import Resume
 from stages.common.split import Split
 from stages.common.train_params import Train
+from stages.media.images import Images
 from stages.train import make_trainer
 from stages.train import train as train_on
 from tests.stages.forked import start_train_stage, try_stage_in
@@ -283,7 +284,7 @@ def test_what_is_not_finite_is_never_saved_and_the_last_good_state_is_kept(
     with pytest.raises(
         UserError, match=r"average\..* is not finite at \d+ images .*at 32 images, is .*images-000000032"
     ):
-        train_on(trainer, resume, params)
+        train_on(trainer, resume, params, Images())
     files = [path.name for path in (folder / ".resume").rglob("*") if path.is_file() and path.name != "identity.json"]
     assert files == ["images-000000032.safetensors"]
     good = make_trainer(params, Split("data/normalized/train"))

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from stages.common.params import Validate
+from stages.sources.ring import MEDIUM as RING
 from stages.validate import Outcome, report_lines, stop_on_failure
 from stages.validation.judge import Verdict
 from tests.refusals import refused
@@ -130,12 +131,13 @@ def test_broken_images_are_counted_against_all_that_were_read(tmp_path: Path) ->
 def test_points_and_tiny_images_have_no_looks_and_the_reason_is_told(tmp_path: Path) -> None:
     images = noise(40)
     points = looking_like(valid_stats(40, classes=0), images).assign(height=1, width=2, channels=1)
-    manifest = manifest_of(points, None) | {"shape": [1, 1, 2], "truth": {"centres": [[0, 0]]}}
+    manifest = manifest_of(points, None) | {"shape": [1, 1, 2], "medium": RING.to_json()}
     outcome = gated(tmp_path / "points", points, manifest, images=images[:, :1, :1, :2].copy())
     assert outcome.failed == outcome.warned == []
     assert {LEAKED, NEAR} & set(found(outcome)) == set()
     assert outcome.not_checked[0]["name"] == "Near-duplicates, leakage and outliers"
-    tiny = gated(tmp_path / "tiny", points, {**manifest, "truth": None}, images=images[:, :1, :1, :2].copy())
+    manifest["medium"] = {"name": "images"}
+    tiny = gated(tmp_path / "tiny", points, manifest, images=images[:, :1, :1, :2].copy())
     assert set(found(tiny)) & {LEAKED, NEAR} == {LEAKED}
     reason = "2 x 1 pixels are too few to tell images apart by their looks (at least 8 x 8 are needed)"
     assert {"name": "Near-duplicates", "reason": reason} in tiny.not_checked

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from stages.common.levels import to_uint8
+from stages.media.images import Images
 from stages.validation.judge import Verdict
 from stages.validation.thumbnails import thumbnails
 from tests.stages.summary_tables import CLASSES, judged, manifest_of, noise, valid_stats, written
@@ -91,10 +92,10 @@ def test_pictures_are_the_pixels_of_the_image_and_of_a_large_one_a_small_one(tmp
     large = noise(1)[:, :, :, :1].repeat(200, axis=3).repeat(25, axis=2)  # 200 x 200
     stats = valid_stats(1).assign(key="only")
     failed = replace(FAILED, examples=["only"])
-    small = thumbnails([failed], stats, written(tmp_path / "large", stats, {}, large))["only"]
+    small = thumbnails([failed], stats, written(tmp_path / "large", stats, {}, large), Images())["only"]
     assert picture(small.uri).size == (67, 67)  # every third pixel
     images = noise(1)
-    exact = thumbnails([failed], stats, written(tmp_path / "small", stats, {}, images))["only"]
+    exact = thumbnails([failed], stats, written(tmp_path / "small", stats, {}, images), Images())["only"]
     assert np.array_equal(np.moveaxis(np.asarray(picture(exact.uri)), -1, 0), to_uint8(images)[0])
     assert exact.split == "train"
 

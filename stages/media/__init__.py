@@ -1,0 +1,78 @@
+"""Media: the kinds of data that the stages know, a module a kind, and which one data are of.
+
+Of another package a medium is an entry point of the group `mintage.media`, its value "module:Class"
+(docs/extending.md). Nothing is imported before it is used.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from mintage.nearest import nearest
+from stages.common.errors import UserError
+from stages.media.medium import Medium
+
+BUILT_IN = {"images": "stages.media.images:Images", "points": "stages.media.points:Points"}
+GROUP = "mintage.media"
+FORMER = "images"
+"""Of data that do not say: they are by an earlier version, which knew no media."""
+
+
+def medium_of(facts: Mapping[str, Any]) -> Medium:
+    """The medium that a manifest, the provenance of a release, or the metadata of raw shards tells of.
+
+    Raises UserError where no package brings it, or its facts do not fit.
+    """
+    about = facts.get("medium")
+    if about is None:
+        former = (load(name).read_former(facts) for name in BUILT_IN)
+        return next((medium for medium in former if medium is not None), load(FORMER)())
+    known = {key: value for key, value in about.items() if key != "name"}
+    kind = load(about["name"])
+    try:
+        return kind(**known)
+    except TypeError as error:
+        raise UserError(f"what is known of the medium {kind.name!r} does not fit ({error}): ingest again") from None
+
+
+@cache
+def load(name: str) -> type[Medium]:
+    """The class of a medium, imported now. Raises UserError where there is none, or it cannot be imported."""
+    where = place(name)
+    module, _, attribute = where.partition(":")
+    try:
+        found: type[Medium] = getattr(import_module(module), attribute)
+    except Exception as error:  # anyone's code
+        reason = f"{type(error).__name__}: {error}"
+        raise UserError(f"the medium {name!r} ({where}) cannot be imported ({reason}): mend it") from None
+    return found
+
+
+def place(name: str) -> str:
+    """Where a medium lies, as "module:Class". Raises UserError with the nearest name where there is none."""
+    found = BUILT_IN.get(name) or brought().get(name)
+    if found is None:
+        known = names()
+        raise UserError(
+            f"there is no medium {name!r} among {', '.join(known)}{nearest(name, known)}: install what brings it"
+        )
+    return found
+
+
+def names() -> list[str]:
+    """Every medium: the project's own, then those of installed packages."""
+    return [*BUILT_IN, *sorted(brought().keys() - BUILT_IN)]
+
+
+@cache
+def brought() -> dict[str, str]:
+    """What other packages bring, by name."""
+    return {entry.name: entry.value for entry in entry_points(group=GROUP)}
+
+
+def words_for(need: str) -> str:
+    """Which data have what a metric needs."""
+    offers = (load(name).offers for name in names())
+    return next((offered[need] for offered in offers if need in offered), need)

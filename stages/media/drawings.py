@@ -1,0 +1,121 @@
+"""What a generator makes, to look at: a grid with a sample in each cell, or a medium's own plots."""
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from mintage.players import Generator, ModelConfig
+from mintage.sampling import asked_rows, samples
+from stages.common.levels import Levels
+from stages.common.pictures import TRANSLATED, encode_png, grid, grid_scale, with_names
+from stages.common.reading import Sources
+from stages.common.split import Numbers, Split
+from stages.media.medium import Medium
+
+COLUMNS = 10
+_ROWS = 10
+
+Judge = Callable[[Tensor], Tensor | None]
+"""D(x) `[N]` for samples `[N,C,H,W]`; None where a discriminator gives no probability."""
+
+
+class Drawings(Protocol):
+    """How a medium's samples are drawn, each time as PNG of the same bytes."""
+
+    def __init__(self, medium: Medium) -> None: ...
+
+    def draw_samples(
+        self,
+        generator: Generator,
+        seed: int,
+        asked: Sequence[int] | Tensor | None = None,
+        judge: Judge | None = None,
+        *,
+        names: Sequence[str] = (),
+    ) -> bytes:
+        """The samples of the same latents each time, of the classes or attributes `[N,K]` that are asked for in turn.
+
+        A grid has the `names` of its rows at the left, where they are given; a plot may show what `judge` says.
+        """
+
+    def draw_beside(self, generator: Generator, holdout: Split, order: Numbers, seed: int) -> bytes | None:
+        """Held-out samples, the first in `order`, and generated ones side by side.
+
+        None where a grid shows each of them by itself.
+        """
+
+    def draw_rows(self, rows: Tensor) -> bytes:
+        """Samples `[R,S,C,H,W]`, each row a thing that was tried; nan where a row is shorter."""
+
+
+def drawings_of(medium: Medium) -> Drawings:
+    """A medium's own, imported now."""
+    module, _, attribute = medium.drawings.partition(":")
+    found: type[Drawings] = getattr(import_module(module), attribute)
+    return found(medium)
+
+
+class Grids(Drawings):
+    """A cell a sample, as `Medium.pixels` shows it."""
+
+    def __init__(self, medium: Medium) -> None:
+        self._medium = medium
+
+    def draw_samples(
+        self,
+        generator: Generator,
+        seed: int,
+        asked: Sequence[int] | Tensor | None = None,
+        judge: Judge | None = None,
+        *,
+        names: Sequence[str] = (),
+    ) -> bytes:
+        """Ten columns.
+
+        A row is a class where the model has classes: the first ten of those asked for, or of all; or a category of the
+        information code, where it has one.
+        """
+        wanted: list[int] | Tensor | None = asked if isinstance(asked, Tensor) else None
+        if not isinstance(asked, Tensor):
+            rows = rows_of_grid(generator.config, asked)
+            wanted = [label for label in rows for _ in range(COLUMNS)] or None
+        count = len(wanted) if isinstance(wanted, list) else COLUMNS * 6
+        made = torch.cat([images for images, _ in samples(generator, count, seed, wanted)])
+        sheet = draw_grid(self._medium, made, COLUMNS)
+        return encode_png(with_names(sheet, names) if names else sheet)
+
+    def draw_beside(self, generator: Generator, holdout: Split, order: Numbers, seed: int) -> None:
+        return None
+
+    def draw_rows(self, rows: Tensor) -> bytes:
+        """Below each other, white where a row is shorter."""
+        return encode_png(draw_grid(self._medium, rows.flatten(0, 1).nan_to_num(1.0), rows.shape[1]))
+
+
+def rows_of_grid(config: ModelConfig, classes: Sequence[int] | None = None) -> list[int]:
+    """The class of each row of a grid, or the category of the information code; empty where it has neither."""
+    kinds = config.class_count if config.conditional else config.code_categories
+    return list(classes or range(kinds))[:_ROWS]
+
+
+def draw_grid(medium: Medium, images: Tensor, columns: int) -> Levels:
+    """Samples `[N,C,H,W]` in so many columns, small ones enlarged."""
+    pixels = medium.pixels(images.numpy())
+    return grid(pixels, columns, grid_scale(*pixels.shape[2:]))
+
+
+def draw_translations(medium: Medium, generator: Generator, seed: int, split: Split) -> bytes:
+    """The same pairs of a split each time: source, translation and target below each other, and again for ten more."""
+    columns = min(COLUMNS, len(split))
+    numbers = asked_rows(len(split), 2 * columns if len(split) >= 2 * columns else columns, seed)
+    sources, targets = Sources(split, numbers), torch.from_numpy(split.take(numbers.numpy()))
+    made = [(images, asked) for images, asked in samples(generator, len(numbers), seed, sources)]
+    translated, shown = (torch.cat([part for part in parts if part is not None]) for parts in zip(*made, strict=True))
+    rows = torch.stack(
+        [part.view(-1, columns, *part.shape[1:]) for part in (shown, translated, targets)], dim=1
+    ).flatten(0, 2)
+    sheet = draw_grid(medium, rows, columns)
+    return encode_png(with_names(sheet, TRANSLATED * (len(rows) // (3 * columns))))

@@ -1,0 +1,120 @@
+"""What a medium is: all that the stages must know of a kind of data.
+
+A sample of any medium lies in a tensor `[C,H,W]` in [-1,1], so that whatever learns need not know which kind it is. A
+stage never asks which one: it asks a medium what it needs to know.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from mintage.metrics import Metric
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from mintage.metrics.modes import ModeFigures
+    from stages.common.levels import FloatImages, Levels
+
+Shape = tuple[int, int, int]
+"""(C, H, W)."""
+Trait = Literal["looks", "spectrum", "truncation", "latent pictures"]
+"""What images have: looks to compare, levels to check and to be shown small; frequencies; a curve of truncated noise; a
+picture of every operation on latents."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """What samples are called, in sentences of every stage."""
+
+    one: str = "image"
+    a: str = "an image"
+    many: str = "images"
+    part: str = "pixel"
+    """A number of a sample."""
+
+    @property
+    def numbers(self) -> str:
+        """In what samples are compared, where no network learned features of them."""
+        return f"{self.part}s of the {self.many}"
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A part of the report: what its picture shows, and what to look for."""
+
+    title: str
+    text: str
+    alt: str
+
+
+@dataclass(frozen=True)
+class Plots:
+    """What the report says beside the plots of a medium."""
+
+    samples: Passage
+    beside: Passage
+    """Of held-out samples beside generated ones."""
+    progress: str
+    """Of the plots in the course of the training."""
+
+
+@dataclass(frozen=True)
+class Medium:
+    """One kind of data. The defaults say that there is nothing special; fields are facts, which travel with the data.
+
+    Nothing here needs torch but `measure_modes`: a gate, a page or a flow uses it where torch is not installed. What
+    draws a generator's samples is apart (stages/media/drawings.py).
+    """
+
+    name: ClassVar[str]
+    words: ClassVar[Words] = Words()
+    drawings: ClassVar[str] = "stages.media.drawings:Grids"
+    """Where its `Drawings` lie, as "module:Class"."""
+    exact: ClassVar[bool] = False
+    """Whether samples keep all their bits; else they are measured as what 8 bits leave of them."""
+    lacks: ClassVar[Mapping[Trait, str]] = {}
+    """What it has not that images have, each with the reason."""
+    offers: ClassVar[Mapping[str, str]] = {}
+    """What a metric may need (`Metric.needs`), each with a name for the data that have it."""
+    metrics: ClassVar[Mapping[str, Metric]] = {}
+    """Those that need what it offers."""
+    judged_by: ClassVar[tuple[str, ...]] = ()
+    """Metrics that say, beside the Frechet distance, how good a generator is; else how well it obeys its condition."""
+    unconditional_family: ClassVar[str | None] = None
+    """The one to advise where there are no labels; None: whichever is nearest to the one in use."""
+
+    @property
+    def shape(self) -> Shape | None:
+        """The one shape that samples have, whose numbers have a scale of their own; None where any will do."""
+        return None
+
+    @property
+    def plots(self) -> Plots | None:
+        """What is said beside its plots; None where samples are drawn in grids, each in a cell."""
+        return None
+
+    def describe(self, shape: Shape) -> str:
+        """What stands before `words.many` to say their shape, such as 28×28 grey."""
+        return ""
+
+    def encode(self, sample: "FloatImages") -> tuple[bytes, str]:
+        """A sample `[C,H,W]` in [-1,1] as a file's content and suffix."""
+        raise NotImplementedError
+
+    def pixels(self, samples: "FloatImages") -> "Levels":
+        """Samples `[N,C,H,W]` in [-1,1] as pictures to look at: `[N,c,h,w]`, c 1 or 3."""
+        raise NotImplementedError
+
+    def measure_modes(self, samples: "Tensor") -> "ModeFigures":
+        """Of samples `[N,C,H,W]` of a medium that offers "modes"."""
+        raise NotImplementedError
+
+    @classmethod
+    def read_former(cls, facts: Mapping[str, Any]) -> "Medium | None":
+        """As facts said it before they had a "medium"; None where they are not of this one."""
+        return None
+
+    def to_json(self) -> dict[str, Any]:
+        """What `medium_of` reads."""
+        return {"name": self.name, **asdict(self)}

@@ -1,0 +1,142 @@
+"""Points of which the truth is known: equally likely Gaussians, whose modes can be counted in what is generated.
+
+A point of D numbers is a grey picture one pixel high and D wide: a coordinate x is the value x / scale in [-1,1].
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from mintage.metrics import Metric
+from stages.media.medium import Medium, Passage, Plots, Shape, Trait, Words
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from mintage.metrics.modes import ModeFigures
+    from mintage.mixture import Mixture
+    from stages.common.levels import FloatImages
+
+_METRICS = {
+    "modes_captured": Metric(
+        "modes captured",
+        "modes_floor",
+        "max",
+        "How many of the data's modes have a generated point within three standard deviations.",
+        "Lin et al. 2018",
+        "count",
+        needs="modes",
+        guard_only="noise spread wide around the points scores as well as real ones",
+    ),
+    "high_quality": Metric(
+        "high quality",
+        "quality_floor",
+        "max",
+        "The share of generated points within three standard deviations of a mode.",
+        "Lin et al. 2018",
+        "share",
+        needs="modes",
+        guard_only="one point made over and over scores better than real ones",
+    ),
+    "reverse_kl": Metric(
+        "reverse KL",
+        "reverse_kl_floor",
+        "min",
+        "How unevenly the generated points are spread over the modes; 0 is even.",
+        "Lin et al. 2018",
+        needs="modes",
+        guard_only="one point a mode, made over and over, scores better than real ones",
+    ),
+}
+_BESIDE = Passage(
+    "Real beside generated",
+    "As many points that were held out of training, and generated ones, on the same axes: the two should look alike.",
+    "Held-out points beside generated ones",
+)
+_ON_A_LINE = Plots(
+    Passage(
+        "Generated points",
+        "Dotted is the density of the data, solid that of generated points, dashed the best that a discriminator could "
+        "say against them: one half everywhere where the two agree.",
+        "Generated points",
+    ),
+    _BESIDE,
+    "Dotted is the density of the data, solid the one of generated points; dashed blue is D*(x), the best that a "
+    "discriminator could say against them, solid blue what D says, where it gives a probability. At the end both "
+    "densities agree, and every D(x) is a half.",
+)
+_IN_THE_PLANE = Plots(
+    Passage(
+        "Generated points",
+        "Circles show where the modes are, dots what is generated. Look for empty circles, modes that were lost, and "
+        "for dots between them.",
+        "Generated points",
+    ),
+    _BESIDE,
+    "Circles show where the modes are, dots what is generated.",
+)
+
+
+@dataclass(frozen=True)
+class Points(Medium):
+    """From Gaussians around `centres` `[K,D]`, each of standard deviation `std`, in their own units."""
+
+    name = "points"
+    words = Words("point", "a point", "points", "coordinate")
+    drawings = "stages.media.points_plots:PointPlots"
+    exact = True
+    lacks: ClassVar[Mapping[Trait, str]] = {
+        "looks": "the data are points, drawn at random: no pictures",
+        "spectrum": "points have no spectrum",
+        "truncation": "the data are points, whose modes are counted instead",
+        "latent pictures": "the data are points, of which only the walks are drawn",
+    }
+    offers: ClassVar[Mapping[str, str]] = {"modes": "points whose truth is known"}
+    metrics = _METRICS
+    judged_by = ("modes_captured", "high_quality")
+    unconditional_family = "modern_points"
+
+    centres: list[list[float]]
+    std: float
+    scale: float
+
+    @property
+    def dimensions(self) -> int:
+        return len(self.centres[0])
+
+    @property
+    def shape(self) -> Shape:
+        return (1, 1, self.dimensions)
+
+    @property
+    def plots(self) -> Plots:
+        return _ON_A_LINE if self.dimensions == 1 else _IN_THE_PLANE
+
+    def encode(self, sample: "FloatImages") -> tuple[bytes, str]:
+        """With every bit, as a Portable Float Map of values in [0,1]."""
+        from stages.common.pictures import encode_pfm
+
+        return encode_pfm((sample[0] + 1) / 2), "pfm"
+
+    def measure_modes(self, samples: "Tensor") -> "ModeFigures":
+        from mintage.metrics.modes import mode_figures
+
+        return mode_figures(self.coordinates(samples), self.mixture())
+
+    def mixture(self) -> "Mixture":
+        """What the points are from, in float64 and their own units."""
+        import torch
+
+        from mintage.mixture import Mixture
+
+        return Mixture(torch.tensor(self.centres, dtype=torch.float64), self.std)
+
+    def coordinates(self, samples: "Tensor") -> "Tensor":
+        """Points `[N,1,1,D]` in [-1,1] in their own units: `[N,D]`."""
+        return samples.flatten(1).double() * self.scale
+
+    @classmethod
+    def read_former(cls, facts: Mapping[str, Any]) -> "Points | None":
+        """Of manifests, shards and releases in which it was the "truth"."""
+        truth = facts.get("truth")
+        return None if truth is None else cls(**truth)
