@@ -54,10 +54,7 @@ def place(name: str) -> str:
     """Where a medium lies, as "module:Class". Raises UserError with the nearest name where there is none."""
     found = BUILT_IN.get(name) or brought().get(name)
     if found is None:
-        known = names()
-        raise UserError(
-            f"there is no medium {name!r} among {', '.join(known)}{nearest(name, known)}: install what brings it"
-        )
+        raise UserError(f"there is no medium {name!r}{nearest(name, names())}: install the package that brings it")
     return found
 
 

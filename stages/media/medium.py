@@ -78,7 +78,7 @@ class Medium:
     offers: ClassVar[Mapping[str, str]] = {}
     """What a metric may need (`Metric.needs`), each with a name for the data that have it."""
     metrics: ClassVar[Mapping[str, Metric]] = {}
-    """Those that need what it offers."""
+    """Those that need what it offers; of another package they are entry points of their own."""
     judged_by: ClassVar[tuple[str, ...]] = ()
     """Metrics that say, beside the Frechet distance, how good a generator is; else how well it obeys its condition."""
     unconditional_family: ClassVar[str | None] = None

@@ -158,7 +158,7 @@ METRICS: dict[str, Metric] = {
     ),
 }
 
-METRICS |= {name: metric for medium in media.names() for name, metric in media.load(medium).metrics.items()}
+METRICS |= {name: metric for medium in media.BUILT_IN for name, metric in media.load(medium).metrics.items()}
 METRICS |= {name: catalog.load("metric", name) for name in catalog.brought("metric") if name not in METRICS}
 """And those of other packages: docs/extending.md."""
 SELECTABLE = [name for name, metric in METRICS.items() if metric.guard_only is None]

@@ -1,6 +1,7 @@
 """The stages on points, from the source to the report, as people run them. Slow, since every stage really runs."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,18 @@ def test_samples_of_points_are_pictures_that_keep_every_bit(ring: Path) -> None:
     selected = read(ring / "metrics/selection.json")
     found = mode_figures(points, truth.mixture())
     assert found.high_quality == pytest.approx(selected["high_quality"], abs=0.12)
+
+
+def test_a_model_from_before_media_had_names_makes_the_same_samples(ring: Path, tmp_path: Path) -> None:
+    shutil.copytree(ring / "models/selected", tmp_path / "models/selected")
+    shutil.copy(ring / "params.yaml", tmp_path)
+    about = tmp_path / "models/selected/provenance.json"
+    known = read(about)
+    medium = known.pop("medium")
+    about.write_text(json.dumps(known | {"truth": {key: medium[key] for key in ("centres", "std", "scale")}}))
+    run_stage_in(tmp_path, "sample")
+    for name in ("samples/part-00000.parquet", "plots/samples.png", "plots/latent/walk.png", "metrics/latent.json"):
+        assert (tmp_path / name).read_bytes() == (ring / name).read_bytes()
 
 
 @pytest.mark.parametrize("name", ["nearest", "samples", "latent/walk"])
