@@ -176,12 +176,11 @@ def prepare_device(params: Train) -> torch.device:
 
 def identity(params: Train, manifest: dict[str, Any]) -> dict[str, Any]:
     """All that decides the bits of the training up to any number of images."""
+    recipe = recipe_of(params.family, params.recipe, params.variant)
     return {
         "params": params.model_dump(exclude=_NOT_IDENTITY),
         "data": manifest["fingerprint"],
-        "code": code_of(
-            "train", recipe_of(params.family, params.recipe, params.variant), medium=medium_of(manifest).name
-        ),
+        "code": code_of("train", recipe, medium=medium_of(manifest).name),
         "torch": torch.__version__,
     }
 

@@ -176,7 +176,7 @@ def only_these_ran(output: str, expected: list[str]) -> None:
     assert "going on" not in output
 
 
-def test_a_row_and_a_network_beside_those_in_use_run_nothing_but_the_look_at_the_code(project: Path) -> None:
+def test_a_row_a_network_and_a_medium_beside_those_in_use_run_nothing_but_the_look_at_the_code(project: Path) -> None:
     with (project / "mintage/recipes.toml").open("a") as rows:
         rows.write('\n[another]\npaper = "nobody"\nnetwork = "mlp"\nwidth = 16\n')
     shutil.copy(project / "mintage/networks/mlp.py", project / "mintage/networks/another.py")
@@ -186,9 +186,14 @@ def test_a_row_and_a_network_beside_those_in_use_run_nothing_but_the_look_at_the
             '        "mlp":', '        "another": "mintage.networks.another:NETWORK",\n        "mlp":'
         )
     )
+    shutil.copy(project / "stages/media/images.py", project / "stages/media/another.py")
+    media = project / "stages/media/__init__.py"
+    row = '"another": "stages.media.another:Images", "points":'
+    media.write_text(media.read_text().replace('"points":', row, 1))
     output = run(project, "dvc", "repro")
     run(project, "git", "checkout", "-q", ".")
     (project / "mintage/networks/another.py").unlink()
+    (project / "stages/media/another.py").unlink()
     assert stages_run(output) == ["identity"]
     assert stages_run(run(project, "dvc", "repro")) == []
 

@@ -29,12 +29,11 @@ def medium_of(facts: Mapping[str, Any]) -> Medium:
     if about is None:
         former = (load(name).read_former(facts) for name in BUILT_IN)
         return next((medium for medium in former if medium is not None), load(FORMER)())
-    known = {key: value for key, value in about.items() if key != "name"}
-    kind = load(about["name"])
+    name = about["name"]
     try:
-        return kind(**known)
+        return load(name)(**{key: value for key, value in about.items() if key != "name"})
     except TypeError as error:
-        raise UserError(f"what is known of the medium {kind.name!r} does not fit ({error}): ingest again") from None
+        raise UserError(f"what is known of the medium {name!r} does not fit ({error}): ingest again") from None
 
 
 @cache

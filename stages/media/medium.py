@@ -1,7 +1,7 @@
 """What a medium is: all that the stages must know of a kind of data.
 
-A sample of any medium lies in a tensor `[C,H,W]` in [-1,1], so that whatever learns need not know which kind it is. A
-stage never asks which one: it asks a medium what it needs to know.
+A sample of any medium lies in a tensor in [-1,1], so far `[C,H,W]`, so that whatever learns need not know which kind it
+is. A stage never asks which one: it asks a medium what it needs to know.
 """
 
 from collections.abc import Mapping
