@@ -32,8 +32,7 @@ from stages.common.split import Split
 from stages.media import medium_of
 from stages.media.drawings import draw_translations, drawings_of, rows_of_grid
 from stages.media.medium import Medium
-from stages.sampling.drawing import write_pictures
-from stages.sampling.latent import pictures
+from stages.sampling.latent import pictures, write_pictures
 
 SHARD_IMAGES = 20_000
 TEXT = pa.string()

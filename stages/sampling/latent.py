@@ -5,6 +5,8 @@ the last bit, where they are generated in another row).
 """
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,6 +20,7 @@ from mintage.randomness import stream
 from mintage.sampling import generate, latents_of
 from stages.common.errors import UserError
 from stages.common.params import Sample
+from stages.media.drawings import Drawings
 from stages.media.medium import Medium
 
 _TRUNCATION, _ARITHMETIC, _CODE = "Truncation", "Latent arithmetic", "Information code"
@@ -63,6 +66,19 @@ def pictures(generator: Generator, params: Sample, labels: list[int] | None, med
         sums(generator, params),
         *codes(generator, params, labels),
     ]
+
+
+def write_pictures(folder: Path, found: list[Picture | Absent], drawings: Drawings) -> dict[str, Any]:
+    """A PNG a picture into `folder`; what `metrics/latent.json` holds: pictures in order, and why others are absent."""
+    pictures = [one for one in found if isinstance(one, Picture)]
+    for picture in pictures:
+        (folder / f"{picture.name}.png").write_bytes(drawings.draw_rows(picture.images))
+    return {
+        "pictures": [
+            {"file": f"{one.name}.png", "title": one.title, "told": one.told, "rows": one.rows} for one in pictures
+        ],
+        "absent": [{"title": one.title, "reason": one.reason} for one in found if isinstance(one, Absent)],
+    }
 
 
 def switches(generator: Generator, params: Sample) -> list[Picture]:

@@ -14,7 +14,7 @@ from mintage.rules import refusal
 from stages.check import check
 from stages.common.errors import UserError
 from stages.common.foresight import Known, foreseen, learns_from_attributes, learns_from_labels, require_fit
-from stages.common.params import Params, load_params
+from stages.common.params import Guard, Params, load_params
 from stages.media.images import Images
 from stages.sources import medium_from, open_source
 from stages.sources.ring import MEDIUM as RING
@@ -169,6 +169,16 @@ def test_metrics_and_labels_that_no_model_of_the_family_has_are_told_before_it_i
 ) -> None:
     (sentence,) = foreseen(changed(**sections), PICTURES)
     read(sentence)
+
+
+@pytest.mark.parametrize("key", ["metric", "guards"])
+def test_a_metric_that_needs_what_only_another_medium_offers_is_refused(key: str) -> None:
+    guard = Guard(metric="reverse_kl", at_most=1.0)
+    asked = changed(select={"metric": "reverse_kl"} if key == "metric" else {"guards": [guard]})
+    (sentence,) = foreseen(asked, PICTURES)
+    told = "names 'reverse_kl', which is of points whose truth is known: name another metric"
+    assert sentence == f"select.{key} {told}"
+    assert foreseen(asked, Known((1, 1, 2), RING, classes=8)) == foreseen(PARAMS, Known((1, 1, 2), RING, classes=8))
 
 
 def test_what_an_override_of_the_conditioning_makes_of_a_family_is_left_to_the_training() -> None:
