@@ -127,8 +127,9 @@ def _check_medium(params: Normalize, medium: Medium) -> None:
             f"set normalize.channels to {channels}, height to {height}, width to {width}",
         )
     if params.black is not None or params.white is not None:
-        told = f"{words.many} have a scale of their own: set normalize.black and white to null"
-        raise UserError("medium-rescaled", told)
+        raise UserError(
+            "medium-rescaled", f"{words.many} have a scale of their own: set normalize.black and white to null"
+        )
 
 
 def _with_levels(params: Normalize, known: RawSet, over_shards: MapShards) -> Normalize:

@@ -33,7 +33,9 @@ def medium_of(facts: Mapping[str, Any]) -> Medium:
     try:
         return load(name)(**{key: value for key, value in about.items() if key != "name"})
     except TypeError as error:
-        raise UserError(f"what is known of the medium {name!r} does not fit ({error}): ingest again") from None
+        raise UserError(
+            "medium-misfit", f"what is known of the medium {name!r} does not fit ({error}): ingest again"
+        ) from None
 
 
 @cache
@@ -45,7 +47,9 @@ def load(name: str) -> type[Medium]:
         found: type[Medium] = getattr(import_module(module), attribute)
     except Exception as error:  # anyone's code
         reason = f"{type(error).__name__}: {error}"
-        raise UserError(f"the medium {name!r} ({where}) cannot be imported ({reason}): mend it") from None
+        raise UserError(
+            "medium-broken", f"the medium {name!r} ({where}) cannot be imported ({reason}): mend it"
+        ) from None
     return found
 
 
@@ -53,7 +57,9 @@ def place(name: str) -> str:
     """Where a medium lies, as "module:Class". Raises UserError with the nearest name where there is none."""
     found = BUILT_IN.get(name) or brought().get(name)
     if found is None:
-        raise UserError(f"there is no medium {name!r}{nearest(name, names())}: install the package that brings it")
+        raise UserError(
+            "medium-unknown", f"there is no medium {name!r}{nearest(name, names())}: install the package that brings it"
+        )
     return found
 
 

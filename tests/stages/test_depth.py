@@ -146,7 +146,7 @@ def test_whole_numbers_beside_fractions_have_no_white_in_common(tmp_path: Path, 
 )
 def test_points_have_a_scale_of_their_own(tmp_path: Path, read: Callable[[str], None]) -> None:
     ingested(tmp_path / "raw", source="ring", path=str(tmp_path), options={"points": 20})
-    with refused("points-rescaled") as refusal:
+    with refused("medium-rescaled") as refusal:
         normalized(tmp_path, height=1, width=2, white="auto")
     read(str(refusal.value))
 

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from stages import media
-from stages.common.errors import UserError
 from stages.images.decode import decode
 from stages.media import load, medium_of
 from stages.media.images import Images
@@ -19,6 +18,7 @@ from stages.media.medium import Medium
 from stages.media.points import Points
 from stages.selection.metrics import METRICS
 from stages.sources.ring import MEDIUM as RING
+from tests.refusals import refused
 from tests.stages.tiny_data import ROOT
 
 POINTS_ARE_SAID_IN = re.compile(r"stages/media/points\w*[.]py|stages/sources/(mixture|ring|grid|gaussian)[.]py")
@@ -116,16 +116,24 @@ def test_what_was_written_before_media_had_names_is_understood(facts: dict[str, 
 
 
 @pytest.mark.parametrize(
-    ("about", "reason"),
+    ("about", "code", "reason"),
     [
-        ({"name": "point"}, "there is no medium 'point': did you mean 'points'?: install the package that brings it"),
-        ({"name": "points", "centres": [[1.0]]}, "what is known of the medium 'points' does not fit"),
-        ({"name": "images", "std": 1}, "what is known of the medium 'images' does not fit"),
+        ({"name": "point"}, "medium-unknown", "there is no medium 'point': did you mean 'points'?"),
+        ({"name": "points", "centres": [[1.0]]}, "medium-misfit", "what is known of the medium 'points' does not fit"),
+        ({"name": "images", "std": 1}, "medium-misfit", "what is known of the medium 'images' does not fit"),
     ],
 )
-def test_a_medium_that_nobody_brings_or_with_facts_of_another_is_refused(about: dict[str, Any], reason: str) -> None:
-    with pytest.raises(UserError, match=re.escape(reason)):
+def test_a_medium_that_nobody_brings_or_with_facts_of_another_is_refused(
+    about: dict[str, Any], code: str, reason: str
+) -> None:
+    with refused(code, reason):
         medium_of({"medium": about})
+
+
+def test_a_medium_of_ones_own_that_is_broken_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(media.BUILT_IN, "bad", "nowhere_to_be_found:Bad")
+    with refused("medium-broken", "the medium 'bad' (nowhere_to_be_found:Bad) cannot be imported (ModuleNotFound"):
+        medium_of({"medium": {"name": "bad"}})
 
 
 @pytest.mark.parametrize("name", media.names())

@@ -142,7 +142,7 @@ def test_raw_shards_say_that_they_are_points_of_which_the_truth_is_known_or_imag
 
 def test_points_are_not_resized_like_pictures(tmp_path: Path) -> None:
     ingested(tmp_path / "raw", source="ring", path="unused", options={"points": 100})
-    with refused("points-resized", "set normalize.channels to 1, height to 1, width to 2"):
+    with refused("medium-resized", "set normalize.channels to 1, height to 1, width to 2"):
         normalized(tmp_path, height=8, width=8)
 
 
