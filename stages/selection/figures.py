@@ -99,7 +99,7 @@ def copies(seen: Seen, real: Reference) -> Figures:
 
 def translation(seen: Seen, real: Reference) -> Figures:
     if seen.likeness is None:
-        raise ValueError("the model makes images of noise, so none has a target beside it")
+        raise ValueError("the model makes images of noise, so none has a truth beside it")
     error, decibels, similarity = seen.likeness.double().mean(0).tolist()
     return {"l1": error, "psnr": decibels, "ssim": similarity}
 

@@ -134,7 +134,7 @@ def unconditional(folder: Path, latent_distribution: str = "normal") -> Generato
     generator = Generator(config).eval().requires_grad_(False)
     (folder / "models/selected").mkdir(parents=True)
     write_generator(folder / "models/selected", generator)
-    write_json(folder / "models/selected/provenance.json", {"truth": None})
+    write_json(folder / "models/selected/provenance.json", {"medium": {"name": "images"}})
     write_params(folder, SMALL)
     return generator
 

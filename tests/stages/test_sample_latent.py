@@ -160,7 +160,7 @@ def test_params_that_mean_nothing_are_refused_in_a_sentence(tmp_path: Path, key:
 def selected(folder: Path, generator: Generator) -> Path:
     (folder / "models/selected").mkdir(parents=True)
     write_generator(folder / "models/selected", generator)
-    write_json(folder / "models/selected/provenance.json", {"truth": None})
+    write_json(folder / "models/selected/provenance.json", {"medium": {"name": "images"}})
     write_params(folder, SMALL)
     return folder
 

@@ -72,7 +72,7 @@ def write_selected(folder: Path, **params: Any) -> Path:
     trainer = play_until(make_trainer(load_section(Train, folder / "params.yaml"), split), 320)
     (folder / "models/selected").mkdir(parents=True)
     write_generator(folder / "models/selected", trainer.average)
-    write_json(folder / "models/selected/provenance.json", {"truth": None})
+    write_json(folder / "models/selected/provenance.json", {"medium": {"name": "images"}})
     return folder
 
 
