@@ -20,12 +20,13 @@ import torch
 
 from mintage.data import RealImages
 from mintage.evaluator import Evaluator, Schedule, classify, features_of
-from mintage.families import FAMILIES
+from mintage.families import FAMILIES, recipe_of
 from mintage.metrics.accuracy import accuracy
 from mintage.metrics.classification import classification_accuracy_score
 from mintage.metrics.frechet import frechet_distance
 from mintage.players import Generator
 from mintage.randomness import stream
+from mintage.recipes import Recipe, condition_of
 from mintage.sampling import asked_labels, samples
 from stages.common.command import parser_of
 from stages.common.errors import UserError, run_stage
@@ -139,6 +140,11 @@ def run(params: Train, split: Split, judge: Judge, budget: Budget, picture: Path
     return made | judge.classification_score(best, split)
 
 
+def needs_labels_at_most(recipe: Recipe) -> bool:
+    """Whether it learns from any folder of images: neither pairs nor attributes, nor points."""
+    return condition_of(recipe) in ("label", None) and recipe.network != "points"
+
+
 def within(checkpoints: list[Row], kind: str) -> list[Row]:
     """Those that were measured at a mark of this budget."""
     return [one for one in checkpoints if one["budget"] == kind]
@@ -197,7 +203,7 @@ def main() -> None:
         "--families",
         nargs="+",
         choices=FAMILIES,
-        default=[f for f in FAMILIES if f not in ("modern_points", "pix2pix")],
+        default=[name for name in FAMILIES if needs_labels_at_most(recipe_of(name, {}))],
     )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=60, help="CPU seconds of training, measuring left out")
