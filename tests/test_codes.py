@@ -43,7 +43,7 @@ def test_no_place_raises_without_a_code_of_its_own() -> None:
     [
         (None, f"error: {SENTENCE}\n"),
         ("code", f"error[no-bread]: {SENTENCE}\n"),
-        ("json", json.dumps({"error": "no-bread", "sentence": SENTENCE, "exit_code": 2}, ensure_ascii=False) + "\n"),
+        ("json", json.dumps({"error": "no-bread", "sentence": SENTENCE, "exit_code": 2}) + "\n"),
         ("something else", f"error: {SENTENCE}\n"),
     ],
 )

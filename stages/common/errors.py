@@ -68,7 +68,7 @@ def _shown(error: Exception, sentence: str) -> str:
     code, asked = error.code if isinstance(error, UserError) else "disk-full", os.environ.get("MINTAGE_ERRORS")
     if asked == "json":
         fault = {"error": code, "sentence": sentence, "exit_code": getattr(error, "exit_code", BAD_INPUT)}
-        return json.dumps(fault, ensure_ascii=False)
+        return json.dumps(fault)
     return f"error[{code}]: {sentence}" if asked == "code" else f"error: {sentence}"
 
 
