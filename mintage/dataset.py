@@ -1,5 +1,6 @@
 """Images in memory as a user has them, checked once."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -111,6 +112,8 @@ def images_in_range(given: Any) -> Tensor:
     if not images.is_floating_point():
         raise ValueError(f"images are {images.dtype}: give 8-bit levels (uint8), or floats in [-1,1]")
     lowest, highest = images.min().item(), images.max().item()
+    if not math.isfinite(lowest + highest):
+        raise ValueError("images hold numbers that are not finite (NaN or infinite): mend or leave out those images")
     if not (lowest >= -1 and highest <= 1):
         raise ValueError(f"images lie in [{lowest:g}, {highest:g}]: scale them to [-1,1]")
     return images.float()

@@ -1,7 +1,8 @@
 """Which device and which arithmetic to train with."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 
@@ -53,6 +54,17 @@ def _capabilities() -> Mapping[str, object] | None:
     """What the processor can, by torch's names; None before torch 2.12, which cannot tell."""
     tell = getattr(torch.cpu, "get_capabilities", None)
     return None if tell is None else tell()
+
+
+@contextmanager
+def thread_count(count: int | None) -> Iterator[None]:
+    """Within, torch computes in so many threads of the CPU; None leaves it as it is."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(before if count is None else count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def make_deterministic(device: torch.device, deterministic: bool) -> None:

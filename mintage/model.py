@@ -69,10 +69,13 @@ class Model:
                 is not named is as in images that the model learned from, in turn.
 
         Raises:
-            ValueError: The model has no such class or attribute, or takes none; or it translates, and needs sources.
+            ValueError: The model has no such class or attribute, or takes none; it translates, and needs
+                sources; or `count` is below 1.
         """
         if self.generator.config.translates:
             raise ValueError("this model makes images of images: call translate(sources)")
+        if count < 1:
+            raise ValueError(f"count = {count}: ask for 1 image or more")
         asked = self._labels(label) if attributes is None else self._attributes(attributes)
         return torch.cat([images for images, _ in samples(self.generator, count, seed, asked)])
 

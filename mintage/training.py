@@ -14,7 +14,7 @@ from mintage import catalog
 from mintage.checkpoint import pack, unpack
 from mintage.data import RealImages, hide_labels
 from mintage.dataset import Dataset
-from mintage.devices import choose_device, choose_precision
+from mintage.devices import choose_device, choose_precision, thread_count
 from mintage.engine import Engine
 from mintage.errors import CheckpointError
 from mintage.families import resolve
@@ -49,6 +49,7 @@ def train(
     seed: int = 0,
     device: str = "auto",
     precision: str = "auto",
+    threads: int | None = 1,
     folder: str | Path | None = None,
     progress: bool = True,
 ) -> Run:
@@ -64,11 +65,14 @@ def train(
         seed: Decides first weights, order of the data, and noise.
         device: "auto" (a CUDA device, else the CPU), "cpu", "cuda" or "cuda:N".
         precision: "auto", "float32" or "bfloat16".
+        threads: Of the CPU; None: as many as torch takes, which is faster for large images on a quiet machine, and many
+            times slower beside other busy programs.
         folder: Where the state is kept, each minute and at the end. If one of the same training is there, it goes on.
         progress: Whether to show a bar on the terminal.
 
     Raises:
-        ValueError: There is no such family or device, or the recipe does not go together or with the data.
+        ValueError: There is no such family or device, nothing to train, or the recipe does not go together or with the
+            data.
         DivergedError: A loss or weight became infinite or not a number.
         CheckpointError: The state in the folder is damaged, or of another training.
 
@@ -79,6 +83,8 @@ def train(
         >>> run.model.sample(4).shape
         torch.Size([4, 1, 8, 8])
     """
+    if images < 1 or (threads is not None and threads < 1):
+        raise ValueError(f"images = {images} and threads = {threads}: give 1 or more")
     trainer = make_trainer(data, family, recipe or {}, seed, device=choose_device(device), precision=precision)
     state = None if folder is None else Path(folder) / _STATE
     identity = _identity(data, family, recipe or {}, seed)
@@ -88,7 +94,7 @@ def train(
             raise CheckpointError(f"{state} is of another training: name another folder, or remove it")
         trainer.load(tensors, facts)
     every, saved = max(1, images // 100), time.monotonic()
-    with _Bar(images, shown=progress and sys.stderr.isatty()) as bar:
+    with thread_count(threads), _Bar(images, shown=progress and sys.stderr.isatty()) as bar:
         while trainer.images_seen < images:
             trainer.turn()
             if trainer.passed(every):

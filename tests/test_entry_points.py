@@ -81,3 +81,11 @@ def test_help_asked_for_by_a_shell_leaves_the_data_as_they_are(tmp_path: Path, r
     )
     read(done.stdout)
     assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]
+
+
+def test_the_flow_imports_without_what_the_worker_s_image_lacks() -> None:
+    """The images themselves are tried where a Docker engine is (tests/flows/test_images.py)."""
+    lacks = "numpy", "torch", "pandas", "matplotlib", "scipy", "sklearn"
+    code = f"import sys; sys.modules.update(dict.fromkeys({lacks})); import flows.pipeline, flows.container"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
 from PIL import Image
 from pydantic import ValidationError
 
@@ -109,6 +108,8 @@ class Inputs:
     @property
     def cell(self) -> tuple[int, int]:
         """(height, width) of a sample in a grid, before it is enlarged."""
+        import numpy as np  # which a flow lacks, and reads other facts from here
+
         pixels = self.manifest.medium.pixels(np.zeros((1, *self.manifest.shape), np.float32))
         return pixels.shape[2], pixels.shape[3]
 

@@ -11,6 +11,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from mintage.dataset import Dataset
+from mintage.devices import thread_count
 from mintage.errors import CheckpointError
 from mintage.measuring import measure
 from mintage.model import Model, load
@@ -45,7 +46,8 @@ def test_levels_become_values_between_minus_one_and_one(digits: Dataset) -> None
         ({"image": torch.zeros(4, 8)}, r"\[N,C,H,W\]"),
         ({"image": torch.zeros(0, 1, 8, 8)}, r"\[N,C,H,W\]"),
         ({"image": torch.full((4, 1, 8, 8), 255.0)}, r"scale them to \[-1,1\]"),
-        ({"image": torch.full((4, 1, 8, 8), float("nan"))}, r"scale them to \[-1,1\]"),
+        ({"image": torch.full((4, 1, 8, 8), float("nan"))}, "not finite"),
+        ({"image": torch.full((4, 1, 8, 8), float("-inf"))}, "not finite"),
         ({"image": torch.zeros(4, 1, 8, 8, dtype=torch.int64)}, "uint8"),
         ({"image": torch.zeros(4, 1, 8, 8), "label": [0, 1]}, "one for each of 4"),
         ({"image": torch.zeros(2, 1, 8, 8), "label": [0.5, 1.0]}, "whole numbers"),
@@ -76,6 +78,22 @@ def test_a_class_is_asked_for_by_name_or_number_or_several_in_turn(model: Model)
         model.sample(1, label="digit 10")
     with pytest.raises(ValueError, match="no class -1"):
         model.sample(1, label=-1)
+
+
+def test_no_images_are_neither_sampled_nor_trained_on(digits: Dataset, model: Model) -> None:
+    with pytest.raises(ValueError, match="count = 0"):
+        model.sample(0)
+    for images, threads in ((0, 1), (64, 0)):
+        with pytest.raises(ValueError, match="give 1 or more"):
+            train(digits, "gan", images, TINY, threads=threads, progress=False)
+
+
+def test_a_training_takes_the_threads_that_it_is_given_and_leaves_torch_s_own() -> None:
+    before = torch.get_num_threads()
+    for count, expected in ((1, 1), (2, 2), (None, before)):
+        with thread_count(count):
+            assert torch.get_num_threads() == expected
+        assert torch.get_num_threads() == before
 
 
 def test_a_model_that_takes_no_class_refuses_one(digits: Dataset) -> None:
