@@ -7,7 +7,7 @@ from torch import Tensor
 
 from mintage.data import RealImages
 from mintage.dataset import Dataset
-from mintage.devices import choose_device
+from mintage.devices import choose_device, thread_count
 from mintage.evaluator import (
     Evaluator,
     EvaluatorConfig,
@@ -54,6 +54,7 @@ def measure(
     seed: int = 0,
     evaluator_images: int = 60_000,
     device: str = "auto",
+    threads: int | None = 1,
 ) -> dict[str, Figure]:
     """Compare a model's images with held-out ones, in the features of a classifier of the real images.
 
@@ -69,6 +70,7 @@ def measure(
         seed: Decides the samples, the halves and the classifier.
         evaluator_images: How many images the classifier is shown while it learns.
         device: "auto" (a CUDA device, else the CPU), "cpu", "cuda" or "cuda:N".
+        threads: Of the CPU; None: as many as torch takes. As of `mintage.train`.
 
     Returns:
         By name, lower is better for `frechet_distance` (Heusel et al. 2017) and `kernel_distance` (Binkowski et al.
@@ -95,7 +97,12 @@ def measure(
     _require_fit(model, holdout, train)
     if model.attributes is None and train.label is not None:  # of images that have both, labels are judged
         train, holdout = (Dataset(one.image, one.label, one.classes, one.source) for one in (train, holdout))
-    evaluator = _taught(train, seed, evaluator_images, choose_device(device))
+    with thread_count(threads):
+        evaluator = _taught(train, seed, evaluator_images, choose_device(device))
+        return _compare(model, holdout, train, evaluator, seed)
+
+
+def _compare(model: Model, holdout: Dataset, train: Dataset, evaluator: Evaluator, seed: int) -> dict[str, Figure]:
     count = min(len(holdout), len(train))
     drawn = train.rows(torch.randperm(len(train), generator=stream(seed, "measure/floor"))[:count])
     held = _Images.extract(evaluator, holdout.image, _condition(holdout))
