@@ -9,7 +9,7 @@ from tests.tried import cell
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "errors.md"
-KINDS = {"UserError": 2, "StaleError": 2, "TemporaryError": 75, "LostRaceError": 75, "kind": 2}
+KINDS = {"UserError": "2", "StaleError": "2", "TemporaryError": "75", "LostRaceError": "75", "kind": "2 or 75"}
 """What raises with a code, and the exit code."""
 HEAD = """\
 # Error codes
@@ -33,12 +33,12 @@ worth another try. For programs each has a code, which stays when the sentence i
 
 class Fault(NamedTuple):
     code: str
-    exit_code: int
+    exit_code: str
     sentence: str
 
 
 def page() -> str:
-    rows: dict[tuple[str, int], list[str]] = {}
+    rows: dict[tuple[str, str], list[str]] = {}
     for code, exit_code, sentence in sorted(faults()):
         rows.setdefault((code, exit_code), []).append(sentence)
     lines = (

@@ -102,7 +102,7 @@ def _refused(place: str, use: Use, error: ClientError) -> UserError:
 def _failed(place: str, use: Use, error: BotoCoreError) -> UserError:
     for kind, sentence in _LASTING:
         if isinstance(error, kind):
-            return UserError("store-refused", f"{place}: {sentence}")
+            return UserError("aws-settings-invalid", f"{place}: {sentence}")
     if isinstance(error, _NO_CONNECTION):
         where = "check the network, and AWS_ENDPOINT_URL where the store is not AWS"
         return TemporaryError("store-unreachable", f"{place}: no connection: {where}; then run again")
