@@ -8,6 +8,7 @@ Workers need this code, its packages and this workspace, at the same path. The b
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -91,6 +92,8 @@ def main() -> None:
     where.add_argument("--address", help="of a Dask scheduler, such as tcp://HOST:8786")
     where.add_argument("--workers", type=int, metavar="N", help="processes of this machine")
     arguments = parser.parse_args()
+    if arguments.workers:  # they inherit it: at the end they lose their scheduler, some with a traceback
+        os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "critical")
     try:
         from prefect_dask.task_runners import DaskTaskRunner
     except ImportError:
