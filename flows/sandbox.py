@@ -87,7 +87,7 @@ def _mounts(stage: str, meta: Meta, workspace: Path) -> list[Any]:
 def _outside(stage: str, meta: Meta, workspace: Path) -> Iterator[tuple[Path, bool]]:
     """Paths that a stage may need beside the workspace, and whether only to be read."""
     params = load_params(workspace / "params.yaml")
-    if stage == "ingest":
+    if stage in ("identity", "ingest"):
         yield from ((path, True) for path in [Path(params.ingest.path), *_links_in(Path(params.ingest.path))])
         yield from ((Path(unquote(urlsplit(url).path)), True) for url in _file_urls(params.ingest.options))
         asked = params.ingest

@@ -1,7 +1,9 @@
 """Images in memory as a user has them, checked once."""
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +11,9 @@ import torch
 from torch import Tensor
 
 from mintage.attributes import columns
+
+_GREY = 0.5
+"""Images of [-1,1] that are all so bright, and nowhere darker than 0, are most likely of [0,1]."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +35,9 @@ class Dataset:
 
     Args:
         image: `[N,C,H,W]` or `[N,H,W]`, a tensor or an array: floats in [-1,1], or 8-bit levels in [0,255].
-        label: `[N]`, whole numbers from 0; None where there are no classes.
+        label: `[N]`, whole numbers from 0, or names of classes; None where there are no classes.
         source: Like `image`, of the same shape: what a translator makes each image of; None where there are no pairs.
-        classes: A name for each label; by default "0", "1" and so on.
+        classes: A name for each label; by default "0", "1" and so on, or the names in `label`, sorted.
         attributes: By name the values `[N]` of a property: True and False, or -1 and 1, or numbers on [-1,1]; or words,
             of which each becomes an attribute of its own, `hair=red`. None where there are none.
 
@@ -56,8 +61,12 @@ class Dataset:
     ) -> None:
         self.image: Tensor = images_in_range(image)
         """`[N,C,H,W]`, float32 in [-1,1]."""
-        self.label: Tensor | None = None if label is None else _whole(torch.as_tensor(label), len(self.image))
-        """`[N]`, int64."""
+        if self.image.min() >= 0 and self.image.max() > _GREY:
+            warnings.warn(
+                "no image is darker than 0, which is mid grey: if 0 is black, give 2 * image - 1", stacklevel=2
+            )
+        self.classes, self.label = _labels(label, classes, len(self.image))
+        """Names by label, and labels `[N]`, int64; both None where images have none."""
         self.source: Tensor | None = None if source is None else images_in_range(source)
         """Like `image`."""
         if self.source is not None and self.source.shape != self.image.shape:
@@ -67,18 +76,15 @@ class Dataset:
         self.attribute_names: tuple[str, ...] | None = None
         if attributes:
             self.attribute_names, self.attributes = columns(attributes, len(self.image))
-        self.classes: tuple[str, ...] | None = None
-        """Names by label."""
-        if self.label is not None:
-            count = int(self.label.max()) + 1
-            self.classes = tuple(map(str, range(count) if classes is None else classes))
-            if len(self.classes) < count:
-                raise ValueError(f"labels go up to {count - 1}, and {len(self.classes)} classes are named")
-        elif classes is not None:
-            raise ValueError("classes are named, and no image has a label: give `label` too")
 
     def __len__(self) -> int:
         return len(self.image)
+
+    def __repr__(self) -> str:
+        beside = [f"{len(self.classes)} classes"] if self.classes else []
+        beside += [f"{len(self.attribute_names)} attributes"] if self.attribute_names else []
+        beside += ["a source each"] if self.source is not None else []
+        return f"Dataset({len(self)} images of {', '.join([str(list(self.shape)), *beside])})"
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -92,12 +98,18 @@ class Dataset:
 
     def rows(self, chosen: Tensor) -> "Dataset":
         """Those of these numbers `[n]`, with the same classes."""
-        part = Dataset(self.image[chosen])
-        part.label, part.classes = None if self.label is None else self.label[chosen], self.classes
-        part.source = None if self.source is None else self.source[chosen]
-        part.attributes = None if self.attributes is None else self.attributes[chosen]
-        part.attribute_names = self.attribute_names
+        part = copy(self)
+        for field in ("image", "label", "source", "attributes"):
+            values = getattr(self, field)
+            setattr(part, field, None if values is None else values[chosen])
         return part
+
+
+def require_dataset(*given: Any) -> None:
+    """Raise a ValueError where something else is given, such as the images alone."""
+    for one in given:
+        if not isinstance(one, Dataset):
+            raise ValueError(f"data is a {type(one).__name__}: give mintage.Dataset(image=...)")
 
 
 def images_in_range(given: Any) -> Tensor:
@@ -119,7 +131,30 @@ def images_in_range(given: Any) -> Tensor:
     return images.float()
 
 
+def _labels(label: Any, classes: Sequence[str] | None, images: int) -> tuple[tuple[str, ...] | None, Tensor | None]:
+    """Names of classes, and labels `[N]` that count them; None and None where there are none. Raises ValueError."""
+    if label is None:
+        if classes is not None:
+            raise ValueError("classes are named, and no image has a label: give `label` too")
+        return None, None
+    given = label.tolist() if hasattr(label, "tolist") else list(label)
+    words = all(isinstance(one, str) for one in given)
+    names = tuple(classes or (sorted(set(given)) if words else ()))
+    if unknown := sorted(set(given) - set(names)) if words else []:
+        raise ValueError(f"there is no class {unknown[0]!r} among those named: {', '.join(names)}")
+    labels = _whole(torch.tensor([names.index(one) for one in given]) if words else torch.as_tensor(label), images)
+    count = int(labels.max()) + 1
+    names = names or tuple(map(str, range(count)))
+    if len(names) < count:
+        raise ValueError(f"labels go up to {count - 1}, and {len(names)} classes are named")
+    if len(set(names)) < len(names):
+        raise ValueError(f"two classes have one name ({', '.join(names)}): name each differently")
+    return names, labels
+
+
 def _whole(labels: Tensor, images: int) -> Tensor:
+    if labels.ndim == 2 and len(labels) == images:
+        raise ValueError(f"labels are {list(labels.shape)}: give a number for each image; of one-hot rows, argmax(1)")
     if labels.shape != (images,):
         raise ValueError(f"labels are {list(labels.shape)}: give one for each of {images} images")
     if labels.is_floating_point() or labels.min() < 0:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from mintage.data import RealImages
-from mintage.dataset import Dataset
+from mintage.dataset import Dataset, require_dataset
 from mintage.devices import choose_device, thread_count
 from mintage.evaluator import (
     Evaluator,
@@ -91,6 +91,7 @@ def measure(
         >>> table["frechet_distance"].value > table["frechet_distance"].floor
         True
     """
+    require_dataset(holdout, *([] if train is None else [train]))
     if train is None:
         order = torch.randperm(len(holdout), generator=stream(seed, "measure/halves"))
         train, holdout = holdout.rows(order[::2]), holdout.rows(order[1::2])

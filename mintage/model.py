@@ -35,6 +35,12 @@ class Model:
         self.generator = generator
         """The network: (latents `[N,L]`, labels `[N]`, attributes `[N,K]`, sources or None) to images `[N,C,H,W]`."""
 
+    def __repr__(self) -> str:
+        taken = [f"{name}={list(values)}" for name in ("classes", "attributes") if (values := getattr(self, name))]
+        source = self.generator.config.source_shape
+        taken += [f"source={list(source)}"] if source else []
+        return f"Model({', '.join([f'shape={list(self.shape)}', *taken])})"
+
     @property
     def classes(self) -> tuple[str, ...] | None:
         """The classes that can be asked for, by label; None where the model takes none."""

@@ -68,7 +68,9 @@ def _split(address: str) -> tuple[str, str]:
     store, _, kind = head.rpartition("/")
     if kind == "channels":
         return store or ".", f"channels/{name.removesuffix('.json')}"
-    if kind == "releases" and re.fullmatch("[0-9a-f]{20,64}", name):
+    if kind == "releases" and re.fullmatch("[0-9a-f]{1,64}", name):
+        if len(name) < _DIGITS:
+            raise ReleaseError(f"{address}: give {_DIGITS} digits of the release's id, or all 64")
         return store or ".", f"releases/{name[:_DIGITS]}"
     if address.startswith("s3://"):
         raise ReleaseError(

@@ -4,7 +4,7 @@ import hashlib
 import json
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import torch
 from mintage import catalog
 from mintage.checkpoint import pack, unpack
 from mintage.data import RealImages, hide_labels
-from mintage.dataset import Dataset
+from mintage.dataset import Dataset, require_dataset
 from mintage.devices import choose_device, choose_precision, thread_count
 from mintage.engine import Engine
 from mintage.errors import CheckpointError
@@ -34,7 +34,7 @@ class Run:
 
     model: Model
     """The moving average of the generator, ready to sample."""
-    history: list[dict[str, float]]
+    history: list[dict[str, float]] = field(repr=False)
     """A row each hundredth of the training: images seen, losses and what else the family measures, diversity."""
     images: int
     """Real images seen."""
@@ -68,6 +68,7 @@ def train(
         threads: Of the CPU; None: as many as torch takes, which is faster for large images on a quiet machine, and many
             times slower beside other busy programs.
         folder: Where the state is kept, each minute and at the end. If one of the same training is there, it goes on.
+            At the end the model is there too, for `mintage.load`.
         progress: Whether to show a bar on the terminal.
 
     Raises:
@@ -83,6 +84,7 @@ def train(
         >>> run.model.sample(4).shape
         torch.Size([4, 1, 8, 8])
     """
+    require_dataset(data)
     if images < 1 or (threads is not None and threads < 1):
         raise ValueError(f"images = {images} and threads = {threads}: give 1 or more")
     trainer = make_trainer(data, family, recipe or {}, seed, device=choose_device(device), precision=precision)
@@ -103,9 +105,12 @@ def train(
                 _save(state, trainer, identity)
                 saved = time.monotonic()
     trainer.check()
+    # In the order of a model that is loaded: another one rounds another way.
+    model = Model(trainer.average.cpu().to(memory_format=torch.contiguous_format))  # type: ignore[call-overload]
     if state is not None:
         _save(state, trainer, identity)
-    return Run(Model(trainer.average.cpu()), trainer.history, trainer.images_seen)
+        model.save(state.parent)
+    return Run(model, trainer.history, trainer.images_seen)
 
 
 def make_trainer(

@@ -44,7 +44,7 @@ def check(params: Params, made: list[Path], root: Path = Path()) -> None:
     """Raise a UserError that names everything wrong; `made` are the paths that the pipeline writes under `root`."""
     problems = [
         *_options(params.ingest),
-        *_source(params.ingest, made, root),
+        *source_problems(params.ingest, made, root),
         *_tables(params.ingest),
         *_store(params, root),
         *_shape(params),
@@ -75,7 +75,7 @@ def _options(ingest: Ingest) -> Iterator[str]:
         yield str(error).removeprefix("params.yaml: ")
 
 
-def _source(ingest: Ingest, made: list[Path], root: Path) -> Iterator[str]:
+def source_problems(ingest: Ingest, made: list[Path], root: Path) -> Iterator[str]:
     """Sentences on `ingest.path`, which DVC watches whether the source reads it or not."""
     shown, path = f"ingest.path = {ingest.path!r}", root / ingest.path
     if not ingest.path.strip():

@@ -1,6 +1,7 @@
 """Identity: which code decides each stage's result, so that nothing runs again for code that it does not use.
 
-Reads the code, dvc.yaml, and of params.yaml the names that stand for code. Writes identity/STAGE.json.
+Reads the code, dvc.yaml, and of params.yaml the names that stand for code. Writes identity/STAGE.json. As the first
+stage it also refuses what DVC would stumble over: a slip in params.yaml, an `ingest.path` that is not there.
 """
 
 from pathlib import Path
@@ -8,8 +9,9 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from mintage.families import recipe_of
+from stages.check import outputs, source_problems
 from stages.common.command import parser_of
-from stages.common.errors import run_stage
+from stages.common.errors import UserError, run_stage
 from stages.common.files import replacing_directory, write_json
 from stages.common.identity import code_of
 from stages.common.params import load_params
@@ -17,7 +19,9 @@ from stages.common.params import load_params
 
 def main() -> None:
     parser_of("stages.identity", __doc__).parse_args()
-    params = load_params()  # all of them: a slip is told before DVC stumbles over what it names
+    params = load_params()
+    for problem in source_problems(params.ingest, outputs(Path("dvc.yaml")), Path()):
+        raise UserError("params-do-not-fit", f"params.yaml: {problem}")
     recipe = recipe_of(params.train.family, params.train.recipe, params.train.variant)
     stages = YAML(typ="safe", pure=True).load(Path("dvc.yaml"))["stages"]
     with replacing_directory("identity") as folder:

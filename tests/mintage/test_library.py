@@ -54,11 +54,40 @@ def test_levels_become_values_between_minus_one_and_one(digits: Dataset) -> None
         ({"image": torch.zeros(2, 1, 8, 8), "label": [-1, 1]}, "whole numbers"),
         ({"image": torch.zeros(2, 1, 8, 8), "label": [0, 2], "classes": ["a", "b"]}, "2 classes are named"),
         ({"image": torch.zeros(2, 1, 8, 8), "classes": ["a", "b"]}, "no image has a label"),
+        ({"image": torch.zeros(2, 1, 8, 8), "label": ["a", "c"], "classes": ["a", "b"]}, "no class 'c'"),
+        ({"image": torch.zeros(2, 1, 8, 8), "label": [0, 1], "classes": ["a", "a"]}, "two classes have one name"),
+        ({"image": torch.zeros(2, 1, 8, 8), "label": torch.eye(2)}, r"argmax\(1\)"),
     ],
 )
 def test_images_and_labels_that_do_not_fit_are_refused_with_what_would(wrong: dict[str, Any], part: str) -> None:
     with pytest.raises(ValueError, match=part):
         Dataset(**wrong)
+
+
+def test_labels_may_be_names_which_are_the_classes() -> None:
+    images = torch.zeros(3, 1, 8, 8)
+    data = Dataset(images, ["dog", "cat", "dog"])
+    assert data.classes == ("cat", "dog")
+    assert data.label is not None
+    assert data.label.tolist() == [1, 0, 1]
+    assert Dataset(images, np.array(["dog", "cat", "dog"]), classes=["dog", "cat", "cow"]).classes[2] == "cow"  # type: ignore[index]
+
+
+def test_images_between_0_and_1_bring_a_warning() -> None:
+    with pytest.warns(UserWarning, match="2 \\* image - 1"):
+        Dataset(torch.rand(4, 1, 8, 8))
+
+
+def test_images_alone_are_no_data_and_the_sentence_says_what_is(digits: Dataset, model: Model) -> None:
+    with pytest.raises(ValueError, match=r"give mintage\.Dataset"):
+        train(digits.image, "gan", 32)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"give mintage\.Dataset"):
+        measure(model, digits, digits.image)  # type: ignore[arg-type]
+
+
+def test_data_and_models_say_what_they_are(digits: Dataset, model: Model) -> None:
+    assert repr(digits) == "Dataset(1797 images of [1, 8, 8], 10 classes)"
+    assert repr(model).startswith("Model(shape=[1, 8, 8], classes=['digit 0', ")
 
 
 def test_samples_of_a_seed_begin_alike_whatever_their_number(model: Model) -> None:
@@ -120,7 +149,9 @@ def test_a_folder_that_holds_no_model_or_a_damaged_one_is_refused(model: Model, 
 
 def test_a_training_that_goes_on_ends_in_the_bits_of_one_that_did_not_stop(digits: Dataset, tmp_path: Path) -> None:
     def trained(images: int, folder: Path) -> torch.Tensor:
-        return train(digits, "modern_conditional", images, TINY, folder=folder, progress=False).model.sample(8)
+        made = train(digits, "modern_conditional", images, TINY, folder=folder, progress=False).model.sample(8)
+        assert torch.equal(load(folder).sample(8), made)
+        return made
 
     whole = trained(160, tmp_path / "whole")
     trained(80, tmp_path / "parts")

@@ -110,7 +110,12 @@ def test_a_whole_release_in_another_s_place_is_refused(store: Path, tmp_path: Pa
 
 @pytest.mark.parametrize(
     ("address", "sentence"),
-    [("nowhere/channels/production", "is not there"), ("nowhere", "is not there"), ("s3://bucket/x", "name a channel")],
+    [
+        ("nowhere/channels/production", "is not there"),
+        ("nowhere", "is not there"),
+        ("s3://bucket/x", "name a channel"),
+        ("nowhere/releases/0290c0", "give 20 digits"),
+    ],
 )
 def test_what_is_not_there_is_named(tmp_path: Path, address: str, sentence: str) -> None:
     with pytest.raises(ReleaseError, match=sentence):

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from stages.common.errors import UserError, run_stage
 from stages.common.receipt import publish_again, read_receipt
@@ -144,15 +145,31 @@ def test_without_set_param_nothing_is_taken_back(
     assert "family: gam" in (checkout / "params.yaml").read_text()
 
 
-@pytest.mark.slow
-def test_a_real_experiment_that_is_refused_leaves_params_as_they_were(checkout: Path) -> None:
-    (checkout / "dvc.yaml").write_text("stages: {check: {cmd: python -m stages.report, params: [report]}}\n")
+def experiment_in(checkout: Path, graph: str, setting: str) -> str:
+    """What one reads of `dvc exp run -S` with such a dvc.yaml."""
+    (checkout / "dvc.yaml").write_text(graph)
     tools = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     who = {"GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@b"}
     environment = {**os.environ, **who, "PATH": tools, "PYTHONPATH": str(ROOT), "DVC_NO_ANALYTICS": "1"}
     for line in ("dvc init -q", "git add -A", "git commit -qm pipeline"):
         subprocess.run(line.split(), cwd=checkout, env=environment, check=True)
-    command = ["dvc", "exp", "run", "-S", "report.title=''"]
+    command = ["dvc", "exp", "run", "-S", setting]
     done = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, check=False)
-    assert "report.title = '' is refused" in done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_a_real_experiment_that_is_refused_leaves_params_as_they_were(checkout: Path) -> None:
+    graph = "stages: {check: {cmd: python -m stages.report, params: [report]}}\n"
+    assert "report.title = '' is refused" in experiment_in(checkout, graph, "report.title=''")
+    assert (checkout / "params.yaml").read_bytes() == (ROOT / "params.yaml").read_bytes()
+
+
+@pytest.mark.slow
+def test_an_experiment_on_a_folder_that_is_not_there_is_refused_before_dvc_looks_for_it(checkout: Path) -> None:
+    graph = YAML(typ="safe").load(ROOT / "dvc.yaml")
+    stages = {name: graph["stages"][name] for name in ("identity", "ingest")}
+    stages["identity"]["deps"] = []
+    said = experiment_in(checkout, json.dumps({"stages": stages}), "ingest.path=NOWHERE")
+    assert "error: params.yaml: ingest.path = 'NOWHERE' is missing" in said
     assert (checkout / "params.yaml").read_bytes() == (ROOT / "params.yaml").read_bytes()
