@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from stages.common.command import parser_of
 from stages.common.energy import Meter
-from stages.common.errors import UserError, quoted, run_stage
+from stages.common.errors import UserError, counted, quoted, run_stage
 from stages.common.files import link_or_copy, replacing_directory
 from stages.common.fingerprint import fingerprint_of
 from stages.common.identity import code_of
@@ -175,7 +175,7 @@ def _pictures(
 def _cut_short(done: Done) -> list[str]:
     if not done.left_out:
         return []
-    files, pictures = f"{done.cut_short} file{'s' * (done.cut_short > 1)}", done.left_out
+    files, pictures = counted(done.cut_short, "file"), done.left_out
     return [
         f"{files} with several pages or frames: the first of each is taken, the other {pictures} are left out "
         "(ingest.frames: all takes them)"

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from stages.common.command import parser_of
 from stages.common.energy import Meter
-from stages.common.errors import UserError, run_stage
+from stages.common.errors import UserError, counted, run_stage
 from stages.common.files import link_or_copy, read_json, replacing, replacing_directory, write_json
 from stages.common.fingerprint import fingerprint_of
 from stages.common.identity import code_of
@@ -328,7 +328,8 @@ def summary(manifest: dict[str, Any]) -> list[str]:
     """What was made, in a few lines; broken images by name."""
     counts, (channels, height, width) = manifest["counts"], manifest["shape"]
     split, levels = manifest["split"], manifest["levels"]
-    by = "the source's own test set" if split["kind"] == "source" else "at random, by class"
+    random = "at random, by class" if manifest["classes"] else "at random"
+    by = "the source's own test set" if split["kind"] == "source" else random
     lines = [
         f"normalized {counts['train'] + counts['holdout']} images to {channels} x {height} x {width} in [-1,1]: "
         f"{counts['train']} train, {counts['holdout']} holdout ({by})"
@@ -340,7 +341,8 @@ def summary(manifest: dict[str, Any]) -> list[str]:
         )
     if split.get("torn"):
         lines.append(
-            f"{split['torn']} images drawn to be held out had a near-copy to train on: drawn again, these together"
+            f"{counted(split['torn'], 'image')} drawn to be held out had a near-copy to train on: "
+            "drawn again, these together"
         )
     if not split.get("complete", True):
         lines.append("so many images share a perceptual hash that not all near-copies could be looked for")

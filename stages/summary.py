@@ -16,6 +16,7 @@ from stages.media import medium_of
 from stages.reporting.facts import Evaluator, Selection
 from stages.reporting.measures import of_real, shown_metrics, with_error
 from stages.reporting.words import percent, size
+from stages.stores.folder import FolderStore
 
 REPORT, SELECTED, SAMPLES = Path("reports/index.html"), Path("models/selected"), Path("plots/samples.png")
 SELECTION, EVALUATOR, RECEIPT = Path("metrics/selection.json"), Path("metrics/evaluator.json"), Path("published.json")
@@ -60,7 +61,9 @@ def summary(root: Path) -> str:
     alone = [textwrap.fill(one.sentence, WIDTH) for one in (selection.classifier, selection.truncation) if one]
     verdict = [textwrap.fill(selection.verdict.text, WIDTH)] if selection.verdict else []
     less = [textwrap.fill(one, WIDTH) for one in (evaluator.turned_down, selection.left_out) if one]
-    return "\n\n".join([*verdict, told, aligned(metric_rows(selection)), *alone, *less, aligned(_places(receipt))])
+    return "\n\n".join(
+        [*verdict, told, aligned(metric_rows(selection)), *alone, *less, aligned(_places(receipt, root))]
+    )
 
 
 def metric_rows(selection: Selection) -> list[Row]:
@@ -90,21 +93,21 @@ def _judge(evaluator: Evaluator, root: Path) -> str:
     return f"an autoencoder that explains {explained} of the variance of the held-out images"
 
 
-def _places(receipt: Receipt) -> list[Row]:
+def _places(receipt: Receipt, root: Path) -> list[Row]:
     return [
         ("report", str(REPORT)),
         ("selected model", str(SELECTED)),
         ("sample grid", str(SAMPLES)),
-        *_published(receipt),
+        *_published(receipt, root),
     ]
 
 
-def _published(receipt: Receipt) -> list[Row]:
-    if receipt.unpublished:
-        return [
-            ("release", f"not published: {receipt.unpublished}"),
-            ("to publish", "python -m stages.releases publish"),
-        ]
+def _published(receipt: Receipt, root: Path) -> list[Row]:
+    missing = receipt.unpublished and f"not published: {receipt.unpublished}"
+    if not missing and receipt.url.startswith("file:") and not (root / FolderStore(receipt.url).root).exists():
+        missing = f"{receipt.url}, not in this checkout"  # as after `dvc pull`
+    if missing:
+        return [("release", missing), ("to publish", "python -m stages.releases publish")]
     return [
         ("receipt", str(RECEIPT)),
         ("release", f"{receipt.url} ({receipt.files} files, {size(receipt.bytes)})"),

@@ -91,6 +91,11 @@ def sentence_of(error: Exception) -> str | None:
     return None
 
 
+def counted(number: int, noun: str) -> str:
+    """1 file, 2 files."""
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
 def quoted(value: object) -> str:
     """What somebody else wrote, for a sentence: on one line, in quotes if it is text, a long one without its middle."""
     text = repr(value)

@@ -30,6 +30,7 @@ from stages.common.sections import (
     Window,
     file_or_false,
     names,
+    names_or_all,
     validated,
     yaml_problem,
 )  # fmt: skip
@@ -55,7 +56,7 @@ class Attributes(Section):
     """A table of keys, and the columns of it that say something of each image."""
 
     file: Annotated[str, Field(min_length=1)]
-    columns: Literal["all"] | Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
+    columns: Annotated[Literal["all"] | list[str], BeforeValidator(names_or_all)]
 
 
 class Ingest(Section):

@@ -50,6 +50,15 @@ def file_or_false(value: Any) -> Any:
     raise ValueError(f"{value!r} is none of a file's name, false (no labels) and null (the source's own)")
 
 
+def names_or_all(value: Any) -> Any:
+    """A value of a field that is a list of names, one name, or "all"; raises ValueError likewise."""
+    if isinstance(value, str) and value and value != "all":
+        return [value]
+    if value == "all" or (isinstance(value, list) and value and all(isinstance(one, str) and one for one in value)):
+        return value
+    raise ValueError(f"{value!r} is none of a name, a list of names, and all")
+
+
 SectionType = TypeVar("SectionType", bound=Section)
 
 

@@ -4,7 +4,6 @@
 bit; one of other numbers goes from its lowest value, -1, to its highest, 1; one of words is a bit a word.
 """
 
-import csv
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ import numpy as np
 from stages.common.errors import UserError, quoted
 from stages.common.params import Attributes, Ingest
 from stages.sources import RawImage, Source
-from stages.sources.labels import cells, file_beside, key_names, open_table
+from stages.sources.labels import cells, csv_rows, file_beside, key_names, open_table
 from stages.sources.lookup import Lookup
 from stages.sources.names import composed
 from stages.sources.steady import steady
@@ -181,7 +180,7 @@ def _chosen(path: Path, asked: Attributes) -> list[str]:
     if missing := next((name for name in wanted if name not in known), None):
         raise UserError(
             "table-column-missing",
-            f"{path} has no column {quoted(missing)} behind the one of keys, but {', '.join(known) or 'none'}: "
+            f"{path} has no column {quoted(missing)} behind the one of keys, but {', '.join(known) or 'no other'}: "
             f"name one in {_SETTING}.columns",
         )
     return wanted
@@ -205,7 +204,7 @@ def _rows(path: Path, columns: list[_Column]) -> Iterator[tuple[str, list[str]]]
 @contextmanager
 def _lines(path: Path) -> Iterator[Iterator[list[str]]]:
     """The rows of a table as lists of cells, its header first."""
-    readers: dict[str, Callable[[TextIO], Iterator[list[str]]]] = {".csv": csv.reader, ".jsonl": cells}
+    readers: dict[str, Callable[[TextIO], Iterator[list[str]]]] = {".csv": csv_rows, ".jsonl": cells}
     if path.suffix.lower() not in readers:
         raise UserError(
             "table-format-unknown", f"{_SETTING}.file = {str(path)!r} is neither a .csv nor a .jsonl: name such a file"

@@ -1,16 +1,15 @@
 """What images are of (a person, a patient, a scene), by a column of a table: it stays on one side of a random split."""
 
-import csv
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from stages.common.errors import UserError, quoted
 from stages.common.params import Groups, Ingest
 from stages.sources import RawImage, Source
-from stages.sources.labels import file_beside, key_names, open_table
+from stages.sources.labels import csv_rows, file_beside, key_names, open_table
 from stages.sources.lookup import Lookup
 from stages.sources.names import composed
 from stages.sources.steady import steady
@@ -59,8 +58,8 @@ def _rows(path: Path, groups: Groups) -> Iterator[tuple[str, str]]:
         yield from readers[path.suffix.lower()](path, file, composed(groups.column))
 
 
-def _csv_rows(path: Path, file: Iterable[str], column: str) -> Iterator[tuple[str, str]]:
-    reader = csv.reader(file)
+def _csv_rows(path: Path, file: TextIO, column: str) -> Iterator[tuple[str, str]]:
+    reader = csv_rows(file)
     header = [composed(name) for name in next(reader, [])]
     if column not in header[1:]:
         raise _no_column(path, column, header[1:])
@@ -70,7 +69,7 @@ def _csv_rows(path: Path, file: Iterable[str], column: str) -> Iterator[tuple[st
             yield row[0], row[place].strip() if place < len(row) else ""
 
 
-def _json_line_rows(path: Path, file: Iterable[str], column: str) -> Iterator[tuple[str, str]]:
+def _json_line_rows(path: Path, file: TextIO, column: str) -> Iterator[tuple[str, str]]:
     for number, line in enumerate(file, 1):
         if not line.strip():
             continue
@@ -84,6 +83,6 @@ def _json_line_rows(path: Path, file: Iterable[str], column: str) -> Iterator[tu
 def _no_column(path: Path, column: str, known: list[str], line: str = "") -> UserError:
     return UserError(
         "table-column-missing",
-        f"{path}{line} has no column {quoted(column)} behind the one of keys, but {', '.join(known) or 'none'}: "
+        f"{path}{line} has no column {quoted(column)} behind the one of keys, but {', '.join(known) or 'no other'}: "
         "name one in ingest.groups.column",
     )

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
-from stages.common.errors import UserError, quoted
+from stages.common.errors import UserError, counted, quoted
 from stages.common.params import Ingest
 from stages.sources import RawImage, Source
 from stages.sources.json_pairs import json_pairs
@@ -79,13 +79,21 @@ def open_table(setting: str, path: Path, what: str) -> Iterator[TextIO]:
         raise UserError("table-unreadable", f"{path} cannot be read as {what} ({error}): mend it") from None
 
 
+def csv_rows(file: TextIO) -> Iterator[list[str]]:
+    """The rows of a CSV from its start: cells are parted by commas, or as the header's by semicolons or tabs."""
+    file.seek(0)
+    header = file.readline()
+    file.seek(0)
+    return csv.reader(file, delimiter=max(",;\t", key=header.count))
+
+
 def _labelled(images: Iterable[RawImage], table: "Labels", notes: list[str], may_lack: bool) -> Iterator[RawImage]:
     count = 0
     for image in images:
         yield replace(image, label=table.label(image.key, may_lack))
         count += 1
     if len(table) > count:
-        notes.append(f"{table.place} has {len(table) - count} keys of which there is no image")
+        notes.append(f"{table.place} has {counted(len(table) - count, 'key')} without an image")
 
 
 class Labels:
@@ -137,12 +145,10 @@ def _rows(path: Path, said: list[str]) -> Iterator[Row]:
 
 
 def _csv_rows(path: Path, file: TextIO, said: list[str]) -> Iterator[Row]:
-    if one_hot := columns_of_classes(path, csv.reader(file)):
-        file.seek(0)
-        yield from (row(path, key, name) for key, name in one_hot.rows(path, csv.reader(file)))
+    if one_hot := columns_of_classes(path, csv_rows(file)):
+        yield from (row(path, key, name) for key, name in one_hot.rows(path, csv_rows(file)))
         return
-    file.seek(0)
-    for number, line in enumerate(csv.reader(file), 1):
+    for number, line in enumerate(csv_rows(file), 1):
         if line and len(line) < 2:
             raise UserError(
                 "table-row-malformed", f"{path}, line {number}: a key and a class are needed, with a comma between"

@@ -70,7 +70,8 @@ class LeftOut:
     def notes(self) -> list[str]:
         if not self.count:
             return []
-        return [f"left out {self.count} hidden or system files and folders, such as {self._first}"]
+        left_out = "files and folders" if self.count > 1 else "file or folder"
+        return [f"left out {self.count} hidden or system {left_out}, such as {self._first}"]
 
     def _add(self, path: str) -> None:
         if path != self._last:  # a folder's files follow each other

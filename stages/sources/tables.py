@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TextIO
 
 from stages.common.errors import UserError, quoted
 from stages.sources.json_pairs import json_list
-from stages.sources.labels import Labels, Row, row
+from stages.sources.labels import Labels, Row, csv_rows, row
 from stages.sources.layout import Parts
 
 STYLEGAN, METADATA_CSV, METADATA_LINES = "dataset.json", "metadata.csv", "metadata.jsonl"
@@ -90,7 +90,7 @@ class _Table:
         return values.index(1)
 
     def _csv(self, file: TextIO) -> Iterable[tuple[Any, Any]] | None:
-        lines = csv.reader(file)
+        lines = csv_rows(file)
         header = next(lines, [])
         columns = self._columns(header)
         if columns is None:

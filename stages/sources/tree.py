@@ -7,7 +7,7 @@ list of them is held.
 from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple, Protocol
 
-from stages.common.errors import UserError
+from stages.common.errors import UserError, counted
 from stages.common.params import Ingest
 from stages.sources import NOT_STATED, RawImage, Source
 from stages.sources.labels import with_table
@@ -82,9 +82,9 @@ def tree_source(name: str, tree: Tree, params: Ingest, readers: int = 1) -> Sour
 def _notes(survey: Survey, partners: int, count: int, paired: bool) -> list[str]:
     notes = survey.left_out.notes()
     if survey.others:
-        notes.append(f"left out {survey.others} files that are not images by their name, such as {survey.other}")
+        notes.append(f"left out {counted(survey.others, 'file')}, by name not an image, such as {survey.other}")
     if paired and partners > count:
-        notes.append(f"left out {partners - count} images of the second folder that are nobody's partner")
+        notes.append(f"left out {counted(partners - count, 'image')} of the second folder, nobody's partner")
     return notes
 
 

@@ -91,6 +91,13 @@ def test_ingest_says_what_it_took_the_columns_for(tmp_path: Path, read: Callable
     read("\n".join([*source.layout, *summary(source, ingest(source, params, tmp_path / "raw", tmp_path / "resume"))]))
 
 
+def test_one_column_needs_no_list_and_cells_may_be_parted_by_semicolons(tmp_path: Path) -> None:
+    tree = write_table(tmp_path, "t.csv", ROWS)
+    (tree / "t.csv").write_text((tree / "t.csv").read_text().replace(",", ";"))
+    table = ingest_with_table(tmp_path, columns="hair")
+    assert json.loads(table.schema.metadata[b"attributes"]) == ["hair=black", "hair=none", "hair=red"]
+
+
 def with_cell(row: int, column: int, value: Any) -> list[list[Any]]:
     rows = [list(one) for one in ROWS]
     rows[row][column] = value

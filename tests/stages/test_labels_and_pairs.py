@@ -24,6 +24,8 @@ LABELS = {
     "l.json": '{"cat/000.png": "small", "cat/001.png": "big", "dog/000": "big"}',
     "l.jsonl": '{"file_name": "cat/000.png", "label": "small"}\n\n{"file_name": "cat/001.png", "label": "big"}\n'
     '{"file_name": "dog/000", "label": "big"}\n',
+    "semicolons.csv": "file;kind;note\ncat/000.png;small;x, y\ncat/001.png;big;y\ndog/000;big;z\n",
+    "tabs.csv": "file\tkind\ncat/000.png\tsmall\ncat/001.png\tbig\ndog/000\tbig\n",
     "bom.csv": "\ufefffile,kind\r\ncat/000.png,small\r\n\r\ncat/001.png,big\r\ndog/000.png,big\r\n",
 }
 
@@ -53,7 +55,7 @@ def test_labels_elsewhere_and_keys_without_an_image_are_told(tmp_path: Path) -> 
     counts = ingest(source, params, tmp_path / "raw", tmp_path / "resume")
     assert source.classes == ["1", "9", "10"]  # by their value
     assert counts == {(None, 2): 1, (None, 1): 1}
-    assert "l.csv has 1 keys of which there is no image" in summary(source, counts)[-1]
+    assert "l.csv has 1 key without an image" in summary(source, counts)[-1]
 
 
 def test_images_beside_folders_are_no_trouble_where_folders_are_no_classes(tmp_path: Path) -> None:

@@ -347,9 +347,7 @@ def test_a_table_of_the_field_is_read_as_such_where_params_name_it(tmp_path: Pat
     assert {key: label for key, (label, _) in found(source).items()} == labels
 
 
-@pytest.mark.tried(
-    "a `dataset.json` of six images where two are there", ".../dataset.json has 4 keys of which there is no image"
-)
+@pytest.mark.tried("a `dataset.json` of six images where two are there", ".../dataset.json has 4 keys without an image")
 def test_rows_of_a_table_without_an_image_are_counted(tmp_path: Path, read: Callable[[str], None]) -> None:
     source = opened(tmp_path, CHUNKS[:2], stylegan([[name, 0] for name in CHUNKS]))
     found(source)

@@ -54,4 +54,5 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, dict[str, 
     folder = tmp_path_factory.mktemp("identity")
     for name in ("mintage", "stages", "dvc.yaml", "params.yaml"):
         (folder / name).symlink_to(ROOT / name)
+    (folder / "data/source").mkdir(parents=True)
     return identity(folder), identity(folder, install(folder / "site"))

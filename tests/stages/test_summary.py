@@ -76,10 +76,18 @@ def cells(text: str) -> list[list[str]]:
 
 
 def test_it_tells_every_place(tmp_path: Path) -> None:
+    (tmp_path / "published/releases/0123456789abcdef0123").mkdir(parents=True)
     text = summary(finished(tmp_path))
     for place in ("reports/index.html", "models/selected", "plots/samples.png", "published.json"):
         assert place in text
     assert "file:published/releases/0123456789abcdef0123 (31 files, 1.2 MB)" in text
+
+
+def test_a_release_that_a_colleague_keeps_in_a_folder_of_theirs_is_said_to_be_elsewhere(tmp_path: Path) -> None:
+    text = summary(finished(tmp_path))
+    assert "not in this checkout" in text
+    assert "python -m stages.releases publish" in text
+    assert "latest release" not in text
 
 
 def test_it_tells_each_metric_beside_its_floor_and_the_number_of_images(tmp_path: Path) -> None:
