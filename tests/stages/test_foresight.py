@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from stages.media.images import Images
 from stages.sources import medium_from, open_source
 from stages.sources.ring import MEDIUM as RING
 from tests.refusals import refused
+from tests.stages.source_files import run_stage_in, write_tree
 from tests.stages.tiny_data import ROOT, write_params
 
 IMAGES = Images()
@@ -215,3 +217,18 @@ def test_weights_that_are_missing_are_told_before_the_training_whose_images_they
     with refused("params-do-not-fit") as refusal:
         check(PARAMS.model_copy(update={"select": select}), [], ROOT)
     read(str(refusal.value))
+
+
+@pytest.mark.tried(
+    "`python -m stages.ingest` of a folder without classes, with the family as it is",
+    "train.family = 'cgan' learns from labels, and this data has no labels: set train.family to dcgan, which",
+)
+def test_what_names_tell_of_the_data_is_compared_with_the_family_before_an_image_is_read(
+    tmp_path: Path, read: Callable[[str], None]
+) -> None:
+    tree = write_tree(tmp_path / "tree", {"": 5})
+    (tree / "000.png").write_bytes(b"broken: nobody has looked")
+    run = run_stage_in(tmp_path, "ingest", {"ingest.source": "folder", "ingest.path": "tree"})
+    assert run.returncode == 2
+    read(run.stderr)
+    assert not (tmp_path / "data").exists()

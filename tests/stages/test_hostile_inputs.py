@@ -60,7 +60,9 @@ def test_hostile_input_is_one_sentence_and_an_exit_code_and_nothing_is_written_o
     work.mkdir()
     monkeypatch.chdir(work)
     case.make(Path("input"))
-    write_params(work, SMALL | {"ingest.source": case.source, "ingest.path": "input"} | case.params)
+    write_params(
+        work, SMALL | {"train.family": "dcgan", "ingest.source": case.source, "ingest.path": "input"} | case.params
+    )
     reader(case.source)  # somebody else may not read where Python is installed
     before = _everything(tmp_path)
     code = _run(ingest.main, work, case)

@@ -154,7 +154,8 @@ def test_other_params_begin_anew_and_forget_the_shards_of_before(
 ) -> None:
     prepared(tmp_path)
     killed(tmp_path, after_shards=3)
-    write_params(tmp_path, {"ingest.source": "folder", "ingest.path": "tree", "ingest.shard_images": 4})
+    changes = {"ingest.source": "folder", "ingest.path": "tree", "ingest.shard_images": 4, "train.family": "dcgan"}
+    write_params(tmp_path, changes)
     assert len(run_main(tmp_path, monkeypatch)) == 9
     assert [table.num_rows for table in read_tables(tmp_path / "data/raw")] == [4, 4, 1]
     assert not list((tmp_path / ".resume/ingest").iterdir())
@@ -250,7 +251,8 @@ def test_images_that_are_waited_for_are_read_at_once_and_keep_their_order(tmp_pa
 
 def test_the_time_left_is_told_where_the_number_of_images_is_known(tmp_path: Path) -> None:
     write_tree(tmp_path / "tree", {"": 5})
-    run = run_stage_in(tmp_path, "ingest", {"ingest.source": "folder", "ingest.path": "tree"})
+    changes = {"ingest.source": "folder", "ingest.path": "tree", "train.family": "gan"}
+    run = run_stage_in(tmp_path, "ingest", changes)
     assert "5.00/5.00" in run.stderr
     assert "img/s" in run.stderr
 

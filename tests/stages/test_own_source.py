@@ -37,7 +37,7 @@ def test_the_source_in_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Monke
     assert '[project.entry-points."mintage.sources"]' in readme_block("toml", "entry-points")
     install(tmp_path / "site", code, monkeypatch)
     write_tree(tmp_path / "tree", {"": 6})
-    changes = {"ingest.source": "flowers", "ingest.path": "tree", "ingest.options": {"every": 2}}
+    changes = {"ingest.source": "flowers", "ingest.path": "tree", "ingest.options": {"every": 2}, "train.family": "gan"}
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path / 'site'}"}
     write_params(tmp_path, changes)
     done = subprocess.run(
