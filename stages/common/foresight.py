@@ -105,6 +105,8 @@ def _labels(params: Params, known: Known) -> Iterator[str]:
 def _attributes(params: Params, known: Known) -> Iterator[str]:
     recipe = recipe_of(params.train.family, params.train.recipe, params.train.variant)
     if params.sample.attributes and not learns_from_attributes(recipe):
+        if known.attributes and learns_from_labels(recipe):
+            return  # another family is what it takes, as was said
         why = f"train.family = {params.train.family!r} is told no attributes"
         yield f"sample.attributes = {params.sample.attributes}, and {why}: set it to {{}}"
     elif params.sample.attributes and known.attribute_names:

@@ -88,12 +88,9 @@ class Resume:
         folder = others[-1]
         before, now = read_json(folder / _IDENTITY), self.identity
         old, new = _flat(before["params"]), _flat(now["params"])
-        return Former(
-            folder,
-            images_of(_states(folder)[-1]),
-            {key: (old.get(key), new.get(key)) for key in {**old, **new} if old.get(key) != new.get(key)},
-            [part for part in now if part != "params" and before.get(part) != now[part]],
-        )
+        params = {key: (old.get(key), new.get(key)) for key in {**old, **new} if old.get(key) != new.get(key)}
+        parts = [name for name in now if name != "params" and _differs(before.get(name), now[name], bool(params))]
+        return Former(folder, images_of(_states(folder)[-1]), params, parts)
 
     def cost(self, images: int) -> Cost:
         """What it took to come to the state that saw `images`; nothing where nobody noted it, as in a colleague's."""
@@ -168,6 +165,13 @@ def adopt(root: Path, checkpoints: Path, grids: Path) -> int | None:
             if source.exists() and not place.exists():
                 link_or_copy(source, place)
     return images_of(states[-1]) if states else None
+
+
+def _differs(before: Any, now: Any, params: bool) -> bool:
+    """Whether a part of the identity is another, beyond the modules that other params alone bring or leave out."""
+    if params and isinstance(before, dict) and isinstance(now, dict):
+        return any(before[name] != now[name] for name in before.keys() & now.keys())
+    return bool(before != now)
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -18,7 +18,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from stages.reporting.words import compact, percent, tick
+from stages.reporting.words import compact, tick
 
 Colour = Literal["accent", "ink", "muted", "line"]
 # Matplotlib wants real colours: these stand in for `var(--name)` until the SVG is written.
@@ -88,7 +88,7 @@ def line_chart(
             _mark(axes, *mark)
         _dress(axes, across)
         if shares:
-            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value, 0)))
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.3g}%"))
         buffer = io.StringIO()
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         figure.savefig(buffer, format="svg", metadata=nothing, transparent=True)
@@ -130,7 +130,7 @@ def _dress(axes: Axes, across: Across) -> None:
         axes.set_xticks(range(len(across.words)), across.words)
     elif across.shares:
         axes.xaxis.set_major_locator(MaxNLocator(4))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value, 0)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.3g}%"))
     else:
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: compact(value)))

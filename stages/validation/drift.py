@@ -76,6 +76,8 @@ def against_release(images: pd.DataFrame, here: Description, root: Path) -> Drif
         return Drift(receipt["release"], f"release {receipt['release']} keeps no description of its data")
     if here.fingerprint is not None and before.fingerprint == here.fingerprint:
         return Drift(receipt["release"], f"the data are those of release {receipt['release']}")
+    if here.classes and before.classes and not here.classes.keys() & before.classes.keys():
+        return Drift(receipt["release"], f"release {receipt['release']} is of other classes altogether")
     return Drift(receipt["release"], indices=_indices(images, here, before))
 
 

@@ -76,6 +76,16 @@ def test_other_images_of_the_same_kind_have_not_drifted_from_the_release_before(
     assert outcome.not_checked == []
 
 
+def test_data_of_other_classes_altogether_are_not_compared_with_the_release_before(tmp_path: Path) -> None:
+    folder = released(tmp_path, varied())
+    receipt = read_json(folder / "published.json")
+    receipt["data"]["classes"] = {"shirt": 300, "boot": 300}
+    write_json(folder / "published.json", receipt)
+    outcome = run(folder, varied(mean=0.9))
+    assert drifted(outcome) == set()
+    assert "of other classes altogether" in outcome.not_checked[0]["reason"]
+
+
 @pytest.mark.parametrize(
     ("changes", "what"),
     [

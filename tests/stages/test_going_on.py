@@ -82,13 +82,21 @@ def test_provenance_adds_up_seconds_energy_and_rate_over_all_pieces(
 def test_what_changes_the_weights_starts_anew_and_says_what_it_was_and_where_it_is_kept(
     finished: Path, tmp_path: Path, read: Callable[[str], None]
 ) -> None:
-    folder = workspace(tmp_path)
-    os.rename(finished / ".resume", folder / ".resume")
+    read(trained_after(finished, tmp_path, seed=7, **{"recipe.generator.learning_rate": 1e-4}))
+
+
+def trained_after(finished: Path, folder: Path, **changes: Any) -> str:
+    """What a training prints where another one left its states."""
+    os.rename(finished / ".resume", workspace(folder) / ".resume")
     try:
-        said = trained(folder, seed=7, **{"recipe.generator.learning_rate": 1e-4})
+        return trained(folder, **changes)
     finally:
         os.rename(folder / ".resume", finished / ".resume")
-    read(said)
+
+
+def test_the_modules_that_another_family_brings_are_not_called_other_code(finished: Path, tmp_path: Path) -> None:
+    said = trained_after(finished, tmp_path, family="dragan")
+    assert "training starts anew: train.family was 'cgan' and is 'dragan'; " in said
 
 
 def interrupted(folder: Path, stage: str, states: str) -> str:
