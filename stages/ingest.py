@@ -22,9 +22,9 @@ from stages.common.energy import Meter
 from stages.common.errors import UserError, counted, quoted, run_stage
 from stages.common.files import link_or_copy, replacing_directory
 from stages.common.fingerprint import fingerprint_of
-from stages.common.foresight import Known, require_fit
+from stages.common.foresight import require_fit_of_names
 from stages.common.identity import code_of
-from stages.common.params import Ingest, load_params, load_section
+from stages.common.params import Ingest, load_section
 from stages.common.progress import progress_bar
 from stages.common.provenance import recorded
 from stages.common.raw_shards import ATTRIBUTES, COLUMNS, GROUP, PARTNER, Counts, Done, RawRow, RawShards, chained
@@ -50,7 +50,8 @@ def main() -> None:
         try:
             source = open_source(params)
             say_layout(source)
-            require_fit(_known(source))  # before anything is read
+            names = source.attributes or ()
+            require_fit_of_names(source.medium, len(source.classes or ()), source.paired, tuple(names))
             counts = ingest(source, params, RAW, meter=meter)
         except StaleError as told:
             print(told)
@@ -58,19 +59,6 @@ def main() -> None:
             counts = ingest(source, params, RAW, meter=meter)
         facts["images"] = counts.total()
     print("\n".join([*summary(source, counts), f"written to {RAW}"]))
-
-
-def _known(source: Source) -> Known:
-    """What is known of the data before they are read."""
-    normalize = load_params().normalize
-    return Known(
-        (normalize.channels, normalize.height, normalize.width),
-        source.medium,
-        classes=len(source.classes or []),
-        paired=source.paired or normalize.partner is not None,
-        attributes=source.attributes is not None,
-        attribute_names=tuple(source.attributes or ()),
-    )
 
 
 def say_layout(source: Source) -> None:

@@ -50,6 +50,13 @@ def require_fit(known: Known) -> None:
         raise UserError("params-do-not-fit", "; ".join(f"params.yaml: {problem}" for problem in problems))
 
 
+def require_fit_of_names(medium: Medium, classes: int, paired: bool, attributes: tuple[str, ...]) -> None:
+    """The same, of what the names in a source tell before an image is read: see `Known`."""
+    to = load_params().normalize
+    shape = (to.channels, to.height, to.width)
+    require_fit(Known(shape, medium, classes, paired or to.partner is not None, bool(attributes), attributes))
+
+
 def foreseen(params: Params, known: Known) -> list[str]:
     """Sentences on what does not fit; what an override of a family's axes makes of it is left to the stage itself."""
     of_parts = (_family(params.train, known), _metrics(params.select, params.train, known), _labels(params, known))

@@ -1,0 +1,170 @@
+"""`python -m stages.translate`: one's own pictures, of any size and kind, by a translator."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+import mintage
+from stages.common.levels import FloatImages, in_range, to_uint8
+from stages.images.tiles import Tiling
+from tests.stages.forked import try_stage_in
+
+SIDE = st.integers(1, 40)
+
+
+@settings(deadline=None)
+@given(size=st.tuples(SIDE, SIDE), tile=st.tuples(st.integers(2, 16), st.integers(2, 16)), scale=st.integers(1, 3))
+def test_tiles_that_stay_as_they_are_make_the_picture_again(
+    size: tuple[int, int], tile: tuple[int, int], scale: int
+) -> None:
+    picture = np.random.default_rng(0).uniform(-1, 1, (3, *size)).astype(np.float32)
+    tiling = Tiling(size, tile)
+    enlarged = (np.kron(one, np.ones((scale, scale), np.float32)) for one in tiling.cut(picture))
+    assert np.array_equal(tiling.joined(enlarged), to_uint8(np.kron(picture, np.ones((scale, scale), np.float32))))
+
+
+def test_each_tile_is_of_the_size_asked_for_and_neighbors_share_a_quarter() -> None:
+    tiling = Tiling((100, 35), (16, 32))
+    tiles = list(tiling.cut(np.zeros((1, 100, 35), np.float32)))
+    assert {tile.shape for tile in tiles} == {(1, 16, 32)}
+    assert len(tiles) == len(tiling)
+    rows = tiling.corners[0]
+    assert (rows[0], rows[-1]) == (0, 84)
+    assert max(after - before for before, after in pairwise(rows)) <= 12
+
+
+def test_tiles_that_differ_leave_no_seam() -> None:
+    tiling = Tiling((64, 64), (16, 16))
+
+    def lighter_and_darker() -> Iterator[FloatImages]:
+        for number, tile in enumerate(tiling.cut(np.zeros((1, 64, 64), np.float32))):
+            yield tile + (0.5 if number % 2 else -0.5)
+
+    joined = in_range(tiling.joined(lighter_and_darker()))
+    steps = [np.abs(np.diff(joined, axis=axis)).max() for axis in (1, 2)]
+    assert np.ptp(joined) > 0.9, "the tiles are there"
+    assert max(steps) <= 1 / 5 + 0.01, "a step of 1 is spread over the four pixels that neighbors share"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a translator of 8 x 8 pixels, RGB."""
+    folder = tmp_path_factory.mktemp("model")
+    random = torch.Generator().manual_seed(0)
+    images = torch.rand(64, 3, 8, 8, generator=random) * 2 - 1
+    data = mintage.Dataset(image=images, source=-images)
+    recipe = {"width": 4, "batch_size": 16}
+    mintage.train(data, "pix2pix", images=640, recipe=recipe, folder=folder, progress=False)
+    return folder
+
+
+def translated(folder: Path, *arguments: str) -> str:
+    """What it printed; it must end well."""
+    code, said = try_stage_in(folder, "translate", *arguments)
+    assert code == 0, said
+    return said
+
+
+def pixels(path: Path) -> np.ndarray:
+    return np.asarray(Image.open(path))
+
+
+def picture(path: Path, height: int = 8, width: int = 8, seed: int = 0) -> np.ndarray:
+    levels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(levels).save(path)
+    return levels
+
+
+def by_library(model: Path, levels: np.ndarray) -> np.ndarray:
+    made = mintage.load(model).translate(np.moveaxis(levels, -1, 0)[None])
+    return np.moveaxis(to_uint8(made.numpy())[0], 0, -1)
+
+
+def test_a_folder_is_translated_as_the_library_does_and_what_is_there_stays(tmp_path: Path, model: Path) -> None:
+    levels = {name: picture(tmp_path / "in" / name, seed=seed) for seed, name in enumerate(("a.png", "b/c.PNG"))}
+    picture(tmp_path / "in/.thumbnails/a.png")
+    said = translated(tmp_path, "in", "--out", "out", "--release", str(model))
+    assert "translated 2 pictures" in said
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.glob("out/**/*.png")) == [
+        "out/a.png",
+        "out/b/c.png",
+    ]
+    for name, source in levels.items():
+        target = (tmp_path / "out" / name).with_suffix(".png")
+        assert np.abs(pixels(target).astype(int) - by_library(model, source)).max() <= 1
+    (tmp_path / "out/a.png").write_bytes(b"mine")
+    said = translated(tmp_path, "in", "--out", "out", "--release", str(model))
+    assert "left 2 pictures as they were" in said
+    assert (tmp_path / "out/a.png").read_bytes() == b"mine"
+
+
+def test_many_pictures_at_once_are_the_bits_of_one_at_a_time(tmp_path: Path, model: Path) -> None:
+    for number in range(70):
+        picture(tmp_path / f"in/{number:02d}.png", 8 + number % 5, 9, seed=number)
+    translated(tmp_path, "in", "--out", "all", "--fit", "tiles", "--release", str(model))
+    some = [f"in/{number:02d}.png" for number in (3, 64, 69)]
+    translated(tmp_path, *some, "--out", "some", "--fit", "tiles", "--release", str(model))
+    for path in tmp_path.glob("some/*.png"):
+        assert path.read_bytes() == (tmp_path / "all" / path.name).read_bytes()
+
+
+@pytest.mark.parametrize(("fit", "shape"), [("tiles", (30, 21, 3)), ("resize", (8, 8, 3)), ("letterbox", (8, 8, 3))])
+def test_a_larger_picture_keeps_its_size_in_tiles_or_takes_the_model_s(
+    tmp_path: Path, model: Path, fit: str, shape: tuple[int, ...]
+) -> None:
+    picture(tmp_path / "a.png", 30, 21)
+    translated(tmp_path, "a.png", "--out", "out", "--fit", fit, "--release", str(model))
+    assert pixels(tmp_path / "out/a.png").shape == shape
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "L", "LA", "P", "CMYK", "I;16", "1"])
+def test_pictures_of_every_kind_are_taken(tmp_path: Path, model: Path, mode: str) -> None:
+    levels = np.random.default_rng(0).integers(0, 256, (8, 8), dtype=np.uint8)
+    deep = Image.fromarray(levels.astype(np.uint16) * 257) if mode == "I;16" else Image.fromarray(levels).convert(mode)
+    deep.save(tmp_path / "a.tif")
+    translated(tmp_path, "a.tif", "--out", "out", "--release", str(model))
+    assert pixels(tmp_path / "out/a.png").shape == (8, 8, 3)
+
+
+def test_broken_pictures_are_named_and_the_others_translated(tmp_path: Path, model: Path) -> None:
+    picture(tmp_path / "in/good.png")
+    (tmp_path / "in/bad.png").write_bytes(b"<html>")
+    code, said = try_stage_in(tmp_path, "translate", "in", "--out", "out", "--release", str(model))
+    assert code == 2
+    assert "1 picture cannot be translated: 'bad.png' (its content is no image of a known format)" in said
+    assert (tmp_path / "out/good.png").exists()
+    assert not (tmp_path / "out/bad.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["nowhere"], "neither a picture nor a folder"),
+        (["empty"], "there is no picture in empty"),
+        (["a.png", "a.jpg"], "would both be written to out/a.png"),
+        (["a.png", "--release", "nothing"], "nothing/manifest.json is not there"),
+        (["a.png", "--release", "noise"], "noise makes images of noise: name one that translates"),
+    ],
+)
+def test_what_cannot_be_translated_is_one_sentence(
+    tmp_path: Path, model: Path, arguments: list[str], part: str
+) -> None:
+    for name in ("a.png", "a.jpg"):
+        picture(tmp_path / name)
+    (tmp_path / "empty").mkdir()
+    data = mintage.Dataset(image=torch.rand(16, 1, 8, 8) * 2 - 1)
+    mintage.train(data, "gan", images=32, recipe={"width": 4}, progress=False).model.save(tmp_path / "noise")
+    given = arguments if "--release" in arguments else [*arguments, "--release", str(model)]
+    code, said = try_stage_in(tmp_path, "translate", *given, "--out", "out")
+    assert code == 2
+    assert said.startswith("error: ")
+    assert part in said
+    assert "Traceback" not in said
