@@ -64,14 +64,12 @@ def load(address: str | Path, cache: str | Path | None = None) -> Generator:
 def _split(address: str) -> tuple[str, str]:
     """The store's address, and what is meant in it: `channels/NAME`, `releases/ID`, or "" for a fetched folder."""
     address = unquote(address.removeprefix("file://").removeprefix("file:")) if address[:5] == "file:" else address
-    head, _, name = address.rstrip("/").rpartition("/")
-    store, _, kind = head.rpartition("/")
-    if kind == "channels":
-        return store or ".", f"channels/{name.removesuffix('.json')}"
-    if kind == "releases" and re.fullmatch("[0-9a-f]{1,64}", name):
-        if len(name) < _DIGITS:
+    if found := re.fullmatch(r"(?:(.*)/)?channels/((?:[^/]+/)?[^/]+)", address.rstrip("/")):
+        return found[1] or ".", f"channels/{found[2].removesuffix('.json')}"
+    if found := re.fullmatch(r"(?:(.*)/)?releases/([0-9a-f]{1,64})", address.rstrip("/")):
+        if len(found[2]) < _DIGITS:
             raise ReleaseError(f"{address}: give {_DIGITS} digits of the release's id, or all 64")
-        return store or ".", f"releases/{name[:_DIGITS]}"
+        return found[1] or ".", f"releases/{found[2][:_DIGITS]}"
     if address.startswith("s3://"):
         raise ReleaseError(
             f"{address}: name a channel or a release: s3://BUCKET/PREFIX/channels/NAME or .../releases/ID"

@@ -17,7 +17,9 @@ from stages.releases.manifest import release_in
 from stages.stores import MANIFEST, Store
 
 LATEST = "latest"
-_NAME = r"[a-z0-9][a-z0-9._-]{0,63}"
+_PART = r"[a-z0-9][a-z0-9._-]{0,63}"
+_NAME = rf"(?:{_PART}/)?{_PART}"
+"""With one folder at most, such as `examples/` around the channels of examples."""
 _TRIES = 10
 
 
@@ -53,7 +55,7 @@ def key_of(name: str) -> str:
     if not re.fullmatch(_NAME, name):
         raise UserError(
             "channel-name-invalid",
-            f"{name!r} is no name for a channel: use small letters, digits and . _ -, as in production",
+            f"{name!r} is no name for a channel: use small letters, digits and . _ -, as in production or a/b",
         )
     return f"channels/{name}.json"
 

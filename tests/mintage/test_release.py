@@ -43,8 +43,8 @@ def write_store(root: Path, seed: int = 0, channel: str = "production") -> tuple
     folder.mkdir(parents=True)
     for name, content in contents.items():
         (folder / name).write_bytes(content)
-    (root / "channels").mkdir(exist_ok=True)
     pointer = {"release": content_id[:20], "id": content_id}
+    (root / "channels" / channel).parent.mkdir(parents=True, exist_ok=True)
     (root / "channels" / f"{channel}.json").write_text(json.dumps(pointer))
     return generator, content_id
 
@@ -68,6 +68,11 @@ def store(tmp_path: Path) -> Path:
 def test_a_channel_gives_the_generator_that_was_published(store: Path, form: str) -> None:
     generator, _ = write_store(store)
     assert torch.equal(images(load(form.format(store=store))), images(generator))
+
+
+def test_a_channel_in_a_folder_gives_the_generator_that_was_published(store: Path) -> None:
+    generator, _ = write_store(store, channel="examples/digits")
+    assert torch.equal(images(load(store / "channels/examples/digits")), images(generator))
 
 
 def test_a_release_is_loaded_by_its_id_and_as_a_fetched_folder(store: Path, tmp_path: Path) -> None:

@@ -229,6 +229,17 @@ def raced(channel: Channel, writers: list[tuple[Store, str]]) -> list[str | Lost
         return list(pool.map(race, *zip(*writers, strict=True)))
 
 
+def test_a_channel_in_a_folder_is_published_to_listed_and_rolled_back(shared: Shared) -> None:
+    first = shared.release(0)
+    shared.run("publish", "--channel", "examples/digits")
+    second = shared.release(1)
+    shared.run("promote", second, "examples/digits")
+    listed = json.loads(shared.run("list", "--json")[1])
+    assert listed["channels"] == {"examples/digits": second, "latest": second}
+    assert shared.run("rollback", "examples/digits")[0] == 0
+    assert read_channel(shared.store, "examples/digits").release == first
+
+
 def test_a_promotion_that_expects_another_release_is_refused_with_its_own_exit_code(shared: Shared) -> None:
     first, second = shared.release(0), shared.release(1)
     shared.run("promote", first, "production")
@@ -254,6 +265,7 @@ def test_a_pointer_of_an_earlier_version_is_read_and_kept_in_the_history(shared:
         (["verify", "0000"], "has no channel or release '0000'"),
         (["rollback", "production"], "there is no channel production"),
         (["publish", "--channel", "../x"], "is no name for a channel"),
+        (["publish", "--channel", "a/b/c"], "is no name for a channel"),
         (["rollback", "Production"], "is no name for a channel"),
     ],
 )
