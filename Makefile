@@ -3,6 +3,7 @@
 #   make test    set up, lint, types, tests
 #   make experiments   what `dvc exp run` and sweeps have tried, in a table that fits a terminal
 #   make chaos   the short pipeline in twenty surroundings drawn by a seed, of which `make test` tries two
+#   make gallery   a static site of what was published, in gallery/; URL=s3://bucket/prefix OUT=folder name others
 #   make serve   set up, then a Prefect server, a worker and the schedule, until Ctrl-C
 #   make remote URL=s3://bucket/prefix   share data and models there (or in a folder)
 #   make pull    bring what a colleague shared so
@@ -23,7 +24,7 @@ export NO_PROXY := $(DIRECT)
 export no_proxy := $(DIRECT)
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: run setup help test chaos serve experiments remote pull env up lint format clean images images-cuda
+.PHONY: run setup help test chaos serve experiments gallery remote pull env up lint format clean images images-cuda
 
 run: $(VENV)/.run
 	@python -m flows.make run
@@ -41,6 +42,9 @@ remote: $(VENV)/.run
 
 experiments: $(VENV)/.run
 	@python -m stages.experiments
+
+gallery: $(VENV)/.run
+	@python -m stages.gallery $(if $(URL),--url "$(URL)") $(if $(OUT),--out "$(OUT)")
 
 pull: $(VENV)/.run
 	@python -m flows.make pull

@@ -62,26 +62,28 @@ def names_or_all(value: Any) -> Any:
 SectionType = TypeVar("SectionType", bound=Section)
 
 
-def validated(model: type[SectionType], values: Any, file: str | Path, prefix: str = "") -> SectionType:
-    """`values`, found in `file` under the dotted key `prefix`, as a `model`.
+def validated(
+    model: type[SectionType], values: Any, file: str | Path, prefix: str = "", listed: str | None = None
+) -> SectionType:
+    """`values`, found in `file` under the dotted key `prefix`, as a `model`; `listed` is what lists every key.
 
     Raises UserError that names each thing wrong.
     """
+    listed = listed or ("`python -m stages.ingest --sources` lists" if prefix else "the repository's params.yaml has")
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        told = [_sentence(dict(each), model, prefix) for each in error.errors()]
+        told = [_sentence(dict(each), model, prefix, listed) for each in error.errors()]
         raise UserError("params-invalid", "; ".join(f"{file}: {sentence}" for sentence in told)) from None
 
 
-def _sentence(error: dict[str, Any], model: type[BaseModel], prefix: str) -> str:
+def _sentence(error: dict[str, Any], model: type[BaseModel], prefix: str, listed: str) -> str:
     where = list(error["loc"])
     key = ".".join([*([prefix] if prefix else []), *(str(part) for part in where)])
     shown = _shown(error["input"])
     if error["type"] == "extra_forbidden":
         return f"{key} = {shown} is not a known key{nearest(str(where[-1]), names(_model_at(model, where[:-1])))}"
     if error["type"] == "missing":
-        listed = "`python -m stages.ingest --sources` lists" if prefix else "the repository's params.yaml has"
         return f"{key} is missing: add it ({listed} every key)"
     if error["type"] == "literal_error":
         expected = error["ctx"]["expected"]

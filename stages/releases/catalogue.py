@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from stages.common.errors import UserError
@@ -24,9 +24,10 @@ class Summary:
     channels: list[str]
 
 
-def listed(store: Store) -> list[Summary]:
-    """The releases that are visible, the newest first."""
-    pointed = {name: read_channel(store, name).release for name in names(store)}
+def listed(store: Store, pointed: Mapping[str, str | None] | None = None) -> list[Summary]:
+    """The releases that are visible, the newest first; `pointed` has where channels point, where they were read."""
+    if pointed is None:
+        pointed = {name: read_channel(store, name).release for name in names(store)}
     found = [
         Summary(
             release=name,

@@ -9,8 +9,7 @@ from markupsafe import Markup
 
 from mintage.metrics import Metric
 from stages.reporting.charts import Colour, Series, is_wide, line_chart
-from stages.reporting.facts import Curve
-from stages.reporting.inputs import Inputs
+from stages.reporting.facts import Checkpoint, Curve, Selection
 from stages.reporting.measures import of_real, shown_metrics, titled
 from stages.reporting.words import count, number
 
@@ -35,13 +34,16 @@ class Chart:
     absent: str | None = None
 
 
-def quality_charts(inputs: Inputs) -> list[Chart]:
-    """A chart for each metric shown: its value at each checkpoint, the floor, the selected one; the rule's first."""
-    return [_quality_chart(name, metric, inputs) for name, metric in shown_metrics(inputs.selection).items()]
+def quality_charts(selection: Selection, rows: Sequence[Checkpoint], most: int | None = None) -> list[Chart]:
+    """A chart for each metric shown, or for the first so many: each checkpoint, the floor, the selected one.
+
+    The rule's comes first.
+    """
+    shown = list(shown_metrics(selection).items())[:most]
+    return [_quality_chart(name, metric, selection, rows) for name, metric in shown]
 
 
-def _quality_chart(name: str, metric: Metric, inputs: Inputs) -> Chart:
-    selection, rows = inputs.selection, inputs.checkpoints
+def _quality_chart(name: str, metric: Metric, selection: Selection, rows: Sequence[Checkpoint]) -> Chart:
     here, floor = selection.value(name), selection.value(metric.floor)
     assert here is not None
     assert floor is not None

@@ -95,7 +95,7 @@ def build_page(inputs: Inputs, title: str) -> dict[str, Any]:
 def measured(inputs: Inputs) -> dict[str, Any]:
     """Of all that the template shows, what was measured and chosen."""
     selection = inputs.selection
-    charts, figures = quality_charts(inputs), measures.headline(selection)
+    charts, figures = quality_charts(selection, inputs.checkpoints), measures.headline(selection)
     previous = inputs.previous.selection if inputs.previous else None
     return {
         "verdict": selection.verdict,

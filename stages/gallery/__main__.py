@@ -1,0 +1,43 @@
+"""`python -m stages.gallery`: a static site of a store's releases and channels, in a folder that any browser opens.
+
+Built again it reads and writes what has changed alone. A release that is damaged is named, and left out.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from stages.common.command import parser_of
+from stages.common.errors import run_stage
+from stages.common.params import Upload, load_section
+from stages.examples import load_all
+from stages.gallery.site import build
+from stages.stores import open_store
+
+
+def main() -> None:
+    arguments = _arguments()
+    store = open_store(arguments.url or load_section(Upload).url)
+    store.require_there()
+    built = build(store, arguments.out, load_all(arguments.examples), arguments.title)
+    for problem in built.left_out:
+        print(f"left out: {problem}", file=sys.stderr)
+    print(
+        f"gallery: {built.releases} releases ({built.written} read and written, {built.removed} removed), "
+        f"{built.channels} channels: {arguments.out / 'index.html'}"
+    )
+
+
+def _arguments() -> argparse.Namespace:
+    parser = parser_of("stages.gallery", __doc__)
+    parser.add_argument("--url", help="file:FOLDER or s3://BUCKET/PREFIX (default: upload.url of params.yaml)")
+    parser.add_argument("--out", type=Path, default=Path("gallery"), help="the site's folder (default: %(default)s)")
+    parser.add_argument("--title", default="Gallery", help="heading of the site (default: %(default)s)")
+    parser.add_argument(
+        "--examples", type=Path, default=Path("examples"), help="whose texts the museum shows (default: %(default)s)"
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    run_stage(main)

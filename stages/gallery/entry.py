@@ -1,0 +1,67 @@
+"""What the site remembers of a release, so that pages that list many of them read none again."""
+
+from datetime import UTC, datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Figure(BaseModel):
+    """A figure as it is read: never without what real images reach."""
+
+    model_config = ConfigDict(frozen=True)
+
+    metric: str
+    title: str
+    value: str
+    floor: str
+    number: float
+    floor_number: float
+    error: str | None
+    samples: int
+    higher: bool
+    """Whether higher is better."""
+
+
+class Entry(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    release: str
+    key: str
+    """A digest of all that its page is made of: while it is the same, neither is read or written again."""
+    published: float
+    """Seconds since 1970, by the store's clock."""
+    channels: list[str]
+    example: str | None
+    """The example that published it."""
+    data: str
+    licence: str
+    family: str
+    classes: int
+    images: int
+    level: Literal["good", "fair", "poor", "unknown"]
+    verdict: str
+    """A sentence; empty where none was given."""
+    figures: list[Figure]
+    """The one that it was selected by first."""
+    width: int
+    height: int
+    """Of its picture, in pixels."""
+    params: dict[str, str]
+    """Each param of each stage, by its dotted name, and each axis of the recipe."""
+
+    @property
+    def title(self) -> str:
+        return f"{self.family} on {self.data}"
+
+    @property
+    def day(self) -> str:
+        return datetime.fromtimestamp(self.published, UTC).strftime("%Y-%m-%d")
+
+    @property
+    def distance(self) -> float | None:
+        """How many times what real images reach its first figure is, 1 the best; None where that says nothing."""
+        first = self.figures[0] if self.figures else None
+        if first is None or first.number <= 0 or first.floor_number <= 0:
+            return None
+        return first.floor_number / first.number if first.higher else first.number / first.floor_number

@@ -1,0 +1,219 @@
+"""The pages as HTML, from entries and contents; each carries its script, and none asks anything of any host."""
+
+import base64
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment
+from markupsafe import Markup, escape
+
+from stages.common.templates import environment
+from stages.examples import Example
+from stages.gallery.entry import Entry, Figure
+from stages.gallery.reading import Contents, cut
+from stages.releases.channels import Channel
+from stages.reporting import words
+from stages.reporting.curves import Chart, quality_charts, training_charts
+from stages.reporting.facts import Selection
+from stages.reporting.measures import of_real, shown_metrics, text, titled
+from stages.selection.metrics import METRICS
+
+TEMPLATES = Path(__file__).parent / "templates"
+_REPORT = TEMPLATES.parents[1] / "reporting" / "templates"
+LEVELS = {"good": "Good", "fair": "Fair", "poor": "Poor", "unknown": "Not judged"}
+_ON_A_CARD = 3
+"""Figures beside a picture."""
+
+
+def style() -> str:
+    """The report's, and what the gallery has beyond it."""
+    return (_REPORT / "report.css").read_text() + (TEMPLATES / "gallery.css").read_text()
+
+
+def index_page(title: str, entries: Sequence[Entry], channels: Sequence[Channel], left_out: Sequence[str]) -> str:
+    """All releases, the newest first, with filters that work in the page itself."""
+    return _page(
+        "index.html.j2",
+        script="gallery.js",
+        title=title,
+        root="",
+        entries=entries,
+        channels=channels,
+        left_out=[cut(one) for one in left_out],
+        families=_counted(entry.family for entry in entries),
+        datasets=_counted(entry.data for entry in entries),
+        levels=[(level, LEVELS[level], count) for level, count in _counted(entry.level for entry in entries)],
+        metrics=[(name, titled(METRICS[name])) for name in METRICS if _measured(name, entries)],
+        higher=[name for name, metric in METRICS.items() if metric.direction == "max"],
+        shown=_ON_A_CARD,
+        has_examples=any(entry.example for entry in entries),
+    )
+
+
+def release_page(title: str, entry: Entry, contents: Contents, example: Example | None, url: str) -> str:
+    """One release: picture, verdict, figures beside what real images reach, curves, loading, card, provenance."""
+    selection, train = contents.selection, contents.train
+    return _page(
+        "release.html.j2",
+        title=title,
+        root="../../",
+        entry=entry,
+        example=example,
+        contents=contents,
+        selection=selection,
+        train=train,
+        rows=[(METRICS[figure.metric], figure) for figure in entry.figures],
+        charts=_charts(contents),
+        loading=loading(contents, f"{url}/releases/{entry.release}"),
+        size=sum(file.size for file in contents.files),
+        unclean=[cut(one.stage) for one in contents.made if one.git.clean is False],
+    )
+
+
+def channel_page(title: str, channel: Channel, entries: dict[str, Entry]) -> str:
+    """Where a channel pointed, the newest first; what stands beside each step is compared with the step before."""
+    steps = [
+        {
+            "release": str(step["release"]),
+            "entry": entries.get(str(step["release"])),
+            "action": cut(str(step["action"])),
+            "at": cut(str(step.get("at") or "earlier")),
+            "by": cut(str(step.get("by") or "")),
+            "before": None if before is None else entries.get(str(before["release"])),
+        }
+        for step, before in zip(channel.history, (None, *channel.history), strict=False)
+    ]
+    return _page("channel.html.j2", title=title, root="../", channel=channel, steps=steps[::-1])
+
+
+def compare_page(title: str, entries: Sequence[Entry]) -> str:
+    """Two releases side by side: the page holds the figures and params of all, so that it needs no server."""
+    usual = usual_params(entries)
+    told = {
+        entry.release: {
+            "title": entry.title,
+            "day": entry.day,
+            "level": LEVELS[entry.level],
+            "verdict": entry.verdict,
+            "size": [entry.width, entry.height],
+            "figures": {one.metric: [one.value, one.floor, one.number] for one in entry.figures},
+            "params": {
+                name: entry.params.get(name)
+                for name in sorted(usual.keys() | entry.params.keys())
+                if entry.params.get(name) != usual.get(name)
+            },
+        }
+        for entry in entries
+    }
+    metrics = {name: [titled(one), one.direction] for name, one in METRICS.items() if _measured(name, entries)}
+    data = {"usual": usual, "metrics": metrics, "releases": told}
+    return _page("compare.html.j2", script="compare.js", title=title, root="", data=_as_data(data), entries=entries)
+
+
+def museum_page(title: str, examples: Sequence[Example], shown: dict[str, Entry]) -> str:
+    """The examples in the order of the lectures, each with the release that it published last."""
+    return _page("museum.html.j2", title=title, root="", examples=examples, shown=shown)
+
+
+def figures_of(selection: Selection) -> list[Figure]:
+    return [
+        Figure(
+            metric=name,
+            title=titled(metric),
+            value=text(metric, value),
+            floor=of_real(metric, selection),
+            number=value,
+            floor_number=floor,
+            error=None if (error := selection.value(metric.error)) is None else words.number(error, 2),
+            samples=selection.samples,
+            higher=metric.direction == "max",
+        )
+        for name, metric in shown_metrics(selection).items()
+        if (value := selection.value(name)) is not None and (floor := selection.value(metric.floor)) is not None
+    ]
+
+
+def usual_params(entries: Sequence[Entry]) -> dict[str, str]:
+    """The value that most releases have of each param: what others say of theirs is then short."""
+    values: dict[str, Counter[str]] = {}
+    for entry in entries:
+        for name, value in entry.params.items():
+            values.setdefault(name, Counter())[value] += 1
+    return {name: counted.most_common(1)[0][0] for name, counted in sorted(values.items())}
+
+
+def loading(contents: Contents, address: str) -> str:
+    """Lines of Python that load the release and make images."""
+    config = contents.config
+    sample = "images = model.sample(16, seed=0)  # [16,C,H,W] in [-1,1]"
+    if config.get("source_shape"):
+        sample = "images = model.translate(pictures)  # [N,C,H,W] in [-1,1], of yours"
+    elif contents.classes and config.get("generator_conditioning") != "none":
+        sample = f"images = model.sample(16, seed=0, label={contents.classes[0]!r})  # [16,C,H,W] in [-1,1]"
+    return f"import mintage\n\nmodel = mintage.load({address!r})\n{sample}\nmodel.generator  # the torch module\n"
+
+
+def formula(source: str) -> Markup:
+    """Unicode with `_x`, `_{...}`, `^x` and `^{...}` as lower and upper indices."""
+    indexed = re.sub(r"_(?:\{([^}]*)\}|(\w))", r"<sub>\1\2</sub>", str(escape(source)))
+    return Markup(re.sub(r"\^(?:\{([^}]*)\}|(\w))", r"<sup>\1\2</sup>", indexed))
+
+
+def channel_file(name: str) -> str:
+    """Of a channel's page; `~` is in no channel's name."""
+    return f"{name.replace('/', '~')}.html"
+
+
+def _charts(contents: Contents) -> list[Chart]:
+    """Few: the metric of the rule, then the losses and how often the discriminator was right."""
+    quality = quality_charts(contents.selection, contents.checkpoints, most=1) if contents.checkpoints else []
+    training = training_charts(contents.curves) if contents.curves else []
+    return quality + [chart for chart in training if chart.svg and chart.title in _OF_TRAINING]
+
+
+_OF_TRAINING = ("Losses", "How often the discriminator is right")
+
+
+def _measured(name: str, entries: Sequence[Entry]) -> bool:
+    return any(figure.metric == name for entry in entries for figure in entry.figures)
+
+
+def _counted(names: Any) -> list[tuple[str, int]]:
+    return sorted(Counter(names).items())
+
+
+def _as_data(value: Any) -> Markup:
+    """JSON that nothing in it can end: what would close the element is written as an escape."""
+    encoded = json.dumps(value, separators=(",", ":"), ensure_ascii=True)
+    return Markup(encoded.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+
+
+@cache
+def _templates() -> Environment:
+    templates = environment(TEMPLATES)
+    templates.filters |= {
+        "number": words.number,
+        "count": words.count,
+        "size": words.size,
+        "duration": words.duration,
+        "formula": formula,
+        "channel_file": channel_file,
+        "cut": lambda value: cut(str(value)),
+        "for_cards": lambda figures: json.dumps({one.metric: [one.value, one.floor, one.number] for one in figures}),
+    }
+    templates.globals |= {"levels_in_words": LEVELS, "marks": {"good": "✓", "fair": "~", "poor": "✗", "unknown": "·"}}
+    return templates
+
+
+def _page(template: str, *, script: str | None = None, **shown: Any) -> str:
+    code = (TEMPLATES / script).read_text() if script else ""
+    digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
+    allowed = f"'sha256-{digest}'" if script else "'none'"
+    page: str = _templates().get_template(template).render(script=Markup(code), allowed=Markup(allowed), **shown)
+    return page

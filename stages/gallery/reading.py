@@ -1,0 +1,188 @@
+"""A release as the gallery reads it: few small files, each checked against the manifest before it is believed."""
+
+import csv
+import hashlib
+import io
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from PIL import Image
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from stages.common.errors import UserError, quoted
+from stages.releases.manifest import Listed, Release
+from stages.reporting.facts import Checkpoint, Curve, Facts, Made, Selection
+from stages.reporting.inputs import Picture
+from stages.reporting.page import without_secrets
+
+_MOST_BYTES = 16_000_000
+"""Of one file: more is no card, table or picture for people."""
+_MOST_PIXELS = 50_000_000
+_LONGEST = 300
+"""Letters of a name or a value; a text in full is cut at `_CARD`."""
+_CARD = 40_000
+_WIDEST = 1_100
+"""Pixels of the picture: more than a page shows."""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What is shown of one release."""
+
+    selection: Selection
+    checkpoints: list[Checkpoint]
+    curves: list[Curve]
+    made: list[Made]
+    picture: Picture
+    card: str
+    data: str
+    licence: str
+    config: dict[str, Any]
+    files: list[Listed]
+
+    @property
+    def train(self) -> Made | None:
+        return next((one for one in self.made if one.stage == "train"), None)
+
+    @property
+    def classes(self) -> list[str]:
+        return [cut(str(name)) for name in self.config.get("classes") or []]
+
+
+def read_release(release: Release) -> Contents:
+    """Raises UserError in a sentence where it is damaged, or lacks what a page cannot do without."""
+    files = {file.path: file for file in release.manifest().files}
+    of = _Files(release, files)
+    header, card = _card(of.text("README.md") or "")
+    dataset = _at(header, "model-index", 0, "results", 0, "dataset", "name")
+    return Contents(
+        selection=_parsed(of, "metrics/selection.json", Selection),
+        checkpoints=list(_table(of, "metrics/checkpoints.tsv", Checkpoint)),
+        curves=list(_table(of, "metrics/train.tsv", Curve)),
+        made=[_parsed(of, path, Made) for path in sorted(files) if re.fullmatch(r"provenance/[\w-]+\.json", path)],
+        picture=_picture(of, "plots/samples.png"),
+        card=card,
+        data=cut(str(dataset or "unnamed data")),
+        licence=cut(str(header.get("license_name") or header.get("license") or "not stated")),
+        config=_object(of, "config.json"),
+        files=list(files.values()),
+    )
+
+
+def cut(text: str) -> str:
+    """One line of a name or a value, without what signs in and cannot be shown."""
+    line = " ".join(without_secrets(text).split())
+    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
+
+
+@dataclass(frozen=True)
+class _Files:
+    release: Release
+    listed: dict[str, Listed]
+
+    def content(self, path: str) -> bytes | None:
+        """None where the manifest lists no such file."""
+        file = self.listed.get(path)
+        if file is None:
+            return None
+        if file.size > _MOST_BYTES:
+            raise refused(f"{path} has {file.size:,} bytes, more than is shown ({_MOST_BYTES:,})")
+        content = self.release.read(path)
+        if content is None:
+            raise refused(f"{path} is missing")
+        if hashlib.sha256(content).hexdigest() != file.sha256:
+            raise refused(f"{path} is damaged: its SHA-256 is not the one in the manifest")
+        return content
+
+    def needed(self, path: str) -> bytes:
+        content = self.content(path)
+        if content is None:
+            raise refused(f"it has no {path}")
+        return content
+
+    def text(self, path: str) -> str | None:
+        content = self.content(path)
+        return None if content is None else content.decode(errors="replace")
+
+
+def refused(reason: str) -> UserError:
+    return UserError("release-not-shown", f"{reason}: `python -m stages.releases verify` says more")
+
+
+FactsType = TypeVar("FactsType", bound=Facts)
+
+
+def _parsed(of: _Files, path: str, kind: type[FactsType]) -> FactsType:
+    try:
+        return kind.model_validate_json(of.needed(path))
+    except ValidationError as error:
+        raise refused(f"{path}: {_first(error)}") from None
+
+
+def _table(of: _Files, path: str, kind: type[FactsType]) -> Iterator[FactsType]:
+    """The rows of a table; none where the release has no such file."""
+    for number, row in enumerate(csv.DictReader(io.StringIO(of.text(path) or ""), delimiter="\t"), 2):
+        try:
+            yield kind.model_validate(row)
+        except (ValidationError, TypeError) as error:
+            said = _first(error) if isinstance(error, ValidationError) else "more cells than headings"
+            raise refused(f"{path}, line {number}: {said}") from None
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    return cut(f"{'.'.join(str(part) for part in first['loc']) or 'the whole'}: {first['msg'].lower()}")
+
+
+def _object(of: _Files, path: str) -> dict[str, Any]:
+    try:
+        found = json.loads(of.content(path) or b"{}")
+    except (ValueError, RecursionError):
+        raise refused(f"{path} is not valid JSON") from None
+    if not isinstance(found, dict):
+        raise refused(f"{path} is {quoted(found)}, and not an object")
+    return found
+
+
+def _picture(of: _Files, path: str) -> Picture:
+    """Decoded and encoded anew, so that what the site holds is a picture and nothing else."""
+    try:
+        with Image.open(io.BytesIO(of.needed(path)), formats=["PNG"]) as image:
+            if image.width * image.height > _MOST_PIXELS:
+                raise refused(f"{path} has {image.width} x {image.height} pixels, more than is shown")
+            small = image.convert("L" if image.mode in ("1", "L", "I;16") else "RGB")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise refused(f"{path} is not a sound PNG ({cut(str(error))})") from None
+    if small.width > _WIDEST:
+        height = max(1, round(small.height * _WIDEST / small.width))
+        small = small.resize((_WIDEST, height), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    small.save(buffer, "PNG", optimize=True)
+    return Picture(buffer.getvalue(), *small.size)
+
+
+def _card(text: str) -> tuple[dict[str, Any], str]:
+    """The model card's header, and its text for people."""
+    found = re.match(r"---\n(.*?)\n---\n(.*)", text, re.DOTALL)
+    if found is None:
+        return {}, text[:_CARD]
+    try:
+        header = YAML(typ="safe", pure=True).load(found[1])
+    except (YAMLError, ValueError, RecursionError):
+        header = None
+    return header if isinstance(header, dict) else {}, without_secrets(found[2].strip())[:_CARD]
+
+
+def _at(value: Any, *path: str | int) -> Any:
+    """What lies there in nested dicts and lists; None where nothing does."""
+    for step in path:
+        try:
+            value = value[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return value

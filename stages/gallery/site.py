@@ -1,0 +1,236 @@
+"""The site's folder: what has changed is read and written, what is gone is removed, and each file is whole at any time.
+
+Releases come first, then pages that name them, then the index, then removals: a build that is killed leaves the
+site before it, or one that lacks nothing.
+"""
+
+import fcntl
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from stages.common.errors import TemporaryError, UserError
+from stages.common.files import write_bytes, write_text
+from stages.common.identity import code_behind
+from stages.common.progress import progress_bar
+from stages.examples import FOLDER as OF_EXAMPLES
+from stages.examples import Example
+from stages.gallery import pages
+from stages.gallery.entry import Entry
+from stages.gallery.reading import Contents, cut, read_release, refused
+from stages.releases.catalogue import Summary, listed
+from stages.releases.channels import Channel, names, read_channel
+from stages.releases.content import DIGITS
+from stages.releases.manifest import release_in
+from stages.stores import MANIFEST, Store
+
+_RELEASE = rf"[0-9a-f]{{{DIGITS}}}"
+_MARK = ".gallery"
+"""The file by which a folder is known to be a gallery, which a build may remove things from."""
+
+
+@dataclass
+class Built:
+    releases: int = 0
+    channels: int = 0
+    written: int = 0
+    removed: int = 0
+    left_out: list[str] = field(default_factory=list)
+    """A sentence for each release and channel that cannot be read."""
+
+
+def build(store: Store, folder: Path, examples: Sequence[Example], title: str = "Gallery") -> Built:
+    """Make the site of `store` in `folder`, or bring it up to date.
+
+    Raises UserError where the folder holds something else, and where the store itself cannot be read.
+    """
+    with _alone(folder):
+        return _Site(store, folder, title, {example.name: example for example in examples}).build()
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One build at a time in a folder that is a gallery, or empty."""
+    if folder.exists() and not (folder / _MARK).exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(
+            "gallery-folder-taken", f"{folder} is there and is no gallery: name an empty or a new folder with --out"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / _MARK, "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise TemporaryError(
+                "gallery-busy", f"another build is at work in {folder}: run again when it has ended"
+            ) from None
+        yield
+
+
+@dataclass(frozen=True)
+class _Site:
+    store: Store
+    folder: Path
+    title: str
+    examples: dict[str, Example]
+    """By name, in the order of the museum."""
+    built: Built = field(default_factory=Built)
+
+    def build(self) -> Built:
+        channels = list(self._channels())
+        self._write_channels([channel for channel in channels if not self._page_of(channel).exists()], {})
+        entries = list(self._entries(channels))
+        self._write_lists(entries, channels)
+        self.built.removed = self._remove_others({entry.release for entry in entries}, channels)
+        self.built.releases, self.built.channels = len(entries), len(channels)
+        return self.built
+
+    def _channels(self) -> Iterator[Channel]:
+        for name in names(self.store):
+            try:
+                channel = read_channel(self.store, name)
+            except UserError as error:
+                if isinstance(error, TemporaryError):
+                    raise
+                self.built.left_out.append(f"channel {name}: {error}")
+                continue
+            if channel.history:
+                yield channel
+
+    def _entries(self, channels: Sequence[Channel]) -> Iterator[Entry]:
+        """An entry for each release that can be shown, with its page there; one at a time is in memory whole."""
+        published = {
+            str(step["release"]): example
+            for channel in channels
+            if (example := self._example_of(channel))
+            for step in channel.history
+        }
+        code = _digest(code_behind("stages.gallery.pages"), code_behind("stages.gallery.reading"))
+        summaries = listed(self.store, {channel.name: channel.release for channel in channels})
+        with progress_bar("gallery", len(summaries), unit="release") as bar:
+            for summary in summaries:
+                try:
+                    yield self._entry(summary, published.get(summary.release), code)
+                except UserError as error:
+                    if isinstance(error, TemporaryError):
+                        raise
+                    self._leave_out(summary.release, error)
+                bar.update(1)
+
+    def _entry(self, summary: Summary, example: Example | None, code: str) -> Entry:
+        """The one that is there where nothing that its page is made of has changed, else anew, with its page."""
+        if not re.fullmatch(_RELEASE, summary.release):
+            raise refused("this is no name of a release")
+        of_store = (self.store.url, self.title, summary.release, summary.channels)
+        key = _digest(code, of_store, example and example.text)
+        place = self.folder / "releases" / summary.release
+        if (kept := _kept(place)) and kept.key == key:
+            return kept
+        contents = read_release(release_in(self.store, summary.release))
+        entry = _entry_of(summary, contents, example, key)
+        write_bytes(place / "samples.png", contents.picture.png)
+        write_text(place / "index.html", pages.release_page(self.title, entry, contents, example, self.store.url))
+        write_text(place / "entry.json", entry.model_dump_json())  # last: without it both are made again
+        self.built.written += 1
+        return entry
+
+    def _leave_out(self, release: str, error: UserError) -> None:
+        """Say so of what is damaged, not of what was deleted meanwhile."""
+        if self.store.read(f"releases/{release}/{MANIFEST}") is not None:
+            self.built.left_out.append(f"release {cut(release)}: {error}")
+
+    def _example_of(self, channel: Channel) -> Example | None:
+        if not channel.name.startswith(OF_EXAMPLES):
+            return None
+        return self.examples.get(channel.name.removeprefix(OF_EXAMPLES))
+
+    def _write_channels(self, channels: Sequence[Channel], by_release: dict[str, Entry]) -> None:
+        """Those that are new also before the releases, whose pages lead to them."""
+        for channel in channels:
+            self._refresh(self._page_of(channel), pages.channel_page(self.title, channel, by_release))
+
+    def _page_of(self, channel: Channel) -> Path:
+        return self.folder / "channels" / pages.channel_file(channel.name)
+
+    def _write_lists(self, entries: Sequence[Entry], channels: Sequence[Channel]) -> None:
+        by_release = {entry.release: entry for entry in entries}
+        self._refresh(self.folder / "style.css", pages.style())
+        self._write_channels(channels, by_release)
+        self._refresh(self.folder / "compare.html", pages.compare_page(self.title, entries))
+        museum, has_examples = self.folder / "museum.html", any(entry.example for entry in entries)
+        if has_examples:
+            shown = {
+                example.name: by_release[channel.release]
+                for channel in channels
+                if (example := self._example_of(channel)) and channel.release in by_release
+            }
+            self._refresh(museum, pages.museum_page(self.title, list(self.examples.values()), shown))
+        self._refresh(self.folder / "index.html", pages.index_page(self.title, entries, channels, self.built.left_out))
+        if not has_examples:
+            museum.unlink(missing_ok=True)
+
+    def _refresh(self, path: Path, text: str) -> None:
+        """Write a file where it is not so already."""
+        if not path.is_file() or path.read_bytes() != text.encode():
+            write_text(path, text)
+
+    def _remove_others(self, releases: set[str], channels: Sequence[Channel]) -> int:
+        """Of releases and channels that are no longer shown; nothing that no build wrote."""
+        pages_there = {self._page_of(channel) for channel in channels}
+        for path in set((self.folder / "channels").glob("*.html")) - pages_there:
+            path.unlink()
+        there = [path for path in (self.folder / "releases").glob("*") if re.fullmatch(_RELEASE, path.name)]
+        gone = [path for path in there if path.name not in releases]
+        for path in gone:
+            shutil.rmtree(path)
+        return len(gone)
+
+
+def _kept(place: Path) -> Entry | None:
+    """What an earlier build has made there, where it is whole."""
+    try:
+        entry = Entry.model_validate_json((place / "entry.json").read_bytes())
+    except (OSError, ValidationError):
+        return None
+    return entry if (place / "index.html").is_file() and (place / "samples.png").is_file() else None
+
+
+def _entry_of(summary: Summary, contents: Contents, example: Example | None, key: str) -> Entry:
+    selection, train = contents.selection, contents.train
+    verdict = selection.verdict
+    return Entry(
+        release=summary.release,
+        key=key,
+        published=summary.published,
+        channels=summary.channels,
+        example=example.name if example else None,
+        data=contents.data,
+        licence=contents.licence,
+        family=cut((train and train.family) or "unnamed family"),
+        classes=len(contents.classes),
+        images=selection.images,
+        level=verdict.level if verdict else "unknown",
+        verdict=verdict.text if verdict else "",
+        figures=pages.figures_of(selection),
+        width=contents.picture.width,
+        height=contents.picture.height,
+        params=_flat({made.stage: made.params for made in contents.made} | {"recipe": train.recipe if train else {}}),
+    )
+
+
+def _digest(*parts: Any) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, str]:
+    """Nested params by their dotted names, each as JSON on a line."""
+    if isinstance(value, dict) and value:
+        return {key: told for name, inner in value.items() for key, told in _flat(inner, f"{prefix}{name}.").items()}
+    return {cut(prefix[:-1]): cut(json.dumps(value, ensure_ascii=False))} if prefix else {}
