@@ -22,6 +22,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "began": "mintage.networks.began:NETWORK",
         "r3gan": "mintage.networks.r3gan:NETWORK",
         "unet": "mintage.networks.unet:NETWORK",
+        "srresnet": "mintage.networks.srresnet:NETWORK",
     },
     "objective": {
         "minimax": "mintage.objectives:Minimax",
@@ -42,6 +43,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
     },
     "term": {
         "l1": "mintage.terms:L1",
+        "l2": "mintage.terms:L2",
         "orthogonal": "mintage.terms:ORTHOGONAL",
     },
     # In the order in which they are made.
@@ -79,6 +81,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
 }
 WITHOUT_MAPS = {"mlp", "points"}
 """Networks that need no room for feature maps (`Network.has_maps`), to be known where torch is not loaded."""
+ENLARGING = {"srresnet"}
+"""Those whose images may be larger than their sources (`Network.enlarges`), likewise."""
 
 
 @cache

@@ -26,8 +26,13 @@ class Signature:
     """Names by label; None where images have none."""
     attributes: tuple[str, ...] | None = None
     """Names of the attributes; None where images have none."""
-    paired: bool = False
-    """Whether each image comes with a source."""
+    source_shape: tuple[int, int, int] | None = None
+    """(S, H, W) of the source that comes with each image; None where none does."""
+
+    @property
+    def paired(self) -> bool:
+        """Whether each image comes with a source."""
+        return self.source_shape is not None
 
 
 class Dataset:
@@ -36,7 +41,8 @@ class Dataset:
     Args:
         image: `[N,C,H,W]` or `[N,H,W]`, a tensor or an array: floats in [-1,1], or 8-bit levels in [0,255].
         label: `[N]`, whole numbers from 0, or names of classes; None where there are no classes.
-        source: Like `image`, of the same shape: what a translator makes each image of; None where there are no pairs.
+        source: Like `image`, of any channels and size: what a translator makes each image of; None where there are no
+            pairs. One channel more than the image has is a mask, above 0 where the image is to be filled in.
         classes: A name for each label; by default "0", "1" and so on, or the names in `label`, sorted.
         attributes: By name the values `[N]` of a property: True and False, or -1 and 1, or numbers on [-1,1]; or words,
             of which each becomes an attribute of its own, `hair=red`. None where there are none.
@@ -68,9 +74,9 @@ class Dataset:
         self.classes, self.label = _labels(label, classes, len(self.image))
         """Names by label, and labels `[N]`, int64; both None where images have none."""
         self.source: Tensor | None = None if source is None else images_in_range(source)
-        """Like `image`."""
-        if self.source is not None and self.source.shape != self.image.shape:
-            raise ValueError(f"sources are {list(self.source.shape)}, images {list(self.image.shape)}: give pairs")
+        """`[N,S,h,w]`, float32 in [-1,1]."""
+        if self.source is not None and len(self.source) != len(self.image):
+            raise ValueError(f"there are {len(self.source)} sources and {len(self.image)} images: give pairs")
         self.attributes: Tensor | None = None
         """`[N,K]`, float32 on [-1,1]."""
         self.attribute_names: tuple[str, ...] | None = None
@@ -89,12 +95,12 @@ class Dataset:
     @property
     def shape(self) -> tuple[int, int, int]:
         """(C, H, W) of an image."""
-        channels, height, width = self.image.shape[1:]
-        return channels, height, width
+        return _shape(self.image)
 
     @property
     def signature(self) -> Signature:
-        return Signature(self.shape, self.classes, self.attribute_names, self.source is not None)
+        source = None if self.source is None else _shape(self.source)
+        return Signature(self.shape, self.classes, self.attribute_names, source)
 
     def rows(self, chosen: Tensor) -> "Dataset":
         """Those of these numbers `[n]`, with the same classes."""
@@ -103,6 +109,11 @@ class Dataset:
             values = getattr(self, field)
             setattr(part, field, None if values is None else values[chosen])
         return part
+
+
+def _shape(images: Tensor) -> tuple[int, int, int]:
+    channels, height, width = images.shape[1:]
+    return channels, height, width
 
 
 def require_dataset(*given: Any) -> None:

@@ -27,6 +27,7 @@ from mintage.metrics.precision_recall import precision_recall
 from mintage.model import Model
 from mintage.randomness import stream
 from mintage.sampling import asked_labels, asked_rows, samples
+from mintage.sources import untouched
 
 _FEATURES, _BATCH, _RATE = 64, 128, 2e-3
 _FEWEST = max(FEWEST_ROWS, SPLITS, 6)
@@ -39,7 +40,8 @@ class Figure:
     value: float
     floor: float
     baseline: float | None = None
-    """What the sources themselves reach, where the model translates: a model that is no better does nothing."""
+    """What the sources themselves reach, where the model translates (`mintage.sources.untouched`): a model that is no
+    better does nothing."""
 
     def __str__(self) -> str:
         sources = "" if self.baseline is None else f", sources themselves: {self.baseline:.4g}"
@@ -112,7 +114,7 @@ def _compare(model: Model, holdout: Dataset, train: Dataset, evaluator: Evaluato
         assert asked.source is not None
         made, same = (
             _translation_figures(evaluator, held, asked, images, seed)
-            for images in (_rounded(model.translate(asked.source, seed)), asked.source)
+            for images in (_rounded(model.translate(asked.source, seed)), untouched(asked.source, model.shape))
         )
         real = _translation_figures(evaluator, held, asked, asked.image, seed)
         real |= _figures(held, _Images.extract(evaluator, drawn.image, _condition(drawn)), seed)

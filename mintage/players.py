@@ -13,6 +13,7 @@ from mintage.conditioning.embedding import Condition
 from mintage.conditioning.heads import HeadConfig, Judgement
 from mintage.layers import Layers
 from mintage.recipes import PlayerRecipe, Recipe, condition_of
+from mintage.sources import has_mask, with_known
 
 LAYOUT = 2
 """Of the weights; weights of another one would load without a word and give noise."""
@@ -54,7 +55,7 @@ class ModelConfig:
     dropout_in_use: bool = False
     """Whether the generator leaves out units when it is used, too."""
     source_shape: tuple[int, int, int] | None = None
-    """(S, H, W) of the images of which the generator makes others; None where it makes them of noise."""
+    """(S, h, w) of the images of which the generator makes others; None where it makes them of noise."""
     attributes: tuple[str, ...] | None = None
     """Names of what the players are told in place of a class; see `mintage.attributes`."""
     layout: int = LAYOUT
@@ -68,6 +69,11 @@ class ModelConfig:
     def translates(self) -> bool:
         """Whether the generator makes images of images."""
         return self.source_shape is not None
+
+    @property
+    def fills(self) -> bool:
+        """Whether a source has a mask, and the generator fills in what is missing of it."""
+        return self.source_shape is not None and has_mask(self.source_shape, self.image_shape)
 
     @property
     def class_count(self) -> int:
@@ -136,7 +142,7 @@ class Generator(nn.Module):
 
     def forward(self, latent: Tensor, condition: Tensor | None = None) -> Tensor:
         images: Tensor = self.network(*self.conditioning(latent, condition))
-        return images
+        return with_known(images, condition) if self.config.fills and condition is not None else images
 
 
 class Discriminator(nn.Module):
@@ -215,8 +221,9 @@ def model_config(
     image_shape: tuple[int, int, int],
     classes: Sequence[str] | None,
     attributes: Sequence[str] | None = None,
+    source_shape: tuple[int, int, int] | None = None,
 ) -> ModelConfig:
-    """The recipe's players for images of this shape, classes and attributes; a source is of the same shape."""
+    """The recipe's players for images of this shape, classes and attributes; sources are alike where nobody says."""
     reads_code = catalog.load("discriminator_conditioning", recipe.discriminator.conditioning).reads_code
     return ModelConfig(
         network=recipe.network,
@@ -240,7 +247,7 @@ def model_config(
         packing=recipe.packing,
         minibatch_stddev=recipe.minibatch_stddev,
         reconstructs=catalog.load("objective", recipe.objective).reconstructs,
-        source_shape=image_shape if condition_of(recipe) == "source" else None,
+        source_shape=(source_shape or image_shape) if condition_of(recipe) == "source" else None,
         attributes=tuple(attributes or ()) if condition_of(recipe) == "attributes" else None,
     )
 

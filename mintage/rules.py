@@ -78,6 +78,13 @@ class Setting:
         return min(self.real.shape[1:]) < SMALLEST_IMAGE
 
     @property
+    def enlargement(self) -> int | None:
+        """How many times as high and wide as its source an image is, an odd side rounded up; None where it is none."""
+        sizes = (self.real.source_shape or self.real.shape)[1:]
+        chain = [tuple(-(-side // times) for side in self.real.shape[1:]) for times in _TIMES]
+        return _TIMES[chain.index(sizes)] if sizes in chain else None
+
+    @property
     def players(self) -> tuple[PlayerRecipe, PlayerRecipe]:
         return self.recipe.generator, self.recipe.discriminator
 
@@ -95,6 +102,8 @@ class Setting:
         return Layers(self.recipe.generator.normalization), Layers(self.recipe.discriminator.normalization)
 
 
+_TIMES = (1, 2, 4, 8)
+"""That a network may enlarge a source."""
 Rule = tuple[Callable[[Setting], bool], str]
 """What is refused, and why, with what to do."""
 
@@ -157,8 +166,21 @@ PAIRS: list[Rule] = [
         "with conditioning of both players to source",
     ),
     (
-        lambda s: s.translates != s.discriminator.needs_sources,
-        "both players see the source or neither: set conditioning of generator and discriminator to source",
+        lambda s: s.translates and not s.network.enlarges and s.enlargement != 1,
+        "this network makes images as large as their sources, and these sources are of another size: set network to "
+        "srresnet, which enlarges them, or family to srgan",
+    ),
+    (
+        lambda s: s.translates and s.enlargement is None,
+        "images must be 1, 2, 4 or 8 times as high and wide as their sources: set normalize.damage.factor to 2, 4 or 8",
+    ),
+    (
+        lambda s: s.discriminator.needs_sources and not s.translates,
+        "the discriminator sees a source that the generator does not: set conditioning of both players to source",
+    ),
+    (
+        lambda s: s.translates and not s.discriminator.needs_sources and not any(term.of_pairs for term in s.terms),
+        "nothing says that an image is to fit its source: set conditioning of both players to source, or terms to l1",
     ),
     (
         lambda s: any(term.of_pairs for term in s.terms) and not s.translates,

@@ -37,6 +37,11 @@ def l1(play: Play) -> Tensor:
     return (play.fakes.float() - play.images.float()).abs().mean()
 
 
+def l2(play: Play) -> Tensor:
+    """The mean squared difference from the truth (Ledig et al. 2017, equation 4)."""
+    return (play.fakes.float() - play.images.float()).square().mean()
+
+
 def feature_gap(real: Tensor, fake: Tensor) -> Tensor:
     """The mean squared gap between the mean features of real `[M,F]` and fake images `[M,F]`: feature matching.
 
@@ -68,4 +73,6 @@ def overlap_of_filters(play: Play) -> Tensor:
 
 
 L1 = Term(l1, 100.0, of_pairs=True)
+L2 = Term(l2, 1000.0, of_pairs=True)
+"""A thousandth of it is the game's (equation 3)."""
 ORTHOGONAL = Term(overlap_of_filters, 1e-4)

@@ -55,7 +55,8 @@ def known_of(root: Path) -> Known:
     train, manifest = Split(root / "data/normalized/train"), read_json(root / "data/normalized/manifest.json")
     real = train.signature
     names = real.attributes or ()
-    return Known(real.shape, medium_of(manifest), len(real.classes or ()), real.paired, bool(names), names)
+    smaller = real.source_shape is not None and real.source_shape[1:] != real.shape[1:]
+    return Known(real.shape, medium_of(manifest), len(real.classes or ()), real.paired, bool(names), names, smaller)
 
 
 def evaluator(params: EvaluatorParams, root: Path, meter: Meter | None = None) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from stages.common.provenance import recorded
 from stages.common.stopping import explain_interrupt
 from stages.images.extent import Extent, ExtentOf
 from stages.images.near import LEAST_SIDE
+from stages.images.partners import partner_shape
 from stages.images.raw import Deciding, RawSet, read_deciding, read_raw_set
 from stages.images.split import Mask, random_split, tied
 from stages.images.statistics import ATTRIBUTES, PARTNER
@@ -298,7 +299,10 @@ def _manifest(
     shape = [params.channels, params.height, params.width]
     counts = {name: side.labels.total() for name, side in sides.items()}
     names = [known.classes, *([known.attributes] if known.attributes else [])]
-    content = json.dumps([shape, *names, {name: side.digest.hexdigest() for name, side in sides.items()}])
+    partners = params.partner or ("its own" if known.paired else None)
+    sources = None if partners is None else list(partner_shape(params))
+    told = [shape, *names, *([] if sources in (None, shape) else [{"partner_shape": sources}])]
+    content = json.dumps([*told, {name: side.digest.hexdigest() for name, side in sides.items()}])
     return {
         "shape": shape,
         "range": [-1, 1],
@@ -309,7 +313,8 @@ def _manifest(
         "broken": [asdict(image) for image in first_broken],
         "split": split,
         "levels": {"black": params.black, "white": params.white},
-        "partner": params.partner or ("its own" if known.paired else None),
+        "partner": partners,
+        "partner_shape": sources,
         "source": known.source,
         "medium": known.medium.to_json(),
         "fingerprint": hashlib.sha256(content.encode()).hexdigest(),

@@ -17,6 +17,7 @@ from torch import Tensor
 from mintage.attributes import with_changes
 from mintage.players import Generator, ModelConfig
 from mintage.sampling import asked_rows, samples
+from mintage.sources import visible
 from stages.common.command import parser_of
 from stages.common.device import steady_device_for
 from stages.common.errors import UserError, run_stage
@@ -158,7 +159,7 @@ def translations(generator: Generator, params: Sample, holdout: Split, medium: M
     with progress_bar("sample", count) as bar:
         for images, sources in samples(generator, count, params.seed, Sources(holdout, numbers)):
             assert sources is not None
-            for image, source in zip(images.numpy(), sources.numpy(), strict=True):
+            for image, source in zip(images.numpy(), visible(sources, holdout.shape).numpy(), strict=True):
                 both = {name: medium.encode(values) for name, values in (("image", image), ("source", source))}
                 files = {
                     name: {"bytes": content, "path": f"{index:06d}.{kind}"} for name, (content, kind) in both.items()

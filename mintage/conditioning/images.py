@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from mintage.conditioning.embedding import EMBEDDING, LOUD, Condition
+from mintage.sources import enlarged
 
 ImageShape = tuple[int, int, int]
 
@@ -71,7 +72,7 @@ class Repeat(Unlabelled):
 
 
 class Beside(Unlabelled):
-    """The source as more channels of the image (Isola et al. 2017)."""
+    """The source, brought to the image's size, as more channels of it (Isola et al. 2017)."""
 
     takes = "source"
 
@@ -82,4 +83,4 @@ class Beside(Unlabelled):
 
     def forward(self, image: Tensor, condition: Tensor | None) -> Tensor:
         assert condition is not None
-        return torch.cat([image, condition.to(image.dtype)], dim=1)
+        return torch.cat([image, enlarged(condition, (self.height, self.width)).to(image.dtype)], dim=1)

@@ -67,7 +67,8 @@ class Adversarial(Game):
 
     @classmethod
     def build(cls, recipe: Recipe, real: Signature, seed: int) -> "Adversarial":
-        return cls(*build_players(model_config(recipe, real.shape, real.classes, real.attributes), seed), recipe)
+        config = model_config(recipe, real.shape, real.classes, real.attributes, real.source_shape)
+        return cls(*build_players(config, seed), recipe)
 
     def schedule(self, images_seen: int, batch_size: int) -> list[tuple[str, ...]]:
         """The discriminator's steps, in the last of which the generator moves too; then more steps of the generator."""

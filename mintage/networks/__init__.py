@@ -31,6 +31,8 @@ class Network:
     """Whether its feature maps are halved and doubled by convolutions of stride 2."""
     translates: bool = False
     """Whether the generator makes images of images."""
+    enlarges: bool = False
+    """Whether these may be 2, 4 or 8 times as high and wide as their sources; else they are as high and wide."""
     patches: bool = False
     """Whether the discriminator judges patches of an image apart."""
     deep: bool = False

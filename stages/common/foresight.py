@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mintage.attribute_names import asked_values
-from mintage.catalog import WITHOUT_MAPS
+from mintage.catalog import BUILT_IN, ENLARGING, WITHOUT_MAPS
 from mintage.families import FAMILIES, recipe_of
 from mintage.recipes import Recipe
 from stages.common.errors import UserError
@@ -23,6 +23,7 @@ TRANSLATES = "source"
 """The conditioning of a generator that makes images of images."""
 ATTRIBUTES = "sngan_attributes"
 """A family that learns from attributes."""
+SAME_SIZE = set(BUILT_IN["network"]) - ENLARGING
 SMALLEST = 8
 _OF_CLASSES = {"conditional_accuracy", "class_frechet_distance"}
 
@@ -42,6 +43,8 @@ class Known:
     """Whether images have attributes; None where nobody knows yet."""
     attribute_names: tuple[str, ...] = ()
     """Empty where nobody knows them yet."""
+    smaller: bool = False
+    """Whether partners are smaller than images."""
 
 
 def require_fit(known: Known) -> None:
@@ -69,6 +72,8 @@ def _family(train: Train, known: Known) -> Iterator[str]:
     if recipe.generator.conditioning == TRANSLATES and known.paired is False:
         how = "normalize.partner (such as edges) or ingest.pairs"
         yield f"{shown} learns from pairs, and images have no partner: set {how}, or another family"
+    elif recipe.generator.conditioning == TRANSLATES and known.smaller and recipe.network in SAME_SIZE:
+        yield f"{shown} makes images as large as their sources, and these are smaller: set train.family to srgan"
     learns = learns_from_attributes(recipe)
     if learns and known.attributes is False:
         yield f"{shown} learns from attributes, and images have none: set ingest.attributes, or another family"

@@ -94,6 +94,13 @@ class NearCopies(Section):
     hash_distance: Annotated[int, Field(ge=0, le=8)]
 
 
+class Damage(Section):
+    factor: Literal[2, 4, 8] = 4
+    deviation: Annotated[float, Field(gt=0, le=4)] = 0.3
+    salt: OpenShare = 0.1
+    quality: Annotated[int, Field(ge=1, le=95)] = 10
+
+
 class Normalize(Section):
     channels: Literal[1, 3]
     height: Annotated[int, Field(ge=1, le=4096)]
@@ -107,7 +114,11 @@ class Normalize(Section):
     background: Annotated[str, Field(pattern=COLOUR)]
     black: Level
     white: Level
-    partner: Literal["left_right", "right_left", "edges", "grey", "lower_resolution", "masked"] | None
+    partner: (
+        Literal["left_right", "right_left", "edges", "grey", "lower_resolution", "masked", "noisy", "salt", "jpeg"]
+        | None
+    )
+    damage: Damage = Damage()
     split: Literal["auto", "random"]
     holdout: OpenShare
     split_seed: Seed

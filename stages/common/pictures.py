@@ -13,8 +13,8 @@ from stages.common.levels import Levels
 # What Pillow decodes itself. Not EPS, for which it starts Ghostscript: reading an image must run no program.
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 
-TRANSLATED = ["source", "translation", "truth"]
-"""The rows of a picture of translations."""
+TRANSLATED = ["source", "translation", "truth", "baseline"]
+"""The rows of a picture of translations; the last where sources are of another shape than images."""
 
 
 class TooManyPixelsError(Exception):

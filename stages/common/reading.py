@@ -33,7 +33,7 @@ def real_images(
         lambda number: torch.tensor(split.reader.images(blocks[number])),
         (lambda number: torch.tensor(split.reader.images(blocks[number], "partner"))) if sources else None,
     )
-    require_room(split, window, device, param, copies=1 + sources)
+    require_room(split, window, device, param, sources=sources)
     return images_of(stored, conditions, window, seed, device)
 
 
@@ -51,22 +51,20 @@ class Sources:
         return torch.from_numpy(self._partners.take(self._numbers[rows].numpy()))
 
 
-def require_room(split: Split, window: int | None, device: torch.device, param: str, copies: int = 1) -> None:
-    """Raises UserError where the split's images are to be in memory at once, and there is not the room.
-
-    Of a pair there are two `copies`.
-    """
+def require_room(split: Split, window: int | None, device: torch.device, param: str, *, sources: bool = False) -> None:
+    """Raises UserError where the images, with their sources, are to be in memory at once, and there is not the room."""
     if window is not None and window < len(split):
         return
-    _require_room(split, psutil.virtual_memory().available // copies, "this machine", param)
+    shapes = [split.shape, *([split.partners.shape] if sources and split.partners else [])]
+    size = 4 * sum(torch.Size(shape).numel() for shape in shapes)
+    _require_room(len(split), size, psutil.virtual_memory().available, "this machine", param)
     if device.type == "cuda":
-        _require_room(split, torch.cuda.mem_get_info(device)[0] // copies, "the GPU", param)
+        _require_room(len(split), size, torch.cuda.mem_get_info(device)[0], "the GPU", param)
 
 
-def _require_room(split: Split, free: int, where: str, param: str) -> None:
-    """A window is twice in memory, and half of what is free is left for the networks."""
-    size = 4 * torch.Size(split.shape).numel()
-    needed = len(split) * size
+def _require_room(images: int, size: int, free: int, where: str, param: str) -> None:
+    """Of so many bytes each. A window is twice in memory, and half of what is free is left for the networks."""
+    needed = images * size
     if needed > free:
         raise UserError(
             "memory-too-small",

@@ -19,6 +19,7 @@ from stages.common.levels import FloatImages, Images, floats
 
 Labels = npt.NDArray[np.int64]
 Row = dict[str, Any]
+Shape = tuple[int, int, int]
 
 SHARD_BYTES = 2**27
 """Image bytes that fill a shard, however few images they are, so that photographs too fit in memory."""
@@ -57,7 +58,7 @@ def tensor_schema(
     shape: tuple[int, ...],
     classes: list[str] | None,
     image: np.dtype[Any],
-    partner: np.dtype[Any] | None = None,
+    partner: "Partners | None" = None,
     attributes: list[str] | None = None,
 ) -> pa.Schema:
     """Normalized images: `image`, `label` (null without classes), `key`; `partner` and `attributes` where there are.
@@ -67,10 +68,24 @@ def tensor_schema(
     """
     values = int(np.prod(shape))
     fields = [("image", pa.binary(values * image.itemsize)), ("label", pa.int64()), ("key", pa.string())]
-    fields += [] if partner is None else [("partner", pa.binary(values * partner.itemsize))]
+    fields += [] if partner is None else [("partner", pa.binary(partner.row_bytes))]
     fields += [] if attributes is None else [("attributes", pa.list_(pa.float32()))]
     about = {"classes": classes, "shape": shape} | ({} if attributes is None else {"attributes": attributes})
+    about |= {} if partner is None else {"partner_shape": partner.shape}
     return pa.schema(fields, metadata={"mintage": json.dumps(about)})
+
+
+@dataclass(frozen=True)
+class Partners:
+    """How partners lie in their column."""
+
+    shape: tuple[int, ...]
+    """(S, h, w)."""
+    dtype: np.dtype[Any]
+
+    @property
+    def row_bytes(self) -> int:
+        return int(np.prod(self.shape)) * self.dtype.itemsize
 
 
 def class_names(schema: pa.Schema) -> list[str] | None:
@@ -123,9 +138,9 @@ def tensor_table(
     partners: Images | None = None,
     attributes: tuple[list[str], Sequence[list[float]]] | None = None,
 ) -> pa.Table:
-    """Images `[N,C,H,W]`, and partners like them and attributes where there are any, as a table of `tensor_schema`."""
+    """Images `[N,C,H,W]`, with partners `[N,S,h,w]` and attributes where there are any: a table of `tensor_schema`."""
     names, rows = attributes or (None, None)
-    partner = None if partners is None else partners.dtype
+    partner = None if partners is None else Partners(partners.shape[1:], partners.dtype)
     schema = tensor_schema(images.shape[1:], classes, images.dtype, partner, names)
     columns = [_tensor_column(images), pa.array(labels, pa.int64()), pa.array(keys, pa.string())]
     columns += [] if partners is None else [_tensor_column(partners)]
@@ -190,13 +205,17 @@ class Block:
     stop: int
 
 
-def _shape(path: Path, schema: pa.Schema) -> tuple[int, int, int]:
-    told = json.loads((schema.metadata or {}).get(b"mintage", b"{}"))
+def _told(path: Path, schema: pa.Schema) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads((schema.metadata or {}).get(b"mintage", b"{}"))
     if "shape" not in told:
         raise UserError(
             "output-of-earlier-version", f"{path} is by an earlier version of the pipeline: run `dvc repro normalize`"
         )
-    channels, height, width = told["shape"]
+    return told
+
+
+def _shape(told: Sequence[int]) -> Shape:
+    channels, height, width = told
     return channels, height, width
 
 
@@ -218,17 +237,21 @@ class ShardReader:
                 self.blocks.append(Block(path, group, start, start + footer.row_group(group).num_rows))
         schema = pq.read_schema(self.blocks[0].path)
         self.classes = class_names(schema)
-        self.shape = _shape(self.blocks[0].path, schema)
-        self.paired = "partner" in schema.names
-        self.attribute_names: list[str] | None = json.loads(schema.metadata[b"mintage"]).get("attributes")
+        told = _told(self.blocks[0].path, schema)
+        self.shape = _shape(told["shape"])
+        self.partner_shape = _shape(told.get("partner_shape", self.shape)) if "partner" in schema.names else None
+        """(S, h, w), like an image's where an earlier version wrote it; None where images have no partners."""
+        self.attribute_names: list[str] | None = told.get("attributes")
 
     def __len__(self) -> int:
         """Images in the split."""
         return self.blocks[-1].stop if self.blocks else 0
 
     def images(self, block: Block, column: Literal["image", "partner"] = "image") -> FloatImages:
-        """The images of a block, or their partners: `[n,C,H,W]` in [-1,1]."""
-        return _tensors(self._read(block, column).combine_chunks(), self.shape)
+        """The images `[n,C,H,W]` of a block, or their partners `[n,S,h,w]`, in [-1,1]."""
+        shape = self.shape if column == "image" else self.partner_shape
+        assert shape is not None
+        return _tensors(self._read(block, column).combine_chunks(), shape)
 
     def labels(self, block: Block) -> Labels | None:
         """`[n]` in `[0, len(classes))`; None without classes."""

@@ -26,7 +26,7 @@ class Split:
         """With the column "partner" its images are the partners of the others."""
         self.reader = ShardReader(directory)
         self._directory, self._column = directory, column
-        self.shape = self.reader.shape
+        self.shape = self.reader.shape if column == "image" else self.reader.partner_shape or self.reader.shape
         self.classes = self.reader.classes
 
     def __len__(self) -> int:
@@ -53,12 +53,12 @@ class Split:
         classes, attributes = (
             None if names is None else tuple(names) for names in (self.classes, self.reader.attribute_names)
         )
-        return Signature(self.shape, classes, attributes, self.reader.paired)
+        return Signature(self.shape, classes, attributes, self.reader.partner_shape)
 
     @cached_property
     def partners(self) -> "Split | None":
         """The same rows with their partners as images; None where images have none."""
-        return Split(self._directory, "partner") if self.reader.paired else None
+        return Split(self._directory, "partner") if self.reader.partner_shape else None
 
     @property
     def keys(self) -> list[str]:

@@ -1,26 +1,28 @@
 """The partner of an image, for families that translate one into the other: its other half, or made from it."""
 
-from collections.abc import Sequence
-from typing import Literal
+import io
+from collections.abc import Callable, Sequence
+from math import ceil
+from typing import Any, Literal
 
 import numpy as np
 from PIL import Image
 
-from stages.common.levels import FloatImages
+from stages.common.levels import FloatImages, Images, compact, to_uint8
+from stages.common.params import Normalize
 from stages.images.area import area_means
 from stages.images.deep import LUMINANCE, Picture
 
-Partner = Literal["left_right", "right_left", "edges", "grey", "lower_resolution", "masked"]
-_SHRUNK = 4
-_FLAT = 0.0
-"""Mid grey, of a hole."""
+Halves = Literal["left_right", "right_left"]
+_FLAT = np.float32(128 / 127.5 - 1)
+"""Mid gray, of a hole."""
 
 
 class NoPartnerError(Exception):
     """A pair of which one half is missing; the text is the reason, without the image's name."""
 
 
-def halves(both: Picture, partner: Partner) -> tuple[Picture, Picture]:
+def halves(both: Picture, partner: Halves) -> tuple[Picture, Picture]:
     """(image, partner) of one picture that holds both: left_right has the image on the left. Raises NoPartnerError."""
     width = both.shape[1]
     if width % 2:
@@ -29,15 +31,38 @@ def halves(both: Picture, partner: Partner) -> tuple[Picture, Picture]:
     return (left, right) if partner == "left_right" else (right, left)
 
 
-def made(partner: Partner, images: FloatImages, places: Sequence[float]) -> FloatImages:
-    """Partners `[N,C,H,W]` of images `[N,C,H,W]`, both in [-1,1]; `places` `[N]` in [0,1) say where a hole is."""
-    if partner == "edges":
-        return _edges(images)
-    if partner == "grey":
-        return np.broadcast_to(_grey(images), images.shape).copy()
-    if partner == "lower_resolution":
-        return _coarse(images)
-    return np.stack([_masked(image, place) for image, place in zip(images, places, strict=True)])
+def made(params: Normalize, images: FloatImages, tickets: Sequence[int]) -> Images:
+    """Partners `[N,S,h,w]` of images `[N,C,H,W]` in [-1,1], as levels where they can be.
+
+    The `tickets` `[N]` in [0, 2**64) decide all that is drawn: of an image and a seed they are always the same.
+    """
+    damage, drawn = params.damage, list(zip(images, tickets, strict=True))
+    makers: dict[str | None, Callable[[], Any]] = {
+        "edges": lambda: _edges(images),
+        "grey": lambda: _grey(images),
+        "lower_resolution": lambda: _coarse(images, damage.factor),
+        "jpeg": lambda: np.stack([_compressed(image, damage.quality) for image in images]),
+        "masked": lambda: np.stack([_masked(*one) for one in drawn]),
+        "noisy": lambda: np.stack([_noisy(*one, damage.deviation) for one in drawn]),
+        "salt": lambda: np.stack([_salted(*one, damage.salt) for one in drawn]),
+    }
+    partners: Images = np.ascontiguousarray(makers[params.partner]())
+    return compact(partners)
+
+
+def partner_shape(params: Normalize) -> tuple[int, int, int]:
+    """(S, h, w) of the partners, where there are any."""
+    channels, height, width = params.channels, params.height, params.width
+    if params.partner in ("edges", "grey"):
+        return 1, height, width
+    if params.partner == "lower_resolution":
+        return channels, ceil(height / params.damage.factor), ceil(width / params.damage.factor)
+    return channels + (params.partner == "masked"), height, width
+
+
+def place(ticket: int) -> float:
+    """In [0,1), by a ticket."""
+    return (ticket >> 11) / 2**53
 
 
 def _grey(images: FloatImages) -> FloatImages:
@@ -49,31 +74,49 @@ def _grey(images: FloatImages) -> FloatImages:
 
 
 def _edges(images: FloatImages) -> FloatImages:
-    """Black lines on white: how steep the luminance is, by Sobel's filter; a step from black to white is black."""
+    """Black lines on white `[N,1,H,W]`: how steep the luminance is, by Sobel's filter; from black to white is black."""
     grey = np.pad(_grey(images)[:, 0], ((0, 0), (1, 1), (1, 1)), mode="edge")
     rows = grey[:, :-2] + 2 * grey[:, 1:-1] + grey[:, 2:]
     columns = grey[:, :, :-2] + 2 * grey[:, :, 1:-1] + grey[:, :, 2:]
     across, down = rows[:, :, 2:] - rows[:, :, :-2], columns[:, 2:] - columns[:, :-2]
     steepness = np.minimum(np.hypot(across, down) / 8, 1)  # 8: a step of 2, weighed 1 + 2 + 1
-    return np.broadcast_to((1 - 2 * steepness)[:, None], images.shape).astype(np.float32)
+    return (1 - 2 * steepness)[:, None].astype(np.float32)
 
 
-def _coarse(images: FloatImages) -> FloatImages:
-    """A quarter of the pixels in each direction, averaged, and bicubic back to their size."""
+def _coarse(images: FloatImages, factor: int) -> Images:
+    """One pixel for `factor` x `factor`, their mean, rounded to 8 bits as a small picture is."""
     *_, height, width = images.shape
-    small = area_means(area_means(images, max(1, height // _SHRUNK), 2), max(1, width // _SHRUNK), 3)
-    planes = [Image.fromarray(plane) for plane in small.astype(np.float32).reshape(-1, *small.shape[2:])]
-    large = [plane.resize((width, height), Image.Resampling.BICUBIC) for plane in planes]
-    coarse: FloatImages = np.clip(np.stack([np.asarray(plane) for plane in large]), -1.0, 1.0)
-    return coarse.reshape(images.shape)
+    return to_uint8(area_means(area_means(images, ceil(height / factor), 2), ceil(width / factor), 3))
 
 
-def _masked(image: FloatImages, place: float) -> FloatImages:
-    """An image `[C,H,W]` with a hole of half its height and width."""
+def _compressed(image: FloatImages, quality: int) -> Images:
+    """As JPEG of this quality, and back."""
+    levels = np.moveaxis(to_uint8(image), 0, -1)
+    buffer = io.BytesIO()
+    Image.fromarray(levels[..., 0] if levels.shape[2] == 1 else levels).save(buffer, "JPEG", quality=quality)
+    with Image.open(buffer) as read:
+        return np.moveaxis(np.asarray(read).reshape(levels.shape), -1, 0)
+
+
+def _noisy(image: FloatImages, ticket: int, deviation: float) -> Images:
+    """Under Gaussian noise, each value by its own, clipped and rounded to 8 bits as a camera does."""
+    noise = np.random.default_rng(ticket).standard_normal(image.shape, np.float32)
+    return to_uint8(image + np.float32(deviation) * noise)
+
+
+def _salted(image: FloatImages, ticket: int, share: float) -> FloatImages:
+    """Salt and pepper: a share of the pixels is black or white, in all channels."""
+    drawn = np.random.default_rng(ticket).random(image.shape[1:], np.float32)
+    return np.where(drawn < share / 2, np.float32(-1), np.where(drawn < share, np.float32(1), image))
+
+
+def _masked(image: FloatImages, ticket: int) -> FloatImages:
+    """An image `[C,H,W]` with a gray hole of half its height and width, and its mask: `[C+1,H,W]`, 1 in the hole."""
     _, height, width = image.shape
     high, wide = (height + 1) // 2, (width + 1) // 2
     choices = (height - high + 1) * (width - wide + 1)
-    top, left = divmod(int(place * choices), width - wide + 1)
-    masked = image.copy()
+    top, left = divmod(int(place(ticket) * choices), width - wide + 1)
+    masked = np.concatenate([image, np.full((1, height, width), -1, np.float32)])
     masked[:, top : top + high, left : left + wide] = _FLAT
+    masked[-1, top : top + high, left : left + wide] = 1
     return masked

@@ -7,7 +7,7 @@ A finished shard is a folder, called by its number and by all that decides its b
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from math import ceil
+from math import ceil, prod
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,13 @@ import pyarrow.parquet as pq
 
 from stages.common.files import read_json, replacing_directory, sha256_of, write_json
 from stages.common.fingerprint import fingerprint_of
-from stages.common.levels import Images, compact, floats
+from stages.common.levels import Images, floats
 from stages.common.params import Normalize
 from stages.common.shards import tensor_table
 from stages.images.decode import Decoded, UndecodableError, decode
 from stages.images.deep import Levels, Picture
 from stages.images.fit import Geometry, TooSmallError, fitted
-from stages.images.partners import NoPartnerError, halves, made
+from stages.images.partners import NoPartnerError, halves, made, partner_shape, place
 from stages.images.raw import raw_rows
 from stages.images.split import Mask, ticket
 from stages.images.statistics import Origin, stats_schema, stats_table
@@ -90,8 +90,8 @@ class Normal:
 
     image: Picture
     partner: Picture | None
-    place: float | None
-    """Drawn for it, in [0,1), where anything is at random."""
+    ticket: int
+    """Drawn for it, in [0, 2**64), by its content."""
     origin: Origin
     attributes: list[float] | None
 
@@ -129,10 +129,11 @@ def _identity(job: Job, shard: Shard) -> str:
 
 def _write(job: Job, shard: Shard, folder: Path, broken: list[Broken]) -> None:
     params = job.params
-    shape, sides = (params.channels, params.height, params.width), {}
+    shapes = [(params.channels, params.height, params.width), *([partner_shape(params)] if job.partners else [])]
+    values, sides = sum(prod(shape) for shape in shapes), {}
     for side in SIDES:
         (folder / side).mkdir()
-        sides[side] = PartsWriter(folder / side, shard.number, shape, 1 + job.partners, params.shard_images)
+        sides[side] = PartsWriter(folder / side, shard.number, values, params.shard_images)
     stats = []
     for rows in _in_batches(job, shard):
         normal = list(_usable(job, rows, broken))
@@ -184,20 +185,13 @@ def _normal(job: Job, geometry: Geometry, row: dict[str, Any]) -> Normal:
         image, partner = halves(image, params.partner)
     elif params.partner is None and job.paired:
         partner = _partner(job, row["partner"])
-    place = _place(params, row["sha256"])
-    cut = place if params.crop_position == "random" else None
+    drawn = ticket(params.crop_seed, f"place {row['sha256']}")  # like the split, but a draw of its own
+    cut = place(drawn) if params.crop_position == "random" else None
     image = fitted(image, geometry, cut)
     partner = None if partner is None else fitted(partner, geometry, cut)
     label = None if job.classes is None else row["label"]
     origin = Origin(row["key"], label, row["held_out"], decoded.mode, decoded.channels, decoded.height, decoded.width)
-    return Normal(image, partner, place, origin, row.get("attributes"))
-
-
-def _place(params: Normalize, sha256: str) -> float | None:
-    """By the content alone, like the split, but a draw of its own."""
-    if params.crop_position != "random" and params.partner != "masked":
-        return None
-    return (ticket(params.crop_seed, f"place {sha256}") >> 11) / 2**53
+    return Normal(image, partner, drawn, origin, row.get("attributes"))
 
 
 def geometry_of(params: Normalize) -> Geometry:
@@ -244,7 +238,7 @@ def _tables(job: Job, normal: list[Normal]) -> tuple[pa.Table, Mask, pa.Table]:
     if given := [one.partner for one in normal if one.partner is not None]:
         partners = tensors(given, channels)
     elif job.params.partner is not None:
-        partners = compact(made(job.params.partner, floats(images), [one.place or 0.0 for one in normal]))
+        partners = made(job.params, floats(images), [one.ticket for one in normal])
     labels, keys = [origin.label for origin in origins], [origin.key for origin in origins]
     attributes = [one.attributes for one in normal if one.attributes is not None]
     named = None if job.attributes is None else (job.attributes, attributes)

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -18,12 +17,12 @@ class PartsWriter:
     stored in another form, float32 after levels, begin a part of their own.
     """
 
-    def __init__(self, directory: Path, number: int, shape: tuple[int, ...], columns: int, shard_images: int) -> None:
+    def __init__(self, directory: Path, number: int, values: int, shard_images: int) -> None:
         """`number` is the raw shard's: parts are called by it, so that their order is that of the raw images.
 
-        `columns` says how many images of `shape` are in a row: an image, and its partner.
+        `values` says how many numbers are in a row: those of an image, and of its partner.
         """
-        size = 4 * int(np.prod(shape)) * columns
+        size = 4 * values
         self._part = max(1, min(shard_images, SHARD_BYTES // size))
         self._group = max(1, min(self._part, GROUP_BYTES // size))
         self._directory, self._number = directory, number

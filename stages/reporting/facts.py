@@ -61,6 +61,7 @@ class Manifest(Facts):
     source: Source
     medium: InstanceOf[Medium]
     fingerprint: str
+    partner_shape: tuple[int, int, int] | None = None
 
     @model_validator(mode="before")
     @classmethod

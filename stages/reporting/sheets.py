@@ -78,7 +78,8 @@ def samples_sheet(inputs: Inputs) -> Sheet:
     """The sample grid: a row a class, of the first of the classes that were asked for."""
     classes, sample, picture = inputs.manifest.classes, inputs.made_by("sample"), bare_samples(inputs)
     if inputs.translates:
-        return sheet_of(inputs, picture, TRANSLATED * 2)
+        alike = inputs.manifest.partner_shape in (None, inputs.manifest.shape)
+        return sheet_of(inputs, picture, (TRANSLATED[:-1] if alike else TRANSLATED) * 2)
     if classes is None or not inputs.conditional:
         return sheet_of(inputs, picture)
     asked = (sample.params.get("classes") if sample else None) or range(len(classes))

@@ -11,6 +11,7 @@ import torch
 
 from mintage.players import Generator, build_generator
 from mintage.sampling import CHUNK
+from mintage.sources import untouched
 from stages.common.checkpoint import read_checkpoint
 from stages.common.errors import UserError
 from stages.common.reading import Sources
@@ -74,16 +75,17 @@ def generated(generator: Generator, real: Reference, progress: Callable[[int], o
 
 
 def baseline(real: Reference) -> Measured | None:
-    """What the sources themselves reach, where generators translate: one that is no better does nothing."""
+    """What the sources themselves reach, as images, where generators translate: one that is no better does nothing."""
     sources = real.requested
     if not isinstance(sources, Sources):
         return None
 
     def extract_sources() -> Seen:
-        chunks = (sources[rows] for rows in torch.split(torch.arange(len(sources)), CHUNK))
+        shape = real.holdout_split.shape
+        chunks = (untouched(sources[rows], shape) for rows in torch.split(torch.arange(len(sources)), CHUNK))
         return real.judge.extract(chunks, real.requested_labels, real.targets())
 
-    return measured(cache(extract_sources), real, real.known, f"baseline-{real.key}")
+    return measured(cache(extract_sources), real, real.known, f"baseline-{key_of(real.key, code_digest(untouched))}")
 
 
 def measured(

@@ -174,7 +174,8 @@ def reference(
     figure and its floor are always of as many. Nor are more held-out sources translated than there are.
     """
     samples = min(params.samples, len(train), *([len(holdout)] if condition == "source" else []))
-    data = digest_of(train, holdout)
+    translated = holdout.partners if condition == "source" else None
+    data = digest_of(train, holdout, *([] if translated is None else [translated]))
     key = key_of(judge.about(), condition, code_digest(Judge, Seen, feature_network, Split))
     known = Cache(cache, data)
 

@@ -22,12 +22,13 @@ Row = dict[str, Any]
 Values = frozenset[tuple[str, Any]]
 """Some axes, each with a value."""
 
+TRANSLATORS = ("unet", "srresnet")
 POINT = (1, 1, 2)
 SHAPES = ((1, 8, 8), (3, 12, 10), POINT)
 CLASSES = ("a", "b", "c")
 BATCH = 8
 AXES: dict[str, tuple[Any, ...]] = {
-    "network": tuple(name for name in catalog.BUILT_IN["network"] if name != "unet"),
+    "network": tuple(name for name in catalog.BUILT_IN["network"] if name not in TRANSLATORS),
     "objective": tuple(catalog.BUILT_IN["objective"]),
     "penalties": ((), *((name,) for name in catalog.BUILT_IN["penalty"]), ("r1", "r2")),
     "generator.conditioning": tuple(name for name in catalog.BUILT_IN["generator_conditioning"] if name != "source"),
@@ -79,7 +80,7 @@ def setting(row: Row) -> Setting:
         chosen[player][name] = row[axis]
     players = {name: replace(getattr(base, name), **chosen[name]) for name in ("generator", "discriminator")}
     penalties = tuple(PenaltyRecipe(name) for name in row["penalties"])
-    real = Signature(row["shape"], CLASSES, ("x", "y", "z"), paired=True)
+    real = Signature(row["shape"], CLASSES, ("x", "y", "z"), row["shape"])
     return Setting(in_full(replace(base, **chosen[""] | {"penalties": penalties} | players)), real)
 
 

@@ -24,7 +24,7 @@ def test_every_family_trains_on_labelled_images_by_its_name_alone(family: str) -
     for shape, batch_size in (((1, 8, 8), 64), ((3, 48, 80), 2)):
         for variant in variants(family):
             recipe = resolve(family, {"batch_size": batch_size}, variant)
-            assert refusal(recipe, Signature(shape, ("a", "b"), ("x", "y"), paired=True)) is None
+            assert refusal(recipe, Signature(shape, ("a", "b"), ("x", "y"), shape)) is None
 
 
 def test_an_override_replaces_one_axis_and_null_keeps_the_familys() -> None:

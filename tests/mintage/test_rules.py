@@ -9,7 +9,18 @@ from mintage.dataset import Signature
 from mintage.families import resolve
 from mintage.recipes import TermRecipe
 from mintage.rules import RULES, refusal
-from tests.mintage.combinations import AXES, POINT, TRANSLATING, Covering, Row, covering, reasons, setting, trains
+from tests.mintage.combinations import (
+    AXES,
+    POINT,
+    TRANSLATING,
+    TRANSLATORS,
+    Covering,
+    Row,
+    covering,
+    reasons,
+    setting,
+    trains,
+)
 
 GREY = (1, 8, 8)
 
@@ -76,9 +87,11 @@ def test_every_network_trains_with_every_kind_of_layer_or_refuses_it(network: st
                 trains(chosen)
 
 
-def test_every_value_of_an_axis_goes_with_a_source_or_is_refused_with_a_reason() -> None:
+@pytest.mark.parametrize("network", TRANSLATORS)
+def test_every_value_of_an_axis_goes_with_a_source_or_is_refused_with_a_reason(network: str) -> None:
     alone = {axis: choices for axis, choices in AXES.items() if axis not in {*TRANSLATING, "shape"}}
-    tried = [row(**TRANSLATING, **{axis: value}) for axis, choices in alone.items() for value in choices]
+    translating = TRANSLATING | {"network": network}
+    tried = [row(**translating, **{axis: value}) for axis, choices in alone.items() for value in choices]
     trained = [one for one in tried if not reasons(one)]
     assert len(trained) > 35
     for one in trained:
@@ -134,6 +147,7 @@ WRONG = [
     row(condition="attributes", discriminator__conditioning="semi_supervised"),
     row(network="unet"),
     row(network="unet", generator__conditioning="source"),
+    row(discriminator__conditioning="source"),
     row(terms=(TermRecipe("l1", 1.0),)),
     row(latent_size=0),
     row(**TRANSLATING, augment=("translation",)),
@@ -180,6 +194,15 @@ OF_DATA = [
         why("pix2pix"),
         "a family that translates learns from pairs, and this data has none: set normalize.partner (such as edges) or "
         "ingest.pairs, or name a family that makes images of noise",
+    ),
+    (
+        refusal(resolve("pix2pix", {}), Signature(GREY, source_shape=(1, 4, 4))),
+        "this network makes images as large as their sources, and these sources are of another size: set network to "
+        "srresnet, which enlarges them, or family to srgan",
+    ),
+    (
+        refusal(resolve("srgan", {}), Signature(GREY, source_shape=(1, 3, 3))),
+        "images must be 1, 2, 4 or 8 times as high and wide as their sources: set normalize.damage.factor to 2, 4 or 8",
     ),
     (
         why("dcgan", pool=16, processes=2),

@@ -170,7 +170,8 @@ def test_a_model_says_whether_it_samples_or_translates() -> None:
         ("pix2pix", {}, False, "learns from pairs"),
         ("pix2pix", {"network": "dcgan"}, True, "network"),
         ("dcgan", {"network": "unet"}, True, "network"),
-        ("pix2pix", {"discriminator": {"conditioning": "none"}}, True, "both players"),
+        ("pix2pix", {"discriminator": {"conditioning": "none"}, "terms": []}, True, "fit its source"),
+        ("dcgan", {"discriminator": {"conditioning": "source"}}, True, "both players"),
         ("dcgan", {"terms": [{"name": "l1"}]}, True, "truth"),
         ("dcgan", {"latent_size": 0}, True, "noise"),
         ("pix2pix", {"augment": ["cutout"]}, True, "fits its source"),
@@ -183,7 +184,8 @@ def test_a_model_says_whether_it_samples_or_translates() -> None:
 def test_what_a_translator_cannot_do_is_refused_with_a_reason(
     family: str, changes: dict[str, Any], paired: bool, told: str
 ) -> None:
-    assert told in (refusal(resolve(family, changes), Signature((1, 16, 16), paired=paired)) or "")
+    real = Signature((1, 16, 16), source_shape=(1, 16, 16) if paired else None)
+    assert told in (refusal(resolve(family, changes), real) or "")
 
 
 def test_the_distance_of_pairs_is_what_the_definitions_say() -> None:

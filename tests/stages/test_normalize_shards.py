@@ -244,7 +244,7 @@ def test_row_groups_are_of_four_megabytes_of_pixels(tmp_path: Path) -> None:
 def test_a_reader_gives_any_block_without_the_rest(groups: Path) -> None:
     whole, reader = Split(groups), ShardReader(groups)
     images = whole.images()
-    assert (len(reader), reader.shape, reader.classes, reader.paired) == (24, (1, 8, 8), ["ant", "bee"], False)
+    assert (len(reader), reader.shape, reader.classes, reader.partner_shape) == (24, (1, 8, 8), ["ant", "bee"], None)
     assert [block.start for block in reader.blocks] == [0, *(block.stop for block in reader.blocks[:-1])]
     for block in reversed(reader.blocks):
         rows = slice(block.start, block.stop)

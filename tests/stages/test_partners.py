@@ -1,5 +1,6 @@
 """Pairs: two in one picture, by name, or one made from the other, always at the same place of both."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
-from stages.common.levels import FloatImages
+from stages.common.levels import FloatImages, floats
 from stages.common.shards import ShardReader, shards
+from stages.common.split import Split
 from stages.images.partners import made
 from tests.stages.source_files import encoded, ingested, noise, normalize_params, normalized
 
@@ -25,7 +27,7 @@ def pairs(folder: Path) -> dict[str, tuple[FloatImages, FloatImages]]:
     found: dict[str, tuple[FloatImages, FloatImages]] = {}
     for side in SIDES:
         reader = ShardReader(folder / "normalized" / side)
-        assert reader.paired
+        assert reader.partner_shape
         for block in reader.blocks:
             both = zip(reader.images(block), reader.images(block, "partner"), strict=True)
             found |= dict(zip(reader.keys(block), both, strict=True))
@@ -114,7 +116,7 @@ def test_without_pairs_there_is_no_column_for_them(tmp_path: Path) -> None:
     side_by_side(tmp_path)
     assert normalized(tmp_path)["partner"] is None
     assert "partner" not in pq.read_schema(shards(tmp_path / "normalized/train")[0]).names
-    assert not ShardReader(tmp_path / "normalized/train").paired
+    assert ShardReader(tmp_path / "normalized/train").partner_shape is None
     assert "partner_sha256" not in pd.read_parquet(tmp_path / "normalized/stats.parquet").columns
 
 
@@ -127,9 +129,10 @@ def test_the_fingerprint_follows_the_partners(tmp_path: Path) -> None:
     assert pd.read_parquet(tmp_path / "normalized/stats.parquet")["partner_sha256"].str.len().eq(64).all()
 
 
-def partner_of(picture: "np.ndarray[Any, Any]", kind: Any, place: float = 0.0) -> FloatImages:
-    """The partner of one image `[C,H,W]`."""
-    return made(kind, picture[None].astype(np.float32), [place]).squeeze(0)
+def partner_of(picture: "np.ndarray[Any, Any]", kind: Any, place: float = 0.0, **damage: Any) -> FloatImages:
+    """The partner of one image `[C,H,W]`, drawn by where it is in the draw."""
+    params = normalize_params(partner=kind, channels=3, damage=damage)
+    return floats(made(params, picture[None].astype(np.float32), [int(place * 2**64)])).squeeze(0)
 
 
 def test_edges_are_black_lines_on_white_where_black_meets_white() -> None:
@@ -142,11 +145,11 @@ def test_edges_are_black_lines_on_white_where_black_meets_white() -> None:
     assert (partner_of(np.full((3, 5, 7), 0.3), "edges") == 1).all()
 
 
-def test_grey_is_the_luminance_in_every_channel() -> None:
+def test_grey_is_the_luminance_in_one_channel() -> None:
     picture = np.random.default_rng(0).uniform(-1, 1, (3, 5, 7))
     got = partner_of(picture, "grey")
     expected = 0.299 * picture[0] + 0.587 * picture[1] + 0.114 * picture[2]
-    np.testing.assert_allclose(got, np.stack([expected] * 3), atol=1e-6)
+    np.testing.assert_allclose(got, expected[None], atol=1e-6)
 
 
 def test_grey_of_a_grey_image_is_refused() -> None:
@@ -154,25 +157,93 @@ def test_grey_of_a_grey_image_is_refused() -> None:
         normalize_params(partner="grey", channels=1)
 
 
-@pytest.mark.parametrize("shape", [(1, 32, 32), (3, 10, 31), (3, 1, 2)])
-def test_a_lower_resolution_has_the_size_and_the_means_but_not_the_detail(shape: tuple[int, int, int]) -> None:
+@pytest.mark.parametrize(
+    ("shape", "factor", "small"), [((1, 32, 32), 4, (8, 8)), ((3, 10, 31), 2, (5, 16)), ((3, 1, 2), 4, (1, 1))]
+)
+def test_a_lower_resolution_is_a_smaller_picture_of_the_means(
+    shape: tuple[int, int, int], factor: int, small: tuple[int, int]
+) -> None:
     checks = np.indices(shape).sum(0) % 2 * 2.0 - 1
-    got = partner_of(checks, "lower_resolution")
-    assert got.shape == shape
-    assert np.abs(got).max() < 0.4 or min(shape[1:]) < 4
-    flat = partner_of(np.full(shape, 0.25), "lower_resolution")
-    np.testing.assert_allclose(flat, 0.25, atol=1e-6)
+    got = partner_of(checks, "lower_resolution", factor=factor)
+    assert got.shape == (shape[0], *small)
+    assert np.abs(got).max() < 0.4
+    flat = partner_of(np.full(shape, 0.2), "lower_resolution", factor=factor)
+    np.testing.assert_allclose(flat, 0.2, atol=1 / 255)
 
 
-def test_a_masked_image_has_a_hole_of_half_its_sides_at_a_place_of_its_own() -> None:
+def test_a_masked_image_has_a_hole_of_half_its_sides_at_a_place_of_its_own_and_its_mask() -> None:
     picture = np.ones((3, 8, 10), np.float32)
     places = set()
     for place in np.linspace(0, 0.999, 50):
-        hole = partner_of(picture, "masked", place) == 0
+        masked = partner_of(picture, "masked", place)
+        hole = np.abs(masked[:-1]) < 1 / 127
         assert hole.sum() == 3 * 4 * 5
+        assert ((masked[-1] == 1) == hole[0]).all()
+        assert set(np.unique(masked[-1])) == {-1, 1}
         rows, columns = np.flatnonzero(hole[0].any(1)), np.flatnonzero(hole[0].any(0))
         assert (len(rows), len(columns)) == (4, 5)
         places.add((rows[0], columns[0]))
     assert (0, 0) in places
     assert (4, 5) in places
     assert len(places) == 30
+
+
+def test_noise_is_gaussian_of_the_deviation_that_was_asked_for_and_salt_a_share_of_the_pixels() -> None:
+    picture = np.full((3, 64, 64), 0.0)
+    noise = partner_of(picture, "noisy", 0.4, deviation=0.2)
+    assert noise.std() == pytest.approx(0.2, rel=0.03)
+    assert noise.mean() == pytest.approx(0, abs=0.01)
+    salted = partner_of(picture, "salt", 0.4, salt=0.2)
+    for level in (-1, 1):
+        assert (salted == level).all(0).mean() == pytest.approx(0.1, abs=0.015)
+    assert ((salted == 0).all(0) | (np.abs(salted) == 1).all(0)).all()
+
+
+@pytest.mark.parametrize("kind", ["noisy", "salt", "masked"])
+def test_damage_is_the_same_for_an_image_and_a_seed_and_another_for_another(kind: str) -> None:
+    picture = np.random.default_rng(0).uniform(-1, 1, (3, 16, 16))
+    assert np.array_equal(partner_of(picture, kind, 0.3), partner_of(picture, kind, 0.3))
+    assert not np.array_equal(partner_of(picture, kind, 0.3), partner_of(picture, kind, 0.7))
+
+
+def test_jpeg_is_worse_at_a_lower_quality() -> None:
+    slopes = np.linspace(-1, 1, 32)[None, :] * np.cos(np.arange(32) / 3)[:, None]
+    picture = np.stack([slopes, -slopes, slopes**2])
+    best, worst = (np.abs(partner_of(picture, "jpeg", quality=quality) - picture).mean() for quality in (95, 5))
+    assert 0 < best < 0.1 < worst
+    assert partner_of(np.full((1, 9, 11), 0.5), "jpeg", quality=50).shape == (1, 9, 11)
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape"),
+    [("edges", (1, 8, 8)), ("grey", (1, 8, 8)), ("lower_resolution", (3, 4, 4)), ("masked", (4, 8, 8)),
+     ("noisy", (3, 8, 8)), ("salt", (3, 8, 8)), ("jpeg", (3, 8, 8))],
+)  # fmt: skip
+def test_sources_are_stored_in_a_shape_of_their_own(tmp_path: Path, kind: str, shape: tuple[int, int, int]) -> None:
+    side_by_side(tmp_path)
+    manifest = normalized(tmp_path, partner=kind, channels=3, damage={"factor": 2})
+    assert tuple(manifest["partner_shape"]) == shape
+    found = pairs(tmp_path)
+    params = normalize_params(partner=kind, channels=3, damage={"factor": 2})
+    for image, partner in found.values():
+        assert (image.shape, partner.shape) == ((3, 8, 8), shape)
+        if kind not in ("noisy", "salt", "masked"):
+            np.testing.assert_allclose(partner, floats(made(params, image[None], [0]))[0], atol=1e-6)
+    split = Split(tmp_path / "normalized/train")
+    assert split.partners is not None
+    assert split.partners.take(np.array([1, 0])).shape == (2, *shape)
+    assert split.signature.source_shape == shape
+
+
+def test_shards_of_an_earlier_version_have_partners_of_the_images_shape(tmp_path: Path) -> None:
+    side_by_side(tmp_path)
+    normalized(tmp_path, partner="noisy", channels=3)
+    before = pairs(tmp_path)
+    for path in [path for side in SIDES for path in shards(tmp_path / "normalized" / side)]:
+        table = pq.read_table(path)
+        told = {name: value for name, value in json.loads(table.schema.metadata[b"mintage"]).items()
+                if name != "partner_shape"}  # fmt: skip
+        pq.write_table(table.replace_schema_metadata({"mintage": json.dumps(told)}), path)
+    after = pairs(tmp_path)
+    assert all(np.array_equal(before[key][1], after[key][1]) for key in before)
+    assert Split(tmp_path / "normalized/train").signature.source_shape == (3, 8, 8)

@@ -1,0 +1,69 @@
+"""What is done with a source that no network touches: it is brought to the image's shape, or keeps what it shows."""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate, max_pool2d
+
+Shape = tuple[int, int, int]
+_LUMINANCE = (0.299, 0.587, 0.114)
+_REACH = 2
+"""Pixels around a hole whose mean fills it."""
+
+
+def has_mask(source_shape: Shape, image_shape: Shape) -> bool:
+    """Whether a source's last channel says which pixels of the image are missing: above 0 where they are."""
+    return source_shape == (image_shape[0] + 1, *image_shape[1:])
+
+
+def enlarged(sources: Tensor, size: tuple[int, int]) -> Tensor:
+    """Sources `[N,S,h,w]` of this height and width, bicubic; larger ones are averaged."""
+    if sources.shape[2:] == size:
+        return sources
+    return interpolate(sources.float(), size, mode="bicubic", antialias=True).clamp(-1, 1)
+
+
+def shown(sources: Tensor, image_shape: Shape) -> Tensor:
+    """Sources `[N,S,h,w]` as images `[N,C,H,W]` to look at: enlarged pixel by pixel, without their mask."""
+    return _in_channels(interpolate(sources, image_shape[1:], mode="nearest"), image_shape[0])
+
+
+def visible(sources: Tensor, image_shape: Shape) -> Tensor:
+    """Sources `[N,S,h,w]` as pictures of their own size, without their mask."""
+    return sources[:, :-1] if has_mask(_shape(sources), image_shape) else sources
+
+
+def untouched(sources: Tensor, image_shape: Shape) -> Tensor:
+    """The least that a translation must beat: the sources `[N,S,h,w]` themselves as images `[N,C,H,W]`.
+
+    A smaller one is enlarged bicubic, a gray one is gray in all channels, and a hole that a mask shows is filled with
+    the mean color of the pixels around it.
+    """
+    images = _in_channels(enlarged(sources, image_shape[1:]), image_shape[0])
+    return _filled(images, sources[:, -1:] > 0) if has_mask(_shape(sources), image_shape) else images
+
+
+def with_known(images: Tensor, sources: Tensor) -> Tensor:
+    """Images `[N,C,H,W]` in the holes of sources `[N,C+1,H,W]`, and the sources' own pixels around them."""
+    known, mask = sources[:, :-1].to(images.dtype), sources[:, -1:] > 0
+    return torch.where(mask, images, known)
+
+
+def _shape(images: Tensor) -> Shape:
+    channels, height, width = images.shape[1:]
+    return channels, height, width
+
+
+def _in_channels(images: Tensor, channels: int) -> Tensor:
+    """The luminance of three as one; else the first channels, again from the first where there are too few."""
+    own = images.shape[1]
+    if (own, channels) == (3, 1):
+        return torch.einsum("nchw,c->nhw", images, images.new_tensor(_LUMINANCE))[:, None]
+    return images[:, torch.arange(channels) % own]
+
+
+def _filled(images: Tensor, hole: Tensor) -> Tensor:
+    """Holes `[N,1,H,W]` with the mean of what lies up to two pixels around them."""
+    near = max_pool2d(hole.float(), 2 * _REACH + 1, 1, _REACH) > 0
+    around = (near & ~hole).to(images)
+    mean = (images * around).sum((2, 3), keepdim=True) / around.sum((2, 3), keepdim=True).clamp(min=1)
+    return torch.where(hole, mean, images)

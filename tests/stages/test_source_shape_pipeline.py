@@ -1,0 +1,87 @@
+"""Small sources through every stage: digits of 8 x 8 made of pictures of 4 x 4."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from PIL import Image
+
+import mintage
+from mintage.metrics.pairs import psnr
+from mintage.sources import untouched
+from stages.common.files import read_json
+from stages.common.pictures import TRANSLATED
+from stages.common.shards import read_tables
+from stages.common.split import Split
+from stages.reporting.inputs import read_inputs
+from stages.reporting.sheets import samples_sheet
+from tests.stages.forked import run_stage_in
+from tests.stages.tiny_data import write_params
+
+STAGES = ["ingest", "normalize", "validate", "evaluator", "train", "select", "sample", "export", "report"]
+PARAMS: dict[str, Any] = {
+    "normalize.partner": "lower_resolution",
+    "normalize.damage.factor": 2,
+    "evaluator.images": 3_000,
+    "evaluator.device": "cpu",
+    "train.family": "srgan",
+    "train.recipe.width": 8,
+    "train.recipe.batch_size": 16,
+    "train.recipe.ema_half_life": 200.0,
+    "train.recipe.generator": {"learning_rate": 2e-3},
+    "train.images": 6_400,
+    "train.checkpoint_every": 3_200,
+    "train.device": "cpu",
+    "select.device": "cpu",
+    "sample.device": "cpu",
+}
+SHORT = {"evaluator.images": 256, "train.images": 160, "train.checkpoint_every": 160, "train.log_every": 160}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("small")
+    write_params(folder, PARAMS)
+    for stage in STAGES:
+        (folder / f"{stage}.txt").write_text(run_stage_in(folder, stage))
+    return folder
+
+
+def test_enlarged_digits_are_nearer_to_their_truths_than_bicubic_ones(finished: Path) -> None:
+    selection, split = read_json(finished / "metrics/selection.json"), Split(finished / "data/normalized/holdout")
+    assert split.partners is not None
+    bicubic = untouched(torch.from_numpy(split.partners.images()), (1, 8, 8))
+    found = psnr(bicubic, torch.from_numpy(split.images())).mean().item()
+    assert selection["baseline"]["psnr"] == pytest.approx(found, abs=0.1)  # which is of 8 bits or of all
+    assert selection["psnr"] > found + 1
+    assert read_json(finished / "data/normalized/manifest.json")["partner_shape"] == [1, 4, 4]
+
+
+def test_the_exported_model_takes_small_pictures_as_the_selected_one_does(finished: Path) -> None:
+    sources = torch.rand(5, 1, 4, 4) * 2 - 1
+    session = onnxruntime.InferenceSession(finished / "models/onnx/generator.onnx")
+    (found,) = session.run(None, {"sources": sources.numpy()})
+    assert found.shape == (5, 1, 8, 8)
+    assert np.abs(found - mintage.load(finished / "models/selected").translate(sources).numpy()).max() < 1e-3
+
+
+def test_sources_are_kept_as_small_as_they_are_and_shown_beside_what_bicubic_makes_of_them(finished: Path) -> None:
+    (table,) = read_tables(finished / "samples")
+    row = table.to_pylist()[0]
+    sizes = {name: Image.open(io.BytesIO(row[name]["bytes"])).size for name in ("source", "image")}
+    assert sizes == {"source": (4, 4), "image": (8, 8)}
+    assert samples_sheet(read_inputs(finished)).names == TRANSLATED * 2
+    assert "baseline" in (finished / "reports/index.html").read_text()
+
+
+def test_baselines_of_two_kinds_of_sources_of_the_same_images_are_told_apart(finished: Path) -> None:
+    before = read_json(finished / "metrics/selection.json")["baseline"]["l1"]
+    write_params(finished, PARAMS | SHORT | {"normalize.damage.factor": 4})
+    for stage in ("normalize", "validate", "evaluator", "train", "select"):
+        run_stage_in(finished, stage)
+    after = read_json(finished / "metrics/selection.json")["baseline"]["l1"]
+    assert after > 1.2 * before
