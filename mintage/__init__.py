@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mintage.damage import Damage
     from mintage.dataset import Dataset
     from mintage.errors import CheckpointError, DivergedError
     from mintage.measuring import Figure, measure
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CheckpointError",
+    "Damage",
     "Dataset",
     "DivergedError",
     "Figure",
@@ -35,6 +37,7 @@ __all__ = [
 ]
 _HOMES = {
     "CheckpointError": "errors",
+    "Damage": "damage",
     "Dataset": "dataset",
     "DivergedError": "errors",
     "Figure": "measuring",

@@ -70,6 +70,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "semi_supervised": "mintage.conditioning.discriminator:SEMI_SUPERVISED",
         "code": "mintage.conditioning.discriminator:CODE",
         "source": "mintage.conditioning.discriminator:SOURCE",
+        "hole": "mintage.conditioning.discriminator:HOLE",
     },
     # The stage select has its own; see stages/selection/metrics.py.
     "metric": {},

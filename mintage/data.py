@@ -5,6 +5,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from mintage.damage import Damage
 from mintage.randomness import integers, stream
 
 HIDDEN_LABEL = -1
@@ -45,6 +46,9 @@ class RealImages:
         self.seed = seed
         self._epochs: dict[int, Tensor] = {}
 
+    damage: Damage | None = None
+    """By which the sources of each batch are made of its images, in place of those that are stored."""
+
     def __len__(self) -> int:
         return len(self.images)
 
@@ -64,10 +68,8 @@ class RealImages:
     def batch(self, position: int, size: int) -> tuple[Tensor, Tensor | None]:
         """Images `[size,C,H,W]` and conditions `[size,...]` from the `position`-th image of the order on."""
         parts = [self._between(start, stop) for start, stop in self._spans(position, position + size)]
-        if len(parts) == 1:
-            return parts[0]
-        images, conditions = zip(*parts, strict=True)
-        return torch.cat(images), None if conditions[0] is None else torch.cat(conditions)
+        images, conditions = parts[0] if len(parts) == 1 else _joined(parts)
+        return images, self.damage.sources(images, self.seed, position) if self.damage else conditions
 
     def take(self, numbers: Tensor) -> Tensor:
         """The images `[N,C,H,W]` of these numbers `[N]`, which count them as they are stored."""
@@ -92,3 +94,8 @@ class RealImages:
         if epoch not in self._epochs:
             self._epochs = {epoch: torch.randperm(len(self), generator=stream(self.seed, "order", epoch))}
         return self._epochs[epoch][start - epoch * len(self) : stop - epoch * len(self)]
+
+
+def _joined(parts: list[tuple[Tensor, Tensor | None]]) -> tuple[Tensor, Tensor | None]:
+    images, conditions = zip(*parts, strict=True)
+    return torch.cat(images), None if conditions[0] is None else torch.cat(conditions)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from mintage.attributes import columns
+from mintage.damage import Damage
 
 _GREY = 0.5
 """Images of [-1,1] that are all so bright, and nowhere darker than 0, are most likely of [0,1]."""
@@ -29,6 +30,9 @@ class Signature:
     source_shape: tuple[int, int, int] | None = None
     """(S, H, W) of the source that comes with each image; None where none does."""
 
+    damage: Damage | None = None
+    """How these sources are made of the images, where it is by chance."""
+
     @property
     def paired(self) -> bool:
         """Whether each image comes with a source."""
@@ -42,7 +46,9 @@ class Dataset:
         image: `[N,C,H,W]` or `[N,H,W]`, a tensor or an array: floats in [-1,1], or 8-bit levels in [0,255].
         label: `[N]`, whole numbers from 0, or names of classes; None where there are no classes.
         source: Like `image`, of any channels and size: what a translator makes each image of; None where there are no
-            pairs. One channel more than the image has is a mask, above 0 where the image is to be filled in.
+            pairs. One channel more than the image has is a mask, above 0 where the image is to be filled in. Or a
+            `Damage`, by which sources are made of the images, always the same; with `redrawn` in the recipe they are
+            made anew at every step of a training.
         classes: A name for each label; by default "0", "1" and so on, or the names in `label`, sorted.
         attributes: By name the values `[N]` of a property: True and False, or -1 and 1, or numbers on [-1,1]; or words,
             of which each becomes an attribute of its own, `hair=red`. None where there are none.
@@ -73,7 +79,10 @@ class Dataset:
             )
         self.classes, self.label = _labels(label, classes, len(self.image))
         """Names by label, and labels `[N]`, int64; both None where images have none."""
-        self.source: Tensor | None = None if source is None else images_in_range(source)
+        self.damage: Damage | None = source if isinstance(source, Damage) else None
+        self.source: Tensor | None = None
+        if source is not None:
+            self.source = images_in_range(source) if self.damage is None else self.damage.sources(self.image, 0, 0)
         """`[N,S,h,w]`, float32 in [-1,1]."""
         if self.source is not None and len(self.source) != len(self.image):
             raise ValueError(f"there are {len(self.source)} sources and {len(self.image)} images: give pairs")
@@ -100,7 +109,7 @@ class Dataset:
     @property
     def signature(self) -> Signature:
         source = None if self.source is None else _shape(self.source)
-        return Signature(self.shape, self.classes, self.attribute_names, source)
+        return Signature(self.shape, self.classes, self.attribute_names, source, self.damage)
 
     def rows(self, chosen: Tensor) -> "Dataset":
         """Those of these numbers `[n]`, with the same classes."""

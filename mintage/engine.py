@@ -97,7 +97,9 @@ class Engine:
         found: dict[str, list[Tensor]] = {}
         for part in parts:
             losses = self.game.losses(side, part)
-            torch.autograd.backward(reduce(add, losses.values()) / len(parts))
+            loss = reduce(add, losses.values()) / len(parts)
+            if loss.requires_grad:  # a side may have nothing to learn yet
+                torch.autograd.backward(loss)
             for name, loss in losses.items():
                 found.setdefault(name, []).append(loss.detach())
         gradients = [weight.grad for weight in _weights(optimizer) if weight.grad is not None]

@@ -22,12 +22,20 @@ from mintage.metrics.classifier_score import SPLITS, classifier_score
 from mintage.metrics.density_coverage import density_coverage
 from mintage.metrics.frechet import frechet_distance
 from mintage.metrics.kernel import FEWEST_ROWS, kernel_distance
-from mintage.metrics.pairs import absolute_error, psnr, ssim
+from mintage.metrics.pairs import (
+    absolute_error,
+    chroma_error,
+    hole_psnr,
+    luminance_correlation,
+    psnr,
+    retrieval,
+    ssim,
+)
 from mintage.metrics.precision_recall import precision_recall
 from mintage.model import Model
 from mintage.randomness import stream
 from mintage.sampling import asked_labels, asked_rows, samples
-from mintage.sources import untouched
+from mintage.sources import has_mask, shape_of, untouched
 
 _FEATURES, _BATCH, _RATE = 64, 128, 2e-3
 _FEWEST = max(FEWEST_ROWS, SPLITS, 6)
@@ -79,8 +87,10 @@ def measure(
         2018), higher for `precision`, `recall` (Kynkaanniemi et al. 2019), `density`, `coverage` (Naeem et al. 2020),
         with classes `classifier_score` (Salimans et al. 2016), and of a conditional model `conditional_accuracy`, or
         `attribute_accuracy`, the mean over attributes.
-        Of one that translates, also `l1` (lower is better), `psnr` and `ssim` (Wang et al. 2004) beside the truth, and
-        of each figure the baseline.
+        Of one that translates, also beside the truth, each with its baseline: `l1` (lower is better), `psnr`, `ssim`
+        (Wang et al. 2004), `luminance_correlation` (below 0 is an inverted image), `retrieval` (the share that is
+        nearest to its own truth in the features), in color `chroma_error` (lower is better), and `hole_psnr` where
+        sources have a mask.
 
     Raises:
         ValueError: There are too few images, or they are of another shape or other classes than the model's.
@@ -134,9 +144,20 @@ def _translation_figures(
     evaluator: Evaluator, real: "_Images", asked: Dataset, images: Tensor, seed: int
 ) -> dict[str, float]:
     """Of images in the place of those asked for."""
-    pairs = {"l1": absolute_error, "psnr": psnr, "ssim": ssim}
-    found = {name: figure(images, asked.image).mean().item() for name, figure in pairs.items()}
-    return found | _figures(real, _Images.extract(evaluator, images, _condition(asked)), seed)
+    found = pair_figures(images, asked)
+    seen = _Images.extract(evaluator, images, _condition(asked))
+    found["retrieval"] = retrieval(seen.features, features_of(evaluator, asked.image))
+    return found | _figures(real, seen, seed)
+
+
+def pair_figures(images: Tensor, asked: Dataset) -> dict[str, float]:
+    """How near images `[N,C,H,W]` in the place of those asked for are to these, as means."""
+    pairs = {"l1": absolute_error, "psnr": psnr, "ssim": ssim, "luminance_correlation": luminance_correlation}
+    pairs |= {"chroma_error": chroma_error} if asked.shape[0] == 3 else {}
+    found = {name: figure(images, asked.image) for name, figure in pairs.items()}
+    if asked.source is not None and has_mask(shape_of(asked.source), asked.shape):
+        found["hole_psnr"] = hole_psnr(images, asked.image, asked.source[:, -1:] > 0)
+    return {name: values.mean().item() for name, values in found.items()}
 
 
 def _condition(data: Dataset) -> Tensor | None:

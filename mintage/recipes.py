@@ -121,6 +121,9 @@ class Recipe:
         bool, "real images with a wrong label or source are a third kind, to be told from real ones (Reed et al. 2016)"
     ] = False
     labelled: Annotated[float, Within(above=0, most=1), "share of the labels that training may see"] = 1.0
+    redrawn: Annotated[
+        bool, "holes, noise and salt of the sources are drawn anew at every step, where the data say how they are made"
+    ] = False
     latent_size: Annotated[int, Within(0, 4096), "dimensions of z; 0, where a source is enough to start from"] = 100
     latent_distribution: Annotated[Literal["normal", "uniform"], "uniform is on [-1,1]"] = "normal"
     code_categories: Annotated[
@@ -135,6 +138,9 @@ class Recipe:
         bool,
         "100 steps of the discriminator in each of the first 25 turns and in every 500th (Arjovsky et al.'s code)",
     ] = False
+    pretrain_images: Annotated[
+        Weight, "images over which the generator learns by its terms alone, before the game begins (Ledig et al. 2017)"
+    ] = 0.0
     label_smoothing: Annotated[Half, "s: the target of real images is 1 - s"] = 0.0
     soft_labels: Annotated[Half, "s: targets drawn anew for each image, real from [1 - s, 1], fake from [0, s]"] = 0.0
     flipped_labels: Annotated[

@@ -14,6 +14,7 @@ from mintage.networks.parts import SMALLEST_IMAGE
 from mintage.objectives import Objective
 from mintage.penalties import Penalty
 from mintage.recipes import PlayerRecipe, Recipe, condition_of
+from mintage.sources import has_mask
 from mintage.terms import Term
 
 
@@ -83,6 +84,11 @@ class Setting:
         sizes = (self.real.source_shape or self.real.shape)[1:]
         chain = [tuple(-(-side // times) for side in self.real.shape[1:]) for times in _TIMES]
         return _TIMES[chain.index(sizes)] if sizes in chain else None
+
+    @property
+    def masked(self) -> bool:
+        """Whether a source has a mask of what is missing."""
+        return self.real.source_shape is not None and has_mask(self.real.source_shape, self.real.shape)
 
     @property
     def players(self) -> tuple[PlayerRecipe, PlayerRecipe]:
@@ -173,6 +179,20 @@ PAIRS: list[Rule] = [
     (
         lambda s: s.translates and s.enlargement is None,
         "images must be 1, 2, 4 or 8 times as high and wide as their sources: set normalize.damage.factor to 2, 4 or 8",
+    ),
+    (
+        lambda s: s.recipe.redrawn and s.real.damage is None,
+        "only sources that are made of images by chance can be drawn anew: set normalize.partner to masked, noisy or "
+        "salt, or redrawn to false",
+    ),
+    (
+        lambda s: s.translates and s.discriminator.needs_mask and not s.masked,
+        "the discriminator is to see the hole of a source, and these have no mask: set normalize.partner to masked, or "
+        "discriminator.conditioning to source",
+    ),
+    (
+        lambda s: s.recipe.pretrain_images > 0 and not any(term.of_pairs for term in s.terms),
+        "before the game there is nothing to learn by but a truth: set terms to l1 or l2, or pretrain_images to 0",
     ),
     (
         lambda s: s.discriminator.needs_sources and not s.translates,

@@ -4,8 +4,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate, max_pool2d
 
+from mintage.metrics.pairs import luminance
+
 Shape = tuple[int, int, int]
-_LUMINANCE = (0.299, 0.587, 0.114)
 _REACH = 2
 """Pixels around a hole whose mean fills it."""
 
@@ -29,7 +30,7 @@ def shown(sources: Tensor, image_shape: Shape) -> Tensor:
 
 def visible(sources: Tensor, image_shape: Shape) -> Tensor:
     """Sources `[N,S,h,w]` as pictures of their own size, without their mask."""
-    return sources[:, :-1] if has_mask(_shape(sources), image_shape) else sources
+    return sources[:, :-1] if has_mask(shape_of(sources), image_shape) else sources
 
 
 def untouched(sources: Tensor, image_shape: Shape) -> Tensor:
@@ -39,7 +40,7 @@ def untouched(sources: Tensor, image_shape: Shape) -> Tensor:
     the mean color of the pixels around it.
     """
     images = _in_channels(enlarged(sources, image_shape[1:]), image_shape[0])
-    return _filled(images, sources[:, -1:] > 0) if has_mask(_shape(sources), image_shape) else images
+    return _filled(images, sources[:, -1:] > 0) if has_mask(shape_of(sources), image_shape) else images
 
 
 def with_known(images: Tensor, sources: Tensor) -> Tensor:
@@ -48,7 +49,8 @@ def with_known(images: Tensor, sources: Tensor) -> Tensor:
     return torch.where(mask, images, known)
 
 
-def _shape(images: Tensor) -> Shape:
+def shape_of(images: Tensor) -> Shape:
+    """(C, H, W) of images `[N,C,H,W]`."""
     channels, height, width = images.shape[1:]
     return channels, height, width
 
@@ -57,7 +59,7 @@ def _in_channels(images: Tensor, channels: int) -> Tensor:
     """The luminance of three as one; else the first channels, again from the first where there are too few."""
     own = images.shape[1]
     if (own, channels) == (3, 1):
-        return torch.einsum("nchw,c->nhw", images, images.new_tensor(_LUMINANCE))[:, None]
+        return luminance(images)[:, None]
     return images[:, torch.arange(channels) % own]
 
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -126,12 +126,15 @@ def make_trainer(
         conditions = hide_labels(conditions, row.labelled, seed)
     game = catalog.load("game", row.game).build(row, data.signature, seed)
     engine = Engine(game, row, device, choose_precision(precision, device, data.shape))
-    return Trainer(engine, RealImages(data.image, conditions, seed, device), row.batch_size, seed)
+    real = RealImages(data.image, conditions, seed, device)
+    real.damage = data.damage if row.redrawn else None
+    return Trainer(engine, real, row.batch_size, seed)
 
 
 def _identity(data: Dataset, family: str, recipe: dict[str, Any], seed: int) -> str:
     """A digest of all that decides the bits but the number of images."""
-    names = [data.classes, *([data.attribute_names] if data.attribute_names else [])]
+    names: list[Any] = [data.classes, *([data.attribute_names] if data.attribute_names else [])]
+    names += [] if data.damage is None else [asdict(data.damage)]
     digest = hashlib.sha256(json.dumps([family, recipe, seed, *names, torch.__version__]).encode())
     digest.update(data.image.contiguous().numpy().data)
     for other in (data.label, data.source, data.attributes):

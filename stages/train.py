@@ -153,6 +153,7 @@ def make_trainer(params: Train, split: Split) -> Trainer:
     game = catalog.load("game", recipe.game).build(recipe, split.signature, params.seed)
     told, sources = conditions_for(recipe, split, params.seed), condition_of(recipe) == "source"
     real = real_images(split, told, params.window, params.seed, device, param="train.window", sources=sources)
+    real.damage = split.signature.damage if recipe.redrawn else None
     engine = Engine(game, recipe, device, precision)
     return Trainer(engine, real, recipe.batch_size, params.seed)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from mintage.conditioning.heads import Auxiliary, InformationCode, Projection, Score, SemiSupervised
-from mintage.conditioning.images import Beside, ConcatPlane, Product, Repeat, Unlabelled
+from mintage.conditioning.images import Beside, ConcatPlane, Hole, Product, Repeat, Unlabelled
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,10 @@ class DiscriminatorConditioning:
     def needs_sources(self) -> bool:
         return self.image.takes == "source"
 
+    @property
+    def needs_mask(self) -> bool:
+        return self.image is Hole
+
 
 NONE = DiscriminatorConditioning()
 CONCAT = DiscriminatorConditioning(image=ConcatPlane)
@@ -55,3 +59,4 @@ AUXILIARY = DiscriminatorConditioning(head=Auxiliary)
 SEMI_SUPERVISED = DiscriminatorConditioning(head=SemiSupervised)
 CODE = DiscriminatorConditioning(head=InformationCode)
 SOURCE = DiscriminatorConditioning(image=Beside)
+HOLE = DiscriminatorConditioning(image=Hole)

@@ -84,3 +84,18 @@ class Beside(Unlabelled):
     def forward(self, image: Tensor, condition: Tensor | None) -> Tensor:
         assert condition is not None
         return torch.cat([image, enlarged(condition, (self.height, self.width)).to(image.dtype)], dim=1)
+
+
+class Hole(Unlabelled):
+    """What is missing of the source alone, black around it, and the source's mask (Pathak et al. 2016, section 3.2)."""
+
+    takes = "source"
+
+    def __init__(self, condition: Condition, image_shape: ImageShape, source_shape: ImageShape | None = None) -> None:
+        super().__init__(condition, image_shape)
+        self.channels += 1
+
+    def forward(self, image: Tensor, condition: Tensor | None) -> Tensor:
+        assert condition is not None
+        mask = condition[:, -1:].to(image.dtype)
+        return torch.cat([torch.where(mask > 0, image, -1), mask], dim=1)

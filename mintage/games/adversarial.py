@@ -89,8 +89,13 @@ class Adversarial(Game):
     def losses(self, side: str, scene: Scene) -> Losses:
         batch = scene.once("batch", lambda: self._draw(scene))
         if side == "discriminator":
-            return self._discriminator_losses(batch, scene)
+            with torch.set_grad_enabled(not self._pretrains(scene.step)):
+                return self._discriminator_losses(batch, scene)
         return self._generator_losses(batch, scene)
+
+    def _pretrains(self, step: Step) -> bool:
+        """Whether the generator learns by its terms alone, and the discriminator nothing; all losses are told."""
+        return step.position < self.recipe.pretrain_images
 
     def after(self, side: str, parts: list[Scene]) -> dict[str, Tensor]:
         """The discriminator's weights are clipped where the recipe says so, and the objective sees its logits."""
@@ -155,6 +160,7 @@ class Adversarial(Game):
             loss = feature_gap(on_real[0].features, on_fake.features)
         else:
             loss = self.objective.generator_loss(on_fake.logit, *(judgement.logit for judgement in on_real))
+        loss = loss.detach() if self._pretrains(step) else loss
         losses = {"generator_loss": loss, **self._readable(on_fake, condition, batch.latents)}
         play = Play(self.generator.network, batch.images, batch.fakes)
         return losses | {f"generator_{one.name}": one.weight * term.loss(play) for one, term in self.terms}
@@ -247,7 +253,7 @@ class Adversarial(Game):
         total = torch.zeros((), device=real.device)
         decayed = progress(step.position, self.recipe.decay_images)
         for recipe, penalty in penalties:
-            if step.position // step.size % recipe.interval == 0:
+            if step.position // step.size % recipe.interval == 0 and torch.is_grad_enabled():
                 random = step.random(f"penalty/{recipe.name}")
                 value = penalty.loss(
                     lambda images: self.discriminator(images, condition).logit, real.float(), fake.float(), random

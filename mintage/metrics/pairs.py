@@ -4,9 +4,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d
 
+from mintage.metrics.distances import nearest_rows
+
 _WINDOW, _DEVIATION = 11, 1.5
 _RANGE = 2.0
 """From black to white."""
+_LUMINANCE, _BLUE, _RED = (0.299, 0.587, 0.114), 0.564, 0.713
+"""What makes luminance, and of the differences from it Cb and Cr."""
 _MOST_DECIBELS = 100.0
 """Of a translation that is its truth."""
 
@@ -48,3 +52,43 @@ def _gaussian(size: int) -> Tensor:
     line = torch.exp(-places.square() / (2 * _DEVIATION**2))
     square = torch.outer(line, line)
     return square / square.sum()
+
+
+def hole_psnr(images: Tensor, truths: Tensor, hole: Tensor) -> Tensor:
+    """PSNR of what is filled in alone: where the hole `[N,1,H,W]` (bool) is."""
+    missing = hole.expand_as(images).to(images.dtype)
+    error = ((images - truths).square() * missing).flatten(1).sum(1) / missing.flatten(1).sum(1)
+    return (10 * (_RANGE**2 / error).log10()).clamp(max=_MOST_DECIBELS)
+
+
+def chroma_error(images: Tensor, truths: Tensor) -> Tensor:
+    """The mean absolute difference of Cb and Cr (ITU-R BT.601) of images in color, of 2 from end to end."""
+    return (_chroma(images) - _chroma(truths)).abs().flatten(1).mean(1)
+
+
+def luminance_correlation(images: Tensor, others: Tensor) -> Tensor:
+    """Pearson's correlation of the pixels' luminance, below 0 where light and dark are exchanged; 0 of a flat image."""
+    one, other = (luminance(shown).flatten(1).double() for shown in (images, others))
+    one, other = one - one.mean(1, keepdim=True), other - other.mean(1, keepdim=True)
+    product = (one.square().sum(1) * other.square().sum(1)).sqrt()
+    return ((one * other).sum(1) / product.clamp(min=1e-12)).to(images.dtype)
+
+
+def retrieval(features: Tensor, targets: Tensor) -> float:
+    """The share of translations `[N,F]` that lie nearer to their own truth `[N,F]` than to any other's.
+
+    By chance one in N does (Taigman et al. 2017, table 4). A blur, which is right in the pixels, is near to many.
+    """
+    _, nearest = nearest_rows(features, targets, 1)
+    return (nearest[:, 0].cpu() == torch.arange(len(features))).double().mean().item()
+
+
+def luminance(images: Tensor) -> Tensor:
+    """`[N,H,W]` of images of one or three channels."""
+    weights = images.new_tensor(_LUMINANCE) if images.shape[1] == 3 else images.new_ones(1)
+    return torch.einsum("nchw,c->nhw", images[:, : len(weights)], weights)
+
+
+def _chroma(images: Tensor) -> Tensor:
+    light = luminance(images)
+    return torch.stack([(images[:, 2] - light) * _BLUE, (images[:, 0] - light) * _RED], dim=1)

@@ -70,8 +70,11 @@ def tensor_schema(
     fields = [("image", pa.binary(values * image.itemsize)), ("label", pa.int64()), ("key", pa.string())]
     fields += [] if partner is None else [("partner", pa.binary(partner.row_bytes))]
     fields += [] if attributes is None else [("attributes", pa.list_(pa.float32()))]
-    about = {"classes": classes, "shape": shape} | ({} if attributes is None else {"attributes": attributes})
-    about |= {} if partner is None else {"partner_shape": partner.shape}
+    about: dict[str, Any] = {"classes": classes, "shape": shape} | (
+        {} if attributes is None else {"attributes": attributes}
+    )
+    if partner is not None:
+        about |= {"partner_shape": partner.shape, **({"damage": partner.damage} if partner.damage else {})}
     return pa.schema(fields, metadata={"mintage": json.dumps(about)})
 
 
@@ -82,6 +85,8 @@ class Partners:
     shape: tuple[int, ...]
     """(S, h, w)."""
     dtype: np.dtype[Any]
+    damage: tuple[str, float] | None = None
+    """The kind and the strength of `mintage.damage.Damage`, where they were made by chance."""
 
     @property
     def row_bytes(self) -> int:
@@ -136,11 +141,12 @@ def tensor_table(
     classes: list[str] | None,
     *,
     partners: Images | None = None,
+    damage: tuple[str, float] | None = None,
     attributes: tuple[list[str], Sequence[list[float]]] | None = None,
 ) -> pa.Table:
     """Images `[N,C,H,W]`, with partners `[N,S,h,w]` and attributes where there are any: a table of `tensor_schema`."""
     names, rows = attributes or (None, None)
-    partner = None if partners is None else Partners(partners.shape[1:], partners.dtype)
+    partner = None if partners is None else Partners(partners.shape[1:], partners.dtype, damage)
     schema = tensor_schema(images.shape[1:], classes, images.dtype, partner, names)
     columns = [_tensor_column(images), pa.array(labels, pa.int64()), pa.array(keys, pa.string())]
     columns += [] if partners is None else [_tensor_column(partners)]
@@ -241,6 +247,8 @@ class ShardReader:
         self.shape = _shape(told["shape"])
         self.partner_shape = _shape(told.get("partner_shape", self.shape)) if "partner" in schema.names else None
         """(S, h, w), like an image's where an earlier version wrote it; None where images have no partners."""
+        self.damage: tuple[str, float] | None = told.get("damage")
+        """How partners were made by chance; None where they were not."""
         self.attribute_names: list[str] | None = told.get("attributes")
 
     def __len__(self) -> int:

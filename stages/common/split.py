@@ -48,12 +48,14 @@ class Split:
     @property
     def signature(self) -> "Signature":
         """What a game must know of the images."""
-        from mintage.dataset import Signature  # and so torch, which not all who read a split have
+        from mintage.damage import Damage  # and so torch, which not all who read a split have
+        from mintage.dataset import Signature
 
         classes, attributes = (
             None if names is None else tuple(names) for names in (self.classes, self.reader.attribute_names)
         )
-        return Signature(self.shape, classes, attributes, self.reader.partner_shape)
+        damage = None if self.reader.damage is None else Damage(*self.reader.damage)
+        return Signature(self.shape, classes, attributes, self.reader.partner_shape, damage)
 
     @cached_property
     def partners(self) -> "Split | None":

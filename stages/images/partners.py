@@ -60,6 +60,12 @@ def partner_shape(params: Normalize) -> tuple[int, int, int]:
     return channels + (params.partner == "masked"), height, width
 
 
+def damage_by_chance(params: Normalize) -> tuple[str, float] | None:
+    """The kind and the strength by which a training can draw other partners; None where there are no others."""
+    strengths = {"masked": 0.0, "noisy": params.damage.deviation, "salt": params.damage.salt}
+    return None if params.partner not in strengths else (params.partner, strengths[params.partner])
+
+
 def place(ticket: int) -> float:
     """In [0,1), by a ticket."""
     return (ticket >> 11) / 2**53

@@ -23,7 +23,7 @@ from stages.common.shards import tensor_table
 from stages.images.decode import Decoded, UndecodableError, decode
 from stages.images.deep import Levels, Picture
 from stages.images.fit import Geometry, TooSmallError, fitted
-from stages.images.partners import NoPartnerError, halves, made, partner_shape, place
+from stages.images.partners import NoPartnerError, damage_by_chance, halves, made, partner_shape, place
 from stages.images.raw import raw_rows
 from stages.images.split import Mask, ticket
 from stages.images.statistics import Origin, stats_schema, stats_table
@@ -242,6 +242,7 @@ def _tables(job: Job, normal: list[Normal]) -> tuple[pa.Table, Mask, pa.Table]:
     labels, keys = [origin.label for origin in origins], [origin.key for origin in origins]
     attributes = [one.attributes for one in normal if one.attributes is not None]
     named = None if job.attributes is None else (job.attributes, attributes)
-    table = tensor_table(images, labels, keys, job.classes, partners=partners, attributes=named)
+    damage = damage_by_chance(job.params)
+    table = tensor_table(images, labels, keys, job.classes, partners=partners, damage=damage, attributes=named)
     figures = stats_table(images, origins, partners, attributes if named else None)
     return table, np.array([origin.held_out for origin in origins]), figures

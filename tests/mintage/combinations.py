@@ -33,7 +33,7 @@ AXES: dict[str, tuple[Any, ...]] = {
     "penalties": ((), *((name,) for name in catalog.BUILT_IN["penalty"]), ("r1", "r2")),
     "generator.conditioning": tuple(name for name in catalog.BUILT_IN["generator_conditioning"] if name != "source"),
     "discriminator.conditioning": tuple(
-        name for name in catalog.BUILT_IN["discriminator_conditioning"] if name != "source"
+        name for name in catalog.BUILT_IN["discriminator_conditioning"] if name not in ("source", "hole")
     ),
     "generator.normalization": NORMALIZATIONS,
     "discriminator.normalization": NORMALIZATIONS,

@@ -5,13 +5,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mintage.damage import Damage
 from mintage.data import RealImages, hide_labels
 from mintage.engine import Engine
 from mintage.families import resolve
 from mintage.games import Scene, Step
 from mintage.games.adversarial import Adversarial
 from mintage.players import build_players, model_config
-from mintage.recipes import condition_of
+from mintage.recipes import Recipe, condition_of
 from mintage.trainer import Trainer
 
 CPU = torch.device("cpu")
@@ -26,7 +27,7 @@ def tiny_trainer(
 ) -> Trainer:
     """A trainer on 50 random images (8x8 grey, unless told otherwise) of three classes, in batches of eight.
 
-    The source of each is its negative, and its attributes say which class it is of.
+    The source of each is its negative, or the image with a hole, and its attributes say which class it is of.
     """
     recipe = resolve(family, {"width": 4, "latent_size": 6, **overrides})
     classes = ["a", "b", "c"]
@@ -34,11 +35,24 @@ def tiny_trainer(
     images = torch.rand(50, *shape, generator=random) * 2 - 1
     drawn = torch.randint(3, (50,), generator=random)
     attributes = torch.stack([drawn == 0, drawn == 1, drawn > 0], 1) * 2.0 - 1
-    known = {"label": hide_labels(drawn, recipe.labelled, seed), "attributes": attributes, "source": -images}
+    sources = images_damaged(recipe, images)
+    known = {"label": hide_labels(drawn, recipe.labelled, seed), "attributes": attributes, "source": sources}
     conditions = known.get(condition_of(recipe) or "")
-    players = build_players(model_config(recipe, shape, classes, ["x", "y", "z"]), seed)
+    config = model_config(recipe, shape, classes, ["x", "y", "z"], source_shape_for(recipe, shape))
+    players = build_players(config, seed)
     engine = Engine(Adversarial(*players, recipe), recipe, CPU, precision)
-    return Trainer(engine, RealImages(images, conditions, seed, CPU), batch_size=8, seed=seed)
+    real = RealImages(images, conditions, seed, CPU)
+    real.damage = Damage("masked") if recipe.redrawn else None
+    return Trainer(engine, real, batch_size=8, seed=seed)
+
+
+def images_damaged(recipe: Recipe, images: Tensor) -> Tensor:
+    """The sources that a recipe learns from: negatives, or images with a hole."""
+    return Damage("masked").sources(images, 0, 0) if recipe.redrawn else -images
+
+
+def source_shape_for(recipe: Recipe, shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    return (shape[0] + recipe.redrawn, *shape[1:])
 
 
 def play(trainer: Trainer, turns: int) -> Trainer:

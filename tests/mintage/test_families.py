@@ -5,6 +5,7 @@ from typing import Any, get_args
 import pytest
 import torch
 
+from mintage.damage import Damage
 from mintage.dataset import Signature
 from mintage.families import FAMILIES, resolve, variants
 from mintage.latents import draw
@@ -13,6 +14,7 @@ from mintage.players import ModelConfig, build_generator, build_players, model_c
 from mintage.randomness import stream
 from mintage.recipes import Normalization
 from mintage.rules import refusal
+from tests.mintage.helpers import source_shape_for
 
 
 def test_a_player_may_have_any_normalization_there_is() -> None:
@@ -24,7 +26,8 @@ def test_every_family_trains_on_labelled_images_by_its_name_alone(family: str) -
     for shape, batch_size in (((1, 8, 8), 64), ((3, 48, 80), 2)):
         for variant in variants(family):
             recipe = resolve(family, {"batch_size": batch_size}, variant)
-            assert refusal(recipe, Signature(shape, ("a", "b"), ("x", "y"), shape)) is None
+            source, damage = source_shape_for(recipe, shape), Damage("masked")
+            assert refusal(recipe, Signature(shape, ("a", "b"), ("x", "y"), source, damage)) is None
 
 
 def test_an_override_replaces_one_axis_and_null_keeps_the_familys() -> None:
@@ -59,9 +62,10 @@ def test_a_penalty_without_a_weight_has_its_papers_and_an_empty_list_is_none() -
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_generator_is_built_again_from_its_json_config_and_weights(family: str) -> None:
-    config = model_config(resolve(family, {"width": 4}), (1, 12, 10), ["a", "b"], ["x", "y", "z"])
+    recipe, shape = resolve(family, {"width": 4}), (1, 12, 10)
+    config = model_config(recipe, shape, ["a", "b"], ["x", "y", "z"], source_shape_for(recipe, shape))
     generator, _ = build_players(config, seed=0)
-    asked = torch.rand(4, 1, 12, 10) if config.translates else torch.zeros(4, dtype=torch.long)
+    asked = torch.rand(4, *config.source_shape) if config.source_shape else torch.zeros(4, dtype=torch.long)
     asked = torch.ones(4, 3) if config.attributes else asked
     generator(draw(config, 4, stream(1, "test")), asked)
     again = build_generator(json.loads(json.dumps(asdict(config))), generator.state_dict())

@@ -183,7 +183,7 @@ EXTRA_COLUMNS = {
     "modern_conditional": {"penalty"}, "acgan": {"class_loss", "generator_class_loss"}, "ssgan": {"class_loss"},
     "infogan": {"code_loss", "generator_code_loss"},
     "began": {"k", "convergence"}, "biggan": {"generator_orthogonal"},
-    "pix2pix": {"generator_l1"},
+    "pix2pix": {"generator_l1"}, "srgan": {"generator_l2"}, "context_encoder": {"generator_l2"},
 }  # fmt: skip
 
 

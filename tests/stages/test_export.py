@@ -33,10 +33,13 @@ def saved(folder: Path, config: ModelConfig) -> Path:
     return folder
 
 
+TRANSLATORS = {"unet", "srresnet"}
+
+
 @pytest.mark.parametrize(
     ("network", "conditioning", "normalization"),
     [
-        *((network, "shared_batch_norm", "batch") for network in sorted({*catalog.BUILT_IN["network"]} - {"unet"})),
+        *((network, "shared_batch_norm", "batch") for network in sorted({*catalog.BUILT_IN["network"]} - TRANSLATORS)),
         *(("dcgan", one, "layer") for one in sorted({*catalog.BUILT_IN["generator_conditioning"]} - {"source"})),
         ("unet", "source", "batch"),
         *((network, "none", "spectral_batch") for network in ("mlp", "biggan")),
@@ -49,6 +52,17 @@ def test_every_network_and_conditioning_makes_the_images_that_torch_makes(
     classes = None if conditioning == "none" else CLASSES
     source = shape if conditioning == "source" else None
     config = ModelConfig(network, 4, shape, classes, 24, "normal", conditioning, normalization, source_shape=source)
+    assert export(saved(tmp_path, config), tmp_path / "out/generator.onnx", 18) < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("network", "source"),
+    [("unet", (1, 16, 12)), ("unet", (4, 16, 12)), ("srresnet", (3, 4, 3)), ("srresnet", (1, 8, 6))],
+)
+def test_sources_of_a_shape_of_their_own_become_the_images_that_torch_makes(
+    network: str, source: tuple[int, int, int], tmp_path: Path
+) -> None:
+    config = ModelConfig(network, 4, (3, 16, 12), None, 0, "normal", "source", "batch", source_shape=source)
     assert export(saved(tmp_path, config), tmp_path / "out/generator.onnx", 18) < 1e-5
 
 

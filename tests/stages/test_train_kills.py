@@ -9,8 +9,8 @@ import pytest
 
 from mintage.families import FAMILIES
 from tests.stages.forked import run_train_stage, start_train_stage
-from tests.stages.test_train import SHORT, outputs, train, workspace
-from tests.stages.tiny_data import write_params
+from tests.stages.test_train import SHORT, outputs, train
+from tests.stages.tiny_data import write_digits, write_params
 
 TURNS, BATCH = 8, 8
 NEVER, ALWAYS = 1e9, 1e-9
@@ -23,7 +23,7 @@ def tiny(folder: Path, family: str, resume_every: float, **changes: Any) -> Path
     told = {"train.family": family, "train.resume_every": resume_every, "train.recipe.width": 4}
     params = SHORT | told | {f"train.{name}": size for name, size in sizes.items()} | changes
     if not (folder / "data").exists():
-        workspace(folder)
+        write_digits(folder, damage=("masked", 0.0) if FAMILIES[family].redrawn else None)
     write_params(folder, params)
     return folder
 
@@ -39,10 +39,10 @@ def kill_once_a_state_is_saved(folder: Path) -> None:
     assert outputs(folder) == {}
 
 
-STATEFUL = ("wgan", "began", "acgan", "infogan", "ssgan", "sngan", "modern_conditional")
+STATEFUL = ("wgan", "began", "acgan", "infogan", "ssgan", "sngan", "modern_conditional", "context_encoder")
 """A family for each part that a state has: clipped weights and RMSprop, BEGAN's k, a class, a code and its batch norm,
-hidden labels, vectors of spectral norm, and penalties with an interval. What resumes in a process, all families do:
-tests/mintage/test_trainer.py."""
+hidden labels, vectors of spectral norm, penalties with an interval; one that draws holes at every step. What resumes
+in a process, all families do: tests/mintage/test_trainer.py."""
 
 
 @pytest.mark.slow

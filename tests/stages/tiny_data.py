@@ -5,8 +5,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
+import torch
 from ruamel.yaml import YAML
 
+from mintage.damage import Damage
 from stages.common.files import write_json
 from stages.common.shards import shard_path, tensor_table
 
@@ -14,8 +16,14 @@ ROOT = Path(__file__).parents[2]
 CLASSES = [str(digit) for digit in range(10)]
 
 
-def write_digits(folder: Path, train: int = 300, holdout: int = 100, classes: list[str] | None = CLASSES) -> None:
-    """`data/normalized` and a passed gate under `folder`; without `classes`, without labels."""
+def write_digits(
+    folder: Path,
+    train: int = 300,
+    holdout: int = 100,
+    classes: list[str] | None = CLASSES,
+    damage: tuple[str, float] | None = None,
+) -> None:
+    """`data/normalized` and a passed gate under `folder`; without `classes`, without labels; damaged, in pairs."""
     from sklearn.datasets import load_digits
 
     digits = load_digits()
@@ -24,7 +32,9 @@ def write_digits(folder: Path, train: int = 300, holdout: int = 100, classes: li
         target = folder / "data" / "normalized" / split
         target.mkdir(parents=True)
         labels = [int(digits.target[i]) % len(classes) if classes else None for i in rows]
-        table = tensor_table(images[list(rows)], labels, [f"digit-{i}" for i in rows], classes)
+        shown, keys = images[list(rows)], [f"digit-{i}" for i in rows]
+        partners = None if damage is None else Damage(*damage).sources(torch.from_numpy(shown), 0, 0).numpy()
+        table = tensor_table(shown, labels, keys, classes, partners=partners, damage=damage)
         pq.write_table(table, shard_path(target, 0), row_group_size=25)
     write_json(folder / "data/normalized/manifest.json", {"fingerprint": f"{train}-{holdout}", "shape": [1, 8, 8]})
     write_json(folder / "reports/validation.json", {"success": True})

@@ -1,0 +1,285 @@
+"""Damaged pictures made whole again, each beside its baseline and the same network without a discriminator.
+
+`python -m benchmarks.translation --fashion FOLDER --cifar FILE` writes docs/translation.md. FOLDER has Fashion-MNIST as
+IDX files, FILE is a tar of CIFAR-10's pictures, one folder a class; the digits are scikit-learn's. Each run learns for
+so many CPU seconds in one thread and is measured on held-out pairs. One that is done is a line of `runs.jsonl`, and is
+not done again, so this can be stopped at any time.
+"""
+
+import json
+import time
+from argparse import Namespace
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import torch
+
+from mintage.data import RealImages
+from mintage.dataset import Dataset
+from mintage.evaluator import Evaluator, EvaluatorConfig, Schedule, classify, features_of, train_evaluator
+from mintage.measuring import pair_figures
+from mintage.metrics.accuracy import accuracy
+from mintage.metrics.frechet import frechet_distance
+from mintage.metrics.pairs import retrieval
+from mintage.model import Model
+from mintage.sampling import asked_rows
+from mintage.sources import untouched
+from mintage.training import make_trainer
+from stages.common.command import parser_of
+from stages.common.errors import run_stage
+from stages.common.params import load_params
+from stages.common.progress import progress_bar
+from stages.common.split import Split
+from stages.ingest import ingest
+from stages.media.drawings import draw_translations
+from stages.media.images import Images
+from stages.normalize import normalize
+from stages.selection.seen import quantize
+from stages.sources import open_source
+
+CPU = torch.device("cpu")
+MEASURED = 2000
+"""Held-out pairs, at most."""
+NEVER = 1e12
+"""Images after which a game begins that never does."""
+VARIANTS = {"game": {}, "pixels alone": {"pretrain_images": NEVER}}
+PAGE = Path("docs/translation.md")
+INTRODUCTION = """\
+# Damaged pictures made whole
+
+Written by `python -m benchmarks.translation`, on one core of a 2-core Intel Xeon with AMX beside other work. Each run
+learns for {seconds:g} CPU seconds: a first look at what a family can do, not its best. Figures are means over held-out
+pairs, and over seeds where there are several.
+
+The **baseline** is the source itself, brought to the image's shape: under its noise, gray in all channels, enlarged
+bicubic, a hole filled with the mean color around it. **Pixels alone** is the same network without a discriminator
+(`train.recipe.pretrain_images` beyond the end), as long. Retrieval is the share of translations that lie nearest to
+their own truth in an evaluator's features.
+"""
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Task:
+    """Some data, what is done to them, and the family that is to undo it."""
+
+    title: str
+    data: str
+    family: str
+    normalize: Row
+    recipe: Row = field(default_factory=dict)
+    needs: str | None = None
+    """The argument that says where the data are."""
+
+    @property
+    def name(self) -> str:
+        return self.title.lower().replace(" ", "-").replace(",", "")
+
+
+TASKS = [
+    Task(
+        "Digits under noise",
+        "digits",
+        "pix2pix",
+        {"partner": "noisy", "damage": {"deviation": 0.8}},
+        {"redrawn": True, "width": 16, "batch_size": 16},
+    ),
+    Task(
+        "Edges to clothes",
+        "idx",
+        "pix2pix",
+        {"partner": "edges", "height": 28, "width": 28},
+        {"width": 16, "batch_size": 16},
+        "fashion",
+    ),
+    Task(
+        "Color for gray pictures",
+        "archive",
+        "pix2pix",
+        {"partner": "grey", "channels": 3, "height": 32, "width": 32},
+        {"width": 16, "batch_size": 16},
+        "cifar",
+    ),
+    Task(
+        "A hole filled in",
+        "archive",
+        "context_encoder",
+        {"partner": "masked", "channels": 3, "height": 32, "width": 32},
+        {"width": 16, "batch_size": 16},
+        "cifar",
+    ),
+    Task(
+        "8 x 8 to 32 x 32",
+        "archive",
+        "srgan",
+        {"partner": "lower_resolution", "channels": 3, "height": 32, "width": 32},
+        {"width": 16, "batch_size": 16},
+        "cifar",
+    ),
+]
+COLUMNS = {
+    "l1": ("L1", "min", "{:.3f}"),
+    "psnr": ("PSNR", "max", "{:.2f}"),
+    "ssim": ("SSIM", "max", "{:.3f}"),
+    "hole_psnr": ("PSNR in the hole", "max", "{:.2f}"),
+    "chroma_error": ("chroma error", "min", "{:.3f}"),
+    "retrieval": ("retrieval", "max", "{:.1%}"),
+    "accuracy": ("right class", "max", "{:.1%}"),
+    "frechet": ("Frechet distance", "min", "{:.2f}"),
+}
+"""By figure: its title, which end is better, and how it is written."""
+
+
+class Bench:
+    """The data of a task, split and damaged as the pipeline does, and the evaluator that judges it."""
+
+    def __init__(self, task: Task, path: str, folder: Path, evaluator_images: int) -> None:
+        self.task, params = task, load_params()
+        reads = {"source": task.data, "path": path}
+        wanted = params.ingest.model_copy(update=reads)
+        sizes = params.normalize.model_dump() | task.normalize
+        sizes["damage"] = params.normalize.damage.model_dump() | task.normalize.get("damage", {})
+        if not (folder / "normalized/manifest.json").exists():
+            ingest(open_source(wanted), wanted, folder / "raw", folder / "resume")
+            chosen = type(params.normalize).model_validate(sizes)
+            normalize(chosen, folder / "raw", folder / "normalized", folder / "resume")
+        self.holdout = Split(folder / "normalized/holdout")
+        self.train = _dataset(Split(folder / "normalized/train"))
+        held = _dataset(self.holdout)
+        self.asked = held.rows(asked_rows(len(held), min(MEASURED, len(held)), 0))
+        self.judge = self._taught(evaluator_images)
+        self.features = features_of(self.judge, self.asked.image)
+
+    def run(self, variant: str, seed: int, seconds: float, picture: Path) -> Row:
+        """Train for so many CPU seconds; the figures, and a picture."""
+        recipe = self.task.recipe | VARIANTS[variant]
+        trainer = make_trainer(self.train, self.task.family, recipe, seed, device=CPU, precision="auto")
+        spent = 0.0
+        with progress_bar(f"{self.task.title}, {variant}, seed {seed}", int(seconds)) as bar:
+            while spent < seconds:
+                start = time.process_time()
+                trainer.turn()
+                spent += time.process_time() - start
+                bar.update(int(spent) - bar.n)
+        trainer.check()
+        assert self.asked.source is not None
+        figures = self.measure(quantize(Model(trainer.average).translate(self.asked.source)))
+        picture.write_bytes(draw_translations(Images(), trainer.average, 0, self.holdout))
+        return {"images": trainer.images_seen, "seconds": spent, "figures": figures}
+
+    def measure(self, images: torch.Tensor) -> Row:
+        """Of images in the place of the held-out ones that were asked for."""
+        features = features_of(self.judge, images)
+        found = pair_figures(images, self.asked) | {"retrieval": retrieval(features, self.features)}
+        found["frechet"] = frechet_distance(self.features, features)
+        if self.asked.label is not None:
+            found["accuracy"] = accuracy(classify(self.judge, features), self.asked.label)
+        return found
+
+    def _taught(self, images: int) -> Evaluator:
+        real = RealImages(self.train.image, self.train.label, 0, CPU)
+        config = EvaluatorConfig(self.train.shape, self.train.classes, 64)
+        return train_evaluator(config, real, Schedule(images, 128, 2e-3, 0))
+
+
+def _dataset(split: Split) -> Dataset:
+    assert split.partners is not None
+    data = Dataset(split.images(), split.labels, split.classes, split.partners.images())
+    data.damage = split.signature.damage
+    return data
+
+
+def page(runs: list[Row], seconds: float) -> str:
+    """The whole page, from all runs of a budget."""
+    parts = [INTRODUCTION.format(seconds=seconds)]
+    for task in TASKS:
+        if rows := [row for row in runs if row["task"] == task.name]:
+            parts += [f"## {task.title}", "", *_section(task, rows), ""]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _section(task: Task, rows: list[Row]) -> Iterator[str]:
+    kinds = ["baseline", *VARIANTS]
+    found = {kind: [row for row in rows if row["variant"] == kind] for kind in kinds}
+    means = {kind: _means(of_kind) for kind, of_kind in found.items() if of_kind}
+    settings = " ".join(f"{name}={value}" for name, value in (task.recipe | {"family": task.family}).items())
+    yield f"`normalize.partner={task.normalize['partner']}`, {settings}; {rows[0]['pairs']:,} pairs to learn from."
+    yield ""
+    yield f"| | {' | '.join(means)} | real images |"
+    yield f"| --- {'| --- ' * (len(means) + 1)}|"
+    for name, (title, _, form) in COLUMNS.items():
+        if name in rows[0]["real"]:
+            cells = [form.format(one[name]) for one in means.values()]
+            yield f"| {title} | {' | '.join(cells)} | {form.format(rows[0]['real'][name])} |"
+    seen = [f"{mean(row['images'] for row in of_kind):,.0f}" if kind != "baseline" else "" for kind, of_kind in
+            found.items() if of_kind]  # fmt: skip
+    yield f"| images seen | {' | '.join(seen)} | |"
+    yield ""
+    yield " ".join(_told(means))
+
+
+def _told(means: dict[str, Row]) -> Iterator[str]:
+    """Where the game wins, and where it loses."""
+    for other in ("baseline", "pixels alone"):
+        if "game" in means and other in means:
+            worse = [title for name, (title, end, _) in COLUMNS.items() if name in means[other]
+                     and (means["game"][name] - means[other][name]) * (1 if end == "max" else -1) < 0]  # fmt: skip
+            whom = "its baseline" if other == "baseline" else "the same network without a discriminator"
+            yield (
+                f"The game **loses to {whom}** in {', '.join(worse)}." if worse else f"It beats {whom} in all of these."
+            )
+
+
+def _means(rows: list[Row]) -> Row:
+    return {name: mean(row["figures"][name] for row in rows) for name in rows[0]["figures"]}
+
+
+def main() -> None:
+    parser = parser_of("benchmarks.translation", __doc__)
+    parser.add_argument("--fashion", help="a folder with Fashion-MNIST's four IDX files")
+    parser.add_argument("--cifar", help="a tar of CIFAR-10's pictures")
+    parser.add_argument("--seconds", type=float, default=120, help="CPU seconds of training a run")
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--evaluator-images", type=int, default=60_000)
+    parser.add_argument("--out", type=Path, default=Path(".translation"), help="data, runs.jsonl, and a picture a run")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    arguments.out.mkdir(exist_ok=True)
+    log = arguments.out / "runs.jsonl"
+    for task in TASKS:
+        if task.needs is None or getattr(arguments, task.needs):
+            _run_all(task, arguments, log)
+    PAGE.write_text(page(_done(log, arguments.seconds), arguments.seconds))
+
+
+def _run_all(task: Task, arguments: Namespace, log: Path) -> None:
+    """What is not done yet of a task; the baseline comes with the first."""
+    wanted = [("baseline", 0), *((variant, seed) for seed in range(arguments.seeds) for variant in VARIANTS)]
+    done = {(row["variant"], row["seed"]) for row in _done(log, arguments.seconds) if row["task"] == task.name}
+    if not (left := [one for one in wanted if one not in done]):
+        return
+    path = getattr(arguments, task.needs) if task.needs else "."
+    bench = Bench(task, path, arguments.out / task.name, arguments.evaluator_images)
+    about = {"task": task.name, "budget": arguments.seconds, "pairs": len(bench.train)}
+    about["real"] = bench.measure(bench.asked.image)
+    for variant, seed in left:
+        if variant == "baseline":
+            assert bench.asked.source is not None
+            row: Row = {"figures": bench.measure(quantize(untouched(bench.asked.source, bench.asked.shape)))}
+        else:
+            picture = arguments.out / f"{task.name}-{variant.replace(' ', '-')}-{seed}.png"
+            row = bench.run(variant, seed, arguments.seconds, picture)
+        with log.open("a") as lines:
+            print(json.dumps(about | {"variant": variant, "seed": seed} | row), file=lines)
+
+
+def _done(log: Path, seconds: float) -> list[Row]:
+    lines = log.read_text().splitlines() if log.exists() else []
+    return [row for row in map(json.loads, lines) if row["budget"] == seconds]
+
+
+if __name__ == "__main__":
+    run_stage(main)
