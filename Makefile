@@ -4,6 +4,8 @@
 #   make experiments   what `dvc exp run` and sweeps have tried, in a table that fits a terminal
 #   make chaos   the short pipeline in twenty surroundings drawn by a seed, of which `make test` tries two
 #   make gallery   a static site of what was published, in gallery/; URL=s3://bucket/prefix OUT=folder name others
+#   make example NAME=digits_cgan   run an example in a checkout of its own and publish it; without NAME, say which there are
+#   make examples   run them all, again to go on; JOBS=2 side by side
 #   make serve   set up, then a Prefect server, a worker and the schedule, until Ctrl-C
 #   make remote URL=s3://bucket/prefix   share data and models there (or in a folder)
 #   make pull    bring what a colleague shared so
@@ -24,7 +26,7 @@ export NO_PROXY := $(DIRECT)
 export no_proxy := $(DIRECT)
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: run setup help test chaos serve experiments gallery remote pull env up lint format clean images images-cuda
+.PHONY: run setup help test chaos serve experiments gallery example examples remote pull env up lint format clean images images-cuda
 
 run: $(VENV)/.run
 	@python -m flows.make run
@@ -45,6 +47,13 @@ experiments: $(VENV)/.run
 
 gallery: $(VENV)/.run
 	@python -m stages.gallery $(if $(URL),--url "$(URL)") $(if $(OUT),--out "$(OUT)")
+
+example: $(VENV)/.run
+	@python -m flows.examples $(or $(NAME),--list) $(if $(URL),--url "$(URL)")
+
+examples: JOBS = 1
+examples: $(VENV)/.run
+	@python -m flows.examples --jobs $(JOBS) $(if $(URL),--url "$(URL)")
 
 pull: $(VENV)/.run
 	@python -m flows.make pull

@@ -125,7 +125,7 @@ def read_sweep(workspace: Path, name: str) -> Sweep | None:
 
 def name_for(workspace: Path, wanted: list[Overrides]) -> str:
     """A name that the same overrides on the same files have again, so that the same command goes on."""
-    about = [_head(workspace), git(workspace, "diff", "HEAD", "--", ".", _NO_LOCK), wanted]
+    about = [current_commit(workspace), git(workspace, "diff", "HEAD", "--", ".", _NO_LOCK), wanted]
     return f"sweep-{hashlib.sha256(json.dumps(about).encode()).hexdigest()[:6]}"
 
 
@@ -161,11 +161,17 @@ def remove(workspace: Path, name: str) -> None:
 
 def _begin(workspace: Path, name: str) -> Sweep:
     """A sweep of the files that git tracks, committed or not: those with which `dvc exp run --temp` works."""
-    commit = _head(workspace)
-    return Sweep(workspace, name, commit, git(workspace, "stash", "create") or commit, [])
+    commit = current_commit(workspace)
+    return Sweep(workspace, name, commit, snapshot_of(workspace, commit), [])
 
 
-def _head(workspace: Path) -> str:
+def snapshot_of(workspace: Path, commit: str) -> str:
+    """A commit of the files that git tracks as they are now; `commit`, which is HEAD, where none differs."""
+    return git(workspace, "stash", "create") or commit
+
+
+def current_commit(workspace: Path) -> str:
+    """HEAD. Raises UserError where there is none to make worktrees of."""
     done = run_git(workspace, "rev-parse", "--verify", "HEAD")
     if done.returncode != 0 or not is_own(workspace):
         raise UserError(

@@ -1,6 +1,7 @@
 """Examples: `examples/NAME.yaml` says what to run, on which data, what to look at, and which figures are expected."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,6 +9,7 @@ from pydantic import Field, PrivateAttr, field_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from mintage.nearest import nearest
 from stages.common.errors import UserError
 from stages.common.params import Params
 from stages.common.sections import SHA256, Finite, Positive, Section, validated, yaml_problem
@@ -132,6 +134,15 @@ def load_all(folder: Path) -> list[Example]:
     """The examples in a folder, in the order of the museum; none where there is no such folder."""
     found = [load(path) for path in sorted(folder.glob("*.yaml"))]
     return sorted(found, key=lambda example: (example.chapter, example.name))
+
+
+def choose(found: Sequence[Example], names: Sequence[str]) -> list[Example]:
+    """The examples that are named, or all; a UserError names the nearest to a name that none has."""
+    known = {example.name: example for example in found}
+    for name in names:
+        if name not in known:
+            raise UserError("example-unknown", f"there is no example {name!r}{nearest(name, list(known))}")
+    return [known[name] for name in names] if names else list(found)
 
 
 def _over(values: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from stages.gallery.entry import Entry, Figure
 from stages.gallery.reading import Contents, cut
 from stages.releases.channels import Channel
 from stages.reporting import words
-from stages.reporting.curves import Chart, quality_charts, training_charts
+from stages.reporting.curves import Chart, losses_chart, quality_charts
 from stages.reporting.facts import Selection
 from stages.reporting.measures import of_real, shown_metrics, text, titled
 from stages.selection.metrics import METRICS
@@ -171,13 +171,9 @@ def channel_file(name: str) -> str:
 
 
 def _charts(contents: Contents) -> list[Chart]:
-    """Few: the metric of the rule, then the losses and how often the discriminator was right."""
+    """Two, since a chart is half of what a page takes to make: the metric of the rule, and the losses."""
     quality = quality_charts(contents.selection, contents.checkpoints, most=1) if contents.checkpoints else []
-    training = training_charts(contents.curves) if contents.curves else []
-    return quality + [chart for chart in training if chart.svg and chart.title in _OF_TRAINING]
-
-
-_OF_TRAINING = ("Losses", "How often the discriminator is right")
+    return [*quality, *([losses_chart(contents.curves)] if contents.curves else [])]
 
 
 def _measured(name: str, entries: Sequence[Entry]) -> bool:

@@ -82,10 +82,10 @@ def _limits(metric: Metric, values: Sequence[float]) -> tuple[float, float] | No
 
 def training_charts(curves: Sequence[Curve]) -> list[Chart]:
     """Losses; what the discriminator makes of real and generated images, how often it is right; value; gradients."""
-    return [_losses(curves), _judgement(curves), _accuracy(curves), _value(curves), _gradients(curves)]
+    return [losses_chart(curves), _judgement(curves), _accuracy(curves), _value(curves), _gradients(curves)]
 
 
-def _losses(curves: Sequence[Curve]) -> Chart:
+def losses_chart(curves: Sequence[Curve]) -> Chart:
     return _curves(
         "Losses",
         _two(curves, "discriminator_loss", "generator_loss"),

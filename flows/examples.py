@@ -1,0 +1,212 @@
+"""Run examples: each in a checkout of its own that shares DVC's cache, and published to the channel `examples/NAME`.
+
+`python -m flows.examples digits_cgan`, or without a name all, the same again to go on. What is finished and has not
+changed since is not run again. Exit code 1 where one failed, or its figures are out of the range that its file states.
+"""
+
+import argparse
+import hashlib
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock as OneAtATime
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from flows.examples_data import bring_data
+from flows.lock import Lock
+from flows.processes import RUN, STAGE
+from flows.trials import current_commit, snapshot_of
+from flows.workspace import FOLDER, PARAMS, end_leftovers, taken
+from flows.worktree import git, make_worktree
+from stages.common.command import parser_of
+from stages.common.dvc import dvc_command
+from stages.common.errors import UserError, run_stage, sentence_of
+from stages.common.files import read_json, write_json
+from stages.common.params import load_params
+from stages.examples import FOLDER as EXAMPLES
+from stages.examples import Example, choose, load_all, shown
+from stages.releases.content import gather, require_committed
+from stages.releases.publish import publish
+from stages.stores import open_store
+
+SELECTION = Path("metrics/selection.json")
+_PREPARING = OneAtATime()
+
+
+@dataclass(frozen=True)
+class Run:
+    """An example in its checkout."""
+
+    example: Example
+    root: Path
+    """The main checkout."""
+    commit: str
+    snapshot: str
+    """A commit of the files that git tracks, as they are now."""
+    url: str
+    log: Path | None
+    """What its stages print goes there; None: to the terminal."""
+
+    @property
+    def folder(self) -> Path:
+        return self.root / FOLDER / "examples"
+
+    @property
+    def checkout(self) -> Path:
+        return self.folder / self.example.name
+
+    @property
+    def record(self) -> Path:
+        """What it was begun with, and how it ended."""
+        return self.checkout.with_suffix(".json")
+
+    def begun_with(self) -> dict[str, str]:
+        """Where this is the same, a run goes on, or has ended."""
+        tree = git(self.root, "rev-parse", f"{self.snapshot}^{{tree}}")
+        return {"tree": tree, "example": hashlib.sha256(self.example.text.encode()).hexdigest(), "url": self.url}
+
+
+def main() -> None:
+    arguments = _arguments()
+    root = Path.cwd()
+    found = load_all(root / EXAMPLES)
+    chosen = choose(found, arguments.names)
+    if arguments.list:
+        print("\n".join(described(example) for example in chosen))
+        return
+    for example in chosen:
+        example.applied(_params(root))
+    (root / FOLDER / "examples").mkdir(parents=True, exist_ok=True)
+    commit = current_commit(root)
+    snapshot = snapshot_of(root, commit)
+    url = arguments.url or load_params(root / PARAMS).upload.url
+    runs = [
+        Run(example, root, commit, snapshot, url, root / FOLDER / f"examples/{example.name}.log" if many else None)
+        for many in [len(chosen) > 1]
+        for example in chosen
+    ]
+    with ThreadPoolExecutor(arguments.jobs) as pool:
+        failed = sum(not fine for fine in pool.map(_told, runs))
+    print(f"{len(runs) - failed} of {len(runs)} examples are as they should be")
+    raise SystemExit(1 if failed else 0)
+
+
+def described(example: Example) -> str:
+    """A line of the list."""
+    ranges = "" if example.expected else " (states no range: nobody has run it yet)"
+    return f"{example.name:<28} {example.minutes:>5g} min  {example.title}{ranges}"
+
+
+def run(example: Run) -> str:
+    """Run it, or go on with it, and publish it; what came out, in words. Raises UserError where it went wrong."""
+    with Lock(example.folder / f"{example.example.name}.lock") as lock:
+        if not lock.take():
+            raise UserError("example-busy", "another run of it is at work: wait for its end")
+        begun = example.begun_with()
+        before = read_json(example.record) if example.record.exists() else {}
+        if before.get("begun") == begun and before.get("release"):
+            return f"as before: release {before['release']}"
+        started = time.monotonic()
+        if before.get("begun") != begun or not example.checkout.exists():
+            with _PREPARING:  # git makes one worktree at a time
+                _prepare(example)
+            write_json(example.record, {"begun": begun})
+        _reproduce(example)
+        figures = read_json(example.checkout / SELECTION)
+        if misses := example.example.misses(figures):
+            raise UserError("example-out-of-range", f"{'; '.join(misses)} ({EXAMPLES}{example.example.name}.yaml)")
+        release = _publish(example)
+        minutes = round((time.monotonic() - started) / 60, 1)
+        write_json(example.record, {"begun": begun, "release": release, "minutes": minutes})
+        return f"release {release} in {minutes:g} min; {_figures(example.example, figures)}"
+
+
+def _told(example: Run) -> bool:
+    """Run it and say how it ended, each in a line that begins with its name; whether it ended well."""
+    name = example.example.name
+    print(f"{name}: about {example.example.minutes:g} min on two cores", flush=True)
+    try:
+        print(f"{name}: {run(example)}", flush=True)
+    except (UserError, OSError) as error:
+        sentence = sentence_of(error)
+        if sentence is None:
+            raise
+        print(f"{name}: failed: {sentence}", file=sys.stderr, flush=True)
+        return False
+    return True
+
+
+def _figures(example: Example, figures: dict[str, Any]) -> str:
+    if not example.expected:
+        first = str(figures.get("metric", "frechet_distance"))
+        return f"its file states no range, so nothing was checked ({first} = {shown(figures.get(first))})"
+    return ", ".join(
+        f"{name} = {shown(figures.get(name))} ({low:g} to {high:g})" for name, (low, high) in example.expected.items()
+    )
+
+
+def _prepare(example: Run) -> None:
+    """A new checkout with the example's params, and its data at data/source."""
+    data = bring_data(example.example, example.folder / "data")
+    end_leftovers(example.checkout)
+    made = make_worktree(example.root, example.checkout, example.commit, example.snapshot)
+    if data is not None:
+        for name in example.example.data.files:
+            target = made / "data/source" / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.link(data / name, target)
+    values = example.example.applied(_params(example.root))
+    values["upload"] |= {"publish": "never"}  # to its own channel, once its figures are seen
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    with open(made / PARAMS, "w") as file:
+        yaml.dump(values, file)
+
+
+def _reproduce(example: Run) -> None:
+    """Check and run the pipeline; what a killed run left there is ended first."""
+    with taken(example.checkout) as (mark, _), open(example.log, "ab") if example.log else nullcontext() as output:
+        for command in ([sys.executable, "-m", "stages.check"], dvc_command("repro")):
+            path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"  # dvc.yaml says `python`
+            environment = {**os.environ, "PATH": path, RUN: mark, STAGE: command[2]}
+            code = subprocess.run(
+                command, cwd=example.checkout, env=environment, stdout=output, stderr=output, check=False
+            ).returncode
+            if code:
+                where = f": {example.log} says why" if example.log else ""
+                raise UserError("example-failed", f"`{' '.join(command[1:])}` ended with exit code {code}{where}")
+
+
+def _publish(example: Run) -> str:
+    files = gather(example.checkout)
+    uncommitted = load_params(example.root / PARAMS).upload.uncommitted
+    if uncommitted != "mark":
+        require_committed(files, known=uncommitted == "refuse")
+    receipt, _ = publish(open_store(example.url), files, example.example.channel)
+    return str(receipt["release"])
+
+
+def _params(root: Path) -> dict[str, Any]:
+    load_params(root / PARAMS)
+    values: dict[str, Any] = YAML(typ="safe", pure=True).load(root / PARAMS)
+    return values
+
+
+def _arguments() -> argparse.Namespace:
+    parser = parser_of("flows.examples", __doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="which (default: all)")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="that run side by side (default: %(default)s)")
+    parser.add_argument("--url", help="file:FOLDER or s3://BUCKET/PREFIX (default: upload.url of params.yaml)")
+    parser.add_argument("--list", action="store_true", help="say which there are, and run none")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    run_stage(main)

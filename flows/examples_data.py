@@ -1,0 +1,42 @@
+"""An example's files: brought once by the command that its file names, and believed by their SHA-256 alone."""
+
+import subprocess
+from pathlib import Path
+
+from stages.common.errors import TemporaryError, UserError
+from stages.common.files import replacing_directory, sha256_of
+from stages.examples import Example
+
+
+def bring_data(example: Example, folder: Path) -> Path | None:
+    """Where the example's files lie in `folder`; None where its source needs none.
+
+    Raises UserError where the command fails, or brings other files than the example was made with.
+    """
+    files, command = example.data.files, example.data.command
+    if not files or command is None:
+        return None
+    place = folder / example.name
+    if not _wrong(place, files):
+        return place
+    print(f"{example.name}: {example.data.name} ({example.data.licence}) by: {command}", flush=True)
+    with replacing_directory(place) as partial:
+        done = subprocess.run(["sh", "-euc", command], cwd=partial, capture_output=True, text=True, check=False)
+        if done.returncode:
+            said = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+            raise TemporaryError("example-data-missing", f"the command that brings {example.data.name} failed: {said}")
+        if wrong := _wrong(partial, files):
+            raise UserError(
+                "example-data-differs",
+                f"{example.data.name}: {wrong[0]} is missing, or is not the file with the SHA-256 that "
+                f"{example.channel}.yaml states",
+            )
+    return place
+
+
+def _wrong(place: Path, files: dict[str, str]) -> list[str]:
+    return [
+        name
+        for name, digest in files.items()
+        if not (place / name).is_file() or sha256_of(place / name) != digest.lower()
+    ]

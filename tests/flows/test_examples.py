@@ -1,0 +1,241 @@
+"""Examples run for real in a toy repository: a checkout each, a channel each, and figures that must be in range."""
+
+import hashlib
+import os
+import shutil
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from flows.examples import main
+from stages.common.errors import run_stage
+from stages.examples import FOLDER, load_all
+from stages.releases.channels import read_channel
+from stages.stores import open_store
+from tests.flows.sweep_toy import IGNORED, commit, git
+from tests.flows.toy import ROOT, write_stages
+
+TOY = """
+import json, os
+from pathlib import Path
+from ruamel.yaml import YAML
+
+params = YAML(typ="safe").load(open("params.yaml"))
+with open(LOG, "a") as log:
+    print("train", params["train"]["seed"], sorted(os.listdir("data/source")), file=log)
+if params["train"]["seed"] == 13:
+    raise SystemExit("error: seed 13 brings bad luck")
+for name in ["models/selected/config.json", "models/onnx/a.onnx", "samples/a", "metrics/a", "plots/a",
+             "reports/index.html", "reports/validation.html", "reports/validation.json", "reports/drift.json"]:
+    Path(name).parent.mkdir(parents=True, exist_ok=True)
+    Path(name).write_text(f"{name} {params['train']['seed']}")
+Path("provenance").mkdir(exist_ok=True)
+Path("provenance/train.json").write_text('{"git": {"commit": "a", "clean": true}}')
+figures = {"metric": "frechet_distance", "frechet_distance": params["train"]["seed"] / 2}
+Path("metrics/selection.json").write_text(json.dumps(figures))
+"""
+EXAMPLE: dict[str, Any] = {
+    "chapter": 1,
+    "title": "A toy",
+    "paper": "Nobody 2026",
+    "figure": "Figure 1",
+    "idea": ["One.", "Two.", "Three."],
+    "formula": "min_G V(G)",
+    "look_at": "Nothing.",
+    "minutes": 1,
+    "data": {"name": "digits", "licence": "CC0", "origin": "made up"},
+    "params": {"train": {"seed": 4}},
+    "expected": {"frechet_distance": [1.0, 3.0]},
+    "measured": "by hand",
+}
+
+
+@pytest.fixture
+def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "toy"
+    (folder / ".dvc").mkdir(parents=True)
+    (folder / ".dvc" / "config").write_text("[core]\n    analytics = false\n")
+    (folder / ".dvc" / ".gitignore").write_text("/config.local\n/tmp\n/cache\n")
+    made = ["models/selected", "models/onnx", "samples", "metrics", "plots", "reports", "provenance"]
+    (folder / ".gitignore").write_text(IGNORED + "".join(f"/{name}\n" for name in [*made, "published"]))
+    (folder / "data" / "source").mkdir(parents=True)
+    (folder / "data" / "source" / "README.md").write_text("images go here\n")
+    (folder / "toy.py").write_text(f"LOG = {str(folder / 'toy.log')!r}\n{TOY}")
+    shutil.copy(ROOT / "params.yaml", folder)
+    stage = {"cmd": "python toy.py", "params": ["train"], "deps": ["data/source"], "outs": made}
+    write_stages(folder, {"train": stage})
+    git(folder, "init", "--quiet", "--initial-branch", "main")
+    git(folder, "config", "user.name", "Test")
+    git(folder, "config", "user.email", "test@example.org")
+    write(folder, "first")
+    commit(folder)
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    return folder
+
+
+def write(folder: Path, name: str, **changes: Any) -> None:
+    (folder / FOLDER).mkdir(exist_ok=True)
+    with open(folder / FOLDER / f"{name}.yaml", "w") as file:
+        YAML(typ="safe").dump(EXAMPLE | changes, file)
+
+
+def ran(folder: Path) -> list[str]:
+    """What the stage has said since this was last asked."""
+    log = folder / "toy.log"
+    lines = log.read_text().splitlines() if log.exists() else []
+    log.write_text("")
+    return lines
+
+
+@pytest.fixture
+def examples(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Any:
+    """Run the command: its exit code, and all that was printed."""
+
+    def call(*words: str) -> tuple[int, str]:
+        monkeypatch.setattr("sys.argv", ["examples", *words])
+        capfd.readouterr()
+        code = 0
+        try:
+            run_stage(main)
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        return code, "".join(capfd.readouterr())
+
+    return call
+
+
+def test_an_example_runs_in_its_own_checkout_and_publishes_to_its_channel_once(toy: Path, examples: Any) -> None:
+    params = (toy / "params.yaml").read_bytes()
+    code, printed = examples("first")
+    assert (code, ran(toy)) == (0, ["train 4 ['README.md']"]), printed
+    assert "frechet_distance = 2 (1 to 3)" in printed
+    assert (toy / "params.yaml").read_bytes() == params
+    assert not (toy / "models").exists()
+    channel = read_channel(open_store("file:published"), "examples/first")
+    assert channel.release is not None
+    code, printed = examples()
+    assert (code, ran(toy)) == (0, []), printed
+    assert f"as before: release {channel.release}" in printed
+    assert read_channel(open_store("file:published"), "examples/first") == channel
+
+
+def test_figures_out_of_range_fail_by_name_and_are_not_published(toy: Path, examples: Any) -> None:
+    write(toy, "second", params={"train": {"seed": 8}})
+    commit(toy)
+    code, printed = examples()
+    assert code == 1
+    assert "second: failed: frechet_distance = 4 is not within 1 to 3 (examples/second.yaml)" in printed
+    assert "1 of 2 examples are as they should be" in printed
+    assert read_channel(open_store("file:published"), "examples/second").release is None
+
+
+def test_one_that_fails_does_not_stop_the_others_and_the_log_says_why(toy: Path, examples: Any) -> None:
+    write(toy, "a_bad_one", params={"train": {"seed": 13}})
+    commit(toy)
+    code, printed = examples("--jobs", "2")
+    assert code == 1
+    assert "a_bad_one: failed: `-m dvc repro` ended with exit code" in printed
+    assert "first: release" in printed
+    assert "seed 13 brings bad luck" in (toy / ".flow/examples/a_bad_one.log").read_text()
+
+
+def test_what_changed_since_is_run_again_from_the_shared_cache(toy: Path, examples: Any) -> None:
+    examples("first")
+    ran(toy)
+    write(toy, "first", look_at="Something.")
+    commit(toy)
+    code, printed = examples("first")
+    assert (code, ran(toy)) == (0, []), printed  # the checkout is new, and DVC's run cache knows the result
+    assert "as before" not in printed
+
+
+def test_an_example_without_a_range_says_that_nothing_was_checked(toy: Path, examples: Any) -> None:
+    write(toy, "first", expected={})
+    commit(toy)
+    code, printed = examples("first")
+    assert code == 0
+    assert "its file states no range, so nothing was checked (frechet_distance = 2)" in printed
+    listed = examples("--list")
+    assert "states no range: nobody has run it yet" in listed[1]
+
+
+def test_files_are_brought_once_by_the_command_and_believed_by_their_hash(toy: Path, examples: Any) -> None:
+    digest = hashlib.sha256(b"pixels").hexdigest()
+    source = EXAMPLE["data"] | {"files": {"a/b.png": digest}}
+    command = f"echo brought >> {toy}/toy.log; mkdir a; printf pixels > a/b.png"
+    write(toy, "first", data=source | {"command": command})
+    commit(toy)
+    code, printed = examples("first")
+    assert (code, ran(toy)) == (0, ["brought", "train 4 ['README.md', 'a']"]), printed
+    write(toy, "first", data=source | {"command": command}, title="Another")
+    commit(toy)
+    assert examples("first")[0] == 0
+    assert ran(toy) == []
+    write(toy, "first", data=source | {"command": "mkdir a; printf others > a/b.png"}, title="Third")
+    (toy / ".flow/examples/data/first/a/b.png").unlink()
+    commit(toy)
+    code, printed = examples("first")
+    assert code == 1
+    assert "a/b.png is missing, or is not the file with the SHA-256" in printed
+    write(toy, "first", data=source | {"command": "echo no network >&2; exit 7"})
+    commit(toy)
+    assert "the command that brings digits failed: no network" in examples("first")[1]
+
+
+def test_a_run_that_was_killed_goes_on_in_its_checkout(toy: Path, examples: Any) -> None:
+    process = os.fork()
+    if process == 0:
+        import flows.examples
+
+        vars(flows.examples)["_reproduce"] = lambda example: os.kill(os.getpid(), 9)
+        examples("first")
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == -9
+    left = toy / ".flow/examples/first/left"
+    left.write_text("by the run that was killed")
+    assert examples("first")[0] == 0
+    assert left.exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"minuets": 3}, "minuets = 3 is not a known key: did you mean 'minutes'?"),
+        ({"params": {"train": {"imagse": 3}}}, "train.imagse = 3 is not a known key: did you mean 'images'?"),
+        ({"params": {"train": {"family": "cgam"}}}, "'cgan'"),
+        ({"expected": {"fid": [0, 1]}}, "'fid' is no metric"),
+        ({"expected": {"recall": [1, 0]}}, "recall from 1 to 0 is no range"),
+        ({"idea": ["One."]}, "idea"),
+        ({"data": EXAMPLE["data"] | {"files": {"../x": "0" * 64}}}, "'../x' leads out of the folder of the data"),
+        ({"data": EXAMPLE["data"] | {"files": {"x": "0"}}}, "64 hexadecimal digits"),
+    ],
+)
+def test_a_slip_in_an_example_is_a_sentence_with_the_nearest_name(
+    toy: Path, examples: Any, changes: dict[str, Any], sentence: str
+) -> None:
+    write(toy, "first", **changes)
+    code, printed = examples("first")
+    assert code == 2
+    assert sentence in printed
+    assert "examples/first.yaml" in printed
+    assert "Traceback" not in printed
+
+
+def test_a_name_that_no_example_has_is_refused_with_the_nearest(toy: Path, examples: Any) -> None:
+    code, printed = examples("frist")
+    assert code == 2
+    assert "there is no example 'frist': did you mean 'first'?" in printed
+
+
+def test_every_family_has_an_example_whose_params_are_right() -> None:
+    params = YAML(typ="safe").load(ROOT / "params.yaml")
+    found = load_all(ROOT / FOLDER)
+    values = [example.applied(params) for example in found]
+    families = set(tomllib.loads((ROOT / "mintage/recipes.toml").read_text()))
+    assert families - {value["train"]["family"] for value in values} == set()
+    assert all(example.measured for example in found if example.expected)
+    assert len({example.chapter for example in found}) > 1
