@@ -162,7 +162,7 @@ def _picture(of: _Files, path: str) -> Picture:
         height = max(1, round(small.height * _WIDEST / small.width))
         small = small.resize((_WIDEST, height), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
-    small.save(buffer, "PNG", optimize=True)
+    small.save(buffer, "PNG")
     return Picture(buffer.getvalue(), *small.size)
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,10 @@ from stages.common.errors import run_stage
 from stages.examples import FOLDER, load_all
 from stages.releases.channels import read_channel
 from stages.stores import open_store
+from tests.flows.project import make_project
 from tests.flows.sweep_toy import IGNORED, commit, git
 from tests.flows.toy import ROOT, write_stages
+from tests.test_pipeline import run
 
 TOY = """
 import json, os
@@ -239,3 +242,11 @@ def test_every_family_has_an_example_whose_params_are_right() -> None:
     assert families - {value["train"]["family"] for value in values} == set()
     assert all(example.measured for example in found if example.expected)
     assert len({example.chapter for example in found}) > 1
+
+
+@pytest.mark.slow
+def test_a_short_example_comes_out_as_its_file_says(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project")
+    printed = run(project, sys.executable, "-m", "flows.examples", "digits_dcgan")
+    assert "1 of 1 examples are as they should be" in printed
+    assert read_channel(open_store(f"file:{project}/published"), "examples/digits_dcgan").release is not None

@@ -81,8 +81,8 @@ if (typeof document !== "undefined") {
   };
   if (releases.length) {
     form.addEventListener("input", () => {
-      history.replaceState(null, "", `#${form.elements.left.value},${form.elements.right.value}`);
       show();
+      location.replace(`#${form.elements.left.value},${form.elements.right.value}`); // as in gallery.js
     });
     window.addEventListener("hashchange", follow);
     form.hidden = false;

@@ -57,7 +57,10 @@ if (typeof document !== "undefined") {
     row.querySelector(".quiet").textContent = `real: ${floor}`;
     card.element.querySelector("dl").prepend(row);
   };
+  let current;
   const show = (wanted) => {
+    if (address(wanted) === current) return;
+    current = address(wanted);
     const shown = choose(cards, { ...wanted, higher: higher.includes(wanted.metric) });
     const there = new Set(shown);
     cards.forEach((card) => { card.element.hidden = !there.has(card); });
@@ -66,14 +69,15 @@ if (typeof document !== "undefined") {
     count.textContent = `${shown.length} shown`;
   };
   const fill = (wanted) => names.forEach((name) => {
+    if (form.elements[name].value === wanted[name]) return; // what is being typed keeps its cursor
     form.elements[name].value = wanted[name];
     if (form.elements[name].value !== wanted[name]) form.elements[name].value = wanted[name] = ""; // gone since
   });
   const wantedNow = () => Object.fromEntries(names.map((name) => [name, form.elements[name].value]));
   const follow = () => { const wanted = parse(location.hash); fill(wanted); show(wanted); };
   form.addEventListener("input", () => {
-    history.replaceState(null, "", `#${address(wantedNow())}`);
     show(wantedNow());
+    location.replace(`#${address(wantedNow())}`); // not replaceState, which pages on a disk may not call
   });
   form.addEventListener("submit", (event) => event.preventDefault());
   window.addEventListener("hashchange", follow);
