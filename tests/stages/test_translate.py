@@ -125,6 +125,16 @@ def test_a_larger_picture_keeps_its_size_in_tiles_or_takes_the_model_s(
     assert pixels(tmp_path / "out/a.png").shape == shape
 
 
+def test_a_translator_that_enlarges_enlarges_tiles_too(tmp_path: Path) -> None:
+    images = torch.rand(32, 3, 16, 16) * 2 - 1
+    data = mintage.Dataset(image=images, source=images[..., ::2, ::2])
+    recipe = {"width": 4, "batch_size": 16}
+    mintage.train(data, "srgan", images=32, recipe=recipe, folder=tmp_path / "model", progress=False)
+    picture(tmp_path / "a.png", 12, 20)
+    translated(tmp_path, "a.png", "--out", "out", "--fit", "tiles", "--release", "model")
+    assert pixels(tmp_path / "out/a.png").shape == (24, 40, 3)
+
+
 @pytest.mark.parametrize("mode", ["RGBA", "L", "LA", "P", "CMYK", "I;16", "1"])
 def test_pictures_of_every_kind_are_taken(tmp_path: Path, model: Path, mode: str) -> None:
     levels = np.random.default_rng(0).integers(0, 256, (8, 8), dtype=np.uint8)
