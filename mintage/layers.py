@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from mintage.networks.parts import INIT_STD, SLOPE, Down, Size, SmoothDown, SmoothUp, Up
+from mintage.networks.parts import INIT_STD, SLOPE, Down, SmoothDown, SmoothUp, Up
+from mintage.networks.resampling import Size
 
 NORMALIZATIONS = ("none", "batch", "layer", "instance", "spectral", "spectral_batch")
 _ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {

@@ -4,12 +4,14 @@
 """
 
 from itertools import pairwise
+from typing import Any
 
 from torch import Tensor, nn
 
 from mintage.layers import Layers
 from mintage.networks import Network
-from mintage.networks.parts import Flatten, ImageShape, Size, Stem, doubled, sizes
+from mintage.networks.parts import Flatten, ImageShape, Stem, sizes
+from mintage.networks.resampling import Size, convolve_doubled
 
 _SMALLEST = 6
 """Feature maps go down to about the 8 x 8 of the paper: 28, 14, 7 and 32, 16, 8."""
@@ -21,12 +23,19 @@ def levels(height: int, width: int) -> list[Size]:
 
 
 class Level(nn.Sequential):
-    """Two convolutions of one resolution."""
+    """Two convolutions of one resolution, to which the maps are doubled first where it is another one."""
 
     def __init__(self, before: int, after: int) -> None:
-        super().__init__(
-            nn.Conv2d(before, after, 3, padding=1), nn.ELU(), nn.Conv2d(after, after, 3, padding=1), nn.ELU()
-        )
+        first = nn.Conv2d(before, after, 3, padding=1)
+        super().__init__(first, nn.ELU(), nn.Conv2d(after, after, 3, padding=1), nn.ELU())
+
+    def forward(self, maps: Tensor, size: Size | None = None) -> Tensor:
+        first: Any
+        first, *others = self
+        maps = first(maps) if size in (None, maps.shape[2:]) else convolve_doubled(first, maps, size)
+        for layer in others:
+            maps = layer(maps)
+        return maps
 
 
 class Generator(nn.Module):
@@ -49,7 +58,7 @@ class Generator(nn.Module):
     def forward(self, vector: Tensor, modulation: Tensor | None = None, plane: Tensor | None = None) -> Tensor:
         maps = self.stem(vector, plane)
         for level, size in zip(self.levels, self.sizes, strict=True):
-            maps = level(maps if maps.shape[2:] == size else doubled(maps, size))
+            maps = level(maps, size)
         image: Tensor = self.to_image(maps)
         return image if self.training else image.clamp(-1, 1)
 

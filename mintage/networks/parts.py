@@ -2,11 +2,11 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, interpolate, pad
+from torch.nn.functional import pad
 
 from mintage.networks.convolution import Double, Halve
+from mintage.networks.resampling import Size, convolve_doubled, convolve_halved
 
-Size = tuple[int, int]
 ImageShape = tuple[int, int, int]
 SLOPE = 0.2
 SMALLEST = 4
@@ -109,8 +109,7 @@ class SmoothUp(nn.Module):
         self.size = size
 
     def forward(self, maps: Tensor) -> Tensor:
-        larger: Tensor = self.convolution(doubled(maps, self.size))
-        return larger
+        return convolve_doubled(self.convolution, maps, self.size)
 
 
 class SmoothDown(nn.Module):
@@ -121,7 +120,7 @@ class SmoothDown(nn.Module):
         self.convolution = nn.Conv2d(before, after, 3, padding=1, bias=bias)
 
     def forward(self, maps: Tensor) -> Tensor:
-        return halved(self.convolution(maps))
+        return convolve_halved(self.convolution, maps)
 
 
 class Flatten(nn.Module):
@@ -129,13 +128,3 @@ class Flatten(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         return maps.permute(0, 2, 3, 1).flatten(1)
-
-
-def doubled(maps: Tensor, size: Size) -> Tensor:
-    """Each pixel repeated 2 x 2, cut to exactly `size`."""
-    return interpolate(maps, scale_factor=2, mode="nearest")[:, :, : size[0], : size[1]]
-
-
-def halved(maps: Tensor) -> Tensor:
-    """The mean of each 2 x 2 pixels, rounding up: at an odd side, of those that are there."""
-    return avg_pool2d(maps, 2, ceil_mode=True)

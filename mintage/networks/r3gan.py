@@ -9,7 +9,8 @@ from torch.nn.functional import interpolate
 
 from mintage.layers import Layers
 from mintage.networks import Network
-from mintage.networks.parts import SLOPE, ImageShape, Plane, Size, channels, sizes
+from mintage.networks.parts import SLOPE, ImageShape, Plane, channels, sizes
+from mintage.networks.resampling import Size
 
 _EXPANSION = 2
 _GROUP = 16

@@ -6,7 +6,8 @@ from torch import Tensor, nn
 
 from mintage.layers import Layers, Modulation, Norm
 from mintage.networks import Network
-from mintage.networks.parts import ImageShape, Size, Stem, channels, doubled, halved, sizes
+from mintage.networks.parts import ImageShape, Stem, channels, sizes
+from mintage.networks.resampling import Size, convolve_doubled, convolve_halved, doubled, halved
 
 
 def initialize(module: nn.Module) -> None:
@@ -32,7 +33,7 @@ class UpBlock(nn.Module):
         self.size = size
 
     def forward(self, maps: Tensor, modulation: Tensor | None = None) -> Tensor:
-        inner = self.widen(doubled(self.first(maps, modulation).relu(), self.size))
+        inner = convolve_doubled(self.widen, self.first(maps, modulation).relu(), self.size)
         inner = self.refine(self.second(inner, modulation).relu())
         changed: Tensor = doubled(self.shortcut(maps), self.size) + inner  # a 1x1 convolution may come before doubling
         return changed
@@ -53,9 +54,11 @@ class DownBlock(nn.Module):
     def forward(self, maps: Tensor) -> Tensor:
         inner = self.norm(maps)
         inner = self.widen(inner.relu() if self.rectify else inner)
-        inner = self.refine(self.second(inner).relu())
+        inner = self.second(inner).relu()
         if self.halve:
-            inner, maps = halved(inner), halved(maps)
+            inner, maps = convolve_halved(self.refine, inner), halved(maps)
+        else:
+            inner = self.refine(inner)
         changed: Tensor = inner + self.shortcut(maps)
         return changed
 

@@ -1,0 +1,77 @@
+"""A feature map doubled before a 3x3 convolution or halved behind one: both as one convolution of stride 2.
+
+A pixel that was repeated 2 x 2 meets several of the kernel's weights with one value, so their sums do, once:
+16 products where there were 36. Of a mean of four answers the same is true. The function is the same, but for rounding.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, conv2d, conv_transpose2d, interpolate
+
+Size = tuple[int, int]
+_SHIFTS = torch.tensor([[1.0, 0, 0], [1, 1, 0], [0, 1, 1], [0, 0, 1]])
+"""Which of 3 weights each of 4 is the sum of, by one axis: those shifted by none, and by one."""
+_DOWN = torch.kron(_SHIFTS, _SHIFTS) / 4
+_UP = torch.kron(_SHIFTS.flip(1), _SHIFTS.flip(1))
+"""`[16,9]`, of both axes: for means of four; and mirrored, as a transposed convolution reads its kernel."""
+_PLACES, _PLACES_IN_BFLOAT16 = 64, 512
+"""Of the larger map, from which one convolution is quicker: in float32, and where arithmetic costs less than copies."""
+
+
+def doubled(maps: Tensor, size: Size) -> Tensor:
+    """Each pixel repeated 2 x 2, cut to exactly `size`."""
+    return interpolate(maps, scale_factor=2, mode="nearest")[:, :, : size[0], : size[1]]
+
+
+def halved(maps: Tensor) -> Tensor:
+    """The mean of each 2 x 2 pixels, rounding up: at an odd side, of those that are there."""
+    return avg_pool2d(maps, 2, ceil_mode=True)
+
+
+def convolve_doubled(layer: nn.Conv2d, maps: Tensor, size: Size) -> Tensor:
+    """`layer(doubled(maps, size))` of a 3x3 layer: `[N,C,h,w]` to `[N,C',*size]`, each side 2h or 2h - 1."""
+    if not _worth(maps, size):
+        convolved: Tensor = layer(doubled(maps, size))
+        return convolved
+    kernel = _summed(layer.weight, _UP).transpose(0, 1)
+    if layer.bias is None:
+        return conv_transpose2d(maps, kernel, None, stride=2, padding=1)
+    made = conv_transpose2d(maps, kernel, layer.bias.detach(), stride=2, padding=1)
+    biased: Tensor = _BiasGradient.apply(made, layer.bias)  # type: ignore[no-untyped-call]
+    return biased
+
+
+def convolve_halved(layer: nn.Conv2d, maps: Tensor) -> Tensor:
+    """`halved(layer(maps))` of a 3x3 layer: `[N,C,H,W]` to `[N,C',H/2,W/2]`, rounded up."""
+    if not _worth(maps, (maps.shape[2], maps.shape[3])):
+        return halved(layer(maps))
+    return conv2d(maps, _summed(layer.weight, _DOWN), layer.bias, stride=2, padding=1)
+
+
+def _worth(maps: Tensor, larger: Size) -> bool:
+    """Whether one convolution gives the same, which it does where the larger map's sides are even, and is quicker."""
+    if maps.device.type != "cpu" or larger[0] % 2 or larger[1] % 2:
+        return False
+    narrow = maps.dtype == torch.bfloat16 or torch.is_autocast_enabled("cpu")
+    return larger[0] * larger[1] >= (_PLACES_IN_BFLOAT16 if narrow else _PLACES)
+
+
+def _summed(weight: Tensor, sums: Tensor) -> Tensor:
+    """The kernel `[C',C,4,4]` of stride 2 of a kernel `[C',C,3,3]`, channels last as that."""
+    after, before = weight.shape[:2]
+    kernel = sums.to(weight.dtype) @ weight.permute(0, 2, 3, 1).reshape(after, 9, before)
+    return kernel.view(after, 4, 4, before).permute(0, 3, 1, 2)
+
+
+class _BiasGradient(torch.autograd.Function):
+    """Maps `[N,C,H,W]` that hold a bias `[C]` already, and its gradient, which oneDNN takes ten times as long for."""
+
+    @staticmethod
+    def forward(context: Any, maps: Tensor, bias: Tensor) -> Tensor:
+        return maps.view_as(maps)
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
+        return gradients[0], gradients[0].sum((0, 2, 3))
