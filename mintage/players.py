@@ -158,9 +158,9 @@ class Discriminator(nn.Module):
         self.packing = config.packing
         self.conditioning = conditioning.image(config.condition, config.image_shape, config.source_shape)
         shape = (self.conditioning.channels * config.packing, height, width)
-        self.network = catalog.load("network", config.network).discriminator(
-            shape, config.discriminator_width or config.width, norm
-        )
+        network = catalog.load("network", config.network)
+        self.reads_apart = network.reads_labelled and config.packing == 1
+        self.network = network.discriminator(shape, config.discriminator_width or config.width, norm)
         norm.initialize(self.network)
         self.group = config.minibatch_stddev
         features = self.network.feature_size + bool(self.group)
@@ -171,7 +171,10 @@ class Discriminator(nn.Module):
         norm.constrain(self)
 
     def forward(self, image: Tensor, condition: Tensor | None = None) -> Judgement:
-        features = self.network(channels_last(self._pack(self.conditioning(image, condition))))
+        shown = self.conditioning.apart(image, condition) if self.reads_apart else None
+        if shown is None:
+            shown = channels_last(self._pack(self.conditioning(image, condition)))
+        features = self.network(shown)
         features = with_deviation(features, self.group) if self.group else features
         if self.head is not None:
             judgement: Judgement = self.head(features, condition)

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from mintage.conditioning.embedding import EMBEDDING, LOUD, Condition
+from mintage.networks.labelled import Labelled
 from mintage.sources import enlarged
 
 ImageShape = tuple[int, int, int]
@@ -23,6 +24,10 @@ class Unlabelled(nn.Module):
     def forward(self, image: Tensor, condition: Tensor | None) -> Tensor:
         return image
 
+    def apart(self, image: Tensor, condition: Tensor | None) -> Labelled | None:
+        """The same before both are joined, where there are planes of classes, fewer than images; None elsewhere."""
+        return None
+
 
 class ConcatPlane(Unlabelled):
     """The label's embedding widened to an H x W plane and joined as a channel."""
@@ -36,8 +41,16 @@ class ConcatPlane(Unlabelled):
         self.channels += 1
 
     def forward(self, image: Tensor, condition: Tensor | None) -> Tensor:
-        plane = self.widen(self.embedding(condition)).view(-1, 1, self.height, self.width)
-        return torch.cat([image, plane.to(image.dtype)], dim=1)
+        return torch.cat([image, self._plane(self.embedding(condition)).to(image.dtype)], dim=1)
+
+    def apart(self, image: Tensor, condition: Tensor | None) -> Labelled | None:
+        if condition is None or not isinstance(self.embedding, nn.Embedding) or len(image) < self.condition.size:
+            return None
+        return Labelled(image, self._plane(self.embedding.weight), condition)
+
+    def _plane(self, embedded: Tensor) -> Tensor:
+        plane: Tensor = self.widen(embedded)
+        return plane.view(-1, 1, self.height, self.width)
 
 
 class Product(Unlabelled):

@@ -35,5 +35,7 @@ class Network:
     """Whether these may be 2, 4 or 8 times as high and wide as their sources; else they are as high and wide."""
     patches: bool = False
     """Whether the discriminator judges patches of an image apart."""
+    reads_labelled: bool = False
+    """Whether the discriminator also takes images and the planes of their classes apart (`labelled.py`)."""
     deep: bool = False
     """Whether it has so many plain layers that small weights let no signal through."""

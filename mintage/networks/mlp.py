@@ -2,11 +2,13 @@
 
 import math
 from itertools import pairwise
+from typing import Any
 
 from torch import Tensor, nn
 
 from mintage.layers import Layers, Modulated
 from mintage.networks import Network
+from mintage.networks.labelled import Labelled
 from mintage.networks.parts import SLOPE, ImageShape
 
 
@@ -47,9 +49,15 @@ class Discriminator(nn.Module):
             norm.active(nn.LeakyReLU(SLOPE)),
         )
 
-    def forward(self, image: Tensor) -> Tensor:
-        features: Tensor = self.layers(image)
+    def forward(self, image: Tensor | Labelled) -> Tensor:
+        first: Any
+        flatten, first, *others = self.layers
+        features: Tensor = image.through(first) if isinstance(image, Labelled) else first(flatten(image))
+        for layer in others:
+            features = layer(features)
         return features
 
 
-NETWORK = Network(Generator, Discriminator, ("batch", "none"), has_maps=False, norms_units=True, plain=True)
+NETWORK = Network(
+    Generator, Discriminator, ("batch", "none"), has_maps=False, norms_units=True, plain=True, reads_labelled=True
+)

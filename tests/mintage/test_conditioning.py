@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
+from torch.utils.flop_counter import FlopCounterMode
 
 from mintage.conditioning.embedding import Condition
 from mintage.conditioning.generator import BatchNorm, Concat, Plane, SharedBatchNorm
@@ -173,3 +174,42 @@ def test_an_autoencoders_logit_is_minus_the_error_of_each_image() -> None:
     for weight in grey.parameters():
         torch.nn.init.zeros_(weight)
     assert torch.allclose(judge(images).logit, -images.abs().mean((1, 2, 3)))
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("count", [8, 2])
+def test_planes_read_apart_give_what_planes_joined_to_the_image_give(count: int, packed: bool) -> None:
+    """A fully connected player reads them apart where there are more images than classes; gradients' gradients too."""
+    judge = discriminator(
+        network="mlp",
+        width=6,
+        packing=2 if packed else 1,
+        discriminator_conditioning="concat",
+        discriminator_normalization="none",
+    ).double()
+    images, labels = torch.randn(count, 2, 8, 8, dtype=torch.double, requires_grad=True), torch.arange(count) % 3
+    weights = [*judge.conditioning.parameters(), *judge.network.parameters()]
+
+    def found(features: Tensor) -> tuple[Tensor, ...]:
+        """The answer, its gradients, and those of the square of its slope, as a gradient penalty has them."""
+        plain = torch.autograd.grad(features.sum(), weights, retain_graph=True)
+        (slope,) = torch.autograd.grad(features.square().sum(), images, create_graph=True)
+        return features, *plain, slope, *torch.autograd.grad(slope.square().sum() + features.sum(), weights)
+
+    joined = judge.conditioning(images, labels)
+    wanted = judge.network(joined.reshape(-1, judge.packing * joined.shape[1], 8, 8))
+    for mine, theirs in zip(found(judge(images, labels).features), found(wanted), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=0, atol=1e-10)
+
+
+def test_of_planes_that_are_read_apart_the_first_layer_sees_one_a_class() -> None:
+    judge = discriminator(
+        network="mlp", width=6, discriminator_conditioning="concat", discriminator_normalization="none"
+    )
+    counts = []
+    for images in (3, 63):
+        with FlopCounterMode(display=False) as counter:
+            judge(torch.randn(images, 2, 8, 8), torch.arange(images) % 3)
+        counts.append(counter.get_total_flops())
+    more = (counts[1] - counts[0]) / 60
+    assert more == 2 * (2 * 64 * 12 + 12 * 6 + 6)  # of an image: no product with a plane, nor one to widen it

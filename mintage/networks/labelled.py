@@ -1,0 +1,65 @@
+"""Images with a plane of their class beside them, not yet joined, for a first layer that can read the two apart.
+
+A linear layer answers to image and plane together with the sum of its answers to each. Of planes there is one a class,
+so the second answer is computed for each class and not for each image, and the image needs no gradient for its sake.
+"""
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import linear
+
+
+class Labelled(NamedTuple):
+    """What a discriminator is shown."""
+
+    image: Tensor
+    """`[N,C,H,W]`."""
+    planes: Tensor
+    """`[classes,P,H,W]`."""
+    label: Tensor
+    """`[N]`."""
+
+    def through(self, layer: nn.Linear) -> Tensor:
+        """The layer's answer `[N,F]` to each image and the plane of its class, joined as channels and flattened."""
+        told = torch.is_autocast_enabled(self.image.device.type)
+        kind = torch.get_autocast_dtype(self.image.device.type) if told else layer.weight.dtype
+        rows = self.image.flatten(1).to(kind), self.planes.flatten(1).to(kind)
+        answer: Tensor = _Through.apply(*rows, layer.weight.to(kind), self.label)  # type: ignore[no-untyped-call]
+        return answer if layer.bias is None else answer + layer.bias.to(kind)
+
+
+class _Through(torch.autograd.Function):
+    """(images `[N,I]`, planes `[K,J]`, weight `[F,I+J]`, label `[N]`) -> `[N,F]`."""
+
+    @staticmethod
+    def forward(context: Any, images: Tensor, planes: Tensor, weight: Tensor, label: Tensor) -> Tensor:
+        context.save_for_backward(images, planes, weight, label)
+        of_image, of_plane = weight[:, : images.shape[1]], weight[:, images.shape[1] :]
+        return linear(images, of_image).add_(linear(planes, of_plane)[label])
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        images, planes, weight, label = context.saved_tensors
+        of_image, of_plane = weight[:, : images.shape[1]], weight[:, images.shape[1] :]
+        by_image = gradients[0]
+        by_class = by_image.new_zeros(len(planes), len(weight)).index_add(0, label, by_image)
+        for_images, for_planes, for_weight, _ = context.needs_input_grad
+        return (
+            by_image @ of_image if for_images else None,
+            by_class @ of_plane if for_planes else None,
+            _side_by_side((by_image.T, images), (by_class.T, planes)) if for_weight else None,
+            None,
+        )
+
+
+def _side_by_side(*factors: tuple[Tensor, Tensor]) -> Tensor:
+    """The products of these pairs of matrices, joined by their columns."""
+    if torch.is_grad_enabled():  # a gradient's gradient is wanted
+        return torch.cat([one @ other for one, other in factors], dim=1)
+    widths = [other.shape[1] for _, other in factors]
+    joined = factors[0][0].new_empty(len(factors[0][0]), sum(widths))
+    for (one, other), place in zip(factors, torch.split(joined, widths, dim=1), strict=True):
+        torch.mm(one, other, out=place)
+    return joined
