@@ -1,6 +1,8 @@
 """An example's files: brought once by the command that its file names, and believed by their SHA-256 alone."""
 
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 from stages.common.errors import TemporaryError, UserError
@@ -21,7 +23,15 @@ def bring_data(example: Example, folder: Path) -> Path | None:
         return place
     print(f"{example.name}: {example.data.name} ({example.data.licence}) by: {command}", flush=True)
     with replacing_directory(place) as partial:
-        done = subprocess.run(["sh", "-euc", command], cwd=partial, capture_output=True, text=True, check=False)
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"  # a command may say `python`
+        done = subprocess.run(
+            ["sh", "-euc", command],
+            cwd=partial,
+            env=os.environ | {"PATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         if done.returncode:
             said = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
             raise TemporaryError("example-data-missing", f"the command that brings {example.data.name} failed: {said}")
