@@ -9,8 +9,9 @@ from torch.nn.functional import interpolate
 
 from mintage.layers import Layers
 from mintage.networks import Network
-from mintage.networks.parts import ImageShape, Plane, Size
+from mintage.networks.parts import ImageShape, Plane
 from mintage.networks.patches import Discriminator
+from mintage.networks.resampling import Size
 
 _BLOCKS = 8
 _MOST_DOUBLINGS = 3
