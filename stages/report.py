@@ -1,8 +1,8 @@
 """Report: one self-contained page that needs no network: what was trained, on what, how well, what it looks like.
 
 Reads data/normalized/manifest.json, reports/{validation,drift}.json, metrics/, plots/, models/selected/, provenance/.
-Writes reports/index.html. Its own seconds and commit are not recorded: it reads provenance/, and a file of
-its own there would make DVC run it again each time.
+Writes reports/index.html, and reports/report.json on what made it: a file of its own in provenance/, which it reads,
+would make DVC run it again each time.
 """
 
 import base64
@@ -15,6 +15,7 @@ from stages.common.command import parser_of
 from stages.common.errors import run_stage
 from stages.common.files import write_text
 from stages.common.params import Report, load_section
+from stages.common.provenance import recorded
 from stages.common.templates import environment
 from stages.reporting import words
 from stages.reporting.inputs import Inputs, read_inputs
@@ -26,9 +27,10 @@ TEMPLATES = Path(__file__).parent / "reporting" / "templates"
 
 def main() -> None:
     params = load_section(Report)
-    inputs = read_inputs(Path())
     target = Path("reports/index.html")
-    write_text(target, render(inputs, params.title))
+    with recorded("report", params, folder=target.parent):
+        inputs = read_inputs(Path())
+        write_text(target, render(inputs, params.title))
     if inputs.selection.verdict:
         print(inputs.selection.verdict.sentence)
     for figure in headline(inputs.selection):

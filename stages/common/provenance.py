@@ -20,8 +20,10 @@ _PACKAGES = ["numpy", "torch", "pyarrow", "pillow", "scikit-learn", "great-expec
 
 
 @contextmanager
-def recorded(stage: str, params: Section, meter: Meter | None = None) -> Iterator[dict[str, Any]]:
-    """Time a stage and write `provenance/<stage>.json` when it ends well; the block may add facts to the dict.
+def recorded(
+    stage: str, params: Section, meter: Meter | None = None, folder: Path = FOLDER
+) -> Iterator[dict[str, Any]]:
+    """Time a stage and write `<folder>/<stage>.json` when it ends well; the block may add facts to the dict.
 
     A stage that goes on where it was stopped brings a `meter`, which it tells what its earlier pieces took.
     The file is an output of its own, which later stages gather but whose seconds and commit
@@ -37,7 +39,7 @@ def recorded(stage: str, params: Section, meter: Meter | None = None) -> Iterato
     facts["machine"] |= meter.used(on_gpu)
     facts["seconds"] = round(meter.cost(on_gpu).seconds, 1)
     facts["packages"] = {name: found for name in _PACKAGES if name in _loaded() and (found := _version(name))}
-    write_json(FOLDER / f"{stage}.json", facts)
+    write_json(folder / f"{stage}.json", facts)
 
 
 def git_state() -> dict[str, Any]:

@@ -24,6 +24,8 @@ ROOT = [Path("models/selected"), Path("models/onnx")]  # their files stand at th
 FOLDERS = [Path("samples"), Path("metrics"), Path("plots"), Path("provenance")]
 VALIDATION = Path("reports/validation.json")
 REPORTS = [Path("reports/index.html"), VALIDATION, Path("reports/validation.html"), Path("reports/drift.json")]
+OF_REPORT = Path("reports/report.json")
+"""What made the report, which is among the others' in a release."""
 PARAMS, LOCK, CONSTRAINTS = Path("params.yaml"), Path("dvc.lock"), Path("requirements/constraints.txt")
 DIGITS = 20
 
@@ -36,6 +38,7 @@ def gather(root: Path = Path()) -> list[File]:
     for folder in FOLDERS:
         files += [File.from_source(path.relative_to(root).as_posix(), path) for path in _files(root, folder)]
     files += [File.from_source(path.as_posix(), _checked(root, root / path)) for path in REPORTS]
+    files.append(File.from_source(f"provenance/{OF_REPORT.name}", _checked(root, root / OF_REPORT)))
     files.append(File.from_source(PARAMS.name, _params(_checked(root, root / PARAMS))))
     if (root / LOCK).exists():
         files.append(File.from_source("lock.json", _lock(_checked(root, root / LOCK))))

@@ -24,6 +24,7 @@ def make_tree(root: Path, megabytes: float = 0.05, pictures: int = 3, seed: int 
         "metrics/train.tsv": b"images\tvalue\n1000\t-1.3\n",
         "plots/samples.png": noise.randbytes(5_000),
         "reports/index.html": b"<h1>Mintage</h1>",
+        "reports/report.json": b'{"stage": "report", "git": {"commit": "0123", "clean": true}}',
         "reports/validation.html": b"<h1>Gate</h1>",
         "reports/validation.json": b'{"success": true, "data": {"images": 3}}',
         "reports/drift.json": b'{"expectations": []}',

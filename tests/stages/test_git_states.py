@@ -1,5 +1,6 @@
 """What is known of the code where git is missing, refuses, or belongs to something else; DVC works in all of these."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -195,10 +196,13 @@ def test_refuse_refuses_whatever_is_not_known_to_be_clean(
 ) -> None:
     monkeypatch.chdir(make_tree(tmp_path / "tree"))
     facts: dict[str, Any] = {"commit": None, "clean": clean, "reason": "git is not installed"}
-    Path("provenance/train.json").write_text(json.dumps({"git": facts}))
-    for known, expected in ((False, auto), (True, refuse)):
+    for of, known in itertools.product(("provenance/train.json", "reports/report.json"), (False, True)):
+        for path in ("provenance/train.json", "reports/report.json"):
+            made = facts if path == of else {"commit": "0123", "clean": True}
+            Path(path).write_text(json.dumps({"git": made}))
+        expected = refuse if known else auto
         if expected:
-            with refused("provenance-not-clean", "provenance/train.json says that "):
+            with refused("provenance-not-clean", f"{of} says that "):
                 require_committed(gather(), known)
         else:
             require_committed(gather(), known)

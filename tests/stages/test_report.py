@@ -312,7 +312,10 @@ def test_the_stage_says_where_the_page_is_and_leaves_no_other_file(
     before = {path for path in inputs.rglob("*") if path.is_file()}
     monkeypatch.chdir(inputs)
     main()
-    assert {path for path in inputs.rglob("*") if path.is_file()} - before == {inputs / "reports/index.html"}
+    assert {path for path in inputs.rglob("*") if path.is_file()} - before == {
+        inputs / "reports/index.html",
+        inputs / "reports/report.json",
+    }
     said = capsys.readouterr().out
     assert "Frechet distance: 9.81 (real images: 0.523 (0.401 to 0.777); 2,000 samples)" in said
     assert "report: reports/index.html" in said
