@@ -188,7 +188,7 @@ def peak(work: Path, name: str, count: int) -> tuple[float, float]:
 def main() -> None:
     parser = parser_of("benchmarks.sources", __doc__)
     parser.add_argument("--images", type=int, nargs="+", default=[10_000, 1_000_000])
-    parser.add_argument("sources", nargs="*", metavar="SOURCE")
+    parser.add_argument("sources", nargs="*", metavar="SOURCE", choices=[*CASES, []], help=", ".join(CASES))
     arguments = parser.parse_args()
     for name in arguments.sources or CASES:
         first = None

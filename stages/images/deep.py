@@ -74,7 +74,9 @@ def deep_grey(image: Image.Image, levels: Levels = AS_TYPED) -> Picture:
     ends = levels.of_type(white, white if image.mode.startswith("I;") else np.inf)
     if ends is not None and np.isfinite(values).all():
         return stretched(values, ends).astype(np.float32)
-    if not ((values >= 0) & (values <= white)).all():  # a NaN fails too
+    if not np.isfinite(values).all():
+        raise NoWhiteError("some of its values are no numbers (NaN or infinite): give them one, or leave it out")
+    if not ((values >= 0) & (values <= white)).all():
         raise NoWhiteError(
             f"its values (mode {image.mode}) lie outside 0 to {white:.0f}: where white is, is unknown; set "
             "normalize.white (and black) to a number, or to auto"

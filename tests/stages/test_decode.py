@@ -154,7 +154,7 @@ UNDECODABLE = {
         encoded(Image.fromarray(np.array([[0, 200]], np.float32)), "TIFF"),
         "outside 0 to 1",
     ),
-    "a picture of NaN": (encoded(Image.fromarray(np.array([[np.nan]], np.float32)), "TIFF"), "outside 0 to 1"),
+    "a picture of NaN": (encoded(Image.fromarray(np.array([[np.nan]], np.float32)), "TIFF"), "NaN or infinite"),
 }
 
 
