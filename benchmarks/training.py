@@ -2,7 +2,11 @@
 
 The textbook loop does what the most copied repositories do: each image goes through PIL in a DataLoader, float32 and
 plain Adam, and the discriminator's gradients are computed in the generator's step and thrown away. Both take turns in
-one process on random images of Fashion-MNIST's size. Needs torch, numpy and Pillow alone.
+one process on random images of Fashion-MNIST's size. FLOPs are torch's count of what the trainer computes, beside those
+that a product of two matrices reaches in its precision. Needs torch, numpy and Pillow alone.
+
+With `ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 MKL_ENABLE_INSTRUCTIONS=AVX2` before it and `--precision float32`
+behind it, a processor with AMX is one without.
 """
 
 import time
@@ -17,7 +21,10 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 from torch.utils.data import DataLoader, Dataset
+from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks import upsampling
+from mintage.conditioning.heads import HeadConfig, Score
 from mintage.data import RealImages
 from mintage.devices import choose_device, choose_precision
 from mintage.engine import Engine
@@ -25,7 +32,7 @@ from mintage.families import resolve
 from mintage.games.adversarial import Adversarial
 from mintage.layers import average_into
 from mintage.networks.convolution import Double, Halve
-from mintage.players import build_players, model_config
+from mintage.players import Discriminator, build_players, model_config
 from mintage.recipes import Recipe
 from mintage.trainer import Trainer
 from stages.common.command import parser_of
@@ -33,6 +40,10 @@ from stages.common.errors import run_stage
 
 BATCH, IMAGES, CLASSES, LATENT = 64, 60_000, 10, 100
 Turn = Callable[[], object]
+Rate = tuple[float, float]
+"""Images a second by the clock and by CPU time, which other programs disturb less."""
+EDGE = 2048
+"""Of the matrices by which the peak is measured."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +53,15 @@ class Case:
     overrides: dict[str, Any]
     side: int
     """Height and width to which the images of 28x28 are resized."""
+    upsampling: bool = False
+    """Whether its networks are those of `benchmarks/upsampling.py`."""
 
     def players(self, device: torch.device) -> tuple[Any, Any]:
         config = model_config(resolve(self.family, self.overrides), (1, self.side, self.side), self.classes)
         generator, discriminator = build_players(config, seed=0)
+        if self.upsampling:
+            generator.network, discriminator.network = upsampling.Generator(LATENT), upsampling.Discriminator()
+            discriminator.head = Score(HeadConfig(discriminator.network.feature_size, config.condition, 0, 0))
         return generator.to(device), discriminator.to(device)
 
     @property
@@ -55,7 +71,9 @@ class Case:
 
 CASES = [
     Case("cGAN, MLP, 28x28", "cgan", {"network": "mlp", "width": 256, "latent_size": LATENT}, 28),
+    Case("cGAN, MLP, 32x32", "cgan", {"network": "mlp", "width": 256, "latent_size": LATENT}, 32),
     Case("DCGAN, 32x32", "dcgan", {"width": 64, "latent_size": LATENT}, 32),
+    Case("DCGAN of PyTorch-GAN, 32x32", "dcgan", {"latent_size": LATENT}, 32, upsampling=True),
 ]
 
 
@@ -81,6 +99,10 @@ def plain(player: nn.Module) -> nn.Module:
             layer.__class__ = nn.Conv2d  # type: ignore[assignment]
         elif isinstance(layer, Double):
             layer.__class__ = nn.ConvTranspose2d  # type: ignore[assignment]
+        elif type(layer) in upsampling.PLAIN:
+            layer.__class__ = upsampling.PLAIN[type(layer)]
+        elif isinstance(layer, Discriminator):
+            layer.reads_apart = False
     return player
 
 
@@ -120,25 +142,31 @@ def textbook(case: Case, images: np.ndarray[Any, Any], classes: np.ndarray[Any, 
     return turn
 
 
-def engine_of(case: Case, recipe: Recipe, device: torch.device) -> Engine:
+def engine_of(case: Case, recipe: Recipe, device: torch.device, precision: torch.dtype) -> Engine:
     game = Adversarial(*case.players(torch.device("cpu")), recipe)
-    return Engine(game, recipe, device, choose_precision("auto", device))
+    return Engine(game, recipe, device, precision)
 
 
-def ours(case: Case, images: np.ndarray[Any, Any], labels: np.ndarray[Any, Any], device: torch.device) -> Trainer:
+def ours(
+    case: Case,
+    images: np.ndarray[Any, Any],
+    labels: np.ndarray[Any, Any],
+    device: torch.device,
+    precision: torch.dtype,
+) -> Trainer:
     """The trainer of this project, on images that were resized once, by `normalize`."""
     recipe = resolve(case.family, case.overrides)
     sized = torch.from_numpy(images).unsqueeze(1).float()
     sized = nn.functional.interpolate(sized, (case.side, case.side), mode="bilinear") / 127.5 - 1
     told = torch.from_numpy(labels) if case.classes else None
-    engine = engine_of(case, recipe, device)
+    engine = engine_of(case, recipe, device, precision)
     return Trainer(engine, RealImages(sized, told, 0, device), BATCH, seed=0)
 
 
-def networks_alone(case: Case, device: torch.device) -> Turn:
+def networks_alone(case: Case, device: torch.device, precision: torch.dtype) -> Turn:
     """What the trainer's networks, optimizers and average cost by themselves: the same passes, over one batch."""
     recipe = resolve(case.family, case.overrides)
-    engine = engine_of(case, recipe, device)
+    engine = engine_of(case, recipe, device, precision)
     game: Any = engine.game
     generator, discriminator = game.generator, game.discriminator
     latents = torch.randn(BATCH, LATENT, device=device)
@@ -165,9 +193,9 @@ def descend(loss: Tensor, optimizer: torch.optim.Optimizer) -> None:
     optimizer.step()
 
 
-def rates(turns: dict[str, Turn], device: torch.device, rounds: int, seconds: float) -> dict[str, list[float]]:
+def rates(turns: dict[str, Turn], device: torch.device, rounds: int, seconds: float) -> dict[str, list[Rate]]:
     """Images a second of each, measured in turns: `rounds` figures each."""
-    found: dict[str, list[float]] = {name: [] for name in turns}
+    found: dict[str, list[Rate]] = {name: [] for name in turns}
     for turn in turns.values():
         for _ in range(5):
             turn()
@@ -177,14 +205,32 @@ def rates(turns: dict[str, Turn], device: torch.device, rounds: int, seconds: fl
     return found
 
 
-def rate(turn: Turn, device: torch.device, seconds: float) -> float:
-    start, turns = time.perf_counter(), 0
+def rate(turn: Turn, device: torch.device, seconds: float) -> Rate:
+    start, busy, turns = time.perf_counter(), time.process_time(), 0
     while time.perf_counter() - start < seconds:
         turn()
         turns += 1
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-    return turns * BATCH / (time.perf_counter() - start)
+    images = turns * BATCH
+    return images / (time.perf_counter() - start), images / (time.process_time() - busy)
+
+
+def flops(turn: Turn) -> float:
+    """Of one image, as torch counts them."""
+    with FlopCounterMode(display=False) as counter:
+        turn()
+    return float(counter.get_total_flops()) / BATCH
+
+
+def peak(device: torch.device, precision: torch.dtype) -> float:
+    """FLOPs a CPU second of a product of two square matrices: the best of ten."""
+    matrix, best = torch.randn(EDGE, EDGE, device=device, dtype=precision), float("inf")
+    for _ in range(10):
+        start = time.process_time()
+        matrix @ matrix
+        best = min(best, time.process_time() - start)
+    return 2 * EDGE**3 / best
 
 
 def compiled(trainer: Trainer, mode: str) -> Turn:
@@ -194,9 +240,9 @@ def compiled(trainer: Trainer, mode: str) -> Turn:
     return trainer.turn
 
 
-def ratio(ours: list[float], others: list[float]) -> float:
-    """The median over rounds: both figures of a round met the same noise."""
-    return median(a / b for a, b in zip(ours, others, strict=True))
+def ratio(ours: list[Rate], others: list[Rate], clock: int) -> float:
+    """The median over rounds: both figures of a round met the same noise. Clock 0 is the wall's, 1 the CPU's."""
+    return median(a[clock] / b[clock] for a, b in zip(ours, others, strict=True))
 
 
 def main() -> None:
@@ -208,6 +254,8 @@ def main() -> None:
     parser.add_argument(
         "--compile", nargs="*", default=[], metavar="MODE", help="also compiled: default, reduce-overhead"
     )
+    parser.add_argument("--precision", default="auto", help="of the trainer; the textbook loop has float32")
+    parser.add_argument("--case", help="only those that have this in their name")
     arguments = parser.parse_args()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
@@ -216,19 +264,33 @@ def main() -> None:
     images = noise.integers(0, 256, (IMAGES, 28, 28), np.uint8)
     labels = noise.integers(0, CLASSES, IMAGES)
     print(f"{device}, {torch.get_num_threads()} threads, batch {BATCH}: images a second, medians of {arguments.rounds}")
+    precision = choose_precision(arguments.precision, device)
+    of_peak = peak(device, precision)
+    print(f"{str(precision).removeprefix('torch.')}, a product of matrices reaches {of_peak / 1e9:,.0f} GFLOP/s")
     for case in CASES:
+        if (arguments.case or "") not in case.name:
+            continue
         turns: dict[str, Turn] = {
             "textbook loop": textbook(case, images, labels, device),
-            "trainer": ours(case, images, labels, device).turn,
-            "networks alone": networks_alone(case, device),
+            "trainer": ours(case, images, labels, device, precision).turn,
+            "networks alone": networks_alone(case, device, precision),
         }
-        turns |= {f"compiled, {mode}": compiled(ours(case, images, labels, device), mode) for mode in arguments.compile}
+        for mode in arguments.compile:
+            turns[f"compiled, {mode}"] = compiled(ours(case, images, labels, device, precision), mode)
         found = rates(turns, device, arguments.rounds, arguments.seconds)
         print(case.name)
         for name, figures in found.items():
-            times = ratio(figures, found["textbook loop"])
-            print(f"  {name:26} {median(figures):9,.0f}   {times:5.2f} times the textbook loop")
-        outside = 1 - ratio(found["trainer"], found["networks alone"])
+            wall, busy = (ratio(figures, found["textbook loop"], clock) for clock in (0, 1))
+            rates_of = [median(figure[clock] for figure in figures) for clock in (0, 1)]
+            print(
+                f"  {name:26} {rates_of[0]:9,.0f} by the clock, {wall:5.2f} times the textbook loop;"
+                f" {rates_of[1]:9,.0f} a CPU second, {busy:5.2f} times"
+            )
+        an_image = flops(turns["trainer"])
+        reached = an_image * median(figure[1] for figure in found["trainer"])
+        print(f"  the trainer computes {an_image / 1e6:,.0f} MFLOP an image, ", end="")
+        print(f"{reached / 1e9:,.0f} GFLOP a CPU second: {reached / of_peak:.0%} of the product of matrices")
+        outside = 1 - ratio(found["trainer"], found["networks alone"], clock=1)
         print(f"  share of the trainer's step outside networks, optimizers and average: {outside:.1%}")
 
 
