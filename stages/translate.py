@@ -26,7 +26,7 @@ from stages.common.command import parser_of
 from stages.common.device import steady_device_for
 from stages.common.errors import UserError, counted, quoted, run_stage
 from stages.common.files import write_bytes
-from stages.common.levels import FloatImages, floats
+from stages.common.levels import FloatImages, floats, to_uint8
 from stages.common.pictures import encode_png
 from stages.common.progress import progress_bar
 from stages.images.decode import UndecodableError, decode
@@ -55,6 +55,8 @@ class Job:
 def main() -> None:
     arguments = parser().parse_args()
     model = translator(arguments.release)
+    if arguments.fit == _TILES:
+        require_tiles(model)
     model.generator.to(steady_device_for(arguments.device))
     found = jobs(arguments.inputs, Path(arguments.out))
     waiting = [job for job in found if not job.target.exists()]
@@ -94,6 +96,17 @@ def translator(address: str) -> Model:
             "model-does-not-translate", f"{address} takes images of {source[0]} channels: no picture has so many"
         )
     return model
+
+
+def require_tiles(model: Model) -> None:
+    """Raises UserError where images are not a whole number of times as large as their sources."""
+    source, image = model.generator.config.source_shape, model.shape
+    if source is not None and any(large % small for large, small in zip(image[1:], source[1:], strict=True)):
+        raise UserError(
+            "tiles-do-not-fit",
+            f"the model makes images of {image[2]} x {image[1]} of {source[2]} x {source[1]}, which is no whole number "
+            "of times as large: set --fit to resize",
+        )
 
 
 def jobs(inputs: list[str], out: Path) -> list[Job]:
@@ -149,7 +162,7 @@ def translate(model: Model, waiting: list[Job], fit: str, seed: int) -> list[str
     with progress_bar("translate", len(waiting)) as bar:
         for first in made:
             job, tiling = ahead.popleft()
-            levels = tiling.joined(chain([first], made))
+            levels = tiling.joined(chain([first], made)) if fit == _TILES else to_uint8(first)
             job.target.parent.mkdir(parents=True, exist_ok=True)
             write_bytes(job.target, encode_png(levels))
             bar.update(1)

@@ -93,7 +93,7 @@ def _metrics(select: Select, train: Train, known: Known) -> Iterator[str]:
     named = [("metric", select.metric), *(("guards", guard.metric) for guard in select.guards)]
     for key, metric in named:
         needs = METRICS[metric].needs
-        if needs not in (None, "pairs", "attributes", *known.medium.offers):
+        if needs not in (None, "pairs", "masks", "colors", "attributes", *known.medium.offers):
             yield f"select.{key} names {metric!r}, which is of {words_for(str(needs))}: name another metric"
         elif needs == "attributes" and known.attributes is False:
             yield f"select.{key} names {metric!r}, and images have no attributes: name another metric"

@@ -14,7 +14,13 @@ from stages.common.levels import Levels
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 
 TRANSLATED = ["source", "translation", "truth", "baseline"]
-"""The rows of a picture of translations; the last where sources are of another shape than images."""
+"""The rows of a picture of translations."""
+
+
+def rows_of_translations(image_shape: Sequence[int], source_shape: Sequence[int]) -> list[str]:
+    """The last one only where a source looks otherwise without a network than it is: enlarged, or filled in."""
+    otherwise = source_shape[1:] != image_shape[1:] or source_shape[0] > image_shape[0]
+    return TRANSLATED if otherwise else TRANSLATED[:-1]
 
 
 class TooManyPixelsError(Exception):

@@ -11,7 +11,7 @@ from mintage.players import Generator, ModelConfig
 from mintage.sampling import asked_rows, samples
 from mintage.sources import shown, untouched
 from stages.common.levels import Levels
-from stages.common.pictures import TRANSLATED, encode_png, grid, grid_scale, with_names
+from stages.common.pictures import encode_png, grid, grid_scale, rows_of_translations, with_names
 from stages.common.reading import Sources
 from stages.common.split import Numbers, Split
 from stages.media.medium import Medium
@@ -111,16 +111,15 @@ def draw_grid(medium: Medium, images: Tensor, columns: int) -> Levels:
 def draw_translations(medium: Medium, generator: Generator, seed: int, split: Split) -> bytes:
     """The same pairs of a split each time: source, translation and target below each other, and again for ten more.
 
-    Where sources are of another shape, below these what they are without any network (`mintage.sources.untouched`).
+    Where that looks otherwise, below these what sources are without any network (`mintage.sources.untouched`).
     """
     columns = min(COLUMNS, len(split))
     numbers = asked_rows(len(split), 2 * columns if len(split) >= 2 * columns else columns, seed)
     sources, targets = Sources(split, numbers), torch.from_numpy(split.take(numbers.numpy()))
     made = [(images, asked) for images, asked in samples(generator, len(numbers), seed, sources)]
     translated, given = (torch.cat([part for part in parts if part is not None]) for parts in zip(*made, strict=True))
-    kinds = [shown(given, split.shape), translated, targets]
-    if given.shape != targets.shape:
-        kinds.append(untouched(given, split.shape))
+    names = rows_of_translations(targets.shape[1:], given.shape[1:])
+    kinds = [shown(given, split.shape), translated, targets, untouched(given, split.shape)][: len(names)]
     rows = torch.stack([kind.view(-1, columns, *kind.shape[1:]) for kind in kinds], dim=1).flatten(0, 2)
     sheet = draw_grid(medium, rows, columns)
-    return encode_png(with_names(sheet, TRANSLATED[: len(kinds)] * (len(rows) // (len(kinds) * columns))))
+    return encode_png(with_names(sheet, names * (len(rows) // (len(names) * columns))))

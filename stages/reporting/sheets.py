@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from stages.common.pictures import TRANSLATED, grid_scale
+from stages.common.pictures import grid_scale, rows_of_translations
 from stages.reporting.inputs import Inputs, Picture
 from stages.reporting.measures import frame_figures
 
@@ -78,8 +78,8 @@ def samples_sheet(inputs: Inputs) -> Sheet:
     """The sample grid: a row a class, of the first of the classes that were asked for."""
     classes, sample, picture = inputs.manifest.classes, inputs.made_by("sample"), bare_samples(inputs)
     if inputs.translates:
-        alike = inputs.manifest.partner_shape in (None, inputs.manifest.shape)
-        return sheet_of(inputs, picture, (TRANSLATED[:-1] if alike else TRANSLATED) * 2)
+        shape = inputs.manifest.shape
+        return sheet_of(inputs, picture, rows_of_translations(shape, inputs.manifest.partner_shape or shape) * 2)
     if classes is None or not inputs.conditional:
         return sheet_of(inputs, picture)
     asked = (sample.params.get("classes") if sample else None) or range(len(classes))

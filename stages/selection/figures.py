@@ -18,6 +18,7 @@ from mintage.metrics.copies import near_copies
 from mintage.metrics.density_coverage import density_coverage
 from mintage.metrics.frechet import frechet_distance
 from mintage.metrics.kernel import kernel_distance
+from mintage.metrics.pairs import retrieval
 from mintage.metrics.pixels import histogram_distance
 from mintage.metrics.precision_recall import precision_recall
 from mintage.metrics.spectrum import spectral_distance
@@ -26,8 +27,9 @@ from stages.media import words_for
 from stages.selection.cache import key_of
 from stages.selection.metrics import METRICS
 from stages.selection.reference import Reference
-from stages.selection.seen import Seen
+from stages.selection.seen import LIKENESS, Seen
 
+_NO_TRUTH = "the model makes images of noise, so none has a truth beside it"
 Figures = dict[str, Any]
 """Columns of the table, and by `classes.` and `attributes.` lists of a figure for each."""
 
@@ -98,10 +100,26 @@ def copies(seen: Seen, real: Reference) -> Figures:
 
 
 def translation(seen: Seen, real: Reference) -> Figures:
+    return {name: _likeness(seen)[name] for name in ("l1", "psnr", "ssim", "luminance_correlation")}
+
+
+def filling(seen: Seen, real: Reference) -> Figures:
+    if not real.masked:
+        raise ValueError("no source has a mask of what is missing")
+    return {"hole_psnr": _likeness(seen)["hole_psnr"]}
+
+
+def colors(seen: Seen, real: Reference) -> Figures:
+    if seen.pixels.shape[0] == 1:
+        raise ValueError("the images are gray")
+    return {"chroma_error": _likeness(seen)["chroma_error"]}
+
+
+def own_truths(seen: Seen, real: Reference) -> Figures:
     if seen.likeness is None:
-        raise ValueError("the model makes images of noise, so none has a truth beside it")
-    error, decibels, similarity = seen.likeness.double().mean(0).tolist()
-    return {"l1": error, "psnr": decibels, "ssim": similarity}
+        raise ValueError(_NO_TRUTH)
+    of_all = real.holdout.features
+    return {"retrieval": retrieval(seen.features, of_all if len(seen) == len(of_all) else of_all[real.pairs])}
 
 
 def brightness(seen: Seen, real: Reference) -> Figures:
@@ -149,14 +167,17 @@ MEASUREMENTS: Measurements = {
     by_class: ("class_frechet_distance",),
     variety: ("diversity",),
     copies: ("near_copies",),
-    translation: ("l1", "psnr", "ssim"),
+    translation: ("l1", "psnr", "ssim", "luminance_correlation"),
+    filling: ("hole_psnr",),
+    colors: ("chroma_error",),
+    own_truths: ("retrieval",),
     brightness: ("pixel_distance",),
     detail: ("spectral_distance",),
     modes: ("modes_captured", "high_quality", "reverse_kl"),
 }
 """Each with its metrics."""
 MEASUREMENTS |= {measurement_of(name): (name,) for name, metric in METRICS.items() if metric.measure}
-OF_HOLDOUT = (conditional, attributes, copies, translation)
+OF_HOLDOUT = (conditional, attributes, copies, translation, filling, colors, own_truths)
 """Their floor is what the held-out images reach; the floor of the others is that of training images.
 
 All are means over images, or shares of images each looked at by itself, which do not depend on how many there are: so
@@ -168,6 +189,13 @@ def labels_seen(seen: Seen) -> Tensor:
     """The class of each image: the one that was asked for, or else the one that the evaluator sees."""
     assert seen.logits is not None
     return seen.logits.argmax(1) if seen.labels is None else seen.labels
+
+
+def _likeness(seen: Seen) -> dict[str, float]:
+    """By name the mean over images."""
+    if seen.likeness is None:
+        raise ValueError(_NO_TRUTH)
+    return dict(zip(LIKENESS, seen.likeness.double().mean(0).tolist(), strict=True))
 
 
 def _share(right: Tensor) -> float | None:

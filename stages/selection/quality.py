@@ -82,7 +82,7 @@ def findings(row: Row, score: dict[str, Any] | None, about: Subject) -> list[Fin
     """The Frechet distance; of a conditional generator what its classes are worth; or what its medium is judged by."""
     found = [_of_distance(row)]
     if about.sources is not None:
-        found.append(_of_sources(row, about.sources))
+        found += [_of_sources(row, about.sources), _of_light(row)]
     if names := about.medium.judged_by:
         found += [_of_share(METRICS[name], row.get(name), row.get(METRICS[name].floor), 0.0) for name in names]
     elif about.chance is not None:
@@ -144,6 +144,14 @@ def _of_sources(row: Row, sources: Row) -> Finding | None:
         return None
     level: Level = "good" if not worse else "poor" if worse == names else "fair"
     return Finding(level, f"{'no better than the sources themselves in ' if worse else ''}{', '.join(told)}")
+
+
+def _of_light(row: Row) -> Finding | None:
+    """A translator that exchanges light and dark can be right in all else."""
+    correlation = row.get("luminance_correlation")
+    if correlation is None or correlation >= 0:
+        return None
+    return Finding("poor", f"light and dark are exchanged (correlation with the truths: {correlation:.2f})")
 
 
 def _number(value: float) -> str:

@@ -15,13 +15,16 @@ from mintage.metrics.distances import squared_radii
 from mintage.metrics.thumbnails import block_of
 from mintage.randomness import stream
 from mintage.sampling import CHUNK, Rows, asked_labels, asked_rows
+from mintage.sources import has_mask
 from stages.common.params import Select
 from stages.common.reading import Sources, attributes_of, batches_of, labels_of
 from stages.common.split import Split
 from stages.media.medium import Medium
 from stages.selection.cache import Cache, code_digest, digest_of, key_of
 from stages.selection.features import feature_network
-from stages.selection.seen import Judge, Seen
+from stages.selection.seen import Judge, Seen, Truth
+
+_COLORS = 3
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,19 @@ class Reference:
     @property
     def offers(self) -> set[str | None]:
         """What a metric may need (`Metric.needs`) that these images and generators have."""
-        given = {"source": {"pairs"}, "attributes": {"attributes"}}
+        given = {"source": self._offered_by_pairs, "attributes": {"attributes"}}
         return {None, *self.medium.offers, *given.get(self.condition or "", set())}
+
+    @property
+    def masked(self) -> bool:
+        """Whether sources have a mask of what is missing."""
+        partners = self.holdout_split.partners
+        return partners is not None and has_mask(partners.shape, self.holdout_split.shape)
+
+    @property
+    def _offered_by_pairs(self) -> set[str]:
+        colored = self.holdout_split.shape[0] == _COLORS
+        return {"pairs", *(["masks"] if self.masked else []), *(["colors"] if colored else [])}
 
     @property
     def classes(self) -> int:
@@ -138,11 +152,15 @@ class Reference:
             return Sources(self.holdout_split, self.pairs)
         return self.requested_labels if self.requested_attributes is None else self.requested_attributes
 
-    def targets(self) -> Iterator[Tensor] | None:
+    def targets(self) -> Iterator[Truth] | None:
         """What the generated images should be, a chunk at a time; None where nobody knows."""
-        if self.condition != "source":
-            return None
-        return (torch.from_numpy(self.holdout_split.take(rows.numpy())) for rows in torch.split(self.pairs, CHUNK))
+        return map(self._truth, torch.split(self.pairs, CHUNK)) if self.condition == "source" else None
+
+    def _truth(self, rows: Tensor) -> Truth:
+        hole: Tensor | None = None
+        if self.masked and self.holdout_split.partners is not None:
+            hole = torch.from_numpy(self.holdout_split.partners.take(rows.numpy()))[:, -1:] > 0
+        return Truth(torch.from_numpy(self.holdout_split.take(rows.numpy())), hole)
 
     @cached_property
     def radii_of_precision(self) -> Tensor:
@@ -183,7 +201,7 @@ def reference(
         labels = labels_of(split) if condition is not None else None
 
         def extract() -> Seen:
-            targets = batches_of(split) if condition == "source" and split is holdout else None
+            targets = map(Truth, batches_of(split)) if condition == "source" and split is holdout else None
             attributes = attributes_of(split) if condition == "attributes" else None
             return judge.extract(batches_of(split), labels, targets, attributes)
 

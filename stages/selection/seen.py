@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from itertools import repeat
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from mintage.evaluator import Evaluator, attributes_right, device_of, features_of
-from mintage.metrics.pairs import absolute_error, psnr, ssim
+from mintage.metrics.pairs import absolute_error, chroma_error, hole_psnr, luminance_correlation, psnr, ssim
 from mintage.metrics.pixels import histogram
 from mintage.metrics.spectrum import SMALLEST_SIDE, ring_power
 from mintage.metrics.thumbnails import has_thumbnails, thumbnails
@@ -21,7 +21,17 @@ from stages.common.levels import to_uint8
 from stages.media.medium import Medium
 from stages.selection.features import FeatureNetwork
 
+LIKENESS = ("l1", "psnr", "ssim", "luminance_correlation", "hole_psnr", "chroma_error")
 _BY_BATCH = ("features", "logits", "samples", "right", "likeness", "thumbnails")
+
+
+class Truth(NamedTuple):
+    """What images should be."""
+
+    images: Tensor
+    """`[n,C,H,W]`."""
+    hole: Tensor | None = None
+    """Where they were to be filled in, `[n,1,H,W]`; None: everywhere."""
 
 
 class Tally:
@@ -65,7 +75,7 @@ class Seen:
     right: Tensor | None = None
     """`[N,G]`: whether each attribute is as asked, or as of the real image; where there are attributes."""
     likeness: Tensor | None = None
-    """`[N,3]`: absolute error, PSNR and SSIM beside the target, where each image has one."""
+    """`[N,L]`: the figures of `LIKENESS` beside the truth, where each image has one."""
     thumbnails: Tensor | None = None
     """`[N,h,w]`, grey levels in [0,255]; images of fewer than 8 pixels a side have none."""
 
@@ -105,12 +115,12 @@ class Judge:
         self,
         batches: Iterable[Tensor],
         labels: Tensor | None,
-        targets: Iterable[Tensor] | None = None,
+        targets: Iterable[Truth] | None = None,
         attributes: Tensor | None = None,
     ) -> Seen:
         """All that is kept of images `[N,C,H,W]`, which come a batch at a time, and labels `[N]` or attributes `[N,K]`.
 
-        `targets` are what they should be, in batches of the same sizes.
+        `targets` are their truths, in batches of the same sizes.
         """
         kept: dict[str, list[Tensor]] = {name: [] for name in _BY_BATCH}
         tally = Tally()
@@ -148,9 +158,12 @@ class Judge:
         return logits
 
 
-def likeness(images: Tensor, targets: Tensor) -> Tensor:
-    """`[N,3]`."""
-    return torch.stack([measure(images, targets) for measure in (absolute_error, psnr, ssim)], dim=1)
+def likeness(images: Tensor, truth: Truth) -> Tensor:
+    """`[N,L]`; gray images have no chroma, and an error of 0."""
+    found = [measure(images, truth.images) for measure in (absolute_error, psnr, ssim, luminance_correlation)]
+    found.append(found[1] if truth.hole is None else hole_psnr(images, truth.images, truth.hole))
+    found.append(chroma_error(images, truth.images) if images.shape[1] == 3 else torch.zeros(len(images)))
+    return torch.stack(found, dim=1)
 
 
 def quantize(images: Tensor, bits_kept: bool = False) -> Tensor:

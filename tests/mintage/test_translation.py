@@ -12,7 +12,15 @@ import mintage
 from mintage.dataset import Signature
 from mintage.families import resolve
 from mintage.layers import Layers
-from mintage.metrics.pairs import absolute_error, psnr, ssim
+from mintage.metrics.pairs import (
+    absolute_error,
+    chroma_error,
+    hole_psnr,
+    luminance_correlation,
+    psnr,
+    retrieval,
+    ssim,
+)
 from mintage.networks.patches import Discriminator, halvings
 from mintage.networks.unet import Generator
 from mintage.rules import refusal
@@ -195,6 +203,43 @@ def test_the_distance_of_pairs_is_what_the_definitions_say() -> None:
     assert psnr(one, other).tolist() == pytest.approx([10 * math.log10(4 / 0.04)] * 2)
     assert psnr(one, one).tolist() == [100, 100]
     assert ssim(other, other).tolist() == pytest.approx([1, 1])
+
+
+def test_what_is_filled_in_is_measured_in_the_hole_alone() -> None:
+    truths, hole = torch.zeros(2, 3, 8, 8), torch.zeros(2, 1, 8, 8, dtype=torch.bool)
+    hole[:, :, 2:6, 2:6] = True
+    images = torch.where(hole, 0.2, truths)
+    assert hole_psnr(images, truths, hole).tolist() == pytest.approx([10 * math.log10(4 / 0.04)] * 2)
+    assert hole_psnr(images + ~hole, truths, hole).tolist() == hole_psnr(images, truths, hole).tolist()
+    assert psnr(images, truths).tolist() == pytest.approx([10 * math.log10(4 / 0.01)] * 2)
+
+
+def test_chroma_is_what_luminance_does_not_tell() -> None:
+    random = torch.Generator().manual_seed(0)
+    gray, colored = (
+        torch.rand(3, 1, 6, 6, generator=random).expand(-1, 3, -1, -1),
+        torch.rand(3, 3, 6, 6, generator=random),
+    )
+    assert chroma_error(gray, gray * 0.5 + 0.1).abs().max() < 1e-6
+    assert chroma_error(colored, colored - 0.3).abs().max() < 1e-6
+    red = torch.tensor([1.0, -1.0, -1.0]).view(1, 3, 1, 1).expand(1, 3, 4, 4)
+    assert chroma_error(red, torch.zeros_like(red)).item() == pytest.approx(
+        (0.713 * 1.402 + 0.564 * 0.598) / 2, abs=1e-3
+    )
+
+
+def test_an_image_whose_light_and_dark_are_exchanged_correlates_below_0() -> None:
+    images = strokes(5)
+    assert luminance_correlation(images, 0.5 * images + 0.2).tolist() == pytest.approx([1] * 5)
+    assert luminance_correlation(-images, images).tolist() == pytest.approx([-1] * 5)
+    assert luminance_correlation(torch.zeros_like(images), images).tolist() == [0] * 5
+
+
+def test_a_translation_is_found_by_its_own_truth_and_a_blur_by_any() -> None:
+    truths = torch.randn(50, 8, generator=torch.Generator().manual_seed(0))
+    assert retrieval(truths + 0.01, truths) == 1
+    assert retrieval(truths.mean(0).expand(50, -1), truths) == pytest.approx(1 / 50)
+    assert retrieval(truths.roll(1, 0), truths) == 0
 
 
 def test_a_blur_of_all_that_a_truth_may_be_scores_as_well_in_pixels_as_a_sharp_guess() -> None:

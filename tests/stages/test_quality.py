@@ -165,3 +165,12 @@ def test_collapse_and_copies_have_an_advice_of_their_own(read: Callable[[str], N
     early = judged(frechet_distance=0.35, collapse={"collapsed": True, "sure": False})
     assert early["sentence"].endswith("few real images are reached.")
     assert "packing" not in early["advice"]
+
+
+def test_a_translator_that_exchanges_light_and_dark_is_poor_however_good_its_other_figures_are() -> None:
+    about = replace(ABOUT, chance=None, sources={"l1": 0.5, "ssim": 0.1, "frechet_distance": 50.0})
+    figures: dict[str, Any] = {"frechet_distance": 0.35, "l1": 0.1, "ssim": 0.8}
+    assert judged(about, **figures, luminance_correlation=0.9)["level"] == "good"
+    inverted = judged(about, **figures, luminance_correlation=-0.3)
+    assert inverted["level"] == "poor"
+    assert "light and dark are exchanged (correlation with the truths: -0.30)" in inverted["sentence"]

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 import mintage
-from mintage.metrics.pairs import psnr
+from mintage.metrics.pairs import hole_psnr, psnr
 from mintage.sources import untouched
 from stages.common.files import read_json
 from stages.common.pictures import TRANSLATED
@@ -78,10 +78,19 @@ def test_sources_are_kept_as_small_as_they_are_and_shown_beside_what_bicubic_mak
     assert "baseline" in (finished / "reports/index.html").read_text()
 
 
-def test_baselines_of_two_kinds_of_sources_of_the_same_images_are_told_apart(finished: Path) -> None:
-    before = read_json(finished / "metrics/selection.json")["baseline"]["l1"]
-    write_params(finished, PARAMS | SHORT | {"normalize.damage.factor": 4})
+def test_a_hole_is_measured_by_itself_beside_its_own_baseline_and_not_that_of_other_sources(finished: Path) -> None:
+    """Of the same images, in the same cache."""
+    before = read_json(finished / "metrics/selection.json")
+    filled = {"normalize.partner": "masked", "train.family": "context_encoder", "train.recipe.generator": {}}
+    write_params(finished, PARAMS | SHORT | filled)
     for stage in ("normalize", "validate", "evaluator", "train", "select"):
         run_stage_in(finished, stage)
-    after = read_json(finished / "metrics/selection.json")["baseline"]["l1"]
-    assert after > 1.2 * before
+    after, split = read_json(finished / "metrics/selection.json"), Split(finished / "data/normalized/holdout")
+    assert split.partners is not None
+    sources, truths = torch.from_numpy(split.partners.images()), torch.from_numpy(split.images())
+    expected = hole_psnr(untouched(sources, (1, 8, 8)), truths, sources[:, -1:] > 0).mean().item()
+    assert after["baseline"]["hole_psnr"] == pytest.approx(expected, abs=0.1)
+    assert after["hole_psnr"] < after["psnr"] - 5  # of a quarter of the pixels, and the others are the truth's
+    assert (after["hole_psnr_floor"], after["retrieval_floor"]) == (100, pytest.approx(1, abs=0.01))
+    assert "hole_psnr" not in before
+    assert after["baseline"]["l1"] != before["baseline"]["l1"]

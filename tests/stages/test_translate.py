@@ -135,6 +135,22 @@ def test_a_translator_that_enlarges_enlarges_tiles_too(tmp_path: Path) -> None:
     assert pixels(tmp_path / "out/a.png").shape == (24, 40, 3)
 
 
+def test_small_pictures_are_enlarged_whole_or_in_tiles_of_a_whole_number_of_times(tmp_path: Path) -> None:
+    for name, side in (("twice", 4), ("odd", 5)):  # 8 rows of 4, or 9 of 5
+        images = torch.rand(32, 3, 8 if side == 4 else 9, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
+        sources = torch.nn.functional.adaptive_avg_pool2d(images, (side, 4))
+        data = mintage.Dataset(image=images, source=sources)
+        mintage.train(data, "srgan", images=32, recipe={"width": 4}, folder=tmp_path / name, progress=False)
+    picture(tmp_path / "a.png", 10, 7)
+    translated(tmp_path, "a.png", "--out", "tiles", "--fit", "tiles", "--release", "twice")
+    assert pixels(tmp_path / "tiles/a.png").shape == (20, 14, 3)
+    translated(tmp_path, "a.png", "--out", "whole", "--release", "odd")
+    assert pixels(tmp_path / "whole/a.png").shape == (9, 8, 3)
+    code, said = try_stage_in(tmp_path, "translate", "a.png", "--out", "no", "--fit", "tiles", "--release", "odd")
+    assert code == 2
+    assert "makes images of 8 x 9 of 4 x 5, which is no whole number of times as large: set --fit to resize" in said
+
+
 @pytest.mark.parametrize("mode", ["RGBA", "L", "LA", "P", "CMYK", "I;16", "1"])
 def test_pictures_of_every_kind_are_taken(tmp_path: Path, model: Path, mode: str) -> None:
     levels = np.random.default_rng(0).integers(0, 256, (8, 8), dtype=np.uint8)
