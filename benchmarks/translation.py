@@ -58,6 +58,16 @@ The **baseline** is the source itself, brought to the image's shape: under its n
 bicubic, a hole filled with the mean color around it. **Pixels alone** is the same network without a discriminator
 (`train.recipe.pretrain_images` beyond the end), as long. Retrieval is the share of translations that lie nearest to
 their own truth in an evaluator's features.
+
+In so short a time the network without a discriminator, whose steps cost down to half as much, is nearer to the
+truth nearly everywhere: in a short training let `pretrain_images` be most of it. The game wins where there are many
+truths and a mean of them looks like none: in the Frechet distance of colors and of holes. A picture in color loses
+to its own gray copy in pixels, since a U-Net draws all of it anew.
+
+Of one seed, differences in the last digit tell nothing.
+
+![Gray pictures, what the game makes of them, and the truth: sky is blue and a horse brown, a red truck is
+not](gray-to-color.png)
 """
 Row = dict[str, Any]
 
@@ -116,7 +126,7 @@ TASKS = [
         "archive",
         "srgan",
         {"partner": "lower_resolution", "channels": 3, "height": 32, "width": 32},
-        {"width": 16, "batch_size": 16},
+        {"width": 16, "batch_size": 16, "pretrain_images": 4000},
         "cifar",
     ),
 ]
@@ -205,8 +215,9 @@ def _section(task: Task, rows: list[Row]) -> Iterator[str]:
     kinds = ["baseline", *VARIANTS]
     found = {kind: [row for row in rows if row["variant"] == kind] for kind in kinds}
     means = {kind: _means(of_kind) for kind, of_kind in found.items() if of_kind}
-    settings = " ".join(f"{name}={value}" for name, value in (task.recipe | {"family": task.family}).items())
-    yield f"`normalize.partner={task.normalize['partner']}`, {settings}; {rows[0]['pairs']:,} pairs to learn from."
+    settings = ", ".join(f"`{name}: {json.dumps(value)}`" for name, value in task.recipe.items())
+    about = f"`{task.family}` with {settings}, `normalize.partner: {task.normalize['partner']}`"
+    yield f"{about}; {rows[0]['pairs']:,} pairs to learn from."
     yield ""
     yield f"| | {' | '.join(means)} | real images |"
     yield f"| --- {'| --- ' * (len(means) + 1)}|"
@@ -218,7 +229,7 @@ def _section(task: Task, rows: list[Row]) -> Iterator[str]:
             found.items() if of_kind]  # fmt: skip
     yield f"| images seen | {' | '.join(seen)} | |"
     yield ""
-    yield " ".join(_told(means))
+    yield "  \n".join(_told(means))
 
 
 def _told(means: dict[str, Row]) -> Iterator[str]:
