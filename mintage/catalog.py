@@ -11,7 +11,10 @@ from typing import Any
 from mintage.nearest import nearest
 
 BUILT_IN: dict[str, dict[str, str]] = {
-    "game": {"adversarial": "mintage.games.adversarial:Adversarial"},
+    "game": {
+        "adversarial": "mintage.games.adversarial:Adversarial",
+        "unpaired": "mintage.games.unpaired:Unpaired",
+    },
     "network": {
         "mlp": "mintage.networks.mlp:NETWORK",
         "points": "mintage.networks.points:NETWORK",
@@ -23,6 +26,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "r3gan": "mintage.networks.r3gan:NETWORK",
         "unet": "mintage.networks.unet:NETWORK",
         "srresnet": "mintage.networks.srresnet:NETWORK",
+        "resnet_translator": "mintage.networks.resnet_translator:NETWORK",
+        "encoder_decoder": "mintage.networks.encoder_decoder:NETWORK",
     },
     "objective": {
         "minimax": "mintage.objectives:Minimax",
@@ -45,6 +50,10 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "l1": "mintage.terms:L1",
         "l2": "mintage.terms:L2",
         "orthogonal": "mintage.terms:ORTHOGONAL",
+        "cycle": "mintage.terms:CYCLE",
+        "cycle_squares": "mintage.terms:CYCLE_SQUARES",
+        "identity": "mintage.terms:IDENTITY",
+        "features": "mintage.terms:FEATURES",
     },
     # In the order in which they are made.
     "augment": {

@@ -45,6 +45,7 @@ class RealImages:
         self.conditions = None if conditions is None else on_device(conditions, device)
         self.seed = seed
         self._epochs: dict[int, Tensor] = {}
+        self._groups: dict[int, RealImages] = {}
 
     damage: Damage | None = None
     """By which the sources of each batch are made of its images, in place of those that are stored."""
@@ -64,6 +65,21 @@ class RealImages:
         if len(numbers) == len(self):
             return self
         return RealImages(self.take(numbers), self.conditions[numbers], self.seed, self.device)
+
+    def group(self, number: int) -> "RealImages":
+        """The images of one condition, as of one domain, in an endless order of their own.
+
+        By another seed, or groups that happen to be pairs, in the same order, would go together.
+        """
+        if number not in self._groups:
+            assert self.conditions is not None
+            seed = int(torch.randint(2**31, (), generator=stream(self.seed, "order/group", number)))
+            self._groups[number] = self.part((self.conditions == number).nonzero().squeeze(1), seed)
+        return self._groups[number]
+
+    def part(self, numbers: Tensor, seed: int) -> "RealImages":
+        """The images of these numbers `[n]`, held once, without conditions."""
+        return _Part(self.images, numbers, seed, self.device)
 
     def batch(self, position: int, size: int) -> tuple[Tensor, Tensor | None]:
         """Images `[size,C,H,W]` and conditions `[size,...]` from the `position`-th image of the order on."""
@@ -99,3 +115,40 @@ class RealImages:
 def _joined(parts: list[tuple[Tensor, Tensor | None]]) -> tuple[Tensor, Tensor | None]:
     images, conditions = zip(*parts, strict=True)
     return torch.cat(images), None if conditions[0] is None else torch.cat(conditions)
+
+
+class _Part(RealImages):
+    """Some of the images of a whole."""
+
+    def __init__(self, images: Tensor, numbers: Tensor, seed: int, device: torch.device) -> None:
+        super().__init__(images, None, seed, device)
+        self._numbers = numbers.to(device)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def take(self, numbers: Tensor) -> Tensor:
+        return super().take(self._numbers[numbers.to(self.device, non_blocking=True)])
+
+    def _between(self, start: int, stop: int) -> tuple[Tensor, Tensor | None]:
+        return self.take(self._order(start, stop)), None
+
+
+class Unpaired(RealImages):
+    """Images of one domain; in the place of a source each has an image of another that has nothing to do with it."""
+
+    def __init__(self, real: RealImages, others: RealImages) -> None:
+        self.device, self.seed, self.conditions = real.device, real.seed, None
+        self._real, self._others = real, others
+
+    def __len__(self) -> int:
+        return len(self._real)
+
+    def batch(self, position: int, size: int) -> tuple[Tensor, Tensor | None]:
+        return self._real.batch(position, size)[0], self._others.batch(position, size)[0]
+
+    def take(self, numbers: Tensor) -> Tensor:
+        return self._real.take(numbers)
+
+    def conditions_of(self, numbers: Tensor) -> Tensor | None:
+        return self._others.take(numbers % len(self._others))

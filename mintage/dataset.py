@@ -12,6 +12,7 @@ from torch import Tensor
 
 from mintage.attributes import columns
 from mintage.damage import Damage
+from mintage.nearest import nearest
 
 _GREY = 0.5
 """Images of [-1,1] that are all so bright, and nowhere darker than 0, are most likely of [0,1]."""
@@ -32,6 +33,8 @@ class Signature:
 
     damage: Damage | None = None
     """How these sources are made of the images, where it is by chance."""
+    domains: tuple[str, ...] | None = None
+    """Names of the domains that images are of, without pairs; None where they are of one."""
 
     @property
     def paired(self) -> bool:
@@ -40,7 +43,7 @@ class Signature:
 
 
 class Dataset:
-    """Images, and labels where there are classes, attributes or sources where they have some.
+    """Images, and labels where there are classes, attributes, sources or domains where they have some.
 
     Args:
         image: `[N,C,H,W]` or `[N,H,W]`, a tensor or an array: floats in [-1,1], or 8-bit levels in [0,255].
@@ -52,6 +55,9 @@ class Dataset:
         classes: A name for each label; by default "0", "1" and so on, or the names in `label`, sorted.
         attributes: By name the values `[N]` of a property: True and False, or -1 and 1, or numbers on [-1,1]; or words,
             of which each becomes an attribute of its own, `hair=red`. None where there are none.
+        domain: `[N]`, 0 or 1, or names: to which of two domains each image belongs, where there are two without pairs;
+            else None.
+        domains: A name for each; by default "0" and "1", or the names in `domain`, sorted.
 
     Raises:
         ValueError: Shapes, ranges or labels do not fit; the message says what would.
@@ -70,6 +76,9 @@ class Dataset:
         classes: Sequence[str] | None = None,
         source: Any = None,
         attributes: Mapping[str, Any] | None = None,
+        *,
+        domain: Any = None,
+        domains: Sequence[str] | None = None,
     ) -> None:
         self.image: Tensor = images_in_range(image)
         """`[N,C,H,W]`, float32 in [-1,1]."""
@@ -91,6 +100,16 @@ class Dataset:
         self.attribute_names: tuple[str, ...] | None = None
         if attributes:
             self.attribute_names, self.attributes = columns(attributes, len(self.image))
+        self.domain: Tensor | None = None
+        """`[N]`, int64: 0 or 1."""
+        self.domains: tuple[str, ...] | None = None
+        """The names of both domains."""
+        if domain is not None:
+            self.domains, self.domain = _two_domains(domain, domains, len(self.image))
+            if self.source is not None:
+                raise ValueError("images of two domains have no sources: leave out `source`, or `domain`")
+        elif domains is not None:
+            raise ValueError("domains are named, and no image is of one: give `domain` too")
 
     def __len__(self) -> int:
         return len(self.image)
@@ -99,6 +118,7 @@ class Dataset:
         beside = [f"{len(self.classes)} classes"] if self.classes else []
         beside += [f"{len(self.attribute_names)} attributes"] if self.attribute_names else []
         beside += ["a source each"] if self.source is not None else []
+        beside += [f"the domains {' and '.join(self.domains)}"] if self.domains else []
         return f"Dataset({len(self)} images of {', '.join([str(list(self.shape)), *beside])})"
 
     @property
@@ -109,15 +129,54 @@ class Dataset:
     @property
     def signature(self) -> Signature:
         source = None if self.source is None else _shape(self.source)
-        return Signature(self.shape, self.classes, self.attribute_names, source, self.damage)
+        return Signature(self.shape, self.classes, self.attribute_names, source, self.damage, self.domains)
 
     def rows(self, chosen: Tensor) -> "Dataset":
         """Those of these numbers `[n]`, with the same classes."""
         part = copy(self)
-        for field in ("image", "label", "source", "attributes"):
+        for field in ("image", "label", "source", "attributes", "domain"):
             values = getattr(self, field)
             setattr(part, field, None if values is None else values[chosen])
         return part
+
+    def of_domain(self, name: str) -> "Dataset":
+        """The images of one domain, with the same classes. Raises ValueError, with the nearest name, if there is none.
+
+        Example:
+            >>> import torch, mintage
+            >>> data = mintage.Dataset(torch.zeros(4, 1, 8, 8), domain=[0, 0, 0, 1], domains=("photo", "drawing"))
+            >>> len(data.of_domain("photo"))
+            3
+        """
+        if self.domain is None or self.domains is None:
+            raise ValueError("the images are of no domains: give `domain` and `domains`")
+        part = self.rows((self.domain == number_of(name, self.domains)).nonzero().squeeze(1))
+        part.domain = part.domains = None
+        return part
+
+
+def number_of(domain: str, domains: Sequence[str]) -> int:
+    """Which one it is. Raises ValueError, with the nearest name, where there is none."""
+    if domain not in domains:
+        raise ValueError(f"there is no domain {domain!r}{nearest(domain, domains)}")
+    return list(domains).index(domain)
+
+
+def _two_domains(domain: Any, domains: Sequence[str] | None, images: int) -> tuple[tuple[str, ...], Tensor]:
+    """Names of both, and numbers `[N]` that count them. Raises ValueError."""
+    given = domain.tolist() if hasattr(domain, "tolist") else list(domain)
+    words = all(isinstance(one, str) for one in given)
+    names = tuple(domains or (sorted(set(given)) if words else ("0", "1")))
+    if len(set(names)) != 2 or len(names) != 2:
+        raise ValueError(f"the domains are named {', '.join(names)}: name two")
+    numbers = torch.tensor([number_of(one, names) for one in given]) if words else torch.as_tensor(domain)
+    numbers = _whole(numbers, images, "domains")
+    counts = torch.bincount(numbers, minlength=2)
+    if len(counts) > 2:
+        raise ValueError(f"domains go up to {len(counts) - 1}: give 0 or 1 for each image")
+    if not counts.all():
+        raise ValueError(f"no image is of the domain {names[int(counts.argmin())]!r}: give images of both")
+    return names, numbers
 
 
 def _shape(images: Tensor) -> tuple[int, int, int]:
@@ -172,11 +231,11 @@ def _labels(label: Any, classes: Sequence[str] | None, images: int) -> tuple[tup
     return names, labels
 
 
-def _whole(labels: Tensor, images: int) -> Tensor:
+def _whole(labels: Tensor, images: int, what: str = "labels") -> Tensor:
     if labels.ndim == 2 and len(labels) == images:
-        raise ValueError(f"labels are {list(labels.shape)}: give a number for each image; of one-hot rows, argmax(1)")
+        raise ValueError(f"{what} are {list(labels.shape)}: give a number for each image; of one-hot rows, argmax(1)")
     if labels.shape != (images,):
-        raise ValueError(f"labels are {list(labels.shape)}: give one for each of {images} images")
+        raise ValueError(f"{what} are {list(labels.shape)}: give one for each of {images} images")
     if labels.is_floating_point() or labels.min() < 0:
-        raise ValueError("labels must be whole numbers from 0")
+        raise ValueError(f"{what} must be whole numbers from 0")
     return labels.long()

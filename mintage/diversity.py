@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pdist
 
-from mintage.data import RealImages
+from mintage.data import RealImages, Unpaired
 from mintage.latents import draw
 from mintage.players import Generator
 from mintage.randomness import stream
@@ -47,6 +47,14 @@ class Diversity:
         self.conditions = real.conditions_of(chosen[:_GENERATED]) if beside else self.labels
         self.latents = draw(config, _GENERATED, stream(seed, "diversity"))[: len(chosen) if beside else None]
         self.real = mean_distance(real.take(chosen).cpu(), None if labels is None else labels[chosen].cpu())
+
+    @classmethod
+    def of(cls, generator: Generator, real: RealImages, seed: int) -> "list[Diversity]":
+        """Of a generator; where it translates between two domains, of each direction."""
+        if generator.back is None:
+            return [cls(generator, real, seed)]
+        first, second = real.group(0), real.group(1)
+        return [cls(generator, Unpaired(second, first), seed), cls(generator.back, Unpaired(first, second), seed)]
 
     def measure(self, generator: Generator) -> float | None:
         """None where real images do not differ, or are one of each class."""

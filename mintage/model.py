@@ -16,6 +16,7 @@ from torch import Tensor
 from mintage import release
 from mintage.attributes import with_changes
 from mintage.dataset import images_in_range
+from mintage.nearest import nearest
 from mintage.players import Generator, build_generator
 from mintage.sampling import samples
 
@@ -56,6 +57,11 @@ class Model:
         """The names of the attributes that can be asked for, a word of a column as `hair=red`; None without any."""
         return self.generator.config.attributes
 
+    @property
+    def domains(self) -> tuple[str, str] | None:
+        """The two domains between which it translates, each into the other; None where it is of pairs or of noise."""
+        return self.generator.config.domains
+
     def sample(
         self,
         count: int,
@@ -85,15 +91,16 @@ class Model:
         asked = self._labels(label) if attributes is None else self._attributes(attributes)
         return torch.cat([images for images, _ in samples(self.generator, count, seed, asked)])
 
-    def translate(self, sources: Any, seed: int = 0) -> Tensor:
+    def translate(self, sources: Any, seed: int = 0, to: str | None = None) -> Tensor:
         """The images `[N,C,H,W]` in [-1,1], on the CPU, that the model makes of others.
 
         Args:
             sources: `[N,S,H,W]`, or `[N,H,W]` of one channel: floats in [-1,1], or 8-bit levels in [0,255].
             seed: Decides the noise, where the model starts from some beside the source.
+            to: Of a model between two domains, the one to be made, of `domains`; sources are then of the other.
 
         Raises:
-            ValueError: The model translates nothing, or sources are of another shape.
+            ValueError: The model translates nothing, sources are of another shape, or there is no such domain.
 
         Example:
             >>> import torch, mintage
@@ -102,6 +109,10 @@ class Model:
             >>> model = mintage.train(data, "pix2pix", images=640, recipe={"width": 4}, progress=False).model
             >>> model.translate(-pictures[:3]).shape
             torch.Size([3, 1, 16, 16])
+            >>> unpaired = mintage.Dataset(pictures, domain=torch.arange(64) % 2, domains=("photo", "drawing"))
+            >>> model = mintage.train(unpaired, "cyclegan", images=64, recipe={"width": 4}, progress=False).model
+            >>> model.domains, model.translate(pictures[:3], to="photo").shape  # which are drawings
+            (('photo', 'drawing'), torch.Size([3, 1, 16, 16]))
         """
         shape = self.generator.config.source_shape
         if shape is None:
@@ -109,7 +120,23 @@ class Model:
         given = images_in_range(sources)
         if given.shape[1:] != shape:
             raise ValueError(f"sources are {tuple(given.shape[1:])} (S, H, W), and the model's are {shape}")
-        return torch.cat([images for images, _ in samples(self.generator, len(given), seed, given)])
+        return torch.cat([images for images, _ in samples(self.towards(to), len(given), seed, given)])
+
+    def towards(self, domain: str | None) -> Generator:
+        """The generator that makes images of this domain, of the other one's; the only one where there are no domains.
+
+        Raises ValueError where there is no such domain, or none is named and there are two.
+        """
+        directions = self.generator.directions
+        if not directions and domain is not None:
+            raise ValueError("this model is of no domains: leave out `to`")
+        if directions and domain is None:
+            raise ValueError(f"say which domain to make: to={' or to='.join(map(repr, directions))}")
+        if domain is None:
+            return self.generator
+        if domain not in directions:
+            raise ValueError(f"there is no domain {domain!r}{nearest(domain, list(directions))}")
+        return directions[domain]
 
     def save(self, folder: str | Path) -> None:
         """Write `generator.safetensors` and `config.json`, which `load` reads; neither is ever there by half."""

@@ -1,7 +1,7 @@
 """The two players: a network with its conditioning, built from a config that fits in a JSON file."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -58,6 +58,8 @@ class ModelConfig:
     """(S, h, w) of the images of which the generator makes others; None where it makes them of noise."""
     attributes: tuple[str, ...] | None = None
     """Names of what the players are told in place of a class; see `mintage.attributes`."""
+    domains: tuple[str, str] | None = None
+    """Where there are two without pairs: the one whose images are translated, and the one of what is made."""
     layout: int = LAYOUT
 
     @property
@@ -74,6 +76,11 @@ class ModelConfig:
     def fills(self) -> bool:
         """Whether a source has a mask, and the generator fills in what is missing of it."""
         return self.source_shape is not None and has_mask(self.source_shape, self.image_shape)
+
+    @property
+    def back(self) -> "ModelConfig":
+        """Of the generator that translates the other way."""
+        return replace(self, domains=None)
 
     @property
     def class_count(self) -> int:
@@ -108,7 +115,8 @@ class Generator(nn.Module):
     """(latent `[N, latent_size + code_size]`, condition) -> images `[N,C,H,W]` in [-1,1].
 
     The condition is what the config says: a label `[N]`, attributes `[N,K]` on [-1,1], a source `[N,S,H,W]` in
-    [-1,1], or None.
+    [-1,1], or None. Of two domains it translates the first into the second, and its child `back` the second into the
+    first.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -132,6 +140,15 @@ class Generator(nn.Module):
         self.examples: Tensor | None
         """Attributes of real images `[EXAMPLES, K]`, by which it is asked where nobody says what for; None else."""
         self.register_buffer("examples", torch.zeros(EXAMPLES, len(config.attributes)) if config.attributes else None)
+        self.back = Generator(config.back) if config.domains else None
+
+    @property
+    def directions(self) -> "dict[str, Generator]":
+        """By the name of the domain that each makes, where it is of two; else empty."""
+        if self.back is None or self.config.domains is None:
+            return {}
+        first, second = self.config.domains
+        return {second: self, first: self.back}
 
     def train(self, mode: bool = True) -> "Generator":
         super().train(mode)
@@ -225,8 +242,11 @@ def model_config(
     classes: Sequence[str] | None,
     attributes: Sequence[str] | None = None,
     source_shape: tuple[int, int, int] | None = None,
+    *,
+    domains: Sequence[str] | None = None,
 ) -> ModelConfig:
     """The recipe's players for images of this shape, classes and attributes; sources are alike where nobody says."""
+    first, second = domains or ("", "")
     reads_code = catalog.load("discriminator_conditioning", recipe.discriminator.conditioning).reads_code
     return ModelConfig(
         network=recipe.network,
@@ -250,8 +270,9 @@ def model_config(
         packing=recipe.packing,
         minibatch_stddev=recipe.minibatch_stddev,
         reconstructs=catalog.load("objective", recipe.objective).reconstructs,
-        source_shape=(source_shape or image_shape) if condition_of(recipe) == "source" else None,
+        source_shape=(source_shape or image_shape) if condition_of(recipe) in ("source", "domain") else None,
         attributes=tuple(attributes or ()) if condition_of(recipe) == "attributes" else None,
+        domains=(first, second) if condition_of(recipe) == "domain" else None,
     )
 
 

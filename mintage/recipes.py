@@ -88,7 +88,9 @@ class Recipe:
     condition: Annotated[
         Literal["label", "attributes"], "what either player's conditioning is of: one class, or several attributes"
     ] = "label"
-    batch_size: Annotated[int, Within(2), "real images, and as many generated ones, in one step"] = 64
+    batch_size: Annotated[
+        int, Within(2), "real images, and as many generated ones, in one step; of two domains so many of each"
+    ] = 64
     accumulation: Annotated[
         Count, "parts in which a batch goes through the networks, where it would not fit whole; norms see a part"
     ] = 1
@@ -213,7 +215,9 @@ def axes(recipe: Recipe) -> str:
 
 
 def condition_of(recipe: Recipe) -> str | None:
-    """What the players use of each image beside its pixels: its "label", "attributes" or "source", or None."""
+    """What the players use of each image beside its pixels: its "label", "attributes", "source", "domain", or None."""
+    if catalog.load("game", recipe.game).of_domains:
+        return "domain"
     told: str | None = catalog.load("generator_conditioning", recipe.generator.conditioning).takes
     asked = catalog.load("discriminator_conditioning", recipe.discriminator.conditioning)
     return recipe.condition if told == "label" or asked.needs_labels else told

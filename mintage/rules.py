@@ -14,6 +14,7 @@ from mintage.networks.parts import SMALLEST_IMAGE
 from mintage.objectives import Objective
 from mintage.penalties import Penalty
 from mintage.recipes import PlayerRecipe, Recipe, condition_of
+from mintage.rules_of_domains import DOMAINS
 from mintage.sources import has_mask
 from mintage.terms import Term
 
@@ -34,6 +35,12 @@ class Setting:
     def share(self) -> int:
         """Images that go through the networks at once."""
         return self.batch_size // self.processes // self.recipe.accumulation
+
+    @property
+    def unpaired(self) -> bool:
+        """Whether the game is of two domains without pairs."""
+        found: bool = catalog.load("game", self.recipe.game).of_domains
+        return found
 
     @property
     def network(self) -> Network:
@@ -59,7 +66,7 @@ class Setting:
 
     @property
     def needs(self) -> str | None:
-        """What the players use of each image: its "label", "attributes" or "source"."""
+        """What the players use of each image: its "label", "attributes", "source" or "domain"."""
         return condition_of(self.recipe)
 
     @property
@@ -162,14 +169,14 @@ LABELS: list[Rule] = [
 
 PAIRS: list[Rule] = [
     (
-        lambda s: s.translates and not s.real.paired,
+        lambda s: s.translates and not s.unpaired and not s.real.paired,
         "a family that translates learns from pairs, and this data has none: set normalize.partner (such as edges) or "
         "ingest.pairs, or name a family that makes images of noise",
     ),
     (
         lambda s: s.translates != s.network.translates,
-        "a source goes with a network that makes images of images, and only with that: set network to unet together "
-        "with conditioning of both players to source",
+        "a source goes with a network that makes images of images, and only with that: set network to unet or "
+        "resnet_translator together with generator.conditioning to source, or neither",
     ),
     (
         lambda s: s.translates and not s.network.enlarges and s.enlargement != 1,
@@ -199,12 +206,17 @@ PAIRS: list[Rule] = [
         "the discriminator sees a source that the generator does not: set conditioning of both players to source",
     ),
     (
-        lambda s: s.translates and not s.discriminator.needs_sources and not any(term.of_pairs for term in s.terms),
+        lambda s: (
+            s.translates
+            and not s.unpaired
+            and not s.discriminator.needs_sources
+            and not any(term.of_pairs for term in s.terms)
+        ),
         "nothing says that an image is to fit its source: set conditioning of both players to source, or terms to l1",
     ),
     (
-        lambda s: any(term.of_pairs for term in s.terms) and not s.translates,
-        "without a source no generated image has a truth to be compared with: take l1 out of terms",
+        lambda s: any(term.of_pairs for term in s.terms) and (not s.translates or s.unpaired),
+        "without pairs no generated image has a truth to be compared with: take l1 and l2 out of terms",
     ),
     (
         lambda s: s.translates and len(s.recipe.augment) > 0,
@@ -422,7 +434,7 @@ BATCHES: list[Rule] = [
     ),
 ]
 
-RULES: list[Rule] = [*LABELS, *PAIRS, *LOSSES, *PLAYERS, *BATCHES]
+RULES: list[Rule] = [*LABELS, *DOMAINS, *PAIRS, *LOSSES, *PLAYERS, *BATCHES]
 
 
 def refusal(recipe: Recipe, real: Signature, processes: int = 1) -> str | None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -34,6 +35,15 @@ class Blocks:
     """The sources `[n,S,H,W]` of a block likewise, where they are the images' conditions."""
     mixed: bool = False
     """Whether the images of a block are drawn from all, so that a window may have few blocks."""
+
+    def of(self, numbers: Tensor) -> "Blocks":
+        """The images of these numbers `[n]`, in the order in which they are stored; without sources."""
+        starts = torch.tensor([0, *self.sizes]).cumsum(0).tolist()
+        ordered = numbers.cpu().sort().values
+        rows = [ordered[(ordered >= first) & (ordered < end)] - first for first, end in pairwise(starts)]
+        held = [(block, kept) for block, kept in enumerate(rows) if len(kept)]
+        sizes = [len(kept) for _, kept in held]
+        return Blocks(sizes, lambda number: self.read(held[number][0])[held[number][1]], mixed=self.mixed)
 
 
 @dataclass(frozen=True)
@@ -74,6 +84,7 @@ class StreamedImages(RealImages):
         self._ahead: dict[tuple[int, int], Future[Window]] = {}
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="window")
         self._plan = lru_cache(maxsize=2)(self._drawn_plan)
+        self._groups = {}
 
     def __len__(self) -> int:
         return int(self._starts[-1])
@@ -81,6 +92,11 @@ class StreamedImages(RealImages):
     def relabelled(self, conditions: Tensor | None, seed: int) -> RealImages:
         """Read again, through windows of their own."""
         return StreamedImages(replace(self._blocks, sources=None), conditions, self._size, seed, self.device)
+
+    def part(self, numbers: Tensor, seed: int) -> RealImages:
+        """Through windows of their own, smaller by as much as these images are fewer."""
+        size = math.ceil(self._size * len(numbers) / len(self))
+        return StreamedImages(self._blocks.of(numbers), None, size, seed, self.device)
 
     def take(self, numbers: Tensor) -> Tensor:
         """By their numbers; reads each block that holds one of them."""

@@ -20,6 +20,22 @@ class Play:
     """Real, `[N,C,H,W]` in [-1,1]."""
     fakes: Tensor
     """`[N,C,H,W]`, made for the same labels or of the same sources, with the generator's graph behind them."""
+    between: "Between | None" = None
+    """Where there are two domains without pairs."""
+
+
+@dataclass(frozen=True)
+class Between:
+    """What more there is to look at in one of two directions between domains."""
+
+    sources: Tensor
+    """`[N,C,H,W]`, of which the fakes were made."""
+    forth: Callable[[Tensor], Tensor]
+    """Images as they are translated in this direction."""
+    back: Callable[[Tensor], Tensor]
+    """And in the other."""
+    features: Callable[[], tuple[Tensor, Tensor]]
+    """Of real images and of fakes, `[M,F]` each: what the discriminator's last layer is given."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +46,8 @@ class Term:
     """Of its paper."""
     of_pairs: bool = False
     """Whether it compares each fake with the real image in its place, which must then be its truth."""
+    of_domains: bool = False
+    """Whether it needs two domains, and a generator for each direction between them."""
 
 
 def l1(play: Play) -> Tensor:
@@ -40,6 +58,38 @@ def l1(play: Play) -> Tensor:
 def l2(play: Play) -> Tensor:
     """The mean squared difference from the truth (Ledig et al. 2017, equation 4)."""
     return (play.fakes.float() - play.images.float()).square().mean()
+
+
+def cycle(play: Play) -> Tensor:
+    """The mean absolute difference of sources, translated and back again, from what they were.
+
+    Zhu et al. 2017, equation 2; one direction of the two.
+    """
+    return (_round_trip(play) - _between(play).sources.float()).abs().mean()
+
+
+def cycle_squares(play: Play) -> Tensor:
+    """The same in squares, as in the code of Kim et al. 2017."""
+    return (_round_trip(play) - _between(play).sources.float()).square().mean()
+
+
+def identity(play: Play) -> Tensor:
+    """How far an image that is of the wanted domain already is changed (Zhu et al. 2017, section 5.2)."""
+    return (_between(play).forth(play.images).float() - play.images.float()).abs().mean()
+
+
+def features(play: Play) -> Tensor:
+    """Feature matching beside the objective (Kim et al. 2017's code), by the discriminator's last features alone."""
+    return feature_gap(*_between(play).features())
+
+
+def _round_trip(play: Play) -> Tensor:
+    return _between(play).back(play.fakes).float()
+
+
+def _between(play: Play) -> Between:
+    assert play.between is not None
+    return play.between
 
 
 def feature_gap(real: Tensor, fake: Tensor) -> Tensor:
@@ -76,3 +126,8 @@ L1 = Term(l1, 100.0, of_pairs=True)
 L2 = Term(l2, 1000.0, of_pairs=True)
 """A thousandth of it is the game's (equation 3)."""
 ORTHOGONAL = Term(overlap_of_filters, 1e-4)
+CYCLE = Term(cycle, 10.0, of_domains=True)
+CYCLE_SQUARES = Term(cycle_squares, 1.0, of_domains=True)
+IDENTITY = Term(identity, 5.0, of_domains=True)
+FEATURES = Term(features, 9.0, of_domains=True)
+"""Nine times the objective, as in the code of Kim et al. 2017."""

@@ -39,7 +39,7 @@ class Trainer:
             assert self.real.conditions is not None
             examples.copy_(examples_of(self.real.conditions, self.seed))
             self.game.generator.examples.copy_(examples)
-        self._diversity = Diversity(self.average, self.real, self.seed)
+        self._diversity = Diversity.of(self.average, self.real, self.seed)
 
     @property
     def game(self) -> Any:
@@ -77,8 +77,14 @@ class Trainer:
         return row
 
     def diversity(self) -> float | None:
-        """Of the averaged generator: 1 is as diverse as real images, 0 one image; None where real ones do not tell."""
-        return self._diversity.measure(self.average)
+        """Of the averaged generator: 1 is as diverse as real images, 0 one image; None where real ones do not tell.
+
+        Between two domains that of the worse direction.
+        """
+        generators = self.average.directions.values() or [self.average]
+        found = [of.measure(generator) for of, generator in zip(self._diversity, generators, strict=True)]
+        known = [value for value in found if value is not None]
+        return min(known) if known else None
 
     def check(self) -> None:
         """Raise DivergedError, with name and place, where a loss or a weight became infinite or not a number."""

@@ -120,7 +120,13 @@ def make_trainer(
     row = resolve(family, recipe)
     if reason := refusal(row, data.signature):
         raise ValueError(f"{family}: {reason}")
-    known = {"label": data.label, "attributes": data.attributes, "source": data.source, None: None}
+    known = {
+        "label": data.label,
+        "attributes": data.attributes,
+        "source": data.source,
+        "domain": data.domain,
+        None: None,
+    }
     conditions = known[condition_of(row)]
     if conditions is data.label and conditions is not None:
         conditions = hide_labels(conditions, row.labelled, seed)
@@ -133,11 +139,11 @@ def make_trainer(
 
 def _identity(data: Dataset, family: str, recipe: dict[str, Any], seed: int) -> str:
     """A digest of all that decides the bits but the number of images."""
-    names: list[Any] = [data.classes, *([data.attribute_names] if data.attribute_names else [])]
+    names: list[Any] = [data.classes, *(one for one in (data.attribute_names, data.domains) if one)]
     names += [] if data.damage is None else [asdict(data.damage)]
     digest = hashlib.sha256(json.dumps([family, recipe, seed, *names, torch.__version__]).encode())
     digest.update(data.image.contiguous().numpy().data)
-    for other in (data.label, data.source, data.attributes):
+    for other in (data.label, data.source, data.attributes, data.domain):
         if other is not None:
             digest.update(other.contiguous().numpy().data)
     return digest.hexdigest()

@@ -31,6 +31,7 @@ from stages.common.params import Export, load_section
 from stages.common.provenance import recorded
 
 SELECTED, TARGET = Path("models/selected"), Path("models/onnx/generator.onnx")
+BACK = "back.onnx"
 COMPARED = 256
 """Images."""
 LARGEST_DIFFERENCE = 1e-3
@@ -48,9 +49,19 @@ def main() -> None:
 def export(selected: Path, target: Path, opset: int) -> float:
     """Write the generator of the folder `selected` to `target`; returns its largest difference from torch.
 
-    Raises UserError where that is above LARGEST_DIFFERENCE, and then writes nothing.
+    Of one between two domains that is the direction from the first into the second; the other is written beside it, as
+    `BACK`. Raises UserError where a difference is above LARGEST_DIFFERENCE, and then writes that one not.
     """
-    generator = AsExported(read_generator(selected, torch.device("cpu")))
+    generator = read_generator(selected, torch.device("cpu"))
+    back, generator.back = generator.back, None  # of each file its own weights alone
+    differences = [_export(generator, target, opset)]
+    if back is not None:
+        differences.append(_export(back, target.with_name(BACK), opset))
+    return max(differences)
+
+
+def _export(made: Generator, target: Path, opset: int) -> float:
+    generator = AsExported(made)
     inputs = inputs_of(generator.generator, COMPARED)
     first, *others = inputs.values()
     images = generate(generator, first, others[0] if others else None).numpy()

@@ -54,7 +54,7 @@ class Job:
 
 def main() -> None:
     arguments = parser().parse_args()
-    model = translator(arguments.release)
+    model = translator(arguments.release, arguments.to)
     if arguments.fit == _TILES:
         require_tiles(model)
     model.generator.to(steady_device_for(arguments.device))
@@ -75,6 +75,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("inputs", nargs="+", metavar="INPUT", help="a picture, or a folder of some")
     made.add_argument("--out", required=True, metavar="FOLDER", help="where the PNGs go")
     made.add_argument("--release", default=SELECTED, help=f"a channel, a release or a folder (default: {SELECTED})")
+    made.add_argument("--to", metavar="DOMAIN", help="of a model between two domains, the one to make")
     fits = (*get_args(Fit), _TILES)
     made.add_argument("--fit", default="resize", choices=fits, help="to the model's size, or tiles at a picture's own")
     made.add_argument("--seed", type=int, default=0, help="decides the noise of a model that has some")
@@ -82,8 +83,11 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def translator(address: str) -> Model:
-    """The model of a release or a folder. Raises UserError where there is none, or none that translates pictures."""
+def translator(address: str, to: str | None = None) -> Model:
+    """The model of a release or a folder, between two domains in the direction that makes `to`.
+
+    Raises UserError where there is none, or none that translates pictures, or no such direction.
+    """
     try:
         model = load(address)
     except ReleaseError as error:
@@ -95,7 +99,10 @@ def translator(address: str) -> Model:
         raise UserError(
             "model-does-not-translate", f"{address} takes images of {source[0]} channels: no picture has so many"
         )
-    return model
+    try:
+        return Model(model.towards(to))
+    except ValueError as error:
+        raise UserError("domain-unknown", f"--to: {error}") from None
 
 
 def require_tiles(model: Model) -> None:

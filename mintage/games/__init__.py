@@ -76,6 +76,8 @@ class Game(nn.Module):
     sides: tuple[str, ...]
     released: tuple[str, ...]
     """Children of which a moving average is kept, and which are measured and shared."""
+    of_domains = False
+    """Whether it learns from two domains without pairs."""
     autocast: AbstractContextManager[Any] = nullcontext()
     """Within it networks run in the engine's precision; losses are made outside, in float32."""
 

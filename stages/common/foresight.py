@@ -21,6 +21,8 @@ LABELED = {"concat", "product", "repeat", "projection", "auxiliary", "semi_super
 """Conditionings of a discriminator that learn from labels."""
 TRANSLATES = "source"
 """The conditioning of a generator that makes images of images."""
+BETWEEN_DOMAINS = {"unpaired"}
+"""Games of two domains without pairs."""
 ATTRIBUTES = "sngan_attributes"
 """A family that learns from attributes."""
 SAME_SIZE = set(BUILT_IN["network"]) - ENLARGING
@@ -69,7 +71,10 @@ def foreseen(params: Params, known: Known) -> list[str]:
 def _family(train: Train, known: Known) -> Iterator[str]:
     shown, few = f"train.family = {train.family!r}", known.classes is not None and known.classes < 2
     recipe = recipe_of(train.family, train.recipe, train.variant)
-    if recipe.generator.conditioning == TRANSLATES and known.paired is False:
+    if recipe.game in BETWEEN_DOMAINS:
+        why = "learns from two domains without pairs, which is done in Python: see docs/domains.md"
+        yield f"{shown} {why}, or name another family, such as pix2pix with pairs"
+    elif recipe.generator.conditioning == TRANSLATES and known.paired is False:
         how = "normalize.partner (such as edges) or ingest.pairs"
         yield f"{shown} learns from pairs, and images have no partner: set {how}, or another family"
     elif recipe.generator.conditioning == TRANSLATES and known.smaller and recipe.network in SAME_SIZE:

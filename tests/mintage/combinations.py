@@ -22,7 +22,7 @@ Row = dict[str, Any]
 Values = frozenset[tuple[str, Any]]
 """Some axes, each with a value."""
 
-TRANSLATORS = ("unet", "srresnet")
+TRANSLATORS = ("unet", "srresnet", "resnet_translator", "encoder_decoder")
 POINT = (1, 1, 2)
 SHAPES = ((1, 8, 8), (3, 12, 10), POINT)
 CLASSES = ("a", "b", "c")
@@ -59,6 +59,8 @@ AXES: dict[str, tuple[Any, ...]] = {
 OUTSIDE_RECIPES = {"shape", "precision"}
 TRANSLATING = {"network": "unet", "generator.conditioning": "source", "discriminator.conditioning": "source"}
 """These three go together, and none of them without the others."""
+BETWEEN_DOMAINS = {"network": "encoder_decoder", "game": "unpaired", "generator.conditioning": "source"}
+"""And these, with a term such as cycle."""
 _TRIES, _TRIES_AGAINST_A_RULE, _DRAWS = 40, 5, 200
 
 
@@ -68,7 +70,8 @@ def overrides(row: Row) -> dict[str, Any]:
     for axis in row.keys() - OUTSIDE_RECIPES:
         player, _, name = axis.rpartition(".")
         (chosen[player] if player else chosen)[name] = row[axis]
-    return chosen | {"penalties": [{"name": name} for name in row["penalties"]]}
+    terms = [{"name": term.name, "weight": term.weight} for term in row.get("terms", ())]
+    return chosen | {"penalties": [{"name": name} for name in row["penalties"]], "terms": terms}
 
 
 def setting(row: Row) -> Setting:
@@ -80,7 +83,7 @@ def setting(row: Row) -> Setting:
         chosen[player][name] = row[axis]
     players = {name: replace(getattr(base, name), **chosen[name]) for name in ("generator", "discriminator")}
     penalties = tuple(PenaltyRecipe(name) for name in row["penalties"])
-    real = Signature(row["shape"], CLASSES, ("x", "y", "z"), row["shape"])
+    real = Signature(row["shape"], CLASSES, ("x", "y", "z"), row["shape"], domains=("d", "e"))
     return Setting(in_full(replace(base, **chosen[""] | {"penalties": penalties} | players)), real)
 
 

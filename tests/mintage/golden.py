@@ -42,6 +42,14 @@ def trained(family: str) -> Trainer:
         torch.set_num_threads(before)
 
 
+def sources(trainer: Trainer) -> Tensor | None:
+    """What the first direction translates: an image's source, or the images of the first domain."""
+    if trainer.average.config.domains is None:
+        return trainer.real.conditions
+    first = trainer.real.group(0)
+    return first.take(torch.arange(len(first)))
+
+
 def bits(tensors: Iterable[Tensor]) -> str:
     """A digest of values and shapes, whatever the tensors' names and order."""
     contents = (f"{tuple(t.shape)}".encode() + t.detach().contiguous().numpy().tobytes() for t in tensors)
@@ -53,7 +61,7 @@ def results(family: str) -> dict[str, Any]:
     trainer = trained(family)
     average = trainer.average
     asked = range(average.config.class_count) if average.config.conditional else None
-    shown = trainer.real.conditions if average.config.translates else asked
+    shown = sources(trainer) if average.config.translates else asked
     made = torch.cat([images for images, _ in samples(average, SAMPLES, 0, shown)])
     figures = {**trainer.summarize(), "mean": made.mean().item(), "deviation": made.std().item()}
     state, _ = trainer.state()

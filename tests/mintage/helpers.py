@@ -5,13 +5,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mintage import catalog
 from mintage.damage import Damage
 from mintage.data import RealImages, hide_labels
+from mintage.dataset import Signature
 from mintage.engine import Engine
 from mintage.families import resolve
 from mintage.games import Scene, Step
-from mintage.games.adversarial import Adversarial
-from mintage.players import build_players, model_config
 from mintage.recipes import Recipe, condition_of
 from mintage.trainer import Trainer
 
@@ -27,7 +27,8 @@ def tiny_trainer(
 ) -> Trainer:
     """A trainer on 50 random images (8x8 grey, unless told otherwise) of three classes, in batches of eight.
 
-    The source of each is its negative, or the image with a hole, and its attributes say which class it is of.
+    The source of each is its negative, or the image with a hole, its attributes say which class it is of, and every
+    other is of another domain.
     """
     recipe = resolve(family, {"width": 4, "latent_size": 6, **overrides})
     classes = ["a", "b", "c"]
@@ -37,10 +38,9 @@ def tiny_trainer(
     attributes = torch.stack([drawn == 0, drawn == 1, drawn > 0], 1) * 2.0 - 1
     sources = images_damaged(recipe, images)
     known = {"label": hide_labels(drawn, recipe.labelled, seed), "attributes": attributes, "source": sources}
-    conditions = known.get(condition_of(recipe) or "")
-    config = model_config(recipe, shape, classes, ["x", "y", "z"], source_shape_for(recipe, shape))
-    players = build_players(config, seed)
-    engine = Engine(Adversarial(*players, recipe), recipe, CPU, precision)
+    conditions = (known | {"domain": torch.arange(50) % 2}).get(condition_of(recipe) or "")
+    told = Signature(shape, tuple(classes), ("x", "y", "z"), source_shape_for(recipe, shape), domains=("d", "e"))
+    engine = Engine(catalog.load("game", recipe.game).build(recipe, told, seed), recipe, CPU, precision)
     real = RealImages(images, conditions, seed, CPU)
     real.damage = Damage("masked") if recipe.redrawn else None
     return Trainer(engine, real, batch_size=8, seed=seed)

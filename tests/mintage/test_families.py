@@ -27,7 +27,8 @@ def test_every_family_trains_on_labelled_images_by_its_name_alone(family: str) -
         for variant in variants(family):
             recipe = resolve(family, {"batch_size": batch_size}, variant)
             source, damage = source_shape_for(recipe, shape), Damage("masked")
-            assert refusal(recipe, Signature(shape, ("a", "b"), ("x", "y"), source, damage)) is None
+            real = Signature(shape, ("a", "b"), ("x", "y"), source, damage, ("d", "e"))
+            assert refusal(recipe, real) is None
 
 
 def test_an_override_replaces_one_axis_and_null_keeps_the_familys() -> None:
@@ -63,7 +64,9 @@ def test_a_penalty_without_a_weight_has_its_papers_and_an_empty_list_is_none() -
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_generator_is_built_again_from_its_json_config_and_weights(family: str) -> None:
     recipe, shape = resolve(family, {"width": 4}), (1, 12, 10)
-    config = model_config(recipe, shape, ["a", "b"], ["x", "y", "z"], source_shape_for(recipe, shape))
+    config = model_config(
+        recipe, shape, ["a", "b"], ["x", "y", "z"], source_shape_for(recipe, shape), domains=["d", "e"]
+    )
     generator, _ = build_players(config, seed=0)
     asked = torch.rand(4, *config.source_shape) if config.source_shape else torch.zeros(4, dtype=torch.long)
     asked = torch.ones(4, 3) if config.attributes else asked
@@ -72,6 +75,8 @@ def test_a_generator_is_built_again_from_its_json_config_and_weights(family: str
     assert again.config == config
     latents, condition = draw(config, 4, stream(0, "test")), asked if config.generator_conditioning != "none" else None
     assert torch.equal(again(latents, condition), generator.eval()(latents, condition))
+    for domain, direction in generator.directions.items():
+        assert torch.equal(again.directions[domain](latents, condition), direction(latents, condition))
 
 
 def test_weights_that_do_not_fit_the_config_are_refused() -> None:

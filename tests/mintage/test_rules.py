@@ -11,6 +11,7 @@ from mintage.recipes import TermRecipe
 from mintage.rules import RULES, refusal
 from tests.mintage.combinations import (
     AXES,
+    BETWEEN_DOMAINS,
     POINT,
     TRANSLATING,
     TRANSLATORS,
@@ -23,6 +24,7 @@ from tests.mintage.combinations import (
 )
 
 GREY = (1, 8, 8)
+CYCLE = (TermRecipe("cycle", 1.0),)
 
 
 def every_row_trains(found: Covering) -> None:
@@ -98,7 +100,24 @@ def test_every_value_of_an_axis_goes_with_a_source_or_is_refused_with_a_reason(n
         trains(one)
 
 
+def test_every_value_of_an_axis_goes_with_two_domains_or_is_refused_with_a_reason() -> None:
+    alone = {axis: choices for axis, choices in AXES.items() if axis not in {*TRANSLATING, "shape"}}
+    tried = [row(**BETWEEN_DOMAINS, terms=CYCLE, **{axis: value}) for axis, values in alone.items() for value in values]
+    trained = [one for one in tried if not reasons(one)]
+    assert len(trained) > 25
+    for one in trained:
+        trains(one)
+
+
 WRONG = [
+    row(game="unpaired", terms=CYCLE),
+    row(terms=CYCLE),
+    row(**BETWEEN_DOMAINS),
+    row(**BETWEEN_DOMAINS, terms=(*CYCLE, TermRecipe("l1", 1.0))),
+    row(**BETWEEN_DOMAINS, terms=CYCLE, discriminator__conditioning="code"),
+    row(**BETWEEN_DOMAINS, terms=CYCLE, objective="began"),
+    row(**BETWEEN_DOMAINS, terms=CYCLE, soft_labels=0.3),
+    row(**BETWEEN_DOMAINS, terms=(*CYCLE, TermRecipe("features", 1.0)), discriminator__normalization="batch"),
     row(generator__conditioning="concat"),
     row(discriminator__conditioning="projection"),
     row(matching_aware=True),
@@ -206,6 +225,20 @@ OF_DATA = [
     (
         refusal(resolve("srgan", {}), Signature(GREY, source_shape=(1, 3, 3))),
         "images must be 1, 2, 4 or 8 times as high and wide as their sources: set normalize.damage.factor to 2, 4 or 8",
+    ),
+    (
+        refusal(resolve("pix2pix", {}), Signature(GREY, domains=("d", "e"))),
+        "this family learns from pairs, and this data has two domains without pairs: name a family such as cyclegan",
+    ),
+    (
+        refusal(resolve("cyclegan", {}), Signature(GREY, source_shape=GREY)),
+        "this family learns from two domains without pairs, and this data has pairs: name pix2pix, which learns more "
+        "from them",
+    ),
+    (
+        why("discogan"),
+        "this family learns from images of two domains, and this data has one: give each image's domain to "
+        "mintage.Dataset, or name a family that makes images of noise",
     ),
     (
         why("dcgan", pool=16, processes=2),

@@ -25,6 +25,7 @@ from tests.refusals import refused
 ROOT = Path(__file__).parents[2]
 PLAIN = ModelConfig("mlp", 8, (1, 8, 8), None, 12, "normal")
 CLASSES = ("a", "b", "c")
+TRANSLATORS = {name for name in catalog.BUILT_IN["network"] if catalog.load("network", name).translates}
 
 
 def saved(folder: Path, config: ModelConfig) -> Path:
@@ -33,14 +34,12 @@ def saved(folder: Path, config: ModelConfig) -> Path:
     return folder
 
 
-TRANSLATORS = {"unet", "srresnet"}
-
-
 @pytest.mark.parametrize(
     ("network", "conditioning", "normalization"),
     [
         *((network, "shared_batch_norm", "batch") for network in sorted({*catalog.BUILT_IN["network"]} - TRANSLATORS)),
         *(("dcgan", one, "layer") for one in sorted({*catalog.BUILT_IN["generator_conditioning"]} - {"source"})),
+        *((network, "source", "instance") for network in sorted(TRANSLATORS)),
         ("unet", "source", "batch"),
         *((network, "none", "spectral_batch") for network in ("mlp", "biggan")),
     ],
@@ -52,7 +51,24 @@ def test_every_network_and_conditioning_makes_the_images_that_torch_makes(
     classes = None if conditioning == "none" else CLASSES
     source = shape if conditioning == "source" else None
     config = ModelConfig(network, 4, shape, classes, 24, "normal", conditioning, normalization, source_shape=source)
-    assert export(saved(tmp_path, config), tmp_path / "out/generator.onnx", 18) < 1e-5
+    assert export(saved(tmp_path, config), tmp_path / "out/generator.onnx", 18) < 5e-5
+
+
+def test_both_directions_between_two_domains_are_written_each_with_its_own_weights_alone(tmp_path: Path) -> None:
+    config = ModelConfig("encoder_decoder", 4, (1, 8, 8), None, 0, "normal", "source", "instance")
+    config = replace(config, source_shape=(1, 8, 8), domains=("photo", "drawing"))
+    generator, _ = build_players(config, 0)
+    assert export(saved(tmp_path, config), tmp_path / "generator.onnx", 18) < 1e-5
+    sources, made = torch.rand(3, 1, 8, 8) * 2 - 1, []
+    for name, direction in (("generator.onnx", generator), ("back.onnx", generator.back)):
+        assert direction is not None
+        session = onnxruntime.InferenceSession(tmp_path / name)
+        made.append(session.run(None, {"sources": sources.numpy()})[0])
+        expected = generate(direction.eval(), torch.empty(3, 0), sources).numpy()
+        assert np.abs(made[-1] - expected).max() < 1e-5
+    assert not np.allclose(*made)
+    sizes = [(tmp_path / name).stat().st_size for name in ("generator.onnx", "back.onnx")]
+    assert sizes[0] == pytest.approx(sizes[1], rel=0.01)
 
 
 @pytest.mark.parametrize(

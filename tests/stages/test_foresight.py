@@ -14,7 +14,14 @@ from mintage.recipes import condition_of
 from mintage.rules import refusal
 from stages.check import check
 from stages.common.errors import UserError
-from stages.common.foresight import Known, foreseen, learns_from_attributes, learns_from_labels, require_fit
+from stages.common.foresight import (
+    BETWEEN_DOMAINS,
+    Known,
+    foreseen,
+    learns_from_attributes,
+    learns_from_labels,
+    require_fit,
+)
 from stages.common.params import Guard, Params, load_params
 from stages.media.images import Images
 from stages.sources import medium_from, open_source
@@ -48,6 +55,7 @@ def test_what_is_known_of_the_families_without_torch_is_what_the_families_are() 
     assert [condition_of(recipe) == "attributes" for recipe in recipes] == [
         learns_from_attributes(recipe) for recipe in recipes
     ]
+    assert {name for name in catalog.names("game") if catalog.load("game", name).of_domains} == BETWEEN_DOMAINS
     assert {
         name for name in catalog.names("network") if not catalog.load("network", name).has_maps
     } == catalog.WITHOUT_MAPS
@@ -110,6 +118,17 @@ def test_a_word_that_no_image_has_is_refused_as_soon_as_the_words_are_known() ->
     (sentence,) = foreseen(asked, replace(having, attribute_names=("hair=red", "hair=black")))
     assert sentence == "sample.attributes: there is no hair 'purple': ask for red or black"
     assert foreseen(asked, replace(having, attribute_names=("hair=red", "hair=purple"))) == []
+
+
+@pytest.mark.tried(
+    "a family of two domains, in the pipeline",
+    "train.family = '...' learns from two domains without pairs, which is done in Python: see docs/domains.md, or "
+    "name another family, such as pix2pix with pairs",
+)
+@pytest.mark.parametrize("family", [name for name, recipe in FAMILIES.items() if recipe.game in BETWEEN_DOMAINS])
+def test_a_family_of_two_domains_is_said_to_be_for_python(read: Callable[[str], None], family: str) -> None:
+    (sentence,) = foreseen(changed(train={"family": family}), PICTURES)
+    read(sentence)
 
 
 @pytest.mark.tried(

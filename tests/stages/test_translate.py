@@ -40,6 +40,41 @@ def test_each_tile_is_of_the_size_asked_for_and_neighbors_share_a_quarter() -> N
     assert max(after - before for before, after in pairwise(rows)) <= 12
 
 
+@pytest.mark.parametrize(
+    ("to", "told"),
+    [
+        ([], "--to: say which domain to make: to='night' or to='day'"),
+        (["--to", "nigth"], "--to: there is no domain 'nigth': did you mean 'night'?"),
+    ],
+)
+def test_between_two_domains_the_one_to_make_must_be_named(tmp_path: Path, to: list[str], told: str) -> None:
+    unpaired(tmp_path / "model")
+    Image.new("L", (8, 8)).save(tmp_path / "one.png")
+    code, output = try_stage_in(tmp_path, "translate", "one.png", "--out", "out", "--release", "model", *to)
+    assert (code, told in output) == (2, True)
+
+
+def test_both_directions_between_two_domains_translate_pictures(tmp_path: Path) -> None:
+    model = unpaired(tmp_path / "model")
+    levels = np.arange(64, dtype=np.uint8).reshape(8, 8) * 4
+    Image.fromarray(levels).save(tmp_path / "one.png")
+    for to in ("day", "night"):
+        code, _ = try_stage_in(tmp_path, "translate", "one.png", "--out", to, "--release", "model", "--to", to)
+        assert code == 0
+        expected = to_uint8(model.translate(levels[None], to=to)[0].numpy())
+        assert np.array_equal(np.asarray(Image.open(tmp_path / to / "one.png")), expected[0])
+
+
+def unpaired(folder: Path) -> mintage.Model:
+    """A model of both directions, which it also writes to a folder."""
+    images = torch.rand(20, 1, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    data = mintage.Dataset(images, domain=[0, 1] * 10, domains=("day", "night"))
+    recipe = {"width": 4, "batch_size": 8}
+    model = mintage.train(data, "discogan", images=16, recipe=recipe, progress=False, device="cpu").model
+    model.save(folder)
+    return model
+
+
 def test_tiles_that_differ_leave_no_seam() -> None:
     tiling = Tiling((64, 64), (16, 16))
 

@@ -1,0 +1,137 @@
+"""Two domains without pairs: a generator for each direction, a discriminator for each domain (Zhu et al. 2017).
+
+What holds a translation to its source is a term of the recipe, such as `cycle`; this game makes none by itself.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from mintage import catalog, processes
+from mintage.conditioning.heads import Judgement
+from mintage.dataset import Signature
+from mintage.games import Game, Losses, Scene, Step
+from mintage.hardening import Pool
+from mintage.latents import draw
+from mintage.objectives import Knobs
+from mintage.players import Discriminator, Generator, build_players, model_config
+from mintage.randomness import stream
+from mintage.recipes import Recipe
+from mintage.terms import Between, Play
+
+
+@dataclass(frozen=True)
+class Direction:
+    """What one step makes in one direction."""
+
+    target: int
+    """The number of the domain that is made."""
+    sources: Tensor
+    """Real images of the other domain, `[N,C,H,W]`."""
+    images: Tensor
+    """Real images of the domain that is made, which have nothing to do with the sources."""
+    fakes: Tensor
+    """Of the sources; with the generator's graph behind them where it is to learn from them."""
+
+
+class Unpaired(Game):
+    """Both generators together, then both discriminators on fakes of now and before, in the order of the authors' code.
+
+    Losses are means over the two directions.
+    """
+
+    sides = ("discriminator", "generator")
+    released = ("generator",)
+    of_domains = True
+
+    def __init__(self, generator: Generator, discriminators: list[Discriminator], recipe: Recipe) -> None:
+        super().__init__()
+        self.recipe = recipe
+        self.config = generator.config
+        self.generator = generator
+        """Of the first domain into the second; its `back` the other way."""
+        self.discriminator = nn.ModuleList(discriminators)
+        """Of each domain."""
+        knobs = Knobs(recipe.label_smoothing, recipe.targets, recipe.gamma, recipe.k_rate)
+        self.objective = catalog.load("objective", recipe.objective)(knobs)
+        self.terms = [(one, catalog.load("term", one.name)) for one in recipe.terms]
+        self.pools = nn.ModuleList(Pool(recipe.pool, self.config.image_shape) for _ in discriminators if recipe.pool)
+
+    @classmethod
+    def build(cls, recipe: Recipe, real: Signature, seed: int) -> "Unpaired":
+        config = model_config(recipe, real.shape, real.classes, domains=real.domains)
+        generator, discriminator = build_players(config, seed)
+        other_seed = int(torch.randint(2**31, (), generator=stream(seed, "players/other")))
+        return cls(generator, [discriminator, build_players(config, other_seed)[1]], recipe)
+
+    def schedule(self, images_seen: int, batch_size: int) -> list[tuple[str, ...]]:
+        """The generators' steps, in the last of which the discriminators move behind them; then more of those."""
+        before = [("generator",)] * (self.recipe.generator_steps - 1)
+        after = [("discriminator",)] * (self.recipe.discriminator_steps - 1)
+        return [*before, ("generator", "discriminator"), *after]
+
+    def losses(self, side: str, scene: Scene) -> Losses:
+        directions = scene.once("directions", lambda: self._directions(scene))
+        each = self._discriminator_losses if side == "discriminator" else self._generator_losses
+        found = [each(direction, scene) for direction in directions]
+        return {name: torch.stack([losses[name] for losses in found]).mean() for name in found[0]}
+
+    def after(self, side: str, parts: list[Scene]) -> dict[str, Tensor]:
+        """What the discriminators' logits say, of both domains together."""
+        if side != "discriminator":
+            return {}
+        real, fake = (
+            processes.gathered(torch.cat([part.cache[f"{kind}/{domain}"] for part in parts for domain in (0, 1)]))
+            for kind in ("real", "fake")
+        )
+        columns: dict[str, Tensor] = self.objective.statistics(real, fake)
+        return columns
+
+    def _directions(self, scene: Scene) -> list[Direction]:
+        """The step's real images of both domains, and as many fakes of each."""
+        first, second = (scene.real.group(domain).batch(*scene.step.rows)[0] for domain in (0, 1))
+        with torch.set_grad_enabled("generator" in scene.sides):
+            forth, back = (self._translate(to, of, scene.step, "fakes") for to, of in ((1, first), (0, second)))
+        return [Direction(1, first, second, forth), Direction(0, second, first, back)]
+
+    def _translate(self, target: int, images: Tensor, step: Step, purpose: str) -> Tensor:
+        latents = processes.share(draw(self.config, step.size, step.random(f"latent/{purpose}/{target}")))
+        generator = self.generator if target == 1 else self.generator.back
+        assert generator is not None
+        with self.autocast:
+            made: Tensor = generator(latents.to(images.device, non_blocking=True), images)
+        return made
+
+    def _judge(self, domain: int, images: Tensor) -> Judgement:
+        with self.autocast:
+            judgement: Judgement = self.discriminator[domain](images)
+        return judgement
+
+    def _generator_losses(self, direction: Direction, scene: Scene) -> Losses:
+        target, step = direction.target, scene.step
+        on_fake, on_real = self._judge(target, direction.fakes), None
+
+        def judged_real() -> Judgement:
+            return scene.once(f"judged/{target}", lambda: self._judge(target, direction.images))
+
+        if self.objective.pairs:
+            on_real = judged_real().logit
+        between = Between(
+            direction.sources,
+            forth=lambda images: self._translate(target, images, step, "identity"),
+            back=lambda images: self._translate(1 - target, images, step, "back"),
+            features=lambda: (judged_real().features, on_fake.features),
+        )
+        network = self.generator.network if target == 1 or self.generator.back is None else self.generator.back.network
+        play = Play(network, direction.images, direction.fakes, between)
+        losses = {"generator_loss": self.objective.generator_loss(on_fake.logit, on_real)}
+        return losses | {f"generator_{one.name}": one.weight * term.loss(play) for one, term in self.terms}
+
+    def _discriminator_losses(self, direction: Direction, scene: Scene) -> Losses:
+        target, fakes = direction.target, direction.fakes.detach()
+        if self.pools:
+            fakes = self.pools[target](fakes, scene.step.random(f"pool/{target}"))
+        real, fake = self._judge(target, direction.images).logit, self._judge(target, fakes).logit
+        scene.cache.update({f"real/{target}": real.detach(), f"fake/{target}": fake.detach()})
+        return {"discriminator_loss": self.objective.discriminator_loss(real, fake)}

@@ -1,0 +1,46 @@
+"""Image to image through one narrow map, by plain convolutions (Kim et al. 2017, section 3.1), judged as a whole."""
+
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from mintage.layers import Layers
+from mintage.networks import Network
+from mintage.networks.dcgan import Discriminator
+from mintage.networks.parts import SLOPE, ImageShape, Plane, channels, initialize, sizes
+
+
+class Generator(nn.Module):
+    """(source `[N,S,H,W]`, vector `[N, vector_size]`) to an image `[N,C,H,W]` in [-1,1].
+
+    Halved until it is 4 pixels or less and doubled again; nothing goes around the narrowest map, so what is kept of a
+    source is what fits through it. A vector joins that map as a channel.
+    """
+
+    def __init__(
+        self, vector_size: int, image_shape: ImageShape, width: int, norm: Layers, source_shape: ImageShape
+    ) -> None:
+        super().__init__()
+        steps = sizes(*image_shape[1:])
+        wide = channels(len(steps) - 1, width)
+        bias = not norm.batch
+        down: list[nn.Module] = [norm.down(source_shape[0], wide[0], bias=True), norm.active(nn.LeakyReLU(SLOPE))]
+        for before, after in pairwise(wide):
+            down += [norm.down(before, after, bias), norm.norm(after), norm.active(nn.LeakyReLU(SLOPE))]
+        self.encoder = nn.Sequential(*down)
+        self.plane = Plane(vector_size, steps[-1]) if vector_size else None
+        up: list[nn.Module] = []
+        for level in reversed(range(1, len(wide))):
+            joined = wide[level] + (bool(vector_size) if level == len(wide) - 1 else 0)
+            up += [norm.up(joined, wide[level - 1], steps[level], bias), norm.norm(wide[level - 1])]
+            up.append(norm.active(nn.ReLU()))
+        self.decoder = nn.Sequential(*up, norm.up(wide[0], image_shape[0], steps[0], bias=True), nn.Tanh())
+        self.apply(initialize)
+
+    def forward(self, source: Tensor, vector: Tensor) -> Tensor:
+        maps = self.encoder(source)
+        image: Tensor = self.decoder(maps if self.plane is None else self.plane(maps, vector))
+        return image
+
+
+NETWORK = Network(Generator, Discriminator, ("batch", "batch"), plain=True, translates=True, strided=True)

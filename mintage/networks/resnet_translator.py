@@ -1,0 +1,92 @@
+"""Image to image by residual blocks (Johnson et al. 2016, as in Zhu et al. 2017, appendix 7.2), judged by patches."""
+
+from torch import Tensor, nn
+
+from mintage.layers import Layers
+from mintage.networks import Network
+from mintage.networks.parts import ImageShape, Plane, channels, initialize
+from mintage.networks.patches import Discriminator
+from mintage.networks.resampling import Size
+
+_WIDE, _NARROW = 7, 3
+"""Kernels of the first and last layer, and of the blocks."""
+_HALF_FROM, _QUARTER_FROM = 16, 64
+"""Shorter sides from which an image is halved, and halved again."""
+
+
+def blocks(height: int, width: int) -> int:
+    """Nine from 256 pixels and six from 128, as in the paper; three below."""
+    return 3 * (1 + sum(min(height, width) >= side for side in (128, 256)))
+
+
+class Block(nn.Module):
+    """Convolution, norm, ReLU, convolution, norm; the input is added. Borders are reflected."""
+
+    def __init__(self, channels: int, norm: Layers) -> None:
+        super().__init__()
+        self.first, self.second = (_convolution(channels, channels, _NARROW, norm) for _ in range(2))
+        self.norms = nn.ModuleList([norm.norm(channels), norm.norm(channels)])
+        self.active = norm.active(nn.ReLU())
+
+    def forward(self, maps: Tensor) -> Tensor:
+        inner = self.active(self.norms[0](self.first(maps)))
+        changed: Tensor = maps + self.norms[1](self.second(inner))
+        return changed
+
+
+class Generator(nn.Module):
+    """(source `[N,S,H,W]`, vector `[N, vector_size]`) to an image `[N,C,H,W]` in [-1,1].
+
+    Small images are halved less than in the paper: not at all below 16 pixels, once below 64. A vector joins the maps
+    in the middle as a channel.
+    """
+
+    def __init__(
+        self, vector_size: int, image_shape: ImageShape, width: int, norm: Layers, source_shape: ImageShape
+    ) -> None:
+        super().__init__()
+        steps = _steps(*image_shape[1:])
+        wide = channels(len(steps), width)
+        down: list[nn.Module] = [_convolution(source_shape[0], wide[0], _WIDE, norm), *_after(wide[0], norm)]
+        up: list[nn.Module] = []
+        for level in range(1, len(steps)):
+            down += [norm.down(wide[level - 1], wide[level], bias=not norm.batch), *_after(wide[level], norm)]
+            back = norm.up(wide[level], wide[level - 1], steps[level - 1], bias=not norm.batch)
+            up = [back, *_after(wide[level - 1], norm), *up]
+        self.down = nn.Sequential(*down)
+        self.plane = Plane(vector_size, steps[-1]) if vector_size else None
+        self.join = nn.Conv2d(wide[-1] + 1, wide[-1], 1) if vector_size else nn.Identity()
+        self.blocks = nn.Sequential(*(Block(wide[-1], norm) for _ in range(blocks(*image_shape[1:]))))
+        self.up = nn.Sequential(*up)
+        self.last = nn.Sequential(_convolution(wide[0], image_shape[0], _WIDE, Layers("none")), nn.Tanh())
+        self.apply(initialize)
+
+    def forward(self, source: Tensor, vector: Tensor) -> Tensor:
+        maps = self.down(source)
+        if self.plane is not None:
+            maps = self.join(self.plane(maps, vector))
+        image: Tensor = self.last(self.up(self.blocks(maps)))
+        return image
+
+
+def _steps(height: int, width: int) -> list[Size]:
+    """Heights and widths of the maps, from the image's own down."""
+    steps = [(height, width)]
+    for side in (_HALF_FROM, _QUARTER_FROM):
+        if min(height, width) >= side:
+            steps.append((-(-steps[-1][0] // 2), -(-steps[-1][1] // 2)))
+    return steps
+
+
+def _convolution(before: int, after: int, kernel: int, norm: Layers) -> nn.Conv2d:
+    reach = kernel // 2
+    return nn.Conv2d(before, after, kernel, padding=reach, padding_mode="reflect", bias=not norm.batch)
+
+
+def _after(channels: int, norm: Layers) -> list[nn.Module]:
+    return [norm.norm(channels), norm.active(nn.ReLU())]
+
+
+NETWORK = Network(
+    Generator, Discriminator, ("instance", "instance"), plain=True, translates=True, patches=True, strided=True
+)
