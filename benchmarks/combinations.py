@@ -9,8 +9,8 @@ import random
 import time
 from collections import Counter
 
-from stages.common.command import parser_of
 from stages.common.errors import run_stage
+from stages.common.stage import parser_of
 from tests.mintage.combinations import AXES, reasons, trains
 
 

@@ -19,12 +19,12 @@ from mintage.metrics.copies import IN_FEATURES, copied_in_features, copied_in_pi
 from mintage.metrics.distances import nearest_rows
 from mintage.metrics.thumbnails import block_of, thumbnails
 from mintage.randomness import stream
-from stages.common.command import parser_of
 from stages.common.errors import UserError, run_stage
-from stages.common.evaluators import read_evaluator
 from stages.common.levels import to_uint8
+from stages.common.models import read_evaluator
 from stages.common.reading import batches_of
 from stages.common.split import Split
+from stages.common.stage import parser_of
 from stages.selection.seen import quantize
 
 DATA = Path("data/normalized")

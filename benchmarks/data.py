@@ -27,11 +27,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from stages.common.command import parser_of
 from stages.common.errors import run_stage
 from stages.common.mapping import map_shards
 from stages.common.params import load_params
 from stages.common.shards import encoded_schema, shards, write_encoded
+from stages.common.stage import parser_of
 from stages.normalize import normalize
 
 DIFFERENT = 2000

@@ -20,9 +20,9 @@ from torch.nn.functional import interpolate
 import mintage
 from mintage.model import Model
 from mintage.randomness import stream
-from stages.common.command import parser_of
 from stages.common.errors import run_stage
 from stages.common.pictures import encode_png, grid
+from stages.common.stage import parser_of
 
 SIDE, MIDDLE, SHOWN = 16, slice(4, 24), 20
 DOMAINS = ("uci", "mnist")

@@ -28,14 +28,13 @@ from mintage.players import Generator
 from mintage.randomness import stream
 from mintage.recipes import Recipe, condition_of
 from mintage.sampling import asked_labels, samples
-from stages.common.command import parser_of
 from stages.common.errors import UserError, run_stage
-from stages.common.evaluators import read_evaluator
 from stages.common.files import read_json
+from stages.common.models import read_evaluator
 from stages.common.params import load_section
-from stages.common.progress import progress_bar
 from stages.common.reading import batches_of, labels_of
 from stages.common.split import Split
+from stages.common.stage import parser_of, progress_bar
 from stages.common.train_params import Train
 from stages.media.drawings import drawings_of
 from stages.media.images import Images

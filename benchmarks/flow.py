@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 
 from flows.serve import server
-from stages.common.command import parser_of
 from stages.common.errors import run_stage
+from stages.common.stage import parser_of
 
 ROOT = Path(__file__).resolve().parents[1]
 REPEATS = 3

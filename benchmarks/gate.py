@@ -14,9 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stages.common.command import parser_of
 from stages.common.errors import run_stage
 from stages.common.files import write_json
+from stages.common.stage import parser_of
 from stages.images.statistics import STATS
 
 CLASSES = 10

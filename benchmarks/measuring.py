@@ -18,12 +18,12 @@ from mintage.evaluator import EvaluatorConfig, build_evaluator
 from mintage.families import FAMILIES
 from mintage.players import ModelConfig, build_players
 from stages.common.checkpoint import write_checkpoint
-from stages.common.command import parser_of
 from stages.common.errors import run_stage
-from stages.common.evaluators import write_evaluator
 from stages.common.files import write_json
+from stages.common.models import write_evaluator
 from stages.common.params import Select, load_section
 from stages.common.shards import GROUP_BYTES, shard_path, tensor_table
+from stages.common.stage import parser_of
 from stages.select import select
 
 CLASSES = [str(label) for label in range(10)]

@@ -25,8 +25,8 @@ from mintage.players import build_players, model_config
 from mintage.randomness import stream
 from mintage.sampling import samples
 from mintage.trainer import Trainer
-from stages.common.command import parser_of
 from stages.common.errors import run_stage
+from stages.common.stage import parser_of
 
 CPU = torch.device("cpu")
 POINTS, GENERATED = 100_000, 2_500

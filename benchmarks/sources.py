@@ -27,9 +27,9 @@ import pyarrow.parquet as pq
 from ruamel.yaml import YAML
 
 from benchmarks.buckets import bucket_of
-from stages.common.command import parser_of
 from stages.common.errors import run_stage
 from stages.common.shards import encoded_schema
+from stages.common.stage import parser_of
 from stages.sources.glyphs import Options, draw_glyph
 
 CLASSES = 10

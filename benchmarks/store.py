@@ -23,8 +23,8 @@ import boto3
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 
-from stages.common.command import parser_of
 from stages.common.errors import run_stage
+from stages.common.stage import parser_of
 from stages.releases.content import identify
 from stages.releases.manifest import Release
 from stages.releases.transfer import fetch

@@ -16,11 +16,11 @@ import pyarrow.parquet as pq
 import torch
 
 from mintage.trainer import Trainer
-from stages.common.command import parser_of
 from stages.common.errors import run_stage
 from stages.common.params import load_section
 from stages.common.shards import shard_path, tensor_table
 from stages.common.split import Split
+from stages.common.stage import parser_of
 from stages.common.train_params import Train
 from stages.train import make_trainer
 

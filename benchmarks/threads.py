@@ -16,8 +16,8 @@ from mintage.families import resolve
 from mintage.games.adversarial import Adversarial
 from mintage.players import build_players, model_config
 from mintage.trainer import Trainer
-from stages.common.command import parser_of
 from stages.common.errors import run_stage
+from stages.common.stage import parser_of
 
 SECONDS = 10
 SHAPES = [(1, 8, 8), (1, 28, 28)]

@@ -35,8 +35,8 @@ from mintage.networks.convolution import Double, Halve
 from mintage.players import Discriminator, build_players, model_config
 from mintage.recipes import Recipe
 from mintage.trainer import Trainer
-from stages.common.command import parser_of
 from stages.common.errors import run_stage
+from stages.common.stage import parser_of
 
 BATCH, IMAGES, CLASSES, LATENT = 64, 60_000, 10, 100
 Turn = Callable[[], object]

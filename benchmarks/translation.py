@@ -28,11 +28,10 @@ from mintage.model import Model
 from mintage.sampling import asked_rows
 from mintage.sources import untouched
 from mintage.training import make_trainer
-from stages.common.command import parser_of
 from stages.common.errors import run_stage
 from stages.common.params import load_params
-from stages.common.progress import progress_bar
 from stages.common.split import Split
+from stages.common.stage import parser_of, progress_bar
 from stages.ingest import ingest
 from stages.media.drawings import draw_translations
 from stages.media.images import Images

@@ -24,9 +24,9 @@ from flows.serve import server
 from flows.server import server_lost
 from flows.workspace import workspace_lock
 from stages import normalize
-from stages.common.command import parser_of
 from stages.common.errors import TemporaryError, UserError, run_stage
 from stages.common.params import load_params
+from stages.common.stage import parser_of
 
 PORT = 4200
 """Prefect's own."""

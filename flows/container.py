@@ -18,8 +18,8 @@ from ruamel.yaml import YAML
 
 from flows.graph import Meta, Stage, read_meta
 from flows.sandbox import image_name, settings
-from stages.common.command import parser_of
 from stages.common.errors import TemporaryError, UserError, run_stage
+from stages.common.stage import parser_of
 
 if TYPE_CHECKING:
     from docker import DockerClient

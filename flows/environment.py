@@ -4,8 +4,8 @@ import os
 import secrets
 from pathlib import Path
 
-from stages.common.command import parser_of
 from stages.common.errors import UserError, run_stage
+from stages.common.stage import parser_of
 
 SOCKET = Path("/var/run/docker.sock")
 TEMPLATE = """\

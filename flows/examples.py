@@ -25,11 +25,11 @@ from flows.processes import RUN, STAGE
 from flows.trials import current_commit, snapshot_of
 from flows.workspace import FOLDER, PARAMS, end_leftovers, taken
 from flows.worktree import git, make_worktree
-from stages.common.command import parser_of
 from stages.common.dvc import dvc_command
 from stages.common.errors import UserError, run_stage, sentence_of
 from stages.common.files import read_json, write_json
 from stages.common.params import load_params
+from stages.common.stage import parser_of
 from stages.examples import FOLDER as EXAMPLES
 from stages.examples import Example, choose, load_all, shown
 from stages.releases.content import gather, require_committed

@@ -29,11 +29,11 @@ from flows.server import server_lost, use_server
 from flows.stage import Run, push_outputs, restore, start
 from flows.workspace import PARAMS, end_leftovers, override_params, workspace_lock
 from stages.check import check, outputs
-from stages.common.command import parser_of
 from stages.common.errors import BAD_INPUT, UserError, run_stage, sentence_of
 from stages.common.params import Flow as Settings
 from stages.common.params import Params
 from stages.common.receipt import publish_again
+from stages.common.stage import parser_of
 
 
 async def tell_of_crash(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:

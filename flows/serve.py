@@ -26,8 +26,8 @@ from flows.lock import Lock
 from flows.sandbox import image_name
 from flows.server import STOP_TIMEOUT, answers, check_proxy, check_server, server_lost, started, stopped_at_the_end
 from flows.workspace import FOLDER
-from stages.common.command import parser_of
 from stages.common.errors import UserError, run_stage
+from stages.common.stage import parser_of
 
 POOLS: dict[str, str] = {"process": "mintage", "docker": "mintage-docker"}
 """The work pool of each type of worker."""

@@ -37,10 +37,10 @@ from flows.trials import (
     save_experiment,
 )
 from flows.workspace import FOLDER, PARAMS, workspace_lock
-from stages.common.command import parser_of
 from stages.common.errors import BAD_INPUT, UserError, run_stage, sentence_of
 from stages.common.files import read_json, write_json
 from stages.common.params import load_params
+from stages.common.stage import parser_of
 
 
 @flow(name="sweep", persist_result=False)

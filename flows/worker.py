@@ -10,9 +10,9 @@ from botocore.exceptions import ClientError
 
 from flows.container import check_engine
 from flows.graph import load_graph
-from stages.common.command import parser_of
 from stages.common.errors import run_stage
 from stages.common.s3_errors import sentences
+from stages.common.stage import parser_of
 
 
 def main() -> None:

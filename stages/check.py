@@ -14,12 +14,12 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from stages.common.command import parser_of
 from stages.common.errors import BAD_INPUT, UserError, run_stage
 from stages.common.foresight import Known, foreseen
 from stages.common.params import Ingest, Params, Select, Upload, load_params
 from stages.common.place import cache_problems, git_notes, links_problems
 from stages.common.receipt import publish_again
+from stages.common.stage import parser_of
 from stages.media.images import Images
 from stages.media.medium import Medium
 from stages.sources import BUILT_IN, checked_options, medium_from

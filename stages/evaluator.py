@@ -13,24 +13,21 @@ import torch
 
 from mintage.errors import DivergedError
 from mintage.evaluator import FULL, Evaluator, Schedule, images_beside, quality, train_evaluator
-from stages.common.command import parser_of
 from stages.common.device import steady_device_for
 from stages.common.energy import Meter
 from stages.common.errors import UserError, run_stage
-from stages.common.evaluators import write_evaluator
 from stages.common.files import read_json, replacing_directory, write_json
 from stages.common.foresight import Known, require_fit
-from stages.common.gate import require_passed_gate
 from stages.common.identity import code_of
 from stages.common.keeping import Keeper
+from stages.common.models import write_evaluator
 from stages.common.params import Evaluator as EvaluatorParams
 from stages.common.params import load_section, load_value
-from stages.common.progress import progress_bar
 from stages.common.provenance import recorded
-from stages.common.reading import batches_of, conditions_of, evaluator_config, real_images
+from stages.common.reading import batches_of, conditions_of, evaluator_config, real_images, require_passed_gate
 from stages.common.resume import Resume
 from stages.common.split import Split
-from stages.common.stopping import explain_interrupt
+from stages.common.stage import explain_interrupt, parser_of, progress_bar
 from stages.media import medium_of
 from stages.media.medium import Medium
 

@@ -23,12 +23,12 @@ from mintage.latents import draw
 from mintage.players import Generator
 from mintage.randomness import draw_latents, stream
 from mintage.sampling import generate
-from stages.common.command import parser_of
 from stages.common.errors import UserError, run_stage
 from stages.common.files import replacing
-from stages.common.model import read_generator
+from stages.common.models import read_generator
 from stages.common.params import Export, load_section
 from stages.common.provenance import recorded
+from stages.common.stage import parser_of
 
 SELECTED, TARGET = Path("models/selected"), Path("models/onnx/generator.onnx")
 BACK = "back.onnx"

@@ -10,11 +10,11 @@ from ruamel.yaml import YAML
 
 from mintage.families import recipe_of
 from stages.check import outputs, source_problems
-from stages.common.command import parser_of
 from stages.common.errors import UserError, run_stage
 from stages.common.files import replacing_directory, write_json
 from stages.common.identity import code_of
 from stages.common.params import load_params
+from stages.common.stage import parser_of
 
 
 def main() -> None:

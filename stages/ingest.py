@@ -17,19 +17,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stages.common.command import parser_of
 from stages.common.energy import Meter
 from stages.common.errors import UserError, counted, quoted, run_stage
-from stages.common.files import link_or_copy, replacing_directory
-from stages.common.fingerprint import fingerprint_of
+from stages.common.files import fingerprint_of, link_or_copy, replacing_directory
 from stages.common.foresight import require_fit_of_names
 from stages.common.identity import code_of
 from stages.common.params import Ingest, load_section
-from stages.common.progress import progress_bar
 from stages.common.provenance import recorded
 from stages.common.raw_shards import ATTRIBUTES, COLUMNS, GROUP, PARTNER, Counts, Done, RawRow, RawShards, chained
 from stages.common.shards import encoded_schema
-from stages.common.stopping import explain_interrupt
+from stages.common.stage import explain_interrupt, parser_of, progress_bar
 from stages.sources import Content, RawImage, Source, open_source
 from stages.sources.frames import frame_count, frames
 from stages.sources.limits import checked

@@ -21,18 +21,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from stages.common.command import parser_of
-from stages.common.energy import Meter
+from stages.common.energy import Meter, Pieces
 from stages.common.errors import UserError, counted, run_stage
-from stages.common.files import link_or_copy, read_json, replacing, replacing_directory, write_json
-from stages.common.fingerprint import fingerprint_of
+from stages.common.files import fingerprint_of, link_or_copy, read_json, replacing, replacing_directory, write_json
 from stages.common.identity import code_of
 from stages.common.mapping import MapShards, map_shards, one_by_one
 from stages.common.params import Data, Normalize, load_section
-from stages.common.pieces import Pieces
-from stages.common.progress import progress_bar
 from stages.common.provenance import recorded
-from stages.common.stopping import explain_interrupt
+from stages.common.stage import explain_interrupt, parser_of, progress_bar
 from stages.images.extent import Extent, ExtentOf
 from stages.images.near import LEAST_SIDE
 from stages.images.partners import partner_shape

@@ -10,10 +10,10 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from stages.common.command import parser_of
 from stages.common.dvc import run_dvc
 from stages.common.errors import UserError, run_stage
 from stages.common.resume import adopt
+from stages.common.stage import parser_of
 
 NAME = "shared"
 CHECKPOINTS, GRIDS, RESUME = Path("models/checkpoints"), Path("plots/training"), Path(".resume")

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from stages.common.command import parser_of
 from stages.common.errors import run_stage
 from stages.common.files import write_text
 from stages.common.params import Report, load_section
 from stages.common.provenance import recorded
+from stages.common.stage import parser_of
 from stages.common.templates import environment
 from stages.reporting import words
 from stages.reporting.inputs import Inputs, read_inputs

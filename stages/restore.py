@@ -8,9 +8,9 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from stages.common.command import parser_of
 from stages.common.dvc import busy_paths, run_dvc
 from stages.common.errors import UserError, run_stage
+from stages.common.stage import parser_of
 
 
 def main() -> None:

@@ -18,18 +18,17 @@ from mintage.attributes import with_changes
 from mintage.players import Generator, ModelConfig
 from mintage.sampling import asked_rows, samples
 from mintage.sources import visible
-from stages.common.command import parser_of
 from stages.common.device import steady_device_for
 from stages.common.errors import UserError, run_stage
 from stages.common.files import read_json, replacing, replacing_directory, write_json
-from stages.common.model import read_generator
+from stages.common.models import read_generator
 from stages.common.params import Sample, load_section
-from stages.common.progress import progress_bar
 from stages.common.provenance import recorded
 from stages.common.raw_shards import ATTRIBUTES
 from stages.common.reading import Sources
 from stages.common.shards import IMAGE, encoded_schema, write_encoded
 from stages.common.split import Split
+from stages.common.stage import parser_of, progress_bar
 from stages.media import medium_of
 from stages.media.drawings import draw_translations, drawings_of, rows_of_grid
 from stages.media.medium import Medium

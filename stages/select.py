@@ -12,16 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from mintage.metrics.kernel import FEWEST_ROWS
-from stages.common.command import parser_of
 from stages.common.device import steady_device_for
 from stages.common.errors import UserError, run_stage
-from stages.common.evaluators import read_evaluator
 from stages.common.files import read_json, replacing, replacing_directory, write_json, write_tsv
-from stages.common.model import write_generator
+from stages.common.models import read_evaluator, write_generator
 from stages.common.params import Select, load_section
 from stages.common.provenance import recorded
 from stages.common.split import Split
-from stages.common.stopping import explain_interrupt
+from stages.common.stage import explain_interrupt, parser_of
 from stages.media import medium_of
 from stages.selection.cache import FOLDER
 from stages.selection.card import model_card

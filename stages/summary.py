@@ -9,9 +9,9 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError, model_validator
 
-from stages.common.command import parser_of
 from stages.common.errors import UserError, run_stage
 from stages.common.files import read_json
+from stages.common.stage import parser_of
 from stages.media import medium_of
 from stages.reporting.facts import Evaluator, Selection
 from stages.reporting.measures import of_real, shown_metrics, with_error

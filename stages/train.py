@@ -24,21 +24,17 @@ from mintage.recipes import Recipe, axes, condition_of
 from mintage.rules import refusal
 from mintage.trainer import Trainer
 from stages.common.changes import explain_restart
-from stages.common.command import parser_of
 from stages.common.device import precision_for
 from stages.common.energy import Meter
 from stages.common.errors import UserError, run_stage
-from stages.common.files import read_json, write_tsv
-from stages.common.fingerprint import fingerprint_of
-from stages.common.gate import require_passed_gate
+from stages.common.files import fingerprint_of, read_json, write_tsv
 from stages.common.identity import code_of
 from stages.common.params import load_section
-from stages.common.progress import progress_bar
 from stages.common.provenance import recorded
-from stages.common.reading import attributes_of, labels_of, real_images
+from stages.common.reading import attributes_of, labels_of, real_images, require_passed_gate
 from stages.common.resume import Resume, State
 from stages.common.split import Split
-from stages.common.stopping import explain_interrupt
+from stages.common.stage import explain_interrupt, parser_of, progress_bar
 from stages.common.train_params import Train
 from stages.media import medium_of
 from stages.media.drawings import draw_translations, drawings_of

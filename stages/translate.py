@@ -22,13 +22,12 @@ from torch import Tensor
 from mintage.model import Model, load
 from mintage.release import ReleaseError
 from mintage.sampling import CHUNK, generate, latents_at
-from stages.common.command import parser_of
 from stages.common.device import steady_device_for
 from stages.common.errors import UserError, counted, quoted, run_stage
 from stages.common.files import write_bytes
 from stages.common.levels import FloatImages, floats, to_uint8
 from stages.common.pictures import encode_png
-from stages.common.progress import progress_bar
+from stages.common.stage import parser_of, progress_bar
 from stages.images.decode import UndecodableError, decode
 from stages.images.fit import Fit, Geometry, fitted
 from stages.images.tensors import tensors

@@ -9,12 +9,12 @@ the receipt of the release before, with why this one is unpublished.
 from pathlib import Path
 from typing import Any
 
-from stages.common.command import parser_of
 from stages.common.errors import UserError, run_stage
 from stages.common.experiment import experiment
 from stages.common.files import read_json, write_json
 from stages.common.params import load_params
 from stages.common.receipt import RECEIPT, UNPUBLISHED, read_receipt
+from stages.common.stage import parser_of
 from stages.releases.content import FOLDERS, REPORTS, ROOT, VALIDATION, gather, require_committed
 from stages.releases.publish import publish, summary_of
 from stages.stores import open_store

@@ -14,12 +14,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
-from stages.common.command import parser_of
 from stages.common.errors import UserError, run_stage
 from stages.common.files import read_json, replacing, write_json, write_text
 from stages.common.foresight import Known, require_fit
 from stages.common.params import Validate, load_section
 from stages.common.provenance import recorded
+from stages.common.stage import parser_of
 from stages.validation.checks import EXCEPTIONS
 from stages.validation.drift import Description, against_release, describe
 from stages.validation.judge import Verdict, judge, version

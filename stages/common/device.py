@@ -7,8 +7,8 @@ import torch
 
 from mintage.devices import choose_device, choose_precision
 from mintage.networks.parts import ImageShape
-from stages.common.command import parser_of
 from stages.common.errors import UserError, run_stage
+from stages.common.stage import parser_of
 
 
 def device_for(name: str) -> torch.device:

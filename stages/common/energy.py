@@ -2,7 +2,10 @@
 
 import time
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
+
+from stages.common.files import read_json, write_json
 
 WATTS_OF_A_CORE = 10.0
 """A busy core of a desktop's or a server's processor, with its share of memory and power supply."""
@@ -93,3 +96,15 @@ def _gpus() -> dict[str, Any] | None:
         return {"joules": joules, "driver": pynvml.nvmlSystemGetDriverVersion()}
     except pynvml.NVMLError:
         return None
+
+
+class Pieces:
+    """The cost of what is finished in `folder`; `meter` counts on from there."""
+
+    def __init__(self, folder: Path, meter: Meter | None) -> None:
+        self._path, self._meter = folder / "cost.json", meter or Meter()
+        self._meter.before = Cost(**read_json(self._path)) if self._path.exists() else Cost()
+
+    def note(self) -> None:
+        """Called when another piece is finished."""
+        write_json(self._path, asdict(self._meter.cost(on_gpu=False)))

@@ -123,3 +123,8 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def fingerprint_of(identity: dict[str, Any]) -> str:
+    """A digest of what a result is made of: half-done work goes on only where nothing of it changed."""
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()

@@ -29,9 +29,9 @@ DECIDES_NOTHING = {
     *(
         f"stages.common.{name}"
         for name in (
-            "changes", "command", "dvc", "energy", "errors", "experiment", "fingerprint", "foresight", "git",
-            "identity", "keeping", "mapping", "params", "place", "progress", "provenance", "receipt", "s3",
-            "s3_errors", "sections", "stopping", "surroundings", "train_params",
+            "changes", "dvc", "energy", "errors", "experiment", "foresight", "git",
+            "identity", "keeping", "mapping", "params", "place", "provenance", "receipt", "s3",
+            "s3_errors", "sections", "stage", "surroundings", "train_params",
         )
     ),
 }  # fmt: skip

@@ -12,9 +12,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stages.common.energy import Meter
+from stages.common.energy import Meter, Pieces
 from stages.common.files import read_json, replacing, write_json
-from stages.common.pieces import Pieces
 from stages.common.shards import IMAGE, SHARD_BYTES, shard_path
 
 COLUMNS = {"key": pa.string(), "sha256": pa.string(), "split": pa.string()}

@@ -1,6 +1,7 @@
 """Real images to learn from: all in memory, or, where a `window` in params says so, so many at a time."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import torch
@@ -10,6 +11,7 @@ from mintage.data import RealImages
 from mintage.evaluator import EvaluatorConfig
 from mintage.streaming import Blocks, images_of
 from stages.common.errors import UserError
+from stages.common.files import read_json
 from stages.common.split import Split
 
 
@@ -96,3 +98,11 @@ def evaluator_config(split: Split, features: int) -> EvaluatorConfig:
 
 def attributes_of(split: Split) -> Tensor | None:
     return None if split.attributes is None else torch.from_numpy(split.attributes)
+
+
+def require_passed_gate(report: str | Path) -> None:
+    """Raises UserError where `validate` found the data wanting, or did not run."""
+    if not read_json(report).get("success"):
+        raise UserError(
+            "gate-not-passed", f"the data did not pass the gate ({report}): mend the data or the limits in params.yaml"
+        )

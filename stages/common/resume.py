@@ -15,8 +15,7 @@ from torch import Tensor
 from stages.common.checkpoint import read_checkpoint, write_checkpoint
 from stages.common.energy import Cost
 from stages.common.errors import UserError
-from stages.common.files import link_or_copy, read_json, replacing_directory, write_bytes, write_json
-from stages.common.fingerprint import fingerprint_of
+from stages.common.files import fingerprint_of, link_or_copy, read_json, replacing_directory, write_bytes, write_json
 
 __all__ = ["Resume", "State", "fingerprint_of", "images_of"]
 

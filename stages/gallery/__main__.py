@@ -7,9 +7,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from stages.common.command import parser_of
 from stages.common.errors import run_stage
 from stages.common.params import Upload, load_section
+from stages.common.stage import parser_of
 from stages.examples import load_all
 from stages.gallery.site import build
 from stages.stores import open_store

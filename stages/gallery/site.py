@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from stages.common.errors import TemporaryError, UserError
 from stages.common.files import write_bytes, write_text
 from stages.common.identity import code_behind
-from stages.common.progress import progress_bar
+from stages.common.stage import progress_bar
 from stages.examples import FOLDER as OF_EXAMPLES
 from stages.examples import Example
 from stages.gallery import pages

@@ -15,8 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stages.common.files import read_json, replacing_directory, sha256_of, write_json
-from stages.common.fingerprint import fingerprint_of
+from stages.common.files import fingerprint_of, read_json, replacing_directory, sha256_of, write_json
 from stages.common.levels import Images, floats
 from stages.common.params import Normalize
 from stages.common.shards import tensor_table

@@ -3,7 +3,7 @@
 from typing import Any
 
 from stages.common.errors import TemporaryError
-from stages.common.progress import progress_bar
+from stages.common.stage import progress_bar
 from stages.releases.channels import LATEST, key_of, point_latest
 from stages.releases.content import DIGITS, identify
 from stages.stores import MANIFEST, File, Store

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from stages.common.errors import UserError
 from stages.common.files import sha256_of, write_at
-from stages.common.progress import progress_bar
+from stages.common.stage import progress_bar
 from stages.releases.content import as_json
 from stages.releases.manifest import Listed, Manifest, Release
 from stages.stores import MANIFEST, PART, Keep

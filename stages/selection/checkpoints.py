@@ -12,9 +12,9 @@ from mintage.players import Generator, ModelConfig
 from stages.common.errors import UserError
 from stages.common.files import sha256_of
 from stages.common.params import Select
-from stages.common.progress import progress_bar
 from stages.common.resume import images_of
 from stages.common.split import Split
+from stages.common.stage import progress_bar
 from stages.selection.cache import Cache, forget_all_but
 from stages.selection.measure import Measured, baseline, floors, load_generator, measure
 from stages.selection.reference import Reference

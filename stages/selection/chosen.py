@@ -7,7 +7,7 @@ from typing import Any
 
 from stages.common.files import sha256_of
 from stages.common.params import Select
-from stages.common.progress import progress_bar
+from stages.common.stage import progress_bar
 from stages.selection.budget import SHORT, left_out, within_budget
 from stages.selection.cache import Cache
 from stages.selection.checkpoints import loaded

@@ -16,8 +16,8 @@ from pydantic import Field, model_validator
 
 from stages.common.errors import TemporaryError, UserError
 from stages.common.files import sha256_of, write_json
-from stages.common.progress import progress_bar
 from stages.common.sections import PUBLIC_URL, SHA256, Section
+from stages.common.stage import progress_bar
 
 DOWNLOADS = Path("data/downloads")
 _CHUNK = 2**18

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from mintage.errors import DivergedError
 from mintage.trainer import Trainer
 from stages.common.errors import UserError
-from stages.common.fingerprint import fingerprint_of
+from stages.common.files import fingerprint_of
 from stages.common.resume import Resume, images_of
 from stages.common.train_params import Stop
 

@@ -15,11 +15,11 @@ from mintage.metrics.frechet import frechet_distance
 from mintage.players import Generator
 from mintage.sampling import Rows, asked_labels, asked_rows, samples
 from stages.common.errors import UserError
-from stages.common.evaluators import read_evaluator, write_evaluator
 from stages.common.files import replacing_directory
-from stages.common.progress import progress_bar
+from stages.common.models import read_evaluator, write_evaluator
 from stages.common.reading import Sources, attributes_of, batches_of, conditions_of, evaluator_config, labels_of
 from stages.common.split import Split
+from stages.common.stage import progress_bar
 from stages.common.train_params import Stop
 
 _BATCH, _LEARNING_RATE, _FEATURES = 128, 2e-3, 64

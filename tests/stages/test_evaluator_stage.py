@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from stages.common.errors import UserError
-from stages.common.evaluators import read_evaluator
 from stages.common.files import read_json, sha256_of
+from stages.common.models import read_evaluator
 from stages.common.params import Evaluator, load_section
 from stages.evaluator import evaluator
 from tests.refusals import refused

@@ -17,7 +17,7 @@ from mintage import catalog
 from mintage.players import ModelConfig, build_players
 from mintage.sampling import generate
 from stages import export as stage
-from stages.common.model import write_generator
+from stages.common.models import write_generator
 from stages.export import LARGEST_DIFFERENCE, export, inputs_of, to_onnx
 from stages.selection.card import latents_in_numpy
 from tests.refusals import refused

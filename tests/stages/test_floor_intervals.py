@@ -8,7 +8,7 @@ import torch
 from mintage.metrics.frechet import frechet_distance
 from mintage.metrics.pixels import histogram, histogram_distance, histograms
 from mintage.metrics.spectrum import ring_power, ring_powers, spectral_distance
-from stages.common.evaluators import read_evaluator
+from stages.common.models import read_evaluator
 from stages.common.split import Split
 from stages.media.images import Images
 from stages.media.medium import Words

@@ -127,7 +127,7 @@ def test_what_is_added_beside_what_is_in_use_runs_nothing_again(
         pytest.param("stages/media/points.py", "exact = True", "exact = True  #", set(), id="another medium"),
         pytest.param("stages/media/points_plots.py", "import", "import os\nimport", set(), id="another's plots"),
         pytest.param("stages/reporting/templates/report.css", "{", " {", {"report"}, id="the page's style"),
-        pytest.param("stages/common/progress.py", "import", "import os\nimport", set(), id="the bar of progress"),
+        pytest.param("stages/common/stage.py", "import", "import os\nimport", set(), id="the bar of progress"),
     ],
 )  # fmt: skip
 def test_what_alters_a_result_runs_what_makes_it_again(

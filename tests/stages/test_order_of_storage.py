@@ -15,8 +15,8 @@ from sklearn.datasets import load_digits
 
 from mintage.players import Generator
 from stages.common.checkpoint import write_checkpoint
-from stages.common.evaluators import read_evaluator
 from stages.common.files import read_json, write_json
+from stages.common.models import read_evaluator
 from stages.common.params import Evaluator, load_section
 from stages.common.shards import shard_path, tensor_table
 from stages.common.split import Numbers, Split

@@ -13,8 +13,8 @@ from torch import Tensor
 from mintage.metrics.density_coverage import density_coverage
 from mintage.metrics.modes import mode_figures
 from mintage.mixture import Mixture
-from stages.common.evaluators import read_evaluator
 from stages.common.files import write_json
+from stages.common.models import read_evaluator
 from stages.common.params import Evaluator, Select, load_section
 from stages.common.shards import shard_path, tensor_table
 from stages.common.split import Split

@@ -19,7 +19,7 @@ from mintage.sampling import samples
 from stages.common.errors import UserError
 from stages.common.files import write_json
 from stages.common.levels import to_uint8
-from stages.common.model import read_generator, write_generator
+from stages.common.models import read_generator, write_generator
 from stages.common.pictures import grid_scale
 from stages.common.shards import encoded_schema, write_encoded
 from stages.media.images import Images

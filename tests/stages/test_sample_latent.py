@@ -13,7 +13,7 @@ from mintage.players import Generator, ModelConfig, build_players
 from mintage.sampling import samples
 from stages.common.errors import UserError
 from stages.common.files import read_json, write_json
-from stages.common.model import write_generator
+from stages.common.models import write_generator
 from stages.common.params import Sample
 from stages.media.drawings import drawings_of
 from stages.media.images import Images

@@ -15,9 +15,8 @@ from ruamel.yaml import YAML
 from mintage.sampling import samples
 from stages.common.checkpoint import read_checkpoint, write_checkpoint
 from stages.common.errors import UserError
-from stages.common.evaluators import read_evaluator
 from stages.common.files import read_json
-from stages.common.model import read_generator
+from stages.common.models import read_evaluator, read_generator
 from stages.common.params import Guard, Select, load_section
 from stages.common.pictures import grid_scale
 from stages.common.split import Split

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from stages.common.checkpoint import write_checkpoint
-from stages.common.evaluators import read_evaluator, write_evaluator
 from stages.common.files import read_json
 from stages.common.identity import code_behind, imports_of
+from stages.common.models import read_evaluator, write_evaluator
 from stages.select import select
 from stages.selection import cache, figures, measure
 from stages.selection.cache import FOLDER, code_digest, code_used

@@ -13,9 +13,9 @@ from PIL import Image
 
 import mintage
 from mintage.sampling import asked_rows
-from stages.common.evaluators import read_evaluator
 from stages.common.files import read_json
 from stages.common.levels import to_uint8
+from stages.common.models import read_evaluator
 from stages.common.reading import Sources
 from stages.common.shards import read_tables
 from stages.common.split import Split

@@ -7,7 +7,7 @@ from typing import Any
 from mintage.trainer import Trainer
 from stages.common.checkpoint import write_checkpoint
 from stages.common.files import write_json
-from stages.common.model import write_generator
+from stages.common.models import write_generator
 from stages.common.params import Evaluator, Sample, Select, load_section
 from stages.common.split import Split
 from stages.common.train_params import Train

@@ -1,0 +1,76 @@
+"""The generator and the evaluator in files, each a folder of weights and the config from which it is built."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import nn
+
+from mintage.evaluator import Evaluator, EvaluatorConfig, build_evaluator
+from mintage.players import Generator, build_generator
+from stages.common.errors import UserError
+from stages.common.files import read_json, sha256_of
+
+MISFITS = (RuntimeError, KeyError, TypeError, ValueError, AttributeError, SafetensorError)
+"""What building a network from a wrong config, or loading wrong weights into it, raises."""
+
+
+def write_weights(path: Path, module: nn.Module) -> None:
+    """A network's tensors as safetensors."""
+    path.write_bytes(save({name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}))
+
+
+def misfit(weights: Path, error: Exception, stage: str) -> UserError:
+    """What to raise where weights and the config beside them do not fit."""
+    reason = " ".join(str(error).split())[:200]
+    folder = weights.parent
+    what = f"{weights} does not fit {folder}/config.json ({reason})"
+    return UserError("weights-unusable", f"{what}: remove {folder} and run `dvc repro {stage}`")
+
+
+def write_generator(folder: Path, generator: Generator) -> None:
+    """`generator.safetensors` and `config.json`, from which `mintage.players.build_generator` makes it again."""
+    write_weights(folder / "generator.safetensors", generator)
+    (folder / "config.json").write_text(json.dumps(asdict(generator.config), indent=2) + "\n")
+
+
+def read_generator(folder: str | Path, device: torch.device) -> Generator:
+    """The generator in a folder such as models/selected; UserError where weights are damaged or do not fit."""
+    config: dict[str, Any] = read_json(Path(folder) / "config.json")
+    weights = Path(folder) / "generator.safetensors"
+    try:
+        return build_generator(config, load_file(weights)).to(device)
+    except FileNotFoundError:
+        raise UserError("output-missing", f"{weights} is missing: run `dvc repro select`") from None
+    except MISFITS as error:
+        raise misfit(weights, error, "select") from None
+
+
+def write_evaluator(folder: Path, evaluator: Evaluator) -> str:
+    """`evaluator.safetensors`, and `config.json` with the SHA-256 of it, which is returned."""
+    write_weights(folder / "evaluator.safetensors", evaluator)
+    sha256 = sha256_of(folder / "evaluator.safetensors")
+    config = asdict(evaluator.config) | {"sha256": sha256}
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+    return sha256
+
+
+def read_evaluator(folder: str | Path, device: torch.device) -> tuple[Evaluator, str]:
+    """The evaluator in a folder and its SHA-256; UserError where weights are damaged or do not fit."""
+    config: dict[str, Any] = read_json(Path(folder) / "config.json")
+    weights = Path(folder) / "evaluator.safetensors"
+    try:
+        if sha256_of(weights) != config["sha256"]:
+            raise ValueError("its SHA-256 is not the one it was saved with")
+        evaluator = build_evaluator(EvaluatorConfig.from_json(config), seed=0)
+        evaluator.load_state_dict(load_file(weights))
+    except FileNotFoundError:
+        raise UserError("output-missing", f"{weights} is missing: run `dvc repro evaluator`") from None
+    except MISFITS as error:
+        raise misfit(weights, error, "evaluator") from None
+    evaluator.to(device).requires_grad_(False).eval()
+    return evaluator, config["sha256"]
