@@ -235,8 +235,9 @@ PAIRS: list[Rule] = [
         "of each patch it must be known whether it is real: set mixed_batches to false",
     ),
     (
-        lambda s: s.network.patches and s.objective.reconstructs,
-        "an autoencoder draws the whole image, and patches are judged apart: set objective to another, or network",
+        lambda s: (s.network.patches or s.network.translates) and s.objective.reconstructs and not s.unpaired,
+        "an autoencoder draws the whole image from its features, which neither patches nor a network that starts from "
+        "an image do: set objective to another, or network",
     ),
 ]
 
