@@ -29,7 +29,7 @@ from stages.selection.metrics import METRICS
 from stages.selection.reference import Reference
 from stages.selection.seen import LIKENESS, Seen
 
-_NO_TRUTH = "the model makes images of noise, so none has a truth beside it"
+_NO_TARGET = "the model makes images of noise, so none has a truth beside it"
 Figures = dict[str, Any]
 """Columns of the table, and by `classes.` and `attributes.` lists of a figure for each."""
 
@@ -115,9 +115,9 @@ def colors(seen: Seen, real: Reference) -> Figures:
     return {"chroma_error": _likeness(seen)["chroma_error"]}
 
 
-def own_truths(seen: Seen, real: Reference) -> Figures:
+def retrievals(seen: Seen, real: Reference) -> Figures:
     if seen.likeness is None:
-        raise ValueError(_NO_TRUTH)
+        raise ValueError(_NO_TARGET)
     of_all = real.holdout.features
     return {"retrieval": retrieval(seen.features, of_all if len(seen) == len(of_all) else of_all[real.pairs])}
 
@@ -170,14 +170,14 @@ MEASUREMENTS: Measurements = {
     translation: ("l1", "psnr", "ssim", "luminance_correlation"),
     filling: ("hole_psnr",),
     colors: ("chroma_error",),
-    own_truths: ("retrieval",),
+    retrievals: ("retrieval",),
     brightness: ("pixel_distance",),
     detail: ("spectral_distance",),
     modes: ("modes_captured", "high_quality", "reverse_kl"),
 }
 """Each with its metrics."""
 MEASUREMENTS |= {measurement_of(name): (name,) for name, metric in METRICS.items() if metric.measure}
-OF_HOLDOUT = (conditional, attributes, copies, translation, filling, colors, own_truths)
+OF_HOLDOUT = (conditional, attributes, copies, translation, filling, colors, retrievals)
 """Their floor is what the held-out images reach; the floor of the others is that of training images.
 
 All are means over images, or shares of images each looked at by itself, which do not depend on how many there are: so
@@ -194,7 +194,7 @@ def labels_seen(seen: Seen) -> Tensor:
 def _likeness(seen: Seen) -> dict[str, float]:
     """By name the mean over images."""
     if seen.likeness is None:
-        raise ValueError(_NO_TRUTH)
+        raise ValueError(_NO_TARGET)
     return dict(zip(LIKENESS, seen.likeness.double().mean(0).tolist(), strict=True))
 
 

@@ -22,7 +22,7 @@ from stages.common.split import Split
 from stages.media.medium import Medium
 from stages.selection.cache import Cache, code_digest, digest_of, key_of
 from stages.selection.features import feature_network
-from stages.selection.seen import Judge, Seen, Truth
+from stages.selection.seen import Judge, Seen, Target
 
 _COLORS = 3
 
@@ -152,15 +152,15 @@ class Reference:
             return Sources(self.holdout_split, self.pairs)
         return self.requested_labels if self.requested_attributes is None else self.requested_attributes
 
-    def targets(self) -> Iterator[Truth] | None:
+    def targets(self) -> Iterator[Target] | None:
         """What the generated images should be, a chunk at a time; None where nobody knows."""
-        return map(self._truth, torch.split(self.pairs, CHUNK)) if self.condition == "source" else None
+        return map(self._target, torch.split(self.pairs, CHUNK)) if self.condition == "source" else None
 
-    def _truth(self, rows: Tensor) -> Truth:
+    def _target(self, rows: Tensor) -> Target:
         hole: Tensor | None = None
         if self.masked and self.holdout_split.partners is not None:
             hole = torch.from_numpy(self.holdout_split.partners.take(rows.numpy()))[:, -1:] > 0
-        return Truth(torch.from_numpy(self.holdout_split.take(rows.numpy())), hole)
+        return Target(torch.from_numpy(self.holdout_split.take(rows.numpy())), hole)
 
     @cached_property
     def radii_of_precision(self) -> Tensor:
@@ -201,7 +201,7 @@ def reference(
         labels = labels_of(split) if condition is not None else None
 
         def extract() -> Seen:
-            targets = map(Truth, batches_of(split)) if condition == "source" and split is holdout else None
+            targets = map(Target, batches_of(split)) if condition == "source" and split is holdout else None
             attributes = attributes_of(split) if condition == "attributes" else None
             return judge.extract(batches_of(split), labels, targets, attributes)
 

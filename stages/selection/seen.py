@@ -25,7 +25,7 @@ LIKENESS = ("l1", "psnr", "ssim", "luminance_correlation", "hole_psnr", "chroma_
 _BY_BATCH = ("features", "logits", "samples", "right", "likeness", "thumbnails")
 
 
-class Truth(NamedTuple):
+class Target(NamedTuple):
     """What images should be."""
 
     images: Tensor
@@ -115,7 +115,7 @@ class Judge:
         self,
         batches: Iterable[Tensor],
         labels: Tensor | None,
-        targets: Iterable[Truth] | None = None,
+        targets: Iterable[Target] | None = None,
         attributes: Tensor | None = None,
     ) -> Seen:
         """All that is kept of images `[N,C,H,W]`, which come a batch at a time, and labels `[N]` or attributes `[N,K]`.
@@ -158,11 +158,11 @@ class Judge:
         return logits
 
 
-def likeness(images: Tensor, truth: Truth) -> Tensor:
+def likeness(images: Tensor, target: Target) -> Tensor:
     """`[N,L]`; gray images have no chroma, and an error of 0."""
-    found = [measure(images, truth.images) for measure in (absolute_error, psnr, ssim, luminance_correlation)]
-    found.append(found[1] if truth.hole is None else hole_psnr(images, truth.images, truth.hole))
-    found.append(chroma_error(images, truth.images) if images.shape[1] == 3 else torch.zeros(len(images)))
+    found = [measure(images, target.images) for measure in (absolute_error, psnr, ssim, luminance_correlation)]
+    found.append(found[1] if target.hole is None else hole_psnr(images, target.images, target.hole))
+    found.append(chroma_error(images, target.images) if images.shape[1] == 3 else torch.zeros(len(images)))
     return torch.stack(found, dim=1)
 
 

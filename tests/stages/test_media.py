@@ -28,8 +28,9 @@ OTHER_MEANINGS = {
     "stages/sources/__init__.py": "entry_points",
     "stages/sources/arrays.py": "fractions (and|or) truths",  # bits
     "stages/common/pictures.py": "^truth$",  # what stands beside a translation
-    "stages/selection/metrics.py": "the truth's|their truths|a truth may be|its truth",  # likewise
+    "stages/selection/metrics.py": "the truth's|their truths|a truth may be|its truth|own truth",  # likewise
     "stages/selection/figures.py": "a truth beside it",
+    "stages/selection/quality.py": "with the truths",
     "stages/reporting/measures.py": "^ points $",  # of percent
     "stages/reporting/charts.py": "offset points",  # a unit of matplotlib
     "stages/releases/__main__.py": "(?i)point(s|) (a channel|to)",
