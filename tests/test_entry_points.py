@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import os
 import re
 import subprocess
 import sys
@@ -81,6 +82,16 @@ def test_help_asked_for_by_a_shell_leaves_the_data_as_they_are(tmp_path: Path, r
     )
     read(done.stdout)
     assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]
+
+
+@pytest.mark.parametrize("arguments", [["stages.train", "--families", "cyclegan"], ["stages.ingest", "--sources"]])
+def test_a_reader_that_has_read_enough_is_no_error(arguments: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", *arguments]
+    done = subprocess.run(command, cwd=ROOT, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 def test_the_flow_imports_without_what_the_worker_s_image_lacks() -> None:

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import select
 import sys
 from collections.abc import Callable
 
@@ -13,6 +14,8 @@ TRY_AGAIN = 75
 """EX_TEMPFAIL of sysexits.h: the same command may succeed later."""
 INTERRUPTED = 130
 """By Ctrl-C, as a shell has it: 128 + SIGINT."""
+UNREAD = 141
+"""128 + SIGPIPE: nobody reads what is printed any more."""
 NOTHING_KEPT = "nothing was written; the same command does the work again"
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -50,7 +53,10 @@ def run_stage(main: Callable[[], None]) -> None:
     settle()
     try:
         main()
+        sys.stdout.flush()
     except (UserError, OSError) as error:
+        if isinstance(error, BrokenPipeError) and _is_unread():
+            raise SystemExit(UNREAD) from None
         sentence = sentence_of(error)
         if sentence is None:
             raise
@@ -61,6 +67,16 @@ def run_stage(main: Callable[[], None]) -> None:
     except KeyboardInterrupt as stop:
         print(f"\nstopped: {str(stop) or NOTHING_KEPT}", file=sys.stderr)
         raise SystemExit(INTERRUPTED) from None
+
+
+def _is_unread() -> bool:
+    """Whether who was to read what is printed, such as `head`, has had enough; what is left is then thrown away."""
+    asked = select.poll()
+    asked.register(sys.stdout.fileno(), 0)
+    if not any(event & select.POLLERR for _, event in asked.poll(0)):
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return True
 
 
 def _shown(error: Exception, sentence: str) -> str:
