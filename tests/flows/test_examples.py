@@ -37,7 +37,8 @@ for name in ["models/selected/config.json", "models/onnx/a.onnx", "samples/a", "
     Path(name).parent.mkdir(parents=True, exist_ok=True)
     Path(name).write_text(f"{name} {params['train']['seed']}")
 Path("provenance").mkdir(exist_ok=True)
-Path("provenance/train.json").write_text('{"git": {"commit": "a", "clean": true}}')
+for name in ["provenance/train.json", "reports/report.json"]:
+    Path(name).write_text('{"git": {"commit": "a", "clean": true}}')
 figures = {"metric": "frechet_distance", "frechet_distance": params["train"]["seed"] / 2}
 Path("metrics/selection.json").write_text(json.dumps(figures))
 """
