@@ -1,5 +1,6 @@
 """Names of files, folders and classes as people read them: in one Unicode form, in order, and what each stands for."""
 
+import re
 from collections.abc import Iterable
 from typing import Literal
 from unicodedata import normalize
@@ -19,6 +20,8 @@ _TEST = ("test", "testing")
 VALIDATION = ("val", "valid", "validation", "eval", "dev")
 SPLITS: dict[str, Split] = {**dict.fromkeys(_TRAIN, "train"), **dict.fromkeys(_TEST + VALIDATION, "test")}
 """The usual spellings, in lower case: what is held out has one name here."""
+_BEHIND_A_SPLIT = re.compile(r"[ _-]?(set|data|images|(19|20)\d\d)\Z")
+"""Kaggle's training_set, COCO's train2017."""
 
 
 def composed(name: str) -> str:
@@ -36,7 +39,7 @@ def in_order(names: Iterable[str]) -> list[str]:
 
 def split_of(name: str) -> Split | None:
     """What a folder or a file of this name holds; None where the name is of no split."""
-    return SPLITS.get(name.casefold())
+    return SPLITS.get(_BEHIND_A_SPLIT.sub("", name.casefold()))
 
 
 def splits_read(names: Iterable[str]) -> str:

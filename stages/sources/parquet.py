@@ -18,7 +18,7 @@ from stages.common.sections import Section
 from stages.sources import NOT_STATED, RawImage, Source
 from stages.sources.kinds import advice_on
 from stages.sources.limits import checked
-from stages.sources.names import SPLITS, composed, in_order, of_system, split_of, splits_read
+from stages.sources.names import SPLITS, Split, composed, in_order, of_system, split_of, splits_read
 from stages.sources.steady import stamp, steady
 from stages.sources.unlabeled import is_mark
 
@@ -123,7 +123,7 @@ class _Columns:
         labels = {value: rank[name] for value, name in named.items() if value not in self.marks}
         return ([str(value) for value in values] or None), labels
 
-    def _splits_by_name(self, tables: list[Table]) -> dict[str, str]:
+    def _splits_by_name(self, tables: list[Table]) -> dict[str, Split]:
         """By the start of a file's or a folder's name, as hubs have it; none where that does not tell them all."""
         first = {table.name: _split_in(table.name) for table in tables}
         found = {name for name in first.values() if name is not None}
@@ -134,7 +134,7 @@ class _Columns:
             self.layout.append(f"took {' and '.join(sorted(found))} for no splits, as {unnamed} is of none")
             return {}
         self.layout.append(splits_read(found))
-        return {name: SPLITS[split] for name, split in first.items() if split is not None}
+        return {name: split for name, start in first.items() if start is not None and (split := split_of(start))}
 
 
 def _class_label(schema: pa.Schema, column: str) -> list[str] | None:
@@ -195,7 +195,7 @@ def _check_columns(table: Table, schema: pa.Schema, columns: _Columns) -> None:
 def _split_in(name: str) -> str | None:
     for part in reversed(name.removesuffix(".parquet").split("/")):
         start = part.replace("_", "-").partition("-")[0].lower()
-        if start in SPLITS:
+        if split_of(start):
             return start
     return None
 
@@ -244,13 +244,13 @@ def _label(where: str, value: Any, columns: _Columns) -> int | None:
 def _split(where: str, row: dict[str, Any], columns: _Columns, table: Table) -> str | None:
     if columns.split_column is None:
         return columns.splits.get(table.name)
-    value = str(row[columns.split_column]).lower()
-    if value not in SPLITS:
+    split = split_of(str(row[columns.split_column]))
+    if split is None:
         raise UserError(
             "split-unknown",
             f"{where} has the split {row[columns.split_column]!r}, none of {', '.join(SPLITS)}: mend it",
         )
-    return SPLITS[value]
+    return split
 
 
 @contextmanager

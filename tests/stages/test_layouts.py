@@ -64,7 +64,9 @@ def found(source: Source) -> dict[str, tuple[str | None, str | None]]:
     ("train", "held_out"),
     [
         ("Train", "TEST"), ("training", "testing"), ("TRAINING", "Val"), ("train", "valid"), ("train", "Validation"),
-        ("train", "eval"), ("train", "dev"),
+        ("train", "eval"), ("train", "dev"), ("training_set", "test_set"), ("Train-Set", "Val-Set"),
+        ("trainset", "testset"), ("train set", "dev set"), ("train_images", "test_images"),
+        ("training_data", "valid_data"), ("train2017", "val2017"), ("TRAIN_2012", "Test_2012"),
     ],
 )  # fmt: skip
 def test_splits_are_found_by_any_usual_spelling(tmp_path: Path, pack: Packer, train: str, held_out: str) -> None:
@@ -94,6 +96,42 @@ def test_splits_in_each_class_are_splits(tmp_path: Path) -> None:
         "cat/val/0.png": ("cat", "test"),
         "dog/train/0.png": ("dog", "train"),
     }
+
+
+@pytest.mark.parametrize(
+    ("train", "held_out"),
+    [
+        pytest.param(
+            "training_set",
+            "test_set",
+            marks=pytest.mark.tried(
+                "Kaggle's folders `training_set` and `test_set`",
+                "took training_set to train on, test_set as held out",
+            ),
+        ),
+        pytest.param(
+            "train2017",
+            "val2017",
+            marks=pytest.mark.tried(
+                "COCO's folders `train2017` and `val2017`", "took train2017 to train on, val2017 as held out"
+            ),
+        ),
+    ],
+)
+def test_splits_of_a_year_and_sets_are_no_classes(
+    tmp_path: Path, read: Callable[[str], None], train: str, held_out: str
+) -> None:
+    source = opened(tmp_path, [f"{train}/0.png", f"{held_out}/0.png"])
+    assert source.classes is None
+    read("\n".join(source.layout))
+
+
+@pytest.mark.parametrize(
+    "name", ["trainer", "settest", "train_station", "test99", "train3017", "test_set_of_keys", "set"]
+)
+def test_a_name_that_only_begins_or_ends_as_a_split_is_a_class(tmp_path: Path, name: str) -> None:
+    source = opened(tmp_path, [f"{name}/0.png", "bus/0.png"])
+    assert (source.classes, source.layout) == (sorted([name, "bus"]), [])
 
 
 @pytest.mark.parametrize(
@@ -177,7 +215,9 @@ def test_how_folders_were_understood_is_said_before_an_image_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], read: Callable[[str], None]
 ) -> None:
     folder(tmp_path / "in", {"Train/a.png": PNG, "Dev/b.png": PNG, "Dev/c.png": b"\x89PNG" + bytes(10**7)})
-    write_params(tmp_path, {"ingest.source": "folder", "ingest.path": "in", "ingest.max_pixels": 10**6})
+    write_params(
+        tmp_path, {"ingest.source": "folder", "ingest.path": "in", "ingest.max_pixels": 10**6, "train.family": "dcgan"}
+    )
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["ingest"])
     with refused("file-too-large") as refusal:
@@ -202,6 +242,13 @@ def test_how_folders_were_understood_is_said_before_an_image_is_read(
             ["train", "test"],
             marks=pytest.mark.tried(
                 "Parquet files `training_0` and `dev`", "took training to train on, dev as held out"
+            ),
+        ),
+        pytest.param(
+            ["train2017-0", "val2017-0"],
+            ["train", "test"],
+            marks=pytest.mark.tried(
+                "Parquet files `train2017-0` and `val2017-0`", "took train2017 to train on, val2017 as held out"
             ),
         ),
         pytest.param(
