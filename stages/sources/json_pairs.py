@@ -1,11 +1,11 @@
-"""A JSON object, or a list in one, of any length, a piece of its file at a time."""
+"""A JSON object, or a list or an object in one, of any length, a piece of its file at a time."""
 
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from json import JSONDecodeError, JSONDecoder
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
 
 from stages.common.errors import UserError
 
@@ -14,15 +14,21 @@ _SPACE = re.compile(r"[ \t\n\r]*")
 _IN_NUMBERS = "0123456789.eE+-"
 _DECODER = JSONDecoder()
 
+Kind = Literal["list", "object", "null", "other"]
+_KINDS: dict[str, Kind] = {"[": "list", "{": "object", "n": "null"}
 
-def json_list(place: str, file: TextIO, key: str) -> Iterator[Any] | None:
-    """The values of the list under `key` of the object in `file`, in their order; None where there is none.
 
-    Raises UserError on what is damaged, at once or while the list is read.
+def json_under(place: str, file: TextIO, key: str) -> tuple[Kind, Iterator[Any]]:
+    """What is under `key` of the object in `file`, and the values of a list or the pairs of an object, in their order.
+
+    It is "other" where there is no such key. Raises UserError on what is damaged, at once or while it is read.
     """
     text = _Text(file)
     with _sentences(place, text):
-        return _values(place, text) if _is_at_list(text, key) else None
+        kind = _KINDS.get(text.next(), "other") if _is_at(text, key) else "other"
+        if kind == "null":
+            text.value()
+    return kind, _read(place, text, kind)
 
 
 def json_pairs(path: Path, file: TextIO) -> Iterator[tuple[str, Any]]:
@@ -36,6 +42,8 @@ def json_pairs(path: Path, file: TextIO) -> Iterator[tuple[str, Any]]:
                 "labels-invalid", f"{path} is no JSON object of keys and classes: write {{key: class, ...}}"
             )
         yield from _pairs(text)
+        if text.next():
+            raise text.wrong("Extra data")
 
 
 @contextmanager
@@ -48,27 +56,34 @@ def _sentences(place: str | Path, text: "_Text") -> Iterator[None]:
         ) from None
 
 
-def _is_at_list(text: "_Text", key: str) -> bool:
+def _is_at(text: "_Text", key: str) -> bool:
     """Go to what is under `key`."""
     text.take("{")
     while text.next() != "}":
         found = text.value()
         text.take(":")
         if found == key:
-            return text.next() == "["
-        text.value()
+            return True
+        text.skip()
         if text.next() != "}":
             text.take(",")
     return False
 
 
-def _values(place: str, text: "_Text") -> Iterator[Any]:
+def _read(place: str, text: "_Text", kind: Kind) -> Iterator[Any]:
     with _sentences(place, text):
-        text.take("[")
-        while text.next() != "]":
-            yield text.value()
-            if text.next() != "]":
-                text.take(",")
+        if kind == "list":
+            yield from _values(text)
+        if kind == "object":
+            yield from _pairs(text)
+
+
+def _values(text: "_Text") -> Iterator[Any]:
+    text.take("[")
+    while text.next() != "]":
+        yield text.value()
+        if text.next() != "]":
+            text.take(",")
 
 
 def _pairs(text: "_Text") -> Iterator[tuple[str, Any]]:
@@ -84,8 +99,6 @@ def _pairs(text: "_Text") -> Iterator[tuple[str, Any]]:
             if text.next() == "}":
                 raise text.wrong("Expecting property name enclosed in double quotes")
     text.take("}")
-    if text.next():
-        raise text.wrong("Extra data")
 
 
 class _Text:
@@ -121,6 +134,24 @@ class _Text:
             if (follows and follows not in _IN_NUMBERS) or not self._more():  # of 1.5e9 the start is a number too
                 self._at = end
                 return value
+
+    def skip(self) -> None:
+        """Go behind a value of any length."""
+        try:
+            self.value()
+        except JSONDecodeError:
+            end = {"[": "]", "{": "}"}.get(self.next())
+            if end is None:
+                raise
+            self._at += 1
+            while self.next() != end:
+                if end == "}":
+                    self.value()
+                    self.take(":")
+                self.skip()
+                if self.next() != end:
+                    self.take(",")
+            self._at += 1
 
     def wrong(self, what: str) -> JSONDecodeError:
         return JSONDecodeError(what, self._text, self._at)

@@ -1,6 +1,7 @@
 """Labels that lie among the images, as the tools of the field leave them there.
 
-StyleGAN's dataset_tool.py: `dataset.json`, {"labels": [["00000/img00000000.png", 6], ...]}, or null for no labels.
+StyleGAN's dataset_tool.py: `dataset.json`, {"labels": [["00000/img00000000.png", 6], ...]}, or null for no labels;
+any other `dataset.json`, such as COCO's, is somebody else's.
 Hugging Face's ImageFolder: `metadata.csv` or `metadata.jsonl`, a column `file_name` and columns of any name.
 Names of files are relative to the table's own folder; folders are no classes where a table has labels.
 """
@@ -15,9 +16,10 @@ from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 from stages.common.errors import UserError, quoted
-from stages.sources.json_pairs import json_list
+from stages.sources.json_pairs import json_under
 from stages.sources.labels import Labels, Row, csv_rows, row
 from stages.sources.layout import Parts
+from stages.sources.limits import is_image
 
 STYLEGAN, METADATA_CSV, METADATA_LINES = "dataset.json", "metadata.csv", "metadata.jsonl"
 NAMES = (STYLEGAN, METADATA_CSV, METADATA_LINES)
@@ -43,7 +45,7 @@ def labels_among(place: str, tables: dict[Parts, bytes]) -> Found:
     with_labels = [table for table in read if table.rows is not None]
     said = [table.said for table in read]
     if not with_labels:
-        return Found(None, not any(table.name == STYLEGAN for table in read), said)
+        return Found(None, not any(table.says_none for table in read), said)
     more = f" and {len(with_labels) - 1} more" if len(with_labels) > 1 else ""
     rows = (found for table in with_labels for found in table.rows or ())
     return Found(Labels(f"{with_labels[0].place}{more}", rows), False, said)
@@ -62,17 +64,25 @@ class _Table:
     def __init__(self, place: str, parts: Parts, content: bytes) -> None:
         self.place, self.name, self._folder = "/".join([place, *parts]), parts[-1].lower(), parts[:-1]
         self.said = f"took classes from {self.place}, and none from folders"
+        self.says_none = False
         file = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline="")
         with _refusing(self.place):
             found = {STYLEGAN: self._stylegan, METADATA_CSV: self._csv, METADATA_LINES: self._lines}[self.name](file)
         self.rows = None if found is None else self._named(found)
 
     def _stylegan(self, file: TextIO) -> Iterable[tuple[Any, Any]] | None:
-        found = json_list(self.place, file, "labels")
-        if found is None:
+        kind, found = json_under(self.place, file, "labels")
+        if kind == "list":
+            return (self._pair(value) for value in found)
+        if kind == "object" and _are_numbers_of_images(found):
+            file.seek(0)
+            return json_under(self.place, file, "labels")[1]
+        if kind == "null":
+            self.says_none = True
             self.said = f"took {self.place} to say that there are no labels: folders are no classes"
-            return None
-        return (self._pair(value) for value in found)
+        else:
+            self.said = f"took nothing from {self.place}, which has no labels of StyleGAN's form"
+        return None
 
     def _pair(self, value: Any) -> tuple[str, Any]:
         if not isinstance(value, list) or len(value) != 2:
@@ -124,6 +134,12 @@ class _Table:
                 key, class_name = row(self.place, name, label)
                 inside = (part for part in key.replace("\\", "/").split("/") if part not in ("", "."))
                 yield "/".join([*self._folder, *inside]), class_name
+
+
+def _are_numbers_of_images(pairs: Iterable[tuple[str, Any]]) -> bool:
+    """Whether an object names images, each with a whole number; {"cat": 0, "dog": 1} numbers classes."""
+    found = [is_image(name) and type(value) is int for name, value in pairs]
+    return bool(found) and all(found)
 
 
 def _whole(place: str, lines: Iterable[list[str]], last: int) -> Iterator[list[str]]:

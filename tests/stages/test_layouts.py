@@ -307,13 +307,48 @@ def test_a_one_hot_dataset_json_tells_classes_by_the_place_of_the_one(tmp_path: 
     'a `dataset.json` with `"labels": null`',
     "took .../dataset.json to say that there are no labels: folders are no classes",
 )
-@pytest.mark.parametrize("content", [b'{"labels": null}', b"{}", b'{"name": "x", "labels": null}'])
+@pytest.mark.parametrize("content", [b'{"labels": null}', b'{"name": "x", "labels": null}'])
 def test_a_dataset_json_without_labels_says_that_there_are_none(
     tmp_path: Path, read: Callable[[str], None], content: bytes
 ) -> None:
     source = opened(tmp_path, CHUNKS, {"dataset.json": content})
     assert source.classes is None
     read(source.layout[0])
+
+
+COCO = {"info": {"year": 2017}, "images": [{"id": n, "file_name": f"{n}.png"} for n in range(40)], "annotations": []}
+
+
+@pytest.mark.tried(
+    "COCO's `dataset.json` beside class folders",
+    "took nothing from .../dataset.json, which has no labels of StyleGAN's form",
+)
+@pytest.mark.parametrize(
+    "content",
+    [COCO, {}, {"labels": "x"}, {"labels": {}}, {"labels": {"cat": 0, "dog": 1}},
+     {"labels": {"cat/0.png": 0, "dog/0.png": "dog"}}, {"labels": {"cat/0.png": True, "dog/0.png": False}}],
+)  # fmt: skip
+def test_a_dataset_json_of_another_kind_leaves_classes_to_folders(
+    tmp_path: Path, read: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, content: Any
+) -> None:
+    monkeypatch.setattr("stages.sources.json_pairs._PIECE", 64)  # COCO's are longer than a piece
+    source = opened(tmp_path, ["cat/0.png", "dog/0.png"], {"dataset.json": json.dumps(content).encode()})
+    assert source.classes == ["cat", "dog"]
+    read("\n".join(source.layout))
+
+
+def test_a_damaged_dataset_json_is_refused_wherever_the_damage_is(tmp_path: Path) -> None:
+    for at, damage in ((-1, b""), (60, b"]"), (200, b"}"), (900, b'"')):
+        content = json.dumps(COCO).encode()
+        with refused("labels-unreadable"):
+            opened(tmp_path, ["cat/0.png"], {"dataset.json": content[:at] + damage})
+
+
+def test_a_dataset_json_whose_labels_are_an_object_of_numbers_tells_classes(tmp_path: Path) -> None:
+    labels = {name: number % 2 for number, name in enumerate(CHUNKS)}
+    source = opened(tmp_path, CHUNKS, {"dataset.json": json.dumps({**COCO, "labels": labels, "more": 1}).encode()})
+    assert source.layout[0].endswith("dataset.json, and none from folders")
+    assert found(source) == {name: (str(label), None) for name, label in labels.items()}
 
 
 def test_a_dataset_json_of_any_length_is_read_by_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
