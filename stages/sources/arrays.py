@@ -276,7 +276,7 @@ def _ranks(files: _Files, part: _Part, count: int, classes: Labels) -> Iterator[
     ranks = {value: rank for rank, value in enumerate(classes.tolist())}
     for block in _label_blocks(files, part.labels, count):
         for value in (block.astype(classes.dtype) if len(classes) else block).tolist():
-            if value not in ranks and value not in ("", -1):
+            if value not in ranks and not is_mark(value, ()):
                 raise changed(files.place(part.labels))
             yield ranks.get(value)
 

@@ -18,7 +18,7 @@ import numpy as np
 from stages.common.errors import UserError, quoted
 from stages.common.params import Attributes, Ingest
 from stages.sources import RawImage, Source
-from stages.sources.labels import cells, csv_rows, file_beside, key_names, open_table
+from stages.sources.labels import cells, csv_rows, file_beside, in_table, open_table
 from stages.sources.lookup import Lookup
 from stages.sources.names import composed
 from stages.sources.steady import steady
@@ -107,24 +107,12 @@ def with_attributes(source: Source, params: Ingest) -> Source:
 
 def _images(source: Source, table: "_Table", *, may_lack: bool) -> Iterator[RawImage]:
     left_out, count, first = 0, 0, ""
-    for image in source.images:
-        values = table.find(image.key)
+    for image, found in in_table(source.images, table.keys, table.path, "row", may_lack):
         count += 1
-        if values is not None:
-            yield replace(image, label=None, attributes=values)
-        elif may_lack:
+        if found is None:
             left_out, first = left_out + 1, first or image.key
         else:
-            raise UserError(
-                "table-row-missing",
-                f"{table.path} has no row for the image {quoted(image.key)}: add one, remove the image, or set "
-                "ingest.unlabeled to leave_out",
-            )
-    if left_out == count:
-        raise UserError(
-            "table-matches-nothing",
-            f"{table.path} has a row for none of the images: its first column must hold their names",
-        )
+            yield replace(image, label=None, attributes=table.values(found))
     if left_out:
         source.notes.append(f"left out {left_out} of {count} images without a row in {table.path}, such as {first}")
 
@@ -149,8 +137,8 @@ class _Table:
             if column.numbers and not column.bit
         ]
         self._file: IO[bytes] = TemporaryFile()  # noqa: SIM115 - as long as the table
-        self._keys = Lookup((key, number) for number, key in enumerate(self._written(columns)))
-        if (twice := self._keys.twice()) is not None:
+        self.keys = Lookup((key, number) for number, key in enumerate(self._written(columns)))
+        if (twice := self.keys.twice()) is not None:
             raise UserError("key-twice", f"{path} names a key twice ({quoted(twice)}): keep one of the rows")
 
     def _written(self, columns: list[_Column]) -> Iterator[str]:
@@ -160,10 +148,8 @@ class _Table:
             self._file.write(np.array(values, "<f4").tobytes())
             yield key
 
-    def find(self, key: str) -> list[float] | None:
-        found = next((row for name in key_names(key) if (row := self._keys.find(name)) is not None), None)
-        if found is None:
-            return None
+    def values(self, found: int) -> list[float]:
+        """By the number of an image among the keys."""
         size = 4 * len(self.names)
         self._file.seek(found * size)
         values: list[float] = np.frombuffer(self._file.read(size), "<f4").tolist()

@@ -9,7 +9,7 @@ from typing import Any, TextIO
 from stages.common.errors import UserError, quoted
 from stages.common.params import Groups, Ingest
 from stages.sources import RawImage, Source
-from stages.sources.labels import csv_rows, file_beside, key_names, open_table
+from stages.sources.labels import csv_rows, file_beside, find_image, matches_nothing, open_table
 from stages.sources.lookup import Lookup
 from stages.sources.names import composed
 from stages.sources.steady import steady
@@ -33,16 +33,13 @@ def grouped(source: Source, params: Ingest) -> Source:
 
 
 def _grouped(source: Source, table: Lookup, names: list[str], path: Path) -> Iterator[RawImage]:
-    alone = count = 0
+    alone, count, first = 0, 0, ""
     for image in source.images:
-        found = next((row for key in key_names(image.key) if (row := table.find(key)) is not None), None)
-        alone, count = alone + (found is None), count + 1
+        found = find_image(table, image.key)
+        alone, count, first = alone + (found is None), count + 1, first or image.key
         yield replace(image, group=None if found is None else names[found])
     if alone and alone == count:
-        raise UserError(
-            "table-matches-nothing",
-            f"{path} has a group for none of the images: its first column must hold their names",
-        )
+        raise matches_nothing(path, "group", table, first)
     if alone:
         source.notes.append(f"{alone} of {count} images have no group in {path}: each is on its own")
 

@@ -61,10 +61,11 @@ def file_beside(setting: str, path: Path, source: Path) -> Path:
     return found
 
 
-def key_names(key: str) -> list[str]:
-    """What a table may call an image: its key, with its extension or without."""
+def find_image(keys: Lookup, key: str) -> int | None:
+    """The number of an image among the keys of a table, which may call it by its key without the extension."""
+    found = keys.find(key)
     stem, dot, extension = key.rpartition(".")
-    return [key, stem] if dot and "/" not in extension else [key]
+    return keys.find(stem) if found is None and dot and "/" not in extension else found
 
 
 @contextmanager
@@ -89,11 +90,43 @@ def csv_rows(file: TextIO) -> Iterator[list[str]]:
 
 def _labelled(images: Iterable[RawImage], table: "Labels", notes: list[str], may_lack: bool) -> Iterator[RawImage]:
     count = 0
-    for image in images:
-        yield replace(image, label=table.label(image.key, may_lack))
+    for image, found in in_table(images, table.keys, table.place, "label", may_lack):
+        yield replace(image, label=None if found is None else table.label(found))
         count += 1
     if len(table) > count:
         notes.append(f"{table.place} has {counted(len(table) - count, 'key')} without an image")
+
+
+def in_table(
+    images: Iterable[RawImage], keys: Lookup, place: str | Path, what: str, may_lack: bool
+) -> Iterator[tuple[RawImage, int | None]]:
+    """Each image with its number among the keys of a table; None where there is none and it may lack one.
+
+    Raises UserError on an image that may not, and on a table that names none of them all.
+    """
+    missing, matches = "", False
+    for image in images:
+        found = find_image(keys, image.key)
+        missing, matches = missing or image.key * (found is None), matches or found is not None
+        if missing and matches and not may_lack:
+            raise UserError(
+                "table-row-missing",
+                f"{place} has no {what} for the image {quoted(missing)}: add one, remove the image, or set "
+                "ingest.unlabeled to leave_out",
+            )
+        if found is not None or may_lack:
+            yield image, found
+    if missing and not matches:
+        raise matches_nothing(place, what, keys, missing)
+
+
+def matches_nothing(place: str | Path, what: str, keys: Lookup, image: str) -> UserError:
+    """Of a table that names none of the images, of which `image` is one."""
+    held = f", such as {quoted(image)}, and holds {quoted(keys.first())}" if len(keys) else ""
+    return UserError(
+        "table-matches-nothing",
+        f"{place} has a {what} for none of the images: its first column must hold their names{held}",
+    )
 
 
 class Labels:
@@ -102,12 +135,12 @@ class Labels:
     def __init__(self, place: str, rows: Iterable[Row]) -> None:
         self.place = place
         names: dict[str, int] = {}
-        self._keys = Lookup((key, names.setdefault(name, len(names))) for key, name in rows)
+        self.keys = Lookup((key, names.setdefault(name, len(names))) for key, name in rows)
         numbers = {int(name) if name.removeprefix("-").isdecimal() else name for name in names}
         marks = {name for name in names if is_mark(-1 if name == "-1" else name, numbers)}
         if names.keys() == marks:
             raise UserError("labels-missing", f"{place} holds no labels: write a key and a class in each line")
-        twice = self._keys.twice()
+        twice = self.keys.twice()
         if twice is not None:
             raise UserError("key-twice", f"{place} names a key twice ({quoted(twice)}): keep one of the lines")
         self.classes = in_order(name for name in names if name not in marks)
@@ -115,21 +148,11 @@ class Labels:
         self._labels = [rank.get(name) for name in names]
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self.keys)
 
-    def label(self, key: str, may_lack: bool) -> int | None:
-        """None where the file says that there is none, and where it does not name an image that may lack one."""
-        for tried in key_names(key):
-            found = self._keys.find(tried)
-            if found is not None:
-                return self._labels[found]
-        if may_lack:
-            return None
-        raise UserError(
-            "table-row-missing",
-            f"{self.place} has no label for the image {quoted(key)}: add one, remove the image, or set "
-            "ingest.unlabeled to leave_out",
-        )
+    def label(self, found: int) -> int | None:
+        """By its number among the keys; None where the file says that there is none."""
+        return self._labels[found]
 
 
 def _rows(path: Path, said: list[str]) -> Iterator[Row]:

@@ -27,10 +27,13 @@ class Lookup:
         found: int | None = self._first("SELECT number FROM names WHERE name = ? ORDER BY rowid DESC", _bytes(name))
         return found
 
+    def first(self) -> str | None:
+        """The name that came first, where there are any."""
+        return _name(self._first("SELECT name FROM names ORDER BY rowid"))
+
     def twice(self) -> str | None:
         """The first name that is there more than once."""
-        name: bytes | None = self._first("SELECT name FROM names GROUP BY name HAVING count(*) > 1 ORDER BY min(rowid)")
-        return None if name is None else name.decode(errors="surrogatepass")
+        return _name(self._first("SELECT name FROM names GROUP BY name HAVING count(*) > 1 ORDER BY min(rowid)"))
 
     def _first(self, query: str, *values: bytes) -> Any:
         with _told():
@@ -40,6 +43,10 @@ class Lookup:
 
 def _bytes(name: str) -> bytes:
     return name.encode(errors="surrogatepass")  # JSON can say what UTF-8 cannot
+
+
+def _name(stored: bytes | None) -> str | None:
+    return None if stored is None else stored.decode(errors="surrogatepass")
 
 
 @contextmanager

@@ -8,15 +8,22 @@ from typing import Any, Literal
 from stages.common.errors import UserError, quoted
 from stages.sources import RawImage, Source
 
+_NO_LABEL = {"", "nan", "null", "none", "na", "n/a"}
+"""What people and their tools write where there is no label, in any case."""
+
 
 def is_mark(label: Any, labels: Iterable[Any]) -> bool:
-    """Whether `label`, one of `labels`, says that there is none: null, an empty name, and -1 beside other numbers.
+    """Whether `label`, one of `labels`, says that there is none: null, an empty name, NaN, N/A, and -1 beside others.
 
     Of -1 and 1 alone, it is one of two classes.
     """
     if label == -1 and not isinstance(label, bool):
-        return set(labels) - {None, ""} != {-1, 1}
-    return label is None or (isinstance(label, str) and not label.strip())
+        return {other for other in labels if not _says_none(other)} != {-1, 1}
+    return _says_none(label)
+
+
+def _says_none(label: Any) -> bool:
+    return label is None or (isinstance(label, str) and label.strip().lower() in _NO_LABEL)
 
 
 def only_labeled(source: Source, unlabeled: Literal["refuse", "leave_out"]) -> Source:
@@ -42,8 +49,8 @@ def _labeled(source: Source, unlabeled: Literal["refuse", "leave_out"]) -> Itera
             yield image
     if not first:
         return
-    places, such_as = _by_split(count, without), quoted(first)
-    found = f"{without.total()} of {count.total()} images have no label (null, empty or -1{places}), such as {such_as}"
+    marks = f"(null, NaN, N/A, empty or -1{_by_split(count, without)})"
+    found = f"{without.total()} of {count.total()} images have no label {marks}, such as {quoted(first)}"
     if without.total() == count.total():
         raise UserError(
             "labels-missing", f"{found}: set ingest.labels to false to train without classes, or to a file of labels"

@@ -103,7 +103,7 @@ FILES: dict[str, Case] = {
     "no IDX images": Case("idx", idx(without(IMAGES)), f"holds no {IMAGES} (or {IMAGES}.gz)"),
     "no IDX labels": Case("idx", idx(without(LABELS)), f"holds no {LABELS} (or {LABELS}.gz)"),
     "IDX test images without labels": Case(
-        "idx", idx(lone_test_images), "6 of 12 images have no label (null, empty or -1, 6 of 6 in test)"
+        "idx", idx(lone_test_images), "6 of 12 images have no label (null, NaN, N/A, empty or -1, 6 of 6 in test)"
     ),
     "a wrong magic number": Case(
         "idx", idx(start(IMAGES, 2052)), f"{IMAGES} has the magic number 2052, IDX images have"
@@ -156,7 +156,9 @@ FILES: dict[str, Case] = {
         "parquet", table(image=[png_saying(60000, 60000)]), "row 0 says it has 60000 x 60000"
     ),
     "a label of no class": Case(
-        "parquet", table(image=[PNG] * 2, label=["a", None]), "1 of 2 images have no label (null, empty or -1), such as"
+        "parquet",
+        table(image=[PNG] * 2, label=["a", None]),
+        "1 of 2 images have no label (null, NaN, N/A, empty or -1), such as",
     ),
     "text in Parquet that is no UTF-8": Case(
         "parquet", table(image=[PNG] * 2, label=not_text(b"a", b"\xb5")), "input cannot be read as"

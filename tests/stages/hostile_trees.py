@@ -88,7 +88,9 @@ TREES: dict[str, Case] = {
         "folder", tree(classes={"train/a": 2, "test/b": 1}), "input/test/b has no counterpart in"
     ),
     "labels in train only": Case(
-        "folder", tree(classes={"train/a": 2, "test": 1}), "1 of 3 images have no label (null, empty or -1, 1 of 1 in"
+        "folder",
+        tree(classes={"train/a": 2, "test": 1}),
+        "1 of 3 images have no label (null, NaN, N/A, empty or -1, 1 of 1 in",
     ),
     "labels in test only": Case(
         "folder", tree(classes={"train": 2, "test/a": 1}), "input/test/a has no counterpart in"

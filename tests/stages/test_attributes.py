@@ -159,6 +159,16 @@ def with_cell(row: int, column: int, value: Any) -> list[list[Any]]:
             id="a short row",
         ),
         pytest.param(
+            [[f"row {n}", *row[1:]] for n, row in enumerate(ROWS)],
+            "all",
+            marks=pytest.mark.tried(
+                "a table of attributes whose first column is no image's name",
+                "has a row for none of the images: its first column must hold their names, such as '000.png', and "
+                "holds 'row 0'",
+            ),
+            id="other keys",
+        ),
+        pytest.param(
             ROWS[:-1],
             "all",
             marks=pytest.mark.tried(

@@ -241,12 +241,12 @@ def hugging_face(folder: Path, kind: str) -> Path:
 
 @pytest.mark.tried(
     "a test split of Hugging Face whose labels are -1, null or empty",
-    "8 of 28 images have no label (null, empty or -1, 8 of 8 in test), such as 'test-...: "
+    "8 of 28 images have no label (null, NaN, N/A, empty or -1, 8 of 8 in test), such as 'test-...: "
     "label them, or set ingest.unlabeled to leave_out",
 )
 @pytest.mark.tried(
     "the same, with `ingest.unlabeled: leave_out`",
-    "left out: 8 of 28 images have no label (null, empty or -1, 8 of 8 in test)",
+    "left out: 8 of 28 images have no label (null, NaN, N/A, empty or -1, 8 of 8 in test)",
 )
 @pytest.mark.parametrize("kind", ["class label", "numbers", "null", "numbers of pandas", "names"])
 def test_a_test_split_without_labels_is_refused_or_left_out_with_its_counts(
@@ -266,11 +266,12 @@ def test_a_test_split_without_labels_is_refused_or_left_out_with_its_counts(
 
 @pytest.mark.tried(
     "folders of classes to train on, and a test folder of images alone, as competitions give them",
-    "3 of 11 images have no label (null, empty or -1, 3 of 3 in test), such as 'test/000.png': label them, or set "
-    "ingest.unlabeled to leave_out",
+    "3 of 11 images have no label (null, NaN, N/A, empty or -1, 3 of 3 in test), such as 'test/000.png': label them, "
+    "or set ingest.unlabeled to leave_out",
 )
 @pytest.mark.tried(
-    "the same folders, with `ingest.unlabeled: leave_out`", "left out: 3 of 11 images have no label (null, empty or -1,"
+    "the same folders, with `ingest.unlabeled: leave_out`",
+    "left out: 3 of 11 images have no label (null, NaN, N/A, empty or -1,",
 )
 def test_a_test_folder_without_classes_is_refused_or_left_out_with_its_counts(
     tmp_path: Path, read: Callable[[str], None]
@@ -300,6 +301,49 @@ def test_arrays_and_tables_mark_images_without_a_label_too(tmp_path: Path) -> No
         labelled(tmp_path, "l.csv", content)
 
 
+@pytest.mark.tried(
+    "a CSV of labels with `NaN`, `null`, `None` or `N/A` in some rows",
+    "1 of 6 images have no label (null, NaN, N/A, empty or -1), such as '002.png': label them, or set "
+    "ingest.unlabeled to leave_out",
+)
+@pytest.mark.parametrize("mark", ["NaN", "nan", "null", "NULL", "None", "none", "NA", "n/a", " NaN "])
+def test_what_tools_write_where_there_is_no_label_is_no_class(
+    tmp_path: Path, read: Callable[[str], None], mark: str
+) -> None:
+    for classes in (["a", "b"], ["0", "1"], ["-1", "1"]):
+        rows = [[f"{number:03d}", mark if number == 2 else classes[number % 2]] for number in range(6)]
+        content = table_of(rows, "l.csv", ["kind"])
+        with refused("labels-missing-some") as refusal:
+            labelled(tmp_path, "l.csv", content)
+        read(str(refusal.value))
+        table = labelled(tmp_path, "l.csv", content, unlabeled="leave_out")
+        assert (class_names(table.schema), table["label"].to_pylist()) == (classes, [0, 1, 1, 0, 1])
+    labels = np.array(["a", "b", mark, "b"])
+    np.savez(tmp_path / "a.npz", images=noise(4, 8, 8), labels=labels)
+    table = ingested(tmp_path / "raw", source="arrays", path=str(tmp_path / "a.npz"), unlabeled="leave_out")
+    assert (class_names(table.schema), table["label"].to_pylist()) == (["a", "b"], [0, 1, 1])
+
+
+@pytest.mark.tried(
+    "a CSV of labels whose first column is no image's name",
+    "l.csv has a label for none of the images: its first column must hold their names, such as '000.png', and holds "
+    "'row 0'",
+)
+@pytest.mark.parametrize("unlabeled", ["refuse", "leave_out"])
+def test_a_table_that_names_none_of_the_images_shows_a_name_of_both(
+    tmp_path: Path, read: Callable[[str], None], unlabeled: str
+) -> None:
+    rows = [[f"row {number}", "ab"[number % 2], f"{number:03d}.png"] for number in range(6)]
+    with refused("table-matches-nothing") as refusal:
+        labelled(tmp_path, "l.csv", table_of(rows, "l.csv", ["kind", "file"]), unlabeled=unlabeled)
+    read(str(refusal.value))
+
+
+def test_an_image_that_a_table_lacks_is_named_though_it_comes_first(tmp_path: Path) -> None:
+    with refused("table-row-missing", "no label for the image '000.png': "):
+        labelled(tmp_path, "l.csv", "file,kind\n003,a\n004,b\n")
+
+
 def test_minus_1_beside_1_alone_is_a_class(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", images=noise(4, 8, 8), labels=np.array([-1, 1, -1, 1]))
     table = ingested(tmp_path / "raw", source="arrays", path=str(tmp_path / "a.npz"))
@@ -308,8 +352,8 @@ def test_minus_1_beside_1_alone_is_a_class(tmp_path: Path) -> None:
 
 @pytest.mark.tried(
     "names of classes, and no image with a label",
-    "3 of 3 images have no label (null, empty or -1), such as '0': set ingest.labels to false to train without "
-    "classes, or to a file of labels",
+    "3 of 3 images have no label (null, NaN, N/A, empty or -1), such as '0': set ingest.labels to false to train "
+    "without classes, or to a file of labels",
 )
 def test_where_no_image_has_a_label_the_sentence_names_a_way_that_works(
     tmp_path: Path, read: Callable[[str], None]
