@@ -18,7 +18,7 @@ import numpy as np
 from stages.common.errors import UserError, quoted
 from stages.common.params import Attributes, Ingest
 from stages.sources import RawImage, Source
-from stages.sources.labels import cells, csv_rows, file_beside, in_table, open_table
+from stages.sources.labels import cells, csv_rows, delimiter_of, file_beside, in_table, open_table
 from stages.sources.lookup import Lookup
 from stages.sources.names import composed
 from stages.sources.steady import steady
@@ -35,6 +35,8 @@ class _Column:
     """What is found in a column."""
 
     name: str
+    commas: bool
+    """Whether numbers may have one in place of the point."""
     texts: set[str] = field(default_factory=set)
     """Different values, until there are too many to be words."""
     low: float = math.inf
@@ -48,7 +50,7 @@ class _Column:
         if len(self.texts) <= MOST_WORDS:
             self.texts.add(text)
         if self.numbers:
-            number = _number(text)
+            number = self._number(text)
             self.numbers = number is not None
             self.low, self.high = min(self.low, number or 0.0), max(self.high, number or 0.0)
 
@@ -73,8 +75,15 @@ class _Column:
         if self.bit:
             return [_BITS[text.lower()]]
         if self.numbers:
-            return [2 * (float(text) - self.low) / (self.high - self.low) - 1]
+            return [2 * ((self._number(text) or 0.0) - self.low) / (self.high - self.low) - 1]
         return self._rows[text]
+
+    def _number(self, text: str) -> float | None:
+        try:
+            number = float(text.replace(",", ".") if self.commas else text)
+        except ValueError:
+            return None
+        return number if math.isfinite(number) else None
 
     def problem(self) -> str | None:
         """Why nothing can be learned from it."""
@@ -122,7 +131,9 @@ class _Table:
 
     def __init__(self, path: Path, asked: Attributes) -> None:
         self.path = path
-        columns = [_Column(composed(name)) for name in _chosen(path, asked)]
+        names = _chosen(path, asked)
+        commas = _may_stand_in_numbers(path)
+        columns = [_Column(composed(name), commas) for name in names]
         for _, texts in _rows(path, columns):
             for column, text in zip(columns, texts, strict=True):
                 column.add(text)
@@ -187,21 +198,20 @@ def _rows(path: Path, columns: list[_Column]) -> Iterator[tuple[str, list[str]]]
                 yield composed(row[0]), [composed(row[place].strip()) for place in places]
 
 
+def _may_stand_in_numbers(path: Path) -> bool:
+    """Whether commas may, as Excel writes them in much of Europe: they part no cells."""
+    with open_table(f"{_SETTING}.file", path, "attributes") as file:
+        return path.suffix.lower() != ".jsonl" and delimiter_of(file) != ","
+
+
 @contextmanager
 def _lines(path: Path) -> Iterator[Iterator[list[str]]]:
     """The rows of a table as lists of cells, its header first."""
-    readers: dict[str, Callable[[TextIO], Iterator[list[str]]]] = {".csv": csv_rows, ".jsonl": cells}
+    readers: dict[str, Callable[[TextIO], Iterator[list[str]]]] = {".csv": csv_rows, ".tsv": csv_rows, ".jsonl": cells}
     if path.suffix.lower() not in readers:
         raise UserError(
-            "table-format-unknown", f"{_SETTING}.file = {str(path)!r} is neither a .csv nor a .jsonl: name such a file"
+            "table-format-unknown",
+            f"{_SETTING}.file = {str(path)!r} ends in none of {', '.join(readers)}: name such a file",
         )
     with open_table(f"{_SETTING}.file", path, "attributes") as file:
         yield readers[path.suffix.lower()](file)
-
-
-def _number(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None

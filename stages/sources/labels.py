@@ -25,7 +25,7 @@ Row = tuple[str, str]
 def labelled(source: Source, params: Ingest) -> Source:
     """`source` with the labels of the file that `params.labels` names, where it names one; False takes all away.
 
-    CSV: a header, then key and class in the first two columns, or a column a class with one 1 in each row (one_hot).
+    CSV, TSV: a header, then key and class in the first two columns, or a column a class, one 1 in each row (one_hot).
     JSON: {key: class}; JSON lines: {"key": ..., "class": ...} by any two names, in this order; or a table as `tables`
     knows them. A key is an image's own, with or without its extension. Memory: the names of the classes; keys are in a
     temporary file. Raises UserError on a file that cannot be read so, and while images are read on an image that is not
@@ -81,11 +81,21 @@ def open_table(setting: str, path: Path, what: str) -> Iterator[TextIO]:
 
 
 def csv_rows(file: TextIO) -> Iterator[list[str]]:
-    """The rows of a CSV from its start: cells are parted by commas, or as the header's by semicolons or tabs."""
+    """The rows of a CSV from its start, without what commas at the ends of lines make: empty cells without a name."""
+    delimiter, width = delimiter_of(file), 0
     file.seek(0)
-    header = file.readline()
+    for number, cells in enumerate(csv.reader(file, delimiter=delimiter)):
+        if number == 0:
+            width = max([2, *(place for place, name in enumerate(cells, 1) if name.strip())])
+        yield cells if any(cell.strip() for cell in cells[width:]) else cells[:width]
+
+
+def delimiter_of(file: TextIO) -> str:
+    """What parts the cells of a CSV: commas, or as the header's semicolons or tabs; tabs in a .tsv."""
+    if str(getattr(file, "name", "")).lower().endswith(".tsv"):
+        return "\t"
     file.seek(0)
-    return csv.reader(file, delimiter=max(",;\t", key=header.count))
+    return max(",;\t", key=file.readline().count)
 
 
 def _labelled(images: Iterable[RawImage], table: "Labels", notes: list[str], may_lack: bool) -> Iterator[RawImage]:
@@ -157,7 +167,7 @@ class Labels:
 
 def _rows(path: Path, said: list[str]) -> Iterator[Row]:
     """The rows of a file; how it was understood is added to `said`."""
-    readers = {".csv": _csv_rows, ".json": _json_rows, ".jsonl": _json_line_rows}
+    readers = {".csv": _csv_rows, ".tsv": _csv_rows, ".json": _json_rows, ".jsonl": _json_line_rows}
     if path.suffix.lower() not in readers:
         raise UserError(
             "table-format-unknown",

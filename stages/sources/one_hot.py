@@ -9,6 +9,7 @@ from stages.common.errors import UserError, quoted
 _NOTHING = 2
 """In place of what an empty cell does not say."""
 _VALUES = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "-1": -1, "-1.0": -1, "false": 0, "true": 1}
+_VALUES |= {"0,0": 0, "1,0": 1, "-1,0": -1}  # as Excel writes numbers in much of Europe
 _VALUES |= dict.fromkeys(("", "nan", "none", "null"), _NOTHING)
 _NAMES_OF_A_LABEL = {"label", "labels", "class", "target", "category", "y", "kind"}
 """A second column of such a name holds the class, whatever stands behind it."""

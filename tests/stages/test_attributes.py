@@ -98,6 +98,26 @@ def test_one_column_needs_no_list_and_cells_may_be_parted_by_semicolons(tmp_path
     assert json.loads(table.schema.metadata[b"attributes"]) == ["hair=black", "hair=none", "hair=red"]
 
 
+@pytest.mark.tried("a table of attributes parted by semicolons, with `2,5` in it", "age is -1 at 0.5 and 1 at 4.5")
+@pytest.mark.parametrize(("name", "delimiter"), [("t.csv", ";"), ("t.csv", "\t"), ("t.tsv", "\t")])
+def test_where_commas_part_no_cells_they_stand_in_numbers(
+    tmp_path: Path, read: Callable[[str], None], name: str, delimiter: str
+) -> None:
+    tree = write_table(tmp_path, "t.csv", [])
+    ages = ["0,5", "2,5", "4,5", "2,5", "1", "1.0"]
+    lines = [["file", "age", ""], *([f"{n:03d}", age, ""] for n, age in enumerate(ages))]
+    (tree / name).write_text("\n".join(map(delimiter.join, lines)))
+    table = ingest_with_table(tmp_path, name)
+    assert table["attributes"].to_pylist() == [[-1.0], [0.0], [1.0], [0.0], [-0.75], [-0.75]]
+    read("\n".join(open_source(ingest_params(path=str(tree), attributes={"file": name, "columns": "all"})).layout))
+
+
+def test_where_commas_part_cells_a_cell_with_one_is_a_word(tmp_path: Path) -> None:
+    tree = write_table(tmp_path, "t.csv", [])
+    (tree / "t.csv").write_text("file,size\n" + "".join(f'{n:03d},"{n % 2},5"\n' for n in range(6)))
+    assert json.loads(ingest_with_table(tmp_path).schema.metadata[b"attributes"]) == ["size=0,5", "size=1,5"]
+
+
 def with_cell(row: int, column: int, value: Any) -> list[list[Any]]:
     rows = [list(one) for one in ROWS]
     rows[row][column] = value

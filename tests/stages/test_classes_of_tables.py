@@ -50,6 +50,40 @@ def test_a_column_a_class_with_one_1_in_each_row_names_the_classes(
     read("\n".join(summary(source, ingest(source, params, tmp_path / "again", tmp_path / "resume"))))
 
 
+@pytest.mark.tried("the same from a spreadsheet, a comma at the end of each line", "3 classes: BCC 2, MEL 2, NV 2")
+@pytest.mark.tried(
+    "a table with a column a class parted by semicolons, `1,0` and `0,0` in it", "3 classes: BCC 2, MEL 2, NV 2"
+)
+@pytest.mark.parametrize(
+    ("ends", "values", "delimiter"),
+    [
+        ((",", ","), ("0", "1"), ","),
+        (("", ",,"), ("0", "1"), ","),
+        ((",,", ""), ("0.0", "1.0"), ","),
+        ((" ,", " , "), ("0", "1"), ","),
+        (("", ""), ("0,0", "1,0"), ";"),
+        ((";", ";"), ("-1,0", "1,0"), ";"),
+        (("", ""), ("0,0", "1,0"), "\t"),
+    ],
+)
+def test_a_column_a_class_is_known_as_spreadsheets_write_it(
+    tmp_path: Path, read: Callable[[str], None], ends: tuple[str, str], values: tuple[str, str], delimiter: str
+) -> None:
+    rows = [[f"{n:03d}", *(values[n % 3 == column] for column in range(3))] for n in range(6)]
+    lines = [delimiter.join(row) for row in (["image", *NAMES], *rows)]
+    content = "\n".join([lines[0] + ends[0], *(line + ends[1] for line in lines[1:])])
+    assert labelled(tmp_path, "t.csv", content)["label"].to_pylist() == [1, 2, 0, 1, 2, 0]
+    params = ingest_params(path=str(tmp_path / "tree"), labels="t.csv")
+    source = open_source(params)
+    read("\n".join(summary(source, ingest(source, params, tmp_path / "again", tmp_path / "resume"))))
+
+
+def test_a_column_without_a_name_and_not_empty_is_no_class_and_nothing_is_dropped(tmp_path: Path) -> None:
+    rows = [[f"{number:03d}", number % 2, 1 - number % 2, "x" if number == 4 else ""] for number in range(6)]
+    table = labelled(tmp_path, "t.csv", table_of(rows, "t.csv", ["a", "b", ""]))
+    assert (class_names(table.schema), table["label"].to_pylist()) == (["0", "1"], [0, 1] * 3)
+
+
 @pytest.mark.parametrize("name", ["t.csv", "t.jsonl"])
 @pytest.mark.parametrize(
     "row",

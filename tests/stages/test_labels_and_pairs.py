@@ -26,6 +26,8 @@ LABELS = {
     '{"file_name": "dog/000", "label": "big"}\n',
     "semicolons.csv": "file;kind;note\ncat/000.png;small;x, y\ncat/001.png;big;y\ndog/000;big;z\n",
     "tabs.csv": "file\tkind\ncat/000.png\tsmall\ncat/001.png\tbig\ndog/000\tbig\n",
+    "tabs.tsv": "file\tkind, small or big\ncat/000.png\tsmall\ncat/001.png\tbig\ndog/000\tbig\n",
+    "commas at the end.csv": "file,kind,\ncat/000.png,small,\ncat/001.png,big,\ndog/000,big,\n",
     "bom.csv": "\ufefffile,kind\r\ncat/000.png,small\r\n\r\ncat/001.png,big\r\ndog/000.png,big\r\n",
 }
 

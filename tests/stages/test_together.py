@@ -217,7 +217,7 @@ def test_images_without_a_group_are_on_their_own_and_counted(tmp_path: Path, rea
             "file,who\n",
             marks=pytest.mark.tried(
                 "`ingest.groups` with a text file",
-                "ingest.groups.file = '.../w.txt' is neither a .csv nor a .jsonl: name such a file",
+                "ingest.groups.file = '.../w.txt' ends in none of .csv, .tsv, .jsonl: name such a file",
             ),
         ),
     ],
