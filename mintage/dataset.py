@@ -115,7 +115,7 @@ class Dataset:
         return len(self.image)
 
     def __repr__(self) -> str:
-        beside = [f"{len(self.classes)} classes"] if self.classes else []
+        beside = [f"{len(self.classes)} class{'es' * (len(self.classes) > 1)}"] if self.classes else []
         beside += [f"{len(self.attribute_names)} attributes"] if self.attribute_names else []
         beside += ["a source each"] if self.source is not None else []
         beside += [f"the domains {' and '.join(self.domains)}"] if self.domains else []

@@ -84,7 +84,8 @@ def ingest(
         shards.forget()
         raise UserError(
             "images-too-few",
-            f"{source.origin} holds {shards.done.images} image(s): training and measuring need two, better hundreds",
+            f"{source.origin} holds {counted(shards.done.images, 'image')}: training and measuring need two, better "
+            "hundreds",
         )
     _check_keys(shards.shards(), shards.done.images)
     with replacing_directory(output) as partial:
@@ -221,7 +222,7 @@ def _content(content: Content) -> bytes:
 
 def _check_label(image: RawImage, classes: list[str] | None) -> None:
     if image.label is not None and not 0 <= image.label < len(classes or []):
-        known = "no classes" if classes is None else f"{len(classes)} classes"
+        known = "no classes" if classes is None else counted(len(classes), "class")
         raise UserError(
             "label-out-of-range",
             f"image {image.key!r} has the label {image.label}, but there are {known}: mend the source",
@@ -264,9 +265,10 @@ def summary(source: Source, counts: Counts) -> list[str]:
     if source.classes is not None:
         named = [f"{name} {by_label[label]}" for label, name in enumerate(source.classes[:_SHOWN_CLASSES])]
         more = len(source.classes) - len(named)
-        lines.append(f"{len(source.classes)} classes: {', '.join(named)}{f' and {more} more' if more else ''}")
+        known = counted(len(source.classes), "class")
+        lines.append(f"{known}: {', '.join(named)}{f' and {more} more' if more else ''}")
     if source.attributes is not None:
-        lines.append(f"{len(source.attributes)} attributes: {', '.join(source.attributes[:_SHOWN_CLASSES])}")
+        lines.append(f"{counted(len(source.attributes), 'attribute')}: {', '.join(source.attributes[:_SHOWN_CLASSES])}")
     return lines + source.notes
 
 

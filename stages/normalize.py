@@ -262,7 +262,7 @@ def _check_sides(sides: Sides, finished: list[Finished], kind: str) -> None:
         first = f" (broken: {_named(broken)})" if broken else ""
         raise UserError(
             "images-too-few",
-            f"only {sum(counts.values())} image(s) could be used{first}: two are needed, better hundreds",
+            f"only {counted(sum(counts.values()), 'image')} could be used{first}: two are needed, better hundreds",
         )
     for side, images in counts.items():
         if not images:

@@ -108,8 +108,9 @@ def sentence_of(error: Exception) -> str | None:
 
 
 def counted(number: int, noun: str) -> str:
-    """1 file, 2 files."""
-    return f"{number} {noun}{'s' * (number != 1)}"
+    """1 file, 2 files; 1 class, 2 classes."""
+    ending = "es" if noun.endswith("s") else "s"
+    return f"{number} {noun}{ending * (number != 1)}"
 
 
 def quoted(value: object) -> str:

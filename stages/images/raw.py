@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from stages.common.errors import UserError
+from stages.common.errors import UserError, counted
 from stages.common.shards import class_names, read_safely, shards
 from stages.images.split import Mask, Tickets, equal_pairs, ticket, tied
 from stages.media import medium_of
@@ -134,6 +134,6 @@ def _labels(batch: pa.RecordBatch, classes: list[str] | None) -> npt.NDArray[Any
         key, label = batch["key"][int(unknown[0])].as_py(), labels[unknown[0]]
         raise UserError(
             "label-out-of-range",
-            f"image {key!r} has the label {label}, but there are {len(classes)} classes: ingest again",
+            f"image {key!r} has the label {label}, but there are {counted(len(classes), 'class')}: ingest again",
         )
     return labels

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import Field
 
-from stages.common.errors import UserError
+from stages.common.errors import UserError, counted
 from stages.common.params import Ingest
 from stages.common.sections import Section
 from stages.sources import NOT_STATED, RawImage, Source
@@ -236,7 +236,7 @@ def _label(where: str, value: Any, columns: _Columns) -> int | None:
     if value not in columns.index:
         raise UserError(
             "label-out-of-range",
-            f"{where} has the label {value!r}, but there are {len(columns.index)} classes: mend the table",
+            f"{where} has the label {value!r}, but there are {counted(len(columns.index), 'class')}: mend the table",
         )
     return columns.index[value]
 

@@ -27,7 +27,7 @@ TREES: dict[str, Case] = {
     "a file, not a folder": Case("folder", just(b"x"), "input is a file, no folder: set ingest.path to a folder"),
     "an empty folder": Case("folder", lambda root: root.mkdir(), "input holds no images"),
     "only text": Case("folder", text("README.md", "no images here"), "input holds no images"),
-    "one image": Case("folder", text("a.png", PNG), "input holds 1 image(s): training and measuring need two"),
+    "one image": Case("folder", text("a.png", PNG), "input holds 1 image: training and measuring need two"),
     "images beside folders": Case(
         "folder", tree(text("a.png", PNG)), "holds both images ('a.png') and folders ('cat')"
     ),

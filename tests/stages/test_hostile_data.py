@@ -77,7 +77,7 @@ def test_all_images_broken_is_a_sentence_even_if_params_allow_it(tmp_path: Path)
     for name in "abc":
         (tmp_path / f"tree/{name}.jpg").write_bytes(b"<html>")
     ingested(tmp_path / "raw", path=str(tmp_path / "tree"))
-    with refused("images-too-few", "only 0 image(s) could be used (broken: 'a.jpg'"):
+    with refused("images-too-few", "only 0 images could be used (broken: 'a.jpg'"):
         normalized(tmp_path, max_broken=1.0)
 
 

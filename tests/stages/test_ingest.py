@@ -21,6 +21,7 @@ from tests.stages.source_files import (
     ingest_params,
     ingested,
     noise,
+    normalized,
     run_stage_in,
     write_idx,
     write_tree,
@@ -174,6 +175,21 @@ def test_extensions_count_in_capitals_too_and_links_to_images_and_folders_are_fo
     (tree / "dog").symlink_to(elsewhere)
     table = ingested(tmp_path / "raw", path=str(tree))
     assert table["key"].to_pylist() == ["cat/A.JPG", "cat/linked.png", "dog/000.png", "dog/001.png"]
+
+
+@pytest.mark.parametrize(
+    ("extension", "kind"), [("jfif", "JPEG"), ("JPE", "JPEG"), ("mpo", "MPO"), ("jpeg", "JPEG"), ("pgm", "PPM")]
+)
+def test_images_are_known_by_every_usual_extension_and_decoded(tmp_path: Path, extension: str, kind: str) -> None:
+    (tmp_path / "tree/cat").mkdir(parents=True)
+    for number, picture in enumerate(noise(4, 8, 8)):
+        (tmp_path / f"tree/cat/{number}.{extension}").write_bytes(encoded(Image.fromarray(picture), kind))
+    params = ingest_params(path=str(tmp_path / "tree"))
+    source = open_source(params)
+    counts = ingest(source, params, tmp_path / "raw", tmp_path / "resume")
+    assert "1 class: cat 4" in "\n".join(summary(source, counts))
+    manifest = normalized(tmp_path)
+    assert sum(manifest["counts"][side] for side in ("train", "holdout")) == 4
 
 
 def test_a_shard_is_closed_at_its_images_or_at_its_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
