@@ -14,7 +14,7 @@ from mintage.networks.parts import SMALLEST_IMAGE
 from mintage.objectives import Objective
 from mintage.penalties import Penalty
 from mintage.recipes import PlayerRecipe, Recipe, condition_of
-from mintage.rules_of_domains import DOMAINS
+from mintage.rules_of_sources import DOMAINS, PAIRS
 from mintage.sources import has_mask
 from mintage.terms import Term
 
@@ -164,80 +164,6 @@ LABELS: list[Rule] = [
     (
         lambda s: s.discriminator.reads_code and s.recipe.code_categories + s.recipe.code_continuous == 0,
         "an information code needs something to tell: set code_categories or code_continuous",
-    ),
-]
-
-PAIRS: list[Rule] = [
-    (
-        lambda s: s.translates and not s.unpaired and not s.real.paired,
-        "a family that translates learns from pairs, and this data has none: set normalize.partner (such as edges) or "
-        "ingest.pairs, or name a family that makes images of noise",
-    ),
-    (
-        lambda s: s.translates != s.network.translates,
-        "a source goes with a network that makes images of images, and only with that: set network to unet or "
-        "resnet_translator together with generator.conditioning to source, or neither",
-    ),
-    (
-        lambda s: s.translates and not s.network.enlarges and s.enlargement != 1,
-        "this network makes images as large as their sources, and these sources are of another size: set network to "
-        "srresnet, which enlarges them, or family to srgan",
-    ),
-    (
-        lambda s: s.translates and s.enlargement is None,
-        "images must be 1, 2, 4 or 8 times as high and wide as their sources: set normalize.damage.factor to 2, 4 or 8",
-    ),
-    (
-        lambda s: s.recipe.redrawn and s.real.damage is None,
-        "only sources that are made of images by chance can be drawn anew: set normalize.partner to masked, noisy or "
-        "salt, or redrawn to false",
-    ),
-    (
-        lambda s: s.translates and s.discriminator.needs_mask and not s.masked,
-        "the discriminator is to see the hole of a source, and these have no mask: set normalize.partner to masked, or "
-        "discriminator.conditioning to source",
-    ),
-    (
-        lambda s: s.recipe.pretrain_images > 0 and not any(term.of_pairs for term in s.terms),
-        "before the game there is nothing to learn by but a truth: set terms to l1 or l2, or pretrain_images to 0",
-    ),
-    (
-        lambda s: s.discriminator.needs_sources and not s.translates,
-        "the discriminator sees a source that the generator does not: set conditioning of both players to source",
-    ),
-    (
-        lambda s: (
-            s.translates
-            and not s.unpaired
-            and not s.discriminator.needs_sources
-            and not any(term.of_pairs for term in s.terms)
-        ),
-        "nothing says that an image is to fit its source: set conditioning of both players to source, or terms to l1",
-    ),
-    (
-        lambda s: any(term.of_pairs for term in s.terms) and (not s.translates or s.unpaired),
-        "without pairs no generated image has a truth to be compared with: take l1 and l2 out of terms",
-    ),
-    (
-        lambda s: s.translates and len(s.recipe.augment) > 0,
-        "an image that is moved no longer fits its source: set augment to []",
-    ),
-    (
-        lambda s: s.recipe.latent_size == 0 and not s.translates,
-        "without a source a generator starts from noise: set latent_size above 0",
-    ),
-    (
-        lambda s: s.network.patches and (s.recipe.packing > 1 or s.recipe.minibatch_stddev > 0),
-        "patches are judged apart, so no images can be judged together: set packing to 1 and minibatch_stddev to 0",
-    ),
-    (
-        lambda s: s.network.patches and s.recipe.mixed_batches,
-        "of each patch it must be known whether it is real: set mixed_batches to false",
-    ),
-    (
-        lambda s: (s.network.patches or s.network.translates) and s.objective.reconstructs and not s.unpaired,
-        "an autoencoder draws the whole image from its features, which neither patches nor a network that starts from "
-        "an image do: set objective to another, or network",
     ),
 ]
 
