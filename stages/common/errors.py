@@ -53,7 +53,8 @@ def run_stage(main: Callable[[], None]) -> None:
     settle()
     try:
         main()
-        sys.stdout.flush()
+        if sys.stdout is not None:  # as where it is closed
+            sys.stdout.flush()
     except (UserError, OSError) as error:
         if isinstance(error, BrokenPipeError) and _is_unread():
             raise SystemExit(UNREAD) from None

@@ -88,6 +88,7 @@ def test_without_its_package_the_data_are_refused_with_its_name(finished: Path) 
 def test_a_medium_is_part_of_the_runs_of_its_source_and_of_no_other(site: Path, tmp_path: Path) -> None:
     for name in ("mintage", "stages", "dvc.yaml"):
         (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / "data/source").mkdir(parents=True)
     write_params(tmp_path, {})
     unused = identity(tmp_path, site)
     assert not [stage for stage, code in unused.items() if "tiny_heights" in code]
