@@ -31,7 +31,7 @@ from stages.common.files import read_json, write_json
 from stages.common.params import load_params
 from stages.common.stage import parser_of
 from stages.examples import FOLDER as EXAMPLES
-from stages.examples import Example, choose, load_all, shown
+from stages.examples import Example, choose, figure_text, load_all
 from stages.releases.content import gather, require_committed
 from stages.releases.publish import publish
 from stages.stores import open_store
@@ -146,9 +146,10 @@ def _told(example: Run) -> bool:
 def _figures(example: Example, figures: dict[str, Any]) -> str:
     if not example.expected:
         first = str(figures.get("metric", "frechet_distance"))
-        return f"its file states no range, so nothing was checked ({first} = {shown(figures.get(first))})"
+        return f"its file states no range, so nothing was checked ({first} = {figure_text(figures.get(first))})"
     return ", ".join(
-        f"{name} = {shown(figures.get(name))} ({low:g} to {high:g})" for name, (low, high) in example.expected.items()
+        f"{name} = {figure_text(figures.get(name))} ({low:g} to {high:g})"
+        for name, (low, high) in example.expected.items()
     )
 
 

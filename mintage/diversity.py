@@ -49,7 +49,7 @@ class Diversity:
         self.real = mean_distance(real.take(chosen).cpu(), None if labels is None else labels[chosen].cpu())
 
     @classmethod
-    def of(cls, generator: Generator, real: RealImages, seed: int) -> "list[Diversity]":
+    def of_each_direction(cls, generator: Generator, real: RealImages, seed: int) -> "list[Diversity]":
         """Of a generator; where it translates between two domains, of each direction."""
         if generator.back is None:
             return [cls(generator, real, seed)]

@@ -23,7 +23,7 @@ def enlarged(sources: Tensor, size: tuple[int, int]) -> Tensor:
     return interpolate(sources.float(), size, mode="bicubic", antialias=True).clamp(-1, 1)
 
 
-def shown(sources: Tensor, image_shape: Shape) -> Tensor:
+def for_display(sources: Tensor, image_shape: Shape) -> Tensor:
     """Sources `[N,S,h,w]` as images `[N,C,H,W]` to look at: enlarged pixel by pixel, without their mask."""
     return _in_channels(interpolate(sources, image_shape[1:], mode="nearest"), image_shape[0])
 

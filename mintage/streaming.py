@@ -36,7 +36,7 @@ class Blocks:
     mixed: bool = False
     """Whether the images of a block are drawn from all, so that a window may have few blocks."""
 
-    def of(self, numbers: Tensor) -> "Blocks":
+    def subset(self, numbers: Tensor) -> "Blocks":
         """The images of these numbers `[n]`, in the order in which they are stored; without sources."""
         starts = torch.tensor([0, *self.sizes]).cumsum(0).tolist()
         ordered = numbers.cpu().sort().values
@@ -96,7 +96,7 @@ class StreamedImages(RealImages):
     def part(self, numbers: Tensor, seed: int) -> RealImages:
         """Through windows of their own, smaller by as much as these images are fewer."""
         size = math.ceil(self._size * len(numbers) / len(self))
-        return StreamedImages(self._blocks.of(numbers), None, size, seed, self.device)
+        return StreamedImages(self._blocks.subset(numbers), None, size, seed, self.device)
 
     def take(self, numbers: Tensor) -> Tensor:
         """By their numbers; reads each block that holds one of them."""

@@ -39,7 +39,7 @@ class Trainer:
             assert self.real.conditions is not None
             examples.copy_(examples_of(self.real.conditions, self.seed))
             self.game.generator.examples.copy_(examples)
-        self._diversity = Diversity.of(self.average, self.real, self.seed)
+        self._diversity = Diversity.of_each_direction(self.average, self.real, self.seed)
 
     @property
     def game(self) -> Any:

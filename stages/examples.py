@@ -102,13 +102,13 @@ class Example(Section):
     def misses(self, figures: dict[str, Any]) -> list[str]:
         """A sentence for each figure of `metrics/selection.json` that is out of the range that the file states."""
         return [
-            f"{name} = {shown(figures.get(name))} is not within {least:g} to {most:g}"
+            f"{name} = {figure_text(figures.get(name))} is not within {least:g} to {most:g}"
             for name, (least, most) in self.expected.items()
             if not isinstance(value := figures.get(name), int | float) or not least <= value <= most
         ]
 
 
-def shown(value: Any) -> str:
+def figure_text(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, int | float) else "nothing"
 
 

@@ -5,6 +5,7 @@ Writes data/raw, provenance/ingest.json. A killed run goes on at its last finish
 """
 
 import json
+import sys
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,7 +21,7 @@ import pyarrow.parquet as pq
 from stages.common.energy import Meter
 from stages.common.errors import UserError, counted, quoted, run_stage
 from stages.common.files import fingerprint_of, link_or_copy, replacing_directory
-from stages.common.foresight import require_fit_of_names
+from stages.common.foresight import foreseen_of_names
 from stages.common.identity import code_of
 from stages.common.params import Ingest, load_section
 from stages.common.provenance import recorded
@@ -47,8 +48,7 @@ def main() -> None:
         try:
             source = open_source(params)
             say_layout(source)
-            names = source.attributes or ()
-            require_fit_of_names(source.medium, len(source.classes or ()), source.paired, tuple(names))
+            say_misfits(source)
             counts = ingest(source, params, RAW, meter=meter)
         except StaleError as told:
             print(told)
@@ -56,6 +56,13 @@ def main() -> None:
             counts = ingest(source, params, RAW, meter=meter)
         facts["images"] = counts.total()
     print("\n".join([*summary(source, counts), f"written to {RAW}"]))
+
+
+def say_misfits(source: Source) -> None:
+    """What a later stage will refuse, as soon as names tell; what is ingested now serves other params, too."""
+    attributes = tuple(source.attributes or ())
+    for problem in foreseen_of_names(source.medium, len(source.classes or ()), source.paired, attributes):
+        print(f"note: params.yaml: {problem}", file=sys.stderr)
 
 
 def say_layout(source: Source) -> None:

@@ -55,11 +55,13 @@ def require_fit(known: Known) -> None:
         raise UserError("params-do-not-fit", "; ".join(f"params.yaml: {problem}" for problem in problems))
 
 
-def require_fit_of_names(medium: Medium, classes: int, paired: bool, attributes: tuple[str, ...]) -> None:
-    """The same, of what the names in a source tell before an image is read: see `Known`."""
-    to = load_params().normalize
+def foreseen_of_names(medium: Medium, classes: int, paired: bool, attributes: tuple[str, ...]) -> list[str]:
+    """What `require_fit` will refuse, by what the names in a source tell before an image is read: see `Known`."""
+    params = load_params()
+    to = params.normalize
+    paired = paired or to.partner is not None
     shape = (to.channels, to.height, to.width)
-    require_fit(Known(shape, medium, classes, paired or to.partner is not None, bool(attributes), attributes))
+    return foreseen(params, Known(shape, medium, classes, paired, bool(attributes), attributes))
 
 
 def foreseen(params: Params, known: Known) -> list[str]:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mintage.players import Generator, ModelConfig
 from mintage.sampling import asked_rows, samples
-from mintage.sources import shown, untouched
+from mintage.sources import for_display, untouched
 from stages.common.levels import Levels
 from stages.common.pictures import encode_png, grid, grid_scale, rows_of_translations, with_names
 from stages.common.reading import Sources
@@ -119,7 +119,7 @@ def draw_translations(medium: Medium, generator: Generator, seed: int, split: Sp
     made = [(images, asked) for images, asked in samples(generator, len(numbers), seed, sources)]
     translated, given = (torch.cat([part for part in parts if part is not None]) for parts in zip(*made, strict=True))
     names = rows_of_translations(targets.shape[1:], given.shape[1:])
-    kinds = [shown(given, split.shape), translated, targets, untouched(given, split.shape)][: len(names)]
+    kinds = [for_display(given, split.shape), translated, targets, untouched(given, split.shape)][: len(names)]
     rows = torch.stack([kind.view(-1, columns, *kind.shape[1:]) for kind in kinds], dim=1).flatten(0, 2)
     sheet = draw_grid(medium, rows, columns)
     return encode_png(with_names(sheet, names * (len(rows) // (len(names) * columns))))

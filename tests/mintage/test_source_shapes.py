@@ -15,7 +15,7 @@ from mintage.layers import Layers
 from mintage.metrics.pairs import absolute_error
 from mintage.networks.srresnet import Generator, doublings
 from mintage.rules import refusal
-from mintage.sources import shown, untouched, visible
+from mintage.sources import for_display, untouched, visible
 
 TINY: dict[str, Any] = {"width": 4, "batch_size": 16, "ema_half_life": 100.0}
 
@@ -120,7 +120,7 @@ def test_which_networks_enlarge_is_known_without_torch() -> None:
 def test_a_gray_source_is_gray_in_all_channels_and_a_small_one_is_enlarged() -> None:
     images = waves(5)
     assert torch.equal(untouched(images[:, :1], (3, 16, 16)), images[:, :1].expand(-1, 3, -1, -1))
-    bicubic, blocks = (bring(small(images), (3, 16, 16)) for bring in (untouched, shown))
+    bicubic, blocks = (bring(small(images), (3, 16, 16)) for bring in (untouched, for_display))
     assert bicubic.shape == blocks.shape == images.shape
     assert (bicubic - images).abs().mean() < (blocks - images).abs().mean()
     assert torch.allclose(small(blocks), small(images))
@@ -133,7 +133,7 @@ def test_a_hole_is_filled_with_the_mean_color_around_it_and_nothing_else_changes
     sources = with_hole(images)
     assert torch.allclose(untouched(sources, (3, 12, 12)), images)
     assert torch.equal(visible(sources, (3, 12, 12)), sources[:, :3])
-    assert torch.equal(shown(sources, (3, 12, 12)), sources[:, :3])
+    assert torch.equal(for_display(sources, (3, 12, 12)), sources[:, :3])
 
 
 def test_a_measured_translation_stands_beside_its_source_brought_to_the_image_s_shape() -> None:

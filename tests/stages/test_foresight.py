@@ -245,9 +245,8 @@ def test_weights_that_are_missing_are_told_before_the_training_whose_images_they
 def test_what_names_tell_of_the_data_is_compared_with_the_family_before_an_image_is_read(
     tmp_path: Path, read: Callable[[str], None]
 ) -> None:
-    tree = write_tree(tmp_path / "tree", {"": 5})
-    (tree / "000.png").write_bytes(b"broken: nobody has looked")
+    write_tree(tmp_path / "tree", {"": 5})
     run = run_stage_in(tmp_path, "ingest", {"ingest.source": "folder", "ingest.path": "tree"})
-    assert run.returncode == 2
     read(run.stderr)
-    assert not (tmp_path / "data").exists()
+    assert run.stderr.index("note: ") < run.stderr.index("ingest:"), "before the bar"
+    assert run.returncode == 0, "another family may learn from them"
