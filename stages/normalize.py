@@ -151,7 +151,8 @@ def _split_and_finish(
     params = job.params
     about: dict[str, Any] = {"kind": "random", "holdout": params.holdout, "seed": params.split_seed}
     if params.split == "auto" and deciding.official is not None:
-        return about | {"kind": "source"}, finish(_shards(known, deciding.official))
+        across = {"torn_groups": deciding.torn_groups} if deciding.torn_groups else {}
+        return about | {"kind": "source"} | across, finish(_shards(known, deciding.official))
     held_out = random_split(deciding.tickets, deciding.labels, params.holdout)
     redrawn = job.folder / f"split-{fingerprint_of({'first': held_out.tobytes().hex()})[:16]}.json"
     if not redrawn.exists():
@@ -344,6 +345,11 @@ def summary(manifest: dict[str, Any]) -> list[str]:
         lines.append(
             f"{counted(split['torn'], 'image')} drawn to be held out had a near-copy to train on: "
             "drawn again, these together"
+        )
+    if split.get("torn_groups"):
+        lines.append(
+            f"{counted(split['torn_groups'], 'group')} of images on either side of that split, so held-out images are "
+            "not unseen ones: set normalize.split to random, which keeps groups together"
         )
     if not split.get("complete", True):
         lines.append("so many images share a perceptual hash that not all near-copies could be looked for")

@@ -135,12 +135,16 @@ def read_inputs(params: Select, root: Path) -> Inputs:
 
 
 def require_enough(params: Select, train: Split, holdout: Split) -> None:
-    counts = {"select.samples": params.samples, "the train split": len(train), "the holdout": len(holdout)}
-    for what, count in counts.items():
+    counts = {
+        "select.samples": (params.samples, "raise it"),
+        "the train split": (len(train), "add images"),
+        "the holdout": (len(holdout), "add images, or raise normalize.holdout"),
+    }
+    for what, (count, remedy) in counts.items():
         if count < FEWEST_ROWS:
             raise UserError(
                 "samples-too-few",
-                f"{what} is {count}, and distances need at least {FEWEST_ROWS} images a side: raise it",
+                f"{what} is {count}, and distances need at least {FEWEST_ROWS} images a side: {remedy}",
             )
 
 

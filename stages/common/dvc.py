@@ -72,26 +72,31 @@ def _write(folder: Path, settings: str) -> None:
 
 
 def busy_paths(folder: Path) -> dict[Path, str]:
-    """The outputs that DVC commands are making just now, each with who: `dvc repro (process 7)`.
+    """The outputs that other commands of DVC are making just now, each with who: `dvc repro (process 7)`.
 
-    DVC notes them in a file, from which a command that was killed is not taken: only living ones count.
+    DVC notes them in a file, from which a command that was killed is not taken: only living ones count. The one that
+    started this process is not another.
     """
     try:
-        written = json.loads((folder / _LOCKS).read_bytes()).get("write", {})
-    except (OSError, ValueError):
+        written = json.loads((folder / _LOCKS).read_bytes())["write"]
+    except (KeyError, OSError, TypeError, ValueError):
         return {}
     return {Path(path): who for path, holder in written.items() if (who := _living(holder))}
 
 
 def _living(holder: dict[str, Any]) -> str:
-    """Who holds a lock, for a sentence; empty where no DVC command with that process id lives."""
-    import psutil
-
+    """Who else holds a lock, for a sentence; empty where no other DVC command with that process id lives."""
+    try:
+        import psutil
+    except ModuleNotFoundError:  # an image for stages: its processes are its own
+        return ""
     try:
         process = psutil.Process(int(holder["pid"]))
         if process.status() == psutil.STATUS_ZOMBIE or not any("dvc" in word for word in process.cmdline()):
             return ""
-    except (psutil.Error, OSError, KeyError, ValueError):
+        if process in psutil.Process().parents():
+            return ""
+    except (psutil.Error, OSError, KeyError, TypeError, ValueError):
         return ""
     words = str(holder.get("cmd", "dvc")).split()
     return f"`dvc {words[1] if len(words) > 1 else 'repro'}` (process {process.pid})"

@@ -96,10 +96,19 @@ def _not_ours(folder: Path) -> str:
 
 def _changed(folder: Path) -> tuple[str, ...]:
     """Paths that no commit holds as they are, of files that git tracks and of new code."""
+    if overlooked := _overlooked(folder):
+        raise UnknownError(f"git is told not to look at {overlooked} (see `git update-index`)")
     made = [f":!{path}" for path in _MADE_BY_RUNS]
     tracked = _git(folder, "status", "--porcelain", "--untracked-files=no", "--", ".", *made)
     code = _git(folder, "status", "--porcelain", "--untracked-files=normal", "--", *_CODE)
     return tuple(sorted({line.split(maxsplit=1)[1] for line in [*tracked.splitlines(), *code.splitlines()]}))
+
+
+def _overlooked(folder: Path) -> str:
+    """The first file of the code whose changes git is told not to see (assume-unchanged, skip-worktree); or none."""
+    listed = (line.split(" ", 1) for line in _git(folder, "ls-files", "-v", "--", *_CODE).splitlines())
+    kept_from = (name for flag, name in listed if flag.islower() or flag == "S")
+    return next((name for name in kept_from if (folder / name).exists()), "")
 
 
 class UnknownError(Exception):

@@ -10,7 +10,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from stages.common.dvc import busy_paths
 from stages.common.energy import Meter
+from stages.common.errors import UserError
 from stages.common.files import write_json
 from stages.common.git import read_git
 from stages.common.sections import Section
@@ -27,8 +29,11 @@ def recorded(
 
     A stage that goes on where it was stopped brings a `meter`, which it tells what its earlier pieces took.
     The file is an output of its own, which later stages gather but whose seconds and commit
-    never make DVC run a stage again.
+    never make DVC run a stage again. Raises UserError before anything is done where another command makes it just now.
     """
+    target = folder / f"{stage}.json"
+    if maker := busy_paths(Path()).get(target.absolute()):
+        raise UserError("stage-busy", f"{maker} is at {stage} here: wait for its end, or stop it; nothing was touched")
     facts: dict[str, Any] = {"stage": stage, "git": git_state(), "params": params.model_dump()}
     facts["machine"] = {"python": platform.python_version(), "platform": platform.platform(), "device": "cpu"}
     if image := os.environ.get("MINTAGE_IMAGE"):  # what started the container says it
@@ -39,7 +44,7 @@ def recorded(
     facts["machine"] |= meter.used(on_gpu)
     facts["seconds"] = round(meter.cost(on_gpu).seconds, 1)
     facts["packages"] = {name: found for name in _PACKAGES if name in _loaded() and (found := _version(name))}
-    write_json(folder / f"{stage}.json", facts)
+    write_json(target, facts)
 
 
 def git_state() -> dict[str, Any]:

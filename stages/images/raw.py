@@ -53,6 +53,8 @@ class Deciding:
     """Of one group, or one content, all have the same."""
     official: Mask | None
     """True where an image is in the source's test set; None where the source has none."""
+    torn_groups: int = 0
+    """Groups that the source's own split tears apart."""
 
 
 def read_raw_set(raw: Path) -> RawSet:
@@ -88,9 +90,11 @@ def read_deciding(known: RawSet, split_seed: int) -> Deciding:
             groups[row:end] = [_group(name, number) for number, name in enumerate(batch["group"].to_pylist(), row)]
         splits.update(batch["split"].unique().to_pylist())
         row = end
-    if groups is not None:
-        tickets = tied(tickets, equal_pairs(groups))
-    return Deciding(labels, tickets, in_test if {"train", "test"} <= splits else None)
+    official = in_test if {"train", "test"} <= splits else None
+    if groups is None:
+        return Deciding(labels, tickets, official)
+    torn = 0 if official is None else len(np.intersect1d(groups[official], groups[~official]))
+    return Deciding(labels, tied(tickets, equal_pairs(groups)), official, torn)
 
 
 def raw_rows(path: Path, columns: list[str], at_once: int) -> Iterator[pa.RecordBatch]:

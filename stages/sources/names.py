@@ -10,8 +10,8 @@ Split = Literal["train", "test"]
 FINDER_ICON = "Icon\r"
 """The file in which macOS keeps a folder's own icon: the only known name with a control character."""
 OF_SYSTEMS = (
-    "lost+found", "@eaDir", "#recycle", "@Recycle", "$RECYCLE.BIN", "System Volume Information", "__MACOSX",
-    "Thumbs.db", "ehthumbs.db", "desktop.ini", FINDER_ICON,
+    "lost+found", "@eaDir", "#recycle", "@Recycle", "@__thumb", "$RECYCLE.BIN", "RECYCLER",
+    "System Volume Information", "__MACOSX", "Thumbs.db", "ehthumbs.db", "desktop.ini", FINDER_ICON,
 )  # fmt: skip
 """What disks, file servers and file managers leave among files, beside what is hidden (.Trash-1000, .DS_Store)."""
 _OF_SYSTEMS = {name.casefold() for name in OF_SYSTEMS}

@@ -101,6 +101,8 @@ class _Columns:
         self.split_column = options.split
         self.layout: list[str] = []
         self.splits = self._splits_by_name(tables) if options.split is None else {}
+        if options.split is None and "split" in schema.names:
+            self.layout.append("left the column 'split' aside: '+ingest.options.split=split' takes the splits from it")
         for table in tables:
             with _opened(table) as file:
                 _check_columns(table, file.schema_arrow, self)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pandas as pd
 
+from stages.common.errors import counted
 from stages.common.params import Validate
 from stages.common.sections import Severity
 from stages.validation.checks import EXCEPTIONS, SHARE, Check, Tables, between, mostly, within
@@ -85,7 +86,7 @@ def _identity(classes: list[str] | None) -> list[Check]:
     return [
         *listed,
         Check(labelled, "images", NOT_NULL, {"column": "label"}, 0, EXCEPTIONS),
-        within(f"Every label is one of the {len(classes):,} classes", "images", "label", [*range(len(classes))]),
+        within(f"Every label is of {counted(len(classes), 'class')}", "images", "label", [*range(len(classes))]),
     ]
 
 

@@ -71,6 +71,24 @@ def test_a_commit_that_holds_all_code_is_named_and_clean_and_code_that_is_new_is
 
 
 @pytest.mark.tried(
+    "code that git is told not to look at, as provenance has it",
+    "git is told not to look at mintage/old.py (see `git update-index`)",
+)
+@pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
+def test_code_that_git_is_told_not_to_look_at_is_not_known_to_be_clean(
+    project: Path, read: Callable[[str], None], flag: str
+) -> None:
+    (project / "mintage").mkdir()
+    (project / "mintage/old.py").touch()
+    head = commit(project)
+    git(project, "update-index", flag, "mintage/old.py")
+    assert (read_git().commit, read_git().clean) == (head, None)
+    read(read_git().reason)
+    (project / "mintage/old.py").unlink()  # as in a sparse checkout
+    assert read_git().clean
+
+
+@pytest.mark.tried(
     "a checkout without git within a repository of dotfiles, as provenance has it",
     "it is in no git repository of its own (the one at ... does not hold it)",
 )

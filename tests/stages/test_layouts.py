@@ -273,6 +273,17 @@ def test_parquet_files_are_split_by_the_same_names(
     read("\n".join(source.layout))
 
 
+@pytest.mark.tried(
+    "a Parquet column `split` that no option names",
+    "left the column 'split' aside: '+ingest.options.split=split' takes the splits from it",
+)
+def test_a_column_of_splits_that_is_not_read_is_named(tmp_path: Path, read: Callable[[str], None]) -> None:
+    pq.write_table(pa.table({"image": [PNG] * 2, "split": ["train", "test"]}), tmp_path / "a.parquet")
+    read("\n".join(open_source(ingest_params(source="parquet", path=str(tmp_path))).layout))
+    taken = open_source(ingest_params(source="parquet", path=str(tmp_path), options={"split": "split"}))
+    assert (taken.layout, [image.split for image in taken.images]) == ([], ["train", "test"])
+
+
 CHUNKS = [f"{number // 2:05d}/img{number:08d}.png" for number in range(6)]
 
 

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,8 +11,12 @@ import pytest
 
 from stages import restore
 from stages.common.dvc import busy_paths
+from stages.common.errors import BAD_INPUT
 from stages.common.place import cache_problems, links_problems
 from tests.flows.toy import chain, make_workspace
+from tests.stages.tiny_data import write_params
+
+TREE = Path(__file__).parents[2]
 
 MADE = [Path("data/raw"), Path("models/selected"), Path("metrics/a.json"), Path("published.json")]
 
@@ -158,6 +164,24 @@ def test_what_another_command_is_making_is_not_brought_back_under_it(
     monkeypatch.setattr(restore, "busy_paths", lambda _: {workspace / "models": "`dvc repro` (process 7)"})
     restore.main()
     assert asked == [("checkout", "--quiet", "metrics/b.json")]
+
+
+@pytest.mark.tried(
+    "a stage by hand while `dvc repro` is at it",
+    "error: `dvc repro` (process ...) is at sample here: wait for its end, or stop it; nothing was touched",
+)
+def test_a_stage_by_hand_is_refused_while_dvc_makes_its_outputs(workspace: Path, read: Callable[[str], None]) -> None:
+    write_params(workspace, {})
+    waiting = [sys.executable, "-c", "input()", "dvc"]
+    with subprocess.Popen(waiting, stdin=subprocess.PIPE) as other:
+        lock(workspace, "provenance/sample.json", other.pid)
+        command = [sys.executable, "-m", "stages.sample"]
+        environment = os.environ | {"PYTHONPATH": str(TREE)}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        other.communicate(b"")
+    assert done.returncode == BAD_INPUT
+    assert not (workspace / "samples").exists()
+    read(done.stderr)
 
 
 def test_a_lock_of_a_process_that_is_gone_or_is_no_dvc_makes_nothing_busy(workspace: Path) -> None:

@@ -172,6 +172,19 @@ def test_images_of_one_group_are_on_one_side(tmp_path: Path, table: str) -> None
 
 
 @pytest.mark.tried(
+    "`ingest.groups` across a split that came with the data",
+    "1 group of images on either side of that split, so held-out images are not unseen ones: set normalize.split to "
+    "random, which keeps groups together",
+)
+def test_groups_that_the_datas_own_split_tears_apart_are_counted(tmp_path: Path, read: Callable[[str], None]) -> None:
+    tree = write_tree(tmp_path / "tree", {"train/ant": 4, "test/ant": 4})
+    (tree / "who.csv").write_text("file,who\ntrain/ant/000,x\ntest/ant/001,x\ntest/ant/002,y\ntest/ant/003,y\n")
+    ingested(tmp_path / "raw", path=str(tree), groups={"file": "who.csv", "column": "who"})
+    read("\n".join(summary(normalized(tmp_path))))
+    assert "group" not in "\n".join(summary(normalized(tmp_path, split="random")))
+
+
+@pytest.mark.tried(
     "`ingest.groups` of two of five images", "3 of 5 images have no group in .../who.csv: each is on its own"
 )
 def test_images_without_a_group_are_on_their_own_and_counted(tmp_path: Path, read: Callable[[str], None]) -> None:
