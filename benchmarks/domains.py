@@ -69,11 +69,11 @@ def both(uci: Tensor, uci_labels: Tensor, mnist: Tensor, mnist_labels: Tensor) -
     return mintage.Dataset(images, labels, domain=domain, domains=DOMAINS)
 
 
-def of_mnist(folder: Path, part: str) -> tuple[Tensor, Tensor]:
-    levels = _idx(folder, f"{part}-images", 16).reshape(-1, 1, 28, 28)[:, :, MIDDLE, MIDDLE]
+def of_mnist(folder: Path, part: str, cut: slice = MIDDLE, side: int = SIDE) -> tuple[Tensor, Tensor]:
+    levels = _idx(folder, f"{part}-images", 16).reshape(-1, 1, 28, 28)[:, :, cut, cut]
     images = torch.from_numpy(levels.astype(np.float32)) / 127.5 - 1
     labels = torch.from_numpy(_idx(folder, f"{part}-labels", 8).astype(np.int64))
-    return interpolate(images, size=(SIDE, SIDE), mode="area"), labels
+    return interpolate(images, size=(side, side), mode="area"), labels
 
 
 def _idx(folder: Path, stem: str, header: int) -> "np.ndarray[tuple[int], np.dtype[np.uint8]]":

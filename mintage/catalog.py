@@ -47,6 +47,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "roth": "mintage.penalties:ROTH",
     },
     "term": {
+        "gradient_difference": "mintage.terms:GRADIENT_DIFFERENCE",
         "l1": "mintage.terms:L1",
         "l2": "mintage.terms:L2",
         "orthogonal": "mintage.terms:ORTHOGONAL",

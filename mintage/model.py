@@ -16,6 +16,7 @@ from torch import Tensor
 from mintage import release
 from mintage.attributes import with_changes
 from mintage.dataset import images_in_range
+from mintage.frames import as_source
 from mintage.nearest import nearest
 from mintage.players import Generator, build_generator
 from mintage.sampling import samples
@@ -121,6 +122,35 @@ class Model:
         if given.shape[1:] != shape:
             raise ValueError(f"sources are {tuple(given.shape[1:])} (S, H, W), and the model's are {shape}")
         return torch.cat([images for images, _ in samples(self.towards(to), len(given), seed, given)])
+
+    def predict(self, frames: Any, steps: int = 1, seed: int = 0) -> Tensor:
+        """The frames `[N,steps,C,H,W]` in [-1,1] that follow others, each made of those before it.
+
+        Args:
+            frames: `[N,k,C,H,W]`, the latest last, as many as the model learned from (`mintage.frames.next_frames`).
+            steps: How many follow.
+            seed: Decides the noise, where the model starts from some beside the frames.
+
+        Raises:
+            ValueError: The model makes no images of so many frames of this shape.
+
+        Example:
+            >>> import torch, mintage
+            >>> from mintage.frames import next_frames
+            >>> videos = torch.rand(16, 6, 1, 16, 16) * 2 - 1
+            >>> model = mintage.train(next_frames(videos, 4), "next_frame", 64, {"width": 4}, progress=False).model
+            >>> model.predict(videos[:2, :4], steps=3).shape
+            torch.Size([2, 3, 1, 16, 16])
+        """
+        known = torch.as_tensor(frames)
+        if known.ndim != 5 or steps < 1:
+            raise ValueError(f"frames are {list(known.shape)}, steps = {steps}: give [N,k,C,H,W], and 1 step or more")
+        given = images_in_range(known.flatten(0, 1)).reshape(known.shape)
+        made: list[Tensor] = []
+        for _ in range(steps):
+            made.append(self.translate(as_source(given), seed)[:, None])
+            given = torch.cat([given[:, 1:], made[-1]], dim=1)
+        return torch.cat(made, dim=1)
 
     def towards(self, domain: str | None) -> Generator:
         """The generator that makes images of this domain, of the other one's; the only one where there are no domains.

@@ -60,6 +60,16 @@ def l2(play: Play) -> Tensor:
     return (play.fakes.float() - play.images.float()).square().mean()
 
 
+def gradient_difference(play: Play) -> Tensor:
+    """How much steeper or flatter edges are than those of the truth, upward and sideways.
+
+    Mathieu et al. 2016, equation 6, with alpha 1; a mean over pixels.
+    """
+    fakes, images = play.fakes.float(), play.images.float()
+    gaps = [(fakes.diff(dim=axis).abs() - images.diff(dim=axis).abs()).abs().mean() for axis in (2, 3)]
+    return torch.stack(gaps).sum()
+
+
 def cycle(play: Play) -> Tensor:
     """The mean absolute difference of sources, translated and back again, from what they were.
 
@@ -125,6 +135,8 @@ def overlap_of_filters(play: Play) -> Tensor:
 L1 = Term(l1, 100.0, of_pairs=True)
 L2 = Term(l2, 1000.0, of_pairs=True)
 """A thousandth of it is the game's (equation 3)."""
+GRADIENT_DIFFERENCE = Term(gradient_difference, 20.0, of_pairs=True)
+"""The game is a twentieth of it (section 3)."""
 ORTHOGONAL = Term(overlap_of_filters, 1e-4)
 CYCLE = Term(cycle, 10.0, of_domains=True)
 CYCLE_SQUARES = Term(cycle_squares, 1.0, of_domains=True)

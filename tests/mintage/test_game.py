@@ -184,6 +184,7 @@ EXTRA_COLUMNS = {
     "infogan": {"code_loss", "generator_code_loss"},
     "began": {"k", "convergence"}, "biggan": {"generator_orthogonal"},
     "pix2pix": {"generator_l1"}, "srgan": {"generator_l2"}, "context_encoder": {"generator_l2"},
+    "next_frame": {"generator_l2", "generator_gradient_difference"},
     "cyclegan": {"generator_cycle", "generator_identity"},
     "discogan": {"generator_cycle_squares", "generator_features"},
 }  # fmt: skip
