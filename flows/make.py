@@ -12,19 +12,22 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from flows.graph import load_graph, with_upstream
 from flows.lock import Lock
 from flows.processes import RUN, STAGE
 from flows.workspace import FOLDER, require_free, taken
 from stages import check
 from stages.common.dvc import dvc_command, settle_git
 from stages.common.errors import BAD_INPUT, run_stage
+from stages.common.stage import program
 
 _PATIENCE = 30.0
 """Seconds for a stage to save what it has after Ctrl-C, which it gets from the terminal as we do."""
 
 
 def main() -> None:
-    what = _arguments().what
+    arguments = _arguments()
+    what = arguments.what
     if what == "free":
         with Lock(Path(FOLDER, "lock")) as lock:
             require_free(Path.cwd(), lock)
@@ -35,15 +38,20 @@ def main() -> None:
         if ended:
             print(f"ended what a killed run had left: {'; '.join(ended)}")
         settle_git()
-        raise SystemExit(reproduce(run) if what == "run" else pull(run))
+        raise SystemExit(reproduce(run, arguments.stage) if what == "run" else pull(run))
 
 
-def reproduce(run: str) -> int:
-    """The pipeline by DVC, then where everything is; the exit code. After a failure the old outputs come back."""
+def reproduce(run: str, stage: str | None = None) -> int:
+    """The pipeline by DVC, then where everything is; the exit code. After a failure the old outputs come back.
+
+    With a stage: that and what it needs, and no summary.
+    """
+    if stage is not None:
+        with_upstream(load_graph(Path.cwd()), [stage])  # refuses one that is unknown
     check.main()
-    code = _call(dvc_command("repro"), run)
+    code = _call(dvc_command("repro", *filter(None, [stage])), run)
     if code == 0:
-        return _call(_module("stages.summary"), run)
+        return _call(_module("stages.summary"), run) if stage is None else 0
     if code < 0:
         return 128 - code
     _call(_module("stages.restore"), run)
@@ -85,9 +93,13 @@ def _end(number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser("python -m flows.make", description=(__doc__ or "").partition("\n")[0])
+    parser = argparse.ArgumentParser(program("flows.make"), description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("what", choices=["run", "pull", "free"], help="free: only whether nothing is at work here")
-    return parser.parse_args()
+    parser.add_argument("stage", nargs="?", metavar="STAGE", help="of dvc.yaml: run it and what it needs, no more")
+    arguments = parser.parse_args()
+    if arguments.stage is not None and arguments.what != "run":
+        parser.error(f"{arguments.what} takes no stage")
+    return arguments
 
 
 if __name__ == "__main__":

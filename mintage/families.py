@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from mintage import catalog
-from mintage.nearest import listed
-from mintage.recipes import DiscriminatorRecipe, PlayerRecipe, Recipe, override
+from mintage.nearest import listed, nearest
+from mintage.recipes import DiscriminatorRecipe, PlayerRecipe, Recipe, axes, override
 from mintage.values import annotations, make, meaning
 
 SHORT = "short"
@@ -70,6 +70,31 @@ def _weighted(kind: str, named: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def _normalized(player: Any, own: Any) -> Any:
     return replace(player, normalization=own) if player.normalization == "network" else player
+
+
+def main(arguments: list[str]) -> int:
+    """`mintage families [NAME]`: all of them, or one in full; the exit code."""
+    from mintage.__main__ import refuse
+
+    if arguments in (["-h"], ["--help"]):
+        print("usage: mintage families [NAME]\n\nList the families with paper and axes, or print one in full.")
+        return 0
+    if len(arguments) > 1:
+        return refuse("`mintage families` takes the name of one family, or nothing")
+    if arguments and arguments[0] not in FAMILIES:
+        return refuse(f"there is no family {arguments[0]!r}{nearest(arguments[0], list(FAMILIES))}")
+    print(in_full(arguments[0]) if arguments else table())
+    return 0
+
+
+def table() -> str:
+    """A row a family: its name, its paper, and its choice on each axis."""
+    rows = [
+        ("family", "paper", "axes"),
+        *((name, row.paper, axes(resolve(name, {}))) for name, row in FAMILIES.items()),
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    return "\n".join(f"{name:{widths[0]}}  {paper:{widths[1]}}  {chosen}" for name, paper, chosen in rows)
 
 
 def in_full(family: str, variant: str = SHORT) -> str:

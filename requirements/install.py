@@ -34,6 +34,18 @@ SIZES = (
 )
 COVERED = {"dev": ["dev", "run"]}
 """The groups that are there when one is."""
+COMMAND = """\
+import sys
+from pathlib import Path
+
+for folder in (Path(sys.prefix).parent, Path.cwd()):  # the checkout that one stands in goes first
+    if (folder / "mintage/__main__.py").is_file():
+        sys.path.insert(0, str(folder))
+from mintage.__main__ import main
+
+raise SystemExit(main())
+"""
+"""`.venv/bin/mintage`, but for its first line. It names no checkout: several may share the environment."""
 _LONGEST_FIRST_LINE = 127
 _UNITS = {"B": 1e-6, "kB": 1e-3, "MB": 1.0, "GB": 1e3}
 _EVERY = 20.0
@@ -52,8 +64,9 @@ def main() -> int:
         code = install(group)
         if code != 0:
             return code
-    if known != {"wanted": wanted, "place": str(VENV)}:
-        with suppress(OSError):  # an environment that others share may be read only
+    with suppress(OSError):  # an environment that others share may be read only
+        write_command(VENV)
+        if known != {"wanted": wanted, "place": str(VENV)}:
             for name in COVERED.get(group, [group]):
                 (VENV / f".{name}").write_text(json.dumps({"wanted": wanted, "place": str(VENV)}) + "\n")
     return 0
@@ -83,6 +96,15 @@ def mend_scripts(folder: Path, old: str, new: str) -> None:
         if b"\0" not in content and os.fsencode(old) in content:
             with suppress(OSError):
                 path.write_bytes(_startable(content.replace(os.fsencode(old), os.fsencode(new)), os.fsencode(new)))
+
+
+def write_command(venv: Path) -> None:
+    """Let the environment have the command `mintage`: what `python -m mintage` is in a checkout."""
+    path, python = venv / "bin/mintage", os.fsencode(str(venv / "bin/python"))
+    script = _startable(b"#!%s\n%s" % (python, COMMAND.encode()), os.fsencode(str(venv)))
+    if not path.exists() or path.read_bytes() != script:
+        path.write_bytes(script)
+        path.chmod(0o755)
 
 
 def _startable(script: bytes, venv: bytes) -> bytes:

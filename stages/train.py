@@ -18,9 +18,9 @@ from mintage import catalog, processes
 from mintage.data import RealImages, hide_labels
 from mintage.devices import make_deterministic
 from mintage.engine import Engine
-from mintage.families import FAMILIES, in_full, recipe_of, resolve
+from mintage.families import FAMILIES, in_full, recipe_of, resolve, table
 from mintage.nearest import nearest
-from mintage.recipes import Recipe, axes, condition_of
+from mintage.recipes import Recipe, condition_of
 from mintage.rules import refusal
 from mintage.trainer import Trainer
 from stages.common.changes import explain_restart
@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument("--adopt", metavar="CHECKPOINT", help="take over a checkpoint for the next run, and end")
     asked = parser.parse_args()
     if asked.families is not None:
-        print(family_in_full(asked.families) if asked.families else families_table())
+        print(family_in_full(asked.families) if asked.families else table())
         return
     params = load_section(Train)
     if asked.adopt:
@@ -262,16 +262,6 @@ def picture_of(trainer: Trainer, params: Train, medium: Medium) -> bytes:
 
 def show(bar: "tqdm[Any]", row: dict[str, float]) -> None:
     bar.set_postfix({"real": f"{row['d_real']:.2f}", "fake": f"{row['d_fake']:.2f}"}, refresh=False)
-
-
-def families_table() -> str:
-    """A row a family: its name, its paper, and its choice on each axis."""
-    rows = [
-        ("family", "paper", "axes"),
-        *((name, row.paper, axes(resolve(name, {}))) for name, row in FAMILIES.items()),
-    ]
-    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
-    return "\n".join(f"{name:{widths[0]}}  {paper:{widths[1]}}  {chosen}" for name, paper, chosen in rows)
 
 
 def family_in_full(name: str) -> str:

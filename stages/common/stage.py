@@ -1,6 +1,7 @@
 """What every stage's program begins with and says while it works: its command line, its bar, how Ctrl-C ends it."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,11 +16,16 @@ def parser_of(module: str, text: str | None) -> argparse.ArgumentParser:
     It refuses, with exit code 2, what it does not know, abbreviations of options among it.
     """
     return argparse.ArgumentParser(
-        f"python -m {module}",
+        program(module),
         description=(text or "").strip(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+
+
+def program(module: str) -> str:
+    """What a user typed to start `module`: `python -m` and its name, or a command of `mintage`."""
+    return os.environ.pop("MINTAGE_COMMAND", f"python -m {module}")  # what we start is none of it
 
 
 def progress_bar(desc: str, total: int | None, unit: str = "img", done: int = 0) -> "tqdm[Any]":

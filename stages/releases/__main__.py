@@ -14,6 +14,7 @@ from typing import Any
 
 from stages.common.errors import run_stage
 from stages.common.params import Upload, load_section
+from stages.common.stage import program
 from stages.releases import catalogue, channels
 from stages.releases.content import gather, require_committed
 from stages.releases.manifest import Manifest, Release, fetched
@@ -32,7 +33,7 @@ def main() -> None:
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
-        prog="python -m stages.releases", description=__doc__.split(":", 1)[1].strip(), allow_abbrev=False
+        program("stages.releases"), description=__doc__.split(":", 1)[1].strip(), allow_abbrev=False
     )
     top.formatter_class = argparse.RawDescriptionHelpFormatter
     commands = top.add_subparsers(required=True, metavar="COMMAND")

@@ -16,10 +16,10 @@ from tests.refusals import refused
 pytestmark = pytest.mark.slow
 
 
-def start(workspace: Path, what: str = "run") -> "subprocess.Popen[str]":
+def start(workspace: Path, *what: str) -> "subprocess.Popen[str]":
     """As make starts it: by the Python of the virtual environment, in the checkout, whatever is on PATH."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "DVC_NO_ANALYTICS": "1"}
-    command = [sys.executable, "-m", "flows.make", what]
+    command = [sys.executable, "-m", "flows.make", *(what or ("run",))]
     return subprocess.Popen(
         command, cwd=workspace, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -97,3 +97,23 @@ def test_a_second_worker_of_a_pool_is_refused(
     read(str(refusal.value))
     with serve.only_worker("mintage"):
         pass
+
+
+@pytest.mark.tried("`mintage run tran`", "error: there is no stage 'tran' in dvc.yaml: did you mean 'train'?")
+def test_a_stage_is_run_with_what_it_needs_and_no_more(tmp_path: Path, read: Callable[[str], None]) -> None:
+    folder = make_workspace(
+        tmp_path / "toy",
+        {
+            "first": {"cmd": "echo 1 > first.txt", "outs": ["first.txt"]},
+            "train": {"cmd": "cp first.txt train.txt", "deps": ["first.txt"], "outs": ["train.txt"]},
+            "last": {"cmd": "cp train.txt last.txt", "deps": ["train.txt"], "outs": ["last.txt"]},
+        },
+    )
+    done = start(folder, "run", "train")
+    output, _ = done.communicate(timeout=300)
+    assert done.returncode == 0, output
+    assert (folder / "train.txt").read_text() == "1\n"
+    assert not (folder / "last.txt").exists()
+    unknown = start(folder, "run", "tran")
+    read(unknown.communicate(timeout=120)[0])
+    assert unknown.returncode == 2

@@ -1,0 +1,117 @@
+"""`mintage COMMAND`: every program of Mintage under one name, for those who prefer it to `make` and `python -m`."""
+
+import os
+import sys
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NoReturn
+
+BAD_INPUT, UNREAD = 2, 141
+"""Exit codes; the pipeline's programs have the same (stages/common/errors.py)."""
+TOLD = "MINTAGE_COMMAND"
+"""The environment's variable that tells a program by which command it was started, for its help."""
+PLACE = Path(__file__).resolve().parents[1]
+"""Where this package lies: a checkout has the pipeline beside it."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command: the program that it starts, and what it is for."""
+
+    module: str
+    text: str
+    before: tuple[str, ...] = ()
+    """What the program is given before all else."""
+    alone: tuple[str, ...] = ()
+    """What it is given where nothing else is."""
+
+
+COMMANDS = {
+    "run": Command("flows.make", "bring everything up to date, or a STAGE and what it needs", ("run",)),
+    "check": Command("stages.check", "say what is wrong with params.yaml and the data, and run nothing"),
+    "train": Command("flows.make", "bring the training up to date: `run train`", ("run", "train")),
+    "sample": Command("flows.make", "bring the samples up to date: `run sample`", ("run", "sample")),
+    "summary": Command("stages.summary", "how good the model is, and where everything is"),
+    "translate": Command("stages.translate", "translate your own pictures by a model"),
+    "releases": Command("stages.releases", "publish, list, show, verify, fetch, promote, roll back, ..."),
+    "gallery": Command("stages.gallery", "build a static site of what was published"),
+    "families": Command("mintage.families", "list the families, or print one with all its axes"),
+    "sources": Command("stages.ingest", "list the sources of data, with their options", ("--sources",)),
+    "example": Command("flows.examples", "run an example in a checkout of its own, or list them", alone=("--list",)),
+    "experiments": Command("stages.experiments", "what was tried, in one table"),
+    "sweep": Command("flows.sweep", "try many values of params, a worktree each"),
+    "pipeline": Command("flows.pipeline", "run the same graph as a Prefect flow"),
+    "serve": Command("flows.serve", "start a Prefect server, a worker and the schedule"),
+    "remote": Command("stages.remote", "share data and models by a DVC remote"),
+    "pull": Command("flows.make", "bring what a colleague shared", ("pull",)),
+    "completion": Command("mintage.completion", "print the completion of a shell: bash, zsh or fish"),
+}
+
+
+def main() -> int:
+    """The exit code of a command that this package has itself; any other takes this process's place."""
+    try:
+        name, *rest = sys.argv[1:] or ["--help"]
+        code = run(name, rest)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # nobody reads any more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return UNREAD
+
+
+def run(name: str, rest: list[str]) -> int:
+    """Do what is asked; 2, with a sentence, where it is not known, or its program is not there."""
+    if name in ("-h", "--help", "help"):
+        print(usage())
+        return 0
+    command = COMMANDS.get(name)
+    if command is None:
+        from mintage.nearest import nearest
+
+        return refuse(f"there is no command {name!r}{nearest(name, list(COMMANDS))}")
+    if command.module.startswith("mintage."):
+        return int(import_module(command.module).main(rest))
+    if not (PLACE / "stages").is_dir():
+        lacking, mend = "only the library is installed", "clone the repository, run `make setup` there"
+    elif find_spec("pydantic") is None:
+        lacking, mend = f"this Python ({sys.executable}) lacks its packages", f"run `make setup` in {PLACE}"
+    else:
+        replace(name, command, rest)
+    return refuse(f"`mintage {name}` needs the pipeline, and {lacking}: {mend}, and use .venv/bin/mintage")
+
+
+def usage() -> str:
+    """The help: a line a command."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:{width}}  {command.text}" for name, command in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: mintage COMMAND ...\n",
+            "Train, select, sample and share generative adversarial networks.\n",
+            *lines,
+            "\n`mintage COMMAND --help` tells more. The library alone (`pip install .`) has families and completion.",
+            "All else needs the pipeline, and most of it works in the root folder of a checkout.",
+        ]
+    )
+
+
+def replace(name: str, command: Command, rest: list[str]) -> NoReturn:
+    """Let the command's program take this process's place: signals and exit codes are its own."""
+    environment = {**os.environ, TOLD: f"mintage {name}"}
+    if Path.cwd() != PLACE:  # as where one's pictures are
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(PLACE), os.environ.get("PYTHONPATH")]))
+    arguments = [*command.before, *(rest or command.alone)]
+    os.execve(sys.executable, [sys.executable, "-m", command.module, *arguments], environment)
+
+
+def refuse(sentence: str) -> int:
+    """Say what is wrong; the exit code."""
+    print(f"error: {sentence}", file=sys.stderr)
+    return BAD_INPUT
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
