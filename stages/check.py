@@ -22,6 +22,7 @@ from stages.common.receipt import publish_again
 from stages.common.stage import parser_of
 from stages.media.images import Images
 from stages.media.medium import Medium
+from stages.releases import card
 from stages.sources import BUILT_IN, checked_options, medium_from
 from stages.sources.labels import file_beside
 from stages.stores import open_store
@@ -47,6 +48,7 @@ def check(params: Params, made: list[Path], root: Path = Path()) -> None:
         *source_problems(params.ingest, made, root),
         *_tables(params.ingest),
         *_store(params, root),
+        *_card(params.upload),
         *_shape(params),
         *foreseen(params, _known(params)),
         *_weights(params.select, root),
@@ -133,6 +135,12 @@ def _store(params: Params, root: Path) -> Iterator[str]:
         yield f"upload.url = {params.upload.url!r}: {str(place)!r} is no folder that you may write: name another"
     elif params.ingest.path.strip() and _overlap(target, root / params.ingest.path):
         yield "upload.url and ingest.path overlap: releases would be taken for images; keep them in folders apart"
+
+
+def _card(upload: Upload) -> Iterator[str]:
+    """What the release at the end of this run would be refused for."""
+    if upload.publish != "never" and (sentence := card.missing(upload)):
+        yield sentence
 
 
 def _store_notes(upload: Upload) -> Iterator[str]:

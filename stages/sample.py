@@ -21,6 +21,8 @@ from mintage.sources import visible
 from stages.common.device import steady_device_for
 from stages.common.errors import UserError, run_stage
 from stages.common.files import read_json, replacing, replacing_directory, write_json
+from stages.common.levels import FloatImages
+from stages.common.marks import Mark, mark_of, with_mark
 from stages.common.models import read_generator
 from stages.common.params import Sample, load_section
 from stages.common.provenance import recorded
@@ -56,7 +58,7 @@ def sample(params: Sample, root: Path) -> int:
     """
     generator = read_generator(root / "models/selected", steady_device_for(params.device))
     medium = medium_of(read_json(root / "models/selected/provenance.json"))
-    drawings = drawings_of(medium)
+    drawings, mark = drawings_of(medium), mark_of(root / "models/selected")
     labels = labels_for(params.classes, generator.config)
     holdout = Split(root / "data/normalized/holdout") if generator.config.translates else None
     attributes = attributes_for(params, generator)
@@ -68,24 +70,25 @@ def sample(params: Sample, root: Path) -> int:
         )
         sheet, told = (outputs.enter_context(replacing(root / name)) for name in ("plots/samples.png", LATENT))
         if holdout is None:
-            made, schema = rows(generator, params, asked, medium), schema_of(generator.config)
+            made, schema = rows(generator, params, asked, medium, mark), schema_of(generator.config, mark)
             names = row_names(generator.config, labels)
             drawn = drawings.draw_samples(generator, params.seed, asked, names=names)
         else:
-            made = translations(generator, params, holdout, medium)
-            schema = schema_of(generator.config, source=IMAGE, key=TEXT)
+            made = translations(generator, params, holdout, medium, mark)
+            schema = schema_of(generator.config, mark, source=IMAGE, key=TEXT)
             drawn = draw_translations(medium, generator, params.seed, holdout)
         count = write_encoded(folder, made, schema, SHARD_IMAGES, params.batch_size)
-        sheet.write_bytes(drawn)
-        write_json(told, write_pictures(latent, found, drawings))
+        sheet.write_bytes(with_mark(drawn, mark))
+        write_json(told, write_pictures(latent, found, drawings, mark))
     return count
 
 
-def schema_of(config: ModelConfig, **extra: pa.DataType) -> pa.Schema:
+def schema_of(config: ModelConfig, mark: Mark, **extra: pa.DataType) -> pa.Schema:
+    """That of samples; its metadata have the mark of each image once more."""
     extra |= ATTRIBUTES if config.attributes else {}
     schema = encoded_schema(class_names(config), {"index": pa.int64(), "seed": pa.int64(), **extra})
     named = {"attributes": json.dumps(config.attributes)} if config.attributes else {}
-    return schema.with_metadata({**schema.metadata, **named})
+    return schema.with_metadata({**schema.metadata, **named, **mark.texts()})
 
 
 def attributes_for(params: Sample, generator: Generator) -> Tensor | None:
@@ -135,7 +138,7 @@ def row_names(config: ModelConfig, labels: list[int] | None) -> list[str]:
 
 
 def rows(
-    generator: Generator, params: Sample, wanted: list[int] | Tensor | None, medium: Medium
+    generator: Generator, params: Sample, wanted: list[int] | Tensor | None, medium: Medium, mark: Mark
 ) -> Iterator[dict[str, Any]]:
     """A row an image, made when it is asked for, encoded as its medium is."""
     index, column = 0, "attributes" if generator.config.attributes else "label"
@@ -143,15 +146,16 @@ def rows(
         for images, asked in samples(generator, params.count, params.seed, wanted):
             of_images = [None] * len(images) if asked is None else asked.tolist()
             for values, told in zip(images.numpy(), of_images, strict=True):
-                content, kind = medium.encode(values)
-                image = {"bytes": content, "path": f"{index:06d}.{kind}"}
+                image = encoded(medium, values, index, mark)
                 yield {"image": image, "label": None, "index": index, "seed": params.seed, column: told}
                 index += 1
             bar.update(len(images))
 
 
-def translations(generator: Generator, params: Sample, holdout: Split, medium: Medium) -> Iterator[dict[str, Any]]:
-    """A row a held-out source, each once: what it becomes, beside itself, with the key of the pair."""
+def translations(
+    generator: Generator, params: Sample, holdout: Split, medium: Medium, mark: Mark
+) -> Iterator[dict[str, Any]]:
+    """A row a held-out source, each once: what it becomes, marked, beside itself, with the key of the pair."""
     count = min(params.count, len(holdout))
     numbers, keys = asked_rows(len(holdout), count, params.seed), holdout.keys
     index = 0
@@ -159,13 +163,16 @@ def translations(generator: Generator, params: Sample, holdout: Split, medium: M
         for images, sources in samples(generator, count, params.seed, Sources(holdout, numbers)):
             assert sources is not None
             for image, source in zip(images.numpy(), visible(sources, holdout.shape).numpy(), strict=True):
-                both = {name: medium.encode(values) for name, values in (("image", image), ("source", source))}
-                files = {
-                    name: {"bytes": content, "path": f"{index:06d}.{kind}"} for name, (content, kind) in both.items()
-                }
-                yield files | {"label": None, "index": index, "seed": params.seed, "key": keys[int(numbers[index])]}
+                both = {"image": encoded(medium, image, index, mark), "source": encoded(medium, source, index)}
+                yield both | {"label": None, "index": index, "seed": params.seed, "key": keys[int(numbers[index])]}
                 index += 1
             bar.update(len(images))
+
+
+def encoded(medium: Medium, values: FloatImages, index: int, mark: Mark | None = None) -> dict[str, Any]:
+    """A sample as the `image` of a row, marked where it was generated."""
+    content, kind = medium.encode(values)
+    return {"bytes": content if mark is None else with_mark(content, mark), "path": f"{index:06d}.{kind}"}
 
 
 if __name__ == "__main__":

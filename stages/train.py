@@ -29,6 +29,7 @@ from stages.common.energy import Meter
 from stages.common.errors import UserError, run_stage
 from stages.common.files import fingerprint_of, read_json, write_tsv
 from stages.common.identity import code_of
+from stages.common.marks import Mark, with_mark
 from stages.common.params import load_section
 from stages.common.provenance import recorded
 from stages.common.reading import attributes_of, labels_of, real_images, require_passed_gate
@@ -247,7 +248,7 @@ def save(trainer: Trainer, resume: Resume, params: Train, medium: Medium) -> Non
     """Keep a checkpoint where one is due, else a state in place of the one before; with a picture where it is shown."""
     due = trainer.passed(params.checkpoint_every)
     if due or trainer.images_seen >= params.images:
-        resume.draw(trainer.images_seen, picture_of(trainer, params, medium))
+        resume.draw(trainer.images_seen, with_mark(picture_of(trainer, params, medium), Mark(family=params.family)))
     tensors, facts = trainer.state()
     known = {_MEASURE: measure_of(params.stop)} if params.stop else {}
     (resume.keep if due else resume.roll)((tensors, facts | known))

@@ -24,8 +24,10 @@ from mintage.release import ReleaseError
 from mintage.sampling import CHUNK, generate, latents_at
 from stages.common.device import steady_device_for
 from stages.common.errors import UserError, counted, quoted, run_stage
-from stages.common.files import write_bytes
+from stages.common.files import read_json, write_bytes
 from stages.common.levels import FloatImages, floats, to_uint8
+from stages.common.marks import Mark, family_in, mark_of_weights, with_mark
+from stages.common.models import weights_of
 from stages.common.pictures import encode_png
 from stages.common.stage import parser_of, progress_bar
 from stages.images.decode import UndecodableError, decode
@@ -53,13 +55,13 @@ class Job:
 
 def main() -> None:
     arguments = parser().parse_args()
-    model = translator(arguments.release, arguments.to)
+    model, mark = translator(arguments.release, arguments.to)
     if arguments.fit == _TILES:
         require_tiles(model)
     model.generator.to(steady_device_for(arguments.device))
     found = jobs(arguments.inputs, Path(arguments.out))
     waiting = [job for job in found if not job.target.exists()]
-    broken = translate(model, waiting, arguments.fit, arguments.seed)
+    broken = translate(model, waiting, arguments.fit, arguments.seed, mark)
     there = len(found) - len(waiting)
     print(f"translated {counted(len(waiting) - len(broken), 'picture')}: {arguments.out}")
     if there:
@@ -82,8 +84,8 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def translator(address: str, to: str | None = None) -> Model:
-    """The model of a release or a folder, between two domains in the direction that makes `to`.
+def translator(address: str, to: str | None = None) -> tuple[Model, Mark]:
+    """The model of a release or a folder, between two domains in the direction that makes `to`, and its mark.
 
     Raises UserError where there is none, or none that translates pictures, or no such direction.
     """
@@ -99,9 +101,15 @@ def translator(address: str, to: str | None = None) -> Model:
             "model-does-not-translate", f"{address} takes images of {source[0]} channels: no picture has so many"
         )
     try:
-        return Model(model.towards(to))
+        return Model(model.towards(to)), mark_of_weights(weights_of(model.generator), _family(Path(address)))
     except ValueError as error:
         raise UserError("domain-unknown", f"--to: {error}") from None
+
+
+def _family(folder: Path) -> str | None:
+    """The family of a model in a folder that says it, as models/selected and a fetched release do."""
+    path = folder / "provenance.json"
+    return family_in(read_json(path)) if path.is_file() else None
 
 
 def require_tiles(model: Model) -> None:
@@ -146,8 +154,8 @@ def _entries(given: Path) -> Iterator[Entry]:
         raise UserError("source-missing", f"{str(given)!r} is neither a picture nor a folder: name what is there")
 
 
-def translate(model: Model, waiting: list[Job], fit: str, seed: int) -> list[str]:
-    """Write the translations; return the names of pictures that cannot be read, each with the reason."""
+def translate(model: Model, waiting: list[Job], fit: str, seed: int, mark: Mark) -> list[str]:
+    """Write the translations, marked; return the names of pictures that cannot be read, each with the reason."""
     config, broken = model.generator.config, []
     assert config.source_shape is not None
     channels, *shape = config.source_shape
@@ -170,7 +178,7 @@ def translate(model: Model, waiting: list[Job], fit: str, seed: int) -> list[str
             job, tiling = ahead.popleft()
             levels = tiling.joined(chain([first], made)) if fit == _TILES else to_uint8(first)
             job.target.parent.mkdir(parents=True, exist_ok=True)
-            write_bytes(job.target, encode_png(levels))
+            write_bytes(job.target, with_mark(encode_png(levels), mark))
             bar.update(1)
     return broken
 

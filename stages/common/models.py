@@ -19,9 +19,14 @@ MISFITS = (RuntimeError, KeyError, TypeError, ValueError, AttributeError, Safete
 """What building a network from a wrong config, or loading wrong weights into it, raises."""
 
 
+def weights_of(module: nn.Module) -> bytes:
+    """A network's tensors as safetensors, the same bytes each time."""
+    return save({name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()})
+
+
 def write_weights(path: Path, module: nn.Module) -> None:
-    """A network's tensors as safetensors."""
-    path.write_bytes(save({name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}))
+    """The same in a file."""
+    path.write_bytes(weights_of(module))
 
 
 def misfit(weights: Path, error: Exception, stage: str) -> UserError:

@@ -273,10 +273,28 @@ class Report(Section):
     title: Annotated[str, Field(min_length=1, max_length=200)]
 
 
+Told = Annotated[str, Field(min_length=1, max_length=10_000)]
+
+
+class Card(Section):
+    """What only who publishes can say of a model."""
+
+    data_licence: Told | None = None
+    consent: Told | None = None
+    intended_use: Told | None = None
+    limits: Told | None = None
+
+    def lacking(self) -> list[str]:
+        """The names of what is not said."""
+        return [name for name, value in self if value is None]
+
+
 class Upload(Section):
     url: Annotated[str, Field(pattern=STORE_URL)]
     publish: Literal["runs", "always", "never"]
     uncommitted: Literal["auto", "refuse", "mark"]
+    card: Card = Card()
+    require_card: bool = False
 
 
 class Data(Section):

@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from stages.common.errors import UserError, quoted
+from stages.common.marks import Mark, mark_in, with_mark
 from stages.releases.manifest import Listed, Release
 from stages.reporting.facts import Checkpoint, Curve, Facts, Made, Selection
 from stages.reporting.inputs import Picture
@@ -150,9 +151,10 @@ def _object(of: _Files, path: str) -> dict[str, Any]:
 
 
 def _picture(of: _Files, path: str) -> Picture:
-    """Decoded and encoded anew, so that what the site holds is a picture and nothing else."""
+    """Decoded and encoded anew, so that what the site holds is a picture with its mark and nothing else."""
+    content = of.needed(path)
     try:
-        with Image.open(io.BytesIO(of.needed(path)), formats=["PNG"]) as image:
+        with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
             if image.width * image.height > _MOST_PIXELS:
                 raise refused(f"{path} has {image.width} x {image.height} pixels, more than is shown")
             small = image.convert("L" if image.mode in ("1", "L", "I;16") else "RGB")
@@ -163,7 +165,7 @@ def _picture(of: _Files, path: str) -> Picture:
         small = small.resize((_WIDEST, height), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     small.save(buffer, "PNG")
-    return Picture(buffer.getvalue(), *small.size)
+    return Picture(with_mark(buffer.getvalue(), mark_in(content) or Mark()), *small.size)
 
 
 def _card(text: str) -> tuple[dict[str, Any], str]:

@@ -50,9 +50,9 @@ def near_pairs(hashes: Hashes, distance: int, likeness: float, pictures: Callabl
         return found
     involved, places = np.unique(found.pairs, return_inverse=True)
     fine = pictures(involved)
-    places = places[_alike(_unit(_coarse(fine)), places, likeness)]  # a quick look, which leaves little for the next
+    places = places[_alike(unit(_coarse(fine)), places, likeness)]  # a quick look, which leaves little for the next
     kept, places = np.unique(places, return_inverse=True)
-    involved, places = involved[kept], places[_alike(_unit(fine[kept]), places, likeness)]
+    involved, places = involved[kept], places[_alike(unit(fine[kept]), places, likeness)]
     pairs = involved[places]
     return Near(pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))], found.complete)
 
@@ -111,7 +111,7 @@ def _coarse(pictures: Pictures) -> Cells:
     return means
 
 
-def _unit(pictures: Pictures | Cells) -> Cells:
+def unit(pictures: Pictures | Cells) -> Cells:
     """`[M,D]`: each picture less its mean, at length 1: a product of two is their correlation. A flat one is 0."""
     flat = pictures.reshape(len(pictures), math.prod(pictures.shape[1:]))
     centred = flat - flat.mean(1, keepdims=True, dtype=np.float32)

@@ -1,6 +1,7 @@
 """`python -m stages.releases COMMAND`: releases and channels in a store, for people and scripts.
 
-Exit codes: 0 done; 1 `verify` found damage, or (with --reproducible) that this clone cannot make it again;
+Exit codes: 0 done; 1 `verify` found damage, or (with --reproducible) that this clone cannot make it again, or
+`recognize` does not know;
 2 bad input; 75 what may heal by itself: a network, a busy store, another writer who was faster.
 """
 
@@ -12,18 +13,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from stages.common.errors import run_stage
+from stages.common.errors import UserError, run_stage
 from stages.common.params import Upload, load_section
 from stages.common.stage import program
 from stages.releases import catalogue, channels
 from stages.releases.content import gather, require_committed
-from stages.releases.manifest import Manifest, Release, fetched
+from stages.releases.manifest import Manifest, Release, fetched, release_in
 from stages.releases.origin import Fact, origin, reproducible
 from stages.releases.publish import publish, summary_of
 from stages.releases.transfer import fetch, verify
 from stages.stores import MANIFEST, Store, open_store
 
-DAMAGED = 1
+DAMAGED = UNKNOWN = 1
 
 
 def main() -> None:
@@ -63,6 +64,9 @@ def parser() -> argparse.ArgumentParser:
     command("fetch", run_fetch, "Bring a release into a folder, verified.", release=True).add_argument(
         "folder", type=Path
     )
+    known = command("recognize", run_recognize, "Say which release made a picture: by its mark, else by its looks.")
+    known.add_argument("file", type=Path, metavar="FILE")
+    known.add_argument("--json", action="store_true", help="for scripts")
     for name, run, text in [
         ("promote", run_promote, "Point a channel to a release."),
         ("rollback", run_rollback, "Point a channel to where it pointed before."),
@@ -144,6 +148,27 @@ def run_fetch(arguments: argparse.Namespace) -> int:
     manifest = fetch(release, arguments.folder)
     print(f"release {release.name}: {len(manifest.files)} files, all verified, in {arguments.folder}")
     return 0
+
+
+def run_recognize(arguments: argparse.Namespace) -> int:
+    from stages.releases.recognition import recognize  # Parquet, which nothing else here reads
+
+    try:
+        content = arguments.file.read_bytes()
+    except OSError as error:
+        raise UserError("picture-unreadable", f"{arguments.file} cannot be read: {error.strerror}") from None
+    store = _there(arguments)
+    channels_of = {summary.release: summary.channels for summary in catalogue.listed(store)}
+    found = recognize(content, [release_in(store, name) for name in channels_of])
+    if arguments.json:
+        _as_json({"releases": found.releases, "why": found.why, "mark": found.mark and found.mark.texts()})
+    else:
+        for name in found.releases:
+            channels = f" ({', '.join(channels_of[name])})" if channels_of[name] else ""
+            print(f"release {name}{channels}: {found.why}")
+        if not found.releases:
+            print(f"unknown: {found.why}")
+    return 0 if found.releases else UNKNOWN
 
 
 def run_promote(arguments: argparse.Namespace) -> int:

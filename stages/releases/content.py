@@ -2,6 +2,7 @@
 
 A release is named by its content. Its manifest.json lists each file with size and SHA-256, by path; its `id` is
 the SHA-256 of that list as JSON with sorted keys and no spaces; its folder is the first 20 digits of the id.
+Its `source` says that the media in it are generated.
 """
 
 import hashlib
@@ -17,7 +18,9 @@ from ruamel.yaml.error import YAMLError
 
 from stages.common.errors import UserError
 from stages.common.files import md5_of, read_json
-from stages.common.params import load_params
+from stages.common.marks import SOURCE
+from stages.common.params import Upload, load_params
+from stages.releases.card import CARD, completed, require_said
 from stages.stores import MANIFEST, File
 
 ROOT = [Path("models/selected"), Path("models/onnx")]  # their files stand at the release's root
@@ -32,9 +35,8 @@ DIGITS = 20
 
 def gather(root: Path = Path()) -> list[File]:
     """The files of the release that the pipeline in `root` has made, by path. A missing one is a `UserError`."""
-    files = [
-        File.from_source(path.relative_to(root / top).as_posix(), path) for top in ROOT for path in _files(root, top)
-    ]
+    upload = load_params(_checked(root, root / PARAMS)).upload
+    files = [_of_root(path, root / top, upload) for top in ROOT for path in _files(root, top)]
     for folder in FOLDERS:
         files += [File.from_source(path.relative_to(root).as_posix(), path) for path in _files(root, folder)]
     files += [File.from_source(path.as_posix(), _checked(root, root / path)) for path in REPORTS]
@@ -45,6 +47,15 @@ def gather(root: Path = Path()) -> list[File]:
     if (root / CONSTRAINTS).exists():
         files.append(File.from_source(CONSTRAINTS.name, _checked(root, root / CONSTRAINTS)))
     return _distinct(sorted(files, key=lambda file: file.path))
+
+
+def _of_root(path: Path, top: Path, upload: Upload) -> File:
+    """A file of the model; its card with what the publisher says."""
+    name = path.relative_to(top).as_posix()
+    if name != CARD:
+        return File.from_source(name, path)
+    require_said(upload)
+    return File.from_source(name, completed(path.read_text(encoding="utf-8"), upload.card).encode())
 
 
 def require_committed(files: list[File], known: bool) -> None:
@@ -76,7 +87,8 @@ def require_committed(files: list[File], known: bool) -> None:
 def identify(files: list[File]) -> tuple[str, File]:
     """The content id (64 hexadecimal digits) of a release of these files, and its manifest."""
     listed = [{"path": file.path, "sha256": file.sha256, "size": file.size} for file in files]
-    return content_id(listed), File.from_source(MANIFEST, as_json({"id": content_id(listed), "files": listed}))
+    manifest = {"id": content_id(listed), "files": listed, "source": SOURCE}
+    return content_id(listed), File.from_source(MANIFEST, as_json(manifest))
 
 
 def content_id(listed: list[dict[str, Any]]) -> str:

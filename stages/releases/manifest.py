@@ -8,7 +8,7 @@ from urllib.parse import quote
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stages.common.errors import UserError
-from stages.releases.content import DIGITS, content_id
+from stages.releases.content import DIGITS, as_json, content_id
 from stages.stores import MANIFEST, Store
 from stages.stores.folder import FolderStore
 
@@ -32,6 +32,12 @@ class Manifest(BaseModel):
 
     id: Annotated[str, Field(pattern=_SHA256)]
     files: list[Listed]
+    source: Annotated[str, Field(max_length=200)] | None = None
+    """That media of the release are generated; None in those of earlier versions."""
+
+    def as_published(self) -> bytes:
+        """The bytes of the file."""
+        return as_json(self.model_dump(exclude_none=True))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from typing import TypeVar
 from stages.common.errors import UserError
 from stages.common.files import sha256_of, write_at
 from stages.common.stage import progress_bar
-from stages.releases.content import as_json
 from stages.releases.manifest import Listed, Manifest, Release
 from stages.stores import MANIFEST, PART, Keep
 from stages.stores.parallel import each
@@ -48,7 +47,7 @@ def fetch(release: Release, target: Path) -> Manifest:
         for _ in _in_turn(lambda file: _bring(release, file, partial / file.path, bar.update), missing):
             pass
     # Not synced, which takes longer than the transfer: what a power cut takes, `verify` finds.
-    (partial / MANIFEST).write_bytes(as_json(manifest.model_dump()))
+    (partial / MANIFEST).write_bytes(manifest.as_published())
     partial.rename(target)
     return manifest
 

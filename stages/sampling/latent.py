@@ -19,6 +19,7 @@ from mintage.players import Generator, ModelConfig
 from mintage.randomness import stream
 from mintage.sampling import generate, latents_of
 from stages.common.errors import UserError
+from stages.common.marks import Mark, with_mark
 from stages.common.params import Sample
 from stages.media.drawings import Drawings
 from stages.media.medium import Medium
@@ -68,11 +69,14 @@ def pictures(generator: Generator, params: Sample, labels: list[int] | None, med
     ]
 
 
-def write_pictures(folder: Path, found: list[Picture | Absent], drawings: Drawings) -> dict[str, Any]:
-    """A PNG a picture into `folder`; what `metrics/latent.json` holds: pictures in order, and why others are absent."""
+def write_pictures(folder: Path, found: list[Picture | Absent], drawings: Drawings, mark: Mark) -> dict[str, Any]:
+    """A PNG a picture into `folder`, marked.
+
+    Returns what `metrics/latent.json` holds: pictures in order, and why others are absent.
+    """
     pictures = [one for one in found if isinstance(one, Picture)]
     for picture in pictures:
-        (folder / f"{picture.name}.png").write_bytes(drawings.draw_rows(picture.images))
+        (folder / f"{picture.name}.png").write_bytes(with_mark(drawings.draw_rows(picture.images), mark))
     return {
         "pictures": [
             {"file": f"{one.name}.png", "title": one.title, "told": one.told, "rows": one.rows} for one in pictures

@@ -1,18 +1,16 @@
 """The model card: a README that people read, with a header that Hugging Face's hub reads."""
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
 from mintage.attributes import EXAMPLES
 from mintage.players import ModelConfig
+from stages.common.licences import licence
 from stages.common.templates import environment
 from stages.selection.metrics import metrics_in
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_HUB_LICENCES = {"apache-2.0", "mit", "cc0-1.0", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0"}
-"""Identifiers that the hub knows, among those that images come under; any other is `other` with a name."""
 
 
 def model_card(config: ModelConfig, manifest: dict[str, Any], made: dict[str, Any]) -> str:
@@ -86,9 +84,3 @@ def figures(selection: dict[str, Any]) -> list[dict[str, Any]]:
         }
         for metric, about in metrics_in(selection).items()
     ]
-
-
-def licence(of_data: str | None) -> dict[str, str]:
-    """The header's licence entries: that of the images, where it is stated, until a publisher decides."""
-    name = re.sub(r"[^a-z0-9.]+", "-", (of_data or "not stated").lower()).strip("-") or "not-stated"
-    return {"license": name} if name in _HUB_LICENCES else {"license": "other", "license_name": name}

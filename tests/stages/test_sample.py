@@ -19,6 +19,7 @@ from mintage.sampling import samples
 from stages.common.errors import UserError
 from stages.common.files import write_json
 from stages.common.levels import to_uint8
+from stages.common.marks import Mark
 from stages.common.models import read_generator, write_generator
 from stages.common.pictures import grid_scale
 from stages.common.shards import encoded_schema, write_encoded
@@ -189,7 +190,7 @@ def test_a_selected_model_that_does_not_fit_its_config_is_refused_by_name(
 def test_images_are_made_only_as_they_are_written(finished: Path, generator: Generator) -> None:
     calls = []
     generator.register_forward_hook(lambda *_: calls.append(1))
-    endless = rows(generator, sample_params(finished, count=10**9), [0], Images())
+    endless = rows(generator, sample_params(finished, count=10**9), [0], Images(), Mark())
     assert len(list(islice(endless, 65))) == 65
     assert len(calls) == 2  # two chunks of 64
 

@@ -16,6 +16,7 @@ from mintage.sampling import samples
 from stages.common.checkpoint import read_checkpoint, write_checkpoint
 from stages.common.errors import UserError
 from stages.common.files import read_json
+from stages.common.licences import licence
 from stages.common.models import read_evaluator, read_generator
 from stages.common.params import Guard, Select, load_section
 from stages.common.pictures import grid_scale
@@ -25,7 +26,6 @@ from stages.media.medium import Words
 from stages.reporting.facts import Checkpoint, Selection
 from stages.select import select
 from stages.selection.cache import Cache
-from stages.selection.card import licence
 from stages.selection.features import feature_network
 from stages.selection.measure import floors, load_generator, measure
 from stages.selection.metrics import METRICS

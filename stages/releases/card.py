@@ -1,0 +1,52 @@
+"""The model card of a release: that of the selected model, with what only who publishes it can say (`upload.card`)."""
+
+import json
+import re
+
+from stages.common.errors import UserError
+from stages.common.licences import licence
+from stages.common.params import Card, Upload
+
+CARD = "README.md"
+_HEADER = re.compile(r"\A---\n(.*?)^---\n", re.DOTALL | re.MULTILINE)
+_LICENCE = re.compile(r"(?m)^license(?:_name)?: .*\n")
+_OF_IMAGES = re.compile(r"(?m)Licence of the images: .*\.$")
+
+
+def missing(upload: Upload) -> str | None:
+    """What a publisher has to say before anything is published, as a sentence; None where nothing is missing."""
+    if not upload.require_card or not (lacking := upload.card.lacking()):
+        return None
+    return f"upload.require_card is true, and upload.card says nothing of {', '.join(lacking)}: fill in what is null"
+
+
+def require_said(upload: Upload) -> None:
+    """Raises UserError where `upload.require_card` asks for more than `upload.card` says."""
+    if sentence := missing(upload):
+        raise UserError("card-incomplete", f"params.yaml: {sentence}")
+
+
+def completed(text: str, card: Card) -> str:
+    """The card's text with what the publisher says; what is not said stays as it was."""
+    if card.data_licence is not None:
+        text = _licensed(text, card.data_licence)
+    head, *parts = re.split(r"(?m)^## (.+)\n", text)
+    sections = dict(zip(parts[::2], parts[1::2], strict=True))
+    if card.consent is not None:
+        sections["Consent"] = _body(card.consent)
+    if card.intended_use is not None:
+        sections["Intended use"] = _body(card.intended_use)
+    if card.limits is not None:
+        sections["Limits"] = _body(f"{sections.get('Limits', '').strip()}\n- {card.limits.strip()}")
+    return head + "".join(f"## {title}\n{body}" for title, body in sections.items()).rstrip() + "\n"
+
+
+def _body(said: str) -> str:
+    return f"\n{said.strip()}\n\n"
+
+
+def _licensed(text: str, name: str) -> str:
+    """In the header, which the hub reads, and where people do."""
+    entries = "".join(f"{key}: {json.dumps(value)}\n" for key, value in licence(name).items())
+    text = _HEADER.sub(lambda found: f"---\n{entries}{_LICENCE.sub('', found[1])}---\n", text)
+    return _OF_IMAGES.sub(lambda found: f"Licence of the images: {name}.", text)

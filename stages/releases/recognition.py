@@ -1,0 +1,167 @@
+"""Which release made a picture: by the mark in it, else by its looks among the samples that a store holds.
+
+A model makes far more images than its release holds. By looks only those are known that lie in a release's samples.
+"""
+
+import io
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stages.common.errors import UserError, quoted
+from stages.common.levels import Levels
+from stages.common.marks import Mark, mark_in
+from stages.common.pictures import open_picture
+from stages.images.near import Cells, Pictures, small_pictures, unit
+from stages.images.perceptual import grey_cells
+from stages.releases.manifest import Release
+
+RATIO = 0.4
+"""A picture is of a sample that is at most so many times as far from it as the next; as near copies are found."""
+TWINS = 3
+"""Samples so nearly equal that a picture is as near to all of them, at most."""
+FLATTEST = 2.0
+"""Standard deviation of the cells, in levels of 255, up to which a picture shows nothing to know it by."""
+SMALLEST = 8
+"""Pixels a side: smaller samples have too little in them."""
+WEIGHTS = "generator.safetensors"
+_MAX_PIXELS = 50_000_000
+_SAME_ASPECT = 0.02
+_MODES = {"1": "L", "L": "L", "LA": "L", "I;16": "L"}
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is known of a picture's origin."""
+
+    releases: list[str]
+    """Those that may have made it, by name; of more than one where they hold the same samples or the same model."""
+    why: str
+    """What it is known by, or why it is not, as the end of a sentence."""
+    mark: Mark | None = None
+
+
+def recognize(content: bytes, releases: list[Release]) -> Found:
+    """Which of the releases made a picture; none where that cannot be known.
+
+    Raises UserError where it is no picture.
+    """
+    mark = mark_in(content)
+    if mark is not None and mark.model is not None:
+        makers = [release.name for release in releases if _is_of(release, mark.model)]
+        known = "its mark names the model" if makers else "its mark names a model of no release here"
+        return Found(makers, known, mark)
+    found = Samples((release.name, samples_of(release)) for release in releases).search(levels_of(content))
+    if mark is not None and not found.releases:
+        return Found([], "its mark says that Mintage generated it, and names no model", mark)
+    return Found(found.releases, found.why, mark)
+
+
+def levels_of(content: bytes) -> Levels:
+    """A picture `[C,H,W]`, C 1 or 3. Raises UserError where it cannot be read."""
+    try:
+        with open_picture(content, _MAX_PIXELS) as image:
+            image.load()
+            levels = np.asarray(image.convert(_MODES.get(image.mode, "RGB")))
+    except Exception as error:  # Pillow raises nearly anything
+        raise UserError(
+            "picture-unreadable", f"this cannot be read as a picture ({quoted(str(error))}): name another file"
+        ) from None
+    return levels[None] if levels.ndim == 2 else np.ascontiguousarray(np.moveaxis(levels, -1, 0))
+
+
+class Samples:
+    """The samples of releases, as little of each as tells it apart."""
+
+    def __init__(self, named: Iterable[tuple[str, Iterable[Levels]]]) -> None:
+        """Of releases by name, the samples `[C,H,W]`."""
+        parts: dict[tuple[int, int], list[tuple[str, Pictures]]] = {}
+        for name, samples in named:
+            for levels in samples:
+                if min(levels.shape[1:]) >= SMALLEST:
+                    part = (name, small_pictures(levels[None]))
+                    parts.setdefault((levels.shape[1], levels.shape[2]), []).append(part)
+        self._groups = [_Group.of(shape, named) for shape, named in parts.items()]
+
+    def search(self, picture: Levels) -> Found:
+        """The releases that hold a picture `[C,H,W]` among their samples, even moved by a pixel, or encoded anew."""
+        if not self._groups:
+            return Found([], "no release here holds samples that are pictures")
+        found = [names for group in self._groups if (names := group.search(picture))]
+        if not found:
+            return Found([], "it has no mark, and is none of the samples here")
+        return Found(sorted(set().union(*found)), "it has no mark, and looks like one of its samples")
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Samples of one shape, none twice."""
+
+    shape: tuple[int, int]
+    pictures: Pictures
+    """`[M,R,C]`, as `stages.images.near.small_pictures` makes them."""
+    owners: list[set[str]]
+    """The releases that hold each."""
+
+    @classmethod
+    def of(cls, shape: tuple[int, int], named: list[tuple[str, Pictures]]) -> "_Group":
+        pictures, which = np.unique(np.concatenate([some for _, some in named]), axis=0, return_inverse=True)
+        owners: list[set[str]] = [set() for _ in pictures]
+        names = (name for name, some in named for _ in some)
+        for number, name in zip(which.ravel().tolist(), names, strict=True):
+            owners[number].add(name)
+        return cls(shape, pictures, owners)
+
+    def search(self, picture: Levels) -> set[str]:
+        """Whose the few samples are that are much nearer to the picture `[C,H,W]` than the next; empty without any."""
+        height, width = picture.shape[1:]
+        if abs(height / width * self.shape[1] / self.shape[0] - 1) > _SAME_ASPECT:
+            return set()
+        moved = self._moves(picture)
+        if moved[0].std() <= FLATTEST:
+            return set()
+        squared = 2 - 2 * (unit(self.pictures[:, 1:-1, 1:-1]) @ unit(moved).T).max(1)
+        order = np.argsort(squared, kind="stable")[: TWINS + 1]
+        near = np.maximum(squared[order], 0)
+        for count in range(1, len(order)):
+            if near[count - 1] <= RATIO**2 * near[count]:
+                return set().union(*(self.owners[index] for index in order[:count]))
+        return set()
+
+    def _moves(self, picture: Levels) -> Cells:
+        """The picture in the samples' cells, less those at the edge: as it is, and moved by a pixel of a sample."""
+        _, rows, columns = self.pictures.shape
+        height, width = picture.shape[1:]
+        down, right = (max(1, round(side / own)) for side, own in zip((height, width), self.shape, strict=True))
+        wide = np.pad(picture, [(0, 0), (down, down), (right, right)], mode="edge")
+        places = [(0, 0), (-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1)]
+        corners = ((down * (1 + y), right * (1 + x)) for y, x in places)
+        moved = np.stack([wide[:, top : top + height, left : left + width] for top, left in corners])
+        return grey_cells(moved, rows, columns)[:, 1:-1, 1:-1].astype(np.float32)
+
+
+def _is_of(release: Release, model: str) -> bool:
+    with suppress(UserError):  # one damaged release hides no other
+        files = release.manifest().files
+        return any(file.path == WEIGHTS and file.sha256.startswith(model) for file in files)
+    return False
+
+
+def samples_of(release: Release) -> Iterator[Levels]:
+    """The samples of a release that are pictures; none more from where it is damaged."""
+    with suppress(UserError, pa.ArrowException):
+        for file in release.manifest().files:
+            if file.path.startswith("samples/") and file.path.endswith(".parquet"):
+                yield from pictures_in(b"".join(release.store.chunks(f"{release.folder}/{file.path}", file.size)))
+
+
+def pictures_in(parquet: bytes) -> Iterator[Levels]:
+    """Those of a file of samples, `[C,H,W]`."""
+    for batch in pq.ParquetFile(io.BytesIO(parquet)).iter_batches(columns=["image"]):
+        for image in batch.column("image").to_pylist():
+            with suppress(UserError):  # points, or another medium
+                yield levels_of(image["bytes"])

@@ -1,0 +1,105 @@
+"""What a publisher says of a model: in the card of the release, asked for before anything is published."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from stages.check import check
+from stages.common.params import Card, load_params
+from stages.releases.card import completed
+from stages.releases.content import gather
+from tests.refusals import refused
+from tests.stages.release_trees import make_tree
+
+TEXT = """---
+license: "other"
+license_name: "not-stated"
+tags:
+- gan
+---
+
+# cgan on faces
+
+## Data
+
+faces: 10 images. Origin: x.y. Licence of the images: not stated.
+
+## Consent
+
+Not stated.
+
+## Intended use
+
+Study.
+
+## Limits
+
+- It knows little.
+
+## Origin
+
+cgan
+"""
+SAID = Card(
+    data_licence="CC-BY-4.0",
+    consent="Each person signed \\1.",
+    intended_use="Test data. Not: faces of anyone.",
+    limits="No old people.",
+)
+
+
+def test_each_thing_said_stands_in_its_section_and_the_licence_in_the_header_too() -> None:
+    text = completed(TEXT, SAID)
+    header, _, body = text.removeprefix("---\n").partition("---\n")
+    assert YAML(typ="safe").load(header) == {"license": "cc-by-4.0", "tags": ["gan"]}
+    assert "Licence of the images: CC-BY-4.0.\n" in body
+    assert "## Consent\n\nEach person signed \\1.\n\n## Intended use\n\nTest data. Not: faces of anyone.\n\n" in body
+    assert "## Limits\n\n- It knows little.\n- No old people.\n\n## Origin\n\ncgan\n" in body
+    assert completed(text, Card()) == text
+
+
+def test_a_card_of_which_nothing_is_said_stays_as_it_was() -> None:
+    assert completed(TEXT, Card()) == TEXT
+    assert completed("no headings", Card(consent="None is needed.")).endswith("## Consent\n\nNone is needed.\n")
+
+
+def set_upload(root: Path, **values: object) -> None:
+    yaml = YAML()
+    params = yaml.load(root / "params.yaml")
+    params["upload"].update(values)
+    yaml.dump(params, root / "params.yaml")
+
+
+def test_the_release_has_what_is_said_and_the_selected_model_stays(tmp_path: Path) -> None:
+    make_tree(tmp_path)
+    card = tmp_path / "models/selected/README.md"
+    before = card.read_bytes()
+    set_upload(tmp_path, card={"consent": "None is needed: drawings."})
+    [file] = [file for file in gather(tmp_path) if file.path == "README.md"]
+    assert isinstance(file.source, bytes)
+    assert b"## Consent\n\nNone is needed: drawings.\n" in file.source
+    assert card.read_bytes() == before
+
+
+@pytest.mark.tried(
+    "`upload.require_card: true` and a card that says nothing of consent",
+    "params.yaml: upload.require_card is true, and upload.card says nothing of consent, limits: fill in what is null",
+)
+def test_where_params_ask_for_a_card_nothing_is_published_or_begun_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Callable[[str], None]
+) -> None:
+    make_tree(tmp_path)
+    set_upload(tmp_path, require_card=True, card={"data_licence": "CC0-1.0", "intended_use": "Tests."})
+    with refused("card-incomplete", "consent, limits") as refusal:
+        gather(tmp_path)
+    read(str(refusal.value))
+    monkeypatch.chdir(tmp_path)
+    Path("data/source").mkdir(parents=True)
+    with refused("params-do-not-fit", "upload.card says nothing of consent, limits"):
+        check(load_params(), [])
+    set_upload(tmp_path, publish="never")
+    check(load_params(), [])
+    set_upload(tmp_path, card=SAID.model_dump())
+    assert gather(tmp_path)
