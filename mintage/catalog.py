@@ -14,6 +14,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
     "game": {
         "adversarial": "mintage.games.adversarial:Adversarial",
         "unpaired": "mintage.games.unpaired:Unpaired",
+        "policy": "mintage.games.policy:Policy",
     },
     "network": {
         "mlp": "mintage.networks.mlp:NETWORK",
@@ -28,6 +29,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "srresnet": "mintage.networks.srresnet:NETWORK",
         "resnet_translator": "mintage.networks.resnet_translator:NETWORK",
         "encoder_decoder": "mintage.networks.encoder_decoder:NETWORK",
+        "recurrent": "mintage.networks.recurrent:NETWORK",
     },
     "objective": {
         "minimax": "mintage.objectives:Minimax",
@@ -90,7 +92,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "rmsprop": "mintage.optimizers:rmsprop",
     },
 }
-WITHOUT_MAPS = {"mlp", "points"}
+WITHOUT_MAPS = {"mlp", "points", "recurrent"}
 """Networks that need no room for feature maps (`Network.has_maps`), to be known where torch is not loaded."""
 ENLARGING = {"srresnet"}
 """Those whose images may be larger than their sources (`Network.enlarges`), likewise."""

@@ -35,6 +35,8 @@ class Signature:
     """How these sources are made of the images, where it is by chance."""
     domains: tuple[str, ...] | None = None
     """Names of the domains that images are of, without pairs; None where they are of one."""
+    vocabulary: tuple[str, ...] | None = None
+    """The words, where samples are sequences of some (`mintage.tokens`)."""
 
     @property
     def paired(self) -> bool:
@@ -104,6 +106,8 @@ class Dataset:
         """`[N]`, int64: 0 or 1."""
         self.domains: tuple[str, ...] | None = None
         """The names of both domains."""
+        self.vocabulary: tuple[str, ...] | None = None
+        """The words, where samples are sequences of some (`mintage.tokens.sequences`)."""
         if domain is not None:
             self.domains, self.domain = _two_domains(domain, domains, len(self.image))
             if self.source is not None:
@@ -129,7 +133,8 @@ class Dataset:
     @property
     def signature(self) -> Signature:
         source = None if self.source is None else _shape(self.source)
-        return Signature(self.shape, self.classes, self.attribute_names, source, self.damage, self.domains)
+        about = (self.shape, self.classes, self.attribute_names, source, self.damage, self.domains, self.vocabulary)
+        return Signature(*about)
 
     def rows(self, chosen: Tensor) -> "Dataset":
         """Those of these numbers `[n]`, with the same classes."""

@@ -33,10 +33,12 @@ from mintage.metrics.pairs import (
     ssim,
 )
 from mintage.metrics.precision_recall import precision_recall
+from mintage.metrics.sequences import bleu, copies, self_bleu
 from mintage.model import Model
 from mintage.randomness import stream
 from mintage.sampling import asked_labels, asked_rows, samples
 from mintage.sources import has_mask, shape_of, untouched
+from mintage.tokens import as_tokens
 
 _FEATURES, _BATCH, _RATE = 64, 128, 2e-3
 _FEWEST = max(FEWEST_ROWS, SPLITS, 6)
@@ -109,6 +111,8 @@ def measure(
         takes for the class of their source; `cycle_error` (lower is better) is the mean absolute difference of sources
         from what they are when they are translated back; `luminance_correlation`, of sources and translations, below 0
         says (as a warning does) that light and dark were exchanged. The baseline is no translation at all.
+        Of one that writes words: `bleu` (BLEU-3 beside the held-out sequences, higher is better), `self_bleu` (beside
+        each other, where higher is less varied; Zhu et al. 2018), and `copies`, the share that is in `train`.
 
     Raises:
         ValueError: There are too few images, or they are of another shape or other classes than the model's.
@@ -126,6 +130,8 @@ def measure(
         order = torch.randperm(len(holdout), generator=stream(seed, "measure/halves"))
         train, holdout = holdout.rows(order[::2]), holdout.rows(order[1::2])
     _require_fit(model, holdout, train)
+    if model.vocabulary is not None:
+        return _compare_words(model, holdout, train, seed)
     model.towards(to)  # raises where there is no such direction
     if model.domains is not None:
         with thread_count(threads):
@@ -160,6 +166,18 @@ def _compare(model: Model, holdout: Dataset, train: Dataset, evaluator: Evaluato
         )
     )
     return {name: Figure(value, real[name]) for name, value in made.items()}
+
+
+def _compare_words(model: Model, holdout: Dataset, train: Dataset, seed: int) -> dict[str, Figure]:
+    count = min(len(holdout), len(train))
+    drawn = train.rows(torch.randperm(len(train), generator=stream(seed, "measure/floor"))[:count])
+    seen, held, real = (as_tokens(one.image, len(model.vocabulary or ())) for one in (train, holdout, drawn))
+    made = model.write(count, seed)
+    return {
+        "bleu": Figure(bleu(made, held), bleu(real, held)),
+        "self_bleu": Figure(self_bleu(made), self_bleu(real)),
+        "copies": Figure(copies(made, seen), copies(held, seen)),
+    }
 
 
 def _compare_domains(
@@ -293,6 +311,8 @@ def _require_fit(model: Model, *sets: Dataset) -> None:
             raise ValueError(f"there are {len(data)} images to compare: give at least {_FEWEST} on each side")
         if data.shape != model.shape:
             raise ValueError(f"images are {data.shape} (C, H, W), and the model's are {model.shape}")
+        if data.vocabulary != model.vocabulary:
+            raise ValueError("the words of the model and of the data are others: give data of the same vocabulary")
         if model.domains is not None and data.domains != model.domains:
             raise ValueError(f"the model's domains are {model.domains}, and the images' {data.domains}")
         if model.domains is None and model.generator.config.translates and data.source is None:

@@ -1,6 +1,7 @@
 """A trained generator as a user has it: named classes, images by seed, files."""
 
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -15,11 +16,12 @@ from torch import Tensor
 
 from mintage import release
 from mintage.attributes import with_changes
-from mintage.dataset import images_in_range
+from mintage.dataset import Dataset, images_in_range
 from mintage.frames import as_source
 from mintage.nearest import nearest
 from mintage.players import Generator, build_generator
 from mintage.sampling import samples
+from mintage.tokens import as_tokens
 
 
 class Model:
@@ -59,6 +61,11 @@ class Model:
         return self.generator.config.attributes
 
     @property
+    def vocabulary(self) -> tuple[str, ...] | None:
+        """The words that it writes; None where it makes images."""
+        return self.generator.config.vocabulary
+
+    @property
     def domains(self) -> tuple[str, str] | None:
         """The two domains between which it translates, each into the other; None where it is of pairs or of noise."""
         return self.generator.config.domains
@@ -87,6 +94,8 @@ class Model:
         """
         if self.generator.config.translates:
             raise ValueError("this model makes images of images: call translate(sources)")
+        if self.vocabulary is not None:
+            raise ValueError("this model writes words: call write(count)")
         if count < 1:
             raise ValueError(f"count = {count}: ask for 1 image or more")
         asked = self._labels(label) if attributes is None else self._attributes(attributes)
@@ -122,6 +131,42 @@ class Model:
         if given.shape[1:] != shape:
             raise ValueError(f"sources are {tuple(given.shape[1:])} (S, H, W), and the model's are {shape}")
         return torch.cat([images for images, _ in samples(self.towards(to), len(given), seed, given)])
+
+    def write(self, count: int, seed: int = 0) -> Tensor:
+        """Sequences of words: `[count,T]`, numbers that count the `vocabulary`, int64, on the CPU.
+
+        Sequence i depends on the seed and i alone. Raises ValueError where the model makes images.
+
+        Example:
+            >>> import torch, mintage
+            >>> from mintage.tokens import sequences
+            >>> data = sequences(torch.arange(64).reshape(16, 4) % 3, ["a", "rose", "is"])
+            >>> model = mintage.train(data, "lstm", images=640, recipe={"width": 8}, progress=False).model
+            >>> [len([model.vocabulary[token] for token in row]) for row in model.write(2)]
+            [4, 4]
+        """
+        if self.vocabulary is None:
+            raise ValueError("this model makes images: call sample(count)")
+        if count < 1:
+            raise ValueError(f"count = {count}: ask for 1 sequence or more")
+        written = torch.cat([made for made, _ in samples(self.generator, count, seed, None)])
+        return as_tokens(written, len(self.vocabulary))
+
+    @torch.inference_mode()
+    def log_likelihood(self, data: Dataset) -> Tensor:
+        """Of each word, given those before it, in nats: `[N,T]`, on the CPU.
+
+        Raises ValueError where the model writes no words, or the data are of other words or another length.
+        """
+        if self.vocabulary is None:
+            raise ValueError("this model writes no words, and finds none likely")
+        if (data.vocabulary, data.shape) != (self.vocabulary, self.shape):
+            raise ValueError(
+                f"the data are of other words, or not of {math.prod(self.shape)} each: give the model's own"
+            )
+        network, device = self.generator.network, next(self.generator.parameters()).device
+        found: Tensor = network.log_likelihood(as_tokens(data.image, len(self.vocabulary)).to(device))
+        return found.cpu()
 
     def predict(self, frames: Any, steps: int = 1, seed: int = 0) -> Tensor:
         """The frames `[N,steps,C,H,W]` in [-1,1] that follow others, each made of those before it.

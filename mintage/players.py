@@ -1,5 +1,6 @@
 """The two players: a network with its conditioning, built from a config that fits in a JSON file."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -60,6 +61,8 @@ class ModelConfig:
     """Names of what the players are told in place of a class; see `mintage.attributes`."""
     domains: tuple[str, str] | None = None
     """Where there are two without pairs: the one whose images are translated, and the one of what is made."""
+    vocabulary: tuple[str, ...] | None = None
+    """The words, where samples are sequences of some (`mintage.tokens`)."""
     layout: int = LAYOUT
 
     @property
@@ -131,7 +134,7 @@ class Generator(nn.Module):
             *config.generator_layers,
         )
         vector_size = config.latent_size + config.code_size + self.conditioning.vector_size
-        beside = config.source_shape or self.conditioning.plane_size
+        beside = config.source_shape or len(config.vocabulary or ()) or self.conditioning.plane_size
         self.network = catalog.load("network", config.network).generator(
             vector_size, config.image_shape, config.width, norm, beside
         )
@@ -177,7 +180,8 @@ class Discriminator(nn.Module):
         shape = (self.conditioning.channels * config.packing, height, width)
         network = catalog.load("network", config.network)
         self.reads_apart = network.reads_labelled and config.packing == 1
-        self.network = network.discriminator(shape, config.discriminator_width or config.width, norm)
+        words = () if config.vocabulary is None else (len(config.vocabulary),)
+        self.network = network.discriminator(shape, config.discriminator_width or config.width, norm, *words)
         norm.initialize(self.network)
         self.group = config.minibatch_stddev
         features = self.network.feature_size + bool(self.group)
@@ -244,8 +248,12 @@ def model_config(
     source_shape: tuple[int, int, int] | None = None,
     *,
     domains: Sequence[str] | None = None,
+    vocabulary: tuple[str, ...] | None = None,
 ) -> ModelConfig:
-    """The recipe's players for images of this shape, classes and attributes; sources are alike where nobody says."""
+    """The recipe's players for images of this shape, classes and attributes; sources are alike where nobody says.
+
+    Of sequences a latent has a number a word.
+    """
     first, second = domains or ("", "")
     reads_code = catalog.load("discriminator_conditioning", recipe.discriminator.conditioning).reads_code
     return ModelConfig(
@@ -254,7 +262,7 @@ def model_config(
         discriminator_width=recipe.discriminator.width or recipe.width,
         image_shape=image_shape,
         classes=None if classes is None else tuple(classes),
-        latent_size=recipe.latent_size,
+        latent_size=recipe.latent_size if vocabulary is None else math.prod(image_shape),
         latent_distribution=recipe.latent_distribution,
         generator_conditioning=recipe.generator.conditioning,
         generator_normalization=recipe.generator.normalization,
@@ -273,6 +281,7 @@ def model_config(
         source_shape=(source_shape or image_shape) if condition_of(recipe) in ("source", "domain") else None,
         attributes=tuple(attributes or ()) if condition_of(recipe) == "attributes" else None,
         domains=(first, second) if condition_of(recipe) == "domain" else None,
+        vocabulary=vocabulary,
     )
 
 

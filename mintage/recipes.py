@@ -143,6 +143,9 @@ class Recipe:
     pretrain_images: Annotated[
         Weight, "images over which the generator learns by its terms alone, before the game begins (Ledig et al. 2017)"
     ] = 0.0
+    roll_outs: Annotated[
+        Count, "game policy: how often the rest of a sequence is written anew to judge its beginning"
+    ] = 4
     label_smoothing: Annotated[Half, "s: the target of real images is 1 - s"] = 0.0
     soft_labels: Annotated[Half, "s: targets drawn anew for each image, real from [1 - s, 1], fake from [0, s]"] = 0.0
     flipped_labels: Annotated[

@@ -14,7 +14,7 @@ from mintage.networks.parts import SMALLEST_IMAGE
 from mintage.objectives import Objective
 from mintage.penalties import Penalty
 from mintage.recipes import PlayerRecipe, Recipe, condition_of
-from mintage.rules_of_sources import DOMAINS, PAIRS
+from mintage.rules_of_sources import DOMAINS, PAIRS, WORDS
 from mintage.sources import has_mask
 from mintage.terms import Term
 
@@ -40,6 +40,12 @@ class Setting:
     def unpaired(self) -> bool:
         """Whether the game is of two domains without pairs."""
         found: bool = catalog.load("game", self.recipe.game).of_domains
+        return found
+
+    @property
+    def of_words(self) -> bool:
+        """Whether the game is of sequences of words."""
+        found: bool = catalog.load("game", self.recipe.game).of_words
         return found
 
     @property
@@ -361,7 +367,7 @@ BATCHES: list[Rule] = [
     ),
 ]
 
-RULES: list[Rule] = [*LABELS, *DOMAINS, *PAIRS, *LOSSES, *PLAYERS, *BATCHES]
+RULES: list[Rule] = [*WORDS, *LABELS, *DOMAINS, *PAIRS, *LOSSES, *PLAYERS, *BATCHES]
 
 
 def refusal(recipe: Recipe, real: Signature, processes: int = 1) -> str | None:

@@ -1,4 +1,4 @@
-"""Rules on families that make images of images: of pairs, and of two domains without pairs; see `mintage.rules`."""
+"""Rules on what is no image made of noise: images of images, and words; see `mintage.rules`."""
 
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,8 @@ _OF_ONE_DOMAIN = (
     "warm_up",
 )
 """Axes that a game of two domains does not have."""
+_OF_IMAGES = (*_OF_ONE_DOMAIN, "terms", "pool", "redrawn")
+"""Axes that a game of words does not have."""
 DOMAINS: "list[Rule]" = [
     (
         lambda s: s.translates and not s.unpaired and not s.real.paired and s.real.domains is not None,
@@ -103,7 +105,7 @@ PAIRS: "list[Rule]" = [
         "discriminator.conditioning to source",
     ),
     (
-        lambda s: s.recipe.pretrain_images > 0 and not any(term.of_pairs for term in s.terms),
+        lambda s: s.recipe.pretrain_images > 0 and not s.of_words and not any(term.of_pairs for term in s.terms),
         "before the game there is nothing to learn by but a truth: set terms to l1 or l2, or pretrain_images to 0",
     ),
     (
@@ -143,5 +145,46 @@ PAIRS: "list[Rule]" = [
         lambda s: (s.network.patches or s.network.translates) and s.objective.reconstructs and not s.unpaired,
         "an autoencoder draws the whole image from its features, which neither patches nor a network that starts from "
         "an image do: set objective to another, or network",
+    ),
+]
+
+WORDS: "list[Rule]" = [
+    (
+        lambda s: s.network.writes and s.real.vocabulary is None,
+        "this family writes words, and this data has none: give mintage.train what mintage.tokens.sequences makes (the "
+        "pipeline has no source of words)",
+    ),
+    (
+        lambda s: s.real.vocabulary is not None and not s.network.writes,
+        "this data are sequences of words: set network to recurrent and game to policy, or family to seqgan or lstm",
+    ),
+    (
+        lambda s: s.network.writes != s.of_words,
+        "no gradient goes through the choice of a word: set network to recurrent together with game to policy, or "
+        "neither",
+    ),
+    (
+        lambda s: s.of_words and (s.told_by.takes is not None or s.discriminator is not NONE),
+        "words are written and judged without a condition: set conditioning of both players to none",
+    ),
+    (
+        lambda s: s.of_words and not s.objective.probability,
+        "a word's reward is a probability, and this objective has none: set objective to non_saturating",
+    ),
+    (
+        lambda s: s.of_words and s.recipe.latent_distribution != "uniform",
+        "each number of a latent chooses a word, and must be as likely anywhere: set latent_distribution to uniform",
+    ),
+    (
+        lambda s: s.of_words and s.recipe.generator.dropout > 0,
+        "rewards are of the words as they are written: set generator.dropout to 0",
+    ),
+    (
+        lambda s: s.of_words and any(getattr(s.recipe, axis) != getattr(_PLAIN, axis) for axis in _OF_IMAGES),
+        "these are of images: leave " + ", ".join(_OF_IMAGES) + " as they are",
+    ),
+    (
+        lambda s: not s.of_words and s.recipe.roll_outs != _PLAIN.roll_outs,
+        "only what is written word by word is finished again: leave roll_outs as it is",
     ),
 ]

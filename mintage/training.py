@@ -141,6 +141,7 @@ def _identity(data: Dataset, family: str, recipe: dict[str, Any], seed: int) -> 
     """A digest of all that decides the bits but the number of images."""
     names: list[Any] = [data.classes, *(one for one in (data.attribute_names, data.domains) if one)]
     names += [] if data.damage is None else [asdict(data.damage)]
+    names += [] if data.vocabulary is None else [data.vocabulary]
     digest = hashlib.sha256(json.dumps([family, recipe, seed, *names, torch.__version__]).encode())
     digest.update(data.image.contiguous().numpy().data)
     for other in (data.label, data.source, data.attributes, data.domain):

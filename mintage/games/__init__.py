@@ -78,6 +78,8 @@ class Game(nn.Module):
     """Children of which a moving average is kept, and which are measured and shared."""
     of_domains = False
     """Whether it learns from two domains without pairs."""
+    of_words = False
+    """Whether it learns from sequences of words."""
     autocast: AbstractContextManager[Any] = nullcontext()
     """Within it networks run in the engine's precision; losses are made outside, in float32."""
 

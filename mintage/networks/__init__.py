@@ -37,5 +37,7 @@ class Network:
     """Whether the discriminator judges patches of an image apart."""
     reads_labelled: bool = False
     """Whether the discriminator also takes images and the planes of their classes apart (`labelled.py`)."""
+    writes: bool = False
+    """Whether samples are sequences of words, of which both networks are told how many there are, last of all."""
     deep: bool = False
     """Whether it has so many plain layers that small weights let no signal through."""

@@ -28,7 +28,7 @@ def tiny_trainer(
     """A trainer on 50 random images (8x8 grey, unless told otherwise) of three classes, in batches of eight.
 
     The source of each is its negative, or the image with a hole, its attributes say which class it is of, and every
-    other is of another domain.
+    other is of another domain. In a game of words a pixel is one of five.
     """
     recipe = resolve(family, {"width": 4, "latent_size": 6, **overrides})
     classes = ["a", "b", "c"]
@@ -39,7 +39,8 @@ def tiny_trainer(
     sources = images_damaged(recipe, images)
     known = {"label": hide_labels(drawn, recipe.labelled, seed), "attributes": attributes, "source": sources}
     conditions = (known | {"domain": torch.arange(50) % 2}).get(condition_of(recipe) or "")
-    told = Signature(shape, tuple(classes), ("x", "y", "z"), source_shape_for(recipe, shape), domains=("d", "e"))
+    beside, words = source_shape_for(recipe, shape), words_for(recipe)
+    told = Signature(shape, tuple(classes), ("x", "y", "z"), beside, domains=("d", "e"), vocabulary=words)
     engine = Engine(catalog.load("game", recipe.game).build(recipe, told, seed), recipe, CPU, precision)
     real = RealImages(images, conditions, seed, CPU)
     real.damage = Damage("masked") if recipe.redrawn else None
@@ -53,6 +54,10 @@ def images_damaged(recipe: Recipe, images: Tensor) -> Tensor:
 
 def source_shape_for(recipe: Recipe, shape: tuple[int, int, int]) -> tuple[int, int, int]:
     return (shape[0] + recipe.redrawn, *shape[1:])
+
+
+def words_for(recipe: Recipe) -> tuple[str, ...] | None:
+    return ("a", "b", "c", "d", "e") if catalog.load("game", recipe.game).of_words else None
 
 
 def play(trainer: Trainer, turns: int) -> Trainer:

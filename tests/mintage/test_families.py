@@ -14,7 +14,7 @@ from mintage.players import ModelConfig, build_generator, build_players, model_c
 from mintage.randomness import stream
 from mintage.recipes import Normalization
 from mintage.rules import refusal
-from tests.mintage.helpers import source_shape_for
+from tests.mintage.helpers import source_shape_for, words_for
 
 
 def test_a_player_may_have_any_normalization_there_is() -> None:
@@ -27,7 +27,7 @@ def test_every_family_trains_on_labelled_images_by_its_name_alone(family: str) -
         for variant in variants(family):
             recipe = resolve(family, {"batch_size": batch_size}, variant)
             source, damage = source_shape_for(recipe, shape), Damage("masked")
-            real = Signature(shape, ("a", "b"), ("x", "y"), source, damage, ("d", "e"))
+            real = Signature(shape, ("a", "b"), ("x", "y"), source, damage, ("d", "e"), words_for(recipe))
             assert refusal(recipe, real) is None
 
 
@@ -64,9 +64,9 @@ def test_a_penalty_without_a_weight_has_its_papers_and_an_empty_list_is_none() -
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_generator_is_built_again_from_its_json_config_and_weights(family: str) -> None:
     recipe, shape = resolve(family, {"width": 4}), (1, 12, 10)
-    config = model_config(
-        recipe, shape, ["a", "b"], ["x", "y", "z"], source_shape_for(recipe, shape), domains=["d", "e"]
-    )
+    source, words = source_shape_for(recipe, shape), words_for(recipe)
+    about = (["a", "b"], ["x", "y", "z"], source)
+    config = model_config(recipe, shape, *about, domains=["d", "e"], vocabulary=words)
     generator, _ = build_players(config, seed=0)
     asked = torch.rand(4, *config.source_shape) if config.source_shape else torch.zeros(4, dtype=torch.long)
     asked = torch.ones(4, 3) if config.attributes else asked

@@ -1,0 +1,166 @@
+"""Words by a game beside words by likelihood alone: `python -m benchmarks.sequences` writes docs/sequences.md.
+
+The truth is an LSTM with random weights (Yu et al. 2017, section 4): it writes the data, and says how likely it finds
+what a model writes. Vocabulary and roll-outs are of a CPU (the paper's: 5,000 and 16). Each run is measured whenever
+so many sequences were seen; one that is done is a line of `runs.jsonl`, and is not done again.
+"""
+
+import json
+import time
+from argparse import Namespace
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mintage.layers import Layers
+from mintage.metrics.sequences import self_bleu
+from mintage.model import Model
+from mintage.networks.recurrent import Generator as Writer
+from mintage.randomness import stream, uniform
+from mintage.tokens import as_tokens, sequences
+from mintage.training import make_trainer
+from stages.common.errors import run_stage
+from stages.common.stage import parser_of, progress_bar
+
+CPU = torch.device("cpu")
+WORDS, LENGTH, WIDTH = 100, 20, 32
+TRAIN, HELD, COMPARED = 10_000, 2_000, 1_000
+VOCABULARY = [str(word) for word in range(WORDS)]
+VARIANTS: dict[str, dict[str, Any]] = {"likelihood": {"pretrain_images": 1e12}, "game": {}}
+PAGE = Path("docs/sequences.md")
+INTRODUCTION = """\
+# Words: a game beside likelihood
+
+Written by `python -m benchmarks.sequences`, on one core of a 2-core Intel Xeon beside other work. The data are 10,000
+sequences of 20 words, of a vocabulary of 100, by an LSTM with random weights, the **oracle**: how likely it finds what
+a model writes is the only measure here that knows the truth. Surprise is minus the log likelihood of a word, in nats,
+lower is better: the oracle's, of what the model writes (lower also where a model writes few things over and over), and
+the model's own, of 2,000 sequences that were held out. Self-BLEU says how alike what it writes is; far above the
+oracle's own is collapse.
+
+`seqgan` is Yu et al. 2017: likelihood first, then the discriminator alone, then the generator by rewards, with
+{roll_outs} roll-outs a beginning (the paper has 16, and 5,000 words). `lstm` is the same network by likelihood alone,
+for as many sequences.
+"""
+Row = dict[str, Any]
+
+
+class Oracle:
+    """The truth: it writes, and says how likely a sequence is."""
+
+    def __init__(self, seed: int) -> None:
+        self.network = Writer(LENGTH, (1, 1, LENGTH), WIDTH, Layers("none"), WORDS)
+        random = stream(seed, "benchmark/oracle")
+        for weight in self.network.parameters():
+            weight.data = torch.randn(weight.shape, generator=random)
+
+    @torch.inference_mode()
+    def write(self, count: int, seed: int) -> Tensor:
+        """Tokens `[count,T]`."""
+        vector = uniform((count, LENGTH), stream(seed, "benchmark/words")) * 2 - 1
+        return as_tokens(self.network(vector), WORDS)
+
+    @torch.inference_mode()
+    def surprise(self, tokens: Tensor) -> float:
+        """Minus the mean log likelihood of a word."""
+        return -self.network.log_likelihood(tokens).mean().item()
+
+    def judge(self, tokens: Tensor) -> Row:
+        return {"oracle": self.surprise(tokens), "self_bleu": self_bleu(tokens[:COMPARED])}
+
+
+class Bench:
+    """The oracle, its data, and a log of what was done."""
+
+    def __init__(self, asked: Namespace) -> None:
+        self.asked, self.log = asked, asked.out / "runs.jsonl"
+        self.oracle = Oracle(0)
+        self.train = sequences(self.oracle.write(TRAIN, 0), VOCABULARY)
+        self.held = sequences(self.oracle.write(HELD, 1), VOCABULARY)
+
+    def done(self) -> list[Row]:
+        lines = self.log.read_text().splitlines() if self.log.exists() else []
+        return [row for row in map(json.loads, lines) if row["budget"] == self.asked.sequences]
+
+    def run(self, variant: str, seed: int) -> None:
+        recipe = self.asked.recipe | VARIANTS[variant]
+        trainer = make_trainer(self.train, "seqgan", recipe, seed, device=CPU, precision="float32")
+        found: list[Row] = []
+        start = time.process_time()
+        with progress_bar(f"{variant}, seed {seed}", self.asked.sequences, "seq") as bar:
+            while trainer.images_seen < self.asked.sequences:
+                trainer.turn()
+                bar.update(trainer.turn_images)
+                if trainer.passed(self.asked.every):
+                    found.append({"seconds": time.process_time() - start, **self.measure(trainer.average, seed)})
+                    found[-1]["sequences"] = trainer.images_seen
+        trainer.check()
+        row = {"budget": self.asked.sequences, "variant": variant, "seed": seed, "measured": found}
+        with self.log.open("a") as lines:
+            print(json.dumps(row), file=lines)
+
+    def measure(self, generator: Any, seed: int) -> Row:
+        model = Model(generator)
+        own = -model.log_likelihood(self.held).mean().item()
+        return self.oracle.judge(model.write(HELD, seed)) | {"held": own}
+
+    def page(self) -> str:
+        """The whole page, from all runs of this budget."""
+        rows = self.done()
+        kinds = [variant for variant in VARIANTS if any(row["variant"] == variant for row in rows)]
+        of = {kind: [row for row in rows if row["variant"] == kind] for kind in kinds}
+        counts = [one["sequences"] for one in of[kinds[0]][0]["measured"]]
+        lines = [INTRODUCTION.format(roll_outs=self.asked.recipe.get("roll_outs", 4))]
+        lines += [f"| sequences seen | {' | '.join(f'{kind}: oracle, held out, self-BLEU' for kind in kinds)} |"]
+        lines += [f"| --- {'| --- ' * len(kinds)}|"]
+        for number, count in enumerate(counts):
+            cells = [_cell([row["measured"][number] for row in of[kind]]) for kind in kinds]
+            lines.append(f"| {count:,} | {' | '.join(cells)} |")
+        truth = self.oracle.judge(as_tokens(self.held.image, WORDS))
+        chance = self.oracle.judge(torch.randint(WORDS, (HELD, LENGTH), generator=stream(0, "benchmark/chance")))
+        lines.append(f"| the oracle itself | {truth['oracle']:.3f}, self-BLEU {truth['self_bleu']:.3f} | |")
+        lines.append(f"| words at random | {chance['oracle']:.3f}, self-BLEU {chance['self_bleu']:.3f} | |")
+        return "\n".join([*lines, "", _verdict(of), ""])
+
+
+def _cell(measured: list[Row]) -> str:
+    return ", ".join(f"{mean(row[name] for row in measured):.3f}" for name in ("oracle", "held", "self_bleu"))
+
+
+def _verdict(of: dict[str, list[Row]]) -> str:
+    """Who wins, by the oracle, each at its best."""
+    if len(of) < len(VARIANTS):
+        return ""
+    best = {kind: mean(min(one["oracle"] for one in row["measured"]) for row in rows) for kind, rows in of.items()}
+    winner = min(best, key=lambda kind: best[kind])
+    seeds = min(map(len, of.values()))
+    return (
+        f"By the oracle **{winner} wins**, each at its best: the game {best['game']:.3f}, likelihood "
+        f"{best['likelihood']:.3f}; {seeds} seed{'s' * (seeds > 1)}."
+    )
+
+
+def main() -> None:
+    parser = parser_of("benchmarks.sequences", __doc__)
+    parser.add_argument("--sequences", type=int, default=300_000, help="that each run sees")
+    parser.add_argument("--every", type=int, default=50_000, help="sequences from one measurement to the next")
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--recipe", type=json.loads, default={}, help="changes to the row seqgan, as JSON")
+    parser.add_argument("--out", type=Path, default=Path(".sequences"), help="where runs.jsonl is")
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    asked.out.mkdir(exist_ok=True)
+    bench = Bench(asked)
+    done = {(row["variant"], row["seed"]) for row in bench.done()}
+    for seed in range(asked.seeds):
+        for variant in VARIANTS:
+            if (variant, seed) not in done:
+                bench.run(variant, seed)
+                PAGE.write_text(bench.page())
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,164 @@
+"""A generator that chooses words learns by reward, since no gradient goes through a choice: SeqGAN (Yu et al. 2017).
+
+First it learns by likelihood, over `pretrain_images`; then the discriminator alone, a quarter as long; then both.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mintage import catalog, processes
+from mintage.conditioning.heads import Judgement
+from mintage.dataset import Signature
+from mintage.games import Game, Losses, Scene
+from mintage.latents import draw
+from mintage.networks.recurrent import Generator as Writer
+from mintage.networks.recurrent import State, drawn
+from mintage.objectives import Knobs
+from mintage.players import Discriminator, Generator, build_players, model_config
+from mintage.randomness import uniform
+from mintage.recipes import Recipe
+from mintage.tokens import as_samples, as_tokens
+
+_ALONE = 0.25
+"""How long the discriminator learns alone, as a share of `pretrain_images`."""
+_KEPT = 0.8
+"""Of the copy that finishes sequences, at each step (the authors' `update_rate`)."""
+
+
+class Policy(Game):
+    """k steps of the discriminator, then one of the generator, by what the discriminator says of its words.
+
+    A word is worth what the discriminator says of sequences that begin so (equation 4): `roll_outs` times the rest is
+    written anew, by a copy of the generator that follows it slowly.
+    """
+
+    sides = ("discriminator", "generator")
+    released = ("generator",)
+    of_words = True
+
+    def __init__(self, generator: Generator, discriminator: Discriminator, recipe: Recipe) -> None:
+        super().__init__()
+        self.recipe = recipe
+        self.config = generator.config
+        self.generator = generator
+        self.discriminator = discriminator
+        self.follower = Generator(self.config).requires_grad_(False)
+        self.follower.load_state_dict(generator.state_dict())
+        knobs = Knobs(recipe.label_smoothing, recipe.targets, recipe.gamma, recipe.k_rate)
+        self.objective = catalog.load("objective", recipe.objective)(knobs)
+
+    @classmethod
+    def build(cls, recipe: Recipe, real: Signature, seed: int) -> "Policy":
+        config = model_config(recipe, real.shape, real.classes, vocabulary=real.vocabulary)
+        return cls(*build_players(config, seed), recipe)
+
+    @property
+    def words(self) -> int:
+        return len(self.config.vocabulary or ())
+
+    def schedule(self, images_seen: int, batch_size: int) -> list[tuple[str, ...]]:
+        """The discriminator's steps, in the last of which the generator moves too; one while likelihood is learned."""
+        alone = self.recipe.discriminator_steps - 1 if images_seen >= self.recipe.pretrain_images else 0
+        return [*[("discriminator",)] * alone, self.sides]
+
+    def losses(self, side: str, scene: Scene) -> Losses:
+        position, first = scene.step.position, self.recipe.pretrain_images
+        if side == "discriminator":
+            with torch.set_grad_enabled(position >= first):
+                return self._discriminator_losses(scene)
+        likelihood = -self._writer.log_likelihood(self._tokens(scene.real.batch(*scene.step.rows)[0])).mean()
+        loss = likelihood if position < first else likelihood.detach()
+        if position >= first * (1 + _ALONE):
+            loss = self._policy_loss(scene)
+        return {"generator_loss": loss, "generator_surprise": likelihood.detach()}
+
+    def after(self, side: str, parts: list[Scene]) -> dict[str, Tensor]:
+        """The discriminator's logits, in words; the copy follows, and until the game begins it is the generator."""
+        if side == "generator":
+            share = 1.0 if parts[0].step.position < self.recipe.pretrain_images * (1 + _ALONE) else 1 - _KEPT
+            for copied, weight in zip(self.follower.parameters(), self.generator.parameters(), strict=True):
+                copied.lerp_(weight.detach(), share)
+            return {}
+        real, fake = (processes.gathered(torch.cat([part.cache[kind] for part in parts])) for kind in ("real", "fake"))
+        columns: dict[str, Tensor] = self.objective.statistics(real, fake)
+        return columns
+
+    @property
+    def _writer(self) -> Writer:
+        network: Any = self.generator.network
+        return network  # type: ignore[no-any-return]
+
+    def _tokens(self, samples: Tensor) -> Tensor:
+        return as_tokens(samples, self.words)
+
+    def _fakes(self, scene: Scene) -> Tensor:
+        latents = processes.share(draw(self.config, scene.step.size, scene.step.random("latent")))
+        with torch.no_grad():
+            fakes: Tensor = self.generator(latents.to(scene.device, non_blocking=True))
+        return fakes
+
+    def _discriminator_losses(self, scene: Scene) -> Losses:
+        real = scene.real.batch(*scene.step.rows)[0]
+        judgement: Judgement = self.discriminator(torch.cat([real, scene.once("fakes", lambda: self._fakes(scene))]))
+        on_real, on_fake = (one.logit for one in judgement.split(2))
+        scene.cache.update(real=on_real.detach(), fake=on_fake.detach())
+        return {"discriminator_loss": self.objective.discriminator_loss(on_real, on_fake)}
+
+    def _policy_loss(self, scene: Scene) -> Tensor:
+        """Minus the sum over words of log p times the reward beyond the others' (equation 7)."""
+        tokens = self._tokens(scene.once("fakes", lambda: self._fakes(scene)))
+        count, length = tokens.shape
+        shape = (count, self.recipe.roll_outs, length - 1, length)
+        draws = uniform(shape, scene.step.random("roll-outs")).to(scene.device, non_blocking=True)
+        network: Any = self.follower.network
+        rewards = self._rewards(tokens, finished(network, tokens, draws))
+        return -(self._writer.log_likelihood(tokens) * beyond_the_others(rewards)).sum(1).mean()
+
+    @torch.no_grad()
+    def _rewards(self, tokens: Tensor, rolled: Tensor) -> Tensor:
+        """How likely the discriminator finds it that what begins so is real: `[N,T]`, of beginnings of 1 to T words."""
+        on_rolled, on_whole = (self._likely_real(one) for one in (rolled.flatten(0, 2), tokens))
+        return torch.cat([on_rolled.reshape(rolled.shape[:3]).mean(1), on_whole[:, None]], 1)
+
+    def _likely_real(self, tokens: Tensor) -> Tensor:
+        samples = as_samples(tokens, self.words).reshape(-1, *self.config.image_shape)
+        judgement: Judgement = self.discriminator(samples)
+        return judgement.logit.sigmoid()
+
+
+@torch.no_grad()
+def finished(network: Writer, tokens: Tensor, draws: Tensor) -> Tensor:
+    """Every beginning of sequences `[N,T]`, with the rest written anew R times: `[N,R,T-1,T]`.
+
+    The k-th of T - 1 keeps the first k + 1 words. `draws` `[N,R,T-1,T]` in [0,1) chooses the words.
+    """
+    copies, length = draws.shape[1], tokens.shape[1]
+    rolled = tokens[:, None, None].expand(-1, copies, length - 1, -1).clone()
+    begun: State | None = None  # of beginnings that are left already, `[N R k, width]` each
+    for place, (own, state) in enumerate(network.steps(tokens)):
+        if place == 0:
+            continue
+        likely = _shared(own, copies)[:, :, None]
+        states = [_shared(part, copies)[:, :, None] for part in state]
+        if begun is not None:
+            before = rolled[:, :, : place - 1, place - 1]
+            more, begun = network.step(before.flatten(), begun)
+            older = [part.reshape(*before.shape, -1) for part in (more, *begun)]
+            likely, *states = (torch.cat(both, 2) for both in zip(older, (likely, *states), strict=True))
+        chosen = drawn(likely.flatten(0, 2), draws[:, :, :place, place].flatten())
+        rolled[:, :, :place, place] = chosen.reshape(likely.shape[:3])
+        begun = (states[0].flatten(0, 2), states[1].flatten(0, 2))
+    return rolled
+
+
+def _shared(values: Tensor, copies: int) -> Tensor:
+    """`[N,...]` as `[N,copies,...]`."""
+    return values[:, None].expand(-1, copies, *values.shape[1:])
+
+
+def beyond_the_others(rewards: Tensor) -> Tensor:
+    """Rewards `[N,T]` less the mean of the other sequences', which leaves the mean gradient as it is, and quiets it."""
+    others = len(rewards) - 1
+    return rewards - (rewards.sum(0) - rewards) / others if others else rewards

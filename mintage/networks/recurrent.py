@@ -1,0 +1,102 @@
+"""Sequences of words, one after the other (Yu et al. 2017): an LSTM that writes, and convolutions that judge.
+
+The randomness of a sequence is its vector, a number a word: word t is the one in whose part of the cumulated
+probabilities the t-th number falls. So a sequence is a function of its vector, as an image is.
+"""
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import log_softmax, relu
+
+from mintage.layers import Layers
+from mintage.networks import Network
+from mintage.networks.parts import ImageShape
+from mintage.tokens import as_samples, as_tokens
+
+State = tuple[Tensor, Tensor]
+"""An LSTM's, `[M,width]` each."""
+_WIDTHS = (1, 2, 3, 4, 6, 8, 12, 16, 20)
+"""Of the filters, in words; as many as fit the sequence."""
+
+
+class Generator(nn.Module):
+    """A vector `[N,T]`, uniform on [-1,1], to a sequence of T words, as a sample of the given shape in [-1,1]."""
+
+    def __init__(self, vector_size: int, image_shape: ImageShape, width: int, norm: Layers, words: int) -> None:
+        super().__init__()
+        self.image_shape, self.words = image_shape, words
+        self.embedding = nn.Embedding(words + 1, width)
+        """The last row is of the beginning, before which there is no word."""
+        self.memory = nn.LSTMCell(width, width)
+        self.output = nn.Linear(width, words)
+
+    def forward(self, vector: Tensor, modulation: Tensor | None = None, plane: Tensor | None = None) -> Tensor:
+        token, state = self.begin(len(vector))
+        tokens: list[Tensor] = []
+        for draw in vector.unbind(1):
+            log_likely, state = self.step(token, state)
+            token = drawn(log_likely, (draw + 1) / 2)
+            tokens.append(token)
+        return as_samples(torch.stack(tokens, 1), self.words).reshape(-1, *self.image_shape)
+
+    def begin(self, count: int) -> tuple[Tensor, State]:
+        """What stands for the word before the first, and the state before it, of so many sequences."""
+        weight = self.output.weight
+        blank = weight.new_zeros(count, weight.shape[1])
+        return torch.full((count,), self.words, device=weight.device), (blank, blank)
+
+    def step(self, token: Tensor, state: State) -> tuple[Tensor, State]:
+        """The log probabilities `[M,V]` of the word after these `[M]`, and the state with them in it."""
+        state = self.memory(self.embedding(token), state)
+        return log_softmax(self.output(state[0]), 1), state
+
+    def steps(self, tokens: Tensor) -> Iterator[tuple[Tensor, State]]:
+        """For each place of sequences `[N,T]`: what `step` gives, once it has read the words before."""
+        before, state = self.begin(len(tokens))
+        for token in tokens.unbind(1):
+            log_likely, state = self.step(before, state)
+            yield log_likely, state
+            before = token
+
+    def log_likelihood(self, tokens: Tensor) -> Tensor:
+        """Of each word of sequences `[N,T]`, given those before it: `[N,T]`, in nats."""
+        likely = torch.stack([log_likely for log_likely, _ in self.steps(tokens)], 1)
+        return likely.gather(2, tokens[..., None]).squeeze(2)
+
+
+def drawn(log_likely: Tensor, places: Tensor) -> Tensor:
+    """The words `[M]` at these places `[M]`, in [0,1), of the cumulated probabilities `[M,V]`."""
+    reached = log_likely.exp().cumsum(1)
+    found = torch.searchsorted(reached, places[:, None].to(reached).contiguous(), right=True)
+    return found.squeeze(1).clamp(max=log_likely.shape[1] - 1)
+
+
+class Discriminator(nn.Module):
+    """A sequence, as a sample, to features `[N, feature_size]`: the most that filters of several widths find.
+
+    Then a highway layer, and dropout where there is some, as in the authors' code.
+    """
+
+    def __init__(self, image_shape: ImageShape, width: int, norm: Layers, words: int) -> None:
+        super().__init__()
+        self.words = words
+        length = math.prod(image_shape)
+        self.embedding = nn.Embedding(words, width)
+        self.filters = nn.ModuleList(nn.Conv1d(width, width, size) for size in _WIDTHS if size <= length)
+        self.feature_size = width * len(self.filters)
+        self.turned = nn.Linear(self.feature_size, self.feature_size)
+        self.gate = nn.Linear(self.feature_size, self.feature_size)
+        self.dropout = nn.Dropout(norm.dropout) if norm.dropout else nn.Identity()
+
+    def forward(self, image: Tensor) -> Tensor:
+        shown = self.embedding(as_tokens(image, self.words)).transpose(1, 2)
+        most = torch.cat([relu(layer(shown)).amax(2) for layer in self.filters], 1)
+        gate = self.gate(most).sigmoid()
+        features: Tensor = self.dropout(gate * relu(self.turned(most)) + (1 - gate) * most)
+        return features
+
+
+NETWORK = Network(Generator, Discriminator, ("none", "none"), has_maps=False, has_norms=False, plain=True, writes=True)

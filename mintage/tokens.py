@@ -1,0 +1,56 @@
+"""Sequences of words as samples, so that whatever plays, keeps and measures samples need not know of words.
+
+Word k of V is the number 2 k / (V - 1) - 1, and a sequence of T words a sample `[1,1,T]` in [-1,1]. The numbers only
+carry: no word is nearer to one than to another.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mintage.dataset import Dataset
+
+
+def sequences(tokens: Any, vocabulary: Sequence[str]) -> Dataset:
+    """Sequences of one length, to learn from or to measure by.
+
+    Args:
+        tokens: `[N,T]`, whole numbers from 0: which word of the vocabulary stands where.
+        vocabulary: The words, two or more.
+
+    Raises:
+        ValueError: Sequences are of unlike length, or a number is of no word.
+
+    Example:
+        >>> import mintage
+        >>> from mintage.tokens import sequences
+        >>> data = sequences([[0, 1, 2, 1], [2, 2, 0, 1]], ["a", "rose", "is"])
+        >>> data.vocabulary, len(data)
+        (('a', 'rose', 'is'), 2)
+    """
+    try:
+        found = torch.as_tensor(tokens)
+    except ValueError:
+        raise ValueError("sequences are of unlike length: cut them, or fill them up with a word of its own") from None
+    if found.ndim != 2 or not found.numel() or found.is_floating_point() or found.is_complex():
+        raise ValueError(f"tokens are {list(found.shape)} of {found.dtype}: give [N,T], whole numbers from 0")
+    if len(vocabulary) < 2 or len(set(vocabulary)) < len(vocabulary):
+        raise ValueError(f"the vocabulary has {len(set(vocabulary))} words in {len(vocabulary)} places: name 2 or more")
+    lowest, highest = int(found.min()), int(found.max())
+    if lowest < 0 or highest >= len(vocabulary):
+        raise ValueError(f"tokens go from {lowest} to {highest}, and the vocabulary has {len(vocabulary)} words")
+    data = Dataset(image=as_samples(found.long(), len(vocabulary)))
+    data.vocabulary = tuple(vocabulary)
+    return data
+
+
+def as_samples(tokens: Tensor, words: int) -> Tensor:
+    """Tokens `[N,T]` of so many words as samples `[N,1,1,T]`."""
+    return (tokens.float() * (2 / (words - 1)) - 1).clamp(-1, 1)[:, None, None]
+
+
+def as_tokens(samples: Tensor, words: int) -> Tensor:
+    """The inverse: samples `[N,C,H,W]` as tokens `[N, C H W]`, int64."""
+    return ((samples.flatten(1).double() + 1) * ((words - 1) / 2)).round().long()
