@@ -192,6 +192,7 @@ def _known(params: Params) -> Known:
         classes=10 if params.ingest.source == "digits" else None,
         paired=True if asked else False if params.ingest.source in BUILT_IN else None,
         attributes=params.ingest.attributes is not None,
+        domains=params.ingest.domains is not None,
         smaller=params.normalize.partner == "lower_resolution",
     )
 

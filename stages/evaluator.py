@@ -53,7 +53,16 @@ def known_of(root: Path) -> Known:
     real = train.signature
     names = real.attributes or ()
     smaller = real.source_shape is not None and real.source_shape[1:] != real.shape[1:]
-    return Known(real.shape, medium_of(manifest), len(real.classes or ()), real.paired, bool(names), names, smaller)
+    return Known(
+        real.shape,
+        medium_of(manifest),
+        len(real.classes or ()),
+        real.paired,
+        bool(names),
+        names,
+        real.domains is not None,
+        smaller,
+    )
 
 
 def evaluator(params: EvaluatorParams, root: Path, meter: Meter | None = None) -> dict[str, Any]:

@@ -25,7 +25,18 @@ from stages.common.foresight import foreseen_of_names
 from stages.common.identity import code_of
 from stages.common.params import Ingest, load_section
 from stages.common.provenance import recorded
-from stages.common.raw_shards import ATTRIBUTES, COLUMNS, GROUP, PARTNER, Counts, Done, RawRow, RawShards, chained
+from stages.common.raw_shards import (
+    ATTRIBUTES,
+    COLUMNS,
+    DOMAIN,
+    GROUP,
+    PARTNER,
+    Counts,
+    Done,
+    RawRow,
+    RawShards,
+    chained,
+)
 from stages.common.shards import encoded_schema
 from stages.common.stage import explain_interrupt, parser_of, progress_bar
 from stages.sources import Content, RawImage, Source, open_source
@@ -61,7 +72,8 @@ def main() -> None:
 def say_misfits(source: Source) -> None:
     """What a later stage will refuse, as soon as names tell; what is ingested now serves other params, too."""
     attributes = tuple(source.attributes or ())
-    for problem in foreseen_of_names(source.medium, len(source.classes or ()), source.paired, attributes):
+    classes, domains = len(source.classes or ()), bool(source.domains)
+    for problem in foreseen_of_names(source.medium, classes, source.paired, attributes, domains=domains):
         print(f"note: params.yaml: {problem}", file=sys.stderr)
 
 
@@ -77,7 +89,7 @@ def ingest(
     """Write all images of `source` as shards into `output`, which is replaced whole or not at all.
 
     Columns: image {bytes, path}, label, key, sha256 (of the bytes), split; of pairs also partner {bytes, path}, and
-    group and attributes where images have some.
+    group, attributes and domain where images have some.
     Memory: a row group. Raises UserError on fewer than two images and on two of one key, and whatever the source
     raises; StaleError where the finished shards in `resume`, which it removes, are of a source that has changed.
     """
@@ -108,11 +120,12 @@ def ingest(
 def schema_of(source: Source, max_pixels: int) -> pa.Schema:
     """The layout of raw shards; its metadata also says where the images are from, their size limit, and the medium."""
     more = (PARTNER if source.paired else {}) | (GROUP if source.grouped else {})
-    more |= ATTRIBUTES if source.attributes else {}
+    more |= (ATTRIBUTES if source.attributes else {}) | (DOMAIN if source.domains else {})
     schema = encoded_schema(source.classes, COLUMNS | more)
     about = {"name": source.name, "licence": source.licence, "origin": source.origin}
     known = {"source": json.dumps(about), "max_pixels": str(max_pixels)}
     known |= {} if source.attributes is None else {"attributes": json.dumps(source.attributes)}
+    known |= {} if source.domains is None else {"domains": json.dumps(source.domains)}
     known |= {"medium": json.dumps(source.medium.to_json())}
     return schema.with_metadata({**schema.metadata, **known})
 
@@ -141,7 +154,7 @@ def _after(source: Source, shards: RawShards, frames: Literal["first", "all"]) -
 
 def _trace(image: RawImage) -> str:
     condition = image.label if image.attributes is None else image.attributes
-    return json.dumps([image.key, condition, image.split, image.group, image.stamp])
+    return json.dumps([image.key, condition, image.split, image.group, image.domain, image.stamp])
 
 
 def _rows(images: Iterable[RawImage], source: Source, params: Ingest, seen: Callable[[], object]) -> Iterator[RawRow]:
@@ -161,7 +174,7 @@ def _pictures(
     count, limit = frame_count(content, params.max_pixels), params.max_pixels
     row = RawRow(
         image.key, image.path, content, image.label, image.split, None, _trace(image), image.group, image.attributes,
-        left_out=count - 1,
+        image.domain, left_out=count - 1,
     )  # fmt: skip
     if params.frames == "first" or count == 1:
         yield row, partner

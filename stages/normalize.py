@@ -9,7 +9,7 @@ import hashlib
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -34,7 +34,7 @@ from stages.images.near import LEAST_SIDE
 from stages.images.partners import partner_shape
 from stages.images.raw import Deciding, RawSet, read_deciding, read_raw_set
 from stages.images.split import Mask, random_split, tied
-from stages.images.statistics import ATTRIBUTES, PARTNER
+from stages.images.statistics import ATTRIBUTES, DOMAIN, PARTNER
 from stages.images.together import find_alike
 from stages.images.work import LISTED, SIDES, STATS, Broken, Finished, Job, Shard, normalize_shard
 from stages.media.medium import Medium
@@ -51,16 +51,20 @@ class Side:
 
     labels: Counter[int | None] = field(default_factory=Counter)
     """Images by label."""
+    domains: Counter[int] = field(default_factory=Counter)
+    """Images by domain, where there are two."""
     digest: Any = field(default_factory=hashlib.sha256)
-    """Over labels or attributes, and pixels, in order."""
+    """Over labels or attributes, domains, and pixels, in order."""
 
     def add(self, stats: pa.Table) -> None:
-        names = ["label", "pixel_sha256", *({PARTNER.name} & set(stats.schema.names))]
+        names = ["label", "pixel_sha256", *({PARTNER.name, DOMAIN.name} & set(stats.schema.names))]
         columns = [stats[name].cast(pa.string()).fill_null("None") for name in names]
         if ATTRIBUTES.name in stats.schema.names:
             columns.append(pa.array(map(str, stats[ATTRIBUTES.name].to_pylist()), pa.string()))
         lines = pc.binary_join_element_wise(*columns, " ").to_pylist()
         self.labels.update(stats["label"].to_pylist())
+        if DOMAIN.name in stats.schema.names:
+            self.domains.update(stats[DOMAIN.name].to_pylist())
         self.digest.update("".join(f"{line}\n" for line in lines).encode())
 
 
@@ -98,11 +102,18 @@ def normalize(
     """
     known = read_raw_set(raw)
     _check_medium(params, known.medium)
+    if known.domains and params.partner is not None:
+        raise UserError(
+            "domains-with-partners",
+            f"normalize.partner = {params.partner!r} makes pairs, and these images are of two domains without pairs: "
+            "set it to null, or ingest.domains",
+        )
     params = _with_levels(params, known, over_shards)
     deciding = read_deciding(known, params.split_seed)
     broken_allowed = int(params.max_broken * len(deciding.labels))
     folder = _begin(resume, params, known)
-    job = Job(params, known.classes, known.max_pixels, known.paired, known.attributes, broken_allowed, folder)
+    names = (known.attributes, known.domains)
+    job = Job(params, known.classes, known.max_pixels, known.paired, *names, broken_allowed, folder)
     finish = partial(_finish, job, over_shards, Pieces(folder, meter))
     with explain_interrupt(lambda: f"finished shards are kept in {folder}; the same command goes on from there"):
         split, finished = _split_and_finish(job, known, deciding, finish)
@@ -185,7 +196,7 @@ def _begin(resume: Path, params: Normalize, known: RawSet) -> Path:
     about = {
         "params": params.model_dump(exclude={"max_broken"}),  # which changes no shard, only whether the stage stops
         "code": code_of("normalize", medium=known.medium.name),
-        "known": [known.classes, known.max_pixels, *([known.attributes] if known.attributes else [])],
+        "known": [known.classes, known.max_pixels, *filter(None, (known.attributes, known.domains))],
     }
     folder = resume / fingerprint_of(about)[:16]
     folder.mkdir(parents=True, exist_ok=True)
@@ -295,7 +306,7 @@ def _manifest(
     broken, first_broken = _broken(finished)
     shape = [params.channels, params.height, params.width]
     counts = {name: side.labels.total() for name, side in sides.items()}
-    names = [known.classes, *([known.attributes] if known.attributes else [])]
+    names = [known.classes, *filter(None, (known.attributes, known.domains))]
     partners = params.partner or ("its own" if known.paired else None)
     sources = None if partners is None else list(partner_shape(params))
     told = [shape, *names, *([] if sources in (None, shape) else [{"partner_shape": sources}])]
@@ -305,8 +316,10 @@ def _manifest(
         "range": [-1, 1],
         "classes": known.classes,
         "attributes": known.attributes,
+        "domains": known.domains,
         "counts": {**counts, "read": sum(counts.values()) + broken, "broken": broken},
-        "class_counts": _class_counts(known.classes, sides),
+        "class_counts": _counts_of(known.classes, {name: side.labels for name, side in sides.items()}),
+        "domain_counts": _counts_of(known.domains, {name: side.domains for name, side in sides.items()}),
         "broken": [asdict(image) for image in first_broken],
         "split": split,
         "levels": {"black": params.black, "white": params.white},
@@ -318,24 +331,30 @@ def _manifest(
     }
 
 
-def _class_counts(classes: list[str] | None, sides: Sides) -> dict[str, dict[str, int]] | None:
-    if classes is None:
+def _counts_of(names: list[str] | None, sides: Mapping[str, Mapping[Any, int]]) -> dict[str, dict[str, int]] | None:
+    """By split and name, of classes or domains; None where there are none."""
+    if names is None:
         return None
-    return {
-        side: {name: written.labels[label] for label, name in enumerate(classes)} for side, written in sides.items()
-    }
+    return {side: {name: found[number] for number, name in enumerate(names)} for side, found in sides.items()}
 
 
 def summary(manifest: dict[str, Any]) -> list[str]:
     """What was made, in a few lines; broken images by name."""
     counts, (channels, height, width) = manifest["counts"], manifest["shape"]
     split, levels = manifest["split"], manifest["levels"]
-    random = "at random, by class" if manifest["classes"] else "at random"
-    by = "the source's own test set" if split["kind"] == "source" else random
+    by = " and ".join(what for what, names in (("domain", "domains"), ("class", "classes")) if manifest[names])
+    random = f"at random, by {by}" if by else "at random"
+    how = "the source's own test set" if split["kind"] == "source" else random
     lines = [
         f"normalized {counts['train'] + counts['holdout']} images to {channels} x {height} x {width} in [-1,1]: "
-        f"{counts['train']} train, {counts['holdout']} holdout ({by})"
+        f"{counts['train']} train, {counts['holdout']} holdout ({how})"
     ]
+    if manifest["domains"]:
+        both = [
+            f"{name} {' + '.join(str(manifest['domain_counts'][side][name]) for side in SIDES)}"
+            for name in manifest["domains"]
+        ]
+        lines.append(f"of two domains, train + holdout: {', '.join(both)}")
     if levels["black"] is not None or levels["white"] is not None:
         named = ", ".join(f"{name} {value:g}" for name, value in levels.items() if value is not None)
         lines.append(

@@ -59,7 +59,7 @@ _NEEDED = {
     "pixel_sha256": _is_text,
     "difference_hash": pa.types.is_uint64,
 }
-_READ = {*_NEEDED, "attributes"}
+_READ = {*_NEEDED, "attributes", "domain"}
 _MAY_BE_NULL = {"label", "min", "max", "mean", "std"}  # no class; no finite pixel
 
 
@@ -87,7 +87,8 @@ def main() -> None:
         outcome = validate(NORMALIZED, limits, REPORTS, Path())
         stop_on_failure(outcome, PAGE)
         data = read_manifest(NORMALIZED / MANIFEST)
-        known = Known(data.shape, data.medium, len(data.classes or []), attributes=data.attributes is not None)
+        has, names = data.attributes is not None, len(data.classes or [])
+        known = Known(data.shape, data.medium, names, attributes=has, domains=data.domains is not None)
         require_fit(known)  # before a network learns
         facts["images"], facts["expectations"] = outcome.images, len(outcome.verdicts)
         facts["warnings"] = [verdict.name for verdict in outcome.warned]

@@ -45,6 +45,8 @@ class Known:
     """Whether images have attributes; None where nobody knows yet."""
     attribute_names: tuple[str, ...] = ()
     """Empty where nobody knows them yet."""
+    domains: bool | None = None
+    """Whether images are of two domains without pairs; None where nobody knows yet."""
     smaller: bool = False
     """Whether partners are smaller than images."""
 
@@ -55,13 +57,15 @@ def require_fit(known: Known) -> None:
         raise UserError("params-do-not-fit", "; ".join(f"params.yaml: {problem}" for problem in problems))
 
 
-def foreseen_of_names(medium: Medium, classes: int, paired: bool, attributes: tuple[str, ...]) -> list[str]:
+def foreseen_of_names(
+    medium: Medium, classes: int, paired: bool, attributes: tuple[str, ...], *, domains: bool
+) -> list[str]:
     """What `require_fit` will refuse, by what the names in a source tell before an image is read: see `Known`."""
     params = load_params()
     to = params.normalize
     paired = paired or to.partner is not None
     shape = (to.channels, to.height, to.width)
-    return foreseen(params, Known(shape, medium, classes, paired, bool(attributes), attributes))
+    return foreseen(params, Known(shape, medium, classes, paired, bool(attributes), attributes, domains))
 
 
 def foreseen(params: Params, known: Known) -> list[str]:
@@ -76,6 +80,8 @@ def _family(train: Train, known: Known) -> Iterator[str]:
     if recipe.game in BETWEEN_DOMAINS:
         why = "learns from two domains without pairs, which is done in Python: see docs/domains.md"
         yield f"{shown} {why}, or name another family, such as pix2pix with pairs"
+    elif known.domains:
+        yield f"{shown} has no use of two domains: set ingest.domains to null, which takes all images alike"
     elif recipe.generator.conditioning == TRANSLATES and known.paired is False:
         how = "normalize.partner (such as edges) or ingest.pairs"
         yield f"{shown} learns from pairs, and images have no partner: set {how}, or another family"

@@ -18,6 +18,7 @@ from stages.common.sections import (
     Device,
     Finite,
     Level,
+    Name,
     OpenShare,
     Place,
     Positive,
@@ -29,6 +30,7 @@ from stages.common.sections import (
     Share,
     Window,
     file_or_false,
+    folders_of_domains,
     names,
     names_or_all,
     validated,
@@ -68,6 +70,8 @@ class Ingest(Section):
     unlabeled: Literal["refuse", "leave_out"]
     groups: Groups | None
     pairs: Pairs | None
+    domains: Annotated[dict[Name, Name] | None, BeforeValidator(folders_of_domains)] = None
+    """The folder of each by its name."""
     frames: Literal["first", "all"]
     strip_metadata: bool
     max_pixels: Count
@@ -77,6 +81,12 @@ class Ingest(Section):
     def _classes_or_attributes(self) -> "Ingest":
         if self.attributes is not None and isinstance(self.labels, str | Path):
             raise ValueError("labels and attributes are each in place of the other: set one of them to null")
+        return self
+
+    @model_validator(mode="after")
+    def _pairs_or_domains(self) -> "Ingest":
+        if self.pairs is not None and self.domains is not None:
+            raise ValueError("of pairs each image has its partner, of domains none has: set pairs or domains to null")
         return self
 
     @field_validator("path")

@@ -23,6 +23,8 @@ GROUP = {"group": pa.string()}
 """One more column, of images that are in groups."""
 ATTRIBUTES = {"attributes": pa.list_(pa.float32())}
 """One more column, of images that have attributes: theirs, on [-1,1]."""
+DOMAIN = {"domain": pa.int64()}
+"""One more column, of images of two domains: 0 or 1."""
 _GROUP_IMAGES, _GROUP_BYTES = 1000, 2**23
 _DONE = "done.json"
 
@@ -44,6 +46,7 @@ class RawRow:
     """What is known of its file without the content; see `Done.trace`. None of all but the first picture of a file."""
     group: str | None = None
     attributes: list[float] | None = None
+    domain: int | None = None
     left_out: int = 0
     """Pictures in the same file that are not taken."""
 
@@ -170,10 +173,8 @@ def _table(rows: list[RawRow], schema: pa.Schema) -> pa.Table:
         "sha256": [hashlib.sha256(row.content).hexdigest() for row in rows],
         "split": [row.split for row in rows],
     }
-    if "group" in schema.names:
-        columns["group"] = [row.group for row in rows]
-    if "attributes" in schema.names:
-        columns["attributes"] = [row.attributes for row in rows]
+    for name in {"group", "attributes", "domain"} & set(schema.names):
+        columns[name] = [getattr(row, name) for row in rows]
     if "partner" in schema.names:
         columns["partner"] = _pictures([row.partner for row in rows], paths)
     return pa.table(columns, schema=schema)

@@ -59,6 +59,22 @@ def names_or_all(value: Any) -> Any:
     raise ValueError(f"{value!r} is none of a name, a list of names, and all")
 
 
+def folders_of_domains(value: Any) -> Any:
+    """The two domains of a list of folders, each called as its folder, or of a mapping; raises ValueError likewise."""
+    if value is None:
+        return None
+    named = dict(zip(value, value, strict=True)) if _names(value) else value
+    if not isinstance(named, dict) or not _names([*named, *named.values()]):
+        raise ValueError(f"{value!r} is none of two folders, two names with the folder of each, and null")
+    if len(named) != 2 or len({*named.values()}) != 2:
+        raise ValueError(f"{', '.join(named)} are {len(named)} domains: name two, with a folder for each")
+    return named
+
+
+def _names(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) and one.strip("/") for one in value)
+
+
 SectionType = TypeVar("SectionType", bound=Section)
 
 
@@ -133,6 +149,7 @@ def yaml_problem(error: Exception) -> str:
     return f", line {error.problem_mark.line + 1}: {problem}"
 
 
+Name = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 OpenShare = Annotated[float, Field(gt=0, lt=1)]

@@ -59,9 +59,11 @@ def tensor_schema(
     classes: list[str] | None,
     image: np.dtype[Any],
     partner: "Partners | None" = None,
+    *,
     attributes: list[str] | None = None,
+    domains: list[str] | None = None,
 ) -> pa.Schema:
-    """Normalized images: `image`, `label` (null without classes), `key`; `partner` and `attributes` where there are.
+    """Normalized images: `image`, `label` (null without classes), `key`; then `partner`, `attributes`, `domain`.
 
     An image is its values `[C,H,W]` in one piece of bytes: 8-bit levels, of which 0 means -1 and 255 means 1, or, four
     times as long, float32 in [-1,1], least byte first. In a list of numbers each of them would cost as much as a byte.
@@ -70,9 +72,10 @@ def tensor_schema(
     fields = [("image", pa.binary(values * image.itemsize)), ("label", pa.int64()), ("key", pa.string())]
     fields += [] if partner is None else [("partner", pa.binary(partner.row_bytes))]
     fields += [] if attributes is None else [("attributes", pa.list_(pa.float32()))]
-    about: dict[str, Any] = {"classes": classes, "shape": shape} | (
-        {} if attributes is None else {"attributes": attributes}
-    )
+    fields += [] if domains is None else [("domain", pa.int64())]
+    about: dict[str, Any] = {"classes": classes, "shape": shape}
+    about |= {} if attributes is None else {"attributes": attributes}
+    about |= {} if domains is None else {"domains": domains}
     if partner is not None:
         about |= {"partner_shape": partner.shape, **({"damage": partner.damage} if partner.damage else {})}
     return pa.schema(fields, metadata={"mintage": json.dumps(about)})
@@ -143,14 +146,17 @@ def tensor_table(
     partners: Images | None = None,
     damage: tuple[str, float] | None = None,
     attributes: tuple[list[str], Sequence[list[float]]] | None = None,
+    domains: tuple[list[str], Sequence[int]] | None = None,
 ) -> pa.Table:
-    """Images `[N,C,H,W]`, with partners `[N,S,h,w]` and attributes where there are any: a table of `tensor_schema`."""
+    """Images `[N,C,H,W]`, with partners `[N,S,h,w]`, attributes or domains where there are any: of `tensor_schema`."""
     names, rows = attributes or (None, None)
+    of_domains, numbers = domains or (None, None)
     partner = None if partners is None else Partners(partners.shape[1:], partners.dtype, damage)
-    schema = tensor_schema(images.shape[1:], classes, images.dtype, partner, names)
+    schema = tensor_schema(images.shape[1:], classes, images.dtype, partner, attributes=names, domains=of_domains)
     columns = [_tensor_column(images), pa.array(labels, pa.int64()), pa.array(keys, pa.string())]
     columns += [] if partners is None else [_tensor_column(partners)]
     columns += [] if rows is None else [pa.array(rows, pa.list_(pa.float32()))]
+    columns += [] if numbers is None else [pa.array(numbers, pa.int64())]
     return pa.Table.from_arrays(columns, schema=schema)
 
 
@@ -250,6 +256,7 @@ class ShardReader:
         self.damage: tuple[str, float] | None = told.get("damage")
         """How partners were made by chance; None where they were not."""
         self.attribute_names: list[str] | None = told.get("attributes")
+        self.domain_names: list[str] | None = told.get("domains")
 
     def __len__(self) -> int:
         """Images in the split."""
@@ -271,6 +278,10 @@ class ShardReader:
             return None
         values = self._read(block, "attributes").combine_chunks().flatten().to_numpy(zero_copy_only=False)
         return np.asarray(values, np.float32).reshape(-1, len(self.attribute_names))
+
+    def domains(self, block: Block) -> Labels | None:
+        """`[n]`, 0 or 1; None where images are of one domain."""
+        return None if self.domain_names is None else self._read(block, "domain").to_numpy().astype(np.int64)
 
     def keys(self, block: Block) -> list[str]:
         keys: list[str] = self._read(block, "key").to_pylist()

@@ -45,17 +45,26 @@ class Split:
         found = [rows for block in blocks if (rows := self.reader.attributes(block)) is not None]
         return np.concatenate(found) if found else None
 
+    @cached_property
+    def domain(self) -> Labels | None:
+        """`[N]`, 0 or 1; None where images are of one domain."""
+        blocks = self.reader.blocks
+        found = [domains for block in blocks if (domains := self.reader.domains(block)) is not None]
+        return np.concatenate(found) if found else None
+
     @property
     def signature(self) -> "Signature":
         """What a game must know of the images."""
         from mintage.damage import Damage  # and so torch, which not all who read a split have
         from mintage.dataset import Signature
 
-        classes, attributes = (
-            None if names is None else tuple(names) for names in (self.classes, self.reader.attribute_names)
+        reader = self.reader
+        classes, attributes, domains = (
+            None if names is None else tuple(names)
+            for names in (self.classes, reader.attribute_names, reader.domain_names)
         )
-        damage = None if self.reader.damage is None else Damage(*self.reader.damage)
-        return Signature(self.shape, classes, attributes, self.reader.partner_shape, damage)
+        damage = None if reader.damage is None else Damage(*reader.damage)
+        return Signature(self.shape, classes, attributes, reader.partner_shape, damage, domains)
 
     @cached_property
     def partners(self) -> "Split | None":

@@ -37,6 +37,8 @@ class RawSet:
     """Whether images are of groups, each of which stays on one side of a random split."""
     attributes: list[str] | None
     """Names of the images' attributes; None where they have none."""
+    domains: list[str] | None
+    """Names of the two domains that images are of; None where they are of one."""
     counts: dict[Path, int]
     """Images by shard, in order."""
     medium: Medium
@@ -48,7 +50,7 @@ class Deciding:
     """What decides the split, by image."""
 
     labels: npt.NDArray[np.int32]
-    """-1 where it has none."""
+    """-1 where it has none; of two domains another number for the same label in each."""
     tickets: Tickets
     """Of one group, or one content, all have the same."""
     official: Mask | None
@@ -69,6 +71,7 @@ def read_raw_set(raw: Path) -> RawSet:
         paired="partner" in schema.names,
         grouped="group" in schema.names,
         attributes=facts.get("attributes"),
+        domains=facts.get("domains"),
         counts=counts,
         medium=medium_of(facts),
     )
@@ -81,9 +84,12 @@ def read_deciding(known: RawSet, split_seed: int) -> Deciding:
     groups = np.zeros(total, np.uint64) if known.grouped else None
     splits: set[str | None] = set()
     row = 0
-    for batch in _batches(list(known.counts), known.grouped):
+    more = (["group"] if known.grouped else []) + (["domain"] if known.domains else [])
+    for batch in _batches(list(known.counts), more):
         end = row + len(batch)
         labels[row:end] = _labels(batch, known.classes)
+        if known.domains:
+            labels[row:end] += batch["domain"].to_numpy() * (len(known.classes or ()) + 1)
         tickets[row:end] = [ticket(split_seed, sum_) for sum_ in batch["sha256"].to_pylist()]
         in_test[row:end] = pc.equal(batch["split"], "test").fill_null(False)
         if groups is not None:
@@ -108,9 +114,9 @@ def _group(name: str | None, number: int) -> int:
     return ticket(number, "alone") if name is None else ticket(0, f"group {name}")
 
 
-def _batches(paths: list[Path], grouped: bool) -> Iterator[pa.RecordBatch]:
+def _batches(paths: list[Path], more: list[str]) -> Iterator[pa.RecordBatch]:
     for path in paths:
-        yield from raw_rows(path, ["label", "key", "sha256", "split", *(["group"] if grouped else [])], _AT_ONCE)
+        yield from raw_rows(path, ["label", "key", "sha256", "split", *more], _AT_ONCE)
 
 
 def _checked(path: Path) -> int:

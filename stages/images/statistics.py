@@ -35,6 +35,8 @@ PARTNER = pa.field("partner_sha256", pa.string())
 """Of the partner's pixels; a column of pairs alone."""
 ATTRIBUTES = pa.field("attributes", pa.list_(pa.float32()))
 """A column of images that have some."""
+DOMAIN = pa.field("domain", pa.int64())
+"""A column of images of two domains: 0 or 1."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +50,12 @@ class Origin:
     channels: int
     height: int
     width: int
+    domain: int | None = None
 
 
-def stats_schema(partners: bool, attributes: bool) -> pa.Schema:
-    schema = STATS.append(PARTNER) if partners else STATS
-    return schema.append(ATTRIBUTES) if attributes else schema
+def stats_schema(partners: bool, attributes: bool, domains: bool = False) -> pa.Schema:
+    more = {PARTNER: partners, ATTRIBUTES: attributes, DOMAIN: domains}
+    return pa.schema([*STATS, *(field for field, there in more.items() if there)])
 
 
 def stats_table(
@@ -60,6 +63,8 @@ def stats_table(
     origins: list[Origin],
     partners: Images | None = None,
     attributes: list[list[float]] | None = None,
+    *,
+    domains: bool = False,
 ) -> pa.Table:
     """The figures of images `[N,C,H,W]`, a row each, as a table of `stats_schema`."""
     count, channels, height, width = images.shape
@@ -80,7 +85,8 @@ def stats_table(
     }
     columns |= {} if partners is None else {PARTNER.name: _hashes(partners)}
     columns |= {} if attributes is None else {ATTRIBUTES.name: attributes}
-    return pa.table(columns, schema=stats_schema(partners is not None, attributes is not None))
+    columns |= {DOMAIN.name: [origin.domain for origin in origins]} if domains else {}
+    return pa.table(columns, schema=stats_schema(partners is not None, attributes is not None, domains))
 
 
 def _hashes(images: Images) -> list[str]:

@@ -50,6 +50,8 @@ class Job:
     """Whether images have a partner of their own."""
     attributes: list[str] | None
     """Their names, where images have some."""
+    domains: list[str] | None
+    """Of the two that images are of, where they are of two."""
     most_broken: int
     """More broken images than this stop the stage."""
     folder: Path
@@ -145,7 +147,7 @@ def _write(job: Job, shard: Shard, folder: Path, broken: list[Broken]) -> None:
                 sides[side].add(table.filter(pa.array(mask)))
     for writer in sides.values():
         writer.close()
-    schema = stats_schema(job.partners, job.attributes is not None)
+    schema = stats_schema(job.partners, job.attributes is not None, job.domains is not None)
     figures = pa.concat_tables([schema.empty_table(), *stats])
     pq.write_table(figures, folder / STATS, compression="zstd")
 
@@ -156,7 +158,7 @@ def _in_batches(job: Job, shard: Shard) -> Iterator[list[dict[str, Any]]]:
     size = 4 * params.channels * params.height * params.width
     at_once = max(1, min(_MOST_AT_ONCE, _AT_ONCE // size))
     columns = ["image.bytes", "label", "key", "sha256", *(["partner.bytes"] if job.paired else [])]
-    columns += ["attributes"] if job.attributes else []
+    columns += (["attributes"] if job.attributes else []) + (["domain"] if job.domains else [])
     first = 0
     for batch in raw_rows(shard.path, columns, at_once):
         rows = batch.to_pylist()
@@ -189,7 +191,8 @@ def _normal(job: Job, geometry: Geometry, row: dict[str, Any]) -> Normal:
     image = fitted(image, geometry, cut)
     partner = None if partner is None else fitted(partner, geometry, cut)
     label = None if job.classes is None else row["label"]
-    origin = Origin(row["key"], label, row["held_out"], decoded.mode, decoded.channels, decoded.height, decoded.width)
+    size = (decoded.channels, decoded.height, decoded.width)
+    origin = Origin(row["key"], label, row["held_out"], decoded.mode, *size, row.get("domain"))
     return Normal(image, partner, drawn, origin, row.get("attributes"))
 
 
@@ -242,6 +245,9 @@ def _tables(job: Job, normal: list[Normal]) -> tuple[pa.Table, Mask, pa.Table]:
     attributes = [one.attributes for one in normal if one.attributes is not None]
     named = None if job.attributes is None else (job.attributes, attributes)
     damage = damage_by_chance(job.params)
-    table = tensor_table(images, labels, keys, job.classes, partners=partners, damage=damage, attributes=named)
-    figures = stats_table(images, origins, partners, attributes if named else None)
+    domains = None if job.domains is None else (job.domains, [origin.domain or 0 for origin in origins])
+    table = tensor_table(
+        images, labels, keys, job.classes, partners=partners, damage=damage, attributes=named, domains=domains
+    )
+    figures = stats_table(images, origins, partners, attributes if named else None, domains=domains is not None)
     return table, np.array([origin.held_out for origin in origins]), figures

@@ -52,6 +52,8 @@ class RawImage:
     """The person, scene, ... that it is of: all of one stay on one side of a random split."""
     attributes: list[float] | None = None
     """On [-1,1], in the order of the source's names of them."""
+    domain: int | None = None
+    """0 or 1, in a source of two domains without pairs."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,8 @@ class Source:
     """Whether images are in groups."""
     attributes: list[str] | None = None
     """Names of the images' attributes, which are in place of classes; None where they have none."""
+    domains: list[str] | None = None
+    """Names of the two domains that images are of, without pairs; None where they are of one."""
     readers: int = 1
     """How many contents may be read at once, by threads: more than one where each is waited for."""
 
@@ -114,6 +118,12 @@ def open_source(params: Ingest) -> Source:
         raise UserError(
             "pairs-not-supported",
             f"ingest.pairs is for source 'folder' or a zip 'archive', not {params.source!r}: set it to null",
+        )
+    if params.domains is not None and not source.domains:
+        raise UserError(
+            "domains-not-supported",
+            f"ingest.domains is for folders: of source 'folder', 'archive' or 's3', not {params.source!r}: set it to "
+            "null",
         )
     classes = None if source.classes is None else [composed(name) for name in source.classes]
     source = labelled(replace(source, classes=classes, images=_readable(source.images, params.path)), params)

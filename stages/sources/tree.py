@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple, Protocol
 from stages.common.errors import UserError, counted
 from stages.common.params import Ingest
 from stages.sources import NOT_STATED, RawImage, Source
+from stages.sources.domains import of_domains
 from stages.sources.labels import with_table
 from stages.sources.layout import DEEPEST, Groups, Parts, Survey, classes_of, groups_of
 from stages.sources.limits import EXTENSIONS, is_image
@@ -30,6 +31,8 @@ class Entry(NamedTuple):
     """Of a file, to be called before the next entry is asked for."""
     stamp: Callable[[], str]
     """See RawImage."""
+    key: str = ""
+    """What an image of it is called, where that is not its name."""
 
 
 class Tree(Protocol):
@@ -52,9 +55,13 @@ def tree_source(name: str, tree: Tree, params: Ingest, readers: int = 1) -> Sour
     """The images of a tree, as they came; keys are names inside it, in Unicode's form NFC.
 
     With `params.labels` neither folders nor tables tell classes; with `params.pairs` images are those of its first
-    folder, and each has its partner in the second. Raises UserError on a tree that cannot be read as classes, a class
-    without images, an image without a label in the table, and one without its partner.
+    folder, and each has its partner in the second; with `params.domains` they are of two (`domains`).
+    Raises UserError on a tree that cannot be read as classes, a class without images, an image without a label in the
+    table, and one without its partner.
     """
+    if params.domains is not None:
+        one = params.model_copy(update={"domains": None})
+        return of_domains(tree, params.domains, lambda domain: tree_source(name, domain, one, readers))
     survey, partners = _survey(tree, params)
     place = _shown(tree, _top(params))
     found = labels_among(place, survey.tables) if params.labels is None else Found(None, False, [])
@@ -145,7 +152,8 @@ def _images(tree: Tree, params: Ingest, groups: Groups, classes: list[str] | Non
             raise changed(tree.place)  # there were no such images when the names were read
         label = None if group.class_name is None else index[group.class_name]
         partner = None if params.pairs is None else _partner(tree, _parts(params.pairs.folders[1]), parts, inner)
-        yield RawImage("/".join(inner), inner[-1], entry.content, label, group.split, partner, entry.stamp())
+        key = entry.key or "/".join(inner)
+        yield RawImage(key, inner[-1], entry.content, label, group.split, partner, entry.stamp())
     if count:
         raise changed(tree.place)
 

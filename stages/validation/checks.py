@@ -14,6 +14,7 @@ NAMED_BY = {
     "images": "key",
     "parts": "part",
     "classes": "class",
+    "domains": "part",
     "attributes": "attribute",
 }  # the column that names a row of a table
 ONE_ROW = {"totals", "drift"}  # tables of figures; the others have a row an image, a class, ...

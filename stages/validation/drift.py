@@ -6,6 +6,7 @@ found here is told beside `validation.json` and never in it: training depends on
 something was published.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,6 +23,8 @@ BINS = 10
 LEAST_SHARE = 1e-4  # of a bin that is empty on one side; its logarithm must be finite
 DESCRIBED = {"brightness": "mean", "contrast": "std", "source_size": "source_pixels"}
 """What is compared, and the column of the summary table."""
+OF = " of "
+"""Between the name of a spread and that of the domain that it is of."""
 Shares = npt.NDArray[np.float64]
 
 
@@ -41,6 +44,8 @@ class Description(BaseModel):
     fingerprint: str | None
     spreads: dict[str, Spread]
     classes: dict[str, NonNegativeInt] | None
+    domains: dict[str, NonNegativeInt] | None = None
+    """Spreads are then of each domain."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +64,25 @@ class Drift:
 
 def describe(images: pd.DataFrame, manifest: Manifest) -> Description:
     """Describe the data by its summary table."""
-    spreads = {name: _spread(images[column]) for name, column in DESCRIBED.items()}
+    parts = _by_domain(images, manifest.domains)
+    spreads = {f"{name}{of}": _spread(part[column]) for of, part in parts.items() for name, column in DESCRIBED.items()}
     counted = images["label"].value_counts()
     classes = {name: int(counted.get(label, 0)) for label, name in enumerate(manifest.classes or [])}
-    return Description(images=len(images), fingerprint=manifest.fingerprint, spreads=spreads, classes=classes or None)
+    domains = {name: len(parts[f"{OF}{name}"]) for name in manifest.domains or []}
+    return Description(
+        images=len(images),
+        fingerprint=manifest.fingerprint,
+        spreads=spreads,
+        classes=classes or None,
+        domains=domains or None,
+    )
+
+
+def _by_domain(images: pd.DataFrame, domains: Iterable[str] | None) -> dict[str, pd.DataFrame]:
+    """The images of each domain, by what its name adds to that of a spread; all of them where there are none."""
+    if domains is None:
+        return {"": images}
+    return {f"{OF}{name}": images[images["domain"] == number] for number, name in enumerate(domains)}
 
 
 def against_release(images: pd.DataFrame, here: Description, root: Path) -> Drift:
@@ -83,17 +103,20 @@ def against_release(images: pd.DataFrame, here: Description, root: Path) -> Drif
 
 def _indices(images: pd.DataFrame, here: Description, before: Description) -> dict[str, float]:
     found = {}
-    for name, column in DESCRIBED.items():
-        if name in before.spreads:
-            spread = before.spreads[name]
-            shares = _shares(images[column], spread.edges)
-            if len(shares) == len(spread.shares):
-                found[name] = stability_index(np.array(spread.shares), shares, before.images, here.images)
-    if here.classes is not None and before.classes is not None:
-        names = sorted({*here.classes, *before.classes})
-        then, now = (np.array([of.get(name, 0) for name in names], float) for of in (before.classes, here.classes))
-        if then.sum() and now.sum():
-            found["classes"] = stability_index(then / then.sum(), now / now.sum(), before.images, here.images)
+    for of, part in _by_domain(images, here.domains).items():
+        images_before = before.images if not of else (before.domains or {}).get(of.removeprefix(OF), 0)
+        for name, column in DESCRIBED.items():
+            spread = before.spreads.get(f"{name}{of}")
+            shares = None if spread is None else _shares(part[column], spread.edges)
+            if spread is not None and shares is not None and len(shares) == len(spread.shares):
+                found[f"{name}{of}"] = stability_index(np.array(spread.shares), shares, images_before, len(part))
+    for kind in ("classes", "domains"):
+        counts_before, counts_here = getattr(before, kind), getattr(here, kind)
+        if counts_here is not None and counts_before is not None:
+            names = sorted({*counts_here, *counts_before})
+            then, now = (np.array([of.get(name, 0) for name in names], float) for of in (counts_before, counts_here))
+            if then.sum() and now.sum():
+                found[kind] = stability_index(then / then.sum(), now / now.sum(), before.images, here.images)
     return found
 
 

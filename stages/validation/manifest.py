@@ -22,8 +22,10 @@ class Manifest(BaseModel):
     shape: tuple[PositiveInt, PositiveInt, PositiveInt]
     classes: Annotated[list[str], Field(min_length=1)] | None
     attributes: list[str] | None = None
+    domains: Annotated[list[str], Field(min_length=2, max_length=2)] | None = None
     counts: Counts
     class_counts: dict[str, dict[str, NonNegativeInt]] | None
+    domain_counts: dict[str, dict[str, NonNegativeInt]] | None = None
     broken: list[dict[str, str]] = Field(default_factory=list)
     source: dict[str, str | None] = Field(default_factory=dict)
     split: dict[str, Any] = Field(default_factory=dict)

@@ -11,12 +11,13 @@ from stages.common.errors import counted
 from stages.common.params import Validate
 from stages.common.sections import Severity
 from stages.validation.checks import EXCEPTIONS, SHARE, Check, Tables, between, mostly, within
-from stages.validation.drift import Drift
+from stages.validation.drift import OF, Drift
 from stages.validation.manifest import Manifest
 from stages.validation.outliers import brightness_fence, size_fence
 from stages.validation.twins import Twins, paired, repeated
 
 MIN_HOLDOUT = 2  # a covariance, on which the Frechet distance stands, needs two
+MIN_OF_DOMAIN = 4  # what a kernel distance needs, by which each domain is measured
 NULL, NOT_NULL = "ExpectColumnValuesToBeNull", "ExpectColumnValuesToNotBeNull"
 UNIQUE, BETWEEN = "ExpectColumnValuesToBeUnique", "ExpectColumnValuesToBeBetween"
 _APART = (
@@ -42,6 +43,7 @@ def suite(found: Tables, manifest: Manifest, twins: Twins, limits: Validate) -> 
         *_copies(images, manifest, twins, limits),
         *_plain(manifest, limits),
         *_reach(manifest, limits),
+        *_domains(manifest),
         *_balance(manifest, limits),
         *_attributes(manifest),
         *_outliers(images, manifest, limits),
@@ -173,6 +175,20 @@ def _balance(manifest: Manifest, limits: Validate) -> list[Check]:
     ]
 
 
+def _domains(manifest: Manifest) -> list[Check]:
+    if manifest.domains is None:
+        return []
+    equal = {"column_A": "images", "column_B": "manifest"}
+    counted = "Each domain has as many images in each split as the manifest counts"
+    present = f"Each domain has at least {MIN_OF_DOMAIN} images in each split"
+    redraw = "set normalize.split to random, which shares out each domain, or " if manifest.split_is_given else ""
+    return [
+        within("Every image is of one of the two domains", "images", "domain", [0, 1]),
+        Check(counted, "domains", EQUAL, equal, 0, EXCEPTIONS),
+        replace(between(present, "domains", "images", MIN_OF_DOMAIN), advice=f"{redraw}add images to that domain"),
+    ]
+
+
 def _attributes(manifest: Manifest) -> list[Check]:
     if manifest.attributes is None:
         return []
@@ -216,10 +232,16 @@ def drift_suite(drift: Drift, limit: float, severity: Severity) -> list[Check]:
         "contrast": "Images have as much contrast",
         "source_size": "Sources are as large",
         "classes": "Classes have the shares",
+        "domains": "Domains have the shares",
     }
+
+    def asked(index: str) -> str:
+        thing, _, domain = index.partition(OF)
+        return words[thing] + (f" in {domain}" if domain else "")
+
     return [
         between(
-            f"{words[name]} as in release {drift.release} (population stability index)",
+            f"{asked(name)} as in release {drift.release} (population stability index)",
             "drift",
             name,
             None,

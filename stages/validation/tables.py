@@ -15,7 +15,7 @@ def tables(stats: pd.DataFrame, manifest: Manifest, twins: Twins) -> Tables:
 
     `holdout` has a row a held-out image; `totals` is one row with the images of each split, the share that is broken,
     and the share of [-1,1] that is reached; with classes, `parts` has a row a class and split, `classes` a row a class;
-    with attributes, `attributes` has a row for each of them and split.
+    with attributes, `attributes` has a row for each of them and split; with domains, `domains` likewise.
     """
     in_split = stats["split"].value_counts()
     totals = pd.DataFrame({split: [int(in_split.get(split, 0))] for split in ("train", "holdout")})
@@ -29,8 +29,10 @@ def tables(stats: pd.DataFrame, manifest: Manifest, twins: Twins) -> Tables:
         "totals": totals,
     }
     if manifest.classes is not None:
-        found["parts"] = _parts(stats, manifest.classes, manifest.class_counts or {})
+        found["parts"] = _parts(stats, "label", manifest.classes, manifest.class_counts or {})
         found["classes"] = _classes(found["parts"])
+    if manifest.domains is not None:
+        found["domains"] = _parts(stats, "domain", manifest.domains, manifest.domain_counts or {})
     if manifest.attributes is not None:
         found["attributes"] = _attributes(stats, manifest.attributes)
     return found
@@ -60,11 +62,12 @@ def _nullable(rows: Rows) -> "pd.Series[float]":
     return pd.Series(np.where(rows == NONE, np.nan, rows))
 
 
-def _parts(stats: pd.DataFrame, classes: list[str], expected: dict[str, dict[str, int]]) -> pd.DataFrame:
-    counted = stats.groupby(["label", "split"]).size()
+def _parts(stats: pd.DataFrame, column: str, names: list[str], expected: dict[str, dict[str, int]]) -> pd.DataFrame:
+    """A row for each of these, which the column numbers, and split."""
+    counted = stats.groupby([column, "split"]).size()
     rows = [
-        (f"{name} ({split})", name, split, counted.get((label, split), 0), expected.get(split, {}).get(name, 0))
-        for label, name in enumerate(classes)
+        (f"{name} ({split})", name, split, counted.get((number, split), 0), expected.get(split, {}).get(name, 0))
+        for number, name in enumerate(names)
         for split in ("train", "holdout")
     ]
     return pd.DataFrame(rows, columns=["part", "class", "split", "images", "manifest"])

@@ -1,6 +1,6 @@
 """Images that stand in the data twice, the same or nearly: within a split, or in both (leakage)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +32,12 @@ class Twins:
 
 
 def find_twins(stats: pd.DataFrame, normalized: Path, limits: Validate, by_looks: bool) -> Twins:
-    """The twins among the images of a summary table; `by_looks`: near-duplicates too, not only the same pixels."""
-    group, _ = pd.factorize(stats["pixel_sha256"])
+    """The twins among the images of a summary table; `by_looks`: near-duplicates too, not only the same pixels.
+
+    Two images of unlike domains are none: what is in both is learned in both.
+    """
+    domains = stats["domain"] if "domain" in stats.columns else None
+    group, _ = pd.factorize(stats["pixel_sha256"] + ("" if domains is None else domains.map(str)))
     _, firsts = np.unique(group, return_index=True)  # numbered in order of appearance: one image of each number
     found = Near(np.empty((0, 2), np.int64), complete=True)
     if by_looks and len(stats):
@@ -44,6 +48,9 @@ def find_twins(stats: pd.DataFrame, normalized: Path, limits: Validate, by_looks
             limits.likeness,
             lambda asked: _pictures(normalized, stats.iloc[firsts[asked]]),
         )
+        if domains is not None:
+            of = domains.to_numpy()[firsts][found.pairs]
+            found = replace(found, pairs=found.pairs[of[:, 0] == of[:, 1]])
     return _twins(group, firsts, stats["split"].to_numpy(), found)
 
 

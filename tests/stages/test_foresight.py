@@ -132,6 +132,15 @@ def test_a_family_of_two_domains_is_said_to_be_for_python(read: Callable[[str], 
 
 
 @pytest.mark.tried(
+    "two domains, and a family that learns from one",
+    "train.family = 'dcgan' has no use of two domains: set ingest.domains to null, which takes all images alike",
+)
+def test_domains_are_refused_where_the_family_has_no_use_of_them(read: Callable[[str], None]) -> None:
+    (sentence,) = foreseen(changed(train={"family": "dcgan"}), replace(PICTURES, domains=True))
+    read(sentence)
+
+
+@pytest.mark.tried(
     "points, and a family of images",
     "train.family = 'dcgan' makes images of 8 x 8 and more, and these are 2 x 1: set train.family to modern_points, "
     "or gan",
