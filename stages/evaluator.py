@@ -1,7 +1,7 @@
 """Evaluator: the network by which generated images are judged, trained on the real ones.
 
 Reads data/normalized/{train,holdout}, reports/validation.json.
-Writes models/evaluator/, metrics/evaluator.json, provenance/evaluator.json.
+Writes models/evaluator/ (of two domains one for each in it), metrics/evaluator.json, provenance/evaluator.json.
 Stopped and started again it goes on from its last state, in .resume/evaluator, and ends in the same bits (on a CPU).
 """
 
@@ -20,7 +20,7 @@ from stages.common.files import read_json, replacing_directory, write_json
 from stages.common.foresight import Known, require_fit
 from stages.common.identity import code_of
 from stages.common.keeping import Keeper
-from stages.common.models import write_evaluator
+from stages.common.models import of_both, write_evaluator
 from stages.common.params import Evaluator as EvaluatorParams
 from stages.common.params import load_section, load_value
 from stages.common.provenance import recorded
@@ -73,16 +73,47 @@ def evaluator(params: EvaluatorParams, root: Path, meter: Meter | None = None) -
     require_passed_gate(root / "reports/validation.json")
     train, holdout = (Split(root / "data/normalized" / name) for name in ("train", "holdout"))
     params, shorter = within_budget(params, load_value("train.images", root / "params.yaml"))
-    resume = Resume(root / RESUME, identity(params, root))
-    network = fit(params, train, Keeper(resume, meter or Meter()))
-    metrics = root / "metrics/evaluator.json"
+    meter, about = meter or Meter(), identity(params, root)
+    resumes = {
+        place: Resume(root / RESUME / place, about | ({"place": place} if place else {})) for place in places(train)
+    }
+    networks = {place: fit(params, part, Keeper(resumes[place], meter)) for place, part in places(train).items()}
     with replacing_directory(root / "models/evaluator") as folder:
-        figures = measure(network, params, holdout) | {"sha256": write_evaluator(folder, network)}
+        figures = _written(networks, params, holdout, folder)
         if shorter and figures["images"]:
             figures["turned_down"] = shorter
-        write_json(metrics, figures)
-    resume.forget()
+        write_json(root / "metrics/evaluator.json", figures)
+    for resume in resumes.values():
+        resume.forget()
     return figures
+
+
+def places(split: Split) -> dict[str, Split]:
+    """The images that an evaluator learns from, by the folder in models/evaluator: all, or of each domain by itself.
+
+    One of both domains would have features in which the domain of an image, or nothing of it, is what counts most.
+    """
+    names = split.domains
+    return {str(number): split.of_domain(name) for number, name in enumerate(names)} if names else {"": split}
+
+
+def _written(networks: dict[str, Evaluator], params: EvaluatorParams, holdout: Split, folder: Path) -> dict[str, Any]:
+    """`metrics/evaluator.json`: of two domains means of both, and those of each."""
+    parts, each = places(holdout), list[dict[str, Any]]()
+    for place, network in networks.items():
+        (folder / place).mkdir(exist_ok=True)
+        sha256 = write_evaluator(folder / place, network)
+        each.append(measure(network, params, parts[place]) | {"sha256": sha256})
+    if not holdout.domains:
+        return each[0]
+    means = {name: sum(one[name] for one in each) / len(each) for name in each[0] if name.startswith("holdout_")}
+    return {
+        **each[0],
+        **means,
+        "holdout_images": len(holdout),
+        "sha256": of_both([one["sha256"] for one in each]),
+        "domains": dict(zip(holdout.domains, each, strict=True)),
+    }
 
 
 def within_budget(params: EvaluatorParams, training: int) -> tuple[EvaluatorParams, str | None]:
@@ -142,6 +173,7 @@ def measure(network: Evaluator, params: EvaluatorParams, holdout: Split) -> dict
 
 def summary(figures: dict[str, Any], medium: Medium) -> str:
     held_out = f"on {figures['holdout_images']:,} held-out images"
+    held_out += " (the mean of two evaluators, one for each domain)" if "domains" in figures else ""
     shorter = f"; {told[:-1]}" if (told := figures.get("turned_down")) else ""
     as_they_are = figures["kind"] == "coordinates"
     how = f"{medium.words.many} are compared by their {medium.words.part}s: " if as_they_are else ""

@@ -1,6 +1,7 @@
 """Export: the selected generator in ONNX's format, for people without this package, checked against torch.
 
-Reads models/selected. Writes models/onnx/generator.onnx, provenance/export.json. Inputs: `latents`
+Reads models/selected. Writes models/onnx/generator.onnx, of a model between two domains also back.onnx, and
+provenance/export.json. Inputs: `latents`
 `[N, latent_size + code_size]` where there is noise, `labels` `[N]` (int64) where the generator is conditional,
 `attributes` `[N,K]` on [-1,1] or `sources` `[N,S,H,W]` in [-1,1] in their place where it takes these; output: `images`
 `[N,C,H,W]` in [-1,1]. N is free.

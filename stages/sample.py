@@ -1,6 +1,7 @@
 """Sample: images of the selected generator, seeded, into Parquet and pictures.
 
-Reads models/selected; of a model that translates also data/normalized/holdout, whose sources it translates.
+Reads models/selected; of a model that translates also data/normalized/holdout, whose sources it translates, or of two
+domains whose images, each into the other.
 Writes samples/, plots/samples.png, plots/latent/, metrics/latent.json, provenance/sample.json.
 Image i is the same bits whatever the count and the batch size. Pictures of the latent space: stages/sampling.
 """
@@ -8,6 +9,7 @@ Image i is the same bits whatever the count and the batch size. Pictures of the 
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from torch import Tensor
 
 from mintage.attributes import with_changes
 from mintage.players import Generator, ModelConfig
-from mintage.sampling import asked_rows, samples
+from mintage.sampling import Rows, asked_rows, samples
 from mintage.sources import visible
 from stages.common.device import steady_device_for
 from stages.common.errors import UserError, run_stage
@@ -27,7 +29,7 @@ from stages.common.models import read_generator
 from stages.common.params import Sample, load_section
 from stages.common.provenance import recorded
 from stages.common.raw_shards import ATTRIBUTES
-from stages.common.reading import Sources
+from stages.common.reading import Chosen, Sources
 from stages.common.shards import IMAGE, encoded_schema, write_encoded
 from stages.common.split import Split
 from stages.common.stage import parser_of, progress_bar
@@ -75,7 +77,8 @@ def sample(params: Sample, root: Path) -> int:
             drawn = drawings.draw_samples(generator, params.seed, asked, names=names)
         else:
             made = translations(generator, params, holdout, medium, mark)
-            schema = schema_of(generator.config, mark, source=IMAGE, key=TEXT)
+            more = {"domain": TEXT} if holdout.domains else {}
+            schema = schema_of(generator.config, mark, source=IMAGE, key=TEXT, **more)
             drawn = draw_translations(medium, generator, params.seed, holdout)
         count = write_encoded(folder, made, schema, SHARD_IMAGES, params.batch_size)
         sheet.write_bytes(with_mark(drawn, mark))
@@ -155,18 +158,34 @@ def rows(
 def translations(
     generator: Generator, params: Sample, holdout: Split, medium: Medium, mark: Mark
 ) -> Iterator[dict[str, Any]]:
-    """A row a held-out source, each once: what it becomes, marked, beside itself, with the key of the pair."""
-    count = min(params.count, len(holdout))
-    numbers, keys = asked_rows(len(holdout), count, params.seed), holdout.keys
-    index = 0
-    with progress_bar("sample", count) as bar:
-        for images, sources in samples(generator, count, params.seed, Sources(holdout, numbers)):
-            assert sources is not None
-            for image, source in zip(images.numpy(), visible(sources, holdout.shape).numpy(), strict=True):
+    """A row a held-out source, each once: what it becomes, marked, beside itself, with its key.
+
+    Of two domains half of the rows are of either direction; `domain` is the one that is made.
+    """
+    ways: list[tuple[str | None, Generator, Split]]
+    ways = [(to, one, holdout.of_other_domain(to)) for to, one in generator.directions.items()]
+    first = 0
+    for to, direction, split in ways or [(None, generator, holdout)]:
+        count = min(ceil(params.count / max(1, len(ways))), len(split))
+        numbers, keys = asked_rows(len(split), count, params.seed), split.keys
+        asked = Sources(split, numbers) if to is None else Chosen(split, numbers)
+        told = {"label": None, "seed": params.seed} | ({} if to is None else {"domain": to})
+        with progress_bar("sample" if to is None else f"sample {to}", count) as bar:
+            for number, (image, source) in enumerate(_each(direction, count, params.seed, asked, holdout.shape)):
+                index = first + number
                 both = {"image": encoded(medium, image, index, mark), "source": encoded(medium, source, index)}
-                yield both | {"label": None, "index": index, "seed": params.seed, "key": keys[int(numbers[index])]}
-                index += 1
-            bar.update(len(images))
+                yield both | told | {"index": index, "key": keys[int(numbers[number])]}
+                bar.update(1)
+        first += count
+
+
+def _each(
+    generator: Generator, count: int, seed: int, asked: Rows, shape: tuple[int, int, int]
+) -> Iterator[tuple[FloatImages, FloatImages]]:
+    """Translations `[C,H,W]`, each with what there is to see of its source."""
+    for images, sources in samples(generator, count, seed, asked):
+        assert sources is not None
+        yield from zip(images.numpy(), visible(sources, shape).numpy(), strict=True)
 
 
 def encoded(medium: Medium, values: FloatImages, index: int, mark: Mark | None = None) -> dict[str, Any]:

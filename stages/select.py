@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from mintage.metrics.kernel import FEWEST_ROWS
+from mintage.players import ModelConfig
 from stages.common.device import steady_device_for
 from stages.common.errors import UserError, run_stage
 from stages.common.files import read_json, replacing, replacing_directory, write_json, write_tsv
-from stages.common.models import read_evaluator, write_generator
+from stages.common.models import of_both, read_evaluator, write_generator
 from stages.common.params import Select, load_section
 from stages.common.provenance import recorded
 from stages.common.split import Split
@@ -25,6 +26,7 @@ from stages.selection.cache import FOLDER
 from stages.selection.card import model_card
 from stages.selection.checkpoints import Table, loaded, measure_all, require_same_data
 from stages.selection.chosen import length_of, measure_chosen
+from stages.selection.directions import Direction
 from stages.selection.features import feature_network
 from stages.selection.measure import load_generator
 from stages.selection.nearest import nearest_drawn
@@ -44,12 +46,23 @@ class Inputs:
 
     checkpoints: list[Path]
     """In order of the images seen."""
-    real: Reference
+    reals: list[Reference]
+    """One; or one for each direction of a model between two domains, the one out of the first domain first."""
     cache: Path
     evaluator_sha256: str
     manifest: dict[str, Any]
     trained: dict[str, Any]
     """`provenance/train.json`."""
+
+    @property
+    def real(self) -> Reference:
+        """Of two directions the first, for what is the same in both."""
+        return self.reals[0]
+
+    @property
+    def held_out(self) -> int:
+        """Images beside which generated ones are measured."""
+        return sum(len(real.holdout) for real in self.reals)
 
 
 def main() -> None:
@@ -68,9 +81,9 @@ def select(params: Select, root: Path) -> dict[str, Any]:
     Raises UserError, with all of it written, where the selected generator is collapsed and params say to fail.
     """
     inputs = read_inputs(params, root)
-    measured = measure_all(inputs.checkpoints, inputs.real, params, inputs.cache)
+    measured = measure_all(inputs.checkpoints, inputs.reals, params, inputs.cache)
     choice = choose(measured.rows, params, absent_in(measured.found[-1], measured.real))
-    print(table(measured.rows, choice.chosen, params, len(inputs.real.holdout), measured.baseline))
+    print(table(measured.rows, choice.chosen, params, inputs.held_out, measured.baseline))
     selection = summary(measured, choice, params, inputs)
     alone = measure_chosen(inputs.checkpoints[choice.chosen], inputs.real, inputs.cache, inputs.trained, params)
     selection |= alone.figures | {"left_out": alone.left_out}
@@ -79,7 +92,16 @@ def select(params: Select, root: Path) -> dict[str, Any]:
     selection["verdict"] = verdict(measured.rows, measured.rows[choice.chosen], selection, about)
     write_outputs(root, inputs, params, measured.rows, selection, curve=alone.curve)
     fails = params.fail_on_collapse and selection["collapse"]["collapsed"]
-    print("\n".join([selection["why"], *judgements(selection, but="collapse" if fails else ""), *alone.sentences]))
+    print(
+        "\n".join(
+            [
+                selection["why"],
+                *ways(selection),
+                *judgements(selection, but="collapse" if fails else ""),
+                *alone.sentences,
+            ]
+        )
+    )
     if fails:
         figures = "its figures are in metrics/selection.json"
         raise UserError(
@@ -95,12 +117,17 @@ def judgements(selection: dict[str, Any], but: str) -> list[str]:
     return [whole, *(selection[name]["sentence"] for name in ("collapse", "copying") if name != but)]
 
 
+def ways(selection: dict[str, Any]) -> list[str]:
+    """What is said of each direction of a model between two domains."""
+    return [direction["sentence"] for direction in selection["directions"] or []]
+
+
 def subject(inputs: Inputs, sources: Row | None) -> Subject:
     real, trained = inputs.real, inputs.trained
     return Subject(
         family=trained.get("family", ""),
         training=length_of(trained),
-        train_images=len(real.train),
+        train_images=sum(len(one.train) for one in inputs.reals),
         chance=real.chance,
         medium=real.medium,
         attributes=bool(real.attributes),
@@ -114,24 +141,43 @@ def read_inputs(params: Select, root: Path) -> Inputs:
     if not checkpoints:
         raise UserError("output-missing", f"{root / 'models/checkpoints'} holds no checkpoints: run `dvc repro train`")
     device = steady_device_for(params.device)
-    evaluator, sha256 = read_evaluator(root / "models/evaluator", device)
     train, holdout = (Split(root / "data/normalized" / name) for name in ("train", "holdout"))
     manifest = read_json(root / "data/normalized/manifest.json")
-    require_enough(params, train, holdout)
-    require_same_data(evaluator.config, holdout, "models/evaluator", "evaluator")
     medium, cache = medium_of(manifest), root / FOLDER
-    judge = Judge(evaluator, feature_network(params, evaluator, sha256, device, medium.words), medium, sha256)
-    config = load_generator(checkpoints[0], device)[0].config
-    condition = "label" if config.conditional else "source" if config.translates else None
-    condition = "attributes" if config.attributes else condition
+
+    def judge_in(place: str, train: Split, holdout: Split) -> Judge:
+        require_enough(params, train, holdout)
+        folder = root / "models/evaluator" / place
+        evaluator, sha256 = read_evaluator(folder, device)
+        require_same_data(evaluator.config, holdout, str(folder), "evaluator")
+        return Judge(evaluator, feature_network(params, evaluator, sha256, device, medium.words), medium, sha256)
+
+    reals = []
+    if not train.domains:
+        condition = condition_of(load_generator(checkpoints[0], device)[0].config)
+        reals = [reference(judge_in("", train, holdout), train, holdout, params, condition=condition, cache=cache)]
+    for number, name in reversed([*enumerate(train.domains)]):
+        of_train, of_holdout, others = train.of_domain(name), holdout.of_domain(name), holdout.of_other_domain(name)
+        judge = judge_in(str(number), of_train, of_holdout)
+        reals.append(
+            reference(judge, of_train, of_holdout, params, condition="domain", cache=cache, to=name, others=others)
+        )
+    digests = [real.judge.sha256 for real in reversed(reals)]
     return Inputs(
         checkpoints=checkpoints,
-        real=reference(judge, train, holdout, params, condition=condition, cache=cache),
+        reals=reals,
         cache=cache,
-        evaluator_sha256=sha256,
+        evaluator_sha256=of_both(digests) if train.domains else digests[0],
         manifest=manifest,
         trained=read_json(root / "provenance/train.json"),
     )
+
+
+def condition_of(config: ModelConfig) -> str | None:
+    """What a generator is given, of one domain."""
+    if config.attributes:
+        return "attributes"
+    return "label" if config.conditional else "source" if config.translates else None
 
 
 def require_enough(params: Select, train: Split, holdout: Split) -> None:
@@ -152,26 +198,44 @@ def summary(measured: Table, choice: Choice, params: Select, inputs: Inputs) -> 
     """What `metrics/selection.json` holds, but for what is measured of the chosen checkpoint alone."""
     rows, real = measured.rows, inputs.real
     chosen, runner_up = rows[choice.chosen], choice.runner_up
+    ways, of_domains = measured.directions, bool(real.to) and real.judge.network.name == "domain"
+    judged = [(ways[one.to].rows[choice.chosen] if one.to in ways else chosen, one) for one in inputs.reals]
     return {
         **chosen,
         "metric": params.metric,
         "rule": sentence(params),
         "why": why(rows, choice, params),
         "seed": params.seed,
-        "features": real.judge.network.describe(),
-        "floor_images": len(real.train_sample),
-        "holdout_images": len(real.holdout),
+        "features": real.judge.network.describe() | ({"sha256": inputs.evaluator_sha256} if of_domains else {}),
+        "floor_images": sum(len(one.train_sample) for one in inputs.reals),
+        "holdout_images": inputs.held_out,
         "checkpoints": len(rows),
         "absent": expected(absent_in(measured.found[choice.chosen], measured.real), real),
         "baseline": None if measured.baseline is None else without_floors(measured.baseline),
         "last": without_floors(rows[-1]),
         "runner_up": None if runner_up is None else without_floors(rows[runner_up]),
         "cost_of_last": cost_of_last(rows, choice, params),
-        "collapse": collapse(chosen, params, real.chance),
-        "copying": copying(chosen, params, real.medium),
+        "collapse": worst([(collapse(row, params, one.chance), one.to) for row, one in judged], "collapsed"),
+        "copying": worst([(copying(row, params, one.medium), one.to) for row, one in judged], "copied"),
+        "directions": directions(measured, choice, inputs.reals) or None,
         "attributes": attributes(measured.found[choice.chosen], measured.real, real),
         "classes": classes(measured.found[choice.chosen], measured.real, real.judge.evaluator.config.classes),
     }
+
+
+def worst(found: list[tuple[dict[str, Any], str | None]], bad: str) -> dict[str, Any]:
+    """Of the verdicts on both directions the one that is bad, or else not known; it says which direction it is of."""
+    told, to = max(found, key=lambda one: (one[0][bad], not one[0]["known"]))
+    return told if to is None else told | {"sentence": f"To {to}: {told['sentence']}"}
+
+
+def directions(measured: Table, choice: Choice, reals: list[Reference]) -> list[dict[str, Any]]:
+    """Of a model between two domains the figures of each, with what is said of them; else nothing."""
+    names = [real.to or "" for real in reals]
+    return [
+        Direction(other, to, table.rows[choice.chosen], table.baseline).to_json()
+        for (to, table), other in zip(measured.directions.items(), reversed(names), strict=False)
+    ]
 
 
 def provenance(inputs: Inputs, params: Select, selection: dict[str, Any]) -> dict[str, Any]:
@@ -198,7 +262,7 @@ def write_outputs(
         (model / "README.md").write_text(model_card(generator.config, inputs.manifest, made))
         write_json(model / "provenance.json", made)
         picture = outputs.enter_context(replacing(root / "plots/nearest.png"))
-        picture.write_bytes(nearest_drawn(generator, inputs.real, params.seed))
+        picture.write_bytes(nearest_drawn(generator, inputs.reals, params.seed))
         write_tsv(outputs.enter_context(replacing(root / "metrics/checkpoints.tsv")), marked(rows, chosen))
         write_tsv(outputs.enter_context(replacing(root / "metrics/truncation.tsv")), curve, COLUMNS)
         write_json(outputs.enter_context(replacing(root / "metrics/selection.json")), selection)

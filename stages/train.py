@@ -46,7 +46,7 @@ from stages.training.launch import launched, own_device, own_threads, process_gr
 from stages.training.sharing import broadcast_state
 
 if TYPE_CHECKING:
-    from stages.training.stopping import Measure
+    from stages.training.stopping import BothWays, Measure
 
 DATA = Path("data/normalized")
 # What may change without changing the weights up to here; a longer run goes on from a shorter one.
@@ -123,13 +123,15 @@ def should_continue(trainer: Trainer, params: Train) -> bool:
     return trainer.images_seen < params.images and not stopped_early(trainer.measured, params.stop)
 
 
-def measure_for(params: Train, resume: Resume, split: Split, real: RealImages) -> "Measure | None":
+def measure_for(params: Train, resume: Resume, split: Split, real: RealImages) -> "Measure | BothWays | None":
     """By what this training may stop early; None where it may not."""
     if params.stop is None:
         return None
-    from stages.training.stopping import Measure, evaluator_in
+    from stages.training.stopping import Measure, both_ways, evaluator_in
 
     folder = resume.folder / f"evaluator-{measure_of(params.stop)}"
+    if split.domains:
+        return both_ways(folder, params, split, Split(DATA / "holdout"), real.device)
     evaluator = evaluator_in(folder, params.stop, split, real, params.seed)
     return Measure(evaluator, Split(DATA / "holdout"), params.stop.samples, params.seed)
 
@@ -156,9 +158,11 @@ def make_trainer(params: Train, split: Split) -> Trainer:
 
 
 def conditions_for(recipe: Recipe, split: Split, seed: int) -> torch.Tensor | None:
-    """The labels or attributes that this training may see; None where it uses neither."""
+    """The labels, attributes or domains that this training may see; None where it uses none of them."""
     if condition_of(recipe) == "attributes":
         return attributes_of(split)
+    if condition_of(recipe) == "domain" and split.domain is not None:
+        return torch.from_numpy(split.domain)
     labels = labels_of(split) if condition_of(recipe) == "label" else None
     return None if labels is None else hide_labels(labels, recipe.labelled, seed)
 
@@ -213,7 +217,7 @@ def train(
     resume: Resume,
     params: Train,
     medium: Medium,
-    measure: "Measure | None" = None,
+    measure: "Measure | BothWays | None" = None,
     *,
     meter: Meter | None = None,
 ) -> None:

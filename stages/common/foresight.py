@@ -27,6 +27,8 @@ ATTRIBUTES = "sngan_attributes"
 """A family that learns from attributes."""
 SAME_SIZE = set(BUILT_IN["network"]) - ENLARGING
 SMALLEST = 8
+_OF_MODELS = ("pairs", "domains", "sources", "masks", "colors", "attributes")
+"""What a metric may need that data of any medium may have."""
 _OF_CLASSES = {"conditional_accuracy", "class_frechet_distance"}
 
 
@@ -78,10 +80,13 @@ def _family(train: Train, known: Known) -> Iterator[str]:
     shown, few = f"train.family = {train.family!r}", known.classes is not None and known.classes < 2
     recipe = recipe_of(train.family, train.recipe, train.variant)
     if recipe.game in BETWEEN_DOMAINS:
-        why = "learns from two domains without pairs, which is done in Python: see docs/domains.md"
-        yield f"{shown} {why}, or name another family, such as pix2pix with pairs"
+        if known.domains is False:
+            yield f"{shown} learns from two domains without pairs: name them in ingest.domains, or another family"
+        if known.paired:
+            yield f"{shown} learns without pairs: set normalize.partner and ingest.pairs to null, or it to pix2pix"
     elif known.domains:
-        yield f"{shown} has no use of two domains: set ingest.domains to null, which takes all images alike"
+        fits = "set it to cyclegan, or ingest.domains to null, which takes all images alike"
+        yield f"{shown} has no use of two domains: {fits}"
     elif recipe.generator.conditioning == TRANSLATES and known.paired is False:
         how = "normalize.partner (such as edges) or ingest.pairs"
         yield f"{shown} learns from pairs, and images have no partner: set {how}, or another family"
@@ -106,7 +111,7 @@ def _metrics(select: Select, train: Train, known: Known) -> Iterator[str]:
     named = [("metric", select.metric), *(("guards", guard.metric) for guard in select.guards)]
     for key, metric in named:
         needs = METRICS[metric].needs
-        if needs not in (None, "pairs", "masks", "colors", "attributes", *known.medium.offers):
+        if needs not in (None, *_OF_MODELS, *known.medium.offers):
             yield f"select.{key} names {metric!r}, which is of {words_for(str(needs))}: name another metric"
         elif needs == "attributes" and known.attributes is False:
             yield f"select.{key} names {metric!r}, and images have no attributes: name another metric"

@@ -13,7 +13,7 @@ from torch import nn
 from mintage.evaluator import Evaluator, EvaluatorConfig, build_evaluator
 from mintage.players import Generator, build_generator
 from stages.common.errors import UserError
-from stages.common.files import read_json, sha256_of
+from stages.common.files import fingerprint_of, read_json, sha256_of
 
 MISFITS = (RuntimeError, KeyError, TypeError, ValueError, AttributeError, SafetensorError)
 """What building a network from a wrong config, or loading wrong weights into it, raises."""
@@ -62,6 +62,11 @@ def write_evaluator(folder: Path, evaluator: Evaluator) -> str:
     config = asdict(evaluator.config) | {"sha256": sha256}
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     return sha256
+
+
+def of_both(digests: list[str]) -> str:
+    """What stands for the evaluators of two domains, by the SHA-256 of each."""
+    return fingerprint_of({"evaluators": digests})
 
 
 def read_evaluator(folder: str | Path, device: torch.device) -> tuple[Evaluator, str]:

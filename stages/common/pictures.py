@@ -23,6 +23,12 @@ def rows_of_translations(image_shape: Sequence[int], source_shape: Sequence[int]
     return TRANSLATED if otherwise else TRANSLATED[:-1]
 
 
+def rows_of_directions(domains: Sequence[str]) -> list[str]:
+    """Of translations between two domains: source, translation and back again, then the other way."""
+    ways = zip(domains, reversed(domains), strict=True)
+    return [name for other, to in ways for name in (other, f"to {to}", f"back to {other}")]
+
+
 class TooManyPixelsError(Exception):
     """A picture whose header says that it is larger than allowed."""
 

@@ -35,22 +35,31 @@ def real_images(
         lambda number: torch.tensor(split.reader.images(blocks[number])),
         (lambda number: torch.tensor(split.reader.images(blocks[number], "partner"))) if sources else None,
     )
+    if split.rows is not None:
+        stored = stored.subset(torch.from_numpy(split.rows))
     require_room(split, window, device, param, sources=sources)
     return images_of(stored, conditions, window, seed, device)
 
 
-class Sources:
-    """The sources of some images of a split, read when they are asked for (`mintage.sampling.Rows`)."""
+class Chosen:
+    """Some images of a split, read when they are asked for (`mintage.sampling.Rows`)."""
 
     def __init__(self, split: Split, numbers: Tensor) -> None:
-        assert split.partners is not None
-        self._partners, self._numbers = split.partners, numbers
+        self._split, self._numbers = split, numbers
 
     def __len__(self) -> int:
         return len(self._numbers)
 
     def __getitem__(self, rows: Tensor, /) -> Tensor:
-        return torch.from_numpy(self._partners.take(self._numbers[rows].numpy()))
+        return torch.from_numpy(self._split.take(self._numbers[rows].numpy()))
+
+
+class Sources(Chosen):
+    """The sources of some images of a split likewise."""
+
+    def __init__(self, split: Split, numbers: Tensor) -> None:
+        assert split.partners is not None
+        super().__init__(split.partners, numbers)
 
 
 def require_room(split: Split, window: int | None, device: torch.device, param: str, *, sources: bool = False) -> None:

@@ -1,9 +1,9 @@
-"""A split of the normalized images: labels and attributes are in memory, pixels on the disk till they are asked for."""
+"""A split of the normalized images, or one domain of it: labels and attributes are in memory, pixels on the disk."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,46 +11,46 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from mintage.dataset import Signature
 from stages.common.levels import FloatImages
-from stages.common.shards import Labels, ShardReader
+from stages.common.shards import Block, Labels, ShardReader
 
 BATCH = 512
 """Images that are decoded at a time."""
 Numbers = npt.NDArray[np.int64]
 """Of images, counted as they are stored."""
+Told = TypeVar("Told", Labels, FloatImages)
 
 
 class Split:
     """`data/normalized/train` or `.../holdout`. Raises UserError where a shard cannot be read."""
 
-    def __init__(self, directory: str | Path, column: Literal["image", "partner"] = "image") -> None:
-        """With the column "partner" its images are the partners of the others."""
+    def __init__(
+        self, directory: str | Path, column: Literal["image", "partner"] = "image", rows: Numbers | None = None
+    ) -> None:
+        """With the column "partner" its images are the partners of the others; with `rows` `[N]` it is these alone."""
         self.reader = ShardReader(directory)
+        self.rows = rows
+        """The numbers of its images in the shards, in order; None: all of them."""
         self._directory, self._column = directory, column
         self.shape = self.reader.shape if column == "image" else self.reader.partner_shape or self.reader.shape
         self.classes = self.reader.classes
 
     def __len__(self) -> int:
-        return len(self.reader)
+        return len(self.reader) if self.rows is None else len(self.rows)
 
     @cached_property
     def labels(self) -> Labels | None:
         """`[N]` in `[0, len(classes))`; None without classes."""
-        found = [labels for block in self.reader.blocks if (labels := self.reader.labels(block)) is not None]
-        return np.concatenate(found) if found else None
+        return self._told(self.reader.labels)
 
     @cached_property
     def attributes(self) -> FloatImages | None:
         """`[N,K]` on [-1,1]; None without attributes."""
-        blocks = self.reader.blocks
-        found = [rows for block in blocks if (rows := self.reader.attributes(block)) is not None]
-        return np.concatenate(found) if found else None
+        return self._told(self.reader.attributes)
 
     @cached_property
     def domain(self) -> Labels | None:
         """`[N]`, 0 or 1; None where images are of one domain."""
-        blocks = self.reader.blocks
-        found = [domains for block in blocks if (domains := self.reader.domains(block)) is not None]
-        return np.concatenate(found) if found else None
+        return self._told(self.reader.domains)
 
     @property
     def signature(self) -> "Signature":
@@ -69,15 +69,31 @@ class Split:
     @cached_property
     def partners(self) -> "Split | None":
         """The same rows with their partners as images; None where images have none."""
-        return Split(self._directory, "partner") if self.reader.partner_shape else None
+        return Split(self._directory, "partner", self.rows) if self.reader.partner_shape else None
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """The names of the two that images are of; empty where they are of one."""
+        return tuple(self.reader.domain_names or ())
+
+    def of_domain(self, name: str) -> "Split":
+        """The images of one of `domains` alone."""
+        assert self.domain is not None
+        return Split(self._directory, self._column, np.flatnonzero(self.domain == self.domains.index(name)))
+
+    def of_other_domain(self, name: str) -> "Split":
+        """The images of the other one, of which those of this one can be made."""
+        return self.of_domain(next(other for other in self.domains if other != name))
 
     @property
     def keys(self) -> list[str]:
-        return [key for block in self.reader.blocks for key in self.reader.keys(block)]
+        keys = [key for block in self.reader.blocks for key in self.reader.keys(block)]
+        return keys if self.rows is None else [keys[row] for row in self.rows]
 
     def batches(self, numbers: Numbers | None = None) -> Iterator[FloatImages]:
         """Images `[n,C,H,W]` in [-1,1], `BATCH` at a time, in the order in which they are stored: all, or `numbers`."""
         wanted = np.arange(len(self)) if numbers is None else np.sort(numbers)
+        wanted = wanted if self.rows is None else self.rows[wanted]
         batch, filled = self._empty(min(BATCH, len(wanted))), 0
         for block in self.reader.blocks:
             first, last = np.searchsorted(wanted, [block.start, block.stop])
@@ -99,6 +115,14 @@ class Split:
     def images(self) -> FloatImages:
         """All of them at once: `[N,C,H,W]`."""
         return np.concatenate(list(self.batches()))
+
+    def _told(self, read: Callable[[Block], Told | None]) -> Told | None:
+        """What is told of all images, a row each; None where nothing is."""
+        found = [rows for block in self.reader.blocks if (rows := read(block)) is not None]
+        if not found:
+            return None
+        told = np.concatenate(found)
+        return told if self.rows is None else told[self.rows]
 
     def _empty(self, count: int) -> FloatImages:
         return np.empty((count, *self.shape), np.float32)

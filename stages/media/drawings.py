@@ -11,8 +11,15 @@ from mintage.players import Generator, ModelConfig
 from mintage.sampling import asked_rows, samples
 from mintage.sources import for_display, untouched
 from stages.common.levels import Levels
-from stages.common.pictures import encode_png, grid, grid_scale, rows_of_translations, with_names
-from stages.common.reading import Sources
+from stages.common.pictures import (
+    encode_png,
+    grid,
+    grid_scale,
+    rows_of_directions,
+    rows_of_translations,
+    with_names,
+)
+from stages.common.reading import Chosen, Sources
 from stages.common.split import Numbers, Split
 from stages.media.medium import Medium
 
@@ -111,8 +118,11 @@ def draw_grid(medium: Medium, images: Tensor, columns: int) -> Levels:
 def draw_translations(medium: Medium, generator: Generator, seed: int, split: Split) -> bytes:
     """The same pairs of a split each time: source, translation and target below each other, and again for ten more.
 
-    Where that looks otherwise, below these what sources are without any network (`mintage.sources.untouched`).
+    Where that looks otherwise, below these what sources are without any network (`mintage.sources.untouched`). Of two
+    domains without pairs the same images of each: source, translation and what that becomes on the way back.
     """
+    if generator.directions:
+        return _draw_directions(medium, generator, seed, split)
     columns = min(COLUMNS, len(split))
     numbers = asked_rows(len(split), 2 * columns if len(split) >= 2 * columns else columns, seed)
     sources, targets = Sources(split, numbers), torch.from_numpy(split.take(numbers.numpy()))
@@ -123,3 +133,18 @@ def draw_translations(medium: Medium, generator: Generator, seed: int, split: Sp
     rows = torch.stack([kind.view(-1, columns, *kind.shape[1:]) for kind in kinds], dim=1).flatten(0, 2)
     sheet = draw_grid(medium, rows, columns)
     return encode_png(with_names(sheet, names * (len(rows) // (len(names) * columns))))
+
+
+def _draw_directions(medium: Medium, generator: Generator, seed: int, split: Split) -> bytes:
+    """Both ways below each other."""
+    others = {to: split.of_other_domain(to) for to in generator.directions}
+    columns = min(COLUMNS, *map(len, others.values()))
+    rows = []
+    for to, other in others.items():
+        back = next(one for name, one in generator.directions.items() if name != to)
+        sources = Chosen(other, asked_rows(len(other), columns, seed))[torch.arange(columns)]
+        made = torch.cat([images for images, _ in samples(generator.directions[to], columns, seed, sources)])
+        returned = torch.cat([images for images, _ in samples(back, columns, seed, made)])
+        rows += [sources, made, returned]
+    sheet = draw_grid(medium, torch.cat(rows), columns)
+    return encode_png(with_names(sheet, rows_of_directions(list(generator.directions)[::-1])))

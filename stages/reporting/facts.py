@@ -55,6 +55,8 @@ class Manifest(Facts):
     classes: list[str] | None
     counts: Counts
     attributes: list[str] | None = None
+    domains: list[str] | None = None
+    domain_counts: dict[str, dict[str, int]] | None = None
     class_counts: dict[Literal["train", "holdout"], dict[str, int]] | None
     broken: list[Broken]
     split: SplitFacts
@@ -248,6 +250,22 @@ class Threshold(Measures):
     threshold: Number
 
 
+class Direction(Facts):
+    """One direction of a model between two domains."""
+
+    source: str
+    to: str
+    sentence: str
+    figures: Measures
+    baseline: Other | None = None
+
+    @property
+    def exchanged(self) -> bool:
+        """Whether it makes light what is dark."""
+        correlation = self.figures.value("luminance_correlation")
+        return correlation is not None and correlation < 0
+
+
 class Selection(Measures):
     metric: str
     rule: str
@@ -260,6 +278,8 @@ class Selection(Measures):
     runner_up: Other | None = None
     baseline: Other | None = None
     """What the sources themselves reach, where the model translates."""
+    directions: list[Direction] | None = None
+    """Of a model between two domains, of which all other figures are the mean."""
     why: str | None = None
     features: Features | None = None
     absent: dict[str, str] = Field(default_factory=dict)

@@ -106,6 +106,13 @@ class Inputs:
         return found
 
     @property
+    def domain_counts(self) -> list[tuple[str, int, int]]:
+        """Of each of two domains its name, and how many images there are to train on and held out."""
+        counts = self.manifest.domain_counts or {}
+        both = [counts.get(split, {}) for split in ("train", "holdout")]
+        return [(name, both[0].get(name, 0), both[1].get(name, 0)) for name in self.manifest.domains or []]
+
+    @property
     def cell(self) -> tuple[int, int]:
         """(height, width) of a sample in a grid, before it is enlarged."""
         import numpy as np  # which a flow lacks, and reads other facts from here

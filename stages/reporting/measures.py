@@ -59,7 +59,7 @@ def shown_metrics(selection: Selection) -> dict[str, Metric]:
 def absent(selection: Selection, medium: Medium) -> list[tuple[list[str], str]]:
     """The titles of the metrics that are not shown, or of what else was not measured, by the reason, each said once."""
     offered = {None, *medium.offers}
-    offered |= set() if selection.baseline is None else {"pairs"}
+    offered |= set() if selection.baseline is None else {"sources", "domains" if selection.directions else "pairs"}
     offered |= set() if selection.attributes is None else {"attributes"}
     reasons = []
     for name, metric in METRICS.items():
@@ -157,6 +157,25 @@ def choice_table(selection: Selection) -> list[dict[str, Any]]:
             "floor": of_real(metric, selection),
             "value": with_error(metric, name, selection),
             "others": [with_error(metric, name, other) for other in others(selection).values()],
+        }
+        for name, metric in shown_metrics(selection).items()
+    ]
+
+
+def direction_table(selection: Selection) -> list[dict[str, Any]]:
+    """A row a metric; of each direction what it reaches, what is reached without it, and what real images reach."""
+    return [
+        {
+            "metric": metric,
+            "title": titled(metric),
+            "cells": [
+                (
+                    with_error(metric, name, one.figures),
+                    "–" if one.baseline is None else text(metric, one.baseline.value(name)),
+                    of_real(metric, one.figures),
+                )
+                for one in selection.directions or []
+            ],
         }
         for name, metric in shown_metrics(selection).items()
     ]

@@ -107,6 +107,7 @@ def measured(inputs: Inputs) -> dict[str, Any]:
         "quality_charts": charts[:_CHARTS],
         "more_charts": charts[_CHARTS:],
         "choice": measures.choice_table(selection),
+        "direction_table": measures.direction_table(selection),
         "others": measures.others(selection),
         "table": measures.checkpoint_table(inputs),
         "cost": measures.cost_of_the_last(selection),

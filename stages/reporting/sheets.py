@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from stages.common.pictures import grid_scale, rows_of_translations
+from stages.common.pictures import grid_scale, rows_of_directions, rows_of_translations
 from stages.reporting.inputs import Inputs, Picture
 from stages.reporting.measures import frame_figures
 
@@ -77,6 +77,8 @@ def sheet_of(inputs: Inputs, picture: Picture, names: list[str] | None = None) -
 def samples_sheet(inputs: Inputs) -> Sheet:
     """The sample grid: a row a class, of the first of the classes that were asked for."""
     classes, sample, picture = inputs.manifest.classes, inputs.made_by("sample"), bare_samples(inputs)
+    if inputs.manifest.domains:
+        return sheet_of(inputs, picture, rows_of_directions(inputs.manifest.domains))
     if inputs.translates:
         shape = inputs.manifest.shape
         return sheet_of(inputs, picture, rows_of_translations(shape, inputs.manifest.partner_shape or shape) * 2)
@@ -100,7 +102,10 @@ def bare_samples(inputs: Inputs) -> Picture:
 
 
 def nearest_sheet(inputs: Inputs) -> Sheet:
-    return sheet_of(inputs, inputs.nearest, ["real", "generated", "nearest real"])
+    domains = inputs.manifest.domains or []
+    ways = zip(domains, reversed(domains), strict=True)
+    names = [name for other, to in ways for name in (f"real {other}", f"made {to}", f"nearest {to}")]
+    return sheet_of(inputs, inputs.nearest, names or ["real", "generated", "nearest real"])
 
 
 def frames(inputs: Inputs) -> list[Frame]:

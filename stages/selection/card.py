@@ -22,6 +22,7 @@ def model_card(config: ModelConfig, manifest: dict[str, Any], made: dict[str, An
             config=config,
             inputs=inputs_in_numpy(config),
             example_attribute=example_attribute(config),
+            example_domain=json.dumps(config.domains[1]) if config.domains else None,
             examples=EXAMPLES,
             shape=" x ".join(str(side) for side in config.image_shape),
             source=manifest["source"],

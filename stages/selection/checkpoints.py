@@ -1,8 +1,9 @@
 """Every checkpoint of a training measured, beside what real images reach."""
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -16,6 +17,7 @@ from stages.common.resume import images_of
 from stages.common.split import Split
 from stages.common.stage import progress_bar
 from stages.selection.cache import Cache, forget_all_but
+from stages.selection.directions import mean_of
 from stages.selection.measure import Measured, baseline, floors, load_generator, measure
 from stages.selection.reference import Reference
 from stages.selection.rows import row_of
@@ -35,15 +37,35 @@ class Table:
     rows: list[Row]
     baseline: Row | None = None
     """What the sources themselves reach, where they are translated."""
+    directions: "dict[str, Table]" = field(default_factory=dict)
+    """Of a model between two domains, by the one that is made, of which all else is the mean; else empty."""
 
 
-def measure_all(checkpoints: list[Path], real: Reference, params: Select, cache: Path) -> Table:
-    """A row a checkpoint, in order; on a CPU as many at a time as there are cores, each on one thread."""
+def measure_all(checkpoints: list[Path], reals: Sequence[Reference], params: Select, cache: Path) -> Table:
+    """A row a checkpoint, in order: of images beside the one reference, or of both directions as a mean."""
     subjects = [sha256_of(path) for path in checkpoints]
-    forget_all_but(cache, [*subjects, real.subject])
+    forget_all_but(cache, [*subjects, *(real.subject for real in reals)])
+    tables = [_measured(checkpoints, subjects, real, params, cache) for real in reals]
+    return tables[0] if len(tables) == 1 else _joined(checkpoints, reals, tables)
+
+
+def _joined(checkpoints: list[Path], reals: Sequence[Reference], tables: list[Table]) -> Table:
+    """Images are counted together; a checkpoint of which one direction is collapsed is."""
+    found = [mean_of(each) for each in zip(*(table.found for table in tables), strict=True)]
+    of_real, samples = mean_of([table.real for table in tables]), sum(real.samples for real in reals)
+    rows = [row_of(images_of(path), samples, one, of_real) for path, one in zip(checkpoints, found, strict=True)]
+    for row, *each in zip(rows, *(table.rows for table in tables), strict=True):
+        row["collapsed"] = max(one["collapsed"] for one in each)
+    same = mean_of([Measured(table.baseline or {}, {}) for table in tables])
+    directions = {real.to or "": table for real, table in zip(reals, tables, strict=True)}
+    return Table(found, of_real, rows, row_of(0, samples, same, of_real), directions)
+
+
+def _measured(checkpoints: list[Path], subjects: list[str], real: Reference, params: Select, cache: Path) -> Table:
+    """On a CPU as many at a time as there are cores, each on one thread."""
     of_real = floors(real)
     at_once = 1 if device_of(real.judge.evaluator).type == "cuda" else min(_MOST_AT_ONCE, os.cpu_count() or 1)
-    with progress_bar("select", len(checkpoints) * real.samples) as bar:
+    with progress_bar(f"select {real.to}" if real.to else "select", len(checkpoints) * real.samples) as bar:
 
         def one(path: Path, subject: str) -> Measured:
             torch.set_num_threads(1)  # of this thread
@@ -74,8 +96,10 @@ def loaded(path: Path, real: Reference) -> Generator:
 def require_same_data(config: EvaluatorConfig | ModelConfig, split: Split, what: str, stage: str) -> None:
     real = split.signature
     other = config.attributes is not None and config.attributes != real.attributes
+    if isinstance(config, ModelConfig) and config.domains != real.domains:
+        other = True
     if other or (config.image_shape, config.classes) != (real.shape, real.classes):
         raise UserError(
             "output-of-other-data",
-            f"{what} was made from images of another shape or other classes: run `dvc repro {stage}`",
+            f"{what} was made from images of another shape or other classes or domains: run `dvc repro {stage}`",
         )

@@ -29,7 +29,7 @@ from stages.selection.metrics import METRICS
 from stages.selection.reference import Reference
 from stages.selection.seen import LIKENESS, Seen
 
-_NO_TARGET = "the model makes images of noise, so none has a truth beside it"
+_NO_TARGET = "no generated image has a truth beside it"
 Figures = dict[str, Any]
 """Columns of the table, and by `classes.` and `attributes.` lists of a figure for each."""
 
@@ -100,7 +100,19 @@ def copies(seen: Seen, real: Reference) -> Figures:
 
 
 def translation(seen: Seen, real: Reference) -> Figures:
-    return {name: _likeness(seen)[name] for name in ("l1", "psnr", "ssim", "luminance_correlation")}
+    if "pairs" not in real.offers:
+        raise ValueError(_NO_TARGET)
+    return {name: _likeness(seen)[name] for name in ("l1", "psnr", "ssim")}
+
+
+def light(seen: Seen, real: Reference) -> Figures:
+    return {"luminance_correlation": _likeness(seen)["luminance_correlation"]}
+
+
+def there_and_back(seen: Seen, real: Reference) -> Figures:
+    if seen.cycle is None:
+        raise ValueError("the model does not translate between two domains")
+    return {"cycle_error": seen.cycle.double().mean().item()}
 
 
 def filling(seen: Seen, real: Reference) -> Figures:
@@ -112,11 +124,13 @@ def filling(seen: Seen, real: Reference) -> Figures:
 def colors(seen: Seen, real: Reference) -> Figures:
     if seen.pixels.shape[0] == 1:
         raise ValueError("the images are gray")
+    if "pairs" not in real.offers:
+        raise ValueError(_NO_TARGET)
     return {"chroma_error": _likeness(seen)["chroma_error"]}
 
 
 def retrievals(seen: Seen, real: Reference) -> Figures:
-    if seen.likeness is None:
+    if "pairs" not in real.offers:
         raise ValueError(_NO_TARGET)
     of_all = real.holdout.features
     return {"retrieval": retrieval(seen.features, of_all if len(seen) == len(of_all) else of_all[real.pairs])}
@@ -167,7 +181,9 @@ MEASUREMENTS: Measurements = {
     by_class: ("class_frechet_distance",),
     variety: ("diversity",),
     copies: ("near_copies",),
-    translation: ("l1", "psnr", "ssim", "luminance_correlation"),
+    translation: ("l1", "psnr", "ssim"),
+    light: ("luminance_correlation",),
+    there_and_back: ("cycle_error",),
     filling: ("hole_psnr",),
     colors: ("chroma_error",),
     retrievals: ("retrieval",),
@@ -177,7 +193,7 @@ MEASUREMENTS: Measurements = {
 }
 """Each with its metrics."""
 MEASUREMENTS |= {measurement_of(name): (name,) for name, metric in METRICS.items() if metric.measure}
-OF_HOLDOUT = (conditional, attributes, copies, translation, filling, colors, retrievals)
+OF_HOLDOUT = (conditional, attributes, copies, translation, light, there_and_back, filling, colors, retrievals)
 """Their floor is what the held-out images reach; the floor of the others is that of training images.
 
 All are means over images, or shares of images each looked at by itself, which do not depend on how many there are: so

@@ -14,7 +14,7 @@ from mintage.sampling import CHUNK
 from mintage.sources import untouched
 from stages.common.checkpoint import read_checkpoint
 from stages.common.errors import UserError
-from stages.common.reading import Sources
+from stages.common.reading import Chosen
 from stages.selection.cache import Cache, code_digest, key_of
 from stages.selection.figures import MEASUREMENTS, OF_HOLDOUT, Figures, Measurement, Measurements
 from stages.selection.intervals import INTERVALS
@@ -64,26 +64,28 @@ def measure(
 
 
 def generated(generator: Generator, real: Reference, progress: Callable[[int], object] = lambda images: None) -> Seen:
-    """As many images of a generator as the reference says, seen."""
+    """As many images of a generator, or of one direction of it, as the reference says, seen."""
 
     def with_progress() -> Any:
-        for images in real.judge.generated(generator, real.samples, real.seed, real.requested):
+        for images in real.judge.generated(real.towards(generator), real.samples, real.seed, real.requested):
             yield images
             progress(len(images))
 
-    return real.judge.extract(with_progress(), real.requested_labels, real.targets(), real.requested_attributes)
+    asked = (real.requested_labels, real.targets(), real.requested_attributes)
+    return real.judge.extract(with_progress(), *asked, back=real.back_from(generator))
 
 
 def baseline(real: Reference) -> Measured | None:
     """What the sources themselves reach, as images, where generators translate: one that is no better does nothing."""
     sources = real.requested
-    if not isinstance(sources, Sources):
+    if not isinstance(sources, Chosen):
         return None
+    back = None if real.to is None else lambda images: images
 
     def extract_sources() -> Seen:
         shape = real.holdout_split.shape
         chunks = (untouched(sources[rows], shape) for rows in torch.split(torch.arange(len(sources)), CHUNK))
-        return real.judge.extract(chunks, real.requested_labels, real.targets())
+        return real.judge.extract(chunks, real.requested_labels, real.targets(), back=back)
 
     return measured(cache(extract_sources), real, real.known, f"baseline-{key_of(real.key, code_digest(untouched))}")
 

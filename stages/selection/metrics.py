@@ -142,10 +142,20 @@ METRICS: dict[str, Metric] = {
         "luminance correlation",
         "luminance_correlation_floor",
         "max",
-        "How the light and dark of translations goes with that of their truths: 1 is the same, below 0 exchanged.",
+        "How the light and dark of translations goes with that of their truths, between domains without pairs of their "
+        "sources: 1 is the same, below 0 exchanged.",
         "Pearson's correlation of pixels",
-        needs="pairs",
+        needs="sources",
         guard_only="a blur of all that a truth may be scores well",
+    ),
+    "cycle_error": Metric(
+        "cycle error",
+        "cycle_floor",
+        "min",
+        "How far a pixel of an image is from what it was, translated and back again, of 2 from black to white.",
+        "Zhu et al. 2017",
+        needs="domains",
+        guard_only="a model that changes nothing scores as well as real images",
     ),
     "hole_psnr": Metric(
         "PSNR in the hole",

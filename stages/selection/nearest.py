@@ -1,5 +1,7 @@
 """A picture for the eye: real images, generated ones, and the real training image nearest to each of those."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
@@ -9,16 +11,20 @@ from mintage.randomness import stream
 from mintage.sampling import asked_rows
 from stages.common.levels import FloatImages, Levels
 from stages.common.pictures import encode_png
-from stages.common.reading import Sources, attributes_of
+from stages.common.reading import Chosen, Sources, attributes_of
 from stages.common.split import Numbers, Split
 from stages.media.drawings import COLUMNS, draw_grid, drawings_of
 from stages.selection.reference import Reference
 
 
-def nearest_drawn(generator: Generator, real: Reference, seed: int) -> bytes:
-    """The picture as PNG; where a medium has plots, held-out samples and as many generated ones side by side."""
+def nearest_drawn(generator: Generator, reals: Sequence[Reference], seed: int) -> bytes:
+    """The picture as PNG, two directions below each other; where a medium has plots, it shows held-out samples beside
+    as many generated ones.
+    """
     if generator.config.translates:
-        return encode_png(nearest_translations(generator, real))
+        rows = torch.from_numpy(np.concatenate([nearest_translations(generator, one) for one in reals]))
+        return encode_png(draw_grid(reals[0].medium, rows, len(rows) // (3 * len(reals))))
+    (real,) = reals
     order = _in_random_order(real.holdout_split, seed)
     plot = drawings_of(real.medium).draw_beside(generator, real.holdout_split, order, seed)
     return plot or encode_png(nearest_picture(generator, real, seed))
@@ -37,15 +43,18 @@ def nearest_picture(generator: Generator, real: Reference, seed: int) -> Levels:
     return draw_grid(real.medium, torch.from_numpy(rows), COLUMNS)
 
 
-def nearest_translations(generator: Generator, real: Reference) -> Levels:
-    """Three rows: what held-out sources should become; what they become; the train images nearest to that."""
-    pairs = asked_rows(len(real.holdout), min(COLUMNS, len(real.holdout)), real.seed)
-    sources = Sources(real.holdout_split, pairs)
-    made = torch.cat(list(real.judge.generated(generator, len(pairs), real.seed, sources)))
+def nearest_translations(generator: Generator, real: Reference) -> FloatImages:
+    """Three rows: what held-out sources should become; what they become; the train images nearest to that.
+
+    Between domains the first row is the sources themselves, since nobody knows what they should become.
+    """
+    shown = real.holdout_split if real.others is None else real.others
+    pairs = asked_rows(len(shown), COLUMNS if real.others else min(COLUMNS, len(shown)), real.seed)
+    sources = Sources(shown, pairs) if real.others is None else Chosen(shown, pairs)
+    made = torch.cat(list(real.judge.generated(real.towards(generator), len(pairs), real.seed, sources)))
     _, closest = nearest_rows(real.judge.network.extract(made), real.train.features, 1)
-    targets, nearest = real.holdout_split.take(pairs.numpy()), real.train_split.take(closest[:, 0].numpy())
-    rows: FloatImages = np.concatenate([targets, made.numpy(), nearest])
-    return draw_grid(real.medium, torch.from_numpy(rows), len(pairs))
+    targets, nearest = shown.take(pairs.numpy()), real.train_split.take(closest[:, 0].numpy())
+    return np.concatenate([targets, made.numpy(), nearest])
 
 
 def shown_classes(generator: Generator) -> list[int] | None:

@@ -26,6 +26,7 @@ _FALL, _RISE = 0.9, 1.5
 """Times the best distance so far: below the one the last quarter still falls, an end beyond the other has risen."""
 _LEAST_CURVE, _FEW_IMAGES = 4, 5000
 _OF_TRANSLATIONS = ("l1", "ssim", "frechet_distance")
+_WITHOUT_PAIRS = ("frechet_distance", "conditional_accuracy")
 _OF_CLASSES, _OF_IMAGES = ("cgan", "sngan_projection", "biggan"), ("infogan", "wgan", "sngan")
 """Families to try, the first ones first (docs/families.md)."""
 
@@ -63,6 +64,7 @@ def verdict(rows: Sequence[Row], chosen: Row, selection: dict[str, Any], about: 
     score are looked at. The level is the worst of the findings.
     """
     found = findings(chosen, selection.get("classification_accuracy_score"), about)
+    found += _of_directions(selection.get("directions") or [])
     collapsed, copied = selection["collapse"].get("sure", False), selection["copying"]["copied"]
     if selection["collapse"]["collapsed"]:
         found.append(Finding("poor", "the generator has collapsed" if collapsed else "few real images are reached"))
@@ -82,7 +84,7 @@ def findings(row: Row, score: dict[str, Any] | None, about: Subject) -> list[Fin
     """The Frechet distance; of a conditional generator what its classes are worth; or what its medium is judged by."""
     found = [_of_distance(row)]
     if about.sources is not None:
-        found += [_of_sources(row, about.sources), _of_light(row)]
+        found += [] if _without_pairs(row) else [_of_sources(row, about.sources), _of_light(row)]
     if names := about.medium.judged_by:
         found += [_of_share(METRICS[name], row.get(name), row.get(METRICS[name].floor), 0.0) for name in names]
     elif about.chance is not None:
@@ -134,24 +136,40 @@ def _of_share(metric: Metric, value: float | None, of_real: float | None, chance
     return Finding(level, f"{metric.title} {text(value)} (real images: {text(of_real)}{by_chance})")
 
 
-def _of_sources(row: Row, sources: Row) -> Finding | None:
+def _of_directions(directions: Sequence[dict[str, Any]]) -> list[Finding]:
+    """What is wrong with one of both, which their mean may hide."""
+    found = []
+    for way in directions:
+        row, to = way["figures"], way["to"]
+        found += [_of_light(row, to), *([_of_sources(row, way["baseline"], to)] if way["baseline"] else [])]
+    return [one for one in found if one is not None]
+
+
+def _of_sources(row: Row, sources: Row, to: str = "") -> Finding | None:
     """Whether a translation is nearer to its target, and to real images, than what was translated."""
-    names = [name for name in _OF_TRANSLATIONS if name in row and name in sources]
+    of = _WITHOUT_PAIRS if to else _OF_TRANSLATIONS
+    names = [name for name in of if name in row and name in sources]
     worse = [name for name in names if not METRICS[name].better(row[name], sources[name])]
-    shown = worse or [name for name in names if name != "frechet_distance"]  # of which another finding tells
+    shown = worse or [name for name in names if name not in _WITHOUT_PAIRS]  # of which other findings tell
     told = [f"{METRICS[name].title} {_number(row[name])} (sources: {_number(sources[name])})" for name in shown]
     if not told:
         return None
     level: Level = "good" if not worse else "poor" if worse == names else "fair"
-    return Finding(level, f"{'no better than the sources themselves in ' if worse else ''}{', '.join(told)}")
+    where = f"towards {to} " if to else ""
+    return Finding(level, f"{where}{'no better than the sources themselves in ' if worse else ''}{', '.join(told)}")
 
 
-def _of_light(row: Row) -> Finding | None:
+def _without_pairs(row: Row) -> bool:
+    return "cycle_error" in row
+
+
+def _of_light(row: Row, to: str = "") -> Finding | None:
     """A translator that exchanges light and dark can be right in all else."""
     correlation = row.get("luminance_correlation")
     if correlation is None or correlation >= 0:
         return None
-    return Finding("poor", f"light and dark are exchanged (correlation with the truths: {correlation:.2f})")
+    where, others = (f" towards {to}", "sources") if to else ("", "truths")
+    return Finding("poor", f"light and dark are exchanged{where} (correlation with the {others}: {correlation:.2f})")
 
 
 def _number(value: float) -> str:
@@ -202,7 +220,7 @@ def advice(level: Level, course: Course, about: Subject, *, collapsed: bool, cop
         told.append("Train longer (train.images), with four checkpoints or more (train.checkpoint_every).")
     else:
         told.append(f"Longer alone will hardly help: try {_another_family(about)}, or more images{_few(about)}.")
-    if collapsed:
+    if collapsed and about.sources is None:
         told.append("Against collapse: train.recipe.packing: 2.")
     return " ".join(told)
 

@@ -1,6 +1,6 @@
 """The real images: what checkpoints are measured against, seen once."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,11 +13,12 @@ from mintage.metrics import density_coverage, precision_recall
 from mintage.metrics.copies import Originals, originals
 from mintage.metrics.distances import squared_radii
 from mintage.metrics.thumbnails import block_of
+from mintage.players import Generator
 from mintage.randomness import stream
-from mintage.sampling import CHUNK, Rows, asked_labels, asked_rows
+from mintage.sampling import CHUNK, Rows, asked_labels, asked_rows, samples
 from mintage.sources import has_mask
 from stages.common.params import Select
-from stages.common.reading import Sources, attributes_of, batches_of, labels_of
+from stages.common.reading import Chosen, Sources, attributes_of, batches_of, labels_of
 from stages.common.split import Split
 from stages.media.medium import Medium
 from stages.selection.cache import Cache, code_digest, digest_of, key_of
@@ -25,6 +26,8 @@ from stages.selection.features import feature_network
 from stages.selection.seen import Judge, Seen, Target
 
 _COLORS = 3
+TRANSLATED = ("source", "domain")
+"""Conditions that are images, of which generators make others."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Reference:
     train: Seen
     holdout: Seen
     condition: str | None
-    """What generators are given: a "label", "attributes", a "source", or nothing."""
+    """What generators are given: a "label", "attributes", a "source", an image of the other "domain", or nothing."""
     samples: int
     """Images that are generated to measure a checkpoint, and train images by which the floors are measured."""
     seed: int
@@ -47,6 +50,10 @@ class Reference:
     """A digest of the images alone."""
     known: Cache
     """What is known of them from before."""
+    to: str | None = None
+    """The domain that is made, where there are two: all other images here are of it,"""
+    others: Split | None = None
+    """and these are the held-out ones of the other, which are translated."""
 
     @property
     def medium(self) -> Medium:
@@ -55,7 +62,7 @@ class Reference:
     @property
     def offers(self) -> set[str | None]:
         """What a metric may need (`Metric.needs`) that these images and generators have."""
-        given = {"source": self._offered_by_pairs, "attributes": {"attributes"}}
+        given = {"source": self._offered_by_pairs, "attributes": {"attributes"}, "domain": {"domains", "sources"}}
         return {None, *self.medium.offers, *given.get(self.condition or "", set())}
 
     @property
@@ -67,7 +74,7 @@ class Reference:
     @property
     def _offered_by_pairs(self) -> set[str]:
         colored = self.holdout_split.shape[0] == _COLORS
-        return {"pairs", *(["masks"] if self.masked else []), *(["colors"] if colored else [])}
+        return {"pairs", "sources", *(["masks"] if self.masked else []), *(["colors"] if colored else [])}
 
     @property
     def classes(self) -> int:
@@ -125,16 +132,20 @@ class Reference:
 
     @cached_property
     def pairs(self) -> Tensor:
-        """The numbers `[samples]` of the held-out images whose sources or attributes are asked for, as stored."""
-        return asked_rows(len(self.holdout), self.samples, self.seed).sort().values
+        """The numbers `[samples]` of the held-out images whose sources or attributes are asked for, as stored.
+
+        Between domains those of the `others` that are translated.
+        """
+        held = len(self.holdout) if self.others is None else len(self.others)
+        return asked_rows(held, self.samples, self.seed).sort().values
 
     @cached_property
     def requested_labels(self) -> Tensor | None:
         """The class `[samples]` that each generated image should be of: the holdout's, shuffled, as frequent as there.
 
-        None where there is none, or the generator is given nothing.
+        Of a translation it is that of its source. None where there is none, or the generator is given nothing.
         """
-        labels = self.holdout_labels
+        labels = self.holdout_labels if self.others is None else labels_of(self.others)
         if labels is None or self.condition is None:
             return None
         return asked_labels(labels, self.samples, self.seed) if self.conditional else labels[self.pairs]
@@ -150,17 +161,33 @@ class Reference:
         """What generators are given for each image: the class, the attributes, or the source."""
         if self.condition == "source":
             return Sources(self.holdout_split, self.pairs)
+        if self.others is not None:
+            return Chosen(self.others, self.pairs)
         return self.requested_labels if self.requested_attributes is None else self.requested_attributes
 
     def targets(self) -> Iterator[Target] | None:
-        """What the generated images should be, a chunk at a time; None where nobody knows."""
-        return map(self._target, torch.split(self.pairs, CHUNK)) if self.condition == "source" else None
+        """What the generated images should be, or between domains are made of, a chunk at a time; None without such."""
+        translated = self.condition in TRANSLATED
+        return map(self._target, torch.split(self.pairs, CHUNK)) if translated else None
 
     def _target(self, rows: Tensor) -> Target:
         hole: Tensor | None = None
+        if self.others is not None:
+            return Target(torch.from_numpy(self.others.take(rows.numpy())))
         if self.masked and self.holdout_split.partners is not None:
             hole = torch.from_numpy(self.holdout_split.partners.take(rows.numpy()))[:, -1:] > 0
         return Target(torch.from_numpy(self.holdout_split.take(rows.numpy())), hole)
+
+    def towards(self, generator: Generator) -> Generator:
+        """Of a generator between two domains the direction that is measured."""
+        return generator if self.to is None else generator.directions[self.to]
+
+    def back_from(self, generator: Generator) -> Callable[[Tensor], Tensor] | None:
+        """What translates images `[n,C,H,W]` of this domain into the other one; None where there is none."""
+        if self.to is None:
+            return None
+        back = next(one for name, one in generator.directions.items() if name != self.to)
+        return lambda images: torch.cat([made for made, _ in samples(back, len(images), self.seed, images)])
 
     @cached_property
     def radii_of_precision(self) -> Tensor:
@@ -185,14 +212,17 @@ def reference(
     *,
     condition: str | None,
     cache: Path,
+    to: str | None = None,
+    others: Split | None = None,
 ) -> Reference:
     """The real images seen, or known from before in the cache.
 
     Most figures depend on how many images they are of. So no more images are generated than there are to train on: a
     figure and its floor are always of as many. Nor are more held-out sources translated than there are.
+    Between domains images are of the one that is made, `to`, and `others` held-out ones of the other.
     """
-    samples = min(params.samples, len(train), *([len(holdout)] if condition == "source" else []))
-    translated = holdout.partners if condition == "source" else None
+    translated = holdout.partners if condition == "source" else others
+    count = min(params.samples, len(train), *([] if translated is None else [len(translated)]))
     data = digest_of(train, holdout, *([] if translated is None else [translated]))
     key = key_of(judge.about(), condition, code_digest(Judge, Seen, feature_network, Split))
     known = Cache(cache, data)
@@ -201,9 +231,10 @@ def reference(
         labels = labels_of(split) if condition is not None else None
 
         def extract() -> Seen:
-            targets = map(Target, batches_of(split)) if condition == "source" and split is holdout else None
+            targets = map(Target, batches_of(split)) if condition in TRANSLATED and split is holdout else None
             attributes = attributes_of(split) if condition == "attributes" else None
-            return judge.extract(batches_of(split), labels, targets, attributes)
+            back = (lambda images: images) if condition == "domain" else None
+            return judge.extract(batches_of(split), labels, targets, attributes, back=back)
 
         return Seen(**known.tensors(f"{name}-{key}", lambda: extract().tensors()))
 
@@ -214,9 +245,11 @@ def reference(
         load_or_extract("train", train),
         load_or_extract("holdout", holdout),
         condition,
-        samples,
+        count,
         params.seed,
-        key_of(key, data, samples, params.seed),
+        key_of(key, data, count, params.seed),
         data,
         known,
+        to,
+        others,
     )

@@ -1,6 +1,6 @@
 """What metrics look at: a set of images, seen once, as features and counts in place of the images themselves."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from itertools import repeat
 from typing import Any, NamedTuple
@@ -22,11 +22,11 @@ from stages.media.medium import Medium
 from stages.selection.features import FeatureNetwork
 
 LIKENESS = ("l1", "psnr", "ssim", "luminance_correlation", "hole_psnr", "chroma_error")
-_BY_BATCH = ("features", "logits", "samples", "right", "likeness", "thumbnails")
+_BY_BATCH = ("features", "logits", "samples", "right", "likeness", "cycle", "thumbnails")
 
 
 class Target(NamedTuple):
-    """What images should be."""
+    """What images should be, or, between domains without pairs, what they are made of."""
 
     images: Tensor
     """`[n,C,H,W]`."""
@@ -76,6 +76,8 @@ class Seen:
     """`[N,G]`: whether each attribute is as asked, or as of the real image; where there are attributes."""
     likeness: Tensor | None = None
     """`[N,L]`: the figures of `LIKENESS` beside the truth, where each image has one."""
+    cycle: Tensor | None = None
+    """`[N]`: the mean error of a pixel of what an image is made of, once the image is translated back to it."""
     thumbnails: Tensor | None = None
     """`[N,h,w]`, grey levels in [0,255]; images of fewer than 8 pixels a side have none."""
 
@@ -117,16 +119,20 @@ class Judge:
         labels: Tensor | None,
         targets: Iterable[Target] | None = None,
         attributes: Tensor | None = None,
+        *,
+        back: Callable[[Tensor], Tensor] | None = None,
     ) -> Seen:
         """All that is kept of images `[N,C,H,W]`, which come a batch at a time, and labels `[N]` or attributes `[N,K]`.
 
-        `targets` are their truths, in batches of the same sizes.
+        `targets` are their truths, or what they are made of, in batches of the same sizes; `back` makes that of them.
         """
         kept: dict[str, list[Tensor]] = {name: [] for name in _BY_BATCH}
         tally = Tally()
         for images, target in zip(batches, repeat(None) if targets is None else targets, strict=targets is not None):
             if target is not None:
                 kept["likeness"].append(likeness(images, target))
+                if back is not None:
+                    kept["cycle"].append(absolute_error(back(images), target.images))
             kept["features"].append(self.network.extract(images))
             if attributes is not None:
                 asked = attributes[tally.images : tally.images + len(images)]

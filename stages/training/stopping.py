@@ -4,6 +4,7 @@ In the features of an evaluator that the training makes for itself, since the pi
 since changing that one must not stop a training elsewhere.
 """
 
+from math import ceil
 from pathlib import Path
 
 import torch
@@ -17,10 +18,19 @@ from mintage.sampling import Rows, asked_labels, asked_rows, samples
 from stages.common.errors import UserError
 from stages.common.files import replacing_directory
 from stages.common.models import read_evaluator, write_evaluator
-from stages.common.reading import Sources, attributes_of, batches_of, conditions_of, evaluator_config, labels_of
+from stages.common.reading import (
+    Chosen,
+    Sources,
+    attributes_of,
+    batches_of,
+    conditions_of,
+    evaluator_config,
+    labels_of,
+    real_images,
+)
 from stages.common.split import Split
 from stages.common.stage import progress_bar
-from stages.common.train_params import Stop
+from stages.common.train_params import Stop, Train
 
 _BATCH, _LEARNING_RATE, _FEATURES = 128, 2e-3, 64
 
@@ -31,10 +41,13 @@ class Measure:
     It is compared with itself alone, at other checkpoints: so their number need not be that of any real images.
     """
 
-    def __init__(self, evaluator: Evaluator, holdout: Split, count: int, seed: int) -> None:
+    def __init__(
+        self, evaluator: Evaluator, holdout: Split, count: int, seed: int, *, others: Split | None = None
+    ) -> None:
+        """`others` are held-out images of another domain, which are translated into that of the holdout."""
         self.evaluator, self.count, self.seed = evaluator, count, seed
         self.real = torch.cat([features_of(evaluator, images) for images in batches_of(holdout)])
-        self.holdout = holdout
+        self.holdout, self.others = holdout, others
 
     def score(self, generator: Generator) -> float:
         """A generator is asked for the held-out labels, shuffled, or the attributes; a translator for the images."""
@@ -43,6 +56,9 @@ class Measure:
 
     def asked(self, generator: Generator) -> Rows | None:
         """What it is given for each image."""
+        if self.others is not None:
+            numbers = asked_rows(len(self.others), self.count, self.seed).sort().values
+            return Chosen(self.others, numbers)
         if generator.config.translates:
             numbers = asked_rows(len(self.holdout), self.count, self.seed).sort().values  # as they are stored
             return Sources(self.holdout, numbers)
@@ -50,6 +66,32 @@ class Measure:
             return attributes[asked_rows(len(self.holdout), self.count, self.seed)]
         labels = labels_of(self.holdout) if generator.config.conditional else None
         return None if labels is None else asked_labels(labels, self.count, self.seed)
+
+
+class BothWays:
+    """The mean of both directions of a model between two domains, each by an evaluator of the domain that is made."""
+
+    def __init__(self, measures: dict[str, Measure]) -> None:
+        """By the domain that is made."""
+        self._measures = measures
+
+    def score(self, generator: Generator) -> float:
+        found = [measure.score(generator.directions[to]) for to, measure in self._measures.items()]
+        return sum(found) / len(found)
+
+
+def both_ways(folder: Path, params: Train, train: Split, holdout: Split, device: torch.device) -> BothWays:
+    """With the evaluators kept in `folder`, or new ones, kept there."""
+    assert params.stop is not None
+    measures = {}
+    for number, to in enumerate(train.domains):
+        part, seed = train.of_domain(to), params.seed
+        window = None if params.window is None else ceil(params.window * len(part) / len(train))
+        real = real_images(part, None, window, seed, device, param="train.window")
+        evaluator = evaluator_in(folder / str(number), params.stop, part, real, seed)
+        others = holdout.of_other_domain(to)
+        measures[to] = Measure(evaluator, holdout.of_domain(to), params.stop.samples, seed, others=others)
+    return BothWays(measures)
 
 
 def evaluator_in(folder: Path, stop: Stop, train: Split, real: RealImages, seed: int) -> Evaluator:

@@ -121,19 +121,27 @@ def test_a_word_that_no_image_has_is_refused_as_soon_as_the_words_are_known() ->
 
 
 @pytest.mark.tried(
-    "a family of two domains, in the pipeline",
-    "train.family = '...' learns from two domains without pairs, which is done in Python: see docs/domains.md, or "
-    "name another family, such as pix2pix with pairs",
+    "a family of two domains, and images of one",
+    "train.family = '...' learns from two domains without pairs: name them in ingest.domains, or another family",
+)
+@pytest.mark.tried(
+    "a family of two domains, and pairs",
+    "train.family = '...' learns without pairs: set normalize.partner and ingest.pairs to null, or it to pix2pix",
 )
 @pytest.mark.parametrize("family", [name for name, recipe in FAMILIES.items() if recipe.game in BETWEEN_DOMAINS])
-def test_a_family_of_two_domains_is_said_to_be_for_python(read: Callable[[str], None], family: str) -> None:
-    (sentence,) = foreseen(changed(train={"family": family}), PICTURES)
-    read(sentence)
+def test_a_family_of_two_domains_needs_two_and_no_pairs(read: Callable[[str], None], family: str) -> None:
+    params = changed(train={"family": family})
+    assert foreseen(params, replace(PICTURES, domains=True)) == []
+    (without,) = foreseen(params, replace(PICTURES, domains=False))
+    read(without)
+    (paired,) = foreseen(params, replace(PICTURES, domains=True, paired=True))
+    read(paired)
 
 
 @pytest.mark.tried(
     "two domains, and a family that learns from one",
-    "train.family = 'dcgan' has no use of two domains: set ingest.domains to null, which takes all images alike",
+    "train.family = 'dcgan' has no use of two domains: set it to cyclegan, or ingest.domains to null, which takes "
+    "all images alike",
 )
 def test_domains_are_refused_where_the_family_has_no_use_of_them(read: Callable[[str], None]) -> None:
     (sentence,) = foreseen(changed(train={"family": "dcgan"}), replace(PICTURES, domains=True))

@@ -1,0 +1,58 @@
+"""Two directions of one model as one: means of their figures, and each in words.
+
+A checkpoint holds both directions, so it is chosen by what both are worth together.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from stages.selection.measure import Measured
+from stages.selection.metrics import metrics_in
+from stages.selection.rule import Row
+
+_SHOWN = ("frechet_distance", "conditional_accuracy", "cycle_error")
+
+
+@dataclass(frozen=True)
+class Direction:
+    """What `directions` of selection.json holds of one."""
+
+    source: str
+    """The domain whose held-out images are translated."""
+    to: str
+    """The one that is made, and beside whose images translations are measured."""
+    row: Row
+    baseline: Row | None
+
+    def to_json(self) -> dict[str, Any]:
+        told = {"source": self.source, "to": self.to, "sentence": self.sentence}
+        return {**told, "figures": self.row, "baseline": self.baseline}
+
+    @property
+    def sentence(self) -> str:
+        """The figures that tell most, each beside no translation at all and real images; a warning comes first."""
+        correlation = self.row.get("luminance_correlation")
+        exchanged = correlation is not None and correlation < 0
+        warning = f"light and dark are exchanged (correlation {correlation:.2f}); " if exchanged else ""
+        shown = {name: metric for name, metric in metrics_in(self.row).items() if name in _SHOWN}
+        same = self.baseline or {}
+        figures = [
+            f"{metric.title} {metric.text(self.row[name])} "
+            f"(untranslated: {metric.text(same.get(name))}, real images: {metric.text(self.row.get(metric.floor))})"
+            for name, metric in shown.items()
+        ]
+        return f"{self.source} to {self.to}: {warning}{', '.join(figures)}."
+
+
+def mean_of(each: Sequence[Measured]) -> Measured:
+    """The mean of each figure that all have; a list of figures by its places, where no place is unknown."""
+    names = [name for name in each[0].figures if all(name in one.figures for one in each)]
+    figures = {name: _mean([one.figures[name] for one in each]) for name in names}
+    return Measured(figures, {name: why for one in each for name, why in one.absent.items()})
+
+
+def _mean(values: Sequence[Any]) -> Any:
+    if isinstance(values[0], list):
+        return [_mean(place) for place in zip(*values, strict=True)]
+    return None if None in values else float(f"{sum(values) / len(values):.6g}")
