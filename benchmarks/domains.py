@@ -70,13 +70,13 @@ def both(uci: Tensor, uci_labels: Tensor, mnist: Tensor, mnist_labels: Tensor) -
 
 
 def of_mnist(folder: Path, part: str, cut: slice = MIDDLE, side: int = SIDE) -> tuple[Tensor, Tensor]:
-    levels = _idx(folder, f"{part}-images", 16).reshape(-1, 1, 28, 28)[:, :, cut, cut]
+    levels = idx(folder, f"{part}-images", 16).reshape(-1, 1, 28, 28)[:, :, cut, cut]
     images = torch.from_numpy(levels.astype(np.float32)) / 127.5 - 1
-    labels = torch.from_numpy(_idx(folder, f"{part}-labels", 8).astype(np.int64))
+    labels = torch.from_numpy(idx(folder, f"{part}-labels", 8).astype(np.int64))
     return interpolate(images, size=(side, side), mode="area"), labels
 
 
-def _idx(folder: Path, stem: str, header: int) -> "np.ndarray[tuple[int], np.dtype[np.uint8]]":
+def idx(folder: Path, stem: str, header: int) -> "np.ndarray[tuple[int], np.dtype[np.uint8]]":
     path = next(folder.glob(f"{stem}*"))
     content = path.read_bytes()
     return np.frombuffer(gzip.decompress(content) if path.suffix == ".gz" else content, np.uint8, offset=header)

@@ -15,6 +15,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "adversarial": "mintage.games.adversarial:Adversarial",
         "unpaired": "mintage.games.unpaired:Unpaired",
         "policy": "mintage.games.policy:Policy",
+        "autoencoding": "mintage.games.autoencoding:Autoencoding",
     },
     "network": {
         "mlp": "mintage.networks.mlp:NETWORK",

@@ -33,7 +33,7 @@ class Engine:
         self.game = game.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         self.game.autocast = torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32)
         self.averages = {name: _frozen_copy(game.get_submodule(name)) for name in game.released}
-        self.optimizers = {side: make_optimizer(game.get_submodule(side), self._player(side)) for side in game.sides}
+        self.optimizers = {side: make_optimizer(game.mover(side), self._player(side)) for side in game.sides}
         self._drops = any(isinstance(layer, nn.Dropout) for layer in game.modules())
 
     def _player(self, side: str) -> Any:
@@ -81,8 +81,8 @@ class Engine:
         """
         found: dict[str, Tensor] = {}
         for side in scene.sides:
-            mover, parts = self.game.get_submodule(side), scene.parts(side, self.recipe.accumulation)
-            with _frozen(self.game.get_submodule(name) for name in self.game.sides[: self.game.sides.index(side)]):
+            mover, parts = self.game.mover(side), scene.parts(side, self.recipe.accumulation)
+            with _frozen(self.game.mover(name) for name in self.game.sides[: self.game.sides.index(side)]):
                 columns = self._backward(side, parts)
             if self.game.moves(side):
                 self.optimizers[side].step()

@@ -4,7 +4,9 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import softplus
 
+from mintage import processes
 from mintage.conditioning.heads import Judgement
 from mintage.randomness import normal, uniform
 
@@ -66,6 +68,31 @@ class Balance(nn.Module):
     def waits(self) -> bool:
         """Reads the device, which is why only who asks for it pays for it."""
         return bool(self.accuracy > self.limit)
+
+
+EQUILIBRIUM = 0.68
+"""Of the cross-entropy, in nats: about log 2, at which the discriminator only guesses."""
+
+
+class Equilibrium(nn.Module):
+    """The player that is too far ahead waits, unless both are (Larsen et al. 2016's code)."""
+
+    def __init__(self, margin: float) -> None:
+        super().__init__()
+        self.margin = margin
+        self.costs: Tensor
+        self.register_buffer("costs", torch.full((2,), EQUILIBRIUM), persistent=False)  # each step sees its own
+
+    def see(self, real: Tensor, fake: Tensor) -> None:
+        """Logits of real and of other images, of this step; every process's."""
+        costs = torch.stack([softplus(-real).mean(), softplus(fake).mean()]).detach()
+        self.costs.copy_(processes.total(costs) / processes.count())
+
+    def waits(self, discriminator: bool) -> bool:
+        """Whether the discriminator, or else the generator, does. Reads the device."""
+        costs: list[float] = self.costs.tolist()
+        ahead, behind = min(costs) < EQUILIBRIUM - self.margin, max(costs) > EQUILIBRIUM + self.margin
+        return ahead != behind and (ahead if discriminator else behind)
 
 
 class Pool(nn.Module):

@@ -20,7 +20,7 @@ from mintage.dataset import Dataset, images_in_range
 from mintage.frames import as_source
 from mintage.nearest import nearest
 from mintage.players import Generator, build_generator
-from mintage.sampling import samples
+from mintage.sampling import encode, generate, samples
 from mintage.tokens import as_tokens
 
 
@@ -196,6 +196,47 @@ class Model:
             made.append(self.translate(as_source(given), seed)[:, None])
             given = torch.cat([given[:, 1:], made[-1]], dim=1)
         return torch.cat(made, dim=1)
+
+    def encode(self, images: Any) -> Tensor:
+        """The latents `[N,L]`, on the CPU, of which the model makes images most like these.
+
+        Args:
+            images: `[N,C,H,W]`, or `[N,H,W]` of one channel: floats in [-1,1], or 8-bit levels in [0,255].
+
+        Raises:
+            ValueError: The model came without an encoder, or images are of another shape.
+
+        Example:
+            >>> import torch, mintage
+            >>> pictures = torch.rand(64, 1, 16, 16) * 2 - 1
+            >>> data = mintage.Dataset(pictures)
+            >>> model = mintage.train(data, "vae_gan", images=640, recipe={"width": 4}, progress=False).model
+            >>> model.encode(pictures[:3]).shape, model.reconstruct(pictures[:3]).shape
+            (torch.Size([3, 32]), torch.Size([3, 1, 16, 16]))
+        """
+        if self.generator.encoder is None:
+            raise ValueError("this model has no encoder: train a family that has one, such as vae_gan")
+        given = images_in_range(images)
+        if given.shape[1:] != self.shape:
+            raise ValueError(f"images are {tuple(given.shape[1:])} (C, H, W), and the model's are {self.shape}")
+        return encode(self.generator, given)
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """The images `[N,C,H,W]` in [-1,1], on the CPU, that the model makes of latents `[N,L]`.
+
+        Raises ValueError where latents are of another size, or the model makes images of more than latents.
+        """
+        config = self.generator.config
+        if config.generator_conditioning != "none":
+            raise ValueError("this model makes images of more than latents: call sample, or translate")
+        size = config.latent_size + config.code_size
+        if latents.shape[1:] != (size,):
+            raise ValueError(f"latents are {list(latents.shape)}, and the model's are [N, {size}]")
+        return generate(self.generator, latents.float())
+
+    def reconstruct(self, images: Any) -> Tensor:
+        """Images `[N,C,H,W]` as they are when they are encoded and made again; arguments and errors as of `encode`."""
+        return self.decode(self.encode(images))
 
     def towards(self, domain: str | None) -> Generator:
         """The generator that makes images of this domain, of the other one's; the only one where there are no domains.

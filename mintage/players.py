@@ -12,6 +12,7 @@ from mintage import catalog
 from mintage.attributes import EXAMPLES
 from mintage.conditioning.embedding import Condition
 from mintage.conditioning.heads import HeadConfig, Judgement
+from mintage.encoding import Codes, Encoder
 from mintage.layers import Layers
 from mintage.recipes import PlayerRecipe, Recipe, condition_of
 from mintage.sources import has_mask, with_known
@@ -63,6 +64,8 @@ class ModelConfig:
     """Where there are two without pairs: the one whose images are translated, and the one of what is made."""
     vocabulary: tuple[str, ...] | None = None
     """The words, where samples are sequences of some (`mintage.tokens`)."""
+    encodes: bool = False
+    """Whether an encoder comes with the generator."""
     layout: int = LAYOUT
 
     @property
@@ -144,6 +147,7 @@ class Generator(nn.Module):
         """Attributes of real images `[EXAMPLES, K]`, by which it is asked where nobody says what for; None else."""
         self.register_buffer("examples", torch.zeros(EXAMPLES, len(config.attributes)) if config.attributes else None)
         self.back = Generator(config.back) if config.domains else None
+        self.encoder = _encoder(config) if config.encodes else None
 
     @property
     def directions(self) -> "dict[str, Generator]":
@@ -163,6 +167,12 @@ class Generator(nn.Module):
     def forward(self, latent: Tensor, condition: Tensor | None = None) -> Tensor:
         images: Tensor = self.network(*self.conditioning(latent, condition))
         return with_known(images, condition) if self.config.fills and condition is not None else images
+
+    def encode(self, images: Tensor) -> Codes:
+        """Of images `[N,C,H,W]` the latents of which it makes such images; where it has an encoder."""
+        assert self.encoder is not None
+        codes: Codes = self.encoder(channels_last(images))
+        return codes
 
 
 class Discriminator(nn.Module):
@@ -231,6 +241,12 @@ def channels_last(images: Tensor) -> Tensor:
     return images.squeeze(1).unsqueeze(3).permute(0, 3, 1, 2)
 
 
+def _encoder(config: ModelConfig) -> Encoder:
+    """As wide as the generator, of layers like its own."""
+    norm = Layers(config.generator_normalization, 0, True, config.generator_dropout, *config.generator_layers)
+    return Encoder(config.network, config.image_shape, config.width, norm, config.latent_size)
+
+
 def _decoder(config: ModelConfig, features: int, image_shape: tuple[int, int, int]) -> nn.Module:
     """Back from the features, through as narrow a code as the generator's latent (Berthelot et al. 2017)."""
     norm = Layers(config.discriminator_normalization, tracks=False)
@@ -282,6 +298,7 @@ def model_config(
         attributes=tuple(attributes or ()) if condition_of(recipe) == "attributes" else None,
         domains=(first, second) if condition_of(recipe) == "domain" else None,
         vocabulary=vocabulary,
+        encodes=catalog.load("game", recipe.game).encodes,
     )
 
 

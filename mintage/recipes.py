@@ -170,6 +170,22 @@ class Recipe:
         0.5
     )
     k_rate: Annotated[Rate, "began: how fast its balance k follows"] = 0.001
+    likeness: Annotated[
+        Literal["features", "pixels"],
+        "autoencoding: in what a reconstruction is like its image: the discriminator's last features (Larsen et al. "
+        "2016), or pixels, and then nobody judges: a variational autoencoder (Kingma and Welling 2014)",
+    ] = "features"
+    likeness_weight: Annotated[
+        float, Within(above=0), "autoencoding: of likeness beside the game in the generator's loss, the paper's gamma"
+    ] = 0.01
+    prior_weight: Annotated[
+        Weight, "autoencoding: of the codes' divergence from N(0, 1) beside likeness in the encoder's loss"
+    ] = 1.0
+    margin: Annotated[
+        Weight,
+        "autoencoding: a player waits while the discriminator's cross-entropy, of real images or of fakes, is so far "
+        "from 0.68 that it is ahead (0.4 in Larsen et al.'s code); 0 is never",
+    ] = 0.0
     decay_images: Annotated[
         Weight, "images over which the learning rates fall to a tenth, by a cosine; 0 keeps them"
     ] = 0.0
@@ -178,6 +194,11 @@ class Recipe:
     )
     generator: PlayerRecipe = field(default_factory=PlayerRecipe)
     discriminator: DiscriminatorRecipe = field(default_factory=DiscriminatorRecipe)
+
+    @property
+    def encoder(self) -> PlayerRecipe:
+        """An encoder learns as its generator does."""
+        return self.generator
 
     @property
     def drops(self) -> bool:
@@ -203,6 +224,7 @@ def axes(recipe: Recipe) -> str:
     return " ".join(
         [
             f"network={recipe.network}",
+            *([] if recipe.game == "adversarial" else [f"game={recipe.game}"]),
             f"objective={'feature_matching' if recipe.feature_matching else recipe.objective}",
             f"penalties={'+'.join(penalty.name for penalty in recipe.penalties) or 'none'}",
             *(f"{term.name}={term.weight:g}" for term in recipe.terms),

@@ -14,6 +14,7 @@ from mintage.networks.parts import SMALLEST_IMAGE
 from mintage.objectives import Objective
 from mintage.penalties import Penalty
 from mintage.recipes import PlayerRecipe, Recipe, condition_of
+from mintage.rules_of_encoders import ENCODERS
 from mintage.rules_of_sources import DOMAINS, PAIRS, WORDS
 from mintage.sources import has_mask
 from mintage.terms import Term
@@ -46,6 +47,12 @@ class Setting:
     def of_words(self) -> bool:
         """Whether the game is of sequences of words."""
         found: bool = catalog.load("game", self.recipe.game).of_words
+        return found
+
+    @property
+    def encodes(self) -> bool:
+        """Whether the game is of an encoder, too."""
+        found: bool = catalog.load("game", self.recipe.game).encodes
         return found
 
     @property
@@ -367,7 +374,7 @@ BATCHES: list[Rule] = [
     ),
 ]
 
-RULES: list[Rule] = [*WORDS, *LABELS, *DOMAINS, *PAIRS, *LOSSES, *PLAYERS, *BATCHES]
+RULES: list[Rule] = [*WORDS, *LABELS, *DOMAINS, *PAIRS, *ENCODERS, *LOSSES, *PLAYERS, *BATCHES]
 
 
 def refusal(recipe: Recipe, real: Signature, processes: int = 1) -> str | None:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from mintage.rules import Rule
 
 _PLAIN = Recipe("", "mlp", 4)
-_OF_ONE_DOMAIN = (
+OF_ONE_DISCRIMINATOR = (
     "penalties",
     "feature_matching",
     "augment",
@@ -64,8 +64,8 @@ DOMAINS: "list[Rule]" = [
         "an autoencoder's balance is of one discriminator, and there are two: set objective to another",
     ),
     (
-        lambda s: s.unpaired and any(getattr(s.recipe, axis) != getattr(_PLAIN, axis) for axis in _OF_ONE_DOMAIN),
-        "these are for one discriminator, and there are two: leave " + ", ".join(_OF_ONE_DOMAIN) + " as they are",
+        lambda s: s.unpaired and any(getattr(s.recipe, axis) != getattr(_PLAIN, axis) for axis in OF_ONE_DISCRIMINATOR),
+        "these are for one discriminator, and there are two: leave " + ", ".join(OF_ONE_DISCRIMINATOR) + " as they are",
     ),
     (
         lambda s: any(term is FEATURES for term in s.terms) and s.norms[1].batch,

@@ -36,6 +36,18 @@ def generate(
     return torch.cat(made)
 
 
+@torch.inference_mode()
+def encode(generator: Generator, images: Tensor) -> Tensor:
+    """The latents `[N,L]`, on the CPU, that its encoder finds likeliest of images `[N,C,H,W]`; in chunks likewise."""
+    device = next(generator.parameters()).device
+    found = []
+    for start in range(0, len(images), CHUNK):
+        rows = torch.arange(start, start + CHUNK).clamp(max=len(images) - 1)
+        latents = generator.encode(images[rows].to(device)).mean
+        found.append(latents[: len(images) - start].cpu())
+    return torch.cat(found)
+
+
 @contextmanager
 def _drawing(generator: nn.Module, random: torch.Generator, device: torch.device) -> Iterator[None]:
     """Seeds what layers draw, where any does; torch has one random state for all threads, so one thread at a time."""

@@ -177,6 +177,7 @@ class _Bar:
         self._first = seen if self._first is None else self._first
         rate = (seen - self._first) / max(1e-9, time.monotonic() - self._start)
         filled = min(_BAR, _BAR * seen // self._images)
-        losses = f"D {row['discriminator_loss']:.3f}  G {row['generator_loss']:.3f}" if "generator_loss" in row else ""
+        named = {"D": "discriminator_loss", "G": "generator_loss"}
+        losses = "  ".join(f"{side} {row[name]:.3f}" for side, name in named.items() if name in row)
         bar = "#" * filled + "." * (_BAR - filled)
         print(f"\r[{bar}] {seen:,} of {self._images:,} images, {rate:,.0f}/s  {losses}", end="", file=sys.stderr)

@@ -4,8 +4,8 @@ Reads models/selected. Writes models/onnx/generator.onnx, of a model between two
 provenance/export.json. Inputs: `latents`
 `[N, latent_size + code_size]` where there is noise, `labels` `[N]` (int64) where the generator is conditional,
 `attributes` `[N,K]` on [-1,1] or `sources` `[N,S,H,W]` in [-1,1] in their place where it takes these; output: `images`
-`[N,C,H,W]` in [-1,1]. N is free.
-The same generator gives the same bytes.
+`[N,C,H,W]` in [-1,1]. N is free. The same generator gives the same bytes. Where it comes with an encoder, that is
+models/onnx/encoder.onnx: `images` to `latents`.
 """
 
 import logging
@@ -23,7 +23,7 @@ from torch.nn.utils import parametrize
 from mintage.latents import draw
 from mintage.players import Generator
 from mintage.randomness import draw_latents, stream
-from mintage.sampling import generate
+from mintage.sampling import encode, generate
 from stages.common.errors import UserError, run_stage
 from stages.common.files import replacing
 from stages.common.models import read_generator
@@ -32,7 +32,7 @@ from stages.common.provenance import recorded
 from stages.common.stage import parser_of
 
 SELECTED, TARGET = Path("models/selected"), Path("models/onnx/generator.onnx")
-BACK = "back.onnx"
+BACK, ENCODER = "back.onnx", "encoder.onnx"
 COMPARED = 256
 """Images."""
 LARGEST_DIFFERENCE = 1e-3
@@ -51,13 +51,18 @@ def export(selected: Path, target: Path, opset: int) -> float:
     """Write the generator of the folder `selected` to `target`; returns its largest difference from torch.
 
     Of one between two domains that is the direction from the first into the second; the other is written beside it, as
-    `BACK`. Raises UserError where a difference is above LARGEST_DIFFERENCE, and then writes that one not.
+    `BACK`, and so is an encoder, as `ENCODER`. Raises UserError where a difference is above LARGEST_DIFFERENCE, and
+    then writes that one not.
     """
     generator = read_generator(selected, torch.device("cpu"))
     back, generator.back = generator.back, None  # of each file its own weights alone
+    encoder, generator.encoder = generator.encoder, None
     differences = [_export(generator, target, opset)]
     if back is not None:
         differences.append(_export(back, target.with_name(BACK), opset))
+    if encoder is not None:
+        generator.encoder = encoder
+        differences.append(_export_encoder(generator, target.with_name(ENCODER), opset))
     return max(differences)
 
 
@@ -65,16 +70,29 @@ def _export(made: Generator, target: Path, opset: int) -> float:
     generator = AsExported(made)
     inputs = inputs_of(generator.generator, COMPARED)
     first, *others = inputs.values()
-    images = generate(generator, first, others[0] if others else None).numpy()
+    images = generate(generator, first, others[0] if others else None)
+    return _write(target, to_onnx(generator.generator, opset), inputs, images)
+
+
+def _export_encoder(generator: Generator, target: Path, opset: int) -> float:
+    shape = generator.config.image_shape
+    images = draw_latents("uniform", COMPARED, math.prod(shape), stream(0, "export/encoder")).view(-1, *shape)
+    latents = encode(generator, images)
+    content = in_onnx(AsEncoder(generator), {"images": images[:2]}, "latents", opset)
+    return _write(target, content, {"images": images}, latents)
+
+
+def _write(target: Path, content: bytes, inputs: dict[str, Tensor], expected: Tensor) -> float:
+    """Write a model once it gives what torch does; returns by how much it differs at most."""
     with replacing(target) as partial:
-        partial.write_bytes(to_onnx(generator.generator, opset))
+        partial.write_bytes(content)
         session = runtime().InferenceSession(partial, providers=["CPUExecutionProvider"])
         found = session.run(None, {name: value.numpy() for name, value in inputs.items()})[0]
-        difference = float(np.abs(found - images).max())
+        difference = float(np.abs(found - expected.numpy()).max())
         if not difference <= LARGEST_DIFFERENCE:  # NaN too
             raise UserError(
                 "onnx-differs",
-                f"the generator's ONNX form makes other images than torch (by up to {difference:g} in [-1,1]): "
+                f"the generator's ONNX form gives other values than torch (by up to {difference:g}): "
                 "set export.opset to another, or report it with models/selected",
             )
     return difference
@@ -106,6 +124,17 @@ class AsExported(nn.Module):
         return images
 
 
+class AsEncoder(nn.Module):
+    """The encoder of a generator: images to the latents that are likeliest."""
+
+    def __init__(self, generator: Generator) -> None:
+        super().__init__()
+        self.generator = generator.eval()
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.generator.encode(images).mean
+
+
 def inputs_of(generator: Generator, count: int) -> dict[str, Tensor]:
     """Latents, and labels in turn, attributes or sources where it takes them, of which both forms make images."""
     config, random = generator.config, stream(0, "export")
@@ -122,18 +151,22 @@ def inputs_of(generator: Generator, count: int) -> dict[str, Tensor]:
 
 def to_onnx(generator: Generator, opset: int) -> bytes:
     """The generator, in evaluation mode, in ONNX's format. Changes it: spectral norm becomes plain weights."""
-    for module in generator.modules():
+    return in_onnx(AsExported(generator), inputs_of(generator, 2), "images", opset)
+
+
+def in_onnx(made: nn.Module, inputs: dict[str, Tensor], output: str, opset: int) -> bytes:
+    """A module with such inputs, N of them free, likewise."""
+    for module in made.modules():
         if parametrize.is_parametrized(module):
             parametrize.remove_parametrizations(module, "weight")
-    inputs = inputs_of(generator, 2)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns of packages that are not needed
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecations inside the exporter
         program = torch.onnx.export(
-            AsExported(generator),
+            made,
             tuple(inputs.values()),
             input_names=list(inputs),
-            output_names=["images"],
+            output_names=[output],
             dynamic_shapes=[{0: torch.export.Dim.DYNAMIC}] * len(inputs),
             opset_version=opset,
             dynamo=True,

@@ -266,7 +266,8 @@ def picture_of(trainer: Trainer, params: Train, medium: Medium) -> bytes:
 
 
 def show(bar: "tqdm[Any]", row: dict[str, float]) -> None:
-    bar.set_postfix({"real": f"{row['d_real']:.2f}", "fake": f"{row['d_fake']:.2f}"}, refresh=False)
+    named = {"real": "d_real", "fake": "d_fake", "likeness": "encoder_loss"}
+    bar.set_postfix({what: f"{row[name]:.2f}" for what, name in named.items() if name in row}, refresh=False)
 
 
 def family_in_full(name: str) -> str:

@@ -68,7 +68,7 @@ class Scene:
 
 
 class Game(nn.Module):
-    """Children named in `sides` move in this order, each by an optimizer of its own.
+    """The `sides` move in this order, each by an optimizer of its own.
 
     Whatever else a game remembers is a buffer of a child, so that the engine saves and resumes it without knowing it.
     """
@@ -80,6 +80,8 @@ class Game(nn.Module):
     """Whether it learns from two domains without pairs."""
     of_words = False
     """Whether it learns from sequences of words."""
+    encodes = False
+    """Whether its generator comes with an encoder, which is released with it."""
     autocast: AbstractContextManager[Any] = nullcontext()
     """Within it networks run in the engine's precision; losses are made outside, in float32."""
 
@@ -87,6 +89,10 @@ class Game(nn.Module):
     def build(cls, recipe: Recipe, real: Signature, seed: int) -> "Game":
         """The recipe's game for such images, on the CPU; `seed` decides its first weights."""
         raise NotImplementedError
+
+    def mover(self, side: str) -> nn.Module:
+        """What a side consists of: the child of its name, unless a game has it elsewhere."""
+        return self.get_submodule(side)
 
     def schedule(self, images_seen: int, batch_size: int) -> list[tuple[str, ...]]:
         """The steps of the turn that begins after so many images: for each the sides that move in it, in order."""

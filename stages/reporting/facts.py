@@ -324,10 +324,11 @@ class Curve(Facts):
     """A row of the training log."""
 
     images: int
-    discriminator_loss: Number
+    discriminator_loss: Number = None
+    """Nobody judges where a variational autoencoder learns."""
     generator_loss: Number
-    d_real: Number
-    d_fake: Number
+    d_real: Number = None
+    d_fake: Number = None
     value: Number = None
     value_optimum: Number = None
     d_accuracy: Number = None

@@ -109,7 +109,24 @@ def test_every_value_of_an_axis_goes_with_two_domains_or_is_refused_with_a_reaso
         trains(one)
 
 
+@pytest.mark.parametrize("likeness", ["features", "pixels"])
+def test_every_value_of_an_axis_goes_with_an_encoder_or_is_refused_with_a_reason(likeness: str) -> None:
+    tried = [row(**ENCODING, likeness=likeness, **{axis: value}) for axis, values in AXES.items() for value in values]
+    trained = [one for one in tried if not reasons(one)]
+    assert len(trained) > 40
+    for one in trained:
+        trains(one)
+
+
+ENCODING: dict[str, Any] = {"game": "autoencoding"}
 WRONG = [
+    row(**ENCODING, generator__conditioning="concat", discriminator__conditioning="concat"),
+    row(**ENCODING, latent_distribution="uniform"),
+    row(**ENCODING, objective="began"),
+    row(**ENCODING, generator_steps=2),
+    row(likeness="pixels"),
+    row(**ENCODING, objective="hinge", margin=0.4),
+    row(**ENCODING, likeness="pixels", margin=0.4),
     row(game="unpaired", terms=CYCLE),
     row(terms=CYCLE),
     row(**BETWEEN_DOMAINS),

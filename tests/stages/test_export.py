@@ -15,9 +15,9 @@ import torch
 
 from mintage import catalog
 from mintage.players import ModelConfig, build_players
-from mintage.sampling import generate
+from mintage.sampling import encode, generate
 from stages import export as stage
-from stages.common.models import write_generator
+from stages.common.models import read_generator, write_generator
 from stages.export import LARGEST_DIFFERENCE, export, inputs_of, to_onnx
 from stages.selection.card import latents_in_numpy
 from tests.refusals import refused
@@ -69,6 +69,21 @@ def test_both_directions_between_two_domains_are_written_each_with_its_own_weigh
     assert not np.allclose(*made)
     sizes = [(tmp_path / name).stat().st_size for name in ("generator.onnx", "back.onnx")]
     assert sizes[0] == pytest.approx(sizes[1], rel=0.01)
+
+
+def test_an_encoder_is_written_beside_its_generator_each_with_its_own_weights_alone(tmp_path: Path) -> None:
+    alone = replace(PLAIN, network="dcgan", width=4, image_shape=(3, 16, 12))
+    config = replace(alone, encodes=True)
+    (tmp_path / "alone").mkdir()
+    assert export(saved(tmp_path / "alone", alone), tmp_path / "alone/generator.onnx", 18) < 1e-5
+    assert export(saved(tmp_path, config), tmp_path / "generator.onnx", 18) < 1e-4
+    assert not (tmp_path / "alone/encoder.onnx").exists()
+    assert (tmp_path / "generator.onnx").read_bytes() == (tmp_path / "alone/generator.onnx").read_bytes()
+    images = torch.rand(3, 3, 16, 12) * 2 - 1
+    session = onnxruntime.InferenceSession(tmp_path / "encoder.onnx")
+    (latents,) = session.run(["latents"], {"images": images.numpy()})
+    generator = read_generator(tmp_path, torch.device("cpu"))
+    assert np.abs(latents - encode(generator, images).numpy()).max() < 1e-4
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,179 @@
+"""Clothes encoded and made again, and clothes made of noise: an encoder with a game, and without one.
+
+`python -m benchmarks.autoencoding FOLDER` writes docs/autoencoding.md and its picture. FOLDER has Fashion-MNIST as IDX
+files. Each run learns for so many CPU seconds in one thread, and is measured on images of the test set, which never
+train. One that is done is a line of `runs.jsonl`, and is not done again, so this can be stopped at any time.
+"""
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import mintage
+from benchmarks.domains import idx
+from mintage.data import RealImages
+from mintage.evaluator import Evaluator, EvaluatorConfig, Schedule, classify, features_of, train_evaluator
+from mintage.metrics.frechet import frechet_distance
+from mintage.metrics.pairs import psnr, retrieval
+from mintage.model import Model
+from mintage.training import make_trainer
+from stages.common.errors import run_stage
+from stages.common.pictures import encode_png, grid
+from stages.common.stage import parser_of, progress_bar
+from stages.selection.seen import quantize
+
+CPU = torch.device("cpu")
+FAMILIES = ("vae_gan", "vae")
+MEASURED, SHOWN, ROWS = 4000, 16, 3
+PAGE, PICTURE = Path("docs/autoencoding.md"), Path("docs/autoencoding.png")
+TABLE = "<!-- the table that benchmarks/autoencoding.py writes -->"
+COLUMNS = {
+    "psnr": ("reconstruction: PSNR", "{:.2f} dB"),
+    "features": ("reconstruction: distance in features", "{:.2f}"),
+    "retrieval": ("reconstruction: its own image is the nearest of all", "{:.1%}"),
+    "accuracy": ("reconstruction: right class", "{:.1%}"),
+    "reconstructed": ("reconstructions: Frechet distance", "{:.2f}"),
+    "sampled": ("samples: Frechet distance", "{:.2f}"),
+}
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Held-out images, in the features of a classifier of the others."""
+
+    train: mintage.Dataset
+    held: mintage.Dataset
+    judge: Evaluator
+    features: Tensor
+
+    @classmethod
+    def open(cls, folder: Path) -> "Bench":
+        train, held = (of_fashion(folder, part) for part in ("train", "t10k"))
+        held = held.rows(torch.arange(MEASURED))
+        real = RealImages(train.image, train.label, 0, CPU)
+        judge = train_evaluator(EvaluatorConfig(train.shape, train.classes, 64), real, Schedule(60_000, 128, 2e-3, 0))
+        return cls(train, held, judge, features_of(judge, held.image))
+
+    def run(self, family: str, seed: int, seconds: float) -> tuple[Row, Model]:
+        """Train for so many CPU seconds; the figures."""
+        trainer, spent = make_trainer(self.train, family, {}, seed, device=CPU, precision="auto"), 0.0
+        with progress_bar(f"{family}, seed {seed}", int(seconds)) as bar:
+            while spent < seconds:
+                start = time.process_time()
+                trainer.turn()
+                spent += time.process_time() - start
+                bar.update(int(spent) - bar.n)
+        trainer.check()
+        model = Model(trainer.average)
+        found = self.of_reconstructions(model.reconstruct(self.held.image))
+        found["sampled"] = self.distance(model.sample(MEASURED, seed))
+        return {"images": trainer.images_seen, "figures": found}, model
+
+    def of_reconstructions(self, images: Tensor) -> dict[str, float]:
+        """Of images in the place of the held-out ones."""
+        assert self.held.label is not None
+        made = quantize(images)
+        features = features_of(self.judge, made)
+        return {
+            "psnr": psnr(made, self.held.image).mean().item(),
+            "features": (features - self.features).norm(dim=1).mean().item(),
+            "retrieval": retrieval(features, self.features),
+            "accuracy": (classify(self.judge, features) == self.held.label).double().mean().item(),
+            "reconstructed": frechet_distance(self.features, features),
+        }
+
+    def distance(self, images: Tensor) -> float:
+        return frechet_distance(self.features, features_of(self.judge, quantize(images)))
+
+    def nearest(self) -> Row:
+        """What the most similar of all training images reaches, in pixels, in the place of a reconstruction."""
+        pixels = self.train.image.flatten(1)
+        found = [torch.cdist(part, pixels).argmin(1) for part in torch.split(self.held.image.flatten(1), 100)]
+        return {"figures": self.of_reconstructions(self.train.image[torch.cat(found)])}
+
+    def real(self) -> Row:
+        """What the held-out images themselves reach, and other real images in the place of samples."""
+        found = self.of_reconstructions(self.held.image)
+        return {"figures": found | {"sampled": self.distance(self.train.image[:MEASURED])}}
+
+
+def of_fashion(folder: Path, part: str) -> mintage.Dataset:
+    images = torch.from_numpy(idx(folder, f"{part}-images", 16).reshape(-1, 1, 28, 28).copy())
+    return mintage.Dataset(images, torch.from_numpy(idx(folder, f"{part}-labels", 8).astype("int64")))
+
+
+def table(runs: list[Row], seconds: float) -> str:
+    """The figures of a budget: means over seeds, with their spread."""
+    kinds = [*FAMILIES, "nearest", "real"]
+    titles = {"nearest": "the nearest training image", "real": "real images"}
+    found = {kind: [row for row in runs if row["kind"] == kind] for kind in kinds}
+    lines = [
+        f"| {seconds:g} CPU seconds each | {' | '.join(titles.get(kind, f'`{kind}`') for kind in kinds)} |",
+        f"| --- {'| --- ' * len(kinds)}|",
+    ]
+    for name, (title, form) in COLUMNS.items():
+        cells = [
+            _cell([row["figures"][name] for row in rows if name in row["figures"]], form) for rows in found.values()
+        ]
+        lines.append(f"| {title} | {' | '.join(cells)} |")
+    seen = [f"{mean(row['images'] for row in found[kind]):,.0f}" if found[kind] else "" for kind in FAMILIES]
+    return "\n".join([*lines, f"| images seen | {' | '.join(seen)} | | |"])
+
+
+def _cell(values: list[float], form: str) -> str:
+    if not values:
+        return ""
+    spread = f" ± {form.format(stdev(values)).removesuffix(' dB')}" if len(values) > 1 else ""
+    return form.format(mean(values)) + spread
+
+
+def sheet(held: mintage.Dataset, models: dict[str, Model]) -> bytes:
+    """Held-out images, what each model makes of them, and samples of each."""
+    shown = held.image[:SHOWN]
+    made = [shown, *(model.reconstruct(shown) for model in models.values())]
+    made += [model.sample(SHOWN * ROWS) for model in models.values()]
+    levels = ((torch.cat(made) + 1) * 127.5).round().byte().numpy()
+    return encode_png(grid(levels, SHOWN, scale=2))
+
+
+def main() -> None:
+    parser = parser_of("benchmarks.autoencoding", __doc__)
+    parser.add_argument("fashion", type=Path)
+    parser.add_argument("--seconds", type=float, default=150, help="CPU seconds of training a run")
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--out", type=Path, default=Path(".autoencoding"), help="for runs.jsonl, and a model a run")
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    asked.out.mkdir(exist_ok=True)
+    log = asked.out / "runs.jsonl"
+    done = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    runs = [row for row in done if row["budget"] in (None, asked.seconds)]
+    wanted = [(kind, seed) for seed in range(asked.seeds) for kind in FAMILIES]
+    left = [one for one in [("nearest", 0), ("real", 0), *wanted] if one not in {(r["kind"], r["seed"]) for r in runs}]
+    if left:
+        bench = Bench.open(asked.fashion)
+    for kind, seed in left:
+        if kind in FAMILIES:
+            row, model = bench.run(kind, seed, asked.seconds)
+            model.save(asked.out / f"{kind}-{seed}-{asked.seconds:g}")
+        else:
+            row = bench.nearest() if kind == "nearest" else bench.real()
+        row |= {"kind": kind, "seed": seed, "budget": asked.seconds if kind in FAMILIES else None}
+        with log.open("a") as lines:
+            print(json.dumps(row), file=lines)
+        runs.append(row)
+    models = {kind: mintage.load(asked.out / f"{kind}-0-{asked.seconds:g}") for kind in FAMILIES}
+    PICTURE.write_bytes(sheet(of_fashion(asked.fashion, "t10k"), models))
+    before, _, after = PAGE.read_text().split(TABLE)
+    PAGE.write_text(f"{before}{TABLE}\n\n{table(runs, asked.seconds)}\n\n{TABLE}{after}")
+
+
+if __name__ == "__main__":
+    run_stage(main)

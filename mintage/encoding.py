@@ -1,0 +1,54 @@
+"""From an image back to a latent: the encoder that a generator may come with (Kingma and Welling 2014)."""
+
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from mintage import catalog
+from mintage.layers import Layers
+
+
+class Codes(NamedTuple):
+    """What an encoder says of N images: for each a normal distribution of latents, whose dimensions are independent."""
+
+    mean: Tensor
+    """`[N,L]`, float32."""
+    log_variance: Tensor
+    """`[N,L]`, float32."""
+
+    def draw(self, noise: Tensor) -> Tensor:
+        """Latents `[N,L]`, of standard normal noise `[N,L]`, with a gradient to both (Kingma and Welling, 2.4)."""
+        return self.mean + (self.log_variance / 2).exp() * noise
+
+    def divergence(self) -> Tensor:
+        """KL(N(mean, variance) || N(0, 1)) in nats, summed over dimensions, as a mean over images (appendix B)."""
+        terms = self.mean.square() + self.log_variance.exp() - self.log_variance - 1
+        return terms.sum(1).mean() / 2
+
+
+class Encoder(nn.Module):
+    """Images `[N,C,H,W]` in [-1,1] to `Codes`: the layers of a network's discriminator, and a mean and a variance."""
+
+    def __init__(self, network: str, image_shape: tuple[int, int, int], width: int, norm: Layers, size: int) -> None:
+        super().__init__()
+        self.network = catalog.load("network", network).discriminator(image_shape, width, norm)
+        self.output = nn.Linear(self.network.feature_size, 2 * size)
+        norm.initialize(self)
+        norm.constrain(self)
+
+    def forward(self, images: Tensor) -> Codes:
+        return Codes(*self.output(self.network(images)).float().chunk(2, dim=1))
+
+
+def squared_distance(one: Tensor, other: Tensor) -> Tensor:
+    """Minus the log-likelihood of one under a normal distribution of variance 1 around the other, but for a constant.
+
+    Half the squared differences, summed over all but the first dimension, as a mean over that; in float32.
+    """
+    return (one.float() - other.float()).square().flatten(1).sum(1).mean() / 2
+
+
+def with_gradient(value: Tensor, of: Tensor, gradient: Tensor) -> Tensor:
+    """A scalar of this value, whose gradient at `of` was found already, so that nothing is gone through again."""
+    path = (of * gradient).sum()
+    return value.detach() + (path - path.detach())

@@ -1,0 +1,163 @@
+"""An encoder, a generator that undoes it, and a discriminator in whose features both are alike (Larsen et al. 2016).
+
+Likeness in pixels in place of features, without a discriminator, is a plain variational autoencoder.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from mintage import catalog, processes
+from mintage.conditioning.heads import Judgement
+from mintage.dataset import Signature
+from mintage.encoding import Codes, squared_distance, with_gradient
+from mintage.games import Game, Losses, Scene
+from mintage.hardening import Equilibrium
+from mintage.latents import draw
+from mintage.layers import Layers
+from mintage.objectives import Knobs, against_each
+from mintage.players import Discriminator, Generator, build_players, model_config
+from mintage.randomness import normal
+from mintage.recipes import Recipe
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What one step makes of its images, once, for all three."""
+
+    images: Tensor
+    """Real, `[N,C,H,W]`."""
+    codes: Codes
+    """With the encoder's graph behind them."""
+    drawn: Tensor
+    """Latents `[N,L]`, likewise."""
+    start: Tensor
+    """The same latents, at which the generator's graph begins."""
+    shown: tuple[Tensor, ...]
+    """What the discriminator is to tell from real images: reconstructions `[N,C,H,W]`, and samples."""
+    likeness: Tensor
+    """How far reconstructions are from their images: a scalar."""
+    fooled: Tensor | None
+    """The generator's objective; None where nobody judges."""
+
+
+class Autoencoding(Game):
+    """All three learn from one pass: whoever moves first changes nothing for the others.
+
+    The encoder descends divergence and likeness, the generator likeness and its objective, the discriminator its own
+    objective alone (Larsen et al. 2016, algorithm 1).
+    """
+
+    sides = ("discriminator", "encoder", "generator")
+    released = ("generator",)
+    encodes = True
+
+    def __init__(self, generator: Generator, discriminator: Discriminator, recipe: Recipe) -> None:
+        super().__init__()
+        self.recipe = recipe
+        self.config = generator.config
+        self.generator = generator
+        self.discriminator = discriminator
+        knobs = Knobs(recipe.label_smoothing, recipe.targets, recipe.gamma, recipe.k_rate)
+        self.objective = catalog.load("objective", recipe.objective)(knobs)
+        self.judged = recipe.likeness == "features"
+        self.equilibrium = Equilibrium(recipe.margin) if recipe.margin else None
+
+    @classmethod
+    def build(cls, recipe: Recipe, real: Signature, seed: int) -> "Autoencoding":
+        config = model_config(recipe, real.shape, real.classes)
+        return cls(*build_players(config, seed), recipe)
+
+    def mover(self, side: str) -> nn.Module:
+        """The encoder is a part of the generator, with which it is released, and moves apart from the rest of it."""
+        if side == "generator":
+            return nn.ModuleList([self.generator.conditioning, self.generator.network])
+        return self.get_submodule("generator.encoder" if side == "encoder" else side)
+
+    def schedule(self, images_seen: int, batch_size: int) -> list[tuple[str, ...]]:
+        """One step. The discriminator is the last to move, since the others learn from what it says before that."""
+        return [("encoder", "generator", "discriminator") if self.judged else ("encoder", "generator")]
+
+    def losses(self, side: str, scene: Scene) -> Losses:
+        made = scene.once("pass", lambda: self._pass(scene))
+        if side == "discriminator":
+            return self._discriminator_losses(made, scene)
+        if side == "encoder":
+            (gradient,) = torch.autograd.grad(made.likeness, made.start, retain_graph=True)
+            return {
+                "encoder_loss": with_gradient(made.likeness, made.drawn, gradient),
+                "encoder_divergence": self.recipe.prior_weight * made.codes.divergence(),
+            }
+        likeness = self.recipe.likeness_weight * made.likeness
+        if made.fooled is None:
+            return {"generator_loss": likeness}
+        return {"generator_loss": made.fooled, "generator_likeness": likeness}
+
+    def moves(self, side: str) -> bool:
+        if side == "encoder" or self.equilibrium is None:
+            return True
+        return not self.equilibrium.waits(discriminator=side == "discriminator")
+
+    def after(self, side: str, parts: list[Scene]) -> dict[str, Tensor]:
+        """What the discriminator's logits say, of both kinds of fake together, and which player waited."""
+        moved = {} if side == "encoder" or self.equilibrium is None else {f"{side}_moved": self._moved(side)}
+        if side != "discriminator":
+            return moved
+        real, fake = (
+            processes.gathered(torch.cat([part.cache[kind] for part in parts]))
+            for kind in ("real_logits", "fake_logits")
+        )
+        columns: dict[str, Tensor] = self.objective.statistics(real, fake)
+        return columns | moved
+
+    def _moved(self, side: str) -> Tensor:
+        return torch.tensor(float(self.moves(side)), device=next(self.parameters()).device)
+
+    def _pass(self, scene: Scene) -> Pass:
+        step = scene.step
+        images, _ = scene.real.batch(*step.rows)
+        with self.autocast:
+            codes = self.generator.encode(images)
+        noise = normal(codes.mean.shape, step.random("code")).to(scene.device, non_blocking=True)
+        drawn = codes.draw(noise)
+        start = drawn.detach().requires_grad_()
+        if not self.judged:
+            with self.autocast:
+                rebuilt = self.generator(start)
+            return Pass(images, codes, drawn, start, (), squared_distance(rebuilt, images), None)
+        latents = processes.share(draw(self.config, step.size, step.random("latent"))).to(start, non_blocking=True)
+        with self.autocast:
+            shown: tuple[Tensor, ...] = self.generator(torch.cat([start, latents])).chunk(2)
+        with torch.no_grad():
+            (on_real,) = self._judge(images)
+        on_fakes = self._judge(*shown)
+        if self.equilibrium is not None:
+            self.equilibrium.see(on_real.logit, torch.cat([one.logit for one in on_fakes]))
+        likeness = squared_distance(on_fakes[0].features, on_real.features)
+        fooled = [self.objective.generator_loss(one.logit, on_real.logit) for one in on_fakes]
+        return Pass(images, codes, drawn, start, shown, likeness, torch.stack(fooled).mean())
+
+    def _discriminator_losses(self, made: Pass, scene: Scene) -> Losses:
+        on_real, *on_fakes = self._judge(made.images, *(images.detach() for images in made.shown))
+        fakes = [one.logit for one in on_fakes]
+        scene.cache.update(real_logits=on_real.logit.detach().repeat(2), fake_logits=torch.cat(fakes).detach())
+        return {"discriminator_loss": against_each(self.objective, on_real.logit, fakes)}
+
+    def _judge(self, *shown: Tensor) -> list[Judgement]:
+        """Each batch by itself where there is batch norm, which would tell D of the others; else all in one pass."""
+        with self.autocast:
+            if Layers(self.recipe.discriminator.normalization).batch:
+                return [self.discriminator(images) for images in shown]
+            judgement: Judgement = self.discriminator(torch.cat(shown))
+            return judgement.split(len(shown))
+
+    @torch.no_grad()
+    def probability(self, images: Tensor) -> Tensor | None:
+        """D(x) `[N]` for images `[N,C,H,W]`, each by itself; None where nobody judges, or by no probability."""
+        if not (self.judged and self.objective.probability):
+            return None
+        self.discriminator.eval()
+        logits: Tensor = self.discriminator(images.to(next(self.discriminator.parameters()).device)).logit
+        self.discriminator.train()
+        return logits.sigmoid().float().cpu()
