@@ -1,12 +1,11 @@
 """Clothes encoded and made again, and clothes made of noise: an encoder with a game, and without one.
 
 `python -m benchmarks.autoencoding FOLDER` writes docs/autoencoding.md and its picture. FOLDER has Fashion-MNIST as IDX
-files. Each run learns for so many CPU seconds in one thread, and is measured on images of the test set, which never
-train. One that is done is a line of `runs.jsonl`, and is not done again, so this can be stopped at any time.
+files. Each run sees as many images, in one thread, and is measured on images of the test set, which never train. It
+goes on where it was stopped; one that is done is a line of `runs.jsonl`, and is not done again.
 """
 
 import json
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
@@ -22,10 +21,9 @@ from mintage.evaluator import Evaluator, EvaluatorConfig, Schedule, classify, fe
 from mintage.metrics.frechet import frechet_distance
 from mintage.metrics.pairs import psnr, retrieval
 from mintage.model import Model
-from mintage.training import make_trainer
 from stages.common.errors import run_stage
 from stages.common.pictures import encode_png, grid
-from stages.common.stage import parser_of, progress_bar
+from stages.common.stage import parser_of
 from stages.selection.seen import quantize
 
 CPU = torch.device("cpu")
@@ -61,20 +59,11 @@ class Bench:
         judge = train_evaluator(EvaluatorConfig(train.shape, train.classes, 64), real, Schedule(60_000, 128, 2e-3, 0))
         return cls(train, held, judge, features_of(judge, held.image))
 
-    def run(self, family: str, seed: int, seconds: float) -> tuple[Row, Model]:
-        """Train for so many CPU seconds; the figures."""
-        trainer, spent = make_trainer(self.train, family, {}, seed, device=CPU, precision="auto"), 0.0
-        with progress_bar(f"{family}, seed {seed}", int(seconds)) as bar:
-            while spent < seconds:
-                start = time.process_time()
-                trainer.turn()
-                spent += time.process_time() - start
-                bar.update(int(spent) - bar.n)
-        trainer.check()
-        model = Model(trainer.average)
+    def run(self, family: str, seed: int, images: int, folder: Path) -> Row:
+        """Train on so many images; the figures."""
+        model = mintage.train(self.train, family, images, seed=seed, device="cpu", folder=folder).model
         found = self.of_reconstructions(model.reconstruct(self.held.image))
-        found["sampled"] = self.distance(model.sample(MEASURED, seed))
-        return {"images": trainer.images_seen, "figures": found}, model
+        return {"figures": found | {"sampled": self.distance(model.sample(MEASURED, seed))}}
 
     def of_reconstructions(self, images: Tensor) -> dict[str, float]:
         """Of images in the place of the held-out ones."""
@@ -109,13 +98,13 @@ def of_fashion(folder: Path, part: str) -> mintage.Dataset:
     return mintage.Dataset(images, torch.from_numpy(idx(folder, f"{part}-labels", 8).astype("int64")))
 
 
-def table(runs: list[Row], seconds: float) -> str:
+def table(runs: list[Row], images: int) -> str:
     """The figures of a budget: means over seeds, with their spread."""
     kinds = [*FAMILIES, "nearest", "real"]
     titles = {"nearest": "the nearest training image", "real": "real images"}
     found = {kind: [row for row in runs if row["kind"] == kind] for kind in kinds}
     lines = [
-        f"| {seconds:g} CPU seconds each | {' | '.join(titles.get(kind, f'`{kind}`') for kind in kinds)} |",
+        f"| {images:,} images each | {' | '.join(titles.get(kind, f'`{kind}`') for kind in kinds)} |",
         f"| --- {'| --- ' * len(kinds)}|",
     ]
     for name, (title, form) in COLUMNS.items():
@@ -123,8 +112,7 @@ def table(runs: list[Row], seconds: float) -> str:
             _cell([row["figures"][name] for row in rows if name in row["figures"]], form) for rows in found.values()
         ]
         lines.append(f"| {title} | {' | '.join(cells)} |")
-    seen = [f"{mean(row['images'] for row in found[kind]):,.0f}" if found[kind] else "" for kind in FAMILIES]
-    return "\n".join([*lines, f"| images seen | {' | '.join(seen)} | | |"])
+    return "\n".join(lines)
 
 
 def _cell(values: list[float], form: str) -> str:
@@ -146,33 +134,32 @@ def sheet(held: mintage.Dataset, models: dict[str, Model]) -> bytes:
 def main() -> None:
     parser = parser_of("benchmarks.autoencoding", __doc__)
     parser.add_argument("fashion", type=Path)
-    parser.add_argument("--seconds", type=float, default=150, help="CPU seconds of training a run")
+    parser.add_argument("--images", type=int, default=100_000, help="that a run sees")
     parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--out", type=Path, default=Path(".autoencoding"), help="for runs.jsonl, and a model a run")
+    parser.add_argument("--out", type=Path, default=Path(".autoencoding"), help="runs.jsonl, and a folder a run")
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    asked.out.mkdir(exist_ok=True)
-    log = asked.out / "runs.jsonl"
-    done = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
-    runs = [row for row in done if row["budget"] in (None, asked.seconds)]
+    out = asked.out / str(asked.images)
+    out.mkdir(parents=True, exist_ok=True)
+    log = out / "runs.jsonl"
+    runs = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
     wanted = [(kind, seed) for seed in range(asked.seeds) for kind in FAMILIES]
     left = [one for one in [("nearest", 0), ("real", 0), *wanted] if one not in {(r["kind"], r["seed"]) for r in runs}]
     if left:
         bench = Bench.open(asked.fashion)
     for kind, seed in left:
         if kind in FAMILIES:
-            row, model = bench.run(kind, seed, asked.seconds)
-            model.save(asked.out / f"{kind}-{seed}-{asked.seconds:g}")
+            row = bench.run(kind, seed, asked.images, out / f"{kind}-{seed}")
         else:
             row = bench.nearest() if kind == "nearest" else bench.real()
-        row |= {"kind": kind, "seed": seed, "budget": asked.seconds if kind in FAMILIES else None}
+        row |= {"kind": kind, "seed": seed}
         with log.open("a") as lines:
             print(json.dumps(row), file=lines)
         runs.append(row)
-    models = {kind: mintage.load(asked.out / f"{kind}-0-{asked.seconds:g}") for kind in FAMILIES}
+    models = {kind: mintage.load(out / f"{kind}-0") for kind in FAMILIES}
     PICTURE.write_bytes(sheet(of_fashion(asked.fashion, "t10k"), models))
     before, _, after = PAGE.read_text().split(TABLE)
-    PAGE.write_text(f"{before}{TABLE}\n\n{table(runs, asked.seconds)}\n\n{TABLE}{after}")
+    PAGE.write_text(f"{before}{TABLE}\n\n{table(runs, asked.images)}\n\n{TABLE}{after}")
 
 
 if __name__ == "__main__":
