@@ -1,7 +1,7 @@
 """Changes made to real and to fake images alike before they are judged (DiffAugment, Zhao et al. 2020).
 
 D never sees an unchanged image, so G need not learn the changes; few real images last longer. Each is
-(images `[N,C,H,W]` in [-1,1], random) -> as many, another draw for each image, and passes gradients on.
+(images `[N,C,*S]` in [-1,1], random) -> as many, another draw for each image, and passes gradients on.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,32 +16,58 @@ from mintage.randomness import integers, uniform_by_image
 Change = Callable[[Tensor, torch.Generator], Tensor]
 
 
-def _corners(images: Tensor, highest: tuple[int, int], random: torch.Generator) -> tuple[Tensor, Tensor]:
-    """A row in [0, highest] and a column likewise for each image, `[N,1]`."""
-    rows, columns = (integers(0, most + 1, (len(images), 1), random) for most in highest)
-    return rows.to(images.device, non_blocking=True), columns.to(images.device, non_blocking=True)
+def _corners(images: Tensor, highest: Sequence[int], random: torch.Generator) -> list[Tensor]:
+    """Along each axis a place in [0, highest] for each image, `[N,1]`."""
+    drawn = [integers(0, most + 1, (len(images), 1), random) for most in highest]
+    return [places.to(images.device, non_blocking=True) for places in drawn]
+
+
+def windows(images: Tensor, corners: Sequence[Tensor], size: Sequence[int]) -> Tensor:
+    """Of each image `[N,C,*S]` the part of this size that begins at its own corner, along each axis `[N,1]`."""
+    rank, device = len(size), images.device
+    chosen = [torch.arange(len(images), device=device).view(-1, *[1] * rank)]
+    for axis, (corner, side) in enumerate(zip(corners, size, strict=True)):
+        along = corner + torch.arange(side, device=device)
+        chosen.append(along[:, *[None] * axis, :, *[None] * (rank - 1 - axis)])
+    return images.movedim(1, -1)[tuple(chosen)].movedim(-1, 1)
 
 
 def translation(images: Tensor, random: torch.Generator) -> Tensor:
     """Moved by up to an eighth of each side (rounded half up), the place left filled with 0."""
-    count, _, height, width = images.shape
-    down, right = (height + 4) // 8, (width + 4) // 8
-    top, left = _corners(images, (2 * down, 2 * right), random)
-    rows = top + torch.arange(height, device=images.device)
-    columns = left + torch.arange(width, device=images.device)
-    wide = pad(images, (right, right, down, down)).permute(0, 2, 3, 1)
-    picked = torch.arange(count, device=images.device)[:, None, None]
-    return wide[picked, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+    size = images.shape[2:]
+    reach = [(side + 4) // 8 for side in size]
+    corners = _corners(images, [2 * most for most in reach], random)
+    return windows(pad(images, [most for most in reversed(reach) for _ in (0, 1)]), corners, size)
 
 
 def cutout(images: Tensor, random: torch.Generator) -> Tensor:
-    """A rectangle of half each side set to 0; its centre may lie anywhere in the image."""
-    height, width = images.shape[2:]
-    bottom, right = _corners(images, (height - 1, width - 1), random)
-    rows = torch.arange(height, device=images.device) - bottom + height // 4
-    columns = torch.arange(width, device=images.device) - right + width // 4
-    in_rows, in_columns = (rows >= 0) & (rows < height // 2), (columns >= 0) & (columns < width // 2)
-    return images * ~(in_rows[:, None, :, None] & in_columns[:, None, None, :])
+    """A box of half each side set to 0; its centre may lie anywhere in the image."""
+    size = images.shape[2:]
+    inside = torch.ones((len(images), 1, *[1] * len(size)), dtype=torch.bool, device=images.device)
+    for axis, (corner, side) in enumerate(
+        zip(_corners(images, [side - 1 for side in size], random), size, strict=True)
+    ):
+        places = torch.arange(side, device=images.device) - corner + side // 4
+        along = (places >= 0) & (places < side // 2)
+        inside = inside & along[:, None, *[None] * axis, :, *[None] * (len(size) - 1 - axis)]
+    return images * ~inside
+
+
+def turns(images: Tensor, random: torch.Generator) -> Tensor:
+    """Quarter turns in the plane of the last two axes: of a volume about its first, which is upright.
+
+    Half of them stay as they are, so that the generator need not make turned ones (Karras et al. 2020, section 2.2).
+    """
+    drawn = integers(0, 6, (len(images),), random).to(images.device, non_blocking=True)
+    quarters = torch.where(drawn < 4, drawn, 0)
+    turned = torch.stack([images.rot90(quarter, (-2, -1)) for quarter in range(4)])
+    return turned[quarters, torch.arange(len(images), device=images.device)]
+
+
+def mirrors(images: Tensor, random: torch.Generator) -> Tensor:
+    """One of four mirrored, left and right; the others stay as they are, likewise."""
+    drawn = integers(0, 4, (len(images), *[1] * (images.ndim - 1)), random).to(images.device, non_blocking=True)
+    return torch.where(drawn == 0, images.flip(-1), images)
 
 
 def colour(images: Tensor, random: torch.Generator) -> Tensor:

@@ -64,6 +64,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "colour": "mintage.augment:colour",
         "translation": "mintage.augment:translation",
         "cutout": "mintage.augment:cutout",
+        "turns": "mintage.augment:turns",
+        "mirrors": "mintage.augment:mirrors",
     },
     "generator_conditioning": {
         "none": "mintage.conditioning.generator:Unconditional",

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from mintage.damage import Damage
+from mintage.devices import CHANNELS_LAST
 from mintage.randomness import integers, stream
 
 HIDDEN_LABEL = -1
@@ -30,13 +31,14 @@ def wrong_labels(labels: Tensor, classes: int, random: torch.Generator) -> Tenso
 
 def on_device(tensor: Tensor, device: torch.device) -> Tensor:
     """Images channels last, as convolutions run fastest."""
-    return tensor.to(device, memory_format=torch.channels_last) if tensor.ndim == 4 else tensor.to(device)
+    layout = CHANNELS_LAST.get(tensor.ndim)
+    return tensor.to(device) if layout is None else tensor.to(device, memory_format=layout)
 
 
 class RealImages:
     """Images, each with its condition, in an endless order: each epoch is a new permutation, no image left over.
 
-    Conditions are labels `[N]`, attributes `[N,K]`, sources `[N,S,H,W]`, or None.
+    Conditions are labels `[N]`, attributes `[N,K]`, sources `[N,S,*S]`, or None.
     """
 
     def __init__(self, images: Tensor, conditions: Tensor | None, seed: int, device: torch.device) -> None:
@@ -82,13 +84,13 @@ class RealImages:
         return _Part(self.images, numbers, seed, self.device)
 
     def batch(self, position: int, size: int) -> tuple[Tensor, Tensor | None]:
-        """Images `[size,C,H,W]` and conditions `[size,...]` from the `position`-th image of the order on."""
+        """Images `[size,C,*S]` and conditions `[size,...]` from the `position`-th image of the order on."""
         parts = [self._between(start, stop) for start, stop in self._spans(position, position + size)]
         images, conditions = parts[0] if len(parts) == 1 else _joined(parts)
         return images, self.damage.sources(images, self.seed, position) if self.damage else conditions
 
     def take(self, numbers: Tensor) -> Tensor:
-        """The images `[N,C,H,W]` of these numbers `[N]`, which count them as they are stored."""
+        """The images `[N,C,*S]` of these numbers `[N]`, which count them as they are stored."""
         return self.images[numbers.to(self.device, non_blocking=True)]
 
     def conditions_of(self, numbers: Tensor) -> Tensor | None:

@@ -22,13 +22,13 @@ _GREY = 0.5
 class Signature:
     """What a game must know of real images before it sees them."""
 
-    shape: tuple[int, int, int]
-    """(C, H, W)."""
+    shape: tuple[int, ...]
+    """(C, H, W), (C, T) of sound or (C, D, H, W) of volumes."""
     classes: tuple[str, ...] | None = None
     """Names by label; None where images have none."""
     attributes: tuple[str, ...] | None = None
     """Names of the attributes; None where images have none."""
-    source_shape: tuple[int, int, int] | None = None
+    source_shape: tuple[int, ...] | None = None
     """(S, H, W) of the source that comes with each image; None where none does."""
 
     damage: Damage | None = None
@@ -48,7 +48,8 @@ class Dataset:
     """Images, and labels where there are classes, attributes, sources or domains where they have some.
 
     Args:
-        image: `[N,C,H,W]` or `[N,H,W]`, a tensor or an array: floats in [-1,1], or 8-bit levels in [0,255].
+        image: `[N,C,H,W]` or `[N,H,W]`, a tensor or an array: floats in [-1,1], 8-bit levels in [0,255], or bools.
+            Volumes are `[N,C,D,H,W]`, or with `rank=3` `[N,D,H,W]`; sound is, with `rank=1`, `[N,C,T]` or `[N,T]`.
         label: `[N]`, whole numbers from 0, or names of classes; None where there are no classes.
         source: Like `image`, of any channels and size: what a translator makes each image of; None where there are no
             pairs. One channel more than the image has is a mask, above 0 where the image is to be filled in. Or a
@@ -60,6 +61,8 @@ class Dataset:
         domain: `[N]`, 0 or 1, or names: to which of two domains each image belongs, where there are two without pairs;
             else None.
         domains: A name for each; by default "0" and "1", or the names in `domain`, sorted.
+        rank: How many axes an image has behind its channels: 1, 2 or 3. By default 3 of five dimensions, else 2; where
+            it is given, the axis of a single channel may be left out.
 
     Raises:
         ValueError: Shapes, ranges or labels do not fit; the message says what would.
@@ -69,6 +72,8 @@ class Dataset:
         >>> data = mintage.Dataset(image=torch.zeros(6, 1, 8, 8), label=[0, 1, 0, 1, 0, 1], classes=["cat", "dog"])
         >>> len(data), data.shape, data.classes
         (6, (1, 8, 8), ('cat', 'dog'))
+        >>> mintage.Dataset(torch.zeros(6, 512), rank=1).shape, mintage.Dataset(torch.zeros(6, 8, 8, 8), rank=3).shape
+        ((1, 512), (1, 8, 8, 8))
     """
 
     def __init__(
@@ -81,9 +86,11 @@ class Dataset:
         *,
         domain: Any = None,
         domains: Sequence[str] | None = None,
+        rank: int | None = None,
     ) -> None:
-        self.image: Tensor = images_in_range(image)
-        """`[N,C,H,W]`, float32 in [-1,1]."""
+        self.image: Tensor = images_in_range(image, rank)
+        """`[N,C,*S]`, float32 in [-1,1]; S are `rank` sides."""
+        rank = self.image.ndim - 2
         if self.image.min() >= 0 and self.image.max() > _GREY:
             warnings.warn(
                 "no image is darker than 0, which is mid grey: if 0 is black, give 2 * image - 1", stacklevel=2
@@ -91,10 +98,14 @@ class Dataset:
         self.classes, self.label = _labels(label, classes, len(self.image))
         """Names by label, and labels `[N]`, int64; both None where images have none."""
         self.damage: Damage | None = source if isinstance(source, Damage) else None
+        if self.damage is not None and rank != 2:
+            raise ValueError("damage is of pictures [N,C,H,W]: give sources of your own")
         self.source: Tensor | None = None
         if source is not None:
-            self.source = images_in_range(source) if self.damage is None else self.damage.sources(self.image, 0, 0)
-        """`[N,S,h,w]`, float32 in [-1,1]."""
+            self.source = (
+                images_in_range(source, rank) if self.damage is None else self.damage.sources(self.image, 0, 0)
+            )
+        """`[N,S,...]`, of as many sides, float32 in [-1,1]."""
         if self.source is not None and len(self.source) != len(self.image):
             raise ValueError(f"there are {len(self.source)} sources and {len(self.image)} images: give pairs")
         self.attributes: Tensor | None = None
@@ -126,13 +137,13 @@ class Dataset:
         return f"Dataset({len(self)} images of {', '.join([str(list(self.shape)), *beside])})"
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """(C, H, W) of an image."""
-        return _shape(self.image)
+    def shape(self) -> tuple[int, ...]:
+        """(C, H, W) of an image, (C, T) of sound or (C, D, H, W) of a volume."""
+        return tuple(self.image.shape[1:])
 
     @property
     def signature(self) -> Signature:
-        source = None if self.source is None else _shape(self.source)
+        source = None if self.source is None else tuple(self.source.shape[1:])
         about = (self.shape, self.classes, self.attribute_names, source, self.damage, self.domains, self.vocabulary)
         return Signature(*about)
 
@@ -184,11 +195,6 @@ def _two_domains(domain: Any, domains: Sequence[str] | None, images: int) -> tup
     return names, numbers
 
 
-def _shape(images: Tensor) -> tuple[int, int, int]:
-    channels, height, width = images.shape[1:]
-    return channels, height, width
-
-
 def require_dataset(*given: Any) -> None:
     """Raise a ValueError where something else is given, such as the images alone."""
     for one in given:
@@ -196,13 +202,22 @@ def require_dataset(*given: Any) -> None:
             raise ValueError(f"data is a {type(one).__name__}: give mintage.Dataset(image=...)")
 
 
-def images_in_range(given: Any) -> Tensor:
-    """Images `[N,C,H,W]`, float32 in [-1,1], of what a user gives; see `Dataset`. Raises ValueError."""
+_SIDES = {1: "T", 2: "H,W", 3: "D,H,W"}
+
+
+def images_in_range(given: Any, rank: int | None = None) -> Tensor:
+    """Images `[N,C,*S]`, float32 in [-1,1], of what a user gives; see `Dataset`. Raises ValueError."""
     images = torch.as_tensor(given)
-    if images.ndim == 3:
+    rank = (3 if images.ndim == 5 else 2) if rank is None else rank
+    if rank not in _SIDES:
+        raise ValueError(f"rank = {rank}: give 1 for sound, 2 for pictures or 3 for volumes")
+    if images.ndim == rank + 1:
         images = images.unsqueeze(1)
-    if images.ndim != 4 or len(images) == 0:
-        raise ValueError(f"images are {list(images.shape)}: give [N,C,H,W], or [N,H,W] of one channel")
+    if images.ndim != rank + 2 or 0 in images.shape:
+        sides = _SIDES[rank]
+        raise ValueError(f"images are {list(images.shape)}: give [N,C,{sides}], or [N,{sides}] of one channel")
+    if images.dtype == torch.bool:
+        return images.float() * 2 - 1
     if images.dtype == torch.uint8:
         return images.float() / 127.5 - 1
     if not images.is_floating_point():

@@ -13,6 +13,7 @@ from torch.nn.utils import get_total_norm
 
 from mintage import processes
 from mintage.data import RealImages
+from mintage.devices import move
 from mintage.games import Game, Scene, Step
 from mintage.layers import average_into, running_statistics
 from mintage.optimizers import make_optimizer, progress, set_pace
@@ -29,8 +30,8 @@ class Engine:
     def __init__(self, game: Game, recipe: Recipe, device: torch.device, precision: torch.dtype) -> None:
         self.recipe = recipe
         self.device = device
-        # Channels last is how convolutions run fastest on both kinds of device; it means nothing to an MLP.
-        self.game = game.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+        self.game = game
+        move(game, device).train()
         self.game.autocast = torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32)
         self.averages = {name: _frozen_copy(game.get_submodule(name)) for name in game.released}
         self.optimizers = {side: make_optimizer(game.mover(side), self._player(side)) for side in game.sides}

@@ -16,13 +16,15 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss, pad
 
 from mintage.attributes import right
+from mintage.augment import windows
 from mintage.conditioning.embedding import Condition, attribute_values
 from mintage.data import RealImages
-from mintage.devices import choose_precision
+from mintage.devices import choose_precision, move
 from mintage.errors import DivergedError
 from mintage.layers import Layers
 from mintage.metrics.accuracy import accuracy
 from mintage.networks import dcgan
+from mintage.networks.convolution import convolution
 from mintage.networks.parts import SMALLEST_IMAGE, Flatten, sizes
 from mintage.optimizers import without_compiler
 from mintage.randomness import stream
@@ -39,8 +41,8 @@ _CHUNK = 512
 class EvaluatorConfig:
     """All that decides an evaluator's shapes."""
 
-    image_shape: tuple[int, int, int]
-    """(C, H, W)."""
+    image_shape: tuple[int, ...]
+    """(C, *S)."""
     classes: tuple[str, ...] | None
     features: int
     """Width of the layer in which images are compared."""
@@ -93,7 +95,7 @@ def images_beside(training: int) -> int:
 
 
 class Evaluator(nn.Module):
-    """Images `[N,C,H,W]` in [-1,1] to features `[N,F]`, and on to logits of the condition or to the images again.
+    """Images `[N,C,*S]` in [-1,1] to features `[N,F]`, and on to logits of the condition or to the images again.
 
     Features are taken before the nonlinearity and have mean 0 and variance 1 each over the images of its
     training, so that a Gaussian describes them fairly and a distance means the same in every dimension.
@@ -107,11 +109,11 @@ class Evaluator(nn.Module):
         image_channels, *image_size = config.image_shape
         steps = sizes(*image_size)
         wide = [min(_WIDTH * 2**level, _WIDEST) for level in range(len(steps))]
-        layers = _convolution(image_channels, wide[0], stride=1)
+        layers = _convolution(len(image_size), image_channels, wide[0], stride=1)
         for before, after in pairwise(wide):
-            layers += _convolution(before, after, stride=2)
+            layers += _convolution(len(image_size), before, after, stride=2)
         self.layers = nn.Sequential(*layers, Flatten())
-        self.project = nn.Linear(wide[-1] * steps[-1][0] * steps[-1][1], config.features, bias=False)
+        self.project = nn.Linear(wide[-1] * prod(steps[-1]), config.features, bias=False)
         self.scale = nn.BatchNorm1d(config.features, affine=False)
         self.head: nn.Module = _head(config)
 
@@ -152,15 +154,19 @@ class NearestMean(nn.Module):
         return -torch.cdist(features, self.means)
 
 
-def _convolution(before: int, after: int, stride: int) -> list[nn.Module]:
+def _convolution(rank: int, before: int, after: int, stride: int) -> list[nn.Module]:
     """A stride of 2 halves, rounding up."""
-    return [nn.Conv2d(before, after, 3, stride, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
+    norm = Layers("batch", rank=rank)
+    convolved = convolution(rank)(before, after, 3, stride, padding=1, bias=False)
+    return [convolved, norm.batch_norm(after), nn.ReLU()]
 
 
 def _head(config: EvaluatorConfig) -> nn.Module:
     if config.condition is not None:
         return nn.Sequential(nn.ReLU(), nn.Linear(config.features, config.condition.size))
-    return dcgan.Generator(config.features, config.image_shape, _WIDTH, Layers("batch"))
+    return dcgan.Generator(
+        config.features, config.image_shape, _WIDTH, Layers("batch", rank=len(config.image_shape) - 1)
+    )
 
 
 def train_evaluator(
@@ -195,7 +201,7 @@ class Learning:
 
     def __init__(self, network: nn.Module, real: RealImages, schedule: Schedule, condition: Condition | None) -> None:
         self.network, self.real, self.schedule, self.condition = network, real, schedule, condition
-        network.to(real.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        move(network, real.device)
         rate, self.step, self.steps = schedule.learning_rate, 0, -(-schedule.images // schedule.batch_size)
         adam = without_compiler(torch.optim.AdamW)
         self.optimizer = adam(network.parameters(), rate, weight_decay=_WEIGHT_DECAY, fused=True)
@@ -287,15 +293,11 @@ def build_evaluator(config: EvaluatorConfig, seed: int) -> Evaluator:
 
 
 def random_shift(images: Tensor, random: torch.Generator) -> Tensor:
-    """Each image `[N,C,H,W]` moved by its own few pixels (1, or 2 where both sides have 16), edges repeated."""
-    count, _, height, width = images.shape
-    reach = 2 if min(height, width) >= 16 else 1
-    down, right = torch.randint(2 * reach + 1, (2, count, 1), generator=random).to(images.device)
-    rows = down + torch.arange(height, device=images.device)
-    columns = right + torch.arange(width, device=images.device)
-    wide = pad(images, (reach, reach, reach, reach), mode="replicate").permute(0, 2, 3, 1)
-    picked = torch.arange(count, device=images.device)[:, None, None]
-    return wide[picked, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+    """Each image `[N,C,*S]` moved by its own few pixels (1, or 2 where all sides have 16), edges repeated."""
+    count, _, *size = images.shape
+    reach = 2 if min(size) >= 16 else 1
+    corners = torch.randint(2 * reach + 1, (len(size), count, 1), generator=random).to(images.device)
+    return windows(pad(images, [reach] * 2 * len(size), mode="replicate"), list(corners), size)
 
 
 def device_of(evaluator: Evaluator) -> torch.device:
@@ -329,7 +331,7 @@ def classify(evaluator: Evaluator, features: Tensor) -> Tensor:
 def explained_variance(evaluator: Evaluator, batches: Iterable[Tensor]) -> float:
     """1 - squared error of the rebuilt images / variance around the mean image: 1 is perfect, 0 the mean image.
 
-    Of images that come a batch `[n,C,H,W]` at a time; 0 where they do not vary at all.
+    Of images that come a batch `[n,C,*S]` at a time; 0 where they do not vary at all.
     """
     device = device_of(evaluator)
     error = squares = count = 0.0
@@ -344,7 +346,7 @@ def explained_variance(evaluator: Evaluator, batches: Iterable[Tensor]) -> float
 
 
 def quality(evaluator: Evaluator, batches: Iterable[Tensor], conditions: Tensor | None) -> float:
-    """Where there are classes the accuracy on images `[n,C,H,W]` that come a batch at a time, of all labels `[N]`.
+    """Where there are classes the accuracy on images `[n,C,*S]` that come a batch at a time, of all labels `[N]`.
 
     Where there are attributes `[N,K]`, the mean of theirs; else the share of their variance that is kept.
     """

@@ -98,7 +98,7 @@ class Equilibrium(nn.Module):
 class Pool(nn.Module):
     """Earlier fakes, so that the discriminator does not forget what the generator made (Shrivastava et al. 2017)."""
 
-    def __init__(self, size: int, image_shape: tuple[int, int, int]) -> None:
+    def __init__(self, size: int, image_shape: tuple[int, ...]) -> None:
         super().__init__()
         self.images: Tensor
         self.taken: Tensor
@@ -116,7 +116,7 @@ class Pool(nn.Module):
         full = self.taken >= size
         drawn = torch.randperm(size, generator=random)[:count].to(device, non_blocking=True)
         places = torch.where(full, drawn, (self.taken + torch.arange(count, device=device)) % size)
-        chosen = (coins(count, 0.5, random, device) & full).view(-1, 1, 1, 1)
+        chosen = (coins(count, 0.5, random, device) & full).view(-1, *[1] * (fakes.ndim - 1))
         earlier = self.images[places].to(fakes.dtype)
         self.images[places] = torch.where(chosen | ~full, fakes, earlier).to(self.images.dtype)
         self.taken += count

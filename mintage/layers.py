@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from mintage.networks.parts import INIT_STD, SLOPE, Down, SmoothDown, SmoothUp, Up
+from mintage.networks.parts import CONVOLUTIONS, INIT_STD, SLOPE, Down, SmoothDown, SmoothUp, Up
 from mintage.networks.resampling import Size
 
 NORMALIZATIONS = ("none", "batch", "layer", "instance", "spectral", "spectral_batch")
@@ -25,6 +25,11 @@ _INITIALIZATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "kaiming": partial(nn.init.kaiming_normal_, a=SLOPE),
     "orthogonal": nn.init.orthogonal_,
 }
+_BATCH_NORMS: dict[int, type[nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d]]
+_BATCH_NORMS = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
+_INSTANCE_NORMS: dict[int, type[nn.InstanceNorm1d | nn.InstanceNorm2d | nn.InstanceNorm3d]]
+_INSTANCE_NORMS = {1: nn.InstanceNorm1d, 2: nn.InstanceNorm2d, 3: nn.InstanceNorm3d}
+"""By the number of axes."""
 MODULATION_STD = 0.02
 """A condition starts small, so that the latent is heard beside it."""
 
@@ -38,7 +43,7 @@ class Modulation(nn.Linear):
 
 
 class Norm(nn.Module):
-    """Normalises `[N,C]` or `[N,C,H,W]`; with a modulation `[N,M]`, scale and shift come from that."""
+    """Normalises `[N,C]` or `[N,C,*S]`; with a modulation `[N,M]`, scale and shift come from that."""
 
     def __init__(self, normalize: nn.Module, channels: int, modulation_size: int) -> None:
         super().__init__()
@@ -80,6 +85,8 @@ class Layers:
     initialization: str = "network"
     resampling: str = "network"
     """`network` is what the network has by itself."""
+    rank: int = 2
+    """Axes of its feature maps."""
 
     @property
     def batch(self) -> bool:
@@ -104,21 +111,24 @@ class Layers:
 
     def down(self, before: int, after: int, bias: bool) -> nn.Module:
         """Feature maps half as large, rounded up."""
-        return (Down if self.resampling == "network" else SmoothDown)(before, after, bias)
+        return (Down if self.resampling == "network" else SmoothDown)(before, after, bias, self.rank)
 
     def norm(self, channels: int, maps: bool = True) -> Norm:
         """A layer for `channels` feature maps, or for as many units where `maps` is False."""
         return Norm(self._layer(channels, maps), channels, self.modulation_size)
 
+    def batch_norm(self, channels: int) -> nn.Module:
+        """Batch norm of as many feature maps."""
+        return _BATCH_NORMS[self.rank](channels)
+
     def _layer(self, channels: int, maps: bool) -> nn.Module:
         affine = not self.modulation_size
         if self.batch:
-            kind = nn.BatchNorm2d if maps else nn.BatchNorm1d
-            return kind(channels, affine=affine, track_running_stats=self.tracks)
+            return _BATCH_NORMS[self.rank if maps else 1](channels, affine=affine, track_running_stats=self.tracks)
         if self.name == "layer":
             return nn.GroupNorm(1, channels, affine=affine)  # one group: over all channels and places of an image
         if self.name == "instance":
-            return nn.InstanceNorm2d(channels, affine=affine)
+            return _INSTANCE_NORMS[self.rank](channels, affine=affine)
         return nn.Identity()
 
     def initialize(self, network: nn.Module) -> None:
@@ -126,7 +136,7 @@ class Layers:
         if self.initialization == "network":
             return
         for layer in network.modules():
-            if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d) and not isinstance(layer, Modulation):
+            if isinstance(layer, (nn.Linear, *CONVOLUTIONS)) and not isinstance(layer, Modulation):
                 _INITIALIZATIONS[self.initialization](layer.weight)
                 if layer.bias is not None:
                     nn.init.zeros_(layer.bias)
@@ -140,7 +150,7 @@ class Layers:
         if not self.spectral:
             return
         for layer in list(player.modules()):
-            weighted = isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d | nn.Embedding)
+            weighted = isinstance(layer, (nn.Linear, *CONVOLUTIONS, nn.Embedding))
             if weighted and not isinstance(layer, Modulation):
                 spectral_norm(layer)
 

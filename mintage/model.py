@@ -37,7 +37,7 @@ class Model:
 
     def __init__(self, generator: Generator) -> None:
         self.generator = generator
-        """The network: (latents `[N,L]`, labels `[N]`, attributes `[N,K]`, sources or None) to images `[N,C,H,W]`."""
+        """The network: (latents `[N,L]`, labels `[N]`, attributes `[N,K]`, sources or None) to images `[N,C,*S]`."""
 
     def __repr__(self) -> str:
         taken = [f"{name}={list(values)}" for name in ("classes", "attributes") if (values := getattr(self, name))]
@@ -51,8 +51,8 @@ class Model:
         return self.generator.config.classes if self.generator.config.conditional else None
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """(C, H, W) of an image."""
+    def shape(self) -> tuple[int, ...]:
+        """(C, H, W) of an image, (C, T) of sound or (C, D, H, W) of a volume."""
         return self.generator.config.image_shape
 
     @property
@@ -77,7 +77,7 @@ class Model:
         label: str | int | Sequence[str | int] | None = None,
         attributes: Mapping[str, bool | float | str] | None = None,
     ) -> Tensor:
-        """Images `[count,C,H,W]` in [-1,1], on the CPU.
+        """Images `[count,C,*S]` in [-1,1], on the CPU.
 
         Image i depends on the seed and i alone: more images of the same seed begin with the same ones.
 
@@ -127,7 +127,7 @@ class Model:
         shape = self.generator.config.source_shape
         if shape is None:
             raise ValueError("this model makes images of noise: call sample(count)")
-        given = images_in_range(sources)
+        given = images_in_range(sources, len(shape) - 1)
         if given.shape[1:] != shape:
             raise ValueError(f"sources are {tuple(given.shape[1:])} (S, H, W), and the model's are {shape}")
         return torch.cat([images for images, _ in samples(self.towards(to), len(given), seed, given)])

@@ -28,8 +28,8 @@ class ModelConfig:
     network: str
     width: int
     """Of the generator, and of the discriminator where that has none of its own."""
-    image_shape: tuple[int, int, int]
-    """(C, H, W)."""
+    image_shape: tuple[int, ...]
+    """(C, H, W), (C, T) of sound or (C, D, H, W) of volumes."""
     classes: tuple[str, ...] | None
     """Class names by label; None where images have no labels."""
     latent_size: int
@@ -56,7 +56,7 @@ class ModelConfig:
     discriminator_layers: tuple[str, str, str] = ("network", "network", "network")
     dropout_in_use: bool = False
     """Whether the generator leaves out units when it is used, too."""
-    source_shape: tuple[int, int, int] | None = None
+    source_shape: tuple[int, ...] | None = None
     """(S, h, w) of the images of which the generator makes others; None where it makes them of noise."""
     attributes: tuple[str, ...] | None = None
     """Names of what the players are told in place of a class; see `mintage.attributes`."""
@@ -89,6 +89,11 @@ class ModelConfig:
         return replace(self, domains=None)
 
     @property
+    def rank(self) -> int:
+        """How many axes images have behind their channels."""
+        return len(self.image_shape) - 1
+
+    @property
     def class_count(self) -> int:
         return len(self.classes or ())
 
@@ -118,7 +123,7 @@ class ModelConfig:
 
 
 class Generator(nn.Module):
-    """(latent `[N, latent_size + code_size]`, condition) -> images `[N,C,H,W]` in [-1,1].
+    """(latent `[N, latent_size + code_size]`, condition) -> images `[N,C,*S]` in [-1,1].
 
     The condition is what the config says: a label `[N]`, attributes `[N,K]` on [-1,1], a source `[N,S,H,W]` in
     [-1,1], or None. Of two domains it translates the first into the second, and its child `back` the second into the
@@ -135,6 +140,7 @@ class Generator(nn.Module):
             True,
             config.generator_dropout,
             *config.generator_layers,
+            rank=config.rank,
         )
         vector_size = config.latent_size + config.code_size + self.conditioning.vector_size
         beside = config.source_shape or len(config.vocabulary or ()) or self.conditioning.plane_size
@@ -176,18 +182,23 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """(images `[N,C,H,W]`, condition) -> Judgement of them, of N / packing packs of them, or of all their patches."""
+    """(images `[N,C,*S]`, condition) -> Judgement of them, of N / packing packs of them, or of all their patches."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         conditioning = catalog.load("discriminator_conditioning", config.discriminator_conditioning)
         norm = Layers(
-            config.discriminator_normalization, 0, False, config.discriminator_dropout, *config.discriminator_layers
+            config.discriminator_normalization,
+            0,
+            False,
+            config.discriminator_dropout,
+            *config.discriminator_layers,
+            config.rank,
         )
-        channels, height, width = config.image_shape
+        channels, *size = config.image_shape
         self.packing = config.packing
         self.conditioning = conditioning.image(config.condition, config.image_shape, config.source_shape)
-        shape = (self.conditioning.channels * config.packing, height, width)
+        shape = (self.conditioning.channels * config.packing, *size)
         network = catalog.load("network", config.network)
         self.reads_apart = network.reads_labelled and config.packing == 1
         words = () if config.vocabulary is None else (len(config.vocabulary),)
@@ -197,7 +208,7 @@ class Discriminator(nn.Module):
         features = self.network.feature_size + bool(self.group)
         head = HeadConfig(features, config.condition, config.code_categories, config.code_continuous)
         self.head = None if config.reconstructs else conditioning.head(head)
-        packed = (channels * config.packing, height, width)
+        packed = (channels * config.packing, *size)
         self.decoder = _decoder(config, features, packed) if config.reconstructs else None
         norm.constrain(self)
 
@@ -238,18 +249,19 @@ def channels_last(images: Tensor) -> Tensor:
     """
     if images.shape[1] > 1:
         return images
-    return images.squeeze(1).unsqueeze(3).permute(0, 3, 1, 2)
+    return images.squeeze(1).unsqueeze(-1).movedim(-1, 1)
 
 
 def _encoder(config: ModelConfig) -> Encoder:
     """As wide as the generator, of layers like its own."""
-    norm = Layers(config.generator_normalization, 0, True, config.generator_dropout, *config.generator_layers)
+    layers = (config.generator_dropout, *config.generator_layers, config.rank)
+    norm = Layers(config.generator_normalization, 0, True, *layers)
     return Encoder(config.network, config.image_shape, config.width, norm, config.latent_size)
 
 
-def _decoder(config: ModelConfig, features: int, image_shape: tuple[int, int, int]) -> nn.Module:
+def _decoder(config: ModelConfig, features: int, image_shape: tuple[int, ...]) -> nn.Module:
     """Back from the features, through as narrow a code as the generator's latent (Berthelot et al. 2017)."""
-    norm = Layers(config.discriminator_normalization, tracks=False)
+    norm = Layers(config.discriminator_normalization, tracks=False, rank=config.rank)
     network = catalog.load("network", config.network).generator(
         config.latent_size, image_shape, config.discriminator_width or config.width, norm
     )
@@ -258,10 +270,10 @@ def _decoder(config: ModelConfig, features: int, image_shape: tuple[int, int, in
 
 def model_config(
     recipe: Recipe,
-    image_shape: tuple[int, int, int],
+    image_shape: tuple[int, ...],
     classes: Sequence[str] | None,
     attributes: Sequence[str] | None = None,
-    source_shape: tuple[int, int, int] | None = None,
+    source_shape: tuple[int, ...] | None = None,
     *,
     domains: Sequence[str] | None = None,
     vocabulary: tuple[str, ...] | None = None,

@@ -35,8 +35,8 @@ def draw_latents(distribution: str, count: int, size: int, random: torch.Generat
 
 
 def uniform_by_image(images: torch.Tensor, random: torch.Generator) -> torch.Tensor:
-    """A number in [0,1) for each of the images `[N,C,H,W]`: `[N,1,1,1]`, of their kind."""
-    return uniform((len(images), 1, 1, 1), random).to(images, non_blocking=True)
+    """A number in [0,1) for each of the images `[N,C,*S]`: `[N,1,...]`, of their kind."""
+    return uniform((len(images), *[1] * (images.ndim - 1)), random).to(images, non_blocking=True)
 
 
 def uniform(shape: Sequence[int], random: torch.Generator) -> torch.Tensor:

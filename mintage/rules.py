@@ -99,6 +99,11 @@ class Setting:
         return min(self.real.shape[1:]) < SMALLEST_IMAGE
 
     @property
+    def rank(self) -> int:
+        """How many axes an image has behind its channels: 2, of sound 1, of a volume 3."""
+        return len(self.real.shape) - 1
+
+    @property
     def enlargement(self) -> int | None:
         """How many times as high and wide as its source an image is, an odd side rounded up; None where it is none."""
         sizes = (self.real.source_shape or self.real.shape)[1:]
@@ -132,6 +137,14 @@ _TIMES = (1, 2, 4, 8)
 """That a network may enlarge a source."""
 Rule = tuple[Callable[[Setting], bool], str]
 """What is refused, and why, with what to do."""
+
+RANKS: list[Rule] = [
+    (
+        lambda s: s.rank not in s.network.ranks,
+        "this network is of pictures, and this data has another number of axes (sound has one, a volume three): set "
+        "network to dcgan or mlp, or family to gan3d",
+    ),
+]
 
 LABELS: list[Rule] = [
     (
@@ -335,8 +348,12 @@ BATCHES: list[Rule] = [
         "an image smaller than 8 x 8, or a point, is another one when its pixels are moved or cut: set augment to []",
     ),
     (
-        lambda s: "colour" in s.recipe.augment and s.real.shape[0] != 3,
+        lambda s: "colour" in s.recipe.augment and (s.real.shape[0], s.rank) != (3, 2),
         "colour changes are of RGB images: take colour out of augment",
+    ),
+    (
+        lambda s: "turns" in s.recipe.augment and (s.rank < 2 or s.real.shape[-2] != s.real.shape[-1]),
+        "a quarter turn keeps its shape only where the last two sides are equal: take turns out of augment",
     ),
     (
         lambda s: s.recipe.packing > 1 and not s.discriminator.plain,
@@ -374,7 +391,7 @@ BATCHES: list[Rule] = [
     ),
 ]
 
-RULES: list[Rule] = [*WORDS, *LABELS, *DOMAINS, *PAIRS, *ENCODERS, *LOSSES, *PLAYERS, *BATCHES]
+RULES: list[Rule] = [*RANKS, *WORDS, *LABELS, *DOMAINS, *PAIRS, *ENCODERS, *LOSSES, *PLAYERS, *BATCHES]
 
 
 def refusal(recipe: Recipe, real: Signature, processes: int = 1) -> str | None:

@@ -1,12 +1,14 @@
 """What is done with a source that no network touches: it is brought to the image's shape, or keeps what it shows."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate, max_pool2d
 
 from mintage.metrics.pairs import luminance
 
-Shape = tuple[int, int, int]
+Shape = tuple[int, ...]
 _REACH = 2
 """Pixels around a hole whose mean fills it."""
 
@@ -16,16 +18,16 @@ def has_mask(source_shape: Shape, image_shape: Shape) -> bool:
     return source_shape == (image_shape[0] + 1, *image_shape[1:])
 
 
-def enlarged(sources: Tensor, size: tuple[int, int]) -> Tensor:
-    """Sources `[N,S,h,w]` of this height and width, bicubic; larger ones are averaged."""
-    if sources.shape[2:] == size:
+def enlarged(sources: Tensor, size: Sequence[int]) -> Tensor:
+    """Sources `[N,S,*S]` of these sides; of pictures those of another height or width, bicubic, or averaged."""
+    if list(sources.shape[2:]) == list(size):
         return sources
-    return interpolate(sources.float(), size, mode="bicubic", antialias=True).clamp(-1, 1)
+    return interpolate(sources.float(), list(size), mode="bicubic", antialias=True).clamp(-1, 1)
 
 
 def for_display(sources: Tensor, image_shape: Shape) -> Tensor:
     """Sources `[N,S,h,w]` as images `[N,C,H,W]` to look at: enlarged pixel by pixel, without their mask."""
-    return _in_channels(interpolate(sources, image_shape[1:], mode="nearest"), image_shape[0])
+    return _in_channels(interpolate(sources, list(image_shape[1:]), mode="nearest"), image_shape[0])
 
 
 def visible(sources: Tensor, image_shape: Shape) -> Tensor:
@@ -50,9 +52,8 @@ def with_known(images: Tensor, sources: Tensor) -> Tensor:
 
 
 def shape_of(images: Tensor) -> Shape:
-    """(C, H, W) of images `[N,C,H,W]`."""
-    channels, height, width = images.shape[1:]
-    return channels, height, width
+    """(C, *S) of images `[N,C,*S]`."""
+    return tuple(images.shape[1:])
 
 
 def _in_channels(images: Tensor, channels: int) -> Tensor:

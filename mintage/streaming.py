@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from mintage.data import RealImages
+from mintage.devices import CHANNELS_LAST
 from mintage.randomness import stream
 
 FEWEST_BLOCKS = 64
@@ -190,7 +191,8 @@ class StreamedImages(RealImages):
             if images is None:
                 pinned = self.device.type == "cuda"  # so that no move waits for the device
                 shape = (len(places), *whole.shape[1:])
-                images = torch.empty(shape, pin_memory=pinned, memory_format=torch.channels_last)
+                layout = CHANNELS_LAST.get(len(shape), torch.contiguous_format)
+                images = torch.empty(shape, pin_memory=pinned, memory_format=layout)
             images[places[begin : begin + len(rows)]] = whole[rows]
             begin += len(rows)
         assert images is not None

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from mintage import processes
 from mintage.layers import Modulation
+from mintage.networks.parts import CONVOLUTIONS
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def overlap_of_filters(play: Play) -> Tensor:
     """
     overlaps = []
     for layer in play.network.modules():
-        if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d) and not isinstance(layer, Modulation):
+        if isinstance(layer, (nn.Linear, *CONVOLUTIONS)) and not isinstance(layer, Modulation):
             rows = layer.weight.flatten(1)
             products = rows @ rows.T
             overlaps.append((products - torch.diag(products.diagonal())).square().sum())

@@ -1,4 +1,6 @@
-"""How the discriminator is shown a condition with the image: (images `[N,C,H,W]`, condition) to `[N,channels,H,W]`."""
+"""How the discriminator is shown a condition with the image: (images `[N,C,*S]`, condition) to `[N,channels,*S]`."""
+
+import math
 
 import torch
 from torch import Tensor, nn
@@ -7,7 +9,7 @@ from mintage.conditioning.embedding import EMBEDDING, LOUD, Condition
 from mintage.networks.labelled import Labelled
 from mintage.sources import enlarged
 
-ImageShape = tuple[int, int, int]
+ImageShape = tuple[int, ...]
 
 
 class Unlabelled(nn.Module):
@@ -18,7 +20,7 @@ class Unlabelled(nn.Module):
 
     def __init__(self, condition: Condition, image_shape: ImageShape, source_shape: ImageShape | None = None) -> None:
         super().__init__()
-        self.channels, self.height, self.width = image_shape
+        self.channels, *self.size = image_shape
         self.condition = condition
 
     def forward(self, image: Tensor, condition: Tensor | None) -> Tensor:
@@ -30,14 +32,14 @@ class Unlabelled(nn.Module):
 
 
 class ConcatPlane(Unlabelled):
-    """The label's embedding widened to an H x W plane and joined as a channel."""
+    """The label's embedding widened to a plane of the image's size and joined as a channel."""
 
     takes = "label"
 
     def __init__(self, condition: Condition, image_shape: ImageShape, source_shape: ImageShape | None = None) -> None:
         super().__init__(condition, image_shape)
         self.embedding = condition.embedding(LOUD)
-        self.widen = nn.Linear(EMBEDDING, self.height * self.width)
+        self.widen = nn.Linear(EMBEDDING, math.prod(self.size))
         self.channels += 1
 
     def forward(self, image: Tensor, condition: Tensor | None) -> Tensor:
@@ -50,7 +52,7 @@ class ConcatPlane(Unlabelled):
 
     def _plane(self, embedded: Tensor) -> Tensor:
         plane: Tensor = self.widen(embedded)
-        return plane.view(-1, 1, self.height, self.width)
+        return plane.view(-1, 1, *self.size)
 
 
 class Product(Unlabelled):
@@ -61,7 +63,7 @@ class Product(Unlabelled):
     def __init__(self, condition: Condition, image_shape: ImageShape, source_shape: ImageShape | None = None) -> None:
         super().__init__(condition, image_shape)
         self.embedding = condition.embedding(LOUD)
-        self.widen = nn.Linear(EMBEDDING, self.channels * self.height * self.width)
+        self.widen = nn.Linear(EMBEDDING, math.prod(image_shape))
         nn.init.ones_(self.widen.bias)
 
     def forward(self, image: Tensor, condition: Tensor | None) -> Tensor:
@@ -80,8 +82,8 @@ class Repeat(Unlabelled):
 
     def forward(self, image: Tensor, condition: Tensor | None) -> Tensor:
         assert condition is not None
-        planes = self.condition.vector(condition).to(image.dtype)[:, :, None, None]
-        return torch.cat([image, planes.expand(-1, -1, self.height, self.width)], dim=1)
+        planes = self.condition.vector(condition).to(image.dtype)[:, :, *[None] * len(self.size)]
+        return torch.cat([image, planes.expand(-1, -1, *self.size)], dim=1)
 
 
 class Beside(Unlabelled):
@@ -96,7 +98,7 @@ class Beside(Unlabelled):
 
     def forward(self, image: Tensor, condition: Tensor | None) -> Tensor:
         assert condition is not None
-        return torch.cat([image, enlarged(condition, (self.height, self.width)).to(image.dtype)], dim=1)
+        return torch.cat([image, enlarged(condition, self.size).to(image.dtype)], dim=1)
 
 
 class Hole(Unlabelled):

@@ -6,6 +6,8 @@ from typing import Any
 
 from torch import nn
 
+ANY_RANK = (1, 2, 3)
+
 
 @dataclass(frozen=True)
 class Network:
@@ -41,3 +43,5 @@ class Network:
     """Whether samples are sequences of words, of which both networks are told how many there are, last of all."""
     deep: bool = False
     """Whether it has so many plain layers that small weights let no signal through."""
+    ranks: tuple[int, ...] = (2,)
+    """Of how many axes images may be: 1 is sound, 2 a picture, 3 a volume."""

@@ -10,6 +10,7 @@ from torch.nn.functional import max_pool2d
 from mintage.layers import Layers, Modulation
 from mintage.networks import Network
 from mintage.networks.parts import ImageShape, Stem, channels, sizes
+from mintage.networks.resampling import Size
 from mintage.networks.resnet import DownBlock, ToImage, UpBlock
 
 _MOST_PLACES = 32 * 32
@@ -34,7 +35,7 @@ class Attention(nn.Module):
         return changed
 
 
-def attended(steps: list[tuple[int, int]]) -> int:
+def attended(steps: list[Size]) -> int:
     """The level that has attention: the largest below the image that is not too large for it."""
     return next((i for i, (height, width) in enumerate(steps) if i and height * width <= _MOST_PLACES), len(steps) - 1)
 

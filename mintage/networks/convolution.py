@@ -34,6 +34,27 @@ class Double(nn.ConvTranspose2d):
         return _convolved(_Double, self, input) if _few(input, _FEW) else super().forward(input, output_size)
 
 
+def convolution(rank: int) -> type[nn.Conv1d | nn.Conv2d | nn.Conv3d]:
+    """Over so many axes."""
+    kinds: dict[int, type[nn.Conv1d | nn.Conv2d | nn.Conv3d]] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+    return kinds[rank]
+
+
+def halving(before: int, after: int, bias: bool, rank: int) -> nn.Module:
+    """`Halve`, over so many axes."""
+    if rank == 2:
+        return Halve(before, after, bias)
+    return convolution(rank)(before, after, KERNEL, STRIDE, PADDING, bias=bias)
+
+
+def doubling(before: int, after: int, bias: bool, rank: int) -> nn.Module:
+    """`Double`, over so many axes."""
+    if rank == 2:
+        return Double(before, after, bias)
+    kind = nn.ConvTranspose1d if rank == 1 else nn.ConvTranspose3d
+    return kind(before, after, KERNEL, STRIDE, PADDING, bias=bias)
+
+
 def _few(maps: Tensor, places: int) -> bool:
     return maps.device.type == "cpu" and maps.shape[2] * maps.shape[3] <= places
 

@@ -1,16 +1,20 @@
-"""Strided convolutions with batch norm (Radford et al. 2016), for any height, width and number of channels."""
+"""Strided convolutions with batch norm (Radford et al. 2016; of volumes Wu et al. 2016), for any sides and channels.
 
+One code for sound `[C,T]`, pictures `[C,H,W]` and volumes `[C,D,H,W]`.
+"""
+
+import math
 from itertools import pairwise
 
 from torch import Tensor, nn
 
 from mintage.layers import Layers, Modulated
-from mintage.networks import Network
+from mintage.networks import ANY_RANK, Network
 from mintage.networks.parts import INIT_STD, SLOPE, Flatten, ImageShape, Stem, channels, initialize, sizes
 
 
 class Generator(nn.Module):
-    """(vector `[N, vector_size]`, modulation, plane) to an image `[N,C,H,W]` in [-1,1]; no norm on the last layer."""
+    """(vector `[N, vector_size]`, modulation, plane) to an image `[N,C,*S]` in [-1,1]; no norm on the last layer."""
 
     def __init__(
         self, vector_size: int, image_shape: ImageShape, width: int, norm: Layers, plane_size: int = 0
@@ -34,7 +38,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """An image `[N,C,H,W]` to features `[N, feature_size]`; no norm on the first layer."""
+    """An image `[N,C,*S]` to features `[N, feature_size]`; no norm on the first layer."""
 
     def __init__(self, image_shape: ImageShape, width: int, norm: Layers) -> None:
         super().__init__()
@@ -49,7 +53,7 @@ class Discriminator(nn.Module):
                 norm.active(nn.LeakyReLU(SLOPE)),
             ]
         self.layers = nn.Sequential(*layers, Flatten())
-        self.feature_size = wide[-1] * steps[-1][0] * steps[-1][1]
+        self.feature_size = wide[-1] * math.prod(steps[-1])
         self.apply(initialize)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -57,4 +61,4 @@ class Discriminator(nn.Module):
         return features
 
 
-NETWORK = Network(Generator, Discriminator, ("batch", "batch"), plain=True, strided=True)
+NETWORK = Network(Generator, Discriminator, ("batch", "batch"), plain=True, strided=True, ranks=ANY_RANK)

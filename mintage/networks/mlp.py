@@ -7,13 +7,13 @@ from typing import Any
 from torch import Tensor, nn
 
 from mintage.layers import Layers, Modulated
-from mintage.networks import Network
+from mintage.networks import ANY_RANK, Network
 from mintage.networks.labelled import Labelled
 from mintage.networks.parts import SLOPE, ImageShape
 
 
 class Generator(nn.Module):
-    """(vector `[N, vector_size]`, modulation) to an image `[N,C,H,W]` in [-1,1]; it has no feature map for a plane."""
+    """(vector `[N, vector_size]`, modulation) to an image `[N,C,*S]` in [-1,1]; it has no feature map for a plane."""
 
     def __init__(
         self, vector_size: int, image_shape: ImageShape, width: int, norm: Layers, plane_size: int = 0
@@ -35,7 +35,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """An image `[N,C,H,W]` to features `[N, feature_size]`; no norm on the first layer."""
+    """An image `[N,C,*S]` to features `[N, feature_size]`; no norm on the first layer."""
 
     def __init__(self, image_shape: ImageShape, width: int, norm: Layers) -> None:
         super().__init__()
@@ -59,5 +59,12 @@ class Discriminator(nn.Module):
 
 
 NETWORK = Network(
-    Generator, Discriminator, ("batch", "none"), has_maps=False, norms_units=True, plain=True, reads_labelled=True
+    Generator,
+    Discriminator,
+    ("batch", "none"),
+    has_maps=False,
+    norms_units=True,
+    plain=True,
+    reads_labelled=True,
+    ranks=ANY_RANK,
 )

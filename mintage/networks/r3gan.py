@@ -108,7 +108,8 @@ class Discriminator(nn.Module):
         layers: list[nn.Module] = [scaled(nn.Conv2d(image_channels, wide[0], 1), 1.0), Block(wide[0], len(steps))]
         for before, after in pairwise(wide):
             layers += [Resized(before, after), Block(after, len(steps))]
-        over_places = nn.Conv2d(wide[-1], wide[-1], steps[-1], groups=wide[-1], bias=False)
+        rows, columns = steps[-1]
+        over_places = nn.Conv2d(wide[-1], wide[-1], (rows, columns), groups=wide[-1], bias=False)
         self.layers = nn.Sequential(*layers, scaled(over_places, 1.0), nn.Flatten())
         self.feature_size = wide[-1]
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, conv2d, conv_transpose2d, interpolate
+from torch.nn.functional import avg_pool1d, avg_pool2d, avg_pool3d, conv2d, conv_transpose2d, interpolate
 
-Size = tuple[int, int]
+Size = tuple[int, ...]
 _SHIFTS = torch.tensor([[1.0, 0, 0], [1, 1, 0], [0, 1, 1], [0, 0, 1]])
 """Which of 3 weights each of 4 is the sum of, by one axis: those shifted by none, and by one."""
 _DOWN = torch.kron(_SHIFTS, _SHIFTS) / 4
@@ -21,18 +21,24 @@ _PLACES, _PLACES_IN_BFLOAT16 = 64, 512
 
 
 def doubled(maps: Tensor, size: Size) -> Tensor:
-    """Each pixel repeated 2 x 2, cut to exactly `size`."""
-    return interpolate(maps, scale_factor=2, mode="nearest")[:, :, : size[0], : size[1]]
+    """Each pixel repeated along each axis, cut to exactly `size`."""
+    return cut(interpolate(maps, scale_factor=2, mode="nearest"), size)
+
+
+def cut(maps: Tensor, size: Size) -> Tensor:
+    """The first places along each axis, `size` of them."""
+    return maps[:, :, *[slice(side) for side in size]]
 
 
 def halved(maps: Tensor) -> Tensor:
-    """The mean of each 2 x 2 pixels, rounding up: at an odd side, of those that are there."""
-    return avg_pool2d(maps, 2, ceil_mode=True)
+    """The mean of each 2 x 2 pixels, rounding up: at an odd side, of those that are there; of any number of axes."""
+    pools = {1: avg_pool1d, 2: avg_pool2d, 3: avg_pool3d}
+    return pools[maps.ndim - 2](maps, 2, ceil_mode=True)
 
 
-def convolve_doubled(layer: nn.Conv2d, maps: Tensor, size: Size) -> Tensor:
+def convolve_doubled(layer: nn.Module, maps: Tensor, size: Size) -> Tensor:
     """`layer(doubled(maps, size))` of a 3x3 layer: `[N,C,h,w]` to `[N,C',*size]`, each side 2h or 2h - 1."""
-    if not _worth(maps, size):
+    if not isinstance(layer, nn.Conv2d) or not _worth(maps, size):
         convolved: Tensor = layer(doubled(maps, size))
         return convolved
     kernel = _summed(layer.weight, _UP).transpose(0, 1)
@@ -43,9 +49,9 @@ def convolve_doubled(layer: nn.Conv2d, maps: Tensor, size: Size) -> Tensor:
     return biased
 
 
-def convolve_halved(layer: nn.Conv2d, maps: Tensor) -> Tensor:
+def convolve_halved(layer: nn.Module, maps: Tensor) -> Tensor:
     """`halved(layer(maps))` of a 3x3 layer: `[N,C,H,W]` to `[N,C',H/2,W/2]`, rounded up."""
-    if not _worth(maps, (maps.shape[2], maps.shape[3])):
+    if not isinstance(layer, nn.Conv2d) or not _worth(maps, maps.shape[2:]):
         return halved(layer(maps))
     return conv2d(maps, _summed(layer.weight, _DOWN), layer.bias, stride=2, padding=1)
 

@@ -71,7 +71,7 @@ class Generator(nn.Module):
 
 def _steps(height: int, width: int) -> list[Size]:
     """Heights and widths of the maps, from the image's own down."""
-    steps = [(height, width)]
+    steps: list[Size] = [(height, width)]
     for side in (_HALF_FROM, _QUARTER_FROM):
         if min(height, width) >= side:
             steps.append((-(-steps[-1][0] // 2), -(-steps[-1][1] // 2)))

@@ -36,7 +36,7 @@ _OF_CLASSES = {"conditional_accuracy", "class_frechet_distance"}
 class Known:
     """What is known of the data by now."""
 
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     """(C, H, W)."""
     medium: Medium
     classes: int | None = None

@@ -19,7 +19,7 @@ from stages.common.levels import FloatImages, Images, floats
 
 Labels = npt.NDArray[np.int64]
 Row = dict[str, Any]
-Shape = tuple[int, int, int]
+Shape = tuple[int, ...]
 
 SHARD_BYTES = 2**27
 """Image bytes that fill a shard, however few images they are, so that photographs too fit in memory."""

@@ -50,7 +50,7 @@ def made(params: Normalize, images: FloatImages, tickets: Sequence[int]) -> Imag
     return compact(partners)
 
 
-def partner_shape(params: Normalize) -> tuple[int, int, int]:
+def partner_shape(params: Normalize) -> tuple[int, ...]:
     """(S, h, w) of the partners, where there are any."""
     channels, height, width = params.channels, params.height, params.width
     if params.partner in ("edges", "grey"):

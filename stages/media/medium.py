@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mintage.metrics.modes import ModeFigures
     from stages.common.levels import FloatImages, Levels
 
-Shape = tuple[int, int, int]
+Shape = tuple[int, ...]
 """(C, H, W)."""
 Trait = Literal["looks", "spectrum", "truncation", "latent pictures"]
 """What images have: looks to compare, levels to check and to be shown small; frequencies; a curve of truncated noise; a

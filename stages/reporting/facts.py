@@ -50,7 +50,7 @@ class Source(Facts):
 
 
 class Manifest(Facts):
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     range: tuple[float, float]
     classes: list[str] | None
     counts: Counts
@@ -63,7 +63,7 @@ class Manifest(Facts):
     source: Source
     medium: InstanceOf[Medium]
     fingerprint: str
-    partner_shape: tuple[int, int, int] | None = None
+    partner_shape: tuple[int, ...] | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -64,7 +64,7 @@ def not_checked(manifest: Manifest, twins: Twins, drift: Drift) -> list[dict[str
     return left_out
 
 
-def _values(shape: tuple[int, int, int]) -> list[Check]:
+def _values(shape: tuple[int, ...]) -> list[Check]:
     channels, height, width = shape
     return [
         within("Every value is a finite number, no NaN and no infinity", "images", "finite", [True]),

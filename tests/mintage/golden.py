@@ -21,6 +21,7 @@ from tests.mintage.helpers import play, tiny_trainer
 FILE = Path(__file__).with_name("golden.json")
 TURNS = 4
 SAMPLES = 8
+SHAPES = {"modern_points": (1, 1, 2), "gan3d": (1, 8, 8, 8)}
 
 
 def arithmetic() -> str:
@@ -37,7 +38,7 @@ def trained(family: str) -> Trainer:
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return play(tiny_trainer(family, shape=(1, 1, 2) if family.endswith("points") else (1, 8, 8)), TURNS)
+        return play(tiny_trainer(family, shape=SHAPES.get(family, (1, 8, 8))), TURNS)
     finally:
         torch.set_num_threads(before)
 

@@ -22,7 +22,7 @@ def tiny_trainer(
     family: str = "cgan",
     seed: int = 0,
     precision: torch.dtype = torch.float32,
-    shape: tuple[int, int, int] = (1, 8, 8),
+    shape: tuple[int, ...] = (1, 8, 8),
     **overrides: Any,
 ) -> Trainer:
     """A trainer on 50 random images (8x8 grey, unless told otherwise) of three classes, in batches of eight.
@@ -52,7 +52,7 @@ def images_damaged(recipe: Recipe, images: Tensor) -> Tensor:
     return Damage("masked").sources(images, 0, 0) if recipe.redrawn else -images
 
 
-def source_shape_for(recipe: Recipe, shape: tuple[int, int, int]) -> tuple[int, int, int]:
+def source_shape_for(recipe: Recipe, shape: tuple[int, ...]) -> tuple[int, ...]:
     return (shape[0] + recipe.redrawn, *shape[1:])
 
 

@@ -258,6 +258,15 @@ OF_DATA = [
         "mintage.Dataset, or name a family that makes images of noise",
     ),
     (
+        refusal(resolve("sngan", {}), Signature((1, 8, 8, 8))),
+        "this network is of pictures, and this data has another number of axes (sound has one, a volume three): set "
+        "network to dcgan or mlp, or family to gan3d",
+    ),
+    (
+        refusal(resolve("dcgan", {"augment": ["turns"]}), Signature((1, 8, 10))),
+        "a quarter turn keeps its shape only where the last two sides are equal: take turns out of augment",
+    ),
+    (
         why("dcgan", pool=16, processes=2),
         "earlier fakes are kept by one process: set pool to 0, or processes to 1",
     ),
