@@ -38,7 +38,8 @@ def choose_device(name: str) -> torch.device:
 def choose_precision(name: str, device: torch.device, image_shape: ImageShape | None = None) -> torch.dtype:
     """`auto` is bfloat16 where the device multiplies matrices in it, which is faster, else float32.
 
-    For points it is float32: bfloat16's eight bits are too few for their coordinates. Raises ValueError where
+    For points it is float32: bfloat16's eight bits are too few for their coordinates; and on a CPU for volumes, whose
+    convolutions are no faster in bfloat16. Raises ValueError where
     bfloat16 is asked of a device that has no such arithmetic: a processor without it took 28 times as long.
     """
     if name == "bfloat16" and not computes_in_bfloat16(device):
@@ -49,6 +50,8 @@ def choose_precision(name: str, device: torch.device, image_shape: ImageShape | 
     if name != "auto":
         return torch.bfloat16 if name == "bfloat16" else torch.float32
     if image_shape is not None and min(image_shape[1:]) < SMALLEST_IMAGE:
+        return torch.float32
+    if image_shape is not None and len(image_shape) > 3 and device.type == "cpu":
         return torch.float32
     if device.type == "cuda":
         return torch.bfloat16 if computes_in_bfloat16(device) else torch.float32

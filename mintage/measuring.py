@@ -34,6 +34,7 @@ from mintage.metrics.pairs import (
 )
 from mintage.metrics.precision_recall import precision_recall
 from mintage.metrics.sequences import bleu, copies, self_bleu
+from mintage.metrics.voxels import shape_figures
 from mintage.model import Model
 from mintage.randomness import stream
 from mintage.sampling import asked_labels, asked_rows, samples
@@ -103,6 +104,10 @@ def measure(
         2018), higher for `precision`, `recall` (Kynkaanniemi et al. 2019), `density`, `coverage` (Naeem et al. 2020),
         with classes `classifier_score` (Salimans et al. 2016), and of a conditional model `conditional_accuracy`, or
         `attribute_accuracy`, the mean over attributes.
+        Of one that makes volumes, of their occupied cells (above 0) also `shape_coverage` (the share of held-out shapes
+        that are the nearest to some generated one, by intersection over union; Achlioptas et al. 2018),
+        `neighbor_accuracy` (how well generated and held-out shapes are told apart by their nearest neighbor, 0.5 is
+        best; Lopez-Paz and Oquab 2017) and `largest_part` (the share of a shape that hangs together).
         Of one that translates, also beside the truth, each with its baseline: `l1` (lower is better), `psnr`, `ssim`
         (Wang et al. 2004), `luminance_correlation` (below 0 is an inverted image), `retrieval` (the share that is
         nearest to its own truth in the features), in color `chroma_error` (lower is better), and `hole_psnr` where
@@ -158,12 +163,10 @@ def _compare(model: Model, holdout: Dataset, train: Dataset, evaluator: Evaluato
         real |= _figures(held, _Images.extract(evaluator, drawn.image, _condition(drawn)), seed)
         return {name: Figure(value, real[name], same[name]) for name, value in made.items()}
     conditions = _asked(model, holdout, count, seed)
+    given = _condition(drawn) if conditions is not None else None
     made, real = (
-        _figures(held, one, seed)
-        for one in (
-            _Images.extract(evaluator, _generated(model, count, seed, conditions), conditions),
-            _Images.extract(evaluator, drawn.image, _condition(drawn) if conditions is not None else None),
-        )
+        _figures(held, _Images.extract(evaluator, images, asked), seed) | _shape_figures(holdout.image[:count], images)
+        for images, asked in ((_generated(model, count, seed, conditions), conditions), (drawn.image, given))
     )
     return {name: Figure(value, real[name]) for name, value in made.items()}
 
@@ -178,6 +181,11 @@ def _compare_words(model: Model, holdout: Dataset, train: Dataset, seed: int) ->
         "self_bleu": Figure(self_bleu(made), self_bleu(real)),
         "copies": Figure(copies(made, seen), copies(held, seen)),
     }
+
+
+def _shape_figures(held: Tensor, images: Tensor) -> dict[str, float]:
+    """Of volumes; none of others."""
+    return shape_figures(held, images) if images.ndim == 5 else {}
 
 
 def _compare_domains(
