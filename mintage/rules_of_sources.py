@@ -25,7 +25,7 @@ OF_ONE_DISCRIMINATOR = (
     "warm_up",
 )
 """Axes that a game of two domains does not have."""
-_OF_IMAGES = (*_OF_ONE_DOMAIN, "terms", "pool", "redrawn")
+_OF_IMAGES = (*OF_ONE_DISCRIMINATOR, "terms", "pool", "redrawn")
 """Axes that a game of words does not have."""
 DOMAINS: "list[Rule]" = [
     (
