@@ -5,8 +5,10 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from mintage.families import FAMILIES
+from tests import settings
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
@@ -51,6 +53,19 @@ def test_each_page_is_in_the_index() -> None:
     assert {page.name for page in (ROOT / "docs").glob("*.md")} - {"README.md"} <= set(
         re.findall(r"\]\((\w+\.md)\)", index)
     )
+
+
+def test_the_page_of_params_is_up_to_date() -> None:
+    assert settings.PAGE.read_text(encoding="utf-8") == settings.page(), "run `python -m tests.settings`"
+
+
+def test_the_page_of_params_has_each_key_of_the_file_with_what_it_means() -> None:
+    values, meanings = YAML(typ="safe", pure=True).load(settings.FILE), settings.comments()
+    for section, keys in values.items():
+        page = settings.page().partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+        for key in keys:
+            assert re.search(rf"\| `{key}[`.]", page), f"{section}.{key}"
+            assert meanings[f"{section}.{key}"], f"{section}.{key}"
 
 
 def test_the_readme_is_short_and_has_the_headings_that_people_look_for() -> None:
