@@ -19,7 +19,7 @@ from ruamel.yaml.error import YAMLError
 from stages.common.errors import UserError
 from stages.common.files import md5_of, read_json
 from stages.common.marks import SOURCE
-from stages.common.params import Upload, load_params
+from stages.common.params import Card, load_params
 from stages.releases.card import CARD, completed, require_said
 from stages.stores import MANIFEST, File
 
@@ -36,7 +36,8 @@ DIGITS = 20
 def gather(root: Path = Path()) -> list[File]:
     """The files of the release that the pipeline in `root` has made, by path. A missing one is a `UserError`."""
     upload = load_params(_checked(root, root / PARAMS)).upload
-    files = [_of_root(path, root / top, upload) for top in ROOT for path in _files(root, top)]
+    require_said(upload)
+    files = [_of_root(path, root / top, upload.card) for top in ROOT for path in _files(root, top)]
     for folder in FOLDERS:
         files += [File.from_source(path.relative_to(root).as_posix(), path) for path in _files(root, folder)]
     files += [File.from_source(path.as_posix(), _checked(root, root / path)) for path in REPORTS]
@@ -49,13 +50,12 @@ def gather(root: Path = Path()) -> list[File]:
     return _distinct(sorted(files, key=lambda file: file.path))
 
 
-def _of_root(path: Path, top: Path, upload: Upload) -> File:
+def _of_root(path: Path, top: Path, card: Card) -> File:
     """A file of the model; its card with what the publisher says."""
     name = path.relative_to(top).as_posix()
-    if name != CARD:
+    if name != CARD or card == Card():
         return File.from_source(name, path)
-    require_said(upload)
-    return File.from_source(name, completed(path.read_text(encoding="utf-8"), upload.card).encode())
+    return File.from_source(name, completed(path.read_text(encoding="utf-8", errors="replace"), card).encode())
 
 
 def require_committed(files: list[File], known: bool) -> None:
