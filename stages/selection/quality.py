@@ -168,8 +168,8 @@ def _of_light(row: Row, to: str = "") -> Finding | None:
     correlation = row.get("luminance_correlation")
     if correlation is None or correlation >= 0:
         return None
-    where, others = (f" towards {to}", "sources") if to else ("", "truths")
-    return Finding("poor", f"light and dark are exchanged{where} (correlation with the {others}: {correlation:.2f})")
+    told = f"towards {to} (correlation with the sources" if to else "(correlation with the truths"
+    return Finding("poor", f"light and dark are exchanged {told}: {correlation:.2f})")
 
 
 def _number(value: float) -> str:
