@@ -157,3 +157,28 @@ def test_samples_of_any_rank_are_measured_beside_their_floor(
     model = mintage.train(data, "dcgan", images=32, recipe=TINY, progress=False).model
     table = mintage.measure(model, data, evaluator_images=256)
     assert table["frechet_distance"].value > table["frechet_distance"].floor
+
+
+@pytest.mark.parametrize("size", [(16,), (8, 8, 8)], ids=str)
+@pytest.mark.parametrize(
+    ("family", "changes"),
+    [
+        ("gan", {}),
+        ("lsgan", {"packing": 2}),
+        ("wgan", {}),
+        ("wgan_gp", {"minibatch_stddev": 4}),
+        ("dragan", {"instance_noise": 0.1, "mixed_batches": True}),
+        ("acgan", {"generator": {"dropout": 0.2, "initialization": "orthogonal"}}),
+        ("cgan", {"network": "mlp"}),
+        ("began", {"network": "dcgan"}),
+        ("ssgan", {"network": "dcgan"}),
+        ("sngan_projection", {"network": "dcgan"}),
+        ("infogan", {"network": "dcgan", "accumulation": 2}),
+    ],
+)
+def test_games_losses_and_penalties_ask_for_no_rank(
+    family: str, changes: dict[str, object], size: tuple[int, ...]
+) -> None:
+    data = Dataset(noise(16, *size), torch.arange(16) % 2, rank=len(size))
+    run = mintage.train(data, family, images=16, recipe=TINY | changes, progress=False)
+    assert run.model.sample(2).shape == (2, 1, *size)

@@ -97,6 +97,12 @@ def test_sources_of_a_shape_of_their_own_become_the_images_that_torch_makes(
     assert export(saved(tmp_path, config), tmp_path / "out/generator.onnx", 18) < 1e-5
 
 
+@pytest.mark.parametrize("shape", [(1, 40), (2, 9, 8, 10)])
+def test_sound_and_volumes_become_what_torch_makes(shape: tuple[int, ...], tmp_path: Path) -> None:
+    config = replace(PLAIN, network="dcgan", image_shape=shape)
+    assert export(saved(tmp_path, config), tmp_path / "out/generator.onnx", 18) < 1e-5
+
+
 def test_onnxruntime_tells_nobody_and_keeps_nothing_in_the_home(tmp_path: Path) -> None:
     """It was seen to call its makers through a proxy that counts."""
     export(saved(tmp_path, PLAIN), tmp_path / "generator.onnx", 18)

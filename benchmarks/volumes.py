@@ -1,0 +1,105 @@
+"""Furniture from noise (Wu et al. 2016): figures beside held-out models, and beside models that are only blurred.
+
+`python -m benchmarks.volumes FOLDER` prints a table, a row whenever it has learned twice as long, and writes
+docs/volumes.png. FOLDER has `voxels.npz` with `solid` (uint8 `[N,4096]`, the packed bits of 32x32x32 cells, upright
+first) and `furniture.csv` with a column `split`. A run that is stopped goes on from `--run`.
+"""
+
+import csv
+from argparse import Namespace
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool3d, max_pool3d
+
+import mintage
+from mintage.dataset import Dataset
+from mintage.metrics.voxels import neighbor_accuracy, shape_figures
+from mintage.randomness import stream
+from mintage.volumes import shaded_views
+from stages.common.errors import run_stage
+from stages.common.levels import to_uint8
+from stages.common.pictures import encode_png, grid
+from stages.common.stage import parser_of
+
+SIDE, COLUMNS = 32, 10
+DRAWS = 3
+"""Of as many shapes as are held out."""
+IMAGES = (8_000, 16_000, 32_000, 64_000, 128_000)
+WIDTHS, SHARES = (3, 5), (0.1, 0.2, 0.3, 0.4, 0.5)
+"""Of boxes over which a model is blurred, and of a box that is to be occupied for its middle to stay so."""
+HEADER = "| shapes | coverage | 1-nearest-neighbor accuracy | largest part |\n| --- | --- | --- | --- |"
+
+
+@dataclass(frozen=True)
+class Furniture:
+    """Models as voxels `[N,1,S,S,S]` in [-1,1]."""
+
+    train: Tensor
+    held: Tensor
+
+
+def read(folder: Path, side: int) -> Furniture:
+    """The models in so many cells a side, each occupied where any cell of the finer grid is."""
+    packed = np.load(folder / "voxels.npz", allow_pickle=False)["solid"]
+    fine = torch.from_numpy(np.unpackbits(packed, axis=1)).view(-1, 1, SIDE, SIDE, SIDE).float()
+    coarse = max_pool3d(fine, SIDE // side) * 2 - 1
+    with open(folder / "furniture.csv", encoding="utf-8", newline="") as file:
+        held = torch.tensor([row["split"] != "train" for row in csv.DictReader(file)])
+    return Furniture(coarse[~held], coarse[held])
+
+
+def blurred(draws: list[Tensor], held: Tensor) -> str:
+    """What models blurred and cut again reach, at the blur that is told from held-out ones the least."""
+
+    def cut(models: Tensor, width: int, share: float) -> Tensor:
+        return (avg_pool3d((models + 1) / 2, width, 1, width // 2) > share).float() * 2 - 1
+
+    ways = [(width, share) for width in WIDTHS for share in SHARES]
+    width, share = min(ways, key=lambda way: neighbor_accuracy(held, cut(draws[0], *way)))
+    name = f"training models, blurred over {width} cells and cut at {share:g}"
+    return line(name, held, [cut(models, width, share) for models in draws])
+
+
+def line(name: str, held: Tensor, draws: list[Tensor]) -> str:
+    """Means over several draws, and the lowest and the highest."""
+    rows = [shape_figures(held, shapes) for shapes in draws]
+    columns = [[row[figure] for row in rows] for figure in rows[0]]
+    told = [f"{mean(column):.2f} ({min(column):.2f} to {max(column):.2f})" for column in columns]
+    return f"| {name} | {' | '.join(told)} |"
+
+
+def sheet(real: Tensor, made: Tensor) -> bytes:
+    """Two rows of held-out models, and below them four rows of generated ones."""
+    shown = torch.cat([real[: 2 * COLUMNS], made[: 4 * COLUMNS]])
+    return encode_png(grid(to_uint8(shaded_views(shown).numpy()), COLUMNS, 1))
+
+
+def main(options: Namespace) -> None:
+    furniture = read(options.folder, options.side)
+    count = len(furniture.held)
+    orders = [torch.randperm(len(furniture.train), generator=stream(0, "floor", number)) for number in range(DRAWS)]
+    drawn = [furniture.train[order[:count]] for order in orders]
+    print(HEADER)
+    print(line("training models (floor)", furniture.held, drawn))
+    print(blurred(drawn, furniture.held), flush=True)
+    for images in [images for images in IMAGES if images <= options.images]:
+        run = mintage.train(Dataset(furniture.train), "gan3d", images=images, folder=options.run, device="cpu")
+        made = [run.model.sample(count, seed=seed) for seed in range(DRAWS)]
+        print(line(f"generated, after {images:,} models", furniture.held, made), flush=True)
+        options.picture.write_bytes(sheet(furniture.held[:: count // 20], made[0]))
+
+
+if __name__ == "__main__":
+    options = parser_of("benchmarks.volumes", __doc__)
+    options.add_argument("folder", type=Path, help="with voxels.npz and furniture.csv")
+    options.add_argument("--side", type=int, choices=(8, 16, 32), default=16, help="cells a side")
+    options.add_argument("--images", type=int, default=64_000, help="models that it learns from, at most")
+    options.add_argument("--run", type=Path, default=Path("runs/furniture"), help="where the training is kept")
+    options.add_argument("--picture", type=Path, default=Path("docs/volumes.png"))
+    chosen = options.parse_args()
+    run_stage(lambda: main(chosen))
