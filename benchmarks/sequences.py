@@ -29,7 +29,7 @@ CPU = torch.device("cpu")
 WORDS, LENGTH, WIDTH = 100, 20, 32
 TRAIN, HELD, COMPARED = 10_000, 2_000, 1_000
 VOCABULARY = [str(word) for word in range(WORDS)]
-VARIANTS: dict[str, dict[str, Any]] = {"likelihood": {"pretrain_images": 1e12}, "game": {}}
+VARIANTS: dict[str, dict[str, Any]] = {"likelihood": {"pretrain_images": 1e12, "decay_images": 0.0}, "game": {}}
 PAGE = Path("docs/sequences.md")
 INTRODUCTION = """\
 # Words: a game beside likelihood
