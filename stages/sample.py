@@ -180,7 +180,7 @@ def translations(
 
 
 def _each(
-    generator: Generator, count: int, seed: int, asked: Rows, shape: tuple[int, int, int]
+    generator: Generator, count: int, seed: int, asked: Rows, shape: tuple[int, ...]
 ) -> Iterator[tuple[FloatImages, FloatImages]]:
     """Translations `[C,H,W]`, each with what there is to see of its source."""
     for images, sources in samples(generator, count, seed, asked):
