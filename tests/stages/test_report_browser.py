@@ -5,9 +5,6 @@ The slider slides, the headings sort.
 
 import json
 import re
-import shutil
-import subprocess
-from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -16,72 +13,20 @@ import pytest
 
 from stages.report import render
 from stages.reporting.inputs import read_inputs
+from tests.stages.browser import CHROMIUM, look_at
 from tests.stages.photographs import photographs
 from tests.stages.report_inputs import CHECKPOINTS, SELECTED, write_inputs
 from tests.stages.summary_tables import pictured
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-FLAGS = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run", "--disable-sync"),
-    *("--disable-background-networking", "--disable-component-update", "--allow-file-access-from-files"),
-    *("--enable-logging=stderr", "--virtual-time-budget=20000", "--dump-dom", "--host-resolver-rules=MAP * ~NOTFOUND"),
-]
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine: the report is not opened in a browser"),
 ]
 
-# A window has a least width, a frame has none: the report is opened in a frame, and looked at from outside.
-FRAME = """<!DOCTYPE html><body><iframe src="report.html" style="width: WIDTHpx; height: 3000px; border: 0"></iframe>
-<script>
-window.onload = () => {
-  const page = document.querySelector("iframe").contentDocument;
-  const shown = () => [...page.querySelectorAll(".film li")].filter((frame) => frame.offsetParent)
-    .map((frame) => frame.querySelector("strong").textContent);
-  const all = [...page.querySelectorAll("body *")];
-  const boxed = (element) => element.closest(".pan, .scroll, pre, .window, svg");
-  const seen = {
-    inner: page.documentElement.clientWidth,
-    needed: page.documentElement.scrollWidth,
-    wide: all.filter((e) => !boxed(e) && e.getBoundingClientRect().right > page.documentElement.clientWidth + 1)
-      .map((e) => e.outerHTML.slice(0, 80)),
-    broken: [...page.images].filter((image) => !image.naturalWidth).length,
-    images: page.images.length,
-    at_first: shown(),
-  };
-  const slider = page.querySelector("input[type=range]");
-  if (slider) {
-    slider.value = 0;
-    slider.dispatchEvent(new Event("input"));
-    seen.after_sliding = shown();
-    seen.spoken = slider.getAttribute("aria-valuetext");
-    const table = page.querySelector("#quality table.sortable");
-    const buttons = [...table.querySelectorAll("th button")];
-    const order = () => [...table.tBodies[0].rows].map((row) => row.cells[0].textContent);
-    const press = (button) => {
-      button.click();
-      return [button.closest("th").getAttribute("aria-sort"), table.querySelectorAll("[aria-sort]").length, order()];
-    };
-    seen.headings = buttons.map((button) => button.textContent);
-    seen.order = order();
-    seen.sorted = buttons.length ? [press(buttons[1]), press(buttons[1]), press(buttons[0])] : [];
-  }
-  document.title = JSON.stringify(seen);
-};
-</script></body>"""
-
 
 def look(folder: Path, html: str, width: int) -> tuple[dict[str, Any], list[str]]:
-    """Open a page in a frame of `width` pixels; what was seen of it, and what came on the console."""
-    assert CHROMIUM is not None
     (folder / "report.html").write_text(html)
-    (folder / "frame.html").write_text(FRAME.replace("WIDTH", str(width)))
-    own = [f"--user-data-dir={folder / 'profile'}", f"--log-net-log={folder / 'net.json'}"]
-    command = [CHROMIUM, *FLAGS, *own, (folder / "frame.html").as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    title = re.search(r"<title>(.*?)</title>", done.stdout, re.DOTALL)
-    assert title is not None, done.stderr
-    return json.loads(unescape(title[1])), [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+    return look_at(folder / "report.html", folder, width)
 
 
 def asked_for(folder: Path) -> set[str]:

@@ -47,9 +47,9 @@ if (typeof document !== "undefined") {
     box.append(heading, make("p", `${release.day}, ${id.slice(0, 8)}`, { class: "small quiet" }), window, make("p", release.verdict || "No verdict was given.", { class: "small after", dir: "auto" }));
     return box;
   };
-  const table = (headings, rows, label) => {
+  const table = (headings, rows, label, kind) => {
     const box = make("div", "", { class: "scroll part", tabindex: "0", role: "group", "aria-label": label });
-    const made = make("table");
+    const made = make("table", "", { class: kind });
     const head = made.createTHead().insertRow();
     headings.forEach((heading) => head.append(make("th", heading, { scope: "col" })));
     const body = made.createTBody();
@@ -70,9 +70,9 @@ if (typeof document !== "undefined") {
     const params = paramRows(data.usual, left, right).map(([name, one, other]) => [name, [one], [other]]);
     place.replaceChildren(
       pictures,
-      table(["figure", "left", "right", "real images"], figures, "Figures of both"),
+      table(["figure", "left", "right", "real images"], figures, "Figures of both", "measured"),
       make("p", "The better of two figures is bold. They compare only where data, features and numbers of samples are the same.", { class: "small quiet after" }),
-      params.length ? table(["param that differs", "left", "right"], params, "Params that differ") : make("p", "No param differs.", { class: "after" }),
+      params.length ? table(["param that differs", "left", "right"], params, "Params that differ", "params") : make("p", "No param differs.", { class: "after" }),
     );
   };
   const follow = () => {
