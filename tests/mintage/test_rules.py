@@ -15,6 +15,7 @@ from tests.mintage.combinations import (
     POINT,
     TRANSLATING,
     TRANSLATORS,
+    WRITING,
     Covering,
     Row,
     covering,
@@ -118,8 +119,26 @@ def test_every_value_of_an_axis_goes_with_an_encoder_or_is_refused_with_a_reason
         trains(one)
 
 
+def test_every_value_of_an_axis_goes_with_words_or_is_refused_with_a_reason() -> None:
+    alone = {axis: choices for axis, choices in AXES.items() if axis not in WRITING}
+    tried = [row(**WRITING, **{axis: value}) for axis, values in alone.items() for value in values]
+    trained = [one for one in tried if not reasons(one)]
+    assert len(trained) > 25
+    for one in trained:
+        trains(one)
+
+
 ENCODING: dict[str, Any] = {"game": "autoencoding"}
 WRONG = [
+    row(**WRITING | {"vocabulary": None}),
+    row(vocabulary=("a", "b")),
+    row(**WRITING | {"game": "adversarial"}),
+    row(**WRITING, generator__conditioning="concat", discriminator__conditioning="concat"),
+    row(**WRITING, objective="hinge"),
+    row(**WRITING | {"latent_distribution": "normal"}),
+    row(**WRITING, generator__dropout=0.5),
+    row(**WRITING, augment=("translation",)),
+    row(roll_outs=2),
     row(**ENCODING, generator__conditioning="concat", discriminator__conditioning="concat"),
     row(**ENCODING, latent_distribution="uniform"),
     row(**ENCODING, objective="began"),
