@@ -34,6 +34,17 @@ PAGE = Path("docs/sequences.md")
 INTRODUCTION = """\
 # Words: a game beside likelihood
 
+```python
+import mintage
+from mintage.tokens import sequences
+
+data = sequences(tokens, vocabulary)  # tokens [N,T], whole numbers from 0; a word for each of them
+run = mintage.train(data, "seqgan", images=250_000, folder="runs/words")  # called again, it resumes from there
+rows = run.model.write(4, seed=0)  # [4,T]; vocabulary[token] is a word
+likely = run.model.log_likelihood(holdout)  # [N,T], in nats
+table = mintage.measure(run.model, holdout, data)  # BLEU, self-BLEU and copies, beside real sequences
+```
+
 Written by `python -m benchmarks.sequences`, on one core of a 2-core Intel Xeon beside other work. The data are 10,000
 sequences of 20 words, of a vocabulary of 100, by an LSTM with random weights, the **oracle**: how likely it finds what
 a model writes is the only measure here that knows the truth. Surprise is minus the log likelihood of a word, in nats,

@@ -97,6 +97,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
 }
 WITHOUT_MAPS = {"mlp", "points", "recurrent"}
 """Networks that need no room for feature maps (`Network.has_maps`), to be known where torch is not loaded."""
+WRITING = {"recurrent"}
+"""Those that write words (`Network.writes`), likewise."""
 ENLARGING = {"srresnet"}
 """Those whose images may be larger than their sources (`Network.enlarges`), likewise."""
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mintage.attribute_names import asked_values
-from mintage.catalog import BUILT_IN, ENLARGING, WITHOUT_MAPS
+from mintage.catalog import BUILT_IN, ENLARGING, WITHOUT_MAPS, WRITING
 from mintage.families import FAMILIES, recipe_of
 from mintage.recipes import Recipe
 from stages.common.errors import UserError
@@ -79,6 +79,9 @@ def foreseen(params: Params, known: Known) -> list[str]:
 def _family(train: Train, known: Known) -> Iterator[str]:
     shown, few = f"train.family = {train.family!r}", known.classes is not None and known.classes < 2
     recipe = recipe_of(train.family, train.recipe, train.variant)
+    if recipe.network in WRITING:
+        yield f"{shown} writes words, of which the pipeline has no source: train it in Python, or name another family"
+        return
     if recipe.game in BETWEEN_DOMAINS:
         if known.domains is False:
             yield f"{shown} learns from two domains without pairs: name them in ingest.domains, or another family"
@@ -183,9 +186,8 @@ def learns_from_attributes(recipe: Recipe) -> bool:
 def _for_few_pixels() -> list[str]:
     """The families that make images under 8 x 8 and need no labels, the latest first."""
     recipes = {name: recipe_of(name, {}) for name in reversed(FAMILIES)}
-    return [
-        name for name, one in recipes.items() if one.network in WITHOUT_MAPS and one.generator.conditioning == "none"
-    ]
+    fitting = WITHOUT_MAPS - WRITING
+    return [name for name, one in recipes.items() if one.network in fitting and one.generator.conditioning == "none"]
 
 
 def _without_labels(recipe: Recipe) -> str:

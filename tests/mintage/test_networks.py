@@ -17,6 +17,9 @@ def default(name: str, player: int) -> Layers:
     return Layers(catalog.load("network", name).normalization[player])
 
 
+OF_IMAGES = [name for name in catalog.BUILT_IN["network"] if name not in catalog.WRITING]
+
+
 def stirred(network: nn.Module) -> nn.Module:
     """With the weights that start at 0, by which a block at first changes nothing, set to something."""
     torch.manual_seed(0)
@@ -29,7 +32,7 @@ def stirred(network: nn.Module) -> nn.Module:
 
 def networks(wanted: Callable[[Network], bool] = lambda network: True) -> list[str]:
     """Those that make images of noise, and of which that is true."""
-    found = {name: catalog.load("network", name) for name in catalog.BUILT_IN["network"]}
+    found = {name: catalog.load("network", name) for name in OF_IMAGES}
     return [name for name, network in found.items() if not network.translates and wanted(network)]
 
 
@@ -43,7 +46,7 @@ def test_a_generator_makes_exactly_the_asked_shape_in_minus_one_to_one(name: str
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("name", catalog.BUILT_IN["network"])
+@pytest.mark.parametrize("name", OF_IMAGES)
 def test_every_pixel_reaches_the_discriminators_features(name: str, shape: tuple[int, int, int]) -> None:
     """Floor division would leave out the last row or column of an odd side."""
     discriminator = stirred(catalog.load("network", name).discriminator(shape, 4, Layers("none")))
@@ -101,7 +104,7 @@ def test_dcgan_has_no_batch_norm_in_the_discriminators_first_layer_and_the_gener
     assert sum(isinstance(layer, Norm) for layer in generator) == 3
 
 
-@pytest.mark.parametrize("name", catalog.BUILT_IN["network"])
+@pytest.mark.parametrize("name", OF_IMAGES)
 def test_batch_norm_keeps_the_standard_eps_and_momentum(name: str) -> None:
     """`BatchNorm2d(channels, 0.8)`, much copied, sets eps to 0.8."""
     network = catalog.load("network", name)

@@ -59,6 +59,18 @@ def test_what_is_known_of_the_families_without_torch_is_what_the_families_are() 
     assert {
         name for name in catalog.names("network") if not catalog.load("network", name).has_maps
     } == catalog.WITHOUT_MAPS
+    assert {name for name in catalog.names("network") if catalog.load("network", name).writes} == catalog.WRITING
+
+
+@pytest.mark.tried(
+    "a family that writes words, in the pipeline",
+    "train.family = '...' writes words, of which the pipeline has no source: train it in Python, or name another "
+    "family",
+)
+@pytest.mark.parametrize("family", ["seqgan", "lstm"])
+def test_a_family_of_words_is_refused_before_anything_runs(read: Callable[[str], None], family: str) -> None:
+    (sentence,) = foreseen(changed(train={"family": family}), PICTURES)
+    read(sentence)
 
 
 @pytest.mark.parametrize("family", [name for name, recipe in FAMILIES.items() if learns_from_labels(recipe)])
