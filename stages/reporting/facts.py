@@ -50,7 +50,7 @@ class Source(Facts):
 
 
 class Manifest(Facts):
-    shape: tuple[int, ...]
+    shape: tuple[int, int, int]
     range: tuple[float, float]
     classes: list[str] | None
     counts: Counts
@@ -258,12 +258,8 @@ class Direction(Facts):
     sentence: str
     figures: Measures
     baseline: Other | None = None
-
-    @property
-    def exchanged(self) -> bool:
-        """Whether it makes light what is dark."""
-        correlation = self.figures.value("luminance_correlation")
-        return correlation is not None and correlation < 0
+    exchanged: bool = False
+    """Whether it makes light what is dark."""
 
 
 class Selection(Measures):

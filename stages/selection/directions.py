@@ -26,15 +26,19 @@ class Direction:
     baseline: Row | None
 
     def to_json(self) -> dict[str, Any]:
-        told = {"source": self.source, "to": self.to, "sentence": self.sentence}
+        told = {"source": self.source, "to": self.to, "sentence": self.sentence, "exchanged": self.exchanged}
         return {**told, "figures": self.row, "baseline": self.baseline}
+
+    @property
+    def exchanged(self) -> bool:
+        """Whether it makes light what is dark."""
+        return (self.row.get("luminance_correlation") or 0) < 0
 
     @property
     def sentence(self) -> str:
         """The figures that tell most, each beside no translation at all and real images; a warning comes first."""
         correlation = self.row.get("luminance_correlation")
-        exchanged = correlation is not None and correlation < 0
-        warning = f"light and dark are exchanged (correlation {correlation:.2f}); " if exchanged else ""
+        warning = f"light and dark are exchanged (correlation {correlation:.2f}); " if self.exchanged else ""
         shown = {name: metric for name, metric in metrics_in(self.row).items() if name in _SHOWN}
         same = self.baseline or {}
         figures = [

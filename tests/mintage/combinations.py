@@ -91,8 +91,8 @@ def setting(row: Row) -> Setting:
         chosen[player][name] = row[axis]
     players = {name: replace(getattr(base, name), **chosen[name]) for name in ("generator", "discriminator")}
     penalties = tuple(PenaltyRecipe(name) for name in row["penalties"])
-    about = {"domains": ("d", "e"), "vocabulary": row.get("vocabulary")}
-    real = Signature(row["shape"], CLASSES, ("x", "y", "z"), row["shape"], **about)
+    shape, words = row["shape"], row.get("vocabulary")
+    real = Signature(shape, CLASSES, ("x", "y", "z"), shape, domains=("d", "e"), vocabulary=words)
     return Setting(in_full(replace(base, **chosen[""] | {"penalties": penalties} | players)), real)
 
 

@@ -285,7 +285,7 @@ MALFORMED: list[tuple[str, Callable[[Path], object], str]] = [
     ("metrics/selection.json", lambda p: change(p, images=7), r"marks \[150016\] as selected .* says 7"),
     ("metrics/train.tsv", lambda p: write_text(p, ""), "train.tsv has no rows"),
     ("metrics/train.tsv", lambda p: write_text(p, "images\tvalue\n1\n"), "line 2: 1 cells under 2 headings"),
-    ("metrics/train.tsv", lambda p: write_text(p, "images\n12\n"), "train.tsv, line 2: discriminator_loss: field"),
+    ("metrics/train.tsv", lambda p: write_text(p, "images\n12\n"), "train.tsv, line 2: generator_loss: field"),
     ("metrics/checkpoints.tsv", lambda p: write_bytes(p, b"\xff\xfe\x00"), "checkpoints.tsv is not text"),
     ("plots/latent/walk.png", truncate, "walk.png is not a sound PNG"),
     ("plots/latent/walk.png", lambda p: write_text(p, "GIF89a"), "walk.png is not a sound PNG"),
