@@ -6,7 +6,6 @@ first) and `furniture.csv` with a column `split`. A run that is stopped goes on 
 """
 
 import csv
-from argparse import Namespace
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
@@ -79,7 +78,14 @@ def sheet(real: Tensor, made: Tensor) -> bytes:
     return encode_png(grid(to_uint8(shaded_views(shown).numpy()), COLUMNS, 1))
 
 
-def main(options: Namespace) -> None:
+def main() -> None:
+    parser = parser_of("benchmarks.volumes", __doc__)
+    parser.add_argument("folder", type=Path, help="with voxels.npz and furniture.csv")
+    parser.add_argument("--side", type=int, choices=(8, 16, 32), default=16, help="cells a side")
+    parser.add_argument("--images", type=int, default=64_000, help="models that it learns from, at most")
+    parser.add_argument("--run", type=Path, default=Path("runs/furniture"), help="where the training is kept")
+    parser.add_argument("--picture", type=Path, default=Path("docs/volumes.png"))
+    options = parser.parse_args()
     furniture = read(options.folder, options.side)
     count = len(furniture.held)
     orders = [torch.randperm(len(furniture.train), generator=stream(0, "floor", number)) for number in range(DRAWS)]
@@ -95,11 +101,4 @@ def main(options: Namespace) -> None:
 
 
 if __name__ == "__main__":
-    options = parser_of("benchmarks.volumes", __doc__)
-    options.add_argument("folder", type=Path, help="with voxels.npz and furniture.csv")
-    options.add_argument("--side", type=int, choices=(8, 16, 32), default=16, help="cells a side")
-    options.add_argument("--images", type=int, default=64_000, help="models that it learns from, at most")
-    options.add_argument("--run", type=Path, default=Path("runs/furniture"), help="where the training is kept")
-    options.add_argument("--picture", type=Path, default=Path("docs/volumes.png"))
-    chosen = options.parse_args()
-    run_stage(lambda: main(chosen))
+    run_stage(main)
