@@ -14,7 +14,7 @@ from mintage.dataset import Signature
 from mintage.games import Game, Losses, Scene
 from mintage.latents import draw
 from mintage.networks.recurrent import Generator as Writer
-from mintage.networks.recurrent import State, drawn
+from mintage.networks.recurrent import State, draw_words
 from mintage.objectives import Knobs
 from mintage.players import Discriminator, Generator, build_players, model_config
 from mintage.randomness import uniform
@@ -113,8 +113,8 @@ class Policy(Game):
         shape = (count, self.recipe.roll_outs, length - 1, length)
         draws = uniform(shape, scene.step.random("roll-outs")).to(scene.device, non_blocking=True)
         network: Any = self.follower.network
-        rewards = self._rewards(tokens, finished(network, tokens, draws))
-        return -(self._writer.log_likelihood(tokens) * beyond_the_others(rewards)).sum(1).mean()
+        rewards = self._rewards(tokens, finish(network, tokens, draws))
+        return -(self._writer.log_likelihood(tokens) * less_others_mean(rewards)).sum(1).mean()
 
     @torch.no_grad()
     def _rewards(self, tokens: Tensor, rolled: Tensor) -> Tensor:
@@ -129,7 +129,7 @@ class Policy(Game):
 
 
 @torch.no_grad()
-def finished(network: Writer, tokens: Tensor, draws: Tensor) -> Tensor:
+def finish(network: Writer, tokens: Tensor, draws: Tensor) -> Tensor:
     """Every beginning of sequences `[N,T]`, with the rest written anew R times: `[N,R,T-1,T]`.
 
     The k-th of T - 1 keeps the first k + 1 words. `draws` `[N,R,T-1,T]` in [0,1) chooses the words.
@@ -140,25 +140,25 @@ def finished(network: Writer, tokens: Tensor, draws: Tensor) -> Tensor:
     for place, (own, state) in enumerate(network.steps(tokens)):
         if place == 0:
             continue
-        likely = _shared(own, copies)[:, :, None]
-        states = [_shared(part, copies)[:, :, None] for part in state]
+        likely = _repeat(own, copies)[:, :, None]
+        states = [_repeat(part, copies)[:, :, None] for part in state]
         if begun is not None:
             before = rolled[:, :, : place - 1, place - 1]
             more, begun = network.step(before.flatten(), begun)
             older = [part.reshape(*before.shape, -1) for part in (more, *begun)]
             likely, *states = (torch.cat(both, 2) for both in zip(older, (likely, *states), strict=True))
-        chosen = drawn(likely.flatten(0, 2), draws[:, :, :place, place].flatten())
+        chosen = draw_words(likely.flatten(0, 2), draws[:, :, :place, place].flatten())
         rolled[:, :, :place, place] = chosen.reshape(likely.shape[:3])
         begun = (states[0].flatten(0, 2), states[1].flatten(0, 2))
     return rolled
 
 
-def _shared(values: Tensor, copies: int) -> Tensor:
+def _repeat(values: Tensor, copies: int) -> Tensor:
     """`[N,...]` as `[N,copies,...]`."""
     return values[:, None].expand(-1, copies, *values.shape[1:])
 
 
-def beyond_the_others(rewards: Tensor) -> Tensor:
+def less_others_mean(rewards: Tensor) -> Tensor:
     """Rewards `[N,T]` less the mean of the other sequences', which leaves the mean gradient as it is, and quiets it."""
     others = len(rewards) - 1
     return rewards - (rewards.sum(0) - rewards) / others if others else rewards

@@ -38,7 +38,7 @@ class Generator(nn.Module):
         tokens: list[Tensor] = []
         for draw in vector.unbind(1):
             log_likely, state = self.step(token, state)
-            token = drawn(log_likely, (draw + 1) / 2)
+            token = draw_words(log_likely, (draw + 1) / 2)
             tokens.append(token)
         return as_samples(torch.stack(tokens, 1), self.words).reshape(-1, *self.image_shape)
 
@@ -67,7 +67,7 @@ class Generator(nn.Module):
         return likely.gather(2, tokens[..., None]).squeeze(2)
 
 
-def drawn(log_likely: Tensor, places: Tensor) -> Tensor:
+def draw_words(log_likely: Tensor, places: Tensor) -> Tensor:
     """The words `[M]` at these places `[M]`, in [0,1), of the cumulated probabilities `[M,V]`."""
     reached = log_likely.exp().cumsum(1)
     found = torch.searchsorted(reached, places[:, None].to(reached).contiguous(), right=True)

@@ -13,11 +13,11 @@ import mintage
 from mintage.checkpoint import pack, unpack
 from mintage.dataset import Signature
 from mintage.families import resolve
-from mintage.games.policy import beyond_the_others, finished
+from mintage.games.policy import finish, less_others_mean
 from mintage.layers import Layers
 from mintage.metrics.sequences import bleu, copies, self_bleu
 from mintage.model import Model
-from mintage.networks.recurrent import Generator, drawn
+from mintage.networks.recurrent import Generator, draw_words
 from mintage.rules import refusal
 from mintage.tokens import as_samples, as_tokens, sequences
 from mintage.training import make_trainer
@@ -73,7 +73,7 @@ def test_what_are_no_sequences_of_the_words_is_refused(tokens: Any, vocabulary: 
 def test_words_are_drawn_as_often_as_they_are_likely() -> None:
     likely = torch.tensor([[0.5, 0.2, 0.0, 0.3]])
     places = (torch.arange(1000) + 0.5) / 1000
-    found = drawn(likely.log().expand(1000, -1), places).bincount(minlength=4)
+    found = draw_words(likely.log().expand(1000, -1), places).bincount(minlength=4)
     assert found.tolist() == [500, 200, 0, 300]
 
 
@@ -91,7 +91,7 @@ def test_a_beginning_is_finished_as_often_as_the_rest_is_likely_and_is_itself_ke
     network = writer(seed=3)
     tokens = torch.tensor([[2, 0, 1], [1, 1, 0]])
     draws = torch.rand(2, 8_000, 2, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    rolled = finished(network, tokens, draws)
+    rolled = finish(network, tokens, draws)
     for kept in (1, 2):
         assert rolled[:, :, kept - 1, :kept].equal(tokens[:, None, :kept].expand(-1, 8_000, -1))
         rests = torch.tensor(list(itertools.product(range(3), repeat=3 - kept)))
@@ -118,8 +118,8 @@ def test_the_gradient_by_rewards_is_that_of_the_expected_reward() -> None:
 
 def test_rewards_beyond_the_others_leave_a_sequences_own_out() -> None:
     rewards = torch.tensor([[1.0, 0.0], [0.0, 3.0], [0.5, 0.0]])
-    assert beyond_the_others(rewards).tolist() == [[0.75, -1.5], [-0.75, 3.0], [0.0, -1.5]]
-    assert beyond_the_others(rewards[:1]).equal(rewards[:1])
+    assert less_others_mean(rewards).tolist() == [[0.75, -1.5], [-0.75, 3.0], [0.0, -1.5]]
+    assert less_others_mean(rewards[:1]).equal(rewards[:1])
 
 
 @pytest.mark.parametrize("family", FAMILIES)
