@@ -22,6 +22,7 @@ from stages.common.receipt import publish_again
 from stages.common.stage import parser_of
 from stages.media.images import Images
 from stages.media.medium import Medium
+from stages.media.settings import require_settings
 from stages.releases import card
 from stages.sources import BUILT_IN, checked_options, medium_from
 from stages.sources.labels import file_beside
@@ -184,11 +185,11 @@ def _problem_of(precision: str, device: str) -> str:
 
 def _known(params: Params) -> Known:
     """What params alone say of the data."""
-    shape = (params.normalize.channels, params.normalize.height, params.normalize.width)
+    medium = _medium(params.ingest)
     asked = params.normalize.partner is not None or params.ingest.pairs is not None
     return Known(
-        shape,
-        _medium(params.ingest),
+        params.normalize.shape_of(medium.sides),
+        medium,
         classes=10 if params.ingest.source == "digits" else None,
         paired=True if asked else False if params.ingest.source in BUILT_IN else None,
         attributes=params.ingest.attributes is not None,
@@ -206,12 +207,11 @@ def _medium(ingest: Ingest) -> Medium:
 
 
 def _shape(params: Params) -> Iterator[str]:
-    """A sentence where samples of one shape would be resized, which normalize refuses."""
-    medium = _medium(params.ingest)
-    if medium.shape not in (None, _known(params).shape):
-        wanted = "set normalize.channels to {}, height to {}, width to {}".format(*medium.shape)
-        made = f"{medium.words.many}, a pixel a {medium.words.part}"
-        yield f"source {params.ingest.source!r} makes {made}: {wanted}"
+    """A sentence where settings do not fit samples, which normalize refuses."""
+    try:
+        require_settings(_medium(params.ingest), params.normalize)
+    except UserError as error:
+        yield f"source {params.ingest.source!r}: {error}"
 
 
 def _weights(select: Select, root: Path) -> Iterator[str]:

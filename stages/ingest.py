@@ -121,7 +121,7 @@ def schema_of(source: Source, max_pixels: int) -> pa.Schema:
     """The layout of raw shards; its metadata also says where the images are from, their size limit, and the medium."""
     more = (PARTNER if source.paired else {}) | (GROUP if source.grouped else {})
     more |= (ATTRIBUTES if source.attributes else {}) | (DOMAIN if source.domains else {})
-    schema = encoded_schema(source.classes, COLUMNS | more)
+    schema = encoded_schema(source.classes, COLUMNS | more, pictures=source.of_pictures)
     about = {"name": source.name, "licence": source.licence, "origin": source.origin}
     known = {"source": json.dumps(about), "max_pixels": str(max_pixels)}
     known |= {} if source.attributes is None else {"attributes": json.dumps(source.attributes)}
@@ -158,20 +158,27 @@ def _trace(image: RawImage) -> str:
 
 
 def _rows(images: Iterable[RawImage], source: Source, params: Ingest, seen: Callable[[], object]) -> Iterator[RawRow]:
+    if params.strip_metadata and not source.of_pictures:
+        raise UserError(
+            "settings-of-pictures",
+            f"ingest.strip_metadata is a setting of pictures, and {source.medium.lacks['picture files']}: set it to "
+            "false",
+        )
     kept = _kept(params.strip_metadata)
     for image, (content, partner) in _read(images, source.readers):
         _check_label(image, source.classes)
-        for picture, beside in _pictures(image, content, partner, params):
+        count = frame_count(content, params.max_pixels) if source.of_pictures else 1
+        for picture, beside in _pictures(image, content, partner, params, count):
             partner_kept = None if beside is None else kept(beside)
             yield replace(picture, content=kept(picture.content), partner=partner_kept)
         seen()
 
 
 def _pictures(
-    image: RawImage, content: bytes, partner: bytes | None, params: Ingest
+    image: RawImage, content: bytes, partner: bytes | None, params: Ingest, count: int
 ) -> Iterator[tuple[RawRow, bytes | None]]:
-    """The row of a file, or of each of its pages or frames where all are asked for, and the partner."""
-    count, limit = frame_count(content, params.max_pixels), params.max_pixels
+    """The row of a file, or of each of its `count` pages or frames where all are asked for, and the partner."""
+    limit = params.max_pixels
     row = RawRow(
         image.key, image.path, content, image.label, image.split, None, _trace(image), image.group, image.attributes,
         image.domain, left_out=count - 1,

@@ -37,7 +37,7 @@ from stages.images.split import Mask, random_split, tied
 from stages.images.statistics import ATTRIBUTES, DOMAIN, PARTNER
 from stages.images.together import find_alike
 from stages.images.work import LISTED, SIDES, STATS, Broken, Finished, Job, Shard, normalize_shard
-from stages.media.medium import Medium
+from stages.media.settings import require_settings
 
 RAW = Path("data/raw")
 NORMALIZED = Path("data/normalized")
@@ -101,7 +101,7 @@ def normalize(
     Raises UserError where too many images are broken, or a split would be empty.
     """
     known = read_raw_set(raw)
-    _check_medium(params, known.medium)
+    require_settings(known.medium, params)
     if known.domains and params.partner is not None:
         raise UserError(
             "domains-with-partners",
@@ -113,31 +113,13 @@ def normalize(
     broken_allowed = int(params.max_broken * len(deciding.labels))
     folder = _begin(resume, params, known)
     names = (known.attributes, known.domains)
-    job = Job(params, known.classes, known.max_pixels, known.paired, *names, broken_allowed, folder)
+    job = Job(params, known.classes, known.max_pixels, known.paired, *names, broken_allowed, folder, known.medium)
     finish = partial(_finish, job, over_shards, Pieces(folder, meter))
     with explain_interrupt(lambda: f"finished shards are kept in {folder}; the same command goes on from there"):
         split, finished = _split_and_finish(job, known, deciding, finish)
     manifest = _write(params, known, split, finished, output)
     shutil.rmtree(resume)
     return manifest
-
-
-def _check_medium(params: Normalize, medium: Medium) -> None:
-    """Samples of one shape must neither be resized nor brightened."""
-    if medium.shape is None:
-        return
-    words = medium.words
-    if medium.shape != (params.channels, params.height, params.width):
-        channels, height, width = medium.shape
-        raise UserError(
-            "medium-resized",
-            f"the {words.many} are pictures of {width} x {height} pixels, a pixel a {words.part}, and must stay so: "
-            f"set normalize.channels to {channels}, height to {height}, width to {width}",
-        )
-    if params.black is not None or params.white is not None:
-        raise UserError(
-            "medium-rescaled", f"{words.many} have a scale of their own: set normalize.black and white to null"
-        )
 
 
 def _with_levels(params: Normalize, known: RawSet, over_shards: MapShards) -> Normalize:
@@ -169,9 +151,8 @@ def _split_and_finish(
     if not redrawn.exists():
         shards = _shards(known, held_out)
         finished = finish(shards)
-        if "looks" in known.medium.lacks:
-            return about, finished
-        near = params.near_copies if min(params.height, params.width) >= LEAST_SIDE else None
+        has_looks = "looks" not in known.medium.lacks and min(params.height, params.width) >= LEAST_SIDE
+        near = params.near_copies if has_looks else None
         alike = find_alike(finished, shards, near)
         about |= {} if alike.complete else {"complete": False}
         if not (torn := alike.torn(held_out)):
@@ -304,7 +285,7 @@ def _manifest(
     params: Normalize, known: RawSet, split: dict[str, Any], sides: Sides, finished: list[Finished]
 ) -> dict[str, Any]:
     broken, first_broken = _broken(finished)
-    shape = [params.channels, params.height, params.width]
+    shape = list(params.shape_of(known.medium.sides))
     counts = {name: side.labels.total() for name, side in sides.items()}
     names = [known.classes, *filter(None, (known.attributes, known.domains))]
     partners = params.partner or ("its own" if known.paired else None)
@@ -340,13 +321,13 @@ def _counts_of(names: list[str] | None, sides: Mapping[str, Mapping[Any, int]]) 
 
 def summary(manifest: dict[str, Any]) -> list[str]:
     """What was made, in a few lines; broken images by name."""
-    counts, (channels, height, width) = manifest["counts"], manifest["shape"]
+    counts, shape = manifest["counts"], " x ".join(map(str, manifest["shape"]))
     split, levels = manifest["split"], manifest["levels"]
     by = " and ".join(what for what, names in (("domain", "domains"), ("class", "classes")) if manifest[names])
     random = f"at random, by {by}" if by else "at random"
     how = "the source's own test set" if split["kind"] == "source" else random
     lines = [
-        f"normalized {counts['train'] + counts['holdout']} images to {channels} x {height} x {width} in [-1,1]: "
+        f"normalized {counts['train'] + counts['holdout']} images to {shape} in [-1,1]: "
         f"{counts['train']} train, {counts['holdout']} holdout ({how})"
     ]
     if manifest["domains"]:

@@ -72,13 +72,13 @@ def sample(params: Sample, root: Path) -> int:
         )
         sheet, told = (outputs.enter_context(replacing(root / name)) for name in ("plots/samples.png", LATENT))
         if holdout is None:
-            made, schema = rows(generator, params, asked, medium, mark), schema_of(generator.config, mark)
+            made, schema = rows(generator, params, asked, medium, mark), schema_of(generator.config, medium, mark)
             names = row_names(generator.config, labels)
             drawn = drawings.draw_samples(generator, params.seed, asked, names=names)
         else:
             made = translations(generator, params, holdout, medium, mark)
             more = {"domain": TEXT} if holdout.domains else {}
-            schema = schema_of(generator.config, mark, source=IMAGE, key=TEXT, **more)
+            schema = schema_of(generator.config, medium, mark, source=IMAGE, key=TEXT, **more)
             drawn = draw_translations(medium, generator, params.seed, holdout)
         count = write_encoded(folder, made, schema, SHARD_IMAGES, params.batch_size)
         sheet.write_bytes(with_mark(drawn, mark))
@@ -86,10 +86,11 @@ def sample(params: Sample, root: Path) -> int:
     return count
 
 
-def schema_of(config: ModelConfig, mark: Mark, **extra: pa.DataType) -> pa.Schema:
+def schema_of(config: ModelConfig, medium: Medium, mark: Mark, **extra: pa.DataType) -> pa.Schema:
     """That of samples; its metadata have the mark of each image once more."""
     extra |= ATTRIBUTES if config.attributes else {}
-    schema = encoded_schema(class_names(config), {"index": pa.int64(), "seed": pa.int64(), **extra})
+    columns = {"index": pa.int64(), "seed": pa.int64(), **extra}
+    schema = encoded_schema(class_names(config), columns, pictures="picture files" not in medium.lacks)
     named = {"attributes": json.dumps(config.attributes)} if config.attributes else {}
     return schema.with_metadata({**schema.metadata, **named, **mark.texts()})
 

@@ -20,6 +20,7 @@ from stages.common.foresight import Known, require_fit
 from stages.common.params import Validate, load_section
 from stages.common.provenance import recorded
 from stages.common.stage import parser_of
+from stages.media.medium import Medium
 from stages.validation.checks import EXCEPTIONS
 from stages.validation.drift import Description, against_release, describe
 from stages.validation.judge import Verdict, judge, version
@@ -52,14 +53,10 @@ _NEEDED = {
     "std": pa.types.is_floating,
     "finite": pa.types.is_boolean,
     "channels": pa.types.is_integer,
-    "height": pa.types.is_integer,
-    "width": pa.types.is_integer,
-    "source_height": pa.types.is_integer,
-    "source_width": pa.types.is_integer,
     "pixel_sha256": _is_text,
     "difference_hash": pa.types.is_uint64,
 }
-_READ = {*_NEEDED, "attributes", "domain"}
+_MORE = ("attributes", "domain")
 _MAY_BE_NULL = {"label", "min", "max", "mean", "std"}  # no class; no finite pixel
 
 
@@ -97,7 +94,8 @@ def main() -> None:
 
 def validate(normalized: Path, limits: Validate, reports: Path, root: Path) -> Outcome:
     """Judge the normalized images, and compare them with the release whose receipt is in `root`; write the reports."""
-    known, stats = read_manifest(normalized / MANIFEST), read_stats(normalized / STATS)
+    known = read_manifest(normalized / MANIFEST)
+    stats = read_stats(normalized / STATS, known.medium)
     twins = find_twins(stats, normalized, limits, by_looks=known.no_looks is None)
     found = tables(stats, known, twins)
     here = describe(stats, known)
@@ -170,22 +168,27 @@ def read_manifest(path: Path) -> Manifest:
         raise UserError("output-damaged", f"{path} is damaged ({where}: {first['msg']}): {_AGAIN}") from None
 
 
-def read_stats(path: Path) -> pd.DataFrame:
+def read_stats(path: Path, medium: Medium) -> pd.DataFrame:
     """The summary table, only the columns that are judged."""
+    sources = [f"source_{side}" for side in medium.sides]
+    needed = _NEEDED | dict.fromkeys((*medium.sides, *sources), pa.types.is_integer)
+    may_be_null = _MAY_BE_NULL | ({"difference_hash"} if "looks" in medium.lacks else set())
     try:
-        table = pq.read_table(path, columns=[name for name in pq.read_schema(path).names if name in _READ])
+        names = pq.read_schema(path).names
+        table = pq.read_table(path, columns=[name for name in names if name in needed or name in _MORE])
     except FileNotFoundError:
         raise UserError("output-missing", f"{path} is missing: run the stage that makes it (`dvc repro`)") from None
     except (pa.ArrowException, OSError) as error:
         raise UserError("output-damaged", f"{path} cannot be read as Parquet ({error}): {_AGAIN}") from None
-    for name, is_right in _NEEDED.items():
+    for name, is_right in needed.items():
         if name not in table.column_names or not is_right(table.schema.field(name).type):
             raise UserError("output-damaged", f"{path} has no usable column {name!r}: {_AGAIN}")
-        if name not in _MAY_BE_NULL and table[name].null_count:
+        if name not in may_be_null and table[name].null_count:
             raise UserError("output-damaged", f"{path} has empty cells in column {name!r}: {_AGAIN}")
     stats: pd.DataFrame = table.to_pandas()
     stats["finite"] &= stats["min"].notna() & stats["max"].notna()  # a range of NaN, whatever the column says
-    stats["source_pixels"] = stats.pop("source_height") * stats.pop("source_width")
+    stats["source_pixels"] = stats[sources].prod(axis=1)
+    stats = stats.drop(columns=sources)
     return stats
 
 

@@ -8,6 +8,11 @@ _ROUNDING = (2 / 255) ** 2 / 12
 """The power at every frequency of rounding to 8 bits: below it nothing is seen."""
 
 
+def has_spectrum(images: Tensor) -> bool:
+    """Whether images are pictures `[N,C,H,W]`, and large enough."""
+    return images.ndim == 4 and min(images.shape[2:]) >= SMALLEST_SIDE
+
+
 def ring_power(images: Tensor) -> Tensor:
     """The power of images `[N,C,H,W]` averaged over rings of one frequency, added up over images: `[R]` in float64.
 

@@ -10,8 +10,8 @@ SMALLEST_SIDE = 8
 
 
 def has_thumbnails(images: Tensor) -> bool:
-    """Whether images `[N,C,H,W]` are large enough."""
-    return min(images.shape[2:]) >= SMALLEST_SIDE
+    """Whether images are pictures `[N,C,H,W]`, and large enough."""
+    return images.ndim == 4 and min(images.shape[2:]) >= SMALLEST_SIDE
 
 
 def thumbnails(images: Tensor) -> Tensor:

@@ -37,7 +37,7 @@ class Known:
     """What is known of the data by now."""
 
     shape: tuple[int, ...]
-    """(C, H, W)."""
+    """(C, *S)."""
     medium: Medium
     classes: int | None = None
     """0 without labels; None where nobody knows yet."""
@@ -66,7 +66,7 @@ def foreseen_of_names(
     params = load_params()
     to = params.normalize
     paired = paired or to.partner is not None
-    shape = (to.channels, to.height, to.width)
+    shape = to.shape_of(medium.sides)
     return foreseen(params, Known(shape, medium, classes, paired, bool(attributes), attributes, domains))
 
 
@@ -104,8 +104,8 @@ def _family(train: Train, known: Known) -> Iterator[str]:
         have = "has no labels" if known.classes == 0 else "is all of one class"
         fits = known.medium.unconditional_family or _without_labels(recipe)
         yield f"{shown} learns from labels, and this data {have}: set train.family to {fits}, which needs none"
-    elif recipe.network not in WITHOUT_MAPS and min(known.shape[1:]) < SMALLEST:
-        size = f"{known.shape[2]} x {known.shape[1]}"
+    elif recipe.network not in WITHOUT_MAPS and 0 < min(known.shape[1:]) < SMALLEST:
+        size = " x ".join(map(str, known.shape[:0:-1]))
         fits = ", or ".join(_for_few_pixels())
         yield f"{shown} makes images of 8 x 8 and more, and these are {size}: set train.family to {fits}"
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 FloatImages = npt.NDArray[np.float32]
 Levels = npt.NDArray[np.uint8]
 Images = FloatImages | Levels
-"""Images `[N,C,H,W]`: in [-1,1], or as the levels that mean the same in a quarter of the room."""
+"""Images `[N,C,*S]`: in [-1,1], or as the levels that mean the same in a quarter of the room."""
 
 
 def in_range(images: npt.NDArray[Any]) -> FloatImages:

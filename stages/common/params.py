@@ -1,6 +1,7 @@
 """`params.yaml`, typed: one model a stage, in the order of the file; see there what each value means."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -113,6 +114,7 @@ class Damage(Section):
 
 class Normalize(Section):
     channels: Literal[1, 3]
+    depth: Annotated[int, Field(ge=1, le=4096)] | None = None
     height: Annotated[int, Field(ge=1, le=4096)]
     width: Annotated[int, Field(ge=1, le=4096)]
     fit: Literal["resize", "crop", "letterbox", "pad"]
@@ -147,6 +149,10 @@ class Normalize(Section):
         if self.partner == "grey" and self.channels == 1:
             raise ValueError("partner 'grey' of a grey image is the image itself: set channels to 3")
         return self
+
+    def shape_of(self, sides: Sequence[str]) -> tuple[int, ...]:
+        """(C, *S) of samples whose sides are called so: `Medium.sides`; a side that is null is 0."""
+        return (self.channels, *(getattr(self, side) or 0 for side in sides))
 
 
 class Severities(Section):

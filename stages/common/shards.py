@@ -1,4 +1,7 @@
-"""Images in Parquet, in a few large shards: encoded bytes (raw, samples) or their values, of one shape (normalized)."""
+"""Images in Parquet, in a few large shards: encoded bytes (raw, samples) or their values, of one shape (normalized).
+
+Sound and volumes lie in them as images do, with fewer or more sides.
+"""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -31,14 +34,16 @@ IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 """An encoded image in the Hugging Face layout."""
 
 
-def encoded_schema(classes: list[str] | None, extra: dict[str, pa.DataType]) -> pa.Schema:
+def encoded_schema(classes: list[str] | None, extra: dict[str, pa.DataType], *, pictures: bool = True) -> pa.Schema:
     """The Hugging Face image layout: `image: struct<bytes, path>`, `label`, then `extra` columns.
 
-    `datasets.load_dataset("parquet", ...)` shows images and class names; pandas reads it as it is.
-    Without `classes` all labels are null.
+    `datasets.load_dataset("parquet", ...)` shows images, where these are `pictures`, and class names; pandas reads it
+    as it is. Without `classes` all labels are null.
     """
     fields = {"image": IMAGE, "label": pa.int64(), **extra}
     features: dict[str, Any] = {name: _feature(kind) for name, kind in fields.items()}
+    if not pictures:
+        features["image"] = {name: _feature(IMAGE.field(name).type) for name in ("bytes", "path")}
     if classes is not None:
         features["label"] = {"_type": "ClassLabel", "names": classes}
     metadata = {"huggingface": json.dumps({"info": {"features": features}})}
@@ -65,7 +70,7 @@ def tensor_schema(
 ) -> pa.Schema:
     """Normalized images: `image`, `label` (null without classes), `key`; then `partner`, `attributes`, `domain`.
 
-    An image is its values `[C,H,W]` in one piece of bytes: 8-bit levels, of which 0 means -1 and 255 means 1, or, four
+    An image is its values `[C,*S]` in one piece of bytes: 8-bit levels, of which 0 means -1 and 255 means 1, or, four
     times as long, float32 in [-1,1], least byte first. In a list of numbers each of them would cost as much as a byte.
     """
     values = int(np.prod(shape))
@@ -148,7 +153,7 @@ def tensor_table(
     attributes: tuple[list[str], Sequence[list[float]]] | None = None,
     domains: tuple[list[str], Sequence[int]] | None = None,
 ) -> pa.Table:
-    """Images `[N,C,H,W]`, with partners `[N,S,h,w]`, attributes or domains where there are any: of `tensor_schema`."""
+    """Images `[N,C,*S]`, with partners `[N,S,h,w]`, attributes or domains where there are any: of `tensor_schema`."""
     names, rows = attributes or (None, None)
     of_domains, numbers = domains or (None, None)
     partner = None if partners is None else Partners(partners.shape[1:], partners.dtype, damage)
@@ -226,11 +231,6 @@ def _told(path: Path, schema: pa.Schema) -> dict[str, Any]:
     return told
 
 
-def _shape(told: Sequence[int]) -> Shape:
-    channels, height, width = told
-    return channels, height, width
-
-
 class ShardReader:
     """Any part of a normalized split, without reading the rest; it holds no more than the shards' footers.
 
@@ -250,8 +250,9 @@ class ShardReader:
         schema = pq.read_schema(self.blocks[0].path)
         self.classes = class_names(schema)
         told = _told(self.blocks[0].path, schema)
-        self.shape = _shape(told["shape"])
-        self.partner_shape = _shape(told.get("partner_shape", self.shape)) if "partner" in schema.names else None
+        self.shape: Shape = tuple(told["shape"])
+        partner_shape: Shape = tuple(told.get("partner_shape", self.shape))
+        self.partner_shape = partner_shape if "partner" in schema.names else None
         """(S, h, w), like an image's where an earlier version wrote it; None where images have no partners."""
         self.damage: tuple[str, float] | None = told.get("damage")
         """How partners were made by chance; None where they were not."""
@@ -263,7 +264,7 @@ class ShardReader:
         return self.blocks[-1].stop if self.blocks else 0
 
     def images(self, block: Block, column: Literal["image", "partner"] = "image") -> FloatImages:
-        """The images `[n,C,H,W]` of a block, or their partners `[n,S,h,w]`, in [-1,1]."""
+        """The images `[n,C,*S]` of a block, or their partners `[n,S,h,w]`, in [-1,1]."""
         shape = self.shape if column == "image" else self.partner_shape
         assert shape is not None
         return _tensors(self._read(block, column).combine_chunks(), shape)

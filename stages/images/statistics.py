@@ -1,6 +1,7 @@
 """A row of figures for each normalized image: what the gate judges and the report shows, without reading pixels."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,27 +11,17 @@ import pyarrow as pa
 from stages.common.levels import Images, compact, floats
 from stages.images.perceptual import difference_hash
 
-STATS = pa.schema(
-    {
-        "key": pa.string(),
-        "split": pa.string(),
-        "label": pa.int64(),
-        "min": pa.float64(),
-        "max": pa.float64(),
-        "mean": pa.float64(),
-        "std": pa.float64(),
-        "finite": pa.bool_(),
-        "channels": pa.int64(),
-        "height": pa.int64(),
-        "width": pa.int64(),
-        "source_channels": pa.int64(),
-        "source_height": pa.int64(),
-        "source_width": pa.int64(),
-        "source_mode": pa.string(),
-        "pixel_sha256": pa.string(),
-        "difference_hash": pa.uint64(),
-    }
-)
+_FIRST = {
+    "key": pa.string(),
+    "split": pa.string(),
+    "label": pa.int64(),
+    "min": pa.float64(),
+    "max": pa.float64(),
+    "mean": pa.float64(),
+    "std": pa.float64(),
+    "finite": pa.bool_(),
+}
+_LAST = {"source_mode": pa.string(), "pixel_sha256": pa.string(), "difference_hash": pa.uint64()}
 PARTNER = pa.field("partner_sha256", pa.string())
 """Of the partner's pixels; a column of pairs alone."""
 ATTRIBUTES = pa.field("attributes", pa.list_(pa.float32()))
@@ -47,46 +38,47 @@ class Origin:
     label: int | None
     held_out: bool
     mode: str
-    channels: int
-    height: int
-    width: int
+    shape: tuple[int, ...]
+    """(C, *S)."""
     domain: int | None = None
 
 
-def stats_schema(partners: bool, attributes: bool, domains: bool = False) -> pa.Schema:
+def stats_schema(sides: Sequence[str], partners: bool, attributes: bool, domains: bool = False) -> pa.Schema:
+    """`sides` are what an image's are called: each is a column, and has another of what the image was before."""
+    now = ("channels", *sides)
+    sizes = dict.fromkeys((*now, *(f"source_{side}" for side in now)), pa.int64())
     more = {PARTNER: partners, ATTRIBUTES: attributes, DOMAIN: domains}
-    return pa.schema([*STATS, *(field for field, there in more.items() if there)])
+    return pa.schema([*pa.schema(_FIRST | sizes | _LAST), *(field for field, there in more.items() if there)])
 
 
 def stats_table(
     images: Images,
+    sides: Sequence[str],
     origins: list[Origin],
     partners: Images | None = None,
     attributes: list[list[float]] | None = None,
     *,
     domains: bool = False,
 ) -> pa.Table:
-    """The figures of images `[N,C,H,W]`, a row each, as a table of `stats_schema`."""
-    count, channels, height, width = images.shape
+    """The figures of images `[N,C,*S]`, a row each, as a table of `stats_schema`; only pictures have a hash."""
+    count, *shape = images.shape
+    schema = stats_schema(sides, partners is not None, attributes is not None, domains)
+    before = zip(*(origin.shape for origin in origins), strict=True)
     columns: dict[str, Any] = {
         "key": [origin.key for origin in origins],
         "split": ["holdout" if origin.held_out else "train" for origin in origins],
         "label": [origin.label for origin in origins],
         **_moments(images.reshape(count, -1)),
-        "channels": [channels] * count,
-        "height": [height] * count,
-        "width": [width] * count,
-        "source_channels": [origin.channels for origin in origins],
-        "source_height": [origin.height for origin in origins],
-        "source_width": [origin.width for origin in origins],
+        **{side: [size] * count for side, size in zip(("channels", *sides), shape, strict=True)},
+        **{f"source_{side}": list(sizes) for side, sizes in zip(("channels", *sides), before, strict=True)},
         "source_mode": [origin.mode for origin in origins],
         "pixel_sha256": _hashes(images),
-        "difference_hash": difference_hash(images),
+        "difference_hash": difference_hash(images) if images.ndim == 4 else pa.nulls(count, pa.uint64()),
     }
     columns |= {} if partners is None else {PARTNER.name: _hashes(partners)}
     columns |= {} if attributes is None else {ATTRIBUTES.name: attributes}
     columns |= {DOMAIN.name: [origin.domain for origin in origins]} if domains else {}
-    return pa.table(columns, schema=stats_schema(partners is not None, attributes is not None, domains))
+    return pa.table(columns, schema=schema)
 
 
 def _hashes(images: Images) -> list[str]:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stages.common.files import fingerprint_of, read_json, replacing_directory, sha256_of, write_json
-from stages.common.levels import Images, floats
+from stages.common.levels import FloatImages, Images, compact, floats
 from stages.common.params import Normalize
 from stages.common.shards import tensor_table
 from stages.images.decode import Decoded, UndecodableError, decode
@@ -28,6 +28,7 @@ from stages.images.split import Mask, ticket
 from stages.images.statistics import Origin, stats_schema, stats_table
 from stages.images.tensors import tensors
 from stages.images.writer import PartsWriter
+from stages.media.medium import Medium, UnusableError
 
 SIDES = ("train", "holdout")
 STATS, DONE = "stats.parquet", "done.json"
@@ -36,7 +37,7 @@ LISTED = 100
 _AT_ONCE = 2**20
 """Bytes of tensors that are made together, so that they stay in a processor's cache."""
 _MOST_AT_ONCE = 256
-_UNUSABLE = (UndecodableError, TooSmallError, NoPartnerError)
+_UNUSABLE = (UndecodableError, TooSmallError, NoPartnerError, UnusableError)
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,18 @@ class Job:
     """More broken images than this stop the stage."""
     folder: Path
     """Of the finished shards."""
+    medium: Medium
+    """What kind of data they are."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(C, *S) of what is made."""
+        return self.params.shape_of(self.medium.sides)
+
+    @property
+    def of_pictures(self) -> bool:
+        """Whether files are pictures; else their medium decodes them."""
+        return "picture files" not in self.medium.lacks
 
     @property
     def partners(self) -> bool:
@@ -89,7 +102,8 @@ class Finished:
 class Normal:
     """An image at its new size, with its partner where it came with one."""
 
-    image: Picture
+    image: Picture | FloatImages
+    """A picture, or a sample `[C,*S]` of another medium."""
     partner: Picture | None
     ticket: int
     """Drawn for it, in [0, 2**64), by its content."""
@@ -130,7 +144,7 @@ def _identity(job: Job, shard: Shard) -> str:
 
 def _write(job: Job, shard: Shard, folder: Path, broken: list[Broken]) -> None:
     params = job.params
-    shapes = [(params.channels, params.height, params.width), *([partner_shape(params)] if job.partners else [])]
+    shapes = [job.shape, *([partner_shape(params)] if job.partners else [])]
     values, sides = sum(prod(shape) for shape in shapes), {}
     for side in SIDES:
         (folder / side).mkdir()
@@ -147,16 +161,14 @@ def _write(job: Job, shard: Shard, folder: Path, broken: list[Broken]) -> None:
                 sides[side].add(table.filter(pa.array(mask)))
     for writer in sides.values():
         writer.close()
-    schema = stats_schema(job.partners, job.attributes is not None, job.domains is not None)
+    schema = stats_schema(job.medium.sides, job.partners, job.attributes is not None, job.domains is not None)
     figures = pa.concat_tables([schema.empty_table(), *stats])
     pq.write_table(figures, folder / STATS, compression="zstd")
 
 
 def _in_batches(job: Job, shard: Shard) -> Iterator[list[dict[str, Any]]]:
     """Rows as dicts: image and partner (of bytes), label, attributes, key, sha256, held_out."""
-    params = job.params
-    size = 4 * params.channels * params.height * params.width
-    at_once = max(1, min(_MOST_AT_ONCE, _AT_ONCE // size))
+    at_once = max(1, min(_MOST_AT_ONCE, _AT_ONCE // (4 * prod(job.shape))))
     columns = ["image.bytes", "label", "key", "sha256", *(["partner.bytes"] if job.paired else [])]
     columns += (["attributes"] if job.attributes else []) + (["domain"] if job.domains else [])
     first = 0
@@ -173,7 +185,7 @@ def _usable(job: Job, rows: list[dict[str, Any]], broken: list[Broken]) -> Itera
     geometry = geometry_of(job.params)
     for row in rows:
         try:
-            yield _normal(job, geometry, row)
+            yield _normal(job, geometry, row) if job.of_pictures else _sample(job, row)
         except _UNUSABLE as reason:
             broken.append(Broken(row["key"], str(reason)))
 
@@ -190,10 +202,19 @@ def _normal(job: Job, geometry: Geometry, row: dict[str, Any]) -> Normal:
     cut = place(drawn) if params.crop_position == "random" else None
     image = fitted(image, geometry, cut)
     partner = None if partner is None else fitted(partner, geometry, cut)
-    label = None if job.classes is None else row["label"]
-    size = (decoded.channels, decoded.height, decoded.width)
-    origin = Origin(row["key"], label, row["held_out"], decoded.mode, *size, row.get("domain"))
+    origin = _origin(job, row, decoded.mode, (decoded.channels, decoded.height, decoded.width))
     return Normal(image, partner, drawn, origin, row.get("attributes"))
+
+
+def _sample(job: Job, row: dict[str, Any]) -> Normal:
+    """As its medium decodes it."""
+    found = job.medium.decode(row["image"]["bytes"], job.params, job.max_pixels)
+    return Normal(found.values, None, 0, _origin(job, row, found.kind, found.shape), row.get("attributes"))
+
+
+def _origin(job: Job, row: dict[str, Any], kind: str, shape: tuple[int, ...]) -> Origin:
+    label = None if job.classes is None else row["label"]
+    return Origin(row["key"], label, row["held_out"], kind, shape, row.get("domain"))
 
 
 def geometry_of(params: Normalize) -> Geometry:
@@ -234,7 +255,8 @@ def _partner(job: Job, content: dict[str, bytes] | None) -> Picture:
 def _tables(job: Job, normal: list[Normal]) -> tuple[pa.Table, Mask, pa.Table]:
     """The images as rows of their table, which of them are held out, and their figures."""
     channels = job.params.channels
-    images = tensors([one.image for one in normal], channels)
+    made_now = [one.image for one in normal]
+    images = tensors(made_now, channels) if job.of_pictures else compact(np.stack(made_now).astype(np.float32))
     origins = [one.origin for one in normal]
     partners: Images | None = None
     if given := [one.partner for one in normal if one.partner is not None]:
@@ -249,5 +271,7 @@ def _tables(job: Job, normal: list[Normal]) -> tuple[pa.Table, Mask, pa.Table]:
     table = tensor_table(
         images, labels, keys, job.classes, partners=partners, damage=damage, attributes=named, domains=domains
     )
-    figures = stats_table(images, origins, partners, attributes if named else None, domains=domains is not None)
+    figures = stats_table(
+        images, job.medium.sides, origins, partners, attributes if named else None, domains=domains is not None
+    )
     return table, np.array([origin.held_out for origin in origins]), figures

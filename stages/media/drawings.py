@@ -27,7 +27,7 @@ COLUMNS = 10
 _ROWS = 10
 
 Judge = Callable[[Tensor], Tensor | None]
-"""D(x) `[N]` for samples `[N,C,H,W]`; None where a discriminator gives no probability."""
+"""D(x) `[N]` for samples `[N,C,*S]`; None where a discriminator gives no probability."""
 
 
 class Drawings(Protocol):
@@ -56,7 +56,7 @@ class Drawings(Protocol):
         """
 
     def draw_rows(self, rows: Tensor) -> bytes:
-        """Samples `[R,S,C,H,W]`, each row a thing that was tried; nan where a row is shorter."""
+        """Samples `[R,S,C,*sides]`, each row a thing that was tried; nan where a row is shorter."""
 
 
 def drawings_of(medium: Medium) -> Drawings:
@@ -100,7 +100,10 @@ class Grids(Drawings):
 
     def draw_rows(self, rows: Tensor) -> bytes:
         """Below each other, white where a row is shorter."""
-        return encode_png(draw_grid(self._medium, rows.flatten(0, 1).nan_to_num(1.0), rows.shape[1]))
+        flat = rows.flatten(0, 1)
+        pixels = self._medium.pixels(flat.nan_to_num(1.0).numpy())
+        pixels[flat.flatten(1).isnan().any(1).numpy()] = 255
+        return encode_png(grid(pixels, rows.shape[1], grid_scale(*pixels.shape[2:])))
 
 
 def rows_of_grid(config: ModelConfig, classes: Sequence[int] | None = None) -> list[int]:
@@ -110,7 +113,7 @@ def rows_of_grid(config: ModelConfig, classes: Sequence[int] | None = None) -> l
 
 
 def draw_grid(medium: Medium, images: Tensor, columns: int) -> Levels:
-    """Samples `[N,C,H,W]` in so many columns, small ones enlarged."""
+    """Samples `[N,C,*S]` in so many columns, small ones enlarged."""
     pixels = medium.pixels(images.numpy())
     return grid(pixels, columns, grid_scale(*pixels.shape[2:]))
 

@@ -1,7 +1,7 @@
 """What a medium is: all that the stages must know of a kind of data.
 
-A sample of any medium lies in a tensor in [-1,1], so far `[C,H,W]`, so that whatever learns need not know which kind it
-is. A stage never asks which one: it asks a medium what it needs to know.
+A sample of any medium lies in a tensor `[C,*S]` in [-1,1]: channels, and as many sides as it has, a picture H and W.
+So whatever learns need not know which kind it is. A stage never asks which one: it asks a medium what it needs to know.
 """
 
 from collections.abc import Mapping
@@ -13,14 +13,30 @@ from mintage.metrics import Metric
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from mintage.metrics.modes import ModeFigures
     from stages.common.levels import FloatImages, Levels
+    from stages.common.params import Normalize
 
 Shape = tuple[int, ...]
-"""(C, H, W)."""
-Trait = Literal["looks", "spectrum", "truncation", "latent pictures"]
-"""What images have: looks to compare, levels to check and to be shown small; frequencies; a curve of truncated noise; a
-picture of every operation on latents."""
+"""(C, *S)."""
+Trait = Literal["picture files", "looks", "spectrum", "truncation", "latent pictures"]
+"""What images have: files that are pictures, to be decoded and brought to their size as such; looks to compare, levels
+to check and to be shown small; frequencies; a curve of truncated noise; a picture of every operation on latents."""
+
+
+class UnusableError(Exception):
+    """A file that a medium can make no sample of; the text is the reason, without the file's name."""
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A sample, and what its file was."""
+
+    values: "FloatImages"
+    """`[C,*S]` in [-1,1]."""
+    kind: str
+    """Of the file, such as its format."""
+    shape: Shape
+    """Of what the file holds; its sides are as many as the sample's, 0 where it has none."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +48,8 @@ class Words:
     many: str = "images"
     part: str = "pixel"
     """A number of a sample."""
+    flat: str = "one flat colour"
+    """What a sample is whose numbers are all the same."""
 
     @property
     def numbers(self) -> str:
@@ -63,12 +81,16 @@ class Plots:
 class Medium:
     """One kind of data. The defaults say that there is nothing special; fields are facts, which travel with the data.
 
-    Nothing here needs torch but `measure_modes`: a gate, a page or a flow uses it where torch is not installed. What
-    draws a generator's samples is apart (stages/media/drawings.py).
+    Nothing here needs torch but `pixels` and `measure`: a gate, a page or a flow uses it where torch is not installed.
+    What draws a generator's samples is apart (stages/media/drawings.py).
     """
 
     name: ClassVar[str]
     words: ClassVar[Words] = Words()
+    sides: ClassVar[tuple[str, ...]] = ("height", "width")
+    """What the settings of normalize call the sides of a sample, in order."""
+    fits: ClassVar[tuple[str, ...]] = ("resize", "crop", "letterbox", "pad")
+    """Which of normalize.fit its samples can be brought to their size by."""
     drawings: ClassVar[str] = "stages.media.drawings:Grids"
     """Where its `Drawings` lie, as "module:Class"."""
     exact: ClassVar[bool] = False
@@ -79,8 +101,9 @@ class Medium:
     """What a metric may need (`Metric.needs`), each with a name for the data that have it."""
     metrics: ClassVar[Mapping[str, Metric]] = {}
     """Those that need what it offers; of another package they are entry points of their own."""
-    judged_by: ClassVar[tuple[str, ...]] = ()
-    """Metrics that say, beside the Frechet distance, how good a generator is; else how well it obeys its condition."""
+    judged_by: ClassVar[Mapping[str, float]] = {}
+    """Metrics that say, beside the Frechet distance, how good a generator is, each with what one that learned nothing
+    reaches; else how well it obeys its condition says so."""
     unconditional_family: ClassVar[str | None] = None
     """The one to advise where there are no labels; None: whichever is nearest to the one in use."""
 
@@ -94,20 +117,38 @@ class Medium:
         """What is said beside its plots; None where samples are drawn in grids, each in a cell."""
         return None
 
+    def check_shape(self, shape: Shape) -> Shape:
+        """The same, of a sample with the sides of this medium. Raises ValueError."""
+        if len(shape) != 1 + len(self.sides):
+            raise ValueError(f"{list(shape)} are not the channels, {', '.join(self.sides)} of {self.words.many}")
+        return shape
+
     def describe(self, shape: Shape) -> str:
         """What stands before `words.many` to say their shape, such as 28×28 grey."""
         return ""
 
-    def encode(self, sample: "FloatImages") -> tuple[bytes, str]:
-        """A sample `[C,H,W]` in [-1,1] as a file's content and suffix."""
+    def decode(self, content: bytes, to: "Normalize", most: int) -> Decoded:
+        """A sample of the size that `to` asks for, of a file's content, where the medium lacks "picture files".
+
+        Raises UnusableError on what cannot be one, and on more than `most` numbers before it has its size.
+        """
         raise NotImplementedError
+
+    def encode(self, sample: "FloatImages") -> tuple[bytes, str]:
+        """A sample `[C,*S]` in [-1,1] as a file's content and suffix."""
+        raise NotImplementedError
+
+    def cell(self, shape: Shape) -> tuple[int, int]:
+        """(height, width) of the picture that `pixels` makes of a sample of this shape."""
+        height, width = shape[1:]
+        return height, width
 
     def pixels(self, samples: "FloatImages") -> "Levels":
-        """Samples `[N,C,H,W]` in [-1,1] as pictures to look at: `[N,c,h,w]`, c 1 or 3."""
+        """Samples `[N,C,*S]` in [-1,1] as pictures to look at: `[N,c,h,w]`, c 1 or 3."""
         raise NotImplementedError
 
-    def measure_modes(self, samples: "Tensor") -> "ModeFigures":
-        """Of samples `[N,C,H,W]` of a medium that offers "modes"."""
+    def measure(self, samples: "Tensor", held_out: "Tensor") -> dict[str, float]:
+        """The figures of its own `metrics`, of samples `[N,C,*S]` beside held-out ones `[M,C,*S]`."""
         raise NotImplementedError
 
     @classmethod

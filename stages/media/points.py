@@ -13,7 +13,6 @@ from stages.media.medium import Medium, Passage, Plots, Shape, Trait, Words
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from mintage.metrics.modes import ModeFigures
     from mintage.mixture import Mixture
     from stages.common.levels import FloatImages
 
@@ -93,7 +92,7 @@ class Points(Medium):
     }
     offers: ClassVar[Mapping[str, str]] = {"modes": "points whose truth is known"}
     metrics = _METRICS
-    judged_by = ("modes_captured", "high_quality")
+    judged_by: ClassVar[Mapping[str, float]] = {"modes_captured": 0.0, "high_quality": 0.0}
     unconditional_family = "modern_points"
 
     centres: list[list[float]]
@@ -118,10 +117,16 @@ class Points(Medium):
 
         return encode_pfm((sample[0] + 1) / 2), "pfm"
 
-    def measure_modes(self, samples: "Tensor") -> "ModeFigures":
+    def measure(self, samples: "Tensor", held_out: "Tensor") -> dict[str, float]:
+        """By the truth alone."""
         from mintage.metrics.modes import mode_figures
 
-        return mode_figures(self.coordinates(samples), self.mixture())
+        found = mode_figures(self.coordinates(samples), self.mixture())
+        return {
+            "modes_captured": found.captured,
+            "high_quality": found.high_quality,
+            "reverse_kl": found.reverse_kl,
+        }
 
     def mixture(self) -> "Mixture":
         """What the points are from, in float64 and their own units."""

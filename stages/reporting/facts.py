@@ -3,10 +3,19 @@
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    InstanceOf,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from stages.media import medium_of
-from stages.media.medium import Medium
+from stages.media.medium import Medium, Shape
 from stages.selection.metrics import METRICS
 
 
@@ -50,7 +59,8 @@ class Source(Facts):
 
 
 class Manifest(Facts):
-    shape: tuple[int, int, int]
+    medium: InstanceOf[Medium]
+    shape: tuple[int, ...]
     range: tuple[float, float]
     classes: list[str] | None
     counts: Counts
@@ -61,7 +71,6 @@ class Manifest(Facts):
     broken: list[Broken]
     split: SplitFacts
     source: Source
-    medium: InstanceOf[Medium]
     fingerprint: str
     partner_shape: tuple[int, ...] | None = None
 
@@ -69,6 +78,11 @@ class Manifest(Facts):
     @classmethod
     def _knows_its_medium(cls, facts: Any) -> Any:
         return {**facts, "medium": medium_of(facts)} if isinstance(facts, dict) else facts
+
+    @field_validator("shape")
+    @classmethod
+    def _has_the_sides_of_its_medium(cls, shape: Shape, known: ValidationInfo) -> Shape:
+        return known.data["medium"].check_shape(shape) if "medium" in known.data else shape
 
 
 class Expectation(Facts):

@@ -22,6 +22,7 @@ from mintage.metrics.pairs import retrieval
 from mintage.metrics.pixels import histogram_distance
 from mintage.metrics.precision_recall import precision_recall
 from mintage.metrics.spectrum import spectral_distance
+from stages import media
 from stages.common.identity import code_behind
 from stages.media import words_for
 from stages.selection.cache import key_of
@@ -146,11 +147,16 @@ def detail(seen: Seen, real: Reference) -> Figures:
     return {"spectral_distance": spectral_distance(real.holdout.power, seen.power)}
 
 
-def modes(seen: Seen, real: Reference) -> Figures:
-    if seen.samples is None or "modes" not in real.medium.offers:
-        raise ValueError("the modes of this data are not known")
-    found = real.medium.measure_modes(seen.samples)
-    return {"modes_captured": found.captured, "high_quality": found.high_quality, "reverse_kl": found.reverse_kl}
+def measurement_by(medium: str) -> "Measurement":
+    """What a medium measures itself, of data that are of it."""
+
+    def measurement(seen: Seen, real: Reference) -> Figures:
+        if real.medium.name != medium or seen.samples is None or real.holdout.samples is None:
+            raise ValueError(f"it is of {next(iter(media.load(medium).offers.values()))}")
+        return real.medium.measure(seen.samples, real.holdout.samples)
+
+    measurement.__name__ = medium
+    return measurement
 
 
 def measurement_of(name: str) -> "Measurement":
@@ -189,9 +195,11 @@ MEASUREMENTS: Measurements = {
     retrievals: ("retrieval",),
     brightness: ("pixel_distance",),
     detail: ("spectral_distance",),
-    modes: ("modes_captured", "high_quality", "reverse_kl"),
 }
 """Each with its metrics."""
+MEASUREMENTS |= {
+    measurement_by(name): tuple(metrics) for name in media.BUILT_IN if (metrics := media.load(name).metrics)
+}
 MEASUREMENTS |= {measurement_of(name): (name,) for name, metric in METRICS.items() if metric.measure}
 OF_HOLDOUT = (conditional, attributes, copies, translation, light, there_and_back, filling, colors, retrievals)
 """Their floor is what the held-out images reach; the floor of the others is that of training images.

@@ -85,8 +85,10 @@ def findings(row: Row, score: dict[str, Any] | None, about: Subject) -> list[Fin
     found = [_of_distance(row)]
     if about.sources is not None:
         found += [] if _without_pairs(row) else [_of_sources(row, about.sources), _of_light(row)]
-    if names := about.medium.judged_by:
-        found += [_of_share(METRICS[name], row.get(name), row.get(METRICS[name].floor), 0.0) for name in names]
+    if judged_by := about.medium.judged_by:
+        for name, worst_of_all in judged_by.items():
+            metric = METRICS[name]
+            found.append(_of_share(metric, row.get(name), row.get(metric.floor), worst_of_all, told=False))
     elif about.chance is not None:
         name = "attribute_accuracy" if about.attributes else "conditional_accuracy"
         of_classes = METRICS[name]
@@ -124,15 +126,19 @@ def _of_distance(row: Row) -> Finding | None:
     return Finding(level, f"{told}, {times:.{0 if times >= 10 else 1}f} times {of_real} ({_number(most)})")
 
 
-def _of_share(metric: Metric, value: float | None, of_real: float | None, chance: float) -> Finding | None:
+def _of_share(
+    metric: Metric, value: float | None, of_real: float | None, chance: float, *, told: bool = True
+) -> Finding | None:
+    """`told`: whether what is reached by chance is said."""
     if value is None or of_real is None:
         return None
-    share = share_of_real(value, of_real, chance)
+    sign = 1 if metric.direction == "max" else -1
+    share = share_of_real(sign * value, sign * of_real, sign * chance)
     if share is None:
         return None
     text = metric.text
     level: Level = "good" if share >= GOOD_SHARE else "fair" if share >= FAIR_SHARE else "poor"
-    by_chance = f", by chance: {text(chance)}" if chance and level == "poor" else ""
+    by_chance = f", by chance: {text(chance)}" if told and chance and level == "poor" else ""
     return Finding(level, f"{metric.title} {text(value)} (real images: {text(of_real)}{by_chance})")
 
 

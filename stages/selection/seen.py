@@ -12,7 +12,7 @@ from torch import Tensor
 from mintage.evaluator import Evaluator, attributes_right, device_of, features_of
 from mintage.metrics.pairs import absolute_error, chroma_error, hole_psnr, luminance_correlation, psnr, ssim
 from mintage.metrics.pixels import histogram
-from mintage.metrics.spectrum import SMALLEST_SIDE, ring_power
+from mintage.metrics.spectrum import has_spectrum, ring_power
 from mintage.metrics.thumbnails import has_thumbnails, thumbnails
 from mintage.players import Generator
 from mintage.sampling import Rows, samples
@@ -46,7 +46,7 @@ class Tally:
     def add(self, images: Tensor) -> None:
         self.images += len(images)
         self.pixels = self.pixels + histogram(images)
-        if min(images.shape[2:]) >= SMALLEST_SIDE:
+        if has_spectrum(images):
             power = ring_power(images)
             self._power = power if self._power is None else self._power + power
 
@@ -69,7 +69,8 @@ class Seen:
     logits: Tensor | None = None
     """`[N,K]` by the evaluator, where it classifies."""
     power: Tensor | None = None
-    """The mean power of an image at each frequency `[R]`; images of fewer than 8 pixels a side have none."""
+    """The mean power of an image at each frequency `[R]`; what is no picture, or of fewer than 4 pixels a side, has
+    none."""
     samples: Tensor | None = None
     """`[N,C,H,W]`, where their medium measures more than features tell."""
     right: Tensor | None = None
@@ -79,7 +80,7 @@ class Seen:
     cycle: Tensor | None = None
     """`[N]`: the mean error of a pixel of what an image is made of, once the image is translated back to it."""
     thumbnails: Tensor | None = None
-    """`[N,h,w]`, grey levels in [0,255]; images of fewer than 8 pixels a side have none."""
+    """`[N,h,w]`, grey levels in [0,255]; what is no picture, or of fewer than 8 pixels a side, has none."""
 
     def __len__(self) -> int:
         return len(self.features)

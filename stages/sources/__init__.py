@@ -86,6 +86,11 @@ class Source:
     readers: int = 1
     """How many contents may be read at once, by threads: more than one where each is waited for."""
 
+    @property
+    def of_pictures(self) -> bool:
+        """Whether contents are pictures; else the medium decodes them."""
+        return "picture files" not in self.medium.lacks
+
 
 class NoOptions(Section):
     """Of a source with nothing to choose."""

@@ -3,11 +3,21 @@
 import math
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, InstanceOf, NonNegativeInt, PositiveInt, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    InstanceOf,
+    NonNegativeInt,
+    PositiveInt,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from stages.images.near import LEAST_SIDE
 from stages.media import medium_of
-from stages.media.medium import Medium
+from stages.media.medium import Medium, Shape
 
 
 class Counts(BaseModel):
@@ -19,7 +29,8 @@ class Counts(BaseModel):
 class Manifest(BaseModel):
     model_config = ConfigDict(frozen=True)
 
-    shape: tuple[PositiveInt, PositiveInt, PositiveInt]
+    medium: InstanceOf[Medium]
+    shape: tuple[PositiveInt, ...]
     classes: Annotated[list[str], Field(min_length=1)] | None
     attributes: list[str] | None = None
     domains: Annotated[list[str], Field(min_length=2, max_length=2)] | None = None
@@ -29,7 +40,6 @@ class Manifest(BaseModel):
     broken: list[dict[str, str]] = Field(default_factory=list)
     source: dict[str, str | None] = Field(default_factory=dict)
     split: dict[str, Any] = Field(default_factory=dict)
-    medium: InstanceOf[Medium]
     fingerprint: str | None = None
 
     @model_validator(mode="before")
@@ -37,12 +47,17 @@ class Manifest(BaseModel):
     def _knows_its_medium(cls, facts: Any) -> Any:
         return {**facts, "medium": medium_of(facts)} if isinstance(facts, dict) else facts
 
+    @field_validator("shape")
+    @classmethod
+    def _has_the_sides_of_its_medium(cls, shape: Shape, known: ValidationInfo) -> Shape:
+        return known.data["medium"].check_shape(shape) if "medium" in known.data else shape
+
     @property
     def no_looks(self) -> str | None:
         """Why images have no looks to be compared, where they have none."""
-        _, height, width = self.shape
         if "looks" in self.medium.lacks:
             return self.medium.lacks["looks"]
+        _, height, width = self.shape
         if min(height, width) < LEAST_SIDE:
             least = f"at least {LEAST_SIDE} x {LEAST_SIDE} are needed"
             return f"{width} x {height} pixels are too few to tell images apart by their looks ({least})"

@@ -37,7 +37,7 @@ def suite(found: Tables, manifest: Manifest, twins: Twins, limits: Validate) -> 
     """Every expectation that the data alone decides, in the order in which a person reads them."""
     images = found["images"]
     return [
-        *_values(manifest.shape),
+        *_values(manifest),
         *_identity(manifest.classes),
         *_counts(manifest, limits),
         *_copies(images, manifest, twins, limits),
@@ -54,7 +54,7 @@ def not_checked(manifest: Manifest, twins: Twins, drift: Drift) -> list[dict[str
     """What was left out, by `name`, and the `reason`."""
     left_out = []
     if manifest.no_looks is not None:
-        what = "Near-duplicates, leakage and outliers" if "looks" in manifest.medium.lacks else "Near-duplicates"
+        what = "Near-duplicates and outliers" if "looks" in manifest.medium.lacks else "Near-duplicates"
         left_out.append({"name": what, "reason": manifest.no_looks})
     if not twins.complete:
         reason = "so many images share a perceptual hash that not all could be compared; what was found is shown"
@@ -64,15 +64,15 @@ def not_checked(manifest: Manifest, twins: Twins, drift: Drift) -> list[dict[str
     return left_out
 
 
-def _values(shape: tuple[int, ...]) -> list[Check]:
-    channels, height, width = shape
+def _values(manifest: Manifest) -> list[Check]:
+    channels, *sizes = manifest.shape
+    sides = zip(manifest.medium.sides, sizes, strict=True)
     return [
         within("Every value is a finite number, no NaN and no infinity", "images", "finite", [True]),
         between("The smallest value of every image lies within [-1, 1]", "images", "min", -1, 1),
         between("The largest value of every image lies within [-1, 1]", "images", "max", -1, 1),
         between("The number of channels of every image is the manifest's", "images", "channels", channels, channels),
-        between("The height of every image is the manifest's", "images", "height", height, height),
-        between("The width of every image is the manifest's", "images", "width", width, width),
+        *(between(f"The {side} of every image is the manifest's", "images", side, size, size) for side, size in sides),
     ]
 
 
@@ -138,16 +138,14 @@ def _copies(images: pd.DataFrame, manifest: Manifest, twins: Twins, limits: Vali
     listed = [replace(same, examples=repeated(images, twins))]
     if manifest.no_looks is None:
         listed.append(replace(near, examples=paired(images, twins.near), paired=True))
-    if "looks" not in manifest.medium.lacks:
-        listed.append(replace(leaked, examples=paired(images, twins.leaked), paired=True))
-    return listed
+    return [*listed, replace(leaked, examples=paired(images, twins.leaked), paired=True)]
 
 
 def _plain(manifest: Manifest, limits: Validate) -> list[Check]:
     if manifest.flat:
         return []
     more_than_none = {"column": "std", "min_value": 0, "strict_min": True}
-    name, share, severity = "images are one flat colour", limits.max_constant, limits.severity.constant
+    name, share, severity = f"images are {manifest.medium.words.flat}", limits.max_constant, limits.severity.constant
     return [mostly(name, "images", BETWEEN, more_than_none, share=share, severity=severity)]
 
 

@@ -99,7 +99,7 @@ def test_a_metric_that_needs_more_images_is_absent_with_its_reason_and_only_the_
 def test_metrics_of_modes_are_refused_with_their_reason_and_not_missed(folder: Path) -> None:
     selection = select(select_params(folder), folder)
     assert not [name for name in selection["absent"] if METRICS[name].needs == "modes"]
-    with refused("metric-not-measured", "names 'reverse_kl'", "the modes of this data are not known"):
+    with refused("metric-not-measured", "names 'reverse_kl'", "it is of points whose truth is known"):
         select(select_params(folder, guards=[Guard(metric="reverse_kl", at_most=1)]), folder)
 
 

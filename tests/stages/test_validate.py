@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from stages.common.errors import UserError
 from stages.common.params import load_params
+from stages.media.images import Images
 from stages.validate import read_manifest, read_stats, stop_on_failure, validate
 from tests.refusals import refused
 from tests.stages.summary_tables import (
@@ -228,7 +229,7 @@ def test_a_table_that_lacks_a_column_is_refused_by_name(tmp_path: Path, column: 
     written(tmp_path, stats, manifest_of(stats, CLASSES))
     stats.drop(columns=column).to_parquet(path, index=False)
     with pytest.raises(UserError, match=f"stats.parquet has no usable column '{column}'"):
-        read_stats(path)
+        read_stats(path, Images())
 
 
 def test_a_table_with_a_column_of_another_type_or_with_empty_cells_is_refused_by_name(tmp_path: Path) -> None:
@@ -236,20 +237,20 @@ def test_a_table_with_a_column_of_another_type_or_with_empty_cells_is_refused_by
     path = tmp_path / "data/normalized/stats.parquet"
     written(tmp_path, stats.assign(std="high"), manifest_of(stats, CLASSES))
     with refused("output-damaged", "no usable column 'std'"):
-        read_stats(path)
+        read_stats(path, Images())
     stats.loc[0, "pixel_sha256"] = None
     written(tmp_path, stats, {})
     with refused("output-damaged", "empty cells in column 'pixel_sha256'"):
-        read_stats(path)
+        read_stats(path, Images())
 
 
 def test_a_missing_or_damaged_table_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "stats.parquet"
     with refused("output-missing", "stats.parquet is missing"):
-        read_stats(path)
+        read_stats(path, Images())
     path.write_bytes(b"PAR1 and nothing more")
     with refused("output-damaged", "stats.parquet cannot be read as Parquet"):
-        read_stats(path)
+        read_stats(path, Images())
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,68 @@
+"""Whether the settings of `normalize` are such that a medium's samples can be made by them."""
+
+from typing import TYPE_CHECKING
+
+from stages.common.errors import UserError
+from stages.media.medium import Medium
+
+if TYPE_CHECKING:
+    from stages.common.params import Normalize
+
+_NOT_OF_ALL = ("depth",)
+"""Sides that only some media have: null for the others."""
+_OF_PICTURES = ("black", "white", "partner")
+"""Settings that are null where files are no pictures."""
+
+
+def require_settings(medium: Medium, to: "Normalize") -> None:
+    """Raises UserError where `to` names sides that samples have not or lack, or would change what they mean."""
+    _require_sides(medium, to)
+    words = medium.words
+    if medium.shape is not None:
+        _require_as_they_are(medium, to)
+    if reason := medium.lacks.get("picture files"):
+        asked = [name for name in _OF_PICTURES if getattr(to, name) is not None]
+        if asked:
+            raise UserError(
+                "settings-of-pictures", f"normalize.{asked[0]} is a setting of pictures, and {reason}: set it to null"
+            )
+        if to.fit not in medium.fits:
+            raise UserError(
+                "fit-of-pictures",
+                f"normalize.fit = {to.fit!r} is not one of those for {words.many}: set it to "
+                f"{' or '.join(medium.fits)}",
+            )
+
+
+def _require_sides(medium: Medium, to: "Normalize") -> None:
+    many, sides = medium.words.many, ", ".join(medium.sides)
+    for side in _NOT_OF_ALL:
+        given = getattr(to, side)
+        if side in medium.sides and given is None:
+            raise UserError(
+                "side-missing",
+                f"normalize.{side} is null, and the sides of {many} are {sides}: set it to as many "
+                f"{medium.words.part}s as they are to have",
+            )
+        if side not in medium.sides and given is not None:
+            raise UserError(
+                "side-superfluous",
+                f"normalize.{side} = {given}, and the sides of {many} are {sides}: set it to null",
+            )
+
+
+def _require_as_they_are(medium: Medium, to: "Normalize") -> None:
+    """Samples of one shape must neither be resized nor brightened."""
+    words, shape = medium.words, medium.shape
+    assert shape is not None
+    if shape != to.shape_of(medium.sides):
+        channels, height, width = shape
+        raise UserError(
+            "medium-resized",
+            f"the {words.many} are pictures of {width} x {height} pixels, a pixel a {words.part}, and must stay so: "
+            f"set normalize.channels to {channels}, height to {height}, width to {width}",
+        )
+    if to.black is not None or to.white is not None:
+        raise UserError(
+            "medium-rescaled", f"{words.many} have a scale of their own: set normalize.black and white to null"
+        )
