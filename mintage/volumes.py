@@ -88,10 +88,22 @@ def surface_of(volume: Tensor) -> tuple[Tensor, Tensor]:
     return corners[:, [2, 0, 1]], numbers.view(-1, 4)[:, [0, 1, 2, 0, 2, 3]].view(-1, 3)
 
 
-def save_obj(path: str | Path, volume: Tensor) -> None:
-    """Write the surface of a volume `[C,D,H,W]` in [-1,1] as a Wavefront OBJ, upright along y, its front to z.
+def obj_of(volume: Tensor, told: str = "") -> str:
+    """The surface of a volume `[C,D,H,W]` in [-1,1] as a Wavefront OBJ, upright along y, its front to z.
 
-    Raises ValueError where it is empty.
+    `told` is its first line, as a comment. Raises ValueError where the volume is empty.
+    """
+    corners, triangles = surface_of(volume)
+    if not len(triangles):
+        raise ValueError("the volume is empty, so it has no surface: no cell is above 0")
+    lines = [f"# {told}"] if told else []
+    lines += [f"v {x} {y} {z}" for x, y, z in corners.tolist()]
+    lines += [f"f {a} {b} {c}" for a, b, c in (triangles + 1).tolist()]
+    return "\n".join(lines) + "\n"
+
+
+def save_obj(path: str | Path, volume: Tensor) -> None:
+    """Write the surface of a volume as `obj_of` has it. Raises ValueError likewise.
 
     Example:
         >>> import torch, tempfile
@@ -102,9 +114,4 @@ def save_obj(path: str | Path, volume: Tensor) -> None:
         >>> [path.read_text().count(kind) for kind in ("v ", "f ")]
         [8, 12]
     """
-    corners, triangles = surface_of(volume)
-    if not len(triangles):
-        raise ValueError("the volume is empty, so it has no surface: no cell is above 0")
-    lines = [f"v {x} {y} {z}" for x, y, z in corners.tolist()]
-    lines += [f"f {a} {b} {c}" for a, b, c in (triangles + 1).tolist()]
-    Path(path).write_text("\n".join(lines) + "\n")
+    Path(path).write_text(obj_of(volume))

@@ -29,7 +29,7 @@ from stages.sources.labels import file_beside
 from stages.stores import open_store
 from stages.stores.folder import FolderStore
 
-_ELSEWHERE = {"digits", "s3", "http", "glyphs", "ring", "grid", "gaussian"}
+_ELSEWHERE = {"digits", "s3", "http", "glyphs", "ring", "grid", "gaussian", "solids"}
 """Sources that read nothing at ingest.path."""
 
 

@@ -36,6 +36,7 @@ from stages.common.stage import parser_of, progress_bar
 from stages.media import medium_of
 from stages.media.drawings import draw_translations, drawings_of, rows_of_grid
 from stages.media.medium import Medium
+from stages.sampling.files import write_files
 from stages.sampling.latent import pictures, write_pictures
 
 SHARD_IMAGES = 20_000
@@ -45,6 +46,12 @@ MOST_NAMED = 20
 
 
 def main() -> None:
+    parser = parser_of("stages.sample", __doc__)
+    files = "write the samples that are there as files that other programs open (PNG; volumes as OBJ), and end"
+    parser.add_argument("--files", metavar="FOLDER", help=files)
+    if (folder := parser.parse_args().files) is not None:
+        print(write_files(Path(), Path(folder)))
+        return
     params = load_section(Sample)
     with recorded("sample", params) as facts:
         count = sample(params, Path())
@@ -196,5 +203,4 @@ def encoded(medium: Medium, values: FloatImages, index: int, mark: Mark | None =
 
 
 if __name__ == "__main__":
-    parser_of("stages.sample", __doc__).parse_args()
     run_stage(main)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mintage.attribute_names import asked_values
-from mintage.catalog import BUILT_IN, ENLARGING, WITHOUT_MAPS, WRITING
+from mintage.catalog import BUILT_IN, ENLARGING, OF_ANY_SIDES, WITHOUT_MAPS, WRITING
 from mintage.families import FAMILIES, recipe_of
 from mintage.recipes import Recipe
 from stages.common.errors import UserError
@@ -26,6 +26,7 @@ BETWEEN_DOMAINS = {"unpaired"}
 ATTRIBUTES = "sngan_attributes"
 """A family that learns from attributes."""
 SAME_SIZE = set(BUILT_IN["network"]) - ENLARGING
+OF_PICTURES = set(BUILT_IN["network"]) - OF_ANY_SIDES
 SMALLEST = 8
 _OF_MODELS = ("pairs", "domains", "sources", "masks", "colors", "attributes")
 """What a metric may need that data of any medium may have."""
@@ -81,6 +82,10 @@ def _family(train: Train, known: Known) -> Iterator[str]:
     recipe = recipe_of(train.family, train.recipe, train.variant)
     if recipe.network in WRITING:
         yield f"{shown} writes words, of which the pipeline has no source: train it in Python, or name another family"
+        return
+    if len(known.shape) != 3 and recipe.network in OF_PICTURES:
+        fits = known.medium.unconditional_family or "dcgan"
+        yield f"{shown} makes pictures, and these are {known.medium.words.many}: set train.family to {fits}"
         return
     if recipe.game in BETWEEN_DOMAINS:
         if known.domains is False:

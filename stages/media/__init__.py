@@ -14,7 +14,11 @@ from mintage.nearest import nearest
 from stages.common.errors import UserError
 from stages.media.medium import Medium
 
-BUILT_IN = {"images": "stages.media.images:Images", "points": "stages.media.points:Points"}
+BUILT_IN = {
+    "images": "stages.media.images:Images",
+    "points": "stages.media.points:Points",
+    "volumes": "stages.media.volumes:Volumes",
+}
 GROUP = "mintage.media"
 FORMER = "images"
 """Of data that do not say: they are by an earlier version, which knew no media."""

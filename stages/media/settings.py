@@ -1,5 +1,6 @@
 """Whether the settings of `normalize` are such that a medium's samples can be made by them."""
 
+from math import prod
 from typing import TYPE_CHECKING
 
 from stages.common.errors import UserError
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
 
 _NOT_OF_ALL = ("depth",)
 """Sides that only some media have: null for the others."""
+_MOST = 2**26
+"""Numbers of a sample."""
 _OF_PICTURES = ("black", "white", "partner")
 """Settings that are null where files are no pictures."""
 
@@ -17,7 +20,13 @@ _OF_PICTURES = ("black", "white", "partner")
 def require_settings(medium: Medium, to: "Normalize") -> None:
     """Raises UserError where `to` names sides that samples have not or lack, or would change what they mean."""
     _require_sides(medium, to)
-    words = medium.words
+    words, shape = medium.words, to.shape_of(medium.sides)
+    if prod(shape) > _MOST:
+        raise UserError(
+            "sample-too-large",
+            f"{words.many} of {' x '.join(map(str, shape))} are {prod(shape):,} numbers each, more than {_MOST:,}: set "
+            f"normalize.{', '.join(medium.sides)} to less",
+        )
     if medium.shape is not None:
         _require_as_they_are(medium, to)
     if reason := medium.lacks.get("picture files"):

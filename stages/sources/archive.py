@@ -15,7 +15,7 @@ from stages.common.params import Ingest
 from stages.common.sections import Positive, Section
 from stages.sources import Source
 from stages.sources.kinds import advice_on
-from stages.sources.limits import check_size, checked, inner_name, is_image, largest_file
+from stages.sources.limits import EXTENSIONS, check_size, checked, inner_name, is_image, largest_file
 from stages.sources.lookup import Lookup
 from stages.sources.packed import archives_in, refusing, tar_members
 from stages.sources.steady import stamp, steady
@@ -36,8 +36,12 @@ def read(params: Ingest, options: Options) -> Source:
     encrypted members are refused; pipes and devices are left out. Memory: an image, and a piece of a zip's table of
     contents; the names of a zip of pairs are looked up in a temporary file.
     """
-    path = _archive_at(Path(params.path))
-    return tree_source("archive", _tree(path, params.max_pixels, options.max_ratio), params)
+    return tree_source("archive", archive_tree(Path(params.path), params.max_pixels, options.max_ratio), params)
+
+
+def archive_tree(path: Path, max_pixels: int, max_ratio: float, extensions: tuple[str, ...] = EXTENSIONS) -> Tree:
+    """The archive at a path, or the only one in the folder there, of which files with these extensions are wanted."""
+    return _tree(_archive_at(path), max_pixels, max_ratio, extensions)
 
 
 def _archive_at(path: Path) -> Path:
@@ -54,7 +58,7 @@ def _archive_at(path: Path) -> Path:
     return found[0]
 
 
-def _tree(path: Path, max_pixels: int, max_ratio: float) -> Tree:
+def _tree(path: Path, max_pixels: int, max_ratio: float, extensions: tuple[str, ...]) -> Tree:
     """A zip is known by its first bytes, and so is what a tar is packed by: names are not trusted."""
     try:
         if not path.is_file():
@@ -68,7 +72,7 @@ def _tree(path: Path, max_pixels: int, max_ratio: float) -> Tree:
     if advice := advice_on(path, but="archive"):
         raise UserError("archive-without-images", f"{path} is no tar and no zip of images: {advice}")
     if start in (b"PK\x03\x04", b"PK\x05\x06"):
-        return _Zip(path, max_pixels, max_ratio)
+        return _Zip(path, max_pixels, max_ratio, extensions)
     return _Tar(path, max_pixels, max_ratio)
 
 
@@ -111,9 +115,10 @@ class _Tar:
 class _Zip:
     """A zip's members, in the order of its table of contents; see `tree.Tree`."""
 
-    def __init__(self, path: Path, max_pixels: int, max_ratio: float) -> None:
+    def __init__(self, path: Path, max_pixels: int, max_ratio: float, extensions: tuple[str, ...]) -> None:
         self.place = str(path)
         self._path, self._max_pixels, self._zip = path, max_pixels, Zip(path, max_ratio)
+        self._extensions = extensions
 
     def entries(self) -> Iterator[Entry]:
         time = partial(stamp, self._path)
@@ -125,7 +130,7 @@ class _Zip:
                         "archive-link",
                         f"{self._path}: {quoted(name)} is a link: pack it again with the files themselves",
                     )
-                if info.flag_bits & 1 and is_image(name):
+                if info.flag_bits & 1 and is_image(name, self._extensions):
                     raise UserError(
                         "archive-encrypted",
                         f"{self._path}: {quoted(name)} is encrypted: pack it again without a password",

@@ -1,15 +1,14 @@
 """NumPy arrays of images, npy or npz, never unpickled: [N,H,W], [N,H,W,C] or [N,C,H,W] and labels beside them."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from io import BytesIO
 from itertools import repeat
 from math import prod
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -20,25 +19,26 @@ from stages.common.errors import UserError
 from stages.common.params import Ingest
 from stages.common.pictures import encode_pfm, encode_png
 from stages.common.sections import Finite, Section
+from stages.media.images import Images
+from stages.media.medium import Medium
 from stages.sources import NOT_STATED, RawImage, Source
-from stages.sources.limits import check_printable
-from stages.sources.names import SPLITS, VALIDATION, composed, of_system
-from stages.sources.packed import refusing
-from stages.sources.steady import changed, stamp, steady
+from stages.sources.array_files import ArrayFiles, Header, exactly, read_header
+from stages.sources.names import SPLITS, VALIDATION, composed
+from stages.sources.steady import changed
 from stages.sources.unlabeled import is_mark
-from stages.sources.zips import Member, Zip
 
-_MAX_RATIO = 1000.0  # arrays of flat images pack far better than archives of images that are packed already
 _LARGEST_LABELS = 2**32  # bytes
 _MOST_NAMED = 20
 _BLOCK = 2**18  # bytes of labels that are read at once, where a single one is not larger
 _SPLITS = {**SPLITS, **dict.fromkeys(VALIDATION, "val")}
 _IMAGES = re.compile(rf"x_(?P<keras>{'|'.join(_SPLITS)})|(?P<medmnist>{'|'.join(_SPLITS)})_images", re.I)
 """Beside y_train, as Keras has it, or train_labels, as MedMNIST."""
-_KNOWN = (("images", "labels"), ("x", "y"), ("arr_0", "arr_1"))
+_KNOWN = (("images", "labels"), ("voxels", "labels"), ("x", "y"), ("arr_0", "arr_1"))
 
 
-class Options(Section):
+class Named(Section):
+    """Which arrays are read."""
+
     images: str | None = Field(
         None, description="name of the array of images; null finds images, x_train and x_test, ..."
     )
@@ -48,6 +48,9 @@ class Options(Section):
     validation: Literal["train", "test", "leave_out"] = Field(
         "test", description="where val_images and the like go, if there are test images too: train | test | leave_out"
     )
+
+
+class Options(Named):
     black: Finite = Field(0.0, description="value of black")
     white: Finite | None = Field(
         None, description="value of white; null: 255 for 8 bits, 65535 for 16, 1 for fractions and truths"
@@ -64,13 +67,18 @@ class _Part:
 
 
 @dataclass(frozen=True)
-class _Header:
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
+class Elements:
+    """What the elements of an array are."""
 
-    @property
-    def size(self) -> int:
-        return prod(self.shape) * self.dtype.itemsize
+    source: str
+    """Its name."""
+    medium: Medium
+    check: Callable[[str, Header, int], None]
+    """Raises UserError on an array at a place that cannot be of such, or of more than so many pixels each."""
+    encode: Callable[[str, npt.NDArray[Any]], bytes]
+    """One of them, at a place, as a file."""
+    suffix: Callable[[Header], str]
+    """Of such a file."""
 
 
 Labels = npt.NDArray[Any]
@@ -83,82 +91,35 @@ def read(params: Ingest, options: Options) -> Source:
     8 and 16 bits become PNG; fractions become a float picture where they are grey, 8 bits where they have colours.
     Raises UserError on pickled objects, other shapes and dtypes, values that are no colour, and arrays cut off.
     """
-    files = _Files(Path(params.path))
+    pictures = Elements("arrays", Images(), _check_images, partial(_encoded, options), _suffix)
+    return elements_of(params, options, pictures)
+
+
+def elements_of(params: Ingest, options: Named, elements: Elements) -> Source:
+    """The elements of the arrays at `params.path`."""
+    files = ArrayFiles(Path(params.path))
     parts, notes = _parts(files, options)
     if params.labels is not None:  # a file has them, or none are wanted
         parts = [replace(part, labels=None) for part in parts]
-    headers = [_image_header(files, part.images, params.max_pixels) for part in parts]
+    headers = [_checked_header(files, part.images, elements, params.max_pixels) for part in parts]
     classes = _classes(files, parts, headers)
     return Source(
-        name="arrays",
+        name=elements.source,
         licence=NOT_STATED,
         origin=params.path,
         classes=[str(value) for value in classes.tolist()] or None,
         images=(
             image
             for part, header in zip(parts, headers, strict=True)
-            for image in _images(files, part, header, _ranks(files, part, header.shape[0], classes), options)
+            for image in _images(files, part, header, _ranks(files, part, header.shape[0], classes), elements)
         ),
         notes=notes,
+        medium=elements.medium,
         count=sum(header.shape[0] for header in headers),
     )
 
 
-class _Files:
-    """Arrays by name: the members of an npz, or npy files."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._members: dict[str, Member] | None = None
-        if not path.exists():
-            raise UserError(
-                "source-missing",
-                f"{path} is not there: set ingest.path to an npy or npz file, or a folder of npy files",
-            )
-        if path.is_dir():
-            files = [file for file in sorted(path.glob("*.np[yz]")) if not of_system(file.name)]
-            self._paths = {file.stem: file for file in files if file.suffix == ".npy"}
-            packed = [file for file in files if file.suffix == ".npz"]
-            if not self._paths and len(packed) == 1:
-                self.path = packed[0]
-        else:
-            self._paths = {path.stem: path}
-        if self.path.is_file() and _starts(self.path) == b"PK":
-            found = ((member.info.filename, member) for member in Zip(self.path, _MAX_RATIO).members())
-            arrays = ((name, member) for name, member in found if name.endswith(".npy"))
-            self._members = {
-                name.removesuffix(".npy"): member for name, member in arrays if not any(map(of_system, name.split("/")))
-            }
-            self._paths = dict.fromkeys(self._members, self.path)
-        for name in self._paths:
-            check_printable(str(self.path), name)
-
-    @property
-    def names(self) -> list[str]:
-        return list(self._paths)
-
-    def place(self, name: str) -> str:
-        return str(self._paths[name]) if self._members is None else f"{self.path}: {name}"
-
-    def stamp(self, name: str) -> str:
-        return stamp(self._paths[name])
-
-    @contextmanager
-    def open(self, name: str) -> Iterator[BinaryIO]:
-        path = self._paths[name]
-        with steady([path]), refusing(path), self._opened(name) as file:
-            yield file
-
-    def _opened(self, name: str) -> BinaryIO:
-        return open(self._paths[name], "rb") if self._members is None else cast(BinaryIO, self._members[name].open())
-
-
-def _starts(path: Path) -> bytes:
-    with refusing(path), open(path, "rb") as file:
-        return file.read(2)
-
-
-def _parts(files: _Files, options: Options) -> tuple[list[_Part], list[str]]:
+def _parts(files: ArrayFiles, options: Named) -> tuple[list[_Part], list[str]]:
     """What is read, and notes on what goes where and on what is not read."""
     names, notes = files.names, list[str]()
     if options.images is not None:
@@ -184,7 +145,7 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:_MOST_NAMED]) + (", ..." if len(names) > _MOST_NAMED else "")
 
 
-def _by_split(names: list[str], options: Options, notes: list[str]) -> list[_Part]:
+def _by_split(names: list[str], options: Named, notes: list[str]) -> list[_Part]:
     """The arrays of images that are named by their split; without a test split, that to validate on is the test."""
     found: dict[str, _Part] = {}
     for name in names:
@@ -212,34 +173,15 @@ def _missing(needed: list[str], names: list[str]) -> str:
     return f" (there is no {missing[0]})" if missing else ""
 
 
-def _header(place: str, file: BinaryIO) -> _Header:
-    """The header of the npy format (numpy.lib.format), versions 1 and 2. Raises UserError on pickled objects."""
-    try:
-        version = np.lib.format.read_magic(file)
-        readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-        shape, columns_first, dtype = readers[version](file)
-    except (ValueError, KeyError, EOFError) as error:
-        reason = " ".join(str(error).split())[:100]
-        raise UserError(
-            "arrays-no-array",
-            f"{place} is no NumPy array ({reason}): write it with numpy.save; a pickle is never read, "
-            "since reading one can run any code that is in it",
-        ) from None
-    if dtype.hasobject:
-        raise UserError(
-            "arrays-pickled",
-            f"{place} holds Python objects, as pickles, of which reading one can run any code: "
-            "write it again as numbers of one shape (numpy.stack)",
-        )
-    if columns_first and len(shape) > 1:
-        raise UserError("arrays-fortran", f"{place} is in Fortran's order: write it again with numpy.ascontiguousarray")
-    return _Header(shape, dtype)
-
-
-def _image_header(files: _Files, name: str, max_pixels: int) -> _Header:
+def _checked_header(files: ArrayFiles, name: str, elements: Elements, max_pixels: int) -> Header:
     place = files.place(name)
     with files.open(name) as file:
-        header = _header(place, file)
+        header = read_header(place, file)
+    elements.check(place, header, max_pixels)
+    return header
+
+
+def _check_images(place: str, header: Header, max_pixels: int) -> None:
     shape, dtype = header.shape, header.dtype
     if len(shape) not in (3, 4) or 0 in shape or (len(shape) == 4 and not {1, 3} & {shape[1], shape[3]}):
         raise UserError(
@@ -253,10 +195,13 @@ def _image_header(files: _Files, name: str, max_pixels: int) -> _Header:
         raise UserError(
             "image-too-large", f"{place} says {shape[1:]} values an image, over ingest.max_pixels ({max_pixels})"
         )
-    return header
 
 
-def _classes(files: _Files, parts: list[_Part], headers: list[_Header]) -> Labels:
+def _suffix(header: Header) -> str:
+    return "pfm" if header.dtype.kind == "f" and 3 not in header.shape[1:] else "png"
+
+
+def _classes(files: ArrayFiles, parts: list[_Part], headers: list[Header]) -> Labels:
     """The distinct labels, in order, less what says that there is none."""
     found: Labels | None = None
     for part, header in zip(parts, headers, strict=True):
@@ -268,7 +213,7 @@ def _classes(files: _Files, parts: list[_Part], headers: list[_Header]) -> Label
     return found[[not is_mark(value, values) for value in values]]
 
 
-def _ranks(files: _Files, part: _Part, count: int, classes: Labels) -> Iterator[int | None]:
+def _ranks(files: ArrayFiles, part: _Part, count: int, classes: Labels) -> Iterator[int | None]:
     """The place of each image's label in `classes`; None of one without a label."""
     if part.labels is None:
         yield from repeat(None, count)
@@ -281,11 +226,11 @@ def _ranks(files: _Files, part: _Part, count: int, classes: Labels) -> Iterator[
             yield ranks.get(value)
 
 
-def _label_blocks(files: _Files, name: str, count: int) -> Iterator[Labels]:
+def _label_blocks(files: ArrayFiles, name: str, count: int) -> Iterator[Labels]:
     """Labels, some at a time; of a table with a column a class, the number of the column that has the 1."""
     place = files.place(name)
     with files.open(name) as file:
-        header = _header(place, file)
+        header = read_header(place, file)
         columns = header.shape[1] if len(header.shape) == 2 and header.shape[0] == count else 1
         numbers = "iuU" if columns == 1 else "iubf"
         if prod(header.shape) != count * columns or not columns or header.dtype.kind not in numbers:
@@ -300,7 +245,7 @@ def _label_blocks(files: _Files, name: str, count: int) -> Iterator[Labels]:
         width = columns * header.dtype.itemsize
         block = max(1, _BLOCK // max(1, width))
         for start in range(0, count, block):
-            values = np.frombuffer(_exactly(place, file, min(block, count - start) * width), header.dtype)
+            values = np.frombuffer(exactly(place, file, min(block, count - start) * width), header.dtype)
             if columns > 1:
                 yield _column_of_the_one(place, values.reshape(-1, columns), start)
             else:
@@ -327,29 +272,19 @@ def _column_of_the_one(place: str, rows: npt.NDArray[Any], first: int) -> Labels
     return columns
 
 
-def _exactly(place: str, file: BinaryIO, size: int) -> bytes:
-    content = file.read(size)
-    if len(content) < size:
-        raise UserError(
-            "source-cut-off", f"{place} is cut off: it holds fewer bytes than its header says; write or copy it again"
-        )
-    return content
-
-
 def _images(
-    files: _Files, part: _Part, header: _Header, labels: Iterator[int | None], options: Options
+    files: ArrayFiles, part: _Part, header: Header, labels: Iterator[int | None], elements: Elements
 ) -> Iterator[RawImage]:
     place, time = files.place(part.images), files.stamp(part.images)
     size = prod(header.shape[1:]) * header.dtype.itemsize
     with files.open(part.images) as file:
-        if _header(place, file) != header:
+        if read_header(place, file) != header:
             raise changed(place)
         for number, label in zip(range(header.shape[0]), labels, strict=True):
-            values = np.frombuffer(_exactly(place, file, size), header.dtype).reshape(header.shape[1:])
+            values = np.frombuffer(exactly(place, file, size), header.dtype).reshape(header.shape[1:])
             key = f"{part.images}-{number:06d}"
-            picture = partial(_encoded, f"{place}, image {number}", values, options)
-            suffix = "pfm" if header.dtype.kind == "f" and 3 not in header.shape[1:] else "png"
-            yield RawImage(key, f"{key}.{suffix}", picture, label, part.split, stamp=time)
+            content = partial(elements.encode, f"{place}, {elements.medium.words.one} {number}", values)
+            yield RawImage(key, f"{key}.{elements.suffix(header)}", content, label, part.split, stamp=time)
         if file.read(1):
             raise UserError(
                 "source-too-long",
@@ -357,7 +292,7 @@ def _images(
             )
 
 
-def _encoded(place: str, values: npt.NDArray[Any], options: Options) -> bytes:
+def _encoded(options: Options, place: str, values: npt.NDArray[Any]) -> bytes:
     """Values `[H,W]`, `[H,W,C]` or `[C,H,W]` as a picture that keeps what they say."""
     planes = _planes(values)
     bits = 8 * values.dtype.itemsize if values.dtype.kind == "u" else None

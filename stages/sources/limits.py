@@ -9,15 +9,16 @@ from stages.sources.names import FINDER_ICON, composed
 EXTENSIONS = (
     ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm",
 )  # fmt: skip
+MESHES = (".obj", ".stl", ".ply", ".off")
 _UNPRINTABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"
 )  # the last: bytes that Python could not decode
 _LARGEST_VALUE = 2**31 - 1  # bytes that one value of a Parquet column can hold
 
 
-def is_image(name: str) -> bool:
+def is_image(name: str, extensions: tuple[str, ...] = EXTENSIONS) -> bool:
     """By its extension; the content decides later what it is."""
-    return name.lower().endswith(EXTENSIONS)
+    return name.lower().endswith(extensions)
 
 
 def largest_file(max_pixels: int) -> int:

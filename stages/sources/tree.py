@@ -5,10 +5,13 @@ list of them is held.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
 from stages.common.errors import UserError, counted
 from stages.common.params import Ingest
+from stages.media.images import Images
+from stages.media.medium import Medium
 from stages.sources import NOT_STATED, RawImage, Source
 from stages.sources.domains import of_domains
 from stages.sources.labels import with_table
@@ -51,7 +54,18 @@ class Tree(Protocol):
         """The end of a sentence on a tree without images: which source may read what is there, if any."""
 
 
-def tree_source(name: str, tree: Tree, params: Ingest, readers: int = 1) -> Source:
+@dataclass(frozen=True)
+class Wanted:
+    """Which files of a tree are taken."""
+
+    medium: Medium
+    extensions: tuple[str, ...]
+
+
+PICTURES = Wanted(Images(), EXTENSIONS)
+
+
+def tree_source(name: str, tree: Tree, params: Ingest, readers: int = 1, wanted: Wanted = PICTURES) -> Source:
     """The images of a tree, as they came; keys are names inside it, in Unicode's form NFC.
 
     With `params.labels` neither folders nor tables tell classes; with `params.pairs` images are those of its first
@@ -61,8 +75,8 @@ def tree_source(name: str, tree: Tree, params: Ingest, readers: int = 1) -> Sour
     """
     if params.domains is not None:
         one = params.model_copy(update={"domains": None})
-        return of_domains(tree, params.domains, lambda domain: tree_source(name, domain, one, readers))
-    survey, partners = _survey(tree, params)
+        return of_domains(tree, params.domains, lambda domain: tree_source(name, domain, one, readers, wanted))
+    survey, partners = _survey(tree, params, wanted)
     place = _shown(tree, _top(params))
     found = labels_among(place, survey.tables) if params.labels is None else Found(None, False, [])
     groups, said = groups_of(place, survey, found.folders_are_classes)
@@ -70,26 +84,28 @@ def tree_source(name: str, tree: Tree, params: Ingest, readers: int = 1) -> Sour
         if not survey.images[parts]:
             where = "/".join([place, *parts])
             advice = tree.advice() if not survey.images[()] else ""
-            known = f"known by {' '.join(sorted(EXTENSIONS))}"
+            known = f"known by {' '.join(sorted(wanted.extensions))}"
             raise UserError(
                 "source-without-images",
-                f"{where} holds no images ({known}): {advice or 'add some, or remove the folder'}",
+                f"{where} holds no {wanted.medium.words.many} ({known}): {advice or 'add some, or remove the folder'}",
             )
     classes = classes_of(groups)
     count = sum(survey.images[parts] for parts in groups)
-    images = _images(tree, params, groups, classes, count)
+    images = _images(tree, params, groups, classes, count, wanted=wanted)
     paired = params.pairs is not None
     source = Source(
-        name, NOT_STATED, tree.place, classes, images, _notes(survey, partners, count, paired), count=count,
-        paired=paired, readers=readers, layout=[*found.said, *said],
+        name, NOT_STATED, tree.place, classes, images, _notes(survey, partners, count, paired, wanted), count=count,
+        medium=wanted.medium, paired=paired, readers=readers, layout=[*found.said, *said],
     )  # fmt: skip
     return source if found.labels is None else with_table(source, found.labels, params)
 
 
-def _notes(survey: Survey, partners: int, count: int, paired: bool) -> list[str]:
+def _notes(survey: Survey, partners: int, count: int, paired: bool, wanted: Wanted) -> list[str]:
     notes = survey.left_out.notes()
     if survey.others:
-        notes.append(f"left out {counted(survey.others, 'file')}, by name not an image, such as {survey.other}")
+        notes.append(
+            f"left out {counted(survey.others, 'file')}, by name not {wanted.medium.words.a}, such as {survey.other}"
+        )
     if paired and partners > count:
         notes.append(f"left out {counted(partners - count, 'image')} of the second folder, nobody's partner")
     return notes
@@ -112,7 +128,7 @@ def _below(top: Parts, parts: Parts) -> bool:
     return parts[: len(top)] == top
 
 
-def _survey(tree: Tree, params: Ingest) -> tuple[Survey, int]:
+def _survey(tree: Tree, params: Ingest, wanted: Wanted) -> tuple[Survey, int]:
     """What the names of the images tell, and how many images there are for partners."""
     survey, partners, top = Survey(), 0, _top(params)
     second = None if params.pairs is None else _parts(params.pairs.folders[1])
@@ -120,7 +136,7 @@ def _survey(tree: Tree, params: Ingest) -> tuple[Survey, int]:
         parts = _parts(entry.name)
         if survey.left_out.takes(tree.place.rstrip("/"), parts):
             continue
-        image = entry.kind == "file" and is_image(entry.name)
+        image = entry.kind == "file" and is_image(entry.name, wanted.extensions)
         if entry.kind == "folder" or image:
             if _below(top, parts):
                 survey.add(parts[len(top) :], image)
@@ -138,12 +154,15 @@ def _is_table(entry: Entry, parts: Parts, top: Parts) -> bool:
     return entry.kind == "file" and _below(top, parts) and 0 < inner <= DEEPEST and parts[-1].lower() in NAMES
 
 
-def _images(tree: Tree, params: Ingest, groups: Groups, classes: list[str] | None, count: int) -> Iterator[RawImage]:
+def _images(
+    tree: Tree, params: Ingest, groups: Groups, classes: list[str] | None, count: int, *, wanted: Wanted
+) -> Iterator[RawImage]:
     top = _top(params)
     index = {name: label for label, name in enumerate(classes or [])}
     for entry in tree.entries():
         parts = _parts(entry.name)
-        if entry.kind != "file" or not is_image(entry.name) or not _below(top, parts) or any(map(of_system, parts)):
+        taken = entry.kind == "file" and is_image(entry.name, wanted.extensions) and _below(top, parts)
+        if not taken or any(map(of_system, parts)):
             continue
         inner = parts[len(top) :]
         group = next((groups[inner[:n]] for n in range(min(len(inner), DEEPEST + 1)) if inner[:n] in groups), None)

@@ -59,6 +59,8 @@ def test_what_is_known_of_the_families_without_torch_is_what_the_families_are() 
     assert {
         name for name in catalog.names("network") if not catalog.load("network", name).has_maps
     } == catalog.WITHOUT_MAPS
+    ranks = {name: catalog.load("network", name).ranks for name in catalog.BUILT_IN["network"]}
+    assert {name for name, found in ranks.items() if found != (2,)} == catalog.OF_ANY_SIDES
     assert {name for name in catalog.names("network") if catalog.load("network", name).writes} == catalog.WRITING
 
 

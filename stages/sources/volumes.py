@@ -1,0 +1,106 @@
+"""Volumes: a folder or archive of arrays (npy, npz) and meshes (OBJ, STL, PLY, OFF), or one array [N,H,D,W] of all."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+from pydantic import Field, model_validator
+
+from stages.common.errors import UserError
+from stages.common.params import Ingest
+from stages.common.sections import Finite, Positive
+from stages.media.meshes import require_reader
+from stages.media.volumes import Up, Volumes, npy
+from stages.sources import RawImage, Source
+from stages.sources.archive import archive_tree
+from stages.sources.array_files import Header
+from stages.sources.arrays import Elements, Named, elements_of
+from stages.sources.folder import Folder
+from stages.sources.limits import MESHES
+from stages.sources.names import of_system
+from stages.sources.tree import Tree, Wanted, tree_source
+
+MEDIUM = Volumes()
+_ARRAYS = (".npy", ".npz")
+
+
+class Options(Named):
+    empty: Finite | None = Field(
+        None, description="number of an empty cell, in arrays; null: false, 0 beside 1, 0 of 8 bits, -1 of fractions"
+    )
+    occupied: Finite | None = Field(
+        None, description="number of an occupied cell; null: true, 1 beside 0, 255 of 8 bits, 1 of fractions"
+    )
+    up: Up = Field("y", description="upright axis of meshes: y (their front along z) | z (their front along -y)")
+    max_ratio: Positive = Field(100.0, description="times its own size that an archive may unpack to (or it is a bomb)")
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> "Options":
+        if (self.empty is None) != (self.occupied is None):
+            raise ValueError("empty and occupied are the ends of one scale: set both, or none")
+        if self.empty is not None and self.empty == self.occupied:
+            raise ValueError("empty and occupied are the same number: nothing could be told from it")
+        return self
+
+
+def read(params: Ingest, options: Options) -> Source:
+    """The volumes of a folder or an archive, a file each, with classes and a test set told as by source `folder`.
+
+    Or those of one npy or npz, an array `[N,H,D,W]` or `[N,C,H,D,W]` with labels beside it, as source `arrays` reads
+    images. Memory: a volume. Raises UserError as these do, and where there are meshes and nothing that reads them.
+    """
+    if params.pairs is not None:
+        raise UserError("pairs-not-supported", "ingest.pairs is of pictures, and these are volumes: set it to null")
+    medium, path = Volumes(options.empty, options.occupied, options.up), _alone(Path(params.path))
+    if path.is_file() and path.suffix.lower() in _ARRAYS:
+        found = params.model_copy(update={"path": str(path)})
+        return elements_of(found, options, Elements("volumes", medium, _check, _encode, lambda header: "npy"))
+    wanted = Wanted(medium, (*_ARRAYS, *MESHES))
+    if path.is_file():
+        tree: Tree = archive_tree(path, params.max_pixels, options.max_ratio, wanted.extensions)
+    elif path.is_dir():
+        tree = Folder(path, params.max_pixels)
+    else:
+        raise UserError(
+            "source-missing",
+            f"{path} is not there: set ingest.path to a folder or an archive of arrays and meshes, or to an npy or npz",
+        )
+    source = tree_source("volumes", tree, params, wanted=wanted)
+    return replace(source, images=_with_reader(source.images))
+
+
+def _alone(path: Path) -> Path:
+    """What is in a folder, where that is one file and nothing else."""
+    inside = [found for found in path.iterdir() if not of_system(found.name)] if path.is_dir() else []
+    return inside[0] if len(inside) == 1 and inside[0].is_file() else path
+
+
+def _with_reader(images: Iterator[RawImage]) -> Iterator[RawImage]:
+    for image in images:
+        if image.path.lower().endswith(MESHES):
+            require_reader()
+        yield image
+
+
+def _check(place: str, header: Header, most: int) -> None:
+    """Raises UserError on an array that cannot be of volumes."""
+    shape, dtype = header.shape, header.dtype
+    if len(shape) not in (4, 5) or 0 in shape:
+        raise UserError(
+            "arrays-shape",
+            f"{place} has the shape {shape}: volumes are [N,height,depth,width], or [N,C,height,depth,width] with C "
+            "channels",
+        )
+    if dtype.kind not in "buif":
+        raise UserError("arrays-dtype", f"{place} holds {dtype}: volumes are true and false, or numbers; convert it")
+    if prod(shape[1:]) > most:
+        raise UserError(
+            "image-too-large", f"{place} says {shape[1:]} numbers a volume, over ingest.max_pixels ({most})"
+        )
+
+
+def _encode(place: str, values: npt.NDArray[Any]) -> bytes:
+    return npy(values)
