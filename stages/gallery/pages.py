@@ -151,11 +151,12 @@ def usual_params(entries: Sequence[Entry]) -> dict[str, str]:
 def loading(contents: Contents, address: str) -> str:
     """Lines of Python that load the release and make images."""
     config = contents.config
-    sample = "images = model.sample(16, seed=0)  # [16,C,H,W] in [-1,1]"
+    shape = ",".join(map(str, (16, *config.get("image_shape", ("C", "H", "W")))))
+    sample = f"images = model.sample(16, seed=0)  # [{shape}] in [-1,1]"
     if config.get("source_shape"):
         sample = "images = model.translate(pictures)  # [N,C,H,W] in [-1,1], of yours"
     elif contents.classes and config.get("generator_conditioning") != "none":
-        sample = f"images = model.sample(16, seed=0, label={contents.classes[0]!r})  # [16,C,H,W] in [-1,1]"
+        sample = f"images = model.sample(16, seed=0, label={contents.classes[0]!r})  # [{shape}] in [-1,1]"
     return f"import mintage\n\nmodel = mintage.load({address!r})\n{sample}\nmodel.generator  # the torch module\n"
 
 

@@ -4,6 +4,7 @@ A sample of any medium lies in a tensor `[C,*S]` in [-1,1]: channels, and as man
 So whatever learns need not know which kind it is. A stage never asks which one: it asks a medium what it needs to know.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -50,6 +51,12 @@ class Words:
     """A number of a sample."""
     flat: str = "one flat colour"
     """What a sample is whose numbers are all the same."""
+
+    def said(self, sentence: str) -> str:
+        """A sentence on images and pixels, in these words."""
+        named = {"an image": self.a, "image": self.one, "images": self.many, "pixel": self.part}
+        found = re.compile(r"\b(an image|images?|pixel)(?=\b|s\b)")
+        return found.sub(lambda match: named[match[1]], sentence)
 
     @property
     def numbers(self) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 from typing import Any, Literal
 
@@ -95,7 +95,9 @@ def build_page(inputs: Inputs, title: str) -> dict[str, Any]:
 def measured(inputs: Inputs) -> dict[str, Any]:
     """Of all that the template shows, what was measured and chosen."""
     selection = inputs.selection
-    charts, figures = quality_charts(selection, inputs.checkpoints), measures.headline(selection)
+    said = inputs.manifest.medium.words.said
+    charts = [replace(one, caption=said(one.caption)) for one in quality_charts(selection, inputs.checkpoints)]
+    figures = measures.headline(selection)
     previous = inputs.previous.selection if inputs.previous else None
     return {
         "verdict": selection.verdict,

@@ -35,8 +35,8 @@ ROWS, EQUAL = "ExpectTableRowCountToEqual", "ExpectColumnPairValuesToBeEqual"
 
 def suite(found: Tables, manifest: Manifest, twins: Twins, limits: Validate) -> list[Check]:
     """Every expectation that the data alone decides, in the order in which a person reads them."""
-    images = found["images"]
-    return [
+    images, words = found["images"], manifest.medium.words
+    asked = [
         *_values(manifest),
         *_identity(manifest.classes),
         *_counts(manifest, limits),
@@ -48,6 +48,7 @@ def suite(found: Tables, manifest: Manifest, twins: Twins, limits: Validate) -> 
         *_attributes(manifest),
         *_outliers(images, manifest, limits),
     ]
+    return [replace(one, name=words.said(one.name), advice=words.said(one.advice)) for one in asked]
 
 
 def not_checked(manifest: Manifest, twins: Twins, drift: Drift) -> list[dict[str, str]]:

@@ -146,6 +146,15 @@ def test_a_metric_needs_what_its_medium_offers_and_is_known_where_metrics_are(na
     assert set(kind.judged_by) <= set(METRICS)
 
 
+def test_a_sentence_on_images_is_said_in_the_words_of_a_medium() -> None:
+    words = load("volumes").words
+    told = "Of images, an image repeats another image, pixel for pixel: set validate.min_images, imagery"
+    assert words.said(told) == (
+        "Of volumes, a volume repeats another volume, cell for cell: set validate.min_images, imagery"
+    )
+    assert Images().words.said(told) == told
+
+
 @pytest.mark.parametrize(("medium", "bits"), [(Images(), 8), (RING, 32)])
 def test_an_encoded_sample_is_decoded_to_as_many_bits_as_its_medium_keeps(medium: Medium, bits: int) -> None:
     sample = np.random.default_rng(0).uniform(-1, 1, medium.shape or (3, 8, 8)).astype(np.float32)

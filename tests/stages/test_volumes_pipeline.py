@@ -79,8 +79,8 @@ def test_the_data_keep_their_axes_and_the_gate_asks_for_each(finished: Path) -> 
     split = Split(finished / "data/normalized/train")
     assert split.images().shape == (manifest["counts"]["train"], 1, 8, 8, 8)
     names = [one["name"] for one in read_json(finished / "reports/validation.json")["expectations"]]
-    assert "The depth of every image is the manifest's" in names
-    assert any("of the images are empty or full" in name for name in names)
+    assert "The depth of every volume is the manifest's" in names
+    assert any("of the volumes are empty or full" in name for name in names)
 
 
 def test_figures_of_shapes_stand_beside_what_training_shapes_reach(finished: Path, selection: dict[str, Any]) -> None:
@@ -145,6 +145,10 @@ def test_the_report_and_the_card_tell_of_volumes(finished: Path) -> None:
     for told in ("A generator of 8×8×8-cell volumes", "Shape coverage", "1-nearest-neighbor accuracy", "Largest part"):
         assert told in page
     assert "it was not measured" not in page, "each figure that is absent has a reason of its own"
+    gate = (finished / "reports/validation.html").read_text()
+    assert "of the volumes repeat another, cell for cell" in gate
+    assert "Channels × height × depth × width" in gate
+    assert "pixels" not in gate
     card = (finished / "models/selected/README.md").read_text()
     assert "1 x 8 x 8 x 8" in card
 
