@@ -1,5 +1,5 @@
 """Readers fuzzed by what they run through: `pip install -c requirements/constraints.txt atheris`, then
-`python -m tests.stages.fuzz archive -max_total_time=600`, or arrays, cifar, idx, parquet.
+`python -m tests.stages.fuzz archive -max_total_time=600`, or arrays, cifar, idx, parquet, volumes.
 
 Any bytes must be images or one sentence: it stops, and keeps the input, where they are a traceback, ten seconds, two
 gigabytes, or anything written outside. It begins with right files; what follows the reader is libFuzzer's (-help=1).
@@ -16,12 +16,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 with atheris.instrument_imports(include=["stages.sources", "tarfile", "zipfile", "gzip", "numpy.lib.format"]):
-    from stages.sources import archive, arrays, cifar, idx, parquet  # noqa: F401 - their imports are what is watched
+    from stages.media.volumes import npy
+    from stages.sources import archive, arrays, cifar, idx, parquet, volumes  # noqa: F401 - their imports are what is watched
     from tests.stages.hostile_inputs import IMAGES, LABELS, PNG, write_tar, write_zip
     from tests.stages.source_files import noise, write_idx
     from tests.stages.test_source_fuzz import taken
 
 LIMITS = ["-timeout=10", "-rss_limit_mb=2048", "-max_len=20000"]
+CELLS, TRIANGLE = npy(np.ones((3, 3, 3), np.bool_)), b"v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n"
 MEMBERS = {"cat/a.png": PNG, f"dog/{'x' * 120}.png": PNG}
 ROWS = {"image": [{"bytes": PNG, "path": "a.png"}] * 3, "label": ["x", "y", "x"]}
 CIFAR = {"data_batch_1.bin": bytes(2 * 3073), "test_batch.bin": bytes(3073), "batches.meta.txt": b"a\nb"}
@@ -47,6 +49,7 @@ RIGHT: dict[str, list[Callable[[Path], object]]] = {
     "arrays": [_npz],
     "cifar": [_cifar],
     "idx": [lambda folder: write_idx(folder, noise(3, 2, 2), np.array([0, 1, 0], np.uint8))],
+    "volumes": [lambda path: write_zip(path, {"a/1.npy": CELLS, "b/2.obj": TRIANGLE})],
     "parquet": [
         lambda path: pq.write_table(pa.table(ROWS), path),
         lambda path: pq.write_table(pa.table(ROWS), path, compression="zstd"),
