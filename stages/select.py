@@ -144,6 +144,10 @@ def read_inputs(params: Select, root: Path) -> Inputs:
     train, holdout = (Split(root / "data/normalized" / name) for name in ("train", "holdout"))
     manifest = read_json(root / "data/normalized/manifest.json")
     medium, cache = medium_of(manifest), root / FOLDER
+    if params.features == "inception" and (reason := medium.lacks.get("picture files")):
+        raise UserError(
+            "inception-of-pictures", f"select.features = 'inception' looks at pictures, and {reason}: set it to domain"
+        )
 
     def judge_in(place: str, train: Split, holdout: Split) -> Judge:
         require_enough(params, train, holdout)

@@ -17,14 +17,17 @@ from mintage.metrics.voxels import shape_figures
 from stages.common.files import read_json
 from stages.common.foresight import Known, foreseen
 from stages.common.levels import to_uint8
-from stages.common.params import load_params
+from stages.common.params import Inception, load_params
 from stages.common.shards import read_tables
 from stages.common.split import Split
 from stages.media.images import Images
 from stages.media.volumes import Volumes
+from stages.select import select
+from tests.refusals import refused
 from tests.stages.forked import run_stage_in, run_train_stage, start_train_stage, try_stage_in
 from tests.stages.test_train import outputs
 from tests.stages.tiny_data import write_params
+from tests.stages.tiny_models import select_params
 
 pytestmark = pytest.mark.slow
 STAGES = ["ingest", "normalize", "validate", "evaluator", "train", "select", "sample", "export", "report", "upload"]
@@ -192,6 +195,13 @@ def test_the_gate_refuses_what_is_of_pictures_before_anything_is_learned(
     assert code == 2
     assert told.count("error: ") == 1
     assert reason in told
+
+
+def test_a_network_of_pictures_is_refused_before_it_looks(finished: Path) -> None:
+    weights = Inception(path="weights.pth", sha256="0" * 64)
+    params = select_params(finished).model_copy(update={"features": "inception", "inception": weights})
+    with refused("inception-of-pictures", "volumes are arrays of cells, or meshes: set it to domain"):
+        select(params, finished)
 
 
 def test_figures_of_shapes_are_refused_of_other_media(tmp_path: Path) -> None:
