@@ -8,9 +8,11 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from mintage import processes
+from mintage import catalog, processes
 from mintage.data import RealImages
 from mintage.dataset import Signature
+from mintage.objectives import Knobs, Objective
+from mintage.players import Generator
 from mintage.randomness import stream
 from mintage.recipes import Recipe
 
@@ -113,3 +115,21 @@ class Game(nn.Module):
     def after(self, side: str, parts: list[Scene]) -> dict[str, Tensor]:
         """What else happens when a side has moved, after all parts of a batch; more columns of train.tsv, or none."""
         return {}
+
+
+class TwoPlayers(Game):
+    """A generator, a discriminator (or several, as one module), and the objective that sets them against each other."""
+
+    sides: tuple[str, ...] = ("discriminator", "generator")
+    released = ("generator",)
+    generator: Generator
+    objective: Objective
+
+    def __init__(self, generator: Generator, discriminator: nn.Module, recipe: Recipe) -> None:
+        super().__init__()
+        self.recipe = recipe
+        self.config = generator.config
+        self.generator = generator
+        self.discriminator = discriminator
+        knobs = Knobs(recipe.label_smoothing, recipe.targets, recipe.gamma, recipe.k_rate)
+        self.objective = catalog.load("objective", recipe.objective)(knobs)

@@ -13,11 +13,11 @@ from mintage.augment import augment
 from mintage.conditioning.heads import Judgement
 from mintage.data import wrong_labels
 from mintage.dataset import Signature
-from mintage.games import Game, Losses, Scene, Step
+from mintage.games import Losses, Scene, Step, TwoPlayers
 from mintage.hardening import Balance, Pair, Pool, add_noise, coins, exchange, exchange_judgements, noise_at
 from mintage.latents import code_of, draw
 from mintage.layers import Layers
-from mintage.objectives import Knobs, against_each
+from mintage.objectives import against_each
 from mintage.optimizers import faded, progress
 from mintage.players import Discriminator, Generator, build_players, model_config
 from mintage.randomness import uniform
@@ -45,20 +45,13 @@ class Batch:
     """Real images whose labels may be seen, where the discriminator is semi-supervised."""
 
 
-class Adversarial(Game):
+class Adversarial(TwoPlayers):
     """k steps of the discriminator, then one of the generator, in which the fakes of the last are judged again."""
 
-    sides = ("discriminator", "generator")
-    released = ("generator",)
+    discriminator: Discriminator
 
     def __init__(self, generator: Generator, discriminator: Discriminator, recipe: Recipe) -> None:
-        super().__init__()
-        self.recipe = recipe
-        self.config = generator.config
-        self.generator = generator
-        self.discriminator = discriminator
-        knobs = Knobs(recipe.label_smoothing, recipe.targets, recipe.gamma, recipe.k_rate)
-        self.objective = catalog.load("objective", recipe.objective)(knobs)
+        super().__init__(generator, discriminator, recipe)
         self.penalties = [(one, catalog.load("penalty", one.name)) for one in recipe.penalties]
         self.terms = [(one, catalog.load("term", one.name)) for one in recipe.terms]
         self.asked = self.config.generator_conditioning != "none"

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from mintage import catalog, processes
+from mintage import processes
 from mintage.conditioning.heads import Judgement
 from mintage.dataset import Signature
 from mintage.encoding import Codes, squared_distance, with_gradient
-from mintage.games import Game, Losses, Scene
+from mintage.games import Losses, Scene, TwoPlayers
 from mintage.hardening import Equilibrium
 from mintage.latents import draw
 from mintage.layers import Layers
-from mintage.objectives import Knobs, against_each
+from mintage.objectives import against_each
 from mintage.players import Discriminator, Generator, build_players, model_config
 from mintage.randomness import normal
 from mintage.recipes import Recipe
@@ -42,7 +42,7 @@ class Pass:
     """The generator's objective; None where nobody judges."""
 
 
-class Autoencoding(Game):
+class Autoencoding(TwoPlayers):
     """All three learn from one pass: whoever moves first changes nothing for the others.
 
     The encoder descends divergence and likeness, the generator likeness and its objective, the discriminator its own
@@ -50,17 +50,12 @@ class Autoencoding(Game):
     """
 
     sides = ("discriminator", "encoder", "generator")
-    released = ("generator",)
     encodes = True
 
+    discriminator: Discriminator
+
     def __init__(self, generator: Generator, discriminator: Discriminator, recipe: Recipe) -> None:
-        super().__init__()
-        self.recipe = recipe
-        self.config = generator.config
-        self.generator = generator
-        self.discriminator = discriminator
-        knobs = Knobs(recipe.label_smoothing, recipe.targets, recipe.gamma, recipe.k_rate)
-        self.objective = catalog.load("objective", recipe.objective)(knobs)
+        super().__init__(generator, discriminator, recipe)
         self.judged = recipe.likeness == "features"
         self.equilibrium = Equilibrium(recipe.margin) if recipe.margin else None
 

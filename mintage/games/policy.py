@@ -8,14 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mintage import catalog, processes
+from mintage import processes
 from mintage.conditioning.heads import Judgement
 from mintage.dataset import Signature
-from mintage.games import Game, Losses, Scene
+from mintage.games import Losses, Scene, TwoPlayers
 from mintage.latents import draw
 from mintage.networks.recurrent import Generator as Writer
 from mintage.networks.recurrent import State, draw_words
-from mintage.objectives import Knobs
 from mintage.players import Discriminator, Generator, build_players, model_config
 from mintage.randomness import uniform
 from mintage.recipes import Recipe
@@ -27,27 +26,21 @@ _KEPT = 0.8
 """Of the copy that finishes sequences, at each step (the authors' `update_rate`)."""
 
 
-class Policy(Game):
+class Policy(TwoPlayers):
     """k steps of the discriminator, then one of the generator, by what the discriminator says of its words.
 
     A word is worth what the discriminator says of sequences that begin so (equation 4): `roll_outs` times the rest is
     written anew, by a copy of the generator that follows it slowly.
     """
 
-    sides = ("discriminator", "generator")
-    released = ("generator",)
     of_words = True
 
+    discriminator: Discriminator
+
     def __init__(self, generator: Generator, discriminator: Discriminator, recipe: Recipe) -> None:
-        super().__init__()
-        self.recipe = recipe
-        self.config = generator.config
-        self.generator = generator
-        self.discriminator = discriminator
+        super().__init__(generator, discriminator, recipe)
         self.follower = Generator(self.config).requires_grad_(False)
         self.follower.load_state_dict(generator.state_dict())
-        knobs = Knobs(recipe.label_smoothing, recipe.targets, recipe.gamma, recipe.k_rate)
-        self.objective = catalog.load("objective", recipe.objective)(knobs)
 
     @classmethod
     def build(cls, recipe: Recipe, real: Signature, seed: int) -> "Policy":

@@ -11,10 +11,9 @@ from torch import Tensor, nn
 from mintage import catalog, processes
 from mintage.conditioning.heads import Judgement
 from mintage.dataset import Signature
-from mintage.games import Game, Losses, Scene, Step
+from mintage.games import Losses, Scene, Step, TwoPlayers
 from mintage.hardening import Pool
 from mintage.latents import draw
-from mintage.objectives import Knobs
 from mintage.players import Discriminator, Generator, build_players, model_config
 from mintage.randomness import stream
 from mintage.recipes import Recipe
@@ -35,26 +34,18 @@ class Direction:
     """Of the sources; with the generator's graph behind them where it is to learn from them."""
 
 
-class Unpaired(Game):
+class Unpaired(TwoPlayers):
     """Both generators together, then both discriminators on fakes of now and before, in the order of the authors' code.
 
     Losses are means over the two directions.
     """
 
-    sides = ("discriminator", "generator")
-    released = ("generator",)
     of_domains = True
+    discriminator: nn.ModuleList
+    """Of each domain. The generator is of the first domain into the second; its `back` the other way."""
 
     def __init__(self, generator: Generator, discriminators: list[Discriminator], recipe: Recipe) -> None:
-        super().__init__()
-        self.recipe = recipe
-        self.config = generator.config
-        self.generator = generator
-        """Of the first domain into the second; its `back` the other way."""
-        self.discriminator = nn.ModuleList(discriminators)
-        """Of each domain."""
-        knobs = Knobs(recipe.label_smoothing, recipe.targets, recipe.gamma, recipe.k_rate)
-        self.objective = catalog.load("objective", recipe.objective)(knobs)
+        super().__init__(generator, nn.ModuleList(discriminators), recipe)
         self.terms = [(one, catalog.load("term", one.name)) for one in recipe.terms]
         self.pools = nn.ModuleList(Pool(recipe.pool, self.config.image_shape) for _ in discriminators if recipe.pool)
 
