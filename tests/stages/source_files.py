@@ -113,3 +113,9 @@ def run_stage_in(
     return subprocess.run(
         ["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
     )
+
+
+def labelled(tmp_path: Path, name: str, content: str, **changes: Any) -> Any:
+    tree = write_tree(tmp_path / "tree", {"": 6})
+    (tree / name).write_text(content)
+    return ingested(tmp_path / "raw", path=str(tree), labels=name, **changes)
