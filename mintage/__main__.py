@@ -31,6 +31,7 @@ class Command:
 COMMANDS = {
     "run": Command("flows.make", "bring everything up to date, or a STAGE and what it needs", ("run",)),
     "check": Command("stages.check", "say what is wrong with params.yaml and the data, and run nothing"),
+    "advise": Command("stages.advise", "say which family, size and minutes suit the data that ingest brought"),
     "train": Command("flows.make", "bring the training up to date: `run train`", ("run", "train")),
     "sample": Command("flows.make", "bring the samples up to date: `run sample`", ("run", "sample")),
     "summary": Command("stages.summary", "how good the model is, and where everything is"),

@@ -1,0 +1,156 @@
+"""Which family, size and minutes suit some data; how fast a family learns is given, but where a test says otherwise."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stages import advise
+from stages.common.params import Params, load_params
+from tests.refusals import refused
+from tests.stages.source_files import encoded, ingested, noise, write_tree
+from tests.stages.tiny_data import ROOT
+
+SECONDS_A_PIXEL = 1e-6
+"""Of a machine that is as fast for all families: 10 seconds for 200,000 images of 8x8."""
+
+
+def speed(family: str, params: Params, looks: advise.Looks, side: int) -> float:
+    return 1 / (SECONDS_A_PIXEL * side**2)
+
+
+def params_of(**normalize: Any) -> Params:
+    params = load_params(ROOT / "params.yaml")
+    return params.model_copy(update={"normalize": params.normalize.model_copy(update=normalize)})
+
+
+def advised(raw: Path, minutes: float = 30, **normalize: Any) -> list[advise.Advice]:
+    params = params_of(**normalize)
+    return list(advise.advise(params, advise.look(raw, params), minutes, speed))
+
+
+def photos(root: Path, *folders: str) -> Path:
+    """Six photographs of 50x40 in each folder."""
+    for seed, name in enumerate(folders):
+        (root / name).mkdir(parents=True)
+        for index, image in enumerate(noise(6, 40, 50, 3, seed=seed)):
+            (root / name / f"{index}.png").write_bytes(encoded(Image.fromarray(image)))
+    return root
+
+
+@pytest.fixture(autouse=True)
+def in_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+def test_labeled_digits_are_for_cgan_as_they_were_measured(tmp_path: Path) -> None:
+    ingested(tmp_path / "raw", source="digits", path="data/source")
+    found = advised(tmp_path / "raw")
+    best = found[0]
+    assert (best.family, best.side, best.images, best.example.name) == ("cgan", 8, 200_000, "digits_cgan")
+    assert best.minutes == pytest.approx(200_000 * SECONDS_A_PIXEL * 64 / 60)
+    assert {"dcgan", "infogan", "biggan"} < {one.family for one in found}, "labels may be left aside"
+    assert not {"pix2pix", "cyclegan", "sngan_attributes", "seqgan"} & {one.family for one in found}
+    assert "200,000 images" not in "\n".join(advise.lines_of([best])), "as many as the example"
+
+
+def test_fewer_minutes_mean_smaller_images_and_then_fewer_of_them(tmp_path: Path) -> None:
+    write_tree(tmp_path / "tree", {"a": 3, "b": 3}, size=28)
+    ingested(tmp_path / "raw", path=str(tmp_path / "tree"))
+    sides, images = zip(*((best.side, best.images) for best in (
+        advised(tmp_path / "raw", minutes)[0] for minutes in (30, 1, 0.1)
+    )), strict=True)  # fmt: skip
+    assert (sides, images) == ((28, 16, 8), (120_000, 120_000, 93_000))
+    (row, *_) = advise.lines_of([advised(tmp_path / "raw", 0.1)[0]])[1:]
+    assert ", of 120,000 images" in row
+
+
+def test_photographs_without_labels_are_never_enlarged_and_keep_their_colors(tmp_path: Path) -> None:
+    ingested(tmp_path / "raw", path=str(photos(tmp_path / "photos", "")), labels=False)
+    params = params_of()
+    looks = advise.look(tmp_path / "raw", params)
+    found = list(advise.advise(params, looks, 30, speed))
+    assert (found[0].family, found[0].side) == ("infogan", 32)
+    assert all(one.side <= 40 for one in found)
+    changes = next(advise.notes(found[0], looks, params))
+    assert "-S normalize.channels=3 -S normalize.height=32 -S normalize.width=32" in changes
+
+
+@pytest.mark.parametrize(
+    ("partner", "family"), [("edges", "pix2pix"), ("masked", "context_encoder"), ("lower_resolution", "srgan")]
+)
+def test_pairs_are_for_the_family_whose_example_has_such_pairs(tmp_path: Path, partner: str, family: str) -> None:
+    write_tree(tmp_path / "tree", {"a": 3, "b": 3}, size=28)
+    ingested(tmp_path / "raw", path=str(tmp_path / "tree"))
+    assert advised(tmp_path / "raw", partner=partner, height=28, width=28)[0].family == family
+
+
+def test_two_domains_are_for_cyclegan(tmp_path: Path) -> None:
+    photos(tmp_path / "photos", "trainA", "trainB")
+    ingested(tmp_path / "raw", path=str(tmp_path / "photos"), domains=["A", "B"], labels=False)
+    assert advised(tmp_path / "raw")[0].family == "cyclegan"
+
+
+def test_attributes_are_for_the_family_that_learns_from_them(tmp_path: Path) -> None:
+    names = sorted(path.name for path in write_tree(tmp_path / "tree", {"": 6}).iterdir())
+    rows = ["file,smile,hat", *(f"{name},{n % 2},{n // 3}" for n, name in enumerate(names))]
+    (tmp_path / "tree/a.csv").write_text("\n".join(rows) + "\n")
+    attributes = {"file": "a.csv", "columns": ["smile", "hat"]}
+    ingested(tmp_path / "raw", path=str(tmp_path / "tree"), attributes=attributes, labels=False)
+    assert [one.family for one in advised(tmp_path / "raw")] == ["sngan_attributes"]
+
+
+def test_points_keep_their_shape_and_are_for_the_family_of_points(tmp_path: Path) -> None:
+    ingested(tmp_path / "raw", source="ring", path="data/source", options={"points": 200})
+    params = params_of()
+    looks = advise.look(tmp_path / "raw", params)
+    (best, *_) = advise.advise(params, looks, 30, speed)
+    assert (best.family, best.side) == ("modern_points", 2)
+    assert "normalize" not in next(advise.notes(best, looks, params))
+
+
+@pytest.mark.parametrize("name", ["points", "attributes", "domains", "pairs", "labels"])
+def test_the_speed_of_each_kind_is_measured_on_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(advise, "_SECONDS", 0.01)
+    known: dict[str, Any] = {
+        "points": {"source": "ring", "path": "data/source", "options": {"points": 200}},
+        "attributes": {"attributes": {"file": "a.csv", "columns": ["smile", "hat"]}, "labels": False},
+        "domains": {"domains": ["A", "B"], "labels": False},
+    }
+    if name == "attributes":
+        names = sorted(path.name for path in write_tree(tmp_path / "in", {"": 6}).iterdir())
+        rows = ["file,smile,hat", *(f"{file},{n % 2},{n // 3}" for n, file in enumerate(names))]
+        (tmp_path / "in/a.csv").write_text("\n".join(rows) + "\n")
+    elif name != "points":
+        photos(tmp_path / "in", "trainA", "trainB")
+    ingested(tmp_path / "raw", **{"path": str(tmp_path / "in"), **known.get(name, {})})
+    params = params_of(partner="edges" if name == "pairs" else None)
+    looks = advise.look(tmp_path / "raw", params)
+    best = next(advise.advise(params, looks, 30, speed))
+    assert np.isfinite(rate := advise.images_per_second(best.family, params, looks, best.side))
+    assert rate > 0
+
+
+def test_the_command_says_how_to_take_its_first_advice(tmp_path: Path) -> None:
+    for name in ("params.yaml", "examples", "docs"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / "data").mkdir()
+    ingested(tmp_path / "data/raw", source="digits", path="data/source")
+    command = [sys.executable, "-m", "stages.advise", "--minutes", "1"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    first, *_ = [line.split() for line in done.stdout.splitlines() if line.startswith("cgan")]
+    assert first[:2] == ["cgan", "8x8"]
+    assert done.stdout.startswith("1,797 images of 8x8 pixels, grey; 10 classes\n")
+
+
+def test_without_data_one_reads_how_to_bring_them(tmp_path: Path) -> None:
+    with refused("output-missing", "mintage run ingest"):
+        advise.look(tmp_path, params_of())
