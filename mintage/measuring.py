@@ -37,7 +37,7 @@ from mintage.metrics.sequences import bleu, copies, self_bleu
 from mintage.metrics.voxels import shape_figures
 from mintage.model import Model
 from mintage.randomness import stream
-from mintage.sampling import asked_labels, asked_rows, samples
+from mintage.sampling import asked_labels, asked_rows, rows_with, samples
 from mintage.sources import has_mask, shape_of, untouched
 from mintage.tokens import as_tokens
 
@@ -150,7 +150,7 @@ def measure(
 
 def _compare(model: Model, holdout: Dataset, train: Dataset, evaluator: Evaluator, seed: int) -> dict[str, Figure]:
     count = min(len(holdout), len(train))
-    drawn = train.rows(torch.randperm(len(train), generator=stream(seed, "measure/floor"))[:count])
+    drawn = _floor(model, holdout, train, count, seed)
     held = _Images.extract(evaluator, holdout.image, _condition(holdout))
     if model.generator.config.translates:
         asked = holdout.rows(asked_rows(len(holdout), count, seed))
@@ -202,7 +202,7 @@ def _compare_domains(
     evaluator = _taught(seen, schooling)
     held = _Images.extract(evaluator, wanted.image, _condition(wanted))
     asked = asked.rows(asked_rows(len(asked), count, seed))
-    drawn = seen.rows(torch.randperm(len(seen), generator=stream(seed, "measure/floor"))[:count])
+    drawn = _floor(model, asked, seen, count, seed)
 
     def figures(images: Tensor, of: Dataset) -> dict[str, float]:
         return _figures(held, _Images.extract(evaluator, images, _condition(of)), seed)
@@ -295,6 +295,15 @@ def _generated(model: Model, count: int, seed: int, asked: Tensor | None) -> Ten
 
 def _rounded(images: Tensor) -> Tensor:
     return ((images.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
+
+
+def _floor(model: Model, asked: Dataset, train: Dataset, count: int, seed: int) -> Dataset:
+    """Real images to compare with, of the classes that the model is asked for, or whose images it translates."""
+    random = stream(seed, "measure/floor")
+    by_class = model.classes is not None or model.generator.config.translates
+    if by_class and asked.label is not None and train.label is not None:
+        return train.rows(rows_with(train.label, asked_labels(asked.label, count, seed), random))
+    return train.rows(torch.randperm(len(train), generator=random)[:count])
 
 
 def _asked(model: Model, holdout: Dataset, count: int, seed: int) -> Tensor | None:

@@ -20,7 +20,7 @@ from mintage.dataset import Dataset, images_in_range
 from mintage.frames import as_source
 from mintage.nearest import nearest
 from mintage.players import Generator, build_generator
-from mintage.sampling import encode, generate, samples
+from mintage.sampling import encode, images_of, samples
 from mintage.tokens import as_tokens
 
 
@@ -221,18 +221,38 @@ class Model:
             raise ValueError(f"images are {tuple(given.shape[1:])} (C, H, W), and the model's are {self.shape}")
         return encode(self.generator, given)
 
-    def decode(self, latents: Tensor) -> Tensor:
-        """The images `[N,C,H,W]` in [-1,1], on the CPU, that the model makes of latents `[N,L]`.
+    @property
+    def latent_size(self) -> int:
+        """How many numbers an image is made of, those of an information code among them."""
+        return self.generator.config.latent_size + self.generator.config.code_size
 
-        Raises ValueError where latents are of another size, or the model makes images of more than latents.
+    def decode(
+        self,
+        latents: Tensor,
+        label: str | int | Sequence[str | int] | None = None,
+        attributes: Mapping[str, bool | float | str] | None = None,
+    ) -> Tensor:
+        """The images `[N,C,*S]` in [-1,1], on the CPU, that the model makes of latents `[N, latent_size]`.
+
+        Classes and attributes are asked for as in `sample`.
+
+        Raises:
+            ValueError: Latents are of another size, the model has no such class or attribute, or translates.
+
+        Example:
+            >>> import torch, mintage
+            >>> data = mintage.Dataset(torch.rand(64, 1, 8, 8) * 2 - 1, torch.arange(64) % 2, classes=["bag", "boot"])
+            >>> model = mintage.train(data, "cgan", images=640, recipe={"width": 8}, progress=False).model
+            >>> first, last = torch.randn(2, model.latent_size)
+            >>> model.decode(torch.stack([first, (first + last) / 2, last]), label="boot").shape
+            torch.Size([3, 1, 8, 8])
         """
-        config = self.generator.config
-        if config.generator_conditioning != "none":
-            raise ValueError("this model makes images of more than latents: call sample, or translate")
-        size = config.latent_size + config.code_size
-        if latents.shape[1:] != (size,):
-            raise ValueError(f"latents are {list(latents.shape)}, and the model's are [N, {size}]")
-        return generate(self.generator, latents.float())
+        if self.generator.config.translates or self.vocabulary is not None:
+            raise ValueError("this model makes images of more than latents: call translate(sources), or write(count)")
+        if latents.shape[1:] != (self.latent_size,):
+            raise ValueError(f"latents are {list(latents.shape)}, and the model's are [N, {self.latent_size}]")
+        asked = self._labels(label) if attributes is None else self._attributes(attributes)
+        return images_of(self.generator, latents.float(), asked)
 
     def reconstruct(self, images: Any) -> Tensor:
         """Images `[N,C,H,W]` as they are when they are encoded and made again; arguments and errors as of `encode`."""

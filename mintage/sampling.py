@@ -75,17 +75,32 @@ def samples(
     categories. Without anything a generator that is told attributes is asked for its `examples`. Images before `first`,
     a multiple of `CHUNK`, are left out.
     """
-    config = generator.config
-    if asked is None and generator.examples is not None:
-        asked = generator.examples.cpu()
-    rows = torch.tensor(asked) if isinstance(asked, list | tuple | range) else cast(Rows | None, asked)
+    rows = _asked(generator, asked)
     for start in range(first, count, CHUNK):
         n = min(CHUNK, count - start)
-        latents = latents_at(config, seed, start // CHUNK)[:n]
-        condition = None if rows is None else rows[torch.arange(start, start + n) % len(rows)]
-        if condition is not None and config.code_categories:
-            latents = with_category(config, latents, condition)
-        yield generate(generator, latents, condition, seed, start // CHUNK), condition
+        latents = latents_at(generator.config, seed, start // CHUNK)[:n]
+        yield _made(generator, latents, rows, seed, start)
+
+
+def images_of(generator: Generator, latents: Tensor, asked: Sequence[int] | Rows | None) -> Tensor:
+    """Images `[N,C,*S]` of these latents `[N,L]`, of what is asked for in turn as in `samples`."""
+    return _made(generator, latents, _asked(generator, asked), 0, 0)[0]
+
+
+def _asked(generator: Generator, asked: Sequence[int] | Rows | None) -> Rows | None:
+    if asked is None and generator.examples is not None:
+        asked = generator.examples.cpu()
+    return torch.tensor(asked) if isinstance(asked, list | tuple | range) else cast(Rows | None, asked)
+
+
+def _made(
+    generator: Generator, latents: Tensor, rows: Rows | None, seed: int, start: int
+) -> tuple[Tensor, Tensor | None]:
+    """Images of latents, of which the first is number `start`, and their conditions."""
+    condition = None if rows is None else rows[torch.arange(start, start + len(latents)) % len(rows)]
+    if condition is not None and generator.config.code_categories:
+        latents = with_category(generator.config, latents, condition)
+    return generate(generator, latents, condition, seed, start // CHUNK), condition
 
 
 def asked_rows(held: int, count: int, seed: int) -> Tensor:
@@ -101,6 +116,22 @@ def asked_labels(labels: Tensor, count: int, seed: int) -> Tensor:
     """
     shuffled = labels.sort().values[torch.randperm(len(labels), generator=stream(seed, "asked"))]
     return shuffled.repeat(-(-count // len(labels)))[:count]
+
+
+def rows_with(labels: Tensor, asked: Tensor, random: torch.Generator) -> Tensor:
+    """The numbers, in order, of as many real images of these labels; others by chance where a class has too few.
+
+    Beside images of these labels, real ones drawn by chance alone would differ in how many of each class there are:
+    that makes their Frechet distance larger by a third or more, and flatters whatever is asked for a class.
+    """
+    order = torch.randperm(len(labels), generator=random)
+    wanted = torch.bincount(asked, minlength=int(labels.max()) + 1)
+    taken = torch.zeros(len(labels), dtype=torch.bool)
+    for label, count in enumerate(wanted.tolist()):
+        taken[order[labels[order] == label][:count]] = True
+    others = order[~taken[order]]
+    taken[others[: len(asked) - int(taken.sum())]] = True
+    return taken.nonzero()[:, 0]
 
 
 def latents_at(config: ModelConfig, seed: int, chunk: int) -> Tensor:

@@ -15,7 +15,7 @@ from mintage.metrics.distances import squared_radii
 from mintage.metrics.thumbnails import block_of
 from mintage.players import Generator
 from mintage.randomness import stream
-from mintage.sampling import CHUNK, Rows, asked_labels, asked_rows, samples
+from mintage.sampling import CHUNK, Rows, asked_labels, asked_rows, rows_with, samples
 from mintage.sources import has_mask
 from stages.common.params import Select
 from stages.common.reading import Chosen, Sources, attributes_of, batches_of, labels_of
@@ -126,9 +126,16 @@ class Reference:
 
     @cached_property
     def chosen(self) -> Tensor:
-        """The numbers `[samples]` of those images in the train split, in order."""
-        order = torch.randperm(len(self.train), generator=stream(self.seed, "floor"))
-        return order[: self.samples].sort().values
+        """The numbers `[samples]` of those images in the train split, in order.
+
+        Of the classes that generators are asked for, or whose images they translate; else by chance.
+        """
+        random, labels = stream(self.seed, "floor"), labels_of(self.train_split)
+        asked = labels_of(self.holdout_split if self.others is None else self.others)
+        if labels is None or asked is None or self.condition not in ("label", *TRANSLATED):
+            return torch.randperm(len(self.train), generator=random)[: self.samples].sort().values
+        count = min(self.samples, len(self.train))
+        return rows_with(labels, asked_labels(asked, count, self.seed), random)
 
     @cached_property
     def pairs(self) -> Tensor:

@@ -228,8 +228,10 @@ def test_what_cannot_be_encoded_or_decoded_is_refused(model: Model) -> None:
         model.encode(strokes(3, side=16))
     with pytest.raises(ValueError, match=r"the model's are \[N, 8\]"):
         model.decode(torch.zeros(2, 9))
+    with pytest.raises(ValueError, match="takes no class"):
+        model.decode(torch.zeros(2, 8), label=0)
     other = Model(tiny_trainer("dcgan").average)
     with pytest.raises(ValueError, match="no encoder"):
         other.encode(torch.zeros(1, 1, 8, 8))
     with pytest.raises(ValueError, match="more than latents"):
-        Model(tiny_trainer("cgan").average).decode(torch.zeros(1, 6))
+        Model(tiny_trainer("pix2pix").average).decode(torch.zeros(1, 6))

@@ -194,6 +194,17 @@ def test_real_images_reach_their_floor_and_noise_is_far_from_it(digits: Dataset,
     assert table == measure(model, held, seen, evaluator_images=6000)
 
 
+def test_the_floor_of_a_model_that_is_asked_for_classes_is_of_as_many_images_of_each(digits: Dataset) -> None:
+    """Held out are few zeros, and many that a floor by chance would have in their place."""
+    assert digits.label is not None
+    zeros = digits.label == 0
+    held = digits.rows(torch.cat([(~zeros).nonzero()[::9, 0], zeros.nonzero()[:2, 0]]))
+    models = [train(digits, family, images=16, recipe=TINY, progress=False).model for family in ("gan", "cgan")]
+    tables = [measure(model, held, digits, evaluator_images=6000) for model in models]
+    by_chance, asked = (table["frechet_distance"].floor for table in tables)
+    assert asked < 0.7 * by_chance
+
+
 def test_images_that_do_not_fit_the_model_are_not_compared(digits: Dataset, model: Model) -> None:
     with pytest.raises(ValueError, match="at least"):
         measure(model, digits.rows(torch.arange(12)))

@@ -9,7 +9,7 @@ from torch import Tensor
 from mintage.latents import code_of, draw, with_category
 from mintage.players import Generator, ModelConfig
 from mintage.randomness import draw_latents, stream
-from mintage.sampling import asked_labels, generate, samples
+from mintage.sampling import asked_labels, generate, rows_with, samples
 from tests.mintage.helpers import play, tiny_trainer
 
 
@@ -112,3 +112,19 @@ def test_a_few_labels_of_many_images_stored_by_class_have_every_class() -> None:
     counts = torch.bincount(asked_labels(stored, 1000, 0), minlength=10)
     assert counts.min() > 60
     assert not torch.equal(asked_labels(stored, 1000, 0), asked_labels(stored, 1000, 1))
+
+
+@given(st.lists(st.integers(0, 3), min_size=8, max_size=40), st.data())
+def test_real_images_to_compare_with_are_of_the_classes_asked_for(labels: list[int], data: st.DataObject) -> None:
+    asked = data.draw(st.lists(st.integers(0, 4), min_size=1, max_size=len(labels)))
+    rows = rows_with(torch.tensor(labels), torch.tensor(asked), stream(0, "floor"))
+    assert len(set(rows.tolist())) == len(asked)
+    assert rows.tolist() == sorted(rows.tolist())
+    there, found, wanted = Counter(labels), Counter(labels[row] for row in rows.tolist()), Counter(asked)
+    assert all(found[label] >= min(there[label], count) for label, count in wanted.items())
+
+
+def test_which_images_of_a_class_are_compared_with_is_by_chance() -> None:
+    labels, asked = torch.arange(400) % 2, torch.zeros(100, dtype=torch.int64)
+    one, other = (rows_with(labels, asked, stream(seed, "floor")) for seed in (0, 1))
+    assert 20 < len(set(one.tolist()) & set(other.tolist())) < 80

@@ -14,6 +14,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from mintage.players import Generator
+from mintage.sampling import asked_labels
 from stages.common.checkpoint import write_checkpoint
 from stages.common.files import read_json, write_json
 from stages.common.models import read_evaluator
@@ -127,6 +128,16 @@ def test_figures_and_floors_of_the_same_images_are_the_same_in_any_order_of_stor
         sure = {name: value for name, value in flat(expected).items() if name.split()[0] not in NOISE}
         assert len(sure) > 20
         assert {name: flat(found).get(name) for name in sure} == pytest.approx(sure, rel=2e-5, abs=2e-5)
+
+
+def test_the_train_images_of_the_floor_are_of_the_classes_that_are_asked_for(run: Path, tmp_path: Path) -> None:
+    folder = stored(run, tmp_path / "by_class", by_class)
+    real = real_of(folder, FEWER)
+    assert real.condition == "label"
+    assert real.holdout_labels is not None
+    drawn = torch.bincount(torch.from_numpy(Split(folder / "data/normalized/train").labels)[real.chosen])
+    asked = torch.bincount(asked_labels(real.holdout_labels, FEWER, 0))
+    assert torch.equal(drawn, asked)
 
 
 @pytest.fixture(scope="module")
