@@ -6,6 +6,7 @@
 #   make gallery   a static site of what was published, in gallery/; URL=s3://bucket/prefix OUT=folder name others
 #   make example NAME=digits_cgan   run an example in a checkout of its own and publish it; without NAME, say which there are
 #   make examples   run them all, again to go on; JOBS=2 side by side
+#   make docs    the documentation as a site, in site/
 #   make serve   set up, then a Prefect server, a worker and the schedule, until Ctrl-C
 #   make remote URL=s3://bucket/prefix   share data and models there (or in a folder)
 #   make pull    bring what a colleague shared so
@@ -26,7 +27,7 @@ export NO_PROXY := $(DIRECT)
 export no_proxy := $(DIRECT)
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: run setup help test chaos serve experiments gallery example examples remote pull env up lint format clean images images-cuda
+.PHONY: run setup help test chaos docs serve experiments gallery example examples remote pull env up lint format clean images images-cuda
 
 run: $(VENV)/.run
 	@python -m flows.make run
@@ -96,11 +97,15 @@ format: $(VENV)/.dev
 	python -m ruff check --fix .
 	python -m ruff format .
 
+docs: $(VENV)/.docs
+	@python -m sphinx --quiet --fail-on-warning --keep-going --conf-dir docs . site
+	@echo "the documentation is in site/index.html"
+
 clean:
 	@test ! -e .flow/lock || ! test -x $(VENV)/bin/python || python -m flows.make free
 	rm -rf data/raw data/normalized models metrics plots samples reports provenance published.json .resume .measure
 
 # Looked at each time: a .venv of another Python, of a checkout that was moved, or of other requirements is mended.
-$(VENV)/.run $(VENV)/.dev: FORCE
+$(VENV)/.run $(VENV)/.dev $(VENV)/.docs: FORCE
 	@PATH="$$OUTSIDE" sh requirements/install.sh $(VENV) $(@F:.%=%) "$(PYTHON)"
 FORCE:

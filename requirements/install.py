@@ -26,13 +26,13 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 VENV = Path(sys.prefix).resolve()
 """Itself, where `.venv` is a link to one that several checkouts share."""
-PACKAGES = {"run": 215, "dev": 270}
+PACKAGES = {"run": 215, "dev": 270, "docs": 235}
 """About so many come with a group."""
 SIZES = (
     "about 0.5 GB to fetch and 2 GB on the disk with torch for the CPU alone, 3 and 8 GB with CUDA "
     "(PIP_EXTRA_INDEX_URL names an index of CPU builds)"
 )
-COVERED = {"dev": ["dev", "run"]}
+COVERED = {"dev": ["dev", "run"], "docs": ["docs", "run"]}
 """The groups that are there when one is."""
 COMMAND = """\
 import sys
