@@ -49,6 +49,9 @@ if TYPE_CHECKING:
     from stages.training.stopping import BothWays, Measure
 
 DATA = Path("data/normalized")
+LOG = Path("metrics/train.tsv")
+_LOG_SECONDS = 1.0
+"""So often at most it is written while the training goes on."""
 # What may change without changing the weights up to here; a longer run goes on from a shorter one.
 _NOT_IDENTITY = {"images", "checkpoint_every", "log_every", "resume_every", "min_diversity", "stop"}
 _MEASURE = "measure"
@@ -88,9 +91,11 @@ def run_rank_zero(params: Train) -> None:
         resumed_at = resume_latest(trainer, resume, params)
         meter.before = resume.cost(resumed_at)
         facts["machine"] |= {"device": device_name(trainer), "threads": torch.get_num_threads()}
-        train(trainer, resume, params, medium, measure_for(params, resume, split, trainer.real), meter=meter)
+        measure = measure_for(params, resume, split, trainer.real)
+        log = None if LOG.exists() else LOG  # of an earlier training, until this one has ended well
+        train(trainer, resume, params, medium, measure, meter=meter, log=log)
         resume.place(trainer.images_seen, "models/checkpoints", "plots/training")
-        write_tsv("metrics/train.tsv", trainer.history)
+        write_tsv(LOG, trainer.history)
         if early := stopped_early(trainer.measured, params.stop):
             print(why_stopped(early))
         facts.update(describe(trainer, params, resumed_at), data_fingerprint=manifest["fingerprint"])
@@ -220,9 +225,10 @@ def train(
     measure: "Measure | BothWays | None" = None,
     *,
     meter: Meter | None = None,
+    log: Path | None = None,
 ) -> None:
-    """Play until `params.images` were seen, or `measure` got no better, saving and drawing."""
-    meter, saved = meter or Meter(), time.monotonic()
+    """Play until `params.images` were seen, or `measure` got no better, saving, drawing, the rows so far in `log`."""
+    meter, saved, logged = meter or Meter(), time.monotonic(), 0.0
     meter.lap(trainer.images_seen)
     with (
         explain_interrupt(lambda: f"training was at {trainer.images_seen:,} images; {resume.how_to_resume()}"),
@@ -233,6 +239,9 @@ def train(
             bar.update(trainer.turn_images)
             if trainer.passed(params.log_every):
                 show(bar, checked(trainer.summarize, resume))
+                if log and time.monotonic() - logged > _LOG_SECONDS:
+                    write_tsv(log, trainer.history)
+                    logged = time.monotonic()
             due, last = trainer.passed(params.checkpoint_every), trainer.images_seen >= params.images
             late = time.monotonic() - saved > params.resume_every
             if due or last or late:

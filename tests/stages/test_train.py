@@ -101,6 +101,19 @@ def test_a_training_killed_with_9_at_any_moment_ends_in_the_same_bits(finished: 
     assert outputs(folder) == outputs(finished)
 
 
+def test_the_rows_so_far_are_there_while_the_training_goes_on(finished: Path, tmp_path: Path) -> None:
+    folder = workspace(tmp_path)
+    process, log = start_train_stage(folder), folder / "metrics/train.tsv"
+    while not log.exists() and process.is_alive():
+        time.sleep(0.005)
+    assert process.is_alive(), "it was faster than the look"
+    process.kill()
+    process.join()
+    rows = log.read_text().splitlines()
+    assert 2 <= len(rows) < 9
+    assert rows == (finished / "metrics/train.tsv").read_text().splitlines()[: len(rows)]
+
+
 def wait_for_a_new_state(folder: Path, running: Callable[[], bool]) -> None:
     before = saved_states(folder)
     deadline = time.monotonic() + 300
@@ -158,7 +171,9 @@ def refused(folder: Path) -> str:
     code, output = train(folder)
     assert code == 2, output
     assert "Traceback" not in output
-    assert outputs(folder) == before
+    after = outputs(folder)
+    assert {name: after[name] for name in before} == before
+    assert set(after) - set(before) <= {"metrics/train.tsv"}, "where there was none, the rows up to then"
     sentences = [line for line in output.splitlines() if line.startswith("error: ")]
     assert len(sentences) == 1
     return sentences[0]
