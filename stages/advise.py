@@ -48,6 +48,11 @@ class Looks:
     """The shorter one, in the middle of the images that were looked at."""
     text: str
 
+    @property
+    def keeps_its_size(self) -> bool:
+        """Whether the size is not to be chosen: it is the data's, or what params ask for of what is no picture."""
+        return self.known.medium.shape is not None or "picture files" in self.known.medium.lacks
+
 
 Speed = Callable[[str, Params, Looks, int], float]
 """Of a family, and images of a side: real images a second."""
@@ -91,18 +96,19 @@ def look(raw: Path, params: Params) -> Looks:
         )
     found, to = read_raw_set(raw), params.normalize
     images = sum(found.counts.values())
-    shape = found.medium.shape
+    medium = found.medium
+    shape = to.shape_of(medium.sides) if "picture files" in medium.lacks else medium.shape
     if shape is None:
         sizes = list(_sizes(found))
         side = int(median(min(width, height) for width, height, _ in sizes))
         shape = (3 if any(color for *_, color in sizes) else 1, to.height, to.width)
-        text = f"{found.medium.words.many} of {_middle(sizes)} pixels, {'in color' if shape[0] > 1 else 'grey'}"
+        text = f"{medium.words.many} of {_middle(sizes)} pixels, {'in color' if shape[0] > 1 else 'grey'}"
     else:
-        side, text = shape[-1], found.medium.words.many
+        side, text = shape[-1], medium.words.many
     names = tuple(found.attributes or ())
     known = Known(
         shape,
-        found.medium,
+        medium,
         len(found.classes or ()),
         found.paired or to.partner is not None,
         bool(names),
@@ -223,7 +229,7 @@ def _reached(one: Advice) -> str:
 
 def _sides(looks: Looks, params: Params) -> list[int]:
     """What to try, the largest first: no image is enlarged."""
-    if looks.known.medium.shape is not None:
+    if looks.keeps_its_size:
         return [looks.side]
     most = looks.side if _cuda(params.train.device) else min(looks.side, _MOST_ON_A_CPU)
     return [side for side in reversed(_SIDES) if side <= most] or [_SIDES[0]]
@@ -242,7 +248,7 @@ def images_per_second(family: str, params: Params, looks: Looks, side: int) -> f
     from mintage.devices import choose_device, thread_count
     from mintage.training import make_trainer
 
-    data = _noise(looks.known, params, side)
+    data = _noise(looks, params, side)
     device = choose_device(params.train.device)
     trainer = make_trainer(data, family, {}, 0, device=device, precision=params.train.precision)
     with thread_count(params.train.threads):
@@ -255,13 +261,14 @@ def images_per_second(family: str, params: Params, looks: Looks, side: int) -> f
     return (trainer.images_seen - before) / (time.monotonic() - begun)
 
 
-def _noise(known: Known, params: Params, side: int) -> Any:
+def _noise(looks: Looks, params: Params, side: int) -> Any:
     """Images of chance with the same conditions."""
     import torch
 
     from mintage.dataset import Dataset
 
-    shape = known.shape if known.medium.shape is not None else (known.shape[0], side, side)
+    known = looks.known
+    shape = known.shape if looks.keeps_its_size else (known.shape[0], side, side)
     to = params.normalize.model_copy(update={"channels": shape[0], "height": side, "width": side})
     count, random = 512, torch.Generator().manual_seed(0)
     number = torch.arange(count)
@@ -274,7 +281,7 @@ def _noise(known: Known, params: Params, side: int) -> Any:
         given["source"] = torch.rand(count, *partner_shape(to), generator=random) * 2 - 1
     if known.domains:
         given["domain"] = number % 2
-    return Dataset(**given)
+    return Dataset(**given, rank=len(shape) - 1)
 
 
 def table_of(text: str, heading: str) -> list[dict[str, str]]:
@@ -306,7 +313,7 @@ def notes(best: Advice, looks: Looks, params: Params) -> Iterator[str]:
     """How to take the first, and what else to think of."""
     wanted = {"train.family": best.family, "train.images": best.images}
     now = {"train.family": params.train.family, "train.images": params.train.images}
-    if looks.known.medium.shape is None:
+    if not looks.keeps_its_size:
         wanted |= {"normalize.channels": looks.known.shape[0]}
         wanted |= {f"normalize.{side}": best.side for side in ("height", "width")}
         now |= {f"normalize.{key}": getattr(params.normalize, key) for key in ("channels", "height", "width")}

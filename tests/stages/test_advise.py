@@ -114,13 +114,23 @@ def test_points_keep_their_shape_and_are_for_the_family_of_points(tmp_path: Path
     assert "normalize" not in next(advise.notes(best, looks, params))
 
 
-@pytest.mark.parametrize("name", ["points", "attributes", "domains", "pairs", "labels"])
+def test_volumes_keep_the_size_that_params_ask_for_and_are_for_the_family_of_volumes(tmp_path: Path) -> None:
+    ingested(tmp_path / "raw", source="solids", path="data/source", options={"volumes": 20})
+    params = params_of(depth=8)
+    looks = advise.look(tmp_path / "raw", params)
+    (best, *_) = advise.advise(params, looks, 30, speed)
+    assert (best.family, best.side) == ("gan3d", 8)
+    assert "normalize" not in next(advise.notes(best, looks, params))
+
+
+@pytest.mark.parametrize("name", ["volumes", "points", "attributes", "domains", "pairs", "labels"])
 def test_the_speed_of_each_kind_is_measured_on_this_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setattr(advise, "_SECONDS", 0.01)
     known: dict[str, Any] = {
         "points": {"source": "ring", "path": "data/source", "options": {"points": 200}},
+        "volumes": {"source": "solids", "path": "data/source", "options": {"volumes": 20}},
         "attributes": {"attributes": {"file": "a.csv", "columns": ["smile", "hat"]}, "labels": False},
         "domains": {"domains": ["A", "B"], "labels": False},
     }
@@ -128,10 +138,10 @@ def test_the_speed_of_each_kind_is_measured_on_this_machine(
         names = sorted(path.name for path in write_tree(tmp_path / "in", {"": 6}).iterdir())
         rows = ["file,smile,hat", *(f"{file},{n % 2},{n // 3}" for n, file in enumerate(names))]
         (tmp_path / "in/a.csv").write_text("\n".join(rows) + "\n")
-    elif name != "points":
+    elif name not in ("points", "volumes"):
         photos(tmp_path / "in", "trainA", "trainB")
     ingested(tmp_path / "raw", **{"path": str(tmp_path / "in"), **known.get(name, {})})
-    params = params_of(partner="edges" if name == "pairs" else None)
+    params = params_of(partner="edges" if name == "pairs" else None, depth=8 if name == "volumes" else None)
     looks = advise.look(tmp_path / "raw", params)
     best = next(advise.advise(params, looks, 30, speed))
     assert np.isfinite(rate := advise.images_per_second(best.family, params, looks, best.side))
