@@ -90,7 +90,7 @@ chaos: $(VENV)/.dev
 lint: $(VENV)/.dev
 	python -m ruff check .
 	python -m ruff format --check .
-	python -m mypy
+	python -m mypy --num-workers 2
 	python -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
 
 format: $(VENV)/.dev
