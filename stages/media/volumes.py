@@ -38,6 +38,7 @@ _METRICS = {
         "Achlioptas et al. 2018",
         "share",
         needs="shapes",
+        guard_only="real shapes with light noise over them score as well",
     ),
     "neighbor_accuracy": Metric(
         "1-nearest-neighbor accuracy",
@@ -48,6 +49,7 @@ _METRICS = {
         "Lopez-Paz and Oquab 2017",
         "share",
         needs="shapes",
+        guard_only="noise, whose nearest neighbors are real shapes, scores as well as these",
     ),
     "largest_part": Metric(
         "largest part",

@@ -16,6 +16,7 @@ from stages.common.params import Normalize
 from stages.media.medium import UnusableError
 from stages.media.meshes import cells_of, surface_cells
 from stages.media.volumes import Volumes, npy
+from stages.sources.solids import draw_solid
 from tests.refusals import refused
 from tests.stages.source_files import normalize_params
 from tests.stages.test_source_fuzz import damaged, fuzzed
@@ -225,3 +226,50 @@ def test_a_volume_is_shown_as_a_view_of_its_cell_and_opened_as_a_mesh() -> None:
     again, _ = cells_of(content, (6, 6, 6), "resize", "y")
     assert np.array_equal(again, ball[1:7, 1:7, 1:7])
     assert medium.to_open(*medium.encode(-np.ones_like(samples[0])), "generated") is None
+
+
+@pytest.fixture(scope="module")
+def solids() -> torch.Tensor:
+    drawn = np.stack([draw_solid(16, 0, number) for number in range(600)])
+    return torch.from_numpy(drawn)[:, None].float() * 2 - 1
+
+
+def test_real_shapes_reach_the_floor_and_one_shape_made_over_and_over_does_not(solids: torch.Tensor) -> None:
+    held, real = solids[:300], solids[300:]
+    floor, copied = (Volumes().measure(some, held) for some in (real, real[:1].expand(300, -1, -1, -1, -1)))
+    assert floor["shape_coverage"] > 0.5
+    assert floor["neighbor_accuracy"] == pytest.approx(0.5, abs=0.07)
+    assert copied["shape_coverage"] < 0.01
+    assert copied["neighbor_accuracy"] > 0.99
+    halves = torch.cat([real[..., 8:], real[..., :8]], -1)
+    exchanged = Volumes().measure(halves, held)
+    assert exchanged["shape_coverage"] < 0.6 * floor["shape_coverage"]
+    assert exchanged["neighbor_accuracy"] > 0.95
+
+
+def test_each_figure_of_shapes_is_deceived_by_some_bad_model_so_that_none_can_choose(solids: torch.Tensor) -> None:
+    held, real = solids[:300], solids[300:]
+    random = torch.Generator().manual_seed(0)
+    noise = torch.where(torch.rand(real.shape, generator=random) < 0.15, 1.0, -1.0)
+    noisy = torch.where(torch.rand(real.shape, generator=random) < 0.05, -real, real)
+    floor, of_noise, of_noisy, block = (
+        Volumes().measure(some, held) for some in (real, noise, noisy, torch.ones_like(real))
+    )
+    deceived = {
+        "neighbor_accuracy": of_noise["neighbor_accuracy"] < floor["neighbor_accuracy"] + 0.05,
+        "shape_coverage": of_noisy["shape_coverage"] > floor["shape_coverage"] - 0.05,
+        "largest_part": block["largest_part"] >= floor["largest_part"],
+    }
+    assert (
+        deceived
+        == dict.fromkeys(Volumes.metrics, True)
+        == {name: metric.guard_only is not None for name, metric in Volumes.metrics.items()}
+    )
+    assert of_noise["shape_coverage"] < 0.3 * floor["shape_coverage"], "together they tell"
+    assert of_noisy["largest_part"] < 0.9
+    assert block["neighbor_accuracy"] > 0.99
+
+
+def test_figures_are_of_equal_counts_whichever_are_more(solids: torch.Tensor) -> None:
+    few, many = Volumes().measure(solids[:100], solids[300:]), Volumes().measure(solids[:300], solids[300:400])
+    assert few["neighbor_accuracy"] == pytest.approx(many["neighbor_accuracy"], abs=0.12)

@@ -53,8 +53,7 @@ PARAMS: dict[str, Any] = {
     "train.log_every": 2_000,
     "train.device": "cpu",
     "select.samples": 60,
-    "select.metric": "neighbor_accuracy",
-    "select.guards": [{"metric": "largest_part", "at_least": 0.2}],
+    "select.guards": [{"metric": "largest_part", "at_least": 0.2}, {"metric": "neighbor_accuracy", "at_most": 1.0}],
     "select.device": "cpu",
     "sample.count": 40,
     "sample.device": "cpu",
@@ -93,7 +92,7 @@ def test_figures_of_shapes_stand_beside_what_training_shapes_reach(finished: Pat
     assert selection["shape_coverage_floor"] == pytest.approx(by_hand["shape_coverage"], abs=0.15)
     assert selection["neighbor_accuracy_floor"] == pytest.approx(0.5, abs=0.12)
     assert selection["largest_part_floor"] == pytest.approx(1, abs=0.02)
-    assert selection["rule"].startswith("lowest 1-nearest-neighbor accuracy among those with largest part")
+    assert selection["rule"].startswith("lowest Frechet distance among those with largest part")
     assert 0.5 < selection["neighbor_accuracy"] <= 1
     assert "shape coverage" in selection["verdict"]["sentence"]
     assert selection["conditional_accuracy"] > 0.25, "it is asked for a kind, of five"
@@ -205,7 +204,7 @@ def test_a_network_of_pictures_is_refused_before_it_looks(finished: Path) -> Non
 
 
 def test_figures_of_shapes_are_refused_of_other_media(tmp_path: Path) -> None:
-    write_params(tmp_path, {"select.metric": "neighbor_accuracy"})
+    write_params(tmp_path, {"select.guards": [{"metric": "neighbor_accuracy", "at_most": 1.0}]})
     known = Known((1, 8, 8), Images())
     [told] = foreseen(load_params(tmp_path / "params.yaml"), known)
     assert "names 'neighbor_accuracy', which is of volumes: name another metric" in told
