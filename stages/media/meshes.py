@@ -9,13 +9,16 @@ import struct
 from collections.abc import Iterator
 from importlib.util import find_spec
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from stages.common.errors import UserError
-from stages.media.medium import UnusableError
+from stages.media.medium import Decoded, UnusableError
+
+if TYPE_CHECKING:
+    from stages.common.params import Normalize
 
 MOST_FACES = 2_000_000
 _MOST_PLACES, _AT_ONCE = 2**28, 2**21
@@ -38,6 +41,13 @@ def require_reader() -> None:
             "meshes are read by trimesh, which is not installed: run `pip install -c requirements/constraints.txt "
             "-r requirements/meshes.txt`",
         )
+
+
+def decoded(content: bytes, to: "Normalize", size: Size, up: str) -> Decoded:
+    """The volume `[C,*size]` of a mesh, the same in each channel. Raises UnusableError."""
+    cells, kind = cells_of(content, size, to.fit, up)
+    values = np.where(cells, np.float32(1), np.float32(-1))
+    return Decoded(np.broadcast_to(values, (to.channels, *size)), kind, (1, 0, 0, 0))
 
 
 def cells_of(content: bytes, size: Size, fit: str, up: str) -> tuple[Cells, str]:

@@ -10,7 +10,8 @@ from pydantic import Field
 
 from stages.common.params import Ingest
 from stages.common.sections import Count, Section, Seed
-from stages.media.volumes import Volumes, npy
+from stages.media.cells import npy
+from stages.media.volumes import Volumes
 from stages.sources import RawImage, Source
 
 MEDIUM = Volumes()

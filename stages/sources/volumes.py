@@ -12,8 +12,9 @@ from pydantic import Field, model_validator
 from stages.common.errors import UserError
 from stages.common.params import Ingest
 from stages.common.sections import Finite, Positive
+from stages.media.cells import npy
 from stages.media.meshes import require_reader
-from stages.media.volumes import Up, Volumes, npy
+from stages.media.volumes import Up, Volumes
 from stages.sources import RawImage, Source
 from stages.sources.archive import archive_tree
 from stages.sources.array_files import Header

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 with atheris.instrument_imports(include=["stages.sources", "tarfile", "zipfile", "gzip", "numpy.lib.format"]):
-    from stages.media.volumes import npy
+    from stages.media.cells import npy
     from stages.sources import archive, arrays, cifar, idx, parquet, volumes  # noqa: F401 - their imports are what is watched
     from tests.stages.hostile_inputs import IMAGES, LABELS, PNG, write_tar, write_zip
     from tests.stages.source_files import noise, write_idx

@@ -13,9 +13,10 @@ from hypothesis.extra.numpy import arrays
 
 from mintage.metrics.voxels import largest_parts
 from stages.common.params import Normalize
+from stages.media.cells import npy
 from stages.media.medium import UnusableError
 from stages.media.meshes import cells_of, surface_cells
-from stages.media.volumes import Volumes, npy
+from stages.media.volumes import Volumes
 from stages.sources.solids import draw_solid
 from tests.refusals import refused
 from tests.stages.source_files import normalize_params

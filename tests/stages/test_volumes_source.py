@@ -15,7 +15,8 @@ from mintage.metrics.voxels import largest_parts
 from mintage.volumes import save_obj
 from stages.common.split import Split
 from stages.media import medium_of
-from stages.media.volumes import Volumes, npy
+from stages.media.cells import npy
+from stages.media.volumes import Volumes
 from stages.sources.kinds import advice_on
 from stages.sources.solids import SOLIDS, draw_solid
 from tests.refusals import refused
