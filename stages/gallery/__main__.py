@@ -11,7 +11,8 @@ from stages.common.errors import run_stage
 from stages.common.params import Upload, load_section
 from stages.common.stage import parser_of
 from stages.examples import load_all
-from stages.gallery.site import build
+from stages.gallery.runtime import ARCHIVE
+from stages.gallery.site import Explorers, build
 from stages.stores import open_store
 
 
@@ -19,9 +20,12 @@ def main() -> None:
     arguments = _arguments()
     store = open_store(arguments.url or load_section(Upload).url)
     store.require_there()
-    built = build(store, arguments.out, load_all(arguments.examples), arguments.title)
+    explorers = Explorers(wanted=not arguments.no_explorer, archive=arguments.runtime)
+    built = build(store, arguments.out, load_all(arguments.examples), arguments.title, explorers)
     for problem in built.left_out:
         print(f"left out: {problem}", file=sys.stderr)
+    if built.unexplored is not None:
+        print(f"note: {built.unexplored}", file=sys.stderr)
     print(
         f"gallery: {built.releases} releases ({built.written} read and written, {built.removed} removed), "
         f"{built.channels} channels: {arguments.out / 'index.html'}"
@@ -36,6 +40,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--examples", type=Path, default=Path("examples"), help="whose texts the museum shows (default: %(default)s)"
     )
+    parser.add_argument("--no-explorer", action="store_true", help="leave out what runs generators in the browser")
+    parser.add_argument("--runtime", type=Path, metavar="FILE", help=f"{ARCHIVE} of npm, where npm is not installed")
     return parser.parse_args()
 
 

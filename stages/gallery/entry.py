@@ -47,6 +47,10 @@ class Entry(BaseModel):
     width: int
     height: int
     """Of its picture, in pixels."""
+    explorable: bool
+    """Whether a browser can run its generator and draw what that makes,"""
+    explored: bool
+    """and whether its page does so."""
     params: dict[str, str]
     """Each param of each stage, by its dotted name, and each axis of the recipe."""
 

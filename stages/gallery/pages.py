@@ -17,6 +17,7 @@ from stages.common.templates import environment
 from stages.examples import Example
 from stages.gallery.entry import Entry, Figure
 from stages.gallery.reading import Contents, cut
+from stages.gallery.runtime import SCRIPT
 from stages.releases.channels import Channel
 from stages.reporting import words
 from stages.reporting.curves import Chart, losses_chart, quality_charts
@@ -25,8 +26,15 @@ from stages.reporting.measures import of_real, shown_metrics, text, titled
 from stages.selection.metrics import METRICS
 
 TEMPLATES = Path(__file__).parent / "templates"
+_STATIC = Path(__file__).parent / "static"
 _REPORT = TEMPLATES.parents[1] / "reporting" / "templates"
 LEVELS = {"good": "Good", "fair": "Fair", "poor": "Poor", "unknown": "Not judged"}
+EXPLORER = "explorer.js"
+"""Beside a release's page: its generators, as a script."""
+EXPLORERS = "explorer/explorer.js"
+"""What all explorers share."""
+_PARTS = ("latents", "pictures", "engine", "controls", "noise", "drawing", "translator", "quiz", "start")
+"""In the order in which they use each other."""
 _ON_A_CARD = 3
 """Figures beside a picture."""
 
@@ -34,6 +42,11 @@ _ON_A_CARD = 3
 def style() -> str:
     """The report's, and what the gallery has beyond it."""
     return (_REPORT / "report.css").read_text() + (TEMPLATES / "gallery.css").read_text()
+
+
+def explorers_script() -> str:
+    """The explorer's code: plain scripts one after the other, since a page from a disk may load no modules."""
+    return "\n".join((_STATIC / f"{part}.js").read_text() for part in _PARTS)
 
 
 def index_page(title: str, entries: Sequence[Entry], channels: Sequence[Channel], left_out: Sequence[str]) -> str:
@@ -73,6 +86,11 @@ def release_page(title: str, entry: Entry, contents: Contents, example: Example 
         loading=loading(contents, f"{url}/releases/{entry.release}"),
         size=sum(file.size for file in contents.files),
         unclean=[cut(one.stage) for one in contents.made if one.git.clean is False],
+        explorer=contents.explorer if entry.explored else None,
+        unexplored=contents.explorer if isinstance(contents.explorer, str) else "",
+        shared=EXPLORERS,
+        runtime=SCRIPT,
+        own=EXPLORER,
     )
 
 
@@ -208,9 +226,14 @@ def _templates() -> Environment:
     return templates
 
 
+_OF_THE_SITE = "'self' file: blob: 'wasm-unsafe-eval'"
+"""The explorer's scripts are files, and the runtime makes of them a module and WebAssembly."""
+
+
 def _page(template: str, *, script: str | None = None, **shown: Any) -> str:
     code = (TEMPLATES / script).read_text() if script else ""
     digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
     allowed = f"'sha256-{digest}'" if script else "'none'"
+    allowed = _OF_THE_SITE if shown.get("explorer") else allowed
     page: str = _templates().get_template(template).render(script=Markup(code), allowed=Markup(allowed), **shown)
     return page

@@ -16,6 +16,7 @@ from ruamel.yaml.error import YAMLError
 
 from stages.common.errors import UserError, quoted
 from stages.common.marks import Mark, mark_in, with_mark
+from stages.gallery.explorer import Explorer, explorer_of
 from stages.releases.manifest import Listed, Release
 from stages.reporting.facts import Checkpoint, Curve, Facts, Made, Selection
 from stages.reporting.inputs import Picture
@@ -45,6 +46,8 @@ class Contents:
     licence: str
     config: dict[str, Any]
     files: list[Listed]
+    explorer: Explorer | str
+    """Or why it has none: a sentence, empty where there is nothing that a browser could draw."""
 
     @property
     def train(self) -> Made | None:
@@ -61,17 +64,21 @@ def read_release(release: Release) -> Contents:
     of = _Files(release, files)
     header, card = _card(of.text("README.md") or "")
     dataset = _at(header, "model-index", 0, "results", 0, "dataset", "name")
+    made = [_parsed(of, path, Made) for path in sorted(files) if re.fullmatch(r"provenance/[\w-]+\.json", path)]
+    config = _object(of, "config.json")
+    partner = next((one.params.get("partner") for one in made if one.stage == "normalize"), None)
     return Contents(
         selection=_parsed(of, "metrics/selection.json", Selection),
         checkpoints=list(_table(of, "metrics/checkpoints.tsv", Checkpoint)),
         curves=list(_table(of, "metrics/train.tsv", Curve)),
-        made=[_parsed(of, path, Made) for path in sorted(files) if re.fullmatch(r"provenance/[\w-]+\.json", path)],
+        made=made,
         picture=_picture(of, "plots/samples.png"),
         card=card,
         data=cut(str(dataset or "unnamed data")),
         licence=cut(str(header.get("license_name") or header.get("license") or "not stated")),
-        config=_object(of, "config.json"),
+        config=config,
         files=list(files.values()),
+        explorer=explorer_of(of.content, {path: file.size for path, file in files.items()}, config, partner),
     )
 
 

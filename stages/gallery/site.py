@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,9 @@ from stages.common.identity import code_behind
 from stages.common.stage import progress_bar
 from stages.examples import FOLDER as OF_EXAMPLES
 from stages.examples import Example
-from stages.gallery import pages
+from stages.gallery import pages, runtime
 from stages.gallery.entry import Entry
+from stages.gallery.explorer import Explorer
 from stages.gallery.reading import Contents, cut, read_release, refused
 from stages.releases.catalogue import Summary, listed
 from stages.releases.channels import Channel, names, read_channel
@@ -45,15 +47,32 @@ class Built:
     removed: int = 0
     left_out: list[str] = field(default_factory=list)
     """A sentence for each release and channel that cannot be read."""
+    unexplored: UserError | None = None
+    """Why pages that could have an explorer have none."""
 
 
-def build(store: Store, folder: Path, examples: Sequence[Example], title: str = "Gallery") -> Built:
+@dataclass(frozen=True)
+class Explorers:
+    """Whether pages have explorers, where they can."""
+
+    wanted: bool = True
+    archive: Path | None = None
+    """Of the runtime, where somebody brought it; else npm is asked."""
+
+
+def build(
+    store: Store,
+    folder: Path,
+    examples: Sequence[Example],
+    title: str = "Gallery",
+    explorers: Explorers = Explorers(),
+) -> Built:
     """Make the site of `store` in `folder`, or bring it up to date.
 
     Raises UserError where the folder holds something else, and where the store itself cannot be read.
     """
     with _alone(folder):
-        return _Site(store, folder, title, {example.name: example for example in examples}).build()
+        return _Site(store, folder, title, {example.name: example for example in examples}, explorers).build()
 
 
 @contextmanager
@@ -81,14 +100,18 @@ class _Site:
     title: str
     examples: dict[str, Example]
     """By name, in the order of the museum."""
+    explorers: Explorers
     built: Built = field(default_factory=Built)
 
     def build(self) -> Built:
+        if self.explorers.archive is not None:
+            runtime.bring(self.folder, self.explorers.archive)
         channels = list(self._channels())
         self._write_channels([channel for channel in channels if not self._page_of(channel).exists()], {})
         entries = list(self._entries(channels))
         self._write_lists(entries, channels)
         self.built.removed = self._remove_others({entry.release for entry in entries}, channels)
+        self._remove_scripts(entries)
         self.built.releases, self.built.channels = len(entries), len(channels)
         return self.built
 
@@ -131,15 +154,33 @@ class _Site:
         of_store = (self.store.url, self.title, summary.release, summary.channels)
         key = _digest(code, of_store, example and example.text)
         place = self.folder / "releases" / summary.release
-        if (kept := _kept(place)) and kept.key == key:
+        if (kept := _kept(place)) and kept.key == key and kept.explored == (kept.explorable and self._explores):
             return kept
         contents = read_release(release_in(self.store, summary.release))
-        entry = _entry_of(summary, contents, example, key)
+        explorer = contents.explorer if isinstance(contents.explorer, Explorer) and self._explores else None
+        entry = _entry_of(summary, contents, example, key, explored=explorer is not None)
         write_bytes(place / "samples.png", contents.picture.png)
+        if explorer is not None:
+            write_text(place / pages.EXPLORER, explorer.script())
         write_text(place / "index.html", pages.release_page(self.title, entry, contents, example, self.store.url))
+        if explorer is None:
+            (place / pages.EXPLORER).unlink(missing_ok=True)
         write_text(place / "entry.json", entry.model_dump_json())  # last: without it both are made again
         self.built.written += 1
         return entry
+
+    @cached_property
+    def _explores(self) -> bool:
+        """Whether pages have explorers; what these share is then there, before the first of them."""
+        if not self.explorers.wanted:
+            return False
+        try:
+            runtime.bring(self.folder)
+        except UserError as error:
+            self.built.unexplored = error
+            return False
+        self._refresh(self.folder / pages.EXPLORERS, pages.explorers_script())
+        return True
 
     def _leave_out(self, release: str, error: UserError) -> None:
         """Say so of what is damaged, not of what was deleted meanwhile."""
@@ -192,6 +233,13 @@ class _Site:
             shutil.rmtree(path)
         return len(gone)
 
+    def _remove_scripts(self, entries: Sequence[Entry]) -> None:
+        """Of explorers, where no page has one any more, or the runtime is another version."""
+        wanted = {runtime.SCRIPT, pages.EXPLORERS} if any(entry.explored for entry in entries) else set()
+        for path in (self.folder / pages.EXPLORERS).parent.glob("*.js"):
+            if path.relative_to(self.folder).as_posix() not in wanted:
+                path.unlink()
+
 
 def _kept(place: Path) -> Entry | None:
     """What an earlier build has made there, where it is whole."""
@@ -199,10 +247,11 @@ def _kept(place: Path) -> Entry | None:
         entry = Entry.model_validate_json((place / "entry.json").read_bytes())
     except (OSError, ValidationError):
         return None
-    return entry if (place / "index.html").is_file() and (place / "samples.png").is_file() else None
+    needed = ["index.html", "samples.png", *([pages.EXPLORER] if entry.explored else [])]
+    return entry if all((place / name).is_file() for name in needed) else None
 
 
-def _entry_of(summary: Summary, contents: Contents, example: Example | None, key: str) -> Entry:
+def _entry_of(summary: Summary, contents: Contents, example: Example | None, key: str, *, explored: bool) -> Entry:
     selection, train = contents.selection, contents.train
     verdict = selection.verdict
     return Entry(
@@ -221,6 +270,8 @@ def _entry_of(summary: Summary, contents: Contents, example: Example | None, key
         figures=pages.figures_of(selection),
         width=contents.picture.width,
         height=contents.picture.height,
+        explorable=isinstance(contents.explorer, Explorer),
+        explored=explored,
         params=_flat({made.stage: made.params for made in contents.made} | {"recipe": train.recipe if train else {}}),
     )
 

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from stages.common.files import read_json, write_json
 from stages.examples import Example
-from stages.gallery.site import Built, build
+from stages.gallery.site import Built, Explorers, build
 from stages.releases.publish import publish
 from stages.stores import File
 from stages.stores.folder import FolderStore
@@ -42,7 +42,10 @@ class Gallery:
         self.tree = write_inputs(self.root / "tree")
 
     def publish(self, channel: str = "latest", *, data: str = "digits", curves: bool = False, **other: Any) -> str:
-        """A release of `data`; `other` has its family, classes, verdict and card. Curves take their time to draw."""
+        """A release of `data`; `other` has its family, classes, verdict, card and more files, by path.
+
+        Curves take their time to draw.
+        """
         made = read_json(self.tree / "provenance/train.json")
         made["family"] = other.get("family", "cgan")
         made["params"] |= other.get("params", {})
@@ -57,11 +60,14 @@ class Gallery:
         files.append(File.from_source("config.json", config))
         card = str(other.get("card", CARD)).replace("DATA", data)
         files.append(File.from_source("README.md", card.encode()))
+        more: dict[str, bytes] = other.get("files", {})
+        files = [file for file in files if file.path not in more]
+        files += [File.from_source(path, content) for path, content in more.items()]
         receipt, _ = publish(self.store, sorted(files, key=lambda file: file.path), channel)
         return str(receipt["release"])
 
-    def build(self, title: str = "Gallery") -> Built:
-        return build(self.store, self.site, self.examples, title)
+    def build(self, title: str = "Gallery", explorers: Explorers | None = None) -> Built:
+        return build(self.store, self.site, self.examples, title, explorers or Explorers())
 
     def page(self, name: str = "index.html") -> Elements:
         return Elements((self.site / name).read_text())

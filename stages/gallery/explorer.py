@@ -1,0 +1,163 @@
+"""What the explorer of a release's page is given: its generators, what they take, and first pictures."""
+
+import base64
+import gzip
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from mintage.attribute_names import groups_of
+from stages.common.levels import Levels
+from stages.gallery.mixing import with_weights
+from stages.gallery.sheets import as_strip, row_of, shrunk
+
+GENERATOR, BACK = "generator.onnx", "back.onnx"
+MOST_BYTES = 16_000_000
+"""Of a generator: a page whose explorer takes more would make its readers wait."""
+_LEAST_SIDE = 4
+"""Pixels: what is smaller is no picture, such as a point."""
+
+Read = Callable[[str], bytes | None]
+
+
+class Taken(BaseModel):
+    """What a generator takes and makes, as config.json says it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    image_shape: tuple[int, int, int]
+    latent_size: int = 0
+    latent_distribution: str = "normal"
+    code_categories: int = 0
+    code_continuous: int = 0
+    classes: tuple[str, ...] | None = None
+    generator_conditioning: str = "none"
+    generator_normalization: str = "none"
+    attributes: tuple[str, ...] | None = None
+    source_shape: tuple[int, int, int] | None = None
+    domains: tuple[str, str] | None = None
+    vocabulary: tuple[str, ...] | None = None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes that can be asked for; as `mintage.players.ModelConfig.conditional`."""
+        told = self.generator_conditioning != "none" and self.source_shape is None and self.attributes is None
+        return (self.classes or ()) if told else ()
+
+    @property
+    def groups(self) -> dict[str, list[int]]:
+        return groups_of(self.attributes or ())
+
+    @property
+    def fills(self) -> bool:
+        """Whether the source says by a mask what is missing of it; as `mintage.sources.has_mask`."""
+        channels, *sides = self.image_shape
+        return self.source_shape == (channels + 1, *sides)
+
+    @property
+    def drawn(self) -> tuple[int, int, int] | None:
+        """(S, h, w) of what there is to draw of a source: all but a mask."""
+        if self.source_shape is None:
+            return None
+        channels, *sides = self.source_shape
+        return channels - self.fills, sides[0], sides[1]
+
+    @property
+    def of_pictures(self) -> bool:
+        """Whether a browser can draw what it makes, and what it makes that of."""
+        shapes = [shape for shape in (self.image_shape, self.drawn) if shape is not None]
+        drawable = all(shape[0] in (1, 3) and min(shape[1:]) >= _LEAST_SIDE for shape in shapes)
+        return drawable and self.vocabulary is None
+
+
+@dataclass(frozen=True)
+class Explorer:
+    """Of one release."""
+
+    taken: Taken
+    generators: dict[str, bytes]
+    """In ONNX's format: `generator`, and of a model between two domains `back`."""
+    mixes: bool
+    """Whether its `labels` are weights of classes."""
+    white: bool
+    """Whether a drawing begins with white paper, as edges do."""
+    strips: dict[str, str]
+    """Data URIs of ten pictures each: `sources` to begin with; `real` ones, and those `made`, to tell apart."""
+
+    def script(self) -> str:
+        """The file that the page loads: all of this as one constant, so that a page from a disk can read it, too."""
+        taken = self.taken
+        told = {
+            "shape": taken.image_shape,
+            "latents": {
+                "size": taken.latent_size,
+                "distribution": taken.latent_distribution,
+                "categories": taken.code_categories,
+                "numbers": taken.code_continuous,
+            },
+            "classes": taken.labels,
+            "mixes": self.mixes,
+            "attributes": taken.attributes or (),
+            "source": taken.source_shape and {"shape": taken.drawn, "fills": taken.fills, "white": self.white},
+            "strips": self.strips,
+            "generators": {name: packed(content) for name, content in self.generators.items()},
+        }
+        return f"const RELEASE = {json.dumps(told)};\n"
+
+
+def explorer_of(read: Read, sizes: Mapping[str, int], config: Mapping[str, Any], partner: object) -> Explorer | str:
+    """The explorer of a release whose files `read` gives; else a sentence why there is none, empty where none could be.
+
+    Args:
+        sizes: Of its files, by path.
+        config: Its config.json.
+        partner: How sources were made of images (`normalize.partner`), as far as its params say.
+    """
+    names = [name for name in (GENERATOR, BACK) if name in sizes]
+    try:
+        taken = Taken.model_validate(config)
+    except ValidationError:
+        return ""
+    if GENERATOR not in names or not taken.of_pictures:
+        return ""
+    if (largest := max(sizes[name] for name in names)) > MOST_BYTES:
+        return f"It has {largest / 1e6:.0f} MB, more than a page is given ({MOST_BYTES / 1e6:.0f} MB)."
+    generators = {name.removesuffix(".onnx"): content for name in names if (content := read(name)) is not None}
+    mixing = with_weights(generators["generator"], len(taken.labels)) if len(taken.labels) > 1 else None
+    if mixing is not None:
+        generators["generator"] = mixing
+    strips = _strips(read, taken)
+    return Explorer(taken, generators, mixing is not None, partner == "edges", strips)
+
+
+def packed(content: bytes) -> str:
+    """Base64 of gzip, the same each time: what a script can carry."""
+    return base64.b64encode(gzip.compress(content, mtime=0)).decode()
+
+
+def _strips(read: Read, taken: Taken) -> dict[str, str]:
+    rows = _of_translations(read, taken) if taken.source_shape else _of_noise(read, taken)
+    return {name: as_strip(images) for name, images in rows.items() if images is not None}
+
+
+def _of_noise(read: Read, taken: Taken) -> dict[str, Levels | None]:
+    """Of plots/nearest.png: held-out images, and below each what the generator made of the same class or attributes."""
+    sheet = read("plots/nearest.png")
+    if sheet is None:
+        return {}
+    return {name: row_of(sheet, taken.image_shape, row) for row, name in enumerate(("real", "made"))}
+
+
+def _of_translations(read: Read, taken: Taken) -> dict[str, Levels | None]:
+    """Of plots/samples.png: sources, translations and truths; between domains the sources of both ways."""
+    sheet = read("plots/samples.png")
+    names = {0: "sources", 3: "sources_back"} if taken.domains else {0: "sources", 1: "made", 2: "real"}
+    rows = {name: row_of(sheet, taken.image_shape, row) for row, name in names.items()} if sheet else {}
+    if taken.fills:  # a hole is gray, and which pixels are missing is not seen: the whole picture, to make holes in
+        rows["sources"] = rows.get("real")
+    assert taken.drawn is not None
+    sources = {name: shrunk(row, taken.drawn) for name, row in rows.items() if row is not None and "sources" in name}
+    return rows | sources

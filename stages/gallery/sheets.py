@@ -1,0 +1,50 @@
+"""Images out of the sheets that a release has: real and generated ones that it shows anyway, at their own size."""
+
+import base64
+import io
+
+import numpy as np
+from PIL import Image
+
+from stages.common.levels import Levels
+from stages.common.pictures import encode_png, grid, grid_scale
+
+COLUMNS = 10
+_WHITE = 255
+
+
+def row_of(sheet: bytes, shape: tuple[int, int, int], number: int) -> Levels | None:
+    """Images `[10,C,H,W]` of a row of a sheet (PNG), the first being 0; None where it is laid out another way.
+
+    Names at the left of a sheet are left out.
+    """
+    channels, height, width = shape
+    scale = grid_scale(height, width)
+    with Image.open(io.BytesIO(sheet), formats=["PNG"]) as image:
+        pixels = np.asarray(image.convert("L" if channels == 1 else "RGB")).reshape(image.height, image.width, -1)
+    wide, top = (COLUMNS * (width + 1) - 1) * scale, number * (height + 1) * scale
+    if pixels.shape[1] < wide or len(pixels) < top + height * scale or (len(pixels) + scale) % ((height + 1) * scale):
+        return None
+    row = pixels[top : top + height * scale : scale, pixels.shape[1] - wide :: scale]
+    row = np.pad(row, ((0, 0), (0, 1), (0, 0)), constant_values=_WHITE).reshape(height, COLUMNS, width + 1, channels)
+    if (row[:, :, width] != _WHITE).any():  # what should lie between two images
+        return None
+    return row[:, :, :width].transpose(1, 3, 0, 2)
+
+
+def shrunk(images: Levels, shape: tuple[int, int, int]) -> Levels:
+    """Images that were enlarged pixel by pixel, as they were `[N,S,h,w]`: what `mintage.sources.for_display` undoes."""
+    _, _, high, wide = images.shape
+    rows, columns = (_first_of(high, shape[1]), _first_of(wide, shape[2]))
+    return images[:, : shape[0], rows[:, None], columns]
+
+
+def _first_of(many: int, few: int) -> "np.ndarray[tuple[int], np.dtype[np.intp]]":
+    """The first of the pixels that each of a few has become."""
+    return np.minimum(-(-np.arange(few) * many // few), many - 1)
+
+
+def as_strip(images: Levels) -> str:
+    """A data URI of one PNG, in which images `[N,C,H,W]` stand side by side."""
+    png = encode_png(grid(images, len(images), gap=0))
+    return "data:image/png;base64," + base64.b64encode(png).decode()

@@ -1,0 +1,48 @@
+"use strict";
+// The explorer begins when it comes into sight: its scripts have several megabytes.
+
+/**
+ * What a program may use, and the page's own forms do: `ready` ends when the first picture is there.
+ * `make(feeds, count)` gives values `[count,C,H,W]` in [-1,1], and `show(feeds)` draws one picture. `milliseconds` says how
+ * long the first one took, the runtime and the generator loaded; `idle()` ends when what was asked for is done.
+ */
+const explorer = {};
+
+const startExplorer = async () => {
+  const section = $("explore");
+  const begun = performance.now();
+  say("Loading the generator …");
+  await Promise.all([loadScript(section.dataset.runtime), loadScript(section.dataset.release)]);
+  await readyRuntime();
+  const engines = {};
+  for (const name of Object.keys(RELEASE.generators)) engines[name] = await Engine.open(RELEASE, name);
+  const engine = engines.generator;
+  explorer.make = (feeds, count = 1) => engine.make(feeds, count);
+  explorer.show = async (feeds) => {
+    const { values } = await engine.make(feeds, 1);
+    draw($("explore-picture"), values, RELEASE.shape);
+  };
+  const { update, settle, drawing } = RELEASE.source ? startTranslator(RELEASE, engines) : startNoise(RELEASE, engine);
+  explorer.drawing = drawing;
+  await update();
+  explorer.milliseconds = performance.now() - begun;
+  await settle();
+  explorer.idle = idle;
+  startQuiz(RELEASE, engine);
+};
+
+if (typeof document !== "undefined") {
+  explorer.ready = new Promise((done) => {
+    const observer = new IntersectionObserver((entries) => {
+      if (!entries.some((entry) => entry.isIntersecting)) return;
+      observer.disconnect();
+      done(
+        startExplorer().catch((error) => {
+          say(`The explorer does not work in this browser: ${error.message}`);
+          throw error;
+        }),
+      );
+    });
+    observer.observe($("explore"));
+  });
+}

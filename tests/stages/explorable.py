@@ -1,0 +1,99 @@
+"""Releases whose generators a browser can run: small, with weights that are drawn, and pictures of noise."""
+
+import io
+import tarfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from mintage.players import Generator, ModelConfig, build_players
+from mintage.sampling import generate
+from stages.common.files import read_json
+from stages.common.levels import Levels, to_uint8
+from stages.common.models import read_generator, write_generator
+from stages.common.pictures import encode_png, grid, grid_scale, with_names
+from stages.export import export
+from stages.gallery import runtime
+from tests.stages.gallery_sites import Gallery
+
+CLASSES = ("bag", "boot", "שרוול")
+SIZE = (1, 8, 8)
+NOISE = ModelConfig("dcgan", 8, SIZE, None, 12, "normal")
+OF_CLASSES = ModelConfig("dcgan", 8, SIZE, CLASSES, 12, "normal", "concat")
+OF_ATTRIBUTES = ModelConfig(
+    "dcgan", 8, (3, 8, 8), None, 12, "uniform", "concat", attributes=("glasses", "hair=red", "hair=black")
+)
+OF_CODES = ModelConfig("infogan", 8, SIZE, None, 12, "normal", code_categories=3, code_continuous=2)
+OF_EDGES = ModelConfig("unet", 8, (3, 8, 8), None, 0, "normal", "source", "instance", source_shape=SIZE)
+OF_DOMAINS = ModelConfig(
+    "encoder_decoder", 8, SIZE, None, 0, "normal", "source", "instance", source_shape=SIZE, domains=("photo", "drawing")
+)
+OF_HOLES = ModelConfig("unet", 8, SIZE, None, 0, "normal", "source", "instance", source_shape=(2, 8, 8))
+
+
+@dataclass
+class Explorable:
+    """A release and its generator."""
+
+    release: str
+    generator: Generator
+
+    def levels(self, latents: Tensor, conditions: Tensor | None = None) -> Levels:
+        """What Python makes: `[N,C,H,W]`."""
+        made = to_uint8(generate(self.generator, latents, conditions).numpy())
+        assert made.std() > 20, "a picture of one gray would be like any other"
+        return made
+
+
+def publish_model(gallery: Gallery, folder: Path, config: ModelConfig, channel: str = "latest") -> Explorable:
+    """A release of a generator of this config, under `folder` before it is in the store."""
+    made, _ = build_players(config, 0)
+    louder(made)
+    folder.mkdir()
+    write_generator(folder, made)
+    export(folder, folder / "generator.onnx", 18)
+    files = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix in (".onnx", ".json")}
+    files |= {f"plots/{name}.png": sheet_of(config, named=name == "samples") for name in ("samples", "nearest")}
+    release = gallery.publish(channel, family=config.network, classes=list(config.classes or ()), files=files)
+    return Explorable(release, read_generator(folder, torch.device("cpu")))
+
+
+def louder(generator: Generator) -> None:
+    """Give it larger weights: with those that it begins with all its pictures are nearly gray."""
+    random = torch.Generator().manual_seed(0)
+    for weight in generator.parameters():
+        if weight.ndim > 1:
+            torch.nn.init.kaiming_normal_(weight, generator=random)
+
+
+def sheet_of(config: ModelConfig, named: bool) -> bytes:
+    """Three rows of ten pictures of noise, as plots/samples.png and plots/nearest.png have them."""
+    _, height, width = config.image_shape
+    sheet = grid(noise_of(config.image_shape), 10, grid_scale(height, width))
+    return encode_png(with_names(sheet, ["source", "translation", "truth"]) if named else sheet)
+
+
+def noise_of(shape: Sequence[int]) -> Levels:
+    return np.random.default_rng(0).integers(0, 255, (30, *shape), dtype=np.uint8)
+
+
+def stand_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An archive in the place of npm's: what is tried with it opens no generator."""
+    archive = folder / runtime.ARCHIVE
+    with tarfile.open(archive, "w:gz") as members:
+        for name in runtime.MEMBERS:
+            member = tarfile.TarInfo(name)
+            member.size = len(name)
+            members.addfile(member, io.BytesIO(name.encode()))
+    monkeypatch.setattr(runtime, "SHA512", runtime.digest_of(archive.read_bytes()))
+    return archive
+
+
+def entry_of(gallery: Gallery, release: str) -> dict[str, object]:
+    found: dict[str, object] = read_json(gallery.site / "releases" / release / "entry.json")
+    return found

@@ -1,0 +1,316 @@
+"""The explorer in real Chromium: drawn, dragged, chosen, and compared with what Python makes, from a plain folder."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from PIL import Image
+
+from mintage.latents import with_category
+from mintage.players import ModelConfig
+from mintage.sampling import latents_at
+from stages.common.errors import UserError
+from stages.common.levels import Levels, in_range
+from stages.gallery import runtime
+from stages.images.fit import Geometry, fitted
+from tests.stages import explorable
+from tests.stages.browser import CHROMIUM
+from tests.stages.explorable import Explorable, publish_model
+from tests.stages.gallery_sites import Gallery
+from tests.stages.webdriver import DRIVER, Browser, browser
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None or DRIVER is None, reason="no chromium with chromedriver on this machine"),
+]
+MODELS = {
+    "noise": explorable.NOISE,
+    "classes": explorable.OF_CLASSES,
+    "attributes": explorable.OF_ATTRIBUTES,
+    "codes": explorable.OF_CODES,
+    "edges": explorable.OF_EDGES,
+    "domains": explorable.OF_DOMAINS,
+    "holes": explorable.OF_HOLES,
+}
+PIXELS = """
+const { width, height } = document.querySelector(given[0]);
+const copy = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+copy.drawImage(document.querySelector(given[0]), 0, 0);
+return [...copy.getImageData(0, 0, width, height).data];
+"""
+SHOWN = """
+document.getElementById("explore").scrollIntoView();
+await explorer.ready;
+return [explorer.milliseconds, document.documentElement.scrollWidth];
+"""
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Gallery, dict[str, Explorable]]:
+    """A site of them all."""
+    root = tmp_path_factory.mktemp("explorers")
+    gallery = Gallery(root)
+    try:
+        runtime.bring(gallery.site)
+    except UserError as error:
+        pytest.skip(f"no ONNX Runtime Web on this machine: {error}")
+    (gallery.site / ".gallery").touch()
+    made = {name: publish_model(gallery, root / name, config, name) for name, config in MODELS.items()}
+    assert gallery.build().left_out == []
+    return gallery, made
+
+
+@pytest.fixture(scope="module")
+def window() -> Iterator[Browser]:
+    with browser() as opened:
+        yield opened
+
+
+class Page:
+    """The explorer of one model, opened from the disk."""
+
+    def __init__(self, window: Browser, models: tuple[Gallery, dict[str, Explorable]], name: str, width: int = 1400):
+        gallery, made = models
+        self.window, self.model, self.config = window, made[name], MODELS[name]
+        window.open(gallery.site / "releases" / self.model.release / "index.html", width)
+        self.milliseconds, self.needed = window.run(SHOWN)
+
+    def levels(self, canvas: str = "#explore-picture", shape: tuple[int, ...] | None = None) -> npt.NDArray[np.int_]:
+        """What is on a canvas: `[C,H,W]`."""
+        channels, height, width = shape or self.config.image_shape
+        pixels = np.array(self.window.run(PIXELS, canvas)).reshape(height, width, 4)
+        assert (pixels[..., 3] == 255).all()
+        return np.moveaxis(pixels[..., :channels], -1, 0)
+
+    def shown(self, **feeds: Any) -> npt.NDArray[np.int_]:
+        """What the page draws of numbers that Python gives it."""
+        given = {name: np.asarray(values, np.float64).flatten().tolist() for name, values in feeds.items()}
+        script = """
+        const rows = Object.entries(given[0]).map(([name, values]) => [name, Float32Array.from(values)]);
+        await explorer.show(Object.fromEntries(rows));
+        """
+        self.window.run(script, given)
+        return self.levels()
+
+    def set(self, name: str, value: object) -> npt.NDArray[np.int_]:
+        """Give a control of the form another value, as a reader does; what is then on the picture."""
+        script = """
+        const field = document.getElementById("explore-form").elements[given[0]];
+        field.value = given[1];
+        const one = field instanceof RadioNodeList ? field[0] : field;
+        one.dispatchEvent(new Event("input", { bubbles: true }));
+        one.dispatchEvent(new Event("change", { bubbles: true }));
+        await explorer.idle();
+        """
+        self.window.run(script, name, value)
+        return self.levels()
+
+    def told(self) -> str:
+        return str(self.window.run('return document.getElementById("explore-told").textContent'))
+
+
+def assert_alike(found: npt.NDArray[np.int_], expected: Levels) -> None:
+    assert np.abs(found - expected.astype(int)).max() <= 1, "more than a level of 255 from torch"
+
+
+def latents(config: ModelConfig) -> torch.Tensor:
+    return latents_at(config, 0, 0)[:2]
+
+
+def test_noise_from_python_becomes_the_picture_that_torch_makes(window: Browser, models: Any) -> None:
+    page = Page(window, models, "noise")
+    first, second = page.model.levels(latents(page.config))
+    assert_alike(page.shown(latents=latents(page.config)[0]), first)
+    assert_alike(page.shown(latents=latents(page.config)[1]), second)
+    assert np.abs(first.astype(int) - second).max() > 50
+    assert window.console() == []
+
+
+def test_a_class_is_chosen_and_classes_are_mixed_as_torch_does(window: Browser, models: Any) -> None:
+    page = Page(window, models, "classes")
+    z = latents(page.config)
+    for label in range(3):
+        (expected,) = page.model.levels(z[:1], torch.tensor([label]))
+        assert_alike(page.shown(latents=z[0], labels=np.eye(3)[label]), expected)
+    zero = page.set("label", 0)
+    assert page.told().startswith("Picture 1 of the class bag")
+    two = page.set("label", 2)
+    assert np.abs(zero - two).max() > 3
+    page.set("mixed", 0)
+    half, whole = page.set("amount", 50), page.set("amount", 100)
+    assert_alike(whole, zero.astype(np.uint8))
+    assert np.abs(half - two).max() > 1
+    kinds = window.run('return document.querySelectorAll("canvas.kind").length')
+    assert kinds == 3
+    assert_alike(page.levels("label:nth-child(1) canvas.kind"), zero.astype(np.uint8))
+    assert window.console() == []
+
+
+def test_attributes_are_asked_for(window: Browser, models: Any) -> None:
+    page = Page(window, models, "attributes")
+    z, told = latents(page.config)[:1], torch.tensor([[0.5, -1.0, 1.0]])
+    (expected,) = page.model.levels(z, told)
+    assert_alike(page.shown(latents=z, attributes=told), expected)
+    before = page.levels()
+    with_glasses = page.set("attribute-0", 1)
+    black = page.set("word-hair", 2)
+    assert (before != with_glasses).any()
+    assert (with_glasses != black).any()
+    assert window.console() == []
+
+
+def test_a_category_and_the_numbers_of_a_code_are_asked_for(window: Browser, models: Any) -> None:
+    page = Page(window, models, "codes")
+    z = with_category(page.config, latents(page.config), torch.tensor([2, 1]))
+    (expected, _) = page.model.levels(z)
+    assert_alike(page.shown(latents=z[0]), expected)
+    before = page.levels()
+    assert (page.set("category", 2) != before).any()
+    before = page.levels()
+    assert (page.set("number-1", 2) != before).any()
+    assert window.console() == []
+
+
+def test_a_slider_a_drag_and_a_walk_move_the_picture_and_come_back(window: Browser, models: Any) -> None:
+    page = Page(window, models, "noise")
+    start = page.set("seed", 5)
+    right = page.set("across", 60)
+    assert np.abs(right - start).max() > 5
+    assert_alike(page.set("across", 0), start.astype(np.uint8))
+    window.drag("#explore-picture", (0, 0), (60, 0), (120, -80))
+    window.run("await explorer.idle()")
+    moved = window.run('return ["across", "up"].map((n) => document.getElementById("explore-form").elements[n].value)')
+    assert [float(value) > 10 for value in moved] == [True, True]
+    assert np.abs(page.levels() - start).max() > 5
+    page.set("across", 0)
+    page.set("up", 0)
+    page.set("to", 6)
+    end = page.set("walk", 100)
+    assert_alike(page.set("walk", 0), start.astype(np.uint8))
+    assert_alike(page.levels("#explore-steps canvas:last-child"), end.astype(np.uint8))
+    page.set("walk", 0)
+    assert_alike(page.set("seed", 6), end.astype(np.uint8))
+    assert (page.set("limit", 0.3) != end).any()
+    window.click("#explore-new")
+    window.run("await explorer.idle()")
+    assert (page.levels() != end).any()
+    assert window.console() == []
+
+
+def test_a_drawing_becomes_what_torch_makes_of_the_same_pixels(window: Browser, models: Any) -> None:
+    page = Page(window, models, "edges")
+    size = (1, 8, 8)
+    example = page.levels("#explore-source", size)
+    assert_alike(page.levels(), translated(page, example))
+    window.click("#explore-clear")
+    window.run("await explorer.idle()")
+    empty = page.levels("#explore-source", size)
+    assert (empty == 0).all()
+    window.drag("#explore-source", (-150, -150), (0, 0), (150, 100))
+    window.run("await explorer.idle()")
+    drawn = page.levels("#explore-source", size)
+    assert (drawn > 60).sum() >= 7
+    assert (drawn == 0).sum() >= 30
+    assert_alike(page.levels(), translated(page, drawn))
+    window.click("#explore-clear")
+    window.type("#explore-source", " ")
+    window.run("await explorer.idle()")
+    assert page.window.run("return explorer.drawing.levels.filter((level) => level > 0).length") == 1
+    assert window.console() == []
+
+
+def translated(page: Page, source: npt.NDArray[np.int_]) -> Levels:
+    """By torch, of levels `[S,H,W]`."""
+    return page.model.levels(torch.empty(1, 0), torch.from_numpy(in_range(source[None])))[:1]
+
+
+def test_a_picture_of_ones_own_is_brought_to_size_and_translated(window: Browser, models: Any, tmp_path: Path) -> None:
+    page = Page(window, models, "edges")
+    colors = np.add.outer(np.arange(90), np.arange(120))[..., None] + np.array([0, 20, 45])
+    Image.fromarray(colors.astype(np.uint8)).save(tmp_path / "mine.png")
+    window.type("#explore-own", str(tmp_path / "mine.png"))
+    window.run("await explorer.idle()")
+    drawn = page.levels("#explore-source", (1, 8, 8))
+    gray = np.asarray(Image.open(tmp_path / "mine.png").convert("L"))
+    assert np.abs(drawn[0] - fitted(gray, Geometry(8, 8, "resize")).astype(int)).max() <= 1
+    assert_alike(page.levels(), translated(page, drawn))
+    (tmp_path / "none.png").write_text("no picture")
+    window.type("#explore-own", str(tmp_path / "none.png"))
+    window.run("await explorer.idle()")
+    assert "cannot read that picture" in page.told()
+
+
+def test_both_directions_between_two_domains_translate(window: Browser, models: Any) -> None:
+    page = Page(window, models, "domains")
+    source = page.levels("#explore-source", (1, 8, 8))
+    assert_alike(page.levels(), translated(page, source))
+    forth, back = page.model.generator, page.model.generator.back
+    assert back is not None
+    window.run('const way = document.getElementById("explore-way"); way.value = "back";')
+    page.set("way", "back")
+    source = page.levels("#explore-source", (1, 8, 8))
+    page.model = Explorable(page.model.release, back)
+    assert_alike(page.levels(), translated(page, source))
+    page.model = Explorable(page.model.release, forth)
+
+
+def test_a_hole_is_filled_as_torch_fills_it(window: Browser, models: Any) -> None:
+    page = Page(window, models, "holes")
+    source = np.array(window.run("return [...explorer.drawing.values()]")).reshape(2, 8, 8)
+    assert (source[1] > 0).sum() == 16
+    assert np.unique(source[0][source[1] > 0]).size == 1
+    (expected,) = page.model.levels(torch.empty(1, 0), torch.from_numpy(source[None]).float())
+    assert_alike(page.levels(), expected)
+
+
+@pytest.mark.parametrize("name", ["classes", "edges"])
+def test_the_game_counts_how_often_the_real_one_was_found(window: Browser, models: Any, name: str) -> None:
+    Page(window, models, name)
+    window.click("#quiz-start")
+    played = """
+    const wait = (selector) => new Promise((done) => {
+      const look = () => document.querySelector(selector) ? done() : requestAnimationFrame(look);
+      look();
+    });
+    await wait("#quiz-pair button");
+    for (let pair = 0; pair < 10; pair += 1) {
+      document.querySelector(`#quiz-pair button[data-kind=${pair < 7 ? "real" : "made"}]`).click();
+    }
+    return document.getElementById("quiz-told").textContent;
+    """
+    assert "You found 7 of 10" in window.run(played)
+    assert window.console() == []
+
+
+@pytest.mark.parametrize("width", [400, 1400])
+@pytest.mark.parametrize("name", ["classes", "attributes", "edges"])
+def test_the_explorer_fits_its_window_and_each_control_has_a_name(
+    window: Browser, models: Any, name: str, width: int
+) -> None:
+    page = Page(window, models, name, width)
+    assert page.needed == width
+    nameless = """
+    const fields = [...document.querySelectorAll("#explore input, #explore select, #explore button")];
+    const named = (field) => field.labels?.length || field.textContent.trim() || field.querySelector("[aria-label]");
+    return fields.filter((field) => !named(field)).map((field) => field.outerHTML);
+    """
+    assert window.run(nameless) == []
+    silent = """
+    const pictures = [...document.querySelectorAll("#explore canvas")];
+    return pictures.filter((one) => !one.ariaLabel && !one.closest("[aria-hidden]")).map((one) => one.outerHTML);
+    """
+    assert window.run(silent) == []
+    assert page.told().endswith(" ms.")
+    assert window.console() == []
+
+
+def test_first_pictures_are_seeds_of_the_browser_alone(window: Browser, models: Any) -> None:
+    """Two visits of the same seed show the same picture, which a link or a friend can name."""
+    first = Page(window, models, "noise").set("seed", 42)
+    again = Page(window, models, "noise").set("seed", 42)
+    np.testing.assert_array_equal(first, again)

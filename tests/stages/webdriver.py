@@ -1,0 +1,114 @@
+"""A real browser that is told what to do: W3C's WebDriver, in the few words that the tests need."""
+
+import base64
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import ProxyHandler, Request, build_opener
+
+from tests.stages.browser import CHROMIUM
+
+DRIVER = shutil.which("chromedriver")
+_FLAGS = [
+    *("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update", "--host-resolver-rules=MAP * ~NOTFOUND"),
+]
+_DIRECT = build_opener(ProxyHandler({}))
+_ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
+"""W3C's name of an element in JSON."""
+
+
+@dataclass
+class Browser:
+    """One window."""
+
+    session: str
+
+    def open(self, page: Path, width: int = 1400, height: int = 1000) -> None:
+        window = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self._ask("goog/cdp/execute", {"cmd": "Emulation.setDeviceMetricsOverride", "params": window})
+        self._ask("url", {"url": page.as_uri()})
+
+    def run(self, script: str, *arguments: Any) -> Any:
+        """What the body of an async function gives, whose `arguments` are these."""
+        wrapped = f"const done = arguments[arguments.length - 1]; (async (...given) => {{ {script} }})(...arguments)"
+        wrapped += ".then((found) => done({ found }), (error) => done({ error: String(error.stack) }));"
+        answer = self._ask("execute/async", {"script": wrapped, "args": list(arguments)})
+        assert "error" not in answer, answer["error"]
+        return answer.get("found")
+
+    def drag(self, element: str, *points: tuple[int, int]) -> None:
+        """Press on an element, at points from its middle, move over the others and let go."""
+        at = [{"type": "pointerMove", "origin": self._element(element), "x": x, "y": y} for x, y in points]
+        pressed = [at[0], {"type": "pointerDown", "button": 0}, *at[1:], {"type": "pointerUp", "button": 0}]
+        self._ask("actions", {"actions": [{"type": "pointer", "id": "mouse", "actions": pressed}]})
+
+    def click(self, element: str) -> None:
+        self._ask(f"element/{self._element(element)[_ELEMENT]}/click", {})
+
+    def type(self, element: str, text: str) -> None:
+        """By the keys; in a file's input it is a path."""
+        self._ask(f"element/{self._element(element)[_ELEMENT]}/value", {"text": text})
+
+    def console(self) -> list[str]:
+        """What came on it since it was asked last."""
+        return [str(line["message"]) for line in self._ask("se/log", {"type": "browser"})]
+
+    def shoot(self, target: Path) -> None:
+        target.write_bytes(base64.b64decode(self._ask("screenshot")))
+
+    def _element(self, selector: str) -> dict[str, str]:
+        """In the middle of the window, where nothing else lies over it."""
+        self.run("document.querySelector(given[0]).scrollIntoView({ behavior: 'instant', block: 'center' })", selector)
+        found: dict[str, str] = self._ask("element", {"using": "css selector", "value": selector})
+        return found
+
+    def _ask(self, what: str, given: Any = None) -> Any:
+        return _answer(f"{self.session}/{what}", given)
+
+
+@contextmanager
+def browser() -> Iterator[Browser]:
+    """A window of Chromium; it and its driver end with the block."""
+    assert DRIVER is not None
+    assert CHROMIUM is not None
+    driver = subprocess.Popen([DRIVER, "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        session = f"http://127.0.0.1:{_port_of(driver)}/session"
+        options = {"binary": CHROMIUM, "args": _FLAGS}
+        wanted = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
+        one = _answer(session, {"capabilities": {"alwaysMatch": wanted}})["sessionId"]
+        window = Browser(f"{session}/{one}")
+        try:
+            window._ask("timeouts", {"script": 120_000})
+            yield window
+        finally:
+            _DIRECT.open(Request(window.session, method="DELETE")).close()
+    finally:
+        driver.terminate()
+        driver.wait()
+
+
+def _port_of(driver: "subprocess.Popen[str]") -> int:
+    """Which it has taken, as it says when it is ready."""
+    assert driver.stdout is not None
+    for line in driver.stdout:
+        if found := re.search(r"successfully on port (\d+)", line):
+            return int(found[1])
+    raise AssertionError("chromedriver ended at once")
+
+
+def _answer(address: str, given: Any = None) -> Any:
+    content = None if given is None else json.dumps(given).encode()
+    try:
+        with _DIRECT.open(Request(address, content, {"Content-Type": "application/json"})) as answer:
+            return json.load(answer)["value"]
+    except HTTPError as error:
+        raise AssertionError(json.load(error)["value"]["message"]) from None
