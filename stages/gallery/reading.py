@@ -78,7 +78,7 @@ def read_release(release: Release) -> Contents:
         licence=cut(str(header.get("license_name") or header.get("license") or "not stated")),
         config=config,
         files=list(files.values()),
-        explorer=explorer_of(of.content, {path: file.size for path, file in files.items()}, config, partner),
+        explorer=explorer_of(of.content, {path: file.size for path, file in files.items()}, _shown(config), partner),
     )
 
 
@@ -155,6 +155,12 @@ def _object(of: _Files, path: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise refused(f"{path} is {quoted(found)}, and not an object")
     return found
+
+
+def _shown(config: dict[str, Any]) -> dict[str, Any]:
+    """With names as they are shown."""
+    named = [name for name in ("classes", "attributes", "domains") if isinstance(config.get(name), list)]
+    return config | {name: [cut(str(one)) for one in config[name]] for name in named}
 
 
 def _picture(of: _Files, path: str) -> Picture:

@@ -33,6 +33,7 @@ OF_EDGES = ModelConfig("unet", 8, (3, 8, 8), None, 0, "normal", "source", "insta
 OF_DOMAINS = ModelConfig(
     "encoder_decoder", 8, SIZE, None, 0, "normal", "source", "instance", source_shape=SIZE, domains=("photo", "drawing")
 )
+OF_SMALL = ModelConfig("srresnet", 8, (1, 16, 16), None, 0, "normal", "source", "batch", source_shape=SIZE)
 OF_HOLES = ModelConfig("unet", 8, SIZE, None, 0, "normal", "source", "instance", source_shape=(2, 8, 8))
 
 

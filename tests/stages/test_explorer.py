@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from tests.stages import explorable
 from tests.stages.explorable import entry_of, louder, noise_of, publish_model, stand_in
 from tests.stages.gallery_sites import Gallery, broken_links, requests
 
+pytestmark = pytest.mark.slow  # most tests export a generator
 STATIC = Path(pages.__file__).parent / "static"
 WAYS = ["concat", "plane", "batch_norm", "shared_batch_norm"]
 
@@ -124,6 +126,26 @@ def test_a_release_whose_generator_a_browser_cannot_show_needs_no_runtime(galler
     built = gallery.build()
     assert (built.releases, built.unexplored) == (1, None)
     assert entry_of(gallery, release)["explorable"] is False
+
+
+def test_hostile_names_of_classes_and_attributes_are_text_in_the_explorer(
+    gallery: Gallery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("</script><script>alert(1)</script>", "' onload='alert(1)", "a\nb\u2028c", "ש<b>")
+    classes = replace(explorable.OF_CLASSES, classes=names)
+    attributes = replace(explorable.OF_ATTRIBUTES, attributes=(*names, f"{names[0]}=red", f"{names[0]}=black"))
+    several = [publish_model(gallery, tmp_path / str(len(way.classes or ())), way) for way in (classes, attributes)]
+    assert gallery.build(explorers=Explorers(archive=stand_in(tmp_path, monkeypatch))).left_out == []
+    for one in several:
+        elements = gallery.page_of(one.release)
+        scripts = [given for tag, given in elements.found if tag == "script"]
+        assert scripts == [{"defer": None, "src": "../../explorer/explorer.js"}]
+        assert not any(key.startswith("on") for _, given in elements.found for key in given)
+        assert not any(tag == "b" for tag, _ in elements.found)
+        script = (gallery.site / "releases" / one.release / "explorer.js").read_text()
+        assert script.isascii()
+        assert script.count("\n") == 1
+    assert broken_links(gallery) == []
 
 
 def test_a_large_generator_stays_in_the_store_and_its_page_says_so(

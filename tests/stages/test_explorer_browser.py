@@ -36,6 +36,7 @@ MODELS = {
     "edges": explorable.OF_EDGES,
     "domains": explorable.OF_DOMAINS,
     "holes": explorable.OF_HOLES,
+    "small": explorable.OF_SMALL,
 }
 PIXELS = """
 const { width, height } = document.querySelector(given[0]);
@@ -43,6 +44,8 @@ const copy = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequ
 copy.drawImage(document.querySelector(given[0]), 0, 0);
 return [...copy.getImageData(0, 0, width, height).data];
 """
+RIGHT = "\ue014"
+"""The key of an arrow, as WebDriver has it."""
 SHOWN = """
 document.getElementById("explore").scrollIntoView();
 await explorer.ready;
@@ -202,6 +205,45 @@ def test_a_slider_a_drag_and_a_walk_move_the_picture_and_come_back(window: Brows
     assert window.console() == []
 
 
+def test_the_picture_follows_the_keys_of_a_slider(window: Browser, models: Any) -> None:
+    page = Page(window, models, "noise")
+    start = page.set("across", 0)
+    window.type("#explore-across", RIGHT * 20)
+    window.run("await explorer.idle()")
+    spoken = window.run('return document.getElementById("explore-across").getAttribute("aria-valuetext")')
+    assert spoken == "20%"
+    assert (page.levels() != start).any()
+
+
+def test_a_walk_plays_until_it_is_stopped_and_goes_in_steps_for_who_wants_less_motion(
+    window: Browser, models: Any
+) -> None:
+    page = Page(window, models, "noise")
+    start = page.set("walk", 0)
+    window.click("#explore-play")
+    far = """
+    const { walk } = document.getElementById("explore-form").elements;
+    const passes = (look) => (Number(walk.value) >= 10 ? look() : requestAnimationFrame(() => passes(look)));
+    await new Promise(passes);
+    return document.getElementById("explore-play").textContent;
+    """
+    assert window.run(far) == "Stop"
+    window.click("#explore-play")
+    window.run("await explorer.idle()")
+    assert (page.levels() != start).any()
+    window.want_less_motion(True)
+    try:
+        page.set("walk", 0)
+        window.click("#explore-play")
+        window.click("#explore-play")
+        window.run("await explorer.idle()")
+        walked = window.run('return document.getElementById("explore-walk").value')
+        assert walked == "20"
+    finally:
+        window.want_less_motion(False)
+    assert window.console() == []
+
+
 def test_a_drawing_becomes_what_torch_makes_of_the_same_pixels(window: Browser, models: Any) -> None:
     page = Page(window, models, "edges")
     size = (1, 8, 8)
@@ -220,7 +262,11 @@ def test_a_drawing_becomes_what_torch_makes_of_the_same_pixels(window: Browser, 
     window.click("#explore-clear")
     window.type("#explore-source", " ")
     window.run("await explorer.idle()")
-    assert page.window.run("return explorer.drawing.levels.filter((level) => level > 0).length") == 1
+    lit = "return explorer.drawing.levels.filter((level) => level > 0).length"
+    assert window.run(lit) == 1
+    window.click("[name=erase]")
+    window.type("#explore-source", " ")
+    assert window.run(lit) == 0
     assert window.console() == []
 
 
@@ -257,6 +303,13 @@ def test_both_directions_between_two_domains_translate(window: Browser, models: 
     page.model = Explorable(page.model.release, back)
     assert_alike(page.levels(), translated(page, source))
     page.model = Explorable(page.model.release, forth)
+
+
+def test_a_small_picture_is_enlarged_as_torch_does(window: Browser, models: Any) -> None:
+    page = Page(window, models, "small")
+    small = page.levels("#explore-source", (1, 8, 8))
+    assert small.std() > 20
+    assert_alike(page.levels(), translated(page, small))
 
 
 def test_a_hole_is_filled_as_torch_fills_it(window: Browser, models: Any) -> None:

@@ -57,6 +57,11 @@ class Browser:
         """By the keys; in a file's input it is a path."""
         self._ask(f"element/{self._element(element)[_ELEMENT]}/value", {"text": text})
 
+    def want_less_motion(self, less: bool) -> None:
+        """As a reader says it in the settings of the system."""
+        features = [{"name": "prefers-reduced-motion", "value": "reduce" if less else "no-preference"}]
+        self._ask("goog/cdp/execute", {"cmd": "Emulation.setEmulatedMedia", "params": {"features": features}})
+
     def console(self) -> list[str]:
         """What came on it since it was asked last."""
         return [str(line["message"]) for line in self._ask("se/log", {"type": "browser"})]

@@ -8,9 +8,12 @@ const freshOnes = async (release, engine) => {
   const count = release.classes.length;
   // The sheet of a release shows classes in order, as stages/selection/nearest.py chooses them.
   const labels = Array.from({ length: PAIRS }, (_, place) => (count ? place % count : 0)).sort((a, b) => a - b);
+  const still = { to: 0, walk: 0, across: 0, up: 0, limit: Infinity, mixed: 0, amount: 0, attributes: [] };
   const asked = labels.map((label) => ({
-    ...{ seed: Math.floor(Math.random() * 1e6), to: 0, walk: 0, across: 0, up: 0, limit: Infinity, amount: 0, mixed: 0 },
-    ...{ category: Math.floor(Math.random() * release.latents.categories), label, attributes: [] },
+    ...still,
+    label,
+    seed: Math.floor(Math.random() * 1e6),
+    category: Math.floor(Math.random() * release.latents.categories),
     numbers: Array.from({ length: release.latents.numbers }, () => 2 * Math.random() - 1),
   }));
   const { values } = await engine.make(feedsOf(asked, release), PAIRS);

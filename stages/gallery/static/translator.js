@@ -8,7 +8,7 @@ const startTranslator = (release, engines) => {
   const { source } = release;
   const engine = () => engines[form.elements.way?.value ?? "generator"];
   const pen = {
-    color: () => colorOf(form.elements.color.value, source.shape[0]),
+    color: () => colorOf(form.elements.erase.checked ? paperOf(source) : form.elements.color.value, source.shape[0]),
     width: () => Number(form.elements.width.value),
     missing: () => ({ hole: true, mend: false })[form.elements.tool?.value] ?? null,
   };
@@ -39,10 +39,12 @@ const startTranslator = (release, engines) => {
     settle();
   });
   takesPictures(form, drawing, take);
-  const examples = showsExamples(release, form, take);
+  const showExamples = showsExamples(release, form, take, settle);
   if (source.fills) drawing.cut();
-  return { drawing, update: async () => (await examples)(), settle };
+  return { drawing, update: showExamples, settle };
 };
+
+const paperOf = ({ white }) => (white ? "#ffffff" : "#000000");
 
 /** The levels of a color as `#rrggbb`, or of its luminance. */
 const colorOf = (text, channels) => {
@@ -73,7 +75,7 @@ const takesPictures = (form, drawing, take) => {
 };
 
 /** Buttons of the pictures that the release shows as sources; returns what takes the first of the chosen direction. */
-const showsExamples = async (release, form, take) => {
+const showsExamples = (release, form, take, settle) => {
   const strips = { generator: release.strips.sources, back: release.strips.sources_back };
   const show = async () => {
     const strip = strips[form.elements.way?.value ?? "generator"];
@@ -86,11 +88,9 @@ const showsExamples = async (release, form, take) => {
       return button;
     });
     $("explore-examples").replaceChildren(...buttons);
-    await take(pictures[0] ?? planesOfPaper(release.source));
+    if (pictures.length) await take(pictures[0]);
+    else await settle();
   };
   form.elements.way?.addEventListener("change", () => doing(show()));
   return show;
 };
-
-const planesOfPaper = ({ shape, white }) =>
-  new Uint8ClampedArray(shape[0] * shape[1] * shape[2]).fill(white ? 255 : 0);
