@@ -1,8 +1,9 @@
 """How fast the explorer is, and how near to torch: `make gallery`, then `python -m benchmarks.explorer URL SITE`.
 
-Of each release whose page has an explorer: the milliseconds from the start of its scripts to the first picture, in a
-browser that holds nothing of the page yet (the median of five visits); those of one picture of a batch of one; and the
-largest difference from torch, in levels of 255, over 64 pictures. Needs Chromium and chromedriver; prints a table.
+Of each release whose page has an explorer: the time from the start of its scripts to the first picture, in a browser
+that holds nothing of the page yet (the median of five visits), and the processor's time for it in all threads, which is
+the most that it takes where nothing else is at work; the time of one picture of a batch of one; and the largest
+difference from torch, in levels of 255, over 64 pictures. Needs Chromium and chromedriver; prints a table.
 """
 
 from pathlib import Path
@@ -10,6 +11,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+import psutil
 import torch
 
 from mintage.model import load
@@ -57,9 +59,8 @@ def main() -> None:
     parser.add_argument("site", type=Path, help="the folder of the gallery")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    print(
-        "| release | size | first picture, ms | a picture, ms | from torch, levels |\n| --- | --- | --- | --- | --- |"
-    )
+    columns = ("release", "size", "first picture, s", "of processors, s", "a picture, ms", "from torch, levels")
+    print(f"| {' | '.join(columns)} |\n|{' --- |' * len(columns)}")
     for page in sorted((arguments.site / "releases").iterdir()):
         entry = read_json(page / "entry.json")
         if entry["explored"]:
@@ -69,15 +70,23 @@ def main() -> None:
             print(f"| {name} | {size:.1f} MB | {' | '.join(measured(page / 'index.html', generator))} |", flush=True)
 
 
-def measured(page: Path, generator: Generator) -> tuple[str, str, str]:
-    first = []
+def measured(page: Path, generator: Generator) -> tuple[str, str, str, str]:
+    first, used = [], []
     for visit in range(VISITS):
         with browser() as window:
             window.open(page.resolve())
-            first.append(float(window.run(FIRST)))
+            before = processor_seconds()
+            first.append(float(window.run(FIRST)) / 1000)
+            used.append(processor_seconds() - before)
             if visit == VISITS - 1:
                 levels, one = of_both(window, generator)
-    return f"{median(first):.0f}", f"{one:.2f}", f"{levels}"
+    return f"{median(first):.1f}", f"{median(used):.1f}", f"{one:.1f}", f"{levels}"
+
+
+def processor_seconds() -> float:
+    """Of all programs that this one has started, the browser's among them."""
+    times = [process.cpu_times() for process in psutil.Process().children(recursive=True)]
+    return sum(one.user + one.system for one in times)
 
 
 def of_both(window: Browser, generator: Generator) -> tuple[int, float]:

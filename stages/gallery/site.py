@@ -235,8 +235,9 @@ class _Site:
 
     def _remove_scripts(self, entries: Sequence[Entry]) -> None:
         """Of explorers, where no page has one any more, or the runtime is another version."""
-        wanted = {runtime.SCRIPT, pages.EXPLORERS} if any(entry.explored for entry in entries) else set()
-        for path in (self.folder / pages.EXPLORERS).parent.glob("*.js"):
+        explored = any(entry.explored for entry in entries)
+        wanted = {runtime.SCRIPT, runtime.LICENCE, pages.EXPLORERS} if explored else set()
+        for path in (self.folder / pages.EXPLORERS).parent.glob("*"):
             if path.relative_to(self.folder).as_posix() not in wanted:
                 path.unlink()
 

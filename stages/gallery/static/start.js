@@ -12,8 +12,7 @@ const startExplorer = async () => {
   const section = $("explore");
   const begun = performance.now();
   say("Loading the generator …");
-  await Promise.all([loadScript(section.dataset.runtime), loadScript(section.dataset.release)]);
-  await readyRuntime();
+  await Promise.all([loadScript(section.dataset.runtime).then(readyRuntime), loadScript(section.dataset.release)]);
   const engines = {};
   for (const name of Object.keys(RELEASE.generators)) engines[name] = await Engine.open(RELEASE, name);
   const engine = engines.generator;
