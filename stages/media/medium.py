@@ -111,6 +111,8 @@ class Medium:
     judged_by: ClassVar[Mapping[str, float]] = {}
     """Metrics that say, beside the Frechet distance, how good a generator is, each with what one that learned nothing
     reaches; else how well it obeys its condition says so."""
+    task: ClassVar[str] = "unconditional-image-generation"
+    """What Hugging Face's hub calls it to make samples from noise."""
     unconditional_family: ClassVar[str | None] = None
     """The one to advise where there are no labels; None: whichever is nearest to the one in use."""
 

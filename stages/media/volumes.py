@@ -73,6 +73,7 @@ class Volumes(Medium):
     offers: ClassVar[Mapping[str, str]] = {"shapes": "volumes"}
     metrics = _METRICS
     judged_by: ClassVar[Mapping[str, float]] = {"shape_coverage": 0.0, "neighbor_accuracy": 1.0}
+    task = "other"
     unconditional_family = "gan3d"
 
     empty: float | None = None

@@ -8,6 +8,7 @@ from mintage.attributes import EXAMPLES
 from mintage.players import ModelConfig
 from stages.common.licences import licence
 from stages.common.templates import environment
+from stages.media import medium_of
 from stages.selection.metrics import metrics_in
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -15,11 +16,14 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 def model_card(config: ModelConfig, manifest: dict[str, Any], made: dict[str, Any]) -> str:
     """The card of a selected generator, from the data's manifest and the model's `provenance.json`."""
+    medium = medium_of(manifest)
     return (
         environment(_TEMPLATES, autoescape=False)
         .get_template("model_card.md.j2")
         .render(
             config=config,
+            medium=medium,
+            words=medium.words,
             inputs=inputs_in_numpy(config),
             example_attribute=example_attribute(config),
             example_domain=json.dumps(config.domains[1]) if config.domains else None,
