@@ -49,7 +49,8 @@ class Dataset:
 
     Args:
         image: `[N,C,H,W]` or `[N,H,W]`, a tensor or an array: floats in [-1,1], 8-bit levels in [0,255], or bools.
-            Volumes are `[N,C,D,H,W]`, or with `rank=3` `[N,D,H,W]`; sound is, with `rank=1`, `[N,C,T]` or `[N,T]`.
+            Volumes are `[N,C,D,H,W]`, or with `rank=3` `[N,D,H,W]`; sound is, with `rank=1`, `[N,C,T]` or `[N,T]`,
+            of which 16-bit numbers (int16) are taken too.
         label: `[N]`, whole numbers from 0, or names of classes; None where there are no classes.
         source: Like `image`, of any channels and size: what a translator makes each image of; None where there are no
             pairs. One channel more than the image has is a mask, above 0 where the image is to be filled in. Or a
@@ -220,6 +221,8 @@ def images_in_range(given: Any, rank: int | None = None) -> Tensor:
         return images.float() * 2 - 1
     if images.dtype == torch.uint8:
         return images.float() / 127.5 - 1
+    if images.dtype == torch.int16 and rank == 1:
+        return images.float() / 2**15
     if not images.is_floating_point():
         raise ValueError(f"images are {images.dtype}: give 8-bit levels (uint8), or floats in [-1,1]")
     lowest, highest = images.min().item(), images.max().item()

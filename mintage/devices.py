@@ -39,7 +39,8 @@ def choose_precision(name: str, device: torch.device, image_shape: ImageShape | 
     """`auto` is bfloat16 where the device multiplies matrices in it, which is faster, else float32.
 
     For points it is float32: bfloat16's eight bits are too few for their coordinates; and on a CPU for volumes, whose
-    convolutions are no faster in bfloat16. Raises ValueError where
+    convolutions are no faster in bfloat16, and for pictures more than twice as high as wide, since torch 2.13 with AMX
+    reads what nobody wrote where a strided convolution in bfloat16 leaves a single column. Raises ValueError where
     bfloat16 is asked of a device that has no such arithmetic: a processor without it took 28 times as long.
     """
     if name == "bfloat16" and not computes_in_bfloat16(device):
@@ -51,11 +52,15 @@ def choose_precision(name: str, device: torch.device, image_shape: ImageShape | 
         return torch.bfloat16 if name == "bfloat16" else torch.float32
     if image_shape is not None and min(image_shape[1:]) < SMALLEST_IMAGE:
         return torch.float32
-    if image_shape is not None and len(image_shape) > 3 and device.type == "cpu":
+    if image_shape is not None and device.type == "cpu" and (len(image_shape) > 3 or _is_tall(image_shape)):
         return torch.float32
     if device.type == "cuda":
         return torch.bfloat16 if computes_in_bfloat16(device) else torch.float32
     return torch.bfloat16 if (_capabilities() or {}).get("amx_bf16") else torch.float32
+
+
+def _is_tall(image_shape: ImageShape) -> bool:
+    return len(image_shape) == 3 and image_shape[1] > 2 * image_shape[2]
 
 
 def computes_in_bfloat16(device: torch.device) -> bool:

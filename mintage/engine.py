@@ -15,7 +15,7 @@ from mintage import processes
 from mintage.data import RealImages
 from mintage.devices import move
 from mintage.games import Game, Scene, Step
-from mintage.layers import average_into, running_statistics
+from mintage.layers import RANDOM, average_into, running_statistics
 from mintage.optimizers import make_optimizer, progress, set_pace
 from mintage.randomness import seeded, stream
 from mintage.recipes import Recipe
@@ -35,7 +35,7 @@ class Engine:
         self.game.autocast = torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32)
         self.averages = {name: _frozen_copy(game.get_submodule(name)) for name in game.released}
         self.optimizers = {side: make_optimizer(game.mover(side), self._player(side)) for side in game.sides}
-        self._drops = any(isinstance(layer, nn.Dropout) for layer in game.modules())
+        self._drops = any(isinstance(layer, RANDOM) for layer in game.modules())
 
     def _player(self, side: str) -> Any:
         return getattr(self.recipe, side)

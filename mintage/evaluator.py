@@ -2,7 +2,7 @@
 
 With classes it tells them apart, with attributes it names them; without either, it is an autoencoder, and its
 bottleneck is the features.
-Points need none of this: their coordinates are the features.
+Sound is looked at as a spectrogram. Points need none of this: their coordinates are the features.
 """
 
 from collections.abc import Callable, Iterable
@@ -29,12 +29,17 @@ from mintage.networks.parts import SMALLEST_IMAGE, Flatten, sizes
 from mintage.optimizers import without_compiler
 from mintage.randomness import stream
 from mintage.slots import load_slots, slots_of
+from mintage.sounds import spectrograms
 
 _WIDTH = 16
 _WIDEST = 4 * _WIDTH
 _WARM_UP = 0.15
 _WEIGHT_DECAY = 0.05
 _CHUNK = 512
+_BANDS, _HOP, _SHORT_HOP = 32, 128, 32
+"""Of spectrograms of sounds: these tell words apart as the wave does, in an eighth of the time (docs/sounds.md).
+So short hops are for sounds that have few of the others."""
+_COLUMNS = 16
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,21 @@ class EvaluatorConfig:
         if min(self.image_shape[1:]) < SMALLEST_IMAGE:
             return "coordinates"
         return "attributes" if self.attributes else "classifier" if self.classifies else "autoencoder"
+
+    @property
+    def listens(self) -> bool:
+        """Whether images are sounds long enough to be looked at as spectrograms."""
+        return len(self.image_shape) == 2 and self.image_shape[1] >= _COLUMNS * _SHORT_HOP
+
+    @property
+    def hop(self) -> int:
+        """Samples from one column of a spectrogram to the next."""
+        return _HOP if self.image_shape[1] >= _COLUMNS * _HOP else _SHORT_HOP
+
+    @property
+    def seen_shape(self) -> tuple[int, ...]:
+        """Of what the network looks at, (C, *S)."""
+        return (1, _BANDS, -(-self.image_shape[1] // self.hop)) if self.listens else self.image_shape
 
     @property
     def condition(self) -> Condition | None:
@@ -106,7 +126,7 @@ class Evaluator(nn.Module):
     def __init__(self, config: EvaluatorConfig) -> None:
         super().__init__()
         self.config = config
-        image_channels, *image_size = config.image_shape
+        image_channels, *image_size = config.seen_shape
         steps = sizes(*image_size)
         wide = [min(_WIDTH * 2**level, _WIDEST) for level in range(len(steps))]
         layers = _convolution(len(image_size), image_channels, wide[0], stride=1)
@@ -117,8 +137,12 @@ class Evaluator(nn.Module):
         self.scale = nn.BatchNorm1d(config.features, affine=False)
         self.head: nn.Module = _head(config)
 
+    def seen(self, images: Tensor) -> Tensor:
+        """What the network looks at, and an autoencoder draws again: the images, or the spectrograms of sounds."""
+        return spectrograms(images, bands=_BANDS, hop=self.config.hop) if self.config.listens else images
+
     def features(self, images: Tensor) -> Tensor:
-        scaled: Tensor = self.scale(self.project(self.layers(images)))
+        scaled: Tensor = self.scale(self.project(self.layers(self.seen(images))))
         return scaled
 
     def forward(self, images: Tensor) -> Tensor:
@@ -164,9 +188,7 @@ def _convolution(rank: int, before: int, after: int, stride: int) -> list[nn.Mod
 def _head(config: EvaluatorConfig) -> nn.Module:
     if config.condition is not None:
         return nn.Sequential(nn.ReLU(), nn.Linear(config.features, config.condition.size))
-    return dcgan.Generator(
-        config.features, config.image_shape, _WIDTH, Layers("batch", rank=len(config.image_shape) - 1)
-    )
+    return dcgan.Generator(config.features, config.seen_shape, _WIDTH, Layers("batch", rank=len(config.seen_shape) - 1))
 
 
 def train_evaluator(
@@ -215,11 +237,12 @@ class Learning:
         """One batch."""
         images, told = self.real.batch(self.images_seen, self.schedule.batch_size)
         shifted = random_shift(images, stream(self.schedule.seed, "evaluator/shift", self.images_seen))
-        precision = choose_precision("auto", images.device)
+        precision = choose_precision("auto", images.device, tuple(images.shape[1:]))
         with torch.autocast(images.device.type, dtype=precision, enabled=precision != torch.float32):
             answer = self.network(shifted).float()
         if self.condition is None:
-            loss = mse_loss(answer, shifted)
+            assert isinstance(self.network, Evaluator)  # others are told a condition
+            loss = mse_loss(answer, self.network.seen(shifted))
         else:
             assert told is not None
             loss = self.condition.loss(answer, told)
@@ -336,8 +359,9 @@ def explained_variance(evaluator: Evaluator, batches: Iterable[Tensor]) -> float
     device = device_of(evaluator)
     error = squares = count = 0.0
     first, total = torch.tensor(0.0), torch.tensor(0.0, dtype=torch.float64)
-    for images in batches:
-        error += (evaluator(images.to(device)).cpu() - images).square().sum().item()
+    for batch in batches:
+        images = evaluator.seen(batch)
+        error += (evaluator(batch.to(device)).cpu() - images).square().sum().item()
         first = first if count else images[0]
         apart = (images - first).double()  # near 0 where images hardly vary, so that no digits are lost
         squares, total, count = squares + apart.square().sum().item(), total + apart.sum(0), count + len(images)

@@ -1,6 +1,6 @@
 """Of what a player's layers are made: norms (of weights too, modulated by a condition), activation, first weights."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -8,7 +8,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from mintage.networks.parts import CONVOLUTIONS, INIT_STD, SLOPE, Down, SmoothDown, SmoothUp, Up
+from mintage.networks.parts import (
+    CONVOLUTIONS,
+    INIT_STD,
+    LONG_STRIDE,
+    MAX_WIDENING,
+    SLOPE,
+    Down,
+    LongDown,
+    LongUp,
+    PhaseShuffle,
+    SmoothDown,
+    SmoothUp,
+    Up,
+    channels,
+    sizes,
+)
 from mintage.networks.resampling import Size
 
 NORMALIZATIONS = ("none", "batch", "layer", "instance", "spectral", "spectral_batch")
@@ -25,6 +40,8 @@ _INITIALIZATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "kaiming": partial(nn.init.kaiming_normal_, a=SLOPE),
     "orthogonal": nn.init.orthogonal_,
 }
+RANDOM = (nn.Dropout, PhaseShuffle)
+"""Layers that draw numbers by themselves."""
 _BATCH_NORMS: dict[int, type[nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d]]
 _BATCH_NORMS = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 _INSTANCE_NORMS: dict[int, type[nn.InstanceNorm1d | nn.InstanceNorm2d | nn.InstanceNorm3d]]
@@ -87,6 +104,8 @@ class Layers:
     """`network` is what the network has by itself."""
     rank: int = 2
     """Axes of its feature maps."""
+    phase_shuffle: int = 0
+    """At most so many places feature maps of sound are moved at random before they are resampled."""
 
     @property
     def batch(self) -> bool:
@@ -105,13 +124,27 @@ class Layers:
         """The activation that was asked for, in place of the network's own."""
         return activation if self.activation == "network" else _ACTIVATIONS[self.activation]()
 
+    def levels(self, sides: Sequence[int], width: int) -> tuple[list[Size], list[int]]:
+        """The sides of the image and of the feature maps below it, and the channels of all but the last of these."""
+        if self.resampling != "long":
+            steps = sizes(*sides)
+            return steps, channels(len(steps) - 1, width)
+        steps = sizes(*sides, stride=LONG_STRIDE)
+        return steps, channels(len(steps) - 1, width, 2 * MAX_WIDENING)
+
     def up(self, before: int, after: int, size: Size, bias: bool) -> nn.Module:
-        """Feature maps twice as large, cut to `size`."""
-        return (Up if self.resampling == "network" else SmoothUp)(before, after, size, bias)
+        """Feature maps as large as a level further up, cut to `size`."""
+        return {"network": Up, "smooth": SmoothUp, "long": LongUp}[self.resampling](before, after, size, bias)
 
     def down(self, before: int, after: int, bias: bool) -> nn.Module:
-        """Feature maps half as large, rounded up."""
+        """Feature maps as large as a level further down, rounded up."""
+        if self.resampling == "long":
+            return LongDown(before, after, bias)
         return (Down if self.resampling == "network" else SmoothDown)(before, after, bias, self.rank)
+
+    def shuffled(self, layer: nn.Module) -> nn.Module:
+        """A layer that sees maps of sound moved a little, where that was asked for."""
+        return nn.Sequential(PhaseShuffle(self.phase_shuffle), layer) if self.phase_shuffle else layer
 
     def norm(self, channels: int, maps: bool = True) -> Norm:
         """A layer for `channels` feature maps, or for as many units where `maps` is False."""

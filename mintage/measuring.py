@@ -40,6 +40,7 @@ from mintage.randomness import stream
 from mintage.sampling import asked_labels, asked_rows, rows_with, samples
 from mintage.sources import has_mask, shape_of, untouched
 from mintage.tokens import as_tokens
+from mintage.waves import FULL
 
 _FEATURES, _BATCH, _RATE = 64, 128, 2e-3
 _FEWEST = max(FEWEST_ROWS, SPLITS, 6)
@@ -142,7 +143,8 @@ def measure(
         with thread_count(threads):
             return _compare_domains(model, holdout, train, to, Schooling(seed, evaluator_images, choose_device(device)))
     if model.attributes is None and train.label is not None:  # of images that have both, labels are judged
-        train, holdout = (Dataset(one.image, one.label, one.classes, one.source) for one in (train, holdout))
+        rank = len(train.shape) - 1
+        train, holdout = (Dataset(one.image, one.label, one.classes, one.source, rank=rank) for one in (train, holdout))
     with thread_count(threads):
         evaluator = _taught(train, Schooling(seed, evaluator_images, choose_device(device)))
         return _compare(model, holdout, train, evaluator, seed)
@@ -289,11 +291,13 @@ def _figures(real: _Images, other: _Images, seed: int) -> dict[str, float]:
 
 
 def _generated(model: Model, count: int, seed: int, asked: Tensor | None) -> Tensor:
-    """Images `[count,C,H,W]` rounded to 8 bits, as who gets files of them sees them."""
+    """Images `[count,C,*S]` rounded to 8 bits, sounds to 16, as who gets files of them sees them."""
     return _rounded(torch.cat([images for images, _ in samples(model.generator, count, seed, asked)]))
 
 
 def _rounded(images: Tensor) -> Tensor:
+    if images.ndim == 3:
+        return (images.clamp(-1, 1) * FULL).round() / FULL
     return ((images.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
 
 

@@ -66,6 +66,8 @@ class ModelConfig:
     """The words, where samples are sequences of some (`mintage.tokens`)."""
     encodes: bool = False
     """Whether an encoder comes with the generator."""
+    phase_shuffle: int = 0
+    """The discriminator's, of sound."""
     layout: int = LAYOUT
 
     @property
@@ -194,6 +196,7 @@ class Discriminator(nn.Module):
             config.discriminator_dropout,
             *config.discriminator_layers,
             config.rank,
+            config.phase_shuffle,
         )
         channels, *size = config.image_shape
         self.packing = config.packing
@@ -311,6 +314,7 @@ def model_config(
         domains=(first, second) if condition_of(recipe) == "domain" else None,
         vocabulary=vocabulary,
         encodes=catalog.load("game", recipe.game).encodes,
+        phase_shuffle=recipe.discriminator.phase_shuffle,
     )
 
 

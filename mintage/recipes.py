@@ -36,9 +36,10 @@ class PlayerRecipe:
         "of the weights; `normal` has a standard deviation of 0.02 (Radford et al. 2016); `network`: its own",
     ] = "network"
     resampling: Annotated[
-        Literal["network", "smooth"],
+        Literal["network", "smooth", "long"],
         "from one size of feature maps to the next; `network`: convolutions of stride 2; `smooth`: nearest pixels up, "
-        "means down, and a plain convolution beside, against checkerboards (Odena et al. 2016)",
+        "means down, and a plain convolution beside, against checkerboards (Odena et al. 2016); `long`, of sound: "
+        "convolutions of 25 places and stride 4 (Donahue et al. 2019)",
     ] = "network"
     auxiliary_weight: Annotated[Weight, "of the loss by which it learns, or is taught, classes or codes"] = 1.0
     optimizer: Annotated[str, Named("optimizer")] = "adam"
@@ -56,6 +57,12 @@ class DiscriminatorRecipe(PlayerRecipe):
     conditioning: Annotated[
         str, Named("discriminator_conditioning"), "how it is told the condition, or asked for it"
     ] = "none"
+    phase_shuffle: Annotated[
+        int,
+        Within(0, 100),
+        "of sound: at most so many places its feature maps are moved at random, lest it learn at which phase a "
+        "generated sound begins (Donahue et al. 2019, 3.3); 0 is off",
+    ] = 0
 
 
 @dataclass(frozen=True)

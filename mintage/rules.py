@@ -305,6 +305,14 @@ PLAYERS: list[Rule] = [
         "this network has no convolutions of stride 2: set resampling of both players to network, or network to dcgan",
     ),
     (
+        lambda s: any(p.resampling == "long" for p in s.players) and s.rank != 1,
+        "long convolutions are of sound: set resampling of both players to network",
+    ),
+    (
+        lambda s: s.recipe.discriminator.phase_shuffle > 0 and not (s.rank == 1 and s.network.strided),
+        "feature maps of sound alone are moved along time: set discriminator.phase_shuffle to 0",
+    ),
+    (
         lambda s: s.recipe.discriminator.dropout_in_use,
         "only a generator is used after the training: set discriminator.dropout_in_use to false",
     ),

@@ -30,7 +30,9 @@ class Network:
     plain: bool = False
     """Whether its layers can have another activation, and dropout behind that."""
     strided: bool = False
-    """Whether its feature maps are halved and doubled by convolutions of stride 2."""
+    """Whether its feature maps are halved and doubled by convolutions of stride 2, which may be chosen (`Layers.up`).
+
+    Of one that also takes sound, sides and channels of the maps are those of `Layers.levels`."""
     translates: bool = False
     """Whether the generator makes images of images."""
     enlarges: bool = False

@@ -1,6 +1,6 @@
-"""Strided convolutions with batch norm (Radford et al. 2016; of volumes Wu et al. 2016), for any sides and channels.
+"""Strided convolutions with batch norm (Radford et al. 2016; volumes: Wu et al. 2016; sound: Donahue et al. 2019).
 
-One code for sound `[C,T]`, pictures `[C,H,W]` and volumes `[C,D,H,W]`.
+One code for sound `[C,T]`, pictures `[C,H,W]` and volumes `[C,D,H,W]` of any sides and channels.
 """
 
 import math
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from mintage.layers import Layers, Modulated
 from mintage.networks import ANY_RANK, Network
-from mintage.networks.parts import INIT_STD, SLOPE, Flatten, ImageShape, Stem, channels, initialize, sizes
+from mintage.networks.parts import INIT_STD, SLOPE, Flatten, ImageShape, Stem, initialize
 
 
 class Generator(nn.Module):
@@ -21,8 +21,8 @@ class Generator(nn.Module):
     ) -> None:
         super().__init__()
         image_channels, *image_size = image_shape
-        steps = sizes(*image_size)[::-1]
-        wide = channels(len(steps) - 1, width)[::-1]
+        steps, wide = norm.levels(image_size, width)
+        steps, wide = steps[::-1], wide[::-1]
         self.stem = Stem(vector_size, plane_size, (wide[0], *steps[0]), bias=not norm.batch)
         wide[0] = self.stem.channels
         layers: list[nn.Module] = [norm.norm(wide[0]), norm.active(nn.ReLU())]
@@ -43,12 +43,11 @@ class Discriminator(nn.Module):
     def __init__(self, image_shape: ImageShape, width: int, norm: Layers) -> None:
         super().__init__()
         image_channels, *image_size = image_shape
-        steps = sizes(*image_size)
-        wide = channels(len(steps) - 1, width)
+        steps, wide = norm.levels(image_size, width)
         layers: list[nn.Module] = [norm.down(image_channels, wide[0], bias=True), norm.active(nn.LeakyReLU(SLOPE))]
         for before, after in pairwise(wide):
             layers += [
-                norm.down(before, after, bias=not norm.batch),
+                norm.shuffled(norm.down(before, after, bias=not norm.batch)),
                 norm.norm(after),
                 norm.active(nn.LeakyReLU(SLOPE)),
             ]

@@ -13,27 +13,28 @@ ImageShape = tuple[int, ...]
 """Channels, then one, two or three sides: `(C, T)`, `(C, H, W)` or `(C, D, H, W)`."""
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 SLOPE = 0.2
-SMALLEST = 4
 SMALLEST_IMAGE = 8
 """Sides from which feature maps are of use."""
 MAX_WIDENING = 8
+LONG_KERNEL, LONG_STRIDE = 25, 4
+"""Of sound (Donahue et al. 2019, table 3)."""
 INIT_STD = 0.02
 
 
-def sizes(*sides: int) -> list[Size]:
-    """The feature maps' sides from the image down: at least two halvings, until all are 4 or less.
+def sizes(*sides: int, stride: int = 2) -> list[Size]:
+    """The feature maps' sides from the image down: at least two steps, until all are 4 or less, at a stride of 4 16.
 
     28 goes 28, 14, 7, 4 and back without a cut or a gap.
     """
     steps: list[Size] = [sides]
-    while len(steps) < 3 or max(steps[-1]) > SMALLEST:
-        steps.append(tuple(-(-side // 2) for side in steps[-1]))
+    while len(steps) < 3 or max(steps[-1]) > stride**2:
+        steps.append(tuple(-(-side // stride) for side in steps[-1]))
     return steps
 
 
-def channels(levels: int, width: int) -> list[int]:
-    """Channels of the feature maps from the image's side down: width, 2 width, 4 width, at most 8 width."""
-    return [width * min(2**level, MAX_WIDENING) for level in range(levels)]
+def channels(levels: int, width: int, widest: int = MAX_WIDENING) -> list[int]:
+    """Channels of the feature maps from the image's side down: width, 2 width, 4 width, at most `widest` width."""
+    return [width * min(2**level, widest) for level in range(levels)]
 
 
 def initialize(module: nn.Module) -> None:
@@ -123,6 +124,53 @@ class SmoothDown(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         return convolve_halved(self.convolution, maps)
+
+
+class LongUp(nn.Module):
+    """Sound `[N,C,T]` four times as long by a transposed convolution of 25 places, cut to exactly `size`."""
+
+    def __init__(self, before: int, after: int, size: Size, bias: bool) -> None:
+        super().__init__()
+        self.convolution = nn.ConvTranspose1d(
+            before, after, LONG_KERNEL, LONG_STRIDE, padding=LONG_KERNEL // 2 - 1, output_padding=1, bias=bias
+        )
+        self.size = size
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return cut(self.convolution(maps), self.size)
+
+
+class LongDown(nn.Module):
+    """Sound `[N,C,T]` a quarter as long, rounded up, by a convolution of 25 places."""
+
+    def __init__(self, before: int, after: int, bias: bool) -> None:
+        super().__init__()
+        self.convolution = nn.Conv1d(before, after, LONG_KERNEL, LONG_STRIDE, LONG_KERNEL // 2 - 1, bias=bias)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        missing = -maps.shape[2] % LONG_STRIDE
+        shorter: Tensor = self.convolution(pad(maps, (0, missing)) if missing else maps)
+        return shorter
+
+
+class PhaseShuffle(nn.Module):
+    """Moves feature maps `[N,C,T]` by up to `most` places, all of a batch alike, ends mirrored (Donahue et al. 2019).
+
+    Also while the generator learns, when the discriminator is frozen; not where nobody learns.
+    """
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most = most
+
+    def forward(self, maps: Tensor) -> Tensor:
+        if not torch.is_grad_enabled():
+            return maps
+        length = maps.shape[2]
+        most = min(self.most, length - 1)
+        mirrored = [maps[:, :, 1 : most + 1].flip(2), maps, maps[:, :, length - most - 1 : length - 1].flip(2)]
+        first = int(torch.randint(2 * most + 1, ()))
+        return torch.cat(mirrored, 2)[:, :, first : first + length]
 
 
 class Flatten(nn.Module):

@@ -21,7 +21,7 @@ from tests.mintage.helpers import play, tiny_trainer
 FILE = Path(__file__).with_name("golden.json")
 TURNS = 4
 SAMPLES = 8
-SHAPES = {"modern_points": (1, 1, 2), "gan3d": (1, 8, 8, 8)}
+SHAPES = {"modern_points": (1, 1, 2), "gan3d": (1, 8, 8, 8), "wavegan": (1, 64)}
 
 
 def arithmetic() -> str:

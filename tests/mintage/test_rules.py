@@ -311,6 +311,14 @@ OF_DATA = [
         why("wgan_gp", processes=8),
         "batch norm needs two images in each process: raise batch_size, or lower processes",
     ),
+    (
+        why("dcgan", generator={"resampling": "long"}),
+        "long convolutions are of sound: set resampling of both players to network",
+    ),
+    (
+        why("dcgan", discriminator={"phase_shuffle": 2}),
+        "feature maps of sound alone are moved along time: set discriminator.phase_shuffle to 0",
+    ),
 ]
 
 

@@ -58,6 +58,8 @@ def test_auto_takes_bfloat16_only_where_it_is_faster(
     processor(monkeypatch, {"avx512_bf16": True, "amx_bf16": amx})
     assert choose_precision("auto", CPU) is expected
     assert choose_precision("auto", CPU, (1, 1, 2)) is torch.float32  # points
+    assert choose_precision("auto", CPU, (1, 40, 8)) is torch.float32  # a single column is left of it
+    assert choose_precision("auto", CPU, (1, 8, 40)) is expected
 
 
 def test_the_check_before_a_run_says_of_bfloat16_what_the_stage_would_say(monkeypatch: pytest.MonkeyPatch) -> None:
