@@ -121,7 +121,7 @@ def schema_of(source: Source, max_pixels: int) -> pa.Schema:
     """The layout of raw shards; its metadata also says where the images are from, their size limit, and the medium."""
     more = (PARTNER if source.paired else {}) | (GROUP if source.grouped else {})
     more |= (ATTRIBUTES if source.attributes else {}) | (DOMAIN if source.domains else {})
-    schema = encoded_schema(source.classes, COLUMNS | more, pictures=source.of_pictures)
+    schema = encoded_schema(source.classes, COLUMNS | more, shown_as=source.medium.shown_as)
     about = {"name": source.name, "licence": source.licence, "origin": source.origin}
     known = {"source": json.dumps(about), "max_pixels": str(max_pixels)}
     known |= {} if source.attributes is None else {"attributes": json.dumps(source.attributes)}

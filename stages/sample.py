@@ -97,7 +97,7 @@ def schema_of(config: ModelConfig, medium: Medium, mark: Mark, **extra: pa.DataT
     """That of samples; its metadata have the mark of each image once more."""
     extra |= ATTRIBUTES if config.attributes else {}
     columns = {"index": pa.int64(), "seed": pa.int64(), **extra}
-    schema = encoded_schema(class_names(config), columns, pictures="picture files" not in medium.lacks)
+    schema = encoded_schema(class_names(config), columns, shown_as=medium.shown_as)
     named = {"attributes": json.dumps(config.attributes)} if config.attributes else {}
     return schema.with_metadata({**schema.metadata, **named, **mark.texts()})
 

@@ -115,6 +115,7 @@ class Damage(Section):
 class Normalize(Section):
     channels: Literal[1, 3]
     depth: Annotated[int, Field(ge=1, le=4096)] | None = None
+    length: Annotated[int, Field(ge=64, le=2**20)] | None = None
     height: Annotated[int, Field(ge=1, le=4096)]
     width: Annotated[int, Field(ge=1, le=4096)]
     fit: Literal["resize", "crop", "letterbox", "pad"]

@@ -34,16 +34,18 @@ IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 """An encoded image in the Hugging Face layout."""
 
 
-def encoded_schema(classes: list[str] | None, extra: dict[str, pa.DataType], *, pictures: bool = True) -> pa.Schema:
+def encoded_schema(
+    classes: list[str] | None, extra: dict[str, pa.DataType], *, shown_as: str | None = "Image"
+) -> pa.Schema:
     """The Hugging Face image layout: `image: struct<bytes, path>`, `label`, then `extra` columns.
 
-    `datasets.load_dataset("parquet", ...)` shows images, where these are `pictures`, and class names; pandas reads it
-    as it is. Without `classes` all labels are null.
+    `datasets.load_dataset("parquet", ...)` shows images, where it knows such a kind of file (`Medium.shown_as`), and
+    class names; pandas reads it as it is. Without `classes` all labels are null.
     """
     fields = {"image": IMAGE, "label": pa.int64(), **extra}
     features: dict[str, Any] = {name: _feature(kind) for name, kind in fields.items()}
-    if not pictures:
-        features["image"] = {name: _feature(IMAGE.field(name).type) for name in ("bytes", "path")}
+    plain = {name: _feature(IMAGE.field(name).type) for name in ("bytes", "path")}
+    features["image"] = {"_type": shown_as} if shown_as else plain
     if classes is not None:
         features["label"] = {"_type": "ClassLabel", "names": classes}
     metadata = {"huggingface": json.dumps({"info": {"features": features}})}

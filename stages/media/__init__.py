@@ -18,6 +18,7 @@ BUILT_IN = {
     "images": "stages.media.images:Images",
     "points": "stages.media.points:Points",
     "volumes": "stages.media.volumes:Volumes",
+    "sounds": "stages.media.sounds:Sounds",
 }
 GROUP = "mintage.media"
 FORMER = "images"

@@ -122,6 +122,11 @@ class Medium:
         return None
 
     @property
+    def shown_as(self) -> str | None:
+        """What the package `datasets` calls such files: "Image", "Audio"; None where it knows none."""
+        return None if "picture files" in self.lacks else "Image"
+
+    @property
     def plots(self) -> Plots | None:
         """What is said beside its plots; None where samples are drawn in grids, each in a cell."""
         return None

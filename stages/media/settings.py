@@ -9,7 +9,7 @@ from stages.media.medium import Medium
 if TYPE_CHECKING:
     from stages.common.params import Normalize
 
-_NOT_OF_ALL = ("depth",)
+_NOT_OF_ALL = ("depth", "length")
 """Sides that only some media have: null for the others."""
 _MOST = 2**26
 """Numbers of a sample."""

@@ -4,7 +4,7 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
-from stages.sources.limits import MESHES, is_image
+from stages.sources.limits import MESHES, SOUNDS, is_image
 from stages.sources.names import of_system
 from stages.sources.packed import archives_in, is_archive_name
 
@@ -46,6 +46,8 @@ def _of_folder(path: Path) -> str | None:
         return "archive"
     if any(name.lower().endswith(MESHES) for name in names):
         return "volumes"
+    if any(name.lower().endswith(SOUNDS) for name in names):
+        return "sounds"
     if any("-idx" in name and "-ubyte" in name for name in names):
         return "idx"
     return next(

@@ -9,6 +9,7 @@ from stages.sources.names import FINDER_ICON, composed
 EXTENSIONS = (
     ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm",
 )  # fmt: skip
+SOUNDS = (".wav", ".wave", ".flac", ".ogg", ".oga", ".mp3")
 MESHES = (".obj", ".stl", ".ply", ".off")
 _UNPRINTABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"

@@ -1,0 +1,72 @@
+"""Files of sound as samples.
+
+WAV of whole numbers is read by the standard library; what else libsndfile reads (FLAC, OGG, MP3, WAV of fractions) by
+the package soundfile, which is no part of the usual install.
+"""
+
+import io
+from importlib.util import find_spec
+
+import numpy as np
+
+from mintage.waves import Samples, decode_wav
+from stages.common.errors import UserError
+from stages.media.medium import UnusableError
+
+_WAV = b"RIFF"
+
+
+def samples_of(content: bytes, most: int) -> tuple[Samples, int, str]:
+    """The channels of a file's sound, its samples a second, and its format.
+
+    Raises UnusableError on what is none, is cut off, has no samples or more than `most`, or is louder than 1, and
+    UserError where it needs soundfile, which is not installed.
+    """
+    if not content:
+        raise UnusableError("it is empty: it has no bytes")
+    whole = content.startswith(_WAV)
+    try:
+        if whole and content[20:22] in (b"\x01\x00", b"\xfe\xff"):
+            return *decode_wav(content, most), "wav"
+    except ValueError as error:
+        if "unknown" not in str(error):  # of a format that the standard library does not know
+            raise UnusableError(str(error)) from None
+    if not whole and not content.startswith((b"fLaC", b"OggS", b"ID3")) and content[0] != 0xFF:
+        raise UnusableError("it is neither WAV nor FLAC, OGG or MP3")
+    require_reader()
+    return _by_soundfile(content, most)
+
+
+def require_reader() -> None:
+    """Raises UserError where soundfile is not installed."""
+    if find_spec("soundfile") is None:
+        raise UserError(
+            "sounds-need-soundfile",
+            "FLAC, OGG, MP3 and WAV of fractions are read by soundfile, which is not installed: run `pip install -c "
+            "requirements/constraints.txt -r requirements/sounds.txt`",
+        )
+
+
+def _by_soundfile(content: bytes, most: int) -> tuple[Samples, int, str]:
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(io.BytesIO(content)) as file:
+            if file.frames * file.channels > most:
+                raise UnusableError(
+                    f"it says it has {file.frames * file.channels} samples, over ingest.max_pixels ({most})"
+                )
+            read = file.read(dtype="float32", always_2d=True).T
+            rate, kind, expected = file.samplerate, file.format.lower(), file.frames
+    except (soundfile.SoundFileError, RuntimeError, ValueError, TypeError, AssertionError) as error:
+        raise UnusableError(f"it cannot be read ({' '.join(str(error).split())[:100]})") from None
+    if not read.size or read.shape[1] < expected:
+        raise UnusableError("it is cut off, or has no samples")
+    if not np.isfinite(read).all():
+        raise UnusableError("some of its samples are not finite")
+    loudest = float(abs(read).max())
+    if loudest > 1 and kind == "wav":
+        raise UnusableError(
+            f"it goes to {loudest:.3g}, beyond 1, where any player cuts it: scale it, and write it again"
+        )
+    return np.clip(read, -1, 1), rate, kind

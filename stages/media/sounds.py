@@ -1,0 +1,92 @@
+"""Sounds: one channel over time, so many samples a second."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from stages.media.medium import Decoded, Medium, Shape, Trait, UnusableError, Words
+
+if TYPE_CHECKING:
+    from stages.common.levels import FloatImages, Levels
+    from stages.common.params import Normalize
+
+
+_BANDS, _HOP, _COLUMNS = 64, 64, 128
+"""Rows of a spectrogram, samples from one column to the next where that leaves few enough, and how many these are."""
+
+
+@dataclass(frozen=True)
+class Sounds(Medium):
+    """Files of any rate and number of channels, brought to `rate` samples a second and one channel."""
+
+    name = "sounds"
+    words = Words("sound", "a sound", "sounds", "sample", "silent")
+    sides: ClassVar[tuple[str, ...]] = ("length",)
+    fits: ClassVar[tuple[str, ...]] = ("crop", "pad")
+    exact = True
+    lacks: ClassVar[Mapping[Trait, str]] = {
+        "picture files": "sounds are WAV, FLAC, OGG or MP3",
+        "looks": "sounds are compared sample by sample, not by their looks",
+        "spectrum": "sounds have no spectrum of a picture",
+    }
+    unconditional_family = "wavegan"
+
+    rate: int = 8000
+
+    @property
+    def shown_as(self) -> str:
+        return "Audio"
+
+    def describe(self, shape: Shape) -> str:
+        """Such as 0.512-second, 8 kHz."""
+        return f"{shape[1] / self.rate:.3g}-second, {self.rate / 1000:g} kHz"
+
+    def decode(self, content: bytes, to: "Normalize", most: int) -> Decoded:
+        """With `fit` "crop" the middle of longer ones; with "pad" they are refused. Behind shorter ones is silence."""
+        import numpy as np
+
+        from mintage.waves import resample
+        from stages.media.recordings import samples_of
+
+        (wanted,) = to.shape_of(self.sides)[1:]
+        if to.channels != 1:
+            raise UnusableError("sounds have one channel: set normalize.channels to 1")
+        samples, rate, kind = samples_of(content, most)
+        if rate < self.rate and to.upscale == "refuse":
+            raise UnusableError(
+                f"it has {rate} samples a second, fewer than {self.rate} (ingest.options.rate), and normalize.upscale "
+                "refuses to invent some"
+            )
+        sound = resample(samples.mean(0, keepdims=True), rate, self.rate)
+        longer = sound.shape[1] - wanted
+        if longer > 0 and to.fit == "pad":
+            raise UnusableError(
+                f"it is {sound.shape[1]} samples long at {self.rate} Hz, more than normalize.length ({wanted}): raise "
+                "that, or set fit to crop"
+            )
+        cut = sound[:, max(longer, 0) // 2 :][:, :wanted]
+        fitted = np.pad(cut, ((0, 0), (0, wanted - cut.shape[1])))
+        return Decoded(np.clip(fitted, -1, 1).astype(np.float32), kind, samples.shape)
+
+    def encode(self, sample: "FloatImages") -> tuple[bytes, str]:
+        """As WAV of 16 bits."""
+        from mintage.waves import encode_wav
+
+        return encode_wav(sample, self.rate), "wav"
+
+    def cell(self, shape: Shape) -> tuple[int, int]:
+        return _BANDS, -(-shape[1] // _hop(shape[1]))
+
+    def pixels(self, samples: "FloatImages") -> "Levels":
+        """As spectrograms: low tones at the bottom, brighter where it is louder."""
+        import torch
+
+        from mintage.sounds import spectrograms
+        from stages.common.levels import to_uint8
+
+        drawn = spectrograms(torch.from_numpy(samples), self.rate, _BANDS, _hop(samples.shape[2]))
+        return to_uint8(drawn.numpy())
+
+
+def _hop(length: int) -> int:
+    return max(_HOP, -(-length // _COLUMNS))
