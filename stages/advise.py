@@ -62,6 +62,8 @@ Speed = Callable[[str, Params, Looks, int], float]
 class Advice:
     family: str
     side: int
+    size: str
+    """All sides."""
     images: int
     minutes: float
     """Of training alone, on this machine."""
@@ -167,7 +169,8 @@ def advise(params: Params, looks: Looks, minutes: float, speed: Speed | None = N
                 break
         images = min(trained, max(_ROUND, int(60 * minutes * rate) // _ROUND * _ROUND))
         reason = reasons.get(family) or _measured(family, figures)
-        yield Advice(family, side, images, images / rate / 60, like, trained, reason)
+        sides = looks.known.shape[1:] if looks.keeps_its_size else (side, side)
+        yield Advice(family, side, "x".join(map(str, sides)), images, images / rate / 60, like, trained, reason)
 
 
 def _measured(family: str, figures: dict[str, float]) -> str:
@@ -301,9 +304,7 @@ def _protocol(text: str) -> list[dict[str, str]]:
 def lines_of(found: list[Advice]) -> list[str]:
     """A table, and below it why."""
     head = ("family", "size", "images", "minutes here", "taken from the example")
-    rows = [
-        (one.family, f"{one.side}x{one.side}", f"{one.images:,}", f"{one.minutes:.1f}", _reached(one)) for one in found
-    ]
+    rows = [(one.family, one.size, f"{one.images:,}", f"{one.minutes:.1f}", _reached(one)) for one in found]
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     table = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in [head, *rows]]
     return [*table, "", *(f"{one.family}: {one.why}" for one in found)]

@@ -29,6 +29,7 @@ class Sounds(Medium):
         "looks": "sounds are compared sample by sample, not by their looks",
         "spectrum": "sounds have no spectrum of a picture",
     }
+    task = "other"
     unconditional_family = "wavegan"
 
     rate: int = 8000

@@ -119,8 +119,15 @@ def test_volumes_keep_the_size_that_params_ask_for_and_are_for_the_family_of_vol
     params = params_of(depth=8)
     looks = advise.look(tmp_path / "raw", params)
     (best, *_) = advise.advise(params, looks, 30, speed)
-    assert (best.family, best.side) == ("gan3d", 8)
+    assert (best.family, best.size) == ("gan3d", "8x8x8")
     assert "normalize" not in next(advise.notes(best, looks, params))
+
+
+def test_sounds_keep_their_length_and_are_for_the_family_of_sounds(tmp_path: Path) -> None:
+    ingested(tmp_path / "raw", source="tones", path="data/source", options={"sounds": 20})
+    params = params_of(length=1024)
+    (best, *_) = advise.advise(params, advise.look(tmp_path / "raw", params), 30, speed)
+    assert (best.family, best.size) == ("wavegan", "1024")
 
 
 @pytest.mark.parametrize("name", ["volumes", "points", "attributes", "domains", "pairs", "labels"])
