@@ -22,7 +22,7 @@ from tests.test_pipeline import ALL, commit, run, set_params, stages_run
 need_engine()
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
-SAYS_WHEN = {"models/selected", "reports/index.html", "published.json"}
+SAYS_WHEN = {"models/selected", "reports/index.html", "reports/report.json", "published.json"}
 """Outputs that hold provenance, which says seconds and versions: they differ between any two runs."""
 LONG = ("train.seed=7", "train.images=30000", "train.checkpoint_every=10000", "train.resume_every=0.5")
 
@@ -64,6 +64,11 @@ def test_outputs_are_the_same_hash_for_hash(outside: Path, inside: Path) -> None
     differing = {path for path in ours if ours[path] != theirs[path]}
     assert {path for path in differing if not path.startswith("provenance/")} <= SAYS_WHEN
     assert len(ours.keys() - differing) >= 17
+
+
+def test_what_made_the_report_is_the_same_but_for_its_times(outside: Path, inside: Path) -> None:
+    ours, theirs = (json.loads((project / "reports/report.json").read_text()) for project in (outside, inside))
+    assert without_times(ours) == without_times(theirs)
 
 
 def test_the_selected_model_is_the_same_file_by_file_but_for_its_times(outside: Path, inside: Path) -> None:
