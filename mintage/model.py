@@ -160,6 +160,8 @@ class Model:
         """
         if self.vocabulary is None:
             raise ValueError("this model writes no words, and finds none likely")
+        if not isinstance(data, Dataset):
+            raise ValueError("data are a Dataset: give mintage.tokens.sequences(tokens, model.vocabulary)")
         if (data.vocabulary, data.shape) != (self.vocabulary, self.shape):
             raise ValueError(
                 f"the data are of other words, or not of {math.prod(self.shape)} each: give the model's own"

@@ -30,6 +30,10 @@ def sequences(tokens: Any, vocabulary: Sequence[str]) -> Dataset:
         >>> data.vocabulary, len(data)
         (('a', 'rose', 'is'), 2)
     """
+    if isinstance(tokens, list | tuple) and any(
+        isinstance(word, str) for row in tokens if isinstance(row, list | tuple | str) for word in row
+    ):
+        raise ValueError("tokens are words: give the number of each in the vocabulary, from 0")
     try:
         found = torch.as_tensor(tokens)
     except ValueError:

@@ -34,6 +34,8 @@ _SIDES = (8, 16, 24, 28, 32, 48, 64)
 _MOST_ON_A_CPU = 32
 _FEW = 3000
 _ROUND = 1000
+_WORTH = 4
+"""Larger images are worth it as long as so small a part of the example's number of them fits into the minutes."""
 _SECONDS = 2.0
 """How long a family's speed is measured, once it is warm."""
 
@@ -94,7 +96,7 @@ def look(raw: Path, params: Params) -> Looks:
     """Raises UserError where nothing is ingested."""
     if not any(raw.glob("*.parquet")):
         raise UserError(
-            "output-missing", f"{raw} holds no images: name yours in params.yaml, then `mintage run ingest`"
+            "output-missing", f"{raw} holds nothing yet: `mintage run ingest` brings what params.yaml names"
         )
     found, to = read_raw_set(raw), params.normalize
     images = sum(found.counts.values())
@@ -158,14 +160,17 @@ def advise(params: Params, looks: Looks, minutes: float, speed: Speed | None = N
     examples = load_all(EXAMPLES)
     pages = FAMILIES_PAGE.read_text()
     figures = {row["family"]: float(row["selected"].split(" ")[0]) for row in _protocol(pages)}
-    choices = [(row["take"], re.sub(r"\[(.*?)\]\(.*?\)", r"\1", row["why"])) for row in table_of(pages, "Choose")]
+    choices = [
+        (row["take"], re.sub(r"\[(.*?)\]\(.*?\)", r"\1", f"for {row['you have']}: {row['why']}"))
+        for row in table_of(pages, "Choose")
+    ]
     reasons = {name: why for names, why in choices for name in re.findall("`(.*?)`", names)}
     for family in sorted(_fitting(params, looks.known), key=lambda name: _rank(name, params, looks, examples, figures)):
         like = _like(family, examples, params, looks.side)
         trained = _of(like, params).train.images
         for side in _sides(looks, params):
             rate = speed(family, params, looks, side)
-            if trained / rate <= 60 * minutes:
+            if trained / rate <= 60 * minutes * _WORTH:
                 break
         images = min(trained, max(_ROUND, int(60 * minutes * rate) // _ROUND * _ROUND))
         reason = reasons.get(family) or _measured(family, figures)

@@ -45,7 +45,7 @@ METRICS: dict[str, Metric] = {
         "density",
         "density_floor",
         "max",
-        "In how many neighbourhoods of real images a generated one lies, as a share of what is expected; "
+        "In how many neighborhoods of real images a generated one lies, as a share of what is expected; "
         "an outlier among the real ones counts little. It can pass 1.",
         "Naeem et al. 2020",
         guard_only="one image made over and over scores better than real ones",
@@ -54,7 +54,7 @@ METRICS: dict[str, Metric] = {
         "coverage",
         "coverage_floor",
         "max",
-        "The share of real images that have a generated one in their neighbourhood.",
+        "The share of real images that have a generated one in their neighborhood.",
         "Naeem et al. 2020",
         "share",
     ),

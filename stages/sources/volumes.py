@@ -6,6 +6,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
@@ -26,6 +27,7 @@ from stages.sources.tree import Tree, Wanted, tree_source
 
 MEDIUM = Volumes()
 _ARRAYS = (".npy", ".npz")
+_ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz")
 
 
 class Options(Named):
@@ -76,7 +78,19 @@ def read(params: Ingest, options: Options) -> Source:
 def _alone(path: Path) -> Path:
     """What is in a folder, where that is one file and nothing else."""
     inside = [found for found in path.iterdir() if not of_system(found.name)] if path.is_dir() else []
-    return inside[0] if len(inside) == 1 and inside[0].is_file() else path
+    return inside[0] if len(inside) == 1 and inside[0].is_file() and _holds_many(inside[0]) else path
+
+
+def _holds_many(path: Path) -> bool:
+    """Whether a file may be of more than one volume: an archive, or an array that is no volume itself."""
+    if path.suffix.lower() == ".npy":
+        with path.open("rb") as file:
+            try:
+                np.lib.format.read_magic(file)
+                return len(np.lib.format.read_array_header_1_0(file)[0]) != 3
+            except ValueError:
+                return False
+    return path.suffix.lower() == ".npz" or path.name.lower().endswith(_ARCHIVES)
 
 
 def _with_reader(images: Iterator[RawImage]) -> Iterator[RawImage]:

@@ -22,15 +22,16 @@ def tiny_trainer(
     family: str = "cgan",
     seed: int = 0,
     precision: torch.dtype = torch.float32,
-    shape: tuple[int, ...] = (1, 8, 8),
+    shape: tuple[int, ...] | None = None,
     **overrides: Any,
 ) -> Trainer:
-    """A trainer on 50 random images (8x8 grey, unless told otherwise) of three classes, in batches of eight.
+    """A trainer on 50 random images (8x8 grey, or sounds, unless told otherwise) of three classes, in batches of eight.
 
     The source of each is its negative, or the image with a hole, its attributes say which class it is of, and every
     other is of another domain. In a game of words a pixel is one of five.
     """
     recipe = resolve(family, {"width": 4, "latent_size": 6, **overrides})
+    shape = shape or ((1, 64) if family == "wavegan" else (1, 8, 8))
     classes = ["a", "b", "c"]
     random = torch.Generator().manual_seed(1)
     images = torch.rand(50, *shape, generator=random) * 2 - 1

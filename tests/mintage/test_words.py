@@ -63,6 +63,8 @@ def test_tokens_are_the_same_after_they_were_samples(words: int, seed: int) -> N
         ([[-1, 0]], WORDS, "from -1"),
         ([[0, 0]], ["a"], "2 or more"),
         ([[0, 1]], ["a", "a"], "2 or more"),
+        ([["rose", "is"], ["is", "rose"]], WORDS, "number of each"),
+        (["a rose", "a rose"], WORDS, "number of each"),
     ],
 )
 def test_what_are_no_sequences_of_the_words_is_refused(tokens: Any, vocabulary: Any, part: str) -> None:

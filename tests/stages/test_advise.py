@@ -65,7 +65,7 @@ def test_fewer_minutes_mean_smaller_images_and_then_fewer_of_them(tmp_path: Path
     sides, images = zip(*((best.side, best.images) for best in (
         advised(tmp_path / "raw", minutes)[0] for minutes in (30, 1, 0.1)
     )), strict=True)  # fmt: skip
-    assert (sides, images) == ((28, 16, 8), (120_000, 120_000, 93_000))
+    assert (sides, images) == ((28, 28, 8), (120_000, 76_000, 93_000))
     (row, *_) = advise.lines_of([advised(tmp_path / "raw", 0.1)[0]])[1:]
     assert ", of 120,000 images" in row
 

@@ -90,6 +90,19 @@ def test_a_folder_with_one_file_alone_is_read_as_that_file(tmp_path: Path) -> No
     assert len(ingested(tmp_path / "raw", source="volumes", path=str(tmp_path / "source"))) == 4
 
 
+def test_a_folder_with_one_volume_alone_holds_one(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/one.npy").write_bytes(npy(drawn(1)[0]))
+    with refused("images-too-few", "holds 1 image"):
+        ingested(tmp_path / "raw", source="volumes", path=str(tmp_path / "in"))
+
+
+def test_a_note_alone_is_no_broken_archive(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("your volumes go here")
+    with refused("source-without-images", "holds no volumes"):
+        ingested(tmp_path / "raw", source="volumes", path=str(tmp_path))
+
+
 def test_raw_shards_keep_the_bytes_of_each_file(tmp_path: Path) -> None:
     write_folder(tmp_path / "tree", 4)
     table = ingested(tmp_path / "raw", source="volumes", path=str(tmp_path / "tree"))
