@@ -25,6 +25,8 @@ def samples_of(content: bytes, most: int) -> tuple[Samples, int, str]:
     if not content:
         raise UnusableError("it is empty: it has no bytes")
     whole = content.startswith(_WAV)
+    if whole and content[8:12] != b"WAVE":
+        raise UnusableError("it is no WAV file")
     try:
         if whole and content[20:22] in (b"\x01\x00", b"\xfe\xff"):
             return *decode_wav(content, most), "wav"

@@ -104,6 +104,7 @@ def test_a_note_alone_is_no_broken_archive(tmp_path: Path) -> None:
 
 
 def test_raw_shards_keep_the_bytes_of_each_file(tmp_path: Path) -> None:
+    pytest.importorskip("trimesh")
     write_folder(tmp_path / "tree", 4)
     table = ingested(tmp_path / "raw", source="volumes", path=str(tmp_path / "tree"))
     for row in table.to_pylist():
