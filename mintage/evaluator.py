@@ -72,7 +72,7 @@ class EvaluatorConfig:
         return _HOP if self.image_shape[1] >= _COLUMNS * _HOP else _SHORT_HOP
 
     @property
-    def seen_shape(self) -> tuple[int, ...]:
+    def view_shape(self) -> tuple[int, ...]:
         """Of what the network looks at, (C, *S)."""
         return (1, _BANDS, -(-self.image_shape[1] // self.hop)) if self.listens else self.image_shape
 
@@ -126,7 +126,7 @@ class Evaluator(nn.Module):
     def __init__(self, config: EvaluatorConfig) -> None:
         super().__init__()
         self.config = config
-        image_channels, *image_size = config.seen_shape
+        image_channels, *image_size = config.view_shape
         steps = sizes(*image_size)
         wide = [min(_WIDTH * 2**level, _WIDEST) for level in range(len(steps))]
         layers = _convolution(len(image_size), image_channels, wide[0], stride=1)
@@ -137,12 +137,12 @@ class Evaluator(nn.Module):
         self.scale = nn.BatchNorm1d(config.features, affine=False)
         self.head: nn.Module = _head(config)
 
-    def seen(self, images: Tensor) -> Tensor:
+    def view(self, images: Tensor) -> Tensor:
         """What the network looks at, and an autoencoder draws again: the images, or the spectrograms of sounds."""
         return spectrograms(images, bands=_BANDS, hop=self.config.hop) if self.config.listens else images
 
     def features(self, images: Tensor) -> Tensor:
-        scaled: Tensor = self.scale(self.project(self.layers(self.seen(images))))
+        scaled: Tensor = self.scale(self.project(self.layers(self.view(images))))
         return scaled
 
     def forward(self, images: Tensor) -> Tensor:
@@ -188,7 +188,7 @@ def _convolution(rank: int, before: int, after: int, stride: int) -> list[nn.Mod
 def _head(config: EvaluatorConfig) -> nn.Module:
     if config.condition is not None:
         return nn.Sequential(nn.ReLU(), nn.Linear(config.features, config.condition.size))
-    return dcgan.Generator(config.features, config.seen_shape, _WIDTH, Layers("batch", rank=len(config.seen_shape) - 1))
+    return dcgan.Generator(config.features, config.view_shape, _WIDTH, Layers("batch", rank=len(config.view_shape) - 1))
 
 
 def train_evaluator(
@@ -242,7 +242,7 @@ class Learning:
             answer = self.network(shifted).float()
         if self.condition is None:
             assert isinstance(self.network, Evaluator)  # others are told a condition
-            loss = mse_loss(answer, self.network.seen(shifted))
+            loss = mse_loss(answer, self.network.view(shifted))
         else:
             assert told is not None
             loss = self.condition.loss(answer, told)
@@ -360,7 +360,7 @@ def explained_variance(evaluator: Evaluator, batches: Iterable[Tensor]) -> float
     error = squares = count = 0.0
     first, total = torch.tensor(0.0), torch.tensor(0.0, dtype=torch.float64)
     for batch in batches:
-        images = evaluator.seen(batch)
+        images = evaluator.view(batch)
         error += (evaluator(batch.to(device)).cpu() - images).square().sum().item()
         first = first if count else images[0]
         apart = (images - first).double()  # near 0 where images hardly vary, so that no digits are lost

@@ -73,7 +73,7 @@ class MeanImage(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         return self.mean.expand_as(images)
 
-    def seen(self, images: Tensor) -> Tensor:
+    def view(self, images: Tensor) -> Tensor:
         return images
 
 

@@ -236,7 +236,7 @@ def test_16_bit_samples_are_a_dataset_of_sound_and_no_picture() -> None:
 def test_words_are_compared_by_their_spectrograms(classes: tuple[str, ...] | None) -> None:
     config = EvaluatorConfig((1, 4096), classes, 8)
     evaluator = build_evaluator(config, 0).eval()
-    assert evaluator.seen(noise(2, 1, 4096)).shape == (2, 1, 32, 32)
+    assert evaluator.view(noise(2, 1, 4096)).shape == (2, 1, 32, 32)
     sounds = noise(2, 1, 4096)
     assert torch.equal(evaluator.features(sounds), evaluator.features(-sounds))  # nobody hears the sign
     assert evaluator(sounds).shape == ((2, 2) if classes else (2, 1, 32, 32))
