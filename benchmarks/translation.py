@@ -58,6 +58,9 @@ bicubic, a hole filled with the mean color around it. **Pixels alone** is the sa
 (`train.recipe.pretrain_images` beyond the end), as long. Retrieval is the share of translations that lie nearest to
 their own truth in an evaluator's features.
 
+`mintage translate PICTURES --release URL --out FOLDER` does it to pictures of your own:
+[how](families.md#image-to-image).
+
 In so short a time the network without a discriminator, whose steps cost down to half as much, is nearer to the
 truth nearly everywhere: in a short training let `pretrain_images` be most of it. The game wins where there are many
 truths and a mean of them looks like none: in the Frechet distance of colors and of holes. A picture in color loses

@@ -10,7 +10,7 @@ import os
 import re
 import tempfile
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib import import_module
 from io import BytesIO
@@ -44,21 +44,26 @@ def load(address: str | Path, cache: str | Path | None = None) -> Generator:
     checked each time. A cache that cannot be written is left out. Raises ReleaseError where something is missing,
     damaged or not what it is named.
     """
+    config, weights = read(address, (_CONFIG, _WEIGHTS), cache)
+    return build_generator(json.loads(config), tensors(weights))
+
+
+def read(address: str | Path, names: Sequence[str], cache: str | Path | None = None) -> list[bytes]:
+    """Files of a release by their paths in it; address, cache and errors are as of `load`."""
     store, place = _split(str(address))
     kept = Path(cache or os.environ.get("MINTAGE_CACHE") or _home() / ".cache/mintage")
-    read = _reader(store)
+    content = _reader(store)
     try:
-        folder, expected = _pointed(read, place)
-        manifest = json.loads(read(f"{folder}{_MANIFEST}"))
+        folder, expected = _pointed(content, place)
+        manifest = json.loads(content(f"{folder}{_MANIFEST}"))
         listed = {file["path"]: file["sha256"] for file in manifest["files"]}
         if _id(manifest["files"]) != manifest["id"] or not manifest["id"].startswith(expected):
             raise ReleaseError(f"{address}: its manifest is damaged or another's: `verify` it, or publish it again")
-        config, weights = (_file(read, f"{folder}{name}", listed[name], kept) for name in (_CONFIG, _WEIGHTS))
+        return [_file(content, f"{folder}{name}", listed[name], kept) for name in names]
     except FileNotFoundError as error:
         raise ReleaseError(f"{address}: {error.args[0]} is not there") from None
     except (ValueError, KeyError, TypeError):
         raise ReleaseError(f"{address}: its manifest or its channel cannot be read") from None
-    return build_generator(json.loads(config), tensors(weights))
 
 
 def _split(address: str) -> tuple[str, str]:

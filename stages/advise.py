@@ -8,7 +8,7 @@ import io
 import re
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice, takewhile
 from pathlib import Path
 from statistics import median
@@ -21,6 +21,7 @@ from mintage.recipes import condition_of
 from stages.common.errors import UserError, counted, run_stage
 from stages.common.foresight import Known, foreseen
 from stages.common.params import Params, load_params
+from stages.common.provenance import made_by
 from stages.common.stage import parser_of
 from stages.examples import Example, load_all
 from stages.images.partners import partner_shape
@@ -31,6 +32,9 @@ LISTED = 3
 _LOOKED_AT = 64
 """Images of which size and color are looked up."""
 _SIDES = (8, 16, 24, 28, 32, 48, 64)
+"""What the shorter side may be; the other keeps the ratio in steps of"""
+_STEP = 4
+_SAME_RATIO = 0.02
 _MOST_ON_A_CPU = 32
 _FEW = 3000
 _ROUND = 1000
@@ -40,15 +44,20 @@ _SECONDS = 2.0
 """How long a family's speed is measured, once it is warm."""
 
 
+Sides = tuple[int, ...]
+
+
 @dataclass(frozen=True)
 class Looks:
     """What the data are, as far as it decides anything."""
 
     known: Known
     images: int
-    side: int
-    """The shorter one, in the middle of the images that were looked at."""
+    sides: Sides
+    """Of images that all have one aspect, that of those in the middle; else a square of their shorter side."""
     text: str
+    source: str
+    """Where they came from, as ingest calls it."""
 
     @property
     def keeps_its_size(self) -> bool:
@@ -56,16 +65,14 @@ class Looks:
         return self.known.medium.shape is not None or "picture files" in self.known.medium.lacks
 
 
-Speed = Callable[[str, Params, Looks, int], float]
-"""Of a family, and images of a side: real images a second."""
+Speed = Callable[[str, Params, Looks, Sides], float]
+"""Of a family, and images of a size: real images a second."""
 
 
 @dataclass(frozen=True)
 class Advice:
     family: str
-    side: int
-    size: str
-    """All sides."""
+    sides: Sides
     images: int
     minutes: float
     """Of training alone, on this machine."""
@@ -85,6 +92,8 @@ def main() -> None:
     params = load_params()
     looks = look(RAW, params)
     print(looks.text)
+    if not made_by("ingest", params.ingest):
+        print("note: params.yaml names other data now: `mintage run ingest` brings them")
     found = list(islice(advise(params, looks, minutes), LISTED))
     if not found:
         raise UserError("nothing-to-advise", "no family learns from such data: `mintage check` says why")
@@ -104,23 +113,13 @@ def look(raw: Path, params: Params) -> Looks:
     shape = to.shape_of(medium.sides) if "picture files" in medium.lacks else medium.shape
     if shape is None:
         sizes = list(_sizes(found))
-        side = int(median(min(width, height) for width, height, _ in sizes))
+        sides = _common_sides(sizes)
         shape = (3 if any(color for *_, color in sizes) else 1, to.height, to.width)
         text = f"{medium.words.many} of {_middle(sizes)} pixels, {'in color' if shape[0] > 1 else 'grey'}"
     else:
-        side, text = shape[-1], medium.words.many
-    names = tuple(found.attributes or ())
-    known = Known(
-        shape,
-        medium,
-        len(found.classes or ()),
-        found.paired or to.partner is not None,
-        bool(names),
-        names,
-        found.domains is not None,
-        to.partner == "lower_resolution",
-    )
-    return Looks(known, images, side, f"{images:,} {text}{_conditions(found, known)}")
+        sides, text = shape[1:], medium.words.many
+    known = replace(found.known(to), shape=shape)
+    return Looks(known, images, sides, f"{images:,} {text}{_conditions(found, known)}", found.source["name"])
 
 
 def _sizes(found: RawSet) -> Iterator[tuple[int, int, bool]]:
@@ -133,6 +132,14 @@ def _sizes(found: RawSet) -> Iterator[tuple[int, int, bool]]:
                     yield *image.size, image.mode not in ("1", "L", "LA", "F", "I", "I;16")
             except OSError:
                 continue
+
+
+def _common_sides(sizes: list[tuple[int, int, bool]]) -> Sides:
+    """Height and width of the images in the middle where all have one aspect; else a square."""
+    height, width = (int(median(size[axis] for size in sizes)) for axis in (1, 0))
+    if all(abs(one[1] * width - one[0] * height) <= _SAME_RATIO * one[0] * height for one in sizes):
+        return height, width
+    return (int(median(min(size[:2]) for size in sizes)),) * 2
 
 
 def _middle(sizes: list[tuple[int, int, bool]]) -> str:
@@ -166,16 +173,15 @@ def advise(params: Params, looks: Looks, minutes: float, speed: Speed | None = N
     ]
     reasons = {name: why for names, why in choices for name in re.findall("`(.*?)`", names)}
     for family in sorted(_fitting(params, looks.known), key=lambda name: _rank(name, params, looks, examples, figures)):
-        like = _like(family, examples, params, looks.side)
+        like = _like(family, examples, params, min(looks.sides))
         trained = _of(like, params).train.images
-        for side in _sides(looks, params):
-            rate = speed(family, params, looks, side)
+        for sides in _sizes_to_try(looks, params):
+            rate = speed(family, params, looks, sides)
             if trained / rate <= 60 * minutes * _WORTH:
                 break
         images = min(trained, max(_ROUND, int(60 * minutes * rate) // _ROUND * _ROUND))
         reason = reasons.get(family) or _measured(family, figures)
-        sides = looks.known.shape[1:] if looks.keeps_its_size else (side, side)
-        yield Advice(family, side, "x".join(map(str, sides)), images, images / rate / 60, like, trained, reason)
+        yield Advice(family, sides, images, images / rate / 60, like, trained, reason)
 
 
 def _measured(family: str, figures: dict[str, float]) -> str:
@@ -235,12 +241,18 @@ def _reached(one: Advice) -> str:
     return f"{one.example.name}{shown}: Frechet {least:g} to {most:g}"
 
 
-def _sides(looks: Looks, params: Params) -> list[int]:
-    """What to try, the largest first: no image is enlarged."""
+def _sizes_to_try(looks: Looks, params: Params) -> list[Sides]:
+    """The largest first: no image is enlarged."""
     if looks.keeps_its_size:
-        return [looks.side]
-    most = looks.side if _cuda(params.train.device) else min(looks.side, _MOST_ON_A_CPU)
-    return [side for side in reversed(_SIDES) if side <= most] or [_SIDES[0]]
+        return [looks.sides]
+    shorter = min(looks.sides)
+    most = shorter if _cuda(params.train.device) else min(shorter, _MOST_ON_A_CPU)
+    fitting = [side for side in reversed(_SIDES) if side <= most] or [_SIDES[0]]
+    return [tuple(_scaled(side, own / shorter) for own in looks.sides) for side in fitting]
+
+
+def _scaled(side: int, ratio: float) -> int:
+    return side if ratio == 1 else round(side * ratio / _STEP) * _STEP
 
 
 def _cuda(device: str) -> bool:
@@ -249,14 +261,14 @@ def _cuda(device: str) -> bool:
     return choose_device(device).type == "cuda"
 
 
-def images_per_second(family: str, params: Params, looks: Looks, side: int) -> float:
+def images_per_second(family: str, params: Params, looks: Looks, sides: Sides) -> float:
     """How fast the family learns images of noise of that size on this machine now."""
     import torch
 
     from mintage.devices import choose_device, thread_count
     from mintage.training import make_trainer
 
-    data = _noise(looks, params, side)
+    data = _noise(looks, params, sides)
     device = choose_device(params.train.device)
     trainer = make_trainer(data, family, {}, 0, device=device, precision=params.train.precision)
     with thread_count(params.train.threads):
@@ -269,15 +281,16 @@ def images_per_second(family: str, params: Params, looks: Looks, side: int) -> f
     return (trainer.images_seen - before) / (time.monotonic() - begun)
 
 
-def _noise(looks: Looks, params: Params, side: int) -> Any:
+def _noise(looks: Looks, params: Params, sides: Sides) -> Any:
     """Images of chance with the same conditions."""
     import torch
 
     from mintage.dataset import Dataset
 
     known = looks.known
-    shape = known.shape if looks.keeps_its_size else (known.shape[0], side, side)
-    to = params.normalize.model_copy(update={"channels": shape[0], "height": side, "width": side})
+    shape = (known.shape[0], *sides)
+    named = dict(zip(known.medium.sides, sides, strict=True)) if known.medium.shape is None else {}
+    to = params.normalize.model_copy(update={"channels": shape[0], **named})
     count, random = 512, torch.Generator().manual_seed(0)
     number = torch.arange(count)
     given: dict[str, Any] = {"image": torch.rand(count, *shape, generator=random) * 2 - 1}
@@ -309,10 +322,15 @@ def _protocol(text: str) -> list[dict[str, str]]:
 def lines_of(found: list[Advice]) -> list[str]:
     """A table, and below it why."""
     head = ("family", "size", "images", "minutes here", "taken from the example")
-    rows = [(one.family, one.size, f"{one.images:,}", f"{one.minutes:.1f}", _reached(one)) for one in found]
+    rows = [(one.family, _size(one.sides), f"{one.images:,}", f"{one.minutes:.1f}", _reached(one)) for one in found]
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     table = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in [head, *rows]]
     return [*table, "", *(f"{one.family}: {one.why}" for one in found)]
+
+
+def _size(sides: Sides) -> str:
+    """As people say it of pictures: 40x30 is 40 wide, so width comes first; of all else in the order of params."""
+    return "x".join(map(str, reversed(sides) if len(sides) == 2 else sides))
 
 
 def notes(best: Advice, looks: Looks, params: Params) -> Iterator[str]:
@@ -321,12 +339,13 @@ def notes(best: Advice, looks: Looks, params: Params) -> Iterator[str]:
     now = {"train.family": params.train.family, "train.images": params.train.images}
     if not looks.keeps_its_size:
         wanted |= {"normalize.channels": looks.known.shape[0]}
-        wanted |= {f"normalize.{side}": best.side for side in ("height", "width")}
+        wanted |= {f"normalize.{name}": side for name, side in zip(("height", "width"), best.sides, strict=True)}
         now |= {f"normalize.{key}": getattr(params.normalize, key) for key in ("channels", "height", "width")}
     changes = [f"{key}={value}" for key, value in wanted.items() if now[key] != value]
     how = " ".join(f"-S {change}" for change in changes)
     yield f"to take the first: dvc exp run {how}" if changes else "params.yaml has the first already"
-    if looks.images < _FEW and "looks" not in looks.known.medium.lacks:
+    measured = _of(best.example, params).ingest.source == looks.source
+    if looks.images < _FEW and "looks" not in looks.known.medium.lacks and not measured:
         yield "few images: add -S '+train.recipe.augment=[translation,cutout]', and look at near_copies in the report"
     yield "minutes are of training alone, measured just now; figures of examples are of their own data"
 

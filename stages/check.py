@@ -1,7 +1,8 @@
 """`python -m stages.check`: what can be known to be wrong before anything runs; `make run` asks it first.
 
-Reads params.yaml, dvc.yaml, the names (never the content) of the source's files, and what git and DVC's settings say;
-writes nothing, but that an experiment that was not published gives way, so that this run publishes it.
+Reads params.yaml, dvc.yaml, the names (never the content) of the source's files, what ingest says that it brought, and
+what git and DVC's settings say; writes nothing, but that an experiment that was not published gives way, so that this
+run publishes it.
 DVC itself meets a missing path, a pipe or a link that leads nowhere with a bare system error, or waits for ever.
 """
 
@@ -10,6 +11,8 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -18,19 +21,17 @@ from stages.common.errors import BAD_INPUT, UserError, run_stage
 from stages.common.foresight import Known, foreseen
 from stages.common.params import Ingest, Params, Select, Upload, load_params
 from stages.common.place import cache_problems, git_notes, links_problems
+from stages.common.provenance import made_by
 from stages.common.receipt import publish_again
 from stages.common.stage import parser_of
 from stages.media.images import Images
 from stages.media.medium import Medium
 from stages.media.settings import require_settings
 from stages.releases import card
-from stages.sources import BUILT_IN, checked_options, medium_from
+from stages.sources import BUILT_IN, checked_options, medium_from, reads_path
 from stages.sources.labels import file_beside
 from stages.stores import open_store
 from stages.stores.folder import FolderStore
-
-_ELSEWHERE = {"digits", "s3", "http", "glyphs", "ring", "grid", "gaussian", "solids"}
-"""Sources that read nothing at ingest.path."""
 
 
 def main() -> None:
@@ -38,7 +39,8 @@ def main() -> None:
     check(params, outputs(Path("dvc.yaml")))
     if params.upload.publish == "runs":
         publish_again(Path())
-    for note in [*git_notes(params.upload.uncommitted, Path()), *_store_notes(params.upload)]:
+    notes = [git_notes(params.upload.uncommitted, Path()), _store_notes(params.upload), _notes_of_data(params)]
+    for note in chain.from_iterable(notes):
         print(f"note: {note}", file=sys.stderr)
 
 
@@ -109,7 +111,7 @@ def _tables(ingest: Ingest) -> Iterator[str]:
 
 def _reads(ingest: Ingest) -> bool:
     fetched = ingest.options.get("download") or ingest.options.get("urls")
-    return ingest.source not in _ELSEWHERE and not (ingest.source == "idx" and fetched)
+    return reads_path(ingest.source) and not (ingest.source == "idx" and fetched)
 
 
 def _unfit(path: Path) -> Iterator[str]:
@@ -181,6 +183,16 @@ def _problem_of(precision: str, device: str) -> str:
     tree = Path(__file__).parents[1]
     asked = subprocess.run(command, cwd=tree, capture_output=True, encoding="utf-8", errors="replace", check=False)
     return asked.stderr.strip().removeprefix("error: ") if asked.returncode == BAD_INPUT else ""
+
+
+def _notes_of_data(params: Params) -> Iterator[str]:
+    """What will not fit the data that ingest brought for these params, unless its source has changed since."""
+    if made_by("ingest", params.ingest):
+        from stages.images.raw import read_raw_set  # Parquet, which nothing else here reads
+
+        with suppress(UserError):  # its outputs are gone, and will be made again
+            for problem in foreseen(params, read_raw_set(Path("data/raw")).known(params.normalize)):
+                yield f"of the data as ingest brought it last: {problem}"
 
 
 def _known(params: Params) -> Known:

@@ -10,6 +10,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import Literal
@@ -299,13 +300,15 @@ def summary(source: Source, counts: Counts) -> list[str]:
     return lines + source.notes
 
 
-def print_sources() -> None:
+def print_sources(name: str) -> None:
     from stages.sources.listing import listing
 
-    print(listing())
+    print(listing(name))
 
 
 if __name__ == "__main__":
     options = parser_of("stages.ingest", __doc__)
-    options.add_argument("--sources", action="store_true", help="print the sources with their options, and end")
-    run_stage(print_sources if options.parse_args().sources else main)
+    told = "print the sources, or the one of that name, with their options, and end"
+    options.add_argument("--sources", nargs="?", const="", metavar="NAME", help=told)
+    asked = options.parse_args().sources
+    run_stage(partial(print_sources, asked) if asked is not None else main)

@@ -36,7 +36,6 @@ from stages.common.stage import parser_of, progress_bar
 from stages.media import medium_of
 from stages.media.drawings import draw_translations, drawings_of, rows_of_grid
 from stages.media.medium import Medium
-from stages.sampling.files import write_files
 from stages.sampling.latent import pictures, write_pictures
 
 SHARD_IMAGES = 20_000
@@ -46,18 +45,14 @@ MOST_NAMED = 20
 
 
 def main() -> None:
-    parser = parser_of("stages.sample", __doc__)
-    files = "write the samples that are there as files that other programs open (PNG; volumes as OBJ), and end"
-    parser.add_argument("--files", metavar="FOLDER", help=files)
-    if (folder := parser.parse_args().files) is not None:
-        print(write_files(Path(), Path(folder)))
-        return
+    parser_of("stages.sample", __doc__).parse_args()
     params = load_section(Sample)
     with recorded("sample", params) as facts:
         count = sample(params, Path())
         facts["machine"]["device"] = str(steady_device_for(params.device))
         facts["images"] = count
-    print(f"{count:,} images with seed {params.seed}: samples/, plots/samples.png, plots/latent/")
+    many = medium_of(read_json(Path("models/selected/provenance.json"))).words.many
+    print(f"{count:,} {many} with seed {params.seed}: samples/, plots/samples.png, plots/latent/")
 
 
 def sample(params: Sample, root: Path) -> int:

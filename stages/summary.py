@@ -13,6 +13,7 @@ from stages.common.errors import UserError, run_stage
 from stages.common.files import read_json
 from stages.common.stage import parser_of
 from stages.media import medium_of
+from stages.media.medium import Words
 from stages.reporting.facts import Evaluator, Selection
 from stages.reporting.measures import of_real, shown_metrics, with_error
 from stages.reporting.words import percent, size
@@ -61,9 +62,12 @@ def summary(root: Path) -> str:
     alone = [textwrap.fill(one.sentence, WIDTH) for one in (selection.classifier, selection.truncation) if one]
     verdict = [textwrap.fill(selection.verdict.text, WIDTH)] if selection.verdict else []
     less = [textwrap.fill(one, WIDTH) for one in (evaluator.turned_down, selection.left_out) if one]
-    return "\n\n".join(
-        [*verdict, told, aligned(metric_rows(selection)), *alone, *less, aligned(_places(receipt, root))]
-    )
+    figures = "\n\n".join([*verdict, told, aligned(metric_rows(selection)), *alone, *less])
+    return f"{words_of(root).said(figures)}\n\n{aligned(_places(receipt, root))}"
+
+
+def words_of(root: Path) -> Words:
+    return medium_of(read_json(root / SELECTED / "provenance.json")).words
 
 
 def metric_rows(selection: Selection) -> list[Row]:
@@ -84,7 +88,7 @@ def _of_the_floor(selection: Selection) -> str:
 
 def _judge(evaluator: Evaluator, root: Path) -> str:
     if evaluator.kind == "coordinates":
-        return f"the {medium_of(read_json(root / SELECTED / 'provenance.json')).words.numbers} themselves"
+        return f"the {words_of(root).numbers} themselves"
     if evaluator.kind == "attributes":
         return f"a classifier that is right on {percent(evaluator.holdout_accuracy)} of the held-out images' attributes"
     if evaluator.kind == "classifier":

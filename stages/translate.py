@@ -8,6 +8,7 @@ Nothing of a release is run; the same pictures and seed give the same bits.
 """
 
 import argparse
+import json
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ import torch
 from torch import Tensor
 
 from mintage.model import Model, load
-from mintage.release import ReleaseError
+from mintage.release import ReleaseError, read
 from mintage.sampling import CHUNK, generate, latents_at
 from stages.common.device import steady_device_for
 from stages.common.errors import UserError, counted, quoted, run_stage
@@ -39,7 +40,7 @@ from stages.sources.limits import is_image
 from stages.sources.names import of_system
 from stages.sources.tree import Entry
 
-SELECTED = "models/selected"
+SELECTED, _PROVENANCE = "models/selected", "provenance.json"
 MAX_PIXELS = 50_000_000
 _TILES = "tiles"
 _NAMED = 3
@@ -101,15 +102,18 @@ def translator(address: str, to: str | None = None) -> tuple[Model, Mark]:
             "model-does-not-translate", f"{address} takes images of {source[0]} channels: no picture has so many"
         )
     try:
-        return Model(model.towards(to)), mark_of_weights(weights_of(model.generator), _family(Path(address)))
+        return Model(model.towards(to)), mark_of_weights(weights_of(model.generator), _family(address))
     except ValueError as error:
         raise UserError("domain-unknown", f"--to: {error}") from None
 
 
-def _family(folder: Path) -> str | None:
-    """The family of a model in a folder that says it, as models/selected and a fetched release do."""
-    path = folder / "provenance.json"
-    return family_in(read_json(path)) if path.is_file() else None
+def _family(address: str) -> str | None:
+    """The family of a model in a folder, such as models/selected, or in a release; None where that does not say it."""
+    path = Path(address, _PROVENANCE)
+    try:
+        return family_in(read_json(path) if path.is_file() else json.loads(*read(address, [_PROVENANCE])))
+    except (ReleaseError, ValueError):
+        return None
 
 
 def require_tiles(model: Model) -> None:

@@ -68,7 +68,7 @@ def test_a_module_is_run_where_errors_become_a_sentence(module: str) -> None:
 
 @pytest.mark.tried(
     "`python -m stages.ingest --help`",
-    "usage: python -m stages.ingest [-h] [--sources] Ingest: images as they came into Parquet. ...",
+    "usage: python -m stages.ingest [-h] [--sources [NAME]] Ingest: images as they came into Parquet. ...",
 )
 def test_help_asked_for_by_a_shell_leaves_the_data_as_they_are(tmp_path: Path, read: Callable[[str], None]) -> None:
     (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())

@@ -13,7 +13,7 @@ from typing import Any
 from stages.common.dvc import busy_paths
 from stages.common.energy import Meter
 from stages.common.errors import UserError
-from stages.common.files import write_json
+from stages.common.files import read_json, write_json
 from stages.common.git import read_git
 from stages.common.sections import Section
 
@@ -45,6 +45,12 @@ def recorded(
     facts["seconds"] = round(meter.cost(on_gpu).seconds, 1)
     facts["packages"] = {name: found for name in _PACKAGES if name in _loaded() and (found := _version(name))}
     write_json(target, facts)
+
+
+def made_by(stage: str, params: Section, folder: Path = FOLDER) -> bool:
+    """Whether the stage's outputs that are here were made by these params, as far as it recorded that."""
+    target = folder / f"{stage}.json"
+    return target.is_file() and read_json(target).get("params") == json.loads(params.model_dump_json())
 
 
 def git_state() -> dict[str, Any]:

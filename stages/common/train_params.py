@@ -73,10 +73,14 @@ class Train(Section):
 
     @model_validator(mode="after")
     def _intervals_fit_the_run(self) -> "Train":
-        for name in ("checkpoint_every", "log_every"):
-            if getattr(self, name) > self.images:
-                what = f"{name} = {getattr(self, name)} is more than images = {self.images}"
-                raise ValueError(f"{what}: no {name.split('_')[0]} would ever be made")
+        every = {"checkpoint_every": self.checkpoint_every, "log_every": self.log_every}
+        long = {name: images for name, images in every.items() if images > self.images}
+        if long:
+            what = " and ".join(f"{name} = {images}" for name, images in long.items())
+            raise ValueError(
+                f"{what} {'are' if len(long) > 1 else 'is'} more than images = {self.images}, so that nothing would be "
+                f"kept or told: set {' and '.join(long)} to {self.images} or less"
+            )
         return self
 
     @model_validator(mode="after")

@@ -13,6 +13,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stages.common.errors import UserError, counted
+from stages.common.foresight import Known
+from stages.common.params import Normalize
 from stages.common.shards import class_names, read_safely, shards
 from stages.images.split import Mask, Tickets, equal_pairs, ticket, tied
 from stages.media import medium_of
@@ -43,6 +45,19 @@ class RawSet:
     """Images by shard, in order."""
     medium: Medium
     """What kind of data they are."""
+
+    def known(self, to: Normalize) -> Known:
+        """What later stages will meet, where normalize does what `to` says."""
+        return Known(
+            self.medium.shape or to.shape_of(self.medium.sides),
+            self.medium,
+            len(self.classes or ()),
+            self.paired or to.partner is not None,
+            bool(self.attributes),
+            tuple(self.attributes or ()),
+            self.domains is not None,
+            to.partner == "lower_resolution",
+        )
 
 
 @dataclass(frozen=True)

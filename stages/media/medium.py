@@ -55,8 +55,12 @@ class Words:
     def said(self, sentence: str) -> str:
         """A sentence on images and pixels, in these words."""
         named = {"an image": self.a, "image": self.one, "images": self.many, "pixel": self.part}
-        found = re.compile(r"\b(an image|images?|pixel)(?=\b|s\b)")
-        return found.sub(lambda match: named[match[1]], sentence)
+
+        def in_these(found: re.Match[str]) -> str:
+            word = named[found[1].lower()]
+            return word.capitalize() if found[1][0].isupper() else word
+
+        return re.sub(r"\b(an image|images?|pixel)(?=\b|s\b)", in_these, sentence, flags=re.IGNORECASE)
 
     @property
     def numbers(self) -> str:

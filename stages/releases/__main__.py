@@ -159,7 +159,7 @@ def run_recognize(arguments: argparse.Namespace) -> int:
         raise UserError("picture-unreadable", f"{arguments.file} cannot be read: {error.strerror}") from None
     store = _there(arguments)
     channels_of = {summary.release: summary.channels for summary in catalogue.listed(store)}
-    found = recognize(content, [release_in(store, name) for name in channels_of])
+    found = recognize(content, [release_in(store, name) for name in channels_of], str(arguments.file))
     if arguments.json:
         _as_json({"releases": found.releases, "why": found.why, "mark": found.mark and found.mark.texts()})
     else:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from PIL import UnidentifiedImageError
 
 from stages.common.errors import UserError, quoted
 from stages.common.levels import Levels
@@ -45,31 +46,33 @@ class Found:
     mark: Mark | None = None
 
 
-def recognize(content: bytes, releases: list[Release]) -> Found:
+def recognize(content: bytes, releases: list[Release], name: str = "this") -> Found:
     """Which of the releases made a picture; none where that cannot be known.
 
-    Raises UserError where it is no picture.
+    Raises UserError, which calls it by `name`, where it is no picture.
     """
     mark = mark_in(content)
     if mark is not None and mark.model is not None:
         makers = [release.name for release in releases if _is_of(release, mark.model)]
         known = "its mark names the model" if makers else "its mark names a model of no release here"
         return Found(makers, known, mark)
-    found = Samples((release.name, samples_of(release)) for release in releases).search(levels_of(content))
+    found = Samples((release.name, samples_of(release)) for release in releases).search(levels_of(content, name))
     if mark is not None and not found.releases:
         return Found([], "its mark says that Mintage generated it, and names no model", mark)
     return Found(found.releases, found.why, mark)
 
 
-def levels_of(content: bytes) -> Levels:
+def levels_of(content: bytes, name: str = "this") -> Levels:
     """A picture `[C,H,W]`, C 1 or 3. Raises UserError where it cannot be read."""
     try:
         with open_picture(content, _MAX_PIXELS) as image:
             image.load()
             levels = np.asarray(image.convert(_MODES.get(image.mode, "RGB")))
+    except UnidentifiedImageError:
+        raise UserError("picture-unreadable", f"{name} is no picture of a known format: name another file") from None
     except Exception as error:  # Pillow raises nearly anything
         raise UserError(
-            "picture-unreadable", f"this cannot be read as a picture ({quoted(str(error))}): name another file"
+            "picture-unreadable", f"{name} cannot be read as a picture ({quoted(str(error))}): name another file"
         ) from None
     return levels[None] if levels.ndim == 2 else np.ascontiguousarray(np.moveaxis(levels, -1, 0))
 

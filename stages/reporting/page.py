@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from io import StringIO
 from typing import Any, Literal
 
@@ -95,8 +95,7 @@ def build_page(inputs: Inputs, title: str) -> dict[str, Any]:
 def measured(inputs: Inputs) -> dict[str, Any]:
     """Of all that the template shows, what was measured and chosen."""
     selection = inputs.selection
-    said = inputs.manifest.medium.words.said
-    charts = [replace(one, caption=said(one.caption)) for one in quality_charts(selection, inputs.checkpoints)]
+    charts = quality_charts(selection, inputs.checkpoints)
     figures = measures.headline(selection)
     previous = inputs.previous.selection if inputs.previous else None
     return {

@@ -1,13 +1,25 @@
-"""Samples as files of their own, for other programs: pictures as PNG, volumes as meshes."""
+"""Files: the samples as files of their own, for other programs: pictures as PNG, sounds as WAV, volumes as meshes.
+
+    python -m stages.sampling.files some_folder
+
+Reads samples/ and models/selected; files of the same names in the folder are written anew.
+"""
 
 from pathlib import Path
 
-from stages.common.errors import UserError, counted
+from stages.common.errors import UserError, counted, run_stage
 from stages.common.files import read_json
 from stages.common.marks import Mark, mark_of
 from stages.common.shards import read_tables
+from stages.common.stage import parser_of
 from stages.media import medium_of
 from stages.media.medium import Medium
+
+
+def main() -> None:
+    parser = parser_of("stages.sampling.files", __doc__)
+    parser.add_argument("folder", nargs="?", default="exported", type=Path, help="where to (default: %(default)s)")
+    print(write_files(Path(), parser.parse_args().folder))
 
 
 def write_files(root: Path, folder: Path) -> str:
@@ -40,3 +52,7 @@ def _write(folder: Path, image: dict[str, bytes | str], medium: Medium, mark: Ma
     if opened is not None:
         (folder / name.name).with_suffix(f".{opened[1]}").write_bytes(opened[0])
     return opened is not None
+
+
+if __name__ == "__main__":
+    run_stage(main)

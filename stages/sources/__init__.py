@@ -97,7 +97,11 @@ class NoOptions(Section):
 
 
 class Reader(Protocol):
-    """A source's module. Where its medium is always the same, and not images, it is `MEDIUM`, to be known in time."""
+    """A source's module.
+
+    Where its medium is always the same, and not images, it is `MEDIUM`, to be known in time; `READS_PATH` is False
+    where nothing at ingest.path is read.
+    """
 
     @property
     def Options(self) -> type[Section]:  # noqa: N802 - the name of a class
@@ -174,6 +178,14 @@ def medium_from(name: str) -> Medium:
     """The medium of a source, as far as it is known before anything is read. Raises UserError as `reader` does."""
     found: Medium = getattr(reader(name), "MEDIUM", Images())
     return found
+
+
+def reads_path(name: str) -> bool:
+    """Whether a source reads what lies at ingest.path; where it cannot be asked, another sentence tells."""
+    try:
+        return bool(getattr(reader(name), "READS_PATH", True))
+    except (ModuleNotFoundError, UserError):
+        return True
 
 
 def module_of(name: str) -> str:

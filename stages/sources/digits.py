@@ -11,6 +11,7 @@ from stages.common.pictures import encode_png
 from stages.sources import NoOptions, RawImage, Source
 
 Options = NoOptions
+READS_PATH = False
 _BRIGHTEST = 16  # each value counts the dark pixels in a block of 4x4
 
 

@@ -6,6 +6,7 @@ from stages.sources import Source
 from stages.sources.mixture import MixtureOptions, mixture
 
 Options = MixtureOptions
+READS_PATH = False
 MEDIUM = Points([[1.0]], std=0.5, scale=4.0)
 
 

@@ -13,6 +13,7 @@ from stages.common.params import Ingest
 from stages.common.sections import Count, Section, Seed
 from stages.sources import RawImage, Source
 
+READS_PATH = False
 _HELD_OUT = 10  # of so many images one is held out
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _LEAST_CONTRAST = 80  # of 255, between letter and ground

@@ -14,6 +14,8 @@ from stages.sources import Source, checked_options, reader
 from stages.sources.download import DOWNLOADS, Digest, PublicUrl, fetch, holds_no_secret
 from stages.sources.limits import inner_name
 
+READS_PATH = False
+
 
 class Mirrors(Section):
     urls: Annotated[list[PublicUrl], Field(min_length=1)] = Field(description="places that hold it, tried in order")

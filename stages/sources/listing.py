@@ -1,17 +1,25 @@
-"""`python -m stages.ingest --sources`: every source with its options."""
+"""`python -m stages.ingest --sources [NAME]`: every source, or one, with its options."""
 
 from typing import Any
 
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from mintage.nearest import nearest
+from stages.common.errors import UserError
 from stages.common.sections import Section
 from stages.sources import names, reader
 
 
-def listing() -> str:
-    """A paragraph a source: what it is, then each option with its default and what it means."""
-    return "\n".join(line for name in names() for line in _lines(name))
+def listing(name: str = "") -> str:
+    """A paragraph a source, or of the named one: what it is, then each option with its default and what it means.
+
+    Raises UserError where there is none of this name.
+    """
+    known = names()
+    if name and name not in known:
+        raise UserError("source-unknown", f"there is no source {name!r}{nearest(name, known)}")
+    return "\n".join(line for one in ([name] if name else known) for line in _lines(one))
 
 
 def _lines(name: str) -> list[str]:

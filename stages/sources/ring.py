@@ -9,6 +9,7 @@ from stages.sources.mixture import MixtureOptions, mixture
 
 _ANGLES = [k * math.pi / 4 for k in range(8)]
 Options = MixtureOptions
+READS_PATH = False
 MEDIUM = Points([[round(math.cos(a), 12) + 0.0, round(math.sin(a), 12) + 0.0] for a in _ANGLES], std=0.01, scale=1.25)
 
 

@@ -19,6 +19,7 @@ from stages.sources.tree import Entry, Kind, tree_source
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+READS_PATH = False
 _READERS = 16  # images that are fetched at once: each is waited for
 _CHUNK = 2**20  # bytes of Parquet asked for at once
 

@@ -15,6 +15,7 @@ from stages.media.volumes import Volumes
 from stages.sources import RawImage, Source
 
 MEDIUM = Volumes()
+READS_PATH = False
 _LEAST, _MOST, _EDGE = 0.45, 0.85, 0.95
 """Of half a side: how far a solid reaches from its middle along each axis, and how far it may reach in all."""
 _HOLLOW = 0.65

@@ -16,6 +16,7 @@ from stages.sources import RawImage, Source
 
 RATE = 8000
 MEDIUM = Sounds(RATE)
+READS_PATH = False
 _LOWEST, _HIGHEST = 200.0, 800.0
 _FADE = 0.1
 """Share of a sound in which it begins, and in which it ends."""

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,8 @@ SECONDS_A_PIXEL = 1e-6
 """Of a machine that is as fast for all families: 10 seconds for 200,000 images of 8x8."""
 
 
-def speed(family: str, params: Params, looks: advise.Looks, side: int) -> float:
-    return 1 / (SECONDS_A_PIXEL * side**2)
+def speed(family: str, params: Params, looks: advise.Looks, sides: tuple[int, ...]) -> float:
+    return 1 / (SECONDS_A_PIXEL * prod(sides))
 
 
 def params_of(**normalize: Any) -> Params:
@@ -52,7 +53,7 @@ def test_labeled_digits_are_for_cgan_as_they_were_measured(tmp_path: Path) -> No
     ingested(tmp_path / "raw", source="digits", path="data/source")
     found = advised(tmp_path / "raw")
     best = found[0]
-    assert (best.family, best.side, best.images, best.example.name) == ("cgan", 8, 200_000, "digits_cgan")
+    assert (best.family, best.sides, best.images, best.example.name) == ("cgan", (8, 8), 200_000, "digits_cgan")
     assert best.minutes == pytest.approx(200_000 * SECONDS_A_PIXEL * 64 / 60)
     assert {"dcgan", "infogan", "biggan"} < {one.family for one in found}, "labels may be left aside"
     assert not {"pix2pix", "cyclegan", "sngan_attributes", "seqgan"} & {one.family for one in found}
@@ -62,7 +63,7 @@ def test_labeled_digits_are_for_cgan_as_they_were_measured(tmp_path: Path) -> No
 def test_fewer_minutes_mean_smaller_images_and_then_fewer_of_them(tmp_path: Path) -> None:
     write_tree(tmp_path / "tree", {"a": 3, "b": 3}, size=28)
     ingested(tmp_path / "raw", path=str(tmp_path / "tree"))
-    sides, images = zip(*((best.side, best.images) for best in (
+    sides, images = zip(*((best.sides[0], best.images) for best in (
         advised(tmp_path / "raw", minutes)[0] for minutes in (30, 1, 0.1)
     )), strict=True)  # fmt: skip
     assert (sides, images) == ((28, 28, 8), (120_000, 76_000, 93_000))
@@ -75,10 +76,18 @@ def test_photographs_without_labels_are_never_enlarged_and_keep_their_colors(tmp
     params = params_of()
     looks = advise.look(tmp_path / "raw", params)
     found = list(advise.advise(params, looks, 30, speed))
-    assert (found[0].family, found[0].side) == ("infogan", 32)
-    assert all(one.side <= 40 for one in found)
-    changes = next(advise.notes(found[0], looks, params))
-    assert "-S normalize.channels=3 -S normalize.height=32 -S normalize.width=32" in changes
+    assert (found[0].family, found[0].sides) == ("infogan", (32, 40))
+    assert all(one.sides[0] <= 40 for one in found)
+    changes, few, *_ = advise.notes(found[0], looks, params)
+    assert "-S normalize.channels=3 -S normalize.height=32 -S normalize.width=40" in changes
+    assert few.startswith("few images")
+
+
+def test_photographs_of_unlike_aspects_become_squares(tmp_path: Path) -> None:
+    folder = photos(tmp_path / "photos", "")
+    (folder / "high.png").write_bytes(encoded(Image.fromarray(noise(1, 60, 40, 3)[0])))
+    ingested(tmp_path / "raw", path=str(folder), labels=False)
+    assert advised(tmp_path / "raw")[0].sides == (32, 32)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +119,7 @@ def test_points_keep_their_shape_and_are_for_the_family_of_points(tmp_path: Path
     params = params_of()
     looks = advise.look(tmp_path / "raw", params)
     (best, *_) = advise.advise(params, looks, 30, speed)
-    assert (best.family, best.side) == ("modern_points", 2)
+    assert (best.family, best.sides) == ("modern_points", (1, 2))
     assert "normalize" not in next(advise.notes(best, looks, params))
 
 
@@ -119,7 +128,7 @@ def test_volumes_keep_the_size_that_params_ask_for_and_are_for_the_family_of_vol
     params = params_of(depth=8)
     looks = advise.look(tmp_path / "raw", params)
     (best, *_) = advise.advise(params, looks, 30, speed)
-    assert (best.family, best.size) == ("gan3d", "8x8x8")
+    assert (best.family, best.sides) == ("gan3d", (8, 8, 8))
     assert "normalize" not in next(advise.notes(best, looks, params))
 
 
@@ -127,7 +136,7 @@ def test_sounds_keep_their_length_and_are_for_the_family_of_sounds(tmp_path: Pat
     ingested(tmp_path / "raw", source="tones", path="data/source", options={"sounds": 20})
     params = params_of(length=1024)
     (best, *_) = advise.advise(params, advise.look(tmp_path / "raw", params), 30, speed)
-    assert (best.family, best.size) == ("wavegan", "1024")
+    assert (best.family, best.sides) == ("wavegan", (1024,))
 
 
 @pytest.mark.parametrize("name", ["volumes", "points", "attributes", "domains", "pairs", "labels"])
@@ -151,7 +160,7 @@ def test_the_speed_of_each_kind_is_measured_on_this_machine(
     params = params_of(partner="edges" if name == "pairs" else None, depth=8 if name == "volumes" else None)
     looks = advise.look(tmp_path / "raw", params)
     best = next(advise.advise(params, looks, 30, speed))
-    assert np.isfinite(rate := advise.images_per_second(best.family, params, looks, best.side))
+    assert np.isfinite(rate := advise.images_per_second(best.family, params, looks, best.sides))
     assert rate > 0
 
 
@@ -165,7 +174,8 @@ def test_the_command_says_how_to_take_its_first_advice(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
     first, *_ = [line.split() for line in done.stdout.splitlines() if line.startswith("cgan")]
     assert first[:2] == ["cgan", "8x8"]
-    assert done.stdout.startswith("1,797 images of 8x8 pixels, grey; 10 classes\n")
+    assert done.stdout.startswith("1,797 images of 8x8 pixels, grey; 10 classes\nnote: params.yaml names other data")
+    assert "few images" not in done.stdout, "the example's own data"
 
 
 def test_without_data_one_reads_how_to_bring_them(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from stages.check import check, outputs
 from stages.common.errors import UserError
 from stages.common.params import Params, load_params
+from tests.stages.source_files import run_stage_in, write_tree
 
 ROOT = Path(__file__).parents[2]
 MADE = outputs(ROOT / "dvc.yaml")
@@ -266,3 +267,18 @@ def test_a_bucket_without_credentials_is_told_before_anything_runs(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     assert run(tmp_path).stderr == ""
+
+
+def test_a_family_that_does_not_fit_what_ingest_brought_is_a_note_since_its_source_may_have_changed(
+    tmp_path: Path,
+) -> None:
+    write_tree(tmp_path / "data/source", {"": 3})
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    settings: dict[str, Any] = {"ingest.source": "folder", "ingest.labels": False, "train.family": "dcgan"}
+    assert run_stage_in(tmp_path, "ingest", settings).returncode == 0
+    assert "as ingest brought" not in run_stage_in(tmp_path, "check", settings).stderr
+    done = run_stage_in(tmp_path, "check", settings | {"train.family": "cgan"})
+    assert done.returncode == 0
+    assert "note: of the data as ingest brought it last: train.family = 'cgan' learns from labels" in done.stderr
+    other = run_stage_in(tmp_path, "check", settings | {"train.family": "cgan", "ingest.source": "digits"})
+    assert "as ingest brought" not in other.stderr, "it will bring others"

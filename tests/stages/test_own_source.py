@@ -10,6 +10,7 @@ import pytest
 
 from stages.common.errors import UserError
 from stages.sources import BUILT_IN, checked_options, open_source, reader
+from stages.sources.listing import listing
 from tests.refusals import refused
 from tests.stages.source_files import ingest_params, noise, write_tree
 from tests.stages.tiny_data import ROOT, write_params
@@ -72,6 +73,12 @@ def test_every_source_is_listed_with_its_options_their_defaults_and_meanings() -
             assert f"    {option} = " in listed
     assert "    points = 100000: points to train on" in listed
     assert "    url = (needed): s3://BUCKET/PREFIX" in listed
+    ring = listing("ring")
+    assert ring in listed
+    assert "points = 100000" in ring
+    assert "url" not in ring
+    with refused("source-unknown", "'ring'"):
+        listing("rings")
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,7 @@ def finished(root: Path, **changes: dict[str, Any]) -> Path:
         "reports/index.html": "<!doctype html>",
         "plots/samples.png": "png",
         "models/selected/config.json": "{}",
+        "models/selected/provenance.json": "{}",
     }
     for name, content in contents.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)

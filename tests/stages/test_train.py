@@ -235,6 +235,10 @@ def test_a_full_disk_in_the_middle_of_a_write_is_one_sentence_and_loses_nothing(
         ({"train.recipe.packing": 3}, "train.family = 'cgan': a batch must be a whole number of packs"),
         ({"train.recipe.penalties": [{"name": "r1"}, {"name": "r1"}]}, "penalties names 'r1' twice"),
         ({"train.checkpoint_every": 5000}, "checkpoint_every = 5000 is more than images = 4000"),
+        (
+            {"train.images": 50, "train.checkpoint_every": 80, "train.log_every": 60},
+            "checkpoint_every = 80 and log_every = 60 are more than images = 50",
+        ),
         ({"train.recipe.generator.learning_rate": 1e30}, "training diverged"),
     ],
 )

@@ -112,7 +112,7 @@ def test_samples_are_arrays_of_the_class_that_was_asked_for(finished: Path) -> N
 
 
 def test_samples_are_written_as_meshes_that_say_they_are_generated(finished: Path, tmp_path: Path) -> None:
-    code, told = try_stage_in(finished, "sample", "--files", str(tmp_path / "meshes"))
+    code, told = try_stage_in(finished, "sampling.files", str(tmp_path / "meshes"))
     assert code == 0
     written = sorted((tmp_path / "meshes").iterdir())
     assert f"{len(written)} volumes as files" in told
