@@ -18,6 +18,7 @@ from stages.common.errors import run_stage
 from stages.common.files import write_json
 from stages.common.stage import parser_of
 from stages.images.statistics import stats_schema
+from stages.media.images import Images
 
 CLASSES = 10
 SIDE = 32
@@ -68,7 +69,7 @@ def write_table(normalized: Path, rows: int) -> None:
         "pixel_sha256": [random.bytes(32).hex() for _ in range(rows)],
         "difference_hash": random.integers(0, 2**64, rows, dtype=np.uint64),
     }
-    schema = stats_schema(("height", "width"), partners=False, attributes=False)
+    schema = stats_schema(Images(), partners=False, attributes=False)
     pq.write_table(pa.table(columns, schema=schema), normalized / "stats.parquet")
     names = [f"class {number}" for number in range(CLASSES)]
     sides = {"train": ~held_out, "holdout": held_out}

@@ -2,7 +2,7 @@
 
 Reads models/selected; of a model that translates also data/normalized/holdout, whose sources it translates, or of two
 domains whose images, each into the other.
-Writes samples/, plots/samples.png, plots/latent/, metrics/latent.json, provenance/sample.json.
+Writes samples/, plots/samples.png, plots/latent/, plots/heard/, metrics/latent.json, provenance/sample.json.
 Image i is the same bits whatever the count and the batch size. Pictures of the latent space: stages/sampling.
 """
 
@@ -36,6 +36,7 @@ from stages.common.stage import parser_of, progress_bar
 from stages.media import medium_of
 from stages.media.drawings import draw_translations, drawings_of, rows_of_grid
 from stages.media.medium import Medium
+from stages.sampling.heard import Heard, heard_beside, heard_translations, write_heard
 from stages.sampling.latent import pictures, write_pictures
 
 SHARD_IMAGES = 20_000
@@ -69,8 +70,9 @@ def sample(params: Sample, root: Path) -> int:
     asked = labels if attributes is None else attributes
     found = pictures(generator, params, labels, medium)
     with ExitStack() as outputs:
-        folder, latent = (
-            outputs.enter_context(replacing_directory(root / name)) for name in ("samples", "plots/latent")
+        folder, latent, played = (
+            outputs.enter_context(replacing_directory(root / name))
+            for name in ("samples", "plots/latent", "plots/heard")
         )
         sheet, told = (outputs.enter_context(replacing(root / name)) for name in ("plots/samples.png", LATENT))
         if holdout is None:
@@ -85,7 +87,18 @@ def sample(params: Sample, root: Path) -> int:
         count = write_encoded(folder, made, schema, SHARD_IMAGES, params.batch_size)
         sheet.write_bytes(with_mark(drawn, mark))
         write_json(told, write_pictures(latent, found, drawings, mark))
+        write_heard(played, medium, heard(generator, params, labels, medium, root), mark)
     return count
+
+
+def heard(generator: Generator, params: Sample, labels: list[int] | None, medium: Medium, root: Path) -> Heard:
+    """What to listen to; nothing of a medium without a sound, and of two domains, whose samples have no truth."""
+    if not medium.plays or generator.directions:
+        return Heard([], [])
+    holdout = Split(root / "data/normalized/holdout")
+    if generator.config.translates:
+        return heard_translations(generator, params.seed, holdout)
+    return heard_beside(generator, params.seed, labels, holdout)
 
 
 def schema_of(config: ModelConfig, medium: Medium, mark: Mark, **extra: pa.DataType) -> pa.Schema:

@@ -171,7 +171,9 @@ def read_manifest(path: Path) -> Manifest:
 def read_stats(path: Path, medium: Medium) -> pd.DataFrame:
     """The summary table, only the columns that are judged."""
     sources = [f"source_{side}" for side in medium.sides]
-    needed = _NEEDED | dict.fromkeys((*medium.sides, *sources), pa.types.is_integer)
+    own = [one.column for one in medium.expectations]
+    needed = _NEEDED | dict.fromkeys(own, pa.types.is_floating)
+    needed |= dict.fromkeys((*medium.sides, *sources), pa.types.is_integer)
     may_be_null = _MAY_BE_NULL | ({"difference_hash"} if "looks" in medium.lacks else set())
     try:
         names = pq.read_schema(path).names

@@ -5,10 +5,10 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 
-def environment(folder: Path, autoescape: bool = True) -> Environment:
-    """Jinja's environment for the templates in `folder`; without `autoescape` for Markdown."""
+def environment(*folders: Path, autoescape: bool = True) -> Environment:
+    """Jinja's environment for the templates in `folders`, the first first; without `autoescape` for Markdown."""
     return Environment(
-        loader=FileSystemLoader(folder),
+        loader=FileSystemLoader(folders),
         autoescape=autoescape,
         undefined=StrictUndefined,
         trim_blocks=True,

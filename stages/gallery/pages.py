@@ -211,7 +211,7 @@ def _as_data(value: Any) -> Markup:
 
 @cache
 def _templates() -> Environment:
-    templates = environment(TEMPLATES)
+    templates = environment(TEMPLATES, _REPORT)
     templates.filters |= {
         "number": words.number,
         "count": words.count,

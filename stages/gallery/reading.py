@@ -14,12 +14,13 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from mintage.waves import decode_wav, encode_wav
 from stages.common.errors import UserError, quoted
 from stages.common.marks import Mark, mark_in, with_mark
 from stages.gallery.explorer import Explorer, explorer_of
 from stages.releases.manifest import Listed, Release
-from stages.reporting.facts import Checkpoint, Curve, Facts, Made, Selection
-from stages.reporting.inputs import Picture
+from stages.reporting.facts import Checkpoint, Curve, Facts, Heard, Made, Selection
+from stages.reporting.inputs import Listening, Picture, Sound
 from stages.reporting.page import without_secrets
 
 _MOST_BYTES = 16_000_000
@@ -28,6 +29,9 @@ _MOST_PIXELS = 50_000_000
 _LONGEST = 300
 """Letters of a name or a value; a text in full is cut at `_CARD`."""
 _CARD = 40_000
+_MOST_ROWS, _MOST_COLUMNS, _MOST_HEARD = 6, 4, 3_000_000
+"""Of sounds, and bytes of all of them."""
+_GENERATED = Mark()
 _WIDEST = 1_100
 """Pixels of the picture: more than a page shows."""
 
@@ -41,6 +45,7 @@ class Contents:
     curves: list[Curve]
     made: list[Made]
     picture: Picture
+    heard: list[Listening]
     card: str
     data: str
     licence: str
@@ -73,6 +78,7 @@ def read_release(release: Release) -> Contents:
         curves=list(_table(of, "metrics/train.tsv", Curve)),
         made=made,
         picture=_picture(of, "plots/samples.png"),
+        heard=_heard(of),
         card=card,
         data=cut(str(dataset or "unnamed data")),
         licence=cut(str(header.get("license_name") or header.get("license") or "not stated")),
@@ -163,8 +169,11 @@ def _shown(config: dict[str, Any]) -> dict[str, Any]:
     return config | {name: [cut(str(one)) for one in config[name]] for name in named}
 
 
-def _picture(of: _Files, path: str) -> Picture:
-    """Decoded and encoded anew, so that what the site holds is a picture with its mark and nothing else."""
+def _picture(of: _Files, path: str, unmarked: Mark | None = _GENERATED) -> Picture:
+    """Decoded and encoded anew, so that what the site holds is a picture with its mark and nothing else.
+
+    Where it has none, it gets `unmarked`.
+    """
     content = of.needed(path)
     try:
         with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
@@ -178,7 +187,38 @@ def _picture(of: _Files, path: str) -> Picture:
         small = small.resize((_WIDEST, height), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     small.save(buffer, "PNG")
-    return Picture(with_mark(buffer.getvalue(), mark_in(content) or Mark()), *small.size)
+    mark = mark_in(content) or unmarked
+    png = buffer.getvalue()
+    return Picture(png if mark is None else with_mark(png, mark), *small.size)
+
+
+def _heard(of: _Files) -> list[Listening]:
+    """What there is to listen to, as far as a page has room; nothing in a release of an earlier version."""
+    told = "plots/heard/heard.json"
+    if told not in of.listed:
+        return []
+    known = _parsed(of, told, Heard)
+    columns = [cut(name) for name in known.columns[:_MOST_COLUMNS]]
+    rows, size = [], 0
+    for row in known.rows[:_MOST_ROWS]:
+        named = list(zip(columns, (f"plots/heard/{name}" for name in row.files), strict=False))
+        size += sum(of.listed[f"{name}.wav"].size for _, name in named if f"{name}.wav" in of.listed)
+        if size > _MOST_HEARD:
+            break
+        sounds = [Sound(column, _sound(of, f"{name}.wav"), _picture(of, f"{name}.png", None)) for column, name in named]
+        rows.append(Listening(cut(row.title), sounds))
+    return rows
+
+
+def _sound(of: _Files, path: str) -> bytes:
+    """Decoded and encoded anew, as pictures are."""
+    content = of.needed(path)
+    try:
+        samples, rate = decode_wav(content)
+    except ValueError as error:
+        raise refused(f"{path} is not a sound WAV file ({cut(str(error))})") from None
+    wav, mark = encode_wav(samples, rate), mark_in(content)
+    return wav if mark is None else with_mark(wav, mark)
 
 
 def _card(text: str) -> tuple[dict[str, Any], str]:

@@ -1,7 +1,6 @@
 """A row of figures for each normalized image: what the gate judges and the report shows, without reading pixels."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +9,7 @@ import pyarrow as pa
 
 from stages.common.levels import Images, compact, floats
 from stages.images.perceptual import difference_hash
+from stages.media.medium import Medium
 
 _FIRST = {
     "key": pa.string(),
@@ -43,17 +43,18 @@ class Origin:
     domain: int | None = None
 
 
-def stats_schema(sides: Sequence[str], partners: bool, attributes: bool, domains: bool = False) -> pa.Schema:
-    """`sides` are what an image's are called: each is a column, and has another of what the image was before."""
-    now = ("channels", *sides)
+def stats_schema(medium: Medium, partners: bool, attributes: bool, domains: bool = False) -> pa.Schema:
+    """Each side of the medium is a column, and has another of what the image was before."""
+    now = ("channels", *medium.sides)
     sizes = dict.fromkeys((*now, *(f"source_{side}" for side in now)), pa.int64())
     more = {PARTNER: partners, ATTRIBUTES: attributes, DOMAIN: domains}
-    return pa.schema([*pa.schema(_FIRST | sizes | _LAST), *(field for field, there in more.items() if there)])
+    own = {one.column: pa.float64() for one in medium.expectations}
+    return pa.schema([*pa.schema(_FIRST | sizes | _LAST | own), *(field for field, there in more.items() if there)])
 
 
 def stats_table(
     images: Images,
-    sides: Sequence[str],
+    medium: Medium,
     origins: list[Origin],
     partners: Images | None = None,
     attributes: list[list[float]] | None = None,
@@ -62,7 +63,7 @@ def stats_table(
 ) -> pa.Table:
     """The figures of images `[N,C,*S]`, a row each, as a table of `stats_schema`; only pictures have a hash."""
     count, *shape = images.shape
-    schema = stats_schema(sides, partners is not None, attributes is not None, domains)
+    sides, schema = medium.sides, stats_schema(medium, partners is not None, attributes is not None, domains)
     before = zip(*(origin.shape for origin in origins), strict=True)
     columns: dict[str, Any] = {
         "key": [origin.key for origin in origins],
@@ -75,6 +76,9 @@ def stats_table(
         "pixel_sha256": _hashes(images),
         "difference_hash": difference_hash(images) if images.ndim == 4 else pa.nulls(count, pa.uint64()),
     }
+    if medium.expectations:
+        counted = medium.figures(floats(images))
+        columns |= {one.column: counted[one.figure] for one in medium.expectations}
     columns |= {} if partners is None else {PARTNER.name: _hashes(partners)}
     columns |= {} if attributes is None else {ATTRIBUTES.name: attributes}
     columns |= {DOMAIN.name: [origin.domain for origin in origins]} if domains else {}

@@ -161,7 +161,7 @@ def _write(job: Job, shard: Shard, folder: Path, broken: list[Broken]) -> None:
                 sides[side].add(table.filter(pa.array(mask)))
     for writer in sides.values():
         writer.close()
-    schema = stats_schema(job.medium.sides, job.partners, job.attributes is not None, job.domains is not None)
+    schema = stats_schema(job.medium, job.partners, job.attributes is not None, job.domains is not None)
     figures = pa.concat_tables([schema.empty_table(), *stats])
     pq.write_table(figures, folder / STATS, compression="zstd")
 
@@ -272,6 +272,6 @@ def _tables(job: Job, normal: list[Normal]) -> tuple[pa.Table, Mask, pa.Table]:
         images, labels, keys, job.classes, partners=partners, damage=damage, attributes=named, domains=domains
     )
     figures = stats_table(
-        images, job.medium.sides, origins, partners, attributes if named else None, domains=domains is not None
+        images, job.medium, origins, partners, attributes if named else None, domains=domains is not None
     )
     return table, np.array([origin.held_out for origin in origins]), figures

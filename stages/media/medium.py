@@ -5,7 +5,7 @@ So whatever learns need not know which kind it is. A stage never asks which one:
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -89,6 +89,27 @@ class Plots:
 
 
 @dataclass(frozen=True)
+class Expectation:
+    """What a medium asks of its data beyond what the gate asks of any; where more samples fail it, the gate warns."""
+
+    figure: str
+    """One of those that `Medium.figures` counts."""
+    failing: str
+    """What samples do that are beyond, such as "sounds are clipped"."""
+    low: float | None = None
+    high: float | None = None
+    share: float = 0.0
+    """Of the samples that may be beyond."""
+    advice: str = ""
+    """How to go on."""
+
+    @property
+    def column(self) -> str:
+        """Of the summary table that normalize writes and the gate reads."""
+        return f"medium_{self.figure}"
+
+
+@dataclass(frozen=True)
 class Medium:
     """One kind of data. The defaults say that there is nothing special; fields are facts, which travel with the data.
 
@@ -106,6 +127,8 @@ class Medium:
     """Where its `Drawings` lie, as "module:Class"."""
     exact: ClassVar[bool] = False
     """Whether samples keep all their bits; else they are measured as what 8 bits leave of them."""
+    plays: ClassVar[bool] = False
+    """Whether samples can be listened to; `play` says how."""
     lacks: ClassVar[Mapping[Trait, str]] = {}
     """What it has not that images have, each with the reason."""
     offers: ClassVar[Mapping[str, str]] = {}
@@ -115,6 +138,8 @@ class Medium:
     judged_by: ClassVar[Mapping[str, float]] = {}
     """Metrics that say, beside the Frechet distance, how good a generator is, each with what one that learned nothing
     reaches; else how well it obeys its condition says so."""
+    expectations: ClassVar[tuple[Expectation, ...]] = ()
+    """What the gate asks of it alone, and warns of."""
     task: ClassVar[str] = "unconditional-image-generation"
     """What Hugging Face's hub calls it to make samples from noise."""
     unconditional_family: ClassVar[str | None] = None
@@ -163,6 +188,10 @@ class Medium:
         """
         return content, suffix
 
+    def play(self, sample: "FloatImages") -> bytes:
+        """A sample `[C,*S]` in [-1,1] as a WAV file to listen to, of a medium that `plays`."""
+        raise NotImplementedError
+
     def cell(self, shape: Shape) -> tuple[int, int]:
         """(height, width) of the picture that `pixels` makes of a sample of this shape."""
         height, width = shape[1:]
@@ -171,6 +200,10 @@ class Medium:
     def pixels(self, samples: "FloatImages") -> "Levels":
         """Samples `[N,C,*S]` in [-1,1] as pictures to look at: `[N,c,h,w]`, c 1 or 3."""
         raise NotImplementedError
+
+    def figures(self, samples: "FloatImages") -> Mapping[str, Sequence[float]]:
+        """What its `expectations` are about, `[N]` each, of samples `[N,C,*S]` in [-1,1]."""
+        return {}
 
     def measure(self, samples: "Tensor", held_out: "Tensor") -> dict[str, float]:
         """The figures of its own `metrics`, of samples `[N,C,*S]` beside held-out ones `[M,C,*S]`."""

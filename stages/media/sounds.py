@@ -1,10 +1,10 @@
 """Sounds: one channel over time, so many samples a second."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from stages.media.medium import Decoded, Medium, Shape, Trait, UnusableError, Words
+from stages.media.medium import Decoded, Expectation, Medium, Shape, Trait, UnusableError, Words
 
 if TYPE_CHECKING:
     from stages.common.levels import FloatImages, Levels
@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 _BANDS, _HOP, _COLUMNS = 64, 64, 128
 """Rows of a spectrogram, samples from one column to the next where that leaves few enough, and how many these are."""
+
+
+_FULL, _QUIET, _BLOCK = 0.999, 0.001, 64
+"""From where on a sample is at the end of its range; below what nothing is heard; samples that are judged together."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +28,26 @@ class Sounds(Medium):
     sides: ClassVar[tuple[str, ...]] = ("length",)
     fits: ClassVar[tuple[str, ...]] = ("crop", "pad")
     exact = True
+    plays = True
     lacks: ClassVar[Mapping[Trait, str]] = {
         "picture files": "sounds are WAV, FLAC, OGG or MP3",
         "looks": "sounds are compared sample by sample, not by their looks",
         "spectrum": "sounds have no spectrum of a picture",
     }
+    expectations = (
+        Expectation(
+            "clipped", "sounds are clipped: over a thousandth of their samples are at the end of the range", high=0.001,
+            share=0.01, advice="record them softer; a generator learns the crackling too",
+        ),
+        Expectation(
+            "offset", "sounds lie off the middle, by over 0.02 of 1 on average", high=0.02, share=0.05,
+            advice="take the mean off each file, or a high-pass filter over it",
+        ),
+        Expectation(
+            "silence", "sounds are silent, below a thousandth of the range, in over half of their length", high=0.5,
+            share=0.2, advice="cut silence off the files, lower normalize.length, or set ingest.options.seconds",
+        ),
+    )  # fmt: skip
     task = "other"
     unconditional_family = "wavegan"
 
@@ -75,6 +94,16 @@ class Sounds(Medium):
 
         return encode_wav(sample, self.rate), "wav"
 
+    def play(self, sample: "FloatImages") -> bytes:
+        return self.encode(sample)[0]
+
+    def figures(self, samples: "FloatImages") -> Mapping[str, Sequence[float]]:
+        """How much of each sound is clipped or silent, and how far its mean is from 0."""
+        counted = {
+            "clipped": _clipped(samples), "offset": abs(samples.mean((1, 2))), "silence": _silence(samples)
+        }  # fmt: skip
+        return {name: values.tolist() for name, values in counted.items()}
+
     def cell(self, shape: Shape) -> tuple[int, int]:
         return _BANDS, -(-shape[1] // _hop(shape[1]))
 
@@ -87,6 +116,21 @@ class Sounds(Medium):
 
         drawn = spectrograms(torch.from_numpy(samples), self.rate, _BANDS, _hop(samples.shape[2]))
         return to_uint8(drawn.numpy())
+
+
+def _clipped(samples: "FloatImages") -> "FloatImages":
+    """The share `[N]` of each sound that is as loud as can be, three samples in a row or more."""
+    full = abs(samples) > _FULL
+    three = full[..., :-2] & full[..., 1:-1] & full[..., 2:]
+    shares: FloatImages = three.mean((1, 2))
+    return shares
+
+
+def _silence(samples: "FloatImages") -> "FloatImages":
+    """The share `[N]` of each sound in which nothing is heard, 64 samples at a time."""
+    blocks = samples[..., : samples.shape[2] // _BLOCK * _BLOCK].reshape(*samples.shape[:2], -1, _BLOCK)
+    shares: FloatImages = (abs(blocks).max(-1) < _QUIET).mean((1, 2))
+    return shares
 
 
 def _hop(length: int) -> int:

@@ -330,6 +330,19 @@ class Latent(Facts):
     absent: list[LatentAbsent]
 
 
+class HeardRow(Facts):
+    title: str
+    files: list[Annotated[str, Field(pattern=r"^\d+-\d+$")]]
+    """Without their suffixes: a sound, and its picture."""
+
+
+class Heard(Facts):
+    """What there is to listen to: a row a thing, in these columns."""
+
+    columns: list[str]
+    rows: list[HeardRow]
+
+
 class Curve(Facts):
     """A row of the training log."""
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from PIL import Image
 from pydantic import ValidationError
 
+from mintage.waves import decode_wav
 from stages.common.errors import UserError
 from stages.common.files import read_json, sha256_of
 from stages.common.params import Params
@@ -20,6 +21,7 @@ from stages.reporting.facts import (
     Evaluator,
     Expectation,
     Facts,
+    Heard,
     Latent,
     LatentAbsent,
     LatentPicture,
@@ -45,6 +47,27 @@ class Picture:
     @property
     def uri(self) -> str:
         return f"data:image/png;base64,{base64.b64encode(self.png).decode()}"
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A WAV file, what it is of, and its picture."""
+
+    column: str
+    wav: bytes
+    picture: Picture
+
+    @property
+    def uri(self) -> str:
+        return f"data:audio/wav;base64,{base64.b64encode(self.wav).decode()}"
+
+
+@dataclass(frozen=True)
+class Listening:
+    """Sounds of one thing, to compare."""
+
+    title: str
+    sounds: list[Sound]
 
 
 @dataclass(frozen=True)
@@ -74,6 +97,8 @@ class Inputs:
     latent: list[tuple[LatentPicture, Picture]]
     """What there is to see of the latent space, in order."""
     no_latent: list[LatentAbsent]
+    heard: list[Listening]
+    """What there is to listen to; empty of a medium without a sound."""
     previous: Previous | None
     model: list[ModelFile]
     made: list[Made]
@@ -138,6 +163,7 @@ def read_inputs(root: Path) -> Inputs:
         samples=_read_picture(root / "plots/samples.png"),
         latent=[(told, _read_picture(root / "plots/latent" / told.file)) for told in latent.pictures],
         no_latent=latent.absent,
+        heard=_read_heard(root / "plots/heard"),
         previous=read_previous(root),
         model=[ModelFile(p.name, p.stat().st_size, sha256_of(p)) for p in _files(root / "models/selected", "*")],
         made=_read_provenance(root / "provenance"),
@@ -210,6 +236,31 @@ def _read_frames(folder: Path) -> list[tuple[int, Picture]]:
             raise UserError("output-damaged", f"{path} is not named images-NUMBER.png: {_AGAIN}")
         frames.append((int(seen[1]), _read_picture(path)))
     return sorted(frames, key=lambda frame: frame[0])
+
+
+def _read_heard(folder: Path) -> list[Listening]:
+    told = _read(folder / "heard.json", Heard)
+    return [
+        Listening(
+            row.title,
+            [
+                Sound(column, _read_sound(folder / f"{name}.wav"), _read_picture(folder / f"{name}.png"))
+                for column, name in zip(told.columns, row.files, strict=False)
+            ],
+        )
+        for row in told.rows
+    ]
+
+
+def _read_sound(path: Path) -> bytes:
+    try:
+        content = path.read_bytes()
+        decode_wav(content)
+    except FileNotFoundError:
+        raise UserError("output-missing", f"{path} is missing: run the stage that makes it (`dvc repro`)") from None
+    except ValueError as error:
+        raise UserError("output-damaged", f"{path} is not a sound WAV file ({error}): {_AGAIN}") from None
+    return content
 
 
 def _read_provenance(folder: Path) -> list[Made]:

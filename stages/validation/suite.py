@@ -10,6 +10,7 @@ import pandas as pd
 from stages.common.errors import counted
 from stages.common.params import Validate
 from stages.common.sections import Severity
+from stages.media.medium import Medium
 from stages.validation.checks import EXCEPTIONS, SHARE, Check, Tables, between, mostly, within
 from stages.validation.drift import OF, Drift
 from stages.validation.manifest import Manifest
@@ -47,6 +48,7 @@ def suite(found: Tables, manifest: Manifest, twins: Twins, limits: Validate) -> 
         *_balance(manifest, limits),
         *_attributes(manifest),
         *_outliers(images, manifest, limits),
+        *_of_medium(manifest.medium),
     ]
     return [replace(one, name=words.said(one.name), advice=words.said(one.advice)) for one in asked]
 
@@ -222,6 +224,20 @@ def _outliers(images: pd.DataFrame, manifest: Manifest, limits: Validate) -> lis
         mostly(unlike, "images", BETWEEN, light, share=share, severity=severity.brightness),
         mostly(of_another_size, "images", BETWEEN, size, share=share, severity=severity.source_size),
     ]
+
+
+def _of_medium(medium: Medium) -> list[Check]:
+    return [
+        replace(
+            mostly(
+                one.failing, "images", BETWEEN,
+                {"column": one.column, "min_value": one.low, "max_value": one.high},
+                share=one.share, severity="warning",
+            ),
+            advice=one.advice,
+        )
+        for one in medium.expectations
+    ]  # fmt: skip
 
 
 def drift_suite(drift: Drift, limit: float, severity: Severity) -> list[Check]:

@@ -147,6 +147,7 @@ def write_latent(root: Path) -> None:
     write_bytes(root / "plots/latent/truncation.png", picture(10, 2, 13))
     absent = [{"title": "Information code", "reason": "the family learns none (infogan does)"}]
     write_json(root / "metrics/latent.json", {"pictures": told, "absent": absent})
+    write_json(root / "plots/heard/heard.json", {"columns": [], "rows": []})
 
 
 def write_metrics(root: Path, classes: list[str] | None) -> None:

@@ -8,8 +8,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from mintage.waves import encode_wav
 from stages.common.errors import UserError
 from stages.common.files import read_json, write_bytes, write_json, write_text, write_tsv
 from stages.report import main
@@ -247,7 +249,7 @@ READ = [
     "metrics/train.tsv",
     "metrics/selection.json", "metrics/checkpoints.tsv", "metrics/truncation.tsv",
     "plots/training", "plots/nearest.png", "plots/samples.png",
-    "plots/latent", "metrics/latent.json", "models/selected", "provenance",
+    "plots/latent", "plots/heard", "metrics/latent.json", "models/selected", "provenance",
 ]  # fmt: skip
 
 
@@ -274,6 +276,11 @@ def named(path: Path, file: str) -> None:
     write_json(path, told)
 
 
+def with_a_broken_sound(path: Path) -> None:
+    change(path, columns=["generated"], rows=[{"title": "a", "files": ["0-0"]}])
+    write_bytes(path.with_name("0-0.wav"), encode_wav(np.zeros((1, 64)), 8000)[:-9])
+
+
 MALFORMED: list[tuple[str, Callable[[Path], object], str]] = [
     ("data/normalized/manifest.json", truncate, "manifest.json is not valid JSON"),
     ("data/normalized/manifest.json", lambda p: change(p, shape=[1, 8]), "shape: .* not the channels, height, width"),
@@ -289,6 +296,8 @@ MALFORMED: list[tuple[str, Callable[[Path], object], str]] = [
     ("metrics/checkpoints.tsv", lambda p: write_bytes(p, b"\xff\xfe\x00"), "checkpoints.tsv is not text"),
     ("plots/latent/walk.png", truncate, "walk.png is not a sound PNG"),
     ("plots/latent/walk.png", lambda p: write_text(p, "GIF89a"), "walk.png is not a sound PNG"),
+    ("plots/heard/heard.json", lambda p: change(p, rows=[{"title": "a", "files": ["../a"]}]), "rows.0.files.0: "),
+    ("plots/heard/heard.json", with_a_broken_sound, "0-0.wav is not a sound WAV file .it is cut off"),
     ("plots/training/images-000050048.png", lambda p: shutil.move(p, p.with_name("a.png")), "a.png is not named"),
     ("provenance/train.json", lambda p: change(p, seconds=None), "train.json: seconds: "),
 ]
