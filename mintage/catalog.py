@@ -99,7 +99,7 @@ WITHOUT_MAPS = {"mlp", "points", "recurrent"}
 """Networks that need no room for feature maps (`Network.has_maps`), to be known where torch is not loaded."""
 WRITING = {"recurrent"}
 """Those that write words (`Network.writes`), likewise."""
-OF_ANY_SIDES = {"mlp", "dcgan"}
+OF_ANY_SIDES = {"mlp", "dcgan", "unet"}
 """Those that make sound and volumes, too (`Network.ranks`), likewise."""
 ENLARGING = {"srresnet"}
 """Those whose images may be larger than their sources (`Network.enlarges`), likewise."""

@@ -25,12 +25,9 @@ from mintage.metrics.frechet import frechet_distance
 from mintage.metrics.kernel import FEWEST_ROWS, kernel_distance
 from mintage.metrics.pairs import (
     absolute_error,
-    chroma_error,
-    hole_psnr,
+    likeness,
     luminance_correlation,
-    psnr,
     retrieval,
-    ssim,
 )
 from mintage.metrics.precision_recall import precision_recall
 from mintage.metrics.sequences import bleu, copies, self_bleu
@@ -236,13 +233,10 @@ def _translation_figures(
 
 
 def pair_figures(images: Tensor, asked: Dataset) -> dict[str, float]:
-    """How near images `[N,C,H,W]` in the place of those asked for are to these, as means."""
-    pairs = {"l1": absolute_error, "psnr": psnr, "ssim": ssim, "luminance_correlation": luminance_correlation}
-    pairs |= {"chroma_error": chroma_error} if asked.shape[0] == 3 else {}
-    found = {name: figure(images, asked.image) for name, figure in pairs.items()}
-    if asked.source is not None and has_mask(shape_of(asked.source), asked.shape):
-        found["hole_psnr"] = hole_psnr(images, asked.image, asked.source[:, -1:] > 0)
-    return {name: values.mean().item() for name, values in found.items()}
+    """How near images `[N,C,*S]` in the place of those asked for are to these, as means."""
+    filled = asked.source is not None and has_mask(shape_of(asked.source), asked.shape)
+    hole = asked.source[:, -1:] > 0 if filled and asked.source is not None else None
+    return {name: values.mean().item() for name, values in likeness(images, asked.image, hole).items()}
 
 
 def _condition(data: Dataset) -> Tensor | None:

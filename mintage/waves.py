@@ -109,6 +109,17 @@ def _chunks(content: bytes) -> list[tuple[bytes, bytes]]:
     return found
 
 
+def mixed(samples: Samples, noise: Samples, decibels: float) -> tuple[Samples, Samples]:
+    """A sound `[C,T]` and the same under noise `[C,T]` or `[1,T]`, so many decibels below it in power over all of it.
+
+    Where the sum is louder than 1, both are made softer alike. Nothing is added to, or of, silence.
+    """
+    loudness, power = (float(np.square(each, dtype=np.float64).mean()) ** 0.5 for each in (samples, noise))
+    under = samples + noise * (loudness / power * 10 ** (-decibels / 20) if power else 0)
+    most = max(1.0, float(abs(under).max()))
+    return (samples / most).astype(np.float32), (under / most).astype(np.float32)
+
+
 def resample(samples: Samples, rate: int, wanted: int) -> Samples:
     """A sound `[C,T]` of `rate` samples a second as one of `wanted`: `[C, ceil(T wanted / rate)]`.
 

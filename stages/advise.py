@@ -299,7 +299,7 @@ def _noise(looks: Looks, params: Params, sides: Sides) -> Any:
     if known.attributes:
         given["attributes"] = dict.fromkeys(known.attribute_names, number % 2 == 0)
     if known.paired:
-        given["source"] = torch.rand(count, *partner_shape(to), generator=random) * 2 - 1
+        given["source"] = torch.rand(count, *partner_shape(to, known.medium.sides), generator=random) * 2 - 1
     if known.domains:
         given["domain"] = number % 2
     return Dataset(**given, rank=len(shape) - 1)

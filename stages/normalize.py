@@ -289,7 +289,7 @@ def _manifest(
     counts = {name: side.labels.total() for name, side in sides.items()}
     names = [known.classes, *filter(None, (known.attributes, known.domains))]
     partners = params.partner or ("its own" if known.paired else None)
-    sources = None if partners is None else list(partner_shape(params))
+    sources = None if partners is None else list(partner_shape(params, known.medium.sides))
     told = [shape, *names, *([] if sources in (None, shape) else [{"partner_shape": sources}])]
     content = json.dumps([*told, {name: side.digest.hexdigest() for name, side in sides.items()}])
     return {

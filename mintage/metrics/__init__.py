@@ -21,8 +21,9 @@ class Metric:
     error: str | None = None
     """The column of its standard error."""
     needs: str | None = None
-    """What not all data or models have: "pairs" (translations with a target beside each), "domains" (two without),
-    "sources" (either of these), "attributes" that were asked for, or what a medium offers, such as "modes"."""
+    """What not all data or models have: "pairs" (translations with a target beside each), "pairs of pictures" or "of
+    sounds", "domains" (two without), "source pictures" (of either), "attributes" that were asked for, or what a medium
+    offers, such as "modes"."""
     guard_only: str | None = None
     """Which bad model scores as well as real images, where one does: then nothing is to be chosen by the metric."""
     varies: bool = False

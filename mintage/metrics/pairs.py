@@ -1,4 +1,6 @@
-"""How near a translation is to its truth, picture by picture; all in [-1,1], `[N,C,H,W]` to `[N]`."""
+"""How near each translation is to its truth; all in [-1,1], pictures `[N,C,H,W]` or sounds `[N,C,T]` to `[N]`."""
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -11,8 +13,23 @@ _RANGE = 2.0
 """From black to white."""
 _LUMINANCE, _BLUE, _RED = (0.299, 0.587, 0.114), 0.564, 0.713
 """What makes luminance, and of the differences from it Cb and Cr."""
-_MOST_DECIBELS = 100.0
-"""Of a translation that is its truth."""
+_LEAST_DECIBELS, _MOST_DECIBELS = -30.0, 100.0
+"""Of a sound that has nothing of its truth, and of a translation that is its truth."""
+
+
+def likeness(images: Tensor, truths: Tensor, hole: Tensor | None = None) -> dict[str, Tensor]:
+    """Every figure `[N]` of images beside their truths that is of data of so many axes, by name.
+
+    `hole` says where they were filled in, `[N,1,H,W]` (bool).
+    """
+    found: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"l1": absolute_error, "psnr": psnr}
+    if images.ndim == 3:
+        found["si_sdr"] = si_sdr
+    if images.ndim == 4:
+        found |= {"ssim": ssim, "luminance_correlation": luminance_correlation}
+        found |= {"chroma_error": chroma_error} if images.shape[1] == 3 else {}
+    filled = {} if hole is None else {"hole_psnr": hole_psnr(images, truths, hole)}
+    return {name: figure(images, truths) for name, figure in found.items()} | filled
 
 
 def absolute_error(images: Tensor, truths: Tensor) -> Tensor:
@@ -24,6 +41,22 @@ def psnr(images: Tensor, truths: Tensor) -> Tensor:
     """The peak signal-to-noise ratio in decibels, 100 at most; higher is better."""
     error = (images - truths).square().flatten(1).mean(1)
     return (10 * (_RANGE**2 / error).log10()).clamp(max=_MOST_DECIBELS)
+
+
+def si_sdr(sounds: Tensor, truths: Tensor) -> Tensor:
+    """The scale-invariant signal-to-distortion ratio of sounds `[N,C,T]`, from -30 to 100 decibels; higher is better.
+
+    How much of a sound is its truth, however loud (Le Roux et al. 2019, equation 5), both with their mean taken off;
+    all channels together. A truth that is silent has nothing to be found: -30.
+    """
+    sound, truth = (each.double() - each.double().mean(-1, keepdim=True) for each in (sounds, truths))
+    power = truth.square().flatten(1).sum(1)
+    scale = (sound * truth).flatten(1).sum(1) / power.clamp(min=1e-12)
+    target = scale[:, None, None] * truth
+    parts = (each.square().flatten(1).sum(1) for each in (target, sound - target))
+    of_truth, of_others = (each.clamp(min=1e-12) for each in parts)
+    decibels = (10 * (of_truth / of_others).log10()).clamp(_LEAST_DECIBELS, _MOST_DECIBELS)
+    return torch.where(power > 1e-9, decibels, _LEAST_DECIBELS).to(sounds.dtype)
 
 
 def ssim(images: Tensor, truths: Tensor) -> Tensor:

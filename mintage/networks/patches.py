@@ -1,32 +1,41 @@
-"""A discriminator that judges patches of an image, each by itself (Isola et al. 2017, section 3.2.2)."""
+"""A discriminator that judges patches, of sound too, each by itself (Isola et al. 2017, section 3.2.2)."""
 
 from torch import Tensor, nn
 
 from mintage.layers import Layers
+from mintage.networks.convolution import convolution
 from mintage.networks.parts import MAX_WIDENING, SLOPE, ImageShape, initialize
 
 _SHIFTS = 2
 """Convolutions behind the halvings, which see further and halve no more."""
 
 
-def halvings(height: int, width: int) -> int:
+def halvings(*sides: int) -> int:
     """So many that a patch is a quarter to a half of an image: 16 pixels at 32, 34 at 64, 70 from 128 on."""
-    return 1 + sum(min(height, width) >= side for side in (64, 128))
+    return 1 + sum(min(sides) >= side for side in (64, 128))
+
+
+def quarterings(length: int) -> int:
+    """So many of sound: a patch is 889 samples from 256 on, a ninth of a second at 8 kHz."""
+    return sum(length >= side for side in (16, 64, 256))
 
 
 class Discriminator(nn.Module):
-    """An image `[N,C,H,W]` to features of its P patches `[N P, feature_size]`; no norm on the first layer."""
+    """An image `[N,C,*S]` to features of its P patches `[N P, feature_size]`; no norm on the first layer."""
 
     def __init__(self, image_shape: ImageShape, width: int, norm: Layers) -> None:
         super().__init__()
         before, *size = image_shape
-        down = halvings(*size)
+        down = quarterings(*size) if norm.resampling == "long" else halvings(*size)
+        plain_step = convolution(norm.rank)
         layers: list[nn.Module] = []
         for level in range(down + _SHIFTS):
             after = width * min(2**level, MAX_WIDENING)
             plain = level == 0
             bias = plain or not norm.batch
-            step = norm.down(before, after, bias) if level < down else nn.Conv2d(before, after, 4, padding=1, bias=bias)
+            step = (
+                norm.down(before, after, bias) if level < down else plain_step(before, after, 4, padding=1, bias=bias)
+            )
             layers += [step, *([] if plain else [norm.norm(after)]), norm.active(nn.LeakyReLU(SLOPE))]
             before = after
         self.layers = nn.Sequential(*layers)
@@ -35,4 +44,4 @@ class Discriminator(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         maps: Tensor = self.layers(image)
-        return maps.permute(0, 2, 3, 1).flatten(0, 2)
+        return maps.movedim(1, -1).flatten(0, -2)

@@ -1,4 +1,7 @@
-"""Image to image (Isola et al. 2017): a U-Net, judged by patches. For any height, width and number of channels."""
+"""Image to image (Isola et al. 2017), sound to sound (Pascual et al. 2017): a U-Net, judged by patches.
+
+For any sides and number of channels.
+"""
 
 from itertools import pairwise
 
@@ -6,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from mintage.layers import Layers
-from mintage.networks import Network
-from mintage.networks.parts import INIT_STD, SLOPE, ImageShape, Plane, channels, initialize, sizes
+from mintage.networks import ANY_RANK, Network
+from mintage.networks.parts import INIT_STD, SLOPE, ImageShape, Plane, initialize
 from mintage.networks.patches import Discriminator
 
 _PLAIN_LEVELS = 2
@@ -15,10 +18,11 @@ _PLAIN_LEVELS = 2
 
 
 class Generator(nn.Module):
-    """(source `[N,S,H,W]`, vector `[N, vector_size]`) to an image `[N,C,H,W]` in [-1,1].
+    """(source `[N,S,*S]`, vector `[N, vector_size]`) to an image `[N,C,*S]` in [-1,1].
 
-    Halved until it is 4 pixels or less and doubled again; each doubling also reads the map of its size on the way down,
-    so that what source and image share need not go through the narrowest map. A vector joins that one as a channel.
+    Halved until it is 4 pixels or less and doubled again (by long layers of sound: quartered until it is 16 or less);
+    each step up also reads the map of its size on the way down, so that what source and image share need not go through
+    the narrowest map. A vector joins that one as a channel.
     Dropout stands in the decoder's inner levels, as in the paper.
     """
 
@@ -26,8 +30,7 @@ class Generator(nn.Module):
         self, vector_size: int, image_shape: ImageShape, width: int, norm: Layers, source_shape: ImageShape
     ) -> None:
         super().__init__()
-        steps = sizes(*image_shape[1:])
-        wide = channels(len(steps) - 1, width)
+        steps, wide = norm.levels(image_shape[1:], width)
         bias = not norm.batch
         self.encoder = nn.ModuleList([norm.down(source_shape[0], wide[0], bias=True)])
         for before, after in pairwise(wide):
@@ -67,4 +70,7 @@ class Generator(nn.Module):
         return image
 
 
-NETWORK = Network(Generator, Discriminator, ("batch", "batch"), plain=True, translates=True, patches=True, strided=True)
+NETWORK = Network(
+    Generator, Discriminator, ("batch", "batch"), plain=True, translates=True, patches=True, strided=True,
+    ranks=ANY_RANK,
+)  # fmt: skip

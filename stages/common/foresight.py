@@ -28,8 +28,17 @@ ATTRIBUTES = "sngan_attributes"
 SAME_SIZE = set(BUILT_IN["network"]) - ENLARGING
 OF_PICTURES = set(BUILT_IN["network"]) - OF_ANY_SIDES
 SMALLEST = 8
-_OF_MODELS = ("pairs", "domains", "sources", "masks", "colors", "attributes")
-"""What a metric may need that data of any medium may have."""
+_OF_MODELS = (
+    "pairs",
+    "domains",
+    "pairs of pictures",
+    "pairs of sounds",
+    "source pictures",
+    "masks",
+    "colors",
+    "attributes",
+)
+"""What a metric may need that is no matter of the medium alone."""
 _OF_CLASSES = {"conditional_accuracy", "class_frechet_distance"}
 
 
@@ -121,6 +130,8 @@ def _metrics(select: Select, train: Train, known: Known) -> Iterator[str]:
         needs = METRICS[metric].needs
         if needs not in (None, *_OF_MODELS, *known.medium.offers):
             yield f"select.{key} names {metric!r}, which is of {words_for(str(needs))}: name another metric"
+        elif needs == "pairs of sounds" and (len(known.shape) != 2 or known.paired is False):
+            yield f"select.{key} names {metric!r}, which is of {needs}: name another metric"
         elif needs == "attributes" and known.attributes is False:
             yield f"select.{key} names {metric!r}, and images have no attributes: name another metric"
         elif metric in _OF_CLASSES and (_tells_nothing(train) or known.classes == 0):

@@ -50,14 +50,14 @@ def made(params: Normalize, images: FloatImages, tickets: Sequence[int]) -> Imag
     return compact(partners)
 
 
-def partner_shape(params: Normalize) -> tuple[int, ...]:
-    """(S, h, w) of the partners, where there are any."""
-    channels, height, width = params.channels, params.height, params.width
+def partner_shape(params: Normalize, sides: Sequence[str]) -> tuple[int, ...]:
+    """(S, *S) of the partners of samples whose sides are called so, where there are any."""
+    channels, *size = params.shape_of(sides)
     if params.partner in ("edges", "grey"):
-        return 1, height, width
+        return 1, *size
     if params.partner == "lower_resolution":
-        return channels, ceil(height / params.damage.factor), ceil(width / params.damage.factor)
-    return channels + (params.partner == "masked"), height, width
+        return channels, *(ceil(side / params.damage.factor) for side in size)
+    return channels + (params.partner == "masked"), *size
 
 
 def damage_by_chance(params: Normalize) -> tuple[str, float] | None:

@@ -104,7 +104,7 @@ class Normal:
 
     image: Picture | FloatImages
     """A picture, or a sample `[C,*S]` of another medium."""
-    partner: Picture | None
+    partner: Picture | FloatImages | None
     ticket: int
     """Drawn for it, in [0, 2**64), by its content."""
     origin: Origin
@@ -144,7 +144,7 @@ def _identity(job: Job, shard: Shard) -> str:
 
 def _write(job: Job, shard: Shard, folder: Path, broken: list[Broken]) -> None:
     params = job.params
-    shapes = [job.shape, *([partner_shape(params)] if job.partners else [])]
+    shapes = [job.shape, *([partner_shape(params, job.medium.sides)] if job.partners else [])]
     values, sides = sum(prod(shape) for shape in shapes), {}
     for side in SIDES:
         (folder / side).mkdir()
@@ -192,12 +192,12 @@ def _usable(job: Job, rows: list[dict[str, Any]], broken: list[Broken]) -> Itera
 
 def _normal(job: Job, geometry: Geometry, row: dict[str, Any]) -> Normal:
     params = job.params
-    decoded = _decoded(job, row["image"])
+    decoded = _decoded(job, row["image"]["bytes"])
     image, partner = decoded.picture, None
     if params.partner in ("left_right", "right_left"):
         image, partner = halves(image, params.partner)
     elif params.partner is None and job.paired:
-        partner = _partner(job, row["partner"])
+        partner = _partner(job, row)
     drawn = ticket(params.crop_seed, f"place {row['sha256']}")  # like the split, but a draw of its own
     cut = place(drawn) if params.crop_position == "random" else None
     image = fitted(image, geometry, cut)
@@ -208,8 +208,12 @@ def _normal(job: Job, geometry: Geometry, row: dict[str, Any]) -> Normal:
 
 def _sample(job: Job, row: dict[str, Any]) -> Normal:
     """As its medium decodes it."""
-    found = job.medium.decode(row["image"]["bytes"], job.params, job.max_pixels)
-    return Normal(found.values, None, 0, _origin(job, row, found.kind, found.shape), row.get("attributes"))
+    content, partner = row["image"]["bytes"], None
+    if job.paired:
+        found, partner = job.medium.decode_pair(content, _content_of_partner(row), job.params, job.max_pixels)
+    else:
+        found = job.medium.decode(content, job.params, job.max_pixels)
+    return Normal(found.values, partner, 0, _origin(job, row, found.kind, found.shape), row.get("attributes"))
 
 
 def _origin(job: Job, row: dict[str, Any], kind: str, shape: tuple[int, ...]) -> Origin:
@@ -224,11 +228,11 @@ def geometry_of(params: Normalize) -> Geometry:
     )
 
 
-def _decoded(job: Job, content: dict[str, bytes]) -> Decoded:
+def _decoded(job: Job, content: bytes) -> Decoded:
     params = job.params
     levels = Levels(_number(params.black), _number(params.white))
     least = _least_side(params)
-    return decode(content["bytes"], params.channels, job.max_pixels, params.background, least, levels=levels)
+    return decode(content, params.channels, job.max_pixels, params.background, least, levels=levels)
 
 
 def _number(level: float | str | None) -> float | None:
@@ -243,24 +247,34 @@ def _least_side(params: Normalize) -> int | None:
     return ceil(params.reducing_gap * max(params.height, params.width))
 
 
-def _partner(job: Job, content: dict[str, bytes] | None) -> Picture:
-    if content is None or content["bytes"] is None:
+def _content_of_partner(row: dict[str, Any]) -> bytes:
+    content = (row["partner"] or {}).get("bytes")
+    if content is None:
         raise NoPartnerError("it has no partner")
+    found: bytes = content
+    return found
+
+
+def _partner(job: Job, row: dict[str, Any]) -> Picture:
+    content = _content_of_partner(row)
     try:
         return _decoded(job, content).picture
     except UndecodableError as reason:
         raise NoPartnerError(f"its partner: {reason}") from None
 
 
+def _stored(job: Job, samples: list[Any]) -> Images:
+    """Pictures, or samples `[C,*S]` of another medium, as they are kept: `[N,C,*S]`."""
+    return tensors(samples, job.params.channels) if job.of_pictures else compact(np.stack(samples).astype(np.float32))
+
+
 def _tables(job: Job, normal: list[Normal]) -> tuple[pa.Table, Mask, pa.Table]:
     """The images as rows of their table, which of them are held out, and their figures."""
-    channels = job.params.channels
-    made_now = [one.image for one in normal]
-    images = tensors(made_now, channels) if job.of_pictures else compact(np.stack(made_now).astype(np.float32))
+    images = _stored(job, [one.image for one in normal])
     origins = [one.origin for one in normal]
     partners: Images | None = None
     if given := [one.partner for one in normal if one.partner is not None]:
-        partners = tensors(given, channels)
+        partners = _stored(job, given)
     elif job.params.partner is not None:
         partners = made(job.params, floats(images), [one.ticket for one in normal])
     labels, keys = [origin.label for origin in origins], [origin.key for origin in origins]

@@ -177,6 +177,21 @@ class Medium:
         """
         raise NotImplementedError
 
+    def decode_pair(self, content: bytes, partner: bytes, to: "Normalize", most: int) -> tuple[Decoded, "FloatImages"]:
+        """A sample, and the values of its partner, which is like it but for what is to be learned, place by place.
+
+        Raises UnusableError likewise, and where the sides of their files are not the same.
+        """
+        found = self.decode(content, to, most)
+        try:
+            other = self.decode(partner, to, most)
+        except UnusableError as reason:
+            raise UnusableError(f"its partner: {reason}") from None
+        if found.shape[1:] != other.shape[1:]:
+            one, beside = (" x ".join(map(str, each.shape[1:])) for each in (found, other))
+            raise UnusableError(f"it has {one} {self.words.part}s and its partner {beside}: pairs are of one size")
+        return found, other.values
+
     def encode(self, sample: "FloatImages") -> tuple[bytes, str]:
         """A sample `[C,*S]` in [-1,1] as a file's content and suffix."""
         raise NotImplementedError

@@ -6,6 +6,7 @@ the package soundfile, which is no part of the usual install.
 
 import io
 from importlib.util import find_spec
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,10 +17,23 @@ from stages.media.medium import UnusableError
 _WAV = b"RIFF"
 
 
-def samples_of(content: bytes, most: int) -> tuple[Samples, int, str]:
-    """The channels of a file's sound, its samples a second, and its format.
+class Recording(NamedTuple):
+    """A file's sound."""
 
-    Raises UnusableError on what is none, is cut off, has no samples or more than `most`, or is louder than 1, and
+    samples: Samples
+    """`[C,T]`."""
+    rate: int
+    """Samples a second."""
+    kind: str
+    """The format."""
+
+    @property
+    def length(self) -> int:
+        return int(self.samples.shape[1])
+
+
+def samples_of(content: bytes, most: int) -> Recording:
+    """Raises UnusableError on what is none, is cut off, has no samples or more than `most`, or is louder than 1, and
     UserError where it needs soundfile, which is not installed.
     """
     if not content:
@@ -29,7 +43,7 @@ def samples_of(content: bytes, most: int) -> tuple[Samples, int, str]:
         raise UnusableError("it is no WAV file")
     try:
         if whole and content[20:22] in (b"\x01\x00", b"\xfe\xff"):
-            return *decode_wav(content, most), "wav"
+            return Recording(*decode_wav(content, most), "wav")
     except ValueError as error:
         if "unknown" not in str(error):  # of a format that the standard library does not know
             raise UnusableError(str(error)) from None
@@ -49,7 +63,7 @@ def require_reader() -> None:
         )
 
 
-def _by_soundfile(content: bytes, most: int) -> tuple[Samples, int, str]:
+def _by_soundfile(content: bytes, most: int) -> Recording:
     import soundfile
 
     try:
@@ -71,4 +85,4 @@ def _by_soundfile(content: bytes, most: int) -> tuple[Samples, int, str]:
         raise UnusableError(
             f"it goes to {loudest:.3g}, beyond 1, where any player cuts it: scale it, and write it again"
         )
-    return np.clip(read, -1, 1), rate, kind
+    return Recording(np.clip(read, -1, 1), rate, kind)

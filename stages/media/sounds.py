@@ -9,6 +9,7 @@ from stages.media.medium import Decoded, Expectation, Medium, Shape, Trait, Unus
 if TYPE_CHECKING:
     from stages.common.levels import FloatImages, Levels
     from stages.common.params import Normalize
+    from stages.media.recordings import Recording
 
 
 _BANDS, _HOP, _COLUMNS = 64, 64, 128
@@ -63,15 +64,35 @@ class Sounds(Medium):
 
     def decode(self, content: bytes, to: "Normalize", most: int) -> Decoded:
         """With `fit` "crop" the middle of longer ones; with "pad" they are refused. Behind shorter ones is silence."""
+        from stages.media.recordings import samples_of
+
+        return self._fitted(samples_of(content, most), to)
+
+    def decode_pair(self, content: bytes, partner: bytes, to: "Normalize", most: int) -> tuple[Decoded, "FloatImages"]:
+        """Both of the same rate and length: else nobody knows which moment of one belongs to which of the other."""
+        from stages.media.recordings import samples_of
+
+        one = samples_of(content, most)
+        try:
+            other = samples_of(partner, most)
+        except UnusableError as reason:
+            raise UnusableError(f"its partner: {reason}") from None
+        if (one.rate, one.length) != (other.rate, other.length):
+            raise UnusableError(
+                f"it has {one.length} samples at {one.rate} Hz and its partner {other.length} at {other.rate} Hz: "
+                "pairs are of one length and rate"
+            )
+        return self._fitted(one, to), self._fitted(other, to).values
+
+    def _fitted(self, recording: "Recording", to: "Normalize") -> Decoded:
         import numpy as np
 
         from mintage.waves import resample
-        from stages.media.recordings import samples_of
 
         (wanted,) = to.shape_of(self.sides)[1:]
         if to.channels != 1:
             raise UnusableError("sounds have one channel: set normalize.channels to 1")
-        samples, rate, kind = samples_of(content, most)
+        samples, rate = recording.samples, recording.rate
         if rate < self.rate and to.upscale == "refuse":
             raise UnusableError(
                 f"it has {rate} samples a second, fewer than {self.rate} (ingest.options.rate), and normalize.upscale "
@@ -86,7 +107,7 @@ class Sounds(Medium):
             )
         cut = sound[:, max(longer, 0) // 2 :][:, :wanted]
         fitted = np.pad(cut, ((0, 0), (0, wanted - cut.shape[1])))
-        return Decoded(np.clip(fitted, -1, 1).astype(np.float32), kind, samples.shape)
+        return Decoded(np.clip(fitted, -1, 1).astype(np.float32), recording.kind, samples.shape)
 
     def encode(self, sample: "FloatImages") -> tuple[bytes, str]:
         """As WAV of 16 bits."""

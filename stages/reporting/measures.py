@@ -59,7 +59,10 @@ def shown_metrics(selection: Selection) -> dict[str, Metric]:
 def absent(selection: Selection, medium: Medium) -> list[tuple[list[str], str]]:
     """The titles of the metrics that are not shown, or of what else was not measured, by the reason, each said once."""
     offered = {None, *medium.offers}
-    offered |= set() if selection.baseline is None else {"sources", "domains" if selection.directions else "pairs"}
+    kind = medium.words.many if "picture files" in medium.lacks else "pictures"
+    of_pairs = {"pairs", f"pairs of {kind}"}
+    of_sources = {f"source {kind}", *({"domains"} if selection.directions else of_pairs)}
+    offered |= set() if selection.baseline is None else of_sources
     offered |= set() if selection.attributes is None else {"attributes"}
     reasons = []
     for name, metric in METRICS.items():

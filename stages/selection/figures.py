@@ -4,6 +4,7 @@ Each function is one measurement, with what it needs and no more: its figures ar
 One that cannot be computed raises ValueError with the reason.
 """
 
+import math
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -103,11 +104,21 @@ def copies(seen: Seen, real: Reference) -> Figures:
 def translation(seen: Seen, real: Reference) -> Figures:
     if "pairs" not in real.offers:
         raise ValueError(_NO_TARGET)
-    return {name: _likeness(seen)[name] for name in ("l1", "psnr", "ssim")}
+    return {name: _likeness(seen, name) for name in ("l1", "psnr")}
+
+
+def structure(seen: Seen, real: Reference) -> Figures:
+    if "pairs" not in real.offers:
+        raise ValueError(_NO_TARGET)
+    return {"ssim": _likeness(seen, "ssim")}
+
+
+def separation(seen: Seen, real: Reference) -> Figures:
+    return {"si_sdr": _likeness(seen, "si_sdr")}
 
 
 def light(seen: Seen, real: Reference) -> Figures:
-    return {"luminance_correlation": _likeness(seen)["luminance_correlation"]}
+    return {"luminance_correlation": _likeness(seen, "luminance_correlation")}
 
 
 def there_and_back(seen: Seen, real: Reference) -> Figures:
@@ -119,7 +130,7 @@ def there_and_back(seen: Seen, real: Reference) -> Figures:
 def filling(seen: Seen, real: Reference) -> Figures:
     if not real.masked:
         raise ValueError("no source has a mask of what is missing")
-    return {"hole_psnr": _likeness(seen)["hole_psnr"]}
+    return {"hole_psnr": _likeness(seen, "hole_psnr")}
 
 
 def colors(seen: Seen, real: Reference) -> Figures:
@@ -127,7 +138,7 @@ def colors(seen: Seen, real: Reference) -> Figures:
         raise ValueError("the images are gray")
     if "pairs" not in real.offers:
         raise ValueError(_NO_TARGET)
-    return {"chroma_error": _likeness(seen)["chroma_error"]}
+    return {"chroma_error": _likeness(seen, "chroma_error")}
 
 
 def retrievals(seen: Seen, real: Reference) -> Figures:
@@ -187,7 +198,9 @@ MEASUREMENTS: Measurements = {
     by_class: ("class_frechet_distance",),
     variety: ("diversity",),
     copies: ("near_copies",),
-    translation: ("l1", "psnr", "ssim"),
+    translation: ("l1", "psnr"),
+    structure: ("ssim",),
+    separation: ("si_sdr",),
     light: ("luminance_correlation",),
     there_and_back: ("cycle_error",),
     filling: ("hole_psnr",),
@@ -201,7 +214,19 @@ MEASUREMENTS |= {
     measurement_by(name): tuple(metrics) for name in media.BUILT_IN if (metrics := media.load(name).metrics)
 }
 MEASUREMENTS |= {measurement_of(name): (name,) for name, metric in METRICS.items() if metric.measure}
-OF_HOLDOUT = (conditional, attributes, copies, translation, light, there_and_back, filling, colors, retrievals)
+OF_HOLDOUT = (
+    conditional,
+    attributes,
+    copies,
+    translation,
+    structure,
+    separation,
+    light,
+    there_and_back,
+    filling,
+    colors,
+    retrievals,
+)
 """Their floor is what the held-out images reach; the floor of the others is that of training images.
 
 All are means over images, or shares of images each looked at by itself, which do not depend on how many there are: so
@@ -215,11 +240,14 @@ def labels_seen(seen: Seen) -> Tensor:
     return seen.logits.argmax(1) if seen.labels is None else seen.labels
 
 
-def _likeness(seen: Seen) -> dict[str, float]:
-    """By name the mean over images."""
+def _likeness(seen: Seen, name: str) -> float:
+    """The mean over images."""
     if seen.likeness is None:
         raise ValueError(_NO_TARGET)
-    return dict(zip(LIKENESS, seen.likeness.double().mean(0).tolist(), strict=True))
+    mean = seen.likeness[:, LIKENESS.index(name)].double().mean().item()
+    if math.isnan(mean):
+        raise ValueError("it is of other data")
+    return mean
 
 
 def _share(right: Tensor) -> float | None:

@@ -129,13 +129,21 @@ METRICS: dict[str, Metric] = {
         needs="pairs",
         guard_only="a blur of all that a truth may be scores better than a sharp image",
     ),
+    "si_sdr": Metric(
+        "SI-SDR",
+        "si_sdr_floor",
+        "max",
+        "How much of a translated sound is its truth, however loud, in decibels from -30 to 100.",
+        "Le Roux et al. 2019",
+        needs="pairs of sounds",
+    ),
     "ssim": Metric(
         "SSIM",
         "ssim_floor",
         "max",
         "How alike translations and their truths are in structure, in windows of 11 pixels.",
         "Wang et al. 2004",
-        needs="pairs",
+        needs="pairs of pictures",
         guard_only="a source that is much like its truth scores well as it is",
     ),
     "luminance_correlation": Metric(
@@ -145,7 +153,7 @@ METRICS: dict[str, Metric] = {
         "How the light and dark of translations goes with that of their truths, between domains without pairs of their "
         "sources: 1 is the same, below 0 exchanged.",
         "Pearson's correlation of pixels",
-        needs="sources",
+        needs="source pictures",
         guard_only="a blur of all that a truth may be scores well",
     ),
     "cycle_error": Metric(

@@ -25,7 +25,7 @@ _LEAST_LEEWAY = 0.05
 _FALL, _RISE = 0.9, 1.5
 """Times the best distance so far: below the one the last quarter still falls, an end beyond the other has risen."""
 _LEAST_CURVE, _FEW_IMAGES = 4, 5000
-_OF_TRANSLATIONS = ("l1", "ssim", "frechet_distance")
+_OF_TRANSLATIONS = ("l1", "ssim", "si_sdr", "frechet_distance")
 _WITHOUT_PAIRS = ("frechet_distance", "conditional_accuracy")
 _OF_CLASSES, _OF_IMAGES = ("cgan", "sngan_projection", "biggan"), ("infogan", "wgan", "sngan")
 """Families to try, the first ones first (docs/families.md)."""

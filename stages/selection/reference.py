@@ -62,7 +62,11 @@ class Reference:
     @property
     def offers(self) -> set[str | None]:
         """What a metric may need (`Metric.needs`) that these images and generators have."""
-        given = {"source": self._offered_by_pairs, "attributes": {"attributes"}, "domain": {"domains", "sources"}}
+        given = {
+            "source": self._offered_by_pairs,
+            "attributes": {"attributes"},
+            "domain": {"domains", "source pictures"},
+        }
         return {None, *self.medium.offers, *given.get(self.condition or "", set())}
 
     @property
@@ -74,7 +78,14 @@ class Reference:
     @property
     def _offered_by_pairs(self) -> set[str]:
         colored = self.holdout_split.shape[0] == _COLORS
-        return {"pairs", "sources", *(["masks"] if self.masked else []), *(["colors"] if colored else [])}
+        by_rank = {1: {"pairs of sounds"}, 2: {"pairs of pictures", "source pictures"}}
+        rank = len(self.holdout_split.shape) - 1
+        return {
+            "pairs",
+            *by_rank.get(rank, set()),
+            *(["masks"] if self.masked else []),
+            *(["colors"] if colored else []),
+        }
 
     @property
     def classes(self) -> int:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mintage.evaluator import Evaluator, attributes_right, device_of, features_of
-from mintage.metrics.pairs import absolute_error, chroma_error, hole_psnr, luminance_correlation, psnr, ssim
+from mintage.metrics.pairs import absolute_error, likeness
 from mintage.metrics.pixels import histogram
 from mintage.metrics.spectrum import has_spectrum, ring_power
 from mintage.metrics.thumbnails import has_thumbnails, thumbnails
@@ -21,7 +21,7 @@ from stages.common.levels import to_uint8
 from stages.media.medium import Medium
 from stages.selection.features import FeatureNetwork
 
-LIKENESS = ("l1", "psnr", "ssim", "luminance_correlation", "hole_psnr", "chroma_error")
+LIKENESS = ("l1", "psnr", "ssim", "luminance_correlation", "hole_psnr", "chroma_error", "si_sdr")
 _BY_BATCH = ("features", "logits", "samples", "right", "likeness", "cycle", "thumbnails")
 
 
@@ -76,7 +76,7 @@ class Seen:
     right: Tensor | None = None
     """`[N,G]`: whether each attribute is as asked, or as of the real image; where there are attributes."""
     likeness: Tensor | None = None
-    """`[N,L]`: the figures of `LIKENESS` beside the truth, where each image has one."""
+    """`[N,L]`: the figures of `LIKENESS` beside the truth, where each image has one; nan where one is of other data."""
     cycle: Tensor | None = None
     """`[N]`: the mean error of a pixel of what an image is made of, once the image is translated back to it."""
     thumbnails: Tensor | None = None
@@ -131,7 +131,7 @@ class Judge:
         tally = Tally()
         for images, target in zip(batches, repeat(None) if targets is None else targets, strict=targets is not None):
             if target is not None:
-                kept["likeness"].append(likeness(images, target))
+                kept["likeness"].append(beside_targets(images, target))
                 if back is not None:
                     kept["cycle"].append(absolute_error(back(images), target.images))
             kept["features"].append(self.network.extract(images))
@@ -165,12 +165,11 @@ class Judge:
         return logits
 
 
-def likeness(images: Tensor, target: Target) -> Tensor:
-    """`[N,L]`; gray images have no chroma, and an error of 0."""
-    found = [measure(images, target.images) for measure in (absolute_error, psnr, ssim, luminance_correlation)]
-    found.append(found[1] if target.hole is None else hole_psnr(images, target.images, target.hole))
-    found.append(chroma_error(images, target.images) if images.shape[1] == 3 else torch.zeros(len(images)))
-    return torch.stack(found, dim=1)
+def beside_targets(images: Tensor, target: Target) -> Tensor:
+    """`[N,L]`; nan where a figure is not of such data."""
+    found = likeness(images, target.images, target.hole)
+    absent = torch.full((len(images),), torch.nan)
+    return torch.stack([found.get(name, absent) for name in LIKENESS], dim=1)
 
 
 def quantize(images: Tensor, bits_kept: bool = False) -> Tensor:

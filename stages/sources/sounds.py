@@ -8,10 +8,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from mintage.waves import Samples, encode_wav
+from mintage.waves import encode_wav
 from stages.common.errors import UserError
 from stages.common.params import Ingest
-from stages.common.sections import Positive, Section
+from stages.common.sections import Positive, Section, Seed
 from stages.media.medium import UnusableError
 from stages.media.recordings import require_reader, samples_of
 from stages.media.sounds import Sounds
@@ -19,6 +19,7 @@ from stages.sources import RawImage, Source
 from stages.sources.archive import archive_tree
 from stages.sources.folder import Folder
 from stages.sources.limits import SOUNDS
+from stages.sources.noises import Noises, Without, content_of
 from stages.sources.tree import Tree, Wanted, tree_source
 
 MEDIUM = Sounds()
@@ -33,18 +34,25 @@ class Options(Section):
         description="cut each file into windows of so many seconds, all on one side of the split; null: a file is one",
     )
     overlap: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="share of a window that the next one has too")
+    noise: Annotated[str, Field(min_length=1)] | None = Field(
+        None,
+        description="folder in ingest.path whose sounds are laid over the others, each of which has itself under noise "
+        "as its partner then; with train and test in it, each side of the split has its own",
+    )
+    decibels: Annotated[list[Annotated[float, Field(ge=-60, le=60)]], Field(min_length=1)] = Field(
+        [0.0, 5.0, 10.0], description="how far noise is below a sound in power: one of these is drawn for each"
+    )
+    noise_seed: Seed = Field(0, description="which noise, from where on, and how loud")
     max_ratio: Positive = Field(100.0, description="times its own size that an archive may unpack to (or it is a bomb)")
 
 
 def read(params: Ingest, options: Options) -> Source:
-    """The sounds of a folder or an archive, with classes and a test set told as by source `folder`.
+    """The sounds of a folder or an archive, with classes, a test set and pairs told as by source `folder`.
 
-    Windows are WAV of 16 bits; what is left behind the last whole one is dropped. A file that cannot be read stays
-    whole, so that normalize names it. Memory: a file. Raises UserError as source `folder` and `archive` do, and where a
-    file needs soundfile, which is not installed.
+    Windows, and sounds that get a partner under noise, are WAV of 16 bits; what is left behind the last whole window is
+    dropped. A file that cannot be read stays whole, so that normalize names it. Memory: a file, and all noise. Raises
+    UserError as source `folder` and `archive` do, and where a file needs soundfile, which is not installed.
     """
-    if params.pairs is not None:
-        raise UserError("pairs-not-supported", "ingest.pairs is of pictures, and these are sounds: set it to null")
     medium, path = Sounds(options.rate), Path(params.path)
     wanted = Wanted(medium, SOUNDS)
     if path.is_file():
@@ -53,12 +61,23 @@ def read(params: Ingest, options: Options) -> Source:
         tree = Folder(path, params.max_pixels)
     else:
         raise UserError("source-missing", f"{path} is not there: set ingest.path to a folder or an archive of sounds")
+    noises = None
+    if options.noise is not None:
+        if params.pairs is not None:
+            raise UserError(
+                "noise-and-pairs",
+                "ingest.pairs brings a partner for each sound, and ingest.options.noise makes one: set one to null",
+            )
+        noises = Noises.read(tree, options.noise, options.decibels, options.noise_seed, params.max_pixels)
+        tree = Without(tree, options.noise)
     source = tree_source("sounds", tree, params, wanted=wanted)
     images = _readable(source.images)
+    if noises is not None:
+        source = replace(source, paired=True, layout=[*source.layout, noises.told()])
+        images = noises.under(images)
     if options.seconds is None:
         return replace(source, images=images)
-    notes = source.notes
-    cut = _windows(images, options.seconds, options.overlap, params.max_pixels, notes)
+    cut = _windows(images, options.seconds, options.overlap, params.max_pixels, source.notes)
     return replace(source, images=cut, count=None, grouped=True)
 
 
@@ -74,23 +93,22 @@ def _windows(
 ) -> Iterator[RawImage]:
     short = 0
     for image in images:
-        content = image.content() if callable(image.content) else image.content
+        contents = [content_of(each) for each in (image.content, image.partner) if each is not None]
         try:
-            samples, rate, _ = samples_of(content, most)
+            recordings = [samples_of(content, most) for content in contents]
         except UnusableError:
-            yield replace(image, content=content, group=image.key)
+            recordings = []
+        if len({(one.rate, one.length) for one in recordings}) != 1:  # normalize says what is wrong
+            beside = contents[1] if len(contents) > 1 else None
+            yield replace(image, content=contents[0], partner=beside, group=image.key)
             continue
-        length = max(1, round(seconds * rate))
-        begins = range(0, samples.shape[1] - length + 1, max(1, round(length * (1 - overlap))))
+        length, rate = max(1, round(seconds * recordings[0].rate)), recordings[0].rate
+        begins = range(0, recordings[0].length - length + 1, max(1, round(length * (1 - overlap))))
         short += not begins
         for number, begin in enumerate(begins):
-            window = partial(_window, samples[:, begin : begin + length], rate)
-            key = f"{image.key}#{number:04d}"
-            yield replace(image, key=key, path=f"{number:04d}.wav", content=window, group=image.key)
+            windows = [partial(encode_wav, one.samples[:, begin : begin + length], rate) for one in recordings]
+            key, path, partner = f"{image.key}#{number:04d}", f"{number:04d}.wav", windows[1] if windows[1:] else None
+            yield replace(image, key=key, path=path, content=windows[0], partner=partner, group=image.key)
     if short:
         files = "file that is" if short == 1 else "files that are"
         notes.append(f"left out {short} {files} shorter than a window (ingest.options.seconds)")
-
-
-def _window(samples: Samples, rate: int) -> bytes:
-    return encode_wav(samples, rate)

@@ -170,18 +170,23 @@ def _images(
         if group is None or count < 0:
             raise changed(tree.place)  # there were no such images when the names were read
         label = None if group.class_name is None else index[group.class_name]
-        partner = None if params.pairs is None else _partner(tree, _parts(params.pairs.folders[1]), parts, inner)
+        partner = (
+            None if params.pairs is None else _partner(tree, _parts(params.pairs.folders[1]), parts, inner, wanted)
+        )
         key = entry.key or "/".join(inner)
         yield RawImage(key, inner[-1], entry.content, label, group.split, partner, entry.stamp())
     if count:
         raise changed(tree.place)
 
 
-def _partner(tree: Tree, second: Parts, parts: Parts, inner: Parts) -> Callable[[], bytes]:
+def _partner(tree: Tree, second: Parts, parts: Parts, inner: Parts, wanted: Wanted) -> Callable[[], bytes]:
     """What reads the file of the same name in the second folder; its extension may differ."""
     name = "/".join((*second, *inner))
     stem = name.rpartition(".")[0]
-    for candidate in (name, *(f"{stem}{extension}" for each in EXTENSIONS for extension in (each, each.upper()))):
+    for candidate in (
+        name,
+        *(f"{stem}{extension}" for each in wanted.extensions for extension in (each, each.upper())),
+    ):
         found = tree.find(candidate)
         if found is not None:
             return found

@@ -16,12 +16,12 @@ from torch import Tensor
 from mintage.families import FAMILIES
 from mintage.sampling import samples
 from mintage.trainer import Trainer
-from tests.mintage.helpers import play, tiny_trainer
+from tests.mintage.helpers import SOUNDS, play, tiny_trainer
 
 FILE = Path(__file__).with_name("golden.json")
 TURNS = 4
 SAMPLES = 8
-SHAPES = {"modern_points": (1, 1, 2), "gan3d": (1, 8, 8, 8), "wavegan": (1, 64)}
+SHAPES = {"modern_points": (1, 1, 2), "gan3d": (1, 8, 8, 8), **dict.fromkeys(SOUNDS, (1, 64))}
 
 
 def arithmetic() -> str:

@@ -18,6 +18,10 @@ from mintage.trainer import Trainer
 CPU = torch.device("cpu")
 
 
+SOUNDS = ("wavegan", "segan")
+"""Families of sound alone."""
+
+
 def tiny_trainer(
     family: str = "cgan",
     seed: int = 0,
@@ -31,7 +35,7 @@ def tiny_trainer(
     other is of another domain. In a game of words a pixel is one of five.
     """
     recipe = resolve(family, {"width": 4, "latent_size": 6, **overrides})
-    shape = shape or ((1, 64) if family == "wavegan" else (1, 8, 8))
+    shape = shape or ((1, 64) if family in SOUNDS else (1, 8, 8))
     classes = ["a", "b", "c"]
     random = torch.Generator().manual_seed(1)
     images = torch.rand(50, *shape, generator=random) * 2 - 1

@@ -14,7 +14,7 @@ from mintage.players import ModelConfig, build_generator, build_players, model_c
 from mintage.randomness import stream
 from mintage.recipes import Normalization
 from mintage.rules import refusal
-from tests.mintage.helpers import source_shape_for, words_for
+from tests.mintage.helpers import SOUNDS, source_shape_for, words_for
 
 
 def test_a_player_may_have_any_normalization_there_is() -> None:
@@ -24,7 +24,7 @@ def test_a_player_may_have_any_normalization_there_is() -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_trains_on_labelled_images_by_its_name_alone(family: str) -> None:
     shapes: dict[str, list[tuple[int, ...]]]
-    shapes = {"gan3d": [(1, 20, 8, 8), (3, 20, 80, 80)], "wavegan": [(1, 64), (2, 16_384)]}
+    shapes = {"gan3d": [(1, 20, 8, 8), (3, 20, 80, 80)], **{name: [(1, 64), (2, 16_384)] for name in SOUNDS}}
     for shape, batch_size in zip(shapes.get(family, [(1, 8, 8), (3, 48, 80)]), (64, 2), strict=True):
         for variant in variants(family):
             recipe = resolve(family, {"batch_size": batch_size}, variant)
@@ -65,7 +65,7 @@ def test_a_penalty_without_a_weight_has_its_papers_and_an_empty_list_is_none() -
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_generator_is_built_again_from_its_json_config_and_weights(family: str) -> None:
-    recipe, shape = resolve(family, {"width": 4}), (1, 64) if family == "wavegan" else (1, 12, 10)
+    recipe, shape = resolve(family, {"width": 4}), (1, 64) if family in SOUNDS else (1, 12, 10)
     source, words = source_shape_for(recipe, shape), words_for(recipe)
     about = (["a", "b"], ["x", "y", "z"], source)
     config = model_config(recipe, shape, *about, domains=["d", "e"], vocabulary=words)

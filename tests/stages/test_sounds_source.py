@@ -202,7 +202,7 @@ def test_a_folder_of_sounds_is_told_apart_and_an_empty_one_says_what_they_are_kn
         ingested(tmp_path / "raw", source="sounds", path=str(tmp_path / "none"))
     with refused("source-missing", "set ingest.path to a folder or an archive of sounds"):
         ingested(tmp_path / "raw", source="sounds", path=str(tmp_path / "nowhere"))
-    with refused("pairs-not-supported", "ingest.pairs is of pictures"):
+    with refused("source-without-images", "tree/a holds no sounds"):
         pairs = {"by": "name", "folders": ["a", "b"]}
         ingested(tmp_path / "raw", source="sounds", path=str(tmp_path / "tree"), pairs=pairs)
 
