@@ -37,6 +37,7 @@ COMMANDS = {
     "files": Command("stages.sampling.files", "write the samples as files: PNG, WAV, OBJ"),
     "summary": Command("stages.summary", "how good the model is, and where everything is"),
     "translate": Command("stages.translate", "translate your own pictures by a model"),
+    "project": Command("stages.project", "find your own pictures in a model, and change their class or attributes"),
     "releases": Command("stages.releases", "publish, list, show, verify, fetch, promote, roll back, ..."),
     "gallery": Command("stages.gallery", "build a static site of what was published"),
     "families": Command("mintage.families", "list the families, or print one with all its axes"),

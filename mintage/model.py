@@ -20,6 +20,7 @@ from mintage.dataset import Dataset, images_in_range
 from mintage.frames import as_source
 from mintage.nearest import nearest
 from mintage.players import Generator, build_generator
+from mintage.projection import Projection, project
 from mintage.sampling import encode, images_of, samples
 from mintage.tokens import as_tokens
 
@@ -259,6 +260,48 @@ class Model:
     def reconstruct(self, images: Any) -> Tensor:
         """Images `[N,C,H,W]` as they are when they are encoded and made again; arguments and errors as of `encode`."""
         return self.decode(self.encode(images))
+
+    def project(
+        self,
+        images: Any,
+        label: str | int | Sequence[str | int] | None = None,
+        attributes: Mapping[str, bool | float | str] | None = None,
+        steps: int = 200,
+        seed: int = 0,
+    ) -> Projection:
+        """The latents of which the model makes images most like these, found by descent; slower than an encoder.
+
+        Args:
+            images: `[N,C,*S]` as the model makes them: floats in [-1,1], or 8-bit levels in [0,255].
+            label: The class of each by name or number, or one of all; by default the class that fits each best.
+            attributes: What all of them have; whatever is not named is as fits each best, of those learned from.
+            steps: Of the descent, from the best of 2,048 latents.
+            seed: Decides which these are.
+
+        Raises:
+            ValueError: Images are of another shape, the model has no such class or attribute, translates or writes.
+
+        Example:
+            >>> import torch, mintage
+            >>> data = mintage.Dataset(torch.rand(64, 1, 8, 8) * 2 - 1, torch.arange(64) % 2, classes=["bag", "boot"])
+            >>> model = mintage.train(data, "cgan", images=640, recipe={"width": 8}, progress=False).model
+            >>> found = model.project(data.image[:3], steps=10)
+            >>> found.latents.shape, found.images.shape, found.condition.shape
+            (torch.Size([3, 100]), torch.Size([3, 1, 8, 8]), torch.Size([3]))
+            >>> boots = model.decode(found.latents, label="boot")
+        """
+        if self.generator.config.translates or self.vocabulary is not None:
+            raise ValueError("this model makes nothing of latents alone: call translate(sources), or write(count)")
+        given = images_in_range(images, len(self.shape) - 1)
+        if given.shape[1:] != self.shape:
+            raise ValueError(f"images are {tuple(given.shape[1:])}, and the model's are {self.shape}")
+        labels = self._labels(label)
+        if label is not None and not isinstance(label, str | int):
+            if labels is None or len(labels) != len(given):
+                raise ValueError(f"there are {len(labels or [])} labels for {len(given)} images: name one for each")
+            return project(self.generator, given, labels, own=True, steps=steps, seed=seed)
+        asked = labels if attributes is None else self._attributes(attributes)
+        return project(self.generator, given, asked, steps=steps, seed=seed)
 
     def towards(self, domain: str | None) -> Generator:
         """The generator that makes images of this domain, of the other one's; the only one where there are no domains.

@@ -63,13 +63,17 @@ def main() -> None:
     found = jobs(arguments.inputs, Path(arguments.out))
     waiting = [job for job in found if not job.target.exists()]
     broken = translate(model, waiting, arguments.fit, arguments.seed, mark)
-    there = len(found) - len(waiting)
     print(f"translated {counted(len(waiting) - len(broken), 'picture')}: {arguments.out}")
-    if there:
-        print(f"left {counted(there, 'picture')} as they were: remove them from {arguments.out} to make them again")
+    say_broken(found, waiting, broken, arguments.out)
+
+
+def say_broken(found: list[Job], waiting: list[Job], broken: list[str], out: str) -> None:
+    """How many were there already. Raises UserError, at the end of all work, where some could not be read."""
+    if there := len(found) - len(waiting):
+        print(f"left {counted(there, 'picture')} as they were: remove them from {out} to make them again")
     if broken:
         some = ", ".join(broken[:_NAMED]) + ", ..." * (len(broken) > _NAMED)
-        raise UserError("pictures-broken", f"{counted(len(broken), 'picture')} cannot be translated: {some}")
+        raise UserError("pictures-broken", f"{counted(len(broken), 'picture')} cannot be read: {some}")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -102,12 +106,12 @@ def translator(address: str, to: str | None = None) -> tuple[Model, Mark]:
             "model-does-not-translate", f"{address} takes images of {source[0]} channels: no picture has so many"
         )
     try:
-        return Model(model.towards(to)), mark_of_weights(weights_of(model.generator), _family(address))
+        return Model(model.towards(to)), mark_of_weights(weights_of(model.generator), family_of(address))
     except ValueError as error:
         raise UserError("domain-unknown", f"--to: {error}") from None
 
 
-def _family(address: str) -> str | None:
+def family_of(address: str) -> str | None:
     """The family of a model in a folder, such as models/selected, or in a release; None where that does not say it."""
     path = Path(address, _PROVENANCE)
     try:
@@ -168,7 +172,7 @@ def translate(model: Model, waiting: list[Job], fit: str, seed: int, mark: Mark)
     def tiles() -> Iterator[FloatImages]:
         for job in waiting:
             try:
-                picture = _picture(job.entry, channels, None if fit == _TILES else Geometry(shape[0], shape[1], fit))  # type: ignore[arg-type]
+                picture = picture_of(job.entry, channels, None if fit == _TILES else Geometry(shape[0], shape[1], fit))  # type: ignore[arg-type]
             except (UndecodableError, OSError) as error:
                 broken.append(f"{quoted(job.entry.name)} ({error})")
                 continue
@@ -195,7 +199,7 @@ def translations(model: Model, tiles: Iterator[FloatImages], seed: int) -> Itera
         yield from generate(model.generator, latents, sources, seed, number).numpy()
 
 
-def _picture(entry: Entry, channels: int, geometry: Geometry | None) -> FloatImages:
+def picture_of(entry: Entry, channels: int, geometry: Geometry | None) -> FloatImages:
     """`[C,H,W]` in [-1,1], of the size that the geometry says, or of its own."""
     picture = decode(entry.content(), channels, MAX_PIXELS).picture
     picture = picture if geometry is None else fitted(picture, geometry)

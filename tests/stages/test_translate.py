@@ -200,7 +200,7 @@ def test_broken_pictures_are_named_and_the_others_translated(tmp_path: Path, mod
     (tmp_path / "in/bad.png").write_bytes(b"<html>")
     code, said = try_stage_in(tmp_path, "translate", "in", "--out", "out", "--release", str(model))
     assert code == 2
-    assert "1 picture cannot be translated: 'bad.png' (its content is no image of a known format)" in said
+    assert "1 picture cannot be read: 'bad.png' (its content is no image of a known format)" in said
     assert (tmp_path / "out/good.png").exists()
     assert not (tmp_path / "out/bad.png").exists()
 

@@ -1,0 +1,187 @@
+"""Projection: the latents of which a generator makes images most like given ones.
+
+Many latents are tried, and the best of each image is improved by descent (Zhu et al. 2016; Karras et al. 2020,
+appendix D). A latent never grows longer than noise is: of longer ones a generator learned nothing.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool1d, avg_pool2d, avg_pool3d
+
+from mintage.attributes import with_changes
+from mintage.latents import with_category
+from mintage.optimizers import progress, without_compiler
+from mintage.players import Generator
+from mintage.sampling import CHUNK, Rows, encode, generate, latents_at, samples
+
+TRIED = 2048
+"""Latents among which the best of each image is looked for."""
+RATE = 0.1
+"""Of Adam, at the beginning; it falls to 0 along half a cosine."""
+SCALES = 3
+"""At which images are compared: as they are, and as means over 2 and over 4 places a side."""
+_POOLS = {1: avg_pool1d, 2: avg_pool2d, 3: avg_pool3d}
+Likeness = Callable[[Tensor], Tensor]
+"""Images `[N,C,*S]` to what else is compared of them, `[N,F]`, such as an evaluator's `features`."""
+
+
+@dataclass(frozen=True)
+class Projection:
+    """What a generator is to be given for each of N images, on the CPU."""
+
+    generator: Generator
+    latents: Tensor
+    """`[N, latent_size + code_size]`."""
+    condition: Tensor | None
+    """Labels `[N]` or attributes `[N,K]`; None of a generator that is told nothing."""
+    distance: Tensor
+    """`[N]`, from the image to what is made of these: mean squared differences, summed over scales."""
+
+    @property
+    def images(self) -> Tensor:
+        """What the generator makes of them: `[N,C,*S]` in [-1,1]."""
+        return generate(self.generator, self.latents, self.condition)
+
+    def with_attributes(self, changes: Mapping[str, bool | float | str]) -> Tensor:
+        """The same images but for these attributes, asked for as in `Model.sample`.
+
+        Raises ValueError where the model has no such attribute or value, or takes none.
+        """
+        names = self.generator.config.attributes
+        if names is None or self.condition is None:
+            raise ValueError("this model takes no attributes")
+        return generate(self.generator, self.latents, with_changes(self.condition, names, changes))
+
+
+def project(
+    generator: Generator,
+    images: Tensor,
+    asked: Sequence[int] | Rows | None,
+    *,
+    own: bool = False,
+    steps: int = 200,
+    seed: int = 0,
+    likeness: Likeness | None = None,
+) -> Projection:
+    """Look for latents of images `[N,C,*S]` in [-1,1]; those of an image are the same whatever the others are.
+
+    Args:
+        generator: In evaluation mode, of images from noise.
+        images: On the CPU.
+        asked: The conditions to try, as of `mintage.sampling.samples`, of which each image gets the best.
+        own: Image i is of condition i alone.
+        steps: Of the descent.
+        seed: Decides the latents that are tried.
+        likeness: What is compared beside pixels; its squared differences count as much as theirs.
+    """
+    found = []
+    for chunk in torch.split(torch.arange(len(images)), CHUNK):
+        rows = chunk[torch.arange(CHUNK).clamp(max=len(chunk) - 1)]  # always as many: bits depend on how many
+        distances = _Distances(images[rows], likeness)
+        conditions = torch.as_tensor(asked)[rows] if own else None
+        tried = _tried(generator, asked, seed) if conditions is None else _tried_of(generator, conditions, seed)
+        best = _best(generator, [*tried, *_encoded(generator, images[rows], conditions)], distances)
+        latents, distance = _descend(best, distances, steps)
+        condition = None if best.condition is None else best.condition[: len(chunk)]
+        found.append(Projection(generator, latents[: len(chunk)], condition, distance[: len(chunk)]))
+    told = [one.condition for one in found if one.condition is not None]
+    latents, distance = (torch.cat([getattr(one, name) for one in found]) for name in ("latents", "distance"))
+    return Projection(generator, latents, torch.cat(told) if told else None, distance)
+
+
+@dataclass(frozen=True)
+class _Try:
+    """Latents and what is made of them: for every image to choose from, or (`own`) one for each."""
+
+    latents: Tensor
+    condition: Tensor | None
+    images: Tensor
+    own: bool = False
+
+
+def _tried(generator: Generator, asked: Sequence[int] | Rows | None, seed: int) -> Iterator[_Try]:
+    for number, (images, condition) in enumerate(samples(generator, TRIED, seed, asked)):
+        latents = latents_at(generator.config, seed, number)
+        if condition is not None and generator.config.code_categories:
+            yield _Try(with_category(generator.config, latents, condition), None, images)
+        else:
+            yield _Try(latents, condition, images)
+
+
+def _tried_of(generator: Generator, conditions: Tensor, seed: int) -> Iterator[_Try]:
+    for number in range(TRIED // CHUNK):
+        latents = latents_at(generator.config, seed, number)
+        yield _Try(latents, conditions, generate(generator, latents, conditions, seed, number), own=True)
+
+
+def _encoded(generator: Generator, images: Tensor, conditions: Tensor | None) -> Iterator[_Try]:
+    """What an encoder says, where there is one."""
+    if generator.encoder is not None:
+        latents = encode(generator, images)
+        yield _Try(latents, conditions, generate(generator, latents, conditions), own=True)
+
+
+def _best(generator: Generator, tries: Sequence[_Try], distances: "_Distances") -> Projection:
+    """Of each image."""
+    by_try = [distances.each(one.images)[:, None] if one.own else distances.table(one.images) for one in tries]
+    nearest = torch.stack([table.min(1).values for table in by_try], 1)
+    distance, chosen = nearest.min(1)
+    rows = [row if tries[k].own else int(by_try[k][row].argmin()) for row, k in enumerate(chosen.tolist())]
+    pairs = list(zip(chosen.tolist(), rows, strict=True))
+    latents = torch.stack([tries[k].latents[row] for k, row in pairs])
+    told = [condition[row] for k, row in pairs if (condition := tries[k].condition) is not None]
+    return Projection(generator, latents, torch.stack(told) if told else None, distance)
+
+
+class _Distances:
+    """How far images are from each of the targets `[N,C,*S]`."""
+
+    def __init__(self, targets: Tensor, likeness: Likeness | None) -> None:
+        self._likeness = likeness
+        with torch.no_grad():
+            self._targets = self._views(targets)
+
+    def each(self, images: Tensor) -> Tensor:
+        """`[N]`: of image i from target i."""
+        pairs = zip(self._targets, self._views(images), strict=True)
+        return torch.stack([(target - one).square().mean(1) for target, one in pairs]).sum(0)
+
+    @torch.no_grad()
+    def table(self, images: Tensor) -> Tensor:
+        """`[N,M]`: of M images from each target."""
+        pairs = zip(self._targets, self._views(images), strict=True)
+        return torch.stack([torch.cdist(target, one).square() / one.shape[1] for target, one in pairs]).sum(0)
+
+    def _views(self, images: Tensor) -> list[Tensor]:
+        """`[N, numbers]` each: the images at every scale, and their likeness."""
+        scaled = [images]
+        while len(scaled) < SCALES and min(scaled[-1].shape[2:]) > 1:
+            scaled.append(_POOLS[images.ndim - 2](scaled[-1], 2))
+        views = [view.flatten(1) for view in scaled]
+        return views if self._likeness is None else [*views, self._likeness(images)]
+
+
+def _descend(begun: Projection, distances: _Distances, steps: int) -> tuple[Tensor, Tensor]:
+    """Latents and distances after so many steps; an information code stays as it is."""
+    generator = begun.generator
+    device, size = next(generator.parameters()).device, generator.config.latent_size
+    noise, code = begun.latents[:, :size].clone().requires_grad_(True), begun.latents[:, size:]
+    condition = None if begun.condition is None else begun.condition.to(device)
+    longest = noise.detach().norm(dim=1, keepdim=True)
+    adam = without_compiler(torch.optim.Adam)([noise], RATE)
+
+    def distance() -> Tensor:
+        latents = torch.cat([noise, code], 1).to(device)
+        return distances.each(generator(latents, condition).float().cpu())
+
+    for step in range(steps):
+        adam.param_groups[0]["lr"] = RATE * (1 - progress(step, steps))
+        (noise.grad,) = torch.autograd.grad(distance().sum(), noise)
+        adam.step()
+        with torch.no_grad():
+            noise.mul_((longest / noise.norm(dim=1, keepdim=True)).clamp(max=1))
+    with torch.no_grad():
+        return torch.cat([noise, code], 1), distance()

@@ -1,0 +1,157 @@
+"""Project: your own pictures as a model of noise makes them, and then with other attributes or of another class.
+
+    python -m stages.project face.png faces/ --out projected
+    python -m stages.project face.png --release s3://BUCKET/PREFIX/channels/production --set glasses=true --out changed
+
+A folder gives all pictures in it. For each the latent is looked for of which the model makes a picture most like it:
+what the model cannot make is lost. What is in --out already is left as it is. Nothing of a release is run.
+"""
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import torch
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from torch import Tensor
+
+from mintage.metrics.pairs import psnr
+from mintage.model import Model, load
+from mintage.release import ReleaseError
+from mintage.sampling import CHUNK
+from stages.common.device import steady_device_for
+from stages.common.errors import UserError, counted, quoted, run_stage
+from stages.common.files import write_bytes
+from stages.common.levels import FloatImages, to_uint8
+from stages.common.marks import Mark, mark_of_weights, with_mark
+from stages.common.models import weights_of
+from stages.common.pictures import encode_png
+from stages.common.stage import parser_of, progress_bar
+from stages.images.decode import UndecodableError
+from stages.images.fit import Fit, Geometry
+from stages.translate import SELECTED, Job, family_of, jobs, picture_of, say_broken
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked of the model."""
+
+    label: str | None
+    """The class to look in; None: the one that fits each picture best."""
+    changes: dict[str, bool | float | str]
+    """Attributes to change, once a picture is found."""
+    to: str | None
+    """The class to change to."""
+    fit: Fit
+    steps: int
+    seed: int
+
+
+def main() -> None:
+    given = parser().parse_args()
+    model, mark = projector(given.release)
+    model.generator.to(steady_device_for(given.device))
+    wanted = Wanted(given.label, changes_of(given.set), given.to, given.fit, given.steps, given.seed)
+    found = jobs(given.inputs, Path(given.out))
+    waiting = [job for job in found if not job.target.exists()]
+    broken: list[str] = []
+    likenesses = list(project(model, waiting, wanted, mark, broken))
+    alike = f", PSNR {min(likenesses):.1f} to {max(likenesses):.1f} dB as found" if likenesses else ""
+    print(f"projected {counted(len(likenesses), 'picture')}{alike}: {given.out}")
+    say_broken(found, waiting, broken, given.out)
+
+
+def parser() -> argparse.ArgumentParser:
+    made = parser_of("stages.project", __doc__)
+    made.add_argument("inputs", nargs="+", metavar="INPUT", help="a picture, or a folder of some")
+    made.add_argument("--out", required=True, metavar="FOLDER", help="where the PNGs go")
+    made.add_argument("--release", default=SELECTED, help=f"a channel, a release or a folder (default: {SELECTED})")
+    made.add_argument("--label", metavar="CLASS", help="look in this class alone")
+    made.add_argument("--to", metavar="CLASS", help="write the picture of the same latent in this class")
+    made.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="change an attribute; repeat it")
+    made.add_argument("--fit", default="resize", choices=get_args(Fit), help="how pictures come to the model's size")
+    made.add_argument("--steps", type=int, default=200, help="of the descent (default: %(default)s)")
+    made.add_argument("--seed", type=int, default=0, help="decides where the descent begins")
+    made.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    return made
+
+
+def projector(address: str) -> tuple[Model, Mark]:
+    """The model of a release or a folder, and its mark. Raises UserError where it makes no pictures of noise."""
+    try:
+        model = load(address)
+    except ReleaseError as error:
+        raise UserError("release-unusable", f"--release = {error}") from None
+    if model.generator.config.translates or model.vocabulary is not None or len(model.shape) != 3:
+        raise UserError("model-does-not-project", f"{address} makes no pictures of noise: name a model that does")
+    if model.shape[0] not in (1, 3):
+        raise UserError("model-does-not-project", f"{address} makes images of {model.shape[0]} channels: no picture")
+    return model, mark_of_weights(weights_of(model.generator), family_of(address))
+
+
+def changes_of(given: list[str]) -> dict[str, bool | float | str]:
+    """Attributes by name, each value as params.yaml would have it. Raises UserError on what is no NAME=VALUE."""
+    found = {}
+    for one in given:
+        name, equals, value = one.partition("=")
+        try:
+            read: Any = YAML(typ="safe", pure=True).load(value)
+        except YAMLError:
+            read = None
+        if not name or not equals or not isinstance(read, bool | int | float | str):
+            raise UserError("option-invalid", f"--set {quoted(one)} is no NAME=VALUE: write such as glasses=true")
+        found[name] = read
+    return found
+
+
+def project(model: Model, waiting: list[Job], wanted: Wanted, mark: Mark, broken: list[str]) -> Iterator[float]:
+    """Write the pictures, marked; yield how like its own each was found, in decibels.
+
+    `broken` gets the names of those that cannot be read, each with the reason.
+    """
+    height, width = model.shape[1:]
+    pictures = _pictures(waiting, model.shape[0], Geometry(height, width, wanted.fit), broken)
+    with progress_bar("project", len(waiting)) as bar:
+        for chunk in iter(lambda: list(islice(pictures, CHUNK)), []):
+            own = torch.from_numpy(np.stack([picture for _, picture in chunk]))
+            made, found = projected(model, own, wanted)
+            for (job, _), image, target, like in zip(chunk, made.numpy(), own, found, strict=True):
+                job.target.parent.mkdir(parents=True, exist_ok=True)
+                write_bytes(job.target, with_mark(encode_png(to_uint8(image)), mark))
+                yield float(psnr(like[None], target[None]))
+                bar.update(1)
+
+
+def projected(model: Model, images: Tensor, wanted: Wanted) -> tuple[Tensor, Tensor]:
+    """What is to be written of images `[N,C,H,W]`, and they as they were found.
+
+    Raises UserError where the model has no such class or attribute.
+    """
+    try:
+        found = model.project(images, wanted.label, steps=wanted.steps, seed=wanted.seed)
+        if wanted.changes:
+            return found.with_attributes(wanted.changes), found.images
+        if wanted.to is not None:
+            return model.decode(found.latents, wanted.to), found.images
+    except ValueError as error:
+        raise UserError("not-of-the-model", str(error)) from None
+    return found.images, found.images
+
+
+def _pictures(
+    waiting: list[Job], channels: int, geometry: Geometry, broken: list[str]
+) -> Iterator[tuple[Job, FloatImages]]:
+    for job in waiting:
+        try:
+            yield job, picture_of(job.entry, channels, geometry)
+        except (UndecodableError, OSError) as error:
+            broken.append(f"{quoted(job.entry.name)} ({error})")
+
+
+if __name__ == "__main__":
+    run_stage(main)
