@@ -1,9 +1,9 @@
 """Faces found in a model that is told attributes, and given glasses: is it still the same face?
 
 `python -m benchmarks.projection AVATARS --model FOLDER` writes the table and the picture of docs/projection.md. AVATARS
-has avatars.zip and attributes.csv, with persons drawn without and with glasses; FOLDER keeps the training, which goes on
-where it was stopped. Held-out persons are found without their glasses, get those of their other picture, and are looked
-for among all held-out pictures with glasses.
+has avatars.zip and attributes.csv, with persons drawn without and with glasses; FOLDER keeps the training, which goes
+on where it was stopped. Held-out persons are found without their glasses, get those of their other picture, and are
+looked for among all held-out pictures with glasses.
 """
 
 import csv

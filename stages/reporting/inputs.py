@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 from PIL import Image
 from pydantic import ValidationError
 
-from mintage.waves import decode_wav
 from stages.common.errors import UserError
 from stages.common.files import read_json, sha256_of
 from stages.common.params import Params
@@ -253,6 +252,8 @@ def _read_heard(folder: Path) -> list[Listening]:
 
 
 def _read_sound(path: Path) -> bytes:
+    from mintage.waves import decode_wav  # numpy, which a worker that reads figures alone has not
+
     try:
         content = path.read_bytes()
         decode_wav(content)
