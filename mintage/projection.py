@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool1d, avg_pool2d, avg_pool3d
 
+from mintage.attribute_names import groups_of
 from mintage.attributes import with_changes
 from mintage.latents import with_category
 from mintage.optimizers import progress, without_compiler
@@ -21,6 +22,8 @@ TRIED = 2048
 """Latents among which the best of each image is looked for."""
 RATE = 0.1
 """Of Adam, at the beginning; it falls to 0 along half a cosine."""
+ROUNDS = 4
+"""In which attributes, and then latents, are looked for where attributes are not known."""
 SCALES = 3
 """At which images are compared: as they are, and as means over 2 and over 4 places a side."""
 _POOLS = {1: avg_pool1d, 2: avg_pool2d, 3: avg_pool3d}
@@ -44,6 +47,11 @@ class Projection:
     def images(self) -> Tensor:
         """What the generator makes of them: `[N,C,*S]` in [-1,1]."""
         return generate(self.generator, self.latents, self.condition)
+
+    def first(self, count: int) -> "Projection":
+        """That of the first images alone."""
+        condition = None if self.condition is None else self.condition[:count]
+        return Projection(self.generator, self.latents[:count], condition, self.distance[:count])
 
     def with_attributes(self, changes: Mapping[str, bool | float | str]) -> Tensor:
         """The same images but for these attributes, asked for as in `Model.sample`.
@@ -84,9 +92,12 @@ def project(
         conditions = torch.as_tensor(asked)[rows] if own else None
         tried = _tried(generator, asked, seed) if conditions is None else _tried_of(generator, conditions, seed)
         best = _best(generator, [*tried, *_encoded(generator, images[rows], conditions)], distances)
-        latents, distance = _descend(best, distances, steps)
-        condition = None if best.condition is None else best.condition[: len(chunk)]
-        found.append(Projection(generator, latents[: len(chunk)], condition, distance[: len(chunk)]))
+        if generator.config.attributes and isinstance(asked, Tensor) and not own:
+            for _ in range(ROUNDS):
+                best = _descend(_refined(best, asked, distances), distances, steps // ROUNDS)
+        else:
+            best = _descend(best, distances, steps)
+        found.append(best.first(len(chunk)))
     told = [one.condition for one in found if one.condition is not None]
     latents, distance = (torch.cat([getattr(one, name) for one in found]) for name in ("latents", "distance"))
     return Projection(generator, latents, torch.cat(told) if told else None, distance)
@@ -164,8 +175,22 @@ class _Distances:
         return views if self._likeness is None else [*views, self._likeness(images)]
 
 
-def _descend(begun: Projection, distances: _Distances, steps: int) -> tuple[Tensor, Tensor]:
-    """Latents and distances after so many steps; an information code stays as it is."""
+def _refined(begun: Projection, asked: Tensor, distances: _Distances) -> Projection:
+    """Each attribute in turn as it fits best, of the values that it has in what may be asked `[M,K]`."""
+    generator, condition, best = begun.generator, begun.condition, begun.distance
+    assert condition is not None
+    for places in groups_of(generator.config.attributes or ()).values():
+        for value in torch.unique(asked[:, places], dim=0):
+            changed = condition.clone()
+            changed[:, places] = value
+            distance = distances.each(generate(generator, begun.latents, changed))
+            condition = torch.where((distance < best)[:, None], changed, condition)
+            best = torch.minimum(distance, best)
+    return Projection(generator, begun.latents, condition, best)
+
+
+def _descend(begun: Projection, distances: _Distances, steps: int) -> Projection:
+    """The latents after so many steps; an information code stays as it is."""
     generator = begun.generator
     device, size = next(generator.parameters()).device, generator.config.latent_size
     noise, code = begun.latents[:, :size].clone().requires_grad_(True), begun.latents[:, size:]
@@ -184,4 +209,4 @@ def _descend(begun: Projection, distances: _Distances, steps: int) -> tuple[Tens
         with torch.no_grad():
             noise.mul_((longest / noise.norm(dim=1, keepdim=True)).clamp(max=1))
     with torch.no_grad():
-        return torch.cat([noise, code], 1), distance()
+        return Projection(generator, torch.cat([noise, code], 1), begun.condition, distance())

@@ -6,7 +6,7 @@ from sklearn.datasets import load_digits
 
 import mintage
 from mintage.projection import project
-from mintage.sampling import latents_at
+from mintage.sampling import generate, latents_at
 
 
 def digits() -> tuple[torch.Tensor, torch.Tensor]:
@@ -87,6 +87,18 @@ def test_one_attribute_changes_and_the_others_stay_as_they_were_found(attributed
     assert not torch.equal(even, odd)
     with pytest.raises(ValueError, match="even"):
         found.with_attributes({"evn": True})
+
+
+def test_attributes_that_nobody_names_are_found_one_by_one(attributed: mintage.Model) -> None:
+    asked = torch.tensor([[1.0, 1.0, -1.0], [-1.0, -1.0, 1.0]])  # of which a third combination is put together
+    wanted = torch.tensor([1.0, -1.0, 1.0])
+    generator = attributed.generator
+    latents = latents_at(generator.config, 0, 0)
+    pictures = generate(generator, latents, wanted.expand(64, -1))[:6]
+    found = project(generator, pictures, asked, steps=0)
+    assert found.condition is not None
+    assert (found.condition == wanted).all()
+    assert found.distance.max() < 1e-10
 
 
 def test_conditions_may_be_known_of_each_picture(attributed: mintage.Model) -> None:
