@@ -144,7 +144,8 @@ def main() -> None:
     pairs = Pairs(given.avatars, train, train_evaluator(config, real, Schedule(60_000, 128, 2e-3, 0)))
     found = ways(model, pairs, pairs.judge.features)
     glasses = {name: pairs.given_glasses(one) for name, one in found.items()}
-    anybody = generate(model.generator, torch.randn(pairs.asked.shape[0], model.latent_size), pairs.asked)
+    noise = torch.randn(len(pairs.asked), model.latent_size, generator=torch.Generator().manual_seed(0))
+    anybody = generate(model.generator, noise, pairs.asked)
     near = nearest(train.image, pairs.sources)
     as_found = {name: pairs.as_found(one.images) for name, one in found.items()}
     as_found |= {"the nearest training picture": pairs.as_found(near), "itself": pairs.as_found(pairs.sources)}
