@@ -5,6 +5,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,10 @@ from mintage.players import Generator, build_generator
 from mintage.projection import Projection, project
 from mintage.sampling import encode, images_of, samples
 from mintage.tokens import as_tokens
+from mintage.windows import Windows
+
+_OF_SOUND = 2
+"""Channels and samples: how many numbers a sound's shape has."""
 
 
 class Model:
@@ -103,10 +108,14 @@ class Model:
         return torch.cat([images for images, _ in samples(self.generator, count, seed, asked)])
 
     def translate(self, sources: Any, seed: int = 0, to: str | None = None) -> Tensor:
-        """The images `[N,C,H,W]` in [-1,1], on the CPU, that the model makes of others.
+        """The images `[N,C,H,W]`, or sounds `[N,C,T]`, in [-1,1], on the CPU, that the model makes of others.
+
+        Sounds may be of any length: longer ones go through as windows that share halves (`mintage.windows`), shorter
+        ones with silence behind them. Memory: twice the sounds.
 
         Args:
-            sources: `[N,S,H,W]`, or `[N,H,W]` of one channel: floats in [-1,1], or 8-bit levels in [0,255].
+            sources: `[N,S,H,W]`, or `[N,H,W]` of one channel: floats in [-1,1], or 8-bit levels in [0,255]; or sounds
+                `[N,S,T]` or `[N,T]`.
             seed: Decides the noise, where the model starts from some beside the source.
             to: Of a model between two domains, the one to be made, of `domains`; sources are then of the other.
 
@@ -129,9 +138,17 @@ class Model:
         if shape is None:
             raise ValueError("this model makes images of noise: call sample(count)")
         given = images_in_range(sources, len(shape) - 1)
+        if len(shape) == _OF_SOUND and given.shape[1] == shape[0] and given.shape[2] != shape[1] and given.numel():
+            return self._through_windows(given, Windows(given.shape[2], shape[1]), seed, to)
         if given.shape[1:] != shape:
             raise ValueError(f"sources are {tuple(given.shape[1:])} (S, H, W), and the model's are {shape}")
         return torch.cat([images for images, _ in samples(self.towards(to), len(given), seed, given)])
+
+    def _through_windows(self, sounds: Tensor, windows: Windows, seed: int, to: str | None) -> Tensor:
+        """Sounds `[N,C,T]` of sounds `[N,S,T]` of another length than the model's."""
+        cut = torch.cat([windows.cut(sound) for sound in sounds])
+        made = (one for batch, _ in samples(self.towards(to), len(cut), seed, cut) for one in batch)
+        return torch.stack([windows.joined(islice(made, len(windows))) for _ in sounds])
 
     def write(self, count: int, seed: int = 0) -> Tensor:
         """Sequences of words: `[count,T]`, numbers that count the `vocabulary`, int64, on the CPU.

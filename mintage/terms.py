@@ -62,12 +62,12 @@ def l2(play: Play) -> Tensor:
 
 
 def gradient_difference(play: Play) -> Tensor:
-    """How much steeper or flatter edges are than those of the truth, upward and sideways.
+    """How much steeper or flatter edges are than those of the truth, along each axis.
 
     Mathieu et al. 2016, equation 6, with alpha 1; a mean over pixels.
     """
     fakes, images = play.fakes.float(), play.images.float()
-    gaps = [(fakes.diff(dim=axis).abs() - images.diff(dim=axis).abs()).abs().mean() for axis in (2, 3)]
+    gaps = [(fakes.diff(dim=axis).abs() - images.diff(dim=axis).abs()).abs().mean() for axis in range(2, images.ndim)]
     return torch.stack(gaps).sum()
 
 

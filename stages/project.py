@@ -34,7 +34,8 @@ from stages.common.pictures import encode_png
 from stages.common.stage import parser_of, progress_bar
 from stages.images.decode import UndecodableError
 from stages.images.fit import Fit, Geometry
-from stages.translate import SELECTED, Job, family_of, jobs, picture_of, say_broken
+from stages.translate import SELECTED, Job, family_of, jobs, say_broken
+from stages.translating.carriers import picture_of
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ def _pictures(
 ) -> Iterator[tuple[Job, FloatImages]]:
     for job in waiting:
         try:
-            yield job, picture_of(job.entry, channels, geometry)
+            yield job, picture_of(job.entry.content(), channels, geometry)
         except (UndecodableError, OSError) as error:
             broken.append(f"{quoted(job.entry.name)} ({error})")
 

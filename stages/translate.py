@@ -1,10 +1,11 @@
-"""Translate: your own pictures by a model that makes images of images, each into a PNG.
+"""Translate: your own pictures or sounds by a model that makes one of another, each into a file.
 
     python -m stages.translate drawing.png photos/ --out translated
     python -m stages.translate --release s3://BUCKET/PREFIX/channels/production --fit tiles scan.tif --out translated
+    python -m stages.translate --release models/denoiser noisy.wav --out clean
 
-A folder gives all pictures in it, of any format that ingest reads. What is in --out already is left as it is.
-Nothing of a release is run; the same pictures and seed give the same bits.
+A folder gives all in it, of any format that ingest reads. Sounds may be of any length. What is in --out already is left
+as it is. Nothing of a release is run; the same files and seed give the same bits.
 """
 
 import argparse
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -26,29 +27,27 @@ from mintage.sampling import CHUNK, generate, latents_at
 from stages.common.device import steady_device_for
 from stages.common.errors import UserError, counted, quoted, run_stage
 from stages.common.files import read_json, write_bytes
-from stages.common.levels import FloatImages, floats, to_uint8
+from stages.common.levels import FloatImages
 from stages.common.marks import Mark, family_in, mark_of_weights, with_mark
 from stages.common.models import weights_of
-from stages.common.pictures import encode_png
 from stages.common.stage import parser_of, progress_bar
-from stages.images.decode import UndecodableError, decode
-from stages.images.fit import Fit, Geometry, fitted
-from stages.images.tensors import tensors
-from stages.images.tiles import Tiling
+from stages.images.decode import UndecodableError
+from stages.images.fit import Fit
+from stages.media import medium_of
+from stages.media.medium import Medium, UnusableError
 from stages.sources.folder import Folder
 from stages.sources.limits import is_image
 from stages.sources.names import of_system
 from stages.sources.tree import Entry
+from stages.translating.carriers import MAX_PIXELS, TILES, Carrier, Lengths, Pictures
 
 SELECTED, _PROVENANCE = "models/selected", "provenance.json"
-MAX_PIXELS = 50_000_000
-_TILES = "tiles"
 _NAMED = 3
 
 
 @dataclass(frozen=True)
 class Job:
-    """A picture to translate."""
+    """A file to translate."""
 
     entry: Entry
     target: Path
@@ -57,33 +56,38 @@ class Job:
 def main() -> None:
     arguments = parser().parse_args()
     model, mark = translator(arguments.release, arguments.to)
-    if arguments.fit == _TILES:
+    medium = medium_of(provenance_of(arguments.release))
+    carrier = carrier_of(model, medium, arguments.fit)
+    if arguments.fit == TILES:
         require_tiles(model)
     model.generator.to(steady_device_for(arguments.device))
-    found = jobs(arguments.inputs, Path(arguments.out))
+    one = medium.words.one.replace("image", "picture")
+    found = jobs(arguments.inputs, Path(arguments.out), carrier, one)
     waiting = [job for job in found if not job.target.exists()]
-    broken = translate(model, waiting, arguments.fit, arguments.seed, mark)
-    print(f"translated {counted(len(waiting) - len(broken), 'picture')}: {arguments.out}")
-    say_broken(found, waiting, broken, arguments.out)
+    broken = translate(model, waiting, carrier, arguments.seed, mark)
+    print(f"translated {counted(len(waiting) - len(broken), one)}: {arguments.out}")
+    say_broken(found, waiting, broken, arguments.out, one)
 
 
-def say_broken(found: list[Job], waiting: list[Job], broken: list[str], out: str) -> None:
+def say_broken(found: list[Job], waiting: list[Job], broken: list[str], out: str, one: str = "picture") -> None:
     """How many were there already. Raises UserError, at the end of all work, where some could not be read."""
     if there := len(found) - len(waiting):
-        print(f"left {counted(there, 'picture')} as they were: remove them from {out} to make them again")
+        print(f"left {counted(there, one)} as they were: remove them from {out} to make them again")
     if broken:
         some = ", ".join(broken[:_NAMED]) + ", ..." * (len(broken) > _NAMED)
-        raise UserError("pictures-broken", f"{counted(len(broken), 'picture')} cannot be read: {some}")
+        raise UserError("pictures-broken", f"{counted(len(broken), one)} cannot be read: {some}")
 
 
 def parser() -> argparse.ArgumentParser:
     made = parser_of("stages.translate", __doc__)
-    made.add_argument("inputs", nargs="+", metavar="INPUT", help="a picture, or a folder of some")
-    made.add_argument("--out", required=True, metavar="FOLDER", help="where the PNGs go")
+    made.add_argument("inputs", nargs="+", metavar="INPUT", help="a picture or a sound, or a folder of some")
+    made.add_argument("--out", required=True, metavar="FOLDER", help="where PNGs or WAVs go")
     made.add_argument("--release", default=SELECTED, help=f"a channel, a release or a folder (default: {SELECTED})")
     made.add_argument("--to", metavar="DOMAIN", help="of a model between two domains, the one to make")
-    fits = (*get_args(Fit), _TILES)
-    made.add_argument("--fit", default="resize", choices=fits, help="to the model's size, or tiles at a picture's own")
+    fits = (*get_args(Fit), TILES)
+    made.add_argument(
+        "--fit", default="resize", choices=fits, help="pictures to the model's size, or tiles at their own"
+    )
     made.add_argument("--seed", type=int, default=0, help="decides the noise of a model that has some")
     made.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     return made
@@ -113,11 +117,17 @@ def translator(address: str, to: str | None = None) -> tuple[Model, Mark]:
 
 def family_of(address: str) -> str | None:
     """The family of a model in a folder, such as models/selected, or in a release; None where that does not say it."""
+    return family_in(provenance_of(address))
+
+
+def provenance_of(address: str) -> dict[str, Any]:
+    """What a folder, such as models/selected, or a release says of what made it; empty where it does not."""
     path = Path(address, _PROVENANCE)
     try:
-        return family_in(read_json(path) if path.is_file() else json.loads(*read(address, [_PROVENANCE])))
+        told = read_json(path) if path.is_file() else json.loads(*read(address, [_PROVENANCE]))
     except (ReleaseError, ValueError):
-        return None
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def require_tiles(model: Model) -> None:
@@ -131,12 +141,29 @@ def require_tiles(model: Model) -> None:
         )
 
 
-def jobs(inputs: list[str], out: Path) -> list[Job]:
-    """A job for each picture of the inputs. Raises UserError where there is none, or two would be written as one."""
+def carrier_of(model: Model, medium: Medium, fit: str) -> Carrier:
+    """Raises UserError where the model is of neither pictures nor samples of some length."""
+    sides = len(model.shape) - 1
+    if sides == len(medium.sides) == 1 and medium.suffixes:
+        return Lengths(model, medium)
+    if sides == len(medium.sides) and "picture files" not in medium.lacks:
+        return Pictures(model, fit)
+    raise UserError(
+        "model-does-not-translate",
+        f"the model makes samples of {sides} sides and does not say of what: name a release, or a folder that the "
+        "pipeline wrote, of pictures or sounds",
+    )
+
+
+def jobs(inputs: list[str], out: Path, carrier: type[Carrier] | Carrier = Pictures, one: str = "picture") -> list[Job]:
+    """A job for each file of the inputs, `one` of which is called so.
+
+    Raises UserError where there is none, or two would be written as one.
+    """
     found: dict[Path, Job] = {}
     for given in map(Path, inputs):
-        for entry in _entries(given):
-            target = out / Path(entry.name).with_suffix(".png")
+        for entry in _entries(given, carrier.known_by, one):
+            target = out / Path(entry.name).with_suffix(carrier.suffix)
             if target in found:
                 raise UserError(
                     "outputs-clash",
@@ -146,47 +173,45 @@ def jobs(inputs: list[str], out: Path) -> list[Job]:
             found[target] = Job(entry, target)
     if not found:
         raise UserError(
-            "source-without-images", f"there is no picture in {', '.join(inputs)}: name pictures or a folder"
+            "source-without-images", f"there is no {one} in {', '.join(inputs)}: name {one}s or a folder of some"
         )
     return list(found.values())
 
 
-def _entries(given: Path) -> Iterator[Entry]:
+def _entries(given: Path, known_by: tuple[str, ...], one: str) -> Iterator[Entry]:
     if given.is_dir():
         for entry in Folder(given, MAX_PIXELS).entries():
-            if entry.kind == "file" and is_image(entry.name) and not any(map(of_system, entry.name.split("/"))):
+            taken = entry.kind == "file" and is_image(entry.name, known_by)
+            if taken and not any(map(of_system, entry.name.split("/"))):
                 yield entry
     elif given.is_file():
         yield Entry(given.name, "file", given.read_bytes, str)
     else:
-        raise UserError("source-missing", f"{str(given)!r} is neither a picture nor a folder: name what is there")
+        raise UserError("source-missing", f"{str(given)!r} is neither a {one} nor a folder: name what is there")
 
 
-def translate(model: Model, waiting: list[Job], fit: str, seed: int, mark: Mark) -> list[str]:
-    """Write the translations, marked; return the names of pictures that cannot be read, each with the reason."""
-    config, broken = model.generator.config, []
-    assert config.source_shape is not None
-    channels, *shape = config.source_shape
-    ahead: deque[tuple[Job, Tiling]] = deque()
+def translate(model: Model, waiting: list[Job], carrier: Carrier, seed: int, mark: Mark) -> list[str]:
+    """Write the translations, marked; return the names of files that cannot be read, each with the reason."""
+    broken: list[str] = []
+    ahead: deque[tuple[Job, Any]] = deque()
 
-    def tiles() -> Iterator[FloatImages]:
+    def pieces() -> Iterator[FloatImages]:
         for job in waiting:
             try:
-                picture = picture_of(job.entry, channels, None if fit == _TILES else Geometry(shape[0], shape[1], fit))  # type: ignore[arg-type]
-            except (UndecodableError, OSError) as error:
+                plan, cut = carrier.cut(job.entry.content())
+            except (UndecodableError, UnusableError, OSError) as error:
                 broken.append(f"{quoted(job.entry.name)} ({error})")
                 continue
-            tiling = Tiling((picture.shape[1], picture.shape[2]), (shape[0], shape[1]))
-            ahead.append((job, tiling))
-            yield from tiling.cut(picture)
+            ahead.append((job, plan))
+            yield from cut
 
-    made = translations(model, tiles(), seed)
+    made = translations(model, pieces(), seed)
     with progress_bar("translate", len(waiting)) as bar:
         for first in made:
-            job, tiling = ahead.popleft()
-            levels = tiling.joined(chain([first], made)) if fit == _TILES else to_uint8(first)
+            job, plan = ahead.popleft()
+            content = carrier.joined(plan, chain([first], made))
             job.target.parent.mkdir(parents=True, exist_ok=True)
-            write_bytes(job.target, with_mark(encode_png(levels), mark))
+            write_bytes(job.target, with_mark(content, mark))
             bar.update(1)
     return broken
 
@@ -197,14 +222,6 @@ def translations(model: Model, tiles: Iterator[FloatImages], seed: int) -> Itera
         latents = latents_at(model.generator.config, seed, number)[: len(chunk)]
         sources: Tensor = torch.from_numpy(np.stack(chunk))
         yield from generate(model.generator, latents, sources, seed, number).numpy()
-
-
-def picture_of(entry: Entry, channels: int, geometry: Geometry | None) -> FloatImages:
-    """`[C,H,W]` in [-1,1], of the size that the geometry says, or of its own."""
-    picture = decode(entry.content(), channels, MAX_PIXELS).picture
-    picture = picture if geometry is None else fitted(picture, geometry)
-    image: FloatImages = floats(tensors([picture], channels))[0]
-    return image
 
 
 if __name__ == "__main__":

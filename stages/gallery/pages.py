@@ -172,7 +172,8 @@ def loading(contents: Contents, address: str) -> str:
     shape = ",".join(map(str, (16, *config.get("image_shape", ("C", "H", "W")))))
     sample = f"images = model.sample(16, seed=0)  # [{shape}] in [-1,1]"
     if config.get("source_shape"):
-        sample = "images = model.translate(pictures)  # [N,C,H,W] in [-1,1], of yours"
+        given = ",".join(map(str, ("N", *config["source_shape"])))
+        sample = f"images = model.translate(sources)  # yours, [{given}] in [-1,1]"
     elif contents.classes and config.get("generator_conditioning") != "none":
         sample = f"images = model.sample(16, seed=0, label={contents.classes[0]!r})  # [{shape}] in [-1,1]"
     return f"import mintage\n\nmodel = mintage.load({address!r})\n{sample}\nmodel.generator  # the torch module\n"

@@ -123,6 +123,8 @@ class Medium:
     """What the settings of normalize call the sides of a sample, in order."""
     fits: ClassVar[tuple[str, ...]] = ("resize", "crop", "letterbox", "pad")
     """Which of normalize.fit its samples can be brought to their size by."""
+    suffixes: ClassVar[tuple[str, ...]] = ()
+    """How files end that are samples of it, where they are no pictures; the first is that of `encode`."""
     drawings: ClassVar[str] = "stages.media.drawings:Grids"
     """Where its `Drawings` lie, as "module:Class"."""
     exact: ClassVar[bool] = False
@@ -191,6 +193,10 @@ class Medium:
             one, beside = (" x ".join(map(str, each.shape[1:])) for each in (found, other))
             raise UnusableError(f"it has {one} {self.words.part}s and its partner {beside}: pairs are of one size")
         return found, other.values
+
+    def decode_whole(self, content: bytes, most: int) -> "FloatImages":
+        """A sample `[C,T]` as long as its file, of a medium of one side; raises UnusableError as `decode` does."""
+        raise NotImplementedError
 
     def encode(self, sample: "FloatImages") -> tuple[bytes, str]:
         """A sample `[C,*S]` in [-1,1] as a file's content and suffix."""

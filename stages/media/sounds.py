@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from stages.media.medium import Decoded, Expectation, Medium, Shape, Trait, UnusableError, Words
+from stages.media.recordings import SUFFIXES
 
 if TYPE_CHECKING:
     from stages.common.levels import FloatImages, Levels
@@ -27,6 +28,7 @@ class Sounds(Medium):
     name = "sounds"
     words = Words("sound", "a sound", "sounds", "sample", "silent")
     sides: ClassVar[tuple[str, ...]] = ("length",)
+    suffixes = SUFFIXES
     fits: ClassVar[tuple[str, ...]] = ("crop", "pad")
     exact = True
     plays = True
@@ -83,6 +85,16 @@ class Sounds(Medium):
                 "pairs are of one length and rate"
             )
         return self._fitted(one, to), self._fitted(other, to).values
+
+    def decode_whole(self, content: bytes, most: int) -> "FloatImages":
+        """At the medium's rate, its channels mixed into one."""
+        import numpy as np
+
+        from mintage.waves import resample
+        from stages.media.recordings import samples_of
+
+        recording = samples_of(content, most)
+        return np.clip(resample(recording.samples.mean(0, keepdims=True), recording.rate, self.rate), -1, 1)
 
     def _fitted(self, recording: "Recording", to: "Normalize") -> Decoded:
         import numpy as np

@@ -4,12 +4,13 @@ import re
 
 from stages.common.errors import UserError, quoted
 from stages.common.pictures import TooManyPixelsError, open_picture
+from stages.media.recordings import SUFFIXES
 from stages.sources.names import FINDER_ICON, composed
 
 EXTENSIONS = (
     ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm",
 )  # fmt: skip
-SOUNDS = (".wav", ".wave", ".flac", ".ogg", ".oga", ".mp3")
+SOUNDS = tuple(f".{suffix}" for suffix in SUFFIXES)
 MESHES = (".obj", ".stl", ".ply", ".off")
 _UNPRINTABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"

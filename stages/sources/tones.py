@@ -1,4 +1,4 @@
-"""Tones drawn by a seed: pure ones, chords, and tones that rise or fall, without a download."""
+"""Tones drawn by a seed: pure ones, chords, and tones that rise or fall, under noise too, without a download."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from mintage.waves import encode_wav
+from mintage.waves import encode_wav, mixed
 from stages.common.params import Ingest
 from stages.common.sections import Count, Section, Seed
 from stages.media.sounds import Sounds
@@ -34,7 +34,12 @@ TONES: dict[str, Callable[[Seconds, float], Any]] = {
 class Options(Section):
     sounds: Count = Field(4000, description="how many to draw")
     length: Annotated[int, Field(ge=64, le=2**20)] = Field(1024, description="samples, of which a second has 8000")
-    seed: Seed = Field(0, description="which tones")
+    decibels: Annotated[list[Annotated[float, Field(ge=-60, le=60)]], Field(min_length=1)] | None = Field(
+        None,
+        description="e.g. [0, 5, 10]: each tone has itself under white noise as its partner, so many decibels below "
+        "it, one of these by chance; null: none has a partner",
+    )
+    seed: Seed = Field(0, description="which tones, and which noise")
 
 
 def read(_: Ingest, options: Options) -> Source:
@@ -47,17 +52,25 @@ def read(_: Ingest, options: Options) -> Source:
         images=_sounds(options),
         medium=MEDIUM,
         count=options.sounds,
+        paired=options.decibels is not None,
     )
 
 
 def _sounds(options: Options) -> Iterator[RawImage]:
     for number in range(options.sounds):
         key = f"tone-{number:06d}"
-        yield RawImage(key, f"{key}.wav", partial(_encoded, options, number), number % len(TONES), None)
+        content, *partner = (partial(_encoded, options, number, part) for part in range(1 + bool(options.decibels)))
+        yield RawImage(key, f"{key}.wav", content, number % len(TONES), None, partner[0] if partner else None)
 
 
-def _encoded(options: Options, number: int) -> bytes:
-    return encode_wav(draw_tone(options.length, options.seed, number)[None], RATE)
+def _encoded(options: Options, number: int, part: int) -> bytes:
+    """The tone, or itself under noise."""
+    tone = draw_tone(options.length, options.seed, number)[None]
+    if options.decibels is None:
+        return encode_wav(tone, RATE)
+    random = np.random.default_rng([options.seed, number, 1])  # another stream than the tone's
+    noise, decibels = random.standard_normal(tone.shape), options.decibels[random.integers(len(options.decibels))]
+    return encode_wav(mixed(tone.astype(np.float32), noise.astype(np.float32), decibels)[part], RATE)
 
 
 def draw_tone(length: int, seed: int, number: int) -> npt.NDArray[np.float64]:

@@ -115,6 +115,18 @@ def test_two_folders_are_pairs_by_name_whatever_the_format(tmp_path: Path) -> No
         ingested(tmp_path / "raw2", source="sounds", path=str(tmp_path / "tree"), pairs=by_name)
 
 
+def test_drawn_tones_have_themselves_under_noise_as_partners_where_that_is_asked_for(tmp_path: Path) -> None:
+    options = {"sounds": 40, "length": 1600, "decibels": [0, 10]}
+    table = ingested(tmp_path / "raw", source="tones", path="data/source", options=options)
+    assert len({row["partner"]["bytes"] for row in table.to_pylist()}) == 40
+    normalized(tmp_path, length=1600, fit="crop")
+    for side in ("train", "holdout"):
+        levels = decibels(*pairs(tmp_path, side))
+        assert np.abs(levels[:, None] - [0, 10]).min(1).max() < 0.1
+    alone = ingested(tmp_path / "alone", source="tones", path="data/source", options={"sounds": 40, "length": 1600})
+    assert "partner" not in alone.column_names
+
+
 def test_both_channels_of_both_are_mixed_into_one(tmp_path: Path) -> None:
     for number in range(6):
         both = np.concatenate([tone(200 + number), tone(900 + number)])

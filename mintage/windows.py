@@ -1,0 +1,50 @@
+"""A sound of any length as windows of one, and what was made of them as one sound again, without seams."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Windows that share half of their samples with the next; each counts the less, the nearer to its end a sample is.
+
+    Cut at the ends of windows laid beside each other, a tone would click there.
+    """
+
+    length: int
+    """Samples of the sound, above 0."""
+    size: int
+    """Of a window; a shorter sound has silence behind it up to that."""
+
+    @property
+    def starts(self) -> list[int]:
+        """The first sample of each window, the last of which ends where the sound does."""
+        last = max(0, self.length - self.size)
+        return [*range(0, last, max(1, self.size // 2)), last]
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def cut(self, sound: Tensor) -> Tensor:
+        """The windows `[W,C,size]` of a sound `[C,T]`."""
+        whole = pad(sound, (0, max(0, self.size - self.length)))
+        return torch.stack([whole[:, start : start + self.size] for start in self.starts])
+
+    def joined(self, made: Iterable[Tensor]) -> Tensor:
+        """The sound `[C,T]` of what was made of the windows, `[C,size]` each, in their order.
+
+        Weights are the squares of a sine's half wave, which add up to 1 where two windows share their halves.
+        """
+        weight = torch.sin(torch.pi * (torch.arange(self.size) + 0.5) / self.size).square()
+        total = torch.zeros(max(self.length, self.size))
+        sound: Tensor | None = None
+        for start, window in zip(self.starts, made, strict=True):
+            sound = torch.zeros(len(window), len(total)) if sound is None else sound
+            sound[:, start : start + self.size] += window * weight
+            total[start : start + self.size] += weight
+        assert sound is not None
+        return (sound / total)[:, : self.length]

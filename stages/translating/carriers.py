@@ -1,0 +1,88 @@
+"""How files of a kind go through a translator: pictures at its size or as tiles, samples of any length as windows."""
+
+from collections.abc import Iterator
+from typing import Any, Protocol, cast
+
+import torch
+
+from mintage.model import Model
+from mintage.windows import Windows
+from stages.common.levels import FloatImages, floats, to_uint8
+from stages.common.pictures import encode_png
+from stages.images.decode import decode
+from stages.images.fit import Fit, Geometry, fitted
+from stages.images.tensors import tensors
+from stages.images.tiles import Tiling
+from stages.media.medium import Medium
+from stages.sources.limits import EXTENSIONS
+
+MAX_PIXELS = 50_000_000
+TILES = "tiles"
+_MOST_SAMPLES = 2**28
+"""Of a file: nine hours at 8 kHz."""
+
+
+class Carrier(Protocol):
+    """Files of a kind, in the form that a model takes, and back."""
+
+    suffix: str
+    """Of what is written."""
+    known_by: tuple[str, ...]
+    """The endings of files that are taken of a folder."""
+
+    def cut(self, content: bytes) -> tuple[Any, Iterator[FloatImages]]:
+        """The pieces `[C,*S]` of a file, as the model takes them, and the plan by which they are joined.
+
+        Raises UndecodableError or UnusableError where it is none.
+        """
+
+    def joined(self, plan: Any, made: Iterator[FloatImages]) -> bytes:
+        """A file of what was made of the pieces, of which `made` gives those of the plan and then others."""
+
+
+class Pictures(Carrier):
+    """Brought to the model's size, or, as tiles, at their own."""
+
+    suffix = ".png"
+    known_by = EXTENSIONS
+
+    def __init__(self, model: Model, fit: str) -> None:
+        source = model.generator.config.source_shape
+        assert source is not None
+        self._channels, *self._size = source
+        height, width = self._size
+        self._geometry = None if fit == TILES else Geometry(height, width, cast(Fit, fit))
+
+    def cut(self, content: bytes) -> tuple[Tiling, Iterator[FloatImages]]:
+        image = picture_of(content, self._channels, self._geometry)
+        tiling = Tiling((image.shape[1], image.shape[2]), (self._size[0], self._size[1]))
+        return tiling, tiling.cut(image)
+
+    def joined(self, plan: Tiling, made: Iterator[FloatImages]) -> bytes:
+        return encode_png(plan.joined(made) if self._geometry is None else to_uint8(next(made)))
+
+
+def picture_of(content: bytes, channels: int, geometry: Geometry | None) -> FloatImages:
+    """`[C,H,W]` in [-1,1], of the size that the geometry says, or of its own."""
+    picture = decode(content, channels, MAX_PIXELS).picture
+    picture = picture if geometry is None else fitted(picture, geometry)
+    image: FloatImages = floats(tensors([picture], channels))[0]
+    return image
+
+
+class Lengths(Carrier):
+    """Samples of one side and any length, as windows that share halves."""
+
+    def __init__(self, model: Model, medium: Medium) -> None:
+        self._medium, self._size = medium, model.shape[1]
+        self.suffix, self.known_by = f".{medium.suffixes[0]}", tuple(f".{suffix}" for suffix in medium.suffixes)
+
+    def cut(self, content: bytes) -> tuple[Windows, Iterator[FloatImages]]:
+        sample = self._medium.decode_whole(content, _MOST_SAMPLES)
+        windows = Windows(sample.shape[1], self._size)
+        return windows, iter(windows.cut(torch.from_numpy(sample)).numpy())
+
+    def joined(self, plan: Windows, made: Iterator[FloatImages]) -> bytes:
+        pieces = (torch.from_numpy(next(made)) for _ in range(len(plan)))
+        content, _ = self._medium.encode(plan.joined(pieces).numpy())
+        return content
