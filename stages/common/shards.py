@@ -43,19 +43,18 @@ def encoded_schema(
     class names; pandas reads it as it is. Without `classes` all labels are null.
     """
     fields = {"image": IMAGE, "label": pa.int64(), **extra}
-    features: dict[str, Any] = {name: _feature(kind) for name, kind in fields.items()}
-    plain = {name: _feature(IMAGE.field(name).type) for name in ("bytes", "path")}
-    features["image"] = {"_type": shown_as} if shown_as else plain
+    features: dict[str, Any] = {name: _feature(kind, shown_as) for name, kind in fields.items()}
     if classes is not None:
         features["label"] = {"_type": "ClassLabel", "names": classes}
     metadata = {"huggingface": json.dumps({"info": {"features": features}})}
     return pa.schema(list(fields.items()), metadata=metadata)
 
 
-def _feature(kind: pa.DataType) -> dict[str, Any]:
-    """As the `datasets` package has it."""
+def _feature(kind: pa.DataType, shown_as: str | None = None) -> dict[str, Any]:
+    """As the `datasets` package has it; a file is `shown_as` such a one, or is its bytes and its path."""
     if kind == IMAGE:
-        return {"_type": "Image"}
+        plain = {name: _feature(IMAGE.field(name).type) for name in ("bytes", "path")}
+        return {"_type": shown_as} if shown_as else plain
     if pa.types.is_list(kind):
         return {"_type": "Sequence", "feature": _feature(kind.value_type)}
     return {"_type": "Value", "dtype": {"float": "float32"}.get(str(kind), str(kind))}
