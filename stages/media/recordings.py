@@ -14,8 +14,6 @@ from mintage.waves import Samples, decode_wav
 from stages.common.errors import UserError
 from stages.media.medium import UnusableError
 
-SUFFIXES = ("wav", "wave", "flac", "ogg", "oga", "mp3")
-"""How such files end."""
 _WAV = b"RIFF"
 
 

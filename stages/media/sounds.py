@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from stages.media.endings import SOUNDS
 from stages.media.medium import Decoded, Expectation, Medium, Shape, Trait, UnusableError, Words
-from stages.media.recordings import SUFFIXES
 
 if TYPE_CHECKING:
     from stages.common.levels import FloatImages, Levels
@@ -28,7 +28,7 @@ class Sounds(Medium):
     name = "sounds"
     words = Words("sound", "a sound", "sounds", "sample", "silent")
     sides: ClassVar[tuple[str, ...]] = ("length",)
-    suffixes = SUFFIXES
+    suffixes = SOUNDS
     fits: ClassVar[tuple[str, ...]] = ("crop", "pad")
     exact = True
     plays = True

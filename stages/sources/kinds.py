@@ -4,7 +4,8 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
-from stages.sources.limits import MESHES, SOUNDS, is_image
+from stages.media.endings import MESHES, SOUNDS
+from stages.sources.limits import is_image
 from stages.sources.names import of_system
 from stages.sources.packed import archives_in, is_archive_name
 

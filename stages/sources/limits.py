@@ -4,14 +4,11 @@ import re
 
 from stages.common.errors import UserError, quoted
 from stages.common.pictures import TooManyPixelsError, open_picture
-from stages.media.recordings import SUFFIXES
 from stages.sources.names import FINDER_ICON, composed
 
 EXTENSIONS = (
     ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm",
 )  # fmt: skip
-SOUNDS = tuple(f".{suffix}" for suffix in SUFFIXES)
-MESHES = (".obj", ".stl", ".ply", ".off")
 _UNPRINTABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"
 )  # the last: bytes that Python could not decode

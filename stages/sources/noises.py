@@ -9,10 +9,11 @@ import numpy as np
 
 from mintage.waves import Samples, encode_wav, mixed, resample
 from stages.common.errors import UserError, counted, quoted
+from stages.media.endings import SOUNDS
 from stages.media.medium import UnusableError
 from stages.media.recordings import Recording, samples_of
 from stages.sources import Content, RawImage
-from stages.sources.limits import SOUNDS, is_image
+from stages.sources.limits import is_image
 from stages.sources.names import composed, of_system, split_of
 from stages.sources.tree import Entry, Tree
 

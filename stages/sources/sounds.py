@@ -12,13 +12,13 @@ from mintage.waves import encode_wav
 from stages.common.errors import UserError
 from stages.common.params import Ingest
 from stages.common.sections import Positive, Section, Seed
+from stages.media.endings import SOUNDS
 from stages.media.medium import UnusableError
 from stages.media.recordings import require_reader, samples_of
 from stages.media.sounds import Sounds
 from stages.sources import RawImage, Source
 from stages.sources.archive import archive_tree
 from stages.sources.folder import Folder
-from stages.sources.limits import SOUNDS
 from stages.sources.noises import Noises, Without, content_of
 from stages.sources.tree import Tree, Wanted, tree_source
 

@@ -14,6 +14,7 @@ from stages.common.errors import UserError
 from stages.common.params import Ingest
 from stages.common.sections import Finite, Positive
 from stages.media.cells import npy
+from stages.media.endings import MESHES
 from stages.media.meshes import require_reader
 from stages.media.volumes import Up, Volumes
 from stages.sources import RawImage, Source
@@ -21,7 +22,6 @@ from stages.sources.archive import archive_tree
 from stages.sources.array_files import Header
 from stages.sources.arrays import Elements, Named, elements_of
 from stages.sources.folder import Folder
-from stages.sources.limits import MESHES
 from stages.sources.names import of_system
 from stages.sources.tree import Tree, Wanted, tree_source
 

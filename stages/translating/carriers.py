@@ -75,7 +75,7 @@ class Lengths(Carrier):
 
     def __init__(self, model: Model, medium: Medium) -> None:
         self._medium, self._size = medium, model.shape[1]
-        self.suffix, self.known_by = f".{medium.suffixes[0]}", tuple(f".{suffix}" for suffix in medium.suffixes)
+        self.suffix, self.known_by = medium.suffixes[0], medium.suffixes
 
     def cut(self, content: bytes) -> tuple[Windows, Iterator[FloatImages]]:
         sample = self._medium.decode_whole(content, _MOST_SAMPLES)

@@ -100,10 +100,13 @@ def test_a_network_is_refused_for_other_ranks_than_its_own(network: str, size: t
     assert ("number of axes" in (reason or "")) == (not fits)
 
 
-def test_pairs_of_volumes_are_refused_where_the_network_is_of_pictures() -> None:
-    pairs = Dataset(noise(4, 1, 8, 8, 8), source=noise(4, 1, 8, 8, 8))
+def test_pairs_of_volumes_are_refused_where_the_network_is_of_pictures_and_translated_elsewhere() -> None:
+    pairs = Dataset(noise(8, 1, 8, 8, 8), source=noise(8, 1, 8, 8, 8))
     with pytest.raises(ValueError, match="number of axes"):
-        mintage.train(pairs, "pix2pix", images=8, progress=False)
+        mintage.train(pairs, "srgan", images=8, progress=False)
+    recipe = {"width": 4, "batch_size": 4}
+    model = mintage.train(pairs, "pix2pix", images=8, recipe=recipe, progress=False).model
+    assert model.translate(pairs.source).shape == (8, 1, 8, 8, 8)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)

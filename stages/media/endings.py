@@ -1,0 +1,4 @@
+"""How files end that are samples of a medium, where they are no pictures; told without what reads them."""
+
+SOUNDS = (".wav", ".wave", ".flac", ".ogg", ".oga", ".mp3")
+MESHES = (".obj", ".stl", ".ply", ".off")
