@@ -10,12 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.media.medium import Decoded, UnusableError
+from stages.media.scans import Spacing, scan_in
 
 if TYPE_CHECKING:
     from stages.common.params import Normalize
 
 STARTS = (b"\x93NUMPY", b"PK\x03\x04")
 """Of npy and of npz."""
+_EVEN: Spacing = (1.0, 1.0, 1.0)
 Size = tuple[int, int, int]
 Shares = npt.NDArray[np.float32]
 
@@ -23,15 +25,19 @@ Shares = npt.NDArray[np.float32]
 def decoded(
     content: bytes, to: "Normalize", size: Size, most: int, *, empty: float | None, occupied: float | None
 ) -> Decoded:
-    """The volume `[C,*size]` of an array `[H,D,W]` or `[C,H,D,W]`. Raises UnusableError."""
-    array = array_in(content, most)
+    """The volume `[C,*size]` of an array `[H,D,W]` or `[C,H,D,W]`, or of a scan. Raises UnusableError."""
+    if content.startswith(STARTS):
+        array, spacing, kind = array_in(content, most), _EVEN, "npy"
+    else:
+        array, spacing = scan_in(content, most)
+        kind = "nifti"
     cells = array[None] if array.ndim == 3 else array
     if cells.ndim != 4 or len(cells) != to.channels or not cells.size:
         raise UnusableError(
             f"it is of the shape {list(array.shape)}, not [height, depth, width] of {to.channels} channels"
         )
-    shares = _fitted(occupied_shares(cells, empty, occupied), size, to)
-    return Decoded(shares * np.float32(2) - np.float32(1), "npy", cells.shape)
+    shares = _fitted(occupied_shares(cells, empty, occupied), size, to, spacing)
+    return Decoded(shares * np.float32(2) - np.float32(1), kind, cells.shape)
 
 
 def npy(values: npt.NDArray[Any]) -> bytes:
@@ -108,14 +114,15 @@ def _ends_of(values: npt.NDArray[Any]) -> tuple[float, float]:
     )
 
 
-def _fitted(shares: Shares, target: Size, to: "Normalize") -> Shares:
+def _fitted(shares: Shares, target: Size, to: "Normalize", spacing: Spacing) -> Shares:
     """Shares `[C,H,D,W]` at the size `target`: where cells are joined the fullest counts, so that nothing thin is lost.
 
     letterbox keeps the proportions, on the ground and in the middle, with empty cells beside it.
     """
     sizes = shares.shape[1:]
-    scale = min(wanted / size for wanted, size in zip(target, sizes, strict=True))
-    inner = target if to.fit == "resize" else tuple(max(1, round(size * scale)) for size in sizes)
+    lengths = [size * one for size, one in zip(sizes, spacing, strict=True)]
+    scale = min(wanted / length for wanted, length in zip(target, lengths, strict=True))
+    inner = target if to.fit == "resize" else tuple(max(1, round(length * scale)) for length in lengths)
     if to.upscale == "refuse" and any(wanted > size for wanted, size in zip(inner, sizes, strict=True)):
         raise UnusableError(
             f"it would have to be enlarged from {' x '.join(map(str, sizes))} to {' x '.join(map(str, inner))} cells, "

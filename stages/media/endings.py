@@ -2,3 +2,4 @@
 
 SOUNDS = (".wav", ".wave", ".flac", ".ogg", ".oga", ".mp3")
 MESHES = (".obj", ".stl", ".ply", ".off")
+SCANS = (".nii", ".nii.gz")

@@ -1,8 +1,8 @@
 """Volumes: shapes in cells, of each of which the data say how far it is occupied.
 
 A volume `[C,H,D,W]` has its axes up, to the front and to the right: `[:, 0]` is its bottom (docs/volumes.md). Occupied
-is 1 and empty -1; what is above 0 counts as occupied. Files are NumPy arrays, or meshes, which normalize turns into
-cells.
+is 1 and empty -1; what is above 0 counts as occupied. Files are NumPy arrays, scans, or meshes, which normalize turns
+into cells.
 """
 
 import io
@@ -86,11 +86,11 @@ class Volumes(Medium):
         return "×".join(str(side) for side in (shape[3], shape[2], shape[1])) + "-cell"
 
     def decode(self, content: bytes, to: "Normalize", most: int) -> Decoded:
-        """An array `[H,D,W]` or `[C,H,D,W]`, in npy or alone in npz, or a mesh: OBJ, STL, PLY or OFF."""
-        from stages.media import cells, meshes  # which need NumPy, as a flow that knows of metrics has not
+        """An array `[H,D,W]` or `[C,H,D,W]` in npy or alone in npz, a scan in NIfTI, or a mesh: OBJ, STL, PLY, OFF."""
+        from stages.media import cells, meshes, scans  # which need NumPy, as a flow that knows of metrics has not
 
         size = (to.height, to.depth or 0, to.width)
-        if content.startswith(cells.STARTS):
+        if content.startswith(cells.STARTS) or scans.is_scan(content):
             return cells.decoded(content, to, size, most, empty=self.empty, occupied=self.occupied)
         return meshes.decoded(content, to, size, self.up)
 

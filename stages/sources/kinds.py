@@ -4,7 +4,7 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
-from stages.media.endings import MESHES, SOUNDS
+from stages.media.endings import MESHES, SCANS, SOUNDS
 from stages.sources.limits import is_image
 from stages.sources.names import of_system
 from stages.sources.packed import archives_in, is_archive_name
@@ -45,7 +45,7 @@ def _of_folder(path: Path) -> str | None:
         return "folder"
     if archives_in(path):
         return "archive"
-    if any(name.lower().endswith(MESHES) for name in names):
+    if any(name.lower().endswith((*MESHES, *SCANS)) for name in names):
         return "volumes"
     if any(name.lower().endswith(SOUNDS) for name in names):
         return "sounds"

@@ -1,4 +1,4 @@
-"""Volumes: a folder or archive of arrays (npy, npz) and meshes (OBJ, STL, PLY, OFF), or one array [N,H,D,W] of all."""
+"""Volumes: a folder or archive of arrays (npy, npz), scans (NIfTI) and meshes (OBJ, STL, PLY, OFF), or one array."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,9 +13,9 @@ from pydantic import Field, model_validator
 from stages.common.errors import UserError
 from stages.common.params import Ingest
 from stages.common.sections import Finite, Positive
+from stages.media import meshes, scans
 from stages.media.cells import npy
-from stages.media.endings import MESHES
-from stages.media.meshes import require_reader
+from stages.media.endings import MESHES, SCANS
 from stages.media.volumes import Up, Volumes
 from stages.sources import RawImage, Source
 from stages.sources.archive import archive_tree
@@ -61,7 +61,7 @@ def read(params: Ingest, options: Options) -> Source:
     if path.is_file() and path.suffix.lower() in _ARRAYS:
         found = params.model_copy(update={"path": str(path)})
         return elements_of(found, options, Elements("volumes", medium, _check, _encode, lambda header: "npy"))
-    wanted = Wanted(medium, (*_ARRAYS, *MESHES))
+    wanted = Wanted(medium, (*_ARRAYS, *SCANS, *MESHES))
     if path.is_file():
         tree: Tree = archive_tree(path, params.max_pixels, options.max_ratio, wanted.extensions)
     elif path.is_dir():
@@ -90,13 +90,16 @@ def _holds_many(path: Path) -> bool:
                 return len(np.lib.format.read_array_header_1_0(file)[0]) != 3
             except ValueError:
                 return False
-    return path.suffix.lower() == ".npz" or path.name.lower().endswith(_ARCHIVES)
+    packed = path.name.lower().endswith(_ARCHIVES) and not path.name.lower().endswith(SCANS)
+    return path.suffix.lower() == ".npz" or packed
 
 
 def _with_reader(images: Iterator[RawImage]) -> Iterator[RawImage]:
     for image in images:
         if image.path.lower().endswith(MESHES):
-            require_reader()
+            meshes.require_reader()
+        elif image.path.lower().endswith(SCANS):
+            scans.require_reader()
         yield image
 
 
