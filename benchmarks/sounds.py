@@ -16,10 +16,11 @@ from torch import Tensor
 import mintage
 from mintage.data import RealImages
 from mintage.dataset import Dataset
-from mintage.evaluator import Evaluator, EvaluatorConfig, Schedule, classify, features_of, quality, train_evaluator
+from mintage.evaluator import Evaluator, EvaluatorConfig, Schedule, classify, features_of, train_evaluator
 from mintage.metrics.accuracy import accuracy
 from mintage.metrics.density_coverage import density_coverage
 from mintage.metrics.frechet import frechet_distance
+from mintage.quality import quality
 from mintage.randomness import stream
 from mintage.sounds import read_wav, resampled, save_wav, spectrograms
 from stages.common.errors import run_stage

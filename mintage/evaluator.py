@@ -2,10 +2,11 @@
 
 With classes it tells them apart, with attributes it names them; without either, it is an autoencoder, and its
 bottleneck is the features.
-Sound is looked at as a spectrogram. Points need none of this: their coordinates are the features.
+Sound is looked at as a spectrogram. Sequences of words are read, by a network of their own (`mintage.language`). Points
+need none of this: their coordinates are the features.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
@@ -22,7 +23,6 @@ from mintage.data import RealImages
 from mintage.devices import choose_precision, move
 from mintage.errors import DivergedError
 from mintage.layers import Layers
-from mintage.metrics.accuracy import accuracy
 from mintage.networks import dcgan
 from mintage.networks.convolution import convolution
 from mintage.networks.parts import SMALLEST_IMAGE, Flatten, sizes
@@ -53,10 +53,14 @@ class EvaluatorConfig:
     """Width of the layer in which images are compared."""
     attributes: tuple[str, ...] | None = None
     """Names of what images have in place of a class."""
+    words: int = 0
+    """How many there are, where images are sequences of them (`mintage.tokens`)."""
 
     @property
     def kind(self) -> str:
-        """`coordinates` of points, too small for feature maps; `autoencoder` without attributes or two classes."""
+        """`language` of words; `coordinates` of points, too small for maps; `autoencoder` without a condition."""
+        if self.words:
+            return "language"
         if min(self.image_shape[1:]) < SMALLEST_IMAGE:
             return "coordinates"
         return "attributes" if self.attributes else "classifier" if self.classifies else "autoencoder"
@@ -85,14 +89,14 @@ class EvaluatorConfig:
 
     @property
     def classifies(self) -> bool:
-        return len(self.classes or ()) > 1
+        return len(self.classes or ()) > 1 and not self.words
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "EvaluatorConfig":
         """The inverse of `dataclasses.asdict` through JSON, which turns tuples into lists."""
         classes, attributes = values["classes"], values.get("attributes")
         names = (classes and tuple(classes), attributes and tuple(attributes))
-        return cls(tuple(values["image_shape"]), names[0], values["features"], names[1])
+        return cls(tuple(values["image_shape"]), names[0], values["features"], names[1], values.get("words", 0))
 
 
 @dataclass(frozen=True)
@@ -148,6 +152,10 @@ class Evaluator(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         answer: Tensor = self.head(self.features(images))
         return answer
+
+    def own_loss(self, images: Tensor, answer: Tensor) -> Tensor:
+        """What it descends where nobody tells it a condition, for what it made of the images."""
+        return mse_loss(answer, self.view(images))
 
 
 class Coordinates(Evaluator):
@@ -242,7 +250,7 @@ class Learning:
             answer = self.network(shifted).float()
         if self.condition is None:
             assert isinstance(self.network, Evaluator)  # others are told a condition
-            loss = mse_loss(answer, self.network.view(shifted))
+            loss = self.network.own_loss(shifted, answer)
         else:
             assert told is not None
             loss = self.condition.loss(answer, told)
@@ -312,12 +320,18 @@ def build_evaluator(config: EvaluatorConfig, seed: int) -> Evaluator:
     """An evaluator on the CPU, its first weights decided by `seed` alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
+        if config.words:
+            from mintage.language import Language
+
+            return Language(config)
         return Coordinates(config) if config.kind == "coordinates" else Evaluator(config)
 
 
 def random_shift(images: Tensor, random: torch.Generator) -> Tensor:
-    """Each image `[N,C,*S]` moved by its own few pixels (1, or 2 where all sides have 16), edges repeated."""
+    """Each image `[N,C,*S]` moved by its own few pixels (1, or 2 where all sides have 16), edges repeated; no words."""
     count, _, *size = images.shape
+    if min(size) == 1:
+        return images
     reach = 2 if min(size) >= 16 else 1
     corners = torch.randint(2 * reach + 1, (len(size), count, 1), generator=random).to(images.device)
     return windows(pad(images, [reach] * 2 * len(size), mode="replicate"), list(corners), size)
@@ -348,38 +362,3 @@ def classify(evaluator: Evaluator, features: Tensor) -> Tensor:
     device = device_of(evaluator)
     labels: Tensor = evaluator.head(features.to(device)).argmax(dim=1).cpu()
     return labels
-
-
-@torch.inference_mode()
-def explained_variance(evaluator: Evaluator, batches: Iterable[Tensor]) -> float:
-    """1 - squared error of the rebuilt images / variance around the mean image: 1 is perfect, 0 the mean image.
-
-    Of images that come a batch `[n,C,*S]` at a time; 0 where they do not vary at all.
-    """
-    device = device_of(evaluator)
-    error = squares = count = 0.0
-    first, total = torch.tensor(0.0), torch.tensor(0.0, dtype=torch.float64)
-    for batch in batches:
-        images = evaluator.view(batch)
-        error += (evaluator(batch.to(device)).cpu() - images).square().sum().item()
-        first = first if count else images[0]
-        apart = (images - first).double()  # near 0 where images hardly vary, so that no digits are lost
-        squares, total, count = squares + apart.square().sum().item(), total + apart.sum(0), count + len(images)
-    variance = squares - total.square().sum().item() / count
-    return 1 - error / variance if variance > 0 else 0.0
-
-
-def quality(evaluator: Evaluator, batches: Iterable[Tensor], conditions: Tensor | None) -> float:
-    """Where there are classes the accuracy on images `[n,C,*S]` that come a batch at a time, of all labels `[N]`.
-
-    Where there are attributes `[N,K]`, the mean of theirs; else the share of their variance that is kept.
-    """
-    if evaluator.config.kind == "attributes" and conditions is not None:
-        features = torch.cat([features_of(evaluator, images) for images in batches])
-        return attributes_right(evaluator, features, conditions).double().mean().item()
-    if evaluator.config.classifies and conditions is not None:
-        predicted = [classify(evaluator, features_of(evaluator, images)) for images in batches]
-        return accuracy(torch.cat(predicted), conditions)
-    if evaluator.config.kind == "coordinates":
-        return 1.0  # nothing is lost
-    return explained_variance(evaluator, batches)

@@ -30,13 +30,13 @@ from mintage.metrics.pairs import (
     retrieval,
 )
 from mintage.metrics.precision_recall import precision_recall
-from mintage.metrics.sequences import bleu, copies, self_bleu
+from mintage.metrics.sequences import bleu, copies, counted_surprise, self_bleu
 from mintage.metrics.voxels import shape_figures
 from mintage.model import Model
 from mintage.randomness import stream
 from mintage.sampling import asked_labels, asked_rows, rows_with, samples
 from mintage.sources import has_mask, shape_of, untouched
-from mintage.tokens import as_tokens
+from mintage.tokens import as_samples, as_tokens, end_of
 from mintage.waves import FULL
 
 _FEATURES, _BATCH, _RATE = 64, 128, 2e-3
@@ -114,8 +114,10 @@ def measure(
         takes for the class of their source; `cycle_error` (lower is better) is the mean absolute difference of sources
         from what they are when they are translated back; `luminance_correlation`, of sources and translations, below 0
         says (as a warning does) that light and dark were exchanged. The baseline is no translation at all.
-        Of one that writes words: `bleu` (BLEU-3 beside the held-out sequences, higher is better), `self_bleu` (beside
-        each other, where higher is less varied; Zhu et al. 2018), and `copies`, the share that is in `train`.
+        Of one that writes words, in the features of a language model: also `counted_surprise` (how surprising held-out
+        words are to counts of runs in the generated ones, in nats, lower is better; Zhao et al. 2018), `bleu` (BLEU-3
+        beside the held-out sequences, higher is better), `self_bleu` (beside each other, where higher is less varied;
+        Zhu et al. 2018), and `copies`, the share that is in `train`.
 
     Raises:
         ValueError: There are too few images, or they are of another shape or other classes than the model's.
@@ -133,8 +135,6 @@ def measure(
         order = torch.randperm(len(holdout), generator=stream(seed, "measure/halves"))
         train, holdout = holdout.rows(order[::2]), holdout.rows(order[1::2])
     _require_fit(model, holdout, train)
-    if model.vocabulary is not None:
-        return _compare_words(model, holdout, train, seed)
     model.towards(to)  # raises where there is no such direction
     if model.domains is not None:
         with thread_count(threads):
@@ -144,6 +144,8 @@ def measure(
         train, holdout = (Dataset(one.image, one.label, one.classes, one.source, rank=rank) for one in (train, holdout))
     with thread_count(threads):
         evaluator = _taught(train, Schooling(seed, evaluator_images, choose_device(device)))
+        if model.vocabulary is not None:
+            return _compare_words(model, holdout, train, evaluator, seed)
         return _compare(model, holdout, train, evaluator, seed)
 
 
@@ -170,16 +172,27 @@ def _compare(model: Model, holdout: Dataset, train: Dataset, evaluator: Evaluato
     return {name: Figure(value, real[name]) for name, value in made.items()}
 
 
-def _compare_words(model: Model, holdout: Dataset, train: Dataset, seed: int) -> dict[str, Figure]:
+def _compare_words(
+    model: Model, holdout: Dataset, train: Dataset, evaluator: Evaluator, seed: int
+) -> dict[str, Figure]:
+    words, end = model.vocabulary or (), end_of(model.vocabulary or ())
     count = min(len(holdout), len(train))
     drawn = train.rows(torch.randperm(len(train), generator=stream(seed, "measure/floor"))[:count])
-    seen, held, real = (as_tokens(one.image, len(model.vocabulary or ())) for one in (train, holdout, drawn))
-    made = model.write(count, seed)
-    return {
-        "bleu": Figure(bleu(made, held), bleu(real, held)),
-        "self_bleu": Figure(self_bleu(made), self_bleu(real)),
-        "copies": Figure(copies(made, seen), copies(held, seen)),
-    }
+    seen, held = (as_tokens(one.image, len(words)) for one in (train, holdout))
+    features = _Images.extract(evaluator, holdout.image, None)
+
+    def figures(samples: Tensor) -> dict[str, float]:
+        tokens = as_tokens(samples, len(words))
+        return _figures(features, _Images.extract(evaluator, samples, None), seed) | {
+            "counted_surprise": counted_surprise(held, tokens, len(words), end),
+            "bleu": bleu(tokens, held, end),
+            "self_bleu": self_bleu(tokens, end),
+        }
+
+    made = as_samples(model.write(count, seed), len(words)).reshape(-1, *model.shape)
+    found, real = figures(made), figures(drawn.image)
+    found["copies"], real["copies"] = (copies(as_tokens(made, len(words)), seen, end), copies(held, seen, end))
+    return {name: Figure(value, real[name]) for name, value in found.items()}
 
 
 def _shape_figures(held: Tensor, images: Tensor) -> dict[str, float]:
@@ -315,7 +328,8 @@ def _asked(model: Model, holdout: Dataset, count: int, seed: int) -> Tensor | No
 
 def _taught(train: Dataset, schooling: Schooling) -> Evaluator:
     real = RealImages(train.image, _condition(train), schooling.seed, schooling.device)
-    config = EvaluatorConfig(train.shape, train.classes, _FEATURES, train.attribute_names)
+    words = len(train.vocabulary or ())
+    config = EvaluatorConfig(train.shape, train.classes, _FEATURES, train.attribute_names, words)
     schedule = Schedule(schooling.images, min(_BATCH, len(train)), _RATE, schooling.seed)
     return train_evaluator(config, real, schedule)
 

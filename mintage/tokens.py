@@ -12,6 +12,9 @@ from torch import Tensor
 
 from mintage.dataset import Dataset
 
+END = "<end>"
+"""A word of this name ends a sequence that is shorter than the others, and fills it up."""
+
 
 def sequences(tokens: Any, vocabulary: Sequence[str]) -> Dataset:
     """Sequences of one length, to learn from or to measure by.
@@ -48,6 +51,25 @@ def sequences(tokens: Any, vocabulary: Sequence[str]) -> Dataset:
     data = Dataset(image=as_samples(found.long(), len(vocabulary)))
     data.vocabulary = tuple(vocabulary)
     return data
+
+
+def end_of(vocabulary: Sequence[str]) -> int | None:
+    """The number of the word that fills up what is shorter; None where none does."""
+    return list(vocabulary).index(END) if END in vocabulary else None
+
+
+def texts(tokens: Tensor, vocabulary: Sequence[str], between: str = " ") -> list[str]:
+    """Sequences `[N,T]` as text, each up to where it ends; between characters stands nothing.
+
+    Example:
+        >>> import torch
+        >>> from mintage.tokens import texts
+        >>> texts(torch.tensor([[1, 2, 0, 0], [2, 2, 1, 2]]), ["<end>", "a", "rose"])
+        ['a rose', 'rose rose a rose']
+    """
+    end = end_of(vocabulary)
+    rows: list[list[int]] = tokens.tolist()
+    return [between.join(vocabulary[word] for word in (row[: row.index(end)] if end in row else row)) for row in rows]
 
 
 def as_samples(tokens: Tensor, words: int) -> Tensor:

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 
 from mintage.errors import DivergedError
-from mintage.evaluator import FULL, Evaluator, Schedule, images_beside, quality, train_evaluator
+from mintage.evaluator import FULL, Evaluator, Schedule, images_beside, train_evaluator
+from mintage.quality import quality
 from stages.common.device import steady_device_for
 from stages.common.energy import Meter
 from stages.common.errors import UserError, run_stage
@@ -162,6 +163,7 @@ def fit(params: EvaluatorParams, train: Split, keeper: Keeper) -> Evaluator:
 def measure(network: Evaluator, params: EvaluatorParams, holdout: Split) -> dict[str, Any]:
     """How well the evaluator does what it was trained for, on images that it never saw."""
     name = "holdout_accuracy" if network.config.condition else "holdout_explained_variance"
+    name = "holdout_surprise" if network.config.words else name
     return {
         "kind": network.config.kind,
         name: quality(network, batches_of(holdout), conditions_of(holdout)),
@@ -181,6 +183,8 @@ def summary(figures: dict[str, Any], medium: Medium) -> str:
         return f"{how}holdout accuracy {figures['holdout_accuracy']:.4f} {held_out}{shorter}"
     if as_they_are:
         return f"{how}nothing to train"
+    if "holdout_surprise" in figures:
+        return f"a language model: surprise {figures['holdout_surprise']:.4f} nats a line {held_out}{shorter}"
     explained = f"explained variance {figures['holdout_explained_variance']:.4f} {held_out}"
     return f"an autoencoder, since there are no two classes to tell apart: {explained}{shorter}"
 

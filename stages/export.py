@@ -12,10 +12,12 @@ import logging
 import math
 import os
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
@@ -37,6 +39,9 @@ COMPARED = 256
 """Images."""
 LARGEST_DIFFERENCE = 1e-3
 """Of a pixel, from torch's: an eighth of one step of 8 bits."""
+MOST_EXCHANGED = 0.02
+"""Of sequences of words, the share that may differ: where a draw lies between two words, rounding decides."""
+Array = npt.NDArray[np.float32]
 
 
 def main() -> None:
@@ -71,7 +76,8 @@ def _export(made: Generator, target: Path, opset: int) -> float:
     inputs = inputs_of(generator.generator, COMPARED)
     first, *others = inputs.values()
     images = generate(generator, first, others[0] if others else None)
-    return _write(target, to_onnx(generator.generator, opset), inputs, images)
+    unlike = _share_unlike if made.config.vocabulary else _largest_difference
+    return _write(target, to_onnx(generator.generator, opset), inputs, images, unlike)
 
 
 def _export_encoder(generator: Generator, target: Path, opset: int) -> float:
@@ -82,13 +88,29 @@ def _export_encoder(generator: Generator, target: Path, opset: int) -> float:
     return _write(target, content, {"images": images}, latents)
 
 
-def _write(target: Path, content: bytes, inputs: dict[str, Tensor], expected: Tensor) -> float:
+def _largest_difference(found: Array, expected: Array) -> float:
+    return float(np.abs(found - expected).max())
+
+
+def _share_unlike(found: Array, expected: Array) -> float:
+    """How many sequences have another word somewhere, less what rounding may exchange: a draw between two words."""
+    unlike = (np.abs(found - expected).reshape(len(found), -1) > 0).any(1).mean()
+    return max(0.0, float(unlike) - MOST_EXCHANGED)
+
+
+def _write(
+    target: Path,
+    content: bytes,
+    inputs: dict[str, Tensor],
+    expected: Tensor,
+    unlike: Callable[[Array, Array], float] = _largest_difference,
+) -> float:
     """Write a model once it gives what torch does; returns by how much it differs at most."""
     with replacing(target) as partial:
         partial.write_bytes(content)
         session = runtime().InferenceSession(partial, providers=["CPUExecutionProvider"])
         found = session.run(None, {name: value.numpy() for name, value in inputs.items()})[0]
-        difference = float(np.abs(found - expected.numpy()).max())
+        difference = unlike(found, expected.numpy())
         if not difference <= LARGEST_DIFFERENCE:  # NaN too
             raise UserError(
                 "onnx-differs",

@@ -43,6 +43,8 @@ SHARD_IMAGES = 20_000
 TEXT = pa.string()
 LATENT = "metrics/latent.json"
 MOST_NAMED = 20
+_LINES = 40
+"""That pages show."""
 
 
 def main() -> None:
@@ -86,7 +88,7 @@ def sample(params: Sample, root: Path) -> int:
             drawn = draw_translations(medium, generator, params.seed, holdout)
         count = write_encoded(folder, made, schema, SHARD_IMAGES, params.batch_size)
         sheet.write_bytes(with_mark(drawn, mark))
-        write_json(told, write_pictures(latent, found, drawings, mark))
+        write_json(told, write_pictures(latent, found, drawings, mark) | lines_of(generator, params.seed, medium))
         write_heard(played, medium, heard(generator, params, labels, medium, root), mark)
     return count
 
@@ -103,7 +105,7 @@ def heard(generator: Generator, params: Sample, labels: list[int] | None, medium
 
 def schema_of(config: ModelConfig, medium: Medium, mark: Mark, **extra: pa.DataType) -> pa.Schema:
     """That of samples; its metadata have the mark of each image once more."""
-    extra |= ATTRIBUTES if config.attributes else {}
+    extra |= (ATTRIBUTES if config.attributes else {}) | ({"text": TEXT} if medium.is_text else {})
     columns = {"index": pa.int64(), "seed": pa.int64(), **extra}
     schema = encoded_schema(class_names(config), columns, shown_as=medium.shown_as)
     named = {"attributes": json.dumps(config.attributes)} if config.attributes else {}
@@ -166,9 +168,18 @@ def rows(
             of_images = [None] * len(images) if asked is None else asked.tolist()
             for values, told in zip(images.numpy(), of_images, strict=True):
                 image = encoded(medium, values, index, mark)
-                yield {"image": image, "label": None, "index": index, "seed": params.seed, column: told}
+                text = {"text": image["bytes"].decode()} if medium.is_text else {}
+                yield {"image": image, "label": None, "index": index, "seed": params.seed, column: told} | text
                 index += 1
             bar.update(len(images))
+
+
+def lines_of(generator: Generator, seed: int, medium: Medium) -> dict[str, list[str]]:
+    """The first samples as text, where they are text."""
+    if not medium.is_text:
+        return {}
+    made = (images for images, _ in samples(generator, _LINES, seed, None))
+    return {"lines": [medium.encode(image)[0].decode() for some in made for image in some.numpy()]}
 
 
 def translations(

@@ -93,6 +93,8 @@ def _judge(evaluator: Evaluator, root: Path) -> str:
         return f"a classifier that is right on {percent(evaluator.holdout_accuracy)} of the held-out images' attributes"
     if evaluator.kind == "classifier":
         return f"a classifier that is right on {percent(evaluator.holdout_accuracy)} of the held-out images"
+    if evaluator.kind == "language":
+        return f"a language model, surprised by {evaluator.holdout_surprise:.3g} nats a held-out line"
     explained = percent(evaluator.holdout_explained_variance)
     return f"an autoencoder that explains {explained} of the variance of the held-out images"
 

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable
 from torch import Tensor
 
 from mintage.data import RealImages
-from mintage.evaluator import EvaluatorConfig, Schedule, quality, train_evaluator
+from mintage.evaluator import EvaluatorConfig, Schedule, train_evaluator
+from mintage.quality import quality
 
 
 def classification_accuracy_score(

@@ -70,8 +70,8 @@ class Generator(nn.Module):
 def draw_words(log_likely: Tensor, places: Tensor) -> Tensor:
     """The words `[M]` at these places `[M]`, in [0,1), of the cumulated probabilities `[M,V]`."""
     reached = log_likely.exp().cumsum(1)
-    found = torch.searchsorted(reached, places[:, None].to(reached).contiguous(), right=True)
-    return found.squeeze(1).clamp(max=log_likely.shape[1] - 1)
+    passed = reached <= places[:, None].to(reached)  # counted, since ONNX has no search in what is sorted
+    return passed.sum(1).clamp(max=log_likely.shape[1] - 1)
 
 
 class Discriminator(nn.Module):

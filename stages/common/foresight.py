@@ -89,8 +89,10 @@ def foreseen(params: Params, known: Known) -> list[str]:
 def _family(train: Train, known: Known) -> Iterator[str]:
     shown, few = f"train.family = {train.family!r}", known.classes is not None and known.classes < 2
     recipe = recipe_of(train.family, train.recipe, train.variant)
-    if recipe.network in WRITING:
-        yield f"{shown} writes words, of which the pipeline has no source: train it in Python, or name another family"
+    if (recipe.network in WRITING) != known.medium.is_text:
+        does = "writes words" if recipe.network in WRITING else "makes no words"
+        fits = known.medium.unconditional_family or "dcgan"
+        yield f"{shown} {does}, and these are {known.medium.words.many}: set train.family to {fits}"
         return
     if len(known.shape) != 3 and recipe.network in OF_PICTURES:
         fits = known.medium.unconditional_family or "dcgan"
@@ -128,7 +130,7 @@ def _metrics(select: Select, train: Train, known: Known) -> Iterator[str]:
     named = [("metric", select.metric), *(("guards", guard.metric) for guard in select.guards)]
     for key, metric in named:
         needs = METRICS[metric].needs
-        if needs not in (None, *_OF_MODELS, *known.medium.offers):
+        if needs not in (None, *_OF_MODELS, *known.medium.has):
             yield f"select.{key} names {metric!r}, which is of {words_for(str(needs))}: name another metric"
         elif needs == "pairs of sounds" and (len(known.shape) != 2 or known.paired is False):
             yield f"select.{key} names {metric!r}, which is of {needs}: name another metric"

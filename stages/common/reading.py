@@ -100,9 +100,9 @@ def conditions_of(split: Split) -> Tensor | None:
 
 
 def evaluator_config(split: Split, features: int) -> EvaluatorConfig:
-    """A classifier where the images have two classes or more, or attributes; else an autoencoder."""
+    """A classifier where the images have two classes or more, or attributes; of words a reader; else an autoencoder."""
     real = split.signature
-    return EvaluatorConfig(real.shape, real.classes, features, real.attributes)
+    return EvaluatorConfig(real.shape, real.classes, features, real.attributes, len(real.vocabulary or ()))
 
 
 def attributes_of(split: Split) -> Tensor | None:

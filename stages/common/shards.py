@@ -68,6 +68,7 @@ def tensor_schema(
     *,
     attributes: list[str] | None = None,
     domains: list[str] | None = None,
+    alphabet: tuple[str, ...] | None = None,
 ) -> pa.Schema:
     """Normalized images: `image`, `label` (null without classes), `key`; then `partner`, `attributes`, `domain`.
 
@@ -82,6 +83,7 @@ def tensor_schema(
     about: dict[str, Any] = {"classes": classes, "shape": shape}
     about |= {} if attributes is None else {"attributes": attributes}
     about |= {} if domains is None else {"domains": domains}
+    about |= {} if alphabet is None else {"alphabet": alphabet}
     if partner is not None:
         about |= {"partner_shape": partner.shape, **({"damage": partner.damage} if partner.damage else {})}
     return pa.schema(fields, metadata={"mintage": json.dumps(about)})
@@ -153,12 +155,15 @@ def tensor_table(
     damage: tuple[str, float] | None = None,
     attributes: tuple[list[str], Sequence[list[float]]] | None = None,
     domains: tuple[list[str], Sequence[int]] | None = None,
+    alphabet: tuple[str, ...] | None = None,
 ) -> pa.Table:
     """Images `[N,C,*S]`, with partners `[N,S,h,w]`, attributes or domains where there are any: of `tensor_schema`."""
     names, rows = attributes or (None, None)
     of_domains, numbers = domains or (None, None)
     partner = None if partners is None else Partners(partners.shape[1:], partners.dtype, damage)
-    schema = tensor_schema(images.shape[1:], classes, images.dtype, partner, attributes=names, domains=of_domains)
+    schema = tensor_schema(
+        images.shape[1:], classes, images.dtype, partner, attributes=names, domains=of_domains, alphabet=alphabet
+    )
     columns = [_tensor_column(images), pa.array(labels, pa.int64()), pa.array(keys, pa.string())]
     columns += [] if partners is None else [_tensor_column(partners)]
     columns += [] if rows is None else [pa.array(rows, pa.list_(pa.float32()))]
@@ -259,6 +264,8 @@ class ShardReader:
         """How partners were made by chance; None where they were not."""
         self.attribute_names: list[str] | None = told.get("attributes")
         self.domain_names: list[str] | None = told.get("domains")
+        self.alphabet: list[str] | None = told.get("alphabet")
+        """The words, where samples are sequences of some."""
 
     def __len__(self) -> int:
         """Images in the split."""

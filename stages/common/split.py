@@ -59,12 +59,12 @@ class Split:
         from mintage.dataset import Signature
 
         reader = self.reader
-        classes, attributes, domains = (
+        classes, attributes, domains, vocabulary = (
             None if names is None else tuple(names)
-            for names in (self.classes, reader.attribute_names, reader.domain_names)
+            for names in (self.classes, reader.attribute_names, reader.domain_names, reader.alphabet)
         )
         damage = None if reader.damage is None else Damage(*reader.damage)
-        return Signature(self.shape, classes, attributes, reader.partner_shape, damage, domains)
+        return Signature(self.shape, classes, attributes, reader.partner_shape, damage, domains, vocabulary)
 
     @cached_property
     def partners(self) -> "Split | None":

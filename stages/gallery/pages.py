@@ -171,7 +171,9 @@ def loading(contents: Contents, address: str) -> str:
     config = contents.config
     shape = ",".join(map(str, (16, *config.get("image_shape", ("C", "H", "W")))))
     sample = f"images = model.sample(16, seed=0)  # [{shape}] in [-1,1]"
-    if config.get("source_shape"):
+    if config.get("vocabulary"):
+        sample = "lines = mintage.tokens.texts(model.write(16, seed=0), model.vocabulary)"
+    elif config.get("source_shape"):
         given = ",".join(map(str, ("N", *config["source_shape"])))
         sample = f"images = model.translate(sources)  # yours, [{given}] in [-1,1]"
     elif contents.classes and config.get("generator_conditioning") != "none":

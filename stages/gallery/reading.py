@@ -29,6 +29,7 @@ _MOST_PIXELS = 50_000_000
 _LONGEST = 300
 """Letters of a name or a value; a text in full is cut at `_CARD`."""
 _CARD = 40_000
+_MOST_LINES = 40
 _MOST_ROWS, _MOST_COLUMNS, _MOST_HEARD = 6, 4, 3_000_000
 """Of sounds, and bytes of all of them."""
 _GENERATED = Mark()
@@ -51,6 +52,8 @@ class Contents:
     licence: str
     config: dict[str, Any]
     files: list[Listed]
+    lines: list[str]
+    """The first samples, where they are text."""
     explorer: Explorer | str
     """Or why it has none: a sentence, empty where there is nothing that a browser could draw."""
 
@@ -84,6 +87,7 @@ def read_release(release: Release) -> Contents:
         licence=cut(str(header.get("license_name") or header.get("license") or "not stated")),
         config=config,
         files=list(files.values()),
+        lines=_lines(of),
         explorer=explorer_of(of.content, {path: file.size for path, file in files.items()}, _shown(config), partner),
     )
 
@@ -161,6 +165,12 @@ def _object(of: _Files, path: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise refused(f"{path} is {quoted(found)}, and not an object")
     return found
+
+
+def _lines(of: _Files) -> list[str]:
+    """The first samples as text, each of one line; none of a release that has none."""
+    found = _object(of, "metrics/latent.json").get("lines")
+    return [cut(line) for line in found[:_MOST_LINES] if isinstance(line, str)] if isinstance(found, list) else []
 
 
 def _shown(config: dict[str, Any]) -> dict[str, Any]:

@@ -283,8 +283,9 @@ def _tables(job: Job, normal: list[Normal]) -> tuple[pa.Table, Mask, pa.Table]:
     damage = damage_by_chance(job.params)
     domains = None if job.domains is None else (job.domains, [origin.domain or 0 for origin in origins])
     table = tensor_table(
-        images, labels, keys, job.classes, partners=partners, damage=damage, attributes=named, domains=domains
-    )
+        images, labels, keys, job.classes, partners=partners, damage=damage, attributes=named, domains=domains,
+        alphabet=job.medium.alphabet,
+    )  # fmt: skip
     figures = stats_table(
         images, job.medium, origins, partners, attributes if named else None, domains=domains is not None
     )

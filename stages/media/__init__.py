@@ -19,6 +19,7 @@ BUILT_IN = {
     "points": "stages.media.points:Points",
     "volumes": "stages.media.volumes:Volumes",
     "sounds": "stages.media.sounds:Sounds",
+    "tokens": "stages.media.tokens:Tokens",
 }
 GROUP = "mintage.media"
 FORMER = "images"

@@ -4,6 +4,7 @@ import io
 import zipfile
 import zlib
 from math import ceil, prod
+from tokenize import TokenError
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,7 +62,7 @@ def array_in(content: bytes, most: int) -> npt.NDArray[Any]:
         if prod(shape) > most:
             raise UnusableError(f"it says it has {prod(shape)} numbers, over ingest.max_pixels ({most})")
         array: npt.NDArray[Any] = np.load(io.BytesIO(content), allow_pickle=False)
-    except (ValueError, KeyError, EOFError, SyntaxError, OverflowError) as error:
+    except (ValueError, KeyError, EOFError, SyntaxError, TokenError, OverflowError) as error:
         raise UnusableError(f"it is no NumPy array ({' '.join(str(error).split())[:100]})") from None
     return array
 

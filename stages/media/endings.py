@@ -3,3 +3,4 @@
 SOUNDS = (".wav", ".wave", ".flac", ".ogg", ".oga", ".mp3")
 MESHES = (".obj", ".stl", ".ply", ".off")
 SCANS = (".nii", ".nii.gz")
+TEXTS = (".txt", ".text")

@@ -131,15 +131,14 @@ class Medium:
     """Whether samples keep all their bits; else they are measured as what 8 bits leave of them."""
     plays: ClassVar[bool] = False
     """Whether samples can be listened to; `play` says how."""
+    is_text: ClassVar[bool] = False
+    """Whether a sample's file is text, which tables show as such."""
     lacks: ClassVar[Mapping[Trait, str]] = {}
     """What it has not that images have, each with the reason."""
     offers: ClassVar[Mapping[str, str]] = {}
     """What a metric may need (`Metric.needs`), each with a name for the data that have it."""
     metrics: ClassVar[Mapping[str, Metric]] = {}
     """Those that need what it offers; of another package they are entry points of their own."""
-    judged_by: ClassVar[Mapping[str, float]] = {}
-    """Metrics that say, beside the Frechet distance, how good a generator is, each with what one that learned nothing
-    reaches; else how well it obeys its condition says so."""
     expectations: ClassVar[tuple[Expectation, ...]] = ()
     """What the gate asks of it alone, and warns of."""
     task: ClassVar[str] = "unconditional-image-generation"
@@ -151,6 +150,28 @@ class Medium:
     def shape(self) -> Shape | None:
         """The one shape that samples have, whose numbers have a scale of their own; None where any will do."""
         return None
+
+    @property
+    def has(self) -> frozenset[str]:
+        """Which of what it `offers` these data have."""
+        return frozenset(self.offers)
+
+    @property
+    def judged_by(self) -> Mapping[str, float]:
+        """Metrics that say, beside the Frechet distance, how good a generator is, each with what one that learned
+        nothing reaches; else how well it obeys its condition says so.
+        """
+        return {}
+
+    @property
+    def alphabet(self) -> tuple[str, ...] | None:
+        """The words, where samples are sequences of some (`mintage.tokens`)."""
+        return None
+
+    @property
+    def between(self) -> str:
+        """What stands between two words of the `alphabet` in text."""
+        return " "
 
     @property
     def shown_as(self) -> str | None:
@@ -227,7 +248,9 @@ class Medium:
         return {}
 
     def measure(self, samples: "Tensor", held_out: "Tensor") -> dict[str, float]:
-        """The figures of its own `metrics`, of samples `[N,C,*S]` beside held-out ones `[M,C,*S]`."""
+        """The figures of its own `metrics`, or of those that these data have: samples `[N,C,*S]` beside held-out ones
+        `[M,C,*S]`.
+        """
         raise NotImplementedError
 
     @classmethod

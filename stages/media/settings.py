@@ -68,8 +68,8 @@ def _require_as_they_are(medium: Medium, to: "Normalize") -> None:
         channels, height, width = shape
         raise UserError(
             "medium-resized",
-            f"the {words.many} are pictures of {width} x {height} pixels, a pixel a {words.part}, and must stay so: "
-            f"set normalize.channels to {channels}, height to {height}, width to {width}",
+            f"the {words.many} have {width} {words.part}s, and must keep them: set normalize.channels to {channels}, "
+            f"height to {height}, width to {width}",
         )
     if to.black is not None or to.white is not None:
         raise UserError(

@@ -72,7 +72,6 @@ class Volumes(Medium):
     }
     offers: ClassVar[Mapping[str, str]] = {"shapes": "volumes"}
     metrics = _METRICS
-    judged_by: ClassVar[Mapping[str, float]] = {"shape_coverage": 0.0, "neighbor_accuracy": 1.0}
     task = "other"
     unconditional_family = "gan3d"
 
@@ -80,6 +79,10 @@ class Volumes(Medium):
     occupied: float | None = None
     """None of both: as `cells.occupied_shares` knows it of the type."""
     up: Up = "y"
+
+    @property
+    def judged_by(self) -> Mapping[str, float]:
+        return {"shape_coverage": 0.0, "neighbor_accuracy": 1.0}
 
     def describe(self, shape: Shape) -> str:
         """Such as 16×16×16-cell: width first."""

@@ -117,6 +117,7 @@ class Evaluator(Facts):
     kind: str
     holdout_accuracy: Number = None
     holdout_explained_variance: Number = None
+    holdout_surprise: Number = None
     images: int
     holdout_images: int
     features: int
@@ -328,6 +329,8 @@ class LatentAbsent(Facts):
 class Latent(Facts):
     pictures: list[LatentPicture]
     absent: list[LatentAbsent]
+    lines: list[str] = []
+    """The first samples, where they are text."""
 
 
 class HeardRow(Facts):

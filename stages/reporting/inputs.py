@@ -98,6 +98,8 @@ class Inputs:
     no_latent: list[LatentAbsent]
     heard: list[Listening]
     """What there is to listen to; empty of a medium without a sound."""
+    lines: list[str]
+    """The first samples, where they are text."""
     previous: Previous | None
     model: list[ModelFile]
     made: list[Made]
@@ -163,6 +165,7 @@ def read_inputs(root: Path) -> Inputs:
         latent=[(told, _read_picture(root / "plots/latent" / told.file)) for told in latent.pictures],
         no_latent=latent.absent,
         heard=_read_heard(root / "plots/heard"),
+        lines=latent.lines,
         previous=read_previous(root),
         model=[ModelFile(p.name, p.stat().st_size, sha256_of(p)) for p in _files(root / "models/selected", "*")],
         made=_read_provenance(root / "provenance"),

@@ -58,7 +58,7 @@ def shown_metrics(selection: Selection) -> dict[str, Metric]:
 
 def absent(selection: Selection, medium: Medium) -> list[tuple[list[str], str]]:
     """The titles of the metrics that are not shown, or of what else was not measured, by the reason, each said once."""
-    offered = {None, *medium.offers}
+    offered = {None, *medium.has}
     kind = medium.words.many if "picture files" in medium.lacks else "pictures"
     of_pairs = {"pairs", f"pairs of {kind}"}
     of_sources = {f"source {kind}", *({"domains"} if selection.directions else of_pairs)}

@@ -1,4 +1,5 @@
-"""Files: the samples as files of their own, for other programs: pictures as PNG, sounds as WAV, volumes as meshes.
+"""Files: the samples as files of their own, for other programs: pictures as PNG, sounds as WAV, volumes
+as meshes, lines as text.
 
     python -m stages.sampling.files some_folder
 

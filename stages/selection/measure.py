@@ -119,9 +119,10 @@ def _one(function: Measurement, metrics: tuple[str, ...], seen: Callable[[], See
         figures = {name: _rounded(value) for name, value in function(looked_at, real).items()}
     except ValueError as error:
         return {"figures": {}, "absent": dict.fromkeys(metrics, str(error))}
-    if not all(isfinite(figures[name]) for name in metrics):
+    if not all(isfinite(figures[name]) for name in metrics if name in figures):
         return {"figures": {}, "absent": dict.fromkeys(metrics, "it is not finite")}
-    return {"figures": figures, "absent": {}}
+    missing = [name for name in metrics if name not in figures]
+    return {"figures": figures, "absent": dict.fromkeys(missing, "it is of other data")}
 
 
 def load_generator(path: Path, device: torch.device) -> tuple[Generator, int]:

@@ -67,7 +67,7 @@ class Reference:
             "attributes": {"attributes"},
             "domain": {"domains", "source pictures"},
         }
-        return {None, *self.medium.offers, *given.get(self.condition or "", set())}
+        return {None, *self.medium.has, *given.get(self.condition or "", set())}
 
     @property
     def masked(self) -> bool:

@@ -4,13 +4,14 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
-from stages.media.endings import MESHES, SCANS, SOUNDS
+from stages.media.endings import MESHES, SCANS, SOUNDS, TEXTS
 from stages.sources.limits import is_image
 from stages.sources.names import of_system
 from stages.sources.packed import archives_in, is_archive_name
 
 _BY_FIRST_BYTES = {b"PAR1": "parquet", b"\x93NUMPY": "arrays"}
 _BY_ENDING = {".parquet": "parquet", ".npy": "arrays", ".npz": "arrays", ".bin": "cifar"}
+_BY_ENDING |= dict.fromkeys(TEXTS, "text")  # last: a list of labels, or a licence, may lie beside all others
 _LOOKED_AT = 10_000  # files of a folder
 
 
@@ -31,6 +32,8 @@ def _of_file(path: Path) -> str | None:
     for magic, source in _BY_FIRST_BYTES.items():
         if start.startswith(magic):
             return source
+    if path.name.lower().endswith(TEXTS):
+        return "text"
     if path.suffix.lower() == ".npz":
         return "arrays"
     packed = start.startswith((b"PK\x03\x04", b"PK\x05\x06")) or start[257:262] == b"ustar"
@@ -45,12 +48,10 @@ def _of_folder(path: Path) -> str | None:
         return "folder"
     if archives_in(path):
         return "archive"
-    if any(name.lower().endswith((*MESHES, *SCANS)) for name in names):
-        return "volumes"
-    if any(name.lower().endswith(SOUNDS) for name in names):
-        return "sounds"
+    for source, endings in (("volumes", (*MESHES, *SCANS)), ("sounds", SOUNDS)):
+        if any(name.lower().endswith(endings) for name in names):
+            return source
     if any("-idx" in name and "-ubyte" in name for name in names):
         return "idx"
-    return next(
-        (source for ending, source in _BY_ENDING.items() if any(n.lower().endswith(ending) for n in names)), None
-    )
+    found = (source for end, source in _BY_ENDING.items() if any(name.lower().endswith(end) for name in names))
+    return next(found, None)

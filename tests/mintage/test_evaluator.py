@@ -13,13 +13,12 @@ from mintage.evaluator import (
     Schedule,
     build_evaluator,
     classify,
-    explained_variance,
     features_of,
-    quality,
     random_shift,
     train_evaluator,
 )
 from mintage.metrics.frechet import frechet_distance
+from mintage.quality import explained_variance, quality
 
 CPU = torch.device("cpu")
 DIGITS = tuple("0123456789")

@@ -1,6 +1,7 @@
 """Sequences of words: what is given, what is written, the rewards of a word, and how sequences are measured."""
 
 import itertools
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,14 @@ from hypothesis import strategies as st
 
 import mintage
 from mintage.checkpoint import pack, unpack
+from mintage.data import RealImages
 from mintage.dataset import Signature
+from mintage.evaluator import EvaluatorConfig, Schedule, features_of, train_evaluator
 from mintage.families import resolve
 from mintage.games.policy import finish, less_others_mean
 from mintage.layers import Layers
-from mintage.metrics.sequences import bleu, copies, self_bleu
+from mintage.metrics.frechet import frechet_distance
+from mintage.metrics.sequences import bleu, copies, counted_surprise, self_bleu
 from mintage.model import Model
 from mintage.networks.recurrent import Generator, draw_words
 from mintage.rules import refusal
@@ -188,8 +192,9 @@ def test_a_model_of_words_is_kept_and_writes_the_same(tmp_path: Path) -> None:
 def test_measure_puts_real_sequences_beside_written_ones() -> None:
     model = mintage.train(roses(), "lstm", 1_600, SMALL, progress=False).model
     table = mintage.measure(model, roses(40, seed=1), roses())
-    assert set(table) == {"bleu", "self_bleu", "copies"}
+    assert {"frechet_distance", "counted_surprise", "bleu", "self_bleu", "copies"} <= set(table)
     assert table["bleu"].floor == 1
+    assert table["counted_surprise"].value < 2 * table["counted_surprise"].floor
     assert table["copies"].value > 0.5
 
 
@@ -208,6 +213,47 @@ def test_self_bleu_is_bleu_beside_all_others() -> None:
     expected = sum(bleu(rows[number : number + 1], others[number]) for number in range(12)) / 12
     assert self_bleu(rows) == pytest.approx(expected)
     assert self_bleu(rows[:1].expand(4, -1)) == pytest.approx(1)
+
+
+def worse() -> dict[str, torch.Tensor]:
+    """Sequences that are worse than 400 of these, by what is wrong with them."""
+    real, random = roses(400).image, torch.Generator().manual_seed(5)
+    tokens = as_tokens(real, 4)
+    return {
+        "shuffled": torch.stack([row[torch.randperm(6, generator=random)] for row in tokens]),
+        "at random": torch.randint(4, (400, 6), generator=random),
+        "a fifth at random": torch.where(torch.rand(400, 6, generator=random) < 0.2, tokens.flip(0) * 0, tokens),
+        "one over and over": tokens[:1].expand(400, -1),
+    }
+
+
+@pytest.mark.parametrize("kind", worse())
+def test_surprise_by_counts_and_the_distance_tell_bad_sequences_from_real_ones(kind: str) -> None:
+    held, real, bad = (
+        as_tokens(one, 4) for one in (roses(400, 1).image, roses(400).image, as_samples(worse()[kind], 4))
+    )
+    assert counted_surprise(held, bad, 4) > counted_surprise(held, real, 4) + 0.1
+    config = EvaluatorConfig((1, 1, 6), None, 8, words=4)
+    taught = RealImages(roses(400, 2).image, None, 0, CPU)
+    judge = train_evaluator(config, taught, Schedule(6_000, 50, 0.01, 0))
+    of_held, of_real, of_bad = (features_of(judge, as_samples(one, 4)) for one in (held, real, bad))
+    assert frechet_distance(of_held, of_bad) > 3 * frechet_distance(of_held, of_real)
+
+
+def test_surprise_by_counts_is_what_it_is_by_hand() -> None:
+    """0 behind nothing is (1 + 1 / 2) / 2 likely; behind one beginning, and two, (1 + what is behind less) / 2."""
+    first = (1 + (1 + (1 + 0.5) / 2) / 2) / 2
+    assert counted_surprise(torch.tensor([[0]]), torch.tensor([[0]]), 2) == pytest.approx(-math.log(first))
+    unseen = torch.tensor([[1]])
+    assert counted_surprise(unseen, torch.tensor([[0]]), 2) == pytest.approx(-math.log(1 - first))
+
+
+def test_what_stands_behind_the_end_of_a_sequence_is_not_read() -> None:
+    ended, same = torch.tensor([[1, 2, 0, 0, 0]]), torch.tensor([[1, 2, 0, 2, 1]])
+    assert bleu(ended, same, end=0) == bleu(same, ended, end=0) == pytest.approx(1)
+    assert copies(ended, same, end=0) == 1
+    assert copies(ended, same) == 0
+    assert counted_surprise(ended, same, 3, end=0) == counted_surprise(same, same, 3, end=0)
 
 
 def test_copies_are_counted_word_for_word() -> None:

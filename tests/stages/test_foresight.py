@@ -249,7 +249,7 @@ def test_the_stage_that_asks_is_told_all_of_it(tmp_path: Any, monkeypatch: pytes
 @pytest.mark.parametrize("source", ["ring", "grid", "gaussian"])
 def test_the_check_knows_the_shape_of_points_as_their_source_does(source: str) -> None:
     assert open_source(PARAMS.ingest.model_copy(update={"source": source})).medium == medium_from(source)
-    sentence = rf"source '{source}': the points are pictures of . x 1 pixels, a pixel a coordinate, .*channels to 1"
+    sentence = rf"source '{source}': the points have . coordinates, and must keep them: .*channels to 1"
     with pytest.raises(UserError, match=sentence):
         check(changed(ingest={"source": source}), [], ROOT)
 

@@ -18,6 +18,8 @@ from stages.media.medium import Medium
 from stages.media.points import Points
 from stages.selection.metrics import METRICS
 from stages.sources.ring import MEDIUM as RING
+from stages.sources.sentences import MEDIUM as SENTENCES
+from stages.sources.solids import MEDIUM as SOLIDS
 from tests.refusals import refused
 from tests.stages.tiny_data import ROOT
 
@@ -143,7 +145,13 @@ def test_a_metric_needs_what_its_medium_offers_and_is_known_where_metrics_are(na
     kind = load(name)
     assert {metric.needs for metric in kind.metrics.values()} == set(kind.offers)
     assert all(METRICS[one] == metric for one, metric in kind.metrics.items())
-    assert set(kind.judged_by) <= set(METRICS)
+
+
+@pytest.mark.parametrize("medium", [RING, SOLIDS, SENTENCES], ids=lambda medium: medium.name)
+def test_what_a_medium_is_judged_by_is_measured_of_it(medium: Medium) -> None:
+    needed = {METRICS[name].needs for name in medium.judged_by}
+    assert needed
+    assert needed <= medium.has <= set(medium.offers)
 
 
 def test_a_sentence_on_images_is_said_in_the_words_of_a_medium() -> None:

@@ -41,9 +41,9 @@ def _nothing_outside(folder: Path) -> Iterator[None]:
     assert {path.name for path in folder.iterdir()} <= {"input", "raw", ".resume"}
 
 
-def taken(folder: Path, source: str, **params: object) -> bool:
-    """Whether what is at `input` is taken in; else it is refused by one sentence."""
-    given_ = ingest_params(source=source, path=str(folder / "input"), max_pixels=10**4, **params)
+def taken(folder: Path, source: str, at: str = "input", **params: object) -> bool:
+    """Whether what is at `input`, or in it, is taken in; else it is refused by one sentence."""
+    given_ = ingest_params(source=source, path=str(folder / at), max_pixels=10**4, **params)
     begun = time.process_time()
     with _nothing_outside(folder):
         try:

@@ -7,7 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from mintage.evaluator import EvaluatorConfig, build_evaluator, explained_variance, features_of
+from mintage.evaluator import EvaluatorConfig, build_evaluator, features_of
+from mintage.quality import explained_variance
 from stages.common.params import Select, load_section
 from stages.common.reading import batches_of
 from stages.common.shards import shard_path, tensor_table

@@ -1,0 +1,46 @@
+"""The evaluator of sequences of words: an LSTM that learns to foretell each word, by likelihood alone.
+
+Its features are what it remembers, as a mean over the words, and so depend on their order. Beside an autoencoder of
+convolutions over the words they tell real sequences from ones with a fifth of their words exchanged three times as
+clearly (docs/sequences.md).
+"""
+
+import torch
+from torch import Tensor, nn
+
+from mintage.evaluator import Evaluator, EvaluatorConfig
+from mintage.layers import Layers
+from mintage.networks.recurrent import Generator as Writer
+from mintage.tokens import as_tokens
+
+
+class Language(Evaluator):
+    """Sequences, as samples `[N,C,*S]`, to features `[N,F]`, and to the log likelihood `[N,T]` of each word."""
+
+    def __init__(self, config: EvaluatorConfig) -> None:
+        nn.Module.__init__(self)
+        self.config = config
+        self.writer = Writer(0, config.image_shape, config.features, Layers("none"), config.words)
+        self.scale = nn.BatchNorm1d(config.features, affine=False)
+
+    def features(self, images: Tensor) -> Tensor:
+        return self._read(images)[0]
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self._read(images)[1]
+
+    def own_loss(self, images: Tensor, answer: Tensor) -> Tensor:
+        return -answer.mean()
+
+    def _read(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        tokens = as_tokens(images, self.config.words)
+        token, state = self.writer.begin(len(tokens))
+        likely, remembered = [], []
+        for word in tokens.unbind(1):
+            of_all, state = self.writer.step(token, state)
+            likely.append(of_all.gather(1, word[:, None]))
+            token = word
+            remembered.append(state[0])
+        _, state = self.writer.step(token, state)  # with the last word read
+        features: Tensor = self.scale(torch.stack([*remembered[1:], state[0]]).mean(0))
+        return features, torch.cat(likely, 1)
