@@ -1,4 +1,5 @@
-"""Words by a game beside words by likelihood alone: `python -m benchmarks.sequences` writes docs/sequences.md.
+"""Words by a game beside words by likelihood alone: `python -m benchmarks.sequences` writes the end of
+docs/sequences.md; with `--judges` it prints how clearly figures tell bad sequences from real ones.
 
 The truth is an LSTM with random weights (Yu et al. 2017, section 4): it writes the data, and says how likely it finds
 what a model writes. Vocabulary and roll-outs are of a CPU (the paper's: 5,000 and 16). Each run is measured whenever
@@ -12,18 +13,24 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from mintage.data import RealImages
+from mintage.evaluator import EvaluatorConfig, Schedule, features_of, train_evaluator
 from mintage.layers import Layers
-from mintage.metrics.sequences import self_bleu
+from mintage.metrics.frechet import frechet_distance
+from mintage.metrics.sequences import bleu, counted_surprise, self_bleu
 from mintage.model import Model
 from mintage.networks.recurrent import Generator as Writer
 from mintage.randomness import stream, uniform
-from mintage.tokens import as_tokens, sequences
+from mintage.tokens import as_samples, as_tokens, sequences
 from mintage.training import make_trainer
 from stages.common.errors import run_stage
 from stages.common.stage import parser_of, progress_bar
+from stages.media.grammar import draw_sentence
+from stages.sources.sentences import MEDIUM as SENTENCES
 
 CPU = torch.device("cpu")
 WORDS, LENGTH, WIDTH = 100, 20, 32
@@ -31,19 +38,9 @@ TRAIN, HELD, COMPARED = 10_000, 2_000, 1_000
 VOCABULARY = [str(word) for word in range(WORDS)]
 VARIANTS: dict[str, dict[str, Any]] = {"likelihood": {"pretrain_images": 1e12, "decay_images": 0.0}, "game": {}}
 PAGE = Path("docs/sequences.md")
+HEADING = "## A game beside likelihood, judged by an oracle"
 INTRODUCTION = """\
-# Words: a game beside likelihood
-
-```python
-import mintage
-from mintage.tokens import sequences
-
-data = sequences(tokens, vocabulary)  # tokens [N,T], whole numbers from 0; a word for each of them
-run = mintage.train(data, "seqgan", images=250_000, folder="runs/words")  # called again, it resumes from there
-rows = run.model.write(4, seed=0)  # [4,T]; vocabulary[token] is a word
-likely = run.model.log_likelihood(holdout)  # [N,T], in nats
-table = mintage.measure(run.model, holdout, data)  # BLEU, self-BLEU and copies, beside real sequences
-```
+{heading}
 
 Written by `python -m benchmarks.sequences`, on one core of a 2-core Intel Xeon beside other work. The data are 10,000
 sequences of 20 words, of a vocabulary of 100, by an LSTM with random weights, the **oracle**: how likely it finds what
@@ -119,12 +116,12 @@ class Bench:
         return self.oracle.judge(model.write(HELD, seed)) | {"held": own}
 
     def page(self) -> str:
-        """The whole page, from all runs of this budget."""
+        """The end of the page, from all runs of this budget."""
         rows = self.done()
         kinds = [variant for variant in VARIANTS if any(row["variant"] == variant for row in rows)]
         of = {kind: [row for row in rows if row["variant"] == kind] for kind in kinds}
         counts = [one["sequences"] for one in of[kinds[0]][0]["measured"]]
-        lines = [INTRODUCTION.format(roll_outs=self.asked.recipe.get("roll_outs", 4))]
+        lines = [INTRODUCTION.format(heading=HEADING, roll_outs=self.asked.recipe.get("roll_outs", 4))]
         lines += [f"| sequences seen | {' | '.join(f'{kind}: oracle, held out, self-BLEU' for kind in kinds)} |"]
         lines += [f"| --- {'| --- ' * len(kinds)}|"]
         for number, count in enumerate(counts):
@@ -154,6 +151,61 @@ def _verdict(of: dict[str, list[Row]]) -> str:
     )
 
 
+def bad(real: Tensor, words: int) -> dict[str, Tensor]:
+    """What is wrong with sequences `[N,T]` of so many words, each way N of them, real ones first."""
+    random = stream(0, "benchmark/bad")
+    elsewhere = torch.stack([row[torch.randperm(len(row), generator=random)] for row in real])
+    chance = torch.randint(words, real.shape, generator=random)
+
+    def exchanged(share: float) -> Tensor:
+        return torch.where(torch.rand(real.shape, generator=random) < share, chance, real)
+
+    return {
+        "real": real,
+        "one word in twenty at random": exchanged(0.05),
+        "one word in five at random": exchanged(0.2),
+        "their words in another order": elsewhere,
+        "words at random": chance,
+        "twenty sequences over and over": real[torch.arange(len(real)) % 20],
+    }
+
+
+def judges(train: Tensor, held: Tensor, words: int, end: int | None) -> list[str]:
+    """Rows of a table: the figures of bad sequences beside those of real ones, all of as many."""
+    config = EvaluatorConfig((1, 1, train.shape[1]), None, 64, words=words)
+    seen = RealImages(as_samples(train, words), None, 0, CPU)
+    judge = train_evaluator(config, seen, Schedule(60_000, 128, 2e-3, 0))
+    of_held = features_of(judge, as_samples(held, words))
+    rows = []
+    for name, tokens in bad(train[: len(held)], words).items():
+        distance = frechet_distance(of_held, features_of(judge, as_samples(tokens, words)))
+        figures = (
+            distance,
+            counted_surprise(held, tokens, words, end),
+            bleu(tokens, held, end),
+            self_bleu(tokens, end),
+        )
+        rows.append(f"| {name} | {' | '.join(f'{figure:.3f}' for figure in figures)} |")
+    return rows
+
+
+def print_judges() -> None:
+    """Of the oracle's sequences, and of sentences of the grammar."""
+    oracle = Oracle(0)
+    random, number = np.random.default_rng(0), SENTENCES.vocabulary.index
+    drawn = ([number(word) for word in draw_sentence(random)] for _ in range(TRAIN))
+    of_grammar = torch.tensor([line + [0] * (SENTENCES.length - len(line)) for line in drawn])
+    data = {
+        "the oracle's": (oracle.write(TRAIN, 0), oracle.write(HELD, 1), WORDS, None),
+        "sentences": (of_grammar[HELD:], of_grammar[:HELD], len(SENTENCES.vocabulary), 0),
+    }
+    for name, given in data.items():
+        print(
+            f"| {name} | Frechet distance | surprise by counts | BLEU-3 | self-BLEU |\n| --- | --- | --- | --- | --- |"
+        )
+        print("\n".join(judges(*given)), end="\n\n")
+
+
 def main() -> None:
     parser = parser_of("benchmarks.sequences", __doc__)
     parser.add_argument("--sequences", type=int, default=300_000, help="that each run sees")
@@ -161,8 +213,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--recipe", type=json.loads, default={}, help="changes to the row seqgan, as JSON")
     parser.add_argument("--out", type=Path, default=Path(".sequences"), help="where runs.jsonl is")
+    parser.add_argument("--judges", action="store_true", help="print how clearly figures tell bad sequences, and end")
     asked = parser.parse_args()
     torch.set_num_threads(1)
+    if asked.judges:
+        print_judges()
+        return
     asked.out.mkdir(exist_ok=True)
     bench = Bench(asked)
     done = {(row["variant"], row["seed"]) for row in bench.done()}
@@ -170,7 +226,7 @@ def main() -> None:
         for variant in VARIANTS:
             if (variant, seed) not in done:
                 bench.run(variant, seed)
-                PAGE.write_text(bench.page())
+                PAGE.write_text(PAGE.read_text().partition(HEADING)[0] + bench.page())
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
 """The evaluator of sequences of words: an LSTM that learns to foretell each word, by likelihood alone.
 
-Its features are what it remembers, as a mean over the words, and so depend on their order. Beside an autoencoder of
-convolutions over the words they tell real sequences from ones with a fifth of their words exchanged three times as
-clearly (docs/sequences.md).
+Its features are what it remembers, as a mean over the words, and so depend on their order. How clearly they tell bad
+sequences from real ones is measured in docs/sequences.md.
 """
 
 import torch

@@ -110,7 +110,9 @@ def look(raw: Path, params: Params) -> Looks:
     found, to = read_raw_set(raw), params.normalize
     images = sum(found.counts.values())
     medium = found.medium
-    shape = to.shape_of(medium.sides) if "picture files" in medium.lacks else medium.shape
+    shape = medium.shape
+    if shape is None and "picture files" in medium.lacks:
+        shape = to.shape_of(medium.sides)
     if shape is None:
         sizes = list(_sizes(found))
         sides = _common_sides(sizes)
@@ -302,7 +304,9 @@ def _noise(looks: Looks, params: Params, sides: Sides) -> Any:
         given["source"] = torch.rand(count, *partner_shape(to, known.medium.sides), generator=random) * 2 - 1
     if known.domains:
         given["domain"] = number % 2
-    return Dataset(**given, rank=len(shape) - 1)
+    data = Dataset(**given, rank=len(shape) - 1)
+    data.vocabulary = known.medium.alphabet
+    return data
 
 
 def table_of(text: str, heading: str) -> list[dict[str, str]]:

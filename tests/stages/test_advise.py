@@ -139,13 +139,22 @@ def test_sounds_keep_their_length_and_are_for_the_family_of_sounds(tmp_path: Pat
     assert (best.family, best.sides) == ("wavegan", (1024,))
 
 
-@pytest.mark.parametrize("name", ["volumes", "points", "attributes", "domains", "pairs", "labels"])
+def test_lines_keep_their_words_and_are_for_a_family_that_writes(tmp_path: Path) -> None:
+    ingested(tmp_path / "raw", source="sentences", path="data/source", options={"sentences": 20})
+    params = params_of()
+    looks = advise.look(tmp_path / "raw", params)
+    best, other = advise.advise(params, looks, 30, speed)
+    assert [best.family, best.size, other.family] == ["seqgan", "1x14", "lstm"]
+
+
+@pytest.mark.parametrize("name", ["volumes", "points", "lines", "attributes", "domains", "pairs", "labels"])
 def test_the_speed_of_each_kind_is_measured_on_this_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setattr(advise, "_SECONDS", 0.01)
     known: dict[str, Any] = {
         "points": {"source": "ring", "path": "data/source", "options": {"points": 200}},
+        "lines": {"source": "sentences", "path": "data/source", "options": {"sentences": 20}},
         "volumes": {"source": "solids", "path": "data/source", "options": {"volumes": 20}},
         "attributes": {"attributes": {"file": "a.csv", "columns": ["smile", "hat"]}, "labels": False},
         "domains": {"domains": ["A", "B"], "labels": False},
@@ -154,7 +163,7 @@ def test_the_speed_of_each_kind_is_measured_on_this_machine(
         names = sorted(path.name for path in write_tree(tmp_path / "in", {"": 6}).iterdir())
         rows = ["file,smile,hat", *(f"{file},{n % 2},{n // 3}" for n, file in enumerate(names))]
         (tmp_path / "in/a.csv").write_text("\n".join(rows) + "\n")
-    elif name not in ("points", "volumes"):
+    elif name not in ("points", "volumes", "lines"):
         photos(tmp_path / "in", "trainA", "trainB")
     ingested(tmp_path / "raw", **{"path": str(tmp_path / "in"), **known.get(name, {})})
     params = params_of(partner="edges" if name == "pairs" else None, depth=8 if name == "volumes" else None)

@@ -26,6 +26,7 @@ from stages.common.params import Guard, Params, load_params
 from stages.media.images import Images
 from stages.sources import medium_from, open_source
 from stages.sources.ring import MEDIUM as RING
+from stages.sources.sentences import MEDIUM as LINES
 from tests.refusals import refused
 from tests.stages.source_files import run_stage_in, write_tree
 from tests.stages.tiny_data import ROOT, write_params
@@ -65,14 +66,27 @@ def test_what_is_known_of_the_families_without_torch_is_what_the_families_are() 
 
 
 @pytest.mark.tried(
-    "a family that writes words, in the pipeline",
-    "train.family = '...' writes words, of which the pipeline has no source: train it in Python, or name another "
-    "family",
+    "a family that writes words, of pictures",
+    "train.family = '...' writes words, and these are images: set train.family to dcgan",
 )
 @pytest.mark.parametrize("family", ["seqgan", "lstm"])
-def test_a_family_of_words_is_refused_before_anything_runs(read: Callable[[str], None], family: str) -> None:
+def test_a_family_of_words_is_refused_for_pictures_before_anything_runs(
+    read: Callable[[str], None], family: str
+) -> None:
     (sentence,) = foreseen(changed(train={"family": family}), PICTURES)
     read(sentence)
+
+
+@pytest.mark.tried(
+    "a family of pictures, of lines of text",
+    "train.family = '...' makes no words, and these are lines: set train.family to seqgan",
+)
+@pytest.mark.parametrize("family", ["cgan", "gan", "pix2pix", "gan3d"])
+def test_a_family_that_writes_no_words_is_refused_for_lines(read: Callable[[str], None], family: str) -> None:
+    lines = Known((1, 1, LINES.length), LINES, 0)
+    (sentence,) = foreseen(changed(train={"family": family}), lines)
+    read(sentence)
+    assert foreseen(changed(train={"family": "lstm"}, select={"metric": "counted_surprise"}), lines) == []
 
 
 @pytest.mark.parametrize("family", [name for name, recipe in FAMILIES.items() if learns_from_labels(recipe)])
@@ -249,7 +263,7 @@ def test_the_stage_that_asks_is_told_all_of_it(tmp_path: Any, monkeypatch: pytes
 @pytest.mark.parametrize("source", ["ring", "grid", "gaussian"])
 def test_the_check_knows_the_shape_of_points_as_their_source_does(source: str) -> None:
     assert open_source(PARAMS.ingest.model_copy(update={"source": source})).medium == medium_from(source)
-    sentence = rf"source '{source}': the points have . coordinates, and must keep them: .*channels to 1"
+    sentence = rf"source '{source}': the points have . coordinates, and must keep them: .*width to ."
     with pytest.raises(UserError, match=sentence):
         check(changed(ingest={"source": source}), [], ROOT)
 
