@@ -12,6 +12,7 @@ from stages.media.grammar import LEXICON, LONGEST, draw_sentence
 from stages.media.tokens import END, UNKNOWN, Tokens
 from stages.sources import RawImage, Source
 
+READS_PATH = False
 _WORDS = sorted(word for words in LEXICON.values() for word in words)
 MEDIUM = Tokens([END, UNKNOWN, *_WORDS], LONGEST + 1, grammar=True)
 """One place more than the longest sentence has words, so that all have an end."""

@@ -150,7 +150,7 @@ def test_rare_words_are_unknown_and_the_share_is_said(tmp_path: Path) -> None:
     )
     decoded = source.medium.decode(b"b a c", normalize_params(height=1, width=4), 100).values
     assert source.medium.numbers_in(decoded) == [3, 2, 1]
-    assert source.medium.shares(decoded[None]) == {"unknown": [1 / 3], "filled_up": [0.25]}
+    assert source.medium.figures(decoded[None]) == {"unknown": [1 / 3], "filled_up": [0.25]}
 
 
 def test_a_word_of_the_data_that_is_called_like_the_end_ends_nothing() -> None:
