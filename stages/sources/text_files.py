@@ -13,12 +13,13 @@ import numpy as np
 from stages.common.errors import UserError
 from stages.common.params import Ingest
 from stages.media.cells import STARTS, array_in
+from stages.media.endings import TEXTS
 from stages.media.medium import UnusableError
 from stages.media.tokens import END, UNKNOWN, Tokens
 from stages.sources.archive import archive_tree
 from stages.sources.folder import Folder
 from stages.sources.labels import csv_rows
-from stages.sources.limits import TEXTS, check_printable
+from stages.sources.limits import check_printable
 from stages.sources.packed import is_archive_name
 from stages.sources.tree import Tree, Wanted, tree_source
 

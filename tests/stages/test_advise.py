@@ -144,7 +144,7 @@ def test_lines_keep_their_words_and_are_for_a_family_that_writes(tmp_path: Path)
     params = params_of()
     looks = advise.look(tmp_path / "raw", params)
     best, other = advise.advise(params, looks, 30, speed)
-    assert [best.family, best.size, other.family] == ["seqgan", "1x14", "lstm"]
+    assert [best.family, best.sides, other.family] == ["seqgan", (1, 14), "lstm"]
 
 
 @pytest.mark.parametrize("name", ["volumes", "points", "lines", "attributes", "domains", "pairs", "labels"])
