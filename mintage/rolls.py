@@ -1,0 +1,56 @@
+"""Bars of music as piano rolls `[N,C,T,P]`: T steps, sixteenths, by P pitches, semitones; what is above 0 sounds."""
+
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from mintage.midi import GENERATED, encode_midi
+
+Voices = Literal["one", "many"]
+"""How many pitches may sound at once."""
+
+
+def sounding(rolls: Tensor, voices: Voices = "one") -> Tensor:
+    """Which pitches sound in each step, `[N,T,P]` of truths, of rolls `[N,C,T,P]` in [-1,1].
+
+    Those above 0 in a channel; of one voice the strongest alone, of equal ones the highest, as a melody is heard.
+    """
+    strengths = rolls.amax(1)
+    heard = strengths > 0
+    if voices == "many":
+        return heard
+    strongest = strengths.shape[-1] - 1 - strengths.flip(-1).argmax(-1, keepdim=True)
+    return heard & torch.zeros_like(heard).scatter(-1, strongest, value=True)
+
+
+def as_rolls(sounding: Tensor) -> Tensor:
+    """What sounds, `[N,T,P]`, as rolls `[N,1,T,P]` of -1 and 1."""
+    return sounding[:, None].float() * 2 - 1
+
+
+def melodies(sounding: Tensor) -> Tensor:
+    """The highest pitch of each step, `[N,T]`; -1 where nothing sounds."""
+    pitches = torch.arange(sounding.shape[-1], device=sounding.device)
+    return torch.where(sounding, pitches, -1).amax(-1)
+
+
+def save_midi(path: str | Path, rolls: Tensor, lowest: int = 0, tempo: float = 120.0, voices: Voices = "one") -> None:
+    """Write generated bars `[C,T,P]`, or `[N,C,T,P]` one after the other, as a MIDI file that says it was generated.
+
+    `lowest` is MIDI's number of the first pitch, `tempo` in quarter notes a minute. A note that lasts over a bar line
+    is one. Raises ValueError where pitches go beyond 127.
+
+    Example:
+        >>> import torch, tempfile
+        >>> from pathlib import Path
+        >>> bar = -torch.ones(1, 16, 24)
+        >>> bar[0, :8, 0] = 1
+        >>> path = Path(tempfile.mkdtemp()) / "bar.mid"
+        >>> save_midi(path, bar, lowest=60)
+        >>> path.read_bytes()[:4]
+        b'MThd'
+    """
+    heard = sounding(rolls.detach().cpu().float().reshape(-1, *rolls.shape[-3:]), voices)
+    Path(path).write_bytes(encode_midi(heard.flatten(0, 1).numpy(), lowest, tempo, GENERATED))
