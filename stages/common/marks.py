@@ -1,4 +1,4 @@
-"""The mark of generated media: that they are, and which model made them, in chunks of PNG and WAV, and of Parquet.
+"""The mark of generated media: that they are, and which model made them, in PNG, WAV and MIDI, and in Parquet.
 
 A mark decides no pixel, and whoever wants to can remove it or write another: it is for the honest.
 """
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from mintage.midi import texts_of, with_texts
 from mintage.waves import info_of, with_info
 from stages.common.files import read_json, sha256_of
 
@@ -20,6 +21,7 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEADER = len(_SIGNATURE) + 25
 """IHDR is the first chunk, of 13 bytes, and nothing stands before it."""
 _TEXT = b"tEXt"
+_MIDI = b"MThd"
 _OF_WAV = {"Software": "ISFT", "Source": "ISRC", "Model": "IMDL", "Family": "IFAM"}
 """The names of chunks of WAV's INFO list by PNG's keywords; the standard names the first two."""
 
@@ -58,9 +60,11 @@ def family_in(provenance: object) -> str | None:
 
 
 def with_mark(content: bytes, mark: Mark) -> bytes:
-    """A PNG or a WAV with the mark in chunks of text; pixels and samples keep their bytes, others stay."""
+    """A PNG, WAV or MIDI file with the mark in texts; pixels, samples and notes keep their bytes, others stay."""
     if content.startswith(b"RIFF"):
         return with_info(content, {_OF_WAV[keyword]: text for keyword, text in mark.texts().items()})
+    if content.startswith(_MIDI):
+        return with_texts(content, [f"{keyword}: {text}" for keyword, text in mark.texts().items()])
     if not content.startswith(_SIGNATURE):
         return content
     chunks = b"".join(
@@ -70,8 +74,11 @@ def with_mark(content: bytes, mark: Mark) -> bytes:
 
 
 def mark_in(content: bytes) -> Mark | None:
-    """The mark of a PNG or a WAV; None where there is none. What cannot be a model or a family is left out."""
-    texts = dict(_texts(content)) or {keyword: info_of(content).get(name, "") for keyword, name in _OF_WAV.items()}
+    """The mark of a PNG, WAV or MIDI file; None where there is none. What cannot be a model or a family is left out."""
+    if content.startswith(_MIDI):
+        texts = dict(text.split(": ", 1) for text in texts_of(content) if ": " in text)
+    else:
+        texts = dict(_texts(content)) or {keyword: info_of(content).get(name, "") for keyword, name in _OF_WAV.items()}
     if texts.get("Source") != SOURCE:
         return None
     return Mark(_fitting(r"[0-9a-f]{20}", texts.get("Model")), _fitting(r"[\w-]{1,100}", texts.get("Family")))

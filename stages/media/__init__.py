@@ -20,6 +20,7 @@ BUILT_IN = {
     "volumes": "stages.media.volumes:Volumes",
     "sounds": "stages.media.sounds:Sounds",
     "tokens": "stages.media.tokens:Tokens",
+    "rolls": "stages.media.rolls:Rolls",
 }
 GROUP = "mintage.media"
 FORMER = "images"

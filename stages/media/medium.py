@@ -219,6 +219,10 @@ class Medium:
         """A sample `[C,T]` as long as its file, of a medium of one side; raises UnusableError as `decode` does."""
         raise NotImplementedError
 
+    def as_written(self, samples: "Tensor") -> "Tensor":
+        """Generated samples `[N,C,*S]` in [-1,1] as their files have them, where they are more than rounded there."""
+        return samples
+
     def encode(self, sample: "FloatImages") -> tuple[bytes, str]:
         """A sample `[C,*S]` in [-1,1] as a file's content and suffix."""
         raise NotImplementedError

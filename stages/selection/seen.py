@@ -153,7 +153,7 @@ class Judge:
     ) -> Iterable[Tensor]:
         """Images as a user of the files sees them, from `first` on. Raises ValueError where they are not finite."""
         for images, _ in samples(generator, count, seed, asked, first):
-            yield quantize(images, bits_kept=self.medium.exact)
+            yield self.medium.as_written(quantize(images, bits_kept=self.medium.exact))
 
     def _of_domain(self, images: Tensor, kept: dict[str, list[Tensor]]) -> Tensor:
         """The evaluator's own features of the latest images."""

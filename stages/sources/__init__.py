@@ -22,7 +22,7 @@ from stages.sources.names import composed
 BUILT_IN = (
     "digits", "idx", "folder", "archive", "parquet", "cifar", "arrays", "s3", "http", "glyphs", "ring", "grid",
     "gaussian", "volumes", "solids", "sounds", "tones",
-    "text", "sentences",
+    "text", "sentences", "rolls", "tunes",
 )  # fmt: skip
 GROUP = "mintage.sources"
 NOT_STATED = "not stated"

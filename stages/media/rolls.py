@@ -1,0 +1,204 @@
+"""Bars of music: which pitches sound in each of sixteen steps, as a piano roll.
+
+A bar `[1,16,P]` has its axes along time and up: `[:, 0]` is its first sixteenth, `[:, :, 0]` its lowest pitch. What is
+above 0 sounds; of one voice, the strongest alone. Files are MIDI, which the source cuts into bars.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from mintage.metrics import Metric
+from stages.media.medium import Decoded, Medium, Shape, Trait, UnusableError, Words
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from mintage.rolls import Voices
+    from stages.common.levels import FloatImages, Levels
+    from stages.common.params import Normalize
+
+STEPS = 16
+_NPY = b"\x93NUMPY"
+_STEP_PIXELS = 6
+_ROLL_PIXELS = 96
+_PITCH_PIXELS = (2, 4)
+"""Pixels that pitches are to have in all, and one of them at least and at most."""
+_PAPER, _BLACK_KEY, _LINE, _INK = (255, 255, 255), (237, 239, 243), (196, 200, 210), (28, 60, 120)
+_FRAME = (90, 96, 110)
+_FAINT = 0.35
+"""How dark what does not sound can be, at most."""
+_BLACK_KEYS = (1, 3, 6, 8, 10)
+_YANG = "Yang and Lerch 2020"
+
+
+def _of_notes(title: str, floor: str, meaning: str, guard_only: str) -> Metric:
+    return Metric(title, floor, "min", meaning, _YANG, needs="music", guard_only=guard_only)
+
+
+_METRICS = {
+    "pitch_divergence": _of_notes(
+        "pitch divergence",
+        "pitch_divergence_floor",
+        "How far the shares of the twelve pitch classes among notes are from those of held-out bars, in nats.",
+        "the same notes in any order score as well",
+    ),
+    "interval_divergence": _of_notes(
+        "interval divergence",
+        "interval_divergence_floor",
+        "How far the shares of intervals from note to note of the melody are from those of held-out bars, in nats.",
+        "bars of wrong notes at the right distances score as well",
+    ),
+    "duration_divergence": _of_notes(
+        "duration divergence",
+        "duration_divergence_floor",
+        "How far the shares of notes' lengths are from those of held-out bars, in nats.",
+        "wrong notes of the right lengths score as well",
+    ),
+    "in_scale": Metric(
+        "in scale",
+        "in_scale_floor",
+        "max",
+        "The share of what sounds in a bar that is of one major scale, the one that fits it best.",
+        _YANG,
+        "share",
+        needs="music",
+        guard_only="one note held through every bar scores best",
+    ),
+    "distinct_bars": Metric(
+        "distinct bars",
+        "distinct_bars_floor",
+        "max",
+        "The share of bars that are left where equal ones count once.",
+        "a count",
+        "share",
+        needs="music",
+        guard_only="noise, of which no two bars are equal, scores best",
+    ),
+    "empty_bars": Metric(
+        "empty bars",
+        "empty_bars_floor",
+        "min",
+        "The share of bars in which nothing sounds.",
+        "a count",
+        "share",
+        needs="music",
+        guard_only="bars of any notes score as well",
+    ),
+    "polyphony_gap": Metric(
+        "polyphony gap",
+        "polyphony_gap_floor",
+        "min",
+        "How far the number of pitches that sound at once, on the mean, is from that of held-out bars.",
+        "Dong et al. 2018",
+        needs="music",
+        guard_only="wrong notes, as many at once, score as well",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Rolls(Medium):
+    """Bars of `pitches` semitones from MIDI's number `lowest` up, written with `tempo` quarter notes a minute."""
+
+    name = "rolls"
+    words = Words("bar", "a bar", "bars", "step", "empty")
+    exact = True
+    lacks: ClassVar[Mapping[Trait, str]] = {
+        "picture files": "bars are cut from MIDI files",
+        "looks": "bars are compared step by step, not by their looks",
+        "spectrum": "bars have no spectrum of a picture",
+    }
+    offers: ClassVar[Mapping[str, str]] = {"music": "bars of music"}
+    metrics = _METRICS
+    judged_by: ClassVar[Mapping[str, float]] = {"interval_divergence": 1.0, "in_scale": 0.7}
+    task = "other"
+    unconditional_family = "dcgan"
+
+    lowest: int = 0
+    pitches: int = 128
+    voices: "Voices" = "one"
+    tempo: float = 120.0
+
+    @property
+    def shape(self) -> Shape:
+        return (1, STEPS, self.pitches)
+
+    def describe(self, shape: Shape) -> str:
+        """Such as one-voice, 24-pitch."""
+        return f"{self.voices}-voice{'s' if self.voices == 'many' else ''}, {shape[2]}-pitch"
+
+    def decode(self, content: bytes, to: "Normalize", most: int) -> Decoded:
+        """A bar as its source wrote it, an array `[16,P]` of truths in npy; a whole MIDI file is none of use."""
+        import numpy as np
+
+        from stages.media.cells import array_in
+        from stages.media.scores import score_of
+
+        if not content.startswith(_NPY):
+            score_of(content, most)
+            raise UnusableError("it has no bar of 16 sixteenths with notes in it")
+        sounding = array_in(content, most)
+        if sounding.shape != self.shape[1:] or sounding.dtype != np.bool_:
+            raise UnusableError(f"it is {list(sounding.shape)} of {sounding.dtype}: a bar is bits of {STEPS} steps")
+        values = np.where(sounding, np.float32(1), np.float32(-1))
+        return Decoded(np.broadcast_to(values, to.shape_of(self.sides)), "midi", self.shape)
+
+    def as_written(self, samples: "Tensor") -> "Tensor":
+        """Each pitch sounds or does not."""
+        from mintage.rolls import as_rolls, sounding
+
+        return as_rolls(sounding(samples, self.voices))
+
+    def encode(self, sample: "FloatImages") -> tuple[bytes, str]:
+        """As a MIDI file of one bar."""
+        import torch
+
+        from mintage.midi import encode_midi
+        from mintage.rolls import sounding
+
+        heard = sounding(torch.from_numpy(sample)[None], self.voices)
+        return encode_midi(heard[0].numpy(), self.lowest, self.tempo), "mid"
+
+    def cell(self, shape: Shape) -> tuple[int, int]:
+        return shape[2] * self._pitch_pixels, shape[1] * _STEP_PIXELS
+
+    @property
+    def _pitch_pixels(self) -> int:
+        return min(max(_ROLL_PIXELS // self.pitches, _PITCH_PIXELS[0]), _PITCH_PIXELS[1])
+
+    def pixels(self, samples: "FloatImages") -> "Levels":
+        """High notes at the top, on keys of a piano; lines at bars, beats and each C. Faint is what does not sound."""
+        import numpy as np
+        import torch
+
+        from mintage.rolls import sounding
+
+        heard = sounding(torch.from_numpy(samples), self.voices).numpy()
+        shares = np.where(heard, 1.0, _FAINT * (samples.max(1) + 1) / 2)  # [N,T,P]
+        keys = (np.arange(self.pitches) + self.lowest) % 12
+        paper = np.where(np.isin(keys, _BLACK_KEYS)[:, None], _BLACK_KEY, _PAPER)  # [P,3]
+        paper = np.broadcast_to(paper[None], (STEPS, *paper.shape)).astype(np.float64)  # [T,P,3]
+        height = self._pitch_pixels
+        inked = shares[..., None] * np.array(_INK) + (1 - shares[..., None]) * paper
+        large = inked.repeat(_STEP_PIXELS, 1).repeat(height, 2)  # [N, width, height, 3]
+        lined = np.zeros(large.shape[1:3], np.bool_)
+        lined[:: 4 * _STEP_PIXELS] = True
+        lined[:, [pitch * height for pitch in np.flatnonzero(keys == 0)]] = True
+        silent = ~heard.repeat(_STEP_PIXELS, 1).repeat(height, 2)
+        large[lined & silent] = _LINE
+        large[:, 0], large[:, :, 0] = _FRAME, _FRAME  # a bar line, and the bottom
+        return np.ascontiguousarray(large.transpose(0, 3, 2, 1)[:, :, ::-1].round().astype(np.uint8))
+
+    def measure(self, samples: "Tensor", held_out: "Tensor") -> dict[str, float]:
+        """Of as many of either, drawn where there are more."""
+        import torch
+
+        from mintage.metrics.music import music_figures
+        from mintage.randomness import stream
+        from mintage.rolls import sounding
+
+        count = min(len(samples), len(held_out))
+        drawn = [torch.randperm(len(some), generator=stream(0, "bars"))[:count] for some in (samples, held_out)]
+        fake, real = (sounding(some[rows], self.voices) for some, rows in zip((samples, held_out), drawn, strict=True))
+        return music_figures(real, fake, self.lowest)

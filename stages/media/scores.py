@@ -1,0 +1,153 @@
+"""MIDI files as bars: which pitches sound in each sixteenth.
+
+Read by mido, which is no part of the usual install. Time is counted in beats, so the tempo decides nothing.
+"""
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from mintage.midi import STEPS_A_BEAT, Sounding
+from mintage.rolls import Voices
+from stages.common.errors import UserError
+from stages.media.medium import UnusableError
+
+STEPS = 16
+"""Of a bar in 4/4."""
+PITCHES = 128
+_DRUMS = 9
+Meter = tuple[Fraction, Fraction]
+"""From which step on, and how many steps a bar has."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """A piece, in whole bars."""
+
+    sounding: Sounding
+    """`[T,128]`: what sounds in each sixteenth, by MIDI's number of its pitch."""
+    bars: list[int]
+    """The first steps of those of 16 sixteenths."""
+    others: int
+    """How many bars of another meter, or cut short by the next, are left out."""
+
+
+def require_reader() -> None:
+    """Raises UserError where mido is not installed."""
+    if find_spec("mido") is None:
+        raise UserError(
+            "rolls-need-mido",
+            "MIDI files are read by mido, which is not installed: run `pip install -c requirements/constraints.txt -r "
+            "requirements/music.txt`",
+        )
+
+
+def score_of(content: bytes, most: int, voices: Voices = "one", track: int | None = None) -> Score:
+    """The notes of a MIDI file, but for drums; of one voice the highest that sounds.
+
+    A note begins and ends at the nearest sixteenth, and lasts one at least. `track` is the number, from 1, of the one
+    to take among those that have notes. Raises UnusableError on what is no such file, is cut off, has no notes, or has
+    more than `most` numbers in steps by pitches, and UserError where mido is not installed.
+    """
+    tracks, meters = _read(content)
+    if not tracks:
+        raise UnusableError("it has no notes but of drums" if meters is None else "it has no notes")
+    if track is not None and track > len(tracks):
+        raise UnusableError(f"it has notes in {len(tracks)} of its tracks: ingest.options.track is {track}")
+    notes = [note for one in (tracks if track is None else [tracks[track - 1]]) for note in one]
+    last = max(end for _, end, _ in notes)
+    bars, others, length = _bars(meters or [], last, most // PITCHES)
+    sounding = np.zeros((length, PITCHES), np.bool_)
+    for begin, end, pitch in notes:
+        sounding[begin:end, pitch] = True
+    if voices == "one":
+        sounding &= np.arange(PITCHES) == PITCHES - 1 - sounding[:, ::-1].argmax(1)[:, None]
+    return Score(sounding, bars, others)
+
+
+Note = tuple[int, int, int]
+"""Its first step, the one behind its last, and its pitch."""
+
+
+def _read(content: bytes) -> tuple[list[list[Note]], list[Meter] | None]:
+    """Notes of each track that has some, and meters by their time; None of these where there are drums alone."""
+    require_reader()
+    import mido
+
+    if not content:
+        raise UnusableError("it is empty: it has no bytes")
+    if not content.startswith(b"MThd"):
+        raise UnusableError("it is no MIDI file: it does not begin as one")
+    try:
+        file = mido.MidiFile(file=io.BytesIO(content), clip=True)
+        kind, ticks, messages = file.type, file.ticks_per_beat, [[*track] for track in file.tracks]
+    except Exception as error:  # it raises nearly anything on damaged bytes
+        reason = " ".join(str(error).split())[:100] or "it is cut off"
+        raise UnusableError(f"it cannot be read as MIDI ({reason})") from None
+    if kind == 2:
+        raise UnusableError("its tracks are pieces of their own (MIDI's type 2): split it into files")
+    if ticks <= 0:
+        raise UnusableError("it counts in seconds, not in beats, so it has no bars")
+    found = [_events(track, Fraction(STEPS_A_BEAT, ticks)) for track in messages]
+    meters = sorted({meter for _, of_track, _ in found for meter in of_track})
+    tracks = [notes for notes, _, _ in found if notes]
+    only_drums = not tracks and any(drums for *_, drums in found)
+    return tracks, None if only_drums else meters
+
+
+def _events(track: Sequence[Any], step: Fraction) -> tuple[list[Note], list[Meter], bool]:
+    """Notes and meters of a track, where a tick is so many steps, and whether it has drums."""
+    notes, meters, drums, now = [], [], False, 0
+    on: dict[tuple[int, int], int] = {}
+    for message in track:
+        now += message.time
+        if message.type == "time_signature":
+            meters.append((now * step, Fraction(STEPS * message.numerator, message.denominator)))
+        if message.type not in ("note_on", "note_off"):
+            continue
+        if message.channel == _DRUMS:
+            drums = True
+            continue
+        name = (message.channel, message.note)
+        if (begun := on.pop(name, None)) is not None:
+            notes.append(_note(begun, now, message.note, step))
+        if message.type == "note_on" and message.velocity:
+            on[name] = now
+    notes += [_note(begun, now, pitch, step) for (_, pitch), begun in on.items() if now > begun]
+    return notes, meters, drums
+
+
+def _note(begun: int, ended: int, pitch: int, step: Fraction) -> Note:
+    first = round(begun * step)
+    return first, max(first + 1, round(ended * step)), pitch
+
+
+def _bars(meters: list[Meter], last: int, most: int) -> tuple[list[int], int, int]:
+    """First steps of bars in 4/4, how many others there are, and the steps in all. Raises UnusableError."""
+    if last > most:
+        raise UnusableError(f"it is {last} steps long: its steps by {PITCHES} pitches are over ingest.max_pixels")
+    bars, others, length = [], 0, last
+    for begin, end, steps in _parts(meters, last):
+        whole = int((end - begin) / steps) if end < last else -int((begin - last) // steps)
+        cut_short = end < last and (end - begin) % steps > 0
+        if steps != STEPS or begin.denominator > 1:
+            others += whole + cut_short
+            continue
+        bars += [int(begin) + STEPS * number for number in range(whole)]
+        others += cut_short
+        length = max(length, int(begin) + STEPS * whole)
+    return bars, others, length
+
+
+def _parts(meters: list[Meter], last: int) -> Iterator[tuple[Fraction, Fraction, Fraction]]:
+    """Where each meter begins and ends, before the `last` step, and the steps of its bars; 4/4 until one is named."""
+    by_time = {Fraction(0): Fraction(STEPS)} | dict(meters)
+    begins = [begin for begin in sorted(by_time) if begin < last]
+    for begin, end in zip(begins, [*begins[1:], Fraction(last)], strict=True):
+        if by_time[begin] > 0:
+            yield begin, end, by_time[begin]

@@ -1,0 +1,135 @@
+"""Bars of music: a folder or archive of MIDI files, cut at their bar lines into bars of sixteen sixteenths."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, model_validator
+
+from mintage.midi import Sounding
+from mintage.rolls import Voices
+from stages.common.errors import UserError, counted
+from stages.common.params import Ingest
+from stages.common.sections import Count, Positive, Section
+from stages.media.cells import npy
+from stages.media.endings import SCORES
+from stages.media.medium import UnusableError
+from stages.media.rolls import Rolls
+from stages.media.scores import STEPS, Score, require_reader, score_of
+from stages.sources import RawImage, Source
+from stages.sources.archive import archive_tree
+from stages.sources.folder import Folder
+from stages.sources.tree import Tree, Wanted, tree_source
+
+_OCTAVE = 12
+
+
+class Options(Section):
+    voices: Voices = Field("one", description="one: the highest that sounds | many: all that sounds")
+    track: Count | None = Field(None, description="number of the one to take of those with notes; null: all")
+    lowest: Annotated[int, Field(ge=0, le=120)] = Field(48, description="lowest pitch, by MIDI's number; 60 is C4")
+    pitches: Annotated[int, Field(ge=8, le=128)] = Field(48, description="semitones from there; as normalize.width")
+    tempo: Annotated[float, Field(ge=20, le=400)] = Field(
+        120.0, description="quarter notes a minute that generated MIDI files are to be played at"
+    )
+    max_ratio: Positive = Field(100.0, description="times its own size that an archive may unpack to (or it is a bomb)")
+
+    @model_validator(mode="after")
+    def _within_midi(self) -> "Options":
+        if self.lowest + self.pitches > 128:
+            raise ValueError("lowest + pitches is over 128, and MIDI's pitches end at 127")
+        return self
+
+
+@dataclass
+class LeftOut:
+    """How many bars are, by reason."""
+
+    of_another_meter: int = 0
+    empty: int = 0
+    out_of_range: int = 0
+
+    def notes(self, options: Options) -> list[str]:
+        highest = options.lowest + options.pitches - 1
+        reasons = {
+            "not of 16 sixteenths (of another meter, or cut short by the next)": self.of_another_meter,
+            "without notes": self.empty,
+            f"with notes outside {options.lowest} to {highest} (ingest.options.lowest and pitches)": self.out_of_range,
+        }
+        return [f"left out {counted(count, 'bar')} {why}" for why, count in reasons.items() if count]
+
+
+def read(params: Ingest, options: Options) -> Source:
+    """The bars of a folder or an archive of MIDI files, with classes and a test set told as by source `folder`.
+
+    All of a piece stay on one side of the split. A piece is moved by whole octaves to where most of its bars are within
+    the pitches; those that are not are left out, as are empty bars and those of another meter than 4/4 or 2/2. A file
+    that cannot be read, or gives no bar, stays whole, so that normalize names it. Memory: a piece. Raises UserError as
+    source `folder` and `archive` do, and where mido is not installed.
+    """
+    if params.pairs is not None:
+        raise UserError("pairs-not-supported", "ingest.pairs is of pictures, and these are bars: set it to null")
+    medium, path = Rolls(options.lowest, options.pitches, options.voices, options.tempo), Path(params.path)
+    wanted = Wanted(medium, SCORES)
+    if path.is_file():
+        tree: Tree = archive_tree(path, params.max_pixels, options.max_ratio, wanted.extensions)
+    elif path.is_dir():
+        tree = Folder(path, params.max_pixels)
+    else:
+        raise UserError("source-missing", f"{path} is not there: set ingest.path to a folder or an archive of MIDI")
+    source = tree_source("rolls", tree, params, wanted=wanted)
+    require_reader()
+    bars = _bars(source.images, options, params.max_pixels, source.notes)
+    return replace(source, images=bars, count=None, grouped=True)
+
+
+def _bars(images: Iterator[RawImage], options: Options, most: int, notes: list[str]) -> Iterator[RawImage]:
+    left_out = LeftOut()
+    for image in images:
+        content = image.content() if callable(image.content) else image.content
+        try:
+            score = score_of(content, most, options.voices, options.track)
+        except UnusableError:
+            yield replace(image, content=content, group=image.key)
+            continue
+        kept = bars_of(score, options, left_out)
+        if not kept:
+            yield replace(image, content=content, group=image.key)
+        for number, bar in kept:
+            key = f"{image.key}#{number:04d}"
+            yield replace(image, key=key, path=f"{number:04d}.npy", content=partial(npy, bar), group=image.key)
+    notes += left_out.notes(options)
+
+
+def bars_of(score: Score, options: Options, left_out: LeftOut) -> list[tuple[int, Sounding]]:
+    """The bars `[16,P]` of a piece that are kept, each with its number in it."""
+    left_out.of_another_meter += score.others
+    moved = _moved(score, options)
+    kept = []
+    for number, begin in enumerate(score.bars):
+        inside, outside = moved[begin : begin + STEPS], score.sounding[begin : begin + STEPS]
+        if not outside.any():
+            left_out.empty += 1
+        elif inside.sum() < outside.sum():
+            left_out.out_of_range += 1
+        else:
+            kept.append((number, inside))
+    return kept
+
+
+def _moved(score: Score, options: Options) -> Sounding:
+    """`[T,P]`, by as many octaves as bring most bars wholly inside, the fewest of these."""
+    shifts = sorted(range(-10, 11), key=abs)
+    fits = [sum(_fits(score, begin, _OCTAVE * shift, options) for begin in score.bars) for shift in shifts]
+    offset = options.lowest - _OCTAVE * shifts[int(np.argmax(fits))]
+    padded = np.pad(score.sounding, ((0, 0), (128, 128)))
+    return padded[:, 128 + offset : 128 + offset + options.pitches]
+
+
+def _fits(score: Score, begin: int, shift: int, options: Options) -> bool:
+    sounding: npt.NDArray[np.intp] = np.flatnonzero(score.sounding[begin : begin + STEPS].any(0)) + shift
+    return bool(len(sounding)) and options.lowest <= sounding[0] and sounding[-1] < options.lowest + options.pitches
