@@ -31,6 +31,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "resnet_translator": "mintage.networks.resnet_translator:NETWORK",
         "encoder_decoder": "mintage.networks.encoder_decoder:NETWORK",
         "recurrent": "mintage.networks.recurrent:NETWORK",
+        "midinet": "mintage.networks.midinet:NETWORK",
     },
     "objective": {
         "minimax": "mintage.objectives:Minimax",
@@ -58,6 +59,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "cycle_squares": "mintage.terms:CYCLE_SQUARES",
         "identity": "mintage.terms:IDENTITY",
         "features": "mintage.terms:FEATURES",
+        "mean_image": "mintage.terms:MEAN_IMAGE",
     },
     # In the order in which they are made.
     "augment": {

@@ -129,6 +129,11 @@ class Setting:
         return [catalog.load("term", term.name) for term in self.recipe.terms]
 
     @property
+    def matches_features(self) -> bool:
+        """Whether the generator matches the mean features of real images, beside the objective or in its place."""
+        return self.recipe.feature_matching or any(term.of_features for term in self.terms)
+
+    @property
     def norms(self) -> tuple[Layers, Layers]:
         """Of the generator, and of the discriminator."""
         return Layers(self.recipe.generator.normalization), Layers(self.recipe.discriminator.normalization)
@@ -253,14 +258,14 @@ LOSSES: list[Rule] = [
         "K + 1 classes share one probability, and this objective has none: set objective to non_saturating",
     ),
     (
-        lambda s: s.recipe.feature_matching and s.norms[1].batch,
+        lambda s: s.matches_features and s.norms[1].batch,
         "batch norm gives the features of real and of fake images one mean, so there is nothing to match: "
         "set discriminator.normalization to layer, instance, spectral or none",
     ),
     (
-        lambda s: s.objective.reconstructs and s.recipe.feature_matching,
+        lambda s: s.objective.reconstructs and s.matches_features,
         "an autoencoder's features are what it draws the image from, and to match their mean is no game: "
-        "set feature_matching to false",
+        "set feature_matching to false, and take features out of terms",
     ),
     (
         lambda s: s.objective.reconstructs and not s.discriminator.plain,

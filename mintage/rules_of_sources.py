@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 from mintage.conditioning.discriminator import NONE
 from mintage.recipes import Recipe
-from mintage.terms import FEATURES
 
 if TYPE_CHECKING:
     from mintage.rules import Rule
@@ -48,8 +47,8 @@ DOMAINS: "list[Rule]" = [
     ),
     (
         lambda s: any(term.of_domains for term in s.terms) and not s.unpaired,
-        "nothing is translated back where there are no two domains: take cycle, cycle_squares, identity and features "
-        "out of terms, or set game to unpaired",
+        "nothing is translated back where there are no two domains: take cycle, cycle_squares and identity out of "
+        "terms, or set game to unpaired",
     ),
     (
         lambda s: s.unpaired and not any(term.of_domains for term in s.terms),
@@ -66,11 +65,6 @@ DOMAINS: "list[Rule]" = [
     (
         lambda s: s.unpaired and any(getattr(s.recipe, axis) != getattr(_PLAIN, axis) for axis in OF_ONE_DISCRIMINATOR),
         "these are for one discriminator, and there are two: leave " + ", ".join(OF_ONE_DISCRIMINATOR) + " as they are",
-    ),
-    (
-        lambda s: any(term is FEATURES for term in s.terms) and s.norms[1].batch,
-        "batch norm gives the features of real and of translated images one mean, so there is nothing to match: "
-        "set discriminator.normalization to layer, instance, spectral or none",
     ),
 ]
 

@@ -23,6 +23,8 @@ class Play:
     """`[N,C,H,W]`, made for the same labels or of the same sources, with the generator's graph behind them."""
     between: "Between | None" = None
     """Where there are two domains without pairs."""
+    features: Callable[[], tuple[Tensor, Tensor]] | None = None
+    """Of real images and of fakes, `[M,F]` each: what the discriminator's last layer is given."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,6 @@ class Between:
     """Images as they are translated in this direction."""
     back: Callable[[Tensor], Tensor]
     """And in the other."""
-    features: Callable[[], tuple[Tensor, Tensor]]
-    """Of real images and of fakes, `[M,F]` each: what the discriminator's last layer is given."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,8 @@ class Term:
     """Whether it compares each fake with the real image in its place, which must then be its truth."""
     of_domains: bool = False
     """Whether it needs two domains, and a generator for each direction between them."""
+    of_features: bool = False
+    """Whether it compares real images and fakes in the discriminator's features."""
 
 
 def l1(play: Play) -> Tensor:
@@ -91,7 +93,13 @@ def identity(play: Play) -> Tensor:
 
 def features(play: Play) -> Tensor:
     """Feature matching beside the objective (Kim et al. 2017's code), by the discriminator's last features alone."""
-    return feature_gap(*_between(play).features())
+    assert play.features is not None
+    return feature_gap(*play.features())
+
+
+def mean_image(play: Play) -> Tensor:
+    """The mean squared gap between the mean of real images and that of fakes (Yang et al. 2017, section 3.5)."""
+    return feature_gap(play.images.flatten(1), play.fakes.flatten(1))
 
 
 def _round_trip(play: Play) -> Tensor:
@@ -142,5 +150,7 @@ ORTHOGONAL = Term(overlap_of_filters, 1e-4)
 CYCLE = Term(cycle, 10.0, of_domains=True)
 CYCLE_SQUARES = Term(cycle_squares, 1.0, of_domains=True)
 IDENTITY = Term(identity, 5.0, of_domains=True)
-FEATURES = Term(features, 9.0, of_domains=True)
+FEATURES = Term(features, 9.0, of_features=True)
 """Nine times the objective, as in the code of Kim et al. 2017."""
+MEAN_IMAGE = Term(mean_image, 2.56)
+"""A hundredth of half the sum of squares over 16 x 128 steps and pitches in [0,1], as in the authors' code."""

@@ -146,16 +146,19 @@ class Adversarial(TwoPlayers):
     def _generator_losses(self, batch: Batch, scene: Scene) -> Losses:
         condition, step = batch.condition, scene.step
         shown = [self._changed(batch.fakes, "generator", step)]
-        if self.objective.pairs or self.recipe.feature_matching:
+        matches = self.recipe.feature_matching or any(term.of_features for _, term in self.terms)
+        if self.objective.pairs or matches:
             shown.append(self._changed(batch.images, "paired", step))
         on_fake, *on_real = self._judge(*((images, condition) for images in shown))
         if self.recipe.feature_matching:
             loss = feature_gap(on_real[0].features, on_fake.features)
         else:
-            loss = self.objective.generator_loss(on_fake.logit, *(judgement.logit for judgement in on_real))
+            real_logits = [judgement.logit for judgement in on_real] if self.objective.pairs else []
+            loss = self.objective.generator_loss(on_fake.logit, *real_logits)
         loss = loss.detach() if self._pretrains(step) else loss
         losses = {"generator_loss": loss, **self._readable(on_fake, condition, batch.latents)}
-        play = Play(self.generator.network, batch.images, batch.fakes)
+        features = (lambda: (on_real[0].features, on_fake.features)) if matches else None
+        play = Play(self.generator.network, batch.images, batch.fakes, features=features)
         return losses | {f"generator_{one.name}": one.weight * term.loss(play) for one, term in self.terms}
 
     def _changed(self, images: Tensor, what: str, step: Step) -> Tensor:

@@ -112,10 +112,11 @@ class Unpaired(TwoPlayers):
             direction.sources,
             forth=lambda images: self._translate(target, images, step, "identity"),
             back=lambda images: self._translate(1 - target, images, step, "back"),
-            features=lambda: (judged_real().features, on_fake.features),
         )
         network = self.generator.network if target == 1 or self.generator.back is None else self.generator.back.network
-        play = Play(network, direction.images, direction.fakes, between)
+        play = Play(
+            network, direction.images, direction.fakes, between, lambda: (judged_real().features, on_fake.features)
+        )
         losses = {"generator_loss": self.objective.generator_loss(on_fake.logit, on_real)}
         return losses | {f"generator_{one.name}": one.weight * term.loss(play) for one, term in self.terms}
 

@@ -113,7 +113,7 @@ class Rolls(Medium):
     metrics = _METRICS
     judged_by: ClassVar[Mapping[str, float]] = {"interval_divergence": 1.0, "in_scale": 0.7}
     task = "other"
-    unconditional_family = "dcgan"
+    unconditional_family = "midinet"
 
     lowest: int = 0
     pitches: int = 128

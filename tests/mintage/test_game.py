@@ -273,6 +273,23 @@ def test_a_generator_that_matches_features_learns_their_mean_and_nothing_of_the_
     assert loss.item() == pytest.approx((real - fake).square().mean().item(), rel=1e-4)
 
 
+def test_features_and_the_mean_image_are_matched_beside_the_objective() -> None:
+    terms = [{"name": "features", "weight": 2.0}, {"name": "mean_image", "weight": 3.0}]
+    trainer = tiny_trainer("dcgan", terms=terms, discriminator={"normalization": "layer"})
+    game = trainer.game
+    fakes: list[Tensor] = []
+    game.generator.register_forward_hook(lambda _, __, images: fakes.append(images))
+    losses = step(trainer, 0, "generator")
+    game.discriminator.eval()
+    images = (fakes[0], trainer.real.batch(0, 8)[0])
+    fake, real = (game.discriminator(each, None).features.mean(0) for each in images)
+    assert losses["generator_features"].item() == pytest.approx(2 * (real - fake).square().mean().item(), rel=1e-4)
+    gap = (images[0].mean(0) - images[1].mean(0)).square().mean()
+    assert losses["generator_mean_image"].item() == pytest.approx(3 * gap.item(), rel=1e-4)
+    alone = tiny_trainer("dcgan", discriminator={"normalization": "layer"})
+    assert torch.equal(losses["generator_loss"], step(alone, 0, "generator")["generator_loss"])
+
+
 def test_a_semi_supervised_discriminator_learns_classes_from_a_full_batch_of_labelled_images() -> None:
     trainer = tiny_trainer("ssgan", labelled=0.2)
     shown: list[Tensor] = []

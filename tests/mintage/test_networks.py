@@ -6,7 +6,7 @@ from torch import nn
 
 from mintage import catalog
 from mintage.layers import Layers, Modulation, Norm
-from mintage.networks import Network, biggan, dcgan, infogan, r3gan
+from mintage.networks import Network, biggan, dcgan, infogan, midinet, r3gan
 from mintage.networks.parts import Up, sizes
 
 SHAPES = [(1, 8, 8), (1, 28, 28), (3, 32, 32), (3, 64, 64), (3, 48, 80), (4, 9, 13)]
@@ -121,6 +121,16 @@ def test_dcgan_weights_start_as_the_paper_says() -> None:
     weights = torch.cat([m.weight.flatten() for m in discriminator.modules() if isinstance(m, nn.Conv2d)])
     assert abs(weights.mean()) < 1e-3
     assert weights.std().item() == pytest.approx(0.02, rel=0.02)
+
+
+def test_midinet_takes_all_pitches_of_a_step_as_channels_of_one_place_in_time() -> None:
+    torch.manual_seed(0)
+    generator, discriminator = midinet.Generator(6, (1, 16, 24), 8, BATCH), midinet.Discriminator((1, 16, 24), 8, BATCH)
+    shapes = [tuple(weight.shape) for weight in discriminator.parameters() if weight.ndim == 3]
+    assert shapes[0] == (8, 24, 4), "filters of every pitch at four steps"
+    generator.eval()
+    made, by_sound = generator(torch.ones(1, 6)), generator.along_time(torch.ones(1, 6))
+    assert torch.equal(made[0, 0, :, 5], by_sound[0, 5]), "pitch 5 is the sixth channel"
 
 
 def test_infogans_net_has_the_layers_of_lucic_et_al_at_28() -> None:

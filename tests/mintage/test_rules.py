@@ -180,6 +180,8 @@ WRONG = [
     row(generator__nesterov=True),
     row(feature_matching=True, discriminator__normalization="batch"),
     row(feature_matching=True, objective="began"),
+    row(terms=(TermRecipe("features", 1.0),), discriminator__normalization="batch"),
+    row(terms=(TermRecipe("features", 1.0),), objective="began", discriminator__normalization="none"),
     row(network="resnet", discriminator__dropout=0.5),
     row(objective="hinge", discriminator__conditioning="semi_supervised"),
     row(objective="began", discriminator__conditioning="code"),

@@ -167,8 +167,7 @@ def test_nothing_is_lost_by_a_translation_that_its_way_back_undoes() -> None:
     sources, images = torch.rand(5, 1, 8, 8), torch.rand(5, 1, 8, 8)
 
     def played(back: Any) -> Play:
-        nothing = torch.empty(0)
-        return Play(nn.Identity(), images, -sources, Between(sources, Negative(), back, lambda: (nothing, nothing)))
+        return Play(nn.Identity(), images, -sources, Between(sources, Negative(), back))
 
     assert cycle(played(Negative())) == 0
     assert cycle(played(nn.Identity())).item() == pytest.approx(2 * sources.abs().mean().item(), rel=1e-6)
