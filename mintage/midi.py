@@ -1,14 +1,16 @@
-"""Standard MIDI files of what sounds in steps, without torch: written, and marked by texts in them.
+"""Standard MIDI files of what sounds in steps, without torch: written, marked by texts in them, and to be heard.
 
 Reading those of others, of which there are many kinds, is left to a library (stages/media/scores.py).
 """
 
 import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
+
+from mintage.waves import Samples
 
 Sounding = npt.NDArray[np.bool_]
 """`[T,P]`: which pitches sound in each step, a sixteenth."""
@@ -17,6 +19,12 @@ STEPS_A_BEAT = 4
 _TICKS = 480
 """A quarter note."""
 _VELOCITY = 90
+_CONCERT, _CONCERT_HERTZ = 69, 440.0
+_PARTIALS = (1.0, 0.5, 0.25, 0.12)
+"""How loud the first multiples of a note's frequency are."""
+_DECAY, _EDGE = 2.5, 0.01
+"""How fast a note fades, a second, and seconds in which it begins and ends."""
+_LOUDNESS = 0.25
 _TRACK = 14
 """Where the first track begins, behind the file's header."""
 _TEXT, _TEMPO, _METER, _END = 0x01, 0x51, 0x58, 0x2F
@@ -31,8 +39,7 @@ def encode_midi(sounding: Sounding, lowest: int = 0, tempo: float = 120.0, texts
     """
     if sounding.ndim != 2 or not 0 <= lowest <= 128 - sounding.shape[1]:
         raise ValueError(f"it is {list(sounding.shape)} from pitch {lowest}: give [T,P], pitches of 0 to 127")
-    around = np.pad(sounding.astype(np.int8), ((1, 1), (0, 0)))
-    changes = np.diff(around, axis=0)  # 1 where a note begins, -1 where it has ended
+    changes = _changes(sounding)
     events, before = b"", 0
     for step, pitch in sorted(np.argwhere(changes).tolist(), key=lambda at: (at[0], changes[tuple(at)], at[1])):
         begins = changes[step, pitch] > 0
@@ -45,6 +52,35 @@ def encode_midi(sounding: Sounding, lowest: int = 0, tempo: float = 120.0, texts
     track = head + events + _varying(rest) + _meta(_END, b"")
     content = b"MThd" + struct.pack(">IHHH", 6, 0, 1, _TICKS) + b"MTrk" + struct.pack(">I", len(track)) + track
     return with_texts(content, texts)
+
+
+def as_sound(sounding: Sounding, lowest: int = 0, tempo: float = 120.0, rate: int = 8000) -> Samples:
+    """What it is like to hear `[T,P]`: plucked notes of four partials, `[1, samples]` in [-1,1], `rate` a second."""
+    seconds_a_step = 60 / tempo / STEPS_A_BEAT
+    sound = np.zeros(round(len(sounding) * seconds_a_step * rate))
+    for begin, end, pitch in notes_of(sounding):
+        first, last = round(begin * seconds_a_step * rate), round(end * seconds_a_step * rate)
+        seconds = np.arange(last - first) / rate
+        hertz = _CONCERT_HERTZ * 2 ** ((lowest + pitch - _CONCERT) / 12)
+        partials = [(number, share) for number, share in enumerate(_PARTIALS, 1) if number * hertz < rate / 2]
+        tone = sum(share * np.sin(2 * np.pi * number * hertz * seconds) for number, share in partials)
+        ends = np.minimum(1, np.minimum(seconds, seconds[::-1]) / _EDGE)
+        sound[first:last] += _LOUDNESS * np.exp(-_DECAY * seconds) * ends * tone
+    return np.clip(sound, -1, 1).astype(np.float32)[None]
+
+
+def notes_of(sounding: Sounding) -> Iterator[tuple[int, int, int]]:
+    """Of each note in `[T,P]` its first step, the one behind its last, and its pitch."""
+    changes = _changes(sounding).T
+    for pitch, of_pitch in enumerate(changes):
+        begins, ends = (np.flatnonzero(of_pitch == sign).tolist() for sign in (1, -1))
+        yield from zip(begins, ends, [pitch] * len(begins), strict=True)
+
+
+def _changes(sounding: Sounding) -> npt.NDArray[np.int8]:
+    """`[T + 1, P]`: 1 where a note begins, -1 where it has ended."""
+    around = np.pad(sounding.astype(np.int8), ((1, 1), (0, 0)))
+    return around[1:] - around[:-1]
 
 
 def with_texts(content: bytes, texts: Sequence[str]) -> bytes:

@@ -4,21 +4,24 @@ A bar `[1,16,P]` has its axes along time and up: `[:, 0]` is its first sixteenth
 above 0 sounds; of one voice, the strongest alone. Files are MIDI, which the source cuts into bars.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from mintage.metrics import Metric
-from stages.media.medium import Decoded, Medium, Shape, Trait, UnusableError, Words
+from stages.media.medium import Decoded, Expectation, Medium, Shape, Trait, UnusableError, Words
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from mintage.midi import Sounding
     from mintage.rolls import Voices
     from stages.common.levels import FloatImages, Levels
     from stages.common.params import Normalize
 
 STEPS = 16
+_RATE = 8000
+"""Of what is played."""
 _NPY = b"\x93NUMPY"
 _STEP_PIXELS = 6
 _ROLL_PIXELS = 96
@@ -104,6 +107,7 @@ class Rolls(Medium):
     name = "rolls"
     words = Words("bar", "a bar", "bars", "step", "empty")
     exact = True
+    plays = True
     lacks: ClassVar[Mapping[Trait, str]] = {
         "picture files": "bars are cut from MIDI files",
         "looks": "bars are compared step by step, not by their looks",
@@ -112,6 +116,20 @@ class Rolls(Medium):
     offers: ClassVar[Mapping[str, str]] = {"music": "bars of music"}
     metrics = _METRICS
     judged_by: ClassVar[Mapping[str, float]] = {"interval_divergence": 1.0, "in_scale": 0.7}
+    expectations = (
+        Expectation(
+            "notes", "bars have one note or none", low=2, share=0.1,
+            advice="take out tracks of long chords (ingest.options.track), or pieces with long rests",
+        ),
+        Expectation(
+            "range", "bars reach over more than three octaves", high=36, share=0.05,
+            advice="take one voice (ingest.options.voices), or one track (ingest.options.track)",
+        ),
+        Expectation(
+            "together", "bars have more than eight pitches at once", high=8, share=0.05,
+            advice="take one voice (ingest.options.voices), or one track (ingest.options.track)",
+        ),
+    )  # fmt: skip
     task = "other"
     unconditional_family = "midinet"
 
@@ -152,13 +170,38 @@ class Rolls(Medium):
 
     def encode(self, sample: "FloatImages") -> tuple[bytes, str]:
         """As a MIDI file of one bar."""
+        from mintage.midi import encode_midi
+
+        return encode_midi(self._heard(sample[None])[0], self.lowest, self.tempo), "mid"
+
+    def play(self, sample: "FloatImages") -> bytes:
+        """By a plain synthesizer, at the tempo."""
+        from mintage.midi import as_sound
+        from mintage.waves import encode_wav
+
+        return encode_wav(as_sound(self._heard(sample[None])[0], self.lowest, self.tempo), _RATE)
+
+    def figures(self, samples: "FloatImages") -> Mapping[str, Sequence[float]]:
+        """How many notes each bar has, how many semitones it reaches over, and how many pitches sound at once."""
+        import numpy as np
+
+        from mintage.midi import notes_of
+
+        heard = self._heard(samples)
+        used = [np.flatnonzero(bar.any(0)) for bar in heard]
+        return {
+            "notes": [float(sum(1 for _ in notes_of(bar))) for bar in heard],
+            "range": [float(pitches[-1] - pitches[0]) if len(pitches) else 0.0 for pitches in used],
+            "together": heard.sum(2).max(1).astype(float).tolist(),
+        }
+
+    def _heard(self, samples: "FloatImages") -> "Sounding":
+        """`[N,T,P]`."""
         import torch
 
-        from mintage.midi import encode_midi
         from mintage.rolls import sounding
 
-        heard = sounding(torch.from_numpy(sample)[None], self.voices)
-        return encode_midi(heard[0].numpy(), self.lowest, self.tempo), "mid"
+        return sounding(torch.from_numpy(samples), self.voices).numpy()
 
     def cell(self, shape: Shape) -> tuple[int, int]:
         return shape[2] * self._pitch_pixels, shape[1] * _STEP_PIXELS
@@ -170,11 +213,8 @@ class Rolls(Medium):
     def pixels(self, samples: "FloatImages") -> "Levels":
         """High notes at the top, on keys of a piano; lines at bars, beats and each C. Faint is what does not sound."""
         import numpy as np
-        import torch
 
-        from mintage.rolls import sounding
-
-        heard = sounding(torch.from_numpy(samples), self.voices).numpy()
+        heard = self._heard(samples)
         shares = np.where(heard, 1.0, _FAINT * (samples.max(1) + 1) / 2)  # [N,T,P]
         keys = (np.arange(self.pitches) + self.lowest) % 12
         paper = np.where(np.isin(keys, _BLACK_KEYS)[:, None], _BLACK_KEY, _PAPER)  # [P,3]

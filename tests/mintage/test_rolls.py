@@ -4,6 +4,7 @@ import io
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from mintage.metrics import music
-from mintage.midi import GENERATED, encode_midi, texts_of, with_texts
+from mintage.midi import GENERATED, as_sound, encode_midi, notes_of, texts_of, with_texts
 from mintage.rolls import as_rolls, melodies, save_midi, sounding
 
 LOWEST = 60
@@ -76,6 +77,16 @@ def test_another_program_reads_the_same_notes_in_a_midi_file(chords: list[set[in
     assert not on
     assert torch.equal(found, heard)
     assert now * 4 == len(chords) * file.ticks_per_beat
+
+
+def test_a_note_is_heard_at_its_frequency_while_it_lasts() -> None:
+    bar_of_a = bar(*[-1] * 8, *[9] * 8)[0].numpy()
+    sound = as_sound(bar_of_a, LOWEST, tempo=120, rate=8000)
+    assert (sound.shape, bool(sound[:, :8000].any())) == ((1, 16_000), False)
+    strengths = np.abs(np.fft.rfft(sound[0, 8000:]))
+    assert strengths.argmax() == pytest.approx(440, abs=1), "A4; a second has so many periods"
+    assert np.abs(sound).max() < 0.6
+    assert [*notes_of(bar_of_a)] == [(8, 16, 9)]
 
 
 def test_texts_are_added_and_read_again_and_notes_stay() -> None:

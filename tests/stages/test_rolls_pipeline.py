@@ -16,6 +16,7 @@ import mintage
 from mintage.metrics.music import music_figures
 from mintage.midi import encode_midi, texts_of
 from mintage.rolls import sounding
+from mintage.waves import decode_wav
 from stages.common.files import read_json
 from stages.common.marks import mark_in
 from stages.common.shards import read_tables
@@ -77,6 +78,7 @@ def test_the_data_are_the_tunes_that_were_drawn_and_the_gate_calls_them_bars(fin
         assert set(np.unique(bar)) <= {-1.0, 1.0}
     names = [one["name"] for one in read_json(finished / "reports/validation.json")["expectations"]]
     assert any("of the bars are empty" in name for name in names)
+    assert any("bars have one note or none" in name for name in names)
     assert any("of the bars repeat another, step for step" in name for name in names)
 
 
@@ -106,7 +108,7 @@ def test_samples_are_marked_midi_files_of_what_the_model_makes(finished: Path, t
     mark = mark_in(content)
     assert mark is not None
     assert mark.family == "midinet"
-    code, told = try_stage_in(finished, "sample", "--files", str(tmp_path / "bars"))
+    code, told = try_stage_in(finished, "sampling.files", str(tmp_path / "bars"))
     assert (code, "24 bars as files" in told) == (0, True)
     assert (tmp_path / "bars/000000.mid").read_bytes() == content
 
@@ -128,6 +130,14 @@ def test_bars_are_drawn_as_piano_rolls_in_a_grid(finished: Path, name: str) -> N
         assert picture.height >= height
         assert picture.width >= 4 * width
         assert picture.mode == "RGB"
+
+
+def test_bars_are_played_as_sound_of_their_notes(finished: Path) -> None:
+    held_out = Split(finished / "data/normalized/holdout").images()[:1]
+    samples, rate = decode_wav(Rolls(LOWEST, PITCHES).play(held_out[0]))
+    assert (samples.shape[1], rate) == (2 * rate, 8000), "a bar at 120 quarter notes a minute"
+    assert len([*(finished / "plots/heard").glob("*.wav")]) >= 2
+    assert "<audio" in (finished / "reports/index.html").read_text()
 
 
 def test_the_report_and_the_card_tell_of_bars(finished: Path) -> None:
