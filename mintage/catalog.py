@@ -32,6 +32,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "encoder_decoder": "mintage.networks.encoder_decoder:NETWORK",
         "recurrent": "mintage.networks.recurrent:NETWORK",
         "midinet": "mintage.networks.midinet:NETWORK",
+        "midinet_following": "mintage.networks.midinet:FOLLOWING",
     },
     "objective": {
         "minimax": "mintage.objectives:Minimax",

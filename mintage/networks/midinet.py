@@ -4,12 +4,18 @@ A bar `[N,C,T,P]` of T steps by P pitches is to them a sound of C P channels and
 """
 
 from dataclasses import replace
+from itertools import pairwise
 
+import torch
 from torch import Tensor, nn
 
 from mintage.layers import Layers
 from mintage.networks import Network, dcgan
-from mintage.networks.parts import ImageShape
+from mintage.networks.convolution import convolution
+from mintage.networks.parts import INIT_STD, SLOPE, ImageShape, Stem, initialize
+
+_REMEMBERED = 16
+"""Channels by which each level hears the bar before (section 3.3)."""
 
 
 class Generator(nn.Module):
@@ -25,9 +31,52 @@ class Generator(nn.Module):
         )
 
     def forward(self, vector: Tensor, modulation: Tensor | None = None, plane: Tensor | None = None) -> Tensor:
-        steps: Tensor = self.along_time(vector, modulation, plane)
-        pitches, places = self.pitches, steps.shape[2]
-        return steps.reshape(len(steps), -1, pitches, places).transpose(2, 3)
+        return _as_bar(self.along_time(vector, modulation, plane), self.pitches)
+
+
+class Following(nn.Module):
+    """(the bar before `[N,S,T,P]`, vector `[N, vector_size]`) to the bar that follows, `[N,C,T,P]` in [-1,1].
+
+    The bar before goes down the same levels of time, of 16 channels each, which join those of the new bar on its way up
+    (section 3.3); the last layer writes each step by itself.
+    """
+
+    def __init__(
+        self, vector_size: int, image_shape: ImageShape, width: int, norm: Layers, source_shape: ImageShape
+    ) -> None:
+        super().__init__()
+        channels, steps, self.pitches = image_shape
+        norm = replace(norm, rank=1)
+        sizes, wide = norm.levels([steps], width)
+        bias, one_step = not norm.batch, convolution(1)
+        before = source_shape[0] * source_shape[2]
+        self.remember = nn.ModuleList([nn.Sequential(one_step(before, _REMEMBERED, 1), nn.LeakyReLU(SLOPE))])
+        for _ in wide:
+            down = norm.down(_REMEMBERED, _REMEMBERED, bias)
+            self.remember.append(nn.Sequential(down, norm.norm(_REMEMBERED), norm.active(nn.LeakyReLU(SLOPE))))
+        self.stem = Stem(vector_size, 0, (wide[-1], *sizes[-1]), bias=bias)
+        self.first = nn.Sequential(norm.norm(wide[-1]), norm.active(nn.ReLU()))
+        self.levels = nn.ModuleList()
+        for (above, below), size in zip(pairwise([wide[0], *wide]), sizes, strict=False):
+            up = norm.up(below + _REMEMBERED, above, size, bias)
+            self.levels.insert(0, nn.Sequential(up, norm.norm(above), norm.active(nn.ReLU())))
+        self.last = nn.Sequential(one_step(wide[0] + _REMEMBERED, channels * self.pitches, 1), nn.Tanh())
+        nn.init.normal_(self.stem.project.weight, 0.0, INIT_STD)
+        self.apply(initialize)
+
+    def forward(self, source: Tensor, vector: Tensor) -> Tensor:
+        heard = [source.transpose(2, 3).flatten(1, 2)]
+        for level in self.remember:
+            heard.append(level(heard[-1]))
+        maps = self.first(self.stem(vector, None))
+        for level in self.levels:
+            maps = level(torch.cat([maps, heard.pop()], dim=1))
+        return _as_bar(self.last(torch.cat([maps, heard.pop()], dim=1)), self.pitches)
+
+
+def _as_bar(steps: Tensor, pitches: int) -> Tensor:
+    """`[N, C P, T]` to `[N,C,T,P]`."""
+    return steps.reshape(len(steps), -1, pitches, steps.shape[2]).transpose(2, 3)
 
 
 class Discriminator(nn.Module):
@@ -45,3 +94,4 @@ class Discriminator(nn.Module):
 
 
 NETWORK = Network(Generator, Discriminator, ("batch", "batch"), plain=True, strided=True)
+FOLLOWING = replace(NETWORK, generator=Following, translates=True)

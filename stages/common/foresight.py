@@ -107,8 +107,8 @@ def _family(train: Train, known: Known) -> Iterator[str]:
         fits = "set it to cyclegan, or ingest.domains to null, which takes all images alike"
         yield f"{shown} has no use of two domains: {fits}"
     elif recipe.generator.conditioning == TRANSLATES and known.paired is False:
-        how = "normalize.partner (such as edges) or ingest.pairs"
-        yield f"{shown} learns from pairs, and images have no partner: set {how}, or another family"
+        many, how = known.medium.words.many, known.medium.pairs_by
+        yield f"{shown} learns from pairs, and {many} have no partner: set {how}, or another family"
     elif recipe.generator.conditioning == TRANSLATES and known.smaller and recipe.network in SAME_SIZE:
         yield f"{shown} makes images as large as their sources, and these are smaller: set train.family to srgan"
     learns = learns_from_attributes(recipe)

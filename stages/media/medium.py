@@ -141,6 +141,8 @@ class Medium:
     """Those that need what it offers; of another package they are entry points of their own."""
     expectations: ClassVar[tuple[Expectation, ...]] = ()
     """What the gate asks of it alone, and warns of."""
+    pairs_by: ClassVar[str] = "normalize.partner (such as edges) or ingest.pairs"
+    """Which settings give its samples partners, for who has none."""
     task: ClassVar[str] = "unconditional-image-generation"
     """What Hugging Face's hub calls it to make samples from noise."""
     unconditional_family: ClassVar[str | None] = None

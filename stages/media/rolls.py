@@ -35,6 +35,11 @@ _BLACK_KEYS = (1, 3, 6, 8, 10)
 _YANG = "Yang and Lerch 2020"
 
 
+def bar_at(sounding: "Sounding", begin: int) -> "Sounding":
+    """The bar `[16,P]` that begins at a step of `[T,P]`; an empty one before the first."""
+    return sounding[begin : begin + STEPS] if begin >= 0 else sounding[:STEPS] & False
+
+
 def _of_notes(title: str, floor: str, meaning: str, guard_only: str) -> Metric:
     return Metric(title, floor, "min", meaning, _YANG, needs="music", guard_only=guard_only)
 
@@ -130,6 +135,7 @@ class Rolls(Medium):
             advice="take one voice (ingest.options.voices), or one track (ingest.options.track)",
         ),
     )  # fmt: skip
+    pairs_by = "ingest.options.previous to true"
     task = "other"
     unconditional_family = "midinet"
 

@@ -18,7 +18,7 @@ from stages.common.sections import Count, Positive, Section
 from stages.media.cells import npy
 from stages.media.endings import SCORES
 from stages.media.medium import UnusableError
-from stages.media.rolls import Rolls
+from stages.media.rolls import Rolls, bar_at
 from stages.media.scores import STEPS, Score, require_reader, score_of
 from stages.sources import RawImage, Source
 from stages.sources.archive import archive_tree
@@ -36,6 +36,7 @@ class Options(Section):
     tempo: Annotated[float, Field(ge=20, le=400)] = Field(
         120.0, description="quarter notes a minute that generated MIDI files are to be played at"
     )
+    previous: bool = Field(False, description="the bar before is each one's partner; an empty one where there is none")
     max_ratio: Positive = Field(100.0, description="times its own size that an archive may unpack to (or it is a bomb)")
 
     @model_validator(mode="after")
@@ -84,7 +85,7 @@ def read(params: Ingest, options: Options) -> Source:
     source = tree_source("rolls", tree, params, wanted=wanted)
     require_reader()
     bars = _bars(source.images, options, params.max_pixels, source.notes)
-    return replace(source, images=bars, count=None, grouped=True)
+    return replace(source, images=bars, count=None, grouped=True, paired=options.previous)
 
 
 def _bars(images: Iterator[RawImage], options: Options, most: int, notes: list[str]) -> Iterator[RawImage]:
@@ -99,25 +100,31 @@ def _bars(images: Iterator[RawImage], options: Options, most: int, notes: list[s
         kept = bars_of(score, options, left_out)
         if not kept:
             yield replace(image, content=content, group=image.key)
-        for number, bar in kept:
-            key = f"{image.key}#{number:04d}"
-            yield replace(image, key=key, path=f"{number:04d}.npy", content=partial(npy, bar), group=image.key)
+        for number, bar, before in kept:
+            key, partner = f"{image.key}#{number:04d}", partial(npy, before) if options.previous else None
+            yield replace(
+                image, key=key, path=f"{number:04d}.npy", content=partial(npy, bar), partner=partner, group=image.key
+            )
     notes += left_out.notes(options)
 
 
-def bars_of(score: Score, options: Options, left_out: LeftOut) -> list[tuple[int, Sounding]]:
-    """The bars `[16,P]` of a piece that are kept, each with its number in it."""
+def bars_of(score: Score, options: Options, left_out: LeftOut) -> list[tuple[int, Sounding, Sounding]]:
+    """The bars `[16,P]` of a piece that are kept, each with its number in it, and with the bar before.
+
+    That is empty where none of 16 sixteenths ends when a bar begins; of it, what is outside the pitches is not heard.
+    """
     left_out.of_another_meter += score.others
     moved = _moved(score, options)
-    kept = []
+    kept, begins = [], set(score.bars)
     for number, begin in enumerate(score.bars):
-        inside, outside = moved[begin : begin + STEPS], score.sounding[begin : begin + STEPS]
+        inside, outside = bar_at(moved, begin), bar_at(score.sounding, begin)
         if not outside.any():
             left_out.empty += 1
         elif inside.sum() < outside.sum():
             left_out.out_of_range += 1
         else:
-            kept.append((number, inside))
+            before = begin - STEPS if begin - STEPS in begins else -STEPS
+            kept.append((number, inside, bar_at(moved, before)))
     return kept
 
 

@@ -11,7 +11,7 @@ from mintage.midi import Sounding
 from stages.common.params import Ingest
 from stages.common.sections import Count, Section, Seed
 from stages.media.cells import npy
-from stages.media.rolls import STEPS, Rolls
+from stages.media.rolls import STEPS, Rolls, bar_at
 from stages.sources import RawImage, Source
 
 LOWEST, OCTAVES = 60, 2
@@ -43,6 +43,7 @@ class Options(Section):
     tunes: Count = Field(1000, description="how many to draw")
     bars: Annotated[int, Field(ge=1, le=64)] = Field(4, description="of each, all on one side of the split")
     seed: Seed = Field(0, description="which tunes")
+    previous: bool = Field(False, description="the bar before is each one's partner; an empty one that of the first")
 
 
 def read(_: Ingest, options: Options) -> Source:
@@ -56,6 +57,7 @@ def read(_: Ingest, options: Options) -> Source:
         medium=MEDIUM,
         count=options.tunes * options.bars,
         grouped=True,
+        paired=options.previous,
     )
 
 
@@ -65,8 +67,9 @@ def _bars(options: Options) -> Iterator[RawImage]:
         tune = draw_tune(options.bars, options.seed, number)
         for bar in range(options.bars):
             key = f"{group}#{bar:02d}"
-            content = partial(npy, tune[STEPS * bar : STEPS * (bar + 1)])
-            yield RawImage(key, f"{bar:02d}.npy", content, number % len(SCALES), None, group=group)
+            content, before = (partial(npy, bar_at(tune, STEPS * place)) for place in (bar, bar - 1))
+            partner = before if options.previous else None
+            yield RawImage(key, f"{bar:02d}.npy", content, number % len(SCALES), None, partner, group=group)
 
 
 def draw_tune(bars: int, seed: int, number: int) -> Sounding:

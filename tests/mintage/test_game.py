@@ -194,6 +194,7 @@ EXTRA_COLUMNS = {
     "vae_gan": {"encoder_divergence", "generator_likeness", "generator_moved", "discriminator_moved"},
     "vae": {"encoder_divergence"},
     "midinet": {"generator_features", "generator_mean_image"},
+    "midinet_following": {"generator_features", "generator_mean_image"},
 }  # fmt: skip
 
 
