@@ -67,7 +67,7 @@ class Deciding:
     labels: npt.NDArray[np.int32]
     """-1 where it has none; of two domains another number for the same label in each."""
     tickets: Tickets
-    """Of one group, or one content, all have the same."""
+    """Of one group, or one content, all have the same; of a medium whose samples recur, those of one group alone."""
     official: Mask | None
     """True where an image is in the source's test set; None where the source has none."""
     torn_groups: int = 0
@@ -97,6 +97,7 @@ def read_deciding(known: RawSet, split_seed: int) -> Deciding:
     total = sum(known.counts.values())
     labels, tickets, in_test = np.empty(total, np.int32), np.empty(total, np.uint64), np.empty(total, np.bool_)
     groups = np.zeros(total, np.uint64) if known.grouped else None
+    by_groups = known.medium.recurs and groups is not None
     splits: set[str | None] = set()
     row = 0
     more = (["group"] if known.grouped else []) + (["domain"] if known.domains else [])
@@ -108,14 +109,15 @@ def read_deciding(known: RawSet, split_seed: int) -> Deciding:
         tickets[row:end] = [ticket(split_seed, sum_) for sum_ in batch["sha256"].to_pylist()]
         in_test[row:end] = pc.equal(batch["split"], "test").fill_null(False)
         if groups is not None:
-            groups[row:end] = [_group(name, number) for number, name in enumerate(batch["group"].to_pylist(), row)]
+            names, seed = batch["group"].to_pylist(), split_seed if by_groups else 0
+            groups[row:end] = [_group(name, number, seed) for number, name in enumerate(names, row)]
         splits.update(batch["split"].unique().to_pylist())
         row = end
     official = in_test if {"train", "test"} <= splits else None
     if groups is None:
         return Deciding(labels, tickets, official)
     torn = 0 if official is None else len(np.intersect1d(groups[official], groups[~official]))
-    return Deciding(labels, tied(tickets, equal_pairs(groups)), official, torn)
+    return Deciding(labels, groups if by_groups else tied(tickets, equal_pairs(groups)), official, torn)
 
 
 def raw_rows(path: Path, columns: list[str], at_once: int) -> Iterator[pa.RecordBatch]:
@@ -124,9 +126,9 @@ def raw_rows(path: Path, columns: list[str], at_once: int) -> Iterator[pa.Record
         yield from file.iter_batches(at_once, columns=columns, use_threads=False)
 
 
-def _group(name: str | None, number: int) -> int:
+def _group(name: str | None, number: int, seed: int) -> int:
     """A number for a group; an image without one is a group of its own."""
-    return ticket(number, "alone") if name is None else ticket(0, f"group {name}")
+    return ticket(number, "alone") if name is None else ticket(seed, f"group {name}")
 
 
 def _batches(paths: list[Path], more: list[str]) -> Iterator[pa.RecordBatch]:

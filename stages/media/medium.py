@@ -141,6 +141,10 @@ class Medium:
     """Those that need what it offers; of another package they are entry points of their own."""
     expectations: ClassVar[tuple[Expectation, ...]] = ()
     """What the gate asks of it alone, and warns of."""
+    recurs: ClassVar[bool] = False
+    """Whether samples of different groups are the same by nature, as a bar comes back in other pieces.
+
+    Then groups alone keep samples on one side of a split, and the gate warns of equal ones where it else refuses."""
     pairs_by: ClassVar[str] = "normalize.partner (such as edges) or ingest.pairs"
     """Which settings give its samples partners, for who has none."""
     task: ClassVar[str] = "unconditional-image-generation"

@@ -135,6 +135,7 @@ class Rolls(Medium):
             advice="take one voice (ingest.options.voices), or one track (ingest.options.track)",
         ),
     )  # fmt: skip
+    recurs = True
     pairs_by = "ingest.options.previous to true"
     task = "other"
     unconditional_family = "midinet"

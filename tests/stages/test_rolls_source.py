@@ -278,6 +278,20 @@ def test_a_tune_is_the_same_each_time_and_in_its_scale(number: int) -> None:
     assert {*(tune.nonzero()[1] % 12)} <= {*[*SCALES.values()][number % len(SCALES)]}
 
 
+def test_bars_that_come_back_in_other_pieces_tie_no_pieces_together(tmp_path: Path) -> None:
+    for number in range(60):
+        own = [(4 + beat, 1, 60 + (number + beat * (1 + number // 12)) % 12) for beat in range(4)]
+        (tmp_path / "tree").mkdir(exist_ok=True)
+        (tmp_path / f"tree/{number:02d}.mid").write_bytes(midi([(0, 4, 60), *own]))
+    ingested(tmp_path / "raw", source="rolls", path=str(tmp_path / "tree"), options=RANGE)
+    manifest = normalized(tmp_path, **SIZE)
+    assert manifest["counts"]["holdout"] == pytest.approx(0.2 * 120, abs=2)
+    sides = [{key.split("#")[0] for key in Split(tmp_path / "normalized" / side).keys} for side in ("train", "holdout")]
+    assert not sides[0] & sides[1]
+    normalized(tmp_path, **SIZE, split_seed=1)
+    assert {key.split("#")[0] for key in Split(tmp_path / "normalized/holdout").keys} != sides[1]
+
+
 def test_tunes_keep_their_bars_together_and_have_the_classes_of_their_scales(tmp_path: Path) -> None:
     ingested(tmp_path / "raw", source="tunes", path="drawn", options={"tunes": 60, "bars": 2})
     manifest = normalized(tmp_path, **SIZE)
