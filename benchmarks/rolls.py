@@ -1,0 +1,205 @@
+"""Bars of melodies from noise (Yang et al. 2017): figures beside held-out bars, and beside a Markov chain of notes.
+
+`python -m benchmarks.rolls tunes` prints a table, a row whenever it has learned twice as long, and writes
+docs/music-tunes.png; `python -m benchmarks.rolls chorales.json` does so of the sopranos of Bach's chorales. A run that
+is stopped goes on from `--run`, where MIDI files of what was generated are, too. With `--following` each bar is made of
+the one before.
+"""
+
+import json
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import mintage
+from mintage.dataset import Dataset
+from mintage.metrics.music import copied_bars, music_figures
+from mintage.midi import notes_of
+from mintage.rolls import as_rolls, melodies, save_midi, sounding
+from stages.common.errors import run_stage
+from stages.common.pictures import encode_png, grid
+from stages.common.stage import parser_of
+from stages.media.rolls import STEPS, Rolls
+from stages.sources.tunes import LOWEST, PITCHES, draw_tune
+
+TUNES, BARS = 1000, 4
+SOPRANO, SOPRANO_PITCHES = 55, 28
+"""The lowest pitch of a soprano, and how many there are."""
+DRAWS, SHOWN = 3, 8
+IMAGES = (12_500, 25_000, 50_000, 100_000, 200_000)
+FIGURES = ("pitch_divergence", "interval_divergence", "duration_divergence", "in_scale", "distinct_bars")
+HEADER = (
+    "| bars | pitch divergence | interval divergence | duration divergence | in scale | distinct | copies |\n"
+    "| --- | --- | --- | --- | --- | --- | --- |"
+)
+Note = tuple[int, int]
+"""A pitch, or -1 of a rest, and how many steps it lasts."""
+
+
+@dataclass(frozen=True)
+class Melodies:
+    """Bars of one voice, `[N,16,P]` of truths, and of each the bar before, empty before the first of a piece."""
+
+    name: str
+    lowest: int
+    train: Tensor
+    held: Tensor
+    before_train: Tensor
+    before_held: Tensor
+
+
+def drawn() -> Melodies:
+    """Tunes of a known chain, of which a fifth is held out."""
+    tunes = torch.from_numpy(np.stack([draw_tune(BARS, 0, number) for number in range(TUNES)]))
+    bars = tunes.view(TUNES, BARS, STEPS, PITCHES)
+    sides = [[*bars[: TUNES * 4 // 5]], [*bars[TUNES * 4 // 5 :]]]
+    return Melodies("tunes", LOWEST, *map(torch.cat, sides), *map(_before, sides))
+
+
+def sopranos(file: Path) -> Melodies:
+    """Those of chorales in 4/4 alone, as the file splits them: its steps are sixteenths, 0 is a rest."""
+    bars: dict[str, list[Tensor]] = {"train": [], "test": []}
+    pitches = torch.arange(SOPRANO, SOPRANO + SOPRANO_PITCHES)
+    for piece in json.loads(file.read_text())["pieces"]:
+        if {meter for _, meter in piece["time_signatures"]} == {"4/4"}:
+            voice = torch.tensor(piece["voices"]["S"][piece["pickup"] :])
+            whole = voice[: len(voice) // STEPS * STEPS].view(-1, STEPS)
+            bars[piece["split"]].append(whole[whole.any(1), :, None] == pitches)
+    sides = [bars["train"], bars["test"]]
+    return Melodies("sopranos", SOPRANO, *map(torch.cat, sides), *map(_before, sides))
+
+
+def _before(pieces: list[Tensor]) -> Tensor:
+    return torch.cat([torch.cat([torch.zeros_like(piece[:1]), piece[:-1]]) for piece in pieces])
+
+
+class Chain:
+    """A first-order Markov chain of notes, each a pitch and a length, from the beginning of a bar to its end."""
+
+    def __init__(self, bars: Tensor) -> None:
+        self.next: dict[Note | None, Counter[Note]] = defaultdict(Counter)
+        for bar in bars:
+            before: Note | None = None
+            for note in _notes(bar):
+                self.next[before][note] += 1
+                before = note
+
+    def draw(self, count: int, pitches: int, seed: int) -> Tensor:
+        """`[count,16,P]`; the last note ends with the bar."""
+        random = np.random.default_rng(seed)
+        made = torch.zeros(count, STEPS, pitches, dtype=torch.bool)
+        for bar in made:
+            note: Note | None = None
+            step = 0
+            while step < STEPS:
+                choices = self.next[note] or self.next[None]
+                chances = np.array([*choices.values()]) / choices.total()
+                pitch, steps = note = list(choices)[random.choice(len(choices), p=chances)]
+                if pitch >= 0:
+                    bar[step : step + steps, pitch] = True
+                step += steps
+        return made
+
+
+def _notes(bar: Tensor) -> Iterator[Note]:
+    """In the order in which they sound, with the rests between them."""
+    step = 0
+    for begin, end, pitch in sorted(notes_of(bar.numpy())):
+        if begin > step:
+            yield -1, begin - step
+        yield pitch, end - begin
+        step = end
+    if step < STEPS:
+        yield -1, STEPS - step
+
+
+def across(before: Tensor, bars: Tensor) -> float:
+    """The mean distance in semitones from the last note of a bar to the first of the next; nan where none sound."""
+    first, last = melodies(bars), melodies(before)
+    gaps: list[float] = [
+        (one[one >= 0][0] - other[other >= 0][-1]).abs().item()
+        for one, other in zip(first, last, strict=True)
+        if (one >= 0).any() and (other >= 0).any()
+    ]
+    return mean(gaps) if gaps else math.nan
+
+
+def line(name: str, draws: list[Tensor], known: Melodies) -> str:
+    """Means of draws, and the lowest and the highest, of as many bars as are held out."""
+    rows = []
+    for bars in draws:
+        figures = music_figures(known.held, bars, known.lowest)
+        rows.append([*(figures[one] for one in FIGURES), copied_bars(bars, known.train)])
+    cells = [f"{mean(one):.3f} ({min(one):.3f} to {max(one):.3f})" for one in zip(*rows, strict=True)]
+    return f"| {' | '.join([name, *cells])} |"
+
+
+def sheet(rows: list[Tensor], known: Melodies) -> bytes:
+    """A row each of bars that sound."""
+    medium = Rolls(known.lowest, known.held.shape[2])
+    return encode_png(grid(medium.pixels(torch.cat([as_rolls(row[:SHOWN]) for row in rows]).numpy()), SHOWN, 1))
+
+
+def from_noise(known: Melodies, images: int, folder: Path) -> None:
+    data = Dataset(as_rolls(known.train))
+    run = mintage.train(data, "midinet", images, folder=folder, device="cpu", progress=False)
+    if run.images > 2 * images:  # it goes on from a longer training
+        return
+    rolls = [run.model.sample(len(known.held), seed) for seed in range(DRAWS)]
+    made = [sounding(one) for one in rolls]
+    print(line(f"generated, after {images:,} bars", made, known), flush=True)
+    by_chain = Chain(known.train).draw(SHOWN, known.held.shape[2], 0)
+    Path(f"docs/music-{known.name}.png").write_bytes(sheet([known.held, by_chain, made[0], made[1]], known))
+    save_midi(folder / "generated.mid", rolls[0][:SHOWN], known.lowest)
+
+
+def following(known: Melodies, images: int, folder: Path) -> None:
+    data = Dataset(as_rolls(known.train), source=as_rolls(known.before_train))
+    run = mintage.train(data, "midinet_following", images, folder=folder / "following", device="cpu", progress=False)
+    if run.images > 2 * images:
+        return
+    before = as_rolls(known.before_held)
+    made = [sounding(run.model.translate(before, seed=seed)) for seed in range(DRAWS)]
+    gaps = [across(known.before_held, one) for one in made]
+    shuffled = across(known.before_held.roll(len(before) // 2, 0), made[0])
+    print(line(f"after {images:,} bars, each from the bar before", made, known))
+    print(f"  semitones from bar to bar: {mean(gaps):.2f}; from another bar: {shuffled:.2f}", flush=True)
+    bars = [before[:SHOWN]]
+    for seed in range(3):
+        bars.append(as_rolls(sounding(run.model.translate(bars[-1], seed=seed))))
+    tunes = torch.stack(bars, 1)[1:]
+    save_midi(folder / "following.mid", tunes.flatten(0, 1), known.lowest)
+
+
+def main() -> None:
+    parser = parser_of("benchmarks.rolls", __doc__)
+    parser.add_argument("data", help="tunes, or a file of chorales")
+    parser.add_argument("--images", type=int, default=100_000, help="bars that it learns from, at most")
+    parser.add_argument("--following", action="store_true", help="each bar from the one before")
+    parser.add_argument("--run", type=Path, default=Path("runs/bars"), help="where the training is kept")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    known = drawn() if options.data == "tunes" else sopranos(Path(options.data))
+    held, train = known.held, known.train
+    print(f"{len(train):,} bars to learn from, {len(held):,} held out, of them copies: {copied_bars(held, train):.3f}")
+    gaps = [across(known.before_held.roll(by, 0), held) for by in (0, len(held) // 2)]
+    print(f"semitones from held-out bar to bar: {gaps[0]:.2f}; from another bar: {gaps[1]:.2f}\n\n{HEADER}")
+    orders = [torch.randperm(len(train), generator=torch.Generator().manual_seed(n))[: len(held)] for n in range(DRAWS)]
+    print(line("training bars (floor)", [train[order] for order in orders], known))
+    chain = Chain(train)
+    by_chain = [chain.draw(len(held), held.shape[2], seed) for seed in range(DRAWS)]
+    print(line("Markov chain of notes", by_chain, known), flush=True)
+    learned = following if options.following else from_noise
+    for images in [images for images in IMAGES if images <= options.images]:
+        learned(known, images, options.run / known.name)
+
+
+if __name__ == "__main__":
+    run_stage(main)
