@@ -38,7 +38,8 @@ class Following(nn.Module):
     """(the bar before `[N,S,T,P]`, vector `[N, vector_size]`) to the bar that follows, `[N,C,T,P]` in [-1,1].
 
     The bar before goes down the same levels of time, of 16 channels each, which join those of the new bar on its way up
-    (section 3.3); the last layer writes each step by itself.
+    (section 3.3); the last layer writes each step by itself. It goes in backwards, so that its end lies where the new
+    one begins.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class Following(nn.Module):
         self.apply(initialize)
 
     def forward(self, source: Tensor, vector: Tensor) -> Tensor:
-        heard = [source.transpose(2, 3).flatten(1, 2)]
+        heard = [source.flip(2).transpose(2, 3).flatten(1, 2)]
         for level in self.remember:
             heard.append(level(heard[-1]))
         maps = self.first(self.stem(vector, None))
@@ -93,5 +94,13 @@ class Discriminator(nn.Module):
         return features
 
 
+class JudgeOfBoth(Discriminator):
+    """The same of a bar with the bar before behind it, as the second half of its channels, which it sees backwards."""
+
+    def forward(self, image: Tensor) -> Tensor:
+        own = (image.shape[1] + 1) // 2
+        return super().forward(torch.cat([image[:, :own], image[:, own:].flip(2)], dim=1))
+
+
 NETWORK = Network(Generator, Discriminator, ("batch", "batch"), plain=True, strided=True)
-FOLLOWING = replace(NETWORK, generator=Following, translates=True)
+FOLLOWING = replace(NETWORK, generator=Following, discriminator=JudgeOfBoth, translates=True)

@@ -133,6 +133,27 @@ def test_midinet_takes_all_pitches_of_a_step_as_channels_of_one_place_in_time() 
     assert torch.equal(made[0, 0, :, 5], by_sound[0, 5]), "pitch 5 is the sixth channel"
 
 
+def test_the_end_of_the_bar_before_lies_where_the_new_one_begins() -> None:
+    torch.manual_seed(0)
+    generator = midinet.Following(6, (1, 16, 24), 8, BATCH, (1, 16, 24)).eval()
+    discriminator = midinet.JudgeOfBoth((2, 16, 24), 8, Layers("none"))
+    first = discriminator.along_time.layers[0]
+    heard: list[torch.Tensor] = []
+    for layer in (generator.remember[0], first):
+        layer.register_forward_hook(lambda _, __, maps: heard.append(maps))
+    with torch.no_grad():
+        for last in (0.0, 1.0):
+            before = torch.zeros(1, 1, 16, 24)
+            before[0, 0, -1] = last
+            generator(before, torch.ones(1, 6))
+            discriminator(torch.cat([torch.zeros_like(before), before], dim=1))
+    by_generator, by_discriminator = (
+        (one - other).abs().sum((0, 1)).nonzero().flatten().tolist()
+        for one, other in ((heard[0], heard[2]), (heard[1], heard[3]))
+    )
+    assert (by_generator, by_discriminator) == ([0], [0])
+
+
 def test_infogans_net_has_the_layers_of_lucic_et_al_at_28() -> None:
     generator = infogan.Generator(62, (1, 28, 28), 64, BATCH)
     discriminator = infogan.Discriminator((1, 28, 28), 64, BATCH)
