@@ -105,6 +105,7 @@ def main() -> None:
             "set PREFECT_API_URL to a Prefect server that all workers reach: each would start one of its own",
         )
     logging.getLogger("distributed").setLevel(logging.WARNING)  # Prefect shows what it says, which is much
+    logging.getLogger("distributed.nanny").setLevel(logging.ERROR)  # on a busy machine workers take long to end
     local = {"n_workers": arguments.workers, "threads_per_worker": 1, "dashboard_address": None}
     runner = DaskTaskRunner(address=arguments.address) if arguments.address else DaskTaskRunner(cluster_kwargs=local)
     # Named, whether it was there or not: a worker without a server would start one, and leave it behind when killed.

@@ -34,6 +34,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path not in slow)
 
 
+@pytest.fixture(autouse=True)
+def _environment_stays() -> Iterator[None]:
+    """What a program that is tried here sets for itself and what it starts would hold for all tests after it."""
+    before = dict(os.environ)
+    yield
+    for name in os.environ.keys() - before.keys():
+        del os.environ[name]
+    os.environ.update(before)
+
+
 @pytest.fixture
 def read(request: pytest.FixtureRequest) -> Iterator[Callable[[str], None]]:
     """Takes what a user reads: each text must hold what a mark `tried` of the test says, and each mark must be met."""

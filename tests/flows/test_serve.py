@@ -61,8 +61,24 @@ class Served:
 
 
 @pytest.fixture(scope="module")
-def served(workspace: Path) -> Iterator[Served]:
-    """`flows.serve`, until a test stops it, or at the end."""
+def all_served() -> Iterator[list[Served]]:
+    found: list[Served] = []
+    yield found
+    for one in found:
+        if one.process.poll() is None:
+            one.stop()
+
+
+@pytest.fixture
+def served(all_served: list[Served], workspace: Path) -> Served:
+    """`flows.serve`, the same until a test stops it."""
+    if not all_served or all_served[-1].process.poll() is not None:
+        all_served.append(serve(workspace))
+    (workspace / "started").unlink(missing_ok=True)
+    return all_served[-1]
+
+
+def serve(workspace: Path) -> Served:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -74,9 +90,7 @@ def served(workspace: Path) -> Iterator[Served]:
     url = f"http://127.0.0.1:{port}/api"
     until(lambda: "Ctrl-C ends it" in (workspace.parent / "served.log").read_text() or process.poll() is not None, 300)
     assert process.poll() is None, (workspace.parent / "served.log").read_text()
-    yield (found := Served(url, process))
-    if process.poll() is None:
-        found.stop()
+    return Served(url, process)
 
 
 def ask(url: str, question: Callable[[PrefectClient], Any]) -> Any:
@@ -112,8 +126,6 @@ def test_cancelling_in_prefect_ends_every_process_of_the_run(served: Served, wor
 
 
 def test_stopping_it_ends_the_runs_of_its_worker(served: Served, workspace: Path) -> None:
-    """The last to use it."""
-    (workspace / "started").unlink(missing_ok=True)
     ask(served.url, begin)
     until(lambda: started(workspace), 300)
     served.stop()

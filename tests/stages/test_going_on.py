@@ -1,6 +1,7 @@
 """What a training and an evaluator that were stopped keep, and what they say, when they go on with changed params."""
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -87,11 +88,8 @@ def test_what_changes_the_weights_starts_anew_and_says_what_it_was_and_where_it_
 
 def trained_after(finished: Path, folder: Path, **changes: Any) -> str:
     """What a training prints where another one left its states."""
-    os.rename(finished / ".resume", workspace(folder) / ".resume")
-    try:
-        return trained(folder, **changes)
-    finally:
-        os.rename(folder / ".resume", finished / ".resume")
+    shutil.copytree(finished / ".resume", workspace(folder) / ".resume")
+    return trained(folder, **changes)
 
 
 def test_the_modules_that_another_family_brings_are_not_called_other_code(finished: Path, tmp_path: Path) -> None:
