@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import islice
@@ -17,6 +16,7 @@ from torch import Tensor
 
 from mintage import release
 from mintage.attributes import with_changes
+from mintage.checkpoint import write_whole
 from mintage.dataset import Dataset, images_in_range
 from mintage.frames import as_source
 from mintage.nearest import nearest
@@ -396,10 +396,3 @@ def _of_folder(folder: Path) -> Generator:
         return build_generator(config, tensors_in((folder / "generator.safetensors").read_bytes()))
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise release.ReleaseError(f"{folder} cannot be loaded ({error}): make it again") from None
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that is never there by half."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_bytes(content)
-    os.replace(partial, path)

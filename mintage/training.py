@@ -11,14 +11,14 @@ from typing import Any
 import torch
 
 from mintage import catalog
-from mintage.checkpoint import pack, unpack
+from mintage.checkpoint import pack, unpack, write_whole
 from mintage.data import RealImages, hide_labels
 from mintage.dataset import Dataset, require_dataset
 from mintage.devices import choose_device, choose_precision, thread_count
 from mintage.engine import Engine
 from mintage.errors import CheckpointError
 from mintage.families import resolve
-from mintage.model import Model, write_whole
+from mintage.model import Model
 from mintage.recipes import condition_of
 from mintage.rules import refusal
 from mintage.trainer import Trainer

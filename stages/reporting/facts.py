@@ -335,8 +335,7 @@ class Latent(Facts):
 
 class HeardRow(Facts):
     title: str
-    files: list[Annotated[str, Field(pattern=r"^\d+-\d+$")]]
-    """Without their suffixes: a sound, and its picture."""
+    files: list[Annotated[str, Field(pattern=r"^\d+-\d+$")]]  # without their suffixes: a sound, and its picture
 
 
 class Heard(Facts):

@@ -17,6 +17,7 @@ from stages.sources import RawImage, Source
 LOWEST, OCTAVES = 60, 2
 PITCHES = 12 * OCTAVES
 MEDIUM = Rolls(LOWEST, PITCHES)
+READS_PATH = False
 
 SCALES: dict[str, tuple[int, ...]] = {
     "major": (0, 2, 4, 5, 7, 9, 11),

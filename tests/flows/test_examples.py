@@ -21,7 +21,7 @@ from tests.flows.sweep_toy import IGNORED, commit, git
 from tests.flows.toy import ROOT, write_stages
 from tests.test_pipeline import run
 
-IN_PYTHON = {"next_frame", "seqgan", "lstm"}
+IN_PYTHON = {"next_frame"}
 """Families for whose data the pipeline has no source."""
 TOY = """
 import json, os
