@@ -16,8 +16,6 @@ from statistics import mean
 
 import numpy as np
 import torch
-from pesq import NoUtterancesError, pesq
-from pystoi import stoi
 from torch import Tensor
 
 import mintage
@@ -120,6 +118,9 @@ def subtract(noisy: Tensor) -> Tensor:
 
 def figures(test: Sequence[Utterance], method: Method) -> list[tuple[float, float, float]]:
     """SI-SDR in decibels, PESQ of narrow band and STOI of each."""
+    from pesq import NoUtterancesError, pesq  # which only who measures speech has (requirements/speech.txt)
+    from pystoi import stoi
+
     found = []
     for one in test:
         made = method(one.noisy)

@@ -51,6 +51,7 @@ class Sounds(Medium):
             share=0.2, advice="cut silence off the files, lower normalize.length, or set ingest.options.seconds",
         ),
     )  # fmt: skip
+    pairs_by = "ingest.pairs or ingest.options.noise"
     task = "other"
     unconditional_family = "wavegan"
 

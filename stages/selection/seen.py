@@ -167,7 +167,8 @@ class Judge:
 
 def beside_targets(images: Tensor, target: Target) -> Tensor:
     """`[N,L]`; nan where a figure is not of such data."""
-    found = likeness(images, target.images, target.hole)
+    everywhere = torch.ones_like(images[:, :1], dtype=torch.bool)
+    found = likeness(images, target.images, everywhere if target.hole is None else target.hole)
     absent = torch.full((len(images),), torch.nan)
     return torch.stack([found.get(name, absent) for name in LIKENESS], dim=1)
 

@@ -207,7 +207,11 @@ def test_only_pairs_of_sounds_are_chosen_by_how_much_of_them_is_their_truth(
 @pytest.mark.parametrize(
     ("family", "paired", "said"),
     [
-        ("segan", False, "'segan' learns from pairs, and images have no partner"),
+        (
+            "segan",
+            False,
+            "'segan' learns from pairs, and sounds have no partner: set ingest.pairs or ingest.options.noise",
+        ),
         ("cyclegan", True, "'cyclegan' makes pictures, and these are sounds: set train.family to wavegan"),
         ("pix2pix", True, None),
         ("segan", True, None),
