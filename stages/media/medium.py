@@ -60,7 +60,8 @@ class Words:
             word = named[found[1].lower()]
             return word.capitalize() if found[1][0].isupper() else word
 
-        return re.sub(r"\b(an image|images?|pixel)(?=\b|s\b)", in_these, sentence, flags=re.IGNORECASE)
+        # Behind a dot it is the name of a setting, such as train.images.
+        return re.sub(r"(?<!\.)\b(an image|images?|pixel)(?=\b|s\b)", in_these, sentence, flags=re.IGNORECASE)
 
     @property
     def numbers(self) -> str:

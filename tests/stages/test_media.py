@@ -161,6 +161,7 @@ def test_a_sentence_on_images_is_said_in_the_words_of_a_medium() -> None:
         "Of volumes, a volume repeats another volume, cell for cell: set validate.min_images, imagery"
     )
     assert Images().words.said(told) == told
+    assert words.said("Images: train.images is 5") == f"{words.many.capitalize()}: train.images is 5"
 
 
 @pytest.mark.parametrize(("medium", "bits"), [(Images(), 8), (RING, 32)])
