@@ -55,7 +55,7 @@ class Melodies:
     before_held: Tensor
 
 
-def drawn() -> Melodies:
+def draw_tunes() -> Melodies:
     """Tunes of a known chain, of which a fifth is held out."""
     tunes = torch.from_numpy(np.stack([draw_tune(BARS, 0, number) for number in range(TUNES)]))
     bars = tunes.view(TUNES, BARS, STEPS, PITCHES)
@@ -186,7 +186,7 @@ def main() -> None:
     parser.add_argument("--run", type=Path, default=Path("runs/bars"), help="where the training is kept")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    known = drawn() if options.data == "tunes" else sopranos(Path(options.data))
+    known = draw_tunes() if options.data == "tunes" else sopranos(Path(options.data))
     held, train = known.held, known.train
     print(f"{len(train):,} bars to learn from, {len(held):,} held out, of them copies: {copied_bars(held, train):.3f}")
     gaps = [across(known.before_held.roll(by, 0), held) for by in (0, len(held) // 2)]

@@ -88,14 +88,14 @@ class Noises:
             )
         return cls(sides, decibels, seed, most, stamps.hexdigest()[:16])
 
-    def told(self) -> str:
+    def describe(self) -> str:
         levels = ", ".join(f"{one:g}" for one in self.decibels)
         train, test = (counted(len(self.recordings[side]), "recording") for side in ("train", "test"))
         same = [*map(id, self.recordings["train"])] == [*map(id, self.recordings["test"])]
         which = f"{train}, the same for both sides of the split" if same else f"{train} to train on, {test} to measure"
         return f"each sound has itself under noise as its partner, {levels} decibels below it: {which}"
 
-    def under(self, images: Iterator[RawImage]) -> Iterator[RawImage]:
+    def pair(self, images: Iterator[RawImage]) -> Iterator[RawImage]:
         """Each with its partner; both are mixed when the first of them is asked for."""
         for image in images:
             both = cache(partial(self._both, image))

@@ -73,8 +73,8 @@ def read(params: Ingest, options: Options) -> Source:
     source = tree_source("sounds", tree, params, wanted=wanted)
     images = _readable(source.images)
     if noises is not None:
-        source = replace(source, paired=True, layout=[*source.layout, noises.told()])
-        images = noises.under(images)
+        source = replace(source, paired=True, layout=[*source.layout, noises.describe()])
+        images = noises.pair(images)
     if options.seconds is None:
         return replace(source, images=images)
     cut = _windows(images, options.seconds, options.overlap, params.max_pixels, source.notes)

@@ -285,12 +285,12 @@ def test_any_bytes_are_lines_or_one_sentence(tmp_path: Path, name: str, data: st
 
 
 def test_sentences_are_of_the_grammar_none_twice_and_the_same_for_a_seed() -> None:
-    def drawn(seed: int) -> list[bytes]:
+    def draw_lines(seed: int) -> list[bytes]:
         source = open_source(ingest_params(source="sentences", path="unused", options={"sentences": 400, "seed": seed}))
         return [image.content for image in source.images if isinstance(image.content, bytes)]
 
-    found = drawn(0)
-    assert found == drawn(0) != drawn(1)
+    found = draw_lines(0)
+    assert found == draw_lines(0) != draw_lines(1)
     assert len(set(found)) == 400
     assert all(is_sentence(one.decode().split()) for one in found)
     assert max(len(one.split()) for one in found) <= LONGEST < MEDIUM.length
