@@ -15,8 +15,11 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 COPY requirements/constraints.txt requirements/base.txt ./
 
 FROM builder AS build-data
-COPY requirements/data.txt .
-RUN --mount=type=cache,target=/root/.cache/pip pip --python /opt/venv/bin/python install -c constraints.txt -r data.txt
+# Readers of other files than pictures, by the names of their lists here: --build-arg MEDIA="sounds music"
+ARG MEDIA
+COPY requirements/*.txt ./
+RUN --mount=type=cache,target=/root/.cache/pip pip --python /opt/venv/bin/python install -c constraints.txt \
+    -r data.txt $(for name in $MEDIA; do echo "-r $name.txt"; done)
 
 FROM builder AS build-validate
 COPY requirements/validate.txt .

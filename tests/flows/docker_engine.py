@@ -55,10 +55,22 @@ def image(target: str) -> str:
     return f"{names['MINTAGE_IMAGE_PREFIX']}/{target}:{names['MINTAGE_IMAGE_TAG']}"
 
 
+def data_image_with(media: str) -> str:
+    """The data image, with the readers of some media, such as "sounds music"."""
+    tag = f"test-{_digest()}-{media.replace(' ', '-')}"
+    with _build_arguments() as arguments:
+        _build("data", tag, [*arguments, "--build-arg", f"MEDIA={media}"])
+    return f"mintage/data:{tag}"
+
+
 def run_in(target: str, *command: str) -> subprocess.CompletedProcess[str]:
-    """A command in an image, as the image's own user, with this tree where it is outside, read only, no network."""
+    """A command in a target's image, or in one by its name with a tag.
+
+    As the image's own user, with this tree where it is outside, read only, no network.
+    """
+    named = target if ":" in target else image(target)
     options = [f"--volume={ROOT}:{ROOT}:ro", f"--workdir={ROOT}", "--network=none", "--read-only", "--tmpfs=/tmp"]
-    return _finished(["docker", "run", "--rm", *options, image(target), *command], ROOT, dict(os.environ))
+    return _finished(["docker", "run", "--rm", *options, named, *command], ROOT, dict(os.environ))
 
 
 def as_stage(workspace: Path, stage: str, command: str, **variables: str) -> subprocess.CompletedProcess[str]:

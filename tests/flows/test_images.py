@@ -6,7 +6,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from stages.common.identity import code_of
-from tests.flows.docker_engine import GROUPS, TARGETS, need_engine, run_in
+from tests.flows.docker_engine import GROUPS, TARGETS, data_image_with, need_engine, run_in
 from tests.flows.toy import ROOT
 
 need_engine()
@@ -46,6 +46,12 @@ def test_an_image_has_the_packages_of_its_group_and_not_those_of_another(target:
     look = f"from importlib.util import find_spec; print(*[name for name in {list(ONLY_IN)} if find_spec(name)])"
     found = run_in(target, "python", "-c", look)
     assert set(found.stdout.split()) == {name for name, images in ONLY_IN.items() if target in images}, found.stderr
+
+
+def test_the_data_image_has_the_readers_of_those_media_that_are_asked_for() -> None:
+    look = "from importlib.util import find_spec; print(*map(bool, map(find_spec, ('soundfile', 'mido', 'trimesh'))))"
+    assert run_in("data", "python", "-c", look).stdout.split() == ["False", "False", "False"]
+    assert run_in(data_image_with("sounds music"), "python", "-c", look).stdout.split() == ["True", "True", "False"]
 
 
 @pytest.mark.parametrize("target", TARGETS)
