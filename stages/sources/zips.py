@@ -8,7 +8,7 @@ Format: APPNOTE.TXT 6.3.10 (PKWARE), sections 4.3.7 to 4.3.16.
 import os
 import struct
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, BinaryIO, NamedTuple, cast
@@ -18,6 +18,7 @@ from stages.sources.ranges import RangeFile
 from stages.sources.steady import steady
 
 _ENTRY_SIZE, _LENGTHS = 46, struct.Struct("<3H")  # of the table: then its name, its extra fields and its comment
+_HEADER_SIZE, _HEADER_LENGTHS = 30, struct.Struct("<2H")  # of a member: then its name and its extra fields
 _END, _LOCATOR, _END64 = struct.Struct("<4s4H2LH"), struct.Struct("<4sLQL"), struct.Struct("<4sQ2H2L4Q")
 _ENTRY_SIGN, _END_SIGN, _LOCATOR_SIGN, _END64_SIGN = b"PK\x01\x02", b"PK\x05\x06", b"PK\x06\x07", b"PK\x06\x06"
 _LARGEST_COMMENT = 2**16
@@ -33,9 +34,18 @@ class Member:
     place: int
     """Where the file's table has it; see `Zip.member`."""
     _packed: zipfile.ZipFile
+    _read: Callable[[int, int], bytes]
+    _end: int
+    """Where the members of the file end, and its table starts."""
 
     def open(self) -> IO[bytes]:
-        return self._packed.open(self.info)
+        """Raises BadZipFile on a damaged member, and in every Python on one that reaches into the table."""
+        opened = self._packed.open(self.info)
+        start = self.info.header_offset
+        name, extra = _HEADER_LENGTHS.unpack(self._read(start + 26, 4))
+        if start + _HEADER_SIZE + name + extra + self.info.compress_size > self._end:
+            raise zipfile.BadZipFile(f"Overlapped entries: {self.info.orig_filename!r}")
+        return opened
 
 
 class Zip:
@@ -74,7 +84,7 @@ class Zip:
             packed = zipfile.ZipFile(cast(IO[bytes], _Part(self._file, self._table, entries)))
         inside = 0
         for info in packed.infolist():
-            yield Member(info, place + inside, packed)
+            yield Member(info, place + inside, packed, self._read, self._table.start)
             inside += _size_of(entries, inside)
 
 

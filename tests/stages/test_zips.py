@@ -5,6 +5,7 @@ import random
 import zipfile
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 from hypothesis import assume, given
@@ -59,13 +60,13 @@ def of_zipfile(path: Path) -> list[tuple[Told, Any]] | None:
         return None
 
 
-def content_of(opened: Any, *arguments: Any) -> bytes | None:
+def content_of(opened: Any, *arguments: Any) -> Any:
+    """None of a damaged member; `ANY` of one that reaches into the next: Python refuses it from 3.11.8 on."""
     try:
         with opened(*arguments) as file:
-            content: bytes = file.read()
-            return content
-    except Exception:
-        return None
+            return file.read()
+    except Exception as error:
+        return ANY if "Overlapped entries" in str(error) else None
 
 
 def of_pieces(path: Path) -> list[tuple[Told, Any]] | None:
@@ -115,7 +116,7 @@ def test_any_member_is_found_again_at_its_place(tmp_path: Path, small_pieces: No
         assert content_of(again.open) == content_of(member.open)
 
 
-def test_a_member_whose_header_reaches_into_the_table_is_what_zipfile_makes_of_it(tmp_path: Path) -> None:
+def test_a_member_whose_header_reaches_into_the_table_is_refused_in_every_python(tmp_path: Path) -> None:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
         for name in "abcdefgh":
@@ -125,7 +126,10 @@ def test_a_member_whose_header_reaches_into_the_table_is_what_zipfile_makes_of_i
     for extra in (60, 256, 65_535):  # into the first entries of the table, into later ones, past the end of the file
         content[last + 28 : last + 30] = extra.to_bytes(2, "little")
         (tmp_path / "a.zip").write_bytes(content)
-        assert of_pieces(tmp_path / "a.zip") == of_zipfile(tmp_path / "a.zip")
+        found = of_pieces(tmp_path / "a.zip")
+        assert found == of_zipfile(tmp_path / "a.zip")
+        assert found is not None
+        assert [content is ANY for _, content in found] == [False] * 7 + [True]
 
 
 def test_a_zip_of_more_members_than_two_bytes_can_count_is_read_whole(tmp_path: Path) -> None:
