@@ -16,10 +16,11 @@ import pytest
 from flows.container import check_engine, end_containers, engine
 from flows.graph import Meta, Stage
 from flows.sandbox import image_name, settings
-from stages.common.errors import TRY_AGAIN, UserError
+from stages.common.errors import TRY_AGAIN
 from stages.common.provenance import git_state
 from tests.flows.docker_engine import IN_CONTAINER, as_stage, built_images, containers, need_engine, stage_environment
 from tests.flows.toy import make_workspace, until, write_stages
+from tests.refusals import refused
 
 need_engine()
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
@@ -218,7 +219,7 @@ def test_without_an_engine_dvc_says_so_in_a_sentence(workspace: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(*next(iter(none.items())))
         assert end_containers("any") == []
-        with pytest.raises(UserError, match="no Docker engine answers at unix:///nonexistent"):
+        with refused("docker-unreachable", "unix:///nonexistent"):
             check_engine([])
 
 
@@ -235,7 +236,7 @@ def test_a_missing_image_is_named_with_the_command_that_makes_it(
         monkeypatch.setenv(name, value)
     check_engine(stages)
     monkeypatch.setenv("MINTAGE_IMAGE_TAG", "none")
-    with pytest.raises(UserError, match="image mintage/data:none, mintage/train:none is missing"):
+    with refused("container-image-missing", "mintage/data:none, mintage/train:none"):
         check_engine(stages)
 
 

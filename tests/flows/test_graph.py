@@ -9,7 +9,6 @@ from ruamel.yaml import YAML
 from flows.drawing import COLOURS, drawing
 from flows.graph import load_graph, unchanged, with_upstream
 from flows.stage import StageResult
-from stages.common.errors import UserError
 from tests.flows.toy import ROOT, chain, make_workspace
 from tests.refusals import refused
 
@@ -56,7 +55,7 @@ def test_stages_of_a_loop_and_of_a_folder_within_have_the_names_that_dvc_takes(
 def test_a_meta_that_cannot_be_meant_is_named(tmp_path: Path, meta: dict[str, object], sentence: str) -> None:
     stages = chain("first")
     stages["first"]["meta"] = meta
-    with pytest.raises(UserError, match=sentence):
+    with refused("stage-meta-invalid", sentence):
         load_graph(make_workspace(tmp_path / "toy", stages))
 
 

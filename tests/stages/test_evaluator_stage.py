@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from stages.common.errors import UserError
 from stages.common.files import read_json, sha256_of
 from stages.common.models import read_evaluator
 from stages.common.params import Evaluator, load_section
@@ -122,5 +121,5 @@ def test_a_damaged_evaluator_is_refused_by_name(finished: tuple[Path, str], tmp_
         config.unlink()
     else:
         config.write_text("[1, 2]")
-    with pytest.raises(UserError, match=r"(evaluator\.safetensors|config\.json) (is missing|does not fit)"):
+    with refused("output-missing" if damage in ("missing", "no config") else "weights-unusable", str(tmp_path)):
         read_evaluator(tmp_path, CPU)

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
-from stages.common.errors import UserError
 from stages.common.pictures import open_picture
 from stages.common.shards import class_names
 from stages.ingest import ingest, summary
 from stages.sources import open_source
 from stages.sources.metadata import stripped
+from tests.refusals import refused
 from tests.stages.source_files import encoded, ingest_params, ingested, noise, write_tree
 
 LABELS = {
@@ -104,10 +104,13 @@ def test_shards_have_no_column_of_partners_where_there_are_none(tmp_path: Path) 
     assert "partner" not in ingested(tmp_path / "raw", path=str(write_tree(tmp_path / "tree", {"": 2}))).column_names
 
 
-@pytest.mark.parametrize("source", ["digits", "glyphs", "idx"])
-def test_pairs_of_what_has_no_names_are_refused(source: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("source", "code"),
+    [("digits", "pairs-not-supported"), ("glyphs", "pairs-not-supported"), ("idx", "source-missing")],
+)
+def test_pairs_of_what_has_no_names_are_refused(source: str, code: str, tmp_path: Path) -> None:
     pairs = {"by": "name", "folders": ["a", "b"]}
-    with pytest.raises(UserError, match=r"ingest\.pairs is for source 'folder'|is not a folder|holds no"):
+    with refused(code):
         open_source(ingest_params(source=source, path=str(tmp_path), pairs=pairs))
 
 

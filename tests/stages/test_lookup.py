@@ -19,6 +19,7 @@ from stages.sources import json_pairs as module
 from stages.sources import open_source
 from stages.sources.json_pairs import json_pairs
 from stages.sources.lookup import Lookup
+from tests.refusals import refused
 from tests.stages.source_files import ingest_params, write_tree
 from tests.stages.test_source_fuzz import damaged, fuzzed
 from tests.stages.tiny_data import ROOT
@@ -119,7 +120,7 @@ def test_what_is_no_object_is_refused_with_the_line(tmp_path: Path, small_pieces
 def test_a_key_twice_is_refused_in_json_too(tmp_path: Path, name: str, text: str) -> None:
     tree = write_tree(tmp_path / "tree", {"": 2})
     (tree / name).write_text(text)
-    with pytest.raises(UserError, match=rf"{name} names a key twice \('000'\): keep one of the lines"):
+    with refused("key-twice", f"{name} names a key twice ('000')"):
         open_source(ingest_params(path=str(tree), labels=name))
 
 

@@ -68,7 +68,7 @@ def test_results_come_in_the_order_of_the_shards_from_other_processes() -> None:
 def test_what_a_worker_says_to_the_user_arrives_as_it_was(workers: int) -> None:
     results = map_shards(workers)(refuse_third, SHARDS)
     assert [next(results) for _ in range(3)] == [0, 1, 2]
-    with pytest.raises(UserError, match=r"^shard 3 is bad: mend it$"):
+    with refused("of-a-test", "shard 3 is bad: mend it"):
         next(results)
 
 

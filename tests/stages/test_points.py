@@ -2,7 +2,6 @@
 
 import json
 import math
-import re
 from importlib import import_module
 from pathlib import Path
 
@@ -13,7 +12,6 @@ import torch
 
 from benchmarks.modes import DATA
 from mintage.metrics.modes import mode_figures
-from stages.common.errors import UserError
 from stages.common.params import Select, load_section
 from stages.common.shards import shards
 from stages.common.split import Split
@@ -147,19 +145,16 @@ def test_points_are_not_resized_like_pictures(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "reason"),
+    ("change", "code", "told"),
     [
-        ({"source": "rings"}, "did you mean 'ring'"),
-        ({"options": {"points": 0}}, "ingest.options.points = 0 is refused"),
-        ({"options": {"seed": -1}}, "ingest.options.seed = -1 is refused"),
-        (
-            {"options": {"download": "mnist"}},
-            "ingest.options.download = 'mnist' is not a known key; known: points, seed",
-        ),
+        ({"source": "rings"}, "source-unknown", "did you mean 'ring'"),
+        ({"options": {"points": 0}}, "params-invalid", "ingest.options.points = 0"),
+        ({"options": {"seed": -1}}, "params-invalid", "ingest.options.seed = -1"),
+        ({"options": {"download": "mnist"}}, "params-invalid", "ingest.options.download = 'mnist'"),
     ],
 )
-def test_params_that_make_no_points_are_refused(change: dict[str, object], reason: str) -> None:
-    with pytest.raises(UserError, match=re.escape(reason)):
+def test_params_that_make_no_points_are_refused(change: dict[str, object], code: str, told: str) -> None:
+    with refused(code, told):
         checked_options(ingest_params(**{"source": "ring", "path": "unused", **change}))
 
 
@@ -169,5 +164,5 @@ MODES_UNKNOWN = "the modes of this data are not known"
 def test_modes_of_data_whose_truth_is_not_known_are_refused_as_a_rule(tmp_path: Path) -> None:
     write_params(tmp_path, {"select.guards": [{"metric": "reverse_kl", "at_most": 1.0}]})
     rows, params = [{"images": 1, "frechet_distance": 1.0}], load_section(Select, tmp_path / "params.yaml")
-    with pytest.raises(UserError, match=MODES_UNKNOWN):
+    with refused("metric-not-measured", MODES_UNKNOWN):
         choose(rows, params, {"reverse_kl": MODES_UNKNOWN})

@@ -3,7 +3,6 @@
 import pytest
 
 from stages import remote
-from stages.common.errors import UserError
 from tests.refusals import refused
 
 
@@ -36,10 +35,18 @@ def test_a_folder_needs_nothing_more(said: list[tuple[str, ...]]) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["", "s3://key:planted@bucket/x", "https://user:planted@host/x", "s3://bucket/x?token=planted"]
+    ("url", "code"),
+    [
+        ("", "remote-missing"),
+        ("s3://key:planted@bucket/x", "remote-url-invalid"),
+        ("https://user:planted@host/x", "remote-url-invalid"),
+        ("s3://bucket/x?token=planted", "remote-url-invalid"),
+    ],
 )
-def test_a_url_that_is_none_or_holds_a_key_is_refused_and_not_repeated(said: list[tuple[str, ...]], url: str) -> None:
-    with pytest.raises(UserError, match="URL") as caught:
+def test_a_url_that_is_none_or_holds_a_key_is_refused_and_not_repeated(
+    said: list[tuple[str, ...]], url: str, code: str
+) -> None:
+    with refused(code, "URL") as caught:
         remote.add(url)
     assert "planted" not in str(caught.value)
     assert said == []

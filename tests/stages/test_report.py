@@ -17,6 +17,7 @@ from stages.common.files import read_json, write_bytes, write_json, write_text, 
 from stages.report import main
 from stages.reporting.inputs import read_inputs
 from stages.reporting.sheets import samples_sheet
+from tests.refusals import refused
 from tests.stages.report_inputs import (
     CHECKPOINTS,
     COMMIT,
@@ -257,7 +258,7 @@ READ = [
 def test_a_missing_input_is_named_in_one_sentence(name: str, inputs: Path) -> None:
     path = inputs / name
     shutil.rmtree(path) if path.is_dir() else path.unlink()
-    with pytest.raises(UserError, match=rf"{name}.* is missing.*dvc repro"):
+    with refused("output-missing", name, "dvc repro"):
         read_inputs(inputs)
 
 

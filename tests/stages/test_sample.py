@@ -16,7 +16,6 @@ from PIL import Image
 import stages.sample
 from mintage.players import Generator, ModelConfig
 from mintage.sampling import samples
-from stages.common.errors import UserError
 from stages.common.files import write_json
 from stages.common.levels import to_uint8
 from stages.common.marks import Mark
@@ -182,7 +181,7 @@ def test_a_selected_model_that_does_not_fit_its_config_is_refused_by_name(
         weights.unlink()
     else:
         config.write_text(json.dumps(json.loads(config.read_text()) | {"width": 12}))
-    with pytest.raises(UserError, match=r"generator\.safetensors (is missing|does not fit)"):
+    with refused("output-missing" if damage == "missing" else "weights-unusable", "generator.safetensors "):
         sample(sample_params(tmp_path), tmp_path)
     assert outputs(tmp_path) == before
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from stages.common.errors import UserError
 from stages.summary import summary
 from tests.refusals import refused
 
@@ -142,7 +141,7 @@ def test_it_fits_a_terminal_of_100_columns(tmp_path: Path) -> None:
 )
 def test_a_missing_output_is_named_with_what_to_do(tmp_path: Path, name: str) -> None:
     (finished(tmp_path) / name).unlink()
-    with pytest.raises(UserError, match=rf"{name} is missing: run the stage that makes it"):
+    with refused("output-missing", f"{name} is missing: run the stage that makes it"):
         summary(tmp_path)
 
 

@@ -1,6 +1,5 @@
 """Training on a window of the images at a time: what is on the disk is shown, and gone on with after a kill."""
 
-import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,11 +10,11 @@ import torch
 
 from mintage.streaming import StreamedImages
 from stages.common.checkpoint import read_checkpoint
-from stages.common.errors import UserError
 from stages.common.params import load_section
 from stages.common.split import Split
 from stages.common.train_params import Train
 from stages.train import make_trainer
+from tests.refusals import refused
 from tests.stages.forked import run_train_stage
 from tests.stages.test_train import SHORT, outputs, workspace
 from tests.stages.test_train_kills import ALWAYS, NEVER, kill_once_a_state_is_saved, tiny
@@ -54,7 +53,7 @@ def test_images_that_do_not_fit_are_refused_with_the_window_that_would(
     monkeypatch.chdir(workspace(tmp_path))
     monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=40_000))
     split, params = Split("data/normalized/train"), load_section(Train)
-    with pytest.raises(UserError, match=re.escape("this machine has 0.0 GB free: set train.window to how many")):
+    with refused("memory-too-small", "this machine has 0.0 GB free: set train.window"):
         make_trainer(params, split)
     make_trainer(params.model_copy(update={"window": 39}), split)
 

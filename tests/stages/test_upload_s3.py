@@ -14,9 +14,10 @@ from pathlib import Path
 import boto3
 import pytest
 
-from stages.common.errors import TRY_AGAIN, UserError
+from stages.common.errors import TRY_AGAIN
 from stages.stores import parallel, s3
 from stages.stores.s3 import S3Store
+from tests.refusals import refused
 from tests.stages.release_trees import REPO, make_tree, set_url
 from tests.stages.s3_servers import (
     KEY,
@@ -278,26 +279,26 @@ def test_an_unknown_key_a_wrong_secret_and_a_key_without_rights_are_told_apart(
     for key, secret, sentence in cases:
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", key)
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret)
-        with pytest.raises(UserError, match=sentence) as caught:
+        with refused("store-refused", sentence) as caught:
             S3Store("s3://models").missing("releases/x", [])
         assert secret not in str(caught.value)
         assert key not in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    "url",
+    ("url", "code"),
     [
-        "s3://",
-        "s3:///prefix",
-        f"s3://{KEY}:{SECRET}",
-        "s3://a bucket/x",
-        "s3://bucket/a//b",
-        "s3://b/../c",
-        "s3://b/a?b",
+        ("s3://", "bucket-name-invalid"),
+        ("s3:///prefix", "bucket-name-invalid"),
+        (f"s3://{KEY}:{SECRET}", "bucket-name-invalid"),
+        ("s3://a bucket/x", "bucket-name-invalid"),
+        ("s3://bucket/a//b", "bucket-prefix-invalid"),
+        ("s3://b/../c", "bucket-prefix-invalid"),
+        ("s3://b/a?b", "bucket-prefix-invalid"),
     ],
 )
-def test_a_malformed_bucket_or_prefix_is_refused_without_repeating_it(url: str) -> None:
-    with pytest.raises(UserError, match=r"params.yaml: .*upload.url.*write s3://BUCKET/PREFIX") as caught:
+def test_a_malformed_bucket_or_prefix_is_refused_without_repeating_it(url: str, code: str) -> None:
+    with refused(code, "upload.url", "write s3://BUCKET/PREFIX") as caught:
         S3Store(url)
     assert SECRET not in str(caught.value)
 

@@ -15,7 +15,6 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from stages.common.errors import UserError
 from stages.common.params import load_params
 from stages.media.images import Images
 from stages.validate import read_manifest, read_stats, stop_on_failure, validate
@@ -228,7 +227,7 @@ def test_a_table_that_lacks_a_column_is_refused_by_name(tmp_path: Path, column: 
     path = tmp_path / "data/normalized/stats.parquet"
     written(tmp_path, stats, manifest_of(stats, CLASSES))
     stats.drop(columns=column).to_parquet(path, index=False)
-    with pytest.raises(UserError, match=f"stats.parquet has no usable column '{column}'"):
+    with refused("output-damaged", f"stats.parquet has no usable column '{column}'"):
         read_stats(path, Images())
 
 
@@ -266,7 +265,7 @@ def test_a_missing_or_damaged_table_is_refused_by_name(tmp_path: Path) -> None:
 def test_a_damaged_manifest_is_refused_by_its_key(tmp_path: Path, key: str, value: Any) -> None:
     path = tmp_path / "data/normalized/manifest.json"
     written(tmp_path, valid_stats(), {**manifest_of(valid_stats(), CLASSES), "classes": None, key: value})
-    with pytest.raises(UserError, match=rf"manifest.json is damaged \({key}"):
+    with refused("output-damaged", f"manifest.json is damaged ({key}"):
         read_manifest(path)
 
 
