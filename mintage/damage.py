@@ -60,7 +60,9 @@ def _masked(images: Tensor, drawn: list[torch.Generator]) -> Tensor:
     height, width = images.shape[2:]
     high, wide = (height + 1) // 2, (width + 1) // 2
     tops, lefts = (
-        torch.stack([torch.randint(room + 1, (1, 1, 1), generator=random) for random in drawn]).to(images.device)
+        torch.stack([torch.randint(room + 1, (1, 1, 1), generator=random) for random in drawn]).to(
+            images.device, non_blocking=True
+        )
         for room in (height - high, width - wide)
     )
     rows = torch.arange(height, device=images.device).view(-1, 1)

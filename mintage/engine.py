@@ -16,7 +16,7 @@ from mintage.data import RealImages
 from mintage.devices import move
 from mintage.games import Game, Scene, Step
 from mintage.layers import RANDOM, average_into, running_statistics
-from mintage.optimizers import make_optimizer, progress, set_pace
+from mintage.optimizers import make_optimizer, progress, set_pace, step_unless
 from mintage.randomness import seeded, stream
 from mintage.recipes import Recipe
 from mintage.slots import load_slots, slots_of
@@ -85,8 +85,7 @@ class Engine:
             mover, parts = self.game.mover(side), scene.parts(side, self.recipe.accumulation)
             with _frozen(self.game.mover(name) for name in self.game.sides[: self.game.sides.index(side)]):
                 columns = self._backward(side, parts)
-            if self.game.moves(side):
-                self.optimizers[side].step()
+            step_unless(self.optimizers[side], self.game.waits(side))
             processes.average([*columns.values(), *running_statistics(mover)])
             found |= columns | self.game.after(side, parts)
         return found
@@ -106,7 +105,7 @@ class Engine:
         gradients = [weight.grad for weight in _weights(optimizer) if weight.grad is not None]
         processes.average(gradients)
         means = {name: torch.stack(values).mean() for name, values in found.items()}
-        return means | {f"{side}_gradient": get_total_norm(gradients)}
+        return means | {f"{side}_gradient": get_total_norm(gradients or [torch.zeros((), device=self.device)])}
 
     @torch.no_grad()
     def update_averages(self, images_seen: int, images: int) -> None:

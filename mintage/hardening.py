@@ -65,9 +65,9 @@ class Balance(nn.Module):
         self.accuracy: Tensor
         self.register_buffer("accuracy", torch.zeros(()))
 
-    def waits(self) -> bool:
-        """Reads the device, which is why only who asks for it pays for it."""
-        return bool(self.accuracy > self.limit)
+    def waits(self) -> Tensor:
+        """1 where it does, else 0."""
+        return (self.accuracy > self.limit).float()
 
 
 EQUILIBRIUM = 0.68
@@ -88,11 +88,10 @@ class Equilibrium(nn.Module):
         costs = torch.stack([softplus(-real).mean(), softplus(fake).mean()]).detach()
         self.costs.copy_(processes.total(costs) / processes.count())
 
-    def waits(self, discriminator: bool) -> bool:
-        """Whether the discriminator, or else the generator, does. Reads the device."""
-        costs: list[float] = self.costs.tolist()
-        ahead, behind = min(costs) < EQUILIBRIUM - self.margin, max(costs) > EQUILIBRIUM + self.margin
-        return ahead != behind and (ahead if discriminator else behind)
+    def waits(self, discriminator: bool) -> Tensor:
+        """1 where the discriminator, or else the generator, does; else 0."""
+        ahead, behind = self.costs.min() < EQUILIBRIUM - self.margin, self.costs.max() > EQUILIBRIUM + self.margin
+        return ((ahead & ~behind) if discriminator else (behind & ~ahead)).float()
 
 
 class Pool(nn.Module):

@@ -67,6 +67,15 @@ def make_optimizer(player: nn.Module, recipe: PlayerRecipe) -> torch.optim.Optim
     return make(player.parameters(), recipe)
 
 
+def step_unless(optimizer: torch.optim.Optimizer, waits: torch.Tensor | None) -> None:
+    """One step, or none where `waits` is 1: a scalar on the device, which a fused optimizer reads there."""
+    fused = bool(optimizer.defaults.get("fused"))
+    if fused:
+        optimizer.found_inf = waits  # type: ignore[attr-defined]
+    if fused or waits is None or not bool(waits):
+        optimizer.step()
+
+
 def progress(images_seen: int, decay_images: float) -> float:
     """How far a decay is, from 0 to 1 along half a cosine; 0 where nothing decays."""
     if not decay_images:

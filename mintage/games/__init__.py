@@ -104,9 +104,12 @@ class Game(nn.Module):
         """What the side descends. The sides before it in `sides` are frozen meanwhile."""
         raise NotImplementedError
 
-    def moves(self, side: str) -> bool:
-        """Whether a side moves in its turn, or waits; its losses are written either way."""
-        return True
+    def waits(self, side: str) -> Tensor | None:
+        """1 where a side stays as it is in its turn, 0 where it moves, a scalar on the device; None if it always moves.
+
+        Its losses are written either way.
+        """
+        return None
 
     def probability(self, images: Tensor) -> Tensor | None:
         """How likely each image `[N,C,H,W]` is real, `[N]` in [0,1]; None where no side says so."""

@@ -107,8 +107,8 @@ class Adversarial(TwoPlayers):
         columns: dict[str, Tensor] = self.objective.statistics(*logits)
         return columns
 
-    def moves(self, side: str) -> bool:
-        return side != "discriminator" or self.balance is None or not self.balance.waits()
+    def waits(self, side: str) -> Tensor | None:
+        return self.balance.waits() if side == "discriminator" and self.balance is not None else None
 
     def _draw(self, scene: Scene) -> Batch:
         """The step's real images, and as many fakes, with a graph behind them where the generator moves too."""

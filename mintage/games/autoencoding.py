@@ -89,14 +89,15 @@ class Autoencoding(TwoPlayers):
             return {"generator_loss": likeness}
         return {"generator_loss": made.fooled, "generator_likeness": likeness}
 
-    def moves(self, side: str) -> bool:
+    def waits(self, side: str) -> Tensor | None:
         if side == "encoder" or self.equilibrium is None:
-            return True
-        return not self.equilibrium.waits(discriminator=side == "discriminator")
+            return None
+        return self.equilibrium.waits(discriminator=side == "discriminator")
 
     def after(self, side: str, parts: list[Scene]) -> dict[str, Tensor]:
         """What the discriminator's logits say, of both kinds of fake together, and which player waited."""
-        moved = {} if side == "encoder" or self.equilibrium is None else {f"{side}_moved": self._moved(side)}
+        waits = self.waits(side)
+        moved = {} if waits is None else {f"{side}_moved": 1 - waits}
         if side != "discriminator":
             return moved
         real, fake = (
@@ -105,9 +106,6 @@ class Autoencoding(TwoPlayers):
         )
         columns: dict[str, Tensor] = self.objective.statistics(real, fake)
         return columns | moved
-
-    def _moved(self, side: str) -> Tensor:
-        return torch.tensor(float(self.moves(side)), device=next(self.parameters()).device)
 
     def _pass(self, scene: Scene) -> Pass:
         step = scene.step
