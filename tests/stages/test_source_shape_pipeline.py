@@ -1,6 +1,7 @@
 """Small sources through every stage: digits of 8 x 8 made of pictures of 4 x 4."""
 
 import io
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -78,9 +79,12 @@ def test_sources_are_kept_as_small_as_they_are_and_shown_beside_what_bicubic_mak
     assert "baseline" in (finished / "reports/index.html").read_text()
 
 
-def test_a_hole_is_measured_by_itself_beside_its_own_baseline_and_not_that_of_other_sources(finished: Path) -> None:
+def test_a_hole_is_measured_by_itself_beside_its_own_baseline_and_not_that_of_other_sources(
+    finished: Path, tmp_path: Path
+) -> None:
     """Of the same images, in the same cache."""
     before = read_json(finished / "metrics/selection.json")
+    finished = shutil.copytree(finished, tmp_path / "other")
     filled = {"normalize.partner": "masked", "train.family": "context_encoder", "train.recipe.generator": {}}
     write_params(finished, PARAMS | SHORT | filled)
     for stage in ("normalize", "validate", "evaluator", "train", "select"):
