@@ -17,10 +17,10 @@ import torch.distributed as dist
 
 from mintage import processes
 from stages.common.device import device_for
-from stages.common.errors import BAD_INPUT, TemporaryError, UserError
+from stages.common.errors import BAD_INPUT, TRY_AGAIN, TemporaryError, UserError
 
 _LOOK_EVERY = 0.2
-_UNTIL_ENDED = 60
+_UNTIL_ENDED = 20
 
 
 def launched() -> bool:
@@ -101,10 +101,13 @@ def process_group(expected: int, device: str) -> Iterator[None]:
         with processes.joined(own_device(device)):
             yield
     except processes.LostError:
-        time.sleep(
-            _UNTIL_ENDED
-        )  # torchrun ends this process; were it the first to end, it would be taken for the cause
-        raise SystemExit(1) from None
+        time.sleep(_UNTIL_ENDED)  # the launcher ends this process where another of this machine was the cause
+        if not _first_to_tell():
+            raise SystemExit(TRY_AGAIN) from None
+        raise TemporaryError(
+            "training-host-lost",
+            "another machine of this training is gone: start it on all again, and it goes on from its last state",
+        ) from None
     except (UserError, OSError) as error:
         if not _first_to_tell():
             raise SystemExit(getattr(error, "exit_code", BAD_INPUT)) from None
