@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from stages.media.medium import Decoded, UnusableError
 from stages.media.scans import Spacing, scan_in
+from stages.media.slices import is_series, series_in
 
 if TYPE_CHECKING:
     from stages.common.params import Normalize
@@ -27,7 +28,10 @@ def decoded(
     content: bytes, to: "Normalize", size: Size, most: int, *, empty: float | None, occupied: float | None
 ) -> Decoded:
     """The volume `[C,*size]` of an array `[H,D,W]` or `[C,H,D,W]`, or of a scan. Raises UnusableError."""
-    if content.startswith(STARTS):
+    if is_series(content):
+        array, spacing = series_in(content, most)
+        kind = "dicom"
+    elif content.startswith(STARTS):
         array, spacing, kind = array_in(content, most), _EVEN, "npy"
     else:
         array, spacing = scan_in(content, most)

@@ -4,4 +4,6 @@ SOUNDS = (".wav", ".wave", ".flac", ".ogg", ".oga", ".mp3")
 SCORES = (".mid", ".midi")
 MESHES = (".obj", ".stl", ".ply", ".off")
 SCANS = (".nii", ".nii.gz")
+SLICES = (".dcm", ".dicom", ".ima")
+"""Of DICOM, of which many files have no ending, or end in a number."""
 TEXTS = (".txt", ".text")

@@ -1,4 +1,4 @@
-"""Scans of medicine in NIfTI, by the package nibabel, which is no part of the usual install.
+"""Scans of medicine in NIfTI, by the package nibabel, which is no part of the usual install; of DICOM see `slices`.
 
 Axes are brought to ours: up to the head, to the front, and to the patient's right. Voxels that are longer one way than
 another keep their proportions.
@@ -34,7 +34,7 @@ def require_reader() -> None:
     if find_spec("nibabel") is None:
         raise UserError(
             "scans-need-nibabel",
-            "NIfTI is read by nibabel, which is not installed: run `pip install -c requirements/constraints.txt "
+            "scans are read by nibabel, which is not installed: run `pip install -c requirements/constraints.txt "
             "-r requirements/scans.txt`",
         )
 
@@ -58,13 +58,21 @@ def scan_in(content: bytes, most: int) -> tuple[npt.NDArray[Any], Spacing]:
             raise UnusableError(f"it has the axes {list(image.shape)}: a volume has three, and no times or directions")
         if prod(shape) > most:
             raise UnusableError(f"it says it has {prod(shape)} numbers, over ingest.max_pixels ({most})")
-        upright = nib.as_closest_canonical(image)
-        values = np.asanyarray(upright.dataobj).reshape(upright.shape[:3]).transpose(2, 1, 0)
-        right, front, up = (abs(float(length)) for length in upright.header.get_zooms()[:3])
+        return upright(image)
     except UnusableError:
         raise
     except Exception as error:  # of any kind, on a damaged header
         raise UnusableError(f"it cannot be read as NIfTI ({' '.join(str(error).split())[:100]})") from None
+
+
+def upright(image: Any) -> tuple[npt.NDArray[Any], Spacing]:
+    """The numbers `[H,D,W]` of an image of nibabel along our axes, and how large its voxels are.
+
+    Raises UnusableError where they have no size, and what nibabel raises.
+    """
+    turned: Any = import_module("nibabel").as_closest_canonical(image)
+    values = np.asanyarray(turned.dataobj).reshape(turned.shape[:3]).transpose(2, 1, 0)
+    right, front, up = (abs(float(length)) for length in turned.header.get_zooms()[:3])
     if not (np.isfinite((up, front, right)).all() and min(up, front, right) > 0):
         raise UnusableError(f"its voxels are said to be {up:g} x {front:g} x {right:g} large")
     return values, (up, front, right)

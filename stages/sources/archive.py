@@ -97,7 +97,8 @@ class _Tar:
 
     def find(self, _: str) -> Callable[[], bytes] | None:
         raise UserError(
-            "pairs-not-supported", f"{self._path} is a tar, which is read in one go: for pairs use a zip or a folder"
+            "tar-in-one-go",
+            f"{self._path} is a tar, which is read in one go: for pairs, and slices of DICOM, use a zip or a folder",
         )
 
     def advice(self) -> str:

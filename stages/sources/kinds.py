@@ -4,7 +4,7 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
-from stages.media.endings import MESHES, SCANS, SCORES, SOUNDS, TEXTS
+from stages.media.endings import MESHES, SCANS, SCORES, SLICES, SOUNDS, TEXTS
 from stages.sources.limits import is_image
 from stages.sources.names import of_system
 from stages.sources.packed import archives_in, is_archive_name
@@ -12,7 +12,7 @@ from stages.sources.packed import archives_in, is_archive_name
 _BY_FIRST_BYTES = {b"PAR1": "parquet", b"\x93NUMPY": "arrays"}
 _BY_ENDING = {".parquet": "parquet", ".npy": "arrays", ".npz": "arrays", ".bin": "cifar"}
 _BY_ENDING |= dict.fromkeys(TEXTS, "text")  # last: a list of labels, or a licence, may lie beside all others
-_OF_FILES = {"volumes": (*MESHES, *SCANS), "sounds": SOUNDS, "rolls": SCORES}
+_OF_FILES = {"volumes": (*MESHES, *SCANS, *SLICES), "sounds": SOUNDS, "rolls": SCORES}
 _LOOKED_AT = 10_000  # files of a folder
 
 

@@ -1,4 +1,4 @@
-"""Volumes: a folder or archive of arrays (npy, npz), scans (NIfTI) and meshes (OBJ, STL, PLY, OFF), or one array."""
+"""Volumes: a folder or archive of arrays (npy, npz), scans (NIfTI, DICOM) and meshes (OBJ, ...), or one array."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,7 +15,7 @@ from stages.common.params import Ingest
 from stages.common.sections import Finite, Positive
 from stages.media import meshes, scans
 from stages.media.cells import npy
-from stages.media.endings import MESHES, SCANS
+from stages.media.endings import MESHES, SCANS, SLICES
 from stages.media.volumes import Up, Volumes
 from stages.sources import RawImage, Source
 from stages.sources.archive import archive_tree
@@ -23,6 +23,7 @@ from stages.sources.array_files import Header
 from stages.sources.arrays import Elements, Named, elements_of
 from stages.sources.folder import Folder
 from stages.sources.names import of_system
+from stages.sources.series import Series
 from stages.sources.tree import Tree, Wanted, tree_source
 
 MEDIUM = Volumes()
@@ -52,8 +53,9 @@ class Options(Named):
 def read(params: Ingest, options: Options) -> Source:
     """The volumes of a folder or an archive, a file each, with classes and a test set told as by source `folder`.
 
-    Or those of one npy or npz, an array `[N,H,D,W]` or `[N,C,H,D,W]` with labels beside it, as source `arrays` reads
-    images. Memory: a volume. Raises UserError as these do, and where there are meshes and nothing that reads them.
+    Slices of DICOM are joined, and the volumes of one patient are of a group. Or those of one npy or npz, an array
+    `[N,H,D,W]` or `[N,C,H,D,W]` with labels beside it, as source `arrays` reads images. Memory: a volume. Raises
+    UserError as these do, and where there are scans or meshes and nothing that reads them.
     """
     if params.pairs is not None:
         raise UserError("pairs-not-supported", "ingest.pairs is of pictures, and these are volumes: set it to null")
@@ -61,7 +63,7 @@ def read(params: Ingest, options: Options) -> Source:
     if path.is_file() and path.suffix.lower() in _ARRAYS:
         found = params.model_copy(update={"path": str(path)})
         return elements_of(found, options, Elements("volumes", medium, _check, _encode, lambda header: "npy"))
-    wanted = Wanted(medium, (*_ARRAYS, *SCANS, *MESHES))
+    wanted = Wanted(medium, (*_ARRAYS, *SCANS, *SLICES, *MESHES))
     if path.is_file():
         tree: Tree = archive_tree(path, params.max_pixels, options.max_ratio, wanted.extensions)
     elif path.is_dir():
@@ -71,8 +73,10 @@ def read(params: Ingest, options: Options) -> Source:
             "source-missing",
             f"{path} is not there: set ingest.path to a folder or an archive of arrays and meshes, or to an npy or npz",
         )
-    source = tree_source("volumes", tree, params, wanted=wanted)
-    return replace(source, images=_with_reader(source.images))
+    series = Series(tree, params.max_pixels)
+    source = tree_source("volumes", series, params, wanted=wanted)
+    images = series.by_patient(_with_reader(source.images))
+    return replace(source, images=images, grouped=series.of_several_patients, layout=[*source.layout, *series.said])
 
 
 def _alone(path: Path) -> Path:

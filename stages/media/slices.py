@@ -1,0 +1,286 @@
+"""Scans of medicine as slices of DICOM, a file each, by the package pydicom; a series of them is one volume.
+
+Its slices lie together in a zip that deflates nothing. They hold what the volume needs and nothing else: no name, no
+date and no number of a patient. What is said of axes and voxels is PS3.3 of the DICOM standard, section C.7.6.2.
+"""
+
+import io
+import struct
+import warnings
+import zipfile
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from stages.common.errors import UserError
+from stages.media import scans
+from stages.media.medium import UnusableError
+
+_MAGIC = slice(128, 132)
+_NAME = "{:05d}.dcm"
+_PACKED, _NAME_AT = b"PK\x03\x04", 30
+"""How a zip begins, and where in it the name of its first file is (APPNOTE.TXT 6.3.10, section 4.3.7)."""
+_DEFLATED = b"1.2.840.10008.1.2.1.99"
+"""What says that all behind it is deflated, however much that may be."""
+_NAMED = ("SeriesInstanceUID", "StudyInstanceUID", "PatientID", "Rows")
+_KEPT = (
+    "Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated", "BitsStored", "HighBit",
+    "PixelRepresentation", "NumberOfFrames", "PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient",
+    "RescaleSlope", "RescaleIntercept", "PixelData",
+)  # fmt: skip
+_TO_LEFT_AND_BACK = np.diag([-1.0, -1.0, 1.0])
+"""DICOM's axes go to the patient's left, back and head, NIfTI's to the right, front and head."""
+_SAME_PLACE = 1e-4
+"""Millimeters between slices that lie at one place."""
+_UNEVEN = 0.1
+"""By what share one step from slice to slice may differ from the others: they are written in few digits."""
+Numbers = npt.NDArray[np.float64]
+
+
+class Slice(NamedTuple):
+    """Which volume a file is of."""
+
+    series: str
+    patient: str
+    """Not who it is: a digest that is the same in all of one patient's files; of the study where no patient is said."""
+    has_pixels: bool
+
+
+def require_reader() -> None:
+    """Raises UserError where pydicom or nibabel, by which volumes are brought upright, is not installed."""
+    scans.require_reader()
+    if find_spec("pydicom") is None:
+        raise UserError(
+            "scans-need-pydicom",
+            "DICOM is read by pydicom, which is not installed: run `pip install -c requirements/constraints.txt "
+            "-r requirements/scans.txt`",
+        )
+
+
+def is_slice(content: bytes) -> bool:
+    return content[_MAGIC] == b"DICM"
+
+
+def slice_of(content: bytes) -> Slice | None:
+    """What a file of DICOM says of itself; None where it cannot be read. Raises UserError where nothing reads it."""
+    require_reader()
+    try:
+        with _quiet():
+            said = _read(content, _NAMED, pixels=False)
+            series, study, patient = (str(said.get(name) or "").strip() for name in _NAMED[:3])
+    except Exception:  # of any kind, on damaged bytes
+        return None
+    patient = patient or study or series
+    return Slice(series, sha256(patient.encode()).hexdigest()[:16], "Rows" in said)
+
+
+def packed(contents: Iterable[bytes]) -> bytes:
+    """The files of a series as one content, without what it does not need; one that cannot be read is empty there."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as series:
+        for number, content in enumerate(contents):
+            series.writestr(zipfile.ZipInfo(_NAME.format(number)), _needed(content))
+    return file.getvalue()
+
+
+def is_series(content: bytes) -> bool:
+    return content.startswith(_PACKED) and content.startswith(_NAME.format(0).encode(), _NAME_AT)
+
+
+def series_in(content: bytes, most: int) -> tuple[npt.NDArray[Any], scans.Spacing]:
+    """The numbers `[H,D,W]` of a packed series of at most so many, as they are scaled, and how large its voxels are.
+
+    The slices lie by their positions, whatever their order. Raises UnusableError where they make no volume, and
+    UserError where nothing is installed that reads them.
+    """
+    require_reader()
+    read = [_placed(one, most) for one in _files(content)]
+    if len(read) < 2:
+        raise UnusableError("it is a lone slice: a volume has two or more, so add the others, or take it out")
+    geometry = _geometry(read)
+    if (count := len(read) * geometry.rows * geometry.columns) > most:
+        raise UnusableError(f"it says it has {count} numbers, over ingest.max_pixels ({most})")
+    values = np.stack([_values(read[number].header) for number in geometry.order], 2)
+    image = import_module("nibabel").Nifti1Image(values, geometry.affine)
+    return scans.upright(image)
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """A slice and where it lies."""
+
+    header: Any
+    size: tuple[int, int]
+    """Rows and columns."""
+    spacing: Numbers
+    """`[2]`: from row to row, and from column to column, in millimeters."""
+    corner: Numbers
+    """`[3]`: the middle of its first pixel, to the patient's left, back and head."""
+    along: Numbers
+    """`[2,3]`: where columns and rows go on to."""
+
+
+class _Geometry(NamedTuple):
+    order: list[int]
+    """The slices from one end to the other."""
+    affine: Numbers
+    """`[4,4]`: from (column, row, slice) to the patient's right, front and head."""
+    rows: int
+    columns: int
+
+
+def _read(content: bytes, names: Sequence[str], pixels: bool = True) -> Any:
+    """A data set of some elements. Raises UnusableError."""
+    pydicom: Any = import_module("pydicom")
+    if not is_slice(content) or _DEFLATED in content:
+        raise UnusableError(
+            "one of its files cannot be read as DICOM: copy it again, inflate it (dcmconv +te) where it is deflated as "
+            "a whole, or take it out"
+        )
+    try:
+        with _quiet():
+            return pydicom.dcmread(io.BytesIO(content), stop_before_pixels=not pixels, specific_tags=list(names))
+    except Exception as error:  # of any kind, on damaged bytes
+        raise _unreadable(error) from None
+
+
+def _quiet() -> AbstractContextManager[object]:
+    """pydicom warns of each value that is not as the standard has it."""
+    return warnings.catch_warnings(action="ignore")
+
+
+def _unreadable(error: Exception) -> UnusableError:
+    reason = " ".join(str(error).split())[:100] or type(error).__name__
+    return UnusableError(f"one of its slices cannot be read as DICOM ({reason})")
+
+
+def _needed(content: bytes) -> bytes:
+    """A file of DICOM with what a volume needs alone; empty where it cannot be read."""
+    pydicom: Any = import_module("pydicom")
+    file = io.BytesIO()
+    try:
+        with _quiet():
+            said = _read(content, _KEPT)
+            syntax = said.file_meta.TransferSyntaxUID
+            said.preamble, said.file_meta = bytes(128), pydicom.dataset.FileMetaDataset()
+            said.file_meta.TransferSyntaxUID = syntax
+            said.save_as(file, enforce_file_format=False)
+    except Exception:  # of any kind, on damaged bytes
+        return b""
+    return file.getvalue()
+
+
+def _files(content: bytes) -> list[bytes]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as series:
+            infos = series.infolist()
+            if any(info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1 for info in infos):
+                raise UnusableError("it is a zip, and no series of slices as ingest packs them")
+            return [series.read(info) for info in infos]
+    except (zipfile.BadZipFile, NotImplementedError, OSError, EOFError, ValueError, struct.error) as error:
+        raise UnusableError(f"it is no whole series of slices ({' '.join(str(error).split())[:100]})") from None
+
+
+def _placed(content: bytes, most: int) -> _Placed:
+    header = _read(content, _KEPT)
+    try:
+        with _quiet():
+            found = {name: header.get(name) for name in _KEPT[:-1]}
+            frames, samples = int(found["NumberOfFrames"] or 1), int(found["SamplesPerPixel"] or 1)
+            if frames != 1:
+                raise UnusableError(f"it has a file of {frames} frames: make NIfTI of it, as dcm2niix does")
+            if samples != 1 or "PALETTE" in str(found["PhotometricInterpretation"]):
+                raise UnusableError("its slices are in color: a volume is of one number a voxel, so make them gray")
+            for name in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"):
+                if not found[name]:
+                    raise UnusableError(f"one of its slices has no {name}, so nobody knows where it lies: take it out")
+            rows, columns = int(found["Rows"]), int(found["Columns"])
+            spacing, corner = (np.array(found[name], np.float64) for name in ("PixelSpacing", "ImagePositionPatient"))
+            along = np.array(found["ImageOrientationPatient"], np.float64).reshape(2, 3)
+    except UnusableError:
+        raise
+    except Exception as error:  # of any kind, on damaged values
+        raise _unreadable(error) from None
+    is_frame = np.allclose(along @ along.T, np.eye(2), atol=0.01)
+    if not (is_frame and spacing.shape == (2,) and corner.shape == (3,) and np.isfinite(corner).all()):
+        raise UnusableError("one of its slices says no place, directions or pixels that can be: take it out")
+    if not (np.isfinite(spacing).all() and spacing.min() > 0 and 0 < rows * columns <= most):
+        raise UnusableError(
+            f"one of its slices says {rows} x {columns} pixels, {spacing[0]:g} x {spacing[1]:g} mm large, "
+            f"where ingest.max_pixels is {most}"
+        )
+    return _Placed(header, (rows, columns), spacing, corner, along)
+
+
+def _geometry(read: Sequence[_Placed]) -> _Geometry:
+    """How slices lie together. Raises UnusableError where that is no volume."""
+    first = read[0]
+    if sizes := sorted({one.size for one in read} - {first.size}):
+        (rows, columns), (others, wide) = first.size, sizes[0]
+        raise UnusableError(
+            f"its slices are of two sizes, such as {rows} x {columns} and {others} x {wide}: keep those of one"
+        )
+    if not all(np.allclose(one.spacing, first.spacing, rtol=0.01) for one in read):
+        raise UnusableError("the pixels of its slices are of two sizes: keep the slices of one")
+    if not all(np.allclose(one.along, first.along, atol=0.01) for one in read):
+        raise UnusableError("its slices lie in two directions, as where a scout is among them: keep those of one")
+    normal = np.cross(*first.along)
+    places = np.array([one.corner @ normal for one in read])
+    order = places.argsort(kind="stable").tolist()
+    step = _even_step(places[order])
+    lowest = read[order[0]].corner
+    aside = np.array([read[number].corner - lowest for number in order])
+    aside -= (aside @ normal)[:, None] * normal
+    if np.linalg.norm(aside, axis=1).max() > first.spacing.max():
+        raise UnusableError(
+            "its slices are shifted against each other, as by a tilted gantry: make NIfTI of it, as dcm2niix does"
+        )
+    affine = np.eye(4)
+    across, down = first.along * first.spacing[::-1, None]
+    affine[:3] = _TO_LEFT_AND_BACK @ np.stack([across, down, step * normal, lowest], 1)
+    return _Geometry(order, affine, *first.size)
+
+
+def _even_step(places: Numbers) -> float:
+    """How far it is from each slice to the next. Raises UnusableError where that differs."""
+    steps = np.diff(places)
+    if steps.min() < _SAME_PLACE:
+        at = places[int(steps.argmin())]
+        raise UnusableError(
+            f"two of its slices lie at one place ({at:g} mm along), as of two times or copies: keep those of one"
+        )
+    usual, widest = float(np.median(steps)), int(steps.argmax())
+    if abs(steps / usual - 1).max() > _UNEVEN:
+        raise UnusableError(
+            f"its slices lie {usual:g} mm apart, but elsewhere {steps.min():g} to {steps.max():g} mm, the most behind "
+            f"{places[widest]:g} mm: add those that are missing, or take it out"
+        )
+    return float(places[-1] - places[0]) / (len(places) - 1)
+
+
+def _values(header: Any) -> npt.NDArray[Any]:
+    """The numbers `[columns, rows]` of a slice, as it scales them. Raises UnusableError."""
+    try:
+        with _quiet():
+            stored: npt.NDArray[Any] = header.pixel_array
+            slope, intercept = (float(header.get(name) or 0) for name in ("RescaleSlope", "RescaleIntercept"))
+    except Exception as error:  # of any kind: damaged, or packed by what is not installed
+        reason = " ".join(str(error).split())[:100] or type(error).__name__
+        with _quiet():
+            kind = header.file_meta.get("TransferSyntaxUID", "")
+        raise UnusableError(
+            f"its pixels cannot be decoded ({getattr(kind, 'name', kind)}: {reason}): unpack them, as dcmdjpeg or "
+            "gdcmconv --raw do, or install pylibjpeg"
+        ) from None
+    if slope in (0.0, 1.0) and intercept == 0:
+        return stored.T
+    scaled = stored * (slope or 1.0) + intercept
+    is_whole = slope.is_integer() and intercept.is_integer() and abs(scaled).max() < 2**31
+    return scaled.astype(np.int32).T if is_whole else scaled.T
