@@ -1,7 +1,7 @@
 """Bars of music: which pitches sound in each of sixteen steps, as a piano roll.
 
 A bar `[1,16,P]` has its axes along time and up: `[:, 0]` is its first sixteenth, `[:, :, 0]` its lowest pitch. What is
-above 0 sounds; of one voice, the strongest alone. Files are MIDI, which the source cuts into bars.
+above 0 sounds; of one voice, the strongest alone. Files are scores (MIDI, MusicXML), which the source cuts into bars.
 """
 
 from collections.abc import Mapping, Sequence
@@ -114,7 +114,7 @@ class Rolls(Medium):
     exact = True
     plays = True
     lacks: ClassVar[Mapping[Trait, str]] = {
-        "picture files": "bars are cut from MIDI files",
+        "picture files": "bars are cut from scores",
         "looks": "bars are compared step by step, not by their looks",
         "spectrum": "bars have no spectrum of a picture",
     }
@@ -154,7 +154,7 @@ class Rolls(Medium):
         return f"{self.voices}-voice{'s' if self.voices == 'many' else ''}, {shape[2]}-pitch"
 
     def decode(self, content: bytes, to: "Normalize", most: int) -> Decoded:
-        """A bar as its source wrote it, an array `[16,P]` of truths in npy; a whole MIDI file is none of use."""
+        """A bar as its source wrote it, an array `[16,P]` of truths in npy; a whole score is none of use."""
         import numpy as np
 
         from stages.media.cells import array_in

@@ -1,6 +1,6 @@
-"""MIDI files as bars: which pitches sound in each sixteenth.
+"""Scores as bars: which pitches sound in each sixteenth of MIDI files and of MusicXML.
 
-Read by mido, which is no part of the usual install. Time is counted in beats, so the tempo decides nothing.
+MIDI is read by mido, which is no part of the usual install. Time is counted in beats, so the tempo decides nothing.
 """
 
 import io
@@ -16,6 +16,7 @@ from mintage.midi import STEPS_A_BEAT, Sounding
 from mintage.rolls import Voices
 from stages.common.errors import UserError
 from stages.media.medium import UnusableError
+from stages.media.notation import is_notation, written_in
 
 STEPS = 16
 """Of a bar in 4/4."""
@@ -48,30 +49,60 @@ def require_reader() -> None:
 
 
 def score_of(content: bytes, most: int, voices: Voices = "one", track: int | None = None) -> Score:
-    """The notes of a MIDI file, but for drums; of one voice the highest that sounds.
+    """The notes of a MIDI file or of MusicXML, but for drums; of one voice the highest that sounds.
 
     A note begins and ends at the nearest sixteenth, and lasts one at least. `track` is the number, from 1, of the one
-    to take among those that have notes. Raises UnusableError on what is no such file, is cut off, has no notes, or has
-    more than `most` numbers in steps by pitches, and UserError where mido is not installed.
+    to take among those that have notes; in MusicXML these are parts. Raises UnusableError on what is no such file, is
+    cut off, has no notes, or has more than `most` numbers in steps by pitches, and UserError where mido is needed and
+    not installed.
     """
-    tracks, meters = _read(content)
-    if not tracks:
-        raise UnusableError("it has no notes but of drums" if meters is None else "it has no notes")
+    if not content:
+        raise UnusableError("it is empty: it has no bytes")
+    played = _notation(content, most // PITCHES) if is_notation(content) else _midi(content, most // PITCHES)
+    tracks = played.tracks
     if track is not None and track > len(tracks):
         raise UnusableError(f"it has notes in {len(tracks)} of its tracks: ingest.options.track is {track}")
-    notes = [note for one in (tracks if track is None else [tracks[track - 1]]) for note in one]
-    last = max(end for _, end, _ in notes)
-    bars, others, length = _bars(meters or [], last, most // PITCHES)
-    sounding = np.zeros((length, PITCHES), np.bool_)
-    for begin, end, pitch in notes:
+    sounding = np.zeros((played.length, PITCHES), np.bool_)
+    for begin, end, pitch in (note for one in (tracks if track is None else [tracks[track - 1]]) for note in one):
         sounding[begin:end, pitch] = True
     if voices == "one":
         sounding &= np.arange(PITCHES) == PITCHES - 1 - sounding[:, ::-1].argmax(1)[:, None]
-    return Score(sounding, bars, others)
+    return Score(sounding, played.bars, played.others)
 
 
 Note = tuple[int, int, int]
 """Its first step, the one behind its last, and its pitch."""
+
+
+@dataclass(frozen=True)
+class _Played:
+    """Notes of each track that has some, and bars as of `Score`, in so many steps."""
+
+    tracks: list[list[Note]]
+    bars: list[int]
+    others: int
+    length: int
+
+
+def _notation(content: bytes, most: int) -> _Played:
+    written = written_in(content, most)
+    tracks = [[_note(*note, Fraction(1)) for note in part] for part in written.parts]
+    _check_notes(tracks, written.has_drums)
+    bars = [int(begin) for begin, length in written.bars if length == STEPS and begin.denominator == 1]
+    last = max(end for notes in tracks for _, end, _ in notes)
+    return _Played(tracks, bars, len(written.bars) - len(bars), max(last, *(begin + STEPS for begin in bars), 0))
+
+
+def _midi(content: bytes, most: int) -> _Played:
+    tracks, meters = _read(content)
+    _check_notes(tracks, has_drums=meters is None)
+    last = max(end for notes in tracks for _, end, _ in notes)
+    return _Played(tracks, *_bars(meters or [], last, most))
+
+
+def _check_notes(tracks: list[list[Note]], has_drums: bool) -> None:
+    if not tracks:
+        raise UnusableError("it has no notes but of drums" if has_drums else "it has no notes")
 
 
 def _read(content: bytes) -> tuple[list[list[Note]], list[Meter] | None]:
@@ -79,10 +110,8 @@ def _read(content: bytes) -> tuple[list[list[Note]], list[Meter] | None]:
     require_reader()
     import mido
 
-    if not content:
-        raise UnusableError("it is empty: it has no bytes")
     if not content.startswith(b"MThd"):
-        raise UnusableError("it is no MIDI file: it does not begin as one")
+        raise UnusableError("it is no MIDI file and no MusicXML: it begins as neither")
     try:
         file = mido.MidiFile(file=io.BytesIO(content), clip=True)
         kind, ticks, messages = file.type, file.ticks_per_beat, [[*track] for track in file.tracks]
@@ -122,7 +151,7 @@ def _events(track: Sequence[Any], step: Fraction) -> tuple[list[Note], list[Mete
     return notes, meters, drums
 
 
-def _note(begun: int, ended: int, pitch: int, step: Fraction) -> Note:
+def _note(begun: int | Fraction, ended: int | Fraction, pitch: int, step: Fraction) -> Note:
     first = round(begun * step)
     return first, max(first + 1, round(ended * step)), pitch
 

@@ -1,4 +1,4 @@
-"""Bars of music: a folder or archive of MIDI files, cut at their bar lines into bars of sixteen sixteenths."""
+"""Bars of music: a folder or archive of MIDI and MusicXML, cut at bar lines into bars of sixteen sixteenths."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ from stages.media.cells import npy
 from stages.media.endings import SCORES
 from stages.media.medium import UnusableError
 from stages.media.rolls import Rolls, bar_at
-from stages.media.scores import STEPS, Score, require_reader, score_of
+from stages.media.scores import STEPS, Score, score_of
 from stages.sources import RawImage, Source
 from stages.sources.archive import archive_tree
 from stages.sources.folder import Folder
@@ -81,9 +81,8 @@ def read(params: Ingest, options: Options) -> Source:
     elif path.is_dir():
         tree = Folder(path, params.max_pixels)
     else:
-        raise UserError("source-missing", f"{path} is not there: set ingest.path to a folder or an archive of MIDI")
+        raise UserError("source-missing", f"{path} is not there: set ingest.path to a folder or an archive of scores")
     source = tree_source("rolls", tree, params, wanted=wanted)
-    require_reader()
     bars = _bars(source.images, options, params.max_pixels, source.notes)
     return replace(source, images=bars, count=None, grouped=True, paired=options.previous)
 

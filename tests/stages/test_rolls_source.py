@@ -171,7 +171,7 @@ def test_a_piece_is_moved_by_octaves_and_what_is_left_out_is_told(tmp_path: Path
 
 BROKEN: list[tuple[Callable[[], bytes], str]] = [
     (lambda: b"", "it is empty"),
-    (lambda: b"X:1\nK:C\nCDEF|", "it is no MIDI file"),
+    (lambda: b"X:1\nK:C\nCDEF|", "it is no MIDI file and no MusicXML"),
     (lambda: midi(scale())[:60], "it cannot be read as MIDI"),
     (lambda: midi(scale())[:18], "it cannot be read as MIDI"),
     (lambda: midi([]), "it has no notes"),
@@ -211,7 +211,7 @@ def test_without_mido_it_is_one_sentence_which_installs_it(tmp_path: Path, monke
         ({"width": 48}, "medium-resized", "set normalize.channels to 1, height to 16, width to 24"),
         ({"length": 64}, "side-superfluous", "the sides of bars are height, width"),
         ({"black": 0.0}, "medium-rescaled", "bars have a scale of their own"),
-        ({"partner": "edges"}, "settings-of-pictures", "bars are cut from MIDI files"),
+        ({"partner": "edges"}, "settings-of-pictures", "bars are cut from scores"),
     ],
 )
 def test_settings_that_no_bar_has_are_refused(tmp_path: Path, changes: dict[str, Any], code: str, reason: str) -> None:
@@ -224,9 +224,9 @@ def test_a_folder_of_midi_is_told_apart_and_an_empty_one_says_what_they_are_know
     write_folder(tmp_path / "tree", 2)
     assert "set ingest.source to rolls" in advice_on(tmp_path / "tree", but="folder")
     (tmp_path / "none").mkdir()
-    with refused("source-without-images", "holds no bars (known by .mid .midi)"):
+    with refused("source-without-images", "holds no bars (known by .mid .midi .musicxml .mxl .xml)"):
         ingested(tmp_path / "raw", source="rolls", path=str(tmp_path / "none"))
-    with refused("source-missing", "set ingest.path to a folder or an archive of MIDI"):
+    with refused("source-missing", "set ingest.path to a folder or an archive of scores"):
         ingested(tmp_path / "raw", source="rolls", path=str(tmp_path / "nowhere"))
     with refused("params-invalid", "lowest + pitches is over 128"):
         ingested(tmp_path / "raw", source="rolls", path=str(tmp_path / "tree"), options={"lowest": 100})

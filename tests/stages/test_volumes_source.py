@@ -130,7 +130,10 @@ def test_a_folder_without_volumes_says_what_they_are_known_by(tmp_path: Path) ->
     (tmp_path / "tree").mkdir()
     for name in ("a.png", "b.png"):
         (tmp_path / "tree" / name).write_bytes(PNG)
-    with refused("source-without-images", "holds no volumes (known by .dcm .dicom .ima .nii .nii.gz .npy .npz .obj .off .ply .stl)"):
+    with refused(
+        "source-without-images",
+        "holds no volumes (known by .dcm .dicom .ima .nii .nii.gz .npy .npz .obj .off .ply .stl)",
+    ):
         ingested(tmp_path / "raw", source="volumes", path=str(tmp_path / "tree"))
     with refused("source-missing", "set ingest.path to a folder or an archive"):
         ingested(tmp_path / "raw", source="volumes", path=str(tmp_path / "nowhere"))

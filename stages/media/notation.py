@@ -1,0 +1,281 @@
+"""MusicXML as notes and bars: uncompressed, or `.mxl`, which is a zip with it (W3C MusicXML 4.0, score-partwise).
+
+Read by Python's own expat, which fetches nothing and lets no entity grow; entities of a file's own are refused anyway.
+Kept is what sounds and where bars lie; repeats and their endings are played out.
+"""
+
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from math import lcm
+from xml.etree import ElementTree
+
+from mintage.midi import STEPS_A_BEAT
+from stages.media.medium import UnusableError
+
+_ZIP, _BYTE_ORDERS = b"PK\x03\x04", (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
+_CONTAINER = "META-INF/container.xml"
+_BYTES_A_STEP = 64
+"""Of a file, for each step that a piece may have: a full score has some hundred bytes a note."""
+_SMALLEST = 2**22
+_STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+_COMMON = Fraction(4)
+_MOST_ROUNDS = 16
+_DECIMAL = re.compile(r"[0-9]{1,9}([.][0-9]{0,4})?")
+_FINEST = 2**40
+"""Parts of a quarter note: with more, fractions would grow with every bar."""
+_DAMAGED = (ValueError, TypeError, KeyError, ZeroDivisionError, OverflowError, AttributeError)
+
+Span = tuple[Fraction, Fraction, int]
+"""A note: in quarters of its bar or in steps of its piece, where it begins and ends, and its pitch by MIDI's number."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """A piece as it is to be played, in steps, which are sixteenths."""
+
+    parts: list[list[Span]]
+    bars: list[tuple[Fraction, Fraction]]
+    """Where each begins, and how long it is."""
+    has_drums: bool
+
+
+@dataclass
+class _Bar:
+    """What a part has between two bar lines, in quarters."""
+
+    notes: list[Span] = field(default_factory=list)
+    length: Fraction = Fraction(0)
+    usual: Fraction = _COMMON
+    """By its meter."""
+    begins_repeat: bool = False
+    rounds: int = 1
+    """How often what is repeated up to its end is played in all."""
+    endings: frozenset[int] = frozenset()
+    """The rounds that it is played in; all where none are said."""
+
+
+def is_notation(content: bytes) -> bool:
+    """Whether it may be MusicXML, packed or not, by its first bytes."""
+    return content.startswith((_ZIP, *_BYTE_ORDERS)) or content.lstrip().startswith(b"<")
+
+
+def written_in(content: bytes, most: int) -> Written:
+    """A piece of at most so many steps. Raises UnusableError on what is no MusicXML, is damaged, or is longer."""
+    largest = _SMALLEST + _BYTES_A_STEP * most
+    text = _unpacked(content, largest) if content.startswith(_ZIP) else content
+    if len(text) > largest:
+        raise UnusableError("it unpacks to more than a score of ingest.max_pixels has")
+    parts, has_drums = _read(text)
+    bars = _together(list(parts.values()))
+    order = _played(bars, most)
+    begins, now = [], Fraction(0)
+    for number in order:
+        begins.append((now, STEPS_A_BEAT * bars[number].length))
+        now += begins[-1][1]
+        if now > most:
+            raise UnusableError("it is too long: its steps by pitches are over ingest.max_pixels")
+    played = [[*_moved(part, order, begins)] for part in parts.values()]
+    return Written([notes for notes in played if notes], begins, has_drums)
+
+
+def _unpacked(content: bytes, largest: int) -> bytes:
+    """The score in an .mxl. Raises UnusableError where there is none, or it is larger."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as packed:
+            with packed.open(_CONTAINER) as file:
+                container = file.read(_SMALLEST)
+            root = _root_of(container).find("{*}rootfiles/{*}rootfile")
+            if root is None:
+                raise UnusableError("it is a zip, and its META-INF/container.xml names no score")
+            with packed.open(root.get("full-path", "")) as file:
+                return file.read(largest + 1)
+    except KeyError as error:
+        raise UnusableError(f"it is a zip without {str(error)[:100]}, so it is no .mxl") from None
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, ValueError, zlib.error) as error:
+        raise UnusableError(f"it is no whole .mxl ({' '.join(str(error).split())[:100]})") from None
+
+
+def _root_of(text: bytes) -> ElementTree.Element:
+    _check_entities(text)
+    try:
+        return ElementTree.fromstring(text)
+    except (ElementTree.ParseError, LookupError, ValueError) as error:
+        raise _no_xml(error) from None
+
+
+def _check_entities(text: bytes) -> None:
+    if b"<!ENTITY" in text.replace(b"\0", b""):
+        raise UnusableError("it declares entities of its own, as a bomb does and no score needs")
+
+
+def _no_xml(error: Exception) -> UnusableError:
+    return UnusableError(f"it is no whole XML ({' '.join(str(error).split())[:100]})")
+
+
+def _read(text: bytes) -> tuple[dict[str, list[_Bar]], bool]:
+    """The bars of each part, a bar in memory at a time, and whether there are drums."""
+    _check_entities(text)
+    parts, has_drums, root = dict[str, list[_Bar]](), False, None
+    divisions = set[int]()
+    reader = _Part(divisions)
+    try:
+        for event, element in ElementTree.iterparse(io.BytesIO(text), ("start", "end")):
+            if root is None:
+                root = element
+                _check_root(element.tag)
+            if event == "start" and element.tag == "part":
+                reader = _Part(divisions)
+                parts[str(len(parts))] = reader.bars
+            elif event == "end" and element.tag == "measure":
+                reader.take(element)
+                has_drums |= reader.has_drums
+                element.clear()
+    except _DAMAGED as error:
+        raise UnusableError(f"it cannot be read as MusicXML ({' '.join(str(error).split())[:100]})") from None
+    except (ElementTree.ParseError, LookupError) as error:
+        raise _no_xml(error) from None
+    return parts, has_drums
+
+
+def _check_root(tag: str) -> None:
+    if tag == "score-timewise":
+        raise UnusableError("it is MusicXML by time (score-timewise): save it by part (score-partwise)")
+    if tag != "score-partwise":
+        raise UnusableError(f"it is XML, but no MusicXML: it begins with {tag[:40]}")
+
+
+class _Part:
+    """A part, as far as it is read."""
+
+    def __init__(self, divisions: set[int]) -> None:
+        self.bars: list[_Bar] = []
+        self.has_drums = False
+        self._all_divisions, self._divisions, self._usual, self._sounds_higher = divisions, 1, _COMMON, 0
+        self._endings: frozenset[int] = frozenset()
+
+    def take(self, measure: ElementTree.Element) -> None:
+        """The next bar."""
+        bar = _Bar()
+        self.bars.append(bar)
+        now = before = Fraction(0)
+        for one in measure:
+            if one.tag == "attributes":
+                self._attributes(one)
+            elif one.tag == "barline":
+                self._line(one, bar)
+            elif one.tag in ("backup", "forward"):
+                now = max(now + self._lasts(one) * (1 if one.tag == "forward" else -1), Fraction(0))
+            elif one.tag == "note" and one.find("grace") is None:
+                begin = before if one.find("chord") is not None else now
+                now, before = begin + self._lasts(one), begin
+                if (pitch := self._pitch(one)) is not None and now > begin:
+                    bar.notes.append((begin, now, pitch))
+            bar.length = max(bar.length, now)
+        bar.usual, bar.endings = self._usual, bar.endings or self._endings
+
+    def _attributes(self, one: ElementTree.Element) -> None:
+        if (divisions := one.findtext("divisions")) is not None:
+            self._divisions = int(_decimal(divisions))
+            self._all_divisions.add(self._divisions)
+            if not 0 < lcm(*self._all_divisions) < _FINEST:
+                raise ValueError(f"divisions of {divisions[:20]}, among others, make no steps")
+        if (beats := one.findtext("time/beats")) is not None:
+            count = sum(int(each) for each in beats.split("+"))
+            self._usual = Fraction(4 * count, int(_decimal(one.findtext("time/beat-type") or "4")))
+        if (transposed := one.find("transpose")) is not None:
+            octaves = int(transposed.findtext("octave-change") or 0)
+            self._sounds_higher = round(float(transposed.findtext("chromatic") or 0)) + 12 * octaves
+
+    def _line(self, one: ElementTree.Element, bar: _Bar) -> None:
+        if (ending := one.find("ending")) is not None:
+            if ending.get("type") == "start":
+                numbers = ending.get("number", "").replace(",", " ").split()
+                self._endings = frozenset(int(each) for each in numbers)
+            else:
+                bar.endings, self._endings = self._endings, frozenset()
+        if (repeat := one.find("repeat")) is not None:
+            if repeat.get("direction") == "forward":
+                bar.begins_repeat = True
+            else:
+                bar.rounds = min(max(int(repeat.get("times", 2)), 2), _MOST_ROUNDS)
+
+    def _lasts(self, one: ElementTree.Element) -> Fraction:
+        """In quarters."""
+        return _decimal(one.findtext("duration") or "0") / self._divisions
+
+    def _pitch(self, note: ElementTree.Element) -> int | None:
+        """None of a rest, of a small note for orientation, and of drums."""
+        self.has_drums |= note.find("unpitched") is not None
+        pitch = note.find("pitch")
+        if pitch is None or note.find("cue") is not None:
+            return None
+        step, octave = _STEPS[(pitch.findtext("step") or "").strip()], int(pitch.findtext("octave") or "")
+        number = 12 * (octave + 1) + step + round(float(pitch.findtext("alter") or 0)) + self._sounds_higher
+        if not 0 <= number <= 127:
+            raise ValueError(f"pitch {number} is none of MIDI's")
+        return number
+
+
+def _decimal(text: str) -> Fraction:
+    """Raises ValueError on what has an exponent, is below 0, or is longer than a score needs."""
+    if not _DECIMAL.fullmatch(text.strip()):
+        raise ValueError(f"{text[:20]!r} is no number of a score")
+    return Fraction(text.strip())
+
+
+def _together(parts: Sequence[Sequence[_Bar]]) -> list[_Bar]:
+    """The bars of all parts as one: as long as the longest, and repeated where one says so."""
+    found = []
+    for number in range(max(map(len, parts), default=0)):
+        bars = [part[number] for part in parts if number < len(part)]
+        length = max(bar.length for bar in bars) or bars[0].usual
+        said = replace(bars[0], notes=[], length=length, begins_repeat=any(bar.begins_repeat for bar in bars))
+        said.rounds = max(bar.rounds for bar in bars)
+        said.endings = next((bar.endings for bar in bars if bar.endings), frozenset())
+        found.append(said)
+    return found
+
+
+def _played(bars: Sequence[_Bar], most: int) -> list[int]:
+    """The numbers of bars in the order of playing. Raises UnusableError where they are too many."""
+    order = list[int]()
+    begin, number, this_round, in_endings = 0, 0, 1, False
+    while number < len(bars):
+        bar = bars[number]
+        if number != begin and (bar.begins_repeat or (in_endings and not bar.endings)):
+            begin, this_round = number, 1
+        in_endings = bool(bar.endings)
+        if bar.endings and this_round not in bar.endings:
+            number += 1
+            continue
+        order.append(number)
+        if len(order) > most:
+            raise UnusableError("with its repeats it is too long: its steps by pitches are over ingest.max_pixels")
+        if bar.rounds > 1 and this_round < max(bar.rounds, *_endings_from(bars, number)):
+            number, this_round, in_endings = begin, this_round + 1, False
+            continue
+        number += 1
+        if bar.rounds > 1 and not bar.endings:
+            begin, this_round = number, 1
+    return order
+
+
+def _endings_from(bars: Sequence[_Bar], number: int) -> Iterator[int]:
+    """The rounds that the endings here and right behind are of, and 1."""
+    yield 1
+    for bar in bars[number:]:
+        if not bar.endings:
+            return
+        yield min(max(bar.endings), _MOST_ROUNDS)
+
+
+def _moved(part: Sequence[_Bar], order: Iterable[int], begins: Iterable[tuple[Fraction, Fraction]]) -> Iterator[Span]:
+    """The notes of a part where they are played, in steps."""
+    for number, (begin, _) in zip(order, begins, strict=True):
+        for first, last, pitch in part[number].notes if number < len(part) else ():
+            yield begin + STEPS_A_BEAT * first, begin + STEPS_A_BEAT * last, pitch
