@@ -1,10 +1,12 @@
-"""Translate: your own pictures or sounds by a model that makes one of another, each into a file.
+"""Translate: your own pictures or sounds by a model that makes one of another, each into a file; tunes go on.
 
     python -m stages.translate drawing.png photos/ --out translated
     python -m stages.translate --release s3://BUCKET/PREFIX/channels/production --fit tiles scan.tif --out translated
     python -m stages.translate --release models/denoiser noisy.wav --out clean
+    python -m stages.translate --release models/following --follow 8 tune.mid --out longer
 
-A folder gives all in it, of any format that ingest reads. Sounds may be of any length. What is in --out already is left
+A folder gives all in it, of any format that ingest reads. Sounds may be of any length; of bars of music, each made of
+the one before, the file is written with those that follow. What is in --out already is left
 as it is. Nothing of a release is run; the same files and seed give the same bits.
 """
 
@@ -39,7 +41,7 @@ from stages.sources.folder import Folder
 from stages.sources.limits import is_image
 from stages.sources.names import of_system
 from stages.sources.tree import Entry
-from stages.translating.carriers import MAX_PIXELS, TILES, Carrier, Lengths, Pictures
+from stages.translating.carriers import MAX_PIXELS, TILES, Carrier, Lengths, Pictures, Rows
 
 SELECTED, _PROVENANCE = "models/selected", "provenance.json"
 _NAMED = 3
@@ -57,11 +59,11 @@ def main() -> None:
     arguments = parser().parse_args()
     model, mark = translator(arguments.release, arguments.to)
     medium = medium_of(provenance_of(arguments.release))
-    carrier = carrier_of(model, medium, arguments.fit)
+    carrier = carrier_of(model, medium, arguments)
     if arguments.fit == TILES:
         require_tiles(model)
     model.generator.to(steady_device_for(arguments.device))
-    one = medium.words.one.replace("image", "picture")
+    one = carrier.one
     found = jobs(arguments.inputs, Path(arguments.out), carrier, one)
     waiting = [job for job in found if not job.target.exists()]
     broken = translate(model, waiting, carrier, arguments.seed, mark)
@@ -80,14 +82,15 @@ def say_broken(found: list[Job], waiting: list[Job], broken: list[str], out: str
 
 def parser() -> argparse.ArgumentParser:
     made = parser_of("stages.translate", __doc__)
-    made.add_argument("inputs", nargs="+", metavar="INPUT", help="a picture or a sound, or a folder of some")
-    made.add_argument("--out", required=True, metavar="FOLDER", help="where PNGs or WAVs go")
+    made.add_argument("inputs", nargs="+", metavar="INPUT", help="a picture, a sound or a tune, or a folder of some")
+    made.add_argument("--out", required=True, metavar="FOLDER", help="where PNGs, WAVs or MIDI go")
     made.add_argument("--release", default=SELECTED, help=f"a channel, a release or a folder (default: {SELECTED})")
     made.add_argument("--to", metavar="DOMAIN", help="of a model between two domains, the one to make")
     fits = (*get_args(Fit), TILES)
     made.add_argument(
         "--fit", default="resize", choices=fits, help="pictures to the model's size, or tiles at their own"
     )
+    made.add_argument("--follow", type=int, default=4, metavar="N", help="how many bars follow a tune (default: 4)")
     made.add_argument("--seed", type=int, default=0, help="decides the noise of a model that has some")
     made.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     return made
@@ -141,13 +144,17 @@ def require_tiles(model: Model) -> None:
         )
 
 
-def carrier_of(model: Model, medium: Medium, fit: str) -> Carrier:
-    """Raises UserError where the model is of neither pictures nor samples of some length."""
+def carrier_of(model: Model, medium: Medium, arguments: argparse.Namespace) -> Carrier:
+    """Raises UserError where the model is of neither pictures, nor samples of some length, nor samples in a row."""
     sides = len(model.shape) - 1
+    if medium.row and model.shape == model.generator.config.source_shape == medium.shape:
+        if arguments.follow < 1:
+            raise UserError("follow-below-1", f"--follow is {arguments.follow}: say how many are to follow, 1 or more")
+        return Rows(model, medium, arguments.follow, arguments.seed)
     if sides == len(medium.sides) == 1 and medium.suffixes:
         return Lengths(model, medium)
     if sides == len(medium.sides) and "picture files" not in medium.lacks:
-        return Pictures(model, fit)
+        return Pictures(model, arguments.fit)
     raise UserError(
         "model-does-not-translate",
         f"the model makes samples of {sides} sides and does not say of what: name a release, or a folder that the "

@@ -148,6 +148,8 @@ class Medium:
     Then groups alone keep samples on one side of a split, and the gate warns of equal ones where it else refuses."""
     pairs_by: ClassVar[str] = "normalize.partner (such as edges) or ingest.pairs"
     """Which settings give its samples partners, for who has none."""
+    row: ClassVar[str | None] = None
+    """What several samples in a row, each to be made of the one before, are called; None where no file is."""
     task: ClassVar[str] = "unconditional-image-generation"
     """What Hugging Face's hub calls it to make samples from noise."""
     unconditional_family: ClassVar[str | None] = None
@@ -224,6 +226,14 @@ class Medium:
 
     def decode_whole(self, content: bytes, most: int) -> "FloatImages":
         """A sample `[C,T]` as long as its file, of a medium of one side; raises UnusableError as `decode` does."""
+        raise NotImplementedError
+
+    def decode_row(self, content: bytes, most: int) -> "FloatImages":
+        """Samples `[N,C,*S]`, in order, of a file with a `row`; raises UnusableError as `decode` does."""
+        raise NotImplementedError
+
+    def encode_row(self, samples: "FloatImages") -> bytes:
+        """A file of samples `[N,C,*S]`, one after the other, that ends in the first of `suffixes`."""
         raise NotImplementedError
 
     def as_written(self, samples: "Tensor") -> "Tensor":

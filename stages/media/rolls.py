@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from mintage.metrics import Metric
+from stages.media.endings import SCORES
 from stages.media.medium import Decoded, Expectation, Medium, Shape, Trait, UnusableError, Words
 
 if TYPE_CHECKING:
@@ -136,6 +137,8 @@ class Rolls(Medium):
         ),
     )  # fmt: skip
     recurs = True
+    row = "tune"
+    suffixes = SCORES
     pairs_by = "ingest.options.previous to true"
     task = "other"
     unconditional_family = "midinet"
@@ -168,6 +171,27 @@ class Rolls(Medium):
             raise UnusableError(f"it is {list(sounding.shape)} of {sounding.dtype}: a bar is bits of {STEPS} steps")
         values = np.where(sounding, np.float32(1), np.float32(-1))
         return Decoded(np.broadcast_to(values, to.shape_of(self.sides)), "midi", self.shape)
+
+    def decode_row(self, content: bytes, most: int) -> "FloatImages":
+        """The bars of 16 sixteenths of a score up to its last note, moved by octaves to where the pitches are."""
+        import numpy as np
+
+        from stages.media.scores import moved, score_of
+
+        score = score_of(content, most, self.voices)
+        heard = moved(score, self.lowest, self.pitches)
+        bars = [heard[begin : begin + STEPS] for begin in score.bars]
+        while bars and not bars[-1].any():
+            bars.pop()
+        if not bars:
+            raise UnusableError("it has no bar of 16 sixteenths with notes in it")
+        return np.where(np.stack(bars)[:, None], np.float32(1), np.float32(-1))
+
+    def encode_row(self, samples: "FloatImages") -> bytes:
+        """As MIDI."""
+        from mintage.midi import encode_midi
+
+        return encode_midi(self._heard(samples).reshape(-1, self.pitches), self.lowest, self.tempo)
 
     def as_written(self, samples: "Tensor") -> "Tensor":
         """Each pitch sounds or does not."""

@@ -22,6 +22,7 @@ STEPS = 16
 """Of a bar in 4/4."""
 PITCHES = 128
 _DRUMS = 9
+_OCTAVE = 12
 Meter = tuple[Fraction, Fraction]
 """From which step on, and how many steps a bar has."""
 
@@ -68,6 +69,20 @@ def score_of(content: bytes, most: int, voices: Voices = "one", track: int | Non
     if voices == "one":
         sounding &= np.arange(PITCHES) == PITCHES - 1 - sounding[:, ::-1].argmax(1)[:, None]
     return Score(sounding, played.bars, played.others)
+
+
+def moved(score: Score, lowest: int, pitches: int) -> Sounding:
+    """`[T,pitches]` from `lowest` up, by as many octaves as bring most bars wholly inside, the fewest of these."""
+    shifts = sorted(range(-10, 11), key=abs)
+    fits = [sum(_fits(score, begin, _OCTAVE * shift, lowest, pitches) for begin in score.bars) for shift in shifts]
+    offset = lowest - _OCTAVE * shifts[int(np.argmax(fits))]
+    padded = np.pad(score.sounding, ((0, 0), (PITCHES, PITCHES)))
+    return padded[:, PITCHES + offset : PITCHES + offset + pitches]
+
+
+def _fits(score: Score, begin: int, shift: int, lowest: int, pitches: int) -> bool:
+    sounding = np.flatnonzero(score.sounding[begin : begin + STEPS].any(0)) + shift
+    return bool(len(sounding)) and lowest <= int(sounding[0]) and int(sounding[-1]) < lowest + pitches
 
 
 Note = tuple[int, int, int]

@@ -6,8 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import Field, model_validator
 
 from mintage.midi import Sounding
@@ -19,13 +17,11 @@ from stages.media.cells import npy
 from stages.media.endings import SCORES
 from stages.media.medium import UnusableError
 from stages.media.rolls import Rolls, bar_at
-from stages.media.scores import STEPS, Score, score_of
+from stages.media.scores import STEPS, Score, moved, score_of
 from stages.sources import RawImage, Source
 from stages.sources.archive import archive_tree
 from stages.sources.folder import Folder
 from stages.sources.tree import Tree, Wanted, tree_source
-
-_OCTAVE = 12
 
 
 class Options(Section):
@@ -113,29 +109,15 @@ def bars_of(score: Score, options: Options, left_out: LeftOut) -> list[tuple[int
     That is empty where none of 16 sixteenths ends when a bar begins; of it, what is outside the pitches is not heard.
     """
     left_out.of_another_meter += score.others
-    moved = _moved(score, options)
+    heard = moved(score, options.lowest, options.pitches)
     kept, begins = [], set(score.bars)
     for number, begin in enumerate(score.bars):
-        inside, outside = bar_at(moved, begin), bar_at(score.sounding, begin)
+        inside, outside = bar_at(heard, begin), bar_at(score.sounding, begin)
         if not outside.any():
             left_out.empty += 1
         elif inside.sum() < outside.sum():
             left_out.out_of_range += 1
         else:
             before = begin - STEPS if begin - STEPS in begins else -STEPS
-            kept.append((number, inside, bar_at(moved, before)))
+            kept.append((number, inside, bar_at(heard, before)))
     return kept
-
-
-def _moved(score: Score, options: Options) -> Sounding:
-    """`[T,P]`, by as many octaves as bring most bars wholly inside, the fewest of these."""
-    shifts = sorted(range(-10, 11), key=abs)
-    fits = [sum(_fits(score, begin, _OCTAVE * shift, options) for begin in score.bars) for shift in shifts]
-    offset = options.lowest - _OCTAVE * shifts[int(np.argmax(fits))]
-    padded = np.pad(score.sounding, ((0, 0), (128, 128)))
-    return padded[:, 128 + offset : 128 + offset + options.pitches]
-
-
-def _fits(score: Score, begin: int, shift: int, options: Options) -> bool:
-    sounding: npt.NDArray[np.intp] = np.flatnonzero(score.sounding[begin : begin + STEPS].any(0)) + shift
-    return bool(len(sounding)) and options.lowest <= sounding[0] and sounding[-1] < options.lowest + options.pitches

@@ -1,7 +1,10 @@
-"""How files of a kind go through a translator: pictures at its size or as tiles, samples of any length as windows."""
+"""How files of a kind go through a translator: pictures at its size or as tiles, samples of any length as windows, and
+samples in a row, which it goes on with.
+"""
 
 from collections.abc import Iterator
 from typing import Any, Protocol, cast
+from zlib import crc32
 
 import torch
 
@@ -25,6 +28,8 @@ _MOST_SAMPLES = 2**28
 class Carrier(Protocol):
     """Files of a kind, in the form that a model takes, and back."""
 
+    one: str
+    """What a file of the kind is called."""
     suffix: str
     """Of what is written."""
     known_by: tuple[str, ...]
@@ -43,6 +48,7 @@ class Carrier(Protocol):
 class Pictures(Carrier):
     """Brought to the model's size, or, as tiles, at their own."""
 
+    one = "picture"
     suffix = ".png"
     known_by = EXTENSIONS
 
@@ -74,7 +80,7 @@ class Lengths(Carrier):
     """Samples of one side and any length, as windows that share halves."""
 
     def __init__(self, model: Model, medium: Medium) -> None:
-        self._medium, self._size = medium, model.shape[1]
+        self._medium, self._size, self.one = medium, model.shape[1], medium.words.one
         self.suffix, self.known_by = medium.suffixes[0], medium.suffixes
 
     def cut(self, content: bytes) -> tuple[Windows, Iterator[FloatImages]]:
@@ -86,3 +92,25 @@ class Lengths(Carrier):
         pieces = (torch.from_numpy(next(made)) for _ in range(len(plan)))
         content, _ = self._medium.encode(plan.joined(pieces).numpy())
         return content
+
+
+class Rows(Carrier):
+    """Samples in a row, as long as they are, and so many more, each made of the one before."""
+
+    def __init__(self, model: Model, medium: Medium, count: int, seed: int) -> None:
+        self._model, self._medium, self._count, self._seed = model, medium, count, seed
+        self.one = medium.row or medium.words.one
+        self.suffix, self.known_by = medium.suffixes[0], medium.suffixes
+
+    def cut(self, content: bytes) -> tuple[FloatImages, Iterator[FloatImages]]:
+        row = self._medium.decode_row(content, MAX_PIXELS)
+        return row, iter(row[-1:])
+
+    def joined(self, plan: FloatImages, made: Iterator[FloatImages]) -> bytes:
+        new = self._medium.as_written(torch.from_numpy(next(made)[None]))
+        row = [torch.from_numpy(plan), new]
+        seed = self._seed + crc32(plan.tobytes())  # else all files would go on with the same noise
+        for number in range(1, self._count):
+            new = self._medium.as_written(self._model.translate(new, seed=seed + number))
+            row.append(new)
+        return self._medium.encode_row(torch.cat(row).numpy())

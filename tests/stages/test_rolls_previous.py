@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import mintage
+from mintage.midi import encode_midi, texts_of
 from mintage.rolls import as_rolls, sounding
 from stages.common.files import read_json
 from stages.common.foresight import Known, foreseen
@@ -17,8 +18,9 @@ from stages.common.params import load_params
 from stages.common.shards import read_tables
 from stages.common.split import Split
 from stages.media.rolls import STEPS, Rolls
+from stages.media.scores import score_of
 from stages.sources import open_source
-from stages.sources.tunes import PITCHES, draw_tune
+from stages.sources.tunes import LOWEST, PITCHES, draw_tune
 from tests.stages.forked import run_stage_in, try_stage_in
 from tests.stages.source_files import ingest_params
 from tests.stages.test_rolls_pipeline import PARAMS, STAGES
@@ -110,6 +112,33 @@ def test_the_release_goes_on_with_a_tune_bar_by_bar_and_onnx_agrees(
     session = onnxruntime.InferenceSession(finished / "models/onnx/generator.onnx")
     assert [one.shape[1:] for one in session.get_outputs()] == [[1, STEPS, PITCHES]]
     assert read_json(finished / "provenance/export.json")["difference"] < 1e-4
+
+
+@pytest.mark.slow
+def test_a_tune_goes_on_by_as_many_bars_as_are_asked_for(finished: Path) -> None:
+    mido = pytest.importorskip("mido")
+    tunes = finished / "tunes"
+    tunes.mkdir(exist_ok=True)
+    tune, deep = draw_tune(3, 0, 1), np.pad(draw_tune(2, 0, 2), ((0, 3 * STEPS), (0, 0)))  # three empty bars
+    (tunes / "one.mid").write_bytes(encode_midi(tune, LOWEST))
+    (tunes / "deep.mid").write_bytes(encode_midi(deep, LOWEST - 24))
+    (tunes / "none.mid").write_bytes(b"MThd")
+    code, told = try_stage_in(finished, "translate", "tunes", "--follow", "3", "--out", "longer")
+    assert code == 2
+    assert told.count("error: 1 tune cannot be read: 'none.mid'") == 1
+    for name, begins in (("one.mid", tune), ("deep.mid", deep[: 2 * STEPS])):
+        content = (finished / "longer" / name).read_bytes()
+        assert any("Mintage" in text for text in texts_of(content))
+        written = score_of(content, 10**6).sounding[:, LOWEST : LOWEST + PITCHES]
+        assert np.array_equal(written[: len(begins)], begins)
+        (track,) = mido.MidiFile(file=io.BytesIO(content)).tracks
+        assert sum(message.time for message in track) == (len(begins) + 3 * STEPS) * 480 // 4
+    content = (finished / "longer/one.mid").read_bytes()
+    try_stage_in(finished, "translate", "tunes/deep.mid", "tunes/one.mid", "--follow", "3", "--out", "twice")
+    assert (finished / "twice/one.mid").read_bytes() == content
+    code, told = try_stage_in(finished, "translate", "tunes/one.mid", "--follow", "0", "--out", "made")
+    assert code == 2
+    assert "say how many are to follow, 1 or more" in told
 
 
 @pytest.mark.slow
