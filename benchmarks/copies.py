@@ -1,7 +1,8 @@
 """What is found of planted copies: `dvc repro evaluator`, then `python -m benchmarks.copies`.
 
-Training images that the pipeline normalized here are changed in one way each, and looked for by the evaluator's
-features, in pixels, and as `select` does; so are held-out images, which should not be found. Prints a table.
+Training images, or volumes, that the pipeline normalized here are changed in one way each, and looked for by the
+evaluator's features, in pixels or cells, and as `select` does; so are held-out ones, which should not be found. Prints
+a table.
 """
 
 import io
@@ -15,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mintage.evaluator import features_of
-from mintage.metrics.copies import IN_FEATURES, copied_in_features, copied_in_pixels, originals
+from mintage.metrics.copies import IN_FEATURES, copied_in_features, copied_in_thumbnails, originals
 from mintage.metrics.distances import nearest_rows
 from mintage.metrics.thumbnails import block_of, thumbnails
 from mintage.randomness import stream
@@ -28,6 +29,7 @@ from stages.common.stage import parser_of
 from stages.selection.seen import quantize
 
 DATA = Path("data/normalized")
+_OF_PICTURES = 3
 
 
 def noisy(images: Tensor, deviation: float) -> Tensor:
@@ -71,6 +73,37 @@ CHANGES: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
+def moved_cells(volumes: Tensor) -> Tensor:
+    """Each by a cell in one of six directions; what comes in is empty."""
+    wide = F.pad(volumes, (1,) * 6, value=-1.0)
+    places = [tuple(1 + sign * (axis == side) for axis in range(3)) for side in range(3) for sign in (-1, 1)]
+    corners = (places[index % len(places)] for index in range(len(wide)))
+    up, front, right = volumes.shape[2:]
+    return torch.stack(
+        [one[:, z : z + up, y : y + front, x : x + right] for one, (z, y, x) in zip(wide, corners, strict=True)]
+    )
+
+
+def flipped_cells(volumes: Tensor, share: float, at_surface: bool = False) -> Tensor:
+    """Some cells occupied that were empty, and the other way; of those at the surface, or of all."""
+    around = F.avg_pool3d((volumes > 0).float(), 3, 1, 1)
+    may = (around > 0) & (around < 1) if at_surface else torch.ones_like(around, dtype=torch.bool)
+    drawn = torch.rand(volumes.shape, generator=stream(0, "cells")) < share
+    return torch.where(may & drawn, -volumes, volumes)
+
+
+CHANGES_OF_VOLUMES: dict[str, Callable[[Tensor], Tensor]] = {
+    "none": lambda volumes: volumes,
+    "turned by a quarter": lambda volumes: volumes.rot90(1, (3, 4)),
+    "mirrored": lambda volumes: volumes.flip(4),
+    "moved by a cell": moved_cells,
+    "turned, mirrored and moved": lambda volumes: moved_cells(volumes.rot90(3, (3, 4)).flip(4)),
+    "1% of cells flipped": lambda volumes: flipped_cells(volumes, 0.01),
+    "5% of cells at the surface flipped": lambda volumes: flipped_cells(volumes, 0.05, at_surface=True),
+    "20% of cells at the surface flipped (not claimed)": lambda volumes: flipped_cells(volumes, 0.2, at_surface=True),
+}
+
+
 def table(planted: int) -> Iterator[str]:
     """A line a change, and one of the held-out images: the shares found."""
     evaluator, _ = read_evaluator("models/evaluator", torch.device("cpu"))
@@ -79,15 +112,16 @@ def table(planted: int) -> Iterator[str]:
     found_in = originals(torch.cat([thumbnails(images) for images in batches_of(train)]), block_of(train.shape[1:]))
     if found_in is None:
         raise UserError("images-too-flat", f"{DATA}/train holds flat images alone, and those are no copies")
-    yield "| change | in features | in pixels | near copies (the larger) | before: the two nearest in features |"
+    changes, looked_in = (CHANGES, "pixels") if len(train.shape) == _OF_PICTURES else (CHANGES_OF_VOLUMES, "cells")
+    yield f"| change | in features | in {looked_in} | near copies (the larger) | before: the two nearest in features |"
     yield "| --- | --- | --- | --- | --- |"
     chosen = torch.randperm(len(train), generator=stream(0, "planted"))[:planted]
     sources = torch.from_numpy(train.take(chosen.numpy()))
-    sets = {name: quantize(change(sources).clamp(-1, 1)) for name, change in CHANGES.items()}
+    sets = {name: quantize(change(sources).clamp(-1, 1)) for name, change in changes.items()}
     for name, images in (sets | {"none, but held out": torch.from_numpy(holdout.images())}).items():
         seen = features_of(evaluator, images)
         by_features = share(copied_in_features(seen, features))
-        by_pixels = share(copied_in_pixels(thumbnails(images), found_in))
+        by_pixels = share(copied_in_thumbnails(thumbnails(images), found_in))
         nearest, _ = nearest_rows(seen, features, 2)
         before = share(nearest[:, 0] <= IN_FEATURES**2 * nearest[:, 1])
         yield f"| {name} | {by_features} | {by_pixels} | {max(by_features, by_pixels)} | {before} |"

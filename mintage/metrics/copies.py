@@ -12,20 +12,21 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mintage.metrics.distances import nearest_rows
+from mintage.metrics.copied_shapes import Shapes, copied_in_cells, shapes_of
+from mintage.metrics.distances import TWINS, much_nearer, nearest_rows
 
 IN_FEATURES = 1 / 3
 """The paper's: a copy is at most a third as far from one training image as from any other."""
 IN_PIXELS = 0.4
 """The same of thumbnails: at a third more of the planted copies with noise are missed (docs/measuring.md)."""
-TWINS = 3
-"""Training images so nearly equal that a copy is of all of them, at most; equal thumbnails count as one."""
 _FLAT = 2.0
 """Standard deviation, in levels of 255, up to which an image shows nothing that could be a copy."""
 _CANDIDATES = 16
 _FREQUENCIES = 4
 _DETAIL = 16
 _AT_ONCE = 256
+_OF_SHAPES = 4
+"""Axes of their thumbnails."""
 
 
 @dataclass(frozen=True)
@@ -40,26 +41,31 @@ class Originals:
     """How many pixels of an image a pixel of its thumbnail averages, down and to the right."""
 
 
-def originals(thumbnails: Tensor, block: tuple[int, int]) -> Originals | None:
-    """Those of the thumbnails `[N,h,w]` of all training images; None where all are flat."""
+def originals(thumbnails: Tensor, block: tuple[int, ...]) -> Originals | Shapes | None:
+    """Those of the thumbnails `[N,h,w]`, or of shapes `[N,d,h,w]`, of all training images; None where all are flat."""
+    if thumbnails.ndim == _OF_SHAPES:
+        shapes = thumbnails[~flat(thumbnails)]
+        return shapes_of(shapes, block) if len(shapes) else None
     varied = (some[~flat(some)] for some in torch.split(thumbnails, _AT_ONCE))
     parts = [(_details(some), _strengths(some)) for some in varied if len(some)]
     if not parts:
         return None
     details, which = torch.unique(torch.cat([part for part, _ in parts]), dim=0, return_inverse=True)
     first = torch.full((len(details),), len(which)).scatter_reduce_(0, which, torch.arange(len(which)), "amin")
-    return Originals(details, torch.cat([part for _, part in parts])[first], block)
+    return Originals(details, torch.cat([part for _, part in parts])[first], (block[0], block[1]))
 
 
-def near_copies(features: Tensor, train: Tensor, thumbnails: Tensor | None, found_in: Originals | None) -> float:
+def near_copies(
+    features: Tensor, train: Tensor, thumbnails: Tensor | None, found_in: Originals | Shapes | None
+) -> float:
     """The share of images that are copies: the larger of what two searches find.
 
-    By their features `[N,F]` beside `train` `[M,F]`, and by their thumbnails `[N,h,w]`, where there are any. Flat
-    images are no copies. Raises ValueError for fewer than 2 training images.
+    By their features `[N,F]` beside `train` `[M,F]`, and by their thumbnails `[N,h,w]`, or those of shapes
+    `[N,d,h,w]`, where there are any. Flat images are no copies. Raises ValueError for fewer than 2 training images.
     """
     found = [copied_in_features(features, train)]
     if thumbnails is not None and found_in is not None:
-        found.append(copied_in_pixels(thumbnails, found_in))
+        found.append(copied_in_thumbnails(thumbnails, found_in))
     varied = True if thumbnails is None else ~flat(thumbnails)
     return max((one & varied).double().mean().item() for one in found)
 
@@ -73,7 +79,12 @@ def copied_in_features(images: Tensor, train: Tensor) -> Tensor:
     if len(train) < 2 or len(images) == 0:
         raise ValueError(f"copies need 2 training images and an image, not {len(train)} and {len(images)}")
     distances, _ = nearest_rows(images, train, min(TWINS + 1, len(train)))
-    return _apart(distances, IN_FEATURES)
+    return much_nearer(distances, IN_FEATURES**2)
+
+
+def copied_in_thumbnails(thumbnails: Tensor, train: Originals | Shapes) -> Tensor:
+    """Which thumbnails are copies of one of `train`, in pixels or, those of shapes, in cells: `[N]`."""
+    return copied_in_cells(thumbnails, train) if isinstance(train, Shapes) else copied_in_pixels(thumbnails, train)
 
 
 def copied_in_pixels(images: Tensor, train: Originals) -> Tensor:
@@ -86,18 +97,13 @@ def copied_in_pixels(images: Tensor, train: Originals) -> Tensor:
     found = []
     for some, which in zip(torch.split(images, _AT_ONCE), torch.split(near, _AT_ONCE), strict=True):
         likeness = _unit(train.details[which].float()) @ _unit(_moves(some.float(), train.block)).transpose(1, 2)
-        found.append(_apart((2 - 2 * likeness.amax(2)).sort(1).values, IN_PIXELS))
+        found.append(much_nearer((2 - 2 * likeness.amax(2)).sort(1).values, IN_PIXELS**2))
     return torch.cat(found)
 
 
 def flat(thumbnails: Tensor) -> Tensor:
-    """Which of `[N,h,w]` are of one brightness, or hardly more: `[N]`."""
+    """Which of `[N,h,w]`, or of shapes, are of one brightness, or hardly more: `[N]`."""
     return torch.cat([some.flatten(1).float().std(1) for some in torch.split(thumbnails, _AT_ONCE)]) <= _FLAT
-
-
-def _apart(distances: Tensor, ratio: float) -> Tensor:
-    """Whether a few nearest ones are much nearer than the next, by squared distances `[N,k]`, the nearest first."""
-    return (distances[:, :-1] <= ratio**2 * distances[:, 1:])[:, :TWINS].any(1)
 
 
 def _strengths(thumbnails: Tensor) -> Tensor:

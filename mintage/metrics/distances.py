@@ -17,6 +17,9 @@ _NARROW = 16
 _CLOSED = 1 + 1e-5
 """Keeps the row on a ball's edge within it, from wherever its distance is computed."""
 
+TWINS = 3
+"""Training images so nearly equal that a copy is of all of them, at most; equal thumbnails count as one."""
+
 
 def squared_distances(rows: Tensor, others: Tensor) -> Iterator[Tensor]:
     """Pieces `[n, M]` of the squared distances of rows `[N, F]` to others `[M, F]`, in order; equal rows have 0.
@@ -91,3 +94,8 @@ def squared_radii(rows: Tensor, k: int) -> Tensor:
         raise ValueError(f"the {k} nearest neighbours need at least {k + 1} images, and there are {len(rows)}")
     distances, _ = nearest_rows(rows, rows, k + 1)
     return distances[:, k] * _CLOSED
+
+
+def much_nearer(distances: Tensor, share: float) -> Tensor:
+    """Whether a few nearest ones are at most that share as far as the next, by distances `[N,k]`, the nearest first."""
+    return (distances[:, :-1] <= share * distances[:, 1:])[:, :TWINS].any(1)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from mintage.attributes import by_chance
 from mintage.metrics import density_coverage, precision_recall
+from mintage.metrics.copied_shapes import Shapes
 from mintage.metrics.copies import Originals, originals
 from mintage.metrics.distances import squared_radii
 from mintage.metrics.thumbnails import block_of
@@ -216,8 +217,8 @@ class Reference:
         return squared_radii(self.holdout.features, density_coverage.NEIGHBOURS)
 
     @cached_property
-    def originals(self) -> Originals | None:
-        """Where copies are looked for in pixels; None where images have no thumbnails."""
+    def originals(self) -> Originals | Shapes | None:
+        """Where copies are looked for in pixels, or in cells; None where images have no thumbnails."""
         thumbnails = self.train.thumbnails
         return None if thumbnails is None else originals(thumbnails, block_of(self.train_split.shape[1:]))
 
