@@ -213,7 +213,7 @@ def _known(params: Params) -> Known:
 def _medium(ingest: Ingest) -> Medium:
     """Images where the source cannot be asked, which another sentence tells."""
     try:
-        return medium_from(ingest.source)
+        return medium_from(ingest)
     except (ModuleNotFoundError, UserError):
         return Images()
 

@@ -66,9 +66,10 @@ def _require_as_they_are(medium: Medium, to: "Normalize") -> None:
     assert shape is not None
     if shape != to.shape_of(medium.sides):
         channels, height, width = shape
+        size = width if height == 1 else f"{height} x {width}"
         raise UserError(
             "medium-resized",
-            f"the {words.many} have {width} {words.part}s, and must keep them: set normalize.channels to {channels}, "
+            f"the {words.many} have {size} {words.part}s, and must keep them: set normalize.channels to {channels}, "
             f"height to {height}, width to {width}",
         )
     if to.black is not None or to.white is not None:

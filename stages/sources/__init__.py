@@ -100,8 +100,8 @@ class NoOptions(Section):
 class Reader(Protocol):
     """A source's module.
 
-    Where its medium is always the same, and not images, it is `MEDIUM`, to be known in time; `READS_PATH` is False
-    where nothing at ingest.path is read.
+    Where its medium is always the same, and not images, it is `MEDIUM`, to be known in time; where options decide it,
+    `medium_by(options)` is what they tell of it. `READS_PATH` is False where nothing at ingest.path is read.
     """
 
     @property
@@ -175,9 +175,14 @@ def reader(name: str) -> Reader:
     return _loaded(name, place)
 
 
-def medium_from(name: str) -> Medium:
-    """The medium of a source, as far as it is known before anything is read. Raises UserError as `reader` does."""
-    found: Medium = getattr(reader(name), "MEDIUM", Images())
+def medium_from(params: Ingest) -> Medium:
+    """The medium of a source, as far as it is known before anything is read.
+
+    Raises UserError as `checked_options` does.
+    """
+    module = reader(params.source)
+    by_options: Callable[[Section], Medium] | None = getattr(module, "medium_by", None)
+    found: Medium = by_options(checked_options(params)) if by_options else getattr(module, "MEDIUM", Images())
     return found
 
 

@@ -60,6 +60,11 @@ class LeftOut:
         return [f"left out {counted(count, 'bar')} {why}" for why, count in reasons.items() if count]
 
 
+def medium_by(options: Options) -> Rolls:
+    """Whose steps and pitches normalize has to keep."""
+    return Rolls(options.lowest, options.pitches, options.voices, options.tempo)
+
+
 def read(params: Ingest, options: Options) -> Source:
     """The bars of a folder or an archive of MIDI files, with classes and a test set told as by source `folder`.
 
@@ -70,7 +75,7 @@ def read(params: Ingest, options: Options) -> Source:
     """
     if params.pairs is not None:
         raise UserError("pairs-not-supported", "ingest.pairs is of pictures, and these are bars: set it to null")
-    medium, path = Rolls(options.lowest, options.pitches, options.voices, options.tempo), Path(params.path)
+    medium, path = medium_by(options), Path(params.path)
     wanted = Wanted(medium, SCORES)
     if path.is_file():
         tree: Tree = archive_tree(path, params.max_pixels, options.max_ratio, wanted.extensions)

@@ -19,8 +19,6 @@ from stages.media.tokens import END, Tokens, Unit, between, units_of, unknown_of
 from stages.sources import NOT_STATED, RawImage, Source
 from stages.sources.text_files import Line, lines_in
 
-MEDIUM = Tokens([END, unknown_of("words")], 0)
-"""As far as it is known before anything is read."""
 _LONGEST_WORD = 100
 """Characters: what is longer is unknown."""
 
@@ -49,6 +47,11 @@ class Options(Section):
             return codecs.lookup(name).name
         except LookupError:
             raise ValueError("there is no encoding of text of this name: such as utf-8, latin-1 or utf-16") from None
+
+
+def medium_by(options: Options) -> Tokens:
+    """Without the vocabulary, which the lines tell."""
+    return Tokens([END, unknown_of(options.unit)], options.length, options.unit)
 
 
 def read(params: Ingest, options: Options) -> Source:

@@ -261,9 +261,20 @@ def test_the_stage_that_asks_is_told_all_of_it(tmp_path: Any, monkeypatch: pytes
 
 @pytest.mark.parametrize("source", ["ring", "grid", "gaussian"])
 def test_the_check_knows_the_shape_of_points_as_their_source_does(source: str) -> None:
-    assert open_source(PARAMS.ingest.model_copy(update={"source": source})).medium == medium_from(source)
+    ingest = PARAMS.ingest.model_copy(update={"source": source})
+    assert open_source(ingest).medium == medium_from(ingest)
     with refused("params-do-not-fit", f"source '{source}': the points have ", "width to "):
         check(changed(ingest={"source": source}), [], ROOT)
+
+
+@pytest.mark.parametrize(("source", "options"), [("text", {"length": 16}), ("rolls", {"lowest": 55, "pitches": 28})])
+def test_the_check_knows_the_shape_that_a_sources_options_ask_for(source: str, options: dict[str, Any]) -> None:
+    asked = {"source": source, "options": options, "path": str(ROOT / "docs")}
+    family = {"family": {"text": "lstm", "rolls": "midinet"}[source]}
+    height, width = (1, 16) if source == "text" else (16, 28)
+    check(changed(ingest=asked, normalize={"height": height, "width": width}, train=family), [], ROOT)
+    with refused("params-do-not-fit", "must keep them", f"channels to 1, height to {height}, width to {width}"):
+        check(changed(ingest=asked, normalize={"height": height, "width": width - 4}, train=family), [], ROOT)
 
 
 @pytest.mark.tried(
