@@ -28,7 +28,7 @@ from stages.media.images import Images
 from stages.media.medium import Medium
 from stages.media.settings import require_settings
 from stages.releases import card
-from stages.sources import BUILT_IN, checked_options, medium_from, reads_path
+from stages.sources import checked_options, medium_from, paired_from, reads_path
 from stages.sources.labels import file_beside
 from stages.stores import open_store
 from stages.stores.folder import FolderStore
@@ -198,12 +198,11 @@ def _notes_of_data(params: Params) -> Iterator[str]:
 def _known(params: Params) -> Known:
     """What params alone say of the data."""
     medium = _medium(params.ingest)
-    asked = params.normalize.partner is not None or params.ingest.pairs is not None
     return Known(
         params.normalize.shape_of(medium.sides),
         medium,
         classes=10 if params.ingest.source == "digits" else None,
-        paired=True if asked else False if params.ingest.source in BUILT_IN else None,
+        paired=params.normalize.partner is not None or _paired(params.ingest),
         attributes=params.ingest.attributes is not None,
         domains=params.ingest.domains is not None,
         smaller=params.normalize.partner == "lower_resolution",
@@ -216,6 +215,14 @@ def _medium(ingest: Ingest) -> Medium:
         return medium_from(ingest)
     except (ModuleNotFoundError, UserError):
         return Images()
+
+
+def _paired(ingest: Ingest) -> bool | None:
+    """None where the source cannot be asked, too."""
+    try:
+        return paired_from(ingest)
+    except (ModuleNotFoundError, UserError):
+        return None
 
 
 def _shape(params: Params) -> Iterator[str]:

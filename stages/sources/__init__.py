@@ -101,7 +101,8 @@ class Reader(Protocol):
     """A source's module.
 
     Where its medium is always the same, and not images, it is `MEDIUM`, to be known in time; where options decide it,
-    `medium_by(options)` is what they tell of it. `READS_PATH` is False where nothing at ingest.path is read.
+    `medium_by(options)` is what they tell of it, and `paired_by(options)` whether samples get partners. `READS_PATH` is
+    False where nothing at ingest.path is read.
     """
 
     @property
@@ -184,6 +185,16 @@ def medium_from(params: Ingest) -> Medium:
     by_options: Callable[[Section], Medium] | None = getattr(module, "medium_by", None)
     found: Medium = by_options(checked_options(params)) if by_options else getattr(module, "MEDIUM", Images())
     return found
+
+
+def paired_from(params: Ingest) -> bool | None:
+    """Whether the samples will have partners; None where the data tell. Raises UserError as `checked_options` does."""
+    if params.pairs is not None:
+        return True
+    by_options: Callable[[Section], bool] | None = getattr(reader(params.source), "paired_by", None)
+    if by_options is None:
+        return False if params.source in BUILT_IN else None
+    return by_options(checked_options(params))
 
 
 def reads_path(name: str) -> bool:

@@ -38,6 +38,11 @@ class Options(Section):
     options: dict[str, Any] = Field({}, description="of that source")
 
 
+def paired_by(options: Options) -> bool:
+    """Whether Parquet files there are to bring partners."""
+    return options.options.get("partner") is not None
+
+
 def read(params: Ingest, options: Options) -> Source:
     """What `read_as` makes of the files; a broken transfer goes on where it was, as `download.fetch` says."""
     names = [_name(file) for file in options.files]

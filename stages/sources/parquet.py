@@ -37,6 +37,11 @@ class Options(Section):
     group: str | None = Field(None, description="column of what stays on one side of a random split: a person, a scene")
 
 
+def paired_by(options: Options) -> bool:
+    """Whether they ask for partners."""
+    return options.partner is not None
+
+
 @dataclass(frozen=True)
 class Table:
     """A Parquet file, wherever it is."""
@@ -81,7 +86,7 @@ def table_source(name: str, origin: str, tables: list[Table], params: Ingest, op
     columns = _Columns(options, tables)
     return Source(
         name, NOT_STATED, origin, columns.names, _images(tables, columns, params.max_pixels), count=columns.count,
-        paired=options.partner is not None, grouped=options.group is not None, layout=columns.layout,
+        paired=paired_by(options), grouped=options.group is not None, layout=columns.layout,
     )  # fmt: skip
 
 

@@ -65,6 +65,11 @@ def medium_by(options: Options) -> Rolls:
     return Rolls(options.lowest, options.pitches, options.voices, options.tempo)
 
 
+def paired_by(options: Options) -> bool:
+    """Whether they ask for partners."""
+    return options.previous
+
+
 def read(params: Ingest, options: Options) -> Source:
     """The bars of a folder or an archive of MIDI files, with classes and a test set told as by source `folder`.
 
@@ -85,7 +90,7 @@ def read(params: Ingest, options: Options) -> Source:
         raise UserError("source-missing", f"{path} is not there: set ingest.path to a folder or an archive of scores")
     source = tree_source("rolls", tree, params, wanted=wanted)
     bars = _bars(source.images, options, params.max_pixels, source.notes)
-    return replace(source, images=bars, count=None, grouped=True, paired=options.previous)
+    return replace(source, images=bars, count=None, grouped=True, paired=paired_by(options))
 
 
 def _bars(images: Iterator[RawImage], options: Options, most: int, notes: list[str]) -> Iterator[RawImage]:

@@ -31,6 +31,11 @@ class Options(Section):
     columns: dict[str, Any] = Field({}, description="of Parquet files: the options of source parquet")
 
 
+def paired_by(options: Options) -> bool:
+    """Whether Parquet files there are to bring partners."""
+    return options.columns.get("partner") is not None
+
+
 def read(params: Ingest, options: Options) -> Source:
     """The Parquet files below the prefix, where there are any, else the images there.
 

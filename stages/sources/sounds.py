@@ -46,6 +46,11 @@ class Options(Section):
     max_ratio: Positive = Field(100.0, description="times its own size that an archive may unpack to (or it is a bomb)")
 
 
+def paired_by(options: Options) -> bool:
+    """Whether they ask for partners."""
+    return options.noise is not None
+
+
 def read(params: Ingest, options: Options) -> Source:
     """The sounds of a folder or an archive, with classes, a test set and pairs told as by source `folder`.
 

@@ -42,6 +42,11 @@ class Options(Section):
     seed: Seed = Field(0, description="which tones, and which noise")
 
 
+def paired_by(options: Options) -> bool:
+    """Whether they ask for partners."""
+    return options.decibels is not None
+
+
 def read(_: Ingest, options: Options) -> Source:
     """Each tone is drawn by the seed and its own number alone; its class says its kind. There is no test set."""
     return Source(
@@ -52,7 +57,7 @@ def read(_: Ingest, options: Options) -> Source:
         images=_sounds(options),
         medium=MEDIUM,
         count=options.sounds,
-        paired=options.decibels is not None,
+        paired=paired_by(options),
     )
 
 

@@ -47,6 +47,11 @@ class Options(Section):
     previous: bool = Field(False, description="the bar before is each one's partner; an empty one that of the first")
 
 
+def paired_by(options: Options) -> bool:
+    """Whether they ask for partners."""
+    return options.previous
+
+
 def read(_: Ingest, options: Options) -> Source:
     """Each tune is drawn by the seed and its own number alone; its class says its scale. There is no test set."""
     return Source(
@@ -58,7 +63,7 @@ def read(_: Ingest, options: Options) -> Source:
         medium=MEDIUM,
         count=options.tunes * options.bars,
         grouped=True,
-        paired=options.previous,
+        paired=paired_by(options),
     )
 
 

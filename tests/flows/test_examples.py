@@ -12,8 +12,10 @@ import pytest
 from ruamel.yaml import YAML
 
 from flows.examples import main
+from stages.check import check
 from stages.common.errors import run_stage
-from stages.examples import FOLDER, load_all
+from stages.common.params import Params
+from stages.examples import FOLDER, choose, load_all
 from stages.releases.channels import read_channel
 from stages.stores import open_store
 from tests.flows.project import make_project
@@ -245,6 +247,20 @@ def test_every_family_has_an_example_whose_params_are_right() -> None:
     assert rows.keys() - {value["train"]["family"] for value in values} == IN_PYTHON
     assert all(example.measured for example in found if example.expected)
     assert len({example.chapter for example in found}) > 1
+
+
+@pytest.mark.parametrize("name", [path.stem for path in sorted((ROOT / FOLDER).glob("*.yaml"))])
+def test_what_make_run_asks_before_it_begins_refuses_no_example(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("data/source").mkdir(parents=True)
+    [example] = choose(load_all(ROOT / FOLDER), [name])
+    values = example.applied(YAML(typ="safe").load(ROOT / "params.yaml"))
+    params = Params.model_validate(values)
+    if params.ingest.attributes is not None:  # which the example's own script writes
+        Path(params.ingest.attributes.file).touch()
+    check(params, [], ROOT)
 
 
 @pytest.mark.slow

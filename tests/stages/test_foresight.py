@@ -277,6 +277,23 @@ def test_the_check_knows_the_shape_that_a_sources_options_ask_for(source: str, o
         check(changed(ingest=asked, normalize={"height": height, "width": width - 4}, train=family), [], ROOT)
 
 
+@pytest.mark.parametrize(
+    ("source", "options", "family"),
+    [
+        ("sounds", {"noise": "noise"}, "segan"),
+        ("rolls", {"previous": True, "pitches": 28}, "midinet_following"),
+        ("parquet", {"partner": "photo"}, "pix2pix"),
+        ("s3", {"url": "s3://bucket/prefix", "columns": {"partner": "photo"}}, "pix2pix"),
+    ],
+)
+def test_partners_that_a_sources_options_ask_for_are_known_before_anything_is_read(
+    source: str, options: dict[str, Any], family: str
+) -> None:
+    asked = {"source": source, "options": options, "path": str(ROOT / "docs")}
+    sides: dict[str, dict[str, Any]] = {"sounds": {"length": 4096, "fit": "crop"}, "rolls": {"height": 16, "width": 28}}
+    check(changed(ingest=asked, normalize=sides.get(source, {}), train={"family": family}), [], ROOT)
+
+
 @pytest.mark.tried(
     "`select.features: inception` without its weights",
     "params.yaml: select.inception.path = 'pt_inception.pth' is missing: bring that file, or set features to domain",
