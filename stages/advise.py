@@ -10,22 +10,26 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice, takewhile
+from operator import le
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from PIL import Image
 
-from mintage.families import FAMILIES
+from mintage.attribute_names import groups_of
+from mintage.families import FAMILIES, recipe_of
 from mintage.recipes import condition_of
 from stages.common.errors import UserError, counted, run_stage
-from stages.common.foresight import Known, foreseen
+from stages.common.foresight import Known, changes_for, foreseen
 from stages.common.params import Params, load_params
 from stages.common.provenance import made_by
 from stages.common.stage import parser_of
 from stages.examples import Example, load_all
 from stages.images.partners import partner_shape
 from stages.images.raw import RawSet, raw_rows, read_raw_set
+from stages.media.medium import Medium
+from stages.sources import medium_from
 
 RAW, EXAMPLES, FAMILIES_PAGE = Path("data/raw"), Path("examples"), Path("docs/families.md")
 LISTED = 3
@@ -43,6 +47,10 @@ _WORTH = 4
 _SECONDS = 2.0
 """How long a family's speed is measured, once it is warm."""
 
+
+_LINK = re.compile(r"\[(.*?)\]\((.*?)\)")
+_AS_SHIPPED = (8, 8)
+"""The digits' size in params.yaml, which nobody has chosen for data of another one."""
 
 Sides = tuple[int, ...]
 
@@ -170,11 +178,11 @@ def advise(params: Params, looks: Looks, minutes: float, speed: Speed | None = N
     pages = FAMILIES_PAGE.read_text()
     figures = {row["family"]: float(row["selected"].split(" ")[0]) for row in _protocol(pages)}
     choices = [
-        (row["take"], re.sub(r"\[(.*?)\]\(.*?\)", r"\1", f"for {row['you have']}: {row['why']}"))
-        for row in table_of(pages, "Choose")
+        (row["take"], _LINK.sub(_page, f"for {row['you have']}: {row['why']}")) for row in table_of(pages, "Choose")
     ]
     reasons = {name: why for names, why in choices for name in re.findall("`(.*?)`", names)}
-    for family in sorted(_fitting(params, looks.known), key=lambda name: _rank(name, params, looks, examples, figures)):
+    fitting = _of_such_data(_fitting(params, looks.known), looks.known.medium, examples, params)
+    for family in sorted(fitting, key=lambda name: _rank(name, params, looks, examples, figures)):
         like = _like(family, examples, params, min(looks.sides))
         trained = _of(like, params).train.images
         for sides in _sizes_to_try(looks, params):
@@ -186,6 +194,12 @@ def advise(params: Params, looks: Looks, minutes: float, speed: Speed | None = N
         yield Advice(family, sides, images, images / rate / 60, like, trained, reason)
 
 
+def _page(link: "re.Match[str]") -> str:
+    """Where a link of docs/families.md leads, seen from a checkout."""
+    place = link[2]
+    return f"{FAMILIES_PAGE}{place}" if place.startswith("#") else f"{FAMILIES_PAGE.parent}/{place}"
+
+
 def _measured(family: str, figures: dict[str, float]) -> str:
     measured = f", Frechet {figures[family]:g} in the table of docs/families.md" if family in figures else ""
     return f"{FAMILIES[family].paper}{measured}"
@@ -193,14 +207,27 @@ def _measured(family: str, figures: dict[str, float]) -> str:
 
 def _fitting(params: Params, known: Known) -> list[str]:
     """Nothing that a later stage would refuse; of two conditions the one that says more."""
-    fits = [name for name in FAMILIES if not foreseen(_with_family(params, name), known)]
+    fits = [name for name in FAMILIES if not foreseen(_with_family(params, name, known.shape), known)]
     wanted = {"attributes": known.attributes, "source": known.paired, "domain": known.domains}
     asked = [name for name in fits if wanted.get(condition_of(FAMILIES[name]) or "")]
     return asked or fits
 
 
-def _with_family(params: Params, family: str) -> Params:
-    train = params.train.model_copy(update={"family": family, "recipe": {}, "variant": "short"})
+def _of_such_data(families: list[str], medium: Medium, examples: list[Example], params: Params) -> list[str]:
+    """Those that an example trains on a medium of that name: with others nobody knows what they would reach."""
+    tried = {
+        _of(one, params).train.family for one in examples if medium_from(_of(one, params).ingest).name == medium.name
+    }
+    return [family for family in families if family in tried]
+
+
+def changes_of(family: str, shape: Sides) -> dict[str, list[str]]:
+    """What `train.recipe` is to have for samples of that shape."""
+    return changes_for(recipe_of(family, {}), shape)
+
+
+def _with_family(params: Params, family: str, shape: Sides) -> Params:
+    train = params.train.model_copy(update={"family": family, "recipe": changes_of(family, shape), "variant": "short"})
     select = params.select.model_copy(update={"metric": "frechet_distance", "guards": []})
     sample = params.sample.model_copy(update={"classes": [], "attributes": [], "arithmetic": []})
     return params.model_copy(update={"train": train, "select": select, "sample": sample})
@@ -244,9 +271,12 @@ def _reached(one: Advice) -> str:
 
 
 def _sizes_to_try(looks: Looks, params: Params) -> list[Sides]:
-    """The largest first: no image is enlarged."""
+    """The one that params ask for; where they ask for none of their own the largest first. No image is enlarged."""
     if looks.keeps_its_size:
         return [looks.sides]
+    chosen = (params.normalize.height, params.normalize.width)
+    if chosen != _AS_SHIPPED and all(map(le, chosen, looks.sides)):
+        return [chosen]
     shorter = min(looks.sides)
     most = shorter if _cuda(params.train.device) else min(shorter, _MOST_ON_A_CPU)
     fitting = [side for side in reversed(_SIDES) if side <= most] or [_SIDES[0]]
@@ -272,7 +302,9 @@ def images_per_second(family: str, params: Params, looks: Looks, sides: Sides) -
 
     data = _noise(looks, params, sides)
     device = choose_device(params.train.device)
-    trainer = make_trainer(data, family, {}, 0, device=device, precision=params.train.precision)
+    trainer = make_trainer(
+        data, family, dict(changes_of(family, data.shape)), 0, device=device, precision=params.train.precision
+    )
     with thread_count(params.train.threads):
         trainer.turn()
         begun, before = time.monotonic(), trainer.images_seen
@@ -299,7 +331,12 @@ def _noise(looks: Looks, params: Params, sides: Sides) -> Any:
     if known.classes:
         given |= {"label": number % known.classes, "classes": [str(label) for label in range(known.classes)]}
     if known.attributes:
-        given["attributes"] = dict.fromkeys(known.attribute_names, number % 2 == 0)
+        given["attributes"] = {
+            name: [known.attribute_names[places[n % len(places)]].partition("=")[2] for n in range(count)]
+            if len(places) > 1
+            else number % 2 == 0
+            for name, places in groups_of(known.attribute_names).items()
+        }
     if known.paired:
         given["source"] = torch.rand(count, *partner_shape(to, known.medium.sides), generator=random) * 2 - 1
     if known.domains:
@@ -346,6 +383,9 @@ def notes(best: Advice, looks: Looks, params: Params) -> Iterator[str]:
         wanted |= {f"normalize.{name}": side for name, side in zip(("height", "width"), best.sides, strict=True)}
         now |= {f"normalize.{key}": getattr(params.normalize, key) for key in ("channels", "height", "width")}
     changes = [f"{key}={value}" for key, value in wanted.items() if now[key] != value]
+    recipe = changes_of(best.family, (looks.known.shape[0], *best.sides))
+    if any(params.train.recipe.get(axis) != value for axis, value in recipe.items()):
+        changes += [f"'+train.recipe.{axis}=[{','.join(value)}]'" for axis, value in recipe.items()]
     how = " ".join(f"-S {change}" for change in changes)
     yield f"to take the first: dvc exp run {how}" if changes else "params.yaml has the first already"
     measured = _of(best.example, params).ingest.source == looks.source

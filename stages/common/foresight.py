@@ -25,6 +25,8 @@ BETWEEN_DOMAINS = {"unpaired"}
 """Games of two domains without pairs."""
 ATTRIBUTES = "sngan_attributes"
 """A family that learns from attributes."""
+OF_PICTURES_ALONE = "infogan"
+"""The family for pictures without labels, by the figures of docs/families.md."""
 SAME_SIZE = set(BUILT_IN["network"]) - ENLARGING
 OF_PICTURES = set(BUILT_IN["network"]) - OF_ANY_SIDES
 SMALLEST = 8
@@ -91,12 +93,10 @@ def _family(train: Train, known: Known) -> Iterator[str]:
     recipe = recipe_of(train.family, train.recipe, train.variant)
     if (recipe.network in WRITING) != known.medium.is_text:
         does = "writes words" if recipe.network in WRITING else "makes no words"
-        fits = known.medium.unconditional_family or "dcgan"
-        yield f"{shown} {does}, and these are {known.medium.words.many}: set train.family to {fits}"
+        yield f"{shown} {does}, and these are {known.medium.words.many}: set train.family to {_fitting(known)}"
         return
     if len(known.shape) != 3 and recipe.network in OF_PICTURES:
-        fits = known.medium.unconditional_family or "dcgan"
-        yield f"{shown} makes pictures, and these are {known.medium.words.many}: set train.family to {fits}"
+        yield f"{shown} makes pictures, and these are {known.medium.words.many}: set train.family to {_fitting(known)}"
         return
     if recipe.game in BETWEEN_DOMAINS:
         if known.domains is False:
@@ -120,10 +120,35 @@ def _family(train: Train, known: Known) -> Iterator[str]:
         have = "has no labels" if known.classes == 0 else "is all of one class"
         fits = known.medium.unconditional_family or _without_labels(recipe)
         yield f"{shown} learns from labels, and this data {have}: set train.family to {fits}, which needs none"
-    elif recipe.network not in WITHOUT_MAPS and 0 < min(known.shape[1:]) < SMALLEST:
+    else:
+        yield from _sides(shown, recipe, known)
+
+
+def _sides(shown: str, recipe: Recipe, known: Known) -> Iterator[str]:
+    if recipe.network not in WITHOUT_MAPS and 0 < min(known.shape[1:]) < SMALLEST:
         size = " x ".join(map(str, known.shape[:0:-1]))
         fits = ", or ".join(_for_few_pixels())
         yield f"{shown} makes images of 8 x 8 and more, and these are {size}: set train.family to {fits}"
+    elif changes := changes_for(recipe, known.shape):
+        high, wide = known.medium.sides[-2:]
+        yield (
+            f"{shown} turns {known.medium.words.many} by quarters, for which {high} and {wide} must be equal, and "
+            f"these have {' and '.join(map(str, known.shape[-2:]))}: set train.recipe.augment to "
+            f"[{', '.join(changes['augment'])}], or normalize.{high} and {wide} to one number"
+        )
+
+
+def changes_for(recipe: Recipe, shape: tuple[int, ...]) -> dict[str, list[str]]:
+    """What of a recipe is to be other for samples `[C, *S]`: no quarter turns where these would change their shape."""
+    if "turns" not in recipe.augment or len(shape) < 3 or shape[-2] == shape[-1]:
+        return {}
+    return {"augment": [name for name in recipe.augment if name != "turns"]}
+
+
+def _fitting(known: Known) -> str:
+    """The family for such data, whether or not it is told classes."""
+    medium = known.medium
+    return (known.paired and medium.paired_family) or medium.unconditional_family or OF_PICTURES_ALONE
 
 
 def _metrics(select: Select, train: Train, known: Known) -> Iterator[str]:
@@ -209,10 +234,10 @@ def _for_few_pixels() -> list[str]:
 
 
 def _without_labels(recipe: Recipe) -> str:
-    """A family that needs no labels, of the same network and objective where there is one."""
+    """A family that needs no labels, of the same network and objective where there is one that is not the poorer."""
     for name in FAMILIES:
         other = recipe_of(name, {})
         same = (other.network, other.objective) == (recipe.network, recipe.objective)
-        if same and other.discriminator.conditioning == "none":
+        if same and other.discriminator.conditioning == "none" and name != "dcgan":
             return name
-    return "dcgan"
+    return OF_PICTURES_ALONE

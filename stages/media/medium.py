@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, ...]
 """(C, *S)."""
-Trait = Literal["picture files", "looks", "spectrum", "truncation", "latent pictures"]
+Trait = Literal["picture files", "looks", "brightness", "spectrum", "truncation", "latent pictures"]
 """What images have: files that are pictures, to be decoded and brought to their size as such; looks to compare, levels
-to check and to be shown small; frequencies; a curve of truncated noise; a picture of every operation on latents."""
+to check and to be shown small; numbers of which a larger one is more; frequencies; a curve of truncated noise; a
+picture of every operation on latents."""
 
 
 class UnusableError(Exception):
@@ -154,6 +155,8 @@ class Medium:
     """What Hugging Face's hub calls it to make samples from noise."""
     unconditional_family: ClassVar[str | None] = None
     """The one to advise where there are no labels; None: whichever is nearest to the one in use."""
+    paired_family: ClassVar[str | None] = None
+    """The one to advise where samples have partners; None: as without."""
 
     @property
     def shape(self) -> Shape | None:

@@ -142,6 +142,7 @@ class Rolls(Medium):
     pairs_by = "ingest.options.previous to true"
     task = "other"
     unconditional_family = "midinet"
+    paired_family = "midinet_following"
 
     lowest: int = 0
     pitches: int = 128

@@ -54,6 +54,7 @@ class Sounds(Medium):
     pairs_by = "ingest.pairs or ingest.options.noise"
     task = "other"
     unconditional_family = "wavegan"
+    paired_family = "segan"
 
     rate: int = 8000
 

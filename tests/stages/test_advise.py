@@ -90,6 +90,38 @@ def test_photographs_of_unlike_aspects_become_squares(tmp_path: Path) -> None:
     assert advised(tmp_path / "raw")[0].sides == (32, 32)
 
 
+def test_a_size_that_params_ask_for_is_kept_where_no_image_would_be_enlarged(tmp_path: Path) -> None:
+    ingested(tmp_path / "raw", path=str(photos(tmp_path / "photos", "")), labels=False)
+    assert {one.sides for one in advised(tmp_path / "raw", 0.1, height=16, width=24)} == {(16, 24)}
+    assert advised(tmp_path / "raw", height=64, width=64)[0].sides == (32, 40)
+
+
+@pytest.mark.parametrize(
+    ("source", "normalize", "families"),
+    [
+        ({"source": "tunes", "options": {"tunes": 5}}, {"height": 16, "width": 24}, ["midinet"]),
+        ({"source": "tones", "options": {"sounds": 20, "decibels": [5]}}, {"length": 1024}, ["segan"]),
+    ],
+)
+def test_only_families_that_were_tried_with_such_data_are_advised(
+    tmp_path: Path, source: dict[str, Any], normalize: dict[str, int], families: list[str]
+) -> None:
+    ingested(tmp_path / "raw", path="data/source", labels=False, **source)
+    found = advised(tmp_path / "raw", **normalize)
+    assert [one.family for one in found] == families
+    assert "docs/" in found[0].why
+
+
+def test_volumes_that_are_no_cube_get_a_recipe_without_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(advise, "_SECONDS", 0.01)
+    ingested(tmp_path / "raw", source="solids", path="data/source", options={"volumes": 20})
+    params = params_of(depth=12)
+    looks = advise.look(tmp_path / "raw", params)
+    (best,) = advise.advise(params, looks, 30)
+    assert (best.family, best.sides) == ("gan3d", (8, 12, 8))
+    assert "-S '+train.recipe.augment=[mirrors]'" in next(advise.notes(best, looks, params))
+
+
 @pytest.mark.parametrize(
     ("partner", "family"), [("edges", "pix2pix"), ("masked", "context_encoder"), ("lower_resolution", "srgan")]
 )
@@ -147,7 +179,7 @@ def test_lines_keep_their_words_and_are_for_a_family_that_writes(tmp_path: Path)
     assert [best.family, best.sides, other.family] == ["seqgan", (1, 14), "lstm"]
 
 
-@pytest.mark.parametrize("name", ["volumes", "points", "lines", "attributes", "domains", "pairs", "labels"])
+@pytest.mark.parametrize("name", ["volumes", "points", "lines", "attributes", "words", "domains", "pairs", "labels"])
 def test_the_speed_of_each_kind_is_measured_on_this_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -157,11 +189,13 @@ def test_the_speed_of_each_kind_is_measured_on_this_machine(
         "lines": {"source": "sentences", "path": "data/source", "options": {"sentences": 20}},
         "volumes": {"source": "solids", "path": "data/source", "options": {"volumes": 20}},
         "attributes": {"attributes": {"file": "a.csv", "columns": ["smile", "hat"]}, "labels": False},
+        "words": {"attributes": {"file": "a.csv", "columns": ["smile", "hat"]}, "labels": False},
         "domains": {"domains": ["A", "B"], "labels": False},
     }
-    if name == "attributes":
+    if name in ("attributes", "words"):
         names = sorted(path.name for path in write_tree(tmp_path / "in", {"": 6}).iterdir())
-        rows = ["file,smile,hat", *(f"{file},{n % 2},{n // 3}" for n, file in enumerate(names))]
+        hats = ["none", "bowler", "cap"] if name == "words" else [0, 1, 1]
+        rows = ["file,smile,hat", *(f"{file},{n % 2},{hats[n % 3]}" for n, file in enumerate(names))]
         (tmp_path / "in/a.csv").write_text("\n".join(rows) + "\n")
     elif name not in ("points", "volumes", "lines"):
         photos(tmp_path / "in", "trainA", "trainB")

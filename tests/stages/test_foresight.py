@@ -23,6 +23,10 @@ from stages.common.foresight import (
 )
 from stages.common.params import Guard, Params, load_params
 from stages.media.images import Images
+from stages.media.medium import Medium
+from stages.media.rolls import Rolls
+from stages.media.sounds import Sounds
+from stages.media.volumes import Volumes
 from stages.sources import medium_from, open_source
 from stages.sources.ring import MEDIUM as RING
 from stages.sources.sentences import MEDIUM as LINES
@@ -66,7 +70,7 @@ def test_what_is_known_of_the_families_without_torch_is_what_the_families_are() 
 
 @pytest.mark.tried(
     "a family that writes words, of pictures",
-    "train.family = '...' writes words, and these are images: set train.family to dcgan",
+    "train.family = '...' writes words, and these are images: set train.family to infogan",
 )
 @pytest.mark.parametrize("family", ["seqgan", "lstm"])
 def test_a_family_of_words_is_refused_for_pictures_before_anything_runs(
@@ -259,6 +263,31 @@ def test_the_stage_that_asks_is_told_all_of_it(tmp_path: Any, monkeypatch: pytes
         require_fit(UNLABELLED)
 
 
+@pytest.mark.tried(
+    "a family that turns volumes, where `normalize.depth` and `width` differ",
+    "set train.recipe.augment to [mirrors], or normalize.depth and width to one number",
+)
+def test_volumes_that_a_quarter_turn_would_reshape_are_told_with_all_that_is_to_change(
+    read: Callable[[str], None],
+) -> None:
+    known, family = Known((1, 12, 14, 16), Volumes(), classes=0), {"family": "gan3d"}
+    (sentence,) = foreseen(changed(train=family), known)
+    read(sentence)
+    assert "depth and width must be equal, and these have 14 and 16" in sentence
+    assert foreseen(changed(train=family), replace(known, shape=(1, 12, 16, 16))) == []
+    assert foreseen(changed(train={**family, "recipe": {"augment": ["mirrors"]}}), known) == []
+
+
+@pytest.mark.parametrize(
+    ("medium", "shape", "family"), [(Sounds(), (1, 4096), "segan"), (Rolls(60, 28), (1, 16, 28), "midinet_following")]
+)
+def test_data_with_partners_are_told_the_family_that_learns_from_them(
+    medium: Medium, shape: tuple[int, ...], family: str
+) -> None:
+    known = Known(shape, medium, classes=0, paired=True)
+    assert f"set train.family to {family}" in foreseen(changed(train={"family": "seqgan"}), known)[0]
+
+
 @pytest.mark.parametrize("source", ["ring", "grid", "gaussian"])
 def test_the_check_knows_the_shape_of_points_as_their_source_does(source: str) -> None:
     ingest = PARAMS.ingest.model_copy(update={"source": source})
@@ -310,7 +339,7 @@ def test_weights_that_are_missing_are_told_before_the_training_whose_images_they
 
 @pytest.mark.tried(
     "`python -m stages.ingest` of a folder without classes, with the family as it is",
-    "train.family = 'cgan' learns from labels, and this data has no labels: set train.family to dcgan, which",
+    "train.family = 'cgan' learns from labels, and this data has no labels: set train.family to infogan, which",
 )
 def test_what_names_tell_of_the_data_is_compared_with_the_family_before_an_image_is_read(
     tmp_path: Path, read: Callable[[str], None]
