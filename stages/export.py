@@ -49,7 +49,7 @@ def main() -> None:
     with recorded("export", params) as facts:
         torch.set_num_threads(1)  # the comparison is of the same numbers anywhere
         facts["difference"] = difference = export(SELECTED, TARGET, params.opset)
-    print(f"{TARGET}: differs from torch by {difference:.1e} at most, in {COMPARED} images in [-1,1]")
+    print(f"{TARGET}: differs from torch by {difference:.1e} at most, in {COMPARED} samples")
 
 
 def export(selected: Path, target: Path, opset: int) -> float:

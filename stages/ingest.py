@@ -289,7 +289,8 @@ def summary(source: Source, counts: Counts) -> list[str]:
         by_split[split or ""] += count
         by_label[-1 if label is None else label] += count
     splits = "".join(f", {count} {split}" for split, count in by_split.items() if split)
-    lines = [f"ingested {counts.total()} images from {source.name} ({source.origin}){splits}"]
+    many = source.medium.words.many
+    lines = [f"ingested {counts.total()} {many} from {source.name} ({source.origin}){splits}"]
     if source.classes is not None:
         named = [f"{name} {by_label[label]}" for label, name in enumerate(source.classes[:_SHOWN_CLASSES])]
         more = len(source.classes) - len(named)

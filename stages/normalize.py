@@ -37,6 +37,7 @@ from stages.images.split import Mask, random_split, tied
 from stages.images.statistics import ATTRIBUTES, DOMAIN, PARTNER
 from stages.images.together import find_alike
 from stages.images.work import LISTED, SIDES, STATS, Broken, Finished, Job, Shard, normalize_shard
+from stages.media import medium_of
 from stages.media.settings import require_settings
 
 RAW = Path("data/raw")
@@ -203,7 +204,8 @@ def _finish(job: Job, over_shards: MapShards, pieces: Pieces, shards: list[Shard
             if count > job.most_broken:
                 raise UserError(
                     "images-broken",
-                    f"{count} of the {total} images cannot be used and there may be more, over normalize.max_broken; "
+                    f"{count} of the {total} {job.medium.words.many} cannot be used and there may be more, over "
+                    "normalize.max_broken; "
                     f"the first are {_named(first)}: mend or remove them, or raise that limit",
                 )
     return finished
@@ -329,7 +331,7 @@ def summary(manifest: dict[str, Any]) -> list[str]:
     random = f"at random, by {by}" if by else "at random"
     how = "the source's own test set" if split["kind"] == "source" else random
     lines = [
-        f"normalized {counts['train'] + counts['holdout']} images to {shape} in [-1,1]: "
+        f"normalized {counts['train'] + counts['holdout']} {medium_of(manifest).words.many} to {shape} in [-1,1]: "
         f"{counts['train']} train, {counts['holdout']} holdout ({how})"
     ]
     if manifest["domains"]:

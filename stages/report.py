@@ -31,10 +31,12 @@ def main() -> None:
     with recorded("report", params, folder=target.parent):
         inputs = read_inputs(Path())
         write_text(target, render(inputs, params.title))
+    said = inputs.manifest.medium.words.said
     if inputs.selection.verdict:
-        print(inputs.selection.verdict.sentence)
+        print(said(inputs.selection.verdict.sentence))
     for figure in headline(inputs.selection):
-        print(f"{figure.title}: {figure.value} (real images: {figure.floor}; {words.count(figure.samples)} samples)")
+        beside = f"real images: {figure.floor}; {words.count(figure.samples)} samples"
+        print(said(f"{figure.title}: {figure.value} ({beside})"))
     print(f"report: {target} ({words.size(target.stat().st_size)})")
 
 

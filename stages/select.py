@@ -72,7 +72,8 @@ def main() -> None:
         selection = select(params, Path())
         facts["machine"]["device"] = str(steady_device_for(params.device))
         facts["rule"] = selection["rule"]
-    print(f"selected: models/selected ({selection['images']:,} images: {selection['rule']})")
+    said = medium_of(read_json(Path("data/normalized/manifest.json"))).words.said
+    print(said(f"selected: models/selected ({selection['images']:,} images: {selection['rule']})"))
 
 
 def select(params: Select, root: Path) -> dict[str, Any]:
@@ -83,7 +84,8 @@ def select(params: Select, root: Path) -> dict[str, Any]:
     inputs = read_inputs(params, root)
     measured = measure_all(inputs.checkpoints, inputs.reals, params, inputs.cache)
     choice = choose(measured.rows, params, absent_in(measured.found[-1], measured.real))
-    print(table(measured.rows, choice.chosen, params, inputs.held_out, measured.baseline))
+    words = medium_of(inputs.manifest).words
+    print(table(measured.rows, choice.chosen, params, inputs.held_out, measured.baseline, words=words))
     selection = summary(measured, choice, params, inputs)
     alone = measure_chosen(inputs.checkpoints[choice.chosen], inputs.real, inputs.cache, inputs.trained, params)
     selection |= alone.figures | {"left_out": alone.left_out}
@@ -92,16 +94,8 @@ def select(params: Select, root: Path) -> dict[str, Any]:
     selection["verdict"] = verdict(measured.rows, measured.rows[choice.chosen], selection, about)
     write_outputs(root, inputs, params, measured.rows, selection, curve=alone.curve)
     fails = params.fail_on_collapse and selection["collapse"]["collapsed"]
-    print(
-        "\n".join(
-            [
-                selection["why"],
-                *ways(selection),
-                *judgements(selection, but="collapse" if fails else ""),
-                *alone.sentences,
-            ]
-        )
-    )
+    told = [*ways(selection), *judgements(selection, but="collapse" if fails else ""), *alone.sentences]
+    print("\n".join(map(words.said, [selection["why"], *told])))
     if fails:
         figures = "its figures are in metrics/selection.json"
         raise UserError(

@@ -53,17 +53,21 @@ def summary(root: Path) -> str:
     for path in (REPORT, SELECTED, SAMPLES):
         if not (root / path).exists():
             raise UserError("output-missing", f"{path} is missing: run the stage that makes it (`dvc repro`)")
+    said = words_of(root).said
     chosen = f"Selected at {selection.images:,} images, out of {selection.checkpoints} checkpoints: {selection.rule}"
     measured = (
         f"Measured on {selection.samples:,} samples and {_of_the_floor(selection)} (the floor), "
         f"each against {selection.holdout_images:,} held-out images, by {_judge(evaluator, root)}"
     )
-    told = "\n".join(textwrap.fill(line, WIDTH) for line in (chosen, measured))
-    alone = [textwrap.fill(one.sentence, WIDTH) for one in (selection.classifier, selection.truncation) if one]
-    verdict = [textwrap.fill(selection.verdict.text, WIDTH)] if selection.verdict else []
-    less = [textwrap.fill(one, WIDTH) for one in (evaluator.turned_down, selection.left_out) if one]
-    figures = "\n\n".join([*verdict, told, aligned(metric_rows(selection)), *alone, *less])
-    return f"{words_of(root).said(figures)}\n\n{aligned(_places(receipt, root))}"
+    verdict = selection.verdict and selection.verdict.text
+    alone = [one and one.sentence for one in (selection.classifier, selection.truncation)]
+    less = [evaluator.turned_down, selection.left_out]
+    figures = [tuple(map(said, row)) for row in metric_rows(selection)]
+    told = "\n".join(textwrap.fill(said(line), WIDTH) for line in (chosen, measured))
+    before, after = (
+        [textwrap.fill(said(one), WIDTH) for one in several if one] for several in ([verdict], [*alone, *less])
+    )
+    return "\n\n".join([*before, told, aligned(figures), *after, aligned(_places(receipt, root))])
 
 
 def words_of(root: Path) -> Words:

@@ -20,7 +20,7 @@ from stages.common.foresight import Known, require_fit
 from stages.common.params import Validate, load_section
 from stages.common.provenance import recorded
 from stages.common.stage import parser_of
-from stages.media.medium import Medium
+from stages.media.medium import Medium, Words
 from stages.validation.checks import EXCEPTIONS
 from stages.validation.drift import Description, against_release, describe
 from stages.validation.judge import Verdict, judge, version
@@ -89,7 +89,7 @@ def main() -> None:
         require_fit(known)  # before a network learns
         facts["images"], facts["expectations"] = outcome.images, len(outcome.verdicts)
         facts["warnings"] = [verdict.name for verdict in outcome.warned]
-    print("\n".join(report_lines(outcome)))
+    print("\n".join(report_lines(outcome, data.medium.words)))
 
 
 def validate(normalized: Path, limits: Validate, reports: Path, root: Path) -> Outcome:
@@ -138,14 +138,14 @@ def stop_on_failure(outcome: Outcome, html: Path) -> None:
         )
 
 
-def report_lines(outcome: Outcome) -> list[str]:
+def report_lines(outcome: Outcome, words: Words) -> list[str]:
     """What a run that goes on says: warnings, what was not checked and why, and the verdict."""
     met = len(outcome.verdicts) - len(outcome.warned)
     met_all = "all" if not outcome.warned else f"{met} of"
     return [
         *(f"warning: {_sentence(verdict)}" for verdict in outcome.warned),
         *(f"not checked: {one['name'].lower()}: {one['reason']}" for one in outcome.not_checked),
-        f"{outcome.images:,} images meet {met_all} {len(outcome.verdicts)} expectations: {PAGE}",
+        f"{outcome.images:,} {words.many} meet {met_all} {len(outcome.verdicts)} expectations: {PAGE}",
     ]
 
 

@@ -18,6 +18,7 @@ from stages.examples import Example
 from stages.gallery.entry import Entry, Figure
 from stages.gallery.reading import Contents, cut
 from stages.gallery.runtime import SCRIPT
+from stages.media.medium import Words
 from stages.releases.channels import Channel
 from stages.reporting import words
 from stages.reporting.curves import Chart, losses_chart, quality_charts
@@ -79,6 +80,7 @@ def release_page(title: str, entry: Entry, contents: Contents, example: Example 
         entry=entry,
         example=example,
         contents=contents,
+        words=contents.words,
         selection=selection,
         train=train,
         rows=[(METRICS[figure.metric], figure) for figure in entry.figures],
@@ -139,11 +141,11 @@ def museum_page(title: str, examples: Sequence[Example], shown: dict[str, Entry]
     return _page("museum.html.j2", title=title, root="", examples=examples, shown=shown)
 
 
-def figures_of(selection: Selection) -> list[Figure]:
+def figures_of(selection: Selection, called: Words) -> list[Figure]:
     return [
         Figure(
             metric=name,
-            title=titled(metric),
+            title=called.said(titled(metric)),
             value=text(metric, value),
             floor=of_real(metric, selection),
             number=value,

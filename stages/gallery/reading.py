@@ -18,6 +18,8 @@ from mintage.waves import decode_wav, encode_wav
 from stages.common.errors import UserError, quoted
 from stages.common.marks import Mark, mark_in, with_mark
 from stages.gallery.explorer import Explorer, explorer_of
+from stages.media import medium_of
+from stages.media.medium import Words
 from stages.releases.manifest import Listed, Release
 from stages.reporting.facts import Checkpoint, Curve, Facts, Heard, Made, Selection
 from stages.reporting.inputs import Listening, Picture, Sound
@@ -54,6 +56,8 @@ class Contents:
     files: list[Listed]
     lines: list[str]
     """The first samples, where they are text."""
+    words: Words
+    """For samples of such data."""
     explorer: Explorer | str
     """Or why it has none: a sentence, empty where there is nothing that a browser could draw."""
 
@@ -88,6 +92,7 @@ def read_release(release: Release) -> Contents:
         config=config,
         files=list(files.values()),
         lines=_lines(of),
+        words=_words(of),
         explorer=explorer_of(of.content, {path: file.size for path, file in files.items()}, _shown(config), partner),
     )
 
@@ -171,6 +176,14 @@ def _lines(of: _Files) -> list[str]:
     """The first samples as text, each of one line; none of a release that has none."""
     found = _object(of, "metrics/latent.json").get("lines")
     return [cut(line) for line in found[:_MOST_LINES] if isinstance(line, str)] if isinstance(found, list) else []
+
+
+def _words(of: _Files) -> Words:
+    """Those of images, where no package here brings the medium."""
+    try:
+        return medium_of(_object(of, "provenance.json")).words
+    except UserError:
+        return Words()
 
 
 def _shown(config: dict[str, Any]) -> dict[str, Any]:

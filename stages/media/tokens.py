@@ -105,6 +105,7 @@ class Tokens(Medium):
     lacks: ClassVar[Mapping[Trait, str]] = {
         "picture files": "lines are text",
         "looks": "lines are compared word by word, not by their looks",
+        "brightness": "words are numbers of a vocabulary, of which none is more than another",
         "spectrum": "lines have no spectrum",
         "truncation": "each word is drawn by a number of its own on [-1,1], which has no tails to cut",
         "latent pictures": "each number of a latent draws one word, so that only the walks are shown",

@@ -45,7 +45,7 @@ class Series:
 class Across:
     """What the x axis says: counts as they come, shares in percent, or a word at each whole number from 0."""
 
-    title: str = "images seen"
+    title: str = "seen in training"
     shares: bool = False
     words: Sequence[str] = ()
 

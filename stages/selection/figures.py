@@ -149,7 +149,14 @@ def retrievals(seen: Seen, real: Reference) -> Figures:
 
 
 def brightness(seen: Seen, real: Reference) -> Figures:
+    require_brightness(real)
     return {"pixel_distance": histogram_distance(real.holdout.pixels, seen.pixels)}
+
+
+def require_brightness(real: Reference) -> None:
+    """Raises ValueError where a sample's numbers are names."""
+    if reason := real.medium.lacks.get("brightness"):
+        raise ValueError(reason)
 
 
 def detail(seen: Seen, real: Reference) -> Figures:

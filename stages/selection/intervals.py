@@ -18,7 +18,7 @@ from mintage.metrics.pixels import histogram_distance, histograms
 from mintage.metrics.spectrum import ring_powers, spectral_distance
 from mintage.randomness import stream
 from stages.common.reading import batches_of, labels_of
-from stages.selection.figures import Figures, Measurements, labels_seen
+from stages.selection.figures import Figures, Measurements, labels_seen, require_brightness
 from stages.selection.metrics import METRICS
 from stages.selection.reference import Reference
 from stages.selection.seen import Seen
@@ -46,6 +46,7 @@ def class_frechet_interval(drawn: Seen, real: Reference) -> Figures:
 
 
 def brightness_interval(_: Seen, real: Reference) -> Figures:
+    require_brightness(real)
     held_out, others = _sums(real, histograms)
     return _interval("pixel_distance", map(histogram_distance, held_out, others))
 

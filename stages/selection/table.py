@@ -2,6 +2,7 @@
 
 from mintage.metrics import Metric
 from stages.common.params import Select
+from stages.media.medium import Words
 from stages.selection.metrics import METRICS
 from stages.selection.rule import Row
 
@@ -9,18 +10,26 @@ WIDTH = 100
 """Of a terminal."""
 
 
-def table(rows: list[Row], chosen: int, params: Select, held_out: int, baseline: Row | None = None) -> str:
+def table(
+    rows: list[Row],
+    chosen: int,
+    params: Select,
+    held_out: int,
+    baseline: Row | None = None,
+    *,
+    words: Words | None = None,
+) -> str:
     """A line a checkpoint, the chosen one marked; one with what the sources reach themselves, where there are any; and
     a last line with what real images reach.
 
     The metrics of the rule come first, then as many others as a terminal is wide; of how many images all this is, and
-    of how many `held_out` ones, comes last.
+    of how many `held_out` ones, comes last. All is said in `words`.
     """
-    others = [] if baseline is None else [baseline]
+    words, others = words or Words(), [] if baseline is None else [baseline]
     marks = ["", *("->" if index == chosen else "" for index in range(len(rows))), *("" for _ in others), ""]
-    images = ["images", *(f"{row['images']:,}" for row in rows), *("sources" for _ in others), "real images"]
-    told = [_column(name, METRICS[name], [*rows, *others]) for name in _ordered(rows, params)]
-    columns = [marks, images]
+    seen = [words.many, *(f"{row['images']:,}" for row in rows), *("sources" for _ in others), f"real {words.many}"]
+    told = [_column(name, METRICS[name], [*rows, *others], words) for name in _ordered(rows, params)]
+    columns = [marks, seen]
     for column in told:
         if sum(max(map(len, one)) + 2 for one in [*columns, column]) <= WIDTH or len(columns) == 2:
             columns.append(column)
@@ -28,7 +37,7 @@ def table(rows: list[Row], chosen: int, params: Select, held_out: int, baseline:
     lines = ["  ".join(c.rjust(w) for c, w in zip(line, widths, strict=True)) for line in zip(*columns, strict=True)]
     counts = f"on {rows[0]['samples']:,} generated images a checkpoint and as many training images (real images)"
     more = [f"all {len(told)} metrics: metrics/checkpoints.tsv"] if len(told) + 2 > len(columns) else []
-    return "\n".join([*lines, f"{counts}, each against {held_out:,} held-out ones", *more])
+    return "\n".join([*lines, words.said(f"{counts}, each against {held_out:,} held-out ones"), *more])
 
 
 def _ordered(rows: list[Row], params: Select) -> list[str]:
@@ -36,9 +45,9 @@ def _ordered(rows: list[Row], params: Select) -> list[str]:
     return [name for name in dict.fromkeys([*first, *METRICS]) if any(name in row for row in rows)]
 
 
-def _column(name: str, metric: Metric, rows: list[Row]) -> list[str]:
+def _column(name: str, metric: Metric, rows: list[Row], words: Words) -> list[str]:
     floor = next(metric.of_real(row) for row in rows if metric.floor in row)
-    return [metric.title, *(_shown(row, name, metric) for row in rows), floor]
+    return [words.said(metric.title), *(_shown(row, name, metric) for row in rows), floor]
 
 
 def _shown(row: Row, name: str, metric: Metric) -> str:

@@ -14,6 +14,7 @@ from stages.common.split import Split
 from stages.images.decode import UndecodableError, decode
 from stages.images.deep import Levels
 from stages.images.tensors import tensors
+from stages.media.medium import Words
 from stages.normalize import summary
 from stages.validate import report_lines
 from tests.refusals import refused
@@ -177,7 +178,7 @@ def test_the_gate_warns_of_images_that_all_lie_in_a_corner_and_says_what_to_set(
     stats["max"], stats["mean"], stats["std"] = -1 + 2 * 4095 / 65535, -0.95, 0.01
     stats.loc[0, "max"] = 1.0  # one that is not, among sixty
     outcome = gated(tmp_path / "b", stats, manifest_of(stats, CLASSES), LIMITS)
-    read(report_lines(outcome)[0])
+    read(report_lines(outcome, Words())[0])
     page = (tmp_path / "b/reports/validation.html").read_text()
     assert "set normalize.white to auto" in page
 

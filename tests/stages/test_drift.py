@@ -10,6 +10,7 @@ import pytest
 
 from stages import upload
 from stages.common.files import read_json, write_json
+from stages.media.medium import Words
 from stages.validate import Outcome, report_lines
 from stages.validation.drift import Description, describe, stability_index
 from stages.validation.manifest import Manifest
@@ -64,7 +65,7 @@ def test_small_samples_of_the_same_images_have_not_drifted() -> None:
 def test_a_release_without_its_like_before_is_no_failure_and_is_said(tmp_path: Path) -> None:
     outcome = run(tmp_path, varied())
     assert outcome.not_checked == [{"name": "Drift", "reason": "nothing was published from here yet"}]
-    assert "not checked: drift: nothing was published from here yet" in report_lines(outcome)
+    assert "not checked: drift: nothing was published from here yet" in report_lines(outcome, Words())
     assert "nothing was published from here yet" in (tmp_path / "reports/validation.html").read_text()
 
 

@@ -61,7 +61,7 @@ def chart(**options: Any) -> str:
 
 def test_a_chart_has_only_the_colours_of_the_page_and_its_words_as_text() -> None:
     svg = chart(level=1.5, mark=(1000, 1.0))
-    assert "images seen</text>" in svg
+    assert "seen in training</text>" in svg
     assert not re.search(r"#[0-9a-f]{6}\b", svg)
     assert {"var(--ink)", "var(--muted)", "var(--accent)", "var(--line)"} <= set(re.findall(r"var\(--\w+\)", svg))
     assert 'role="img" aria-label="what it shows"' in svg

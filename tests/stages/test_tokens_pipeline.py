@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import shutil
 import time
 from pathlib import Path
@@ -25,8 +26,10 @@ from stages.media.grammar import is_sentence
 from stages.sampling.files import write_files
 from stages.sources.sentences import MEDIUM
 from stages.stores import open_store
+from stages.summary import summary
 from tests.refusals import refused
 from tests.stages.forked import run_stage_in, run_train_stage, start_train_stage, try_stage_in
+from tests.stages.report_pages import Elements
 from tests.stages.test_train import outputs
 from tests.stages.tiny_data import write_params
 
@@ -153,6 +156,23 @@ def test_the_report_and_the_gallery_show_the_lines_as_text(finished: Path, tmp_p
     build(open_store(f"file:{finished / 'published'}"), tmp_path / "site", [])
     [release] = (tmp_path / "site/releases").glob("*/index.html")
     assert f'<li dir="auto">{first}</li>' in release.read_text()
+
+
+def prose(page: Path) -> str:
+    """What a reader sees of it but code, and params by their names."""
+    html = re.sub(r"(?s)<(style|script|code|pre)\b.*?</\1>", " ", page.read_text())
+    return Elements(html).text
+
+
+def test_every_stage_and_page_speaks_of_lines_and_words_and_never_of_images_and_pixels(
+    finished: Path, tmp_path: Path
+) -> None:
+    build(open_store(f"file:{finished / 'published'}"), tmp_path / "site", [])
+    [release] = (tmp_path / "site/releases").glob("*/index.html")
+    told = {stage: (finished / f"{stage}.txt").read_text() for stage in STAGES} | {"summary": summary(finished)}
+    told |= {"report": prose(finished / "reports/index.html"), "gallery": prose(release)}
+    meant = re.compile(r".{0,60}(?<![.\w])(?:images?|pixels?)\b(?![.=/]).{0,40}")
+    assert {where: found for where, text in told.items() if (found := meant.findall(text))} == {}
 
 
 def test_a_line_that_looks_like_html_is_only_text_on_every_page(finished: Path, tmp_path: Path) -> None:

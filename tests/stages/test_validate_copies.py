@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from stages.common.params import Validate
+from stages.media.medium import Words
 from stages.sources.ring import MEDIUM as RING
 from stages.validate import Outcome, report_lines, stop_on_failure
 from stages.validation.judge import Verdict
@@ -75,7 +76,7 @@ def test_near_duplicates_within_a_split_warn_and_the_pipeline_goes_on(
     assert verdict.examples[:4] == ["image-000", "image-060", "image-001", "image-061"]
     assert outcome.failed == []
     stop_on_failure(outcome, Path("never.html"))
-    lines = report_lines(outcome)
+    lines = report_lines(outcome, Words())
     read(lines[0])
     assert lines[-1].startswith("86 images meet 21 of 22 expectations")
     assert json.loads((tmp_path / "reports/validation.json").read_text())["success"] is True

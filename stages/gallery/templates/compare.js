@@ -70,7 +70,7 @@ if (typeof document !== "undefined") {
     const params = paramRows(data.usual, left, right).map(([name, one, other]) => [name, [one], [other]]);
     place.replaceChildren(
       pictures,
-      table(["figure", "left", "right", "real images"], figures, "Figures of both", "measured"),
+      table(["figure", "left", "right", "real data"], figures, "Figures of both", "measured"),
       make("p", "The better of two figures is bold. They compare only where data, features and numbers of samples are the same.", { class: "small quiet after" }),
       params.length ? table(["param that differs", "left", "right"], params, "Params that differ", "params") : make("p", "No param differs.", { class: "after" }),
     );
