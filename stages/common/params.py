@@ -56,9 +56,9 @@ class Groups(Section):
 
 
 class Attributes(Section):
-    """A table of keys, and the columns of it that say something of each image."""
+    """A table of keys, or null where Parquet holds the columns beside the images, and those that count."""
 
-    file: Annotated[str, Field(min_length=1)]
+    file: Annotated[str, Field(min_length=1)] | None = None
     columns: Annotated[Literal["all"] | list[str], BeforeValidator(names_or_all)]
 
 

@@ -25,13 +25,13 @@ from stages.sources.steady import steady
 
 MOST_WORDS = 100
 """Different words in a column; a column of more is no attribute, but a text or a name."""
-_SETTING = "ingest.attributes"
+SETTING = "ingest.attributes"
 _BITS = {"0": -1.0, "1": 1.0, "-1": -1.0, "false": -1.0, "true": 1.0, "no": -1.0, "yes": 1.0}
 _NO_VALUE = {"", "nan", "null"}
 
 
 @dataclass
-class _Column:
+class Column:
     """What is found in a column."""
 
     name: str
@@ -98,16 +98,38 @@ class _Column:
         return None
 
 
+def attributes_of(columns: list[Column], where: str) -> tuple[list[str], list[str]]:
+    """The names of the attributes that they become, and the ranges of numbers in a sentence each.
+
+    Raises UserError where nothing can be learned from one of them.
+    """
+    if problems := [f"column {quoted(one.name)} {problem}" for one in columns if (problem := one.problem())]:
+        raise UserError("attributes-invalid", f"{where}: {'; '.join(problems[:3])}; name others in {SETTING}.columns")
+    ranges = [
+        f"{column.name} is -1 at {column.low:g} and 1 at {column.high:g}"
+        for column in columns
+        if column.numbers and not column.bit
+    ]
+    return [name for column in columns for name in column.names], ranges
+
+
 def with_attributes(source: Source, params: Ingest) -> Source:
     """`source` with the attributes that the table names in `params.attributes` in place of classes, where it does.
+
+    A source that has them in its own columns stays as it is.
 
     CSV with a header, or JSON lines; the first column holds keys, like those of `ingest.labels`. Memory: the words of
     the columns; values are in a temporary file. Raises UserError on a table that cannot be read so, and while images
     are read on one that is not in it, unless `params.unlabeled` leaves these out.
     """
-    if params.attributes is None:
+    if params.attributes is None or source.attributes is not None:
         return source
-    path = file_beside(f"{_SETTING}.file", Path(params.attributes.file), Path(params.path))
+    if params.attributes.file is None:
+        raise UserError(
+            "attributes-without-table",
+            f"{SETTING}.file is null, and only Parquet has attributes in its own columns: name a table of them",
+        )
+    path = file_beside(f"{SETTING}.file", Path(params.attributes.file), Path(params.path))
     with steady([path]):
         table = _Table(path, params.attributes)
     images = _images(source, table, may_lack=params.unlabeled == "leave_out")
@@ -133,26 +155,17 @@ class _Table:
         self.path = path
         names = _chosen(path, asked)
         commas = _may_stand_in_numbers(path)
-        columns = [_Column(composed(name), commas) for name in names]
+        columns = [Column(composed(name), commas) for name in names]
         for _, texts in _rows(path, columns):
             for column, text in zip(columns, texts, strict=True):
                 column.add(text)
-        if problems := [f"column {quoted(one.name)} {problem}" for one in columns if (problem := one.problem())]:
-            raise UserError(
-                "attributes-invalid", f"{path}: {'; '.join(problems[:3])}; name others in {_SETTING}.columns"
-            )
-        self.names = [name for column in columns for name in column.names]
-        self.layout = [
-            f"{column.name} is -1 at {column.low:g} and 1 at {column.high:g}"
-            for column in columns
-            if column.numbers and not column.bit
-        ]
+        self.names, self.layout = attributes_of(columns, str(path))
         self._file: IO[bytes] = TemporaryFile()  # noqa: SIM115 - as long as the table
         self.keys = Lookup((key, number) for number, key in enumerate(self._written(columns)))
         if (twice := self.keys.twice()) is not None:
             raise UserError("key-twice", f"{path} names a key twice ({quoted(twice)}): keep one of the rows")
 
-    def _written(self, columns: list[_Column]) -> Iterator[str]:
+    def _written(self, columns: list[Column]) -> Iterator[str]:
         """The keys, in order, while their values are written."""
         for key, texts in _rows(self.path, columns):
             values = [value for column, text in zip(columns, texts, strict=True) for value in column.values(text)]
@@ -178,12 +191,12 @@ def _chosen(path: Path, asked: Attributes) -> list[str]:
         raise UserError(
             "table-column-missing",
             f"{path} has no column {quoted(missing)} behind the one of keys, but {', '.join(known) or 'no other'}: "
-            f"name one in {_SETTING}.columns",
+            f"name one in {SETTING}.columns",
         )
     return wanted
 
 
-def _rows(path: Path, columns: list[_Column]) -> Iterator[tuple[str, list[str]]]:
+def _rows(path: Path, columns: list[Column]) -> Iterator[tuple[str, list[str]]]:
     """The key of each row, and its cells in the columns."""
     with _lines(path) as lines:
         header = [composed(name) for name in next(lines, [])]
@@ -200,7 +213,7 @@ def _rows(path: Path, columns: list[_Column]) -> Iterator[tuple[str, list[str]]]
 
 def _may_stand_in_numbers(path: Path) -> bool:
     """Whether commas may, as Excel writes them in much of Europe: they part no cells."""
-    with open_table(f"{_SETTING}.file", path, "attributes") as file:
+    with open_table(f"{SETTING}.file", path, "attributes") as file:
         return path.suffix.lower() != ".jsonl" and delimiter_of(file) != ","
 
 
@@ -211,7 +224,7 @@ def _lines(path: Path) -> Iterator[Iterator[list[str]]]:
     if path.suffix.lower() not in readers:
         raise UserError(
             "table-format-unknown",
-            f"{_SETTING}.file = {str(path)!r} ends in none of {', '.join(readers)}: name such a file",
+            f"{SETTING}.file = {str(path)!r} ends in none of {', '.join(readers)}: name such a file",
         )
-    with open_table(f"{_SETTING}.file", path, "attributes") as file:
+    with open_table(f"{SETTING}.file", path, "attributes") as file:
         yield readers[path.suffix.lower()](file)

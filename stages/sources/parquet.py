@@ -13,9 +13,10 @@ import pyarrow.parquet as pq
 from pydantic import Field
 
 from stages.common.errors import UserError, counted
-from stages.common.params import Ingest
+from stages.common.params import Attributes, Ingest
 from stages.common.sections import Section
 from stages.sources import NOT_STATED, RawImage, Source
+from stages.sources.attributes import SETTING, Column, attributes_of
 from stages.sources.kinds import advice_on
 from stages.sources.limits import checked
 from stages.sources.names import SPLITS, Split, composed, in_order, of_system, split_of, splits_read
@@ -83,17 +84,19 @@ def table_source(name: str, origin: str, tables: list[Table], params: Ingest, op
     """The images in Parquet files."""
     if params.labels is not None:  # a file has them, or none are wanted
         options = options.model_copy(update={"label": None})
-    columns = _Columns(options, tables)
+    asked = params.attributes if params.attributes and params.attributes.file is None else None
+    columns = _Columns(options, tables, asked)
     return Source(
         name, NOT_STATED, origin, columns.names, _images(tables, columns, params.max_pixels), count=columns.count,
         paired=paired_by(options), grouped=options.group is not None, layout=columns.layout,
+        attributes=columns.attributes and columns.attributes.names,
     )  # fmt: skip
 
 
 class _Columns:
     """Which columns there are, and what they are found to hold before images are read."""
 
-    def __init__(self, options: Options, tables: list[Table]) -> None:
+    def __init__(self, options: Options, tables: list[Table], asked: Attributes | None) -> None:
         self.count = 0
         self.marks: set[Any] = set()
         """Values of the column that say that there is no label."""
@@ -103,6 +106,8 @@ class _Columns:
         self.label = options.label if options.label in schema.names or "label" in options.model_fields_set else None
         wanted = [self.image, self.label, self.key, options.split, self.partner, self.group]
         self.wanted = [column for column in wanted if column is not None]
+        told = _chosen(asked, tables[0], schema, self.wanted) if asked else []
+        self.wanted = list(dict.fromkeys([*self.wanted, *told]))
         self.split_column = options.split
         self.layout: list[str] = []
         self.splits = self._splits_by_name(tables) if options.split is None else {}
@@ -112,6 +117,8 @@ class _Columns:
             with _opened(table) as file:
                 _check_columns(table, file.schema_arrow, self)
                 self.count += file.metadata.num_rows
+        self.attributes = _OfAttributes(told, tables, schema) if told else None
+        self.layout += self.attributes.ranges if self.attributes else []
         self.names, self.index = self._classes(tables, schema)
 
     def _classes(self, tables: list[Table], schema: pa.Schema) -> tuple[list[str] | None, dict[Any, int]]:
@@ -142,6 +149,57 @@ class _Columns:
             return {}
         self.layout.append(splits_read(found))
         return {name: split for name, start in first.items() if start is not None and (split := split_of(start))}
+
+
+class _OfAttributes:
+    """Columns that become attributes, read once before the images for the values that there are."""
+
+    def __init__(self, names: list[str], tables: list[Table], schema: pa.Schema) -> None:
+        self.columns = {name: Column(composed(name), commas=False) for name in names}
+        self._words = {name: _class_label(schema, name) for name in self.columns}
+        for table in tables:
+            for batch in _batches(table, names):
+                with _refusing(table):  # text may be no UTF-8
+                    for name, column in self.columns.items():
+                        for value in batch[name].unique().to_pylist():
+                            column.add(self._text(name, value))
+        self.names, self.ranges = attributes_of(list(self.columns.values()), tables[0].name)
+
+    def values(self, row: dict[str, Any]) -> list[float]:
+        return [value for name, column in self.columns.items() for value in column.values(self._text(name, row[name]))]
+
+    def _text(self, name: str, value: Any) -> str:
+        """As it stands in a table of text, of a ClassLabel its name."""
+        plain, words = _plain(value), self._words[name]
+        if plain is None or (words is not None and plain not in range(len(words))):
+            return ""
+        return composed(str(plain if words is None else words[plain]).strip())
+
+
+def _chosen(asked: Attributes, table: Table, schema: pa.Schema, taken: list[str]) -> list[str]:
+    """The names of the columns that become attributes: of `all` those that can, and that are not `taken`."""
+    able = [field.name for field in schema if _says_something(field.type) and field.name not in taken]
+    wanted = able if asked.columns == "all" else asked.columns
+    if missing := next((name for name in wanted if name not in able), "" if wanted else "any"):
+        raise UserError(
+            "table-column-missing",
+            f"{table.name} has no column {missing!r} of bits, numbers or words but {', '.join(able) or 'no other'}: "
+            f"name one in {SETTING}.columns",
+        )
+    return wanted
+
+
+def _says_something(kind: pa.DataType) -> bool:
+    """Whether it is of bits, numbers or text."""
+    inner = kind.value_type if pa.types.is_dictionary(kind) else kind
+    kinds = (
+        pa.types.is_boolean,
+        pa.types.is_integer,
+        pa.types.is_floating,
+        pa.types.is_string,
+        pa.types.is_large_string,
+    )
+    return any(is_such(inner) for is_such in kinds)
 
 
 def _class_label(schema: pa.Schema, column: str) -> list[str] | None:
@@ -226,7 +284,8 @@ def _image(table: Table, number: int, row: dict[str, Any], columns: _Columns, ma
     label = None if columns.names is None else _label(where, _plain(row[columns.label or ""]), columns)
     split = _split(where, row, columns, table)
     group = None if columns.group is None or row[columns.group] is None else composed(str(row[columns.group]))
-    return RawImage(key, path or key.rpartition("/")[2], content, label, split, partner, table.stamp, group)
+    attributes = columns.attributes.values(row) if columns.attributes else None
+    return RawImage(key, path or key.rpartition("/")[2], content, label, split, partner, table.stamp, group, attributes)
 
 
 def _content(where: str, value: Any, max_pixels: int) -> tuple[bytes, str]:

@@ -258,7 +258,7 @@ def test_what_make_run_asks_before_it_begins_refuses_no_example(
     [example] = choose(load_all(ROOT / FOLDER), [name])
     values = example.applied(YAML(typ="safe").load(ROOT / "params.yaml"))
     params = Params.model_validate(values)
-    if params.ingest.attributes is not None:  # which the example's own script writes
+    if params.ingest.attributes and params.ingest.attributes.file:  # which the example's own script writes
         Path(params.ingest.attributes.file).touch()
     check(params, [], ROOT)
 

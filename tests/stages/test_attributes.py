@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from stages.common.errors import UserError
 from stages.common.params import Attributes, load_params
@@ -16,7 +18,8 @@ from stages.common.split import Split
 from stages.ingest import ingest, summary
 from stages.sources import open_source
 from stages.validate import validate
-from tests.stages.source_files import ingest_params, ingested, normalized, write_tree
+from tests.refusals import refused as refused_by
+from tests.stages.source_files import encoded, ingest_params, ingested, noise, normalized, write_tree
 from tests.stages.tiny_data import ROOT
 
 HEADER = ["file", "smile", "age", "hair"]
@@ -89,6 +92,73 @@ def test_ingest_says_what_it_took_the_columns_for(tmp_path: Path, read: Callable
     params = ingest_params(path=str(tmp_path / "tree"), attributes={"file": "t.csv", "columns": "all"})
     source = open_source(params)
     read("\n".join([*source.layout, *summary(source, ingest(source, params, tmp_path / "raw", tmp_path / "resume"))]))
+
+
+def parquet_with(folder: Path, columns: dict[str, list[Any]], about: dict[str, Any] | None = None) -> Path:
+    """Images with columns of their own, in two files; `about` is what `datasets` writes of the features."""
+    folder.mkdir()
+    pictures = [encoded(Image.fromarray(one)) for one in noise(6, 8, 8, 1, seed=1)[..., 0]]
+    table = pa.table({"image": pictures, **columns})
+    if about:
+        table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": about}})})
+    for number in range(2):
+        pq.write_table(table.slice(3 * number, 3), folder / f"part-{number}.parquet")
+    return folder
+
+
+def from_parquet(folder: Path, path: Path, columns: Any) -> pa.Table:
+    return ingested(folder / "raw", source="parquet", path=str(path), attributes={"columns": columns})
+
+
+def test_columns_of_parquet_beside_the_images_are_attributes_as_those_of_a_table_are(tmp_path: Path) -> None:
+    smile, age, hair = zip(*(row[1:] for row in ROWS), strict=True)
+    columns = {"smile": [bool(one) for one in smile], "age": [float(one) for one in age], "hair": list(hair)}
+    path = parquet_with(tmp_path / "tables", columns)
+    write_table(tmp_path, "t.csv", ROWS)
+    expected = ingest_with_table(tmp_path)
+    for asked in ("all", ["smile", "age", "hair"]):
+        found = from_parquet(tmp_path, path, asked)
+        assert json.loads(found.schema.metadata[b"attributes"]) == NAMES
+        assert found["attributes"].to_pylist() == expected["attributes"].to_pylist()
+        assert found["label"].null_count == 6
+    assert json.loads(from_parquet(tmp_path, path, "smile").schema.metadata[b"attributes"]) == ["smile"]
+
+
+def test_numbers_of_classes_in_parquet_are_the_words_that_its_schema_has_for_them(tmp_path: Path) -> None:
+    about = {"label": {"names": ["cat", "dog", "owl"], "_type": "ClassLabel"}}
+    path = parquet_with(tmp_path / "tables", {"label": [0, 1, 2] * 2, "tame": [1, 1, 0] * 2}, about)
+    found = from_parquet(tmp_path, path, "all")
+    assert json.loads(found.schema.metadata[b"attributes"]) == ["label=cat", "label=dog", "label=owl", "tame"]
+    assert found["attributes"].to_pylist()[:2] == [[1, -1, -1, 1], [-1, 1, -1, 1]]
+
+
+@pytest.mark.parametrize(
+    ("columns", "asked", "code"),
+    [
+        ({"smile": [True, None] * 3}, "all", "attributes-invalid"),
+        ({"smile": [True] * 6}, "all", "attributes-invalid"),
+        ({"smile": [True, False] * 3}, ["smyle"], "table-column-missing"),
+        ({"box": [[1, 2]] * 6}, ["box"], "table-column-missing"),
+        ({"box": [[1, 2]] * 6}, "all", "table-column-missing"),
+    ],
+)
+def test_columns_of_parquet_that_say_nothing_are_refused(
+    tmp_path: Path, columns: dict[str, list[Any]], asked: Any, code: str
+) -> None:
+    path = parquet_with(tmp_path / "tables", columns)
+    with refused_by(code, "ingest.attributes.columns"):
+        from_parquet(tmp_path, path, asked)
+
+
+@pytest.mark.tried(
+    "`ingest.attributes` without a `file`, of images that are no Parquet",
+    "ingest.attributes.file is null, and only Parquet has attributes in its own columns: name a table of them",
+)
+def test_files_of_images_need_a_table_of_their_attributes(tmp_path: Path, read: Callable[[str], None]) -> None:
+    write_table(tmp_path, "t.csv", ROWS)
+    with refused_by("attributes-without-table") as error:
+        ingested(tmp_path / "raw", path=str(tmp_path / "tree"), attributes={"columns": "all"})
+    read(str(error.value))
 
 
 def test_one_column_needs_no_list_and_cells_may_be_parted_by_semicolons(tmp_path: Path) -> None:
