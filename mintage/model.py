@@ -98,10 +98,7 @@ class Model:
             ValueError: The model has no such class or attribute, or takes none; it translates, and needs
                 sources; or `count` is below 1.
         """
-        if self.generator.config.translates:
-            raise ValueError("this model makes images of images: call translate(sources)")
-        if self.vocabulary is not None:
-            raise ValueError("this model writes words: call write(count)")
+        self._require("sample")
         if count < 1:
             raise ValueError(f"count = {count}: ask for 1 image or more")
         asked = self._labels(label) if attributes is None else self._attributes(attributes)
@@ -135,8 +132,8 @@ class Model:
             (('photo', 'drawing'), torch.Size([3, 1, 16, 16]))
         """
         shape = self.generator.config.source_shape
-        if shape is None:
-            raise ValueError("this model makes images of noise: call sample(count)")
+        self._require("translate")
+        assert shape is not None
         given = images_in_range(sources, len(shape) - 1)
         if len(shape) == _OF_SOUND and given.shape[1] == shape[0] and given.shape[2] != shape[1] and given.numel():
             return self._through_windows(given, Windows(given.shape[2], shape[1]), seed, to)
@@ -163,8 +160,8 @@ class Model:
             >>> [len([model.vocabulary[token] for token in row]) for row in model.write(2)]
             [4, 4]
         """
-        if self.vocabulary is None:
-            raise ValueError("this model makes images: call sample(count)")
+        self._require("write")
+        assert self.vocabulary is not None
         if count < 1:
             raise ValueError(f"count = {count}: ask for 1 sequence or more")
         written = torch.cat([made for made, _ in samples(self.generator, count, seed, None)])
@@ -210,6 +207,12 @@ class Model:
         known = torch.as_tensor(frames)
         if known.ndim != 5 or steps < 1:
             raise ValueError(f"frames are {list(known.shape)}, steps = {steps}: give [N,k,C,H,W], and 1 step or more")
+        self._require("translate")
+        if known.shape[1:] != (self._frames, *self.shape):
+            raise ValueError(
+                f"frames are {list(known.shape)}, and the model learned from [N,{self._frames},"
+                f"{','.join(map(str, self.shape))}]"
+            )
         given = images_in_range(known.flatten(0, 1)).reshape(known.shape)
         made: list[Tensor] = []
         for _ in range(steps):
@@ -267,8 +270,7 @@ class Model:
             >>> model.decode(torch.stack([first, (first + last) / 2, last]), label="boot").shape
             torch.Size([3, 1, 8, 8])
         """
-        if self.generator.config.translates or self.vocabulary is not None:
-            raise ValueError("this model makes images of more than latents: call translate(sources), or write(count)")
+        self._require("sample")
         if latents.shape[1:] != (self.latent_size,):
             raise ValueError(f"latents are {list(latents.shape)}, and the model's are [N, {self.latent_size}]")
         asked = self._labels(label) if attributes is None else self._attributes(attributes)
@@ -343,6 +345,25 @@ class Model:
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.generator.state_dict().items()}
         write_whole(folder / "generator.safetensors", save(tensors))
         write_whole(folder / "config.json", json.dumps(asdict(self.generator.config), indent=2).encode())
+
+    def _require(self, asked: str) -> None:
+        """Raises ValueError where another method than `asked` is this model's."""
+        frames = ", or predict(frames) where these are frames" if self._frames > 1 else ""
+        ways = {
+            "write": "writes words: call write(count)",
+            "translate": f"makes images of others: call translate(sources){frames}",
+            "sample": "makes images of noise: call sample(count)",
+        }
+        config = self.generator.config
+        own = "write" if self.vocabulary is not None else "translate" if config.translates else "sample"
+        if own != asked:
+            raise ValueError(f"this model {ways[own]}")
+
+    @property
+    def _frames(self) -> int:
+        """How many images as those that it makes a source may be; 0 where it has none, or of another size."""
+        source = self.generator.config.source_shape
+        return 0 if source is None or source[1:] != self.shape[1:] else source[0] // self.shape[0]
 
     def _labels(self, label: str | int | Sequence[str | int] | None) -> list[int] | None:
         config = self.generator.config

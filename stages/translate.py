@@ -107,7 +107,8 @@ def translator(address: str, to: str | None = None) -> tuple[Model, Mark]:
         raise UserError("release-unusable", f"--release = {error}") from None
     source = model.generator.config.source_shape
     if source is None:
-        raise UserError("model-does-not-translate", f"{address} makes images of noise: name one that translates")
+        does = "makes images of noise" if model.vocabulary is None else "writes words"
+        raise UserError("model-does-not-translate", f"{address} {does}: name one that translates")
     if source[0] not in (1, 3):
         raise UserError(
             "model-does-not-translate", f"{address} takes images of {source[0]} channels: no picture has so many"

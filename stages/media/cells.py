@@ -102,7 +102,10 @@ def occupied_shares(values: npt.NDArray[Any], empty: float | None = None, occupi
         empty, occupied = _ends_of(values)
     shares: Shares = ((values.astype(np.float64) - empty) / (occupied - empty)).astype(np.float32)
     if shares.size and not (shares.min() >= 0 and shares.max() <= 1):
-        raise UnusableError(f"it has numbers outside {empty:g} to {occupied:g}: set ingest.options.empty and occupied")
+        raise UnusableError(
+            f"it has numbers from {values.min():g} to {values.max():g}, outside {empty:g} to {occupied:g}: set "
+            "ingest.options.empty and occupied"
+        )
     return shares
 
 

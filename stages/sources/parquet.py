@@ -89,7 +89,7 @@ def table_source(name: str, origin: str, tables: list[Table], params: Ingest, op
     return Source(
         name, NOT_STATED, origin, columns.names, _images(tables, columns, params.max_pixels), count=columns.count,
         paired=paired_by(options), grouped=options.group is not None, layout=columns.layout,
-        attributes=columns.attributes and columns.attributes.names,
+        attributes=columns.attributes.names if columns.attributes else None,
     )  # fmt: skip
 
 

@@ -62,8 +62,13 @@ def test_a_model_goes_on_with_its_own_frames_and_is_nearer_than_the_last_frame_a
     ("shape", "steps"), [((2, 3, 16, 16), 1), ((2, 4, 1, 16, 16), 1), ((2, 3, 1, 8, 8), 1), ((2, 3, 1, 16, 16), 0)]
 )
 def test_frames_of_another_number_or_shape_are_refused(model: Any, shape: tuple[int, ...], steps: int) -> None:
-    with pytest.raises(ValueError, match=r"give|model"):
+    with pytest.raises(ValueError, match=r"^frames are "):
         model.predict(torch.zeros(shape), steps)
+
+
+def test_a_model_of_frames_says_that_it_predicts_where_images_are_asked_of_it(model: Any) -> None:
+    with pytest.raises(ValueError, match=r"predict\(frames\)"):
+        model.sample(2)
 
 
 def test_the_gradient_difference_counts_how_much_steeper_edges_are_and_no_shift_of_brightness() -> None:

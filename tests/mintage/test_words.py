@@ -182,6 +182,9 @@ def test_a_model_of_words_is_kept_and_writes_the_same(tmp_path: Path) -> None:
     assert loaded.write(5).equal(model.write(70)[:5])
     with pytest.raises(ValueError, match="write"):
         model.sample(3)
+    for asked in (model.translate, model.decode):
+        with pytest.raises(ValueError, match="writes words"):
+            asked(torch.zeros(2, 6))
     with pytest.raises(ValueError, match="other words"):
         model.log_likelihood(sequences([[0, 1, 0, 1, 0, 1]], ["x", "y"]))
     images = mintage.train(mintage.Dataset(torch.rand(8, 1, 8, 8)), "gan", 64, {"width": 4}, progress=False).model

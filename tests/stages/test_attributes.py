@@ -112,7 +112,11 @@ def from_parquet(folder: Path, path: Path, columns: Any) -> pa.Table:
 
 def test_columns_of_parquet_beside_the_images_are_attributes_as_those_of_a_table_are(tmp_path: Path) -> None:
     smile, age, hair = zip(*(row[1:] for row in ROWS), strict=True)
-    columns = {"smile": [bool(one) for one in smile], "age": [float(one) for one in age], "hair": list(hair)}
+    columns: dict[str, list[Any]] = {
+        "smile": [bool(one) for one in smile],
+        "age": [float(one) for one in age],
+        "hair": list(hair),
+    }
     path = parquet_with(tmp_path / "tables", columns)
     write_table(tmp_path, "t.csv", ROWS)
     expected = ingest_with_table(tmp_path)

@@ -75,6 +75,8 @@ def test_densities_need_to_be_told_what_is_empty_and_are_scaled_as_the_file_says
     values[1:3] = 1000
     with pytest.raises(UnusableError, match=r"ingest\.options\.empty"):
         decoded(nifti(values), (4, 4, 4))
+    with pytest.raises(UnusableError, match="from -1000 to 1000, outside -1000 to 900"):
+        decoded(nifti(values), (4, 4, 4), empty=-1000, occupied=900)
     assert decoded(nifti(values), (4, 4, 4), empty=-1000, occupied=1000).sum() == 32
     scaled = import_module("nibabel").Nifti1Image(values.astype(np.float32) / 1000, np.eye(4))
     scaled.set_data_dtype(np.int16)
