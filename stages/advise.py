@@ -22,7 +22,7 @@ from mintage.families import FAMILIES, recipe_of
 from mintage.recipes import condition_of
 from stages.common.errors import UserError, counted, run_stage
 from stages.common.foresight import Known, changes_for, foreseen
-from stages.common.params import Params, load_params
+from stages.common.params import Ingest, Params, load_params
 from stages.common.provenance import made_by
 from stages.common.stage import parser_of
 from stages.examples import Example, load_all
@@ -216,9 +216,15 @@ def _fitting(params: Params, known: Known) -> list[str]:
 def _of_such_data(families: list[str], medium: Medium, examples: list[Example], params: Params) -> list[str]:
     """Those that an example trains on a medium of that name: with others nobody knows what they would reach."""
     tried = {
-        _of(one, params).train.family for one in examples if medium_from(_of(one, params).ingest).name == medium.name
+        _of(one, params).train.family for one in examples if medium_from(_brought(one, params)).name == medium.name
     }
     return [family for family in families if family in tried]
+
+
+def _brought(example: Example, params: Params) -> Ingest:
+    """What the example ingests, whatever params here do: the digits, where it does not say."""
+    own = example.params.get("ingest", {})
+    return params.ingest.model_copy(update={"source": "digits", "options": {}, "attributes": None} | own)
 
 
 def changes_of(family: str, shape: Sides) -> dict[str, list[str]]:

@@ -107,7 +107,9 @@ def test_only_families_that_were_tried_with_such_data_are_advised(
     tmp_path: Path, source: dict[str, Any], normalize: dict[str, int], families: list[str]
 ) -> None:
     ingested(tmp_path / "raw", path="data/source", labels=False, **source)
-    found = advised(tmp_path / "raw", **normalize)
+    params = params_of(**normalize)
+    params = params.model_copy(update={"ingest": params.ingest.model_copy(update=source)})  # as who brought them has it
+    found = list(advise.advise(params, advise.look(tmp_path / "raw", params), 30, speed))
     assert [one.family for one in found] == families
     assert "docs/" in found[0].why
 
