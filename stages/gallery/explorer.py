@@ -13,12 +13,11 @@ from mintage.attribute_names import groups_of
 from stages.common.levels import Levels
 from stages.gallery.mixing import with_weights
 from stages.gallery.sheets import as_strip, row_of, shrunk
+from stages.media.medium import Medium
 
 GENERATOR, BACK = "generator.onnx", "back.onnx"
 MOST_BYTES = 16_000_000
 """Of a generator: a page whose explorer takes more would make its readers wait."""
-_LEAST_SIDE = 4
-"""Pixels: what is smaller is no picture, such as a point."""
 
 Read = Callable[[str], bytes | None]
 
@@ -28,7 +27,7 @@ class Taken(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    image_shape: tuple[int, int, int]
+    image_shape: tuple[int, ...]
     latent_size: int = 0
     latent_distribution: str = "normal"
     code_categories: int = 0
@@ -65,19 +64,15 @@ class Taken(BaseModel):
         channels, *sides = self.source_shape
         return channels - self.fills, sides[0], sides[1]
 
-    @property
-    def of_pictures(self) -> bool:
-        """Whether a browser can draw what it makes, and what it makes that of."""
-        shapes = [shape for shape in (self.image_shape, self.drawn) if shape is not None]
-        drawable = all(shape[0] in (1, 3) and min(shape[1:]) >= _LEAST_SIDE for shape in shapes)
-        return drawable and self.vocabulary is None
-
 
 @dataclass(frozen=True)
 class Explorer:
     """Of one release."""
 
     taken: Taken
+    medium: Medium
+    view: str
+    """How a browser shows what it makes (`Medium.view`)."""
     generators: dict[str, bytes]
     """In ONNX's format: `generator`, and of a model between two domains `back`."""
     mixes: bool
@@ -88,10 +83,14 @@ class Explorer:
     """Data URIs of ten pictures each: `sources` to begin with; `real` ones, and those `made`, to tell apart."""
 
     def script(self) -> str:
-        """The file that the page loads: all of this as one constant, so that a page from a disk can read it, too."""
+        """The file that the page loads: all of this as one constant, so that a page from a disk can read it, too; and
+        the view.
+        """
         taken = self.taken
         told = {
             "shape": taken.image_shape,
+            "medium": dict(self.medium.to_show()),
+            "words": {"one": self.medium.words.one, "many": self.medium.words.many},
             "latents": {
                 "size": taken.latent_size,
                 "distribution": taken.latent_distribution,
@@ -105,10 +104,12 @@ class Explorer:
             "strips": self.strips,
             "generators": {name: packed(content) for name, content in self.generators.items()},
         }
-        return f"const RELEASE = {json.dumps(told)};\n"
+        return f"const RELEASE = {json.dumps(told)};\n{self.view}"
 
 
-def explorer_of(read: Read, sizes: Mapping[str, int], config: Mapping[str, Any], partner: object) -> Explorer | str:
+def explorer_of(
+    read: Read, sizes: Mapping[str, int], config: Mapping[str, Any], medium: Medium, partner: object
+) -> Explorer | str:
     """The explorer of a release whose files `read` gives; else a sentence why there is none, empty where none could be.
 
     Args:
@@ -121,7 +122,8 @@ def explorer_of(read: Read, sizes: Mapping[str, int], config: Mapping[str, Any],
         taken = Taken.model_validate(config)
     except ValidationError:
         return ""
-    if GENERATOR not in names or not taken.of_pictures:
+    view = _view_of(taken, medium)
+    if GENERATOR not in names or view is None:
         return ""
     if (largest := max(sizes[name] for name in names)) > MOST_BYTES:
         return f"It has {largest / 1e6:.0f} MB, more than a page is given ({MOST_BYTES / 1e6:.0f} MB)."
@@ -129,8 +131,19 @@ def explorer_of(read: Read, sizes: Mapping[str, int], config: Mapping[str, Any],
     mixing = with_weights(generators["generator"], len(taken.labels)) if len(taken.labels) > 1 else None
     if mixing is not None:
         generators["generator"] = mixing
-    strips = _strips(read, taken)
-    return Explorer(taken, generators, mixing is not None, partner == "edges", strips)
+    strips = {} if "picture files" in medium.lacks else _strips(read, taken)
+    return Explorer(taken, medium, view, generators, mixing is not None, partner == "edges", strips)
+
+
+def _view_of(taken: Taken, medium: Medium) -> str | None:
+    """None where a browser can not show what it makes, or draw what it makes that of."""
+    shapes = [shape for shape in (taken.image_shape, taken.drawn) if shape is not None]
+    try:
+        views = [medium.view(medium.check_shape(shape)) for shape in shapes]
+    except ValueError:
+        return None
+    drawable = taken.drawn is None or "picture files" not in medium.lacks
+    return views[0] if drawable and None not in views else None
 
 
 def packed(content: bytes) -> str:

@@ -34,7 +34,19 @@ EXPLORER = "explorer.js"
 """Beside a release's page: its generators, as a script."""
 EXPLORERS = "explorer/explorer.js"
 """What all explorers share."""
-_PARTS = ("latents", "pictures", "engine", "controls", "noise", "drawing", "translator", "quiz", "start")
+_PARTS = (
+    "latents",
+    "pictures",
+    "waves",
+    "engine",
+    "controls",
+    "view",
+    "noise",
+    "drawing",
+    "translator",
+    "quiz",
+    "start",
+)
 """In the order in which they use each other."""
 _ON_A_CARD = 3
 """Figures beside a picture."""
@@ -232,7 +244,7 @@ def _templates() -> Environment:
 
 
 _OF_THE_SITE = "'self' file: blob: 'wasm-unsafe-eval'"
-"""The explorer's scripts are files, and the runtime makes of them a module and WebAssembly."""
+"""The explorer's scripts are files, and the runtime makes of them a module and WebAssembly; its sounds are blobs."""
 
 
 def _page(template: str, *, script: str | None = None, **shown: Any) -> str:
@@ -240,5 +252,7 @@ def _page(template: str, *, script: str | None = None, **shown: Any) -> str:
     digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
     allowed = f"'sha256-{digest}'" if script else "'none'"
     allowed = _OF_THE_SITE if shown.get("explorer") else allowed
-    page: str = _templates().get_template(template).render(script=Markup(code), allowed=Markup(allowed), **shown)
+    played = "data: blob:" if shown.get("explorer") else "data:"
+    policy = {"allowed": Markup(allowed), "played": played}
+    page: str = _templates().get_template(template).render(script=Markup(code), **policy, **shown)
     return page

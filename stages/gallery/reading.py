@@ -93,7 +93,7 @@ def read_release(release: Release) -> Contents:
         files=list(files.values()),
         lines=_lines(of),
         words=_words(of),
-        explorer=explorer_of(of.content, {path: file.size for path, file in files.items()}, _shown(config), partner),
+        explorer=_explorer(of, config, partner),
     )
 
 
@@ -184,6 +184,17 @@ def _words(of: _Files) -> Words:
         return medium_of(_object(of, "provenance.json")).words
     except UserError:
         return Words()
+
+
+def _explorer(of: _Files, config: dict[str, Any], partner: object) -> Explorer | str:
+    try:
+        medium = medium_of(_object(of, "provenance.json"))
+    except UserError as error:
+        return f"{error}."
+    except (KeyError, TypeError):
+        return "Nothing says which kind of data it makes."
+    sizes = {path: file.size for path, file in of.listed.items()}
+    return explorer_of(of.content, sizes, _shown(config), medium, partner)
 
 
 def _shown(config: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ COLUMNS = 10
 _WHITE = 255
 
 
-def row_of(sheet: bytes, shape: tuple[int, int, int], number: int) -> Levels | None:
+def row_of(sheet: bytes, shape: tuple[int, ...], number: int) -> Levels | None:
     """Images `[10,C,H,W]` of a row of a sheet (PNG), the first being 0; None where it is laid out another way.
 
     Names at the left of a sheet are left out.

@@ -18,6 +18,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from stages import media
 from stages.common.errors import TemporaryError, UserError
 from stages.common.files import write_bytes, write_text
 from stages.common.identity import code_behind
@@ -135,7 +136,8 @@ class _Site:
             if (example := self._example_of(channel))
             for step in channel.history
         }
-        code = _digest(code_behind("stages.gallery.pages"), code_behind("stages.gallery.reading"))
+        modules = [code_behind(f"stages.gallery.{name}") for name in ("pages", "reading")]
+        code = _digest(*modules, [script.read_text() for script in sorted(Path(media.__file__).parent.glob("*.js"))])
         summaries = listed(self.store, {channel.name: channel.release for channel in channels})
         with progress_bar("gallery", len(summaries), unit="release") as bar:
             for summary in summaries:

@@ -8,6 +8,8 @@ from stages.media.medium import Medium, Shape
 if TYPE_CHECKING:
     from stages.common.levels import FloatImages, Levels
 
+_LEAST_SIDE = 4
+
 
 @dataclass(frozen=True)
 class Images(Medium):
@@ -27,6 +29,10 @@ class Images(Medium):
         from stages.common.pictures import encode_png
 
         return encode_png(to_uint8(sample)), "png"
+
+    def view(self, shape: Shape) -> str | None:
+        """Of gray and color, from a few pixels on: what is smaller is no picture, such as a point."""
+        return super().view(shape) if shape[0] in (1, 3) and min(shape[1:]) >= _LEAST_SIDE else None
 
     def pixels(self, samples: "FloatImages") -> "Levels":
         """As they are."""

@@ -5,8 +5,10 @@ So whatever learns need not know which kind it is. A stage never asks which one:
 """
 
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from mintage.metrics import Metric
@@ -257,6 +259,21 @@ class Medium:
     def play(self, sample: "FloatImages") -> bytes:
         """A sample `[C,*S]` in [-1,1] as a WAV file to listen to, of a medium that `plays`."""
         raise NotImplementedError
+
+    def view(self, shape: Shape) -> str | None:
+        """The script by which a browser shows samples of this shape; None where there is none.
+
+        It lies beside the module of the medium, or of one that this is a kind of, and is named like it; it sets `VIEW`
+        (stages/gallery/static/view.js).
+        """
+        modules = (getattr(sys.modules[kind.__module__], "__file__", None) for kind in type(self).__mro__)
+        scripts = (Path(module).with_suffix(".js") for module in modules if module)
+        found = next((script for script in scripts if script.is_file()), None)
+        return None if found is None else found.read_text(encoding="utf-8")
+
+    def to_show(self) -> Mapping[str, Any]:
+        """What the script of `view` is told of the data, as plain JSON."""
+        return self.to_json()
 
     def cell(self, shape: Shape) -> tuple[int, int]:
         """(height, width) of the picture that `pixels` makes of a sample of this shape."""

@@ -19,8 +19,12 @@ from stages.common.models import read_generator, write_generator
 from stages.common.pictures import encode_png, grid, grid_scale, with_names
 from stages.export import export
 from stages.gallery import runtime
+from stages.media.images import Images
+from stages.media.medium import Medium
+from stages.releases.content import as_json
 from tests.stages.gallery_sites import Gallery
 
+IMAGES = Images()
 CLASSES = ("bag", "boot", "שרוול")
 SIZE = (1, 8, 8)
 NOISE = ModelConfig("dcgan", 8, SIZE, None, 12, "normal")
@@ -51,7 +55,9 @@ class Explorable:
         return made
 
 
-def publish_model(gallery: Gallery, folder: Path, config: ModelConfig, channel: str = "latest") -> Explorable:
+def publish_model(
+    gallery: Gallery, folder: Path, config: ModelConfig, channel: str = "latest", medium: Medium = IMAGES
+) -> Explorable:
     """A release of a generator of this config, under `folder` before it is in the store."""
     made, _ = build_players(config, 0)
     louder(made)
@@ -59,7 +65,9 @@ def publish_model(gallery: Gallery, folder: Path, config: ModelConfig, channel: 
     write_generator(folder, made)
     export(folder, folder / "generator.onnx", 18)
     files = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix in (".onnx", ".json")}
-    files |= {f"plots/{name}.png": sheet_of(config, named=name == "samples") for name in ("samples", "nearest")}
+    shape = (config.image_shape[0], *medium.cell(config.image_shape))
+    files |= {f"plots/{name}.png": sheet_of(shape, named=name == "samples") for name in ("samples", "nearest")}
+    files["provenance.json"] = as_json({"medium": medium.to_json()})
     release = gallery.publish(channel, family=config.network, classes=list(config.classes or ()), files=files)
     return Explorable(release, read_generator(folder, torch.device("cpu")))
 
@@ -72,10 +80,9 @@ def louder(generator: Generator) -> None:
             torch.nn.init.kaiming_normal_(weight, generator=random)
 
 
-def sheet_of(config: ModelConfig, named: bool) -> bytes:
+def sheet_of(shape: Sequence[int], named: bool) -> bytes:
     """Three rows of ten pictures of noise, as plots/samples.png and plots/nearest.png have them."""
-    _, height, width = config.image_shape
-    sheet = grid(noise_of(config.image_shape), 10, grid_scale(height, width))
+    sheet = grid(noise_of(shape), 10, grid_scale(*shape[1:]))
     return encode_png(with_names(sheet, ["source", "translation", "truth"]) if named else sheet)
 
 

@@ -23,6 +23,7 @@ from stages.gallery.mixing import with_weights
 from stages.gallery.sheets import row_of, shrunk
 from stages.gallery.site import Explorers
 from stages.images.fit import Geometry, fitted
+from stages.media.images import Images
 from tests.refusals import refused
 from tests.stages import explorable
 from tests.stages.explorable import entry_of, louder, noise_of, publish_model, stand_in
@@ -143,7 +144,9 @@ def test_hostile_names_of_classes_and_attributes_are_text_in_the_explorer(
         assert not any(tag == "b" for tag, _ in elements.found)
         script = (gallery.site / "releases" / one.release / "explorer.js").read_text()
         assert script.isascii()
-        assert script.count("\n") == 1
+        told, _, view = script.partition("\n")
+        assert json.loads(told.removeprefix("const RELEASE = ").removesuffix(";"))["words"]["one"] == "image"
+        assert view == Images().view((1, 8, 8))
     assert broken_links(gallery) == []
 
 

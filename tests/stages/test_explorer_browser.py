@@ -13,21 +13,14 @@ from PIL import Image
 from mintage.latents import with_category
 from mintage.players import ModelConfig
 from mintage.sampling import latents_at
-from stages.common.errors import UserError
 from stages.common.levels import Levels, in_range
-from stages.gallery import runtime
 from stages.images.fit import Geometry, fitted
 from tests.stages import explorable
-from tests.stages.browser import CHROMIUM
-from tests.stages.explorable import Explorable, publish_model
-from tests.stages.gallery_sites import Gallery
-from tests.stages.webdriver import DRIVER, Browser, browser
+from tests.stages.explorable import Explorable
+from tests.stages.explorer_pages import MARKS, Page, Site, assert_alike, site_of
+from tests.stages.webdriver import Browser, browser
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None or DRIVER is None, reason="no chromium with chromedriver on this machine"),
-]
+pytestmark = MARKS
 MODELS = {
     "noise": explorable.NOISE,
     "classes": explorable.OF_CLASSES,
@@ -38,87 +31,19 @@ MODELS = {
     "holes": explorable.OF_HOLES,
     "small": explorable.OF_SMALL,
 }
-PIXELS = """
-const { width, height } = document.querySelector(given[0]);
-const copy = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
-copy.drawImage(document.querySelector(given[0]), 0, 0);
-return [...copy.getImageData(0, 0, width, height).data];
-"""
 RIGHT = "\ue014"
 """The key of an arrow, as WebDriver has it."""
-SHOWN = """
-document.getElementById("explore").scrollIntoView();
-await explorer.ready;
-return [explorer.milliseconds, document.documentElement.scrollWidth];
-"""
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Gallery, dict[str, Explorable]]:
-    """A site of them all."""
-    root = tmp_path_factory.mktemp("explorers")
-    gallery = Gallery(root)
-    try:
-        runtime.bring(gallery.site)
-    except UserError as error:
-        pytest.skip(f"no ONNX Runtime Web on this machine: {error}")
-    (gallery.site / ".gallery").touch()
-    made = {name: publish_model(gallery, root / name, config, name) for name, config in MODELS.items()}
-    assert gallery.build().left_out == []
-    return gallery, made
+def models(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    return site_of(tmp_path_factory.mktemp("explorers"), MODELS)
 
 
 @pytest.fixture(scope="module")
 def window() -> Iterator[Browser]:
     with browser() as opened:
         yield opened
-
-
-class Page:
-    """The explorer of one model, opened from the disk."""
-
-    def __init__(self, window: Browser, models: tuple[Gallery, dict[str, Explorable]], name: str, width: int = 1400):
-        gallery, made = models
-        self.window, self.model, self.config = window, made[name], MODELS[name]
-        window.open(gallery.site / "releases" / self.model.release / "index.html", width)
-        self.milliseconds, self.needed = window.run(SHOWN)
-
-    def levels(self, canvas: str = "#explore-picture", shape: tuple[int, ...] | None = None) -> npt.NDArray[np.int_]:
-        """What is on a canvas: `[C,H,W]`."""
-        channels, height, width = shape or self.config.image_shape
-        pixels = np.array(self.window.run(PIXELS, canvas)).reshape(height, width, 4)
-        assert (pixels[..., 3] == 255).all()
-        return np.moveaxis(pixels[..., :channels], -1, 0)
-
-    def shown(self, **feeds: Any) -> npt.NDArray[np.int_]:
-        """What the page draws of numbers that Python gives it."""
-        given = {name: np.asarray(values, np.float64).flatten().tolist() for name, values in feeds.items()}
-        script = """
-        const rows = Object.entries(given[0]).map(([name, values]) => [name, Float32Array.from(values)]);
-        await explorer.show(Object.fromEntries(rows));
-        """
-        self.window.run(script, given)
-        return self.levels()
-
-    def set(self, name: str, value: object) -> npt.NDArray[np.int_]:
-        """Give a control of the form another value, as a reader does; what is then on the picture."""
-        script = """
-        const field = document.getElementById("explore-form").elements[given[0]];
-        field.value = given[1];
-        const one = field instanceof RadioNodeList ? field[0] : field;
-        one.dispatchEvent(new Event("input", { bubbles: true }));
-        one.dispatchEvent(new Event("change", { bubbles: true }));
-        await explorer.idle();
-        """
-        self.window.run(script, name, value)
-        return self.levels()
-
-    def told(self) -> str:
-        return str(self.window.run('return document.getElementById("explore-told").textContent'))
-
-
-def assert_alike(found: npt.NDArray[np.int_], expected: Levels) -> None:
-    assert np.abs(found - expected.astype(int)).max() <= 1, "more than a level of 255 from torch"
 
 
 def latents(config: ModelConfig) -> torch.Tensor:
@@ -141,7 +66,7 @@ def test_a_class_is_chosen_and_classes_are_mixed_as_torch_does(window: Browser, 
         (expected,) = page.model.levels(z[:1], torch.tensor([label]))
         assert_alike(page.shown(latents=z[0], labels=np.eye(3)[label]), expected)
     zero = page.set("label", 0)
-    assert page.told().startswith("Picture 1 of the class bag")
+    assert page.told().startswith("Image 1 of the class bag")
     two = page.set("label", 2)
     assert np.abs(zero - two).max() > 3
     page.set("mixed", 0)

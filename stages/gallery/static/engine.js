@@ -30,7 +30,7 @@ const readyRuntime = async () => {
 };
 
 /**
- * What a generator is given, each a row a picture: only those that it takes.
+ * What a generator is given, each a row a sample: only those that it takes.
  * @typedef {{latents?: Float32Array, labels?: Float32Array, attributes?: Float32Array, sources?: Float32Array}} Feeds
  */
 
@@ -48,10 +48,10 @@ class Engine {
   }
 
   /**
-   * Make pictures.
+   * Make samples.
    * @param {Feeds} feeds
    * @param {number} count
-   * @returns {Promise<{values: Float32Array, milliseconds: number}>} values `[count,C,H,W]` in [-1,1]
+   * @returns {Promise<{values: Float32Array, milliseconds: number}>} values `[count,C,*S]` in [-1,1]
    */
   make(feeds, count) {
     const made = this.before.then(() => this.#run(feeds, count)); // the runtime refuses two at once

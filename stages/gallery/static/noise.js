@@ -64,14 +64,22 @@ const inWords = (asked, release) => {
   const kind = release.classes.length ? ` of the class ${release.classes[asked.label]}` : "";
   const mix = asked.amount ? ` with ${Math.round(100 * asked.amount)}% of ${release.classes[asked.mixed]}` : "";
   const walk = asked.walk ? `, ${Math.round(100 * asked.walk)}% of the way to ${asked.to}` : "";
-  return `Picture ${asked.seed}${kind}${mix}${walk}`;
+  const { one } = release.words;
+  return `${one[0].toUpperCase()}${one.slice(1)} ${asked.seed}${kind}${mix}${walk}`;
 };
 
-/** Pictures of several askings, each on its own canvas; the time for one in milliseconds. */
-const drawAll = async (engine, release, several, canvases) => {
-  const { values, milliseconds } = await engine.make(feedsOf(several, release), several.length);
-  canvases.forEach((canvas, place) => draw(canvas, values, release.shape, place));
-  return milliseconds / several.length;
+/** The same asked of as many seeds as are shown together; none is shared with the next seed's. */
+const together = (asked) => {
+  const many = VIEW.many ?? 1;
+  return Array.from({ length: many }, (_, place) => ({ ...asked, seed: asked.seed * many + place, to: asked.to * many + place }));
+};
+
+/** What several askings give, each in its own place; all values, and the time for one in milliseconds. */
+const drawAll = async (engine, release, several, places, large = false) => {
+  const all = several.flatMap(together);
+  const { values, milliseconds } = await engine.make(feedsOf(all, release), all.length);
+  places.forEach((place, index) => show(place, values, release.shape, index, large));
+  return { values, milliseconds: milliseconds / several.length };
 };
 
 const STEPS = 9; // of a walk
@@ -80,19 +88,22 @@ const PLAYED = 4000; // milliseconds of a walk
 /** Bind the form of noise; returns what draws the picture, and what draws all that is shown of it. */
 const startNoise = (release, engine) => {
   const form = $("explore-form");
-  const picture = $("explore-picture");
-  const steps = Array.from({ length: STEPS }, () => element("canvas", { width: 1, height: 1 }));
-  $("explore-steps")?.append(...steps);
-  const thumbnails = [...form.querySelectorAll("canvas.kind")];
+  const picture = placeFor($("explore-picture"));
+  $("explore-steps").append(...Array.from({ length: STEPS }, () => element("canvas", { width: 1, height: 1 })));
+  const steps = [...$("explore-steps").children].map(placeFor);
+  const thumbnails = [...form.querySelectorAll("canvas.kind")].map(placeFor);
   const kind = form.elements.label ? "label" : "category";
   const now = () => askedOf(form, release);
+  let shown = null;
+  VIEW.start?.(picture, $("explore-beside"));
 
   const update = newest(async () => {
     showValues(form);
     const asked = now();
-    const time = await drawAll(engine, release, [asked], [picture]);
-    picture.setAttribute("aria-label", inWords(asked, release));
-    picture.dataset.milliseconds = time.toFixed(2);
+    const { values, milliseconds } = await drawAll(engine, release, [asked], [picture], true);
+    shown = values;
+    if (picture.tagName === "CANVAS") picture.setAttribute("aria-label", inWords(asked, release));
+    picture.dataset.milliseconds = milliseconds.toFixed(2);
   });
   const updateOthers = newest(async () => {
     const asked = now();
@@ -100,22 +111,23 @@ const startNoise = (release, engine) => {
     const kinds = thumbnails.map((_, place) => ({ ...asked, [kind]: place, amount: 0 }));
     await drawAll(engine, release, [...walk, ...kinds], [...steps, ...thumbnails]);
   });
-  const settle = () => doing(settled());
-  const settled = async () => {
+  const settle = (asked = false) => doing(settled(asked));
+  const settled = async (asked) => {
     await update();
-    say(`${inWords(now(), release)}: made in ${Number(picture.dataset.milliseconds).toFixed(1)} ms.`);
+    const more = VIEW.settle?.(shown, asked) ?? "";
+    say(`${inWords(now(), release)}: ${more}made in ${Number(picture.dataset.milliseconds).toFixed(1)} ms.`);
     await updateOthers();
   };
 
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("input", () => doing(update()));
-  form.addEventListener("change", settle);
+  form.addEventListener("change", () => settle());
   $("explore-new").addEventListener("click", () => {
     form.elements.seed.value = Math.floor(Math.random() * 1e6);
     for (const name of ["across", "up", "walk"]) form.elements[name].value = 0;
-    settle();
+    settle(true);
   });
-  movedByDragging(picture, form, update, settle);
+  if (!VIEW.turns && VIEW.tag === undefined) movedByDragging(picture, form, update, settle);
   playedWalk($("explore-play"), form, update, settle);
   return { update, settle };
 };

@@ -3,7 +3,7 @@
 
 /**
  * What a program may use, and the page's own forms do: `ready` ends when the first picture is there.
- * `make(feeds, count)` gives values `[count,C,H,W]` in [-1,1], and `show(feeds)` draws one picture. `milliseconds` says how
+ * `make(feeds, count)` gives values `[count,C,*S]` in [-1,1], and `show(feeds)` shows one sample. `milliseconds` says how
  * long the first one took, the runtime and the generator loaded; `idle()` ends when what was asked for is done.
  */
 const explorer = {};
@@ -16,10 +16,11 @@ const startExplorer = async () => {
   const engines = {};
   for (const name of Object.keys(RELEASE.generators)) engines[name] = await Engine.open(RELEASE, name);
   const engine = engines.generator;
+  $("explore-hint").textContent = (!RELEASE.source && VIEW.hint) || "";
   explorer.make = (feeds, count = 1) => engine.make(feeds, count);
   explorer.show = async (feeds) => {
-    const { values } = await engine.make(feeds, 1);
-    draw($("explore-picture"), values, RELEASE.shape);
+    const { values } = await engine.make(feeds, VIEW.many ?? 1);
+    show($("explore-picture"), values, RELEASE.shape, 0, true);
   };
   const { update, settle, drawing } = RELEASE.source ? startTranslator(RELEASE, engines) : startNoise(RELEASE, engine);
   explorer.drawing = drawing;

@@ -1,0 +1,7 @@
+"use strict";
+// Pictures in a browser: as they are.
+
+const VIEW = {
+  hint: "Drag on the picture to move, too.",
+  draw: (canvas, values, shape) => draw(canvas, values, shape),
+};

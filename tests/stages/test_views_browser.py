@@ -1,0 +1,110 @@
+"""What is no picture in the explorer, in real Chromium: beside what Python makes of the same latents."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from mintage.players import ModelConfig
+from mintage.sampling import generate
+from mintage.waves import GENERATED, decode_wav, info_of
+from stages.media.sounds import Sounds
+from tests.stages.explorer_pages import MARKS, Page, Site, site_of
+from tests.stages.webdriver import Browser, browser
+
+pytestmark = MARKS
+SOUNDS = Sounds(4000)
+MODELS = {
+    "sounds": (ModelConfig("dcgan", 8, (1, 1024), ("low", "high"), 12, "uniform", "concat", "batch"), SOUNDS),
+}
+LATENTS = """
+const asked = askedOf(document.getElementById("explore-form"), RELEASE);
+const feeds = feedsOf(together(asked), RELEASE);
+return { latents: [...feeds.latents], labels: [...feeds.labels] };
+"""
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    return site_of(tmp_path_factory.mktemp("views"), MODELS)
+
+
+@pytest.fixture(scope="module")
+def window() -> Iterator[Browser]:
+    with browser() as opened:
+        yield opened
+
+
+def torchs(page: Page) -> Tensor:
+    """What torch makes of the latents, and of the class, that the page is asked for."""
+    told = page.window.run(LATENTS)
+    z = torch.tensor(told["latents"]).view(-1, page.config.latent_size)
+    labels = torch.tensor(told["labels"]).view(len(z), -1).argmax(1) if page.config.conditional else None
+    return generate(page.model.generator, z, labels)
+
+
+def heard(page: Page) -> tuple[Any, bytes]:
+    """The samples of the player's file as whole numbers, and the file."""
+    wav = bytes(page.window.run("await explorer.idle(); return [...player.wav]"))
+    return np.frombuffer(wav[44:], "<i2", (len(wav) - 44) // 2), wav
+
+
+def test_a_sound_is_heard_as_torch_makes_it(window: Browser, models: Site) -> None:
+    page = Page(window, models, "sounds")
+    for label in (0, 1):
+        page.ask("label", label)
+        _, wav = heard(page)
+        samples, rate = decode_wav(wav)
+        expected = torchs(page).numpy()[0]
+        assert rate == 4000
+        assert expected.std() > 0.05
+        assert np.abs(samples * 32768 - np.clip(expected, -1, 1) * 32767).max() < 1.5
+        assert info_of(wav) == GENERATED
+    assert page.told().startswith("Sound 1 of the class high: 0.26 seconds, made in")
+    assert window.console() == []
+
+
+def test_the_spectrogram_is_the_one_that_the_report_draws(window: Browser, models: Site) -> None:
+    page = Page(window, models, "sounds")
+    page.window.run("await explorer.idle()")
+    expected = SOUNDS.pixels(torchs(page).numpy())[0, 0].astype(int)
+    found = page.canvas()[96::2, :: 512 // expected.shape[1], 0]
+    assert found.shape == expected.shape
+    assert expected.std() > 10
+    assert np.abs(found - expected).max() <= 2
+    assert (page.canvas()[:96] != 0).any()
+
+
+def test_a_sound_plays_when_a_new_one_is_asked_for_and_its_box_is_checked(window: Browser, models: Site) -> None:
+    Page(window, models, "sounds")
+    window.click("#explore-at-once")
+    window.click("#explore-new")
+    played = """
+    await explorer.idle();
+    const ends = (look) => (player.audio.ended ? look() : requestAnimationFrame(() => ends(look)));
+    await new Promise(ends);
+    return player.audio.duration;
+    """
+    assert window.run(played) == pytest.approx(1024 / 4000, abs=0.01)
+    assert window.console() == []
+
+
+@pytest.mark.parametrize("width", [400, 1400])
+@pytest.mark.parametrize("name", MODELS)
+def test_each_view_fits_its_window_and_each_control_has_a_name(
+    window: Browser, models: Site, name: str, width: int, tmp_path: Path
+) -> None:
+    page = Page(window, models, name, width)
+    assert page.needed == width
+    nameless = """
+    const fields = [...document.querySelectorAll("#explore :is(input, select, button, audio)")];
+    const named = (field) => field.labels?.length || field.ariaLabel || field.textContent.trim();
+    return fields.filter((field) => !named(field)).map((field) => field.outerHTML);
+    """
+    assert window.run(nameless) == []
+    assert page.told().endswith(" ms.")
+    assert window.console() == []
