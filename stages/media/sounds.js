@@ -114,7 +114,7 @@ const VIEW = {
   },
   settle: (sound, asked) => {
     player.take(wavOf(sound, RELEASE.medium.rate), asked);
-    return `${(sound.length / RELEASE.medium.rate).toFixed(2)} seconds, `;
+    return `${(sound.length / RELEASE.medium.rate).toFixed(2)} seconds`;
   },
 };
 

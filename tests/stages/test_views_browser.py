@@ -12,15 +12,21 @@ from torch import Tensor
 from mintage.players import ModelConfig
 from mintage.sampling import generate
 from mintage.waves import GENERATED, decode_wav, info_of
+from mintage.volumes import shaded_views
+from stages.common.levels import to_uint8
 from stages.media.sounds import Sounds
+from stages.media.volumes import Volumes
 from tests.stages.explorer_pages import MARKS, Page, Site, site_of
 from tests.stages.webdriver import Browser, browser
 
 pytestmark = MARKS
 SOUNDS = Sounds(4000)
 MODELS = {
+    "volumes": (ModelConfig("dcgan", 8, (1, 16, 16, 16), None, 12, "normal"), Volumes()),
     "sounds": (ModelConfig("dcgan", 8, (1, 1024), ("low", "high"), 12, "uniform", "concat", "batch"), SOUNDS),
 }
+UP, RIGHT = "\ue013", "\ue014"
+"""Keys of arrows, as WebDriver has them."""
 LATENTS = """
 const asked = askedOf(document.getElementById("explore-form"), RELEASE);
 const feeds = feedsOf(together(asked), RELEASE);
@@ -91,6 +97,47 @@ def test_a_sound_plays_when_a_new_one_is_asked_for_and_its_box_is_checked(window
     """
     assert window.run(played) == pytest.approx(1024 / 4000, abs=0.01)
     assert window.console() == []
+
+
+def assert_seen_alike(page: Page, volumes: Tensor, azimuth: float, elevation: float) -> None:
+    """But for rays that pass the edge of a cell, which rounding decides."""
+    found = page.canvas()[..., 0]
+    expected = to_uint8(shaded_views(volumes, len(found), azimuth, elevation).numpy())[0, 0].astype(int)
+    assert 0.05 < (expected < 255).mean() < 0.95
+    assert (np.abs(found - expected) > 3).mean() < 0.02
+
+
+def test_a_volume_is_seen_as_python_shows_it_and_turned_by_keys_and_by_a_drag(window: Browser, models: Site) -> None:
+    page = Page(window, models, "volumes")
+    page.window.run("await explorer.idle()")
+    volumes = torchs(page)
+    assert_seen_alike(page, volumes, 35, 25)
+    first = page.canvas()
+    window.type("#explore-picture", RIGHT * 3 + UP)
+    assert_seen_alike(page, volumes, 65, 35)
+    window.drag("#explore-picture", (0, 0), (40, 30), (80, 0))
+    assert (page.canvas() != first).any()
+    turned = window.run("return [seen.azimuth, seen.elevation]")
+    assert turned[0] < 60
+    assert turned[1] == pytest.approx(35)
+    window.click("#explore-beside button")
+    np.testing.assert_array_equal(page.canvas(), first)
+    assert window.console() == []
+
+
+def test_a_threshold_says_which_cells_of_a_volume_are_occupied(window: Browser, models: Site) -> None:
+    page = Page(window, models, "volumes")
+    page.window.run("await explorer.idle()")
+    volumes = torchs(page)
+    assert f"{int((volumes > 0).sum())} of 4096 cells are occupied" in page.told()
+    script = """
+    const slider = document.getElementById("explore-threshold");
+    slider.value = 0.5;
+    slider.dispatchEvent(new Event("input", { bubbles: true }));
+    """
+    window.run(script)
+    assert f"{int((volumes > 0.5).sum())} of 4096 cells are occupied" in page.told()
+    assert_seen_alike(page, volumes - 0.5, 35, 25)
 
 
 @pytest.mark.parametrize("width", [400, 1400])

@@ -114,8 +114,8 @@ const startNoise = (release, engine) => {
   const settle = (asked = false) => doing(settled(asked));
   const settled = async (asked) => {
     await update();
-    const more = VIEW.settle?.(shown, asked) ?? "";
-    say(`${inWords(now(), release)}: ${more}made in ${Number(picture.dataset.milliseconds).toFixed(1)} ms.`);
+    const more = VIEW.settle?.(shown, asked);
+    say(`${inWords(now(), release)}: ${more ? `${more}, ` : ""}made in ${Number(picture.dataset.milliseconds).toFixed(1)} ms.`);
     await updateOthers();
   };
 

@@ -14,7 +14,7 @@
  * @property {(place: HTMLElement, beside: HTMLElement) => void} [start] binds the large one, once; `beside` has room for
  *   controls
  * @property {(values: Float32Array, asked: boolean) => string} [settle] told what the large one shows when it stays, and
- *   whether the reader asked for a new one; gives a sentence for those who do not see it
+ *   whether the reader asked for a new one; gives a part of a sentence for those who do not see it
  */
 
 /** What stands in the place of a canvas, where the view shows its samples in something else. */
