@@ -6,7 +6,7 @@ above 0 sounds; of one voice, the strongest alone. Files are scores (MIDI, Music
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from mintage.metrics import Metric
 from stages.media.endings import SCORES
@@ -212,6 +212,12 @@ class Rolls(Medium):
         from mintage.waves import encode_wav
 
         return encode_wav(as_sound(self._heard(sample[None])[0], self.lowest, self.tempo), _RATE)
+
+    def to_show(self) -> Mapping[str, Any]:
+        """With what `mintage.midi` writes and plays, so that a browser does the same."""
+        from mintage.midi import GENERATED, PLUCKED
+
+        return {**self.to_json(), "rate": _RATE, "timbre": PLUCKED._asdict(), "told": GENERATED}
 
     def figures(self, samples: "FloatImages") -> Mapping[str, Sequence[float]]:
         """How many notes each bar has, how many semitones it reaches over, and how many pitches sound at once."""

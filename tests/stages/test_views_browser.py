@@ -9,11 +9,15 @@ import pytest
 import torch
 from torch import Tensor
 
+from mintage.midi import GENERATED as SAID
+from mintage.midi import encode_midi, notes_of
 from mintage.players import ModelConfig
+from mintage.rolls import sounding
 from mintage.sampling import generate
-from mintage.waves import GENERATED, decode_wav, info_of
 from mintage.volumes import shaded_views
+from mintage.waves import GENERATED, decode_wav, info_of
 from stages.common.levels import to_uint8
+from stages.media.rolls import Rolls
 from stages.media.sounds import Sounds
 from stages.media.volumes import Volumes
 from tests.stages.explorer_pages import MARKS, Page, Site, site_of
@@ -22,6 +26,8 @@ from tests.stages.webdriver import Browser, browser
 pytestmark = MARKS
 SOUNDS = Sounds(4000)
 MODELS = {
+    "rolls": (ModelConfig("midinet", 16, (1, 16, 24), None, 12, "normal"), Rolls(48, 24, tempo=100)),
+    "chords": (ModelConfig("midinet", 16, (1, 16, 60), None, 12, "normal"), Rolls(36, 60, "many")),
     "volumes": (ModelConfig("dcgan", 8, (1, 16, 16, 16), None, 12, "normal"), Volumes()),
     "sounds": (ModelConfig("dcgan", 8, (1, 1024), ("low", "high"), 12, "uniform", "concat", "batch"), SOUNDS),
 }
@@ -56,7 +62,7 @@ def torchs(page: Page) -> Tensor:
 def heard(page: Page) -> tuple[Any, bytes]:
     """The samples of the player's file as whole numbers, and the file."""
     wav = bytes(page.window.run("await explorer.idle(); return [...player.wav]"))
-    return np.frombuffer(wav[44:], "<i2", (len(wav) - 44) // 2), wav
+    return np.frombuffer(wav, "<i2", int.from_bytes(wav[40:44], "little") // 2, 44), wav
 
 
 def test_a_sound_is_heard_as_torch_makes_it(window: Browser, models: Site) -> None:
@@ -96,6 +102,26 @@ def test_a_sound_plays_when_a_new_one_is_asked_for_and_its_box_is_checked(window
     return player.audio.duration;
     """
     assert window.run(played) == pytest.approx(1024 / 4000, abs=0.01)
+    assert window.console() == []
+
+
+@pytest.mark.parametrize("name", ["rolls", "chords"])
+def test_a_bar_is_seen_heard_and_taken_along_as_python_has_it(window: Browser, models: Site, name: str) -> None:
+    page, medium = Page(window, models, name), MODELS[name][1]
+    levels, wav = heard(page)
+    bars = torchs(page)
+    assert isinstance(medium, Rolls)
+    expected = medium.pixels(bars.numpy())[0].transpose(1, 2, 0).astype(int)
+    assert np.abs(page.canvas() - expected).max() <= 1
+    played = np.frombuffer(medium.play(bars[0].numpy())[44:], "<i2")
+    assert played.std() > 500
+    assert np.abs(levels[: len(played)].astype(int) - played).max() <= 1
+    assert info_of(wav) == GENERATED
+    sounds = sounding(bars, medium.voices)[0].numpy()
+    midi = bytes(window.run('return [...document.getElementById("explore-midi").midi]'))
+    assert midi == encode_midi(sounds, medium.lowest, medium.tempo, SAID)
+    notes = list(notes_of(sounds))
+    assert page.told().count(" ") > len(notes)
     assert window.console() == []
 
 
