@@ -115,6 +115,10 @@ class Points(Medium):
     def plots(self) -> Plots:
         return _ON_A_LINE if self.dimensions == 1 else _IN_THE_PLANE
 
+    def view(self, shape: Shape) -> str | None:
+        """On a line and in the plane."""
+        return super().view(shape) if self.dimensions <= 2 else None
+
     def encode(self, sample: "FloatImages") -> tuple[bytes, str]:
         """With every bit, as a Portable Float Map of values in [0,1]."""
         from stages.common.pictures import encode_pfm

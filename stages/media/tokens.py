@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import log
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from mintage.metrics import Metric
 from stages.media.medium import Decoded, Expectation, Medium, Passage, Plots, Shape, Trait, UnusableError, Words
@@ -182,6 +182,9 @@ class Tokens(Medium):
         scaled = (sample.reshape(-1).astype(np.float64) + 1) * ((len(self.vocabulary) - 1) / 2)
         numbers: list[int] = np.rint(scaled).astype(np.int64).tolist()
         return numbers[: numbers.index(0)] if 0 in numbers else numbers
+
+    def to_show(self) -> dict[str, Any]:
+        return {**self.to_json(), "between": self.between}
 
     def figures(self, samples: "FloatImages") -> dict[str, list[float]]:
         lines = [self.numbers_in(sample) for sample in samples]

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from mintage.metrics.modes import mode_figures
 from mintage.midi import GENERATED as SAID
 from mintage.midi import encode_midi, notes_of
 from mintage.players import ModelConfig
@@ -17,15 +18,22 @@ from mintage.sampling import generate
 from mintage.volumes import shaded_views
 from mintage.waves import GENERATED, decode_wav, info_of
 from stages.common.levels import to_uint8
+from stages.media.points import Points
 from stages.media.rolls import Rolls
 from stages.media.sounds import Sounds
+from stages.media.tokens import Tokens
 from stages.media.volumes import Volumes
+from stages.sources.ring import MEDIUM as RING
 from tests.stages.explorer_pages import MARKS, Page, Site, site_of
 from tests.stages.webdriver import Browser, browser
 
 pytestmark = MARKS
 SOUNDS = Sounds(4000)
+WORDS = ["<end>", "<unknown>", "a", "rose", "is", "</p><b>bold", "שלום", "."]
 MODELS = {
+    "lines": (ModelConfig("recurrent", 16, (1, 1, 8), None, 8, "uniform", vocabulary=tuple(WORDS)), Tokens(WORDS, 8)),
+    "plane": (ModelConfig("points", 16, (1, 1, 2), None, 2, "normal"), RING),
+    "line": (ModelConfig("points", 16, (1, 1, 1), None, 2, "normal"), Points([[-1.0], [1.0]], 0.5, 4.0)),
     "rolls": (ModelConfig("midinet", 16, (1, 16, 24), None, 12, "normal"), Rolls(48, 24, tempo=100)),
     "chords": (ModelConfig("midinet", 16, (1, 16, 60), None, 12, "normal"), Rolls(36, 60, "many")),
     "volumes": (ModelConfig("dcgan", 8, (1, 16, 16, 16), None, 12, "normal"), Volumes()),
@@ -122,6 +130,52 @@ def test_a_bar_is_seen_heard_and_taken_along_as_python_has_it(window: Browser, m
     assert midi == encode_midi(sounds, medium.lowest, medium.tempo, SAID)
     notes = list(notes_of(sounds))
     assert page.told().count(" ") > len(notes)
+    assert window.console() == []
+
+
+def test_a_line_is_the_one_that_torch_writes_and_is_text_whatever_its_words_are(window: Browser, models: Site) -> None:
+    page, medium = Page(window, models, "lines"), Tokens(WORDS, 8)
+    written = 'return document.getElementById("explore-picture").textContent'
+    seen = set()
+    for seed in range(20):
+        page.ask("seed", seed)
+        expected = medium.encode(torchs(page)[0].numpy())[0].decode()
+        assert window.run(written) == (expected or "\N{EMPTY SET}")
+        assert f"“{expected}”" in page.told()
+        seen.add(expected)
+    assert len(seen) > 10
+    assert any("<b>" in line for line in seen)
+    assert window.run('return document.querySelectorAll("#explore b").length') == 0
+    window.click("#explore-new")
+    window.run("await explorer.idle()")
+    steps = window.run('return [...document.querySelectorAll("#explore-steps p")].map((one) => one.textContent)')
+    assert len(steps) == 9
+    assert steps[0] == window.run(written)
+    assert window.console() == []
+
+
+@pytest.mark.parametrize("name", ["plane", "line"])
+def test_points_are_shown_where_torch_puts_them_and_counted_at_their_modes(
+    window: Browser, models: Site, name: str
+) -> None:
+    page, medium = Page(window, models, name), MODELS[name][1]
+    window.run("await explorer.idle()")
+    assert isinstance(medium, Points)
+    points = medium.coordinates(torchs(page))
+    assert points.shape == (500, len(medium.centres[0]))
+    found = mode_figures(points, medium.mixture())
+    said = f"{found.captured} of {len(medium.centres)} modes reached, {100 * found.high_quality:.1f}% within 3 std"
+    assert said in page.told()
+    green = (page.canvas()[..., 1] - page.canvas()[..., 0]) > 30
+    if name == "plane":
+        places = ((points / medium.scale * torch.tensor([1.0, -1.0]) + 1) * 240).numpy()
+        inside = places[(np.abs(places - 240) < 235).all(1)].astype(int)
+        assert len(inside) > 100
+        assert green[inside[:, 1], inside[:, 0]].mean() > 0.95
+    else:
+        shares = np.histogram(points.clamp(-3.49, 3.49).numpy(), 60, (-3.5, 3.5))[0] / 500
+        heights = green.sum(0).reshape(60, 8).mean(1)
+        np.testing.assert_allclose(heights / heights.sum(), shares, atol=0.01)
     assert window.console() == []
 
 

@@ -64,7 +64,7 @@ const inWords = (asked, release) => {
   const kind = release.classes.length ? ` of the class ${release.classes[asked.label]}` : "";
   const mix = asked.amount ? ` with ${Math.round(100 * asked.amount)}% of ${release.classes[asked.mixed]}` : "";
   const walk = asked.walk ? `, ${Math.round(100 * asked.walk)}% of the way to ${asked.to}` : "";
-  const { one } = release.words;
+  const one = VIEW.many ? release.words.many : release.words.one;
   return `${one[0].toUpperCase()}${one.slice(1)} ${asked.seed}${kind}${mix}${walk}`;
 };
 
@@ -95,6 +95,7 @@ const startNoise = (release, engine) => {
   const kind = form.elements.label ? "label" : "category";
   const now = () => askedOf(form, release);
   let shown = null;
+  if (VIEW.many) $("explore-new").textContent = `New ${release.words.many}`;
   VIEW.start?.(picture, $("explore-beside"));
 
   const update = newest(async () => {
