@@ -249,6 +249,15 @@ class Classifier(Facts):
     sentence: str
 
 
+class PairsToldApart(Facts):
+    """How often the discriminator finds the real one of a held-out and a generated image."""
+
+    pairs: int
+    share: Number
+    error: Number = None
+    sentence: str
+
+
 class Truncation(Facts):
     """What the columns of truncation.tsv say."""
 
@@ -304,6 +313,7 @@ class Selection(Measures):
     attributes: list[AttributeMeasures] | None = None
     classification_accuracy_score: AccuracyScore | None = None
     classifier: Classifier | None = None
+    pairs_told_apart: PairsToldApart | None = None
     truncation: Truncation | None = None
 
     @field_validator("metric")

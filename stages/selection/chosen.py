@@ -13,6 +13,7 @@ from stages.selection.cache import Cache
 from stages.selection.checkpoints import loaded
 from stages.selection.classifiers import classification_scores
 from stages.selection.discriminator import classifier_figures
+from stages.selection.pairs import pairs_told_apart
 from stages.selection.reference import TRANSLATED, Reference
 from stages.selection.rule import Row
 from stages.selection.truncation import facts_of, truncation_curve
@@ -38,7 +39,7 @@ class ChosenFigures:
 
 
 def measure_chosen(path: Path, real: Reference, cache: Path, trained: dict[str, Any], params: Select) -> ChosenFigures:
-    """The classification accuracy score, the discriminator as a classifier, and the truncation curve."""
+    """The classification accuracy score, the discriminator as a classifier and at pairs, and the truncation curve."""
     known, generator, absent = Cache(cache, sha256_of(path)), loaded(path, real), dict[str, str]()
     asked, training = params, length_of(trained)
     params = within_budget(asked, training)
@@ -57,8 +58,11 @@ def measure_chosen(path: Path, real: Reference, cache: Path, trained: dict[str, 
         classifier = found(
             "classifier", lambda: classifier_figures(path, real, known, trained, params, progress=bar.update)
         )
+        pairs = found(
+            "pairs_told_apart", lambda: pairs_told_apart(path, real, generator, known, trained, progress=bar.update)
+        )
         curve = found("truncation", lambda: truncation_curve(generator, real, known, params, bar.update))
-    figures = {"classification_accuracy_score": score, "classifier": classifier}
+    figures = {"classification_accuracy_score": score, "classifier": classifier, "pairs_told_apart": pairs}
     figures |= {"truncation": facts_of(curve) if curve else None}
     scored = real.conditional and real.kind == "classifier"
     noise = real.condition not in TRANSLATED and generator.config.latent_distribution == "normal"

@@ -16,7 +16,7 @@ from mintage.errors import DivergedError
 from mintage.evaluator import device_of
 from mintage.metrics.accuracy import accuracy
 from mintage.metrics.clusters import groups_of, kmeans, names_of
-from mintage.players import ModelConfig, build_players
+from mintage.players import Discriminator, ModelConfig, build_players
 from stages.common.checkpoint import read_checkpoint
 from stages.common.errors import UserError
 from stages.common.params import Select
@@ -69,26 +69,44 @@ def classifier_figures(
 
 
 def read_classifier(path: Path, device: torch.device) -> tuple[Classifier | None, ModelConfig]:
-    """The discriminator of a checkpoint (the latest weights: no average of them is kept), and its config.
+    """The discriminator of a checkpoint that names classes or a code, and its config; None where it names neither.
 
-    None where it names neither classes nor a code. Raises UserError where the file holds none that fits its config.
+    Raises UserError as `read_discriminator` does.
+    """
+    _, facts = read_checkpoint(path)
+    config = ModelConfig.from_json(facts["config"])
+    asked = catalog.load("discriminator_conditioning", config.discriminator_conditioning)
+    if not asked.reads_code and not issubclass(asked.head, Auxiliary | SemiSupervised):
+        return None, config
+    discriminator, _ = read_discriminator(path, device)
+    if discriminator is None:
+        raise _unusable(path, "it has no weights of one")
+    return Classifier(discriminator, config).to(device).eval().requires_grad_(False), config
+
+
+def read_discriminator(path: Path, device: torch.device) -> tuple[Discriminator | None, ModelConfig]:
+    """The discriminator of a checkpoint (the latest weights: no average of them is kept), and the players' config.
+
+    None where it has none. Raises UserError where the file holds none that fits its config.
     """
     tensors, facts = read_checkpoint(path)
     weights = {name.removeprefix(_WEIGHTS): t for name, t in tensors.items() if name.startswith(_WEIGHTS)}
     config = ModelConfig.from_json(facts["config"])
-    asked = catalog.load("discriminator_conditioning", config.discriminator_conditioning)
-    if not asked.reads_code and not issubclass(asked.head, Auxiliary | SemiSupervised):
+    if not weights:
         return None, config
     _, discriminator = build_players(config, seed=0)
     try:
         discriminator.load_state_dict(weights)
     except RuntimeError as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(
-            "checkpoint-unusable",
-            f"{path} holds no discriminator that fits its config ({reason}): run `dvc repro train`",
-        ) from None
-    return Classifier(discriminator, config).to(device).eval().requires_grad_(False), config
+        raise _unusable(path, " ".join(str(error).split())[:200]) from None
+    return discriminator.to(device).eval().requires_grad_(False), config
+
+
+def _unusable(path: Path, reason: str) -> UserError:
+    return UserError(
+        "checkpoint-unusable",
+        f"{path} holds no discriminator that fits its config ({reason}): run `dvc repro train`",
+    )
 
 
 def training_of(trained: dict[str, Any]) -> Training:

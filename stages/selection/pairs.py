@@ -1,0 +1,98 @@
+"""Which one is real? How often the selected checkpoint's discriminator says it, asked as readers of the gallery are."""
+
+from collections.abc import Callable
+from math import sqrt
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mintage.evaluator import device_of
+from mintage.players import Discriminator, Generator
+from mintage.sampling import Rows, asked_rows
+from stages.common.reading import Chosen, Sources, attributes_of
+from stages.selection.cache import Cache, code_digest, key_of
+from stages.selection.discriminator import read_discriminator, training_of
+from stages.selection.reference import Reference
+
+MOST = 1000
+"""Pairs."""
+
+
+def pairs_told_apart(
+    path: Path,
+    real: Reference,
+    generator: Generator,
+    known: Cache,
+    trained: dict[str, Any],
+    *,
+    progress: Callable[[int], object],
+) -> dict[str, Any]:
+    """`pairs_told_apart` of selection.json: of pairs of a held-out image and one that was made for the same condition.
+
+    The one with the higher logit is taken for the real one; of equal logits half a pair counts. Its weights are the
+    latest: no average of them is kept. Where it has batch norm it sees a batch of each kind, as in training. Raises
+    ValueError with the reason where there is no such judge, UserError where its weights do not fit.
+    """
+    if real.to is not None:
+        raise ValueError("each domain has a discriminator of its own")
+    discriminator, config = read_discriminator(path, device_of(real.judge.evaluator))
+    if discriminator is None:
+        raise ValueError("it learned without a discriminator")
+    if config.packing > 1 or config.minibatch_stddev:
+        raise ValueError("its discriminator judges several together, and no single one")
+    count, batch_size = min(MOST, real.samples, len(real.holdout_split)), training_of(trained).batch_size
+    about = key_of(real.subject, real.seed, count, batch_size, real.condition, code_digest(_hits))
+    key = f"pairs-{about}"
+    found = known.facts(key)
+    if not found:
+        hits = _hits(discriminator, real, generator, asked_rows(len(real.holdout_split), count, real.seed), batch_size)
+        found = {"pairs": count, "share": float(f"{hits / count:.6g}")}
+        known.keep(key, found)
+    progress(count)
+    share = found["share"]
+    found |= {"error": float(f"{sqrt(share * (1 - share) / count):.6g}")}
+    return found | {"sentence": real.judge.medium.words.said(_told(found))}
+
+
+def _hits(discriminator: Discriminator, real: Reference, generator: Generator, rows: Tensor, batch_size: int) -> float:
+    """How many of the real images of these rows are found beside those that are made for the same."""
+    asked, held_out = _asked(real, rows), Chosen(real.holdout_split, rows)
+    made = torch.cat(list(real.judge.generated(generator, len(rows), real.seed, asked)))
+    on_real, on_made = (_logits(discriminator, images, asked, batch_size) for images in (held_out, made))
+    return ((on_real > on_made).sum() + (on_real == on_made).sum() / 2).item()
+
+
+def _asked(real: Reference, rows: Tensor) -> Rows | None:
+    """The class, the attributes or the source of each."""
+    if real.condition == "source":
+        return Sources(real.holdout_split, rows)
+    if real.condition == "attributes":
+        attributes = attributes_of(real.holdout_split)
+        assert attributes is not None
+        return attributes[rows]
+    if real.condition == "label":
+        assert real.holdout_labels is not None
+        return real.holdout_labels[rows]
+    return None
+
+
+@torch.inference_mode()
+def _logits(discriminator: Discriminator, images: Rows, asked: Rows | None, batch_size: int) -> Tensor:
+    """One an image, `[N]`: of patches that are judged apart their mean."""
+    device, found = next(discriminator.parameters()).device, []
+    for first in range(0, len(images), batch_size):
+        rows = torch.arange(first, min(first + batch_size, len(images)))
+        told = None if asked is None else asked[rows].to(device)
+        logits = discriminator(images[rows].to(device), told).logit
+        found.append(logits.float().view(len(rows), -1).mean(1).cpu())
+    return torch.cat(found)
+
+
+def _told(found: dict[str, Any]) -> str:
+    share, error = (100 * found[name] for name in ("share", "error"))
+    return (
+        f"The discriminator finds the real one of a held-out image and a generated image in {share:.1f}% "
+        f"(± {error:.1f}) of {found['pairs']:,} pairs; who guesses finds 50%."
+    )
