@@ -14,6 +14,7 @@ from stages.common.levels import Levels
 from stages.gallery.mixing import with_weights
 from stages.gallery.sheets import as_strip, row_of, shrunk
 from stages.media.medium import Medium
+from stages.reporting.facts import PairsToldApart
 
 GENERATOR, BACK = "generator.onnx", "back.onnx"
 MOST_BYTES = 16_000_000
@@ -81,6 +82,8 @@ class Explorer:
     """Whether a drawing begins with white paper, as edges do."""
     strips: dict[str, str]
     """Data URIs of ten pictures each: `sources` to begin with; `real` ones, and those `made`, to tell apart."""
+    judged: PairsToldApart | None
+    """How often the discriminator found the real one."""
 
     def script(self) -> str:
         """The file that the page loads: all of this as one constant, so that a page from a disk can read it, too; and
@@ -102,21 +105,32 @@ class Explorer:
             "attributes": taken.attributes or (),
             "source": taken.source_shape and {"shape": taken.drawn, "fills": taken.fills, "white": self.white},
             "strips": self.strips,
+            "pictured": _pictured(taken, self.medium),
+            "judged": self.judged and {"pairs": self.judged.pairs, "share": self.judged.share},
             "generators": {name: packed(content) for name, content in self.generators.items()},
         }
         return f"const RELEASE = {json.dumps(told)};\n{self.view}"
 
 
-def explorer_of(
-    read: Read, sizes: Mapping[str, int], config: Mapping[str, Any], medium: Medium, partner: object
-) -> Explorer | str:
+@dataclass(frozen=True)
+class Known:
+    """What else a release tells of its generator."""
+
+    medium: Medium
+    partner: object = None
+    """How sources were made of images (`normalize.partner`), as far as its params say."""
+    judged: PairsToldApart | None = None
+    """What select measured of its discriminator."""
+
+
+def explorer_of(read: Read, sizes: Mapping[str, int], config: Mapping[str, Any], known: Known) -> Explorer | str:
     """The explorer of a release whose files `read` gives; else a sentence why there is none, empty where none could be.
 
     Args:
         sizes: Of its files, by path.
         config: Its config.json.
-        partner: How sources were made of images (`normalize.partner`), as far as its params say.
     """
+    medium = known.medium
     names = [name for name in (GENERATOR, BACK) if name in sizes]
     try:
         taken = Taken.model_validate(config)
@@ -131,8 +145,8 @@ def explorer_of(
     mixing = with_weights(generators["generator"], len(taken.labels)) if len(taken.labels) > 1 else None
     if mixing is not None:
         generators["generator"] = mixing
-    strips = {} if "picture files" in medium.lacks else _strips(read, taken)
-    return Explorer(taken, medium, view, generators, mixing is not None, partner == "edges", strips)
+    strips, white = _strips(read, taken, medium), known.partner == "edges"
+    return Explorer(taken, medium, view, generators, mixing is not None, white, strips, known.judged)
 
 
 def _view_of(taken: Taken, medium: Medium) -> str | None:
@@ -151,17 +165,26 @@ def packed(content: bytes) -> str:
     return base64.b64encode(gzip.compress(content, mtime=0)).decode()
 
 
-def _strips(read: Read, taken: Taken) -> dict[str, str]:
-    rows = _of_translations(read, taken) if taken.source_shape else _of_noise(read, taken)
+def _pictured(taken: Taken, medium: Medium) -> tuple[int, ...]:
+    """The shape `(C,H,W)` of pictures in the strips: of what is no picture, as `Medium.pixels` draws it, in color."""
+    if "picture files" not in medium.lacks:
+        return taken.image_shape
+    return 3, *medium.cell(taken.image_shape)
+
+
+def _strips(read: Read, taken: Taken, medium: Medium) -> dict[str, str]:
+    if medium.plots is not None:  # no sheet of one picture beside the other
+        return {}
+    rows = _of_translations(read, taken) if taken.source_shape else _of_noise(read, _pictured(taken, medium))
     return {name: as_strip(images) for name, images in rows.items() if images is not None}
 
 
-def _of_noise(read: Read, taken: Taken) -> dict[str, Levels | None]:
+def _of_noise(read: Read, shape: tuple[int, ...]) -> dict[str, Levels | None]:
     """Of plots/nearest.png: held-out images, and below each what the generator made of the same class or attributes."""
     sheet = read("plots/nearest.png")
     if sheet is None:
         return {}
-    return {name: row_of(sheet, taken.image_shape, row) for row, name in enumerate(("real", "made"))}
+    return {name: row_of(sheet, shape, row) for row, name in enumerate(("real", "made"))}
 
 
 def _of_translations(read: Read, taken: Taken) -> dict[str, Levels | None]:

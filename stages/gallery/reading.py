@@ -17,11 +17,11 @@ from ruamel.yaml.error import YAMLError
 from mintage.waves import decode_wav, encode_wav
 from stages.common.errors import UserError, quoted
 from stages.common.marks import Mark, mark_in, with_mark
-from stages.gallery.explorer import Explorer, explorer_of
+from stages.gallery.explorer import Explorer, Known, explorer_of
 from stages.media import medium_of
 from stages.media.medium import Words
 from stages.releases.manifest import Listed, Release
-from stages.reporting.facts import Checkpoint, Curve, Facts, Heard, Made, Selection
+from stages.reporting.facts import Checkpoint, Curve, Facts, Heard, Made, PairsToldApart, Selection
 from stages.reporting.inputs import Listening, Picture, Sound
 from stages.reporting.page import without_secrets
 
@@ -79,8 +79,9 @@ def read_release(release: Release) -> Contents:
     made = [_parsed(of, path, Made) for path in sorted(files) if re.fullmatch(r"provenance/[\w-]+\.json", path)]
     config = _object(of, "config.json")
     partner = next((one.params.get("partner") for one in made if one.stage == "normalize"), None)
+    selection = _parsed(of, "metrics/selection.json", Selection)
     return Contents(
-        selection=_parsed(of, "metrics/selection.json", Selection),
+        selection=selection,
         checkpoints=list(_table(of, "metrics/checkpoints.tsv", Checkpoint)),
         curves=list(_table(of, "metrics/train.tsv", Curve)),
         made=made,
@@ -93,7 +94,7 @@ def read_release(release: Release) -> Contents:
         files=list(files.values()),
         lines=_lines(of),
         words=_words(of),
-        explorer=_explorer(of, config, partner),
+        explorer=_explorer(of, config, partner, selection.pairs_told_apart),
     )
 
 
@@ -186,7 +187,7 @@ def _words(of: _Files) -> Words:
         return Words()
 
 
-def _explorer(of: _Files, config: dict[str, Any], partner: object) -> Explorer | str:
+def _explorer(of: _Files, config: dict[str, Any], partner: object, judged: PairsToldApart | None) -> Explorer | str:
     try:
         medium = medium_of(_object(of, "provenance.json"))
     except UserError as error:
@@ -194,7 +195,7 @@ def _explorer(of: _Files, config: dict[str, Any], partner: object) -> Explorer |
     except (KeyError, TypeError):
         return "Nothing says which kind of data it makes."
     sizes = {path: file.size for path, file in of.listed.items()}
-    return explorer_of(of.content, sizes, _shown(config), medium, partner)
+    return explorer_of(of.content, sizes, _shown(config), Known(medium, partner, judged))
 
 
 def _shown(config: dict[str, Any]) -> dict[str, Any]:

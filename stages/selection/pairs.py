@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mintage.evaluator import device_of
-from mintage.players import Discriminator, Generator
+from mintage.players import Discriminator, Generator, ModelConfig, build_players
 from mintage.sampling import Rows, asked_rows
 from stages.common.reading import Chosen, Sources, attributes_of
 from stages.selection.cache import Cache, code_digest, key_of
@@ -38,11 +38,12 @@ def pairs_told_apart(
     if real.to is not None:
         raise ValueError("each domain has a discriminator of its own")
     discriminator, config = read_discriminator(path, device_of(real.judge.evaluator))
-    if discriminator is None:
+    training = training_of(trained)
+    if discriminator is None or _is_as_at_first(discriminator, config, training.seed):
         raise ValueError("it learned without a discriminator")
     if config.packing > 1 or config.minibatch_stddev:
         raise ValueError("its discriminator judges several together, and no single one")
-    count, batch_size = min(MOST, real.samples, len(real.holdout_split)), training_of(trained).batch_size
+    count, batch_size = min(MOST, real.samples, len(real.holdout_split)), training.batch_size
     about = key_of(real.subject, real.seed, count, batch_size, real.condition, code_digest(_hits))
     key = f"pairs-{about}"
     found = known.facts(key)
@@ -54,6 +55,12 @@ def pairs_told_apart(
     share = found["share"]
     found |= {"error": float(f"{sqrt(share * (1 - share) / count):.6g}")}
     return found | {"sentence": real.judge.medium.words.said(_told(found))}
+
+
+def _is_as_at_first(discriminator: Discriminator, config: ModelConfig, seed: int) -> bool:
+    """Whether it never learned: what learns by likelihood alone has one, too, which nobody asks."""
+    first, now = (dict(one.named_parameters()) for one in (build_players(config, seed)[1], discriminator))
+    return first.keys() == now.keys() and all(torch.equal(first[name], now[name].cpu()) for name in now)
 
 
 def _hits(discriminator: Discriminator, real: Reference, generator: Generator, rows: Tensor, batch_size: int) -> float:

@@ -15,6 +15,7 @@ from mintage.players import Generator, ModelConfig, build_players
 from mintage.sampling import generate
 from stages.common.files import read_json
 from stages.common.levels import Levels, to_uint8
+from stages.common.marks import Mark
 from stages.common.models import read_generator, write_generator
 from stages.common.pictures import encode_png, grid, grid_scale, with_names
 from stages.export import export
@@ -22,6 +23,7 @@ from stages.gallery import runtime
 from stages.media.images import Images
 from stages.media.medium import Medium
 from stages.releases.content import as_json
+from stages.sampling.heard import Heard, Row, write_heard
 from tests.stages.gallery_sites import Gallery
 
 IMAGES = Images()
@@ -67,9 +69,21 @@ def publish_model(
     files = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix in (".onnx", ".json")}
     shape = (config.image_shape[0], *medium.cell(config.image_shape))
     files |= {f"plots/{name}.png": sheet_of(shape, named=name == "samples") for name in ("samples", "nearest")}
+    files |= {f"plots/heard/{path.name}": path.read_bytes() for path in heard_in(folder, config, medium)}
     files["provenance.json"] = as_json({"medium": medium.to_json()})
     release = gallery.publish(channel, family=config.network, classes=list(config.classes or ()), files=files)
     return Explorable(release, read_generator(folder, torch.device("cpu")))
+
+
+def heard_in(folder: Path, config: ModelConfig, medium: Medium) -> list[Path]:
+    """Three pairs of noise to listen to, of a medium that can be heard."""
+    if not medium.plays:
+        return []
+    (folder / "heard").mkdir()
+    noise = np.random.default_rng(0).uniform(-1, 1, (3, 2, *config.image_shape)).astype(np.float32)
+    rows = [Row(f"number {number}", [*pair]) for number, pair in enumerate(noise)]
+    write_heard(folder / "heard", medium, Heard(["held out", "generated"], rows), Mark())
+    return [*(folder / "heard").iterdir()]
 
 
 def louder(generator: Generator) -> None:

@@ -108,3 +108,10 @@ def test_where_no_discriminator_judges_single_ones_the_reason_is_told(
     selection = select(select_params(copy), copy)
     assert selection["pairs_told_apart"] is None
     assert reason in selection["absent"]["pairs_told_apart"]
+
+
+def test_a_discriminator_that_never_learned_is_not_asked(tmp_path: Path) -> None:
+    run = write_run(tmp_path, None, train__family="vae")
+    selection = select(select_params(run), run)
+    assert selection["pairs_told_apart"] is None
+    assert selection["absent"]["pairs_told_apart"] == "it learned without a discriminator"

@@ -220,6 +220,29 @@ def test_a_threshold_says_which_cells_of_a_volume_are_occupied(window: Browser, 
     assert_seen_alike(page, volumes - 0.5, 35, 25)
 
 
+@pytest.mark.parametrize(("name", "pairs"), [("sounds", 3), ("rolls", 3), ("volumes", 10)])
+def test_the_game_is_played_by_ear_or_by_eye(window: Browser, models: Site, name: str, pairs: int) -> None:
+    Page(window, models, name)
+    window.click("#quiz-start")
+    played = """
+    const wait = (selector) => new Promise((done) => {
+      const look = () => document.querySelector(selector) ? done() : requestAnimationFrame(look);
+      look();
+    });
+    await wait("#quiz-pair button");
+    const told = [document.querySelectorAll("#quiz-pair audio").length];
+    for (let pair = 0; pair < given[0]; pair += 1) {
+      document.querySelector(`#quiz-pair button[data-kind=${pair ? "real" : "made"}]`).click();
+    }
+    return [...told, document.getElementById("quiz-told").textContent];
+    """
+    players, told = window.run(played, pairs)
+    assert players == (0 if name == "volumes" else 2)
+    assert f"You found {pairs - 1} of {pairs} real {MODELS[name][1].words.many}" in told
+    assert "finds 87.1%, asked about 1000 such pairs" in told
+    assert window.console() == []
+
+
 @pytest.mark.parametrize("width", [400, 1400])
 @pytest.mark.parametrize("name", MODELS)
 def test_each_view_fits_its_window_and_each_control_has_a_name(

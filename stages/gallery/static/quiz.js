@@ -21,12 +21,33 @@ const freshOnes = async (release, engine) => {
   return labels.map((_, place) => values.subarray(place * size, (place + 1) * size));
 };
 
-/** Both pictures of each pair as values; where a picture cannot be made anew, the one that the release shows. */
-const pairsOf = async (release, engine) => {
-  const stored = async (name) => (await picturesOfStrip(release.strips[name], release.shape)).map(valuesOf);
-  const anew = !release.source && !release.attributes.length;
+/**
+ * Two things to choose between.
+ * @typedef {{real: HTMLElement, made: HTMLElement}} Two what shows each of them
+ */
+
+/** Of what can be heard, the players of the page's own section of sounds, held out and generated; with their pictures. */
+const heardPairs = () =>
+  [...document.querySelectorAll("#listen .heard")].map((row) => {
+    const [real, made] = [...row.querySelectorAll("figure")].map((figure) => {
+      const image = element("img", { src: figure.querySelector("img").src, alt: "" });
+      return element("div", {}, image, element("audio", { controls: "", src: figure.querySelector("audio").src }));
+    });
+    return { real, made };
+  });
+
+/** Of pictures; where one cannot be made anew, the one that the release shows. @returns {Promise<Two[]>} */
+const seenPairs = async (release, engine) => {
+  const stored = async (name) => (await picturesOfStrip(release.strips[name], release.pictured)).map(valuesOf);
+  const isPicture = String(release.shape) === String(release.pictured);
+  const anew = isPicture && !release.source && !release.attributes.length;
   const [real, made] = await Promise.all([stored("real"), anew ? freshOnes(release, engine) : stored("made")]);
-  return real.map((values, place) => ({ real: values, made: made[place] }));
+  const shown = (values) => {
+    const canvas = labeledCanvas(release.words.one);
+    draw(canvas, values, release.pictured);
+    return canvas;
+  };
+  return real.map((values, place) => ({ real: shown(values), made: shown(made[place]) }));
 };
 
 const shuffled = (values) => {
@@ -38,34 +59,43 @@ const shuffled = (values) => {
   return order;
 };
 
-/** Bind the section of the game, where the release has real pictures; each press of its button begins anew. */
+/** What the reader found, beside what the discriminator did. */
+const endOfQuiz = (found, all, release) => {
+  const guessed = `Who guesses finds ${all / 2} on average; the nearer to that, the better the generator.`;
+  const { judged } = release;
+  const by = judged
+    ? ` The discriminator, from which it learned, finds ${(100 * judged.share).toFixed(1)}%, asked about ${judged.pairs} such pairs.`
+    : "";
+  return `You found ${found} of ${all} real ${release.words.many}, ${Math.round((100 * found) / all)}%.${by} ${guessed}`;
+};
+
+/** Bind the section of the game, where the release has real samples; each press of its button begins anew. */
 const startQuiz = (release, engine) => {
-  const section = $("quiz");
-  if (!release.strips.real || (!release.strips.made && release.source)) return;
-  section.hidden = false;
+  const heard = heardPairs();
+  const seen = release.strips.real && (release.strips.made || !release.source);
+  if (!heard.length && !seen) return;
+  $("quiz").hidden = false;
   const [ask, told] = [$("quiz-pair"), $("quiz-told")];
   $("quiz-start").addEventListener("click", async () => {
-    const pairs = shuffled(await pairsOf(release, engine));
+    const pairs = shuffled(heard.length ? heardPairs() : await seenPairs(release, engine));
     let hits = 0;
     const next = (number) => {
-      if (number === pairs.length) return end(hits, pairs.length);
-      const choice = (kind) => choiceOf(kind, pairs[number][kind], release.shape);
-      const buttons = shuffled([choice("real"), choice("made")]);
-      buttons.forEach((button, place) => {
-        button.querySelector("canvas").setAttribute("aria-label", place ? "Picture on the right" : "Picture on the left");
+      if (number === pairs.length) return end();
+      const choices = shuffled(["real", "made"]).map((kind, place) => choiceOf(kind, pairs[number][kind], place, release));
+      choices.forEach(({ button }) =>
         button.addEventListener("click", () => {
           const right = button.dataset.kind === "real";
           hits += Number(right);
           told.textContent = `${right ? "Right" : "No, that one was made"}. ${hits} of ${number + 1}.`;
           next(number + 1);
-        });
-      });
-      ask.replaceChildren(element("p", { class: "small" }, `Pair ${number + 1} of ${pairs.length}: press the real one.`), ...buttons);
-      if (number) buttons[0].focus({ preventScroll: true });
+        }));
+      const asked = element("p", { class: "small" }, `Pair ${number + 1} of ${pairs.length}: press the real one.`);
+      ask.replaceChildren(asked, ...choices.map(({ whole }) => whole));
+      if (number) choices[0].button.focus({ preventScroll: true });
     };
-    const end = (found, all) => {
+    const end = () => {
       ask.replaceChildren();
-      told.textContent = `You found ${found} of ${all} real pictures. Who guesses finds 5 on average; the nearer to that, the better the generator.`;
+      told.textContent = endOfQuiz(hits, pairs.length, release);
       $("quiz-start").textContent = "Play again";
       $("quiz-start").focus({ preventScroll: true });
     };
@@ -74,10 +104,17 @@ const startQuiz = (release, engine) => {
   });
 };
 
-const choiceOf = (kind, values, shape) => {
-  const canvas = labeledCanvas("Picture");
-  draw(canvas, values, shape);
-  const button = element("button", { type: "button", class: "thumbnail" }, canvas);
+/** A button for one of a pair: a picture is the button itself; what is heard has its own below it. */
+const choiceOf = (kind, shown, place, release) => {
+  const { one } = release.words;
+  const name = `${one[0].toUpperCase()}${one.slice(1)} on the ${place ? "right" : "left"}`;
+  const player = shown.querySelector("audio");
+  const button = element("button", { type: "button", class: player ? "" : "thumbnail" }, player ? "This one is real" : shown);
+  button.setAttribute("aria-label", player ? `${name} is real` : name);
+  if (!player) shown.setAttribute("aria-label", name);
+  player?.setAttribute("aria-label", name);
   button.dataset.kind = kind;
-  return button;
+  return { button, whole: player ? element("div", { class: "choice" }, shown, button) : button };
 };
+
+if (typeof module !== "undefined") module.exports = { endOfQuiz };
