@@ -73,15 +73,15 @@ const spectrogramOf = (sound, rate) => {
 
 const WAVE = { wide: 512, high: 96, color: "#2fae8a", middle: "#555" }; // in pixels, above the spectrogram
 
-/** The lowest and the highest sample under each pixel, as a line. */
+/** The lowest and the highest sample under each pixel, and the one behind them, so that it is one line. */
 const drawWave = (context, sound, width, high) => {
   context.fillStyle = WAVE.middle;
   context.fillRect(0, high / 2, width, 1);
   context.fillStyle = WAVE.color;
   for (let x = 0; x < width; x += 1) {
-    const [from, to] = [Math.floor((x * sound.length) / width), Math.ceil(((x + 1) * sound.length) / width)];
+    const [from, to] = [Math.floor((x * sound.length) / width), Math.ceil(((x + 1) * sound.length) / width) + 1];
     let [low, top] = [Infinity, -Infinity];
-    for (let place = from; place < to; place += 1) [low, top] = [Math.min(low, sound[place]), Math.max(top, sound[place])];
+    for (let place = from; place < Math.min(to, sound.length); place += 1) [low, top] = [Math.min(low, sound[place]), Math.max(top, sound[place])];
     const y = ((1 - top) * (high - 1)) / 2;
     context.fillRect(x, y, 1, Math.max(1, ((top - low) * (high - 1)) / 2));
   }

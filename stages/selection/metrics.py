@@ -105,8 +105,8 @@ METRICS: dict[str, Metric] = {
         "near copies",
         "near_copies_floor",
         "min",
-        "The share of generated images that are copies of training images: in pixels or cells, also a little changed, or "
-        "in features much nearer to one than to the next.",
+        "The share of generated images that are copies of training images: in pixels or cells, also a little changed, "
+        "or in features much nearer to one than to the next.",
         "Yoon et al. 2023",
         "share",
         guard_only="noise, which copies nothing, scores as well as real images",

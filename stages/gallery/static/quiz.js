@@ -26,13 +26,10 @@ const freshOnes = async (release, engine) => {
  * @typedef {{real: HTMLElement, made: HTMLElement}} Two what shows each of them
  */
 
-/** Of what can be heard, the players of the page's own section of sounds, held out and generated; with their pictures. */
+/** Of what can be heard, by ear alone: the players of the page's own section of sounds, held out and generated. */
 const heardPairs = () =>
   [...document.querySelectorAll("#listen .heard")].map((row) => {
-    const [real, made] = [...row.querySelectorAll("figure")].map((figure) => {
-      const image = element("img", { src: figure.querySelector("img").src, alt: "" });
-      return element("div", {}, image, element("audio", { controls: "", src: figure.querySelector("audio").src }));
-    });
+    const [real, made] = [...row.querySelectorAll("audio")].map(({ src }) => element("div", {}, element("audio", { controls: "", src })));
     return { real, made };
   });
 
