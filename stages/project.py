@@ -62,7 +62,8 @@ def main() -> None:
     waiting = [job for job in found if not job.target.exists()]
     broken: list[str] = []
     likenesses = list(project(model, waiting, wanted, mark, broken))
-    alike = f", PSNR {min(likenesses):.1f} to {max(likenesses):.1f} dB as found" if likenesses else ""
+    ends = dict.fromkeys(f"{end(likenesses):.1f}" for end in (min, max) if likenesses)
+    alike = f", PSNR {' to '.join(ends)} dB as found" if ends else ""
     print(f"projected {counted(len(likenesses), 'picture')}{alike}: {given.out}")
     say_broken(found, waiting, broken, given.out)
 

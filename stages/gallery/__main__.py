@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from stages.common.errors import run_stage
+from stages.common.errors import counted, run_stage
 from stages.common.params import Upload, load_section
 from stages.common.stage import parser_of
 from stages.examples import load_all
@@ -27,8 +27,8 @@ def main() -> None:
     if built.unexplored is not None:
         print(f"note: {built.unexplored}", file=sys.stderr)
     print(
-        f"gallery: {built.releases} releases ({built.written} read and written, {built.removed} removed), "
-        f"{built.channels} channels: {arguments.out / 'index.html'}"
+        f"gallery: {counted(built.releases, 'release')} ({built.written} read and written, {built.removed} removed), "
+        f"{counted(built.channels, 'channel')}: {arguments.out / 'index.html'}"
     )
 
 

@@ -5,7 +5,8 @@ A domain has a folder of its own, at the top or in each split, or one for each s
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from stages.common.errors import counted
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _DEEPEST = 2
 """A wrapper and a split are above a domain's folder at most."""
+_SHOWN = 4
 
 Parts = tuple[str, ...]
 
@@ -67,6 +69,8 @@ class Domain:
     """Images of no domain, as `entries` counted them."""
     stray: str = ""
     """One of them."""
+    others: dict[str, None] = field(default_factory=dict)
+    """Folders of their images, in order."""
 
     def __post_init__(self) -> None:
         self.place = self.tree.place
@@ -81,6 +85,8 @@ class Domain:
             if found is None:
                 stray = entry.kind == "file" and is_image(entry.name)
                 self.strays, self.stray = self.strays + stray, self.stray or entry.name * stray
+                if stray and len(parts) > 1:
+                    self.others["/".join(parts[:-1])] = None
             elif found[0] == self.name and found[1]:
                 yield entry._replace(name="/".join(found[1]), key="/".join(parts))
 
@@ -90,7 +96,8 @@ class Domain:
     def advice(self) -> str:
         folder = self.folders[self.name]
         places = f"{folder}, train/{folder} or train{folder}"
-        return f"those of the domain {self.name!r} are to lie in {places}: add them, or mend ingest.domains"
+        there = f" (images lie in {', '.join(islice(self.others, _SHOWN))})" if self.others else ""
+        return f"those of the domain {self.name!r} are to lie in {places}: add them, or mend ingest.domains{there}"
 
     def _place(self, parts: Parts, is_folder: bool) -> tuple[str, Parts] | None:
         """The domain, and the names without its folder, behind the splits above it; None where it is of no domain."""

@@ -67,7 +67,7 @@ def test_classes_of_both_domains_are_the_same_ones_and_what_is_of_no_domain_is_t
 @pytest.mark.tried(
     "a domain whose folder is not there",
     "... holds no images (known by ...): those of the domain 'sketch' are to lie in sketch, train/sketch or "
-    "trainsketch: add them, or mend ingest.domains",
+    "trainsketch: add them, or mend ingest.domains (images lie in drawing)",
 )
 def test_a_domain_without_images_is_refused_with_where_they_would_lie(tmp_path: Path, read: Any) -> None:
     tree = write_tree(tmp_path / "tree", {"photo": 2, "drawing": 2})

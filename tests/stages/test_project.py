@@ -54,7 +54,8 @@ def test_a_class_is_changed_where_another_is_asked_for(folder: Path, tmp_path: P
     model = mintage.load(folder / "shades")
     found = model.project(torch.full((1, 3, 8, 8), 30 / 127.5 - 1), steps=10)
     for label in ("light", "dark"):
-        run(folder, "in/0.jpg", "--release", "shades", "--to", label, "--out", str(tmp_path / label))
+        said = run(folder, "in/0.jpg", "--release", "shades", "--to", label, "--out", str(tmp_path / label))
+        assert said.count(" to ") == 0, "one figure, not from itself to itself"
         (expected,) = model.decode(found.latents, label)
         levels = torch.from_numpy(np.array(Image.open(tmp_path / label / "0.png"))).permute(2, 0, 1)
         assert (levels / 127.5 - 1 - expected).abs().max() < 0.01, "the same as in Python"
