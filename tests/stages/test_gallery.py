@@ -288,7 +288,7 @@ def test_the_command_builds_a_site_and_says_where_it_is(
     monkeypatch.setattr(sys, "argv", ["gallery", *words])
     run_stage(main)
     printed = capsys.readouterr()
-    assert "1 releases (1 read and written, 0 removed), 2 channels" in printed.out
+    assert "1 release (1 read and written, 0 removed), 2 channels" in printed.out
     assert f"left out: release {damaged}" in printed.err
     assert "Ours" in gallery.page().text
 
