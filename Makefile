@@ -81,6 +81,8 @@ images images-cuda:
 # cores busy.
 JOBS ?= 3
 SIDE_BY_SIDE = --numprocesses $(JOBS) --dist loadscope --no-loadscope-reorder
+# Thousands of processes read the modules that are compiled once.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: lint
 	python -m pytest $(SIDE_BY_SIDE)
 

@@ -44,6 +44,7 @@ COMMANDS = {
     "sources": Command("stages.ingest", "list the sources of data, with their options", ("--sources",)),
     "example": Command("flows.examples", "run an example in a checkout of its own, or list them", alone=("--list",)),
     "experiments": Command("stages.experiments", "what was tried, in one table"),
+    "log": Command("stages.log", "give the figures of a training to TensorBoard or MLflow"),
     "sweep": Command("flows.sweep", "try many values of params, a worktree each"),
     "pipeline": Command("flows.pipeline", "run the same graph as a Prefect flow"),
     "serve": Command("flows.serve", "start a Prefect server, a worker and the schedule"),

@@ -266,6 +266,6 @@ def test_what_make_run_asks_before_it_begins_refuses_no_example(
 @pytest.mark.slow
 def test_a_short_example_comes_out_as_its_file_says(tmp_path: Path) -> None:
     project = make_project(tmp_path / "project")
-    printed = run(project, sys.executable, "-m", "flows.examples", "digits_dcgan")
+    printed = run(project, sys.executable, "-m", "flows.examples", "digits_gan")
     assert "1 of 1 examples are as they should be" in printed
-    assert read_channel(open_store(f"file:{project}/published"), "examples/digits_dcgan").release is not None
+    assert read_channel(open_store(f"file:{project}/published"), "examples/digits_gan").release is not None

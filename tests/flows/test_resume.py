@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from tests.flows.project import make_project
 from tests.flows.toy import locked, marked_processes, start_flow, until
+from tests.test_pipeline import finished_project, set_params
 
 pytestmark = pytest.mark.slow
 CHANGES = (
@@ -15,15 +15,14 @@ CHANGES = (
     "train.checkpoint_every=3000",
     "train.log_every=2000",
     "train.resume_every=0.2",
-    "+train.recipe={width: 8}",
 )
 
 
 def test_a_training_whose_flow_was_killed_resumes_in_the_next_run_and_ends_in_the_same_bits(
-    tmp_path: Path, server: str
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, server: str
 ) -> None:
-    broken = make_project(tmp_path / "broken", *CHANGES)
-    (broken / ".dvc").mkdir(exist_ok=True)
+    broken = untrained(finished_project(tmp_path_factory).project, tmp_path / "broken")
+    set_params(broken, *CHANGES)
     run = start_flow(broken, "train", server=server)
     until(lambda: list(broken.glob(".resume/*/rolling/*.safetensors")), 300)
     run.kill()

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,9 @@ from prefect.client.schemas.objects import State
 
 from flows.pipeline import results_of
 from flows.sweep import play
-from tests.flows.project import QUICK, make_project
 from tests.flows.sweep_toy import dvc, experiments, git, make_repository, ran, start_sweep
 from tests.flows.toy import marked_processes, start_flow, until
+from tests.test_pipeline import finished_project
 
 pytestmark = pytest.mark.usefixtures("server")
 
@@ -203,11 +204,12 @@ def test_what_is_wrong_is_a_sentence_and_a_failed_state_before_anything_is_made(
 
 
 @pytest.mark.slow
-def test_the_real_pipeline_is_swept_and_the_best_goes_on_to_a_release(tmp_path: Path, server: str) -> None:
-    repository = make_project(tmp_path / "mintage")
-    run = start_sweep(
-        repository, "--name", "s", *(f"-S{one}" for one in [*QUICK, "train.seed=1,2"]), "-j2", server=server
-    )
+def test_the_real_pipeline_is_swept_and_the_best_goes_on_to_a_release(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, server: str
+) -> None:
+    repository = Path(shutil.copytree(finished_project(tmp_path_factory).project, tmp_path / "mintage", symlinks=True))
+    changed = ["-Sevaluator.images=2000", "-Strain.images=1200", "-Strain.checkpoint_every=600"]
+    run = start_sweep(repository, "--name", "s", *changed, "-Strain.seed=1,2", "-j2", server=server)
     output, _ = run.communicate(timeout=400)
     assert run.returncode == 0, output
     assert output.count("Running stage 'evaluator'") == 1
@@ -217,7 +219,7 @@ def test_the_real_pipeline_is_swept_and_the_best_goes_on_to_a_release(tmp_path: 
     assert best[1] == min(distances, key=distances.__getitem__)
     assert len(set(distances.values())) == 2
     given = experiments(repository)[best[1]]["params"]["train"]["seed"]
-    run = start_flow(repository, *(f"-S{one}" for one in [*QUICK, f"train.seed={given}"]), server=server)
+    run = start_flow(repository, *changed, f"-Strain.seed={given}", server=server)
     output, _ = run.communicate(timeout=400)
     assert run.returncode == 0, output
     ran = re.findall(r"Running stage '(\w+)'", output)

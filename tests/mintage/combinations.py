@@ -14,7 +14,7 @@ from mintage.dataset import Signature
 from mintage.families import complete as in_full
 from mintage.families import recipe_of
 from mintage.layers import NORMALIZATIONS
-from mintage.recipes import PenaltyRecipe
+from mintage.recipes import PenaltyRecipe, PlayerRecipe, Recipe
 from mintage.rules import RULES, Setting
 from tests.mintage.helpers import changed, copies, play, step, tiny_trainer
 
@@ -69,7 +69,7 @@ WRITING: Row = {
     "vocabulary": ("a", "b", "c", "d", "e"),
 }
 """And these, the last of the data."""
-_TRIES, _TRIES_AGAINST_A_RULE, _DRAWS = 40, 5, 200
+_TRIES, _TRIES_AGAINST_A_RULE, _DRAWS = 20, 1, 200
 
 
 def overrides(row: Row) -> dict[str, Any]:
@@ -83,17 +83,31 @@ def overrides(row: Row) -> dict[str, Any]:
 
 
 def setting(row: Row) -> Setting:
-    """As `overrides` has it, without a look at each value: the search asks for very many."""
-    base = recipe_of("gan", {"width": 4, "latent_size": 6, "batch_size": BATCH})
+    """As `overrides` has it, without a look at each value, and in parts that stay: the search asks for very many."""
     chosen: dict[str, dict[str, Any]] = {"": {}, "generator": {}, "discriminator": {}}
     for axis in row.keys() - OUTSIDE_RECIPES:
         player, _, name = axis.rpartition(".")
         chosen[player][name] = row[axis]
-    players = {name: replace(getattr(base, name), **chosen[name]) for name in ("generator", "discriminator")}
+    players = {name: _player(name, frozenset(chosen[name].items())) for name in ("generator", "discriminator")}
     penalties = tuple(PenaltyRecipe(name) for name in row["penalties"])
-    shape, words = row["shape"], row.get("vocabulary")
-    real = Signature(shape, CLASSES, ("x", "y", "z"), shape, domains=("d", "e"), vocabulary=words)
-    return Setting(in_full(replace(base, **chosen[""] | {"penalties": penalties} | players)), real)
+    recipe = replace(_base(), **chosen[""] | {"penalties": penalties} | players)
+    return Setting(in_full(recipe), _data(row["shape"], row.get("vocabulary")))
+
+
+@cache
+def _base() -> Recipe:
+    return recipe_of("gan", {"width": 4, "latent_size": 6, "batch_size": BATCH})
+
+
+@cache
+def _player(name: str, chosen: Values) -> PlayerRecipe:
+    player: PlayerRecipe = getattr(_base(), name)
+    return replace(player, **dict(chosen))
+
+
+@cache
+def _data(shape: tuple[int, ...], words: tuple[str, ...] | None) -> Signature:
+    return Signature(shape, CLASSES, ("x", "y", "z"), shape, domains=("d", "e"), vocabulary=words)
 
 
 def reasons(row: Row) -> list[str]:
