@@ -167,6 +167,7 @@ def _begin(workspace: Path, name: str) -> Sweep:
 
 def snapshot_of(workspace: Path, commit: str) -> str:
     """A commit of the files that git tracks as they are now; `commit`, which is HEAD, where none differs."""
+    run_git(workspace, "update-index", "-q", "--refresh")  # else stash fails in a checkout that was copied
     return git(workspace, "stash", "create") or commit
 
 

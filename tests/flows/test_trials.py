@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -254,6 +255,13 @@ def test_a_pipeline_in_a_folder_of_a_larger_repository_is_swept_there(tmp_path: 
     (trial.workspace / "dvc.lock").write_text("schema: '2.0'\n")
     save_experiment(sweep, trial)
     assert "s-1" in dvc(inner, "exp", "list")
+
+
+def test_a_checkout_that_was_copied_is_swept(repository: Path, tmp_path: Path) -> None:
+    """Git's index then holds the inodes of the files that were copied, which ends `git stash create` in silence."""
+    copy = shutil.copytree(repository, tmp_path / "copy", symlinks=True)
+    sweep = open_sweep(copy, "s", [["train.seed=5"]])
+    assert load_params(sweep.trials[0].workspace / "params.yaml").train.seed == 5
 
 
 def test_an_experiment_needs_no_git_identity_and_holds_what_git_tracks_of_a_run(
