@@ -60,6 +60,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "cycle_squares": "mintage.terms:CYCLE_SQUARES",
         "identity": "mintage.terms:IDENTITY",
         "features": "mintage.terms:FEATURES",
+        "spectrum": "mintage.terms:SPECTRUM",
         "mean_image": "mintage.terms:MEAN_IMAGE",
     },
     # In the order in which they are made.

@@ -14,8 +14,9 @@ from mintage.conditioning.embedding import Condition
 from mintage.conditioning.heads import HeadConfig, Judgement
 from mintage.encoding import Codes, Encoder
 from mintage.layers import Layers
+from mintage.networks.parts import begin_as_base
 from mintage.recipes import PlayerRecipe, Recipe, condition_of
-from mintage.sources import has_mask, with_known
+from mintage.sources import has_mask, untouched, with_known
 
 LAYOUT = 2
 """Of the weights; weights of another one would load without a word and give noise."""
@@ -68,6 +69,8 @@ class ModelConfig:
     """Whether an encoder comes with the generator."""
     phase_shuffle: int = 0
     """The discriminator's, of sound."""
+    residual: bool = False
+    """Whether what the network makes of a source is added to that."""
     layout: int = LAYOUT
 
     @property
@@ -150,6 +153,8 @@ class Generator(nn.Module):
             vector_size, config.image_shape, config.width, norm, beside
         )
         norm.initialize(self.network)
+        if config.residual:
+            begin_as_base(self.network)
         norm.constrain(self.network)
         self.examples: Tensor | None
         """Attributes of real images `[EXAMPLES, K]`, by which it is asked where nobody says what for; None else."""
@@ -173,7 +178,10 @@ class Generator(nn.Module):
         return self
 
     def forward(self, latent: Tensor, condition: Tensor | None = None) -> Tensor:
-        images: Tensor = self.network(*self.conditioning(latent, condition))
+        shown = self.conditioning(latent, condition)
+        if self.config.residual and condition is not None:
+            shown = (*shown, untouched(condition, self.config.image_shape))
+        images: Tensor = self.network(*shown)
         return with_known(images, condition) if self.config.fills and condition is not None else images
 
     def encode(self, images: Tensor) -> Codes:
@@ -315,6 +323,7 @@ def model_config(
         vocabulary=vocabulary,
         encodes=catalog.load("game", recipe.game).encodes,
         phase_shuffle=recipe.discriminator.phase_shuffle,
+        residual=recipe.residual,
     )
 
 

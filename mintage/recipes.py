@@ -133,6 +133,11 @@ class Recipe:
     redrawn: Annotated[
         bool, "holes, noise and salt of the sources are drawn anew at every step, where the data say how they are made"
     ] = False
+    residual: Annotated[
+        bool,
+        "what a translator makes is added to its source, brought to the image's shape; it begins as that: for a source "
+        "that shows its image already, in gray, under noise, with a hole",
+    ] = False
     latent_size: Annotated[int, Within(0, 4096), "dimensions of z; 0, where a source is enough to start from"] = 100
     latent_distribution: Annotated[Literal["normal", "uniform"], "uniform is on [-1,1]"] = "normal"
     code_categories: Annotated[

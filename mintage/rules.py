@@ -112,6 +112,12 @@ class Setting:
         return _TIMES[chain.index(sizes)] if sizes in chain else None
 
     @property
+    def alike(self) -> bool:
+        """Whether a source can stand for its image: one channel for all, or at least as many."""
+        channels = (self.real.source_shape or self.real.shape)[0]
+        return channels == 1 or channels >= self.real.shape[0]
+
+    @property
     def masked(self) -> bool:
         """Whether a source has a mask of what is missing."""
         return self.real.source_shape is not None and has_mask(self.real.source_shape, self.real.shape)
@@ -149,6 +155,10 @@ RANKS: list[Rule] = [
         lambda s: s.rank not in s.network.ranks,
         "this network is of pictures, and this data has another number of axes (sound has one, a volume three): set "
         "network to dcgan or mlp, or family to gan3d",
+    ),
+    (
+        lambda s: any(s.rank not in term.ranks for term in s.terms),
+        "only sound has a spectrum over time: take spectrum out of terms",
     ),
 ]
 

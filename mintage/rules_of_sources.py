@@ -89,6 +89,16 @@ PAIRS: "list[Rule]" = [
         "images must be 1, 2, 4 or 8 times as high and wide as their sources: set normalize.damage.factor to 2, 4 or 8",
     ),
     (
+        lambda s: s.recipe.residual and not s.network.adds,
+        "this network begins with no source, or adds to it anyway: set residual to false, or network to unet or "
+        "resnet_translator",
+    ),
+    (
+        lambda s: s.translates and s.recipe.residual and s.network.adds and not s.alike,
+        "nothing of a source is an image to begin as: set residual to false, or give sources of one channel, as many "
+        "as the images', or of more, of which these are the first",
+    ),
+    (
         lambda s: s.recipe.redrawn and s.real.damage is None,
         "only sources that are made of images by chance can be drawn anew: set normalize.partner to masked, noisy or "
         "salt, or redrawn to false",

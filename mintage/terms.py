@@ -8,7 +8,13 @@ from torch import Tensor, nn
 
 from mintage import processes
 from mintage.layers import Modulation
+from mintage.networks import ANY_RANK
 from mintage.networks.parts import CONVOLUTIONS
+
+_SPECTRA = (128, 256, 512, 1024)
+"""Windows of sound, in samples."""
+_SILENT = 1e-4
+"""Magnitude that counts as none."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,8 @@ class Term:
     """Whether it needs two domains, and a generator for each direction between them."""
     of_features: bool = False
     """Whether it compares real images and fakes in the discriminator's features."""
+    ranks: tuple[int, ...] = ANY_RANK
+    """Of how many axes images may be: 1 is sound."""
 
 
 def l1(play: Play) -> Tensor:
@@ -71,6 +79,26 @@ def gradient_difference(play: Play) -> Tensor:
     fakes, images = play.fakes.float(), play.images.float()
     gaps = [(fakes.diff(dim=axis).abs() - images.diff(dim=axis).abs()).abs().mean() for axis in range(2, images.ndim)]
     return torch.stack(gaps).sum()
+
+
+def spectrum(play: Play) -> Tensor:
+    """The mean absolute difference of sounds' log magnitudes over time, at windows of 128 to 1,024 samples.
+
+    Yamamoto et al. 2020, equation 5, as a mean over the windows, none longer than the sound. What is 80 decibels below
+    the sine that fills the range, and less, counts as silent.
+    """
+    fakes, images = (sounds.float().flatten(0, 1) for sounds in (play.fakes, play.images))
+    sizes = sorted({min(size, images.shape[1]) for size in _SPECTRA})
+    return torch.stack([(_log_heights(fakes, size) - _log_heights(images, size)).abs().mean() for size in sizes]).mean()
+
+
+def _log_heights(sounds: Tensor, size: int) -> Tensor:
+    """Of sounds `[N,T]` in windows of this size, four over each sample: `[N, size / 2 + 1, frames]`."""
+    window = torch.hann_window(size, device=sounds.device)
+    with torch.autocast(sounds.device.type, enabled=False):
+        found = torch.stft(sounds, size, size // 4, window=window, center=False, return_complex=True)
+    heights = found.abs() / (window.sum() / 2)  # of a sine that fills the range: 1
+    return (heights + _SILENT).log()
 
 
 def cycle(play: Play) -> Tensor:
@@ -152,5 +180,7 @@ CYCLE_SQUARES = Term(cycle_squares, 1.0, of_domains=True)
 IDENTITY = Term(identity, 5.0, of_domains=True)
 FEATURES = Term(features, 9.0, of_features=True)
 """Nine times the objective, as in the code of Kim et al. 2017."""
+SPECTRUM = Term(spectrum, 10.0, of_pairs=True, ranks=(1,))
+"""A tenth of the weight that L1 has, as in the code of Defossez et al. 2020."""
 MEAN_IMAGE = Term(mean_image, 2.56)
 """A hundredth of half the sum of squares over 16 x 128 steps and pitches in [0,1], as in the authors' code."""

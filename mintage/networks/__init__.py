@@ -37,6 +37,8 @@ class Network:
     """Whether the generator makes images of images."""
     enlarges: bool = False
     """Whether these may be 2, 4 or 8 times as high and wide as their sources; else they are as high and wide."""
+    adds: bool = False
+    """Whether the generator can be given a third thing: a base `[N,C,*S]` to which it adds (`Recipe.residual`)."""
     patches: bool = False
     """Whether the discriminator judges patches of an image apart."""
     reads_labelled: bool = False

@@ -19,6 +19,9 @@ MAX_WIDENING = 8
 LONG_KERNEL, LONG_STRIDE = 25, 4
 """Of sound (Donahue et al. 2019, table 3)."""
 INIT_STD = 0.02
+_QUIET_STD = 1e-3
+_INSIDE = 0.99
+"""Of the range of a base, so that tanh can be undone."""
 
 
 def sizes(*sides: int, stride: int = 2) -> list[Size]:
@@ -35,6 +38,24 @@ def sizes(*sides: int, stride: int = 2) -> list[Size]:
 def channels(levels: int, width: int, widest: int = MAX_WIDENING) -> list[int]:
     """Channels of the feature maps from the image's side down: width, 2 width, 4 width, at most `widest` width."""
     return [width * min(2**level, widest) for level in range(levels)]
+
+
+def finish(made: Tensor, base: Tensor | None = None) -> Tensor:
+    """Images in [-1,1] of what a last layer made; with a base `[N,C,*S]` in [-1,1] they are that, changed by it.
+
+    What is added is added before the tanh, which is undone of the base up to 0.99: so a gradient is left everywhere.
+    """
+    if base is None:
+        return made.tanh()
+    return (made.float() + base.float().clamp(-_INSIDE, _INSIDE).atanh()).tanh()
+
+
+def begin_as_base(network: nn.Module) -> None:
+    """Make its last layer so small that it begins with all but nothing to add."""
+    last = [layer for layer in network.modules() if isinstance(layer, CONVOLUTIONS)][-1]
+    nn.init.normal_(last.weight, 0.0, _QUIET_STD)
+    if last.bias is not None:
+        nn.init.zeros_(last.bias)
 
 
 def initialize(module: nn.Module) -> None:

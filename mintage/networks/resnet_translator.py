@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from mintage.layers import Layers
 from mintage.networks import Network
-from mintage.networks.parts import ImageShape, Plane, channels, initialize
+from mintage.networks.parts import ImageShape, Plane, channels, finish, initialize
 from mintage.networks.patches import Discriminator
 from mintage.networks.resampling import Size
 
@@ -58,15 +58,14 @@ class Generator(nn.Module):
         self.join = nn.Conv2d(wide[-1] + 1, wide[-1], 1) if vector_size else nn.Identity()
         self.blocks = nn.Sequential(*(Block(wide[-1], norm) for _ in range(blocks(*image_shape[1:]))))
         self.up = nn.Sequential(*up)
-        self.last = nn.Sequential(_convolution(wide[0], image_shape[0], _WIDE, Layers("none")), nn.Tanh())
+        self.last = nn.Sequential(_convolution(wide[0], image_shape[0], _WIDE, Layers("none")))
         self.apply(initialize)
 
-    def forward(self, source: Tensor, vector: Tensor) -> Tensor:
+    def forward(self, source: Tensor, vector: Tensor, base: Tensor | None = None) -> Tensor:
         maps = self.down(source)
         if self.plane is not None:
             maps = self.join(self.plane(maps, vector))
-        image: Tensor = self.last(self.up(self.blocks(maps)))
-        return image
+        return finish(self.last(self.up(self.blocks(maps))), base)
 
 
 def _steps(height: int, width: int) -> list[Size]:
@@ -88,5 +87,12 @@ def _after(channels: int, norm: Layers) -> list[nn.Module]:
 
 
 NETWORK = Network(
-    Generator, Discriminator, ("instance", "instance"), plain=True, translates=True, patches=True, strided=True
+    Generator,
+    Discriminator,
+    ("instance", "instance"),
+    plain=True,
+    translates=True,
+    patches=True,
+    strided=True,
+    adds=True,
 )

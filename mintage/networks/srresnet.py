@@ -9,14 +9,12 @@ from torch.nn.functional import interpolate
 
 from mintage.layers import Layers
 from mintage.networks import Network
-from mintage.networks.parts import ImageShape, Plane
+from mintage.networks.parts import ImageShape, Plane, begin_as_base, finish
 from mintage.networks.patches import Discriminator
 from mintage.networks.resampling import Size
 
 _BLOCKS = 8
 _MOST_DOUBLINGS = 3
-_INSIDE = 0.99
-"""Of the range of an enlarged source, so that tanh can be undone."""
 
 
 def doublings(size: Size, image_size: Size) -> list[Size]:
@@ -52,17 +50,13 @@ class Generator(nn.Module):
             *(nn.Sequential(_twice(width, step, norm), norm.chosen(nn.PReLU())) for step in steps)
         )
         self.last = nn.Conv2d(width, channels, 3, padding=1)
-        nn.init.normal_(self.last.weight, 0.0, 1e-3)  # it begins as the enlarged source
-        nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]
+        begin_as_base(self.last)
 
     def forward(self, source: Tensor, vector: Tensor) -> Tensor:
         maps = self.first(source if self.plane is None else self.plane(source, vector))
         maps = self.enlarge(maps + self.joined(self.blocks(maps)))
-        added: Tensor = self.last(maps)
-        if self.alike:
-            large = interpolate(source.float(), self.size, mode="bicubic")
-            added = added + large.clamp(-_INSIDE, _INSIDE).atanh().to(added.dtype)
-        return added.tanh()
+        large = interpolate(source.float(), self.size, mode="bicubic") if self.alike else None
+        return finish(self.last(maps), large)
 
 
 class _Block(nn.Module):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from mintage.layers import Layers
 from mintage.networks import ANY_RANK, Network
-from mintage.networks.parts import INIT_STD, SLOPE, ImageShape, Plane, initialize
+from mintage.networks.parts import INIT_STD, SLOPE, ImageShape, Plane, finish, initialize
 from mintage.networks.patches import Discriminator
 
 _PLAIN_LEVELS = 2
@@ -48,14 +48,12 @@ class Generator(nn.Module):
                 norm.norm(wide[level - 1]),
             ]
             self.decoder.append(nn.Sequential(*layers, *([nn.Dropout(norm.dropout)] if level >= _PLAIN_LEVELS else [])))
-        self.last = nn.Sequential(
-            norm.chosen(nn.ReLU()), norm.up(2 * wide[0], image_shape[0], steps[0], bias=True), nn.Tanh()
-        )
+        self.last = nn.Sequential(norm.chosen(nn.ReLU()), norm.up(2 * wide[0], image_shape[0], steps[0], bias=True))
         if self.plane:
             nn.init.normal_(self.plane.widen.weight, 0.0, INIT_STD)
         self.apply(initialize)
 
-    def forward(self, source: Tensor, vector: Tensor) -> Tensor:
+    def forward(self, source: Tensor, vector: Tensor, base: Tensor | None = None) -> Tensor:
         on_the_way: list[Tensor] = []
         maps = source
         for layer in self.encoder:
@@ -66,11 +64,10 @@ class Generator(nn.Module):
             maps = self.plane(maps, vector)
         for layer in self.decoder:
             maps = torch.cat([layer(maps), on_the_way.pop()], dim=1)
-        image: Tensor = self.last(maps)
-        return image
+        return finish(self.last(maps), base)
 
 
 NETWORK = Network(
     Generator, Discriminator, ("batch", "batch"), plain=True, translates=True, patches=True, strided=True,
-    ranks=ANY_RANK,
+    adds=True, ranks=ANY_RANK,
 )  # fmt: skip

@@ -207,6 +207,8 @@ WRONG = [
     row(network="unet", generator__conditioning="source"),
     row(discriminator__conditioning="source"),
     row(redrawn=True),
+    row(residual=True),
+    row(**TRANSLATING, terms=(TermRecipe("spectrum", 1.0),)),
     row(pretrain_images=64),
     row(**TRANSLATING | {"discriminator.conditioning": "hole"}),
     row(terms=(TermRecipe("l1", 1.0),)),
@@ -255,6 +257,11 @@ OF_DATA = [
         why("pix2pix"),
         "a family that translates learns from pairs, and this data has none: set normalize.partner (such as edges) or "
         "ingest.pairs, or name a family that makes images of noise",
+    ),
+    (
+        refusal(resolve("pix2pix", {"residual": True}), Signature((3, 8, 8), source_shape=(2, 8, 8))),
+        "nothing of a source is an image to begin as: set residual to false, or give sources of one channel, as many "
+        "as the images', or of more, of which these are the first",
     ),
     (
         refusal(resolve("pix2pix", {}), Signature(GREY, source_shape=(1, 4, 4))),

@@ -160,6 +160,18 @@ def test_a_larger_picture_keeps_its_size_in_tiles_or_takes_the_model_s(
     assert pixels(tmp_path / "out/a.png").shape == shape
 
 
+def test_a_translator_that_begins_as_its_source_gives_a_larger_picture_back_by_tiles(tmp_path: Path) -> None:
+    images = torch.rand(32, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    data = mintage.Dataset(image=images, source=images[:, :1])
+    recipe = {"width": 4, "batch_size": 16, "residual": True}
+    mintage.train(data, "pix2pix", images=1, recipe=recipe, folder=tmp_path / "model", progress=False)
+    levels = picture(tmp_path / "a.png", 30, 21)
+    Image.fromarray(levels).convert("L").save(tmp_path / "a.png")
+    translated(tmp_path, "a.png", "--out", "out", "--fit", "tiles", "--release", "model")
+    gray = np.asarray(Image.open(tmp_path / "a.png"), int)
+    assert np.abs(pixels(tmp_path / "out/a.png") - gray[..., None]).max() <= 8
+
+
 def test_a_translator_that_enlarges_enlarges_tiles_too(tmp_path: Path) -> None:
     images = torch.rand(32, 3, 16, 16) * 2 - 1
     data = mintage.Dataset(image=images, source=images[..., ::2, ::2])
