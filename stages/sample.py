@@ -43,6 +43,8 @@ SHARD_IMAGES = 20_000
 TEXT = pa.string()
 LATENT = "metrics/latent.json"
 MOST_NAMED = 20
+JUDGED = 256
+"""Pairs among which the best and the worst translations are looked for."""
 _LINES = 40
 """That pages show."""
 
@@ -85,7 +87,7 @@ def sample(params: Sample, root: Path) -> int:
             made = translations(generator, params, holdout, medium, mark)
             more = {"domain": TEXT} if holdout.domains else {}
             schema = schema_of(generator.config, medium, mark, source=IMAGE, key=TEXT, **more)
-            drawn = draw_translations(medium, generator, params.seed, holdout)
+            drawn = draw_translations(medium, generator, params.seed, holdout, judged=JUDGED)
         count = write_encoded(folder, made, schema, SHARD_IMAGES, params.batch_size)
         sheet.write_bytes(with_mark(drawn, mark))
         write_json(told, write_pictures(latent, found, drawings, mark) | lines_of(generator, params.seed, medium))

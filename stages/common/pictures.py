@@ -23,6 +23,11 @@ def rows_of_translations(image_shape: Sequence[int], source_shape: Sequence[int]
     return TRANSLATED if otherwise else TRANSLATED[:-1]
 
 
+def rows_of_blocks(names: Sequence[str]) -> list[str]:
+    """Of translations by chance, then of the best and the worst."""
+    return [block + name for block in ("", "best ", "worst ") for name in names]
+
+
 def rows_of_directions(domains: Sequence[str]) -> list[str]:
     """Of translations between two domains: source, translation and back again, then the other way."""
     ways = zip(domains, reversed(domains), strict=True)

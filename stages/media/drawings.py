@@ -7,6 +7,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from mintage.metrics.pairs import absolute_error
 from mintage.players import Generator, ModelConfig
 from mintage.sampling import asked_rows, samples
 from mintage.sources import for_display, untouched
@@ -15,6 +16,7 @@ from stages.common.pictures import (
     encode_png,
     grid,
     grid_scale,
+    rows_of_blocks,
     rows_of_directions,
     rows_of_translations,
     with_names,
@@ -118,24 +120,32 @@ def draw_grid(medium: Medium, images: Tensor, columns: int) -> Levels:
     return grid(pixels, columns, grid_scale(*pixels.shape[2:]))
 
 
-def draw_translations(medium: Medium, generator: Generator, seed: int, split: Split) -> bytes:
-    """The same pairs of a split each time: source, translation and target below each other, and again for ten more.
+def draw_translations(medium: Medium, generator: Generator, seed: int, split: Split, *, judged: int = 0) -> bytes:
+    """The same pairs of a split each time: source, translation and target below each other.
 
-    Where that looks otherwise, below these what sources are without any network (`mintage.sources.untouched`). Of two
-    domains without pairs the same images of each: source, translation and what that becomes on the way back.
+    Where that looks otherwise, below these what sources are without any network (`mintage.sources.untouched`). Below
+    them ten more pairs; where some are `judged`, those of as many that are nearest to their targets by L1, then those
+    that are farthest. Of two domains without pairs the same images of each: source, translation and what that becomes
+    on the way back.
     """
     if generator.directions:
         return _draw_directions(medium, generator, seed, split)
     columns = min(COLUMNS, len(split))
-    numbers = asked_rows(len(split), 2 * columns if len(split) >= 2 * columns else columns, seed)
+    shown = 2 * columns if len(split) >= 2 * columns else columns
+    numbers = asked_rows(len(split), max(shown, min(judged, len(split))), seed)
     sources, targets = Sources(split, numbers), torch.from_numpy(split.take(numbers.numpy()))
     made = [(images, asked) for images, asked in samples(generator, len(numbers), seed, sources)]
     translated, given = (torch.cat([part for part in parts if part is not None]) for parts in zip(*made, strict=True))
+    order = absolute_error(translated, targets).argsort(stable=True)
+    first = torch.arange(shown)
+    chosen = torch.cat([first[:columns], order[:columns], order[-columns:].flip(0)]) if judged else first
+    translated, given, targets = translated[chosen], given[chosen], targets[chosen]
     names = rows_of_translations(targets.shape[1:], given.shape[1:])
     kinds = [for_display(given, split.shape), translated, targets, untouched(given, split.shape)][: len(names)]
     rows = torch.stack([kind.view(-1, columns, *kind.shape[1:]) for kind in kinds], dim=1).flatten(0, 2)
     sheet = draw_grid(medium, rows, columns)
-    return encode_png(with_names(sheet, names * (len(rows) // (len(names) * columns))))
+    named = rows_of_blocks(names) if judged else names * (shown // columns)
+    return encode_png(with_names(sheet, named))
 
 
 def _draw_directions(medium: Medium, generator: Generator, seed: int, split: Split) -> bytes:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from stages.common.pictures import grid_scale, rows_of_directions, rows_of_translations
+from stages.common.pictures import grid_scale, rows_of_blocks, rows_of_directions, rows_of_translations
 from stages.reporting.inputs import Inputs, Picture
 from stages.reporting.measures import frame_figures
 
@@ -81,7 +81,8 @@ def samples_sheet(inputs: Inputs) -> Sheet:
         return sheet_of(inputs, picture, rows_of_directions(inputs.manifest.domains))
     if inputs.translates:
         shape = inputs.manifest.shape
-        return sheet_of(inputs, picture, rows_of_translations(shape, inputs.manifest.partner_shape or shape) * 2)
+        names = rows_of_blocks(rows_of_translations(shape, inputs.manifest.partner_shape or shape))
+        return sheet_of(inputs, picture, names)
     if classes is None or not inputs.conditional:
         return sheet_of(inputs, picture)
     asked = (sample.params.get("classes") if sample else None) or range(len(classes))

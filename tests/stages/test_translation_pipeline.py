@@ -12,13 +12,16 @@ import torch
 from PIL import Image
 
 import mintage
+from mintage.metrics.pairs import absolute_error
 from mintage.sampling import asked_rows
 from stages.common.files import read_json
 from stages.common.levels import to_uint8
 from stages.common.models import read_evaluator
+from stages.common.pictures import grid_scale
 from stages.common.reading import Sources
 from stages.common.shards import read_tables
 from stages.common.split import Split
+from stages.sample import JUDGED
 from stages.training.stopping import Measure
 from tests.stages.forked import run_stage_in
 from tests.stages.tiny_data import write_params
@@ -95,6 +98,22 @@ def test_each_held_out_source_is_translated_once_and_kept_beside_its_translation
         assert shown[1].size == (8, 8)
 
 
+def test_the_sheet_ends_with_the_translations_nearest_to_their_truth_and_those_farthest_from_it(
+    finished: Path, holdout: Split
+) -> None:
+    assert holdout.partners is not None
+    numbers = asked_rows(len(holdout), min(JUDGED, len(holdout)), 0).numpy()
+    sources, truths = torch.from_numpy(holdout.partners.take(numbers)), torch.from_numpy(holdout.take(numbers))
+    made = mintage.load(finished / "models/selected").translate(sources)
+    order = absolute_error(made, truths).argsort(stable=True)
+    sheet, scale = np.asarray(Image.open(finished / "plots/samples.png").convert("L")), grid_scale(8, 8)
+    cells = sheet[:, -(10 * 9 - 1) * scale :][::scale, ::scale]
+    shown = {row: cells[9 * row : 9 * row + 8] for row in (5, 8)}  # the truths of the best, and of the worst
+    for row, chosen in ((5, order[:10]), (8, order[-10:].flip(0))):
+        expected = to_uint8(truths[chosen].numpy())[:, 0]
+        assert all(np.array_equal(shown[row][:, 9 * n : 9 * n + 8], image) for n, image in enumerate(expected))
+
+
 def test_the_release_s_model_translates_as_the_exported_one_does(finished: Path, holdout: Split) -> None:
     assert holdout.partners is not None
     sources = torch.from_numpy(holdout.partners.images()[:20])
@@ -118,10 +137,12 @@ def test_what_is_published_translates_as_the_selected_model_does(
 def test_pictures_of_the_training_are_of_held_out_pairs(finished: Path) -> None:
     names = sorted(path.name for path in (finished / "plots/training").iterdir())
     assert len(names) == 2
+    scale = grid_scale(8, 8)
     last, sampled = (
-        Image.open(path) for path in (finished / "plots/training" / names[-1], finished / "plots/samples.png")
+        np.asarray(Image.open(path).convert("L"))[: 8 * scale, -(10 * 9 - 1) * scale :]
+        for path in (finished / "plots/training" / names[-1], finished / "plots/samples.png")
     )
-    assert last.size == sampled.size
+    assert np.array_equal(last, sampled)
 
 
 def test_a_training_may_stop_by_translations(finished: Path, holdout: Split) -> None:
