@@ -11,6 +11,7 @@ import time
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import mean
 
@@ -162,6 +163,10 @@ def learned(data: Dataset, images: int, folder: Path, **recipe: object) -> minta
     return run
 
 
+def _translated(model: mintage.Model, noisy: Tensor) -> Tensor:
+    return model.translate(noisy[None])[0]
+
+
 def seams(model: mintage.Model, noisy: Tensor) -> tuple[float, float]:
     """How much larger steps of the sound are where windows meet than elsewhere: laid end to end, and as it is done."""
     whole = noisy[:, : noisy.shape[1] // WINDOW * WINDOW]
@@ -191,7 +196,8 @@ def main() -> None:
     parser = parser_of("benchmarks.speech", __doc__)
     parser.add_argument("speech", type=Path)
     parser.add_argument("noise", type=Path)
-    parser.add_argument("--images", type=int, default=20_000, help="windows to learn from, with a game")
+    parser.add_argument("--images", type=int, default=20_000, help="windows to learn from")
+    parser.add_argument("--pretrain", type=int, default=15_000, help="of these before the game begins, by L1 alone")
     parser.add_argument("--run", type=Path, default=Path("runs/speech"))
     parser.add_argument("--picture", type=Path, default=Path("docs/speech.png"))
     asked = parser.parse_args()
@@ -199,21 +205,21 @@ def main() -> None:
     sentences = read_speech(asked.speech)
     data = to_train(sentences["train"], read_noise(asked.noise, "train"))
     test = to_test(sentences["test"], read_noise(asked.noise, "test"))
-    game = learned(data, asked.images, asked.run / "game").model
-    alone = learned(data, asked.images, asked.run / "l1", pretrain_images=10**9).model
-    methods: dict[str, Method] = {
-        "under noise": lambda noisy: noisy,
-        "spectral subtraction": subtract,
-        "the network by L1 alone": lambda noisy: alone.translate(noisy[None])[0],
-        "segan": lambda noisy: game.translate(noisy[None])[0],
+    alone, anew = {"pretrain_images": 1e9}, {"residual": False}
+    models = {
+        "`segan`, drawn anew, by L1 alone": learned(data, asked.images, asked.run / "anew", **alone, **anew),
+        "`segan` by L1 alone": learned(data, asked.images, asked.run / "l1", **alone),
+        "`segan`": learned(data, asked.images, asked.run / "game", pretrain_images=asked.pretrain),
     }
+    methods: dict[str, Method] = {"under noise": lambda noisy: noisy, "spectral subtraction": subtract}
+    methods |= {name: partial(_translated, run.model) for name, run in models.items()}
     print(tables(test, methods), flush=True)
     long = torch.cat([one.noisy for one in test], dim=1)
-    ends, faded = seams(game, long)
+    ends, faded = seams(models["`segan`"].model, long)
     print(f"\nsteps where windows meet, beside others: {ends:.2f} times end to end, {faded:.2f} times as it is done")
     asked.picture.write_bytes(picture(test, methods))
     for name, method in methods.items():
-        save_wav(asked.run / f"{name.replace(' ', '-')}.wav", method(test[4].noisy), RATE)
+        save_wav(asked.run / f"{name.replace(' ', '-').replace('`', '')}.wav", method(test[4].noisy), RATE)
 
 
 if __name__ == "__main__":

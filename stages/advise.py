@@ -44,6 +44,8 @@ _FEW = 3000
 _ROUND = 1000
 _WORTH = 4
 """Larger images are worth it as long as so small a part of the example's number of them fits into the minutes."""
+_SHOW_NEARLY_ALL = ("grey", "jpeg")
+"""Partners as which a translation had better begin."""
 _SECONDS = 2.0
 """How long a family's speed is measured, once it is warm."""
 
@@ -232,6 +234,12 @@ def changes_of(family: str, shape: Sides) -> dict[str, list[str]]:
     return changes_for(recipe_of(family, {}), shape)
 
 
+def begins_better_as_source(family: str, params: Params) -> bool:
+    """Whether its sources show all but a little of the image, and it draws all of it anew (docs/translation.md)."""
+    recipe = recipe_of(family, {})
+    return params.normalize.partner in _SHOW_NEARLY_ALL and recipe.network == "unet" and not recipe.residual
+
+
 def _with_family(params: Params, family: str, shape: Sides) -> Params:
     train = params.train.model_copy(update={"family": family, "recipe": changes_of(family, shape), "variant": "short"})
     select = params.select.model_copy(update={"metric": "frechet_distance", "guards": []})
@@ -392,6 +400,8 @@ def notes(best: Advice, looks: Looks, params: Params) -> Iterator[str]:
     recipe = changes_of(best.family, (looks.known.shape[0], *best.sides))
     if any(params.train.recipe.get(axis) != value for axis, value in recipe.items()):
         changes += [f"'+train.recipe.{axis}=[{','.join(value)}]'" for axis, value in recipe.items()]
+    if begins_better_as_source(best.family, params) and "residual" not in params.train.recipe:
+        changes.append("+train.recipe.residual=true")
     how = " ".join(f"-S {change}" for change in changes)
     yield f"to take the first: dvc exp run {how}" if changes else "params.yaml has the first already"
     measured = _of(best.example, params).ingest.source == looks.source

@@ -20,8 +20,8 @@ LONG_KERNEL, LONG_STRIDE = 25, 4
 """Of sound (Donahue et al. 2019, table 3)."""
 INIT_STD = 0.02
 _QUIET_STD = 1e-3
-_INSIDE = 0.99
-"""Of the range of a base, so that tanh can be undone."""
+INSIDE = 0.997
+"""Of the range of a base, so that tanh can be undone; in 8 bits still black and white."""
 
 
 def sizes(*sides: int, stride: int = 2) -> list[Size]:
@@ -40,14 +40,14 @@ def channels(levels: int, width: int, widest: int = MAX_WIDENING) -> list[int]:
     return [width * min(2**level, widest) for level in range(levels)]
 
 
-def finish(made: Tensor, base: Tensor | None = None) -> Tensor:
+def finish(made: Tensor, base: Tensor | None = None, inside: float = INSIDE) -> Tensor:
     """Images in [-1,1] of what a last layer made; with a base `[N,C,*S]` in [-1,1] they are that, changed by it.
 
-    What is added is added before the tanh, which is undone of the base up to 0.99: so a gradient is left everywhere.
+    What is added is added before the tanh, which is undone of the base, cut to `inside`: a gradient is left everywhere.
     """
     if base is None:
         return made.tanh()
-    return (made.float() + base.float().clamp(-_INSIDE, _INSIDE).atanh()).tanh()
+    return (made.float() + base.float().clamp(-inside, inside).atanh()).tanh()
 
 
 def begin_as_base(network: nn.Module) -> None:

@@ -15,6 +15,8 @@ from mintage.networks.resampling import Size
 
 _BLOCKS = 8
 _MOST_DOUBLINGS = 3
+_INSIDE = 0.99
+"""Of the range of an enlarged source, as in all that were released."""
 
 
 def doublings(size: Size, image_size: Size) -> list[Size]:
@@ -56,7 +58,7 @@ class Generator(nn.Module):
         maps = self.first(source if self.plane is None else self.plane(source, vector))
         maps = self.enlarge(maps + self.joined(self.blocks(maps)))
         large = interpolate(source.float(), self.size, mode="bicubic") if self.alike else None
-        return finish(self.last(maps), large)
+        return finish(self.last(maps), large, _INSIDE)
 
 
 class _Block(nn.Module):

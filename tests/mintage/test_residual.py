@@ -23,8 +23,8 @@ from tests.mintage.test_source_shapes import waves, with_hole
 
 TINY: dict[str, Any] = {"width": 4, "batch_size": 16, "ema_half_life": 100.0, "residual": True}
 AT_REST = {"generator": {"learning_rate": 1e-6}}
-NOT_AT_ALL = 2 * (1 - 0.99)
-"""A step by which the darkest and the brightest places differ from a source's, which is cut to 0.99."""
+NOT_AT_ALL = 0.02
+"""On average, after one step."""
 
 
 def gray(images: Tensor) -> Tensor:
@@ -116,7 +116,7 @@ def test_a_place_at_the_end_of_the_range_still_learns() -> None:
     generator = trainer.game.generator
     made = generator(torch.empty(2, 0), torch.ones(2, 1, 8, 8))
     (slope,) = torch.autograd.grad(made.sum(), [dict(generator.named_parameters())["network.last.1.convolution.bias"]])
-    assert slope.abs().max() > 1
+    assert slope.abs().max() > 0.1
 
 
 def test_stopped_and_gone_on_it_ends_in_the_same_bits() -> None:

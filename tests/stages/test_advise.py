@@ -13,6 +13,7 @@ from PIL import Image
 
 from stages import advise
 from stages.common.params import Params, load_params
+from stages.examples import load_all
 from tests.refusals import refused
 from tests.stages.source_files import encoded, ingested, noise, write_tree
 from tests.stages.tiny_data import ROOT
@@ -131,6 +132,22 @@ def test_pairs_are_for_the_family_whose_example_has_such_pairs(tmp_path: Path, p
     write_tree(tmp_path / "tree", {"a": 3, "b": 3}, size=28)
     ingested(tmp_path / "raw", path=str(tmp_path / "tree"))
     assert advised(tmp_path / "raw", partner=partner, height=28, width=28)[0].family == family
+
+
+@pytest.mark.parametrize(
+    ("partner", "recipe", "told"),
+    [("grey", {}, True), ("grey", {"residual": False}, False), ("edges", {}, False), ("noisy", {}, False)],
+)
+def test_a_source_that_shows_its_image_is_where_a_translation_should_begin(
+    tmp_path: Path, partner: str, recipe: dict[str, Any], told: bool
+) -> None:
+    photos(tmp_path / "photos", "some")
+    ingested(tmp_path / "raw", path=str(tmp_path / "photos"), labels=False)
+    params = params_of(partner=partner, channels=3, height=16, width=16)
+    params.train.recipe.update(recipe)
+    looks = advise.look(tmp_path / "raw", params)
+    best = advise.Advice("pix2pix", (16, 16), 1000, 1.0, load_all(Path("examples"))[0], 1000, "")
+    assert ("-S +train.recipe.residual=true" in next(advise.notes(best, looks, params))) == told
 
 
 def test_two_domains_are_for_cyclegan(tmp_path: Path) -> None:
