@@ -31,7 +31,7 @@ BY_CHANCE = {"masked": 0.0, "noisy": 0.2, "salt": 0.1}
 TITLES = {
     "grey": "gray",
     "masked": "with a hole",
-    "blurred": "blurred, a mean of 3 x 3",
+    "blurred": "blurred, 3 x 3",
     "jpeg": "JPEG of quality 10",
     "noisy": "under noise of 0.2",
     "salt": "a tenth black or white",

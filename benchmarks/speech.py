@@ -205,11 +205,11 @@ def main() -> None:
     sentences = read_speech(asked.speech)
     data = to_train(sentences["train"], read_noise(asked.noise, "train"))
     test = to_test(sentences["test"], read_noise(asked.noise, "test"))
-    alone, anew = {"pretrain_images": 1e9}, {"residual": False}
+    alone = {"pretrain_images": 1e9}
     models = {
-        "`segan`, drawn anew, by L1 alone": learned(data, asked.images, asked.run / "anew", **alone, **anew),
-        "`segan` by L1 alone": learned(data, asked.images, asked.run / "l1", **alone),
-        "`segan`": learned(data, asked.images, asked.run / "game", pretrain_images=asked.pretrain),
+        "by L1 alone": learned(data, asked.images, asked.run / "l1", **alone),
+        "by L1 alone, begun as its source": learned(data, asked.images, asked.run / "begun", residual=True, **alone),
+        "`segan`": learned(data, asked.images, asked.run / "game", pretrain_images=asked.pretrain, residual=True),
     }
     methods: dict[str, Method] = {"under noise": lambda noisy: noisy, "spectral subtraction": subtract}
     methods |= {name: partial(_translated, run.model) for name, run in models.items()}

@@ -63,13 +63,37 @@ their own truth in an evaluator's features.
 
 In so short a time the network without a discriminator, whose steps cost down to half as much, is nearer to the
 truth nearly everywhere: in a short training let `pretrain_images` be most of it. The game wins where there are many
-truths and a mean of them looks like none: in the Frechet distance of colors and of holes. A picture in color loses
-to its own gray copy in pixels, since a U-Net draws all of it anew.
+truths and a mean of them looks like none: in the Frechet distance of colors and of holes.
 
 Of one seed, differences in the last digit tell nothing.
 
 ![Gray pictures, what the game makes of them, and the truth: sky is blue and a horse brown, a red truck is
 not](gray-to-color.png)
+
+## Beginning as the source
+
+By `train.recipe.residual: true` a network adds to its source. CIFAR-10, 9,000 pictures to learn from, 1,000 held out,
+8,000 shown, width 16, one seed, on one core of the same machine:
+
+```console
+$ python -m benchmarks.beginnings CIFAR
+```
+
+| L1, PSNR, SSIM, chroma error | the source | drawn anew | begun as it |
+| --- | --- | --- | --- |
+| gray | 0.0973, 25.54, 0.745, 0.0795 | 0.1308, 21.81, 0.655, 0.0766 | 0.0911, 25.37, 0.768, 0.0741 |
+| with a hole | 0.0823, 20.71, 0.572, 0.0119 | 0.0681, 21.95, 0.626, 0.0143 | 0.0658, 22.25, 0.634, 0.0118 |
+| blurred, 3 x 3 | 0.0708, 26.35, 0.830, 0.0041 | 0.0921, 24.52, 0.774, 0.0270 | 0.0505, 29.50, 0.920, 0.0056 |
+| JPEG of quality 10 | 0.1013, 23.71, 0.707, 0.0380 | 0.1100, 23.04, 0.673, 0.0411 | 0.0971, 24.08, 0.721, 0.0366 |
+| under noise of 0.2 | 0.1533, 20.30, 0.612, 0.0980 | 0.0972, 24.12, 0.741, 0.0307 | 0.1309, 21.63, 0.672, 0.0780 |
+| a tenth black or white | 0.0999, 15.12, 0.416, 0.0079 | 0.1262, 21.77, 0.586, 0.0282 | 0.0999, 15.12, 0.416, 0.0079 |
+
+It wins where a source shows nearly all of its image: color, blur, JPEG and a hole in a photograph. Drawn anew, blur and
+JPEG lose to their own sources; so they beat them, blur in all but chroma. A gray copy is beaten in all but PSNR, of
+which pictures with hardly any color have the most. Noise on every pixel is better drawn anew: this U-Net halves its
+maps from the start, and what it adds is too coarse to take such noise away. Of pixels that are black or white by
+chance it learns nothing, since the slope of tanh is all but 0 there. And in Fashion-MNIST, 28x28, a hole is filled
+worse: 13.5 decibels in the hole for 14.4, after 6,000 pictures.
 """
 Row = dict[str, Any]
 
@@ -112,7 +136,7 @@ TASKS = [
         "archive",
         "pix2pix",
         {"partner": "grey", "channels": 3, "height": 32, "width": 32},
-        {"width": 16, "batch_size": 16},
+        {"residual": True, "width": 16, "batch_size": 16},
         "cifar",
     ),
     Task(
@@ -120,7 +144,7 @@ TASKS = [
         "archive",
         "context_encoder",
         {"partner": "masked", "channels": 3, "height": 32, "width": 32},
-        {"width": 16, "batch_size": 16},
+        {"residual": True, "width": 16, "batch_size": 16},
         "cifar",
     ),
     Task(
