@@ -6,6 +6,7 @@ Needs requirements/speech.txt. Runs that are stopped go on from `--run`.
 """
 
 import csv
+import json
 import math
 import time
 import zipfile
@@ -41,6 +42,7 @@ OVER, LEAST, QUIET = 2.0, 0.01, 0.1
 nobody speaks."""
 SHOWN = ("white", 0.0), ("babble", 5.0), ("brown", 5.0)
 COLUMNS = 128
+BEGUN = {"residual": True, "pretrain_images": 1e9}
 HEADER = "| | SI-SDR | PESQ | STOI |\n| --- | --- | --- | --- |"
 Method = Callable[[Tensor], Tensor]
 """Of a sound `[1,T]` under noise what is left without it, `[1,T]`."""
@@ -196,8 +198,8 @@ def main() -> None:
     parser = parser_of("benchmarks.speech", __doc__)
     parser.add_argument("speech", type=Path)
     parser.add_argument("noise", type=Path)
-    parser.add_argument("--images", type=int, default=20_000, help="windows to learn from")
-    parser.add_argument("--pretrain", type=int, default=15_000, help="of these before the game begins, by L1 alone")
+    parser.add_argument("--images", type=int, default=20_000, help="windows to learn from, with a game")
+    parser.add_argument("--recipe", type=json.loads, default=BEGUN, help="of one more run (default: L1, residual)")
     parser.add_argument("--run", type=Path, default=Path("runs/speech"))
     parser.add_argument("--picture", type=Path, default=Path("docs/speech.png"))
     asked = parser.parse_args()
@@ -205,21 +207,17 @@ def main() -> None:
     sentences = read_speech(asked.speech)
     data = to_train(sentences["train"], read_noise(asked.noise, "train"))
     test = to_test(sentences["test"], read_noise(asked.noise, "test"))
-    alone = {"pretrain_images": 1e9}
-    models = {
-        "by L1 alone": learned(data, asked.images, asked.run / "l1", **alone),
-        "by L1 alone, begun as its source": learned(data, asked.images, asked.run / "begun", residual=True, **alone),
-        "`segan`": learned(data, asked.images, asked.run / "game", pretrain_images=asked.pretrain, residual=True),
-    }
+    recipes: dict[str, dict[str, object]] = {"l1": {"pretrain_images": 1e9}, "more": asked.recipe, "segan": {}}
+    models = {name: learned(data, asked.images, asked.run / name, **recipe) for name, recipe in recipes.items()}
     methods: dict[str, Method] = {"under noise": lambda noisy: noisy, "spectral subtraction": subtract}
     methods |= {name: partial(_translated, run.model) for name, run in models.items()}
     print(tables(test, methods), flush=True)
     long = torch.cat([one.noisy for one in test], dim=1)
-    ends, faded = seams(models["`segan`"].model, long)
+    ends, faded = seams(models["segan"].model, long)
     print(f"\nsteps where windows meet, beside others: {ends:.2f} times end to end, {faded:.2f} times as it is done")
     asked.picture.write_bytes(picture(test, methods))
     for name, method in methods.items():
-        save_wav(asked.run / f"{name.replace(' ', '-').replace('`', '')}.wav", method(test[4].noisy), RATE)
+        save_wav(asked.run / f"{name.replace(' ', '-')}.wav", method(test[4].noisy), RATE)
 
 
 if __name__ == "__main__":
