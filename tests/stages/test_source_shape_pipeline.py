@@ -15,7 +15,7 @@ import mintage
 from mintage.metrics.pairs import hole_psnr, psnr
 from mintage.sources import untouched
 from stages.common.files import read_json
-from stages.common.pictures import TRANSLATED
+from stages.common.pictures import TRANSLATED, rows_of_blocks
 from stages.common.shards import read_tables
 from stages.common.split import Split
 from stages.reporting.inputs import read_inputs
@@ -75,7 +75,7 @@ def test_sources_are_kept_as_small_as_they_are_and_shown_beside_what_bicubic_mak
     row = table.to_pylist()[0]
     sizes = {name: Image.open(io.BytesIO(row[name]["bytes"])).size for name in ("source", "image")}
     assert sizes == {"source": (4, 4), "image": (8, 8)}
-    assert samples_sheet(read_inputs(finished)).names == TRANSLATED * 2
+    assert samples_sheet(read_inputs(finished)).names == rows_of_blocks(TRANSLATED)
     assert "baseline" in (finished / "reports/index.html").read_text()
 
 
