@@ -93,9 +93,15 @@ def _end(number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(program("flows.make"), description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("what", choices=["run", "pull", "free"], help="free: only whether nothing is at work here")
-    parser.add_argument("stage", nargs="?", metavar="STAGE", help="of dvc.yaml: run it and what it needs, no more")
+    called = program("flows.make")
+    by_name = called.startswith("mintage ")  # which says what is to be done
+    takes_stage = not by_name or called == "mintage run"
+    usage = f"{called} [-h]{' [STAGE]' * takes_stage}" if by_name else None
+    parser = argparse.ArgumentParser(called, usage, description=(__doc__ or "").partition("\n")[0])
+    meaning = argparse.SUPPRESS if by_name else "free: only whether nothing is at work here"
+    parser.add_argument("what", choices=["run", "pull", "free"], help=meaning)
+    of_stage = "of dvc.yaml: run it and what it needs, no more"
+    parser.add_argument("stage", nargs="?", metavar="STAGE", help=of_stage if takes_stage else argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.stage is not None and arguments.what != "run":
         parser.error(f"{arguments.what} takes no stage")

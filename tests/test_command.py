@@ -52,6 +52,13 @@ def test_each_command_starts_a_program_that_is_there(name: str) -> None:
     assert done.stdout.startswith(f"usage: mintage {name}")
 
 
+@pytest.mark.parametrize(("name", "usage"), [("run", "mintage run [-h] [STAGE]"), ("pull", "mintage pull [-h]")])
+def test_help_names_nothing_that_the_command_says_already(name: str, usage: str) -> None:
+    shown = mintage(name, "--help").stdout
+    assert shown.startswith(f"usage: {usage}\n")
+    assert "free" not in shown
+
+
 @pytest.mark.tried("`mintage trian`", "error: there is no command 'trian': did you mean 'train'?")
 def test_an_unknown_command_is_told_the_nearest(read: Callable[[str], None]) -> None:
     done = mintage("trian")
