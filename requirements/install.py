@@ -13,6 +13,7 @@ import json
 import os
 import queue
 import re
+import shlex
 import subprocess
 import sys
 import sysconfig
@@ -47,6 +48,11 @@ raise SystemExit(main())
 """
 """`.venv/bin/mintage`, but for its first line. It names no checkout: several may share the environment."""
 _LONGEST_FIRST_LINE = 127
+_BY_SH = b"""#!/bin/sh
+'''exec' "$(dirname "$(realpath "$0")")/python" "$0" "$@"
+' '''
+"""
+"""The first lines of a script that starts the Python beside it: a command to sh, a string to Python."""
 _UNITS = {"B": 1e-6, "kB": 1e-3, "MB": 1.0, "GB": 1e3}
 _EVERY = 20.0
 """Seconds between lines where nobody watches a terminal."""
@@ -64,6 +70,7 @@ def main() -> int:
         code = install(group)
         if code != 0:
             return code
+        mend_scripts(VENV / "bin", str(VENV), str(VENV))  # what pip wrote for a place that is more than letters to sh
     with suppress(OSError):  # an environment that others share may be read only
         write_command(VENV)
         if known != {"wanted": wanted, "place": str(VENV)}:
@@ -93,9 +100,21 @@ def mend_scripts(folder: Path, old: str, new: str) -> None:
         if path.is_symlink() or not path.is_file():
             continue
         content = path.read_bytes()
-        if b"\0" not in content and os.fsencode(old) in content:
+        mend = _sourced if path.name.startswith("activate") else _started
+        mended = content if b"\0" in content else mend(content, old, new)
+        if mended != content:
             with suppress(OSError):
-                path.write_bytes(_startable(content.replace(os.fsencode(old), os.fsencode(new)), os.fsencode(new)))
+                path.write_bytes(mended)
+
+
+def _sourced(script: bytes, old: str, new: str) -> bytes:
+    """Quoted for the shell, whether the former place was or not."""
+    forms = "|".join(re.escape(form) for form in (shlex.quote(old), f'"{old}"', old))
+    return re.sub(os.fsencode(forms), lambda _: os.fsencode(shlex.quote(new)), script)
+
+
+def _started(script: bytes, old: str, new: str) -> bytes:
+    return _startable(script.replace(os.fsencode(old), os.fsencode(new)), os.fsencode(new))
 
 
 def write_command(venv: Path) -> None:
@@ -110,12 +129,13 @@ def write_command(venv: Path) -> None:
 def _startable(script: bytes, venv: bytes) -> bytes:
     """A script of this environment with a first line that a kernel takes, which knows no spaces in it and no long ones.
 
-    Else sh starts the Python by lines that are a command to it and a string to Python, as pip writes them too.
+    Else sh starts it, as pip has it too, but without a path, whose quotes and dollars would be more than letters to sh.
     """
     first, _, rest = script.partition(b"\n")
-    if not first.startswith(b"#!" + venv + b"/bin/python") or (b" " not in first and len(first) < _LONGEST_FIRST_LINE):
-        return script
-    return b"#!/bin/sh\n'''exec' \"%s\" \"$0\" \"$@\"\n' '''\n%s" % (first.removeprefix(b"#!"), rest)
+    if first.startswith(b"#!" + venv + b"/bin/python"):
+        return script if b" " not in first and len(first) < _LONGEST_FIRST_LINE else _BY_SH + rest
+    by_pip = script.startswith(b"#!/bin/sh\n'''exec' \"" + venv + b"/bin/python")
+    return _BY_SH + script.split(b"\n", 3)[3] if by_pip else script
 
 
 def install(group: str) -> int:
@@ -162,7 +182,7 @@ class Progress:
 
     def __init__(self, venv: Path) -> None:
         self._venv = venv
-        self._found = self._installing = self._before = 0
+        self._found = self._there = self._installing = self._before = 0
         self._megabytes = 0.0
         self._now = "asking the index"
 
@@ -173,6 +193,9 @@ class Progress:
         if line.startswith("Collecting "):
             self._found += 1
             self._now = f"looking at {words[1]}"
+        elif line.startswith("Requirement already satisfied: "):
+            self._there += 1
+            self._now = f"looking at {words[3]}"
         elif size and words[0] in ("Downloading", "Using", "Processing"):
             name = words[-3].rsplit("/", 1)[-1].split("-py")[0].split("-cp")[0]
             self._megabytes += float(size[1]) * _UNITS[size[2]]
@@ -188,7 +211,8 @@ class Progress:
     def __str__(self) -> str:
         if self._installing:
             return f"installed {max(0, self._installed() - self._before)} of {self._installing} packages"
-        return f"{self._found} packages found, {self._megabytes:,.0f} MB fetched, {self._now}"
+        there = f", {self._there} times one that is there" if self._there else ""
+        return f"{self._found} packages found{there}, {self._megabytes:,.0f} MB fetched, {self._now}"
 
 
 class Display:

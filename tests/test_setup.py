@@ -137,19 +137,36 @@ def test_scripts_of_an_environment_that_was_moved_name_its_new_place(tmp_path: P
     (tmp_path / "python").symlink_to("/usr/bin/python3")
     INSTALL.mend_scripts(tmp_path, old, new)
     assert (tmp_path / "dvc").read_text() == f"#!{new}/bin/python3.11\nimport dvc\n"
-    assert (tmp_path / "activate").read_text() == f'VIRTUAL_ENV="{new}"\nexport VIRTUAL_ENV\n'
+    assert (tmp_path / "activate").read_text() == f"VIRTUAL_ENV={new}\nexport VIRTUAL_ENV\n"
     assert old.encode() in (tmp_path / "binary").read_bytes()
 
 
-def test_a_script_starts_from_a_place_with_a_space_in_its_name(tmp_path: Path) -> None:
-    new = tmp_path / "with a space" / ".venv"
+def started(tool: Path, *arguments: str) -> str:
+    return subprocess.run([tool, *arguments], capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("name", ["with a space", 'it\'s "a" $HOME `id` \\ place', "x" * 120])
+@pytest.mark.parametrize(
+    "head", ["#!/home/a/.venv/bin/python", "#!/bin/sh\n'''exec' \"/home/a/.venv/bin/python\" \"$0\" \"$@\"\n' '''"]
+)
+def test_a_script_and_an_activation_work_in_a_place_of_any_name(tmp_path: Path, name: str, head: str) -> None:
+    new, next_one = tmp_path / name / ".venv", tmp_path / "plain/.venv"
     (new / "bin").mkdir(parents=True)
     (new / "bin/python").symlink_to(sys.executable)
-    (new / "bin/tool").write_text("#!/home/a/.venv/bin/python\nimport sys\nprint(sys.argv[1:])\n")
+    (new / "bin/tool").write_text(f"{head}\nimport sys\nprint(sys.argv[1:])\n")
     (new / "bin/tool").chmod(0o755)
-    INSTALL.mend_scripts(new / "bin", "/home/a/.venv", str(new))
-    done = subprocess.run([new / "bin/tool", "one two"], capture_output=True, text=True, check=True)
-    assert done.stdout == "['one two']\n"
+    (new / "bin/activate").write_text('VIRTUAL_ENV="/home/a/.venv"\nexport VIRTUAL_ENV\n')
+    before = "/home/a/.venv"
+    for place in (new, next_one):  # moved, and moved again
+        if place != new:
+            new.parent.rename(place.parent)
+        INSTALL.mend_scripts(place / "bin", before, str(place))
+        before = str(place)
+        assert started(place / "bin/tool", "one two") == "['one two']\n"
+        assert started(Path("/bin/sh"), "-c", '. "$0"; printf %s "$VIRTUAL_ENV"', str(place / "bin/activate")) == before
+    link = tmp_path / "link"
+    link.symlink_to(next_one / "bin/tool")
+    assert started(link) == "[]\n"
 
 
 def test_the_place_for_which_an_environment_was_made_is_known(tmp_path: Path) -> None:
@@ -189,6 +206,8 @@ def test_progress_tells_how_many_packages_and_how_much_was_fetched(tmp_path: Pat
     ]:
         progress.read(line.strip())
     read(str(progress))
+    progress.read("Requirement already satisfied: numpy<3 in ./.venv/lib/python3.11/site-packages (2.4.0)")
+    assert str(progress).startswith("2 packages found, 1 times one that is there, ")
     progress.read("Installing collected packages: tqdm, torch")
     (site / "tqdm-4.70.0.dist-info").mkdir()
     read(str(progress))
