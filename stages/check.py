@@ -28,7 +28,7 @@ from stages.media.images import Images
 from stages.media.medium import Medium
 from stages.media.settings import require_settings
 from stages.releases import card
-from stages.sources import checked_options, medium_from, paired_from, reads_path
+from stages.sources import checked_options, medium_from, named, paired_from, reads_path
 from stages.sources.labels import file_beside
 from stages.stores import open_store
 from stages.stores.folder import FolderStore
@@ -46,14 +46,15 @@ def main() -> None:
 
 def check(params: Params, made: list[Path], root: Path = Path()) -> None:
     """Raise a UserError that names everything wrong; `made` are the paths that the pipeline writes under `root`."""
+    of_source = [*_options(params.ingest), *source_problems(params.ingest, made, root), *_tables(params.ingest)]
+    known, unread = (None, []) if of_source else _told_by_names(params, root)
     problems = [
-        *_options(params.ingest),
-        *source_problems(params.ingest, made, root),
-        *_tables(params.ingest),
+        *of_source,
+        *unread,
         *_store(params, root),
         *_card(params.upload),
         *_shape(params),
-        *foreseen(params, _known(params)),
+        *foreseen(params, known or _known(params)),
         *_weights(params.select, root),
         *_machine(params),
     ]
@@ -193,6 +194,19 @@ def _notes_of_data(params: Params) -> Iterator[str]:
         with suppress(UserError):  # its outputs are gone, and will be made again
             for problem in foreseen(params, read_raw_set(Path("data/raw")).known(params.normalize)):
                 yield f"of the data as ingest brought it last: {problem}"
+
+
+def _told_by_names(params: Params, root: Path) -> tuple[Known | None, list[str]]:
+    """What the names in the source tell of the data, where they do so at once; or why it cannot be read."""
+    ingest = params.ingest.model_copy(update={"path": str(root / params.ingest.path)})
+    try:
+        source = named(ingest)
+    except UserError as error:
+        shown = str(error).removeprefix(f"{ingest.path} ")
+        return None, [f"ingest.path = {params.ingest.path!r} {shown}" if shown != str(error) else shown]
+    except (ModuleNotFoundError, OSError):  # the stage has a sentence on it
+        return None, []
+    return (None if source is None else source.known(params.normalize)), []
 
 
 def _known(params: Params) -> Known:

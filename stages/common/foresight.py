@@ -71,17 +71,6 @@ def require_fit(known: Known) -> None:
         raise UserError("params-do-not-fit", "; ".join(f"params.yaml: {problem}" for problem in problems))
 
 
-def foreseen_of_names(
-    medium: Medium, classes: int, paired: bool, attributes: tuple[str, ...], *, domains: bool
-) -> list[str]:
-    """What `require_fit` will refuse, by what the names in a source tell before an image is read: see `Known`."""
-    params = load_params()
-    to = params.normalize
-    paired = paired or to.partner is not None
-    shape = to.shape_of(medium.sides)
-    return foreseen(params, Known(shape, medium, classes, paired, bool(attributes), attributes, domains))
-
-
 def foreseen(params: Params, known: Known) -> list[str]:
     """Sentences on what does not fit; what an override of a family's axes makes of it is left to the stage itself."""
     of_parts = (_family(params.train, known), _metrics(params.select, params.train, known), _labels(params, known))

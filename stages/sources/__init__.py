@@ -13,7 +13,8 @@ from typing import Protocol
 
 from mintage.nearest import nearest
 from stages.common.errors import UserError, sentence_of
-from stages.common.params import Ingest
+from stages.common.foresight import Known
+from stages.common.params import Ingest, Normalize
 from stages.common.sections import Section, validated
 from stages.media.images import Images
 from stages.media.medium import Medium
@@ -92,6 +93,19 @@ class Source:
         """Whether contents are pictures; else the medium decodes them."""
         return "picture files" not in self.medium.lacks
 
+    def known(self, to: Normalize) -> Known:
+        """What names tell of the data before an image is read, where normalize does what `to` says."""
+        return Known(
+            to.shape_of(self.medium.sides),
+            self.medium,
+            len(self.classes or ()),
+            self.paired or to.partner is not None,
+            bool(self.attributes),
+            tuple(self.attributes or ()),
+            bool(self.domains),
+            to.partner == "lower_resolution",
+        )
+
 
 class NoOptions(Section):
     """Of a source with nothing to choose."""
@@ -102,7 +116,8 @@ class Reader(Protocol):
 
     Where its medium is always the same, and not images, it is `MEDIUM`, to be known in time; where options decide it,
     `medium_by(options)` is what they tell of it, and `paired_by(options)` whether samples get partners. `READS_PATH` is
-    False where nothing at ingest.path is read.
+    False where nothing at ingest.path is read. Where `read` takes no longer than to list names, `names_tell(params)` is
+    True: what they tell is known before anything runs.
     """
 
     @property
@@ -195,6 +210,12 @@ def paired_from(params: Ingest) -> bool | None:
     if by_options is None:
         return False if params.source in BUILT_IN else None
     return by_options(checked_options(params))
+
+
+def named(params: Ingest) -> Source | None:
+    """The source, not yet read, where its names tell at once what it holds, else None; raises as `open_source`."""
+    tell: Callable[[Ingest], bool] | None = getattr(reader(params.source), "names_tell", None)
+    return open_source(params) if tell is not None and tell(params) else None
 
 
 def reads_path(name: str) -> bool:

@@ -29,6 +29,11 @@ class Options(Section):
     max_ratio: Positive = Field(100.0, description="times its own size that an archive may unpack to (or it is a bomb)")
 
 
+def names_tell(params: Ingest) -> bool:
+    """A zip's table of contents does; a tar is unpacked to its end for them."""
+    return _starts_as_zip(_archive_at(Path(params.path)))
+
+
 def read(params: Ingest, options: Options) -> Source:
     """The images in the archive at `params.path`, or in the only archive of the folder there.
 
@@ -63,17 +68,21 @@ def _tree(path: Path, max_pixels: int, max_ratio: float, extensions: tuple[str, 
     try:
         if not path.is_file():
             raise UserError("source-missing", f"{path} is not a file that exists: set ingest.path to a tar or a zip")
-        with open(path, "rb") as file:
-            start = file.read(4)
+        zipped = _starts_as_zip(path)
     except OSError as error:
         raise UserError(
             "source-unreadable", f"{path} cannot be read ({error.strerror}): set ingest.path to a tar or a zip"
         ) from None
     if advice := advice_on(path, but="archive"):
         raise UserError("archive-without-images", f"{path} is no tar and no zip of images: {advice}")
-    if start in (b"PK\x03\x04", b"PK\x05\x06"):
+    if zipped:
         return _Zip(path, max_pixels, max_ratio, extensions)
     return _Tar(path, max_pixels, max_ratio)
+
+
+def _starts_as_zip(path: Path) -> bool:
+    with open(path, "rb") as file:
+        return file.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
 
 
 class _Tar:

@@ -24,6 +24,10 @@ _TEXT = ("utf-8", "surrogateescape")
 _Seen = dict[tuple[int, int], str]
 
 
+def names_tell(_: Ingest) -> bool:
+    return True
+
+
 def read(params: Ingest, _: NoOptions) -> Source:
     """The images under `params.path`, as they came; keys are paths inside it.
 

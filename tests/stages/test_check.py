@@ -52,10 +52,44 @@ def test_every_kind_of_output_of_the_graph_is_known() -> None:
     assert {Path("data/raw"), Path("metrics/selection.json"), Path("plots/training"), Path("published.json")} <= {*MADE}
 
 
-@pytest.mark.parametrize("path", ["photos", "photos/one.png", "../outside"])
+@pytest.mark.parametrize("path", ["photos", "photos/one.parquet", "../outside"])
 def test_a_folder_or_a_file_of_ones_own_passes(path: str) -> None:
     Path("../outside").mkdir(exist_ok=True)
-    check(params(source="folder", path=path), MADE)
+    Path("photos/one.parquet").touch()
+    check(params(source="parquet", path=path), MADE)
+
+
+@pytest.mark.tried(
+    "`make run` of a folder of images without classes, with the family as it is, before anything runs",
+    "params.yaml: train.family = 'cgan' learns from labels, and this data has no labels: set train.family to infogan, "
+    "which needs none",
+)
+@pytest.mark.parametrize("source", ["folder", "archive"])
+def test_names_of_files_are_compared_with_the_family_before_anything_runs(
+    read: Callable[[str], None], source: str
+) -> None:
+    for classes, kind in ((["a", "b"], "two"), ([""], "none")):
+        write_tree(Path(kind), dict.fromkeys(classes, 2))
+        shutil.make_archive(kind, "zip", kind)
+    end = "" if source == "folder" else ".zip"
+    check(params(source=source, path=f"two{end}"), MADE)
+    read(refusal(params(source=source, path=f"none{end}")))
+    read(refusal(params(source=source, path=f"two{end}", labels=False)))
+    Path("labels.csv").write_text("key,class\n000.png,a\n001.png,b\n")
+    check(params(source=source, path=f"none{end}", labels="labels.csv"), MADE)
+
+
+@pytest.mark.tried(
+    "`ingest.source: folder` with the path of a tar",
+    "params.yaml: ingest.path = '...tar' is a file, no folder: source 'archive' reads what is there: set ingest.source "
+    "to archive",
+)
+def test_a_source_that_cannot_read_what_is_there_is_told_the_one_that_can(read: Callable[[str], None]) -> None:
+    write_tree(Path("two"), {"a": 2, "b": 2})
+    shutil.make_archive("two", "tar", "two")
+    read(refusal(params(source="folder", path="two.tar")))
+    assert "set ingest.source to folder" in refusal(params(source="archive", path="two"))
+    check(params(source="archive", path="two.tar"), MADE)
 
 
 @pytest.mark.tried(
@@ -96,7 +130,7 @@ def test_an_unknown_source_or_option_is_refused_with_the_nearest_name(read: Call
     ],
 )
 def test_a_table_that_is_not_there_is_refused_and_found_beside_the_images(named: dict[str, Any], setting: str) -> None:
-    asked = params(source="folder", path="photos", **named)
+    asked = params(source="parquet", path="photos", **named)
     asked = asked.model_copy(update={"train": asked.train.model_copy(update={"family": "dcgan"})})  # fits any of these
     assert refusal(asked).startswith(f"params.yaml: {setting} = 'about.csv' is no file, neither in photos nor from")
     Path("photos/about.csv").touch()
@@ -145,9 +179,9 @@ def test_what_is_no_file_and_no_folder_is_refused_by_name_in_finite_time(what: s
     assert "photos/" in sentence
 
 
-def test_a_link_back_to_its_own_folder_ends_and_passes() -> None:
+def test_a_link_back_to_its_own_folder_ends_and_is_refused() -> None:
     Path("photos/self").symlink_to(".")
-    check(params(source="folder", path="photos"), MADE)
+    assert "photos/self leads back to photos (a loop of links" in refusal(params(source="folder", path="photos"))
 
 
 @pytest.mark.tried(
@@ -272,9 +306,9 @@ def test_a_bucket_without_credentials_is_told_before_anything_runs(
 def test_a_family_that_does_not_fit_what_ingest_brought_is_a_note_since_its_source_may_have_changed(
     tmp_path: Path,
 ) -> None:
-    write_tree(tmp_path / "data/source", {"": 3})
+    shutil.make_archive("data/source/images", "tar", write_tree(tmp_path / "images", {"": 3}))
     shutil.copy(ROOT / "dvc.yaml", tmp_path)
-    settings: dict[str, Any] = {"ingest.source": "folder", "ingest.labels": False, "train.family": "dcgan"}
+    settings: dict[str, Any] = {"ingest.source": "archive", "ingest.labels": False, "train.family": "dcgan"}
     assert run_stage_in(tmp_path, "ingest", settings).returncode == 0
     assert "as ingest brought" not in run_stage_in(tmp_path, "check", settings).stderr
     done = run_stage_in(tmp_path, "check", settings | {"train.family": "cgan"})
