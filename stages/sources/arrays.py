@@ -23,7 +23,7 @@ from stages.media.images import Images
 from stages.media.medium import Medium
 from stages.sources import NOT_STATED, RawImage, Source
 from stages.sources.array_files import ArrayFiles, Header, exactly, read_header
-from stages.sources.names import SPLITS, VALIDATION, composed
+from stages.sources.names import SPLITS, VALIDATION, composed, in_order
 from stages.sources.steady import changed
 from stages.sources.unlabeled import is_mark
 
@@ -210,7 +210,8 @@ def _classes(files: ArrayFiles, parts: list[_Part], headers: list[Header]) -> La
     if found is None:
         return np.empty(0)
     values = found.tolist()
-    return found[[not is_mark(value, values) for value in values]]
+    classes = [value for value in values if not is_mark(value, values)]
+    return np.array(in_order(classes) if found.dtype.kind == "U" else classes, found.dtype)
 
 
 def _ranks(files: ArrayFiles, part: _Part, count: int, classes: Labels) -> Iterator[int | None]:
@@ -232,11 +233,12 @@ def _label_blocks(files: ArrayFiles, name: str, count: int) -> Iterator[Labels]:
     with files.open(name) as file:
         header = read_header(place, file)
         columns = header.shape[1] if len(header.shape) == 2 and header.shape[0] == count else 1
-        numbers = "iuU" if columns == 1 else "iubf"
-        if prod(header.shape) != count * columns or not columns or header.dtype.kind not in numbers:
+        kinds = "iubfUS" if columns == 1 else "iubf"
+        if prod(header.shape) != count * columns or not columns or header.dtype.kind not in kinds:
             raise UserError(
                 "labels-invalid",
-                f"{place} is {header.dtype} of the shape {header.shape}, not {count} class numbers or names",
+                f"{place} is {header.dtype} of the shape {header.shape}, not {count} class numbers or names: write "
+                "such, or set ingest.labels to false",
             )
         if header.size > _LARGEST_LABELS:
             raise UserError(
@@ -249,7 +251,25 @@ def _label_blocks(files: ArrayFiles, name: str, count: int) -> Iterator[Labels]:
             if columns > 1:
                 yield _column_of_the_one(place, values.reshape(-1, columns), start)
             else:
-                yield np.array([composed(name) for name in values.tolist()]) if header.dtype.kind == "U" else values
+                yield _plain(place, values)
+
+
+def _plain(place: str, values: Labels) -> Labels:
+    """Whole numbers, or composed names: of fractions, as tables with empty cells become, and of bytes."""
+    if values.dtype.kind in "iu":
+        return values
+    if values.dtype.kind == "b":
+        return values.astype(np.uint8)
+    if values.dtype.kind == "f":
+        odd = values[~np.isnan(values) & (values != np.round(values))]
+        if len(odd) or np.isinf(values).any():
+            raise UserError("labels-invalid", f"{place} holds fractions, no class numbers: write whole ones, or names")
+        return np.array(["NaN" if np.isnan(value) else str(int(value)) for value in values])
+    try:
+        names = np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values
+    except UnicodeDecodeError:
+        raise UserError("labels-invalid", f"{place} holds names that are no UTF-8: write them so, or numbers") from None
+    return np.array([composed(name) for name in names.tolist()])
 
 
 def _column_of_the_one(place: str, rows: npt.NDArray[Any], first: int) -> Labels:

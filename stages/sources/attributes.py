@@ -20,7 +20,7 @@ from stages.common.params import Attributes, Ingest
 from stages.sources import RawImage, Source
 from stages.sources.labels import cells, csv_rows, delimiter_of, file_beside, in_table, open_table
 from stages.sources.lookup import Lookup
-from stages.sources.names import composed
+from stages.sources.names import composed, key_of
 from stages.sources.steady import steady
 
 MOST_WORDS = 100
@@ -208,7 +208,7 @@ def _rows(path: Path, columns: list[Column]) -> Iterator[tuple[str, list[str]]]:
                     f"{path}, line {number}: it has {len(row)} cells, the first {len(header)}: mend it",
                 )
             if row:
-                yield composed(row[0]), [composed(row[place].strip()) for place in places]
+                yield key_of(row[0]), [composed(row[place].strip()) for place in places]
 
 
 def _may_stand_in_numbers(path: Path) -> bool:

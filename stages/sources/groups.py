@@ -11,7 +11,7 @@ from stages.common.params import Groups, Ingest
 from stages.sources import RawImage, Source
 from stages.sources.labels import csv_rows, file_beside, find_image, matches_nothing, open_table
 from stages.sources.lookup import Lookup
-from stages.sources.names import composed
+from stages.sources.names import composed, key_of
 from stages.sources.steady import steady
 
 
@@ -27,7 +27,7 @@ def grouped(source: Source, params: Ingest) -> Source:
     path = file_beside("ingest.groups.file", Path(params.groups.file), Path(params.path))
     with steady([path]):
         names: dict[str, int] = {}
-        rows = ((composed(key), composed(name)) for key, name in _rows(path, params.groups))
+        rows = ((key_of(key), composed(name)) for key, name in _rows(path, params.groups))
         table = Lookup((key, names.setdefault(name, len(names))) for key, name in rows if name)
     return replace(source, images=_grouped(source, table, list(names), path), grouped=True)
 

@@ -13,7 +13,7 @@ from stages.common.params import Ingest
 from stages.sources import RawImage, Source
 from stages.sources.json_pairs import json_pairs
 from stages.sources.lookup import Lookup
-from stages.sources.names import composed, in_order
+from stages.sources.names import composed, in_order, key_of
 from stages.sources.one_hot import columns_of_classes
 from stages.sources.steady import steady
 from stages.sources.unlabeled import is_mark
@@ -63,6 +63,7 @@ def file_beside(setting: str, path: Path, source: Path) -> Path:
 
 def find_image(keys: Lookup, key: str) -> int | None:
     """The number of an image among the keys of a table, which may call it by its key without the extension."""
+    key = key_of(key)
     found = keys.find(key)
     stem, dot, extension = key.rpartition(".")
     return keys.find(stem) if found is None and dot and "/" not in extension else found
@@ -77,7 +78,12 @@ def open_table(setting: str, path: Path, what: str) -> Iterator[TextIO]:
     except OSError as error:
         raise UserError("table-unreadable", f"{setting} = {str(path)!r} cannot be read ({error.strerror})") from None
     except (ValueError, csv.Error, RecursionError) as error:
-        raise UserError("table-unreadable", f"{path} cannot be read as {what} ({error}): mend it") from None
+        raise UserError("table-unreadable", f"{path} cannot be read as {what} ({error}): {mended_by(error)}") from None
+
+
+def mended_by(error: Exception) -> str:
+    """What to do about a table that cannot be read."""
+    return "save it as UTF-8 (in a spreadsheet: CSV UTF-8)" if isinstance(error, UnicodeDecodeError) else "mend it"
 
 
 def csv_rows(file: TextIO) -> Iterator[list[str]]:
@@ -146,8 +152,7 @@ class Labels:
         self.place = place
         names: dict[str, int] = {}
         self.keys = Lookup((key, names.setdefault(name, len(names))) for key, name in rows)
-        numbers = {int(name) if name.removeprefix("-").isdecimal() else name for name in names}
-        marks = {name for name in names if is_mark(-1 if name == "-1" else name, numbers)}
+        marks = {name for name in names if is_mark(name, names)}
         if names.keys() == marks:
             raise UserError("labels-missing", f"{place} holds no labels: write a key and a class in each line")
         twice = self.keys.twice()
@@ -242,4 +247,4 @@ def row(place: str | Path, key: Any, name: Any) -> Row:
             "labels-invalid",
             f"{place}: {quoted(key)} has the class {quoted(name)}, which is no name and no whole number: mend it",
         )
-    return composed(key), "" if name is None else composed(str(name).strip())
+    return key_of(key), "" if name is None else composed(str(name).strip())

@@ -29,6 +29,11 @@ def composed(name: str) -> str:
     return name if name.isascii() else normalize("NFC", name)
 
 
+def key_of(name: str) -> str:
+    """A name of a table as a source has it: composed, with slashes where Windows has others, without ./ before it."""
+    return composed(name).replace("\\", "/").removeprefix("./")
+
+
 def in_order(names: Iterable[str]) -> list[str]:
     """Numbers by their value, else by the alphabet."""
     found = list(names)

@@ -250,10 +250,18 @@ def _check_columns(table: Table, schema: pa.Schema, columns: _Columns) -> None:
     if columns.label is not None:
         kind = schema.field(columns.label).type
         inner = kind.value_type if pa.types.is_dictionary(kind) else kind
-        kinds = (pa.types.is_integer, pa.types.is_floating, pa.types.is_string, pa.types.is_large_string)
+        kinds = (
+            pa.types.is_integer,
+            pa.types.is_boolean,
+            pa.types.is_floating,
+            pa.types.is_string,
+            pa.types.is_large_string,
+        )
         if not any(is_such(inner) for is_such in kinds):
             raise UserError(
-                "table-column-kind", f"{table.name}: column {columns.label!r} is {kind}, no class number and no name"
+                "table-column-kind",
+                f"{table.name}: column {columns.label!r} is {kind}, no class number and no name: name another in "
+                "ingest.options.label, or set it to null",
             )
 
 

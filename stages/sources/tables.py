@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TextIO
 
 from stages.common.errors import UserError, quoted
 from stages.sources.json_pairs import json_under
-from stages.sources.labels import Labels, Row, csv_rows, row
+from stages.sources.labels import Labels, Row, csv_rows, mended_by, row
 from stages.sources.layout import Parts
 from stages.sources.limits import is_image
 
@@ -170,5 +170,5 @@ def _refusing(place: str) -> Iterator[None]:
         yield
     except (ValueError, csv.Error, RecursionError) as error:
         raise UserError(
-            "labels-unreadable", f"{place} cannot be read as labels ({error}): mend it, or rename it"
+            "labels-unreadable", f"{place} cannot be read as labels ({error}): {mended_by(error)}, or rename it"
         ) from None

@@ -17,9 +17,14 @@ def is_mark(label: Any, labels: Iterable[Any]) -> bool:
 
     Of -1 and 1 alone, it is one of two classes.
     """
-    if label == -1 and not isinstance(label, bool):
-        return {other for other in labels if not _says_none(other)} != {-1, 1}
+    if _number(label) == -1:
+        return {_number(other) for other in labels if not _says_none(other)} != {-1, 1}
     return _says_none(label)
+
+
+def _number(label: Any) -> Any:
+    """What a name says that is a whole number, as tables and arrays of text have them."""
+    return int(label) if isinstance(label, str) and label.removeprefix("-").isdecimal() else label
 
 
 def _says_none(label: Any) -> bool:

@@ -90,6 +90,48 @@ def test_a_test_folder_without_classes_is_refused_or_left_out_with_its_counts(
     assert normalized(tmp_path)["split"]["kind"] == "random"
 
 
+@pytest.mark.tried(
+    "an npz whose labels are fractions out of pandas, with NaN where there is none",
+    "2 of 6 images have no label (null, NaN, N/A, empty or -1), such as 'images-000001': label them, or set "
+    "ingest.unlabeled to leave_out",
+)
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array([10.0, np.nan, 9.0, 10.0, np.nan, 9.0]),
+        np.array(["10", "-1", "9", "10", "-1", "9"]),
+        np.array([b"10", b"nan", b"9", b"10", b"", b"9"]),
+    ],
+    ids=["fractions", "text", "bytes"],
+)
+def test_arrays_and_parquet_mark_images_without_a_label_whatever_their_type(
+    tmp_path: Path, read: Callable[[str], None], labels: Any
+) -> None:
+    np.savez(tmp_path / "a.npz", images=noise(6, 8, 8), labels=labels)
+    pictures = [{"bytes": encoded(Image.fromarray(p)), "path": ""} for p in noise(6, 8, 8)]
+    column = labels.astype(str).tolist() if labels.dtype.kind == "S" else labels.tolist()
+    pq.write_table(pa.table({"image": pictures, "label": column}), tmp_path / "t.parquet")
+    for source, name in (("arrays", "a.npz"), ("parquet", "t.parquet")):
+        asked = {"source": source, "path": str(tmp_path / name)}
+        with refused("labels-missing-some") as refusal:
+            ingested(tmp_path / "raw", **asked)
+        if source == "arrays":
+            read(str(refusal.value))
+        table = ingested(tmp_path / "raw", **asked, unlabeled="leave_out")
+        assert class_names(table.schema) == ["9", "10"]
+        assert table["label"].to_pylist() == [1, 0, 1, 0]
+
+
+def test_truths_are_two_classes_and_fractions_none(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=noise(4, 8, 8), labels=np.array([True, False, True, True]))
+    arrays = {"source": "arrays", "path": str(tmp_path / "a.npz")}
+    assert ingested(tmp_path / "raw", **arrays)["label"].to_pylist() == [1, 0, 1, 1]
+    for values in ([0.5, 1, 2, 3], [np.inf, 1, 2, 3], [b"\xff", b"a", b"b", b"c"]):
+        np.savez(tmp_path / "a.npz", images=noise(4, 8, 8), labels=np.array(values))
+        with refused("labels-invalid"):
+            ingested(tmp_path / "raw", **arrays)
+
+
 def test_arrays_and_tables_mark_images_without_a_label_too(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", images=noise(6, 8, 8), labels=np.array([0, 1, -1, 2, -1, 0]))
     arrays = {"source": "arrays", "path": str(tmp_path / "a.npz")}

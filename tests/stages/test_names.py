@@ -80,6 +80,39 @@ def test_a_table_of_groups_meets_names_in_another_unicode_form(tmp_path: Path, f
     assert keys(table, "group") == {"é.png": "Süd", "ö.png": "Süd"}
 
 
+@pytest.mark.tried(
+    "a table of labels, groups or attributes written on Windows (`cat\\\\1.png`), or by `find` (`./cat/1.png`)",
+    "2 classes: cat 2, dog 1",
+)
+@pytest.mark.parametrize("written", ["cat\\1.png", "./cat/1.png", ".\\cat\\1.png", "cat/1"])
+def test_a_table_meets_paths_as_systems_and_tools_write_them(
+    tmp_path: Path, read: Callable[[str], None], written: str
+) -> None:
+    tree = put(tmp_path / "tree", "cat/1.png", "cat/2.png", "dog/1.png")
+    (tmp_path / "t.csv").write_text(f"file,class,who\n{written},cat,ann\ncat/2.png,cat,bob\ndog/1.png,dog,ann\n")
+    groups = {"file": str(tmp_path / "t.csv"), "column": "who"}
+    params = ingest_params(path=str(tree), labels=str(tmp_path / "t.csv"), groups=groups)
+    source = open_source(params)
+    read("\n".join(summary(source, ingest(source, params, tmp_path / "raw", tmp_path / "resume"))))
+    assert keys(pq.read_table(tmp_path / "raw"), "group") == {
+        "cat/1.png": "ann",
+        "cat/2.png": "bob",
+        "dog/1.png": "ann",
+    }
+    asked = {"file": str(tmp_path / "t.csv"), "columns": ["who"]}
+    table = ingested(tmp_path / "again", path=str(tree), attributes=asked)
+    assert keys(table, "attributes") == {"cat/1.png": [1, -1], "cat/2.png": [-1, 1], "dog/1.png": [1, -1]}
+
+
+def test_a_name_that_holds_a_backslash_is_met_as_well(tmp_path: Path) -> None:
+    tree = put(tmp_path / "tree", "a\\b.png", "c.png")
+    (tmp_path / "l.csv").write_text("key,class\na\\b.png,1\nc.png,2\n")
+    assert keys(ingested(tmp_path / "raw", path=str(tree), labels=str(tmp_path / "l.csv"))) == {
+        "a\\b.png": 0,
+        "c.png": 1,
+    }
+
+
 @pytest.mark.parametrize("packed", [False, True], ids=["folder", "zip"])
 def test_partners_are_found_in_any_unicode_form_and_case_of_the_extension(tmp_path: Path, packed: bool) -> None:
     mixed = f"{normalize('NFD', 'é')}ü.png"  # neither form
@@ -166,6 +199,14 @@ def test_class_folders_that_are_numbers_are_in_the_order_of_numbers(tmp_path: Pa
     assert class_names(ingested(tmp_path / "raw", path=str(tree)).schema) == ["0", "1", "9", "10", "100"]
     assert in_order(["1", "01", "10", "2"]) == ["01", "1", "2", "10"]
     assert in_order(["1", "10", "2", "a"]) == ["1", "10", "2", "a"]
+
+
+@pytest.mark.parametrize("kind", ["U", "S"])
+def test_names_in_arrays_that_are_numbers_are_in_the_order_of_numbers(tmp_path: Path, kind: str) -> None:
+    np.savez(tmp_path / "a.npz", images=noise(4, 8, 8), labels=np.array(["10", "9", "1", "9"]).astype(kind))
+    table = ingested(tmp_path / "raw", source="arrays", path=str(tmp_path / "a.npz"))
+    assert class_names(table.schema) == ["1", "9", "10"]
+    assert table["label"].to_pylist() == [2, 1, 0, 1]
 
 
 SYSTEM = [name for name in OF_SYSTEMS if name[-1] != "\r"]
