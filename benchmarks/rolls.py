@@ -34,10 +34,18 @@ SOPRANO, SOPRANO_PITCHES = 55, 28
 """The lowest pitch of a soprano, and how many there are."""
 DRAWS, SHOWN = 3, 8
 IMAGES = (12_500, 25_000, 50_000, 100_000, 200_000)
-FIGURES = ("pitch_divergence", "interval_divergence", "duration_divergence", "in_scale", "distinct_bars")
+FIGURES = (
+    "pitch_divergence",
+    "interval_divergence",
+    "duration_divergence",
+    "motif_gap",
+    "rhythm_gap",
+    "in_scale",
+    "distinct_bars",
+)
 HEADER = (
-    "| bars | pitch divergence | interval divergence | duration divergence | in scale | distinct | copies |\n"
-    "| --- | --- | --- | --- | --- | --- | --- |"
+    "| bars | pitch divergence | interval divergence | duration divergence | motif gap | rhythm gap | in scale "
+    "| distinct | copies |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
 )
 Note = tuple[int, int]
 """A pitch, or -1 of a rest, and how many steps it lasts."""

@@ -11,6 +11,7 @@ from mintage.rolls import melodies
 
 _WIDEST = 12
 """Semitones of an interval; wider ones count as this."""
+_MOVES = 2 * _WIDEST + 1
 _UNSEEN = 0.5
 """Of a note that each bin has beside what was counted (Krichevsky and Trofimov 1981), so that none is empty."""
 _MAJOR = (0, 2, 4, 5, 7, 9, 11)
@@ -24,12 +25,23 @@ def pitch_classes(sounding: Tensor, lowest: int = 0) -> Tensor:
 
 def intervals(sounding: Tensor) -> Tensor:
     """How many steps from note to note of the melody are of each interval, from an octave down to one up: `[25]`."""
-    melody = melodies(sounding)
-    before = torch.nn.functional.pad(melody, (1, 0), value=-1)[:, :-1]
-    bars, steps = ((melody >= 0) & (melody != before)).nonzero(as_tuple=True)
-    pitches = melody[bars, steps]
-    found = pitches.diff()[bars.diff() == 0].clamp(-_WIDEST, _WIDEST)
-    return torch.bincount(found + _WIDEST, minlength=2 * _WIDEST + 1)
+    moves, same_bar = _moves(sounding)
+    return torch.bincount(moves[same_bar], minlength=_MOVES)
+
+
+def motifs(sounding: Tensor) -> Tensor:
+    """Of every three notes of the melody that follow each other in a bar, both intervals as one number: `[M]`."""
+    moves, same_bar = _moves(sounding)
+    return (moves[:-1] * _MOVES + moves[1:])[same_bar[:-1] & same_bar[1:]]
+
+
+def rhythms(sounding: Tensor) -> Tensor:
+    """Of each bar the steps at which notes of the melody begin, as the bits of one number: `[N]`.
+
+    The grooving pattern of Wu and Yang 2020, of bars of at most 62 steps.
+    """
+    begins = _notes(melodies(sounding)).long()
+    return (begins << torch.arange(begins.shape[1])).sum(1)
 
 
 def durations(sounding: Tensor) -> Tensor:
@@ -44,6 +56,21 @@ def divergence(real: Tensor, fake: Tensor) -> float:
     """The Kullback-Leibler divergence of two counts `[K]` of notes, real from fake, in nats; 0 where shares agree."""
     ours, theirs = ((counts.double() + _UNSEEN) / (counts.sum() + _UNSEEN * len(counts)) for counts in (real, fake))
     return (ours * (ours / theirs).log()).sum().item()
+
+
+def gap(real: Tensor, fake: Tensor) -> float:
+    """The share of patterns, `[N]` and `[M]` of numbers, that would have to be others for their shares to agree.
+
+    Half the sum of the differences of shares, the total variation; 0 where they agree, 1 where no pattern is in both
+    or one side alone has any.
+    """
+    if not len(real) or not len(fake):
+        return float(len(real) != len(fake))
+    found, places = torch.unique(torch.cat([real, fake]), return_inverse=True)
+    shares = [
+        torch.bincount(some, minlength=len(found)).double() / len(some) for some in places.split([len(real), len(fake)])
+    ]
+    return (shares[0] - shares[1]).abs().sum().item() / 2
 
 
 def in_scale(sounding: Tensor, lowest: int = 0) -> float:
@@ -88,6 +115,8 @@ def music_figures(real: Tensor, fake: Tensor, lowest: int = 0) -> dict[str, floa
         "pitch_divergence": divergence(pitch_classes(real, lowest), pitch_classes(fake, lowest)),
         "interval_divergence": divergence(intervals(real), intervals(fake)),
         "duration_divergence": divergence(durations(real), durations(fake)),
+        "motif_gap": gap(motifs(real), motifs(fake)),
+        "rhythm_gap": gap(rhythms(real), rhythms(fake)),
         "in_scale": in_scale(fake, lowest),
         "distinct_bars": distinct_bars(fake),
         "empty_bars": empty_bars(fake),
@@ -99,3 +128,16 @@ def _begins(sounding: Tensor) -> Tensor:
     """Where notes begin, `[N,T,P]`."""
     before = torch.nn.functional.pad(sounding, (0, 0, 1, 0))[:, :-1]
     return sounding & ~before
+
+
+def _notes(melody: Tensor) -> Tensor:
+    """Where notes of a melody `[N,T]` begin, `[N,T]`."""
+    before = torch.nn.functional.pad(melody, (1, 0), value=-1)[:, :-1]
+    return (melody >= 0) & (melody != before)
+
+
+def _moves(sounding: Tensor) -> tuple[Tensor, Tensor]:
+    """Intervals from each note of the melodies to the next, 0 for an octave down, and whether both are in one bar."""
+    melody = melodies(sounding)
+    bars, steps = _notes(melody).nonzero(as_tuple=True)
+    return melody[bars, steps].diff().clamp(-_WIDEST, _WIDEST) + _WIDEST, bars.diff() == 0

@@ -14,10 +14,17 @@ from mintage.networks.parts import INIT_STD, SLOPE, Flatten, ImageShape, Stem, i
 
 
 class Generator(nn.Module):
-    """(vector `[N, vector_size]`, modulation, plane) to an image `[N,C,*S]` in [-1,1]; no norm on the last layer."""
+    """(vector `[N, vector_size]`, modulation, plane) to an image `[N,C,*S]`, in [-1,1] where it is `bounded`."""
 
     def __init__(
-        self, vector_size: int, image_shape: ImageShape, width: int, norm: Layers, plane_size: int = 0
+        self,
+        vector_size: int,
+        image_shape: ImageShape,
+        width: int,
+        norm: Layers,
+        plane_size: int = 0,
+        *,
+        bounded: bool = True,
     ) -> None:
         super().__init__()
         image_channels, *image_size = image_shape
@@ -28,7 +35,9 @@ class Generator(nn.Module):
         layers: list[nn.Module] = [norm.norm(wide[0]), norm.active(nn.ReLU())]
         for (before, after), size in zip(pairwise(wide), steps[1:], strict=False):
             layers += [norm.up(before, after, size, bias=not norm.batch), norm.norm(after), norm.active(nn.ReLU())]
-        self.layers = Modulated(*layers, norm.up(wide[-1], image_channels, steps[-1], bias=True), nn.Tanh())
+        self.layers = Modulated(*layers, norm.up(wide[-1], image_channels, steps[-1], bias=True))
+        if bounded:
+            self.layers.append(nn.Tanh())
         nn.init.normal_(self.stem.project.weight, 0.0, INIT_STD)
         self.apply(initialize)
 

@@ -5,6 +5,7 @@ A bar `[N,C,T,P]` of T steps by P pitches is to them a sound of C P channels and
 
 from dataclasses import replace
 from itertools import pairwise
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -18,20 +19,39 @@ _REMEMBERED = 16
 """Channels by which each level hears the bar before (section 3.3)."""
 
 
+class Cells(nn.Module):
+    """What is said of each step, `[N, C P, T]`, to a bar `[N,C,T,P]` in [-1,1], each cell by itself."""
+
+    def __init__(self, pitches: int) -> None:
+        super().__init__()
+        self.channels = self.pitches = pitches
+
+    def forward(self, said: Tensor) -> Tensor:
+        return by_step(said.tanh(), self.channels)
+
+
+def by_step(said: Tensor, channels: int) -> Tensor:
+    """`[N, C K, T]` to `[N,C,T,K]`, of K channels."""
+    return said.reshape(len(said), -1, channels, said.shape[2]).transpose(2, 3)
+
+
 class Generator(nn.Module):
     """(vector `[N, vector_size]`, modulation, plane) to a bar `[N,C,T,P]` in [-1,1]."""
+
+    reads: ClassVar[type[Cells]] = Cells
 
     def __init__(
         self, vector_size: int, image_shape: ImageShape, width: int, norm: Layers, plane_size: int = 0
     ) -> None:
         super().__init__()
-        channels, steps, self.pitches = image_shape
-        self.along_time = dcgan.Generator(
-            vector_size, (channels * self.pitches, steps), width, replace(norm, rank=1), plane_size
-        )
+        channels, steps, pitches = image_shape
+        self.read = self.reads(pitches)
+        shape = (channels * self.read.channels, steps)
+        self.along_time = dcgan.Generator(vector_size, shape, width, replace(norm, rank=1), plane_size, bounded=False)
 
     def forward(self, vector: Tensor, modulation: Tensor | None = None, plane: Tensor | None = None) -> Tensor:
-        return _as_bar(self.along_time(vector, modulation, plane), self.pitches)
+        bar: Tensor = self.read(self.along_time(vector, modulation, plane))
+        return bar
 
 
 class Following(nn.Module):
@@ -42,11 +62,14 @@ class Following(nn.Module):
     one begins.
     """
 
+    reads: ClassVar[type[Cells]] = Cells
+
     def __init__(
         self, vector_size: int, image_shape: ImageShape, width: int, norm: Layers, source_shape: ImageShape
     ) -> None:
         super().__init__()
-        channels, steps, self.pitches = image_shape
+        channels, steps, pitches = image_shape
+        self.read = self.reads(pitches)
         norm = replace(norm, rank=1)
         sizes, wide = norm.levels([steps], width)
         bias, one_step = not norm.batch, convolution(1)
@@ -61,7 +84,7 @@ class Following(nn.Module):
         for (above, below), size in zip(pairwise([wide[0], *wide]), sizes, strict=False):
             up = norm.up(below + _REMEMBERED, above, size, bias)
             self.levels.insert(0, nn.Sequential(up, norm.norm(above), norm.active(nn.ReLU())))
-        self.last = nn.Sequential(one_step(wide[0] + _REMEMBERED, channels * self.pitches, 1), nn.Tanh())
+        self.last = nn.Sequential(one_step(wide[0] + _REMEMBERED, channels * self.read.channels, 1))
         nn.init.normal_(self.stem.project.weight, 0.0, INIT_STD)
         self.apply(initialize)
 
@@ -72,25 +95,29 @@ class Following(nn.Module):
         maps = self.first(self.stem(vector, None))
         for level in self.levels:
             maps = level(torch.cat([maps, heard.pop()], dim=1))
-        return _as_bar(self.last(torch.cat([maps, heard.pop()], dim=1)), self.pitches)
-
-
-def _as_bar(steps: Tensor, pitches: int) -> Tensor:
-    """`[N, C P, T]` to `[N,C,T,P]`."""
-    return steps.reshape(len(steps), -1, pitches, steps.shape[2]).transpose(2, 3)
+        bar: Tensor = self.read(self.last(torch.cat([maps, heard.pop()], dim=1)))
+        return bar
 
 
 class Discriminator(nn.Module):
     """A bar `[N,C,T,P]` to features `[N, feature_size]`; no norm on the first layer."""
 
+    beside: ClassVar[int] = 0
+    """What it is told of a step beside its pitches, in a channel."""
+
     def __init__(self, image_shape: ImageShape, width: int, norm: Layers) -> None:
         super().__init__()
         channels, steps, pitches = image_shape
-        self.along_time = dcgan.Discriminator((channels * pitches, steps), width, replace(norm, rank=1))
+        shape = (channels * (pitches + self.beside), steps)
+        self.along_time = dcgan.Discriminator(shape, width, replace(norm, rank=1))
         self.feature_size = self.along_time.feature_size
 
+    def told(self, image: Tensor) -> Tensor:
+        """`[N,C,T,P + beside]`."""
+        return image
+
     def forward(self, image: Tensor) -> Tensor:
-        features: Tensor = self.along_time(image.transpose(2, 3).flatten(1, 2))
+        features: Tensor = self.along_time(self.told(image).transpose(2, 3).flatten(1, 2))
         return features
 
 

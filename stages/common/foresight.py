@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mintage.attribute_names import asked_values
-from mintage.catalog import BUILT_IN, ENLARGING, OF_ANY_SIDES, WITHOUT_MAPS, WRITING
+from mintage.catalog import BUILT_IN, ENLARGING, OF_ANY_SIDES, OF_ONE_VOICE, WITHOUT_MAPS, WRITING
 from mintage.families import FAMILIES, recipe_of
 from mintage.recipes import Recipe
 from stages.common.errors import UserError
@@ -73,8 +73,10 @@ def require_fit(known: Known) -> None:
 
 def foreseen(params: Params, known: Known) -> list[str]:
     """Sentences on what does not fit; what an override of a family's axes makes of it is left to the stage itself."""
-    of_parts = (_family(params.train, known), _metrics(params.select, params.train, known), _labels(params, known))
-    return [problem for problems in (*of_parts, _attributes(params, known)) for problem in problems]
+    train = params.train
+    of_training = (_family(train, known), _voices(train, known), _metrics(params.select, train, known))
+    of_parts = (*of_training, _labels(params, known), _attributes(params, known))
+    return [problem for problems in of_parts for problem in problems]
 
 
 def _family(train: Train, known: Known) -> Iterator[str]:
@@ -111,6 +113,16 @@ def _family(train: Train, known: Known) -> Iterator[str]:
         yield f"{shown} learns from labels, and this data {have}: set train.family to {fits}, which needs none"
     else:
         yield from _sides(shown, recipe, known)
+
+
+def _voices(train: Train, known: Known) -> Iterator[str]:
+    network = recipe_of(train.family, train.recipe, train.variant).network
+    if known.medium.chords and network in OF_ONE_VOICE:
+        many, fits = known.medium.words.many, f"train.recipe.network to {OF_ONE_VOICE[network]}"
+        yield (
+            f"train.family = {train.family!r} writes one voice, and these are {many} of several: set {fits}, or "
+            "ingest.options.voices to one"
+        )
 
 
 def _sides(shown: str, recipe: Recipe, known: Known) -> Iterator[str]:

@@ -166,6 +166,11 @@ class Medium:
         return None
 
     @property
+    def chords(self) -> bool:
+        """Whether several notes may sound at once in a sample."""
+        return False
+
+    @property
     def has(self) -> frozenset[str]:
         """Which of what it `offers` these data have."""
         return frozenset(self.offers)

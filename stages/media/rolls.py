@@ -64,6 +64,24 @@ _METRICS = {
         "How far the shares of notes' lengths are from those of held-out bars, in nats.",
         "wrong notes of the right lengths score as well",
     ),
+    "motif_gap": _of_notes(
+        "motif gap",
+        "motif_gap_floor",
+        "The share of the melody's motifs, three notes by their intervals, that would have to be others for their "
+        "shares to be those of held-out bars.",
+        "motifs in the wrong key, or at the wrong times, score as well",
+    ),
+    "rhythm_gap": Metric(
+        "rhythm gap",
+        "rhythm_gap_floor",
+        "min",
+        "The share of bars whose rhythm, the steps at which notes begin, would have to be another for the shares of "
+        "rhythms to be those of held-out bars.",
+        "Wu and Yang 2020",
+        "share",
+        needs="music",
+        guard_only="wrong notes in the right rhythm score as well",
+    ),
     "in_scale": Metric(
         "in scale",
         "in_scale_floor",
@@ -152,6 +170,10 @@ class Rolls(Medium):
     @property
     def shape(self) -> Shape:
         return (1, STEPS, self.pitches)
+
+    @property
+    def chords(self) -> bool:
+        return self.voices == "many"
 
     def describe(self, shape: Shape) -> str:
         """Such as one-voice, 24-pitch."""

@@ -193,7 +193,7 @@ EXTRA_COLUMNS = {
     "discogan": {"generator_cycle_squares", "generator_features"},
     "vae_gan": {"encoder_divergence", "generator_likeness", "generator_moved", "discriminator_moved"},
     "vae": {"encoder_divergence"},
-    "midinet": {"generator_features", "generator_mean_image"},
+    "midinet": {"generator_features", "generator_mean_image", "penalty"},
     "midinet_following": {"generator_features", "generator_mean_image"},
 }  # fmt: skip
 

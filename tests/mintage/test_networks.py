@@ -6,7 +6,7 @@ from torch import nn
 
 from mintage import catalog
 from mintage.layers import Layers, Modulation, Norm
-from mintage.networks import Network, biggan, dcgan, infogan, midinet, r3gan
+from mintage.networks import Network, biggan, dcgan, infogan, melody, midinet, r3gan
 from mintage.networks.parts import Up, sizes
 
 SHAPES = [(1, 8, 8), (1, 28, 28), (3, 32, 32), (3, 64, 64), (3, 48, 80), (4, 9, 13)]
@@ -59,7 +59,7 @@ def test_every_pixel_reaches_the_discriminators_features(name: str, shape: tuple
     assert (images.grad != 0).all()
 
 
-@pytest.mark.parametrize("name", networks(lambda network: network.has_maps))
+@pytest.mark.parametrize("name", networks(lambda network: network.has_maps and network is not melody.NETWORK))
 def test_every_place_of_a_generators_image_depends_on_the_latent_and_on_a_plane(name: str) -> None:
     generator = catalog.load("network", name).generator(12, (3, 9, 13), 16, Layers("none"), plane_size=5).double()
     torch.manual_seed(0)
@@ -75,7 +75,7 @@ def test_every_place_of_a_generators_image_depends_on_the_latent_and_on_a_plane(
 @pytest.mark.parametrize("name", networks(lambda network: network.has_norms))
 def test_a_modulation_reaches_every_norm_of_a_generator_that_has_norms(name: str) -> None:
     generator = catalog.load("network", name).generator(12, (1, 12, 10), 4, Layers("batch", modulation_size=5))
-    first, second = (generator(torch.ones(4, 12), m).detach() for m in (torch.zeros(4, 5), torch.ones(4, 5)))
+    first, second = (generator(torch.ones(4, 12), m).detach() for m in (torch.zeros(4, 5), torch.full((4, 5), 100.0)))
     assert not torch.equal(first, second)
     modulated = [norm for norm in generator.modules() if isinstance(norm, Norm) and norm.modulate is not None]
     generator(torch.randn(4, 12), torch.ones(4, 5)).sum().backward()
@@ -130,7 +130,58 @@ def test_midinet_takes_all_pitches_of_a_step_as_channels_of_one_place_in_time() 
     assert shapes[0] == (8, 24, 4), "filters of every pitch at four steps"
     generator.eval()
     made, by_sound = generator(torch.ones(1, 6)), generator.along_time(torch.ones(1, 6))
-    assert torch.equal(made[0, 0, :, 5], by_sound[0, 5]), "pitch 5 is the sixth channel"
+    assert torch.equal(made[0, 0, :, 5], by_sound[0, 5].tanh()), "pitch 5 is the sixth channel"
+
+
+@pytest.mark.parametrize("shape", [(1, 16, 24), (3, 12, 10)])
+def test_a_bar_of_one_voice_has_one_pitch_or_none_at_each_step_of_a_channel(shape: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    made = melody.Generator(6, shape, 8, BATCH)(100 * torch.randn(64, 6))
+    assert made.shape == (64, *shape)
+    assert made.unique().tolist() == [-1, 1]
+    assert ((made > 0).sum(-1) <= 1).all()
+    assert (made != made[0]).any(-1).any(0).all(), "every step depends on the latent"
+
+
+def test_a_note_goes_on_until_another_begins_and_the_first_begins_at_once() -> None:
+    said = [(-1, 2), (-1, 0), (1, 0), (-1, 4), (1, 4), (-1, 2), (1, 2), (1, 1)]  # whether a note begins, and which
+    begins = torch.tensor([[[float(begin), 0.0] for begin, _ in said]])
+    pitches = torch.nn.functional.one_hot(torch.tensor([[note for _, note in said]]), 5).float()
+    heard = melody.melody(begins, pitches, torch.zeros(1, 8, 25))
+    assert [step.nonzero().flatten().tolist() for step in heard[0]] == [[2], [2], [0], [0], [], [], [2], [1]]
+
+
+def test_an_interval_leads_from_the_note_before_in_any_key_and_the_pitch_decides_with_it() -> None:
+    begins = torch.tensor([[[1.0, 0.0]] * 4])
+    moves = torch.nn.functional.one_hot(torch.tensor([[0, 12 + 4, 12 - 2, 12 + 12]]), 25).float()
+    for key in (5, 7):
+        pitches = torch.zeros(1, 4, 25)
+        pitches[0, 0, key] = 1
+        assert melody.melody(begins, pitches, moves).argmax(-1).tolist() == [[key, key + 4, key + 2, key + 14]]
+    pitches[0, 2, 1] = 2
+    assert melody.melody(begins, pitches, moves).argmax(-1).tolist() == [[7, 11, 1, 13]]
+
+
+def test_what_a_melody_teaches_reaches_each_choice_as_if_it_were_soft() -> None:
+    logits = torch.randn(50, 5, requires_grad=True)
+    weights = torch.randn(50, 5)
+    for choice in (melody.chosen(logits), logits.softmax(-1)):
+        (gradient,) = torch.autograd.grad((choice * weights).sum(), logits)
+        torch.testing.assert_close(gradient, torch.autograd.grad((logits.softmax(-1) * weights).sum(), logits)[0])
+    said = [torch.randn(64, 16, logits, requires_grad=True) for logits in (2, 25, 25)]
+    taught = torch.autograd.grad((melody.melody(*said) * torch.randn(64, 16, 24)).sum(), said)
+    for gradient in taught:
+        assert (gradient[:, 1:].abs().sum((0, 2)) > 0).all()
+    assert [(gradient[:, 0] == 0).all().item() for gradient in taught] == [True, False, True], "a pitch alone begins"
+
+
+def test_the_discriminator_of_melodies_hears_the_same_intervals_in_any_key() -> None:
+    heard = torch.zeros(1, 6, 24)
+    for step, pitch in ((0, 3), (1, 3), (2, 7), (4, 7), (5, 20)):
+        heard[0, step, pitch] = 1
+    told = melody.intervals(heard)
+    assert torch.equal(told, melody.intervals(heard.roll(3, -1)))
+    assert [(step, place - 12) for _, step, place in told.nonzero().tolist()] == [(1, 0), (2, 4)], "13 is too wide"
 
 
 def test_the_end_of_the_bar_before_lies_where_the_new_one_begins() -> None:

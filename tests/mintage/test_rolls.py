@@ -135,6 +135,33 @@ def test_a_divergence_is_0_of_the_same_shares_alone(ours: list[int], theirs: lis
     assert math.isfinite(music.divergence(real, fake))
 
 
+def test_motifs_are_of_three_notes_in_one_bar_in_any_key_and_rhythms_of_where_notes_begin() -> None:
+    heard = torch.cat([bar(0, 0, 2, 2, 2, 7, -1, 7), bar(5, 5, 7, 7, 7, 12, -1, 12), bar(*[4] * 8)])
+    up, fifth, again = 12 + 2, 12 + 5, 12
+    assert music.motifs(heard).tolist() == [25 * up + fifth, 25 * fifth + again] * 2
+    assert music.rhythms(heard).tolist() == [0b10100101, 0b10100101, 1]
+
+
+def test_a_rhythm_is_more_than_its_lengths_and_a_motif_more_than_its_intervals() -> None:
+    ours = torch.cat([bar(0, 0, 1, 1, 1, 1, 2, 2), bar(2, 2, 1, 1, 1, 1, 0, 0)])
+    theirs = torch.cat([bar(0, 0, 1, 1, 0, 0, 0, 0), bar(2, 2, 2, 2, 1, 1, 2, 2)])
+    figures = music.music_figures(ours, theirs)
+    alike = ("pitch_divergence", "interval_divergence", "duration_divergence")
+    assert [figures[name] for name in alike] == [pytest.approx(0, abs=1e-12)] * 3
+    assert figures["rhythm_gap"] == figures["motif_gap"] == 1
+
+
+@given(st.lists(st.integers(0, 9)), st.lists(st.integers(0, 9)))
+def test_a_gap_is_0_of_the_same_patterns_1_of_others_alone_and_as_wide_from_either_side(
+    ours: list[int], theirs: list[int]
+) -> None:
+    real, fake = torch.tensor(ours, dtype=torch.long), torch.tensor(theirs, dtype=torch.long)
+    assert music.gap(real, real.flip(0)) == pytest.approx(0)
+    assert music.gap(real, fake) == pytest.approx(music.gap(fake, real))
+    assert music.gap(real, fake + 10) == pytest.approx(1.0 if ours or theirs else 0.0)
+    assert 0 <= music.gap(real, fake) <= 1 + 1e-12
+
+
 def test_a_scale_is_in_scale_in_any_key_and_all_twelve_pitches_in_seven_of_twelve() -> None:
     assert music.in_scale(SCALE, LOWEST) == music.in_scale(SCALE, LOWEST + 5) == 1
     assert music.in_scale(bar(*range(12)), LOWEST) == pytest.approx(7 / 12)
@@ -160,4 +187,5 @@ def test_figures_tell_noise_from_melodies_and_halves_of_the_same_are_near() -> N
     assert same["distinct_bars"] > 0.95
     for name in ("pitch_divergence", "interval_divergence", "duration_divergence"):
         assert same[name] < 0.03 < noise[name], name
+    assert same["motif_gap"] < 0.3 < noise["motif_gap"]
     assert noise["in_scale"] < 0.8

@@ -288,6 +288,17 @@ def test_data_with_partners_are_told_the_family_that_learns_from_them(
     assert f"set train.family to {family}" in foreseen(changed(train={"family": "seqgan"}), known)[0]
 
 
+def test_a_family_of_one_voice_is_no_family_of_chords_until_it_writes_each_pitch_by_itself() -> None:
+    known = Known((1, 16, 60), Rolls(36, 60, "many"), classes=0, paired=False)
+    [told] = foreseen(changed(train={"family": "midinet"}), known)
+    assert "train.recipe.network to midinet" in told
+    assert "bars of several" in told
+    assert not foreseen(changed(train={"family": "midinet", "recipe": {"network": "midinet"}}), known)
+    assert not foreseen(
+        changed(train={"family": "midinet"}), Known((1, 16, 28), Rolls(60, 28), classes=0, paired=False)
+    )
+
+
 @pytest.mark.parametrize("source", ["ring", "grid", "gaussian"])
 def test_the_check_knows_the_shape_of_points_as_their_source_does(source: str) -> None:
     ingest = PARAMS.ingest.model_copy(update={"source": source})
