@@ -271,11 +271,12 @@ def test_volumes_that_a_quarter_turn_would_reshape_are_told_with_all_that_is_to_
     read: Callable[[str], None],
 ) -> None:
     known, family = Known((1, 12, 14, 16), Volumes(), classes=0), {"family": "gan3d"}
-    (sentence,) = foreseen(changed(train=family), known)
+    turning = {**family, "recipe": {"augment": ["turns", "mirrors"]}}
+    (sentence,) = foreseen(changed(train=turning), known)
     read(sentence)
     assert "depth and width must be equal, and these have 14 and 16" in sentence
-    assert foreseen(changed(train=family), replace(known, shape=(1, 12, 16, 16))) == []
-    assert foreseen(changed(train={**family, "recipe": {"augment": ["mirrors"]}}), known) == []
+    assert foreseen(changed(train=turning), replace(known, shape=(1, 12, 16, 16))) == []
+    assert foreseen(changed(train=family), known) == []
 
 
 @pytest.mark.parametrize(
