@@ -34,7 +34,6 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "midinet": "mintage.networks.midinet:NETWORK",
         "midinet_following": "mintage.networks.midinet:FOLLOWING",
         "melody": "mintage.networks.melody:NETWORK",
-        "melody_following": "mintage.networks.melody:FOLLOWING",
     },
     "objective": {
         "minimax": "mintage.objectives:Minimax",
@@ -105,7 +104,7 @@ WITHOUT_MAPS = {"mlp", "points", "recurrent"}
 """Networks that need no room for feature maps (`Network.has_maps`), to be known where torch is not loaded."""
 WRITING = {"recurrent"}
 """Those that write words (`Network.writes`), likewise."""
-OF_ONE_VOICE = {"melody": "midinet", "melody_following": "midinet_following"}
+OF_ONE_VOICE = {"melody": "midinet"}
 """Those that write one voice, each with the one that lets several notes sound at once."""
 OF_ANY_SIDES = {"mlp", "dcgan", "unet"}
 """Those that make sound and volumes, too (`Network.ranks`), likewise."""

@@ -27,29 +27,16 @@ def chosen(logits: Tensor) -> Tensor:
     return largest + (likely - likely.detach())
 
 
-def melody(begins: Tensor, pitches: Tensor, moves: Tensor) -> Tensor:
-    """What sounds, `[N,T,P]` of 0 and 1, of logits for each step.
+def melody(begins: Tensor, notes: Tensor) -> Tensor:
+    """What sounds, `[N,T,P]` of 0 and 1, of logits for each step: whether a note begins, `[N,T,2]`, which, `[N,T,P+1]`.
 
-    Whether a note begins `[N,T,2]` (the first of the two is that it does), at which pitch `[N,T,P+1]` (the last is a
-    rest), and by which interval `[N,T,25]` from the note before: the logits of both are added. In the first step a note
-    always begins, at a pitch alone.
+    The first of the two is that it does, the last of the notes a rest. In the first step a note always begins.
     """
-    begin = chosen(begins)[..., :1]
-    steps = [chosen(pitches[:, 0])]
-    for step in range(1, pitches.shape[1]):
-        before = steps[-1][:, :-1]
-        moved = (windows(before) @ moves[:, step, :, None])[..., 0]
-        note = chosen(pitches[:, step] + pad(moved, (0, 1)))
-        steps.append(steps[-1] + begin[:, step] * (note - steps[-1]))
+    begin, note = chosen(begins)[..., :1], chosen(notes)
+    steps = [note[:, 0]]
+    for step in range(1, notes.shape[1]):
+        steps.append(steps[-1] + begin[:, step] * (note[:, step] - steps[-1]))
     return torch.stack(steps, 1)[..., :-1]
-
-
-def windows(heard: Tensor) -> Tensor:
-    """Of what sounds `[...,P]` for each pitch what lies an octave above it to one below, `[...,P,25]`.
-
-    At pitch p and place k it is that of p - k + 12: the pitch from which an interval of k - 12 leads to p.
-    """
-    return pad(heard, (WIDEST, WIDEST)).unfold(-1, 2 * WIDEST + 1, 1).flip(-1)
 
 
 def intervals(heard: Tensor) -> Tensor:
@@ -59,15 +46,16 @@ def intervals(heard: Tensor) -> Tensor:
     moves further.
     """
     before = pad(heard, (0, 0, 1, -1))
-    return (heard[..., None, :] @ windows(before))[..., 0, :]
+    around = pad(heard, (WIDEST, WIDEST)).unfold(-1, heard.shape[-1], 1)
+    return (around @ before[..., None])[..., 0]
 
 
 class Voice(midinet.Cells):
-    """What is said of each step, `[N, C (P + 28), T]`, to a bar `[N,C,T,P]` of -1 and 1, one voice in each channel."""
+    """What is said of each step, `[N, C (P + 3), T]`, to a bar `[N,C,T,P]` of -1 and 1, one voice in each channel."""
 
     def __init__(self, pitches: int) -> None:
         super().__init__(pitches)
-        self.parts = [2, pitches + 1, 2 * WIDEST + 1]
+        self.parts = [2, pitches + 1]
         self.channels = sum(self.parts)
 
     def forward(self, said: Tensor) -> Tensor:
@@ -80,10 +68,6 @@ class Generator(midinet.Generator):
     reads = Voice
 
 
-class Following(midinet.Following):
-    reads = Voice
-
-
 class Discriminator(midinet.Discriminator):
     """It is told the intervals, too: a melody is the same one wherever it begins."""
 
@@ -93,9 +77,4 @@ class Discriminator(midinet.Discriminator):
         return torch.cat([image, 2 * intervals((image + 1) / 2) - 1], -1)
 
 
-class JudgeOfBoth(midinet.JudgeOfBoth, Discriminator):
-    pass
-
-
 NETWORK = replace(midinet.NETWORK, generator=Generator, discriminator=Discriminator)
-FOLLOWING = replace(midinet.FOLLOWING, generator=Following, discriminator=JudgeOfBoth)

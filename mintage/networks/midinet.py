@@ -62,14 +62,11 @@ class Following(nn.Module):
     one begins.
     """
 
-    reads: ClassVar[type[Cells]] = Cells
-
     def __init__(
         self, vector_size: int, image_shape: ImageShape, width: int, norm: Layers, source_shape: ImageShape
     ) -> None:
         super().__init__()
-        channels, steps, pitches = image_shape
-        self.read = self.reads(pitches)
+        channels, steps, self.pitches = image_shape
         norm = replace(norm, rank=1)
         sizes, wide = norm.levels([steps], width)
         bias, one_step = not norm.batch, convolution(1)
@@ -84,7 +81,7 @@ class Following(nn.Module):
         for (above, below), size in zip(pairwise([wide[0], *wide]), sizes, strict=False):
             up = norm.up(below + _REMEMBERED, above, size, bias)
             self.levels.insert(0, nn.Sequential(up, norm.norm(above), norm.active(nn.ReLU())))
-        self.last = nn.Sequential(one_step(wide[0] + _REMEMBERED, channels * self.read.channels, 1))
+        self.last = nn.Sequential(one_step(wide[0] + _REMEMBERED, channels * self.pitches, 1), nn.Tanh())
         nn.init.normal_(self.stem.project.weight, 0.0, INIT_STD)
         self.apply(initialize)
 
@@ -95,8 +92,7 @@ class Following(nn.Module):
         maps = self.first(self.stem(vector, None))
         for level in self.levels:
             maps = level(torch.cat([maps, heard.pop()], dim=1))
-        bar: Tensor = self.read(self.last(torch.cat([maps, heard.pop()], dim=1)))
-        return bar
+        return by_step(self.last(torch.cat([maps, heard.pop()], dim=1)), self.pitches)
 
 
 class Discriminator(nn.Module):

@@ -22,7 +22,7 @@ Row = dict[str, Any]
 Values = frozenset[tuple[str, Any]]
 """Some axes, each with a value."""
 
-TRANSLATORS = ("unet", "srresnet", "resnet_translator", "encoder_decoder", "midinet_following", "melody_following")
+TRANSLATORS = ("unet", "srresnet", "resnet_translator", "encoder_decoder", "midinet_following")
 WRITERS = ("recurrent",)
 POINT = (1, 1, 2)
 SHAPES = ((1, 8, 8), (3, 12, 10), POINT)
