@@ -22,9 +22,9 @@ import pyarrow.parquet as pq
 from stages.common.energy import Meter
 from stages.common.errors import UserError, counted, quoted, run_stage
 from stages.common.files import fingerprint_of, link_or_copy, replacing_directory
-from stages.common.foresight import foreseen
+from stages.common.foresight import foreseen_of_names
 from stages.common.identity import code_of
-from stages.common.params import Ingest, load_params, load_section
+from stages.common.params import Ingest, load_section
 from stages.common.provenance import recorded
 from stages.common.raw_shards import (
     ATTRIBUTES,
@@ -72,8 +72,7 @@ def main() -> None:
 
 def say_misfits(source: Source) -> None:
     """What a later stage will refuse, as soon as names tell; what is ingested now serves other params, too."""
-    params = load_params()
-    for problem in foreseen(params, source.known(params.normalize)):
+    for problem in foreseen_of_names(source.known):
         print(f"note: params.yaml: {problem}", file=sys.stderr)
 
 

@@ -3,7 +3,7 @@
 A few facts on what recipes name, which would take torch to ask for; a test compares them with `mintage`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from mintage.attribute_names import asked_values
@@ -11,7 +11,7 @@ from mintage.catalog import BUILT_IN, ENLARGING, OF_ANY_SIDES, OF_ONE_VOICE, WIT
 from mintage.families import FAMILIES, recipe_of
 from mintage.recipes import Recipe
 from stages.common.errors import UserError
-from stages.common.params import Params, Sample, Select, load_params
+from stages.common.params import Normalize, Params, Sample, Select, load_params
 from stages.common.train_params import Train
 from stages.media import words_for
 from stages.media.medium import Medium
@@ -69,6 +69,12 @@ def require_fit(known: Known) -> None:
     """Raise a UserError that names everything in params.yaml that a later stage would refuse of such data."""
     if problems := foreseen(load_params(), known):
         raise UserError("params-do-not-fit", "; ".join(f"params.yaml: {problem}" for problem in problems))
+
+
+def foreseen_of_names(known: Callable[[Normalize], Known]) -> list[str]:
+    """What `require_fit` will refuse, by what the names in a source tell before an image is read."""
+    params = load_params()
+    return foreseen(params, known(params.normalize))
 
 
 def foreseen(params: Params, known: Known) -> list[str]:
