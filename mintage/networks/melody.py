@@ -71,9 +71,9 @@ class Generator(midinet.Generator):
 class Discriminator(midinet.Discriminator):
     """It is told the intervals, too: a melody is the same one wherever it begins."""
 
-    beside = 2 * WIDEST + 1
+    extra = 2 * WIDEST + 1
 
-    def told(self, image: Tensor) -> Tensor:
+    def describe(self, image: Tensor) -> Tensor:
         return torch.cat([image, 2 * intervals((image + 1) / 2) - 1], -1)
 
 

@@ -98,22 +98,22 @@ class Following(nn.Module):
 class Discriminator(nn.Module):
     """A bar `[N,C,T,P]` to features `[N, feature_size]`; no norm on the first layer."""
 
-    beside: ClassVar[int] = 0
-    """What it is told of a step beside its pitches, in a channel."""
+    extra: ClassVar[int] = 0
+    """Numbers of a step that `describe` puts beside its pitches, in a channel."""
 
     def __init__(self, image_shape: ImageShape, width: int, norm: Layers) -> None:
         super().__init__()
         channels, steps, pitches = image_shape
-        shape = (channels * (pitches + self.beside), steps)
+        shape = (channels * (pitches + self.extra), steps)
         self.along_time = dcgan.Discriminator(shape, width, replace(norm, rank=1))
         self.feature_size = self.along_time.feature_size
 
-    def told(self, image: Tensor) -> Tensor:
-        """`[N,C,T,P + beside]`."""
+    def describe(self, image: Tensor) -> Tensor:
+        """`[N,C,T,P + extra]`."""
         return image
 
     def forward(self, image: Tensor) -> Tensor:
-        features: Tensor = self.along_time(self.told(image).transpose(2, 3).flatten(1, 2))
+        features: Tensor = self.along_time(self.describe(image).transpose(2, 3).flatten(1, 2))
         return features
 
 
