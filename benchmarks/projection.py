@@ -18,6 +18,7 @@ from torch import Tensor
 
 import mintage
 from mintage.attributes import right
+from mintage.conditions import conditions_asked
 from mintage.data import RealImages
 from mintage.evaluator import Evaluator, EvaluatorConfig, Schedule, features_of, train_evaluator
 from mintage.metrics.pairs import psnr, retrieval
@@ -101,13 +102,14 @@ class Pairs:
 
 def _bits(names: tuple[str, ...], rows: Rows) -> Tensor:
     """`[N,K]`, -1 or 1."""
-    told = [[1.0 if row[name.split("=")[0]] == name.split("=")[1] else -1.0 for name in names] for row in rows]
-    return torch.tensor(told)
+    bits = [[1.0 if row[name.split("=")[0]] == name.split("=")[1] else -1.0 for name in names] for row in rows]
+    return torch.tensor(bits)
 
 
 def ways(model: Model, pairs: Pairs, likeness: Likeness) -> dict[str, Projection]:
     """By what is said of each: with its attributes found or known, by pixels alone or by features too."""
-    every, generator = model._attributes({}), model.generator
+    generator = model.generator
+    every = conditions_asked(generator, None, {})
     return {
         "attributes found, by pixels": project(generator, pairs.sources, every),
         "attributes known, by pixels": project(generator, pairs.sources, pairs.own, own=True),

@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -15,8 +14,8 @@ from safetensors.torch import save
 from torch import Tensor
 
 from mintage import release
-from mintage.attributes import with_changes
 from mintage.checkpoint import write_whole
+from mintage.conditions import Attributes, Label, conditions_asked, labels_asked
 from mintage.dataset import Dataset, images_in_range
 from mintage.frames import as_source
 from mintage.nearest import nearest
@@ -80,8 +79,8 @@ class Model:
         self,
         count: int,
         seed: int = 0,
-        label: str | int | Sequence[str | int] | None = None,
-        attributes: Mapping[str, bool | float | str] | None = None,
+        label: Label | None = None,
+        attributes: Attributes | None = None,
     ) -> Tensor:
         """Images `[count,C,*S]` in [-1,1], on the CPU.
 
@@ -101,7 +100,7 @@ class Model:
         self._require("sample")
         if count < 1:
             raise ValueError(f"count = {count}: ask for 1 image or more")
-        asked = self._labels(label) if attributes is None else self._attributes(attributes)
+        asked = conditions_asked(self.generator, label, attributes)
         return torch.cat([images for images, _ in samples(self.generator, count, seed, asked)])
 
     def translate(self, sources: Any, seed: int = 0, to: str | None = None) -> Tensor:
@@ -252,8 +251,8 @@ class Model:
     def decode(
         self,
         latents: Tensor,
-        label: str | int | Sequence[str | int] | None = None,
-        attributes: Mapping[str, bool | float | str] | None = None,
+        label: Label | None = None,
+        attributes: Attributes | None = None,
     ) -> Tensor:
         """The images `[N,C,*S]` in [-1,1], on the CPU, that the model makes of latents `[N, latent_size]`.
 
@@ -273,8 +272,7 @@ class Model:
         self._require("sample")
         if latents.shape[1:] != (self.latent_size,):
             raise ValueError(f"latents are {list(latents.shape)}, and the model's are [N, {self.latent_size}]")
-        asked = self._labels(label) if attributes is None else self._attributes(attributes)
-        return images_of(self.generator, latents.float(), asked)
+        return images_of(self.generator, latents.float(), conditions_asked(self.generator, label, attributes))
 
     def reconstruct(self, images: Any) -> Tensor:
         """Images `[N,C,H,W]` as they are when they are encoded and made again; arguments and errors as of `encode`."""
@@ -283,8 +281,8 @@ class Model:
     def project(
         self,
         images: Any,
-        label: str | int | Sequence[str | int] | None = None,
-        attributes: Mapping[str, bool | float | str] | None = None,
+        label: Label | None = None,
+        attributes: Attributes | None = None,
         steps: int = 200,
         seed: int = 0,
     ) -> Projection:
@@ -314,12 +312,12 @@ class Model:
         given = images_in_range(images, len(self.shape) - 1)
         if given.shape[1:] != self.shape:
             raise ValueError(f"images are {tuple(given.shape[1:])}, and the model's are {self.shape}")
-        labels = self._labels(label)
+        labels = labels_asked(self.generator.config, label)
         if label is not None and not isinstance(label, str | int):
             if labels is None or len(labels) != len(given):
                 raise ValueError(f"there are {len(labels or [])} labels for {len(given)} images: name one for each")
             return project(self.generator, given, labels, own=True, steps=steps, seed=seed)
-        asked = labels if attributes is None else self._attributes(attributes)
+        asked = conditions_asked(self.generator, label, attributes)
         return project(self.generator, given, asked, steps=steps, seed=seed)
 
     def towards(self, domain: str | None) -> Generator:
@@ -364,29 +362,6 @@ class Model:
         """How many images as those that it makes a source may be; 0 where it has none, or of another size."""
         source = self.generator.config.source_shape
         return 0 if source is None or source[1:] != self.shape[1:] else source[0] // self.shape[0]
-
-    def _labels(self, label: str | int | Sequence[str | int] | None) -> list[int] | None:
-        config = self.generator.config
-        known = config.classes if config.conditional else tuple(map(str, range(config.code_categories)))
-        if label is None:
-            return list(range(len(known))) if config.conditional and known else None
-        if not known:
-            raise ValueError("this model takes no class: leave out `label`")
-        asked = [label] if isinstance(label, str | int) else list(label)
-        return [_label(one, known) for one in asked]
-
-    def _attributes(self, asked: Mapping[str, bool | float | str]) -> Tensor:
-        if self.generator.examples is None or self.attributes is None:
-            raise ValueError("this model takes no attributes: leave out `attributes`")
-        return with_changes(self.generator.examples.cpu(), self.attributes, asked)
-
-
-def _label(label: str | int, known: Sequence[str]) -> int:
-    if isinstance(label, int) and 0 <= label < len(known):
-        return label
-    if label in known:
-        return known.index(str(label))
-    raise ValueError(f"there is no class {label!r}: ask for one of {', '.join(known)}")
 
 
 def load(address: str | Path, cache: str | Path | None = None) -> Model:

@@ -4,41 +4,32 @@ Reads data/raw, params.yaml, examples/ and the tables of docs/families.md; measu
 learns on this machine; writes nothing. Figures are those that were measured on the examples' data: yours will differ.
 """
 
-import io
 import re
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice, takewhile
 from operator import le
 from pathlib import Path
-from statistics import median
 from typing import Any
 
-from PIL import Image
-
-from mintage.attribute_names import groups_of
 from mintage.families import FAMILIES, recipe_of
 from mintage.recipes import condition_of
-from stages.common.errors import UserError, counted, run_stage
-from stages.common.foresight import Known, changes_for, foreseen
+from stages.advising.looks import Looks, Sides, look
+from stages.advising.speed import changes_of, images_per_second
+from stages.common.errors import UserError, run_stage
+from stages.common.foresight import Known, foreseen
 from stages.common.params import Ingest, Params, load_params
 from stages.common.provenance import made_by
 from stages.common.stage import parser_of
 from stages.examples import Example, load_all
-from stages.images.partners import partner_shape
-from stages.images.raw import RawSet, raw_rows, read_raw_set
 from stages.media.medium import Medium
 from stages.sources import medium_from
 
 RAW, EXAMPLES, FAMILIES_PAGE = Path("data/raw"), Path("examples"), Path("docs/families.md")
 LISTED = 3
-_LOOKED_AT = 64
-"""Images of which size and color are looked up."""
 _SIDES = (8, 16, 24, 28, 32, 48, 64)
 """What the shorter side may be; the other keeps the ratio in steps of"""
 _STEP = 4
-_SAME_RATIO = 0.02
 _MOST_ON_A_CPU = 32
 _FEW = 3000
 _ROUND = 1000
@@ -46,34 +37,10 @@ _WORTH = 4
 """Larger images are worth it as long as so small a part of the example's number of them fits into the minutes."""
 _SHOW_NEARLY_ALL = ("grey", "jpeg")
 """Partners as which a translation had better begin."""
-_SECONDS = 2.0
-"""How long a family's speed is measured, once it is warm."""
-
 
 _LINK = re.compile(r"\[(.*?)\]\((.*?)\)")
 _AS_SHIPPED = (8, 8)
 """The digits' size in params.yaml, which nobody has chosen for data of another one."""
-
-Sides = tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Looks:
-    """What the data are, as far as it decides anything."""
-
-    known: Known
-    images: int
-    sides: Sides
-    """Of images that all have one aspect, that of those in the middle; else a square of their shorter side."""
-    text: str
-    source: str
-    """Where they came from, as ingest calls it."""
-
-    @property
-    def keeps_its_size(self) -> bool:
-        """Whether the size is not to be chosen: it is the data's, or what params ask for of what is no picture."""
-        return self.known.medium.shape is not None or "picture files" in self.known.medium.lacks
-
 
 Speed = Callable[[str, Params, Looks, Sides], float]
 """Of a family, and images of a size: real images a second."""
@@ -109,65 +76,6 @@ def main() -> None:
         raise UserError("nothing-to-advise", "no family learns from such data: `mintage check` says why")
     print("\n" + "\n".join(lines_of(found)) + "\n")
     print("\n".join(notes(found[0], looks, params)))
-
-
-def look(raw: Path, params: Params) -> Looks:
-    """Raises UserError where nothing is ingested."""
-    if not any(raw.glob("*.parquet")):
-        raise UserError(
-            "output-missing", f"{raw} holds nothing yet: `mintage run ingest` brings what params.yaml names"
-        )
-    found, to = read_raw_set(raw), params.normalize
-    images = sum(found.counts.values())
-    medium = found.medium
-    shape = medium.shape
-    if shape is None and "picture files" in medium.lacks:
-        shape = to.shape_of(medium.sides)
-    if shape is None:
-        sizes = list(_sizes(found))
-        sides = _common_sides(sizes)
-        shape = (3 if any(color for *_, color in sizes) else 1, to.height, to.width)
-        text = f"{medium.words.many} of {_middle(sizes)} pixels, {'in color' if shape[0] > 1 else 'grey'}"
-    else:
-        sides, text = shape[1:], medium.words.many
-    known = replace(found.known(to), shape=shape)
-    return Looks(known, images, sides, f"{images:,} {text}{_conditions(found, known)}", found.source["name"])
-
-
-def _sizes(found: RawSet) -> Iterator[tuple[int, int, bool]]:
-    """Width, height and whether it has colors, of some images of each shard; broken ones are left out."""
-    each = max(1, _LOOKED_AT // len(found.counts))
-    for path in list(found.counts)[:_LOOKED_AT]:
-        for row in islice(next(raw_rows(path, ["image"], each)).to_pylist(), each):
-            try:
-                with Image.open(io.BytesIO(row["image"]["bytes"])) as image:
-                    yield *image.size, image.mode not in ("1", "L", "LA", "F", "I", "I;16")
-            except OSError:
-                continue
-
-
-def _common_sides(sizes: list[tuple[int, int, bool]]) -> Sides:
-    """Height and width of the images in the middle where all have one aspect; else a square."""
-    height, width = (int(median(size[axis] for size in sizes)) for axis in (1, 0))
-    if all(abs(one[1] * width - one[0] * height) <= _SAME_RATIO * one[0] * height for one in sizes):
-        return height, width
-    return (int(median(min(size[:2]) for size in sizes)),) * 2
-
-
-def _middle(sizes: list[tuple[int, int, bool]]) -> str:
-    """Width and height: of all, or about what those in the middle have."""
-    same = len({size[:2] for size in sizes}) == 1
-    width, height = (int(median(size[axis] for size in sizes)) for axis in (0, 1))
-    return f"{width}x{height}" if same else f"about {width}x{height}"
-
-
-def _conditions(found: RawSet, known: Known) -> str:
-    """What the images come with."""
-    parts = [counted(known.classes, "class")] if known.classes else []
-    parts += [f"the attributes {', '.join(known.attribute_names)}"] if known.attributes else []
-    parts += ["a partner each"] if known.paired else []
-    parts += [f"of the domains {' and '.join(found.domains)}"] if found.domains else []
-    return "; " + ", ".join(parts) if parts else ", without labels"
 
 
 def advise(params: Params, looks: Looks, minutes: float, speed: Speed | None = None) -> Iterator[Advice]:
@@ -227,11 +135,6 @@ def _brought(example: Example, params: Params) -> Ingest:
     """What the example ingests, whatever params here do: the digits, where it does not say."""
     own = example.params.get("ingest", {})
     return params.ingest.model_copy(update={"source": "digits", "options": {}, "attributes": None} | own)
-
-
-def changes_of(family: str, shape: Sides) -> dict[str, list[str]]:
-    """What `train.recipe` is to have for samples of that shape."""
-    return changes_for(recipe_of(family, {}), shape)
 
 
 def begins_better_as_source(family: str, params: Params) -> bool:
@@ -305,59 +208,6 @@ def _cuda(device: str) -> bool:
     from mintage.devices import choose_device
 
     return choose_device(device).type == "cuda"
-
-
-def images_per_second(family: str, params: Params, looks: Looks, sides: Sides) -> float:
-    """How fast the family learns images of noise of that size on this machine now."""
-    import torch
-
-    from mintage.devices import choose_device, thread_count
-    from mintage.training import make_trainer
-
-    data = _noise(looks, params, sides)
-    device = choose_device(params.train.device)
-    trainer = make_trainer(
-        data, family, dict(changes_of(family, data.shape)), 0, device=device, precision=params.train.precision
-    )
-    with thread_count(params.train.threads):
-        trainer.turn()
-        begun, before = time.monotonic(), trainer.images_seen
-        while time.monotonic() - begun < _SECONDS:
-            trainer.turn()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-    return (trainer.images_seen - before) / (time.monotonic() - begun)
-
-
-def _noise(looks: Looks, params: Params, sides: Sides) -> Any:
-    """Images of chance with the same conditions."""
-    import torch
-
-    from mintage.dataset import Dataset
-
-    known = looks.known
-    shape = (known.shape[0], *sides)
-    named = dict(zip(known.medium.sides, sides, strict=True)) if known.medium.shape is None else {}
-    to = params.normalize.model_copy(update={"channels": shape[0], **named})
-    count, random = 512, torch.Generator().manual_seed(0)
-    number = torch.arange(count)
-    given: dict[str, Any] = {"image": torch.rand(count, *shape, generator=random) * 2 - 1}
-    if known.classes:
-        given |= {"label": number % known.classes, "classes": [str(label) for label in range(known.classes)]}
-    if known.attributes:
-        given["attributes"] = {
-            name: [known.attribute_names[places[n % len(places)]].partition("=")[2] for n in range(count)]
-            if len(places) > 1
-            else number % 2 == 0
-            for name, places in groups_of(known.attribute_names).items()
-        }
-    if known.paired:
-        given["source"] = torch.rand(count, *partner_shape(to, known.medium.sides), generator=random) * 2 - 1
-    if known.domains:
-        given["domain"] = number % 2
-    data = Dataset(**given, rank=len(shape) - 1)
-    data.vocabulary = known.medium.alphabet
-    return data
 
 
 def table_of(text: str, heading: str) -> list[dict[str, str]]:

@@ -12,6 +12,8 @@ import pytest
 from PIL import Image
 
 from stages import advise
+from stages.advising.looks import Looks, look
+from stages.advising.speed import images_per_second
 from stages.common.params import Params, load_params
 from stages.examples import load_all
 from tests.refusals import refused
@@ -22,7 +24,7 @@ SECONDS_A_PIXEL = 1e-6
 """Of a machine that is as fast for all families: 10 seconds for 200,000 images of 8x8."""
 
 
-def speed(family: str, params: Params, looks: advise.Looks, sides: tuple[int, ...]) -> float:
+def speed(family: str, params: Params, looks: Looks, sides: tuple[int, ...]) -> float:
     return 1 / (SECONDS_A_PIXEL * prod(sides))
 
 
@@ -33,7 +35,7 @@ def params_of(**normalize: Any) -> Params:
 
 def advised(raw: Path, minutes: float = 30, **normalize: Any) -> list[advise.Advice]:
     params = params_of(**normalize)
-    return list(advise.advise(params, advise.look(raw, params), minutes, speed))
+    return list(advise.advise(params, look(raw, params), minutes, speed))
 
 
 def photos(root: Path, *folders: str) -> Path:
@@ -75,7 +77,7 @@ def test_fewer_minutes_mean_smaller_images_and_then_fewer_of_them(tmp_path: Path
 def test_photographs_without_labels_are_never_enlarged_and_keep_their_colors(tmp_path: Path) -> None:
     ingested(tmp_path / "raw", path=str(photos(tmp_path / "photos", "")), labels=False)
     params = params_of()
-    looks = advise.look(tmp_path / "raw", params)
+    looks = look(tmp_path / "raw", params)
     found = list(advise.advise(params, looks, 30, speed))
     assert (found[0].family, found[0].sides) == ("infogan", (32, 40))
     assert all(one.sides[0] <= 40 for one in found)
@@ -110,16 +112,16 @@ def test_only_families_that_were_tried_with_such_data_are_advised(
     ingested(tmp_path / "raw", path="data/source", labels=False, **source)
     params = params_of(**normalize)
     params = params.model_copy(update={"ingest": params.ingest.model_copy(update=source)})  # as who brought them has it
-    found = list(advise.advise(params, advise.look(tmp_path / "raw", params), 30, speed))
+    found = list(advise.advise(params, look(tmp_path / "raw", params), 30, speed))
     assert [one.family for one in found] == families
     assert "docs/" in found[0].why
 
 
 def test_volumes_that_are_no_cube_need_no_other_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(advise, "_SECONDS", 0.01)
+    monkeypatch.setattr("stages.advising.speed.SECONDS", 0.01)
     ingested(tmp_path / "raw", source="solids", path="data/source", options={"volumes": 20})
     params = params_of(depth=12)
-    looks = advise.look(tmp_path / "raw", params)
+    looks = look(tmp_path / "raw", params)
     (best,) = advise.advise(params, looks, 30)
     assert (best.family, best.sides) == ("gan3d", (8, 12, 8))
     assert "augment" not in next(advise.notes(best, looks, params))
@@ -145,7 +147,7 @@ def test_a_source_that_shows_its_image_is_where_a_translation_should_begin(
     ingested(tmp_path / "raw", path=str(tmp_path / "photos"), labels=False)
     params = params_of(partner=partner, channels=3, height=16, width=16)
     params.train.recipe.update(recipe)
-    looks = advise.look(tmp_path / "raw", params)
+    looks = look(tmp_path / "raw", params)
     best = advise.Advice("pix2pix", (16, 16), 1000, 1.0, load_all(Path("examples"))[0], 1000, "")
     assert ("-S +train.recipe.residual=true" in next(advise.notes(best, looks, params))) == told
 
@@ -168,7 +170,7 @@ def test_attributes_are_for_the_family_that_learns_from_them(tmp_path: Path) -> 
 def test_points_keep_their_shape_and_are_for_the_family_of_points(tmp_path: Path) -> None:
     ingested(tmp_path / "raw", source="ring", path="data/source", options={"points": 200})
     params = params_of()
-    looks = advise.look(tmp_path / "raw", params)
+    looks = look(tmp_path / "raw", params)
     (best, *_) = advise.advise(params, looks, 30, speed)
     assert (best.family, best.sides) == ("modern_points", (1, 2))
     assert "normalize" not in next(advise.notes(best, looks, params))
@@ -177,7 +179,7 @@ def test_points_keep_their_shape_and_are_for_the_family_of_points(tmp_path: Path
 def test_volumes_keep_the_size_that_params_ask_for_and_are_for_the_family_of_volumes(tmp_path: Path) -> None:
     ingested(tmp_path / "raw", source="solids", path="data/source", options={"volumes": 20})
     params = params_of(depth=8)
-    looks = advise.look(tmp_path / "raw", params)
+    looks = look(tmp_path / "raw", params)
     (best, *_) = advise.advise(params, looks, 30, speed)
     assert (best.family, best.sides) == ("gan3d", (8, 8, 8))
     assert "normalize" not in next(advise.notes(best, looks, params))
@@ -186,14 +188,14 @@ def test_volumes_keep_the_size_that_params_ask_for_and_are_for_the_family_of_vol
 def test_sounds_keep_their_length_and_are_for_the_family_of_sounds(tmp_path: Path) -> None:
     ingested(tmp_path / "raw", source="tones", path="data/source", options={"sounds": 20})
     params = params_of(length=1024)
-    (best, *_) = advise.advise(params, advise.look(tmp_path / "raw", params), 30, speed)
+    (best, *_) = advise.advise(params, look(tmp_path / "raw", params), 30, speed)
     assert (best.family, best.sides) == ("wavegan", (1024,))
 
 
 def test_lines_keep_their_words_and_are_for_a_family_that_writes(tmp_path: Path) -> None:
     ingested(tmp_path / "raw", source="sentences", path="data/source", options={"sentences": 20})
     params = params_of()
-    looks = advise.look(tmp_path / "raw", params)
+    looks = look(tmp_path / "raw", params)
     best, other = advise.advise(params, looks, 30, speed)
     assert [best.family, best.sides, other.family] == ["seqgan", (1, 14), "lstm"]
 
@@ -202,7 +204,7 @@ def test_lines_keep_their_words_and_are_for_a_family_that_writes(tmp_path: Path)
 def test_the_speed_of_each_kind_is_measured_on_this_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr(advise, "_SECONDS", 0.01)
+    monkeypatch.setattr("stages.advising.speed.SECONDS", 0.01)
     known: dict[str, Any] = {
         "points": {"source": "ring", "path": "data/source", "options": {"points": 200}},
         "lines": {"source": "sentences", "path": "data/source", "options": {"sentences": 20}},
@@ -220,9 +222,9 @@ def test_the_speed_of_each_kind_is_measured_on_this_machine(
         photos(tmp_path / "in", "trainA", "trainB")
     ingested(tmp_path / "raw", **{"path": str(tmp_path / "in"), **known.get(name, {})})
     params = params_of(partner="edges" if name == "pairs" else None, depth=8 if name == "volumes" else None)
-    looks = advise.look(tmp_path / "raw", params)
+    looks = look(tmp_path / "raw", params)
     best = next(advise.advise(params, looks, 30, speed))
-    assert np.isfinite(rate := advise.images_per_second(best.family, params, looks, best.sides))
+    assert np.isfinite(rate := images_per_second(best.family, params, looks, best.sides))
     assert rate > 0
 
 
@@ -242,4 +244,4 @@ def test_the_command_says_how_to_take_its_first_advice(tmp_path: Path) -> None:
 
 def test_without_data_one_reads_how_to_bring_them(tmp_path: Path) -> None:
     with refused("output-missing", "mintage run ingest"):
-        advise.look(tmp_path, params_of())
+        look(tmp_path, params_of())

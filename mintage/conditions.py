@@ -1,0 +1,48 @@
+"""The classes and attributes that a user asks a generator for by name, as it takes them."""
+
+from collections.abc import Mapping, Sequence
+
+from torch import Tensor
+
+from mintage.attributes import with_changes
+from mintage.players import Generator, ModelConfig
+
+Label = str | int | Sequence[str | int]
+"""A class by name or number, or several."""
+Attributes = Mapping[str, bool | float | str]
+"""Values by name, such as `{"glasses": True, "hair": "red", "age": 0.5}`."""
+
+
+def conditions_asked(
+    generator: Generator, label: Label | None, attributes: Attributes | None
+) -> list[int] | Tensor | None:
+    """Labels, or rows of attributes `[N,K]`, to be taken in turn; all classes where none is named, None without any.
+
+    Raises ValueError where the generator has no such class or attribute, or takes none.
+    """
+    if attributes is None:
+        return labels_asked(generator.config, label)
+    if generator.examples is None or generator.config.attributes is None:
+        raise ValueError("this model takes no attributes: leave out `attributes`")
+    return with_changes(generator.examples.cpu(), generator.config.attributes, attributes)
+
+
+def labels_asked(config: ModelConfig, label: Label | None) -> list[int] | None:
+    """Numbers of classes, or of the categories of an information code; all classes where none is named.
+
+    Raises ValueError where there is no such class, or there are none.
+    """
+    known = config.classes if config.conditional else tuple(map(str, range(config.code_categories)))
+    if label is None:
+        return list(range(len(known))) if config.conditional and known else None
+    if not known:
+        raise ValueError("this model takes no class: leave out `label`")
+    return [_number(one, known) for one in ([label] if isinstance(label, str | int) else label)]
+
+
+def _number(label: str | int, known: Sequence[str]) -> int:
+    if isinstance(label, int) and 0 <= label < len(known):
+        return label
+    if label in known:
+        return known.index(str(label))
+    raise ValueError(f"there is no class {label!r}: ask for one of {', '.join(known)}")

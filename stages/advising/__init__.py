@@ -1,0 +1,1 @@
+"""What `advise` knows of the data, and of the machine."""
