@@ -1,6 +1,8 @@
 """One thread a process: the networks here are tiny, and threads that wait for each other cost more than they give."""
 
+import atexit
 import os
+import shutil
 import signal
 import tempfile
 from collections.abc import Callable, Iterator
@@ -13,6 +15,10 @@ from hypothesis.internal.constants_ast import Constants
 from tests.tried import is_read
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# What killed processes leave in the temporary folder goes with this one; the tests' own folders stay beside it.
+os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
+tempfile.tempdir = os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="mintage-tests-")
+atexit.register(shutil.rmtree, tempfile.tempdir, ignore_errors=True)
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # of tests that import onnxruntime
 # Nothing is judged by how long it takes: a machine may be busy. A change is judged by the same examples each time;
 # MINTAGE_THOROUGH draws new ones.
@@ -33,13 +39,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Modules with slow tests come first: short ones then fill the gaps at the end, where several run side by side."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _leftovers_go(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """What killed processes leave goes with the folders of the tests."""
-    os.environ["TMPDIR"] = str(tmp_path_factory.mktemp("tmp"))
-    tempfile.tempdir = None
 
 
 @pytest.fixture(autouse=True)

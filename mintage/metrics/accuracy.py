@@ -1,5 +1,7 @@
 """How often a class that was asked for is the class that was seen."""
 
+from math import sqrt
+
 from torch import Tensor
 
 
@@ -13,3 +15,16 @@ def accuracy(predicted: Tensor, asked: Tensor) -> float:
             f"labels [N] must be as many as were asked, not {list(predicted.shape)} of {list(asked.shape)}"
         )
     return (predicted == asked).double().mean().item()
+
+
+def share_error(share: float, count: int) -> float:
+    """The standard error of a share that was found among `count`.
+
+    As if two more had been right and two wrong (Agresti and Coull 1998): where all are right, it is not 0.
+
+    Example:
+        >>> round(share_error(0.5, 96), 3), round(share_error(1.0, 96), 3)
+        (0.05, 0.014)
+    """
+    right, of = share * count + 2, count + 4
+    return sqrt(right * (of - right) / of**3)

@@ -1,7 +1,6 @@
 """The selected checkpoint's discriminator as a classifier, beside what others reach who are told as much."""
 
 from dataclasses import asdict, dataclass
-from math import sqrt
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from mintage.conditioning.heads import Auxiliary, SemiSupervised
 from mintage.data import HIDDEN_LABEL, RealImages, hide_labels
 from mintage.errors import DivergedError
 from mintage.evaluator import device_of
-from mintage.metrics.accuracy import accuracy
+from mintage.metrics.accuracy import accuracy, share_error
 from mintage.metrics.clusters import groups_of, kmeans, names_of
 from mintage.players import Discriminator, ModelConfig, build_players
 from stages.common.checkpoint import read_checkpoint
@@ -222,7 +221,7 @@ def _opponents(exam: Exam, progress: Progress) -> dict[str, Any]:
 def _accuracy(predicted: Tensor, labels: Tensor) -> dict[str, Any]:
     """With the standard error that its number of images gives it."""
     share = accuracy(predicted, labels)
-    return {"accuracy": _rounded(share), "error": _rounded(sqrt(share * (1 - share) / len(labels)))}
+    return {"accuracy": _rounded(share), "error": _rounded(share_error(share, len(labels)))}
 
 
 def _told_of_classes(found: dict[str, Any]) -> str:

@@ -1,7 +1,6 @@
 """Which one is real? How often the selected checkpoint's discriminator says it, asked as readers of the gallery are."""
 
 from collections.abc import Callable
-from math import sqrt
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import torch
 from torch import Tensor
 
 from mintage.evaluator import device_of
+from mintage.metrics.accuracy import share_error
 from mintage.players import Discriminator, Generator, ModelConfig, build_players
 from mintage.sampling import Rows, asked_rows
 from stages.common.reading import Chosen, Sources, attributes_of
@@ -52,8 +52,7 @@ def pairs_told_apart(
         found = {"pairs": count, "share": float(f"{hits / count:.6g}")}
         known.keep(key, found)
     progress(count)
-    share = found["share"]
-    found |= {"error": float(f"{sqrt(share * (1 - share) / count):.6g}")}
+    found |= {"error": float(f"{share_error(found['share'], count):.6g}")}
     return found | {"sentence": real.judge.medium.words.said(_told(found))}
 
 

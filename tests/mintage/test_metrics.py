@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
-from mintage.metrics.accuracy import accuracy
+from mintage.metrics.accuracy import accuracy, share_error
 from mintage.metrics.distances import nearest_rows
 from mintage.metrics.frechet import frechet_distance
 from mintage.metrics.kernel import kernel_distance
@@ -164,6 +164,12 @@ def test_a_kernel_distance_needs_four_rows_of_one_width() -> None:
             kernel_distance(normal(real, 2, 0), normal(fake, 2, 1), 0)
     with pytest.raises(ValueError, match="one width"):
         kernel_distance(normal(9, 2, 0), normal(9, 3, 1), 0)
+
+
+def test_the_error_of_a_share_is_that_of_its_draws_and_never_0() -> None:
+    drawn = torch.rand(2000, 400, generator=torch.Generator().manual_seed(0)) < 0.3
+    assert share_error(0.3, 400) == pytest.approx(drawn.double().mean(1).std().item(), rel=0.05)
+    assert share_error(1, 400) == share_error(0, 400) > 0.003
 
 
 def test_accuracy_is_the_share_of_labels_that_agree() -> None:

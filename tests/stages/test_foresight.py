@@ -82,7 +82,7 @@ def test_a_family_of_words_is_refused_for_pictures_before_anything_runs(
 
 @pytest.mark.tried(
     "a family of pictures, of lines of text",
-    "train.family = '...' makes no words, and these are lines: set train.family to seqgan",
+    "train.family = '...' makes no words, and these are lines: set train.family to lstm",
 )
 @pytest.mark.parametrize("family", ["cgan", "gan", "pix2pix", "gan3d"])
 def test_a_family_that_writes_no_words_is_refused_for_lines(read: Callable[[str], None], family: str) -> None:

@@ -65,7 +65,7 @@ def test_the_share_is_that_of_the_pairs_in_which_the_real_one_is_found(
 ) -> None:
     found = selected(run, tmp_path / "copy", monkeypatch, Oracle(run, right))["pairs_told_apart"]
     assert (found["pairs"], found["share"]) == (150, pytest.approx(right / 150, abs=1e-6))
-    assert found["error"] == pytest.approx((right / 150 * (1 - right / 150) / 150) ** 0.5, abs=1e-6)
+    assert found["error"] == pytest.approx(((right + 2) / 154 * (152 - right) / 154 / 154) ** 0.5, abs=1e-6)
     assert f"in {100 * right / 150:.1f}%" in found["sentence"]
 
 

@@ -129,6 +129,10 @@ def test_without_classes_it_tells_no_accuracy_and_what_the_autoencoder_explains(
     text = summary(finished(tmp_path, selection=nothing, evaluator=unlabelled))
     assert "accuracy" not in text
     assert "an autoencoder that explains 83.4%" in text
+    unlabelled["holdout_explained_variance"] = -3.47
+    text = summary(finished(tmp_path, selection=nothing, evaluator=unlabelled))
+    assert "worse than their mean would" in text
+    assert "-347" not in text
 
 
 def test_it_fits_a_terminal_of_100_columns(tmp_path: Path) -> None:

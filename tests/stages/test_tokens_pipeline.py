@@ -214,7 +214,7 @@ def test_a_family_of_pictures_is_refused_before_anything_is_trained(finished: Pa
     write_params(tmp_path, PARAMS | {"train.family": "dcgan", "train.recipe": {}})
     code, told = try_stage_in(tmp_path, "validate")
     assert code == 2
-    assert "train.family = 'dcgan' makes no words, and these are lines: set train.family to seqgan" in told
+    assert "train.family = 'dcgan' makes no words, and these are lines: set train.family to lstm" in told
 
 
 def test_killed_with_9_and_run_again_it_ends_in_the_same_bits(finished: Path, tmp_path: Path) -> None:
