@@ -37,7 +37,7 @@ from stages.selection.rule import Choice, Row, choose, cost_of_last, sentence, w
 from stages.selection.seen import Judge
 from stages.selection.table import table
 from stages.selection.truncation import COLUMNS
-from stages.selection.verdicts import collapse, copying
+from stages.selection.verdicts import collapse, copying, game
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,10 @@ def select(params: Select, root: Path) -> dict[str, Any]:
 def judgements(selection: dict[str, Any], but: str) -> list[str]:
     """What the verdicts say, the one on the whole first; `but` one that an error says."""
     whole = " ".join(selection["verdict"][part] for part in ("sentence", "curve", "advice"))
-    return [whole, *(selection[name]["sentence"] for name in ("collapse", "copying") if name != but)]
+    return [
+        whole,
+        *(selection[name]["sentence"] for name in ("collapse", "copying", "game") if name != but and selection[name]),
+    ]
 
 
 def ways(selection: dict[str, Any]) -> list[str]:
@@ -215,6 +218,7 @@ def summary(measured: Table, choice: Choice, params: Select, inputs: Inputs) -> 
         "cost_of_last": cost_of_last(rows, choice, params),
         "collapse": worst([(collapse(row, params, one.chance), one.to) for row, one in judged], "collapsed"),
         "copying": worst([(copying(row, params, one.medium), one.to) for row, one in judged], "copied"),
+        "game": game(rows, params, real.medium, inputs.trained.get("recipe", {}).get("pretrain_images", 0)),
         "directions": directions(measured, choice, inputs.reals) or None,
         "attributes": attributes(measured.found[choice.chosen], measured.real, real),
         "classes": classes(measured.found[choice.chosen], measured.real, real.judge.evaluator.config.classes),

@@ -186,6 +186,14 @@ class Copying(Facts):
     sentence: str
 
 
+class Game(Facts):
+    """Whether the game was better than what was learned before it, without one."""
+
+    won: bool
+    known: bool = True
+    sentence: str
+
+
 class Features(Facts):
     """In what the images were compared."""
 
@@ -309,6 +317,7 @@ class Selection(Measures):
     """What a short training got less of than the usual one."""
     collapse: Collapse | None = None
     copying: Copying | None = None
+    game: Game | None = None
     classes: list[ClassMeasures] | None = None
     attributes: list[AttributeMeasures] | None = None
     classification_accuracy_score: AccuracyScore | None = None

@@ -1,4 +1,4 @@
-"""Collapse and copies in words, by the limits in params: knows no models."""
+"""Collapse, copies and whether the game was worth it in words, by the limits in params: knows no models."""
 
 from typing import Any
 
@@ -65,6 +65,32 @@ def copying(row: Row, params: Select, medium: Medium) -> dict[str, Any]:
     )
     sentence = f"{'Memorization' if copied else 'No memorization found'}: {told}."
     return {"copied": copied, "known": True, "sentence": sentence}
+
+
+def game(rows: list[Row], params: Select, medium: Medium, first: float) -> dict[str, Any] | None:
+    """Who wins where a training learns without a game for its `first` samples: `{"won", "known", "sentence"}`.
+
+    None where there is no such phase, or nothing but it.
+    """
+    if first <= 0 or rows[-1]["images"] <= first:
+        return None
+    metric, found = METRICS[params.metric], [row for row in rows if row.get(params.metric) is not None]
+    without = [row[params.metric] for row in found if row["images"] <= first]
+    played = [row[params.metric] for row in found if row["images"] > first]
+    if not played:
+        return None
+    if not without:
+        told = f"no checkpoint of the first {first:,.0f} {medium.words.many}, which are without it, was measured"
+        remedy = f"set train.checkpoint_every to {first:,.0f} or less"
+        return {"won": False, "known": False, "sentence": f"Whether the game helps is not known: {told}: {remedy}."}
+    best = min if metric.direction == "min" else max
+    reached, alone = best(played), best(without)
+    won = reached != alone and best(reached, alone) == reached
+    sentence = (
+        f"The game {'wins' if won else 'does not win'}: its best {metric.title} is {metric.text(reached)}, "
+        f"and that of the first {first:,.0f} {medium.words.many}, without it, {metric.text(alone)}."
+    )
+    return {"won": won, "known": True, "sentence": sentence}
 
 
 def _against_real(row: Row, names: list[str]) -> str:

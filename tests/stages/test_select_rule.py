@@ -5,7 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.common.params import Guard, Select, load_section
+from stages.media.images import Images
 from stages.selection.rule import choose, cost_of_last, passes, sentence, why
+from stages.selection.verdicts import game
 from tests.refusals import refused
 from tests.stages.tiny_data import ROOT
 
@@ -52,6 +54,32 @@ def curve_of(*figures: float | None) -> list[dict[str, Any]]:
     """Rows of one metric; None is not measured."""
     known = {"frechet_floor": 0.5}
     return [{"images": 100 * i} | known | ({} if f is None else {"frechet_distance": f}) for i, f in enumerate(figures)]
+
+
+@pytest.mark.parametrize(
+    ("figures", "won"),
+    [([9, 4, 3, 5], True), ([9, 3, 4, 5], False), ([9, 3, 3, 5], False), ([9, 3, None, None], None)],
+)
+def test_the_game_wins_where_its_best_checkpoint_is_better_than_the_best_before_it(
+    figures: list[float | None], won: bool | None
+) -> None:
+    found = game(curve_of(*figures), rule(), Images(), first=100)
+    assert (found and (found["won"], found["known"])) == (None if won is None else (won, True))
+
+
+def test_higher_is_better_where_the_metric_says_so_and_a_game_alone_or_none_is_not_judged() -> None:
+    rows = [{"images": 100, "conditional_accuracy": 0.8}, {"images": 200, "conditional_accuracy": 0.9}]
+    found = game(rows, rule("conditional_accuracy"), Images(), first=150)
+    assert found is not None
+    assert found["won"]
+    assert "90.0%" in found["sentence"]
+    assert "80.0%" in found["sentence"]
+    assert game(rows, rule("conditional_accuracy"), Images(), first=0) is None
+    assert game(rows, rule("conditional_accuracy"), Images(), first=1e12) is None
+    late = game(rows, rule("conditional_accuracy"), Images(), first=50)
+    assert late is not None
+    assert not late["known"]
+    assert "set train.checkpoint_every to 50 or less" in late["sentence"]
 
 
 def test_a_lucky_checkpoint_is_chosen_by_the_raw_curve_and_not_by_the_smoothed() -> None:

@@ -89,6 +89,15 @@ def test_written_lines_are_measured_beside_real_ones(finished: Path) -> None:
     assert not selection["absent"].keys() & set(MEDIUM.metrics)
 
 
+def test_it_is_said_whether_the_game_beat_likelihood_alone(finished: Path) -> None:
+    selection = read_json(finished / "metrics/selection.json")
+    game = selection["game"]
+    assert game["known"]
+    assert game["won"] == (selection["images"] > 4_000)
+    for page in ("select.txt", "models/selected/README.md", "reports/index.html"):
+        assert game["sentence"] in (finished / page).read_text()
+
+
 def test_samples_are_text_that_other_programs_open(finished: Path, tmp_path: Path) -> None:
     (table,) = read_tables(finished / "samples")
     model = mintage.load(finished / "models/selected")
