@@ -1,4 +1,5 @@
 # One image a group of stages (data, validate, train, publish), and `worker` for DVC and the flow.
+# On a cluster one pod runs a flow with all its stages: `whole` has the packages of all.
 # An image holds the group's packages and nothing of this repository: a stage runs the code of the workspace
 # that is mounted into it, which is the code that dvc.lock names by hash. `make images` builds them all.
 # 3.12 and 3.13 work as well: make images IMAGE_ARGS="--build-arg PYTHON_IMAGE=python:3.13-slim-bookworm"
@@ -46,6 +47,13 @@ FROM builder AS build-worker
 COPY requirements/worker.txt .
 RUN --mount=type=cache,target=/root/.cache/pip pip --python /opt/venv/bin/python install -c constraints.txt -r worker.txt
 
+FROM builder AS build-whole
+COPY requirements/*.txt ./
+ARG TORCH_CPU_INDEX
+RUN --mount=type=cache,target=/root/.cache/pip \
+    PIP_EXTRA_INDEX_URL="${PIP_EXTRA_INDEX_URL:-} ${TORCH_CPU_INDEX:-}" \
+    pip --python /opt/venv/bin/python install -c constraints.txt -r run.txt -r kubernetes.txt
+
 # Python without what installs packages. The caller's uid has no name here, and nothing but /tmp can be written.
 FROM ${PYTHON_IMAGE} AS runtime
 RUN pip uninstall --yes --root-user-action=ignore wheel setuptools pip \
@@ -73,3 +81,8 @@ USER root
 RUN apt-get update && apt-get install --yes --no-install-recommends git && rm -rf /var/lib/apt/lists/*
 USER 1000:1000
 COPY --from=build-worker /opt/venv /opt/venv
+
+FROM worker AS whole
+COPY --from=build-whole /opt/venv /opt/venv
+# The volume's root is another user's, and hashes of large files outlive the pod.
+ENV GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0=* DVC_SITE_CACHE_DIR=/workspace/.dvc/tmp/site

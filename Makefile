@@ -70,7 +70,8 @@ up: images
 images: TARGETS := data validate train publish worker
 images-cuda: TARGETS := train-cuda
 IMAGE = $(or $(MINTAGE_IMAGE_PREFIX),mintage)/$(1):$(or $(MINTAGE_IMAGE_TAG),latest)
-images images-cuda:
+images-whole: TARGETS := whole
+images images-cuda images-whole:
 	@for target in $(TARGETS); do \
 	    DOCKER_BUILDKIT=1 docker build $(IMAGE_ARGS) --target $$target --tag $(call IMAGE,$$target) . || exit; \
 	done

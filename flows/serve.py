@@ -9,8 +9,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -29,8 +30,10 @@ from flows.workspace import FOLDER
 from stages.common.errors import UserError, run_stage
 from stages.common.stage import parser_of
 
-POOLS: dict[str, str] = {"process": "mintage", "docker": "mintage-docker"}
+POOLS: dict[str, str] = {"process": "mintage", "docker": "mintage-docker", "kubernetes": "mintage-kubernetes"}
 """The work pool of each type of worker."""
+TEMPLATES: dict[str, Path] = {"kubernetes": Path("flows/kubernetes/pool.json")}
+"""What the jobs of a work pool are made of, where it is not Prefect's own way."""
 LEASES = "prefect.server.concurrency.lease_storage.filesystem"
 """In memory they would be lost when the server starts again, and the deployment's one place be taken for ever."""
 
@@ -60,6 +63,14 @@ def variables(kind: str) -> dict[str, str]:
         found["MINTAGE_WORKER_IMAGE"] = image_name(Meta(image="worker"))
         found["MINTAGE_USER"] = f"{os.getuid()}:{os.getgid()}"
         found |= {"MINTAGE_DOCKER_SOCKET": str(socket), "MINTAGE_DOCKER_GID": str(socket.stat().st_gid)}
+    if kind == "kubernetes":
+        if find_spec("prefect_kubernetes") is None:
+            raise UserError(
+                "worker-needs-kubernetes",
+                "a worker of type kubernetes needs its package: "
+                "pip install -c requirements/constraints.txt -r requirements/kubernetes.txt",
+            )
+        found["MINTAGE_WHOLE_IMAGE"] = image_name(Meta(image="whole"))
     return found
 
 
@@ -95,9 +106,7 @@ def server(port: int) -> Iterator[str]:
 def serve(url: str, kind: str, health: bool = False) -> None:
     """Make the pool, register the deployments that use it, and work until told to stop."""
     environment, pool = {**os.environ, "PREFECT_API_URL": url}, POOLS[kind]
-    names = [name for name, used in deployments(Path("prefect.yaml")).items() if used == pool]
-    _do(_prefect("work-pool", "create", pool, "--type", kind, "--overwrite"), environment)
-    _do(_prefect("--no-prompt", "deploy", *(part for name in names for part in ("--name", name))), environment)
+    names = register(kind, environment)
     for what in asyncio.run(end_killed_runs(Path.cwd(), url, pool)):
         print(f"ended what was left of a killed worker: {what}")
     print(f"Prefect is at {url.removesuffix('/api')}; deployments: {', '.join(names)}; Ctrl-C ends it")
@@ -110,6 +119,16 @@ def serve(url: str, kind: str, health: bool = False) -> None:
             end_runs(process.pid)
         if code != 0:
             raise UserError("worker-stopped", "the worker stopped: see what it said above")
+
+
+def register(kind: str, environment: Mapping[str, str]) -> list[str]:
+    """Make the work pool of this type, and the deployments that use it, whose names are returned."""
+    pool = POOLS[kind]
+    names = [name for name, used in deployments(Path("prefect.yaml")).items() if used == pool]
+    template = ["--base-job-template", str(TEMPLATES[kind])] if kind in TEMPLATES else []
+    _do(_prefect("work-pool", "create", pool, "--type", kind, *template, "--overwrite"), environment)
+    _do(_prefect("--no-prompt", "deploy", *(part for name in names for part in ("--name", name))), environment)
+    return names
 
 
 def end_runs(worker: int) -> None:
@@ -127,7 +146,7 @@ def deployments(path: Path) -> dict[str, str]:
     return {entry["name"]: entry["work_pool"]["name"] for entry in listed}
 
 
-def _do(command: list[str], environment: dict[str, str]) -> None:
+def _do(command: list[str], environment: Mapping[str, str]) -> None:
     done = subprocess.run(
         command,
         env=environment,
