@@ -11,6 +11,7 @@ import csv
 import json
 import math
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -36,6 +37,9 @@ EVERY = 1.0
 EXPERIMENT = "mintage"
 _AT_A_TIME, _LONGEST = 900, 500
 """What an MLflow server takes: metrics, or params by tens, in one request; letters of a param's value."""
+
+_SERVER = re.compile(r"[\w.-]+:\d+(/.*)?")
+"""A server's name and port, which nobody calls a folder."""
 
 Row = tuple[int, dict[str, float]]
 """Images seen, and figures by name."""
@@ -81,10 +85,11 @@ def main() -> None:
             if not asked.follow:
                 return
     except httpx.HTTPStatusError as error:
-        said = error.response.text.strip()[:200] or "no reason given"
-        raise UserError("tracker-refuses", f"--to = {asked.to}: {error.response.status_code}, {said}") from None
+        raise UserError("tracker-refuses", f"--to = {asked.to}: {_reason(error.response)}") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise TemporaryError("tracker-unreachable", f"--to = {asked.to} cannot be reached ({error})") from None
+        raise TemporaryError(
+            "tracker-unreachable", f"--to = {asked.to} cannot be reached ({error}): does an MLflow server run there?"
+        ) from None
 
 
 def log(run: Run, follow: bool) -> int:
@@ -162,9 +167,14 @@ def params_of(values: Mapping[str, Any], before: str = "") -> dict[str, str]:
 def started(place: str, name: str | None) -> Run:
     """A new run in a folder of TensorBoard's, or on a server of MLflow's."""
     called = name or f"{load_params().train.family}-{datetime.now():%Y-%m-%d-%H%M%S}"
-    return (
-        MlflowRun(place, called) if place.startswith(("http://", "https://")) else TensorBoardRun(Path(place, called))
-    )
+    if place.startswith(("http://", "https://")):
+        return MlflowRun(place, called)
+    if "://" in place or (_SERVER.fullmatch(place) and not Path(place).exists()):
+        raise UserError(
+            "tracker-unknown",
+            f"--to = {place} is neither a folder nor an MLflow server: a server's address begins with http:// or https://",
+        )
+    return TensorBoardRun(Path(place, called))
 
 
 class TensorBoardRun:
@@ -244,6 +254,15 @@ class MlflowRun:
 
     def _ask(self, what: str, **body: Any) -> Any:
         return _checked(self._client.post(f"/api/2.0/mlflow/{what}", json=body))
+
+
+def _reason(answer: httpx.Response) -> str:
+    """The status and MLflow's own sentence; what answers a page instead is most likely another server."""
+    try:
+        said = str(answer.json()["message"])[:200]
+    except (ValueError, KeyError, TypeError):
+        said = f"{answer.reason_phrase or 'no reason given'}: is it an MLflow server?"
+    return f"{answer.status_code}, {said}"
 
 
 def _checked(answer: httpx.Response) -> Any:

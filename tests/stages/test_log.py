@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -65,7 +65,7 @@ class Mlflow:
                 server.headers.append(self.headers["Authorization"])
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 if server.refuses:
-                    return self.answer({"error_code": "PERMISSION_DENIED"}, 403)
+                    return self.answer({"error_code": "PERMISSION_DENIED", "message": "not your experiment"}, 403)
                 return self.answer(server.take(self.path.removeprefix("/api/2.0/mlflow/"), body), 200)
 
             def answer(self, body: dict[str, Any], code: int) -> None:
@@ -148,11 +148,33 @@ def test_a_server_that_refuses_or_is_not_there_is_one_sentence(
     trained: Path, mlflow: Mlflow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mlflow.refuses = True
-    with refused("tracker-refuses", "403", "PERMISSION_DENIED"):
+    with refused("tracker-refuses", "403, not your experiment"):
         logged(monkeypatch, "--to", mlflow.url)
     mlflow.close()
-    with refused("tracker-unreachable", mlflow.url):
+    with refused("tracker-unreachable", mlflow.url, "does an MLflow server run there?"):
         logged(monkeypatch, "--to", mlflow.url)
+
+
+def test_another_server_s_error_page_is_not_shown(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        with refused("tracker-refuses", "501", "is it an MLflow server?") as caught:
+            logged(monkeypatch, "--to", f"http://127.0.0.1:{server.server_port}")
+        assert "<" not in str(caught.value)
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize("place", ["127.0.0.1:5000", "tracking.example.org:80/runs", "sqlite:///mlflow.db"])
+def test_a_server_s_address_without_http_makes_no_folder(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    before = sorted(trained.iterdir())
+    with refused("tracker-unknown", place, "http://"):
+        logged(monkeypatch, "--to", place)
+    assert sorted(trained.iterdir()) == before
 
 
 def test_trainings_are_followed_as_rows_come_each_in_a_run_of_its_own(trained: Path, mlflow: Mlflow) -> None:
