@@ -54,6 +54,10 @@ COMMANDS = {
 }
 
 
+OF_RELEASES = ("publish", "list", "show", "verify", "fetch", "recognize", "promote", "rollback", "delete", "gc")
+"""Commands of `mintage releases`, which people ask for without that word."""
+
+
 def main() -> int:
     """The exit code of a command that this package has itself; any other takes this process's place."""
     try:
@@ -72,6 +76,8 @@ def run(name: str, rest: list[str]) -> int:
         print(usage())
         return 0
     command = COMMANDS.get(name)
+    if name in OF_RELEASES:
+        return refuse(f"there is no command {name!r} of its own: ask for `mintage releases {name}`")
     if command is None:
         from mintage.nearest import nearest
 

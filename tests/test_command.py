@@ -5,13 +5,15 @@ import re
 import shutil
 import subprocess
 import sys
+from argparse import _SubParsersAction
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from mintage.__main__ import COMMANDS
+from mintage.__main__ import COMMANDS, OF_RELEASES
 from mintage.completion import SCRIPTS, candidates
+from stages.releases.__main__ import parser
 from tests.test_setup import INSTALL
 
 ROOT = Path(__file__).parents[1]
@@ -64,6 +66,21 @@ def test_an_unknown_command_is_told_the_nearest(read: Callable[[str], None]) -> 
     done = mintage("trian")
     assert (done.returncode, done.stdout) == (2, "")
     read(done.stderr)
+
+
+@pytest.mark.tried(
+    "`mintage recognize`", "error: there is no command 'recognize' of its own: ask for `mintage releases recognize`"
+)
+def test_a_command_of_releases_is_told_its_whole_name(read: Callable[[str], None]) -> None:
+    done = mintage("recognize", "picture.png")
+    assert (done.returncode, done.stdout) == (2, "")
+    read(done.stderr)
+
+
+def test_those_are_all_commands_of_releases() -> None:
+    (commands,) = (action for action in parser()._actions if isinstance(action, _SubParsersAction))
+    assert set(OF_RELEASES) == set(commands.choices)
+    assert COMMANDS.keys().isdisjoint(OF_RELEASES)
 
 
 @pytest.mark.parametrize("arguments", [["families", "cgn"], ["families", "gan", "cgan"], ["completion", "csh"]])

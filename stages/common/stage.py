@@ -28,8 +28,11 @@ def program(module: str) -> str:
     return os.environ.pop("MINTAGE_COMMAND", f"python -m {module}")  # what we start is none of it
 
 
-def progress_bar(desc: str, total: int | None, unit: str = "img", done: int = 0) -> "tqdm[Any]":
-    """A bar on stderr; `update(n)` it, and use it as a context manager. `total` is None where nobody knows it."""
+def progress_bar(desc: str, total: int | None, unit: str = "", done: int = 0) -> "tqdm[Any]":
+    """A bar on stderr; `update(n)` it, and use it as a context manager. `total` is None where nobody knows it.
+
+    Without a unit the samples of the data are counted: images, sounds, bars, lines.
+    """
     interval = 0.5 if sys.stderr.isatty() else 10.0
     return tqdm(
         total=total, initial=done, desc=desc, unit=unit, unit_scale=True, mininterval=interval, maxinterval=interval

@@ -11,7 +11,8 @@ import pytest
 from mintage.evaluator import FULL, LEAST, images_beside
 from stages.common.files import read_json
 from stages.common.params import Evaluator, Select, load_section, load_value
-from stages.evaluator import evaluator, within_budget
+from stages.evaluator import evaluator, summary, within_budget
+from stages.media import medium_of
 from stages.selection import budget
 from tests.stages.tiny_data import ROOT, write_digits, write_params
 
@@ -76,3 +77,4 @@ def test_a_short_training_gets_a_short_evaluator_which_is_told(tmp_path: Path, r
     assert figures["images"] == LEAST
     read(read_json(tmp_path / "metrics/evaluator.json")["turned_down"])
     assert figures["holdout_accuracy"] > 0.8, "short, and still a judge"
+    assert "held-out images; the evaluator was shown" in summary(figures, medium_of({})), "one sentence"
