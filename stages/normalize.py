@@ -206,7 +206,7 @@ def _finish(job: Job, over_shards: MapShards, pieces: Pieces, shards: list[Shard
                     "images-broken",
                     f"{count} of the {total} {job.medium.words.many} cannot be used and there may be more, over "
                     "normalize.max_broken; "
-                    f"the first are {_named(first)}: mend or remove them, or raise that limit",
+                    f"the first are {_named(first)}: {_advice(first)}, or raise that limit",
                 )
     return finished
 
@@ -219,6 +219,12 @@ def _broken(finished: list[Finished]) -> tuple[int, list[Broken]]:
 
 def _named(broken: list[Broken]) -> str:
     return ", ".join(f"{image.key!r} ({image.reason})" for image in broken[:_NAMED])
+
+
+def _advice(broken: list[Broken]) -> str:
+    """What every reason asks to be set is no fault of the files."""
+    settings = all("ingest.options." in image.reason for image in broken)
+    return "set what they ask for" if settings else "mend or remove them"
 
 
 def _write(

@@ -117,8 +117,8 @@ def _ends_of(values: npt.NDArray[Any]) -> tuple[float, float]:
     if values.dtype.kind == "f" and values.min() < 0:
         return -1.0, 1.0
     raise UnusableError(
-        f"it holds {values.dtype} from {values.min():g} to {values.max():g}: say in ingest.options.empty and occupied "
-        "what is empty and what is occupied"
+        f"it holds {values.dtype} from {values.min():g} to {values.max():g}: set ingest.options.empty and occupied "
+        "to what is empty and what is occupied"
     )
 
 

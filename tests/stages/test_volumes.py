@@ -68,7 +68,7 @@ def test_the_ends_of_other_numbers_are_said() -> None:
         (npy(np.zeros((4, 4))), "it is of the shape [4, 4], not [height, depth, width] of 1 channels"),
         (npy(np.zeros((2, 4, 4, 4))), "not [height, depth, width] of 1 channels"),
         (npy(np.zeros((4, 0, 4))), "it is of the shape [4, 0, 4]"),
-        (npy(np.full((4, 4, 4), 7, np.int64)), "it holds int64 from 7 to 7: say in ingest.options.empty"),
+        (npy(np.full((4, 4, 4), 7, np.int64)), "it holds int64 from 7 to 7: set ingest.options.empty"),
         (npy(np.full((4, 4, 4), 0.5)), "it holds float64 from 0.5 to 0.5"),
         (npy(np.full((4, 4, 4), "a")), "it holds <U1, no numbers"),
         (npy(np.zeros((200, 200, 200), np.bool_)), "it says it has 8000000 numbers"),

@@ -208,3 +208,17 @@ def test_solids_are_shared_out_by_class_and_equal_ones_stay_on_one_side(tmp_path
     train, holdout = ({*map(bytes, Split(tmp_path / "normalized" / side).images())} for side in ("train", "holdout"))
     assert len(train | holdout) < 600, "some are equal"
     assert not train & holdout
+
+
+def test_densities_without_ends_are_mended_by_options_not_in_the_files(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for number, one in enumerate(np.random.default_rng(1).integers(-1000, 3000, (10, 6, 6, 6), np.int16)):
+        (tmp_path / f"in/{number}.npy").write_bytes(npy(one))
+    asked = {"height": 6, "depth": 6, "width": 6, "channels": 1}
+    ingested(tmp_path / "raw", source="volumes", path=str(tmp_path / "in"))
+    with refused("images-broken", "set ingest.options.empty and occupied", "set what they ask for") as found:
+        normalized(tmp_path, **asked)
+    assert "mend or remove" not in str(found.value)
+    ends = {"empty": -1000, "occupied": 3000}
+    ingested(tmp_path / "raw", source="volumes", path=str(tmp_path / "in"), options=ends)
+    assert normalized(tmp_path, **asked)["counts"]["read"] == 10
