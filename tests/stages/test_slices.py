@@ -119,7 +119,7 @@ def test_each_slice_is_scaled_as_it_says() -> None:
     values[1:3] = 1524
     scale: dict[str, Any] = {"RescaleSlope": 2, "RescaleIntercept": -1048}
     half: dict[str, Any] = {"RescaleSlope": 1, "RescaleIntercept": -1024}
-    with pytest.raises(UnusableError, match=r"from -1000 to 2000: say in ingest\.options\.empty"):
+    with pytest.raises(UnusableError, match=r"from -1000 to 2000: set ingest\.options\.empty"):
         decoded(slices.packed(series(values, **scale)), (4, 4, 4))
     found = decoded(slices.packed(series(values, **scale)), (4, 4, 4), empty=-1000, occupied=2000)
     assert found.sum() == 32
