@@ -14,6 +14,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
     "game": {
         "adversarial": "mintage.games.adversarial:Adversarial",
         "unpaired": "mintage.games.unpaired:Unpaired",
+        "coupled": "mintage.games.coupled:Coupled",
         "policy": "mintage.games.policy:Policy",
         "autoencoding": "mintage.games.autoencoding:Autoencoding",
     },
@@ -22,6 +23,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "points": "mintage.networks.points:NETWORK",
         "dcgan": "mintage.networks.dcgan:NETWORK",
         "infogan": "mintage.networks.infogan:NETWORK",
+        "cogan": "mintage.networks.cogan:NETWORK",
         "resnet": "mintage.networks.resnet:NETWORK",
         "biggan": "mintage.networks.biggan:NETWORK",
         "began": "mintage.networks.began:NETWORK",
@@ -79,6 +81,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "batch_norm": "mintage.conditioning.generator:BatchNorm",
         "shared_batch_norm": "mintage.conditioning.generator:SharedBatchNorm",
         "source": "mintage.conditioning.generator:Source",
+        "domain": "mintage.conditioning.generator:Domain",
     },
     "discriminator_conditioning": {
         "none": "mintage.conditioning.discriminator:NONE",
@@ -91,6 +94,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "code": "mintage.conditioning.discriminator:CODE",
         "source": "mintage.conditioning.discriminator:SOURCE",
         "hole": "mintage.conditioning.discriminator:HOLE",
+        "domain": "mintage.conditioning.discriminator:DOMAIN",
     },
     # The stage select has its own; see stages/selection/metrics.py.
     "metric": {},

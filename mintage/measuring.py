@@ -92,7 +92,7 @@ def measure(
             `holdout` does so for the other.
         seed: Decides the samples, the halves and the classifier.
         evaluator_images: How many images the classifier is shown while it learns.
-        to: Of a model between two domains, the one that is made: figures are of one direction, in the features of a
+        to: Of a model of two domains, the one that is made: figures are of one direction, in the features of a
             classifier of this domain.
         device: "auto" (a CUDA device, else the CPU), "cpu", "cuda" or "cuda:N".
         threads: Of the CPU; None: as many as torch takes. As of `mintage.train`.
@@ -113,7 +113,9 @@ def measure(
         Of one between two domains `conditional_accuracy` is how many translations a classifier of the wanted domain
         takes for the class of their source; `cycle_error` (lower is better) is the mean absolute difference of sources
         from what they are when they are translated back; `luminance_correlation`, of sources and translations, below 0
-        says (as a warning does) that light and dark were exchanged. The baseline is no translation at all.
+        says (as a warning does) that light and dark were exchanged. The baseline is no translation at all. Of one that
+        makes an image of each of one latent, `conditional_accuracy` is how many are taken for the class that a
+        classifier of the other domain sees in their partner.
         Of one that writes words, in the features of a language model: also `counted_surprise` (how surprising held-out
         words are to counts of runs in the generated ones, in nats, lower is better; Zhao et al. 2018), `bleu` (BLEU-3
         beside the held-out sequences, higher is better), `self_bleu` (beside each other, where higher is less varied;
@@ -137,8 +139,9 @@ def measure(
     _require_fit(model, holdout, train)
     model.towards(to)  # raises where there is no such direction
     if model.domains is not None:
+        compare = _compare_coupled if model.generator.config.couples else _compare_domains
         with thread_count(threads):
-            return _compare_domains(model, holdout, train, to, Schooling(seed, evaluator_images, choose_device(device)))
+            return compare(model, holdout, train, to, Schooling(seed, evaluator_images, choose_device(device)))
     if model.attributes is None and train.label is not None:  # of images that have both, labels are judged
         rank = len(train.shape) - 1
         train, holdout = (Dataset(one.image, one.label, one.classes, one.source, rank=rank) for one in (train, holdout))
@@ -233,6 +236,30 @@ def _compare_domains(
     kept = {"cycle_error": 0.0, "luminance_correlation": 1.0}
     real, same = figures(drawn.image, drawn) | kept, figures(asked.image, asked) | kept
     return {name: Figure(value, real[name], same[name]) for name, value in found.items()}
+
+
+def _compare_coupled(
+    model: Model, holdout: Dataset, train: Dataset, to: str | None, schooling: Schooling
+) -> dict[str, Figure]:
+    """One domain: what is made of it, beside its images, and beside what is made of the other of the same latents."""
+    assert to is not None
+    assert model.domains is not None
+    other = next(domain for domain in model.domains if domain != to)
+    seen, wanted = train.of_domain(to), holdout.of_domain(to)
+    if min(map(len, (seen, wanted))) < _FEWEST:
+        raise ValueError(f"there are too few images to compare: give at least {_FEWEST} of each domain on each side")
+    count, seed = min(map(len, (seen, wanted))), schooling.seed
+    evaluator, told = _taught(seen, schooling), None
+    if evaluator.config.classifies:
+        judge = _taught(train.of_domain(other), schooling)
+        told = classify(judge, features_of(judge, _rounded(model.sample(count, seed, label=other))))
+    held = _Images.extract(evaluator, wanted.image, _condition(wanted))
+    drawn = seen.rows(torch.randperm(len(seen), generator=stream(seed, "measure/floor"))[:count])
+    made, real = (
+        _figures(held, _Images.extract(evaluator, images, classes), seed)
+        for images, classes in ((_rounded(model.sample(count, seed, label=to)), told), (drawn.image, _condition(drawn)))
+    )
+    return {name: Figure(value, real[name]) for name, value in made.items()}
 
 
 def _translation_figures(
@@ -348,5 +375,5 @@ def _require_fit(model: Model, *sets: Dataset) -> None:
             raise ValueError("the model translates: give holdout and train with the `source` of each image")
         if model.attributes is not None and data.attribute_names != model.attributes:
             raise ValueError(f"the model's attributes are {model.attributes}, the images' {data.attribute_names}")
-        if model.classes is not None and data.classes != model.classes:
+        if model.domains is None and model.classes is not None and data.classes != model.classes:
             raise ValueError(f"the model's classes are {model.classes}, and the images' {data.classes}")

@@ -72,7 +72,9 @@ class Model:
 
     @property
     def domains(self) -> tuple[str, str] | None:
-        """The two domains between which it translates, each into the other; None where it is of pairs or of noise."""
+        """The two domains between which it translates, each into the other, or of which it makes an image each of one
+        latent, as `classes`; None where it is of pairs or of one kind of images.
+        """
         return self.generator.config.domains
 
     def sample(
@@ -321,20 +323,19 @@ class Model:
         return project(self.generator, given, asked, steps=steps, seed=seed)
 
     def towards(self, domain: str | None) -> Generator:
-        """The generator that makes images of this domain, of the other one's; the only one where there are no domains.
+        """The generator that makes images of this domain, of the other one's; the only one where nothing is translated.
 
         Raises ValueError where there is no such domain, or none is named and there are two.
         """
         directions = self.generator.directions
-        if not directions and domain is not None:
+        known = list(directions or self.domains or ())
+        if not known and domain is not None:
             raise ValueError("this model is of no domains: leave out `to`")
-        if directions and domain is None:
-            raise ValueError(f"say which domain to make: to={' or to='.join(map(repr, directions))}")
-        if domain is None:
-            return self.generator
-        if domain not in directions:
-            raise ValueError(f"there is no domain {domain!r}{nearest(domain, list(directions))}")
-        return directions[domain]
+        if known and domain is None:
+            raise ValueError(f"say which domain to make: to={' or to='.join(map(repr, known))}")
+        if domain is not None and domain not in known:
+            raise ValueError(f"there is no domain {domain!r}{nearest(domain, known)}")
+        return directions.get(domain or "", self.generator)
 
     def save(self, folder: str | Path) -> None:
         """Write `generator.safetensors` and `config.json`, which `load` reads; neither is ever there by half."""

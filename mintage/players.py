@@ -62,7 +62,8 @@ class ModelConfig:
     attributes: tuple[str, ...] | None = None
     """Names of what the players are told in place of a class; see `mintage.attributes`."""
     domains: tuple[str, str] | None = None
-    """Where there are two without pairs: the one whose images are translated, and the one of what is made."""
+    """Where there are two without pairs: the one whose images are translated, and the one of what is made. Where none
+    are translated, an image of each is made of one latent, and they are its classes."""
     vocabulary: tuple[str, ...] | None = None
     """The words, where samples are sequences of some (`mintage.tokens`)."""
     encodes: bool = False
@@ -82,6 +83,11 @@ class ModelConfig:
     def translates(self) -> bool:
         """Whether the generator makes images of images."""
         return self.source_shape is not None
+
+    @property
+    def couples(self) -> bool:
+        """Whether the generator makes an image of each of two domains, of one latent."""
+        return self.domains is not None and not self.translates
 
     @property
     def fills(self) -> bool:
@@ -150,7 +156,7 @@ class Generator(nn.Module):
         vector_size = config.latent_size + config.code_size + self.conditioning.vector_size
         beside = config.source_shape or len(config.vocabulary or ()) or self.conditioning.plane_size
         self.network = catalog.load("network", config.network).generator(
-            vector_size, config.image_shape, config.width, norm, beside
+            vector_size, config.image_shape, config.width, norm, beside, **_own_layers(config)
         )
         norm.initialize(self.network)
         if config.residual:
@@ -159,7 +165,7 @@ class Generator(nn.Module):
         self.examples: Tensor | None
         """Attributes of real images `[EXAMPLES, K]`, by which it is asked where nobody says what for; None else."""
         self.register_buffer("examples", torch.zeros(EXAMPLES, len(config.attributes)) if config.attributes else None)
-        self.back = Generator(config.back) if config.domains else None
+        self.back = Generator(config.back) if config.domains and config.translates else None
         self.encoder = _encoder(config) if config.encodes else None
 
     @property
@@ -213,7 +219,9 @@ class Discriminator(nn.Module):
         network = catalog.load("network", config.network)
         self.reads_apart = network.reads_labelled and config.packing == 1
         words = () if config.vocabulary is None else (len(config.vocabulary),)
-        self.network = network.discriminator(shape, config.discriminator_width or config.width, norm, *words)
+        self.network = network.discriminator(
+            shape, config.discriminator_width or config.width, norm, *words, **_own_layers(config)
+        )
         norm.initialize(self.network)
         self.group = config.minibatch_stddev
         features = self.network.feature_size + bool(self.group)
@@ -263,6 +271,11 @@ def channels_last(images: Tensor) -> Tensor:
     return images.squeeze(1).unsqueeze(-1).movedim(-1, 1)
 
 
+def _own_layers(config: ModelConfig) -> dict[str, int]:
+    """Of how many domains a network is to have layers of their own, where it is to have any."""
+    return {"domains": len(config.domains)} if config.domains is not None and config.couples else {}
+
+
 def _encoder(config: ModelConfig) -> Encoder:
     """As wide as the generator, of layers like its own."""
     layers = (config.generator_dropout, *config.generator_layers, config.rank)
@@ -294,6 +307,7 @@ def model_config(
     Of sequences a latent has a number a word.
     """
     first, second = domains or ("", "")
+    told: str | None = catalog.load("generator_conditioning", recipe.generator.conditioning).takes
     reads_code = catalog.load("discriminator_conditioning", recipe.discriminator.conditioning).reads_code
     return ModelConfig(
         network=recipe.network,
@@ -317,7 +331,7 @@ def model_config(
         packing=recipe.packing,
         minibatch_stddev=recipe.minibatch_stddev,
         reconstructs=catalog.load("objective", recipe.objective).reconstructs,
-        source_shape=(source_shape or image_shape) if condition_of(recipe) in ("source", "domain") else None,
+        source_shape=(source_shape or image_shape) if told == "source" else None,
         attributes=tuple(attributes or ()) if condition_of(recipe) == "attributes" else None,
         domains=(first, second) if condition_of(recipe) == "domain" else None,
         vocabulary=vocabulary,

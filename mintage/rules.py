@@ -40,8 +40,14 @@ class Setting:
 
     @property
     def unpaired(self) -> bool:
-        """Whether the game is of two domains without pairs."""
-        found: bool = catalog.load("game", self.recipe.game).of_domains
+        """Whether the game is of two domains without pairs, each translated into the other."""
+        game = catalog.load("game", self.recipe.game)
+        return bool(game.of_domains and not game.couples)
+
+    @property
+    def couples(self) -> bool:
+        """Whether the game is of two domains without pairs, of which it makes an image each of one latent."""
+        found: bool = catalog.load("game", self.recipe.game).couples
         return found
 
     @property

@@ -32,6 +32,24 @@ DOMAINS: "list[Rule]" = [
         "this family learns from pairs, and this data has two domains without pairs: name a family such as cyclegan",
     ),
     (
+        lambda s: s.couples and s.real.domains is None,
+        "this family learns from images of two domains, and this data has one: give each image's domain to "
+        "mintage.Dataset, or name a family that makes images of one kind",
+    ),
+    (
+        lambda s: (s.couples, s.couples) != (s.told_by.takes == "domain", s.discriminator.needs_domains),
+        "layers of each domain's own go with a game of both: set game to coupled and conditioning of both players to "
+        "domain, or none of these",
+    ),
+    (
+        lambda s: s.couples and not s.network.couples,
+        "this network has no layers of each domain's own: set network to cogan",
+    ),
+    (
+        lambda s: s.couples and s.recipe.packing > 1,
+        "images judged together go through the first layer of one domain: set packing to 1",
+    ),
+    (
         lambda s: s.unpaired and s.real.paired and s.real.domains is None,
         "this family learns from two domains without pairs, and this data has pairs: name pix2pix, which learns more "
         "from them",

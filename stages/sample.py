@@ -1,7 +1,7 @@
 """Sample: images of the selected generator, seeded, into Parquet and pictures.
 
 Reads models/selected; of a model that translates also data/normalized/holdout, whose sources it translates, or of two
-domains whose images, each into the other.
+domains whose images, each into the other. One that makes an image of each of two domains makes both of each latent.
 Writes samples/, plots/samples.png, plots/latent/, plots/heard/, metrics/latent.json, provenance/sample.json.
 Image i is the same bits whatever the count and the batch size. Pictures of the latent space: stages/sampling.
 """
@@ -80,7 +80,9 @@ def sample(params: Sample, root: Path) -> int:
         )
         sheet, told = (outputs.enter_context(replacing(root / name)) for name in ("plots/samples.png", LATENT))
         if holdout is None:
-            made, schema = rows(generator, params, asked, medium, mark), schema_of(generator.config, medium, mark)
+            counted = {"latent": pa.int64()} if generator.config.couples else {}
+            made = rows(generator, params, asked, medium, mark)
+            schema = schema_of(generator.config, medium, mark, **counted)
             names = row_names(generator.config, labels)
             drawn = drawings.draw_samples(generator, params.seed, asked, names=names)
         else:
@@ -164,6 +166,9 @@ def rows(
     generator: Generator, params: Sample, wanted: list[int] | Tensor | None, medium: Medium, mark: Mark
 ) -> Iterator[dict[str, Any]]:
     """A row an image, made when it is asked for, encoded as its medium is."""
+    if generator.config.couples and isinstance(wanted, list):
+        yield from pairs(generator, params, wanted, medium, mark)
+        return
     index, column = 0, "attributes" if generator.config.attributes else "label"
     with progress_bar("sample", params.count) as bar:
         for images, asked in samples(generator, params.count, params.seed, wanted):
@@ -174,6 +179,22 @@ def rows(
                 yield {"image": image, "label": None, "index": index, "seed": params.seed, column: told} | text
                 index += 1
             bar.update(len(images))
+
+
+def pairs(
+    generator: Generator, params: Sample, wanted: list[int], medium: Medium, mark: Mark
+) -> Iterator[dict[str, Any]]:
+    """A row an image: of each latent, which `latent` counts, those of all the domains that are wanted."""
+    latents = ceil(params.count / len(wanted))
+    made = [(images for images, _ in samples(generator, latents, params.seed, [domain])) for domain in wanted]
+    of_each = zip(*((image for images in one for image in images.numpy()) for one in made), strict=True)
+    with progress_bar("sample", params.count) as bar:
+        for latent, images in enumerate(of_each):
+            first = latent * len(wanted)
+            for index, image in zip(range(first, params.count), images, strict=False):
+                told = {"label": wanted[index - first], "index": index, "latent": latent, "seed": params.seed}
+                yield {"image": encoded(medium, image, index, mark)} | told
+                bar.update(1)
 
 
 def lines_of(generator: Generator, seed: int, medium: Medium) -> dict[str, list[str]]:

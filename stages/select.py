@@ -31,7 +31,7 @@ from stages.selection.features import feature_network
 from stages.selection.measure import load_generator
 from stages.selection.nearest import nearest_drawn
 from stages.selection.quality import Subject, verdict
-from stages.selection.reference import Reference, reference
+from stages.selection.reference import COUPLED, Reference, reference
 from stages.selection.rows import absent_in, attributes, classes, columns, expected, without_floors
 from stages.selection.rule import Choice, Row, choose, cost_of_last, sentence, why
 from stages.selection.seen import Judge
@@ -153,16 +153,18 @@ def read_inputs(params: Select, root: Path) -> Inputs:
         require_same_data(evaluator.config, holdout, str(folder), "evaluator")
         return Judge(evaluator, feature_network(params, evaluator, sha256, device, medium.words), medium, sha256)
 
-    reals = []
+    reals, config = [], load_generator(checkpoints[0], device)[0].config
     if not train.domains:
-        condition = condition_of(load_generator(checkpoints[0], device)[0].config)
+        condition = condition_of(config)
         reals = [reference(judge_in("", train, holdout), train, holdout, params, condition=condition, cache=cache)]
     for number, name in reversed([*enumerate(train.domains)]):
         of_train, of_holdout, others = train.of_domain(name), holdout.of_domain(name), holdout.of_other_domain(name)
-        judge = judge_in(str(number), of_train, of_holdout)
-        reals.append(
-            reference(judge, of_train, of_holdout, params, condition="domain", cache=cache, to=name, others=others)
-        )
+        judge, about = judge_in(str(number), of_train, of_holdout), (of_train, of_holdout, params)
+        if config.couples:
+            partner = judge_in(str(1 - number), train.of_other_domain(name), others)
+            reals.append(reference(judge, *about, condition=COUPLED, cache=cache, to=name, partner=partner))
+        else:
+            reals.append(reference(judge, *about, condition="domain", cache=cache, to=name, others=others))
     digests = [real.judge.sha256 for real in reversed(reals)]
     return Inputs(
         checkpoints=checkpoints,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from mintage.conditioning.heads import Auxiliary, InformationCode, Projection, Score, SemiSupervised
-from mintage.conditioning.images import Beside, ConcatPlane, Hole, Product, Repeat, Unlabelled
+from mintage.conditioning.images import Beside, ConcatPlane, Domain, Hole, Product, Repeat, Unlabelled
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,10 @@ class DiscriminatorConditioning:
         return self.image.takes == "source"
 
     @property
+    def needs_domains(self) -> bool:
+        return self.image is Domain
+
+    @property
     def needs_mask(self) -> bool:
         return self.image is Hole
 
@@ -60,3 +64,4 @@ SEMI_SUPERVISED = DiscriminatorConditioning(head=SemiSupervised)
 CODE = DiscriminatorConditioning(head=InformationCode)
 SOURCE = DiscriminatorConditioning(image=Beside)
 HOLE = DiscriminatorConditioning(image=Hole)
+DOMAIN = DiscriminatorConditioning(image=Domain)

@@ -22,6 +22,16 @@ class Inputs(NamedTuple):
     """`[N, plane_size]`, which it widens to one more channel of its first feature map."""
 
 
+class OfDomain(NamedTuple):
+    """What a network runs on that makes images of several domains."""
+
+    vector: Tensor
+    modulation: Tensor | None
+    plane: Tensor | None
+    domain: Tensor
+    """`[N, domains]`: a 1 at the one whose own layers draw the image."""
+
+
 class Translation(NamedTuple):
     """What a network runs on that makes images of images."""
 
@@ -35,7 +45,8 @@ class Unconditional(nn.Module):
     """The latent alone; and what every other way adds to that."""
 
     takes: str | None = None
-    """What its condition is: the "label" of an image, or the attributes in its place; or its "source" `[N,S,H,W]`."""
+    """What its condition is: the "label" of an image, or the attributes in its place; its "source" `[N,S,H,W]`; or the
+    "domain" of what is to be made."""
     vector_size = 0
     modulation_size = 0
     plane_size = 0
@@ -46,7 +57,7 @@ class Unconditional(nn.Module):
         super().__init__()
         self.condition = condition
 
-    def forward(self, latent: Tensor, condition: Tensor | None) -> Inputs | Translation:
+    def forward(self, latent: Tensor, condition: Tensor | None) -> Inputs | OfDomain | Translation:
         return Inputs(latent)
 
 
@@ -116,3 +127,13 @@ class Source(Unconditional):
     def forward(self, latent: Tensor, condition: Tensor | None) -> Translation:
         assert condition is not None
         return Translation(condition, latent)
+
+
+class Domain(Unconditional):
+    """The domain's number, by which the network's last layer is chosen (Liu and Tuzel 2016)."""
+
+    takes = "domain"
+
+    def forward(self, latent: Tensor, condition: Tensor | None) -> OfDomain:
+        assert condition is not None
+        return OfDomain(latent, None, None, self.condition.vector(condition).to(latent.dtype))

@@ -16,7 +16,7 @@ class Unlabelled(nn.Module):
     """The image alone."""
 
     takes: str | None = None
-    """What is shown with it: its "label", or the attributes in its place; or its "source" `[N,S,H,W]`."""
+    """What is shown with it: its "label", or the attributes in its place; its "source" `[N,S,H,W]`; or its "domain"."""
 
     def __init__(self, condition: Condition, image_shape: ImageShape, source_shape: ImageShape | None = None) -> None:
         super().__init__()
@@ -84,6 +84,12 @@ class Repeat(Unlabelled):
         assert condition is not None
         planes = self.condition.vector(condition).to(image.dtype)[:, :, *[None] * len(self.size)]
         return torch.cat([image, planes.expand(-1, -1, *self.size)], dim=1)
+
+
+class Domain(Repeat):
+    """The domain's number in the same way, by which the network's first layer is chosen (Liu and Tuzel 2016)."""
+
+    takes = "domain"
 
 
 class Beside(Unlabelled):

@@ -43,6 +43,8 @@ class Network:
     """Whether the discriminator judges patches of an image apart."""
     reads_labelled: bool = False
     """Whether the discriminator also takes images and the planes of their classes apart (`labelled.py`)."""
+    couples: bool = False
+    """Whether both networks can have layers of each domain's own: they are told `domains`, how many there are."""
     writes: bool = False
     """Whether samples are sequences of words, of which both networks are told how many there are, last of all."""
     deep: bool = False

@@ -21,7 +21,7 @@ LABELED = {"concat", "product", "repeat", "projection", "auxiliary", "semi_super
 """Conditionings of a discriminator that learn from labels."""
 TRANSLATES = "source"
 """The conditioning of a generator that makes images of images."""
-BETWEEN_DOMAINS = {"unpaired"}
+BETWEEN_DOMAINS = {"unpaired", "coupled"}
 """Games of two domains without pairs."""
 ATTRIBUTES = "sngan_attributes"
 """A family that learns from attributes."""

@@ -17,6 +17,10 @@ TRANSLATED = ["source", "translation", "truth", "baseline"]
 """The rows of a picture of translations."""
 
 
+PAIRED_ROWS = 4
+"""Rows of latents in a picture of what is made of them in each of two domains."""
+
+
 def rows_of_translations(image_shape: Sequence[int], source_shape: Sequence[int]) -> list[str]:
     """The last one only where a source looks otherwise without a network than it is: enlarged, or filled in."""
     otherwise = source_shape[1:] != image_shape[1:] or source_shape[0] > image_shape[0]
@@ -26,6 +30,11 @@ def rows_of_translations(image_shape: Sequence[int], source_shape: Sequence[int]
 def rows_of_blocks(names: Sequence[str]) -> list[str]:
     """Of translations by chance, then of the best and the worst."""
     return [block + name for block in ("", "best ", "worst ") for name in names]
+
+
+def rows_of_pairs(domains: Sequence[str]) -> list[str]:
+    """Of what is made of one latent in each of two domains."""
+    return [*domains] * PAIRED_ROWS
 
 
 def rows_of_directions(domains: Sequence[str]) -> list[str]:

@@ -9,15 +9,17 @@ from torch import Tensor
 
 from mintage.metrics.pairs import absolute_error
 from mintage.players import Generator, ModelConfig
-from mintage.sampling import asked_rows, samples
+from mintage.sampling import asked_rows, images_of, latents_of, samples
 from mintage.sources import for_display, untouched
 from stages.common.levels import Levels
 from stages.common.pictures import (
+    PAIRED_ROWS,
     encode_png,
     grid,
     grid_scale,
     rows_of_blocks,
     rows_of_directions,
+    rows_of_pairs,
     rows_of_translations,
     with_names,
 )
@@ -86,8 +88,11 @@ class Grids(Drawings):
         """Ten columns.
 
         A row is a class where the model has classes: the first ten of those asked for, or of all; or a category of the
-        information code, where it has one.
+        information code, where it has one. Of a model that makes an image of each of two domains, these stand below
+        each other in every two rows.
         """
+        if generator.config.couples:
+            return encode_png(with_names(*_drawn_pairs(self._medium, generator, seed)))
         wanted: list[int] | Tensor | None = asked if isinstance(asked, Tensor) else None
         if not isinstance(asked, Tensor):
             rows = rows_of_grid(generator.config, asked)
@@ -106,6 +111,16 @@ class Grids(Drawings):
         pixels = self._medium.pixels(flat.nan_to_num(1.0).numpy())
         pixels[flat.flatten(1).isnan().any(1).numpy()] = 255
         return encode_png(grid(pixels, rows.shape[1], grid_scale(*pixels.shape[2:])))
+
+
+def _drawn_pairs(medium: Medium, generator: Generator, seed: int) -> tuple[Levels, list[str]]:
+    """Rows of both domains in turn, below each other what is made of one latent; and the rows' names."""
+    rows = []
+    for first in range(0, COLUMNS * PAIRED_ROWS, COLUMNS):
+        latents = latents_of(generator.config, seed, range(first, first + COLUMNS))
+        rows += [images_of(generator, latents, [domain]) for domain in (0, 1)]
+    names = rows_of_pairs(generator.config.domains or ())
+    return draw_grid(medium, torch.cat(rows), COLUMNS), names
 
 
 def rows_of_grid(config: ModelConfig, classes: Sequence[int] | None = None) -> list[int]:

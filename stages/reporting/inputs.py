@@ -117,12 +117,17 @@ class Inputs:
     @property
     def conditional(self) -> bool:
         """Whether the generator makes the class it is asked for."""
-        return self.manifest.classes is not None and self._conditioning not in ("none", "source")
+        return self.manifest.classes is not None and self._conditioning not in ("none", "source", "domain")
 
     @property
     def translates(self) -> bool:
         """Whether the generator makes images of images."""
         return self._conditioning == "source"
+
+    @property
+    def couples(self) -> bool:
+        """Whether the generator makes an image of each of two domains, of one latent."""
+        return self._conditioning == "domain"
 
     @property
     def _conditioning(self) -> str | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from stages.common.pictures import grid_scale, rows_of_blocks, rows_of_directions, rows_of_translations
+from stages.common.pictures import grid_scale, rows_of_blocks, rows_of_directions, rows_of_pairs, rows_of_translations
 from stages.reporting.inputs import Inputs, Picture
 from stages.reporting.measures import frame_figures
 
@@ -77,6 +77,8 @@ def sheet_of(inputs: Inputs, picture: Picture, names: list[str] | None = None) -
 def samples_sheet(inputs: Inputs) -> Sheet:
     """The sample grid: a row a class, of the first of the classes that were asked for."""
     classes, sample, picture = inputs.manifest.classes, inputs.made_by("sample"), bare_samples(inputs)
+    if inputs.couples:
+        return sheet_of(inputs, picture, rows_of_pairs(inputs.manifest.domains or []))
     if inputs.manifest.domains:
         return sheet_of(inputs, picture, rows_of_directions(inputs.manifest.domains))
     if inputs.translates:
@@ -92,7 +94,7 @@ def samples_sheet(inputs: Inputs) -> Sheet:
 
 def bare_samples(inputs: Inputs) -> Picture:
     """The sample grid without the rows' names at its left, which the page writes itself; categories of a code stay."""
-    if inputs.manifest.medium.plots or not (inputs.conditional or inputs.translates):
+    if inputs.manifest.medium.plots or not (inputs.conditional or inputs.translates or inputs.couples):
         return inputs.samples
     height, width = inputs.cell
     margin = inputs.samples.width - (_COLUMNS * (width + 1) - 1) * grid_scale(height, width)
@@ -105,7 +107,8 @@ def bare_samples(inputs: Inputs) -> Picture:
 def nearest_sheet(inputs: Inputs) -> Sheet:
     domains = inputs.manifest.domains or []
     ways = zip(domains, reversed(domains), strict=True)
-    names = [name for other, to in ways for name in (f"real {other}", f"made {to}", f"nearest {to}")]
+    shown = ((to if inputs.couples else other, to) for other, to in ways)
+    names = [name for real, to in shown for name in (f"real {real}", f"made {to}", f"nearest {to}")]
     return sheet_of(inputs, inputs.nearest, names or ["real", "generated", "nearest real"])
 
 

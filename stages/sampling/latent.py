@@ -112,13 +112,18 @@ def switches(generator: Generator, params: Sample) -> list[Picture]:
 
 
 def walks(generator: Generator, params: Sample, labels: list[int] | None) -> Picture:
-    """Walks of `params.walk_steps` images between two latents, each of one class where there are classes."""
+    """Walks of `params.walk_steps` images between two latents, each of one class where there are classes.
+
+    Of a model that makes an image of each of two domains the same walk in either.
+    """
     config = generator.config
     spherical = is_spherical(params, config)
     walked = [None] * _WALKS if labels is None else list(dict.fromkeys(labels))[:_MOST_ROWS]
+    each = len(walked) if config.couples else 1
+    walked *= 2 if config.couples else 1
     found = []
     for number, label in enumerate(walked):
-        start, end = draw(config, 2, stream(params.seed, "walk", number))
+        start, end = draw(config, 2, stream(params.seed, "walk", number // each))
         latents = path(config, start, end, params.walk_steps, spherical)
         asked = _all(label, params.walk_steps)
         if generator.examples is not None:

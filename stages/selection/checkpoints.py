@@ -56,9 +56,10 @@ def _joined(checkpoints: list[Path], reals: Sequence[Reference], tables: list[Ta
     rows = [row_of(images_of(path), samples, one, of_real) for path, one in zip(checkpoints, found, strict=True)]
     for row, *each in zip(rows, *(table.rows for table in tables), strict=True):
         row["collapsed"] = max(one["collapsed"] for one in each)
-    same = mean_of([Measured(table.baseline or {}, {}) for table in tables])
+    bases = [Measured(table.baseline, {}) for table in tables if table.baseline is not None]
+    same = row_of(0, samples, mean_of(bases), of_real) if bases else None
     directions = {real.to or "": table for real, table in zip(reals, tables, strict=True)}
-    return Table(found, of_real, rows, row_of(0, samples, same, of_real), directions)
+    return Table(found, of_real, rows, same, directions)
 
 
 def _measured(checkpoints: list[Path], subjects: list[str], real: Reference, params: Select, cache: Path) -> Table:
@@ -98,7 +99,8 @@ def require_same_data(config: EvaluatorConfig | ModelConfig, split: Split, what:
     other = config.attributes is not None and config.attributes != real.attributes
     if isinstance(config, ModelConfig) and config.domains != real.domains:
         other = True
-    if other or (config.image_shape, config.classes) != (real.shape, real.classes):
+    classes = real.domains if isinstance(config, ModelConfig) and config.couples else real.classes
+    if other or (config.image_shape, config.classes) != (real.shape, classes):
         raise UserError(
             "output-of-other-data",
             f"{what} was made from images of another shape or other classes or domains: run `dvc repro {stage}`",

@@ -14,7 +14,7 @@ from stages.selection.checkpoints import loaded
 from stages.selection.classifiers import classification_scores
 from stages.selection.discriminator import classifier_figures
 from stages.selection.pairs import pairs_told_apart
-from stages.selection.reference import TRANSLATED, Reference
+from stages.selection.reference import COUPLED, TRANSLATED, Reference
 from stages.selection.rule import Row
 from stages.selection.truncation import facts_of, truncation_curve
 
@@ -65,7 +65,7 @@ def measure_chosen(path: Path, real: Reference, cache: Path, trained: dict[str, 
     figures = {"classification_accuracy_score": score, "classifier": classifier, "pairs_told_apart": pairs}
     figures |= {"truncation": facts_of(curve) if curve else None}
     scored = real.conditional and real.kind == "classifier"
-    noise = real.condition not in TRANSLATED and generator.config.latent_distribution == "normal"
+    noise = real.condition not in (*TRANSLATED, COUPLED) and generator.config.latent_distribution == "normal"
     cut = noise and "truncation" not in real.medium.lacks
     less = left_out(asked, training, classifiers=scored or "labels" in (classifier or {}), truncation=cut)
     if training < SHORT and scored and asked.classifier_images is None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stages.selection.measure import Measured
-from stages.selection.metrics import metrics_in
+from stages.selection.metrics import METRICS, metrics_in
 from stages.selection.rule import Row
 
 _SHOWN = ("frechet_distance", "conditional_accuracy", "cycle_error")
@@ -19,7 +19,7 @@ class Direction:
     """What `directions` of selection.json holds of one."""
 
     source: str
-    """The domain whose held-out images are translated."""
+    """The domain whose held-out images are translated; of a model that translates none, the one of the partners."""
     to: str
     """The one that is made, and beside whose images translations are measured."""
     row: Row
@@ -40,13 +40,17 @@ class Direction:
         correlation = self.row.get("luminance_correlation")
         warning = f"light and dark are exchanged (correlation {correlation:.2f}); " if self.exchanged else ""
         shown = {name: metric for name, metric in metrics_in(self.row).items() if name in _SHOWN}
-        same = self.baseline or {}
         figures = [
-            f"{metric.title} {metric.text(self.row[name])} "
-            f"(untranslated: {metric.text(same.get(name))}, real images: {metric.text(self.row.get(metric.floor))})"
-            for name, metric in shown.items()
+            f"{metric.title} {metric.text(self.row[name])} ({self._beside(name)})" for name, metric in shown.items()
         ]
-        return f"{self.source} to {self.to}: {warning}{', '.join(figures)}."
+        way = self.to if self.baseline is None else f"{self.source} to {self.to}"
+        return f"{way}: {warning}{', '.join(figures)}."
+
+    def _beside(self, name: str) -> str:
+        """What no translation at all reaches, where something is translated, and real images."""
+        metric = METRICS[name]
+        same = [] if self.baseline is None else [f"untranslated: {metric.text(self.baseline.get(name))}"]
+        return ", ".join([*same, f"real images: {metric.text(self.row.get(metric.floor))}"])
 
 
 def mean_of(each: Sequence[Measured]) -> Measured:

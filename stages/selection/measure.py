@@ -71,7 +71,8 @@ def generated(generator: Generator, real: Reference, progress: Callable[[int], o
             yield images
             progress(len(images))
 
-    asked = (real.requested_labels, real.targets(), real.requested_attributes)
+    labels = real.requested_labels if real.partner is None else real.labels_of_partners(generator)
+    asked = (labels, real.targets(), real.requested_attributes)
     return real.judge.extract(with_progress(), *asked, back=real.back_from(generator))
 
 

@@ -8,7 +8,7 @@ import torch
 from mintage.metrics.distances import nearest_rows
 from mintage.players import Generator
 from mintage.randomness import stream
-from mintage.sampling import asked_rows
+from mintage.sampling import Rows, asked_rows
 from stages.common.levels import FloatImages, Levels
 from stages.common.pictures import encode_png
 from stages.common.reading import Chosen, Sources, attributes_of
@@ -24,6 +24,9 @@ def nearest_drawn(generator: Generator, reals: Sequence[Reference], seed: int) -
     if generator.config.translates:
         rows = torch.from_numpy(np.concatenate([nearest_translations(generator, one) for one in reals]))
         return encode_png(draw_grid(reals[0].medium, rows, len(rows) // (3 * len(reals))))
+    if generator.config.couples:
+        rows = torch.from_numpy(np.concatenate([nearest_rows_of(generator, one, seed) for one in reals]))
+        return encode_png(draw_grid(reals[0].medium, rows, COLUMNS))
     (real,) = reals
     order = _in_random_order(real.holdout_split, seed)
     plot = drawings_of(real.medium).draw_beside(generator, real.holdout_split, order, seed)
@@ -31,16 +34,21 @@ def nearest_drawn(generator: Generator, reals: Sequence[Reference], seed: int) -
 
 
 def nearest_picture(generator: Generator, real: Reference, seed: int) -> Levels:
+    """`nearest_rows_of` as a picture."""
+    return draw_grid(real.medium, torch.from_numpy(nearest_rows_of(generator, real, seed)), COLUMNS)
+
+
+def nearest_rows_of(generator: Generator, real: Reference, seed: int) -> FloatImages:
     """Three rows of `COLUMNS`: held-out images; generated ones, asked for the same; the train images nearest those."""
     classes = shown_classes(generator)
     numbers = _of_classes(real.holdout_split, classes, seed)
     attributes = attributes_of(real.holdout_split) if generator.config.attributes else None
-    asked = classes if attributes is None else attributes[numbers]
+    asked: Sequence[int] | Rows | None = classes if attributes is None else attributes[numbers]
+    asked = real.requested if generator.config.couples else asked
     held_out = real.holdout_split.take(numbers)
     generated = torch.cat(list(real.judge.generated(generator, COLUMNS, seed, asked)))
     _, closest = nearest_rows(real.judge.network.extract(generated), real.train.features, 1)
-    rows: FloatImages = np.concatenate([held_out, generated.numpy(), real.train_split.take(closest[:, 0].numpy())])
-    return draw_grid(real.medium, torch.from_numpy(rows), COLUMNS)
+    return np.concatenate([held_out, generated.numpy(), real.train_split.take(closest[:, 0].numpy())])
 
 
 def nearest_translations(generator: Generator, real: Reference) -> FloatImages:
@@ -58,9 +66,10 @@ def nearest_translations(generator: Generator, real: Reference) -> FloatImages:
 
 
 def shown_classes(generator: Generator) -> list[int] | None:
-    """A label a column, the same ones side by side; None where the model takes none."""
-    names = generator.config.classes or ()
-    return sorted(column % len(names) for column in range(COLUMNS)) if generator.config.conditional else None
+    """A label a column, the same ones side by side; None where the model takes none, or its classes are domains."""
+    names, config = generator.config.classes or (), generator.config
+    asked = config.conditional and not config.couples
+    return sorted(column % len(names) for column in range(COLUMNS)) if asked else None
 
 
 def _in_random_order(split: Split, seed: int) -> Numbers:

@@ -29,6 +29,8 @@ from stages.selection.seen import Judge, Seen, Target
 _COLORS = 3
 TRANSLATED = ("source", "domain")
 """Conditions that are images, of which generators make others."""
+COUPLED = "partner"
+"""Of generators that make of one latent an image of each of two domains: each image has the other as its partner."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,8 @@ class Reference:
     train: Seen
     holdout: Seen
     condition: str | None
-    """What generators are given: a "label", "attributes", a "source", an image of the other "domain", or nothing."""
+    """What generators are given: a "label", "attributes", a "source", an image of the other "domain", or nothing; or
+    `COUPLED`, what they make beside it."""
     samples: int
     """Images that are generated to measure a checkpoint, and train images by which the floors are measured."""
     seed: int
@@ -54,7 +57,9 @@ class Reference:
     to: str | None = None
     """The domain that is made, where there are two: all other images here are of it,"""
     others: Split | None = None
-    """and these are the held-out ones of the other, which are translated."""
+    """and these are the held-out ones of the other, which are translated;"""
+    partner: Judge | None = None
+    """or this judges images of the other, where one latent makes an image of each."""
 
     @property
     def medium(self) -> Medium:
@@ -169,6 +174,17 @@ class Reference:
             return None
         return asked_labels(labels, self.samples, self.seed) if self.conditional else labels[self.pairs]
 
+    def labels_of_partners(self, generator: Generator) -> Tensor | None:
+        """The class `[samples]` that the other domain's evaluator sees in the image of the same latent.
+
+        None where images have no partners, or there are no two classes.
+        """
+        if self.to is None or self.partner is None or not self.partner.evaluator.config.classifies:
+            return None
+        other = 1 - self.holdout_split.domains.index(self.to)
+        made = self.partner.generated(generator, self.samples, self.seed, [other])
+        return torch.cat([self.partner.classes(images) for images in made])
+
     @cached_property
     def requested_attributes(self) -> Tensor | None:
         """The attributes `[samples, K]` that each generated image should have: those of held-out images."""
@@ -177,7 +193,9 @@ class Reference:
 
     @property
     def requested(self) -> Rows | None:
-        """What generators are given for each image: the class, the attributes, or the source."""
+        """What generators are given for each image: the class, the attributes, the source, or the domain to make."""
+        if self.to is not None and self.partner is not None:
+            return torch.tensor([self.holdout_split.domains.index(self.to)])
         if self.condition == "source":
             return Sources(self.holdout_split, self.pairs)
         if self.others is not None:
@@ -199,11 +217,11 @@ class Reference:
 
     def towards(self, generator: Generator) -> Generator:
         """Of a generator between two domains the direction that is measured."""
-        return generator if self.to is None else generator.directions[self.to]
+        return generator if self.others is None or self.to is None else generator.directions[self.to]
 
     def back_from(self, generator: Generator) -> Callable[[Tensor], Tensor] | None:
         """What translates images `[n,C,H,W]` of this domain into the other one; None where there is none."""
-        if self.to is None:
+        if self.others is None:
             return None
         back = next(one for name, one in generator.directions.items() if name != self.to)
         return lambda images: torch.cat([made for made, _ in samples(back, len(images), self.seed, images)])
@@ -233,17 +251,20 @@ def reference(
     cache: Path,
     to: str | None = None,
     others: Split | None = None,
+    partner: Judge | None = None,
 ) -> Reference:
     """The real images seen, or known from before in the cache.
 
     Most figures depend on how many images they are of. So no more images are generated than there are to train on: a
     figure and its floor are always of as many. Nor are more held-out sources translated than there are.
-    Between domains images are of the one that is made, `to`, and `others` held-out ones of the other.
+    Between domains images are of the one that is made, `to`, and `others` held-out ones of the other, or `partner` its
+    judge.
     """
     translated = holdout.partners if condition == "source" else others
     count = min(params.samples, len(train), *([] if translated is None else [len(translated)]))
     data = digest_of(train, holdout, *([] if translated is None else [translated]))
-    key = key_of(judge.about(), condition, code_digest(Judge, Seen, feature_network, Split))
+    by = [judge.about(), condition, *([] if partner is None else [partner.about(), to])]
+    key = key_of(*by, code_digest(Judge, Seen, feature_network, Split))
     known = Cache(cache, data)
 
     def load_or_extract(name: str, split: Split) -> Seen:
@@ -271,4 +292,5 @@ def reference(
         known,
         to,
         others,
+        partner,
     )

@@ -155,6 +155,10 @@ class Judge:
         for images, _ in samples(generator, count, seed, asked, first):
             yield self.medium.as_written(quantize(images, bits_kept=self.medium.exact))
 
+    def classes(self, images: Tensor) -> Tensor:
+        """The class `[N]` that the evaluator sees in each image `[N,C,H,W]`; where it classifies."""
+        return self._logits(features_of(self.evaluator, images)).argmax(1)
+
     def _of_domain(self, images: Tensor, kept: dict[str, list[Tensor]]) -> Tensor:
         """The evaluator's own features of the latest images."""
         return kept["features"][-1] if self.network.name == "domain" else features_of(self.evaluator, images)

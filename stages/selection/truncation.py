@@ -37,6 +37,8 @@ def truncation_curve(
         raise ValueError(reason)
     if generator.config.translates:
         raise ValueError("the images are made of others, not of noise that could be cut")
+    if real.to is not None:
+        raise ValueError("each domain would have a curve of its own")
     if generator.config.latent_distribution != "normal":
         raise ValueError("the latents are uniform on [-1,1], and have no tails to cut")
     if not params.truncation:

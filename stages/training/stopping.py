@@ -42,12 +42,22 @@ class Measure:
     """
 
     def __init__(
-        self, evaluator: Evaluator, holdout: Split, count: int, seed: int, *, others: Split | None = None
+        self,
+        evaluator: Evaluator,
+        holdout: Split,
+        count: int,
+        seed: int,
+        *,
+        others: Split | None = None,
+        domain: int | None = None,
     ) -> None:
-        """`others` are held-out images of another domain, which are translated into that of the holdout."""
+        """`others` are held-out images of another domain, which are translated into that of the holdout.
+
+        `domain` is the number of the holdout's, for a generator that makes images of both.
+        """
         self.evaluator, self.count, self.seed = evaluator, count, seed
         self.real = torch.cat([features_of(evaluator, images) for images in batches_of(holdout)])
-        self.holdout, self.others = holdout, others
+        self.holdout, self.others, self.domain = holdout, others, domain
 
     def score(self, generator: Generator) -> float:
         """A generator is asked for the held-out labels, shuffled, or the attributes; a translator for the images."""
@@ -56,6 +66,8 @@ class Measure:
 
     def asked(self, generator: Generator) -> Rows | None:
         """What it is given for each image."""
+        if generator.config.couples and self.domain is not None:
+            return torch.tensor([self.domain])
         if self.others is not None:
             numbers = asked_rows(len(self.others), self.count, self.seed).sort().values
             return Chosen(self.others, numbers)
@@ -69,14 +81,16 @@ class Measure:
 
 
 class BothWays:
-    """The mean of both directions of a model between two domains, each by an evaluator of the domain that is made."""
+    """The mean of both directions of a model between two domains, or of what one makes of both, each by an evaluator of
+    the domain that is made.
+    """
 
     def __init__(self, measures: dict[str, Measure]) -> None:
         """By the domain that is made."""
         self._measures = measures
 
     def score(self, generator: Generator) -> float:
-        found = [measure.score(generator.directions[to]) for to, measure in self._measures.items()]
+        found = [measure.score(generator.directions.get(to, generator)) for to, measure in self._measures.items()]
         return sum(found) / len(found)
 
 
@@ -90,7 +104,8 @@ def both_ways(folder: Path, params: Train, train: Split, holdout: Split, device:
         real = real_images(part, None, window, seed, device, param="train.window")
         evaluator = evaluator_in(folder / str(number), params.stop, part, real, seed)
         others = holdout.of_other_domain(to)
-        measures[to] = Measure(evaluator, holdout.of_domain(to), params.stop.samples, seed, others=others)
+        held_out, samples = holdout.of_domain(to), params.stop.samples
+        measures[to] = Measure(evaluator, held_out, samples, seed, others=others, domain=number)
     return BothWays(measures)
 
 

@@ -32,9 +32,11 @@ AXES: dict[str, tuple[Any, ...]] = {
     "network": tuple(name for name in catalog.BUILT_IN["network"] if name not in TRANSLATORS + WRITERS),
     "objective": tuple(catalog.BUILT_IN["objective"]),
     "penalties": ((), *((name,) for name in catalog.BUILT_IN["penalty"]), ("r1", "r2")),
-    "generator.conditioning": tuple(name for name in catalog.BUILT_IN["generator_conditioning"] if name != "source"),
+    "generator.conditioning": tuple(
+        name for name in catalog.BUILT_IN["generator_conditioning"] if name not in ("source", "domain")
+    ),
     "discriminator.conditioning": tuple(
-        name for name in catalog.BUILT_IN["discriminator_conditioning"] if name not in ("source", "hole")
+        name for name in catalog.BUILT_IN["discriminator_conditioning"] if name not in ("source", "hole", "domain")
     ),
     "generator.normalization": NORMALIZATIONS,
     "discriminator.normalization": NORMALIZATIONS,
@@ -62,6 +64,13 @@ TRANSLATING = {"network": "unet", "generator.conditioning": "source", "discrimin
 """These three go together, and none of them without the others."""
 BETWEEN_DOMAINS = {"network": "encoder_decoder", "game": "unpaired", "generator.conditioning": "source"}
 """And these, with a term such as cycle."""
+COUPLING = {
+    "network": "cogan",
+    "game": "coupled",
+    "generator.conditioning": "domain",
+    "discriminator.conditioning": "domain",
+}
+"""And these."""
 WRITING: Row = {
     "network": "recurrent",
     "game": "policy",

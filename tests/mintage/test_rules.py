@@ -12,6 +12,7 @@ from mintage.rules import RULES, refusal
 from tests.mintage.combinations import (
     AXES,
     BETWEEN_DOMAINS,
+    COUPLING,
     POINT,
     TRANSLATING,
     TRANSLATORS,
@@ -110,6 +111,15 @@ def test_every_value_of_an_axis_goes_with_two_domains_or_is_refused_with_a_reaso
         trains(one)
 
 
+def test_every_value_of_an_axis_goes_with_layers_of_each_domain_s_own_or_is_refused_with_a_reason() -> None:
+    alone = {axis: choices for axis, choices in AXES.items() if axis not in {*COUPLING, "shape"}}
+    tried = [row(**COUPLING, **{axis: value}) for axis, values in alone.items() for value in values]
+    trained = [one for one in tried if not reasons(one)]
+    assert len(trained) > 35
+    for one in trained:
+        trains(one)
+
+
 @pytest.mark.parametrize("likeness", ["features", "pixels"])
 def test_every_value_of_an_axis_goes_with_an_encoder_or_is_refused_with_a_reason(likeness: str) -> None:
     tried = [row(**ENCODING, likeness=likeness, **{axis: value}) for axis, values in AXES.items() for value in values]
@@ -148,6 +158,9 @@ WRONG = [
     row(**ENCODING, objective="hinge", margin=0.4),
     row(**ENCODING, likeness="pixels", margin=0.4),
     row(game="unpaired", terms=CYCLE),
+    row(**COUPLING | {"game": "adversarial"}),
+    row(**COUPLING | {"network": "dcgan"}),
+    row(**COUPLING, packing=2),
     row(terms=CYCLE),
     row(**BETWEEN_DOMAINS),
     row(**BETWEEN_DOMAINS, terms=(*CYCLE, TermRecipe("l1", 1.0))),
@@ -285,6 +298,11 @@ OF_DATA = [
         why("discogan"),
         "this family learns from images of two domains, and this data has one: give each image's domain to "
         "mintage.Dataset, or name a family that makes images of noise",
+    ),
+    (
+        why("cogan"),
+        "this family learns from images of two domains, and this data has one: give each image's domain to "
+        "mintage.Dataset, or name a family that makes images of one kind",
     ),
     (
         refusal(resolve("sngan", {}), Signature((1, 8, 8, 8))),

@@ -1,0 +1,38 @@
+"""Two domains without pairs, learned together: of one latent an image of each (Liu and Tuzel 2016, section 3).
+
+What ties the two is the layers that they share (`mintage/networks/cogan.py`); nothing here compares their images.
+"""
+
+import torch
+
+from mintage import processes
+from mintage.dataset import Signature
+from mintage.games import Scene
+from mintage.games.adversarial import Adversarial, Batch
+from mintage.latents import draw
+from mintage.players import build_players, model_config
+from mintage.recipes import Recipe
+
+
+class Coupled(Adversarial):
+    """Generator against discriminator on as many images of either domain, the fakes of both of the same latents."""
+
+    of_domains = True
+    couples = True
+
+    @classmethod
+    def build(cls, recipe: Recipe, real: Signature, seed: int) -> "Coupled":
+        return cls(*build_players(model_config(recipe, real.shape, real.domains, domains=real.domains), seed), recipe)
+
+    def _draw(self, scene: Scene) -> Batch:
+        """The step's real images, those of the first domain first, and as many fakes of each."""
+        step = scene.step
+        images = [scene.real.group(domain).batch(*step.rows)[0] for domain in (0, 1)]
+        condition = torch.arange(2, device=scene.device).repeat_interleave(step.rows[1])
+        latents = processes.share(draw(self.config, step.size, step.random("latent"))).to(
+            scene.device, non_blocking=True
+        )
+        latents = latents.repeat(2, 1)
+        with torch.set_grad_enabled("generator" in scene.sides), self.autocast:
+            fakes = self.generator(latents, condition)
+        return Batch(torch.cat(images), condition, latents, fakes)

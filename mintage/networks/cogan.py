@@ -1,0 +1,118 @@
+"""The net by which Liu and Tuzel 2016 coupled digits and their edges (appendix A); widths 128 and 20 are theirs.
+
+The generator's first layers, which decide what there is to see, are of all domains, and its last, which draws it, is
+each domain's own. In the discriminator it is the other way round: the first layer, which reads pixels, is each domain's
+own, and the last ones are of all. Without domains there is one of each, and the network is one like any other.
+"""
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from mintage.layers import Layers, Modulated
+from mintage.networks import Network
+from mintage.networks.parts import INIT_STD, Flatten, ImageShape, Stem, initialize
+
+_KERNEL = 5
+_ROOM = 7
+"""Sides of a feature map that the fully connected layer reads whole, as the paper's of 28 pixels."""
+_WIDENING, _UNITS = 2.5, 25
+"""Channels of the second layer and units of the fully connected one, in widths: 50 and 500 at width 20."""
+
+
+class Own(nn.Module):
+    """A layer for each domain, side by side: maps `[N,C,h,w]`, and to which domain each belongs, to `[N,C',h,w]`.
+
+    `domain` is `[N,K]`, a 1 at the domain of each, or None where there is but one.
+    """
+
+    def __init__(self, before: int, after: int, domains: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(_convolution(before, after) for _ in range(max(1, domains)))
+
+    def forward(self, maps: Tensor, domain: Tensor | None) -> Tensor:
+        if domain is None:
+            only: Tensor = self.layers[0](maps)
+            return only
+        told = domain.to(maps.dtype)[:, :, None, None, None]
+        return torch.stack([layer(maps) * told[:, number] for number, layer in enumerate(self.layers)]).sum(0)
+
+
+class Generator(nn.Module):
+    """(vector `[N, vector_size]`, modulation, plane, domain `[N, domains]`) to an image `[N,C,H,W]` in [-1,1]."""
+
+    def __init__(
+        self,
+        vector_size: int,
+        image_shape: ImageShape,
+        width: int,
+        norm: Layers,
+        plane_size: int = 0,
+        *,
+        domains: int = 0,
+    ) -> None:
+        super().__init__()
+        image_channels, *image_size = image_shape
+        steps, wide = norm.levels(image_size, width)
+        steps, wide = steps[::-1], [2 * channels for channels in wide[::-1]] + [width]
+        self.stem = Stem(vector_size, plane_size, (wide[0], *steps[0]), bias=not norm.batch)
+        wide[0] = self.stem.channels
+        layers: list[nn.Module] = [norm.norm(wide[0]), norm.active(nn.PReLU())]
+        for (before, after), size in zip(pairwise(wide), steps[1:], strict=True):
+            layers += [norm.up(before, after, size, bias=not norm.batch), norm.norm(after), norm.active(nn.PReLU())]
+        self.shared = Modulated(*layers)
+        self.own = Own(width, image_channels, domains)
+        nn.init.normal_(self.stem.project.weight, 0.0, INIT_STD)
+        self.apply(initialize)
+
+    def forward(
+        self,
+        vector: Tensor,
+        modulation: Tensor | None = None,
+        plane: Tensor | None = None,
+        domain: Tensor | None = None,
+    ) -> Tensor:
+        maps = self.shared(self.stem(vector, plane), modulation)
+        image: Tensor = self.own(maps, domain).tanh()
+        return image
+
+
+class Discriminator(nn.Module):
+    """An image `[N,C,H,W]` to features `[N, feature_size]`; of domains as many planes of it say of which it is.
+
+    As in the authors' code a maximum over four places is all that is not linear between the convolutions.
+    """
+
+    def __init__(self, image_shape: ImageShape, width: int, norm: Layers, *, domains: int = 0) -> None:
+        super().__init__()
+        channels, height, across = image_shape
+        self.domains, wide = domains, int(_WIDENING * width)
+        self.own = Own(channels - domains, width, domains)
+        layers: list[nn.Module] = [_halved()]
+        before, height, across = width, -(-height // 2), -(-across // 2)
+        while before == width or max(height, across) > _ROOM:
+            layers += [_convolution(before, wide, bias=not norm.batch), norm.norm(wide), _halved()]
+            before, height, across = wide, -(-height // 2), -(-across // 2)
+        self.feature_size = _UNITS * width
+        read = nn.Linear(wide * height * across, self.feature_size)
+        self.shared = nn.Sequential(*layers, Flatten(), read, norm.active(nn.PReLU()))
+        self.apply(initialize)
+
+    def forward(self, image: Tensor) -> Tensor:
+        pixels = image[:, : image.shape[1] - self.domains]
+        domain = image[:, image.shape[1] - self.domains :, 0, 0] if self.domains else None
+        features: Tensor = self.shared(self.own(pixels, domain))
+        return features
+
+
+def _convolution(before: int, after: int, bias: bool = True) -> nn.Conv2d:
+    return nn.Conv2d(before, after, _KERNEL, padding=_KERNEL // 2, bias=bias)
+
+
+def _halved() -> nn.Module:
+    """The largest of each four, an odd side rounded up."""
+    return nn.MaxPool2d(2, ceil_mode=True)
+
+
+NETWORK = Network(Generator, Discriminator, ("batch", "none"), couples=True)
