@@ -22,6 +22,8 @@ Row = dict[str, Any]
 Values = frozenset[tuple[str, Any]]
 """Some axes, each with a value."""
 
+COUPLED = ("cogan",)
+"""Networks with layers of each domain's own, tried by `COUPLING`."""
 TRANSLATORS = ("unet", "srresnet", "resnet_translator", "encoder_decoder", "midinet_following")
 WRITERS = ("recurrent",)
 POINT = (1, 1, 2)
@@ -29,7 +31,7 @@ SHAPES = ((1, 8, 8), (3, 12, 10), POINT)
 CLASSES = ("a", "b", "c")
 BATCH = 8
 AXES: dict[str, tuple[Any, ...]] = {
-    "network": tuple(name for name in catalog.BUILT_IN["network"] if name not in TRANSLATORS + WRITERS),
+    "network": tuple(name for name in catalog.BUILT_IN["network"] if name not in TRANSLATORS + WRITERS + COUPLED),
     "objective": tuple(catalog.BUILT_IN["objective"]),
     "penalties": ((), *((name,) for name in catalog.BUILT_IN["penalty"]), ("r1", "r2")),
     "generator.conditioning": tuple(
