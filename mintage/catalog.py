@@ -29,6 +29,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "began": "mintage.networks.began:NETWORK",
         "r3gan": "mintage.networks.r3gan:NETWORK",
         "unet": "mintage.networks.unet:NETWORK",
+        "coarse_to_fine": "mintage.networks.coarse_to_fine:NETWORK",
         "srresnet": "mintage.networks.srresnet:NETWORK",
         "resnet_translator": "mintage.networks.resnet_translator:NETWORK",
         "encoder_decoder": "mintage.networks.encoder_decoder:NETWORK",
@@ -110,7 +111,7 @@ WRITING = {"recurrent"}
 """Those that write words (`Network.writes`), likewise."""
 OF_ONE_VOICE = {"melody": "midinet"}
 """Those that write one voice, each with the one that lets several notes sound at once."""
-OF_ANY_SIDES = {"mlp", "dcgan", "unet"}
+OF_ANY_SIDES = {"mlp", "dcgan", "unet", "coarse_to_fine"}
 """Those that make sound and volumes, too (`Network.ranks`), likewise."""
 ENLARGING = {"srresnet"}
 """Those whose images may be larger than their sources (`Network.enlarges`), likewise."""

@@ -184,10 +184,17 @@ class Generator(nn.Module):
         return self
 
     def forward(self, latent: Tensor, condition: Tensor | None = None) -> Tensor:
+        return self._made(self.network, latent, condition)
+
+    def draft(self, latent: Tensor, condition: Tensor | None = None) -> Tensor:
+        """What the first of its network's two stages makes alone; where there is one, what that makes."""
+        return self._made(getattr(self.network, "coarse", self.network), latent, condition)
+
+    def _made(self, network: nn.Module, latent: Tensor, condition: Tensor | None) -> Tensor:
         shown = self.conditioning(latent, condition)
         if self.config.residual and condition is not None:
             shown = (*shown, untouched(condition, self.config.image_shape))
-        images: Tensor = self.network(*shown)
+        images: Tensor = network(*shown)
         return with_known(images, condition) if self.config.fills and condition is not None else images
 
     def encode(self, images: Tensor) -> Codes:

@@ -131,6 +131,10 @@ PAIRS: "list[Rule]" = [
         "before the game there is nothing to learn by but a truth: set terms to l1 or l2, or pretrain_images to 0",
     ),
     (
+        lambda s: s.network.coarse and s.recipe.pretrain_images == 0,
+        "the first of this network's two stages learns before the game alone: set pretrain_images above 0",
+    ),
+    (
         lambda s: s.discriminator.needs_sources and not s.translates,
         "the discriminator sees a source that the generator does not: set conditioning of both players to source",
     ),

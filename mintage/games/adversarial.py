@@ -118,7 +118,8 @@ class Adversarial(TwoPlayers):
             scene.device, non_blocking=True
         )
         with torch.set_grad_enabled("generator" in scene.sides), self.autocast:
-            fakes: Tensor = self.generator(latents, condition if self.asked else None)
+            make = self.generator.draft if self._pretrains(step) else self.generator
+            fakes: Tensor = make(latents, condition if self.asked else None)
         head = self.discriminator.head
         labeled = scene.real.labelled.batch(*step.rows) if head is not None and head.labelled_batch else None
         return Batch(images, condition, latents, fakes, labeled)

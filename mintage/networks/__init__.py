@@ -39,6 +39,8 @@ class Network:
     """Whether these may be 2, 4 or 8 times as high and wide as their sources; else they are as high and wide."""
     adds: bool = False
     """Whether the generator can be given a third thing: a base `[N,C,*S]` to which it adds (`Recipe.residual`)."""
+    coarse: bool = False
+    """Whether the generator has a child `coarse`, (source, vector) -> images, that learns alone before the game."""
     patches: bool = False
     """Whether the discriminator judges patches of an image apart."""
     reads_labelled: bool = False

@@ -14,7 +14,7 @@ from mintage.dataset import Signature
 from mintage.families import complete as in_full
 from mintage.families import recipe_of
 from mintage.layers import NORMALIZATIONS
-from mintage.recipes import PenaltyRecipe, PlayerRecipe, Recipe
+from mintage.recipes import PenaltyRecipe, PlayerRecipe, Recipe, TermRecipe
 from mintage.rules import RULES, Setting
 from tests.mintage.helpers import changed, copies, play, step, tiny_trainer
 
@@ -24,7 +24,7 @@ Values = frozenset[tuple[str, Any]]
 
 COUPLED = ("cogan",)
 """Networks with layers of each domain's own, tried by `COUPLING`."""
-TRANSLATORS = ("unet", "srresnet", "resnet_translator", "encoder_decoder", "midinet_following")
+TRANSLATORS = ("unet", "coarse_to_fine", "srresnet", "resnet_translator", "encoder_decoder", "midinet_following")
 WRITERS = ("recurrent",)
 POINT = (1, 1, 2)
 SHAPES = ((1, 8, 8), (3, 12, 10), POINT)
@@ -64,6 +64,8 @@ AXES: dict[str, tuple[Any, ...]] = {
 OUTSIDE_RECIPES = {"shape", "precision", "vocabulary"}
 TRANSLATING = {"network": "unet", "generator.conditioning": "source", "discriminator.conditioning": "source"}
 """These three go together, and none of them without the others."""
+IN_STAGES: dict[str, Row] = {"coarse_to_fine": {"pretrain_images": 8, "terms": (TermRecipe("l1", 1.0),)}}
+"""What such a network cannot do without."""
 BETWEEN_DOMAINS = {"network": "encoder_decoder", "game": "unpaired", "generator.conditioning": "source"}
 """And these, with a term such as cycle."""
 COUPLING = {

@@ -185,7 +185,7 @@ EXTRA_COLUMNS = {
     "modern_conditional": {"penalty"}, "acgan": {"class_loss", "generator_class_loss"}, "ssgan": {"class_loss"},
     "infogan": {"code_loss", "generator_code_loss"},
     "began": {"k", "convergence"}, "biggan": {"generator_orthogonal"},
-    "pix2pix": {"generator_l1"}, "segan": {"generator_l1"},
+    "pix2pix": {"generator_l1"}, "segan": {"generator_l1"}, "pg2": {"generator_l1"},
     "srgan": {"generator_l2"}, "context_encoder": {"generator_l2"},
     "next_frame": {"generator_l2", "generator_gradient_difference"},
     "seqgan": {"generator_surprise"}, "lstm": {"generator_surprise"},

@@ -13,6 +13,7 @@ from tests.mintage.combinations import (
     AXES,
     BETWEEN_DOMAINS,
     COUPLING,
+    IN_STAGES,
     POINT,
     TRANSLATING,
     TRANSLATORS,
@@ -94,7 +95,7 @@ def test_every_network_trains_with_every_kind_of_layer_or_refuses_it(network: st
 @pytest.mark.parametrize("network", TRANSLATORS)
 def test_every_value_of_an_axis_goes_with_a_source_or_is_refused_with_a_reason(network: str) -> None:
     alone = {axis: choices for axis, choices in AXES.items() if axis not in {*TRANSLATING, "shape"}}
-    translating = TRANSLATING | {"network": network}
+    translating = TRANSLATING | {"network": network} | IN_STAGES.get(network, {})
     tried = [row(**translating, **{axis: value}) for axis, choices in alone.items() for value in choices]
     trained = [one for one in tried if not reasons(one)]
     assert len(trained) > 35
@@ -223,6 +224,7 @@ WRONG = [
     row(residual=True),
     row(**TRANSLATING, terms=(TermRecipe("spectrum", 1.0),)),
     row(pretrain_images=64),
+    row(**TRANSLATING | {"network": "coarse_to_fine"}),
     row(**TRANSLATING | {"discriminator.conditioning": "hole"}),
     row(terms=(TermRecipe("l1", 1.0),)),
     row(latent_size=0),

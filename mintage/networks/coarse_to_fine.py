@@ -1,0 +1,38 @@
+"""An image of a source in two stages (Ma et al. 2017): a U-Net draws it coarsely, a second one adds what differs.
+
+The first learns alone, by the terms, before the game begins (`Recipe.pretrain_images`), and stays as it is from then
+on. The second is given the source, too, with whatever map is in it, where the paper's has the picture alone; both are
+the U-Net of `unet`, without the paper's fully connected layer.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from mintage.layers import Layers
+from mintage.networks import ANY_RANK, Network, unet
+from mintage.networks.parts import ImageShape, begin_as_base
+from mintage.networks.patches import Discriminator
+
+
+class Generator(nn.Module):
+    """(source `[N,S,*S]`, vector `[N, vector_size]`) to an image `[N,C,*S]` in [-1,1]; a vector is for the second."""
+
+    def __init__(
+        self, vector_size: int, image_shape: ImageShape, width: int, norm: Layers, source_shape: ImageShape
+    ) -> None:
+        super().__init__()
+        before, *size = source_shape
+        self.coarse = unet.Generator(0, image_shape, width, norm, source_shape)
+        self.fine = unet.Generator(vector_size, image_shape, width, norm, (image_shape[0] + before, *size))
+        begin_as_base(self.fine)
+
+    def forward(self, source: Tensor, vector: Tensor) -> Tensor:
+        drawn = self.coarse(source, vector).detach()
+        made: Tensor = self.fine(torch.cat([drawn.to(source.dtype), source], 1), vector, drawn)
+        return made
+
+
+NETWORK = Network(
+    Generator, Discriminator, ("batch", "batch"), plain=True, translates=True, patches=True, strided=True,
+    coarse=True, ranks=ANY_RANK,
+)  # fmt: skip
