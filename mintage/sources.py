@@ -31,8 +31,16 @@ def for_display(sources: Tensor, image_shape: Shape) -> Tensor:
 
 
 def visible(sources: Tensor, image_shape: Shape) -> Tensor:
-    """Sources `[N,S,h,w]` as pictures of their own size, without their mask."""
+    """Sources `[N,S,h,w]` as pictures of their own size, without their mask or their maps."""
+    if maps_in(shape_of(sources), image_shape):
+        return sources[:, : image_shape[0]]
     return sources[:, :-1] if has_mask(shape_of(sources), image_shape) else sources
+
+
+def maps_in(source_shape: Sequence[int], image_shape: Sequence[int]) -> int:
+    """How many pictures in color join the one that a source in color begins with."""
+    pictures, over = divmod(source_shape[0], 3)
+    return pictures - 1 if image_shape[0] == 3 and not over else 0
 
 
 def untouched(sources: Tensor, image_shape: Shape) -> Tensor:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import chain, islice, repeat
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -31,6 +31,7 @@ from stages.common.raw_shards import (
     COLUMNS,
     DOMAIN,
     GROUP,
+    MAPS,
     PARTNER,
     Counts,
     Done,
@@ -87,8 +88,8 @@ def ingest(
 ) -> Counts:
     """Write all images of `source` as shards into `output`, which is replaced whole or not at all.
 
-    Columns: image {bytes, path}, label, key, sha256 (of the bytes), split; of pairs also partner {bytes, path}, and
-    group, attributes and domain where images have some.
+    Columns: image {bytes, path}, label, key, sha256 (of the bytes), split; of pairs also partner {bytes, path} and the
+    bytes of maps, and group, attributes and domain where images have some.
     Memory: a row group. Raises UserError on fewer than two images and on two of one key, and whatever the source
     raises; StaleError where the finished shards in `resume`, which it removes, are of a source that has changed.
     """
@@ -119,12 +120,14 @@ def ingest(
 def schema_of(source: Source, max_pixels: int) -> pa.Schema:
     """The layout of raw shards; its metadata also says where the images are from, their size limit, and the medium."""
     more = (PARTNER if source.paired else {}) | (GROUP if source.grouped else {})
+    more |= MAPS if source.maps else {}
     more |= (ATTRIBUTES if source.attributes else {}) | (DOMAIN if source.domains else {})
     schema = encoded_schema(source.classes, COLUMNS | more, shown_as=source.medium.shown_as)
     about = {"name": source.name, "licence": source.licence, "origin": source.origin}
     known = {"source": json.dumps(about), "max_pixels": str(max_pixels)}
     known |= {} if source.attributes is None else {"attributes": json.dumps(source.attributes)}
     known |= {} if source.domains is None else {"domains": json.dumps(source.domains)}
+    known |= {"maps": str(source.maps)} if source.maps else {}
     known |= {"medium": json.dumps(source.medium.to_json())}
     return schema.with_metadata({**schema.metadata, **known})
 
@@ -164,12 +167,13 @@ def _rows(images: Iterable[RawImage], source: Source, params: Ingest, seen: Call
             "false",
         )
     kept = _kept(params.strip_metadata)
-    for image, (content, partner) in _read(images, source.readers):
+    for image, read in _read(images, source.readers):
         _check_label(image, source.classes)
-        count = frame_count(content, params.max_pixels) if source.of_pictures else 1
-        for picture, beside in _pictures(image, content, partner, params, count):
+        count = frame_count(read.image, params.max_pixels) if source.of_pictures else 1
+        maps = tuple(map(kept, read.maps))
+        for picture, beside in _pictures(image, read.image, read.partner, params, count):
             partner_kept = None if beside is None else kept(beside)
-            yield replace(picture, content=kept(picture.content), partner=partner_kept)
+            yield replace(picture, content=kept(picture.content), partner=partner_kept, maps=maps)
         seen()
 
 
@@ -218,13 +222,21 @@ def _kept(strip_metadata: bool) -> Callable[[bytes], bytes]:
     return stripped
 
 
-def _read(images: Iterable[RawImage], readers: int) -> Iterator[tuple[RawImage, tuple[bytes, bytes | None]]]:
+class Contents(NamedTuple):
+    """Of an image, its partner and its maps."""
+
+    image: bytes
+    partner: bytes | None
+    maps: tuple[bytes, ...]
+
+
+def _read(images: Iterable[RawImage], readers: int) -> Iterator[tuple[RawImage, Contents]]:
     """Images with their contents, in order; with several readers, some are read ahead."""
     if readers == 1:
         for image in images:
             yield image, _contents(image)
         return
-    waiting: deque[tuple[RawImage, Future[tuple[bytes, bytes | None]]]] = deque()
+    waiting: deque[tuple[RawImage, Future[Contents]]] = deque()
     with ThreadPoolExecutor(readers) as pool:
         try:
             for image in images:
@@ -238,8 +250,9 @@ def _read(images: Iterable[RawImage], readers: int) -> Iterator[tuple[RawImage, 
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _contents(image: RawImage) -> tuple[bytes, bytes | None]:
-    return _content(image.content), None if image.partner is None else _content(image.partner)
+def _contents(image: RawImage) -> Contents:
+    partner = None if image.partner is None else _content(image.partner)
+    return Contents(_content(image.content), partner, tuple(map(_content, image.maps)))
 
 
 def _content(content: Content) -> bytes:

@@ -114,13 +114,28 @@ def normalize(
     broken_allowed = int(params.max_broken * len(deciding.labels))
     folder = _begin(resume, params, known)
     names = (known.attributes, known.domains)
-    job = Job(params, known.classes, known.max_pixels, known.paired, *names, broken_allowed, folder, known.medium)
+    maps = _maps(params, known)
+    job = Job(params, known.classes, known.max_pixels, known.paired, maps, *names, broken_allowed, folder, known.medium)
     finish = partial(_finish, job, over_shards, Pieces(folder, meter))
     with explain_interrupt(lambda: f"finished shards are kept in {folder}; the same command goes on from there"):
         split, finished = _split_and_finish(job, known, deciding, finish)
     manifest = _write(params, known, split, finished, output)
     shutil.rmtree(resume)
     return manifest
+
+
+def _maps(params: Normalize, known: RawSet) -> int:
+    """How many pictures join each partner that is used. Raises UserError where they would be taken for something else.
+
+    A gray source of two channels would be one with a mask, and of three one in color.
+    """
+    maps = known.maps if params.partner is None else 0
+    if maps and params.channels != 3:
+        raise UserError(
+            "maps-need-color",
+            f"ingest.pairs names {2 + maps} folders, and maps go with pictures in color: set normalize.channels to 3",
+        )
+    return maps
 
 
 def _with_levels(params: Normalize, known: RawSet, over_shards: MapShards) -> Normalize:
@@ -180,7 +195,7 @@ def _begin(resume: Path, params: Normalize, known: RawSet) -> Path:
     about = {
         "params": params.model_dump(exclude={"max_broken"}),  # which changes no shard, only whether the stage stops
         "code": code_of("normalize", medium=known.medium.name),
-        "known": [known.classes, known.max_pixels, *filter(None, (known.attributes, known.domains))],
+        "known": [known.classes, known.max_pixels, *filter(None, (known.attributes, known.domains, known.maps))],
     }
     folder = resume / fingerprint_of(about)[:16]
     folder.mkdir(parents=True, exist_ok=True)
@@ -299,7 +314,7 @@ def _manifest(
     counts = {name: side.labels.total() for name, side in sides.items()}
     names = [known.classes, *filter(None, (known.attributes, known.domains))]
     partners = params.partner or ("its own" if known.paired else None)
-    sources = None if partners is None else list(partner_shape(params, known.medium.sides))
+    sources = None if partners is None else list(partner_shape(params, known.medium.sides, _maps(params, known)))
     told = [shape, *names, *([] if sources in (None, shape) else [{"partner_shape": sources}])]
     content = json.dumps([*told, {name: side.digest.hexdigest() for name, side in sides.items()}])
     return {

@@ -4,17 +4,19 @@
     python -m stages.translate --release s3://BUCKET/PREFIX/channels/production --fit tiles scan.tif --out translated
     python -m stages.translate --release models/denoiser noisy.wav --out clean
     python -m stages.translate --release models/following --follow 8 tune.mid --out longer
+    python -m stages.translate --release models/turned --with poses people/ --out turned
 
 A folder gives all in it, of any format that ingest reads. Sounds may be of any length; of bars of music, each made of
 the one before, the file is written with those that follow. What is in --out already is left
-as it is. Nothing of a release is run; the same files and seed give the same bits.
+as it is. A model of pictures that are joined by maps finds these by name, in a folder for each. Nothing of a release is
+run; the same files and seed give the same bits.
 """
 
 import argparse
 import json
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, get_args
@@ -26,6 +28,7 @@ from torch import Tensor
 from mintage.model import Model, load
 from mintage.release import ReleaseError, read
 from mintage.sampling import CHUNK, generate, latents_at
+from mintage.sources import maps_in
 from stages.common.device import steady_device_for
 from stages.common.errors import UserError, counted, quoted, run_stage
 from stages.common.files import read_json, write_bytes
@@ -40,7 +43,7 @@ from stages.media.medium import Medium, UnusableError
 from stages.sources.folder import Folder
 from stages.sources.limits import is_image
 from stages.sources.names import of_system
-from stages.sources.tree import Entry
+from stages.sources.tree import Entry, named
 from stages.translating.carriers import MAX_PIXELS, TILES, Carrier, Lengths, Pictures, Rows
 
 SELECTED, _PROVENANCE = "models/selected", "provenance.json"
@@ -53,6 +56,7 @@ class Job:
 
     entry: Entry
     target: Path
+    maps: tuple[Callable[[], bytes], ...] = ()
 
 
 def main() -> None:
@@ -64,7 +68,8 @@ def main() -> None:
         require_tiles(model)
     model.generator.to(steady_device_for(arguments.device))
     one = carrier.one
-    found = jobs(arguments.inputs, Path(arguments.out), carrier, one)
+    folders = folders_of_maps(arguments.maps, model, arguments.release)
+    found = [with_maps(job, folders) for job in jobs(arguments.inputs, Path(arguments.out), carrier, one)]
     waiting = [job for job in found if not job.target.exists()]
     broken = translate(model, waiting, carrier, arguments.seed, mark)
     print(f"translated {counted(len(waiting) - len(broken), one)}: {arguments.out}")
@@ -85,6 +90,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("inputs", nargs="+", metavar="INPUT", help="a picture, a sound or a tune, or a folder of some")
     made.add_argument("--out", required=True, metavar="FOLDER", help="where PNGs, WAVs or MIDI go")
     made.add_argument("--release", default=SELECTED, help=f"a channel, a release or a folder (default: {SELECTED})")
+    told = "of a model of a picture and maps, where these lie under the picture's name; once for each map"
+    made.add_argument("--with", dest="maps", metavar="FOLDER", action="append", default=[], help=told)
     made.add_argument("--to", metavar="DOMAIN", help="of a model between two domains, the one to make")
     fits = (*get_args(Fit), TILES)
     made.add_argument(
@@ -109,7 +116,7 @@ def translator(address: str, to: str | None = None) -> tuple[Model, Mark]:
     if source is None:
         does = "makes images of noise" if model.vocabulary is None else "writes words"
         raise UserError("model-does-not-translate", f"{address} {does}: name one that translates")
-    if source[0] not in (1, 3):
+    if source[0] not in (1, 3) and not maps_in(source, model.shape):
         raise UserError(
             "model-does-not-translate", f"{address} takes images of {source[0]} channels: no picture has so many"
         )
@@ -117,6 +124,32 @@ def translator(address: str, to: str | None = None) -> tuple[Model, Mark]:
         return Model(model.towards(to)), mark_of_weights(weights_of(model.generator), family_of(address))
     except ValueError as error:
         raise UserError("domain-unknown", f"--to: {error}") from None
+
+
+def folders_of_maps(given: list[str], model: Model, address: str) -> list[Folder]:
+    """Raises UserError where there are not as many as the model takes, or one is no folder."""
+    source = model.generator.config.source_shape
+    wanted = 0 if source is None else maps_in(source, model.shape)
+    if len(given) != wanted:
+        raise UserError(
+            "maps-miscounted",
+            f"{address} takes {counted(wanted, 'map')} with each picture, and {len(given)} were given: name a folder "
+            "of each with --with",
+        )
+    if missing := [name for name in given if not Path(name).is_dir()]:
+        raise UserError("source-missing", f"{missing[0]!r} is no folder: name one with --with")
+    return [Folder(Path(name), MAX_PIXELS) for name in given]
+
+
+def with_maps(job: Job, folders: list[Folder]) -> Job:
+    """The job with the files of its name in these folders. Raises UserError where there is none."""
+    maps = [named(folder, job.entry.name, Pictures.known_by) for folder in folders]
+    for folder, found in zip(folders, maps, strict=True):
+        if found is None:
+            raise UserError(
+                "partner-missing", f"{quoted(job.entry.name)} has no map in {folder.place}: add it, or leave it out"
+            )
+    return replace(job, maps=tuple(found for found in maps if found is not None))
 
 
 def family_of(address: str) -> str | None:
@@ -206,7 +239,7 @@ def translate(model: Model, waiting: list[Job], carrier: Carrier, seed: int, mar
     def pieces() -> Iterator[FloatImages]:
         for job in waiting:
             try:
-                plan, cut = carrier.cut(job.entry.content())
+                plan, cut = carrier.cut(job.entry.content(), *(content() for content in job.maps))
             except (UndecodableError, UnusableError, OSError) as error:
                 broken.append(f"{quoted(job.entry.name)} ({error})")
                 continue

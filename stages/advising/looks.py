@@ -93,6 +93,7 @@ def _conditions(found: RawSet, known: Known) -> str:
     """What the images come with."""
     parts = [counted(known.classes, "class")] if known.classes else []
     parts += [f"the attributes {', '.join(known.attribute_names)}"] if known.attributes else []
-    parts += ["a partner each"] if known.paired else []
+    maps = f" and {counted(known.maps, 'map')}" if known.maps else ""
+    parts += [f"a partner{maps} each"] if known.paired else []
     parts += [f"of the domains {' and '.join(found.domains)}"] if found.domains else []
     return "; " + ", ".join(parts) if parts else ", without labels"

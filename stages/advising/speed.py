@@ -64,7 +64,8 @@ def _noise(looks: Looks, params: Params, sides: Sides) -> Any:
             for name, places in groups_of(known.attribute_names).items()
         }
     if known.paired:
-        given["source"] = torch.rand(count, *partner_shape(to, known.medium.sides), generator=random) * 2 - 1
+        beside = partner_shape(to, known.medium.sides, known.maps)
+        given["source"] = torch.rand(count, *beside, generator=random) * 2 - 1
     if known.domains:
         given["domain"] = number % 2
     data = Dataset(**given, rank=len(shape) - 1)

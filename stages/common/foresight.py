@@ -63,6 +63,8 @@ class Known:
     """Whether images are of two domains without pairs; None where nobody knows yet."""
     smaller: bool = False
     """Whether partners are smaller than images."""
+    maps: int = 0
+    """How many pictures join each partner."""
 
 
 def require_fit(known: Known) -> None:

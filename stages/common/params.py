@@ -42,10 +42,15 @@ from stages.selection.metrics import METRICS, SELECTABLE
 
 
 class Pairs(Section):
-    """An image and its partner: the files of one name in two folders."""
+    """An image, its partner, and maps that join that: the files of one name in as many folders."""
 
     by: Literal["name"]
-    folders: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=2, max_length=2)]
+    folders: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=2, max_length=8)]
+
+    @property
+    def maps(self) -> int:
+        """How many pictures come to each image beside its partner."""
+        return len(self.folders) - 2
 
 
 class Groups(Section):
@@ -88,6 +93,12 @@ class Ingest(Section):
     def _pairs_or_domains(self) -> "Ingest":
         if self.pairs is not None and self.domains is not None:
             raise ValueError("of pairs each image has its partner, of domains none has: set pairs or domains to null")
+        return self
+
+    @model_validator(mode="after")
+    def _maps_of_first_frames(self) -> "Ingest":
+        if self.pairs is not None and self.pairs.maps and self.frames == "all":
+            raise ValueError("a map belongs to one picture, not to the frames of a file: set frames to first")
         return self
 
     @field_validator("path")

@@ -19,6 +19,8 @@ from stages.common.shards import IMAGE, SHARD_BYTES, shard_path
 COLUMNS = {"key": pa.string(), "sha256": pa.string(), "split": pa.string()}
 PARTNER = {"partner": IMAGE}
 """One more column, of pairs."""
+MAPS = {"maps": pa.list_(pa.binary())}
+"""One more column, of pairs whose partners are joined by maps: the files of these."""
 GROUP = {"group": pa.string()}
 """One more column, of images that are in groups."""
 ATTRIBUTES = {"attributes": pa.list_(pa.float32())}
@@ -49,10 +51,11 @@ class RawRow:
     domain: int | None = None
     left_out: int = 0
     """Pictures in the same file that are not taken."""
+    maps: tuple[bytes, ...] = ()
 
     @property
     def size(self) -> int:
-        return len(self.content) + len(self.partner or b"")
+        return len(self.content) + len(self.partner or b"") + sum(map(len, self.maps))
 
 
 @dataclass
@@ -173,7 +176,7 @@ def _table(rows: list[RawRow], schema: pa.Schema) -> pa.Table:
         "sha256": [hashlib.sha256(row.content).hexdigest() for row in rows],
         "split": [row.split for row in rows],
     }
-    for name in {"group", "attributes", "domain"} & set(schema.names):
+    for name in {"group", "attributes", "domain", "maps"} & set(schema.names):
         columns[name] = [getattr(row, name) for row in rows]
     if "partner" in schema.names:
         columns["partner"] = _pictures([row.partner for row in rows], paths)

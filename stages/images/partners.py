@@ -50,14 +50,14 @@ def made(params: Normalize, images: FloatImages, tickets: Sequence[int]) -> Imag
     return compact(partners)
 
 
-def partner_shape(params: Normalize, sides: Sequence[str]) -> tuple[int, ...]:
-    """(S, *S) of the partners of samples whose sides are called so, where there are any."""
+def partner_shape(params: Normalize, sides: Sequence[str], maps: int = 0) -> tuple[int, ...]:
+    """(S, *S) of the partners of samples whose sides are called so, where there are any, each joined by maps."""
     channels, *size = params.shape_of(sides)
     if params.partner in ("edges", "grey"):
         return 1, *size
     if params.partner == "lower_resolution":
         return channels, *(ceil(side / params.damage.factor) for side in size)
-    return channels + (params.partner == "masked"), *size
+    return channels * (1 + maps) + (params.partner == "masked"), *size
 
 
 def damage_by_chance(params: Normalize) -> tuple[str, float] | None:

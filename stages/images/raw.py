@@ -35,6 +35,8 @@ class RawSet:
     max_pixels: int
     paired: bool
     """Whether images have a partner of their own."""
+    maps: int
+    """How many pictures join each partner."""
     grouped: bool
     """Whether images are of groups, each of which stays on one side of a random split."""
     attributes: list[str] | None
@@ -57,6 +59,7 @@ class RawSet:
             tuple(self.attributes or ()),
             self.domains is not None,
             to.partner == "lower_resolution",
+            self.maps if to.partner is None else 0,
         )
 
 
@@ -84,6 +87,7 @@ def read_raw_set(raw: Path) -> RawSet:
         source=facts["source"],
         max_pixels=facts["max_pixels"],
         paired="partner" in schema.names,
+        maps=facts.get("maps", 0),
         grouped="group" in schema.names,
         attributes=facts.get("attributes"),
         domains=facts.get("domains"),

@@ -49,6 +49,8 @@ class Job:
     max_pixels: int
     paired: bool
     """Whether images have a partner of their own."""
+    maps: int
+    """How many pictures join each partner that is used."""
     attributes: list[str] | None
     """Their names, where images have some."""
     domains: list[str] | None
@@ -73,6 +75,11 @@ class Job:
     @property
     def partners(self) -> bool:
         return self.paired or self.params.partner is not None
+
+    @property
+    def partner_shape(self) -> tuple[int, ...]:
+        """(S, *S) of partners, where there are any."""
+        return partner_shape(self.params, self.medium.sides, self.maps)
 
 
 @dataclass(frozen=True)
@@ -100,11 +107,12 @@ class Finished:
 
 @dataclass(frozen=True)
 class Normal:
-    """An image at its new size, with its partner where it came with one."""
+    """An image at its new size, with its partner and what joins that where it came with one."""
 
     image: Picture | FloatImages
     """A picture, or a sample `[C,*S]` of another medium."""
-    partner: Picture | FloatImages | None
+    beside: tuple[Picture | FloatImages, ...]
+    """The partner, then the maps."""
     ticket: int
     """Drawn for it, in [0, 2**64), by its content."""
     origin: Origin
@@ -144,7 +152,7 @@ def _identity(job: Job, shard: Shard) -> str:
 
 def _write(job: Job, shard: Shard, folder: Path, broken: list[Broken]) -> None:
     params = job.params
-    shapes = [job.shape, *([partner_shape(params, job.medium.sides)] if job.partners else [])]
+    shapes = [job.shape, *([job.partner_shape] if job.partners else [])]
     values, sides = sum(prod(shape) for shape in shapes), {}
     for side in SIDES:
         (folder / side).mkdir()
@@ -170,6 +178,7 @@ def _in_batches(job: Job, shard: Shard) -> Iterator[list[dict[str, Any]]]:
     """Rows as dicts: image and partner (of bytes), label, attributes, key, sha256, held_out."""
     at_once = max(1, min(_MOST_AT_ONCE, _AT_ONCE // (4 * prod(job.shape))))
     columns = ["image.bytes", "label", "key", "sha256", *(["partner.bytes"] if job.paired else [])]
+    columns += ["maps"] if job.maps else []
     columns += (["attributes"] if job.attributes else []) + (["domain"] if job.domains else [])
     first = 0
     for batch in raw_rows(shard.path, columns, at_once):
@@ -193,27 +202,26 @@ def _usable(job: Job, rows: list[dict[str, Any]], broken: list[Broken]) -> Itera
 def _normal(job: Job, geometry: Geometry, row: dict[str, Any]) -> Normal:
     params = job.params
     decoded = _decoded(job, row["image"]["bytes"])
-    image, partner = decoded.picture, None
+    image, beside = decoded.picture, list[Picture]()
     if params.partner in ("left_right", "right_left"):
-        image, partner = halves(image, params.partner)
+        image, *beside = halves(image, params.partner)
     elif params.partner is None and job.paired:
-        partner = _partner(job, row)
+        beside = _partner(job, row)
     drawn = ticket(params.crop_seed, f"place {row['sha256']}")  # like the split, but a draw of its own
     cut = place(drawn) if params.crop_position == "random" else None
     image = fitted(image, geometry, cut)
-    partner = None if partner is None else fitted(partner, geometry, cut)
     origin = _origin(job, row, decoded.mode, (decoded.channels, decoded.height, decoded.width))
-    return Normal(image, partner, drawn, origin, row.get("attributes"))
+    return Normal(image, tuple(fitted(one, geometry, cut) for one in beside), drawn, origin, row.get("attributes"))
 
 
 def _sample(job: Job, row: dict[str, Any]) -> Normal:
     """As its medium decodes it."""
-    content, partner = row["image"]["bytes"], None
+    content, beside = row["image"]["bytes"], list[FloatImages]()
     if job.paired:
-        found, partner = job.medium.decode_pair(content, _content_of_partner(row), job.params, job.max_pixels)
+        found, *beside = job.medium.decode_pair(content, _content_of_partner(row), job.params, job.max_pixels)
     else:
         found = job.medium.decode(content, job.params, job.max_pixels)
-    return Normal(found.values, partner, 0, _origin(job, row, found.kind, found.shape), row.get("attributes"))
+    return Normal(found.values, tuple(beside), 0, _origin(job, row, found.kind, found.shape), row.get("attributes"))
 
 
 def _origin(job: Job, row: dict[str, Any], kind: str, shape: tuple[int, ...]) -> Origin:
@@ -255,10 +263,11 @@ def _content_of_partner(row: dict[str, Any]) -> bytes:
     return found
 
 
-def _partner(job: Job, row: dict[str, Any]) -> Picture:
-    content = _content_of_partner(row)
+def _partner(job: Job, row: dict[str, Any]) -> list[Picture]:
+    """The partner, and the maps that join it."""
+    contents = [_content_of_partner(row), *(row["maps"] if job.maps else [])]
     try:
-        return _decoded(job, content).picture
+        return [_decoded(job, content).picture for content in contents]
     except UndecodableError as reason:
         raise NoPartnerError(f"its partner: {reason}") from None
 
@@ -268,13 +277,20 @@ def _stored(job: Job, samples: list[Any]) -> Images:
     return tensors(samples, job.params.channels) if job.of_pictures else compact(np.stack(samples).astype(np.float32))
 
 
+def _joined(parts: list[Images]) -> Images:
+    """Pictures `[N,C,H,W]` as one of all their channels; levels where all are."""
+    in_levels = {part.dtype for part in parts} == {np.dtype(np.uint8)}
+    joined: Images = np.concatenate(parts if in_levels else [floats(part) for part in parts], 1)
+    return joined
+
+
 def _tables(job: Job, normal: list[Normal]) -> tuple[pa.Table, Mask, pa.Table]:
     """The images as rows of their table, which of them are held out, and their figures."""
     images = _stored(job, [one.image for one in normal])
     origins = [one.origin for one in normal]
     partners: Images | None = None
-    if given := [one.partner for one in normal if one.partner is not None]:
-        partners = _stored(job, given)
+    if normal[0].beside:
+        partners = _joined([_stored(job, list(alike)) for alike in zip(*(one.beside for one in normal), strict=True)])
     elif job.params.partner is not None:
         partners = made(job.params, floats(images), [one.ticket for one in normal])
     labels, keys = [origin.label for origin in origins], [origin.key for origin in origins]

@@ -10,7 +10,7 @@ from torch import Tensor
 from mintage.metrics.pairs import absolute_error
 from mintage.players import Generator, ModelConfig
 from mintage.sampling import asked_rows, images_of, latents_of, samples
-from mintage.sources import for_display, untouched
+from mintage.sources import for_display, maps_in, untouched
 from stages.common.levels import Levels
 from stages.common.pictures import (
     PAIRED_ROWS,
@@ -156,7 +156,9 @@ def draw_translations(medium: Medium, generator: Generator, seed: int, split: Sp
     chosen = torch.cat([first[:columns], order[:columns], order[-columns:].flip(0)]) if judged else first
     translated, given, targets = translated[chosen], given[chosen], targets[chosen]
     names = rows_of_translations(targets.shape[1:], given.shape[1:])
-    kinds = [for_display(given, split.shape), translated, targets, untouched(given, split.shape)][: len(names)]
+    maps = maps_in(given.shape[1:], split.shape)
+    last = torch.split(given, 3, 1)[1:] if maps else [untouched(given, split.shape)]
+    kinds = [for_display(given, split.shape), translated, targets, *last][: len(names)]
     rows = torch.stack([kind.view(-1, columns, *kind.shape[1:]) for kind in kinds], dim=1).flatten(0, 2)
     sheet = draw_grid(medium, rows, columns)
     named = rows_of_blocks(names) if judged else names * (shown // columns)

@@ -23,7 +23,7 @@ from stages.sources.names import composed
 BUILT_IN = (
     "digits", "idx", "folder", "archive", "parquet", "cifar", "arrays", "s3", "http", "glyphs", "ring", "grid",
     "gaussian", "volumes", "solids", "sounds", "tones",
-    "text", "sentences", "rolls", "tunes",
+    "text", "sentences", "rolls", "tunes", "figures",
 )  # fmt: skip
 GROUP = "mintage.sources"
 NOT_STATED = "not stated"
@@ -56,6 +56,8 @@ class RawImage:
     """On [-1,1], in the order of the source's names of them."""
     domain: int | None = None
     """0 or 1, in a source of two domains without pairs."""
+    maps: tuple[Content, ...] = ()
+    """Pictures that join its partner as more of its channels, such as where things are to be."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,8 @@ class Source:
     """How many images there are, where that is known before they are read."""
     paired: bool = False
     """Whether images have partners."""
+    maps: int = 0
+    """How many pictures join each partner."""
     grouped: bool = False
     """Whether images are in groups."""
     attributes: list[str] | None = None
@@ -104,6 +108,7 @@ class Source:
             tuple(self.attributes or ()),
             bool(self.domains),
             to.partner == "lower_resolution",
+            self.maps if to.partner is None else 0,
         )
 
 

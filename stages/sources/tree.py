@@ -69,13 +69,21 @@ def tree_source(name: str, tree: Tree, params: Ingest, readers: int = 1, wanted:
     """The images of a tree, as they came; keys are names inside it, in Unicode's form NFC.
 
     With `params.labels` neither folders nor tables tell classes; with `params.pairs` images are those of its first
-    folder, and each has its partner in the second; with `params.domains` they are of two (`domains`).
+    folder, and each has its partner in the second, and maps in those that follow; with `params.domains` they are of two
+    (`domains`).
     Raises UserError on a tree that cannot be read as classes, a class without images, an image without a label in the
     table, and one without its partner.
     """
     if params.domains is not None:
         one = params.model_copy(update={"domains": None})
         return of_domains(tree, params.domains, lambda domain: tree_source(name, domain, one, readers, wanted))
+    maps = 0 if params.pairs is None else params.pairs.maps
+    if maps and "picture files" in wanted.medium.lacks:
+        raise UserError(
+            "maps-of-pictures",
+            f"ingest.pairs names {2 + maps} folders, and only pictures have maps, not {wanted.medium.words.many}: name "
+            "two",
+        )
     survey, partners = _survey(tree, params, wanted)
     place = _shown(tree, _top(params))
     found = labels_among(place, survey.tables) if params.labels is None else Found(None, False, [])
@@ -95,7 +103,7 @@ def tree_source(name: str, tree: Tree, params: Ingest, readers: int = 1, wanted:
     paired = params.pairs is not None
     source = Source(
         name, NOT_STATED, tree.place, classes, images, _notes(survey, partners, count, paired, wanted), count=count,
-        medium=wanted.medium, paired=paired, readers=readers, layout=[*found.said, *said],
+        medium=wanted.medium, paired=paired, maps=maps, readers=readers, layout=[*found.said, *said],
     )  # fmt: skip
     return source if found.labels is None else with_table(source, found.labels, params)
 
@@ -170,26 +178,31 @@ def _images(
         if group is None or count < 0:
             raise changed(tree.place)  # there were no such images when the names were read
         label = None if group.class_name is None else index[group.class_name]
-        partner = (
-            None if params.pairs is None else _partner(tree, _parts(params.pairs.folders[1]), parts, inner, wanted)
-        )
+        others = [] if params.pairs is None else params.pairs.folders[1:]
+        beside = [_partner(tree, _parts(other), parts, inner, wanted) for other in others]
+        partner = beside[0] if beside else None
         key = entry.key or "/".join(inner)
-        yield RawImage(key, inner[-1], entry.content, label, group.split, partner, entry.stamp())
+        yield RawImage(
+            key, inner[-1], entry.content, label, group.split, partner, entry.stamp(), maps=tuple(beside[1:])
+        )
     if count:
         raise changed(tree.place)
 
 
 def _partner(tree: Tree, second: Parts, parts: Parts, inner: Parts, wanted: Wanted) -> Callable[[], bytes]:
-    """What reads the file of the same name in the second folder; its extension may differ."""
+    """What reads the file of the same name in another folder."""
     name = "/".join((*second, *inner))
+    found = named(tree, name, wanted.extensions)
+    if found is None:
+        raise UserError(
+            "partner-missing",
+            f"{_shown(tree, parts)} has no partner {_shown(tree, (name,))}: add it, or remove the image",
+        )
+    return found
+
+
+def named(tree: Tree, name: str, extensions: tuple[str, ...]) -> Callable[[], bytes] | None:
+    """What reads the file of that name, whose extension may be another; None where there is none."""
     stem = name.rpartition(".")[0]
-    for candidate in (
-        name,
-        *(f"{stem}{extension}" for each in wanted.extensions for extension in (each, each.upper())),
-    ):
-        found = tree.find(candidate)
-        if found is not None:
-            return found
-    raise UserError(
-        "partner-missing", f"{_shown(tree, parts)} has no partner {_shown(tree, (name,))}: add it, or remove the image"
-    )
+    others = (f"{stem}{extension}" for each in extensions for extension in (each, each.upper()))
+    return next((found for one in (name, *others) if (found := tree.find(one)) is not None), None)

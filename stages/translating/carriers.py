@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from typing import Any, Protocol, cast
 from zlib import crc32
 
+import numpy as np
 import torch
 
 from mintage.model import Model
+from mintage.sources import maps_in
 from mintage.windows import Windows
 from stages.common.levels import FloatImages, floats, to_uint8
 from stages.common.pictures import encode_png
@@ -16,7 +18,7 @@ from stages.images.decode import decode
 from stages.images.fit import Fit, Geometry, fitted
 from stages.images.tensors import tensors
 from stages.images.tiles import Tiling
-from stages.media.medium import Medium
+from stages.media.medium import Medium, UnusableError
 from stages.sources.limits import EXTENSIONS
 
 MAX_PIXELS = 50_000_000
@@ -35,10 +37,11 @@ class Carrier(Protocol):
     known_by: tuple[str, ...]
     """The endings of files that are taken of a folder."""
 
-    def cut(self, content: bytes) -> tuple[Any, Iterator[FloatImages]]:
+    def cut(self, content: bytes, *maps: bytes) -> tuple[Any, Iterator[FloatImages]]:
         """The pieces `[C,*S]` of a file, as the model takes them, and the plan by which they are joined.
 
-        Raises UndecodableError or UnusableError where it is none.
+        `maps` are files of pictures that join that of the first. Raises UndecodableError or UnusableError where it is
+        none.
         """
 
     def joined(self, plan: Any, made: Iterator[FloatImages]) -> bytes:
@@ -55,12 +58,16 @@ class Pictures(Carrier):
     def __init__(self, model: Model, fit: str) -> None:
         source = model.generator.config.source_shape
         assert source is not None
-        self._channels, *self._size = source
+        channels, *self._size = source
+        self._channels = channels // (1 + maps_in(source, model.shape))
         height, width = self._size
         self._geometry = None if fit == TILES else Geometry(height, width, cast(Fit, fit))
 
-    def cut(self, content: bytes) -> tuple[Tiling, Iterator[FloatImages]]:
-        image = picture_of(content, self._channels, self._geometry)
+    def cut(self, content: bytes, *maps: bytes) -> tuple[Tiling, Iterator[FloatImages]]:
+        pictures = [picture_of(one, self._channels, self._geometry) for one in (content, *maps)]
+        if len({picture.shape for picture in pictures}) > 1:
+            raise UnusableError("its map is of another size")
+        image = np.concatenate(pictures)
         tiling = Tiling((image.shape[1], image.shape[2]), (self._size[0], self._size[1]))
         return tiling, tiling.cut(image)
 
@@ -83,7 +90,7 @@ class Lengths(Carrier):
         self._medium, self._size, self.one = medium, model.shape[1], medium.words.one
         self.suffix, self.known_by = medium.suffixes[0], medium.suffixes
 
-    def cut(self, content: bytes) -> tuple[Windows, Iterator[FloatImages]]:
+    def cut(self, content: bytes, *_: bytes) -> tuple[Windows, Iterator[FloatImages]]:
         sample = self._medium.decode_whole(content, _MOST_SAMPLES)
         windows = Windows(sample.shape[1], self._size)
         return windows, iter(windows.cut(torch.from_numpy(sample)).numpy())
@@ -102,7 +109,7 @@ class Rows(Carrier):
         self.one = medium.row or medium.words.one
         self.suffix, self.known_by = medium.suffixes[0], medium.suffixes
 
-    def cut(self, content: bytes) -> tuple[FloatImages, Iterator[FloatImages]]:
+    def cut(self, content: bytes, *_: bytes) -> tuple[FloatImages, Iterator[FloatImages]]:
         row = self._medium.decode_row(content, MAX_PIXELS)
         return row, iter(row[-1:])
 

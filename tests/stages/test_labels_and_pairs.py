@@ -11,13 +11,19 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
+from stages.common.levels import to_uint8
 from stages.common.pictures import open_picture
 from stages.common.shards import class_names
+from stages.common.split import Split
+from stages.images.decode import decode
+from stages.images.fit import fitted
+from stages.images.tensors import tensors
+from stages.images.work import geometry_of
 from stages.ingest import ingest, summary
 from stages.sources import open_source
 from stages.sources.metadata import stripped
 from tests.refusals import refused
-from tests.stages.source_files import encoded, ingest_params, ingested, noise, write_tree
+from tests.stages.source_files import encoded, ingest_params, ingested, noise, normalize_params, normalized, write_tree
 
 LABELS = {
     "l.csv": "file,kind,note\ncat/000.png,small,x\ncat/001.png,big,y\ndog/000,big,z\n",
@@ -98,6 +104,35 @@ def test_partners_are_the_files_of_the_same_name_in_the_second_folder(tmp_path: 
     assert "left out 4 images of the second folder" in "\n".join(
         open_source(ingest_params(pairs=pairs, **params)).notes
     )
+
+
+def test_maps_are_the_files_of_the_same_name_in_the_folders_that_follow(tmp_path: Path) -> None:
+    tree = write_tree(tmp_path / "tree", {"photos": 3, "before": 3, "poses": 3, "depths": 3})
+    table = ingested(
+        tmp_path / "raw", path=str(tree), pairs={"by": "name", "folders": ["photos", "before", "poses", "depths"]}
+    )
+    for row in table.to_pylist():
+        assert row["partner"]["bytes"] == (tree / "before" / row["key"]).read_bytes()
+        assert row["maps"] == [(tree / kind / row["key"]).read_bytes() for kind in ("poses", "depths")]
+    (tree / "depths/001.png").unlink()
+    with refused("partner-missing"):
+        ingested(tmp_path / "raw", path=str(tree), pairs={"by": "name", "folders": ["photos", "before", "depths"]})
+
+
+def test_gray_pictures_have_no_maps_since_these_would_be_taken_for_masks(tmp_path: Path) -> None:
+    tree = write_tree(tmp_path / "tree", {"photos": 4, "before": 4, "poses": 4})
+    pairs = {"by": "name", "folders": ["photos", "before", "poses"]}
+    ingested(tmp_path / "raw", path=str(tree), pairs=pairs)
+    with refused("maps-need-color"):
+        normalized(tmp_path, channels=1)
+    assert normalized(tmp_path, channels=3)["partner_shape"] == [6, 8, 8]
+    split = Split(tmp_path / "normalized/train")
+    assert split.partners is not None
+    for key, six in zip(split.keys, split.partners.images(), strict=True):
+        for kind, picture in zip(("before", "poses"), np.split(six, 2), strict=True):
+            content = (tree / kind / key).read_bytes()
+            expected = fitted(decode(content, 3, 10**6).picture, geometry_of(normalize_params(channels=3)))
+            assert np.array_equal(to_uint8(picture), tensors([expected], 3)[0])
 
 
 def test_shards_have_no_column_of_partners_where_there_are_none(tmp_path: Path) -> None:

@@ -1,0 +1,91 @@
+"""Outfits turned round: `python -m benchmarks.pose SPRITES.zip [OPTIONS]` prints the table of docs/translation.md.
+
+The pairs are those of `benchmarks.sprites`. `pg2` is measured on outfits that it never saw, beside three that learn
+nothing of the kind: the source as it is, the bare figure of the map, and the first of its two stages alone, as long.
+An outfit is told by the picture in the wanted view, of all outfits of that sex, that lies nearest by L1. One thread.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import mintage
+from benchmarks.sprites import Outfit, Pair, bare_figures, pairs_of, read_sprites
+from mintage.metrics.pairs import absolute_error, psnr, ssim
+from stages.common.errors import run_stage
+from stages.common.pictures import encode_png, grid
+from stages.common.stage import parser_of
+
+NEVER = 1e12
+"""Images after which a game begins that never does."""
+SHOWN = 16
+
+
+def tensors(pictures: list["np.ndarray[tuple[int, ...], np.dtype[np.uint8]]"]) -> Tensor:
+    return torch.from_numpy(np.stack(pictures)).movedim(-1, 1) / 127.5 - 1
+
+
+def dataset(pairs: list[Pair]) -> mintage.Dataset:
+    shown = {kind: tensors([pair.pictures[kind] for pair in pairs]) for kind in ("truth", "source", "map")}
+    return mintage.Dataset(shown["truth"], source=torch.cat([shown["source"], shown["map"]], 1))
+
+
+def told_outfits(made: Tensor, pairs: list[Pair], outfits: list[Outfit]) -> float:
+    """The share of pictures `[N,C,H,W]` that are nearest to their own outfit's, of all of that sex in the same view."""
+    bare, right = bare_figures(outfits), 0
+    for picture, pair in zip(made, pairs, strict=True):
+        others = [one for one in outfits if one.sex == pair.outfit.sex and one is not bare[one.sex]]
+        gaps = absolute_error(tensors([one.views[pair.after] for one in others]), picture[None])
+        right += others[int(gaps.argmin())] is pair.outfit
+    return right / len(pairs)
+
+
+def row(name: str, made: Tensor, truths: Tensor, pairs: list[Pair], outfits: list[Outfit]) -> str:
+    figures = [figure(made, truths).mean().item() for figure in (absolute_error, psnr, ssim)]
+    told = told_outfits(made, pairs, outfits)
+    return f"| {name} | {figures[0]:.4f} | {figures[1]:.2f} | {figures[2]:.3f} | {told:.1%} |"
+
+
+def sheet(rows: list[Tensor]) -> bytes:
+    levels = ((torch.cat([one[:SHOWN] for one in rows]).clamp(-1, 1) + 1) * 127.5).round().byte().numpy()
+    return encode_png(grid(levels, SHOWN, scale=2))
+
+
+def main() -> None:
+    parser = parser_of("benchmarks.pose", __doc__)
+    parser.add_argument("sprites", type=Path, metavar="SPRITES.zip")
+    parser.add_argument("--each", type=int, default=800, help="pairs of an outfit")
+    parser.add_argument("--smaller", type=int, default=2, help="so many times smaller than the sprites")
+    parser.add_argument("--images", type=int, default=120_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--recipe", type=json.loads, default={}, help="as JSON")
+    parser.add_argument("--folder", type=Path, default=Path(".pose"), help="where states are kept, to go on from")
+    parser.add_argument("--sheet", type=Path, default=Path("pose.png"))
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    outfits = read_sprites(asked.sprites, asked.smaller)
+    pairs = list(pairs_of(outfits, asked.each, asked.seed))
+    shown, held = ([pair for pair in pairs if pair.outfit.held_out is side] for side in (False, True))
+    train, holdout = dataset(shown), dataset(held[:: max(1, len(held) // 1000)])
+    held = held[:: max(1, len(held) // 1000)]
+    assert holdout.source is not None
+    source, maps = torch.split(holdout.source, 3, 1)
+    print(f"{len(train):,} pairs to learn from, {len(held):,} held out, {asked.images:,} images seen")
+    found = {"the source as it is": source, "the bare figure of the map": maps}
+    for name, changes in (("its first stage alone", {"pretrain_images": NEVER}), ("`pg2`", {})):
+        recipe = asked.recipe | changes
+        folder = asked.folder / name.strip("`").replace(" ", "-")
+        run = mintage.train(train, "pg2", asked.images, recipe, seed=asked.seed, device="cpu", folder=folder)
+        found[name] = run.model.translate(holdout.source)
+    print("| | L1 | PSNR | SSIM | outfit told |\n| --- | --- | --- | --- | --- |")
+    for name, made in {**found, "the truth": holdout.image}.items():
+        print(row(name, made, holdout.image, held, outfits))
+    order = torch.randperm(len(held), generator=torch.Generator().manual_seed(asked.seed))
+    asked.sheet.write_bytes(sheet([one[order] for one in (*found.values(), holdout.image)]))
+
+
+if __name__ == "__main__":
+    run_stage(main)
