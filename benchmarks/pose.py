@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 import mintage
-from benchmarks.sprites import Outfit, Pair, bare_figures, pairs_of, read_sprites
+from benchmarks.sprites import Outfit, Pair, Picture, bare_figures, pairs_of, read_sprites
 from mintage.metrics.pairs import absolute_error, psnr, ssim
 from stages.common.errors import run_stage
 from stages.common.pictures import encode_png, grid
@@ -24,12 +24,17 @@ NEVER = 1e12
 SHOWN = 16
 
 
-def tensors(pictures: list["np.ndarray[tuple[int, ...], np.dtype[np.uint8]]"]) -> Tensor:
-    return torch.from_numpy(np.stack(pictures)).movedim(-1, 1) / 127.5 - 1
+def levels(pictures: list[Picture]) -> Tensor:
+    """`[N,C,H,W]` of 8 bits."""
+    return torch.from_numpy(np.stack(pictures)).movedim(-1, 1).contiguous()
+
+
+def floats(pictures: Tensor) -> Tensor:
+    return pictures / 127.5 - 1
 
 
 def dataset(pairs: list[Pair]) -> mintage.Dataset:
-    shown = {kind: tensors([pair.pictures[kind] for pair in pairs]) for kind in ("truth", "source", "map")}
+    shown = {kind: levels([pair.pictures[kind] for pair in pairs]) for kind in ("truth", "source", "map")}
     return mintage.Dataset(shown["truth"], source=torch.cat([shown["source"], shown["map"]], 1))
 
 
@@ -38,7 +43,7 @@ def told_outfits(made: Tensor, pairs: list[Pair], outfits: list[Outfit]) -> floa
     bare, right = bare_figures(outfits), 0
     for picture, pair in zip(made, pairs, strict=True):
         others = [one for one in outfits if one.sex == pair.outfit.sex and one is not bare[one.sex]]
-        gaps = absolute_error(tensors([one.views[pair.after] for one in others]), picture[None])
+        gaps = absolute_error(floats(levels([one.views[pair.after] for one in others])), picture[None])
         right += others[int(gaps.argmin())] is pair.outfit
     return right / len(pairs)
 
@@ -50,8 +55,8 @@ def row(name: str, made: Tensor, truths: Tensor, pairs: list[Pair], outfits: lis
 
 
 def sheet(rows: list[Tensor]) -> bytes:
-    levels = ((torch.cat([one[:SHOWN] for one in rows]).clamp(-1, 1) + 1) * 127.5).round().byte().numpy()
-    return encode_png(grid(levels, SHOWN, scale=2))
+    shown = ((torch.cat([one[:SHOWN] for one in rows]).clamp(-1, 1) + 1) * 127.5).round().byte().numpy()
+    return encode_png(grid(shown, SHOWN, scale=2))
 
 
 def main() -> None:

@@ -4,8 +4,8 @@
 FOLDER/map, each with train and test, which have no outfit in common. SPRITES.zip holds PNG with alpha as
 `OUTFIT/VIEW.png` (a view is a direction and a pose), the same views of each, and a table `sprites.csv` lies beside it,
 with the columns file, outfit, sex, direction and split. The lowest outfit of each sex is the bare figure: its pictures
-are the maps of that sex, and no pairs are made of it. What is to be learned from is dyed, source and truth of a pair
-alike, since eighteen outfits could be learned by heart.
+are the maps of that sex, and no pairs are made of it. Half of what is to be learned from is dyed, source and
+truth of a pair alike, since eighteen outfits could be learned by heart.
 """
 
 import csv
@@ -26,7 +26,9 @@ from stages.common.stage import parser_of
 _GROUND = 128
 _MARGIN = 8
 """Columns without a figure, left and right."""
-_WEAKEST, _STRONGEST = 0.6, 1.8
+_DYED = 0.5
+"""Share of the pairs to be learned from."""
+_WEAKEST, _STRONGEST = 0.6, 1.6
 """Of a dye, by channel."""
 Picture = npt.NDArray[np.uint8]
 Values = npt.NDArray[np.float64]
@@ -102,7 +104,7 @@ def pairs_of(outfits: list[Outfit], each: int, seed: int) -> Iterator[Pair]:
                 continue
             made += 1
             both = {"truth": outfit.views[after], "source": outfit.views[before]}
-            if not outfit.held_out:
+            if not outfit.held_out and random.uniform() < _DYED:
                 dye = random.permutation(3).tolist(), random.uniform(_WEAKEST, _STRONGEST, 3)
                 both = {"truth": outfit.dyed(after, *dye), "source": outfit.dyed(before, *dye)}
             yield Pair(outfit, before, after, both | {"map": bare[outfit.sex].views[after]})

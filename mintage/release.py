@@ -10,8 +10,8 @@ import os
 import re
 import tempfile
 import uuid
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from io import BytesIO
 from pathlib import Path
@@ -50,16 +50,29 @@ def load(address: str | Path, cache: str | Path | None = None) -> Generator:
 
 def read(address: str | Path, names: Sequence[str], cache: str | Path | None = None) -> list[bytes]:
     """Files of a release by their paths in it; address, cache and errors are as of `load`."""
+    with _opened(address) as (content, folder, manifest):
+        kept = Path(cache or os.environ.get("MINTAGE_CACHE") or _home() / ".cache/mintage")
+        listed = {file["path"]: file["sha256"] for file in manifest["files"]}
+        return [_file(content, f"{folder}{name}", listed[name], kept) for name in names]
+
+
+def identify(address: str | Path) -> str:
+    """The id of a release, 64 digits that follow from its content; address and errors are as of `load`."""
+    with _opened(address) as (_, _, manifest):
+        return str(manifest["id"])
+
+
+@contextmanager
+def _opened(address: str | Path) -> Iterator[tuple[Read, str, dict[str, Any]]]:
+    """What reads the store's files, the release's folder in it, and its manifest, checked; errors are as of `load`."""
     store, place = _split(str(address))
-    kept = Path(cache or os.environ.get("MINTAGE_CACHE") or _home() / ".cache/mintage")
     content = _reader(store)
     try:
         folder, expected = _pointed(content, place)
         manifest = json.loads(content(f"{folder}{_MANIFEST}"))
-        listed = {file["path"]: file["sha256"] for file in manifest["files"]}
         if _id(manifest["files"]) != manifest["id"] or not manifest["id"].startswith(expected):
             raise ReleaseError(f"{address}: its manifest is damaged or another's: `verify` it, or publish it again")
-        return [_file(content, f"{folder}{name}", listed[name], kept) for name in names]
+        yield content, folder, manifest
     except FileNotFoundError as error:
         raise ReleaseError(f"{address}: {error.args[0]} is not there") from None
     except (ValueError, KeyError, TypeError):

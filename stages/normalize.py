@@ -331,6 +331,9 @@ def _manifest(
         "levels": {"black": params.black, "white": params.white},
         "partner": partners,
         "partner_shape": sources,
+        "partners_made_by": [
+            asdict(mark) for mark in sorted({mark for one in finished for mark in one.makers}, key=str)
+        ],
         "source": known.source,
         "medium": known.medium.to_json(),
         "fingerprint": hashlib.sha256(content.encode()).hexdigest(),

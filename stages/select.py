@@ -246,6 +246,7 @@ def provenance(inputs: Inputs, params: Select, selection: dict[str, Any]) -> dic
     """What made the selected model: training, data, evaluator, and the rule."""
     return {
         "data_fingerprint": inputs.manifest["fingerprint"],
+        "sources_made_by": inputs.manifest.get("partners_made_by", []),
         "medium": inputs.real.medium.to_json(),
         "train": inputs.trained,
         "evaluator": {"sha256": inputs.evaluator_sha256},

@@ -26,14 +26,14 @@ import torch
 from torch import Tensor
 
 from mintage.model import Model, load
-from mintage.release import ReleaseError, read
+from mintage.release import ReleaseError, identify, read
 from mintage.sampling import CHUNK, generate, latents_at
 from mintage.sources import maps_in
 from stages.common.device import steady_device_for
 from stages.common.errors import UserError, counted, quoted, run_stage
 from stages.common.files import read_json, write_bytes
 from stages.common.levels import FloatImages
-from stages.common.marks import Mark, family_in, mark_of_weights, with_mark
+from stages.common.marks import MODEL_DIGITS, Mark, family_in, mark_of_weights, with_mark
 from stages.common.models import weights_of
 from stages.common.stage import parser_of, progress_bar
 from stages.images.decode import UndecodableError
@@ -121,7 +121,8 @@ def translator(address: str, to: str | None = None) -> tuple[Model, Mark]:
             "model-does-not-translate", f"{address} takes images of {source[0]} channels: no picture has so many"
         )
     try:
-        return Model(model.towards(to)), mark_of_weights(weights_of(model.generator), family_of(address))
+        mark = mark_of_weights(weights_of(model.generator), family_of(address))
+        return Model(model.towards(to)), replace(mark, release=release_of(address))
     except ValueError as error:
         raise UserError("domain-unknown", f"--to: {error}") from None
 
@@ -155,6 +156,14 @@ def with_maps(job: Job, folders: list[Folder]) -> Job:
 def family_of(address: str) -> str | None:
     """The family of a model in a folder, such as models/selected, or in a release; None where that does not say it."""
     return family_in(provenance_of(address))
+
+
+def release_of(address: str) -> str | None:
+    """The beginning of a release's id; None of a folder that is none."""
+    try:
+        return identify(address)[:MODEL_DIGITS]
+    except ReleaseError:
+        return None
 
 
 def provenance_of(address: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ _HEADER = len(_SIGNATURE) + 25
 """IHDR is the first chunk, of 13 bytes, and nothing stands before it."""
 _TEXT = b"tEXt"
 _MIDI = b"MThd"
-_OF_WAV = {"Software": "ISFT", "Source": "ISRC", "Model": "IMDL", "Family": "IFAM"}
+_OF_WAV = {"Software": "ISFT", "Source": "ISRC", "Model": "IMDL", "Family": "IFAM", "Release": "IREL"}
 """The names of chunks of WAV's INFO list by PNG's keywords; the standard names the first two."""
 
 
@@ -33,10 +33,13 @@ class Mark:
     model: str | None = None
     """The beginning of the SHA-256 of its weights as a file, which the manifest of its release lists."""
     family: str | None = None
+    release: str | None = None
+    """The beginning of its release's id, where it was published."""
 
     def texts(self) -> dict[str, str]:
         """By keyword; PNG's specification names the first two."""
         known = {"Software": SOFTWARE, "Source": SOURCE, "Model": self.model, "Family": self.family}
+        known["Release"] = self.release
         return {keyword: text for keyword, text in known.items() if text is not None}
 
 
@@ -81,7 +84,8 @@ def mark_in(content: bytes) -> Mark | None:
         texts = dict(_texts(content)) or {keyword: info_of(content).get(name, "") for keyword, name in _OF_WAV.items()}
     if texts.get("Source") != SOURCE:
         return None
-    return Mark(_fitting(r"[0-9a-f]{20}", texts.get("Model")), _fitting(r"[\w-]{1,100}", texts.get("Family")))
+    model, release = (_fitting(r"[0-9a-f]{20}", texts.get(keyword)) for keyword in ("Model", "Release"))
+    return Mark(model, _fitting(r"[\w-]{1,100}", texts.get("Family")), release)
 
 
 def _fitting(pattern: str, text: str | None) -> str | None:

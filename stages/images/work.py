@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from stages.common.files import fingerprint_of, read_json, replacing_directory, sha256_of, write_json
 from stages.common.levels import FloatImages, Images, compact, floats
+from stages.common.marks import Mark, mark_in
 from stages.common.params import Normalize
 from stages.common.shards import tensor_table
 from stages.images.decode import Decoded, UndecodableError, decode
@@ -103,6 +104,8 @@ class Finished:
     """Read, broken ones among them."""
     broken: int
     first_broken: list[Broken]
+    makers: list[Mark]
+    """Of partners and maps that a model made, where their files say so."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +120,8 @@ class Normal:
     """Drawn for it, in [0, 2**64), by its content."""
     origin: Origin
     attributes: list[float] | None
+    makers: frozenset[Mark] = frozenset()
+    """Of what is beside it."""
 
 
 class TooManyBrokenError(Exception):
@@ -135,14 +140,17 @@ def normalize_shard(job: Job, shard: Shard) -> Finished:
         broken: list[Broken] = []
         try:
             with replacing_directory(folder) as partial:
-                _write(job, shard, partial, broken)
+                made_by = [asdict(mark) for mark in sorted(_write(job, shard, partial, broken), key=str)]
                 first = [asdict(image) for image in broken[:LISTED]]
-                write_json(partial / DONE, {"broken": len(broken), "first_broken": first})
+                write_json(partial / DONE, {"broken": len(broken), "first_broken": first, "makers": made_by})
         except TooManyBrokenError:
-            return Finished(folder, len(shard.held_out), len(broken), broken[:LISTED])
+            return Finished(folder, len(shard.held_out), len(broken), broken[:LISTED], [])
     found = read_json(folder / DONE)
-    first_broken = [Broken(**image) for image in found["first_broken"]]
-    return Finished(folder, len(shard.held_out), found["broken"], first_broken)
+    first_broken, makers = (
+        [Broken(**image) for image in found["first_broken"]],
+        [Mark(**one) for one in found["makers"]],
+    )
+    return Finished(folder, len(shard.held_out), found["broken"], first_broken, makers)
 
 
 def _identity(job: Job, shard: Shard) -> str:
@@ -150,7 +158,9 @@ def _identity(job: Job, shard: Shard) -> str:
     return fingerprint_of(about)[:16]
 
 
-def _write(job: Job, shard: Shard, folder: Path, broken: list[Broken]) -> None:
+def _write(job: Job, shard: Shard, folder: Path, broken: list[Broken]) -> set[Mark]:
+    """The parts of a shard; the makers of what is beside its images."""
+    makers = set[Mark]()
     params = job.params
     shapes = [job.shape, *([job.partner_shape] if job.partners else [])]
     values, sides = sum(prod(shape) for shape in shapes), {}
@@ -162,6 +172,7 @@ def _write(job: Job, shard: Shard, folder: Path, broken: list[Broken]) -> None:
         normal = list(_usable(job, rows, broken))
         if len(broken) > job.most_broken:
             raise TooManyBrokenError
+        makers.update(*(one.makers for one in normal))
         if normal:
             table, held_out, figures = _tables(job, normal)
             stats.append(figures)
@@ -172,6 +183,7 @@ def _write(job: Job, shard: Shard, folder: Path, broken: list[Broken]) -> None:
     schema = stats_schema(job.medium, job.partners, job.attributes is not None, job.domains is not None)
     figures = pa.concat_tables([schema.empty_table(), *stats])
     pq.write_table(figures, folder / STATS, compression="zstd")
+    return makers
 
 
 def _in_batches(job: Job, shard: Shard) -> Iterator[list[dict[str, Any]]]:
@@ -211,7 +223,8 @@ def _normal(job: Job, geometry: Geometry, row: dict[str, Any]) -> Normal:
     cut = place(drawn) if params.crop_position == "random" else None
     image = fitted(image, geometry, cut)
     origin = _origin(job, row, decoded.mode, (decoded.channels, decoded.height, decoded.width))
-    return Normal(image, tuple(fitted(one, geometry, cut) for one in beside), drawn, origin, row.get("attributes"))
+    fit, makers = tuple(fitted(one, geometry, cut) for one in beside), _makers(job, row) if beside else frozenset()
+    return Normal(image, fit, drawn, origin, row.get("attributes"), makers)
 
 
 def _sample(job: Job, row: dict[str, Any]) -> Normal:
@@ -270,6 +283,12 @@ def _partner(job: Job, row: dict[str, Any]) -> list[Picture]:
         return [_decoded(job, content).picture for content in contents]
     except UndecodableError as reason:
         raise NoPartnerError(f"its partner: {reason}") from None
+
+
+def _makers(job: Job, row: dict[str, Any]) -> frozenset[Mark]:
+    """Of a partner of its own, and of maps: who made them, as their files say."""
+    contents = [row["partner"]["bytes"], *(row["maps"] if job.maps else [])] if job.paired else []
+    return frozenset(mark for content in contents if (mark := mark_in(content)) is not None)
 
 
 def _stored(job: Job, samples: list[Any]) -> Images:

@@ -46,6 +46,14 @@ class Broken(Facts):
     reason: str
 
 
+class Maker(Facts):
+    """What made some of the sources; as `stages.common.marks.Mark`."""
+
+    model: str | None
+    family: str | None
+    release: str | None
+
+
 class SplitFacts(Facts):
     kind: Literal["source", "random"]
     holdout: float
@@ -73,6 +81,7 @@ class Manifest(Facts):
     source: Source
     fingerprint: str
     partner_shape: tuple[int, ...] | None = None
+    partners_made_by: list[Maker] = []
 
     @model_validator(mode="before")
     @classmethod

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 import mintage
-from stages.common.files import read_json
+from stages.common.files import read_json, sha256_of
 from stages.common.levels import to_uint8
 from stages.common.pictures import encode_png, grid_scale, rows_of_blocks
 from stages.common.shards import read_tables
@@ -20,9 +20,10 @@ from stages.common.split import Split
 from stages.reporting.inputs import read_inputs
 from stages.reporting.sheets import samples_sheet
 from tests.stages.forked import run_stage_in, try_stage_in
+from tests.stages.source_files import ingested, normalized
 from tests.stages.tiny_data import write_params
 
-STAGES = ["ingest", "normalize", "validate", "evaluator", "train", "select", "sample", "export", "report"]
+STAGES = ["ingest", "normalize", "validate", "evaluator", "train", "select", "sample", "export", "report", "upload"]
 PARAMS: dict[str, Any] = {
     "ingest.source": "figures",
     "ingest.options": {"figures": 250, "each": 2, "side": 16},
@@ -137,3 +138,27 @@ def test_a_picture_without_its_map_is_told(
     asked = ("source", "--release", str(finished / "models/selected"), "--out", "made")
     code, told = try_stage_in(tmp_path, "translate", *asked, *(word for name in maps for word in ("--with", name)))
     assert (code, said in told) == (2, True), told
+
+
+def test_what_a_release_made_is_the_source_of_the_next_training_and_the_data_say_which(
+    finished: Path, holdout: Split, tmp_path: Path
+) -> None:
+    write_pictures(tmp_path / "tree", holdout, 20)
+    asked = ("source", "--release", str(finished / "published/channels/latest"), "--with", "map", "--out", "coarse")
+    code, said = try_stage_in(tmp_path / "tree", "translate", *asked)
+    assert code == 0, said
+    ingested(
+        tmp_path / "raw",
+        path=str(tmp_path / "tree"),
+        pairs={"by": "name", "folders": ["truth", "coarse", "source", "map"]},
+    )
+    manifest = normalized(tmp_path, channels=3, height=16, width=16)
+    (release,) = (finished / "published/releases").iterdir()
+    weights = sha256_of(finished / "models/selected/generator.safetensors")
+    assert manifest["partners_made_by"] == [{"model": weights[:20], "family": "pg2", "release": release.name}]
+    assert manifest["partner_shape"] == [9, 16, 16]
+    split = Split(tmp_path / "normalized/train")
+    assert split.partners is not None
+    for key, nine in zip(split.keys, to_uint8(split.partners.images()), strict=True):
+        made = np.asarray(Image.open(tmp_path / "tree/coarse" / key))
+        assert np.array_equal(nine[:3], made.transpose(2, 0, 1))
