@@ -123,6 +123,38 @@ sources as a third kind (`matching_aware`), at 150,000, 20.3%.
 
 ![Rows: sources, maps, the first stage alone, pg2, truths. Poses are right to the limb, robes and armor keep their
 colors, seams and trims are guessed, and shields are lost](pose.png)
+
+## A second stage, of what a release made
+
+Figures of 64 x 64, drawn by another seed than those that the example `figures_pg2` learned from; its release draws
+each at 32 x 32, and those drawings, enlarged, are what a `residual` U-Net begins as, joined by the source and the map
+([how](data.md#one-release-after-the-other)). 4,800 pairs, 1,200 held out, 30,000 images seen, half of them by the
+pixels alone, one seed, four minutes of one core beside other work:
+
+```console
+$ python -m benchmarks.figures data/source/figures --figures 1500
+$ cd data/source/figures && mintage translate source --with map --release RELEASE --out coarse
+$ dvc exp run -S 'ingest.pairs={{by: name, folders: [truth, coarse, source, map]}}' ... -S train.family=pix2pix \\
+    -S train.recipe.residual=true -S train.recipe.width=16 -S train.recipe.batch_size=16 -S train.images=30000 \\
+    -S train.recipe.pretrain_images=15000 -S 'train.recipe.generator={{learning_rate: 0.001, dropout: 0.0}}'
+```
+
+| | the first stage, enlarged | the second stage |
+| --- | --- | --- |
+| L1 | 0.0397 | 0.0332 |
+| PSNR | 25.50 | 26.48 |
+| SSIM | 0.803 | 0.841 |
+| chroma error | 0.0249 | 0.0210 |
+| retrieval | 97.1% | 97.6% |
+| Frechet distance | 0.424 | 0.342 |
+
+It beats its first stage in all of these. The checkpoint that was chosen is the last one before the game began, which
+moved them little: SSIM 0.842 after 5,000 images of it, 0.838 at the end. In the pictures limbs and heads have edges
+again; what the first stage drew in wrong colors stays so. On the sprites above, twice as large, 4,500 pairs and
+20,000 images without such a beginning, it beats its first stage in L1 (0.0536 for 0.0593), PSNR (23.52 for 23.43) and
+SSIM (0.779 for 0.746) and **loses to it** in Frechet distance (1.68 for 1.42), retrieval (32.5% for 33.7%) and chroma
+error (0.0085 for 0.0082): the release knows by heart the outfits that both learn from, and so the second stage sees
+no mistakes of the kind that it meets in others.
 """
 Row = dict[str, Any]
 
