@@ -153,7 +153,7 @@ moved them little: SSIM 0.842 after 5,000 images of it, 0.838 at the end. In the
 again; what the first stage drew in wrong colors stays so. On the sprites above, twice as large, 4,500 pairs and
 20,000 images without such a beginning, it beats its first stage in L1 (0.0536 for 0.0593), PSNR (23.52 for 23.43) and
 SSIM (0.779 for 0.746) and **loses to it** in Frechet distance (1.68 for 1.42), retrieval (32.5% for 33.7%) and chroma
-error (0.0085 for 0.0082): the release knows by heart the outfits that both learn from, and so the second stage sees
+error (0.0085 for 0.0082): the release may know by heart the outfits that both learn from, and so the second stage sees
 no mistakes of the kind that it meets in others.
 """
 Row = dict[str, Any]
