@@ -21,6 +21,8 @@ LABELED = {"concat", "product", "repeat", "projection", "auxiliary", "semi_super
 """Conditionings of a discriminator that learn from labels."""
 TRANSLATES = "source"
 """The conditioning of a generator that makes images of images."""
+OF_DOMAINS = "domain"
+"""That of one that makes an image of each of two domains."""
 BETWEEN_DOMAINS = {"unpaired", "coupled"}
 """Games of two domains without pairs."""
 ATTRIBUTES = "sngan_attributes"
@@ -170,7 +172,7 @@ def _metrics(select: Select, train: Train, known: Known) -> Iterator[str]:
             yield f"select.{key} names {metric!r}, which is of {needs}: name another metric"
         elif needs == "attributes" and known.attributes is False:
             yield f"select.{key} names {metric!r}, and images have no attributes: name another metric"
-        elif metric in _OF_CLASSES and (_tells_nothing(train) or known.classes == 0):
+        elif metric in _OF_CLASSES and (known.classes == 0 or (_tells_nothing(train) and not _of_domains(train))):
             why = f"which is of classes, and train.family = {train.family!r} is told none"
             yield f"select.{key} names {metric!r}, {why}: name another metric, or a conditional family"
 
@@ -221,9 +223,14 @@ def _tells_nothing(train: Train) -> bool:
     return not tells_classes(recipe_of(train.family, train.recipe, train.variant)) and _plain(train)
 
 
+def _of_domains(train: Train) -> bool:
+    """Whether classes are those that another sees: of a translated image, or of the partner of one latent."""
+    return recipe_of(train.family, train.recipe, train.variant).game in BETWEEN_DOMAINS
+
+
 def tells_classes(recipe: Recipe) -> bool:
     """Whether its generator is told a class."""
-    return recipe.generator.conditioning not in ("none", TRANSLATES) and recipe.condition == "label"
+    return recipe.generator.conditioning not in ("none", TRANSLATES, OF_DOMAINS) and recipe.condition == "label"
 
 
 def learns_from_labels(recipe: Recipe) -> bool:
