@@ -80,11 +80,11 @@ def _images(options: Options) -> Iterator[RawImage]:
         for number in range(options.each):
             key = f"figure-{figure:06d}-{number:03d}"
             before, after = ((options.seed, figure, 2 * number + one) for one in (1, 2))
-            truth, source = (
+            target, source = (
                 partial(draw_figure, options.side, pose, (options.seed, figure)) for pose in (after, before)
             )
             maps = (partial(draw_figure, options.side, after),)
-            yield RawImage(key, f"{key}.png", truth, None, None, source, group=str(figure), maps=maps)
+            yield RawImage(key, f"{key}.png", target, None, None, source, group=str(figure), maps=maps)
 
 
 def draw_figure(side: int, pose: tuple[int, ...], clothes: tuple[int, ...] | None = None) -> bytes:

@@ -39,7 +39,10 @@ def saved(folder: Path, config: ModelConfig) -> Path:
     ("network", "conditioning", "normalization"),
     [
         *((network, "shared_batch_norm", "batch") for network in sorted(OF_IMAGES - TRANSLATORS)),
-        *(("dcgan", one, "layer") for one in sorted({*catalog.BUILT_IN["generator_conditioning"]} - {"source"})),
+        *(
+            ("dcgan", one, "layer")
+            for one in sorted({*catalog.BUILT_IN["generator_conditioning"]} - {"source", "domain"})
+        ),
         *((network, "source", "instance") for network in sorted(TRANSLATORS)),
         ("unet", "source", "batch"),
         *((network, "none", "spectral_batch") for network in ("mlp", "biggan")),
