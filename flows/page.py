@@ -13,7 +13,7 @@ from flows.graph import Graph
 from flows.stage import Run, StageResult
 from stages.common.errors import UserError
 from stages.common.files import read_json
-from stages.reporting.facts import Selection
+from stages.reporting.selection import Selection
 from stages.summary import metric_rows
 
 SELECTION, SAMPLES, RECEIPT = Path("metrics/selection.json"), Path("plots/samples.png"), Path("published.json")

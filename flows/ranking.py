@@ -11,7 +11,7 @@ from flows.trials import Sweep, Trial
 from flows.workspace import PARAMS
 from stages.common.files import read_json
 from stages.common.params import load_params
-from stages.reporting.facts import Selection
+from stages.reporting.selection import Selection
 from stages.reporting.words import number
 from stages.selection.metrics import METRICS
 from stages.summary import metric_rows

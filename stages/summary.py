@@ -14,8 +14,9 @@ from stages.common.files import read_json
 from stages.common.stage import parser_of
 from stages.media import medium_of
 from stages.media.medium import Words
-from stages.reporting.facts import Evaluator, Selection
+from stages.reporting.facts import Evaluator
 from stages.reporting.measures import of_real, shown_metrics, with_error
+from stages.reporting.selection import Selection
 from stages.reporting.words import percent, size
 from stages.stores.folder import FolderStore
 

@@ -14,7 +14,7 @@ from stages.common.levels import Levels
 from stages.gallery.mixing import with_weights
 from stages.gallery.sheets import as_strip, row_of, shrunk
 from stages.media.medium import Medium
-from stages.reporting.facts import PairsToldApart
+from stages.reporting.selection import PairsToldApart
 
 GENERATOR, BACK = "generator.onnx", "back.onnx"
 MOST_BYTES = 16_000_000

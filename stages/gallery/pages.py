@@ -22,8 +22,8 @@ from stages.media.medium import Words
 from stages.releases.channels import Channel
 from stages.reporting import words
 from stages.reporting.curves import Chart, losses_chart, quality_charts
-from stages.reporting.facts import Selection
 from stages.reporting.measures import of_real, shown_metrics, text, titled
+from stages.reporting.selection import Selection
 from stages.selection.metrics import METRICS
 
 TEMPLATES = Path(__file__).parent / "templates"

@@ -21,9 +21,10 @@ from stages.gallery.explorer import Explorer, Known, explorer_of
 from stages.media import medium_of
 from stages.media.medium import Words
 from stages.releases.manifest import Listed, Release
-from stages.reporting.facts import Checkpoint, Curve, Facts, Heard, Made, PairsToldApart, Selection
+from stages.reporting.facts import Curve, Facts, Heard, Made
 from stages.reporting.inputs import Listening, Picture, Sound
 from stages.reporting.page import without_secrets
+from stages.reporting.selection import Checkpoint, PairsToldApart, Selection
 
 _MOST_BYTES = 16_000_000
 """Of one file: more is no card, table or picture for people."""

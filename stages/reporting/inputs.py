@@ -14,7 +14,6 @@ from stages.common.errors import UserError
 from stages.common.files import read_json, sha256_of
 from stages.common.params import Params
 from stages.reporting.facts import (
-    Checkpoint,
     Curve,
     Drift,
     Evaluator,
@@ -26,11 +25,10 @@ from stages.reporting.facts import (
     LatentPicture,
     Made,
     Manifest,
-    Selection,
-    Threshold,
     Validation,
 )
 from stages.reporting.previous import Previous, read_previous
+from stages.reporting.selection import Checkpoint, Selection, Threshold
 
 _AGAIN = "remove it and run `dvc repro`"
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from mintage.metrics import Metric
 from stages.media.medium import Medium
-from stages.reporting.facts import Measures, Other, Selection
 from stages.reporting.inputs import Inputs
+from stages.reporting.selection import Measures, Other, Selection
 from stages.reporting.words import count, number, percent
 from stages.selection.metrics import METRICS
 

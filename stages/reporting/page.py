@@ -10,8 +10,9 @@ from ruamel.yaml import YAML
 
 from stages.reporting import measures, sheets
 from stages.reporting.curves import quality_charts, training_charts
-from stages.reporting.facts import ClassMeasures, Made, Selection
+from stages.reporting.facts import Made
 from stages.reporting.inputs import Inputs, Picture
+from stages.reporting.selection import ClassMeasures, Selection
 from stages.reporting.truncation import truncation_charts, truncation_table
 from stages.reporting.words import count, number
 from stages.selection.metrics import METRICS

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from pydantic import ValidationError
 
 from stages.common.receipt import read_receipt
-from stages.reporting.facts import Selection
+from stages.reporting.selection import Selection
 
 
 @dataclass(frozen=True)

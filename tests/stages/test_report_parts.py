@@ -14,10 +14,10 @@ from stages.common.files import read_json, write_json
 from stages.common.pictures import encode_png, grid, grid_scale
 from stages.media.images import Images
 from stages.reporting.charts import Series, is_wide, line_chart
-from stages.reporting.facts import Selection
 from stages.reporting.inputs import Picture, read_inputs
 from stages.reporting.measures import cost_of_the_last, headline
 from stages.reporting.page import judged, params_as_yaml, plain, without_secrets
+from stages.reporting.selection import Selection
 from stages.reporting.sheets import cells, spaced
 from stages.reporting.words import compact, duration, number, percent, size, tick
 from tests.stages.report_inputs import SELECTED, measures, write_inputs

@@ -23,7 +23,7 @@ from stages.common.pictures import grid_scale
 from stages.common.split import Split
 from stages.media.images import Images
 from stages.media.medium import Words
-from stages.reporting.facts import Checkpoint, Selection
+from stages.reporting.selection import Checkpoint, Selection
 from stages.select import select
 from stages.selection.cache import Cache
 from stages.selection.features import feature_network
