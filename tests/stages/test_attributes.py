@@ -12,13 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from stages.common.errors import UserError
 from stages.common.params import Attributes, load_params
 from stages.common.split import Split
 from stages.ingest import ingest, summary
 from stages.sources import open_source
 from stages.validate import validate
-from tests.refusals import refused as refused_by
+from tests.refusals import refused
 from tests.stages.source_files import encoded, ingest_params, ingested, noise, normalized, write_tree
 from tests.stages.tiny_data import ROOT
 
@@ -42,11 +41,17 @@ def ingest_with_table(folder: Path, name: str = "t.csv", columns: Any = "all", *
     return ingested(folder / "raw", path=str(folder / "tree"), attributes=about, **changes)
 
 
-def refused(folder: Path, rows: list[list[Any]], columns: Any = "all", header: list[str] = HEADER) -> str:
+def refusal(
+    folder: Path,
+    rows: list[list[Any]],
+    columns: Any = "all",
+    header: list[str] = HEADER,
+    code: str = "attributes-invalid",
+) -> str:
     write_table(folder, "t.csv", rows, header)
-    with pytest.raises(UserError) as error:
+    with refused(code, "t.csv") as found:
         ingest_with_table(folder, columns=columns)
-    return str(error.value)
+    return str(found.value)
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.jsonl"])
@@ -150,7 +155,7 @@ def test_columns_of_parquet_that_say_nothing_are_refused(
     tmp_path: Path, columns: dict[str, list[Any]], asked: Any, code: str
 ) -> None:
     path = parquet_with(tmp_path / "tables", columns)
-    with refused_by(code, "ingest.attributes.columns"):
+    with refused(code, "ingest.attributes.columns"):
         from_parquet(tmp_path, path, asked)
 
 
@@ -160,7 +165,7 @@ def test_columns_of_parquet_that_say_nothing_are_refused(
 )
 def test_files_of_images_need_a_table_of_their_attributes(tmp_path: Path, read: Callable[[str], None]) -> None:
     write_table(tmp_path, "t.csv", ROWS)
-    with refused_by("attributes-without-table") as error:
+    with refused("attributes-without-table") as error:
         ingested(tmp_path / "raw", path=str(tmp_path / "tree"), attributes={"columns": "all"})
     read(str(error.value))
 
@@ -199,11 +204,12 @@ def with_cell(row: int, column: int, value: Any) -> list[list[Any]]:
 
 
 @pytest.mark.parametrize(
-    ("rows", "columns"),
+    ("rows", "columns", "code"),
     [
         pytest.param(
             with_cell(2, 3, ""),
             "all",
+            "attributes-invalid",
             marks=pytest.mark.tried(
                 "a table of attributes with an empty cell", "column 'hair' has cells without a value: fill them"
             ),
@@ -212,6 +218,7 @@ def with_cell(row: int, column: int, value: Any) -> list[list[Any]]:
         pytest.param(
             with_cell(2, 2, "NaN"),
             "all",
+            "attributes-invalid",
             marks=pytest.mark.tried(
                 "a table of attributes with a NaN among numbers", "column 'age' has cells without a value: fill them"
             ),
@@ -220,6 +227,7 @@ def with_cell(row: int, column: int, value: Any) -> list[list[Any]]:
         pytest.param(
             [[*row[:3], "red"] for row in ROWS],
             "all",
+            "attributes-invalid",
             marks=pytest.mark.tried(
                 "a table of attributes with a column of one value",
                 "column 'hair' says the same of all images; name others in ingest.attributes.columns",
@@ -229,6 +237,7 @@ def with_cell(row: int, column: int, value: Any) -> list[list[Any]]:
         pytest.param(
             ROWS,
             ["smlie"],
+            "table-column-missing",
             marks=pytest.mark.tried(
                 "a table of attributes with a column that is not there",
                 "has no column 'smlie' behind the one of keys, but smile, age, hair: name one in "
@@ -239,6 +248,7 @@ def with_cell(row: int, column: int, value: Any) -> list[list[Any]]:
         pytest.param(
             [*ROWS, ROWS[0]],
             "all",
+            "key-twice",
             marks=pytest.mark.tried(
                 "a table of attributes with a key twice", "names a key twice ('000.png'): keep one of the rows"
             ),
@@ -247,6 +257,7 @@ def with_cell(row: int, column: int, value: Any) -> list[list[Any]]:
         pytest.param(
             [*ROWS[:-1], ROWS[-1][:2]],
             "all",
+            "table-row-malformed",
             marks=pytest.mark.tried(
                 "a table of attributes with a short row", "line 7: it has 2 cells, the first 4: mend it"
             ),
@@ -255,6 +266,7 @@ def with_cell(row: int, column: int, value: Any) -> list[list[Any]]:
         pytest.param(
             [[f"row {n}", *row[1:]] for n, row in enumerate(ROWS)],
             "all",
+            "table-matches-nothing",
             marks=pytest.mark.tried(
                 "a table of attributes whose first column is no image's name",
                 "has a row for none of the images: its first column must hold their names, such as '000.png', and "
@@ -265,6 +277,7 @@ def with_cell(row: int, column: int, value: Any) -> list[list[Any]]:
         pytest.param(
             ROWS[:-1],
             "all",
+            "table-row-missing",
             marks=pytest.mark.tried(
                 "a table of attributes with no row for an image",
                 "has no row for the image '005.png': add one, remove the image, or set ingest.unlabeled to leave_out",
@@ -274,19 +287,19 @@ def with_cell(row: int, column: int, value: Any) -> list[list[Any]]:
     ],
 )
 def test_a_table_that_says_less_than_it_should_is_refused_with_what_to_do(
-    tmp_path: Path, read: Callable[[str], None], rows: list[list[Any]], columns: Any
+    tmp_path: Path, read: Callable[[str], None], rows: list[list[Any]], columns: Any, code: str
 ) -> None:
-    read(refused(tmp_path, rows, columns))
+    read(refusal(tmp_path, rows, columns, code=code))
 
 
 def test_names_and_texts_are_no_attributes(tmp_path: Path) -> None:
     rows = [[f"{n:03d}.png", f"a text about image {n}"] for n in range(200)]
-    assert "has more than 100 different words, as names and texts have" in refused(tmp_path, rows, "all", ["f", "text"])
+    assert "100 different words" in refusal(tmp_path, rows, "all", ["f", "text"])
 
 
 def test_a_gap_behind_many_numbers_is_a_gap_and_no_text(tmp_path: Path) -> None:
     rows = [[f"{n:03d}.png", n / 7] for n in range(300)] + [["300.png", "nan"]]
-    assert "column 'age' has cells without a value: fill them" in refused(tmp_path, rows, "all", ["file", "age"])
+    assert "'age' has cells without a value" in refusal(tmp_path, rows, "all", ["file", "age"])
 
 
 def test_images_without_a_row_are_left_out_and_counted_where_that_is_asked_for(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """The networks in whose features images are compared, and what their absence does."""
 
-import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,6 @@ import torch
 
 from mintage.inception import Inception
 from stages.common.checkpoint import read_checkpoint, write_checkpoint
-from stages.common.errors import UserError
 from stages.common.files import sha256_of
 from stages.common.params import Guard
 from stages.common.params import Inception as InceptionFile
@@ -54,19 +52,18 @@ def test_inception_s_weights_come_from_a_file_by_their_checksum(folder: Path, we
 
 
 def test_weights_that_are_missing_others_or_no_weights_are_one_sentence_each(weights: Path, tmp_path: Path) -> None:
-    def refusal(path: Path, sha256: str) -> str:
-        with pytest.raises(UserError) as error:
+    def refuses(code: str, path: Path, sha256: str) -> None:
+        with refused(code, str(path)):
             read_inception(InceptionFile(path=str(path), sha256=sha256), CPU)
-        return str(error.value)
 
-    assert "cannot be read (No such file or directory)" in refusal(tmp_path / "none.pth", "0" * 64)
-    assert re.search(r"has SHA-256 \w{64}, not select.inception.sha256", refusal(weights, "0" * 64))
+    refuses("inception-unreadable", tmp_path / "none.pth", "0" * 64)
+    refuses("inception-wrong-digest", weights, "0" * 64)
     for name, content in (("text.pth", b"no weights"), ("empty.pth", b"")):
         path = tmp_path / name
         path.write_bytes(content)
-        assert "does not hold Inception's weights" in refusal(path, sha256_of(path))
+        refuses("inception-other-weights", path, sha256_of(path))
     torch.save({"fc.weight": torch.zeros(3)}, tmp_path / "other.pth")
-    assert "does not hold Inception's weights" in refusal(tmp_path / "other.pth", sha256_of(tmp_path / "other.pth"))
+    refuses("inception-other-weights", tmp_path / "other.pth", sha256_of(tmp_path / "other.pth"))
 
 
 def test_pixels_need_no_network(folder: Path) -> None:
