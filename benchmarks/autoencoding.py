@@ -24,7 +24,7 @@ from mintage.model import Model
 from stages.common.errors import run_stage
 from stages.common.pictures import encode_png, grid
 from stages.common.stage import parser_of
-from stages.selection.seen import quantize
+from stages.selection.extraction import quantize
 
 CPU = torch.device("cpu")
 FAMILIES = ("vae_gan", "vae")

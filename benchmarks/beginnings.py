@@ -22,7 +22,7 @@ from stages.common.errors import run_stage
 from stages.common.params import Normalize, load_params
 from stages.common.stage import parser_of
 from stages.images.partners import made
-from stages.selection.seen import quantize
+from stages.selection.extraction import quantize
 
 HELD_OUT = 1000
 SHOWN = {"l1": "{:.4f}", "psnr": "{:.2f}", "ssim": "{:.3f}", "chroma_error": "{:.4f}"}

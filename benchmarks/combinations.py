@@ -18,19 +18,20 @@ def main() -> None:
     parser = parser_of("benchmarks.combinations", __doc__)
     parser.add_argument("minutes", nargs="?", type=float, default=1.0, help="(default: %(default)s)")
     minutes = parser.parse_args().minutes
-    chance, told, trained = random.Random(0), Counter[str](), 0
+    chance, refused, trained = random.Random(0), Counter[str](), 0
     stop = time.monotonic() + 60 * minutes
     while time.monotonic() < stop:
         row = {axis: chance.choice(values) for axis, values in AXES.items()}
         if why := reasons(row):
-            told[why[0]] += 1
+            refused[why[0]] += 1
         else:
             trains(row)
             trained += 1
     print(
-        f"of {math.prod(map(len, AXES.values())):,} combinations, {trained + told.total():,} drawn: {trained:,} trained"
+        f"of {math.prod(map(len, AXES.values())):,} combinations, {trained + refused.total():,} drawn: "
+        f"{trained:,} trained"
     )
-    for reason, count in told.most_common():
+    for reason, count in refused.most_common():
         print(f"{count:9,} refused: {reason}")
 
 

@@ -26,7 +26,7 @@ from stages.common.models import read_evaluator
 from stages.common.reading import batches_of
 from stages.common.split import Split
 from stages.common.stage import parser_of
-from stages.selection.seen import quantize
+from stages.selection.extraction import quantize
 
 DATA = Path("data/normalized")
 _OF_PICTURES = 3
@@ -119,10 +119,10 @@ def table(planted: int) -> Iterator[str]:
     sources = torch.from_numpy(train.take(chosen.numpy()))
     sets = {name: quantize(change(sources).clamp(-1, 1)) for name, change in changes.items()}
     for name, images in (sets | {"none, but held out": torch.from_numpy(holdout.images())}).items():
-        seen = features_of(evaluator, images)
-        by_features = share(copied_in_features(seen, features))
+        found = features_of(evaluator, images)
+        by_features = share(copied_in_features(found, features))
         by_pixels = share(copied_in_thumbnails(thumbnails(images), found_in))
-        nearest, _ = nearest_rows(seen, features, 2)
+        nearest, _ = nearest_rows(found, features, 2)
         before = share(nearest[:, 0] <= IN_FEATURES**2 * nearest[:, 1])
         yield f"| {name} | {by_features} | {by_pixels} | {max(by_features, by_pixels)} | {before} |"
 

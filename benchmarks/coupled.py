@@ -42,13 +42,13 @@ def main() -> None:
     parser.add_argument("--sheet", type=Path, default=Path("coupled.png"))
     asked = parser.parse_args()
     train = of_both(*of_mnist(asked.mnist, "train"))
-    told: dict[str, Any] = {"seed": asked.seed, "device": "cpu", "threads": 1}
-    model = mintage.train(train, "cogan", asked.images, asked.recipe, **told).model
+    settings: dict[str, Any] = {"seed": asked.seed, "device": "cpu", "threads": 1}
+    model = mintage.train(train, "cogan", asked.images, asked.recipe, **settings).model
     digits, drawn = (model.sample(COMPARED, asked.seed, label=domain) for domain in DOMAINS)
     asked.sheet.write_bytes(sheet(digits, drawn))
     tell("shared layers", drawn, edges(digits))
     tell("partners of other latents", drawn, edges(digits).roll(1, 0))
-    apart = [mintage.train(train.of_domain(one), "dcgan", asked.images, APART, **told).model for one in DOMAINS]
+    apart = [mintage.train(train.of_domain(one), "dcgan", asked.images, APART, **settings).model for one in DOMAINS]
     alone, others = (one.sample(COMPARED, asked.seed) for one in apart)
     tell("nothing shared", others, edges(alone))
 

@@ -38,7 +38,7 @@ from stages.common.stage import parser_of, progress_bar
 from stages.common.train_params import Train
 from stages.media.drawings import drawings_of
 from stages.media.images import Images
-from stages.selection.seen import quantize
+from stages.selection.extraction import quantize
 from stages.train import make_trainer
 
 DATA = Path("data/normalized")

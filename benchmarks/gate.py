@@ -39,11 +39,11 @@ def main() -> None:
         shutil.copy("params.yaml", root)
         start = time.perf_counter()
         command = [sys.executable, "-c", PROGRAM]
-        told = subprocess.run(
+        ended = subprocess.run(
             command, cwd=root, env={"PYTHONPATH": str(Path.cwd())}, capture_output=True, text=True, check=True
         )
         seconds = time.perf_counter() - start
-    peak = int(told.stdout.split("VmHWM:")[1].split()[0]) / 1e6
+    peak = int(ended.stdout.split("VmHWM:")[1].split()[0]) / 1e6
     print(f"{rows:,} rows: {seconds:.1f} s, {peak:.2f} GB at most")
 
 

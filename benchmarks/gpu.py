@@ -63,18 +63,18 @@ class Record:
 
     def attempt(self, name: str, action: Callable[[], Any], otherwise: Any = None) -> Any:
         """What the action returns; where it fails, or no time is left, that is written down under its name."""
-        told = self.found["checks"]
+        checks = self.found["checks"]
         if time.monotonic() > self.end:
-            told[name] = "not tried: no time was left"
+            checks[name] = "not tried: no time was left"
             return otherwise
         try:
             result = action()
         except Exception as error:  # whatever a GPU or its compiler may raise: the next is tried all the same
-            told[name] = f"failed: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
-            print(f"{name}: {told[name]}", flush=True)
+            checks[name] = f"failed: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
+            print(f"{name}: {checks[name]}", flush=True)
             result = otherwise
         else:
-            told[name] = "passed"
+            checks[name] = "passed"
         self.write()
         return result
 

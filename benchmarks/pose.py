@@ -38,7 +38,7 @@ def dataset(pairs: list[Pair]) -> mintage.Dataset:
     return mintage.Dataset(shown["truth"], source=torch.cat([shown["source"], shown["map"]], 1))
 
 
-def told_outfits(made: Tensor, pairs: list[Pair], outfits: list[Outfit]) -> float:
+def share_of_outfits(made: Tensor, pairs: list[Pair], outfits: list[Outfit]) -> float:
     """The share of pictures `[N,C,H,W]` that are nearest to their own outfit's, of all of that sex in the same view."""
     bare, right = bare_figures(outfits), 0
     for picture, pair in zip(made, pairs, strict=True):
@@ -50,8 +50,8 @@ def told_outfits(made: Tensor, pairs: list[Pair], outfits: list[Outfit]) -> floa
 
 def row(name: str, made: Tensor, truths: Tensor, pairs: list[Pair], outfits: list[Outfit]) -> str:
     figures = [figure(made, truths).mean().item() for figure in (absolute_error, psnr, ssim)]
-    told = told_outfits(made, pairs, outfits)
-    return f"| {name} | {figures[0]:.4f} | {figures[1]:.2f} | {figures[2]:.3f} | {told:.1%} |"
+    share = share_of_outfits(made, pairs, outfits)
+    return f"| {name} | {figures[0]:.4f} | {figures[1]:.2f} | {figures[2]:.3f} | {share:.1%} |"
 
 
 def sheet(rows: list[Tensor]) -> bytes:

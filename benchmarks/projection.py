@@ -28,7 +28,7 @@ from mintage.sampling import generate
 from stages.common.errors import run_stage
 from stages.common.pictures import encode_png, grid
 from stages.common.stage import parser_of
-from stages.selection.seen import quantize
+from stages.selection.extraction import quantize
 
 COLUMNS = ("glasses", "hair", "hair_color", "hat", "skin", "facial_hair", "clothing_color", "background")
 SIDE, SHOWN = 32, 16

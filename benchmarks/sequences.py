@@ -173,8 +173,8 @@ def bad(real: Tensor, words: int) -> dict[str, Tensor]:
 def judges(train: Tensor, held: Tensor, words: int, end: int | None) -> list[str]:
     """Rows of a table: the figures of bad sequences beside those of real ones, all of as many."""
     config = EvaluatorConfig((1, 1, train.shape[1]), None, 64, words=words)
-    seen = RealImages(as_samples(train, words), None, 0, CPU)
-    judge = train_evaluator(config, seen, Schedule(60_000, 128, 2e-3, 0))
+    real = RealImages(as_samples(train, words), None, 0, CPU)
+    judge = train_evaluator(config, real, Schedule(60_000, 128, 2e-3, 0))
     of_held = features_of(judge, as_samples(held, words))
     rows = []
     for name, tokens in bad(train[: len(held)], words).items():

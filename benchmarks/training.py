@@ -124,9 +124,9 @@ def textbook(case: Case, images: np.ndarray[Any, Any], classes: np.ndarray[Any, 
     ones, zeros = torch.ones(BATCH, device=device), torch.zeros(BATCH, device=device)
 
     def turn() -> None:
-        real, told = (tensor.to(device) for tensor in next(batches))
+        real, condition = (tensor.to(device) for tensor in next(batches))
         drawn = torch.randint(CLASSES, (BATCH,), device=device)
-        labels = (told, drawn) if case.classes else (None, None)
+        labels = (condition, drawn) if case.classes else (None, None)
         optimizers[0].zero_grad()
         fake = generator(torch.randn(BATCH, LATENT, device=device), labels[1])
         generator_loss = binary_cross_entropy_with_logits(discriminator(fake, labels[1]).logit, ones)
@@ -159,9 +159,9 @@ def ours(
     recipe = resolve(case.family, case.overrides)
     sized = torch.from_numpy(images).unsqueeze(1).float()
     sized = nn.functional.interpolate(sized, (case.side, case.side), mode="bilinear") / 127.5 - 1
-    told = torch.from_numpy(labels) if case.classes else None
+    condition = torch.from_numpy(labels) if case.classes else None
     engine = engine_of(case, recipe, device, precision)
-    return Trainer(engine, RealImages(sized, told, 0, device), BATCH, seed=0)
+    return Trainer(engine, RealImages(sized, condition, 0, device), BATCH, seed=0)
 
 
 def networks_alone(case: Case, device: torch.device, precision: torch.dtype) -> Turn:

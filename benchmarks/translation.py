@@ -36,7 +36,7 @@ from stages.ingest import ingest
 from stages.media.drawings import draw_translations
 from stages.media.images import Images
 from stages.normalize import normalize
-from stages.selection.seen import quantize
+from stages.selection.extraction import quantize
 from stages.sources import open_source
 
 CPU = torch.device("cpu")
@@ -312,14 +312,14 @@ def _section(task: Task, rows: list[Row]) -> Iterator[str]:
         if name in rows[0]["real"]:
             cells = [form.format(one[name]) for one in means.values()]
             yield f"| {title} | {' | '.join(cells)} | {form.format(rows[0]['real'][name])} |"
-    seen = [f"{mean(row['images'] for row in of_kind):,.0f}" if kind != "baseline" else "" for kind, of_kind in
+    counts = [f"{mean(row['images'] for row in of_kind):,.0f}" if kind != "baseline" else "" for kind, of_kind in
             found.items() if of_kind]  # fmt: skip
-    yield f"| images seen | {' | '.join(seen)} | |"
+    yield f"| images seen | {' | '.join(counts)} | |"
     yield ""
-    yield "  \n".join(_told(means))
+    yield "  \n".join(_sentences(means))
 
 
-def _told(means: dict[str, Row]) -> Iterator[str]:
+def _sentences(means: dict[str, Row]) -> Iterator[str]:
     """Where the game wins, and where it loses."""
     for other in ("baseline", "pixels alone"):
         if "game" in means and other in means:

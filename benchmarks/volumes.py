@@ -68,8 +68,8 @@ def line(name: str, held: Tensor, draws: list[Tensor]) -> str:
     """Means over several draws, and the lowest and the highest."""
     rows = [shape_figures(held, shapes) for shapes in draws]
     columns = [[row[figure] for row in rows] for figure in rows[0]]
-    told = [f"{mean(column):.2f} ({min(column):.2f} to {max(column):.2f})" for column in columns]
-    return f"| {name} | {' | '.join(told)} |"
+    cells = [f"{mean(column):.2f} ({min(column):.2f} to {max(column):.2f})" for column in columns]
+    return f"| {name} | {' | '.join(cells)} |"
 
 
 def sheet(real: Tensor, made: Tensor) -> bytes:

@@ -93,7 +93,7 @@ def main() -> None:
         for example in chosen
     ]
     with ThreadPoolExecutor(arguments.jobs) as pool:
-        failed = sum(not fine for fine in pool.map(_told, runs))
+        failed = sum(not fine for fine in pool.map(_run_and_report, runs))
     print(f"{len(runs) - failed} of {len(runs)} examples are as they should be")
     raise SystemExit(1 if failed else 0)
 
@@ -128,7 +128,7 @@ def run(example: Run) -> str:
         return f"release {release} in {minutes:g} min; {_figures(example.example, figures)}"
 
 
-def _told(example: Run) -> bool:
+def _run_and_report(example: Run) -> bool:
     """Run it and say how it ended, each in a line that begins with its name; whether it ended well."""
     name = example.example.name
     print(f"{name}: about {example.example.minutes:g} min on two cores", flush=True)

@@ -22,8 +22,8 @@ def work_of(graph: Graph, params: Params) -> dict[str, str]:
     for stage in graph.values():
         own = {key: reduce(_member, key.split("."), values) for key in stage.params}
         upstream = [work[name] for name in stage.upstream if name in work and not graph[name].meta.code]
-        told = [stage.name, own, upstream]
-        work[stage.name] = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+        parts = [stage.name, own, upstream]
+        work[stage.name] = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
     return work
 
 

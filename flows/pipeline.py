@@ -191,24 +191,24 @@ def _is_no_failure(record: logging.LogRecord) -> bool:
 @contextmanager
 def stopped_by_hand() -> Iterator[None]:
     """Within the block Ctrl-C and SIGTERM, by which Prefect ends a run, are one sentence."""
-    told = (
+    reason = (
         "the stages that were at work are ended, and what was finished stays; "
         "the same command goes on, training and evaluator from their last states"
     )
     try:
         yield
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(told) from None
+        raise KeyboardInterrupt(reason) from None
     except TerminationSignal:
-        _end_terminated(told)
+        _end_terminated(reason)
     except BaseExceptionGroup as group:  # of stages, or trials, side by side
         if group.subgroup(TerminationSignal) is None:
             raise
-        _end_terminated(told)
+        _end_terminated(reason)
 
 
-def _end_terminated(told: str) -> NoReturn:
-    print(f"\nstopped: {told}", file=sys.stderr)
+def _end_terminated(reason: str) -> NoReturn:
+    print(f"\nstopped: {reason}", file=sys.stderr)
     raise SystemExit(128 + signal.SIGTERM) from None
 
 

@@ -56,8 +56,8 @@ def predictions(network: nn.Module, shown: RealImages, count: int, batch_size: i
     """
     found, labels = [], []
     for first in range(0, count, batch_size):
-        images, told = shown.batch(first, batch_size)
-        assert told is not None
+        images, conditions = shown.batch(first, batch_size)
+        assert conditions is not None
         found.append(network(images).argmax(1)[: count - first].cpu())
-        labels.append(told[: count - first].cpu())
+        labels.append(conditions[: count - first].cpu())
     return torch.cat(found), torch.cat(labels)

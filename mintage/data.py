@@ -14,14 +14,14 @@ HIDDEN_LABEL = -1
 
 
 def hide_labels(labels: Tensor, share: float, seed: int) -> Tensor:
-    """The labels `[N]`, of each class only a `share` (rounded up, drawn by `seed`) still told."""
+    """The labels `[N]`, of each class only a `share` (rounded up, drawn by `seed`) still shown."""
     random = stream(seed, "labelled")
-    told = torch.full_like(labels, HIDDEN_LABEL)
+    shown = torch.full_like(labels, HIDDEN_LABEL)
     for label in torch.unique(labels).tolist():
         of_class = (labels == label).nonzero().squeeze(1)
         kept = of_class[torch.randperm(len(of_class), generator=random)][: -int(-share * len(of_class) // 1)]
-        told[kept] = label
-    return told
+        shown[kept] = label
+    return shown
 
 
 def wrong_labels(labels: Tensor, classes: int, random: torch.Generator) -> Tensor:

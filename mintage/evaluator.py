@@ -243,7 +243,7 @@ class Learning:
 
     def turn(self) -> None:
         """One batch."""
-        images, told = self.real.batch(self.images_seen, self.schedule.batch_size)
+        images, condition = self.real.batch(self.images_seen, self.schedule.batch_size)
         shifted = random_shift(images, stream(self.schedule.seed, "evaluator/shift", self.images_seen))
         precision = choose_precision("auto", images.device, tuple(images.shape[1:]))
         with torch.autocast(images.device.type, dtype=precision, enabled=precision != torch.float32):
@@ -252,8 +252,8 @@ class Learning:
             assert isinstance(self.network, Evaluator)  # others are told a condition
             loss = self.network.own_loss(shifted, answer)
         else:
-            assert told is not None
-            loss = self.condition.loss(answer, told)
+            assert condition is not None
+            loss = self.condition.loss(answer, condition)
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         self.optimizer.step()

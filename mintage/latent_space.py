@@ -89,8 +89,8 @@ class Blend(nn.Module):
         self.generator, self.weights = generator, list(weights)
 
     def forward(self, latent: Tensor, labels: Tensor) -> Tensor:
-        told = [self.generator.conditioning(latent, label) for label in labels.unbind(1)]
-        images: Tensor = self.generator.network(*(self._sum(parts) for parts in zip(*told, strict=True)))
+        inputs = [self.generator.conditioning(latent, label) for label in labels.unbind(1)]
+        images: Tensor = self.generator.network(*(self._sum(parts) for parts in zip(*inputs, strict=True)))
         return images
 
     def _sum(self, parts: Sequence[Tensor | None]) -> Tensor | None:

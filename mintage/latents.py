@@ -28,5 +28,5 @@ def code_of(config: ModelConfig, latents: Tensor) -> Tensor | None:
 def with_category(config: ModelConfig, latents: Tensor, category: Tensor) -> Tensor:
     """The same latents with these categories `[N]` in their code."""
     start, stop = config.latent_size, config.latent_size + config.code_categories
-    told = one_hot(category, config.code_categories).to(latents.dtype)
-    return torch.cat([latents[:, :start], told, latents[:, stop:]], dim=1)
+    code = one_hot(category, config.code_categories).to(latents.dtype)
+    return torch.cat([latents[:, :start], code, latents[:, stop:]], dim=1)

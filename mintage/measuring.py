@@ -249,15 +249,18 @@ def _compare_coupled(
     if min(map(len, (seen, wanted))) < _FEWEST:
         raise ValueError(f"there are too few images to compare: give at least {_FEWEST} of each domain on each side")
     count, seed = min(map(len, (seen, wanted))), schooling.seed
-    evaluator, told = _taught(seen, schooling), None
+    evaluator, named = _taught(seen, schooling), None
     if evaluator.config.classifies:
         judge = _taught(train.of_domain(other), schooling)
-        told = classify(judge, features_of(judge, _rounded(model.sample(count, seed, label=other))))
+        named = classify(judge, features_of(judge, _rounded(model.sample(count, seed, label=other))))
     held = _Images.extract(evaluator, wanted.image, _condition(wanted))
     drawn = seen.rows(torch.randperm(len(seen), generator=stream(seed, "measure/floor"))[:count])
     made, real = (
         _figures(held, _Images.extract(evaluator, images, classes), seed)
-        for images, classes in ((_rounded(model.sample(count, seed, label=to)), told), (drawn.image, _condition(drawn)))
+        for images, classes in (
+            (_rounded(model.sample(count, seed, label=to)), named),
+            (drawn.image, _condition(drawn)),
+        )
     )
     return {name: Figure(value, real[name]) for name, value in made.items()}
 

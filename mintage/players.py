@@ -314,7 +314,7 @@ def model_config(
     Of sequences a latent has a number a word.
     """
     first, second = domains or ("", "")
-    told: str | None = catalog.load("generator_conditioning", recipe.generator.conditioning).takes
+    takes: str | None = catalog.load("generator_conditioning", recipe.generator.conditioning).takes
     reads_code = catalog.load("discriminator_conditioning", recipe.discriminator.conditioning).reads_code
     return ModelConfig(
         network=recipe.network,
@@ -338,7 +338,7 @@ def model_config(
         packing=recipe.packing,
         minibatch_stddev=recipe.minibatch_stddev,
         reconstructs=catalog.load("objective", recipe.objective).reconstructs,
-        source_shape=(source_shape or image_shape) if told == "source" else None,
+        source_shape=(source_shape or image_shape) if takes == "source" else None,
         attributes=tuple(attributes or ()) if condition_of(recipe) == "attributes" else None,
         domains=(first, second) if condition_of(recipe) == "domain" else None,
         vocabulary=vocabulary,

@@ -98,9 +98,9 @@ def project(
         else:
             best = _descend(best, distances, steps)
         found.append(best.first(len(chunk)))
-    told = [one.condition for one in found if one.condition is not None]
+    of_chunks = [one.condition for one in found if one.condition is not None]
     latents, distance = (torch.cat([getattr(one, name) for one in found]) for name in ("latents", "distance"))
-    return Projection(generator, latents, torch.cat(told) if told else None, distance)
+    return Projection(generator, latents, torch.cat(of_chunks) if of_chunks else None, distance)
 
 
 @dataclass(frozen=True)
@@ -143,8 +143,8 @@ def _best(generator: Generator, tries: Sequence[_Try], distances: "_Distances") 
     rows = [row if tries[k].own else int(by_try[k][row].argmin()) for row, k in enumerate(chosen.tolist())]
     pairs = list(zip(chosen.tolist(), rows, strict=True))
     latents = torch.stack([tries[k].latents[row] for k, row in pairs])
-    told = [condition[row] for k, row in pairs if (condition := tries[k].condition) is not None]
-    return Projection(generator, latents, torch.stack(told) if told else None, distance)
+    conditions = [condition[row] for k, row in pairs if (condition := tries[k].condition) is not None]
+    return Projection(generator, latents, torch.stack(conditions) if conditions else None, distance)
 
 
 class _Distances:

@@ -255,6 +255,6 @@ def condition_of(recipe: Recipe) -> str | None:
     """What the players use of each image beside its pixels: its "label", "attributes", "source", "domain", or None."""
     if catalog.load("game", recipe.game).of_domains:
         return "domain"
-    told: str | None = catalog.load("generator_conditioning", recipe.generator.conditioning).takes
+    takes: str | None = catalog.load("generator_conditioning", recipe.generator.conditioning).takes
     asked = catalog.load("discriminator_conditioning", recipe.discriminator.conditioning)
-    return recipe.condition if told == "label" or asked.needs_labels else told
+    return recipe.condition if takes == "label" or asked.needs_labels else takes

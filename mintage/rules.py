@@ -82,7 +82,7 @@ class Setting:
     @property
     def generator_is_conditional(self) -> bool:
         """Whether the generator is told a class, or attributes."""
-        return self.told_by.takes == "label"
+        return self.generator_conditioning.takes == "label"
 
     @property
     def needs(self) -> str | None:
@@ -92,10 +92,10 @@ class Setting:
     @property
     def translates(self) -> bool:
         """Whether the generator makes images of images."""
-        return self.told_by.takes == "source"
+        return self.generator_conditioning.takes == "source"
 
     @property
-    def told_by(self) -> type[Unconditional]:
+    def generator_conditioning(self) -> type[Unconditional]:
         """How the generator is told its condition."""
         found: type[Unconditional] = catalog.load("generator_conditioning", self.recipe.generator.conditioning)
         return found

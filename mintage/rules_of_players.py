@@ -12,11 +12,11 @@ PLAYERS: "list[Rule]" = [
         "or family to modern_points",
     ),
     (
-        lambda s: s.told_by.modulates and not s.norms[0].batch,
+        lambda s: s.generator_conditioning.modulates and not s.norms[0].batch,
         "conditional batch norm needs batch norm: set generator.normalization to batch or spectral_batch",
     ),
     (
-        lambda s: s.told_by.plane_size > 0 and not s.network.has_maps,
+        lambda s: s.generator_conditioning.plane_size > 0 and not s.network.has_maps,
         "this network has no feature map for a label's plane: set generator.conditioning to concat",
     ),
     (

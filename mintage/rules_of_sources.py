@@ -37,7 +37,7 @@ DOMAINS: "list[Rule]" = [
         "mintage.Dataset, or name a family that makes images of one kind",
     ),
     (
-        lambda s: (s.couples, s.couples) != (s.told_by.takes == "domain", s.discriminator.needs_domains),
+        lambda s: (s.couples, s.couples) != (s.generator_conditioning.takes == "domain", s.discriminator.needs_domains),
         "layers of each domain's own go with a game of both: set game to coupled and conditioning of both players to "
         "domain, or none of these",
     ),
@@ -190,7 +190,7 @@ WORDS: "list[Rule]" = [
         "neither",
     ),
     (
-        lambda s: s.of_words and (s.told_by.takes is not None or s.discriminator is not NONE),
+        lambda s: s.of_words and (s.generator_conditioning.takes is not None or s.discriminator is not NONE),
         "words are written and judged without a condition: set conditioning of both players to none",
     ),
     (

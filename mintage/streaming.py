@@ -76,15 +76,15 @@ class Window:
 class StreamedImages(RealImages):
     """At most two windows are in memory: the one that is shown, and the next; with the sources, where there are any."""
 
-    def __init__(self, blocks: Blocks, told: Tensor | None, window: int, seed: int, device: torch.device) -> None:
-        """`told` are labels or attributes. `window` is in images; it is exceeded by about a block at most."""
+    def __init__(self, blocks: Blocks, conditions: Tensor | None, window: int, seed: int, device: torch.device) -> None:
+        """`conditions` are labels or attributes. `window` is in images; it is exceeded by about a block at most."""
         self.device, self.seed = device, seed
-        self.conditions = None if told is None else told.to(device)
+        self.conditions = None if conditions is None else conditions.to(device)
         self._blocks, self._size = blocks, window
         self._starts = torch.tensor([0, *blocks.sizes]).cumsum(0).tolist()
         self._ahead: dict[tuple[int, int], Future[Window]] = {}
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="window")
-        self._plan = lru_cache(maxsize=2)(self._drawn_plan)
+        self.plan = lru_cache(maxsize=2)(self._drawn_plan)
         self._groups = {}
 
     def __len__(self) -> int:
@@ -121,7 +121,7 @@ class StreamedImages(RealImages):
     def _between(self, start: int, stop: int) -> tuple[Tensor, Tensor | None]:
         epoch, first = divmod(start, len(self))
         last, parts = first + stop - start, []
-        for number, share in enumerate(self._plan(epoch)):
+        for number, share in enumerate(self.plan(epoch)):
             if first < share.end and share.begin < last:
                 window = self._window(epoch, number)
                 rows = slice(max(first, share.begin) - share.begin, min(last, share.end) - share.begin)
@@ -161,13 +161,13 @@ class StreamedImages(RealImages):
         return shuffled.tensor_split(parts)[(part + block) % parts]  # the first parts are the larger: not of all blocks
 
     def _window(self, epoch: int, number: int) -> Window:
-        following = (epoch, number + 1) if number + 1 < len(self._plan(epoch)) else (epoch + 1, 0)
+        following = (epoch, number + 1) if number + 1 < len(self.plan(epoch)) else (epoch + 1, 0)
         wanted = [(epoch, number), following]
         for key in [key for key in self._ahead if key not in wanted]:
             self._ahead.pop(key).cancel()
         for key in wanted:
             if key not in self._ahead:
-                self._ahead[key] = self._reader.submit(self._read, self._plan(key[0])[key[1]], *key)
+                self._ahead[key] = self._reader.submit(self._read, self.plan(key[0])[key[1]], *key)
         return self._ahead[wanted[0]].result()
 
     def _read(self, share: Share, epoch: int, number: int) -> Window:
@@ -199,12 +199,12 @@ class StreamedImages(RealImages):
         return images
 
 
-def images_of(blocks: Blocks, told: Tensor | None, window: int | None, seed: int, device: torch.device) -> RealImages:
+def images_of(blocks: Blocks, asked: Tensor | None, window: int | None, seed: int, device: torch.device) -> RealImages:
     """All in memory, in the order of `RealImages`; or, where a window is less than that, a window at a time."""
     count = sum(blocks.sizes)
     if window is not None and window < count:
-        return StreamedImages(blocks, told, window, seed, device)
-    conditions = told if blocks.sources is None else _whole(blocks.sources, blocks.sizes)
+        return StreamedImages(blocks, asked, window, seed, device)
+    conditions = asked if blocks.sources is None else _whole(blocks.sources, blocks.sizes)
     return RealImages(_whole(blocks.read, blocks.sizes), conditions, seed, device)
 
 

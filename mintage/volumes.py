@@ -88,15 +88,15 @@ def surface_of(volume: Tensor) -> tuple[Tensor, Tensor]:
     return corners[:, [2, 0, 1]], numbers.view(-1, 4)[:, [0, 1, 2, 0, 2, 3]].view(-1, 3)
 
 
-def obj_of(volume: Tensor, told: str = "") -> str:
+def obj_of(volume: Tensor, comment: str = "") -> str:
     """The surface of a volume `[C,D,H,W]` in [-1,1] as a Wavefront OBJ, upright along y, its front to z.
 
-    `told` is its first line, as a comment. Raises ValueError where the volume is empty.
+    `comment` is its first line. Raises ValueError where the volume is empty.
     """
     corners, triangles = surface_of(volume)
     if not len(triangles):
         raise ValueError("the volume is empty, so it has no surface: no cell is above 0")
-    lines = [f"# {told}"] if told else []
+    lines = [f"# {comment}"] if comment else []
     lines += [f"v {x} {y} {z}" for x, y, z in corners.tolist()]
     lines += [f"f {a} {b} {c}" for a, b, c in (triangles + 1).tolist()]
     return "\n".join(lines) + "\n"

@@ -156,9 +156,9 @@ def _rank(family: str, params: Params, looks: Looks, examples: list[Example], fi
     made_for = any(
         one.params.get("normalize", {}).get("partner") == partner for one in examples if _family_of(one) == family
     )
-    told = condition_of(FAMILIES[family]) == "label" and bool(looks.known.classes)
+    by_label = condition_of(FAMILIES[family]) == "label" and bool(looks.known.classes)
     own = looks.known.medium.unconditional_family
-    return own not in (None, family), not made_for, not told, figures.get(family, float("inf"))
+    return own not in (None, family), not made_for, not by_label, figures.get(family, float("inf"))
 
 
 def _like(family: str, examples: list[Example], params: Params, side: int) -> Example:

@@ -47,7 +47,7 @@ def main() -> None:
 def check(params: Params, made: list[Path], root: Path = Path()) -> None:
     """Raise a UserError that names everything wrong; `made` are the paths that the pipeline writes under `root`."""
     of_source = [*_options(params.ingest), *source_problems(params.ingest, made, root), *_tables(params.ingest)]
-    known, unread = (None, []) if of_source else _told_by_names(params, root)
+    known, unread = (None, []) if of_source else _known_by_names(params, root)
     problems = [
         *of_source,
         *unread,
@@ -196,7 +196,7 @@ def _notes_of_data(params: Params) -> Iterator[str]:
                 yield f"of the data as ingest brought it last: {problem}"
 
 
-def _told_by_names(params: Params, root: Path) -> tuple[Known | None, list[str]]:
+def _known_by_names(params: Params, root: Path) -> tuple[Known | None, list[str]]:
     """What the names in the source tell of the data, where they do so at once; or why it cannot be read."""
     ingest = params.ingest.model_copy(update={"path": str(root / params.ingest.path)})
     try:

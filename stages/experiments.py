@@ -68,8 +68,8 @@ def table(rows: list[Row], width: int = WIDTH) -> str:
             columns.append(column)
         else:
             left_out += 1
-    told = [f"  {left_out} more params differ: dvc exp show --only-changed"] if left_out else []
-    return "\n".join([aligned(list(zip(*columns, strict=True))), *told])
+    notes = [f"  {left_out} more params differ: dvc exp show --only-changed"] if left_out else []
+    return "\n".join([aligned(list(zip(*columns, strict=True))), *notes])
 
 
 def differing(rows: list[Row]) -> list[str]:

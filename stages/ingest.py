@@ -63,8 +63,8 @@ def main() -> None:
             say_layout(source)
             say_misfits(source)
             counts = ingest(source, params, RAW, meter=meter)
-        except StaleError as told:
-            print(told)
+        except StaleError as stale:
+            print(stale)
             source = open_source(params)
             counts = ingest(source, params, RAW, meter=meter)
         facts["images"] = counts.total()
@@ -320,7 +320,7 @@ def print_sources(name: str) -> None:
 
 if __name__ == "__main__":
     options = parser_of("stages.ingest", __doc__)
-    told = "print the sources, or the one of that name, with their options, and end"
-    options.add_argument("--sources", nargs="?", const="", metavar="NAME", help=told)
+    words = "print the sources, or the one of that name, with their options, and end"
+    options.add_argument("--sources", nargs="?", const="", metavar="NAME", help=words)
     asked = options.parse_args().sources
     run_stage(partial(print_sources, asked) if asked is not None else main)

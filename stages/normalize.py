@@ -315,8 +315,8 @@ def _manifest(
     names = [known.classes, *filter(None, (known.attributes, known.domains))]
     partners = params.partner or ("its own" if known.paired else None)
     sources = None if partners is None else list(partner_shape(params, known.medium.sides, _maps(params, known)))
-    told = [shape, *names, *([] if sources in (None, shape) else [{"partner_shape": sources}])]
-    content = json.dumps([*told, {name: side.digest.hexdigest() for name, side in sides.items()}])
+    parts = [shape, *names, *([] if sources in (None, shape) else [{"partner_shape": sources}])]
+    content = json.dumps([*parts, {name: side.digest.hexdigest() for name, side in sides.items()}])
     return {
         "shape": shape,
         "range": [-1, 1],

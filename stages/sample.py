@@ -78,7 +78,7 @@ def sample(params: Sample, root: Path) -> int:
             outputs.enter_context(replacing_directory(root / name))
             for name in ("samples", "plots/latent", "plots/heard")
         )
-        sheet, told = (outputs.enter_context(replacing(root / name)) for name in ("plots/samples.png", LATENT))
+        sheet, facts = (outputs.enter_context(replacing(root / name)) for name in ("plots/samples.png", LATENT))
         if holdout is None:
             counted = {"latent": pa.int64()} if generator.config.couples else {}
             made = rows(generator, params, asked, medium, mark)
@@ -92,7 +92,7 @@ def sample(params: Sample, root: Path) -> int:
             drawn = draw_translations(medium, generator, params.seed, holdout, judged=JUDGED)
         count = write_encoded(folder, made, schema, SHARD_IMAGES, params.batch_size)
         sheet.write_bytes(with_mark(drawn, mark))
-        write_json(told, write_pictures(latent, found, drawings, mark) | lines_of(generator, params.seed, medium))
+        write_json(facts, write_pictures(latent, found, drawings, mark) | lines_of(generator, params.seed, medium))
         write_heard(played, medium, heard(generator, params, labels, medium, root), mark)
     return count
 
@@ -173,10 +173,10 @@ def rows(
     with progress_bar("sample", params.count) as bar:
         for images, asked in samples(generator, params.count, params.seed, wanted):
             of_images = [None] * len(images) if asked is None else asked.tolist()
-            for values, told in zip(images.numpy(), of_images, strict=True):
+            for values, condition in zip(images.numpy(), of_images, strict=True):
                 image = encoded(medium, values, index, mark)
                 text = {"text": image["bytes"].decode()} if medium.is_text else {}
-                yield {"image": image, "label": None, "index": index, "seed": params.seed, column: told} | text
+                yield {"image": image, "label": None, "index": index, "seed": params.seed, column: condition} | text
                 index += 1
             bar.update(len(images))
 
@@ -192,8 +192,8 @@ def pairs(
         for latent, images in enumerate(of_each):
             first = latent * len(wanted)
             for index, image in zip(range(first, params.count), images, strict=False):
-                told = {"label": wanted[index - first], "index": index, "latent": latent, "seed": params.seed}
-                yield {"image": encoded(medium, image, index, mark)} | told
+                facts = {"label": wanted[index - first], "index": index, "latent": latent, "seed": params.seed}
+                yield {"image": encoded(medium, image, index, mark)} | facts
                 bar.update(1)
 
 
@@ -219,12 +219,12 @@ def translations(
         count = min(ceil(params.count / max(1, len(ways))), len(split))
         numbers, keys = asked_rows(len(split), count, params.seed), split.keys
         asked = Sources(split, numbers) if to is None else Chosen(split, numbers)
-        told = {"label": None, "seed": params.seed} | ({} if to is None else {"domain": to})
+        facts = {"label": None, "seed": params.seed} | ({} if to is None else {"domain": to})
         with progress_bar("sample" if to is None else f"sample {to}", count) as bar:
             for number, (image, source) in enumerate(_each(direction, count, params.seed, asked, holdout.shape)):
                 index = first + number
                 both = {"image": encoded(medium, image, index, mark), "source": encoded(medium, source, index)}
-                yield both | told | {"index": index, "key": keys[int(numbers[number])]}
+                yield both | facts | {"index": index, "key": keys[int(numbers[number])]}
                 bar.update(1)
         first += count
 

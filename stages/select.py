@@ -27,6 +27,7 @@ from stages.selection.card import model_card
 from stages.selection.checkpoints import Table, loaded, measure_all, require_same_data
 from stages.selection.chosen import length_of, measure_chosen
 from stages.selection.directions import Direction
+from stages.selection.extraction import Judge
 from stages.selection.features import feature_network
 from stages.selection.measure import load_generator
 from stages.selection.nearest import nearest_drawn
@@ -34,7 +35,6 @@ from stages.selection.quality import Subject, verdict
 from stages.selection.reference import COUPLED, Reference, reference
 from stages.selection.rows import absent_in, attributes, classes, columns, expected, without_floors
 from stages.selection.rule import Choice, Row, choose, cost_of_last, sentence, why
-from stages.selection.seen import Judge
 from stages.selection.table import table
 from stages.selection.truncation import COLUMNS
 from stages.selection.verdicts import collapse, copying, game
@@ -94,8 +94,8 @@ def select(params: Select, root: Path) -> dict[str, Any]:
     selection["verdict"] = verdict(measured.rows, measured.rows[choice.chosen], selection, about)
     write_outputs(root, inputs, params, measured.rows, selection, curve=alone.curve)
     fails = params.fail_on_collapse and selection["collapse"]["collapsed"]
-    told = [*ways(selection), *judgements(selection, but="collapse" if fails else ""), *alone.sentences]
-    print("\n".join(map(words.said, [selection["why"], *told])))
+    sentences = [*ways(selection), *judgements(selection, but="collapse" if fails else ""), *alone.sentences]
+    print("\n".join(map(words.said, [selection["why"], *sentences])))
     if fails:
         figures = "its figures are in metrics/selection.json"
         raise UserError(
@@ -229,8 +229,8 @@ def summary(measured: Table, choice: Choice, params: Select, inputs: Inputs) -> 
 
 def worst(found: list[tuple[dict[str, Any], str | None]], bad: str) -> dict[str, Any]:
     """Of the verdicts on both directions the one that is bad, or else not known; it says which direction it is of."""
-    told, to = max(found, key=lambda one: (one[0][bad], not one[0]["known"]))
-    return told if to is None else told | {"sentence": f"To {to}: {told['sentence']}"}
+    worst_one, to = max(found, key=lambda one: (one[0][bad], not one[0]["known"]))
+    return worst_one if to is None else worst_one | {"sentence": f"To {to}: {worst_one['sentence']}"}
 
 
 def directions(measured: Table, choice: Choice, reals: list[Reference]) -> list[dict[str, Any]]:

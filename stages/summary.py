@@ -65,11 +65,11 @@ def summary(root: Path) -> str:
     alone = [one and one.sentence for one in of_chosen]
     less = [evaluator.turned_down, selection.left_out]
     figures = [tuple(map(said, row)) for row in metric_rows(selection)]
-    told = "\n".join(textwrap.fill(said(line), WIDTH) for line in (chosen, measured))
+    sentences = "\n".join(textwrap.fill(said(line), WIDTH) for line in (chosen, measured))
     before, after = (
         [textwrap.fill(said(one), WIDTH) for one in several if one] for several in ([verdict], [*alone, *less])
     )
-    return "\n\n".join([*before, told, aligned(figures), *after, aligned(_places(receipt, root))])
+    return "\n\n".join([*before, sentences, aligned(figures), *after, aligned(_places(receipt, root))])
 
 
 def words_of(root: Path) -> Words:

@@ -143,8 +143,8 @@ def measure_for(params: Train, resume: Resume, split: Split, real: RealImages) -
 
 def learn_measured(trainer: Trainer, value: float | None) -> None:
     """Every process is told what the one that leads measured."""
-    told = processes.broadcast_bytes(json.dumps(value).encode(), trainer.engine.device)
-    trainer.measured.append([trainer.images_seen, json.loads(told)])
+    packed = processes.broadcast_bytes(json.dumps(value).encode(), trainer.engine.device)
+    trainer.measured.append([trainer.images_seen, json.loads(packed)])
 
 
 def make_trainer(params: Train, split: Split) -> Trainer:
@@ -155,8 +155,8 @@ def make_trainer(params: Train, split: Split) -> Trainer:
     device = prepare_device(params)
     precision = precision_for(params.precision, device, split.shape)
     game = catalog.load("game", recipe.game).build(recipe, split.signature, params.seed)
-    told, sources = conditions_for(recipe, split, params.seed), condition_of(recipe) == "source"
-    real = real_images(split, told, params.window, params.seed, device, param="train.window", sources=sources)
+    conditions, sources = conditions_for(recipe, split, params.seed), condition_of(recipe) == "source"
+    real = real_images(split, conditions, params.window, params.seed, device, param="train.window", sources=sources)
     real.damage = split.signature.damage if recipe.redrawn else None
     engine = Engine(game, recipe, device, precision)
     return Trainer(engine, real, recipe.batch_size, params.seed)

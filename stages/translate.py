@@ -90,8 +90,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("inputs", nargs="+", metavar="INPUT", help="a picture, a sound or a tune, or a folder of some")
     made.add_argument("--out", required=True, metavar="FOLDER", help="where PNGs, WAVs or MIDI go")
     made.add_argument("--release", default=SELECTED, help=f"a channel, a release or a folder (default: {SELECTED})")
-    told = "of a model of a picture and maps, where these lie under the picture's name; once for each map"
-    made.add_argument("--with", dest="maps", metavar="FOLDER", action="append", default=[], help=told)
+    words = "of a model of a picture and maps, where these lie under the picture's name; once for each map"
+    made.add_argument("--with", dest="maps", metavar="FOLDER", action="append", default=[], help=words)
     made.add_argument("--to", metavar="DOMAIN", help="of a model between two domains, the one to make")
     fits = (*get_args(Fit), TILES)
     made.add_argument(
@@ -170,10 +170,10 @@ def provenance_of(address: str) -> dict[str, Any]:
     """What a folder, such as models/selected, or a release says of what made it; empty where it does not."""
     path = Path(address, _PROVENANCE)
     try:
-        told = read_json(path) if path.is_file() else json.loads(*read(address, [_PROVENANCE]))
+        provenance = read_json(path) if path.is_file() else json.loads(*read(address, [_PROVENANCE]))
     except (ReleaseError, ValueError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return provenance if isinstance(provenance, dict) else {}
 
 
 def require_tiles(model: Model) -> None:

@@ -42,8 +42,8 @@ def page() -> str:
     values, meanings = YAML(typ="safe", pure=True).load(FILE), comments()
     parts = [HEAD]
     for section, about in schema["properties"].items():
-        told = meanings.get(section)
-        parts.append(f"\n## {section}\n\n{told[0].upper() + told[1:] + '.' if told else ''}".rstrip() + "\n")
+        meaning = meanings.get(section)
+        parts.append(f"\n## {section}\n\n{meaning[0].upper() + meaning[1:] + '.' if meaning else ''}".rstrip() + "\n")
         parts.append("\n| key | value | may be | meaning |\n| --- | --- | --- | --- |\n")
         for key, value, kind in rows(section, values[section], about, schema):
             shown = cell(f"`{json.dumps(value)}`")

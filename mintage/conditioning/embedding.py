@@ -43,10 +43,10 @@ class Condition:
             return cross_entropy(logits, condition)
         losses = []
         for places in groups_of(self.attributes).values():
-            said, told = logits[:, places], condition[:, places]
+            answered, asked = logits[:, places], condition[:, places]
             # A number is a probability between, and the loss is least where the logit says just that.
-            one = binary_cross_entropy_with_logits(said, (told + 1) / 2)
-            losses.append(one if len(places) == 1 else cross_entropy(said, told.argmax(1)))
+            one = binary_cross_entropy_with_logits(answered, (asked + 1) / 2)
+            losses.append(one if len(places) == 1 else cross_entropy(answered, asked.argmax(1)))
         return torch.stack(losses).mean()
 
 

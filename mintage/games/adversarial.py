@@ -80,7 +80,7 @@ class Adversarial(TwoPlayers):
         return _WARM_STEPS if begun >= first and (begun - first) % cycle == 0 else steps
 
     def losses(self, side: str, scene: Scene) -> Losses:
-        batch = scene.once("batch", lambda: self._draw(scene))
+        batch = scene.once("batch", lambda: self.draw(scene))
         if side == "discriminator":
             with torch.set_grad_enabled(not self._pretrains(scene.step)):
                 return self._discriminator_losses(batch, scene)
@@ -110,7 +110,7 @@ class Adversarial(TwoPlayers):
     def waits(self, side: str) -> Tensor | None:
         return self.balance.waits() if side == "discriminator" and self.balance is not None else None
 
-    def _draw(self, scene: Scene) -> Batch:
+    def draw(self, scene: Scene) -> Batch:
         """The step's real images, and as many fakes, with a graph behind them where the generator moves too."""
         step = scene.step
         images, condition = scene.real.batch(*step.rows)
@@ -150,7 +150,7 @@ class Adversarial(TwoPlayers):
         matches = self.recipe.feature_matching or any(term.of_features for _, term in self.terms)
         if self.objective.pairs or matches:
             shown.append(self._changed(batch.images, "paired", step))
-        on_fake, *on_real = self._judge(*((images, condition) for images in shown))
+        on_fake, *on_real = self.judge(*((images, condition) for images in shown))
         if self.recipe.feature_matching:
             loss = feature_gap(on_real[0].features, on_fake.features)
         else:
@@ -172,10 +172,10 @@ class Adversarial(TwoPlayers):
     def _judge_pair(self, pair: Pair, condition: Tensor | None, others: list[Shown], step: Step) -> list[Judgement]:
         """Of real and of fake images, then of the others; in mixed batches where the recipe says so."""
         if not self.recipe.mixed_batches:
-            return self._judge((pair.real, condition), (pair.fake, condition), *others)
+            return self.judge((pair.real, condition), (pair.fake, condition), *others)
         chosen = coins(len(pair.real), 0.5, step.random("mixed"), pair.real.device)
         mixed = exchange(Pair(pair.real.float(), pair.fake.float()), chosen)
-        one, other, *rest = self._judge((mixed.real, condition), (mixed.fake, condition), *others)
+        one, other, *rest = self.judge((mixed.real, condition), (mixed.fake, condition), *others)
         return [*exchange_judgements(one, other, chosen), *rest]
 
     def _labeled_logits(self, logits: Pair, step: Step) -> Pair:
@@ -193,7 +193,7 @@ class Adversarial(TwoPlayers):
             logits.real.device, non_blocking=True
         )
 
-    def _judge(self, *shown: Shown) -> list[Judgement]:
+    def judge(self, *shown: Shown) -> list[Judgement]:
         """Each batch by itself where there is batch norm, which would tell D of the other; else all in one pass."""
         head = self.discriminator.head
         apart = Layers(self.recipe.discriminator.normalization).batch or (head is not None and head.batch_norm)

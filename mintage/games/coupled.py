@@ -24,7 +24,7 @@ class Coupled(Adversarial):
     def build(cls, recipe: Recipe, real: Signature, seed: int) -> "Coupled":
         return cls(*build_players(model_config(recipe, real.shape, real.domains, domains=real.domains), seed), recipe)
 
-    def _draw(self, scene: Scene) -> Batch:
+    def draw(self, scene: Scene) -> Batch:
         """The step's real images, those of the first domain first, and as many fakes of each."""
         step = scene.step
         images = [scene.real.group(domain).batch(*step.rows)[0] for domain in (0, 1)]

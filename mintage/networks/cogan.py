@@ -35,8 +35,8 @@ class Own(nn.Module):
         if domain is None:
             only: Tensor = self.layers[0](maps)
             return only
-        told = domain.to(maps.dtype)[:, :, None, None, None]
-        return torch.stack([layer(maps) * told[:, number] for number, layer in enumerate(self.layers)]).sum(0)
+        share = domain.to(maps.dtype)[:, :, None, None, None]
+        return torch.stack([layer(maps) * share[:, number] for number, layer in enumerate(self.layers)]).sum(0)
 
 
 class Generator(nn.Module):

@@ -23,8 +23,8 @@ class Labelled(NamedTuple):
 
     def through(self, layer: nn.Linear) -> Tensor:
         """The layer's answer `[N,F]` to each image and the plane of its class, joined as channels and flattened."""
-        told = torch.is_autocast_enabled(self.image.device.type)
-        kind = torch.get_autocast_dtype(self.image.device.type) if told else layer.weight.dtype
+        casts = torch.is_autocast_enabled(self.image.device.type)
+        kind = torch.get_autocast_dtype(self.image.device.type) if casts else layer.weight.dtype
         rows = self.image.flatten(1).to(kind), self.planes.flatten(1).to(kind)
         answer: Tensor = _Through.apply(*rows, layer.weight.to(kind), self.label)  # type: ignore[no-untyped-call]
         return answer if layer.bias is None else answer + layer.bias.to(kind)

@@ -58,8 +58,8 @@ def git_state() -> dict[str, Any]:
 
     A container has no git: what started it says the state in MINTAGE_GIT.
     """
-    if told := os.environ.get("MINTAGE_GIT"):
-        return dict(json.loads(told))
+    if given := os.environ.get("MINTAGE_GIT"):
+        return dict(json.loads(given))
     return read_git().as_facts()
 
 

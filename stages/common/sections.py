@@ -89,8 +89,8 @@ def validated(
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        told = [_sentence(dict(each), model, prefix, listed) for each in error.errors()]
-        raise UserError("params-invalid", "; ".join(f"{file}: {sentence}" for sentence in told)) from None
+        sentences = [_sentence(dict(each), model, prefix, listed) for each in error.errors()]
+        raise UserError("params-invalid", "; ".join(f"{file}: {sentence}" for sentence in sentences)) from None
 
 
 def _sentence(error: dict[str, Any], model: type[BaseModel], prefix: str, listed: str) -> str:

@@ -228,13 +228,13 @@ class Block:
     stop: int
 
 
-def _told(path: Path, schema: pa.Schema) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads((schema.metadata or {}).get(b"mintage", b"{}"))
-    if "shape" not in told:
+def _facts(path: Path, schema: pa.Schema) -> dict[str, Any]:
+    facts: dict[str, Any] = json.loads((schema.metadata or {}).get(b"mintage", b"{}"))
+    if "shape" not in facts:
         raise UserError(
             "output-of-earlier-version", f"{path} is by an earlier version of the pipeline: run `dvc repro normalize`"
         )
-    return told
+    return facts
 
 
 class ShardReader:
@@ -255,16 +255,16 @@ class ShardReader:
                 self.blocks.append(Block(path, group, start, start + footer.row_group(group).num_rows))
         schema = pq.read_schema(self.blocks[0].path)
         self.classes = class_names(schema)
-        told = _told(self.blocks[0].path, schema)
-        self.shape: Shape = tuple(told["shape"])
-        partner_shape: Shape = tuple(told.get("partner_shape", self.shape))
+        facts = _facts(self.blocks[0].path, schema)
+        self.shape: Shape = tuple(facts["shape"])
+        partner_shape: Shape = tuple(facts.get("partner_shape", self.shape))
         self.partner_shape = partner_shape if "partner" in schema.names else None
         """(S, h, w), like an image's where an earlier version wrote it; None where images have no partners."""
-        self.damage: tuple[str, float] | None = told.get("damage")
+        self.damage: tuple[str, float] | None = facts.get("damage")
         """How partners were made by chance; None where they were not."""
-        self.attribute_names: list[str] | None = told.get("attributes")
-        self.domain_names: list[str] | None = told.get("domains")
-        self.alphabet: list[str] | None = told.get("alphabet")
+        self.attribute_names: list[str] | None = facts.get("attributes")
+        self.domain_names: list[str] | None = facts.get("domains")
+        self.alphabet: list[str] | None = facts.get("alphabet")
         """The words, where samples are sequences of some."""
 
     def __len__(self) -> int:

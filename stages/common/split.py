@@ -17,7 +17,7 @@ BATCH = 512
 """Images that are decoded at a time."""
 Numbers = npt.NDArray[np.int64]
 """Of images, counted as they are stored."""
-Told = TypeVar("Told", Labels, FloatImages)
+Column = TypeVar("Column", Labels, FloatImages)
 
 
 class Split:
@@ -40,17 +40,17 @@ class Split:
     @cached_property
     def labels(self) -> Labels | None:
         """`[N]` in `[0, len(classes))`; None without classes."""
-        return self._told(self.reader.labels)
+        return self._column_of_all(self.reader.labels)
 
     @cached_property
     def attributes(self) -> FloatImages | None:
         """`[N,K]` on [-1,1]; None without attributes."""
-        return self._told(self.reader.attributes)
+        return self._column_of_all(self.reader.attributes)
 
     @cached_property
     def domain(self) -> Labels | None:
         """`[N]`, 0 or 1; None where images are of one domain."""
-        return self._told(self.reader.domains)
+        return self._column_of_all(self.reader.domains)
 
     @property
     def signature(self) -> "Signature":
@@ -116,13 +116,13 @@ class Split:
         """All of them at once: `[N,C,H,W]`."""
         return np.concatenate(list(self.batches()))
 
-    def _told(self, read: Callable[[Block], Told | None]) -> Told | None:
-        """What is told of all images, a row each; None where nothing is."""
+    def _column_of_all(self, read: Callable[[Block], Column | None]) -> Column | None:
+        """A column of all images, a row each; None where it is not there."""
         found = [rows for block in self.reader.blocks if (rows := read(block)) is not None]
         if not found:
             return None
-        told = np.concatenate(found)
-        return told if self.rows is None else told[self.rows]
+        whole = np.concatenate(found)
+        return whole if self.rows is None else whole[self.rows]
 
     def _empty(self, count: int) -> FloatImages:
         return np.empty((count, *self.shape), np.float32)

@@ -44,8 +44,8 @@ class Taken(BaseModel):
     @property
     def labels(self) -> tuple[str, ...]:
         """The classes that can be asked for; as `mintage.players.ModelConfig.conditional`."""
-        told = self.generator_conditioning != "none" and self.source_shape is None and self.attributes is None
-        return (self.classes or ()) if told else ()
+        by_label = self.generator_conditioning != "none" and self.source_shape is None and self.attributes is None
+        return (self.classes or ()) if by_label else ()
 
     @property
     def groups(self) -> dict[str, list[int]]:
@@ -90,7 +90,7 @@ class Explorer:
         the view.
         """
         taken = self.taken
-        told = {
+        facts = {
             "shape": taken.image_shape,
             "medium": dict(self.medium.to_show()),
             "words": {"one": self.medium.words.one, "many": self.medium.words.many},
@@ -109,7 +109,7 @@ class Explorer:
             "judged": self.judged and {"pairs": self.judged.pairs, "share": self.judged.share},
             "generators": {name: packed(content) for name, content in self.generators.items()},
         }
-        return f"const RELEASE = {json.dumps(told)};\n{self.view}"
+        return f"const RELEASE = {json.dumps(facts)};\n{self.view}"
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ def with_weights(content: bytes, classes: int) -> bytes | None:
     """The generator with weights of so many classes; None where it reads its labels in a way that is not known here."""
     model = onnx.load_from_string(content)
     graph = model.graph
-    told = next((given for given in graph.input if given.name == LABELS), None)
-    if told is None:
+    labels = next((given for given in graph.input if given.name == LABELS), None)
+    if labels is None:
         return None
     others: dict[str, NodeProto] = {}
     for node in _readers(graph, LABELS):
@@ -29,8 +29,8 @@ def with_weights(content: bytes, classes: int) -> bytes | None:
             return None
         others[found.output[0]] = found
     _replace(graph, others)
-    count = told.type.tensor_type.shape.dim[0].dim_param or "N"
-    told.CopyFrom(helper.make_tensor_value_info(LABELS, TensorProto.FLOAT, [count, classes]))
+    count = labels.type.tensor_type.shape.dim[0].dim_param or "N"
+    labels.CopyFrom(helper.make_tensor_value_info(LABELS, TensorProto.FLOAT, [count, classes]))
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString(deterministic=True))
 

@@ -127,7 +127,7 @@ def channel_page(title: str, channel: Channel, entries: dict[str, Entry]) -> str
 def compare_page(title: str, entries: Sequence[Entry]) -> str:
     """Two releases side by side: the page holds the figures and params of all, so that it needs no server."""
     usual = usual_params(entries)
-    told = {
+    facts = {
         entry.release: {
             "title": entry.title,
             "day": entry.day,
@@ -144,7 +144,7 @@ def compare_page(title: str, entries: Sequence[Entry]) -> str:
         for entry in entries
     }
     metrics = {name: [titled(one), one.direction] for name, one in METRICS.items() if _measured(name, entries)}
-    data = {"usual": usual, "metrics": metrics, "releases": told}
+    data = {"usual": usual, "metrics": metrics, "releases": facts}
     return _page("compare.html.j2", script="compare.js", title=title, root="", data=_as_data(data), entries=entries)
 
 

@@ -230,10 +230,10 @@ def _picture(of: _Files, path: str, unmarked: Mark | None = _GENERATED) -> Pictu
 
 def _heard(of: _Files) -> list[Listening]:
     """What there is to listen to, as far as a page has room; nothing in a release of an earlier version."""
-    told = "plots/heard/heard.json"
-    if told not in of.listed:
+    path = "plots/heard/heard.json"
+    if path not in of.listed:
         return []
-    known = _parsed(of, told, Heard)
+    known = _parsed(of, path, Heard)
     columns = [cut(name) for name in known.columns[:_MOST_COLUMNS]]
     rows, size = [], 0
     for row in known.rows[:_MOST_ROWS]:

@@ -286,5 +286,5 @@ def _digest(*parts: Any) -> str:
 def _flat(value: Any, prefix: str = "") -> dict[str, str]:
     """Nested params by their dotted names, each as JSON on a line."""
     if isinstance(value, dict) and value:
-        return {key: told for name, inner in value.items() for key, told in _flat(inner, f"{prefix}{name}.").items()}
+        return {key: text for name, inner in value.items() for key, text in _flat(inner, f"{prefix}{name}.").items()}
     return {cut(prefix[:-1]): cut(json.dumps(value, ensure_ascii=False))} if prefix else {}

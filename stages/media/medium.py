@@ -254,10 +254,10 @@ class Medium:
         """A sample `[C,*S]` in [-1,1] as a file's content and suffix."""
         raise NotImplementedError
 
-    def to_open(self, content: bytes, suffix: str, told: str) -> tuple[bytes, str] | None:
+    def to_open(self, content: bytes, suffix: str, comment: str) -> tuple[bytes, str] | None:
         """What `encode` made, as the file that other programs open, and its suffix; None where there is nothing in it.
 
-        `told` says that it was generated, where such a file has room for it.
+        `comment` says that it was generated, where such a file has room for it.
         """
         return content, suffix
 

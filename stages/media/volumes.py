@@ -105,7 +105,7 @@ class Volumes(Medium):
         levels = to_uint8(sample)
         return npy(levels[0] if len(levels) == 1 else levels), "npy"
 
-    def to_open(self, content: bytes, suffix: str, told: str) -> tuple[bytes, str] | None:
+    def to_open(self, content: bytes, suffix: str, comment: str) -> tuple[bytes, str] | None:
         """As a mesh in OBJ, in cells."""
         import numpy as np
         import torch
@@ -114,7 +114,7 @@ class Volumes(Medium):
 
         levels = torch.from_numpy(np.load(io.BytesIO(content), allow_pickle=False))
         volume = (levels if levels.ndim == 4 else levels[None]) / 127.5 - 1
-        return (obj_of(volume, told).encode(), "obj") if (volume > 0).any() else None
+        return (obj_of(volume, comment).encode(), "obj") if (volume > 0).any() else None
 
     def cell(self, shape: Shape) -> tuple[int, int]:
         return _SIDE, _SIDE

@@ -236,7 +236,7 @@ def _described(release: Release, manifest: Manifest, facts: list[Fact]) -> dict[
 def _facts(facts: list[Fact]) -> str:
     marks = {True: "yes", False: "NO", None: "-"}
     lines = [
-        f"  {fact.what:<9} {_coloured(f'{marks[fact.held]:<4}', fact.held)} {fact.recorded}: {fact.told}"
+        f"  {fact.what:<9} {_coloured(f'{marks[fact.held]:<4}', fact.held)} {fact.recorded}: {fact.note}"
         for fact in facts
     ]
     return "\n".join(lines)

@@ -21,7 +21,7 @@ class Fact:
     what: str
     recorded: str
     held: bool | None
-    told: str
+    note: str
 
 
 def origin(release: Release, clone: Path = Path()) -> list[Fact]:
@@ -57,8 +57,8 @@ def _clean(clean: bool | None, reason: str | None) -> Fact:
     if clean is None:
         unknown = "whether the code was the commit's is not known"
         return Fact("code", "not recorded", False, f"{unknown}: {reason}" if reason else unknown)
-    told = "the commit's" if clean else "had changes that were not committed, which nobody else has"
-    return Fact("code", "clean" if clean else "changed", clean, told)
+    note = "the commit's" if clean else "had changes that were not committed, which nobody else has"
+    return Fact("code", "clean" if clean else "changed", clean, note)
 
 
 def _inside(what: str, name: str, release: Release) -> Fact:
@@ -89,8 +89,8 @@ def _cached(md5: str, clone: Path) -> bool:
 def _machine(machine: dict[str, Any]) -> Fact:
     recorded = ", ".join(str(machine[key]) for key in ("device", "platform", "python", "image") if machine.get(key))
     same = machine.get("platform") == platform.platform()
-    told = "this very system" if same else "a CPU of the same kind gives the same bits; others the same up to rounding"
-    return Fact("machine", recorded or "not recorded", None, told)
+    note = "this very system" if same else "a CPU of the same kind gives the same bits; others the same up to rounding"
+    return Fact("machine", recorded or "not recorded", None, note)
 
 
 def _json(content: bytes | None) -> dict[str, Any]:

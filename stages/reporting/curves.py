@@ -160,9 +160,8 @@ def _curves(
 ) -> Chart:
     if not any(math.isfinite(y) for line in lines for y in line.y):
         return Chart(title, "", absent="Not shown: it was not recorded in this training.")
-    label = " ".join(
-        _spoken(f"{title}, {told}" if told != title else title, line) for told, line in zip(names, lines, strict=True)
-    )
+    titles = [title if one == title else f"{title}, {one}" for one in names]
+    label = " ".join(_spoken(one, line) for one, line in zip(titles, lines, strict=True))
     keys = [Key(text, line.colour, "line") for text, line in zip(names, lines, strict=True)]
     keys += [] if level is None else [Key(level[0], "muted", "dashes")]
     height = None if level is None else level[1]

@@ -137,7 +137,7 @@ class Evaluator(Facts):
 class LatentPicture(Facts):
     file: str = Field(pattern=r"^[\w-]+\.png$")
     title: str
-    told: str
+    caption: str
     rows: list[str]
 
 

@@ -165,7 +165,7 @@ def read_inputs(root: Path) -> Inputs:
         frames=_read_frames(root / "plots/training"),
         nearest=_read_picture(root / "plots/nearest.png"),
         samples=_read_picture(root / "plots/samples.png"),
-        latent=[(told, _read_picture(root / "plots/latent" / told.file)) for told in latent.pictures],
+        latent=[(one, _read_picture(root / "plots/latent" / one.file)) for one in latent.pictures],
         no_latent=latent.absent,
         heard=_read_heard(root / "plots/heard"),
         lines=latent.lines,
@@ -244,16 +244,16 @@ def _read_frames(folder: Path) -> list[tuple[int, Picture]]:
 
 
 def _read_heard(folder: Path) -> list[Listening]:
-    told = _read(folder / "heard.json", Heard)
+    heard = _read(folder / "heard.json", Heard)
     return [
         Listening(
             row.title,
             [
                 Sound(column, _read_sound(folder / f"{name}.wav"), _read_picture(folder / f"{name}.png"))
-                for column, name in zip(told.columns, row.files, strict=False)
+                for column, name in zip(heard.columns, row.files, strict=False)
             ],
         )
-        for row in told.rows
+        for row in heard.rows
     ]
 
 

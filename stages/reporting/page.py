@@ -78,10 +78,10 @@ def build_page(inputs: Inputs, title: str) -> dict[str, Any]:
         "training_charts": training_charts(inputs.curves),
         "samples": sheets.samples_sheet(inputs),
         "nearest": sheets.nearest_sheet(inputs),
-        "latent": [(told, sheets.sheet_of(inputs, picture, told.rows)) for told, picture in inputs.latent],
+        "latent": [(one, sheets.sheet_of(inputs, picture, one.rows)) for one, picture in inputs.latent],
         "truncation_charts": truncation_charts(inputs),
         "truncation_table": truncation_table(inputs),
-        "by_category": any(told.file == "categories.png" for told, _ in inputs.latent),
+        "by_category": any(one.file == "categories.png" for one, _ in inputs.latent),
         "frames": sheets.frames(inputs),
         "classes": classes[:_CLASSES],
         "more_classes": classes[_CLASSES:],
@@ -139,15 +139,15 @@ def verdicts(inputs: Inputs) -> list[Verdict]:
 
 def shortened(inputs: Inputs) -> list[str]:
     """What a short training got less of than the usual one, in sentences."""
-    return [told for told in (inputs.evaluator.turned_down, inputs.selection.left_out) if told]
+    return [note for note in (inputs.evaluator.turned_down, inputs.selection.left_out) if note]
 
 
 def _gate(inputs: Inputs) -> str:
     failed = [one.name for one in inputs.expectations if not one.success]
     if not failed:
         return "Every expectation of the gate holds."
-    told = "The gate only warns: these expectations do" if inputs.validation.success else "These expectations do"
-    return f"{told} not hold: {'; '.join(failed)}."
+    which = "The gate only warns: these expectations do" if inputs.validation.success else "These expectations do"
+    return f"{which} not hold: {'; '.join(failed)}."
 
 
 def stopped_early(inputs: Inputs) -> str | None:

@@ -118,9 +118,9 @@ def frames(inputs: Inputs) -> list[Frame]:
     selected = images.index(inputs.selection.images) if inputs.selection.images in images else None
     limit = min(_FRAMES, max(3, _FRAME_BYTES // max(len(picture.png) for _, picture in inputs.frames)))
     chosen = spaced(len(images), limit, selected)
-    told = frame_figures(inputs)
+    figures = frame_figures(inputs)
     return [
-        Frame(seen, sheet_of(inputs, picture), told.get(seen), index == selected)
+        Frame(seen, sheet_of(inputs, picture), figures.get(seen), index == selected)
         for index, (seen, picture) in enumerate(inputs.frames)
         if index in chosen
     ]

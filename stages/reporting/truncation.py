@@ -14,11 +14,12 @@ from stages.selection.metrics import METRICS
 
 def truncation_charts(inputs: Inputs) -> list[Chart]:
     """Variety over fidelity, a point a threshold; then the metric that comes first, over the thresholds."""
-    told, rows = inputs.selection.truncation, inputs.thresholds
-    if told is None or len(rows) < 2:
+    truncation, rows = inputs.selection.truncation, inputs.thresholds
+    if truncation is None or len(rows) < 2:
         return []
     known = _measured(inputs)
-    charts = [_trade(inputs, told.fidelity, told.variety)] if {told.fidelity, told.variety} <= known.keys() else []
+    axes = truncation.fidelity, truncation.variety
+    charts = [_trade(inputs, *axes)] if known.keys() >= {*axes} else []
     distances = [name for name, metric in known.items() if metric.format == "number"]
     return charts + [_over_thresholds(inputs, name) for name in distances[:1]]
 
@@ -81,15 +82,17 @@ def _trade(inputs: Inputs, fidelity: str, variety: str) -> Chart:
 
 def _over_thresholds(inputs: Inputs, name: str) -> Chart:
     metric, floor = METRICS[name], inputs.thresholds[-1].value(METRICS[name].floor)
-    told = names(inputs)
-    line = Series(list(range(len(told))), _values(inputs, name), dots=True)
-    said = ", ".join(f"{at}: {text(metric, row.value(name))}" for at, row in zip(told, inputs.thresholds, strict=True))
+    limits = names(inputs)
+    line = Series(list(range(len(limits))), _values(inputs, name), dots=True)
+    said = ", ".join(
+        f"{at}: {text(metric, row.value(name))}" for at, row in zip(limits, inputs.thresholds, strict=True)
+    )
     svg = line_chart(
         "truncation-distance",
         f"{titled(metric)} at each threshold. {said}. Real images score {text(metric, floor)}.",
         [line],
         level=floor,
-        across=Across("no number of the noise beyond", words=told),
+        across=Across("no number of the noise beyond", words=limits),
     )
     keys = (Key("thresholds", "ink", "line"), Key("real images", "muted", "dashes"))
     direction = "Higher" if metric.direction == "max" else "Lower"

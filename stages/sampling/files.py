@@ -48,8 +48,8 @@ def _write(folder: Path, image: dict[str, bytes | str], medium: Medium, mark: Ma
     """Whether there is anything in it."""
     name, content = Path(str(image["path"])), image["bytes"]
     assert isinstance(content, bytes)
-    told = "; ".join(f"{keyword}: {text}" for keyword, text in mark.texts().items())
-    opened = medium.to_open(content, name.suffix[1:], told)
+    comment = "; ".join(f"{keyword}: {text}" for keyword, text in mark.texts().items())
+    opened = medium.to_open(content, name.suffix[1:], comment)
     if opened is not None:
         (folder / name.name).with_suffix(f".{opened[1]}").write_bytes(opened[0])
     return opened is not None

@@ -64,7 +64,7 @@ def heard_translations(generator: Generator, seed: int, holdout: Split) -> Heard
 
 def write_heard(folder: Path, medium: Medium, heard: Heard, mark: Mark) -> None:
     """As many rows as a page can hold; what was generated is marked."""
-    told, size = [], 0
+    rows, size = [], 0
     for number, row in enumerate(heard.rows):
         sounds = [medium.play(sample) for sample in row.samples]
         size += sum(map(len, sounds))
@@ -75,5 +75,5 @@ def write_heard(folder: Path, medium: Medium, heard: Heard, mark: Mark) -> None:
             for suffix, content in (("wav", sound), ("png", encode_png(medium.pixels(sample[None])[0]))):
                 marked = with_mark(content, mark) if column == _MADE else content
                 (folder / f"{files[column]}.{suffix}").write_bytes(marked)
-        told.append({"title": row.title, "files": files})
-    write_json(folder / "heard.json", {"columns": heard.columns if told else [], "rows": told})
+        rows.append({"title": row.title, "files": files})
+    write_json(folder / "heard.json", {"columns": heard.columns if rows else [], "rows": rows})

@@ -35,11 +35,11 @@ _VARIATION = 0.25
 
 @dataclass(frozen=True)
 class Picture:
-    """A row is one thing that is tried, as named; `told` says in a sentence what is seen."""
+    """A row is one thing that is tried, as named; `caption` says in a sentence what is seen."""
 
     name: str
     title: str
-    told: str
+    caption: str
     rows: list[str]
     images: Tensor
     """`[rows, columns, C, H, W]` in [-1,1]; nan where a row is shorter."""
@@ -79,7 +79,8 @@ def write_pictures(folder: Path, found: list[Picture | Absent], drawings: Drawin
         (folder / f"{picture.name}.png").write_bytes(with_mark(drawings.draw_rows(picture.images), mark))
     return {
         "pictures": [
-            {"file": f"{one.name}.png", "title": one.title, "told": one.told, "rows": one.rows} for one in pictures
+            {"file": f"{one.name}.png", "title": one.title, "caption": one.caption, "rows": one.rows}
+            for one in pictures
         ],
         "absent": [{"title": one.title, "reason": one.reason} for one in found if isinstance(one, Absent)],
     }
@@ -103,12 +104,12 @@ def switches(generator: Generator, params: Sample) -> list[Picture]:
         for name, places in groups[:_MOST_ROWS]
         if len(places) > 1
     )
-    told = (
+    caption = (
         "In each row one attribute goes through its values, from no to yes or from low to high, over and over, each "
         f"time of another latent. Nothing else should change.{f' Words stand in this order: {words}.' if words else ''}"
     )
     rows = [name for name, _ in groups[:_MOST_ROWS]]
-    return [Picture("attributes", "One attribute at a time", told, rows, images)]
+    return [Picture("attributes", "One attribute at a time", caption, rows, images)]
 
 
 def walks(generator: Generator, params: Sample, labels: list[int] | None) -> Picture:
@@ -130,9 +131,9 @@ def walks(generator: Generator, params: Sample, labels: list[int] | None) -> Pic
             asked = generator.examples.cpu()[number].expand(params.walk_steps, -1)
         found.append(generate(generator, latents, asked))
     way = "on an arc (a straight line leads through shorter latents than training had)" if spherical else "on a line"
-    told = f"From one latent to another in even steps, {way}. A good generator changes smoothly and stays real."
+    caption = f"From one latent to another in even steps, {way}. A good generator changes smoothly and stays real."
     names = [f"walk {number + 1}" if label is None else _name(config, label) for number, label in enumerate(walked)]
-    return Picture("walk", "Walks between two latents", told, names, torch.stack(found))
+    return Picture("walk", "Walks between two latents", caption, names, torch.stack(found))
 
 
 def is_spherical(params: Sample, config: ModelConfig) -> bool:
@@ -156,14 +157,14 @@ def truncation(generator: Generator, params: Sample, labels: list[int] | None) -
     latents = latents_of(config, params.seed, range(COLUMNS))
     asked = None if labels is None else torch.tensor([labels[column % len(labels)] for column in range(COLUMNS)])
     asked = asked if generator.examples is None else generator.examples.cpu()[:COLUMNS]
-    told = (
+    caption = (
         "The same latents, no number in them larger than the row says: the lower the limit, the more typical the "
         "images, and the more alike (Brock et al. 2019). The last row is the latents as they were drawn."
     )
     names = [*(f"at most {limit:g}" for limit in params.truncation), "no limit"]
     generators = [*(Truncated(generator, limit) for limit in params.truncation), generator]
     images = torch.stack([generate(one, latents, asked) for one in generators])
-    return Picture("truncation", _TRUNCATION, told, names, images)
+    return Picture("truncation", _TRUNCATION, caption, names, images)
 
 
 def sums(generator: Generator, params: Sample) -> Picture | Absent:
@@ -189,7 +190,7 @@ def sums(generator: Generator, params: Sample) -> Picture | Absent:
 def _sum_of_classes(generator: Generator, params: Sample, operands: list[list[int]]) -> Picture:
     """The classes' embeddings, summed beside the same latents; a column a latent."""
     latents = latents_of(generator.config, params.seed, range(COLUMNS))
-    told = (
+    caption = (
         "The same latent in each column, beside it the class, as the network is told it. The last row is told the "
         "first class less the second plus the third, which is no class that it was trained on."
     )
@@ -201,7 +202,7 @@ def _sum_of_classes(generator: Generator, params: Sample, operands: list[list[in
         labels, weights = zip(*row, strict=True)
         images.append(generate(Blend(generator, weights), latents, torch.tensor(labels).expand(COLUMNS, -1)))
     names = [" and ".join(_name(generator.config, label) for label in operand) for operand in operands]
-    return Picture("arithmetic", _ARITHMETIC, told, _sum_names(names), torch.stack(images))
+    return Picture("arithmetic", _ARITHMETIC, caption, _sum_names(names), torch.stack(images))
 
 
 def _sum_of_samples(generator: Generator, params: Sample, operands: list[list[int]]) -> Picture:
@@ -217,13 +218,13 @@ def _sum_of_samples(generator: Generator, params: Sample, operands: list[list[in
     images = torch.full((len(rows), columns, *config.image_shape), torch.nan)
     for row, made in zip(images, rows, strict=True):
         row[: len(made)] = generate(generator, made, None)
-    told = (
+    caption = (
         "In the first column the image of the mean of some samples' latents, beside it those samples. The last row "
         "is the first mean less the second plus the third, beside it the same with a little noise "
         "(Radford et al. 2016)."
     )
     names = [f"samples {', '.join(str(index) for index in operand)}" for operand in operands]
-    return Picture("arithmetic", _ARITHMETIC, told, _sum_names(names), images)
+    return Picture("arithmetic", _ARITHMETIC, caption, _sum_names(names), images)
 
 
 def _sum_names(operands: list[str]) -> list[str]:
@@ -248,12 +249,12 @@ def codes(generator: Generator, params: Sample, labels: list[int] | None) -> lis
 
 def _categories(generator: Generator, latents: Tensor, label: int | None) -> Picture:
     rows = by_category(generator.config, latents)[:_MOST_ROWS]
-    told = (
+    caption = (
         "A row is a category that training found without labels, a column the same latent in each. Look for rows "
         "that are each of one kind."
     )
     names = [f"category {number}" for number in range(len(rows))]
-    return Picture("categories", f"{_CODE}: its categories", told, names, _made(generator, rows, label))
+    return Picture("categories", f"{_CODE}: its categories", caption, names, _made(generator, rows, label))
 
 
 def _number(generator: Generator, params: Sample, latents: Tensor, number: int, label: int | None) -> Picture:
@@ -261,7 +262,7 @@ def _number(generator: Generator, params: Sample, latents: Tensor, number: int, 
     config = generator.config
     starts = by_category(config, latents[:1])[:_MOST_ROWS, 0] if config.code_categories else latents[:_WALKS]
     rows = along_code(config, starts, number, params.code_reach, params.walk_steps)
-    told = (
+    caption = (
         f"From left to right one number of the code goes from −{params.code_reach:g} to {params.code_reach:g} "
         "(training drew it from −1 to 1), and nothing else changes. Look for one property that changes alike in "
         "all rows."
@@ -269,7 +270,7 @@ def _number(generator: Generator, params: Sample, latents: Tensor, number: int, 
     named = "category" if config.code_categories else "latent"
     names = [f"{named} {place}" for place in range(len(rows))]
     title = f"{_CODE}: number {number + 1} of {config.code_continuous}"
-    return Picture(f"code-{number + 1}", title, told, names, _made(generator, rows, label))
+    return Picture(f"code-{number + 1}", title, caption, names, _made(generator, rows, label))
 
 
 def _made(generator: Generator, latents: Tensor, label: int | None) -> Tensor:

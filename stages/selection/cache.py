@@ -71,8 +71,8 @@ def digest_of(*splits: Split) -> str:
         digest.update(f"{len(split)} {split.shape}".encode())
         for images in split.batches():
             digest.update(images.data)
-        for told in (split.labels, split.attributes):
-            digest.update(b"" if told is None else told.data)
+        for known in (split.labels, split.attributes):
+            digest.update(b"" if known is None else known.data)
     return digest.hexdigest()
 
 

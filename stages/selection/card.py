@@ -81,7 +81,7 @@ def figures(selection: dict[str, Any]) -> list[dict[str, Any]]:
             "metric": metric,
             "name": about.title[0].upper() + about.title[1:],
             "value": selection[metric],
-            "told": about.text(selection[metric]),
+            "text": about.text(selection[metric]),
             "error": about.error and selection[about.error],
             "floor": about.of_real(selection),
             "last": about.text(selection["last"].get(metric)),

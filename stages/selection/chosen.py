@@ -34,8 +34,8 @@ class ChosenFigures:
 
     @property
     def sentences(self) -> list[str]:
-        told = [found["sentence"] for found in self.figures.values() if found is not None]
-        return told + ([self.left_out] if self.left_out else [])
+        sentences = [found["sentence"] for found in self.figures.values() if found is not None]
+        return sentences + ([self.left_out] if self.left_out else [])
 
 
 def measure_chosen(path: Path, real: Reference, cache: Path, trained: dict[str, Any], params: Select) -> ChosenFigures:

@@ -17,8 +17,8 @@ from mintage.streaming import Blocks, images_of
 from stages.common.params import Select
 from stages.common.reading import batches_of, labels_of, real_images, require_room
 from stages.selection.cache import Cache, code_digest, key_of
+from stages.selection.extraction import Judge
 from stages.selection.reference import Reference
-from stages.selection.seen import Judge
 
 _BATCH, _LEARNING_RATE = 128, 0.002
 _BLOCK = 4 * CHUNK
@@ -43,13 +43,13 @@ def classification_scores(
     if params.classifier_images == 0:
         raise ValueError("select.classifier_images is 0")
     window, device = params.window, device_of(real.judge.evaluator)
-    made = score(lambda: _generated(generator, real, labels, window, device), real, known, params, progress)
-    genuine = score(lambda: told_images(real, labels, window), real, real.known, params, progress)
-    told = (
+    made = score(lambda: generated_images(generator, real, labels, window, device), real, known, params, progress)
+    genuine = score(lambda: labeled_only(real, labels, window), real, real.known, params, progress)
+    sentence = (
         f"A classifier trained on {len(labels):,} generated images is right on {100 * made:.1f}% of the held-out ones"
     )
-    told += f"; one trained on as many real images is right on {100 * genuine:.1f}%."
-    return {"generated": made, "real": genuine, "images": len(labels), "seed": real.seed, "sentence": told}
+    sentence += f"; one trained on as many real images is right on {100 * genuine:.1f}%."
+    return {"generated": made, "real": genuine, "images": len(labels), "seed": real.seed, "sentence": sentence}
 
 
 def schedule_of(real: Reference, params: Select) -> Schedule:
@@ -65,37 +65,37 @@ def score(
     params: Select,
     progress: Progress,
     *,
-    told: str | None = None,
+    labeled: str | None = None,
 ) -> float:
     """The accuracy on held-out images of a classifier of the evaluator's form that learns what is shown, or as known.
 
-    `told` is which of the labels it learns, where that is not all. Raises ValueError where its training diverges.
+    `labeled` is which of the labels it learns, where that is not all. Raises ValueError where its training diverges.
     """
     schedule = schedule_of(real, params)
     about = [real.subject, asdict(real.judge.evaluator.config), asdict(schedule), real.judge.about(), params.window]
-    key = f"classifier-{key_of(about, told, code_digest(_score, _generated, told_images, Judge))}"
+    key = f"classifier-{key_of(about, labeled, code_digest(_score, generated_images, labeled_only, Judge))}"
     facts = known.facts(key) or {"accuracy": _score(shown(), real, schedule, progress)}
     known.keep(key, facts)
     return float(facts["accuracy"])
 
 
-def told_images(real: Reference, labels: Tensor, window: int | None) -> RealImages:
+def labeled_only(real: Reference, labels: Tensor, window: int | None) -> RealImages:
     """Those of the train images that have a label in `[N]`, with it; the others are left out."""
     split, device = real.train_split, device_of(real.judge.evaluator)
-    told = labels != HIDDEN_LABEL
-    if told.all():
+    has_label = labels != HIDDEN_LABEL
+    if has_label.all():
         return real_images(split, labels, window, real.seed, device, param=WINDOW)
-    blocks = [block for block in split.reader.blocks if told[block.start : block.stop].any()]
+    blocks = [block for block in split.reader.blocks if has_label[block.start : block.stop].any()]
 
     def read(number: int) -> Tensor:
         block = blocks[number]
-        return torch.tensor(split.reader.images(block))[told[block.start : block.stop]]
+        return torch.tensor(split.reader.images(block))[has_label[block.start : block.stop]]
 
-    sizes = [int(told[block.start : block.stop].sum()) for block in blocks]
-    return images_of(Blocks(sizes, read), labels[told], window, real.seed, device)
+    sizes = [int(has_label[block.start : block.stop].sum()) for block in blocks]
+    return images_of(Blocks(sizes, read), labels[has_label], window, real.seed, device)
 
 
-def _generated(
+def generated_images(
     generator: Generator, real: Reference, labels: Tensor, window: int | None, device: torch.device
 ) -> RealImages:
     """An image a label; with a window made when it is shown, and again in each epoch, since that needs no room."""

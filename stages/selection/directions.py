@@ -26,8 +26,8 @@ class Direction:
     baseline: Row | None
 
     def to_json(self) -> dict[str, Any]:
-        told = {"source": self.source, "to": self.to, "sentence": self.sentence, "exchanged": self.exchanged}
-        return {**told, "figures": self.row, "baseline": self.baseline}
+        facts = {"source": self.source, "to": self.to, "sentence": self.sentence, "exchanged": self.exchanged}
+        return {**facts, "figures": self.row, "baseline": self.baseline}
 
     @property
     def exchanged(self) -> bool:

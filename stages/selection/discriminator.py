@@ -22,7 +22,7 @@ from stages.common.params import Select
 from stages.common.reading import batches_of, labels_of, real_images
 from stages.common.split import Split
 from stages.selection.cache import Cache, code_digest, key_of
-from stages.selection.classifiers import WINDOW, Progress, schedule_of, score, told_images
+from stages.selection.classifiers import WINDOW, Progress, labeled_only, schedule_of, score
 from stages.selection.reference import Reference
 
 _WEIGHTS = "engine.discriminator."
@@ -62,9 +62,9 @@ def classifier_figures(
     known.keep(key, found)
     found = {"kind": config.discriminator_conditioning, **found, "evaluator": exam.of_evaluator()}
     if reads_code:
-        return found | {"sentence": _told_of_code(found)}
+        return found | {"sentence": _sentence_on_code(found)}
     found |= _opponents(exam, progress)
-    return found | {"sentence": _told_of_classes(found)}
+    return found | {"sentence": _sentence_on_classes(found)}
 
 
 def read_classifier(path: Path, device: torch.device) -> tuple[Classifier | None, ModelConfig]:
@@ -191,17 +191,17 @@ class Exam:
 
 
 def _opponents(exam: Exam, progress: Progress) -> dict[str, Any]:
-    """Two classifiers that learn from the told labels alone: the evaluator's network, and the discriminator's."""
+    """Two classifiers that learn from the labels it was shown: the evaluator's network, and the discriminator's."""
     real, params, training, labels = exam.real, exam.params, exam.training, labels_of(exam.real.train_split)
     assert labels is not None
-    told = hide_labels(labels, training.labelled, training.seed)
-    figures: dict[str, Any] = {"labels": int((told != HIDDEN_LABEL).sum()), "images": len(labels)}
+    shown = hide_labels(labels, training.labelled, training.seed)
+    figures: dict[str, Any] = {"labels": int((shown != HIDDEN_LABEL).sum()), "images": len(labels)}
     if params.classifier_images == 0:
         return figures | {"supervised": None, "same_network": None}
     schedule = schedule_of(real, params)
 
     def labeled_images() -> RealImages:
-        return told_images(real, told, params.window)
+        return labeled_only(real, shown, params.window)
 
     def same_network() -> dict[str, Any]:
         try:
@@ -210,11 +210,11 @@ def _opponents(exam: Exam, progress: Progress) -> dict[str, Any]:
             raise ValueError(str(error)) from None
         return exam.of_classes(network)
 
-    key = f"same-network-{key_of(exam.about(), asdict(schedule), code_digest(Exam, told_images, train_classifier))}"
+    key = f"same-network-{key_of(exam.about(), asdict(schedule), code_digest(Exam, labeled_only, train_classifier))}"
     of_same = real.known.facts(key) or same_network()
     real.known.keep(key, of_same)
     which = None if figures["labels"] == len(labels) else f"{training.labelled} by seed {training.seed}"
-    supervised = score(labeled_images, real, real.known, params, progress, told=which)
+    supervised = score(labeled_images, real, real.known, params, progress, labeled=which)
     return figures | {"supervised": supervised, "same_network": of_same["accuracy"]}
 
 
@@ -224,8 +224,8 @@ def _accuracy(predicted: Tensor, labels: Tensor) -> dict[str, Any]:
     return {"accuracy": _rounded(share), "error": _rounded(share_error(share, len(labels)))}
 
 
-def _told_of_classes(found: dict[str, Any]) -> str:
-    told = (
+def _sentence_on_classes(found: dict[str, Any]) -> str:
+    sentence = (
         f"The discriminator, told {found['labels']:,} of {found['images']:,} labels, names the class of "
         f"{_percent(found)} of the held-out images"
     )
@@ -233,20 +233,20 @@ def _told_of_classes(found: dict[str, Any]) -> str:
     if found["supervised"] is not None:
         others.append(f"a classifier that learned from these labels alone {100 * found['supervised']:.1f}%")
         others.append(f"the discriminator's own network, so taught, {100 * found['same_network']:.1f}%")
-    others.append(_told_of_evaluator(found))
-    return f"{told}; {', '.join(others)}."
+    others.append(_words_on_evaluator(found))
+    return f"{sentence}; {', '.join(others)}."
 
 
-def _told_of_code(found: dict[str, Any]) -> str:
+def _sentence_on_code(found: dict[str, Any]) -> str:
     return (
         f"The {found['categories']} categories of the code, found without labels and each named after the class that "
         f"it most often goes with, are right on {_percent(found)} of the held-out images; as many clusters of pixels "
         f"(k-means) on {100 * found['k_means']:.1f}%, the most frequent class on {100 * found['chance']:.1f}%, "
-        f"{_told_of_evaluator(found)}."
+        f"{_words_on_evaluator(found)}."
     )
 
 
-def _told_of_evaluator(found: dict[str, Any]) -> str:
+def _words_on_evaluator(found: dict[str, Any]) -> str:
     return f"the evaluator, told all labels, {100 * found['evaluator']:.1f}%"
 
 

@@ -1,4 +1,4 @@
-"""Every metric as it is measured: from a set of images seen and the real ones to columns of the table.
+"""Every metric as it is measured: from a set of images drawn and the real ones to columns of the table.
 
 Each function is one measurement, with what it needs and no more: its figures are kept until its own code changes.
 One that cannot be computed raises ValueError with the reason.
@@ -27,130 +27,130 @@ from stages import media
 from stages.common.identity import code_behind
 from stages.media import words_for
 from stages.selection.cache import key_of
+from stages.selection.extraction import LIKENESS, Extraction
 from stages.selection.metrics import METRICS
 from stages.selection.reference import Reference
-from stages.selection.seen import LIKENESS, Seen
 
 _NO_TARGET = "no generated image has a truth beside it"
 Figures = dict[str, Any]
 """Columns of the table, and by `classes.` and `attributes.` lists of a figure for each."""
 
 
-def frechet(seen: Seen, real: Reference) -> Figures:
-    return {"frechet_distance": frechet_distance(real.holdout.features, seen.features)}
+def frechet(drawn: Extraction, real: Reference) -> Figures:
+    return {"frechet_distance": frechet_distance(real.holdout.features, drawn.features)}
 
 
-def kernel(seen: Seen, real: Reference) -> Figures:
-    distance, error = kernel_distance(real.holdout.features, seen.features, real.seed)
+def kernel(drawn: Extraction, real: Reference) -> Figures:
+    distance, error = kernel_distance(real.holdout.features, drawn.features, real.seed)
     return {"kernel_distance": distance, "kernel_error": error}
 
 
-def manifolds(seen: Seen, real: Reference) -> Figures:
-    precision, recall = precision_recall(real.holdout.features, seen.features, real.radii_of_precision)
+def manifolds(drawn: Extraction, real: Reference) -> Figures:
+    precision, recall = precision_recall(real.holdout.features, drawn.features, real.radii_of_precision)
     return {"precision": precision, "recall": recall}
 
 
-def neighbourhoods(seen: Seen, real: Reference) -> Figures:
-    density, coverage = density_coverage(real.holdout.features, seen.features, real.radii_of_density)
+def neighbourhoods(drawn: Extraction, real: Reference) -> Figures:
+    density, coverage = density_coverage(real.holdout.features, drawn.features, real.radii_of_density)
     return {"density": density, "coverage": coverage}
 
 
-def score(seen: Seen, real: Reference) -> Figures:
-    if seen.logits is None or real.kind != "classifier":
+def score(drawn: Extraction, real: Reference) -> Figures:
+    if drawn.logits is None or real.kind != "classifier":
         raise ValueError("there is no classifier of two classes or more")
-    return {"classifier_score": classifier_score(seen.logits.double().softmax(1))}
+    return {"classifier_score": classifier_score(drawn.logits.double().softmax(1))}
 
 
-def conditional(seen: Seen, real: Reference) -> Figures:
-    if seen.labels is None:
+def conditional(drawn: Extraction, real: Reference) -> Figures:
+    if drawn.labels is None:
         raise ValueError("the model is told no class, so none was asked for that could be right or wrong")
-    if seen.logits is None:
+    if drawn.logits is None:
         raise ValueError("there are no two classes to tell apart")
-    predicted, asked = seen.logits.argmax(1), seen.labels
+    predicted, asked = drawn.logits.argmax(1), drawn.labels
     each = [_share(predicted[asked == label] == label) for label in range(real.classes)]
     return {"conditional_accuracy": accuracy(predicted, asked), "classes.accuracy": each}
 
 
-def attributes(seen: Seen, real: Reference) -> Figures:
-    if seen.right is None:
+def attributes(drawn: Extraction, real: Reference) -> Figures:
+    if drawn.right is None:
         raise ValueError("the model is told no attributes that could be right or wrong")
-    each = seen.right.double().mean(0)
+    each = drawn.right.double().mean(0)
     return {"attribute_accuracy": each.mean().item(), "attributes.accuracy": each.tolist()}
 
 
-def by_class(seen: Seen, real: Reference) -> Figures:
-    if real.holdout_labels is None or seen.logits is None:
+def by_class(drawn: Extraction, real: Reference) -> Figures:
+    if real.holdout_labels is None or drawn.logits is None:
         raise ValueError("there are no two classes to tell apart")
     distances = class_frechet_distances(
-        real.holdout.features, real.holdout_labels, seen.features, labels_seen(seen), real.classes
+        real.holdout.features, real.holdout_labels, drawn.features, drawn_labels(drawn), real.classes
     )
     return {"class_frechet_distance": _mean(distances), "classes.frechet_distance": distances}
 
 
-def variety(seen: Seen, real: Reference) -> Figures:
-    if seen.logits is None:
-        return {"diversity": mean_distance(seen.features)}
-    each = diversities(seen.features, labels_seen(seen), real.classes)
+def variety(drawn: Extraction, real: Reference) -> Figures:
+    if drawn.logits is None:
+        return {"diversity": mean_distance(drawn.features)}
+    each = diversities(drawn.features, drawn_labels(drawn), real.classes)
     known = [one for one in each if one is not None]
     if not known:
         raise ValueError("no class has two images")
     return {"diversity": _mean(known), "classes.diversity": each}
 
 
-def copies(seen: Seen, real: Reference) -> Figures:
-    return {"near_copies": near_copies(seen.features, real.train.features, seen.thumbnails, real.originals)}
+def copies(drawn: Extraction, real: Reference) -> Figures:
+    return {"near_copies": near_copies(drawn.features, real.train.features, drawn.thumbnails, real.originals)}
 
 
-def translation(seen: Seen, real: Reference) -> Figures:
+def translation(drawn: Extraction, real: Reference) -> Figures:
     if "pairs" not in real.offers:
         raise ValueError(_NO_TARGET)
-    return {name: _likeness(seen, name) for name in ("l1", "psnr")}
+    return {name: _likeness(drawn, name) for name in ("l1", "psnr")}
 
 
-def structure(seen: Seen, real: Reference) -> Figures:
+def structure(drawn: Extraction, real: Reference) -> Figures:
     if "pairs" not in real.offers:
         raise ValueError(_NO_TARGET)
-    return {"ssim": _likeness(seen, "ssim")}
+    return {"ssim": _likeness(drawn, "ssim")}
 
 
-def separation(seen: Seen, real: Reference) -> Figures:
-    return {"si_sdr": _likeness(seen, "si_sdr")}
+def separation(drawn: Extraction, real: Reference) -> Figures:
+    return {"si_sdr": _likeness(drawn, "si_sdr")}
 
 
-def light(seen: Seen, real: Reference) -> Figures:
-    return {"luminance_correlation": _likeness(seen, "luminance_correlation")}
+def light(drawn: Extraction, real: Reference) -> Figures:
+    return {"luminance_correlation": _likeness(drawn, "luminance_correlation")}
 
 
-def there_and_back(seen: Seen, real: Reference) -> Figures:
-    if seen.cycle is None:
+def there_and_back(drawn: Extraction, real: Reference) -> Figures:
+    if drawn.cycle is None:
         raise ValueError("the model does not translate between two domains")
-    return {"cycle_error": seen.cycle.double().mean().item()}
+    return {"cycle_error": drawn.cycle.double().mean().item()}
 
 
-def filling(seen: Seen, real: Reference) -> Figures:
+def filling(drawn: Extraction, real: Reference) -> Figures:
     if not real.masked:
         raise ValueError("no source has a mask of what is missing")
-    return {"hole_psnr": _likeness(seen, "hole_psnr")}
+    return {"hole_psnr": _likeness(drawn, "hole_psnr")}
 
 
-def colors(seen: Seen, real: Reference) -> Figures:
-    if seen.pixels.shape[0] == 1:
+def colors(drawn: Extraction, real: Reference) -> Figures:
+    if drawn.pixels.shape[0] == 1:
         raise ValueError("the images are gray")
     if "pairs" not in real.offers:
         raise ValueError(_NO_TARGET)
-    return {"chroma_error": _likeness(seen, "chroma_error")}
+    return {"chroma_error": _likeness(drawn, "chroma_error")}
 
 
-def retrievals(seen: Seen, real: Reference) -> Figures:
+def retrievals(drawn: Extraction, real: Reference) -> Figures:
     if "pairs" not in real.offers:
         raise ValueError(_NO_TARGET)
     of_all = real.holdout.features
-    return {"retrieval": retrieval(seen.features, of_all if len(seen) == len(of_all) else of_all[real.pairs])}
+    return {"retrieval": retrieval(drawn.features, of_all if len(drawn) == len(of_all) else of_all[real.pairs])}
 
 
-def brightness(seen: Seen, real: Reference) -> Figures:
+def brightness(drawn: Extraction, real: Reference) -> Figures:
     require_brightness(real)
-    return {"pixel_distance": histogram_distance(real.holdout.pixels, seen.pixels)}
+    return {"pixel_distance": histogram_distance(real.holdout.pixels, drawn.pixels)}
 
 
 def require_brightness(real: Reference) -> None:
@@ -159,19 +159,19 @@ def require_brightness(real: Reference) -> None:
         raise ValueError(reason)
 
 
-def detail(seen: Seen, real: Reference) -> Figures:
-    if seen.power is None or real.holdout.power is None:
+def detail(drawn: Extraction, real: Reference) -> Figures:
+    if drawn.power is None or real.holdout.power is None:
         raise ValueError(real.medium.lacks.get("spectrum", "images of fewer than 8 pixels a side have no spectrum"))
-    return {"spectral_distance": spectral_distance(real.holdout.power, seen.power)}
+    return {"spectral_distance": spectral_distance(real.holdout.power, drawn.power)}
 
 
 def measurement_by(medium: str) -> "Measurement":
     """What a medium measures itself, of data that are of it."""
 
-    def measurement(seen: Seen, real: Reference) -> Figures:
-        if real.medium.name != medium or seen.samples is None or real.holdout.samples is None:
+    def measurement(drawn: Extraction, real: Reference) -> Figures:
+        if real.medium.name != medium or drawn.samples is None or real.holdout.samples is None:
             raise ValueError(f"it is of {next(iter(media.load(medium).offers.values()))}")
-        return real.medium.measure(seen.samples, real.holdout.samples)
+        return real.medium.measure(drawn.samples, real.holdout.samples)
 
     measurement.__name__ = medium
     return measurement
@@ -181,17 +181,17 @@ def measurement_of(name: str) -> "Measurement":
     """The measurement of a metric that another package brings; its own code is part of its name."""
     module, _, function = (METRICS[name].measure or "").partition(":")
 
-    def measurement(seen: Seen, real: Reference) -> Figures:
+    def measurement(drawn: Extraction, real: Reference) -> Figures:
         if METRICS[name].needs not in real.offers:
             raise ValueError(f"it is of {words_for(str(METRICS[name].needs))}")
         measure = getattr(import_module(module), function)
-        return {name: float(measure(real.holdout.features, seen.features))}
+        return {name: float(measure(real.holdout.features, drawn.features))}
 
     measurement.__name__ = f"{name}-{key_of(code_behind(module))}"
     return measurement
 
 
-Measurement = Callable[[Seen, Reference], Figures]
+Measurement = Callable[[Extraction, Reference], Figures]
 Measurements = dict[Measurement, tuple[str, ...]]
 """Each with the columns that it gives."""
 MEASUREMENTS: Measurements = {
@@ -241,17 +241,17 @@ the holdout need not have as many as are generated.
 """
 
 
-def labels_seen(seen: Seen) -> Tensor:
+def drawn_labels(drawn: Extraction) -> Tensor:
     """The class of each image: the one that was asked for, or else the one that the evaluator sees."""
-    assert seen.logits is not None
-    return seen.logits.argmax(1) if seen.labels is None else seen.labels
+    assert drawn.logits is not None
+    return drawn.logits.argmax(1) if drawn.labels is None else drawn.labels
 
 
-def _likeness(seen: Seen, name: str) -> float:
+def _likeness(drawn: Extraction, name: str) -> float:
     """The mean over images."""
-    if seen.likeness is None:
+    if drawn.likeness is None:
         raise ValueError(_NO_TARGET)
-    mean = seen.likeness[:, LIKENESS.index(name)].double().mean().item()
+    mean = drawn.likeness[:, LIKENESS.index(name)].double().mean().item()
     if math.isnan(mean):
         raise ValueError("it is of other data")
     return mean

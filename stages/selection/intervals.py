@@ -18,40 +18,40 @@ from mintage.metrics.pixels import histogram_distance, histograms
 from mintage.metrics.spectrum import ring_powers, spectral_distance
 from mintage.randomness import stream
 from stages.common.reading import batches_of, labels_of
-from stages.selection.figures import Figures, Measurements, labels_seen, require_brightness
+from stages.selection.extraction import Extraction
+from stages.selection.figures import Figures, Measurements, drawn_labels, require_brightness
 from stages.selection.metrics import METRICS
 from stages.selection.reference import Reference
-from stages.selection.seen import Seen
 
 
-def frechet_interval(drawn: Seen, real: Reference) -> Figures:
+def frechet_interval(drawn: Extraction, real: Reference) -> Figures:
     features = _both(real.holdout.features, drawn.features)
     # Of features as wide as Inception's one distance takes seconds.
     splits = resplits(real, 40 if features.shape[1] <= 512 else 20)
     return _interval("frechet_distance", (frechet_distance(features[held], features[~held]) for held in splits))
 
 
-def class_frechet_interval(drawn: Seen, real: Reference) -> Figures:
+def class_frechet_interval(drawn: Extraction, real: Reference) -> Figures:
     most = 100
     if real.holdout_labels is None or drawn.logits is None or real.classes > most:
         raise ValueError(f"there are no two classes to tell apart, or more than {most}, which would take minutes")
     features, logits = _both(real.holdout.features, drawn.features), _both(real.holdout.logits, drawn.logits)
     labels = _labels(real)
-    seen = labels_seen(Seen(features, drawn.pixels, labels if real.condition else None, logits))
+    of_drawn = drawn_labels(Extraction(features, drawn.pixels, labels if real.condition else None, logits))
     each = (
-        class_frechet_distances(features[held], labels[held], features[~held], seen[~held], real.classes)
+        class_frechet_distances(features[held], labels[held], features[~held], of_drawn[~held], real.classes)
         for held in resplits(real)
     )
     return _interval("class_frechet_distance", (sum(of_classes) / real.classes for of_classes in each))
 
 
-def brightness_interval(_: Seen, real: Reference) -> Figures:
+def brightness_interval(_: Extraction, real: Reference) -> Figures:
     require_brightness(real)
     held_out, others = _sums(real, histograms)
     return _interval("pixel_distance", map(histogram_distance, held_out, others))
 
 
-def detail_interval(drawn: Seen, real: Reference) -> Figures:
+def detail_interval(drawn: Extraction, real: Reference) -> Figures:
     held_out, others = _sums(real, ring_powers)
     means = held_out / len(real.holdout), others / len(drawn)
     return _interval("spectral_distance", map(spectral_distance, *means))

@@ -16,10 +16,10 @@ from stages.common.checkpoint import read_checkpoint
 from stages.common.errors import UserError
 from stages.common.reading import Chosen
 from stages.selection.cache import Cache, code_digest, key_of
+from stages.selection.extraction import Extraction, Judge
 from stages.selection.figures import MEASUREMENTS, OF_HOLDOUT, Figures, Measurement, Measurements
 from stages.selection.intervals import INTERVALS
 from stages.selection.reference import Reference
-from stages.selection.seen import Judge, Seen
 
 _AVERAGE = "engine.average.generator."
 _DIGITS = 6
@@ -57,13 +57,15 @@ def measure(
     key = key_of(real.key, code_digest(Judge, load_generator))
 
     @cache
-    def load_or_generate() -> Seen:
-        return Seen(**known.tensors(f"seen-{key}", lambda: generated(load(), real, progress).tensors()))
+    def load_or_generate() -> Extraction:
+        return Extraction(**known.tensors(f"drawn-{key}", lambda: generated(load(), real, progress).tensors()))
 
     return measured(load_or_generate, real, known, f"figures-{key}")
 
 
-def generated(generator: Generator, real: Reference, progress: Callable[[int], object] = lambda images: None) -> Seen:
+def generated(
+    generator: Generator, real: Reference, progress: Callable[[int], object] = lambda images: None
+) -> Extraction:
     """As many images of a generator, or of one direction of it, as the reference says, seen."""
 
     def with_progress() -> Any:
@@ -83,7 +85,7 @@ def baseline(real: Reference) -> Measured | None:
         return None
     back = None if real.to is None else lambda images: images
 
-    def extract_sources() -> Seen:
+    def extract_sources() -> Extraction:
         shape = real.holdout_split.shape
         chunks = (untouched(sources[rows], shape) for rows in torch.split(torch.arange(len(sources)), CHUNK))
         return real.judge.extract(chunks, real.requested_labels, real.targets(), back=back)
@@ -92,7 +94,7 @@ def baseline(real: Reference) -> Measured | None:
 
 
 def measured(
-    seen: Callable[[], Seen],
+    extract: Callable[[], Extraction],
     real: Reference,
     known: Cache,
     key: str,
@@ -103,7 +105,7 @@ def measured(
     now = {}
     for function, columns in measurements.items():
         name = f"{function.__name__}-{code_digest(function)}"
-        now[name] = before[name] if name in before else _one(function, columns, seen, real)
+        now[name] = before[name] if name in before else _one(function, columns, extract, real)
     if now != before:
         known.keep(key, now)
     parts = [Measured(**part) for part in now.values()]
@@ -113,9 +115,11 @@ def measured(
     )
 
 
-def _one(function: Measurement, metrics: tuple[str, ...], seen: Callable[[], Seen], real: Reference) -> dict[str, Any]:
+def _one(
+    function: Measurement, metrics: tuple[str, ...], extract: Callable[[], Extraction], real: Reference
+) -> dict[str, Any]:
     """What a measurement gives, as JSON can hold it."""
-    looked_at = seen()
+    looked_at = extract()
     try:
         figures = {name: _rounded(value) for name, value in function(looked_at, real).items()}
     except ValueError as error:

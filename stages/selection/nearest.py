@@ -41,7 +41,7 @@ def nearest_picture(generator: Generator, real: Reference, seed: int) -> Levels:
 def nearest_rows_of(generator: Generator, real: Reference, seed: int) -> FloatImages:
     """Three rows of `COLUMNS`: held-out images; generated ones, asked for the same; the train images nearest those."""
     classes = shown_classes(generator)
-    numbers = _of_classes(real.holdout_split, classes, seed)
+    numbers = rows_of_classes(real.holdout_split, classes, seed)
     attributes = attributes_of(real.holdout_split) if generator.config.attributes else None
     asked: Sequence[int] | Rows | None = classes if attributes is None else attributes[numbers]
     asked = real.requested if generator.config.couples else asked
@@ -77,11 +77,13 @@ def _in_random_order(split: Split, seed: int) -> Numbers:
     return torch.randperm(len(split), generator=stream(seed, "nearest/real")).numpy()
 
 
-def _of_classes(split: Split, labels: list[int] | None, seed: int) -> Numbers:
+def rows_of_classes(split: Split, labels: list[int] | None, seed: int) -> Numbers:
     """Images of these labels drawn by the seed, one for each; again from the first where there are too few."""
     order = _in_random_order(split, seed)
     if labels is None or split.labels is None:
         return order[np.arange(COLUMNS) % len(order)]
     having = {label: order[split.labels[order] == label].tolist() for label in set(labels)}
-    seen = [labels[:column].count(label) for column, label in enumerate(labels)]
-    return np.array([having[label][before % len(having[label])] for label, before in zip(labels, seen, strict=True)])
+    before_it = [labels[:column].count(label) for column, label in enumerate(labels)]
+    return np.array(
+        [having[label][before % len(having[label])] for label, before in zip(labels, before_it, strict=True)]
+    )

@@ -53,7 +53,7 @@ def pairs_told_apart(
         known.keep(key, found)
     progress(count)
     found |= {"error": float(f"{share_error(found['share'], count):.6g}")}
-    return found | {"sentence": real.judge.medium.words.said(_told(found))}
+    return found | {"sentence": real.judge.medium.words.said(_sentence(found))}
 
 
 def _is_as_at_first(discriminator: Discriminator, config: ModelConfig, seed: int) -> bool:
@@ -90,13 +90,13 @@ def _logits(discriminator: Discriminator, images: Rows, asked: Rows | None, batc
     device, found = next(discriminator.parameters()).device, []
     for first in range(0, len(images), batch_size):
         rows = torch.arange(first, min(first + batch_size, len(images)))
-        told = None if asked is None else asked[rows].to(device)
-        logits = discriminator(images[rows].to(device), told).logit
+        conditions = None if asked is None else asked[rows].to(device)
+        logits = discriminator(images[rows].to(device), conditions).logit
         found.append(logits.float().view(len(rows), -1).mean(1).cpu())
     return torch.cat(found)
 
 
-def _told(found: dict[str, Any]) -> str:
+def _sentence(found: dict[str, Any]) -> str:
     share, error = (100 * found[name] for name in ("share", "error"))
     return (
         f"The discriminator finds the real one of a held-out image and a generated image in {share:.1f}% "

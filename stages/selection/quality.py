@@ -54,7 +54,7 @@ class Finding:
     """What one figure says."""
 
     level: Level
-    told: str
+    sentence: str
 
 
 def verdict(rows: Sequence[Row], chosen: Row, selection: dict[str, Any], about: Subject) -> dict[str, Any]:
@@ -73,9 +73,9 @@ def verdict(rows: Sequence[Row], chosen: Row, selection: dict[str, Any], about: 
     course = course_of(rows)
     return {
         "level": level,
-        "sentence": f"{level.capitalize()}: {'; '.join(one.told for one in found) or 'nothing was measured'}.",
+        "sentence": f"{level.capitalize()}: {'; '.join(one.sentence for one in found) or 'nothing was measured'}.",
         "course": course,
-        "curve": _told_of_curve(course, rows, chosen),
+        "curve": _sentence_on_curve(course, rows, chosen),
         "advice": advice(level, course, about, collapsed=collapsed, copied=copied),
     }
 
@@ -88,7 +88,7 @@ def findings(row: Row, score: dict[str, Any] | None, about: Subject) -> list[Fin
     if judged_by := about.medium.judged_by:
         for name, worst_of_all in judged_by.items():
             metric = METRICS[name]
-            found.append(_of_share(metric, row.get(name), row.get(metric.floor), worst_of_all, told=False))
+            found.append(_of_share(metric, row.get(name), row.get(metric.floor), worst_of_all, with_chance=False))
     elif about.chance is not None:
         name = "attribute_accuracy" if about.attributes else "conditional_accuracy"
         of_classes = METRICS[name]
@@ -117,19 +117,19 @@ def _of_distance(row: Row) -> Finding | None:
         return None
     low, high = (row.get(column) for column in metric.interval)
     most = max(floor, high or 0.0, 1e-9)  # the floor itself where the holdout is of another kind than the training
-    told = f"{metric.title} {_number(value)}"
+    figure = f"{metric.title} {_number(value)}"
     if low is not None and value <= most:
-        return Finding("good", f"{told}, not to be told from real images ({_number(low)} to {_number(most)})")
+        return Finding("good", f"{figure}, not to be told from real images ({_number(low)} to {_number(most)})")
     times = value / most
     of_real = "the most that real images reach by chance" if most == high else "what real images reach"
     level: Level = "good" if times <= GOOD_DISTANCE else "fair" if times <= FAIR_DISTANCE else "poor"
-    return Finding(level, f"{told}, {times:.{0 if times >= 10 else 1}f} times {of_real} ({_number(most)})")
+    return Finding(level, f"{figure}, {times:.{0 if times >= 10 else 1}f} times {of_real} ({_number(most)})")
 
 
 def _of_share(
-    metric: Metric, value: float | None, of_real: float | None, chance: float, *, told: bool = True
+    metric: Metric, value: float | None, of_real: float | None, chance: float, *, with_chance: bool = True
 ) -> Finding | None:
-    """`told`: whether what is reached by chance is said."""
+    """`with_chance`: whether what is reached by chance is said."""
     if value is None or of_real is None:
         return None
     sign = 1 if metric.direction == "max" else -1
@@ -138,7 +138,7 @@ def _of_share(
         return None
     text = metric.text
     level: Level = "good" if share >= GOOD_SHARE else "fair" if share >= FAIR_SHARE else "poor"
-    by_chance = f", by chance: {text(chance)}" if told and chance and level == "poor" else ""
+    by_chance = f", by chance: {text(chance)}" if with_chance and chance and level == "poor" else ""
     return Finding(level, f"{metric.title} {text(value)} (real images: {text(of_real)}{by_chance})")
 
 
@@ -157,12 +157,12 @@ def _of_sources(row: Row, sources: Row, to: str = "") -> Finding | None:
     names = [name for name in of if name in row and name in sources]
     worse = [name for name in names if not METRICS[name].better(row[name], sources[name])]
     shown = worse or [name for name in names if name not in _WITHOUT_PAIRS]  # of which other findings tell
-    told = [f"{METRICS[name].title} {_number(row[name])} (sources: {_number(sources[name])})" for name in shown]
-    if not told:
+    figures = [f"{METRICS[name].title} {_number(row[name])} (sources: {_number(sources[name])})" for name in shown]
+    if not figures:
         return None
     level: Level = "good" if not worse else "poor" if worse == names else "fair"
     where = f"towards {to} " if to else ""
-    return Finding(level, f"{where}{'no better than the sources themselves in ' if worse else ''}{', '.join(told)}")
+    return Finding(level, f"{where}{'no better than the sources themselves in ' if worse else ''}{', '.join(figures)}")
 
 
 def _without_pairs(row: Row) -> bool:
@@ -174,8 +174,8 @@ def _of_light(row: Row, to: str = "") -> Finding | None:
     correlation = row.get("luminance_correlation")
     if correlation is None or correlation >= 0:
         return None
-    told = f"towards {to} (correlation with the sources" if to else "(correlation with the truths"
-    return Finding("poor", f"light and dark are exchanged {told}: {correlation:.2f})")
+    where = f"towards {to} (correlation with the sources" if to else "(correlation with the truths"
+    return Finding("poor", f"light and dark are exchanged {where}: {correlation:.2f})")
 
 
 def _number(value: float) -> str:
@@ -202,7 +202,7 @@ def _curve(rows: Sequence[Row]) -> list[tuple[int, float]]:
     return [(row["images"], row["frechet_distance"]) for row in rows if row.get("frechet_distance") is not None]
 
 
-def _told_of_curve(course: Course, rows: Sequence[Row], chosen: Row) -> str:
+def _sentence_on_curve(course: Course, rows: Sequence[Row], chosen: Row) -> str:
     if course == "unknown":
         return "Too few checkpoints to say whether it was still getting better."
     images, last = _curve(rows)[-1]
@@ -217,18 +217,18 @@ def advice(level: Level, course: Course, about: Subject, *, collapsed: bool, cop
     """What to do, in a sentence or more."""
     if level == "good":
         return "Longer may be better still (train.images)." if course == "falling" else "Nothing needs to be done."
-    told = []
+    advice = []
     if copied:
-        told.append("Against copies: more images, or train.recipe.augment: [translation, cutout].")
+        advice.append("Against copies: more images, or train.recipe.augment: [translation, cutout].")
     if course == "falling":
-        told.append(f"Train longer: train.images is {about.training:,}, and a larger one goes on from there.")
+        advice.append(f"Train longer: train.images is {about.training:,}, and a larger one goes on from there.")
     elif course == "unknown":
-        told.append("Train longer (train.images), with four checkpoints or more (train.checkpoint_every).")
+        advice.append("Train longer (train.images), with four checkpoints or more (train.checkpoint_every).")
     else:
-        told.append(f"Longer alone will hardly help: try {_another_family(about)}, or more images{_few(about)}.")
+        advice.append(f"Longer alone will hardly help: try {_another_family(about)}, or more images{_few(about)}.")
     if collapsed and about.sources is None:
-        told.append("Against collapse: train.recipe.packing: 2.")
-    return " ".join(told)
+        advice.append("Against collapse: train.recipe.packing: 2.")
+    return " ".join(advice)
 
 
 def _another_family(about: Subject) -> str:

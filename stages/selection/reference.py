@@ -23,8 +23,8 @@ from stages.common.reading import Chosen, Sources, attributes_of, batches_of, la
 from stages.common.split import Split
 from stages.media.medium import Medium
 from stages.selection.cache import Cache, code_digest, digest_of, key_of
+from stages.selection.extraction import Extraction, Judge, Target
 from stages.selection.features import feature_network
-from stages.selection.seen import Judge, Seen, Target
 
 _COLORS = 3
 TRANSLATED = ("source", "domain")
@@ -40,8 +40,8 @@ class Reference:
     judge: Judge
     train_split: Split
     holdout_split: Split
-    train: Seen
-    holdout: Seen
+    train: Extraction
+    holdout: Extraction
     condition: str | None
     """What generators are given: a "label", "attributes", a "source", an image of the other "domain", or nothing; or
     `COUPLED`, what they make beside it."""
@@ -133,7 +133,7 @@ class Reference:
         return None if labels is None or self.classes < 2 else (torch.bincount(labels).max() / len(labels)).item()
 
     @cached_property
-    def train_sample(self) -> Seen:
+    def train_sample(self) -> Extraction:
         """Train images drawn by the seed, as many as are generated.
 
         The split is by class, so train and holdout are more alike than two independent draws: the kernel
@@ -264,19 +264,19 @@ def reference(
     count = min(params.samples, len(train), *([] if translated is None else [len(translated)]))
     data = digest_of(train, holdout, *([] if translated is None else [translated]))
     by = [judge.about(), condition, *([] if partner is None else [partner.about(), to])]
-    key = key_of(*by, code_digest(Judge, Seen, feature_network, Split))
+    key = key_of(*by, code_digest(Judge, Extraction, feature_network, Split))
     known = Cache(cache, data)
 
-    def load_or_extract(name: str, split: Split) -> Seen:
+    def load_or_extract(name: str, split: Split) -> Extraction:
         labels = labels_of(split) if condition is not None else None
 
-        def extract() -> Seen:
+        def extract() -> Extraction:
             targets = map(Target, batches_of(split)) if condition in TRANSLATED and split is holdout else None
             attributes = attributes_of(split) if condition == "attributes" else None
             back = (lambda images: images) if condition == "domain" else None
             return judge.extract(batches_of(split), labels, targets, attributes, back=back)
 
-        return Seen(**known.tensors(f"{name}-{key}", lambda: extract().tensors()))
+        return Extraction(**known.tensors(f"{name}-{key}", lambda: extract().tensors()))
 
     return Reference(
         judge,

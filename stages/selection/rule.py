@@ -85,13 +85,13 @@ def why(rows: list[Row], choice: Choice, params: Select) -> str:
     """Why this row, and what stood against it, in a sentence."""
     metric = METRICS[params.metric]
     chosen = rows[choice.chosen]
-    told = f"At {chosen['images']:,} images the {metric.title} is {metric.text(chosen[params.metric])}"
-    told += f" (real images: {metric.text(chosen[metric.floor])}), the {sentence(params)}"
+    text = f"At {chosen['images']:,} images the {metric.title} is {metric.text(chosen[params.metric])}"
+    text += f" (real images: {metric.text(chosen[metric.floor])}), the {sentence(params)}"
     if choice.runner_up is None:
         others = "it is the only checkpoint that passes" if params.guards else "it is the only checkpoint"
-        return f"{told}; {others}."
+        return f"{text}; {others}."
     second = rows[choice.runner_up]
-    return f"{told}; the next best is {metric.text(second[params.metric])} at {second['images']:,} images."
+    return f"{text}; the next best is {metric.text(second[params.metric])} at {second['images']:,} images."
 
 
 def _smoothed(figures: dict[int, float]) -> dict[int, float]:
@@ -111,8 +111,8 @@ def _sign(params: Select) -> int:
 
 def _limits(guard: Guard) -> str:
     limits = [("at least", guard.at_least), ("at most", guard.at_most)]
-    told = " and ".join(f"{word} {limit:g}" for word, limit in limits if limit is not None)
-    return f"{METRICS[guard.metric].title} {told}"
+    limits_text = " and ".join(f"{word} {limit:g}" for word, limit in limits if limit is not None)
+    return f"{METRICS[guard.metric].title} {limits_text}"
 
 
 def _best(rows: list[Row], guard: Guard) -> str:

@@ -27,16 +27,16 @@ def table(
     """
     words, others = words or Words(), [] if baseline is None else [baseline]
     marks = ["", *("->" if index == chosen else "" for index in range(len(rows))), *("" for _ in others), ""]
-    seen = [words.many, *(f"{row['images']:,}" for row in rows), *("sources" for _ in others), f"real {words.many}"]
-    told = [_column(name, METRICS[name], [*rows, *others], words) for name in _ordered(rows, params)]
-    columns = [marks, seen]
-    for column in told:
+    images = [words.many, *(f"{row['images']:,}" for row in rows), *("sources" for _ in others), f"real {words.many}"]
+    shown = [_column(name, METRICS[name], [*rows, *others], words) for name in _ordered(rows, params)]
+    columns = [marks, images]
+    for column in shown:
         if sum(max(map(len, one)) + 2 for one in [*columns, column]) <= WIDTH or len(columns) == 2:
             columns.append(column)
     widths = [max(map(len, column)) for column in columns]
     lines = ["  ".join(c.rjust(w) for c, w in zip(line, widths, strict=True)) for line in zip(*columns, strict=True)]
     counts = f"on {rows[0]['samples']:,} generated images a checkpoint and as many training images (real images)"
-    more = [f"all {len(told)} metrics: metrics/checkpoints.tsv"] if len(told) + 2 > len(columns) else []
+    more = [f"all {len(shown)} metrics: metrics/checkpoints.tsv"] if len(shown) + 2 > len(columns) else []
     return "\n".join([*lines, words.said(f"{counts}, each against {held_out:,} held-out ones"), *more])
 
 

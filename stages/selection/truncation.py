@@ -8,12 +8,12 @@ from mintage.latent_space import Truncated
 from mintage.players import Generator
 from stages.common.params import Select
 from stages.selection.cache import Cache, code_digest, key_of
+from stages.selection.extraction import Extraction, Judge
 from stages.selection.figures import MEASUREMENTS, Measurements, conditional, frechet, manifolds, neighbourhoods
 from stages.selection.measure import floors, generated, measured
 from stages.selection.metrics import METRICS
 from stages.selection.reference import Reference
 from stages.selection.rule import Row
-from stages.selection.seen import Judge, Seen
 
 MOST = 2000
 """Images of a threshold."""
@@ -47,7 +47,7 @@ def truncation_curve(
     of_real = floors(reference).figures
 
     def row(limit: float | None) -> Row:
-        def generate() -> Seen:
+        def generate() -> Extraction:
             return generated(generator if limit is None else Truncated(generator, limit), reference, progress)
 
         key = f"truncation-{key_of(reference.key, limit, code_digest(Judge, generated, Truncated))}"
@@ -65,11 +65,11 @@ def facts_of(rows: list[Row]) -> dict[str, Any]:
     text, last = METRICS[FIDELITY].text, rows[-1]
     real = max(rows, key=lambda row: (row[FIDELITY], row["threshold"] is None))
     near = min(rows, key=lambda row: row["frechet_distance"])
-    told = f"Precision is highest {_at(real)}: {text(real[FIDELITY])}, with a recall of {text(real[VARIETY])}"
+    trade = f"Precision is highest {_at(real)}: {text(real[FIDELITY])}, with a recall of {text(real[VARIETY])}"
     if real is not last:
-        told += f"; without a limit they are {text(last[FIDELITY])} and {text(last[VARIETY])}"
+        trade += f"; without a limit they are {text(last[FIDELITY])} and {text(last[VARIETY])}"
     distance = METRICS["frechet_distance"].text(near["frechet_distance"])
-    sentence = f"{told}. The Frechet distance is lowest {_at(near)}: {distance}."
+    sentence = f"{trade}. The Frechet distance is lowest {_at(near)}: {distance}."
     return {"samples": last["samples"], "fidelity": FIDELITY, "variety": VARIETY, "sentence": sentence}
 
 

@@ -33,10 +33,10 @@ def of_domains(tree: "Tree", domains: Mapping[str, str], read: Callable[["Tree"]
     sources = [read(one) for one in trees]
     found = {name for source in sources for name in source.classes or ()}
     classes, notes = in_order(found) or None, list[str]()
-    told = ", ".join(
+    sizes = ", ".join(
         f"{name} {counted(source.count or 0, 'image')}" for name, source in zip(domains, sources, strict=True)
     )
-    layout = [f"two domains: {told}"]
+    layout = [f"two domains: {sizes}"]
     if trees[0].strays:
         some = f"such as {trees[0].stray}"
         notes.append(f"left out {counted(trees[0].strays, 'image')} in no folder of a domain, {some}")

@@ -98,7 +98,7 @@ class _Part:
         """What asks for the rest; where it is from the same place, only if the file there is still the same."""
         if not self.size:
             return {}
-        about = self._told()
+        about = self._read_about()
         tag = about.get("etag") if about.get("url") == _shown(url) else None
         return {"Range": f"bytes={self.size}-", **({"If-Range": tag} if tag else {})}
 
@@ -117,7 +117,7 @@ class _Part:
         os.replace(self.path, self.target)
         self.drop()
 
-    def _told(self) -> dict[str, Any]:
+    def _read_about(self) -> dict[str, Any]:
         with suppress(OSError, ValueError):
             return dict(json.loads(self._about.read_text()))
         return {}

@@ -106,8 +106,8 @@ class _Columns:
         self.label = options.label if options.label in schema.names or "label" in options.model_fields_set else None
         wanted = [self.image, self.label, self.key, options.split, self.partner, self.group]
         self.wanted = [column for column in wanted if column is not None]
-        told = _chosen(asked, tables[0], schema, self.wanted) if asked else []
-        self.wanted = list(dict.fromkeys([*self.wanted, *told]))
+        columns = _chosen(asked, tables[0], schema, self.wanted) if asked else []
+        self.wanted = list(dict.fromkeys([*self.wanted, *columns]))
         self.split_column = options.split
         self.layout: list[str] = []
         self.splits = self._splits_by_name(tables) if options.split is None else {}
@@ -117,7 +117,7 @@ class _Columns:
             with _opened(table) as file:
                 _check_columns(table, file.schema_arrow, self)
                 self.count += file.metadata.num_rows
-        self.attributes = _OfAttributes(told, tables, schema) if told else None
+        self.attributes = _OfAttributes(columns, tables, schema) if columns else None
         self.layout += self.attributes.ranges if self.attributes else []
         self.names, self.index = self._classes(tables, schema)
 

@@ -88,9 +88,9 @@ def decoded(place: str, content: bytes, encoding: str) -> str:
     return text
 
 
-def _of_file(key: str, text: str, **told: int | str | None) -> Iterator[Line]:
+def _of_file(key: str, text: str, **facts: int | str | None) -> Iterator[Line]:
     for number, line in enumerate(text.splitlines(), 1):
-        yield Line(f"{key}#{number:07d}", line, **told)  # type: ignore[arg-type]
+        yield Line(f"{key}#{number:07d}", line, **facts)  # type: ignore[arg-type]
 
 
 def _of_tree(params: Ingest, encoding: str, max_ratio: float) -> Text:

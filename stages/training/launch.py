@@ -122,11 +122,11 @@ def _end_with(launcher: int) -> None:
 
 
 def _first_to_tell() -> bool:
-    """Whether no other process of this machine has told its error: often all have the same."""
+    """Whether no other process of this machine has said its error: often all have the same."""
     # torchrun gives each process a file for its errors, in a folder of its own, all of these in one.
     shared = Path(os.environ["TORCHELASTIC_ERROR_FILE"]).parents[1]
     try:
-        (shared / "told").open("x").close()
+        (shared / "reported").open("x").close()
     except FileExistsError:
         return False
     return True

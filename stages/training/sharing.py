@@ -19,11 +19,11 @@ def broadcast_state(fingerprint: str, state: State | None, device: torch.device)
         return state
     tensors, facts = state or ({}, None)
     plain = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
-    told = json.loads(processes.broadcast_bytes(json.dumps([fingerprint, facts]).encode(), device))
+    first = json.loads(processes.broadcast_bytes(json.dumps([fingerprint, facts]).encode(), device))
     packed = processes.broadcast_bytes(save(plain), device)
-    if told[0] != fingerprint:
+    if first[0] != fingerprint:
         raise UserError(
             "processes-differ",
             "the first process has other params, data or code: bring the machines to one commit and data",
         )
-    return None if told[1] is None else (load(packed), told[1])
+    return None if first[1] is None else (load(packed), first[1])

@@ -140,10 +140,10 @@ def experiments(repository: Path) -> dict[str, dict[str, Any]]:
     found = {}
     for row in shown:
         for experiment in row.get("experiments") or []:
-            told = experiment["revs"][0]["data"]
+            facts = experiment["revs"][0]["data"]
             found[experiment["name"]] = {
-                "params": told["params"]["params.yaml"]["data"],
-                "metrics": told["metrics"]["metrics/selection.json"]["data"],
+                "params": facts["params"]["params.yaml"]["data"],
+                "metrics": facts["metrics"]["metrics/selection.json"]["data"],
             }
     return found
 

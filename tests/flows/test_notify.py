@@ -89,8 +89,8 @@ def test_a_failed_stage_and_a_refused_run_are_told_with_their_sentence(tmp_path:
     set_webhook(workspace, webhook.url)
     play(workspace)
     play(workspace, targets=["frist"])
-    told = [(message["event"], message["sentence"]) for message in webhook.received]
-    assert told == [
+    messages = [(message["event"], message["sentence"]) for message in webhook.received]
+    assert messages == [
         ("mintage.run.failed", "first: the gate is shut"),
         ("mintage.run.failed", "there is no stage 'frist' in dvc.yaml: did you mean 'first'?"),
     ]

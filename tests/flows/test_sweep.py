@@ -64,8 +64,8 @@ def test_one_trial_that_fails_stops_no_other_and_the_best_is_named(swept: Swept)
 def test_trials_that_ended_well_are_dvc_experiments_on_the_commit(swept: Swept) -> None:
     repository, _, _ = swept
     shown = experiments(repository)
-    assert {name: told["params"]["train"]["seed"] for name, told in shown.items()} == {"s-2": 2, "s-3": 3}
-    assert {name: told["metrics"]["frechet_distance"] for name, told in shown.items()} == {"s-2": 2.0, "s-3": 1.0}
+    assert {name: trial["params"]["train"]["seed"] for name, trial in shown.items()} == {"s-2": 2, "s-3": 3}
+    assert {name: trial["metrics"]["frechet_distance"] for name, trial in shown.items()} == {"s-2": 2.0, "s-3": 1.0}
     assert "train.seed" in dvc(repository, "exp", "diff", "s-2", "s-3")
 
 
@@ -215,7 +215,7 @@ def test_the_real_pipeline_is_swept_and_the_best_goes_on_to_a_release(
     assert output.count("Running stage 'evaluator'") == 1
     best = re.search(r"^best by the rule 'lowest Frechet distance': (s-[12]) ", output, re.MULTILINE)
     assert best is not None
-    distances = {name: told["metrics"]["frechet_distance"] for name, told in experiments(repository).items()}
+    distances = {name: trial["metrics"]["frechet_distance"] for name, trial in experiments(repository).items()}
     assert best[1] == min(distances, key=distances.__getitem__)
     assert len(set(distances.values())) == 2
     given = experiments(repository)[best[1]]["params"]["train"]["seed"]

@@ -146,7 +146,7 @@ def test_a_place_outside_named_from_the_main_checkout_on_is_refused(repository: 
 
 
 @pytest.mark.parametrize(
-    ("name", "overrides", "code", "told"),
+    ("name", "overrides", "code", "sentence"),
     [
         ("s", ["train.sed=1"], "override-refused", "did you mean 'train.seed'"),
         ("s", ["ingest.options.points=9"], "override-refused", "'+ingest.options.points=9'"),
@@ -160,9 +160,9 @@ def test_a_place_outside_named_from_the_main_checkout_on_is_refused(repository: 
     ],
 )
 def test_what_is_wrong_with_one_trial_is_said_before_any_is_made(
-    repository: Path, name: str, overrides: list[str], code: str, told: str
+    repository: Path, name: str, overrides: list[str], code: str, sentence: str
 ) -> None:
-    with refused(code, told):
+    with refused(code, sentence):
         open_sweep(repository, name, [["train.seed=5"], overrides] if overrides else [])
     assert not list(repository.glob(".flow/sweeps/*"))
     assert len(git(repository, "worktree", "list").splitlines()) == 1

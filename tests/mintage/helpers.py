@@ -45,8 +45,8 @@ def tiny_trainer(
     known = {"label": hide_labels(drawn, recipe.labelled, seed), "attributes": attributes, "source": sources}
     conditions = (known | {"domain": torch.arange(50) % 2}).get(condition_of(recipe) or "")
     beside, words = source_shape_for(recipe, shape), words_for(recipe)
-    told = Signature(shape, tuple(classes), ("x", "y", "z"), beside, domains=("d", "e"), vocabulary=words)
-    engine = Engine(catalog.load("game", recipe.game).build(recipe, told, seed), recipe, CPU, precision)
+    signature = Signature(shape, tuple(classes), ("x", "y", "z"), beside, domains=("d", "e"), vocabulary=words)
+    engine = Engine(catalog.load("game", recipe.game).build(recipe, signature, seed), recipe, CPU, precision)
     real = RealImages(images, conditions, seed, CPU)
     real.damage = Damage("masked") if recipe.redrawn else None
     return Trainer(engine, real, batch_size=8, seed=seed)

@@ -25,12 +25,12 @@ def digits() -> mintage.Dataset:
     found = load_digits()
     images = torch.from_numpy(found.images).float()[:, None] / 8 - 1
     ink = images.mean((1, 2, 3))
-    told = {
+    facts = {
         "even": [int(digit) % 2 == 0 for digit in found.target],
         "ink": (2 * (ink - ink.min()) / (ink.max() - ink.min()) - 1).tolist(),
         "loops": [LOOPS.get(int(digit), "none") for digit in found.target],
     }
-    return mintage.Dataset(image=images, attributes=told)
+    return mintage.Dataset(image=images, attributes=facts)
 
 
 def test_columns_become_bits_numbers_and_a_bit_a_word() -> None:
@@ -41,15 +41,15 @@ def test_columns_become_bits_numbers_and_a_bit_a_word() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "sentence"),
     [
         ({"age": [0.5]}, "has 1 values: give one for each of 2 images"),
         ({"age": [0.5, 30]}, "cannot be 30"),
         ({"a=b": [1, -1]}, "has a '=' in its name"),
     ],
 )
-def test_a_column_that_says_nothing_of_each_image_is_refused(given: dict[str, Any], told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_a_column_that_says_nothing_of_each_image_is_refused(given: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
         mintage.Dataset(image=torch.zeros(2, 1, 8, 8), attributes=given)
 
 
@@ -61,7 +61,7 @@ def test_what_is_asked_for_is_changed_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "told"),
+    ("asked", "sentence"),
     [
         ({"smiel": True}, "did you mean 'smile'"),
         ({"hair": "blue"}, "ask for black or red"),
@@ -70,8 +70,8 @@ def test_what_is_asked_for_is_changed_and_nothing_else() -> None:
         ({"smile": "yes"}, "no attribute 'smile' that can be 'yes'"),
     ],
 )
-def test_what_nobody_can_be_asked_for_is_told_with_what_can(asked: dict[str, Any], told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_what_nobody_can_be_asked_for_is_told_with_what_can(asked: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
         with_changes(ROWS, NAMES, asked)
 
 

@@ -119,10 +119,10 @@ def test_an_encoder_learns_nothing_from_the_game_and_a_discriminator_nothing_fro
 
 def test_a_generator_comes_nearer_to_its_images_and_fools_the_discriminator() -> None:
     """The sign of either term is easily wrong (a known mistake of other implementations)."""
-    for weight, rate, told in ((1e4, 1e-7, "generator_likeness"), (1e-9, 1.0, "generator_loss")):
+    for weight, rate, column in ((1e4, 1e-7, "generator_likeness"), (1e-9, 1.0, "generator_loss")):
         trainer = descending(weight, generator={**DESCENT, "learning_rate": rate})
-        before = step(trainer, 0, "generator")[told]
-        assert step(trainer, 0, "generator")[told] < before
+        before = step(trainer, 0, "generator")[column]
+        assert step(trainer, 0, "generator")[column] < before
 
 
 def test_each_side_moves_alone_and_the_encoder_is_no_part_of_the_generators_step() -> None:

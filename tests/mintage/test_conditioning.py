@@ -95,21 +95,21 @@ def test_a_discriminator_sees_the_label_as_well_as_it_sees_the_image(name: str) 
     assert logits.std(0).mean() > 0.1 * logits.std(1).mean()
 
 
-def code_loss(read: Tensor, told: Tensor) -> float:
+def code_loss(read: Tensor, sentence: Tensor) -> float:
     head = InformationCode(HEAD)
-    loss = head.loss_on_fake(type(head(FEATURES, None))(FEATURES[:, 0], FEATURES, code=read), None, told)
+    loss = head.loss_on_fake(type(head(FEATURES, None))(FEATURES[:, 0], FEATURES, code=read), None, sentence)
     assert loss is not None
     return loss.item()
 
 
 def test_a_code_loss_is_the_cross_entropy_of_the_category_and_the_numbers_gaussian_one() -> None:
-    told = torch.tensor([[0.0, 1, 0, 0, 0.5, -0.5], [1, 0, 0, 0, 0.0, 1.0]])
-    right = torch.cat([100 * told[:, :4], told[:, 4:]], dim=1)
-    assert code_loss(right, told) == pytest.approx(0, abs=1e-6)
-    unsure = torch.cat([torch.zeros(2, 4), told[:, 4:]], dim=1)
-    assert code_loss(unsure, told) == pytest.approx(math.log(4))
-    moved = torch.cat([100 * told[:, :4], told[:, 4:] + 2], dim=1)
-    assert code_loss(moved, told) == pytest.approx(2**2 / 2 + 2**2 / 2)
+    code = torch.tensor([[0.0, 1, 0, 0, 0.5, -0.5], [1, 0, 0, 0, 0.0, 1.0]])
+    right = torch.cat([100 * code[:, :4], code[:, 4:]], dim=1)
+    assert code_loss(right, code) == pytest.approx(0, abs=1e-6)
+    unsure = torch.cat([torch.zeros(2, 4), code[:, 4:]], dim=1)
+    assert code_loss(unsure, code) == pytest.approx(math.log(4))
+    moved = torch.cat([100 * code[:, :4], code[:, 4:] + 2], dim=1)
+    assert code_loss(moved, code) == pytest.approx(2**2 / 2 + 2**2 / 2)
 
 
 def test_wrong_labels_are_never_right_and_each_other_class_is_as_likely() -> None:
@@ -122,12 +122,12 @@ def test_wrong_labels_are_never_right_and_each_other_class_is_as_likely() -> Non
 
 def test_a_share_of_each_class_keeps_its_label_at_least_one() -> None:
     labels = torch.cat([torch.zeros(100), torch.ones(10), torch.full((3,), 2.0)]).long()
-    told = hide_labels(labels, 0.1, seed=0)
-    assert [(told == label).sum().item() for label in (0, 1, 2)] == [10, 1, 1]
-    assert ((told == labels) | (told == HIDDEN_LABEL)).all()
+    shown = hide_labels(labels, 0.1, seed=0)
+    assert [(shown == label).sum().item() for label in (0, 1, 2)] == [10, 1, 1]
+    assert ((shown == labels) | (shown == HIDDEN_LABEL)).all()
     assert torch.equal(hide_labels(labels, 1.0, seed=0), labels)
-    assert torch.equal(hide_labels(labels, 0.1, seed=0), told)
-    assert not torch.equal(hide_labels(labels, 0.1, seed=1), told)
+    assert torch.equal(hide_labels(labels, 0.1, seed=0), shown)
+    assert not torch.equal(hide_labels(labels, 0.1, seed=1), shown)
 
 
 def discriminator(**changes: object) -> Discriminator:

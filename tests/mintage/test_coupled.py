@@ -48,9 +48,9 @@ def test_the_generator_shares_its_first_layers_and_the_discriminator_its_last() 
     game = trained(0).game
     latents, images = torch.randn(4, 6), torch.rand(4, 1, 8, 8)
     for domain in (0, 1):
-        told, other = torch.full((4,), domain), f".own.layers.{1 - domain}."
-        of_images = gradients(game.generator, game.generator(latents, told))
-        of_scores = gradients(game.discriminator, game.discriminator(images, told).logit)
+        domains, other = torch.full((4,), domain), f".own.layers.{1 - domain}."
+        of_images = gradients(game.generator, game.generator(latents, domains))
+        of_scores = gradients(game.discriminator, game.discriminator(images, domains).logit)
         for player, used in ((game.generator, of_images), (game.discriminator, of_scores)):
             names = {name for name, _ in player.named_parameters()}
             assert {name for name in names if ".own." in name} - used == {n for n in names if other in n}
@@ -77,7 +77,7 @@ def test_at_the_authors_widths_the_sizes_of_layers_are_theirs() -> None:
 
 def test_a_step_shows_as_many_images_of_either_domain_and_fakes_of_both_of_the_same_latents() -> None:
     trainer = trained(0)
-    batch: Batch = trainer.game._draw(Scene(Step(0, 0, 8), ("discriminator",), trainer.real, CPU))
+    batch: Batch = trainer.game.draw(Scene(Step(0, 0, 8), ("discriminator",), trainer.real, CPU))
     assert batch.condition is not None
     assert batch.condition.tolist() == [0] * 8 + [1] * 8
     assert batch.images[:8].mean() < 0 < batch.images[8:].mean()

@@ -112,7 +112,7 @@ def test_damage_that_cannot_be_is_refused(wrong: tuple[Any, float]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("family", "changes", "damage", "masked", "told"),
+    ("family", "changes", "damage", "masked", "sentence"),
     [
         ("context_encoder", {}, Damage("masked"), True, None),
         ("context_encoder", {"redrawn": False}, None, True, None),
@@ -123,11 +123,11 @@ def test_damage_that_cannot_be_is_refused(wrong: tuple[Any, float]) -> None:
     ],
 )
 def test_what_is_redrawn_and_seen_must_be_there(
-    family: str, changes: dict[str, Any], damage: Damage | None, masked: bool, told: str | None
+    family: str, changes: dict[str, Any], damage: Damage | None, masked: bool, sentence: str | None
 ) -> None:
     real = Signature((3, 16, 16), source_shape=(3 + masked, 16, 16), damage=damage)
     reason = refusal(resolve(family, changes), real)
-    assert reason is None if told is None else told in str(reason)
+    assert reason is None if sentence is None else sentence in str(reason)
 
 
 def test_the_discriminator_of_a_context_encoder_sees_the_hole_alone() -> None:

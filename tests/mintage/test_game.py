@@ -59,7 +59,7 @@ def test_batches_judged_in_one_pass_are_judged_as_each_alone(family: str) -> Non
     game.discriminator.eval()
     images, labels = trainer.real.batch(0, 16)
     halves = [(part, None if labels is None else labels[rows]) for part, rows in of_halves(images)]
-    for together, (part, label) in zip(game._judge(*halves), halves, strict=True):
+    for together, (part, label) in zip(game.judge(*halves), halves, strict=True):
         alone = game.discriminator(part, label)
         for one, other in zip(vars(together).values(), vars(alone).values(), strict=True):
             torch.testing.assert_close(one, other)
@@ -206,8 +206,8 @@ def test_statistics_tell_what_the_family_has_and_nothing_else(family: str) -> No
     losses, gradients = ({f"{side}_{what}" for side in sides} for what in ("loss", "gradient"))
     probability = {"value"} if trainer.game.objective.probability else set()
     accuracy = {"d_accuracy"} if trainer.game.objective.decides else set()
-    told = {"d_real", "d_fake"} | probability | accuracy if "discriminator" in sides else set()
-    assert found == losses | gradients | told | EXTRA_COLUMNS.get(family, set())
+    facts = {"d_real", "d_fake"} | probability | accuracy if "discriminator" in sides else set()
+    assert found == losses | gradients | facts | EXTRA_COLUMNS.get(family, set())
 
 
 def test_a_penalty_with_an_interval_is_due_at_every_so_many_steps_and_as_many_times_as_heavy() -> None:
@@ -369,11 +369,11 @@ def test_began_plays_with_a_k_that_moves_and_is_part_of_the_state() -> None:
 def test_a_discriminator_tells_the_probability_of_each_image_by_itself_and_is_left_as_it_was() -> None:
     trainer = play(tiny_trainer("gan"), 2)
     game, before = trainer.game, copies(trainer.engine.state())
-    told = game.probability(trainer.real.images[:5])
+    chances = game.probability(trainer.real.images[:5])
     alone = [game.probability(trainer.real.images[i : i + 1]) for i in range(5)]
-    assert told is not None
-    assert ((told > 0) & (told < 1)).all()
-    torch.testing.assert_close(told, torch.cat([one for one in alone if one is not None]))
+    assert chances is not None
+    assert ((chances > 0) & (chances < 1)).all()
+    torch.testing.assert_close(chances, torch.cat([one for one in alone if one is not None]))
     assert not changed(before, trainer.engine.state())
     assert game.discriminator.training
 

@@ -138,11 +138,11 @@ def test_a_minus_a_plus_c_is_the_mean_of_c() -> None:
 def test_each_category_gets_the_same_noise_and_the_same_numbers() -> None:
     of = config(categories=4, numbers=2)
     start = latents(3, of)
-    told = by_category(of, start)
-    assert told.shape == (4, 3, 12)
-    assert torch.equal(told[:, :, 6:10].argmax(2), torch.arange(4)[:, None].expand(4, 3))
-    assert torch.equal(told[:, :, :6], start[:, :6].expand(4, -1, -1))
-    assert torch.equal(told[:, :, 10:], start[:, 10:].expand(4, -1, -1))
+    rows = by_category(of, start)
+    assert rows.shape == (4, 3, 12)
+    assert torch.equal(rows[:, :, 6:10].argmax(2), torch.arange(4)[:, None].expand(4, 3))
+    assert torch.equal(rows[:, :, :6], start[:, :6].expand(4, -1, -1))
+    assert torch.equal(rows[:, :, 10:], start[:, 10:].expand(4, -1, -1))
 
 
 def test_along_a_number_of_the_code_nothing_else_changes() -> None:
@@ -161,9 +161,9 @@ def test_a_generator_told_a_less_a_plus_c_makes_the_images_of_c(conditioning: st
     generator, z = generator_of(of), latents(5, of)
     for weights in generator.conditioning.parameters():
         torch.nn.init.normal_(weights, generator=stream(0, "weights"))
-    told = generate(Blend(generator, [1, -1, 1]), z, torch.tensor([0, 0, 2]).expand(5, -1))
+    blended = generate(Blend(generator, [1, -1, 1]), z, torch.tensor([0, 0, 2]).expand(5, -1))
     of_c = generate(generator, z, torch.full((5,), 2))
-    assert torch.allclose(told, of_c, atol=1e-5)
+    assert torch.allclose(blended, of_c, atol=1e-5)
     other = generate(Blend(generator, [1, -1, 1]), z, torch.tensor([0, 1, 2]).expand(5, -1))
     assert not torch.allclose(other, of_c, atol=1e-5), "the class was not told at all"
 

@@ -24,10 +24,10 @@ def told_digits() -> mintage.Model:
 @pytest.fixture(scope="module")
 def attributed() -> mintage.Model:
     images, labels = digits()
-    told = {"even": (labels % 2 == 0).tolist(), "size": [("small", "large")[int(label) > 4] for label in labels]}
+    facts = {"even": (labels % 2 == 0).tolist(), "size": [("small", "large")[int(label) > 4] for label in labels]}
     recipe = {"width": 4}
     return mintage.train(
-        mintage.Dataset(images, attributes=told), "sngan_attributes", 320, recipe, progress=False
+        mintage.Dataset(images, attributes=facts), "sngan_attributes", 320, recipe, progress=False
     ).model
 
 

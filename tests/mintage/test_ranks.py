@@ -33,8 +33,8 @@ def test_samples_of_any_rank_are_made_saved_and_made_again(
     size: tuple[int, ...], changes: dict[str, object], tmp_path: Path
 ) -> None:
     data = Dataset(noise(20, *size), torch.arange(20) % 2, rank=len(size))
-    told = {"generator": {"conditioning": "concat"}, "discriminator": {"conditioning": "concat"}}
-    recipe = TINY | {name: told.get(name, {}) | changes.get(name, {}) for name in told}  # type: ignore[operator]
+    facts = {"generator": {"conditioning": "concat"}, "discriminator": {"conditioning": "concat"}}
+    recipe = TINY | {name: facts.get(name, {}) | changes.get(name, {}) for name in facts}  # type: ignore[operator]
     model = mintage.train(data, "dcgan", images=32, recipe=recipe, progress=False).model
     made = model.sample(5, seed=1)
     assert made.shape == (5, 1, *size)

@@ -140,7 +140,7 @@ def test_a_model_of_before_there_was_the_axis_loads_as_it_was(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("network", "source", "told"),
+    ("network", "source", "sentence"),
     [
         ("unet", (1, 32, 32), None),
         ("unet", (2, 32, 32), "one channel"),
@@ -153,11 +153,11 @@ def test_a_model_of_before_there_was_the_axis_loads_as_it_was(tmp_path: Path) ->
     ],
 )
 def test_a_source_that_is_no_image_to_begin_as_is_refused(
-    network: str, source: tuple[int, int, int], told: str | None
+    network: str, source: tuple[int, int, int], sentence: str | None
 ) -> None:
     recipe = {"residual": True, "network": network}
     reason = refusal(resolve("pix2pix", recipe), Signature((3, 32, 32), source_shape=source))
-    assert reason is None if told is None else told in str(reason)
+    assert reason is None if sentence is None else sentence in str(reason)
 
 
 def sound(seed: int = 0, length: int = 2048) -> Tensor:

@@ -91,10 +91,10 @@ def test_a_note_is_heard_at_its_frequency_while_it_lasts() -> None:
 
 def test_texts_are_added_and_read_again_and_notes_stay() -> None:
     content = encode_midi(SCALE[0].numpy(), LOWEST)
-    told = with_texts(with_texts(content, ["second"]), ["Title: Ä", "x" * 300])
-    assert texts_of(told) == ["Title: Ä", "x" * 300, "second"]
-    assert told.endswith(content[-40:])
-    assert texts_of(content) == texts_of(b"RIFF") == texts_of(told[:20]) == []
+    marked = with_texts(with_texts(content, ["second"]), ["Title: Ä", "x" * 300])
+    assert texts_of(marked) == ["Title: Ä", "x" * 300, "second"]
+    assert marked.endswith(content[-40:])
+    assert texts_of(content) == texts_of(b"RIFF") == texts_of(marked[:20]) == []
     assert with_texts(b"no MIDI", ["a"]) == b"no MIDI"
 
 

@@ -84,10 +84,10 @@ def test_latents_with_a_code_hold_one_category_and_numbers_between_minus_one_and
 def test_a_model_with_a_code_is_sampled_by_category_with_the_rest_of_each_latent_unchanged() -> None:
     config = with_code()
     latents = draw(config, 3, stream(0, "test"))
-    told = with_category(config, latents, torch.tensor([3, 0, 3]))
-    assert told[:, 6:10].argmax(1).tolist() == [3, 0, 3]
-    assert torch.equal(told[:, :6], latents[:, :6])
-    assert torch.equal(told[:, 10:], latents[:, 10:])
+    asked = with_category(config, latents, torch.tensor([3, 0, 3]))
+    assert asked[:, 6:10].argmax(1).tolist() == [3, 0, 3]
+    assert torch.equal(asked[:, :6], latents[:, :6])
+    assert torch.equal(asked[:, 10:], latents[:, 10:])
     generator = play(tiny_trainer("infogan"), 2).average
     images, labels = next(samples(generator, 4, 0, [1, 2]))
     free, none = next(samples(generator, 4, 0, None))

@@ -94,7 +94,7 @@ def test_an_image_of_any_size_is_made_of_one_1_2_4_or_8_times_smaller(
 
 
 @pytest.mark.parametrize(
-    ("family", "source", "told"),
+    ("family", "source", "sentence"),
     [
         ("pix2pix", (3, 8, 8), "srresnet"),
         ("srgan", (3, 5, 5), "1, 2, 4 or 8 times"),
@@ -106,10 +106,10 @@ def test_an_image_of_any_size_is_made_of_one_1_2_4_or_8_times_smaller(
     ],
 )
 def test_a_source_that_a_network_cannot_take_is_refused_in_a_sentence(
-    family: str, source: tuple[int, int, int], told: str | None
+    family: str, source: tuple[int, int, int], sentence: str | None
 ) -> None:
     reason = refusal(resolve(family, {}), Signature((3, 32, 32), source_shape=source))
-    assert reason is None if told is None else told in str(reason)
+    assert reason is None if sentence is None else sentence in str(reason)
 
 
 def test_which_networks_enlarge_is_known_without_torch() -> None:

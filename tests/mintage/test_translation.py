@@ -130,9 +130,9 @@ def test_each_image_comes_with_its_own_source_whole_or_by_windows() -> None:
         assert sources is not None
         assert torch.equal(sources, -images[[88, 3]])
         labels = torch.arange(90)
-        shown, told = real.relabelled(labels, 1).batch(70, 40)
-        assert told is not None
-        assert torch.equal(shown, images[told])
+        shown, numbers = real.relabelled(labels, 1).batch(70, 40)
+        assert numbers is not None
+        assert torch.equal(shown, images[numbers])
 
 
 def test_a_pair_of_a_picture_and_another_s_source_is_a_negative_where_that_is_asked_for() -> None:
@@ -173,7 +173,7 @@ def test_a_model_says_whether_it_samples_or_translates() -> None:
 
 
 @pytest.mark.parametrize(
-    ("family", "changes", "paired", "told"),
+    ("family", "changes", "paired", "sentence"),
     [
         ("pix2pix", {}, False, "learns from pairs"),
         ("pix2pix", {"network": "dcgan"}, True, "network"),
@@ -190,10 +190,10 @@ def test_a_model_says_whether_it_samples_or_translates() -> None:
     ],
 )
 def test_what_a_translator_cannot_do_is_refused_with_a_reason(
-    family: str, changes: dict[str, Any], paired: bool, told: str
+    family: str, changes: dict[str, Any], paired: bool, sentence: str
 ) -> None:
     real = Signature((1, 16, 16), source_shape=(1, 16, 16) if paired else None)
-    assert told in (refusal(resolve(family, changes), real) or "")
+    assert sentence in (refusal(resolve(family, changes), real) or "")
 
 
 def test_the_distance_of_pairs_is_what_the_definitions_say() -> None:

@@ -30,7 +30,7 @@ class Case(NamedTuple):
 
     source: str
     make: Make
-    told: str
+    words: str
     code: int = 2
     params: dict[str, Any] = {}  # noqa: RUF012 - never changed
     stage: str = "ingest"

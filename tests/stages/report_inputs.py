@@ -145,14 +145,19 @@ def write_data(root: Path, classes: list[str] | None) -> None:
 
 
 def write_latent(root: Path) -> None:
-    told = [
-        {"file": "walk.png", "title": "Walks between two latents", "told": "From one to another.", "rows": ["walk 1"]},
-        {"file": "truncation.png", "title": "Truncation", "told": "Tails cut.", "rows": ["at most 1", "no limit"]},
+    pictures = [
+        {
+            "file": "walk.png",
+            "title": "Walks between two latents",
+            "caption": "From one to another.",
+            "rows": ["walk 1"],
+        },
+        {"file": "truncation.png", "title": "Truncation", "caption": "Tails cut.", "rows": ["at most 1", "no limit"]},
     ]
     write_bytes(root / "plots/latent/walk.png", picture(12, 1, 12))
     write_bytes(root / "plots/latent/truncation.png", picture(10, 2, 13))
     absent = [{"title": "Information code", "reason": "the family learns none (infogan does)"}]
-    write_json(root / "metrics/latent.json", {"pictures": told, "absent": absent})
+    write_json(root / "metrics/latent.json", {"pictures": pictures, "absent": absent})
     write_json(root / "plots/heard/heard.json", {"columns": [], "rows": []})
 
 

@@ -137,11 +137,11 @@ def test_pairs_are_for_the_family_whose_example_has_such_pairs(tmp_path: Path, p
 
 
 @pytest.mark.parametrize(
-    ("partner", "recipe", "told"),
+    ("partner", "recipe", "sentence"),
     [("grey", {}, True), ("grey", {"residual": False}, False), ("edges", {}, False), ("noisy", {}, False)],
 )
 def test_a_source_that_shows_its_image_is_where_a_translation_should_begin(
-    tmp_path: Path, partner: str, recipe: dict[str, Any], told: bool
+    tmp_path: Path, partner: str, recipe: dict[str, Any], sentence: bool
 ) -> None:
     photos(tmp_path / "photos", "some")
     ingested(tmp_path / "raw", path=str(tmp_path / "photos"), labels=False)
@@ -149,7 +149,7 @@ def test_a_source_that_shows_its_image_is_where_a_translation_should_begin(
     params.train.recipe.update(recipe)
     looks = look(tmp_path / "raw", params)
     best = advise.Advice("pix2pix", (16, 16), 1000, 1.0, load_all(Path("examples"))[0], 1000, "")
-    assert ("-S +train.recipe.residual=true" in next(advise.notes(best, looks, params))) == told
+    assert ("-S +train.recipe.residual=true" in next(advise.notes(best, looks, params))) == sentence
 
 
 def test_two_domains_are_for_cyclegan(tmp_path: Path) -> None:

@@ -98,10 +98,10 @@ def test_generated_images_have_the_attributes_that_were_asked_for_far_beyond_cha
 
 def test_what_all_samples_should_have_is_asked_for_and_written_down(finished: Path) -> None:
     (table,) = read_tables(finished / "samples")
-    told = np.array(table["attributes"].to_pylist())
-    assert told.shape == (30, 5)
-    assert (told[:, 2:] == [-1, -1, 1]).all()
-    assert len({tuple(row) for row in told.tolist()}) > 5
+    values = np.array(table["attributes"].to_pylist())
+    assert values.shape == (30, 5)
+    assert (values[:, 2:] == [-1, -1, 1]).all()
+    assert len({tuple(row) for row in values.tolist()}) > 5
     schema = pq.read_schema(next((finished / "samples").glob("*.parquet")))
     assert json.loads(schema.metadata[b"attributes"]) == list(NAMES)
 

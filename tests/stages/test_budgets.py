@@ -19,8 +19,8 @@ from tests.stages.tiny_data import ROOT, write_digits, write_params
 
 def test_at_the_default_length_nothing_is_left_out() -> None:
     params, training = load_section(Evaluator, ROOT / "params.yaml"), load_value("train.images", ROOT / "params.yaml")
-    decided, told = within_budget(params, training)
-    assert (decided.images, told) == (120_000, None)
+    decided, notice = within_budget(params, training)
+    assert (decided.images, notice) == (120_000, None)
     asked = load_section(Select, ROOT / "params.yaml")
     given = budget.within_budget(asked, training)
     assert (given.classifier_images, given.truncation) == (120_000, [0.25, 0.5, 1.0, 2.0])
@@ -54,14 +54,14 @@ def test_what_a_short_training_lacks_is_told_where_there_could_be_such_a_thing(r
     asked = load_section(Select, ROOT / "params.yaml")
     given = budget.within_budget(asked, 5000)
     assert (given.classifier_images, given.truncation) == (0, [])
-    told = {
+    facts = {
         kinds: budget.left_out(asked, 5000, classifiers="c" in kinds, truncation="t" in kinds)
         for kinds in ("ct", "c", "t", "")
     }
-    assert told[""] is None
-    read(str(told["c"]))
-    assert "truncation" not in str(told["c"])
-    read(str(told["ct"]))
+    assert facts[""] is None
+    read(str(facts["c"]))
+    assert "truncation" not in str(facts["c"])
+    read(str(facts["ct"]))
     assert budget.left_out(asked, 50_000, classifiers=False, truncation=True) is None
 
 

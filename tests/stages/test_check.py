@@ -170,10 +170,10 @@ UNFIT: dict[str, tuple[Callable[[], None], str]] = {
 
 @pytest.mark.parametrize("what", UNFIT)
 def test_what_is_no_file_and_no_folder_is_refused_by_name_in_finite_time(what: str) -> None:
-    make, told = UNFIT[what]
+    make, words = UNFIT[what]
     make()
     sentence = refusal(params(source="folder", path="photos"))
-    assert told in sentence
+    assert words in sentence
     assert "photos/" in sentence
 
 

@@ -81,9 +81,9 @@ def test_a_collapsed_selection_stops_the_stage_where_params_say_so_and_leaves_it
     code, printed = try_stage_in(folder, "select")
     (folder / "params.yaml").write_text(text)
     assert code == 2
-    told = read_json(folder / "metrics/selection.json")["collapse"]["sentence"][:-1]
+    facts = read_json(folder / "metrics/selection.json")["collapse"]["sentence"][:-1]
     assert [line for line in printed.splitlines() if line.startswith("error: the selected generator is collapsed")]
-    assert printed.count(told) == 1, "a reason is said once"
+    assert printed.count(facts) == 1, "a reason is said once"
     assert "Traceback" not in printed
     assert read_json(folder / "metrics/selection.json")["collapse"]["collapsed"]
 
@@ -134,5 +134,5 @@ def test_copies_count_beyond_what_chance_gives() -> None:
 
 def test_points_are_not_said_to_be_looked_at_in_pixels() -> None:
     row = {"near_copies": 0.12, "near_copies_floor": 0.11}
-    told = copying(row, PARAMS, RING)["sentence"]
-    assert told.startswith("No memorization found: 12.0% of the points are copies of training points (held-out ones,")
+    words = copying(row, PARAMS, RING)["sentence"]
+    assert words.startswith("No memorization found: 12.0% of the points are copies of training points (held-out ones,")

@@ -77,7 +77,7 @@ def test_a_domain_without_images_is_refused_with_where_they_would_lie(tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("domains", "told"),
+    ("domains", "sentence"),
     [
         (["a", "b", "c"], "a, b, c are 3 domains: name two"),
         (["a"], "a are 1 domains: name two"),
@@ -86,8 +86,8 @@ def test_a_domain_without_images_is_refused_with_where_they_would_lie(tmp_path: 
         ("a", "is none of two folders"),
     ],
 )
-def test_other_than_two_domains_are_refused_in_words(tmp_path: Path, domains: Any, told: str) -> None:
-    with refused("params-invalid", "ingest.domains", told):
+def test_other_than_two_domains_are_refused_in_words(tmp_path: Path, domains: Any, sentence: str) -> None:
+    with refused("params-invalid", "ingest.domains", sentence):
         load_params(with_params(tmp_path, {"ingest.domains": domains}))
 
 

@@ -251,6 +251,6 @@ def test_the_gate_refuses_a_family_that_does_not_fit_the_domains_before_anything
 ) -> None:
     shutil.copytree(finished / "data", tmp_path / "data")
     write_params(tmp_path, PARAMS | {"train.family": "dcgan"})
-    code, told = try_stage_in(tmp_path, "validate")
+    code, printed = try_stage_in(tmp_path, "validate")
     assert code == 2
-    assert "train.family = 'dcgan' has no use of two domains: set it to cyclegan" in told
+    assert "train.family = 'dcgan' has no use of two domains: set it to cyclegan" in printed

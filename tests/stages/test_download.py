@@ -57,9 +57,9 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(content[:1000] if self.path == "/short" else content)
 
     def rest(self) -> None:
-        asked, told = self.headers["Range"], self.headers["If-Range"]
+        asked, tag = self.headers["Range"], self.headers["If-Range"]
         self.ranges.append(asked)
-        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked and told in (None, self.tag) else 0
+        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked and tag in (None, self.tag) else 0
         content = self.files["/good"]
         if start >= len(content):
             self.send_error(416)
@@ -189,7 +189,7 @@ def test_http_reads_what_it_fetched_as_another_source_and_keeps_it(
 
 
 @pytest.mark.parametrize(
-    ("options", "code", "told"),
+    ("options", "code", "sentence"),
     [
         ({}, "params-invalid", "ingest.options.files is missing"),
         ({"files": []}, "params-invalid", "ingest.options.files = [...]"),
@@ -209,8 +209,8 @@ def test_http_reads_what_it_fetched_as_another_source_and_keeps_it(
         ),
     ],
 )
-def test_options_of_http_that_cannot_be_meant_are_refused(options: dict[str, Any], code: str, told: str) -> None:
-    with refused(code, told):
+def test_options_of_http_that_cannot_be_meant_are_refused(options: dict[str, Any], code: str, sentence: str) -> None:
+    with refused(code, sentence):
         open_source(ingest_params(source="http", path="unused", options=options))
 
 

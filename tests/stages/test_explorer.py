@@ -39,8 +39,8 @@ def test_weights_of_classes_make_what_a_label_makes_and_mixed_ones_what_the_blen
     norm = "layer" if way in ("concat", "plane") else "batch"
     generator, _ = build_players(ModelConfig("dcgan", 8, (3, 16, 12), ("a", "b", "c"), 24, "normal", way, norm), 0)
     louder(generator)
-    told = to_onnx(generator, 18)
-    weighed = with_weights(told, 3)
+    labeled = to_onnx(generator, 18)
+    weighed = with_weights(labeled, 3)
     assert weighed is not None
     latents, labels = torch.randn(4, 24), torch.tensor([0, 2, 1, 1])
 
@@ -48,7 +48,7 @@ def test_weights_of_classes_make_what_a_label_makes_and_mixed_ones_what_the_blen
         return onnxruntime.InferenceSession(model).run(None, {"latents": latents.numpy(), "labels": of})[0]
 
     alone = made(weighed, np.eye(3, dtype=np.float32)[labels])
-    np.testing.assert_array_equal(alone, made(told, labels.numpy()))
+    np.testing.assert_array_equal(alone, made(labeled, labels.numpy()))
     mixed = made(weighed, np.array([[0.75, 0, 0.25]] * 4, np.float32))
     pair = torch.tensor([[0, 2]] * 4)
     with torch.no_grad():
@@ -59,8 +59,8 @@ def test_weights_of_classes_make_what_a_label_makes_and_mixed_ones_what_the_blen
 
 def test_a_generator_that_reads_its_labels_otherwise_is_not_mixed() -> None:
     generator, _ = build_players(explorable.OF_CLASSES, 0)
-    told = to_onnx(generator, 18)
-    assert with_weights(told, 4) is None  # its table has another number of classes
+    labeled = to_onnx(generator, 18)
+    assert with_weights(labeled, 4) is None  # its table has another number of classes
     plain, _ = build_players(explorable.NOISE, 0)
     assert with_weights(to_onnx(plain, 18), 3) is None
 
@@ -144,8 +144,8 @@ def test_hostile_names_of_classes_and_attributes_are_text_in_the_explorer(
         assert not any(tag == "b" for tag, _ in elements.found)
         script = (gallery.site / "releases" / one.release / "explorer.js").read_text()
         assert script.isascii()
-        told, _, view = script.partition("\n")
-        assert json.loads(told.removeprefix("const RELEASE = ").removesuffix(";"))["words"]["one"] == "image"
+        facts, _, view = script.partition("\n")
+        assert json.loads(facts.removeprefix("const RELEASE = ").removesuffix(";"))["words"]["one"] == "image"
         assert view == Images().view((1, 8, 8))
     assert broken_links(gallery) == []
 

@@ -12,12 +12,12 @@ from stages.common.models import read_evaluator
 from stages.common.split import Split
 from stages.media.images import Images
 from stages.media.medium import Words
+from stages.selection.extraction import Judge
 from stages.selection.features import feature_network
 from stages.selection.intervals import INTERVALS, _sums, resplits
 from stages.selection.measure import floors
 from stages.selection.metrics import METRICS
 from stages.selection.reference import Reference, reference
-from stages.selection.seen import Judge
 from tests.stages.tiny_data import CLASSES
 from tests.stages.tiny_models import select_params, write_run
 

@@ -245,8 +245,8 @@ def test_a_metric_that_needs_what_only_another_medium_offers_is_refused(key: str
     guard = Guard(metric="reverse_kl", at_most=1.0)
     asked = changed(select={"metric": "reverse_kl"} if key == "metric" else {"guards": [guard]})
     (sentence,) = foreseen(asked, PICTURES)
-    told = "names 'reverse_kl', which is of points whose truth is known: name another metric"
-    assert sentence == f"select.{key} {told}"
+    words = "names 'reverse_kl', which is of points whose truth is known: name another metric"
+    assert sentence == f"select.{key} {words}"
     assert foreseen(asked, Known((1, 1, 2), RING, classes=8)) == foreseen(PARAMS, Known((1, 1, 2), RING, classes=8))
 
 
@@ -291,9 +291,9 @@ def test_data_with_partners_are_told_the_family_that_learns_from_them(
 
 def test_a_family_of_one_voice_is_no_family_of_chords_until_it_writes_each_pitch_by_itself() -> None:
     known = Known((1, 16, 60), Rolls(36, 60, "many"), classes=0, paired=False)
-    [told] = foreseen(changed(train={"family": "midinet"}), known)
-    assert "train.recipe.network to midinet" in told
-    assert "bars of several" in told
+    [problem] = foreseen(changed(train={"family": "midinet"}), known)
+    assert "train.recipe.network to midinet" in problem
+    assert "bars of several" in problem
     assert not foreseen(changed(train={"family": "midinet", "recipe": {"network": "midinet"}}), known)
     assert not foreseen(
         changed(train={"family": "midinet"}), Known((1, 16, 28), Rolls(60, 28), classes=0, paired=False)

@@ -309,7 +309,7 @@ def test_the_page_of_a_release_that_an_example_published_begins_with_its_idea(wi
     released = read_channel(with_examples.store, "examples/digits_gan").release
     text = with_examples.page_of(str(released)).text
     example = with_examples.examples[0]
-    begun = [text.index(told) for told in (example.idea[0], "Goodfellow et al. 2014", "gan on digits Published")]
+    begun = [text.index(words) for words in (example.idea[0], "Goodfellow et al. 2014", "gan on digits Published")]
     assert begun == sorted(begun)
     assert "L D = −E x [log D(x)]" in text  # its lower indices are elements of their own
     other = read_channel(with_examples.store, "latest").release

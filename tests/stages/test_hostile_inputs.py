@@ -71,7 +71,7 @@ def test_hostile_input_is_one_sentence_and_an_exit_code_and_nothing_is_written_o
         code = _run(normalize.main, work, case)
     printed = capsys.readouterr()
     said = printed.err.splitlines()[-1] if case.code else printed.out
-    assert (code, case.told in said) == (case.code, True), said
+    assert (code, case.words in said) == (case.code, True), said
     assert said.startswith("error: ") == bool(case.code)
     assert "Traceback" not in printed.err
     made = {path.split("/")[1] for path in _everything(tmp_path) - before}

@@ -97,7 +97,7 @@ def of_json(text: str) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "sentence"),
     [
         ('{"a": "x",\n "b" "y"}', "cannot be read as labels (Expecting ':' delimiter: line 2 (char 16))"),
         ('{"a": "x",}', "(Expecting property name enclosed in double quotes: line 1 (char 10))"),
@@ -108,9 +108,11 @@ def of_json(text: str) -> Any:
         ('{"' + "a" * 20 + '": 1,\n' * 20 + "x}", "line 2"),
     ],
 )
-def test_what_is_no_object_is_refused_with_the_line(tmp_path: Path, small_pieces: None, text: str, told: str) -> None:
+def test_what_is_no_object_is_refused_with_the_line(
+    tmp_path: Path, small_pieces: None, text: str, sentence: str
+) -> None:
     (tmp_path / "l.json").write_text(text)
-    assert told in str(pairs_in(tmp_path / "l.json"))
+    assert sentence in str(pairs_in(tmp_path / "l.json"))
 
 
 @pytest.mark.parametrize(

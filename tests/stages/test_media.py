@@ -156,11 +156,11 @@ def test_what_a_medium_is_judged_by_is_measured_of_it(medium: Medium) -> None:
 
 def test_a_sentence_on_images_is_said_in_the_words_of_a_medium() -> None:
     words = load("volumes").words
-    told = "Of images, an image repeats another image, pixel for pixel: set validate.min_images, imagery"
-    assert words.said(told) == (
+    sentence = "Of images, an image repeats another image, pixel for pixel: set validate.min_images, imagery"
+    assert words.said(sentence) == (
         "Of volumes, a volume repeats another volume, cell for cell: set validate.min_images, imagery"
     )
-    assert Images().words.said(told) == told
+    assert Images().words.said(sentence) == sentence
     assert words.said("Images: train.images is 5") == f"{words.many.capitalize()}: train.images is 5"
 
 

@@ -208,9 +208,9 @@ BROKEN = [
 @pytest.mark.parametrize(("content", "reason"), BROKEN, ids=[f"{n} {reason}" for n, (_, reason) in enumerate(BROKEN)])
 def test_what_is_no_score_is_named_with_its_reason(content: bytes, reason: str) -> None:
     assert is_notation(content)
-    with pytest.raises(UnusableError, match=reason) as told:
+    with pytest.raises(UnusableError, match=reason) as found:
         score_of(content, MOST)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(found.value)
 
 
 @fuzzed

@@ -26,13 +26,13 @@ from stages.evaluator import evaluator
 from stages.media.images import Images
 from stages.media.medium import Words
 from stages.selection.cache import Cache
-from stages.selection.classifiers import _generated
+from stages.selection.classifiers import generated_images
+from stages.selection.extraction import Judge
 from stages.selection.features import feature_network
 from stages.selection.measure import floors, load_generator, measure
 from stages.selection.metrics import METRICS
-from stages.selection.nearest import _of_classes
+from stages.selection.nearest import rows_of_classes
 from stages.selection.reference import Reference, reference
-from stages.selection.seen import Judge
 from stages.train import make_trainer
 from stages.training.stopping import Measure
 from tests.stages.crafted import Copier
@@ -198,7 +198,7 @@ def test_a_training_stops_by_the_same_figure_in_any_order_of_storage(run: Path, 
 def test_each_block_of_images_for_a_classifier_has_all_classes(run: Path, tmp_path: Path) -> None:
     real = real_of(stored(run, tmp_path / "by_class", by_class), SAMPLES)
     labels = torch.from_numpy(real.train_split.labels)
-    shown = _generated(learned(run), real, labels, 100, CPU)
+    shown = generated_images(learned(run), real, labels, 100, CPU)
     assert shown.conditions is not None
     assert shown.conditions.sort().values.tolist() == labels.sort().values.tolist()
     assert len(set(shown.conditions[:FEWER].tolist())) == 10
@@ -208,8 +208,8 @@ def test_the_held_out_images_shown_are_drawn_from_all(run: Path, tmp_path: Path)
     """Without classes too: the first ones of a folder by class are all of one."""
     split = Split(stored(run, tmp_path / "by_class", by_class) / "data/normalized/holdout")
     assert split.labels is not None
-    assert len(set(split.labels[_of_classes(split, None, 0)].tolist())) > 4
-    of_threes = [_of_classes(split, [3] * 10, seed).tolist() for seed in (0, 1)]
+    assert len(set(split.labels[rows_of_classes(split, None, 0)].tolist())) > 4
+    of_threes = [rows_of_classes(split, [3] * 10, seed).tolist() for seed in (0, 1)]
     assert set(split.labels[of_threes[0]].tolist()) == {3}
     assert of_threes[0] != of_threes[1]
 

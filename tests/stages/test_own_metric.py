@@ -28,7 +28,7 @@ def test_a_package_s_metric_is_measured_of_images_that_are_known_already(tmp_pat
     )
     select_in(folder)
     before = read_json(folder / "metrics/selection.json")
-    known = {path: path.stat().st_mtime_ns for path in (folder / ".measure").rglob("seen-*")}
+    known = {path: path.stat().st_mtime_ns for path in (folder / ".measure").rglob("drawn-*")}
     assert len(known) == 4
     select_in(folder, site)
     after = read_json(folder / "metrics/selection.json")

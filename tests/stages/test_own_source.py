@@ -81,18 +81,18 @@ def test_every_source_is_listed_with_its_options_their_defaults_and_meanings() -
 
 
 @pytest.mark.parametrize(
-    ("source", "code", "told"),
+    ("source", "code", "sentence"),
     [
         ("raise RuntimeError('no licence')", "source-not-importable", "(RuntimeError: no licence)"),
         ("Options = None", "source-incomplete", "the source 'bad' (bad_source) has no read"),
     ],
 )
 def test_a_source_of_ones_own_that_is_broken_is_one_sentence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, code: str, told: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, code: str, sentence: str
 ) -> None:
     install(tmp_path / "site", source, monkeypatch, "bad")
     monkeypatch.delitem(sys.modules, "bad_source", raising=False)
-    with refused(code, told):
+    with refused(code, sentence):
         open_source(ingest_params(source="bad", path="x"))
 
 

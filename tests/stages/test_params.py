@@ -91,7 +91,7 @@ def test_a_key_in_a_list_is_checked_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "told"),
+    ("key", "value", "sentence"),
     [
         ("train.family", "dcgam", "train.family = 'dcgam' is not one of .*'dcgan'.*: did you mean 'dcgan'?"),
         ("train.family", "zzz", "train.family = 'zzz' is not one of .*cgan"),
@@ -172,8 +172,8 @@ def test_a_key_in_a_list_is_checked_too(tmp_path: Path) -> None:
         ("select.guards", "[{metric: kernel_distance}]", "select.guards.0: a guard needs 'at_least' or 'at_most'"),
     ],
 )
-def test_an_impossible_value_is_refused_with_key_and_value(tmp_path: Path, key: str, value: str, told: str) -> None:
-    assert re.search(told.replace("?", r"\?"), refusal(changed(tmp_path, key, value)))
+def test_an_impossible_value_is_refused_with_key_and_value(tmp_path: Path, key: str, value: str, sentence: str) -> None:
+    assert re.search(sentence.replace("?", r"\?"), refusal(changed(tmp_path, key, value)))
 
 
 def test_a_recipe_with_nothing_in_it_overrides_nothing(tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_a_number_is_read_however_it_is_written(tmp_path: Path, written_as: str,
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "sentence"),
     [
         ("", "has no sections: it needs ingest, normalize, "),
         ("# only a comment\n", "has no sections"),
@@ -211,8 +211,8 @@ def test_a_number_is_read_however_it_is_written(tmp_path: Path, written_as: str,
         (TEXT.partition("upload:")[0] + "upload: []\n", r"upload = [...] is refused"),
     ],
 )
-def test_a_file_that_is_not_params_is_refused(tmp_path: Path, text: str, told: str) -> None:
-    assert told in refusal(written(tmp_path, text))
+def test_a_file_that_is_not_params_is_refused(tmp_path: Path, text: str, sentence: str) -> None:
+    assert sentence in refusal(written(tmp_path, text))
 
 
 def test_a_file_that_is_missing_no_text_or_a_folder_is_refused(tmp_path: Path) -> None:

@@ -241,9 +241,9 @@ def test_shards_of_an_earlier_version_have_partners_of_the_images_shape(tmp_path
     before = pairs(tmp_path)
     for path in [path for side in SIDES for path in shards(tmp_path / "normalized" / side)]:
         table = pq.read_table(path)
-        told = {name: value for name, value in json.loads(table.schema.metadata[b"mintage"]).items()
+        facts = {name: value for name, value in json.loads(table.schema.metadata[b"mintage"]).items()
                 if name != "partner_shape"}  # fmt: skip
-        pq.write_table(table.replace_schema_metadata({"mintage": json.dumps(told)}), path)
+        pq.write_table(table.replace_schema_metadata({"mintage": json.dumps(facts)}), path)
     after = pairs(tmp_path)
     assert all(np.array_equal(before[key][1], after[key][1]) for key in before)
     assert Split(tmp_path / "normalized/train").signature.source_shape == (3, 8, 8)

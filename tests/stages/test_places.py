@@ -55,9 +55,9 @@ def test_a_metric_that_is_no_metric_is_told_the_list_and_the_nearest_once(
 
 def test_a_metric_that_only_a_guard_can_name_is_not_told_to_whom_chooses_by_one(tmp_path: Path) -> None:
     guards_only = [name for name, metric in METRICS.items() if metric.guard_only]
-    told = refusal(changed(tmp_path, "select.metric", "is"))  # the inception score, a classifier's here
-    assert all(repr(name) in told for name in SELECTABLE)
-    assert not any(repr(name) in told for name in guards_only)
+    words = refusal(changed(tmp_path, "select.metric", "is"))  # the inception score, a classifier's here
+    assert all(repr(name) in words for name in SELECTABLE)
+    assert not any(repr(name) in words for name in guards_only)
     of_guards = refusal(changed(tmp_path, "select.guards", "[{metric: is, at_least: 1}]"))
     assert "did you mean 'classifier_score'?" in of_guards
     for wrong in ("[fid]", "{a: fid}", "1"):

@@ -21,6 +21,7 @@ from stages.common.split import Split
 from stages.evaluator import evaluator
 from stages.media.images import Images
 from stages.media.medium import Words
+from stages.selection.extraction import Extraction, Judge
 from stages.selection.features import feature_network
 from stages.selection.figures import MEASUREMENTS
 from stages.selection.measure import Measured, floors
@@ -28,7 +29,6 @@ from stages.selection.metrics import METRICS, SELECTABLE
 from stages.selection.quality import Subject, verdict
 from stages.selection.reference import Reference, reference
 from stages.selection.rows import row_of
-from stages.selection.seen import Judge, Seen
 from stages.selection.verdicts import collapse, copying
 from tests.refusals import refused
 from tests.stages.tiny_data import CLASSES, ROOT, write_params
@@ -88,11 +88,11 @@ def planted(images: Tensor, labels: Tensor) -> dict[str, Tensor]:
     return {name: made.clamp(-1, 1) for name, made in found.items()}
 
 
-def figures_of(seen: Seen, real: Reference) -> dict[str, Any]:
+def figures_of(drawn: Extraction, real: Reference) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for measurement in MEASUREMENTS:
         try:
-            found |= measurement(seen, real)
+            found |= measurement(drawn, real)
         except ValueError:
             continue  # no image of a class, say: never chosen
     return found

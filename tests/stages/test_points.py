@@ -145,7 +145,7 @@ def test_points_are_not_resized_like_pictures(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "code", "told"),
+    ("change", "code", "sentence"),
     [
         ({"source": "rings"}, "source-unknown", "did you mean 'ring'"),
         ({"options": {"points": 0}}, "params-invalid", "ingest.options.points = 0"),
@@ -153,8 +153,8 @@ def test_points_are_not_resized_like_pictures(tmp_path: Path) -> None:
         ({"options": {"download": "mnist"}}, "params-invalid", "ingest.options.download = 'mnist'"),
     ],
 )
-def test_params_that_make_no_points_are_refused(change: dict[str, object], code: str, told: str) -> None:
-    with refused(code, told):
+def test_params_that_make_no_points_are_refused(change: dict[str, object], code: str, sentence: str) -> None:
+    with refused(code, sentence):
         checked_options(ingest_params(**{"source": "ring", "path": "unused", **change}))
 
 

@@ -123,8 +123,8 @@ def test_there_is_a_plot_for_each_checkpoint_and_no_two_are_alike(source: str, r
 
 def test_the_report_tells_of_points_and_modes(ring: Path) -> None:
     page = (ring / "reports/index.html").read_text()
-    for told in ("A generator of points", "Modes captured", "High quality", "Reverse KL", "Real beside generated"):
-        assert told in page
+    for words in ("A generator of points", "Modes captured", "High quality", "Reverse KL", "Real beside generated"):
+        assert words in page
     assert "Nearest real" not in page
     assert "it was not measured" not in page, "each figure that is absent has a reason of its own"
 

@@ -136,8 +136,8 @@ def test_a_picture_without_its_map_is_told(
     if "some" in maps:
         shutil.copytree(tmp_path / "map", tmp_path / "some", ignore=shutil.ignore_patterns("1.png"))
     asked = ("source", "--release", str(finished / "models/selected"), "--out", "made")
-    code, told = try_stage_in(tmp_path, "translate", *asked, *(word for name in maps for word in ("--with", name)))
-    assert (code, said in told) == (2, True), told
+    code, printed = try_stage_in(tmp_path, "translate", *asked, *(word for name in maps for word in ("--with", name)))
+    assert (code, said in printed) == (2, True), printed
 
 
 def test_what_a_release_made_is_the_source_of_the_next_training_and_the_data_say_which(

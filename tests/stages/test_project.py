@@ -18,8 +18,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("project")
     dark = torch.arange(64) % 2 == 0
     shades = torch.where(dark, -0.8, 0.8)[:, None, None, None].expand(-1, 3, 8, 8).clone()
-    told = mintage.Dataset(shades, attributes={"dark": dark.tolist()})
-    mintage.train(told, "sngan_attributes", 320, {"width": 4}, progress=False).model.save(root / "faces")
+    dataset = mintage.Dataset(shades, attributes={"dark": dark.tolist()})
+    mintage.train(dataset, "sngan_attributes", 320, {"width": 4}, progress=False).model.save(root / "faces")
     classed = mintage.Dataset(shades, dark.long(), classes=["light", "dark"])
     mintage.train(classed, "cgan", 640, {"width": 8}, progress=False).model.save(root / "shades")
     (root / "in").mkdir()
@@ -68,7 +68,7 @@ def test_an_attribute_is_changed(folder: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "sentence"),
     [
         (["in", "--release", "gone"], "gone/manifest.json is not there"),
         (["gone.png", "--release", "shades"], "'gone.png' is neither a picture nor a folder"),
@@ -78,10 +78,10 @@ def test_an_attribute_is_changed(folder: Path, tmp_path: Path) -> None:
         (["in", "--release", "faces", "--set", "drak=true"], "there is no attribute 'drak'"),
     ],
 )
-def test_what_cannot_be_is_one_sentence(folder: Path, tmp_path: Path, arguments: list[str], told: str) -> None:
+def test_what_cannot_be_is_one_sentence(folder: Path, tmp_path: Path, arguments: list[str], sentence: str) -> None:
     code, said = try_stage_in(folder, "project", *arguments, "--out", str(tmp_path / "out"))
     assert (code, said.count("error: ")) == (2, 1)
-    assert told in said
+    assert sentence in said
     assert "Traceback" not in said
     assert not list(tmp_path.rglob("*.png"))
 

@@ -109,9 +109,9 @@ def test_a_mark_names_the_release_whose_weights_it_has_and_looks_the_one_that_ho
 def test_releases_with_the_same_samples_are_both_named(shared: Shared) -> None:
     both = {release_of(shared, DIGITS[:30], seed, f"channel{seed}") for seed in (0, 1)}
     (shared.tree / "asked").write_bytes(encode_png(DIGITS[7]))
-    told = json.loads(shared.run("recognize", "asked", "--json")[1])
-    assert set(told["releases"]) == both
-    assert told["mark"] is None
+    facts = json.loads(shared.run("recognize", "asked", "--json")[1])
+    assert set(facts["releases"]) == both
+    assert facts["mark"] is None
 
 
 def test_a_store_whose_samples_are_damaged_knows_nothing(shared: Shared) -> None:
@@ -128,6 +128,6 @@ def test_what_is_no_picture_is_one_sentence(shared: Shared, read: Callable[[str]
     shared.release(0)
     code, text = asked(shared, b"no picture")
     read(text)
-    missing, told = shared.run("recognize", "gone.png")
-    read(told)
+    missing, printed = shared.run("recognize", "gone.png")
+    read(printed)
     assert (code, missing) == (2, 2)

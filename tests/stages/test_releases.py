@@ -47,9 +47,9 @@ def test_show_tells_files_origin_and_a_channel_s_history(shared: Shared) -> None
     assert code == 0
     assert "generator.safetensors" in printed
     assert printed.index(f"publish   {first}") < printed.index(f"publish   {second}")
-    told = json.loads(shared.run("show", second[:6], "--json")[1])
-    assert told["release"] == second
-    assert told["reproducible"] is False  # its tree has no commit
+    facts = json.loads(shared.run("show", second[:6], "--json")[1])
+    assert facts["release"] == second
+    assert facts["reproducible"] is False  # its tree has no commit
 
 
 def test_a_fetched_release_is_whole_and_verifies_again_in_its_folder(shared: Shared, tmp_path: Path) -> None:
@@ -208,8 +208,8 @@ def test_of_eight_writers_that_race_one_wins_and_the_others_are_told(shared: Sha
         won = [outcome for outcome in outcomes if isinstance(outcome, str)]
         assert len(outcomes) == 8
         assert won == [read_channel(shared.store, f"try{attempt}").history[-1]["id"]]
-        told = [str(outcome) for outcome in outcomes if not isinstance(outcome, str)]
-        assert all(f"was moved to {won[0][:20]}" in sentence for sentence in told)
+        refused = [str(outcome) for outcome in outcomes if not isinstance(outcome, str)]
+        assert all(f"was moved to {won[0][:20]}" in sentence for sentence in refused)
 
 
 def raced(channel: Channel, writers: list[tuple[Store, str]]) -> list[str | LostRaceError]:

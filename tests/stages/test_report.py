@@ -63,7 +63,7 @@ def test_its_own_policy_forbids_network_and_any_script_but_its_own(inputs: Path)
 
 
 @pytest.mark.parametrize(
-    "told",
+    "sentence",
     [
         "handwritten digits", "CC BY 4.0", "https://archive.ics.uci.edu/80", "8×8 grey", "1 × 8 × 8", "−1 to 1",
         "1,797", "1,437", "359", "random, 20% held out, seed 7", "image-0666", "truncated after 12 bytes", *NAMES,
@@ -82,8 +82,8 @@ def test_its_own_policy_forbids_network_and_any_script_but_its_own(inputs: Path)
         "Nothing had been published from here",
     ],
 )  # fmt: skip
-def test_what_the_stages_wrote_is_on_the_page(told: str, text: str) -> None:
-    assert told in text
+def test_what_the_stages_wrote_is_on_the_page(sentence: str, text: str) -> None:
+    assert sentence in text
 
 
 def test_only_the_selected_checkpoint_is_marked_in_the_table_and_in_the_film(inputs: Path) -> None:
@@ -271,9 +271,9 @@ def truncate(path: Path) -> None:
 
 
 def named(path: Path, file: str) -> None:
-    told = read_json(path)
-    told["pictures"][0]["file"] = file
-    write_json(path, told)
+    facts = read_json(path)
+    facts["pictures"][0]["file"] = file
+    write_json(path, facts)
 
 
 def with_a_broken_sound(path: Path) -> None:

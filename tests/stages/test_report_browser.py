@@ -32,7 +32,7 @@ def look(folder: Path, html: str, width: int) -> tuple[dict[str, Any], list[str]
 def asked_for(folder: Path) -> set[str]:
     """The addresses that the page, not the browser by itself, asked of the network while `look` looked."""
     events = [event.get("params", {}) for event in json.loads((folder / "net.json").read_text())["events"]]
-    return {told["url"] for told in events if told.get("initiator", "not an origin") != "not an origin"}
+    return {words["url"] for words in events if words.get("initiator", "not an origin") != "not an origin"}
 
 
 @pytest.fixture(scope="module")

@@ -92,8 +92,8 @@ def test_the_truncation_curve_is_drawn_with_its_thresholds_and_told_in_a_table(i
 
 def test_without_a_curve_there_is_no_part_for_it_and_the_reason_is_told(inputs: Path) -> None:
     (inputs / "metrics/truncation.tsv").write_text("threshold\tsamples\tfrechet_distance\n")
-    told = read_json(inputs / "metrics/selection.json")["absent"] | {"truncation": "the latents are uniform"}
-    change(inputs / "metrics/selection.json", truncation=None, absent=told)
+    facts = read_json(inputs / "metrics/selection.json")["absent"] | {"truncation": "the latents are uniform"}
+    change(inputs / "metrics/selection.json", truncation=None, absent=facts)
     text = text_of(inputs)
     assert "Fidelity against variety" not in text
     assert "Truncation : the latents are uniform" in text

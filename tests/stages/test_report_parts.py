@@ -158,8 +158,8 @@ def test_a_picture_that_is_no_grid_of_these_images_has_no_columns() -> None:
 
 
 def test_a_shape_is_told_width_first() -> None:
-    told = [Images().describe(shape) for shape in ((1, 28, 20), (3, 8, 8), (4, 8, 8))]
-    assert told == ["20×28 grey", "8×8 RGB", "8×8 4-channel"]
+    shapes = [Images().describe(shape) for shape in ((1, 28, 20), (3, 8, 8), (4, 8, 8))]
+    assert shapes == ["20×28 grey", "8×8 RGB", "8×8 4-channel"]
 
 
 def test_the_params_read_back_as_they_were_and_without_secrets(tmp_path: Path) -> None:

@@ -112,8 +112,8 @@ def test_samples_are_marked_midi_files_of_what_the_model_makes(finished: Path, t
     mark = mark_in(content)
     assert mark is not None
     assert mark.family == "midinet"
-    code, told = try_stage_in(finished, "sampling.files", str(tmp_path / "bars"))
-    assert (code, "24 bars as files" in told) == (0, True)
+    code, printed = try_stage_in(finished, "sampling.files", str(tmp_path / "bars"))
+    assert (code, "24 bars as files" in printed) == (0, True)
     assert (tmp_path / "bars/000000.mid").read_bytes() == content
 
 
@@ -146,8 +146,8 @@ def test_bars_are_played_as_sound_of_their_notes(finished: Path) -> None:
 
 def test_the_report_and_the_card_tell_of_bars(finished: Path) -> None:
     page = (finished / "reports/index.html").read_text()
-    for told in ("A generator of one-voice, 24-pitch bars", "Interval divergence", "In scale"):
-        assert told in page
+    for words in ("A generator of one-voice, 24-pitch bars", "Interval divergence", "In scale"):
+        assert words in page
     assert "it was not measured" not in page, "each figure that is absent has a reason of its own"
     assert "pixels" not in (finished / "reports/validation.html").read_text()
 

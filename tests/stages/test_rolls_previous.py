@@ -123,9 +123,9 @@ def test_a_tune_goes_on_by_as_many_bars_as_are_asked_for(finished: Path) -> None
     (tunes / "one.mid").write_bytes(encode_midi(tune, LOWEST))
     (tunes / "deep.mid").write_bytes(encode_midi(deep, LOWEST - 24))
     (tunes / "none.mid").write_bytes(b"MThd")
-    code, told = try_stage_in(finished, "translate", "tunes", "--follow", "3", "--out", "longer")
+    code, printed = try_stage_in(finished, "translate", "tunes", "--follow", "3", "--out", "longer")
     assert code == 2
-    assert told.count("error: 1 tune cannot be read: 'none.mid'") == 1
+    assert printed.count("error: 1 tune cannot be read: 'none.mid'") == 1
     for name, begins in (("one.mid", tune), ("deep.mid", deep[: 2 * STEPS])):
         content = (finished / "longer" / name).read_bytes()
         assert any("Mintage" in text for text in texts_of(content))
@@ -136,20 +136,20 @@ def test_a_tune_goes_on_by_as_many_bars_as_are_asked_for(finished: Path) -> None
     content = (finished / "longer/one.mid").read_bytes()
     try_stage_in(finished, "translate", "tunes/deep.mid", "tunes/one.mid", "--follow", "3", "--out", "twice")
     assert (finished / "twice/one.mid").read_bytes() == content
-    code, told = try_stage_in(finished, "translate", "tunes/one.mid", "--follow", "0", "--out", "made")
+    code, printed = try_stage_in(finished, "translate", "tunes/one.mid", "--follow", "0", "--out", "made")
     assert code == 2
-    assert "say how many are to follow, 1 or more" in told
+    assert "say how many are to follow, 1 or more" in printed
 
 
 @pytest.mark.slow
 def test_pictures_cannot_be_translated_by_it(finished: Path) -> None:
-    code, told = try_stage_in(finished, "translate", "x.png", "--out", "made")
+    code, printed = try_stage_in(finished, "translate", "x.png", "--out", "made")
     assert code == 2
-    assert told.count("error: ") == 1
+    assert printed.count("error: ") == 1
 
 
 def test_without_the_bar_before_it_is_told_which_option_gives_it(tmp_path: Path) -> None:
     write_params(tmp_path, {"train.family": "midinet_following"})
     known = Known((1, STEPS, PITCHES), Rolls(60, PITCHES), paired=False)
-    [told] = foreseen(load_params(tmp_path / "params.yaml"), known)
-    assert "learns from pairs, and bars have no partner: set ingest.options.previous to true" in told
+    [problem] = foreseen(load_params(tmp_path / "params.yaml"), known)
+    assert "learns from pairs, and bars have no partner: set ingest.options.previous to true" in problem

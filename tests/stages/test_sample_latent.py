@@ -113,7 +113,7 @@ def test_of_a_code_the_categories_and_each_number_are_shown() -> None:
     assert [one.name for one in found] == ["categories", "code-1", "code-2"]
     assert [one.images.shape[:2] for one in found] == [(3, 10), (3, 5), (3, 5)]
     assert torch.equal(found[1].images[:, 2].flatten(1).std(1) > 0, torch.ones(3, dtype=torch.bool))
-    assert "from −2 to 2" in found[1].told
+    assert "from −2 to 2" in found[1].caption
     many = codes(generator_of(code_continuous=7), params(), None)
     assert [isinstance(one, Picture) for one in many] == [True] * 4 + [False]
     assert reason(many[-1]) == "the first 4 are enough for a page"
@@ -130,7 +130,7 @@ def test_what_a_model_lacks_is_absent_with_a_reason() -> None:
 
 
 @pytest.mark.parametrize(
-    ("generator", "changes", "code", "told"),
+    ("generator", "changes", "code", "sentence"),
     [
         (generator_of("uniform"), {"walk": "spherical"}, "walk-leaves-latents", "set it to linear or null"),
         (conditional(), {"arithmetic": [[0], [1], [4]]}, "sample-classes-unknown", "label 4"),
@@ -138,9 +138,9 @@ def test_what_a_model_lacks_is_absent_with_a_reason() -> None:
     ],
 )
 def test_what_the_model_cannot_do_is_refused_in_a_sentence(
-    generator: Generator, changes: dict[str, Any], code: str, told: str
+    generator: Generator, changes: dict[str, Any], code: str, sentence: str
 ) -> None:
-    with refused(code, "sample.", told):
+    with refused(code, "sample.", sentence):
         pictures(generator, params(**changes), [0] if generator.config.conditional else None, Images())
 
 
@@ -168,10 +168,10 @@ def test_the_files_are_those_that_the_stage_tells_of_and_earlier_ones_are_gone(t
     (folder / "plots/latent").mkdir(parents=True)
     (folder / "plots/latent/code-9.png").write_bytes(b"of an earlier run")
     sample(sample_params(folder), folder)
-    told = read_json(folder / "metrics/latent.json")
-    assert {one["file"] for one in told["pictures"]} == {path.name for path in (folder / "plots/latent").iterdir()}
-    assert [one["title"] for one in told["absent"]] == ["Latent arithmetic"]
-    for one in told["pictures"]:
+    facts = read_json(folder / "metrics/latent.json")
+    assert {one["file"] for one in facts["pictures"]} == {path.name for path in (folder / "plots/latent").iterdir()}
+    assert [one["title"] for one in facts["absent"]] == ["Latent arithmetic"]
+    for one in facts["pictures"]:
         with Image.open(folder / "plots/latent" / one["file"]) as image:
             scale = 96 // 9
             assert image.height == (len(one["rows"]) * 10 - 1) * scale

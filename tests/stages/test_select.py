@@ -25,12 +25,12 @@ from stages.media.medium import Words
 from stages.reporting.selection import Checkpoint, Selection
 from stages.select import select
 from stages.selection.cache import Cache
+from stages.selection.extraction import Judge, quantize
 from stages.selection.features import feature_network
 from stages.selection.measure import floors, load_generator, measure
 from stages.selection.metrics import METRICS
 from stages.selection.nearest import nearest_picture
 from stages.selection.reference import Reference, reference
-from stages.selection.seen import Judge, quantize
 from stages.selection.verdicts import copying
 from tests.refusals import refused
 from tests.stages.crafted import Copier
@@ -176,12 +176,12 @@ def test_another_metric_is_another_rule_on_the_same_figures(finished: Path, tmp_
 def test_an_unconditional_model_has_distances_alone_and_no_rule_can_ask_for_accuracy(unconditional: Path) -> None:
     rows = table(unconditional)
     assert not {"conditional_accuracy", "accuracy_floor"} & set(rows[0])
-    told = read_json(unconditional / "metrics/selection.json")
-    Selection.model_validate(told)
+    facts = read_json(unconditional / "metrics/selection.json")
+    Selection.model_validate(facts)
     reasons = {"classifier_score", "conditional_accuracy", "class_frechet_distance", "classification_accuracy_score"}
-    assert set(told["absent"]) == reasons
-    assert (told["classes"], told["classification_accuracy_score"]) == (None, None)
-    assert told["diversity_floor"] > 0  # over all images, where there are no classes
+    assert set(facts["absent"]) == reasons
+    assert (facts["classes"], facts["classification_accuracy_score"]) == (None, None)
+    assert facts["diversity_floor"] > 0  # over all images, where there are no classes
     assert "sample(16, seed=0)" in (unconditional / "models/selected/README.md").read_text()
     by_metric = select_params(unconditional, metric="class_frechet_distance")
     refuses("metric-not-measured", "'class_frechet_distance'", folder=unconditional, params=by_metric)

@@ -17,9 +17,9 @@ from stages.common.models import read_evaluator, write_evaluator
 from stages.select import select
 from stages.selection import cache, figures, measure
 from stages.selection.cache import FOLDER, code_digest, code_used
+from stages.selection.extraction import Extraction, Judge
 from stages.selection.metrics import METRICS, SELECTABLE
 from stages.selection.reference import Reference
-from stages.selection.seen import Judge, Seen
 from tests.stages.tiny_models import CHECKPOINTS, checkpoint, select_params
 
 OUTPUTS = ("metrics/selection.json", "metrics/checkpoints.tsv", "models/selected/generator.safetensors")
@@ -43,7 +43,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Work:
     """Counts the checkpoints that generate, and names the measurements that are computed."""
     done, generate, compute = Work(), measure.generated, measure._one
 
-    def generated(*arguments: Any) -> Seen:
+    def generated(*arguments: Any) -> Extraction:
         done.generated += 1
         return generate(*arguments)
 
@@ -79,7 +79,7 @@ def test_another_rule_measures_nothing(folder: Path, work: Work) -> None:
     assert (work.generated, work.computed) == (0, [])
 
 
-def brightest(seen: Seen, real: Reference) -> dict[str, Any]:
+def brightest(seen: Extraction, real: Reference) -> dict[str, Any]:
     return {"brightest": seen.features.max().item()}
 
 
@@ -123,7 +123,7 @@ def test_another_evaluator_measures_everything_anew(folder: Path, work: Work) ->
     assert work.generated == len(CHECKPOINTS)
 
 
-@pytest.mark.parametrize("kind", ["seen-*", "figures-*", "train-*", "holdout-*", "floors-*", "classifier-*"])
+@pytest.mark.parametrize("kind", ["drawn-*", "figures-*", "train-*", "holdout-*", "floors-*", "classifier-*"])
 @pytest.mark.parametrize("damage", ["cut", "flipped", "emptied"])
 def test_a_damaged_entry_is_made_again_and_says_the_same(folder: Path, kind: str, damage: str) -> None:
     before, damaged = outputs(folder), entries(folder, kind)
@@ -153,7 +153,7 @@ def test_a_selection_stopped_half_way_goes_on_from_there(
     monkeypatch.setattr(cache, "write_checkpoint", stops)
     with pytest.raises(KeyboardInterrupt):
         select(select_params(folder), folder)
-    known = work.generated = len(entries(folder, "seen-*"))
+    known = work.generated = len(entries(folder, "drawn-*"))
     monkeypatch.setattr(cache, "write_checkpoint", write)
     select(select_params(folder), folder)
     assert work.generated == len(CHECKPOINTS)

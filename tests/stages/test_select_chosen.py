@@ -114,10 +114,10 @@ def test_a_discriminator_that_knows_the_classes_is_right_on_all_held_out_images_
 def test_a_semi_supervised_run_tells_its_classifier_beside_those_of_the_same_labels(semi_supervised: Path) -> None:
     found = read_json(semi_supervised / "metrics/selection.json")["classifier"]
     labels = labels_in(Split(semi_supervised / "data/normalized/train"))
-    told = int((hide_labels(labels, 0.1, 5) != HIDDEN_LABEL).sum())
-    assert (found["labels"], found["images"], found["batch_size"]) == (told, 400, 16)
+    shown = int((hide_labels(labels, 0.1, 5) != HIDDEN_LABEL).sum())
+    assert (found["labels"], found["images"], found["batch_size"]) == (shown, 400, 16)
     assert 0.1 < found["supervised"] < found["evaluator"], "few labels teach less than all"
-    assert f"told {told} of 400 labels" in found["sentence"]
+    assert f"told {shown} of 400 labels" in found["sentence"]
     assert found["sentence"] in (semi_supervised / "models/selected/README.md").read_text()
 
 
@@ -199,10 +199,10 @@ def test_a_short_training_is_compared_with_no_classifiers_and_says_so_once(
     selection = as_long_as(5000, folder)
     assert (selection["classifier"]["supervised"], selection["classification_accuracy_score"]) == (None, None)
     assert selection["absent"]["classification_accuracy_score"].startswith("the model is unconditional")
-    told = "Left out, since the training is of 5,000 images: the classification accuracy score and other classifiers"
-    assert selection["left_out"].startswith(told)
-    assert capsys.readouterr().out.count(told) == 1
-    assert told in (folder / "models/selected/README.md").read_text()
+    words = "Left out, since the training is of 5,000 images: the classification accuracy score and other classifiers"
+    assert selection["left_out"].startswith(words)
+    assert capsys.readouterr().out.count(words) == 1
+    assert words in (folder / "models/selected/README.md").read_text()
 
 
 def test_a_longer_training_is_compared_with_classifiers_that_learn_as_long_as_its_evaluator(
@@ -248,9 +248,9 @@ def test_what_cannot_be_compared_says_why(semi_supervised: Path, copied: Callabl
     assert found["accuracy"] > 0
     made = read_json(folder / "provenance/train.json")
     write_json(folder / "provenance/train.json", {key: made[key] for key in made if key != "recipe"})
-    told = select(params, folder)
-    assert told["classifier"] is None
-    assert told["absent"]["classifier"].startswith("provenance/train.json does not say which labels")
+    selection = select(params, folder)
+    assert selection["classifier"] is None
+    assert selection["absent"]["classifier"].startswith("provenance/train.json does not say which labels")
     write_json(folder / "provenance/train.json", made)
     for path in (checkpoint(folder, images) for images in CHECKPOINTS):
         tensors, facts = read_checkpoint(path)

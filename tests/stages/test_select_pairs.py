@@ -98,10 +98,10 @@ def test_a_trained_discriminator_is_asked_and_the_answer_is_kept(run: Path) -> N
 def test_where_no_discriminator_judges_single_ones_the_reason_is_told(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: tuple[Any, dict[str, Any], str]
 ) -> None:
-    judge, told, reason = case
+    judge, changes, reason = case
 
     def config(path: Path, device: torch.device) -> tuple[Any, ModelConfig]:
-        return judge, ModelConfig("dcgan", 8, (1, 8, 8), None, 12, "normal", **told)
+        return judge, ModelConfig("dcgan", 8, (1, 8, 8), None, 12, "normal", **changes)
 
     monkeypatch.setattr(ASKED, config)
     copy = Path(shutil.copytree(run, tmp_path / "copy"))

@@ -187,16 +187,16 @@ WRONG: list[tuple[Callable[[], list[bytes]], str]] = [
 
 @pytest.mark.parametrize(("files", "why"), WRONG, ids=[why for _, why in WRONG])
 def test_slices_that_make_no_volume_are_one_sentence(files: Callable[[], list[bytes]], why: str) -> None:
-    with pytest.raises(UnusableError, match=why) as told:
+    with pytest.raises(UnusableError, match=why) as found:
         decoded(slices.packed(files()), (6, 5, 4))
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(found.value)
 
 
 def test_what_is_kept_of_a_slice_names_no_patient() -> None:
     files = right()
     assert all(b"Doe^Jane" in one and b"J-4711" in one for one in files)
     kept = slices.packed(files)
-    assert not [told for told in (b"Doe", b"4711", b"1.2.3.4", b"1.2.3") if told in kept]
+    assert not [words for words in (b"Doe", b"4711", b"1.2.3.4", b"1.2.3") if words in kept]
     assert not [size for size in range(0, len(files[0]), 7) if b"Doe" in slices.packed([files[0][:size]])]
 
 

@@ -89,8 +89,8 @@ def test_samples_hold_each_source_beside_what_was_made_of_it(finished: Path) -> 
 def test_both_of_a_pair_open_as_audio(finished: Path) -> None:
     for folder, column in (("samples", "source"), ("data/raw", "partner")):
         (table,) = read_tables(finished / folder)
-        told = json.loads(table.schema.metadata[b"huggingface"])["info"]["features"]
-        assert (told["image"], told[column]) == ({"_type": "Audio"}, {"_type": "Audio"})
+        facts = json.loads(table.schema.metadata[b"huggingface"])["info"]["features"]
+        assert (facts["image"], facts[column]) == ({"_type": "Audio"}, {"_type": "Audio"})
 
 
 def test_the_report_plays_source_translation_and_truth(finished: Path) -> None:
@@ -117,8 +117,8 @@ def test_the_release_takes_noise_off_files_of_any_length_rate_and_number_of_chan
     (tmp_path / "noisy/notes.txt").write_text("no sound")
     release = str(finished / "published/channels/latest")
     monkeypatch.setenv("MINTAGE_CACHE", str(tmp_path / "cache"))
-    code, told = try_stage_in(tmp_path, "translate", "noisy", "--out", "made", "--release", release)
-    assert (code, "translated 3 sounds: made" in told) == (0, True), told
+    code, printed = try_stage_in(tmp_path, "translate", "noisy", "--out", "made", "--release", release)
+    assert (code, "translated 3 sounds: made" in printed) == (0, True), printed
     lengths = {}
     for path in sorted((tmp_path / "made").iterdir()):
         sound, rate = decode_wav(path.read_bytes())
@@ -138,12 +138,12 @@ def test_a_file_that_is_no_sound_is_named_and_the_others_are_translated(finished
     (tmp_path / "noisy/a.wav").write_bytes(encode_wav(draw_tone(600, 3, 2)[None], 8000)[:-30])
     (tmp_path / "noisy/b.wav").write_bytes(encode_wav(draw_tone(600, 3, 2)[None], 8000))
     model = str(finished / "models/selected")
-    code, told = try_stage_in(tmp_path, "translate", "noisy", "--out", "made", "--release", model)
-    assert (code, "1 sound cannot be read: 'a.wav' (it is cut off" in told) == (2, True), told
+    code, printed = try_stage_in(tmp_path, "translate", "noisy", "--out", "made", "--release", model)
+    assert (code, "1 sound cannot be read: 'a.wav' (it is cut off" in printed) == (2, True), printed
     assert [path.name for path in (tmp_path / "made").iterdir()] == ["b.wav"]
     mintage.load(model).save(tmp_path / "unnamed")
-    code, told = try_stage_in(tmp_path, "translate", "noisy", "--out", "made", "--release", "unnamed")
-    assert (code, "does not say of what" in told) == (2, True), told
+    code, printed = try_stage_in(tmp_path, "translate", "noisy", "--out", "made", "--release", "unnamed")
+    assert (code, "does not say of what" in printed) == (2, True), printed
 
 
 def test_onnx_takes_the_noise_off_as_torch_does(finished: Path) -> None:

@@ -48,12 +48,12 @@ def taken(folder: Path, source: str, at: str = "input", **params: object) -> boo
     with _nothing_outside(folder):
         try:
             ingest(open_source(given_), given_, folder / "raw", folder / ".resume")
-            told = None
+            words = None
         except UserError as error:
-            told = str(error)
+            words = str(error)
     assert time.process_time() - begun < 5, "it hangs"  # seconds of the processor, however busy the machine is
-    assert told is None or ("\n" not in told and 10 < len(told) < 600)
-    return told is None
+    assert words is None or ("\n" not in words and 10 < len(words) < 600)
+    return words is None
 
 
 @st.composite

@@ -105,7 +105,7 @@ def test_a_prefix_of_parquet_is_read_by_ranges(tmp_path: Path, bucket: tuple[Any
 
 
 @pytest.mark.parametrize(
-    ("url", "code", "told"),
+    ("url", "code", "sentence"),
     [
         ("s3://photos/none", "source-without-images", "s3://photos/none"),
         (
@@ -120,9 +120,9 @@ def test_a_prefix_of_parquet_is_read_by_ranges(tmp_path: Path, bucket: tuple[Any
     ],
 )
 def test_a_url_that_leads_nowhere_is_one_sentence(
-    tmp_path: Path, bucket: tuple[Any, Proxy], url: str, code: str, told: str
+    tmp_path: Path, bucket: tuple[Any, Proxy], url: str, code: str, sentence: str
 ) -> None:
-    with refused(code, told):
+    with refused(code, sentence):
         read(tmp_path / "raw", url)
 
 

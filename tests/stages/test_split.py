@@ -15,8 +15,8 @@ from stages.common.shards import shard_path, tensor_table
 from stages.common.split import BATCH, Split
 from stages.media.images import Images
 from stages.media.medium import Words
+from stages.selection.extraction import Judge
 from stages.selection.features import feature_network
-from stages.selection.seen import Judge
 from tests.refusals import refused
 from tests.stages.tiny_data import ROOT
 

@@ -97,8 +97,8 @@ def test_it_tells_each_metric_beside_its_floor_and_the_number_of_images(tmp_path
     assert ["kernel distance", "0.0521 ± 0.0034", "0.00120"] in lines
     assert ["conditional accuracy", "96.1%", "98.6%"] in lines
     assert "450,000 images" in text
-    told = "Measured on 1,438 samples and as many training images (the floor), each against 359 held-out images"
-    assert told in " ".join(text.split())
+    words = "Measured on 1,438 samples and as many training images (the floor), each against 359 held-out images"
+    assert words in " ".join(text.split())
     assert "right on 98.6%" in text
 
 

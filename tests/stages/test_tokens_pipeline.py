@@ -178,17 +178,17 @@ def test_every_stage_and_page_speaks_of_lines_and_words_and_never_of_images_and_
 ) -> None:
     build(open_store(f"file:{finished / 'published'}"), tmp_path / "site", [])
     [release] = (tmp_path / "site/releases").glob("*/index.html")
-    told = {stage: (finished / f"{stage}.txt").read_text() for stage in STAGES} | {"summary": summary(finished)}
-    told |= {"report": prose(finished / "reports/index.html"), "gallery": prose(release)}
+    facts = {stage: (finished / f"{stage}.txt").read_text() for stage in STAGES} | {"summary": summary(finished)}
+    facts |= {"report": prose(finished / "reports/index.html"), "gallery": prose(release)}
     meant = re.compile(r".{0,60}(?<![.\w])(?:images?|pixels?)\b(?![.=/]).{0,40}")
-    assert {where: found for where, text in told.items() if (found := meant.findall(text))} == {}
+    assert {where: found for where, text in facts.items() if (found := meant.findall(text))} == {}
 
 
 def test_a_line_that_looks_like_html_is_only_text_on_every_page(finished: Path, tmp_path: Path) -> None:
     shutil.copytree(finished, tmp_path / "copy", symlinks=True)
-    told = tmp_path / "copy/metrics/latent.json"
+    path = tmp_path / "copy/metrics/latent.json"
     evil = "<script>alert(1)</script> & <b>"
-    told.write_text(json.dumps(read_json(told) | {"lines": [evil]}))
+    path.write_text(json.dumps(read_json(path) | {"lines": [evil]}))
     run_stage_in(tmp_path / "copy", "report")
     page = (tmp_path / "copy/reports/index.html").read_text()
     assert evil not in page
@@ -221,9 +221,9 @@ def test_likelihood_alone_goes_through_the_same_stages_and_learns_the_grammar(fi
 def test_a_family_of_pictures_is_refused_before_anything_is_trained(finished: Path, tmp_path: Path) -> None:
     shutil.copytree(finished / "data", tmp_path / "data")
     write_params(tmp_path, PARAMS | {"train.family": "dcgan", "train.recipe": {}})
-    code, told = try_stage_in(tmp_path, "validate")
+    code, printed = try_stage_in(tmp_path, "validate")
     assert code == 2
-    assert "train.family = 'dcgan' makes no words, and these are lines: set train.family to lstm" in told
+    assert "train.family = 'dcgan' makes no words, and these are lines: set train.family to lstm" in printed
 
 
 def test_killed_with_9_and_run_again_it_ends_in_the_same_bits(finished: Path, tmp_path: Path) -> None:

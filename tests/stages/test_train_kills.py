@@ -20,8 +20,8 @@ NEVER, ALWAYS = 1e9, 1e-9
 def tiny(folder: Path, family: str, resume_every: float, **changes: Any) -> Path:
     images = TURNS * BATCH * FAMILIES[family].discriminator_steps
     sizes = {"images": images, "recipe.batch_size": BATCH, "checkpoint_every": images // 2, "log_every": images // 4}
-    told = {"train.family": family, "train.resume_every": resume_every, "train.recipe.width": 4}
-    params = SHORT | told | {f"train.{name}": size for name, size in sizes.items()} | changes
+    facts = {"train.family": family, "train.resume_every": resume_every, "train.recipe.width": 4}
+    params = SHORT | facts | {f"train.{name}": size for name, size in sizes.items()} | changes
     if not (folder / "data").exists():
         write_digits(folder, damage=("masked", 0.0) if FAMILIES[family].redrawn else None)
     write_params(folder, params)

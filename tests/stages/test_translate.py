@@ -41,17 +41,17 @@ def test_each_tile_is_of_the_size_asked_for_and_neighbors_share_a_quarter() -> N
 
 
 @pytest.mark.parametrize(
-    ("to", "told"),
+    ("to", "sentence"),
     [
         ([], "--to: say which domain to make: to='night' or to='day'"),
         (["--to", "nigth"], "--to: there is no domain 'nigth': did you mean 'night'?"),
     ],
 )
-def test_between_two_domains_the_one_to_make_must_be_named(tmp_path: Path, to: list[str], told: str) -> None:
+def test_between_two_domains_the_one_to_make_must_be_named(tmp_path: Path, to: list[str], sentence: str) -> None:
     unpaired(tmp_path / "model")
     Image.new("L", (8, 8)).save(tmp_path / "one.png")
     code, output = try_stage_in(tmp_path, "translate", "one.png", "--out", "out", "--release", "model", *to)
-    assert (code, told in output) == (2, True)
+    assert (code, sentence in output) == (2, True)
 
 
 def test_both_directions_between_two_domains_translate_pictures(tmp_path: Path) -> None:

@@ -52,8 +52,8 @@ def test_the_page_needs_no_network_and_tells_expectations_classes_and_broken_ima
     assert "script" not in page.tags
     assert "@import" not in html
     assert "url(" not in html
-    for told in [*(verdict.name for verdict in verdicts), *CLASSES, "torn.png", "truncated", "CC0-1.0"]:
-        assert told in page.text
+    for words in [*(verdict.name for verdict in verdicts), *CLASSES, "torn.png", "truncated", "CC0-1.0"]:
+        assert words in page.text
 
 
 def test_names_from_the_data_are_text_in_the_page_and_never_markup(tmp_path: Path) -> None:

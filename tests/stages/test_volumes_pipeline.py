@@ -112,10 +112,10 @@ def test_samples_are_arrays_of_the_class_that_was_asked_for(finished: Path) -> N
 
 
 def test_samples_are_written_as_meshes_that_say_they_are_generated(finished: Path, tmp_path: Path) -> None:
-    code, told = try_stage_in(finished, "sampling.files", str(tmp_path / "meshes"))
+    code, printed = try_stage_in(finished, "sampling.files", str(tmp_path / "meshes"))
     assert code == 0
     written = sorted((tmp_path / "meshes").iterdir())
-    assert f"{len(written)} volumes as files" in told
+    assert f"{len(written)} volumes as files" in printed
     assert 20 < len(written) <= 40
     for path in written:
         assert path.suffix == ".obj"
@@ -144,8 +144,8 @@ def test_volumes_are_drawn_as_shaded_views_in_a_grid(finished: Path, name: str) 
 
 def test_the_report_and_the_card_tell_of_volumes(finished: Path) -> None:
     page = (finished / "reports/index.html").read_text()
-    for told in ("A generator of 8×8×8-cell volumes", "Shape coverage", "1-nearest-neighbor accuracy", "Largest part"):
-        assert told in page
+    for words in ("A generator of 8×8×8-cell volumes", "Shape coverage", "1-nearest-neighbor accuracy", "Largest part"):
+        assert words in page
     assert "it was not measured" not in page, "each figure that is absent has a reason of its own"
     gate = (finished / "reports/validation.html").read_text()
     assert "of the volumes repeat another, cell for cell" in gate
@@ -190,10 +190,10 @@ def test_the_gate_refuses_what_is_of_pictures_before_anything_is_learned(
     ready: Path, change: dict[str, Any], reason: str
 ) -> None:
     write_params(ready, PARAMS | change)
-    code, told = try_stage_in(ready, "validate")
+    code, printed = try_stage_in(ready, "validate")
     assert code == 2
-    assert told.count("error: ") == 1
-    assert reason in told
+    assert printed.count("error: ") == 1
+    assert reason in printed
 
 
 def test_a_network_of_pictures_is_refused_before_it_looks(finished: Path) -> None:
@@ -206,5 +206,5 @@ def test_a_network_of_pictures_is_refused_before_it_looks(finished: Path) -> Non
 def test_figures_of_shapes_are_refused_of_other_media(tmp_path: Path) -> None:
     write_params(tmp_path, {"select.guards": [{"metric": "neighbor_accuracy", "at_most": 1.0}]})
     known = Known((1, 8, 8), Images())
-    [told] = foreseen(load_params(tmp_path / "params.yaml"), known)
-    assert "names 'neighbor_accuracy', which is of volumes: name another metric" in told
+    [problem] = foreseen(load_params(tmp_path / "params.yaml"), known)
+    assert "names 'neighbor_accuracy', which is of volumes: name another metric" in problem

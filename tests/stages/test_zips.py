@@ -46,7 +46,7 @@ def archives(draw: st.DrawFn) -> bytes:
     return draw(st.just(b"") | st.binary(max_size=30)) + buffer.getvalue()
 
 
-def told(info: zipfile.ZipInfo) -> Told:
+def summary(info: zipfile.ZipInfo) -> Told:
     sizes = (info.file_size, info.compress_size, info.CRC)
     return info.orig_filename, info.filename, info.header_offset, *sizes, info.external_attr, info.extra, info.comment
 
@@ -55,7 +55,7 @@ def of_zipfile(path: Path) -> list[tuple[Told, Any]] | None:
     """What the standard library makes of a file: of each member what is told and its content; None of no zip."""
     try:
         with zipfile.ZipFile(path) as file:
-            return [(told(info), content_of(file.open, info)) for info in file.infolist()]
+            return [(summary(info), content_of(file.open, info)) for info in file.infolist()]
     except Exception:  # it raises nearly anything on damaged bytes
         return None
 
@@ -71,7 +71,7 @@ def content_of(opened: Any, *arguments: Any) -> Any:
 
 def of_pieces(path: Path) -> list[tuple[Told, Any]] | None:
     try:
-        return [(told(member.info), content_of(member.open)) for member in Zip(path, 1e30).members()]
+        return [(summary(member.info), content_of(member.open)) for member in Zip(path, 1e30).members()]
     except UserError:
         return None
 
@@ -112,7 +112,7 @@ def test_any_member_is_found_again_at_its_place(tmp_path: Path, small_pieces: No
     random.Random(0).shuffle(members)
     for member in members:
         again = found.member(member.place)
-        assert (told(again.info), again.place) == (told(member.info), member.place)
+        assert (summary(again.info), again.place) == (summary(member.info), member.place)
         assert content_of(again.open) == content_of(member.open)
 
 

@@ -1,4 +1,4 @@
-"""What metrics look at: a set of images, seen once, as features and counts in place of the images themselves."""
+"""What metrics look at: a set of images, looked at once, as features and counts in place of the images themselves."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
@@ -57,7 +57,7 @@ class Tally:
 
 
 @dataclass(frozen=True)
-class Seen:
+class Extraction:
     """A set of N images, on the CPU."""
 
     features: Tensor
@@ -85,23 +85,23 @@ class Seen:
     def __len__(self) -> int:
         return len(self.features)
 
-    def rows(self, chosen: Tensor, batches: Iterable[Tensor]) -> "Seen":
+    def rows(self, chosen: Tensor, batches: Iterable[Tensor]) -> "Extraction":
         """Those of the chosen images alone, which are given in any order."""
         tally = Tally()
         for images in batches:
             tally.add(images)
         kept = {name: getattr(self, name) for name in ("labels", *_BY_BATCH[1:])}
         rows = {name: None if tensor is None else tensor[chosen] for name, tensor in kept.items()}
-        return Seen(self.features[chosen], tally.pixels, power=tally.power, **rows)
+        return Extraction(self.features[chosen], tally.pixels, power=tally.power, **rows)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Those there are, by name: `Seen(**tensors)` is this again."""
+        """Those there are, by name: `Extraction(**tensors)` is this again."""
         return {f.name: value for f in fields(self) if (value := getattr(self, f.name)) is not None}
 
 
 @dataclass(frozen=True)
 class Judge:
-    """By what images are seen."""
+    """By what images are looked at."""
 
     evaluator: Evaluator
     network: FeatureNetwork
@@ -110,7 +110,7 @@ class Judge:
     """Of the evaluator."""
 
     def about(self) -> list[Any]:
-        """All that decides what is seen and measured, beside images and the code of stages."""
+        """All that decides what is extracted and measured, beside images and the code of stages."""
         own = code_behind(type(self.medium).__module__) if self.medium.offers else {}  # it measures, too
         return [self.sha256, self.network.describe(), self.medium.to_json(), own, device_of(self.evaluator).type]
 
@@ -122,7 +122,7 @@ class Judge:
         attributes: Tensor | None = None,
         *,
         back: Callable[[Tensor], Tensor] | None = None,
-    ) -> Seen:
+    ) -> Extraction:
         """All that is kept of images `[N,C,H,W]`, which come a batch at a time, and labels `[N]` or attributes `[N,K]`.
 
         `targets` are their truths, or what they are made of, in batches of the same sizes; `back` makes that of them.
@@ -146,7 +146,7 @@ class Judge:
                 kept["thumbnails"].append(thumbnails(images))
             tally.add(images)
         tensors = {name: torch.cat(parts) for name, parts in kept.items() if parts}
-        return Seen(**tensors, pixels=tally.pixels, labels=labels, power=tally.power)
+        return Extraction(**tensors, pixels=tally.pixels, labels=labels, power=tally.power)
 
     def generated(
         self, generator: Generator, count: int, seed: int, asked: Sequence[int] | Rows | None, first: int = 0
