@@ -9,6 +9,8 @@ from torch.nn.functional import interpolate, max_pool2d
 from mintage.metrics.pairs import luminance
 
 Shape = tuple[int, ...]
+_IN_COLOR = 3
+"""Channels."""
 _REACH = 2
 """Pixels around a hole whose mean fills it."""
 
@@ -38,9 +40,13 @@ def visible(sources: Tensor, image_shape: Shape) -> Tensor:
 
 
 def maps_in(source_shape: Sequence[int], image_shape: Sequence[int]) -> int:
-    """How many pictures in color join the one that a source in color begins with."""
-    pictures, over = divmod(source_shape[0], 3)
-    return pictures - 1 if image_shape[0] == 3 and not over else 0
+    """How many pictures like the image join the one that a source begins with.
+
+    Gray ones are three at least: one alone would be a mask, and two with the first one in color.
+    """
+    pictures, over = divmod(source_shape[0], image_shape[0])
+    in_color, in_gray = image_shape[0] == 3 and pictures, image_shape[0] == 1 and pictures > _IN_COLOR
+    return pictures - 1 if (in_color or in_gray) and not over else 0
 
 
 def untouched(sources: Tensor, image_shape: Shape) -> Tensor:

@@ -130,7 +130,13 @@ def _maps(params: Normalize, known: RawSet) -> int:
     A gray source of two channels would be one with a mask, and of three one in color.
     """
     maps = known.maps if params.partner is None else 0
-    if maps and params.channels != 3:
+    if known.medium.row and params.channels == 1 and maps in (1, 2):
+        raise UserError(
+            "past-unclear",
+            f"{1 + maps} gray frames would be taken for {'a picture and its mask' if maps == 1 else 'one in color'}: "
+            "set ingest.scenes.past to 1, or to 4 or more",
+        )
+    if maps and params.channels != 3 and not known.medium.row:
         raise UserError(
             "maps-need-color",
             f"ingest.pairs names {2 + maps} folders, and maps go with pictures in color: set normalize.channels to 3",
@@ -160,7 +166,7 @@ def _split_and_finish(
     params = job.params
     about: dict[str, Any] = {"kind": "random", "holdout": params.holdout, "seed": params.split_seed}
     if params.split == "auto" and deciding.official is not None:
-        across = {"torn_groups": deciding.torn_groups} if deciding.torn_groups else {}
+        across = {"torn_groups": deciding.torn_groups} if known.grouped else {}
         return about | {"kind": "source"} | across, finish(_shards(known, deciding.official))
     held_out = random_split(deciding.tickets, deciding.labels, params.holdout)
     redrawn = job.folder / f"split-{fingerprint_of({'first': held_out.tobytes().hex()})[:16]}.json"

@@ -53,6 +53,14 @@ class Pairs(Section):
         return len(self.folders) - 2
 
 
+class Scenes(Section):
+    """Each frame of a scene that has so many before it is made of those."""
+
+    past: Annotated[int, Field(ge=1, le=16)] = 4
+    every: Annotated[int, Field(ge=1, le=1000)] = 1
+    """One frame in so many is taken."""
+
+
 class Groups(Section):
     """A table of keys, of which one column names what belongs together."""
 
@@ -78,6 +86,7 @@ class Ingest(Section):
     pairs: Pairs | None
     domains: Annotated[dict[Name, Name] | None, BeforeValidator(folders_of_domains)] = None
     """The folder of each by its name."""
+    scenes: Scenes | None = None
     frames: Literal["first", "all"]
     strip_metadata: bool
     max_pixels: Count
@@ -93,6 +102,14 @@ class Ingest(Section):
     def _pairs_or_domains(self) -> "Ingest":
         if self.pairs is not None and self.domains is not None:
             raise ValueError("of pairs each image has its partner, of domains none has: set pairs or domains to null")
+        return self
+
+    @model_validator(mode="after")
+    def _scenes_alone(self) -> "Ingest":
+        if self.scenes is not None and (self.pairs is not None or self.domains is not None or self.frames == "all"):
+            raise ValueError(
+                "a frame of a scene belongs to those before it: set pairs and domains to null, and frames to first"
+            )
         return self
 
     @model_validator(mode="after")

@@ -16,6 +16,7 @@ from stages.media.medium import Medium
 
 BUILT_IN = {
     "images": "stages.media.images:Images",
+    "frames": "stages.media.frames:Frames",
     "points": "stages.media.points:Points",
     "volumes": "stages.media.volumes:Volumes",
     "sounds": "stages.media.sounds:Sounds",

@@ -157,7 +157,7 @@ def draw_translations(medium: Medium, generator: Generator, seed: int, split: Sp
     translated, given, targets = translated[chosen], given[chosen], targets[chosen]
     names = rows_of_translations(targets.shape[1:], given.shape[1:])
     maps = maps_in(given.shape[1:], split.shape)
-    last = torch.split(given, 3, 1)[1:] if maps else [untouched(given, split.shape)]
+    last = torch.split(given, split.shape[0], 1)[1:] if maps else [untouched(given, split.shape)]
     kinds = [for_display(given, split.shape), translated, targets, *last][: len(names)]
     rows = torch.stack([kind.view(-1, columns, *kind.shape[1:]) for kind in kinds], dim=1).flatten(0, 2)
     sheet = draw_grid(medium, rows, columns)

@@ -16,6 +16,7 @@ from stages.common.errors import UserError, sentence_of
 from stages.common.foresight import Known
 from stages.common.params import Ingest, Normalize
 from stages.common.sections import Section, validated
+from stages.media.frames import Frames
 from stages.media.images import Images
 from stages.media.medium import Medium
 from stages.sources.names import composed
@@ -138,10 +139,13 @@ def open_source(params: Ingest) -> Source:
     from stages.sources.attributes import with_attributes
     from stages.sources.groups import grouped
     from stages.sources.labels import labelled
+    from stages.sources.scenes import in_scenes
     from stages.sources.unlabeled import only_labeled
 
     options = checked_options(params)
     if params.attributes is not None:  # which are in place of classes
+        params = params.model_copy(update={"labels": False})
+    if params.scenes is not None and params.labels is None:  # a folder is a scene, and no class
         params = params.model_copy(update={"labels": False})
     with _sentences(params.path):
         source = reader(params.source).read(params, options)
@@ -158,7 +162,8 @@ def open_source(params: Ingest) -> Source:
         )
     classes = None if source.classes is None else [composed(name) for name in source.classes]
     source = labelled(replace(source, classes=classes, images=_readable(source.images, params.path)), params)
-    return grouped(with_attributes(only_labeled(source, params.unlabeled), params), params)
+    source = grouped(with_attributes(only_labeled(source, params.unlabeled), params), params)
+    return source if params.scenes is None else in_scenes(source, params.scenes, params.max_pixels)
 
 
 def _readable(images: Iterable[RawImage], place: str) -> Iterator[RawImage]:
@@ -201,6 +206,8 @@ def medium_from(params: Ingest) -> Medium:
 
     Raises UserError as `checked_options` does.
     """
+    if params.scenes is not None:
+        return Frames(params.scenes.past)
     module = reader(params.source)
     by_options: Callable[[Section], Medium] | None = getattr(module, "medium_by", None)
     found: Medium = by_options(checked_options(params)) if by_options else getattr(module, "MEDIUM", Images())
@@ -209,7 +216,7 @@ def medium_from(params: Ingest) -> Medium:
 
 def paired_from(params: Ingest) -> bool | None:
     """Whether the samples will have partners; None where the data tell. Raises UserError as `checked_options` does."""
-    if params.pairs is not None:
+    if params.pairs is not None or params.scenes is not None:
         return True
     by_options: Callable[[Section], bool] | None = getattr(reader(params.source), "paired_by", None)
     if by_options is None:

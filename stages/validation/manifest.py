@@ -69,6 +69,12 @@ class Manifest(BaseModel):
         return self.split.get("kind") == "source"
 
     @property
+    def torn_groups(self) -> int | None:
+        """How many groups are in both splits; None where images are of none."""
+        found: int | None = self.split.get("torn_groups")
+        return found
+
+    @property
     def flat(self) -> bool:
         """An image is one value, which is always one flat colour."""
         return math.prod(self.shape) == 1

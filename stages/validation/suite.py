@@ -25,6 +25,9 @@ _APART = (
     "the split came with the data: set normalize.split to random, which keeps such images on one side, or remove them "
     "from one"
 )
+_GROUPS_APART = (
+    "the split came with the data: set normalize.split to random, which keeps each group on one side, or mend it"
+)
 _TOGETHER = (
     "a random split keeps such images on one side where normalize.near_copies has the likeness and the hash_distance "
     "of validate"
@@ -46,6 +49,7 @@ def suite(found: Tables, manifest: Manifest, twins: Twins, limits: Validate) -> 
         *_identity(manifest.classes),
         *_counts(manifest, limits),
         *_copies(images, manifest, twins, limits),
+        *_groups(manifest, limits),
         *_plain(manifest, limits),
         *_reach(manifest, limits),
         *_domains(manifest),
@@ -146,6 +150,16 @@ def _copies(images: pd.DataFrame, manifest: Manifest, twins: Twins, limits: Vali
     if manifest.no_looks is None:
         listed.append(replace(near, examples=paired(images, twins.near), paired=True))
     return [*listed, replace(leaked, examples=paired(images, twins.leaked), paired=True)]
+
+
+def _groups(manifest: Manifest, limits: Validate) -> list[Check]:
+    if manifest.torn_groups is None:
+        return []
+    asked = between(
+        "No group of images (a person, a scene) is in both splits", "totals", "torn_groups", 0, 0,
+        severity=limits.severity.leakage,
+    )  # fmt: skip
+    return [replace(asked, advice=_GROUPS_APART)]
 
 
 def _plain(manifest: Manifest, limits: Validate) -> list[Check]:

@@ -14,7 +14,7 @@ def tables(stats: pd.DataFrame, manifest: Manifest, twins: Twins) -> Tables:
     """`images` is the summary table, with a number for its pixels and one for a near-duplicate, where it has one.
 
     `holdout` has a row a held-out image; `totals` is one row with the images of each split, the share that is broken,
-    and the share of [-1,1] that is reached; with classes, `parts` has a row a class and split, `classes` a row a class;
+    the share of [-1,1] that is reached, and how many groups are in both splits; with classes, `parts` has a row a class and split, `classes` a row a class;
     with attributes, `attributes` has a row for each of them and split; with domains, `domains` likewise.
     """
     in_split = stats["split"].value_counts()
@@ -22,6 +22,7 @@ def tables(stats: pd.DataFrame, manifest: Manifest, twins: Twins) -> Tables:
     counts = manifest.counts
     totals["broken"] = counts.broken / max(1, counts.train + counts.holdout + counts.broken)
     totals["reach"] = _reach(stats)
+    totals["torn_groups"] = manifest.torn_groups or 0
     held_out = (stats["split"] == "holdout").to_numpy()
     found: Tables = {
         "images": stats.assign(pixel_sha256=twins.group, near_duplicate=_nullable(twins.near)),

@@ -1,0 +1,211 @@
+"""Scenes as pairs: each frame that has so many before it, with those as its partner and maps, the latest first.
+
+A scene is a file with several frames (GIF, animated PNG and WebP, a TIFF stack), or the numbered pictures of a folder.
+"""
+
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from itertools import islice, pairwise
+from pathlib import PurePosixPath
+
+from stages.common.errors import UserError, counted, quoted
+from stages.common.params import Scenes
+from stages.common.pictures import open_picture
+from stages.media.frames import Frames
+from stages.sources import RawImage, Source
+from stages.sources.frames import frame_count, frames
+
+_NUMBER = re.compile(r"(?s)(.*?)([0-9]+)([^0-9]*)")
+"""The last number of a name, and what is around it."""
+
+
+@dataclass
+class Found:
+    """What there is in a source, and what is wrong with it."""
+
+    scenes: int = 0
+    frames: int = 0
+    short: list[str] = field(default_factory=list)
+    """Scenes of too few frames."""
+    damaged: list[str] = field(default_factory=list)
+    interrupted: list[str] = field(default_factory=list)
+
+    def add(self, name: str, frames: int) -> None:
+        """Count a scene, in which so many frames can be made of others."""
+        if frames:
+            self.scenes, self.frames = self.scenes + 1, self.frames + frames
+        else:
+            self.short.append(name)
+
+    def notes(self, past: int) -> list[str]:
+        reasons = {
+            f"left out, of fewer than {past + 1} frames in a row": self.short,
+            "cut off or damaged, of which the frames before that are taken": self.damaged,
+            "with gaps in the numbers of frames, over which none is made of others": self.interrupted,
+        }
+        told = (f"{counted(len(names), 'scene')} {why}, such as {names[0]}" for why, names in reasons.items() if names)
+        return [f"{counted(self.scenes, 'scene')}: {counted(self.frames, 'frame')} with {past} before each", *told]
+
+
+def in_scenes(source: Source, scenes: Scenes, max_pixels: int) -> Source:
+    """The frames of the source's scenes that have `scenes.past` before them.
+
+    All of a scene stay on one side of a random split, and of two that are the same to the byte, unless a table of
+    groups says otherwise. Scenes that are too short are left out and counted. Memory: the files of one folder.
+    Raises UserError on a source that is of no pictures or brings partners, on frames of unlike sizes in a scene, on two
+    of one number, on an archive that holds a folder's frames in pieces, and where no scene is long enough.
+    """
+    if not source.of_pictures or source.paired or source.medium.shape is not None:
+        many = source.medium.words.many
+        what = "which has partners already" if source.paired else f"and these are {many}"
+        raise UserError("scenes-of-pictures", f"ingest.scenes is of pictures without partners, {what}: set it to null")
+    found = Found()
+    return replace(
+        source, images=_images(source, scenes, max_pixels, found), medium=Frames(scenes.past), count=None, paired=True,
+        maps=scenes.past - 1, grouped=True, readers=1,
+    )  # fmt: skip
+
+
+def _images(source: Source, scenes: Scenes, max_pixels: int, found: Found) -> Iterator[RawImage]:
+    for images in _by_scene(source.images, source.readers, max_pixels):
+        yield from _of_scene(images, scenes, max_pixels, found)
+    if not found.scenes:
+        raise UserError(
+            "scenes-missing",
+            f"{source.origin} has no scene of {scenes.past + 1} frames, of which each is made of {scenes.past} before "
+            "it: give clips (GIF, animated PNG or WebP) or folders of numbered frames, or a lower ingest.scenes.past",
+        )
+    source.notes.extend(found.notes(scenes.past))
+
+
+def _by_scene(images: Iterable[RawImage], readers: int, max_pixels: int) -> Iterator[list[RawImage]]:
+    """The files of each scene in order, read: one with several frames, or those of a folder, by their numbers."""
+    held: dict[str, list[RawImage]] = {}
+    closed = set[str]()
+    for image in _read(images, readers):
+        folder = image.key.rpartition("/")[0]
+        for done in [name for name in held if name and not f"{folder}/".startswith(f"{name}/")]:
+            yield from _in_order(held.pop(done))
+            closed.add(done)
+        if folder in closed:
+            raise UserError(
+                "scene-in-pieces",
+                f"{quoted(image.key)} comes after files of other folders: pack frames again in the order of names",
+            )
+        files = held.setdefault(folder, [])
+        if frame_count(_content(image), max_pixels) > 1:
+            yield [image]
+        else:
+            files.append(image)
+    for rest in held.values():
+        yield from _in_order(rest)
+
+
+def _read(images: Iterable[RawImage], readers: int) -> Iterator[RawImage]:
+    """With their contents, in order; some are read at once where each is waited for."""
+    if readers == 1:
+        yield from (replace(image, content=_content(image)) for image in images)
+        return
+    waiting = iter(images)
+    with ThreadPoolExecutor(readers) as pool:
+        while some := list(islice(waiting, 2 * readers)):
+            for image, content in zip(some, pool.map(_content, some), strict=True):
+                yield replace(image, content=content)
+
+
+def _content(image: RawImage) -> bytes:
+    return image.content if isinstance(image.content, bytes) else image.content()
+
+
+def _in_order(images: list[RawImage]) -> Iterator[list[RawImage]]:
+    """Of a folder's pictures those that differ in nothing but a number, by that; others alone."""
+    numbered: dict[tuple[str, str], list[RawImage]] = {}
+    for image in images:
+        around = _number(image.key)
+        if around is None:
+            yield [image]
+        else:
+            numbered.setdefault((around[0], around[2]), []).append(image)
+    for alike in numbered.values():
+        yield sorted(alike, key=_place)
+
+
+def _number(key: str) -> tuple[str, int, str] | None:
+    """What stands before the last number of a name, that, and what stands behind it; None where it has none."""
+    found = _NUMBER.fullmatch(PurePosixPath(key).stem)
+    return None if found is None else (found[1], int(found[2]), found[3])
+
+
+def _place(image: RawImage) -> int:
+    found = _number(image.key)
+    return -1 if found is None else found[1]
+
+
+def _of_scene(images: list[RawImage], scenes: Scenes, max_pixels: int, found: Found) -> Iterator[RawImage]:
+    """Each frame of a scene that has so many before it in a row, made of these."""
+    first = images[0]
+    group = (
+        first.group or f"scene {sha256(b''.join(sha256(_content(one)).digest() for one in images)).hexdigest()[:16]}"
+    )
+    count, held = 0, deque[bytes](maxlen=scenes.past)
+    for row in _rows(images, max_pixels, found):
+        held.clear()
+        for image in _of_one_size(islice(row, 0, None, scenes.every), max_pixels):
+            content = _content(image)
+            if len(held) == scenes.past:
+                latest, *earlier = reversed(held)
+                count += 1
+                yield replace(image, partner=latest, maps=tuple(earlier), group=group)
+            held.append(content)
+    found.add(first.key, count)
+
+
+def _rows(images: list[RawImage], max_pixels: int, found: Found) -> Iterator[Iterator[RawImage]]:
+    """The frames of a scene that follow each other, a gap in their numbers aside."""
+    if len(images) == 1:
+        yield _of_file(images[0], max_pixels, found)
+        return
+    places = list(map(_place, images))
+    steps = [after - before for before, after in pairwise(places)]
+    if min(steps) == 0:
+        twice = steps.index(0)
+        raise UserError(
+            "frame-twice",
+            f"{quoted(images[twice].key)} and {quoted(images[twice + 1].key)} have one number in their scene: remove "
+            "one of them",
+        )
+    ends = [0, *(number for number, step in enumerate(steps, 1) if step > min(steps)), len(images)]
+    if len(ends) > 2:
+        found.interrupted.append(images[0].key)
+    yield from (iter(images[start:end]) for start, end in pairwise(ends))
+
+
+def _of_file(image: RawImage, max_pixels: int, found: Found) -> Iterator[RawImage]:
+    """The frames of a file up to the first that is damaged, each as PNG."""
+    for number, content in enumerate(frames(_content(image), max_pixels)):
+        if not content:
+            found.damaged.append(image.key)
+            return
+        yield replace(image, key=f"{image.key}#{number:04d}", path=f"{number:04d}.png", content=content)
+
+
+def _of_one_size(images: Iterable[RawImage], max_pixels: int) -> Iterator[RawImage]:
+    """Raises UserError where they are not; what cannot be opened is left to normalize, which names it."""
+    known: tuple[int, int] | None = None
+    for image in images:
+        size = known
+        with suppress(Exception):  # Pillow raises nearly anything on damaged bytes
+            size = open_picture(_content(image), max_pixels).size
+        known = known or size
+        if size is not None and known is not None and size != known:
+            raise UserError(
+                "frames-differ",
+                f"{quoted(image.key)} is {size[0]} x {size[1]} and frames before it {known[0]} x {known[1]}: a scene "
+                "has frames of one size; mend it, or put it into another folder",
+            )
+        yield image
