@@ -1,15 +1,18 @@
-"""Translate: your own pictures or sounds by a model that makes one of another, each into a file; tunes go on.
+"""Translate: your own pictures or sounds by a model that makes one of another, each into a file; tunes and clips go on.
 
     python -m stages.translate drawing.png photos/ --out translated
     python -m stages.translate --release s3://BUCKET/PREFIX/channels/production --fit tiles scan.tif --out translated
     python -m stages.translate --release models/denoiser noisy.wav --out clean
     python -m stages.translate --release models/following --follow 8 tune.mid --out longer
     python -m stages.translate --release models/turned --with poses people/ --out turned
+    python -m stages.translate --release models/filler --with mask.png photo.jpg --out filled
+    python -m stages.translate --release models/frames --follow 8 clip.gif --out longer
 
-A folder gives all in it, of any format that ingest reads. Sounds may be of any length; of bars of music, each made of
-the one before, the file is written with those that follow. What is in --out already is left
-as it is. A model of pictures that are joined by maps finds these by name, in a folder for each. Nothing of a release is
-run; the same files and seed give the same bits.
+A folder gives all in it, of any format that ingest reads. Sounds may be of any length; of bars of music and of frames,
+each made of those before it, the file is written with those that follow. What is in --out already is left
+as it is. A model of pictures that are joined by maps finds these by name, in a folder for each, or takes one file for
+all. One that fills holes does so where a mask is white, or the picture transparent. Nothing of a release is run; the
+same files and seed give the same bits.
 """
 
 import argparse
@@ -28,7 +31,7 @@ from torch import Tensor
 from mintage.model import Model, load
 from mintage.release import ReleaseError, identify, read
 from mintage.sampling import CHUNK, generate, latents_at
-from mintage.sources import maps_in
+from mintage.sources import has_mask, maps_in
 from stages.common.device import steady_device_for
 from stages.common.errors import UserError, counted, quoted, run_stage
 from stages.common.files import read_json, write_bytes
@@ -45,6 +48,8 @@ from stages.sources.limits import is_image
 from stages.sources.names import of_system
 from stages.sources.tree import Entry, named
 from stages.translating.carriers import MAX_PIXELS, TILES, Carrier, Lengths, Pictures, Rows
+from stages.translating.clips import Clips
+from stages.translating.holes import Holes
 
 SELECTED, _PROVENANCE = "models/selected", "provenance.json"
 _NAMED = 3
@@ -56,7 +61,8 @@ class Job:
 
     entry: Entry
     target: Path
-    maps: tuple[Callable[[], bytes], ...] = ()
+    beside: tuple[Callable[[], bytes], ...] = ()
+    """What else is read for it: its maps, its mask, or the frames that follow its first."""
 
 
 def main() -> None:
@@ -68,8 +74,8 @@ def main() -> None:
         require_tiles(model)
     model.generator.to(steady_device_for(arguments.device))
     one = carrier.one
-    folders = folders_of_maps(arguments.maps, model, arguments.release)
-    found = [with_maps(job, folders) for job in jobs(arguments.inputs, Path(arguments.out), carrier, one)]
+    given = places_of_maps(arguments.maps, carrier, arguments.release)
+    found = [with_maps(job, given) for job in jobs(arguments.inputs, Path(arguments.out), carrier, one)]
     waiting = [job for job in found if not job.target.exists()]
     broken = translate(model, waiting, carrier, arguments.seed, mark)
     print(f"translated {counted(len(waiting) - len(broken), one)}: {arguments.out}")
@@ -87,17 +93,19 @@ def say_broken(found: list[Job], waiting: list[Job], broken: list[str], out: str
 
 def parser() -> argparse.ArgumentParser:
     made = parser_of("stages.translate", __doc__)
-    made.add_argument("inputs", nargs="+", metavar="INPUT", help="a picture, a sound or a tune, or a folder of some")
-    made.add_argument("--out", required=True, metavar="FOLDER", help="where PNGs, WAVs or MIDI go")
+    made.add_argument("inputs", nargs="+", metavar="INPUT", help="a picture, sound, tune or clip, or a folder of some")
+    made.add_argument("--out", required=True, metavar="FOLDER", help="where PNGs, WAVs, MIDI or GIFs go")
     made.add_argument("--release", default=SELECTED, help=f"a channel, a release or a folder (default: {SELECTED})")
-    words = "of a model of a picture and maps, where these lie under the picture's name; once for each map"
-    made.add_argument("--with", dest="maps", metavar="FOLDER", action="append", default=[], help=words)
+    words = "where maps, or masks that are white in the hole, lie under the picture's name, or one of all; once for each"
+    made.add_argument("--with", dest="maps", metavar="PLACE", action="append", default=[], help=words)
     made.add_argument("--to", metavar="DOMAIN", help="of a model between two domains, the one to make")
     fits = (*get_args(Fit), TILES)
     made.add_argument(
         "--fit", default="resize", choices=fits, help="pictures to the model's size, or tiles at their own"
     )
-    made.add_argument("--follow", type=int, default=4, metavar="N", help="how many bars follow a tune (default: 4)")
+    made.add_argument(
+        "--follow", type=int, default=4, metavar="N", help="how many bars follow a tune, or frames a clip (default: 4)"
+    )
     made.add_argument("--seed", type=int, default=0, help="decides the noise of a model that has some")
     made.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     return made
@@ -116,7 +124,7 @@ def translator(address: str, to: str | None = None) -> tuple[Model, Mark]:
     if source is None:
         does = "makes images of noise" if model.vocabulary is None else "writes words"
         raise UserError("model-does-not-translate", f"{address} {does}: name one that translates")
-    if source[0] not in (1, 3) and not maps_in(source, model.shape):
+    if source[0] not in (1, 3) and not maps_in(source, model.shape) and not has_mask(source, model.shape):
         raise UserError(
             "model-does-not-translate", f"{address} takes images of {source[0]} channels: no picture has so many"
         )
@@ -127,30 +135,37 @@ def translator(address: str, to: str | None = None) -> tuple[Model, Mark]:
         raise UserError("domain-unknown", f"--to: {error}") from None
 
 
-def folders_of_maps(given: list[str], model: Model, address: str) -> list[Folder]:
-    """Raises UserError where there are not as many as the model takes, or one is no folder."""
-    source = model.generator.config.source_shape
-    wanted = 0 if source is None else maps_in(source, model.shape)
-    if len(given) != wanted:
+def places_of_maps(given: list[str], carrier: Carrier, address: str) -> list[Path | Folder]:
+    """A file for all pictures, or a folder with one for each, for each map that the model takes.
+
+    Raises UserError where there are not as many, or nothing is there.
+    """
+    if len(given) not in carrier.maps:
+        wanted = carrier.maps[-1]
         raise UserError(
             "maps-miscounted",
-            f"{address} takes {counted(wanted, 'map')} with each picture, and {len(given)} were given: name a folder "
-            "of each with --with",
+            f"{address} takes {counted(wanted, carrier.map)} with each {carrier.one}, and {len(given)} were given: "
+            "name a folder of each with --with",
         )
-    if missing := [name for name in given if not Path(name).is_dir()]:
-        raise UserError("source-missing", f"{missing[0]!r} is no folder: name one with --with")
-    return [Folder(Path(name), MAX_PIXELS) for name in given]
+    if missing := [name for name in given if not Path(name).exists()]:
+        raise UserError("source-missing", f"{missing[0]!r} is neither a file nor a folder: name one with --with")
+    return [Folder(Path(name), MAX_PIXELS) if Path(name).is_dir() else Path(name) for name in given]
 
 
-def with_maps(job: Job, folders: list[Folder]) -> Job:
-    """The job with the files of its name in these folders. Raises UserError where there is none."""
-    maps = [named(folder, job.entry.name, Pictures.known_by) for folder in folders]
-    for folder, found in zip(folders, maps, strict=True):
-        if found is None:
-            raise UserError(
-                "partner-missing", f"{quoted(job.entry.name)} has no map in {folder.place}: add it, or leave it out"
-            )
-    return replace(job, maps=tuple(found for found in maps if found is not None))
+def with_maps(job: Job, places: list[Path | Folder]) -> Job:
+    """The job with its files there, in folders those of its name. Raises UserError where there is none."""
+    return replace(job, beside=(*job.beside, *(_map_in(place, job) for place in places)))
+
+
+def _map_in(place: Path | Folder, job: Job) -> Callable[[], bytes]:
+    if isinstance(place, Path):
+        return place.read_bytes
+    found = named(place, job.entry.name, Pictures.known_by)
+    if found is None:
+        raise UserError(
+            "partner-missing", f"{quoted(job.entry.name)} has no map in {place.place}: add it, or leave it out"
+        )
+    return found
 
 
 def family_of(address: str) -> str | None:
@@ -190,12 +205,17 @@ def require_tiles(model: Model) -> None:
 def carrier_of(model: Model, medium: Medium, arguments: argparse.Namespace) -> Carrier:
     """Raises UserError where the model is of neither pictures, nor samples of some length, nor samples in a row."""
     sides = len(model.shape) - 1
+    if medium.row and "picture files" not in medium.lacks:
+        _require_follow(arguments.follow)
+        return Clips(model, medium, arguments.fit, arguments.follow, arguments.seed)
     if medium.row and model.shape == model.generator.config.source_shape == medium.shape:
-        if arguments.follow < 1:
-            raise UserError("follow-below-1", f"--follow is {arguments.follow}: say how many are to follow, 1 or more")
+        _require_follow(arguments.follow)
         return Rows(model, medium, arguments.follow, arguments.seed)
     if sides == len(medium.sides) == 1 and medium.suffixes:
         return Lengths(model, medium)
+    source = model.generator.config.source_shape
+    if source is not None and has_mask(source, model.shape) and "picture files" not in medium.lacks:
+        return Holes(model, arguments.fit)
     if sides == len(medium.sides) and "picture files" not in medium.lacks:
         return Pictures(model, arguments.fit)
     raise UserError(
@@ -205,6 +225,11 @@ def carrier_of(model: Model, medium: Medium, arguments: argparse.Namespace) -> C
     )
 
 
+def _require_follow(count: int) -> None:
+    if count < 1:
+        raise UserError("follow-below-1", f"--follow is {count}: say how many are to follow, 1 or more")
+
+
 def jobs(inputs: list[str], out: Path, carrier: type[Carrier] | Carrier = Pictures, one: str = "picture") -> list[Job]:
     """A job for each file of the inputs, `one` of which is called so.
 
@@ -212,15 +237,16 @@ def jobs(inputs: list[str], out: Path, carrier: type[Carrier] | Carrier = Pictur
     """
     found: dict[Path, Job] = {}
     for given in map(Path, inputs):
-        for entry in _entries(given, carrier.known_by, one):
-            target = out / Path(entry.name).with_suffix(carrier.suffix)
+        entries = list(_entries(given, carrier.known_by, one))
+        for name, (entry, *others) in carrier.gathered(entries, given):
+            target = out / Path(name).with_suffix(carrier.suffix)
             if target in found:
                 raise UserError(
                     "outputs-clash",
                     f"{quoted(found[target].entry.name)} and {quoted(entry.name)} would both be written to {target}: "
                     "rename one of them, or translate them into folders apart",
                 )
-            found[target] = Job(entry, target)
+            found[target] = Job(entry, target, tuple(other.content for other in others))
     if not found:
         raise UserError(
             "source-without-images", f"there is no {one} in {', '.join(inputs)}: name {one}s or a folder of some"
@@ -248,7 +274,7 @@ def translate(model: Model, waiting: list[Job], carrier: Carrier, seed: int, mar
     def pieces() -> Iterator[FloatImages]:
         for job in waiting:
             try:
-                plan, cut = carrier.cut(job.entry.content(), *(content() for content in job.maps))
+                plan, cut = carrier.cut(job.entry.content(), *(content() for content in job.beside))
             except (UndecodableError, UnusableError, OSError) as error:
                 broken.append(f"{quoted(job.entry.name)} ({error})")
                 continue
@@ -261,6 +287,9 @@ def translate(model: Model, waiting: list[Job], carrier: Carrier, seed: int, mar
             job, plan = ahead.popleft()
             content = carrier.joined(plan, chain([first], made))
             job.target.parent.mkdir(parents=True, exist_ok=True)
+            for name, part in carrier.parts(plan):
+                job.target.with_suffix("").mkdir(exist_ok=True)
+                write_bytes(job.target.with_suffix("") / name, with_mark(part, mark))
             write_bytes(job.target, with_mark(content, mark))
             bar.update(1)
     return broken

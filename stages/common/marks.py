@@ -1,4 +1,4 @@
-"""The mark of generated media: that they are, and which model made them, in PNG, WAV and MIDI, and in Parquet.
+"""The mark of generated media: that they are, and which model made them, in PNG, GIF, WAV and MIDI, and in Parquet.
 
 A mark decides no pixel, and whoever wants to can remove it or write another: it is for the honest.
 """
@@ -22,6 +22,12 @@ _HEADER = len(_SIGNATURE) + 25
 """IHDR is the first chunk, of 13 bytes, and nothing stands before it."""
 _TEXT = b"tEXt"
 _MIDI = b"MThd"
+_GIF = b"GIF89a"
+_OF_COMMENT = b"\x21\xfe"
+"""How a comment of a GIF begins; blocks of 255 bytes at most follow, each behind its length, and one of none."""
+_BLOCK = 255
+_COLORS = 10
+"""Where a GIF says whether it has colors for all frames, and how many."""
 _OF_WAV = {"Software": "ISFT", "Source": "ISRC", "Model": "IMDL", "Family": "IFAM", "Release": "IREL"}
 """The names of chunks of WAV's INFO list by PNG's keywords; the standard names the first two."""
 
@@ -63,11 +69,15 @@ def family_in(provenance: object) -> str | None:
 
 
 def with_mark(content: bytes, mark: Mark) -> bytes:
-    """A PNG, WAV or MIDI file with the mark in texts; pixels, samples and notes keep their bytes, others stay."""
+    """A PNG, GIF, WAV or MIDI file with the mark in texts; pixels, samples and notes keep their bytes, others stay."""
     if content.startswith(b"RIFF"):
         return with_info(content, {_OF_WAV[keyword]: text for keyword, text in mark.texts().items()})
     if content.startswith(_MIDI):
         return with_texts(content, [f"{keyword}: {text}" for keyword, text in mark.texts().items()])
+    if content.startswith(_GIF):
+        told = "\n".join(f"{keyword}: {text}" for keyword, text in mark.texts().items())
+        place = _behind_header(content)
+        return content[:place] + _comment(told.encode("latin-1", "replace")) + content[place:]
     if not content.startswith(_SIGNATURE):
         return content
     chunks = b"".join(
@@ -77,9 +87,13 @@ def with_mark(content: bytes, mark: Mark) -> bytes:
 
 
 def mark_in(content: bytes) -> Mark | None:
-    """The mark of a PNG, WAV or MIDI file; None where there is none. What cannot be a model or a family is left out."""
-    if content.startswith(_MIDI):
-        texts = dict(text.split(": ", 1) for text in texts_of(content) if ": " in text)
+    """The mark of a PNG, GIF, WAV or MIDI file; None where there is none.
+
+    What cannot be a model or a family is left out.
+    """
+    if content.startswith((_MIDI, _GIF)):
+        lines = texts_of(content) if content.startswith(_MIDI) else _comment_in(content).splitlines()
+        texts = dict(text.split(": ", 1) for text in lines if ": " in text)
     else:
         texts = dict(_texts(content)) or {keyword: info_of(content).get(name, "") for keyword, name in _OF_WAV.items()}
     if texts.get("Source") != SOURCE:
@@ -94,6 +108,29 @@ def _fitting(pattern: str, text: str | None) -> str | None:
 
 def _chunk(data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + _TEXT + data + struct.pack(">I", zlib.crc32(_TEXT + data))
+
+
+def _behind_header(gif: bytes) -> int:
+    """Where the first block of a GIF lies: behind the size of its screen, and the colors where it has some for all."""
+    colors = 3 * 2 ** (1 + (gif[_COLORS] & 7)) if len(gif) > _COLORS and gif[_COLORS] & 128 else 0
+    return 13 + colors
+
+
+def _comment(text: bytes) -> bytes:
+    blocks = (text[start : start + _BLOCK] for start in range(0, len(text), _BLOCK))
+    return _OF_COMMENT + b"".join(bytes([len(block)]) + block for block in blocks) + b"\0"
+
+
+def _comment_in(gif: bytes) -> str:
+    """The comment that a GIF begins with, empty where there is none."""
+    place, text = _behind_header(gif), b""
+    if gif[place : place + 2] != _OF_COMMENT:
+        return ""
+    place += 2
+    while place < len(gif) and gif[place]:
+        text += gif[place + 1 : place + 1 + gif[place]]
+        place += 1 + gif[place]
+    return text.decode("latin-1")
 
 
 def _texts(content: bytes) -> Iterator[tuple[str, str]]:

@@ -123,27 +123,31 @@ def _content(image: RawImage) -> bytes:
 
 
 def _in_order(images: list[RawImage]) -> Iterator[list[RawImage]]:
-    """Of a folder's pictures those that differ in nothing but a number, by that; others alone."""
-    numbered: dict[tuple[str, str], list[RawImage]] = {}
-    for image in images:
-        around = _number(image.key)
-        if around is None:
-            yield [image]
-        else:
-            numbered.setdefault((around[0], around[2]), []).append(image)
-    for alike in numbered.values():
-        yield sorted(alike, key=_place)
+    by_key = {image.key: image for image in images}
+    if len(by_key) < len(images):
+        twice = next(one.key for one in images if by_key[one.key] is not one)
+        raise UserError("key-twice", f"two images have the key {quoted(twice)}: rename one")
+    yield from ([by_key[key] for key in keys] for keys in in_series(by_key))
 
 
-def _number(key: str) -> tuple[str, int, str] | None:
-    """What stands before the last number of a name, that, and what stands behind it; None where it has none."""
-    found = _NUMBER.fullmatch(PurePosixPath(key).stem)
-    return None if found is None else (found[1], int(found[2]), found[3])
+def in_series(names: Iterable[str]) -> Iterator[list[str]]:
+    """Of files' names those together that are in one folder and differ in nothing but a number, by that; others alone.
+
+    The number is the last one before the ending.
+    """
+    numbered: dict[tuple[str, ...], list[str]] = {}
+    for name in names:
+        found = _NUMBER.fullmatch(PurePosixPath(name).stem)
+        alone = (name,)
+        numbered.setdefault(
+            alone if found is None else (str(PurePosixPath(name).parent), found[1], found[3]), []
+        ).append(name)
+    yield from (sorted(alike, key=_place) for alike in numbered.values())
 
 
-def _place(image: RawImage) -> int:
-    found = _number(image.key)
-    return -1 if found is None else found[1]
+def _place(name: str) -> int:
+    found = _NUMBER.fullmatch(PurePosixPath(name).stem)
+    return -1 if found is None else int(found[2])
 
 
 def _of_scene(images: list[RawImage], scenes: Scenes, max_pixels: int, found: Found) -> Iterator[RawImage]:
@@ -170,7 +174,7 @@ def _rows(images: list[RawImage], max_pixels: int, found: Found) -> Iterator[Ite
     if len(images) == 1:
         yield _of_file(images[0], max_pixels, found)
         return
-    places = list(map(_place, images))
+    places = [_place(image.key) for image in images]
     steps = [after - before for before, after in pairwise(places)]
     if min(steps) == 0:
         twice = steps.index(0)

@@ -3,6 +3,7 @@ samples in a row, which it goes on with.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Protocol, cast
 from zlib import crc32
 
@@ -20,6 +21,7 @@ from stages.images.tensors import tensors
 from stages.images.tiles import Tiling
 from stages.media.medium import Medium, UnusableError
 from stages.sources.limits import EXTENSIONS
+from stages.sources.tree import Entry
 
 MAX_PIXELS = 50_000_000
 TILES = "tiles"
@@ -36,6 +38,10 @@ class Carrier(Protocol):
     """Of what is written."""
     known_by: tuple[str, ...]
     """The endings of files that are taken of a folder."""
+    maps: tuple[int, ...] = (0,)
+    """How many pictures may be given with each of them."""
+    map: str = "map"
+    """What such a one is called."""
 
     def cut(self, content: bytes, *maps: bytes) -> tuple[Any, Iterator[FloatImages]]:
         """The pieces `[C,*S]` of a file, as the model takes them, and the plan by which they are joined.
@@ -46,6 +52,15 @@ class Carrier(Protocol):
 
     def joined(self, plan: Any, made: Iterator[FloatImages]) -> bytes:
         """A file of what was made of the pieces, of which `made` gives those of the plan and then others."""
+
+    def parts(self, plan: Any) -> Iterator[tuple[str, bytes]]:
+        """Files by name that a folder beside it is to hold, once it is joined."""
+        return iter(())
+
+    @staticmethod
+    def gathered(entries: list[Entry], given: Path) -> Iterator[tuple[str, list[Entry]]]:
+        """What belongs together of the files of an input, by the name that tells where it is written."""
+        return ((entry.name, [entry]) for entry in entries)
 
 
 class Pictures(Carrier):
@@ -59,7 +74,8 @@ class Pictures(Carrier):
         source = model.generator.config.source_shape
         assert source is not None
         channels, *self._size = source
-        self._channels = channels // (1 + maps_in(source, model.shape))
+        maps = maps_in(source, model.shape)
+        self.maps, self._channels = (maps,), channels // (1 + maps)
         height, width = self._size
         self._geometry = None if fit == TILES else Geometry(height, width, cast(Fit, fit))
 

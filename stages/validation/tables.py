@@ -14,8 +14,9 @@ def tables(stats: pd.DataFrame, manifest: Manifest, twins: Twins) -> Tables:
     """`images` is the summary table, with a number for its pixels and one for a near-duplicate, where it has one.
 
     `holdout` has a row a held-out image; `totals` is one row with the images of each split, the share that is broken,
-    the share of [-1,1] that is reached, and how many groups are in both splits; with classes, `parts` has a row a class and split, `classes` a row a class;
-    with attributes, `attributes` has a row for each of them and split; with domains, `domains` likewise.
+    the share of [-1,1] that is reached, and how many groups are in both splits; with classes, `parts` has a row a class
+    and split, `classes` a row a class; with attributes, `attributes` has a row for each of them and split; with
+    domains, `domains` likewise.
     """
     in_split = stats["split"].value_counts()
     totals = pd.DataFrame({split: [int(in_split.get(split, 0))] for split in ("train", "holdout")})

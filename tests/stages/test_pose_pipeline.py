@@ -125,7 +125,7 @@ def test_files_are_translated_with_the_maps_of_their_names(finished: Path, holdo
     [
         ((), "takes 1 map with each picture, and 0 were given"),
         (("map", "map"), "takes 1 map with each picture, and 2 were given"),
-        (("nowhere",), "is no folder"),
+        (("nowhere",), "is neither a file nor a folder"),
         (("some",), "'1.png' has no map in some"),
     ],
 )

@@ -1,0 +1,121 @@
+"""Clips go on: a file with several frames, or a folder of numbered ones, and as many more as are asked for."""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import cast
+from zlib import crc32
+
+import numpy as np
+import torch
+from PIL import Image
+
+from mintage.frames import as_source
+from mintage.model import Model
+from stages.common.errors import UserError
+from stages.common.levels import FloatImages, to_uint8
+from stages.common.pictures import encode_png, open_picture
+from stages.images.fit import Fit, Geometry
+from stages.media.medium import Medium, UnusableError
+from stages.sources.frames import frame_count, frames
+from stages.sources.limits import EXTENSIONS
+from stages.sources.scenes import in_series
+from stages.sources.tree import Entry
+from stages.translating.carriers import MAX_PIXELS, TILES, Carrier, picture_of
+
+_PACE = 100
+"""Milliseconds that a frame is shown where the clip does not say it."""
+
+
+@dataclass
+class Clip:
+    """At the model's size."""
+
+    frames: FloatImages
+    """`[T,C,H,W]`, those that follow behind the clip's own."""
+    own: int
+    """How many are the clip's own."""
+    pace: int
+    """Milliseconds a frame."""
+
+
+class Clips(Carrier):
+    """Brought to the model's size, and written with the frames that follow, each made of those before it."""
+
+    suffix = ".gif"
+    known_by = EXTENSIONS
+
+    def __init__(self, model: Model, medium: Medium, fit: str, count: int, seed: int) -> None:
+        source = model.generator.config.source_shape
+        assert source is not None
+        self.one, self._count, self._seed = medium.row or medium.words.one, count, seed
+        if fit == TILES:
+            raise UserError("clips-in-tiles", "clips go on at the model's size: set --fit to resize, crop or letterbox")
+        _, height, width = model.shape
+        self._model, self._geometry = model, Geometry(height, width, cast(Fit, fit))
+        self._past = source[0] // model.shape[0]
+
+    @staticmethod
+    def gathered(entries: list[Entry], given: Path) -> Iterator[tuple[str, list[Entry]]]:
+        """Files with several frames alone, and a folder's numbered pictures together, called like the folder."""
+        by_name = {entry.name: entry for entry in entries}
+        for names in in_series(by_name):
+            alike = [by_name[name] for name in names]
+            if len(alike) == 1 or frame_count(alike[0].content(), MAX_PIXELS) > 1:
+                yield from ((entry.name, [entry]) for entry in alike)
+                continue
+            first = PurePosixPath(names[0])
+            before = first.stem.rstrip("0123456789").rstrip("-_. ")
+            folder = first.parent if first.parent.name else PurePosixPath(given.resolve().name)
+            yield str(folder / f"{before}.png" if before else f"{folder}.png"), alike
+
+    def cut(self, content: bytes, *others: bytes) -> tuple[Clip, Iterator[FloatImages]]:
+        """The one piece that the first frame which follows is made of; `others` are the frames of a folder."""
+        contents = [content, *others] if others else _frames_in(content)
+        if len(contents) < self._past:
+            few = f"it has {len(contents)} frame{'s' * (len(contents) > 1)}"
+            raise UnusableError(f"{few}, and the model makes one of {self._past}: give so many")
+        channels = self._model.shape[0]
+        row = np.stack([picture_of(one, channels, self._geometry) for one in contents])
+        clip = Clip(row, len(row), _PACE if others else _pace_of(content))
+        return clip, iter([self._source(torch.from_numpy(row)).numpy()[0]])
+
+    def joined(self, plan: Clip, made: Iterator[FloatImages]) -> bytes:
+        """GIF of all frames; the clip then has those that follow."""
+        row = torch.cat([torch.from_numpy(plan.frames), torch.from_numpy(next(made)[None])])
+        seed = self._seed + crc32(plan.frames.tobytes())  # else all clips would go on with the same noise
+        for number in range(1, self._count):
+            row = torch.cat([row, self._model.translate(self._source(row), seed=seed + number)])
+        plan.frames = row.numpy()
+        return encode_gif(plan.frames, plan.pace)
+
+    def parts(self, plan: Clip) -> Iterator[tuple[str, bytes]]:
+        """Each frame that follows as PNG, by its number in the clip: a GIF has 256 colors."""
+        for number, frame in enumerate(plan.frames[plan.own :], plan.own):
+            yield f"{number:04d}.png", encode_png(to_uint8(frame))
+
+    def _source(self, row: torch.Tensor) -> torch.Tensor:
+        return as_source(row[None, -self._past :])
+
+
+def encode_gif(frames: FloatImages, pace: int) -> bytes:
+    """Frames `[T,C,H,W]` in [-1,1], each shown so many milliseconds, over and over; gray ones keep every level."""
+    levels = to_uint8(frames)
+    first, *others = (Image.fromarray(one[0] if len(one) == 1 else np.moveaxis(one, 0, -1)) for one in levels)
+    buffer = io.BytesIO()
+    first.save(buffer, "GIF", save_all=True, append_images=others, duration=pace, loop=0)
+    return buffer.getvalue()
+
+
+def _frames_in(content: bytes) -> list[bytes]:
+    """Raises UnusableError on a file that breaks off."""
+    found = list(frames(content, MAX_PIXELS))
+    if b"" in found:
+        raise UnusableError(f"it is cut off or damaged after {found.index(b'')} of {len(found)} frames")
+    return found
+
+
+def _pace_of(content: bytes) -> int:
+    pace = open_picture(content, MAX_PIXELS).info.get("duration")
+    return round(pace) if isinstance(pace, int | float) and pace > 0 else _PACE
