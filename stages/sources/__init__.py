@@ -24,7 +24,7 @@ from stages.sources.names import composed
 BUILT_IN = (
     "digits", "idx", "folder", "archive", "parquet", "cifar", "arrays", "s3", "http", "glyphs", "ring", "grid",
     "gaussian", "volumes", "solids", "sounds", "tones",
-    "text", "sentences", "rolls", "tunes", "figures",
+    "text", "sentences", "rolls", "tunes", "figures", "moving",
 )  # fmt: skip
 GROUP = "mintage.sources"
 NOT_STATED = "not stated"
