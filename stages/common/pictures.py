@@ -21,14 +21,14 @@ PAIRED_ROWS = 4
 """Rows of latents in a picture of what is made of them in each of two domains."""
 
 
-def rows_of_translations(image_shape: Sequence[int], source_shape: Sequence[int]) -> list[str]:
+def rows_of_translations(image_shape: Sequence[int], source_shape: Sequence[int], joins: str = "map") -> list[str]:
     """The last one only where a source looks otherwise without a network than it is: enlarged, or filled in.
 
-    Of pictures that are joined by maps, or by earlier frames (`mintage.sources.maps_in`), these in its place.
+    Of pictures that are joined by maps (`mintage.sources.maps_in`), these in its place, called what `joins` says.
     """
     channels, of_source = image_shape[0], source_shape[0]
     if of_source > 3 and of_source % channels == 0:
-        return [*TRANSLATED[:-1], *(["map"] * (of_source // channels - 1))]
+        return [*TRANSLATED[:-1], *([joins] * (of_source // channels - 1))]
     otherwise = source_shape[1:] != image_shape[1:] or source_shape[0] > image_shape[0]
     return TRANSLATED if otherwise else TRANSLATED[:-1]
 

@@ -14,6 +14,7 @@ class Frames(Images):
     name = "frames"
     words = Words("frame", "a frame", "frames")
     recurs = True
+    joins = "earlier"
     row = "clip"
     pairs_by = "ingest.scenes"
     paired_family = "next_frame"

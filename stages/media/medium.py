@@ -151,6 +151,8 @@ class Medium:
     Then groups alone keep samples on one side of a split, and the gate warns of equal ones where it else refuses."""
     pairs_by: ClassVar[str] = "normalize.partner (such as edges) or ingest.pairs"
     """Which settings give its samples partners, for who has none."""
+    joins: ClassVar[str] = "map"
+    """What each sample is called that joins the one which another is made of."""
     row: ClassVar[str | None] = None
     """What several samples in a row, each to be made of the one before, are called; None where no file is."""
     task: ClassVar[str] = "unconditional-image-generation"

@@ -83,7 +83,9 @@ def samples_sheet(inputs: Inputs) -> Sheet:
         return sheet_of(inputs, picture, rows_of_directions(inputs.manifest.domains))
     if inputs.translates:
         shape = inputs.manifest.shape
-        names = rows_of_blocks(rows_of_translations(shape, inputs.manifest.partner_shape or shape))
+        names = rows_of_blocks(
+            rows_of_translations(shape, inputs.manifest.partner_shape or shape, inputs.manifest.medium.joins)
+        )
         return sheet_of(inputs, picture, names)
     if classes is None or not inputs.conditional:
         return sheet_of(inputs, picture)

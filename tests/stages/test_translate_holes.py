@@ -102,23 +102,58 @@ def test_a_mask_of_white_on_nothing_is_taken_and_a_folder_has_one_for_each(tmp_p
     assert np.array_equal(made[mask() == 0], own[mask() == 0])
 
 
-WRONG = {
-    "its mask has no hole: make white what is to be filled": np.zeros((20, 30), np.uint8),
-    "it is all hole: leave something to go by": np.full((20, 30), 255, np.uint8),
-    "its mask is 31 x 20 and it is 30 x 20: give one of its size": mask(20, 31),
-    "its mask is not of black and white": painted(),
-    "it has no hole: give a mask with --with that is white there": None,
-}
-
-
 @pytest.mark.parametrize("model", [3], indirect=True)
-@pytest.mark.parametrize("reason", [pytest.param(one, marks=pytest.mark.tried("a mask", one)) for one in WRONG])
-def test_a_mask_that_says_nothing_is_one_sentence(tmp_path: Path, model: Path, read: Any, reason: str) -> None:
-    given, wrong = list[str](), WRONG[reason]
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        pytest.param(
+            np.zeros((20, 30), np.uint8),
+            "no hole",
+            marks=pytest.mark.tried(
+                "`mintage translate` with a black mask", "its mask has no hole: make white what is to be filled"
+            ),
+        ),
+        pytest.param(
+            np.full((20, 30), 255, np.uint8),
+            "all hole",
+            marks=pytest.mark.tried(
+                "`mintage translate` with a white mask", "it is all hole: leave something to go by"
+            ),
+        ),
+        pytest.param(
+            mask(20, 31),
+            "31 x 20",
+            marks=pytest.mark.tried(
+                "`mintage translate` with a mask of another size",
+                "its mask is 31 x 20 and it is 30 x 20: give one of its size",
+            ),
+        ),
+        pytest.param(
+            painted(),
+            "black and white",
+            marks=pytest.mark.tried(
+                "`mintage translate` with a photograph for a mask", "its mask is not of black and white"
+            ),
+        ),
+        pytest.param(
+            None,
+            "no hole",
+            marks=pytest.mark.tried(
+                "`mintage translate` of a picture without a hole and a model that fills holes",
+                "it has no hole: give a mask with --with that is white there",
+            ),
+        ),
+    ],
+)
+def test_a_mask_that_says_nothing_is_one_sentence(
+    tmp_path: Path, model: Path, read: Any, wrong: np.ndarray | None, reason: str
+) -> None:
+    given = list[str]()
     if wrong is not None:
         Image.fromarray(wrong).save(tmp_path / "mask.png")
         given = ["--with", "mask.png"]
     Image.fromarray(painted()).save(tmp_path / "a.png")
     code, said = try_stage_in(tmp_path, "translate", "a.png", "--release", str(model), "--out", "out", *given)
     assert (code, "1 picture cannot be read: 'a.png'" in said) == (2, True)
+    assert reason in said
     read(said)
