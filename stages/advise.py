@@ -35,6 +35,8 @@ _FEW = 3000
 _ROUND = 1000
 _WORTH = 4
 """Larger images are worth it as long as so small a part of the example's number of them fits into the minutes."""
+_OF_OTHER_DATA = {"pairs": None, "domains": None, "scenes": None}
+"""Of ingest, what an example has to say of its own data."""
 _SHOW_NEARLY_ALL = ("grey", "jpeg")
 """Partners as which a translation had better begin."""
 
@@ -134,7 +136,8 @@ def _of_such_data(families: list[str], medium: Medium, examples: list[Example], 
 def _brought(example: Example, params: Params) -> Ingest:
     """What the example ingests, whatever params here do: the digits, where it does not say."""
     own = example.params.get("ingest", {})
-    return params.ingest.model_copy(update={"source": "digits", "options": {}, "attributes": None} | own)
+    plain: dict[str, Any] = {"source": "digits", "options": {}, "attributes": None} | _OF_OTHER_DATA
+    return Ingest.model_validate(params.ingest.model_dump() | plain | own)
 
 
 def begins_better_as_source(family: str, params: Params) -> bool:
@@ -175,7 +178,8 @@ def _family_of(example: Example) -> Any:
 
 
 def _of(example: Example, params: Params) -> Params:
-    return Params.model_validate(example.applied(params.model_dump(by_alias=True)))
+    values = params.model_dump(by_alias=True)
+    return Params.model_validate(example.applied(values | {"ingest": values["ingest"] | _OF_OTHER_DATA}))
 
 
 def _reached(one: Advice) -> str:

@@ -131,11 +131,8 @@ def _maps(params: Normalize, known: RawSet) -> int:
     """
     maps = known.maps if params.partner is None else 0
     if known.medium.row and params.channels == 1 and maps in (1, 2):
-        raise UserError(
-            "past-unclear",
-            f"{1 + maps} gray frames would be taken for {'a picture and its mask' if maps == 1 else 'one in color'}: "
-            "set ingest.scenes.past to 1, or to 4 or more",
-        )
+        taken = f"{1 + maps} gray frames would be taken for {'a picture and its mask' if maps == 1 else 'one in color'}"
+        raise UserError("past-unclear", f"{taken}: set ingest.scenes.past to 1, or to 4 or more")
     if maps and params.channels != 3 and not known.medium.row:
         raise UserError(
             "maps-need-color",

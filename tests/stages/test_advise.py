@@ -14,7 +14,7 @@ from PIL import Image
 from stages import advise
 from stages.advising.looks import Looks, look
 from stages.advising.speed import images_per_second
-from stages.common.params import Params, load_params
+from stages.common.params import Params, Scenes, load_params
 from stages.examples import load_all
 from tests.refusals import refused
 from tests.stages.source_files import encoded, ingested, noise, write_tree
@@ -156,6 +156,15 @@ def test_two_domains_are_for_cyclegan(tmp_path: Path) -> None:
     photos(tmp_path / "photos", "trainA", "trainB")
     ingested(tmp_path / "raw", path=str(tmp_path / "photos"), domains=["A", "B"], labels=False)
     assert advised(tmp_path / "raw")[0].family == "cyclegan"
+
+
+def test_clips_are_for_next_frame(tmp_path: Path) -> None:
+    scenes = Scenes(past=4)
+    ingested(tmp_path / "raw", source="moving", path="data/source", options={"clips": 8}, scenes=scenes)
+    params = params_of(channels=1)
+    params = params.model_copy(update={"ingest": params.ingest.model_copy(update={"scenes": scenes})})
+    found = list(advise.advise(params, look(tmp_path / "raw", params), 30, speed))
+    assert [(one.family, one.example.name) for one in found] == [("next_frame", "digits_next_frame")]
 
 
 def test_attributes_are_for_the_family_that_learns_from_them(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def test_generated_ones_are_shown_as_the_medium_shows_them(site: Path, finished:
 def test_without_its_package_the_data_are_refused_with_its_name(finished: Path) -> None:
     done = run(finished, finished, "-m", "stages.train")
     assert done.returncode == 2
-    known = "images, points, volumes, sounds, tokens, rolls"
+    known = "images, frames, points, volumes, sounds, tokens, rolls"
     assert f"there is no medium 'heights'; known: {known}: install the package that brings it" in done.stderr
 
 

@@ -3,11 +3,15 @@
 import io
 import shutil
 import tarfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from PIL import Image
 from pydantic import ValidationError
@@ -15,11 +19,13 @@ from pydantic import ValidationError
 from mintage.frames import next_frames
 from stages.check import check
 from stages.common.levels import to_uint8
-from stages.common.params import load_params
+from stages.common.params import Scenes, load_params
+from stages.common.shards import read_tables
 from stages.common.split import Split
 from stages.ingest import ingest, summary
-from stages.sources import open_source
-from stages.sources.scenes import in_series
+from stages.sources import RawImage, Source, open_source
+from stages.sources.moving import draw_clip
+from stages.sources.scenes import in_scenes, in_series
 from tests.refusals import refused
 from tests.stages.forked import run_stage_in, try_stage_in
 from tests.stages.source_files import Array, encoded, ingest_params, ingested, noise, normalized, write_tree
@@ -205,6 +211,38 @@ def test_an_archive_in_which_frames_of_a_folder_lie_apart_is_refused(tmp_path: P
         ingested(tmp_path / "raw", source="archive", path=str(tmp_path / "a.tar"), scenes={"past": 1})
 
 
+def test_files_that_are_waited_for_are_read_ahead_in_their_order() -> None:
+    videos = moving(1, 9)[0]
+    contents = [encoded(Image.fromarray(frame)) for frame in videos]
+    images = (
+        RawImage(f"a/{number}.png", f"{number}.png", partial(bytes, content), None, None)
+        for number, content in enumerate(contents)
+    )
+    source = in_scenes(Source("s3", "CC0", "s3://b/p", None, images, readers=3), Scenes(past=2), 10**6)
+    found = [[image.content, image.partner, *image.maps] for image in source.images]
+    assert found == [contents[number - 2 : number + 1][::-1] for number in range(2, 9)]
+
+
+def test_an_ingest_that_ended_inside_a_scene_goes_on_to_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = write_clips(tmp_path / "tree", list(moving(3, 8)))
+    params = ingest_params(path=str(tree), scenes={"past": PAST}, shard_images=3)
+    whole = ingested(tmp_path / "whole", path=str(tree), scenes={"past": PAST}, shard_images=3)
+    source = open_source(params)
+
+    def cut_short() -> Iterator[RawImage]:
+        yield from islice(source.images, 7)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ingest(replace(source, images=cut_short()), params, tmp_path / "raw", tmp_path / "resume")
+    again = open_source(params)
+    ingest(again, params, tmp_path / "raw", tmp_path / "resume")
+    assert "went on after 6 images, finished by a run that was stopped" in again.notes
+    assert pa.concat_tables(list(read_tables(tmp_path / "raw"))).equals(whole)
+
+
 def test_scenes_are_of_pictures_without_partners() -> None:
     with refused("scenes-of-pictures", "and these are sounds"):
         open_source(ingest_params(source="tones", path="none", scenes={"past": PAST}))
@@ -270,3 +308,17 @@ def test_params_that_fit_scenes_are_known_before_anything_runs(tmp_path: Path) -
     write_params(tmp_path, {"ingest.scenes": {"past": PAST}, "train.family": "cyclegan", "ingest.source": "folder"})
     with refused("params-do-not-fit", "learns without pairs"):
         check(load_params(tmp_path / "params.yaml"), [], tmp_path)
+
+
+def test_drawn_clips_are_scenes_of_two_digits_that_move_and_turn_back(tmp_path: Path) -> None:
+    options = {"clips": 3, "frames": 9}
+    table = ingested(tmp_path / "raw", source="moving", path="none", options=options, scenes={"past": PAST})
+    assert table.num_rows == 3 * 5
+    again = ingested(tmp_path / "again", source="moving", path="none", options={**options, "clips": 2}, scenes={})
+    assert again["sha256"].to_pylist() == table["sha256"].to_pylist()[:10], "each by its own number alone"
+    digits = np.full((1, 4, 4), 255, np.uint8)
+    frames = draw_clip(digits, 40, 16, (0, 1))
+    inside = frames.reshape(40, -1).astype(bool).sum(1)
+    assert inside.max() <= 2 * 16, "none is cut off or doubled"
+    assert inside.min() >= 16
+    assert len({frame.tobytes() for frame in frames}) > 5
