@@ -131,8 +131,9 @@ def _maps(params: Normalize, known: RawSet) -> int:
     """
     maps = known.maps if params.partner is None else 0
     if known.medium.row and params.channels == 1 and maps in (1, 2):
-        taken = f"{1 + maps} gray frames would be taken for {'a picture and its mask' if maps == 1 else 'one in color'}"
-        raise UserError("past-unclear", f"{taken}: set ingest.scenes.past to 1, or to 4 or more")
+        taken = "a picture and its mask" if maps == 1 else "one in color"
+        wrong = f"{1 + maps} gray frames would be taken for {taken}: set ingest.scenes.past to 1, or to 4 or more"
+        raise UserError("past-unclear", wrong)
     if maps and params.channels != 3 and not known.medium.row:
         raise UserError(
             "maps-need-color",
