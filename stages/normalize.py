@@ -125,15 +125,14 @@ def normalize(
 
 
 def _maps(params: Normalize, known: RawSet) -> int:
-    """How many pictures join each partner that is used. Raises UserError where they would be taken for something else.
-
-    A gray source of two channels would be one with a mask, and of three one in color.
-    """
+    """How many pictures join each partner in use. Raises UserError where they would be taken for something else."""
     maps = known.maps if params.partner is None else 0
     if known.medium.row and params.channels == 1 and maps in (1, 2):
         taken = "a picture and its mask" if maps == 1 else "one in color"
-        wrong = f"{1 + maps} gray frames would be taken for {taken}: set ingest.scenes.past to 1, or to 4 or more"
-        raise UserError("past-unclear", wrong)
+        raise UserError(
+            "past-unclear",
+            f"{1 + maps} gray frames would be taken for {taken}: set ingest.scenes.past to 1, or 4 or more",
+        )
     if maps and params.channels != 3 and not known.medium.row:
         raise UserError(
             "maps-need-color",
