@@ -6,7 +6,7 @@ Sound is looked at as a spectrogram. Sequences of words are read, by a network o
 need none of this: their coordinates are the features.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
@@ -107,6 +107,8 @@ class Schedule:
     batch_size: int
     learning_rate: float
     seed: int
+    still: tuple[int, ...] = ()
+    """Sides of samples along which none is moved: there it would be another, as a melody is in another key."""
 
 
 FULL, LEAST = 120_000, 12_000
@@ -244,7 +246,8 @@ class Learning:
     def turn(self) -> None:
         """One batch."""
         images, condition = self.real.batch(self.images_seen, self.schedule.batch_size)
-        shifted = random_shift(images, stream(self.schedule.seed, "evaluator/shift", self.images_seen))
+        random = stream(self.schedule.seed, "evaluator/shift", self.images_seen)
+        shifted = random_shift(images, random, self.schedule.still)
         precision = choose_precision("auto", images.device, tuple(images.shape[1:]))
         with torch.autocast(images.device.type, dtype=precision, enabled=precision != torch.float32):
             answer = self.network(shifted).float()
@@ -327,13 +330,18 @@ def build_evaluator(config: EvaluatorConfig, seed: int) -> Evaluator:
         return Coordinates(config) if config.kind == "coordinates" else Evaluator(config)
 
 
-def random_shift(images: Tensor, random: torch.Generator) -> Tensor:
-    """Each image `[N,C,*S]` moved by its own few pixels (1, or 2 where all sides have 16), edges repeated; no words."""
+def random_shift(images: Tensor, random: torch.Generator, still: Sequence[int] = ()) -> Tensor:
+    """Each image `[N,C,*S]` moved by its own few pixels (1, or 2 where all sides have 16), edges repeated; no words.
+
+    Along the sides of S that are `still` it stays where it is.
+    """
     count, _, *size = images.shape
     if min(size) == 1:
         return images
     reach = 2 if min(size) >= 16 else 1
-    corners = torch.randint(2 * reach + 1, (len(size), count, 1), generator=random).to(images.device)
+    corners = torch.randint(2 * reach + 1, (len(size), count, 1), generator=random)
+    corners[list(still)] = reach
+    corners = corners.to(images.device)
     return windows(pad(images, [reach] * 2 * len(size), mode="replicate"), list(corners), size)
 
 

@@ -78,7 +78,10 @@ def evaluator(params: EvaluatorParams, root: Path, meter: Meter | None = None) -
     resumes = {
         place: Resume(root / RESUME / place, about | ({"place": place} if place else {})) for place in places(train)
     }
-    networks = {place: fit(params, part, Keeper(resumes[place], meter)) for place, part in places(train).items()}
+    medium = medium_of(read_json(root / "data/normalized/manifest.json"))
+    networks = {
+        place: fit(params, part, medium, Keeper(resumes[place], meter)) for place, part in places(train).items()
+    }
     with replacing_directory(root / "models/evaluator") as folder:
         figures = _written(networks, params, holdout, folder)
         if shorter and figures["images"]:
@@ -141,11 +144,11 @@ def identity(params: EvaluatorParams, root: Path) -> dict[str, Any]:
     }
 
 
-def fit(params: EvaluatorParams, train: Split, keeper: Keeper) -> Evaluator:
+def fit(params: EvaluatorParams, train: Split, medium: Medium, keeper: Keeper) -> Evaluator:
     """The network by which the images are compared."""
     config = evaluator_config(train, params.features)
     assert params.images is not None
-    schedule = Schedule(params.images, params.batch_size, params.learning_rate, params.seed)
+    schedule = Schedule(params.images, params.batch_size, params.learning_rate, params.seed, medium.still)
     device = steady_device_for(params.device)
     real = real_images(train, conditions_of(train), params.window, params.seed, device, param="evaluator.window")
     with (

@@ -145,6 +145,8 @@ class Medium:
     """Those that need what it offers; of another package they are entry points of their own."""
     expectations: ClassVar[tuple[Expectation, ...]] = ()
     """What the gate asks of it alone, and warns of."""
+    still: ClassVar[tuple[int, ...]] = ()
+    """Sides, by their place, along which a sample that is moved by a little is another, as a tune is in another key."""
     recurs: ClassVar[bool] = False
     """Whether samples of different groups are the same by nature, as a bar comes back in other pieces.
 
@@ -153,6 +155,8 @@ class Medium:
     """Which settings give its samples partners, for who has none."""
     joins: ClassVar[str] = "map"
     """What each sample is called that joins the one which another is made of."""
+    attributes_by: ClassVar[str] = "ingest.attributes"
+    """Which setting gives its samples attributes, for who has none."""
     row: ClassVar[str | None] = None
     """What several samples in a row, each to be made of the one before, are called; None where no file is."""
     task: ClassVar[str] = "unconditional-image-generation"
@@ -161,6 +165,8 @@ class Medium:
     """The one to advise where there are no labels; None: whichever is nearest to the one in use."""
     paired_family: ClassVar[str | None] = None
     """The one to advise where samples have partners; None: as without."""
+    attributes_family: ClassVar[str | None] = None
+    """The one to advise where samples have attributes; None: that of pictures."""
 
     @property
     def shape(self) -> Shape | None:

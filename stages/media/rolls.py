@@ -154,13 +154,16 @@ class Rolls(Medium):
             advice="take one voice (ingest.options.voices), or one track (ingest.options.track)",
         ),
     )  # fmt: skip
+    still = (1,)
     recurs = True
+    attributes_by = "ingest.options.chords to true"
     row = "tune"
     suffixes = SCORES
     pairs_by = "ingest.options.previous to true"
     task = "other"
     unconditional_family = "midinet"
     paired_family = "midinet_following"
+    attributes_family = "midinet_chords"
 
     lowest: int = 0
     pitches: int = 128

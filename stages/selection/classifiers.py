@@ -55,7 +55,7 @@ def classification_scores(
 def schedule_of(real: Reference, params: Select) -> Schedule:
     """As the evaluator of the pipeline learns, where its params are as they come; `budget` decided how long."""
     assert params.classifier_images is not None
-    return Schedule(params.classifier_images, _BATCH, _LEARNING_RATE, real.seed)
+    return Schedule(params.classifier_images, _BATCH, _LEARNING_RATE, real.seed, real.medium.still)
 
 
 def score(

@@ -164,6 +164,13 @@ def test_a_shift_moves_an_image_by_a_few_pixels_and_repeats_its_edge(side: int, 
     assert max(max(abs(down), abs(right)) for down, right in moves) == reach
 
 
+def test_along_a_side_that_is_still_nothing_is_moved() -> None:
+    places = torch.arange(16 * 24).float().view(1, 1, 16, 24).repeat(64, 1, 1, 1)
+    shifted = random_shift(places, torch.Generator().manual_seed(0), still=(1,))
+    assert (shifted % 24 == torch.arange(24)).all()
+    assert len({int(image[0, 8, 0]) // 24 for image in shifted}) == 5
+
+
 def test_a_training_that_diverges_says_so() -> None:
     with pytest.raises(DivergedError, match="not finite"):
         trained(classes=None, images=1000, learning_rate=1e30)
