@@ -3,31 +3,34 @@
 `python -m benchmarks.rolls tunes` prints a table, a row whenever it has learned twice as long, and writes
 docs/music-tunes.png; `python -m benchmarks.rolls chorales.json` does so of the sopranos of Bach's chorales. A run that
 is stopped goes on from `--run`, where MIDI files of what was generated are, too. With `--following` each bar is made of
-the one before.
+the one before, with `--chords` each of its chord: of chorales that of all four voices, of tunes the one they are drawn
+over.
 """
 
 import json
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 import mintage
+from mintage.chords import ROOTS, Chord, chord_of
 from mintage.dataset import Dataset
-from mintage.metrics.music import copied_bars, music_figures
+from mintage.metrics.music import chord_tones, copied_bars, music_figures
 from mintage.midi import notes_of
 from mintage.rolls import as_rolls, melodies, save_midi, sounding
 from stages.common.errors import run_stage
 from stages.common.pictures import encode_png, grid
 from stages.common.stage import parser_of
 from stages.media.rolls import STEPS, Rolls
-from stages.sources.tunes import LOWEST, PITCHES, draw_tune
+from stages.sources.tunes import LOWEST, PITCHES, draw_over_chords, draw_tune
 
 TUNES, BARS = 1000, 4
 SOPRANO, SOPRANO_PITCHES = 55, 28
@@ -61,27 +64,51 @@ class Melodies:
     held: Tensor
     before_train: Tensor
     before_held: Tensor
+    chords_train: list[Chord] = field(default_factory=list)
+    chords_held: list[Chord] = field(default_factory=list)
+    """Of each bar, where they are asked for."""
 
 
-def draw_tunes() -> Melodies:
+def draw_tunes(*, over_chords: bool) -> Melodies:
     """Tunes of a known chain, of which a fifth is held out."""
-    tunes = torch.from_numpy(np.stack([draw_tune(BARS, 0, number) for number in range(TUNES)]))
-    bars = tunes.view(TUNES, BARS, STEPS, PITCHES)
-    sides = [[*bars[: TUNES * 4 // 5]], [*bars[TUNES * 4 // 5 :]]]
-    return Melodies("tunes", LOWEST, *map(torch.cat, sides), *map(_before, sides))
+    drawn = [
+        draw_over_chords(BARS, 0, number) if over_chords else (draw_tune(BARS, 0, number), [])
+        for number in range(TUNES)
+    ]
+    bars = torch.from_numpy(np.stack([tune for tune, _ in drawn])).view(TUNES, BARS, STEPS, PITCHES)
+    first = TUNES * 4 // 5
+    sides = [[*bars[:first]], [*bars[first:]]]
+    chords = [[chord for _, each in some for chord in each] for some in (drawn[:first], drawn[first:])]
+    return _melodies("tunes", LOWEST, sides, chords)
 
 
 def sopranos(file: Path) -> Melodies:
     """Those of chorales in 4/4 alone, as the file splits them: its steps are sixteenths, 0 is a rest."""
     bars: dict[str, list[Tensor]] = {"train": [], "test": []}
+    chords: dict[str, list[Chord]] = {"train": [], "test": []}
     pitches = torch.arange(SOPRANO, SOPRANO + SOPRANO_PITCHES)
     for piece in json.loads(file.read_text())["pieces"]:
         if {meter for _, meter in piece["time_signatures"]} == {"4/4"}:
             voice = torch.tensor(piece["voices"]["S"][piece["pickup"] :])
             whole = voice[: len(voice) // STEPS * STEPS].view(-1, STEPS)
             bars[piece["split"]].append(whole[whole.any(1), :, None] == pitches)
+            chords[piece["split"]] += _chords_of(piece, whole.any(1))
     sides = [bars["train"], bars["test"]]
-    return Melodies("sopranos", SOPRANO, *map(torch.cat, sides), *map(_before, sides))
+    return _melodies("sopranos", SOPRANO, sides, [*chords.values()])
+
+
+def _melodies(name: str, lowest: int, sides: list[list[Tensor]], chords: list[list[Chord]]) -> Melodies:
+    (train, held), (before_train, before_held) = (list(map(made, sides)) for made in (torch.cat, _before))
+    return Melodies(name, lowest, train, held, before_train, before_held, *chords)
+
+
+def _chords_of(piece: dict[str, Any], kept: Tensor) -> list[Chord]:
+    """Of the bars of a chorale that are kept, by all four voices."""
+    voices = torch.tensor([piece["voices"][name][piece["pickup"] :] for name in "SATB"])
+    whole = voices[:, : STEPS * len(kept)].view(4, -1, STEPS)[:, kept]
+    heard = (whole[..., None] == torch.arange(128)).any(0)
+    heard[..., 0] = False
+    return [chord for bar in heard.numpy() if (chord := chord_of(bar)) is not None]
 
 
 def _before(pieces: list[Tensor]) -> Tensor:
@@ -186,25 +213,62 @@ def following(known: Melodies, images: int, folder: Path) -> None:
     save_midi(folder / "following.mid", tunes.flatten(0, 1), known.lowest)
 
 
+def by_chord(known: Melodies, images: int, folder: Path) -> None:
+    data, held = (
+        Dataset(
+            as_rolls(bars),
+            attributes={"root": [ROOTS[one.root] for one in chords], "minor": [one.minor for one in chords]},
+        )
+        for bars, chords in ((known.train, known.chords_train), (known.held, known.chords_held))
+    )
+    run = mintage.train(data, "midinet_chords", images, folder=folder / "chords", device="cpu", progress=False)
+    if run.images > 2 * images:
+        return
+    generator = run.model.generator
+    latents = [
+        torch.randn(len(held), generator.config.latent_size, generator=torch.Generator().manual_seed(seed))
+        for seed in range(DRAWS)
+    ]
+    with torch.inference_mode():
+        made = [sounding(generator(each, held.attributes)) for each in latents]
+    print(line(f"after {images:,} bars, each of a held-out bar's chord", made, known))
+    print(f"  of their chord: {told(made, known)}", flush=True)
+    save_midi(folder / "chords.mid", as_rolls(made[0][:SHOWN]), known.lowest)
+
+
+def told(draws: list[Tensor], known: Melodies) -> str:
+    """The share of what sounds that is of the chord of the held-out bar in its place, and of that of another bar."""
+    chords, half = known.chords_held, len(known.held) // 2
+    own, other = (
+        mean(chord_tones(bars, some, known.lowest) for bars in draws)
+        for some in (chords, chords[half:] + chords[:half])
+    )
+    return f"{own:.3f}; of another bar's: {other:.3f}"
+
+
 def main() -> None:
     parser = parser_of("benchmarks.rolls", __doc__)
     parser.add_argument("data", help="tunes, or a file of chorales")
     parser.add_argument("--images", type=int, default=100_000, help="bars that it learns from, at most")
     parser.add_argument("--following", action="store_true", help="each bar from the one before")
     parser.add_argument("--run", type=Path, default=Path("runs/bars"), help="where the training is kept")
+    parser.add_argument("--chords", action="store_true", help="each bar of its chord")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    known = draw_tunes() if options.data == "tunes" else sopranos(Path(options.data))
+    known = draw_tunes(over_chords=options.chords) if options.data == "tunes" else sopranos(Path(options.data))
     held, train = known.held, known.train
     print(f"{len(train):,} bars to learn from, {len(held):,} held out, of them copies: {copied_bars(held, train):.3f}")
     gaps = [across(known.before_held.roll(by, 0), held) for by in (0, len(held) // 2)]
-    print(f"semitones from held-out bar to bar: {gaps[0]:.2f}; from another bar: {gaps[1]:.2f}\n\n{HEADER}")
+    print(f"semitones from held-out bar to bar: {gaps[0]:.2f}; from another bar: {gaps[1]:.2f}")
+    if options.chords:
+        print(f"of held-out bars of their chord: {told([held], known)}")
+    print(f"\n{HEADER}")
     orders = [torch.randperm(len(train), generator=torch.Generator().manual_seed(n))[: len(held)] for n in range(DRAWS)]
     print(line("training bars (floor)", [train[order] for order in orders], known))
     chain = Chain(train)
     by_chain = [chain.draw(len(held), held.shape[2], seed) for seed in range(DRAWS)]
     print(line("Markov chain of notes", by_chain, known), flush=True)
-    learned = following if options.following else from_noise
+    learned = following if options.following else by_chord if options.chords else from_noise
     for images in [images for images in IMAGES if images <= options.images]:
         learned(known, images, options.run / known.name)
 

@@ -28,7 +28,7 @@ from stages.media.images import Images
 from stages.media.medium import Medium
 from stages.media.settings import require_settings
 from stages.releases import card
-from stages.sources import checked_options, medium_from, named, paired_from, reads_path
+from stages.sources import checked_options, has_attributes, medium_from, named, paired_from, reads_path
 from stages.sources.labels import file_beside
 from stages.stores import open_store
 from stages.stores.folder import FolderStore
@@ -217,7 +217,7 @@ def _known(params: Params) -> Known:
         medium,
         classes=10 if params.ingest.source == "digits" else None,
         paired=params.normalize.partner is not None or _paired(params.ingest),
-        attributes=params.ingest.attributes is not None,
+        attributes=_has_attributes(params.ingest),
         domains=params.ingest.domains is not None,
         smaller=params.normalize.partner == "lower_resolution",
     )
@@ -229,6 +229,14 @@ def _medium(ingest: Ingest) -> Medium:
         return medium_from(ingest)
     except (ModuleNotFoundError, UserError):
         return Images()
+
+
+def _has_attributes(ingest: Ingest) -> bool:
+    """False where the source cannot be asked, too, which another sentence tells."""
+    try:
+        return has_attributes(ingest)
+    except (ModuleNotFoundError, UserError):
+        return ingest.attributes is not None
 
 
 def _paired(ingest: Ingest) -> bool | None:

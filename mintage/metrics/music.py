@@ -4,9 +4,12 @@ A note is a pitch that begins to sound; how long it lasts is counted in steps. I
 of the melody, the highest pitch, to the next in its bar. All depend on how many bars there are: compare equal counts.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
+from mintage.chords import Chord
 from mintage.rolls import melodies
 
 _WIDEST = 12
@@ -85,6 +88,16 @@ def in_scale(sounding: Tensor, lowest: int = 0) -> float:
     scales = torch.stack([major.roll(key) for key in range(12)])
     filled = classes[classes.sum(1) > 0]
     return ((filled @ scales.T).amax(1) / filled.sum(1)).mean().item() if len(filled) else 0.0
+
+
+def chord_tones(sounding: Tensor, chords: Sequence[Chord], lowest: int = 0) -> float:
+    """The share of what sounds in N bars that is of each one's chord; 0 of silence. Pitches at random reach 3/12."""
+    of_chord = torch.zeros(len(chords), 12, dtype=torch.bool)
+    for row, chord in zip(of_chord, chords, strict=True):
+        row[[*chord.tones]] = True
+    classes = (torch.arange(sounding.shape[2]) + lowest) % 12
+    right = sounding & of_chord[:, None, classes]
+    return right.sum().item() / max(1, int(sounding.sum()))
 
 
 def polyphony(sounding: Tensor) -> float:

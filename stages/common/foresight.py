@@ -26,7 +26,7 @@ OF_DOMAINS = "domain"
 BETWEEN_DOMAINS = {"unpaired", "coupled"}
 """Games of two domains without pairs."""
 ATTRIBUTES = "sngan_attributes"
-"""A family that learns from attributes."""
+"""The family that learns from attributes, of pictures."""
 OF_PICTURES_ALONE = "infogan"
 """The family for pictures without labels, by the figures of docs/families.md."""
 SAME_SIZE = set(BUILT_IN["network"]) - ENLARGING
@@ -114,9 +114,11 @@ def _family(train: Train, known: Known) -> Iterator[str]:
         yield f"{shown} makes images as large as their sources, and these are smaller: set train.family to srgan"
     learns = learns_from_attributes(recipe)
     if learns and known.attributes is False:
-        yield f"{shown} learns from attributes, and images have none: set ingest.attributes, or another family"
+        many, how = known.medium.words.many, known.medium.attributes_by
+        yield f"{shown} learns from attributes, and {many} have none: set {how}, or another family"
     elif learns_from_labels(recipe) and known.attributes:
-        yield f"{shown} learns from labels, and images have attributes in their place: set train.family to {ATTRIBUTES}"
+        many, fits = known.medium.words.many, known.medium.attributes_family or ATTRIBUTES
+        yield f"{shown} learns from labels, and {many} have attributes in their place: set train.family to {fits}"
     elif learns_from_labels(recipe) and _plain(train) and few:
         have = "has no labels" if known.classes == 0 else "is all of one class"
         fits = known.medium.unconditional_family or _without_labels(recipe)

@@ -37,6 +37,8 @@ class Score:
     """The first steps of those of 16 sixteenths."""
     others: int
     """How many bars of another meter, or cut short by the next, are left out."""
+    harmony: Sounding
+    """`[T,128]`: what says which chord it is: all that sounds, of every track and voice, but drums."""
 
 
 def require_reader() -> None:
@@ -63,12 +65,11 @@ def score_of(content: bytes, most: int, voices: Voices = "one", track: int | Non
     tracks = played.tracks
     if track is not None and track > len(tracks):
         raise UnusableError(f"it has notes in {len(tracks)} of its tracks: ingest.options.track is {track}")
-    sounding = np.zeros((played.length, PITCHES), np.bool_)
-    for begin, end, pitch in (note for one in (tracks if track is None else [tracks[track - 1]]) for note in one):
-        sounding[begin:end, pitch] = True
+    harmony = _sounding(tracks, played.length)
+    sounding = harmony if track is None else _sounding([tracks[track - 1]], played.length)
     if voices == "one":
-        sounding &= np.arange(PITCHES) == PITCHES - 1 - sounding[:, ::-1].argmax(1)[:, None]
-    return Score(sounding, played.bars, played.others)
+        sounding = sounding & (np.arange(PITCHES) == PITCHES - 1 - sounding[:, ::-1].argmax(1)[:, None])
+    return Score(sounding, played.bars, played.others, harmony)
 
 
 def moved(score: Score, lowest: int, pitches: int) -> Sounding:
@@ -97,6 +98,13 @@ class _Played:
     bars: list[int]
     others: int
     length: int
+
+
+def _sounding(tracks: Sequence[Sequence[Note]], length: int) -> Sounding:
+    sounding = np.zeros((length, PITCHES), np.bool_)
+    for begin, end, pitch in (note for track in tracks for note in track):
+        sounding[begin:end, pitch] = True
+    return sounding
 
 
 def _notation(content: bytes, most: int) -> _Played:

@@ -121,9 +121,10 @@ class Reader(Protocol):
     """A source's module.
 
     Where its medium is always the same, and not images, it is `MEDIUM`, to be known in time; where options decide it,
-    `medium_by(options)` is what they tell of it, and `paired_by(options)` whether samples get partners. `READS_PATH` is
-    False where nothing at ingest.path is read. Where `read` takes no longer than to list names, `names_tell(params)` is
-    True: what they tell is known before anything runs.
+    `medium_by(options)` is what they tell of it, `paired_by(options)` whether samples get partners, and
+    `attributes_by(options)` whether they get attributes. `READS_PATH` is False where nothing at ingest.path is read.
+    Where `read` takes no longer than to list names, `names_tell(params)` is True: what they tell is known before
+    anything runs.
     """
 
     @property
@@ -222,6 +223,12 @@ def paired_from(params: Ingest) -> bool | None:
     if by_options is None:
         return False if params.source in BUILT_IN else None
     return by_options(checked_options(params))
+
+
+def has_attributes(params: Ingest) -> bool:
+    """Whether the samples will have attributes, as far as params say. Raises UserError as `checked_options` does."""
+    by_options: Callable[[Section], bool] | None = getattr(reader(params.source), "attributes_by", None)
+    return params.attributes is not None or (by_options is not None and by_options(checked_options(params)))
 
 
 def named(params: Ingest) -> Source | None:

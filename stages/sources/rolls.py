@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from mintage.chords import ATTRIBUTES, NO_CHORD, chord_of
 from mintage.midi import Sounding
 from mintage.rolls import Voices
 from stages.common.errors import UserError, counted
@@ -33,6 +34,9 @@ class Options(Section):
         120.0, description="quarter notes a minute that generated MIDI files are to be played at"
     )
     previous: bool = Field(False, description="the bar before is each one's partner; an empty one where there is none")
+    chords: bool = Field(
+        False, description="each bar's chord, of all its voices, is its attributes, in place of a class"
+    )
     max_ratio: Positive = Field(100.0, description="times its own size that an archive may unpack to (or it is a bomb)")
 
     @model_validator(mode="after")
@@ -70,6 +74,11 @@ def paired_by(options: Options) -> bool:
     return options.previous
 
 
+def attributes_by(options: Options) -> bool:
+    """Whether they ask for chords."""
+    return options.chords
+
+
 def read(params: Ingest, options: Options) -> Source:
     """The bars of a folder or an archive of MIDI files, with classes and a test set told as by source `folder`.
 
@@ -90,13 +99,15 @@ def read(params: Ingest, options: Options) -> Source:
         raise UserError("source-missing", f"{path} is not there: set ingest.path to a folder or an archive of scores")
     source = tree_source("rolls", tree, params, wanted=wanted)
     bars = _bars(source.images, options, params.max_pixels, source.notes)
-    return replace(source, images=bars, count=None, grouped=True, paired=paired_by(options))
+    source = replace(source, images=bars, count=None, grouped=True, paired=paired_by(options))
+    return replace(source, classes=None, attributes=[*ATTRIBUTES]) if options.chords else source
 
 
 def _bars(images: Iterator[RawImage], options: Options, most: int, notes: list[str]) -> Iterator[RawImage]:
     left_out = LeftOut()
-    for image in images:
-        content = image.content() if callable(image.content) else image.content
+    for whole in images:
+        content = whole.content() if callable(whole.content) else whole.content
+        image = replace(whole, label=None, attributes=NO_CHORD) if options.chords else whole
         try:
             score = score_of(content, most, options.voices, options.track)
         except UnusableError:
@@ -107,9 +118,11 @@ def _bars(images: Iterator[RawImage], options: Options, most: int, notes: list[s
             yield replace(image, content=content, group=image.key)
         for number, bar, before in kept:
             key, partner = f"{image.key}#{number:04d}", partial(npy, before) if options.previous else None
+            chord = chord_of(bar_at(score.harmony, score.bars[number])) if options.chords else None
             yield replace(
-                image, key=key, path=f"{number:04d}.npy", content=partial(npy, bar), partner=partner, group=image.key
-            )
+                image, key=key, path=f"{number:04d}.npy", content=partial(npy, bar), partner=partner, group=image.key,
+                attributes=chord.attributes if chord else image.attributes,
+            )  # fmt: skip
     notes += left_out.notes(options)
 
 

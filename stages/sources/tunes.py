@@ -1,13 +1,14 @@
 """Melodies drawn by a seed, in a known scale and by known chances, without a download."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
-from mintage.midi import Sounding
+from mintage.chords import ATTRIBUTES, CHORDS, Chord
+from mintage.midi import STEPS_A_BEAT, Sounding
 from stages.common.params import Ingest
 from stages.common.sections import Count, Section, Seed
 from stages.media.cells import npy
@@ -45,11 +46,17 @@ class Options(Section):
     bars: Annotated[int, Field(ge=1, le=64)] = Field(4, description="of each, all on one side of the split")
     seed: Seed = Field(0, description="which tunes")
     previous: bool = Field(False, description="the bar before is each one's partner; an empty one that of the first")
+    chords: bool = Field(False, description="tunes over chords, in all keys; a bar's are its attributes, not its scale")
 
 
 def paired_by(options: Options) -> bool:
     """Whether they ask for partners."""
     return options.previous
+
+
+def attributes_by(options: Options) -> bool:
+    """Whether they ask for chords."""
+    return options.chords
 
 
 def read(_: Ingest, options: Options) -> Source:
@@ -58,35 +65,62 @@ def read(_: Ingest, options: Options) -> Source:
         name="tunes",
         licence="CC0 1.0",
         origin=f"drawn by this pipeline, seed {options.seed}",
-        classes=list(SCALES),
+        classes=None if options.chords else list(SCALES),
         images=_bars(options),
         medium=MEDIUM,
         count=options.tunes * options.bars,
         grouped=True,
         paired=paired_by(options),
+        attributes=[*ATTRIBUTES] if options.chords else None,
     )
 
 
 def _bars(options: Options) -> Iterator[RawImage]:
     for number in range(options.tunes):
         group = f"tune-{number:06d}"
-        tune = draw_tune(options.bars, options.seed, number)
+        drawn = (options.bars, options.seed, number)
+        tune, chords = draw_over_chords(*drawn) if options.chords else (draw_tune(*drawn), None)
         for bar in range(options.bars):
             key = f"{group}#{bar:02d}"
             content, before = (partial(npy, bar_at(tune, STEPS * place)) for place in (bar, bar - 1))
+            label, attributes = (None, chords[bar].attributes) if chords else (number % len(SCALES), None)
             partner = before if options.previous else None
-            yield RawImage(key, f"{bar:02d}.npy", content, number % len(SCALES), None, partner, group=group)
+            yield RawImage(key, f"{bar:02d}.npy", content, label, None, partner, group=group, attributes=attributes)
 
 
 def draw_tune(bars: int, seed: int, number: int) -> Sounding:
     """A melody in one of the scales in turn, a walk by `MOVES` in `RHYTHMS`: `[16 bars, 24]`, from C4 up."""
+    return _walk(np.random.default_rng([seed, number]), _scale(number), [None] * bars)
+
+
+def draw_over_chords(bars: int, seed: int, number: int) -> tuple[Sounding, list[Chord]]:
+    """Such a melody, moved to each of the twelve keys in turn, and a chord a bar, any triad within its scale.
+
+    What begins on a beat is of the chord: the next pitch of it, from where the walk has come to.
+    """
     random = np.random.default_rng([seed, number])
-    scale = list(SCALES.values())[number % len(SCALES)]
-    pitches = [12 * octave + tone for octave in range(OCTAVES) for tone in scale]
-    tune = np.zeros((STEPS * bars, PITCHES), np.bool_)
+    scale = _scale(number, key=number // len(SCALES) % 12)
+    classes = {pitch % 12 for pitch in scale}
+    within = [chord for chord in CHORDS if classes.issuperset(chord.tones)]
+    chords = [within[random.integers(len(within))] for _ in range(bars)]
+    return _walk(random, scale, chords), chords
+
+
+def _scale(number: int, key: int = 0) -> list[int]:
+    """Its pitches, where 0 is C4."""
+    classes = {(tone + key) % 12 for tone in list(SCALES.values())[number % len(SCALES)]}
+    return [pitch for pitch in range(PITCHES) if pitch % 12 in classes]
+
+
+def _walk(random: np.random.Generator, pitches: list[int], chords: Sequence[Chord | None]) -> Sounding:
+    tune = np.zeros((STEPS * len(chords), PITCHES), np.bool_)
     place, step = int(random.integers(len(pitches))), 0
     while step < len(tune):
+        chord = chords[step // STEPS]
         for steps in _rhythm(random, STEPS - step % STEPS):
+            if chord is not None and step % STEPS_A_BEAT == 0:
+                of_chord = [other for other, pitch in enumerate(pitches) if pitch % 12 in chord.tones]
+                place = min(of_chord, key=lambda other: abs(other - place))
             if random.random() >= REST:
                 tune[step : step + steps, pitches[place]] = True
             place = _next(random, place, len(pitches))

@@ -195,6 +195,7 @@ EXTRA_COLUMNS = {
     "vae": {"encoder_divergence"},
     "midinet": {"generator_features", "generator_mean_image", "penalty"},
     "midinet_following": {"generator_features", "generator_mean_image"},
+    "midinet_chords": {"generator_features", "generator_mean_image", "penalty"},
 }  # fmt: skip
 
 
