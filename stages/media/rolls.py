@@ -33,6 +33,8 @@ _FRAME = (90, 96, 110)
 _FAINT = 0.35
 """How dark what does not sound can be, at most."""
 _BLACK_KEYS = (1, 3, 6, 8, 10)
+_UNHEARD = 0.01
+"""Nats of a divergence in which at most 7% of notes would have to be others (Pinsker's inequality)."""
 _YANG = "Yang and Lerch 2020"
 
 
@@ -139,7 +141,10 @@ class Rolls(Medium):
     }
     offers: ClassVar[Mapping[str, str]] = {"music": "bars of music"}
     metrics = _METRICS
-    judged_by: ClassVar[Mapping[str, float]] = {"interval_divergence": 1.0, "in_scale": 0.7}
+    judged_by: ClassVar[Mapping[str, float]] = {"in_scale": 0.7}
+    distances: ClassVar[Mapping[str, float]] = dict.fromkeys(
+        ("pitch_divergence", "interval_divergence", "duration_divergence"), _UNHEARD
+    )
     expectations = (
         Expectation(
             "notes", "bars have one note or none", low=2, share=0.1,

@@ -81,15 +81,15 @@ def verdict(rows: Sequence[Row], chosen: Row, selection: dict[str, Any], about: 
 
 
 def findings(row: Row, score: dict[str, Any] | None, about: Subject) -> list[Finding]:
-    """The Frechet distance; of a conditional generator what its classes are worth; or what its medium is judged by."""
+    """The Frechet distance; what its medium is judged by; of a conditional generator what its classes are worth."""
     found = [_of_distance(row)]
     if about.sources is not None:
         found += [] if _without_pairs(row) else [_of_sources(row, about.sources), _of_light(row)]
-    if judged_by := about.medium.judged_by:
-        for name, worst_of_all in judged_by.items():
-            metric = METRICS[name]
-            found.append(_of_share(metric, row.get(name), row.get(metric.floor), worst_of_all, with_chance=False))
-    elif about.chance is not None:
+    found += [_of_own(name, row, least) for name, least in about.medium.distances.items()]
+    for name, worst_of_all in about.medium.judged_by.items():
+        metric = METRICS[name]
+        found.append(_of_share(metric, row.get(name), row.get(metric.floor), worst_of_all, with_chance=False))
+    if about.chance is not None:
         name = "attribute_accuracy" if about.attributes else "conditional_accuracy"
         of_classes = METRICS[name]
         found.append(_of_share(of_classes, row.get(name), row.get(of_classes.floor), about.chance))
@@ -120,10 +120,25 @@ def _of_distance(row: Row) -> Finding | None:
     figure = f"{metric.title} {_number(value)}"
     if low is not None and value <= most:
         return Finding("good", f"{figure}, not to be told from real images ({_number(low)} to {_number(most)})")
-    times = value / most
+    level, times = _times(value, most)
     of_real = "the most that real images reach by chance" if most == high else "what real images reach"
-    level: Level = "good" if times <= GOOD_DISTANCE else "fair" if times <= FAIR_DISTANCE else "poor"
     return Finding(level, f"{figure}, {times:.{0 if times >= 10 else 1}f} times {of_real} ({_number(most)})")
+
+
+def _of_own(name: str, row: Row, least: float) -> Finding | None:
+    """A distance of a medium's own, where less than `least` is as good as none."""
+    metric = METRICS[name]
+    value, floor = row.get(name), row.get(metric.floor)
+    if value is None or floor is None:
+        return None
+    level, _ = _times(value, max(floor, least))
+    return Finding(level, f"{metric.title} {metric.text(value)} (real images: {metric.text(floor)})")
+
+
+def _times(value: float, most: float) -> tuple[Level, float]:
+    """How good a distance is, and how many times what real images reach."""
+    times = value / most
+    return "good" if times <= GOOD_DISTANCE else "fair" if times <= FAIR_DISTANCE else "poor", times
 
 
 def _of_share(

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from stages.media.images import Images
+from stages.media.rolls import Rolls
 from stages.selection.quality import FAIR_DISTANCE, GOOD_DISTANCE, Subject, course_of, share_of_real, verdict
 from stages.sources.ring import MEDIUM as RING
 
@@ -74,6 +75,33 @@ def test_an_unconditional_generator_is_judged_by_its_distance_and_one_of_points_
     few = judged(points, frechet_distance=0.35, modes_captured=12, **modes)
     assert few["level"] == "poor"
     read(few["sentence"])
+
+
+@pytest.mark.tried(
+    "a generator of bars near to real ones in features, whose intervals are others",
+    "Poor: Frechet distance 0.35, not to be told from real images (0.3 to 0.4); pitch divergence 0.012 (real images: "
+    "0.002); interval divergence 0.11 (real images: 0.005)",
+)
+def test_bars_are_judged_by_their_notes_as_by_the_frechet_distance_beyond_what_nobody_hears(
+    read: Callable[[str], None],
+) -> None:
+    bars = replace(ABOUT, family="midinet", medium=Rolls(60, 24), chance=None)
+    floors: dict[str, Any] = {f"{name}_divergence_floor": 0.005 for name in ("interval", "duration")}
+    notes = floors | {"pitch_divergence_floor": 0.002, "pitch_divergence": 0.012, "duration_divergence": 0.029}
+    assert judged(bars, frechet_distance=0.35, interval_divergence=0.03, **notes)["level"] == "good"
+    assert judged(bars, frechet_distance=0.35, interval_divergence=0.07, **notes)["level"] == "fair"
+    wider = notes | {"interval_divergence_floor": 0.03}
+    assert judged(bars, frechet_distance=0.35, interval_divergence=0.07, **wider)["level"] == "good"
+    poor = judged(bars, frechet_distance=0.35, interval_divergence=0.11, **notes)
+    assert poor["level"] == "poor"
+    read(poor["sentence"])
+
+
+def test_what_a_generator_is_asked_for_counts_beside_what_its_medium_is_judged_by() -> None:
+    bars = replace(ABOUT, family="midinet_chords", medium=Rolls(60, 24), attributes=True)
+    asked: dict[str, Any] = {"attribute_floor": 0.65, "frechet_distance": 0.35}
+    assert judged(bars, attribute_accuracy=0.6, **asked)["level"] == "good"
+    assert judged(bars, attribute_accuracy=0.1, **asked)["level"] == "poor"
 
 
 def test_accuracy_of_an_evaluator_that_knows_no_class_itself_says_nothing() -> None:
