@@ -28,14 +28,7 @@ def decoded(
     content: bytes, to: "Normalize", size: Size, most: int, *, empty: float | None, occupied: float | None
 ) -> Decoded:
     """The volume `[C,*size]` of an array `[H,D,W]` or `[C,H,D,W]`, or of a scan. Raises UnusableError."""
-    if is_series(content):
-        array, spacing = series_in(content, most)
-        kind = "dicom"
-    elif content.startswith(STARTS):
-        array, spacing, kind = array_in(content, most), _EVEN, "npy"
-    else:
-        array, spacing = scan_in(content, most)
-        kind = "nifti"
+    array, spacing, kind = _numbers_in(content, most)
     cells = array[None] if array.ndim == 3 else array
     if cells.ndim != 4 or len(cells) != to.channels or not cells.size:
         raise UnusableError(
@@ -43,6 +36,33 @@ def decoded(
         )
     shares = _fitted(occupied_shares(cells, empty, occupied), size, to, spacing)
     return Decoded(shares * np.float32(2) - np.float32(1), kind, cells.shape)
+
+
+def _numbers_in(content: bytes, most: int) -> tuple[npt.NDArray[Any], Spacing, str]:
+    """The array, how large its cells are, and of which kind its file is."""
+    if is_series(content):
+        return *series_in(content, most), "dicom"
+    if content.startswith(STARTS):
+        return array_in(content, most), _EVEN, "npy"
+    return *scan_in(content, most), "nifti"
+
+
+def ends_to_say(content: bytes, most: int) -> tuple[float, float] | None:
+    """The smallest and the largest number of a volume of which nobody knows what is empty and what is occupied.
+
+    None where the numbers say so themselves, and of what is broken, which `decoded` tells of.
+    """
+    try:
+        array, *_ = _numbers_in(content, most)
+    except UnusableError:
+        return None
+    if array.dtype.kind not in "buif" or not array.size or not np.isfinite(array).all():
+        return None
+    try:
+        occupied_shares(array)
+    except UnusableError:
+        return float(array.min()), float(array.max())
+    return None
 
 
 def npy(values: npt.NDArray[Any]) -> bytes:

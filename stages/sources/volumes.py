@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
-from stages.common.errors import UserError
+from stages.common.errors import UserError, counted
 from stages.common.params import Ingest
 from stages.common.sections import Finite, Positive
 from stages.media import meshes, scans
-from stages.media.cells import npy
+from stages.media.cells import ends_to_say, npy
 from stages.media.endings import MESHES, SCANS, SLICES
 from stages.media.volumes import Up, Volumes
-from stages.sources import RawImage, Source
+from stages.sources import Content, RawImage, Source
 from stages.sources.archive import archive_tree
 from stages.sources.array_files import Header
 from stages.sources.arrays import Elements, Named, elements_of
@@ -59,6 +60,11 @@ def read(params: Ingest, options: Options) -> Source:
     """
     if params.pairs is not None:
         raise UserError("pairs-not-supported", "ingest.pairs is of pictures, and these are volumes: set it to null")
+    source = _source(params, options)
+    return source if options.empty is not None else replace(source, images=_with_ends(source, params.max_pixels))
+
+
+def _source(params: Ingest, options: Options) -> Source:
     medium, path = Volumes(options.empty, options.occupied, options.up), _alone(Path(params.path))
     if path.is_file() and path.suffix.lower() in _ARRAYS:
         found = params.model_copy(update={"path": str(path)})
@@ -77,6 +83,30 @@ def read(params: Ingest, options: Options) -> Source:
     source = tree_source("volumes", series, params, wanted=wanted)
     images = series.by_patient(_with_reader(source.images))
     return replace(source, images=images, grouped=series.of_several_patients, layout=[*source.layout, *series.said])
+
+
+def _with_ends(source: Source, most: int) -> Iterator[RawImage]:
+    """The images; behind the last a note says from which number to which they go, where nothing else says it.
+
+    A run that goes on tells of those that it reads itself.
+    """
+    found = list[tuple[float, float]]()
+
+    def looked_at(content: Content) -> bytes:
+        read = content() if callable(content) else content
+        if (ends := ends_to_say(read, most)) is not None:
+            found.append(ends)
+        return read
+
+    for image in source.images:
+        is_mesh = image.path.lower().endswith(MESHES)
+        yield image if is_mesh else replace(image, content=partial(looked_at, image.content))
+    if found:
+        lowest, highest = (f"{end:.17g}" for end in (min(low for low, _ in found), max(high for _, high in found)))
+        source.notes.append(
+            f"the numbers of {counted(len(found), 'volume')} do not say what is empty: they go from {lowest} to "
+            f"{highest}; ingest again with ingest.options: {{empty: {lowest}, occupied: {highest}}}, or wider ends"
+        )
 
 
 def _alone(path: Path) -> Path:

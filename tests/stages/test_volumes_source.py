@@ -1,5 +1,6 @@
 """Sources of volumes: folders and archives of arrays and meshes, one array of all, and drawn solids."""
 
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,11 +18,12 @@ from stages.common.split import Split
 from stages.media import medium_of
 from stages.media.cells import npy
 from stages.media.volumes import Volumes
+from stages.sources import open_source
 from stages.sources.kinds import advice_on
 from stages.sources.solids import SOLIDS, draw_solid
 from tests.refusals import refused
 from tests.stages.hostile_inputs import PNG
-from tests.stages.source_files import ingested, normalized
+from tests.stages.source_files import ingest_params, ingested, normalized
 from tests.stages.test_source_fuzz import damaged, fuzzed, taken
 
 KINDS = ("stool", "table")
@@ -208,6 +210,32 @@ def test_solids_are_shared_out_by_class_and_equal_ones_stay_on_one_side(tmp_path
     train, holdout = ({*map(bytes, Split(tmp_path / "normalized" / side).images())} for side in ("train", "holdout"))
     assert len(train | holdout) < 600, "some are equal"
     assert not train & holdout
+
+
+def test_ingest_says_from_which_number_to_which_all_volumes_go_and_these_ends_serve(tmp_path: Path) -> None:
+    values = np.random.default_rng(1).integers(-1000, 3000, (6, 6, 6, 6)).astype(np.float32) / 7
+    values[3, 0, 0, 0], values[5, 1, 2, 3] = -200.1, 500.7
+    values[0] = values[0] > 0  # which says itself what it is
+    (tmp_path / "in").mkdir()
+    for number, one in enumerate(values):
+        (tmp_path / f"in/{number}.npy").write_bytes(npy(one))
+    (tmp_path / "in/broken.npy").write_bytes(npy(values[1])[:-9])
+
+    def noted(place: str, **options: float) -> list[str]:
+        source = open_source(ingest_params(source="volumes", path=str(tmp_path / place), options=options))
+        for image in source.images:
+            assert image.content if isinstance(image.content, bytes) else image.content()
+        return source.notes
+
+    (note,) = noted("in")
+    assert note.startswith("the numbers of 5 volumes do not say what is empty: they go from -200.1")
+    said = {name: float(number) for name, number in re.findall(r"(empty|occupied): ([-0-9.]+)", note)}
+    assert noted("in", **said) == []
+    (tmp_path / "in/broken.npy").unlink()
+    ingested(tmp_path / "raw", source="volumes", path=str(tmp_path / "in"), options=said)
+    assert normalized(tmp_path, height=6, depth=6, width=6, channels=1)["counts"]["read"] == 6
+    np.save(tmp_path / "all.npy", values[1:])
+    assert noted("all.npy") == [note], "of one array, too"
 
 
 def test_densities_without_ends_are_mended_by_options_not_in_the_files(tmp_path: Path) -> None:
