@@ -40,7 +40,7 @@ def make_served(folder: Path) -> Path:
         (folder / package).symlink_to(ROOT / package)
     yaml = YAML(typ="safe")
     content = yaml.load(ROOT / "prefect.yaml")
-    for deployment in [each for each in content["deployments"] if "schedules" in each]:
+    for deployment in [each for each in content["deployments"] if "pipeline.py" in each["entrypoint"]]:
         deployment["schedules"][0]["cron"] = "* * * * *"
         deployment["parameters"] = {"targets": ["quick"]}
     with (folder / "prefect.yaml").open("w") as file:
