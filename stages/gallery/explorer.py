@@ -3,10 +3,11 @@
 import base64
 import gzip
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mintage.attribute_names import groups_of
@@ -14,6 +15,7 @@ from stages.common.levels import Levels
 from stages.gallery.mixing import with_weights
 from stages.gallery.sheets import as_strip, row_of, shrunk
 from stages.media.medium import Medium
+from stages.reporting.facts import Heard
 from stages.reporting.selection import PairsToldApart
 
 GENERATOR, BACK = "generator.onnx", "back.onnx"
@@ -21,6 +23,9 @@ MOST_BYTES = 16_000_000
 """Of a generator: a page whose explorer takes more would make its readers wait."""
 
 Read = Callable[[str], bytes | None]
+Way = Literal["noise", "drawing", "lengths", "rows"]
+"""What its samples are made of: noise; a drawing or a picture; a sample of any length; each of the one before."""
+_MOST_BEGINNINGS = 6
 
 
 class Taken(BaseModel):
@@ -37,7 +42,7 @@ class Taken(BaseModel):
     generator_conditioning: str = "none"
     generator_normalization: str = "none"
     attributes: tuple[str, ...] | None = None
-    source_shape: tuple[int, int, int] | None = None
+    source_shape: tuple[int, ...] | None = None
     domains: tuple[str, str] | None = None
     vocabulary: tuple[str, ...] | None = None
 
@@ -59,11 +64,11 @@ class Taken(BaseModel):
 
     @property
     def drawn(self) -> tuple[int, int, int] | None:
-        """(S, h, w) of what there is to draw of a source: all but a mask."""
+        """(S, h, w) of what there is to draw of a source of pixels: all but a mask."""
         if self.source_shape is None:
             return None
-        channels, *sides = self.source_shape
-        return channels - self.fills, sides[0], sides[1]
+        channels, height, width = self.source_shape
+        return channels - self.fills, height, width
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,17 @@ class Explorer:
     """Data URIs of ten pictures each: `sources` to begin with; `real` ones, and those `made`, to tell apart."""
     judged: PairsToldApart | None
     """How often the discriminator found the real one."""
+    beginnings: Sequence[Mapping[str, str]] = ()
+    """Held-out sources of what is no picture: a `title`, and the `values`, packed floats of 32 bits."""
+
+    @property
+    def way(self) -> Way:
+        return _way(self.taken, self.medium)
+
+    @property
+    def given(self) -> tuple[int, ...] | None:
+        """The shape of what a reader gives."""
+        return self.taken.drawn if self.way == "drawing" else self.taken.source_shape
 
     def script(self) -> str:
         """The file that the page loads: all of this as one constant, so that a page from a disk can read it, too; and
@@ -103,7 +119,9 @@ class Explorer:
             "classes": taken.labels,
             "mixes": self.mixes,
             "attributes": taken.attributes or (),
-            "source": taken.source_shape and {"shape": taken.drawn, "fills": taken.fills, "white": self.white},
+            "way": self.way,
+            "source": taken.source_shape and {"shape": self.given, "fills": taken.fills, "white": self.white},
+            "beginnings": self.beginnings,
             "strips": self.strips,
             "pictured": _pictured(taken, self.medium),
             "judged": self.judged and {"pairs": self.judged.pairs, "share": self.judged.share},
@@ -146,18 +164,46 @@ def explorer_of(read: Read, sizes: Mapping[str, int], config: Mapping[str, Any],
     if mixing is not None:
         generators["generator"] = mixing
     strips, white = _strips(read, taken, medium), known.partner == "edges"
-    return Explorer(taken, medium, view, generators, mixing is not None, white, strips, known.judged)
+    beginnings = [] if _way(taken, medium) in ("noise", "drawing") else list(_beginnings(read, taken, medium))
+    return Explorer(taken, medium, view, generators, mixing is not None, white, strips, known.judged, beginnings)
+
+
+def _way(taken: Taken, medium: Medium) -> Way:
+    if taken.source_shape is None:
+        return "noise"
+    if "picture files" not in medium.lacks:
+        return "drawing"
+    return "rows" if medium.row is not None else "lengths"
 
 
 def _view_of(taken: Taken, medium: Medium) -> str | None:
     """None where a browser can not show what it makes, or draw what it makes that of."""
-    shapes = [shape for shape in (taken.image_shape, taken.drawn) if shape is not None]
+    way = _way(taken, medium)
+    given = taken.drawn if way == "drawing" else taken.source_shape
     try:
-        views = [medium.view(medium.check_shape(shape)) for shape in shapes]
+        views = [medium.view(medium.check_shape(shape)) for shape in (taken.image_shape, given) if shape is not None]
     except ValueError:
         return None
-    drawable = taken.drawn is None or "picture files" not in medium.lacks
-    return views[0] if drawable and None not in views else None
+    if way in ("lengths", "rows") and (taken.source_shape != taken.image_shape or taken.domains):
+        return None
+    if way == "lengths" and len(medium.sides) > 1:  # no windows of what has several sides
+        return None
+    return views[0] if None not in views else None
+
+
+def _beginnings(read: Read, taken: Taken, medium: Medium) -> Iterator[dict[str, str]]:
+    """The sources that the release lets people hear beside what became of them."""
+    try:
+        heard = Heard.model_validate_json(read("plots/heard/heard.json") or b"{}")
+    except ValidationError:
+        return
+    for row in heard.rows[:_MOST_BEGINNINGS]:
+        sound, picture = (read(f"plots/heard/{row.files[0]}.{suffix}") for suffix in ("wav", "png"))
+        if sound is None or picture is None:
+            continue
+        sample = medium.heard_again(sound, picture, taken.image_shape)
+        if sample is not None and sample.min() < sample.max():  # nothing is no beginning
+            yield {"title": row.title, "values": packed(np.ascontiguousarray(sample, "<f4").tobytes())}
 
 
 def packed(content: bytes) -> str:
@@ -173,7 +219,10 @@ def _pictured(taken: Taken, medium: Medium) -> tuple[int, ...]:
 
 
 def _strips(read: Read, taken: Taken, medium: Medium) -> dict[str, str]:
-    if medium.plots is not None:  # no sheet of one picture beside the other
+    if medium.plots is not None or _way(taken, medium) in (
+        "lengths",
+        "rows",
+    ):  # no sheet of one picture beside the other
         return {}
     rows = _of_translations(read, taken) if taken.source_shape else _of_noise(read, _pictured(taken, medium))
     return {name: as_strip(images) for name, images in rows.items() if images is not None}

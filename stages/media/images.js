@@ -2,6 +2,6 @@
 // Pictures in a browser: as they are.
 
 const VIEW = {
-  hint: "Drag on the picture to move, too.",
+  drag: "Drag on the picture to move, too.",
   draw: (canvas, values, shape) => draw(canvas, values, shape),
 };

@@ -280,6 +280,13 @@ class Medium:
         """A sample `[C,*S]` in [-1,1] as a WAV file to listen to, of a medium that `plays`."""
         raise NotImplementedError
 
+    def heard_again(self, sound: bytes, picture: bytes, shape: Shape) -> "FloatImages | None":
+        """A sample `[C,*S]` of this shape, of which `play` made the sound and `pixels` the PNG, as far as they hold it.
+
+        None where neither does, or they are of another sample.
+        """
+        return None
+
     def view(self, shape: Shape) -> str | None:
         """The script by which a browser shows samples of this shape; None where there is none.
 

@@ -65,7 +65,8 @@ const drawLine = (context, points, { centres, std }, side) => {
 
 const VIEW = {
   many: 500,
-  hint: "Green is what the generator made; circles, or the dotted line, show where the data are. Drag to move all noise alike.",
+  hint: "Green is what the generator made; circles, or the dotted line, show where the data are.",
+  drag: "Drag to move all noise alike.",
   draw: (canvas, values, shape, large) => {
     const side = large ? SHOWN.large : SHOWN.small;
     [canvas.width, canvas.height] = [side, side];

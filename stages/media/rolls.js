@@ -100,11 +100,19 @@ const pictureOf = (values, [channels, steps, pitches], sounding, lowest) => {
   return { pixels, width, height };
 };
 
+/** The names of the notes, in the order in which they begin. */
+const inNotes = (sounding) => {
+  const inOrder = notesOf(sounding).sort((one, other) => one[0] - other[0] || one[2] - other[2]);
+  const pitches = inOrder.map((note) => note[2] + RELEASE.medium.lowest);
+  return pitches.map((pitch) => `${NAMES[pitch % 12]} ${Math.floor(pitch / 12) - 1}`).join(", ") || "nothing sounds";
+};
+
 let player = null;
 let link = null;
 
 const VIEW = {
-  hint: "Time runs to the right, a sixteenth a column; high notes are at the top. Faint is what does not sound. Drag to move.",
+  hint: "Time runs to the right, a sixteenth a column; high notes are at the top. Faint is what does not sound.",
+  drag: "Drag to move.",
   draw: (canvas, values, shape) => {
     const sounding = soundingIn(values, shape, RELEASE.medium.voices);
     const { pixels, width, height } = pictureOf(values, shape, sounding, RELEASE.medium.lowest);
@@ -113,17 +121,22 @@ const VIEW = {
   },
   start: (canvas, beside) => {
     player = new Player(beside, RELEASE.words.one);
-    link = element("a", { id: "explore-midi", class: "small", download: "bar.mid" }, "Take it along as MIDI");
-    beside.append(element("p", {}, link));
+    link = element("a", { id: "explore-midi", class: "small", download: `generated-${RELEASE.words.one}.mid` }, "Save as MIDI");
+    player.link.after(" · ", link);
   },
-  settle: (values, asked) => {
-    const sounding = soundingIn(values, RELEASE.shape, RELEASE.medium.voices);
-    player.take(wavOf(asSound(sounding, RELEASE.medium), RELEASE.medium.rate), asked);
+  settle: (values, asked, shape = RELEASE.shape, from = 0) => {
+    const sounding = soundingIn(values, shape, RELEASE.medium.voices);
+    const sound = asSound(sounding, RELEASE.medium);
+    player.take(wavOf(sound, RELEASE.medium.rate), asked, (from * sound.length) / RELEASE.medium.rate);
     if (link.href) URL.revokeObjectURL(link.href);
     link.midi = midiOf(sounding, RELEASE.medium);
     link.href = URL.createObjectURL(new Blob([link.midi], { type: "audio/midi" }));
-    const inOrder = notesOf(sounding).sort((one, other) => one[0] - other[0] || one[2] - other[2]);
-    const pitches = inOrder.map((note) => note[2] + RELEASE.medium.lowest);
-    return pitches.map((pitch) => `${NAMES[pitch % 12]} ${Math.floor(pitch / 12) - 1}`).join(", ") || "nothing sounds";
+    return inNotes(sounding);
   },
+  written: (values, shape) => {
+    const [channels, steps, pitches] = shape;
+    const sounding = soundingIn(values, shape, RELEASE.medium.voices).flat();
+    return Float32Array.from({ length: channels * steps * pitches }, (_, place) => (sounding[place % sounding.length] ? 1 : -1));
+  },
+  told: (values, shape) => inNotes(soundingIn(values, shape, RELEASE.medium.voices)),
 };

@@ -98,7 +98,10 @@ const drawSpectrogram = (context, { levels, columns }, [across, down], top) => {
 let player = null;
 
 const VIEW = {
-  hint: "Time runs to the right: above the wave, below how loud each tone is, low tones at the bottom. Drag to move.",
+  hint: "Time runs to the right: above the wave, below how loud each tone is, low tones at the bottom.",
+  drag: "Drag to move.",
+  read: (file) => samplesOfRecording(file, RELEASE.medium.rate),
+  play: (sound, shape, generated) => wavOf(sound, RELEASE.medium.rate, generated),
   draw: (canvas, sound, shape, large) => {
     const context = canvas.getContext("2d");
     const spectrogram = large ? spectrogramOf(sound, RELEASE.medium.rate) : null;

@@ -17,7 +17,7 @@ from stages.common.files import read_json
 from stages.common.levels import Levels, to_uint8
 from stages.common.marks import Mark
 from stages.common.models import read_generator, write_generator
-from stages.common.pictures import encode_png, grid, grid_scale, with_names
+from stages.common.pictures import TRANSLATED, encode_png, grid, grid_scale, with_names
 from stages.export import export
 from stages.gallery import runtime
 from stages.media.images import Images
@@ -76,13 +76,14 @@ def publish_model(
 
 
 def heard_in(folder: Path, config: ModelConfig, medium: Medium) -> list[Path]:
-    """Three pairs of noise to listen to, of a medium that can be heard."""
+    """Three pairs of noise to listen to, of a medium that can be heard; behind a source what is made of it."""
     if not medium.plays:
         return []
     (folder / "heard").mkdir()
-    noise = np.random.default_rng(0).uniform(-1, 1, (3, 2, *config.image_shape)).astype(np.float32)
+    columns = TRANSLATED[:3] if config.source_shape else ["held out", "generated"]
+    noise = np.random.default_rng(0).uniform(-1, 1, (3, len(columns), *config.image_shape)).astype(np.float32)
     rows = [Row(f"number {number}", [*pair]) for number, pair in enumerate(noise)]
-    write_heard(folder / "heard", medium, Heard(["held out", "generated"], rows), Mark())
+    write_heard(folder / "heard", medium, Heard(columns, rows), Mark())
     return [*(folder / "heard").iterdir()]
 
 

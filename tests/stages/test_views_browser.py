@@ -13,10 +13,11 @@ from mintage.metrics.modes import mode_figures
 from mintage.midi import GENERATED as SAID
 from mintage.midi import encode_midi, notes_of
 from mintage.players import ModelConfig
-from mintage.rolls import sounding
+from mintage.rolls import as_rolls, sounding
 from mintage.sampling import generate
 from mintage.volumes import shaded_views
-from mintage.waves import GENERATED, decode_wav, info_of
+from mintage.waves import GENERATED, decode_wav, encode_wav, info_of
+from mintage.windows import Windows
 from stages.common.levels import to_uint8
 from stages.media.points import Points
 from stages.media.rolls import Rolls
@@ -36,8 +37,13 @@ MODELS = {
     "line": (ModelConfig("points", 16, (1, 1, 1), None, 2, "normal"), Points([[-1.0], [1.0]], 0.5, 4.0)),
     "rolls": (ModelConfig("midinet", 16, (1, 16, 24), None, 12, "normal"), Rolls(48, 24, tempo=100)),
     "chords": (ModelConfig("midinet", 16, (1, 16, 60), None, 12, "normal"), Rolls(36, 60, "many")),
+    "following": (
+        ModelConfig("midinet_following", 16, (1, 16, 24), None, 12, "normal", "source", source_shape=(1, 16, 24)),
+        Rolls(48, 24, tempo=100),
+    ),
     "volumes": (ModelConfig("dcgan", 8, (1, 16, 16, 16), None, 12, "normal"), Volumes()),
     "sounds": (ModelConfig("dcgan", 8, (1, 1024), ("low", "high"), 12, "uniform", "concat", "batch"), SOUNDS),
+    "pairs": (ModelConfig("unet", 8, (1, 1024), None, 0, "normal", "source", source_shape=(1, 1024)), SOUNDS),
 }
 UP, RIGHT = "\ue013", "\ue014"
 """Keys of arrows, as WebDriver has them."""
@@ -133,6 +139,84 @@ def test_a_bar_is_seen_heard_and_taken_along_as_python_has_it(window: Browser, m
     assert window.console() == []
 
 
+def levels_in(wav: bytes) -> Any:
+    samples, rate = decode_wav(wav)
+    assert rate == SOUNDS.rate
+    return samples * 32768
+
+
+def held_out(shape: tuple[int, ...]) -> Any:
+    """The first source that these releases have to listen to."""
+    return np.random.default_rng(0).uniform(-1, 1, (3, 3, *shape)).astype(np.float32)[0, 0]
+
+
+def test_a_held_out_sound_and_one_of_ones_own_of_any_length_become_what_torch_makes_of_them(
+    window: Browser, models: Site, tmp_path: Path
+) -> None:
+    page = Page(window, models, "pairs")
+    both = "await explorer.idle(); return [[...explorer.given.wav], [...player.wav]]"
+    given, _ = map(bytes, window.run(both))
+    assert np.abs(levels_in(given) - held_out((1, 1024)) * 32767).max() < 1.5
+    moments = np.arange(5000) / 11025
+    tones = np.stack([np.sin(2 * np.pi * 440 * moments), np.sin(2 * np.pi * 700 * moments) ** 3]) * 0.7
+    own = encode_wav(tones, 11025)
+    (tmp_path / "own.wav").write_bytes(own)
+    window.type("#explore-own", str(tmp_path / "own.wav"))
+    given, made = map(bytes, window.run(both))
+    sound = SOUNDS.decode_whole(own, 2**20)
+    assert np.abs(levels_in(given) - sound * 32767).max() < 1.5
+    windows = Windows(sound.shape[1], 1024)
+    pieces = generate(page.model.generator, torch.empty(len(windows), 0), windows.cut(torch.from_numpy(sound)))
+    expected = windows.joined(pieces).numpy()
+    assert len(windows) == 3
+    assert expected.std() > 0.05
+    assert np.abs(levels_in(made) - np.clip(expected, -1, 1) * 32767).max() < 1.5
+    assert [info_of(given), info_of(made)] == [{}, GENERATED]
+    seen = SOUNDS.pixels(sound[None])[0, 0].astype(int)
+    drawn = page.canvas("#explore-source")
+    assert np.abs(drawn[96::2, :: drawn.shape[1] // seen.shape[1], 0] - seen).max() <= 2
+    (tmp_path / "none.wav").write_text("no sound")
+    window.type("#explore-own", str(tmp_path / "none.wav"))
+    window.run("await explorer.idle()")
+    assert "cannot read that sound" in page.told()
+    assert window.console() == []
+
+
+NOISE_OF_SEEDS = "return given[0].map((seed) => noiseOf(RELEASE.latents, seed))"
+
+
+def test_a_tune_goes_on_bar_by_bar_with_the_notes_of_torch_and_is_saved_as_midi(window: Browser, models: Site) -> None:
+    page, medium = Page(window, models, "following"), MODELS["following"][1]
+    assert isinstance(medium, Rolls)
+    first = sounding(torch.from_numpy(held_out((1, 16, 24))[None]), "one")
+
+    def tune(begin: Tensor, count: int) -> bytes:
+        bars = [begin] if begin.any() else []
+        before = begin
+        for noise in torch.tensor(window.run(NOISE_OF_SEEDS, [1, 2, 3][:count])):
+            before = sounding(generate(page.model.generator, noise[None], as_rolls(before)), "one")
+            bars.append(before)
+        assert len(torch.unique(torch.cat(bars), dim=0)) == len(bars)
+        return encode_midi(torch.cat(bars).flatten(0, 1).numpy(), medium.lowest, medium.tempo, SAID)
+
+    def saved() -> bytes:
+        return bytes(window.run('await explorer.idle(); return [...document.getElementById("explore-midi").midi]'))
+
+    assert saved() == tune(first, 1)
+    for button in ("new", "new", "back"):
+        window.click(f"#explore-{button}")
+    assert saved() == tune(first, 2)
+    assert page.told().startswith("Bar 3: ")
+    window.click("#explore-other")
+    assert saved() != tune(first, 2)
+    window.click("#explore-clear")
+    window.click("#explore-new")
+    assert saved() == tune(first & False, 2)
+    heard = window.run('await explorer.idle(); return document.querySelectorAll("#explore-row canvas").length')
+    assert heard == 2
+    assert window.console() == []
+
+
 def test_a_line_is_the_one_that_torch_writes_and_is_text_whatever_its_words_are(window: Browser, models: Site) -> None:
     page, medium = Page(window, models, "lines"), Tokens(WORDS, 8)
     written = 'return document.getElementById("explore-picture").textContent'
@@ -220,7 +304,7 @@ def test_a_threshold_says_which_cells_of_a_volume_are_occupied(window: Browser, 
     assert_seen_alike(page, volumes - 0.5, 35, 25)
 
 
-@pytest.mark.parametrize(("name", "pairs"), [("sounds", 3), ("rolls", 3), ("volumes", 10)])
+@pytest.mark.parametrize(("name", "pairs"), [("sounds", 3), ("pairs", 3), ("volumes", 10)])
 def test_the_game_is_played_by_ear_or_by_eye(window: Browser, models: Site, name: str, pairs: int) -> None:
     Page(window, models, name)
     window.click("#quiz-start")

@@ -76,7 +76,6 @@ class Engine {
   }
 
   get #pixels() {
-    const [, height, width] = this.release.source.shape;
-    return height * width;
+    return this.release.source.shape.slice(1).reduce((product, side) => product * side, 1);
   }
 }

@@ -27,9 +27,10 @@ const freshOnes = async (release, engine) => {
  */
 
 /** Of what can be heard, by ear alone: the players of the page's own section of sounds, held out and generated. */
-const heardPairs = () =>
+const heardPairs = (release) =>
   [...document.querySelectorAll("#listen .heard")].map((row) => {
-    const [real, made] = [...row.querySelectorAll("audio")].map(({ src }) => element("div", {}, element("audio", { controls: "", src })));
+    const players = [...row.querySelectorAll("audio")].slice(release.source ? 1 : 0); // behind a source its translation
+    const [real, made] = (release.source ? players.reverse() : players).map(({ src }) => element("div", {}, element("audio", { controls: "", src })));
     return { real, made };
   });
 
@@ -68,13 +69,13 @@ const endOfQuiz = (found, all, release) => {
 
 /** Bind the section of the game, where the release has real samples; each press of its button begins anew. */
 const startQuiz = (release, engine) => {
-  const heard = heardPairs();
+  const heard = heardPairs(release);
   const seen = release.strips.real && (release.strips.made || !release.source);
   if (!heard.length && !seen) return;
   $("quiz").hidden = false;
   const [ask, told] = [$("quiz-pair"), $("quiz-told")];
   $("quiz-start").addEventListener("click", async () => {
-    const pairs = shuffled(heard.length ? heardPairs() : await seenPairs(release, engine));
+    const pairs = shuffled(heard.length ? heardPairs(release) : await seenPairs(release, engine));
     let hits = 0;
     const next = (number) => {
       if (number === pairs.length) return end();

@@ -16,14 +16,15 @@ const startExplorer = async () => {
   const engines = {};
   for (const name of Object.keys(RELEASE.generators)) engines[name] = await Engine.open(RELEASE, name);
   const engine = engines.generator;
-  $("explore-hint").textContent = (!RELEASE.source && VIEW.hint) || "";
+  const begin = { noise: startNoise, rows: startRow, lengths: startLengths }[RELEASE.way];
+  $("explore-hint").textContent = RELEASE.way === "drawing" ? "" : [VIEW.hint, RELEASE.source ? "" : VIEW.drag].filter(Boolean).join(" ");
   explorer.make = (feeds, count = 1) => engine.make(feeds, count);
   explorer.show = async (feeds) => {
     const { values } = await engine.make(feeds, VIEW.many ?? 1);
     show($("explore-picture"), values, RELEASE.shape, 0, true);
   };
-  const { update, settle, drawing } = RELEASE.source ? startTranslator(RELEASE, engines) : startNoise(RELEASE, engine);
-  explorer.drawing = drawing;
+  const { update, settle, drawing, given } = begin ? begin(RELEASE, engine) : startTranslator(RELEASE, engines);
+  Object.assign(explorer, { drawing, given });
   await update();
   explorer.milliseconds = performance.now() - begun;
   await settle();
