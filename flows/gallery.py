@@ -1,4 +1,4 @@
-"""The flow of the gallery: a static site of each store, on a schedule or by hand; one that fails keeps no other back."""
+"""The gallery as a flow: a static site of each store, on a schedule or by hand; one that fails keeps no other back."""
 
 import argparse
 import asyncio
