@@ -214,6 +214,10 @@ def test_a_tune_goes_on_bar_by_bar_with_the_notes_of_torch_and_is_saved_as_midi(
     assert saved() == tune(first & False, 2)
     heard = window.run('await explorer.idle(); return document.querySelectorAll("#explore-row canvas").length')
     assert heard == 2
+    for _ in range(3):
+        window.click("#explore-back")
+    window.run("await explorer.idle()")
+    assert page.told() == "The generator has made no bar yet."
     assert window.console() == []
 
 

@@ -26,14 +26,12 @@ const startRow = (release, engine) => {
     const all = row();
     show(picture, all.at(-1) ?? nothing, release.shape, 0, true);
     picture.setAttribute("aria-label", `The last ${one}`);
-    const canvases = all.map((values, place) => {
+    const items = all.map((values, place) => {
       const canvas = labeledCanvas(`${one} ${place + 1}${place < given.length ? ", held out" : ""}`);
       show(canvas, values, release.shape);
       return element("li", place < given.length ? { class: "given" } : {}, canvas);
     });
-    shown.replaceChildren(...canvases);
-    for (const name of ["back", "other"]) $(`explore-${name}`).disabled = !made.length;
-    $("explore-new").disabled = all.length >= MOST_IN_A_ROW;
+    shown.replaceChildren(...items);
   };
   const settle = (asked = false) => {
     draw();
@@ -48,21 +46,30 @@ const startRow = (release, engine) => {
     say(`${name}: ${more ? `${more}, ` : ""}${made.length ? `made in ${spent.toFixed(1)} ms.` : "held out."}`);
   };
   const nextSeed = () => (made.length ? made.at(-1).seed + 1 : seedIn(form));
-  const press = (button, work) => $(button).addEventListener("click", () => doing(inTurn(async () => settle(await work()))));
   const inTurn = oneAfterAnother();
+  /** A button stays where the keys are, and says why it does nothing. */
+  const press = (button, refusal, work) =>
+    $(button).addEventListener("click", () =>
+      doing(inTurn(async () => {
+        const refused = refusal();
+        if (refused) say(refused);
+        else settle(await work());
+      })));
+  const withoutLast = () => (made.length ? "" : `The generator has made no ${one} yet.`);
+  const full = () => (row().length < MOST_IN_A_ROW ? "" : `These are ${MOST_IN_A_ROW}, as many as a page plays.`);
 
   form.addEventListener("submit", (event) => event.preventDefault());
-  press("explore-new", async () => {
+  press("explore-new", full, async () => {
     await goOn(nextSeed());
     return true;
   });
-  press("explore-other", async () => {
+  press("explore-other", withoutLast, async () => {
     const { seed } = made.at(-1);
     made = made.slice(0, -1);
     await goOn(seed + 1000);
     return true;
   });
-  press("explore-back", () => {
+  press("explore-back", withoutLast, () => {
     made = made.slice(0, -1);
   });
   const begin = (samples) => {
