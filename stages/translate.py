@@ -96,7 +96,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("inputs", nargs="+", metavar="INPUT", help="a picture, sound, tune or clip, or a folder of some")
     made.add_argument("--out", required=True, metavar="FOLDER", help="where PNGs, WAVs, MIDI or GIFs go")
     made.add_argument("--release", default=SELECTED, help=f"a channel, a release or a folder (default: {SELECTED})")
-    words = "where maps, or masks that are white in the hole, lie under the picture's name, or one of all; once for each"
+    words = (
+        "where maps, or masks that are white in the hole, lie under the picture's name, or one of all; once for each"
+    )
     made.add_argument("--with", dest="maps", metavar="PLACE", action="append", default=[], help=words)
     made.add_argument("--to", metavar="DOMAIN", help="of a model between two domains, the one to make")
     fits = (*get_args(Fit), TILES)

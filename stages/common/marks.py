@@ -75,9 +75,9 @@ def with_mark(content: bytes, mark: Mark) -> bytes:
     if content.startswith(_MIDI):
         return with_texts(content, [f"{keyword}: {text}" for keyword, text in mark.texts().items()])
     if content.startswith(_GIF):
-        told = "\n".join(f"{keyword}: {text}" for keyword, text in mark.texts().items())
+        comment = "\n".join(f"{keyword}: {text}" for keyword, text in mark.texts().items())
         place = _behind_header(content)
-        return content[:place] + _comment(told.encode("latin-1", "replace")) + content[place:]
+        return content[:place] + _comment(comment.encode("latin-1", "replace")) + content[place:]
     if not content.startswith(_SIGNATURE):
         return content
     chunks = b"".join(

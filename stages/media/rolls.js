@@ -61,7 +61,7 @@ const varying = (number) => (number < 128 ? [number] : [...varying(number >> 7).
 const meta = (kind, data) => [255, kind, ...varying(data.length), ...data];
 
 /** A MIDI file of one track that says it was generated, as `mintage.midi.encode_midi`. @returns {Uint8Array} */
-const midiOf = (sounding, { lowest, tempo, told }) => {
+const midiOf = (sounding, { lowest, tempo, comments }) => {
   const ticks = 120; // a step: a sixteenth, of 480 a quarter note
   const changes = notesOf(sounding).flatMap(([begin, end, pitch]) => [[begin, 1, pitch], [end, 0, pitch]]);
   changes.sort((one, other) => one[0] - other[0] || one[1] - other[1] || one[2] - other[2]);
@@ -73,7 +73,7 @@ const midiOf = (sounding, { lowest, tempo, told }) => {
   });
   const rest = varying((sounding.length - before) * ticks);
   const head = [0, ...meta(0x51, bigEndian(roundedToEven(60e6 / tempo), 3)), 0, ...meta(0x58, [4, 2, 24, 8])];
-  const track = [...told.flatMap((text) => [0, ...meta(1, letters(text))]), ...head, ...events, ...rest, ...meta(0x2f, [])];
+  const track = [...comments.flatMap((text) => [0, ...meta(1, letters(text))]), ...head, ...events, ...rest, ...meta(0x2f, [])];
   const file = [...letters("MThd"), ...bigEndian(6, 4), ...bigEndian(0, 2), ...bigEndian(1, 2), ...bigEndian(480, 2)];
   return Uint8Array.from([...file, ...letters("MTrk"), ...bigEndian(track.length, 4), ...track]);
 };
@@ -138,5 +138,5 @@ const VIEW = {
     const sounding = soundingIn(values, shape, RELEASE.medium.voices).flat();
     return Float32Array.from({ length: channels * steps * pitches }, (_, place) => (sounding[place % sounding.length] ? 1 : -1));
   },
-  told: (values, shape) => inNotes(soundingIn(values, shape, RELEASE.medium.voices)),
+  inWords: (values, shape) => inNotes(soundingIn(values, shape, RELEASE.medium.voices)),
 };

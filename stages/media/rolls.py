@@ -261,7 +261,7 @@ class Rolls(Medium):
         """With what `mintage.midi` writes and plays, so that a browser does the same."""
         from mintage.midi import GENERATED, PLUCKED
 
-        return {**self.to_json(), "rate": _RATE, "timbre": PLUCKED._asdict(), "told": GENERATED}
+        return {**self.to_json(), "rate": _RATE, "timbre": PLUCKED._asdict(), "comments": GENERATED}
 
     def figures(self, samples: "FloatImages") -> Mapping[str, Sequence[float]]:
         """How many notes each bar has, how many semitones it reaches over, and how many pitches sound at once."""

@@ -48,8 +48,8 @@ class Found:
             "cut off or damaged, of which the frames before that are taken": self.damaged,
             "with gaps in the numbers of frames, over which none is made of others": self.interrupted,
         }
-        told = (f"{counted(len(names), 'scene')} {why}, such as {names[0]}" for why, names in reasons.items() if names)
-        return [f"{counted(self.scenes, 'scene')}: {counted(self.frames, 'frame')} with {past} before each", *told]
+        some = (f"{counted(len(names), 'scene')} {why}, such as {names[0]}" for why, names in reasons.items() if names)
+        return [f"{counted(self.scenes, 'scene')}: {counted(self.frames, 'frame')} with {past} before each", *some]
 
 
 def in_scenes(source: Source, scenes: Scenes, max_pixels: int) -> Source:

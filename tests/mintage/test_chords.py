@@ -30,8 +30,8 @@ def test_of_chords_that_fit_alike_the_bass_and_the_longer_root_decide_and_silenc
 
 
 def test_a_dataset_orders_the_words_of_chords_as_sources_do() -> None:
-    told = {"root": [chord.name.rstrip("m") for chord in CHORDS], "minor": [chord.minor for chord in CHORDS]}
-    data = mintage.Dataset(torch.zeros(24, 1, 16, 24), attributes=told)
+    attributes = {"root": [chord.name.rstrip("m") for chord in CHORDS], "minor": [chord.minor for chord in CHORDS]}
+    data = mintage.Dataset(torch.zeros(24, 1, 16, 24), attributes=attributes)
     assert data.attribute_names == ATTRIBUTES
     assert data.attributes is not None
     assert data.attributes.tolist() == [chord.attributes for chord in CHORDS]

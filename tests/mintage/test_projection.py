@@ -15,7 +15,7 @@ def digits() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @pytest.fixture(scope="module")
-def told_digits() -> mintage.Model:
+def by_class() -> mintage.Model:
     images, labels = digits()
     data = mintage.Dataset(images, labels, classes=[str(digit) for digit in range(10)])
     return mintage.train(data, "cgan", images=20_000, recipe={"width": 8}, progress=False).model
@@ -31,48 +31,48 @@ def attributed() -> mintage.Model:
     ).model
 
 
-def test_a_picture_that_was_tried_is_found_at_once_with_its_class(told_digits: mintage.Model) -> None:
-    pictures = told_digits.sample(100, seed=3)[[5, 77, 99]]
-    found = told_digits.project(pictures, steps=0, seed=3)
+def test_a_picture_that_was_tried_is_found_at_once_with_its_class(by_class: mintage.Model) -> None:
+    pictures = by_class.sample(100, seed=3)[[5, 77, 99]]
+    found = by_class.project(pictures, steps=0, seed=3)
     assert found.distance.max() < 1e-10
     assert found.condition is not None
     assert found.condition.tolist() == [5, 7, 9]
     assert torch.equal(found.images, pictures)
 
 
-def test_the_descent_comes_nearer_and_names_the_class_of_real_digits(told_digits: mintage.Model) -> None:
+def test_the_descent_comes_nearer_and_names_the_class_of_real_digits(by_class: mintage.Model) -> None:
     images, labels = digits()
-    begun, found = (told_digits.project(images[:40], steps=steps) for steps in (0, 60))
+    begun, found = (by_class.project(images[:40], steps=steps) for steps in (0, 60))
     assert (found.distance < begun.distance).all()
     assert found.distance.mean() < 0.7 * begun.distance.mean()
     assert found.condition is not None
     assert (found.condition == labels[:40]).float().mean() > 0.8
 
 
-def test_a_picture_is_found_as_it_is_alone_whatever_stands_beside_it(told_digits: mintage.Model) -> None:
+def test_a_picture_is_found_as_it_is_alone_whatever_stands_beside_it(by_class: mintage.Model) -> None:
     images, _ = digits()
-    together = told_digits.project(images[:70], steps=5)
-    alone = told_digits.project(images[66:68], steps=5)
+    together = by_class.project(images[:70], steps=5)
+    alone = by_class.project(images[66:68], steps=5)
     assert torch.equal(together.latents[66:68], alone.latents)
     assert torch.equal(together.images[66:68], alone.images)
 
 
-def test_no_latent_grows_longer_than_it_began(told_digits: mintage.Model) -> None:
+def test_no_latent_grows_longer_than_it_began(by_class: mintage.Model) -> None:
     far = torch.full((3, 1, 8, 8), 1.0)  # which no digit is
-    begun, found = (told_digits.project(far, steps=steps) for steps in (0, 50))
+    begun, found = (by_class.project(far, steps=steps) for steps in (0, 50))
     assert (found.latents.norm(dim=1) <= begun.latents.norm(dim=1) * (1 + 1e-6)).all()
 
 
-def test_a_class_is_looked_for_where_it_is_asked_for(told_digits: mintage.Model) -> None:
+def test_a_class_is_looked_for_where_it_is_asked_for(by_class: mintage.Model) -> None:
     images, _ = digits()
     for label, wanted in (("4", [4] * 3), (["1", "2", "3"], [1, 2, 3])):
-        found = told_digits.project(images[:3], label=label, steps=2)
+        found = by_class.project(images[:3], label=label, steps=2)
         assert found.condition is not None
         assert found.condition.tolist() == wanted
     with pytest.raises(ValueError, match="2 labels for 3 images"):
-        told_digits.project(images[:3], label=["1", "2"])
+        by_class.project(images[:3], label=["1", "2"])
     with pytest.raises(ValueError, match="no class 'ten'"):
-        told_digits.project(images[:3], label="ten")
+        by_class.project(images[:3], label="ten")
 
 
 def test_one_attribute_changes_and_the_others_stay_as_they_were_found(attributed: mintage.Model) -> None:
@@ -109,10 +109,10 @@ def test_conditions_may_be_known_of_each_picture(attributed: mintage.Model) -> N
     assert torch.equal(found.condition, known)
 
 
-def test_what_else_is_compared_decides_too(told_digits: mintage.Model) -> None:
+def test_what_else_is_compared_decides_too(by_class: mintage.Model) -> None:
     images, _ = digits()
-    upper = project(told_digits.generator, images[:8], [0], steps=20, likeness=lambda x: 10 * x[:, :, :4].flatten(1))
-    plain = project(told_digits.generator, images[:8], [0], steps=20)
+    upper = project(by_class.generator, images[:8], [0], steps=20, likeness=lambda x: 10 * x[:, :, :4].flatten(1))
+    plain = project(by_class.generator, images[:8], [0], steps=20)
     missed = [(one.images - images[:8])[:, :, :4].square().mean() for one in (upper, plain)]
     assert missed[0] < missed[1]
 
@@ -144,9 +144,9 @@ def test_sounds_and_volumes_are_found_too() -> None:
         assert found.images.shape == (3, *shape)
 
 
-def test_what_has_no_latent_to_find_is_refused(told_digits: mintage.Model) -> None:
+def test_what_has_no_latent_to_find_is_refused(by_class: mintage.Model) -> None:
     with pytest.raises(ValueError, match="the model's are"):
-        told_digits.project(torch.zeros(2, 1, 9, 9))
+        by_class.project(torch.zeros(2, 1, 9, 9))
     pictures = torch.rand(64, 1, 16, 16) * 2 - 1
     pairs = mintage.Dataset(image=pictures, source=-pictures)
     translator = mintage.train(pairs, "pix2pix", images=64, recipe={"width": 4}, progress=False).model

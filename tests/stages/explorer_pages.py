@@ -103,8 +103,8 @@ class Page:
         """
         self.window.run(script, name, value)
 
-    def told(self) -> str:
-        return str(self.window.run('return document.getElementById("explore-told").textContent'))
+    def status(self) -> str:
+        return str(self.window.run('return document.getElementById("explore-status").textContent'))
 
 
 def assert_alike(found: npt.NDArray[np.int_], expected: Levels) -> None:

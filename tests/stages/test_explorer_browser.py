@@ -66,7 +66,7 @@ def test_a_class_is_chosen_and_classes_are_mixed_as_torch_does(window: Browser, 
         (expected,) = page.model.levels(z[:1], torch.tensor([label]))
         assert_alike(page.shown(latents=z[0], labels=np.eye(3)[label]), expected)
     zero = page.set("label", 0)
-    assert page.told().startswith("Image 1 of the class bag")
+    assert page.status().startswith("Image 1 of the class bag")
     two = page.set("label", 2)
     assert np.abs(zero - two).max() > 3
     page.set("mixed", 0)
@@ -81,9 +81,9 @@ def test_a_class_is_chosen_and_classes_are_mixed_as_torch_does(window: Browser, 
 
 def test_attributes_are_asked_for(window: Browser, models: Any) -> None:
     page = Page(window, models, "attributes")
-    z, told = latents(page.config)[:1], torch.tensor([[0.5, -1.0, 1.0]])
-    (expected,) = page.model.levels(z, told)
-    assert_alike(page.shown(latents=z, attributes=told), expected)
+    z, status = latents(page.config)[:1], torch.tensor([[0.5, -1.0, 1.0]])
+    (expected,) = page.model.levels(z, status)
+    assert_alike(page.shown(latents=z, attributes=status), expected)
     before = page.levels()
     with_glasses = page.set("attribute-0", 1)
     black = page.set("word-hair", 2)
@@ -213,7 +213,7 @@ def test_a_picture_of_ones_own_is_brought_to_size_and_translated(window: Browser
     (tmp_path / "none.png").write_text("no picture")
     window.type("#explore-own", str(tmp_path / "none.png"))
     window.run("await explorer.idle()")
-    assert "cannot read that picture" in page.told()
+    assert "cannot read that picture" in page.status()
 
 
 def test_both_directions_between_two_domains_translate(window: Browser, models: Any) -> None:
@@ -259,11 +259,11 @@ def test_the_game_counts_how_often_the_real_one_was_found(window: Browser, model
     for (let pair = 0; pair < 10; pair += 1) {
       document.querySelector(`#quiz-pair button[data-kind=${pair < 7 ? "real" : "made"}]`).click();
     }
-    return document.getElementById("quiz-told").textContent;
+    return document.getElementById("quiz-answer").textContent;
     """
-    told = window.run(played)
-    assert "You found 7 of 10 real images, 70%." in told
-    assert "The discriminator, from which it learned, finds 87.1%, asked about 1000 such pairs." in told
+    status = window.run(played)
+    assert "You found 7 of 10 real images, 70%." in status
+    assert "The discriminator, from which it learned, finds 87.1%, asked about 1000 such pairs." in status
     assert window.console() == []
 
 
@@ -285,7 +285,7 @@ def test_the_explorer_fits_its_window_and_each_control_has_a_name(
     return pictures.filter((one) => !one.ariaLabel && !one.closest("[aria-hidden]")).map((one) => one.outerHTML);
     """
     assert window.run(silent) == []
-    assert page.told().endswith(" ms.")
+    assert page.status().endswith(" ms.")
     assert window.console() == []
 
 

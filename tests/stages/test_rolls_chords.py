@@ -73,11 +73,11 @@ def test_a_bar_s_chord_is_of_all_voices_though_one_is_learned_from(tmp_path: Pat
     source = open_source(params)
     assert has_attributes(params)
     assert (source.classes, source.attributes) == (None, [*ATTRIBUTES])
-    told = {image.key: (image.label, image.attributes) for image in source.images}
+    conditions = {image.key: (image.label, image.attributes) for image in source.images}
     chords = {chord.name: chord.attributes for chord in CHORDS}
-    assert told["high/one.xml#0000"] == (None, chords["Am"])
-    assert told["high/one.xml#0001"] == (None, chords["G"])
-    assert len(told["low/broken.xml"][1] or []) == len(ATTRIBUTES), "it stays, to be named by normalize"
+    assert conditions["high/one.xml#0000"] == (None, chords["Am"])
+    assert conditions["high/one.xml#0001"] == (None, chords["G"])
+    assert len(conditions["low/broken.xml"][1] or []) == len(ATTRIBUTES), "it stays, to be named by normalize"
     assert not has_attributes(ingest_params(source="rolls", path=str(tmp_path)))
 
 
@@ -96,12 +96,13 @@ def test_a_family_that_is_told_chords_goes_with_data_that_have_them(tmp_path: Pa
     write_params(tmp_path, {"train.family": "midinet_chords"})
     params = load_params(tmp_path / "params.yaml")
     known = Known((1, STEPS, PITCHES), Rolls(60, PITCHES), paired=False, attributes=False)
-    [told] = foreseen(params, known)
-    assert "learns from attributes, and bars have none: set ingest.options.chords to true" in told
+    [conditions] = foreseen(params, known)
+    assert "learns from attributes, and bars have none: set ingest.options.chords to true" in conditions
     write_params(tmp_path, {"train.family": "cgan"})
     known = Known((1, STEPS, PITCHES), Rolls(60, PITCHES), paired=False, attributes=True)
     assert any(
-        "set train.family to midinet_chords" in told for told in foreseen(load_params(tmp_path / "params.yaml"), known)
+        "set train.family to midinet_chords" in conditions
+        for conditions in foreseen(load_params(tmp_path / "params.yaml"), known)
     )
 
 
@@ -127,8 +128,8 @@ def test_a_melody_keeps_to_the_chord_that_it_is_asked_for(finished: Path) -> Non
 @pytest.mark.slow
 def test_samples_are_of_the_chord_in_params_and_the_report_tells_how_often_it_is_heard(finished: Path) -> None:
     (table,) = read_tables(finished / "samples")
-    told = np.array(table["attributes"].to_pylist())
-    assert (told == CHORDS[2 * ROOTS.index("G")].attributes).all()
+    conditions = np.array(table["attributes"].to_pylist())
+    assert (conditions == CHORDS[2 * ROOTS.index("G")].attributes).all()
     selection = read_json(finished / "metrics/selection.json")
     assert [row["name"] for row in selection["attributes"]] == ["root", "minor"]
     assert "Attribute by attribute" in (finished / "reports/index.html").read_text()

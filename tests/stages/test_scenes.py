@@ -60,7 +60,7 @@ def write_frames(folder: Path, frames: Array, name: str = "{:04d}.png", first: i
     return folder
 
 
-def told(path: Path, raw: Path, **changes: Any) -> str:
+def sentence(path: Path, raw: Path, **changes: Any) -> str:
     """What ingest prints."""
     params = ingest_params(path=str(path), scenes={"past": PAST}, **changes)
     source = open_source(params)
@@ -136,7 +136,7 @@ def test_what_is_wrong_with_a_scene_is_counted(tmp_path: Path, read: Callable[[s
     whole = clip(moving(1, 12, seed=1)[0])
     (tree / "cut.gif").write_bytes(whole[: len(whole) * 2 // 3])
     (write_frames(tree / "gap", moving(1, 12, seed=2)[0]) / "0006.png").unlink()
-    said = told(tree, tmp_path / "raw")
+    said = sentence(tree, tmp_path / "raw")
     read(said)
     assert "2 scenes left out, of fewer than 5 frames in a row, such as short.gif" in said
     assert "1 scene cut off or damaged, of which the frames before that are taken, such as cut.gif" in said

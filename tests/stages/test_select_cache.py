@@ -79,8 +79,8 @@ def test_another_rule_measures_nothing(folder: Path, work: Work) -> None:
     assert (work.generated, work.computed) == (0, [])
 
 
-def brightest(seen: Extraction, real: Reference) -> dict[str, Any]:
-    return {"brightest": seen.features.max().item()}
+def brightest(drawn: Extraction, real: Reference) -> dict[str, Any]:
+    return {"brightest": drawn.features.max().item()}
 
 
 def test_another_metric_measures_itself_alone_and_generates_nothing(

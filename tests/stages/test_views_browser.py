@@ -67,9 +67,9 @@ def window() -> Iterator[Browser]:
 
 def torchs(page: Page) -> Tensor:
     """What torch makes of the latents, and of the class, that the page is asked for."""
-    told = page.window.run(LATENTS)
-    z = torch.tensor(told["latents"]).view(-1, page.config.latent_size)
-    labels = torch.tensor(told["labels"]).view(len(z), -1).argmax(1) if page.config.conditional else None
+    heard_there = page.window.run(LATENTS)
+    z = torch.tensor(heard_there["latents"]).view(-1, page.config.latent_size)
+    labels = torch.tensor(heard_there["labels"]).view(len(z), -1).argmax(1) if page.config.conditional else None
     return generate(page.model.generator, z, labels)
 
 
@@ -90,7 +90,7 @@ def test_a_sound_is_heard_as_torch_makes_it(window: Browser, models: Site) -> No
         assert expected.std() > 0.05
         assert np.abs(samples * 32768 - np.clip(expected, -1, 1) * 32767).max() < 1.5
         assert info_of(wav) == GENERATED
-    assert page.told().startswith("Sound 1 of the class high: 0.26 seconds, made in")
+    assert page.status().startswith("Sound 1 of the class high: 0.26 seconds, made in")
     assert window.console() == []
 
 
@@ -135,7 +135,7 @@ def test_a_bar_is_seen_heard_and_taken_along_as_python_has_it(window: Browser, m
     midi = bytes(window.run('return [...document.getElementById("explore-midi").midi]'))
     assert midi == encode_midi(sounds, medium.lowest, medium.tempo, SAID)
     notes = list(notes_of(sounds))
-    assert page.told().count(" ") > len(notes)
+    assert page.status().count(" ") > len(notes)
     assert window.console() == []
 
 
@@ -178,7 +178,7 @@ def test_a_held_out_sound_and_one_of_ones_own_of_any_length_become_what_torch_ma
     (tmp_path / "none.wav").write_text("no sound")
     window.type("#explore-own", str(tmp_path / "none.wav"))
     window.run("await explorer.idle()")
-    assert "cannot read that sound" in page.told()
+    assert "cannot read that sound" in page.status()
     assert window.console() == []
 
 
@@ -206,7 +206,7 @@ def test_a_tune_goes_on_bar_by_bar_with_the_notes_of_torch_and_is_saved_as_midi(
     for button in ("new", "new", "back"):
         window.click(f"#explore-{button}")
     assert saved() == tune(first, 2)
-    assert page.told().startswith("Bar 3: ")
+    assert page.status().startswith("Bar 3: ")
     window.click("#explore-other")
     assert saved() != tune(first, 2)
     window.click("#explore-clear")
@@ -217,7 +217,7 @@ def test_a_tune_goes_on_bar_by_bar_with_the_notes_of_torch_and_is_saved_as_midi(
     for _ in range(3):
         window.click("#explore-back")
     window.run("await explorer.idle()")
-    assert page.told() == "The generator has made no bar yet."
+    assert page.status() == "The generator has made no bar yet."
     assert window.console() == []
 
 
@@ -229,7 +229,7 @@ def test_a_line_is_the_one_that_torch_writes_and_is_text_whatever_its_words_are(
         page.ask("seed", seed)
         expected = medium.encode(torchs(page)[0].numpy())[0].decode()
         assert window.run(written) == (expected or "\N{EMPTY SET}")
-        assert f"“{expected}”" in page.told()
+        assert f"“{expected}”" in page.status()
         seen.add(expected)
     assert len(seen) > 10
     assert any("<b>" in line for line in seen)
@@ -253,7 +253,7 @@ def test_points_are_shown_where_torch_puts_them_and_counted_at_their_modes(
     assert points.shape == (500, len(medium.centres[0]))
     found = mode_figures(points, medium.mixture())
     said = f"{found.captured} of {len(medium.centres)} modes reached, {100 * found.high_quality:.1f}% within 3 std"
-    assert said in page.told()
+    assert said in page.status()
     green = (page.canvas()[..., 1] - page.canvas()[..., 0]) > 30
     if name == "plane":
         places = ((points / medium.scale * torch.tensor([1.0, -1.0]) + 1) * 240).numpy()
@@ -297,14 +297,14 @@ def test_a_threshold_says_which_cells_of_a_volume_are_occupied(window: Browser, 
     page = Page(window, models, "volumes")
     page.window.run("await explorer.idle()")
     volumes = torchs(page)
-    assert f"{int((volumes > 0).sum())} of 4096 cells are occupied" in page.told()
+    assert f"{int((volumes > 0).sum())} of 4096 cells are occupied" in page.status()
     script = """
     const slider = document.getElementById("explore-threshold");
     slider.value = 0.5;
     slider.dispatchEvent(new Event("input", { bubbles: true }));
     """
     window.run(script)
-    assert f"{int((volumes > 0.5).sum())} of 4096 cells are occupied" in page.told()
+    assert f"{int((volumes > 0.5).sum())} of 4096 cells are occupied" in page.status()
     assert_seen_alike(page, volumes - 0.5, 35, 25)
 
 
@@ -318,16 +318,16 @@ def test_the_game_is_played_by_ear_or_by_eye(window: Browser, models: Site, name
       look();
     });
     await wait("#quiz-pair button");
-    const told = [document.querySelectorAll("#quiz-pair audio").length];
+    const heard = [document.querySelectorAll("#quiz-pair audio").length];
     for (let pair = 0; pair < given[0]; pair += 1) {
       document.querySelector(`#quiz-pair button[data-kind=${pair ? "real" : "made"}]`).click();
     }
-    return [...told, document.getElementById("quiz-told").textContent];
+    return [...heard, document.getElementById("quiz-answer").textContent];
     """
-    players, told = window.run(played, pairs)
+    players, answer = window.run(played, pairs)
     assert players == (0 if name == "volumes" else 2)
-    assert f"You found {pairs - 1} of {pairs} real {MODELS[name][1].words.many}" in told
-    assert "finds 87.1%, asked about 1000 such pairs" in told
+    assert f"You found {pairs - 1} of {pairs} real {MODELS[name][1].words.many}" in answer
+    assert "finds 87.1%, asked about 1000 such pairs" in answer
     assert window.console() == []
 
 
@@ -344,5 +344,5 @@ def test_each_view_fits_its_window_and_each_control_has_a_name(
     return fields.filter((field) => !named(field)).map((field) => field.outerHTML);
     """
     assert window.run(nameless) == []
-    assert page.told().endswith(" ms.")
+    assert page.status().endswith(" ms.")
     assert window.console() == []

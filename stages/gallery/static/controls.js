@@ -6,7 +6,7 @@ const reducedMotion = () => matchMedia("(prefers-reduced-motion: reduce)").match
 
 /** Say something to all readers, those who listen too. */
 const say = (text) => {
-  $("explore-told").textContent = text;
+  $("explore-status").textContent = text;
 };
 
 const underway = new Set();

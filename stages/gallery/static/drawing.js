@@ -8,7 +8,7 @@ class Drawing {
    * @param {{shape: [number, number, number], fills: boolean, white: boolean}} source
    * @param {{color: () => number[], width: () => number, missing: () => boolean | null}} pen `missing`: makes holes, mends
    *   them, or null: draws
-   * @param {() => void} changed told of every change
+   * @param {() => void} changed called at every change
    */
   constructor(canvas, source, pen, changed) {
     Object.assign(this, { canvas, source, pen, changed });

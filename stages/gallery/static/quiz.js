@@ -73,7 +73,7 @@ const startQuiz = (release, engine) => {
   const seen = release.strips.real && (release.strips.made || !release.source);
   if (!heard.length && !seen) return;
   $("quiz").hidden = false;
-  const [ask, told] = [$("quiz-pair"), $("quiz-told")];
+  const [ask, answer] = [$("quiz-pair"), $("quiz-answer")];
   $("quiz-start").addEventListener("click", async () => {
     const pairs = shuffled(heard.length ? heardPairs(release) : await seenPairs(release, engine));
     let hits = 0;
@@ -84,7 +84,7 @@ const startQuiz = (release, engine) => {
         button.addEventListener("click", () => {
           const right = button.dataset.kind === "real";
           hits += Number(right);
-          told.textContent = `${right ? "Right" : "No, that one was made"}. ${hits} of ${number + 1}.`;
+          answer.textContent = `${right ? "Right" : "No, that one was made"}. ${hits} of ${number + 1}.`;
           next(number + 1);
         }));
       const asked = element("p", { class: "small" }, `Pair ${number + 1} of ${pairs.length}: press the real one.`);
@@ -93,11 +93,11 @@ const startQuiz = (release, engine) => {
     };
     const end = () => {
       ask.replaceChildren();
-      told.textContent = endOfQuiz(hits, pairs.length, release);
+      answer.textContent = endOfQuiz(hits, pairs.length, release);
       $("quiz-start").textContent = "Play again";
       $("quiz-start").focus({ preventScroll: true });
     };
-    told.textContent = "";
+    answer.textContent = "";
     next(0);
   });
 };

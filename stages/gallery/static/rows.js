@@ -41,7 +41,7 @@ const startRow = (release, engine) => {
     const whole = new Float32Array(all.length * size);
     all.forEach((values, place) => whole.set(values, place * size));
     VIEW.settle?.(whole, asked, [channels, all.length * steps, ...rest], (all.length - 1) / all.length);
-    const more = VIEW.told?.(all.at(-1), release.shape);
+    const more = VIEW.inWords?.(all.at(-1), release.shape);
     const name = `${one[0].toUpperCase()}${one.slice(1)} ${all.length}`;
     say(`${name}: ${more ? `${more}, ` : ""}${made.length ? `made in ${spent.toFixed(1)} ms.` : "held out."}`);
   };

@@ -14,7 +14,7 @@
  *   through the noise
  * @property {(place: HTMLElement, beside: HTMLElement) => void} [start] binds the large one, once; `beside` has room for
  *   controls
- * @property {(values: Float32Array, asked: boolean, shape?: number[], from?: number) => string} [settle] told what the
+ * @property {(values: Float32Array, asked: boolean, shape?: number[], from?: number) => string} [settle] called with what the
  *   large one shows when it stays, and whether the reader asked for a new one; gives a part of a sentence for those who do
  *   not see it. `shape` is said where it is another than RELEASE.shape: of a longer sample, or of several in a row along
  *   their first side, the last of which begins at the share `from`
@@ -22,7 +22,7 @@
  * @property {(file: File) => Promise<Float32Array>} [read] a sample of one side and any length, of a file of the reader's
  * @property {(values: Float32Array, shape: number[]) => Float32Array} [written] what a file keeps of a sample, as
  *   `Medium.as_written`
- * @property {(values: Float32Array, shape: number[]) => string} [told] a sample in words
+ * @property {(values: Float32Array, shape: number[]) => string} [inWords] a sample in words
  */
 
 /** What stands in the place of a canvas, where the view shows its samples in something else. */
