@@ -37,8 +37,8 @@ def drawing(graph: Graph, results: dict[str, StageResult]) -> str:
     return f'<svg xmlns="http://www.w3.org/2000/svg" {size}>{background}{"".join(arrows + boxes)}</svg>'
 
 
-def _box(name: str, x: float, y: float, colour: str) -> str:
-    shape = f'<rect x="{x}" y="{y}" width="{_WIDTH}" height="{_HEIGHT}" rx="5" fill="{colour}" stroke="#566573"/>'
+def _box(name: str, x: float, y: float, color: str) -> str:
+    shape = f'<rect x="{x}" y="{y}" width="{_WIDTH}" height="{_HEIGHT}" rx="5" fill="{color}" stroke="#566573"/>'
     middle = f'x="{x + _WIDTH / 2}" y="{y + _HEIGHT / 2 + 4}" text-anchor="middle" font-family="sans-serif"'
     return f'{shape}<text {middle} font-size="13" fill="#17202a">{escape(name)}</text>'
 

@@ -70,11 +70,11 @@ def mirrors(images: Tensor, random: torch.Generator) -> Tensor:
     return torch.where(drawn == 0, images.flip(-1), images)
 
 
-def colour(images: Tensor, random: torch.Generator) -> Tensor:
+def color(images: Tensor, random: torch.Generator) -> Tensor:
     """Brightness shifted by up to 0.5, saturation times 0 to 2, contrast times 0.5 to 1.5."""
     images = images + uniform_by_image(images, random) - 0.5
-    grey = images.mean(1, keepdim=True)
-    images = torch.lerp(grey, images, 2 * uniform_by_image(images, random))
+    gray = images.mean(1, keepdim=True)
+    images = torch.lerp(gray, images, 2 * uniform_by_image(images, random))
     level = images.mean((1, 2, 3), keepdim=True)
     return torch.lerp(level, images, 0.5 + uniform_by_image(images, random))
 

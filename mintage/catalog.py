@@ -69,7 +69,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
     },
     # In the order in which they are made.
     "augment": {
-        "colour": "mintage.augment:colour",
+        "colour": "mintage.augment:color",
         "translation": "mintage.augment:translation",
         "cutout": "mintage.augment:cutout",
         "turns": "mintage.augment:turns",

@@ -16,7 +16,7 @@ _CLASSES = 16
 
 
 @torch.inference_mode()
-def mean_distance(images: Tensor, labels: Tensor | None = None) -> float:
+def mean_pixel_distance(images: Tensor, labels: Tensor | None = None) -> float:
     """The mean distance between two of the images `[N,C,H,W]`; with labels `[N]`, two of one class, over classes.
 
     Not a number where no two images are of one class.
@@ -46,7 +46,7 @@ class Diversity:
         beside = config.translates or config.attributes is not None
         self.conditions = real.conditions_of(chosen[:_GENERATED]) if beside else self.labels
         self.latents = draw(config, _GENERATED, stream(seed, "diversity"))[: len(chosen) if beside else None]
-        self.real = mean_distance(real.take(chosen).cpu(), None if labels is None else labels[chosen].cpu())
+        self.real = mean_pixel_distance(real.take(chosen).cpu(), None if labels is None else labels[chosen].cpu())
 
     @classmethod
     def of_each_direction(cls, generator: Generator, real: RealImages, seed: int) -> "list[Diversity]":
@@ -60,4 +60,4 @@ class Diversity:
         """None where real images do not differ, or are one of each class."""
         if not self.real > 0:
             return None
-        return mean_distance(generate(generator, self.latents, self.conditions), self.labels) / self.real
+        return mean_pixel_distance(generate(generator, self.latents, self.conditions), self.labels) / self.real

@@ -25,8 +25,8 @@ def resized(images: Tensor) -> Tensor:
     """
     if images.shape[1] not in (1, 3):
         raise ValueError(f"inception takes grey or RGB images, not {images.shape[1]} channels")
-    colours = ((images + 1) * 127.5).expand(-1, 3, -1, -1)
-    large = interpolate(colours, (SIDE, SIDE), mode="bicubic", antialias=True, align_corners=False)
+    colors = ((images + 1) * 127.5).expand(-1, 3, -1, -1)
+    large = interpolate(colors, (SIDE, SIDE), mode="bicubic", antialias=True, align_corners=False)
     return (large.clamp(0, 255) - 128) / 128
 
 

@@ -146,7 +146,7 @@ def measure(
         rank = len(train.shape) - 1
         train, holdout = (Dataset(one.image, one.label, one.classes, one.source, rank=rank) for one in (train, holdout))
     with thread_count(threads):
-        evaluator = _taught(train, Schooling(seed, evaluator_images, choose_device(device)))
+        evaluator = _trained_evaluator(train, Schooling(seed, evaluator_images, choose_device(device)))
         if model.vocabulary is not None:
             return _compare_words(model, holdout, train, evaluator, seed)
         return _compare(model, holdout, train, evaluator, seed)
@@ -214,7 +214,7 @@ def _compare_domains(
     if min(map(len, (seen, wanted, asked))) < _FEWEST:
         raise ValueError(f"there are too few images to compare: give at least {_FEWEST} of each domain on each side")
     count, seed = min(map(len, (seen, wanted, asked))), schooling.seed
-    evaluator = _taught(seen, schooling)
+    evaluator = _trained_evaluator(seen, schooling)
     held = _Images.extract(evaluator, wanted.image, _condition(wanted))
     asked = asked.rows(asked_rows(len(asked), count, seed))
     drawn = _floor(model, asked, seen, count, seed)
@@ -249,9 +249,9 @@ def _compare_coupled(
     if min(map(len, (seen, wanted))) < _FEWEST:
         raise ValueError(f"there are too few images to compare: give at least {_FEWEST} of each domain on each side")
     count, seed = min(map(len, (seen, wanted))), schooling.seed
-    evaluator, named = _taught(seen, schooling), None
+    evaluator, named = _trained_evaluator(seen, schooling), None
     if evaluator.config.classifies:
-        judge = _taught(train.of_domain(other), schooling)
+        judge = _trained_evaluator(train.of_domain(other), schooling)
         named = classify(judge, features_of(judge, _rounded(model.sample(count, seed, label=other))))
     held = _Images.extract(evaluator, wanted.image, _condition(wanted))
     drawn = seen.rows(torch.randperm(len(seen), generator=stream(seed, "measure/floor"))[:count])
@@ -356,7 +356,7 @@ def _asked(model: Model, holdout: Dataset, count: int, seed: int) -> Tensor | No
     return asked_labels(holdout.label, count, seed)
 
 
-def _taught(train: Dataset, schooling: Schooling) -> Evaluator:
+def _trained_evaluator(train: Dataset, schooling: Schooling) -> Evaluator:
     real = RealImages(train.image, _condition(train), schooling.seed, schooling.device)
     words = len(train.vocabulary or ())
     config = EvaluatorConfig(train.shape, train.classes, _FEATURES, train.attribute_names, words)

@@ -27,8 +27,8 @@ def thumbnails(images: Tensor) -> Tensor:
     if images.ndim == _OF_SHAPES:
         shares = F.avg_pool3d((images > 0).any(1, keepdim=True).float(), block)[:, 0]
         return (shares * 255).round().to(torch.uint8)
-    grey = F.avg_pool2d(images.mean(1, keepdim=True), block)[:, 0]
-    return ((grey.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+    gray = F.avg_pool2d(images.mean(1, keepdim=True), block)[:, 0]
+    return ((gray.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
 
 
 def block_of(sides: tuple[int, ...]) -> tuple[int, ...]:

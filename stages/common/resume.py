@@ -17,7 +17,7 @@ from stages.common.energy import Cost
 from stages.common.errors import UserError
 from stages.common.files import fingerprint_of, link_or_copy, read_json, replacing_directory, write_bytes, write_json
 
-__all__ = ["Resume", "State", "fingerprint_of", "images_of"]
+__all__ = ["Resume", "State", "fingerprint_of", "images_at"]
 
 _REMEMBERED = 3
 _IDENTITY, _COST = "identity.json", "cost.json"
@@ -72,11 +72,11 @@ class Resume:
 
     def kept(self, images: int) -> int:
         """How many states to be measured there are up to `images`."""
-        return sum(images_of(path) <= images for path in (self.folder / "kept").glob("*.safetensors"))
+        return sum(images_at(path) <= images for path in (self.folder / "kept").glob("*.safetensors"))
 
     def newest(self, images: float = math.inf) -> Path | None:
         """The file of the latest state that saw at most `images` images; None where there is none."""
-        return max((path for path in _states(self.folder) if images_of(path) <= images), key=images_of, default=None)
+        return max((path for path in _states(self.folder) if images_at(path) <= images), key=images_at, default=None)
 
     def former(self) -> Former | None:
         """The last other training that left states; None where there is none."""
@@ -89,7 +89,7 @@ class Resume:
         old, new = _flat(before["params"]), _flat(now["params"])
         params = {key: (old.get(key), new.get(key)) for key in {**old, **new} if old.get(key) != new.get(key)}
         parts = [name for name in now if name != "params" and _differs(before.get(name), now[name], bool(params))]
-        return Former(folder, images_of(_states(folder)[-1]), params, parts)
+        return Former(folder, images_at(_states(folder)[-1]), params, parts)
 
     def cost(self, images: int) -> Cost:
         """What it took to come to the state that saw `images`; nothing where nobody noted it, as in a colleague's."""
@@ -101,7 +101,7 @@ class Resume:
         """Note what a state took that is about to be saved; beside the states, whose bytes tell no time."""
         path = self.folder / _COST
         noted = read_json(path) if path.exists() else {}
-        there = {str(images_of(state)) for state in _states(self.folder)}
+        there = {str(images_at(state)) for state in _states(self.folder)}
         write_json(path, {key: value for key, value in noted.items() if key in there} | {str(images): asdict(cost)})
 
     def how_to_resume(self) -> str:
@@ -109,7 +109,7 @@ class Resume:
         last = self.newest()
         if last is None:
             return "none of it was saved yet, so the same command begins anew"
-        return f"the same command goes on from {images_of(last):,} images, saved in {self.folder}"
+        return f"the same command goes on from {images_at(last):,} images, saved in {self.folder}"
 
     def draw(self, images: int, grid_png: bytes) -> None:
         """Save the picture of a state; before the state itself, so that each state has one."""
@@ -133,7 +133,7 @@ class Resume:
 
     def place(self, final: int, checkpoints: str | Path, grids: str | Path) -> None:
         """Put the kept states up to `final` images, and the state at `final`, where the pipeline wants them."""
-        states = [path for path in (self.folder / "kept").iterdir() if images_of(path) < final]
+        states = [path for path in (self.folder / "kept").iterdir() if images_at(path) < final]
         states += [next(self.folder.glob(f"*/{_name(final)}.safetensors"))]
         with replacing_directory(checkpoints) as folder:
             for path in states:
@@ -155,7 +155,7 @@ def adopt(root: Path, checkpoints: Path, grids: Path) -> int | None:
     Each says in itself which training made it, so that no other goes on from it. Returns the images that the last
     one has seen; None where there are none.
     """
-    states = sorted(checkpoints.glob("images-*.safetensors"), key=images_of)
+    states = sorted(checkpoints.glob("images-*.safetensors"), key=images_at)
     for path in states:
         folder = root / read_checkpoint(path)[1]["fingerprint"][:16]
         picture = grids / f"{path.stem}.png"
@@ -163,7 +163,7 @@ def adopt(root: Path, checkpoints: Path, grids: Path) -> int | None:
             place.parent.mkdir(parents=True, exist_ok=True)
             if source.exists() and not place.exists():
                 link_or_copy(source, place)
-    return images_of(states[-1]) if states else None
+    return images_at(states[-1]) if states else None
 
 
 def _differs(before: Any, now: Any, params: bool) -> bool:
@@ -184,7 +184,7 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def _states(folder: Path) -> list[Path]:
     """The states in the folder of a training, by the images that they saw."""
-    return sorted(folder.glob("*/images-*.safetensors"), key=images_of)
+    return sorted(folder.glob("*/images-*.safetensors"), key=images_at)
 
 
 def _trainings(root: Path) -> list[Path]:
@@ -196,7 +196,7 @@ def _name(images: int) -> str:
     return f"images-{images:09d}"
 
 
-def images_of(path: Path) -> int:
+def images_at(path: Path) -> int:
     """The images that the state in this file has seen."""
     return int(path.stem.removeprefix("images-"))
 

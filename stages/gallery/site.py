@@ -72,12 +72,12 @@ def build(
 
     Raises UserError where the folder holds something else, and where the store itself cannot be read.
     """
-    with _alone(folder):
+    with _locked(folder):
         return _Site(store, folder, title, {example.name: example for example in examples}, explorers).build()
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _locked(folder: Path) -> Iterator[None]:
     """One build at a time in a folder that is a gallery, or empty."""
     if folder.exists() and not (folder / _MARK).exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(

@@ -6,16 +6,16 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from stages.common.pictures import TooManyPixelsError, open_picture
-from stages.images.colour import in_srgb, on_background
+from stages.images.color import in_srgb, on_background
 from stages.images.deep import (
     AS_TYPED,
     Levels,
     NoWhiteError,
     Picture,
-    deep_colour,
-    deep_grey,
+    deep_color,
+    deep_gray,
     deep_values,
-    is_deep_grey,
+    is_deep_gray,
     lower_bytes,
     stretched_picture,
 )
@@ -89,7 +89,7 @@ def extent(content: bytes, max_pixels: int) -> tuple[float, float, float]:
     image = open_picture(content, max_pixels)
     lower = lower_bytes(image, content, max_pixels)
     image.load()
-    if is_deep_grey(image):
+    if is_deep_gray(image):
         whitest, values = 1.0 if image.mode == "F" else 65535.0, np.asarray(image, np.float64)
     elif lower is not None:
         whitest, values = 65535.0, deep_values(image, lower)[..., :3]
@@ -132,16 +132,16 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def _picture(image: Image.Image, lower: Image.Image | None, wanted: _Wanted) -> Picture:
-    if is_deep_grey(image):
-        return deep_grey(image, wanted.levels)
-    coloured = in_srgb(image)
+    if is_deep_gray(image):
+        return deep_gray(image, wanted.levels)
+    colored = in_srgb(image)
     as_typed = wanted.levels.of_whole(65535.0) is None  # else the higher bytes alone, that a profile knows, are black
-    if lower is not None and not (as_typed and coloured is not image) and "transparency" not in image.info:
-        return deep_colour(image, lower, wanted.channels, wanted.background, wanted.levels)
+    if lower is not None and not (as_typed and colored is not image) and "transparency" not in image.info:
+        return deep_color(image, lower, wanted.channels, wanted.background, wanted.levels)
     ends = wanted.levels.of_whole(255.0) if lower is None else None
     if ends is not None:
-        return stretched_picture(coloured, wanted.channels, wanted.background, ends)
-    image = on_background(coloured, wanted.background)
+        return stretched_picture(colored, wanted.channels, wanted.background, ends)
+    image = on_background(colored, wanted.background)
     mode = "L" if wanted.channels == 1 else "RGB"
     if image.mode not in ("1", "L", "RGB"):
         image = image.convert("RGB")

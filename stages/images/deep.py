@@ -53,7 +53,7 @@ class Levels:
 AS_TYPED = Levels()
 
 
-def is_deep_grey(image: Image.Image) -> bool:
+def is_deep_gray(image: Image.Image) -> bool:
     return image.mode == "F" or image.mode.startswith("I")
 
 
@@ -64,7 +64,7 @@ def stretched(values: npt.NDArray[Any], ends: tuple[float, float]) -> npt.NDArra
     return found
 
 
-def deep_grey(image: Image.Image, levels: Levels = AS_TYPED) -> Picture:
+def deep_gray(image: Image.Image, levels: Levels = AS_TYPED) -> Picture:
     """Grey of 16 bits (white is 65535) or of floating point (white is 1), unless `levels` say otherwise.
 
     Raises NoWhiteError on a NaN, and where `levels` say nothing on values beyond white, or below 0.
@@ -95,14 +95,14 @@ def lower_bytes(image: Image.Image, content: bytes, max_pixels: int) -> Image.Im
     return lower
 
 
-def deep_colour(
+def deep_color(
     higher: Image.Image, lower: Image.Image, channels: int, background: str, levels: Levels = AS_TYPED
 ) -> Picture:
     """16-bit RGB, or RGBA over `background`, from both its bytes; grey where `channels` is 1."""
     values = deep_values(higher, lower)
     ends = levels.of_whole(65535.0)
-    colours = values[..., :3] * (255 / 65535) if ends is None else stretched(values[..., :3], ends)
-    return _over(colours, values[..., 3:] / 65535, channels, background)
+    colors = values[..., :3] * (255 / 65535) if ends is None else stretched(values[..., :3], ends)
+    return _over(colors, values[..., 3:] / 65535, channels, background)
 
 
 def deep_values(higher: Image.Image, lower: Image.Image) -> npt.NDArray[np.float64]:
@@ -114,20 +114,20 @@ def deep_values(higher: Image.Image, lower: Image.Image) -> npt.NDArray[np.float
 def stretched_picture(image: Image.Image, channels: int, background: str, ends: tuple[float, float]) -> Picture:
     """A picture of 8 bits whose black and white are other than 0 and 255."""
     if not image.has_transparency_data:
-        grey = image.mode in ("1", "L")
-        values = np.asarray(image.convert("L" if grey else "RGB"))
-        if grey:
+        gray = image.mode in ("1", "L")
+        values = np.asarray(image.convert("L" if gray else "RGB"))
+        if gray:
             return stretched(values, ends).astype(np.float32)
         return _over(stretched(values, ends), np.empty((*values.shape[:2], 0)), channels, background)
     values = np.asarray(image.convert("RGBA"))
     return _over(stretched(values[..., :3], ends), values[..., 3:] / 255, channels, background)
 
 
-def _over(colours: npt.NDArray[np.float64], alpha: npt.NDArray[np.float64], channels: int, background: str) -> Picture:
+def _over(colors: npt.NDArray[np.float64], alpha: npt.NDArray[np.float64], channels: int, background: str) -> Picture:
     """Colours `[H,W,3]`, black 0 and white 255, of which `alpha` `[H,W,0 or 1]` covers `background`."""
     if alpha.size:
-        colours = colours * alpha + np.array(ImageColor.getrgb(background)[:3]) * (1 - alpha)
-    wanted: Picture = (colours * np.array(LUMINANCE)).sum(-1) if channels == 1 else colours
+        colors = colors * alpha + np.array(ImageColor.getrgb(background)[:3]) * (1 - alpha)
+    wanted: Picture = (colors * np.array(LUMINANCE)).sum(-1) if channels == 1 else colors
     return wanted.astype(np.float32)
 
 

@@ -70,7 +70,7 @@ def _resampled(picture: Picture, height: int, width: int, filter_: Image.Resampl
     if picture.shape[:2] == (height, width):
         return picture
     if picture.ndim == 3 and picture.dtype != np.uint8:
-        return np.stack([_resampled(picture[..., colour], height, width, filter_, gap) for colour in range(3)], -1)
+        return np.stack([_resampled(picture[..., color], height, width, filter_, gap) for color in range(3)], -1)
     return np.asarray(Image.fromarray(picture).resize((width, height), filter_, reducing_gap=gap))
 
 
@@ -95,8 +95,8 @@ def _framed(picture: Picture, to: Geometry) -> Picture:
         scale = min(scale, 1.0)
     width = min(to.width, max(1, round(wide * scale)))
     height = min(to.height, max(1, round(high * scale)))
-    colour = ImageColor.getcolor(to.background, "RGB" if picture.ndim == 3 else "L")
-    sheet = np.full((to.height, to.width, *picture.shape[2:]), colour, picture.dtype)
+    color = ImageColor.getcolor(to.background, "RGB" if picture.ndim == 3 else "L")
+    sheet = np.full((to.height, to.width, *picture.shape[2:]), color, picture.dtype)
     top, left = (to.height - height) // 2, (to.width - width) // 2
     sheet[top : top + height, left : left + width] = _resized(picture, height, width, to)
     return sheet

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.common.levels import Images
-from stages.images.perceptual import grey_cells
+from stages.images.perceptual import gray_cells
 
 CELLS = 16
 """Cells a side in which images are compared: averaged, since a JPEG changes every pixel and hardly any cell."""
@@ -81,7 +81,7 @@ def candidates(hashes: Hashes, distance: int, most: int = MOST_CANDIDATES) -> Ne
 def small_pictures(images: Images) -> Pictures:
     """Images `[N,C,H,W]` as the grey pictures `[N,R,C]` that are compared, R and C even and at most `CELLS`."""
     rows, columns = (min(CELLS, side // 2 * 2) for side in images.shape[2:])
-    pictures: Pictures = np.rint(grey_cells(images, rows, columns)).astype(np.uint8)
+    pictures: Pictures = np.rint(gray_cells(images, rows, columns)).astype(np.uint8)
     return pictures
 
 
@@ -114,9 +114,9 @@ def _coarse(pictures: Pictures) -> Cells:
 def unit(pictures: Pictures | Cells) -> Cells:
     """`[M,D]`: each picture less its mean, at length 1: a product of two is their correlation. A flat one is 0."""
     flat = pictures.reshape(len(pictures), math.prod(pictures.shape[1:]))
-    centred = flat - flat.mean(1, keepdims=True, dtype=np.float32)
-    lengths = np.linalg.norm(centred, axis=1, keepdims=True)
-    unit: Cells = centred / np.maximum(lengths, np.float32(1e-3))
+    centered = flat - flat.mean(1, keepdims=True, dtype=np.float32)
+    lengths = np.linalg.norm(centered, axis=1, keepdims=True)
+    unit: Cells = centered / np.maximum(lengths, np.float32(1e-3))
     return unit
 
 

@@ -39,7 +39,7 @@ def made(params: Normalize, images: FloatImages, tickets: Sequence[int]) -> Imag
     damage, drawn = params.damage, list(zip(images, tickets, strict=True))
     makers: dict[str | None, Callable[[], Any]] = {
         "edges": lambda: _edges(images),
-        "grey": lambda: _grey(images),
+        "grey": lambda: _gray(images),
         "lower_resolution": lambda: _coarse(images, damage.factor),
         "jpeg": lambda: np.stack([_compressed(image, damage.quality) for image in images]),
         "masked": lambda: np.stack([_masked(*one) for one in drawn]),
@@ -71,19 +71,19 @@ def place(ticket: int) -> float:
     return (ticket >> 11) / 2**53
 
 
-def _grey(images: FloatImages) -> FloatImages:
+def _gray(images: FloatImages) -> FloatImages:
     """`[N,1,H,W]` by luminance."""
-    grey: FloatImages = (
+    gray: FloatImages = (
         np.einsum("nchw,c->nhw", images, np.array(LUMINANCE, np.float32))[:, None] if images.shape[1] == 3 else images
     )
-    return grey
+    return gray
 
 
 def _edges(images: FloatImages) -> FloatImages:
     """Black lines on white `[N,1,H,W]`: how steep the luminance is, by Sobel's filter; from black to white is black."""
-    grey = np.pad(_grey(images)[:, 0], ((0, 0), (1, 1), (1, 1)), mode="edge")
-    rows = grey[:, :-2] + 2 * grey[:, 1:-1] + grey[:, 2:]
-    columns = grey[:, :, :-2] + 2 * grey[:, :, 1:-1] + grey[:, :, 2:]
+    gray = np.pad(_gray(images)[:, 0], ((0, 0), (1, 1), (1, 1)), mode="edge")
+    rows = gray[:, :-2] + 2 * gray[:, 1:-1] + gray[:, 2:]
+    columns = gray[:, :, :-2] + 2 * gray[:, :, 1:-1] + gray[:, :, 2:]
     across, down = rows[:, :, 2:] - rows[:, :, :-2], columns[:, 2:] - columns[:, :-2]
     steepness = np.minimum(np.hypot(across, down) / 8, 1)  # 8: a step of 2, weighed 1 + 2 + 1
     return (1 - 2 * steepness)[:, None].astype(np.float32)

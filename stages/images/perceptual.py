@@ -25,7 +25,7 @@ def difference_hash(images: Images) -> Hashes:
     return np.concatenate(parts) if parts else np.empty(0, np.uint64)
 
 
-def grey_cells(images: Images, rows: int, columns: int) -> Cells:
+def gray_cells(images: Images, rows: int, columns: int) -> Cells:
     """Images `[N,C,H,W]` in grey, averaged to `[N,rows,columns]`, in [0,255].
 
     Until the last division all sums are of whole numbers that their type holds exactly: no order of adding, and no
@@ -36,14 +36,14 @@ def grey_cells(images: Images, rows: int, columns: int) -> Cells:
         images if images.dtype == np.uint8 else np.nan_to_num(np.rint((images + np.float32(1)) * np.float32(127.5)))
     )
     weights = _LUMINANCE if channels == 3 else (1000,)
-    grey = sum(levels[:, channel] * np.float32(weight) for channel, weight in enumerate(weights))
-    cells: Cells = _shares(height, rows) @ np.asarray(grey, np.float64) @ _shares(width, columns).T
+    gray = sum(levels[:, channel] * np.float32(weight) for channel, weight in enumerate(weights))
+    cells: Cells = _shares(height, rows) @ np.asarray(gray, np.float64) @ _shares(width, columns).T
     cells /= 1000 * height * width
     return cells
 
 
 def _hashes(images: Images) -> Hashes:
-    cells = grey_cells(images, ROWS, COLUMNS)
+    cells = gray_cells(images, ROWS, COLUMNS)
     bits = cells[:, :, 1:] - cells[:, :, :-1] > MARGIN
     hashes: Hashes = np.packbits(bits.reshape(-1, 64), axis=1).view(">u8")[:, 0].astype(np.uint64)
     return hashes

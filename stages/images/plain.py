@@ -17,7 +17,7 @@ from stages.common.levels import Levels
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_CHUNKS = {b"IHDR", b"IDAT", b"IEND", b"pHYs", b"tIME", b"sRGB", b"gAMA", b"cHRM", b"bKGD"}
 """None of these changes what Pillow gives."""
-_PNG_COLOURS = {0: 1, 2: 3}
+_PNG_COLORS = {0: 1, 2: 3}
 _JPEG = b"\xff\xd8\xff\xe0"
 """With the header of JFIF, which says what colours are meant."""
 _JPEG_SEGMENTS = {0xE0, 0xDB, 0xC4, 0xDD, 0xFE}
@@ -63,8 +63,8 @@ def _png_header(content: bytes) -> Header | None:
         if kind not in _PNG_CHUNKS:
             return None
         if kind == b"IHDR":
-            width, height, depth, colours = struct.unpack_from(">2I2B", content, position + 8)
-            channels = _PNG_COLOURS.get(colours, 0) if depth == 8 else 0
+            width, height, depth, colors = struct.unpack_from(">2I2B", content, position + 8)
+            channels = _PNG_COLORS.get(colors, 0) if depth == 8 else 0
         if not channels:
             return None
         (said,) = struct.unpack_from(">I", content, position + 8 + length)
@@ -97,8 +97,8 @@ def _jpeg_pixels(content: bytes, header: Header, least: int | None) -> Levels:
     if least is not None:
         factor = next((by for by in _FACTORS if min(header.height, header.width) // least >= by), 1)
     height, width = -(-header.height // factor), -(-header.width // factor)
-    colours = "RGB" if header.channels == 3 else "GRAY"
-    pixels: Levels = simplejpeg.decode_jpeg(content, colours, min_height=height, min_width=width)
+    colors = "RGB" if header.channels == 3 else "GRAY"
+    pixels: Levels = simplejpeg.decode_jpeg(content, colors, min_height=height, min_width=width)
     if pixels.shape[:2] != (height, width):
         raise ValueError("averaged by another factor")
     return pixels

@@ -139,7 +139,7 @@ def run_verify(arguments: argparse.Namespace) -> int:
     else:
         print("\n".join(problems) or f"release {release.name}: all {len(manifest.files)} files are whole")
         print("\n" + _facts(facts))
-        print(_coloured("this clone can make it again" if remade else "this clone cannot make it again", remade))
+        print(_colored("this clone can make it again" if remade else "this clone cannot make it again", remade))
     return DAMAGED if problems or (arguments.reproducible and not remade) else 0
 
 
@@ -236,13 +236,13 @@ def _described(release: Release, manifest: Manifest, facts: list[Fact]) -> dict[
 def _facts(facts: list[Fact]) -> str:
     marks = {True: "yes", False: "NO", None: "-"}
     lines = [
-        f"  {fact.what:<9} {_coloured(f'{marks[fact.held]:<4}', fact.held)} {fact.recorded}: {fact.note}"
+        f"  {fact.what:<9} {_colored(f'{marks[fact.held]:<4}', fact.held)} {fact.recorded}: {fact.note}"
         for fact in facts
     ]
     return "\n".join(lines)
 
 
-def _coloured(text: str, good: bool | None) -> str:
+def _colored(text: str, good: bool | None) -> str:
     if good is None or not sys.stdout.isatty():
         return text
     return f"\033[{32 if good else 31}m{text}\033[0m"

@@ -18,7 +18,7 @@ from stages.common.levels import Levels
 from stages.common.marks import Mark, mark_in
 from stages.common.pictures import open_picture
 from stages.images.near import Cells, Pictures, small_pictures, unit
-from stages.images.perceptual import grey_cells
+from stages.images.perceptual import gray_cells
 from stages.releases.manifest import Release
 
 RATIO = 0.4
@@ -144,7 +144,7 @@ class _Group:
         places = [(0, 0), (-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1)]
         corners = ((down * (1 + y), right * (1 + x)) for y, x in places)
         moved = np.stack([wide[:, top : top + height, left : left + width] for top, left in corners])
-        return grey_cells(moved, rows, columns)[:, 1:-1, 1:-1].astype(np.float32)
+        return gray_cells(moved, rows, columns)[:, 1:-1, 1:-1].astype(np.float32)
 
 
 def _is_of(release: Release, model: str) -> bool:

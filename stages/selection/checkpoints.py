@@ -13,7 +13,7 @@ from mintage.players import Generator, ModelConfig
 from stages.common.errors import UserError
 from stages.common.files import sha256_of
 from stages.common.params import Select
-from stages.common.resume import images_of
+from stages.common.resume import images_at
 from stages.common.split import Split
 from stages.common.stage import progress_bar
 from stages.selection.cache import Cache, forget_all_but
@@ -53,7 +53,7 @@ def _joined(checkpoints: list[Path], reals: Sequence[Reference], tables: list[Ta
     """Images are counted together; a checkpoint of which one direction is collapsed is."""
     found = [mean_of(each) for each in zip(*(table.found for table in tables), strict=True)]
     of_real, samples = mean_of([table.real for table in tables]), sum(real.samples for real in reals)
-    rows = [row_of(images_of(path), samples, one, of_real) for path, one in zip(checkpoints, found, strict=True)]
+    rows = [row_of(images_at(path), samples, one, of_real) for path, one in zip(checkpoints, found, strict=True)]
     for row, *each in zip(rows, *(table.rows for table in tables), strict=True):
         row["collapsed"] = max(one["collapsed"] for one in each)
     bases = [Measured(table.baseline, {}) for table in tables if table.baseline is not None]
@@ -80,7 +80,7 @@ def _measured(checkpoints: list[Path], subjects: list[str], real: Reference, par
 
         with ThreadPoolExecutor(at_once) as threads:
             found = list(threads.map(one, checkpoints, subjects))
-    rows = [row_of(images_of(path), real.samples, one, of_real) for path, one in zip(checkpoints, found, strict=True)]
+    rows = [row_of(images_at(path), real.samples, one, of_real) for path, one in zip(checkpoints, found, strict=True)]
     for row in rows:
         row["collapsed"] = int(collapse(row, params, real.chance)["collapsed"])
     same = baseline(real)

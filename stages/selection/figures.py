@@ -50,7 +50,7 @@ def manifolds(drawn: Extraction, real: Reference) -> Figures:
     return {"precision": precision, "recall": recall}
 
 
-def neighbourhoods(drawn: Extraction, real: Reference) -> Figures:
+def neighborhoods(drawn: Extraction, real: Reference) -> Figures:
     density, coverage = density_coverage(real.holdout.features, drawn.features, real.radii_of_density)
     return {"density": density, "coverage": coverage}
 
@@ -198,7 +198,7 @@ MEASUREMENTS: Measurements = {
     frechet: ("frechet_distance",),
     kernel: ("kernel_distance",),
     manifolds: ("precision", "recall"),
-    neighbourhoods: ("density", "coverage"),
+    neighborhoods: ("density", "coverage"),
     score: ("classifier_score",),
     conditional: ("conditional_accuracy",),
     attributes: ("attribute_accuracy",),

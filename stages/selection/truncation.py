@@ -9,7 +9,7 @@ from mintage.players import Generator
 from stages.common.params import Select
 from stages.selection.cache import Cache, code_digest, key_of
 from stages.selection.extraction import Extraction, Judge
-from stages.selection.figures import MEASUREMENTS, Measurements, conditional, frechet, manifolds, neighbourhoods
+from stages.selection.figures import MEASUREMENTS, Measurements, conditional, frechet, manifolds, neighborhoods
 from stages.selection.measure import floors, generated, measured
 from stages.selection.metrics import METRICS
 from stages.selection.reference import Reference
@@ -21,7 +21,7 @@ FIDELITY, VARIETY = "precision", "recall"
 _NEEDED = ("frechet_distance", FIDELITY, VARIETY)
 _SHOWN = (*_NEEDED, "coverage", "conditional_accuracy")
 _MEASUREMENTS: Measurements = {
-    function: MEASUREMENTS[function] for function in (frechet, manifolds, neighbourhoods, conditional)
+    function: MEASUREMENTS[function] for function in (frechet, manifolds, neighborhoods, conditional)
 }
 COLUMNS = ["threshold", "samples", *(column for name in _SHOWN for column in (name, METRICS[name].floor))]
 

@@ -54,8 +54,8 @@ def _jpeg(content: bytes, upright: int) -> bytes:
         parts.append(b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif)
     for marker, segment in _segments(content):
         application, comment = 0xE0 <= marker <= 0xEF, marker == 0xFE
-        colour = segment[4:].startswith((b"JFIF\0", b"ICC_PROFILE\0", b"Adobe"))
-        if colour or not (application or comment):
+        color = segment[4:].startswith((b"JFIF\0", b"ICC_PROFILE\0", b"Adobe"))
+        if color or not (application or comment):
             parts.append(segment)
     return b"".join(parts)
 

@@ -65,7 +65,7 @@ def read(params: Ingest, options: Options) -> Source:
 
 
 def _source(params: Ingest, options: Options) -> Source:
-    medium, path = Volumes(options.empty, options.occupied, options.up), _alone(Path(params.path))
+    medium, path = Volumes(options.empty, options.occupied, options.up), _only_file_in(Path(params.path))
     if path.is_file() and path.suffix.lower() in _ARRAYS:
         found = params.model_copy(update={"path": str(path)})
         return elements_of(found, options, Elements("volumes", medium, _check, _encode, lambda header: "npy"))
@@ -109,7 +109,7 @@ def _with_ends(source: Source, most: int) -> Iterator[RawImage]:
         )
 
 
-def _alone(path: Path) -> Path:
+def _only_file_in(path: Path) -> Path:
     """What is in a folder, where that is one file and nothing else."""
     inside = [found for found in path.iterdir() if not of_system(found.name)] if path.is_dir() else []
     return inside[0] if len(inside) == 1 and inside[0].is_file() and _holds_many(inside[0]) else path

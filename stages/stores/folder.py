@@ -35,7 +35,7 @@ class FolderStore:
     def add(self, folder: str, files: list[File], progress: Callable[[int], object]) -> None:
         """What a killed publisher copied is kept: a release's hidden folder is named by its content, too."""
         place = self.root / folder
-        with self._alone():
+        with self._locked():
             if place.exists():  # a release that was damaged: mended file by file
                 for file in files:
                     with replacing(place / file.path) as partial:
@@ -85,11 +85,11 @@ class FolderStore:
             return file.read(CHUNK)
 
     def write(self, key: str, content: bytes) -> None:
-        with self._alone():
+        with self._locked():
             write_bytes(self.root / key, content)
 
     def swap(self, key: str, old: bytes | None, new: bytes) -> bool:
-        with self._alone():
+        with self._locked():
             if self.read(key) != old:
                 return False
             write_bytes(self.root / key, new)
@@ -99,7 +99,7 @@ class FolderStore:
         return "a lock on the file .lock, which a network file system must honour (flock)"
 
     def remove(self, keys: Iterable[str]) -> None:
-        with self._alone():
+        with self._locked():
             for key in keys:
                 path = self.root / key
                 path.unlink(missing_ok=True)
@@ -113,12 +113,12 @@ class FolderStore:
             return {path.relative_to(self.root).as_posix(): _last_change(path) for path in found}
 
     def abandon(self, name: str) -> None:
-        with self._alone():
+        with self._locked():
             path = self.root / name
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _locked(self) -> Iterator[None]:
         """One writer at a time; the lock goes with its process."""
         with self._sentences():
             self.root.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,7 @@ from mintage.errors import DivergedError
 from mintage.trainer import Trainer
 from stages.common.errors import UserError
 from stages.common.files import fingerprint_of
-from stages.common.resume import Resume, images_of
+from stages.common.resume import Resume, images_at
 from stages.common.train_params import Stop
 
 Result = TypeVar("Result")
@@ -38,7 +38,7 @@ def require_diversity(trainer: Trainer, least: float, resume: Resume) -> None:
 
 def _last_good(resume: Resume) -> str:
     last = resume.newest()
-    return f" (the last good state, at {images_of(last):,} images, is {last})" if last else ""
+    return f" (the last good state, at {images_at(last):,} images, is {last})" if last else ""
 
 
 def stopped_early(measured: list[list[float]], stop: Stop | None) -> dict[str, Any] | None:

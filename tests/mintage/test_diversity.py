@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mintage.data import RealImages
-from mintage.diversity import Diversity, mean_distance
+from mintage.diversity import Diversity, mean_pixel_distance
 from tests.mintage.helpers import CPU, play, tiny_trainer
 
 LABELS = torch.tensor([0, 0, 1, 1])
@@ -13,8 +13,8 @@ LABELS = torch.tensor([0, 0, 1, 1])
 
 def test_the_distance_is_the_mean_over_pairs_and_with_labels_over_pairs_of_a_class() -> None:
     images = torch.tensor([0.0, 3.0, 10.0, 11.0]).view(4, 1, 1, 1).expand(4, 1, 2, 2)  # distances twice as large
-    assert mean_distance(images) == pytest.approx(2 * (3 + 10 + 11 + 7 + 8 + 1) / 6)
-    assert mean_distance(images, LABELS) == pytest.approx(2 * (3 + 1) / 2)
+    assert mean_pixel_distance(images) == pytest.approx(2 * (3 + 10 + 11 + 7 + 8 + 1) / 6)
+    assert mean_pixel_distance(images, LABELS) == pytest.approx(2 * (3 + 1) / 2)
 
 
 @pytest.mark.parametrize("family", ["gan", "cgan", "infogan", "modern_conditional"])

@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits
 
 from stages.common.levels import FloatImages
 from stages.images.near import Hashes, Indices, Near, Pictures, candidates, near_pairs
-from stages.images.perceptual import difference_hash, grey_cells
+from stages.images.perceptual import difference_hash, gray_cells
 from tests.stages.photographs import brighter, encoded_again, from_bytes, photographs
 
 DISTANCE, LIKENESS = 3, 0.998
@@ -18,7 +18,7 @@ DISTANCE, LIKENESS = 3, 0.998
 
 def cells_of(images: FloatImages) -> Callable[[Indices], Pictures]:
     side = min(16, images.shape[2])
-    return lambda asked: np.rint(grey_cells(images[asked], side, side)).astype(np.uint8)
+    return lambda asked: np.rint(gray_cells(images[asked], side, side)).astype(np.uint8)
 
 
 def near(images: FloatImages) -> Near:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stages.common.levels import FloatImages
-from stages.images.perceptual import difference_hash, grey_cells
+from stages.images.perceptual import difference_hash, gray_cells
 from tests.stages.photographs import brighter, encoded_again, from_bytes, photographs
 
 ALL = 2**64 - 1
@@ -21,7 +21,7 @@ def test_an_image_that_brightens_to_the_right_has_every_bit_and_its_mirror_none(
     height: int, width: int, channels: int
 ) -> None:
     image = ramp(height, width, channels)
-    changes = np.diff(grey_cells(image, 8, 9)[0, 0]) > 4
+    changes = np.diff(gray_cells(image, 8, 9)[0, 0]) > 4
     expected = int("".join("1" if bit else "0" for bit in changes) * 8, 2)
     assert difference_hash(image)[0] == expected
     assert expected == ALL or width < 9
@@ -39,8 +39,8 @@ def test_cells_are_averages_by_area_and_luminance() -> None:
     image = np.full((1, 3, 4, 6), -1, np.float32)
     image[0, 0, :, :3], image[0, 1, :2] = 1, 1  # red on the left, green above
     red, green = 0.299 * 255, 0.587 * 255
-    assert grey_cells(image, 2, 2)[0] == pytest.approx(np.array([[red + green, green], [red, 0]]))
-    assert grey_cells(image, 1, 4)[0, 0] == pytest.approx([red + green / 2] * 2 + [green / 2] * 2)
+    assert gray_cells(image, 2, 2)[0] == pytest.approx(np.array([[red + green, green], [red, 0]]))
+    assert gray_cells(image, 1, 4)[0, 0] == pytest.approx([red + green / 2] * 2 + [green / 2] * 2)
 
 
 def test_a_step_within_the_noise_of_a_jpeg_is_no_bit() -> None:

@@ -23,13 +23,13 @@ def in_srgb(image: Image.Image) -> Image.Image:
     whole = image.convert("RGBA") if image.has_transparency_data else image
     alpha = whole.getchannel("A") if image.has_transparency_data else None
     if image.mode in ("L", "RGB", "CMYK"):
-        colours = image
+        colors = image
     else:
-        colours = image.convert("L") if image.mode == "LA" else whole.convert("RGB")
-    transform = _to_srgb(profile, colours.mode)
+        colors = image.convert("L") if image.mode == "LA" else whole.convert("RGB")
+    transform = _to_srgb(profile, colors.mode)
     if transform is None:
         return image
-    converted = transform.apply(colours)
+    converted = transform.apply(colors)
     if alpha is not None:
         converted.putalpha(alpha)
     return converted
@@ -46,8 +46,8 @@ def _to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     if mode == "CMYK":
         return transform
     levels = np.array(list(product(_LEVELS, repeat=3)), np.uint8)[None]
-    colours = Image.fromarray(levels if mode == "RGB" else levels[..., 0])
-    before, after = (np.asarray(one.convert("RGB"), np.int16) for one in (colours, transform.apply(colours)))
+    colors = Image.fromarray(levels if mode == "RGB" else levels[..., 0])
+    before, after = (np.asarray(one.convert("RGB"), np.int16) for one in (colors, transform.apply(colors)))
     return transform if np.abs(after - before).max() > _SAME else None
 
 
