@@ -232,11 +232,11 @@ def by_chord(known: Melodies, images: int, folder: Path) -> None:
     with torch.inference_mode():
         made = [sounding(generator(each, held.attributes)) for each in latents]
     print(line(f"after {images:,} bars, each of a held-out bar's chord", made, known))
-    print(f"  of their chord: {on_their_chord(made, known)}", flush=True)
+    print(f"  of their chord: {chord_shares(made, known)}", flush=True)
     save_midi(folder / "chords.mid", as_rolls(made[0][:SHOWN]), known.lowest)
 
 
-def on_their_chord(draws: list[Tensor], known: Melodies) -> str:
+def chord_shares(draws: list[Tensor], known: Melodies) -> str:
     """The share of what sounds that is of the chord of the held-out bar in its place, and of that of another bar."""
     chords, half = known.chords_held, len(known.held) // 2
     own, other = (
@@ -261,7 +261,7 @@ def main() -> None:
     gaps = [across(known.before_held.roll(by, 0), held) for by in (0, len(held) // 2)]
     print(f"semitones from held-out bar to bar: {gaps[0]:.2f}; from another bar: {gaps[1]:.2f}")
     if options.chords:
-        print(f"of held-out bars of their chord: {on_their_chord([held], known)}")
+        print(f"of held-out bars of their chord: {chord_shares([held], known)}")
     print(f"\n{HEADER}")
     orders = [torch.randperm(len(train), generator=torch.Generator().manual_seed(n))[: len(held)] for n in range(DRAWS)]
     print(line("training bars (floor)", [train[order] for order in orders], known))

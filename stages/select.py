@@ -229,8 +229,8 @@ def summary(measured: Table, choice: Choice, params: Select, inputs: Inputs) -> 
 
 def worst(found: list[tuple[dict[str, Any], str | None]], bad: str) -> dict[str, Any]:
     """Of the verdicts on both directions the one that is bad, or else not known; it says which direction it is of."""
-    worst_one, to = max(found, key=lambda one: (one[0][bad], not one[0]["known"]))
-    return worst_one if to is None else worst_one | {"sentence": f"To {to}: {worst_one['sentence']}"}
+    verdict, to = max(found, key=lambda one: (one[0][bad], not one[0]["known"]))
+    return verdict if to is None else verdict | {"sentence": f"To {to}: {verdict['sentence']}"}
 
 
 def directions(measured: Table, choice: Choice, reals: list[Reference]) -> list[dict[str, Any]]:

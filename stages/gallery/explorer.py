@@ -63,7 +63,7 @@ class Taken(BaseModel):
         return self.source_shape == (channels + 1, *sides)
 
     @property
-    def drawn(self) -> tuple[int, int, int] | None:
+    def drawable_shape(self) -> tuple[int, int, int] | None:
         """(S, h, w) of what there is to draw of a source of pixels: all but a mask."""
         if self.source_shape is None:
             return None
@@ -99,7 +99,7 @@ class Explorer:
     @property
     def given(self) -> tuple[int, ...] | None:
         """The shape of what a reader gives."""
-        return self.taken.drawn if self.way == "drawing" else self.taken.source_shape
+        return self.taken.drawable_shape if self.way == "drawing" else self.taken.source_shape
 
     def script(self) -> str:
         """The file that the page loads: all of this as one constant, so that a page from a disk can read it, too; and
@@ -179,7 +179,7 @@ def _way(taken: Taken, medium: Medium) -> Way:
 def _view_of(taken: Taken, medium: Medium) -> str | None:
     """None where a browser can not show what it makes, or draw what it makes that of."""
     way = _way(taken, medium)
-    given = taken.drawn if way == "drawing" else taken.source_shape
+    given = taken.drawable_shape if way == "drawing" else taken.source_shape
     try:
         views = [medium.view(medium.check_shape(shape)) for shape in (taken.image_shape, given) if shape is not None]
     except ValueError:
@@ -243,6 +243,8 @@ def _of_translations(read: Read, taken: Taken) -> dict[str, Levels | None]:
     rows = {name: row_of(sheet, taken.image_shape, row) for row, name in names.items()} if sheet else {}
     if taken.fills:  # a hole is gray, and which pixels are missing is not seen: the whole picture, to make holes in
         rows["sources"] = rows.get("real")
-    assert taken.drawn is not None
-    sources = {name: shrunk(row, taken.drawn) for name, row in rows.items() if row is not None and "sources" in name}
+    assert taken.drawable_shape is not None
+    sources = {
+        name: shrunk(row, taken.drawable_shape) for name, row in rows.items() if row is not None and "sources" in name
+    }
     return rows | sources

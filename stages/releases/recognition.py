@@ -88,7 +88,7 @@ class Samples:
                 if min(levels.shape[1:]) >= SMALLEST:
                     part = (name, small_pictures(levels[None]))
                     parts.setdefault((levels.shape[1], levels.shape[2]), []).append(part)
-        self._groups = [_Group.of(shape, named) for shape, named in parts.items()]
+        self._groups = [_Group.of_pictures(shape, named) for shape, named in parts.items()]
 
     def search(self, picture: Levels) -> Found:
         """The releases that hold a picture `[C,H,W]` among their samples, even moved by a pixel, or encoded anew."""
@@ -111,7 +111,7 @@ class _Group:
     """The releases that hold each."""
 
     @classmethod
-    def of(cls, shape: tuple[int, int], named: list[tuple[str, Pictures]]) -> "_Group":
+    def of_pictures(cls, shape: tuple[int, int], named: list[tuple[str, Pictures]]) -> "_Group":
         pictures, which = np.unique(np.concatenate([some for _, some in named]), axis=0, return_inverse=True)
         owners: list[set[str]] = [set() for _ in pictures]
         names = (name for name, some in named for _ in some)

@@ -44,7 +44,7 @@ def classification_scores(
         raise ValueError("select.classifier_images is 0")
     window, device = params.window, device_of(real.judge.evaluator)
     made = score(lambda: generated_images(generator, real, labels, window, device), real, known, params, progress)
-    genuine = score(lambda: labeled_only(real, labels, window), real, real.known, params, progress)
+    genuine = score(lambda: labeled_part(real, labels, window), real, real.known, params, progress)
     sentence = (
         f"A classifier trained on {len(labels):,} generated images is right on {100 * made:.1f}% of the held-out ones"
     )
@@ -73,13 +73,13 @@ def score(
     """
     schedule = schedule_of(real, params)
     about = [real.subject, asdict(real.judge.evaluator.config), asdict(schedule), real.judge.about(), params.window]
-    key = f"classifier-{key_of(about, labeled, code_digest(_score, generated_images, labeled_only, Judge))}"
+    key = f"classifier-{key_of(about, labeled, code_digest(_score, generated_images, labeled_part, Judge))}"
     facts = known.facts(key) or {"accuracy": _score(shown(), real, schedule, progress)}
     known.keep(key, facts)
     return float(facts["accuracy"])
 
 
-def labeled_only(real: Reference, labels: Tensor, window: int | None) -> RealImages:
+def labeled_part(real: Reference, labels: Tensor, window: int | None) -> RealImages:
     """Those of the train images that have a label in `[N]`, with it; the others are left out."""
     split, device = real.train_split, device_of(real.judge.evaluator)
     has_label = labels != HIDDEN_LABEL

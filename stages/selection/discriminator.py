@@ -22,7 +22,7 @@ from stages.common.params import Select
 from stages.common.reading import batches_of, labels_of, real_images
 from stages.common.split import Split
 from stages.selection.cache import Cache, code_digest, key_of
-from stages.selection.classifiers import WINDOW, Progress, labeled_only, schedule_of, score
+from stages.selection.classifiers import WINDOW, Progress, labeled_part, schedule_of, score
 from stages.selection.reference import Reference
 
 _WEIGHTS = "engine.discriminator."
@@ -201,7 +201,7 @@ def _opponents(exam: Exam, progress: Progress) -> dict[str, Any]:
     schedule = schedule_of(real, params)
 
     def labeled_images() -> RealImages:
-        return labeled_only(real, shown, params.window)
+        return labeled_part(real, shown, params.window)
 
     def same_network() -> dict[str, Any]:
         try:
@@ -210,7 +210,7 @@ def _opponents(exam: Exam, progress: Progress) -> dict[str, Any]:
             raise ValueError(str(error)) from None
         return exam.of_classes(network)
 
-    key = f"same-network-{key_of(exam.about(), asdict(schedule), code_digest(Exam, labeled_only, train_classifier))}"
+    key = f"same-network-{key_of(exam.about(), asdict(schedule), code_digest(Exam, labeled_part, train_classifier))}"
     of_same = real.known.facts(key) or same_network()
     real.known.keep(key, of_same)
     which = None if figures["labels"] == len(labels) else f"{training.labelled} by seed {training.seed}"

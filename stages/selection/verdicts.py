@@ -24,19 +24,19 @@ def collapse(row: Row, params: Select, chance: float | None = None) -> dict[str,
     if row.get("modes_captured") is not None:
         looked_at["modes_captured"] = 1.0
     if not looked_at:
-        words = "Mode collapse was not looked for: nothing that shows it was measured."
-        return {"collapsed": False, "known": False, "sentence": words}
+        phrase = "Mode collapse was not looked for: nothing that shows it was measured."
+        return {"collapsed": False, "known": False, "sentence": phrase}
     low = [name for name, limit in looked_at.items() if row[name] < limit * row[METRICS[name].floor]]
     if low:
         sure = bool({"diversity", "modes_captured"} & set(low))
-        words = "Mode collapse" if sure else "Mode collapse, or too little training, for few real images are reached"
-        return {"collapsed": True, "sure": sure, "known": True, "sentence": f"{words}: {_against_real(row, low)}."}
+        phrase = "Mode collapse" if sure else "Mode collapse, or too little training, for few real images are reached"
+        return {"collapsed": True, "sure": sure, "known": True, "sentence": f"{phrase}: {_against_real(row, low)}."}
     if _mixes_classes(row, chance):
-        words = (
+        phrase = (
             "Mode collapse cannot be told from variety within a class, since most images are not of the one asked for"
         )
         accuracy = _against_real(row, ["conditional_accuracy"])
-        return {"collapsed": False, "known": False, "sentence": f"{words}: {accuracy}."}
+        return {"collapsed": False, "known": False, "sentence": f"{phrase}: {accuracy}."}
     return {"collapsed": False, "known": True, "sentence": f"No mode collapse: {_against_real(row, list(looked_at))}."}
 
 
@@ -55,15 +55,15 @@ def copying(row: Row, params: Select, medium: Medium) -> dict[str, Any]:
     """
     share, floor = row.get("near_copies"), row.get("near_copies_floor")
     if share is None or floor is None:
-        words = "Copies were not looked for: near copies were not measured."
-        return {"copied": False, "known": False, "sentence": words}
+        phrase = "Copies were not looked for: near copies were not measured."
+        return {"copied": False, "known": False, "sentence": phrase}
     text = METRICS["near_copies"].text
     copied = share > floor + params.max_near_copies
     many, changes = medium.words.many, "" if "looks" in medium.lacks else f", {_CHANGES}"
-    words = (
+    phrase = (
         f"{text(share)} of the {many} are copies of training {many}{changes} (held-out ones, by chance: {text(floor)})"
     )
-    sentence = f"{'Memorization' if copied else 'No memorization found'}: {words}."
+    sentence = f"{'Memorization' if copied else 'No memorization found'}: {phrase}."
     return {"copied": copied, "known": True, "sentence": sentence}
 
 

@@ -14,7 +14,7 @@ class Lookup:
     """Names, each with a number; of a name that is there twice, the last number."""
 
     def __init__(self, rows: Iterable[tuple[str, int]]) -> None:
-        with _full_disk_named():
+        with _name_full_disk():
             self._base = sqlite3.connect("")  # SQLite's own temporary file, gone with the process however that ends
             self._base.execute("CREATE TABLE names (name BLOB, number INTEGER)")
             self._base.executemany("INSERT INTO names VALUES (?, ?)", ((_bytes(name), number) for name, number in rows))
@@ -36,7 +36,7 @@ class Lookup:
         return _name(self._first("SELECT name FROM names GROUP BY name HAVING count(*) > 1 ORDER BY min(rowid)"))
 
     def _first(self, query: str, *values: bytes) -> Any:
-        with _full_disk_named():
+        with _name_full_disk():
             row = self._base.execute(f"{query} LIMIT 1", values).fetchone()
         return None if row is None else row[0]
 
@@ -50,7 +50,7 @@ def _name(stored: bytes | None) -> str | None:
 
 
 @contextmanager
-def _full_disk_named() -> Iterator[None]:
+def _name_full_disk() -> Iterator[None]:
     """A full disk in the words of the system."""
     try:
         yield

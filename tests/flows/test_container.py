@@ -113,11 +113,11 @@ def test_passwords_of_compose_and_of_dvc_s_remote_are_empty_inside(workspace: Pa
 def test_network_and_keys_are_for_stages_that_need_them(workspace: Path) -> None:
     look = "wc -l < /proc/net/route; echo key=$AWS_SECRET_ACCESS_KEY proxy=$https_proxy threads=$OMP_NUM_THREADS $MORE"
     given = {"AWS_SECRET_ACCESS_KEY": "s3cret", "https_proxy": "p", "OMP_NUM_THREADS": "1", "MORE": "more"}
-    routes, *given_to_it = as_stage(workspace, "quiet", look, **given).stdout.split()
-    assert (int(routes), given_to_it) == (1, ["key=", "proxy=", "threads=1"])  # the first line is the table's head
-    routes, *given_to_it = as_stage(workspace, "upload", look, **given).stdout.split()
+    routes, *lines = as_stage(workspace, "quiet", look, **given).stdout.split()
+    assert (int(routes), lines) == (1, ["key=", "proxy=", "threads=1"])  # the first line is the table's head
+    routes, *lines = as_stage(workspace, "upload", look, **given).stdout.split()
     assert int(routes) > 1
-    assert given_to_it == ["key=s3cret", "proxy=p", "threads=1"]
+    assert lines == ["key=s3cret", "proxy=p", "threads=1"]
 
 
 @pytest.mark.parametrize("stage", ["many@two", "inner/dvc.yaml:other"])

@@ -168,9 +168,9 @@ def test_the_discriminator_of_melodies_hears_the_same_intervals_in_any_key() -> 
     heard = torch.zeros(1, 6, 24)
     for step, pitch in ((0, 3), (1, 3), (2, 7), (4, 7), (5, 20)):
         heard[0, step, pitch] = 1
-    heard_as = melody.intervals(heard)
-    assert torch.equal(heard_as, melody.intervals(heard.roll(3, -1)))
-    assert [(step, place - 12) for _, step, place in heard_as.nonzero().tolist()] == [(1, 0), (2, 4)], "13 is too wide"
+    intervals = melody.intervals(heard)
+    assert torch.equal(intervals, melody.intervals(heard.roll(3, -1)))
+    assert [(step, place - 12) for _, step, place in intervals.nonzero().tolist()] == [(1, 0), (2, 4)], "13 is too wide"
 
 
 def test_the_end_of_the_bar_before_lies_where_the_new_one_begins() -> None:

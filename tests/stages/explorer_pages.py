@@ -77,7 +77,7 @@ class Page:
         height, width = self.window.run(size)
         return np.array(self.window.run(PIXELS, canvas)).reshape(height, width, 4)[..., :3]
 
-    def shown(self, **feeds: Any) -> npt.NDArray[np.int_]:
+    def draw(self, **feeds: Any) -> npt.NDArray[np.int_]:
         """What the page draws of numbers that Python gives it."""
         given = {name: np.asarray(values, np.float64).flatten().tolist() for name, values in feeds.items()}
         script = """

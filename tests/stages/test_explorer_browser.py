@@ -53,8 +53,8 @@ def latents(config: ModelConfig) -> torch.Tensor:
 def test_noise_from_python_becomes_the_picture_that_torch_makes(window: Browser, models: Any) -> None:
     page = Page(window, models, "noise")
     first, second = page.model.levels(latents(page.config))
-    assert_alike(page.shown(latents=latents(page.config)[0]), first)
-    assert_alike(page.shown(latents=latents(page.config)[1]), second)
+    assert_alike(page.draw(latents=latents(page.config)[0]), first)
+    assert_alike(page.draw(latents=latents(page.config)[1]), second)
     assert np.abs(first.astype(int) - second).max() > 50
     assert window.console() == []
 
@@ -64,7 +64,7 @@ def test_a_class_is_chosen_and_classes_are_mixed_as_torch_does(window: Browser, 
     z = latents(page.config)
     for label in range(3):
         (expected,) = page.model.levels(z[:1], torch.tensor([label]))
-        assert_alike(page.shown(latents=z[0], labels=np.eye(3)[label]), expected)
+        assert_alike(page.draw(latents=z[0], labels=np.eye(3)[label]), expected)
     zero = page.set("label", 0)
     assert page.status().startswith("Image 1 of the class bag")
     two = page.set("label", 2)
@@ -81,9 +81,9 @@ def test_a_class_is_chosen_and_classes_are_mixed_as_torch_does(window: Browser, 
 
 def test_attributes_are_asked_for(window: Browser, models: Any) -> None:
     page = Page(window, models, "attributes")
-    z, status = latents(page.config)[:1], torch.tensor([[0.5, -1.0, 1.0]])
-    (expected,) = page.model.levels(z, status)
-    assert_alike(page.shown(latents=z, attributes=status), expected)
+    z, asked = latents(page.config)[:1], torch.tensor([[0.5, -1.0, 1.0]])
+    (expected,) = page.model.levels(z, asked)
+    assert_alike(page.draw(latents=z, attributes=asked), expected)
     before = page.levels()
     with_glasses = page.set("attribute-0", 1)
     black = page.set("word-hair", 2)
@@ -96,7 +96,7 @@ def test_a_category_and_the_numbers_of_a_code_are_asked_for(window: Browser, mod
     page = Page(window, models, "codes")
     z = with_category(page.config, latents(page.config), torch.tensor([2, 1]))
     (expected, _) = page.model.levels(z)
-    assert_alike(page.shown(latents=z[0]), expected)
+    assert_alike(page.draw(latents=z[0]), expected)
     before = page.levels()
     assert (page.set("category", 2) != before).any()
     before = page.levels()
@@ -261,9 +261,9 @@ def test_the_game_counts_how_often_the_real_one_was_found(window: Browser, model
     }
     return document.getElementById("quiz-answer").textContent;
     """
-    status = window.run(played)
-    assert "You found 7 of 10 real images, 70%." in status
-    assert "The discriminator, from which it learned, finds 87.1%, asked about 1000 such pairs." in status
+    answer = window.run(played)
+    assert "You found 7 of 10 real images, 70%." in answer
+    assert "The discriminator, from which it learned, finds 87.1%, asked about 1000 such pairs." in answer
     assert window.console() == []
 
 

@@ -74,7 +74,7 @@ def source_of(medium: Medium, contents: list[bytes]) -> Source:
     return Source("made", "CC0", "here", ["even", "odd"], images(), medium=medium)
 
 
-def drawn(*shape: int, count: int = 40) -> Any:
+def random_samples(*shape: int, count: int = 40) -> Any:
     return np.random.default_rng(0).uniform(-1, 1, (count, *shape)).astype(np.float32)
 
 
@@ -91,7 +91,7 @@ def through(folder: Path, medium: Medium, contents: list[bytes], **settings: Any
 def test_samples_of_any_number_of_sides_arrive_as_they_were(
     tmp_path: Path, medium: Medium, sides: tuple[int, ...], settings: dict[str, int]
 ) -> None:
-    values = drawn(*sides)
+    values = random_samples(*sides)
     manifest = through(tmp_path, medium, [encoded(one) for one in values], **settings)
     assert manifest["shape"] == [1, *sides]
     assert manifest["medium"] == {"name": medium.name}
@@ -109,7 +109,7 @@ def test_samples_of_any_number_of_sides_arrive_as_they_were(
 
 
 def test_the_raw_shards_keep_each_files_own_bytes_and_call_none_a_picture(tmp_path: Path) -> None:
-    contents = [encoded(one) for one in drawn(24)]
+    contents = [encoded(one) for one in random_samples(24)]
     through(tmp_path, Strings(), contents, width=24)
     [table] = read_tables(tmp_path / "raw")
     assert [row["bytes"] for row in table["image"].to_pylist()] == contents
@@ -118,7 +118,7 @@ def test_the_raw_shards_keep_each_files_own_bytes_and_call_none_a_picture(tmp_pa
 
 
 def test_the_gate_judges_their_sides_and_finds_copies_across_the_split(tmp_path: Path) -> None:
-    values = [encoded(one) for one in drawn(2, 2, 2)]
+    values = [encoded(one) for one in random_samples(2, 2, 2)]
     through(tmp_path, Blocks(), values, depth=2, height=2, width=2)
     limits = LIMITS.model_copy(update={"min_images": 10})
     outcome = validate(tmp_path / "normalized", limits, tmp_path / "reports", tmp_path)
@@ -130,7 +130,7 @@ def test_the_gate_judges_their_sides_and_finds_copies_across_the_split(tmp_path:
 
 
 def test_equal_samples_of_unlike_files_stay_on_one_side(tmp_path: Path) -> None:
-    values = drawn(2, 2, 2, count=10)
+    values = random_samples(2, 2, 2, count=10)
     contents = [encoded(one) for one in values] + [encoded(one.astype(np.float64)) for one in values]
     through(tmp_path, Blocks(), contents, depth=2, height=2, width=2)
     train, holdout = ({*map(bytes, Split(tmp_path / "normalized" / side).images())} for side in ("train", "holdout"))
@@ -139,7 +139,7 @@ def test_equal_samples_of_unlike_files_stay_on_one_side(tmp_path: Path) -> None:
 
 
 def test_a_file_that_its_medium_cannot_use_is_counted_with_the_reason(tmp_path: Path) -> None:
-    contents = [*(encoded(one) for one in drawn(24)), b"no array", encoded(np.zeros(60_000))]
+    contents = [*(encoded(one) for one in random_samples(24)), b"no array", encoded(np.zeros(60_000))]
     ingest(
         source_of(Strings(), contents),
         ingest_params(path="here", max_pixels=50_000),
@@ -172,6 +172,6 @@ def test_settings_that_a_medium_has_not_are_refused(
 
 
 def test_what_is_no_picture_has_no_metadata_of_one_to_strip(tmp_path: Path) -> None:
-    source = source_of(Strings(), [encoded(one) for one in drawn(24)])
+    source = source_of(Strings(), [encoded(one) for one in random_samples(24)])
     with refused("settings-of-pictures", "ingest.strip_metadata is a setting of pictures, and blocks are arrays"):
         ingest(source, ingest_params(path="here", strip_metadata=True), tmp_path / "raw", tmp_path / "resume")

@@ -33,7 +33,7 @@ def channels_of(model: Path) -> int:
     return mintage.load(model).shape[0]
 
 
-def shown(path: Path, channels: int) -> np.ndarray:
+def frames_of(path: Path, channels: int) -> np.ndarray:
     """`[T,C,H,W]` levels."""
     mode = "L" if channels == 1 else "RGB"
     frames = np.stack([np.asarray(frame.convert(mode)) for frame in ImageSequence.Iterator(Image.open(path))])
@@ -47,12 +47,12 @@ def test_a_clip_goes_on_as_the_library_does_and_its_own_frames_stay(tmp_path: Pa
         tmp_path, "translate", "clip.png", "--release", str(model), "--follow", "3", "--out", "out"
     )
     assert (code, "translated 1 clip" in said) == (0, True)
-    own = shown(tmp_path / "clip.png", channels)
+    own = frames_of(tmp_path / "clip.png", channels)
     following = mintage.load(model).predict(torch.from_numpy(own[None, -PAST:]), steps=3)[0]
     parts = [tmp_path / f"out/clip/{number:04d}.png" for number in (6, 7, 8)]
-    assert np.array_equal(np.concatenate([shown(part, channels) for part in parts]), to_uint8(following.numpy()))
+    assert np.array_equal(np.concatenate([frames_of(part, channels) for part in parts]), to_uint8(following.numpy()))
     assert sorted(path.name for path in (tmp_path / "out/clip").iterdir()) == [part.name for part in parts]
-    made = shown(tmp_path / "out/clip.gif", channels)
+    made = frames_of(tmp_path / "out/clip.gif", channels)
     whole = np.concatenate([own, to_uint8(following.numpy())])
     assert made.shape == whole.shape
     assert np.abs(made.astype(int) - whole).max() <= (0 if channels == 1 else 60), "a GIF has 256 colors"
@@ -78,7 +78,7 @@ def test_a_folder_of_frames_is_one_clip_and_what_cannot_go_on_is_named(tmp_path:
     assert "'two/0001.png' (it has 2 frames, and the model makes one of 4: give so many)" in said
     assert [path.name for path in tmp_path.glob("out/*.gif")] == ["walk.gif"]
     assert sorted(path.name for path in tmp_path.glob("out/walk/*")) == ["0012.png", "0013.png"]
-    own = shown(tmp_path / "out/walk.gif", channels)[:12]
+    own = frames_of(tmp_path / "out/walk.gif", channels)[:12]
     assert channels == 3 or np.array_equal(own[:, 0], frames), "in the order of their numbers"
     code, said = try_stage_in(tmp_path, "translate", "in/walk", "--release", str(model), "--out", "again")
     assert (code, (tmp_path / "again/walk.gif").is_file()) == (0, True)

@@ -29,13 +29,13 @@ from tests.stages.test_source_fuzz import damaged, fuzzed, taken
 KINDS = ("stool", "table")
 
 
-def drawn(count: int, side: int = 6) -> Any:
+def random_shapes(count: int, side: int = 6) -> Any:
     return np.random.default_rng(0).random((count, side, side, side)) < 0.5
 
 
 def write_folder(root: Path, count: int = 12) -> Any:
     """Arrays, and meshes of cells, in turn, of two classes: the cells."""
-    cells = drawn(count)
+    cells = random_shapes(count)
     cells[:, 0, 0, 0] = cells[:, -1, -1, -1] = True  # so that the box around a mesh is the whole
     for number, one in enumerate(cells):
         folder = root / KINDS[number % 2]
@@ -75,7 +75,7 @@ def test_a_folder_or_a_zip_of_arrays_and_meshes_is_read_in_all_its_classes(tmp_p
 
 
 def test_one_array_of_all_volumes_comes_with_its_labels(tmp_path: Path) -> None:
-    cells = drawn(10)
+    cells = random_shapes(10)
     np.savez(tmp_path / "all.npz", voxels=cells, labels=np.arange(10) % 2)
     ingested(tmp_path / "raw", source="volumes", path=str(tmp_path / "all.npz"))
     manifest = normalized(tmp_path, depth=6, height=6, width=6)
@@ -88,13 +88,13 @@ def test_one_array_of_all_volumes_comes_with_its_labels(tmp_path: Path) -> None:
 
 def test_a_folder_with_one_file_alone_is_read_as_that_file(tmp_path: Path) -> None:
     (tmp_path / "source").mkdir()
-    np.save(tmp_path / "source/all.npy", drawn(4))
+    np.save(tmp_path / "source/all.npy", random_shapes(4))
     assert len(ingested(tmp_path / "raw", source="volumes", path=str(tmp_path / "source"))) == 4
 
 
 def test_a_folder_with_one_volume_alone_holds_one(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
-    (tmp_path / "in/one.npy").write_bytes(npy(drawn(1)[0]))
+    (tmp_path / "in/one.npy").write_bytes(npy(random_shapes(1)[0]))
     with refused("images-too-few", "holds 1 image"):
         ingested(tmp_path / "raw", source="volumes", path=str(tmp_path / "in"))
 
@@ -175,13 +175,13 @@ def archives() -> Iterator[bytes]:
     for kind in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         file = io.BytesIO()
         with zipfile.ZipFile(file, "w", kind) as packed:
-            for number, one in enumerate(drawn(3, 3)):
+            for number, one in enumerate(random_shapes(3, 3)):
                 packed.writestr(f"{KINDS[number % 2]}/{number}.npy", npy(one))
         yield file.getvalue()
 
 
 @fuzzed
-@given(content=damaged(st.sampled_from([*archives(), npy(drawn(3, 3))])))
+@given(content=damaged(st.sampled_from([*archives(), npy(random_shapes(3, 3))])))
 def test_any_bytes_are_volumes_or_one_sentence(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "input").write_bytes(content)
     taken(tmp_path, "volumes")
