@@ -56,7 +56,7 @@ def folders_of(urls: list[str], out: str) -> dict[str | None, Path]:
     if len(urls) < 2:
         return {urls[0] if urls else None: Path(out)}
     named: dict[str | None, Path] = {
-        url: Path(out) / re.sub(r"[^\w.-]+", "-", url.partition(":")[2]).strip("-.") for url in urls
+        url: Path(out) / re.sub(r"[^\w.-]+", "-", re.sub(r"^(file|s3):", "", url)).strip("-.") for url in urls
     }
     if len(set(named.values())) < len(urls) or Path(out) in named.values():
         raise UserError(

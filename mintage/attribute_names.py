@@ -37,14 +37,20 @@ def asked_values(names: Sequence[str], asked: Mapping[str, bool | float | str]) 
         if isinstance(value, str) and word in names:
             found |= {place: 1.0 if names[place] == word else -1.0 for place in groups[name]}
         elif isinstance(value, str) and name in groups and len(groups[name]) > 1:
-            words = [names[place].partition("=")[2] for place in groups[name]]
-            raise ValueError(f"there is no {name} {value!r}: ask for {' or '.join(words)}")
+            raise ValueError(f"there is no {name} {value!r}{_values_of(name, names, groups[name])}")
         elif name not in names or isinstance(value, str):
-            known = [other for other in groups if len(groups[other]) == 1] + [one for one in names if "=" in one]
-            raise ValueError(f"there is no attribute {name!r} that can be {value!r}{nearest(name, known)}")
+            advice = nearest(name, list(groups)) if name not in groups else _values_of(name, names, groups[name])
+            raise ValueError(f"there is no attribute {name!r} that can be {value!r}{advice}")
         else:
             found[names.index(name)] = attribute_value(name, value)
     return found
+
+
+def _values_of(name: str, names: Sequence[str], places: list[int]) -> str:
+    """The end of a sentence on a value that an attribute cannot have."""
+    if name in names:
+        return ": give true, false, or a number from -1 to 1"
+    return f": ask for {' or '.join(names[place].partition('=')[2] for place in places)}"
 
 
 def attribute_value(name: str, value: float) -> float:

@@ -85,7 +85,8 @@ def main() -> None:
 def say_broken(found: list[Job], waiting: list[Job], broken: list[str], out: str, one: str = "picture") -> None:
     """How many were there already. Raises UserError, at the end of all work, where some could not be read."""
     if there := len(found) - len(waiting):
-        print(f"left {counted(there, one)} as they were: remove them from {out} to make them again")
+        were, them = ("it was", "it") if there == 1 else ("they were", "them")
+        print(f"left {counted(there, one)} as {were}: remove {them} from {out} to make {them} again")
     if broken:
         some = ", ".join(broken[:_NAMED]) + ", ..." * (len(broken) > _NAMED)
         raise UserError("pictures-broken", f"{counted(len(broken), one)} cannot be read: {some}")

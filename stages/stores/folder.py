@@ -62,7 +62,7 @@ class FolderStore:
         if not self.root.is_dir():
             raise UserError(
                 "store-missing",
-                f"there is no folder {str(self.root)!r}: name another with --url, or publish there first",
+                f"there is no folder {str(self.root)!r}: name another store, or publish there first",
             )
 
     def read(self, key: str) -> bytes | None:

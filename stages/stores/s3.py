@@ -75,9 +75,7 @@ class S3Store:
     def require_there(self) -> None:
         """A bucket that is missing is told by whatever looks into it; a prefix without keys is no place."""
         if not self.entries(""):
-            raise UserError(
-                "store-missing", f"{self.url} holds nothing: name another with --url, or publish there first"
-            )
+            raise UserError("store-missing", f"{self.url} holds nothing: name another store, or publish there first")
 
     def read(self, key: str) -> bytes | None:
         with self._sentences():

@@ -75,7 +75,9 @@ class Clips(Carrier):
         contents = [content, *others] if others else _frames_in(content)
         if len(contents) < self._past:
             few = f"it has {len(contents)} frame{'s' * (len(contents) > 1)}"
-            raise UnusableError(f"{few}, and the model makes one of {self._past}: give so many")
+            raise UnusableError(
+                f"{few}, and the model makes one of the {self._past} before it: give a longer clip or folder"
+            )
         channels = self._model.shape[0]
         row = np.stack([picture_of(one, channels, self._geometry) for one in contents])
         clip = Clip(row, len(row), _PACE if others else _pace_of(content))
@@ -112,7 +114,7 @@ def _frames_in(content: bytes) -> list[bytes]:
     """Raises UnusableError on a file that breaks off."""
     found = list(frames(content, MAX_PIXELS))
     if b"" in found:
-        raise UnusableError(f"it is cut off or damaged after {found.index(b'')} of {len(found)} frames")
+        raise UnusableError(f"it is cut off or damaged after frame {found.index(b'')}: give it up to there, or whole")
     return found
 
 

@@ -36,6 +36,10 @@ def test_stores_whose_sites_would_lie_in_one_folder_are_refused() -> None:
         "s3://one/a": Path("out/one-a"),
         "s3://two/a": Path("out/two-a"),
     }
+    assert gallery.folders_of(["published", "file:/srv/b"], "out") == {
+        "published": Path("out/published"),
+        "file:/srv/b": Path("out/srv-b"),
+    }
     assert gallery.folders_of([], "out") == {None: Path("out")}
     with refused("galleries-alike"):
         gallery.folders_of(["s3://one/a", "s3://one/a/"], "out")

@@ -65,9 +65,9 @@ def test_what_is_asked_for_is_changed_and_nothing_else() -> None:
     [
         ({"smiel": True}, "did you mean 'smile'"),
         ({"hair": "blue"}, "ask for black or red"),
-        ({"hair": True}, "no attribute 'hair' that can be True"),
+        ({"hair": True}, "no attribute 'hair' that can be True: ask for black or red"),
         ({"age": 3}, "a number in"),
-        ({"smile": "yes"}, "no attribute 'smile' that can be 'yes'"),
+        ({"smile": "yes"}, "no attribute 'smile' that can be 'yes': give true, false, or"),
     ],
 )
 def test_what_nobody_can_be_asked_for_is_told_with_what_can(asked: dict[str, Any], sentence: str) -> None:

@@ -14,7 +14,7 @@ from tests.stages.test_params import changed, refusal
 
 @pytest.mark.tried(
     "`python -m stages.releases list` (show, verify, gc) of a folder that is not there",
-    "there is no folder '.../nowhere': name another with --url, or publish there first",
+    "there is no folder '.../nowhere': name another store, or publish there first",
 )
 @pytest.mark.parametrize("command", [["list"], ["list", "--json"], ["show", "latest"], ["verify", "latest"], ["gc"]])
 def test_a_place_that_is_not_there_is_an_error_and_is_not_made(

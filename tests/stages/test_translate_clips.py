@@ -73,9 +73,9 @@ def test_a_folder_of_frames_is_one_clip_and_what_cannot_go_on_is_named(tmp_path:
     code, said = try_stage_in(tmp_path, "translate", "in", "--release", str(model), "--follow", "2", "--out", "out")
     assert code == 2
     assert "3 clips cannot be read" in said
-    assert "'cut.gif' (it is cut off or damaged after " in said
-    assert "'still.png' (it has 1 frame, and the model makes one of 4: give so many)" in said
-    assert "'two/0001.png' (it has 2 frames, and the model makes one of 4: give so many)" in said
+    assert "'cut.gif' (it is cut off or damaged after frame " in said
+    assert "'still.png' (it has 1 frame, and the model makes one of the 4 before it: " in said
+    assert "'two/0001.png' (it has 2 frames, and the model makes one of the 4 before it: " in said
     assert [path.name for path in tmp_path.glob("out/*.gif")] == ["walk.gif"]
     assert sorted(path.name for path in tmp_path.glob("out/walk/*")) == ["0012.png", "0013.png"]
     own = frames_of(tmp_path / "out/walk.gif", channels)[:12]
