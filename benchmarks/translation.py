@@ -247,7 +247,7 @@ class Bench:
         self.train = _dataset(Split(folder / "normalized/train"))
         held = _dataset(self.holdout)
         self.asked = held.rows(asked_rows(len(held), min(MEASURED, len(held)), 0))
-        self.judge = self._taught(evaluator_images)
+        self.judge = self._train_judge(evaluator_images)
         self.features = features_of(self.judge, self.asked.image)
 
     def run(self, variant: str, seed: int, seconds: float, picture: Path) -> Row:
@@ -276,7 +276,7 @@ class Bench:
             found["accuracy"] = accuracy(classify(self.judge, features), self.asked.label)
         return found
 
-    def _taught(self, images: int) -> Evaluator:
+    def _train_judge(self, images: int) -> Evaluator:
         real = RealImages(self.train.image, self.train.label, 0, CPU)
         config = EvaluatorConfig(self.train.shape, self.train.classes, 64)
         return train_evaluator(config, real, Schedule(images, 128, 2e-3, 0))

@@ -181,7 +181,7 @@ def _compare_words(
     words, end = model.vocabulary or (), end_of(model.vocabulary or ())
     count = min(len(holdout), len(train))
     drawn = train.rows(torch.randperm(len(train), generator=stream(seed, "measure/floor"))[:count])
-    seen, held = (as_tokens(one.image, len(words)) for one in (train, holdout))
+    trained, held = (as_tokens(one.image, len(words)) for one in (train, holdout))
     features = _Images.extract(evaluator, holdout.image, None)
 
     def figures(samples: Tensor) -> dict[str, float]:
@@ -194,7 +194,7 @@ def _compare_words(
 
     made = as_samples(model.write(count, seed), len(words)).reshape(-1, *model.shape)
     found, real = figures(made), figures(drawn.image)
-    found["copies"], real["copies"] = (copies(as_tokens(made, len(words)), seen, end), copies(held, seen, end))
+    found["copies"], real["copies"] = (copies(as_tokens(made, len(words)), trained, end), copies(held, trained, end))
     return {name: Figure(value, real[name]) for name, value in found.items()}
 
 
@@ -210,14 +210,14 @@ def _compare_domains(
     assert to is not None
     assert model.domains is not None
     other = next(domain for domain in model.domains if domain != to)
-    seen, wanted, asked = train.of_domain(to), holdout.of_domain(to), holdout.of_domain(other)
-    if min(map(len, (seen, wanted, asked))) < _FEWEST:
+    trained, wanted, asked = train.of_domain(to), holdout.of_domain(to), holdout.of_domain(other)
+    if min(map(len, (trained, wanted, asked))) < _FEWEST:
         raise ValueError(f"there are too few images to compare: give at least {_FEWEST} of each domain on each side")
-    count, seed = min(map(len, (seen, wanted, asked))), schooling.seed
-    evaluator = _trained_evaluator(seen, schooling)
+    count, seed = min(map(len, (trained, wanted, asked))), schooling.seed
+    evaluator = _trained_evaluator(trained, schooling)
     held = _Images.extract(evaluator, wanted.image, _condition(wanted))
     asked = asked.rows(asked_rows(len(asked), count, seed))
-    drawn = _floor(model, asked, seen, count, seed)
+    drawn = _floor(model, asked, trained, count, seed)
 
     def figures(images: Tensor, of: Dataset) -> dict[str, float]:
         return _figures(held, _Images.extract(evaluator, images, _condition(of)), seed)
@@ -245,16 +245,16 @@ def _compare_coupled(
     assert to is not None
     assert model.domains is not None
     other = next(domain for domain in model.domains if domain != to)
-    seen, wanted = train.of_domain(to), holdout.of_domain(to)
-    if min(map(len, (seen, wanted))) < _FEWEST:
+    trained, wanted = train.of_domain(to), holdout.of_domain(to)
+    if min(map(len, (trained, wanted))) < _FEWEST:
         raise ValueError(f"there are too few images to compare: give at least {_FEWEST} of each domain on each side")
-    count, seed = min(map(len, (seen, wanted))), schooling.seed
-    evaluator, named = _trained_evaluator(seen, schooling), None
+    count, seed = min(map(len, (trained, wanted))), schooling.seed
+    evaluator, named = _trained_evaluator(trained, schooling), None
     if evaluator.config.classifies:
         judge = _trained_evaluator(train.of_domain(other), schooling)
         named = classify(judge, features_of(judge, _rounded(model.sample(count, seed, label=other))))
     held = _Images.extract(evaluator, wanted.image, _condition(wanted))
-    drawn = seen.rows(torch.randperm(len(seen), generator=stream(seed, "measure/floor"))[:count])
+    drawn = trained.rows(torch.randperm(len(trained), generator=stream(seed, "measure/floor"))[:count])
     made, real = (
         _figures(held, _Images.extract(evaluator, images, classes), seed)
         for images, classes in (
@@ -270,9 +270,9 @@ def _translation_figures(
 ) -> dict[str, float]:
     """Of images in the place of those asked for."""
     found = pair_figures(images, asked)
-    seen = _Images.extract(evaluator, images, _condition(asked))
-    found["retrieval"] = retrieval(seen.features, features_of(evaluator, asked.image))
-    return found | _figures(real, seen, seed)
+    extracted = _Images.extract(evaluator, images, _condition(asked))
+    found["retrieval"] = retrieval(extracted.features, features_of(evaluator, asked.image))
+    return found | _figures(real, extracted, seed)
 
 
 def pair_figures(images: Tensor, asked: Dataset) -> dict[str, float]:

@@ -27,10 +27,10 @@ def spectrograms(sounds: Tensor, rate: int = 8000, bands: int = 64, hop: int = 6
     channels are heard together. Differentiable, in float32.
     """
     with torch.autocast(sounds.device.type, enabled=False):
-        return torch.cat([_drawn(chunk, mel_bands(rate, bands), hop) for chunk in torch.split(sounds, _CHUNK)])
+        return torch.cat([_spectrogram(chunk, mel_bands(rate, bands), hop) for chunk in torch.split(sounds, _CHUNK)])
 
 
-def _drawn(sounds: Tensor, bands: Tensor, hop: int) -> Tensor:
+def _spectrogram(sounds: Tensor, bands: Tensor, hop: int) -> Tensor:
     count, channels, length = sounds.shape
     columns = -(-length // hop)
     before, after = (WINDOW - hop) // 2, (WINDOW - hop + 1) // 2 + columns * hop - length

@@ -199,7 +199,9 @@ class StreamedImages(RealImages):
         return images
 
 
-def images_of(blocks: Blocks, asked: Tensor | None, window: int | None, seed: int, device: torch.device) -> RealImages:
+def open_images(
+    blocks: Blocks, asked: Tensor | None, window: int | None, seed: int, device: torch.device
+) -> RealImages:
     """All in memory, in the order of `RealImages`; or, where a window is less than that, a window at a time."""
     count = sum(blocks.sizes)
     if window is not None and window < count:

@@ -135,9 +135,9 @@ def resample(samples: Samples, rate: int, wanted: int) -> Samples:
     filters = _filters(every, phases)
     reach, length = filters.shape[1] // 2, -(-samples.shape[-1] * phases // every)
     around = np.pad(samples.astype(np.float32), ((0, 0), (reach, reach + 1)))
-    seen = np.lib.stride_tricks.sliding_window_view(around, 2 * reach + 1, axis=1)
+    windows = np.lib.stride_tricks.sliding_window_view(around, 2 * reach + 1, axis=1)
     made = [
-        np.einsum("cnt,nt->cn", seen[:, numbers * every // phases], filters[numbers * every % phases])
+        np.einsum("cnt,nt->cn", windows[:, numbers * every // phases], filters[numbers * every % phases])
         for numbers in np.array_split(np.arange(length), -(-length // _AT_ONCE))
     ]
     return np.concatenate(made, axis=1)

@@ -35,12 +35,12 @@ def _outputs(source: str, names: dict[str, Any], number: int) -> list[Cell]:
         outputs.append({"output_type": "stream", "name": "stdout", "text": text.splitlines(keepends=True)})
     if value is not None:
         outputs.append(
-            {"output_type": "execute_result", "execution_count": number, "metadata": {}, "data": _shown(value)}
+            {"output_type": "execute_result", "execution_count": number, "metadata": {}, "data": _output_cell(value)}
         )
     return outputs
 
 
-def _shown(value: Any) -> Cell:
+def _output_cell(value: Any) -> Cell:
     picture = getattr(value, "_repr_png_", None)
     if picture is None:
         return {"text/plain": repr(value).splitlines(keepends=True)}

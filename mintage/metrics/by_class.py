@@ -26,10 +26,12 @@ def class_frechet_distances(
 
 def diversities(features: Tensor, labels: Tensor, classes: int) -> list[float | None]:
     """The mean distance between two rows of each class; None for a class of fewer than 2 rows."""
-    return [mean_distance(rows) if len(rows) > 1 else None for rows in (features[labels == k] for k in range(classes))]
+    return [
+        mean_pair_distance(rows) if len(rows) > 1 else None for rows in (features[labels == k] for k in range(classes))
+    ]
 
 
-def mean_distance(features: Tensor) -> float:
+def mean_pair_distance(features: Tensor) -> float:
     """The mean Euclidean distance over pairs of distinct rows of `[N, F]`. Raises ValueError for fewer than 2."""
     count = len(features)
     if count < 2:

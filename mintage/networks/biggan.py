@@ -30,8 +30,8 @@ class Attention(nn.Module):
         query = self.query(maps).flatten(2)
         key, value = (max_pool2d(part(maps), 2, ceil_mode=True).flatten(2) for part in (self.key, self.value))
         attention = (query.transpose(1, 2) @ key).softmax(2)
-        seen = (value @ attention.transpose(1, 2)).unflatten(2, maps.shape[2:])
-        changed: Tensor = maps + self.amount * self.output(seen)
+        context = (value @ attention.transpose(1, 2)).unflatten(2, maps.shape[2:])
+        changed: Tensor = maps + self.amount * self.output(context)
         return changed
 
 

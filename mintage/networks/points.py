@@ -43,8 +43,8 @@ class Discriminator(nn.Module):
     def __init__(self, image_shape: ImageShape, width: int, norm: Layers) -> None:
         super().__init__()
         self.feature_size = width
-        seen = (1 + 2 * _OCTAVES) * math.prod(image_shape)
-        self.layers = nn.Sequential(*_hidden([seen] + [width] * _DISCRIMINATOR_LAYERS, norm))
+        inputs = (1 + 2 * _OCTAVES) * math.prod(image_shape)
+        self.layers = nn.Sequential(*_hidden([inputs] + [width] * _DISCRIMINATOR_LAYERS, norm))
         self.waves: Tensor
         self.register_buffer("waves", math.pi * 2.0 ** torch.arange(_OCTAVES), persistent=False)
         self.apply(_initialize)

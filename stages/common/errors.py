@@ -61,7 +61,7 @@ def run_stage(main: Callable[[], None]) -> None:
         sentence = sentence_of(error)
         if sentence is None:
             raise
-        print(_shown(error, sentence), file=sys.stderr)
+        print(_format_error(error, sentence), file=sys.stderr)
         if _refused_experiment(error):
             print("params.yaml is as it was before -S; `dvc checkout` brings back what DVC removed", file=sys.stderr)
         raise SystemExit(getattr(error, "exit_code", BAD_INPUT)) from None
@@ -80,7 +80,7 @@ def _is_unread() -> bool:
     return True
 
 
-def _shown(error: Exception, sentence: str) -> str:
+def _format_error(error: Exception, sentence: str) -> str:
     """A line as MINTAGE_ERRORS asks for it: the sentence alone, with its `code`, or as `json`."""
     code, asked = error.code if isinstance(error, UserError) else "disk-full", os.environ.get("MINTAGE_ERRORS")
     if asked == "json":

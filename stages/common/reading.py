@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mintage.data import RealImages
 from mintage.evaluator import EvaluatorConfig
-from mintage.streaming import Blocks, images_of
+from mintage.streaming import Blocks, open_images
 from stages.common.errors import UserError
 from stages.common.files import read_json
 from stages.common.split import Split
@@ -38,7 +38,7 @@ def real_images(
     if split.rows is not None:
         stored = stored.subset(torch.from_numpy(split.rows))
     require_room(split, window, device, param, sources=sources)
-    return images_of(stored, conditions, window, seed, device)
+    return open_images(stored, conditions, window, seed, device)
 
 
 class Chosen:

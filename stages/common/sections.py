@@ -96,7 +96,7 @@ def validated(
 def _sentence(error: dict[str, Any], model: type[BaseModel], prefix: str, listed: str) -> str:
     where = list(error["loc"])
     key = ".".join([*([prefix] if prefix else []), *(str(part) for part in where)])
-    shown = _shown(error["input"])
+    shown = _show_value(error["input"])
     if error["type"] == "extra_forbidden":
         return f"{key} = {shown} is not a known key{nearest(str(where[-1]), names(_model_at(model, where[:-1])))}"
     if error["type"] == "missing":
@@ -114,7 +114,7 @@ def _sentence(error: dict[str, Any], model: type[BaseModel], prefix: str, listed
     return f"{key} = {shown} is refused: {error['msg'][0].lower()}{error['msg'][1:]}"
 
 
-def _shown(value: Any) -> str:
+def _show_value(value: Any) -> str:
     if isinstance(value, dict | list):
         return "{...}" if isinstance(value, dict) else "[...]"
     return "(hidden, it holds an '@')" if "@" in str(value) else repr(value)  # a password in a URL

@@ -76,7 +76,7 @@ def read_release(release: Release) -> Contents:
     files = {file.path: file for file in release.manifest().files}
     of = _Files(release, files)
     header, card = _card(of.text("README.md") or "")
-    dataset = _at(header, "model-index", 0, "results", 0, "dataset", "name")
+    dataset = _value_at(header, "model-index", 0, "results", 0, "dataset", "name")
     made = [_parsed(of, path, Made) for path in sorted(files) if re.fullmatch(r"provenance/[\w-]+\.json", path)]
     config = _object(of, "config.json")
     partner = next((one.params.get("partner") for one in made if one.stage == "normalize"), None)
@@ -196,10 +196,10 @@ def _explorer(of: _Files, config: dict[str, Any], partner: object, judged: Pairs
     except (KeyError, TypeError):
         return "Nothing says which kind of data it makes."
     sizes = {path: file.size for path, file in of.listed.items()}
-    return explorer_of(of.content, sizes, _shown(config), Known(medium, partner, judged))
+    return explorer_of(of.content, sizes, _shorten_names(config), Known(medium, partner, judged))
 
 
-def _shown(config: dict[str, Any]) -> dict[str, Any]:
+def _shorten_names(config: dict[str, Any]) -> dict[str, Any]:
     """With names as they are shown."""
     named = [name for name in ("classes", "attributes", "domains") if isinstance(config.get(name), list)]
     return config | {name: [cut(str(one)) for one in config[name]] for name in named}
@@ -269,7 +269,7 @@ def _card(text: str) -> tuple[dict[str, Any], str]:
     return header if isinstance(header, dict) else {}, without_secrets(found[2].strip())[:_CARD]
 
 
-def _at(value: Any, *path: str | int) -> Any:
+def _value_at(value: Any, *path: str | int) -> Any:
     """What lies there in nested dicts and lists; None where nothing does."""
     for step in path:
         try:

@@ -36,16 +36,16 @@ class Lines(Drawings):
         *,
         names: Sequence[str] = (),
     ) -> bytes:
-        return _drawn([("", self._texts(self._made(generator, _LINES, seed)))])
+        return _draw_blocks([("", self._texts(self._made(generator, _LINES, seed)))])
 
     def draw_beside(self, generator: Generator, holdout: Split, order: Numbers, seed: int) -> bytes:
         """As many of each."""
         held = self._texts(torch.from_numpy(holdout.take(order[:_BESIDE])))
-        return _drawn([("held out", held), ("generated", self._texts(self._made(generator, len(held), seed)))])
+        return _draw_blocks([("held out", held), ("generated", self._texts(self._made(generator, len(held), seed)))])
 
     def draw_rows(self, rows: Tensor) -> bytes:
         """A block for each row."""
-        return _drawn([(str(number), self._texts(row)) for number, row in enumerate(rows, 1)])
+        return _draw_blocks([(str(number), self._texts(row)) for number, row in enumerate(rows, 1)])
 
     def _made(self, generator: Generator, count: int, seed: int) -> Tensor:
         return torch.cat([made for made, _ in samples(generator, count, seed, None)])
@@ -54,7 +54,7 @@ class Lines(Drawings):
         return [self._medium.encode(line)[0].decode() for line in lines.numpy()]
 
 
-def _drawn(blocks: Iterable[tuple[str, list[str]]]) -> bytes:
+def _draw_blocks(blocks: Iterable[tuple[str, list[str]]]) -> bytes:
     """Texts below each other, each block under its name."""
     font = ImageFont.load_default(_SIZE)
     rows: list[tuple[str, int]] = []

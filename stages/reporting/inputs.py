@@ -236,10 +236,10 @@ def _read_picture(path: Path) -> Picture:
 def _read_frames(folder: Path) -> list[tuple[int, Picture]]:
     frames = []
     for path in _files(folder, "*.png"):
-        seen = re.fullmatch(r"images-(\d+)\.png", path.name)
-        if seen is None:
+        match = re.fullmatch(r"images-(\d+)\.png", path.name)
+        if match is None:
             raise UserError("output-damaged", f"{path} is not named images-NUMBER.png: {_AGAIN}")
-        frames.append((int(seen[1]), _read_picture(path)))
+        frames.append((int(match[1]), _read_picture(path)))
     return sorted(frames, key=lambda frame: frame[0])
 
 

@@ -13,7 +13,7 @@ from mintage.evaluator import Schedule, device_of
 from mintage.metrics.classification import classification_accuracy_score
 from mintage.players import Generator
 from mintage.sampling import CHUNK, asked_labels
-from mintage.streaming import Blocks, images_of
+from mintage.streaming import Blocks, open_images
 from stages.common.params import Select
 from stages.common.reading import batches_of, labels_of, real_images, require_room
 from stages.selection.cache import Cache, code_digest, key_of
@@ -92,7 +92,7 @@ def labeled_part(real: Reference, labels: Tensor, window: int | None) -> RealIma
         return torch.tensor(split.reader.images(block))[has_label[block.start : block.stop]]
 
     sizes = [int(has_label[block.start : block.stop].sum()) for block in blocks]
-    return images_of(Blocks(sizes, read), labels[has_label], window, real.seed, device)
+    return open_images(Blocks(sizes, read), labels[has_label], window, real.seed, device)
 
 
 def generated_images(
@@ -109,7 +109,7 @@ def generated_images(
 
     require_room(real.train_split, window, device, WINDOW)
     sizes = [min(_BLOCK, len(asked) - first) for first in range(0, len(asked), _BLOCK)]
-    return images_of(Blocks(sizes, block, mixed=True), labels, window, real.seed, device)
+    return open_images(Blocks(sizes, block, mixed=True), labels, window, real.seed, device)
 
 
 def _score(shown: RealImages, real: Reference, schedule: Schedule, progress: Progress) -> float:

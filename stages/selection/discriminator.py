@@ -172,12 +172,12 @@ class Exam:
 
     def _answers(self, network: nn.Module, split: Split, most: int | None = None) -> tuple[Tensor, Tensor]:
         """What the network says of all images of a split, or of so many, and their labels."""
-        shown = self._shown(split, device_of(self.real.judge.evaluator))
+        shown = self._training_images(split, device_of(self.real.judge.evaluator))
         return predictions(network, shown, min(len(split), most or len(split)), self.training.batch_size)
 
     def _of_clusters(self, count: int) -> float:
         real, cpu = self.real, torch.device("cpu")
-        images, labels = self._shown(real.train_split, cpu).batch(0, min(len(real.train_split), _MOST))
+        images, labels = self._training_images(real.train_split, cpu).batch(0, min(len(real.train_split), _MOST))
         assert labels is not None
         assert real.holdout_labels is not None
         rows = images.flatten(1)
@@ -186,7 +186,7 @@ class Exam:
         predicted = torch.cat([groups_of(batch.flatten(1), centers) for batch in batches_of(real.holdout_split)])
         return _rounded(accuracy(names[predicted], real.holdout_labels))
 
-    def _shown(self, split: Split, device: torch.device) -> RealImages:
+    def _training_images(self, split: Split, device: torch.device) -> RealImages:
         return real_images(split, labels_of(split), self.params.window, self.real.seed, device, param=WINDOW)
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from mintage.metrics.accuracy import accuracy
-from mintage.metrics.by_class import class_frechet_distances, diversities, mean_distance
+from mintage.metrics.by_class import class_frechet_distances, diversities, mean_pair_distance
 from mintage.metrics.classifier_score import classifier_score
 from mintage.metrics.copies import near_copies
 from mintage.metrics.density_coverage import density_coverage
@@ -89,7 +89,7 @@ def by_class(drawn: Extraction, real: Reference) -> Figures:
 
 def variety(drawn: Extraction, real: Reference) -> Figures:
     if drawn.logits is None:
-        return {"diversity": mean_distance(drawn.features)}
+        return {"diversity": mean_pair_distance(drawn.features)}
     each = diversities(drawn.features, drawn_labels(drawn), real.classes)
     known = [one for one in each if one is not None]
     if not known:

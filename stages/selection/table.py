@@ -47,9 +47,9 @@ def _ordered(rows: list[Row], params: Select) -> list[str]:
 
 def _column(name: str, metric: Metric, rows: list[Row], words: Words) -> list[str]:
     floor = next(metric.of_real(row) for row in rows if metric.floor in row)
-    return [words.said(metric.title), *(_shown(row, name, metric) for row in rows), floor]
+    return [words.said(metric.title), *(_format_figure(row, name, metric) for row in rows), floor]
 
 
-def _shown(row: Row, name: str, metric: Metric) -> str:
+def _format_figure(row: Row, name: str, metric: Metric) -> str:
     error = f" ± {row[metric.error]:.1g}" if metric.error is not None and metric.error in row else ""
     return metric.text(row.get(name)) + error

@@ -65,15 +65,17 @@ def facts_of(rows: list[Row]) -> dict[str, Any]:
     text, last = METRICS[FIDELITY].text, rows[-1]
     real = max(rows, key=lambda row: (row[FIDELITY], row["threshold"] is None))
     near = min(rows, key=lambda row: row["frechet_distance"])
-    trade_off = f"Precision is highest {_at(real)}: {text(real[FIDELITY])}, with a recall of {text(real[VARIETY])}"
+    trade_off = (
+        f"Precision is highest {_describe_limit(real)}: {text(real[FIDELITY])}, with a recall of {text(real[VARIETY])}"
+    )
     if real is not last:
         trade_off += f"; without a limit they are {text(last[FIDELITY])} and {text(last[VARIETY])}"
     distance = METRICS["frechet_distance"].text(near["frechet_distance"])
-    sentence = f"{trade_off}. The Frechet distance is lowest {_at(near)}: {distance}."
+    sentence = f"{trade_off}. The Frechet distance is lowest {_describe_limit(near)}: {distance}."
     return {"samples": last["samples"], "fidelity": FIDELITY, "variety": VARIETY, "sentence": sentence}
 
 
-def _at(row: Row) -> str:
+def _describe_limit(row: Row) -> str:
     limit = row["threshold"]
     return "without a limit on the noise" if limit is None else f"with no number of the noise beyond {limit:g}"
 

@@ -77,7 +77,7 @@ def fetch(urls: list[str], sha256: str, target: Path, timeout: float = 30.0) -> 
             return
         except _FailedError as failure:
             failures.append((url, failure))
-    reasons = "; ".join(f"{_shown(url)}: {failure}" for url, failure in failures)
+    reasons = "; ".join(f"{_hide_secrets(url)}: {failure}" for url, failure in failures)
     kind = TemporaryError if any(failure.heals for _, failure in failures) else UserError
     raise kind("download-failed", f"cannot fetch {target.name} ({reasons}): check the network, the URL and its sha256")
 
@@ -99,12 +99,12 @@ class _Part:
         if not self.size:
             return {}
         about = self._read_about()
-        tag = about.get("etag") if about.get("url") == _shown(url) else None
+        tag = about.get("etag") if about.get("url") == _hide_secrets(url) else None
         return {"Range": f"bytes={self.size}-", **({"If-Range": tag} if tag else {})}
 
     def tell(self, url: str, etag: str | None) -> None:
         strong = etag if etag and not etag.startswith("W/") else None  # a weak one is no promise of the same bytes
-        write_json(self._about, {"url": _shown(url), "etag": strong})
+        write_json(self._about, {"url": _hide_secrets(url), "etag": strong})
 
     def drop(self) -> None:
         self.path.unlink(missing_ok=True)
@@ -154,7 +154,7 @@ def _download(url: str, part: _Part, timeout: float) -> None:
             size = int(answer.headers["Content-Length"]) if "Content-Length" in answer.headers else None
             part.tell(url, answer.headers.get("ETag"))
             with open(part.path, "ab" if rest else "wb") as file:
-                received = _received(answer.read, file.write, _shown(url), size)
+                received = _received(answer.read, file.write, _hide_secrets(url), size)
             if size is not None and received < size:  # http.client ends such an answer without a word
                 raise _FailedError(f"the connection closed after {received} of {size} bytes", heals=True)
     except HTTPError as error:
@@ -182,6 +182,6 @@ def _starts_at(content_range: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def _shown(url: str) -> str:
+def _hide_secrets(url: str) -> str:
     """The URL without what may be a secret: a password before '@', a signature after '?'."""
     return re.sub(r"//[^/@]*@", "//", url).partition("?")[0]

@@ -77,7 +77,9 @@ class _Reading:
         if base and split_of(base[0]):
             self._said.append(_ALL.format(base[0]))
         elif base and self._by_folder:
-            self._said.append(f"took {self._at(base)} for no class, as it is the only folder and holds folders alone")
+            self._said.append(
+                f"took {self._full_path(base)} for no class, as it is the only folder and holds folders alone"
+            )
         if of_splits and self._by_folder:
             other = next(name for name in names if name not in of_splits)
             self._said.append(f"took {' and '.join(of_splits)} for classes, as there is also {other}")
@@ -100,13 +102,13 @@ class _Reading:
         if kinds == {"test"} and len(names) > 1:
             raise UserError(
                 "split-without-training",
-                f"{self._at(base)} holds {' and '.join(names)}, which are held out, and nothing to train on: "
+                f"{self._full_path(base)} holds {' and '.join(names)}, which are held out, and nothing to train on: "
                 "name that folder train",
             )
         if base in self._survey.direct:
             raise UserError(
                 "layout-mixed",
-                f"{self._at(base)} holds both images ({self._survey.direct[base]!r}) and the folders of splits "
+                f"{self._full_path(base)} holds both images ({self._survey.direct[base]!r}) and the folders of splits "
                 f"({', '.join(names)}): move the images into one of them",
             )
         official = len(kinds) == 2
@@ -133,7 +135,7 @@ class _Reading:
             if group.class_name not in known and not may_be_new:
                 raise UserError(
                     "split-classes-differ",
-                    f"{self._at(parts)} has no counterpart in the train folder: both need the same classes",
+                    f"{self._full_path(parts)} has no counterpart in the train folder: both need the same classes",
                 )
 
     def _of_classes(self, base: Parts, split: Split | None) -> Groups:
@@ -143,7 +145,7 @@ class _Reading:
         if base in direct:
             raise UserError(
                 "layout-mixed",
-                f"{self._at(base)} holds both images ({direct[base]!r}) and folders ({folders[0]!r}): "
+                f"{self._full_path(base)} holds both images ({direct[base]!r}) and folders ({folders[0]!r}): "
                 "keep either folders, one a class, or images without labels",
             )
         return {(*base, name): Group(name, split) for name in folders}
@@ -158,7 +160,7 @@ class _Reading:
             return {}
         for name, folders in inside.items():
             if (*base, name) in self._survey.direct or not folders or not all(map(split_of, folders)):
-                some, place = " and ".join(sorted(found)), self._at((*base, name))
+                some, place = " and ".join(sorted(found)), self._full_path((*base, name))
                 self._said.append(f"took {some} for no splits, as not all of {place} is in such")
                 return {}
         self._said.append(f"{splits_read(found)}, in each class")
@@ -166,7 +168,7 @@ class _Reading:
             (*base, name, inner): Group(name, split_of(inner)) for name, folders in inside.items() for inner in folders
         }
 
-    def _at(self, parts: Parts) -> str:
+    def _full_path(self, parts: Parts) -> str:
         return "/".join([self._place, *parts])
 
 

@@ -32,7 +32,7 @@ def stripped(content: bytes) -> bytes:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             upright = image.getexif().get(_ORIENTATION, 1)
             without = {"JPEG": _jpeg, "MPO": _jpeg, "PNG": _png}.get(image.format or "")
-            left = without(content, upright) if without else _anew(image)
+            left = without(content, upright) if without else _encode_again(image)
         with Image.open(io.BytesIO(left), formats=FORMATS):  # damage can make one segment hide another
             return left
     except Exception:  # Pillow raises nearly anything on damaged bytes
@@ -103,7 +103,7 @@ def _exif_chunk(upright: int) -> bytes:
     return struct.pack(">I", len(body) - 4) + body + struct.pack(">I", crc32(body))
 
 
-def _anew(image: Image.Image) -> bytes:
+def _encode_again(image: Image.Image) -> bytes:
     turned = ImageOps.exif_transpose(image)
     kept = {name: turned.info[name] for name in ("icc_profile", "transparency") if turned.info.get(name) is not None}
     turned.info.clear()

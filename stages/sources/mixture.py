@@ -47,7 +47,7 @@ def _count(options: MixtureOptions) -> int:
 
 def _points(truth: Points, options: MixtureOptions, labelled: bool) -> Iterator[RawImage]:
     number = 0
-    for modes, values in _drawn(truth, options.seed, _count(options)):
+    for modes, values in _draw_blocks(truth, options.seed, _count(options)):
         for mode, value in zip(modes.tolist(), values, strict=True):
             key = f"point-{number:06d}"
             split = "train" if number < options.points else "test"
@@ -55,7 +55,7 @@ def _points(truth: Points, options: MixtureOptions, labelled: bool) -> Iterator[
             number += 1
 
 
-def _drawn(truth: Points, seed: int, count: int) -> Iterator[tuple[Modes, Values]]:
+def _draw_blocks(truth: Points, seed: int, count: int) -> Iterator[tuple[Modes, Values]]:
     """A block at a time the modes `[N]` and the points `[N,D]` as values of a picture, from 0, black, to 1, white.
 
     All modes are drawn before all noise, from one stream; so the noise is drawn by a second generator, which has

@@ -112,13 +112,13 @@ class Noises:
         drawn = sha256(f"{self.seed} {image.key}".encode()).digest()
         random = np.random.default_rng(int.from_bytes(drawn[:8], "big"))
         choices = self.recordings["test" if image.split == "test" else "train"]
-        noise = self._at(sound.rate, choices[random.integers(len(choices))])
+        noise = self._resample_to(sound.rate, choices[random.integers(len(choices))])
         first, decibels = random.integers(noise.shape[1]), self.decibels[random.integers(len(self.decibels))]
         piece = np.take(noise, np.arange(first, first + sound.length), axis=1, mode="wrap")
         clean, noisy = (encode_wav(each, sound.rate) for each in mixed(sound.samples, piece, decibels))
         return clean, noisy
 
-    def _at(self, rate: int, noise: Recording) -> Samples:
+    def _resample_to(self, rate: int, noise: Recording) -> Samples:
         key = (id(noise), rate)
         if key not in self._resampled:
             self._resampled[key] = resample(noise.samples, noise.rate, rate)

@@ -66,13 +66,13 @@ def read(params: Ingest, options: Options) -> Source:
             "pairs-not-supported", "ingest.pairs is of pictures, and these are lines of text: set it to null"
         )
     text = lines_in(params, options.encoding, options.column, options.max_ratio)
-    counts = _counts(_cut(text.lines(), options, seen := _Seen()))
-    if not seen.lines:
+    counts = _counts(_cut(text.lines(), options, tally := _Tally()))
+    if not tally.lines:
         raise UserError("text-empty", f"{params.path} holds no line with a word in it: name another file")
-    if not seen.taken:
+    if not tally.taken:
         raise UserError(
             "text-lines-too-long",
-            f"all {seen.lines} lines of {params.path} are longer than ingest.options.length ({options.length} "
+            f"all {tally.lines} lines of {params.path} are longer than ingest.options.length ({options.length} "
             f"{options.unit}): raise it, or set longer to windows",
         )
     vocabulary = [END, unknown_of(options.unit), *_most_frequent(counts, options)]
@@ -81,18 +81,18 @@ def read(params: Ingest, options: Options) -> Source:
         licence=NOT_STATED,
         origin=params.path,
         classes=text.classes,
-        images=_images(_cut(text.lines(), options, _Seen()), options.unit, text.classes),
-        notes=[*text.notes, *seen.notes(counts, vocabulary, options)],
+        images=_images(_cut(text.lines(), options, _Tally()), options.unit, text.classes),
+        notes=[*text.notes, *tally.notes(counts, vocabulary, options)],
         layout=text.layout,
         medium=Tokens(vocabulary, options.length, options.unit),
-        count=seen.taken,
+        count=tally.taken,
         grouped=True,
         domains=text.domains,
     )
 
 
 @dataclass
-class _Seen:
+class _Tally:
     lines: int = 0
     longer: int = 0
     taken: int = 0
@@ -120,18 +120,18 @@ class _Part:
     """Of the window."""
 
 
-def _cut(lines: Iterable[Line], options: Options, seen: _Seen) -> Iterator[_Part]:
+def _cut(lines: Iterable[Line], options: Options, tally: _Tally) -> Iterator[_Part]:
     for line in lines:
         words = units_of(line.text.lower() if options.lowercase else line.text, options.unit)
-        seen.lines += bool(words)
+        tally.lines += bool(words)
         if len(words) <= options.length:
-            seen.taken += bool(words)
+            tally.taken += bool(words)
             yield from [_Part(line, words)] if words else []
             continue
-        seen.longer += 1
+        tally.longer += 1
         if options.longer == "windows":
             starts = range(0, len(words), options.length)
-            seen.taken += len(starts)
+            tally.taken += len(starts)
             parts = (words[start : start + options.length] for start in starts)
             yield from (_Part(line, part, number) for number, part in enumerate(parts))
 

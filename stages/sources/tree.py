@@ -85,7 +85,7 @@ def tree_source(name: str, tree: Tree, params: Ingest, readers: int = 1, wanted:
             "two",
         )
     survey, partners = _survey(tree, params, wanted)
-    place = _shown(tree, _top(params))
+    place = _full_path(tree, _top(params))
     found = labels_among(place, survey.tables) if params.labels is None else Found(None, False, [])
     groups, said = groups_of(place, survey, found.folders_are_classes)
     for parts in groups:
@@ -119,7 +119,7 @@ def _notes(survey: Survey, partners: int, count: int, paired: bool, wanted: Want
     return notes
 
 
-def _shown(tree: Tree, top: Parts) -> str:
+def _full_path(tree: Tree, top: Parts) -> str:
     return "/".join([tree.place.rstrip("/"), *top])
 
 
@@ -153,7 +153,7 @@ def _survey(tree: Tree, params: Ingest, wanted: Wanted) -> tuple[Survey, int]:
         elif params.labels is None and _is_table(entry, parts, top):
             survey.tables[parts[len(top) :]] = entry.content()
         else:
-            survey.others, survey.other = survey.others + 1, survey.other or _shown(tree, parts)
+            survey.others, survey.other = survey.others + 1, survey.other or _full_path(tree, parts)
     return survey, partners
 
 
@@ -196,7 +196,7 @@ def _partner(tree: Tree, second: Parts, parts: Parts, inner: Parts, wanted: Want
     if found is None:
         raise UserError(
             "partner-missing",
-            f"{_shown(tree, parts)} has no partner {_shown(tree, (name,))}: add it, or remove the image",
+            f"{_full_path(tree, parts)} has no partner {_full_path(tree, (name,))}: add it, or remove the image",
         )
     return found
 

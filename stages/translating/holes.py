@@ -73,13 +73,13 @@ class Holes(Carrier):
             raise UnusableError("it is all hole: leave something to go by")
         picture = _closed(picture, hole)
         if self._first is not None:
-            picture, hole = _resized(picture, self._first), _shown(hole, self._first) > 0
+            picture, hole = _resized(picture, self._first), _levels(hole, self._first) > 0
         size = picture.shape[1], picture.shape[2]
         tiling = Tiling(size, (self._small.height, self._small.width)) if self._tiles else None
         plan = Plan(to_uint8(picture), hole, tiling)
         if tiling is not None:
             return plan, tiling.cut(_with_hole(picture, hole))
-        return plan, iter([_with_hole(_resized(picture, self._small), _shown(hole, self._small) > 0)])
+        return plan, iter([_with_hole(_resized(picture, self._small), _levels(hole, self._small) > 0)])
 
     def joined(self, plan: Plan, made: Iterator[FloatImages]) -> bytes:
         """PNG of the picture with its holes filled."""
@@ -112,7 +112,7 @@ def _resized(picture: FloatImages, to: Geometry) -> FloatImages:
     return found
 
 
-def _shown(hole: Hole, to: Geometry) -> npt.NDArray[np.uint8]:
+def _levels(hole: Hole, to: Geometry) -> npt.NDArray[np.uint8]:
     """Levels of another size: 255 in the hole, 0 outside, and between them where a new pixel has some of both."""
     return fitted(
         np.where(hole, np.uint8(255), np.uint8(0)), Geometry(to.height, to.width, to.fit, "area", background="#000000")

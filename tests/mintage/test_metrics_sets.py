@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mintage.metrics.by_class import class_frechet_distances, diversities, mean_distance
+from mintage.metrics.by_class import class_frechet_distances, diversities, mean_pair_distance
 from mintage.metrics.classifier_score import classifier_score
 from mintage.metrics.density_coverage import density_coverage
 from mintage.metrics.distances import nearest_rows, squared_distances, squared_radii
@@ -192,12 +192,12 @@ def test_diversity_is_the_mean_distance_over_pairs_of_a_class() -> None:
     found = diversities(rows, labels, 3)
     assert found[0] == pytest.approx(sum(pairs) / len(pairs), rel=1e-5)
     assert found[2] is None
-    assert mean_distance(rows[:1].repeat(9, 4)) == 0
+    assert mean_pair_distance(rows[:1].repeat(9, 4)) == 0
     with pytest.raises(ValueError, match="needs 2"):
-        mean_distance(rows[:1])
+        mean_pair_distance(rows[:1])
 
 
 def test_diversity_of_a_gaussian_is_its_known_mean_distance() -> None:
     """|x - y| of two normal rows in D dimensions is sqrt(2) times a chi variable of D degrees."""
     chi = 2**0.5 * torch.exp(torch.lgamma(torch.tensor(32.5)) - torch.lgamma(torch.tensor(32.0)))
-    assert mean_distance(normal(3000, 64, 0)) == pytest.approx(2**0.5 * chi.item(), rel=0.005)
+    assert mean_pair_distance(normal(3000, 64, 0)) == pytest.approx(2**0.5 * chi.item(), rel=0.005)

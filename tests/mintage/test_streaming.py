@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from mintage.data import RealImages
-from mintage.streaming import Blocks, StreamedImages, images_of
+from mintage.streaming import Blocks, StreamedImages, open_images
 from tests.mintage.helpers import tiny_trainer
 
 CPU = torch.device("cpu")
@@ -124,10 +124,10 @@ def test_a_window_that_holds_all_is_the_order_of_images_in_memory(window: int | 
     images, labels = torch.randn(25, 3, 4, 4), torch.arange(25)
     parts = torch.split(images, 7)
     blocks = Blocks([len(part) for part in parts], lambda block: parts[block])
-    real, expected = images_of(blocks, labels, window, 3, CPU), RealImages(images, labels, 3, CPU)
+    real, expected = open_images(blocks, labels, window, 3, CPU), RealImages(images, labels, 3, CPU)
     for found, wanted in zip(real.batch(11, 40), expected.batch(11, 40), strict=True):
         assert torch.equal(found, wanted)  # type: ignore[arg-type]
-    assert isinstance(images_of(blocks, labels, 24, 3, CPU), StreamedImages)
+    assert isinstance(open_images(blocks, labels, 24, 3, CPU), StreamedImages)
 
 
 @pytest.mark.parametrize("window", [None, 8])
@@ -135,8 +135,8 @@ def test_the_same_images_can_have_other_labels_and_the_order_of_another_seed(win
     images, labels = torch.randn(25, 1, 4, 4), torch.arange(25)
     parts = torch.split(images, 7)
     blocks = Blocks([len(part) for part in parts], lambda block: parts[block])
-    other = images_of(blocks, None, window, 3, CPU).relabelled(labels, 4)
-    for found, wanted in zip(other.batch(0, 30), images_of(blocks, labels, window, 4, CPU).batch(0, 30), strict=True):
+    other = open_images(blocks, None, window, 3, CPU).relabelled(labels, 4)
+    for found, wanted in zip(other.batch(0, 30), open_images(blocks, labels, window, 4, CPU).batch(0, 30), strict=True):
         assert torch.equal(found, wanted)  # type: ignore[arg-type]
 
 

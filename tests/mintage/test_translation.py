@@ -24,7 +24,7 @@ from mintage.metrics.pairs import (
 from mintage.networks.patches import Discriminator, halvings
 from mintage.networks.unet import Generator
 from mintage.rules import refusal
-from mintage.streaming import Blocks, StreamedImages, images_of
+from mintage.streaming import Blocks, StreamedImages, open_images
 from tests.mintage.helpers import CPU, step, tiny_trainer
 
 BATCH_NORM, NO_NORM = Layers("batch"), Layers("none")
@@ -121,7 +121,7 @@ def test_each_image_comes_with_its_own_source_whole_or_by_windows() -> None:
     images = torch.rand(90, 2, 4, 4)
     pieces = torch.split(images, 10)
     blocks = Blocks([10] * 9, lambda block: pieces[block], lambda block: -pieces[block])
-    for real in (images_of(blocks, None, None, 0, CPU), StreamedImages(blocks, None, 20, 0, CPU)):
+    for real in (open_images(blocks, None, None, 0, CPU), StreamedImages(blocks, None, 20, 0, CPU)):
         for position in (0, 35, 80):
             shown, sources = real.batch(position, 25)
             assert sources is not None
