@@ -36,6 +36,8 @@ DECIDES_NOTHING = {
     ),
 }  # fmt: skip
 """Modules that check, name, time, move or tell; what they import is not followed either."""
+_STATEMENTS = (ast.stmt, ast.excepthandler, ast.match_case)
+"""Nodes that may hold an import; within expressions, which are most of a tree, there is none."""
 PARSING = RLock()
 """Python 3.11's parser is not safe in several threads at once; inspect.getsource parses, too."""
 
@@ -129,7 +131,7 @@ def _imports(body: Iterable[ast.AST]) -> Iterator[str]:
             if len(modules) < len(inner):
                 yield node.module
         else:
-            yield from _imports(ast.iter_child_nodes(node))
+            yield from _imports(child for child in ast.iter_child_nodes(node) if isinstance(child, _STATEMENTS))
 
 
 def _ours(name: str) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 from tests.stages.tiny_data import ROOT
 
 _FORKED = multiprocessing.get_context("forkserver")
-_FORKED.set_forkserver_preload(["stages.train", "torch._dynamo", "great_expectations"])  # export and validate, 3 s
+_FORKED.set_forkserver_preload(["stages.train", "tests.stages.warm"])
 
 
 def start_train_stage(folder: Path) -> BaseProcess:
