@@ -1,8 +1,6 @@
 """Of one latent an image of each of two domains, through every stage as people run them: digits and their edges."""
 
 import io
-import shutil
-import time
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +19,8 @@ from stages.common.models import read_evaluator
 from stages.common.params import Normalize
 from stages.common.shards import read_tables
 from stages.images.partners import made
-from tests.stages.forked import run_stage_in, run_train_stage, start_train_stage
-from tests.stages.test_train import outputs
+from tests.stages.forked import run_stage_in
+from tests.stages.kills import assert_killed_and_run_again_ends_in_the_same_bits
 from tests.stages.tiny_data import write_params
 
 STAGES = ["ingest", "normalize", "validate", "evaluator", "train", "select", "sample", "export", "report", "upload"]
@@ -155,15 +153,4 @@ def test_the_card_and_the_report_tell_of_each_domain(finished: Path, selection: 
 
 @pytest.mark.slow
 def test_killed_with_9_and_run_again_it_ends_in_the_same_bits(finished: Path, tmp_path: Path) -> None:
-    for name in ("data", "reports", "provenance"):
-        shutil.copytree(finished / name, tmp_path / name)
-    write_params(tmp_path, PARAMS | {"train.resume_every": 0.01})
-    process = start_train_stage(tmp_path)
-    deadline = time.monotonic() + 300
-    while not list(tmp_path.glob(".resume/*/rolling/images-*.safetensors")) and time.monotonic() < deadline:
-        time.sleep(0.005)
-    process.kill()
-    process.join()
-    assert process.exitcode == -9
-    assert "going on from" in run_train_stage(tmp_path)
-    assert outputs(tmp_path).items() <= outputs(finished).items()
+    assert_killed_and_run_again_ends_in_the_same_bits(finished, tmp_path, PARAMS)

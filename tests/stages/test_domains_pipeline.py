@@ -2,7 +2,6 @@
 
 import io
 import shutil
-import time
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +22,8 @@ from stages.select import select
 from stages.selection.quality import verdict
 from stages.translate import translator
 from tests.refusals import refused
-from tests.stages.forked import run_stage_in, run_train_stage, start_train_stage, try_stage_in
-from tests.stages.test_train import outputs
+from tests.stages.forked import run_stage_in, run_train_stage, try_stage_in
+from tests.stages.kills import assert_killed_and_run_again_ends_in_the_same_bits
 from tests.stages.tiny_data import write_params
 from tests.stages.tiny_models import select_params
 
@@ -208,19 +207,8 @@ def ready(finished: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_killed_with_9_and_run_again_it_ends_in_the_same_bits(finished: Path, ready: Path) -> None:
-    write_params(ready, PARAMS | {"train.resume_every": 0.01})
-    process = start_train_stage(ready)
-    deadline = time.monotonic() + 300
-    while not list(ready.glob(".resume/*/rolling/images-*.safetensors")) and time.monotonic() < deadline:
-        time.sleep(0.005)
-    process.kill()
-    process.join()
-    assert process.exitcode == -9
-    assert "going on from" in run_train_stage(ready)
-    made = outputs(ready)
-    assert len(made) == 5
-    assert made.items() <= outputs(finished).items()
+def test_killed_with_9_and_run_again_it_ends_in_the_same_bits(finished: Path, tmp_path: Path) -> None:
+    assert_killed_and_run_again_ends_in_the_same_bits(finished, tmp_path, PARAMS)
 
 
 @pytest.mark.slow

@@ -1,8 +1,6 @@
 """Bars of music through every stage, as people run them: drawn tunes, and what MidiNet makes of them."""
 
 import io
-import shutil
-import time
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +22,8 @@ from stages.common.split import Split
 from stages.media import medium_of
 from stages.media.rolls import Rolls
 from stages.sources.tunes import LOWEST, PITCHES, SCALES, draw_tune
-from tests.stages.forked import run_stage_in, run_train_stage, start_train_stage, try_stage_in
-from tests.stages.test_train import outputs
+from tests.stages.forked import run_stage_in, try_stage_in
+from tests.stages.kills import assert_killed_and_run_again_ends_in_the_same_bits
 from tests.stages.tiny_data import write_params
 
 pytestmark = pytest.mark.slow
@@ -153,17 +151,4 @@ def test_the_report_and_the_card_tell_of_bars(finished: Path) -> None:
 
 
 def test_killed_with_9_and_run_again_it_ends_in_the_same_bits(finished: Path, tmp_path: Path) -> None:
-    for name in ("data", "reports", "provenance"):
-        shutil.copytree(finished / name, tmp_path / name)
-    write_params(tmp_path, PARAMS | {"train.resume_every": 0.01})
-    process = start_train_stage(tmp_path)
-    deadline = time.monotonic() + 300
-    while not list(tmp_path.glob(".resume/*/rolling/images-*.safetensors")) and time.monotonic() < deadline:
-        time.sleep(0.005)
-    process.kill()
-    process.join()
-    assert process.exitcode == -9
-    assert "going on from" in run_train_stage(tmp_path)
-    made = outputs(tmp_path)
-    assert len(made) == 5
-    assert made.items() <= outputs(finished).items()
+    assert_killed_and_run_again_ends_in_the_same_bits(finished, tmp_path, PARAMS)

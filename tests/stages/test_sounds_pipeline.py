@@ -4,8 +4,6 @@ import base64
 import io
 import json
 import re
-import shutil
-import time
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +24,8 @@ from stages.media import medium_of
 from stages.media.sounds import Sounds
 from stages.sources.tones import TONES, draw_tone
 from stages.stores import open_store
-from tests.stages.forked import run_stage_in, run_train_stage, start_train_stage, try_stage_in
-from tests.stages.test_train import outputs
+from tests.stages.forked import run_stage_in, try_stage_in
+from tests.stages.kills import assert_killed_and_run_again_ends_in_the_same_bits
 from tests.stages.tiny_data import write_params
 
 pytestmark = pytest.mark.slow
@@ -167,17 +165,4 @@ def test_the_gallery_plays_what_the_release_holds_written_anew(finished: Path, t
 
 
 def test_killed_with_9_and_run_again_it_ends_in_the_same_bits(finished: Path, tmp_path: Path) -> None:
-    for name in ("data", "reports", "provenance"):
-        shutil.copytree(finished / name, tmp_path / name)
-    write_params(tmp_path, PARAMS | {"train.resume_every": 0.01})
-    process = start_train_stage(tmp_path)
-    deadline = time.monotonic() + 300
-    while not list(tmp_path.glob(".resume/*/rolling/images-*.safetensors")) and time.monotonic() < deadline:
-        time.sleep(0.005)
-    process.kill()
-    process.join()
-    assert process.exitcode == -9
-    assert "going on from" in run_train_stage(tmp_path)
-    made = outputs(tmp_path)
-    assert len(made) == 5
-    assert made.items() <= outputs(finished).items()
+    assert_killed_and_run_again_ends_in_the_same_bits(finished, tmp_path, PARAMS)

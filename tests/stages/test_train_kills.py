@@ -1,20 +1,18 @@
 """Families killed while they train, and a checkpoint taken to another place."""
 
 import shutil
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mintage.families import FAMILIES
-from tests.stages.forked import run_train_stage, start_train_stage
+from tests.stages.forked import run_train_stage
+from tests.stages.kills import ALWAYS, NEVER, kill_once_a_state_is_saved
 from tests.stages.test_train import SHORT, outputs, train
 from tests.stages.tiny_data import write_digits, write_params
 
 TURNS, BATCH = 8, 8
-NEVER, ALWAYS = 1e9, 1e-9
-"""Seconds between the states from which a killed run goes on."""
 
 
 def tiny(folder: Path, family: str, resume_every: float, **changes: Any) -> Path:
@@ -26,17 +24,6 @@ def tiny(folder: Path, family: str, resume_every: float, **changes: Any) -> Path
         write_digits(folder, damage=("masked", 0.0) if FAMILIES[family].redrawn else None)
     write_params(folder, params)
     return folder
-
-
-def kill_once_a_state_is_saved(folder: Path) -> None:
-    process = start_train_stage(folder)
-    deadline = time.monotonic() + 300
-    while not list(folder.glob(".resume/*/rolling/images-*.safetensors")) and time.monotonic() < deadline:
-        time.sleep(0.001)
-    process.kill()
-    process.join()
-    assert process.exitcode == -9, (folder / "output.txt").read_text()
-    assert outputs(folder) == {}
 
 
 STATEFUL = ("wgan", "began", "acgan", "infogan", "ssgan", "sngan", "modern_conditional", "context_encoder")

@@ -1,4 +1,4 @@
-"""Loaded once before the stages are forked: what they import late, and what torch's exporter builds at its first use."""
+"""Loaded before the stages are forked: what they import late, and what torch's exporter builds at its first use."""
 
 import logging
 import warnings

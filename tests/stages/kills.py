@@ -1,0 +1,40 @@
+"""Trainings that are killed, and go on to the bits of one that was left alone."""
+
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.stages.forked import run_train_stage, start_train_stage
+from tests.stages.test_train import outputs
+from tests.stages.tiny_data import write_params
+
+NEVER, ALWAYS = 1e9, 1e-9
+"""Seconds between the states from which a killed run goes on."""
+FEW: dict[str, Any] = {"train.images": 640, "train.checkpoint_every": 320, "train.log_every": 160}
+
+
+def kill_once_a_state_is_saved(folder: Path) -> None:
+    process = start_train_stage(folder)
+    deadline = time.monotonic() + 300
+    while not list(folder.glob(".resume/*/rolling/images-*.safetensors")) and time.monotonic() < deadline:
+        time.sleep(0.001)
+    process.kill()
+    process.join()
+    assert process.exitcode == -9, (folder / "output.txt").read_text()
+    assert outputs(folder) == {}
+
+
+def assert_killed_and_run_again_ends_in_the_same_bits(finished: Path, folder: Path, params: dict[str, Any]) -> None:
+    """Of the data of a finished pipeline and a few images: what a kill could lose is there from the first turn on."""
+    straight, killed = folder / "straight", folder / "killed"
+    for place, every in ((straight, NEVER), (killed, ALWAYS)):
+        for name in ("data", "reports", "provenance"):
+            shutil.copytree(finished / name, place / name)
+        write_params(place, params | FEW | {"train.resume_every": every})
+    run_train_stage(straight)
+    kill_once_a_state_is_saved(killed)
+    assert "going on from" in run_train_stage(killed)
+    made = outputs(straight)
+    assert sum(path.startswith("models/checkpoints/") for path in made) == 2
+    assert outputs(killed) == made
