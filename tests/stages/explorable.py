@@ -24,6 +24,7 @@ from stages.media.images import Images
 from stages.media.medium import Medium
 from stages.releases.content import as_json
 from stages.sampling.heard import Heard, Row, write_heard
+from tests.stages.exporter import parse_operators_once
 from tests.stages.gallery_sites import Gallery
 
 IMAGES = Images()
@@ -61,6 +62,7 @@ def publish_model(
     gallery: Gallery, folder: Path, config: ModelConfig, channel: str = "latest", medium: Medium = IMAGES
 ) -> Explorable:
     """A release of a generator of this config, under `folder` before it is in the store."""
+    parse_operators_once()
     made, _ = build_players(config, 0)
     louder(made)
     folder.mkdir()

@@ -8,7 +8,10 @@ import matplotlib.figure  # noqa: F401
 import onnxruntime  # noqa: F401
 import torch
 
+from tests.stages.exporter import parse_operators_once
+
 logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns of packages that are not needed
+parse_operators_once()
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     torch.onnx.export(torch.nn.Linear(1, 1), (torch.zeros(2, 1),), dynamo=True, verbose=False)
