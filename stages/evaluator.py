@@ -18,7 +18,7 @@ from stages.common.device import steady_device_for
 from stages.common.energy import Meter
 from stages.common.errors import UserError, run_stage
 from stages.common.files import read_json, replacing_directory, write_json
-from stages.common.foresight import Known, require_fit
+from stages.common.foresight import known_of, require_fit
 from stages.common.identity import code_of
 from stages.common.keeping import Keeper
 from stages.common.models import of_both, write_evaluator
@@ -39,31 +39,13 @@ def main() -> None:
     params = load_section(EvaluatorParams)
     meter = Meter()
     with recorded("evaluator", params, meter) as facts:
-        known = known_of(Path())
+        known = known_of(read_json(Path("data/normalized/manifest.json")))
         require_fit(known)  # before minutes of work that no training would follow
         figures = evaluator(params, Path(), meter)
         facts["machine"]["device"] = str(steady_device_for(params.device))
         facts.update(figures)
     print(summary(figures, known.medium))
     print("evaluator: models/evaluator")
-
-
-def known_of(root: Path) -> Known:
-    """What a later stage would refuse is known by now."""
-    train, manifest = Split(root / "data/normalized/train"), read_json(root / "data/normalized/manifest.json")
-    real = train.signature
-    names = real.attributes or ()
-    smaller = real.source_shape is not None and real.source_shape[1:] != real.shape[1:]
-    return Known(
-        real.shape,
-        medium_of(manifest),
-        len(real.classes or ()),
-        real.paired,
-        bool(names),
-        names,
-        real.domains is not None,
-        smaller,
-    )
 
 
 def evaluator(params: EvaluatorParams, root: Path, meter: Meter | None = None) -> dict[str, Any]:

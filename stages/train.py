@@ -28,6 +28,7 @@ from stages.common.device import precision_for
 from stages.common.energy import Meter
 from stages.common.errors import UserError, run_stage
 from stages.common.files import fingerprint_of, read_json, write_tsv
+from stages.common.foresight import known_of, require_fit
 from stages.common.identity import code_of
 from stages.common.marks import Mark, with_mark
 from stages.common.params import load_section
@@ -84,6 +85,7 @@ def run_rank_zero(params: Train) -> None:
     with recorded("train", params, meter) as facts:
         require_passed_gate("reports/validation.json")
         manifest = read_json(DATA / "manifest.json")
+        require_fit(known_of(manifest))  # the stages before, which ask the same, may be of other params
         medium = medium_of(manifest)
         split = Split(DATA / "train")
         trainer = make_trainer(params, split)

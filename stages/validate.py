@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from stages.common.errors import UserError, run_stage
 from stages.common.files import read_json, replacing, write_json, write_text
-from stages.common.foresight import Known, require_fit
+from stages.common.foresight import known_of, require_fit
 from stages.common.params import Validate, load_section
 from stages.common.provenance import recorded
 from stages.common.stage import parser_of
@@ -83,13 +83,11 @@ def main() -> None:
     with recorded("validate", limits) as facts:
         outcome = validate(NORMALIZED, limits, REPORTS, Path())
         stop_on_failure(outcome, PAGE)
-        data = read_manifest(NORMALIZED / MANIFEST)
-        has, names = data.attributes is not None, len(data.classes or [])
-        known = Known(data.shape, data.medium, names, attributes=has, domains=data.domains is not None)
+        known = known_of(read_json(NORMALIZED / MANIFEST))
         require_fit(known)  # before a network learns
         facts["images"], facts["expectations"] = outcome.images, len(outcome.verdicts)
         facts["warnings"] = [verdict.name for verdict in outcome.warned]
-    print("\n".join(report_lines(outcome, data.medium.words)))
+    print("\n".join(report_lines(outcome, known.medium.words)))
 
 
 def validate(normalized: Path, limits: Validate, reports: Path, root: Path) -> Outcome:

@@ -3,8 +3,9 @@
 A few facts on what recipes name, which would take torch to ask for; a test compares them with `mintage`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from mintage.attribute_names import asked_values
 from mintage.catalog import BUILT_IN, ENLARGING, OF_ANY_SIDES, OF_ONE_VOICE, WITHOUT_MAPS, WRITING
@@ -13,7 +14,7 @@ from mintage.recipes import Recipe
 from stages.common.errors import UserError
 from stages.common.params import Normalize, Params, Sample, Select, load_params
 from stages.common.train_params import Train
-from stages.media import words_for
+from stages.media import medium_of, words_for
 from stages.media.medium import Medium
 from stages.selection.metrics import METRICS
 
@@ -67,6 +68,22 @@ class Known:
     """Whether partners are smaller than images."""
     maps: int = 0
     """How many pictures join each partner."""
+
+
+def known_of(manifest: Mapping[str, Any]) -> Known:
+    """What the manifest of normalized images tells of them."""
+    classes, names, shape = manifest["classes"], tuple(manifest["attributes"] or ()), tuple(manifest["shape"])
+    partner = manifest["partner_shape"]
+    return Known(
+        shape,
+        medium_of(manifest),
+        len(classes or ()),
+        partner is not None,
+        bool(names),
+        names,
+        manifest["domains"] is not None,
+        partner is not None and tuple(partner[1:]) != shape[1:],
+    )
 
 
 def require_fit(known: Known) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from stages.common.files import read_json
 from stages.common.reading import attributes_of
 from stages.common.shards import read_tables
 from stages.common.split import Split
-from tests.stages.forked import run_stage_in
+from tests.stages.forked import run_stage_in, try_stage_in
 from tests.stages.tiny_data import write_params
 
 STAGES = ["ingest", "normalize", "validate", "evaluator", "train", "select", "sample", "export", "report", "upload"]
@@ -82,6 +83,18 @@ def test_a_table_s_columns_are_the_attributes_of_both_splits(finished: Path) -> 
         assert [("none", "one", "two")[place] for place in rows[:, 2:].argmax(1)] == expected
     assert read_json(finished / "data/normalized/manifest.json")["attributes"] == list(NAMES)
     assert "ink is -1 at" in (finished / "ingest.txt").read_text()
+
+
+@pytest.mark.parametrize("stage", ["validate", "train"])
+def test_what_no_image_has_is_refused_before_a_training_by_each_stage_that_may_be_the_first_to_run(
+    finished: Path, tmp_path: Path, stage: str
+) -> None:
+    for name in ("data", "reports"):
+        shutil.copytree(finished / name, tmp_path / name)
+    write_params(tmp_path, PARAMS | {"train.seed": 1, "sample.attributes": {"loops": "three"}})
+    code, printed = try_stage_in(tmp_path, stage)
+    assert code == 2
+    assert "sample.attributes: there is no loops 'three': ask for none or one or two" in printed
 
 
 def test_generated_images_have_the_attributes_that_were_asked_for_far_beyond_chance(finished: Path) -> None:

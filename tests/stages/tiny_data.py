@@ -36,7 +36,9 @@ def write_digits(
         partners = None if damage is None else Damage(*damage).sources(torch.from_numpy(shown), 0, 0).numpy()
         table = tensor_table(shown, labels, keys, classes, partners=partners, damage=damage)
         pq.write_table(table, shard_path(target, 0), row_group_size=25)
-    write_json(folder / "data/normalized/manifest.json", {"fingerprint": f"{train}-{holdout}", "shape": [1, 8, 8]})
+    about = {"fingerprint": f"{train}-{holdout}", "shape": [1, 8, 8], "classes": classes, "attributes": None}
+    about |= {"domains": None, "partner_shape": None if partners is None else list(partners.shape[1:])}
+    write_json(folder / "data/normalized/manifest.json", about)
     write_json(folder / "reports/validation.json", {"success": True})
 
 
