@@ -4,12 +4,13 @@
     python -m stages.project face.png --release s3://BUCKET/PREFIX/channels/production --set glasses=true --out changed
 
 A folder gives all pictures in it. For each the latent is looked for of which the model makes a picture most like it:
-what the model cannot make is lost. What is in --out already is left as it is. Nothing of a release is run.
+what the model cannot make is lost. What is in --out already is left as it is, and refused where it was made of other
+files or in another way. Nothing of a release is run.
 """
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, get_args
@@ -21,8 +22,7 @@ from ruamel.yaml.error import YAMLError
 from torch import Tensor
 
 from mintage.metrics.pairs import psnr
-from mintage.model import Model, load
-from mintage.release import ReleaseError
+from mintage.model import Model
 from mintage.sampling import CHUNK
 from stages.common.device import steady_device_for
 from stages.common.errors import UserError, counted, quoted, run_stage
@@ -34,8 +34,9 @@ from stages.common.pictures import encode_png
 from stages.common.stage import parser_of, progress_bar
 from stages.images.decode import UndecodableError
 from stages.images.fit import Fit, Geometry
-from stages.translate import SELECTED, Job, family_of, jobs, say_broken
+from stages.translate import SELECTED, family_of, loaded
 from stages.translating.carriers import picture_of
+from stages.translating.jobs import Job, Maker, jobs, require_there, say_broken, waiting_of
 
 
 @dataclass(frozen=True)
@@ -55,13 +56,15 @@ class Wanted:
 
 def main() -> None:
     given = parser().parse_args()
+    require_there(given.inputs)
     model, mark = projector(given.release)
     model.generator.to(steady_device_for(given.device))
     wanted = Wanted(given.label, changes_of(given.set), given.to, given.fit, given.steps, given.seed)
     found = jobs(given.inputs, Path(given.out))
-    waiting = [job for job in found if not job.target.exists()]
+    maker = Maker(mark, asdict(wanted))
+    waiting = waiting_of(found, maker, given.out)
     broken: list[str] = []
-    likenesses = list(project(model, waiting, wanted, mark, broken))
+    likenesses = list(project(model, waiting, wanted, maker, broken))
     ends = dict.fromkeys(f"{end(likenesses):.1f}" for end in (min, max) if likenesses)
     alike = f", PSNR {' to '.join(ends)} dB as found" if ends else ""
     print(f"projected {counted(len(likenesses), 'picture')}{alike}: {given.out}")
@@ -85,10 +88,7 @@ def parser() -> argparse.ArgumentParser:
 
 def projector(address: str) -> tuple[Model, Mark]:
     """The model of a release or a folder, and its mark. Raises UserError where it makes no pictures of noise."""
-    try:
-        model = load(address)
-    except ReleaseError as error:
-        raise UserError("release-unusable", f"--release = {error}") from None
+    model = loaded(address)
     if model.generator.config.translates or model.vocabulary is not None or len(model.shape) != 3:
         raise UserError("model-does-not-project", f"{address} makes no pictures of noise: name a model that does")
     if model.shape[0] not in (1, 3):
@@ -111,20 +111,20 @@ def changes_of(given: list[str]) -> dict[str, bool | float | str]:
     return found
 
 
-def project(model: Model, waiting: list[Job], wanted: Wanted, mark: Mark, broken: list[str]) -> Iterator[float]:
+def project(model: Model, waiting: list[Job], wanted: Wanted, maker: Maker, broken: list[str]) -> Iterator[float]:
     """Write the pictures, marked; yield how like its own each was found, in decibels.
 
     `broken` gets the names of those that cannot be read, each with the reason.
     """
     height, width = model.shape[1:]
-    pictures = _pictures(waiting, model.shape[0], Geometry(height, width, wanted.fit), broken)
+    pictures = _pictures(waiting, model.shape[0], Geometry(height, width, wanted.fit), maker, broken)
     with progress_bar("project", len(waiting)) as bar:
         for chunk in iter(lambda: list(islice(pictures, CHUNK)), []):
-            own = torch.from_numpy(np.stack([picture for _, picture in chunk]))
+            own = torch.from_numpy(np.stack([picture for _, picture, _ in chunk]))
             made, found = projected(model, own, wanted)
-            for (job, _), image, target, like in zip(chunk, made.numpy(), own, found, strict=True):
+            for (job, _, digest), image, target, like in zip(chunk, made.numpy(), own, found, strict=True):
                 job.target.parent.mkdir(parents=True, exist_ok=True)
-                write_bytes(job.target, with_mark(encode_png(to_uint8(image)), mark))
+                write_bytes(job.target, with_mark(encode_png(to_uint8(image)), maker.mark, digest))
                 yield float(psnr(like[None], target[None]))
                 bar.update(1)
 
@@ -146,11 +146,12 @@ def projected(model: Model, images: Tensor, wanted: Wanted) -> tuple[Tensor, Ten
 
 
 def _pictures(
-    waiting: list[Job], channels: int, geometry: Geometry, broken: list[str]
-) -> Iterator[tuple[Job, FloatImages]]:
+    waiting: list[Job], channels: int, geometry: Geometry, maker: Maker, broken: list[str]
+) -> Iterator[tuple[Job, FloatImages, str]]:
     for job in waiting:
         try:
-            yield job, picture_of(job.entry.content(), channels, geometry)
+            content = job.entry.content()
+            yield job, picture_of(content, channels, geometry), maker.digest([content])
         except (UndecodableError, OSError) as error:
             broken.append(f"{quoted(job.entry.name)} ({error})")
 

@@ -9,17 +9,17 @@
     python -m stages.translate --release models/frames --follow 8 clip.gif --out longer
 
 A folder gives all in it, of any format that ingest reads. Sounds may be of any length; of bars of music and of frames,
-each made of those before it, the file is written with those that follow. What is in --out already is left
-as it is. A model of pictures that are joined by maps finds these by name, in a folder for each, or takes one file for
-all. One that fills holes does so where a mask is white, or the picture transparent. Nothing of a release is run; the
-same files and seed give the same bits.
+each made of those before it, the file is written with those that follow. What is in --out already is left as it is,
+and refused where it was made of other files or in another way. A model of pictures that are joined by maps finds these
+by name, in a folder for each, or takes one file for all. One that fills holes does so where a mask is white, or the
+picture transparent. Nothing of a release is run; the same files and seed give the same bits.
 """
 
 import argparse
 import json
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, get_args
@@ -44,29 +44,19 @@ from stages.images.fit import Fit
 from stages.media import medium_of
 from stages.media.medium import Medium, UnusableError
 from stages.sources.folder import Folder
-from stages.sources.limits import is_image
-from stages.sources.names import of_system
-from stages.sources.tree import Entry, named
+from stages.sources.tree import named
 from stages.translating.carriers import MAX_PIXELS, TILES, Carrier, Lengths, Pictures, Rows
 from stages.translating.clips import Clips
 from stages.translating.holes import Holes
+from stages.translating.jobs import Job, Maker, jobs, require_there, say_broken, waiting_of
 
 SELECTED, _PROVENANCE = "models/selected", "provenance.json"
-_NAMED = 3
-
-
-@dataclass(frozen=True)
-class Job:
-    """A file to translate."""
-
-    entry: Entry
-    target: Path
-    beside: tuple[Callable[[], bytes], ...] = ()
-    """What else is read for it: its maps, its mask, or the frames that follow its first."""
 
 
 def main() -> None:
     arguments = parser().parse_args()
+    require_there(arguments.inputs)
+    require_there(arguments.maps, "--with")
     model, mark = translator(arguments.release, arguments.to)
     medium = medium_of(provenance_of(arguments.release))
     carrier = carrier_of(model, medium, arguments)
@@ -76,20 +66,11 @@ def main() -> None:
     one = carrier.one
     given = places_of_maps(arguments.maps, carrier, arguments.release)
     found = [with_maps(job, given) for job in jobs(arguments.inputs, Path(arguments.out), carrier, one)]
-    waiting = [job for job in found if not job.target.exists()]
-    broken = translate(model, waiting, carrier, arguments.seed, mark)
+    maker = Maker(mark, {"to": arguments.to, "seed": arguments.seed, "how": carrier.how})
+    waiting = waiting_of(found, maker, arguments.out, one)
+    broken = translate(model, waiting, carrier, arguments.seed, maker)
     print(f"translated {counted(len(waiting) - len(broken), one)}: {arguments.out}")
     say_broken(found, waiting, broken, arguments.out, one)
-
-
-def say_broken(found: list[Job], waiting: list[Job], broken: list[str], out: str, one: str = "picture") -> None:
-    """How many were there already. Raises UserError, at the end of all work, where some could not be read."""
-    if there := len(found) - len(waiting):
-        were, them = ("it was", "it") if there == 1 else ("they were", "them")
-        print(f"left {counted(there, one)} as {were}: remove {them} from {out} to make {them} again")
-    if broken:
-        some = ", ".join(broken[:_NAMED]) + ", ..." * (len(broken) > _NAMED)
-        raise UserError("pictures-broken", f"{counted(len(broken), one)} cannot be read: {some}")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -119,13 +100,10 @@ def translator(address: str, to: str | None = None) -> tuple[Model, Mark]:
 
     Raises UserError where there is none, or none that translates pictures, or no such direction.
     """
-    try:
-        model = load(address)
-    except ReleaseError as error:
-        raise UserError("release-unusable", f"--release = {error}") from None
+    model = loaded(address)
     source = model.generator.config.source_shape
     if source is None:
-        does = "makes images of noise" if model.vocabulary is None else "writes words"
+        does = f"makes {_many(address, model)} of noise" if model.vocabulary is None else "writes words"
         raise UserError("model-does-not-translate", f"{address} {does}: name one that translates")
     if source[0] not in (1, 3) and not maps_in(source, model.shape) and not has_mask(source, model.shape):
         raise UserError(
@@ -138,10 +116,29 @@ def translator(address: str, to: str | None = None) -> tuple[Model, Mark]:
         raise UserError("domain-unknown", f"--to: {error}") from None
 
 
+def loaded(address: str) -> Model:
+    """The model of a release or a folder. Raises UserError where there is none."""
+    if address == SELECTED and not Path(SELECTED).is_dir():
+        raise UserError(
+            "nothing-selected",
+            f"no model was selected here yet ({SELECTED} is missing): run the pipeline, or name a model with --release",
+        )
+    try:
+        return load(address)
+    except ReleaseError as error:
+        raise UserError("release-unusable", f"--release = {error}") from None
+
+
+def _many(address: str, model: Model) -> str:
+    """What the samples of a model are called."""
+    about = provenance_of(address)
+    return medium_of(about).words.many if "medium" in about or len(model.shape) == 3 else "samples"
+
+
 def places_of_maps(given: list[str], carrier: Carrier, address: str) -> list[Path | Folder]:
     """A file for all pictures, or a folder with one for each, for each map that the model takes.
 
-    Raises UserError where there are not as many, or nothing is there.
+    Raises UserError where there are not as many.
     """
     if len(given) not in carrier.maps:
         wanted = carrier.maps[-1]
@@ -150,8 +147,6 @@ def places_of_maps(given: list[str], carrier: Carrier, address: str) -> list[Pat
             f"{address} takes {counted(wanted, carrier.map)} with each {carrier.one}, and {len(given)} were given: "
             "name a folder of each with --with",
         )
-    if missing := [name for name in given if not Path(name).exists()]:
-        raise UserError("source-missing", f"{missing[0]!r} is neither a file nor a folder: name one with --with")
     return [Folder(Path(name), MAX_PIXELS) if Path(name).is_dir() else Path(name) for name in given]
 
 
@@ -233,67 +228,32 @@ def _require_follow(count: int) -> None:
         raise UserError("follow-below-1", f"--follow is {count}: say how many are to follow, 1 or more")
 
 
-def jobs(inputs: list[str], out: Path, carrier: type[Carrier] | Carrier = Pictures, one: str = "picture") -> list[Job]:
-    """A job for each file of the inputs, `one` of which is called so.
-
-    Raises UserError where there is none, or two would be written as one.
-    """
-    found: dict[Path, Job] = {}
-    for given in map(Path, inputs):
-        entries = list(_entries(given, carrier.known_by, one))
-        for name, (entry, *others) in carrier.gathered(entries, given):
-            target = out / Path(name).with_suffix(carrier.suffix)
-            if target in found:
-                raise UserError(
-                    "outputs-clash",
-                    f"{quoted(found[target].entry.name)} and {quoted(entry.name)} would both be written to {target}: "
-                    "rename one of them, or translate them into folders apart",
-                )
-            found[target] = Job(entry, target, tuple(other.content for other in others))
-    if not found:
-        raise UserError(
-            "source-without-images", f"there is no {one} in {', '.join(inputs)}: name {one}s or a folder of some"
-        )
-    return list(found.values())
-
-
-def _entries(given: Path, known_by: tuple[str, ...], one: str) -> Iterator[Entry]:
-    if given.is_dir():
-        for entry in Folder(given, MAX_PIXELS).entries():
-            taken = entry.kind == "file" and is_image(entry.name, known_by)
-            if taken and not any(map(of_system, entry.name.split("/"))):
-                yield entry
-    elif given.is_file():
-        yield Entry(given.name, "file", given.read_bytes, str)
-    else:
-        raise UserError("source-missing", f"{str(given)!r} is neither a {one} nor a folder: name what is there")
-
-
-def translate(model: Model, waiting: list[Job], carrier: Carrier, seed: int, mark: Mark) -> list[str]:
+def translate(model: Model, waiting: list[Job], carrier: Carrier, seed: int, maker: Maker) -> list[str]:
     """Write the translations, marked; return the names of files that cannot be read, each with the reason."""
     broken: list[str] = []
-    ahead: deque[tuple[Job, Any]] = deque()
+    ahead: deque[tuple[Job, Any, str]] = deque()
 
     def pieces() -> Iterator[FloatImages]:
         for job in waiting:
             try:
-                plan, cut = carrier.cut(job.entry.content(), *(content() for content in job.beside))
+                contents = job.contents()
+                plan, cut = carrier.cut(*contents)
             except (UndecodableError, UnusableError, OSError) as error:
                 broken.append(f"{quoted(job.entry.name)} ({error})")
                 continue
-            ahead.append((job, plan))
+            ahead.append((job, plan, maker.digest(contents)))
             yield from cut
 
     made = translations(model, pieces(), seed)
     with progress_bar("translate", len(waiting)) as bar:
         for first in made:
-            job, plan = ahead.popleft()
+            job, plan, digest = ahead.popleft()
             content = carrier.joined(plan, chain([first], made))
             job.target.parent.mkdir(parents=True, exist_ok=True)
             for name, part in carrier.parts(plan):
-                job.target.with_suffix("").mkdir(exist_ok=True)
-                write_bytes(job.target.with_suffix("") / name, with_mark(part, mark))
-            write_bytes(job.target, with_mark(content, mark))
+                job.folder.mkdir(exist_ok=True)
+                write_bytes(job.folder / name, with_mark(part, maker.mark, digest))
+            write_bytes(job.target, with_mark(content, maker.mark, digest))
             bar.update(1)
     return broken
 

@@ -28,7 +28,8 @@ _OF_COMMENT = b"\x21\xfe"
 _BLOCK = 255
 _COLORS = 10
 """Where a GIF says whether it has colors for all frames, and how many."""
-_OF_WAV = {"Software": "ISFT", "Source": "ISRC", "Model": "IMDL", "Family": "IFAM", "Release": "IREL"}
+_MADE = "Made"
+_OF_WAV = {"Software": "ISFT", "Source": "ISRC", "Model": "IMDL", "Family": "IFAM", "Release": "IREL", _MADE: "IMAD"}
 """The names of chunks of WAV's INFO list by PNG's keywords; the standard names the first two."""
 
 
@@ -68,21 +69,23 @@ def family_in(provenance: object) -> str | None:
     return family if isinstance(family, str) else None
 
 
-def with_mark(content: bytes, mark: Mark) -> bytes:
-    """A PNG, GIF, WAV or MIDI file with the mark in texts; pixels, samples and notes keep their bytes, others stay."""
+def with_mark(content: bytes, mark: Mark, made: str | None = None) -> bytes:
+    """A PNG, GIF, WAV or MIDI file with the mark in texts; pixels, samples and notes keep their bytes, others stay.
+
+    `made` is a digest of what the file was made of and how, where that may be asked for again: see `made_in`.
+    """
+    texts = mark.texts() | ({} if made is None else {_MADE: made})
     if content.startswith(b"RIFF"):
-        return with_info(content, {_OF_WAV[keyword]: text for keyword, text in mark.texts().items()})
+        return with_info(content, {_OF_WAV[keyword]: text for keyword, text in texts.items()})
     if content.startswith(_MIDI):
-        return with_texts(content, [f"{keyword}: {text}" for keyword, text in mark.texts().items()])
+        return with_texts(content, [f"{keyword}: {text}" for keyword, text in texts.items()])
     if content.startswith(_GIF):
-        comment = "\n".join(f"{keyword}: {text}" for keyword, text in mark.texts().items())
+        comment = "\n".join(f"{keyword}: {text}" for keyword, text in texts.items())
         place = _behind_header(content)
         return content[:place] + _comment(comment.encode("latin-1", "replace")) + content[place:]
     if not content.startswith(_SIGNATURE):
         return content
-    chunks = b"".join(
-        _chunk(f"{keyword}\0{text}".encode("latin-1", "replace")) for keyword, text in mark.texts().items()
-    )
+    chunks = b"".join(_chunk(f"{keyword}\0{text}".encode("latin-1", "replace")) for keyword, text in texts.items())
     return content[:_HEADER] + chunks + content[_HEADER:]
 
 
@@ -91,15 +94,25 @@ def mark_in(content: bytes) -> Mark | None:
 
     What cannot be a model or a family is left out.
     """
-    if content.startswith((_MIDI, _GIF)):
-        lines = texts_of(content) if content.startswith(_MIDI) else _comment_in(content).splitlines()
-        texts = dict(text.split(": ", 1) for text in lines if ": " in text)
-    else:
-        texts = dict(_texts(content)) or {keyword: info_of(content).get(name, "") for keyword, name in _OF_WAV.items()}
+    texts = _texts_in(content)
     if texts.get("Source") != SOURCE:
         return None
     model, release = (_fitting(r"[0-9a-f]{20}", texts.get(keyword)) for keyword in ("Model", "Release"))
     return Mark(model, _fitting(r"[\w-]{1,100}", texts.get("Family")), release)
+
+
+def made_in(content: bytes) -> str | None:
+    """The digest of what a file was made of and how; None where its mark does not say it, or it has none."""
+    texts = _texts_in(content)
+    return texts.get(_MADE) or None if texts.get("Source") == SOURCE else None
+
+
+def _texts_in(content: bytes) -> dict[str, str]:
+    """By keyword."""
+    if content.startswith((_MIDI, _GIF)):
+        lines = texts_of(content) if content.startswith(_MIDI) else _comment_in(content).splitlines()
+        return dict(text.split(": ", 1) for text in lines if ": " in text)
+    return dict(_texts(content)) or {keyword: info_of(content).get(name, "") for keyword, name in _OF_WAV.items()}
 
 
 def _fitting(pattern: str, text: str | None) -> str | None:

@@ -42,6 +42,10 @@ class Carrier(Protocol):
     """How many pictures may be given with each of them."""
     map: str = "map"
     """What such a one is called."""
+    how: str = ""
+    """What decides beside model, seed and files what becomes of them."""
+    in_parts: bool = False
+    """Whether there are `parts`."""
 
     def cut(self, content: bytes, *maps: bytes) -> tuple[Any, Iterator[FloatImages]]:
         """The pieces `[C,*S]` of a file, as the model takes them, and the plan by which they are joined.
@@ -75,7 +79,7 @@ class Pictures(Carrier):
         assert source is not None
         channels, *self._size = source
         maps = maps_in(source, model.shape)
-        self.maps, self._channels = (maps,), channels // (1 + maps)
+        self.maps, self._channels, self.how = (maps,), channels // (1 + maps), fit
         height, width = self._size
         self._geometry = None if fit == TILES else Geometry(height, width, cast(Fit, fit))
 
@@ -122,6 +126,7 @@ class Rows(Carrier):
 
     def __init__(self, model: Model, medium: Medium, count: int, seed: int) -> None:
         self._model, self._medium, self._count, self._seed = model, medium, count, seed
+        self.how = f"{count} follow"
         self.one = medium.row or medium.words.one
         self.suffix, self.known_by = medium.suffixes[0], medium.suffixes
 

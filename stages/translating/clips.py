@@ -45,6 +45,7 @@ class Clips(Carrier):
 
     suffix = ".gif"
     known_by = EXTENSIONS
+    in_parts = True
 
     def __init__(self, model: Model, medium: Medium, fit: str, count: int, seed: int) -> None:
         source = model.generator.config.source_shape
@@ -54,7 +55,7 @@ class Clips(Carrier):
             raise UserError("clips-in-tiles", "clips go on at the model's size: set --fit to resize, crop or letterbox")
         _, height, width = model.shape
         self._model, self._geometry = model, Geometry(height, width, cast(Fit, fit))
-        self._past = source[0] // model.shape[0]
+        self._past, self.how = source[0] // model.shape[0], f"{fit}, {count} follow"
 
     @staticmethod
     def gathered(entries: list[Entry], given: Path) -> Iterator[tuple[str, list[Entry]]]:

@@ -52,7 +52,7 @@ class Holes(Carrier):
 
     def __init__(self, model: Model, fit: str) -> None:
         self._channels, height, width = model.shape
-        self._tiles = fit == TILES
+        self._tiles, self.how = fit == TILES, fit
         self._small = Geometry(height, width, "resize")
         self._first = Geometry(height, width, cast(Fit, fit)) if fit not in (TILES, "resize") else None
 

@@ -17,7 +17,7 @@ from mintage.sounds import read_wav
 from mintage.waves import encode_wav, info_of
 from stages.common.files import read_json, write_json
 from stages.common.levels import Levels
-from stages.common.marks import Mark, mark_in, mark_of, with_mark
+from stages.common.marks import Mark, made_in, mark_in, mark_of, with_mark
 from stages.common.pictures import encode_png
 from stages.releases.content import identify
 from stages.releases.manifest import Manifest
@@ -86,6 +86,17 @@ def test_a_marked_midi_file_says_so_and_has_the_same_notes() -> None:
 @given(st.binary(max_size=200))
 def test_a_damaged_midi_file_is_no_more_than_one_without_a_mark(tail: bytes) -> None:
     assert mark_in(encode_midi(np.zeros((1, 4), np.bool_))[:22] + tail) in (None, Mark())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [encode_png(PICTURE), encode_wav(np.zeros((1, 4)), 8000), encode_midi(np.zeros((1, 4), np.bool_))],
+    ids=["png", "wav", "midi"],
+)
+def test_a_mark_tells_what_a_file_was_made_of_where_that_is_known(content: bytes) -> None:
+    assert made_in(with_mark(content, Mark(MODEL), "c0ffee")) == "c0ffee"
+    assert mark_in(with_mark(content, Mark(MODEL), "c0ffee")) == Mark(MODEL)
+    assert made_in(with_mark(content, Mark(MODEL))) is made_in(content) is None
 
 
 def test_what_is_no_png_stays_as_it_is_and_has_no_mark() -> None:

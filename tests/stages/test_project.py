@@ -48,6 +48,9 @@ def test_pictures_of_any_size_are_found_and_marked_as_generated(folder: Path, tm
     before = (out / "0.png").read_bytes()
     assert "left 2 pictures as they were" in run(folder, "in", "--release", "shades", "--out", str(out))
     assert (out / "0.png").read_bytes() == before
+    given = ("in", "--release", "shades", "--out", str(out), "--steps", "11")
+    code, said = try_stage_in(folder, "project", *given)
+    assert (code, "2 pictures made of another file, by another model or with other settings" in said) == (2, True)
 
 
 def test_a_class_is_changed_where_another_is_asked_for(folder: Path, tmp_path: Path) -> None:
@@ -71,7 +74,7 @@ def test_an_attribute_is_changed(folder: Path, tmp_path: Path) -> None:
     ("arguments", "sentence"),
     [
         (["in", "--release", "gone"], "gone/manifest.json is not there"),
-        (["gone.png", "--release", "shades"], "'gone.png' is neither a picture nor a folder"),
+        (["gone.png", "--release", "shades"], "'gone.png' is neither a file nor a folder"),
         (["in", "--release", "shades", "--to", "grey"], "there is no class 'grey': ask for one of light, dark"),
         (["in", "--release", "shades", "--set", "dark=true"], "this model takes no attributes"),
         (["in", "--release", "faces", "--set", "dark"], "--set 'dark' is no NAME=VALUE: write such as glasses=true"),

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import mintage
+from stages.common.files import write_json
 from stages.common.levels import FloatImages, in_range, to_uint8
 from stages.images.tiles import Tiling
+from stages.media.rolls import Rolls
 from tests.stages.forked import try_stage_in
 
 SIDE = st.integers(1, 40)
@@ -141,6 +143,24 @@ def test_a_folder_is_translated_as_the_library_does_and_what_is_there_stays(tmp_
     assert (tmp_path / "out/a.png").read_bytes() == b"mine"
 
 
+def test_what_was_made_of_other_files_or_by_another_model_is_told_before_anything_is_done(
+    tmp_path: Path, model: Path
+) -> None:
+    for seed, name in enumerate(("a.png", "b.png")):
+        picture(tmp_path / "in" / name, seed=seed)
+    translated(tmp_path, "in/a.png", "--out", "out", "--release", str(model))
+    picture(tmp_path / "in/a.png", seed=7)
+    code, said = try_stage_in(tmp_path, "translate", "in", "--out", "out", "--release", str(model))
+    assert (code, "out holds 1 picture made of another file, by another model or with other" in said) == (2, True)
+    assert not (tmp_path / "out/b.png").exists()
+    picture(tmp_path / "in/a.png", seed=0)
+    said = translated(tmp_path, "in", "--out", "out", "--release", str(model))
+    assert ("translated 1 picture" in said, "left 1 picture as it was" in said) == (True, True)
+    unpaired(tmp_path / "other")
+    code, said = try_stage_in(tmp_path, "translate", "in", "--out", "out", "--release", "other", "--to", "day")
+    assert (code, "out holds 2 pictures made of another file, by another model" in said) == (2, True)
+
+
 def test_many_pictures_at_once_are_the_bits_of_one_at_a_time(tmp_path: Path, model: Path) -> None:
     for number in range(70):
         picture(tmp_path / f"in/{number:02d}.png", 8 + number % 5, 9, seed=number)
@@ -220,11 +240,14 @@ def test_broken_pictures_are_named_and_the_others_translated(tmp_path: Path, mod
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
-        (["nowhere"], "neither a picture nor a folder"),
+        (["nowhere"], "'nowhere' is neither a file nor a folder"),
+        (["nowhere", "--release", "nothing"], "'nowhere' is neither a file nor a folder"),
+        (["a.png", "--release", "models/selected"], "no model was selected here yet (models/selected is missing)"),
         (["empty"], "there is no picture in empty"),
         (["a.png", "a.jpg"], "would both be written to out/a.png"),
         (["a.png", "--release", "nothing"], "nothing/manifest.json is not there"),
         (["a.png", "--release", "noise"], "noise makes images of noise: name one that translates"),
+        (["a.png", "--release", "tunes"], "tunes makes bars of noise: name one that translates"),
     ],
 )
 def test_what_cannot_be_translated_is_one_sentence(
@@ -234,7 +257,10 @@ def test_what_cannot_be_translated_is_one_sentence(
         picture(tmp_path / name)
     (tmp_path / "empty").mkdir()
     data = mintage.Dataset(image=torch.rand(16, 1, 8, 8) * 2 - 1)
-    mintage.train(data, "gan", images=32, recipe={"width": 4}, progress=False).model.save(tmp_path / "noise")
+    noise = mintage.train(data, "gan", images=32, recipe={"width": 4}, progress=False).model
+    for name in ("noise", "tunes"):
+        noise.save(tmp_path / name)
+    write_json(tmp_path / "tunes/provenance.json", {"medium": Rolls(60, 8).to_json()})
     given = arguments if "--release" in arguments else [*arguments, "--release", str(model)]
     code, said = try_stage_in(tmp_path, "translate", *given, "--out", "out")
     assert code == 2

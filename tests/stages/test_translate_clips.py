@@ -62,6 +62,21 @@ def test_a_clip_goes_on_as_the_library_does_and_its_own_frames_stay(tmp_path: Pa
         assert mark_in(path.read_bytes()) is not None
 
 
+def test_a_clip_that_was_made_with_another_number_of_frames_is_told_and_stays(tmp_path: Path, model: Path) -> None:
+    (tmp_path / "clip.gif").write_bytes(clip(moving(1, 6, channels=channels_of(model))[0]))
+    given = ("clip.gif", "--release", str(model), "--out", "out", "--follow")
+    assert try_stage_in(tmp_path, "translate", *given, "2")[0] == 0
+    before = (tmp_path / "out/clip.gif").read_bytes()
+    code, said = try_stage_in(tmp_path, "translate", *given, "2")
+    assert (code, "left 1 clip as it was" in said) == (0, True)
+    code, said = try_stage_in(tmp_path, "translate", *given, "3")
+    assert (code, "such as out/clip.gif: name another folder with --out, or remove it from out" in said) == (2, True)
+    assert (tmp_path / "out/clip.gif").read_bytes() == before
+    (tmp_path / "out/clip.gif").unlink()
+    assert try_stage_in(tmp_path, "translate", *given, "3")[0] == 2, "its frames are there"
+    assert not (tmp_path / "out/clip.gif").exists()
+
+
 def test_a_folder_of_frames_is_one_clip_and_what_cannot_go_on_is_named(tmp_path: Path, model: Path) -> None:
     channels = channels_of(model)
     frames = moving(1, 12, seed=2, channels=channels)[0]
