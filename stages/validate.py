@@ -100,7 +100,7 @@ def validate(normalized: Path, limits: Validate, reports: Path, root: Path) -> O
     drift = against_release(stats, here, root)
     checks = suite(found, known, twins, limits)
     found["drift"] = drift.table
-    verdicts = judge([*checks, *drift_suite(drift, limits.max_drift, limits.severity.drift)], found)
+    verdicts = judge([*checks, *drift_suite(drift, known.medium, limits.max_drift, limits.severity.drift)], found)
     outcome = Outcome(len(stats), verdicts, not_checked(known, twins, drift))
     pictures = {} if "looks" in known.medium.lacks else thumbnails(verdicts, stats, normalized, known.medium)
     with (

@@ -46,6 +46,9 @@ class Description(BaseModel):
     classes: dict[str, NonNegativeInt] | None
     domains: dict[str, NonNegativeInt] | None = None
     """Spreads are then of each domain."""
+    medium: str | None = None
+    source: str | None = None
+    """The name of the source; like `medium`, None of a release by an earlier version."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,8 @@ def describe(images: pd.DataFrame, manifest: Manifest) -> Description:
         spreads=spreads,
         classes=classes or None,
         domains=domains or None,
+        medium=manifest.medium.name,
+        source=manifest.source.get("name"),
     )
 
 
@@ -96,9 +101,20 @@ def against_release(images: pd.DataFrame, here: Description, root: Path) -> Drif
         return Drift(receipt["release"], f"release {receipt['release']} keeps no description of its data")
     if here.fingerprint is not None and before.fingerprint == here.fingerprint:
         return Drift(receipt["release"], f"the data are those of release {receipt['release']}")
-    if here.classes and before.classes and not here.classes.keys() & before.classes.keys():
-        return Drift(receipt["release"], f"release {receipt['release']} is of other classes altogether")
+    if other := _of_other_data(here, before):
+        return Drift(receipt["release"], f"release {receipt['release']} is {other}")
     return Drift(receipt["release"], indices=_indices(images, here, before))
+
+
+def _of_other_data(here: Description, before: Description) -> str | None:
+    """What the release before is of, where to compare these data with it would say nothing."""
+    if None not in (here.medium, before.medium) and here.medium != before.medium:
+        return f"of another kind of data ({before.medium})"
+    if None not in (here.source, before.source) and here.source != before.source:
+        return f"of another source ({before.source})"
+    if here.classes and before.classes and not here.classes.keys() & before.classes.keys():
+        return "of other classes altogether"
+    return None
 
 
 def _indices(images: pd.DataFrame, here: Description, before: Description) -> dict[str, float]:

@@ -36,6 +36,7 @@ def page(
             not_checked=left_out,
             pictures=pictures,
             manifest=manifest,
+            words=manifest.medium.words,
             classes=bars(found["classes"]) if "classes" in found else [],
             left_out=max(0, len(manifest.classes or []) - MANY),
             brightness=histogram(images["mean"], -1, 1),

@@ -33,11 +33,13 @@ _TOGETHER = (
     "of validate"
 )
 _RECURS = (
-    "a few are the same by nature; if they are many, look whether a whole piece is there twice: copies among what is "
+    "a few are the same by nature; if they are many, look whether a whole {row} is there twice: copies among what is "
     "generated are then to be compared with the floor"
 )
 _DEPTH = "where their type holds more than they use, set normalize.white to auto (and black, if 0 is not black)"
 _WITHOUT_CLASSES = "ingest.labels: false, and train.family to one such as dcgan"
+_OF_LEVELS = {"brightness", "contrast"}
+"""What says nothing of samples whose numbers are not more or less of something."""
 ROWS, EQUAL = "ExpectTableRowCountToEqual", "ExpectColumnPairValuesToBeEqual"
 
 
@@ -145,7 +147,8 @@ def _copies(images: pd.DataFrame, manifest: Manifest, twins: Twins, limits: Vali
         share=limits.max_leakage,
         severity="warning" if recurs else severity.leakage,
     )
-    leaked = replace(leaked, advice=_RECURS if recurs else _APART if manifest.split_is_given else _TOGETHER)
+    again = _RECURS.format(row=manifest.medium.row or "group")
+    leaked = replace(leaked, advice=again if recurs else _APART if manifest.split_is_given else _TOGETHER)
     listed = [replace(same, examples=repeated(images, twins))]
     if manifest.no_looks is None:
         listed.append(replace(near, examples=paired(images, twins.near), paired=True))
@@ -258,11 +261,12 @@ def _of_medium(medium: Medium) -> list[Check]:
     ]  # fmt: skip
 
 
-def drift_suite(drift: Drift, limit: float, severity: Severity) -> list[Check]:
+def drift_suite(drift: Drift, medium: Medium, limit: float, severity: Severity) -> list[Check]:
     """What is compared with the release before, where there is one."""
+    shown = "picture files" not in medium.lacks
     words = {
-        "brightness": "Images are as bright",
-        "contrast": "Images have as much contrast",
+        "brightness": "Images are as bright" if shown else "The means of images are as high",
+        "contrast": "Images have as much contrast" if shown else "The deviations within images are as large",
         "source_size": "Sources are as large",
         "classes": "Classes have the shares",
         "domains": "Domains have the shares",
@@ -270,7 +274,7 @@ def drift_suite(drift: Drift, limit: float, severity: Severity) -> list[Check]:
 
     def asked(index: str) -> str:
         thing, _, domain = index.partition(OF)
-        return words[thing] + (f" in {domain}" if domain else "")
+        return medium.words.said(words[thing]) + (f" in {domain}" if domain else "")
 
     return [
         between(
@@ -282,4 +286,5 @@ def drift_suite(drift: Drift, limit: float, severity: Severity) -> list[Check]:
             severity=severity,
         )
         for name in drift.indices or {}
+        if "brightness" not in medium.lacks or name.partition(OF)[0] not in _OF_LEVELS
     ]

@@ -98,6 +98,9 @@ def manifest_of(stats: pd.DataFrame, classes: list[str] | None) -> Manifest:
         "broken": [],
         "split": {"kind": "random", "holdout": 0.2, "seed": 0},
         "source": {"name": "made", "licence": "CC0-1.0", "origin": "this test"},
+        "attributes": None,
+        "domains": None,
+        "partner_shape": None,
         "fingerprint": "0" * 64,
     }
 

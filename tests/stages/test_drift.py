@@ -10,10 +10,14 @@ import pytest
 
 from stages import upload
 from stages.common.files import read_json, write_json
-from stages.media.medium import Words
+from stages.media.images import Images
+from stages.media.medium import Medium, Words
+from stages.media.sounds import Sounds
+from stages.sources.sentences import MEDIUM as LINES
 from stages.validate import Outcome, report_lines
-from stages.validation.drift import Description, describe, stability_index
+from stages.validation.drift import Description, Drift, describe, stability_index
 from stages.validation.manifest import Manifest
+from stages.validation.suite import drift_suite
 from tests.stages.release_trees import make_tree
 from tests.stages.summary_tables import CLASSES, LIMITS, SEVERITY, gated, manifest_of, valid_stats
 
@@ -85,6 +89,40 @@ def test_data_of_other_classes_altogether_are_not_compared_with_the_release_befo
     outcome = run(folder, varied(mean=0.9))
     assert drifted(outcome) == set()
     assert "of other classes altogether" in outcome.not_checked[0]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        ({"source": "glyphs"}, "is of another source (glyphs)"),
+        ({"medium": "sounds"}, "is of another kind of data (sounds)"),
+    ],
+)
+def test_data_of_another_source_or_kind_are_not_compared_with_the_release_before(
+    tmp_path: Path, facts: dict[str, str], reason: str
+) -> None:
+    folder = released(tmp_path, varied())
+    receipt = read_json(folder / "published.json")
+    assert receipt["data"]["medium"] == "images"
+    receipt["data"] |= facts
+    write_json(folder / "published.json", receipt)
+    outcome = run(folder, varied(mean=0.9))
+    assert drifted(outcome) == set()
+    assert outcome.not_checked == [{"name": "Drift", "reason": f"release {RELEASE['release']} {reason}"}]
+
+
+@pytest.mark.parametrize(
+    ("medium", "asked"),
+    [
+        (Images(), ["Images are as bright", "Images have as much contrast", "Sources are as large"]),
+        (Sounds(), ["The means of sounds are as high", "The deviations within sounds are as large"]),
+        (LINES, ["Sources are as large"]),
+    ],
+)
+def test_what_is_compared_with_a_release_is_said_in_the_medium_s_words(medium: Medium, asked: list[str]) -> None:
+    drift = Drift("c0ffee", indices={"brightness": 0.0, "contrast": 0.0, "source_size": 0.0})
+    names = [check.name for check in drift_suite(drift, medium, 0.2, "warning")]
+    assert [name.partition(" as in release")[0] for name in names][: len(asked)] == asked
 
 
 @pytest.mark.parametrize(
