@@ -5,6 +5,7 @@ that the failed stage left to be looked at, such as the report of a failed gate,
 """
 
 from pathlib import Path
+from typing import Any
 
 from ruamel.yaml import YAML
 
@@ -36,9 +37,29 @@ def _around(path: str) -> set[Path]:
 
 def missing_outputs(lock: Path) -> list[str]:
     """Outputs that the lock names and the workspace lacks."""
-    stages = YAML(typ="safe", pure=True).load(lock)["stages"] if lock.exists() else {}
-    outputs = [out["path"] for stage in stages.values() for out in stage.get("outs", [])]
+    outputs = [out["path"] for stage in _locked(lock).values() for out in stage.get("outs", [])]
     return [path for path in outputs if not Path(path).exists()]
+
+
+def first_unfinished(root: Path) -> str | None:
+    """The stage that a run was at when it was stopped, or came before; None where all is of one run.
+
+    Its outputs, which DVC clears first, are missing, or others have taken the place of what it read.
+    """
+    stages = _locked(root / "dvc.lock")
+    made = {out["path"]: out.get("md5") for stage in stages.values() for out in stage.get("outs", [])}
+    for name, stage in stages.items():
+        read = {dep["path"]: dep.get("md5") for dep in stage.get("deps", [])}
+        others = any(made.get(path, digest) != digest for path, digest in read.items())
+        if others or any(not (root / out["path"]).exists() for out in stage.get("outs", [])):
+            return str(name)
+    return None
+
+
+def _locked(lock: Path) -> dict[str, Any]:
+    """By the name of each stage what DVC knows of its last run."""
+    found: dict[str, Any] = YAML(typ="safe", pure=True).load(lock)["stages"] if lock.exists() else {}
+    return found
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """`python -m stages.summary`: where everything is that the pipeline made, and how good it is.
 
-Reads metrics/selection.json, metrics/evaluator.json and published.json; writes nothing.
+Reads metrics/selection.json, metrics/evaluator.json, published.json and dvc.lock; writes nothing.
 """
 
 import textwrap
@@ -18,6 +18,7 @@ from stages.reporting.facts import Evaluator
 from stages.reporting.measures import of_real, shown_metrics, with_error
 from stages.reporting.selection import Selection
 from stages.reporting.words import percent, size
+from stages.restore import first_unfinished
 from stages.stores.folder import FolderStore
 
 REPORT, SELECTED, SAMPLES = Path("reports/index.html"), Path("models/selected"), Path("plots/samples.png")
@@ -69,7 +70,17 @@ def summary(root: Path) -> str:
     before, after = (
         [textwrap.fill(said(one), WIDTH) for one in several if one] for several in ([verdict], [*alone, *less])
     )
-    return "\n\n".join([*before, sentences, aligned(figures), *after, aligned(_places(receipt, root))])
+    return "\n\n".join(
+        [*_of_before(root), *before, sentences, aligned(figures), *after, aligned(_places(receipt, root))]
+    )
+
+
+def _of_before(root: Path) -> list[str]:
+    """A sentence where a later run has begun, and its figures are not those that are here."""
+    if (stage := first_unfinished(root)) is None:
+        return []
+    later = f"A later run has not finished {stage}: what follows is of the run before it. `dvc repro` goes on."
+    return [textwrap.fill(later, WIDTH)]
 
 
 def words_of(root: Path) -> Words:

@@ -139,6 +139,29 @@ def test_it_fits_a_terminal_of_100_columns(tmp_path: Path) -> None:
     assert max(map(len, summary(finished(tmp_path)).splitlines())) <= 100
 
 
+LOCK = """\
+stages:
+  ingest: {cmd: i, outs: [{path: data/raw, md5: RAW}]}
+  train: {cmd: t, deps: [{path: data/raw, md5: aa}, {path: code, md5: 11}], outs: [{path: CHECKPOINTS, md5: bb}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("raw", "checkpoints", "unfinished"),
+    [("aa", "plots/samples.png", None), ("cc", "plots/samples.png", "train"), ("aa", "models/checkpoints", "train")],
+    ids=["of one run", "the data are of a later one", "the training was stopped"],
+)
+def test_a_run_that_was_stopped_is_said_before_the_figures_of_the_one_before(
+    tmp_path: Path, raw: str, checkpoints: str, unfinished: str | None
+) -> None:
+    finished(tmp_path)
+    (tmp_path / "data/raw").mkdir(parents=True)
+    (tmp_path / "dvc.lock").write_text(LOCK.replace("RAW", raw).replace("CHECKPOINTS", checkpoints))
+    first = summary(tmp_path).splitlines()[0]
+    said = f"A later run has not finished {unfinished}: what follows is of the run before it. `dvc repro` goes on."
+    assert (first == said) == (unfinished is not None), first
+
+
 @pytest.mark.parametrize(
     "name",
     ["metrics/selection.json", "metrics/evaluator.json", "published.json", "reports/index.html", "plots/samples.png"],
