@@ -24,6 +24,7 @@ from stages.stores.folder import FolderStore
 REPORT, SELECTED, SAMPLES = Path("reports/index.html"), Path("models/selected"), Path("plots/samples.png")
 SELECTION, EVALUATOR, RECEIPT = Path("metrics/selection.json"), Path("metrics/evaluator.json"), Path("published.json")
 WIDTH = 100
+_BEHIND_THE_FIGURES = {"sample", "export", "report", "upload"}
 Row = tuple[str, ...]
 
 
@@ -79,8 +80,12 @@ def _of_before(root: Path) -> list[str]:
     """A sentence where a later run has begun, and its figures are not those that are here."""
     if (stage := first_unfinished(root)) is None:
         return []
-    later = f"A later run has not finished {stage}: what follows is of the run before it. `dvc repro` goes on."
-    return [textwrap.fill(later, WIDTH)]
+    older = "report and release are" if stage in _BEHIND_THE_FIGURES else "what follows is"
+    return [
+        textwrap.fill(
+            f"A later run has not finished {stage}: {older} of the run before it. `dvc repro` goes on.", WIDTH
+        )
+    ]
 
 
 def words_of(root: Path) -> Words:

@@ -162,6 +162,12 @@ def test_a_run_that_was_stopped_is_said_before_the_figures_of_the_one_before(
     assert (first == said) == (unfinished is not None), first
 
 
+def test_where_the_figures_are_of_the_later_run_its_report_and_release_are_not(tmp_path: Path) -> None:
+    finished(tmp_path)
+    (tmp_path / "dvc.lock").write_text("stages: {export: {cmd: e, outs: [{path: models/onnx, md5: aa}]}}")
+    assert summary(tmp_path).startswith("A later run has not finished export: report and release are of the run before")
+
+
 @pytest.mark.parametrize(
     "name",
     ["metrics/selection.json", "metrics/evaluator.json", "published.json", "reports/index.html", "plots/samples.png"],
