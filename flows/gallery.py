@@ -20,7 +20,9 @@ from flows.processes import RUN, STAGE, end_marked, run_marked
 from flows.server import server_lost, use_server
 from flows.stage import RETRY_DELAY, TREE, failure
 from stages.common.errors import BAD_INPUT, TRY_AGAIN, UserError, run_stage
+from stages.common.params import load_params
 from stages.common.stage import parser_of
+from stages.stores.folder import FolderStore
 
 RETRIES = 2
 """Of what may heal: a store that does not answer, or another build that is at work."""
@@ -49,6 +51,18 @@ async def gallery(
     finally:
         end_marked(run)
     return await conclude(root, folders, states)
+
+
+def check_request(root: Path, urls: list[str], out: str) -> None:
+    """Raise UserError on a slip in what was typed, which can be known before a server is started or waited for.
+
+    A store that is missing beside others keeps none of them back, and is told by the run itself.
+    """
+    folders_of(urls, out)
+    asked = urls or [load_params(root / "params.yaml").upload.url]
+    missing = [url for url in asked if not url.startswith("s3://") and not (root / FolderStore(url).root).is_dir()]
+    if len(missing) == len(asked):
+        raise UserError("store-missing", f"{missing[0]}: there is no such folder: name a store where releases lie")
 
 
 def folders_of(urls: list[str], out: str) -> dict[str | None, Path]:
@@ -130,6 +144,7 @@ async def play(**parameters: Any) -> State[Any]:
 def main() -> None:
     """The command line: the same as a run of the deployment, in this process."""
     parameters = vars(_arguments())
+    check_request(Path(parameters["workspace"]).resolve(), parameters["urls"], parameters["out"])
     use_server()
     with server_lost(), stopped_by_hand():
         state = asyncio.run(play(**parameters))

@@ -19,7 +19,7 @@ from flows.workspace import FOLDER, require_free, taken
 from stages import check
 from stages.common.dvc import dvc_command, settle_git
 from stages.common.errors import BAD_INPUT, run_stage
-from stages.common.stage import program
+from stages.common.stage import Parser, program
 
 _PATIENCE = 30.0
 """Seconds for a stage to save what it has after Ctrl-C, which it gets from the terminal as we do."""
@@ -97,7 +97,7 @@ def _arguments() -> argparse.Namespace:
     by_name = called.startswith("mintage ")  # which says what is to be done
     takes_stage = not by_name or called == "mintage run"
     usage = f"{called} [-h]{' [STAGE]' * takes_stage}" if by_name else None
-    parser = argparse.ArgumentParser(called, usage, description=(__doc__ or "").partition("\n")[0])
+    parser = Parser(called, usage, description=(__doc__ or "").partition("\n")[0])
     meaning = argparse.SUPPRESS if by_name else "free: only whether nothing is at work here"
     parser.add_argument("what", choices=["run", "pull", "free"], help=meaning)
     of_stage = "of dvc.yaml: run it and what it needs, no more"

@@ -4,7 +4,6 @@ A row an experiment: the verdict, the figures that decide it, and the params in 
 columns, hundreds of them, are in `dvc exp show`. Writes nothing.
 """
 
-import argparse
 import csv
 import shutil
 import subprocess
@@ -14,7 +13,7 @@ from collections.abc import Sequence
 from stages.common.errors import UserError, run_stage
 from stages.common.params import Params
 from stages.common.sections import names
-from stages.common.stage import program
+from stages.common.stage import Parser, program
 from stages.reporting.words import count, number, percent
 from stages.summary import WIDTH, aligned
 
@@ -33,7 +32,7 @@ Row = dict[str, str]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(program("stages.experiments"), description=__doc__)
+    parser = Parser(program("stages.experiments"), description=__doc__)
     parser.add_argument("-A", "--all-commits", action="store_true", help="those of earlier commits, too")
     parser.add_argument("-n", "--num", type=int, default=1, help="those of so many last commits")
     arguments = parser.parse_args()

@@ -58,7 +58,22 @@ def test_a_module_refuses_an_option_that_it_does_not_know(
     module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert ran(module, ["--no-such-option"], tmp_path, monkeypatch) == 2
-    assert "error: " in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert said.endswith(" --help` says what it takes\n")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.tried("`python -m stages.translate --follow five`", "error: --follow: 'five' is no whole number: ...")
+def test_a_word_in_place_of_a_number_is_one_sentence(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    read: Callable[[str], None],
+) -> None:
+    asked = ["clip.gif", "--out", "out", "--follow", "five"]
+    assert ran("stages.translate", asked, tmp_path, monkeypatch) == 2
+    read(capsys.readouterr().err)
 
 
 @pytest.mark.parametrize("module", GUARDS)

@@ -61,7 +61,7 @@ def run_stage(main: Callable[[], None]) -> None:
         sentence = sentence_of(error)
         if sentence is None:
             raise
-        print(_format_error(error, sentence), file=sys.stderr)
+        say(error, sentence)
         if _refused_experiment(error):
             print("params.yaml is as it was before -S; `dvc checkout` brings back what DVC removed", file=sys.stderr)
         raise SystemExit(getattr(error, "exit_code", BAD_INPUT)) from None
@@ -80,13 +80,14 @@ def _is_unread() -> bool:
     return True
 
 
-def _format_error(error: Exception, sentence: str) -> str:
-    """A line as MINTAGE_ERRORS asks for it: the sentence alone, with its `code`, or as `json`."""
+def say(error: Exception, sentence: str) -> None:
+    """A line on stderr as MINTAGE_ERRORS asks for it: the sentence alone, with its `code`, or as `json`."""
     code, asked = error.code if isinstance(error, UserError) else "disk-full", os.environ.get("MINTAGE_ERRORS")
     if asked == "json":
         fault = {"error": code, "sentence": sentence, "exit_code": getattr(error, "exit_code", BAD_INPUT)}
-        return json.dumps(fault)
-    return f"error[{code}]: {sentence}" if asked == "code" else f"error: {sentence}"
+        print(json.dumps(fault), file=sys.stderr)
+    else:
+        print(f"error[{code}]: {sentence}" if asked == "code" else f"error: {sentence}", file=sys.stderr)
 
 
 def _refused_experiment(error: Exception) -> bool:

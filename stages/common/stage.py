@@ -5,22 +5,48 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 from tqdm import tqdm
 
+from stages.common.errors import BAD_INPUT, UserError, quoted, say
+
+
+class Parser(argparse.ArgumentParser):
+    """One that refuses what it does not know, abbreviations of options among it, in a sentence like any refusal."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **{"allow_abbrev": False} | options)
+        self.register("type", int, _whole)
+        self.register("type", float, _number)
+
+    def error(self, message: str) -> NoReturn:
+        wrong = UserError(
+            "arguments-invalid", f"{message.removeprefix('argument ')}: `{self.prog} --help` says what it takes"
+        )
+        say(wrong, str(wrong))
+        raise SystemExit(BAD_INPUT)
+
 
 def parser_of(module: str, text: str | None) -> argparse.ArgumentParser:
-    """The parser of `python -m module`, with the module's docstring `text` as its help.
-
-    It refuses, with exit code 2, what it does not know, abbreviations of options among it.
-    """
-    return argparse.ArgumentParser(
-        program(module),
-        description=(text or "").strip(),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+    """The parser of `python -m module`, with the module's docstring `text` as its help."""
+    return Parser(
+        program(module), description=(text or "").strip(), formatter_class=argparse.RawDescriptionHelpFormatter
     )
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{quoted(text)} is no whole number") from None
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{quoted(text)} is no number") from None
 
 
 def program(module: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 from stages.common.errors import UserError, run_stage
 from stages.common.params import Upload, load_section
-from stages.common.stage import program
+from stages.common.stage import Parser, program
 from stages.releases import catalogue, channels
 from stages.releases.content import gather, require_committed
 from stages.releases.manifest import Manifest, Release, fetched, release_in
@@ -33,9 +33,7 @@ def main() -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(
-        program("stages.releases"), description=__doc__.split(":", 1)[1].strip(), allow_abbrev=False
-    )
+    top = Parser(program("stages.releases"), description=__doc__.split(":", 1)[1].strip())
     top.formatter_class = argparse.RawDescriptionHelpFormatter
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 

@@ -19,6 +19,7 @@ from mintage.players import Generator, ModelConfig
 from mintage.randomness import stream
 from mintage.sampling import generate, latents_of
 from stages.common.errors import UserError
+from stages.common.files import write_json
 from stages.common.marks import Mark, with_mark
 from stages.common.params import Sample
 from stages.media.drawings import Drawings
@@ -77,6 +78,8 @@ def write_pictures(folder: Path, found: list[Picture | Absent], drawings: Drawin
     pictures = [one for one in found if isinstance(one, Picture)]
     for picture in pictures:
         (folder / f"{picture.name}.png").write_bytes(with_mark(drawings.draw_rows(picture.images), mark))
+    if not pictures:
+        write_json(folder / "pictures.json", [])  # DVC warns of a folder with nothing in it
     return {
         "pictures": [
             {"file": f"{one.name}.png", "title": one.title, "caption": one.caption, "rows": one.rows}

@@ -43,3 +43,13 @@ def test_stores_whose_sites_would_lie_in_one_folder_are_refused() -> None:
     assert gallery.folders_of([], "out") == {None: Path("out")}
     with refused("galleries-alike"):
         gallery.folders_of(["s3://one/a", "s3://one/a/"], "out")
+
+
+def test_stores_that_are_not_there_are_refused_before_a_server_is_waited_for(tmp_path: Path) -> None:
+    gallery.check_request(tmp_path, ["file:missing", "s3://bucket/prefix"], "out")
+    with refused("store-missing", "file:missing: there is no such folder"):
+        gallery.check_request(tmp_path, ["file:missing", "file:gone"], "out")
+    (tmp_path / "gone").mkdir()
+    gallery.check_request(tmp_path, ["file:missing", "file:gone"], "out")
+    with refused("params-missing"):
+        gallery.check_request(tmp_path, [], "out")

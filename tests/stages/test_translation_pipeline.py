@@ -135,6 +135,7 @@ def test_what_is_published_translates_as_the_selected_model_does(
 
 
 def test_pictures_of_the_training_are_of_held_out_pairs(finished: Path) -> None:
+    assert [path.name for path in (finished / "plots/latent").iterdir()] == ["pictures.json"], "DVC warns of none"
     names = sorted(path.name for path in (finished / "plots/training").iterdir())
     assert len(names) == 2
     scale = grid_scale(8, 8)
