@@ -101,12 +101,13 @@ def foreseen_of_names(known: Callable[[Normalize], Known]) -> list[str]:
 def foreseen(params: Params, known: Known) -> list[str]:
     """Sentences on what does not fit; what an override of a family's axes makes of it is left to the stage itself."""
     train = params.train
-    of_training = (_family(train, known), _voices(train, known), _metrics(params.select, train, known))
+    of_training = (_family(params, known), _voices(train, known), _metrics(params.select, train, known))
     of_parts = (*of_training, _labels(params, known), _attributes(params, known))
     return [problem for problems in of_parts for problem in problems]
 
 
-def _family(train: Train, known: Known) -> Iterator[str]:
+def _family(params: Params, known: Known) -> Iterator[str]:
+    train = params.train
     shown, few = f"train.family = {train.family!r}", known.classes is not None and known.classes < 2
     recipe = recipe_of(train.family, train.recipe, train.variant)
     if (recipe.network in WRITING) != known.medium.is_text:
@@ -120,7 +121,7 @@ def _family(train: Train, known: Known) -> Iterator[str]:
         if known.domains is False:
             yield f"{shown} learns from two domains without pairs: name them in ingest.domains, or another family"
         if known.paired:
-            yield f"{shown} learns without pairs: set normalize.partner and ingest.pairs to null, or it to pix2pix"
+            yield f"{shown} learns without pairs: {_without_pairs(params, known.medium)}"
     elif known.domains:
         fits = "set it to cyclegan, or ingest.domains to null, which takes all images alike"
         yield f"{shown} has no use of two domains: {fits}"
@@ -142,6 +143,19 @@ def _family(train: Train, known: Known) -> Iterator[str]:
         yield f"{shown} learns from labels, and this data {have}: set train.family to {fits}, which needs none"
     else:
         yield from _sides(shown, recipe, known)
+
+
+def _without_pairs(params: Params, medium: Medium) -> str:
+    """The end of a sentence to who has pairs: what makes them, and the family that learns from them."""
+    makers = {
+        "normalize.partner": params.normalize.partner,
+        "ingest.pairs": params.ingest.pairs,
+        "ingest.scenes": params.ingest.scenes,
+    }
+    named, fits = [name for name, value in makers.items() if value is not None], medium.paired_family or "pix2pix"
+    if not named:
+        return f"{medium.words.many} have partners here: set it to {fits}"
+    return f"set {' and '.join(named)} to null, or it to {fits}"
 
 
 def _voices(train: Train, known: Known) -> Iterator[str]:

@@ -15,6 +15,8 @@ OF_SYSTEMS = (
 )  # fmt: skip
 """What disks, file servers and file managers leave among files, beside what is hidden (.Trash-1000, .DS_Store)."""
 _OF_SYSTEMS = {name.casefold() for name in OF_SYSTEMS}
+_OF_FILE_MANAGERS = {".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini", FINDER_ICON.casefold()}
+_ON_DATA = {"readme", "license", "licence", "copying", "notice", "citation"}
 _TRAIN = ("train", "training")
 _TEST = ("test", "testing")
 VALIDATION = ("val", "valid", "validation", "eval", "dev")
@@ -59,8 +61,13 @@ def of_system(name: str) -> bool:
     return name.startswith(".") or name.casefold() in _OF_SYSTEMS
 
 
+def needs_no_word(name: str) -> bool:
+    """Whether a file that is left out is one that everybody expects: a text on the data, or a file manager's own."""
+    return name.casefold() in _OF_FILE_MANAGERS or name.casefold().partition(".")[0] in _ON_DATA
+
+
 class LeftOut:
-    """Counts what is hidden or of the system: a folder once, whatever is in it."""
+    """Counts what is hidden or of the system: a folder once, whatever is in it; what needs no word is not counted."""
 
     def __init__(self) -> None:
         self.count, self._first, self._last = 0, "", ""
@@ -71,7 +78,8 @@ class LeftOut:
         for part in parts:
             before.append(part)
             if of_system(part):
-                self._add("/".join([place, *before]))
+                if not needs_no_word(part):
+                    self._add("/".join([place, *before]))
                 return True
         return False
 

@@ -17,7 +17,7 @@ from stages.sources.domains import of_domains
 from stages.sources.labels import with_table
 from stages.sources.layout import DEEPEST, Groups, Parts, Survey, classes_of, groups_of
 from stages.sources.limits import EXTENSIONS, is_image
-from stages.sources.names import composed, of_system
+from stages.sources.names import composed, needs_no_word, of_system
 from stages.sources.steady import changed
 from stages.sources.tables import NAMES, Found, labels_among
 
@@ -152,7 +152,7 @@ def _survey(tree: Tree, params: Ingest, wanted: Wanted) -> tuple[Survey, int]:
                 partners += 1
         elif params.labels is None and _is_table(entry, parts, top):
             survey.tables[parts[len(top) :]] = entry.content()
-        else:
+        elif not needs_no_word(parts[-1]):
             survey.others, survey.other = survey.others + 1, survey.other or _full_path(tree, parts)
     return survey, partners
 

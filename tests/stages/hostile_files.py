@@ -50,7 +50,7 @@ FILES: dict[str, Case] = {
     "text as an archive": Case("archive", just("hello"), "is damaged, or no tar and no"),
     "an empty file as an archive": Case("archive", just(""), "input is damaged, or no tar and no zip"),
     "a 7z archive": Case("archive", just(b"7z\xbc\xaf\x27\x1c"), "or no tar and no zip"),
-    "a tar without images": Case("archive", lambda root: write_tar(root, {}), "input holds no images (known by .bmp"),
+    "a tar without images": Case("archive", lambda root: write_tar(root, {}), "input holds no images (known by .apng"),
     "a tar with a link": Case("archive", packed("tar", **{"cat/l.png": b"-> /etc/passwd"}), "'cat/l.png' is a link"),
     "a tar with a hard link": Case("archive", hard_link, "input: 'cat/b.png' is a link: pack it again"),
     "a tar with '..'": Case(

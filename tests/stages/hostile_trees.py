@@ -32,7 +32,7 @@ TREES: dict[str, Case] = {
         "folder", tree(text("a.png", PNG)), "holds both images ('a.png') and folders ('cat')"
     ),
     "a class without images": Case(
-        "folder", tree(classes={"cat": 2, "dog": 0}), "input/dog holds no images (known by .bmp"
+        "folder", tree(classes={"cat": 2, "dog": 0}), "input/dog holds no images (known by .apng"
     ),
     "splits of which none is to train on": Case(
         "folder", tree(classes={"val/a": 1, "test/a": 1}), "input holds test and val, which are held out, and nothing"

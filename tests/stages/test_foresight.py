@@ -21,7 +21,8 @@ from stages.common.foresight import (
     learns_from_labels,
     require_fit,
 )
-from stages.common.params import Guard, Params, load_params
+from stages.common.params import Guard, Params, Scenes, load_params
+from stages.media.frames import Frames
 from stages.media.images import Images
 from stages.media.medium import Medium
 from stages.media.rolls import Rolls
@@ -157,7 +158,7 @@ def test_a_word_that_no_image_has_is_refused_as_soon_as_the_words_are_known() ->
 )
 @pytest.mark.tried(
     "a family of two domains, and pairs",
-    "train.family = '...' learns without pairs: set normalize.partner and ingest.pairs to null, or it to pix2pix",
+    "train.family = '...' learns without pairs: set normalize.partner to null, or it to pix2pix",
 )
 @pytest.mark.parametrize("family", [name for name, recipe in FAMILIES.items() if recipe.game in BETWEEN_DOMAINS])
 def test_a_family_of_two_domains_needs_two_and_no_pairs(read: Callable[[str], None], family: str) -> None:
@@ -165,8 +166,15 @@ def test_a_family_of_two_domains_needs_two_and_no_pairs(read: Callable[[str], No
     assert foreseen(params, replace(PICTURES, domains=True)) == []
     (without,) = foreseen(params, replace(PICTURES, domains=False))
     read(without)
-    (paired,) = foreseen(params, replace(PICTURES, domains=True, paired=True))
+    both = replace(PICTURES, domains=True, paired=True)
+    (paired,) = foreseen(changed(train={"family": family}, normalize={"partner": "edges"}), both)
     read(paired)
+    (of_source,) = foreseen(params, both)
+    assert of_source.endswith("learns without pairs: images have partners here: set it to pix2pix")
+    (of_scenes,) = foreseen(
+        changed(train={"family": family}, ingest={"scenes": Scenes()}), replace(both, medium=Frames())
+    )
+    assert of_scenes.endswith("learns without pairs: set ingest.scenes to null, or it to next_frame")
 
 
 @pytest.mark.tried(

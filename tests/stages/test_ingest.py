@@ -156,7 +156,7 @@ def test_folders_named_train_and_test_are_an_official_split_and_not_classes(tmp_
 
 def test_hidden_and_other_files_are_left_out_and_the_others_are_counted(tmp_path: Path) -> None:
     tree = write_tree(tmp_path / "tree", {"cat": 2, "dog": 1})
-    for name in ("README.md", "cat/notes.txt", "cat/.hidden.png", ".DS_Store"):
+    for name in ("notes.md", "cat/notes.txt", "cat/.hidden.png", ".DS_Store"):
         (tree / name).write_text("x")
     (tree / "__MACOSX").mkdir()
     os.mkfifo(tree / "dog/pipe.png")  # opening it would wait for ever
@@ -178,7 +178,8 @@ def test_extensions_count_in_capitals_too_and_links_to_images_and_folders_are_fo
 
 
 @pytest.mark.parametrize(
-    ("extension", "kind"), [("jfif", "JPEG"), ("JPE", "JPEG"), ("mpo", "MPO"), ("jpeg", "JPEG"), ("pgm", "PPM")]
+    ("extension", "kind"),
+    [("jfif", "JPEG"), ("JPE", "JPEG"), ("mpo", "MPO"), ("jpeg", "JPEG"), ("apng", "PNG"), ("pgm", "PPM")],
 )
 def test_images_are_known_by_every_usual_extension_and_decoded(tmp_path: Path, extension: str, kind: str) -> None:
     (tmp_path / "tree/cat").mkdir(parents=True)

@@ -280,7 +280,7 @@ def test_how_slices_were_joined_is_said_and_what_is_no_picture_is_left_out(tmp_p
     report = slice_file(np.zeros((2, 2)), [0, 0, 0], np.eye(3)[:2], Rows=None, SeriesInstanceUID="9")
     (tmp_path / "in/DICOMDIR").write_bytes(report)
     (tmp_path / "in/sick/p0/report.dcm").write_bytes(report)
-    (tmp_path / "in/README").write_text("of a study")
+    (tmp_path / "in/notes").write_text("of a study")
     source = opened(tmp_path / "in")
     assert "joined 88 slices of DICOM to 11 series of 10 patients" in source.layout
     assert len([*source.images]) == source.count == 11
