@@ -16,8 +16,9 @@ from stages.common.train_params import Train
 from stages.train import make_trainer
 from tests.refusals import refused
 from tests.stages.forked import run_train_stage
+from tests.stages.kills import ALWAYS, NEVER, kill_once_a_state_is_saved
 from tests.stages.test_train import SHORT, outputs, workspace
-from tests.stages.test_train_kills import ALWAYS, NEVER, kill_once_a_state_is_saved, tiny
+from tests.stages.test_train_kills import tiny
 from tests.stages.tiny_data import write_params
 
 WINDOW: dict[str, Any] = {"train.window": 60}
