@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mintage.attribute_names import groups_of
-from stages.common.levels import Levels
+from stages.common.levels import Levels, in_range
 from stages.gallery.mixing import with_weights
 from stages.gallery.sheets import as_strip, row_of, shrunk
 from stages.media.medium import Medium
@@ -90,7 +90,7 @@ class Explorer:
     judged: PairsToldApart | None
     """How often the discriminator found the real one."""
     beginnings: Sequence[Mapping[str, str]] = ()
-    """Held-out sources of what is no picture: a `title`, and the `values`, packed floats of 32 bits."""
+    """Held-out sources of samples of some length or in a row: a `title`, and the `values`, packed floats of 32 bits."""
 
     @property
     def way(self) -> Way:
@@ -156,7 +156,8 @@ def explorer_of(read: Read, sizes: Mapping[str, int], config: Mapping[str, Any],
         return ""
     view = _view_of(taken, medium)
     if GENERATOR not in names or view is None:
-        return ""
+        joined = taken.source_shape is not None and _joined(taken) > 1
+        return "It is given several pictures at once, which nobody could draw here." if joined else ""
     if (largest := max(sizes[name] for name in names)) > MOST_BYTES:
         return f"It has {largest / 1e6:.0f} MB, more than a page is given ({MOST_BYTES / 1e6:.0f} MB)."
     generators = {name.removesuffix(".onnx"): content for name in names if (content := read(name)) is not None}
@@ -164,29 +165,37 @@ def explorer_of(read: Read, sizes: Mapping[str, int], config: Mapping[str, Any],
     if mixing is not None:
         generators["generator"] = mixing
     strips, white = _strips(read, taken, medium), known.partner == "edges"
-    beginnings = [] if _way(taken, medium) in ("noise", "drawing") else list(_beginnings(read, taken, medium))
+    begins = {"lengths": _beginnings, "rows": _beginnings if "picture files" in medium.lacks else _clips}
+    beginnings = list(found(read, taken, medium)) if (found := begins.get(_way(taken, medium))) else []
     return Explorer(taken, medium, view, generators, mixing is not None, white, strips, known.judged, beginnings)
 
 
 def _way(taken: Taken, medium: Medium) -> Way:
     if taken.source_shape is None:
         return "noise"
-    if "picture files" not in medium.lacks:
-        return "drawing"
-    return "rows" if medium.row is not None else "lengths"
+    if medium.row is not None:
+        return "rows"
+    return "drawing" if "picture files" not in medium.lacks else "lengths"
+
+
+def _joined(taken: Taken) -> int:
+    """Of how many pictures, or samples in a row, each is made; 0 where a source is none of these."""
+    channels, *sides = taken.image_shape
+    of_source, *others = taken.source_shape or (0,)
+    return 0 if others != sides or of_source % channels else of_source // channels
 
 
 def _view_of(taken: Taken, medium: Medium) -> str | None:
     """None where a browser can not show what it makes, or draw what it makes that of."""
     way = _way(taken, medium)
-    given = taken.drawable_shape if way == "drawing" else taken.source_shape
+    given = taken.drawable_shape if way == "drawing" else taken.source_shape if way == "lengths" else None
     try:
         views = [medium.view(medium.check_shape(shape)) for shape in (taken.image_shape, given) if shape is not None]
     except ValueError:
         return None
-    if way in ("lengths", "rows") and (taken.source_shape != taken.image_shape or taken.domains):
+    if way in ("lengths", "rows") and (not _joined(taken) or taken.domains):
         return None
-    if way == "lengths" and len(medium.sides) > 1:  # no windows of what has several sides
+    if way == "lengths" and (len(medium.sides) > 1 or _joined(taken) > 1):  # no windows of what has several sides
         return None
     return views[0] if None not in views else None
 
@@ -206,6 +215,18 @@ def _beginnings(read: Read, taken: Taken, medium: Medium) -> Iterator[dict[str, 
             yield {"title": row.title, "values": packed(np.ascontiguousarray(sample, "<f4").tobytes())}
 
 
+def _clips(read: Read, taken: Taken, _: Medium) -> Iterator[dict[str, str]]:
+    """The frames that those of plots/samples.png were made of: the latest, and below the truth the ones before it."""
+    sheet = read("plots/samples.png")
+    places = (0, *range(3, 2 + _joined(taken)))
+    rows = [row_of(sheet, taken.image_shape, place) for place in places] if sheet else []
+    known = [row for row in rows if row is not None]
+    if known and len(known) == len(rows):
+        for number, frames in enumerate(np.stack(known, 1)[:_MOST_BEGINNINGS], 1):
+            values = np.ascontiguousarray(in_range(frames), "<f4")
+            yield {"title": f"clip {number}", "values": packed(values.tobytes())}
+
+
 def packed(content: bytes) -> str:
     """Base64 of gzip, the same each time: what a script can carry."""
     return base64.b64encode(gzip.compress(content, mtime=0)).decode()
@@ -219,11 +240,9 @@ def _pictured(taken: Taken, medium: Medium) -> tuple[int, ...]:
 
 
 def _strips(read: Read, taken: Taken, medium: Medium) -> dict[str, str]:
-    if medium.plots is not None or _way(taken, medium) in (
-        "lengths",
-        "rows",
-    ):  # no sheet of one picture beside the other
-        return {}
+    way = _way(taken, medium)
+    if medium.plots is not None or (way in ("lengths", "rows") and "picture files" in medium.lacks):
+        return {}  # no sheet of one picture beside the other
     rows = _of_translations(read, taken) if taken.source_shape else _of_noise(read, _pictured(taken, medium))
     return {name: as_strip(images) for name, images in rows.items() if images is not None}
 
@@ -243,6 +262,8 @@ def _of_translations(read: Read, taken: Taken) -> dict[str, Levels | None]:
     rows = {name: row_of(sheet, taken.image_shape, row) for row, name in names.items()} if sheet else {}
     if taken.fills:  # a hole is gray, and which pixels are missing is not seen: the whole picture, to make holes in
         rows["sources"] = rows.get("real")
+    if _joined(taken) > 1:  # frames, of which a reader draws none
+        return {name: row for name, row in rows.items() if name != "sources"}
     assert taken.drawable_shape is not None
     sources = {
         name: shrunk(row, taken.drawable_shape) for name, row in rows.items() if row is not None and "sources" in name

@@ -46,6 +46,7 @@ _PARTS = (
     "drawing",
     "translator",
     "lengths",
+    "clips",
     "rows",
     "quiz",
     "start",

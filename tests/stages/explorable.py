@@ -17,7 +17,7 @@ from stages.common.files import read_json
 from stages.common.levels import Levels, to_uint8
 from stages.common.marks import Mark
 from stages.common.models import read_generator, write_generator
-from stages.common.pictures import TRANSLATED, encode_png, grid, grid_scale, with_names
+from stages.common.pictures import TRANSLATED, encode_png, grid, grid_scale, rows_of_translations, with_names
 from stages.export import export
 from stages.gallery import runtime
 from stages.media.images import Images
@@ -70,7 +70,9 @@ def publish_model(
     export(folder, folder / "generator.onnx", 18)
     files = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix in (".onnx", ".json")}
     shape = (config.image_shape[0], *medium.cell(config.image_shape))
-    files |= {f"plots/{name}.png": sheet_of(shape, named=name == "samples") for name in ("samples", "nearest")}
+    names = rows_of_translations(config.image_shape, config.source_shape or config.image_shape, medium.joins)
+    earlier = [name for name in names if name == medium.joins]
+    files |= {"plots/samples.png": sheet_of(shape, [*TRANSLATED[:3], *earlier]), "plots/nearest.png": sheet_of(shape)}
     files |= {f"plots/heard/{path.name}": path.read_bytes() for path in heard_in(folder, config, medium)}
     files["provenance.json"] = as_json({"medium": medium.to_json()})
     release = gallery.publish(channel, family=config.network, classes=list(config.classes or ()), files=files)
@@ -97,14 +99,14 @@ def louder(generator: Generator) -> None:
             torch.nn.init.kaiming_normal_(weight, generator=random)
 
 
-def sheet_of(shape: Sequence[int], named: bool) -> bytes:
-    """Three rows of ten pictures of noise, as plots/samples.png and plots/nearest.png have them."""
-    sheet = grid(noise_of(shape), 10, grid_scale(*shape[1:]))
-    return encode_png(with_names(sheet, ["source", "translation", "truth"]) if named else sheet)
+def sheet_of(shape: Sequence[int], names: Sequence[str] = ()) -> bytes:
+    """Rows of ten pictures of noise, with names as plots/samples.png has them, or three as plots/nearest.png has."""
+    sheet = grid(noise_of(shape, len(names) or 3), 10, grid_scale(*shape[1:]))
+    return encode_png(with_names(sheet, names) if names else sheet)
 
 
-def noise_of(shape: Sequence[int]) -> Levels:
-    return np.random.default_rng(0).integers(0, 255, (30, *shape), dtype=np.uint8)
+def noise_of(shape: Sequence[int], rows: int = 3) -> Levels:
+    return np.random.default_rng(0).integers(0, 255, (10 * rows, *shape), dtype=np.uint8)
 
 
 def stand_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
