@@ -85,10 +85,10 @@ def run_rank_zero(params: Train) -> None:
     with recorded("train", params, meter) as facts:
         require_passed_gate("reports/validation.json")
         manifest = read_json(DATA / "manifest.json")
-        require_fit(known_of(manifest))  # the stages before, which ask the same, may be of other params
         medium = medium_of(manifest)
         split = Split(DATA / "train")
         trainer = make_trainer(params, split)
+        require_fit(known_of(manifest))  # the stages before, which ask the same, may be of other params
         resume = Resume(".resume", identity(params, manifest))
         resumed_at = resume_latest(trainer, resume, params)
         meter.before = resume.cost(resumed_at)
