@@ -14,6 +14,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
     "game": {
         "adversarial": "mintage.games.adversarial:Adversarial",
         "unpaired": "mintage.games.unpaired:Unpaired",
+        "transfer": "mintage.games.transfer:Transfer",
         "coupled": "mintage.games.coupled:Coupled",
         "policy": "mintage.games.policy:Policy",
         "autoencoding": "mintage.games.autoencoding:Autoencoding",
@@ -33,6 +34,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "srresnet": "mintage.networks.srresnet:NETWORK",
         "resnet_translator": "mintage.networks.resnet_translator:NETWORK",
         "encoder_decoder": "mintage.networks.encoder_decoder:NETWORK",
+        "transfer": "mintage.networks.transfer:NETWORK",
         "recurrent": "mintage.networks.recurrent:NETWORK",
         "midinet": "mintage.networks.midinet:NETWORK",
         "midinet_following": "mintage.networks.midinet:FOLLOWING",
@@ -63,6 +65,9 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "cycle": "mintage.terms:CYCLE",
         "cycle_squares": "mintage.terms:CYCLE_SQUARES",
         "identity": "mintage.terms:IDENTITY",
+        "identity_squares": "mintage.terms:IDENTITY_SQUARES",
+        "constancy": "mintage.terms:CONSTANCY",
+        "total_variation": "mintage.terms:TOTAL_VARIATION",
         "features": "mintage.terms:FEATURES",
         "spectrum": "mintage.terms:SPECTRUM",
         "mean_image": "mintage.terms:MEAN_IMAGE",
@@ -96,6 +101,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "source": "mintage.conditioning.discriminator:SOURCE",
         "hole": "mintage.conditioning.discriminator:HOLE",
         "domain": "mintage.conditioning.discriminator:DOMAIN",
+        "origin": "mintage.conditioning.discriminator:ORIGIN",
     },
     # The stage select has its own; see stages/selection/metrics.py.
     "metric": {},

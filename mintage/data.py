@@ -49,6 +49,8 @@ class RealImages:
         self._epochs: dict[int, Tensor] = {}
         self._groups: dict[int, RealImages] = {}
 
+    labels: Tensor | None = None
+    """Classes `[N]`, where images are of groups and a game learns from their classes too."""
     damage: Damage | None = None
     """By which the sources of each batch are made of its images, in place of those that are stored."""
 
@@ -69,14 +71,17 @@ class RealImages:
         return RealImages(self.take(numbers), self.conditions[numbers], self.seed, self.device)
 
     def group(self, number: int) -> "RealImages":
-        """The images of one condition, as of one domain, in an endless order of their own.
+        """The images of one condition, as of one domain, in an endless order of their own; with `labels`, if any.
 
         By another seed, or groups that happen to be pairs, in the same order, would go together.
         """
         if number not in self._groups:
             assert self.conditions is not None
             seed = int(torch.randint(2**31, (), generator=stream(self.seed, "order/group", number)))
-            self._groups[number] = self.part((self.conditions == number).nonzero().squeeze(1), seed)
+            numbers = (self.conditions == number).nonzero().squeeze(1)
+            self._groups[number] = self.part(numbers, seed)
+            if self.labels is not None:
+                self._groups[number].conditions = self.labels.to(self.device)[numbers]
         return self._groups[number]
 
     def part(self, numbers: Tensor, seed: int) -> "RealImages":
@@ -133,7 +138,8 @@ class _Part(RealImages):
         return super().take(self._numbers[numbers.to(self.device, non_blocking=True)])
 
     def _between(self, start: int, stop: int) -> tuple[Tensor, Tensor | None]:
-        return self.take(self._order(start, stop)), None
+        chosen = self._order(start, stop)
+        return self.take(chosen), self.conditions_of(chosen)
 
 
 class Unpaired(RealImages):

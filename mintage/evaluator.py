@@ -341,7 +341,7 @@ def random_shift(images: Tensor, random: torch.Generator, still: Sequence[int] =
     reach = 2 if min(size) >= 16 else 1
     corners = torch.randint(2 * reach + 1, (len(size), count, 1), generator=random)
     corners[list(still)] = reach
-    corners = corners.to(images.device)
+    corners = corners.to(images.device, non_blocking=True)
     return windows(pad(images, [reach] * 2 * len(size), mode="replicate"), list(corners), size)
 
 

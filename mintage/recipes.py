@@ -213,6 +213,11 @@ class Recipe:
         return self.generator
 
     @property
+    def extractor(self) -> PlayerRecipe:
+        """And so do the features of which it makes images."""
+        return self.generator
+
+    @property
     def drops(self) -> bool:
         """Whether either player leaves out units."""
         return self.generator.dropout > 0 or self.discriminator.dropout > 0

@@ -45,6 +45,12 @@ class Setting:
         return bool(game.of_domains and not game.couples)
 
     @property
+    def learns_classes(self) -> bool:
+        """Whether the game is of two domains whose classes it learns from, too."""
+        found: bool = catalog.load("game", self.recipe.game).learns_classes
+        return found
+
+    @property
     def couples(self) -> bool:
         """Whether the game is of two domains without pairs, of which it makes an image each of one latent."""
         found: bool = catalog.load("game", self.recipe.game).couples
@@ -202,7 +208,7 @@ LABELS: list[Rule] = [
         "set discriminator.conditioning to concat, product, repeat or projection, or matching_aware to false",
     ),
     (
-        lambda s: s.recipe.labelled < 1 and s.needs is not None and s.discriminator.teaches_class,
+        lambda s: s.recipe.labelled < 1 and s.needs is not None and (s.discriminator.teaches_class or s.learns_classes),
         "only a semi-supervised discriminator learns from images without a label: set labelled to 1",
     ),
     (

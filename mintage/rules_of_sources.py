@@ -26,6 +26,7 @@ OF_ONE_DISCRIMINATOR = (
 """Axes that a game of two domains does not have."""
 _OF_IMAGES = (*OF_ONE_DISCRIMINATOR, "terms", "pool", "redrawn")
 """Axes that a game of words does not have."""
+_FEWEST_CLASSES = 2
 DOMAINS: "list[Rule]" = [
     (
         lambda s: s.translates and not s.unpaired and not s.real.paired and s.real.domains is not None,
@@ -65,16 +66,40 @@ DOMAINS: "list[Rule]" = [
     ),
     (
         lambda s: any(term.of_domains for term in s.terms) and not s.unpaired,
-        "nothing is translated back where there are no two domains: take cycle, cycle_squares and identity out of "
-        "terms, or set game to unpaired",
+        "nothing is translated back where there are no two domains: take cycle, cycle_squares, identity, "
+        "identity_squares and constancy out of terms, or set game to unpaired",
     ),
     (
         lambda s: s.unpaired and not any(term.of_domains for term in s.terms),
         "without a term nothing holds a translation to its source: add cycle to terms",
     ),
     (
-        lambda s: s.unpaired and s.discriminator is not NONE,
+        lambda s: s.unpaired and not s.learns_classes and s.discriminator is not NONE,
         "a discriminator of a domain is told nothing else: set discriminator.conditioning to none",
+    ),
+    (
+        lambda s: s.learns_classes and len(s.real.classes or ()) < _FEWEST_CLASSES,
+        "this family learns from the classes of both domains, and this data has none to tell apart: name a family that "
+        "needs none, such as cyclegan",
+    ),
+    (
+        lambda s: {s.learns_classes} != {s.network.extracts, s.discriminator.tells_origin},
+        "features that are learned from classes go with a network that draws by them and a discriminator that tells of "
+        "which domain an image was made: set network and game to transfer and discriminator.conditioning to origin, or "
+        "none of these",
+    ),
+    (
+        lambda s: s.unpaired and any(term.of_classes for term in s.terms) and not s.learns_classes,
+        "no features stay as they are where none are learned from classes: take constancy out of terms, or set game to "
+        "transfer",
+    ),
+    (
+        lambda s: s.learns_classes and s.recipe.pretrain_images == 0,
+        "features learn from classes before the game alone: set pretrain_images above 0",
+    ),
+    (
+        lambda s: s.discriminator.tells_origin and s.recipe.label_smoothing > 0,
+        "a discriminator of three classes has no smooth target: set label_smoothing to 0",
     ),
     (
         lambda s: s.unpaired and s.objective.reconstructs,
@@ -127,7 +152,11 @@ PAIRS: "list[Rule]" = [
         "discriminator.conditioning to source",
     ),
     (
-        lambda s: s.recipe.pretrain_images > 0 and not s.of_words and not any(term.of_pairs for term in s.terms),
+        lambda s: (
+            s.recipe.pretrain_images > 0
+            and not (s.of_words or s.learns_classes)
+            and not any(term.of_pairs for term in s.terms)
+        ),
         "before the game there is nothing to learn by but a truth: set terms to l1 or l2, or pretrain_images to 0",
     ),
     (

@@ -43,6 +43,8 @@ class Between:
     """Images as they are translated in this direction."""
     back: Callable[[Tensor], Tensor]
     """And in the other."""
+    known: Callable[[Tensor], Tensor] | None = None
+    """Images of either domain to features `[N,F]` by which the sources' classes are told, where some were learned."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class Term:
     """Whether it compares each fake with the real image in its place, which must then be its truth."""
     of_domains: bool = False
     """Whether it needs two domains, and a generator for each direction between them."""
+    of_classes: bool = False
+    """Whether it needs features that were learned from the classes of the sources."""
     of_features: bool = False
     """Whether it compares real images and fakes in the discriminator's features."""
     ranks: tuple[int, ...] = ANY_RANK
@@ -119,6 +123,34 @@ def identity(play: Play) -> Tensor:
     return (_between(play).forth(play.images).float() - play.images.float()).abs().mean()
 
 
+def identity_squares(play: Play) -> Tensor:
+    """The same in squares: target identity (Taigman et al. 2017, equation 6)."""
+    return (_between(play).forth(play.images).float() - play.images.float()).square().mean()
+
+
+def constancy(play: Play) -> Tensor:
+    """The mean squared difference of a translation from its source in features that do not change.
+
+    Taigman et al. 2017, equation 5: f-constancy.
+    """
+    between = _between(play)
+    assert between.known is not None
+    return (between.known(play.fakes).float() - between.known(between.sources).float()).square().mean()
+
+
+def total_variation(play: Play) -> Tensor:
+    """How much neighboring pixels differ: the root of the squared differences to the next of either axis, as a mean.
+
+    Taigman et al. 2017, equation 7, with B = 1.
+    """
+    fakes = play.fakes.float()
+    shape = [side - 1 for side in fakes.shape[2:]]
+    steps = [fakes.diff(dim=axis) for axis in range(2, fakes.ndim)]
+    for axis, side in enumerate(shape, 2):  # the last of an axis has no next along it
+        steps = [step.narrow(axis, 0, side) for step in steps]
+    return (torch.stack(steps).square().sum(0) + _SILENT**2).sqrt().mean()
+
+
 def features(play: Play) -> Tensor:
     """Feature matching beside the objective (Kim et al. 2017's code), by the discriminator's last features alone."""
     assert play.features is not None
@@ -178,6 +210,11 @@ ORTHOGONAL = Term(overlap_of_filters, 1e-4)
 CYCLE = Term(cycle, 10.0, of_domains=True)
 CYCLE_SQUARES = Term(cycle_squares, 1.0, of_domains=True)
 IDENTITY = Term(identity, 5.0, of_domains=True)
+IDENTITY_SQUARES = Term(identity_squares, 15.0, of_domains=True)
+CONSTANCY = Term(constancy, 15.0, of_domains=True, of_classes=True)
+"""As much as target identity has, of digits in Taigman et al. 2017."""
+TOTAL_VARIATION = Term(total_variation, 0.05)
+"""Of faces; of digits the paper has none."""
 FEATURES = Term(features, 9.0, of_features=True)
 """Nine times the objective, as in the code of Kim et al. 2017."""
 SPECTRUM = Term(spectrum, 10.0, of_pairs=True, ranks=(1,))

@@ -134,6 +134,7 @@ def make_trainer(
     engine = Engine(game, row, device, choose_precision(precision, device, data.shape))
     real = RealImages(data.image, conditions, seed, device)
     real.damage = data.damage if row.redrawn else None
+    real.labels = data.label if game.learns_classes else None
     return Trainer(engine, real, row.batch_size, seed)
 
 

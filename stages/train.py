@@ -160,6 +160,7 @@ def make_trainer(params: Train, split: Split) -> Trainer:
     conditions, sources = conditions_for(recipe, split, params.seed), condition_of(recipe) == "source"
     real = real_images(split, conditions, params.window, params.seed, device, param="train.window", sources=sources)
     real.damage = split.signature.damage if recipe.redrawn else None
+    real.labels = labels_of(split) if game.learns_classes else None
     engine = Engine(game, recipe, device, precision)
     return Trainer(engine, real, recipe.batch_size, params.seed)
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mintage.conditioning.heads import Auxiliary, InformationCode, Projection, Score, SemiSupervised
+from mintage.conditioning.heads import Auxiliary, InformationCode, Origin, Projection, Score, SemiSupervised
 from mintage.conditioning.images import Beside, ConcatPlane, Domain, Hole, Product, Repeat, Unlabelled
 
 
@@ -25,7 +25,7 @@ class DiscriminatorConditioning:
     @property
     def needs_probability(self) -> bool:
         """Whether its logit must be one of a probability."""
-        return self.head is SemiSupervised
+        return self.head in (SemiSupervised, Origin)
 
     @property
     def judges_match(self) -> bool:
@@ -50,6 +50,11 @@ class DiscriminatorConditioning:
         return self.image is Domain
 
     @property
+    def tells_origin(self) -> bool:
+        """Whether it tells of which domain an image was made."""
+        return self.head is Origin
+
+    @property
     def needs_mask(self) -> bool:
         return self.image is Hole
 
@@ -61,6 +66,7 @@ REPEAT = DiscriminatorConditioning(image=Repeat)
 PROJECTION = DiscriminatorConditioning(head=Projection)
 AUXILIARY = DiscriminatorConditioning(head=Auxiliary)
 SEMI_SUPERVISED = DiscriminatorConditioning(head=SemiSupervised)
+ORIGIN = DiscriminatorConditioning(head=Origin)
 CODE = DiscriminatorConditioning(head=InformationCode)
 SOURCE = DiscriminatorConditioning(image=Beside)
 HOLE = DiscriminatorConditioning(image=Hole)

@@ -130,6 +130,21 @@ class SemiSupervised(Score):
         return cross_entropy(real.class_logits, label)
 
 
+class Origin(Score):
+    """Three classes in one softmax: made of the other domain, made of its own, and real (Taigman et al. 2017, 4).
+
+    The game's logit is that of being real, log p / (1 - p); `class_logits` `[M,3]` are in this order.
+    """
+
+    def __init__(self, config: HeadConfig) -> None:
+        super().__init__(config)
+        self.output = nn.Linear(config.features, 3)
+
+    def forward(self, features: Tensor, label: Tensor | None) -> Judgement:
+        kinds = self.output(features).float()
+        return Judgement(kinds[:, 2] - kinds[:, :2].logsumexp(1), features, class_logits=kinds)
+
+
 class InformationCode(Score):
     """Reads the code of which an image was made: categories, and continuous values as means of unit Gaussians.
 

@@ -80,6 +80,8 @@ class Game(nn.Module):
     """Children of which a moving average is kept, and which are measured and shared."""
     of_domains = False
     """Whether it learns from two domains without pairs."""
+    learns_classes = False
+    """Whether, of such, it learns from the classes of both, too."""
     couples = False
     """Whether, of such, it makes of one latent an image of each, and translates none."""
     of_words = False

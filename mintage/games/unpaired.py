@@ -32,6 +32,8 @@ class Direction:
     """Real images of the domain that is made, which have nothing to do with the sources."""
     fakes: Tensor
     """Of the sources; with the generator's graph behind them where it is to learn from them."""
+    kept: Tensor | None = None
+    """What the generator makes of `images`, likewise; None where that is made when a term asks for it."""
 
 
 class Unpaired(TwoPlayers):
@@ -88,11 +90,23 @@ class Unpaired(TwoPlayers):
 
     def _translate(self, target: int, images: Tensor, step: Step, purpose: str) -> Tensor:
         latents = processes.share(draw(self.config, step.size, step.random(f"latent/{purpose}/{target}")))
+        with self.autocast:
+            made: Tensor = self._generator(target)(latents.to(images.device, non_blocking=True), images)
+        return made
+
+    def _generator(self, target: int) -> Generator:
+        """The one that makes images of this domain."""
         generator = self.generator if target == 1 else self.generator.back
         assert generator is not None
-        with self.autocast:
-            made: Tensor = generator(latents.to(images.device, non_blocking=True), images)
-        return made
+        return generator
+
+    def _between(self, direction: Direction, step: Step) -> Between:
+        """What terms may look at of a direction."""
+        return Between(
+            direction.sources,
+            forth=lambda images: self._translate(direction.target, images, step, "identity"),
+            back=lambda images: self._translate(1 - direction.target, images, step, "back"),
+        )
 
     def _judge(self, domain: int, images: Tensor) -> Judgement:
         with self.autocast:
@@ -108,12 +122,7 @@ class Unpaired(TwoPlayers):
 
         if self.objective.pairs:
             on_real = judged_real().logit
-        between = Between(
-            direction.sources,
-            forth=lambda images: self._translate(target, images, step, "identity"),
-            back=lambda images: self._translate(1 - target, images, step, "back"),
-        )
-        network = self.generator.network if target == 1 or self.generator.back is None else self.generator.back.network
+        between, network = self._between(direction, step), self._generator(target).network
         play = Play(
             network, direction.images, direction.fakes, between, lambda: (judged_real().features, on_fake.features)
         )

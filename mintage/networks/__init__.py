@@ -41,6 +41,9 @@ class Network:
     """Whether the generator can be given a third thing: a base `[N,C,*S]` to which it adds (`Recipe.residual`)."""
     coarse: bool = False
     """Whether the generator has a child `coarse`, (source, vector) -> images, that learns alone before the game."""
+    extracts: bool = False
+    """Whether the generator has a child `extractor`, images -> features, that learns classes before the game, and a
+    child `drawer`, features -> images."""
     patches: bool = False
     """Whether the discriminator judges patches of an image apart."""
     reads_labelled: bool = False

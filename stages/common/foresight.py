@@ -24,8 +24,10 @@ TRANSLATES = "source"
 """The conditioning of a generator that makes images of images."""
 OF_DOMAINS = "domain"
 """That of one that makes an image of each of two domains."""
-BETWEEN_DOMAINS = {"unpaired", "coupled"}
+BETWEEN_DOMAINS = {"unpaired", "transfer", "coupled"}
 """Games of two domains without pairs."""
+BY_CLASSES = {"transfer"}
+"""Those of them that learn from the classes of both."""
 ATTRIBUTES = "sngan_attributes"
 """The family that learns from attributes, of pictures."""
 OF_PICTURES_ALONE = "infogan"
@@ -118,10 +120,7 @@ def _family(params: Params, known: Known) -> Iterator[str]:
         yield f"{shown} makes pictures, and these are {known.medium.words.many}: set train.family to {_fitting(known)}"
         return
     if recipe.game in BETWEEN_DOMAINS:
-        if known.domains is False:
-            yield f"{shown} learns from two domains without pairs: name them in ingest.domains, or another family"
-        if known.paired:
-            yield f"{shown} learns without pairs: {_without_pairs(params, known.medium)}"
+        yield from _domains(params, recipe, known)
     elif known.domains:
         fits = "set it to cyclegan, or ingest.domains to null, which takes all images alike"
         yield f"{shown} has no use of two domains: {fits}"
@@ -143,6 +142,17 @@ def _family(params: Params, known: Known) -> Iterator[str]:
         yield f"{shown} learns from labels, and this data {have}: set train.family to {fits}, which needs none"
     else:
         yield from _sides(shown, recipe, known)
+
+
+def _domains(params: Params, recipe: Recipe, known: Known) -> Iterator[str]:
+    """Of a family of two domains."""
+    shown, few = f"train.family = {params.train.family!r}", known.classes is not None and known.classes < 2
+    if known.domains is False:
+        yield f"{shown} learns from two domains without pairs: name them in ingest.domains, or another family"
+    if known.paired:
+        yield f"{shown} learns without pairs: {_without_pairs(params, known.medium)}"
+    if recipe.game in BY_CLASSES and few:
+        yield f"{shown} learns from the classes of both domains, and these tell none apart: set it to cyclegan"
 
 
 def _without_pairs(params: Params, medium: Medium) -> str:

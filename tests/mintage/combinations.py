@@ -24,6 +24,8 @@ Values = frozenset[tuple[str, Any]]
 
 COUPLED = ("cogan",)
 """Networks with layers of each domain's own, tried by `COUPLING`."""
+EXTRACTING = ("transfer",)
+"""Those whose features are learned from classes, tried by `TRANSFERRING`."""
 TRANSLATORS = ("unet", "coarse_to_fine", "srresnet", "resnet_translator", "encoder_decoder", "midinet_following")
 WRITERS = ("recurrent",)
 POINT = (1, 1, 2)
@@ -31,14 +33,18 @@ SHAPES = ((1, 8, 8), (3, 12, 10), POINT)
 CLASSES = ("a", "b", "c")
 BATCH = 8
 AXES: dict[str, tuple[Any, ...]] = {
-    "network": tuple(name for name in catalog.BUILT_IN["network"] if name not in TRANSLATORS + WRITERS + COUPLED),
+    "network": tuple(
+        name for name in catalog.BUILT_IN["network"] if name not in TRANSLATORS + WRITERS + COUPLED + EXTRACTING
+    ),
     "objective": tuple(catalog.BUILT_IN["objective"]),
     "penalties": ((), *((name,) for name in catalog.BUILT_IN["penalty"]), ("r1", "r2")),
     "generator.conditioning": tuple(
         name for name in catalog.BUILT_IN["generator_conditioning"] if name not in ("source", "domain")
     ),
     "discriminator.conditioning": tuple(
-        name for name in catalog.BUILT_IN["discriminator_conditioning"] if name not in ("source", "hole", "domain")
+        name
+        for name in catalog.BUILT_IN["discriminator_conditioning"]
+        if name not in ("source", "hole", "domain", "origin")
     ),
     "generator.normalization": NORMALIZATIONS,
     "discriminator.normalization": NORMALIZATIONS,
@@ -68,6 +74,15 @@ IN_STAGES: dict[str, Row] = {"coarse_to_fine": {"pretrain_images": 8, "terms": (
 """What such a network cannot do without."""
 BETWEEN_DOMAINS = {"network": "encoder_decoder", "game": "unpaired", "generator.conditioning": "source"}
 """And these, with a term such as cycle."""
+TRANSFERRING: Row = {
+    "network": "transfer",
+    "game": "transfer",
+    "generator.conditioning": "source",
+    "discriminator.conditioning": "origin",
+    "pretrain_images": 8,
+    "terms": (TermRecipe("constancy", 1.0), TermRecipe("identity_squares", 1.0)),
+}
+"""And these."""
 COUPLING = {
     "network": "cogan",
     "game": "coupled",
@@ -139,7 +154,7 @@ def trains(row: Row) -> None:
     trainer = tiny_trainer("gan", precision=row["precision"], shape=row["shape"], **overrides(row))
     start = copies(trainer.engine.state())
     play(trainer, 2).summarize()  # which looks at losses and weights
-    playing = {side for sides in trainer.game.schedule(0, BATCH) for side in sides} - {"encoder"}
+    playing = {side for sides in trainer.game.schedule(0, BATCH) for side in sides} - {"encoder", "extractor"}
     assert {"average", *playing} <= changed(start, trainer.engine.state())
     before = copies(trainer.engine.state())
     step(trainer, 16, "generator")

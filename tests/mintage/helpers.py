@@ -46,9 +46,11 @@ def tiny_trainer(
     conditions = (known | {"domain": torch.arange(50) % 2}).get(condition_of(recipe) or "")
     beside, words = source_shape_for(recipe, shape), words_for(recipe)
     signature = Signature(shape, tuple(classes), ("x", "y", "z"), beside, domains=("d", "e"), vocabulary=words)
-    engine = Engine(catalog.load("game", recipe.game).build(recipe, signature, seed), recipe, CPU, precision)
+    game = catalog.load("game", recipe.game).build(recipe, signature, seed)
+    engine = Engine(game, recipe, CPU, precision)
     real = RealImages(images, conditions, seed, CPU)
     real.damage = Damage("masked") if recipe.redrawn else None
+    real.labels = drawn if game.learns_classes else None
     return Trainer(engine, real, batch_size=8, seed=seed)
 
 

@@ -15,6 +15,7 @@ from tests.mintage.combinations import (
     COUPLING,
     IN_STAGES,
     POINT,
+    TRANSFERRING,
     TRANSLATING,
     TRANSLATORS,
     WRITING,
@@ -103,9 +104,10 @@ def test_every_value_of_an_axis_goes_with_a_source_or_is_refused_with_a_reason(n
         trains(one)
 
 
-def test_every_value_of_an_axis_goes_with_two_domains_or_is_refused_with_a_reason() -> None:
+@pytest.mark.parametrize("between", [BETWEEN_DOMAINS | {"terms": CYCLE}, TRANSFERRING], ids=["cycle", "transfer"])
+def test_every_value_of_an_axis_goes_with_two_domains_or_is_refused_with_a_reason(between: Row) -> None:
     alone = {axis: choices for axis, choices in AXES.items() if axis not in {*TRANSLATING, "shape"}}
-    tried = [row(**BETWEEN_DOMAINS, terms=CYCLE, **{axis: value}) for axis, values in alone.items() for value in values]
+    tried = [row(**between, **{axis: value}) for axis, values in alone.items() for value in values]
     trained = [one for one in tried if not reasons(one)]
     assert len(trained) > 25
     for one in trained:
@@ -167,6 +169,12 @@ WRONG = [
     row(**BETWEEN_DOMAINS, terms=(*CYCLE, TermRecipe("l1", 1.0))),
     row(**BETWEEN_DOMAINS, terms=CYCLE, discriminator__conditioning="code"),
     row(**BETWEEN_DOMAINS, terms=CYCLE, objective="began"),
+    row(**TRANSFERRING | {"network": "encoder_decoder"}),
+    row(**TRANSFERRING | {"discriminator.conditioning": "none"}),
+    row(**TRANSFERRING | {"pretrain_images": 0}),
+    row(**TRANSFERRING, label_smoothing=0.1),
+    row(**TRANSFERRING, labelled=0.5),
+    row(**BETWEEN_DOMAINS, terms=(TermRecipe("constancy", 1.0),)),
     row(**BETWEEN_DOMAINS, terms=CYCLE, soft_labels=0.3),
     row(**BETWEEN_DOMAINS, terms=(*CYCLE, TermRecipe("features", 1.0)), discriminator__normalization="batch"),
     row(generator__conditioning="concat"),
@@ -300,6 +308,11 @@ OF_DATA = [
         why("discogan"),
         "this family learns from images of two domains, and this data has one: give each image's domain to "
         "mintage.Dataset, or name a family that makes images of noise",
+    ),
+    (
+        refusal(resolve("dtn", {}), Signature(GREY, domains=("d", "e"))),
+        "this family learns from the classes of both domains, and this data has none to tell apart: name a family that "
+        "needs none, such as cyclegan",
     ),
     (
         why("cogan"),

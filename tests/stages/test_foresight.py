@@ -15,6 +15,7 @@ from mintage.rules import refusal
 from stages.check import check
 from stages.common.foresight import (
     BETWEEN_DOMAINS,
+    BY_CLASSES,
     Known,
     foreseen,
     learns_from_attributes,
@@ -61,6 +62,7 @@ def test_what_is_known_of_the_families_without_torch_is_what_the_families_are() 
         learns_from_attributes(recipe) for recipe in recipes
     ]
     assert {name for name in catalog.names("game") if catalog.load("game", name).of_domains} == BETWEEN_DOMAINS
+    assert {name for name in catalog.names("game") if catalog.load("game", name).learns_classes} == BY_CLASSES
     assert {
         name for name in catalog.names("network") if not catalog.load("network", name).has_maps
     } == catalog.WITHOUT_MAPS
@@ -175,6 +177,18 @@ def test_a_family_of_two_domains_needs_two_and_no_pairs(read: Callable[[str], No
         changed(train={"family": family}, ingest={"scenes": Scenes()}), replace(both, medium=Frames())
     )
     assert of_scenes.endswith("learns without pairs: set ingest.scenes to null, or it to next_frame")
+
+
+@pytest.mark.tried(
+    "two domains without classes, and a family that learns from these",
+    "train.family = 'dtn' learns from the classes of both domains, and these tell none apart: set it to cyclegan",
+)
+def test_a_family_that_learns_from_the_classes_of_two_domains_needs_some(read: Callable[[str], None]) -> None:
+    params = changed(train={"family": "dtn"})
+    assert foreseen(params, replace(PICTURES, domains=True, classes=2)) == []
+    for classes in (0, 1):
+        (sentence,) = foreseen(params, replace(PICTURES, domains=True, classes=classes))
+        read(sentence)
 
 
 @pytest.mark.tried(

@@ -1,0 +1,141 @@
+"""Two domains without pairs, held together by features that stay as they are (Taigman et al. 2017, section 4).
+
+In either direction G(x) = g(f(x)). f learns from the classes of the domain that is translated, over `pretrain_images`,
+and is frozen then; the paper brings such an f. The two directions share nothing: each is a network of the paper.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from mintage import processes
+from mintage.conditioning.heads import Judgement
+from mintage.dataset import Signature
+from mintage.evaluator import random_shift
+from mintage.games import Losses, Scene, Step
+from mintage.games.unpaired import Direction, Unpaired
+from mintage.networks.transfer import FEATURES
+from mintage.players import Discriminator, Generator
+from mintage.randomness import stream
+from mintage.recipes import Recipe
+from mintage.terms import Between
+
+OF_SOURCE, OF_TARGET, REAL = range(3)
+"""What the discriminator tells apart: images made of the other domain, made of its own, and real ones."""
+
+
+class Transfer(Unpaired):
+    """First the features alone; then the generators together, and the discriminators behind them.
+
+    Each column of train.tsv is told from the start, and the features' to the end.
+    """
+
+    sides = ("extractor", "discriminator", "generator")
+    learns_classes = True
+
+    def __init__(self, generator: Generator, discriminators: list[Discriminator], recipe: Recipe) -> None:
+        super().__init__(generator, discriminators, recipe)
+        self.readers = nn.ModuleList(nn.Linear(FEATURES, self.config.class_count) for _ in discriminators)
+
+    @classmethod
+    def build(cls, recipe: Recipe, real: Signature, seed: int) -> "Transfer":
+        game: Any = super().build(recipe, real, seed)
+        for domain, reader in enumerate(game.readers):
+            nn.init.normal_(reader.weight, 0.0, FEATURES**-0.5, generator=stream(seed, "readers", domain))
+            nn.init.zeros_(reader.bias)
+        return game  # type: ignore[no-any-return]
+
+    def extractor(self, target: int) -> nn.Module:
+        """The features by which images of this domain are made, of the other."""
+        found: nn.Module = self._generator(target).network.get_submodule("extractor")
+        return found
+
+    def mover(self, side: str) -> nn.Module:
+        """Features are a part of a generator, with which they are released, and move apart from the rest of it."""
+        if side == "extractor":
+            return nn.ModuleList([self.extractor(0), self.extractor(1), self.readers])
+        if side == "generator":
+            return nn.ModuleList(self._generator(target).network.get_submodule("drawer") for target in (0, 1))
+        return super().mover(side)
+
+    def schedule(self, images_seen: int, batch_size: int) -> list[tuple[str, ...]]:
+        steps = super().schedule(images_seen, batch_size)
+        return [("extractor", *steps[0]), *steps[1:]]
+
+    def losses(self, side: str, scene: Scene) -> Losses:
+        learns = scene.step.position < self.recipe.pretrain_images
+        if side == "extractor":
+            self.mover(side).train(learns)
+            with torch.set_grad_enabled(learns):
+                return self._extractor_losses(scene)
+        with torch.set_grad_enabled(not learns):
+            return super().losses(side, scene)
+
+    def after(self, side: str, parts: list[Scene]) -> dict[str, Tensor]:
+        """How many classes are told rightly, of both domains together; and what the discriminators' logits say."""
+        if side == "extractor":
+            right = processes.gathered(torch.cat([part.cache["right"] for part in parts]))
+            return {"extractor_accuracy": right.float().mean()}
+        return super().after(side, parts)
+
+    def _extractor_losses(self, scene: Scene) -> Losses:
+        """How badly classes are told by the features of each domain's own network."""
+        losses, right = [], []
+        for domain in (0, 1):
+            images, labels = scene.real.group(domain).batch(*scene.step.rows)
+            assert labels is not None
+            images = random_shift(images, scene.step.random(f"shift/{domain}"))
+            with self.autocast:
+                logits = self.readers[domain](self.extractor(1 - domain)(images)).float()
+            losses.append(cross_entropy(logits, labels))
+            right.append(logits.detach().argmax(1) == labels)
+        scene.cache["right"] = torch.cat(right)
+        return {"extractor_loss": torch.stack(losses).mean()}
+
+    def _directions(self, scene: Scene) -> list[Direction]:
+        """And what each generator makes of images that are of its domain already."""
+        with torch.set_grad_enabled("generator" in scene.sides):
+            return [
+                replace(one, kept=self._translate(one.target, one.images, scene.step, "identity"))
+                for one in super()._directions(scene)
+            ]
+
+    def _between(self, direction: Direction, step: Step) -> Between:
+        assert direction.kept is not None
+        kept, extractor = direction.kept, self.extractor(direction.target)
+
+        def known(images: Tensor) -> Tensor:
+            with self.autocast:
+                features: Tensor = extractor(images)
+            return features
+
+        return replace(super()._between(direction, step), forth=lambda _: kept, known=known)
+
+    def _generator_losses(self, direction: Direction, scene: Scene) -> Losses:
+        """Both kinds are to be taken for real (equation 4), beside the terms."""
+        assert direction.kept is not None
+        losses = super()._generator_losses(direction, scene)
+        on_kept = self.objective.generator_loss(self._judge(direction.target, direction.kept).logit)
+        return losses | {"generator_loss": losses["generator_loss"] + on_kept}
+
+    def _discriminator_losses(self, direction: Direction, scene: Scene) -> Losses:
+        """Each kind is to be told from the others (equation 3)."""
+        assert direction.kept is not None
+        target = direction.target
+        shown = {OF_SOURCE: direction.fakes.detach(), OF_TARGET: direction.kept.detach(), REAL: direction.images}
+        judged = {kind: self._judge(target, images) for kind, images in shown.items()}
+        scene.cache.update(
+            {f"real/{target}": judged[REAL].logit.detach(), f"fake/{target}": judged[OF_SOURCE].logit.detach()}
+        )
+        losses = [kinds_loss(judgement, kind) for kind, judgement in judged.items()]
+        return {"discriminator_loss": torch.stack(losses).sum()}
+
+
+def kinds_loss(judgement: Judgement, kind: int) -> Tensor:
+    """Minus the log of the probability that a discriminator of three gives to the right one, as a mean over images."""
+    assert judgement.class_logits is not None
+    logits = judgement.class_logits
+    return cross_entropy(logits, torch.full_like(logits[:, 0], kind, dtype=torch.int64))

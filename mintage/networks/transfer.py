@@ -1,0 +1,57 @@
+"""Image to image as g(f(x)): features f that tell classes apart, and an image g of them (Taigman et al. 2017).
+
+f learns from classes before the game begins (`mintage/games/transfer.py`) and stays as it is from then on. It has the
+layers of a discriminator, behind them tanh, so that a distance of features means the same for any f. Its norms are of
+each image alone: it says the same of an image in training and in use, and more of one of another domain, whose strokes
+are thinner or fainter. g is `dcgan`'s generator.
+"""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from mintage.layers import Layers
+from mintage.networks import Network, dcgan
+from mintage.networks.parts import ImageShape
+
+FEATURES = 128
+"""As many as in the paper, for digits."""
+
+
+class Extractor(nn.Module):
+    """Images `[N,S,H,W]` in [-1,1] to features `[N, FEATURES]` in [-1,1]: the paper's f."""
+
+    def __init__(self, source_shape: ImageShape, width: int, norm: Layers) -> None:
+        super().__init__()
+        self.layers = dcgan.Discriminator(source_shape, width, replace(norm, name="instance", dropout=0.0))
+        self.output = nn.Linear(self.layers.feature_size, FEATURES)
+
+    def forward(self, images: Tensor) -> Tensor:
+        features: Tensor = self.output(self.layers(images)).tanh()
+        return features
+
+
+class Generator(nn.Module):
+    """(source `[N,S,H,W]`, vector `[N, vector_size]`) to an image `[N,C,H,W]` in [-1,1]; a vector joins the features.
+
+    Nothing goes around the features, so what is kept of a source is what they say of it.
+    """
+
+    def __init__(
+        self, vector_size: int, image_shape: ImageShape, width: int, norm: Layers, source_shape: ImageShape
+    ) -> None:
+        super().__init__()
+        self.extractor = Extractor(source_shape, width, norm)
+        self.drawer = dcgan.Generator(FEATURES + vector_size, image_shape, width, norm)
+        self.joins = vector_size > 0
+
+    def forward(self, source: Tensor, vector: Tensor) -> Tensor:
+        features = self.extractor(source)
+        image: Tensor = self.drawer(torch.cat([features, vector.to(features.dtype)], 1) if self.joins else features)
+        return image
+
+
+NETWORK = Network(
+    Generator, dcgan.Discriminator, ("batch", "batch"), plain=True, translates=True, strided=True, extracts=True
+)
