@@ -262,7 +262,8 @@ def test_what_make_run_asks_before_it_begins_refuses_no_example(
     if params.ingest.source == "archive":  # whose names are looked at: a stand-in for what the example's command brings
         with zipfile.ZipFile("data/source/digits.zip", "w") as packed:
             for domain in values["ingest"]["domains"]:
-                packed.writestr(f"{domain}/0/0000.pgm", b"")
+                for label in range(2):
+                    packed.writestr(f"{domain}/{label}/0000.pgm", b"")
     check(params, [])
 
 
