@@ -1,7 +1,7 @@
 """MusicXML as notes and bars: uncompressed, or `.mxl`, which is a zip with it (W3C MusicXML 4.0, score-partwise).
 
 Read by Python's own expat, which fetches nothing and lets no entity grow; entities of a file's own are refused anyway.
-Kept is what sounds and where bars lie; repeats and their endings are played out.
+Kept is what sounds, where bars lie, and what chord symbols say; repeats and their endings are played out.
 """
 
 import io
@@ -14,7 +14,9 @@ from fractions import Fraction
 from math import lcm
 from xml.etree import ElementTree
 
+from mintage.chords import Chord
 from mintage.midi import STEPS_A_BEAT
+from stages.media import harmony
 from stages.media.medium import UnusableError
 
 _ZIP, _BYTE_ORDERS = b"PK\x03\x04", (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
@@ -22,7 +24,6 @@ _CONTAINER = "META-INF/container.xml"
 _BYTES_A_STEP = 64
 """Of a file, for each step that a piece may have: a full score has some hundred bytes a note."""
 _SMALLEST = 2**22
-_STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _COMMON = Fraction(4)
 _MOST_ROUNDS = 16
 _DECIMAL = re.compile(r"[0-9]{1,9}([.][0-9]{0,4})?")
@@ -42,6 +43,8 @@ class Written:
     bars: list[tuple[Fraction, Fraction]]
     """Where each begins, and how long it is."""
     has_drums: bool
+    chords: list[Chord | None]
+    """What its chord symbols say of each bar; empty where there are no symbols."""
 
 
 @dataclass
@@ -49,6 +52,7 @@ class _Bar:
     """What a part has between two bar lines, in quarters."""
 
     notes: list[Span] = field(default_factory=list)
+    symbols: list[harmony.Symbol] = field(default_factory=list)
     length: Fraction = Fraction(0)
     usual: Fraction = _COMMON
     """By its meter."""
@@ -80,32 +84,36 @@ def written_in(content: bytes, most: int) -> Written:
         if now > most:
             raise UnusableError("it is too long: its steps by pitches are over ingest.max_pixels")
     played = [[*_moved(part, order, begins)] for part in parts.values()]
-    return Written([notes for notes in played if notes], begins, has_drums)
+    chords = _chords(bars) if any(bar.symbols for bar in bars) else []
+    return Written([notes for notes in played if notes], begins, has_drums, [chords[at] for at in order if chords])
 
 
 def _unpacked(content: bytes, largest: int) -> bytes:
     """The score in an .mxl. Raises UnusableError where there is none, or it is larger."""
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as packed:
-            with packed.open(_CONTAINER) as file:
-                container = file.read(_SMALLEST)
-            root = _root_of(container).find("{*}rootfiles/{*}rootfile")
-            if root is None:
-                raise UnusableError("it is a zip, and its META-INF/container.xml names no score")
-            with packed.open(root.get("full-path", "")) as file:
-                return file.read(largest + 1)
+        with zipfile.ZipFile(io.BytesIO(content)) as packed, packed.open(_score_named_in(packed)) as file:
+            return file.read(largest + 1)
     except KeyError as error:
         raise UnusableError(f"it is a zip without {str(error)[:100]}, so it is no .mxl") from None
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, ValueError, zlib.error) as error:
         raise UnusableError(f"it is no whole .mxl ({' '.join(str(error).split())[:100]})") from None
 
 
-def _root_of(text: bytes) -> ElementTree.Element:
-    _check_entities(text)
+def _score_named_in(packed: zipfile.ZipFile) -> str:
+    """By its container; where an apostrophe of a title has broken that, as in Wikifonia's, the only file beside it."""
+    with packed.open(_CONTAINER) as file:
+        container = file.read(_SMALLEST)
+    _check_entities(container)
     try:
-        return ElementTree.fromstring(text)
+        root = ElementTree.fromstring(container).find("{*}rootfiles/{*}rootfile")
     except (ElementTree.ParseError, LookupError, ValueError) as error:
-        raise _no_xml(error) from None
+        others = [name for name in packed.namelist() if name != _CONTAINER]
+        if len(others) != 1:
+            raise _no_xml(error) from None
+        return others[0]
+    if root is None:
+        raise UnusableError("it is a zip, and its META-INF/container.xml names no score")
+    return root.get("full-path", "")
 
 
 def _check_entities(text: bytes) -> None:
@@ -168,6 +176,8 @@ class _Part:
                 self._attributes(one)
             elif one.tag == "barline":
                 self._line(one, bar)
+            elif one.tag == "harmony" and one.get("type") != "alternate":
+                bar.symbols.append((self._begins(one, now), harmony.chord_in(one, self._sounds_higher)))
             elif one.tag in ("backup", "forward"):
                 now = max(now + self._lasts(one) * (1 if one.tag == "forward" else -1), Fraction(0))
             elif one.tag == "note" and one.find("grace") is None:
@@ -208,13 +218,19 @@ class _Part:
         """In quarters."""
         return _decimal(one.findtext("duration") or "0") / self._divisions
 
+    def _begins(self, symbol: ElementTree.Element, now: Fraction) -> Fraction:
+        offset = (symbol.findtext("offset") or "0").strip()
+        away = _decimal(offset.removeprefix("-")) / self._divisions
+        return max(now - away if offset.startswith("-") else now + away, Fraction(0))
+
     def _pitch(self, note: ElementTree.Element) -> int | None:
         """None of a rest, of a small note for orientation, and of drums."""
         self.has_drums |= note.find("unpitched") is not None
         pitch = note.find("pitch")
         if pitch is None or note.find("cue") is not None:
             return None
-        step, octave = _STEPS[(pitch.findtext("step") or "").strip()], int(pitch.findtext("octave") or "")
+        step = harmony.STEPS_OF_SCALE[(pitch.findtext("step") or "").strip()]
+        octave = int(pitch.findtext("octave") or "")
         number = 12 * (octave + 1) + step + round(float(pitch.findtext("alter") or 0)) + self._sounds_higher
         if not 0 <= number <= 127:
             raise ValueError(f"pitch {number} is none of MIDI's")
@@ -236,6 +252,7 @@ def _together(parts: Sequence[Sequence[_Bar]]) -> list[_Bar]:
         length = max(bar.length for bar in bars) or bars[0].usual
         said = replace(bars[0], notes=[], length=length, begins_repeat=any(bar.begins_repeat for bar in bars))
         said.rounds = max(bar.rounds for bar in bars)
+        said.symbols = [symbol for bar in bars for symbol in bar.symbols]
         said.endings = next((bar.endings for bar in bars if bar.endings), frozenset())
         found.append(said)
     return found
@@ -279,3 +296,12 @@ def _moved(part: Sequence[_Bar], order: Iterable[int], begins: Iterable[tuple[Fr
     for number, (begin, _) in zip(order, begins, strict=True):
         for first, last, pitch in part[number].notes if number < len(part) else ():
             yield begin + STEPS_A_BEAT * first, begin + STEPS_A_BEAT * last, pitch
+
+
+def _chords(bars: Sequence[_Bar]) -> list[Chord | None]:
+    """What is written of each bar; it begins with the chord that is written last before it."""
+    found, before = list[Chord | None](), None
+    for bar in bars:
+        longest, before = harmony.longest_in(bar.symbols, before, bar.length)
+        found.append(longest)
+    return found

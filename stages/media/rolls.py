@@ -196,7 +196,9 @@ class Rolls(Medium):
 
         if not content.startswith(_NPY):
             score_of(content, most)
-            raise UnusableError("it has no bar of 16 sixteenths with notes in it")
+            raise UnusableError(
+                "it has no bar of 16 sixteenths with notes in it (and with a chord, where those are asked for)"
+            )
         sounding = array_in(content, most)
         if sounding.shape != self.shape[1:] or sounding.dtype != np.bool_:
             raise UnusableError(f"it is {list(sounding.shape)} of {sounding.dtype}: a bar is bits of {STEPS} steps")

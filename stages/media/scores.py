@@ -4,7 +4,7 @@ MIDI is read by mido, which is no part of the usual install. Time is counted in 
 """
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from importlib.util import find_spec
@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from mintage.chords import Chord, chord_of
 from mintage.midi import STEPS_A_BEAT, Sounding
 from mintage.rolls import Voices
 from stages.common.errors import UserError
@@ -39,6 +40,12 @@ class Score:
     """How many bars of another meter, or cut short by the next, are left out."""
     harmony: Sounding
     """`[T,128]`: what says which chord it is: all that sounds, of every track and voice, but drums."""
+    written: Mapping[int, Chord | None]
+    """What the file's own chord symbols say of a bar, by its first step; empty where it has no symbols."""
+
+    def chord_at(self, begin: int) -> Chord | None:
+        """Of the bar that begins there: what is written, or what is heard where the file writes no chords at all."""
+        return self.written[begin] if self.written else chord_of(self.harmony[begin : begin + STEPS])
 
 
 def require_reader() -> None:
@@ -69,7 +76,7 @@ def score_of(content: bytes, most: int, voices: Voices = "one", track: int | Non
     sounding = harmony if track is None else _sounding([tracks[track - 1]], played.length)
     if voices == "one":
         sounding = sounding & (np.arange(PITCHES) == PITCHES - 1 - sounding[:, ::-1].argmax(1)[:, None])
-    return Score(sounding, played.bars, played.others, harmony)
+    return Score(sounding, played.bars, played.others, harmony, played.chords)
 
 
 def moved(score: Score, lowest: int, pitches: int) -> Sounding:
@@ -98,6 +105,7 @@ class _Played:
     bars: list[int]
     others: int
     length: int
+    chords: Mapping[int, Chord | None]
 
 
 def _sounding(tracks: Sequence[Sequence[Note]], length: int) -> Sounding:
@@ -111,16 +119,19 @@ def _notation(content: bytes, most: int) -> _Played:
     written = written_in(content, most)
     tracks = [[_note(*note, Fraction(1)) for note in part] for part in written.parts]
     _check_notes(tracks, written.has_drums)
-    bars = [int(begin) for begin, length in written.bars if length == STEPS and begin.denominator == 1]
+    whole = [at for at, (begin, length) in enumerate(written.bars) if length == STEPS and begin.denominator == 1]
+    bars = [int(written.bars[at][0]) for at in whole]
+    chords = {begin: written.chords[at] for begin, at in zip(bars, whole, strict=True) if written.chords}
     last = max(end for notes in tracks for _, end, _ in notes)
-    return _Played(tracks, bars, len(written.bars) - len(bars), max(last, *(begin + STEPS for begin in bars), 0))
+    length = max(last, *(begin + STEPS for begin in bars), 0)
+    return _Played(tracks, bars, len(written.bars) - len(bars), length, chords)
 
 
 def _midi(content: bytes, most: int) -> _Played:
     tracks, meters = _read(content)
     _check_notes(tracks, has_drums=meters is None)
     last = max(end for notes in tracks for _, end, _ in notes)
-    return _Played(tracks, *_bars(meters or [], last, most))
+    return _Played(tracks, *_bars(meters or [], last, most), {})
 
 
 def _check_notes(tracks: list[list[Note]], has_drums: bool) -> None:

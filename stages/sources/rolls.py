@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from mintage.chords import ATTRIBUTES, NO_CHORD, chord_of
+from mintage.chords import ATTRIBUTES, NO_CHORD
 from mintage.midi import Sounding
 from mintage.rolls import Voices
 from stages.common.errors import UserError, counted
@@ -35,7 +35,8 @@ class Options(Section):
     )
     previous: bool = Field(False, description="the bar before is each one's partner; an empty one where there is none")
     chords: bool = Field(
-        False, description="each bar's chord, of all its voices, is its attributes, in place of a class"
+        False,
+        description="each bar's chord, written or heard in all its voices, is its attributes, in place of a class",
     )
     max_ratio: Positive = Field(100.0, description="times its own size that an archive may unpack to (or it is a bomb)")
 
@@ -53,6 +54,7 @@ class LeftOut:
     of_another_meter: int = 0
     empty: int = 0
     out_of_range: int = 0
+    without_chord: int = 0
 
     def notes(self, options: Options) -> list[str]:
         highest = options.lowest + options.pitches - 1
@@ -60,6 +62,7 @@ class LeftOut:
             "not of 16 sixteenths (of another meter, or cut short by the next)": self.of_another_meter,
             "without notes": self.empty,
             f"with notes outside {options.lowest} to {highest} (ingest.options.lowest and pitches)": self.out_of_range,
+            "whose chord symbol is none of the 24 triads, or that have none": self.without_chord,
         }
         return [f"left out {counted(count, 'bar')} {why}" for why, count in reasons.items() if count]
 
@@ -118,7 +121,7 @@ def _bars(images: Iterator[RawImage], options: Options, most: int, notes: list[s
             yield replace(image, content=content, group=image.key)
         for number, bar, before in kept:
             key, partner = f"{image.key}#{number:04d}", partial(npy, before) if options.previous else None
-            chord = chord_of(bar_at(score.harmony, score.bars[number])) if options.chords else None
+            chord = score.chord_at(score.bars[number]) if options.chords else None
             yield replace(
                 image, key=key, path=f"{number:04d}.npy", content=partial(npy, bar), partner=partner, group=image.key,
                 attributes=chord.attributes if chord else image.attributes,
@@ -140,6 +143,8 @@ def bars_of(score: Score, options: Options, left_out: LeftOut) -> list[tuple[int
             left_out.empty += 1
         elif inside.sum() < outside.sum():
             left_out.out_of_range += 1
+        elif options.chords and score.chord_at(begin) is None:
+            left_out.without_chord += 1
         else:
             before = begin - STEPS if begin - STEPS in begins else -STEPS
             kept.append((number, inside, bar_at(heard, before)))

@@ -16,8 +16,8 @@ from stages.media.notation import is_notation, written_in
 from stages.media.scores import score_of
 from stages.sources import open_source
 from stages.sources.kinds import advice_on
+from tests.stages.bars import MOST, RANGE, SIZE, bar_of, midi, pitches_in
 from tests.stages.source_files import ingest_params, ingested, normalized
-from tests.stages.test_rolls_source import MOST, RANGE, SIZE, bar_of, midi, pitches_in
 from tests.stages.test_source_fuzz import damaged, fuzzed
 
 _NAMES = ("C", "C1", "D", "D1", "E", "F", "F1", "G", "G1", "A", "A1", "B")
@@ -60,12 +60,14 @@ def xml(*parts: list[str], root: str = "score-partwise", head: str = "") -> byte
     return f'<?xml version="1.0"?>{head}<{root}>{written}</{root}>'.encode()
 
 
-def mxl(content: bytes, name: str = "score.xml", container: bytes | None = None) -> bytes:
+def mxl(content: bytes, name: str = "score.xml", container: bytes | None = None, more: bytes = b"") -> bytes:
     said = f'<container><rootfiles><rootfile full-path="{name}"/></rootfiles></container>'.encode()
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
         packed.writestr("META-INF/container.xml", said if container is None else container)
         packed.writestr("score.xml", content)
+        if more:
+            packed.writestr("more.xml", more)
     return file.getvalue()
 
 
@@ -174,6 +176,11 @@ def test_voices_grace_notes_cues_and_ties_are_as_they_are_heard() -> None:
     assert pitches_in(xml([bar, after])) == [72] * 8 + [74] * 6 + [-1] * 2 + [74] * 4 + [60] * 12
 
 
+def test_a_score_is_found_though_its_title_broke_the_container() -> None:
+    broken = b"<container><rootfiles><rootfile full-path='I'll String.xml'/></rootfiles></container>"
+    assert begins(mxl(xml([A]), container=broken)) == [60]
+
+
 BOMB = "<!DOCTYPE a [<!ENTITY a 'aaaaaaaaaa'>%s]>" % "".join(  # noqa: UP031 - of braces
     f"<!ENTITY a{n} '{f'&a{n - 1};' * 10}'>" for n in range(1, 9)
 ).replace("&a0;", "&a;")
@@ -198,6 +205,7 @@ BROKEN = [
     (xml([meter("4", 0) + A]), "cannot be read as MusicXML"),
     (mxl(xml([A]), "other.xml"), "is a zip without"),
     (mxl(xml([A]), container=b"<container/>"), "names no score"),
+    (mxl(xml([A]), container=b"<container", more=b"<score/>"), "it is no whole XML"),
     (mxl(xml([A]), container=BOMB.encode() + b"<a/>"), "entities of its own"),
     (mxl(xml([A]))[:-40], "no whole .mxl"),
     (mxl(bytes(10**8)), "unpacks to more"),

@@ -1,0 +1,42 @@
+"""Chord symbols of MusicXML, its `harmony` elements: which triad each stands for, and from when on."""
+
+from collections.abc import Iterable
+from fractions import Fraction
+from xml.etree import ElementTree
+
+from mintage.chords import Chord
+
+STEPS_OF_SCALE = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+MAJOR = frozenset({
+    "major", "major-sixth", "major-seventh", "major-ninth", "major-11th", "major-13th",
+    "dominant", "dominant-ninth", "dominant-11th", "dominant-13th",
+})  # fmt: skip
+"""Kinds (MusicXML 4.0, `kind-value`) that have a major third and a perfect fifth above their root,"""
+MINOR = frozenset({"minor", "minor-sixth", "minor-seventh", "minor-ninth", "minor-11th", "minor-13th", "major-minor"})
+"""and those that have a minor third and one. Of any other kind there is none of the 24 triads."""
+
+Symbol = tuple[Fraction, Chord | None]
+"""From when on, and which; None where it is none of the 24, as of N.C."""
+
+
+def chord_in(harmony: ElementTree.Element, sounds_higher: int) -> Chord | None:
+    """Its triad, by root and kind alone, so many semitones higher than it is written; of several in one, the first."""
+    step = STEPS_OF_SCALE.get((harmony.findtext("root/root-step") or "").strip())
+    kind = (harmony.findtext("kind") or "").strip()
+    if step is None or kind not in MAJOR | MINOR:
+        return None
+    altered = round(float(harmony.findtext("root/root-alter") or 0))
+    return Chord((step + altered + sounds_higher) % 12, minor=kind in MINOR)
+
+
+def longest_in(symbols: Iterable[Symbol], before: Chord | None, length: Fraction) -> tuple[Chord | None, Chord | None]:
+    """The chord that holds longest in a bar, of equal ones the first, and the one that goes on behind it.
+
+    A symbol holds until the next one, beyond bar lines too; `before` is the one that does when the bar begins.
+    """
+    held = [(Fraction(0), before), *sorted(symbols, key=lambda symbol: symbol[0])]
+    ends = [*(begin for begin, _ in held[1:]), length]
+    lasts: dict[Chord | None, Fraction] = {}
+    for (begin, chord), end in zip(held, ends, strict=True):
+        lasts[chord] = lasts.get(chord, Fraction(0)) + min(end, length) - min(begin, length)
+    return max(lasts, key=lasts.__getitem__), held[-1][1]
