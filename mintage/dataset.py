@@ -64,6 +64,8 @@ class Dataset:
         domains: A name for each; by default "0" and "1", or the names in `domain`, sorted.
         rank: How many axes an image has behind its channels: 1, 2 or 3. By default 3 of five dimensions, else 2; where
             it is given, the axis of a single channel may be left out.
+        still: The sides along which an image that is moved is another one, 0 for the first: of bars of music `[C,T,P]`
+            (1,), their pitches. Along all others `mintage.measure` moves images by a step or two, to know them better.
 
     Raises:
         ValueError: Shapes, ranges or labels do not fit; the message says what would.
@@ -88,10 +90,15 @@ class Dataset:
         domain: Any = None,
         domains: Sequence[str] | None = None,
         rank: int | None = None,
+        still: Sequence[int] = (),
     ) -> None:
         self.image: Tensor = images_in_range(image, rank)
         """`[N,C,*S]`, float32 in [-1,1]; S are `rank` sides."""
         rank = self.image.ndim - 2
+        self.still = tuple(still)
+        """Sides along which nothing may be moved."""
+        if not {*self.still} <= {*range(rank)}:
+            raise ValueError(f"still = {list(still)}: these images have sides {', '.join(map(str, range(rank)))}")
         if self.image.min() >= 0 and self.image.max() > _GREY:
             warnings.warn(
                 "no image is darker than 0, which is mid grey: if 0 is black, give 2 * image - 1", stacklevel=2

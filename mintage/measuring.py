@@ -144,7 +144,10 @@ def measure(
             return compare(model, holdout, train, to, Schooling(seed, evaluator_images, choose_device(device)))
     if model.attributes is None and train.label is not None:  # of images that have both, labels are judged
         rank = len(train.shape) - 1
-        train, holdout = (Dataset(one.image, one.label, one.classes, one.source, rank=rank) for one in (train, holdout))
+        train, holdout = (
+            Dataset(one.image, one.label, one.classes, one.source, rank=rank, still=one.still)
+            for one in (train, holdout)
+        )
     with thread_count(threads):
         evaluator = _trained_evaluator(train, Schooling(seed, evaluator_images, choose_device(device)))
         if model.vocabulary is not None:
@@ -360,7 +363,7 @@ def _trained_evaluator(train: Dataset, schooling: Schooling) -> Evaluator:
     real = RealImages(train.image, _condition(train), schooling.seed, schooling.device)
     words = len(train.vocabulary or ())
     config = EvaluatorConfig(train.shape, train.classes, _FEATURES, train.attribute_names, words)
-    schedule = Schedule(schooling.images, min(_BATCH, len(train)), _RATE, schooling.seed)
+    schedule = Schedule(schooling.images, min(_BATCH, len(train)), _RATE, schooling.seed, train.still)
     return train_evaluator(config, real, schedule)
 
 

@@ -1,11 +1,12 @@
 """Bars of music as piano rolls `[N,C,T,P]`: T steps, sixteenths, by P pitches, semitones; what is above 0 sounds."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
+from mintage.dataset import Dataset
 from mintage.midi import GENERATED, encode_midi
 
 Voices = Literal["one", "many"]
@@ -28,6 +29,20 @@ def sounding(rolls: Tensor, voices: Voices = "one") -> Tensor:
 def as_rolls(sounding: Tensor) -> Tensor:
     """What sounds, `[N,T,P]`, as rolls `[N,1,T,P]` of -1 and 1."""
     return sounding[:, None].float() * 2 - 1
+
+
+def bars(sounding: Tensor, **more: Any) -> Dataset:
+    """Bars of what sounds, `[N,T,P]`, to learn from or to measure by; `more` as `mintage.Dataset` takes it.
+
+    `mintage.measure` then moves none along pitch while it learns to know them: in another key a bar is another one.
+
+    Example:
+        >>> import torch
+        >>> from mintage.rolls import bars
+        >>> bars(torch.zeros(2, 16, 24, dtype=torch.bool), attributes={"root": ["C", "G"], "minor": [True, False]})
+        Dataset(2 images of [1, 16, 24], 3 attributes)
+    """
+    return Dataset(as_rolls(torch.as_tensor(sounding)), **more, still=(1,))
 
 
 def melodies(sounding: Tensor) -> Tensor:

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+import mintage
 from mintage.metrics import music
 from mintage.midi import GENERATED, as_sound, encode_midi, notes_of, texts_of, with_texts
-from mintage.rolls import as_rolls, melodies, save_midi, sounding
+from mintage.rolls import as_rolls, bars, melodies, save_midi, sounding
 
 LOWEST = 60
 
@@ -107,6 +108,20 @@ def test_saved_bars_are_one_after_the_other_and_say_that_they_are_generated(tmp_
     assert two.count(b"\x90") == 2 * one.count(b"\x90") == 16
     with pytest.raises(ValueError, match="pitches of 0 to 127"):
         save_midi(tmp_path / "none.mid", bars, lowest=120)
+
+
+def test_measure_moves_bars_along_time_alone_so_that_it_hears_in_which_key_they_are() -> None:
+    heard = torch.nn.functional.one_hot(torch.arange(320) % 8, 8).bool()[:, None].repeat(1, 16, 1)
+    keys = torch.arange(320) % 2
+    found = {}
+    for name, data in {"bars": bars(heard, label=keys), "pictures": mintage.Dataset(as_rolls(heard), keys)}.items():
+        model = mintage.train(data, "cgan", images=32, recipe={"width": 4, "batch_size": 16}, progress=False).model
+        accuracy = mintage.measure(model, data, evaluator_images=4_000)["conditional_accuracy"]
+        found[name] = accuracy.floor
+    assert found["bars"] > 0.95, "of real ones"
+    assert found["pictures"] < 0.8
+    with pytest.raises(ValueError, match=r"still = \[2\]: these images have sides 0, 1"):
+        mintage.Dataset(as_rolls(heard), still=[2])
 
 
 def test_notes_are_counted_by_class_interval_and_length() -> None:
