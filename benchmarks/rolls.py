@@ -4,7 +4,7 @@
 docs/music-tunes.png; `python -m benchmarks.rolls chorales.json` does so of the sopranos of Bach's chorales. A run that
 is stopped goes on from `--run`, where MIDI files of what was generated are, too. With `--following` each bar is made of
 the one before, with `--chords` each of its chord: of chorales that of all four voices, of tunes the one they are drawn
-over.
+over; with both options each of both.
 """
 
 import json
@@ -26,6 +26,7 @@ from mintage.dataset import Dataset
 from mintage.metrics.music import chord_tones, copied_bars, music_figures
 from mintage.midi import notes_of
 from mintage.rolls import as_rolls, melodies, save_midi, sounding
+from mintage.sources import with_attributes
 from stages.common.errors import run_stage
 from stages.common.pictures import encode_png, grid
 from stages.common.stage import parser_of
@@ -202,10 +203,8 @@ def following(known: Melodies, images: int, folder: Path) -> None:
         return
     before = as_rolls(known.before_held)
     made = [sounding(run.model.translate(before, seed=seed)) for seed in range(DRAWS)]
-    gaps = [across(known.before_held, one) for one in made]
-    shuffled = across(known.before_held.roll(len(before) // 2, 0), made[0])
     print(line(f"after {images:,} bars, each from the bar before", made, known))
-    print(f"  semitones from bar to bar: {mean(gaps):.2f}; from another bar: {shuffled:.2f}", flush=True)
+    print(f"  {steps_across(made, known)}", flush=True)
     bars = [before[:SHOWN]]
     for seed in range(3):
         bars.append(as_rolls(sounding(run.model.translate(bars[-1], seed=seed))))
@@ -213,12 +212,38 @@ def following(known: Melodies, images: int, folder: Path) -> None:
     save_midi(folder / "following.mid", tunes.flatten(0, 1), known.lowest)
 
 
+def steps_across(draws: list[Tensor], known: Melodies) -> str:
+    gaps = [across(known.before_held, one) for one in draws]
+    shuffled = across(known.before_held.roll(len(known.held) // 2, 0), draws[0])
+    return f"semitones from bar to bar: {mean(gaps):.2f}; from another bar: {shuffled:.2f}"
+
+
+def _told(chords: list[Chord]) -> dict[str, list[Any]]:
+    return {"root": [ROOTS[one.root] for one in chords], "minor": [one.minor for one in chords]}
+
+
+def by_both(known: Melodies, images: int, folder: Path) -> None:
+    train, held = (
+        Dataset(as_rolls(bars), source=as_rolls(before), attributes=_told(chords))
+        for bars, before, chords in (
+            (known.train, known.before_train, known.chords_train),
+            (known.held, known.before_held, known.chords_held),
+        )
+    )
+    run = mintage.train(train, "midinet_both", images, folder=folder / "both", device="cpu", progress=False)
+    if run.images > 2 * images:
+        return
+    assert held.source is not None
+    assert held.attributes is not None
+    both = with_attributes(held.source, held.attributes)
+    made = [sounding(run.model.translate(both, seed=seed)) for seed in range(DRAWS)]
+    print(line(f"after {images:,} bars, each from the bar before and of its chord", made, known))
+    print(f"  {steps_across(made, known)}\n  of their chord: {chord_shares(made, known)}", flush=True)
+
+
 def by_chord(known: Melodies, images: int, folder: Path) -> None:
     data, held = (
-        Dataset(
-            as_rolls(bars),
-            attributes={"root": [ROOTS[one.root] for one in chords], "minor": [one.minor for one in chords]},
-        )
+        Dataset(as_rolls(bars), attributes=_told(chords))
         for bars, chords in ((known.train, known.chords_train), (known.held, known.chords_held))
     )
     run = mintage.train(data, "midinet_chords", images, folder=folder / "chords", device="cpu", progress=False)
@@ -268,7 +293,8 @@ def main() -> None:
     chain = Chain(train)
     by_chain = [chain.draw(len(held), held.shape[2], seed) for seed in range(DRAWS)]
     print(line("Markov chain of notes", by_chain, known), flush=True)
-    learned = following if options.following else by_chord if options.chords else from_noise
+    single = following if options.following else by_chord if options.chords else from_noise
+    learned = by_both if options.following and options.chords else single
     for images in [images for images in IMAGES if images <= options.images]:
         learned(known, images, options.run / known.name)
 

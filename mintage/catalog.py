@@ -39,6 +39,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "midinet": "mintage.networks.midinet:NETWORK",
         "midinet_following": "mintage.networks.midinet:FOLLOWING",
         "melody": "mintage.networks.melody:NETWORK",
+        "melody_following": "mintage.networks.melody:FOLLOWING",
     },
     "objective": {
         "minimax": "mintage.objectives:Minimax",
@@ -115,7 +116,7 @@ WITHOUT_MAPS = {"mlp", "points", "recurrent"}
 """Networks that need no room for feature maps (`Network.has_maps`), to be known where torch is not loaded."""
 WRITING = {"recurrent"}
 """Those that write words (`Network.writes`), likewise."""
-OF_ONE_VOICE = {"melody": "midinet"}
+OF_ONE_VOICE = {"melody": "midinet", "melody_following": "midinet_following"}
 """Those that write one voice, each with the one that lets several notes sound at once."""
 OF_ANY_SIDES = {"mlp", "dcgan", "unet", "coarse_to_fine"}
 """Those that make sound and volumes, too (`Network.ranks`), likewise."""

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
+import torch
 from torch import Tensor
 
 from mintage.attributes import with_changes
 from mintage.players import Generator, ModelConfig
+from mintage.sources import with_attributes
 
 Label = str | int | Sequence[str | int]
 """A class by name or number, or several."""
@@ -25,6 +27,26 @@ def conditions_asked(
     if generator.examples is None or generator.config.attributes is None:
         raise ValueError("this model takes no attributes: leave out `attributes`")
     return with_changes(generator.examples.cpu(), generator.config.attributes, attributes)
+
+
+def told_beside(generator: Generator, sources: Tensor, attributes: Attributes | None) -> Tensor:
+    """Sources `[N,S,*S]` with the attributes that are asked for; whatever is not, as in real images in turn.
+
+    Those that tell them already are as they were. Raises ValueError where the generator has no such attribute, or takes
+    none.
+    """
+    config = generator.config
+    if config.source_shape is None or config.attributes is None or generator.examples is None:
+        if attributes is not None:
+            raise ValueError("this model takes no attributes: leave out `attributes`")
+        return sources
+    whole = config.source_shape[0]
+    if sources.shape[1] not in (whole - len(config.attributes), whole) or (
+        sources.shape[1] == whole and not attributes
+    ):
+        return sources
+    rows = with_changes(generator.examples.cpu(), config.attributes, attributes or {})
+    return with_attributes(config.seen(sources), rows[torch.arange(len(sources)) % len(rows)])
 
 
 def labels_asked(config: ModelConfig, label: Label | None) -> list[int] | None:

@@ -35,7 +35,7 @@ from mintage.metrics.voxels import shape_figures
 from mintage.model import Model
 from mintage.randomness import stream
 from mintage.sampling import asked_labels, asked_rows, rows_with, samples
-from mintage.sources import has_mask, shape_of, untouched
+from mintage.sources import has_mask, shape_of, untouched, with_attributes
 from mintage.tokens import as_samples, as_tokens, end_of
 from mintage.waves import FULL
 
@@ -164,7 +164,10 @@ def _compare(model: Model, holdout: Dataset, train: Dataset, evaluator: Evaluato
         assert asked.source is not None
         made, same = (
             _translation_figures(evaluator, held, asked, images, seed)
-            for images in (_rounded(model.translate(asked.source, seed)), untouched(asked.source, model.shape))
+            for images in (
+                _rounded(model.translate(_sources(model, asked), seed)),
+                untouched(asked.source, model.shape),
+            )
         )
         real = _translation_figures(evaluator, held, asked, asked.image, seed)
         real |= _figures(held, _Images.extract(evaluator, drawn.image, _condition(drawn)), seed)
@@ -348,6 +351,14 @@ def _floor(model: Model, asked: Dataset, train: Dataset, count: int, seed: int) 
     if by_class and asked.label is not None and train.label is not None:
         return train.rows(rows_with(train.label, asked_labels(asked.label, count, seed), random))
     return train.rows(torch.randperm(len(train), generator=random)[:count])
+
+
+def _sources(model: Model, asked: Dataset) -> Tensor:
+    """With their attributes beside them, where the model is told these."""
+    assert asked.source is not None
+    if not model.generator.config.tells or asked.attributes is None:
+        return asked.source
+    return with_attributes(asked.source, asked.attributes)
 
 
 def _asked(model: Model, holdout: Dataset, count: int, seed: int) -> Tensor | None:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mintage import release
 from mintage.checkpoint import write_whole
-from mintage.conditions import Attributes, Label, conditions_asked, labels_asked
+from mintage.conditions import Attributes, Label, conditions_asked, labels_asked, told_beside
 from mintage.dataset import Dataset, images_in_range
 from mintage.frames import as_source
 from mintage.nearest import nearest
@@ -46,7 +46,7 @@ class Model:
 
     def __repr__(self) -> str:
         taken = [f"{name}={list(values)}" for name in ("classes", "attributes") if (values := getattr(self, name))]
-        source = self.generator.config.source_shape
+        source = self.generator.config.seen_shape
         taken += [f"source={list(source)}"] if source else []
         return f"Model({', '.join([f'shape={list(self.shape)}', *taken])})"
 
@@ -105,7 +105,9 @@ class Model:
         asked = conditions_asked(self.generator, label, attributes)
         return torch.cat([images for images, _ in samples(self.generator, count, seed, asked)])
 
-    def translate(self, sources: Any, seed: int = 0, to: str | None = None) -> Tensor:
+    def translate(
+        self, sources: Any, seed: int = 0, to: str | None = None, *, attributes: Attributes | None = None
+    ) -> Tensor:
         """The images `[N,C,H,W]`, or sounds `[N,C,T]`, in [-1,1], on the CPU, that the model makes of others.
 
         Sounds may be of any length: longer ones go through as windows that share halves (`mintage.windows`), shorter
@@ -116,9 +118,12 @@ class Model:
                 `[N,S,T]` or `[N,T]`.
             seed: Decides the noise, where the model starts from some beside the source.
             to: Of a model between two domains, the one to be made, of `domains`; sources are then of the other.
+            attributes: Of a model that is told some beside the source, what all images should have, as in `sample`; it
+                takes sources, too, whose last channels tell them (`mintage.sources.with_attributes`).
 
         Raises:
-            ValueError: The model translates nothing, sources are of another shape, or there is no such domain.
+            ValueError: The model translates nothing, sources are of another shape, or there is no such domain or
+                attribute.
 
         Example:
             >>> import torch, mintage
@@ -135,11 +140,13 @@ class Model:
         shape = self.generator.config.source_shape
         self._require("translate")
         assert shape is not None
-        given = images_in_range(sources, len(shape) - 1)
+        own = images_in_range(sources, len(shape) - 1)
+        given = told_beside(self.generator, own, attributes)
         if len(shape) == _OF_SOUND and given.shape[1] == shape[0] and given.shape[2] != shape[1] and given.numel():
             return self._through_windows(given, Windows(given.shape[2], shape[1]), seed, to)
         if given.shape[1:] != shape:
-            raise ValueError(f"sources are {tuple(given.shape[1:])} (S, H, W), and the model's are {shape}")
+            wanted = self.generator.config.seen_shape
+            raise ValueError(f"sources are {tuple(own.shape[1:])} (S, H, W), and the model's are {wanted}")
         return torch.cat([images for images, _ in samples(self.towards(to), len(given), seed, given)])
 
     def _through_windows(self, sounds: Tensor, windows: Windows, seed: int, to: str | None) -> Tensor:
@@ -361,7 +368,7 @@ class Model:
     @property
     def _frames(self) -> int:
         """How many images as those that it makes a source may be; 0 where it has none, or of another size."""
-        source = self.generator.config.source_shape
+        source = self.generator.config.seen_shape
         return 0 if source is None or source[1:] != self.shape[1:] else source[0] // self.shape[0]
 
 

@@ -15,7 +15,7 @@ from mintage.conditioning.heads import HeadConfig, Judgement
 from mintage.encoding import Codes, Encoder
 from mintage.layers import Layers
 from mintage.networks.parts import begin_as_base
-from mintage.recipes import PlayerRecipe, Recipe, condition_of
+from mintage.recipes import PlayerRecipe, Recipe, condition_of, tells_beside
 from mintage.sources import has_mask, untouched, with_known
 
 LAYOUT = 2
@@ -58,7 +58,8 @@ class ModelConfig:
     dropout_in_use: bool = False
     """Whether the generator leaves out units when it is used, too."""
     source_shape: tuple[int, ...] | None = None
-    """(S, h, w) of the images of which the generator makes others; None where it makes them of noise."""
+    """(S, h, w) of the images of which the generator makes others; None where it makes them of noise. The last channels
+    are the attributes, where there are some."""
     attributes: tuple[str, ...] | None = None
     """Names of what the players are told in place of a class; see `mintage.attributes`."""
     domains: tuple[str, str] | None = None
@@ -85,6 +86,23 @@ class ModelConfig:
         return self.source_shape is not None
 
     @property
+    def tells(self) -> bool:
+        """Whether a source tells attributes, too, each by a channel behind its own."""
+        return self.source_shape is not None and self.attributes is not None
+
+    @property
+    def seen_shape(self) -> tuple[int, ...] | None:
+        """`source_shape` without these channels."""
+        if self.source_shape is None:
+            return None
+        channels, *sides = self.source_shape
+        return channels - len(self.attributes or ()), *sides
+
+    def seen(self, sources: Tensor) -> Tensor:
+        """Sources `[N,S,...]` without these channels."""
+        return sources if self.seen_shape is None else sources[:, : self.seen_shape[0]]
+
+    @property
     def couples(self) -> bool:
         """Whether the generator makes an image of each of two domains, of one latent."""
         return self.domains is not None and not self.translates
@@ -92,7 +110,7 @@ class ModelConfig:
     @property
     def fills(self) -> bool:
         """Whether a source has a mask, and the generator fills in what is missing of it."""
-        return self.source_shape is not None and has_mask(self.source_shape, self.image_shape)
+        return self.seen_shape is not None and has_mask(self.seen_shape, self.image_shape)
 
     @property
     def back(self) -> "ModelConfig":
@@ -137,8 +155,8 @@ class Generator(nn.Module):
     """(latent `[N, latent_size + code_size]`, condition) -> images `[N,C,*S]` in [-1,1].
 
     The condition is what the config says: a label `[N]`, attributes `[N,K]` on [-1,1], a source `[N,S,H,W]` in
-    [-1,1], or None. Of two domains it translates the first into the second, and its child `back` the second into the
-    first.
+    [-1,1], which may have attributes as its last channels, or None. Of two domains it translates the first into the
+    second, and its child `back` the second into the first.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -193,7 +211,7 @@ class Generator(nn.Module):
     def _made(self, network: nn.Module, latent: Tensor, condition: Tensor | None) -> Tensor:
         shown = self.conditioning(latent, condition)
         if self.config.residual and condition is not None:
-            shown = (*shown, untouched(condition, self.config.image_shape))
+            shown = (*shown, untouched(self.config.seen(condition), self.config.image_shape))
         images: Tensor = network(*shown)
         return with_known(images, condition) if self.config.fills and condition is not None else images
 
@@ -314,6 +332,8 @@ def model_config(
     Of sequences a latent has a number a word.
     """
     first, second = domains or ("", "")
+    beside = tuple(attributes or ()) if tells_beside(recipe) else None
+    channels, *sides = source_shape or image_shape
     takes: str | None = catalog.load("generator_conditioning", recipe.generator.conditioning).takes
     reads_code = catalog.load("discriminator_conditioning", recipe.discriminator.conditioning).reads_code
     return ModelConfig(
@@ -338,8 +358,8 @@ def model_config(
         packing=recipe.packing,
         minibatch_stddev=recipe.minibatch_stddev,
         reconstructs=catalog.load("objective", recipe.objective).reconstructs,
-        source_shape=(source_shape or image_shape) if takes == "source" else None,
-        attributes=tuple(attributes or ()) if condition_of(recipe) == "attributes" else None,
+        source_shape=(channels + len(beside or ()), *sides) if takes == "source" else None,
+        attributes=tuple(attributes or ()) if condition_of(recipe) == "attributes" else beside,
         domains=(first, second) if condition_of(recipe) == "domain" else None,
         vocabulary=vocabulary,
         encodes=catalog.load("game", recipe.game).encodes,

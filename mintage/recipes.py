@@ -93,7 +93,8 @@ class Recipe:
     width: Annotated[int, Within(4, 1024), "channels (units, in an mlp) of the narrowest hidden layer"]
     game: Annotated[str, Named("game"), "who plays, in which order, by which losses"] = "adversarial"
     condition: Annotated[
-        Literal["label", "attributes"], "what either player's conditioning is of: one class, or several attributes"
+        Literal["label", "attributes"],
+        "what either player's conditioning is of: one class, or several attributes; of a source these come beside it",
     ] = "label"
     batch_size: Annotated[
         int, Within(2), "real images, and as many generated ones, in one step; of two domains so many of each"
@@ -254,6 +255,12 @@ def axes(recipe: Recipe) -> str:
             f"batch={recipe.batch_size}",
         ]
     )
+
+
+def tells_beside(recipe: Recipe) -> bool:
+    """Whether the players use the attributes of each image beside its source, as more channels of that."""
+    takes: str | None = catalog.load("generator_conditioning", recipe.generator.conditioning).takes
+    return takes == "source" and recipe.condition == "attributes"
 
 
 def condition_of(recipe: Recipe) -> str | None:

@@ -152,6 +152,10 @@ PAIRS: "list[Rule]" = [
         "discriminator.conditioning to source",
     ),
     (
+        lambda s: s.tells and (s.unpaired or s.masked or s.recipe.redrawn),
+        "attributes stand beside the source of a pair, and of no other: set condition to label",
+    ),
+    (
         lambda s: (
             s.recipe.pretrain_images > 0
             and not (s.of_words or s.learns_classes)

@@ -27,6 +27,12 @@ def enlarged(sources: Tensor, size: Sequence[int]) -> Tensor:
     return interpolate(sources.float(), list(size), mode="bicubic", antialias=True).clamp(-1, 1)
 
 
+def with_attributes(sources: Tensor, attributes: Tensor) -> Tensor:
+    """Sources `[N,S,*S]` that tell attributes `[N,K]`, too: each is one more channel, of one value; `[N,S+K,*S]`."""
+    channels = attributes[:, :, *[None] * (sources.ndim - 2)].to(sources)
+    return torch.cat([sources, channels.expand(-1, -1, *sources.shape[2:])], dim=1)
+
+
 def for_display(sources: Tensor, image_shape: Shape) -> Tensor:
     """Sources `[N,S,h,w]` as images `[N,C,H,W]` to look at: enlarged pixel by pixel, without their mask."""
     return _in_channels(interpolate(sources, list(image_shape[1:]), mode="nearest"), image_shape[0])

@@ -36,10 +36,20 @@ class Trainer:
         self.turn_images = 0
         """Real images shown in the last turn."""
         if (examples := self.average.examples) is not None:
-            assert self.real.conditions is not None
-            examples.copy_(examples_of(self.real.conditions, self.seed))
+            examples.copy_(self._attributes())
             self.game.generator.examples.copy_(examples)
         self._diversity = Diversity.of_each_direction(self.average, self.real, self.seed)
+
+    def _attributes(self) -> Tensor:
+        """Those of some real images, which tell what is likely."""
+        config = self.average.config
+        if not config.tells:
+            assert self.real.conditions is not None
+            return examples_of(self.real.conditions, self.seed)
+        numbers = examples_of(torch.arange(len(self.real)), self.seed)
+        sources = self.real.conditions_of(numbers)
+        assert sources is not None
+        return sources[:, -len(config.attributes or ()) :].flatten(2)[..., 0]
 
     @property
     def game(self) -> Any:

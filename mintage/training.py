@@ -19,8 +19,9 @@ from mintage.engine import Engine
 from mintage.errors import CheckpointError
 from mintage.families import resolve
 from mintage.model import Model
-from mintage.recipes import condition_of
+from mintage.recipes import condition_of, tells_beside
 from mintage.rules import refusal
+from mintage.sources import with_attributes
 from mintage.trainer import Trainer
 
 _STATE = "training.safetensors"
@@ -128,6 +129,8 @@ def make_trainer(
         None: None,
     }
     conditions = known[condition_of(row)]
+    if tells_beside(row) and data.source is not None and data.attributes is not None:
+        conditions = with_attributes(data.source, data.attributes)
     if conditions is data.label and conditions is not None:
         conditions = hide_labels(conditions, row.labelled, seed)
     game = catalog.load("game", row.game).build(row, data.signature, seed)

@@ -26,6 +26,7 @@ from mintage.latents import draw
 from mintage.players import Generator
 from mintage.randomness import draw_latents, stream
 from mintage.sampling import encode, generate
+from mintage.sources import with_attributes
 from stages.common.errors import UserError, run_stage
 from stages.common.files import replacing
 from stages.common.models import read_generator
@@ -74,7 +75,9 @@ def export(selected: Path, target: Path, opset: int) -> float:
 def _export(made: Generator, target: Path, opset: int) -> float:
     generator = AsExported(made)
     inputs = inputs_of(generator.generator, COMPARED)
-    first, *others = inputs.values()
+    given = [*inputs.values()]
+    given[-2:] = [with_attributes(*given[-2:])] if made.config.tells else given[-2:]
+    first, *others = given
     images = generate(generator, first, others[0] if others else None)
     unlike = _share_unlike if made.config.vocabulary else _largest_difference
     return _write(target, to_onnx(generator.generator, opset), inputs, images, unlike)
@@ -139,10 +142,11 @@ class AsExported(nn.Module):
             if isinstance(layer, nn.Dropout):
                 layer.eval()
 
-    def forward(self, first: Tensor, condition: Tensor | None = None) -> Tensor:
-        config = self.generator.config
-        latent = first if config.latent_size else first.new_empty((first.shape[0], 0))
-        images: Tensor = self.generator(latent, condition if config.latent_size else first)
+    def forward(self, first: Tensor, second: Tensor | None = None, third: Tensor | None = None) -> Tensor:
+        given = [one for one in (first, second, third) if one is not None]
+        latent = given.pop(0) if self.generator.config.latent_size else first.new_empty((first.shape[0], 0))
+        condition = with_attributes(*given) if len(given) > 1 else next(iter(given), None)
+        images: Tensor = self.generator(latent, condition)
         return images
 
 
@@ -161,10 +165,10 @@ def inputs_of(generator: Generator, count: int) -> dict[str, Tensor]:
     """Latents, and labels in turn, attributes or sources where it takes them, of which both forms make images."""
     config, random = generator.config, stream(0, "export")
     inputs = {"latents": draw(config, count, random)} if config.latent_size else {}
-    if config.source_shape is not None:
-        values = draw_latents("uniform", count, math.prod(config.source_shape), random)
-        inputs["sources"] = values.view(count, *config.source_shape)
-    elif generator.examples is not None:
+    if config.seen_shape is not None:
+        values = draw_latents("uniform", count, math.prod(config.seen_shape), random)
+        inputs["sources"] = values.view(count, *config.seen_shape)
+    if generator.examples is not None:
         inputs["attributes"] = generator.examples[torch.arange(count) % len(generator.examples)]
     elif config.conditional:
         inputs["labels"] = torch.arange(count) % config.class_count

@@ -29,9 +29,9 @@ from stages.common.models import read_generator
 from stages.common.params import Sample, load_section
 from stages.common.provenance import recorded
 from stages.common.raw_shards import ATTRIBUTES
-from stages.common.reading import Chosen, Sources
+from stages.common.reading import Chosen, Sources, attributes_of
 from stages.common.shards import IMAGE, encoded_schema, write_encoded
-from stages.common.split import Split
+from stages.common.split import Split, Told
 from stages.common.stage import parser_of, progress_bar
 from stages.media import medium_of
 from stages.media.drawings import draw_translations, drawings_of, rows_of_grid
@@ -69,7 +69,7 @@ def sample(params: Sample, root: Path) -> int:
     medium = medium_of(read_json(root / "models/selected/provenance.json"))
     drawings, mark = drawings_of(medium), mark_of(root / "models/selected")
     labels = labels_for(params.classes, generator.config)
-    holdout = Split(root / "data/normalized/holdout") if generator.config.translates else None
+    holdout = held_out_for(params, generator, root) if generator.config.translates else None
     attributes = attributes_for(params, generator)
     asked = labels if attributes is None else attributes
     found = pictures(generator, params, labels, medium)
@@ -101,10 +101,19 @@ def heard(generator: Generator, params: Sample, labels: list[int] | None, medium
     """What to listen to; nothing of a medium without a sound, and of two domains, whose samples have no truth."""
     if not medium.plays or generator.directions:
         return Heard([], [])
-    holdout = Split(root / "data/normalized/holdout")
+    holdout = held_out_for(params, generator, root)
     if generator.config.translates:
         return heard_translations(generator, params.seed, holdout)
     return heard_beside(generator, params.seed, labels, holdout)
+
+
+def held_out_for(params: Sample, generator: Generator, root: Path) -> Split:
+    """Held-out images; where their sources tell attributes, these are as params ask for them."""
+    holdout, names = Split(root / "data/normalized/holdout"), generator.config.attributes
+    own = attributes_of(holdout)
+    if not generator.config.tells or own is None or names is None:
+        return holdout
+    return holdout.told(with_changes(own, names, params.attributes).numpy())
 
 
 def schema_of(config: ModelConfig, medium: Medium, mark: Mark, **extra: pa.DataType) -> pa.Schema:
@@ -220,11 +229,13 @@ def translations(
         numbers, keys = asked_rows(len(split), count, params.seed), split.keys
         asked = Sources(split, numbers) if to is None else Chosen(split, numbers)
         facts = {"label": None, "seed": params.seed} | ({} if to is None else {"domain": to})
+        told = split.asked[numbers.numpy()].tolist() if isinstance(split, Told) else []
         with progress_bar("sample" if to is None else f"sample {to}", count) as bar:
             for number, (image, source) in enumerate(_each(direction, count, params.seed, asked, holdout.shape)):
                 index = first + number
                 both = {"image": encoded(medium, image, index, mark), "source": encoded(medium, source, index)}
-                yield both | facts | {"index": index, "key": keys[int(numbers[number])]}
+                asked_for = {"attributes": told[number]} if told else {}
+                yield both | facts | asked_for | {"index": index, "key": keys[int(numbers[number])]}
                 bar.update(1)
         first += count
 
@@ -235,7 +246,7 @@ def _each(
     """Translations `[C,H,W]`, each with what there is to see of its source."""
     for images, sources in samples(generator, count, seed, asked):
         assert sources is not None
-        yield from zip(images.numpy(), visible(sources, shape).numpy(), strict=True)
+        yield from zip(images.numpy(), visible(generator.config.seen(sources), shape).numpy(), strict=True)
 
 
 def encoded(medium: Medium, values: FloatImages, index: int, mark: Mark | None = None) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from stages.common.files import read_json, replacing, replacing_directory, write
 from stages.common.models import of_both, read_evaluator, write_generator
 from stages.common.params import Select, load_section
 from stages.common.provenance import recorded
+from stages.common.reading import as_given
 from stages.common.split import Split
 from stages.common.stage import explain_interrupt, parser_of
 from stages.media import medium_of
@@ -154,6 +155,7 @@ def read_inputs(params: Select, root: Path) -> Inputs:
         return Judge(evaluator, feature_network(params, evaluator, sha256, device, medium.words), medium, sha256)
 
     reals, config = [], load_generator(checkpoints[0], device)[0].config
+    train, holdout = as_given(config, train), as_given(config, holdout)
     if not train.domains:
         condition = condition_of(config)
         reals = [reference(judge_in("", train, holdout), train, holdout, params, condition=condition, cache=cache)]
@@ -178,7 +180,7 @@ def read_inputs(params: Select, root: Path) -> Inputs:
 
 def condition_of(config: ModelConfig) -> str | None:
     """What a generator is given, of one domain."""
-    if config.attributes:
+    if config.attributes and not config.translates:
         return "attributes"
     return "label" if config.conditional else "source" if config.translates else None
 

@@ -20,7 +20,7 @@ from mintage.devices import make_deterministic
 from mintage.engine import Engine
 from mintage.families import FAMILIES, in_full, recipe_of, resolve, table
 from mintage.nearest import nearest
-from mintage.recipes import Recipe, condition_of
+from mintage.recipes import Recipe, condition_of, tells_beside
 from mintage.rules import refusal
 from mintage.trainer import Trainer
 from stages.common.changes import explain_restart
@@ -33,7 +33,7 @@ from stages.common.identity import code_of
 from stages.common.marks import Mark, with_mark
 from stages.common.params import load_section
 from stages.common.provenance import recorded
-from stages.common.reading import attributes_of, labels_of, real_images, require_passed_gate
+from stages.common.reading import as_given, attributes_of, labels_of, real_images, require_passed_gate
 from stages.common.resume import Resume, State
 from stages.common.split import Split
 from stages.common.stage import explain_interrupt, parser_of, progress_bar
@@ -158,6 +158,7 @@ def make_trainer(params: Train, split: Split) -> Trainer:
     precision = precision_for(params.precision, device, split.shape)
     game = catalog.load("game", recipe.game).build(recipe, split.signature, params.seed)
     conditions, sources = conditions_for(recipe, split, params.seed), condition_of(recipe) == "source"
+    split = split.told() if tells_beside(recipe) else split
     real = real_images(split, conditions, params.window, params.seed, device, param="train.window", sources=sources)
     real.damage = split.signature.damage if recipe.redrawn else None
     real.labels = labels_of(split) if game.learns_classes else None
@@ -273,7 +274,8 @@ def save(trainer: Trainer, resume: Resume, params: Train, medium: Medium) -> Non
 def picture_of(trainer: Trainer, params: Train, medium: Medium) -> bytes:
     """What the averaged generator makes of the same latents each time, or of the same held-out sources."""
     if trainer.average.config.translates:
-        return draw_translations(medium, trainer.average, params.seed, Split(DATA / "holdout"))
+        holdout = as_given(trainer.average.config, Split(DATA / "holdout"))
+        return draw_translations(medium, trainer.average, params.seed, holdout)
     return drawings_of(medium).draw_samples(trainer.average, params.seed, judge=trainer.game.probability)
 
 

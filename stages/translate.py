@@ -28,6 +28,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mintage.attributes import with_changes
+from mintage.conditions import told_beside
 from mintage.model import Model, load
 from mintage.release import ReleaseError, identify, read
 from mintage.sampling import CHUNK, generate, latents_at
@@ -62,6 +64,7 @@ def main() -> None:
     carrier = carrier_of(model, medium, arguments)
     if arguments.fit == TILES:
         require_tiles(model)
+    ask(model, arguments.ask)
     model.generator.to(steady_device_for(arguments.device))
     one = carrier.one
     given = places_of_maps(arguments.maps, carrier, arguments.release)
@@ -90,6 +93,13 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--follow", type=int, default=4, metavar="N", help="how many bars follow a tune, or frames a clip (default: 4)"
     )
+    made.add_argument(
+        "--ask",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="of a model that is told attributes, too, one that all are to have; the others are as in real ones",
+    )
     made.add_argument("--seed", type=int, default=0, help="decides the noise of a model that has some")
     made.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     return made
@@ -101,7 +111,7 @@ def translator(address: str, to: str | None = None) -> tuple[Model, Mark]:
     Raises UserError where there is none, or none that translates pictures, or no such direction.
     """
     model = loaded(address)
-    source = model.generator.config.source_shape
+    source = model.generator.config.seen_shape
     if source is None:
         does = f"makes {_many(address, model)} of noise" if model.vocabulary is None else "writes words"
         raise UserError("model-does-not-translate", f"{address} {does}: name one that translates")
@@ -189,9 +199,32 @@ def provenance_of(address: str) -> dict[str, Any]:
     return provenance if isinstance(provenance, dict) else {}
 
 
+def ask(model: Model, given: list[str]) -> None:
+    """Have the model make everything with these attributes. Raises UserError where it is told none, or no such."""
+    examples, names = model.generator.examples, model.attributes
+    if given and (examples is None or names is None):
+        raise UserError("attribute-unknown", f"--ask {given[0]}: the model is told no attributes: leave it out")
+    if examples is None or names is None:
+        return
+    asked = {name: _value_of(word) for name, _, word in (one.partition("=") for one in given)}
+    try:
+        examples.copy_(with_changes(examples, names, asked))
+    except ValueError as error:
+        raise UserError("attribute-unknown", f"--ask: {error}") from None
+
+
+def _value_of(word: str) -> bool | float | str:
+    if word in ("true", "false"):
+        return word == "true"
+    try:
+        return float(word)
+    except ValueError:
+        return word
+
+
 def require_tiles(model: Model) -> None:
     """Raises UserError where images are not a whole number of times as large as their sources."""
-    source, image = model.generator.config.source_shape, model.shape
+    source, image = model.generator.config.seen_shape, model.shape
     if source is not None and any(large % small for large, small in zip(image[1:], source[1:], strict=True)):
         raise UserError(
             "tiles-do-not-fit",
@@ -206,12 +239,12 @@ def carrier_of(model: Model, medium: Medium, arguments: argparse.Namespace) -> C
     if medium.row and "picture files" not in medium.lacks:
         _require_follow(arguments.follow)
         return Clips(model, medium, arguments.fit, arguments.follow, arguments.seed)
-    if medium.row and model.shape == model.generator.config.source_shape == medium.shape:
+    if medium.row and model.shape == model.generator.config.seen_shape == medium.shape:
         _require_follow(arguments.follow)
         return Rows(model, medium, arguments.follow, arguments.seed)
     if sides == len(medium.sides) == 1 and medium.suffixes:
         return Lengths(model, medium)
-    source = model.generator.config.source_shape
+    source = model.generator.config.seen_shape
     if source is not None and has_mask(source, model.shape) and "picture files" not in medium.lacks:
         return Holes(model, arguments.fit)
     if sides == len(medium.sides) and "picture files" not in medium.lacks:
@@ -263,7 +296,7 @@ def translations(model: Model, tiles: Iterator[FloatImages], seed: int) -> Itera
     for number, chunk in enumerate(iter(lambda: list(islice(tiles, CHUNK)), [])):
         latents = latents_at(model.generator.config, seed, number)[: len(chunk)]
         sources: Tensor = torch.from_numpy(np.stack(chunk))
-        yield from generate(model.generator, latents, sources, seed, number).numpy()
+        yield from generate(model.generator, latents, told_beside(model.generator, sources, None), seed, number).numpy()
 
 
 if __name__ == "__main__":

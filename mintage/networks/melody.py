@@ -77,4 +77,13 @@ class Discriminator(midinet.Discriminator):
         return torch.cat([image, 2 * intervals((image + 1) / 2) - 1], -1)
 
 
+class Following(midinet.Following):
+    reads = Voice
+
+
+class JudgeOfBoth(Discriminator, midinet.JudgeOfBoth):
+    """It is told the intervals of both bars."""
+
+
 NETWORK = replace(midinet.NETWORK, generator=Generator, discriminator=Discriminator)
+FOLLOWING = replace(midinet.FOLLOWING, generator=Following, discriminator=JudgeOfBoth)

@@ -59,18 +59,23 @@ class Following(nn.Module):
 
     The bar before goes down the same levels of time, of 16 channels each, which join those of the new bar on its way up
     (section 3.3); the last layer writes each step by itself. It goes in backwards, so that its end lies where the new
-    one begins.
+    one begins. What a source has behind that bar, a number a channel, such as a chord, joins every level as it is.
     """
+
+    reads: ClassVar[type[Cells]] = Cells
 
     def __init__(
         self, vector_size: int, image_shape: ImageShape, width: int, norm: Layers, source_shape: ImageShape
     ) -> None:
         super().__init__()
-        channels, steps, self.pitches = image_shape
+        channels, steps, pitches = image_shape
+        self.read = self.reads(pitches)
         norm = replace(norm, rank=1)
         sizes, wide = norm.levels([steps], width)
         bias, one_step = not norm.batch, convolution(1)
-        before = source_shape[0] * source_shape[2]
+        self.own = min(channels, source_shape[0])
+        told = source_shape[0] - self.own
+        before, joined = self.own * source_shape[2], _REMEMBERED + told
         self.remember = nn.ModuleList([nn.Sequential(one_step(before, _REMEMBERED, 1), nn.LeakyReLU(SLOPE))])
         for _ in wide:
             down = norm.down(_REMEMBERED, _REMEMBERED, bias)
@@ -79,20 +84,25 @@ class Following(nn.Module):
         self.first = nn.Sequential(norm.norm(wide[-1]), norm.active(nn.ReLU()))
         self.levels = nn.ModuleList()
         for (above, below), size in zip(pairwise([wide[0], *wide]), sizes, strict=False):
-            up = norm.up(below + _REMEMBERED, above, size, bias)
+            up = norm.up(below + joined, above, size, bias)
             self.levels.insert(0, nn.Sequential(up, norm.norm(above), norm.active(nn.ReLU())))
-        self.last = nn.Sequential(one_step(wide[0] + _REMEMBERED, channels * self.pitches, 1), nn.Tanh())
+        self.last = nn.Sequential(one_step(wide[0] + joined, channels * self.read.channels, 1))
         nn.init.normal_(self.stem.project.weight, 0.0, INIT_STD)
         self.apply(initialize)
 
     def forward(self, source: Tensor, vector: Tensor) -> Tensor:
-        heard = [source.flip(2).transpose(2, 3).flatten(1, 2)]
+        before, told = source[:, : self.own], source[:, self.own :].mean((2, 3))[..., None]
+        heard = [before.flip(2).transpose(2, 3).flatten(1, 2)]
         for level in self.remember:
             heard.append(level(heard[-1]))
         maps = self.first(self.stem(vector, None))
         for level in self.levels:
-            maps = level(torch.cat([maps, heard.pop()], dim=1))
-        return by_step(self.last(torch.cat([maps, heard.pop()], dim=1)), self.pitches)
+            maps = level(self._joined(maps, heard.pop(), told))
+        bar: Tensor = self.read(self.last(self._joined(maps, heard.pop(), told)))
+        return bar
+
+    def _joined(self, maps: Tensor, heard: Tensor, told: Tensor) -> Tensor:
+        return torch.cat([maps, heard, told.expand(-1, -1, maps.shape[2])], dim=1)
 
 
 class Discriminator(nn.Module):
@@ -100,11 +110,14 @@ class Discriminator(nn.Module):
 
     extra: ClassVar[int] = 0
     """Numbers of a step that `describe` puts beside its pitches, in a channel."""
+    bars: ClassVar[int | None] = None
+    """How many channels are bars; the others are of one number each, such as a chord's. None: all are."""
 
     def __init__(self, image_shape: ImageShape, width: int, norm: Layers) -> None:
         super().__init__()
         channels, steps, pitches = image_shape
-        shape = (channels * (pitches + self.extra), steps)
+        bars = channels if self.bars is None else min(channels, self.bars)
+        shape = (bars * (pitches + self.extra) + channels - bars, steps)
         self.along_time = dcgan.Discriminator(shape, width, replace(norm, rank=1))
         self.feature_size = self.along_time.feature_size
 
@@ -113,16 +126,19 @@ class Discriminator(nn.Module):
         return image
 
     def forward(self, image: Tensor) -> Tensor:
-        features: Tensor = self.along_time(self.describe(image).transpose(2, 3).flatten(1, 2))
+        bars, others = (image, image[:, :0]) if self.bars is None else (image[:, : self.bars], image[:, self.bars :])
+        described = self.describe(bars).transpose(2, 3).flatten(1, 2)
+        features: Tensor = self.along_time(torch.cat([described, others.mean(3)], dim=1))
         return features
 
 
 class JudgeOfBoth(Discriminator):
-    """The same of a bar with the bar before behind it, as the second half of its channels, which it sees backwards."""
+    """The same of a bar, one channel, with the bar before behind it, which it sees backwards."""
+
+    bars = 2
 
     def forward(self, image: Tensor) -> Tensor:
-        own = (image.shape[1] + 1) // 2
-        return super().forward(torch.cat([image[:, :own], image[:, own:].flip(2)], dim=1))
+        return super().forward(torch.cat([image[:, :1], image[:, 1:].flip(2)], dim=1))
 
 
 NETWORK = Network(Generator, Discriminator, ("batch", "batch"), plain=True, strided=True)

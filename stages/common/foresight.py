@@ -281,7 +281,7 @@ def learns_from_labels(recipe: Recipe) -> bool:
 
 
 def learns_from_attributes(recipe: Recipe) -> bool:
-    conditioned = recipe.generator.conditioning not in ("none", TRANSLATES)
+    conditioned = recipe.generator.conditioning != "none"
     return recipe.condition == "attributes" and (conditioned or recipe.discriminator.conditioning in LABELED)
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from mintage.data import RealImages
 from mintage.evaluator import EvaluatorConfig
+from mintage.players import ModelConfig
 from mintage.streaming import Blocks, open_images
 from stages.common.errors import UserError
 from stages.common.files import read_json
@@ -33,7 +34,7 @@ def real_images(
     stored = Blocks(
         [block.stop - block.start for block in blocks],
         lambda number: torch.tensor(split.reader.images(blocks[number])),
-        (lambda number: torch.tensor(split.reader.images(blocks[number], "partner"))) if sources else None,
+        (lambda number: torch.tensor(split.partners_in(blocks[number]))) if sources else None,
     )
     if split.rows is not None:
         stored = stored.subset(torch.from_numpy(split.rows))
@@ -82,6 +83,11 @@ def _require_room(images: int, size: int, free: int, where: str, param: str) -> 
             f"the images to train on take {needed / 1e9:,.1f} GB, and {where} has {free / 1e9:,.1f} GB free: "
             f"set {param} to how many to hold at a time, {free // 4 // size:,} at most",
         )
+
+
+def as_given(config: ModelConfig, split: Split) -> Split:
+    """With the sources that a generator is given, which may have to tell attributes."""
+    return split.told() if config.tells else split
 
 
 def batches_of(split: Split) -> Iterator[Tensor]:

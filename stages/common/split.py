@@ -71,6 +71,12 @@ class Split:
         """The same rows with their partners as images; None where images have none."""
         return Split(self._directory, "partner", self.rows) if self.reader.partner_shape else None
 
+    def told(self, attributes: FloatImages | None = None) -> "Told":
+        """The same images, whose partners tell attributes `[N,K]`, too: their own, or others."""
+        own = self.attributes if attributes is None else attributes
+        assert own is not None
+        return Told(self._directory, own, self.rows)
+
     @property
     def domains(self) -> tuple[str, ...]:
         """The names of the two that images are of; empty where they are of one."""
@@ -116,6 +122,10 @@ class Split:
         """All of them at once: `[N,C,H,W]`."""
         return np.concatenate(list(self.batches()))
 
+    def partners_in(self, block: Block) -> FloatImages:
+        """The partners `[n,S,h,w]` of a block of the shards."""
+        return self.reader.images(block, "partner")
+
     def _column_of_all(self, read: Callable[[Block], Column | None]) -> Column | None:
         """A column of all images, a row each; None where it is not there."""
         found = [rows for block in self.reader.blocks if (rows := read(block)) is not None]
@@ -126,3 +136,43 @@ class Split:
 
     def _empty(self, count: int) -> FloatImages:
         return np.empty((count, *self.shape), np.float32)
+
+
+class Told(Split):
+    """Images whose partners have their attributes as more channels (`mintage.sources.with_attributes`)."""
+
+    def __init__(self, directory: str | Path, asked: FloatImages, rows: Numbers | None = None) -> None:
+        super().__init__(directory, rows=rows)
+        self.asked = asked
+        """`[N,K]` on [-1,1]."""
+
+    @cached_property
+    def partners(self) -> "Split | None":
+        return _Tellers(self._directory, self.asked, self.rows)
+
+    def partners_in(self, block: Block) -> FloatImages:
+        numbers = np.arange(block.start, block.stop)
+        rows = numbers if self.rows is None else np.searchsorted(self.rows, numbers)
+        return _joined(super().partners_in(block), self.asked[rows])
+
+
+class _Tellers(Split):
+    """The partners themselves."""
+
+    def __init__(self, directory: str | Path, asked: FloatImages, rows: Numbers | None) -> None:
+        super().__init__(directory, "partner", rows)
+        self._asked = asked
+        channels, *sides = self.shape
+        self.shape = (channels + asked.shape[1], *sides)
+
+    def batches(self, numbers: Numbers | None = None) -> Iterator[FloatImages]:
+        wanted, first = np.arange(len(self)) if numbers is None else np.sort(numbers), 0
+        for images in Split(self._directory, "partner", self.rows).batches(wanted):
+            yield _joined(images, self._asked[wanted[first : first + len(images)]])
+            first += len(images)
+
+
+def _joined(images: FloatImages, asked: FloatImages) -> FloatImages:
+    sides = images.shape[2:]
+    channels = np.broadcast_to(asked[:, :, *[None] * len(sides)], (*asked.shape, *sides))
+    return np.concatenate([images, channels], axis=1)

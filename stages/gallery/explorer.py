@@ -193,6 +193,8 @@ def _view_of(taken: Taken, medium: Medium) -> str | None:
         views = [medium.view(medium.check_shape(shape)) for shape in (taken.image_shape, given) if shape is not None]
     except ValueError:
         return None
+    if taken.source_shape is not None and taken.attributes:  # no page asks for both
+        return None
     if way in ("lengths", "rows") and (not _joined(taken) or taken.domains):
         return None
     if way == "lengths" and (len(medium.sides) > 1 or _joined(taken) > 1):  # no windows of what has several sides

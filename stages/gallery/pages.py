@@ -192,8 +192,12 @@ def loading(contents: Contents, address: str) -> str:
     if config.get("vocabulary"):
         sample = "lines = mintage.tokens.texts(model.write(16, seed=0), model.vocabulary)"
     elif config.get("source_shape"):
-        given = ",".join(map(str, ("N", *config["source_shape"])))
-        sample = f"images = model.translate(sources)  # yours, [{given}] in [-1,1]"
+        channels, *sides = config["source_shape"]
+        told = config.get("attributes") or ()
+        given = ",".join(map(str, ("N", channels - len(told), *sides)))
+        name, _, word = told[0].partition("=") if told else ("", "", "")
+        asked = f", attributes={{{name!r}: {word or True!r}}}" if told else ""
+        sample = f"images = model.translate(sources{asked})  # yours, [{given}] in [-1,1]"
     elif contents.classes and config.get("generator_conditioning") != "none":
         sample = f"images = model.sample(16, seed=0, label={contents.classes[0]!r})  # [{shape}] in [-1,1]"
     return f"import mintage\n\nmodel = mintage.load({address!r})\n{sample}\nmodel.generator  # the torch module\n"

@@ -13,7 +13,7 @@ from stages.common.files import write_json
 from stages.common.levels import FloatImages
 from stages.common.marks import Mark, with_mark
 from stages.common.pictures import TRANSLATED, encode_png
-from stages.common.reading import Sources
+from stages.common.reading import Sources, as_given
 from stages.common.split import Split
 from stages.media.medium import Medium
 
@@ -55,9 +55,9 @@ def heard_translations(generator: Generator, seed: int, holdout: Split) -> Heard
     numbers = asked_rows(len(holdout), min(_ROWS, len(holdout)), seed)
     targets, keys = holdout.take(numbers.numpy()), holdout.keys
     rows = []
-    for made, given in samples(generator, len(numbers), seed, Sources(holdout, numbers)):
+    for made, given in samples(generator, len(numbers), seed, Sources(as_given(generator.config, holdout), numbers)):
         assert given is not None
-        rows += list(zip(visible(given, holdout.shape).numpy(), made.numpy(), strict=True))
+        rows += list(zip(visible(generator.config.seen(given), holdout.shape).numpy(), made.numpy(), strict=True))
     named = zip((keys[number] for number in numbers.tolist()), rows, targets, strict=True)
     return Heard(TRANSLATED[:3], [Row(key, [*both, target]) for key, both, target in named])
 

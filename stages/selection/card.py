@@ -52,7 +52,7 @@ def inputs_in_numpy(config: ModelConfig) -> dict[str, str]:
     inputs = {"latents": latents_in_numpy(config)} if config.latent_size else {}
     if config.translates:
         inputs["sources"] = "sources.astype(np.float32)"
-    elif config.attributes:
+    if config.attributes:
         inputs["attributes"] = f"np.sign(np.random.standard_normal((16, {len(config.attributes)}))).astype(np.float32)"
     elif config.conditional:
         inputs["labels"] = "np.zeros(16, np.int64)"

@@ -21,6 +21,7 @@ from stages.common.models import read_evaluator, write_evaluator
 from stages.common.reading import (
     Chosen,
     Sources,
+    as_given,
     attributes_of,
     batches_of,
     conditions_of,
@@ -73,7 +74,7 @@ class Measure:
             return Chosen(self.others, numbers)
         if generator.config.translates:
             numbers = asked_rows(len(self.holdout), self.count, self.seed).sort().values  # as they are stored
-            return Sources(self.holdout, numbers)
+            return Sources(as_given(generator.config, self.holdout), numbers)
         if generator.config.attributes and (attributes := attributes_of(self.holdout)) is not None:
             return attributes[asked_rows(len(self.holdout), self.count, self.seed)]
         labels = labels_of(self.holdout) if generator.config.conditional else None

@@ -26,7 +26,15 @@ COUPLED = ("cogan",)
 """Networks with layers of each domain's own, tried by `COUPLING`."""
 EXTRACTING = ("transfer",)
 """Those whose features are learned from classes, tried by `TRANSFERRING`."""
-TRANSLATORS = ("unet", "coarse_to_fine", "srresnet", "resnet_translator", "encoder_decoder", "midinet_following")
+TRANSLATORS = (
+    "unet",
+    "coarse_to_fine",
+    "srresnet",
+    "resnet_translator",
+    "encoder_decoder",
+    "midinet_following",
+    "melody_following",
+)
 WRITERS = ("recurrent",)
 POINT = (1, 1, 2)
 SHAPES = ((1, 8, 8), (3, 12, 10), POINT)

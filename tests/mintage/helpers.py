@@ -12,7 +12,8 @@ from mintage.dataset import Signature
 from mintage.engine import Engine
 from mintage.families import resolve
 from mintage.games import Scene, Step
-from mintage.recipes import Recipe, condition_of
+from mintage.recipes import Recipe, condition_of, tells_beside
+from mintage.sources import with_attributes
 from mintage.trainer import Trainer
 
 CPU = torch.device("cpu")
@@ -42,6 +43,7 @@ def tiny_trainer(
     drawn = torch.randint(3, (50,), generator=random)
     attributes = torch.stack([drawn == 0, drawn == 1, drawn > 0], 1) * 2.0 - 1
     sources = images_damaged(recipe, images)
+    sources = with_attributes(sources, attributes) if tells_beside(recipe) else sources
     known = {"label": hide_labels(drawn, recipe.labelled, seed), "attributes": attributes, "source": sources}
     conditions = (known | {"domain": torch.arange(50) % 2}).get(condition_of(recipe) or "")
     beside, words = source_shape_for(recipe, shape), words_for(recipe)

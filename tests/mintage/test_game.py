@@ -200,6 +200,7 @@ EXTRA_COLUMNS = {
     "midinet": {"generator_features", "generator_mean_image", "penalty"},
     "midinet_following": {"generator_features", "generator_mean_image"},
     "midinet_chords": {"generator_features", "generator_mean_image", "penalty"},
+    "midinet_both": {"generator_features", "generator_mean_image", "penalty"},
 }  # fmt: skip
 
 

@@ -229,6 +229,7 @@ WRONG = [
     row(network="unet", generator__conditioning="source"),
     row(discriminator__conditioning="source"),
     row(redrawn=True),
+    row(**BETWEEN_DOMAINS, terms=CYCLE, condition="attributes"),
     row(residual=True),
     row(**TRANSLATING, terms=(TermRecipe("spectrum", 1.0),)),
     row(pretrain_images=64),
