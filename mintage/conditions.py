@@ -46,7 +46,7 @@ def told_beside(generator: Generator, sources: Tensor, attributes: Attributes | 
     ):
         return sources
     rows = with_changes(generator.examples.cpu(), config.attributes, attributes or {})
-    return with_attributes(config.seen(sources), rows[torch.arange(len(sources)) % len(rows)])
+    return with_attributes(config.bare(sources), rows[torch.arange(len(sources)) % len(rows)])
 
 
 def labels_asked(config: ModelConfig, label: Label | None) -> list[int] | None:

@@ -356,7 +356,7 @@ def _floor(model: Model, asked: Dataset, train: Dataset, count: int, seed: int) 
 def _sources(model: Model, asked: Dataset) -> Tensor:
     """With their attributes beside them, where the model is told these."""
     assert asked.source is not None
-    if not model.generator.config.tells or asked.attributes is None:
+    if not model.generator.config.joins_attributes or asked.attributes is None:
         return asked.source
     return with_attributes(asked.source, asked.attributes)
 

@@ -46,7 +46,7 @@ class Model:
 
     def __repr__(self) -> str:
         taken = [f"{name}={list(values)}" for name in ("classes", "attributes") if (values := getattr(self, name))]
-        source = self.generator.config.seen_shape
+        source = self.generator.config.bare_source_shape
         taken += [f"source={list(source)}"] if source else []
         return f"Model({', '.join([f'shape={list(self.shape)}', *taken])})"
 
@@ -145,7 +145,7 @@ class Model:
         if len(shape) == _OF_SOUND and given.shape[1] == shape[0] and given.shape[2] != shape[1] and given.numel():
             return self._through_windows(given, Windows(given.shape[2], shape[1]), seed, to)
         if given.shape[1:] != shape:
-            wanted = self.generator.config.seen_shape
+            wanted = self.generator.config.bare_source_shape
             raise ValueError(f"sources are {tuple(own.shape[1:])} (S, H, W), and the model's are {wanted}")
         return torch.cat([images for images, _ in samples(self.towards(to), len(given), seed, given)])
 
@@ -368,7 +368,7 @@ class Model:
     @property
     def _frames(self) -> int:
         """How many images as those that it makes a source may be; 0 where it has none, or of another size."""
-        source = self.generator.config.seen_shape
+        source = self.generator.config.bare_source_shape
         return 0 if source is None or source[1:] != self.shape[1:] else source[0] // self.shape[0]
 
 

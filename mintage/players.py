@@ -15,7 +15,7 @@ from mintage.conditioning.heads import HeadConfig, Judgement
 from mintage.encoding import Codes, Encoder
 from mintage.layers import Layers
 from mintage.networks.parts import begin_as_base
-from mintage.recipes import PlayerRecipe, Recipe, condition_of, tells_beside
+from mintage.recipes import PlayerRecipe, Recipe, condition_of, joins_attributes
 from mintage.sources import has_mask, untouched, with_known
 
 LAYOUT = 2
@@ -86,21 +86,21 @@ class ModelConfig:
         return self.source_shape is not None
 
     @property
-    def tells(self) -> bool:
+    def joins_attributes(self) -> bool:
         """Whether a source tells attributes, too, each by a channel behind its own."""
         return self.source_shape is not None and self.attributes is not None
 
     @property
-    def seen_shape(self) -> tuple[int, ...] | None:
+    def bare_source_shape(self) -> tuple[int, ...] | None:
         """`source_shape` without these channels."""
         if self.source_shape is None:
             return None
         channels, *sides = self.source_shape
         return channels - len(self.attributes or ()), *sides
 
-    def seen(self, sources: Tensor) -> Tensor:
+    def bare(self, sources: Tensor) -> Tensor:
         """Sources `[N,S,...]` without these channels."""
-        return sources if self.seen_shape is None else sources[:, : self.seen_shape[0]]
+        return sources if self.bare_source_shape is None else sources[:, : self.bare_source_shape[0]]
 
     @property
     def couples(self) -> bool:
@@ -110,7 +110,7 @@ class ModelConfig:
     @property
     def fills(self) -> bool:
         """Whether a source has a mask, and the generator fills in what is missing of it."""
-        return self.seen_shape is not None and has_mask(self.seen_shape, self.image_shape)
+        return self.bare_source_shape is not None and has_mask(self.bare_source_shape, self.image_shape)
 
     @property
     def back(self) -> "ModelConfig":
@@ -211,7 +211,7 @@ class Generator(nn.Module):
     def _made(self, network: nn.Module, latent: Tensor, condition: Tensor | None) -> Tensor:
         shown = self.conditioning(latent, condition)
         if self.config.residual and condition is not None:
-            shown = (*shown, untouched(self.config.seen(condition), self.config.image_shape))
+            shown = (*shown, untouched(self.config.bare(condition), self.config.image_shape))
         images: Tensor = network(*shown)
         return with_known(images, condition) if self.config.fills and condition is not None else images
 
@@ -332,7 +332,7 @@ def model_config(
     Of sequences a latent has a number a word.
     """
     first, second = domains or ("", "")
-    beside = tuple(attributes or ()) if tells_beside(recipe) else None
+    beside = tuple(attributes or ()) if joins_attributes(recipe) else None
     channels, *sides = source_shape or image_shape
     takes: str | None = catalog.load("generator_conditioning", recipe.generator.conditioning).takes
     reads_code = catalog.load("discriminator_conditioning", recipe.discriminator.conditioning).reads_code

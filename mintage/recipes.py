@@ -257,7 +257,7 @@ def axes(recipe: Recipe) -> str:
     )
 
 
-def tells_beside(recipe: Recipe) -> bool:
+def joins_attributes(recipe: Recipe) -> bool:
     """Whether the players use the attributes of each image beside its source, as more channels of that."""
     takes: str | None = catalog.load("generator_conditioning", recipe.generator.conditioning).takes
     return takes == "source" and recipe.condition == "attributes"

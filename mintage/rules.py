@@ -13,7 +13,7 @@ from mintage.networks import Network
 from mintage.networks.parts import SMALLEST_IMAGE
 from mintage.objectives import Objective
 from mintage.penalties import Penalty
-from mintage.recipes import PlayerRecipe, Recipe, condition_of, tells_beside
+from mintage.recipes import PlayerRecipe, Recipe, condition_of, joins_attributes
 from mintage.rules_of_encoders import ENCODERS
 from mintage.rules_of_players import BATCHES, PLAYERS
 from mintage.rules_of_sources import DOMAINS, PAIRS, WORDS
@@ -101,9 +101,9 @@ class Setting:
         return self.generator_conditioning.takes == "source"
 
     @property
-    def tells(self) -> bool:
+    def joins_attributes(self) -> bool:
         """Whether the players are told attributes beside a source."""
-        return tells_beside(self.recipe)
+        return joins_attributes(self.recipe)
 
     @property
     def generator_conditioning(self) -> type[Unconditional]:
@@ -181,7 +181,7 @@ RANKS: list[Rule] = [
 
 LABELS: list[Rule] = [
     (
-        lambda s: (s.needs == "attributes" or s.tells) and s.real.attributes is None,
+        lambda s: (s.needs == "attributes" or s.joins_attributes) and s.real.attributes is None,
         "this family learns from attributes, and this data has none: set ingest.attributes, or name another family, "
         "such as dcgan",
     ),

@@ -152,7 +152,7 @@ PAIRS: "list[Rule]" = [
         "discriminator.conditioning to source",
     ),
     (
-        lambda s: s.tells and (s.unpaired or s.masked or s.recipe.redrawn),
+        lambda s: s.joins_attributes and (s.unpaired or s.masked or s.recipe.redrawn),
         "attributes stand beside the source of a pair, and of no other: set condition to label",
     ),
     (

@@ -43,7 +43,7 @@ class Trainer:
     def _attributes(self) -> Tensor:
         """Those of some real images, which tell what is likely."""
         config = self.average.config
-        if not config.tells:
+        if not config.joins_attributes:
             assert self.real.conditions is not None
             return examples_of(self.real.conditions, self.seed)
         numbers = examples_of(torch.arange(len(self.real)), self.seed)

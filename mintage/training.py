@@ -19,7 +19,7 @@ from mintage.engine import Engine
 from mintage.errors import CheckpointError
 from mintage.families import resolve
 from mintage.model import Model
-from mintage.recipes import condition_of, tells_beside
+from mintage.recipes import condition_of, joins_attributes
 from mintage.rules import refusal
 from mintage.sources import with_attributes
 from mintage.trainer import Trainer
@@ -129,7 +129,7 @@ def make_trainer(
         None: None,
     }
     conditions = known[condition_of(row)]
-    if tells_beside(row) and data.source is not None and data.attributes is not None:
+    if joins_attributes(row) and data.source is not None and data.attributes is not None:
         conditions = with_attributes(data.source, data.attributes)
     if conditions is data.label and conditions is not None:
         conditions = hide_labels(conditions, row.labelled, seed)

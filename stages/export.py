@@ -76,7 +76,7 @@ def _export(made: Generator, target: Path, opset: int) -> float:
     generator = AsExported(made)
     inputs = inputs_of(generator.generator, COMPARED)
     given = [*inputs.values()]
-    given[-2:] = [with_attributes(*given[-2:])] if made.config.tells else given[-2:]
+    given[-2:] = [with_attributes(*given[-2:])] if made.config.joins_attributes else given[-2:]
     first, *others = given
     images = generate(generator, first, others[0] if others else None)
     unlike = _share_unlike if made.config.vocabulary else _largest_difference
@@ -165,9 +165,9 @@ def inputs_of(generator: Generator, count: int) -> dict[str, Tensor]:
     """Latents, and labels in turn, attributes or sources where it takes them, of which both forms make images."""
     config, random = generator.config, stream(0, "export")
     inputs = {"latents": draw(config, count, random)} if config.latent_size else {}
-    if config.seen_shape is not None:
-        values = draw_latents("uniform", count, math.prod(config.seen_shape), random)
-        inputs["sources"] = values.view(count, *config.seen_shape)
+    if config.bare_source_shape is not None:
+        values = draw_latents("uniform", count, math.prod(config.bare_source_shape), random)
+        inputs["sources"] = values.view(count, *config.bare_source_shape)
     if generator.examples is not None:
         inputs["attributes"] = generator.examples[torch.arange(count) % len(generator.examples)]
     elif config.conditional:

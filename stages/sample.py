@@ -31,7 +31,7 @@ from stages.common.provenance import recorded
 from stages.common.raw_shards import ATTRIBUTES
 from stages.common.reading import Chosen, Sources, attributes_of
 from stages.common.shards import IMAGE, encoded_schema, write_encoded
-from stages.common.split import Split, Told
+from stages.common.split import JoinedSplit, Split
 from stages.common.stage import parser_of, progress_bar
 from stages.media import medium_of
 from stages.media.drawings import draw_translations, drawings_of, rows_of_grid
@@ -111,9 +111,9 @@ def held_out_for(params: Sample, generator: Generator, root: Path) -> Split:
     """Held-out images; where their sources tell attributes, these are as params ask for them."""
     holdout, names = Split(root / "data/normalized/holdout"), generator.config.attributes
     own = attributes_of(holdout)
-    if not generator.config.tells or own is None or names is None:
+    if not generator.config.joins_attributes or own is None or names is None:
         return holdout
-    return holdout.told(with_changes(own, names, params.attributes).numpy())
+    return holdout.with_attributes(with_changes(own, names, params.attributes).numpy())
 
 
 def schema_of(config: ModelConfig, medium: Medium, mark: Mark, **extra: pa.DataType) -> pa.Schema:
@@ -229,12 +229,12 @@ def translations(
         numbers, keys = asked_rows(len(split), count, params.seed), split.keys
         asked = Sources(split, numbers) if to is None else Chosen(split, numbers)
         facts = {"label": None, "seed": params.seed} | ({} if to is None else {"domain": to})
-        told = split.asked[numbers.numpy()].tolist() if isinstance(split, Told) else []
+        attributes = split.asked[numbers.numpy()].tolist() if isinstance(split, JoinedSplit) else []
         with progress_bar("sample" if to is None else f"sample {to}", count) as bar:
             for number, (image, source) in enumerate(_each(direction, count, params.seed, asked, holdout.shape)):
                 index = first + number
                 both = {"image": encoded(medium, image, index, mark), "source": encoded(medium, source, index)}
-                asked_for = {"attributes": told[number]} if told else {}
+                asked_for = {"attributes": attributes[number]} if attributes else {}
                 yield both | facts | asked_for | {"index": index, "key": keys[int(numbers[number])]}
                 bar.update(1)
         first += count
@@ -246,7 +246,7 @@ def _each(
     """Translations `[C,H,W]`, each with what there is to see of its source."""
     for images, sources in samples(generator, count, seed, asked):
         assert sources is not None
-        yield from zip(images.numpy(), visible(generator.config.seen(sources), shape).numpy(), strict=True)
+        yield from zip(images.numpy(), visible(generator.config.bare(sources), shape).numpy(), strict=True)
 
 
 def encoded(medium: Medium, values: FloatImages, index: int, mark: Mark | None = None) -> dict[str, Any]:

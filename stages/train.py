@@ -20,7 +20,7 @@ from mintage.devices import make_deterministic
 from mintage.engine import Engine
 from mintage.families import FAMILIES, in_full, recipe_of, resolve, table
 from mintage.nearest import nearest
-from mintage.recipes import Recipe, condition_of, tells_beside
+from mintage.recipes import Recipe, condition_of, joins_attributes
 from mintage.rules import refusal
 from mintage.trainer import Trainer
 from stages.common.changes import explain_restart
@@ -158,7 +158,7 @@ def make_trainer(params: Train, split: Split) -> Trainer:
     precision = precision_for(params.precision, device, split.shape)
     game = catalog.load("game", recipe.game).build(recipe, split.signature, params.seed)
     conditions, sources = conditions_for(recipe, split, params.seed), condition_of(recipe) == "source"
-    split = split.told() if tells_beside(recipe) else split
+    split = split.with_attributes() if joins_attributes(recipe) else split
     real = real_images(split, conditions, params.window, params.seed, device, param="train.window", sources=sources)
     real.damage = split.signature.damage if recipe.redrawn else None
     real.labels = labels_of(split) if game.learns_classes else None

@@ -111,7 +111,7 @@ def translator(address: str, to: str | None = None) -> tuple[Model, Mark]:
     Raises UserError where there is none, or none that translates pictures, or no such direction.
     """
     model = loaded(address)
-    source = model.generator.config.seen_shape
+    source = model.generator.config.bare_source_shape
     if source is None:
         does = f"makes {_many(address, model)} of noise" if model.vocabulary is None else "writes words"
         raise UserError("model-does-not-translate", f"{address} {does}: name one that translates")
@@ -224,7 +224,7 @@ def _value_of(word: str) -> bool | float | str:
 
 def require_tiles(model: Model) -> None:
     """Raises UserError where images are not a whole number of times as large as their sources."""
-    source, image = model.generator.config.seen_shape, model.shape
+    source, image = model.generator.config.bare_source_shape, model.shape
     if source is not None and any(large % small for large, small in zip(image[1:], source[1:], strict=True)):
         raise UserError(
             "tiles-do-not-fit",
@@ -239,12 +239,12 @@ def carrier_of(model: Model, medium: Medium, arguments: argparse.Namespace) -> C
     if medium.row and "picture files" not in medium.lacks:
         _require_follow(arguments.follow)
         return Clips(model, medium, arguments.fit, arguments.follow, arguments.seed)
-    if medium.row and model.shape == model.generator.config.seen_shape == medium.shape:
+    if medium.row and model.shape == model.generator.config.bare_source_shape == medium.shape:
         _require_follow(arguments.follow)
         return Rows(model, medium, arguments.follow, arguments.seed)
     if sides == len(medium.sides) == 1 and medium.suffixes:
         return Lengths(model, medium)
-    source = model.generator.config.seen_shape
+    source = model.generator.config.bare_source_shape
     if source is not None and has_mask(source, model.shape) and "picture files" not in medium.lacks:
         return Holes(model, arguments.fit)
     if sides == len(medium.sides) and "picture files" not in medium.lacks:

@@ -211,13 +211,13 @@ class Adversarial(TwoPlayers):
         if not self.recipe.matching_aware or condition is None:
             return []
         if self.config.translates or self.config.attributes:
-            return [(images, self._wrong_in_one(condition) if self.config.tells else condition.roll(1, 0))]
+            return [(images, self._wrong_in_one(condition) if self.config.joins_attributes else condition.roll(1, 0))]
         return [(images, wrong_labels(condition, self.config.class_count, step.random("labels/wrong")))]
 
     def _wrong_in_one(self, condition: Tensor) -> Tensor:
         """Every other source, or its attributes, of its neighbor: else what is easier heard were enough to tell."""
         wrong, own = condition.roll(1, 0), condition.clone()
-        channels = (self.config.seen_shape or ())[0]
+        channels = (self.config.bare_source_shape or ())[0]
         own[::2, :channels], own[1::2, channels:] = wrong[::2, :channels], wrong[1::2, channels:]
         return own
 

@@ -74,8 +74,8 @@ class Following(nn.Module):
         sizes, wide = norm.levels([steps], width)
         bias, one_step = not norm.batch, convolution(1)
         self.own = min(channels, source_shape[0])
-        told = source_shape[0] - self.own
-        before, joined = self.own * source_shape[2], _REMEMBERED + told
+        beside = source_shape[0] - self.own
+        before, joined = self.own * source_shape[2], _REMEMBERED + beside
         self.remember = nn.ModuleList([nn.Sequential(one_step(before, _REMEMBERED, 1), nn.LeakyReLU(SLOPE))])
         for _ in wide:
             down = norm.down(_REMEMBERED, _REMEMBERED, bias)
@@ -91,18 +91,18 @@ class Following(nn.Module):
         self.apply(initialize)
 
     def forward(self, source: Tensor, vector: Tensor) -> Tensor:
-        before, told = source[:, : self.own], source[:, self.own :].mean((2, 3))[..., None]
+        before, beside = source[:, : self.own], source[:, self.own :].mean((2, 3))[..., None]
         heard = [before.flip(2).transpose(2, 3).flatten(1, 2)]
         for level in self.remember:
             heard.append(level(heard[-1]))
         maps = self.first(self.stem(vector, None))
         for level in self.levels:
-            maps = level(self._joined(maps, heard.pop(), told))
-        bar: Tensor = self.read(self.last(self._joined(maps, heard.pop(), told)))
+            maps = level(self._joined(maps, heard.pop(), beside))
+        bar: Tensor = self.read(self.last(self._joined(maps, heard.pop(), beside)))
         return bar
 
-    def _joined(self, maps: Tensor, heard: Tensor, told: Tensor) -> Tensor:
-        return torch.cat([maps, heard, told.expand(-1, -1, maps.shape[2])], dim=1)
+    def _joined(self, maps: Tensor, heard: Tensor, beside: Tensor) -> Tensor:
+        return torch.cat([maps, heard, beside.expand(-1, -1, maps.shape[2])], dim=1)
 
 
 class Discriminator(nn.Module):

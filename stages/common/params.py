@@ -318,16 +318,16 @@ class Report(Section):
     title: Annotated[str, Field(min_length=1, max_length=200)]
 
 
-Told = Annotated[str, Field(min_length=1, max_length=10_000)]
+CardText = Annotated[str, Field(min_length=1, max_length=10_000)]
 
 
 class Card(Section):
     """What only who publishes can say of a model."""
 
-    data_licence: Told | None = None
-    consent: Told | None = None
-    intended_use: Told | None = None
-    limits: Told | None = None
+    data_licence: CardText | None = None
+    consent: CardText | None = None
+    intended_use: CardText | None = None
+    limits: CardText | None = None
 
     def lacking(self) -> list[str]:
         """The names of what is not said."""

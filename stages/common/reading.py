@@ -87,7 +87,7 @@ def _require_room(images: int, size: int, free: int, where: str, param: str) -> 
 
 def as_given(config: ModelConfig, split: Split) -> Split:
     """With the sources that a generator is given, which may have to tell attributes."""
-    return split.told() if config.tells else split
+    return split.with_attributes() if config.joins_attributes else split
 
 
 def batches_of(split: Split) -> Iterator[Tensor]:

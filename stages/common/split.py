@@ -71,11 +71,11 @@ class Split:
         """The same rows with their partners as images; None where images have none."""
         return Split(self._directory, "partner", self.rows) if self.reader.partner_shape else None
 
-    def told(self, attributes: FloatImages | None = None) -> "Told":
+    def with_attributes(self, attributes: FloatImages | None = None) -> "JoinedSplit":
         """The same images, whose partners tell attributes `[N,K]`, too: their own, or others."""
         own = self.attributes if attributes is None else attributes
         assert own is not None
-        return Told(self._directory, own, self.rows)
+        return JoinedSplit(self._directory, own, self.rows)
 
     @property
     def domains(self) -> tuple[str, ...]:
@@ -138,7 +138,7 @@ class Split:
         return np.empty((count, *self.shape), np.float32)
 
 
-class Told(Split):
+class JoinedSplit(Split):
     """Images whose partners have their attributes as more channels (`mintage.sources.with_attributes`)."""
 
     def __init__(self, directory: str | Path, asked: FloatImages, rows: Numbers | None = None) -> None:
@@ -148,7 +148,7 @@ class Told(Split):
 
     @cached_property
     def partners(self) -> "Split | None":
-        return _Tellers(self._directory, self.asked, self.rows)
+        return _JoinedPartners(self._directory, self.asked, self.rows)
 
     def partners_in(self, block: Block) -> FloatImages:
         numbers = np.arange(block.start, block.stop)
@@ -156,7 +156,7 @@ class Told(Split):
         return _joined(super().partners_in(block), self.asked[rows])
 
 
-class _Tellers(Split):
+class _JoinedPartners(Split):
     """The partners themselves."""
 
     def __init__(self, directory: str | Path, asked: FloatImages, rows: Numbers | None) -> None:

@@ -193,10 +193,10 @@ def loading(contents: Contents, address: str) -> str:
         sample = "lines = mintage.tokens.texts(model.write(16, seed=0), model.vocabulary)"
     elif config.get("source_shape"):
         channels, *sides = config["source_shape"]
-        told = config.get("attributes") or ()
-        given = ",".join(map(str, ("N", channels - len(told), *sides)))
-        name, _, word = told[0].partition("=") if told else ("", "", "")
-        asked = f", attributes={{{name!r}: {word or True!r}}}" if told else ""
+        attributes = config.get("attributes") or ()
+        given = ",".join(map(str, ("N", channels - len(attributes), *sides)))
+        name, _, word = attributes[0].partition("=") if attributes else ("", "", "")
+        asked = f", attributes={{{name!r}: {word or True!r}}}" if attributes else ""
         sample = f"images = model.translate(sources{asked})  # yours, [{given}] in [-1,1]"
     elif contents.classes and config.get("generator_conditioning") != "none":
         sample = f"images = model.sample(16, seed=0, label={contents.classes[0]!r})  # [{shape}] in [-1,1]"

@@ -154,7 +154,7 @@ def draw_translations(medium: Medium, generator: Generator, seed: int, split: Sp
     order = absolute_error(translated, targets).argsort(stable=True)
     first = torch.arange(shown)
     chosen = torch.cat([first[:columns], order[:columns], order[-columns:].flip(0)]) if judged else first
-    translated, given, targets = translated[chosen], generator.config.seen(given)[chosen], targets[chosen]
+    translated, given, targets = translated[chosen], generator.config.bare(given)[chosen], targets[chosen]
     names = rows_of_translations(targets.shape[1:], given.shape[1:], medium.joins)
     maps = maps_in(given.shape[1:], split.shape)
     last = torch.split(given, split.shape[0], 1)[1:] if maps else [untouched(given, split.shape)]

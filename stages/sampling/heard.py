@@ -57,7 +57,7 @@ def heard_translations(generator: Generator, seed: int, holdout: Split) -> Heard
     rows = []
     for made, given in samples(generator, len(numbers), seed, Sources(as_given(generator.config, holdout), numbers)):
         assert given is not None
-        rows += list(zip(visible(generator.config.seen(given), holdout.shape).numpy(), made.numpy(), strict=True))
+        rows += list(zip(visible(generator.config.bare(given), holdout.shape).numpy(), made.numpy(), strict=True))
     named = zip((keys[number] for number in numbers.tolist()), rows, targets, strict=True)
     return Heard(TRANSLATED[:3], [Row(key, [*both, target]) for key, both, target in named])
 

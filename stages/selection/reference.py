@@ -20,7 +20,7 @@ from mintage.sampling import CHUNK, Rows, asked_labels, asked_rows, rows_with, s
 from mintage.sources import has_mask
 from stages.common.params import Select
 from stages.common.reading import Chosen, Sources, attributes_of, batches_of, labels_of
-from stages.common.split import Split, Told
+from stages.common.split import JoinedSplit, Split
 from stages.media.medium import Medium
 from stages.selection.cache import Cache, code_digest, digest_of, key_of
 from stages.selection.extraction import Extraction, Judge, Target
@@ -72,8 +72,8 @@ class Reference:
             "source": self._offered_by_pairs,
             "domain": {"domains", "source pictures"},
         }
-        told = {"attributes"} if self.attributes else set()
-        return {None, *self.medium.has, *told, *given.get(self.condition or "", set())}
+        beside = {"attributes"} if self.attributes else set()
+        return {None, *self.medium.has, *beside, *given.get(self.condition or "", set())}
 
     @property
     def masked(self) -> bool:
@@ -113,7 +113,9 @@ class Reference:
     @property
     def attributes(self) -> tuple[str, ...]:
         """Their names, where generators are asked for attributes."""
-        return self.holdout_split.signature.attributes or () if tells(self.condition, self.holdout_split) else ()
+        return (
+            self.holdout_split.signature.attributes or () if asks_attributes(self.condition, self.holdout_split) else ()
+        )
 
     @cached_property
     def chances(self) -> Tensor | None:
@@ -241,9 +243,9 @@ class Reference:
         return None if thumbnails is None else originals(thumbnails, block_of(self.train_split.shape[1:]))
 
 
-def tells(condition: str | None, holdout: Split) -> bool:
-    """Whether generators are told attributes, alone or beside a source."""
-    return condition == "attributes" or (condition == "source" and isinstance(holdout, Told))
+def asks_attributes(condition: str | None, holdout: Split) -> bool:
+    """Whether generators are asked for attributes, alone or beside a source."""
+    return condition == "attributes" or (condition == "source" and isinstance(holdout, JoinedSplit))
 
 
 def reference(
@@ -269,7 +271,7 @@ def reference(
     count = min(params.samples, len(train), *([] if translated is None else [len(translated)]))
     data = digest_of(train, holdout, *([] if translated is None else [translated]))
     by = [judge.about(), condition, *([] if partner is None else [partner.about(), to])]
-    by += ["attributes"] if condition == "source" and tells(condition, holdout) else []
+    by += ["attributes"] if condition == "source" and asks_attributes(condition, holdout) else []
     key = key_of(*by, code_digest(Judge, Extraction, feature_network, Split))
     known = Cache(cache, data)
 
@@ -278,7 +280,7 @@ def reference(
 
         def extract() -> Extraction:
             targets = map(Target, batches_of(split)) if condition in TRANSLATED and split is holdout else None
-            attributes = attributes_of(split) if tells(condition, holdout) else None
+            attributes = attributes_of(split) if asks_attributes(condition, holdout) else None
             back = (lambda images: images) if condition == "domain" else None
             return judge.extract(batches_of(split), labels, targets, attributes, back=back)
 

@@ -75,7 +75,7 @@ class Pictures(Carrier):
     known_by = EXTENSIONS
 
     def __init__(self, model: Model, fit: str) -> None:
-        source = model.generator.config.seen_shape
+        source = model.generator.config.bare_source_shape
         assert source is not None
         channels, *self._size = source
         maps = maps_in(source, model.shape)

@@ -48,7 +48,7 @@ class Clips(Carrier):
     in_parts = True
 
     def __init__(self, model: Model, medium: Medium, fit: str, count: int, seed: int) -> None:
-        source = model.generator.config.seen_shape
+        source = model.generator.config.bare_source_shape
         assert source is not None
         self.one, self._count, self._seed = medium.row or medium.words.one, count, seed
         if fit == TILES:

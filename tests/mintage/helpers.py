@@ -12,7 +12,7 @@ from mintage.dataset import Signature
 from mintage.engine import Engine
 from mintage.families import resolve
 from mintage.games import Scene, Step
-from mintage.recipes import Recipe, condition_of, tells_beside
+from mintage.recipes import Recipe, condition_of, joins_attributes
 from mintage.sources import with_attributes
 from mintage.trainer import Trainer
 
@@ -43,7 +43,7 @@ def tiny_trainer(
     drawn = torch.randint(3, (50,), generator=random)
     attributes = torch.stack([drawn == 0, drawn == 1, drawn > 0], 1) * 2.0 - 1
     sources = images_damaged(recipe, images)
-    sources = with_attributes(sources, attributes) if tells_beside(recipe) else sources
+    sources = with_attributes(sources, attributes) if joins_attributes(recipe) else sources
     known = {"label": hide_labels(drawn, recipe.labelled, seed), "attributes": attributes, "source": sources}
     conditions = (known | {"domain": torch.arange(50) % 2}).get(condition_of(recipe) or "")
     beside, words = source_shape_for(recipe, shape), words_for(recipe)

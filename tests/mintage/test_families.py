@@ -71,7 +71,7 @@ def test_a_generator_is_built_again_from_its_json_config_and_weights(family: str
     config = model_config(recipe, shape, *about, domains=["d", "e"], vocabulary=words)
     generator, _ = build_players(config, seed=0)
     asked = torch.rand(4, *config.source_shape) if config.source_shape else torch.zeros(4, dtype=torch.long)
-    asked = torch.ones(4, 3) if config.attributes and not config.tells else asked
+    asked = torch.ones(4, 3) if config.attributes and not config.joins_attributes else asked
     generator(draw(config, 4, stream(1, "test")), asked)
     again = build_generator(json.loads(json.dumps(asdict(config))), generator.state_dict())
     assert again.config == config

@@ -10,7 +10,7 @@ import pytest
 from mintage import catalog
 from mintage.dataset import Signature
 from mintage.families import FAMILIES, resolve
-from mintage.recipes import condition_of, tells_beside
+from mintage.recipes import condition_of, joins_attributes
 from mintage.rules import refusal
 from stages.check import check
 from stages.common.foresight import (
@@ -58,7 +58,7 @@ def test_what_is_known_of_the_families_without_torch_is_what_the_families_are() 
         *(resolve("gan", {"generator": {"conditioning": one}}) for one in catalog.names("generator_conditioning")),
     ]
     assert [condition_of(recipe) == "label" for recipe in recipes] == [learns_from_labels(recipe) for recipe in recipes]
-    assert [condition_of(recipe) == "attributes" or tells_beside(recipe) for recipe in recipes] == [
+    assert [condition_of(recipe) == "attributes" or joins_attributes(recipe) for recipe in recipes] == [
         learns_from_attributes(recipe) for recipe in recipes
     ]
     assert {name for name in catalog.names("game") if catalog.load("game", name).of_domains} == BETWEEN_DOMAINS

@@ -99,8 +99,8 @@ def test_bars_without_a_chord_are_left_out_and_counted_and_a_file_of_such_alone_
     for number in range(12):
         (tmp_path / "in").mkdir(exist_ok=True)
         bars = [quarters(60, 61 + number % 5, 62 + number // 2, 64 + at) for at in range(4)]
-        told = symbol("C") + bars[0], bars[1], symbol("B", "diminished") + bars[2], symbol("A", "minor") + bars[3]
-        (tmp_path / f"in/{number:02d}.musicxml").write_bytes(xml([*told]))
+        written = symbol("C") + bars[0], bars[1], symbol("B", "diminished") + bars[2], symbol("A", "minor") + bars[3]
+        (tmp_path / f"in/{number:02d}.musicxml").write_bytes(xml([*written]))
     (tmp_path / "in/without.xml").write_bytes(xml([symbol("C", "power") + A]))
     options = {**RANGE, "chords": True}
     source = open_source(ingest_params(source="rolls", path=str(tmp_path / "in"), options=options))

@@ -50,31 +50,31 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 def test_partners_tell_chords_in_any_order_all_at_once_and_by_block(finished: Path) -> None:
     split = Split(finished / "data/normalized/holdout")
-    told = split.told()
+    joined = split.with_attributes()
     assert split.partners is not None
-    assert told.partners is not None
-    assert told.partners.shape == (1 + len(ATTRIBUTES), STEPS, PITCHES)
+    assert joined.partners is not None
+    assert joined.partners.shape == (1 + len(ATTRIBUTES), STEPS, PITCHES)
     numbers = np.array([5, 2, 9, 2])
-    sources = told.partners.take(numbers)
+    sources = joined.partners.take(numbers)
     assert np.array_equal(sources[:, :1], split.partners.take(numbers))
     for number, source in zip(numbers, sources, strict=True):
         tune, bar = split.keys[number].removeprefix("tune-").split("#")
         chord = draw_over_chords(4, 0, int(tune))[1][int(bar)]
         assert (source[1:] == np.array(chord.attributes)[:, None, None]).all()
-    every = told.partners.images()
+    every = joined.partners.images()
     for window in (None, 32):
-        real = real_images(told, None, window, 0, torch.device("cpu"), param="train.window", sources=True)
+        real = real_images(joined, None, window, 0, torch.device("cpu"), param="train.window", sources=True)
         found = real.conditions_of(torch.from_numpy(numbers))
         assert found is not None
         assert np.array_equal(found.numpy(), every[numbers])
         images, given = real.batch(0, 16)
         assert given is not None
-        pairs = {(image.tobytes(), one.tobytes()) for image, one in zip(told.images(), every, strict=True)}
+        pairs = {(image.tobytes(), one.tobytes()) for image, one in zip(joined.images(), every, strict=True)}
         assert {
             (image.numpy().tobytes(), one.numpy().tobytes()) for image, one in zip(images, given, strict=True)
         } <= pairs
-    block = told.reader.blocks[0]
-    assert np.array_equal(told.partners_in(block), every[block.start : block.stop])
+    block = joined.reader.blocks[0]
+    assert np.array_equal(joined.partners_in(block), every[block.start : block.stop])
 
 
 @pytest.mark.slow
@@ -102,7 +102,7 @@ def test_the_release_goes_on_from_a_bar_by_the_chord_that_is_asked_for_and_onnx_
     bar, asked = as_rolls(torch.from_numpy(draw_tune(1, 0, 0))[None]), CHORDS[0]
     made = model.translate(bar, seed=1, attributes={"root": "C", "minor": False})
     beside = with_attributes(bar, torch.tensor([asked.attributes]))
-    assert torch.equal(made, model.translate(beside, seed=1)), "the same, told as a source"
+    assert torch.equal(made, model.translate(beside, seed=1)), "the same, joined as a source"
     assert not torch.equal(made, model.translate(bar, seed=1, attributes={"root": "F#", "minor": True}))
     assert model.translate(bar, seed=1).shape == bar.shape, "of the chord of some real bar"
     with pytest.raises(ValueError, match="there is no root 'H'"):

@@ -19,7 +19,7 @@ from tests.stages.test_source_fuzz import damaged, fuzzed
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=12)
 pytestmark = pytest.mark.filterwarnings("ignore:Duplicate name")  # zipfile's, on writing one
 SMALL_PIECE = 300  # bytes: a few entries
-Told = tuple[str, str, int, int, int, int, int, bytes, bytes]
+Summary = tuple[str, str, int, int, int, int, int, bytes, bytes]
 
 
 @pytest.fixture
@@ -46,12 +46,12 @@ def archives(draw: st.DrawFn) -> bytes:
     return draw(st.just(b"") | st.binary(max_size=30)) + buffer.getvalue()
 
 
-def summary(info: zipfile.ZipInfo) -> Told:
+def summary(info: zipfile.ZipInfo) -> Summary:
     sizes = (info.file_size, info.compress_size, info.CRC)
     return info.orig_filename, info.filename, info.header_offset, *sizes, info.external_attr, info.extra, info.comment
 
 
-def of_zipfile(path: Path) -> list[tuple[Told, Any]] | None:
+def of_zipfile(path: Path) -> list[tuple[Summary, Any]] | None:
     """What the standard library makes of a file: of each member what is told and its content; None of no zip."""
     try:
         with zipfile.ZipFile(path) as file:
@@ -69,7 +69,7 @@ def content_of(opened: Any, *arguments: Any) -> Any:
         return ANY if "Overlapped entries" in str(error) else None
 
 
-def of_pieces(path: Path) -> list[tuple[Told, Any]] | None:
+def of_pieces(path: Path) -> list[tuple[Summary, Any]] | None:
     try:
         return [(summary(member.info), content_of(member.open)) for member in Zip(path, 1e30).members()]
     except UserError:
@@ -94,7 +94,7 @@ def test_a_damaged_zip_is_refused_where_zipfile_refuses_it(tmp_path: Path, small
     assert of_pieces(tmp_path / "a.zip") == expected
 
 
-def most_of_an_entry(member: Told) -> int:
+def most_of_an_entry(member: Summary) -> int:
     """Bytes, at most: no entry is larger than a piece, but damage can make one larger than these small ones.
 
     The name is the stored one: `filename` ends at its first NUL.
