@@ -215,7 +215,11 @@ class Adversarial(TwoPlayers):
         return [(images, wrong_labels(condition, self.config.class_count, step.random("labels/wrong")))]
 
     def _wrong_in_one(self, condition: Tensor) -> Tensor:
-        """Every other source, or its attributes, of its neighbor: else what is easier heard were enough to tell."""
+        """Of every other row the source of its neighbor, of those between the attributes.
+
+        With both wrong at once the one that is heard sooner is enough to tell, and the other is heard less
+        (docs/music.md).
+        """
         wrong, own = condition.roll(1, 0), condition.clone()
         channels = (self.config.bare_source_shape or ())[0]
         own[::2, :channels], own[1::2, channels:] = wrong[::2, :channels], wrong[1::2, channels:]
