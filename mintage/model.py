@@ -118,12 +118,11 @@ class Model:
                 `[N,S,T]` or `[N,T]`.
             seed: Decides the noise, where the model starts from some beside the source.
             to: Of a model between two domains, the one to be made, of `domains`; sources are then of the other.
-            attributes: Of a model that is told some beside the source, what all images should have, as in `sample`; it
-                takes sources, too, whose last channels tell them (`mintage.sources.with_attributes`).
+            attributes: Of a model that is told some beside the source, what all images should have, as in `sample`;
+                or sources tell them in their last channels (`mintage.sources.with_attributes`).
 
         Raises:
-            ValueError: The model translates nothing, sources are of another shape, or there is no such domain or
-                attribute.
+            ValueError: It translates nothing, sources are of another shape, or there is no such domain or attribute.
 
         Example:
             >>> import torch, mintage
@@ -137,9 +136,8 @@ class Model:
             >>> model.domains, model.translate(pictures[:3], to="photo").shape  # which are drawings
             (('photo', 'drawing'), torch.Size([3, 1, 16, 16]))
         """
-        shape = self.generator.config.source_shape
         self._require("translate")
-        assert shape is not None
+        shape = self.generator.config.source_shape or ()
         own = images_in_range(sources, len(shape) - 1)
         given = told_beside(self.generator, own, attributes)
         if len(shape) == _OF_SOUND and given.shape[1] == shape[0] and given.shape[2] != shape[1] and given.numel():
