@@ -29,7 +29,7 @@ def conditions_asked(
     return with_changes(generator.examples.cpu(), generator.config.attributes, attributes)
 
 
-def told_beside(generator: Generator, sources: Tensor, attributes: Attributes | None) -> Tensor:
+def sources_asked(generator: Generator, sources: Tensor, attributes: Attributes | None) -> Tensor:
     """Sources `[N,S,*S]` with the attributes that are asked for; whatever is not, as in real images in turn.
 
     Those that tell them already are as they were. Raises ValueError where the generator has no such attribute, or takes

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mintage import release
 from mintage.checkpoint import write_whole
-from mintage.conditions import Attributes, Label, conditions_asked, labels_asked, told_beside
+from mintage.conditions import Attributes, Label, conditions_asked, labels_asked, sources_asked
 from mintage.dataset import Dataset, images_in_range
 from mintage.frames import as_source
 from mintage.nearest import nearest
@@ -139,7 +139,7 @@ class Model:
         self._require("translate")
         shape = self.generator.config.source_shape or ()
         own = images_in_range(sources, len(shape) - 1)
-        given = told_beside(self.generator, own, attributes)
+        given = sources_asked(self.generator, own, attributes)
         if len(shape) == _OF_SOUND and given.shape[1] == shape[0] and given.shape[2] != shape[1] and given.numel():
             return self._through_windows(given, Windows(given.shape[2], shape[1]), seed, to)
         if given.shape[1:] != shape:

@@ -29,7 +29,7 @@ import torch
 from torch import Tensor
 
 from mintage.attributes import with_changes
-from mintage.conditions import told_beside
+from mintage.conditions import sources_asked
 from mintage.model import Model, load
 from mintage.release import ReleaseError, identify, read
 from mintage.sampling import CHUNK, generate, latents_at
@@ -296,7 +296,9 @@ def translations(model: Model, tiles: Iterator[FloatImages], seed: int) -> Itera
     for number, chunk in enumerate(iter(lambda: list(islice(tiles, CHUNK)), [])):
         latents = latents_at(model.generator.config, seed, number)[: len(chunk)]
         sources: Tensor = torch.from_numpy(np.stack(chunk))
-        yield from generate(model.generator, latents, told_beside(model.generator, sources, None), seed, number).numpy()
+        yield from generate(
+            model.generator, latents, sources_asked(model.generator, sources, None), seed, number
+        ).numpy()
 
 
 if __name__ == "__main__":
