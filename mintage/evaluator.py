@@ -338,11 +338,22 @@ def random_shift(images: Tensor, random: torch.Generator, still: Sequence[int] =
     count, _, *size = images.shape
     if min(size) == 1:
         return images
-    reach = 2 if min(size) >= 16 else 1
+    reach = reach_of(size)
     corners = torch.randint(2 * reach + 1, (len(size), count, 1), generator=random)
     corners[list(still)] = reach
-    corners = corners.to(images.device, non_blocking=True)
-    return windows(pad(images, [reach] * 2 * len(size), mode="replicate"), list(corners), size)
+    return shifted(images, list(corners))
+
+
+def reach_of(size: Sequence[int]) -> int:
+    """By how many pixels at most images of these sides are moved."""
+    return 2 if min(size) >= 16 else 1
+
+
+def shifted(images: Tensor, corners: Sequence[Tensor]) -> Tensor:
+    """Images `[N,C,*S]`, edges repeated, each from its own corner `[N,1]` along each side on, 0 to twice the reach."""
+    _, _, *size = images.shape
+    begin = [corner.to(images.device, non_blocking=True) for corner in corners]
+    return windows(pad(images, [reach_of(size)] * 2 * len(size), mode="replicate"), begin, size)
 
 
 def device_of(evaluator: Evaluator) -> torch.device:

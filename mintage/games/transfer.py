@@ -14,12 +14,12 @@ from torch.nn.functional import cross_entropy
 from mintage import processes
 from mintage.conditioning.heads import Judgement
 from mintage.dataset import Signature
-from mintage.evaluator import random_shift
+from mintage.evaluator import reach_of, shifted
 from mintage.games import Losses, Scene, Step
 from mintage.games.unpaired import Direction, Unpaired
 from mintage.networks.transfer import FEATURES
 from mintage.players import Discriminator, Generator
-from mintage.randomness import stream
+from mintage.randomness import integers, stream
 from mintage.recipes import Recipe
 from mintage.terms import Between
 
@@ -87,13 +87,19 @@ class Transfer(Unpaired):
         for domain in (0, 1):
             images, labels = scene.real.group(domain).batch(*scene.step.rows)
             assert labels is not None
-            images = random_shift(images, scene.step.random(f"shift/{domain}"))
+            images = shifted(images, self._corners(scene.step, len(images), domain))
             with self.autocast:
                 logits = self.readers[domain](self.extractor(1 - domain)(images)).float()
             losses.append(cross_entropy(logits, labels))
             right.append(logits.detach().argmax(1) == labels)
         scene.cache["right"] = torch.cat(right)
         return {"extractor_loss": torch.stack(losses).mean()}
+
+    def _corners(self, step: Step, count: int, domain: int) -> list[Tensor]:
+        """Where each image of a domain begins along each side, when it is moved."""
+        _, *size = self.config.image_shape
+        random = step.random(f"shift/{domain}")
+        return [integers(0, 2 * reach_of(size) + 1, (count, 1), random) for _ in size]
 
     def _directions(self, scene: Scene) -> list[Direction]:
         """And what each generator makes of images that are of its domain already."""

@@ -197,6 +197,7 @@ def loading(contents: Contents, address: str) -> str:
         given = ",".join(map(str, ("N", channels - len(attributes), *sides)))
         name, _, word = attributes[0].partition("=") if attributes else ("", "", "")
         asked = f", attributes={{{name!r}: {word or True!r}}}" if attributes else ""
+        asked += f", to={config['domains'][1]!r}" if config.get("domains") else ""
         sample = f"images = model.translate(sources{asked})  # yours, [{given}] in [-1,1]"
     elif contents.classes and config.get("generator_conditioning") != "none":
         sample = f"images = model.sample(16, seed=0, label={contents.classes[0]!r})  # [{shape}] in [-1,1]"

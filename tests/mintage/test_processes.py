@@ -36,6 +36,7 @@ BY_IMAGE: dict[str, dict[str, Any]] = {
         "penalties": [{"name": "r1", "interval": 2}],
     },
     "two domains": {"family": "cyclegan", "pool": 0, "generator": NO_NORM, "discriminator": NO_NORM},
+    "features first": {"family": "dtn", "pretrain_images": 16, "generator": NO_NORM, "discriminator": NO_NORM},
     "wrong labels": {"family": "cgan", "matching_aware": True, "generator": NO_NORM, "discriminator": NO_NORM},
 }
 PLAIN = {"optimizer": "sgd", "learning_rate": 0.02}

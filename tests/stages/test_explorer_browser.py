@@ -1,6 +1,7 @@
 """The explorer in real Chromium: drawn, dragged, chosen, and compared with what Python makes, from a plain folder."""
 
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -228,6 +229,12 @@ def test_both_directions_between_two_domains_translate(window: Browser, models: 
     page.model = Explorable(page.model.release, back)
     assert_alike(page.levels(), translated(page, source))
     page.model = Explorable(page.model.release, forth)
+
+
+def test_the_lines_that_load_a_model_of_two_domains_name_the_one_to_make(models: Any) -> None:
+    gallery, made = models
+    page = (gallery.site / "releases" / made["domains"].release / "index.html").read_text()
+    assert "model.translate(sources, to='drawing')" in unescape(page)
 
 
 def test_a_small_picture_is_enlarged_as_torch_does(window: Browser, models: Any) -> None:
