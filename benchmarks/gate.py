@@ -84,6 +84,7 @@ def write_table(normalized: Path, rows: int) -> None:
         "broken": [],
         "source": {"name": "made", "licence": None, "origin": "made"},
         "fingerprint": "0" * 64,
+        **dict.fromkeys(["attributes", "partner_shape", "domains"]),
     }
     write_json(normalized / "manifest.json", manifest)
 

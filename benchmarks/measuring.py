@@ -72,7 +72,10 @@ def write_inputs(root: Path, checkpoints: int, train: int, holdout: int, shape: 
         pq.write_table(table, shard_path(root / "data/normalized" / name, 0), row_group_size=rows)
     source = {"name": "noise", "licence": None, "origin": None}
     manifest = {"fingerprint": "noise", "shape": shape, "classes": CLASSES, "source": source}
-    write_json(root / "data/normalized/manifest.json", manifest | {"counts": {"train": train, "holdout": holdout}})
+    absent = dict.fromkeys(["attributes", "partner_shape", "domains"])
+    write_json(
+        root / "data/normalized/manifest.json", {**manifest, **absent, "counts": {"train": train, "holdout": holdout}}
+    )
     (root / "models/evaluator").mkdir(parents=True)
     write_evaluator(root / "models/evaluator", build_evaluator(EvaluatorConfig(shape, tuple(CLASSES), 64), seed=0))
     recipe = FAMILIES["cgan"]

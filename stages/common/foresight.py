@@ -211,7 +211,9 @@ def _metrics(select: Select, train: Train, known: Known) -> Iterator[str]:
         needs = METRICS[metric].needs
         if needs not in (None, *_OF_MODELS, *known.medium.has):
             yield f"select.{key} names {metric!r}, which is of {words_for(str(needs))}: name another metric"
-        elif needs == "pairs of sounds" and (len(known.shape) != 2 or known.paired is False):
+        elif (needs == "pairs of sounds" and (len(known.shape) != 2 or known.paired is False)) or (
+            needs in ("pairs of pictures", "source pictures") and "looks" in known.medium.lacks
+        ):
             yield f"select.{key} names {metric!r}, which is of {needs}: name another metric"
         elif needs == "attributes" and known.attributes is False:
             yield f"select.{key} names {metric!r}, and images have no attributes: name another metric"

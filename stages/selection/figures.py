@@ -32,6 +32,7 @@ from stages.selection.metrics import METRICS
 from stages.selection.reference import Reference
 
 _NO_TARGET = "no generated image has a truth beside it"
+_NO_LIGHT = "the model translates no pictures, of which alone light and dark say anything"
 Figures = dict[str, Any]
 """Columns of the table, and by `classes.` and `attributes.` lists of a figure for each."""
 
@@ -110,6 +111,8 @@ def translation(drawn: Extraction, real: Reference) -> Figures:
 def structure(drawn: Extraction, real: Reference) -> Figures:
     if "pairs" not in real.offers:
         raise ValueError(_NO_TARGET)
+    if "pairs of pictures" not in real.offers:
+        raise ValueError(_NO_LIGHT)
     return {"ssim": _likeness(drawn, "ssim")}
 
 
@@ -118,6 +121,8 @@ def separation(drawn: Extraction, real: Reference) -> Figures:
 
 
 def light(drawn: Extraction, real: Reference) -> Figures:
+    if "source pictures" not in real.offers:
+        raise ValueError(_NO_LIGHT)
     return {"luminance_correlation": _likeness(drawn, "luminance_correlation")}
 
 

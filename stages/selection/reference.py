@@ -70,7 +70,7 @@ class Reference:
         """What a metric may need (`Metric.needs`) that these images and generators have."""
         given = {
             "source": self._offered_by_pairs,
-            "domain": {"domains", "source pictures"},
+            "domain": {"domains", *(["source pictures"] if self._has_looks else [])},
         }
         beside = {"attributes"} if self.attributes else set()
         return {None, *self.medium.has, *beside, *given.get(self.condition or "", set())}
@@ -82,9 +82,14 @@ class Reference:
         return partners is not None and has_mask(partners.shape, self.holdout_split.shape)
 
     @property
+    def _has_looks(self) -> bool:
+        """Whether light and dark say anything; of bars of music they do not."""
+        return "looks" not in self.medium.lacks
+
+    @property
     def _offered_by_pairs(self) -> set[str]:
         colored = self.holdout_split.shape[0] == _COLORS
-        by_rank = {1: {"pairs of sounds"}, 2: {"pairs of pictures", "source pictures"}}
+        by_rank = {1: {"pairs of sounds"}, 2: {"pairs of pictures", "source pictures"} if self._has_looks else set()}
         rank = len(self.holdout_split.shape) - 1
         return {
             "pairs",

@@ -272,6 +272,14 @@ def test_a_metric_that_needs_what_only_another_medium_offers_is_refused(key: str
     assert foreseen(asked, Known((1, 1, 2), RING, classes=8)) == foreseen(PARAMS, Known((1, 1, 2), RING, classes=8))
 
 
+@pytest.mark.parametrize("metric", ["ssim", "luminance_correlation"])
+def test_bars_of_music_are_not_selected_by_light_and_dark(metric: str) -> None:
+    bars = Known((1, 16, 24), Rolls(48, 24), paired=True)
+    asked = {"train": {"family": "midinet_following"}, "select": {"metric": metric}}
+    (sentence,) = foreseen(changed(**asked), bars)
+    assert sentence.startswith(f"select.metric names '{metric}', which is of ")
+
+
 def test_what_an_override_of_the_conditioning_makes_of_a_family_is_left_to_the_training() -> None:
     recipe = {player: {"conditioning": "none"} for player in ("generator", "discriminator")}
     assert foreseen(changed(train={"recipe": recipe}), UNLABELLED) == []

@@ -117,6 +117,7 @@ def test_the_release_goes_on_from_a_bar_by_the_chord_that_is_asked_for_and_onnx_
 
 @pytest.mark.slow
 def test_a_tune_goes_on_over_a_chord(finished: Path) -> None:
+    pytest.importorskip("mido")
     tune = draw_tune(2, 0, 1)
     (finished / "one.mid").write_bytes(encode_midi(tune, LOWEST))
     translate = ("translate", "one.mid", "--follow", "3", "--ask", "minor=true", "--ask")

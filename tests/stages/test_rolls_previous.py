@@ -90,6 +90,8 @@ def test_pairs_are_kept_as_they_were_drawn(finished: Path) -> None:
 def test_it_is_measured_as_music_and_its_samples_are_midi_beside_what_they_follow(finished: Path) -> None:
     selection = read_json(finished / "metrics/selection.json")
     assert selection["interval_divergence_floor"] < selection["interval_divergence"]
+    assert not {"ssim", "luminance_correlation"} & selection.keys(), "light and dark say nothing of music"
+    assert "light and dark" not in selection["verdict"]["sentence"]
     assert "it was not measured" not in (finished / "reports/index.html").read_text()
     (table,) = read_tables(finished / "samples")
     row = table.to_pylist()[0]
