@@ -73,13 +73,9 @@ Sides = dict[str, Side]
 
 
 def main() -> None:
-    run(map_shards(load_section(Data).workers))
-
-
-def run(over_shards: MapShards, root: Path = Path()) -> None:
-    """The stage in the current folder; workers of `over_shards` that are elsewhere find it at `root`."""
-    params = load_section(Normalize)
-    meter = Meter()
+    params, data = load_section(Normalize), load_section(Data)
+    root = Path.cwd() if data.runner == "dask" else Path()  # whose workers are in other folders
+    over_shards, meter = map_shards(data.workers, data.runner), Meter()
     with recorded("normalize", params, meter) as facts:
         manifest = normalize(params, root / RAW, root / NORMALIZED, root / RESUME, over_shards, meter=meter)
         facts["images"] = manifest["counts"]["read"]

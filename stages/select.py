@@ -7,33 +7,27 @@ Figures, rule, card and picture are made in stages/selection.
 """
 
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mintage.metrics.kernel import FEWEST_ROWS
-from mintage.players import ModelConfig
 from stages.common.device import steady_device_for
 from stages.common.errors import UserError, run_stage
 from stages.common.files import read_json, replacing, replacing_directory, write_json, write_tsv
-from stages.common.models import of_both, read_evaluator, write_generator
-from stages.common.params import Select, load_section
+from stages.common.mapping import MapShards, map_shards
+from stages.common.models import write_generator
+from stages.common.params import Data, Select, load_section
 from stages.common.provenance import recorded
-from stages.common.reading import as_given
-from stages.common.split import Split
 from stages.common.stage import explain_interrupt, parser_of
 from stages.media import medium_of
 from stages.selection.cache import FOLDER
 from stages.selection.card import model_card
-from stages.selection.checkpoints import Table, loaded, measure_all, require_same_data
+from stages.selection.checkpoints import Table, loaded, measure_all
 from stages.selection.chosen import length_of, measure_chosen
 from stages.selection.directions import Direction
-from stages.selection.extraction import Judge
-from stages.selection.features import feature_network
-from stages.selection.measure import load_generator
+from stages.selection.inputs import Inputs, measure_elsewhere, read_inputs
 from stages.selection.nearest import nearest_drawn
 from stages.selection.quality import Subject, verdict
-from stages.selection.reference import COUPLED, Reference, reference
+from stages.selection.reference import Reference
 from stages.selection.rows import absent_in, attributes, classes, columns, expected, without_floors
 from stages.selection.rule import Choice, Row, choose, cost_of_last, sentence, why
 from stages.selection.table import table
@@ -41,48 +35,28 @@ from stages.selection.truncation import COLUMNS
 from stages.selection.verdicts import collapse, copying, game
 
 
-@dataclass(frozen=True)
-class Inputs:
-    """What is measured, and what the outputs tell of it."""
-
-    checkpoints: list[Path]
-    """In order of the images seen."""
-    reals: list[Reference]
-    """One; or one for each direction of a model between two domains, the one out of the first domain first."""
-    cache: Path
-    evaluator_sha256: str
-    manifest: dict[str, Any]
-    trained: dict[str, Any]
-    """`provenance/train.json`."""
-
-    @property
-    def real(self) -> Reference:
-        """Of two directions the first, for what is the same in both."""
-        return self.reals[0]
-
-    @property
-    def held_out(self) -> int:
-        """Images beside which generated ones are measured."""
-        return sum(len(real.holdout) for real in self.reals)
-
-
 def main() -> None:
-    params = load_section(Select)
+    params, data = load_section(Select), load_section(Data)
+    over_shards = map_shards(data.workers, data.runner) if data.runner == "dask" else None
     kept = f"what was measured is kept in {FOLDER}; the same command goes on from there"
     with explain_interrupt(lambda: kept), recorded("select", params) as facts:
-        selection = select(params, Path())
+        selection = select(params, Path(), over_shards)
         facts["machine"]["device"] = str(steady_device_for(params.device))
         facts["rule"] = selection["rule"]
     said = medium_of(read_json(Path("data/normalized/manifest.json"))).words.said
     print(said(f"selected: models/selected ({selection['images']:,} images: {selection['rule']})"))
 
 
-def select(params: Select, root: Path) -> dict[str, Any]:
+def select(params: Select, root: Path, over_shards: MapShards | None = None) -> dict[str, Any]:
     """Measure, choose, and write all outputs under `root`; return what is in `metrics/selection.json`.
+
+    Checkpoints are measured by `over_shards`, else by threads, as many as there are cores.
 
     Raises UserError, with all of it written, where the selected generator is collapsed and params say to fail.
     """
     inputs = read_inputs(params, root)
+    if over_shards is not None:
+        measure_elsewhere(inputs, params, over_shards)
     measured = measure_all(inputs.checkpoints, inputs.reals, params, inputs.cache)
     choice = choose(measured.rows, params, absent_in(measured.found[-1], measured.real))
     words = medium_of(inputs.manifest).words
@@ -131,72 +105,6 @@ def subject(inputs: Inputs, sources: Row | None) -> Subject:
         attributes=bool(real.attributes),
         sources=sources,
     )
-
-
-def read_inputs(params: Select, root: Path) -> Inputs:
-    """Raises UserError by name where an input is missing or damaged, or the evaluator is of other data."""
-    checkpoints = sorted((root / "models/checkpoints").glob("images-*.safetensors"))
-    if not checkpoints:
-        raise UserError("output-missing", f"{root / 'models/checkpoints'} holds no checkpoints: run `dvc repro train`")
-    device = steady_device_for(params.device)
-    train, holdout = (Split(root / "data/normalized" / name) for name in ("train", "holdout"))
-    manifest = read_json(root / "data/normalized/manifest.json")
-    medium, cache = medium_of(manifest), root / FOLDER
-    if params.features == "inception" and (reason := medium.lacks.get("picture files")):
-        raise UserError(
-            "inception-of-pictures", f"select.features = 'inception' looks at pictures, and {reason}: set it to domain"
-        )
-
-    def judge_in(place: str, train: Split, holdout: Split) -> Judge:
-        require_enough(params, train, holdout)
-        folder = root / "models/evaluator" / place
-        evaluator, sha256 = read_evaluator(folder, device)
-        require_same_data(evaluator.config, holdout, str(folder), "evaluator")
-        return Judge(evaluator, feature_network(params, evaluator, sha256, device, medium.words), medium, sha256)
-
-    reals, config = [], load_generator(checkpoints[0], device)[0].config
-    train, holdout = as_given(config, train), as_given(config, holdout)
-    if not train.domains:
-        condition = condition_of(config)
-        reals = [reference(judge_in("", train, holdout), train, holdout, params, condition=condition, cache=cache)]
-    for number, name in reversed([*enumerate(train.domains)]):
-        of_train, of_holdout, others = train.of_domain(name), holdout.of_domain(name), holdout.of_other_domain(name)
-        judge, about = judge_in(str(number), of_train, of_holdout), (of_train, of_holdout, params)
-        if config.couples:
-            partner = judge_in(str(1 - number), train.of_other_domain(name), others)
-            reals.append(reference(judge, *about, condition=COUPLED, cache=cache, to=name, partner=partner))
-        else:
-            reals.append(reference(judge, *about, condition="domain", cache=cache, to=name, others=others))
-    digests = [real.judge.sha256 for real in reversed(reals)]
-    return Inputs(
-        checkpoints=checkpoints,
-        reals=reals,
-        cache=cache,
-        evaluator_sha256=of_both(digests) if train.domains else digests[0],
-        manifest=manifest,
-        trained=read_json(root / "provenance/train.json"),
-    )
-
-
-def condition_of(config: ModelConfig) -> str | None:
-    """What a generator is given, of one domain."""
-    if config.attributes and not config.translates:
-        return "attributes"
-    return "label" if config.conditional else "source" if config.translates else None
-
-
-def require_enough(params: Select, train: Split, holdout: Split) -> None:
-    counts = {
-        "select.samples": (params.samples, "raise it"),
-        "the train split": (len(train), "add images"),
-        "the holdout": (len(holdout), "add images, or raise normalize.holdout"),
-    }
-    for what, (count, remedy) in counts.items():
-        if count < FEWEST_ROWS:
-            raise UserError(
-                "samples-too-few",
-                f"{what} is {count}, and distances need at least {FEWEST_ROWS} images a side: {remedy}",
-            )
 
 
 def summary(measured: Table, choice: Choice, params: Select, inputs: Inputs) -> dict[str, Any]:

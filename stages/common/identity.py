@@ -29,7 +29,7 @@ DECIDES_NOTHING = {
     *(
         f"stages.common.{name}"
         for name in (
-            "changes", "dvc", "energy", "errors", "experiment", "foresight", "git",
+            "changes", "cluster", "dvc", "energy", "errors", "experiment", "foresight", "git",
             "identity", "keeping", "mapping", "params", "place", "provenance", "receipt", "s3",
             "s3_errors", "sections", "stage", "surroundings", "train_params",
         )

@@ -1,12 +1,10 @@
-"""One function over many shards: in this process, or in processes of its own.
-
-Whoever calls may bring another `MapShards`, such as one that hands the shards to a cluster.
-"""
+"""One function over many shards: in this process, in others of this machine, or on a cluster."""
 
 import multiprocessing
 import os
 import signal
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -17,6 +15,11 @@ from stages.common.errors import TemporaryError
 
 Shard = TypeVar("Shard")
 Result = TypeVar("Result")
+Result_co = TypeVar("Result_co", covariant=True)
+
+
+_HELD = 4
+"""Shards a worker that are done or under way: their results wait for those before them, in memory."""
 
 
 class MapShards(Protocol):
@@ -28,8 +31,16 @@ class MapShards(Protocol):
         ...
 
 
-def map_shards(workers: int) -> MapShards:
-    """Over this process alone, or over `workers` others."""
+class Future(Protocol[Result_co]):
+    def result(self) -> Result_co: ...
+
+
+def map_shards(workers: int, runner: str = "processes") -> MapShards:
+    """Over this process alone, over `workers` others, or over those of a cluster, as `data.runner` says."""
+    if runner == "dask":
+        from stages.common.cluster import on_cluster
+
+        return on_cluster
     return one_by_one if workers == 1 else partial(_in_processes, workers)
 
 
@@ -37,12 +48,25 @@ def one_by_one(function: Callable[[Shard], Result], shards: Sequence[Shard]) -> 
     yield from map(function, shards)
 
 
+def in_order(
+    submit: Callable[[Shard], Future[Result]], shards: Sequence[Shard], workers: Callable[[], int]
+) -> Iterator[Result]:
+    """The results of what `submit` begins, in the order of the shards; a few a worker are under way."""
+    begun = deque[Future[Result]]()
+    for shard in shards:
+        begun.append(submit(shard))
+        while len(begun) >= _HELD * max(1, workers()):
+            yield begun.popleft().result()
+    while begun:
+        yield begun.popleft().result()
+
+
 def _in_processes(workers: int, function: Callable[[Shard], Result], shards: Sequence[Shard]) -> Iterator[Result]:
     """Processes are spawned, so that none inherits a thread's lock, and end with this one, however it ends."""
     others = multiprocessing.active_children()
     pool = ProcessPoolExecutor(min(workers, len(shards)), multiprocessing.get_context("spawn"), _begin)
     try:
-        yield from pool.map(function, shards)
+        yield from in_order(lambda shard: pool.submit(function, shard), shards, lambda: workers)
         pool.shutdown()
     except BrokenProcessPool:
         raise TemporaryError(

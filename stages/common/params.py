@@ -345,6 +345,7 @@ class Upload(Section):
 class Data(Section):
     """How work on the data is done; no stage's result depends on it."""
 
+    runner: Literal["processes", "dask"] = "processes"
     workers: Processes
 
 

@@ -1,9 +1,10 @@
 """Every checkpoint of a training measured, beside what real images reach."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -43,9 +44,8 @@ class Table:
 
 def measure_all(checkpoints: list[Path], reals: Sequence[Reference], params: Select, cache: Path) -> Table:
     """A row a checkpoint, in order: of images beside the one reference, or of both directions as a mean."""
-    subjects = [sha256_of(path) for path in checkpoints]
-    forget_all_but(cache, [*subjects, *(real.subject for real in reals)])
-    tables = [_measured(checkpoints, subjects, real, params, cache) for real in reals]
+    forget_all_but(cache, [*map(sha256_of, checkpoints), *(real.subject for real in reals)])
+    tables = [_measured(checkpoints, real, params, cache) for real in reals]
     return tables[0] if len(tables) == 1 else _joined(checkpoints, reals, tables)
 
 
@@ -62,29 +62,32 @@ def _joined(checkpoints: list[Path], reals: Sequence[Reference], tables: list[Ta
     return Table(found, of_real, rows, same, directions)
 
 
-def _measured(checkpoints: list[Path], subjects: list[str], real: Reference, params: Select, cache: Path) -> Table:
+def _measured(checkpoints: list[Path], real: Reference, params: Select, cache: Path) -> Table:
     """On a CPU as many at a time as there are cores, each on one thread."""
     of_real = floors(real)
     at_once = 1 if device_of(real.judge.evaluator).type == "cuda" else min(_MOST_AT_ONCE, os.cpu_count() or 1)
     with progress_bar(f"select {real.to}" if real.to else "select", len(checkpoints) * real.samples) as bar:
-
-        def one(path: Path, subject: str) -> Measured:
-            torch.set_num_threads(1)  # of this thread
-            known = Cache(cache, subject)
-            try:
-                return measure(lambda: loaded(path, real), real, known, bar.update)
-            except ValueError as error:
-                raise UserError(
-                    "checkpoint-not-measurable", f"{path} cannot be measured ({error}): train with lower learning rates"
-                ) from None
-
+        one_of_them = partial(measure_checkpoint, real=real, cache=cache, progress=bar.update)
         with ThreadPoolExecutor(at_once) as threads:
-            found = list(threads.map(one, checkpoints, subjects))
+            found = list(threads.map(one_of_them, checkpoints))
     rows = [row_of(images_at(path), real.samples, one, of_real) for path, one in zip(checkpoints, found, strict=True)]
     for row in rows:
         row["collapsed"] = int(collapse(row, params, real.chance)["collapsed"])
     same = baseline(real)
     return Table(found, of_real, rows, None if same is None else row_of(0, real.samples, same, of_real))
+
+
+def measure_checkpoint(
+    path: Path, real: Reference, cache: Path, progress: Callable[[int], object] = lambda images: None
+) -> Measured:
+    """The figures of a checkpoint, on one thread. Raises UserError where it generates what cannot be measured."""
+    torch.set_num_threads(1)  # of this thread
+    try:
+        return measure(lambda: loaded(path, real), real, Cache(cache, sha256_of(path)), progress)
+    except ValueError as error:
+        raise UserError(
+            "checkpoint-not-measurable", f"{path} cannot be measured ({error}): train with lower learning rates"
+        ) from None
 
 
 def loaded(path: Path, real: Reference) -> Generator:

@@ -10,6 +10,7 @@ import pytest
 from stages.stores import open_store
 from tests.shared import made_once
 from tests.stages.forked import run_stage_in
+from tests.stages.hosts import connected
 from tests.stages.release_trees import make_tree
 from tests.stages.s3_servers import SERVERS, Server, bucket_of, named_server
 from tests.stages.shared_store import Shared
@@ -36,6 +37,13 @@ def shared(
         return
     with bucket_of(release_server, monkeypatch) as (_, bucket):
         yield Shared(open_store(f"s3://{bucket}/team"), tree, capsys)
+
+
+@pytest.fixture(scope="module")
+def network() -> Iterator[None]:
+    """Two hosts: `tests.stages.hosts`."""
+    with connected():
+        yield
 
 
 @pytest.fixture(scope="session")

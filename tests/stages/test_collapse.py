@@ -35,7 +35,7 @@ def selected(folder: Path, monkeypatch: pytest.MonkeyPatch, split: str = "train"
     for place in ("stages.select", "stages.selection.checkpoints"):
         monkeypatch.setattr(f"{place}.loaded", lambda path, real: crafted)
     monkeypatch.setattr("stages.select.write_generator", lambda folder, generator: None)
-    monkeypatch.setattr("stages.select.FOLDER", f".measure/{generator}{split}")
+    monkeypatch.setattr("stages.selection.inputs.FOLDER", f".measure/{generator}{split}")
     return select(select_params(folder, classifier_images=0), folder)
 
 

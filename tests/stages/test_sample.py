@@ -15,15 +15,15 @@ from PIL import Image
 
 import stages.sample
 from mintage.players import Generator, ModelConfig
-from mintage.sampling import samples
+from mintage.sampling import CHUNK, samples
 from stages.common.files import write_json
 from stages.common.levels import to_uint8
-from stages.common.marks import Mark
+from stages.common.mapping import one_by_one
 from stages.common.models import read_generator, write_generator
 from stages.common.pictures import grid_scale
 from stages.common.shards import encoded_schema, write_encoded
-from stages.media.images import Images
-from stages.sample import labels_for, rows, sample
+from stages.sample import sample
+from stages.sampling.rows import PIECE, Job, labels_for, rows
 from tests.refusals import refused
 from tests.stages.forked import try_stage_in
 from tests.stages.tiny_data import CLASSES, write_params
@@ -187,11 +187,11 @@ def test_a_selected_model_that_does_not_fit_its_config_is_refused_by_name(
 
 
 def test_images_are_made_only_as_they_are_written(finished: Path, generator: Generator) -> None:
-    calls = []
-    generator.register_forward_hook(lambda *_: calls.append(1))
-    endless = rows(generator, sample_params(finished, count=10**9), [0], Images(), Mark())
-    assert len(list(islice(endless, 65))) == 65
-    assert len(calls) == 2  # two chunks of 64
+    job, calls = Job(sample_params(finished, count=10**6), finished), []
+    job.generator.register_forward_hook(lambda *_: calls.append(1))
+    endless = rows(job, one_by_one)
+    assert len(list(islice(endless, PIECE + 1))) == PIECE + 1
+    assert len(calls) == 2 * PIECE / CHUNK
 
 
 class CountedRow(dict[str, Any]):

@@ -13,11 +13,13 @@ import torch
 from stages.common.checkpoint import write_checkpoint
 from stages.common.files import read_json
 from stages.common.identity import code_behind, imports_of
+from stages.common.mapping import one_by_one
 from stages.common.models import read_evaluator, write_evaluator
 from stages.select import select
 from stages.selection import cache, figures, measure
 from stages.selection.cache import FOLDER, code_digest, code_used
 from stages.selection.extraction import Extraction, Judge
+from stages.selection.inputs import measure_elsewhere, read_inputs
 from stages.selection.metrics import METRICS, SELECTABLE
 from stages.selection.reference import Reference
 from tests.stages.tiny_models import CHECKPOINTS, checkpoint, select_params
@@ -77,6 +79,17 @@ def test_another_rule_measures_nothing(folder: Path, work: Work) -> None:
         selection = select(select_params(folder, metric=metric, truncation=[]), folder)
         assert selection["metric"] == metric
     assert (work.generated, work.computed) == (0, [])
+
+
+def test_what_workers_measured_is_not_measured_again(folder: Path, work: Work) -> None:
+    before = outputs(folder)
+    shutil.rmtree(folder / FOLDER)
+    params = select_params(folder)
+    measure_elsewhere(read_inputs(params, folder), params, one_by_one)
+    assert work.generated == len(CHECKPOINTS)
+    select(params, folder)
+    assert work.generated == len(CHECKPOINTS)
+    assert outputs(folder) == before
 
 
 def brightest(drawn: Extraction, real: Reference) -> dict[str, Any]:

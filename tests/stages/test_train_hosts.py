@@ -1,50 +1,25 @@
-"""One training on two hosts, which here are two network namespaces with addresses of their own and a cable between."""
+"""One training on two hosts, which here are two network namespaces."""
 
 import os
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
+from tests.stages.hosts import ADDRESSES, on
 from tests.stages.test_train import OFTEN, outputs, saved_states, train, wait_for_a_new_state
 from tests.stages.test_train_processes import two
 from tests.stages.tiny_data import ROOT
 
 pytestmark = pytest.mark.slow
 
-NAMES = [f"mintage{os.getpid()}{end}" for end in "ab"]
-ADDRESSES = ["10.251.7.1", "10.251.7.2"]
-
-
-def ip(*arguments: str) -> bool:
-    return not subprocess.run(["ip", *arguments], capture_output=True, check=False).returncode
-
-
-@pytest.fixture(scope="module")
-def network() -> Iterator[None]:
-    if shutil.which("ip") is None or not ip("netns", "add", NAMES[0]):
-        pytest.skip("no network namespace can be made here")
-    try:
-        assert ip("netns", "add", NAMES[1])
-        assert ip("link", "add", "cable", "netns", NAMES[0], "type", "veth", "peer", "name", "cable", "netns", NAMES[1])
-        for name, address in zip(NAMES, ADDRESSES, strict=True):
-            assert ip("-n", name, "addr", "add", f"{address}/24", "dev", "cable")
-            assert ip("-n", name, "link", "set", "cable", "up")
-            assert ip("-n", name, "link", "set", "lo", "up")
-        yield
-    finally:
-        for name in NAMES:
-            ip("netns", "del", name)
-
 
 def start(host: int, folder: Path) -> "subprocess.Popen[str]":
     """What docs/running.md says to give on each, with a process on each."""
     place = ["--nnodes=2", f"--node-rank={host}", "--nproc-per-node=1", f"--master-addr={ADDRESSES[0]}"]
-    command = ["ip", "netns", "exec", NAMES[host], sys.executable, "-m", "torch.distributed.run", *place]
+    command = [*on(host), sys.executable, "-m", "torch.distributed.run", *place]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "cable"}
     with (folder / "output.txt").open("w") as output:
         return subprocess.Popen(
@@ -72,7 +47,9 @@ def folders(tmp_path: Path) -> list[Path]:
 
 
 def test_two_hosts_train_to_the_bits_of_two_processes_on_one_also_when_one_of_them_is_lost_in_the_middle(
-    network: None, folders: list[Path], tmp_path: Path
+    network: None,
+    folders: list[Path],
+    tmp_path: Path,
 ) -> None:
     code, output = train(two(tmp_path / "one", train__resume_every=OFTEN))
     assert code == 0, output

@@ -1,0 +1,108 @@
+"""One function over many shards on a Dask cluster, for `data.runner: dask`.
+
+Which cluster, DASK_SCHEDULER_ADDRESS says, or Dask's own configuration. Its workers have the workspace at the same
+path, the same code and the same packages.
+"""
+
+import hashlib
+import json
+import logging
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar
+
+from stages.common.errors import TemporaryError, UserError
+from stages.common.mapping import in_order
+
+Shard = TypeVar("Shard")
+Result = TypeVar("Result")
+_ROOT = Path(__file__).parents[2]
+_PACKAGES = ("numpy", "pillow", "pyarrow", "torch")
+"""That decide bytes."""
+
+
+def on_cluster(function: Callable[[Shard], Result], shards: Sequence[Shard]) -> Iterator[Result]:
+    """`stages.common.mapping.MapShards`; a worker that is lost costs its shard, which is given to another."""
+    distributed = _package()
+    with _client(distributed) as client:
+        if not client.nthreads():
+            print(f"waiting for a worker of {client.scheduler.address}")
+        submit = partial(client.submit, partial(_of_same_code, function, code()), pure=False)
+        try:
+            yield from in_order(submit, shards, lambda: sum(client.nthreads().values()))
+        except distributed.scheduler.KilledWorker:
+            raise TemporaryError(
+                "cluster-workers-lost",
+                "a shard ended several of the cluster's workers, most often for want of memory: give them more, and "
+                "run again; what was finished before is kept",
+            ) from None
+        except (distributed.CancelledError, distributed.comm.CommClosedError):
+            raise TemporaryError(
+                "cluster-lost", f"the scheduler {client.scheduler.address} is gone: start it, and run again"
+            ) from None
+
+
+def _client(distributed: ModuleType) -> Any:
+    import dask
+
+    address = dask.config.get("scheduler-address", None)
+    if address is None:
+        raise UserError(
+            "cluster-unnamed",
+            "data.runner = 'dask' needs a cluster: set DASK_SCHEDULER_ADDRESS to its scheduler, such as tcp://HOST:8786",
+        )
+    for name in ("distributed", "distributed.client"):  # what matters of theirs is said here
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    try:
+        return distributed.Client(address, set_as_default=False)
+    except (OSError, ValueError):
+        raise TemporaryError(
+            "cluster-unreachable",
+            f"no Dask scheduler answers at {address}, as DASK_SCHEDULER_ADDRESS has it: start it, or mend the address",
+        ) from None
+
+
+def _package() -> ModuleType:
+    try:
+        import distributed
+    except ImportError:
+        wanted = "pip install -c requirements/constraints.txt -r requirements/cluster.txt"
+        raise UserError(
+            "package-missing", f"data.runner = 'dask' needs a package that the stages do not: {wanted}"
+        ) from None
+    return distributed
+
+
+def _of_same_code(function: Callable[[Shard], Result], expected: str, shard: Shard) -> Result:
+    """On a worker. Raises UserError where it would make other bytes."""
+    if code() != expected:
+        raise UserError(
+            "cluster-of-other-code",
+            f"the worker on {platform.node()} has other code or packages than this command: start it again, in this "
+            "workspace and with the packages of requirements/constraints.txt",
+        )
+    return function(shard)
+
+
+@cache
+def code() -> str:
+    """A digest of all code of the library and the stages, as this process loaded it, and of the packages it uses."""
+    packages = {name: _version(name) for name in _PACKAGES}
+    paths = sorted(path for top in ("mintage", "stages") for path in (_ROOT / top).rglob("*") if path.is_file())
+    files = {
+        str(path.relative_to(_ROOT)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in paths
+        if path.suffix in (".py", ".toml")
+    }
+    return hashlib.sha256(json.dumps([packages, files]).encode()).hexdigest()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

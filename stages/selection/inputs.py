@@ -1,0 +1,150 @@
+"""What select measures: the checkpoints of a training, and real images seen by the evaluator."""
+
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+from mintage.metrics.kernel import FEWEST_ROWS
+from mintage.players import ModelConfig
+from stages.common.device import steady_device_for
+from stages.common.errors import UserError
+from stages.common.files import read_json
+from stages.common.mapping import MapShards
+from stages.common.models import of_both, read_evaluator
+from stages.common.params import Select
+from stages.common.reading import as_given
+from stages.common.split import Split
+from stages.common.stage import progress_bar
+from stages.media import medium_of
+from stages.selection.cache import FOLDER
+from stages.selection.checkpoints import measure_checkpoint, require_same_data
+from stages.selection.extraction import Judge
+from stages.selection.features import feature_network
+from stages.selection.measure import floors, load_generator
+from stages.selection.reference import COUPLED, Reference, reference
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What is measured, and what the outputs tell of it."""
+
+    checkpoints: list[Path]
+    """In order of the images seen."""
+    reals: list[Reference]
+    """One; or one for each direction of a model between two domains, the one out of the first domain first."""
+    cache: Path
+    evaluator_sha256: str
+    manifest: dict[str, Any]
+    trained: dict[str, Any]
+    """`provenance/train.json`."""
+    root: Path
+
+    @property
+    def real(self) -> Reference:
+        """Of two directions the first, for what is the same in both."""
+        return self.reals[0]
+
+    @property
+    def held_out(self) -> int:
+        """Images beside which generated ones are measured."""
+        return sum(len(real.holdout) for real in self.reals)
+
+
+def read_inputs(params: Select, root: Path) -> Inputs:
+    """Raises UserError by name where an input is missing or damaged, or the evaluator is of other data."""
+    checkpoints = sorted((root / "models/checkpoints").glob("images-*.safetensors"))
+    if not checkpoints:
+        raise UserError("output-missing", f"{root / 'models/checkpoints'} holds no checkpoints: run `dvc repro train`")
+    device = steady_device_for(params.device)
+    train, holdout = (Split(root / "data/normalized" / name) for name in ("train", "holdout"))
+    manifest = read_json(root / "data/normalized/manifest.json")
+    medium, cache = medium_of(manifest), root / FOLDER
+    if params.features == "inception" and (reason := medium.lacks.get("picture files")):
+        raise UserError(
+            "inception-of-pictures", f"select.features = 'inception' looks at pictures, and {reason}: set it to domain"
+        )
+
+    def judge_in(place: str, train: Split, holdout: Split) -> Judge:
+        require_enough(params, train, holdout)
+        folder = root / "models/evaluator" / place
+        evaluator, sha256 = read_evaluator(folder, device)
+        require_same_data(evaluator.config, holdout, str(folder), "evaluator")
+        return Judge(evaluator, feature_network(params, evaluator, sha256, device, medium.words), medium, sha256)
+
+    reals, config = [], load_generator(checkpoints[0], device)[0].config
+    train, holdout = as_given(config, train), as_given(config, holdout)
+    if not train.domains:
+        condition = condition_of(config)
+        reals = [reference(judge_in("", train, holdout), train, holdout, params, condition=condition, cache=cache)]
+    for number, name in reversed([*enumerate(train.domains)]):
+        of_train, of_holdout, others = train.of_domain(name), holdout.of_domain(name), holdout.of_other_domain(name)
+        judge, about = judge_in(str(number), of_train, of_holdout), (of_train, of_holdout, params)
+        if config.couples:
+            partner = judge_in(str(1 - number), train.of_other_domain(name), others)
+            reals.append(reference(judge, *about, condition=COUPLED, cache=cache, to=name, partner=partner))
+        else:
+            reals.append(reference(judge, *about, condition="domain", cache=cache, to=name, others=others))
+    digests = [real.judge.sha256 for real in reversed(reals)]
+    return Inputs(
+        checkpoints=checkpoints,
+        reals=reals,
+        cache=cache,
+        evaluator_sha256=of_both(digests) if train.domains else digests[0],
+        manifest=manifest,
+        trained=read_json(root / "provenance/train.json"),
+        root=root,
+    )
+
+
+def condition_of(config: ModelConfig) -> str | None:
+    """What a generator is given, of one domain."""
+    if config.attributes and not config.translates:
+        return "attributes"
+    return "label" if config.conditional else "source" if config.translates else None
+
+
+def require_enough(params: Select, train: Split, holdout: Split) -> None:
+    counts = {
+        "select.samples": (params.samples, "raise it"),
+        "the train split": (len(train), "add images"),
+        "the holdout": (len(holdout), "add images, or raise normalize.holdout"),
+    }
+    for what, (count, remedy) in counts.items():
+        if count < FEWEST_ROWS:
+            raise UserError(
+                "samples-too-few",
+                f"{what} is {count}, and distances need at least {FEWEST_ROWS} images a side: {remedy}",
+            )
+
+
+def measure_elsewhere(inputs: Inputs, params: Select, over_shards: MapShards) -> None:
+    """Measure each checkpoint where `over_shards` has workers: what they find is in the cache, which they share."""
+    for real in inputs.reals:
+        floors(real)
+    keys = tuple(real.key for real in inputs.reals)
+    work = partial(_measure_one, params.model_dump_json(by_alias=True), inputs.root.resolve(), keys)
+    names = [path.name for path in inputs.checkpoints]
+    with progress_bar("select", len(names) * sum(real.samples for real in inputs.reals)) as bar:
+        for images in over_shards(work, names):
+            bar.update(images)
+
+
+def _measure_one(params: str, root: Path, keys: tuple[str, ...], checkpoint: str) -> int:
+    """On a worker; return of how many images it is measured."""
+    inputs = _inputs_there(params, root, keys)
+    path = next(one for one in inputs.checkpoints if one.name == checkpoint)
+    for real in inputs.reals:
+        measure_checkpoint(path, real, inputs.cache)
+    return sum(real.samples for real in inputs.reals)
+
+
+@lru_cache(maxsize=1)
+def _inputs_there(params: str, root: Path, keys: tuple[str, ...]) -> Inputs:
+    """Read once for all checkpoints. Raises UserError where this machine reads other images than `keys` are of."""
+    inputs = read_inputs(Select.model_validate_json(params), root)
+    if tuple(real.key for real in inputs.reals) != keys:
+        raise UserError(
+            "cluster-of-other-data", f"a worker of the cluster has other data in {root}: share the workspace with it"
+        )
+    return inputs
