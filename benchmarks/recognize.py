@@ -21,7 +21,7 @@ from stages.common.pictures import encode_png
 from stages.common.split import Split
 from stages.common.stage import parser_of
 from stages.releases.recognition import Samples, levels_of, pictures_in
-from stages.sample import labels_for
+from stages.sampling.rows import labels_for
 
 OURS = "ours"
 

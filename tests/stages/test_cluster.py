@@ -123,7 +123,8 @@ def test_a_cluster_that_is_not_there_or_not_named_is_one_sentence() -> None:
 
 
 def test_a_worker_of_other_code_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    here = LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None)
+    alone = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
+    here = LocalCluster(**alone)  # type: ignore[no-untyped-call]
     with here, dask.config.set({"scheduler-address": here.scheduler_address}):
         assert list(cluster.on_cluster(abs, [1, -2, 3])) == [1, 2, 3]
         monkeypatch.setattr(cluster, "code", partial(next, count()))
