@@ -1,4 +1,4 @@
-"""Files with several pages or frames: TIFF stacks, GIF, APNG, animated WebP, MPO; each of them as a file of its own.
+"""Files with several pages or frames: TIFF stacks, GIF, APNG, animated WebP, MPO, films; each as a file of its own.
 
 What is stored as a whole (a page of a TIFF, a picture in an MPO) is cut out, to the bit. Frames of an animation are
 what one sees at that moment, as PNG.
@@ -14,6 +14,7 @@ from typing import Any
 from PIL import Image, ImageOps
 
 from stages.common.pictures import open_picture
+from stages.sources import films
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _WHOLE_PICTURE = 0
@@ -33,8 +34,10 @@ _THUMBNAIL = "Large Thumbnail"
 def frame_count(content: bytes, max_pixels: int) -> int:
     """How many pictures a file holds, smaller copies and masks of others left out; 1 of what cannot be read.
 
-    Of nearly all files the first bytes tell.
+    Of nearly all files the first bytes tell. Raises UserError on a film where av is not installed.
     """
+    if films.is_film(content):
+        return films.frame_count(content, max_pixels)
     if not _may_have_several(content):
         return 1
     try:
@@ -52,6 +55,9 @@ def frames(content: bytes, max_pixels: int) -> Iterator[bytes]:
     """Each of the pictures that `frame_count` counts, encoded; no bytes for a damaged one. Memory: two of them."""
     if frame_count(content, max_pixels) == 1:
         yield content
+        return
+    if films.is_film(content):
+        yield from films.frames(content, max_pixels)
         return
     if content[:4] in _TIFF:
         tiff = _Tiff(content)

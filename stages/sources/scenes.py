@@ -1,6 +1,7 @@
 """Scenes as pairs: each frame that has so many before it, with those as its partner and maps, the latest first.
 
-A scene is a file with several frames (GIF, animated PNG and WebP, a TIFF stack), or the numbered pictures of a folder.
+A scene is a film, a file with several frames (GIF, animated PNG and WebP, a TIFF stack), or a folder's numbered
+pictures.
 """
 
 import re
@@ -78,7 +79,8 @@ def _images(source: Source, scenes: Scenes, max_pixels: int, found: Found) -> It
         raise UserError(
             "scenes-missing",
             f"{source.origin} has no scene of {scenes.past + 1} frames, of which each is made of {scenes.past} before "
-            "it: give clips (GIF, animated PNG or WebP) or folders of numbered frames, or a lower ingest.scenes.past",
+            "it: give films, clips (GIF, animated PNG or WebP) or folders of numbered frames, or a lower "
+            "ingest.scenes.past",
         )
     source.notes.extend(found.notes(scenes.past))
 

@@ -12,7 +12,7 @@ from stages.common.errors import UserError, counted
 from stages.common.params import Ingest
 from stages.media.images import Images
 from stages.media.medium import Medium
-from stages.sources import NOT_STATED, RawImage, Source
+from stages.sources import NOT_STATED, RawImage, Source, films
 from stages.sources.domains import of_domains
 from stages.sources.labels import with_table
 from stages.sources.layout import DEEPEST, Groups, Parts, Survey, classes_of, groups_of
@@ -63,9 +63,11 @@ class Wanted:
 
 
 PICTURES = Wanted(Images(), EXTENSIONS)
+SCENES = Wanted(Images(), (*EXTENSIONS, *films.ENDINGS))
+"""Of which frames are taken (`ingest.scenes`)."""
 
 
-def tree_source(name: str, tree: Tree, params: Ingest, readers: int = 1, wanted: Wanted = PICTURES) -> Source:
+def tree_source(name: str, tree: Tree, params: Ingest, readers: int = 1, wanted: Wanted | None = None) -> Source:
     """The images of a tree, as they came; keys are names inside it, in Unicode's form NFC.
 
     With `params.labels` neither folders nor tables tell classes; with `params.pairs` images are those of its first
@@ -74,6 +76,7 @@ def tree_source(name: str, tree: Tree, params: Ingest, readers: int = 1, wanted:
     Raises UserError on a tree that cannot be read as classes, a class without images, an image without a label in the
     table, and one without its partner.
     """
+    wanted = wanted or (PICTURES if params.scenes is None else SCENES)
     if params.domains is not None:
         one = params.model_copy(update={"domains": None})
         return of_domains(tree, params.domains, lambda domain: tree_source(name, domain, one, readers, wanted))

@@ -18,10 +18,10 @@ from stages.common.levels import FloatImages, to_uint8
 from stages.common.pictures import encode_png, open_picture
 from stages.images.fit import Fit, Geometry
 from stages.media.medium import Medium, UnusableError
+from stages.sources import films
 from stages.sources.frames import frame_count, frames
-from stages.sources.limits import EXTENSIONS
 from stages.sources.scenes import in_series
-from stages.sources.tree import Entry
+from stages.sources.tree import SCENES, Entry
 from stages.translating.carriers import MAX_PIXELS, TILES, Carrier, picture_of
 
 _PACE = 100
@@ -44,7 +44,7 @@ class Clips(Carrier):
     """Brought to the model's size, and written with the frames that follow, each made of those before it."""
 
     suffix = ".gif"
-    known_by = EXTENSIONS
+    known_by = SCENES.extensions
     in_parts = True
 
     def __init__(self, model: Model, medium: Medium, fit: str, count: int, seed: int) -> None:
@@ -120,5 +120,7 @@ def _frames_in(content: bytes) -> list[bytes]:
 
 
 def _pace_of(content: bytes) -> int:
+    if films.is_film(content):
+        return films.pace(content, MAX_PIXELS) or _PACE
     pace = open_picture(content, MAX_PIXELS).info.get("duration")
     return round(pace) if isinstance(pace, int | float) and pace > 0 else _PACE

@@ -1,0 +1,81 @@
+"""Films (MP4, MOV, WebM, MKV, AVI): their frames, by the package av, which is no part of the usual install."""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from stages.common.errors import UserError
+from stages.common.pictures import encode_png
+
+ENDINGS = (".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi")
+_MATROSKA = b"\x1aE\xdf\xa3"
+"""How WebM begins, too."""
+_STILLS = (b"heic", b"heix", b"mif1", b"avif", b"avis")
+"""Brands of what begins as MP4 does, and is a picture."""
+
+
+def is_film(content: bytes) -> bool:
+    """By its first bytes."""
+    if content[4:8] == b"ftyp":
+        return content[8:12] not in _STILLS
+    return content.startswith(_MATROSKA) or (content[:4] == b"RIFF" and content[8:12] == b"AVI ")
+
+
+def frame_count(content: bytes, max_pixels: int) -> int:
+    """How many frames a film has, counted without decoding one; 2 of what cannot be read, for `frames` to say so.
+
+    Raises UserError where av is not installed.
+    """
+    with _opened(content, max_pixels) as film:
+        return 2 if film is None else max(2, sum(packet.size > 0 for packet in film.demux(video=0)))
+
+
+def frames(content: bytes, max_pixels: int) -> Iterator[bytes]:
+    """Each frame, upright, as PNG; where the film breaks off no bytes, and nothing behind them."""
+    with _opened(content, max_pixels) as film:
+        count = 0
+        try:
+            for frame in film.decode(video=0):
+                levels = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
+                yield encode_png(np.moveaxis(levels, -1, 0))
+                count += 1
+            whole = count >= film.streams.video[0].frames  # as its header has it, or 0
+        except Exception:  # what FFmpeg says of damaged bytes
+            whole = False
+        if not whole:
+            yield b""
+
+
+def pace(content: bytes, max_pixels: int) -> int | None:
+    """Milliseconds from frame to frame, on average; None where nobody knows."""
+    with _opened(content, max_pixels) as film:
+        rate: Fraction | None = None if film is None else film.streams.video[0].average_rate
+        return round(1000 / rate) if rate else None
+
+
+@contextmanager
+def _opened(content: bytes, max_pixels: int) -> Iterator[Any]:
+    """None of what cannot be read, or has larger frames. Raises UserError where av is not installed."""
+    if find_spec("av") is None:
+        raise UserError(
+            "films-need-av",
+            "films (MP4, MOV, WebM, MKV, AVI) are read by av, which is not installed: run `pip install -c "
+            "requirements/constraints.txt -r requirements/films.txt`",
+        )
+    import av
+
+    av.logging.set_level(av.logging.PANIC)
+    try:
+        film = av.open(io.BytesIO(content))
+        shown = film.streams.video[0].codec_context
+        small = shown.width * shown.height <= max_pixels
+    except Exception:  # what FFmpeg says of damaged bytes, and of sound alone
+        yield None
+        return
+    with film:
+        yield film if small else None
