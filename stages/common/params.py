@@ -141,7 +141,7 @@ class Damage(Section):
 
 
 class Normalize(Section):
-    channels: Literal[1, 3]
+    channels: Literal[1, 2, 3]
     depth: Annotated[int, Field(ge=1, le=4096)] | None = None
     length: Annotated[int, Field(ge=64, le=2**20)] | None = None
     height: Annotated[int, Field(ge=1, le=4096)]

@@ -197,8 +197,8 @@ def _view_of(taken: Taken, medium: Medium) -> str | None:
         return None
     if way in ("lengths", "rows") and (not _joined(taken) or taken.domains):
         return None
-    if way == "lengths" and (len(medium.sides) > 1 or _joined(taken) > 1):  # no windows of what has several sides
-        return None
+    if way == "lengths" and (len(taken.image_shape) > 2 or taken.image_shape[0] > 1 or _joined(taken) > 1):
+        return None  # windows of one side and one channel alone
     return views[0] if None not in views else None
 
 

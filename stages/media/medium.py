@@ -125,6 +125,8 @@ class Medium:
     words: ClassVar[Words] = Words()
     sides: ClassVar[tuple[str, ...]] = ("height", "width")
     """What the settings of normalize call the sides of a sample, in order."""
+    channels: ClassVar[tuple[int, ...]] = (1, 3)
+    """What normalize.channels may be."""
     fits: ClassVar[tuple[str, ...]] = ("resize", "crop", "letterbox", "pad")
     """Which of normalize.fit its samples can be brought to their size by."""
     suffixes: ClassVar[tuple[str, ...]] = ()
@@ -249,7 +251,7 @@ class Medium:
             raise UnusableError(f"it has {one} {self.words.part}s and its partner {beside}: pairs are of one size")
         return found, other.values
 
-    def decode_whole(self, content: bytes, most: int) -> "FloatImages":
+    def decode_whole(self, content: bytes, channels: int, most: int) -> "FloatImages":
         """A sample `[C,T]` as long as its file, of a medium of one side; raises UnusableError as `decode` does."""
         raise NotImplementedError
 

@@ -20,6 +20,12 @@ _OF_PICTURES = ("black", "white", "partner")
 def require_settings(medium: Medium, to: "Normalize") -> None:
     """Raises UserError where `to` names sides that samples have not or lack, or would change what they mean."""
     _require_sides(medium, to)
+    if to.channels not in medium.channels:
+        known = " or ".join(map(str, medium.channels))
+        raise UserError(
+            "channels-unsuitable",
+            f"normalize.channels = {to.channels}, and {medium.words.many} have {known}: set it to one of these",
+        )
     words, shape = medium.words, to.shape_of(medium.sides)
     if prod(shape) > _MOST:
         raise UserError(

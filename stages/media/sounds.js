@@ -45,12 +45,19 @@ const powersOf = (real) => {
   return Array.from({ length: FINE / 2 + 1 }, (_, place) => real[place] ** 2 + imaginary[place] ** 2);
 };
 
+/** A sound `[C,T]` as its channels. @param {Float32Array} sound @param {number} channels */
+const channelsOf = (sound, channels) => {
+  const length = sound.length / channels;
+  return Array.from({ length: channels }, (_, channel) => sound.subarray(channel * length, (channel + 1) * length));
+};
+
 /**
  * How loud each band is over time, as `mintage.sounds.spectrograms`: levels in [0,255], rows of columns, low tones last.
- * @param {Float32Array} sound @param {number} rate samples a second
+ * @param {Float32Array[]} channels of a sound, heard together @param {number} rate samples a second
  * @returns {{levels: Uint8ClampedArray, columns: number}}
  */
-const spectrogramOf = (sound, rate) => {
+const spectrogramOf = (channels, rate) => {
+  const [sound] = channels;
   const hop = hopOf(sound.length);
   const columns = Math.ceil(sound.length / hop);
   const before = Math.floor((WINDOW - hop) / 2); // below 0 where columns are further apart than a window is wide
@@ -59,11 +66,14 @@ const spectrogramOf = (sound, rate) => {
   const bands = melBands(rate);
   const levels = new Uint8ClampedArray(BANDS * columns);
   for (let column = 0; column < columns; column += 1) {
-    const seen = new Float64Array(FINE);
-    for (let place = 0; place < WINDOW; place += 1) seen[place] = window[place] * (sound[column * hop - before + place] ?? 0);
-    const powers = powersOf(seen);
+    const powers = channels.map((one) => {
+      const framed = new Float64Array(FINE);
+      for (let place = 0; place < WINDOW; place += 1) framed[place] = window[place] * (one[column * hop - before + place] ?? 0);
+      return powersOf(framed);
+    });
     bands.forEach(({ first, weights }, band) => {
-      const power = weights.reduce((sum, weight, place) => sum + weight * powers[first + place], 0) / full;
+      const of = (one) => weights.reduce((sum, weight, place) => sum + weight * one[first + place], 0);
+      const power = powers.reduce((sum, one) => sum + of(one), 0) / channels.length / full;
       const decibels = Math.max(QUIETEST, Math.min(0, 10 * Math.log10(Math.max(power, 1e-12))));
       levels[(BANDS - 1 - band) * columns + column] = 255 * (1 - decibels / QUIETEST);
     });
@@ -74,16 +84,16 @@ const spectrogramOf = (sound, rate) => {
 const WAVE = { wide: 512, high: 96, color: "#2fae8a", middle: "#555" }; // in pixels, above the spectrogram
 
 /** The lowest and the highest sample under each pixel, and the one behind them, so that it is one line. */
-const drawWave = (context, sound, width, high) => {
+const drawWave = (context, sound, width, top, high) => {
   context.fillStyle = WAVE.middle;
-  context.fillRect(0, high / 2, width, 1);
+  context.fillRect(0, top + high / 2, width, 1);
   context.fillStyle = WAVE.color;
   for (let x = 0; x < width; x += 1) {
     const [from, to] = [Math.floor((x * sound.length) / width), Math.ceil(((x + 1) * sound.length) / width) + 1];
-    let [low, top] = [Infinity, -Infinity];
-    for (let place = from; place < Math.min(to, sound.length); place += 1) [low, top] = [Math.min(low, sound[place]), Math.max(top, sound[place])];
-    const y = ((1 - top) * (high - 1)) / 2;
-    context.fillRect(x, y, 1, Math.max(1, ((top - low) * (high - 1)) / 2));
+    let [low, peak] = [Infinity, -Infinity];
+    for (let place = from; place < Math.min(to, sound.length); place += 1) [low, peak] = [Math.min(low, sound[place]), Math.max(peak, sound[place])];
+    const y = top + ((1 - peak) * (high - 1)) / 2;
+    context.fillRect(x, y, 1, Math.max(1, ((peak - low) * (high - 1)) / 2));
   }
 };
 
@@ -98,26 +108,29 @@ const drawSpectrogram = (context, { levels, columns }, [across, down], top) => {
 let player = null;
 
 const VIEW = {
-  hint: "Time runs to the right: above the wave, below how loud each tone is, low tones at the bottom.",
+  hint: "Time runs to the right: above the wave of each channel, below how loud each tone is, low tones at the bottom.",
   drag: "Drag to move.",
   read: (file) => samplesOfRecording(file, RELEASE.medium.rate),
-  play: (sound, shape, generated) => wavOf(sound, RELEASE.medium.rate, generated),
+  play: (sound, shape, generated) => wavOf(sound, RELEASE.medium.rate, generated, shape[0]),
   draw: (canvas, sound, shape, large) => {
     const context = canvas.getContext("2d");
-    const spectrogram = large ? spectrogramOf(sound, RELEASE.medium.rate) : null;
+    const channels = channelsOf(sound, shape[0]);
+    const spectrogram = large ? spectrogramOf(channels, RELEASE.medium.rate) : null;
     const across = large ? Math.max(4, Math.round(WAVE.wide / spectrogram.columns)) : 0;
     [canvas.width, canvas.height] = large ? [across * spectrogram.columns, WAVE.high + 2 * BANDS] : [96, 48];
     context.fillStyle = "#000";
     context.fillRect(0, 0, canvas.width, canvas.height);
-    drawWave(context, sound, canvas.width, large ? WAVE.high : canvas.height);
+    const high = (large ? WAVE.high : canvas.height) / channels.length;
+    channels.forEach((one, channel) => drawWave(context, one, canvas.width, channel * high, high));
     if (large) drawSpectrogram(context, spectrogram, [across, 2], WAVE.high);
   },
   start: (picture, beside) => {
     player = new Player(beside, RELEASE.words.one);
   },
   settle: (sound, asked) => {
-    player.take(wavOf(sound, RELEASE.medium.rate), asked);
-    return `${(sound.length / RELEASE.medium.rate).toFixed(2)} seconds`;
+    const [channels] = RELEASE.shape;
+    player.take(wavOf(sound, RELEASE.medium.rate, true, channels), asked);
+    return `${(sound.length / channels / RELEASE.medium.rate).toFixed(2)} seconds`;
   },
 };
 

@@ -1,4 +1,4 @@
-"""Sounds: one channel over time, so many samples a second."""
+"""Sounds: one channel or two over time, so many samples a second."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,11 +23,12 @@ _FULL, _QUIET, _BLOCK = 0.999, 0.001, 64
 
 @dataclass(frozen=True)
 class Sounds(Medium):
-    """Files of any rate and number of channels, brought to `rate` samples a second and one channel."""
+    """Files of any rate, brought to `rate` samples a second; of any number of channels, mixed into one, or stereo."""
 
     name = "sounds"
     words = Words("sound", "a sound", "sounds", "sample", "silent")
     sides: ClassVar[tuple[str, ...]] = ("length",)
+    channels: ClassVar[tuple[int, ...]] = (1, 2)
     suffixes = SOUNDS
     fits: ClassVar[tuple[str, ...]] = ("crop", "pad")
     exact = True
@@ -63,8 +64,8 @@ class Sounds(Medium):
         return "Audio"
 
     def describe(self, shape: Shape) -> str:
-        """Such as 0.512-second, 8 kHz."""
-        return f"{shape[1] / self.rate:.3g}-second, {self.rate / 1000:g} kHz"
+        """Such as 0.512-second, 8 kHz stereo."""
+        return f"{shape[1] / self.rate:.3g}-second, {self.rate / 1000:g} kHz{' stereo' * (shape[0] == 2)}"
 
     def decode(self, content: bytes, to: "Normalize", most: int) -> Decoded:
         """With `fit` "crop" the middle of longer ones; with "pad" they are refused. Behind shorter ones is silence."""
@@ -88,15 +89,15 @@ class Sounds(Medium):
             )
         return self._fitted(one, to), self._fitted(other, to).values
 
-    def decode_whole(self, content: bytes, most: int) -> "FloatImages":
-        """At the medium's rate, its channels mixed into one."""
+    def decode_whole(self, content: bytes, channels: int, most: int) -> "FloatImages":
+        """At the medium's rate."""
         import numpy as np
 
         from mintage.waves import resample
         from stages.media.recordings import samples_of
 
         recording = samples_of(content, most)
-        return np.clip(resample(recording.samples.mean(0, keepdims=True), recording.rate, self.rate), -1, 1)
+        return np.clip(resample(_in_channels(recording.samples, channels), recording.rate, self.rate), -1, 1)
 
     def _fitted(self, recording: "Recording", to: "Normalize") -> Decoded:
         import numpy as np
@@ -104,15 +105,13 @@ class Sounds(Medium):
         from mintage.waves import resample
 
         (wanted,) = to.shape_of(self.sides)[1:]
-        if to.channels != 1:
-            raise UnusableError("sounds have one channel: set normalize.channels to 1")
         samples, rate = recording.samples, recording.rate
         if rate < self.rate and to.upscale == "refuse":
             raise UnusableError(
                 f"it has {rate} samples a second, fewer than {self.rate} (ingest.options.rate), and normalize.upscale "
                 "refuses to invent some"
             )
-        sound = resample(samples.mean(0, keepdims=True), rate, self.rate)
+        sound = resample(_in_channels(samples, to.channels), rate, self.rate)
         longer = sound.shape[1] - wanted
         if longer > 0 and to.fit == "pad":
             raise UnusableError(
@@ -158,6 +157,18 @@ class Sounds(Medium):
 
         drawn = spectrograms(torch.from_numpy(samples), self.rate, _BANDS, _hop(samples.shape[2]))
         return to_uint8(drawn.numpy())
+
+
+def _in_channels(samples: "FloatImages", channels: int) -> "FloatImages":
+    """Of a sound `[C,T]` its mix `[1,T]`, or both sides `[2,T]`, alike where it has one."""
+    import numpy as np
+
+    if channels == 1:
+        mix: FloatImages = samples.mean(0, keepdims=True)
+        return mix
+    if len(samples) > channels:
+        raise UnusableError(f"it has {len(samples)} channels: mix it to stereo, or set normalize.channels to 1")
+    return np.broadcast_to(samples, (channels, samples.shape[1]))
 
 
 def _clipped(samples: "FloatImages") -> "FloatImages":

@@ -107,11 +107,12 @@ class Lengths(Carrier):
     """Samples of one side and any length, as windows that share halves."""
 
     def __init__(self, model: Model, medium: Medium) -> None:
-        self._medium, self._size, self.one = medium, model.shape[1], medium.words.one
+        self._medium, self.one = medium, medium.words.one
+        self._channels, self._size = model.shape
         self.suffix, self.known_by = medium.suffixes[0], medium.suffixes
 
     def cut(self, content: bytes, *_: bytes) -> tuple[Windows, Iterator[FloatImages]]:
-        sample = self._medium.decode_whole(content, _MOST_SAMPLES)
+        sample = self._medium.decode_whole(content, self._channels, _MOST_SAMPLES)
         windows = Windows(sample.shape[1], self._size)
         return windows, iter(windows.cut(torch.from_numpy(sample)).numpy())
 

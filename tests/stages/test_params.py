@@ -95,7 +95,7 @@ def test_a_key_in_a_list_is_checked_too(tmp_path: Path) -> None:
     [
         ("train.family", "dcgam", "train.family = 'dcgam' is not one of .*'dcgan'.*: did you mean 'dcgan'?"),
         ("train.family", "zzz", "train.family = 'zzz' is not one of .*cgan"),
-        ("normalize.channels", "2", "normalize.channels = 2 is not one of"),
+        ("normalize.channels", "4", "normalize.channels = 4 is not one of"),
         # strict: nothing is guessed from another type
         ("train.images", "'600000'", "train.images = '600000' is refused"),
         ("train.images", "1.5", "train.images = 1.5 is refused"),

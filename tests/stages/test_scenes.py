@@ -186,7 +186,7 @@ def stills(tree: Path) -> None:
             "has no scene of 5 frames",
             marks=pytest.mark.tried(
                 "`ingest.scenes` of folders with three pictures each",
-                "has no scene of 5 frames, of which each is made of 4 before it: give clips",
+                "has no scene of 5 frames, of which each is made of 4 before it: give films, clips",
             ),
         ),
     ],

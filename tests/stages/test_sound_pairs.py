@@ -7,12 +7,15 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from mintage.waves import encode_wav, mixed
+import mintage
+from mintage.waves import FULL, decode_wav, encode_wav, mixed
+from stages.common.files import write_json
 from stages.common.foresight import Known, require_fit
 from stages.common.shards import ShardReader
 from stages.media.images import Images
 from stages.media.sounds import Sounds
 from tests.refusals import refused
+from tests.stages.forked import try_stage_in
 from tests.stages.source_files import ingested, normalized
 from tests.stages.tiny_data import write_params
 
@@ -228,3 +231,19 @@ def test_a_family_and_pairs_that_do_not_fit_are_said_before_anything_is_learned(
     else:
         with refused("params-do-not-fit", said):
             require_fit(known)
+
+
+def test_a_stereo_release_takes_both_sides_of_a_file_and_keeps_them_apart(tmp_path: Path) -> None:
+    noisy = np.random.default_rng(0).uniform(-0.5, 0.5, (32, 2, 256)).astype(np.float32)
+    data = mintage.Dataset(noisy / 2, source=noisy, rank=1)
+    mintage.train(data, "segan", 64, {"width": 4}, progress=False).model.save(tmp_path / "model")
+    write_json(tmp_path / "model/provenance.json", {"medium": Sounds(RATE).to_json()})
+    sides = np.concatenate([tone(300), tone(700)])
+    write(tmp_path / "in/both.wav", sides)
+    write(tmp_path / "in/one.wav", sides[:1])
+    code, said = try_stage_in(tmp_path, "translate", "in", "--release", "model", "--out", "out")
+    assert (code, "translated 2 sounds" in said) == (0, True), said
+    made = {path.stem: decode_wav(path.read_bytes())[0] for path in (tmp_path / "out").iterdir()}
+    expected = mintage.load(tmp_path / "model").translate(decode_wav(encode_wav(sides, RATE))[0][None])[0].numpy()
+    assert {name: sound.shape for name, sound in made.items()} == {"both": (2, 1600), "one": (2, 1600)}
+    assert np.abs(made["both"] - expected).max() < 2 / FULL

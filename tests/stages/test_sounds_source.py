@@ -57,6 +57,18 @@ def by_soundfile(sound: npt.NDArray[np.float64], **kind: str) -> bytes:
     return file.getvalue()
 
 
+def test_both_sides_of_a_stereo_sound_are_kept_where_two_channels_are_asked_for() -> None:
+    sides = np.concatenate([tone(300, rate=4000), tone(500, rate=4000)])
+    both, mixed = (decoded(encode_wav(sides, 4000), channels=count) for count in (2, 1))
+    assert (both.shape, mixed.shape) == ((2, 400), (1, 400))
+    assert np.abs(both.mean(0) - mixed[0]).max() < 1e-4
+    assert abs(float(both[0] @ both[1])) < 0.1 * float(both[0] @ both[0])
+    alone = decoded(encode_wav(tone(300), 8000), channels=2)
+    assert np.array_equal(alone[0], alone[1])
+    with pytest.raises(UnusableError, match="it has 6 channels: mix it to stereo"):
+        decoded(encode_wav(tone(300, channels=6), 8000), channels=2)
+
+
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_folder_or_a_zip_of_sounds_is_read_in_all_its_classes(tmp_path: Path, packed: bool) -> None:
     write_folder(tmp_path / "tree")
@@ -182,7 +194,7 @@ def test_a_broken_file_among_sounds_is_left_out_and_named(tmp_path: Path) -> Non
         ({"depth": 8}, "side-superfluous", "the sides of sounds are length"),
         ({"fit": "resize"}, "fit-of-pictures", "set it to crop or pad"),
         ({"black": 0.0}, "settings-of-pictures", "sounds are WAV, FLAC, OGG or MP3"),
-        ({"channels": 3}, "images-broken", "sounds have one channel: set normalize.channels to 1"),
+        ({"channels": 3}, "channels-unsuitable", "sounds have 1 or 2"),
     ],
 )
 def test_settings_that_no_sound_has_are_refused(

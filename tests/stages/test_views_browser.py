@@ -42,7 +42,7 @@ MODELS = {
         Rolls(48, 24, tempo=100),
     ),
     "volumes": (ModelConfig("dcgan", 8, (1, 16, 16, 16), None, 12, "normal"), Volumes()),
-    "sounds": (ModelConfig("dcgan", 8, (1, 1024), ("low", "high"), 12, "uniform", "concat", "batch"), SOUNDS),
+    "sounds": (ModelConfig("dcgan", 8, (2, 1024), ("low", "high"), 12, "uniform", "concat", "batch"), SOUNDS),
     "pairs": (ModelConfig("unet", 8, (1, 1024), None, 0, "normal", "source", source_shape=(1, 1024)), SOUNDS),
 }
 UP, RIGHT = "\ue013", "\ue014"
@@ -163,7 +163,7 @@ def test_a_held_out_sound_and_one_of_ones_own_of_any_length_become_what_torch_ma
     (tmp_path / "own.wav").write_bytes(own)
     window.type("#explore-own", str(tmp_path / "own.wav"))
     given, made = map(bytes, window.run(both))
-    sound = SOUNDS.decode_whole(own, 2**20)
+    sound = SOUNDS.decode_whole(own, 1, 2**20)
     assert np.abs(levels_in(given) - sound * 32767).max() < 1.5
     windows = Windows(sound.shape[1], 1024)
     pieces = generate(page.model.generator, torch.empty(len(windows), 0), windows.cut(torch.from_numpy(sound)))
