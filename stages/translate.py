@@ -53,6 +53,8 @@ from stages.translating.holes import Holes
 from stages.translating.jobs import Job, Maker, jobs, require_there, say_broken, waiting_of
 
 SELECTED, _PROVENANCE = "models/selected", "provenance.json"
+_OF_PICTURES = 3
+"""Channels, height and width: so many are the axes of a source that is a picture."""
 
 
 def main() -> None:
@@ -115,7 +117,8 @@ def translator(address: str, to: str | None = None) -> tuple[Model, Mark]:
     if source is None:
         does = f"makes {_many(address, model)} of noise" if model.vocabulary is None else "writes words"
         raise UserError("model-does-not-translate", f"{address} {does}: name one that translates")
-    if source[0] not in (1, 3) and not maps_in(source, model.shape) and not has_mask(source, model.shape):
+    known = source[0] in (1, 3) or maps_in(source, model.shape) or has_mask(source, model.shape)
+    if len(source) == _OF_PICTURES and not known:
         raise UserError(
             "model-does-not-translate", f"{address} takes images of {source[0]} channels: no picture has so many"
         )
