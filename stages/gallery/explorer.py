@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 
 from mintage.attribute_names import groups_of
 from stages.common.levels import Levels, in_range
@@ -43,8 +43,17 @@ class Taken(BaseModel):
     generator_normalization: str = "none"
     attributes: tuple[str, ...] | None = None
     source_shape: tuple[int, ...] | None = None
+    """Without the channels of attributes that join it (`mintage.players.ModelConfig.bare_source_shape`)."""
     domains: tuple[str, str] | None = None
     vocabulary: tuple[str, ...] | None = None
+
+    @field_validator("source_shape")
+    @classmethod
+    def _without_attributes(cls, shape: tuple[int, ...] | None, known: ValidationInfo) -> tuple[int, ...] | None:
+        if shape is None:
+            return None
+        channels, *sides = shape
+        return channels - len(known.data.get("attributes") or ()), *sides
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -192,8 +201,6 @@ def _view_of(taken: Taken, medium: Medium) -> str | None:
     try:
         views = [medium.view(medium.check_shape(shape)) for shape in (taken.image_shape, given) if shape is not None]
     except ValueError:
-        return None
-    if taken.source_shape is not None and taken.attributes:  # no page asks for both
         return None
     if way in ("lengths", "rows") and (not _joined(taken) or taken.domains):
         return None

@@ -9,12 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from mintage.chords import ATTRIBUTES
 from mintage.metrics.modes import mode_figures
 from mintage.midi import GENERATED as SAID
 from mintage.midi import encode_midi, notes_of
 from mintage.players import ModelConfig
 from mintage.rolls import as_rolls, sounding
 from mintage.sampling import generate
+from mintage.sources import with_attributes
 from mintage.volumes import shaded_views
 from mintage.waves import GENERATED, decode_wav, encode_wav, info_of
 from mintage.windows import Windows
@@ -39,6 +41,20 @@ MODELS = {
     "chords": (ModelConfig("midinet", 16, (1, 16, 60), None, 12, "normal"), Rolls(36, 60, "many")),
     "following": (
         ModelConfig("midinet_following", 16, (1, 16, 24), None, 12, "normal", "source", source_shape=(1, 16, 24)),
+        Rolls(48, 24, tempo=100),
+    ),
+    "both": (
+        ModelConfig(
+            "midinet_following",
+            16,
+            (1, 16, 24),
+            None,
+            12,
+            "normal",
+            "source",
+            attributes=ATTRIBUTES,
+            source_shape=(1 + len(ATTRIBUTES), 16, 24),
+        ),
         Rolls(48, 24, tempo=100),
     ),
     "volumes": (ModelConfig("dcgan", 8, (1, 16, 16, 16), None, 12, "normal"), Volumes()),
@@ -346,3 +362,32 @@ def test_each_view_fits_its_window_and_each_control_has_a_name(
     assert window.run(nameless) == []
     assert page.status().endswith(" ms.")
     assert window.console() == []
+
+
+def test_each_bar_of_a_tune_is_of_the_chord_that_is_asked_for_then(window: Browser, models: Site) -> None:
+    page, medium = Page(window, models, "both"), MODELS["both"][1]
+    assert isinstance(medium, Rolls)
+    window.click("#explore-clear")
+    noise = torch.tensor(window.run(NOISE_OF_SEEDS, [1, 2, 3]))
+    bars = [torch.full((1, 1, 16, 24), -1.0)]
+    for number, (root, minor) in enumerate([("A", -1), ("G", 1), ("Eb", -0.5)]):
+        asked = [1.0 if name == f"root={root}" else -1.0 for name in ATTRIBUTES[:-1]] + [minor]
+        bars.append(generate(page.model.generator, noise[number : number + 1], both(bars[-1], asked)))
+        if number:
+            page.ask("word-root", str(ATTRIBUTES.index(f"root={root}")))
+            page.ask(f"attribute-{len(ATTRIBUTES) - 1}", minor)
+            window.click("#explore-new")
+    shown = "await explorer.idle(); return document.querySelectorAll('#explore-row canvas').length"
+    assert window.run(shown) == 3
+    expected = medium.pixels(bars[-1].numpy())[0].transpose(1, 2, 0).astype(int)
+    found = page.canvas()
+    assert np.abs(found[:: len(found) // len(expected), :: found.shape[1] // expected.shape[1]] - expected).max() <= 1
+    assert len(torch.unique(torch.cat(bars), dim=0)) == 4
+    page.ask("seed", 1)
+    assert np.array_equal(page.canvas(), found), "the bars keep their chords where they are made again"
+    assert window.console() == []
+
+
+def both(bar: Tensor, asked: list[float]) -> Tensor:
+    """A source: what is heard of the bar before, and attributes."""
+    return with_attributes(as_rolls(sounding(bar, "one")), torch.tensor([asked]))

@@ -12,10 +12,10 @@ const windowsOf = (length, size) => {
 
 /**
  * What the generator makes of a sample: each window counts the less, the nearer to its end a part is.
- * @param {Float32Array} sample @param {number} seed of the first window's noise
+ * @param {Float32Array} sample @param {number} seed of the first window's noise @param {number[]} attributes
  * @returns {Promise<{values: Float32Array, milliseconds: number}>}
  */
-const throughWindows = async (engine, release, sample, seed) => {
+const throughWindows = async (engine, release, sample, seed, attributes) => {
   const [, size] = release.shape;
   const starts = windowsOf(sample.length, size);
   const weights = Array.from({ length: size }, (_, place) => Math.sin((Math.PI * (place + 0.5)) / size) ** 2);
@@ -26,7 +26,8 @@ const throughWindows = async (engine, release, sample, seed) => {
     const sources = new Float32Array(some.length * size); // silence is behind a sample that is too short
     some.forEach((start, number) => sources.set(sample.subarray(start, start + size), number * size));
     const latents = Float32Array.from(some.flatMap((_, number) => noiseOf(release.latents, seed + first + number)));
-    const { values, milliseconds } = await engine.make({ sources, latents }, some.length);
+    const asked = Float32Array.from(some.flatMap(() => attributes));
+    const { values, milliseconds } = await engine.make({ sources, latents, attributes: asked }, some.length);
     spent += milliseconds;
     some.forEach((start, number) =>
       weights.forEach((weight, place) => {
@@ -49,7 +50,7 @@ const startLengths = (release, engine) => {
 
   const update = newest(async () => {
     const asked = sample;
-    const { values, milliseconds } = await throughWindows(engine, release, asked, seedIn(form));
+    const { values, milliseconds } = await throughWindows(engine, release, asked, seedIn(form), attributesOf(form, release.attributes));
     made = values;
     VIEW.draw(source, asked, [1, asked.length], true);
     VIEW.draw(picture, values, [1, values.length], true);
@@ -68,7 +69,8 @@ const startLengths = (release, engine) => {
   };
 
   form.addEventListener("submit", (event) => event.preventDefault());
-  form.elements.seed?.addEventListener("change", () => settle(true));
+  form.addEventListener("input", () => showValues(form));
+  form.addEventListener("change", ({ target }) => target !== form.elements.own && settle(true));
   takesFiles(form, one, take);
   const begin = async () => {
     const [first] = await showsBeginnings(release, take);

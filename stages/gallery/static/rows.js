@@ -17,16 +17,17 @@ const startRow = (release, engine) => {
 
   const row = () => [...given, ...made.map(({ values }) => values)];
   /** One more, of a seed, and of what a file keeps of those before it, the latest first; of too few the first is repeated. */
-  const goOn = async (seed) => {
+  const goOn = async (seed, attributes = attributesOf(form, release.attributes)) => {
     const all = row();
     const sources = new Float32Array(past * size);
     for (let back = 0; back < past; back += 1) {
       const before = all.at(-1 - back) ?? all[0] ?? nothing;
       sources.set(VIEW.written?.(before, release.shape) ?? before, back * size);
     }
-    const { values, milliseconds } = await engine.make({ sources, latents: Float32Array.from(noiseOf(release.latents, seed)) }, 1);
+    const latents = Float32Array.from(noiseOf(release.latents, seed));
+    const { values, milliseconds } = await engine.make({ sources, latents, attributes: Float32Array.from(attributes) }, 1);
     spent = milliseconds;
-    made = [...made, { values, seed }];
+    made = [...made, { values, seed, attributes }];
   };
   const draw = () => {
     const all = row();
@@ -87,13 +88,12 @@ const startRow = (release, engine) => {
   const begin = (samples, of = "held out") => {
     [given, made, kind] = [samples, [], of];
   };
-  const again = async (seeds) => {
-    made = [];
-    for (const seed of seeds) await goOn(seed);
-  };
+  form.addEventListener("input", () => showValues(form));
   form.elements.seed?.addEventListener("change", () =>
     doing(inTurn(async () => {
-      await again(made.map((_, place) => seedIn(form) + place));
+      const before = made;
+      made = [];
+      for (const [place, { attributes }] of before.entries()) await goOn(seedIn(form) + place, attributes);
       settle();
     })));
   const beginWith = (samples, of, note = "") =>

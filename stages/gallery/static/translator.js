@@ -15,7 +15,8 @@ const startTranslator = (release, engines) => {
   const update = newest(async () => {
     showValues(form);
     const latents = noiseOf(release.latents, Math.trunc(Number(form.elements.seed?.value ?? 0)));
-    const feeds = { sources: drawing.values(), latents: Float32Array.from(latents) };
+    const attributes = Float32Array.from(attributesOf(form, release.attributes));
+    const feeds = { sources: drawing.values(), latents: Float32Array.from(latents), attributes };
     const { values, milliseconds } = await engine().make(feeds, 1);
     draw(picture, values, release.shape);
     picture.dataset.milliseconds = milliseconds.toFixed(2);
