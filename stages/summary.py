@@ -137,7 +137,7 @@ def _published(receipt: Receipt, root: Path) -> list[Row]:
     if not missing and receipt.url.startswith("file:") and not (root / FolderStore(receipt.url).root).exists():
         missing = f"{receipt.url}, not in this checkout"  # as after `dvc pull`
     if missing:
-        return [("release", missing), ("to publish", "python -m stages.releases publish")]
+        return [("release", missing), ("to publish", "mintage releases publish")]
     return [
         ("receipt", str(RECEIPT)),
         ("release", f"{receipt.url} ({receipt.files} files, {size(receipt.bytes)})"),

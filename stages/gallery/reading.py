@@ -136,7 +136,7 @@ class _Files:
 
 
 def refused(reason: str) -> UserError:
-    return UserError("release-not-shown", f"{reason}: `python -m stages.releases verify` says more")
+    return UserError("release-not-shown", f"{reason}: `mintage releases verify` says more")
 
 
 FactsType = TypeVar("FactsType", bound=Facts)

@@ -34,7 +34,7 @@ def published(tree: Path) -> list[str]:
 @pytest.mark.tried(
     "`dvc exp run`, whose `upload.publish` is runs",
     "not published: this is the experiment bold-seal, and upload.publish is not always; "
-    "`python -m stages.releases publish` publishes it",
+    "`mintage releases publish` publishes it",
 )
 def test_an_experiment_publishes_nothing_and_says_how_to(
     tree: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], read: Callable[[str], None]

@@ -86,7 +86,7 @@ def test_it_tells_every_place(tmp_path: Path) -> None:
 def test_a_release_that_a_colleague_keeps_in_a_folder_of_theirs_is_said_to_be_elsewhere(tmp_path: Path) -> None:
     text = summary(finished(tmp_path))
     assert "not in this checkout" in text
-    assert "python -m stages.releases publish" in text
+    assert "mintage releases publish" in text
     assert "latest release" not in text
 
 
