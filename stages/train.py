@@ -36,7 +36,7 @@ from stages.common.provenance import recorded
 from stages.common.reading import as_given, attributes_of, labels_of, real_images, require_passed_gate
 from stages.common.resume import Resume, State
 from stages.common.split import Split
-from stages.common.stage import explain_interrupt, parser_of, progress_bar
+from stages.common.stage import deferred_interrupt, explain_interrupt, parser_of, progress_bar
 from stages.common.train_params import Train
 from stages.media import medium_of
 from stages.media.drawings import draw_translations, drawings_of
@@ -236,6 +236,7 @@ def train(
     meter.lap(trainer.images_seen)
     with (
         explain_interrupt(lambda: f"training was at {trainer.images_seen:,} images; {resume.how_to_resume()}"),
+        deferred_interrupt(at_once=launched()) as interrupt,  # of several processes none saves alone
         progress_bar("train", params.images, done=trainer.images_seen) as bar,
     ):
         while should_continue(trainer, params):
@@ -247,7 +248,7 @@ def train(
                     write_tsv(log, trainer.history)
                     logged = time.monotonic()
             due, last = trainer.passed(params.checkpoint_every), trainer.images_seen >= params.images
-            late = time.monotonic() - saved > params.resume_every
+            late = time.monotonic() - saved > params.resume_every or interrupt.asked
             if due or last or late:
                 checked(trainer.check, resume)  # what is not finite is never saved
             if due or last:
@@ -259,6 +260,8 @@ def train(
                 resume.note(trainer.images_seen, meter.cost(on_gpu=trainer.engine.device.type == "cuda"))
                 save(trainer, resume, params, medium)
                 saved = time.monotonic()
+            if interrupt.asked:
+                raise KeyboardInterrupt
 
 
 def save(trainer: Trainer, resume: Resume, params: Train, medium: Medium) -> None:

@@ -2,9 +2,13 @@
 
 import argparse
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
 from typing import Any, NoReturn
 
 from tqdm import tqdm
@@ -63,6 +67,35 @@ def progress_bar(desc: str, total: int | None, unit: str = "", done: int = 0) ->
     return tqdm(
         total=total, initial=done, desc=desc, unit=unit, unit_scale=True, mininterval=interval, maxinterval=interval
     )
+
+
+@dataclass
+class Interrupt:
+    """Whether somebody pressed Ctrl-C."""
+
+    asked: bool = False
+
+
+@contextmanager
+def deferred_interrupt(*, at_once: bool = False) -> Iterator[Interrupt]:
+    """Within the block the first Ctrl-C is only noted, for who looks between two steps; the second one interrupts.
+
+    With `at_once`, and where nobody listens to it or another thread runs this, all is as before.
+    """
+    noted, before = Interrupt(), signal.getsignal(signal.SIGINT)
+    if at_once or not callable(before) or threading.current_thread() is not threading.main_thread():
+        yield noted
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, before)
+        noted.asked = True
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """What a training and an evaluator that were stopped keep, and what they say, when they go on with changed params."""
 
 import os
+import re
 import shutil
 import signal
 import time
@@ -118,9 +119,16 @@ def interrupted(folder: Path, stage: str, states: str) -> str:
     "Ctrl-C in a training",
     "stopped: training was at ... images; the same command goes on from ... images, saved in .resume/",
 )
-def test_ctrl_c_in_a_training_says_what_was_saved_and_how_to_go_on(tmp_path: Path, read: Callable[[str], None]) -> None:
-    folder = workspace(tmp_path, train__images=400_000, train__resume_every=1e-9)
-    read(interrupted(folder, "train", ".resume/*/rolling/images-*.safetensors"))
+def test_ctrl_c_in_a_training_saves_all_of_it_and_says_how_to_go_on(
+    tmp_path: Path, read: Callable[[str], None]
+) -> None:
+    folder = workspace(tmp_path, train__images=400_000, train__checkpoint_every=400, train__resume_every=3600)
+    said = interrupted(folder, "train", ".resume/*/kept/images-*.safetensors")
+    read(said)
+    reached, kept = re.findall(r"([\d,]+) images", said)
+    assert reached == kept
+    (state,) = folder.glob(f".resume/*/*/images-{int(kept.replace(',', '')):09d}.safetensors")
+    assert state.stat().st_size
 
 
 @pytest.mark.tried(
