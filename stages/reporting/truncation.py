@@ -92,7 +92,7 @@ def _over_thresholds(inputs: Inputs, name: str) -> Chart:
         f"{titled(metric)} at each threshold. {said}. Real images score {text(metric, floor)}.",
         [line],
         level=floor,
-        across=Across("no number of the noise beyond", words=limits),
+        across=Across("noise truncated at", words=limits),
     )
     keys = (Key("thresholds", "ink", "line"), Key("real images", "muted", "dashes"))
     direction = "Higher" if metric.direction == "max" else "Lower"

@@ -69,7 +69,7 @@ def facts_of(rows: list[Row]) -> dict[str, Any]:
         f"Precision is highest {_describe_limit(real)}: {text(real[FIDELITY])}, with a recall of {text(real[VARIETY])}"
     )
     if real is not last:
-        trade_off += f"; without a limit they are {text(last[FIDELITY])} and {text(last[VARIETY])}"
+        trade_off += f"; without truncation they are {text(last[FIDELITY])} and {text(last[VARIETY])}"
     distance = METRICS["frechet_distance"].text(near["frechet_distance"])
     sentence = f"{trade_off}. The Frechet distance is lowest {_describe_limit(near)}: {distance}."
     return {"samples": last["samples"], "fidelity": FIDELITY, "variety": VARIETY, "sentence": sentence}
@@ -77,7 +77,7 @@ def facts_of(rows: list[Row]) -> dict[str, Any]:
 
 def _describe_limit(row: Row) -> str:
     limit = row["threshold"]
-    return "without a limit on the noise" if limit is None else f"with no number of the noise beyond {limit:g}"
+    return "without truncation" if limit is None else f"with the noise truncated at {limit:g}"
 
 
 def _of_count(real: Reference, count: int) -> Reference:

@@ -301,7 +301,7 @@ def test_noise_cut_to_nothing_keeps_fidelity_and_loses_variety(
     assert nothing["frechet_distance"] > few["frechet_distance"] > none["frechet_distance"]
     assert few["recall"] < none["recall"]
     assert none["recall"] > 0.4
-    assert "distance is lowest without a limit on the noise" in selection["truncation"]["sentence"]
+    assert "distance is lowest without truncation" in selection["truncation"]["sentence"]
 
 
 def test_fewer_images_a_threshold_than_a_checkpoint_have_floors_of_as_many(
