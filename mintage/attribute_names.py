@@ -38,9 +38,12 @@ def asked_values(names: Sequence[str], asked: Mapping[str, bool | float | str]) 
             found |= {place: 1.0 if names[place] == word else -1.0 for place in groups[name]}
         elif isinstance(value, str) and name in groups and len(groups[name]) > 1:
             raise ValueError(f"there is no {name} {value!r}{_values_of(name, names, groups[name])}")
+        elif name not in groups and name not in names:
+            raise ValueError(f"there is no attribute {name!r}{nearest(name, list(groups))}")
         elif name not in names or isinstance(value, str):
-            advice = nearest(name, list(groups)) if name not in groups else _values_of(name, names, groups[name])
-            raise ValueError(f"there is no attribute {name!r} that can be {value!r}{advice}")
+            raise ValueError(
+                f"there is no attribute {name!r} that can be {value!r}{_values_of(name, names, groups[name])}"
+            )
         else:
             found[names.index(name)] = attribute_value(name, value)
     return found

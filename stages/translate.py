@@ -22,13 +22,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
+from shlex import quote
 from typing import Any, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from mintage.attributes import with_changes
 from mintage.conditions import sources_asked
 from mintage.model import Model, load
 from mintage.release import ReleaseError, identify, read
@@ -47,6 +47,7 @@ from stages.media import medium_of
 from stages.media.medium import Medium, UnusableError
 from stages.sources.folder import Folder
 from stages.sources.tree import named
+from stages.translating.asking import ask
 from stages.translating.carriers import MAX_PIXELS, TILES, Carrier, Lengths, Pictures, Rows
 from stages.translating.clips import Clips
 from stages.translating.holes import Holes
@@ -66,12 +67,13 @@ def main() -> None:
     carrier = carrier_of(model, medium, arguments)
     if arguments.fit == TILES:
         require_tiles(model)
-    ask(model, arguments.ask)
+    asked = ask(model, arguments.ask)
     model.generator.to(steady_device_for(arguments.device))
     one = carrier.one
     given = places_of_maps(arguments.maps, carrier, arguments.release)
     found = [with_maps(job, given) for job in jobs(arguments.inputs, Path(arguments.out), carrier, one)]
-    maker = Maker(mark, {"to": arguments.to, "seed": arguments.seed, "how": carrier.how})
+    settings = {"to": arguments.to, "seed": arguments.seed, "how": carrier.how}
+    maker = Maker(mark, settings | ({"asked": asked} if asked else {}))
     waiting = waiting_of(found, maker, arguments.out, one)
     broken = translate(model, waiting, carrier, arguments.seed, maker)
     print(f"translated {counted(len(waiting) - len(broken), one)}: {arguments.out}")
@@ -122,6 +124,9 @@ def translator(address: str, to: str | None = None) -> tuple[Model, Mark]:
         raise UserError(
             "model-does-not-translate", f"{address} takes images of {source[0]} channels: no picture has so many"
         )
+    if model.generator.directions and to is None:
+        ways = " or ".join(f"--to {quote(name)}" for name in model.generator.directions)
+        raise UserError("domain-unknown", f"say which domain to make: {ways}")
     try:
         mark = mark_of_weights(weights_of(model.generator), family_of(address))
         return Model(model.towards(to)), replace(mark, release=release_of(address))
@@ -200,29 +205,6 @@ def provenance_of(address: str) -> dict[str, Any]:
     except (ReleaseError, ValueError):
         return {}
     return provenance if isinstance(provenance, dict) else {}
-
-
-def ask(model: Model, given: list[str]) -> None:
-    """Have the model make everything with these attributes. Raises UserError where it is told none, or no such."""
-    examples, names = model.generator.examples, model.attributes
-    if given and (examples is None or names is None):
-        raise UserError("attribute-unknown", f"--ask {given[0]}: the model is told no attributes: leave it out")
-    if examples is None or names is None:
-        return
-    asked = {name: _value_of(word) for name, _, word in (one.partition("=") for one in given)}
-    try:
-        examples.copy_(with_changes(examples, names, asked))
-    except ValueError as error:
-        raise UserError("attribute-unknown", f"--ask: {error}") from None
-
-
-def _value_of(word: str) -> bool | float | str:
-    if word in ("true", "false"):
-        return word == "true"
-    try:
-        return float(word)
-    except ValueError:
-        return word
 
 
 def require_tiles(model: Model) -> None:

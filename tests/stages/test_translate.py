@@ -45,7 +45,7 @@ def test_each_tile_is_of_the_size_asked_for_and_neighbors_share_a_quarter() -> N
 @pytest.mark.parametrize(
     ("to", "sentence"),
     [
-        ([], "--to: say which domain to make: to='night' or to='day'"),
+        ([], "say which domain to make: --to night or --to day"),
         (["--to", "nigth"], "--to: there is no domain 'nigth': did you mean 'night'?"),
     ],
 )
@@ -267,3 +267,46 @@ def test_what_cannot_be_translated_is_one_sentence(
     assert said.startswith("error: ")
     assert part in said
     assert "Traceback" not in said
+
+
+@pytest.fixture(scope="module")
+def asking(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a translator that takes the attributes root and minor beside a picture, and one to translate."""
+    folder = tmp_path_factory.mktemp("asked")
+    images = torch.rand(16, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    attributes = {"root": ["C", "G"] * 8, "minor": [True, True, False, False] * 4}
+    data = mintage.Dataset(image=images, source=-images, attributes=attributes)
+    recipe = {"width": 4, "batch_size": 8, "condition": "attributes"}
+    mintage.train(data, "pix2pix", images=16, recipe=recipe, progress=False).model.save(folder / "model")
+    picture(folder / "one.png")
+    return folder
+
+
+def test_what_was_made_with_other_attributes_is_refused_and_in_other_words_for_the_same_is_not(asking: Path) -> None:
+    def ask(*asked: str) -> tuple[int, str]:
+        options = [word for one in asked for word in ("--ask", one)]
+        return try_stage_in(asking, "translate", "one.png", "--release", "model", "--out", "out", *options)
+
+    assert ask("root=G", "minor=true")[0] == 0
+    code, said = ask("minor=1", "root=G")
+    assert (code, "left 1 picture as it was" in said) == (0, True)
+    for other in (["root=C", "minor=true"], ["root=G"], []):
+        code, said = ask(*other)
+        assert (code, "made of another file, by another model or with other settings" in said) == (2, True), said
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        (["root"], "--ask 'root' is no NAME=VALUE: write such as --ask root=C"),
+        (["root="], "--ask 'root=' is no NAME=VALUE"),
+        (["root=G", "root=C"], "--ask names 'root' twice: ask for one value of it"),
+        (["tempo=3"], "--ask: there is no attribute 'tempo'; known: root, minor"),
+        (["rot=G"], "--ask: there is no attribute 'rot': did you mean 'root'?"),
+        (["root=3"], "--ask: there is no attribute 'root' that can be 3.0: ask for C or G"),
+    ],
+)
+def test_an_attribute_that_cannot_be_asked_for_is_refused(asking: Path, asked: list[str], sentence: str) -> None:
+    options = [word for one in asked for word in ("--ask", one)]
+    code, said = try_stage_in(asking, "translate", "one.png", "--release", "model", "--out", "none", *options)
+    assert (code, sentence in said) == (2, True), said
