@@ -100,6 +100,7 @@ def subject(inputs: Inputs, sources: Row | None) -> Subject:
         family=trained.get("family", ""),
         training=length_of(trained),
         train_images=sum(len(one.train) for one in inputs.reals),
+        held_out=min(len(one.holdout) for one in inputs.reals),
         chance=real.chance,
         medium=real.medium,
         attributes=bool(real.attributes),

@@ -20,11 +20,15 @@ GOOD_DISTANCE, FAIR_DISTANCE = 3.0, 10.0
 """Times the most that real images reach by chance, up to which a Frechet distance is good, and fair."""
 GOOD_SHARE, FAIR_SHARE = 0.9, 0.5
 """Of what real images have beyond chance, from which a share is good, and fair."""
+LEAST_HELD_OUT = 100
+"""Below it nothing is good: a share such as recall is uncertain by 10 points (two standard errors), and the covariance
+of the evaluator's 64 features has hardly more images than numbers, so that the floor is too high to fail."""
 _LEAST_LEEWAY = 0.05
 """Of a share between chance and real images, below which it tells nothing."""
 _FALL, _RISE = 0.9, 1.5
 """Times the best distance so far: below the one the last quarter still falls, an end beyond the other has risen."""
 _LEAST_CURVE, _FEW_IMAGES = 4, 5000
+_MORE_CHECKPOINTS = "Four or more would say it (train.checkpoint_every)."
 _OF_TRANSLATIONS = ("l1", "ssim", "si_sdr", "frechet_distance")
 _WITHOUT_PAIRS = ("frechet_distance", "conditional_accuracy")
 _OF_CLASSES, _OF_IMAGES = ("cgan", "sngan_projection", "biggan"), ("infogan", "wgan", "sngan")
@@ -40,6 +44,8 @@ class Subject:
     """Images that it was to see."""
     train_images: int
     """Real images to learn from."""
+    held_out: int
+    """Real images to measure beside; of two domains those of the smaller one."""
     chance: float | None
     """Share of the most frequent class: what is reached without looking; None where there are no two classes."""
     medium: Medium
@@ -69,6 +75,10 @@ def verdict(rows: Sequence[Row], chosen: Row, selection: dict[str, Any], about: 
     if selection["collapse"]["collapsed"]:
         found.append(Finding("poor", "the generator has collapsed" if collapsed else "few real images are reached"))
     found += [Finding("poor", "it plays training images back")] if copied else []
+    few = worst(found) == "good" and about.held_out < LEAST_HELD_OUT
+    if few:
+        words = f"measured beside {about.held_out} {about.medium.words.many}, too few to call it good"
+        found.append(Finding("fair", words))
     level = worst(found)
     course = course_of(rows)
     return {
@@ -76,7 +86,7 @@ def verdict(rows: Sequence[Row], chosen: Row, selection: dict[str, Any], about: 
         "sentence": f"{level.capitalize()}: {'; '.join(one.sentence for one in found) or 'nothing was measured'}.",
         "course": course,
         "curve": _sentence_on_curve(course, rows, chosen),
-        "advice": advice(level, course, about, collapsed=collapsed, copied=copied),
+        "advice": advice("good" if few else level, course, about, collapsed=collapsed, copied=copied),
     }
 
 
@@ -231,7 +241,7 @@ def _sentence_on_curve(course: Course, rows: Sequence[Row], chosen: Row) -> str:
 def advice(level: Level, course: Course, about: Subject, *, collapsed: bool, copied: bool) -> str:
     """What to do, in a sentence or more."""
     if level == "good":
-        return "Longer may be better still (train.images)." if course == "falling" else "Nothing needs to be done."
+        return _advice_where_good(course, about)
     advice = []
     if copied:
         advice.append("Against copies: more images, or train.recipe.augment: [translation, cutout].")
@@ -244,6 +254,14 @@ def advice(level: Level, course: Course, about: Subject, *, collapsed: bool, cop
     if collapsed and about.sources is None:
         advice.append("Against collapse: train.recipe.packing: 2.")
     return " ".join(advice)
+
+
+def _advice_where_good(course: Course, about: Subject) -> str:
+    if about.held_out < LEAST_HELD_OUT:
+        more = f"Bring more {about.medium.words.many}: a verdict of good takes {LEAST_HELD_OUT} held out."
+        return f"{more} {_MORE_CHECKPOINTS}" if course == "unknown" else more
+    known = {"falling": "Longer may be better still (train.images).", "unknown": _MORE_CHECKPOINTS}
+    return known.get(course, "Nothing needs to be done.")
 
 
 def _another_family(about: Subject) -> str:

@@ -187,7 +187,7 @@ def test_a_direction_that_exchanges_light_and_dark_or_does_nothing_makes_the_ver
     from stages.media.images import Images
     from stages.selection.quality import Subject
 
-    about = Subject("cyclegan", 60_000, 600, 0.1, Images(), sources=selection["baseline"])
+    about = Subject("cyclegan", 60_000, 600, 60, 0.1, Images(), sources=selection["baseline"])
     first, second = selection["directions"]
     dark = second | {"figures": second["figures"] | {"luminance_correlation": -0.4}}
     found = verdict([selection], selection, selection | {"directions": [first, dark]}, about)

@@ -123,7 +123,7 @@ def scores(measured: dict[str, dict[str, Any]], real: Reference) -> dict[str, di
 def test_real_images_are_good_and_every_planted_model_is_poor_without_a_look_at_its_classes(
     measured: dict[str, dict[str, Any]], real: Reference
 ) -> None:
-    about, of_real = Subject("gan", 200_000, TRAIN, chance=None, medium=Images()), floors(real)
+    about, of_real = Subject("gan", 200_000, TRAIN, held_out=500, chance=None, medium=Images()), floors(real)
     params = load_section(Select, ROOT / "params.yaml")
 
     def level(figures: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ from stages.media.rolls import Rolls
 from stages.selection.quality import FAIR_DISTANCE, GOOD_DISTANCE, Subject, course_of, share_of_real, verdict
 from stages.sources.ring import MEDIUM as RING
 
-ABOUT = Subject(family="cgan", training=200_000, train_images=1438, chance=0.1, medium=Images())
+ABOUT = Subject(family="cgan", training=200_000, train_images=1438, held_out=359, chance=0.1, medium=Images())
 REAL = {"frechet_floor": 0.376, "frechet_floor_low": 0.3, "frechet_floor_high": 0.4, "accuracy_floor": 0.84}
 NEITHER = {"collapse": {"collapsed": False}, "copying": {"copied": False}}
 COURSES = {"falling": [30.0, 20, 15, 13, 10], "level": [30.0, 12.9, 13.2, 13, 12.8], "rising": [30.0, 5, 15, 16, 25]}
@@ -169,6 +169,29 @@ def test_three_checkpoints_are_no_curve(read: Callable[[str], None]) -> None:
     rows: list[dict[str, Any]] = [{"images": n, "frechet_distance": 9.0 / n} for n in (1, 2, 3)]
     assert course_of(rows) == course_of([]) == "unknown"
     read(verdict(rows, REAL | {"frechet_distance": 9.0}, NEITHER, ABOUT)["advice"])
+
+
+@pytest.mark.tried(
+    "a generator as near to 30 held-out images as real ones are, with three checkpoints",
+    "measured beside 30 images, too few to call it good. Too few checkpoints to say whether it was still getting "
+    "better. Bring more images: a verdict of good takes 100 held out. Four or more would say it",
+)
+def test_beside_a_handful_of_images_nothing_is_good(read: Callable[[str], None]) -> None:
+    rows: list[dict[str, Any]] = [{"images": n, "frechet_distance": 0.5} for n in (1, 2, 3)]
+    chosen = REAL | {"frechet_distance": 0.5}
+    found = verdict(rows, chosen, NEITHER, replace(ABOUT, held_out=30))
+    assert found["level"] == "fair"
+    read(" ".join(found[part] for part in ("sentence", "curve", "advice")))
+    assert verdict(rows, chosen, NEITHER, replace(ABOUT, held_out=100))["level"] == "good"
+    poor = verdict(rows, chosen | {"frechet_distance": 40.0}, NEITHER, replace(ABOUT, held_out=30))
+    assert "too few to call it good" not in poor["sentence"]
+
+
+def test_where_too_few_checkpoints_are_a_curve_it_is_not_said_that_nothing_needs_to_be_done() -> None:
+    rows: list[dict[str, Any]] = [{"images": n, "frechet_distance": 0.5} for n in (1, 2)]
+    found = verdict(rows, REAL | {"frechet_distance": 0.5}, NEITHER, ABOUT)
+    assert (found["level"], found["course"]) == ("good", "unknown")
+    assert found["advice"] == "Four or more would say it (train.checkpoint_every)."
 
 
 def test_a_family_that_is_in_use_is_not_advised_and_images_without_classes_get_others() -> None:
