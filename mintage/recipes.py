@@ -4,7 +4,7 @@ Each axis has its type, its bounds and its meaning in its annotation; `python -m
 them. Reading this module takes no torch: only what a name stands for does.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -235,6 +235,29 @@ def override(recipe: Recipe, overrides: Mapping[str, Any], key: str = "recipe") 
         if twice := [name for name in named if named.count(name) > 1]:
             raise ValueError(f"{key}.{axis} names {twice[0]!r} twice: keep one of them")
     return chosen
+
+
+OF_ONE_DISCRIMINATOR = (
+    "penalties",
+    "feature_matching",
+    "augment",
+    "packing",
+    "minibatch_stddev",
+    "matching_aware",
+    "soft_labels",
+    "flipped_labels",
+    "instance_noise",
+    "mixed_batches",
+    "balance",
+    "warm_up",
+)
+"""Axes that a game of two domains, each translated into the other, does not have."""
+
+
+def set_axes(recipe: Recipe, named: Sequence[str]) -> list[str]:
+    """Those of the named axes that are not as where nothing is said of them."""
+    plain = Recipe("", "mlp", 4)
+    return [axis for axis in named if getattr(recipe, axis) != getattr(plain, axis)]
 
 
 def axes(recipe: Recipe) -> str:

@@ -164,8 +164,8 @@ class Setting:
 
 _TIMES = (1, 2, 4, 8)
 """That a network may enlarge a source."""
-Rule = tuple[Callable[[Setting], bool], str]
-"""What is refused, and why, with what to do."""
+Rule = tuple[Callable[[Setting], bool | list[str]], str]
+"""What is refused, and why, with what to do; `{axes}` in it are those that the rule finds."""
 
 RANKS: list[Rule] = [
     (
@@ -307,4 +307,7 @@ RULES: list[Rule] = [*RANKS, *WORDS, *LABELS, *DOMAINS, *PAIRS, *ENCODERS, *LOSS
 def refusal(recipe: Recipe, real: Signature, processes: int = 1) -> str | None:
     """Why this recipe cannot be trained on such images, or None if it can."""
     setting = Setting(recipe, real, processes)
-    return next((reason for applies, reason in RULES if applies(setting)), None)
+    for applies, reason in RULES:
+        if found := applies(setting):
+            return reason.format(axes=", ".join(found)) if isinstance(found, list) else reason
+    return None

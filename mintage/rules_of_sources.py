@@ -3,27 +3,12 @@
 from typing import TYPE_CHECKING
 
 from mintage.conditioning.discriminator import NONE
-from mintage.recipes import Recipe
+from mintage.recipes import OF_ONE_DISCRIMINATOR, Recipe, set_axes
 
 if TYPE_CHECKING:
     from mintage.rules import Rule
 
 _PLAIN = Recipe("", "mlp", 4)
-OF_ONE_DISCRIMINATOR = (
-    "penalties",
-    "feature_matching",
-    "augment",
-    "packing",
-    "minibatch_stddev",
-    "matching_aware",
-    "soft_labels",
-    "flipped_labels",
-    "instance_noise",
-    "mixed_batches",
-    "balance",
-    "warm_up",
-)
-"""Axes that a game of two domains does not have."""
 _OF_IMAGES = (*OF_ONE_DISCRIMINATOR, "terms", "pool", "redrawn")
 """Axes that a game of words does not have."""
 _FEWEST_CLASSES = 2
@@ -106,8 +91,8 @@ DOMAINS: "list[Rule]" = [
         "an autoencoder's balance is of one discriminator, and there are two: set objective to another",
     ),
     (
-        lambda s: s.unpaired and any(getattr(s.recipe, axis) != getattr(_PLAIN, axis) for axis in OF_ONE_DISCRIMINATOR),
-        "these are for one discriminator, and there are two: leave " + ", ".join(OF_ONE_DISCRIMINATOR) + " as they are",
+        lambda s: set_axes(s.recipe, OF_ONE_DISCRIMINATOR) if s.unpaired else [],
+        "two domains have a discriminator each, which has no such axis: leave {axes} as the family has it",
     ),
 ]
 
@@ -239,8 +224,8 @@ WORDS: "list[Rule]" = [
         "rewards are of the words as they are written: set generator.dropout to 0",
     ),
     (
-        lambda s: s.of_words and any(getattr(s.recipe, axis) != getattr(_PLAIN, axis) for axis in _OF_IMAGES),
-        "these are of images: leave " + ", ".join(_OF_IMAGES) + " as they are",
+        lambda s: set_axes(s.recipe, _OF_IMAGES) if s.of_words else [],
+        "words have no such axis, which is of images: leave {axes} as the family has it",
     ),
     (
         lambda s: not s.of_words and s.recipe.roll_outs != _PLAIN.roll_outs,

@@ -10,7 +10,7 @@ from typing import Any
 from mintage.attribute_names import asked_values
 from mintage.catalog import BUILT_IN, ENLARGING, OF_ANY_SIDES, OF_ONE_VOICE, WITHOUT_MAPS, WRITING
 from mintage.families import FAMILIES, recipe_of
-from mintage.recipes import Recipe
+from mintage.recipes import OF_ONE_DISCRIMINATOR, Recipe, set_axes
 from stages.common.errors import UserError
 from stages.common.params import Normalize, Params, Sample, Select, load_params
 from stages.common.train_params import Train
@@ -26,6 +26,8 @@ OF_DOMAINS = "domain"
 """That of one that makes an image of each of two domains."""
 BETWEEN_DOMAINS = {"unpaired", "transfer", "coupled"}
 """Games of two domains without pairs."""
+EACH_INTO_THE_OTHER = BETWEEN_DOMAINS - {"coupled"}
+"""Those of them that translate, with a discriminator of each domain."""
 BY_CLASSES = {"transfer"}
 """Those of them that learn from the classes of both."""
 ATTRIBUTES = "sngan_attributes"
@@ -101,9 +103,9 @@ def foreseen_of_names(known: Callable[[Normalize], Known]) -> list[str]:
 
 
 def foreseen(params: Params, known: Known) -> list[str]:
-    """Sentences on what does not fit; what an override of a family's axes makes of it is left to the stage itself."""
+    """Sentences on what does not fit; what most overrides of a family's axes make of it is left to the stage itself."""
     train = params.train
-    of_training = (_family(params, known), _voices(train, known), _metrics(params.select, train, known))
+    of_training = (_family(params, known), _axes(train), _voices(train, known), _metrics(params.select, train, known))
     of_parts = (*of_training, _labels(params, known), _attributes(params, known))
     return [problem for problems in of_parts for problem in problems]
 
@@ -142,6 +144,16 @@ def _family(params: Params, known: Known) -> Iterator[str]:
         yield f"{shown} learns from labels, and this data {have}: set train.family to {fits}, which needs none"
     else:
         yield from _sides(shown, recipe, known)
+
+
+def _axes(train: Train) -> Iterator[str]:
+    """Of axes that a family which translates has not, whatever the data."""
+    recipe, shown = recipe_of(train.family, train.recipe, train.variant), f"train.family = {train.family!r}"
+    if recipe.game in EACH_INTO_THE_OTHER and (found := set_axes(recipe, OF_ONE_DISCRIMINATOR)):
+        named = " and ".join(f"train.recipe.{axis}" for axis in found)
+        yield f"{shown} has a discriminator for each domain, which has no such axis: leave {named} out"
+    elif recipe.generator.conditioning == TRANSLATES and recipe.augment:
+        yield f"{shown} makes images of images, and one that is moved no longer fits its source: leave train.recipe.augment out"
 
 
 def _domains(params: Params, recipe: Recipe, known: Known) -> Iterator[str]:

@@ -180,6 +180,27 @@ def test_a_family_of_two_domains_needs_two_and_no_pairs(read: Callable[[str], No
 
 
 @pytest.mark.tried(
+    "two domains, and axes of one discriminator",
+    "train.family = 'cyclegan' has a discriminator for each domain, which has no such axis: leave train.recipe.augment "
+    "and train.recipe.packing out",
+)
+def test_axes_that_a_family_of_two_domains_has_not_are_refused_before_anything_runs(
+    read: Callable[[str], None],
+) -> None:
+    recipe = {"augment": ["translation", "cutout"], "packing": 2}
+    domains = replace(PICTURES, domains=True)
+    (sentence,) = foreseen(changed(train={"family": "cyclegan", "recipe": recipe}), domains)
+    read(sentence)
+    why = refusal(resolve("cyclegan", recipe), Signature((3, 32, 32), domains=("a", "b")))
+    assert why is not None
+    assert why.endswith("leave augment, packing as the family has it")
+    augmented = {"recipe": {"augment": ["cutout"]}}
+    assert foreseen(changed(train={"family": "cogan", **augmented}), domains) == []
+    (moved,) = foreseen(changed(train={"family": "pix2pix", **augmented}), replace(PICTURES, paired=True))
+    assert moved.endswith("leave train.recipe.augment out")
+
+
+@pytest.mark.tried(
     "two domains without classes, and a family that learns from these",
     "train.family = 'dtn' learns from the classes of both domains, and these tell none apart: set it to cyclegan",
 )
