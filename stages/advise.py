@@ -12,6 +12,7 @@ from operator import le
 from pathlib import Path
 from typing import Any
 
+from mintage.catalog import ENLARGING
 from mintage.families import FAMILIES, recipe_of
 from mintage.recipes import condition_of
 from stages.advising.looks import Looks, Sides, look
@@ -35,6 +36,8 @@ _FEW = 3000
 _ROUND = 1000
 _WORTH = 4
 """Larger images are worth it as long as so small a part of the example's number of them fits into the minutes."""
+_MOVED = ("translation", "cutout")
+"""By which a discriminator does not learn few images by heart."""
 _OF_OTHER_DATA = {"pairs": None, "domains": None, "scenes": None}
 """Of ingest, what an example has to say of its own data."""
 _SHOW_NEARLY_ALL = ("grey", "jpeg")
@@ -120,6 +123,7 @@ def _measured(family: str, figures: dict[str, float]) -> str:
 def _fitting(params: Params, known: Known) -> list[str]:
     """Nothing that a later stage would refuse; of two conditions the one that says more."""
     fits = [name for name in FAMILIES if not foreseen(_with_family(params, name, known.shape), known)]
+    fits = [name for name in fits if known.smaller or FAMILIES[name].network not in ENLARGING]
     wanted = {"attributes": known.attributes, "source": known.paired, "domain": known.domains}
     asked = [name for name in fits if wanted.get(condition_of(FAMILIES[name]) or "")]
     return asked or fits
@@ -156,12 +160,18 @@ def _with_family(params: Params, family: str, shape: Sides) -> Params:
 def _rank(family: str, params: Params, looks: Looks, examples: list[Example], figures: dict[str, float]) -> Any:
     """Lowest first: made for such data and partners, told the classes if there are some, best under one protocol."""
     partner = params.normalize.partner
+    of_pairs = _of_pairs(looks.known) if looks.known.paired and partner is None else family
     made_for = any(
         one.params.get("normalize", {}).get("partner") == partner for one in examples if _family_of(one) == family
     )
     by_label = condition_of(FAMILIES[family]) == "label" and bool(looks.known.classes)
     own = looks.known.medium.unconditional_family
-    return own not in (None, family), not made_for, not by_label, figures.get(family, float("inf"))
+    return own not in (None, family), family != of_pairs, not made_for, not by_label, figures.get(family, float("inf"))
+
+
+def _of_pairs(known: Known) -> str:
+    """The family for pairs that somebody brought, by the table of docs/families.md."""
+    return known.medium.paired_family or ("pg2" if known.maps else "pix2pix")
 
 
 def _like(family: str, examples: list[Example], params: Params, side: int) -> Example:
@@ -260,8 +270,17 @@ def notes(best: Advice, looks: Looks, params: Params) -> Iterator[str]:
     yield f"to take the first: dvc exp run {how}" if changes else "params.yaml has the first already"
     measured = _of(best.example, params).ingest.source == looks.source
     if looks.images < _FEW and "looks" not in looks.known.medium.lacks and not measured:
-        yield "few images: add -S '+train.recipe.augment=[translation,cutout]', and look at near_copies in the report"
+        yield f"few images: {_against_copies(best.family, looks, params)}look at near_copies in the report"
     yield "minutes are of training alone, measured just now; figures of examples are of their own data"
+
+
+def _against_copies(family: str, looks: Looks, params: Params) -> str:
+    """How to move what a discriminator sees; nothing for a family that has no use of it."""
+    chosen = _with_family(params, family, looks.known.shape)
+    train = chosen.train.model_copy(update={"recipe": {"augment": list(_MOVED)}})
+    if foreseen(chosen.model_copy(update={"train": train}), looks.known):
+        return ""
+    return f"add -S '+train.recipe.augment=[{','.join(_MOVED)}]', and "
 
 
 if __name__ == "__main__":

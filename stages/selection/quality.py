@@ -244,7 +244,8 @@ def advice(level: Level, course: Course, about: Subject, *, collapsed: bool, cop
         return _advice_where_good(course, about)
     advice = []
     if copied:
-        advice.append("Against copies: more images, or train.recipe.augment: [translation, cutout].")
+        moved = "" if about.sources is not None else ", or train.recipe.augment: [translation, cutout]"
+        advice.append(f"Against copies: more images{moved}.")
     if course == "falling":
         advice.append(f"Train longer: train.images is {about.training:,}, and a larger one goes on from there.")
     elif course == "unknown":

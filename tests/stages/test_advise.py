@@ -136,6 +136,21 @@ def test_pairs_are_for_the_family_whose_example_has_such_pairs(tmp_path: Path, p
     assert advised(tmp_path / "raw", partner=partner, height=28, width=28)[0].family == family
 
 
+@pytest.mark.parametrize(("maps", "family"), [(0, "pix2pix"), (1, "pg2")])
+def test_pairs_in_folders_are_for_pix2pix_and_those_with_maps_for_the_family_that_takes_maps(
+    tmp_path: Path, maps: int, family: str
+) -> None:
+    photos(tmp_path / "photos", "in", "out", *["map"] * maps)
+    pairs = {"by": "name", "folders": ["in", "out", *["map"] * maps]}
+    ingested(tmp_path / "raw", path=str(tmp_path / "photos"), pairs=pairs, labels=False)
+    params = params_of(channels=3, height=40, width=40)
+    looks = look(tmp_path / "raw", params)
+    found = list(advise.advise(params, looks, 30, speed))
+    assert found[0].family == family
+    assert "srgan" not in {one.family for one in found}, "no source is smaller than its image"
+    assert "augment" not in "\n".join(advise.notes(found[0], looks, params)), "training refuses it"
+
+
 @pytest.mark.parametrize(
     ("partner", "recipe", "sentence"),
     [("grey", {}, True), ("grey", {"residual": False}, False), ("edges", {}, False), ("noisy", {}, False)],
@@ -155,7 +170,11 @@ def test_a_source_that_shows_its_image_is_where_a_translation_should_begin(
 def test_two_domains_are_for_cyclegan(tmp_path: Path) -> None:
     photos(tmp_path / "photos", "trainA", "trainB")
     ingested(tmp_path / "raw", path=str(tmp_path / "photos"), domains=["A", "B"], labels=False)
-    assert advised(tmp_path / "raw")[0].family == "cyclegan"
+    found = advised(tmp_path / "raw")
+    assert found[0].family == "cyclegan"
+    notes = "\n".join(advise.notes(found[0], look(tmp_path / "raw", params_of()), params_of()))
+    assert "few images: look at near_copies" in notes
+    assert "augment" not in notes, "training refuses it"
 
 
 def test_clips_are_for_next_frame(tmp_path: Path) -> None:
