@@ -24,6 +24,7 @@ from stages.common.provenance import made_by
 from stages.common.stage import parser_of
 from stages.examples import Example, load_all
 from stages.media.medium import Medium
+from stages.selection.metrics import METRICS
 from stages.sources import medium_from
 
 RAW, EXAMPLES, FAMILIES_PAGE = Path("data/raw"), Path("examples"), Path("docs/families.md")
@@ -193,12 +194,15 @@ def _of(example: Example, params: Params) -> Params:
 
 
 def _reached(one: Advice) -> str:
-    """What the example says, and where it was shown more."""
+    """What the example says, by the Frechet distance where it has one, and where it was shown more."""
     shown = "" if one.images == one.trained else f", of {one.trained:,} images"
-    if "frechet_distance" not in one.example.expected:
+    if not one.example.expected:
         return f"{one.example.name}{shown} (not measured)"
-    least, most = one.example.expected["frechet_distance"]
-    return f"{one.example.name}{shown}: Frechet {least:g} to {most:g}"
+    name = min(one.example.expected, key="frechet_distance".__ne__)
+    metric, (least, most) = METRICS[name], one.example.expected[name]
+    title = "Frechet" if name == "frechet_distance" else metric.title
+    text = metric.text if metric.format == "share" else "{:g}".format
+    return f"{one.example.name}{shown}: {title} {text(least)} to {text(most)}"
 
 
 def _sizes_to_try(looks: Looks, params: Params) -> list[Sides]:

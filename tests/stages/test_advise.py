@@ -226,6 +226,7 @@ def test_lines_keep_their_words_and_are_for_a_family_that_writes(tmp_path: Path)
     looks = look(tmp_path / "raw", params)
     best, other = advise.advise(params, looks, 30, speed)
     assert [best.family, best.sides, other.family] == ["lstm", (1, 14), "seqgan"]
+    assert "sentences_lstm: surprise by counts 2.85 to 3.05" in advise.lines_of([best])[1]
 
 
 @pytest.mark.parametrize("name", ["volumes", "points", "lines", "attributes", "words", "domains", "pairs", "labels"])
