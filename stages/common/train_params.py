@@ -71,17 +71,15 @@ class Train(Section):
             raise PydanticCustomError("of_section", "{sentence}", {"sentence": str(error)}) from None
         return self
 
-    @model_validator(mode="after")
-    def _intervals_fit_the_run(self) -> "Train":
-        every = {"checkpoint_every": self.checkpoint_every, "log_every": self.log_every}
-        long = {name: images for name, images in every.items() if images > self.images}
-        if long:
-            what = " and ".join(f"{name} = {images}" for name, images in long.items())
-            raise ValueError(
-                f"{what} {'are' if len(long) > 1 else 'is'} more than images = {self.images}, so that nothing would be "
-                f"kept or told: set {' and '.join(long)} to {self.images} or less"
-            )
-        return self
+    @model_validator(mode="before")
+    @classmethod
+    def _intervals_end_with_the_run(cls, values: Any) -> Any:
+        """A training that is shorter than an interval has a checkpoint, and a row, at its end."""
+        images = values.get("images") if isinstance(values, dict) else None
+        if type(images) is not int or images < 1:
+            return values
+        every = {name: values.get(name) for name in ("checkpoint_every", "log_every")}
+        return values | {name: images for name, count in every.items() if type(count) is int and count > images}
 
     @model_validator(mode="after")
     def _each_process_has_its_device(self) -> "Train":
