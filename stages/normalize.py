@@ -9,7 +9,7 @@ import hashlib
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -44,6 +44,7 @@ RAW = Path("data/raw")
 NORMALIZED = Path("data/normalized")
 RESUME = Path(".resume/normalize")
 _NAMED = 3
+_UPSCALE = "normalize.upscale"
 
 
 @dataclass
@@ -220,7 +221,7 @@ def _finish(job: Job, over_shards: MapShards, pieces: Pieces, shards: list[Shard
                     "images-broken",
                     f"{count} of the {total} {job.medium.words.many} cannot be used and there may be more, over "
                     "normalize.max_broken; "
-                    f"the first are {_named(first)}: {_advice(first)}, or raise that limit",
+                    f"the first are {_named(first)}: {_advice(first, job.medium.sides)}, or raise that limit",
                 )
     return finished
 
@@ -235,10 +236,14 @@ def _named(broken: list[Broken]) -> str:
     return ", ".join(f"{image.key!r} ({image.reason})" for image in broken[:_NAMED])
 
 
-def _advice(broken: list[Broken]) -> str:
-    """What every reason asks to be set is no fault of the files."""
+def _advice(broken: list[Broken], sides: Sequence[str]) -> str:
+    """What every reason asks to be set, and the size that is asked of smaller ones, is no fault of the files."""
     settings = all("ingest.options." in image.reason for image in broken)
-    return "set what they ask for" if settings else "mend or remove them"
+    small = [_UPSCALE in image.reason for image in broken]
+    if not any(small):
+        return "set what they ask for" if settings else "mend or remove them"
+    lower = f"lower normalize.{' and '.join(sides)}, or set {_UPSCALE} to allow"
+    return lower if all(small) else f"{lower}, for those that are too small, and mend or remove the others"
 
 
 def _write(
