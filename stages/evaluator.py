@@ -161,7 +161,7 @@ def measure(network: Evaluator, params: EvaluatorParams, holdout: Split) -> dict
 def summary(figures: dict[str, Any], medium: Medium) -> str:
     held_out = f"on {figures['holdout_images']:,} held-out {medium.words.many}"
     held_out += " (the mean of two evaluators, one for each domain)" if "domains" in figures else ""
-    shorter = f"; {why[:1].lower()}{why[1:-1]}" if (why := figures.get("turned_down")) else ""
+    shorter = f"; {why[:1].lower()}{why[1:-1]}" if (why := medium.words.said(figures.get("turned_down", ""))) else ""
     as_they_are = figures["kind"] == "coordinates"
     how = f"{medium.words.many} are compared by their {medium.words.part}s: " if as_they_are else ""
     if "holdout_accuracy" in figures:

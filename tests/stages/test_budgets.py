@@ -13,6 +13,7 @@ from stages.common.files import read_json
 from stages.common.params import Evaluator, Select, load_section, load_value
 from stages.evaluator import evaluator, summary, within_budget
 from stages.media import medium_of
+from stages.media.sounds import Sounds
 from stages.selection import budget
 from tests.stages.tiny_data import ROOT, write_digits, write_params
 
@@ -78,3 +79,8 @@ def test_a_short_training_gets_a_short_evaluator_which_is_told(tmp_path: Path, r
     read(read_json(tmp_path / "metrics/evaluator.json")["turned_down"])
     assert figures["holdout_accuracy"] > 0.8, "short, and still a judge"
     assert "held-out images; the evaluator was shown" in summary(figures, medium_of({})), "one sentence"
+    of_sounds = summary(figures, Sounds())
+    assert (
+        "was shown 12,000 sounds in place of 120,000, since the training is of 5,000 sounds (evaluator.images"
+        in of_sounds
+    )
