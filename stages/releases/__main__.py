@@ -174,15 +174,20 @@ def run_promote(arguments: argparse.Namespace) -> int:
     expected = arguments.expect and catalogue.find(store, arguments.expect).name
     moved = channels.promote(store, arguments.channel, release.manifest().id, expected)
     print(f"channel {arguments.channel} points to {release.name}{'' if moved else ', as before'}")
-    print(f"writers are kept apart by {store.exclusion()}")
+    _say_how_writers_are_kept_apart(store)
     return 0
+
+
+def _say_how_writers_are_kept_apart(store: Store) -> None:
+    if how := store.exclusion():
+        print(f"writers are kept apart by {how}")
 
 
 def run_rollback(arguments: argparse.Namespace) -> int:
     store = _there(arguments)
     to = arguments.to and catalogue.find(store, arguments.to).name
     print(f"channel {arguments.channel} points to {channels.rollback(store, arguments.channel, to)} again")
-    print(f"writers are kept apart by {store.exclusion()}")
+    _say_how_writers_are_kept_apart(store)
     return 0
 
 

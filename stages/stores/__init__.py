@@ -114,8 +114,8 @@ class Store(Protocol):
         False where another writer was faster, and then nothing is changed.
         """
 
-    def exclusion(self) -> str:
-        """How `swap` keeps writers apart here, in words."""
+    def exclusion(self) -> str | None:
+        """How `swap` keeps writers apart here, in words; None where there is nothing to know of it."""
 
     def remove(self, keys: Iterable[str]) -> None:
         """Remove objects; those that are gone already are no error."""

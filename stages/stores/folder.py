@@ -95,8 +95,8 @@ class FolderStore:
             write_bytes(self.root / key, new)
             return True
 
-    def exclusion(self) -> str:
-        return "a lock on the file .lock, which a network file system must honour (flock)"
+    def exclusion(self) -> None:
+        """By a lock on the file .lock, which docs/releases.md tells of."""
 
     def remove(self, keys: Iterable[str]) -> None:
         with self._locked():
