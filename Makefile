@@ -8,9 +8,9 @@
 #   make examples   run them all, again to go on; JOBS=2 side by side
 #   make docs    the documentation as a site, in site/
 #   make serve   set up, then a Prefect server, a worker and the schedule, until Ctrl-C
+#   make up      what `make serve` brings, for a team: in containers, with PostgreSQL and an S3 store (docker-compose.yml)
 #   make remote URL=s3://bucket/prefix   share data and models there (or in a folder)
 #   make pull    bring what a colleague shared so
-#   make up      the same for a team, in containers, with PostgreSQL and an S3 store: docker-compose.yml
 #   make clean   remove what was made here, never the DVC cache or what was published
 #   make help    show this
 # An empty PYTHON is the one of .venv, else the first of python3.11, python3.12, python3.13, python3 that will do.
