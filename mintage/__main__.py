@@ -34,7 +34,7 @@ COMMANDS = {
     "advise": Command("stages.advise", "say which family, size and minutes suit the data that ingest brought"),
     "train": Command("flows.make", "bring the training up to date: `run train`", ("run", "train")),
     "sample": Command("flows.make", "bring the samples up to date: `run sample`", ("run", "sample")),
-    "files": Command("stages.sampling.files", "write the samples as files: PNG, WAV, OBJ"),
+    "files": Command("stages.sampling.files", "write the samples as files: PNG, WAV, MIDI, OBJ, PFM, text"),
     "summary": Command("stages.summary", "how good the model is, and where everything is"),
     "translate": Command("stages.translate", "translate your own pictures by a model"),
     "project": Command("stages.project", "find your own pictures in a model, and change their class or attributes"),

@@ -1,5 +1,5 @@
-"""Files: the samples as files of their own, for other programs: pictures as PNG, sounds as WAV, volumes
-as meshes, lines as text.
+"""Files: the samples as files of their own, for other programs: pictures as PNG, sounds as WAV, bars of
+music as MIDI, volumes as meshes in OBJ, points as PFM, lines as text.
 
     python -m stages.sampling.files some_folder
 

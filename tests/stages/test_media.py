@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mintage.__main__ import COMMANDS
 from stages import media
 from stages.images.decode import decode
 from stages.media import load, medium_of
 from stages.media.images import Images
 from stages.media.medium import Medium
 from stages.media.points import Points
+from stages.media.rolls import Rolls
+from stages.media.sounds import Sounds
 from stages.selection.metrics import METRICS
 from stages.sources.ring import MEDIUM as RING
 from stages.sources.sentences import MEDIUM as SENTENCES
@@ -69,6 +72,26 @@ def said_in(place: str, text: str) -> list[str]:
     said = code_in(text) if place.endswith(".py") else iter(re.findall(r"{[{%].*?[%}]}", text))
     other = re.compile(OTHER_MEANINGS.get(place, "$^"))
     return [f"{place}: {one}" for one in said if names_a_medium(other.sub("", one))]
+
+
+@pytest.mark.parametrize(
+    ("medium", "shape"),
+    [
+        (Images(), (1, 8, 8)),
+        (Sounds(), (1, 64)),
+        (Rolls(60, 24), (1, 16, 24)),
+        (SOLIDS, (1, 8, 8, 8)),
+        (RING, (1, 1, 2)),
+        (SENTENCES, SENTENCES.shape),
+    ],
+    ids=lambda one: getattr(one, "name", ""),
+)
+def test_the_help_names_each_kind_of_file_that_samples_are_written_as(medium: Medium, shape: tuple[int, ...]) -> None:
+    content, suffix = medium.encode(np.ones(shape, np.float32))
+    opened = medium.to_open(content, suffix, "generated")
+    assert opened is not None
+    kind = {"mid": "MIDI", "txt": "text"}.get(opened[1], opened[1].upper())
+    assert kind in COMMANDS["files"].text.partition(": ")[2].split(", ")
 
 
 @pytest.mark.parametrize("room", ["stages", "flows"])
