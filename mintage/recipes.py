@@ -252,6 +252,10 @@ OF_ONE_DISCRIMINATOR = (
     "warm_up",
 )
 """Axes that a game of two domains, each translated into the other, does not have."""
+OF_IMAGES = (*OF_ONE_DISCRIMINATOR, "terms", "pool", "redrawn")
+"""Axes that a game of words does not have."""
+OF_TWO_PLAYERS = (*OF_ONE_DISCRIMINATOR, "pool", "terms", "accumulation", "discriminator_steps", "generator_steps")
+"""Axes that a game does not have whose three sides learn from one pass."""
 
 
 def set_axes(recipe: Recipe, named: Sequence[str]) -> list[str]:

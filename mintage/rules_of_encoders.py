@@ -3,20 +3,12 @@
 from typing import TYPE_CHECKING
 
 from mintage.conditioning.discriminator import NONE
-from mintage.recipes import Recipe
-from mintage.rules_of_sources import OF_ONE_DISCRIMINATOR
+from mintage.recipes import OF_TWO_PLAYERS, set_axes
 
 if TYPE_CHECKING:
     from mintage.rules import Rule
 
-_PLAIN = Recipe("", "mlp", 4)
-_OF_PLAYERS = (*OF_ONE_DISCRIMINATOR, "pool", "terms", "accumulation", "discriminator_steps", "generator_steps")
-"""Axes that a game does not have whose three sides learn from one pass."""
 _OF_ENCODERS = ("likeness", "likeness_weight", "prior_weight", "margin")
-
-
-def _has(recipe: Recipe, axes: tuple[str, ...]) -> bool:
-    return any(getattr(recipe, axis) != getattr(_PLAIN, axis) for axis in axes)
 
 
 ENCODERS: "list[Rule]" = [
@@ -35,16 +27,12 @@ ENCODERS: "list[Rule]" = [
         "an autoencoder as the discriminator has no features in which images could be alike: set objective to another",
     ),
     (
-        lambda s: s.encodes and _has(s.recipe, _OF_PLAYERS),
-        "encoder, generator and discriminator learn from one pass, once a step: leave "
-        + ", ".join(_OF_PLAYERS)
-        + " as they are",
+        lambda s: set_axes(s.recipe, OF_TWO_PLAYERS) if s.encodes else [],
+        "encoder, generator and discriminator learn from one pass, once a step: leave {axes} as the family has it",
     ),
     (
-        lambda s: not s.encodes and _has(s.recipe, _OF_ENCODERS),
-        "nothing is encoded in this game: leave "
-        + ", ".join(_OF_ENCODERS)
-        + " as they are, or set game to autoencoding",
+        lambda s: [] if s.encodes else set_axes(s.recipe, _OF_ENCODERS),
+        "nothing is encoded in this game: leave {axes} as the family has it, or set game to autoencoding",
     ),
     (
         lambda s: s.encodes and s.recipe.margin > 0 and not s.objective.probability,

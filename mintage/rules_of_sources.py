@@ -3,14 +3,12 @@
 from typing import TYPE_CHECKING
 
 from mintage.conditioning.discriminator import NONE
-from mintage.recipes import OF_ONE_DISCRIMINATOR, Recipe, set_axes
+from mintage.recipes import OF_IMAGES, OF_ONE_DISCRIMINATOR, Recipe, set_axes
 
 if TYPE_CHECKING:
     from mintage.rules import Rule
 
 _PLAIN = Recipe("", "mlp", 4)
-_OF_IMAGES = (*OF_ONE_DISCRIMINATOR, "terms", "pool", "redrawn")
-"""Axes that a game of words does not have."""
 _FEWEST_CLASSES = 2
 DOMAINS: "list[Rule]" = [
     (
@@ -224,7 +222,7 @@ WORDS: "list[Rule]" = [
         "rewards are of the words as they are written: set generator.dropout to 0",
     ),
     (
-        lambda s: set_axes(s.recipe, _OF_IMAGES) if s.of_words else [],
+        lambda s: set_axes(s.recipe, OF_IMAGES) if s.of_words else [],
         "words have no such axis, which is of images: leave {axes} as the family has it",
     ),
     (

@@ -10,7 +10,7 @@ from typing import Any
 from mintage.attribute_names import asked_values
 from mintage.catalog import BUILT_IN, ENLARGING, OF_ANY_SIDES, OF_ONE_VOICE, WITHOUT_MAPS, WRITING
 from mintage.families import FAMILIES, recipe_of
-from mintage.recipes import OF_ONE_DISCRIMINATOR, Recipe, set_axes
+from mintage.recipes import OF_IMAGES, OF_ONE_DISCRIMINATOR, OF_TWO_PLAYERS, Recipe, set_axes
 from stages.common.errors import UserError
 from stages.common.params import Normalize, Params, Sample, Select, load_params
 from stages.common.train_params import Train
@@ -26,8 +26,6 @@ OF_DOMAINS = "domain"
 """That of one that makes an image of each of two domains."""
 BETWEEN_DOMAINS = {"unpaired", "transfer", "coupled"}
 """Games of two domains without pairs."""
-EACH_INTO_THE_OTHER = BETWEEN_DOMAINS - {"coupled"}
-"""Those of them that translate, with a discriminator of each domain."""
 BY_CLASSES = {"transfer"}
 """Those of them that learn from the classes of both."""
 ATTRIBUTES = "sngan_attributes"
@@ -48,6 +46,13 @@ _OF_MODELS = (
     "attributes",
 )
 """What a metric may need that is no matter of the medium alone."""
+ABSENT = {
+    "unpaired": OF_ONE_DISCRIMINATOR,
+    "transfer": OF_ONE_DISCRIMINATOR,
+    "policy": OF_IMAGES,
+    "autoencoding": OF_TWO_PLAYERS,
+}
+"""Axes that a game does not have."""
 _OF_CLASSES = {"conditional_accuracy", "class_frechet_distance"}
 
 
@@ -147,13 +152,14 @@ def _family(params: Params, known: Known) -> Iterator[str]:
 
 
 def _axes(train: Train) -> Iterator[str]:
-    """Of axes that a family which translates has not, whatever the data."""
+    """Of axes that a family has not, whatever the data."""
     recipe, shown = recipe_of(train.family, train.recipe, train.variant), f"train.family = {train.family!r}"
-    if recipe.game in EACH_INTO_THE_OTHER and (found := set_axes(recipe, OF_ONE_DISCRIMINATOR)):
+    if found := set_axes(recipe, ABSENT.get(recipe.game, ())):
         named = " and ".join(f"train.recipe.{axis}" for axis in found)
-        yield f"{shown} has a discriminator for each domain, which has no such axis: leave {named} out"
+        yield f"{shown} has no {' and no '.join(found)}: leave {named} out"
     elif recipe.generator.conditioning == TRANSLATES and recipe.augment:
-        yield f"{shown} makes images of images, and one that is moved no longer fits its source: leave train.recipe.augment out"
+        why = "makes images of images, and one that is moved no longer fits its source"
+        yield f"{shown} {why}: leave train.recipe.augment out"
 
 
 def _domains(params: Params, recipe: Recipe, known: Known) -> Iterator[str]:

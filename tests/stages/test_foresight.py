@@ -181,10 +181,9 @@ def test_a_family_of_two_domains_needs_two_and_no_pairs(read: Callable[[str], No
 
 @pytest.mark.tried(
     "two domains, and axes of one discriminator",
-    "train.family = 'cyclegan' has a discriminator for each domain, which has no such axis: leave train.recipe.augment "
-    "and train.recipe.packing out",
+    "train.family = 'cyclegan' has no augment and no packing: leave train.recipe.augment and train.recipe.packing out",
 )
-def test_axes_that_a_family_of_two_domains_has_not_are_refused_before_anything_runs(
+def test_axes_that_a_family_has_not_are_refused_before_anything_runs(
     read: Callable[[str], None],
 ) -> None:
     recipe = {"augment": ["translation", "cutout"], "packing": 2}
@@ -196,6 +195,9 @@ def test_axes_that_a_family_of_two_domains_has_not_are_refused_before_anything_r
     assert why.endswith("leave augment, packing as the family has it")
     augmented = {"recipe": {"augment": ["cutout"]}}
     assert foreseen(changed(train={"family": "cogan", **augmented}), domains) == []
+    for family, data in (("vae_gan", UNLABELLED), ("lstm", Known((1, 1, 14), LINES, classes=0))):
+        (none,) = foreseen(changed(train={"family": family, **augmented}), data)
+        assert none == f"train.family = '{family}' has no augment: leave train.recipe.augment out"
     (moved,) = foreseen(changed(train={"family": "pix2pix", **augmented}), replace(PICTURES, paired=True))
     assert moved.endswith("leave train.recipe.augment out")
 
