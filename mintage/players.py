@@ -73,6 +73,8 @@ class ModelConfig:
     """The discriminator's, of sound."""
     residual: bool = False
     """Whether what the network makes of a source is added to that."""
+    blend: float = 0.0
+    """Share of the source in what is made, once it is trained."""
     layout: int = LAYOUT
 
     @property
@@ -209,10 +211,13 @@ class Generator(nn.Module):
         return self._made(getattr(self.network, "coarse", self.network), latent, condition)
 
     def _made(self, network: nn.Module, latent: Tensor, condition: Tensor | None) -> Tensor:
-        shown = self.conditioning(latent, condition)
-        if self.config.residual and condition is not None:
-            shown = (*shown, untouched(self.config.bare(condition), self.config.image_shape))
-        images: Tensor = network(*shown)
+        shown, blend = self.conditioning(latent, condition), 0.0 if self.training else self.config.blend
+        source = None
+        if condition is not None and (self.config.residual or blend):
+            source = untouched(self.config.bare(condition), self.config.image_shape)
+        images: Tensor = network(*shown, source) if self.config.residual else network(*shown)
+        if source is not None and blend:
+            images = torch.lerp(images, source.to(images.dtype), blend)
         return with_known(images, condition) if self.config.fills and condition is not None else images
 
     def encode(self, images: Tensor) -> Codes:
@@ -365,6 +370,7 @@ def model_config(
         encodes=catalog.load("game", recipe.game).encodes,
         phase_shuffle=recipe.discriminator.phase_shuffle,
         residual=recipe.residual,
+        blend=recipe.blend,
     )
 
 

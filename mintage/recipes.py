@@ -139,6 +139,11 @@ class Recipe:
         "what a translator makes is added to its source, brought to the image's shape; it begins as that: for a source "
         "that shows its image already, in gray, under noise, with a hole",
     ] = False
+    blend: Annotated[
+        Part,
+        "share of the source, brought to the image's shape, in what a translator makes in use: some of the noise "
+        "of a sound stays, and less of the voice is lost with it (Iwamoto et al. 2022); training is without",
+    ] = 0.0
     latent_size: Annotated[int, Within(0, 4096), "dimensions of z; 0, where a source is enough to start from"] = 100
     latent_distribution: Annotated[Literal["normal", "uniform"], "uniform is on [-1,1]"] = "normal"
     code_categories: Annotated[

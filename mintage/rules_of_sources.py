@@ -125,6 +125,11 @@ PAIRS: "list[Rule]" = [
         "as the images', or of more, of which these are the first",
     ),
     (
+        lambda s: s.recipe.blend > 0 and not (s.translates and s.alike),
+        "nothing of a source is an image to stay in what is made: set blend to 0, or give sources of one channel, as "
+        "many as the images', or of more, of which these are the first",
+    ),
+    (
         lambda s: s.recipe.redrawn and s.real.damage is None,
         "only sources that are made of images by chance can be drawn anew: set normalize.partner to masked, noisy or "
         "salt, or redrawn to false",

@@ -231,6 +231,7 @@ WRONG = [
     row(redrawn=True),
     row(**BETWEEN_DOMAINS, terms=CYCLE, condition="attributes"),
     row(residual=True),
+    row(blend=0.2),
     row(**TRANSLATING, terms=(TermRecipe("spectrum", 1.0),)),
     row(pretrain_images=64),
     row(**TRANSLATING | {"network": "coarse_to_fine"}),

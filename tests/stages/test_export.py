@@ -101,7 +101,7 @@ def test_sources_of_a_shape_of_their_own_become_the_images_that_torch_makes(
     network: str, source: tuple[int, int, int], residual: bool, tmp_path: Path
 ) -> None:
     config = ModelConfig(network, 4, (3, 16, 12), None, 0, "normal", "source", "batch", source_shape=source)
-    config = replace(config, residual=residual and catalog.load("network", network).adds)
+    config = replace(config, residual=residual and catalog.load("network", network).adds, blend=0.25 * residual)
     assert export(saved(tmp_path, config), tmp_path / "out/generator.onnx", 18) < 1e-5
 
 
