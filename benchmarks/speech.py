@@ -1,6 +1,7 @@
 """Noise taken off speech (Pascual et al. 2017), beside spectral subtraction and the same network without a game.
 
-`python -m benchmarks.speech SPEECH NOISE` prints tables and writes docs/speech.png. SPEECH has `speech.zip` and
+`python -m benchmarks.speech SPEECH NOISE` prints tables and writes docs/speech.png. How much of the noisy sound is left
+in what a network makes (`blend`) is chosen first, on sentences that it learned from. SPEECH has `speech.zip` and
 `transcripts.csv` (file, split: train or test, told apart by sentence); NOISE has `train-KIND.wav` and `test-KIND.wav`.
 Needs requirements/speech.txt. Runs that are stopped go on from `--run`.
 """
@@ -11,7 +12,8 @@ import math
 import time
 import zipfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from statistics import mean
@@ -40,9 +42,12 @@ FRAME, HOP = 256, 64
 OVER, LEAST, QUIET = 2.0, 0.01, 0.1
 """Of spectral subtraction: how much of the noise is taken off, what is left at least, and the share of frames in which
 nobody speaks."""
+BLENDS, CHEAP, JUDGED = (0.0, 0.1, 0.2, 0.3, 0.4), 0.5, 45
+"""Shares of the noisy sound to choose from: that of the highest STOI of those which cost at most so many decibels of
+SI-SDR beside the best, on so many sentences to train on."""
 SHOWN = ("white", 0.0), ("babble", 5.0), ("brown", 5.0)
 COLUMNS = 128
-BEGUN = {"residual": True, "pretrain_images": 1e9}
+ALONE = {"residual": True, "pretrain_images": 1e9}
 HEADER = "| | SI-SDR | PESQ | STOI |\n| --- | --- | --- | --- |"
 Method = Callable[[Tensor], Tensor]
 """Of a sound `[1,T]` under noise what is left without it, `[1,T]`."""
@@ -108,6 +113,12 @@ def to_test(sentences: Sequence[Samples], noises: dict[str, Samples]) -> list[Ut
     return [utterance(clean, noises, *both[number % len(both)], random) for number, clean in enumerate(sentences)]
 
 
+def to_choose(sentences: Sequence[Samples], noises: dict[str, Samples]) -> list[Utterance]:
+    """Some of the sentences to train on, under other pieces of the noise to train on."""
+    some = np.random.default_rng(5).permutation(len(sentences))[:JUDGED]
+    return to_test([sentences[number] for number in some], noises)
+
+
 def subtract(noisy: Tensor) -> Tensor:
     """Spectral subtraction (Berouti et al. 1979): the noise's power is the mean of the quietest frames."""
     window = torch.hann_window(FRAME)
@@ -136,8 +147,12 @@ def figures(test: Sequence[Utterance], method: Method) -> list[tuple[float, floa
     return found
 
 
+def means(found: Sequence[tuple[float, float, float]]) -> list[float]:
+    return [mean(value for value in each if not math.isnan(value)) for each in zip(*found, strict=True)]
+
+
 def row(name: str, found: Sequence[tuple[float, float, float]]) -> str:
-    sdr, quality, heard = (mean(value for value in each if not math.isnan(value)) for each in zip(*found, strict=True))
+    sdr, quality, heard = means(found)
     return f"| {name} | {sdr:.2f} | {quality:.2f} | {heard:.3f} |"
 
 
@@ -163,6 +178,23 @@ def learned(data: Dataset, images: int, folder: Path, **recipe: object) -> minta
         f"{folder.name}: {images:,} windows of {len(data):,}, {time.process_time() - begun:.0f} CPU seconds", flush=True
     )
     return run
+
+
+def with_blend(model: mintage.Model, share: float) -> mintage.Model:
+    """The same network, with another share of its source in what it makes."""
+    generator = deepcopy(model.generator)
+    generator.config = replace(generator.config, blend=share)
+    return mintage.Model(generator)
+
+
+def chosen(name: str, model: mintage.Model, test: Sequence[Utterance]) -> float:
+    """The share of the noisy sound to leave; prints what each reaches."""
+    found = {share: figures(test, partial(_translated, with_blend(model, share))) for share in BLENDS}
+    print(f"\n{name}, sentences to train on under other noise, by the share of the noisy sound\n\n{HEADER}")
+    print("\n".join(row(f"{share:g}", each) for share, each in found.items()))
+    reached = {share: means(each) for share, each in found.items()}
+    best = max(sdr for sdr, _, _ in reached.values())
+    return max((heard, share) for share, (sdr, _, heard) in reached.items() if sdr > best - CHEAP)[1]
 
 
 def _translated(model: mintage.Model, noisy: Tensor) -> Tensor:
@@ -199,21 +231,26 @@ def main() -> None:
     parser.add_argument("speech", type=Path)
     parser.add_argument("noise", type=Path)
     parser.add_argument("--images", type=int, default=20_000, help="windows to learn from, with a game")
-    parser.add_argument("--recipe", type=json.loads, default=BEGUN, help="of one more run (default: L1, residual)")
+    parser.add_argument("--recipe", type=json.loads, default=ALONE, help="of one more run (default: L1 alone)")
     parser.add_argument("--run", type=Path, default=Path("runs/speech"))
     parser.add_argument("--picture", type=Path, default=Path("docs/speech.png"))
     asked = parser.parse_args()
     torch.set_num_threads(1)
     sentences = read_speech(asked.speech)
-    data = to_train(sentences["train"], read_noise(asked.noise, "train"))
-    test = to_test(sentences["test"], read_noise(asked.noise, "test"))
-    recipes: dict[str, dict[str, object]] = {"l1": {"pretrain_images": 1e9}, "more": asked.recipe, "segan": {}}
-    models = {name: learned(data, asked.images, asked.run / name, **recipe) for name, recipe in recipes.items()}
+    heard, unheard = (read_noise(asked.noise, side) for side in ("train", "test"))
+    data = to_train(sentences["train"], heard)
+    recipes: dict[str, dict[str, object]] = {"more": asked.recipe, "segan": {}}
+    models = {name: learned(data, asked.images, asked.run / name, **recipe).model for name, recipe in recipes.items()}
     methods: dict[str, Method] = {"under noise": lambda noisy: noisy, "spectral subtraction": subtract}
-    methods |= {name: partial(_translated, run.model) for name, run in models.items()}
+    to_judge = to_choose(sentences["train"], heard)
+    for name, model in models.items():
+        share = chosen(name, model, to_judge)
+        for left in dict.fromkeys((0.0, share)):
+            methods[f"{name}, {left:g} of the noisy sound left"] = partial(_translated, with_blend(model, left))
+    test = to_test(sentences["test"], unheard)
     print(tables(test, methods), flush=True)
     long = torch.cat([one.noisy for one in test], dim=1)
-    ends, faded = seams(models["segan"].model, long)
+    ends, faded = seams(models["segan"], long)
     print(f"\nsteps where windows meet, beside others: {ends:.2f} times end to end, {faded:.2f} times as it is done")
     asked.picture.write_bytes(picture(test, methods))
     for name, method in methods.items():

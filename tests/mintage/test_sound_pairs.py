@@ -129,12 +129,15 @@ def test_noise_is_an_axis_and_reaches_the_sound() -> None:
 
 
 def test_the_papers_network_is_five_times_quartered_and_as_wide_as_it_says() -> None:
-    config = model_config(resolve("segan", {}, "paper"), (1, 16_384), None, source_shape=(1, 16_384))
+    recipe = resolve("segan", {}, "paper")
+    config = model_config(recipe, (1, 16_384), None, source_shape=(1, 16_384))
     generator, _ = build_players(config, seed=0)
     convolutions = [layer for layer in generator.modules() if isinstance(layer, torch.nn.Conv1d)]
     assert [layer.out_channels for layer in convolutions] == [64, 128, 256, 512, 1024]
     assert {layer.stride for layer in convolutions} == {(4,)}
     assert config.latent_size == 1024
+    assert [term.weight for term in recipe.terms] == [100], "of L1"
+    assert not config.residual and config.blend == 0, "the sound is drawn anew, and nothing of its source stays"
 
 
 def test_pictures_are_refused_where_layers_are_of_sound() -> None:
