@@ -137,7 +137,7 @@ def test_the_papers_network_is_five_times_quartered_and_as_wide_as_it_says() -> 
     assert {layer.stride for layer in convolutions} == {(4,)}
     assert config.latent_size == 1024
     assert [term.weight for term in recipe.terms] == [100], "of L1"
-    assert not config.residual and config.blend == 0, "the sound is drawn anew, and nothing of its source stays"
+    assert (config.residual, config.blend) == (False, 0), "drawn anew, and nothing of the source stays"
 
 
 def test_pictures_are_refused_where_layers_are_of_sound() -> None:
