@@ -127,7 +127,8 @@ def verdicts(inputs: Inputs) -> list[Verdict]:
     """
     gate, collapse, copying = inputs.validation, inputs.selection.collapse, inputs.selection.copying
     poor = inputs.selection.verdict is not None and inputs.selection.verdict.level == "poor"
-    found = [Verdict("Data", _gate(inputs), "good" if gate.success else "poor")]
+    warned = any(not one.success for one in inputs.expectations)
+    found = [Verdict("Data", _gate(inputs), "poor" if not gate.success else "fair" if warned else "good")]
     for title, of, bad in (
         ("Variety", collapse, collapse and collapse.collapsed),
         ("Originality", copying, copying and copying.copied),
@@ -143,11 +144,12 @@ def shortened(inputs: Inputs) -> list[str]:
 
 
 def _gate(inputs: Inputs) -> str:
-    failed = [one.name for one in inputs.expectations if not one.success]
+    failed = [one for one in inputs.expectations if not one.success]
     if not failed:
         return "Every expectation of the gate holds."
-    which = "The gate only warns: these expectations do" if inputs.validation.success else "These expectations do"
-    return f"{which} not hold: {'; '.join(failed)}."
+    does = "warns" if inputs.validation.success else "stops"
+    found = (f"expected: {one.name}; found: {judged(one.observed, one.unit)}" for one in failed)
+    return f"The gate {does}. {'. '.join(each[:1].upper() + each[1:] for each in found)}."
 
 
 def stopped_early(inputs: Inputs) -> str | None:
