@@ -90,6 +90,9 @@ def test_of_two_figures_the_better_one_is_told_apart_by_the_direction_of_its_met
     right = {"figures": {"far": ["2", "0", 2], "near": ["3", "2", 3]}}
     rows = in_node("compare.js", "m.figureRows(g.metrics, g.left, g.right)", metrics=metrics, left=left, right=right)
     assert rows == [["Far", "1", "2", "0", "left"], ["Near", "1", "3", "2", "right"]]
+    right["figures"]["far"][1] = "50"  # what real data reach elsewhere
+    rows = in_node("compare.js", "m.figureRows(g.metrics, g.left, g.right)", metrics=metrics, left=left, right=right)
+    assert [row[-1] for row in rows] == ["", ""], "figures of other data are not better"
 
 
 @node

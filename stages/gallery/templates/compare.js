@@ -1,10 +1,14 @@
 "use strict";
+// Whether figures of both can be compared: of the same data, features and number of samples real ones reach the same.
+const comparable = (left, right) => Object.keys(left.figures)
+  .every((name) => !right.figures[name] || left.figures[name][1] === right.figures[name][1]);
+
 // Rows of figures: [title, left, right, what real images reach, which side is better ("left", "right" or "")].
 const figureRows = (metrics, left, right) => Object.entries(metrics)
   .filter(([name]) => left.figures[name] || right.figures[name])
   .map(([name, [title, direction]]) => {
     const [a, b] = [left.figures[name], right.figures[name]];
-    const ahead = a && b && a[2] !== b[2] ? ((a[2] < b[2]) === (direction === "min") ? "left" : "right") : "";
+    const ahead = a && b && a[2] !== b[2] && comparable(left, right) ? ((a[2] < b[2]) === (direction === "min") ? "left" : "right") : "";
     const floors = [...new Set([a, b].filter(Boolean).map((figure) => figure[1]))].join(" and ");
     return [title, a ? a[0] : "–", b ? b[0] : "–", floors, ahead];
   });
@@ -70,8 +74,10 @@ if (typeof document !== "undefined") {
     const params = paramRows(data.usual, left, right).map(([name, one, other]) => [name, [one], [other]]);
     place.replaceChildren(
       pictures,
+      comparable(left, right)
+        ? make("p", "The better of two figures is bold.", { class: "small quiet after" })
+        : make("p", "Real data reach other figures on each side, so these are of other data, features or numbers of samples: none is better.", { class: "note after" }),
       table(["figure", "left", "right", "real data"], figures, "Figures of both", "measured"),
-      make("p", "The better of two figures is bold. They compare only where data, features and numbers of samples are the same.", { class: "small quiet after" }),
       params.length ? table(["param that differs", "left", "right"], params, "Params that differ", "params") : make("p", "No param differs.", { class: "after" }),
     );
   };
@@ -91,4 +97,4 @@ if (typeof document !== "undefined") {
     place.textContent = "Nothing has been published yet.";
   }
 }
-if (typeof module !== "undefined") module.exports = { figureRows, paramRows, pairOf };
+if (typeof module !== "undefined") module.exports = { comparable, figureRows, paramRows, pairOf };
