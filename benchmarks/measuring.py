@@ -16,7 +16,8 @@ import torch
 
 from mintage.evaluator import EvaluatorConfig, build_evaluator
 from mintage.families import FAMILIES
-from mintage.players import ModelConfig, build_players
+from mintage.model_config import ModelConfig
+from mintage.players import build_players
 from stages.common.checkpoint import write_checkpoint
 from stages.common.errors import run_stage
 from stages.common.files import write_json

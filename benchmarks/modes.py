@@ -21,7 +21,8 @@ from mintage.families import resolve
 from mintage.games.adversarial import Adversarial
 from mintage.metrics.modes import ModeFigures, mode_figures
 from mintage.mixture import Mixture
-from mintage.players import build_players, model_config
+from mintage.model_config import model_config
+from mintage.players import build_players
 from mintage.randomness import stream
 from mintage.sampling import samples
 from mintage.trainer import Trainer

@@ -14,7 +14,8 @@ from mintage.devices import choose_precision
 from mintage.engine import Engine
 from mintage.families import resolve
 from mintage.games.adversarial import Adversarial
-from mintage.players import build_players, model_config
+from mintage.model_config import model_config
+from mintage.players import build_players
 from mintage.trainer import Trainer
 from stages.common.errors import run_stage
 from stages.common.stage import parser_of

@@ -31,8 +31,9 @@ from mintage.engine import Engine
 from mintage.families import resolve
 from mintage.games.adversarial import Adversarial
 from mintage.layers import average_into
+from mintage.model_config import model_config
 from mintage.networks.convolution import Double, Halve
-from mintage.players import Discriminator, build_players, model_config
+from mintage.players import Discriminator, build_players
 from mintage.recipes import Recipe, condition_of
 from mintage.trainer import Trainer
 from stages.common.errors import run_stage

@@ -32,6 +32,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "unet": "mintage.networks.unet:NETWORK",
         "coarse_to_fine": "mintage.networks.coarse_to_fine:NETWORK",
         "srresnet": "mintage.networks.srresnet:NETWORK",
+        "stacked": "mintage.networks.stacked:NETWORK",
         "resnet_translator": "mintage.networks.resnet_translator:NETWORK",
         "encoder_decoder": "mintage.networks.encoder_decoder:NETWORK",
         "transfer": "mintage.networks.transfer:NETWORK",
@@ -120,6 +121,8 @@ OF_ONE_VOICE = {"melody": "midinet", "melody_following": "midinet_following"}
 """Those that write one voice, each with the one that lets several notes sound at once."""
 OF_ANY_SIDES = {"mlp", "dcgan", "unet", "coarse_to_fine"}
 """Those that make sound and volumes, too (`Network.ranks`), likewise."""
+STACKED = {"stacked"}
+"""Those that refine what a released generator makes (`Network.stacks`), likewise."""
 ENLARGING = {"srresnet"}
 """Those whose images may be larger than their sources (`Network.enlarges`), likewise."""
 

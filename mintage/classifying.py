@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from mintage.conditioning.heads import Judgement
 from mintage.data import RealImages
 from mintage.evaluator import Schedule, learn
-from mintage.players import Discriminator, ModelConfig, build_players
+from mintage.model_config import ModelConfig
+from mintage.players import Discriminator, build_players
 
 
 class Classifier(nn.Module):

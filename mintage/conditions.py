@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from mintage.attributes import with_changes
-from mintage.players import Generator, ModelConfig
+from mintage.model_config import ModelConfig
+from mintage.players import Generator
 from mintage.sources import with_attributes
 
 Label = str | int | Sequence[str | int]

@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -13,6 +13,9 @@ from torch import Tensor
 from mintage.attributes import columns
 from mintage.damage import Damage
 from mintage.nearest import nearest
+
+if TYPE_CHECKING:
+    from mintage.model_config import ModelConfig
 
 _GREY = 0.5
 """Images of [-1,1] that are all so bright, and nowhere darker than 0, are most likely of [0,1]."""
@@ -37,6 +40,8 @@ class Signature:
     """Names of the domains that images are of, without pairs; None where they are of one."""
     vocabulary: tuple[str, ...] | None = None
     """The words, where samples are sequences of some (`mintage.tokens`)."""
+    first: "ModelConfig | None" = None
+    """Of the generator whose images are to be refined; None where a game begins from nothing."""
 
     @property
     def paired(self) -> bool:

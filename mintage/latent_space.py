@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.special import ndtr, ndtri
 
 from mintage.latents import draw, with_category
-from mintage.players import Generator, ModelConfig
+from mintage.model_config import ModelConfig
+from mintage.players import Generator
 from mintage.randomness import stream
 
 _STATISTICS_BATCHES, _STATISTICS_BATCH = 16, 128
@@ -80,8 +81,8 @@ def along_code(config: ModelConfig, latents: Tensor, number: int, reach: float, 
 class Blend(nn.Module):
     """A conditional generator that is told several classes at once, each by a weight that may be negative.
 
-    What a class adds to the network's inputs, its embedding, is summed by the weights; the latent is not touched,
-    as long as they sum to 1. (latents `[N, L]`, labels `[N, K]`) -> images `[N,C,H,W]`.
+    What a class adds to the network's inputs, its embedding, is summed by the weights, in both stages of two; the
+    latent stays, as long as they sum to 1. (latents `[N, L]`, labels `[N, K]`) -> images `[N,C,H,W]`.
     """
 
     def __init__(self, generator: Generator, weights: Sequence[float]) -> None:
@@ -90,7 +91,8 @@ class Blend(nn.Module):
 
     def forward(self, latent: Tensor, labels: Tensor) -> Tensor:
         inputs = [self.generator.conditioning(latent, label) for label in labels.unbind(1)]
-        images: Tensor = self.generator.network(*(self._sum(parts) for parts in zip(*inputs, strict=True)))
+        first = [] if self.generator.first is None else [Blend(self.generator.first, self.weights)(latent, labels)]
+        images: Tensor = self.generator.network(*first, *(self._sum(parts) for parts in zip(*inputs, strict=True)))
         return images
 
     def _sum(self, parts: Sequence[Tensor | None]) -> Tensor | None:

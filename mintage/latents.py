@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from mintage.players import ModelConfig
+from mintage.model_config import ModelConfig
 from mintage.randomness import draw_latents
 
 

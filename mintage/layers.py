@@ -201,5 +201,15 @@ def average_into(average: nn.Module, latest: nn.Module, keep: float) -> None:
 
 
 def running_statistics(player: nn.Module) -> list[Tensor]:
-    """What batch norm keeps of the batches it saw; of several processes, each sees its own rows."""
-    return [tensor for name, tensor in player.named_buffers() if name.endswith(("running_mean", "running_var"))]
+    """What batch norm keeps of the batches it saw, where it learns; of several processes, each sees its own rows."""
+    learning = (layer for layer in player.modules() if layer.training)
+    kept = (named for layer in learning for named in layer.named_buffers(recurse=False))
+    return [tensor for name, tensor in kept if name.startswith("running_")]
+
+
+def without_weights(module: nn.Module) -> None:
+    """Make its weights buffers, under their names, of which no optimizer hears; gradients still go through it."""
+    for part in module.modules():
+        for name, weight in list(part.named_parameters(recurse=False)):
+            delattr(part, name)
+            part.register_buffer(name, weight.detach())

@@ -17,6 +17,7 @@ from mintage.recipes import PlayerRecipe, Recipe, condition_of, joins_attributes
 from mintage.rules_of_encoders import ENCODERS
 from mintage.rules_of_players import BATCHES, PLAYERS
 from mintage.rules_of_sources import DOMAINS, PAIRS, WORDS
+from mintage.rules_of_stages import STAGES
 from mintage.sources import has_mask
 from mintage.terms import Term
 
@@ -301,7 +302,7 @@ LOSSES: list[Rule] = [
     ),
 ]
 
-RULES: list[Rule] = [*RANKS, *WORDS, *LABELS, *DOMAINS, *PAIRS, *ENCODERS, *LOSSES, *PLAYERS, *BATCHES]
+RULES: list[Rule] = [*RANKS, *WORDS, *LABELS, *DOMAINS, *PAIRS, *STAGES, *ENCODERS, *LOSSES, *PLAYERS, *BATCHES]
 
 
 def refusal(recipe: Recipe, real: Signature, processes: int = 1) -> str | None:

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from mintage.latents import draw, with_category
-from mintage.players import Generator, ModelConfig
+from mintage.model_config import ModelConfig
+from mintage.players import Generator
 from mintage.randomness import seeded, stream
 
 _ONE_AT_A_TIME = Lock()

@@ -4,7 +4,7 @@ import hashlib
 import json
 import sys
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,8 @@ from mintage.devices import choose_device, choose_precision, thread_count
 from mintage.engine import Engine
 from mintage.errors import CheckpointError
 from mintage.families import resolve
-from mintage.model import Model
+from mintage.model import Model, load
+from mintage.players import Generator
 from mintage.recipes import condition_of, joins_attributes
 from mintage.rules import refusal
 from mintage.sources import with_attributes
@@ -47,6 +48,7 @@ def train(
     images: int = 200_000,
     recipe: dict[str, Any] | None = None,
     *,
+    first: Model | str | Path | None = None,
     seed: int = 0,
     device: str = "auto",
     precision: str = "auto",
@@ -63,6 +65,8 @@ def train(
         family: A row of the catalog, such as "dcgan" or "modern_conditional".
         images: Real images to show, in all; the last turn of the game is always a whole one.
         recipe: What to change of the family's row, such as `{"width": 64, "generator": {"learning_rate": 1e-4}}`.
+        first: Of a family with a second stage, such as "stackgan", the model whose images it refines, or the address
+            of one as `mintage.load` takes it; it becomes a part of the new model.
         seed: Decides first weights, order of the data, and noise.
         device: "auto" (a CUDA device, else the CPU), "cpu", "cuda" or "cuda:N".
         precision: "auto", "float32" or "bfloat16".
@@ -88,9 +92,12 @@ def train(
     require_dataset(data)
     if images < 1 or (threads is not None and threads < 1):
         raise ValueError(f"images = {images} and threads = {threads}: give 1 or more")
-    trainer = make_trainer(data, family, recipe or {}, seed, device=choose_device(device), precision=precision)
+    stands_on = load(first) if isinstance(first, str | Path) else first
+    before = None if stands_on is None else stands_on.generator
+    where = choose_device(device)
+    trainer = make_trainer(data, family, recipe or {}, seed, device=where, precision=precision, first=before)
     state = None if folder is None else Path(folder) / _STATE
-    identity = _identity(data, family, recipe or {}, seed)
+    identity = _identity(data, family, recipe or {}, seed, before)
     if state is not None and state.exists():
         tensors, facts = unpack(state)
         if facts.pop("identity") != identity:
@@ -115,11 +122,19 @@ def train(
 
 
 def make_trainer(
-    data: Dataset, family: str, recipe: dict[str, Any], seed: int, *, device: torch.device, precision: str
+    data: Dataset,
+    family: str,
+    recipe: dict[str, Any],
+    seed: int,
+    *,
+    device: torch.device,
+    precision: str,
+    first: Generator | None = None,
 ) -> Trainer:
     """The family with its changes, at its very start. Raises ValueError as `train` does."""
     row = resolve(family, recipe)
-    if reason := refusal(row, data.signature):
+    signature = replace(data.signature, first=None if first is None else first.config)
+    if reason := refusal(row, signature):
         raise ValueError(f"{family}: {reason}")
     known = {
         "label": data.label,
@@ -133,7 +148,9 @@ def make_trainer(
         conditions = with_attributes(data.source, data.attributes)
     if conditions is data.label and conditions is not None:
         conditions = hide_labels(conditions, row.labelled, seed)
-    game = catalog.load("game", row.game).build(row, data.signature, seed)
+    game = catalog.load("game", row.game).build(row, signature, seed)
+    if first is not None:
+        game.generator.stand_on(first)
     engine = Engine(game, row, device, choose_precision(precision, device, data.shape))
     real = RealImages(data.image, conditions, seed, device)
     real.damage = data.damage if row.redrawn else None
@@ -141,16 +158,19 @@ def make_trainer(
     return Trainer(engine, real, row.batch_size, seed)
 
 
-def _identity(data: Dataset, family: str, recipe: dict[str, Any], seed: int) -> str:
+def _identity(data: Dataset, family: str, recipe: dict[str, Any], seed: int, first: Generator | None) -> str:
     """A digest of all that decides the bits but the number of images."""
     names: list[Any] = [data.classes, *(one for one in (data.attribute_names, data.domains) if one)]
     names += [] if data.damage is None else [asdict(data.damage)]
     names += [] if data.vocabulary is None else [data.vocabulary]
+    names += [] if first is None else [asdict(first.config)]
     digest = hashlib.sha256(json.dumps([family, recipe, seed, *names, torch.__version__]).encode())
     digest.update(data.image.contiguous().numpy().data)
     for other in (data.label, data.source, data.attributes, data.domain):
         if other is not None:
             digest.update(other.contiguous().numpy().data)
+    for tensor in () if first is None else first.state_dict().values():
+        digest.update(tensor.cpu().contiguous().numpy().data)
     return digest.hexdigest()
 
 

@@ -31,10 +31,11 @@ from stages.common.levels import FloatImages, to_uint8
 from stages.common.marks import Mark, mark_of_weights, with_mark
 from stages.common.models import weights_of
 from stages.common.pictures import encode_png
+from stages.common.released import family_of
 from stages.common.stage import parser_of, progress_bar
 from stages.images.decode import UndecodableError
 from stages.images.fit import Fit, Geometry
-from stages.translate import SELECTED, family_of, loaded
+from stages.translate import SELECTED, loaded
 from stages.translating.carriers import picture_of
 from stages.translating.jobs import Job, Maker, jobs, require_there, say_broken, waiting_of
 

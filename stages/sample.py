@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from mintage.players import Generator, ModelConfig
+from mintage.model_config import ModelConfig
+from mintage.players import Generator
 from mintage.sampling import samples
 from stages.common.device import steady_device_for
 from stages.common.errors import run_stage

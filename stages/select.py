@@ -60,12 +60,12 @@ def select(params: Select, root: Path, over_shards: MapShards | None = None) -> 
     measured = measure_all(inputs.checkpoints, inputs.reals, params, inputs.cache)
     choice = choose(measured.rows, params, absent_in(measured.found[-1], measured.real))
     words = medium_of(inputs.manifest).words
-    print(table(measured.rows, choice.chosen, params, inputs.held_out, measured.baseline, words=words))
+    print(table(measured.rows, choice.chosen, params, inputs.held_out, beside(measured), words=words))
     selection = summary(measured, choice, params, inputs)
     alone = measure_chosen(inputs.checkpoints[choice.chosen], inputs.real, inputs.cache, inputs.trained, params)
     selection |= alone.figures | {"left_out": alone.left_out}
     selection["absent"] |= alone.absent
-    about = subject(inputs, measured.baseline)
+    about = subject(inputs, measured)
     selection["verdict"] = verdict(measured.rows, measured.rows[choice.chosen], selection, about)
     write_outputs(root, inputs, params, measured.rows, selection, curve=alone.curve)
     fails = params.fail_on_collapse and selection["collapse"]["collapsed"]
@@ -94,7 +94,13 @@ def ways(selection: dict[str, Any]) -> list[str]:
     return [direction["sentence"] for direction in selection["directions"] or []]
 
 
-def subject(inputs: Inputs, sources: Row | None) -> Subject:
+def beside(measured: Table) -> dict[str, Row]:
+    """What generators must beat, where there is something, by what it is called."""
+    named = {"sources": measured.baseline, "first stage": measured.first}
+    return {name: row for name, row in named.items() if row is not None}
+
+
+def subject(inputs: Inputs, measured: Table) -> Subject:
     real, trained = inputs.real, inputs.trained
     return Subject(
         family=trained.get("family", ""),
@@ -104,7 +110,8 @@ def subject(inputs: Inputs, sources: Row | None) -> Subject:
         chance=real.chance,
         medium=real.medium,
         attributes=bool(real.attributes),
-        sources=sources,
+        sources=measured.baseline,
+        first=measured.first,
     )
 
 
@@ -126,6 +133,7 @@ def summary(measured: Table, choice: Choice, params: Select, inputs: Inputs) -> 
         "checkpoints": len(rows),
         "absent": expected(absent_in(measured.found[choice.chosen], measured.real), real),
         "baseline": None if measured.baseline is None else without_floors(measured.baseline),
+        "first_stage": None if measured.first is None else without_floors(measured.first),
         "last": without_floors(rows[-1]),
         "runner_up": None if runner_up is None else without_floors(rows[runner_up]),
         "cost_of_last": cost_of_last(rows, choice, params),

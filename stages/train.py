@@ -7,7 +7,7 @@ Killed at any moment and started again, it goes on and ends in the same bits (on
 
 import json
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +42,7 @@ from stages.media import medium_of
 from stages.media.drawings import draw_translations, drawings_of
 from stages.media.medium import Medium
 from stages.training.changes import EFFECTS, made_otherwise
+from stages.training.first import facts_of_first, first_at
 from stages.training.guards import checked, first_stop, measure_of, require_diversity, stopped_early, why_stopped
 from stages.training.launch import launched, own_device, own_threads, process_group, start
 from stages.training.sharing import broadcast_state
@@ -54,7 +55,8 @@ LOG = Path("metrics/train.tsv")
 _LOG_SECONDS = 1.0
 """So often at most it is written while the training goes on."""
 # What may change without changing the weights up to here; a longer run goes on from a shorter one.
-_NOT_IDENTITY = {"images", "checkpoint_every", "log_every", "resume_every", "min_diversity", "stop"}
+# What `first` names is there by itself: an address may lead to another release tomorrow.
+_NOT_IDENTITY = {"first", "images", "checkpoint_every", "log_every", "resume_every", "min_diversity", "stop"}
 _MEASURE = "measure"
 """The fact in a state that says by which measure it may stop; see `guards.measure_of`."""
 
@@ -89,7 +91,8 @@ def run_rank_zero(params: Train) -> None:
         split = Split(DATA / "train")
         trainer = make_trainer(params, split)
         require_fit(known_of(manifest))  # the stages before, which ask the same, may be of other params
-        resume = Resume(".resume", identity(params, manifest))
+        decides = identity(params, manifest)
+        resume = Resume(".resume", decides)
         resumed_at = resume_latest(trainer, resume, params)
         meter.before = resume.cost(resumed_at)
         facts["machine"] |= {"device": device_name(trainer), "threads": torch.get_num_threads()}
@@ -100,7 +103,9 @@ def run_rank_zero(params: Train) -> None:
         write_tsv(LOG, trainer.history)
         if early := stopped_early(trainer.measured, params.stop):
             print(why_stopped(early))
-        facts.update(describe(trainer, params, resumed_at), data_fingerprint=manifest["fingerprint"])
+        facts.update(
+            describe(trainer, params, resumed_at), first=decides.get("first"), data_fingerprint=manifest["fingerprint"]
+        )
         facts["images_per_second"] = meter.before.images_per_second
 
 
@@ -152,11 +157,15 @@ def learn_measured(trainer: Trainer, value: float | None) -> None:
 def make_trainer(params: Train, split: Split) -> Trainer:
     """The game of `params.family` with its overrides, on the split's images, at its very start."""
     recipe = resolve(params.family, params.recipe, params.variant)
-    if reason := refusal(recipe, split.signature, params.processes):
+    first = first_at(params.first)
+    signature = replace(split.signature, first=None if first is None else first.config)
+    if reason := refusal(recipe, signature, params.processes):
         raise UserError("recipe-does-not-fit", f"train.family = {params.family!r}: {reason}")
     device = prepare_device(params)
     precision = precision_for(params.precision, device, split.shape)
-    game = catalog.load("game", recipe.game).build(recipe, split.signature, params.seed)
+    game = catalog.load("game", recipe.game).build(recipe, signature, params.seed)
+    if first is not None:
+        game.generator.stand_on(first)
     conditions, sources = conditions_for(recipe, split, params.seed), condition_of(recipe) == "source"
     split = split.with_attributes() if joins_attributes(recipe) else split
     real = real_images(split, conditions, params.window, params.seed, device, param="train.window", sources=sources)
@@ -193,6 +202,7 @@ def identity(params: Train, manifest: dict[str, Any]) -> dict[str, Any]:
         "data": manifest["fingerprint"],
         "code": code_of("train", recipe, medium=medium_of(manifest).name),
         "torch": torch.__version__,
+        **facts_of_first(params.first),
     }
 
 

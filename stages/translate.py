@@ -16,7 +16,6 @@ picture transparent. Nothing of a release is run; the same files and seed give t
 """
 
 import argparse
-import json
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -31,15 +30,16 @@ from torch import Tensor
 
 from mintage.conditions import sources_asked
 from mintage.model import Model, load
-from mintage.release import ReleaseError, identify, read
+from mintage.release import ReleaseError
 from mintage.sampling import CHUNK, generate, latents_at
 from mintage.sources import has_mask, maps_in
 from stages.common.device import steady_device_for
 from stages.common.errors import UserError, counted, quoted, run_stage
-from stages.common.files import read_json, write_bytes
+from stages.common.files import write_bytes
 from stages.common.levels import FloatImages
-from stages.common.marks import MODEL_DIGITS, Mark, family_in, mark_of_weights, with_mark
+from stages.common.marks import Mark, mark_of_weights, with_mark
 from stages.common.models import weights_of
+from stages.common.released import family_of, provenance_of, release_of
 from stages.common.stage import parser_of, progress_bar
 from stages.images.decode import UndecodableError
 from stages.images.fit import Fit
@@ -53,7 +53,7 @@ from stages.translating.clips import Clips
 from stages.translating.holes import Holes
 from stages.translating.jobs import Job, Maker, jobs, require_there, say_broken, waiting_of
 
-SELECTED, _PROVENANCE = "models/selected", "provenance.json"
+SELECTED = "models/selected"
 _OF_PICTURES = 3
 """Channels, height and width: so many are the axes of a source that is a picture."""
 
@@ -182,29 +182,6 @@ def _map_in(place: Path | Folder, job: Job) -> Callable[[], bytes]:
             "partner-missing", f"{quoted(job.entry.name)} has no map in {place.place}: add it, or leave it out"
         )
     return found
-
-
-def family_of(address: str) -> str | None:
-    """The family of a model in a folder, such as models/selected, or in a release; None where that does not say it."""
-    return family_in(provenance_of(address))
-
-
-def release_of(address: str) -> str | None:
-    """The beginning of a release's id; None of a folder that is none."""
-    try:
-        return identify(address)[:MODEL_DIGITS]
-    except ReleaseError:
-        return None
-
-
-def provenance_of(address: str) -> dict[str, Any]:
-    """What a folder, such as models/selected, or a release says of what made it; empty where it does not."""
-    path = Path(address, _PROVENANCE)
-    try:
-        provenance = read_json(path) if path.is_file() else json.loads(*read(address, [_PROVENANCE]))
-    except (ReleaseError, ValueError):
-        return {}
-    return provenance if isinstance(provenance, dict) else {}
 
 
 def require_tiles(model: Model) -> None:

@@ -17,9 +17,10 @@ from mintage.games import Losses, Scene, Step, TwoPlayers
 from mintage.hardening import Balance, Pair, Pool, add_noise, coins, exchange, exchange_judgements, noise_at
 from mintage.latents import code_of, draw
 from mintage.layers import Layers
+from mintage.model_config import model_config
 from mintage.objectives import against_each
 from mintage.optimizers import faded, progress
-from mintage.players import Discriminator, Generator, build_players, model_config
+from mintage.players import Discriminator, Generator, build_players
 from mintage.randomness import uniform
 from mintage.recipes import Recipe
 from mintage.terms import Play, feature_gap
@@ -60,7 +61,8 @@ class Adversarial(TwoPlayers):
 
     @classmethod
     def build(cls, recipe: Recipe, real: Signature, seed: int) -> "Adversarial":
-        config = model_config(recipe, real.shape, real.classes, real.attributes, real.source_shape)
+        about = (real.shape, real.classes, real.attributes, real.source_shape)
+        config = model_config(recipe, *about, first=real.first)
         return cls(*build_players(config, seed), recipe)
 
     def schedule(self, images_seen: int, batch_size: int) -> list[tuple[str, ...]]:

@@ -16,8 +16,9 @@ from mintage.games import Losses, Scene, TwoPlayers
 from mintage.hardening import Equilibrium
 from mintage.latents import draw
 from mintage.layers import Layers
+from mintage.model_config import model_config
 from mintage.objectives import against_each
-from mintage.players import Discriminator, Generator, build_players, model_config
+from mintage.players import Discriminator, Generator, build_players
 from mintage.randomness import normal
 from mintage.recipes import Recipe
 

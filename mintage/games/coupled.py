@@ -10,7 +10,8 @@ from mintage.dataset import Signature
 from mintage.games import Scene
 from mintage.games.adversarial import Adversarial, Batch
 from mintage.latents import draw
-from mintage.players import build_players, model_config
+from mintage.model_config import model_config
+from mintage.players import build_players
 from mintage.recipes import Recipe
 
 

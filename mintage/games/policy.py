@@ -13,9 +13,10 @@ from mintage.conditioning.heads import Judgement
 from mintage.dataset import Signature
 from mintage.games import Losses, Scene, TwoPlayers
 from mintage.latents import draw
+from mintage.model_config import model_config
 from mintage.networks.recurrent import Generator as Writer
 from mintage.networks.recurrent import State, draw_words
-from mintage.players import Discriminator, Generator, build_players, model_config
+from mintage.players import Discriminator, Generator, build_players
 from mintage.randomness import uniform
 from mintage.recipes import Recipe
 from mintage.tokens import as_samples, as_tokens

@@ -14,7 +14,8 @@ from mintage.dataset import Signature
 from mintage.games import Losses, Scene, Step, TwoPlayers
 from mintage.hardening import Pool
 from mintage.latents import draw
-from mintage.players import Discriminator, Generator, build_players, model_config
+from mintage.model_config import model_config
+from mintage.players import Discriminator, Generator, build_players
 from mintage.randomness import stream
 from mintage.recipes import Recipe
 from mintage.terms import Between, Play

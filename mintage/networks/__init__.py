@@ -41,6 +41,12 @@ class Network:
     """Whether the generator can be given a third thing: a base `[N,C,*S]` to which it adds (`Recipe.residual`)."""
     coarse: bool = False
     """Whether the generator has a child `coarse`, (source, vector) -> images, that learns alone before the game."""
+    stacks: bool = False
+    """Whether the generator refines what another one makes of the same latents: it is told `first_shape` last, and is
+    (first's images, vector, modulation, plane) -> images; its method `enlarged` brings first's images to that size."""
+    decoder: Callable[..., nn.Module] | None = None
+    """What draws an image of features, as (vector_size, image_shape, width, norm) -> vector -> images, where the
+    generator does not."""
     extracts: bool = False
     """Whether the generator has a child `extractor`, images -> features, that learns classes before the game, and a
     child `drawer`, features -> images."""

@@ -7,7 +7,12 @@ from stages.common.resume import Former
 
 _NAMED = 3
 """Differing params, at most; changing the family changes dozens."""
-_OTHERS = {"data": "the data are others", "code": "the code is another", "torch": "torch is another"}
+_OTHERS = {
+    "data": "the data are others",
+    "code": "the code is another",
+    "torch": "torch is another",
+    "first": "the first stage is another",
+}
 
 
 def explain_restart(what: str, section: str, former: Former, effects: Mapping[str, str] | None = None) -> str:

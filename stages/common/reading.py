@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mintage.data import RealImages
 from mintage.evaluator import EvaluatorConfig
-from mintage.players import ModelConfig
+from mintage.model_config import ModelConfig
 from mintage.streaming import Blocks, open_images
 from stages.common.errors import UserError
 from stages.common.files import read_json

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from mintage.catalog import STACKED
 from mintage.families import recipe_of
 from mintage.recipes import Recipe
 from stages.common.sections import (
@@ -42,6 +43,7 @@ class Train(Section):
     variant: str
     recipe: Annotated[dict[str, Any], BeforeValidator(mapping_of_axes)]
     """Checked by the library, which knows the axes."""
+    first: Annotated[str, Field(min_length=1)] | None
     seed: Seed
     images: Count
     checkpoint_every: Count
@@ -80,6 +82,20 @@ class Train(Section):
             return values
         every = {name: values.get(name) for name in ("checkpoint_every", "log_every")}
         return values | {name: images for name, count in every.items() if type(count) is int and count > images}
+
+    @model_validator(mode="after")
+    def _a_second_stage_has_a_first(self) -> "Train":
+        stacks = recipe_of(self.family, self.recipe, self.variant).network in STACKED
+        if stacks and self.first is None:
+            raise ValueError(
+                f"family = {self.family!r} refines what a released generator makes: set first to a channel, a release "
+                "or a folder of one"
+            )
+        if self.first is not None and not stacks:
+            raise ValueError(
+                f"first = {self.first!r} is of no use to family = {self.family!r}, which has one stage: set it to null"
+            )
+        return self
 
     @model_validator(mode="after")
     def _each_process_has_its_device(self) -> "Train":

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from mintage.metrics.pairs import absolute_error
-from mintage.players import Generator, ModelConfig
+from mintage.model_config import ModelConfig
+from mintage.players import Generator
 from mintage.sampling import asked_rows, images_of, latents_of, samples
 from mintage.sources import for_display, maps_in, untouched
 from stages.common.levels import Levels

@@ -213,6 +213,8 @@ class Made(Facts):
     seconds: float
     packages: dict[str, str]
     family: str | None = None
+    first: Maker | None = None
+    """What made the images that a second stage refines."""
     recipe: dict[str, Any] = Field(default_factory=dict)
     parameters: dict[str, int] = Field(default_factory=dict)
     images_per_second: float | None = None

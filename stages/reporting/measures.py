@@ -139,11 +139,12 @@ def compared(metric: Metric, here: float, there: float) -> str:
 
 
 def others(selection: Selection) -> dict[str, Other]:
-    """What stands beside the selected checkpoint: the sources themselves, where they are translated; the runner-up and
-    the last, one column where they are the same.
+    """What stands beside the selected checkpoint: the sources themselves, where they are translated; the first of two
+    stages alone; the runner-up and the last, one column where they are the same.
     """
     last, runner_up, baseline = selection.last, selection.runner_up, selection.baseline
     sources = {} if baseline is None else {"sources themselves": baseline}
+    sources |= {} if selection.first_stage is None else {"first stage, enlarged": selection.first_stage}
     if runner_up is None:
         return sources | {"last": last}
     if runner_up.images == last.images:

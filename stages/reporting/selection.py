@@ -188,6 +188,8 @@ class Selection(Measures):
     runner_up: Other | None = None
     baseline: Other | None = None
     """What the sources themselves reach, where the model translates."""
+    first_stage: Other | None = None
+    """What the first of two stages reaches alone, enlarged."""
     directions: list[Direction] | None = None
     """Of a model between two domains, of which all other figures are the mean."""
     why: str | None = None

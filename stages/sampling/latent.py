@@ -15,7 +15,8 @@ from mintage.attribute_names import groups_of
 from mintage.attributes import values_of
 from mintage.latent_space import Blend, Truncated, along_code, arithmetic, by_category, path
 from mintage.latents import draw
-from mintage.players import Generator, ModelConfig
+from mintage.model_config import ModelConfig
+from mintage.players import Generator
 from mintage.randomness import stream
 from mintage.sampling import generate, latents_of
 from stages.common.errors import UserError

@@ -14,7 +14,8 @@ from typing import Any
 from torch import Tensor
 
 from mintage.attributes import with_changes
-from mintage.players import Generator, ModelConfig
+from mintage.model_config import ModelConfig
+from mintage.players import Generator
 from mintage.sampling import CHUNK, asked_rows, samples
 from mintage.sources import visible
 from stages.common.device import steady_device_for

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mintage.attributes import EXAMPLES
-from mintage.players import ModelConfig
+from mintage.model_config import ModelConfig
 from stages.common.licences import licence
 from stages.common.templates import environment
 from stages.media import medium_of
@@ -85,6 +85,7 @@ def figures(selection: dict[str, Any]) -> list[dict[str, Any]]:
             "error": about.error and selection[about.error],
             "floor": about.of_real(selection),
             "last": about.text(selection["last"].get(metric)),
+            "first": about.text((selection.get("first_stage") or {}).get(metric)),
             "sources": about.text((selection.get("baseline") or {}).get(metric)),
         }
         for metric, about in metrics_in(selection).items()

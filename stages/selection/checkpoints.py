@@ -10,7 +10,8 @@ from pathlib import Path
 import torch
 
 from mintage.evaluator import EvaluatorConfig, device_of
-from mintage.players import Generator, ModelConfig
+from mintage.model_config import ModelConfig
+from mintage.players import Generator
 from stages.common.errors import UserError
 from stages.common.files import sha256_of
 from stages.common.params import Select
@@ -19,7 +20,7 @@ from stages.common.split import Split
 from stages.common.stage import progress_bar
 from stages.selection.cache import Cache, forget_all_but
 from stages.selection.directions import mean_of
-from stages.selection.measure import Measured, baseline, floors, load_generator, measure
+from stages.selection.measure import Measured, baseline, first_stage, floors, load_generator, measure
 from stages.selection.reference import Reference
 from stages.selection.rows import row_of
 from stages.selection.rule import Row
@@ -38,6 +39,8 @@ class Table:
     rows: list[Row]
     baseline: Row | None = None
     """What the sources themselves reach, where they are translated."""
+    first: Row | None = None
+    """What the first of two stages reaches alone, enlarged; None of one stage."""
     directions: "dict[str, Table]" = field(default_factory=dict)
     """Of a model between two domains, by the one that is made, of which all else is the mean; else empty."""
 
@@ -59,7 +62,7 @@ def _joined(checkpoints: list[Path], reals: Sequence[Reference], tables: list[Ta
     bases = [Measured(table.baseline, {}) for table in tables if table.baseline is not None]
     same = row_of(0, samples, mean_of(bases), of_real) if bases else None
     directions = {real.to or "": table for real, table in zip(reals, tables, strict=True)}
-    return Table(found, of_real, rows, same, directions)
+    return Table(found, of_real, rows, same, directions=directions)
 
 
 def _measured(checkpoints: list[Path], real: Reference, params: Select, cache: Path) -> Table:
@@ -73,8 +76,11 @@ def _measured(checkpoints: list[Path], real: Reference, params: Select, cache: P
     rows = [row_of(images_at(path), real.samples, one, of_real) for path, one in zip(checkpoints, found, strict=True)]
     for row in rows:
         row["collapsed"] = int(collapse(row, params, real.chance)["collapsed"])
-    same = baseline(real)
-    return Table(found, of_real, rows, None if same is None else row_of(0, real.samples, same, of_real))
+    same, first = (
+        None if one is None else row_of(0, real.samples, one, of_real)
+        for one in (baseline(real), first_stage(loaded(checkpoints[-1], real), real))
+    )
+    return Table(found, of_real, rows, same, first)
 
 
 def measure_checkpoint(

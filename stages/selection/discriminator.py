@@ -15,7 +15,8 @@ from mintage.errors import DivergedError
 from mintage.evaluator import device_of
 from mintage.metrics.accuracy import accuracy, share_error
 from mintage.metrics.clusters import groups_of, kmeans, names_of
-from mintage.players import Discriminator, ModelConfig, build_players
+from mintage.model_config import ModelConfig
+from mintage.players import Discriminator, build_players
 from stages.common.checkpoint import read_checkpoint
 from stages.common.errors import UserError
 from stages.common.params import Select

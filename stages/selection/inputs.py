@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mintage.metrics.kernel import FEWEST_ROWS
-from mintage.players import ModelConfig
+from mintage.model_config import ModelConfig
 from stages.common.device import steady_device_for
 from stages.common.errors import UserError
 from stages.common.files import read_json

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from hashlib import sha256
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from mintage.sampling import CHUNK
 from mintage.sources import untouched
 from stages.common.checkpoint import read_checkpoint
 from stages.common.errors import UserError
+from stages.common.models import weights_of
 from stages.common.reading import Chosen
 from stages.selection.cache import Cache, code_digest, key_of
 from stages.selection.extraction import Extraction, Judge
@@ -91,6 +93,14 @@ def baseline(real: Reference) -> Measured | None:
         return real.judge.extract(chunks, real.requested_labels, real.targets(), back=back)
 
     return measured(cache(extract_sources), real, real.known, f"baseline-{key_of(real.key, code_digest(untouched))}")
+
+
+def first_stage(generator: Generator, real: Reference) -> Measured | None:
+    """What the first of two stages reaches alone, its images enlarged: a second that is no better does nothing."""
+    if generator.config.first is None or generator.first is None:
+        return None
+    key = key_of(real.key, sha256(weights_of(generator.first)).hexdigest(), code_digest(Judge, load_generator))
+    return measured(cache(lambda: generated(generator.drafting, real)), real, real.known, f"first-{key}")
 
 
 def measured(

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from mintage.evaluator import device_of
 from mintage.metrics.accuracy import share_error
-from mintage.players import Discriminator, Generator, ModelConfig, build_players
+from mintage.model_config import ModelConfig
+from mintage.players import Discriminator, Generator, build_players
 from mintage.sampling import Rows, asked_rows
 from stages.common.reading import Chosen, Sources, attributes_of
 from stages.selection.cache import Cache, code_digest, key_of

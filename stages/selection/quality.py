@@ -53,6 +53,8 @@ class Subject:
     """Whether the generator is asked for attributes."""
     sources: Row | None = None
     """What the sources themselves reach, where the generator translates."""
+    first: Row | None = None
+    """What the first of two stages reaches alone, enlarged; None of one stage."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ def findings(row: Row, score: dict[str, Any] | None, about: Subject) -> list[Fin
     found = [_of_distance(row)]
     if about.sources is not None:
         found += [] if _without_pairs(row) else [_of_sources(row, about.sources), _of_light(row)]
+    found += [] if about.first is None else [_of_first(row, about.first)]
     found += [_of_own(name, row, least) for name, least in about.medium.distances.items()]
     for name, worst_of_all in about.medium.judged_by.items():
         metric = METRICS[name]
@@ -188,6 +191,16 @@ def _of_sources(row: Row, sources: Row, to: str = "") -> Finding | None:
     level: Level = "good" if not worse else "poor" if worse == names else "fair"
     where = f"towards {to} " if to else ""
     return Finding(level, f"{where}{'no better than the sources themselves in ' if worse else ''}{', '.join(figures)}")
+
+
+def _of_first(row: Row, first: Row) -> Finding | None:
+    """Whether both stages are nearer to real images than the first one alone."""
+    metric, value, alone = METRICS["frechet_distance"], row.get("frechet_distance"), first.get("frechet_distance")
+    if value is None or alone is None:
+        return None
+    better = metric.better(value, alone)
+    figures = f"its first stage enlarged ({metric.title} {_number(alone)})"
+    return Finding("good" if better else "poor", f"{'' if better else 'no '}better than {figures}")
 
 
 def _without_pairs(row: Row) -> bool:

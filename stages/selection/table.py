@@ -1,5 +1,7 @@
 """The checkpoints' figures as lines of text."""
 
+from collections.abc import Mapping
+
 from mintage.metrics import Metric
 from stages.common.params import Select
 from stages.media.medium import Words
@@ -15,19 +17,20 @@ def table(
     chosen: int,
     params: Select,
     held_out: int,
-    baseline: Row | None = None,
+    beside: Mapping[str, Row] | None = None,
     *,
     words: Words | None = None,
 ) -> str:
-    """A line a checkpoint, the chosen one marked; one with what the sources reach themselves, where there are any; and
-    a last line with what real images reach.
+    """A line a checkpoint, the chosen one marked; one for what is `beside` them, by its name, such as the sources
+    themselves; and a last line with what real images reach.
 
     The metrics of the rule come first, then as many others as a terminal is wide; of how many images all this is, and
     of how many `held_out` ones, comes last. All is said in `words`.
     """
-    words, others = words or Words(), [] if baseline is None else [baseline]
+    words, beside = words or Words(), beside or {}
+    others = [*beside.values()]
     marks = ["", *("->" if index == chosen else "" for index in range(len(rows))), *("" for _ in others), ""]
-    images = [words.many, *(f"{row['images']:,}" for row in rows), *("sources" for _ in others), f"real {words.many}"]
+    images = [words.many, *(f"{row['images']:,}" for row in rows), *beside, f"real {words.many}"]
     shown = [_column(name, METRICS[name], [*rows, *others], words) for name in _ordered(rows, params)]
     columns = [marks, images]
     for column in shown:

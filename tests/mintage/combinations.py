@@ -16,7 +16,7 @@ from mintage.families import recipe_of
 from mintage.layers import NORMALIZATIONS
 from mintage.recipes import PenaltyRecipe, PlayerRecipe, Recipe, TermRecipe
 from mintage.rules import RULES, Setting
-from tests.mintage.helpers import changed, copies, play, step, tiny_trainer
+from tests.mintage.helpers import changed, copies, first_for, play, step, tiny_trainer
 
 Row = dict[str, Any]
 Values = frozenset[tuple[str, Any]]
@@ -114,6 +114,8 @@ def overrides(row: Row) -> dict[str, Any]:
     for axis in row.keys() - OUTSIDE_RECIPES:
         player, _, name = axis.rpartition(".")
         (chosen[player] if player else chosen)[name] = row[axis]
+    if chosen["generator"].get("optimizer") == "sgd":
+        chosen["generator"]["learning_rate"] = 0.1  # plain steps of small gradients are lost in a weight's last bit
     terms = [{"name": term.name, "weight": term.weight} for term in row.get("terms", ())]
     return chosen | {"penalties": [{"name": name} for name in row["penalties"]], "terms": terms}
 
@@ -127,7 +129,8 @@ def setting(row: Row) -> Setting:
     players = {name: _player(name, frozenset(chosen[name].items())) for name in ("generator", "discriminator")}
     penalties = tuple(PenaltyRecipe(name) for name in row["penalties"])
     recipe = replace(_base(), **chosen[""] | {"penalties": penalties} | players)
-    return Setting(in_full(recipe), _data(row["shape"], row.get("vocabulary")))
+    complete, real = in_full(recipe), _data(row["shape"], row.get("vocabulary"))
+    return Setting(complete, replace(real, first=first) if (first := first_for(complete, real)) else real)
 
 
 @cache

@@ -1,5 +1,6 @@
 """A tiny game to play in tests."""
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from mintage.dataset import Signature
 from mintage.engine import Engine
 from mintage.families import resolve
 from mintage.games import Scene, Step
+from mintage.model_config import ModelConfig, model_config
 from mintage.recipes import Recipe, condition_of, joins_attributes
 from mintage.sources import with_attributes
 from mintage.trainer import Trainer
@@ -48,6 +50,7 @@ def tiny_trainer(
     conditions = (known | {"domain": torch.arange(50) % 2}).get(condition_of(recipe) or "")
     beside, words = source_shape_for(recipe, shape), words_for(recipe)
     signature = Signature(shape, tuple(classes), ("x", "y", "z"), beside, domains=("d", "e"), vocabulary=words)
+    signature = replace(signature, first=first_for(recipe, signature))
     game = catalog.load("game", recipe.game).build(recipe, signature, seed)
     engine = Engine(game, recipe, CPU, precision)
     real = RealImages(images, conditions, seed, CPU)
@@ -67,6 +70,14 @@ def source_shape_for(recipe: Recipe, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def words_for(recipe: Recipe) -> tuple[str, ...] | None:
     return ("a", "b", "c", "d", "e") if catalog.load("game", recipe.game).of_words else None
+
+
+def first_for(recipe: Recipe, real: Signature) -> ModelConfig | None:
+    """A generator of images half as high and wide, told as that of the recipe, where that refines one."""
+    if not catalog.load("network", recipe.network).stacks:
+        return None
+    small = (real.shape[0], *(-(-side // 2) for side in real.shape[1:]))
+    return model_config(replace(recipe, network="dcgan"), small, real.classes, real.attributes)
 
 
 def play(trainer: Trainer, turns: int) -> Trainer:

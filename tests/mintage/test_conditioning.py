@@ -11,7 +11,8 @@ from mintage.conditioning.generator import BatchNorm, Concat, Plane, SharedBatch
 from mintage.conditioning.heads import Auxiliary, HeadConfig, InformationCode, Projection, SemiSupervised
 from mintage.conditioning.images import ConcatPlane, Product, Repeat
 from mintage.data import HIDDEN_LABEL, hide_labels, wrong_labels
-from mintage.players import Discriminator, ModelConfig
+from mintage.model_config import ModelConfig
+from mintage.players import Discriminator
 from mintage.randomness import stream
 
 LABELS = torch.tensor([0, 2, 1, 2])

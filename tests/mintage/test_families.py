@@ -10,11 +10,12 @@ from mintage.dataset import Signature
 from mintage.families import FAMILIES, resolve, variants
 from mintage.latents import draw
 from mintage.layers import NORMALIZATIONS
-from mintage.players import ModelConfig, build_generator, build_players, model_config
+from mintage.model_config import ModelConfig, model_config
+from mintage.players import build_generator, build_players
 from mintage.randomness import stream
 from mintage.recipes import Normalization
 from mintage.rules import refusal
-from tests.mintage.helpers import SOUNDS, source_shape_for, words_for
+from tests.mintage.helpers import SOUNDS, first_for, source_shape_for, words_for
 
 
 def test_a_player_may_have_any_normalization_there_is() -> None:
@@ -30,6 +31,7 @@ def test_every_family_trains_on_labelled_images_by_its_name_alone(family: str) -
             recipe = resolve(family, {"batch_size": batch_size}, variant)
             source, damage = source_shape_for(recipe, shape), Damage("masked")
             real = Signature(shape, ("a", "b"), ("x", "y"), source, damage, ("d", "e"), words_for(recipe))
+            real = replace(real, first=first_for(recipe, real))
             assert refusal(recipe, real) is None
 
 
@@ -68,7 +70,8 @@ def test_a_generator_is_built_again_from_its_json_config_and_weights(family: str
     recipe, shape = resolve(family, {"width": 4}), (1, 64) if family in SOUNDS else (1, 12, 10)
     source, words = source_shape_for(recipe, shape), words_for(recipe)
     about = (["a", "b"], ["x", "y", "z"], source)
-    config = model_config(recipe, shape, *about, domains=["d", "e"], vocabulary=words)
+    first = first_for(recipe, Signature(shape, ("a", "b"), ("x", "y", "z")))
+    config = model_config(recipe, shape, *about, domains=["d", "e"], vocabulary=words, first=first)
     generator, _ = build_players(config, seed=0)
     asked = torch.rand(4, *config.source_shape) if config.source_shape else torch.zeros(4, dtype=torch.long)
     asked = torch.ones(4, 3) if config.attributes and not config.joins_attributes else asked

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from mintage.latent_space import Blend, Truncated, along_code, arithmetic, by_category, path, slerp, truncated
 from mintage.latents import draw
-from mintage.players import Generator, ModelConfig, build_players
+from mintage.model_config import ModelConfig
+from mintage.players import Generator, build_players
 from mintage.randomness import draw_latents, stream
 from mintage.sampling import generate, latents_of, samples
 

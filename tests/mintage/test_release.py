@@ -16,7 +16,8 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from mintage.players import Generator, ModelConfig, build_players
+from mintage.model_config import ModelConfig
+from mintage.players import Generator, build_players
 from mintage.release import ReleaseError, load
 from mintage.sampling import samples
 from tests.stages.s3_servers import SERVERS, bucket_of, named_server
@@ -26,10 +27,15 @@ CONFIG = ModelConfig("dcgan", 8, (1, 8, 8), ("a", "b"), 8, "normal", generator_c
 
 
 def write_store(root: Path, seed: int = 0, channel: str = "production") -> tuple[Generator, str]:
-    """A store with one release and a channel that points to it, in the documented layout, by hand."""
+    """A store with one release and a channel that points to it."""
     generator = build_players(CONFIG, seed)[0].eval()
+    return generator, write_release(root, generator, channel)
+
+
+def write_release(root: Path, generator: Generator, channel: str) -> str:
+    """A release in the documented layout, by hand, and a channel that points to it; the release's id."""
     contents = {
-        "config.json": json.dumps(asdict(CONFIG)).encode(),
+        "config.json": json.dumps(asdict(generator.config)).encode(),
         "generator.safetensors": save(generator.state_dict()),
     }
     files: list[dict[str, Any]] = [
@@ -40,13 +46,13 @@ def write_store(root: Path, seed: int = 0, channel: str = "production") -> tuple
     content_id = hashlib.sha256(listed).hexdigest()
     contents["manifest.json"] = json.dumps({"id": content_id, "files": files}).encode()
     folder = root / "releases" / content_id[:20]
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for name, content in contents.items():
         (folder / name).write_bytes(content)
     pointer = {"release": content_id[:20], "id": content_id}
     (root / "channels" / channel).parent.mkdir(parents=True, exist_ok=True)
     (root / "channels" / f"{channel}.json").write_text(json.dumps(pointer))
-    return generator, content_id
+    return content_id
 
 
 def images(generator: Generator) -> torch.Tensor:

@@ -1,12 +1,14 @@
 """The cross product of all axes: each combination trains, or is refused with its reason."""
 
 import os
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from mintage.dataset import Signature
 from mintage.families import resolve
+from mintage.model_config import ModelConfig, model_config
 from mintage.recipes import TermRecipe
 from mintage.rules import RULES, refusal
 from tests.mintage.combinations import (
@@ -235,6 +237,7 @@ WRONG = [
     row(**TRANSLATING, terms=(TermRecipe("spectrum", 1.0),)),
     row(pretrain_images=64),
     row(**TRANSLATING | {"network": "coarse_to_fine"}),
+    row(game="autoencoding", network="stacked"),
     row(**TRANSLATING | {"discriminator.conditioning": "hole"}),
     row(terms=(TermRecipe("l1", 1.0),)),
     row(latent_size=0),
@@ -258,7 +261,45 @@ def why(
     return refusal(resolve(family, {"batch_size": batch_size, **changes}), Signature(GREY, classes), processes) or ""
 
 
+FIRST = model_config(resolve("cgan", {}), (1, 4, 4), ("a", "b"))
+
+
+def why_on(first: ModelConfig | None, family: str = "stackgan") -> str:
+    """Of a second stage on this first one."""
+    return refusal(resolve(family, {}), Signature(GREY, ("a", "b"), first=first)) or ""
+
+
 OF_DATA = [
+    (
+        why_on(None),
+        "this family refines what a released generator makes, and none is named: set train.first to a channel, a "
+        "release or a folder of a model (mintage.train: first=...), or name a family of one stage, such as cgan",
+    ),
+    (
+        why_on(FIRST, "cgan"),
+        "this family has no use of a first stage: set train.first to null, or network to stacked, or family to "
+        "stackgan",
+    ),
+    (
+        why_on(model_config(resolve("pix2pix", {}), GREY, None)),
+        "a first stage makes one image of noise, and this one translates, writes words or makes images of two domains: "
+        "name another in train.first",
+    ),
+    (
+        why_on(replace(FIRST, latent_distribution="uniform")),
+        "both stages are made of the same latents: set latent_size, latent_distribution and, with a code, "
+        "discriminator.conditioning, code_categories and code_continuous as in the first stage's config.json",
+    ),
+    (
+        why_on(replace(FIRST, classes=("b", "a"))),
+        "both stages are told the same, and the first one is told other classes or attributes, or none: train it on "
+        "these data, and set conditioning and condition alike in both (none, where the first is told nothing)",
+    ),
+    (
+        why_on(replace(FIRST, image_shape=(3, 4, 4))),
+        "images must have as many channels as those of the first stage, and be 1, 2, 4 or 8 times as high and wide: "
+        "set normalize.channels, height and width so, or name another first stage in train.first",
+    ),
     (
         why("cgan", None),
         "a conditional family learns from labels, and this data has none: name an unconditional family, such as dcgan "

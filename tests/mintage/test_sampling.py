@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from mintage.latents import code_of, draw, with_category
-from mintage.players import Generator, ModelConfig
+from mintage.model_config import ModelConfig
+from mintage.players import Generator
 from mintage.randomness import draw_latents, stream
 from mintage.sampling import asked_labels, generate, rows_with, samples
 from tests.mintage.helpers import play, tiny_trainer

@@ -13,7 +13,8 @@ import mintage
 from mintage.dataset import Signature
 from mintage.families import resolve
 from mintage.metrics.pairs import likeness, psnr, si_sdr
-from mintage.players import build_players, model_config
+from mintage.model_config import model_config
+from mintage.players import build_players
 from mintage.rules import refusal
 from mintage.windows import Windows
 

@@ -16,8 +16,9 @@ import mintage
 from mintage.dataset import Dataset
 from mintage.evaluator import EvaluatorConfig, build_evaluator
 from mintage.families import recipe_of, resolve
+from mintage.model_config import model_config
 from mintage.networks.parts import PhaseShuffle
-from mintage.players import build_players, model_config
+from mintage.players import build_players
 from mintage.randomness import stream
 from mintage.rules import refusal
 from mintage.sounds import mel_bands, read_wav, resampled, save_wav, spectrograms

@@ -115,6 +115,7 @@ def test_a_source_that_a_network_cannot_take_is_refused_in_a_sentence(
 def test_which_networks_enlarge_is_known_without_torch() -> None:
     networks = {name: catalog.load("network", name) for name in catalog.BUILT_IN["network"]}
     assert {name for name, network in networks.items() if network.enlarges} == catalog.ENLARGING
+    assert {name for name, network in networks.items() if network.stacks} == catalog.STACKED
 
 
 def test_a_gray_source_is_gray_in_all_channels_and_a_small_one_is_enlarged() -> None:

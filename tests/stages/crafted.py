@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from mintage.players import ModelConfig
+from mintage.model_config import ModelConfig
 from stages.common.split import Split
 
 

@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from mintage.players import Generator, ModelConfig, build_players
+from mintage.model_config import ModelConfig
+from mintage.players import Generator, build_players
 from mintage.sampling import generate
 from stages.common.files import read_json
 from stages.common.levels import Levels, to_uint8

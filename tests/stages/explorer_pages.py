@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from mintage.players import ModelConfig
+from mintage.model_config import ModelConfig
 from stages.common.errors import UserError
 from stages.common.levels import Levels
 from stages.gallery import runtime

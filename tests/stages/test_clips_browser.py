@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mintage.frames import as_source
-from mintage.players import ModelConfig
+from mintage.model_config import ModelConfig
 from mintage.sampling import generate
 from stages.common.levels import in_range, to_uint8
 from stages.media.frames import Frames

@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from mintage.latent_space import Blend, slerp, truncated
-from mintage.players import ModelConfig, build_players
+from mintage.model_config import ModelConfig
+from mintage.players import build_players
 from mintage.sources import for_display
 from stages.common.levels import in_range, to_uint8
 from stages.common.pictures import encode_png, grid, grid_scale, with_names

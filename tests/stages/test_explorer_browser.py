@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from mintage.latents import with_category
-from mintage.players import ModelConfig
+from mintage.model_config import ModelConfig
 from mintage.sampling import latents_at
 from stages.common.levels import Levels, in_range
 from stages.images.fit import Geometry, fitted

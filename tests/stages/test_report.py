@@ -194,9 +194,7 @@ def test_a_warning_of_the_gate_and_a_drift_are_said_and_are_no_failure(inputs: P
     warned |= {"name": "Images are as bright as in release 0123", "severity": "warning"}
     write_json(inputs / "reports/drift.json", {"reason": None, "expectations": [warned]})
     text = text_of(inputs)
-    assert (
-        "~ Data The gate warns. Expected: Images are as bright as in release 0123; found:" in text
-    )
+    assert "~ Data The gate warns. Expected: Images are as bright as in release 0123; found:" in text
     assert "Passed with warnings: 1 of 4 expectations do not hold" in text
     assert "! warns Images are as bright" in text
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mintage.players import ModelConfig
+from mintage.model_config import ModelConfig
 from stages.common.levels import Levels
 from stages.common.pictures import encode_png, grid, grid_scale, with_names
 from stages.reporting.inputs import read_inputs

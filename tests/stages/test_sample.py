@@ -14,7 +14,8 @@ import torch
 from PIL import Image
 
 import stages.sample
-from mintage.players import Generator, ModelConfig
+from mintage.model_config import ModelConfig
+from mintage.players import Generator
 from mintage.sampling import CHUNK, samples
 from stages.common.files import write_json
 from stages.common.levels import to_uint8

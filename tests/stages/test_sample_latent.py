@@ -9,7 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from mintage.players import Generator, ModelConfig, build_players
+from mintage.model_config import ModelConfig
+from mintage.players import Generator, build_players
 from mintage.sampling import samples
 from stages.common.files import read_json, write_json
 from stages.common.models import write_generator

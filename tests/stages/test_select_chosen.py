@@ -15,7 +15,7 @@ from torch.special import ndtr
 from mintage.classifying import Classifier
 from mintage.conditioning.heads import Judgement
 from mintage.data import HIDDEN_LABEL, hide_labels
-from mintage.players import ModelConfig
+from mintage.model_config import ModelConfig
 from stages.common.checkpoint import read_checkpoint, write_checkpoint
 from stages.common.files import read_json, write_json
 from stages.common.shards import shard_path, tensor_table

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mintage.conditioning.heads import Judgement
-from mintage.players import ModelConfig
+from mintage.model_config import ModelConfig
 from stages.common.files import read_json
 from stages.common.split import Split
 from stages.select import select

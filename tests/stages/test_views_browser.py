@@ -13,7 +13,7 @@ from mintage.chords import ATTRIBUTES
 from mintage.metrics.modes import mode_figures
 from mintage.midi import GENERATED as SAID
 from mintage.midi import encode_midi, notes_of
-from mintage.players import ModelConfig
+from mintage.model_config import ModelConfig
 from mintage.rolls import as_rolls, sounding
 from mintage.sampling import generate
 from mintage.sources import with_attributes

@@ -1,0 +1,148 @@
+"""Clothes in two stages and in one: `python -m benchmarks.stacked FOLDER` prints the table of docs/families.md.
+
+FOLDER has Fashion-MNIST as IDX files. `cgan` learns clothes of 14x14, means of 2 x 2 pixels; `stackgan` refines them
+to 28x28; beside them stands `cgan` at 28x28, for as many CPU seconds as the second stage alone took, and as both. All
+are judged on the test set, by a network that classifies the others. A seed that is done is a line of `runs.jsonl`, and
+is not done again. One thread.
+"""
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, interpolate
+
+import mintage
+from benchmarks.autoencoding import MEASURED, Bench
+from mintage.dataset import Dataset
+from mintage.evaluator import classify, features_of
+from mintage.model import Model
+from mintage.players import Generator
+from mintage.trainer import Trainer
+from mintage.training import make_trainer
+from stages.common.errors import run_stage
+from stages.common.pictures import encode_png, grid
+from stages.common.stage import parser_of
+
+CPU, SHOWN = torch.device("cpu"), 20
+ROWS = {
+    "first": "the first stage, enlarged",
+    "both": "`stackgan`, both stages",
+    "one, as the second": "`cgan` in one stage, as long as the second took",
+    "one, as both": "`cgan` in one stage, as long as both took",
+    "small": "real clothes of 14x14, enlarged",
+    "real": "real clothes",
+}
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Stages:
+    """What is learned at either size, and who judges it."""
+
+    bench: Bench
+    small: Dataset
+    seconds: tuple[float, float]
+    """Of either stage."""
+
+    def run(self, seed: int, folder: Path) -> list[Row]:
+        """The figures of every row that learns; models and the pictures' latents are kept in the folder."""
+        of_first, of_second = self.seconds
+        first = learn(begin(self.small, "cgan", seed), of_first)
+        second = learn(begin(self.bench.train, "stackgan", seed, first.average), of_second)
+        one = learn(begin(self.bench.train, "cgan", seed), of_second)
+        known = [
+            self.row("first", Model(second.average.drafting), first.images_seen, of_first),
+            self.row("both", Model(second.average), second.images_seen, sum(self.seconds)),
+            self.row("one, as the second", Model(one.average), one.images_seen, of_second),
+        ]
+        learn(one, of_first)
+        known.append(self.row("one, as both", Model(one.average), one.images_seen, sum(self.seconds)))
+        for name, trainer in (("second", second), ("one", one)):
+            Model(trainer.average).save(folder / f"{name}-{seed}")
+        return [row | {"seed": seed} for row in known]
+
+    def row(self, name: str, model: Model, images: int, seconds: float) -> Row:
+        made = model.sample(MEASURED)
+        asked = torch.arange(MEASURED) % len(model.classes or ())
+        right = classify(self.bench.judge, features_of(self.bench.judge, made)) == asked
+        figures = {"distance": self.bench.distance(made), "accuracy": right.double().mean().item()}
+        return {"kind": name, "images": images, "seconds": seconds, **figures}
+
+    def real(self) -> list[Row]:
+        """What as many real clothes reach, and what they do when they are made small and enlarged."""
+        shown = self.bench.train.image[:MEASURED]
+        found = {"small": enlarged(self.small.image[:MEASURED]), "real": shown}
+        return [{"kind": kind, "seed": 0, "distance": self.bench.distance(images)} for kind, images in found.items()]
+
+
+def enlarged(images: Tensor) -> Tensor:
+    return interpolate(images, (28, 28), mode="bicubic").clamp(-1, 1)
+
+
+def begin(data: Dataset, family: str, seed: int, first: Generator | None = None) -> Trainer:
+    return make_trainer(data, family, {}, seed, device=CPU, precision="auto", first=first)
+
+
+def learn(trainer: Trainer, seconds: float) -> Trainer:
+    """For so many more CPU seconds."""
+    begun = time.process_time()
+    while time.process_time() - begun < seconds:
+        trainer.turn()
+    return trainer
+
+
+def table(runs: list[Row]) -> str:
+    lines = ["| | CPU seconds | images seen | Frechet distance | right class |", "| --- | --- | --- | --- | --- |"]
+    for kind, title in ROWS.items():
+        found = [row for row in runs if row["kind"] == kind]
+        distances = " and ".join(f"{row['distance']:.2f}" for row in found)
+        if "seconds" in found[0]:
+            seen, right = (mean(row[name] for row in found) for name in ("images", "accuracy"))
+            lines.append(f"| {title} | {found[0]['seconds']:.0f} | {seen:,.0f} | {distances} | {right:.1%} |")
+        else:
+            lines.append(f"| {title} | | | {distances} | |")
+    return "\n".join(lines)
+
+
+def sheet(folder: Path) -> bytes:
+    """Two of each class: the first stage enlarged, both stages, and of other latents what one stage makes."""
+    second, one = (mintage.load(folder / f"{name}-0") for name in ("second", "one"))
+    rows = [Model(second.generator.drafting).sample(SHOWN), second.sample(SHOWN), one.sample(SHOWN)]
+    levels = ((torch.cat(rows).clamp(-1, 1) + 1) * 127.5).round().byte().numpy()
+    return encode_png(grid(levels, SHOWN, scale=2))
+
+
+def main() -> None:
+    parser = parser_of("benchmarks.stacked", __doc__)
+    parser.add_argument("fashion", type=Path)
+    parser.add_argument("--seconds", type=float, nargs=2, default=(60.0, 120.0), help="of CPU, for either stage")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
+    parser.add_argument("--out", type=Path, default=Path(".stacked"), help="runs.jsonl, and models")
+    parser.add_argument("--sheet", type=Path, default=Path("stacked.png"))
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    asked.out.mkdir(parents=True, exist_ok=True)
+    log = asked.out / "runs.jsonl"
+    runs = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    left = [seed for seed in asked.seeds if not any(row["kind"] == "both" and row["seed"] == seed for row in runs)]
+    if left:
+        bench = Bench.open(asked.fashion)
+        small = Dataset(avg_pool2d(bench.train.image, 2), bench.train.label)
+        stages = Stages(bench, small, tuple(asked.seconds))
+    for seed in left:
+        rows = [*stages.run(seed, asked.out), *([] if seed else stages.real())]
+        with log.open("a") as lines:
+            lines.writelines(json.dumps(row) + "\n" for row in rows)
+        runs += rows
+    print(table(runs))
+    asked.sheet.write_bytes(sheet(asked.out))
+
+
+if __name__ == "__main__":
+    run_stage(main)

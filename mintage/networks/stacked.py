@@ -1,0 +1,88 @@
+"""The second stage of StackGAN (Zhang et al. 2017, 3.3): what another generator made of the same latents, refined.
+
+As the paper's, it reads the first stage's picture, halves it, joins what it is told at every place, and doubles it up
+to the image behind a few residual blocks. Unlike the paper's it is told the latents, too, and what it makes is added to
+the picture enlarged, so that it need not learn what is there without it.
+"""
+
+from itertools import pairwise
+
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from mintage.layers import Layers, Modulated
+from mintage.networks import Network, infogan
+from mintage.networks.parts import ImageShape, Plane, finish, initialize
+from mintage.networks.srresnet import doublings
+
+_BLOCKS = 2
+"""The paper has four of 512 channels, for images of 256 x 256."""
+
+
+class Generator(nn.Module):
+    """(first `[N,C,h,w]`, vector `[N, vector_size]`, modulation, plane) to an image `[N,C,H,W]`, both in [-1,1]."""
+
+    def __init__(
+        self,
+        vector_size: int,
+        image_shape: ImageShape,
+        width: int,
+        norm: Layers,
+        plane_size: int = 0,
+        *,
+        first_shape: ImageShape,
+    ) -> None:
+        super().__init__()
+        channels, *large = image_shape
+        before, height, across = first_shape
+        self.size, wide, bias = tuple(large), 2 * width, not norm.batch
+        self.read = Modulated(
+            nn.Conv2d(before, width, 3, padding=1),
+            norm.active(nn.ReLU()),
+            norm.down(width, wide, bias),
+            norm.norm(wide),
+            norm.active(nn.ReLU()),
+        )
+        self.told = nn.Linear(vector_size, wide)
+        self.plane = Plane(plane_size, (-(-height // 2), -(-across // 2))) if plane_size else None
+        join = nn.Conv2d(wide + bool(plane_size), wide, 3, padding=1, bias=bias)
+        self.join = Modulated(join, norm.norm(wide), norm.active(nn.ReLU()))
+        self.blocks = nn.ModuleList(_block(wide, norm) for _ in range(_BLOCKS))
+        *sizes, last = [(height, across), *doublings((height, across), (large[0], large[1]))]
+        self.enlarge = Modulated()
+        levels = [wide, *[width] * len(sizes)]
+        for (narrow, after), size in zip(pairwise(levels), sizes, strict=True):
+            self.enlarge.extend([norm.up(narrow, after, size, bias), norm.norm(after), norm.active(nn.ReLU())])
+        self.last = norm.up(levels[-1], channels, last, bias=True)
+        self.apply(initialize)
+
+    def forward(
+        self, first: Tensor, vector: Tensor, modulation: Tensor | None = None, plane: Tensor | None = None
+    ) -> Tensor:
+        maps = self.read(first, modulation)
+        maps = maps + self.told(vector).to(maps.dtype)[:, :, None, None]
+        maps = self.join(maps if self.plane is None or plane is None else self.plane(maps, plane), modulation)
+        for block in self.blocks:
+            maps = maps + block(maps, modulation)
+        return finish(self.last(self.enlarge(maps, modulation)), self.enlarged(first))
+
+    def enlarged(self, first: Tensor) -> Tensor:
+        """The first stage's pictures `[N,C,h,w]` as images `[N,C,H,W]`, bicubic: what there is without this network."""
+        return interpolate(first.float(), self.size, mode="bicubic").clamp(-1, 1)
+
+
+def _block(wide: int, norm: Layers) -> Modulated:
+    bias = not norm.batch
+    return Modulated(
+        nn.Conv2d(wide, wide, 3, padding=1, bias=bias),
+        norm.norm(wide),
+        norm.active(nn.ReLU()),
+        nn.Conv2d(wide, wide, 3, padding=1, bias=bias),
+        norm.norm(wide),
+    )
+
+
+NETWORK = Network(
+    Generator, infogan.Discriminator, ("batch", "batch"), norms_units=True, plain=True, strided=True, stacks=True,
+    decoder=infogan.Generator,
+)  # fmt: skip

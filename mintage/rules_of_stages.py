@@ -1,0 +1,83 @@
+"""Rules on a second stage, which refines what a released generator makes of noise; see `mintage.rules`."""
+
+from typing import TYPE_CHECKING
+
+from mintage.model_config import ModelConfig, model_config
+
+if TYPE_CHECKING:
+    from mintage.rules import Rule, Setting
+
+
+def _latents(config: ModelConfig) -> tuple[object, ...]:
+    return config.latent_size, config.latent_distribution, config.code_categories, config.code_continuous
+
+
+def _asked(config: ModelConfig) -> tuple[object, ...]:
+    """What it is told beside latents: classes, in their order, or attributes."""
+    return config.classes if config.conditional else None, config.attributes
+
+
+def _stages(setting: "Setting") -> tuple[ModelConfig, ModelConfig] | None:
+    """The first, and the second as it would be; None where the family has no two, or the first is of no noise."""
+    first, real = setting.real.first, setting.real
+    if not setting.network.stacks or first is None or not _of_noise(first):
+        return None
+    return first, model_config(setting.recipe, real.shape, real.classes, real.attributes)
+
+
+def _of_noise(config: ModelConfig) -> bool:
+    return not (config.translates or config.couples) and config.vocabulary is None
+
+
+def _differ_in(setting: "Setting", part: str) -> bool:
+    both = _stages(setting)
+    if both is None:
+        return False
+    first, second = both
+    if part == "latents":
+        return _latents(first) != _latents(second)
+    if part == "asked":
+        return _asked(first) != _asked(second)
+    return first.image_shape[0] != second.image_shape[0] or not _fit(first.image_shape[1:], second.image_shape[1:])
+
+
+def _fit(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
+    return small in [tuple(-(-side // times) for side in large) for times in (1, 2, 4, 8)]
+
+
+STAGES: "list[Rule]" = [
+    (
+        lambda s: s.network.stacks and s.real.first is None,
+        "this family refines what a released generator makes, and none is named: set train.first to a channel, a "
+        "release or a folder of a model (mintage.train: first=...), or name a family of one stage, such as cgan",
+    ),
+    (
+        lambda s: not s.network.stacks and s.real.first is not None,
+        "this family has no use of a first stage: set train.first to null, or network to stacked, or family to "
+        "stackgan",
+    ),
+    (
+        lambda s: s.network.stacks and s.real.first is not None and not _of_noise(s.real.first),
+        "a first stage makes one image of noise, and this one translates, writes words or makes images of two domains: "
+        "name another in train.first",
+    ),
+    (
+        lambda s: s.network.stacks and s.encodes,
+        "a second stage learns in a game without an encoder: set game to adversarial, or network to another",
+    ),
+    (
+        lambda s: _differ_in(s, "latents"),
+        "both stages are made of the same latents: set latent_size, latent_distribution and, with a code, "
+        "discriminator.conditioning, code_categories and code_continuous as in the first stage's config.json",
+    ),
+    (
+        lambda s: _differ_in(s, "asked"),
+        "both stages are told the same, and the first one is told other classes or attributes, or none: train it on "
+        "these data, and set conditioning and condition alike in both (none, where the first is told nothing)",
+    ),
+    (
+        lambda s: _differ_in(s, "shape"),
+        "images must have as many channels as those of the first stage, and be 1, 2, 4 or 8 times as high and wide: "
+        "set normalize.channels, height and width so, or name another first stage in train.first",
+    ),
+]
