@@ -7,6 +7,7 @@ path, the same code and the same packages.
 import hashlib
 import json
 import logging
+import pickle
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
@@ -33,7 +34,8 @@ def on_cluster(function: Callable[[Shard], Result], shards: Sequence[Shard]) -> 
             print(f"waiting for a worker of {client.scheduler.address}")
         submit = partial(client.submit, partial(_of_same_code, function, code()), pure=False)
         try:
-            yield from in_order(submit, shards, lambda: sum(client.nthreads().values()))
+            for packed in in_order(submit, shards, lambda: sum(client.nthreads().values())):
+                yield pickle.loads(packed)
         except distributed.scheduler.KilledWorker:
             raise TemporaryError(
                 "cluster-workers-lost",
@@ -77,15 +79,18 @@ def _package() -> ModuleType:
     return distributed
 
 
-def _of_same_code(function: Callable[[Shard], Result], expected: str, shard: Shard) -> Result:
-    """On a worker. Raises UserError where it would make other bytes."""
+def _of_same_code(function: Callable[[Shard], Result], expected: str, shard: Shard) -> bytes:
+    """On a worker: the result, pickled, since Dask looks into every part of what is not.
+
+    Raises UserError where the worker would make other bytes.
+    """
     if code() != expected:
         raise UserError(
             "cluster-of-other-code",
             f"the worker on {platform.node()} has other code or packages than this command: start it again, in this "
             "workspace and with the packages of requirements/constraints.txt",
         )
-    return function(shard)
+    return pickle.dumps(function(shard))
 
 
 @cache
