@@ -78,6 +78,7 @@ class Attributes(Section):
 class Ingest(Section):
     source: Annotated[str, Field(min_length=1)]  # stages.sources knows the names: only ingest needs a user's own
     path: Annotated[str, Field(min_length=1)]
+    name: Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f]+$")] | None = None
     options: dict[str, Any]  # checked by the source's own model
     labels: Annotated[Place | Literal[False] | None, BeforeValidator(file_or_false)]
     attributes: Attributes | None = None

@@ -164,7 +164,8 @@ def open_source(params: Ingest) -> Source:
     classes = None if source.classes is None else [composed(name) for name in source.classes]
     source = labelled(replace(source, classes=classes, images=_readable(source.images, params.path)), params)
     source = grouped(with_attributes(only_labeled(source, params.unlabeled), params), params)
-    return source if params.scenes is None else in_scenes(source, params.scenes, params.max_pixels)
+    source = source if params.scenes is None else in_scenes(source, params.scenes, params.max_pixels)
+    return replace(source, name=params.name or source.name)
 
 
 def _readable(images: Iterable[RawImage], place: str) -> Iterator[RawImage]:

@@ -266,3 +266,10 @@ def test_a_nearest_mean_tells_the_letters_apart_and_not_what_was_shuffled() -> N
     means = np.stack([values[:600][labels[:600] == label].mean(0) for label in range(3)])
     right = ((values[600:] @ means.T).argmax(1) == labels[600:]).mean()
     assert right > 0.8
+
+
+def test_data_are_called_as_params_say_and_else_as_their_source(tmp_path: Path) -> None:
+    tree = write_tree(tmp_path / "tree", {"cat": 3, "dog": 2})
+    for name, called in ((None, "folder"), ("Pets, 2026", "Pets, 2026")):
+        table = ingested(tmp_path / "raw", path=str(tree), name=name)
+        assert json.loads(table.schema.metadata[b"source"])["name"] == called
