@@ -29,6 +29,8 @@ window.onload = () => {
     needed: page.documentElement.scrollWidth,
     wide: all.filter((e) => !boxed(e) && e.getBoundingClientRect().right > page.documentElement.clientWidth + 1)
       .map((e) => e.outerHTML.slice(0, 80)),
+    scrolled: [...page.querySelectorAll(".scroll")].filter((box) => box.scrollWidth > box.clientWidth + 1)
+      .map((box) => box.getAttribute("aria-label")),
     broken: [...page.images].filter((image) => !image.naturalWidth).length,
     images: page.images.length,
     sources: [...page.images].map((image) => image.src.slice(0, 300)),

@@ -52,6 +52,13 @@ def test_the_page_fits_its_width_and_the_console_stays_empty(width: int, html: s
     assert seen["broken"] == 0
 
 
+def test_on_a_phone_only_tables_that_sort_are_wider_than_the_page(html: str, tmp_path: Path) -> None:
+    opened = html.replace("<details", "<details open")
+    scrolled = look(tmp_path, opened, 400)[0]["scrolled"]
+    assert set(scrolled) <= {"Table of all checkpoints", "Table of classes", "Table of thresholds"}
+    assert scrolled, "the widest table has more columns than a phone has room for"
+
+
 @pytest.mark.parametrize("width", [400, 1400])
 def test_the_gate_s_page_with_pictures_fits_its_width(width: int, tmp_path: Path) -> None:
     real = photographs()
