@@ -141,7 +141,7 @@ def report_lines(outcome: Outcome, words: Words) -> list[str]:
     met = len(outcome.verdicts) - len(outcome.warned)
     met_all = "all" if not outcome.warned else f"{met} of"
     return [
-        *(f"warning: {_sentence(verdict)}" for verdict in outcome.warned),
+        *(f"warning: expected {_sentence(verdict)}" for verdict in outcome.warned),
         *(f"not checked: {one['name'].lower()}: {one['reason']}" for one in outcome.not_checked),
         f"{outcome.images:,} {words.many} meet {met_all} {len(outcome.verdicts)} expectations: {PAGE}",
     ]
@@ -149,12 +149,13 @@ def report_lines(outcome: Outcome, words: Words) -> list[str]:
 
 def _sentence(verdict: Verdict) -> str:
     names = [name if name.isprintable() else repr(name) for name in verdict.examples[:SHOWN]]
-    examples = f", e.g. {', '.join(names)}" if names else ""
+    examples = f"e.g. {', '.join(names)}" if names else ""
     if verdict.paired and names:
-        examples = f", e.g. {names[0]}, as {names[1]}"
-    limit = "" if verdict.unit == EXCEPTIONS else f", limit {verdict.format(verdict.limit)}"
+        examples = f"e.g. {names[0]}, as {names[1]}"
+    limit = "" if verdict.unit == EXCEPTIONS else f"limit {verdict.format(verdict.limit)}"
     advice = f": {verdict.advice}" if verdict.advice else ""
-    return f"'{verdict.name}' (found {verdict.format(verdict.observed)}{limit}{examples}){advice}"
+    more = ", ".join(filter(None, (limit, examples)))
+    return f"'{verdict.name}', but found {verdict.format(verdict.observed)}{f' ({more})' if more else ''}{advice}"
 
 
 def read_manifest(path: Path) -> Manifest:

@@ -167,9 +167,9 @@ def test_a_white_that_cannot_be_is_refused(changes: dict[str, Any], sentence: st
 
 @pytest.mark.tried(
     "pictures of 12 bits in 16, all nearly black",
-    "warning: 'From their darkest value to their brightest, the images reach over 50% of [-1, 1]' (found 6.25%, limit "
-    "50%): "
-    "where their type holds more than they use, set normalize.white to auto (and black, if 0 is not black)",
+    "warning: expected 'From their darkest value to their brightest, the images reach over 50% of [-1, 1]', but found "
+    "6.25% (limit 50%): where their type holds more than they use, set normalize.white to auto (and black, "
+    "if 0 is not black)",
 )
 def test_the_gate_warns_of_images_that_all_lie_in_a_corner_and_says_what_to_set(
     tmp_path: Path, read: Callable[[str], None]

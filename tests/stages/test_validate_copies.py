@@ -52,7 +52,7 @@ def test_held_out_copies_of_training_images_stop_the_pipeline_and_are_shown_besi
     assert verdict.stops
     assert verdict.observed == pytest.approx(2 / 60)
     assert verdict.examples == ["image-118", "image-000", "image-119", "image-001"]
-    with refused("gate-failed", "in the train split too' ", " e.g. image-118, as image-000"):
+    with refused("gate-failed", "in the train split too', but found ", " e.g. image-118, as image-000"):
         stop_on_failure(outcome, tmp_path / "reports/validation.html")
     assert json.loads((tmp_path / "reports/validation.json").read_text())["success"] is False
     html = (tmp_path / "reports/validation.html").read_text()
@@ -62,8 +62,8 @@ def test_held_out_copies_of_training_images_stop_the_pipeline_and_are_shown_besi
 
 @pytest.mark.tried(
     "12 of 86 images that nearly repeat another",
-    "warning: 'At most 5% of the images nearly repeat another: encoded again, or brighter' (found 14%, limit 5%, e.g. "
-    "image-000, as image-060)",
+    "warning: expected 'At most 5% of the images nearly repeat another: encoded again, or brighter', but found 14% "
+    "(limit 5%, e.g. image-000, as image-060)",
 )
 def test_near_duplicates_within_a_split_warn_and_the_pipeline_goes_on(
     tmp_path: Path, read: Callable[[str], None]
