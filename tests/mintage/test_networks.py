@@ -31,9 +31,9 @@ def stirred(network: nn.Module) -> nn.Module:
 
 
 def networks(wanted: Callable[[Network], bool] = lambda network: True) -> list[str]:
-    """Those that make images of noise, and of which that is true."""
+    """Those that make images of noise alone, and of which that is true; a second stage is in test_stacked."""
     found = {name: catalog.load("network", name) for name in OF_IMAGES}
-    return [name for name, network in found.items() if not network.translates and wanted(network)]
+    return [name for name, network in found.items() if not (network.translates or network.stacks) and wanted(network)]
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
@@ -109,7 +109,9 @@ def test_batch_norm_keeps_the_standard_eps_and_momentum(name: str) -> None:
     """`BatchNorm2d(channels, 0.8)`, much copied, sets eps to 0.8."""
     network = catalog.load("network", name)
     beside = (1, 16, 16) if network.translates else 0
-    players = [network.generator(10, (1, 16, 16), 8, BATCH, beside), network.discriminator((1, 16, 16), 8, BATCH)]
+    of_first = {"first_shape": (1, 8, 8)} if network.stacks else {}
+    generator = network.generator(10, (1, 16, 16), 8, BATCH, beside, **of_first)
+    players = [generator, network.discriminator((1, 16, 16), 8, BATCH)]
     norms = [m for p in players for m in p.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
     assert bool(norms) == network.has_norms
     assert {(m.eps, m.momentum) for m in norms} <= {(1e-5, 0.1)}
