@@ -168,3 +168,37 @@ Severity = Literal["critical", "warning"]
 
 Level = Annotated[float | Literal["auto"] | None, BeforeValidator(number_or_auto)]
 """A value of the source's images."""
+
+
+class Pairs(Section):
+    """An image, its partner, and maps that join that: the files of one name in as many folders."""
+
+    by: Literal["name"]
+    folders: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=2, max_length=8)]
+
+    @property
+    def maps(self) -> int:
+        """How many pictures come to each image beside its partner."""
+        return len(self.folders) - 2
+
+
+class Scenes(Section):
+    """Each frame of a scene that has so many before it is made of those."""
+
+    past: Annotated[int, Field(ge=1, le=16)] = 4
+    every: Annotated[int, Field(ge=1, le=1000)] = 1
+    """One frame in so many is taken."""
+
+
+class Groups(Section):
+    """A table of keys, of which one column names what belongs together."""
+
+    file: Annotated[str, Field(min_length=1)]
+    column: Annotated[str, Field(min_length=1)]
+
+
+class Attributes(Section):
+    """A table of keys, or null where Parquet holds the columns beside the images, and those that count."""
+
+    file: Annotated[str, Field(min_length=1)] | None = None
+    columns: Annotated[Literal["all"] | list[str], BeforeValidator(names_or_all)]

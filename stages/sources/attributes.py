@@ -16,7 +16,8 @@ from typing import IO, TextIO
 import numpy as np
 
 from stages.common.errors import UserError, quoted
-from stages.common.params import Attributes, Ingest
+from stages.common.params import Ingest
+from stages.common.sections import Attributes
 from stages.sources import RawImage, Source
 from stages.sources.labels import cells, csv_rows, delimiter_of, file_beside, in_table, open_table
 from stages.sources.lookup import Lookup

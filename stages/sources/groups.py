@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from stages.common.errors import UserError, quoted
-from stages.common.params import Groups, Ingest
+from stages.common.params import Ingest
+from stages.common.sections import Groups
 from stages.sources import RawImage, Source
 from stages.sources.labels import csv_rows, file_beside, find_image, matches_nothing, open_table
 from stages.sources.lookup import Lookup

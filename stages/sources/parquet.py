@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 from pydantic import Field
 
 from stages.common.errors import UserError, counted
-from stages.common.params import Attributes, Ingest
-from stages.common.sections import Section
+from stages.common.params import Ingest
+from stages.common.sections import Attributes, Section
 from stages.sources import NOT_STATED, RawImage, Source
 from stages.sources.attributes import SETTING, Column, attributes_of
 from stages.sources.kinds import advice_on

@@ -15,8 +15,8 @@ from itertools import islice, pairwise
 from pathlib import PurePosixPath
 
 from stages.common.errors import UserError, counted, quoted
-from stages.common.params import Scenes
 from stages.common.pictures import open_picture
+from stages.common.sections import Scenes
 from stages.media.frames import Frames
 from stages.sources import RawImage, Source
 from stages.sources.frames import frame_count, frames

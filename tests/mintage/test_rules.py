@@ -1,16 +1,11 @@
 """The cross product of all axes: each combination trains, or is refused with its reason."""
 
 import os
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from mintage.dataset import Signature
-from mintage.families import resolve
-from mintage.model_config import ModelConfig, model_config
 from mintage.recipes import TermRecipe
-from mintage.rules import RULES, refusal
 from tests.mintage.combinations import (
     AXES,
     BETWEEN_DOMAINS,
@@ -25,7 +20,6 @@ from tests.mintage.combinations import (
     Row,
     covering,
     reasons,
-    setting,
     trains,
 )
 
@@ -62,14 +56,6 @@ def test_two_values_are_refused_only_where_they_themselves_do_not_go_together() 
     assert frozenset({"network", "discriminator.conditioning"}) not in pairs
     of_losses = [dict(values) for values in refused if {axis for axis, _ in values} == {"penalties", "objective"}]
     assert {row["penalties"] for row in of_losses} == {("roth",)}
-
-
-@pytest.mark.parametrize("rule", RULES, ids=[reason[:60] for _, reason in RULES])
-def test_no_rule_is_idle(rule: Any) -> None:
-    """Each refuses something that no other does, and says what to do."""
-    applies, reason = rule
-    assert ": " in reason
-    assert any(applies(setting(row)) for row in WRONG) or reason in {why for _, why in OF_DATA}
 
 
 def row(**values: Any) -> Row:
@@ -253,172 +239,3 @@ WRONG = [
 @pytest.mark.parametrize("wrong", WRONG, ids=str)
 def test_a_wrong_combination_is_refused_for_one_reason(wrong: Row) -> None:
     assert len(reasons(wrong)) == 1
-
-
-def why(
-    family: str, classes: tuple[str, ...] | None = ("a", "b"), batch_size: int = 8, processes: int = 1, **changes: Any
-) -> str:
-    return refusal(resolve(family, {"batch_size": batch_size, **changes}), Signature(GREY, classes), processes) or ""
-
-
-FIRST = model_config(resolve("cgan", {}), (1, 4, 4), ("a", "b"))
-
-
-def why_on(first: ModelConfig | None, family: str = "stackgan") -> str:
-    """Of a second stage on this first one."""
-    return refusal(resolve(family, {}), Signature(GREY, ("a", "b"), first=first)) or ""
-
-
-OF_DATA = [
-    (
-        why_on(None),
-        "this family refines what a released generator makes, and none is named: set train.first to a channel, a "
-        "release or a folder of a model (mintage.train: first=...), or name a family of one stage, such as cgan",
-    ),
-    (
-        why_on(FIRST, "cgan"),
-        "this family has no use of a first stage: set train.first to null, or network to stacked, or family to "
-        "stackgan",
-    ),
-    (
-        why_on(model_config(resolve("pix2pix", {}), GREY, None)),
-        "a first stage makes one image of noise, and this one translates, writes words or makes images of two domains: "
-        "name another in train.first",
-    ),
-    (
-        why_on(replace(FIRST, latent_distribution="uniform")),
-        "both stages are made of the same latents: set latent_size, latent_distribution and, with a code, "
-        "discriminator.conditioning, code_categories and code_continuous as in the first stage's config.json",
-    ),
-    (
-        why_on(replace(FIRST, classes=("b", "a"))),
-        "both stages are told the same, and the first one is told other classes or attributes, or none: train it on "
-        "these data, and set conditioning and condition alike in both (none, where the first is told nothing)",
-    ),
-    (
-        why_on(replace(FIRST, image_shape=(3, 4, 4))),
-        "images must have as many channels as those of the first stage, and be 1, 2, 4 or 8 times as high and wide: "
-        "set normalize.channels, height and width so, or name another first stage in train.first",
-    ),
-    (
-        why("cgan", None),
-        "a conditional family learns from labels, and this data has none: name an unconditional family, such as dcgan "
-        "(of points modern_points)",
-    ),
-    (
-        why("ssgan", ("only",)),
-        "a conditional family needs at least two classes, and this data has one: name an unconditional family, such as "
-        "dcgan (of points modern_points)",
-    ),
-    (
-        why("sngan_attributes"),
-        "this family learns from attributes, and this data has none: set ingest.attributes, or name another family, "
-        "such as dcgan",
-    ),
-    (
-        refusal(resolve("cgan", {}), Signature(GREY, attributes=("hat",))),
-        "this data has attributes in place of labels: name a family that learns from them, such as sngan_attributes",
-    ),
-    (
-        why("pix2pix"),
-        "a family that translates learns from pairs, and this data has none: set normalize.partner (such as edges) or "
-        "ingest.pairs, or name a family that makes images of noise",
-    ),
-    (
-        refusal(resolve("pix2pix", {"residual": True}), Signature((3, 8, 8), source_shape=(2, 8, 8))),
-        "nothing of a source is an image to begin as: set residual to false, or give sources of one channel, as many "
-        "as the images', or of more, of which these are the first",
-    ),
-    (
-        refusal(resolve("pix2pix", {}), Signature(GREY, source_shape=(1, 4, 4))),
-        "this network makes images as large as their sources, and these sources are of another size: set network to "
-        "srresnet, which enlarges them, or family to srgan",
-    ),
-    (
-        refusal(resolve("srgan", {}), Signature(GREY, source_shape=(1, 3, 3))),
-        "images must be 1, 2, 4 or 8 times as high and wide as their sources: set normalize.damage.factor to 2, 4 or 8",
-    ),
-    (
-        refusal(resolve("pix2pix", {}), Signature(GREY, domains=("d", "e"))),
-        "this family learns from pairs, and this data has two domains without pairs: name a family such as cyclegan",
-    ),
-    (
-        refusal(resolve("cyclegan", {}), Signature(GREY, source_shape=GREY)),
-        "this family learns from two domains without pairs, and this data has pairs: name pix2pix, which learns more "
-        "from them",
-    ),
-    (
-        why("discogan"),
-        "this family learns from images of two domains, and this data has one: give each image's domain to "
-        "mintage.Dataset, or name a family that makes images of noise",
-    ),
-    (
-        refusal(resolve("dtn", {}), Signature(GREY, domains=("d", "e"))),
-        "this family learns from the classes of both domains, and this data has none to tell apart: name a family that "
-        "needs none, such as cyclegan",
-    ),
-    (
-        why("cogan"),
-        "this family learns from images of two domains, and this data has one: give each image's domain to "
-        "mintage.Dataset, or name a family that makes images of one kind",
-    ),
-    (
-        refusal(resolve("sngan", {}), Signature((1, 8, 8, 8))),
-        "this network is of pictures, and this data has another number of axes (sound has one, a volume three): set "
-        "network to dcgan or mlp, or family to gan3d",
-    ),
-    (
-        refusal(resolve("dcgan", {"augment": ["turns"]}), Signature((1, 8, 10))),
-        "a quarter turn keeps its shape only where the last two sides are equal: take turns out of augment",
-    ),
-    (
-        why("dcgan", pool=16, processes=2),
-        "earlier fakes are kept by one process: set pool to 0, or processes to 1",
-    ),
-    (
-        why("infogan", code_categories=0, code_continuous=0),
-        "an information code needs something to tell: set code_categories or code_continuous",
-    ),
-    *(
-        (found, "a batch must be a whole number of packs: set batch_size to a multiple of packing, times processes")
-        for found in (why("dcgan", packing=3), why("modern", packing=4, processes=4))
-    ),
-    *(
-        (found, "batch norm needs two judgements in a batch: raise batch_size, or lower packing or processes")
-        for found in (why("dcgan", packing=8), why("dcgan", packing=4, processes=2))
-    ),
-    (
-        why("modern", processes=3),
-        "each process takes as many images of each part of a batch: set batch_size to a multiple of processes times "
-        "accumulation",
-    ),
-    (
-        why("wgan_gp", processes=8),
-        "batch norm needs two images in each process: raise batch_size, or lower processes",
-    ),
-    (
-        why("dcgan", generator={"resampling": "long"}),
-        "long convolutions are of sound: set resampling of both players to network",
-    ),
-    (
-        why("dcgan", discriminator={"phase_shuffle": 2}),
-        "feature maps of sound alone are moved along time: set discriminator.phase_shuffle to 0",
-    ),
-]
-
-
-@pytest.mark.parametrize(("found", "expected"), OF_DATA)
-def test_data_and_batch_that_a_recipe_cannot_learn_from_are_refused(found: str, expected: str) -> None:
-    assert found == expected
-
-
-def test_an_unconditional_family_trains_on_data_with_any_labels_or_none() -> None:
-    for family in ("gan", "dcgan", "wgan_gp", "infogan", "modern", "began"):
-        for classes in (None, ("only",), ("a", "b")):
-            assert why(family, classes) == ""
-
-
-def test_a_critic_with_batch_norm_is_refused_a_penalty_on_single_images() -> None:
-    assert "batch norm makes a judgement depend on the whole batch" in why(
-        "wgan_gp", discriminator={"normalization": "batch"}
-    )

@@ -14,7 +14,8 @@ from PIL import Image
 from stages import advise
 from stages.advising.looks import Looks, look
 from stages.advising.speed import images_per_second
-from stages.common.params import Params, Scenes, load_params
+from stages.common.params import Params, load_params
+from stages.common.sections import Scenes
 from stages.examples import load_all
 from tests.refusals import refused
 from tests.stages.source_files import encoded, ingested, noise, write_tree

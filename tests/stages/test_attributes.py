@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from stages.common.params import Attributes, load_params
+from stages.common.params import load_params
+from stages.common.sections import Attributes
 from stages.common.split import Split
 from stages.ingest import ingest, summary
 from stages.sources import open_source

@@ -19,7 +19,8 @@ from pydantic import ValidationError
 from mintage.frames import next_frames
 from stages.check import check
 from stages.common.levels import to_uint8
-from stages.common.params import Scenes, load_params
+from stages.common.params import load_params
+from stages.common.sections import Scenes
 from stages.common.shards import read_tables
 from stages.common.split import Split
 from stages.ingest import ingest, summary
