@@ -43,7 +43,7 @@ class Generator(nn.Module):
             norm.norm(wide),
             norm.active(nn.ReLU()),
         )
-        self.told = nn.Linear(vector_size, wide)
+        self.vector = nn.Linear(vector_size, wide)
         self.plane = Plane(plane_size, (-(-height // 2), -(-across // 2))) if plane_size else None
         join = nn.Conv2d(wide + bool(plane_size), wide, 3, padding=1, bias=bias)
         self.join = Modulated(join, norm.norm(wide), norm.active(nn.ReLU()))
@@ -60,7 +60,7 @@ class Generator(nn.Module):
         self, first: Tensor, vector: Tensor, modulation: Tensor | None = None, plane: Tensor | None = None
     ) -> Tensor:
         maps = self.read(first, modulation)
-        maps = maps + self.told(vector).to(maps.dtype)[:, :, None, None]
+        maps = maps + self.vector(vector).to(maps.dtype)[:, :, None, None]
         maps = self.join(maps if self.plane is None or plane is None else self.plane(maps, plane), modulation)
         for block in self.blocks:
             maps = maps + block(maps, modulation)

@@ -17,6 +17,7 @@ from distributed import LocalCluster
 from stages.common import cluster
 from stages.common.errors import TemporaryError
 from tests.refusals import refused
+from tests.stages.forked import try_stage_in
 from tests.stages.hosts import ADDRESSES, on
 from tests.stages.source_files import ingested, write_tree
 from tests.stages.test_normalize import files_in
@@ -48,10 +49,11 @@ def workers(network: None) -> Iterator[list["subprocess.Popen[bytes]"]]:
         process.wait(60)
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, digits_run: Path) -> Path:
+@pytest.fixture
+def folder(tmp_path: Path, digits_selected: Path) -> Path:
     """Raw shards of 10 images each beside a training of other ones, of which three of the stages' inputs are."""
-    folder = Path(shutil.copytree(digits_run, tmp_path_factory.mktemp("here"), dirs_exist_ok=True))
+    folder = Path(shutil.copytree(digits_selected, tmp_path / "here"))
+    shutil.rmtree(folder / ".measure")  # else what select would measure is known
     ingested(folder / "data/raw", path=str(write_tree(folder / "tree", {"ant": 25, "bee": 15})), shard_images=10)
     return folder
 
@@ -112,6 +114,14 @@ def test_a_shard_that_kills_a_worker_is_done_by_another_and_one_that_kills_sever
 ) -> None:
     program = "from tests.stages import test_cluster; test_cluster.lose_workers()"
     assert python(["-c", program], tmp_path, 0).splitlines() == ["[0, 1, 2]", "cluster-workers-lost"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", ["select", "sample", "normalize"])
+def test_a_stage_asks_for_its_cluster_and_does_no_shard_itself(folder: Path, stage: str) -> None:
+    write_params(folder, SMALL | {"data.runner": "dask", "normalize.height": 8})
+    code, printed = try_stage_in(folder, stage)
+    assert (code, "set DASK_SCHEDULER_ADDRESS" in printed) == (2, True), printed
 
 
 def test_a_cluster_that_is_not_there_or_not_named_is_one_sentence() -> None:

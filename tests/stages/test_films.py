@@ -48,7 +48,7 @@ def blocks(count: int = 9) -> Array:
     return pictures
 
 
-def shown(content: bytes) -> Array:
+def pixels_of(content: bytes) -> Array:
     return np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
 
 
@@ -58,7 +58,7 @@ def test_a_film_has_the_frames_it_was_made_of_in_their_order(kind: str) -> None:
     content = film(pictures, kind)
     assert films.is_film(content)
     assert frame_count(content, LIMIT) == len(pictures)
-    found = np.stack([shown(one) for one in frames(content, LIMIT)])
+    found = np.stack([pixels_of(one) for one in frames(content, LIMIT)])
     assert np.abs(found.astype(int) - pictures).mean() <= (0 if MADE[kind] == "ffv1" else 8)
     assert films.pace(content, LIMIT) == 125
 
@@ -76,7 +76,7 @@ def test_scenes_of_films_are_those_of_their_frames_in_folders(tmp_path: Path) ->
     assert [len(table) for table in tables] == [6, 6]
     for row, other in zip(*tables, strict=True):
         both = [[one["image"]["bytes"], one["partner"]["bytes"], *one["maps"]] for one in (row, other)]
-        assert all(np.array_equal(shown(first), shown(second)) for first, second in zip(*both, strict=True))
+        assert all(np.array_equal(pixels_of(first), pixels_of(second)) for first, second in zip(*both, strict=True))
 
 
 @pytest.mark.parametrize("part", [0.5, 0.1, 0.002])
