@@ -69,6 +69,20 @@ def test_both_sides_of_a_stereo_sound_are_kept_where_two_channels_are_asked_for(
         decoded(encode_wav(tone(300, channels=6), 8000), channels=2)
 
 
+def test_stereo_files_of_the_rate_that_is_asked_for_go_through_normalize_with_their_samples(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    sounds = {f"{number:02d}.wav": random.uniform(-0.9, 0.9, (2, 400)) for number in range(12)}
+    (tmp_path / "tree").mkdir()
+    for name, sound in sounds.items():
+        (tmp_path / "tree" / name).write_bytes(encode_wav(sound, 8000))
+    ingested(tmp_path / "raw", source="sounds", path=str(tmp_path / "tree"))
+    assert normalized(tmp_path, **SIZE, channels=2)["shape"] == [2, 400]
+    splits = [Split(tmp_path / "normalized" / side) for side in ("train", "holdout")]
+    found = {key: image for split in splits for key, image in zip(split.keys, split.images(), strict=True)}
+    assert found.keys() == sounds.keys()
+    assert max(np.abs(found[name] - sound).max() for name, sound in sounds.items()) < 2 / 2**15
+
+
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_folder_or_a_zip_of_sounds_is_read_in_all_its_classes(tmp_path: Path, packed: bool) -> None:
     write_folder(tmp_path / "tree")
