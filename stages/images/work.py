@@ -293,7 +293,9 @@ def _makers(job: Job, row: dict[str, Any]) -> frozenset[Mark]:
 
 def _stored(job: Job, samples: list[Any]) -> Images:
     """Pictures, or samples `[C,*S]` of another medium, as they are kept: `[N,C,*S]`."""
-    return tensors(samples, job.params.channels) if job.of_pictures else compact(np.ascontiguousarray(np.stack(samples), np.float32))
+    if job.of_pictures:
+        return tensors(samples, job.params.channels)
+    return compact(np.ascontiguousarray(np.stack(samples), np.float32))
 
 
 def _joined(parts: list[Images]) -> Images:
