@@ -15,14 +15,19 @@ FEW: dict[str, Any] = {"train.images": 640, "train.checkpoint_every": 320, "trai
 
 
 def kill_once_a_state_is_saved(folder: Path) -> None:
-    process = start_train_stage(folder)
+    kill_once_there_is(folder, "rolling/images-*.safetensors")
+    assert outputs(folder) == {}
+
+
+def kill_once_there_is(folder: Path, state: str) -> None:
+    """Train until a file of the resume state matches the pattern `state`, and kill it with 9 right behind it."""
+    process = start_train_stage(folder, halts_behind=state)
     deadline = time.monotonic() + 300
-    while not list(folder.glob(".resume/*/rolling/images-*.safetensors")) and time.monotonic() < deadline:
-        time.sleep(0.001)
+    while not list(folder.glob(f".resume/*/{state}")) and process.is_alive() and time.monotonic() < deadline:
+        time.sleep(0.005)
     process.kill()
     process.join()
     assert process.exitcode == -9, (folder / "output.txt").read_text()
-    assert outputs(folder) == {}
 
 
 def assert_killed_and_run_again_ends_in_the_same_bits(finished: Path, folder: Path, params: dict[str, Any]) -> None:

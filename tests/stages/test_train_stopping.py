@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import time
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,8 @@ import pytest
 from stages.common.checkpoint import read_checkpoint
 from stages.common.train_params import Stop
 from stages.training.guards import stopped_early
-from tests.stages.forked import run_train_stage, start_train_stage
+from tests.stages.forked import run_train_stage
+from tests.stages.kills import kill_once_there_is
 from tests.stages.test_train import SHORT, outputs, train, workspace
 from tests.stages.tiny_data import write_params
 
@@ -114,13 +114,7 @@ def test_by_another_measure_what_was_measured_before_does_not_count(stopped: Pat
 def test_killed_with_9_and_run_again_it_stops_at_the_same_bits(stopped: Path, tmp_path: Path) -> None:
     folder = hasty(tmp_path)
     for awaited in ("evaluator-*", "kept/*.safetensors", "kept/*3*.safetensors"):
-        process = start_train_stage(folder)
-        deadline = time.monotonic() + 300
-        while not list(folder.glob(f".resume/*/{awaited}")) and time.monotonic() < deadline:
-            time.sleep(0.005)
-        process.kill()
-        process.join()
-        assert process.exitcode == -9
+        kill_once_there_is(folder, awaited)
     run_train_stage(folder)
     assert outputs(folder) == outputs(stopped)
 
