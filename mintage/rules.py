@@ -1,6 +1,6 @@
 """Which choices do not go together, and why. Every other combination trains."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mintage import catalog
@@ -166,7 +166,7 @@ class Setting:
 _TIMES = (1, 2, 4, 8)
 """That a network may enlarge a source."""
 Rule = tuple[Callable[[Setting], bool | list[str]], str]
-"""What is refused, and why, with what to do; `{axes}` in it are those that the rule finds."""
+"""What is refused, and why, with what to do; `{axes}` in it are those, or what else, the rule finds."""
 
 RANKS: list[Rule] = [
     (
@@ -305,10 +305,10 @@ LOSSES: list[Rule] = [
 RULES: list[Rule] = [*RANKS, *WORDS, *LABELS, *DOMAINS, *PAIRS, *STAGES, *ENCODERS, *LOSSES, *PLAYERS, *BATCHES]
 
 
-def refusal(recipe: Recipe, real: Signature, processes: int = 1) -> str | None:
+def refusal(recipe: Recipe, real: Signature, processes: int = 1, rules: Sequence[Rule] = RULES) -> str | None:
     """Why this recipe cannot be trained on such images, or None if it can."""
     setting = Setting(recipe, real, processes)
-    for applies, reason in RULES:
+    for applies, reason in rules:
         if found := applies(setting):
             return reason.format(axes=", ".join(found)) if isinstance(found, list) else reason
     return None

@@ -8,6 +8,10 @@ if TYPE_CHECKING:
     from mintage.rules import Rule, Setting
 
 
+_SHOWN = 10
+"""Names of classes or attributes, at most, in a sentence."""
+
+
 def _latents(config: ModelConfig) -> tuple[object, ...]:
     return config.latent_size, config.latent_distribution, config.code_categories, config.code_continuous
 
@@ -29,6 +33,31 @@ def _of_noise(config: ModelConfig) -> bool:
     return not (config.translates or config.couples) and config.vocabulary is None
 
 
+def _told_otherwise(setting: "Setting") -> list[str]:
+    """What either stage is told, the first one's first, in words; empty where both are told the same."""
+    both = _stages(setting)
+    if both is None or _asked(both[0]) == _asked(both[1]):
+        return []
+    names = [config.attributes or (config.classes if config.conditional else None) or () for config in both]
+    alike = next((place for place, (one, other) in enumerate(zip(*names, strict=False)) if one != other), 0)
+    first, second = (f"{_told(config)}{_some(of, alike)}" for config, of in zip(both, names, strict=True))
+    return [f"{first}; this one {second}"]
+
+
+def _told(config: ModelConfig) -> str:
+    if config.attributes is not None:
+        return "the attributes "
+    return "the classes " if config.conditional else "nothing"
+
+
+def _some(names: tuple[str, ...], start: int) -> str:
+    """All of a few; of many some from where both stages differ, which is what there is to see, and how many."""
+    if len(names) <= _SHOWN:
+        return ", ".join(names)
+    parts = ["..."] * (start > 0) + [*names[start : start + _SHOWN]] + ["..."] * (start + _SHOWN < len(names))
+    return f"{', '.join(parts)} ({len(names)} in all)"
+
+
 def _differ_in(setting: "Setting", part: str) -> bool:
     both = _stages(setting)
     if both is None:
@@ -36,8 +65,6 @@ def _differ_in(setting: "Setting", part: str) -> bool:
     first, second = both
     if part == "latents":
         return _latents(first) != _latents(second)
-    if part == "asked":
-        return _asked(first) != _asked(second)
     return first.image_shape[0] != second.image_shape[0] or not _fit(first.image_shape[1:], second.image_shape[1:])
 
 
@@ -71,9 +98,9 @@ STAGES: "list[Rule]" = [
         "discriminator.conditioning, code_categories and code_continuous as in the first stage's config.json",
     ),
     (
-        lambda s: _differ_in(s, "asked"),
-        "both stages are told the same, and the first one is told other classes or attributes, or none: train it on "
-        "these data, and set conditioning and condition alike in both (none, where the first is told nothing)",
+        _told_otherwise,
+        "both stages are told the same, and the first one is told {axes}: train the first on these data, and "
+        "set conditioning and condition alike in both (none, where the first is told nothing)",
     ),
     (
         lambda s: _differ_in(s, "shape"),

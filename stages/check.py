@@ -6,6 +6,7 @@ run publishes it.
 DVC itself meets a missing path, a pipe or a link that leads nowhere with a bare system error, or waits for ever.
 """
 
+import json
 import os
 import stat
 import subprocess
@@ -21,7 +22,7 @@ from stages.common.errors import BAD_INPUT, UserError, run_stage
 from stages.common.foresight import Known, foreseen
 from stages.common.params import Ingest, Params, Select, Upload, load_params
 from stages.common.place import cache_problems, git_notes, links_problems
-from stages.common.provenance import made_by
+from stages.common.provenance import FOLDER, made_by
 from stages.common.receipt import publish_again
 from stages.common.stage import parser_of
 from stages.media.images import Images
@@ -62,6 +63,7 @@ def check(params: Params, made: list[Path], root: Path = Path()) -> None:
     sentences += [*links_problems(made, root), *cache_problems(root)]
     if sentences:
         raise UserError("params-do-not-fit", "; ".join(sentences))
+    _require_first(params, known or _known(params), root)
 
 
 def outputs(graph: Path) -> list[Path]:
@@ -167,7 +169,7 @@ def _machine(params: Params) -> Iterator[str]:
     it is asked only where the params name what may be missing, and in a process of its own: flows check params too,
     and hold no torch.
     """
-    if (os.environ.get("MINTAGE_RUNNER") or params.flow.runner) == "docker":
+    if _in_containers(params):
         return
     named = {name: getattr(params, name).device for name in ("evaluator", "train", "select", "sample")}
     for device in dict.fromkeys(named.values()):
@@ -178,12 +180,51 @@ def _machine(params: Params) -> Iterator[str]:
             yield from [f"{stages}: {problem}" if problem.startswith("device ") else problem] if problem else []
 
 
+def _in_containers(params: Params) -> bool:
+    return (os.environ.get("MINTAGE_RUNNER") or params.flow.runner) == "docker"
+
+
 def _problem_of(precision: str, device: str) -> str:
     """Why this machine cannot compute so; empty where it can."""
-    command = [sys.executable, "-m", "stages.common.device", precision, device]
-    tree = Path(__file__).parents[1]
-    asked = subprocess.run(command, cwd=tree, capture_output=True, encoding="utf-8", errors="replace", check=False)
-    return asked.stderr.strip().removeprefix("error: ") if asked.returncode == BAD_INPUT else ""
+    found = _ask_torch("stages.common.device", Path(__file__).parents[1], precision, device)
+    return "" if found is None else str(found)
+
+
+def _require_first(params: Params, known: Known, root: Path) -> None:
+    """Raise what train will raise of the model in `train.first`; last, since a release may be far away.
+
+    One that is gone is no matter where a training of it is done.
+    """
+    train = params.train
+    if train.first is None or _in_containers(params):
+        return
+    named = known.classes is not None and known.classes == len(known.class_names)
+    told = bool(known.attribute_names) or known.attributes is False
+    expected = {
+        "shape": known.shape,
+        "classes": known.class_names if named else None,
+        "attributes": known.attribute_names if told else None,
+    }
+    asked = json.dumps({"train": train.model_dump(mode="json"), "expected": expected})
+    fault = _ask_torch("stages.training.fit_of_first", root, asked=asked)
+    if fault and not (fault.code == "first-unusable" and made_by("train", train, root / FOLDER)):
+        raise fault
+
+
+def _ask_torch(module: str, folder: Path, *arguments: str, asked: str = "") -> UserError | None:
+    """What a module that needs torch refuses, by a process in that folder; None where it does not, or has no torch."""
+    tree = str(Path(__file__).parents[1])
+    path = os.pathsep.join([tree, *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {**os.environ, "PYTHONPATH": path, "MINTAGE_ERRORS": "json"}
+    command = [sys.executable, "-m", module, *arguments]
+    said = subprocess.run(
+        command, cwd=folder, env=environment, input=asked, capture_output=True, encoding="utf-8", errors="replace",
+        check=False,
+    )  # fmt: skip
+    if said.returncode != BAD_INPUT:
+        return None
+    fault = json.loads(said.stderr.splitlines()[-1])
+    return UserError(fault["error"], fault["sentence"])
 
 
 def _notes_of_data(params: Params) -> Iterator[str]:
@@ -211,15 +252,16 @@ def _known_by_names(params: Params, root: Path) -> tuple[Known | None, list[str]
 
 def _known(params: Params) -> Known:
     """What params alone say of the data."""
-    medium = _medium(params.ingest)
+    medium, digits = _medium(params.ingest), tuple("0123456789" if params.ingest.source == "digits" else "")
     return Known(
         params.normalize.shape_of(medium.sides),
         medium,
-        classes=10 if params.ingest.source == "digits" else None,
+        classes=len(digits) or None,
         paired=params.normalize.partner is not None or _paired(params.ingest),
         attributes=_has_attributes(params.ingest),
         domains=params.ingest.domains is not None,
         smaller=params.normalize.partner == "lower_resolution",
+        class_names=digits,
     )
 
 

@@ -77,6 +77,8 @@ class Known:
     """Whether partners are smaller than images."""
     maps: int = 0
     """How many pictures join each partner."""
+    class_names: tuple[str, ...] = ()
+    """By label; empty where nobody knows them yet."""
 
 
 def known_of(manifest: Mapping[str, Any]) -> Known:

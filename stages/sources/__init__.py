@@ -110,6 +110,7 @@ class Source:
             bool(self.domains),
             to.partner == "lower_resolution",
             self.maps if to.partner is None else 0,
+            tuple(self.classes or ()),
         )
 
 

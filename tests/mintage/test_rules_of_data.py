@@ -54,8 +54,9 @@ OF_DATA = [
     ),
     (
         why_on(replace(FIRST, classes=("b", "a"))),
-        "both stages are told the same, and the first one is told other classes or attributes, or none: train it on "
-        "these data, and set conditioning and condition alike in both (none, where the first is told nothing)",
+        "both stages are told the same, and the first one is told the classes b, a; this one the classes a, b: train "
+        "the first on these data, and set conditioning and condition alike in both (none, where the first is told "
+        "nothing)",
     ),
     (
         why_on(replace(FIRST, image_shape=(3, 4, 4))),
@@ -174,12 +175,33 @@ def test_no_rule_is_idle(rule: Any) -> None:
     """Each refuses something that no other does, and says what to do."""
     applies, reason = rule
     assert ": " in reason
-    assert any(applies(setting(row)) for row in WRONG) or reason in {why for _, why in OF_DATA}
+    assert any(applies(setting(row)) for row in WRONG) or any(
+        why.startswith(reason.partition("{")[0]) for _, why in OF_DATA
+    )
 
 
 @pytest.mark.parametrize(("found", "expected"), OF_DATA)
 def test_data_and_batch_that_a_recipe_cannot_learn_from_are_refused(found: str, expected: str) -> None:
     assert found == expected
+
+
+MANY = tuple(f"class {number}" for number in range(30))
+OTHERS = (*MANY[:20], "other", *MANY[21:])
+
+
+@pytest.mark.parametrize(
+    ("first", "classes", "part"),
+    [
+        (replace(FIRST, classes=None, generator_conditioning="none"), ("a", "b"), "nothing; this one the classes a, b"),
+        (replace(FIRST, attributes=("hat",)), ("a", "b"), "the attributes hat; this one the classes a, b"),
+        (replace(FIRST, classes=MANY), OTHERS, "..., class 20, class 21"),
+        (replace(FIRST, classes=MANY), OTHERS, "(30 in all); this one the classes ..., other"),
+    ],
+)
+def test_what_either_stage_is_told_is_named_of_many_classes_where_they_differ(
+    first: ModelConfig, classes: tuple[str, ...], part: str
+) -> None:
+    assert part in (refusal(resolve("stackgan", {}), Signature(GREY, classes, first=first)) or "")
 
 
 def test_an_unconditional_family_trains_on_data_with_any_labels_or_none() -> None:

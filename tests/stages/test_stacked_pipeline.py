@@ -10,13 +10,18 @@ from torch.nn.functional import avg_pool2d
 
 import mintage
 from mintage.dataset import Dataset
+from mintage.families import resolve
 from mintage.model import Model
+from mintage.model_config import model_config
+from mintage.players import build_players
+from stages.check import check
 from stages.common.files import read_json, write_json
-from stages.common.params import Evaluator, load_section
+from stages.common.params import Evaluator, load_params, load_section
 from stages.common.reading import labels_of
 from stages.common.split import Split
 from stages.evaluator import evaluator
 from tests.mintage.test_release import write_release
+from tests.refusals import refused
 from tests.stages.forked import run_stage_in, try_stage_in
 from tests.stages.tiny_data import CLASSES, write_params
 from tests.stages.tiny_models import SMALL, write_data
@@ -100,6 +105,52 @@ def test_the_same_first_release_is_gone_on_from_and_another_begins_anew(
     write_params(folder, PARAMS | {"train.first": "published/channels/first"})
     said = run_stage_in(folder, "train")
     assert "training starts anew: the first stage is another" in said
+
+
+OTHERS: dict[str, dict[str, Any]] = {
+    "fitting": {},
+    "other latents": {"latent_size": 5},
+    "other classes": {"classes": [*CLASSES[1:], CLASSES[0]]},
+    "other channels": {"channels": 3},
+    "sounds": {"sides": (64,)},
+}
+
+
+def other_first(folder: Path, name: str) -> str:
+    """A first stage for digits in a folder, that differs in so much; its address."""
+    asked: dict[str, Any] = {"latent_size": 6, "classes": CLASSES, "channels": 1, "sides": (4, 4)} | OTHERS[name]
+    recipe = resolve("cgan", {"width": 4, "latent_size": asked["latent_size"], "network": "mlp"})
+    config = model_config(recipe, (asked["channels"], *asked["sides"]), asked["classes"])
+    Model(build_players(config, seed=0)[0]).save(folder / name)
+    return str(folder / name)
+
+
+@pytest.mark.parametrize("name", [*OTHERS, "nothing"])
+def test_check_says_of_a_first_stage_what_train_says(name: str, finished: tuple[Path, str], tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(finished[0], tmp_path / "other"))
+    address = other_first(tmp_path, name) if name in OTHERS else "published/channels/nobody"
+    write_params(folder, PARAMS | {"train.first": address})
+    code, said = try_stage_in(folder, "train")
+    (folder / "data/source").mkdir()
+    if code == 0:
+        assert name == "fitting"
+        check(load_params(folder / "params.yaml"), [], folder)
+        return
+    with refused("recipe-does-not-fit" if name in OTHERS else "first-unusable") as found:
+        check(load_params(folder / "params.yaml"), [], folder)
+    assert said.splitlines()[-1] == f"error: {found.value}"
+
+
+def test_a_first_release_that_is_gone_is_no_matter_to_check_once_a_training_on_it_is_done(
+    finished: tuple[Path, str], tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(finished[0], tmp_path / "pulled"))
+    shutil.rmtree(folder / "published")
+    (folder / "data/source").mkdir()
+    check(load_params(folder / "params.yaml"), [], folder)
+    write_params(folder, PARAMS | {"train.first": "published/channels/first", "train.images": 1280})
+    with refused("first-unusable"):
+        check(load_params(folder / "params.yaml"), [], folder)
 
 
 @pytest.mark.parametrize(
