@@ -58,6 +58,7 @@ def check(params: Params, made: list[Path], root: Path = Path()) -> None:
         *foreseen(params, known or _known(params)),
         *_weights(params.select, root),
         *_machine(params),
+        *_cluster(params),
     ]
     sentences = [f"params.yaml: {problem}" for problem in problems]
     sentences += [*links_problems(made, root), *cache_problems(root)]
@@ -178,6 +179,18 @@ def _machine(params: Params) -> Iterator[str]:
             problem = _problem_of(precision, device)
             stages = " and ".join(f"{name}.device" for name in named if named[name] == device)
             yield from [f"{stages}: {problem}" if problem.startswith("device ") else problem] if problem else []
+
+
+def _cluster(params: Params) -> Iterator[str]:
+    """A sentence where no cluster is named; none where Dask is not installed, or containers do the work."""
+    if params.data.runner == "dask" and not _in_containers(params):
+        with suppress(ModuleNotFoundError):
+            from stages.common.cluster import scheduler_address
+
+            try:
+                scheduler_address()
+            except UserError as error:
+                yield str(error)
 
 
 def _in_containers(params: Params) -> bool:

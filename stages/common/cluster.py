@@ -48,15 +48,24 @@ def on_cluster(function: Callable[[Shard], Result], shards: Sequence[Shard]) -> 
             ) from None
 
 
-def _client(distributed: ModuleType) -> Any:
+def scheduler_address() -> str:
+    """As Dask has it. Raises UserError where it has none."""
     import dask
 
-    address = dask.config.get("scheduler-address", None)
+    address: str | None = dask.config.get("scheduler-address", None)
     if address is None:
         raise UserError(
             "cluster-unnamed",
             "data.runner = 'dask' needs a cluster: set DASK_SCHEDULER_ADDRESS to its scheduler, such as tcp://HOST:8786",
         )
+    return address
+
+
+def _client(distributed: ModuleType) -> Any:
+    import dask
+
+    address, patience = scheduler_address(), dask.config.get("distributed.comm.timeouts.connect")
+    print(f"asking the Dask scheduler at {address}, which has {patience} to answer", flush=True)
     for name in ("distributed", "distributed.client"):  # what matters of theirs is said here
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import dask
 import pytest
 
 from stages.check import check, outputs
@@ -101,6 +102,19 @@ def test_a_missing_path_is_refused_and_told_whether_the_source_reads_it(read: Ca
     assert "is missing (it is watched though not read)" in refusal(
         params(source="idx", options={"download": "mnist"}, path="nowhere")
     )
+
+
+@pytest.mark.tried(
+    "`data.runner: dask` without DASK_SCHEDULER_ADDRESS, before anything runs",
+    "params.yaml: data.runner = 'dask' needs a cluster: set DASK_SCHEDULER_ADDRESS to its scheduler, such as "
+    "tcp://HOST:8786",
+)
+def test_a_cluster_without_an_address_is_told_before_anything_runs(read: Callable[[str], None]) -> None:
+    known = params()
+    asked = known.model_copy(update={"data": known.data.model_copy(update={"runner": "dask"})})
+    read(refusal(asked))
+    with dask.config.set({"scheduler-address": "tcp://127.0.0.1:1"}):
+        check(asked, MADE)
 
 
 @pytest.mark.tried(

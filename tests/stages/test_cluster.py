@@ -124,12 +124,14 @@ def test_a_stage_asks_for_its_cluster_and_does_no_shard_itself(folder: Path, sta
     assert (code, "set DASK_SCHEDULER_ADDRESS" in printed) == (2, True), printed
 
 
-def test_a_cluster_that_is_not_there_or_not_named_is_one_sentence() -> None:
+def test_a_cluster_that_is_not_there_or_not_named_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     with dask.config.set({"distributed.comm.timeouts.connect": "1s"}):
         with refused("cluster-unnamed", "set DASK_SCHEDULER_ADDRESS"):
             list(cluster.on_cluster(abs, [1]))
+        assert capsys.readouterr().out == ""
         with dask.config.set({"scheduler-address": "tcp://127.0.0.1:1"}), refused("cluster-unreachable"):
             list(cluster.on_cluster(abs, [1]))
+    assert "tcp://127.0.0.1:1, which has 1s to answer" in capsys.readouterr().out
 
 
 def test_a_worker_of_other_code_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
