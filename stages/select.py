@@ -57,7 +57,7 @@ def select(params: Select, root: Path, over_shards: MapShards | None = None) -> 
     inputs = read_inputs(params, root)
     if over_shards is not None:
         measure_elsewhere(inputs, params, over_shards)
-    measured = measure_all(inputs.checkpoints, inputs.reals, params, inputs.cache)
+    measured = measure_all(inputs.checkpoints, inputs.reals, params, inputs.cache, shown=over_shards is None)
     choice = choose(measured.rows, params, absent_in(measured.found[-1], measured.real))
     words = medium_of(inputs.manifest).words
     print(table(measured.rows, choice.chosen, params, inputs.held_out, beside(measured), words=words))

@@ -58,15 +58,30 @@ def program(module: str) -> str:
     return os.environ.pop("MINTAGE_COMMAND", f"python -m {module}")  # what we start is none of it
 
 
-def progress_bar(desc: str, total: int | None, unit: str = "", done: int = 0) -> "tqdm[Any]":
+class Bar(tqdm):  # type: ignore[type-arg]
+    """One that, in a log, ends without a second line of the same count: there nothing is written over."""
+
+    _closes = False
+
+    def close(self) -> None:
+        self._closes = True
+        super().close()
+
+    def display(self, *what: Any, **how: Any) -> None:
+        if not (self._closes and self.n == self.last_print_n and not sys.stderr.isatty()):
+            super().display(*what, **how)
+
+
+def progress_bar(desc: str, total: int | None, unit: str = "", done: int = 0, *, shown: bool = True) -> "tqdm[Any]":
     """A bar on stderr; `update(n)` it, and use it as a context manager. `total` is None where nobody knows it.
 
     Without a unit the samples of the data are counted: images, sounds, bars, lines.
     """
     interval = 0.5 if sys.stderr.isatty() else 10.0
-    return tqdm(
-        total=total, initial=done, desc=desc, unit=unit, unit_scale=True, mininterval=interval, maxinterval=interval
-    )
+    return Bar(
+        total=total, initial=done, desc=desc, unit=unit, unit_scale=True, mininterval=interval, maxinterval=interval,
+        disable=not shown,
+    )  # fmt: skip
 
 
 @dataclass

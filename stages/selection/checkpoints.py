@@ -45,10 +45,15 @@ class Table:
     """Of a model between two domains, by the one that is made, of which all else is the mean; else empty."""
 
 
-def measure_all(checkpoints: list[Path], reals: Sequence[Reference], params: Select, cache: Path) -> Table:
-    """A row a checkpoint, in order: of images beside the one reference, or of both directions as a mean."""
+def measure_all(
+    checkpoints: list[Path], reals: Sequence[Reference], params: Select, cache: Path, *, shown: bool = True
+) -> Table:
+    """A row a checkpoint, in order: of images beside the one reference, or of both directions as a mean.
+
+    `shown` is whether with a bar: where all is known it has nothing to tell.
+    """
     forget_all_but(cache, [*map(sha256_of, checkpoints), *(real.subject for real in reals)])
-    tables = [_measured(checkpoints, real, params, cache) for real in reals]
+    tables = [_measured(checkpoints, real, params, cache, shown=shown) for real in reals]
     return tables[0] if len(tables) == 1 else _joined(checkpoints, reals, tables)
 
 
@@ -65,11 +70,12 @@ def _joined(checkpoints: list[Path], reals: Sequence[Reference], tables: list[Ta
     return Table(found, of_real, rows, same, directions=directions)
 
 
-def _measured(checkpoints: list[Path], real: Reference, params: Select, cache: Path) -> Table:
+def _measured(checkpoints: list[Path], real: Reference, params: Select, cache: Path, *, shown: bool) -> Table:
     """On a CPU as many at a time as there are cores, each on one thread."""
     of_real = floors(real)
     at_once = 1 if device_of(real.judge.evaluator).type == "cuda" else min(_MOST_AT_ONCE, os.cpu_count() or 1)
-    with progress_bar(f"select {real.to}" if real.to else "select", len(checkpoints) * real.samples) as bar:
+    named = f"select {real.to}" if real.to else "select"
+    with progress_bar(named, len(checkpoints) * real.samples, shown=shown) as bar:
         one_of_them = partial(measure_checkpoint, real=real, cache=cache, progress=bar.update)
         with ThreadPoolExecutor(at_once) as threads:
             found = list(threads.map(one_of_them, checkpoints))

@@ -81,13 +81,17 @@ def test_another_rule_measures_nothing(folder: Path, work: Work) -> None:
     assert (work.generated, work.computed) == (0, [])
 
 
-def test_what_workers_measured_is_not_measured_again(folder: Path, work: Work) -> None:
+def test_what_workers_measured_is_not_measured_again_nor_counted_again(
+    folder: Path, work: Work, capsys: pytest.CaptureFixture[str]
+) -> None:
     before = outputs(folder)
     shutil.rmtree(folder / FOLDER)
     params = select_params(folder)
     measure_elsewhere(read_inputs(params, folder), params, one_by_one)
     assert work.generated == len(CHECKPOINTS)
-    select(params, folder)
+    capsys.readouterr()
+    select(params, folder, one_by_one)
+    assert "select:" not in "".join(capsys.readouterr().err.split("select:", 2)[2:])
     assert work.generated == len(CHECKPOINTS)
     assert outputs(folder) == before
 
