@@ -56,6 +56,28 @@ def first_unfinished(root: Path) -> str | None:
     return None
 
 
+def first_of_other_params(root: Path) -> str | None:
+    """The first stage whose outputs are of other params than stand in params.yaml; None where there is none.
+
+    After a failure `dvc.lock` and the outputs that come back are of the params before.
+    """
+    if not (root / "params.yaml").exists():
+        return None
+    present = YAML(typ="safe", pure=True).load(root / "params.yaml")
+    for name, stage in _locked(root / "dvc.lock").items():
+        made_by = stage.get("params", {}).get("params.yaml", {})
+        if any(_value(present, key) != value for key, value in made_by.items()):
+            return str(name)
+    return None
+
+
+def _value(params: Any, key: str) -> Any:
+    """What stands under a dotted key; None where nothing does."""
+    for part in key.split("."):
+        params = params.get(part) if isinstance(params, dict) else None
+    return params
+
+
 def _locked(lock: Path) -> dict[str, Any]:
     """By the name of each stage what DVC knows of its last run."""
     found: dict[str, Any] = YAML(typ="safe", pure=True).load(lock)["stages"] if lock.exists() else {}

@@ -1,6 +1,6 @@
 """`python -m stages.summary`: where everything is that the pipeline made, and how good it is.
 
-Reads metrics/selection.json, metrics/evaluator.json, published.json and dvc.lock; writes nothing.
+Reads metrics/selection.json, metrics/evaluator.json, published.json, params.yaml and dvc.lock; writes nothing.
 """
 
 import textwrap
@@ -18,7 +18,7 @@ from stages.reporting.facts import Evaluator
 from stages.reporting.measures import of_real, shown_metrics, with_error
 from stages.reporting.selection import Selection
 from stages.reporting.words import percent, size
-from stages.restore import first_unfinished
+from stages.restore import first_of_other_params, first_unfinished
 from stages.stores.folder import FolderStore
 
 REPORT, SELECTED, SAMPLES = Path("reports/index.html"), Path("models/selected"), Path("plots/samples.png")
@@ -77,15 +77,16 @@ def summary(root: Path) -> str:
 
 
 def _of_before(root: Path) -> list[str]:
-    """A sentence where a later run has begun, and its figures are not those that are here."""
-    if (stage := first_unfinished(root)) is None:
+    """A sentence where what is here is of another run than the last, or of other params than there are now."""
+    unfinished, changed = first_unfinished(root), first_of_other_params(root)
+    stage = unfinished or changed
+    if stage is None:
         return []
     older = "report and release are" if stage in _BEHIND_THE_FIGURES else "what follows is"
-    return [
-        textwrap.fill(
-            f"A later run has not finished {stage}: {older} of the run before it. `dvc repro` goes on.", WIDTH
-        )
-    ]
+    why = f"A later run has not finished {stage}: {older} of the run before it."
+    if unfinished is None:
+        why = f"{stage} has not run through with what params.yaml says now: {older} of the params before."
+    return [textwrap.fill(f"{why} `dvc repro` goes on.", WIDTH)]
 
 
 def words_of(root: Path) -> Words:

@@ -162,6 +162,26 @@ def test_a_run_that_was_stopped_is_said_before_the_figures_of_the_one_before(
     assert (first == said) == (unfinished is not None), first
 
 
+@pytest.mark.parametrize(
+    ("images", "seed", "stage"),
+    [(200, 0, None), (200, 1, "train"), (300, 0, "evaluator")],
+    ids=["the same", "train alone", "what the evaluator reads of train"],
+)
+def test_a_stage_that_did_not_run_through_with_the_present_params_is_said(
+    tmp_path: Path, images: int, seed: int, stage: str | None
+) -> None:
+    """As after a failed training, whose old outputs DVC puts back."""
+    finished(tmp_path)
+    (tmp_path / "dvc.lock").write_text(
+        "stages: {evaluator: {params: {params.yaml: {evaluator: {seed: 0}, train.images: 200}}}, "
+        "train: {params: {params.yaml: {train: {images: 200, seed: 0}}}}}"
+    )
+    (tmp_path / "params.yaml").write_text(f"evaluator: {{seed: 0}}\ntrain: {{images: {images}, seed: {seed}}}\n")
+    first = summary(tmp_path).replace("\n", " ")
+    said = f"{stage} has not run through with what params.yaml says now: what follows is of the params before."
+    assert first.startswith(said) == (stage is not None), first
+
+
 def test_where_the_figures_are_of_the_later_run_its_report_and_release_are_not(tmp_path: Path) -> None:
     finished(tmp_path)
     (tmp_path / "dvc.lock").write_text("stages: {export: {cmd: e, outs: [{path: models/onnx, md5: aa}]}}")
