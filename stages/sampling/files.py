@@ -6,6 +6,7 @@ music as MIDI, volumes as meshes in OBJ, points as PFM, lines as text.
 Reads samples/ and models/selected; files of the same names in the folder are written anew.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from stages.common.errors import UserError, counted, run_stage
@@ -29,11 +30,14 @@ def write_files(root: Path, folder: Path) -> str:
     Files of the same names are written anew. Raises UserError where the folder cannot be written to, or there are no
     samples.
     """
-    medium, mark = medium_of(read_json(root / "models/selected/provenance.json")), mark_of(root / "models/selected")
+    medium, selected = medium_of(read_json(root / "models/selected/provenance.json")), mark_of(root / "models/selected")
     written = empty = 0
+    earlier = False
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for table in read_tables(root / "samples", ["image"]):
+            mark = _mark_of_rows(table.schema.metadata or {})
+            earlier = earlier or mark.model != selected.model
             for image in table["image"].to_pylist():
                 made = _write(folder, image, medium, mark)
                 written, empty = written + made, empty + (not made)
@@ -41,7 +45,14 @@ def write_files(root: Path, folder: Path) -> str:
         raise UserError("folder-unwritable", f"{folder} cannot be written to: {error.strerror}") from None
     words = medium.words
     left_out = f"; {empty} are empty, and left out" if empty else ""
-    return f"{counted(written, words.one)} as files: {folder}{left_out}"
+    older = "; they are of another model than models/selected: `dvc repro` makes those of this one" if earlier else ""
+    return f"{counted(written, words.one)} as files: {folder}{left_out}{older}"
+
+
+def _mark_of_rows(metadata: Mapping[bytes, bytes]) -> Mark:
+    """As sample wrote it into the schema: rows may be of an earlier model than the one that is selected now."""
+    model, family, release = (metadata.get(name) for name in (b"Model", b"Family", b"Release"))
+    return Mark(*(None if text is None else text.decode() for text in (model, family, release)))
 
 
 def _write(folder: Path, image: dict[str, bytes | str], medium: Medium, mark: Mark) -> bool:

@@ -1,6 +1,7 @@
 import hashlib
 import io
 import json
+import shutil
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -24,6 +25,7 @@ from stages.common.models import read_generator, write_generator
 from stages.common.pictures import grid_scale
 from stages.common.shards import encoded_schema, write_encoded
 from stages.sample import sample
+from stages.sampling.files import write_files
 from stages.sampling.rows import PIECE, Job, labels_for, rows
 from tests.refusals import refused
 from tests.stages.forked import try_stage_in
@@ -227,3 +229,14 @@ def test_many_images_fill_several_shards(finished: Path, tmp_path: Path, monkeyp
     monkeypatch.setattr(stages.sample, "SHARD_IMAGES", 60)
     assert made(finished, tmp_path).equals(table(finished))
     assert len(list((tmp_path / "samples").iterdir())) == 3
+
+
+def test_files_of_samples_say_whether_an_earlier_model_made_them(finished: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(finished, tmp_path / "again"))
+    assert write_files(folder, tmp_path / "files") == f"150 images as files: {tmp_path / 'files'}"
+    generator = read_generator(folder / "models/selected", CPU)
+    next(generator.parameters()).data.add_(1)
+    write_generator(folder / "models/selected", generator)
+    assert write_files(folder, tmp_path / "files").endswith(
+        "; they are of another model than models/selected: `dvc repro` makes those of this one"
+    )
