@@ -7,7 +7,7 @@ from typing import Any
 from mintage.metrics import Metric
 from stages.media.medium import Medium
 from stages.reporting.inputs import Inputs
-from stages.reporting.selection import Measures, Other, Selection
+from stages.reporting.selection import Measures, Selection
 from stages.reporting.words import count, number, percent
 from stages.selection.metrics import METRICS
 
@@ -138,12 +138,12 @@ def compared(metric: Metric, here: float, there: float) -> str:
     return f"{by} {better}"
 
 
-def others(selection: Selection) -> dict[str, Other]:
+def others(selection: Selection) -> dict[str, Measures]:
     """What stands beside the selected checkpoint: the sources themselves, where they are translated; the first of two
     stages alone; the runner-up and the last, one column where they are the same.
     """
     last, runner_up, baseline = selection.last, selection.runner_up, selection.baseline
-    sources = {} if baseline is None else {"sources themselves": baseline}
+    sources: dict[str, Measures] = {} if baseline is None else {"sources themselves": baseline}
     sources |= {} if selection.first_stage is None else {"first stage, enlarged": selection.first_stage}
     if runner_up is None:
         return sources | {"last": last}

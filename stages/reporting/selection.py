@@ -42,6 +42,13 @@ class Other(Measures):
     samples: int = 0
 
 
+class Beside(Measures):
+    """What is of no checkpoint: the sources themselves, or the first of two stages alone."""
+
+    images: int = 0
+    samples: int = 0
+
+
 class Judgement(Facts):
     """How good the generator is on the whole."""
 
@@ -171,7 +178,7 @@ class Direction(Facts):
     to: str
     sentence: str
     figures: Measures
-    baseline: Other | None = None
+    baseline: Beside | None = None
     exchanged: bool = False
     """Whether it makes light what is dark."""
 
@@ -186,9 +193,9 @@ class Selection(Measures):
     checkpoints: int
     last: Other
     runner_up: Other | None = None
-    baseline: Other | None = None
+    baseline: Beside | None = None
     """What the sources themselves reach, where the model translates."""
-    first_stage: Other | None = None
+    first_stage: Beside | None = None
     """What the first of two stages reaches alone, enlarged."""
     directions: list[Direction] | None = None
     """Of a model between two domains, of which all other figures are the mean."""

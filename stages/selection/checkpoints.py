@@ -65,7 +65,7 @@ def _joined(checkpoints: list[Path], reals: Sequence[Reference], tables: list[Ta
     for row, *each in zip(rows, *(table.rows for table in tables), strict=True):
         row["collapsed"] = max(one["collapsed"] for one in each)
     bases = [Measured(table.baseline, {}) for table in tables if table.baseline is not None]
-    same = row_of(0, samples, mean_of(bases), of_real) if bases else None
+    same = row_of(None, samples, mean_of(bases), of_real) if bases else None
     directions = {real.to or "": table for real, table in zip(reals, tables, strict=True)}
     return Table(found, of_real, rows, same, directions=directions)
 
@@ -83,7 +83,7 @@ def _measured(checkpoints: list[Path], real: Reference, params: Select, cache: P
     for row in rows:
         row["collapsed"] = int(collapse(row, params, real.chance)["collapsed"])
     same, first = (
-        None if one is None else row_of(0, real.samples, one, of_real)
+        None if one is None else row_of(None, real.samples, one, of_real)
         for one in (baseline(real), first_stage(loaded(checkpoints[-1], real), real))
     )
     return Table(found, of_real, rows, same, first)

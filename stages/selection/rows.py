@@ -10,9 +10,12 @@ from stages.selection.reference import Reference
 Row = dict[str, Any]
 
 
-def row_of(images_seen: int, samples: int, found: Measured, real: Measured) -> dict[str, Any]:
-    """A checkpoint's row of the table: each metric that it and the real images have, its error, floor and interval."""
-    row: dict[str, Any] = {"images": images_seen, "samples": samples}
+def row_of(images_seen: int | None, samples: int, found: Measured, real: Measured) -> dict[str, Any]:
+    """A checkpoint's row of the table: each metric that it and the real images have, its error, floor and interval.
+
+    Of what is no checkpoint, and saw no images, None.
+    """
+    row: dict[str, Any] = ({} if images_seen is None else {"images": images_seen}) | {"samples": samples}
     for name, metric in METRICS.items():
         if name in found.figures and name in real.figures:
             row[name] = found.figures[name]

@@ -81,6 +81,7 @@ def test_the_first_stage_enlarged_stands_beside_every_figure(finished: tuple[Pat
     folder, _ = finished
     selection = read_json(folder / "metrics/selection.json")
     alone = selection["first_stage"]
+    assert "images" not in alone, "it is of no checkpoint"
     assert alone["frechet_distance"] > selection["frechet_floor"]
     assert alone["conditional_accuracy"] is not None
     assert "first stage" in (folder / "select.txt").read_text()
