@@ -375,8 +375,8 @@ def summary(manifest: dict[str, Any]) -> list[str]:
         )
     if split.get("torn"):
         lines.append(
-            f"{counted(split['torn'], 'image')} drawn to be held out had a near-copy to train on: "
-            "drawn again, these together"
+            f"{counted(split['torn'], 'held-out image')} nearly repeated one to train on, so the split was drawn again "
+            "for these: near-copies are on one side"
         )
     if split.get("torn_groups"):
         lines.append(

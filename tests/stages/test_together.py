@@ -93,7 +93,8 @@ SHAPE: dict[str, Any] = {"channels": 3, "height": 32, "width": 32, "holdout": 0.
 
 @pytest.mark.tried(
     "a folder with near-copies of 12 photographs",
-    "... images drawn to be held out had a near-copy to train on: drawn again, these together",
+    "... held-out images nearly repeated one to train on, so the split was drawn again for these: near-copies are on "
+    "one side",
 )
 def test_near_copies_are_on_one_side_of_a_random_split(tmp_path: Path, read: Callable[[str], None]) -> None:
     copies(tmp_path)
@@ -105,7 +106,7 @@ def test_near_copies_are_on_one_side_of_a_random_split(tmp_path: Path, read: Cal
     after = sides(tmp_path)
     assert torn(after) == 0
     assert manifest["split"]["torn"] == torn(before)
-    read("\n".join(line for line in summary(manifest) if f"{torn(before)} images" in line))
+    read("\n".join(line for line in summary(manifest) if f"{torn(before)} held-out images" in line))
     assert manifest["counts"]["holdout"] == pytest.approx(0.3 * 72, abs=3)
     assert {key for key in after if "real" in key} == {key for key in before if "real" in key}
 
