@@ -41,7 +41,7 @@ from stages.common.train_params import Train
 from stages.media import medium_of
 from stages.media.drawings import draw_translations, drawings_of
 from stages.media.medium import Medium
-from stages.training.changes import EFFECTS, made_otherwise
+from stages.training.changes import EFFECTS, alone_at_the_end, made_otherwise
 from stages.training.first import facts_of_first, first_at
 from stages.training.guards import checked, first_stop, measure_of, require_diversity, stopped_early, why_stopped
 from stages.training.launch import launched, own_device, own_threads, process_group, start
@@ -93,6 +93,8 @@ def run_rank_zero(params: Train) -> None:
         require_fit(known_of(manifest))  # the stages before, which ask the same, may be of other params
         decides = identity(params, manifest)
         resume = Resume(".resume", decides)
+        if alone := alone_at_the_end(params):
+            print(alone)
         resumed_at = resume_latest(trainer, resume, params)
         meter.before = resume.cost(resumed_at)
         facts["machine"] |= {"device": device_name(trainer), "threads": torch.get_num_threads()}

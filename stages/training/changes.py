@@ -1,4 +1,4 @@
-"""What a training says of changed params where it starts anew, or goes on."""
+"""What a training says of its intervals, and of changed params where it starts anew, or goes on."""
 
 from mintage.trainer import Trainer
 from stages.common.resume import Resume
@@ -9,6 +9,17 @@ EFFECTS = {
     "processes": "in which order sums are rounded, and of how many images a batch norm takes its statistics",
 }
 """What such a param changes that nobody would expect of it."""
+
+
+def alone_at_the_end(params: Train) -> str | None:
+    """A sentence where an interval is as long as the training, or longer; None where none is."""
+    what = {"checkpoint_every": "one checkpoint", "log_every": "one row of metrics/train.tsv"}
+    long = [name for name in what if getattr(params, name) >= params.images]
+    if not long:
+        return None
+    named, are = " and ".join(f"train.{name}" for name in long), "are" if long[1:] else "is"
+    kept = " and ".join(what[name] for name in long)
+    return f"{named} {are} not below train.images = {params.images:,}: {kept}, at the end"
 
 
 def made_otherwise(trainer: Trainer, resume: Resume, params: Train) -> str:

@@ -250,6 +250,8 @@ def test_a_training_shorter_than_its_intervals_has_a_checkpoint_and_a_row_at_its
     assert [path.stem for path in (folder / "models/checkpoints").iterdir()] == ["images-000000480"]
     (row,) = (folder / "metrics/train.tsv").read_text().splitlines()[1:]
     assert row.startswith("480\t")
+    named = "train.checkpoint_every and train.log_every are not below train.images = 480"
+    assert output.count(f"{named}: one checkpoint and one row of metrics/train.tsv, at the end") == 1
 
 
 @pytest.mark.parametrize("classes", [None, ["only"]])
