@@ -3,6 +3,7 @@
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote
 
-from stages.common.errors import UserError
+from stages.common.errors import UserError, quoted
 from stages.common.files import replacing, sha256_of, sync, sync_entry, write_bytes
 from stages.stores import CHUNK, MANIFEST, Entry, File, Keep
 
@@ -141,6 +142,11 @@ class FolderStore:
 
 def _folder_of(url: str) -> Path:
     path = url.removeprefix("file:")
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", path):
+        raise UserError(
+            "store-kind-unknown",
+            f"{quoted(url)} is no kind of store that is known: name file:FOLDER or s3://BUCKET/PREFIX",
+        )
     if path.startswith("//"):
         host, slash, path = path.removeprefix("//").partition("/")
         if host not in ("", "localhost") or not path:

@@ -53,3 +53,5 @@ def test_stores_that_are_not_there_are_refused_before_a_server_is_waited_for(tmp
     gallery.check_request(tmp_path, ["file:missing", "file:gone"], "out")
     with refused("params-missing"):
         gallery.check_request(tmp_path, [], "out")
+    with refused("store-kind-unknown", "'ftp://nix'", "file:FOLDER or s3://BUCKET/PREFIX"):
+        gallery.check_request(tmp_path, ["ftp://nix"], "out")
