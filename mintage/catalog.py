@@ -69,7 +69,6 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "identity": "mintage.terms:IDENTITY",
         "identity_squares": "mintage.terms:IDENTITY_SQUARES",
         "constancy": "mintage.terms:CONSTANCY",
-        "total_variation": "mintage.terms:TOTAL_VARIATION",
         "features": "mintage.terms:FEATURES",
         "spectrum": "mintage.terms:SPECTRUM",
         "mean_image": "mintage.terms:MEAN_IMAGE",

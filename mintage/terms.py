@@ -138,19 +138,6 @@ def constancy(play: Play) -> Tensor:
     return (between.known(play.fakes).float() - between.known(between.sources).float()).square().mean()
 
 
-def total_variation(play: Play) -> Tensor:
-    """How much neighboring pixels differ: the root of the squared differences to the next of either axis, as a mean.
-
-    Taigman et al. 2017, equation 7, with B = 1.
-    """
-    fakes = play.fakes.float()
-    shape = [side - 1 for side in fakes.shape[2:]]
-    steps = [fakes.diff(dim=axis) for axis in range(2, fakes.ndim)]
-    for axis, side in enumerate(shape, 2):  # the last of an axis has no next along it
-        steps = [step.narrow(axis, 0, side) for step in steps]
-    return (torch.stack(steps).square().sum(0) + _SILENT**2).sqrt().mean()
-
-
 def features(play: Play) -> Tensor:
     """Feature matching beside the objective (Kim et al. 2017's code), by the discriminator's last features alone."""
     assert play.features is not None
@@ -213,8 +200,6 @@ IDENTITY = Term(identity, 5.0, of_domains=True)
 IDENTITY_SQUARES = Term(identity_squares, 15.0, of_domains=True)
 CONSTANCY = Term(constancy, 15.0, of_domains=True, of_classes=True)
 """As much as target identity has, of digits in Taigman et al. 2017."""
-TOTAL_VARIATION = Term(total_variation, 0.05)
-"""Of faces; of digits the paper has none."""
 FEATURES = Term(features, 9.0, of_features=True)
 """Nine times the objective, as in the code of Kim et al. 2017."""
 SPECTRUM = Term(spectrum, 10.0, of_pairs=True, ranks=(1,))

@@ -13,7 +13,7 @@ from mintage.conditioning.heads import Judgement
 from mintage.data import RealImages
 from mintage.games.transfer import OF_SOURCE, OF_TARGET, REAL, kinds_loss
 from mintage.streaming import Blocks, StreamedImages
-from mintage.terms import Between, Play, constancy, identity_squares, total_variation
+from mintage.terms import Between, Play, constancy, identity_squares
 from mintage.trainer import Trainer
 from mintage.training import make_trainer
 from tests.mintage.helpers import CPU, changed, copies, play, step, tiny_trainer
@@ -110,14 +110,6 @@ def test_constancy_is_of_features_and_identity_of_pixels() -> None:
     assert constancy(played(sources + 0.5, images)).item() == pytest.approx(32.0**2, rel=1e-4)
     assert identity_squares(played(sources, images)) == 0
     assert identity_squares(played(sources, images + 0.5)).item() == pytest.approx(0.25, rel=1e-4)
-
-
-def test_total_variation_is_the_length_of_the_slope() -> None:
-    rows, columns = torch.meshgrid(torch.arange(6.0), torch.arange(7.0), indexing="ij")
-    slope = (3 * rows + 4 * columns)[None, None]
-    assert total_variation(Play(torch.nn.Identity(), slope, slope)).item() == pytest.approx(5, rel=1e-5)
-    flat = torch.ones(1, 1, 6, 7)
-    assert total_variation(Play(torch.nn.Identity(), flat, flat)).item() < 1e-3
 
 
 @pytest.mark.parametrize("window", [None, 12])
