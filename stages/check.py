@@ -234,9 +234,10 @@ def _ask_torch(module: str, folder: Path, *arguments: str, asked: str = "") -> U
         command, cwd=folder, env=environment, input=asked, capture_output=True, encoding="utf-8", errors="replace",
         check=False,
     )  # fmt: skip
-    if said.returncode != BAD_INPUT:
+    faults = [json.loads(line) for line in said.stderr.splitlines() if line.startswith("{")]
+    if said.returncode != BAD_INPUT or not faults:
         return None
-    fault = json.loads(said.stderr.splitlines()[-1])
+    fault = faults[-1]
     return UserError(fault["error"], fault["sentence"])
 
 
