@@ -33,18 +33,18 @@ def _of_noise(config: ModelConfig) -> bool:
     return not (config.translates or config.couples) and config.vocabulary is None
 
 
-def _told_otherwise(setting: "Setting") -> list[str]:
+def _condition_of_both(setting: "Setting") -> list[str]:
     """What either stage is told, the first one's first, in words; empty where both are told the same."""
     both = _stages(setting)
     if both is None or _asked(both[0]) == _asked(both[1]):
         return []
     names = [config.attributes or (config.classes if config.conditional else None) or () for config in both]
     alike = next((place for place, (one, other) in enumerate(zip(*names, strict=False)) if one != other), 0)
-    first, second = (f"{_told(config)}{_some(of, alike)}" for config, of in zip(both, names, strict=True))
+    first, second = (f"{_condition_words(config)}{_some(of, alike)}" for config, of in zip(both, names, strict=True))
     return [f"{first}; this one {second}"]
 
 
-def _told(config: ModelConfig) -> str:
+def _condition_words(config: ModelConfig) -> str:
     if config.attributes is not None:
         return "the attributes "
     return "the classes " if config.conditional else "nothing"
@@ -98,7 +98,7 @@ STAGES: "list[Rule]" = [
         "discriminator.conditioning, code_categories and code_continuous as in the first stage's config.json",
     ),
     (
-        _told_otherwise,
+        _condition_of_both,
         "both stages are told the same, and the first one is told {axes}: train the first on these data, and "
         "set conditioning and condition alike in both (none, where the first is told nothing)",
     ),
