@@ -52,6 +52,12 @@ class Setting:
         return found
 
     @property
+    def compares(self) -> bool:
+        """Whether the game is of two domains whose images it learns to tell apart, too."""
+        found: bool = catalog.load("game", self.recipe.game).compares
+        return found
+
+    @property
     def couples(self) -> bool:
         """Whether the game is of two domains without pairs, of which it makes an image each of one latent."""
         found: bool = catalog.load("game", self.recipe.game).couples

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from mintage.rules import Rule
 
 _PLAIN = Recipe("", "mlp", 4)
-_FEWEST_CLASSES = 2
+_FEWEST_CLASSES = _A_PAIR = 2
 DOMAINS: "list[Rule]" = [
     (
         lambda s: s.translates and not s.unpaired and not s.real.paired and s.real.domains is not None,
@@ -50,7 +50,7 @@ DOMAINS: "list[Rule]" = [
     (
         lambda s: any(term.of_domains for term in s.terms) and not s.unpaired,
         "nothing is translated back where there are no two domains: take cycle, cycle_squares, identity, "
-        "identity_squares and constancy out of terms, or set game to unpaired",
+        "identity_squares, constancy, travel and contrast out of terms, or set game to unpaired",
     ),
     (
         lambda s: s.unpaired and not any(term.of_domains for term in s.terms),
@@ -75,6 +75,15 @@ DOMAINS: "list[Rule]" = [
         lambda s: s.unpaired and any(term.of_classes for term in s.terms) and not s.learns_classes,
         "no features stay as they are where none are learned from classes: take constancy out of terms, or set game to "
         "transfer",
+    ),
+    (
+        lambda s: s.unpaired and s.compares != any(term.of_differences for term in s.terms),
+        "how images differ is asked for by terms, in a game that learns to tell images apart: set game to siamese and "
+        "add travel and contrast to terms, or neither",
+    ),
+    (
+        lambda s: s.compares and s.share < _A_PAIR,
+        "images are compared with each other: raise batch_size, or lower processes or accumulation",
     ),
     (
         lambda s: s.learns_classes and s.recipe.pretrain_images == 0,

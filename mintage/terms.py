@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import cosine_similarity
 
 from mintage import processes
 from mintage.layers import Modulation
@@ -13,6 +14,8 @@ from mintage.networks.parts import CONVOLUTIONS
 
 _SPECTRA = (128, 256, 512, 1024)
 """Windows of sound, in samples."""
+_MARGIN = 10.0
+"""Between images that are told apart, in squares, as in the code of Amodio and Krishnaswamy 2019."""
 _SILENT = 1e-4
 """Magnitude that counts as none."""
 
@@ -44,7 +47,7 @@ class Between:
     back: Callable[[Tensor], Tensor]
     """And in the other."""
     known: Callable[[Tensor], Tensor] | None = None
-    """Images of either domain to features `[N,F]` by which the sources' classes are told, where some were learned."""
+    """Images of either domain to features `[N,F]` in which they are compared, where a game has some."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,8 @@ class Term:
     """Whether it needs two domains, and a generator for each direction between them."""
     of_classes: bool = False
     """Whether it needs features that were learned from the classes of the sources."""
+    of_differences: bool = False
+    """Whether it needs an embedding in which images are told apart."""
     of_features: bool = False
     """Whether it compares real images and fakes in the discriminator's features."""
     ranks: tuple[int, ...] = ANY_RANK
@@ -138,6 +143,32 @@ def constancy(play: Play) -> Tensor:
     return (between.known(play.fakes).float() - between.known(between.sources).float()).square().mean()
 
 
+def travel(play: Play) -> Tensor:
+    """How far what leads from one source to another is from what leads from its translation to the other's.
+
+    Amodio and Krishnaswamy 2019, equation 3, over all pairs: squares and minus the cosine together, as in their code.
+    """
+    between = _between(play)
+    assert between.known is not None
+    sources, fakes = (_differences(between.known(images)) for images in (between.sources, play.fakes))
+    return (sources - fakes).square().mean() - cosine_similarity(sources, fakes, dim=1).mean()
+
+
+def contrast(play: Play) -> Tensor:
+    """By how much the squared distance of sources falls short of a margin (equation 4)."""
+    between = _between(play)
+    assert between.known is not None
+    return (_MARGIN - _differences(between.known(between.sources)).square().sum(1)).clamp(min=0).mean()
+
+
+def _differences(vectors: Tensor) -> Tensor:
+    """Of each of `[N,F]` from each other one: `[N(N-1), F]`."""
+    vectors, count = vectors.float(), len(vectors)
+    steps = torch.arange(1, count, device=vectors.device)
+    others = (torch.arange(count, device=vectors.device)[:, None] + steps).flatten() % count
+    return vectors.repeat_interleave(count - 1, 0) - vectors[others]
+
+
 def features(play: Play) -> Tensor:
     """Feature matching beside the objective (Kim et al. 2017's code), by the discriminator's last features alone."""
     assert play.features is not None
@@ -200,6 +231,8 @@ IDENTITY = Term(identity, 5.0, of_domains=True)
 IDENTITY_SQUARES = Term(identity_squares, 15.0, of_domains=True)
 CONSTANCY = Term(constancy, 15.0, of_domains=True, of_classes=True)
 """As much as target identity has, of digits in Taigman et al. 2017."""
+TRAVEL = Term(travel, 10.0, of_domains=True, of_differences=True)
+CONTRAST = Term(contrast, 10.0, of_domains=True, of_differences=True)
 FEATURES = Term(features, 9.0, of_features=True)
 """Nine times the objective, as in the code of Kim et al. 2017."""
 SPECTRUM = Term(spectrum, 10.0, of_pairs=True, ranks=(1,))

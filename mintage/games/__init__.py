@@ -82,6 +82,8 @@ class Game(nn.Module):
     """Whether it learns from two domains without pairs."""
     learns_classes = False
     """Whether, of such, it learns from the classes of both, too."""
+    compares = False
+    """Whether, of such, it learns to tell images apart, too, by what its terms may hold a translation."""
     couples = False
     """Whether, of such, it makes of one latent an image of each, and translates none."""
     of_words = False

@@ -24,7 +24,7 @@ TRANSLATES = "source"
 """The conditioning of a generator that makes images of images."""
 OF_DOMAINS = "domain"
 """That of one that makes an image of each of two domains."""
-BETWEEN_DOMAINS = {"unpaired", "transfer", "coupled"}
+BETWEEN_DOMAINS = {"unpaired", "transfer", "siamese", "coupled"}
 """Games of two domains without pairs."""
 BY_CLASSES = {"transfer"}
 """Those of them that learn from the classes of both."""
@@ -49,6 +49,7 @@ _OF_MODELS = (
 ABSENT = {
     "unpaired": OF_ONE_DISCRIMINATOR,
     "transfer": OF_ONE_DISCRIMINATOR,
+    "siamese": OF_ONE_DISCRIMINATOR,
     "policy": OF_IMAGES,
     "autoencoding": OF_TWO_PLAYERS,
 }

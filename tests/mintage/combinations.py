@@ -91,6 +91,11 @@ TRANSFERRING: Row = {
     "terms": (TermRecipe("constancy", 1.0), TermRecipe("identity_squares", 1.0)),
 }
 """And these."""
+COMPARING: Row = BETWEEN_DOMAINS | {
+    "game": "siamese",
+    "terms": (TermRecipe("travel", 1.0), TermRecipe("contrast", 1.0)),
+}
+"""And these."""
 COUPLING = {
     "network": "cogan",
     "game": "coupled",
@@ -169,8 +174,8 @@ def trains(row: Row) -> None:
     assert {"average", *playing} <= changed(start, trainer.engine.state())
     before = copies(trainer.engine.state())
     step(trainer, 16, "generator")
-    copy = {"follower"}  # of words, which goes with the generator
-    assert changed(before, trainer.engine.state()) - copy <= {"generator", "generator_optimizer"}
+    beside = {"follower", "embedder"}  # go with the generator
+    assert changed(before, trainer.engine.state()) - beside <= {"generator", "generator_optimizer"}
     assert all(weight.grad is None for weight in trainer.average.parameters())
 
 

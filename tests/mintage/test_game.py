@@ -29,8 +29,8 @@ def test_the_generators_turn_leaves_the_discriminator_untouched_and_computes_no_
     trainer.engine.optimizers["discriminator"].zero_grad(set_to_none=True)
     before = copies(trainer.engine.state())
     step(trainer, 16, "generator")
-    copy = {"follower"}  # of words, which goes with the generator
-    assert changed(before, trainer.engine.state()) - copy == {"generator", "generator_optimizer"}
+    beside = {"follower", "embedder"}  # go with the generator
+    assert changed(before, trainer.engine.state()) - beside == {"generator", "generator_optimizer"}
     assert all(p.grad is None for p in game.discriminator.parameters())
     assert all(p.requires_grad for p in game.discriminator.parameters())
 
@@ -194,6 +194,7 @@ EXTRA_COLUMNS = {
     "seqgan": {"generator_surprise"}, "lstm": {"generator_surprise"},
     "cyclegan": {"generator_cycle", "generator_identity"},
     "discogan": {"generator_cycle_squares", "generator_features"},
+    "travelgan": {"generator_travel", "generator_contrast"},
     "dtn": {"generator_constancy", "generator_identity_squares", "extractor_accuracy"},
     "vae_gan": {"encoder_divergence", "generator_likeness", "generator_moved", "discriminator_moved"},
     "vae": {"encoder_divergence"},

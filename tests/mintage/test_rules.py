@@ -9,6 +9,7 @@ from mintage.recipes import TermRecipe
 from tests.mintage.combinations import (
     AXES,
     BETWEEN_DOMAINS,
+    COMPARING,
     COUPLING,
     IN_STAGES,
     POINT,
@@ -92,7 +93,11 @@ def test_every_value_of_an_axis_goes_with_a_source_or_is_refused_with_a_reason(n
         trains(one)
 
 
-@pytest.mark.parametrize("between", [BETWEEN_DOMAINS | {"terms": CYCLE}, TRANSFERRING], ids=["cycle", "transfer"])
+@pytest.mark.parametrize(
+    "between",
+    [BETWEEN_DOMAINS | {"terms": CYCLE}, TRANSFERRING, COMPARING],
+    ids=["cycle", "transfer", "siamese"],
+)
 def test_every_value_of_an_axis_goes_with_two_domains_or_is_refused_with_a_reason(between: Row) -> None:
     alone = {axis: choices for axis, choices in AXES.items() if axis not in {*TRANSLATING, "shape"}}
     tried = [row(**between, **{axis: value}) for axis, values in alone.items() for value in values]
@@ -157,6 +162,8 @@ WRONG = [
     row(**BETWEEN_DOMAINS, terms=(*CYCLE, TermRecipe("l1", 1.0))),
     row(**BETWEEN_DOMAINS, terms=CYCLE, discriminator__conditioning="code"),
     row(**BETWEEN_DOMAINS, terms=CYCLE, objective="began"),
+    row(**COMPARING | {"terms": CYCLE}),
+    row(**COMPARING | {"game": "unpaired"}),
     row(**TRANSFERRING | {"network": "encoder_decoder"}),
     row(**TRANSFERRING | {"discriminator.conditioning": "none"}),
     row(**TRANSFERRING | {"pretrain_images": 0}),

@@ -1,0 +1,67 @@
+"""Two domains without pairs, held together by how images differ (TraVeLGAN: Amodio and Krishnaswamy 2019, section 3).
+
+A third network embeds images of both domains. What leads from one image to another there is to lead from the one's
+translation to the other's, and no two images may lie close together, or nothing could be told of their difference.
+"""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from mintage.dataset import Signature
+from mintage.games import Step
+from mintage.games.unpaired import Direction, Unpaired
+from mintage.layers import Layers
+from mintage.networks import dcgan
+from mintage.networks.parts import ImageShape
+from mintage.players import Discriminator, Generator
+from mintage.randomness import seeded, stream
+from mintage.recipes import Recipe
+from mintage.terms import Between
+
+EMBEDDING = 128
+"""Numbers that an image becomes; 1,000 in the authors' code, of photographs."""
+
+
+class Embedder(nn.Module):
+    """Images `[N,C,H,W]` of either domain to vectors `[N, EMBEDDING]`, each by itself."""
+
+    def __init__(self, image_shape: ImageShape, width: int) -> None:
+        super().__init__()
+        self.layers = dcgan.Discriminator(image_shape, width, Layers("instance"))
+        self.output = nn.Linear(self.layers.feature_size, EMBEDDING)
+
+    def forward(self, images: Tensor) -> Tensor:
+        vectors: Tensor = self.output(self.layers(images))
+        return vectors
+
+
+class Siamese(Unpaired):
+    """The embedder moves with the generators: both want differences to stay."""
+
+    compares = True
+
+    def __init__(self, generator: Generator, discriminators: list[Discriminator], recipe: Recipe) -> None:
+        super().__init__(generator, discriminators, recipe)
+        self.embedder = Embedder(self.config.image_shape, recipe.width)
+
+    @classmethod
+    def build(cls, recipe: Recipe, real: Signature, seed: int) -> "Siamese":
+        with seeded(stream(seed, "embedder"), torch.device("cpu")):
+            game = super().build(recipe, real, seed)
+        assert isinstance(game, Siamese)
+        return game
+
+    def mover(self, side: str) -> nn.Module:
+        if side == "generator":
+            return nn.ModuleList([self.generator, self.embedder])
+        return super().mover(side)
+
+    def _between(self, direction: Direction, step: Step) -> Between:
+        def embed(images: Tensor) -> Tensor:
+            with self.autocast:
+                vectors: Tensor = self.embedder(images)
+            return vectors
+
+        return replace(super()._between(direction, step), known=embed)
