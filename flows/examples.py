@@ -1,7 +1,8 @@
 """Run examples: each in a checkout of its own that shares DVC's cache, and published to the channel `examples/NAME`.
 
 `python -m flows.examples digits_cgan`, or without a name all, the same again to go on. What is finished and has not
-changed since is not run again. Exit code 1 where one failed, or its figures are out of the range that its file states.
+changed since is not run again. One that stands on another brings it along, and waits for its release. Exit code 1 where
+one failed, or its figures are out of the range that its file states.
 """
 
 import argparse
@@ -10,9 +11,11 @@ import os
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import nullcontext
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from pathlib import Path
 from threading import Lock as OneAtATime
 from typing import Any
@@ -31,10 +34,12 @@ from stages.common.files import read_json, write_json
 from stages.common.params import load_params
 from stages.common.stage import parser_of
 from stages.examples import FOLDER as EXAMPLES
-from stages.examples import Example, choose, figure_text, load_all
+from stages.examples import Example, behind_firsts, choose, figure_text, load_all
 from stages.releases.content import gather, require_committed
+from stages.releases.manifest import release_in
 from stages.releases.publish import publish
-from stages.stores import open_store
+from stages.stores import MANIFEST, open_store
+from stages.stores.folder import FolderStore
 
 SELECTION = Path("metrics/selection.json")
 _PREPARING = OneAtATime()
@@ -53,6 +58,8 @@ class Run:
     url: str
     log: Path | None
     """What its stages print goes there; None: to the terminal."""
+    first: "Run | None" = None
+    """Of the example that it stands on."""
 
     @property
     def folder(self) -> Path:
@@ -70,7 +77,14 @@ class Run:
     def begun_with(self) -> dict[str, str]:
         """Where this is the same, a run goes on, or has ended."""
         tree = git(self.root, "rev-parse", f"{self.snapshot}^{{tree}}")
-        return {"tree": tree, "example": hashlib.sha256(self.example.text.encode()).hexdigest(), "url": self.url}
+        begun = {"tree": tree, "example": hashlib.sha256(self.example.text.encode()).hexdigest(), "url": self.url}
+        return begun | {"first": str(self.first.release())} if self.first else begun
+
+    def release(self) -> str | None:
+        """Of its end, where nothing has changed since; None where it has, or the store has the release no more."""
+        before = read_json(self.record) if self.record.exists() else {}
+        release = before.get("release") if before.get("begun") == self.begun_with() else None
+        return release if release and release_in(open_store(self.url), release).read(MANIFEST) else None
 
 
 def main() -> None:
@@ -81,27 +95,52 @@ def main() -> None:
     if arguments.list:
         print("\n".join(described(example) for example in chosen))
         return
+    chosen = behind_firsts(chosen, found)
     for example in chosen:
         example.applied(_params(root))
     (root / FOLDER / "examples").mkdir(parents=True, exist_ok=True)
-    commit = current_commit(root)
-    snapshot = snapshot_of(root, commit)
-    url = arguments.url or load_params(root / PARAMS).upload.url
-    runs = [
-        Run(example, root, commit, snapshot, url, root / FOLDER / f"examples/{example.name}.log" if many else None)
-        for many in [len(chosen) > 1]
-        for example in chosen
-    ]
-    with ThreadPoolExecutor(arguments.jobs) as pool:
-        failed = sum(not fine for fine in pool.map(_run_and_report, runs))
+    runs = _planned(chosen, root, arguments.url or load_params(root / PARAMS).upload.url)
+    failed = sum(not fine for fine in _run_in_turn(runs, arguments.jobs))
     print(f"{len(runs) - failed} of {len(runs)} examples are as they should be")
     raise SystemExit(1 if failed else 0)
 
 
+def _planned(chosen: Sequence[Example], root: Path, url: str) -> list[Run]:
+    """Of each a run; those that another one stands on come before it."""
+    commit = current_commit(root)
+    snapshot = snapshot_of(root, commit)
+    runs: dict[str, Run] = {}
+    for example in chosen:
+        log = root / FOLDER / f"examples/{example.name}.log" if len(chosen) > 1 else None
+        first = runs[example.after] if example.after else None
+        runs[example.name] = Run(example, root, commit, snapshot, url, log, first)
+    return list(runs.values())
+
+
+def _run_in_turn(runs: Sequence[Run], jobs: int) -> list[bool]:
+    """Whether each ended well: so many side by side, and each once the one that it stands on has ended."""
+    by_name = {run.example.name: run for run in runs}
+    turns = TopologicalSorter({name: [run.first.example.name] if run.first else [] for name, run in by_name.items()})
+    turns.prepare()
+    at_work: dict[Future[bool], str] = {}
+    fine = []
+    pool = ThreadPoolExecutor(jobs)
+    try:
+        while turns.is_active():
+            at_work |= {pool.submit(_run_and_report, by_name[name]): name for name in turns.get_ready()}
+            for ended in wait(at_work, return_when=FIRST_COMPLETED).done:
+                fine.append(ended.result())
+                turns.done(at_work.pop(ended))
+    finally:
+        pool.shutdown(cancel_futures=True)  # after Ctrl-C no other begins
+    return fine
+
+
 def described(example: Example) -> str:
     """A line of the list."""
+    after = f", after {example.after}" if example.after else ""
     ranges = "" if example.expected else " (states no range: nobody has run it yet)"
-    return f"{example.name:<28} {example.minutes:>5g} min  {example.title}{ranges}"
+    return f"{example.name:<28} {example.minutes:>5g} min  {example.title}{after}{ranges}"
 
 
 def run(example: Run) -> str:
@@ -109,11 +148,15 @@ def run(example: Run) -> str:
     with Lock(example.folder / f"{example.example.name}.lock") as lock:
         if not lock.take():
             raise UserError("example-busy", "another run of it is at work: wait for its end")
-        begun = example.begun_with()
+        if example.first and not example.first.release():
+            name = example.first.example.name
+            raise UserError(
+                "example-first-failed", f"it stands on {name}, which failed: mend that one, then run this one again"
+            )
+        if release := example.release():
+            return f"as before: release {release}"
+        started, begun = time.monotonic(), example.begun_with()
         before = read_json(example.record) if example.record.exists() else {}
-        if before.get("begun") == begun and before.get("release"):
-            return f"as before: release {before['release']}"
-        started = time.monotonic()
         if before.get("begun") != begun or not example.checkout.exists():
             with _PREPARING:  # git makes one worktree at a time
                 _prepare(example)
@@ -163,12 +206,21 @@ def _prepare(example: Run) -> None:
             target = made / "data/source" / name
             target.parent.mkdir(parents=True, exist_ok=True)
             os.link(data / name, target)
-    values = example.example.applied(_params(example.root))
+    values = example.example.applied(_params(example.root), _first_seen_from(made, example))
     values["upload"] |= {"publish": "never"}  # to its own channel, once its figures are seen
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
     with open(made / PARAMS, "w") as file:
         yaml.dump(values, file)
+
+
+def _first_seen_from(checkout: Path, example: Run) -> str | None:
+    """The address of the release that it stands on; in a folder relative, so that params name none of this machine."""
+    if example.first is None:
+        return None
+    store = open_store(example.url)
+    place = os.path.relpath(store.root.resolve(), checkout.resolve()) if isinstance(store, FolderStore) else store.url
+    return f"{place}/releases/{example.first.release()}"
 
 
 def _reproduce(example: Run) -> None:

@@ -58,6 +58,8 @@ class Example(Section):
     minutes: Positive
     """On two cores."""
     data: Source
+    after: Text | None = None
+    """The example that runs before, and whose release is then `train.first`."""
     params: dict[str, Any]
     """What is other than in params.yaml, by section."""
     expected: dict[str, Annotated[list[Finite], Field(min_length=2, max_length=2)]] = Field(default_factory=dict)
@@ -90,12 +92,15 @@ class Example(Section):
                 raise ValueError(f"{name} from {least:g} to {most:g} is no range")
         return expected
 
-    def applied(self, values: dict[str, Any]) -> dict[str, Any]:
+    def applied(self, values: dict[str, Any], first: str | None = None) -> dict[str, Any]:
         """`values` of params.yaml with those of the example in their place.
 
-        Raises UserError where an example names a key that params.yaml has not.
+        `first` is the address of the release that it stands on; None, while there is none yet: the channel, which is to
+        lead there. Raises UserError where an example names a key that params.yaml has not.
         """
         changed = _over(values, self.params)
+        if self.after:
+            changed = _over(changed, {"train": {"first": first or f"published/channels/{FOLDER}{self.after}"}})
         validated(Params, changed, f"{FOLDER}{self.name}.yaml: params")
         return changed
 
@@ -143,6 +148,23 @@ def choose(found: Sequence[Example], names: Sequence[str]) -> list[Example]:
         if name not in known:
             raise UserError("example-unknown", f"there is no example {name!r}{nearest(name, list(known))}")
     return [known[name] for name in names] if names else list(found)
+
+
+def behind_firsts(chosen: Sequence[Example], found: Sequence[Example]) -> list[Example]:
+    """Each behind the one of `found` that it stands on, which comes along; a UserError where there is none."""
+    known = {example.name: example for example in found}
+    ordered: dict[str, Example] = {}
+    for example in chosen:
+        chain = [example]
+        while after := chain[-1].after:
+            key = f"{FOLDER}{chain[-1].name}.yaml: after = {after!r}"
+            if after not in known:
+                raise UserError("example-first-unknown", f"{key} is no example{nearest(after, list(known))}")
+            if known[after] in chain:
+                raise UserError("example-circle", f"{key} leads back to itself: take one `after` out")
+            chain.append(known[after])
+        ordered |= {one.name: one for one in reversed(chain)}
+    return list(ordered.values())
 
 
 def _over(values: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:

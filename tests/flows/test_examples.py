@@ -22,6 +22,7 @@ from stages.stores import open_store
 from tests.flows.project import make_project
 from tests.flows.sweep_toy import IGNORED, commit, git
 from tests.flows.toy import ROOT, write_stages
+from tests.stages.s3_servers import bucket_of, named_server
 from tests.test_pipeline import run
 
 TOY = """
@@ -31,7 +32,8 @@ from ruamel.yaml import YAML
 
 params = YAML(typ="safe").load(open("params.yaml"))
 with open(LOG, "a") as log:
-    print("train", params["train"]["seed"], sorted(os.listdir("data/source")), file=log)
+    first = [params["train"]["first"]] if params["train"]["first"] else []
+    print("train", params["train"]["seed"], sorted(os.listdir("data/source")), *first, file=log)
 if params["train"]["seed"] == 13:
     raise SystemExit("error: seed 13 brings bad luck")
 for name in ["models/selected/config.json", "models/onnx/a.onnx", "samples/a", "metrics/a", "plots/a",
@@ -88,6 +90,11 @@ def write(folder: Path, name: str, **changes: Any) -> None:
     (folder / FOLDER).mkdir(exist_ok=True)
     with open(folder / FOLDER / f"{name}.yaml", "w") as file:
         YAML(typ="safe").dump(EXAMPLE | changes, file)
+
+
+def write_second(folder: Path, name: str = "a_second", after: str = "first", seed: int = 5, **changes: Any) -> None:
+    """One that stands on another."""
+    write(folder, name, after=after, params={"train": {"family": "stackgan", "seed": seed}}, **changes)
 
 
 def ran(folder: Path) -> list[str]:
@@ -206,6 +213,96 @@ def test_a_run_that_was_killed_goes_on_in_its_checkout(toy: Path, examples: Any)
     left.write_text("by the run that was killed")
     assert examples("first")[0] == 0
     assert left.exists()
+
+
+def test_one_that_stands_on_another_brings_it_along_and_is_told_its_release(toy: Path, examples: Any) -> None:
+    write_second(toy)
+    commit(toy)
+    code, printed = examples("a_second", "--url", "file:else where")
+    store = open_store("file:else where")
+    release = read_channel(store, "examples/first").release
+    address = f"../../../else where/releases/{release}"
+    assert (code, ran(toy)) == (0, ["train 4 ['README.md']", f"train 5 ['README.md'] {address}"]), printed
+    assert (toy / ".flow/examples/a_second" / address / "manifest.json").is_file()
+    assert read_channel(store, "examples/a_second").release is not None
+    assert "2 of 2 examples are as they should be" in printed
+    code, printed = examples("a_second", "--url", "file:else where")
+    assert (code, ran(toy)) == (0, []), printed
+    assert printed.count("as before: release") == 2
+    assert "A toy, after first" in examples("--list")[1]
+
+
+def test_one_that_stands_on_another_is_told_its_release_in_a_bucket(
+    toy: Path, examples: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_second(toy)
+    commit(toy)
+    with named_server("moto") as server, bucket_of(server, monkeypatch) as (_, bucket):
+        url = f"s3://{bucket}/team"
+        code, printed = examples("a_second", "--url", f"{url}/")
+        assert code == 0, printed
+        release = read_channel(open_store(url), "examples/first").release
+    assert ran(toy)[1] == f"train 5 ['README.md'] {url}/releases/{release}"
+
+
+def test_a_first_stage_that_changed_is_run_again_and_those_that_stand_on_it_too(toy: Path, examples: Any) -> None:
+    write_second(toy)
+    commit(toy)
+    examples()
+    was = ran(toy)[1]
+    write(toy, "first", params={"train": {"seed": 3}})
+    commit(toy)
+    code, printed = examples("a_second")
+    said = ran(toy)
+    assert (code, said[0], len(said)) == (0, "train 3 ['README.md']", 2), printed
+    assert said[1].startswith("train 5 ")
+    assert said[1] != was
+
+
+def test_a_release_that_the_store_has_no_more_is_published_again(toy: Path, examples: Any) -> None:
+    examples("first")
+    shutil.rmtree(toy / "published")
+    assert "as before" not in examples("first")[1]
+    assert read_channel(open_store("file:published"), "examples/first").release is not None
+
+
+@pytest.mark.parametrize("jobs", ["1", "3"])
+def test_one_that_stands_on_one_that_failed_fails_by_name_and_others_go_on(toy: Path, examples: Any, jobs: str) -> None:
+    write(toy, "bad", params={"train": {"seed": 13}})
+    write_second(toy, "a_second", after="bad")
+    write_second(toy, "a_third", after="a_second")
+    commit(toy)
+    code, printed = examples("--jobs", jobs)
+    assert code == 1
+    assert sorted(ran(toy)) == ["train 13 ['README.md']", "train 4 ['README.md']"]
+    assert "a_second: failed: it stands on bad, which failed: mend that one, then run this one again" in printed
+    assert "a_third: failed: it stands on a_second, which failed" in printed
+    assert "1 of 4 examples are as they should be" in printed
+
+
+def test_one_waits_for_the_one_that_it_stands_on_though_there_is_room_beside_it(toy: Path, examples: Any) -> None:
+    write_second(toy, "a_second", chapter=1)
+    write_second(toy, "a_third", after="a_second", seed=6, chapter=1)
+    commit(toy)
+    code, printed = examples("--jobs", "3")
+    assert code == 0, printed
+    assert [line.split()[1] for line in ran(toy)] == ["4", "5", "6"]
+
+
+@pytest.mark.parametrize(
+    ("after", "sentence"),
+    [
+        ("frist", "after = 'frist' is no example: did you mean 'first'?"),
+        ("a_second", "after = 'a_second' leads back to itself"),
+    ],
+)
+def test_an_example_that_cannot_stand_where_it_says_is_refused_before_any_runs(
+    toy: Path, examples: Any, after: str, sentence: str
+) -> None:
+    write_second(toy, after=after)
+    code, printed = examples()
+    assert (code, ran(toy)) == (2, [])
+    assert f"examples/a_second.yaml: {sentence}" in printed
 
 
 @pytest.mark.parametrize(
