@@ -19,6 +19,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "coupled": "mintage.games.coupled:Coupled",
         "policy": "mintage.games.policy:Policy",
         "autoencoding": "mintage.games.autoencoding:Autoencoding",
+        "inversion": "mintage.games.inversion:Inversion",
     },
     "network": {
         "mlp": "mintage.networks.mlp:NETWORK",
@@ -125,6 +126,8 @@ OF_ANY_SIDES = {"mlp", "dcgan", "unet", "coarse_to_fine"}
 """Those that make sound and volumes, too (`Network.ranks`), likewise."""
 STACKED = {"stacked"}
 """Those that refine what a released generator makes (`Network.stacks`), likewise."""
+INVERTING = {"inversion"}
+"""Games in which an encoder alone learns, of a released generator (`Game.inverts`), likewise."""
 ENLARGING = {"srresnet"}
 """Those whose images may be larger than their sources (`Network.enlarges`), likewise."""
 

@@ -281,9 +281,13 @@ class Model:
             raise ValueError(f"latents are {list(latents.shape)}, and the model's are [N, {self.latent_size}]")
         return images_of(self.generator, latents.float(), conditions_asked(self.generator, label, attributes))
 
-    def reconstruct(self, images: Any) -> Tensor:
-        """Images `[N,C,H,W]` as they are when they are encoded and made again; arguments and errors as of `encode`."""
-        return self.decode(self.encode(images))
+    def reconstruct(self, images: Any, label: Label | None = None, attributes: Attributes | None = None) -> Tensor:
+        """Images `[N,C,H,W]` as they are when they are encoded and made again; arguments and errors as of `encode`.
+
+        Of a model that is told classes or attributes those that are asked for as in `project`, or that fit each best.
+        """
+        self.encode(images)
+        return self.project(images, label, attributes, steps=0).images
 
     def project(
         self,

@@ -71,6 +71,8 @@ class ModelConfig:
     """Share of the source in what is made, once it is trained."""
     first: "ModelConfig | None" = None
     """Of the generator whose images of the same latents and condition this one refines, and which is a part of it."""
+    encoder: "ModelConfig | None" = None
+    """Of which layers the encoder is, where it learned later than the generator."""
     layout: int = LAYOUT
 
     @property
@@ -146,8 +148,8 @@ class ModelConfig:
         as_it_was: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
         }
-        first = values.get("first")
-        return cls(**as_it_was | {"first": None if first is None else cls.from_json(first)})
+        parts = {name: values.get(name) for name in ("first", "encoder")}
+        return cls(**as_it_was | {name: part and cls.from_json(part) for name, part in parts.items()})
 
 
 def model_config(
@@ -202,6 +204,20 @@ def model_config(
         blend=recipe.blend,
         first=first,
     )
+
+
+def inverting_config(recipe: Recipe, first: ModelConfig, classes: Sequence[str] | None) -> ModelConfig:
+    """The generator `first` with an encoder of the recipe's layers; `classes` are those of the images beside it."""
+    encoder = model_config(recipe, first.image_shape, None)
+    known = None if classes is None else tuple(classes)
+    return replace(first, classes=known, discriminator_conditioning="none", encodes=True, encoder=encoder)
+
+
+def condition_for(recipe: Recipe, first: ModelConfig | None) -> str | None:
+    """What the players use of each image, as `condition_of`; in a game that inverts what the first one is told."""
+    if first is None or not catalog.load("game", recipe.game).inverts:
+        return condition_of(recipe)
+    return "attributes" if first.attributes else "label" if first.conditional else None
 
 
 def _layers(player: PlayerRecipe) -> tuple[str, str, str]:

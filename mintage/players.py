@@ -70,11 +70,6 @@ class Generator(nn.Module):
                 layer.training = True
         return self
 
-    def stand_on(self, first: "Generator") -> None:
-        """Take the weights of the first stage from this generator. Raises RuntimeError where they are another's."""
-        assert self.first is not None
-        self.first.load_state_dict(first.state_dict())
-
     def forward(self, latent: Tensor, condition: Tensor | None = None) -> Tensor:
         return self._made(self.network, latent, condition)
 
@@ -203,10 +198,11 @@ def _own_layers(config: ModelConfig) -> dict[str, int]:
 
 
 def _encoder(config: ModelConfig) -> Encoder:
-    """As wide as the generator, of layers like its own."""
-    layers = (config.generator_dropout, *config.generator_layers, config.rank)
-    norm = Layers(config.generator_normalization, 0, True, *layers)
-    return Encoder(config.network, config.image_shape, config.width, norm, config.latent_size)
+    """As wide as the generator, of layers like its own, where nothing else is said."""
+    own = config.encoder or config
+    layers = (own.generator_dropout, *own.generator_layers, own.rank)
+    norm = Layers(own.generator_normalization, 0, True, *layers)
+    return Encoder(own.network, own.image_shape, own.width, norm, config.latent_size)
 
 
 def _decoder(config: ModelConfig, features: int, image_shape: tuple[int, ...]) -> nn.Module:

@@ -1,7 +1,8 @@
 """Projection: the latents of which a generator makes images most like given ones.
 
-Many latents are tried, and the best of each image is improved by descent (Zhu et al. 2016; Karras et al. 2020,
-appendix D). A latent never grows longer than noise is: of longer ones a generator learned nothing.
+Many latents are tried, or that which an encoder says (Antipov et al. 2017), and the best of each image is improved by
+descent (Zhu et al. 2016; Karras et al. 2020, appendix D). A latent never grows longer than noise is: of longer ones a
+generator learned nothing.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,7 +20,7 @@ from mintage.players import Generator
 from mintage.sampling import CHUNK, Rows, encode, generate, latents_at, samples
 
 TRIED = 2048
-"""Latents among which the best of each image is looked for."""
+"""Latents among which the best of each image is looked for, where there is no encoder."""
 RATE = 0.1
 """Of Adam, at the beginning; it falls to 0 along half a cosine."""
 ROUNDS = 4
@@ -90,8 +91,11 @@ def project(
         rows = chunk[torch.arange(CHUNK).clamp(max=len(chunk) - 1)]  # always as many: bits depend on how many
         distances = _Distances(images[rows], likeness)
         conditions = torch.as_tensor(asked)[rows] if own else None
-        tried = _tried(generator, asked, seed) if conditions is None else _tried_of(generator, conditions, seed)
-        best = _best(generator, [*tried, *_encoded(generator, images[rows], conditions)], distances)
+        if generator.encoder is not None:
+            tried = _encoded(generator, images[rows], asked if conditions is None else conditions, own)
+        else:
+            tried = _tried(generator, asked, seed) if conditions is None else _tried_of(generator, conditions, seed)
+        best = _best(generator, list(tried), distances)
         if generator.config.attributes and isinstance(asked, Tensor) and not own:
             for _ in range(ROUNDS):
                 best = _descend(_refined(best, asked, distances), distances, steps // ROUNDS)
@@ -128,11 +132,24 @@ def _tried_of(generator: Generator, conditions: Tensor, seed: int) -> Iterator[_
         yield _Try(latents, conditions, generate(generator, latents, conditions, seed, number), own=True)
 
 
-def _encoded(generator: Generator, images: Tensor, conditions: Tensor | None) -> Iterator[_Try]:
-    """What an encoder says, where there is one."""
-    if generator.encoder is not None:
-        latents = encode(generator, images)
-        yield _Try(latents, conditions, generate(generator, latents, conditions), own=True)
+def _encoded(generator: Generator, images: Tensor, asked: Sequence[int] | Rows | None, own: bool) -> Iterator[_Try]:
+    """What an encoder says: of each class, and of the likeliest attributes, where those of each image are not known."""
+    latents = encode(generator, images)
+    for condition in _likely(generator, asked, own):
+        of_each = None if condition is None else condition.expand(len(images), *condition.shape[1:])
+        yield _Try(latents, of_each, generate(generator, latents, of_each), own=True)
+
+
+def _likely(generator: Generator, asked: Sequence[int] | Rows | None, own: bool) -> Sequence[Tensor | None]:
+    """Of what may be asked that of each image `[N,...]`, or `[1,...]` for all; of attributes the row nearest to all."""
+    if asked is None:
+        return [None]
+    rows = torch.as_tensor(asked)
+    if own:
+        return [rows]
+    if generator.config.attributes:
+        return [rows[torch.cdist(rows, rows).sum(1).argmin()][None]]
+    return list(torch.unique(rows)[:, None])
 
 
 def _best(generator: Generator, tries: Sequence[_Try], distances: "_Distances") -> Projection:
@@ -196,6 +213,8 @@ def _descend(begun: Projection, distances: _Distances, steps: int) -> Projection
     noise, code = begun.latents[:, :size].clone().requires_grad_(True), begun.latents[:, size:]
     condition = None if begun.condition is None else begun.condition.to(device)
     longest = noise.detach().norm(dim=1, keepdim=True)
+    if generator.encoder is not None:  # says a mean of what may be, which is shorter than each of them
+        longest = longest.clamp(min=latents_at(generator.config, 0, 0)[:, :size].norm(dim=1).mean())
     adam = without_compiler(torch.optim.Adam)([noise], RATE)
 
     def distance() -> Tensor:

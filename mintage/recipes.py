@@ -5,7 +5,7 @@ them. Reading this module takes no torch: only what a name stands for does.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Annotated, Any, Literal
 
 from mintage import catalog
@@ -261,6 +261,14 @@ OF_IMAGES = (*OF_ONE_DISCRIMINATOR, "terms", "pool", "redrawn")
 """Axes that a game of words does not have."""
 OF_TWO_PLAYERS = (*OF_ONE_DISCRIMINATOR, "pool", "terms", "accumulation", "discriminator_steps", "generator_steps")
 """Axes that a game does not have whose three sides learn from one pass."""
+OF_GENERATORS = tuple(
+    axis.name
+    for axis in fields(Recipe)
+    if axis.name
+    not in {"paper", "network", "width", "game", "batch_size", "accumulation", "decay_images", "ema_half_life"}
+    and not axis.name.endswith("ator")
+)
+"""Axes that a game does not have in which an encoder alone learns."""
 
 
 def set_axes(recipe: Recipe, named: Sequence[str]) -> list[str]:
@@ -287,6 +295,11 @@ def axes(recipe: Recipe) -> str:
             f"batch={recipe.batch_size}",
         ]
     )
+
+
+def stands_on_first(recipe: Recipe) -> bool:
+    """Whether the model is made of one that is there already."""
+    return recipe.network in catalog.STACKED or recipe.game in catalog.INVERTING
 
 
 def joins_attributes(recipe: Recipe) -> bool:

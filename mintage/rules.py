@@ -76,6 +76,17 @@ class Setting:
         return found
 
     @property
+    def inverts(self) -> bool:
+        """Whether the game is of an encoder alone."""
+        found: bool = catalog.load("game", self.recipe.game).inverts
+        return found
+
+    @property
+    def stands(self) -> bool:
+        """Whether the model is made of one that is there already."""
+        return self.network.stacks or self.inverts
+
+    @property
     def network(self) -> Network:
         found: Network = catalog.load("network", self.recipe.network)
         return found

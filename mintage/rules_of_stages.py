@@ -1,8 +1,11 @@
-"""Rules on a second stage, which refines what a released generator makes of noise; see `mintage.rules`."""
+"""Rules on what stands on a released generator: a second stage that refines it, an encoder; see `mintage.rules`."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mintage.model_config import ModelConfig, model_config
+from mintage.conditioning.discriminator import NONE
+from mintage.model_config import ModelConfig, inverting_config, model_config
+from mintage.recipes import OF_GENERATORS, set_axes
 
 if TYPE_CHECKING:
     from mintage.rules import Rule, Setting
@@ -24,8 +27,11 @@ def _asked(config: ModelConfig) -> tuple[object, ...]:
 def _stages(setting: "Setting") -> tuple[ModelConfig, ModelConfig] | None:
     """The first, and the second as it would be; None where the family has no two, or the first is of no noise."""
     first, real = setting.real.first, setting.real
-    if not setting.network.stacks or first is None or not _of_noise(first):
+    if not setting.stands or first is None or not _of_noise(first):
         return None
+    if setting.inverts:
+        told = inverting_config(setting.recipe, first, real.classes)
+        return first, replace(told, image_shape=real.shape, attributes=first.attributes and real.attributes)
     return first, model_config(setting.recipe, real.shape, real.classes, real.attributes)
 
 
@@ -74,22 +80,21 @@ def _fit(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
 
 STAGES: "list[Rule]" = [
     (
-        lambda s: s.network.stacks and s.real.first is None,
-        "this family refines what a released generator makes, and none is named: set train.first to a channel, a "
-        "release or a folder of a model (mintage.train: first=...), or name a family of one stage, such as cgan",
+        lambda s: s.stands and s.real.first is None,
+        "this family stands on a released generator, and none is named: set train.first to a channel, a release or a "
+        "folder of a model (mintage.train: first=...), or name a family of one stage, such as cgan",
     ),
     (
-        lambda s: not s.network.stacks and s.real.first is not None,
-        "this family has no use of a first stage: set train.first to null, or network to stacked, or family to "
-        "stackgan",
+        lambda s: not s.stands and s.real.first is not None,
+        "this family has no use of a first stage: set train.first to null, or family to stackgan or age_cgan",
     ),
     (
-        lambda s: s.network.stacks and s.real.first is not None and not _of_noise(s.real.first),
+        lambda s: s.stands and s.real.first is not None and not _of_noise(s.real.first),
         "a first stage makes one image of noise, and this one translates, writes words or makes images of two domains: "
         "name another in train.first",
     ),
     (
-        lambda s: s.network.stacks and s.encodes,
+        lambda s: s.network.stacks and (s.encodes or s.inverts),
         "a second stage learns in a game without an encoder: set game to adversarial, or network to another",
     ),
     (
@@ -101,6 +106,25 @@ STAGES: "list[Rule]" = [
         _condition_of_both,
         "both stages are told the same, and the first one is told {axes}: train the first on these data, and "
         "set conditioning and condition alike in both (none, where the first is told nothing)",
+    ),
+    (
+        lambda s: s.inverts and s.real.first is not None and s.real.first.image_shape != s.real.shape,
+        "an encoder reads images as the first stage makes them, and these are of another size or other channels: set "
+        "normalize.channels, height and width as in its config.json, or name another first stage in train.first",
+    ),
+    (
+        lambda s: s.inverts and s.real.first is not None and (s.real.first.encodes or s.real.first.code_size > 0),
+        "an encoder finds noise alone, and the first stage has an information code, or an encoder already: name "
+        "another in train.first",
+    ),
+    (
+        lambda s: s.inverts and (s.generator_conditioning.takes is not None or s.discriminator is not NONE),
+        "what is told is told to the first stage, and the encoder sees pictures alone: set conditioning of both "
+        "players to none",
+    ),
+    (
+        lambda s: set_axes(s.recipe, OF_GENERATORS) if s.inverts else [],
+        "an encoder alone learns, which has no such axis: leave {axes} as the family has it",
     ),
     (
         lambda s: _differ_in(s, "shape"),

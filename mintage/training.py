@@ -19,8 +19,9 @@ from mintage.engine import Engine
 from mintage.errors import CheckpointError
 from mintage.families import resolve
 from mintage.model import Model, load
+from mintage.model_config import condition_for
 from mintage.players import Generator
-from mintage.recipes import condition_of, joins_attributes
+from mintage.recipes import joins_attributes
 from mintage.rules import refusal
 from mintage.sources import with_attributes
 from mintage.trainer import Trainer
@@ -65,8 +66,8 @@ def train(
         family: A row of the catalog, such as "dcgan" or "modern_conditional".
         images: Real images to show, in all; the last turn of the game is always a whole one.
         recipe: What to change of the family's row, such as `{"width": 64, "generator": {"learning_rate": 1e-4}}`.
-        first: Of a family with a second stage, such as "stackgan", the model whose images it refines, or the address
-            of one as `mintage.load` takes it; it becomes a part of the new model.
+        first: Of a family that stands on another model, the one whose images "stackgan" refines or "age_cgan" encodes,
+            or the address of one as `mintage.load` takes it; it becomes a part of the new model.
         seed: Decides first weights, order of the data, and noise.
         device: "auto" (a CUDA device, else the CPU), "cpu", "cuda" or "cuda:N".
         precision: "auto", "float32" or "bfloat16".
@@ -143,14 +144,14 @@ def make_trainer(
         "domain": data.domain,
         None: None,
     }
-    conditions = known[condition_of(row)]
+    conditions = known[condition_for(row, signature.first)]
     if joins_attributes(row) and data.source is not None and data.attributes is not None:
         conditions = with_attributes(data.source, data.attributes)
     if conditions is data.label and conditions is not None:
         conditions = hide_labels(conditions, row.labelled, seed)
     game = catalog.load("game", row.game).build(row, signature, seed)
     if first is not None:
-        game.generator.stand_on(first)
+        game.stand_on(first)
     engine = Engine(game, row, device, choose_precision(precision, device, data.shape))
     real = RealImages(data.image, conditions, seed, device)
     real.damage = data.damage if row.redrawn else None

@@ -3,9 +3,9 @@
     python -m stages.project face.png faces/ --out projected
     python -m stages.project face.png --release s3://BUCKET/PREFIX/channels/production --set glasses=true --out changed
 
-A folder gives all pictures in it. For each the latent is looked for of which the model makes a picture most like it:
-what the model cannot make is lost. What is in --out already is left as it is, and refused where it was made of other
-files or in another way. Nothing of a release is run.
+A folder gives all pictures in it. For each the latent is looked for of which the model makes a picture most like it,
+beginning at what its encoder says where it has one: what the model cannot make is lost. What is in --out already is
+left as it is, and refused where it was made of other files or in another way. Nothing of a release is run.
 """
 
 import argparse
@@ -68,7 +68,8 @@ def main() -> None:
     likenesses = list(project(model, waiting, wanted, maker, broken))
     ends = dict.fromkeys(f"{end(likenesses):.1f}" for end in (min, max) if likenesses)
     alike = f", PSNR {' to '.join(ends)} dB as found" if ends else ""
-    print(f"projected {counted(len(likenesses), 'picture')}{alike}: {given.out}")
+    begun = "" if model.generator.encoder is None else ", from what its encoder says of them"
+    print(f"projected {counted(len(likenesses), 'picture')}{begun}{alike}: {given.out}")
     say_broken(found, waiting, broken, given.out)
 
 

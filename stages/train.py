@@ -19,8 +19,9 @@ from mintage.data import RealImages, hide_labels
 from mintage.devices import make_deterministic
 from mintage.engine import Engine
 from mintage.families import FAMILIES, in_full, recipe_of, resolve, table
+from mintage.model_config import condition_for
 from mintage.nearest import nearest
-from mintage.recipes import Recipe, condition_of, joins_attributes
+from mintage.recipes import joins_attributes
 from mintage.rules import refusal
 from mintage.trainer import Trainer
 from stages.common.changes import explain_restart
@@ -167,8 +168,9 @@ def make_trainer(params: Train, split: Split) -> Trainer:
     precision = precision_for(params.precision, device, split.shape)
     game = catalog.load("game", recipe.game).build(recipe, signature, params.seed)
     if first is not None:
-        game.generator.stand_on(first)
-    conditions, sources = conditions_for(recipe, split, params.seed), condition_of(recipe) == "source"
+        game.stand_on(first)
+    asked = condition_for(recipe, signature.first)
+    conditions, sources = conditions_for(asked, split, recipe.labelled, params.seed), asked == "source"
     split = split.with_attributes() if joins_attributes(recipe) else split
     real = real_images(split, conditions, params.window, params.seed, device, param="train.window", sources=sources)
     real.damage = split.signature.damage if recipe.redrawn else None
@@ -177,14 +179,14 @@ def make_trainer(params: Train, split: Split) -> Trainer:
     return Trainer(engine, real, recipe.batch_size, params.seed)
 
 
-def conditions_for(recipe: Recipe, split: Split, seed: int) -> torch.Tensor | None:
+def conditions_for(asked: str | None, split: Split, labelled: float, seed: int) -> torch.Tensor | None:
     """The labels, attributes or domains that this training may see; None where it uses none of them."""
-    if condition_of(recipe) == "attributes":
+    if asked == "attributes":
         return attributes_of(split)
-    if condition_of(recipe) == "domain" and split.domain is not None:
+    if asked == "domain" and split.domain is not None:
         return torch.from_numpy(split.domain)
-    labels = labels_of(split) if condition_of(recipe) == "label" else None
-    return None if labels is None else hide_labels(labels, recipe.labelled, seed)
+    labels = labels_of(split) if asked == "label" else None
+    return None if labels is None else hide_labels(labels, labelled, seed)
 
 
 def prepare_device(params: Train) -> torch.device:
@@ -323,8 +325,9 @@ def describe(trainer: Trainer, params: Train, resumed_at: int) -> dict[str, Any]
         "diversity": trainer.diversity(),
         "stopped_early": stopped_early(trainer.measured, params.stop),
         "parameters": {
-            "generator": sum(p.numel() for p in game.generator.parameters()),
-            "discriminator": sum(p.numel() for p in game.discriminator.parameters()),
+            name: sum(p.numel() for p in player.parameters())
+            for name, player in game.named_children()
+            if name in ("generator", "discriminator")
         },
     }
 

@@ -90,12 +90,18 @@ class Game(nn.Module):
     """Whether it learns from sequences of words."""
     encodes = False
     """Whether its generator comes with an encoder, which is released with it."""
+    inverts = False
+    """Whether it learns such an encoder alone, of a generator that is there already."""
     autocast: AbstractContextManager[Any] = nullcontext()
     """Within it networks run in the engine's precision; losses are made outside, in float32."""
 
     @classmethod
     def build(cls, recipe: Recipe, real: Signature, seed: int) -> "Game":
         """The recipe's game for such images, on the CPU; `seed` decides its first weights."""
+        raise NotImplementedError
+
+    def stand_on(self, first: Generator) -> None:
+        """Take the weights of the first stage from this generator. Raises RuntimeError where they are another's."""
         raise NotImplementedError
 
     def mover(self, side: str) -> nn.Module:

@@ -65,6 +65,10 @@ class Adversarial(TwoPlayers):
         config = model_config(recipe, *about, first=real.first)
         return cls(*build_players(config, seed), recipe)
 
+    def stand_on(self, first: Generator) -> None:
+        assert self.generator.first is not None
+        self.generator.first.load_state_dict(first.state_dict())
+
     def schedule(self, images_seen: int, batch_size: int) -> list[tuple[str, ...]]:
         """The discriminator's steps, in the last of which the generator moves too; then more steps of the generator."""
         steps: list[tuple[str, ...]] = [("discriminator",)] * (self._steps_at(images_seen, batch_size) - 1)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from mintage.attribute_names import asked_values
-from mintage.catalog import BUILT_IN, ENLARGING, OF_ANY_SIDES, OF_ONE_VOICE, WITHOUT_MAPS, WRITING
+from mintage.catalog import BUILT_IN, ENLARGING, INVERTING, OF_ANY_SIDES, OF_ONE_VOICE, WITHOUT_MAPS, WRITING
 from mintage.families import FAMILIES, recipe_of
-from mintage.recipes import OF_IMAGES, OF_ONE_DISCRIMINATOR, OF_TWO_PLAYERS, Recipe, set_axes
+from mintage.recipes import OF_GENERATORS, OF_IMAGES, OF_ONE_DISCRIMINATOR, OF_TWO_PLAYERS, Recipe, set_axes
 from stages.common.errors import UserError
 from stages.common.params import Normalize, Params, Sample, Select, load_params
 from stages.common.train_params import Train
@@ -52,6 +52,7 @@ ABSENT = {
     "siamese": OF_ONE_DISCRIMINATOR,
     "policy": OF_IMAGES,
     "autoencoding": OF_TWO_PLAYERS,
+    "inversion": OF_GENERATORS,
 }
 """Axes that a game does not have."""
 _OF_CLASSES = {"conditional_accuracy", "class_frechet_distance"}
@@ -257,7 +258,8 @@ def _labels(params: Params, known: Known) -> Iterator[str]:
 
 def _attributes(params: Params, known: Known) -> Iterator[str]:
     recipe = recipe_of(params.train.family, params.train.recipe, params.train.variant)
-    if params.sample.attributes and not learns_from_attributes(recipe):
+    told_by_first = recipe.game in INVERTING
+    if params.sample.attributes and not (learns_from_attributes(recipe) or told_by_first):
         if known.attributes and learns_from_labels(recipe):
             return  # another family is what it takes, as was said
         why = f"train.family = {params.train.family!r} is told no attributes"
@@ -286,7 +288,8 @@ def _plain(train: Train) -> bool:
 
 
 def _tells_nothing(train: Train) -> bool:
-    return not tells_classes(recipe_of(train.family, train.recipe, train.variant)) and _plain(train)
+    recipe = recipe_of(train.family, train.recipe, train.variant)
+    return not tells_classes(recipe) and _plain(train) and recipe.game not in INVERTING
 
 
 def _of_domains(train: Train) -> bool:

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from mintage.catalog import STACKED
+from mintage.catalog import INVERTING
 from mintage.families import recipe_of
-from mintage.recipes import Recipe
+from mintage.recipes import Recipe, stands_on_first
 from stages.common.sections import (
     Count,
     Device,
@@ -85,15 +85,24 @@ class Train(Section):
 
     @model_validator(mode="after")
     def _a_second_stage_has_a_first(self) -> "Train":
-        stacks = recipe_of(self.family, self.recipe, self.variant).network in STACKED
-        if stacks and self.first is None:
+        stands = stands_on_first(recipe_of(self.family, self.recipe, self.variant))
+        if stands and self.first is None:
             raise ValueError(
-                f"family = {self.family!r} refines what a released generator makes: set first to a channel, a release "
-                "or a folder of one"
+                f"family = {self.family!r} stands on a released generator: set first to a channel, a release or a "
+                "folder of one"
             )
-        if self.first is not None and not stacks:
+        if self.first is not None and not stands:
             raise ValueError(
                 f"first = {self.first!r} is of no use to family = {self.family!r}, which has one stage: set it to null"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _what_stays_as_it_is_gets_no_better(self) -> "Train":
+        if self.stop is not None and recipe_of(self.family, self.recipe, self.variant).game in INVERTING:
+            raise ValueError(
+                f"stop looks at what a generator makes, and that of family = {self.family!r} stays as it is: set it to "
+                "null"
             )
         return self
 

@@ -72,7 +72,9 @@ def read_inputs(params: Select, root: Path) -> Inputs:
         require_same_data(evaluator.config, holdout, str(folder), "evaluator")
         return Judge(evaluator, feature_network(params, evaluator, sha256, device, medium.words), medium, sha256)
 
-    reals, config = [], load_generator(checkpoints[0], device)[0].config
+    reals, config = [], load_generator(checkpoints[-1], device)[0].config
+    if config.encoder is not None:  # its generator makes the same at all
+        checkpoints = checkpoints[-1:]
     train, holdout = as_given(config, train), as_given(config, holdout)
     if not train.domains:
         condition = condition_of(config)

@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 
 from flows.examples import main
 from stages.check import check
-from stages.common.errors import run_stage
+from stages.common.errors import UserError, run_stage
 from stages.common.params import Params
 from stages.examples import FOLDER, choose, load_all
 from stages.releases.channels import read_channel
@@ -361,7 +361,12 @@ def test_what_make_run_asks_before_it_begins_refuses_no_example(
             for domain in values["ingest"]["domains"]:
                 for label in range(2):
                     packed.writestr(f"{domain}/{label}/0000.pgm", b"")
-    check(params, [])
+    if example.after is None:
+        check(params, [])
+        return
+    with pytest.raises(UserError) as refused:  # for want of the release that the example before it brings, alone
+        check(params, [])
+    assert refused.value.code == "first-unusable"
 
 
 @pytest.mark.slow

@@ -13,8 +13,8 @@ from mintage.dataset import Signature
 from mintage.engine import Engine
 from mintage.families import resolve
 from mintage.games import Scene, Step
-from mintage.model_config import ModelConfig, model_config
-from mintage.recipes import Recipe, condition_of, joins_attributes
+from mintage.model_config import ModelConfig, condition_for, model_config
+from mintage.recipes import Recipe, joins_attributes
 from mintage.sources import with_attributes
 from mintage.trainer import Trainer
 
@@ -47,10 +47,10 @@ def tiny_trainer(
     sources = images_damaged(recipe, images)
     sources = with_attributes(sources, attributes) if joins_attributes(recipe) else sources
     known = {"label": hide_labels(drawn, recipe.labelled, seed), "attributes": attributes, "source": sources}
-    conditions = (known | {"domain": torch.arange(50) % 2}).get(condition_of(recipe) or "")
     beside, words = source_shape_for(recipe, shape), words_for(recipe)
     signature = Signature(shape, tuple(classes), ("x", "y", "z"), beside, domains=("d", "e"), vocabulary=words)
     signature = replace(signature, first=first_for(recipe, signature))
+    conditions = (known | {"domain": torch.arange(50) % 2}).get(condition_for(recipe, signature.first) or "")
     game = catalog.load("game", recipe.game).build(recipe, signature, seed)
     engine = Engine(game, recipe, CPU, precision)
     real = RealImages(images, conditions, seed, CPU)
@@ -73,7 +73,9 @@ def words_for(recipe: Recipe) -> tuple[str, ...] | None:
 
 
 def first_for(recipe: Recipe, real: Signature) -> ModelConfig | None:
-    """A generator of images half as high and wide, told as that of the recipe, where that refines one."""
+    """A generator of images half as high and wide, told as that of the recipe, where that refines one; or a cgan's."""
+    if catalog.load("game", recipe.game).inverts:
+        return model_config(resolve("cgan", {"width": 4, "latent_size": 6}), real.shape, real.classes)
     if not catalog.load("network", recipe.network).stacks:
         return None
     small = (real.shape[0], *(-(-side // 2) for side in real.shape[1:]))

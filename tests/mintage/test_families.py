@@ -5,12 +5,13 @@ from typing import Any, get_args
 import pytest
 import torch
 
+from mintage import catalog
 from mintage.damage import Damage
 from mintage.dataset import Signature
 from mintage.families import FAMILIES, resolve, variants
 from mintage.latents import draw
 from mintage.layers import NORMALIZATIONS
-from mintage.model_config import ModelConfig, model_config
+from mintage.model_config import ModelConfig, inverting_config, model_config
 from mintage.players import build_generator, build_players
 from mintage.randomness import stream
 from mintage.recipes import Normalization
@@ -72,6 +73,8 @@ def test_a_generator_is_built_again_from_its_json_config_and_weights(family: str
     about = (["a", "b"], ["x", "y", "z"], source)
     first = first_for(recipe, Signature(shape, ("a", "b"), ("x", "y", "z")))
     config = model_config(recipe, shape, *about, domains=["d", "e"], vocabulary=words, first=first)
+    if first is not None and catalog.load("game", recipe.game).inverts:
+        config = inverting_config(recipe, first, about[0])
     generator, _ = build_players(config, seed=0)
     asked = torch.rand(4, *config.source_shape) if config.source_shape else torch.zeros(4, dtype=torch.long)
     asked = torch.ones(4, 3) if config.attributes and not config.joins_attributes else asked

@@ -231,6 +231,7 @@ WRONG = [
     row(pretrain_images=64),
     row(**TRANSLATING | {"network": "coarse_to_fine"}),
     row(game="autoencoding", network="stacked"),
+    row(game="inversion", objective="hinge"),
     row(**TRANSLATING | {"discriminator.conditioning": "hole"}),
     row(terms=(TermRecipe("l1", 1.0),)),
     row(latent_size=0),

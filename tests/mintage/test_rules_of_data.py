@@ -26,21 +26,23 @@ def why(
 FIRST = model_config(resolve("cgan", {}), (1, 4, 4), ("a", "b"))
 
 
-def why_on(first: ModelConfig | None, family: str = "stackgan") -> str:
+AS_LARGE = model_config(resolve("cgan", {}), GREY, ("a", "b"))
+
+
+def why_on(first: ModelConfig | None, family: str = "stackgan", **changes: Any) -> str:
     """Of a second stage on this first one."""
-    return refusal(resolve(family, {}), Signature(GREY, ("a", "b"), first=first)) or ""
+    return refusal(resolve(family, changes), Signature(GREY, ("a", "b"), first=first)) or ""
 
 
 OF_DATA = [
     (
         why_on(None),
-        "this family refines what a released generator makes, and none is named: set train.first to a channel, a "
-        "release or a folder of a model (mintage.train: first=...), or name a family of one stage, such as cgan",
+        "this family stands on a released generator, and none is named: set train.first to a channel, a release or a "
+        "folder of a model (mintage.train: first=...), or name a family of one stage, such as cgan",
     ),
     (
         why_on(FIRST, "cgan"),
-        "this family has no use of a first stage: set train.first to null, or network to stacked, or family to "
-        "stackgan",
+        "this family has no use of a first stage: set train.first to null, or family to stackgan or age_cgan",
     ),
     (
         why_on(model_config(resolve("pix2pix", {}), GREY, None)),
@@ -62,6 +64,25 @@ OF_DATA = [
         why_on(replace(FIRST, image_shape=(3, 4, 4))),
         "images must have as many channels as those of the first stage, and be 1, 2, 4 or 8 times as high and wide: "
         "set normalize.channels, height and width so, or name another first stage in train.first",
+    ),
+    (
+        why_on(FIRST, "age_cgan"),
+        "an encoder reads images as the first stage makes them, and these are of another size or other channels: set "
+        "normalize.channels, height and width as in its config.json, or name another first stage in train.first",
+    ),
+    (
+        why_on(model_config(resolve("vae", {}), GREY, ("a", "b")), "age_cgan"),
+        "an encoder finds noise alone, and the first stage has an information code, or an encoder already: name "
+        "another in train.first",
+    ),
+    (
+        why_on(AS_LARGE, "age_cgan", generator={"conditioning": "concat"}, discriminator={"conditioning": "concat"}),
+        "what is told is told to the first stage, and the encoder sees pictures alone: set conditioning of both "
+        "players to none",
+    ),
+    (
+        why_on(AS_LARGE, "age_cgan", latent_size=6, likeness="pixels"),
+        "an encoder alone learns, which has no such axis: leave latent_size, likeness as the family has it",
     ),
     (
         why("cgan", None),

@@ -58,7 +58,7 @@ def test_the_embedding_moves_with_the_generators_and_with_nobody_else() -> None:
     trainer = play(tiny_trainer("travelgan"), 1)
     before = copies(trainer.engine.state())
     step(trainer, 8, "discriminator")
-    assert changed(before, trainer.engine.state()) == {"discriminator", "discriminator_optimizer"}
+    assert not changed(before, trainer.engine.state()) & {"embedder", "generator"}
     before = copies(trainer.engine.state())
     step(trainer, 16, "generator")
     assert {"embedder", "generator"} <= changed(before, trainer.engine.state())

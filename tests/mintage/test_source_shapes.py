@@ -118,6 +118,10 @@ def test_which_networks_enlarge_is_known_without_torch() -> None:
     assert {name for name, network in networks.items() if network.stacks} == catalog.STACKED
 
 
+def test_which_games_learn_an_encoder_alone_is_known_without_torch() -> None:
+    assert {name for name in catalog.BUILT_IN["game"] if catalog.load("game", name).inverts} == catalog.INVERTING
+
+
 def test_a_gray_source_is_gray_in_all_channels_and_a_small_one_is_enlarged() -> None:
     images = waves(5)
     assert torch.equal(untouched(images[:, :1], (3, 16, 16)), images[:, :1].expand(-1, 3, -1, -1))
