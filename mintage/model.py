@@ -282,10 +282,7 @@ class Model:
         return images_of(self.generator, latents.float(), conditions_asked(self.generator, label, attributes))
 
     def reconstruct(self, images: Any, label: Label | None = None, attributes: Attributes | None = None) -> Tensor:
-        """Images `[N,C,H,W]` as they are when they are encoded and made again; arguments and errors as of `encode`.
-
-        Of a model that is told classes or attributes those that are asked for as in `project`, or that fit each best.
-        """
+        """Images `[N,C,H,W]` encoded and made again: `project` without a descent; errors are as of `encode`."""
         self.encode(images)
         return self.project(images, label, attributes, steps=0).images
 

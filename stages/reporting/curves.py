@@ -87,10 +87,11 @@ def training_charts(curves: Sequence[Curve]) -> list[Chart]:
 
 
 def losses_chart(curves: Sequence[Curve]) -> Chart:
+    players = _players(curves)
     return _curves(
         "Losses",
-        _two(curves, "discriminator_loss", "generator_loss"),
-        ("discriminator", "generator"),
+        _of_each(curves, players, "loss"),
+        players,
         "What each player tries to lower. Losses do not say how good the images are: look for a balance that "
         "holds, and for neither player running away.",
         name="losses",
@@ -98,7 +99,7 @@ def losses_chart(curves: Sequence[Curve]) -> Chart:
 
 
 def _judgement(curves: Sequence[Curve]) -> Chart:
-    lines = _two(curves, "d_real", "d_fake")
+    lines = [_one(curves, "d_real", "accent"), _one(curves, "d_fake", "ink")]
     within = all(0 <= y <= 1 for line in lines for y in line.y if math.isfinite(y))  # else D gives no probability
     return _curves(
         "What the discriminator sees",
@@ -126,10 +127,11 @@ def _accuracy(curves: Sequence[Curve]) -> Chart:
 
 
 def _gradients(curves: Sequence[Curve]) -> Chart:
+    players = _players(curves)
     return _curves(
         "Norm of each player's gradient",
-        _two(curves, "discriminator_gradient", "generator_gradient"),
-        ("discriminator", "generator"),
+        _of_each(curves, players, "gradient"),
+        players,
         "How strongly each player is pushed. Near 0 it learns nothing; over 100 the training is about to diverge.",
         name="gradients",
     )
@@ -170,8 +172,15 @@ def _curves(
     return Chart(title, caption + note, tuple(keys), svg)
 
 
-def _two(curves: Sequence[Curve], first: str, second: str) -> list[Series]:
-    return [_one(curves, first, "accent"), _one(curves, second, "ink")]
+def _players(curves: Sequence[Curve]) -> tuple[str, ...]:
+    """An encoder's curves are of a part of the generator, but where it learns alone."""
+    alone = all(row.generator_loss is None for row in curves) and any(row.encoder_loss is not None for row in curves)
+    return ("encoder",) if alone else ("discriminator", "generator")
+
+
+def _of_each(curves: Sequence[Curve], players: Sequence[str], what: str) -> list[Series]:
+    colors: tuple[Colour, ...] = ("accent", "ink")
+    return [_one(curves, f"{player}_{what}", color) for player, color in zip(players, colors, strict=False)]
 
 
 def _one(curves: Sequence[Curve], key: str, colour: Colour) -> Series:

@@ -171,7 +171,9 @@ class Curve(Facts):
     images: int
     discriminator_loss: Number = None
     """Nobody judges where a variational autoencoder learns."""
-    generator_loss: Number
+    generator_loss: Number = None
+    """Absent, as all of a generator, where an encoder alone learns."""
+    encoder_loss: Number = None
     d_real: Number = None
     d_fake: Number = None
     value: Number = None
@@ -179,6 +181,7 @@ class Curve(Facts):
     d_accuracy: Number = None
     discriminator_gradient: Number = None
     generator_gradient: Number = None
+    encoder_gradient: Number = None
 
 
 class Git(Facts):

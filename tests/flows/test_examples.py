@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from ruamel.yaml import YAML
 
+import mintage
 from flows.examples import main
 from stages.check import check
 from stages.common.errors import UserError, run_stage
@@ -26,7 +28,7 @@ from tests.stages.s3_servers import bucket_of, named_server
 from tests.test_pipeline import run
 
 TOY = """
-import json, os
+import json, os, shutil
 from pathlib import Path
 from ruamel.yaml import YAML
 
@@ -36,7 +38,8 @@ with open(LOG, "a") as log:
     print("train", params["train"]["seed"], sorted(os.listdir("data/source")), *first, file=log)
 if params["train"]["seed"] == 13:
     raise SystemExit("error: seed 13 brings bad luck")
-for name in ["models/selected/config.json", "models/onnx/a.onnx", "samples/a", "metrics/a", "plots/a",
+shutil.copytree(MODEL, "models/selected")
+for name in ["models/onnx/a.onnx", "samples/a", "metrics/a", "plots/a",
              "reports/index.html", "reports/validation.html", "reports/validation.json", "reports/drift.json"]:
     Path(name).parent.mkdir(parents=True, exist_ok=True)
     Path(name).write_text(f"{name} {params['train']['seed']}")
@@ -62,8 +65,19 @@ EXAMPLE: dict[str, Any] = {
 }
 
 
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that a second stage of digits can stand on."""
+    classes = [str(digit) for digit in range(10)]
+    data = mintage.Dataset(torch.zeros(20, 1, 4, 4), torch.arange(20) % 10, classes=classes)
+    recipe = {"network": "mlp", "width": 4, "batch_size": 8}
+    folder = tmp_path_factory.mktemp("model") / "selected"
+    mintage.train(data, "cgan", 8, recipe, device="cpu", progress=False).model.save(folder)
+    return folder
+
+
 @pytest.fixture
-def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def toy(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "toy"
     (folder / ".dvc").mkdir(parents=True)
     (folder / ".dvc" / "config").write_text("[core]\n    analytics = false\n")
@@ -72,7 +86,7 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / ".gitignore").write_text(IGNORED + "".join(f"/{name}\n" for name in [*made, "published"]))
     (folder / "data" / "source").mkdir(parents=True)
     (folder / "data" / "source" / "README.md").write_text("images go here\n")
-    (folder / "toy.py").write_text(f"LOG = {str(folder / 'toy.log')!r}\n{TOY}")
+    (folder / "toy.py").write_text(f"LOG, MODEL = {str(folder / 'toy.log')!r}, {str(model)!r}\n{TOY}")
     shutil.copy(ROOT / "params.yaml", folder)
     stage = {"cmd": "python toy.py", "params": ["train"], "deps": ["data/source"], "outs": made}
     write_stages(folder, {"train": stage})

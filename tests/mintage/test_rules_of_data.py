@@ -142,6 +142,13 @@ OF_DATA = [
         "needs none, such as cyclegan",
     ),
     (
+        refusal(
+            resolve("travelgan", {"batch_size": 4, "accumulation": 4}),
+            Signature(GREY, source_shape=GREY, domains=("d", "e")),
+        ),
+        "images are compared with each other: raise batch_size, or lower processes or accumulation",
+    ),
+    (
         why("cogan"),
         "this family learns from images of two domains, and this data has one: give each image's domain to "
         "mintage.Dataset, or name a family that makes images of one kind",

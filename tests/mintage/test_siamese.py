@@ -7,9 +7,6 @@ import torch
 from torch import Tensor, nn
 
 import mintage
-from mintage.dataset import Signature
-from mintage.families import resolve
-from mintage.rules import refusal
 from mintage.terms import Between, Play, contrast, travel
 from mintage.training import make_trainer
 from tests.mintage.helpers import CPU, changed, copies, play, step, tiny_trainer
@@ -69,14 +66,6 @@ def test_other_seeds_begin_with_other_embeddings() -> None:
     name = "embedder.output.weight"
     assert torch.equal(first[name], again[name])
     assert not torch.equal(first[name], other[name])
-
-
-def test_one_image_alone_differs_from_none() -> None:
-    two_domains = Signature((1, 8, 8), source_shape=(1, 8, 8), domains=("d", "e"))
-    why = "images are compared with each other: raise batch_size, or lower processes or accumulation"
-    assert refusal(resolve("travelgan", {"batch_size": 4, "accumulation": 4}), two_domains) == why
-    assert refusal(resolve("travelgan", {"batch_size": 2}), two_domains, processes=2) == why
-    assert refusal(resolve("travelgan", {"batch_size": 2}), two_domains) is None
 
 
 def test_it_learns_to_translate_pictures_it_has_not_seen_and_keeps_what_they_show() -> None:

@@ -223,6 +223,15 @@ def test_a_game_that_diverged_leaves_gaps_and_one_never_recorded_a_reason(inputs
     assert ">nan<" not in page(inputs)
 
 
+def test_the_curves_of_an_encoder_that_learns_alone_are_its_own(inputs: Path) -> None:
+    rows = [{"images": n, "encoder_loss": 50.0 - n / 64, "encoder_gradient": 1.5} for n in (64, 128)]
+    write_tsv(inputs / "metrics/train.tsv", rows)
+    html = page(inputs)
+    assert "Losses, encoder" in html
+    assert "Norm of each player's gradient, encoder" in html.replace("&#39;", "'")
+    assert "Losses, generator" not in html
+
+
 def test_one_checkpoint_is_enough_for_a_page(inputs: Path) -> None:
     only = measures(SELECTED, True)
     write_tsv(inputs / "metrics/checkpoints.tsv", [only | {"selected": 1}])
@@ -290,7 +299,7 @@ MALFORMED: list[tuple[str, Callable[[Path], object], str]] = [
     ("metrics/selection.json", lambda p: change(p, images=7), r"marks \[150016\] as selected .* says 7"),
     ("metrics/train.tsv", lambda p: write_text(p, ""), "train.tsv has no rows"),
     ("metrics/train.tsv", lambda p: write_text(p, "images\tvalue\n1\n"), "line 2: 1 cells under 2 headings"),
-    ("metrics/train.tsv", lambda p: write_text(p, "images\n12\n"), "train.tsv, line 2: generator_loss: field"),
+    ("metrics/train.tsv", lambda p: write_text(p, "generator_loss\n12\n"), "train.tsv, line 2: images: field"),
     ("metrics/checkpoints.tsv", lambda p: write_bytes(p, b"\xff\xfe\x00"), "checkpoints.tsv is not text"),
     ("plots/latent/walk.png", truncate, "walk.png is not a sound PNG"),
     ("plots/latent/walk.png", lambda p: write_text(p, "GIF89a"), "walk.png is not a sound PNG"),
