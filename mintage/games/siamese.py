@@ -29,7 +29,8 @@ class Embedder(nn.Module):
 
     def __init__(self, image_shape: ImageShape, width: int) -> None:
         super().__init__()
-        self.layers = dcgan.Discriminator(image_shape, width, Layers("instance"))
+        norm = Layers("instance", rank=len(image_shape) - 1)
+        self.layers = dcgan.Discriminator(image_shape, width, norm)
         self.output = nn.Linear(self.layers.feature_size, EMBEDDING)
 
     def forward(self, images: Tensor) -> Tensor:
