@@ -255,12 +255,7 @@ class Model:
         """How many numbers an image is made of, those of an information code among them."""
         return self.generator.config.latent_size + self.generator.config.code_size
 
-    def decode(
-        self,
-        latents: Tensor,
-        label: Label | None = None,
-        attributes: Attributes | None = None,
-    ) -> Tensor:
+    def decode(self, latents: Tensor, label: Label | None = None, attributes: Attributes | None = None) -> Tensor:
         """The images `[N,C,*S]` in [-1,1], on the CPU, that the model makes of latents `[N, latent_size]`.
 
         Classes and attributes are asked for as in `sample`.
@@ -300,7 +295,7 @@ class Model:
             images: `[N,C,*S]` as the model makes them: floats in [-1,1], or 8-bit levels in [0,255].
             label: The class of each by name or number, or one of all; by default the class that fits each best.
             attributes: What all of them have; whatever is not named is as fits each best, of those learned from.
-            steps: Of the descent, from the best of 2,048 latents.
+            steps: Of the descent, from what an encoder says, or the best of 2,048 latents.
             seed: Decides which these are.
 
         Raises:

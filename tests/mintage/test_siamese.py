@@ -13,26 +13,26 @@ from tests.mintage.helpers import CPU, changed, copies, play, step, tiny_trainer
 from tests.mintage.test_translation import strokes
 
 
-def shown(sources: Tensor, fakes: Tensor) -> Play:
+def play_of(sources: Tensor, fakes: Tensor) -> Play:
     """What terms see where an image is its own embedding."""
     between = Between(sources, forth=lambda _: _, back=lambda _: _, known=lambda images: images.flatten(1))
     return Play(nn.Identity(), sources, fakes, between)
 
 
-def drawn(count: int = 6) -> tuple[Tensor, Tensor]:
+def random_vectors(count: int = 6) -> tuple[Tensor, Tensor]:
     random = torch.Generator().manual_seed(0)
     return torch.randn(count, 5, generator=random), torch.randn(count, 5, generator=random)
 
 
 def test_travel_is_least_where_translations_differ_as_their_sources_do_wherever_they_lie() -> None:
-    sources, others = drawn()
-    assert travel(shown(sources, sources)).item() == pytest.approx(-1)
-    assert travel(shown(sources, sources + others[:1])).item() == pytest.approx(-1, abs=1e-5)
-    assert travel(shown(sources, others)).item() > 0
+    sources, others = random_vectors()
+    assert travel(play_of(sources, sources)).item() == pytest.approx(-1)
+    assert travel(play_of(sources, sources + others[:1])).item() == pytest.approx(-1, abs=1e-5)
+    assert travel(play_of(sources, others)).item() > 0
 
 
 def test_travel_counts_every_pair_once_each_way() -> None:
-    sources, fakes = drawn(4)
+    sources, fakes = random_vectors(4)
     squares, cosines = [], []
     for one in range(4):
         for other in set(range(4)) - {one}:
@@ -40,15 +40,15 @@ def test_travel_counts_every_pair_once_each_way() -> None:
             squares.append((before - after).square().mean())
             cosines.append(torch.cosine_similarity(before, after, dim=0))
     expected = torch.stack(squares).mean() - torch.stack(cosines).mean()
-    torch.testing.assert_close(travel(shown(sources, fakes)), expected)
+    torch.testing.assert_close(travel(play_of(sources, fakes)), expected)
 
 
 def test_contrast_asks_for_a_margin_between_sources_and_for_no_more() -> None:
     alike, apart = torch.zeros(3, 5), 4 * torch.eye(3, 5)
-    assert contrast(shown(alike, apart)).item() == 10
-    assert contrast(shown(apart, alike)).item() == 0
+    assert contrast(play_of(alike, apart)).item() == 10
+    assert contrast(play_of(apart, alike)).item() == 0
     near = apart / 2  # 8 in squares
-    assert contrast(shown(near, near)).item() == pytest.approx(2)
+    assert contrast(play_of(near, near)).item() == pytest.approx(2)
 
 
 def test_the_embedding_moves_with_the_generators_and_with_nobody_else() -> None:
