@@ -335,7 +335,7 @@ class Model:
         if known and domain is None:
             raise ValueError(f"say which domain to make: to={' or to='.join(map(repr, known))}")
         if domain is not None and domain not in known:
-            raise ValueError(f"there is no domain {domain!r}{nearest(domain, known)}")
+            raise ValueError(f"there is no domain {domain!r}{nearest(str(domain), known)}")
         return directions.get(domain or "", self.generator)
 
     def save(self, folder: str | Path) -> None:

@@ -53,7 +53,7 @@ DOMAINS: "list[Rule]" = [
         "identity_squares, constancy, travel and contrast out of terms, or set game to unpaired",
     ),
     (
-        lambda s: s.unpaired and not any(term.of_domains for term in s.terms),
+        lambda s: s.unpaired and not s.compares and not any(term.of_domains for term in s.terms),
         "without a term nothing holds a translation to its source: add cycle to terms",
     ),
     (
@@ -77,9 +77,9 @@ DOMAINS: "list[Rule]" = [
         "transfer",
     ),
     (
-        lambda s: s.unpaired and s.compares != any(term.of_differences for term in s.terms),
-        "how images differ is asked for by terms, in a game that learns to tell images apart: set game to siamese and "
-        "add travel and contrast to terms, or neither",
+        lambda s: s.unpaired and sum(term.of_differences for term in s.terms) != _A_PAIR * s.compares,
+        "travel asks that images differ as their sources do, contrast that sources differ at all, and only in game "
+        "siamese: set game to siamese and terms to both, or neither",
     ),
     (
         lambda s: s.compares and s.share < _A_PAIR,

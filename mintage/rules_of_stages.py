@@ -53,7 +53,9 @@ def _condition_of_both(setting: "Setting") -> list[str]:
 def _condition_words(config: ModelConfig) -> str:
     if config.attributes is not None:
         return "the attributes "
-    return "the classes " if config.conditional else "nothing"
+    if not config.conditional:
+        return "nothing"
+    return "the classes " if config.classes else "classes that the data lack"
 
 
 def _some(names: tuple[str, ...], start: int) -> str:

@@ -94,6 +94,8 @@ def train(
     if images < 1 or (threads is not None and threads < 1):
         raise ValueError(f"images = {images} and threads = {threads}: give 1 or more")
     stands_on = load(first) if isinstance(first, str | Path) else first
+    if not isinstance(stands_on, Model | None):
+        raise ValueError(f"first is a {type(stands_on).__name__}: give a Model, such as run.model, or its address")
     before = None if stands_on is None else stands_on.generator
     where = choose_device(device)
     trainer = make_trainer(data, family, recipe or {}, seed, device=where, precision=precision, first=before)

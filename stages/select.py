@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from mintage.catalog import INVERTING
 from stages.common.device import steady_device_for
 from stages.common.errors import UserError, run_stage
 from stages.common.files import read_json, replacing, replacing_directory, write_json, write_tsv
@@ -112,6 +113,7 @@ def subject(inputs: Inputs, measured: Table) -> Subject:
         attributes=bool(real.attributes),
         sources=measured.baseline,
         first=measured.first,
+        stays=trained.get("recipe", {}).get("game") in INVERTING,
     )
 
 

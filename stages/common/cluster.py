@@ -53,7 +53,7 @@ def scheduler_address() -> str:
     import dask
 
     address: str | None = dask.config.get("scheduler-address", None)
-    if address is None:
+    if not address:
         raise UserError(
             "cluster-unnamed",
             "data.runner = 'dask' needs a cluster: set DASK_SCHEDULER_ADDRESS to its scheduler, such as tcp://HOST:8786",

@@ -66,8 +66,10 @@ def folders_of_domains(value: Any) -> Any:
     named = dict(zip(value, value, strict=True)) if _names(value) else value
     if not isinstance(named, dict) or not _names([*named, *named.values()]):
         raise ValueError(f"{value!r} is none of two folders, two names with the folder of each, and null")
-    if len(named) != 2 or len({*named.values()}) != 2:
-        raise ValueError(f"{', '.join(named)} are {len(named)} domains: name two, with a folder for each")
+    if len(named) == 2 and len({*named.values()}) == 1:
+        raise ValueError(f"{' and '.join(named)} have one folder, {named[next(iter(named))]}: name one for each")
+    if len(named) != 2:
+        raise ValueError(f"{', '.join(named)}: there are two domains, and this names {len(named)}")
     return named
 
 

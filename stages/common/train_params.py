@@ -1,6 +1,7 @@
 """The section `train` of params.yaml: a family, what overrides its axes, and how it is trained."""
 
 from dataclasses import fields
+from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -90,6 +91,10 @@ class Train(Section):
             raise ValueError(
                 f"family = {self.family!r} stands on a released generator: set first to a channel, a release or a "
                 "folder of one"
+            )
+        if self.first is not None and PurePath(self.first).parts[:1] == ("models",):
+            raise ValueError(
+                f"first = {self.first!r} is what select writes anew: publish it, and name its channel or release"
             )
         if self.first is not None and not stands:
             raise ValueError(

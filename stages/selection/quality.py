@@ -14,7 +14,8 @@ from stages.selection.metrics import METRICS
 
 Row = dict[str, Any]
 Level = Literal["good", "fair", "poor", "unknown"]
-Course = Literal["falling", "level", "rising", "unknown"]
+Course = Literal["falling", "level", "rising", "unknown", "fixed"]
+"""Of the Frechet distance; fixed where an encoder alone learned."""
 
 GOOD_DISTANCE, FAIR_DISTANCE = 3.0, 10.0
 """Times the most that real images reach by chance, up to which a Frechet distance is good, and fair."""
@@ -55,6 +56,8 @@ class Subject:
     """What the sources themselves reach, where the generator translates."""
     first: Row | None = None
     """What the first of two stages reaches alone, enlarged; None of one stage."""
+    stays: bool = False
+    """Whether the generator is an earlier model's, of which an encoder alone learned."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ def verdict(rows: Sequence[Row], chosen: Row, selection: dict[str, Any], about: 
         words = f"measured beside {about.held_out} {about.medium.words.many}, too few to call it good"
         found.append(Finding("fair", words))
     level = worst(found)
-    course = course_of(rows)
+    course = "fixed" if about.stays else course_of(rows)
     return {
         "level": level,
         "sentence": f"{level.capitalize()}: {'; '.join(one.sentence for one in found) or 'nothing was measured'}.",
@@ -241,6 +244,8 @@ def _curve(rows: Sequence[Row]) -> list[tuple[int, float]]:
 
 
 def _sentence_on_curve(course: Course, rows: Sequence[Row], chosen: Row) -> str:
+    if course == "fixed":
+        return "The generator is the first model's; an encoder alone learned (encoder_loss in metrics/train.tsv)."
     if course == "unknown":
         return "Too few checkpoints to say whether it was still getting better."
     images, last = _curve(rows)[-1]
@@ -255,6 +260,8 @@ def advice(level: Level, course: Course, about: Subject, *, collapsed: bool, cop
     """What to do, in a sentence or more."""
     if level == "good":
         return _advice_where_good(course, about)
+    if course == "fixed":
+        return "Train the first model longer, or name another one in train.first."
     advice = []
     if copied:
         moved = "" if about.sources is not None else ", or train.recipe.augment: [translation, cutout]"

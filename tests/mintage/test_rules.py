@@ -163,6 +163,8 @@ WRONG = [
     row(**BETWEEN_DOMAINS, terms=CYCLE, discriminator__conditioning="code"),
     row(**BETWEEN_DOMAINS, terms=CYCLE, objective="began"),
     row(**COMPARING | {"terms": CYCLE}),
+    row(**COMPARING | {"terms": (TermRecipe("travel", 1.0),)}),
+    row(**COMPARING | {"terms": ()}),
     row(**COMPARING | {"game": "unpaired"}),
     row(**TRANSFERRING | {"network": "encoder_decoder"}),
     row(**TRANSFERRING | {"discriminator.conditioning": "none"}),

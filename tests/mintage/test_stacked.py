@@ -92,6 +92,13 @@ def test_classes_are_blended_in_both_stages(first: Model) -> None:
     assert torch.allclose(alone, made(latents, labels), atol=1e-6)
 
 
+def test_a_run_in_place_of_its_model_is_one_sentence() -> None:
+    small, large = digits()
+    run = mintage.train(small, "cgan", 64, FIRST, device="cpu", progress=False)
+    with pytest.raises(ValueError, match="first is a Run: give a Model"):
+        mintage.train(large, "stackgan", 64, SMALL, first=run, device="cpu", progress=False)  # type: ignore[arg-type]
+
+
 def test_gone_on_it_ends_in_the_same_bits_and_never_on_another_first_stage(first: Model, tmp_path: Path) -> None:
     large = digits()[1]
     straight = learned(large, "stackgan", 160, recipe=SMALL, first=first)

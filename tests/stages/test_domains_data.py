@@ -79,9 +79,9 @@ def test_a_domain_without_images_is_refused_with_where_they_would_lie(tmp_path: 
 @pytest.mark.parametrize(
     ("domains", "sentence"),
     [
-        (["a", "b", "c"], "a, b, c are 3 domains: name two"),
-        (["a"], "a are 1 domains: name two"),
-        ({"a": "x", "b": "x"}, "name two, with a folder for each"),
+        (["a", "b", "c"], "a, b, c: there are two domains, and this names 3"),
+        (["a"], "a: there are two domains, and this names 1"),
+        ({"a": "x", "b": "x"}, "a and b have one folder, x: name one for each"),
         (["a", 2], "is none of two folders, two names with the folder of each, and null"),
         ("a", "is none of two folders"),
     ],

@@ -56,6 +56,8 @@ def test_of_all_checkpoints_whose_images_are_the_same_the_last_is_selected(finis
     assert len(list((finished / "models/checkpoints").glob("images-*.safetensors"))) == 2
     selection = read_json(finished / "metrics/selection.json")
     assert (selection["checkpoints"], selection["images"]) == (1, 640)
+    assert selection["verdict"]["course"] == "fixed"
+    assert "train.first" in selection["verdict"]["advice"]
 
 
 def test_the_release_that_it_learned_from_is_said_by_provenance_and_card(finished: Path) -> None:

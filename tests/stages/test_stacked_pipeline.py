@@ -160,6 +160,7 @@ def test_a_first_release_that_is_gone_is_no_matter_to_check_once_a_training_on_i
         ({"train.family": "stackgan", "train.first": None}, "set first to a channel"),
         ({"train.family": "cgan", "train.first": "published/channels/first"}, "set it to null"),
         ({"train.first": "published/channels/nobody"}, "nobody"),
+        ({"train.first": "models/selected"}, "publish it, and name its channel or release"),
         ({"train.first": "published/channels/first", "train.recipe.latent_size": 7}, "the same latents"),
     ],
 )
