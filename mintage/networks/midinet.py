@@ -32,7 +32,7 @@ class Cells(nn.Module):
 
 def by_step(said: Tensor, channels: int) -> Tensor:
     """`[N, C K, T]` to `[N,C,T,K]`, of K channels."""
-    return said.reshape(len(said), -1, channels, said.shape[2]).transpose(2, 3)
+    return said.reshape(said.shape[0], -1, channels, said.shape[2]).transpose(2, 3)
 
 
 class Generator(nn.Module):
