@@ -4,9 +4,11 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from stages.common.files import read_json
 from stages.stores import open_store
 from tests.shared import made_once
 from tests.stages.forked import run_stage_in
@@ -63,3 +65,10 @@ def digits_selected(tmp_path_factory: pytest.TempPathFactory, digits_run: Path) 
         run_stage_in(folder, "select")
 
     return made_once(tmp_path_factory, "digits_selected", selected)
+
+
+@pytest.fixture(scope="module")
+def selection(finished: Path) -> dict[str, Any]:
+    """What `select` wrote in the pipeline that a module calls `finished`."""
+    found: dict[str, Any] = read_json(finished / "metrics/selection.json")
+    return found

@@ -19,10 +19,10 @@ from stages.common.files import read_json
 from stages.common.reading import attributes_of
 from stages.common.shards import read_tables
 from stages.common.split import Split
-from tests.stages.forked import run_stage_in, try_stage_in
+from tests.stages.forked import try_stage_in
 from tests.stages.tiny_data import write_params
+from tests.stages.whole_pipeline import run_pipeline
 
-STAGES = ["ingest", "normalize", "validate", "evaluator", "train", "select", "sample", "export", "report", "upload"]
 LOOPS = {0: "one", 4: "one", 6: "one", 9: "one", 8: "two"}
 NAMES = ("even", "ink", "loops=none", "loops=one", "loops=two")
 PARAMS: dict[str, Any] = {
@@ -62,10 +62,7 @@ def write_pictures(folder: Path) -> None:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("attributes")
     write_pictures(folder / "pictures")
-    write_params(folder, PARAMS)
-    for stage in STAGES:
-        (folder / f"{stage}.txt").write_text(run_stage_in(folder, stage))
-    return folder
+    return run_pipeline(folder, PARAMS)
 
 
 def test_a_table_s_columns_are_the_attributes_of_both_splits(finished: Path) -> None:

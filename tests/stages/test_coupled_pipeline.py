@@ -13,17 +13,14 @@ from PIL import Image
 import mintage
 from mintage.evaluator import classify, features_of
 from mintage.metrics.accuracy import accuracy
-from stages.common.files import read_json
 from stages.common.levels import to_uint8
 from stages.common.models import read_evaluator
 from stages.common.params import Normalize
 from stages.common.shards import read_tables
 from stages.images.partners import made
-from tests.stages.forked import run_stage_in
 from tests.stages.kills import assert_killed_and_run_again_ends_in_the_same_bits
-from tests.stages.tiny_data import write_params
+from tests.stages.whole_pipeline import run_pipeline
 
-STAGES = ["ingest", "normalize", "validate", "evaluator", "train", "select", "sample", "export", "report", "upload"]
 DOMAINS = ("digit", "edges")
 PARAMS: dict[str, Any] = {
     "ingest.source": "folder",
@@ -63,16 +60,7 @@ def write_pictures(folder: Path, count: int = 900) -> None:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("coupled")
     write_pictures(folder)
-    write_params(folder, PARAMS)
-    for stage in STAGES:
-        (folder / f"{stage}.txt").write_text(run_stage_in(folder, stage))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def selection(finished: Path) -> dict[str, Any]:
-    found: dict[str, Any] = read_json(finished / "metrics/selection.json")
-    return found
+    return run_pipeline(folder, PARAMS)
 
 
 def agreement(folder: Path, count: int) -> float:

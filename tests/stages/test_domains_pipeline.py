@@ -26,8 +26,8 @@ from tests.stages.forked import run_stage_in, run_train_stage, try_stage_in
 from tests.stages.kills import assert_killed_and_run_again_ends_in_the_same_bits
 from tests.stages.tiny_data import write_params
 from tests.stages.tiny_models import select_params
+from tests.stages.whole_pipeline import run_pipeline
 
-STAGES = ["ingest", "normalize", "validate", "evaluator", "train", "select", "sample", "export", "report", "upload"]
 DOMAINS = ("bright", "faint")
 PARAMS: dict[str, Any] = {
     "ingest.source": "folder",
@@ -65,21 +65,12 @@ def write_pictures(folder: Path, classes: bool = True, count: int = 900) -> None
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("domains")
     write_pictures(folder)
-    write_params(folder, PARAMS)
-    for stage in STAGES:
-        (folder / f"{stage}.txt").write_text(run_stage_in(folder, stage))
-    return folder
+    return run_pipeline(folder, PARAMS)
 
 
 @pytest.fixture(scope="module")
 def holdout(finished: Path) -> Split:
     return Split(finished / "data/normalized/holdout")
-
-
-@pytest.fixture(scope="module")
-def selection(finished: Path) -> dict[str, Any]:
-    found: dict[str, Any] = read_json(finished / "metrics/selection.json")
-    return found
 
 
 def test_each_direction_is_nearer_to_its_domain_than_no_translation_at_all(selection: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ from stages.media import medium_of
 from stages.media.points import Points
 from tests.stages.forked import run_stage_in, try_stage_in
 from tests.stages.tiny_data import write_params
+from tests.stages.whole_pipeline import run_pipeline
 
 pytestmark = pytest.mark.slow
 STAGES = ["ingest", "normalize", "validate", "evaluator", "train", "select", "sample", "report"]
@@ -45,22 +46,15 @@ RING = SHORT | {
 }
 
 
-def finished(folder: Path, params: dict[str, Any]) -> Path:
-    write_params(folder, params)
-    for stage in STAGES:
-        run_stage_in(folder, stage)
-    return folder
-
-
 @pytest.fixture(scope="module")
 def ring(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return finished(tmp_path_factory.mktemp("ring"), RING)
+    return run_pipeline(tmp_path_factory.mktemp("ring"), RING, STAGES)
 
 
 @pytest.fixture(scope="module")
 def gaussian(tmp_path_factory: pytest.TempPathFactory) -> Path:
     params = {"ingest.source": "gaussian", "normalize.width": 1, "train.family": "gan"}
-    return finished(tmp_path_factory.mktemp("gaussian"), SHORT | params)
+    return run_pipeline(tmp_path_factory.mktemp("gaussian"), SHORT | params, STAGES)
 
 
 def read(path: Path) -> Any:

@@ -19,11 +19,10 @@ from stages.common.shards import read_tables
 from stages.common.split import Split
 from stages.reporting.inputs import read_inputs
 from stages.reporting.sheets import samples_sheet
-from tests.stages.forked import run_stage_in, try_stage_in
+from tests.stages.forked import try_stage_in
 from tests.stages.source_files import ingested, normalized
-from tests.stages.tiny_data import write_params
+from tests.stages.whole_pipeline import run_pipeline
 
-STAGES = ["ingest", "normalize", "validate", "evaluator", "train", "select", "sample", "export", "report", "upload"]
 PARAMS: dict[str, Any] = {
     "ingest.source": "figures",
     "ingest.options": {"figures": 250, "each": 2, "side": 16},
@@ -49,10 +48,7 @@ PARAMS: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pose")
-    write_params(folder, PARAMS)
-    for stage in STAGES:
-        (folder / f"{stage}.txt").write_text(run_stage_in(folder, stage))
-    return folder
+    return run_pipeline(folder, PARAMS)
 
 
 @pytest.fixture(scope="module")

@@ -22,9 +22,10 @@ from stages.common.split import Split
 from stages.media.rolls import STEPS, Rolls
 from stages.media.scores import score_of
 from stages.sources.tunes import LOWEST, PITCHES, draw_over_chords, draw_tune
-from tests.stages.forked import run_stage_in, try_stage_in
-from tests.stages.test_rolls_pipeline import PARAMS, STAGES
+from tests.stages.forked import try_stage_in
+from tests.stages.test_rolls_pipeline import PARAMS
 from tests.stages.tiny_data import write_params
+from tests.stages.whole_pipeline import run_pipeline
 
 BOTH: dict[str, Any] = {
     **PARAMS,
@@ -41,10 +42,7 @@ BOTH: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("both")
-    write_params(folder, BOTH)
-    for stage in STAGES:
-        (folder / f"{stage}.txt").write_text(run_stage_in(folder, stage))
-    return folder
+    return run_pipeline(folder, BOTH)
 
 
 @pytest.mark.slow

@@ -20,10 +20,10 @@ from stages.common.split import Split
 from stages.media.rolls import STEPS, Rolls
 from stages.sources import has_attributes, open_source
 from stages.sources.tunes import LOWEST, PITCHES, draw_over_chords
-from tests.stages.forked import run_stage_in
 from tests.stages.source_files import ingest_params
-from tests.stages.test_rolls_pipeline import PARAMS, STAGES
+from tests.stages.test_rolls_pipeline import PARAMS
 from tests.stages.tiny_data import write_params
+from tests.stages.whole_pipeline import run_pipeline
 
 CHORDS_TOLD: dict[str, Any] = {
     **PARAMS,
@@ -40,10 +40,7 @@ CHORDS_TOLD: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("chords")
-    write_params(folder, CHORDS_TOLD)
-    for stage in STAGES:
-        (folder / f"{stage}.txt").write_text(run_stage_in(folder, stage))
-    return folder
+    return run_pipeline(folder, CHORDS_TOLD)
 
 
 def notation(*parts: list[list[tuple[str, int]]]) -> str:

@@ -22,12 +22,11 @@ from stages.common.split import Split
 from stages.media import medium_of
 from stages.media.rolls import Rolls
 from stages.sources.tunes import LOWEST, PITCHES, SCALES, draw_tune
-from tests.stages.forked import run_stage_in, try_stage_in
+from tests.stages.forked import try_stage_in
 from tests.stages.kills import assert_killed_and_run_again_ends_in_the_same_bits
-from tests.stages.tiny_data import write_params
+from tests.stages.whole_pipeline import run_pipeline
 
 pytestmark = pytest.mark.slow
-STAGES = ["ingest", "normalize", "validate", "evaluator", "train", "select", "sample", "export", "report", "upload"]
 PARAMS: dict[str, Any] = {
     "ingest.source": "tunes",
     "ingest.options": {"tunes": 150},
@@ -52,16 +51,7 @@ PARAMS: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tunes")
-    write_params(folder, PARAMS)
-    for stage in STAGES:
-        (folder / f"{stage}.txt").write_text(run_stage_in(folder, stage))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def selection(finished: Path) -> dict[str, Any]:
-    found: dict[str, Any] = read_json(finished / "metrics/selection.json")
-    return found
+    return run_pipeline(folder, PARAMS)
 
 
 def test_the_data_are_the_tunes_that_were_drawn_and_the_gate_calls_them_bars(finished: Path) -> None:

@@ -21,10 +21,11 @@ from stages.media.rolls import STEPS, Rolls
 from stages.media.scores import score_of
 from stages.sources import open_source
 from stages.sources.tunes import LOWEST, PITCHES, draw_tune
-from tests.stages.forked import run_stage_in, try_stage_in
+from tests.stages.forked import try_stage_in
 from tests.stages.source_files import ingest_params
-from tests.stages.test_rolls_pipeline import PARAMS, STAGES
+from tests.stages.test_rolls_pipeline import PARAMS
 from tests.stages.tiny_data import write_params
+from tests.stages.whole_pipeline import run_pipeline
 
 PREVIOUS: dict[str, Any] = {
     **PARAMS,
@@ -39,10 +40,7 @@ PREVIOUS: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("following")
-    write_params(folder, PREVIOUS)
-    for stage in STAGES:
-        (folder / f"{stage}.txt").write_text(run_stage_in(folder, stage))
-    return folder
+    return run_pipeline(folder, PREVIOUS)
 
 
 def loaded(content: Any) -> Any:

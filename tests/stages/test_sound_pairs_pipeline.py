@@ -16,10 +16,9 @@ from stages.common.files import read_json
 from stages.common.shards import read_tables
 from stages.common.split import Split
 from stages.sources.tones import draw_tone
-from tests.stages.forked import run_stage_in, try_stage_in
+from tests.stages.forked import try_stage_in
 from tests.stages.kills import assert_killed_and_run_again_ends_in_the_same_bits
-from tests.stages.test_sounds_pipeline import STAGES
-from tests.stages.tiny_data import write_params
+from tests.stages.whole_pipeline import run_pipeline
 
 pytestmark = pytest.mark.slow
 PARAMS: dict[str, Any] = {
@@ -56,10 +55,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for number in range(count):
             sound = encode_wav(draw_tone(4000, seed, number)[None], 8000)
             (folder / f"data/source/{side}/{number:02d}.wav").write_bytes(sound)
-    write_params(folder, PARAMS)
-    for stage in STAGES:
-        (folder / f"{stage}.txt").write_text(run_stage_in(folder, stage))
-    return folder
+    return run_pipeline(folder, PARAMS)
 
 
 def test_the_checkpoint_is_chosen_by_how_much_of_a_sound_is_its_truth_and_beats_the_sources(finished: Path) -> None:

@@ -24,12 +24,11 @@ from stages.media import medium_of
 from stages.media.sounds import Sounds
 from stages.sources.tones import TONES, draw_tone
 from stages.stores import open_store
-from tests.stages.forked import run_stage_in, try_stage_in
+from tests.stages.forked import try_stage_in
 from tests.stages.kills import assert_killed_and_run_again_ends_in_the_same_bits
-from tests.stages.tiny_data import write_params
+from tests.stages.whole_pipeline import run_pipeline
 
 pytestmark = pytest.mark.slow
-STAGES = ["ingest", "normalize", "validate", "evaluator", "train", "select", "sample", "export", "report", "upload"]
 PARAMS: dict[str, Any] = {
     "ingest.source": "tones",
     "ingest.options": {"sounds": 400, "length": 512},
@@ -59,10 +58,7 @@ PARAMS: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tones")
-    write_params(folder, PARAMS)
-    for stage in STAGES:
-        (folder / f"{stage}.txt").write_text(run_stage_in(folder, stage))
-    return folder
+    return run_pipeline(folder, PARAMS)
 
 
 def test_the_data_are_the_tones_that_were_drawn_and_the_gate_calls_them_sounds(finished: Path) -> None:

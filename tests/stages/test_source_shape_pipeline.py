@@ -22,6 +22,7 @@ from stages.reporting.inputs import read_inputs
 from stages.reporting.sheets import samples_sheet
 from tests.stages.forked import run_stage_in
 from tests.stages.tiny_data import write_params
+from tests.stages.whole_pipeline import run_pipeline
 
 STAGES = ["ingest", "normalize", "validate", "evaluator", "train", "select", "sample", "export", "report"]
 PARAMS: dict[str, Any] = {
@@ -46,10 +47,7 @@ SHORT = {"evaluator.images": 256, "train.images": 160, "train.checkpoint_every":
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("small")
-    write_params(folder, PARAMS)
-    for stage in STAGES:
-        (folder / f"{stage}.txt").write_text(run_stage_in(folder, stage))
-    return folder
+    return run_pipeline(folder, PARAMS, STAGES)
 
 
 def test_enlarged_digits_are_nearer_to_their_truths_than_bicubic_ones(finished: Path) -> None:

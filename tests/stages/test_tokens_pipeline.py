@@ -31,9 +31,9 @@ from tests.stages.forked import run_stage_in, try_stage_in
 from tests.stages.kills import assert_killed_and_run_again_ends_in_the_same_bits
 from tests.stages.report_pages import Elements
 from tests.stages.tiny_data import write_params
+from tests.stages.whole_pipeline import STAGES, run_pipeline
 
 pytestmark = pytest.mark.slow
-STAGES = ["ingest", "normalize", "validate", "evaluator", "train", "select", "sample", "export", "report", "upload"]
 PARAMS: dict[str, Any] = {
     "ingest.source": "sentences",
     "ingest.options": {"sentences": 800},
@@ -58,10 +58,7 @@ PARAMS: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sentences")
-    write_params(folder, PARAMS)
-    for stage in STAGES:
-        (folder / f"{stage}.txt").write_text(run_stage_in(folder, stage))
-    return folder
+    return run_pipeline(folder, PARAMS)
 
 
 def test_the_data_carry_their_vocabulary_and_the_gate_calls_them_lines(finished: Path) -> None:

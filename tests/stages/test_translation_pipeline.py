@@ -23,11 +23,9 @@ from stages.common.shards import read_tables
 from stages.common.split import Split
 from stages.sample import JUDGED
 from stages.training.stopping import Measure
-from tests.stages.forked import run_stage_in
-from tests.stages.tiny_data import write_params
+from tests.stages.whole_pipeline import run_pipeline
 
 CPU = torch.device("cpu")
-STAGES = ["ingest", "normalize", "validate", "evaluator", "train", "select", "sample", "export", "report", "upload"]
 PARAMS: dict[str, Any] = {
     "normalize.partner": "edges",
     "evaluator.images": 12_000,
@@ -48,10 +46,7 @@ PARAMS: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pairs")
-    write_params(folder, PARAMS)
-    for stage in STAGES:
-        (folder / f"{stage}.txt").write_text(run_stage_in(folder, stage))
-    return folder
+    return run_pipeline(folder, PARAMS)
 
 
 @pytest.fixture(scope="module")

@@ -23,13 +23,13 @@ from stages.media.images import Images
 from stages.media.volumes import Volumes
 from stages.select import select
 from tests.refusals import refused
-from tests.stages.forked import run_stage_in, try_stage_in
+from tests.stages.forked import try_stage_in
 from tests.stages.kills import assert_killed_and_run_again_ends_in_the_same_bits
 from tests.stages.tiny_data import write_params
 from tests.stages.tiny_models import select_params
+from tests.stages.whole_pipeline import run_pipeline
 
 pytestmark = pytest.mark.slow
-STAGES = ["ingest", "normalize", "validate", "evaluator", "train", "select", "sample", "export", "report", "upload"]
 KINDS = ["ball", "box", "cone", "cylinder", "ring"]
 PARAMS: dict[str, Any] = {
     "ingest.source": "solids",
@@ -62,16 +62,7 @@ PARAMS: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("solids")
-    write_params(folder, PARAMS)
-    for stage in STAGES:
-        (folder / f"{stage}.txt").write_text(run_stage_in(folder, stage))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def selection(finished: Path) -> dict[str, Any]:
-    found: dict[str, Any] = read_json(finished / "metrics/selection.json")
-    return found
+    return run_pipeline(folder, PARAMS)
 
 
 def test_the_data_keep_their_axes_and_the_gate_asks_for_each(finished: Path) -> None:
