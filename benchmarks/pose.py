@@ -85,7 +85,7 @@ def main() -> None:
         folder = asked.folder / name.strip("`").replace(" ", "-")
         run = mintage.train(train, "pg2", asked.images, recipe, seed=asked.seed, device="cpu", folder=folder)
         found[name] = run.model.translate(holdout.source)
-    print("| | L1 | PSNR | SSIM | outfit told |\n| --- | --- | --- | --- | --- |")
+    print("| | L1 | PSNR | SSIM | outfit recognized |\n| --- | --- | --- | --- | --- |")
     for name, made in {**found, "the truth": holdout.image}.items():
         print(row(name, made, holdout.image, held, outfits))
     order = torch.randperm(len(held), generator=torch.Generator().manual_seed(asked.seed))

@@ -43,11 +43,11 @@ INTRODUCTION = """\
 {heading}
 
 Written by `python -m benchmarks.sequences`, on one core of a 2-core Intel Xeon beside other work. The data are 10,000
-sequences of 20 words, of a vocabulary of 100, by an LSTM with random weights, the **oracle**: how likely it finds what
-a model writes is the only measure here that knows the truth. Surprise is minus the log likelihood of a word, in nats,
-lower is better: the oracle's, of what the model writes (lower also where a model writes few things over and over), and
-the model's own, of 2,000 sequences that were held out. Self-BLEU says how alike what it writes is; far above the
-oracle's own is collapse.
+sequences of 20 words, from a vocabulary of 100, written by an LSTM with random weights, the **oracle**. It is the only
+measure here that knows the truth: how likely is what a model writes? Surprise is minus the log likelihood of a word, in
+nats, lower is better. There are two: the oracle's, for what the model writes (also low if the model repeats a few
+things), and the model's own, for 2,000 held-out sequences. Self-BLEU says how alike the written sequences are; far
+above the oracle's own it is collapse.
 
 `seqgan` is Yu et al. 2017: likelihood first, then the discriminator alone, then the generator by rewards, with
 {roll_outs} roll-outs a beginning (the paper has 16, and 5,000 words). `lstm` is the same network by likelihood alone,
