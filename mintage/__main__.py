@@ -31,15 +31,15 @@ class Command:
 COMMANDS = {
     "run": Command("flows.make", "bring everything up to date, or a STAGE and what it needs", ("run",)),
     "check": Command("stages.check", "say what is wrong with params.yaml and the data, and run nothing"),
-    "advise": Command("stages.advise", "say which family, size and minutes suit the data that ingest brought"),
+    "advise": Command("stages.advise", "recommend a family, size and minutes for the ingested data"),
     "train": Command("flows.make", "bring the training up to date: `run train`", ("run", "train")),
     "sample": Command("flows.make", "bring the samples up to date: `run sample`", ("run", "sample")),
     "files": Command("stages.sampling.files", "write the samples as files: PNG, WAV, MIDI, OBJ, PFM, text"),
     "summary": Command("stages.summary", "how good the model is, and where everything is"),
-    "translate": Command("stages.translate", "translate your own pictures by a model"),
-    "project": Command("stages.project", "find your own pictures in a model, and change their class or attributes"),
+    "translate": Command("stages.translate", "translate your own pictures with a model"),
+    "project": Command("stages.project", "find your own pictures in a latent space, change their class or attributes"),
     "releases": Command("stages.releases", "publish, list, show, verify, fetch, promote, roll back, ..."),
-    "gallery": Command("stages.gallery", "build a static site of what was published"),
+    "gallery": Command("stages.gallery", "build a static site of your releases"),
     "families": Command("mintage.families", "list the families, or print one with all its axes"),
     "sources": Command("stages.ingest", "list the sources of data, with their options", ("--sources",)),
     "example": Command("flows.examples", "run an example in a checkout of its own, or list them", alone=("--list",)),
@@ -49,7 +49,7 @@ COMMANDS = {
     "pipeline": Command("flows.pipeline", "run the same graph as a Prefect flow"),
     "serve": Command("flows.serve", "start a Prefect server, a worker and the schedule"),
     "remote": Command("stages.remote", "share data and models by a DVC remote"),
-    "pull": Command("flows.make", "bring what a colleague shared", ("pull",)),
+    "pull": Command("flows.make", "fetch what a colleague shared", ("pull",)),
     "completion": Command("mintage.completion", "print the completion of a shell: bash, zsh or fish"),
 }
 

@@ -14,8 +14,8 @@ KINDS = {"UserError": "2", "StaleError": "2", "TemporaryError": "75", "LostRaceE
 HEAD = """\
 # Error codes
 
-What a user can mend is one sentence and exit code 2; what may heal by itself has exit code 75, and the same command is
-worth another try. For programs each has a code, which stays when the sentence is reworded:
+Search this page for the code or the sentence of your error. An error that you can fix has exit code 2; a temporary one
+has 75: run the same command again. For programs, each error has a code that never changes:
 
 | `MINTAGE_ERRORS` | on stderr |
 | --- | --- |

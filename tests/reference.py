@@ -23,8 +23,8 @@ def metrics() -> str:
     head = """\
 # Metrics
 
-What `select` measures of each checkpoint, where the data allow it; [measuring](measuring.md) says how to read it. The
-name is that of `select.metric`, of guards, and in `metrics/selection.json`.
+What `select` measures for each checkpoint, if the data allow it; [measuring](measuring.md) says how to read it. Use the
+name in `select.metric` and guards; `metrics/selection.json` has it, too.
 
 """
     rows = (
@@ -59,8 +59,8 @@ def commands() -> str:
     head = """\
 # Commands
 
-`mintage COMMAND --help` tells more; [running](running.md#one-command) says what all have in common. Where a stage is
-named, `dvc repro STAGE` does the same.
+`mintage COMMAND --help` explains a command; [running](running.md#one-command) says what all have in common. For a
+stage, `dvc repro STAGE` does the same.
 
 """
     rows = (

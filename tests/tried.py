@@ -15,11 +15,14 @@ PAGE = ROOT / "docs" / "tried.md"
 HEAD = """\
 # Tried
 
-What was tried on strange machines and with strange data, and what one reads then. Each row is a test, which reads that
-very text; `python -m tests.tried` writes this page from them. Beside these, `tests/test_chaos.py` runs the short
-pipeline in surroundings drawn by a seed (locale, terminal, time zone, proxy, user, home, umask, path, git, links): it
-runs as anywhere, or is refused in a sentence before anything runs; and `tests/stages/test_hostile_inputs.py` has a
-hundred damaged or malicious folders, archives and tables, each with its sentence. `...` is what differs or is left out.
+If you see a message that you do not understand, search it here: what was tried on unusual machines and with unusual
+data, and the message then. Each row is a test that reads that very text; `...` is what differs or is left out.
+`python -m tests.tried` writes this page.
+
+Two tests try more. `tests/test_chaos.py` runs the short pipeline in random surroundings (locale, terminal, time zone,
+proxy, user, home, umask, path, git, links): it works, or is refused with one sentence before anything runs.
+`tests/stages/test_hostile_inputs.py` has a hundred damaged or malicious folders, archives and tables, each with its
+message.
 """
 TABLE = """
 ## {}

@@ -48,7 +48,7 @@ _METRICS = {
         "largest part",
         "largest_part_floor",
         "max",
-        "The share of a shape's occupied cells that hang together.",
+        "The share of a shape's occupied cells in its largest connected part.",
         "connected components, corners included",
         "share",
         needs="shapes",
