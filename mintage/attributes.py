@@ -12,7 +12,7 @@ from mintage.randomness import stream
 EXAMPLES = 256
 """Rows of attributes that a generator keeps, so that it can be asked for likely combinations."""
 _NEAR = 0.25
-"""A number is right where it is so near: within an eighth of its range."""
+"""A number is right within this distance: an eighth of its range."""
 
 
 def columns(given: Mapping[str, Any], images: int) -> tuple[tuple[str, ...], Tensor]:
@@ -88,5 +88,5 @@ def right(predicted: Tensor, asked: Tensor, names: Sequence[str]) -> Tensor:
 
 
 def by_chance(rows: Tensor, names: Sequence[str]) -> Tensor:
-    """The share `[G]` of rows `[N,K]` in which each attribute is right for who always says the likeliest value."""
+    """The share `[G]` of rows `[N,K]` in which always guessing the likeliest value is right, by attribute."""
     return right(rows.mean(0).expand_as(rows), rows, names).double().mean(0)

@@ -38,7 +38,7 @@ def train_classifier(
     *,
     progress: Callable[[int], object] = lambda images: None,
 ) -> Classifier:
-    """The discriminator's own network, taught by labeled images alone, without a game.
+    """The discriminator's own network, trained as a plain classifier of labeled images.
 
     Raises DivergedError where its weights are no longer finite.
     """

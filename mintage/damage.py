@@ -1,4 +1,4 @@
-"""Sources made of their images by chance: a hole, noise, salt and pepper; drawn anew at every step, or once."""
+"""Sources drawn at random from their images: a hole, noise, salt and pepper; anew at every step, or once."""
 
 from dataclasses import dataclass
 
@@ -14,12 +14,12 @@ _FLAT = 128 / 127.5 - 1
 
 @dataclass(frozen=True)
 class Damage:
-    """How a source `[S,H,W]` is made of an image `[C,H,W]`.
+    """How a source `[S,H,W]` is made from an image `[C,H,W]`.
 
     Args:
         kind: "masked": a gray hole of half the sides, and its mask (1 in it, -1 around it) as one more channel;
             "noisy": Gaussian noise; "salt": some pixels are black or white in all channels.
-        strength: The noise's standard deviation, of 2 from black to white; the share of such pixels. A hole has none.
+        strength: The noise's standard deviation (black to white is 2), or the share of such pixels. A hole has none.
 
     Example:
         >>> import torch, mintage

@@ -1,4 +1,4 @@
-"""Images in memory as a user has them, checked once."""
+"""A user's images in memory, checked once."""
 
 import math
 import warnings
@@ -23,7 +23,7 @@ _GREY = 0.5
 
 @dataclass(frozen=True)
 class Signature:
-    """What a game must know of real images before it sees them."""
+    """What a game must know about real images before it sees them."""
 
     shape: tuple[int, ...]
     """(C, H, W), (C, T) of sound or (C, D, H, W) of volumes."""
@@ -35,13 +35,13 @@ class Signature:
     """(S, H, W) of the source that comes with each image; None where none does."""
 
     damage: Damage | None = None
-    """How these sources are made of the images, where it is by chance."""
+    """How these sources are drawn from the images, if they are."""
     domains: tuple[str, ...] | None = None
-    """Names of the domains that images are of, without pairs; None where they are of one."""
+    """Names of the two domains without pairs; None for one kind of images."""
     vocabulary: tuple[str, ...] | None = None
     """The words, where samples are sequences of some (`mintage.tokens`)."""
     first: "ModelConfig | None" = None
-    """Of the generator whose images are to be refined; None where a game begins from nothing."""
+    """The config of the generator to build on; None for a game that starts from scratch."""
 
     @property
     def paired(self) -> bool:
@@ -50,27 +50,25 @@ class Signature:
 
 
 class Dataset:
-    """Images, and labels where there are classes, attributes, sources or domains where they have some.
+    """Images, with labels, attributes, sources or domains if they have some.
 
     Args:
         image: `[N,C,H,W]` or `[N,H,W]`, a tensor or an array: floats in [-1,1], 8-bit levels in [0,255], or bools.
             Volumes are `[N,C,D,H,W]`, or with `rank=3` `[N,D,H,W]`; sound is, with `rank=1`, `[N,C,T]` or `[N,T]`,
-            of which 16-bit numbers (int16) are taken too.
-        label: `[N]`, whole numbers from 0, or names of classes; None where there are no classes.
-        source: Like `image`, of any channels and size: what a translator makes each image of; None where there are no
-            pairs. One channel more than the image has is a mask, above 0 where the image is to be filled in. Or a
-            `Damage`, by which sources are made of the images, always the same; with `redrawn` in the recipe they are
-            made anew at every step of a training.
+            also as 16-bit numbers (int16).
+        label: `[N]`, whole numbers from 0, or names of classes; None without classes.
+        source: Like `image`, with any channels and size: from what a translator makes each image; None without pairs.
+            One channel more than the image has is a mask, above 0 where the image must be filled in. Or a `Damage`,
+            which makes sources from the images, always the same; with `redrawn` in the recipe anew at every step.
         classes: A name for each label; by default "0", "1" and so on, or the names in `label`, sorted.
         attributes: By name the values `[N]` of a property: True and False, or -1 and 1, or numbers on [-1,1]; or words,
-            of which each becomes an attribute of its own, `hair=red`. None where there are none.
-        domain: `[N]`, 0 or 1, or names: to which of two domains each image belongs, where there are two without pairs;
-            else None.
+            each of which becomes an attribute, `hair=red`. None without attributes.
+        domain: `[N]`, 0 or 1, or names: the domain of each image, of two without pairs; else None.
         domains: A name for each; by default "0" and "1", or the names in `domain`, sorted.
-        rank: How many axes an image has behind its channels: 1, 2 or 3. By default 3 of five dimensions, else 2; where
-            it is given, the axis of a single channel may be left out.
-        still: The sides along which an image that is moved is another one, 0 for the first: of bars of music `[C,T,P]`
-            (1,), their pitches. Along all others `mintage.measure` moves images by a step or two, to know them better.
+        rank: How many axes an image has after its channels: 1, 2 or 3. By default 3 for five dimensions, else 2; if it
+            is given, the axis of a single channel may be left out.
+        still: The sides along which a moved image would be another one, 0 for the first: for bars of music `[C,T,P]`
+            (1,), their pitches. Along all others `mintage.measure` moves images by a step or two in training.
 
     Raises:
         ValueError: Shapes, ranges or labels do not fit; the message says what would.

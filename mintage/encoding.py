@@ -9,7 +9,7 @@ from mintage.layers import Layers
 
 
 class Codes(NamedTuple):
-    """What an encoder says of N images: for each a normal distribution of latents, whose dimensions are independent."""
+    """An encoder's output for N images: for each a normal distribution of latents with independent dimensions."""
 
     mean: Tensor
     """`[N,L]`, float32."""
@@ -49,6 +49,6 @@ def squared_distance(one: Tensor, other: Tensor) -> Tensor:
 
 
 def with_gradient(value: Tensor, of: Tensor, gradient: Tensor) -> Tensor:
-    """A scalar of this value, whose gradient at `of` was found already, so that nothing is gone through again."""
+    """A scalar of this value, whose gradient at `of` is known already, so that backward stops there."""
     path = (of * gradient).sum()
     return value.detach() + (path - path.detach())

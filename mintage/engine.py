@@ -63,7 +63,7 @@ class Engine:
         return {name: torch.stack(found[name]).mean() for name in names}
 
     def images_at_end(self, images: int, batch_size: int) -> int:
-        """Images seen when a training of at least `images` ends, which it does with a whole turn."""
+        """Images seen at the end of a training of at least `images`, which ends with a whole turn."""
         seen = 0
         while seen < images:
             seen += batch_size * len(self.game.schedule(seen, batch_size))
@@ -116,7 +116,7 @@ class Engine:
             average_into(average, self.game.get_submodule(name), keep)
 
     def state(self) -> dict[str, Tensor]:
-        """Every tensor from which the game goes on in the same bits."""
+        """Every tensor that the game needs to resume to the same bits."""
         parts = {name: module.state_dict() for name, module in self._modules().items()}
         parts |= {f"{side}_optimizer": slots_of(optimizer) for side, optimizer in self.optimizers.items()}
         return {f"{name}.{key}": tensor for name, part in parts.items() for key, tensor in part.items()}

@@ -1,8 +1,7 @@
-"""The network in whose features images are compared, trained on the real images alone.
+"""The network whose features compare images, trained on the real images alone.
 
-With classes it tells them apart, with attributes it names them; without either, it is an autoencoder, and its
-bottleneck is the features.
-Sound is looked at as a spectrogram. Sequences of words are read, by a network of their own (`mintage.language`). Points
+With classes or attributes it is a classifier of them; without either an autoencoder, whose bottleneck is the features.
+It sees sound as a spectrogram. Sequences of words are read, by a network of their own (`mintage.language`). Points
 need none of this: their coordinates are the features.
 """
 
@@ -82,7 +81,7 @@ class EvaluatorConfig:
 
     @property
     def condition(self) -> Condition | None:
-        """What the network is to say of an image; None where it draws it again."""
+        """What the network predicts about an image; None for an autoencoder."""
         if self.kind == "attributes":
             return Condition(len(self.attributes or ()), self.attributes)
         return Condition(len(self.classes or ())) if self.classifies else None
@@ -144,7 +143,7 @@ class Evaluator(nn.Module):
         self.head: nn.Module = _head(config)
 
     def view(self, images: Tensor) -> Tensor:
-        """What the network looks at, and an autoencoder draws again: the images, or the spectrograms of sounds."""
+        """The network's input, and an autoencoder's target: the images, or the spectrograms of sounds."""
         return spectrograms(images, bands=_BANDS, hop=self.config.hop) if self.config.listens else images
 
     def features(self, images: Tensor) -> Tensor:

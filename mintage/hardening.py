@@ -1,4 +1,4 @@
-"""What makes the discriminator's task harder, so that it does not win at once: noise, flipped labels, mixed batches."""
+"""What makes the discriminator's task harder, so that it does not win early: noise, flipped labels, mixed batches."""
 
 from typing import NamedTuple
 
@@ -57,7 +57,7 @@ def noise_at(deviation: float, images_seen: int, fades_over: float) -> float:
 
 
 class Balance(nn.Module):
-    """The discriminator waits while it was right on a larger share of the last step (as 3D-GAN's authors do)."""
+    """The discriminator waits if it was right on more than this share of the last step (as 3D-GAN's authors do)."""
 
     def __init__(self, limit: float) -> None:
         super().__init__()

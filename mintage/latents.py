@@ -1,4 +1,4 @@
-"""What a generator starts from: noise, and behind it the information code, where the model has one."""
+"""What a generator starts from: noise, followed by the information code if the model has one."""
 
 import torch
 from torch import Tensor

@@ -81,45 +81,43 @@ def measure(
 ) -> dict[str, Figure]:
     """Compare a model's images with held-out ones, in the features of a classifier of the real images.
 
-    As many images are generated as there are to compare real ones with, so that figure and floor are of equal
-    counts. Without two classes the features are an autoencoder's. Figures depend on the data and its counts: compare
-    them only with those of the same `holdout`, `train` and `seed`.
+    As many images are generated as there are real ones for the floor, so that both have equal counts. Without two
+    classes the features are an autoencoder's. Figures depend on the data and its counts: compare them only with those
+    of the same `holdout`, `train` and `seed`.
 
     Args:
         model: What to measure.
         holdout: Images that the model has not seen.
-        train: The images it has seen: they teach the classifier and give the floors. Without them one half of
-            `holdout` does so for the other.
+        train: The images it has seen, for the classifier and the floors; by default one half of `holdout` serves for
+            the other.
         seed: Decides the samples, the halves and the classifier.
-        evaluator_images: How many images the classifier is shown while it learns.
-        to: Of a model of two domains, the one that is made: figures are of one direction, in the features of a
+        evaluator_images: How many images the classifier is trained on.
+        to: For a model of two domains, the domain that is made: figures are for one direction, in the features of a
             classifier of this domain.
         device: "auto" (a CUDA device, else the CPU), "cpu", "cuda" or "cuda:N".
-        threads: Of the CPU; None: as many as torch takes. As of `mintage.train`.
+        threads: Of the CPU; None: torch's default, as in `mintage.train`.
 
     Returns:
         By name, lower is better for `frechet_distance` (Heusel et al. 2017) and `kernel_distance` (Binkowski et al.
         2018), higher for `precision`, `recall` (Kynkaanniemi et al. 2019), `density`, `coverage` (Naeem et al. 2020),
-        with classes `classifier_score` (Salimans et al. 2016), and of a conditional model `conditional_accuracy`, or
+        with classes `classifier_score` (Salimans et al. 2016), and for a conditional model `conditional_accuracy`, or
         `attribute_accuracy`, the mean over attributes.
-        Of one that makes volumes, of their occupied cells (above 0) also `shape_coverage` (the share of held-out shapes
-        that are the nearest to some generated one, by intersection over union; Achlioptas et al. 2018),
-        `neighbor_accuracy` (how well generated and held-out shapes are told apart by their nearest neighbor, 0.5 is
-        best; Lopez-Paz and Oquab 2017) and `largest_part` (the share of a shape that hangs together).
-        Of one that translates, also beside the truth, each with its baseline: `l1` (lower is better), `psnr`, `ssim`
-        (Wang et al. 2004), `luminance_correlation` (below 0 is an inverted image), `retrieval` (the share that is
-        nearest to its own truth in the features), in color `chroma_error` (lower is better), and `hole_psnr` where
-        sources have a mask.
-        Of one between two domains `conditional_accuracy` is how many translations a classifier of the wanted domain
-        takes for the class of their source; `cycle_error` (lower is better) is the mean absolute difference of sources
-        from what they are when they are translated back; `luminance_correlation`, of sources and translations, below 0
-        says (as a warning does) that light and dark were exchanged. The baseline is no translation at all. Of one that
-        makes an image of each of one latent, `conditional_accuracy` is how many are taken for the class that a
-        classifier of the other domain sees in their partner.
-        Of one that writes words, in the features of a language model: also `counted_surprise` (how surprising held-out
-        words are to counts of runs in the generated ones, in nats, lower is better; Zhao et al. 2018), `bleu` (BLEU-3
-        beside the held-out sequences, higher is better), `self_bleu` (beside each other, where higher is less varied;
-        Zhu et al. 2018), and `copies`, the share that is in `train`.
+        For volumes, by their occupied cells (above 0), also `shape_coverage` (the share of held-out shapes that are the
+        nearest to some generated one, by intersection over union; Achlioptas et al. 2018), `neighbor_accuracy` (the
+        accuracy of a nearest neighbor classifier between generated and held-out shapes, 0.5 is best; Lopez-Paz and
+        Oquab 2017) and `largest_part` (the share of a shape in its largest connected part).
+        For translators, also against the truth, each with its baseline: `l1` (lower is better), `psnr`, `ssim` (Wang et
+        al. 2004), `luminance_correlation` (below 0 is an inverted image), `retrieval` (the share that is nearest to its
+        own truth in the features), in color `chroma_error` (lower is better), and with a mask `hole_psnr`.
+        For two domains `conditional_accuracy` is the share of translations in which a classifier of the wanted domain
+        sees the class of their source; `cycle_error` (lower is better) is the mean absolute difference between sources
+        and their translations back; a `luminance_correlation` of sources and translations below 0 (with a warning)
+        means that light and dark were exchanged. The baseline is no translation at all. If one latent makes an image in
+        each domain, `conditional_accuracy` is the share of pairs in which the two domains' classifiers see one class.
+        For words, in the features of a language model, also `counted_surprise` (how surprising held-out words are to
+        counts of runs in the generated ones, in nats, lower is better; Zhao et al. 2018), `bleu` (BLEU-3 against the
+        held-out sequences, higher is better), `self_bleu` (against each other, higher is less varied; Zhu et al. 2018),
+        and `copies`, the share that is in `train`.
 
     Raises:
         ValueError: There are too few images, or they are of another shape or other classes than the model's.

@@ -1,4 +1,4 @@
-"""A trained generator as a user has it: named classes, images by seed, files."""
+"""A trained generator for users: named classes, images by seed, files."""
 
 import json
 import math
@@ -52,7 +52,7 @@ class Model:
 
     @property
     def classes(self) -> tuple[str, ...] | None:
-        """The classes that can be asked for, by label; None where the model takes none."""
+        """The classes that the model can make, by label; None if it takes none."""
         return self.generator.config.classes if self.generator.config.conditional else None
 
     @property
@@ -62,12 +62,12 @@ class Model:
 
     @property
     def attributes(self) -> tuple[str, ...] | None:
-        """The names of the attributes that can be asked for, a word of a column as `hair=red`; None without any."""
+        """The names of the attributes that the model takes, a word of a column as `hair=red`; None without any."""
         return self.generator.config.attributes
 
     @property
     def vocabulary(self) -> tuple[str, ...] | None:
-        """The words that it writes; None where it makes images."""
+        """The words that it writes; None if it makes images."""
         return self.generator.config.vocabulary
 
     @property
@@ -92,8 +92,8 @@ class Model:
             count: How many.
             seed: Which ones.
             label: A class by name or number, or several, used in turn; by default all classes in turn.
-            attributes: What all images should have, such as `{"glasses": True, "hair": "red", "age": 0.5}`; whatever
-                is not named is as in images that the model learned from, in turn.
+            attributes: What all images should have, such as `{"glasses": True, "hair": "red", "age": 0.5}`; the others
+                are as in training images, in turn.
 
         Raises:
             ValueError: The model has no such class or attribute, or takes none; it translates, and needs
@@ -108,18 +108,18 @@ class Model:
     def translate(
         self, sources: Any, seed: int = 0, to: str | None = None, *, attributes: Attributes | None = None
     ) -> Tensor:
-        """The images `[N,C,H,W]`, or sounds `[N,C,T]`, in [-1,1], on the CPU, that the model makes of others.
+        """The images `[N,C,H,W]`, or sounds `[N,C,T]`, in [-1,1], on the CPU, that the model makes from others.
 
-        Sounds may be of any length: longer ones go through as windows that share halves (`mintage.windows`), shorter
-        ones with silence behind them. Memory: twice the sounds.
+        Sounds may be of any length: longer ones go through as half-overlapping windows (`mintage.windows`), shorter
+        ones are filled with silence. Memory: twice the sounds.
 
         Args:
             sources: `[N,S,H,W]`, or `[N,H,W]` of one channel: floats in [-1,1], or 8-bit levels in [0,255]; or sounds
                 `[N,S,T]` or `[N,T]`.
-            seed: Decides the noise, where the model starts from some beside the source.
-            to: Of a model between two domains, the one to be made, of `domains`; sources are then of the other.
-            attributes: Of a model that is told some beside the source, what all images should have, as in `sample`;
-                or sources tell them in their last channels (`mintage.sources.with_attributes`).
+            seed: Decides the noise, if the model takes some beside the source.
+            to: For a model of two domains, the one of `domains` to make; sources are then of the other.
+            attributes: For a model that takes some beside the source, what all images should have, as in `sample`; or
+                sources have them as their last channels (`mintage.sources.with_attributes`).
 
         Raises:
             ValueError: It translates nothing, sources are of another shape, or there is no such domain or attribute.
@@ -154,9 +154,9 @@ class Model:
         return torch.stack([windows.joined(islice(made, len(windows))) for _ in sounds])
 
     def write(self, count: int, seed: int = 0) -> Tensor:
-        """Sequences of words: `[count,T]`, numbers that count the `vocabulary`, int64, on the CPU.
+        """Sequences of words: `[count,T]`, indices into `vocabulary`, int64, on the CPU.
 
-        Sequence i depends on the seed and i alone. Raises ValueError where the model makes images.
+        Sequence i depends on the seed and i alone. Raises ValueError if the model makes images.
 
         Example:
             >>> import torch, mintage
@@ -192,12 +192,12 @@ class Model:
         return found.cpu()
 
     def predict(self, frames: Any, steps: int = 1, seed: int = 0) -> Tensor:
-        """The frames `[N,steps,C,H,W]` in [-1,1] that follow others, each made of those before it.
+        """The frames `[N,steps,C,H,W]` in [-1,1] that follow others, each made from those before it.
 
         Args:
             frames: `[N,k,C,H,W]`, the latest last, as many as the model learned from (`mintage.frames.next_frames`).
             steps: How many follow.
-            seed: Decides the noise, where the model starts from some beside the frames.
+            seed: Decides the noise, if the model takes some beside the frames.
 
         Raises:
             ValueError: The model makes no images of so many frames of this shape.
@@ -227,7 +227,7 @@ class Model:
         return torch.cat(made, dim=1)
 
     def encode(self, images: Any) -> Tensor:
-        """The latents `[N,L]`, on the CPU, of which the model makes images most like these.
+        """The latents `[N,L]`, on the CPU, from which the model makes the images most like these.
 
         Args:
             images: `[N,C,H,W]`, or `[N,H,W]` of one channel: floats in [-1,1], or 8-bit levels in [0,255].
@@ -252,11 +252,11 @@ class Model:
 
     @property
     def latent_size(self) -> int:
-        """How many numbers an image is made of, those of an information code among them."""
+        """Size of a latent, with its information code."""
         return self.generator.config.latent_size + self.generator.config.code_size
 
     def decode(self, latents: Tensor, label: Label | None = None, attributes: Attributes | None = None) -> Tensor:
-        """The images `[N,C,*S]` in [-1,1], on the CPU, that the model makes of latents `[N, latent_size]`.
+        """The images `[N,C,*S]` in [-1,1], on the CPU, that the model makes from latents `[N, latent_size]`.
 
         Classes and attributes are asked for as in `sample`.
 
@@ -277,7 +277,7 @@ class Model:
         return images_of(self.generator, latents.float(), conditions_asked(self.generator, label, attributes))
 
     def reconstruct(self, images: Any, label: Label | None = None, attributes: Attributes | None = None) -> Tensor:
-        """Images `[N,C,H,W]` encoded and made again: `project` without a descent; errors are as of `encode`."""
+        """Images `[N,C,H,W]` encoded and decoded: `project` without descent; errors are those of `encode`."""
         self.encode(images)
         return self.project(images, label, attributes, steps=0).images
 
@@ -289,14 +289,14 @@ class Model:
         steps: int = 200,
         seed: int = 0,
     ) -> Projection:
-        """The latents of which the model makes images most like these, found by descent; slower than an encoder.
+        """The latents from which the model makes images most like these, by descent; slower than an encoder.
 
         Args:
             images: `[N,C,*S]` as the model makes them: floats in [-1,1], or 8-bit levels in [0,255].
-            label: The class of each by name or number, or one of all; by default the class that fits each best.
-            attributes: What all of them have; whatever is not named is as fits each best, of those learned from.
-            steps: Of the descent, from what an encoder says, or the best of 2,048 latents.
-            seed: Decides which these are.
+            label: The class of each by name or number, or one for all; by default the class that fits each best.
+            attributes: What all of them have; the others are those of training images that fit each best.
+            steps: Of the descent, from the encoder's latent, or the best of 2,048 latents.
+            seed: Decides these latents.
 
         Raises:
             ValueError: Images are of another shape, the model has no such class or attribute, translates or writes.
@@ -339,7 +339,7 @@ class Model:
         return directions.get(domain or "", self.generator)
 
     def save(self, folder: str | Path) -> None:
-        """Write `generator.safetensors` and `config.json`, which `load` reads; neither is ever there by half."""
+        """Write `generator.safetensors` and `config.json`, which `load` reads; neither is ever half written."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.generator.state_dict().items()}
@@ -369,10 +369,10 @@ class Model:
 def load(address: str | Path, cache: str | Path | None = None) -> Model:
     """The model of a release, checked against its manifest, or of a folder that `Model.save` or the pipeline wrote.
 
-    Nothing of it is run: weights are safetensors, the rest is JSON.
+    Nothing of it is executed: weights are safetensors, the rest is JSON.
 
     Args:
-        address: `s3://bucket/prefix/channels/production`, a release of it, or a path to the same or to a folder.
+        address: `s3://bucket/prefix/channels/production`, a release there, or a path to the same or to a folder.
         cache: Where files of a release are kept by their SHA-256; else $MINTAGE_CACHE, else ~/.cache/mintage.
 
     Raises:

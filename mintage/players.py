@@ -107,7 +107,7 @@ class Generator(nn.Module):
 
 
 class First(Generator):
-    """A generator that another one stands on: it has no weights to learn, and its norms stay as they are."""
+    """The frozen generator that another one builds on: no weights to learn, and its norms stay as they are."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)

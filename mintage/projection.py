@@ -1,4 +1,4 @@
-"""Projection: the latents of which a generator makes images most like given ones.
+"""Projection: the latents from which a generator makes the images most like given ones.
 
 Many latents are tried, or that which an encoder says (Antipov et al. 2017), and the best of each image is improved by
 descent (Zhu et al. 2016; Karras et al. 2020, appendix D). A latent never grows longer than noise is: of longer ones a

@@ -1,4 +1,4 @@
-"""Which choices do not go together, and why. Every other combination trains."""
+"""Which choices do not go together, and why. All others train."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -72,7 +72,7 @@ def samples(
 ) -> Iterator[tuple[Tensor, Tensor | None]]:
     """Images `[n,C,H,W]` and their conditions `[n,...]`, n at most `CHUNK`, `count` in all.
 
-    What is asked for is used in turn: labels, attributes, sources, or, for a generator with an information code, its
+    Conditions are used in turn: labels, attributes, sources, or, for a generator with an information code, its
     categories. Without anything a generator that is told attributes is asked for its `examples`. Images before `first`,
     a multiple of `CHUNK`, are left out.
     """

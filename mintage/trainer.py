@@ -106,7 +106,7 @@ class Trainer:
             raise DivergedError(f"{wrong} is not finite at {self.images_seen:,} images")
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Tensors, and facts that fit in JSON: all that is needed to go on in the same bits."""
+        """Tensors, and facts that fit in JSON: all that it needs to resume to the same bits."""
         tensors = {"sums": self._sums, **{f"engine.{key}": tensor for key, tensor in self.engine.state().items()}}
         facts = {
             "images_seen": self.images_seen,

@@ -59,22 +59,22 @@ def train(
 ) -> Run:
     """Train a family on images in memory.
 
-    The same arguments give the same bits on a CPU, also when a run that was killed goes on.
+    The same arguments give the same bits on a CPU, also when a killed run resumes.
 
     Args:
         data: What to learn.
         family: A row of the catalog, such as "dcgan" or "modern_conditional".
         images: Real images to show, in all; the last turn of the game is always a whole one.
-        recipe: What to change of the family's row, such as `{"width": 64, "generator": {"learning_rate": 1e-4}}`.
-        first: Of a family that stands on another model, the one whose images "stackgan" refines or "age_cgan" encodes,
-            or the address of one as `mintage.load` takes it; it becomes a part of the new model.
-        seed: Decides first weights, order of the data, and noise.
+        recipe: Changes to the family's row, such as `{"width": 64, "generator": {"learning_rate": 1e-4}}`.
+        first: The model whose images "stackgan" refines or "age_cgan" encodes, or its address, as `mintage.load` takes
+            it; it becomes a part of the new model.
+        seed: Decides initial weights, order of the data, and noise.
         device: "auto" (a CUDA device, else the CPU), "cpu", "cuda" or "cuda:N".
         precision: "auto", "float32" or "bfloat16".
-        threads: Of the CPU; None: as many as torch takes, which is faster for large images on a quiet machine, and many
-            times slower beside other busy programs.
-        folder: Where the state is kept, each minute and at the end. If one of the same training is there, it goes on.
-            At the end the model is there too, for `mintage.load`.
+        threads: Of the CPU; None: torch's default, which is faster for large images on an idle machine, and many times
+            slower beside other busy programs.
+        folder: Where the state is saved, each minute and at the end; a state of the same training resumes. At the end
+            the model is there too, for `mintage.load`.
         progress: Whether to show a bar on the terminal.
 
     Raises:
