@@ -49,9 +49,8 @@ PAGE = Path("docs/translation.md")
 INTRODUCTION = """\
 # Damaged pictures made whole
 
-This page shows how well short trainings colorize, fill, clean and enlarge pictures, so that you can choose a family and
-its settings. Apply one to your own pictures: `mintage translate PICTURES --release URL --out FOLDER`, with `--with
-mask.png` for holes in them ([how](families.md#image-to-image)).
+This page shows how well short trainings colorize, fill, clean and enlarge pictures. For your own pictures: `mintage
+translate PICTURES --release URL --out FOLDER`, with `--with mask.png` for holes ([how](families.md#image-to-image)).
 
 Written by `python -m benchmarks.translation`, on one core of a 2-core Intel Xeon with AMX beside other work. Each run
 learns for {seconds:g} CPU seconds: a first look at what a family can do, not its best. Figures are means over held-out
@@ -63,9 +62,9 @@ pairs, and over seeds if there are several.
   (`train.recipe.pretrain_images` beyond the end), trained as long.
 - **Retrieval**: the share of translations that lie nearest to their own truth in an evaluator's features.
 
-In so short a time the network without a discriminator, whose steps cost down to half as much, is nearer to the truth
-nearly everywhere: in a short training let `pretrain_images` be most of it. The game wins only in the Frechet distance
-of enlarged pictures. Holes are filled with the colors around them, blurred: nothing is drawn in them yet.
+In so short a time the network without a discriminator is nearer to the truth nearly everywhere; its steps cost down to
+half as much. In a short training let `pretrain_images` be most of it. The game wins only in the Frechet distance of
+enlarged pictures. Holes are filled with the colors around them, blurred: nothing is drawn in them yet.
 
 With one seed, differences in the last digit mean nothing. Color and holes were measured on 29 November 2026, the other
 tables the day before, with a less accurate evaluator: compare retrieval, classes and Frechet distances within a table
