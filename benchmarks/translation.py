@@ -70,8 +70,8 @@ With one seed, differences in the last digit mean nothing. Color and holes were 
 tables the day before, with a less accurate evaluator: compare retrieval, classes and Frechet distances within a table
 only.
 
-![Gray pictures, what the game makes of them, and the truth: a horse is brown and grass green, as sharp as the gray; a
-red truck becomes blue](gray-to-color.png)
+![Gray pictures, colorized, and the truth: a horse is brown and grass green, as sharp as the gray;
+a red truck becomes blue](gray-to-color.png)
 
 ## Beginning as the source
 
@@ -92,8 +92,8 @@ $ python -m benchmarks.beginnings CIFAR
 | a tenth black or white | 0.0999, 15.12, 0.416, 0.0079 | 0.1262, 21.77, 0.586, 0.0282 | 0.0999, 15.12, 0.416, 0.0079 |
 
 - **Residual wins where a source shows nearly all of its image**: color, blur, JPEG and a hole in a photograph. From
-  scratch, blur and JPEG lose to their own sources; residual they beat them, blur in all but chroma. Color beats the
-  gray copy in all but PSNR, where pictures with hardly any color are the best.
+  scratch, blur and JPEG lose to their sources; residual they win, blur in all but chroma. Color beats the gray copy in
+  all but PSNR, which is highest for pictures with hardly any color.
 - **From scratch wins for noise on every pixel**: this U-Net halves its maps from the start, so what it adds is too
   coarse to remove such noise.
 - **Residual learns nothing for random black or white pixels**, since the slope of tanh is nearly 0 there.
@@ -156,8 +156,8 @@ wrong colors of the first stage stay wrong.
 
 On the sprites above, twice as large, 4,500 pairs and 20,000 images without `residual`, it beats its first stage in L1
 (0.0536, first 0.0593), PSNR (23.52, 23.43) and SSIM (0.779, 0.746). It **loses to it** in Frechet distance (1.68,
-1.42), retrieval (32.5%, 33.7%) and chroma error (0.0085, 0.0082). A possible reason: the release has memorized the
-outfits that both train on, so the second stage never sees the mistakes that it meets in others.
+1.42), retrieval (32.5%, 33.7%) and chroma error (0.0085, 0.0082). Perhaps the release has memorized the outfits that
+both train on, and the second stage never sees the mistakes that it makes on others.
 """
 Row = dict[str, Any]
 
