@@ -1,7 +1,9 @@
 """The classes and attributes that a user asks a generator for by name, as it takes them."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -10,7 +12,7 @@ from mintage.model_config import ModelConfig
 from mintage.players import Generator
 from mintage.sources import with_attributes
 
-Label = str | int | Sequence[str | int]
+Label = str | int | Sequence[str | int] | Tensor | npt.NDArray[Any]
 """A class by name or number, or several."""
 Attributes = Mapping[str, bool | float | str]
 """Values by name, such as `{"glasses": True, "hair": "red", "age": 0.5}`."""
@@ -60,11 +62,24 @@ def labels_asked(config: ModelConfig, label: Label | None) -> list[int] | None:
         return list(range(len(known))) if config.conditional and known else None
     if not known:
         raise ValueError("this model takes no class: leave out `label`")
-    return [_number(one, known) for one in ([label] if isinstance(label, str | int) else label)]
+    several: Any = [label] if is_one(label) else label
+    if found := [_number(plain(one), known) for one in several]:
+        return found
+    raise ValueError("no class is named: name one, or leave out `label`")
 
 
-def _number(label: str | int, known: Sequence[str]) -> int:
-    if isinstance(label, int) and 0 <= label < len(known):
+def is_one(label: Label) -> bool:
+    """Whether it is one class, not several."""
+    return isinstance(plain(label), str | int | float)
+
+
+def plain(label: Any) -> Any:
+    """What a tensor or an array holds, as numbers, names or lists of them; anything else as it is."""
+    return label.tolist() if hasattr(label, "tolist") else label
+
+
+def _number(label: Any, known: Sequence[str]) -> int:
+    if isinstance(label, int) and not isinstance(label, bool) and 0 <= label < len(known):
         return label
     if label in known:
         return known.index(str(label))

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mintage import release
 from mintage.checkpoint import write_whole
-from mintage.conditions import Attributes, Label, conditions_asked, labels_asked, sources_asked
+from mintage.conditions import Attributes, Label, conditions_asked, is_one, labels_asked, sources_asked
 from mintage.dataset import Dataset, images_in_range
 from mintage.frames import as_source
 from mintage.nearest import nearest
@@ -316,7 +316,7 @@ class Model:
         if given.shape[1:] != self.shape:
             raise ValueError(f"images are {tuple(given.shape[1:])}, and the model's are {self.shape}")
         labels = labels_asked(self.generator.config, label)
-        if label is not None and not isinstance(label, str | int):
+        if label is not None and not is_one(label):
             if labels is None or len(labels) != len(given):
                 raise ValueError(f"there are {len(labels or [])} labels for {len(given)} images: name one for each")
             return project(self.generator, given, labels, own=True, steps=steps, seed=seed)

@@ -109,6 +109,19 @@ def test_a_class_is_asked_for_by_name_or_number_or_several_in_turn(model: Model)
         model.sample(1, label=-1)
 
 
+@pytest.mark.parametrize("given", [torch.tensor, np.array, lambda labels: [np.int64(label) for label in labels]])
+def test_classes_may_be_asked_for_by_a_tensor_or_an_array(given: Any, digits: Dataset, model: Model) -> None:
+    labels, images = [3, 5, 3], digits.image[:3]
+    assert torch.equal(model.sample(3, label=given(labels)), model.sample(3, label=labels))
+    assert torch.equal(model.sample(2, label=given([5])[0]), model.sample(2, label=5))
+    known = [model.project(images, label=named, steps=0).condition for named in (given(labels), given([5])[0])]
+    assert [one.tolist() for one in known if one is not None] == [labels, [5, 5, 5]]
+    refused: list[Any] = [given([0, 10]), torch.tensor([0.5]), True, []]
+    for wrong in refused:
+        with pytest.raises(ValueError, match=r"there is no class|no class is named"):
+            model.sample(2, label=wrong)
+
+
 def test_no_images_are_neither_sampled_nor_trained_on(digits: Dataset, model: Model) -> None:
     with pytest.raises(ValueError, match="count = 0"):
         model.sample(0)
