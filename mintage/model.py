@@ -299,7 +299,8 @@ class Model:
             seed: Decides these latents.
 
         Raises:
-            ValueError: Images are of another shape, the model has no such class or attribute, translates or writes.
+            ValueError: Images are of another shape, the model has no such class or attribute, translates or writes, or
+                `steps` is no whole number, or below 0.
 
         Example:
             >>> import torch, mintage
@@ -312,6 +313,8 @@ class Model:
         """
         if self.generator.config.translates or self.vocabulary is not None:
             raise ValueError("this model makes nothing of latents alone: call translate(sources), or write(count)")
+        if not isinstance(steps, int) or steps < 0:
+            raise ValueError(f"steps = {steps!r}: give a whole number, 0 or more")
         given = images_in_range(images, len(self.shape) - 1)
         if given.shape[1:] != self.shape:
             raise ValueError(f"images are {tuple(given.shape[1:])}, and the model's are {self.shape}")

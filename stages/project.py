@@ -57,6 +57,8 @@ class Wanted:
 
 def main() -> None:
     given = parser().parse_args()
+    if given.steps < 0:
+        raise UserError("option-invalid", f"--steps is {given.steps}: give 0 or more")
     require_there(given.inputs)
     model, mark = projector(given.release)
     model.generator.to(steady_device_for(given.device))

@@ -81,6 +81,7 @@ def test_an_attribute_is_changed(folder: Path, tmp_path: Path) -> None:
         (["in", "--release", "faces", "--set", "drak=true"], "there is no attribute 'drak'"),
     ],
 )
+        (["in", "--release", "faces", "--steps", "-1"], "--steps is -1: give 0 or more"),
 def test_what_cannot_be_is_one_sentence(folder: Path, tmp_path: Path, arguments: list[str], sentence: str) -> None:
     code, said = try_stage_in(folder, "project", *arguments, "--out", str(tmp_path / "out"))
     assert (code, said.count("error: ")) == (2, 1)
