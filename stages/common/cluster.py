@@ -9,6 +9,7 @@ import json
 import logging
 import pickle
 import platform
+import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
@@ -24,6 +25,7 @@ Result = TypeVar("Result")
 _ROOT = Path(__file__).parents[2]
 _PACKAGES = ("numpy", "pillow", "pyarrow", "torch")
 """That decide bytes."""
+_ADDRESS = re.compile(r"((tcp|tls|ws|wss|ucx)://)?[^\s/]+:\d{1,5}/?|inproc://\S+")
 
 
 def on_cluster(function: Callable[[Shard], Result], shards: Sequence[Shard]) -> Iterator[Result]:
@@ -49,7 +51,7 @@ def on_cluster(function: Callable[[Shard], Result], shards: Sequence[Shard]) -> 
 
 
 def scheduler_address() -> str:
-    """As Dask has it. Raises UserError where it has none."""
+    """As Dask has it. Raises UserError where it has none, or what is no address, at which Dask ends in a traceback."""
     import dask
 
     address: str | None = dask.config.get("scheduler-address", None)
@@ -57,6 +59,12 @@ def scheduler_address() -> str:
         raise UserError(
             "cluster-unnamed",
             "data.runner = 'dask' needs a cluster: set DASK_SCHEDULER_ADDRESS to its scheduler, such as tcp://HOST:8786",
+        )
+    if not _ADDRESS.fullmatch(address):
+        raise UserError(
+            "cluster-misnamed",
+            f"data.runner = 'dask' needs a cluster, and {address!r} is no address: set DASK_SCHEDULER_ADDRESS to its "
+            "scheduler, such as tcp://HOST:8786",
         )
     return address
 

@@ -129,6 +129,9 @@ def test_a_cluster_that_is_not_there_or_not_named_is_one_sentence(capsys: pytest
     with dask.config.set({"distributed.comm.timeouts.connect": "1s"}):
         with refused("cluster-unnamed", "set DASK_SCHEDULER_ADDRESS"):
             list(cluster.on_cluster(abs, [1]))
+        for address in ("nonsense", "tcp://host", "host:port", "other://host:1"):
+            with dask.config.set({"scheduler-address": address}), refused("cluster-misnamed", repr(address)):
+                list(cluster.on_cluster(abs, [1]))
         assert capsys.readouterr().out == ""
         with dask.config.set({"scheduler-address": "tcp://127.0.0.1:1"}), refused("cluster-unreachable"):
             list(cluster.on_cluster(abs, [1]))
