@@ -169,6 +169,10 @@ class Setting:
     def terms(self) -> list[Term]:
         return [catalog.load("term", term.name) for term in self.recipe.terms]
 
+    def named_terms(self, chosen: Callable[[Term], bool]) -> list[str]:
+        """The names of those of its terms that are so."""
+        return [one.name for one, term in zip(self.recipe.terms, self.terms, strict=True) if chosen(term)]
+
     @property
     def matches_features(self) -> bool:
         """Whether the generator matches the mean features of real images, beside the objective or in its place."""
@@ -185,11 +189,21 @@ _TIMES = (1, 2, 4, 8)
 Rule = tuple[Callable[[Setting], bool | list[str]], str]
 """What is refused, and why, with what to do; `{axes}` in it are those, or what else, the rule finds."""
 
+
+def _of_rank(setting: Setting) -> list[str]:
+    """What makes such data, where the network does not."""
+    if setting.rank in setting.network.ranks:
+        return []
+    if setting.translates:
+        return ["network to unet", *(["or family to segan"] if setting.rank == 1 else [])]
+    return ["network to dcgan or mlp", "or family to wavegan" if setting.rank == 1 else "or family to gan3d"]
+
+
 RANKS: list[Rule] = [
     (
-        lambda s: s.rank not in s.network.ranks,
+        _of_rank,
         "this network is of pictures, and this data has another number of axes (sound has one, a volume three): set "
-        "network to dcgan or mlp, or family to gan3d",
+        "{axes}",
     ),
     (
         lambda s: any(s.rank not in term.ranks for term in s.terms),
@@ -200,8 +214,8 @@ RANKS: list[Rule] = [
 LABELS: list[Rule] = [
     (
         lambda s: (s.needs == "attributes" or s.joins_attributes) and s.real.attributes is None,
-        "this family learns from attributes, and this data has none: set ingest.attributes, or name another family, "
-        "such as dcgan",
+        "this family learns from attributes, and this data has none: give attributes, or name another family, such as "
+        "dcgan",
     ),
     (
         lambda s: s.needs == "label" and s.real.classes is None and s.real.attributes is not None,

@@ -6,10 +6,18 @@ from mintage.conditioning.discriminator import NONE
 from mintage.recipes import OF_IMAGES, OF_ONE_DISCRIMINATOR, Recipe, set_axes
 
 if TYPE_CHECKING:
-    from mintage.rules import Rule
+    from mintage.rules import Rule, Setting
 
 _PLAIN = Recipe("", "mlp", 4)
 _FEWEST_CLASSES = _A_PAIR = 2
+
+
+def _lacking(setting: "Setting") -> list[str]:
+    """The term that would hold a translation to its source in this game, where none does."""
+    held = setting.compares or any(term.of_domains for term in setting.terms)
+    return ["constancy" if setting.learns_classes else "cycle"] if setting.unpaired and not held else []
+
+
 DOMAINS: "list[Rule]" = [
     (
         lambda s: s.translates and not s.unpaired and not s.real.paired and s.real.domains is not None,
@@ -48,13 +56,13 @@ DOMAINS: "list[Rule]" = [
         "between domains an image is made of an image: set generator.conditioning to source",
     ),
     (
-        lambda s: any(term.of_domains for term in s.terms) and not s.unpaired,
-        "nothing is translated back where there are no two domains: take cycle, cycle_squares, identity, "
-        "identity_squares, constancy, travel and contrast out of terms, or set game to unpaired",
+        lambda s: [] if s.unpaired else s.named_terms(lambda term: term.of_domains),
+        "images are not translated between two domains here: take {axes} out of terms, or name a family that does it, "
+        "such as cyclegan",
     ),
     (
-        lambda s: s.unpaired and not s.compares and not any(term.of_domains for term in s.terms),
-        "without a term nothing holds a translation to its source: add cycle to terms",
+        _lacking,
+        "without a term nothing holds a translation to its source: add {axes} to terms",
     ),
     (
         lambda s: s.unpaired and not s.learns_classes and s.discriminator is not NONE,
@@ -73,8 +81,8 @@ DOMAINS: "list[Rule]" = [
     ),
     (
         lambda s: s.unpaired and any(term.of_classes for term in s.terms) and not s.learns_classes,
-        "no features stay as they are where none are learned from classes: take constancy out of terms, or set game to "
-        "transfer",
+        "no features stay as they are where none are learned from classes: take constancy out of terms, or set family "
+        "to dtn",
     ),
     (
         lambda s: s.unpaired and sum(term.of_differences for term in s.terms) != _A_PAIR * s.compares,
@@ -106,8 +114,8 @@ DOMAINS: "list[Rule]" = [
 PAIRS: "list[Rule]" = [
     (
         lambda s: s.translates and not s.unpaired and not s.real.paired,
-        "a family that translates learns from pairs, and this data has none: set normalize.partner (such as edges) or "
-        "ingest.pairs, or name a family that makes images of noise",
+        "a family that translates learns from pairs, and this data has none: give each image a source (its partner), "
+        "or name a family that makes images of noise",
     ),
     (
         lambda s: s.translates != s.network.translates,
@@ -121,7 +129,7 @@ PAIRS: "list[Rule]" = [
     ),
     (
         lambda s: s.translates and s.enlargement is None,
-        "images must be 1, 2, 4 or 8 times as high and wide as their sources: set normalize.damage.factor to 2, 4 or 8",
+        "images must be 1, 2, 4 or 8 times as high and wide as their sources: give sources of such sides",
     ),
     (
         lambda s: s.recipe.residual and not s.network.adds,
@@ -140,12 +148,12 @@ PAIRS: "list[Rule]" = [
     ),
     (
         lambda s: s.recipe.redrawn and s.real.damage is None,
-        "only sources that are made of images by chance can be drawn anew: set normalize.partner to masked, noisy or "
-        "salt, or redrawn to false",
+        "only sources that are made of images by chance can be drawn anew: take masked, noisy or salt ones, or set "
+        "redrawn to false",
     ),
     (
         lambda s: s.translates and s.discriminator.needs_mask and not s.masked,
-        "the discriminator is to see the hole of a source, and these have no mask: set normalize.partner to masked, or "
+        "the discriminator is to see the hole of a source, and these have no mask: take masked ones, or set "
         "discriminator.conditioning to source",
     ),
     (
@@ -158,7 +166,8 @@ PAIRS: "list[Rule]" = [
             and not (s.of_words or s.learns_classes)
             and not any(term.of_pairs for term in s.terms)
         ),
-        "before the game there is nothing to learn by but a truth: set terms to l1 or l2, or pretrain_images to 0",
+        "before the game there is nothing to learn by but the truth of a pair, and no term compares with it: set "
+        "pretrain_images to 0 (of pairs, or terms to l1 or l2)",
     ),
     (
         lambda s: s.network.coarse and s.recipe.pretrain_images == 0,
@@ -178,8 +187,8 @@ PAIRS: "list[Rule]" = [
         "nothing says that an image is to fit its source: set conditioning of both players to source, or terms to l1",
     ),
     (
-        lambda s: any(term.of_pairs for term in s.terms) and (not s.translates or s.unpaired),
-        "without pairs no generated image has a truth to be compared with: take l1 and l2 out of terms",
+        lambda s: s.named_terms(lambda term: term.of_pairs) if not s.translates or s.unpaired else [],
+        "without pairs no generated image has a truth to be compared with: take {axes} out of terms",
     ),
     (
         lambda s: s.translates and len(s.recipe.augment) > 0,
@@ -207,8 +216,8 @@ PAIRS: "list[Rule]" = [
 WORDS: "list[Rule]" = [
     (
         lambda s: s.network.writes and s.real.vocabulary is None,
-        "this family writes words, and this data has none: give mintage.train what mintage.tokens.sequences makes (the "
-        "pipeline has no source of words)",
+        "this family writes words, and this data has none: give sequences of words (mintage.tokens.sequences), or name "
+        "another family, such as infogan",
     ),
     (
         lambda s: s.real.vocabulary is not None and not s.network.writes,

@@ -80,20 +80,18 @@ def _fit(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
     return small in [tuple(-(-side // times) for side in large) for times in (1, 2, 4, 8)]
 
 
+WITHOUT_FIRST = "this family has no use of a first stage: leave out first, or set family to stackgan or age_cgan"
 STAGES: "list[Rule]" = [
     (
         lambda s: s.stands and s.real.first is None,
-        "this family stands on a released generator, and none is named: set train.first to a channel, a release or a "
-        "folder of a model (mintage.train: first=...), or name a family of one stage, such as cgan",
+        "this family stands on a released generator, and none is named: set first to a channel, a release or a folder "
+        "of a model, or name a family of one stage, such as cgan",
     ),
-    (
-        lambda s: not s.stands and s.real.first is not None,
-        "this family has no use of a first stage: set train.first to null, or family to stackgan or age_cgan",
-    ),
+    (lambda s: not s.stands and s.real.first is not None, WITHOUT_FIRST),
     (
         lambda s: s.stands and s.real.first is not None and not _of_noise(s.real.first),
         "a first stage makes one image of noise, and this one translates, writes words or makes images of two domains: "
-        "name another in train.first",
+        "name another in first",
     ),
     (
         lambda s: s.network.stacks and (s.encodes or s.inverts),
@@ -112,12 +110,16 @@ STAGES: "list[Rule]" = [
     (
         lambda s: s.inverts and s.real.first is not None and s.real.first.image_shape != s.real.shape,
         "an encoder reads images as the first stage makes them, and these are of another size or other channels: set "
-        "normalize.channels, height and width as in its config.json, or name another first stage in train.first",
+        "channels, height and width as in its config.json, or name another first stage",
     ),
     (
-        lambda s: s.inverts and s.real.first is not None and (s.real.first.encodes or s.real.first.code_size > 0),
-        "an encoder finds noise alone, and the first stage has an information code, or an encoder already: name "
-        "another in train.first",
+        lambda s: s.inverts and s.real.first is not None and s.real.first.code_size > 0,
+        "an encoder finds noise alone, and the first stage has an information code: name another in first",
+    ),
+    (
+        lambda s: s.inverts and s.real.first is not None and s.real.first.encodes,
+        "the model in first has an encoder already, as a training of this family gives it one (a channel leads to what "
+        "was published to it last): name the release of a generator alone",
     ),
     (
         lambda s: s.inverts and (s.generator_conditioning.takes is not None or s.discriminator is not NONE),
@@ -131,6 +133,6 @@ STAGES: "list[Rule]" = [
     (
         lambda s: _differ_in(s, "shape"),
         "images must have as many channels as those of the first stage, and be 1, 2, 4 or 8 times as high and wide: "
-        "set normalize.channels, height and width so, or name another first stage in train.first",
+        "set channels, height and width so, or name another first stage",
     ),
 ]

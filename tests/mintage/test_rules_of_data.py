@@ -37,17 +37,17 @@ def why_on(first: ModelConfig | None, family: str = "stackgan", **changes: Any) 
 OF_DATA = [
     (
         why_on(None),
-        "this family stands on a released generator, and none is named: set train.first to a channel, a release or a "
-        "folder of a model (mintage.train: first=...), or name a family of one stage, such as cgan",
+        "this family stands on a released generator, and none is named: set first to a channel, a release or a folder "
+        "of a model, or name a family of one stage, such as cgan",
     ),
     (
         why_on(FIRST, "cgan"),
-        "this family has no use of a first stage: set train.first to null, or family to stackgan or age_cgan",
+        "this family has no use of a first stage: leave out first, or set family to stackgan or age_cgan",
     ),
     (
         why_on(model_config(resolve("pix2pix", {}), GREY, None)),
         "a first stage makes one image of noise, and this one translates, writes words or makes images of two domains: "
-        "name another in train.first",
+        "name another in first",
     ),
     (
         why_on(replace(FIRST, latent_distribution="uniform")),
@@ -63,17 +63,21 @@ OF_DATA = [
     (
         why_on(replace(FIRST, image_shape=(3, 4, 4))),
         "images must have as many channels as those of the first stage, and be 1, 2, 4 or 8 times as high and wide: "
-        "set normalize.channels, height and width so, or name another first stage in train.first",
+        "set channels, height and width so, or name another first stage",
     ),
     (
         why_on(FIRST, "age_cgan"),
         "an encoder reads images as the first stage makes them, and these are of another size or other channels: set "
-        "normalize.channels, height and width as in its config.json, or name another first stage in train.first",
+        "channels, height and width as in its config.json, or name another first stage",
+    ),
+    (
+        why_on(model_config(resolve("infogan", {}), GREY, ("a", "b")), "age_cgan"),
+        "an encoder finds noise alone, and the first stage has an information code: name another in first",
     ),
     (
         why_on(model_config(resolve("vae", {}), GREY, ("a", "b")), "age_cgan"),
-        "an encoder finds noise alone, and the first stage has an information code, or an encoder already: name "
-        "another in train.first",
+        "the model in first has an encoder already, as a training of this family gives it one (a channel leads to what "
+        "was published to it last): name the release of a generator alone",
     ),
     (
         why_on(AS_LARGE, "age_cgan", generator={"conditioning": "concat"}, discriminator={"conditioning": "concat"}),
@@ -96,8 +100,8 @@ OF_DATA = [
     ),
     (
         why("sngan_attributes"),
-        "this family learns from attributes, and this data has none: set ingest.attributes, or name another family, "
-        "such as dcgan",
+        "this family learns from attributes, and this data has none: give attributes, or name another family, such as "
+        "dcgan",
     ),
     (
         refusal(resolve("cgan", {}), Signature(GREY, attributes=("hat",))),
@@ -105,8 +109,8 @@ OF_DATA = [
     ),
     (
         why("pix2pix"),
-        "a family that translates learns from pairs, and this data has none: set normalize.partner (such as edges) or "
-        "ingest.pairs, or name a family that makes images of noise",
+        "a family that translates learns from pairs, and this data has none: give each image a source (its partner), "
+        "or name a family that makes images of noise",
     ),
     (
         refusal(resolve("pix2pix", {"residual": True}), Signature((3, 8, 8), source_shape=(2, 8, 8))),
@@ -120,7 +124,7 @@ OF_DATA = [
     ),
     (
         refusal(resolve("srgan", {}), Signature(GREY, source_shape=(1, 3, 3))),
-        "images must be 1, 2, 4 or 8 times as high and wide as their sources: set normalize.damage.factor to 2, 4 or 8",
+        "images must be 1, 2, 4 or 8 times as high and wide as their sources: give sources of such sides",
     ),
     (
         refusal(resolve("pix2pix", {}), Signature(GREY, domains=("d", "e"))),
@@ -157,6 +161,24 @@ OF_DATA = [
         refusal(resolve("sngan", {}), Signature((1, 8, 8, 8))),
         "this network is of pictures, and this data has another number of axes (sound has one, a volume three): set "
         "network to dcgan or mlp, or family to gan3d",
+    ),
+    (
+        refusal(resolve("srgan", {}), Signature((1, 512), source_shape=(1, 512))),
+        "this network is of pictures, and this data has another number of axes (sound has one, a volume three): set "
+        "network to unet, or family to segan",
+    ),
+    (
+        refusal(resolve("dtn", {"terms": []}), Signature(GREY, ("a", "b"), domains=("d", "e"))),
+        "without a term nothing holds a translation to its source: add constancy to terms",
+    ),
+    (
+        why("dcgan", terms=[{"name": "travel"}, {"name": "orthogonal"}, {"name": "identity"}]),
+        "images are not translated between two domains here: take travel, identity out of terms, or name a family that "
+        "does it, such as cyclegan",
+    ),
+    (
+        why("dcgan", terms=[{"name": "gradient_difference"}]),
+        "without pairs no generated image has a truth to be compared with: take gradient_difference out of terms",
     ),
     (
         refusal(resolve("dcgan", {"augment": ["turns"]}), Signature((1, 8, 10))),
