@@ -74,14 +74,22 @@ def _opened(address: str | Path) -> Iterator[tuple[Read, str, dict[str, Any]]]:
             raise ReleaseError(f"{address}: its manifest is damaged or another's: `verify` it, or publish it again")
         yield content, folder, manifest
     except FileNotFoundError as error:
-        raise ReleaseError(f"{address}: {error.args[0]} is not there") from None
+        hint = f"; a channel is named with its store: published/channels/{address}" if _is_bare(address) else ""
+        raise ReleaseError(f"{address}: {error.args[0]} is not there{hint}") from None
     except (ValueError, KeyError, TypeError):
         raise ReleaseError(f"{address}: its manifest or its channel cannot be read") from None
+
+
+def _is_bare(address: str | Path) -> bool:
+    """Whether this is a name alone, as a channel has one, and there is nothing of it."""
+    return re.fullmatch(r"[a-z0-9][a-z0-9._-]*", str(address)) is not None and not Path(address).exists()
 
 
 def _split(address: str) -> tuple[str, str]:
     """The store's address, and what is meant in it: `channels/NAME`, `releases/ID`, or "" for a fetched folder."""
     address = unquote(address.removeprefix("file://").removeprefix("file:")) if address[:5] == "file:" else address
+    if "://" in address and not address.startswith("s3://"):
+        raise ReleaseError(f"{address} is neither a folder nor in a bucket: fetch the release, and name its folder")
     if found := re.fullmatch(r"(?:(.*)/)?channels/((?:[^/]+/)?[^/]+)", address.rstrip("/")):
         return found[1] or ".", f"channels/{found[2].removesuffix('.json')}"
     if found := re.fullmatch(r"(?:(.*)/)?releases/([0-9a-f]{1,64})", address.rstrip("/")):

@@ -17,12 +17,13 @@ from mintage.dataset import Dataset, require_dataset
 from mintage.devices import choose_device, choose_precision, thread_count
 from mintage.engine import Engine
 from mintage.errors import CheckpointError
-from mintage.families import resolve
+from mintage.families import recipe_of, resolve
 from mintage.model import Model, load
 from mintage.model_config import condition_for
 from mintage.players import Generator
-from mintage.recipes import joins_attributes
+from mintage.recipes import joins_attributes, stands_on_first
 from mintage.rules import refusal
+from mintage.rules_of_stages import WITHOUT_FIRST
 from mintage.sources import with_attributes
 from mintage.trainer import Trainer
 
@@ -93,6 +94,8 @@ def train(
     require_dataset(data)
     if images < 1 or (threads is not None and threads < 1):
         raise ValueError(f"images = {images} and threads = {threads}: give 1 or more")
+    if first is not None and not stands_on_first(recipe_of(family, recipe or {})):
+        raise ValueError(f"{family}: {WITHOUT_FIRST}")
     stands_on = load(first) if isinstance(first, str | Path) else first
     if not isinstance(stands_on, Model | None):
         raise ValueError(f"first is a {type(stands_on).__name__}: give a Model, such as run.model, or its address")

@@ -1,5 +1,6 @@
 """A second stage on a model that is there already: what that makes of the same latents, enlarged and refined."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,7 @@ def test_an_image_may_be_as_large_as_its_first_stage_or_twice_as_large_or_of_odd
         ("stackgan", {"first": "other size"}, "1, 2, 4 or 8 times"),
         ("stackgan", {"first": "a translator"}, "one image of noise"),
         ("cgan", {"first": "fitting"}, "no use of a first stage"),
+        ("cgan", {"first": "an address that leads nowhere"}, "no use of a first stage"),
     ],
 )
 def test_what_no_second_stage_can_stand_on_is_refused_with_what_to_do(
@@ -147,12 +149,13 @@ def test_what_no_second_stage_can_stand_on_is_refused_with_what_to_do(
 ) -> None:
     small, large = digits(40)
     names = [f"number {digit}" for digit in range(10)]
-    others = {
+    others: dict[str, Callable[[], Model | str]] = {
         "fitting": lambda: first,
         "other latents": lambda: learned(small, images=8, recipe=FIRST | {"latent_size": 5}),
         "other classes": lambda: learned(Dataset(small.image, small.label, names), images=8),
         "told nothing": lambda: learned(small, "gan", 8),
         "other size": lambda: learned(Dataset(torch.rand(40, 1, 5, 4) * 2 - 1, small.label), images=8),
+        "an address that leads nowhere": lambda: "nowhere",
         "a translator": lambda: learned(
             Dataset(large.image, source=-large.image), "pix2pix", 8, recipe={"width": 4, "batch_size": 8}
         ),
