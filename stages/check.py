@@ -20,6 +20,7 @@ from ruamel.yaml import YAML
 
 from stages.common.errors import BAD_INPUT, UserError, run_stage
 from stages.common.foresight import Known, foreseen
+from stages.common.experiment import experiment
 from stages.common.params import Ingest, Params, Select, Upload, load_params
 from stages.common.place import cache_problems, git_notes, links_problems
 from stages.common.provenance import FOLDER, made_by
@@ -31,6 +32,7 @@ from stages.media.settings import require_settings
 from stages.releases import card
 from stages.sources import checked_options, has_attributes, medium_from, named, paired_from, reads_path
 from stages.sources.labels import file_beside
+from stages.releases.channels import LATEST
 from stages.stores import open_store
 from stages.stores.folder import FolderStore
 
@@ -56,6 +58,7 @@ def check(params: Params, made: list[Path], root: Path = Path()) -> None:
         *_card(params.upload),
         *_shape(params),
         *foreseen(params, known or _known(params)),
+        *_moved(params, root),
         *_weights(params.select, root),
         *_machine(params),
         *_cluster(params),
@@ -146,6 +149,21 @@ def _store(params: Params, root: Path) -> Iterator[str]:
 
 def _card(upload: Upload) -> Iterator[str]:
     """What the release at the end of this run would be refused for."""
+def _moved(params: Params, root: Path) -> Iterator[str]:
+    """A sentence on a first stage in the channel that upload moves: the next training would stand on this one."""
+    first, upload = params.train.first or "", params.upload
+    store, _, channel = first.removesuffix(".json").rpartition("/channels/")
+    if channel != LATEST or upload.publish == "never" or (upload.publish == "runs" and experiment()):
+        return
+    places = [url if url.startswith("s3://") else root / FolderStore(url).root for url in (store, upload.url)]
+    one, other = (place.rstrip("/") if isinstance(place, str) else place.resolve() for place in places)
+    if one == other:
+        yield (
+            f"train.first = {first!r} is the channel that upload moves to what is made of it, and the next training "
+            "would stand on that: name a release, or promote this one to a channel of its own"
+        )
+
+
     if upload.publish != "never" and (sentence := card.missing(upload)):
         yield sentence
 

@@ -238,6 +238,26 @@ def test_publishing_among_the_images_is_refused(read: Callable[[str], None], url
     read(refusal(params(url, source="folder", path="photos")))
 
 
+@pytest.mark.tried(
+    "`train.first: published/channels/latest`, with `upload.url: file:published`",
+    "params.yaml: train.first = 'published/channels/latest' is the channel that upload moves to what is made of it, "
+    "and the next training would stand on that: name a release, or promote this one to a channel of its own",
+)
+def test_a_first_stage_in_the_channel_that_upload_moves_is_refused(read: Callable[[str], None]) -> None:
+    def standing_on(first: str, **upload: Any) -> Params:
+        known = params()
+        train = known.train.model_copy(update={"family": "age_cgan", "first": first})
+        return known.model_copy(update={"train": train, "upload": known.upload.model_copy(update=upload)})
+
+    read(refusal(standing_on("published/channels/latest")))
+    assert "the channel that upload moves" in refusal(
+        standing_on(f"file:{Path('published').absolute()}/channels/latest.json")
+    )
+    for other in (standing_on("elsewhere/channels/latest"), standing_on("published/channels/latest", publish="never")):
+        with refused("first-unusable"):
+            check(other, MADE)
+
+
 def test_all_that_is_wrong_is_told_at_once() -> None:
     sentence = refusal(params("file:photos/one.png", path="nowhere"))
     assert "ingest.path" in sentence
