@@ -15,24 +15,26 @@ from collections.abc import Iterator
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from ruamel.yaml import YAML
 
 from stages.common.errors import BAD_INPUT, UserError, run_stage
-from stages.common.foresight import Known, foreseen
 from stages.common.experiment import experiment
-from stages.common.params import Ingest, Params, Select, Upload, load_params
+from stages.common.foresight import Known, foreseen
+from stages.common.params import Ingest, Normalize, Params, Select, Upload, load_params
 from stages.common.place import cache_problems, git_notes, links_problems
 from stages.common.provenance import FOLDER, made_by
 from stages.common.receipt import publish_again
 from stages.common.stage import parser_of
+from stages.images.partners import damage_by_chance, partner_shape
 from stages.media.images import Images
 from stages.media.medium import Medium
 from stages.media.settings import require_settings
 from stages.releases import card
+from stages.releases.channels import LATEST
 from stages.sources import checked_options, has_attributes, medium_from, named, paired_from, reads_path
 from stages.sources.labels import file_beside
-from stages.releases.channels import LATEST
 from stages.stores import open_store
 from stages.stores.folder import FolderStore
 
@@ -56,9 +58,9 @@ def check(params: Params, made: list[Path], root: Path = Path()) -> None:
         *unread,
         *_store(params, root),
         *_card(params.upload),
+        *_moved(params, root),
         *_shape(params),
         *foreseen(params, known or _known(params)),
-        *_moved(params, root),
         *_weights(params.select, root),
         *_machine(params),
         *_cluster(params),
@@ -67,7 +69,7 @@ def check(params: Params, made: list[Path], root: Path = Path()) -> None:
     sentences += [*links_problems(made, root), *cache_problems(root)]
     if sentences:
         raise UserError("params-do-not-fit", "; ".join(sentences))
-    _require_first(params, known or _known(params), root)
+    _require_recipe(params, known or _known(params), root)
 
 
 def outputs(graph: Path) -> list[Path]:
@@ -147,8 +149,6 @@ def _store(params: Params, root: Path) -> Iterator[str]:
         yield "upload.url and ingest.path overlap: releases would be taken for images; keep them in folders apart"
 
 
-def _card(upload: Upload) -> Iterator[str]:
-    """What the release at the end of this run would be refused for."""
 def _moved(params: Params, root: Path) -> Iterator[str]:
     """A sentence on a first stage in the channel that upload moves: the next training would stand on this one."""
     first, upload = params.train.first or "", params.upload
@@ -164,6 +164,8 @@ def _moved(params: Params, root: Path) -> Iterator[str]:
         )
 
 
+def _card(upload: Upload) -> Iterator[str]:
+    """What the release at the end of this run would be refused for."""
     if upload.publish != "never" and (sentence := card.missing(upload)):
         yield sentence
 
@@ -221,25 +223,36 @@ def _problem_of(precision: str, device: str) -> str:
     return "" if found is None else str(found)
 
 
-def _require_first(params: Params, known: Known, root: Path) -> None:
-    """Raise what train will raise of the model in `train.first`; last, since a release may be far away.
+def _require_recipe(params: Params, known: Known, root: Path) -> None:
+    """Raise what train will raise of its recipe and of the model in `train.first`; last, as that may be far away.
 
-    One that is gone is no matter where a training of it is done.
+    To ask the rules takes torch, and so seconds. They refuse no family as it is that `foreseen` lets pass, so they are
+    asked of changes to one, and of pairs, which are of many shapes. A first stage that is gone is no matter where a
+    training on it is done.
     """
-    train = params.train
-    if train.first is None or _in_containers(params):
+    train, to = params.train, params.normalize
+    if _in_containers(params) or not (train.first or train.recipe or train.processes > 1 or to.partner):
         return
+    asked = json.dumps({"train": train.model_dump(mode="json"), "expected": _expected(known, to)})
+    fault = _ask_torch("stages.training.fit", root, asked=asked)
+    if fault and not (fault.code == "first-unusable" and made_by("train", train, root / FOLDER)):
+        raise fault
+
+
+def _expected(known: Known, to: Normalize) -> dict[str, Any]:
+    """The same for `stages.training.fit.Expected`; None where nobody knows it yet."""
     named = known.classes is not None and known.classes == len(known.class_names)
     told = bool(known.attribute_names) or known.attributes is False
-    expected = {
+    return {
         "shape": known.shape,
         "classes": known.class_names if named else None,
         "attributes": known.attribute_names if told else None,
+        "domains": known.domains,
+        "paired": known.paired,
+        "partner": None if to.partner is None else partner_shape(to, known.medium.sides),
+        "damage": damage_by_chance(to),
+        "text": known.medium.is_text,
     }
-    asked = json.dumps({"train": train.model_dump(mode="json"), "expected": expected})
-    fault = _ask_torch("stages.training.fit_of_first", root, asked=asked)
-    if fault and not (fault.code == "first-unusable" and made_by("train", train, root / FOLDER)):
-        raise fault
 
 
 def _ask_torch(module: str, folder: Path, *arguments: str, asked: str = "") -> UserError | None:

@@ -31,6 +31,7 @@ from stages.common.split import Split
 from stages.common.stage import explain_interrupt, parser_of, progress_bar
 from stages.media import medium_of
 from stages.media.medium import Medium
+from stages.training.fit import require_recipe
 
 RESUME = Path(".resume/evaluator")
 
@@ -41,6 +42,7 @@ def main() -> None:
     with recorded("evaluator", params, meter) as facts:
         known = known_of(read_json(Path("data/normalized/manifest.json")))
         require_fit(known)  # before minutes of work that no training would follow
+        require_recipe(Split("data/normalized/train").signature)
         figures = evaluator(params, Path(), meter)
         facts["machine"]["device"] = str(steady_device_for(params.device))
         facts.update(figures)

@@ -22,7 +22,6 @@ from mintage.families import FAMILIES, in_full, recipe_of, resolve, table
 from mintage.model_config import condition_for
 from mintage.nearest import nearest
 from mintage.recipes import joins_attributes
-from mintage.rules import refusal
 from mintage.trainer import Trainer
 from stages.common.changes import explain_restart
 from stages.common.device import precision_for
@@ -44,6 +43,7 @@ from stages.media.drawings import draw_translations, drawings_of
 from stages.media.medium import Medium
 from stages.training.changes import EFFECTS, alone_at_the_end, made_otherwise
 from stages.training.first import facts_of_first, first_at
+from stages.training.fit import require_trainable
 from stages.training.guards import checked, first_stop, measure_of, require_diversity, stopped_early, why_stopped
 from stages.training.launch import launched, own_device, own_threads, process_group, start
 from stages.training.sharing import broadcast_state
@@ -162,8 +162,7 @@ def make_trainer(params: Train, split: Split) -> Trainer:
     recipe = resolve(params.family, params.recipe, params.variant)
     first = first_at(params.first)
     signature = replace(split.signature, first=None if first is None else first.config)
-    if reason := refusal(recipe, signature, params.processes):
-        raise UserError("recipe-does-not-fit", f"train.family = {params.family!r}: {reason}")
+    require_trainable(params, recipe, signature)
     device = prepare_device(params)
     precision = precision_for(params.precision, device, split.shape)
     game = catalog.load("game", recipe.game).build(recipe, signature, params.seed)

@@ -26,6 +26,7 @@ DECIDES_NOTHING = {
     "stages",
     "stages.media",  # likewise
     "stages.training.changes",
+    "stages.training.fit",
     *(
         f"stages.common.{name}"
         for name in (

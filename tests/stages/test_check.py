@@ -258,6 +258,22 @@ def test_a_first_stage_in_the_channel_that_upload_moves_is_refused(read: Callabl
             check(other, MADE)
 
 
+@pytest.mark.parametrize(
+    ("recipe", "words"),
+    [
+        ({"network": "unet"}, "a source goes with a network that makes images of images"),
+        ({"generator": {"conditioning": "none"}}, "set generator.conditioning too"),
+        ({"batch_size": 64, "accumulation": 3}, "set batch_size to a multiple of"),
+    ],
+)
+def test_a_recipe_that_train_would_refuse_is_refused_before_anything_is_learned(
+    recipe: dict[str, Any], words: str
+) -> None:
+    known = params()
+    with refused("recipe-does-not-fit", "train.family = 'cgan': ", words):
+        check(known.model_copy(update={"train": known.train.model_copy(update={"recipe": recipe})}), MADE)
+
+
 def test_all_that_is_wrong_is_told_at_once() -> None:
     sentence = refusal(params("file:photos/one.png", path="nowhere"))
     assert "ingest.path" in sentence

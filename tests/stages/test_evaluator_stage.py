@@ -8,7 +8,8 @@ import torch
 from stages.common.files import read_json, sha256_of
 from stages.common.models import read_evaluator
 from stages.common.params import Evaluator, load_section
-from stages.evaluator import evaluator
+from stages.evaluator import evaluator, summary
+from stages.media.images import Images
 from tests.refusals import refused
 from tests.stages.forked import try_stage_in
 from tests.stages.tiny_data import CLASSES, write_digits, write_params
@@ -67,6 +68,20 @@ def test_the_same_data_and_params_give_the_same_bytes_and_another_seed_others(
     write_params(tmp_path, SHORT | {"evaluator.seed": 1})
     train(tmp_path)
     assert not set(outputs(tmp_path).values()) & set(outputs(finished[0]).values())
+
+
+def test_a_recipe_that_train_would_refuse_is_refused_before_the_evaluator_learns(tmp_path: Path) -> None:
+    write_params(workspace(tmp_path), SHORT | {"train.recipe.network": "unet"})
+    code, printed = run(tmp_path)
+    assert (code, "a source goes with a network that makes images of images" in printed) == (2, True), printed
+    assert not (tmp_path / "models").exists()
+
+
+def test_an_autoencoder_that_learned_nothing_is_told_with_what_to_do() -> None:
+    figures = {"kind": "autoencoder", "holdout_explained_variance": -0.3, "holdout_images": 150}
+    assert "worse than their mean: what it says of models means little (raise evaluator.images)" in summary(
+        figures, Images()
+    )
 
 
 @pytest.mark.parametrize("classes", [None, ["only"]])
