@@ -173,6 +173,8 @@ def summary(figures: dict[str, Any], medium: Medium) -> str:
     if "holdout_surprise" in figures:
         return f"a language model: surprise {figures['holdout_surprise']:.4f} nats a line {held_out}{shorter}"
     explained = f"explained variance {figures['holdout_explained_variance']:.4f} {held_out}"
+    if figures["holdout_explained_variance"] < 0:
+        explained += ", worse than their mean: what it says of models means little (raise evaluator.images)"
     return f"an autoencoder, since there are no two classes to tell apart: {explained}{shorter}"
 
 
