@@ -70,7 +70,7 @@ def main() -> None:
     likenesses = list(project(model, waiting, wanted, maker, broken))
     ends = dict.fromkeys(f"{end(likenesses):.1f}" for end in (min, max) if likenesses)
     alike = f", PSNR {' to '.join(ends)} dB as found" if ends else ""
-    begun = "" if model.generator.encoder is None else ", from what its encoder says of them"
+    begun = ", beginning at what its encoder says" if likenesses and model.generator.encoder is not None else ""
     print(f"projected {counted(len(likenesses), 'picture')}{begun}{alike}: {given.out}")
     say_broken(found, waiting, broken, given.out)
 

@@ -296,7 +296,7 @@ def picture_of(trainer: Trainer, params: Train, medium: Medium) -> bytes:
 
 
 def show(bar: "tqdm[Any]", row: dict[str, float]) -> None:
-    named = {"real": "d_real", "fake": "d_fake", "likeness": "encoder_loss"}
+    named = {"real": "d_real", "fake": "d_fake", "encoder": "encoder_loss"}
     bar.set_postfix({what: f"{row[name]:.2f}" for what, name in named.items() if name in row}, refresh=False)
 
 

@@ -1,5 +1,6 @@
 """An encoder in the pipeline: `train.first` names the release whose generator it learns to undo, and comes with it."""
 
+import io
 import shutil
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tqdm import tqdm
 
 import mintage
 from stages.common.files import read_json, write_json
@@ -16,6 +18,7 @@ from stages.common.reading import labels_of
 from stages.common.split import Split
 from stages.evaluator import evaluator
 from stages.export import ENCODER, export
+from stages.train import show
 from tests.stages.forked import run_stage_in, try_stage_in
 from tests.stages.test_stacked_pipeline import PARAMS, UNKNOWN, publish
 from tests.stages.tiny_data import CLASSES, write_params
@@ -52,6 +55,12 @@ def _digits(folder: Path) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.from_numpy(split.images()), labels
 
 
+def test_the_bar_calls_the_loss_by_the_one_who_learns() -> None:
+    with tqdm(total=1, file=io.StringIO()) as bar:
+        show(bar, {"encoder_loss": 3.0})
+        assert bar.postfix == "encoder=3.00"
+
+
 def test_of_all_checkpoints_whose_images_are_the_same_the_last_is_selected(finished: Path) -> None:
     assert len(list((finished / "models/checkpoints").glob("images-*.safetensors"))) == 2
     selection = read_json(finished / "metrics/selection.json")
@@ -80,7 +89,7 @@ def test_a_picture_is_projected_from_what_the_encoder_says_and_its_class_changed
     given = ("one.png", "--release", "model", "--to", CLASSES[1], "--steps", "2", "--out", "out")
     code, said = try_stage_in(tmp_path, "project", *given)
     assert code == 0, said
-    assert "projected 1 picture, from what its encoder says of them, PSNR " in said
+    assert "projected 1 picture, beginning at what its encoder says, PSNR " in said
     assert (tmp_path / "out/one.png").is_file()
 
 

@@ -46,7 +46,9 @@ def test_pictures_of_any_size_are_found_and_marked_as_generated(folder: Path, tm
     assert mean(out / "0.png") < mean(out / "1.png")
     assert mark_in((out / "0.png").read_bytes()) is not None
     before = (out / "0.png").read_bytes()
-    assert "left 2 pictures as they were" in run(folder, "in", "--release", "shades", "--out", str(out))
+    again = run(folder, "in", "--release", "shades", "--out", str(out))
+    assert "projected 0 pictures: " in again
+    assert "left 2 pictures as they were" in again
     assert (out / "0.png").read_bytes() == before
     given = ("in", "--release", "shades", "--out", str(out), "--steps", "11")
     code, said = try_stage_in(folder, "project", *given)
@@ -79,9 +81,9 @@ def test_an_attribute_is_changed(folder: Path, tmp_path: Path) -> None:
         (["in", "--release", "shades", "--set", "dark=true"], "this model takes no attributes"),
         (["in", "--release", "faces", "--set", "dark"], "--set 'dark' is no NAME=VALUE: write such as glasses=true"),
         (["in", "--release", "faces", "--set", "drak=true"], "there is no attribute 'drak'"),
+        (["in", "--release", "faces", "--steps", "-1"], "--steps is -1: give 0 or more"),
     ],
 )
-        (["in", "--release", "faces", "--steps", "-1"], "--steps is -1: give 0 or more"),
 def test_what_cannot_be_is_one_sentence(folder: Path, tmp_path: Path, arguments: list[str], sentence: str) -> None:
     code, said = try_stage_in(folder, "project", *arguments, "--out", str(tmp_path / "out"))
     assert (code, said.count("error: ")) == (2, 1)
