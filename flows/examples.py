@@ -91,11 +91,11 @@ def main() -> None:
     arguments = _arguments()
     root = Path.cwd()
     found = load_all(root / EXAMPLES)
-    chosen = choose(found, arguments.names)
+    named = choose(found, arguments.names)
+    chosen = behind_firsts(named, found)
     if arguments.list:
-        print("\n".join(described(example) for example in chosen))
+        print("\n".join(described(example) for example in named))
         return
-    chosen = behind_firsts(chosen, found)
     for example in chosen:
         example.applied(_params(root))
     (root / FOLDER / "examples").mkdir(parents=True, exist_ok=True)

@@ -314,9 +314,10 @@ def test_an_example_that_cannot_stand_where_it_says_is_refused_before_any_runs(
     toy: Path, examples: Any, after: str, sentence: str
 ) -> None:
     write_second(toy, after=after)
-    code, printed = examples()
-    assert (code, ran(toy)) == (2, [])
-    assert f"examples/a_second.yaml: {sentence}" in printed
+    for asked in ([], ["--list"]):
+        code, printed = examples(*asked)
+        assert (code, ran(toy)) == (2, [])
+        assert f"examples/a_second.yaml: {sentence}" in printed
 
 
 @pytest.mark.parametrize(
