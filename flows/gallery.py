@@ -22,6 +22,7 @@ from flows.stage import RETRY_DELAY, TREE, failure
 from stages.common.errors import BAD_INPUT, TRY_AGAIN, UserError, run_stage
 from stages.common.params import load_params
 from stages.common.stage import parser_of
+from stages.stores import GIVEN, IN_PARAMS
 from stages.stores.folder import FolderStore
 
 RETRIES = 2
@@ -59,8 +60,9 @@ def check_request(root: Path, urls: list[str], out: str) -> None:
     A store that is missing beside others keeps none of them back, and is told by the run itself.
     """
     folders_of(urls, out)
-    asked = urls or [load_params(root / "params.yaml").upload.url]
-    missing = [url for url in asked if not url.startswith("s3://") and not (root / FolderStore(url).root).is_dir()]
+    asked, setting = urls or [load_params(root / "params.yaml").upload.url], GIVEN if urls else IN_PARAMS
+    folders = {url: root / FolderStore(url, setting).root for url in asked if not url.startswith("s3://")}
+    missing = [url for url, folder in folders.items() if not folder.is_dir()]
     if len(missing) == len(asked):
         raise UserError("store-missing", f"{missing[0]}: there is no such folder: name a store where releases lie")
 

@@ -53,20 +53,20 @@ def _config(workers: int) -> Config:
 
 
 def bucket_and_prefix(url: str, setting: str) -> tuple[str, str]:
-    """The parts of s3://BUCKET/PREFIX, which stands in params under `setting`."""
+    """The parts of s3://BUCKET/PREFIX, an address that `setting` has."""
     bucket, _, prefix = url.removeprefix("s3://").partition("/")
     prefix = prefix.rstrip("/")
     if not re.fullmatch(r"[A-Za-z0-9._-]{1,255}", bucket):  # not shown: it may be a key written into the URL
         raise UserError(
             "bucket-name-invalid",
-            f"params.yaml: {setting} names no bucket that S3 allows: write s3://BUCKET/PREFIX, "
+            f"{setting} names no bucket that S3 allows: write s3://BUCKET/PREFIX, "
             "the bucket with letters, digits, '.', '_' and '-' only, and leave keys to the environment",
         )
     segments = prefix.split("/") if prefix else []
     if any(part in (".", "..") or not re.fullmatch(r"[\w.!*'() -]+", part, re.ASCII) for part in segments):
         raise UserError(
             "bucket-prefix-invalid",
-            f"params.yaml: the prefix in {setting} has an empty part, '.', '..' or a sign that is not safe in S3: "
+            f"the prefix in {setting} has an empty part, '.', '..' or a sign that is not safe in S3: "
             "write s3://BUCKET/PREFIX with letters, digits and -_.!*'() between single slashes",
         )
     return bucket, prefix

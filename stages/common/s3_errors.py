@@ -20,7 +20,7 @@ class Use:
     """What the store is used for."""
 
     setting: str
-    """The key in params.yaml that names it."""
+    """Where its address is from, such as a key of params.yaml."""
     again: str
     """What another try does."""
     rights: str
@@ -28,7 +28,7 @@ class Use:
 
 
 UPLOAD = Use(
-    setting="upload.url",
+    setting="upload.url of params.yaml",
     again="run again: files that arrived are not sent again",
     rights="read and write here: it needs s3:ListBucket, s3:GetObject and s3:PutObject",
 )
@@ -38,10 +38,10 @@ _NO_ACCESS = f"this access key may not {{rights}}; if it should have them, {_KEY
 _FAILING = "the store is overloaded or failing, after several tries: {again}"
 
 _REFUSALS = {
-    "NoSuchBucket": "there is no such bucket: create it, or name another in {setting} of params.yaml",
+    "NoSuchBucket": "there is no such bucket: create it, or name another in {setting}",
     "NoSuchKey": "what was asked for is not there: `list` names the releases that are",
     "NoSuchUpload": "an unfinished upload was removed meanwhile: {again}",
-    "InvalidBucketName": "the store allows no such bucket name: name another in {setting} of params.yaml",
+    "InvalidBucketName": "the store allows no such bucket name: name another in {setting}",
     "InvalidAccessKeyId": f"the store does not know the access key: {_KEYS}",
     "SignatureDoesNotMatch": f"the secret key does not belong to the access key: {_KEYS}",
     "AccessDenied": _NO_ACCESS,

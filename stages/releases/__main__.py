@@ -22,7 +22,7 @@ from stages.releases.manifest import Manifest, Release, fetched, release_in
 from stages.releases.origin import Fact, origin, reproducible
 from stages.releases.publish import publish, summary_of
 from stages.releases.transfer import fetch, verify
-from stages.stores import MANIFEST, Store, open_store
+from stages.stores import MANIFEST, Store, open_asked
 
 DAMAGED = UNKNOWN = 1
 
@@ -211,7 +211,7 @@ def run_gc(arguments: argparse.Namespace) -> int:
 
 
 def _store(arguments: argparse.Namespace) -> Store:
-    return open_store(arguments.url or load_section(Upload).url)
+    return open_asked(arguments.url)
 
 
 def _there(arguments: argparse.Namespace) -> Store:

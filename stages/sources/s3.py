@@ -58,7 +58,7 @@ class _Bucket:
         from stages.common.s3_errors import Use, sentences
 
         use = Use(
-            setting="ingest.options.url",
+            setting="ingest.options.url of params.yaml",
             again="run again: it goes on at the last finished shard",
             rights="read here: it needs s3:ListBucket and s3:GetObject",
         )

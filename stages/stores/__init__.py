@@ -13,6 +13,7 @@ from typing import BinaryIO, Protocol
 
 from stages.common.errors import UserError
 from stages.common.files import sha256_of
+from stages.common.params import Upload, load_section
 
 MANIFEST = "manifest.json"
 CHUNK = 1 << 20  # bytes read at a time
@@ -127,12 +128,21 @@ class Store(Protocol):
         """Remove what an unfinished upload left."""
 
 
-def open_store(url: str) -> Store:
-    """The store that `upload.url` names: `file:FOLDER`, `file:///FOLDER` or `s3://BUCKET/PREFIX`."""
+IN_PARAMS, GIVEN = "upload.url of params.yaml", "the command"
+"""Where a store's address may be from, as errors name it."""
+
+
+def open_asked(url: str | None) -> Store:
+    """The store that a command is given; of params.yaml where it is given none."""
+    return open_store(url, GIVEN) if url else open_store(load_section(Upload).url)
+
+
+def open_store(url: str, setting: str = IN_PARAMS) -> Store:
+    """The store at `file:FOLDER`, `file:///FOLDER` or `s3://BUCKET/PREFIX`, an address that `setting` has."""
     if url.startswith("s3://"):
         from stages.stores.s3 import S3Store  # boto3 takes half a second to import
 
-        return S3Store(url)
+        return S3Store(url, setting)
     from stages.stores.folder import FolderStore
 
-    return FolderStore(url)
+    return FolderStore(url, setting)

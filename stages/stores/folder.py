@@ -13,16 +13,17 @@ from urllib.parse import unquote
 
 from stages.common.errors import UserError, quoted
 from stages.common.files import replacing, sha256_of, sync, sync_entry, write_bytes
-from stages.stores import CHUNK, MANIFEST, Entry, File, Keep
+from stages.stores import CHUNK, IN_PARAMS, MANIFEST, Entry, File, Keep
 
 
 class FolderStore:
     """A release is copied into a hidden folder beside its place, synced and renamed: there whole or not at all."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, setting: str = IN_PARAMS) -> None:
         """`url` is `file:FOLDER`, relative to the working directory or absolute, or `file:///FOLDER`."""
         self.url = url.rstrip("/")
-        self.root = _folder_of(url)
+        self.root = _folder_of(url, setting)
+        self._setting = setting
 
     def missing(self, folder: str, files: list[File]) -> list[File]:
         """Not the files that a killed publisher left, but then the manifest, with which a release is placed."""
@@ -136,11 +137,11 @@ class FolderStore:
             raise UserError(
                 "store-not-writable",
                 f"cannot use {self.root} as the store ({reason}): make it a folder with room that you may write, "
-                "or set upload.url in params.yaml to another, and run again",
+                f"or name another in {self._setting}, and run again",
             ) from None
 
 
-def _folder_of(url: str) -> Path:
+def _folder_of(url: str, setting: str) -> Path:
     path = url.removeprefix("file:")
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", path):
         raise UserError(
@@ -152,7 +153,7 @@ def _folder_of(url: str) -> Path:
         if host not in ("", "localhost") or not path:
             raise UserError(
                 "store-url-invalid",
-                f"params.yaml: upload.url = {url!r} names a host, not a folder: write file:FOLDER (relative) or file:///FOLDER",
+                f"{quoted(url)} in {setting} names a host, not a folder: write file:FOLDER (relative) or file:///FOLDER",
             )
         path = slash + path
     return Path(unquote(path)).expanduser()

@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,8 @@ from botocore.exceptions import ClientError
 
 from stages.common.errors import TemporaryError, UserError
 from stages.common.s3 import bucket_and_prefix, connect
-from stages.common.s3_errors import BROKEN_CONNECTION, sentences
-from stages.stores import CHUNK, MANIFEST, PART, Entry, File, Keep, s3_swap
+from stages.common.s3_errors import BROKEN_CONNECTION, UPLOAD, sentences
+from stages.stores import CHUNK, IN_PARAMS, MANIFEST, PART, Entry, File, Keep, s3_swap
 from stages.stores.parallel import WORKERS, ahead, each
 
 if TYPE_CHECKING:
@@ -30,12 +31,13 @@ TRIES = 4
 class S3Store:
     """Files go first, several at a time, the manifest last, so that a release with a manifest is whole."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, setting: str = IN_PARAMS) -> None:
         """`url` is `s3://BUCKET` or `s3://BUCKET/PREFIX`."""
-        self.bucket, prefix = bucket_and_prefix(url, "upload.url")
+        self._use = replace(UPLOAD, setting=setting)
+        self.bucket, prefix = bucket_and_prefix(url, setting)
         self.url = f"s3://{self.bucket}/{prefix}".rstrip("/")
         self._prefix = f"{prefix}/" if prefix else ""
-        self._client, self._place = connect(self.bucket, WORKERS)
+        self._client, self._place = connect(self.bucket, WORKERS, self._use)
 
     def missing(self, folder: str, files: list[File]) -> list[File]:
         """The files that are not there with their size and SHA-256 (kept beside each as metadata)."""
@@ -156,7 +158,7 @@ class S3Store:
             self._client.abort_multipart_upload(**self._target(key), UploadId=upload)
 
     def _sentences(self) -> AbstractContextManager[None]:
-        return sentences(self._place)
+        return sentences(self._place, self._use)
 
     def _put(self, key: str, file: File) -> None:
         """Send a file that fits in memory; the store refuses a body that was damaged on the way."""

@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
-from stages.common.errors import run_stage
+from stages.common.errors import UserError, run_stage
 from stages.examples import FOLDER, load_all
 from stages.gallery import pages
 from stages.gallery.__main__ import main
 from stages.releases.catalogue import delete
 from stages.releases.channels import promote, read_channel
 from stages.releases.manifest import release_in
+from stages.stores import open_asked
 from stages.stores.folder import FolderStore
 from tests.refusals import refused
 from tests.stages.gallery_sites import CARD, Gallery, broken_links, requests
@@ -278,19 +279,28 @@ def test_two_builds_do_not_work_in_one_folder(gallery: Gallery, monkeypatch: pyt
     gallery.build()
 
 
+@pytest.mark.parametrize("option", [[], ["--url"]])
 def test_the_command_builds_a_site_and_says_where_it_is(
-    gallery: Gallery, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    option: list[str], gallery: Gallery, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gallery.publish("one")
     damaged = gallery.publish("two", family="gan")
     change(gallery, damaged, "metrics/selection.json", b"{}")
-    words = ["--url", gallery.store.url, "--out", str(gallery.site), "--title", "Ours"]
+    words = [*option, gallery.store.url, "--out", str(gallery.site), "--title", "Ours"]
     monkeypatch.setattr(sys, "argv", ["gallery", *words])
     run_stage(main)
     printed = capsys.readouterr()
     assert "1 release (1 read and written, 0 removed), 2 channels" in printed.out
     assert f"left out: release {damaged}" in printed.err
     assert "Ours" in gallery.page().text
+
+
+@pytest.mark.parametrize("url", ["s3://bu:cket", "s3://bucket/a//b", "file://host/folder"])
+def test_an_address_that_is_typed_is_not_looked_for_in_params(url: str) -> None:
+    with pytest.raises(UserError) as found:
+        open_asked(url)
+    assert "the command" in str(found.value)
+    assert "upload.url" not in str(found.value)
 
 
 @pytest.fixture

@@ -114,7 +114,7 @@ def test_a_prefix_of_parquet_is_read_by_ranges(tmp_path: Path, bucket: tuple[Any
             "no such bucket: create it, or name another in ingest.options.url",
         ),
         ("s3://pho tos/all", "bucket-name-invalid", "ingest.options.url"),
-        ("s3://photos/a//b", "bucket-prefix-invalid", "ingest.options.url has an empty part"),
+        ("s3://photos/a//b", "bucket-prefix-invalid", "ingest.options.url of params.yaml has an empty part"),
         ("https://photos/all", "params-invalid", "ingest.options.url = 'https://photos/all'"),
         ("s3://me:hunter2@photos/all", "params-invalid", "ingest.options.url = (hidden, it holds an '@')"),
     ],
