@@ -6,7 +6,7 @@ them. Reading this module takes no torch: only what a name stands for does.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from mintage import catalog
 from mintage.values import Named, Within, replace
@@ -275,6 +275,13 @@ def set_axes(recipe: Recipe, named: Sequence[str]) -> list[str]:
     """Those of the named axes that are not as where nothing is said of them."""
     plain = Recipe("", "mlp", 4)
     return [axis for axis in named if getattr(recipe, axis) != getattr(plain, axis)]
+
+
+def set_axes_of_judge(recipe: Recipe, normalization: str) -> list[str]:
+    """Those of a discriminator's axes likewise, where this is the network's own normalization."""
+    plain = DiscriminatorRecipe(normalization=cast(Normalization, normalization))
+    names = (axis.name for axis in fields(plain))
+    return [f"discriminator.{name}" for name in names if getattr(recipe.discriminator, name) != getattr(plain, name)]
 
 
 def axes(recipe: Recipe) -> str:

@@ -13,7 +13,7 @@ from mintage.networks import Network
 from mintage.networks.parts import SMALLEST_IMAGE
 from mintage.objectives import Objective
 from mintage.penalties import Penalty
-from mintage.recipes import PlayerRecipe, Recipe, condition_of, joins_attributes
+from mintage.recipes import PlayerRecipe, Recipe, condition_of, joins_attributes, set_axes, set_axes_of_judge
 from mintage.rules_of_encoders import ENCODERS
 from mintage.rules_of_players import BATCHES, PLAYERS
 from mintage.rules_of_sources import DOMAINS, PAIRS, WORDS
@@ -130,6 +130,11 @@ class Setting:
         return found
 
     @property
+    def of_judge(self) -> list[str]:
+        """The discriminator's axes that are not as where nothing is said of them."""
+        return set_axes_of_judge(self.recipe, self.network.normalization[1])
+
+    @property
     def small(self) -> bool:
         """Whether the image has too few pixels for their places to mean anything, as a point's coordinates."""
         return min(self.real.shape[1:]) < SMALLEST_IMAGE
@@ -186,6 +191,8 @@ class Setting:
 
 _TIMES = (1, 2, 4, 8)
 """That a network may enlarge a source."""
+_WITHOUT_TARGETS = {*catalog.BUILT_IN["objective"]} - {"least_squares"}
+"""Objectives; of those that other packages bring nobody knows what they read."""
 Rule = tuple[Callable[[Setting], bool | list[str]], str]
 """What is refused, and why, with what to do; `{axes}` in it are those, or what else, the rule finds."""
 
@@ -253,6 +260,14 @@ LABELS: list[Rule] = [
         "K + 1 classes are of one label: set condition to label, or discriminator.conditioning to auxiliary",
     ),
     (
+        lambda s: s.recipe.condition == "attributes" and s.needs != "attributes" and not s.joins_attributes,
+        "nobody is told attributes, or asks for them: set conditioning of both players, or condition to label",
+    ),
+    (
+        lambda s: [] if s.discriminator.reads_code else set_axes(s.recipe, ("code_categories", "code_continuous")),
+        "no information code is read, so none is drawn: leave out {axes}, or set discriminator.conditioning to code",
+    ),
+    (
         lambda s: s.discriminator.reads_code and s.recipe.code_categories + s.recipe.code_continuous == 0,
         "an information code needs something to tell: set code_categories or code_continuous",
     ),
@@ -307,6 +322,10 @@ LOSSES: list[Rule] = [
     (
         lambda s: any(p.of_probability for p in s.penalties) and not s.objective.probability,
         "Roth's penalty weighs slopes by a probability, and this objective has none: use r1 and r2",
+    ),
+    (
+        lambda s: s.recipe.objective in _WITHOUT_TARGETS and set_axes(s.recipe, ("targets",)) != [],
+        "targets are numbers that least squares wants: leave out targets, or set objective to least_squares",
     ),
     (
         lambda s: s.recipe.balance < 1 and not s.objective.decides,

@@ -8,6 +8,7 @@ from mintage.recipes import OF_TWO_PLAYERS, set_axes
 if TYPE_CHECKING:
     from mintage.rules import Rule
 
+_OF_JUDGES = ("margin", "objective", "label_smoothing")
 _OF_ENCODERS = ("likeness", "likeness_weight", "prior_weight", "margin")
 
 
@@ -39,7 +40,7 @@ ENCODERS: "list[Rule]" = [
         "who is ahead is told by a cross-entropy, and this objective gives no probability: set margin to 0",
     ),
     (
-        lambda s: s.encodes and s.recipe.margin > 0 and s.recipe.likeness == "pixels",
-        "nobody judges where likeness is of pixels, so nobody is ahead: set margin to 0",
+        lambda s: [*set_axes(s.recipe, _OF_JUDGES), *s.of_judge] if s.encodes and s.recipe.likeness == "pixels" else [],
+        "nobody judges where likeness is of pixels: leave {axes} as family vae has it",
     ),
 ]

@@ -85,6 +85,10 @@ BATCHES: "list[Rule]" = [
         "images judged together are all real or all fake: set packing to 1, or mixed_batches to false",
     ),
     (
+        lambda s: any(p.momentum > 0 and p.optimizer == "adam" for p in s.players),
+        "Adam's momentum is beta1: set momentum to 0, or optimizer to sgd or rmsprop",
+    ),
+    (
         lambda s: any(p.nesterov and not (p.optimizer == "sgd" and p.momentum) for p in s.players),
         "Nesterov's is a momentum of SGD: set optimizer to sgd and momentum above 0, or nesterov to false",
     ),

@@ -195,6 +195,10 @@ PAIRS: "list[Rule]" = [
         "an image that is moved no longer fits its source: set augment to []",
     ),
     (
+        lambda s: s.recipe.latent_size == 0 and s.recipe.latent_distribution != "normal",
+        "where there is no z, it has no distribution: set latent_size above 0, or latent_distribution to normal",
+    ),
+    (
         lambda s: s.recipe.latent_size == 0 and not s.translates,
         "without a source a generator starts from noise: set latent_size above 0",
     ),
@@ -239,6 +243,10 @@ WORDS: "list[Rule]" = [
     (
         lambda s: s.of_words and s.recipe.latent_distribution != "uniform",
         "each number of a latent chooses a word, and must be as likely anywhere: set latent_distribution to uniform",
+    ),
+    (
+        lambda s: s.of_words and any(p.activation != "network" for p in s.players),
+        "networks of words have activations of their own: set activation of both players to network",
     ),
     (
         lambda s: s.of_words and s.recipe.generator.dropout > 0,

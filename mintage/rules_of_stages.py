@@ -127,7 +127,7 @@ STAGES: "list[Rule]" = [
         "players to none",
     ),
     (
-        lambda s: set_axes(s.recipe, OF_GENERATORS) if s.inverts else [],
+        lambda s: [*set_axes(s.recipe, OF_GENERATORS), *s.of_judge] if s.inverts else [],
         "an encoder alone learns, which has no such axis: leave {axes} as the family has it",
     ),
     (

@@ -52,7 +52,7 @@ def test_two_values_are_refused_only_where_they_themselves_do_not_go_together() 
     """Else a combination that trains could hide behind a third value that does not."""
     refused = covering(2).refused
     pairs = {frozenset(axis for axis, _ in values) for values in refused}
-    assert len(refused) < 160
+    assert len(refused) < 170
     assert frozenset({"network", "objective"}) not in pairs
     assert frozenset({"network", "discriminator.conditioning"}) not in pairs
     of_losses = [dict(values) for values in refused if {axis for axis, _ in values} == {"penalties", "objective"}]
@@ -120,7 +120,7 @@ def test_every_value_of_an_axis_goes_with_layers_of_each_domain_s_own_or_is_refu
 def test_every_value_of_an_axis_goes_with_an_encoder_or_is_refused_with_a_reason(likeness: str) -> None:
     tried = [row(**ENCODING, likeness=likeness, **{axis: value}) for axis, values in AXES.items() for value in values]
     trained = [one for one in tried if not reasons(one)]
-    assert len(trained) > 40
+    assert len(trained) > 35
     for one in trained:
         trains(one)
 
@@ -145,6 +145,7 @@ WRONG = [
     row(**WRITING | {"latent_distribution": "normal"}),
     row(**WRITING, generator__dropout=0.5),
     row(**WRITING, augment=("translation",)),
+    row(**WRITING, discriminator__activation="elu"),
     row(roll_outs=2),
     row(**ENCODING, generator__conditioning="concat", discriminator__conditioning="concat"),
     row(**ENCODING, latent_distribution="uniform"),
@@ -153,6 +154,7 @@ WRONG = [
     row(likeness="pixels"),
     row(**ENCODING, objective="hinge", margin=0.4),
     row(**ENCODING, likeness="pixels", margin=0.4),
+    row(**ENCODING, likeness="pixels", discriminator__learning_rate=0.1),
     row(game="unpaired", terms=CYCLE),
     row(**COUPLING | {"game": "adversarial"}),
     row(**COUPLING | {"network": "dcgan"}),
@@ -178,6 +180,9 @@ WRONG = [
     row(discriminator__conditioning="projection"),
     row(matching_aware=True),
     row(generator__conditioning="concat", discriminator__conditioning="concat", labelled=0.5),
+    row(condition="attributes"),
+    row(code_continuous=3),
+    row(objective="hinge", targets=(-1.0, 1.0, 0.0)),
     row(objective="wasserstein"),
     row(penalties=("wgan_gp",), discriminator__normalization="batch"),
     row(penalties=("clipping",), discriminator__normalization="spectral"),
@@ -197,6 +202,7 @@ WRONG = [
     row(objective="wasserstein", penalties=("wgan_gp",), balance=0.8),
     row(packing=2, mixed_batches=True),
     row(generator__nesterov=True),
+    row(discriminator__momentum=0.5),
     row(feature_matching=True, discriminator__normalization="batch"),
     row(feature_matching=True, objective="began"),
     row(terms=(TermRecipe("features", 1.0),), discriminator__normalization="batch"),
@@ -237,6 +243,7 @@ WRONG = [
     row(**TRANSLATING | {"discriminator.conditioning": "hole"}),
     row(terms=(TermRecipe("l1", 1.0),)),
     row(latent_size=0),
+    row(**TRANSLATING, latent_size=0, latent_distribution="uniform"),
     row(**TRANSLATING, augment=("translation",)),
     row(**TRANSLATING, packing=2),
     row(**TRANSLATING, mixed_batches=True),

@@ -89,6 +89,11 @@ OF_DATA = [
         "an encoder alone learns, which has no such axis: leave latent_size, likeness as the family has it",
     ),
     (
+        why_on(AS_LARGE, "age_cgan", discriminator={"learning_rate": 0.01, "width": 8}),
+        "an encoder alone learns, which has no such axis: leave discriminator.learning_rate, discriminator.width as "
+        "the family has it",
+    ),
+    (
         why("cgan", None),
         "a conditional family learns from labels, and this data has none: name an unconditional family, such as dcgan "
         "(of points modern_points)",
