@@ -1,7 +1,8 @@
 """What holds the discriminator's slope: terms of its loss, and weight clipping.
 
 A critic is images `[N,C,H,W]` -> logits `[M]` in float32; M is N, or N / m where m images are judged
-together. Gradients are taken by image and their norms by judgement, never over the batch.
+together, or N P where P patches are judged apart: then an image's logit is their mean. Gradients are taken by image and
+their norms by judgement, never over the batch.
 """
 
 from collections.abc import Callable
@@ -20,11 +21,18 @@ Loss = Callable[[Critic, Tensor, Tensor, torch.Generator], Tensor]
 
 def squared_slopes(critic: Critic, images: Tensor) -> Tensor:
     """The squared norm of the gradient of each judgement `[M]` by its images; itself differentiable."""
+    return _judged(critic, images)[1]
+
+
+def _judged(critic: Critic, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Each judgement `[M]`, of patches their mean `[N]`, and its squared slope."""
     images = images.detach().requires_grad_(True)
     logits = critic(images)
+    if len(logits) > len(images):
+        logits = logits.reshape(len(images), -1).mean(1)
     # The sum's gradient is each judgement's own, where no judgement depends on another's images.
     (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
-    return gradient.reshape(len(logits), -1).square().sum(1)
+    return logits, gradient.reshape(len(logits), -1).square().sum(1)
 
 
 def _distance_to_one(squared: Tensor) -> Tensor:
@@ -63,11 +71,12 @@ def r2(critic: Critic, real: Tensor, fake: Tensor, random: torch.Generator) -> T
 def roth(critic: Critic, real: Tensor, fake: Tensor, random: torch.Generator) -> Tensor:
     """E [(1 - D)^2 |grad|^2] / 2 on real images and E [D^2 |grad|^2] / 2 on fake ones, D = sigmoid(logit).
 
-    The Jensen-Shannon regularizer of Roth et al. 2017, equation 21: R1 and R2, each where D is not yet sure.
+    The Jensen-Shannon regularizer of Roth et al. 2017, equation 21: R1 and R2, each where D is not yet sure. As in the
+    authors' code it also has a gradient by how sure D is.
     """
-    with torch.no_grad():
-        doubt, belief = (1 - critic(real).sigmoid()).square(), critic(fake).sigmoid().square()
-    return ((doubt * squared_slopes(critic, real)).mean() + (belief * squared_slopes(critic, fake)).mean()) / 2
+    (on_real, of_real), (on_fake, of_fake) = _judged(critic, real), _judged(critic, fake)
+    doubt, belief = (1 - on_real.sigmoid()).square(), on_fake.sigmoid().square()
+    return ((doubt * of_real).mean() + (belief * of_fake).mean()) / 2
 
 
 @torch.no_grad()

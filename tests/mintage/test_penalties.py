@@ -1,10 +1,13 @@
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 from mintage import catalog
-from mintage.penalties import clip, dragan, r1, r2, squared_slopes, wgan_gp
+from mintage.penalties import clip, dragan, r1, r2, roth, squared_slopes, wgan_gp
 from mintage.randomness import stream
+from tests.mintage.helpers import play, tiny_trainer
 
 SHAPE = (2, 3, 4)
 LINEAR = torch.randn(24, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -57,6 +60,30 @@ def test_images_judged_together_have_one_slope_together() -> None:
     images = batch(1, count=6)
     packed = squared_slopes(lambda x: quadratic(x.reshape(3, -1, *SHAPE[1:])), images)
     assert torch.allclose(packed, images.reshape(3, -1).square().sum(1))
+
+
+def test_an_image_judged_by_patches_has_the_slope_of_their_mean() -> None:
+    images = batch(1)
+    by_row = squared_slopes(lambda x: x.square().sum((1, 3)).flatten() / 2, images)
+    assert torch.allclose(by_row, (images / SHAPE[1]).flatten(1).square().sum(1))
+
+
+@pytest.mark.parametrize("side", [8, 16])
+@pytest.mark.parametrize("name", ["wgan_gp", "r1", "roth"])
+def test_a_translator_whose_discriminator_judges_patches_trains_under_a_penalty(name: str, side: int) -> None:
+    plain: dict[str, Any] = {"normalization": "instance"}
+    trainer = tiny_trainer("pix2pix", shape=(1, side, side), penalties=[{"name": name}], discriminator=plain)
+    play(trainer, 2)
+    assert trainer.summarize()["penalty"] > 0
+
+
+def test_roths_penalty_also_descends_by_how_sure_the_discriminator_is() -> None:
+    slope = LINEAR.clone().requires_grad_(True)
+
+    def penalty(of: Tensor) -> Tensor:
+        return roth(lambda images: images.flatten(1) @ of, batch(1), batch(2), stream(0, "test"))
+
+    assert torch.autograd.gradcheck(penalty, slope)
 
 
 def test_wgan_gp_looks_between_real_and_fake_images_at_a_random_point_of_each_pair() -> None:
