@@ -75,15 +75,24 @@ class Adversarial(TwoPlayers):
         return [*steps, self.sides, *[("generator",)] * (self.recipe.generator_steps - 1)]
 
     def _steps_at(self, images_seen: int, batch_size: int) -> int:
-        steps = self.recipe.discriminator_steps
+        steps, more = self.recipe.discriminator_steps, self.recipe.generator_steps - 1
         if not self.recipe.warm_up:
             return steps
-        begun = images_seen // batch_size - _WARM_TURNS * _WARM_STEPS
+        begun = images_seen // batch_size - _WARM_TURNS * (_WARM_STEPS + more)
         if begun < 0:
             return _WARM_STEPS
         # From the 25th turn on every 500th is long, and those between are as long as ever.
-        first, cycle = (_WARM_EVERY - _WARM_TURNS) * steps, _WARM_STEPS + (_WARM_EVERY - 1) * steps
+        first = (_WARM_EVERY - _WARM_TURNS) * (steps + more)
+        cycle = _WARM_STEPS + more + (_WARM_EVERY - 1) * (steps + more)
         return _WARM_STEPS if begun >= first and (begun - first) % cycle == 0 else steps
+
+    def _step_of_discriminator(self, step: Step) -> int:
+        """How many it has made before this one; of a warm-up with more steps of the generator these count, too."""
+        number = step.position // (step.size * self.recipe.accumulation)
+        if self.recipe.warm_up:
+            return number
+        turn, more = divmod(number, self.recipe.discriminator_steps + self.recipe.generator_steps - 1)
+        return turn * self.recipe.discriminator_steps + more
 
     def losses(self, side: str, scene: Scene) -> Losses:
         batch = scene.once("batch", lambda: self.draw(scene))
@@ -267,7 +276,7 @@ class Adversarial(TwoPlayers):
         total = torch.zeros((), device=real.device)
         decayed = progress(step.position, self.recipe.decay_images)
         for recipe, penalty in penalties:
-            if step.position // step.size % recipe.interval == 0 and torch.is_grad_enabled():
+            if self._step_of_discriminator(step) % recipe.interval == 0 and torch.is_grad_enabled():
                 random = step.random(f"penalty/{recipe.name}")
                 value = penalty.loss(
                     lambda images: self.discriminator(images, condition).logit, real.float(), fake.float(), random
