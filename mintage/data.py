@@ -29,6 +29,17 @@ def wrong_labels(labels: Tensor, classes: int, random: torch.Generator) -> Tenso
     return (labels + integers(1, classes, labels.shape, random).to(labels.device, non_blocking=True)) % classes
 
 
+def wrong_in_one(conditions: Tensor, channels: int) -> Tensor:
+    """Sources with attributes behind their `channels`, `[N,S+K,*S]`: every other row with its neighbor's source.
+
+    The rows between have their neighbor's attributes.
+    With both wrong at once the one that is heard sooner is enough to tell, and the other is heard less (docs/music.md).
+    """
+    wrong, own = conditions.roll(1, 0), conditions.clone()
+    own[::2, :channels], own[1::2, channels:] = wrong[::2, :channels], wrong[1::2, channels:]
+    return own
+
+
 def on_device(tensor: Tensor, device: torch.device) -> Tensor:
     """Images channels last, as convolutions run fastest."""
     layout = CHANNELS_LAST.get(tensor.ndim)

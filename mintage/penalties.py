@@ -5,14 +5,16 @@ together, or N P where P patches are judged apart: then an image's logit is thei
 their norms by judgement, never over the batch.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from mintage import processes
+from mintage.optimizers import faded
 from mintage.randomness import uniform, uniform_by_image
+from mintage.recipes import PenaltyRecipe
 
 Critic = Callable[[Tensor], Tensor]
 Loss = Callable[[Critic, Tensor, Tensor, torch.Generator], Tensor]
@@ -101,6 +103,27 @@ class Penalty:
     def per_sample(self) -> bool:
         """Whether it needs judgements that do not depend on the rest of the batch."""
         return self.loss is not None
+
+
+def weighted(
+    penalties: Iterable[tuple[PenaltyRecipe, Penalty]],
+    critic: Critic,
+    real: Tensor,
+    fake: Tensor,
+    *,
+    random: Callable[[str], torch.Generator],
+    decayed: float,
+) -> Tensor:
+    """The sum of penalties of a step, in float32, each as many times as its interval has steps; 0 of none.
+
+    `random` gives a stream for a purpose; `decayed` is how much of the way to its last weight each has gone, in [0,1].
+    """
+    total = torch.zeros((), device=real.device)
+    for recipe, penalty in penalties:
+        if penalty.loss is not None:
+            value = penalty.loss(critic, real, fake, random(f"penalty/{recipe.name}"))
+            total = total + faded(recipe.weight or penalty.weight, recipe.last, decayed) * recipe.interval * value
+    return total
 
 
 CLIPPING = Penalty(0.01, project=clip)

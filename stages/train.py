@@ -15,38 +15,33 @@ import torch
 from tqdm import tqdm
 
 from mintage import catalog, processes
-from mintage.data import RealImages, hide_labels
-from mintage.devices import make_deterministic
+from mintage.data import RealImages
 from mintage.engine import Engine
-from mintage.families import FAMILIES, in_full, recipe_of, resolve, table
+from mintage.families import FAMILIES, in_full, resolve, table
 from mintage.model_config import condition_for
 from mintage.nearest import nearest
 from mintage.recipes import joins_attributes
 from mintage.trainer import Trainer
-from stages.common.changes import explain_restart
 from stages.common.device import precision_for
 from stages.common.energy import Meter
 from stages.common.errors import UserError, run_stage
 from stages.common.files import fingerprint_of, read_json, write_tsv
 from stages.common.foresight import known_of, require_fit
-from stages.common.identity import code_of
-from stages.common.marks import Mark, with_mark
 from stages.common.params import load_section
 from stages.common.provenance import recorded
-from stages.common.reading import as_given, attributes_of, labels_of, real_images, require_passed_gate
-from stages.common.resume import Resume, State
+from stages.common.reading import conditions_for, labels_of, real_images, require_passed_gate
+from stages.common.resume import Resume
 from stages.common.split import Split
 from stages.common.stage import deferred_interrupt, explain_interrupt, parser_of, progress_bar
 from stages.common.train_params import Train
 from stages.media import medium_of
-from stages.media.drawings import draw_translations, drawings_of
 from stages.media.medium import Medium
-from stages.training.changes import EFFECTS, alone_at_the_end, made_otherwise
-from stages.training.first import facts_of_first, first_at
+from stages.training.changes import alone_at_the_end
+from stages.training.first import first_at
 from stages.training.fit import require_trainable
-from stages.training.guards import checked, first_stop, measure_of, require_diversity, stopped_early, why_stopped
-from stages.training.launch import launched, own_device, own_threads, process_group, start
-from stages.training.sharing import broadcast_state
+from stages.training.guards import checked, measure_of, require_diversity, stopped_early, why_stopped
+from stages.training.launch import launched, prepare_device, process_group, start
+from stages.training.states import HOLDOUT, broadcast_state, identity, resume_latest, save
 
 if TYPE_CHECKING:
     from stages.training.stopping import BothWays, Measure
@@ -55,11 +50,6 @@ DATA = Path("data/normalized")
 LOG = Path("metrics/train.tsv")
 _LOG_SECONDS = 1.0
 """So often at most it is written while the training goes on."""
-# What may change without changing the weights up to here; a longer run goes on from a shorter one.
-# What `first` names is there by itself: an address may lead to another release tomorrow.
-_NOT_IDENTITY = {"first", "images", "checkpoint_every", "log_every", "resume_every", "min_diversity", "stop"}
-_MEASURE = "measure"
-"""The fact in a state that says by which measure it may stop; see `guards.measure_of`."""
 
 
 def main() -> None:
@@ -146,9 +136,9 @@ def measure_for(params: Train, resume: Resume, split: Split, real: RealImages) -
 
     folder = resume.folder / f"evaluator-{measure_of(params.stop)}"
     if split.domains:
-        return both_ways(folder, params, split, Split(DATA / "holdout"), real.device)
+        return both_ways(folder, params, split, Split(HOLDOUT), real.device)
     evaluator = evaluator_in(folder, params.stop, split, real, params.seed)
-    return Measure(evaluator, Split(DATA / "holdout"), params.stop.samples, params.seed)
+    return Measure(evaluator, Split(HOLDOUT), params.stop.samples, params.seed)
 
 
 def learn_measured(trainer: Trainer, value: float | None) -> None:
@@ -176,62 +166,6 @@ def make_trainer(params: Train, split: Split) -> Trainer:
     real.labels = labels_of(split) if game.learns_classes else None
     engine = Engine(game, recipe, device, precision)
     return Trainer(engine, real, recipe.batch_size, params.seed)
-
-
-def conditions_for(asked: str | None, split: Split, labelled: float, seed: int) -> torch.Tensor | None:
-    """The labels, attributes or domains that this training may see; None where it uses none of them."""
-    if asked == "attributes":
-        return attributes_of(split)
-    if asked == "domain" and split.domain is not None:
-        return torch.from_numpy(split.domain)
-    labels = labels_of(split) if asked == "label" else None
-    return None if labels is None else hide_labels(labels, labelled, seed)
-
-
-def prepare_device(params: Train) -> torch.device:
-    """The device to train on, and torch set to use it as params say."""
-    device = own_device(params.device)
-    make_deterministic(device, params.deterministic)
-    if threads := own_threads(params.threads):
-        torch.set_num_threads(threads)
-    return device
-
-
-def identity(params: Train, manifest: dict[str, Any]) -> dict[str, Any]:
-    """All that decides the bits of the training up to any number of images."""
-    recipe = recipe_of(params.family, params.recipe, params.variant)
-    return {
-        "params": params.model_dump(exclude=_NOT_IDENTITY),
-        "data": manifest["fingerprint"],
-        "code": code_of("train", recipe, medium=medium_of(manifest).name),
-        "torch": torch.__version__,
-        **facts_of_first(params.first),
-    }
-
-
-def resume_latest(trainer: Trainer, resume: Resume, params: Train) -> int:
-    """Load the latest state of this training, if there is one; returns the images it has seen."""
-    found = latest_state(resume, params, trainer.engine.images_at_end(params.images, trainer.batch_size))
-    broadcast_state(resume.fingerprint, found, trainer.engine.device)
-    if found is not None:
-        trainer.load(*found)
-        print(f"going on from {trainer.images_seen:,} images{made_otherwise(trainer, resume, params)}")
-    elif former := resume.former():
-        print(explain_restart("training", "train", former, EFFECTS))
-    return trainer.images_seen
-
-
-def latest_state(resume: Resume, params: Train, images: int) -> State | None:
-    """The latest state that saw at most `images`, or at which `params.stop` ends; without another measure's figures."""
-    found = resume.latest(images)
-    if found is None:
-        return None
-    tensors, facts = found
-    measured = facts["measured"] if facts.get(_MEASURE) == measure_of(params.stop) else []
-    ends = first_stop(measured, params.stop)
-    if ends is not None and ends < facts["images_seen"]:
-        return latest_state(resume, params, ends)
-    return tensors, {**facts, "measured": measured}
 
 
 def train(
@@ -275,24 +209,6 @@ def train(
                 saved = time.monotonic()
             if interrupt.asked:
                 raise KeyboardInterrupt
-
-
-def save(trainer: Trainer, resume: Resume, params: Train, medium: Medium) -> None:
-    """Keep a checkpoint where one is due, else a state in place of the one before; with a picture where it is shown."""
-    due = trainer.passed(params.checkpoint_every)
-    if due or trainer.images_seen >= params.images:
-        resume.draw(trainer.images_seen, with_mark(picture_of(trainer, params, medium), Mark(family=params.family)))
-    tensors, facts = trainer.state()
-    known = {_MEASURE: measure_of(params.stop)} if params.stop else {}
-    (resume.keep if due else resume.roll)((tensors, facts | known))
-
-
-def picture_of(trainer: Trainer, params: Train, medium: Medium) -> bytes:
-    """What the averaged generator makes of the same latents each time, or of the same held-out sources."""
-    if trainer.average.config.translates:
-        holdout = as_given(trainer.average.config, Split(DATA / "holdout"))
-        return draw_translations(medium, trainer.average, params.seed, holdout)
-    return drawings_of(medium).draw_samples(trainer.average, params.seed, judge=trainer.game.probability)
 
 
 def show(bar: "tqdm[Any]", row: dict[str, float]) -> None:

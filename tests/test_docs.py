@@ -55,6 +55,16 @@ def test_each_page_is_in_the_index() -> None:
     )
 
 
+def test_the_reading_path_has_less_than_a_thousand_lines() -> None:
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    path = page.partition("## A reading path")[2].partition("| together")[0]
+    listed = {name: int(lines) for name, lines in re.findall(r"(?m)^\| `([^`]+)`[^|]*\| (\d+) \|", path)}
+    whole = {name: len((ROOT / name).read_text().splitlines()) for name in listed if name.endswith(".py")}
+    assert len(whole) == 5
+    assert sum((listed | whole).values()) < 1_000
+    assert all(abs(listed[name] - lines) <= 10 for name, lines in whole.items()), whole
+
+
 def test_the_page_of_params_is_up_to_date() -> None:
     assert settings.PAGE.read_text(encoding="utf-8") == settings.page(), "run `python -m tests.settings`"
 

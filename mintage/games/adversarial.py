@@ -11,7 +11,7 @@ from torch import Tensor
 from mintage import catalog, processes
 from mintage.augment import augment
 from mintage.conditioning.heads import Judgement
-from mintage.data import wrong_labels
+from mintage.data import wrong_in_one, wrong_labels
 from mintage.dataset import Signature
 from mintage.games import Losses, Scene, Step, TwoPlayers
 from mintage.hardening import Balance, Pair, Pool, add_noise, coins, exchange, exchange_judgements, noise_at
@@ -19,14 +19,14 @@ from mintage.latents import code_of, draw
 from mintage.layers import Layers
 from mintage.model_config import model_config
 from mintage.objectives import against_each
-from mintage.optimizers import faded, progress
+from mintage.optimizers import progress
+from mintage.penalties import weighted
 from mintage.players import Discriminator, Generator, build_players
 from mintage.randomness import uniform
 from mintage.recipes import Recipe
+from mintage.schedule import steps_of_discriminator, steps_of_turn
 from mintage.terms import Play, feature_gap
 
-_WARM_STEPS, _WARM_TURNS, _WARM_EVERY = 100, 25, 500
-"""Of a warm-up: steps in a long turn, long turns at the start, and from one to the next afterwards."""
 Shown = tuple[Tensor, Tensor | None]
 """Images `[N,C,H,W]`, and their condition, labels `[N]`, attributes `[N,K]` or sources `[N,S,H,W]`, shown with them."""
 
@@ -71,28 +71,9 @@ class Adversarial(TwoPlayers):
 
     def schedule(self, images_seen: int, batch_size: int) -> list[tuple[str, ...]]:
         """The discriminator's steps, in the last of which the generator moves too; then more steps of the generator."""
-        steps: list[tuple[str, ...]] = [("discriminator",)] * (self._steps_at(images_seen, batch_size) - 1)
+        alone = steps_of_turn(self.recipe, images_seen // batch_size) - 1
+        steps: list[tuple[str, ...]] = [("discriminator",)] * alone
         return [*steps, self.sides, *[("generator",)] * (self.recipe.generator_steps - 1)]
-
-    def _steps_at(self, images_seen: int, batch_size: int) -> int:
-        steps, more = self.recipe.discriminator_steps, self.recipe.generator_steps - 1
-        if not self.recipe.warm_up:
-            return steps
-        begun = images_seen // batch_size - _WARM_TURNS * (_WARM_STEPS + more)
-        if begun < 0:
-            return _WARM_STEPS
-        # From the 25th turn on every 500th is long, and those between are as long as ever.
-        first = (_WARM_EVERY - _WARM_TURNS) * (steps + more)
-        cycle = _WARM_STEPS + more + (_WARM_EVERY - 1) * (steps + more)
-        return _WARM_STEPS if begun >= first and (begun - first) % cycle == 0 else steps
-
-    def _step_of_discriminator(self, step: Step) -> int:
-        """How many it has made before this one; of a warm-up with more steps of the generator these count, too."""
-        number = step.position // (step.size * self.recipe.accumulation)
-        if self.recipe.warm_up:
-            return number
-        turn, more = divmod(number, self.recipe.discriminator_steps + self.recipe.generator_steps - 1)
-        return turn * self.recipe.discriminator_steps + more
 
     def losses(self, side: str, scene: Scene) -> Losses:
         batch = scene.once("batch", lambda: self.draw(scene))
@@ -226,19 +207,9 @@ class Adversarial(TwoPlayers):
         if not self.recipe.matching_aware or condition is None:
             return []
         if self.config.translates or self.config.attributes:
-            return [(images, self._wrong_in_one(condition) if self.config.joins_attributes else condition.roll(1, 0))]
+            joined = self.config.bare_source_shape if self.config.joins_attributes else None
+            return [(images, wrong_in_one(condition, joined[0]) if joined else condition.roll(1, 0))]
         return [(images, wrong_labels(condition, self.config.class_count, step.random("labels/wrong")))]
-
-    def _wrong_in_one(self, condition: Tensor) -> Tensor:
-        """Of every other row the source of its neighbor, of those between the attributes.
-
-        With both wrong at once the one that is heard sooner is enough to tell, and the other is heard less
-        (docs/music.md).
-        """
-        wrong, own = condition.roll(1, 0), condition.clone()
-        channels = (self.config.bare_source_shape or ())[0]
-        own[::2, :channels], own[1::2, channels:] = wrong[::2, :channels], wrong[1::2, channels:]
-        return own
 
     def _labeled(self, batch: Batch, step: Step) -> list[Shown]:
         if batch.labeled is None:
@@ -269,21 +240,17 @@ class Adversarial(TwoPlayers):
         return code_of(self.config, latents)
 
     def _penalties(self, real: Tensor, fake: Tensor, condition: Tensor | None, step: Step) -> Losses:
-        """The sum of those that are due, in float32; 0 between their intervals."""
-        penalties = [(recipe, penalty) for recipe, penalty in self.penalties if penalty.loss is not None]
-        if not penalties:
+        if not any(penalty.loss for _, penalty in self.penalties):
             return {}
-        total = torch.zeros((), device=real.device)
+        before = steps_of_discriminator(self.recipe, step.position // (step.size * self.recipe.accumulation))
+        due = [one for one in self.penalties if before % one[0].interval == 0] if torch.is_grad_enabled() else []
         decayed = progress(step.position, self.recipe.decay_images)
-        for recipe, penalty in penalties:
-            if self._step_of_discriminator(step) % recipe.interval == 0 and torch.is_grad_enabled():
-                random = step.random(f"penalty/{recipe.name}")
-                value = penalty.loss(
-                    lambda images: self.discriminator(images, condition).logit, real.float(), fake.float(), random
-                )
-                weight = faded(recipe.weight or penalty.weight, recipe.last, decayed)
-                total = total + weight * recipe.interval * value
-        return {"penalty": total}
+
+        def critic(images: Tensor) -> Tensor:
+            logits: Tensor = self.discriminator(images, condition).logit
+            return logits
+
+        return {"penalty": weighted(due, critic, real.float(), fake.float(), random=step.random, decayed=decayed)}
 
     @torch.no_grad()
     def probability(self, images: Tensor) -> Tensor | None:

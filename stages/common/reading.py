@@ -7,7 +7,7 @@ import psutil
 import torch
 from torch import Tensor
 
-from mintage.data import RealImages
+from mintage.data import RealImages, hide_labels
 from mintage.evaluator import EvaluatorConfig
 from mintage.model_config import ModelConfig
 from mintage.streaming import Blocks, open_images
@@ -113,6 +113,19 @@ def evaluator_config(split: Split, features: int) -> EvaluatorConfig:
 
 def attributes_of(split: Split) -> Tensor | None:
     return None if split.attributes is None else torch.from_numpy(split.attributes)
+
+
+def conditions_for(asked: str | None, split: Split, labelled: float, seed: int) -> Tensor | None:
+    """The labels, attributes or domains that a training may see, which asks for one of them; None where it uses none.
+
+    Of the labels, those of a share that the seed draws are hidden unless `labelled` is 1.
+    """
+    if asked == "attributes":
+        return attributes_of(split)
+    if asked == "domain" and split.domain is not None:
+        return torch.from_numpy(split.domain)
+    labels = labels_of(split) if asked == "label" else None
+    return None if labels is None else hide_labels(labels, labelled, seed)
 
 
 def require_passed_gate(report: str | Path) -> None:

@@ -16,8 +16,10 @@ import torch
 import torch.distributed as dist
 
 from mintage import processes
+from mintage.devices import make_deterministic
 from stages.common.device import device_for
 from stages.common.errors import BAD_INPUT, TRY_AGAIN, TemporaryError, UserError
+from stages.common.train_params import Train
 
 _LOOK_EVERY = 0.2
 _UNTIL_ENDED = 20
@@ -68,7 +70,16 @@ def start(count: int, module: str) -> None:
         os.kill(os.getpid(), error.sigval)  # end as if no one had caught it
 
 
-def own_device(name: str) -> torch.device:
+def prepare_device(params: Train) -> torch.device:
+    """The device to train on, and torch set to use it as params say."""
+    device = _device(params.device)
+    make_deterministic(device, params.deterministic)
+    if threads := _threads(params.threads):
+        torch.set_num_threads(threads)
+    return device
+
+
+def _device(name: str) -> torch.device:
     """The stage's device; of several processes each has the GPU of its number."""
     if launched() and name != "cpu" and torch.cuda.is_available():
         device = device_for(f"cuda:{os.environ['LOCAL_RANK']}")
@@ -77,7 +88,7 @@ def own_device(name: str) -> torch.device:
     return device_for(name)
 
 
-def own_threads(asked: int | None) -> int | None:
+def _threads(asked: int | None) -> int | None:
     """Threads of the CPU: as asked, or else the cores divided by the processes of this machine."""
     if asked is None and launched():
         return max(1, (os.cpu_count() or 1) // int(os.environ["LOCAL_WORLD_SIZE"]))
@@ -98,7 +109,7 @@ def process_group(expected: int, device: str) -> Iterator[None]:
                 "processes-differ",
                 f"torchrun started {started} processes: set train.processes to {started}, not {expected}",
             )
-        with processes.joined(own_device(device)):
+        with processes.joined(_device(device)):
             yield
     except processes.LostError:
         time.sleep(_UNTIL_ENDED)  # the launcher ends this process where another of this machine was the cause
