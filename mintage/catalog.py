@@ -128,6 +128,8 @@ STACKED = {"stacked"}
 """Those that refine what a released generator makes (`Network.stacks`), likewise."""
 INVERTING = {"inversion"}
 """Games in which an encoder alone learns, of a released generator (`Game.inverts`), likewise."""
+ENCODING = {"autoencoding"} | INVERTING
+"""Those in which an encoder learns (`Game.encodes`), these among them, likewise."""
 ENLARGING = {"srresnet"}
 """Those whose images may be larger than their sources (`Network.enlarges`), likewise."""
 

@@ -1,7 +1,8 @@
 """Sample: images of the selected generator, seeded, into Parquet and pictures.
 
 Reads models/selected; of a model that translates also data/normalized/holdout, whose sources it translates, or of two
-domains whose images, each into the other. One that makes an image of each of two domains makes both of each latent.
+domains whose images, each into the other; of one with an encoder the images that it encodes and makes again. One that
+makes an image of each of two domains makes both of each latent.
 Writes samples/, plots/samples.png, plots/latent/, plots/heard/, metrics/latent.json, provenance/sample.json.
 Image i is the same bits whatever the count and the batch size. Rows, and pictures of the latent space: stages/sampling.
 """
@@ -29,14 +30,12 @@ from stages.media import medium_of
 from stages.media.drawings import draw_translations, drawings_of, rows_of_grid
 from stages.media.medium import Medium
 from stages.sampling.heard import Heard, heard_beside, heard_translations, write_heard
-from stages.sampling.latent import pictures, write_pictures
+from stages.sampling.latent import JUDGED, pictures, write_pictures
 from stages.sampling.rows import Job, rows
 
 SHARD_IMAGES = 20_000
 TEXT = pa.string()
 LATENT = "metrics/latent.json"
-JUDGED = 256
-"""Pairs among which the best and the worst translations are looked for."""
 _LINES = 40
 """That pages show."""
 
@@ -61,7 +60,7 @@ def sample(params: Sample, root: Path, over_shards: MapShards = one_by_one) -> i
     job = Job(params, root)
     generator, medium, mark = job.generator, job.medium, job.mark
     drawings, labels, asked = drawings_of(medium), job.labels, job.asked
-    found = pictures(generator, params, labels, medium)
+    found = pictures(generator, params, labels, medium, None if generator.encoder is None else job.holdout)
     with ExitStack() as outputs:
         folder, latent, played = (
             outputs.enter_context(replacing_directory(root / name))

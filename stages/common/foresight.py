@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mintage.attribute_names import asked_values
-from mintage.catalog import BUILT_IN, ENLARGING, INVERTING, OF_ANY_SIDES, OF_ONE_VOICE, WITHOUT_MAPS, WRITING
+from mintage.catalog import BUILT_IN, ENCODING, ENLARGING, INVERTING, OF_ANY_SIDES, OF_ONE_VOICE, WITHOUT_MAPS, WRITING
 from mintage.families import FAMILIES, recipe_of
 from mintage.recipes import OF_GENERATORS, OF_IMAGES, OF_ONE_DISCRIMINATOR, OF_TWO_PLAYERS, Recipe, set_axes
 from stages.common.errors import UserError
@@ -44,8 +44,10 @@ _OF_MODELS = (
     "masks",
     "colors",
     "attributes",
+    "encoder",
 )
 """What a metric may need that is no matter of the medium alone."""
+_WITHOUT_ENCODER = set(BUILT_IN["game"]) - ENCODING
 ABSENT = {
     "unpaired": OF_ONE_DISCRIMINATOR,
     "transfer": OF_ONE_DISCRIMINATOR,
@@ -239,6 +241,9 @@ def _metrics(select: Select, train: Train, known: Known) -> Iterator[str]:
             yield f"select.{key} names {metric!r}, which is of {needs}: name another metric"
         elif needs == "attributes" and known.attributes is False:
             yield f"select.{key} names {metric!r}, and images have no attributes: name another metric"
+        elif needs == "encoder" and recipe_of(train.family, train.recipe, train.variant).game in _WITHOUT_ENCODER:
+            why = f"which is of an encoder, and train.family = {train.family!r} learns none"
+            yield f"select.{key} names {metric!r}, {why}: name another metric, or a family such as vae_gan"
         elif metric in _OF_CLASSES and (known.classes == 0 or (_tells_nothing(train) and not _of_domains(train))):
             why = f"which is of classes, and train.family = {train.family!r} is told none"
             yield f"select.{key} names {metric!r}, {why}: name another metric, or a conditional family"

@@ -64,6 +64,7 @@ def absent(selection: Selection, medium: Medium) -> list[tuple[list[str], str]]:
     of_sources = {f"source {kind}", *({"domains"} if selection.directions else of_pairs)}
     offered |= set() if selection.baseline is None else of_sources
     offered |= set() if selection.attributes is None else {"attributes"}
+    offered |= {"encoder"} if "reconstruction" in selection.absent else set()
     reasons = []
     for name, metric in METRICS.items():
         if name in shown_metrics(selection) or metric.needs not in offered:

@@ -155,6 +155,13 @@ class PairsToldApart(Facts):
     sentence: str
 
 
+class Reconstruction(Facts):
+    """What comes back of held-out images that are encoded, and what does without the encoder."""
+
+    images: int
+    sentence: str
+
+
 class Truncation(Facts):
     """What the columns of truncation.tsv say."""
 
@@ -214,6 +221,7 @@ class Selection(Measures):
     classification_accuracy_score: AccuracyScore | None = None
     classifier: Classifier | None = None
     pairs_told_apart: PairsToldApart | None = None
+    reconstruction: Reconstruction | None = None
     truncation: Truncation | None = None
 
     @field_validator("metric")

@@ -15,19 +15,25 @@ from mintage.attribute_names import groups_of
 from mintage.attributes import values_of
 from mintage.latent_space import Blend, Truncated, along_code, arithmetic, by_category, path
 from mintage.latents import draw
+from mintage.metrics.pairs import psnr
 from mintage.model_config import ModelConfig
 from mintage.players import Generator
 from mintage.randomness import stream
-from mintage.sampling import generate, latents_of
+from mintage.sampling import asked_rows, generate, latents_of
 from stages.common.errors import UserError
 from stages.common.files import write_json
+from stages.common.made_again import made_again
 from stages.common.marks import Mark, with_mark
 from stages.common.params import Sample
+from stages.common.pictures import rows_of_blocks
+from stages.common.split import Split
 from stages.media.drawings import Drawings
 from stages.media.medium import Medium
 
 _TRUNCATION, _ARITHMETIC, _CODE = "Truncation", "Latent arithmetic", "Information code"
 COLUMNS = 10
+JUDGED = 256
+"""Held-out images, or pairs, among which the best and the worst are looked for."""
 _WALKS = 4
 _MOST_ROWS = 10
 _MOST_NUMBERS = 4
@@ -53,7 +59,9 @@ class Absent:
     reason: str
 
 
-def pictures(generator: Generator, params: Sample, labels: list[int] | None, medium: Medium) -> list[Picture | Absent]:
+def pictures(
+    generator: Generator, params: Sample, labels: list[int] | None, medium: Medium, holdout: Split | None = None
+) -> list[Picture | Absent]:
     """All that there is to see of this model; of some media only the walks are drawn."""
     if generator.config.translates:
         reason = "the images are made of others, not of noise alone"
@@ -63,6 +71,7 @@ def pictures(generator: Generator, params: Sample, labels: list[int] | None, med
         reason = medium.lacks["latent pictures"]
         return [walked, *(Absent(title, reason) for title in (_TRUNCATION, _ARITHMETIC, _CODE))]
     return [
+        *reconstructions(generator, params, holdout),
         *switches(generator, params),
         walked,
         truncation(generator, params, labels),
@@ -114,6 +123,25 @@ def switches(generator: Generator, params: Sample) -> list[Picture]:
     )
     rows = [name for name, _ in groups[:_MOST_ROWS]]
     return [Picture("attributes", "One attribute at a time", caption, rows, images)]
+
+
+def reconstructions(generator: Generator, params: Sample, holdout: Split | None) -> list[Picture]:
+    """Held-out images and what becomes of them, encoded and made again; none of a model without an encoder.
+
+    Ten by chance, then those of `JUDGED` that come back best by PSNR, and worst.
+    """
+    if generator.encoder is None or holdout is None:
+        return []
+    rows = asked_rows(len(holdout), min(len(holdout), JUDGED), params.seed)
+    images, again = torch.from_numpy(holdout.take(rows.numpy())), made_again(generator, holdout, rows)
+    order, columns = psnr(again, images).argsort(descending=True, stable=True), min(COLUMNS, len(rows))
+    shown = torch.stack([torch.arange(columns), order[:columns], order[-columns:].flip(0)])
+    both = torch.stack([images[shown], again[shown]], dim=1).flatten(0, 1)
+    caption = (
+        "Held-out images, and below each what the generator makes of what the encoder says of it: ten by chance, "
+        f"then the best and the worst of {len(rows):,} by PSNR. What the worst have in common, it has no latents for."
+    )
+    return [Picture("reconstructions", "Encoded and made again", caption, rows_of_blocks(["held out", "again"]), both)]
 
 
 def walks(generator: Generator, params: Sample, labels: list[int] | None) -> Picture:

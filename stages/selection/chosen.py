@@ -14,6 +14,7 @@ from stages.selection.checkpoints import loaded
 from stages.selection.classifiers import classification_scores
 from stages.selection.discriminator import classifier_figures
 from stages.selection.pairs import pairs_told_apart
+from stages.selection.reconstruction import reconstruction_figures
 from stages.selection.reference import COUPLED, TRANSLATED, Reference
 from stages.selection.rule import Row
 from stages.selection.truncation import facts_of, truncation_curve
@@ -39,7 +40,9 @@ class ChosenFigures:
 
 
 def measure_chosen(path: Path, real: Reference, cache: Path, trained: dict[str, Any], params: Select) -> ChosenFigures:
-    """The classification accuracy score, the discriminator as a classifier and at pairs, and the truncation curve."""
+    """The classification accuracy score, the discriminator as a classifier and at pairs, the encoder beside none, and
+    the truncation curve.
+    """
     known, generator, absent = Cache(cache, sha256_of(path)), loaded(path, real), dict[str, str]()
     asked, training = params, length_of(trained)
     params = within_budget(asked, training)
@@ -61,9 +64,10 @@ def measure_chosen(path: Path, real: Reference, cache: Path, trained: dict[str, 
         pairs = found(
             "pairs_told_apart", lambda: pairs_told_apart(path, real, generator, known, trained, progress=bar.update)
         )
+        again = found("reconstruction", lambda: reconstruction_figures(generator, real, known, bar.update))
         curve = found("truncation", lambda: truncation_curve(generator, real, known, params, bar.update))
     figures = {"classification_accuracy_score": score, "classifier": classifier, "pairs_told_apart": pairs}
-    figures |= {"truncation": facts_of(curve) if curve else None}
+    figures |= {"reconstruction": again, "truncation": facts_of(curve) if curve else None}
     scored = real.conditional and real.kind == "classifier"
     noise = real.condition not in (*TRANSLATED, COUPLED) and generator.config.latent_distribution == "normal"
     cut = noise and "truncation" not in real.medium.lacks

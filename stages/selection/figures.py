@@ -153,6 +153,15 @@ def retrievals(drawn: Extraction, real: Reference) -> Figures:
     return {"retrieval": retrieval(drawn.features, of_all if len(drawn) == len(of_all) else of_all[real.pairs])}
 
 
+def reconstructions(drawn: Extraction, real: Reference) -> Figures:
+    """Of images made again in the place of those that are `Reference.encoded`."""
+    shown = real.holdout.features[real.encoded]
+    return {
+        "reconstruction_psnr": _likeness(drawn, "psnr"),
+        "reconstruction_retrieval": retrieval(drawn.features, shown),
+    }
+
+
 def brightness(drawn: Extraction, real: Reference) -> Figures:
     require_brightness(real)
     return {"pixel_distance": histogram_distance(real.holdout.pixels, drawn.pixels)}
@@ -226,6 +235,8 @@ MEASUREMENTS |= {
     measurement_by(name): tuple(metrics) for name in media.BUILT_IN if (metrics := media.load(name).metrics)
 }
 MEASUREMENTS |= {measurement_of(name): (name,) for name, metric in METRICS.items() if metric.measure}
+OF_ENCODERS: Measurements = {reconstructions: ("reconstruction_psnr", "reconstruction_retrieval")}
+"""Of held-out images made again, not of samples."""
 OF_HOLDOUT = (
     conditional,
     attributes,

@@ -22,6 +22,7 @@ from stages.selection.checkpoints import measure_checkpoint, require_same_data
 from stages.selection.extraction import Judge
 from stages.selection.features import feature_network
 from stages.selection.measure import floors, load_generator
+from stages.selection.metrics import METRICS
 from stages.selection.reference import COUPLED, Reference, reference
 
 
@@ -73,12 +74,13 @@ def read_inputs(params: Select, root: Path) -> Inputs:
         return Judge(evaluator, feature_network(params, evaluator, sha256, device, medium.words), medium, sha256)
 
     reals, config = [], load_generator(checkpoints[-1], device)[0].config
-    if config.encoder is not None:  # its generator makes the same at all
+    if config.encoder is not None and not asks_encoder(params):  # its generator makes the same at all
         checkpoints = checkpoints[-1:]
     train, holdout = as_given(config, train), as_given(config, holdout)
     if not train.domains:
-        condition = condition_of(config)
-        reals = [reference(judge_in("", train, holdout), train, holdout, params, condition=condition, cache=cache)]
+        judge, told = judge_in("", train, holdout), condition_of(config)
+        encodes = config.encodes
+        reals = [reference(judge, train, holdout, params, condition=told, cache=cache, encodes=encodes)]
     for number, name in reversed([*enumerate(train.domains)]):
         of_train, of_holdout, others = train.of_domain(name), holdout.of_domain(name), holdout.of_other_domain(name)
         judge, about = judge_in(str(number), of_train, of_holdout), (of_train, of_holdout, params)
@@ -104,6 +106,11 @@ def condition_of(config: ModelConfig) -> str | None:
     if config.attributes and not config.translates:
         return "attributes"
     return "label" if config.conditional else "source" if config.translates else None
+
+
+def asks_encoder(params: Select) -> bool:
+    """Whether a checkpoint is chosen by what its encoder does."""
+    return any(METRICS[name].needs == "encoder" for name in (params.metric, *(one.metric for one in params.guards)))
 
 
 def require_enough(params: Select, train: Split, holdout: Split) -> None:

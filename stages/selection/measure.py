@@ -1,6 +1,6 @@
 """A checkpoint's figures beside their floors: what was measured before is not measured again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -9,17 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from mintage.players import Generator, build_generator
 from mintage.sampling import CHUNK
 from mintage.sources import untouched
 from stages.common.checkpoint import read_checkpoint
 from stages.common.errors import UserError
+from stages.common.made_again import made_again
 from stages.common.models import weights_of
 from stages.common.reading import Chosen
 from stages.selection.cache import Cache, code_digest, key_of
-from stages.selection.extraction import Extraction, Judge
-from stages.selection.figures import MEASUREMENTS, OF_HOLDOUT, Figures, Measurement, Measurements
+from stages.selection.extraction import Extraction, Judge, Target, quantize
+from stages.selection.figures import MEASUREMENTS, OF_ENCODERS, OF_HOLDOUT, Figures, Measurement, Measurements
 from stages.selection.intervals import INTERVALS
 from stages.selection.reference import Reference
 
@@ -45,7 +47,10 @@ def floors(real: Reference) -> Measured:
     of_holdout = measured(lambda: real.holdout, real, real.known, f"holdout-{real.key}", own)
     others: Measurements = {function: metrics for function, metrics in MEASUREMENTS.items() if function not in own}
     of_train = measured(lambda: real.train_sample, real, real.known, f"floors-{real.key}", others | INTERVALS)
-    return Measured(of_train.figures | of_holdout.figures, of_train.absent | of_holdout.absent)
+    found = [of_train, of_holdout]
+    if real.encodes:
+        found.append(in_place(real.held_out, real, real.known, f"themselves-{real.key}"))
+    return joined(found)
 
 
 def measure(
@@ -62,7 +67,32 @@ def measure(
     def load_or_generate() -> Extraction:
         return Extraction(**known.tensors(f"drawn-{key}", lambda: generated(load(), real, progress).tensors()))
 
-    return measured(load_or_generate, real, known, f"figures-{key}")
+    found = measured(load_or_generate, real, known, f"figures-{key}")
+    return joined([found, reconstructed(load, real, known)]) if real.encodes else found
+
+
+def reconstructed(load: Callable[[], Generator], real: Reference, known: Cache) -> Measured:
+    """What held-out images reach that the generator's own encoder encodes, and it makes again."""
+
+    def again() -> Iterator[Tensor]:
+        generator = load()
+        made = (made_again(generator, real.holdout_split, rows) for rows in torch.split(real.encoded, CHUNK))
+        return as_written(made, real)
+
+    key = key_of(real.key, code_digest(Judge, load_generator, made_again, as_written))
+    return in_place(again, real, known, f"again-{key}")
+
+
+def in_place(images: Callable[[], Iterable[Tensor]], real: Reference, known: Cache, key: str) -> Measured:
+    """What images reach in the place of the held-out ones that are encoded, a chunk at a time."""
+    return measured(
+        lambda: real.judge.extract(images(), None, map(Target, real.held_out())), real, known, key, OF_ENCODERS
+    )
+
+
+def as_written(images: Iterable[Tensor], real: Reference) -> Iterator[Tensor]:
+    """As a user of the files sees them."""
+    return (real.medium.as_written(quantize(some, bits_kept=real.medium.exact)) for some in images)
 
 
 def generated(
@@ -118,7 +148,11 @@ def measured(
         now[name] = before[name] if name in before else _one(function, columns, extract, real)
     if now != before:
         known.keep(key, now)
-    parts = [Measured(**part) for part in now.values()]
+    return joined([Measured(**part) for part in now.values()])
+
+
+def joined(parts: Sequence[Measured]) -> Measured:
+    """All that is known of the same images."""
     return Measured(
         {name: value for part in parts for name, value in part.figures.items()},
         {name: why for part in parts for name, why in part.absent.items()},

@@ -193,6 +193,26 @@ METRICS: dict[str, Metric] = {
         needs="pairs",
         guard_only="a source that is much like its truth is found as it is",
     ),
+    "reconstruction_psnr": Metric(
+        "reconstruction PSNR",
+        "reconstruction_psnr_floor",
+        "max",
+        "The peak signal-to-noise ratio of held-out images that the model's encoder encodes and its generator makes "
+        "again, beside themselves, in decibels, 100 at most.",
+        "Larsen et al. 2016",
+        needs="encoder",
+        guard_only="a blur of all that an image may be scores better than a sharp image",
+    ),
+    "reconstruction_retrieval": Metric(
+        "reconstruction retrieval",
+        "reconstruction_retrieval_floor",
+        "max",
+        "The share of held-out images that, encoded and made again, lie nearer to themselves than to any other, in the "
+        "features. It says nothing of samples of noise.",
+        "Antipov et al. 2017",
+        "share",
+        needs="encoder",
+    ),
     "pixel_distance": Metric(
         "pixel distance",
         "pixel_floor",

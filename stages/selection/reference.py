@@ -60,6 +60,8 @@ class Reference:
     """and these are the held-out ones of the other, which are translated;"""
     partner: Judge | None = None
     """or this judges images of the other, where one latent makes an image of each."""
+    encodes: bool = False
+    """Whether generators come with an encoder."""
 
     @property
     def medium(self) -> Medium:
@@ -72,7 +74,7 @@ class Reference:
             "source": self._offered_by_pairs,
             "domain": {"domains", *(["source pictures"] if self._has_looks else [])},
         }
-        beside = {"attributes"} if self.attributes else set()
+        beside = {*(["attributes"] if self.attributes else []), *(["encoder"] if self.encodes else [])}
         return {None, *self.medium.has, *beside, *given.get(self.condition or "", set())}
 
     @property
@@ -171,6 +173,16 @@ class Reference:
         return asked_rows(held, self.samples, self.seed).sort().values
 
     @cached_property
+    def encoded(self) -> Tensor:
+        """The numbers of the held-out images that an encoder encodes: as many as are generated, each once."""
+        numbers: Tensor = torch.unique(self.pairs)
+        return numbers
+
+    def held_out(self) -> Iterator[Tensor]:
+        """These images `[n,C,H,W]`, a chunk at a time."""
+        return (torch.from_numpy(self.holdout_split.take(rows.numpy())) for rows in torch.split(self.encoded, CHUNK))
+
+    @cached_property
     def requested_labels(self) -> Tensor | None:
         """The class `[samples]` that each generated image should be of: the holdout's, shuffled, as frequent as there.
 
@@ -264,6 +276,7 @@ def reference(
     to: str | None = None,
     others: Split | None = None,
     partner: Judge | None = None,
+    encodes: bool = False,
 ) -> Reference:
     """The real images seen, or known from before in the cache.
 
@@ -306,4 +319,5 @@ def reference(
         to,
         others,
         partner,
+        encodes,
     )

@@ -118,8 +118,10 @@ def test_which_networks_enlarge_is_known_without_torch() -> None:
     assert {name for name, network in networks.items() if network.stacks} == catalog.STACKED
 
 
-def test_which_games_learn_an_encoder_alone_is_known_without_torch() -> None:
-    assert {name for name in catalog.BUILT_IN["game"] if catalog.load("game", name).inverts} == catalog.INVERTING
+def test_which_games_learn_an_encoder_and_which_that_alone_is_known_without_torch() -> None:
+    games = {name: catalog.load("game", name) for name in catalog.BUILT_IN["game"]}
+    assert {name for name, game in games.items() if game.inverts} == catalog.INVERTING
+    assert {name for name, game in games.items() if game.encodes or game.inverts} == catalog.ENCODING
 
 
 def test_a_gray_source_is_gray_in_all_channels_and_a_small_one_is_enlarged() -> None:

@@ -93,6 +93,10 @@ def judged(names: list[str] | None) -> dict[str, Any]:
             "error": 0.0106,
             "sentence": "The discriminator finds the real one in 87.1% of 1,000 pairs.",
         },
+        "reconstruction": {
+            "images": 359,
+            "sentence": "Of 359 held-out images, encoded and made again, 71.0% lie nearest to themselves.",
+        },
         "truncation": {
             "samples": 2000,
             "fidelity": "precision",

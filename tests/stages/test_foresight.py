@@ -185,6 +185,14 @@ def test_images_too_small_for_a_family_and_points_without_labels_are_told_of_one
             ),
         ),
         pytest.param(
+            {"train": {"family": "dcgan"}, "select": {"metric": "reconstruction_retrieval"}},
+            marks=pytest.mark.tried(
+                "a family without an encoder, and a metric of one",
+                "select.metric names 'reconstruction_retrieval', which is of an encoder, and train.family = 'dcgan' "
+                "learns none: name another metric, or a family such as vae_gan",
+            ),
+        ),
+        pytest.param(
             {"train": {"family": "dcgan"}, "sample": {"classes": [1]}},
             marks=pytest.mark.tried(
                 "an unconditional family, and `sample.classes: [1]`",

@@ -12,17 +12,20 @@ from PIL import Image
 from tqdm import tqdm
 
 import mintage
+from mintage.metrics.pairs import psnr
 from stages.common.files import read_json, write_json
 from stages.common.params import Evaluator, load_section
 from stages.common.reading import labels_of
 from stages.common.split import Split
 from stages.evaluator import evaluator
 from stages.export import ENCODER, export
+from stages.select import select
+from stages.selection.extraction import quantize
 from stages.train import show
 from tests.stages.forked import run_stage_in, try_stage_in
 from tests.stages.test_stacked_pipeline import PARAMS, UNKNOWN, publish
 from tests.stages.tiny_data import CLASSES, write_params
-from tests.stages.tiny_models import SMALL, write_data
+from tests.stages.tiny_models import SMALL, select_params, write_data
 
 pytestmark = pytest.mark.slow
 ENCODING: dict[str, Any] = {name: value for name, value in PARAMS.items() if not name.startswith("train.recipe.")} | {
@@ -67,6 +70,20 @@ def test_of_all_checkpoints_whose_images_are_the_same_the_last_is_selected(finis
     assert (selection["checkpoints"], selection["images"]) == (1, 640)
     assert selection["verdict"]["course"] == "fixed"
     assert "train.first" in selection["verdict"]["advice"]
+
+
+def test_checkpoints_are_told_apart_by_their_encoders_where_one_is_chosen_by_these(
+    finished: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(finished, tmp_path / "other"))
+    found = select(select_params(folder, metric="reconstruction_retrieval"), folder)
+    assert found["checkpoints"] == 2
+    holdout = Split(folder / "data/normalized/holdout")
+    images, labels = torch.from_numpy(holdout.images()), labels_of(holdout)
+    assert labels is not None
+    again = mintage.load(folder / "models/selected").reconstruct(images, label=labels.tolist())
+    assert found["reconstruction_psnr"] == pytest.approx(psnr(quantize(again), images).mean().item(), rel=1e-4)
+    assert f"(real images: 100.0%), the {found['rule']}" in found["why"]
 
 
 def test_the_release_that_it_learned_from_is_said_by_provenance_and_card(finished: Path) -> None:

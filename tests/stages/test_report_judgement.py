@@ -112,6 +112,12 @@ def test_categories_of_a_code_are_told_with_the_classes_that_they_were_named_aft
     assert "Did the discriminator learn the classes?" not in text_of(inputs)
 
 
+def test_what_comes_back_of_encoded_images_is_told_where_there_is_an_encoder(inputs: Path) -> None:
+    assert "Does what is encoded come back? Of 359 held-out images" in text_of(inputs)
+    change(inputs / "metrics/selection.json", reconstruction=None)
+    assert "Does what is encoded come back?" not in text_of(inputs)
+
+
 def test_each_class_has_its_own_samples_beside_its_figures(inputs: Path) -> None:
     found = class_pictures(read_inputs(inputs))
     assert list(found) == NAMES

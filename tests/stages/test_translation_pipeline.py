@@ -21,7 +21,7 @@ from stages.common.pictures import grid_scale
 from stages.common.reading import Sources
 from stages.common.shards import read_tables
 from stages.common.split import Split
-from stages.sample import JUDGED
+from stages.sampling.latent import JUDGED
 from stages.training.stopping import Measure
 from tests.stages.whole_pipeline import run_pipeline
 

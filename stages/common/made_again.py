@@ -1,0 +1,22 @@
+"""Images that a model's own encoder encodes, and its generator makes again of the same class or attributes."""
+
+import torch
+from torch import Tensor
+
+from mintage.players import Generator
+from mintage.sampling import encode, generate
+from stages.common.reading import attributes_of, labels_of
+from stages.common.split import Split
+
+
+def made_again(generator: Generator, split: Split, rows: Tensor, latent: Tensor | None = None) -> Tensor:
+    """The images `[n,C,*S]` of these numbers `[n]`, of what the encoder says, or all of one `latent` `[L]`."""
+    latents = encoded(generator, split, rows) if latent is None else latent.expand(len(rows), -1)
+    config = generator.config
+    told = attributes_of(split) if config.attributes else labels_of(split) if config.conditional else None
+    return generate(generator, latents, None if told is None else told[rows])
+
+
+def encoded(generator: Generator, split: Split, rows: Tensor) -> Tensor:
+    """Their latents `[n,L]`."""
+    return encode(generator, torch.from_numpy(split.take(rows.numpy())))
