@@ -32,6 +32,12 @@ def text(metric: Metric, value: float | None) -> str:
     return percent(value) if metric.format == "share" else number(value)
 
 
+def looked_at(metric: Metric, row: Measures, selection: Selection) -> int:
+    """Of how many images a row's figure is: generated ones, or held-out ones that are encoded."""
+    again = selection.reconstruction if metric.needs == "encoder" else None
+    return row.samples if again is None else again.images
+
+
 def of_real(metric: Metric, row: Measures) -> str:
     """A row's floor, with the interval in which it varies by chance where that is known: 0.0638 (0.022 to 0.139)."""
     floor, between = text(metric, row.value(metric.floor)), [row.value(column) for column in metric.interval]
@@ -85,7 +91,7 @@ def headline(selection: Selection) -> list[Figure]:
             text(metric, selection.value(name)),
             None if (error := selection.value(metric.error)) is None else number(error, 2),
             of_real(metric, selection),
-            selection.samples,
+            looked_at(metric, selection, selection),
             f"{'higher' if metric.direction == 'max' else 'lower'} is better",
         )
         for name, metric in shown_metrics(selection).items()
@@ -95,7 +101,8 @@ def headline(selection: Selection) -> list[Figure]:
 def figure_in_words(name: str, row: Measures, selection: Selection) -> str:
     """A checkpoint's figure within a sentence: with its floor and its sample count."""
     metric = METRICS[name]
-    floor = f"real images: {text(metric, selection.value(metric.floor))}, {count(row.samples)} samples"
+    counted = count(looked_at(metric, row, selection))
+    floor = f"real images: {text(metric, selection.value(metric.floor))}, {counted} samples"
     return f"{titled(metric)} {text(metric, row.value(name))} ({floor})"
 
 
@@ -122,7 +129,8 @@ def cost_of_the_last(selection: Selection) -> str:
     if there == here:
         return f"{instead} would have cost nothing: {metric.title} {text(metric, there)} for both."
     values = f"{metric.title} {text(metric, there)} in place of {text(metric, here)}, {compared(metric, here, there)}"
-    floor = f"real images: {text(metric, selection.value(metric.floor))}, {count(selection.samples)} samples each"
+    counted = count(looked_at(metric, selection, selection))
+    floor = f"real images: {text(metric, selection.value(metric.floor))}, {counted} samples each"
     return f"{instead} would have meant {values} ({floor})."
 
 

@@ -113,7 +113,12 @@ def test_categories_of_a_code_are_told_with_the_classes_that_they_were_named_aft
 
 
 def test_what_comes_back_of_encoded_images_is_told_where_there_is_an_encoder(inputs: Path) -> None:
-    assert "Does what is encoded come back? Of 359 held-out images" in text_of(inputs)
+    own = METRICS["reconstruction_retrieval"]
+    chosen = {"metric": "reconstruction_retrieval", "reconstruction_retrieval": 0.71, own.floor: 1.0}
+    change(inputs / "metrics/selection.json", **chosen)
+    text = text_of(inputs)
+    assert "Does what is encoded come back? Of 359 held-out images" in text
+    assert "71.0% real images: 100.0% higher is better 359 samples" in text
     change(inputs / "metrics/selection.json", reconstruction=None)
     assert "Does what is encoded come back?" not in text_of(inputs)
 
