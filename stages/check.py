@@ -27,12 +27,10 @@ from stages.common.place import cache_problems, git_notes, links_problems
 from stages.common.provenance import FOLDER, made_by
 from stages.common.receipt import publish_again
 from stages.common.stage import parser_of
-from stages.images.partners import damage_by_chance, partner_shape
 from stages.media.images import Images
 from stages.media.medium import Medium
 from stages.media.settings import require_settings
 from stages.releases import card
-from stages.releases.channels import LATEST
 from stages.sources import checked_options, has_attributes, medium_from, named, paired_from, reads_path
 from stages.sources.labels import file_beside
 from stages.stores import open_store
@@ -153,7 +151,7 @@ def _moved(params: Params, root: Path) -> Iterator[str]:
     """A sentence on a first stage in the channel that upload moves: the next training would stand on this one."""
     first, upload = params.train.first or "", params.upload
     store, _, channel = first.removesuffix(".json").rpartition("/channels/")
-    if channel != LATEST or upload.publish == "never" or (upload.publish == "runs" and experiment()):
+    if channel != "latest" or upload.publish == "never" or (upload.publish == "runs" and experiment()):
         return
     places = [url if url.startswith("s3://") else root / FolderStore(url).root for url in (store, upload.url)]
     one, other = (place.rstrip("/") if isinstance(place, str) else place.resolve() for place in places)
@@ -241,6 +239,8 @@ def _require_recipe(params: Params, known: Known, root: Path) -> None:
 
 def _expected(known: Known, to: Normalize) -> dict[str, Any]:
     """The same for `stages.training.fit.Expected`; None where nobody knows it yet."""
+    from stages.images.partners import damage_by_chance, partner_shape  # numpy, which who starts containers lacks
+
     named = known.classes is not None and known.classes == len(known.class_names)
     told = bool(known.attribute_names) or known.attributes is False
     return {
