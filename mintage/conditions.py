@@ -25,8 +25,10 @@ def conditions_asked(
 
     Raises ValueError where the generator has no such class or attribute, or takes none.
     """
-    if attributes is None:
-        return labels_asked(generator.config, label)
+    if attributes is None or label is not None:
+        labels = labels_asked(generator.config, label)
+        if attributes is None:
+            return labels
     if generator.examples is None or generator.config.attributes is None:
         raise ValueError("this model takes no attributes: leave out `attributes`")
     return with_changes(generator.examples.cpu(), generator.config.attributes, attributes)
@@ -65,7 +67,7 @@ def labels_asked(config: ModelConfig, label: Label | None) -> list[int] | None:
     several: Any = [label] if is_one(label) else label
     if found := [_number(plain(one), known) for one in several]:
         return found
-    raise ValueError("no class is named: name one, or leave out `label`")
+    raise ValueError(f"no class is named: leave out `label`, or ask for one of {', '.join(known)}")
 
 
 def is_one(label: Label) -> bool:

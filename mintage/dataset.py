@@ -218,7 +218,7 @@ _SIDES = {1: "T", 2: "H,W", 3: "D,H,W"}
 
 def images_in_range(given: Any, rank: int | None = None) -> Tensor:
     """Images `[N,C,*S]`, float32 in [-1,1], of what a user gives; see `Dataset`. Raises ValueError."""
-    images = torch.as_tensor(given)
+    images = torch.as_tensor(given).detach()
     rank = (3 if images.ndim == 5 else 2) if rank is None else rank
     if rank not in _SIDES:
         raise ValueError(f"rank = {rank}: give 1 for sound, 2 for pictures or 3 for volumes")

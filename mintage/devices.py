@@ -1,17 +1,21 @@
 """Which device and which arithmetic to train with."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
 from torch.nn import Module
 
+from mintage.nearest import listed
 from mintage.networks.parts import SMALLEST_IMAGE, ImageShape
 
 _CPU_BFLOAT16 = ("amx_bf16", "avx512_bf16", "avx10_2", "bf16", "sve_bf16")
 """Capabilities of processors, as torch names them, that multiply in bfloat16; others imitate it, 28 times slower."""
 
+_DEVICE = re.compile(r"cpu|cuda(:\d+)?")
+_PRECISIONS = ("auto", "float32", "bfloat16")
 CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 """By the dimensions of images or of weights, the layout in which convolutions run fastest."""
 
@@ -26,9 +30,11 @@ def move(module: Module, device: torch.device) -> Module:
 
 
 def choose_device(name: str) -> torch.device:
-    """`auto` is a CUDA device where there is one, else the CPU. Raises ValueError where `name` is not there."""
+    """`auto` is a CUDA device where there is one, else the CPU. Raises ValueError where there is no such one."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if not _DEVICE.fullmatch(name):
+        raise ValueError(f"there is no device {name!r}: give auto, cpu, cuda or cuda:N")
     device = torch.device(name)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise ValueError(f"device '{name}' is not on this machine, which has {torch.cuda.device_count()} CUDA devices")
@@ -40,9 +46,11 @@ def choose_precision(name: str, device: torch.device, image_shape: ImageShape | 
 
     For points it is float32: bfloat16's eight bits are too few for their coordinates; and on a CPU for volumes, whose
     convolutions are no faster in bfloat16, and for pictures more than twice as high as wide, since torch 2.13 with AMX
-    reads what nobody wrote where a strided convolution in bfloat16 leaves a single column. Raises ValueError where
-    bfloat16 is asked of a device that has no such arithmetic: a processor without it took 28 times as long.
+    reads what nobody wrote where a strided convolution in bfloat16 leaves a single column. Raises ValueError where there
+    is no such precision, and where bfloat16 is asked of a device without such arithmetic, which took 28 times as long.
     """
+    if name not in _PRECISIONS:
+        raise ValueError(f"precision = {name!r} is not one of {listed(name, _PRECISIONS)}")
     if name == "bfloat16" and not computes_in_bfloat16(device):
         raise ValueError(
             f"precision 'bfloat16' would be far slower than float32 on this {device.type.upper()}, "

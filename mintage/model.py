@@ -173,7 +173,7 @@ class Model:
         written = torch.cat([made for made, _ in samples(self.generator, count, seed, None)])
         return as_tokens(written, len(self.vocabulary))
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def log_likelihood(self, data: Dataset) -> Tensor:
         """Of each word, given those before it, in nats: `[N,T]`, on the CPU.
 
@@ -272,7 +272,7 @@ class Model:
             torch.Size([3, 1, 8, 8])
         """
         self._require("sample")
-        if latents.shape[1:] != (self.latent_size,):
+        if latents.shape[1:] != (self.latent_size,) or not len(latents):
             raise ValueError(f"latents are {list(latents.shape)}, and the model's are [N, {self.latent_size}]")
         return images_of(self.generator, latents.float(), conditions_asked(self.generator, label, attributes))
 

@@ -18,7 +18,6 @@ CHUNK = 64
 """The generator always runs on this many latents: another batch size may round the last bit another way."""
 
 
-@torch.inference_mode()
 def generate(
     generator: nn.Module, latents: Tensor, conditions: Tensor | None = None, seed: int = 0, first: int = 0
 ) -> Tensor:
@@ -31,21 +30,22 @@ def generate(
     for start in range(0, len(latents), CHUNK):
         rows = torch.arange(start, start + CHUNK).clamp(max=len(latents) - 1)
         condition = None if conditions is None else conditions[rows].to(device)
-        with _drawing(generator, stream(seed, "sample/layers", first + start // CHUNK), device):
+        random = stream(seed, "sample/layers", first + start // CHUNK)
+        with torch.inference_mode(), _drawing(generator, random, device):
             images = generator(latents[rows].to(device), condition)
-        made.append(images[: len(latents) - start].float().cpu())
-    return torch.cat(made)
+            made.append(images[: len(latents) - start].float().cpu())
+    return torch.cat(made)  # out here, or nobody could change it in place or find a gradient by it
 
 
-@torch.inference_mode()
 def encode(generator: Generator, images: Tensor) -> Tensor:
     """The latents `[N,L]`, on the CPU, that its encoder finds likeliest of images `[N,C,H,W]`; in chunks likewise."""
     device = next(generator.parameters()).device
     found = []
     for start in range(0, len(images), CHUNK):
         rows = torch.arange(start, start + CHUNK).clamp(max=len(images) - 1)
-        latents = generator.encode(images[rows].to(device)).mean
-        found.append(latents[: len(images) - start].cpu())
+        with torch.inference_mode():
+            latents = generator.encode(images[rows].to(device)).mean
+            found.append(latents[: len(images) - start].cpu())
     return torch.cat(found)
 
 

@@ -171,12 +171,12 @@ def _identity(data: Dataset, family: str, recipe: dict[str, Any], seed: int, fir
     names += [] if data.vocabulary is None else [data.vocabulary]
     names += [] if first is None else [asdict(first.config)]
     digest = hashlib.sha256(json.dumps([family, recipe, seed, *names, torch.__version__]).encode())
-    digest.update(data.image.contiguous().numpy().data)
-    for other in (data.label, data.source, data.attributes, data.domain):
-        if other is not None:
-            digest.update(other.contiguous().numpy().data)
-    for tensor in () if first is None else first.state_dict().values():
-        digest.update(tensor.cpu().contiguous().numpy().data)
+    parts = [data.image, data.label, data.source, data.attributes, data.domain]
+    parts += [] if first is None else first.state_dict().values()
+    for tensor in parts:
+        if tensor is not None:
+            digest.update(str(tuple(tensor.shape)).encode())
+            digest.update(tensor.detach().cpu().contiguous().numpy().data)
     return digest.hexdigest()
 
 

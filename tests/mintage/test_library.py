@@ -122,6 +122,53 @@ def test_classes_may_be_asked_for_by_a_tensor_or_an_array(given: Any, digits: Da
             model.sample(2, label=wrong)
 
 
+def test_what_a_model_makes_can_be_changed_in_place_and_learned_from(digits: Dataset, model: Model) -> None:
+    pictures = Dataset(torch.rand(8, 1, 16, 16) * 2 - 1)
+    encoding = train(pictures, "vae_gan", 16, {"width": 4, "batch_size": 8}, progress=False).model
+    latents = torch.zeros(2, model.latent_size)
+    for made in (
+        model.sample(2),
+        model.decode(latents),
+        model.project(digits.image[:1], steps=0).images,
+        encoding.encode(pictures.image),
+    ):
+        made.add_(1)
+        assert made.requires_grad_().sum().requires_grad
+
+
+def test_a_class_beside_attributes_is_refused_and_so_is_none_of_several(digits: Dataset, model: Model) -> None:
+    dark = Dataset(digits.image[:8], attributes={"dark": [True, False] * 4})
+    of_attributes = train(dark, "cgan", 16, {**TINY, "condition": "attributes"}, progress=False).model
+    with pytest.raises(ValueError, match="takes no class"):
+        of_attributes.sample(1, label=0, attributes={"dark": True})
+    with pytest.raises(ValueError, match="no class is named"):
+        model.sample(1, label=[])
+    with pytest.raises(ValueError, match=r"latents are \[0, 8\]"):
+        model.decode(torch.zeros(0, 8))
+
+
+@pytest.mark.parametrize(
+    ("how", "part"),
+    [
+        ({"precision": "bf16"}, "precision = 'bf16' .* did you mean 'bfloat16'"),
+        ({"precision": "double"}, "precision = 'double' is not one of 'auto'"),
+        ({"device": "gpu"}, "no device 'gpu': give auto, cpu, cuda or cuda:N"),
+        ({"device": "meta"}, "no device 'meta'"),
+    ],
+)
+def test_a_device_or_precision_that_is_none_is_refused(digits: Dataset, how: dict[str, str], part: str) -> None:
+    with pytest.raises(ValueError, match=part):
+        train(
+            digits,
+            "gan",
+            16,
+            TINY,
+            progress=False,
+            device=how.get("device", "cpu"),
+            precision=how.get("precision", "auto"),
+        )
+
+
 def test_no_images_are_neither_sampled_nor_trained_on(digits: Dataset, model: Model) -> None:
     with pytest.raises(ValueError, match="count = 0"):
         model.sample(0)
@@ -177,6 +224,18 @@ def test_a_state_of_another_training_is_not_gone_on_from(digits: Dataset, tmp_pa
     for recipe, seed in ((TINY, 1), ({**TINY, "width": 4}, 0)):
         with pytest.raises(CheckpointError, match="another training"):
             train(digits, "gan", 32, recipe, seed=seed, folder=tmp_path, progress=False)
+
+
+def test_images_of_the_same_numbers_and_other_sides_are_another_training(tmp_path: Path) -> None:
+    wide = torch.rand(16, 1, 8, 16) * 2 - 1
+    train(Dataset(wide), "gan", 32, TINY, folder=tmp_path, progress=False)
+    with pytest.raises(CheckpointError, match="another training"):
+        train(Dataset(wide.reshape(16, 1, 16, 8)), "gan", 64, TINY, folder=tmp_path, progress=False)
+
+
+def test_images_with_a_gradient_behind_them_are_taken_as_they_are() -> None:
+    images = torch.rand(16, 1, 8, 8).requires_grad_() * 2 - 1
+    assert train(Dataset(images), "gan", 32, TINY, progress=False).images == 32
 
 
 @pytest.mark.parametrize(
