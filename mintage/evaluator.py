@@ -172,7 +172,7 @@ class Coordinates(Evaluator):
 
 
 class NearestMean(nn.Module):
-    """Features `[N,F]` to minus the distances from each class's mean `[N, classes]`."""
+    """Features `[N,F]` to minus the distances from each class's mean `[N, classes]`, endless where it had no images."""
 
     def __init__(self, classes: int, features: int) -> None:
         super().__init__()
@@ -184,7 +184,8 @@ class NearestMean(nn.Module):
             mean.copy_(features[labels == label].mean(0))
 
     def forward(self, features: Tensor) -> Tensor:
-        return -torch.cdist(features, self.means)
+        away = torch.cdist(features, self.means.nan_to_num())
+        return -away.masked_fill(self.means.isnan().any(1), torch.inf)
 
 
 def _convolution(rank: int, before: int, after: int, stride: int) -> list[nn.Module]:

@@ -171,6 +171,16 @@ def test_along_a_side_that_is_still_nothing_is_moved() -> None:
     assert len({int(image[0, 8, 0]) // 24 for image in shifted}) == 5
 
 
+def test_of_points_no_one_is_of_a_class_that_has_no_images() -> None:
+    config = EvaluatorConfig((2, 1, 1), ("left", "right", "none"), 2)
+    points = torch.tensor([[-1.0, 0.0], [1.0, 0.0]])[:, :, None, None]
+    real = RealImages(points, torch.tensor([0, 1]), 0, torch.device("cpu"))
+    evaluator = train_evaluator(config, real, Schedule(1, 1, 1.0, 0))
+    seen = points.repeat(20, 1, 1, 1) / 2
+    assert classify(evaluator, features_of(evaluator, seen)).tolist() == [0, 1] * 20
+    assert evaluator(seen).softmax(1)[:, 2].tolist() == [0.0] * 40
+
+
 def test_a_training_that_diverges_says_so() -> None:
     with pytest.raises(DivergedError, match="not finite"):
         trained(classes=None, images=1000, learning_rate=1e30)
