@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate, max_pool2d
+from torch.nn.functional import interpolate, max_pool1d, max_pool2d, max_pool3d
 
 from mintage.metrics.pairs import luminance
 
@@ -13,6 +13,10 @@ _IN_COLOR = 3
 """Channels."""
 _REACH = 2
 """Pixels around a hole whose mean fills it."""
+_POOLS = {1: max_pool1d, 2: max_pool2d, 3: max_pool3d}
+"""By the number of axes."""
+_OF_PICTURES = 4
+"""Axes of a batch."""
 
 
 def has_mask(source_shape: Shape, image_shape: Shape) -> bool:
@@ -56,7 +60,7 @@ def maps_in(source_shape: Sequence[int], image_shape: Sequence[int]) -> int:
 
 
 def untouched(sources: Tensor, image_shape: Shape) -> Tensor:
-    """The least that a translation must beat: the sources `[N,S,h,w]` themselves as images `[N,C,H,W]`.
+    """The least that a translation must beat: the sources `[N,S,*s]` themselves as images `[N,C,*S]`.
 
     A smaller one is enlarged bicubic, a gray one is gray in all channels, and a hole that a mask shows is filled with
     the mean color of the pixels around it.
@@ -66,7 +70,7 @@ def untouched(sources: Tensor, image_shape: Shape) -> Tensor:
 
 
 def with_known(images: Tensor, sources: Tensor) -> Tensor:
-    """Images `[N,C,H,W]` in the holes of sources `[N,C+1,H,W]`, and the sources' own pixels around them."""
+    """Images `[N,C,*S]` in the holes of sources `[N,C+1,*S]`, and the sources' own pixels around them."""
     known, mask = sources[:, :-1].to(images.dtype), sources[:, -1:] > 0
     return torch.where(mask, images, known)
 
@@ -77,16 +81,17 @@ def shape_of(images: Tensor) -> Shape:
 
 
 def _in_channels(images: Tensor, channels: int) -> Tensor:
-    """The luminance of three as one; else the first channels, again from the first where there are too few."""
+    """Of pictures the luminance of three as one; else the first channels, again from the first where too few."""
     own = images.shape[1]
-    if (own, channels) == (3, 1):
+    if (own, channels) == (_IN_COLOR, 1) and images.ndim == _OF_PICTURES:
         return luminance(images)[:, None]
     return images[:, torch.arange(channels) % own]
 
 
 def _filled(images: Tensor, hole: Tensor) -> Tensor:
-    """Holes `[N,1,H,W]` with the mean of what lies up to two pixels around them."""
-    near = max_pool2d(hole.float(), 2 * _REACH + 1, 1, _REACH) > 0
+    """Holes `[N,1,*S]` with the mean of what lies up to two places around them."""
+    sides = tuple(range(2, images.ndim))
+    near = _POOLS[len(sides)](hole.float(), 2 * _REACH + 1, 1, _REACH) > 0
     around = (near & ~hole).to(images)
-    mean = (images * around).sum((2, 3), keepdim=True) / around.sum((2, 3), keepdim=True).clamp(min=1)
+    mean = (images * around).sum(sides, keepdim=True) / around.sum(sides, keepdim=True).clamp(min=1)
     return torch.where(hole, mean, images)

@@ -155,3 +155,17 @@ def test_a_measured_translation_stands_beside_its_source_brought_to_the_image_s_
 def test_as_many_sources_as_images_are_needed() -> None:
     with pytest.raises(ValueError, match="4 sources and 5 images"):
         mintage.Dataset(image=waves(5), source=waves(4))
+
+
+@pytest.mark.parametrize("sides", [(64,), (8, 8, 8)])
+@pytest.mark.parametrize("channels", [2, 3])
+def test_sounds_and_volumes_are_made_of_sources_of_several_channels(sides: tuple[int, ...], channels: int) -> None:
+    """Two are one with a mask of what is missing, as of pictures."""
+    random = torch.Generator().manual_seed(0)
+    images, sources = (torch.rand(24, of, *sides, generator=random) * 2 - 1 for of in (1, channels))
+    data = mintage.Dataset(images, source=sources, rank=len(sides))
+    recipe = {"width": 4, "batch_size": 8, "residual": True}
+    made = mintage.train(data, "pix2pix", 16, recipe, progress=False).model.translate(sources)
+    hole = sources[:, -1:] > 0 if channels == 2 else torch.ones_like(images, dtype=torch.bool)
+    assert torch.equal(made[~hole], sources[:, :1][~hole])
+    assert (untouched(sources, data.shape) == sources[:, :1])[~hole].all()
