@@ -46,8 +46,9 @@ def choose_precision(name: str, device: torch.device, image_shape: ImageShape | 
 
     For points it is float32: bfloat16's eight bits are too few for their coordinates; and on a CPU for volumes, whose
     convolutions are no faster in bfloat16, and for pictures more than twice as high as wide, since torch 2.13 with AMX
-    reads what nobody wrote where a strided convolution in bfloat16 leaves a single column. Raises ValueError where there
-    is no such precision, and where bfloat16 is asked of a device without such arithmetic, which took 28 times as long.
+    reads what nobody wrote where a strided convolution in bfloat16 leaves a single column. Raises ValueError where
+    there is no such precision, and where bfloat16 is asked of a device without such arithmetic: a processor without it
+    took 28 times as long.
     """
     if name not in _PRECISIONS:
         raise ValueError(f"precision = {name!r} is not one of {listed(name, _PRECISIONS)}")

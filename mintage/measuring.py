@@ -280,10 +280,10 @@ def _translation_figures(
 
 
 def pair_figures(images: Tensor, asked: Dataset) -> dict[str, float]:
-    """How near images `[N,C,*S]` in the place of those asked for are to these, as means."""
+    """How near images `[N,C,*S]` in the place of those asked for are to these, as means over those that have each."""
     filled = asked.source is not None and has_mask(shape_of(asked.source), asked.shape)
     hole = asked.source[:, -1:] > 0 if filled and asked.source is not None else None
-    return {name: values.mean().item() for name, values in likeness(images, asked.image, hole).items()}
+    return {name: values.nanmean().item() for name, values in likeness(images, asked.image, hole).items()}
 
 
 def _condition(data: Dataset) -> Tensor | None:

@@ -88,7 +88,7 @@ def _gaussian(size: int) -> Tensor:
 
 
 def hole_psnr(images: Tensor, truths: Tensor, hole: Tensor) -> Tensor:
-    """PSNR of what is filled in alone: where the hole `[N,1,H,W]` (bool) is."""
+    """PSNR of what is filled in alone: where the hole `[N,1,*S]` (bool) is; not a number of an image without one."""
     missing = hole.expand_as(images).to(images.dtype)
     error = ((images - truths).square() * missing).flatten(1).sum(1) / missing.flatten(1).sum(1)
     return (10 * (_RANGE**2 / error).log10()).clamp(max=_MOST_DECIBELS)

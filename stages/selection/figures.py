@@ -264,10 +264,10 @@ def drawn_labels(drawn: Extraction) -> Tensor:
 
 
 def _likeness(drawn: Extraction, name: str) -> float:
-    """The mean over images."""
+    """The mean over images that have it, such as a hole."""
     if drawn.likeness is None:
         raise ValueError(_NO_TARGET)
-    mean = drawn.likeness[:, LIKENESS.index(name)].double().mean().item()
+    mean = drawn.likeness[:, LIKENESS.index(name)].double().nanmean().item()
     if math.isnan(mean):
         raise ValueError("it is of other data")
     return mean

@@ -9,9 +9,11 @@ import torch
 from torch import Tensor
 
 import mintage
-from mintage.dataset import Signature
+from mintage.damage import Damage
+from mintage.dataset import Dataset, Signature
 from mintage.families import resolve
 from mintage.layers import Layers
+from mintage.measuring import pair_figures
 from mintage.metrics.pairs import (
     absolute_error,
     chroma_error,
@@ -212,6 +214,17 @@ def test_what_is_filled_in_is_measured_in_the_hole_alone() -> None:
     assert hole_psnr(images, truths, hole).tolist() == pytest.approx([10 * math.log10(4 / 0.04)] * 2)
     assert hole_psnr(images + ~hole, truths, hole).tolist() == hole_psnr(images, truths, hole).tolist()
     assert psnr(images, truths).tolist() == pytest.approx([10 * math.log10(4 / 0.01)] * 2)
+
+
+def test_an_image_without_a_hole_says_nothing_of_what_is_filled_in() -> None:
+    images = torch.rand(4, 1, 8, 8) * 2 - 1
+    masked = Damage("masked").sources(images, 0, 0)
+    masked[1, -1] = -1
+    asked, made = Dataset(images, source=masked), images.flip(3)
+    seen = torch.tensor([0, 2, 3])
+    assert pair_figures(made, asked)["hole_psnr"] == pytest.approx(
+        pair_figures(made[seen], asked.rows(seen))["hole_psnr"], abs=1e-4
+    )
 
 
 def test_chroma_is_what_luminance_does_not_tell() -> None:
