@@ -51,6 +51,9 @@ def sgd(weights: Iterator[nn.Parameter], recipe: PlayerRecipe) -> torch.optim.Op
         nesterov=recipe.nesterov,
         fused=True,
     )
+    for weight in made.param_groups[0]["params"] if recipe.momentum else ():
+        # Else its first step makes them of whatever is in memory, and one that is left out leaves them so.
+        made.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
     return made
 
 

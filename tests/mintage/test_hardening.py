@@ -11,7 +11,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from mintage import catalog
 from mintage.hardening import Pair, coins, exchange, noise_at
 from mintage.objectives import Hinge, Knobs, LeastSquares, NonSaturating, Relativistic
-from mintage.optimizers import make_optimizer
+from mintage.optimizers import make_optimizer, step_unless
 from mintage.penalties import roth
 from mintage.players import with_deviation
 from mintage.recipes import PlayerRecipe
@@ -165,6 +165,23 @@ def test_weight_decay_pulls_every_weight_to_zero() -> None:
     layer.weight.grad = torch.zeros_like(layer.weight)
     optimizer.step()
     torch.testing.assert_close(layer.weight.detach(), 0.95 * before)
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_a_player_that_waits_at_first_moves_then_as_if_it_had_just_begun(nesterov: bool) -> None:
+    recipe = PlayerRecipe(optimizer="sgd", learning_rate=0.1, momentum=0.9, nesterov=nesterov)
+    moved = []
+    for waits in ([0.0, 0.0], [1.0, 0.0, 0.0]):
+        layer = nn.Linear(64, 64)
+        nn.init.zeros_(layer.weight)
+        trash = [torch.full((64, 64), float("nan")) for _ in range(20)]
+        optimizer = make_optimizer(layer, recipe)
+        del trash  # what is allocated next lies where this lay
+        for wait in waits:
+            layer.weight.grad = torch.ones(64, 64)
+            step_unless(optimizer, torch.tensor(wait))
+        moved.append(layer.weight.detach())
+    assert torch.equal(*moved)
 
 
 def test_a_player_may_be_wider_than_the_other() -> None:
