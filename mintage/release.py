@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from safetensors import SafetensorError
 from safetensors.torch import load as tensors
 
 from mintage.players import Generator, build_generator
@@ -45,7 +46,10 @@ def load(address: str | Path, cache: str | Path | None = None) -> Generator:
     damaged or not what it is named.
     """
     config, weights = read(address, (_CONFIG, _WEIGHTS), cache)
-    return build_generator(json.loads(config), tensors(weights))
+    try:
+        return build_generator(json.loads(config), tensors(weights))
+    except (ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        raise ReleaseError(f"{address} cannot be loaded ({error}): train its model again and publish that") from None
 
 
 def read(address: str | Path, names: Sequence[str], cache: str | Path | None = None) -> list[bytes]:

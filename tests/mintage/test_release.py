@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,16 @@ def write_release(root: Path, generator: Generator, channel: str) -> str:
     (root / "channels" / channel).parent.mkdir(parents=True, exist_ok=True)
     (root / "channels" / f"{channel}.json").write_text(json.dumps(pointer))
     return content_id
+
+
+def test_a_release_of_weights_that_are_laid_out_otherwise_is_refused_as_any_that_cannot_be_loaded(
+    tmp_path: Path,
+) -> None:
+    generator = build_players(CONFIG, 0)[0].eval()
+    generator.config = replace(CONFIG, layout=1)
+    write_release(tmp_path, generator, "production")
+    with pytest.raises(ReleaseError, match=r"cannot be loaded \(its weights are laid out as an older version"):
+        load(tmp_path / "channels/production", tmp_path / "cache")
 
 
 def images(generator: Generator) -> torch.Tensor:
