@@ -33,12 +33,12 @@ def _columns(name: str, given: Any, images: int) -> Iterator[tuple[str, Tensor]]
     values = given.tolist() if hasattr(given, "tolist") else list(given)
     if len(values) != images:
         raise ValueError(f"attribute {name!r} has {len(values)} values: give one for each of {images} images")
+    if "=" in name:
+        raise ValueError(f"attribute {name!r} has a '=' in its name, which joins a column and its word: rename it")
     if any(isinstance(value, str) for value in values):
         for word in sorted({str(value) for value in values}):
             yield f"{name}={word}", torch.tensor([1.0 if str(value) == word else -1.0 for value in values])
         return
-    if "=" in name:
-        raise ValueError(f"attribute {name!r} has a '=' in its name, which joins a column and its word: rename it")
     yield name, torch.tensor([attribute_value(name, value) for value in values])
 
 

@@ -46,6 +46,7 @@ def test_columns_become_bits_numbers_and_a_bit_a_word() -> None:
         ({"age": [0.5]}, "has 1 values: give one for each of 2 images"),
         ({"age": [0.5, 30]}, "cannot be 30"),
         ({"a=b": [1, -1]}, "has a '=' in its name"),
+        ({"a=b": ["c", "d"]}, "has a '=' in its name"),
     ],
 )
 def test_a_column_that_says_nothing_of_each_image_is_refused(given: dict[str, Any], sentence: str) -> None:
