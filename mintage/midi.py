@@ -34,6 +34,8 @@ class Timbre(NamedTuple):
 PLUCKED = Timbre((1.0, 0.5, 0.25, 0.12), 2.5, 0.01, 0.25)
 _TICKS = 480
 """A quarter note."""
+_SLOWEST, _FASTEST = 4, 1000
+"""Quarter notes a minute; of slower ones the microseconds do not fit into three bytes."""
 _VELOCITY = 90
 _CONCERT, _CONCERT_HERTZ = 69, 440.0
 _TRACK = 14
@@ -46,10 +48,12 @@ def encode_midi(sounding: Sounding, lowest: int = 0, tempo: float = 120.0, texts
     """A MIDI file of one track, in 4/4, `tempo` quarter notes a minute; a pitch that sounds on is one note.
 
     Pitch 0 is MIDI's number `lowest`. The same bytes each time. Raises ValueError where pitches go beyond 127, or the
-    array has other axes.
+    array has other axes, or the tempo is no number from 4 to 1,000.
     """
     if sounding.ndim != 2 or not 0 <= lowest <= 128 - sounding.shape[1]:
         raise ValueError(f"it is {list(sounding.shape)} from pitch {lowest}: give [T,P], pitches of 0 to 127")
+    if not _SLOWEST <= tempo <= _FASTEST:
+        raise ValueError(f"tempo = {tempo:g}: give quarter notes a minute, {_SLOWEST} to {_FASTEST:,}")
     changes = _changes(sounding)
     events, before = b"", 0
     for step, pitch in sorted(np.argwhere(changes).tolist(), key=lambda at: (at[0], changes[tuple(at)], at[1])):

@@ -108,6 +108,9 @@ def test_saved_bars_are_one_after_the_other_and_say_that_they_are_generated(tmp_
     assert two.count(b"\x90") == 2 * one.count(b"\x90") == 16
     with pytest.raises(ValueError, match="pitches of 0 to 127"):
         save_midi(tmp_path / "none.mid", bars, lowest=120)
+    for tempo in (0.0, -120.0, 3.0, math.nan):
+        with pytest.raises(ValueError, match="give quarter notes a minute"):
+            save_midi(tmp_path / "none.mid", bars, LOWEST, tempo)
 
 
 def test_measure_moves_bars_along_time_alone_so_that_it_hears_in_which_key_they_are() -> None:
