@@ -131,6 +131,8 @@ def measure(
         True
     """
     require_dataset(holdout, *([] if train is None else [train]))
+    if evaluator_images < 1:
+        raise ValueError(f"evaluator_images = {evaluator_images}: give 1 or more")
     if train is None:
         order = torch.randperm(len(holdout), generator=stream(seed, "measure/halves"))
         train, holdout = holdout.rows(order[::2]), holdout.rows(order[1::2])

@@ -284,6 +284,8 @@ def test_images_that_do_not_fit_the_model_are_not_compared(digits: Dataset, mode
         measure(model, Dataset(image=torch.zeros(40, 3, 8, 8)))
     with pytest.raises(ValueError, match="the model's classes"):
         measure(model, Dataset(image=torch.zeros(40, 1, 8, 8), label=[0, 1] * 20))
+    with pytest.raises(ValueError, match="evaluator_images = 0: give 1 or more"):
+        measure(model, digits, evaluator_images=0)
 
 
 @pytest.mark.parametrize(
