@@ -62,6 +62,13 @@ class Column:
         return plain <= _BITS.keys() and len({_BITS[text] for text in plain}) == len(plain)
 
     @property
+    def same(self) -> bool:
+        """Whether all say the same, however they spell it: 1 and 1.0, yes and Yes."""
+        if self.numbers and not self.bit:
+            return self.low >= self.high
+        return len({text.lower() for text in self.texts} if self.bit else self.texts) < 2
+
+    @property
     def names(self) -> list[str]:
         """Of the attributes that it becomes."""
         return [self.name] if self.bit or self.numbers else [f"{self.name}={word}" for word in self._rows]
@@ -90,7 +97,7 @@ class Column:
         """Why nothing can be learned from it."""
         if self.gaps:
             return "has cells without a value: fill them"
-        if len(self.texts) < 2:
+        if self.same:
             return "says the same of all images"
         if not self.bit and not self.numbers and len(self.texts) > MOST_WORDS:
             return f"has more than {MOST_WORDS} different words, as names and texts have"

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import Field
 
-from stages.common.errors import UserError, counted
+from stages.common.errors import UserError, counted, quoted
 from stages.common.params import Ingest
 from stages.common.sections import Attributes, Section
 from stages.sources import NOT_STATED, RawImage, Source
@@ -116,6 +116,7 @@ class _Columns:
         for table in tables:
             with _opened(table) as file:
                 _check_columns(table, file.schema_arrow, self)
+                _check_classes(table, file.schema_arrow, tables[0], schema, self.wanted)
                 self.count += file.metadata.num_rows
         self.attributes = _OfAttributes(columns, tables, schema) if columns else None
         self.layout += self.attributes.ranges if self.attributes else []
@@ -222,6 +223,12 @@ def _distinct(tables: list[Table], column: str) -> set[Any]:
         raise UserError(
             "labels-invalid", f"{tables[0].name}: column {column!r} holds fractions, no class number and no name"
         )
+    if len({isinstance(value, str) for value in found - {None}}) > 1:
+        raise UserError(
+            "labels-invalid",
+            f"{tables[0].name} and the files beside it: column {column!r} holds numbers in some and names in others: "
+            "write it alike in all",
+        )
     return found - {None}
 
 
@@ -239,6 +246,9 @@ def _check_columns(table: Table, schema: pa.Schema, columns: _Columns) -> None:
             "table-column-missing",
             f"{table.name} has no column {missing[0]!r} but {', '.join(schema.names)}: name it in ingest.options",
         )
+    twice = [column for column in columns.wanted if schema.names.count(column) > 1]
+    if twice:
+        raise UserError("table-column-twice", f"{table.name} has two columns called {twice[0]!r}: rename one")
     for column in (columns.image, *([columns.partner] if columns.partner else [])):
         kind = schema.field(column).type
         inner = kind.field("bytes").type if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0 else kind
@@ -262,6 +272,18 @@ def _check_columns(table: Table, schema: pa.Schema, columns: _Columns) -> None:
                 "table-column-kind",
                 f"{table.name}: column {columns.label!r} is {kind}, no class number and no name: name another in "
                 "ingest.options.label, or set it to null",
+            )
+
+
+def _check_classes(table: Table, schema: pa.Schema, first: Table, known: pa.Schema, wanted: list[str]) -> None:
+    """Refuse two files of which each has its own names for the numbers of a column: 0 would be a cat and a dog."""
+    for column in wanted:
+        names, others = _class_label(known, column), _class_label(schema, column)
+        if names and others and names != others:
+            raise UserError(
+                "split-classes-differ",
+                f"{table.name}: the classes of column {column!r} are {quoted(', '.join(others))}, and in {first.name} "
+                f"{quoted(', '.join(names))}: write both with the same names in the same order",
             )
 
 
@@ -291,7 +313,8 @@ def _image(table: Table, number: int, row: dict[str, Any], columns: _Columns, ma
     partner = None if columns.partner is None else _content(where, row[columns.partner], max_pixels)[0]
     label = None if columns.names is None else _label(where, _plain(row[columns.label or ""]), columns)
     split = _split(where, row, columns, table)
-    group = None if columns.group is None or row[columns.group] is None else composed(str(row[columns.group]))
+    of = None if columns.group is None else _plain(row[columns.group])
+    group = None if of is None else composed(str(of))
     attributes = columns.attributes.values(row) if columns.attributes else None
     return RawImage(key, path or key.rpartition("/")[2], content, label, split, partner, table.stamp, group, attributes)
 

@@ -160,6 +160,14 @@ def test_columns_of_parquet_that_say_nothing_are_refused(
         from_parquet(tmp_path, path, asked)
 
 
+@pytest.mark.parametrize("spellings", [("1", "1.0"), ("5", "5.00"), ("yes", "Yes")])
+def test_a_column_that_says_the_same_of_all_in_two_spellings_is_refused(
+    tmp_path: Path, spellings: tuple[str, str]
+) -> None:
+    rows = [[row[0], spellings[n % 2]] for n, row in enumerate(ROWS)]
+    assert "'smile' says the same of all images" in refusal(tmp_path, rows, header=["file", "smile"])
+
+
 @pytest.mark.tried(
     "`ingest.attributes` without a `file`, of images that are no Parquet",
     "ingest.attributes.file is null, and only Parquet has attributes in its own columns: name a table of them",

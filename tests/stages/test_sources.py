@@ -16,6 +16,7 @@ from PIL import Image
 
 from stages.common.shards import class_names
 from stages.sources import open_source
+from tests.refusals import refused
 from tests.stages.hostile_inputs import write_tar, write_zip
 from tests.stages.source_files import encoded, ingest_params, ingested, noise, write_tree
 
@@ -115,6 +116,46 @@ def test_the_pipeline_s_own_shards_are_parquet_that_it_reads(tmp_path: Path) -> 
     for column in ("image", "label", "key", "sha256"):
         assert again[column].to_pylist() == first[column].to_pylist()
     assert class_names(again.schema) == ["cat", "dog"]
+
+
+def of_classes(labels: list[Any], names: list[str] | None = None, seed: int = 0) -> pa.Table:
+    about = {"info": {"features": {"label": {"names": names, "_type": "ClassLabel"}}}}
+    table = pa.table({"image": images(len(labels), seed), "label": labels})
+    return table.replace_schema_metadata({"huggingface": json.dumps(about)} if names else None)
+
+
+@pytest.mark.parametrize(
+    ("second", "code", "part"),
+    [
+        (of_classes([0, 1], ["dog", "cat"], seed=1), "split-classes-differ", "'dog, cat', and in a.parquet 'cat, dog'"),
+        (of_classes(["cat", "dog"], seed=1).append_column("label", pa.array([0, 1])), "table-column-twice", "'label'"),
+    ],
+    ids=["other names for the same numbers", "two columns of one name"],
+)
+def test_parquet_files_that_say_two_things_of_a_class_are_refused(
+    tmp_path: Path, second: pa.Table, code: str, part: str
+) -> None:
+    pq.write_table(of_classes([0, 1], ["cat", "dog"]), tmp_path / "a.parquet")
+    pq.write_table(second, tmp_path / "b.parquet")
+    with refused(code, "b.parquet", part):
+        ingested(tmp_path / "raw", source="parquet", path=str(tmp_path))
+
+
+def test_numbers_of_classes_in_one_parquet_file_and_names_in_another_are_refused(tmp_path: Path) -> None:
+    pq.write_table(of_classes([0, 1]), tmp_path / "a.parquet")
+    pq.write_table(of_classes(["cat", "dog"], seed=1), tmp_path / "b.parquet")
+    with refused("labels-invalid", "column 'label' holds numbers in some and names in others"):
+        ingested(tmp_path / "raw", source="parquet", path=str(tmp_path))
+
+
+def test_a_group_s_number_is_one_group_whether_its_column_has_empty_cells_or_not(tmp_path: Path) -> None:
+    for name, groups, seed in (("a", [1, 2], 0), ("b", [1.0, float("nan")], 1)):
+        pq.write_table(
+            of_classes([0, 1], seed=seed).append_column("person", pa.array(groups)), tmp_path / f"{name}.parquet"
+        )
+    options = {"group": "person"}
+    table = ingested(tmp_path / "raw", source="parquet", path=str(tmp_path), options=options)
+    assert table["group"].to_pylist() == ["1", "2", "1", None]
 
 
 def test_integer_labels_without_names_are_named_by_their_values(tmp_path: Path) -> None:
