@@ -18,6 +18,10 @@ UNREAD = 141
 """128 + SIGPIPE: nobody reads what is printed any more."""
 NOTHING_KEPT = "nothing was written; the same command does the work again"
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_UNUSABLE = {
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP,
+}  # fmt: skip
+"""Why a file or a folder cannot be where it is to be; of one that is missing only who looks for it can tell."""
 
 
 _LONGEST_SHOWN = 200
@@ -82,7 +86,8 @@ def _is_unread() -> bool:
 
 def say(error: Exception, sentence: str) -> None:
     """A line on stderr as MINTAGE_ERRORS asks for it: the sentence alone, with its `code`, or as `json`."""
-    code, asked = error.code if isinstance(error, UserError) else "disk-full", os.environ.get("MINTAGE_ERRORS")
+    of_system = "disk-full" if is_full(error) else "path-unusable"
+    code, asked = error.code if isinstance(error, UserError) else of_system, os.environ.get("MINTAGE_ERRORS")
     if asked == "json":
         fault = {"error": code, "sentence": sentence, "exit_code": getattr(error, "exit_code", BAD_INPUT)}
         print(json.dumps(fault), file=sys.stderr)
@@ -100,13 +105,25 @@ def _refused_experiment(error: Exception) -> bool:
 
 
 def sentence_of(error: Exception) -> str | None:
-    """What to tell the user where the error is theirs to mend, a full disk among them; else None."""
+    """What to tell the user where the error is theirs to mend, a full or a locked disk among them; else None."""
     if isinstance(error, UserError):
         return str(error)
-    if isinstance(error, OSError) and error.errno in _NO_ROOM:
-        what = f"no room to write {error.filename or 'the output'} ({os.strerror(error.errno)})"
+    if not isinstance(error, OSError):
+        return None
+    if is_full(error):
+        what = f"no room to write {error.filename or 'the output'} ({os.strerror(error.errno or 0)})"
         return f"{what}: free some space and run again; earlier outputs are untouched"
+    if error.errno in _UNUSABLE and error.filename:
+        return (
+            f"{quoted(error.filename)} cannot be used ({os.strerror(error.errno)}): make it yours to read and write, or "
+            "name another place, and run again"
+        )
     return None
+
+
+def is_full(error: Exception) -> bool:
+    """Whether a disk had no room."""
+    return isinstance(error, OSError) and error.errno in _NO_ROOM
 
 
 def counted(number: int, noun: str) -> str:

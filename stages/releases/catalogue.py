@@ -107,9 +107,10 @@ def _newest(entries: dict[str, Entry]) -> float:
 
 
 def _folders(store: Store) -> dict[str, dict[str, Entry]]:
-    """What is below `releases/`, by release and path."""
+    """What is below `releases/`, by release and path; what lies beside the releases, such as a note, is of none."""
     found: dict[str, dict[str, Entry]] = {}
     for key, entry in store.entries("releases/").items():
-        _, release, path = key.split("/", 2)
-        found.setdefault(release, {})[path] = entry
+        _, release, *path = key.split("/", 2)
+        if path:
+            found.setdefault(release, {})[path[0]] = entry
     return found

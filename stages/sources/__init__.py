@@ -12,7 +12,7 @@ from importlib.metadata import entry_points
 from typing import Protocol
 
 from mintage.nearest import nearest
-from stages.common.errors import UserError, sentence_of
+from stages.common.errors import UserError, is_full
 from stages.common.foresight import Known
 from stages.common.params import Ingest, Normalize
 from stages.common.sections import Section, validated
@@ -182,7 +182,7 @@ def _sentences(place: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if sentence_of(error) is not None:
+        if is_full(error):
             raise
         where = error.filename or place
         raise UserError(

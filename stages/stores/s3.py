@@ -68,7 +68,8 @@ class S3Store:
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self.bucket, Prefix=self._prefix + folder
             )
-            found = [item for page in pages for item in page.get("Contents", [])]
+            objects = [item for page in pages for item in page.get("Contents", [])]
+            found = [item for item in objects if not item["Key"].endswith("/")]  # a console's mark of an empty folder
         return {
             item["Key"].removeprefix(self._prefix): Entry(item["Size"], item["LastModified"].timestamp())
             for item in found

@@ -197,6 +197,23 @@ def test_an_error_of_the_system_that_is_not_lack_of_room_is_not_called_that(tmp_
     assert "no room" not in errors
 
 
+def test_a_file_where_a_folder_must_be_is_one_sentence_with_a_code(tmp_path: Path) -> None:
+    (tmp_path / "provenance").write_text("a note")
+    code = """
+import os
+from stages.common.errors import run_stage
+from stages.common.files import write_text
+os.environ["MINTAGE_ERRORS"] = "code"
+run_stage(lambda: write_text("provenance/train.json", "{}"))
+"""
+    process = start(tmp_path, code)
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 2
+    assert errors.startswith("error[path-unusable]: 'provenance' cannot be used (File exists): ")
+    assert errors.count("\n") == 1
+    assert (tmp_path / "provenance").read_text() == "a note"
+
+
 def test_a_link_is_replaced_and_what_it_led_to_is_kept(tmp_path: Path) -> None:
     (tmp_path / "cached").write_text("of DVC's cache")
     (tmp_path / "cached").chmod(stat.S_IREAD)

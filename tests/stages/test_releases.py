@@ -19,6 +19,7 @@ from stages.releases.channels import Channel, LostRaceError, move, promote, read
 from stages.releases.content import gather, identify
 from stages.releases.manifest import release_in
 from stages.stores import Store, open_store
+from stages.stores.s3 import S3Store
 from tests.refusals import refused
 from tests.stages.release_trees import check_release, make_tree
 from tests.stages.shared_store import Shared
@@ -257,6 +258,27 @@ def test_a_pointer_of_an_earlier_version_is_read_and_kept_in_the_history(shared:
     second = shared.release(1)
     assert [step["release"] for step in read_channel(shared.store, "latest").history] == [first, second]
     assert shared.run("rollback", "latest")[0] == 0
+
+
+def test_a_file_beside_the_releases_and_a_console_s_empty_folder_are_no_releases(shared: Shared) -> None:
+    release = shared.release(0)
+    shared.store.write("releases/README.md", b"what lies here")
+    if isinstance(shared.store, S3Store):
+        for folder in ("releases/", f"releases/{release}/"):
+            shared.store.write(folder, b"")
+    for words in (["list"], ["show", release[:6]], ["verify", release], ["gc", "--older-than", "0"]):
+        code, printed = shared.run(*words)
+        assert code == 0, printed
+    assert json.loads(shared.run("list", "--json")[1])["releases"][0]["release"] == release
+    assert shared.store.read("releases/README.md") == b"what lies here"
+
+
+@pytest.mark.parametrize("target", ["note/model", "m" * 250])
+def test_a_folder_that_cannot_be_made_is_named_by_fetch(shared: Shared, tmp_path: Path, target: str) -> None:
+    shared.release(0)
+    (tmp_path / "note").write_text("a file")
+    code, printed = shared.run("fetch", "latest", str(tmp_path / target))
+    assert (code, "cannot be used" in printed, "Traceback" in printed) == (2, True, False), printed
 
 
 @pytest.mark.parametrize(
