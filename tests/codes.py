@@ -28,7 +28,7 @@ has 75: run the same command again. For programs, each error has a code that nev
 | code | exit code | sentence |
 | --- | --- | --- |
 | `disk-full` | 2 | no room to write ...: free some space and run again; earlier outputs are untouched |
-| `path-unusable` | 2 | ... cannot be used (...): make it yours to read and write, or name another place, and run again |
+| `path-unusable` | 2 | ... cannot be used (...): make it yours to write, or name another place, and run again |
 """
 
 

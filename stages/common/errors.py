@@ -115,8 +115,8 @@ def sentence_of(error: Exception) -> str | None:
         return f"{what}: free some space and run again; earlier outputs are untouched"
     if error.errno in _UNUSABLE and error.filename:
         return (
-            f"{quoted(error.filename)} cannot be used ({os.strerror(error.errno)}): make it yours to read and write, or "
-            "name another place, and run again"
+            f"{quoted(error.filename)} cannot be used ({os.strerror(error.errno)}): make it yours to write, or name "
+            "another place, and run again"
         )
     return None
 
