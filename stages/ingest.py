@@ -94,11 +94,11 @@ def ingest(
     raises; StaleError where the finished shards in `resume`, which it removes, are of a source that has changed.
     """
     shards = RawShards(resume, _fingerprint(params), meter)
-    done = shards.done.images
+    done, schema = shards.done.images, schema_of(source, params.max_pixels)
     with explain_interrupt(shards.how_to_resume), progress_bar("ingest", source.count, done=shards.done.files) as bar:
-        rows = _rows(_after(source, shards, params.frames), source, params, bar.update)
+        rows = _rows(_after(source, shards, schema, params.frames), source, params, bar.update)
         taken = shards.done.of_last if params.frames == "all" else 0
-        shards.write(islice(rows, taken, None), schema_of(source, params.max_pixels), params.shard_images)
+        shards.write(islice(rows, taken, None), schema, params.shard_images)
     if shards.done.images < 2:
         shards.forget()
         raise UserError(
@@ -137,16 +137,19 @@ def _fingerprint(params: Ingest) -> str:
     return fingerprint_of({"params": params.model_dump(), "code": code_of("ingest", source=params.source)})
 
 
-def _after(source: Source, shards: RawShards, frames: Literal["first", "all"]) -> Iterator[RawImage]:
+def _after(source: Source, shards: RawShards, schema: pa.Schema, frames: Literal["first", "all"]) -> Iterator[RawImage]:
     """The files that follow the finished shards, whose own are not read again but must be the same.
 
-    Of the last of these there may be more pictures, where all are taken: it comes again.
+    So must be what the shards say of all: a table may call a class, or an attribute, by another name now.
+    Of the last file there may be more pictures, where all are taken: it comes again.
     """
     images, trace = iter(source.images), ""
     last: list[RawImage] = []
     for image in islice(images, shards.done.files):
         trace, last = chained(trace, _trace(image)), [image]
-    if trace != shards.done.trace:
+    finished = shards.shards()
+    as_before = not finished or pq.read_schema(finished[0]).equals(schema, check_metadata=True)
+    if trace != shards.done.trace or not as_before:
         shards.forget()
         raise StaleError(
             "source-changed", f"{source.origin} has changed since the run that was stopped: beginning anew"

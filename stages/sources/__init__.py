@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from importlib.metadata import entry_points
+from itertools import chain
 from typing import Protocol
 
 from mintage.nearest import nearest
@@ -19,6 +20,7 @@ from stages.common.sections import Section, validated
 from stages.media.frames import Frames
 from stages.media.images import Images
 from stages.media.medium import Medium
+from stages.sources.limits import check_printable
 from stages.sources.names import composed
 
 BUILT_IN = (
@@ -166,6 +168,8 @@ def open_source(params: Ingest) -> Source:
     source = labelled(replace(source, classes=classes, images=_readable(source.images, params.path)), params)
     source = grouped(with_attributes(only_labeled(source, params.unlabeled), params), params)
     source = source if params.scenes is None else in_scenes(source, params.scenes, params.max_pixels)
+    for name in chain(source.classes or (), source.attributes or (), source.domains or ()):
+        check_printable(params.path, name)  # of tables, too, as folders are
     return replace(source, name=params.name or source.name)
 
 

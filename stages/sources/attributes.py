@@ -192,9 +192,9 @@ def _chosen(path: Path, asked: Attributes) -> list[str]:
     """The names of the columns to read."""
     with _lines(path) as lines:
         known = [composed(name) for name in next(lines, [])][1:]
-    if asked.columns == "all":
-        return known
-    wanted = [composed(name) for name in asked.columns]
+    wanted = known if asked.columns == "all" else [composed(name) for name in asked.columns]
+    if twice := next((name for name in wanted if known.count(name) > 1), None):
+        raise UserError("table-column-twice", f"{path} has two columns called {quoted(twice)}: rename one")
     if missing := next((name for name in wanted if name not in known), None):
         raise UserError(
             "table-column-missing",

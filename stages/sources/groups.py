@@ -11,6 +11,7 @@ from stages.common.params import Ingest
 from stages.common.sections import Groups
 from stages.sources import RawImage, Source
 from stages.sources.labels import csv_rows, file_beside, find_image, matches_nothing, open_table
+from stages.sources.limits import check_printable
 from stages.sources.lookup import Lookup
 from stages.sources.names import composed, key_of
 from stages.sources.steady import steady
@@ -30,6 +31,10 @@ def grouped(source: Source, params: Ingest) -> Source:
         names: dict[str, int] = {}
         rows = ((key_of(key), composed(name)) for key, name in _rows(path, params.groups))
         table = Lookup((key, names.setdefault(name, len(names))) for key, name in rows if name)
+        for name in names:
+            check_printable(str(path), name)
+        if (torn := table.torn()) is not None:
+            raise UserError("key-twice", f"{path} has two groups for a key ({quoted(torn)}): keep one of the lines")
     return replace(source, images=_grouped(source, table, list(names), path), grouped=True)
 
 

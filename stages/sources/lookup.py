@@ -35,6 +35,11 @@ class Lookup:
         """The first name that is there more than once."""
         return _name(self._first("SELECT name FROM names GROUP BY name HAVING count(*) > 1 ORDER BY min(rowid)"))
 
+    def torn(self) -> str | None:
+        """The first name that is there with more than one number."""
+        torn = "SELECT name FROM names GROUP BY name HAVING count(DISTINCT number) > 1 ORDER BY min(rowid)"
+        return _name(self._first(torn))
+
     def _first(self, query: str, *values: bytes) -> Any:
         with _name_full_disk():
             row = self._base.execute(f"{query} LIMIT 1", values).fetchone()

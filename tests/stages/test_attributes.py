@@ -179,6 +179,15 @@ def test_files_of_images_need_a_table_of_their_attributes(tmp_path: Path, read: 
     read(str(error.value))
 
 
+def test_two_columns_of_one_name_are_refused_where_they_are_asked_for(tmp_path: Path) -> None:
+    rows = [[row[0], n % 2, 1 - n % 2, n % 3 // 2] for n, row in enumerate(ROWS)]
+    header = ["file", "smile", "smile", "hat"]
+    said = refusal(tmp_path / "one", rows, header=header, code="table-column-twice")
+    assert "two columns called 'smile'" in said
+    write_table(tmp_path / "two", "t.csv", rows, header)
+    assert len(ingest_with_table(tmp_path / "two", columns="hat")) == 6
+
+
 def test_one_column_needs_no_list_and_cells_may_be_parted_by_semicolons(tmp_path: Path) -> None:
     tree = write_table(tmp_path, "t.csv", ROWS)
     (tree / "t.csv").write_text((tree / "t.csv").read_text().replace(",", ";"))

@@ -19,7 +19,7 @@ from stages.common import raw_shards
 from stages.common.errors import UserError
 from stages.common.files import read_json, write_json
 from stages.common.raw_shards import Counts, Done
-from stages.common.shards import read_tables, shards
+from stages.common.shards import class_names, read_tables, shards
 from stages.ingest import StaleError, ingest, summary
 from stages.sources import RawImage, Source, open_source
 from tests.refusals import refused
@@ -144,6 +144,23 @@ def test_a_source_that_changed_since_the_kill_is_read_anew(
     assert "has changed since the run that was stopped: beginning anew" in capsys.readouterr().out
     raw = {key: row for table in read_tables(tmp_path / "data/raw") for key, row in zip(*columns(table), strict=True)}
     assert raw == {f"{p.parent.name}/{p.name}": p.read_bytes() for p in tree.rglob("*.png")}
+
+
+def test_a_class_that_has_another_name_since_the_kill_has_it_in_all_shards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree = write_tree(tmp_path / "tree", {"": 6})
+    settings = {"ingest.source": "folder", "ingest.path": "tree", "ingest.shard_images": 2, "ingest.labels": "l.csv"}
+    write_params(tmp_path, settings)
+    table = "file,kind\n" + "".join(f"{n:03d}.png,{('cat', 'dog')[n % 2]}\n" for n in range(6))
+    (tree / "l.csv").write_text(table)
+    killed(tmp_path, after_shards=2)
+    (tree / "l.csv").write_text(table.replace("dog", "hound"))
+    run_main(tmp_path, monkeypatch)
+    assert "beginning anew" in capsys.readouterr().out
+    assert {tuple(class_names(table.schema) or ()) for table in read_tables(tmp_path / "data/raw")} == {
+        ("cat", "hound")
+    }
 
 
 def columns(table: object) -> tuple[list[str], list[bytes]]:

@@ -38,6 +38,18 @@ LABELS = {
 }
 
 
+@pytest.mark.parametrize("named", ["a\nb", "a\x1b[31m", "a\0b", "\ud800"])
+@pytest.mark.parametrize("what", ["labels", "groups", "attributes"])
+def test_a_name_that_no_line_can_show_is_refused_in_a_table_too(tmp_path: Path, named: str, what: str) -> None:
+    tree = write_tree(tmp_path / "tree", {"": 4})
+    lines = (json.dumps({"file": f"{n:03d}", "kind": (named, "c")[n % 2]}) for n in range(4))
+    (tree / "l.jsonl").write_text("\n".join(lines))
+    column = {"groups": {"column": "kind"}, "attributes": {"columns": ["kind"]}}.get(what)
+    setting = "l.jsonl" if column is None else {"file": "l.jsonl", **column}
+    with refused("name-unprintable"):
+        ingested(tmp_path / "raw", path=str(tree), **{what: setting})
+
+
 @pytest.mark.parametrize("name", LABELS)
 @pytest.mark.parametrize("packed", [False, True], ids=["folder", "zip"])
 def test_a_file_of_labels_takes_the_place_of_folder_names(tmp_path: Path, name: str, packed: bool) -> None:

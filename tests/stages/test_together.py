@@ -246,6 +246,16 @@ def test_a_table_without_the_groups_is_one_sentence(
     read(str(refused.value))
 
 
+def test_an_image_of_two_groups_is_refused_and_one_that_is_told_twice_is_not(tmp_path: Path) -> None:
+    tree = write_tree(tmp_path / "tree", {"": 3})
+    groups = {"file": "w.csv", "column": "who"}
+    (tree / "w.csv").write_text("file,who\n000,ann\n000,ann\n001,bob\n")
+    assert ingested(tmp_path / "raw", path=str(tree), groups=groups)["group"].to_pylist() == ["ann", "bob", None]
+    (tree / "w.csv").write_text("file,who\n000,ann\n001,ann\n000,bob\n")
+    with pytest.raises(UserError, match="two groups for a key \\('000'\\)"):
+        ingested(tmp_path / "raw", path=str(tree), groups=groups)
+
+
 @pytest.mark.parametrize(
     "kind",
     [
