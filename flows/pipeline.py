@@ -27,7 +27,7 @@ from flows.once import work_of
 from flows.overrides import apply
 from flows.server import server_lost, use_server
 from flows.stage import Run, push_outputs, restore, start
-from flows.workspace import PARAMS, end_leftovers, override_params, workspace_lock
+from flows.workspace import end_leftovers, override_params, users_params, workspace_lock
 from stages.check import check, outputs
 from stages.common.errors import BAD_INPUT, UserError, run_stage, sentence_of
 from stages.common.params import Flow as Settings
@@ -99,12 +99,12 @@ def check_request(root: Path, targets: list[str], overrides: list[str] | None) -
     if targets:
         with_upstream(load_graph(root), targets)
     if overrides:
-        apply(root / PARAMS, overrides)
+        apply(users_params(root), overrides)
 
 
 def prepare(root: Path, targets: list[str], overrides: list[str], push: bool) -> tuple[Graph, Params]:
     """The stages to run and the params they will have. Raises UserError on all that can be known to be wrong."""
-    _, params = apply(root / PARAMS, overrides)
+    _, params = apply(users_params(root), overrides)
     graph = with_upstream(load_graph(root), targets)
     check(params, outputs(root / "dvc.yaml"), root)
     if push and not has_remote(root):

@@ -36,7 +36,7 @@ from flows.trials import (
     remove,
     save_experiment,
 )
-from flows.workspace import FOLDER, PARAMS, workspace_lock
+from flows.workspace import FOLDER, users_params, workspace_lock
 from stages.common.errors import BAD_INPUT, UserError, run_stage, sentence_of
 from stages.common.files import read_json, write_json
 from stages.common.params import load_params
@@ -74,7 +74,7 @@ async def sweep(
         named = name or name_for(root, wanted)
         read_sweep(root, named)
         (root / SWEEPS / named).mkdir(parents=True, exist_ok=True)
-        async with workspace_lock(root / SWEEPS / named, load_params(root / PARAMS).flow.overlap):
+        async with workspace_lock(root / SWEEPS / named, load_params(users_params(root)).flow.overlap):
             with hurried(lambda: None):
                 opened = await asyncio.to_thread(open_sweep, root, named, wanted)
                 endings = await run_trials(opened, stages, jobs)

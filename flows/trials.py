@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flows.overrides import apply
-from flows.workspace import FOLDER, PARAMS
+from flows.workspace import FOLDER, PARAMS, users_params
 from flows.worktree import bring_sources, git, make_worktree, run_git
 from stages.check import check, outputs
 from stages.common.errors import UserError
@@ -92,7 +92,7 @@ def _opened(base: Sweep, wanted: list[Overrides], is_new: bool) -> Sweep:
             "sweep-unknown",
             f"there is no sweep {base.name!r} to go on with: give overrides (-S or --list) to begin one",
         )
-    source = _users_params(base.workspace) if is_new else base.folder / PARAMS
+    source = users_params(base.workspace) if is_new else base.folder / PARAMS
     params = {trial.number: apply(source, trial.overrides) for trial in sweep.trials}
     added = sweep.trials[len(base.overrides) :]
     for trial in added:
@@ -185,13 +185,7 @@ def current_commit(workspace: Path) -> str:
 def base_params(workspace: Path, name: str) -> Path:
     """The params that the overrides of a sweep change: the user's own, or those with which it was begun."""
     begun = read_sweep(workspace, name)
-    return begun.folder / PARAMS if begun else _users_params(workspace)
-
-
-def _users_params(workspace: Path) -> Path:
-    """The user's own params.yaml, which is kept aside while a run with overrides is going on."""
-    kept = workspace / FOLDER / PARAMS
-    return kept if kept.exists() else workspace / PARAMS
+    return begun.folder / PARAMS if begun else users_params(workspace)
 
 
 def _keeper(name: str) -> str:

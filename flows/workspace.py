@@ -1,12 +1,14 @@
 """One run at a time in a workspace, and nothing left of a run that was killed.
 
 State: `.flow/lock` (held by a living run, released by the kernel when it dies), `.flow/run.json` (which run,
-removed when it ends), `.flow/params.yaml` (the user's params, while a run's overrides stand in their place).
+removed when it ends), `.flow/params.yaml` (the user's params, while a run's overrides stand in their place, which
+`.flow/overridden.yaml` has, too).
 """
 
 import asyncio
 import os
 import shutil
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -23,6 +25,7 @@ from stages.common.files import read_json, write_json
 
 FOLDER = Path(".flow")
 PARAMS = Path("params.yaml")
+_OVERRIDDEN = "overridden.yaml"
 _POLL = 0.5
 
 
@@ -85,9 +88,31 @@ def end_leftovers(workspace: Path) -> list[str]:
         ended = [*end_marked(run), *end_containers(run)]
         forget_locks(workspace)
         (folder / "run.json").unlink()
-    if (folder / PARAMS.name).exists():
-        os.replace(folder / PARAMS.name, workspace / PARAMS)
+    _put_params_back(workspace)
     return ended
+
+
+def users_params(workspace: Path) -> Path:
+    """The user's own params.yaml, which is kept aside while a run with overrides is going on, or was killed."""
+    kept = workspace / FOLDER / PARAMS
+    return kept if kept.exists() else workspace / PARAMS
+
+
+def _put_params_back(workspace: Path) -> None:
+    """The user's params in place of the overrides; what somebody wrote there meanwhile is kept aside, and told."""
+    kept, written, here = workspace / FOLDER / PARAMS, workspace / FOLDER / _OVERRIDDEN, workspace / PARAMS
+    if not kept.exists():
+        return
+    known = {path.read_bytes() for path in (kept, written) if path.exists()}
+    if written.exists() and here.exists() and here.read_bytes() not in known:
+        os.replace(here, edited := workspace / FOLDER / "params.edited.yaml")
+        print(
+            f"note: {PARAMS} was edited while a run's overrides stood in it: it is as it was before that run, and the "
+            f"edited one is kept as {edited}",
+            file=sys.stderr,
+        )
+    os.replace(kept, here)
+    written.unlink(missing_ok=True)
 
 
 def forget_locks(workspace: Path) -> None:
@@ -112,6 +137,7 @@ def override_params(workspace: Path, overrides: list[str]) -> None:
     """Set the overrides in params.yaml until the run ends; the user's file comes back byte for byte."""
     if overrides:
         changed, _ = apply(workspace / PARAMS, overrides)
+        (workspace / FOLDER / _OVERRIDDEN).write_bytes(changed)
         kept = workspace / FOLDER / PARAMS.name
         shutil.copy2(workspace / PARAMS, kept.with_suffix(".partial"))
         os.replace(kept.with_suffix(".partial"), kept)

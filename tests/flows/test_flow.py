@@ -14,6 +14,7 @@ from prefect.client.schemas.objects import State
 from flows import pipeline
 from flows import stage as stage_module
 from flows.pipeline import results_of
+from flows.workspace import override_params
 from tests.flows.toy import ROOT, chain, locked, make_workspace, until, write_stages
 
 Answer = TypeVar("Answer")
@@ -107,6 +108,28 @@ def test_overrides_are_the_run_s_own_and_params_yaml_comes_back_byte_for_byte(tm
     assert "      beta1: 0.25\n" in seen
     assert "# the latents" in seen, "comments are kept"
     assert (workspace / "params.yaml").read_bytes() == before
+
+
+def test_the_overrides_of_a_killed_run_are_not_what_the_next_one_is_judged_by(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path / "toy", chain("first"))
+    before = (workspace / "params.yaml").read_bytes()
+    (workspace / ".flow").mkdir()
+    override_params(workspace, ["ingest.path=gone"])  # killed here
+    assert play(workspace).is_completed()
+    assert (workspace / "params.yaml").read_bytes() == before
+
+
+def test_what_is_written_into_params_yaml_during_a_run_with_overrides_is_kept_aside(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    stages = {"only": {"cmd": "echo '# mine' >> params.yaml; touch out.txt", "outs": ["out.txt"]}}
+    workspace = make_workspace(tmp_path / "toy", stages)
+    before = (workspace / "params.yaml").read_bytes()
+    assert play(workspace, overrides=["train.seed=41"]).is_completed()
+    assert (workspace / "params.yaml").read_bytes() == before
+    edited = workspace / ".flow/params.edited.yaml"
+    assert edited.read_text().endswith("# mine\n")
+    assert f"the edited one is kept as {edited}" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -44,10 +44,13 @@ def test_a_name_that_no_line_can_show_is_refused_in_a_table_too(tmp_path: Path, 
     tree = write_tree(tmp_path / "tree", {"": 4})
     lines = (json.dumps({"file": f"{n:03d}", "kind": (named, "c")[n % 2]}) for n in range(4))
     (tree / "l.jsonl").write_text("\n".join(lines))
-    column = {"groups": {"column": "kind"}, "attributes": {"columns": ["kind"]}}.get(what)
-    setting = "l.jsonl" if column is None else {"file": "l.jsonl", **column}
+    settings: dict[str, Any] = {
+        "labels": "l.jsonl",
+        "groups": {"file": "l.jsonl", "column": "kind"},
+        "attributes": {"file": "l.jsonl", "columns": ["kind"]},
+    }
     with refused("name-unprintable"):
-        ingested(tmp_path / "raw", path=str(tree), **{what: setting})
+        ingested(tmp_path / "raw", path=str(tree), **{what: settings[what]})
 
 
 @pytest.mark.parametrize("name", LABELS)
