@@ -2,7 +2,7 @@
 
 `python -m benchmarks.volumes FOLDER` prints a table, a row whenever it has learned twice as long, and writes
 docs/volumes.png. FOLDER has `voxels.npz` with `solid` (uint8 `[N,4096]`, the packed bits of 32x32x32 cells, upright
-first) and `furniture.csv` with a column `split`. A run that is stopped goes on from `--run`.
+first) and `furniture.csv` with a column `split`. A run that is stopped goes on from `--run`, a folder in it a seed.
 """
 
 import csv
@@ -27,7 +27,7 @@ from stages.common.stage import parser_of
 
 SIDE, COLUMNS = 32, 10
 DRAWS = 3
-"""Of as many shapes as are held out."""
+"""Of as many shapes as are held out, from each model."""
 IMAGES = (8_000, 16_000, 32_000, 64_000, 128_000)
 WIDTHS, SHARES = (3, 5), (0.1, 0.2, 0.3, 0.4, 0.5)
 """Of boxes over which a model is blurred, and of a box that is to be occupied for its middle to stay so."""
@@ -72,6 +72,12 @@ def line(name: str, held: Tensor, draws: list[Tensor]) -> str:
     return f"| {name} | {' | '.join(cells)} |"
 
 
+def trained(furniture: Furniture, images: int, seed: int, folder: Path) -> mintage.Model:
+    """The family after so many models, from these first weights; goes on from the folder."""
+    data, place = Dataset(furniture.train), folder / f"seed{seed}"
+    return mintage.train(data, "gan3d", images=images, seed=seed, folder=place, device="cpu").model
+
+
 def sheet(real: Tensor, made: Tensor) -> bytes:
     """Two rows of held-out models, and below them four rows of generated ones."""
     shown = torch.cat([real[: 2 * COLUMNS], made[: 4 * COLUMNS]])
@@ -83,7 +89,8 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="with voxels.npz and furniture.csv")
     parser.add_argument("--side", type=int, choices=(8, 16, 32), default=16, help="cells a side")
     parser.add_argument("--images", type=int, default=64_000, help="models that it learns from, at most")
-    parser.add_argument("--run", type=Path, default=Path("runs/furniture"), help="where the training is kept")
+    parser.add_argument("--seeds", type=int, default=1, help="trainings, each from other first weights")
+    parser.add_argument("--run", type=Path, default=Path("runs/furniture"), help="where the trainings are kept")
     parser.add_argument("--picture", type=Path, default=Path("docs/volumes.png"))
     options = parser.parse_args()
     furniture = read(options.folder, options.side)
@@ -94,8 +101,8 @@ def main() -> None:
     print(line("training models (floor)", furniture.held, drawn))
     print(blurred(drawn, furniture.held), flush=True)
     for images in [images for images in IMAGES if images <= options.images]:
-        run = mintage.train(Dataset(furniture.train), "gan3d", images=images, folder=options.run, device="cpu")
-        made = [run.model.sample(count, seed=seed) for seed in range(DRAWS)]
+        models = [trained(furniture, images, seed, options.run) for seed in range(options.seeds)]
+        made = [model.sample(count, seed=draw) for model in models for draw in range(DRAWS)]
         print(line(f"generated, after {images:,} models", furniture.held, made), flush=True)
         options.picture.write_bytes(sheet(furniture.held[:: count // 20], made[0]))
 
