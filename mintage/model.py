@@ -230,7 +230,7 @@ class Model:
         """The latents `[N,L]`, on the CPU, from which the model makes the images most like these.
 
         Args:
-            images: `[N,C,H,W]`, or `[N,H,W]` of one channel: floats in [-1,1], or 8-bit levels in [0,255].
+            images: `[N,C,*S]`, or `[N,*S]` of one channel: floats in [-1,1], or 8-bit levels in [0,255].
 
         Raises:
             ValueError: The model came without an encoder, or images are of another shape.
@@ -245,9 +245,9 @@ class Model:
         """
         if self.generator.encoder is None:
             raise ValueError("this model has no encoder: train a family that has one, such as vae_gan")
-        given = images_in_range(images)
+        given = images_in_range(images, len(self.shape) - 1)
         if given.shape[1:] != self.shape:
-            raise ValueError(f"images are {tuple(given.shape[1:])} (C, H, W), and the model's are {self.shape}")
+            raise ValueError(f"images are {tuple(given.shape[1:])}, and the model's are {self.shape}")
         return encode(self.generator, given)
 
     @property
@@ -277,7 +277,7 @@ class Model:
         return images_of(self.generator, latents.float(), conditions_asked(self.generator, label, attributes))
 
     def reconstruct(self, images: Any, label: Label | None = None, attributes: Attributes | None = None) -> Tensor:
-        """Images `[N,C,H,W]` encoded and decoded: `project` without descent; errors are those of `encode`."""
+        """Images `[N,C,*S]` encoded and decoded: `project` without descent; errors are those of `encode`."""
         self.encode(images)
         return self.project(images, label, attributes, steps=0).images
 

@@ -235,3 +235,11 @@ def test_what_cannot_be_encoded_or_decoded_is_refused(model: Model) -> None:
         other.encode(torch.zeros(1, 1, 8, 8))
     with pytest.raises(ValueError, match=r"call translate\(sources\)"):
         Model(tiny_trainer("pix2pix").average).decode(torch.zeros(1, 6))
+
+
+def test_a_sound_is_encoded_and_made_again() -> None:
+    sounds = torch.rand(16, 1, 64) * 2 - 1
+    recipe = {"width": 4, "batch_size": 8}
+    model = mintage.train(mintage.Dataset(sounds, rank=1), "vae", 16, recipe, progress=False).model
+    assert model.encode(sounds[:, 0]).shape == (16, 32)
+    assert model.reconstruct(sounds).shape == sounds.shape
