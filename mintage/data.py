@@ -1,5 +1,6 @@
 """Real images on the device, in an order that depends on (seed, images seen) alone."""
 
+import math
 from functools import cached_property
 
 import torch
@@ -19,7 +20,8 @@ def hide_labels(labels: Tensor, share: float, seed: int) -> Tensor:
     shown = torch.full_like(labels, HIDDEN_LABEL)
     for label in torch.unique(labels).tolist():
         of_class = (labels == label).nonzero().squeeze(1)
-        kept = of_class[torch.randperm(len(of_class), generator=random)][: -int(-share * len(of_class) // 1)]
+        count = max(1, math.ceil(round(share * len(of_class), 9)))  # 0.07 of 100 is a little above 7
+        kept = of_class[torch.randperm(len(of_class), generator=random)][:count]
         shown[kept] = label
     return shown
 

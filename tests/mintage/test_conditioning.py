@@ -127,6 +127,7 @@ def test_a_share_of_each_class_keeps_its_label_at_least_one() -> None:
     assert [(shown == label).sum().item() for label in (0, 1, 2)] == [10, 1, 1]
     assert ((shown == labels) | (shown == HIDDEN_LABEL)).all()
     assert torch.equal(hide_labels(labels, 1.0, seed=0), labels)
+    assert (hide_labels(torch.zeros(100, dtype=torch.long), 0.07, seed=0) == 0).sum() == 7
     assert torch.equal(hide_labels(labels, 0.1, seed=0), shown)
     assert not torch.equal(hide_labels(labels, 0.1, seed=1), shown)
 
