@@ -17,6 +17,7 @@ from mintage.nearest import nearest
 if TYPE_CHECKING:
     from mintage.model_config import ModelConfig
 
+_MOST_CLASSES = 2**20
 _GREY = 0.5
 """Images of [-1,1] that are all so bright, and nowhere darker than 0, are most likely of [0,1]."""
 
@@ -196,11 +197,10 @@ def _two_domains(domain: Any, domains: Sequence[str] | None, images: int) -> tup
     names = tuple(domains or (sorted(set(given)) if words else ("0", "1")))
     if len(set(names)) != 2 or len(names) != 2:
         raise ValueError(f"the domains are named {', '.join(names)}: name two")
-    numbers = torch.tensor([number_of(one, names) for one in given]) if words else torch.as_tensor(domain)
-    numbers = _whole(numbers, images, "domains")
+    numbers = _whole([number_of(one, names) for one in given] if words else domain, images, "domains")
+    if numbers.max() > 1:
+        raise ValueError(f"domains go up to {numbers.max()}: give 0 or 1 for each image")
     counts = torch.bincount(numbers, minlength=2)
-    if len(counts) > 2:
-        raise ValueError(f"domains go up to {len(counts) - 1}: give 0 or 1 for each image")
     if not counts.all():
         raise ValueError(f"no image is of the domain {names[int(counts.argmin())]!r}: give images of both")
     return names, numbers
@@ -254,8 +254,10 @@ def _labels(label: Any, classes: Sequence[str] | None, images: int) -> tuple[tup
     names = tuple(classes or (sorted(set(given)) if words else ()))
     if unknown := sorted(set(given) - set(names)) if words else []:
         raise ValueError(f"there is no class {unknown[0]!r} among those named: {', '.join(names)}")
-    labels = _whole(torch.tensor([names.index(one) for one in given]) if words else torch.as_tensor(label), images)
+    labels = _whole([names.index(one) for one in given] if words else label, images)
     count = int(labels.max()) + 1
+    if count > _MOST_CLASSES:
+        raise ValueError(f"labels go up to {count - 1}, as numbers of other kinds do: count the classes from 0")
     names = names or tuple(map(str, range(count)))
     if len(names) < count:
         raise ValueError(f"labels go up to {count - 1}, and {len(names)} classes are named")
@@ -264,11 +266,15 @@ def _labels(label: Any, classes: Sequence[str] | None, images: int) -> tuple[tup
     return names, labels
 
 
-def _whole(labels: Tensor, images: int, what: str = "labels") -> Tensor:
+def _whole(given: Any, images: int, what: str = "labels") -> Tensor:
+    try:
+        labels = torch.as_tensor(given)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{what} must be whole numbers from 0, or all of them names ({error})") from None
     if labels.ndim == 2 and len(labels) == images:
         raise ValueError(f"{what} are {list(labels.shape)}: give a number for each image; of one-hot rows, argmax(1)")
     if labels.shape != (images,):
         raise ValueError(f"{what} are {list(labels.shape)}: give one for each of {images} images")
-    if labels.is_floating_point() or labels.min() < 0:
+    if labels.is_floating_point() or labels.long().min() < 0:
         raise ValueError(f"{what} must be whole numbers from 0")
     return labels.long()

@@ -57,6 +57,9 @@ def test_levels_become_values_between_minus_one_and_one(digits: Dataset) -> None
         ({"image": torch.zeros(2, 1, 8, 8), "label": ["a", "c"], "classes": ["a", "b"]}, "no class 'c'"),
         ({"image": torch.zeros(2, 1, 8, 8), "label": [0, 1], "classes": ["a", "a"]}, "two classes have one name"),
         ({"image": torch.zeros(2, 1, 8, 8), "label": torch.eye(2)}, r"argmax\(1\)"),
+        ({"image": torch.zeros(2, 1, 8, 8), "label": [0, None]}, "whole numbers from 0, or all of them names"),
+        ({"image": torch.zeros(2, 1, 8, 8), "label": [0, 10**9]}, "labels go up to 1000000000"),
+        ({"image": torch.zeros(2, 1, 8, 8), "domain": [0, 10**12]}, "domains go up to 1000000000000"),
     ],
 )
 def test_images_and_labels_that_do_not_fit_are_refused_with_what_would(wrong: dict[str, Any], part: str) -> None:
@@ -71,6 +74,15 @@ def test_labels_may_be_names_which_are_the_classes() -> None:
     assert data.label is not None
     assert data.label.tolist() == [1, 0, 1]
     assert Dataset(images, np.array(["dog", "cat", "dog"]), classes=["dog", "cat", "cow"]).classes[2] == "cow"  # type: ignore[index]
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.uint32, np.uint64, np.int8, np.bool_])
+def test_labels_and_domains_may_be_whole_numbers_of_any_kind(kind: type) -> None:
+    numbers: Any = np.array([0, 1, 1], dtype=kind)
+    data = Dataset(torch.zeros(3, 1, 8, 8), numbers, domain=numbers)
+    assert data.label is not None
+    assert data.domain is not None
+    assert data.label.tolist() == data.domain.tolist() == [0, 1, 1]
 
 
 def test_images_between_0_and_1_bring_a_warning() -> None:
