@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from mintage.families import FAMILIES
-from mintage.trainer import Trainer
+from mintage.trainer import Trainer, first_not_finite
 from tests.mintage.golden import SHAPES
 from tests.mintage.helpers import play, tiny_trainer
 
@@ -62,6 +62,12 @@ def test_a_turn_of_every_family_reads_nothing_back_from_the_device(family: str) 
     with NoWaiting():
         play(trainer, 2)
     assert all(tensor.device == META for tensor in trainer.engine.state().values())
+
+
+def test_what_an_optimizer_keeps_on_the_host_is_checked_in_one_reading_with_what_is_on_the_device() -> None:
+    with pytest.raises(NotImplementedError, match="no data"):  # it comes as far as that reading
+        first_not_finite({"step": torch.zeros(()), "square_avg": torch.zeros(4, device=META)})
+    assert first_not_finite({"step": torch.zeros(()), "square_avg": torch.full((4,), torch.inf)}) == "square_avg"
 
 
 def test_what_reads_the_device_or_waits_for_it_is_found() -> None:
