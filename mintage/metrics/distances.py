@@ -13,6 +13,8 @@ _GROUP = 64
 """Columns of the table of which the least is looked at first."""
 _NARROW = 16
 """Features up to which differences are taken one by one: exact, where a product of matrices rounds."""
+_FAR = 100.0
+"""Times the usual squared length, up to which all rows count as rounded alike."""
 
 _CLOSED = 1 + 1e-5
 """Keeps the row on a ball's edge within it, from wherever its distance is computed."""
@@ -42,12 +44,16 @@ def _by_products(pieces: tuple[Tensor, ...], others: Tensor) -> Iterator[Tensor]
     others = others - middle
     norms = others.square().sum(1)
     rounding = 2 * torch.finfo(others.dtype).eps * others.shape[1] ** 0.5
-    largest = norms.max()
+    usual, longest = _FAR * norms.median(), norms.max()
     for piece in pieces:
         near = piece - middle
         own = near.square().sum(1)
         table = torch.addmm(norms, near, others.T, alpha=-2).add_(own[:, None])
-        yield torch.threshold_(table, rounding * float(torch.maximum(largest, own.max())), 0.0)
+        most = torch.maximum(longest, own.max())
+        if most <= usual:  # in half the time
+            yield torch.threshold_(table, rounding * float(most), 0.0)
+        else:  # by the longest of all, one row that is far off would make all others equal
+            yield table.masked_fill_(table <= rounding * torch.maximum(norms, own[:, None]), 0.0)
 
 
 def nearest_rows(rows: Tensor, others: Tensor, k: int) -> tuple[Tensor, Tensor]:

@@ -93,6 +93,15 @@ def test_disjoint_sets_have_nothing_in_common() -> None:
     assert measured(normal(200, 20, 0), normal(200, 20, 1) + 100) == [0, 0, 0, 0]
 
 
+def test_one_row_far_off_does_not_make_the_others_equal() -> None:
+    """As of a generator that diverges: it was measured as perfect."""
+    random = torch.Generator().manual_seed(0)
+    real, fake = torch.randn(300, 64, generator=random), torch.randn(300, 64, generator=random) + 5
+    fake[0] = 1e4
+    assert precision_recall(real, fake) == (0, 0)
+    assert density_coverage(real, fake) == (0, 0)
+
+
 def test_half_of_the_modes_dropped_halves_recall_and_coverage_and_leaves_precision() -> None:
     real = modes(1000, 10, 0)
     all_of_them, half = measured(real, modes(1000, 10, 1)), measured(real, modes(1000, 5, 2))
