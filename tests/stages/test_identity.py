@@ -173,3 +173,9 @@ def test_a_network_is_part_of_what_trains_with_it_and_of_nothing_that_does_not()
     assert "mintage.networks.r3gan" not in ours
     assert "mintage.networks.r3gan" in other
     assert not [name for name in code_of("ingest", recipe_of("dcgan", {})) if name.startswith("mintage.networks")]
+
+
+def test_what_reads_files_from_the_web_is_part_of_their_source() -> None:
+    code, read_as = code_of("ingest", source="http"), ("archive", "parquet", "idx", "cifar", "arrays", "zips")
+    assert {f"stages.sources.{name}" for name in read_as} <= code.keys()
+    assert "stages.sources.folder" not in code
