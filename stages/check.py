@@ -17,8 +17,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
+from stages.common.dvc import graph_stages
 from stages.common.errors import BAD_INPUT, UserError, run_stage
 from stages.common.experiment import experiment
 from stages.common.foresight import Known, foreseen
@@ -72,7 +71,7 @@ def check(params: Params, made: list[Path], root: Path = Path()) -> None:
 
 def outputs(graph: Path) -> list[Path]:
     """Every path that a stage of dvc.yaml writes."""
-    stages = YAML(typ="safe", pure=True).load(graph)["stages"].values()
+    stages = graph_stages(graph).values()
     listed = [out for stage in stages for kind in ("outs", "metrics", "plots") for out in stage.get(kind, [])]
     return [Path(next(iter(out)) if isinstance(out, dict) else out) for out in listed]
 

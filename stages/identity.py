@@ -6,10 +6,9 @@ stage it also refuses what DVC would stumble over: a slip in params.yaml, an `in
 
 from pathlib import Path
 
-from ruamel.yaml import YAML
-
 from mintage.families import recipe_of
 from stages.check import outputs, source_problems
+from stages.common.dvc import graph_stages
 from stages.common.errors import UserError, run_stage
 from stages.common.files import replacing_directory, write_json
 from stages.common.identity import code_of
@@ -23,7 +22,7 @@ def main() -> None:
     for problem in source_problems(params.ingest, outputs(Path("dvc.yaml")), Path()):
         raise UserError("params-do-not-fit", f"params.yaml: {problem}")
     recipe = recipe_of(params.train.family, params.train.recipe, params.train.variant)
-    stages = YAML(typ="safe", pure=True).load(Path("dvc.yaml"))["stages"]
+    stages = graph_stages(Path("dvc.yaml"))
     with replacing_directory("identity") as folder:
         for stage in stages.keys() - {"identity"}:
             write_json(folder / f"{stage}.json", code_of(stage, recipe, params.ingest.source))

@@ -9,7 +9,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from stages.common.dvc import busy_paths, run_dvc
+from stages.common.dvc import busy_paths, locked_stages, run_dvc
 from stages.common.errors import UserError, run_stage
 from stages.common.stage import parser_of
 
@@ -80,8 +80,7 @@ def _value(params: Any, key: str) -> Any:
 
 def _locked(lock: Path) -> dict[str, Any]:
     """By the name of each stage what DVC knows of its last run."""
-    found: dict[str, Any] = YAML(typ="safe", pure=True).load(lock)["stages"] if lock.exists() else {}
-    return found
+    return locked_stages(lock) if lock.exists() else {}
 
 
 if __name__ == "__main__":

@@ -8,6 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
 from stages.common.errors import UserError
 from stages.common.git import is_own
 
@@ -30,6 +33,38 @@ def run_dvc(*arguments: str, folder: Path = Path()) -> str:
         said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
         raise UserError("dvc-failed", f"dvc {' '.join(arguments[:2])} failed: {said[-1]}")
     return done.stdout.strip()
+
+
+def graph_stages(graph: Path) -> dict[str, Any]:
+    """What dvc.yaml says of each stage, by its name. Raises UserError where it is missing, or half merged."""
+    found = _stages(graph)
+    if found is None:
+        raise UserError(
+            "pipeline-unreadable",
+            f"{graph} is missing, or is no pipeline of DVC: run in the repository's root folder, or restore it "
+            f"(`git checkout {graph}`)",
+        )
+    return found
+
+
+def locked_stages(lock: Path) -> dict[str, Any]:
+    """What DVC's lock file knows of the last run of each stage, by its name. Raises UserError where it is none."""
+    found = _stages(lock)
+    if found is None:
+        raise UserError(
+            "lock-file-damaged",
+            f"{lock} is not a lock file of DVC: restore it (`git checkout {lock}`) or run `dvc repro`",
+        )
+    return found
+
+
+def _stages(path: Path) -> dict[str, Any] | None:
+    try:
+        found = YAML(typ="safe", pure=True).load(path)["stages"]
+    except (OSError, YAMLError, UnicodeDecodeError, TypeError, KeyError):
+        return None
+    sound = isinstance(found, dict) and all(isinstance(stage, dict) for stage in found.values())
+    return found if sound else None
 
 
 def settle_git(folder: Path = Path()) -> None:

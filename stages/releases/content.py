@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
+from stages.common.dvc import locked_stages
 from stages.common.errors import UserError
 from stages.common.files import md5_of, read_json
 from stages.common.marks import SOURCE
@@ -161,14 +161,7 @@ def _params(path: Path) -> bytes:
 
 def _lock(path: Path) -> bytes:
     """dvc.lock's stages, less upload, which is not locked yet when it runs first: params, hashes of deps and outs."""
-    try:
-        stages = YAML(typ="safe", pure=True).load(path)["stages"]
-    except (YAMLError, UnicodeDecodeError, TypeError, KeyError):
-        raise UserError(
-            "lock-file-damaged",
-            f"{path} is not a lock file of DVC: restore it (`git checkout {path}`) or run `dvc repro`",
-        ) from None
-    return as_json({"stages": {name: entry for name, entry in sorted(stages.items()) if name != "upload"}})
+    return as_json({"stages": {name: entry for name, entry in sorted(locked_stages(path).items()) if name != "upload"}})
 
 
 def as_json(value: Any) -> bytes:

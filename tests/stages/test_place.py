@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from stages import restore
+from stages.check import outputs
 from stages.common.dvc import busy_paths
 from stages.common.errors import BAD_INPUT
 from stages.common.place import cache_problems, links_problems
 from tests.flows.toy import chain, make_workspace
+from tests.refusals import refused
 from tests.stages.tiny_data import write_params
 
 TREE = Path(__file__).parents[2]
@@ -190,3 +192,13 @@ def test_a_lock_of_a_process_that_is_gone_or_is_no_dvc_makes_nothing_busy(worksp
     assert busy_paths(workspace) == {}
     (workspace / ".dvc/tmp/rwlock").write_text("{")
     assert busy_paths(workspace) == {}
+
+
+@pytest.mark.parametrize("content", ["<<<<<<< HEAD\nstages: {}\n", "stages: [", "", "stages:\n", "\xff"])
+def test_what_a_merge_left_half_done_in_dvc_s_files_is_one_sentence(workspace: Path, content: str) -> None:
+    for name in ("dvc.lock", "dvc.yaml"):
+        (workspace / name).write_text(content, encoding="latin-1")
+    with refused("lock-file-damaged", "dvc.lock is not a lock file of DVC"):
+        restore.main()
+    with refused("pipeline-unreadable", "dvc.yaml is missing, or is no pipeline of DVC"):
+        outputs(Path("dvc.yaml"))
