@@ -28,7 +28,7 @@ from mintage.randomness import draw_latents, stream
 from mintage.sampling import encode, generate
 from mintage.sources import with_attributes
 from stages.common.errors import UserError, run_stage
-from stages.common.files import replacing
+from stages.common.files import replacing, replacing_directory
 from stages.common.models import read_generator
 from stages.common.params import Export, load_section
 from stages.common.provenance import recorded
@@ -49,7 +49,9 @@ def main() -> None:
     params = load_section(Export)
     with recorded("export", params) as facts:
         torch.set_num_threads(1)  # the comparison is of the same numbers anywhere
-        facts["difference"] = difference = export(SELECTED, TARGET, params.opset)
+        with replacing_directory(TARGET.parent) as folder:  # what another model left there is no part of this one
+            difference = export(SELECTED, folder / TARGET.name, params.opset)
+        facts["difference"] = difference
     print(f"{TARGET}: differs from torch by {difference:.1e} at most, in {COMPARED} samples")
 
 

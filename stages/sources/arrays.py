@@ -257,7 +257,8 @@ def _label_blocks(files: ArrayFiles, name: str, count: int) -> Iterator[Labels]:
 def _plain(place: str, values: Labels) -> Labels:
     """Whole numbers, or composed names: of fractions, as tables with empty cells become, and of bytes."""
     if values.dtype.kind in "iu":
-        return values
+        beyond = values.dtype.kind == "u" and values.max(initial=0) > np.iinfo(np.int64).max
+        return values if beyond else values.astype(np.int64)  # of both NumPy would make fractions
     if values.dtype.kind == "b":
         return values.astype(np.uint8)
     if values.dtype.kind == "f":

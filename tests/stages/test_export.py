@@ -23,6 +23,7 @@ from stages.export import LARGEST_DIFFERENCE, export, inputs_of, to_onnx
 from stages.selection.card import latents_in_numpy
 from tests.refusals import refused
 from tests.stages.exporter import parse_operators_once
+from tests.stages.tiny_data import write_params
 
 ROOT = Path(__file__).parents[2]
 PLAIN = ModelConfig("mlp", 8, (1, 8, 8), None, 12, "normal")
@@ -193,3 +194,14 @@ def test_the_card_s_latents_have_the_shape_and_the_range_of_the_generator_s_own(
         code = found[:, config.latent_size : config.latent_size + config.code_categories]
         assert (code.sum(1) == 1).all()
     assert bool(re.search("standard_normal", expression)) == (config.latent_distribution == "normal")
+
+
+def test_what_another_model_left_is_no_part_of_this_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder in ("selected", "onnx"):
+        (tmp_path / "models" / folder).mkdir(parents=True)
+    saved(tmp_path / "models/selected", PLAIN)
+    write_params(tmp_path, {})
+    (tmp_path / "models/onnx/back.onnx").write_bytes(b"of two domains")
+    monkeypatch.chdir(tmp_path)
+    stage.main()
+    assert [path.name for path in (tmp_path / "models/onnx").iterdir()] == ["generator.onnx"]

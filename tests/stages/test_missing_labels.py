@@ -192,3 +192,11 @@ def test_one_image_a_class_is_told_what_helps_and_it_does(tmp_path: Path, read: 
     ingested(tmp_path / "raw", path=str(tree), labels=False)
     manifest = normalized(tmp_path)
     assert (manifest["counts"]["train"], manifest["counts"]["holdout"], manifest["classes"]) == (10, 2, None)
+
+
+def test_whole_numbers_with_and_without_a_sign_are_the_same_classes(tmp_path: Path) -> None:
+    unsigned, signed = (np.array([0, 1, 10, 1], kind) for kind in (np.uint64, np.int64))
+    images = {"train_images": noise(4, 8, 8), "test_images": noise(4, 8, 8, seed=1)}
+    np.savez(tmp_path / "a.npz", train_labels=unsigned, test_labels=signed, allow_pickle=False, **images)
+    table = ingested(tmp_path / "raw", source="arrays", path=str(tmp_path / "a.npz"))
+    assert (class_names(table.schema), table["label"].to_pylist()) == (["0", "1", "10"], [0, 1, 2, 1] * 2)
