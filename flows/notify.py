@@ -44,7 +44,7 @@ async def _tell(workspace: Path, settings: Settings | None, event: str, facts: d
                 (await client.post(url, json=payload)).raise_for_status()
         except httpx.HTTPStatusError as error:  # the url may be a secret, and is not repeated
             _logger().warning("the webhook refused the message: HTTP %s", error.response.status_code)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:  # no port in it, for example
             _logger().warning("the webhook was not reached: %s", type(error).__name__)
 
 

@@ -119,6 +119,16 @@ def test_a_webhook_that_is_slow_or_refuses_or_is_not_there_never_fails_a_run(tmp
 
 
 @pytest.mark.usefixtures("server")
+@pytest.mark.parametrize("url", ["https://host:port/hook", "http://[::1/hook", "hook"])
+def test_a_webhook_that_is_no_address_never_fails_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("MINTAGE_WEBHOOK", url)
+    workspace = releasing(tmp_path / "toy", "https://127.0.0.1:9/")
+    assert play(workspace, overrides=["train.seed=1"]).is_completed()
+
+
+@pytest.mark.usefixtures("server")
 def test_a_release_is_an_event_on_which_automations_can_act(tmp_path: Path, webhook: Webhook) -> None:
     workspace = releasing(tmp_path / "toy", webhook.url)
     play(workspace, overrides=["train.seed=8"])
