@@ -289,8 +289,9 @@ LOSSES: list[Rule] = [
         "spectral normalisation rescales the weights that clipping cuts: keep one of them",
     ),
     (
-        lambda s: any(p.project for p in s.penalties) and s.network.deep,
-        "clipped weights, of norms too, let no signal through so many layers: use a gradient penalty",
+        lambda s: any(p.project for p in s.penalties) and (s.network.deep or s.small),
+        "clipped weights, of norms too, let no signal of a point through, nor of any image through so many layers: use "
+        "a gradient penalty",
     ),
     (
         lambda s: any(p.project for p in s.penalties) and s.norms[1].name == "none",

@@ -187,6 +187,7 @@ WRONG = [
     row(penalties=("wgan_gp",), discriminator__normalization="batch"),
     row(penalties=("clipping",), discriminator__normalization="spectral"),
     row(penalties=("clipping",), network="points", discriminator__normalization="batch"),
+    row(penalties=("clipping",), network="mlp", shape=POINT, discriminator__normalization="batch"),
     row(penalties=("clipping",), discriminator__normalization="none"),
     row(penalties=("clipping",), discriminator__normalization="batch", generator__optimizer="sgd"),
     row(
