@@ -33,12 +33,12 @@ def slerp(start: Tensor, end: Tensor, steps: int) -> Tensor:
     """`steps` latents `[steps, latent_size]` on the arc from `start` to `end`, both `[latent_size]` (Shoemake 1985).
 
     A straight line between two normal latents passes through lengths that the generator
-    never saw in training (White 2016).
+    never saw in training (White 2016). It is one all the same from zeros, and between latents along one line.
     """
     amount = torch.linspace(0, 1, steps, dtype=torch.float64).unsqueeze(1)
     a, b = start.double(), end.double()
     angle = torch.acos((a @ b / (a.norm() * b.norm())).clamp(-1, 1))
-    if angle.sin() < 1e-6:
+    if angle.isnan() or angle.sin() < 1e-6:  # a latent of zeros has no direction
         return (a + amount * (b - a)).float()
     return ((((1 - amount) * angle).sin() * a + (amount * angle).sin() * b) / angle.sin()).float()
 

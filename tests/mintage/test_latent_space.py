@@ -51,6 +51,7 @@ def test_a_quarter_turn_passes_the_diagonal() -> None:
 def test_a_walk_between_parallel_latents_is_a_line() -> None:
     start = torch.tensor([1.0, 1.0])
     assert torch.allclose(slerp(start, 3 * start, 3)[1], 2 * start)
+    assert torch.equal(slerp(torch.zeros_like(start), start, 3)[1], start / 2)
 
 
 @pytest.mark.parametrize("spherical", [True, False])
