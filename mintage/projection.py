@@ -127,9 +127,13 @@ def _tried(generator: Generator, asked: Sequence[int] | Rows | None, seed: int) 
 
 
 def _tried_of(generator: Generator, conditions: Tensor, seed: int) -> Iterator[_Try]:
+    """The same for images of which each has its condition, or its category of a code."""
+    coded = generator.config.code_categories > 0
+    told = None if coded else conditions
     for number in range(TRIED // CHUNK):
         latents = latents_at(generator.config, seed, number)
-        yield _Try(latents, conditions, generate(generator, latents, conditions, seed, number), own=True)
+        latents = with_category(generator.config, latents, conditions) if coded else latents
+        yield _Try(latents, told, generate(generator, latents, told, seed, number), own=True)
 
 
 def _encoded(generator: Generator, images: Tensor, asked: Sequence[int] | Rows | None, own: bool) -> Iterator[_Try]:

@@ -134,6 +134,9 @@ def test_an_information_code_is_found_among_those_that_were_drawn_and_stays() ->
     code = found.latents[:, config.latent_size :]
     drawn = torch.cat([latents_at(config, 0, chunk) for chunk in range(32)])[:, config.latent_size :]
     assert all((row == drawn).all(1).any() for row in code)
+    for asked, expected in (([7, 2], [7, 2]), (3, [3, 3])):
+        named = model.project(images[:2], label=asked, steps=1).latents
+        assert named[:, config.latent_size :][:, : config.code_categories].argmax(1).tolist() == expected
 
 
 def test_sounds_and_volumes_are_found_too() -> None:
