@@ -35,7 +35,7 @@ class Trainer:
         self._turns = 0
         self.turn_images = 0
         """Real images shown in the last turn."""
-        if (examples := self.average.examples) is not None:
+        if (examples := self.average.examples) is not None and not self.game.inverts:  # that one has its own
             examples.copy_(self._attributes())
             self.game.generator.examples.copy_(examples)
         self._diversity = Diversity.of_each_direction(self.average, self.real, self.seed)

@@ -107,6 +107,14 @@ def test_attributes_are_found_from_the_likeliest_and_one_changes_alone() -> None
     assert torch.equal(torch.where((found.condition[:, 0] == 1)[:, None, None, None], even, odd), found.images)
 
 
+def test_what_nobody_asks_for_is_as_in_the_images_of_the_model_that_is_encoded() -> None:
+    images = digits(64).image
+    of_both, of_one = ({"even": [bool(row % step) for row in range(64)]} for step in (2, 1))
+    base = learned(Dataset(images, attributes=of_both), "cgan", 64, {**FIRST, "condition": "attributes"})
+    encoded = learned(Dataset(images, attributes=of_one), "age_cgan", 64, SMALL, first=base)
+    assert torch.equal(encoded.sample(8), base.sample(8))
+
+
 def test_a_model_that_is_told_nothing_is_encoded_too() -> None:
     first = learned(digits(), "dcgan", 64, {"width": 4, "latent_size": 6})
     model = learned(digits(), "age_cgan", 64, SMALL, first=first)
