@@ -295,7 +295,7 @@ class Model:
             images: `[N,C,*S]` as the model makes them: floats in [-1,1], or 8-bit levels in [0,255].
             label: The class of each by name or number, or one for all; by default the class that fits each best.
             attributes: What all of them have; the others are those of training images that fit each best.
-            steps: Of the descent, from the encoder's latent, or the best of 2,048 latents.
+            steps: Of the descent, from the encoder's latent, or the best of 2,048 latents (of 32 for several labels).
             seed: Decides these latents.
 
         Raises:

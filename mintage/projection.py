@@ -21,6 +21,8 @@ from mintage.sampling import CHUNK, Rows, encode, generate, latents_at, samples
 
 TRIED = 2048
 """Latents among which the best of each image is looked for, where there is no encoder."""
+TRIED_FOR_EACH = TRIED // CHUNK
+"""The same where each image has a condition of its own, of which others have no use: in as many passes."""
 RATE = 0.1
 """Of Adam, at the beginning; it falls to 0 along half a cosine."""
 ROUNDS = 4
@@ -127,13 +129,13 @@ def _tried(generator: Generator, asked: Sequence[int] | Rows | None, seed: int) 
 
 
 def _tried_of(generator: Generator, conditions: Tensor, seed: int) -> Iterator[_Try]:
-    """The same for images of which each has its condition, or its category of a code."""
+    """A few of the latents for images of which each has its condition, or its category of a code."""
     coded = generator.config.code_categories > 0
     told = None if coded else conditions
-    for number in range(TRIED // CHUNK):
-        latents = latents_at(generator.config, seed, number)
+    for latent in latents_at(generator.config, seed, 0)[:TRIED_FOR_EACH]:
+        latents = latent.expand(len(conditions), -1)
         latents = with_category(generator.config, latents, conditions) if coded else latents
-        yield _Try(latents, told, generate(generator, latents, told, seed, number), own=True)
+        yield _Try(latents, told, generate(generator, latents, told, seed), own=True)
 
 
 def _encoded(generator: Generator, images: Tensor, asked: Sequence[int] | Rows | None, own: bool) -> Iterator[_Try]:

@@ -126,6 +126,12 @@ def test_an_encoder_is_where_the_descent_may_begin() -> None:
     assert model.project(images[:30], steps=40).distance.mean() < model.project(images[:30], steps=0).distance.mean()
 
 
+def test_an_image_with_a_label_of_its_own_is_found_where_it_is_whatever_the_others_are(by_class: mintage.Model) -> None:
+    images, labels = digits()
+    some, alone = (by_class.project(images[first:5], labels[first:5].tolist(), steps=3).latents[-1] for first in (0, 4))
+    assert torch.equal(some, alone)
+
+
 def test_an_information_code_is_found_among_those_that_were_drawn_and_stays() -> None:
     images, _ = digits()
     model = mintage.train(mintage.Dataset(images), "infogan", images=640, recipe={"width": 4}, progress=False).model
