@@ -78,7 +78,7 @@ def read_release(release: Release) -> Contents:
     header, card = _card(of.text("README.md") or "")
     dataset = _value_at(header, "model-index", 0, "results", 0, "dataset", "name")
     made = [_parsed(of, path, Made) for path in sorted(files) if re.fullmatch(r"provenance/[\w-]+\.json", path)]
-    config = _object(of, "config.json")
+    config = _config(of)
     partner = next((one.params.get("partner") for one in made if one.stage == "normalize"), None)
     selection = _parsed(of, "metrics/selection.json", Selection)
     return Contents(
@@ -101,7 +101,7 @@ def read_release(release: Release) -> Contents:
 
 def cut(text: str) -> str:
     """One line of a name or a value, without what signs in and cannot be shown."""
-    line = " ".join(without_secrets(text).split())
+    line = " ".join(without_secrets(text).split()).encode(errors="replace").decode()  # JSON can say half a letter
     return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
 
 
@@ -151,7 +151,11 @@ def _parsed(of: _Files, path: str, kind: type[FactsType]) -> FactsType:
 
 def _table(of: _Files, path: str, kind: type[FactsType]) -> Iterator[FactsType]:
     """The rows of a table; none where the release has no such file."""
-    for number, row in enumerate(csv.DictReader(io.StringIO(of.text(path) or ""), delimiter="\t"), 2):
+    try:
+        rows = list(csv.DictReader(io.StringIO(of.text(path) or ""), delimiter="\t"))
+    except csv.Error as error:
+        raise refused(f"{path} is no table ({cut(str(error))})") from None
+    for number, row in enumerate(rows, 2):
         try:
             yield kind.model_validate(row)
         except (ValidationError, TypeError) as error:
@@ -174,6 +178,20 @@ def _object(of: _Files, path: str) -> dict[str, Any]:
     return found
 
 
+_NAMES, _SHAPES = ("classes", "attributes", "domains"), ("image_shape", "source_shape")
+
+
+def _config(of: _Files) -> dict[str, Any]:
+    """Of the generator; its names are texts, and its shapes whole numbers."""
+    config = _object(of, "config.json")
+    for keys, kind, kinds in ((_NAMES, str, "texts"), (_SHAPES, int, "whole numbers")):
+        for key in keys:
+            found = config.get(key) or []
+            if not isinstance(found, list) or not all(isinstance(one, kind) for one in found):
+                raise refused(f"config.json: {key} is {quoted(found)}, and no list of {kinds}")
+    return config
+
+
 def _lines(of: _Files) -> list[str]:
     """The first samples as text, each of one line; none of a release that has none."""
     found = _object(of, "metrics/latent.json").get("lines")
@@ -184,7 +202,7 @@ def _words(of: _Files) -> Words:
     """Those of images, where no package here brings the medium."""
     try:
         return medium_of(_object(of, "provenance.json")).words
-    except UserError:
+    except (UserError, KeyError, TypeError):
         return Words()
 
 

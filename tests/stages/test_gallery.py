@@ -214,6 +214,29 @@ def test_a_release_with_a_picture_that_is_none_is_left_out(gallery: Gallery, con
     assert "plots/samples.png is not a sound PNG" in gallery.build().left_out[0]
 
 
+@pytest.mark.parametrize(
+    ("path", "content", "said"),
+    [
+        ("metrics/train.tsv", b"images\tvalue\n1\t" + b"9" * 200_000 + b"\n", "metrics/train.tsv is no table"),
+        ("metrics/train.tsv", b"images\tvalue\n1\t2\r3\n", "metrics/train.tsv is no table"),
+        ("config.json", b'{"classes": 5}', "config.json: classes is 5, and no list of texts"),
+        ("config.json", b'{"source_shape": 7}', "config.json: source_shape is 7, and no list of whole numbers"),
+        ("config.json", b'{"classes": ["\\ud800"], "generator_conditioning": "concat"}', None),
+        ("provenance.json", b'{"medium": 5}', None),
+    ],
+)
+def test_a_release_of_odd_facts_takes_no_other_with_it(
+    gallery: Gallery, path: str, content: bytes, said: str | None
+) -> None:
+    whole = gallery.publish("one", family="gan")
+    odd = gallery.publish("two", files={path: content})
+    built = gallery.build()
+    assert built.releases == (2 if said is None else 1)
+    assert (gallery.site / "releases" / whole / "index.html").is_file()
+    assert (gallery.site / "releases" / odd).exists() == (said is None)
+    assert not built.left_out if said is None else said in built.left_out[0]
+
+
 def test_a_folder_of_the_store_that_is_no_release_of_ours_is_left_out(gallery: Gallery) -> None:
     release = gallery.publish()
     shutil.copytree(gallery.store.root / "releases" / release, gallery.store.root / "releases" / "mine")
