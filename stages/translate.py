@@ -17,12 +17,12 @@ picture transparent. Nothing of a release is run; the same files and seed give t
 
 import argparse
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 from shlex import quote
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 import torch
@@ -226,31 +226,67 @@ def _require_follow(count: int) -> None:
 def translate(model: Model, waiting: list[Job], carrier: Carrier, seed: int, maker: Maker) -> list[str]:
     """Write the translations, marked; return the names of files that cannot be read, each with the reason."""
     broken: list[str] = []
-    ahead: deque[tuple[Job, Any, str]] = deque()
-
-    def pieces() -> Iterator[FloatImages]:
-        for job in waiting:
-            try:
-                contents = job.contents()
-                plan, cut = carrier.cut(*contents)
-            except (UndecodableError, UnusableError, OSError) as error:
-                broken.append(f"{quoted(job.entry.name)} ({error})")
-                continue
-            ahead.append((job, plan, maker.digest(contents)))
-            yield from cut
-
-    made = translations(model, pieces(), seed)
+    begun = _begun(waiting, carrier, maker, broken)
+    through = _each_alone if _draws(model) else _together
     with progress_bar("translate", len(waiting)) as bar:
-        for first in made:
-            job, plan, digest = ahead.popleft()
-            content = carrier.joined(plan, chain([first], made))
-            job.target.parent.mkdir(parents=True, exist_ok=True)
-            for name, part in carrier.parts(plan):
-                job.folder.mkdir(exist_ok=True)
-                write_bytes(job.folder / name, with_mark(part, maker.mark, digest))
-            write_bytes(job.target, with_mark(content, maker.mark, digest))
+        for one, made in through(model, begun, seed):
+            _write(one, carrier, made, maker.mark)
             bar.update(1)
     return broken
+
+
+class Begun(NamedTuple):
+    """A file that was read."""
+
+    job: Job
+    plan: Any
+    pieces: Iterator[FloatImages]
+    digest: str
+    """Of what is made of it."""
+
+
+def _begun(waiting: list[Job], carrier: Carrier, maker: Maker, broken: list[str]) -> Iterator[Begun]:
+    for job in waiting:
+        try:
+            contents = job.contents()
+            yield Begun(job, *carrier.cut(*contents), maker.digest(contents))
+        except (UndecodableError, UnusableError, OSError) as error:
+            broken.append(f"{quoted(job.entry.name)} ({error})")
+
+
+def _draws(model: Model) -> bool:
+    """Whether noise decides beside a source what the model makes."""
+    return model.generator.config.latent_size > 0 or model.generator.config.dropout_in_use
+
+
+def _each_alone(model: Model, begun: Iterable[Begun], seed: int) -> Iterator[tuple[Begun, Iterator[FloatImages]]]:
+    """Each from the same noise, so that it is the same whatever else is translated, or lies there already."""
+    for one in begun:
+        yield one, translations(model, one.pieces, seed)
+
+
+def _together(model: Model, begun: Iterable[Begun], seed: int) -> Iterator[tuple[Begun, Iterator[FloatImages]]]:
+    """Small files several at once, which is quicker."""
+    ahead: deque[Begun] = deque()
+
+    def pieces() -> Iterator[FloatImages]:
+        for one in begun:
+            ahead.append(one)
+            yield from one.pieces
+
+    made = translations(model, pieces(), seed)
+    for first in made:
+        yield ahead.popleft(), chain([first], made)
+
+
+def _write(one: Begun, carrier: Carrier, made: Iterator[FloatImages], mark: Mark) -> None:
+    job = one.job
+    content = carrier.joined(one.plan, made)
+    job.target.parent.mkdir(parents=True, exist_ok=True)
+    for name, part in carrier.parts(one.plan):
+        job.folder.mkdir(exist_ok=True)
+        write_bytes(job.folder / name, with_mark(part, mark, one.digest))
+    write_bytes(job.target, with_mark(content, mark, one.digest))
 
 
 def translations(model: Model, tiles: Iterator[FloatImages], seed: int) -> Iterator[FloatImages]:

@@ -102,6 +102,19 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def drawing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one that noise decides, too: latents, and dropout in use."""
+    folder = tmp_path_factory.mktemp("drawing")
+    images = torch.rand(16, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    noise = {"latent_size": 8, "generator": {"dropout": 0.5, "dropout_in_use": True}}
+    recipe = {"width": 4, "batch_size": 8, **noise}
+    mintage.train(mintage.Dataset(image=images, source=-images), "pix2pix", 16, recipe, progress=False).model.save(
+        folder
+    )
+    return folder
+
+
 def translated(folder: Path, *arguments: str) -> str:
     """What it printed; it must end well."""
     code, said = try_stage_in(folder, "translate", *arguments)
@@ -310,3 +323,23 @@ def test_an_attribute_that_cannot_be_asked_for_is_refused(asking: Path, asked: l
     options = [word for one in asked for word in ("--ask", one)]
     code, said = try_stage_in(asking, "translate", "one.png", "--release", "model", "--out", "none", *options)
     assert (code, sentence in said) == (2, True), said
+
+
+def test_noise_makes_the_same_of_a_picture_whatever_else_is_translated_or_lies_there(
+    drawing: Path, tmp_path: Path
+) -> None:
+    for seed, name in enumerate(("a.png", "b.png", "c.png")):
+        picture(tmp_path / "in" / name, seed=seed)
+    whole, alone = (["--release", str(drawing), "--out", out] for out in ("whole", "alone"))
+    translated(tmp_path, "in", *whole)
+    translated(tmp_path, "in/b.png", *alone)
+    assert (tmp_path / "whole/b.png").read_bytes() == (tmp_path / "alone/b.png").read_bytes()
+    made = (tmp_path / "whole/c.png").read_bytes()
+    (tmp_path / "whole/c.png").unlink()
+    translated(tmp_path, "in", *whole)
+    assert (tmp_path / "whole/c.png").read_bytes() == made
+    levels = pixels(tmp_path / "in/b.png").transpose(2, 0, 1)[None].copy()
+    expected = to_uint8(mintage.load(drawing).translate(levels).numpy())[0].transpose(1, 2, 0)
+    assert np.array_equal(pixels(tmp_path / "alone/b.png"), expected)
+    translated(tmp_path, "in/b.png", *alone[:2], "--out", "other", "--seed", "1")
+    assert not np.array_equal(pixels(tmp_path / "other/b.png"), expected)
