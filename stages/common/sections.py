@@ -59,6 +59,14 @@ def names_or_all(value: Any) -> Any:
     raise ValueError(f"{value!r} is none of a name, a list of names, and all")
 
 
+def apart(folders: list[str]) -> list[str]:
+    """Folders of which none is another of them; raises ValueError likewise."""
+    places = [os.path.normpath(folder) for folder in folders]
+    if twice := next((place for place in places if places.count(place) > 1), None):
+        raise ValueError(f"{twice!r} is there twice, and a picture would be its own partner: name each folder once")
+    return folders
+
+
 def folders_of_domains(value: Any) -> Any:
     """The two domains of a list of folders, each called as its folder, or of a mapping; raises ValueError likewise."""
     if value is None:
@@ -176,7 +184,9 @@ class Pairs(Section):
     """An image, its partner, and maps that join that: the files of one name in as many folders."""
 
     by: Literal["name"]
-    folders: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=2, max_length=8)]
+    folders: Annotated[
+        list[Annotated[str, Field(min_length=1)]], Field(min_length=2, max_length=8), AfterValidator(apart)
+    ]
 
     @property
     def maps(self) -> int:

@@ -27,6 +27,13 @@ from stages.stores import MANIFEST, Store, open_asked
 DAMAGED = UNKNOWN = 1
 
 
+def hours(text: str) -> float:
+    found = float(text)
+    if not found >= 0:  # nan is neither
+        raise ValueError
+    return found
+
+
 def main() -> None:
     arguments = parser().parse_args()
     raise SystemExit(arguments.run(arguments))
@@ -80,7 +87,7 @@ def parser() -> argparse.ArgumentParser:
     )
     gone.add_argument("--force", action="store_true")
     swept = command("gc", run_gc, "Remove what broken uploads left: parts, and files of no release.")
-    swept.add_argument("--older-than", type=float, default=24, metavar="HOURS", help="(default: %(default)s)")
+    swept.add_argument("--older-than", type=hours, default=24, metavar="HOURS", help="(default: %(default)s)")
     swept.add_argument("--dry-run", action="store_true", help="only say what")
     return top
 

@@ -236,7 +236,7 @@ def cells(file: Iterable[str]) -> Iterator[list[str]]:
         if isinstance(values, dict):
             if header is None:
                 yield (header := list(values))
-            yield [str(value) for value in values.values()] if list(values) == header else [""]
+            yield [str(values[name]) for name in header] if values.keys() == set(header) else [""]
 
 
 def row(place: str | Path, key: Any, name: Any) -> Row:

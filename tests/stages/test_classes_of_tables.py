@@ -287,3 +287,10 @@ def test_an_image_that_a_table_lacks_is_named_though_it_comes_first(tmp_path: Pa
 def test_labels_that_are_neither_a_file_nor_false_are_refused(labels: Any) -> None:
     with pytest.raises(ValueError, match="is none of a file's name, false"):
         ingest_params(labels=labels)
+
+
+def test_a_json_line_may_have_its_names_in_any_order(tmp_path: Path) -> None:
+    lines = [{"image": f"{number:03d}", "a": number % 2, "b": 1 - number % 2} for number in range(6)]
+    lines[3] = dict(reversed(lines[3].items()))
+    table = labelled(tmp_path, "t.jsonl", "\n".join(map(json.dumps, lines)))
+    assert table["label"].to_pylist() == [1, 0] * 3

@@ -162,6 +162,7 @@ def test_a_key_in_a_list_is_checked_too(tmp_path: Path) -> None:
         ),
         ("upload.url", "'file:'", "upload.url = 'file:' is refused"),
         ("ingest.pairs", "{by: name, folders: [one]}", "ingest.pairs.folders = \\[...\\] is refused: .*at least 2"),
+        ("ingest.pairs", "{by: name, folders: [a, a/]}", "'a' is there twice"),
         ("ingest.options", "[]", "ingest.options = \\[...\\] is refused"),
         # what does not go together
         (

@@ -66,3 +66,8 @@ def test_a_release_whose_files_are_removed_while_it_is_published_is_taken_back(
     assert [summary.release for summary in listed(shared.store)] == [kept]
     assert read_channel(shared.store, "latest").release == kept
     assert shared.run("verify", shared.release(1))[0] == 0
+
+
+@pytest.mark.parametrize("hours", ["nan", "-1", "soon"])
+def test_gc_is_told_how_old_by_a_number_of_hours(shared: Shared, hours: str) -> None:
+    assert shared.run("gc", "--older-than", hours)[0] == 2
