@@ -106,7 +106,7 @@ def test_overrides_are_the_run_s_own_and_params_yaml_comes_back_byte_for_byte(tm
     seen = (workspace / "seen.yaml").read_text()
     assert "  seed: 41 " in seen
     assert "      beta1: 0.25\n" in seen
-    assert "# the latents" in seen, "comments are kept"
+    assert "# of the latents" in seen, "comments are kept"
     assert (workspace / "params.yaml").read_bytes() == before
 
 
