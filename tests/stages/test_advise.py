@@ -64,6 +64,14 @@ def test_labeled_digits_are_for_cgan_as_they_were_measured(tmp_path: Path) -> No
     assert "200,000 images" not in "\n".join(advise.lines_of([best])), "as many as the example"
 
 
+def test_what_an_example_was_shown_is_its_own_whatever_params_say(tmp_path: Path) -> None:
+    ingested(tmp_path / "raw", source="digits", path="data/source")
+    params = params_of()
+    short = params.model_copy(update={"train": params.train.model_copy(update={"images": 5000})})
+    best = next(advise.advise(short, look(tmp_path / "raw", short), 30, speed))
+    assert (best.example.name, best.trained) == ("digits_cgan", 200_000)
+
+
 def test_fewer_minutes_mean_smaller_images_and_then_fewer_of_them(tmp_path: Path) -> None:
     write_tree(tmp_path / "tree", {"a": 3, "b": 3}, size=28)
     ingested(tmp_path / "raw", path=str(tmp_path / "tree"))
