@@ -25,7 +25,7 @@ def explain_restart(what: str, section: str, former: Former, effects: Mapping[st
     found = [*named, *([f"{more} more params differ"] if more else []), *(_OTHERS[part] for part in former.others)]
     why = _listed(found) + _changing([effect for key, effect in (effects or {}).items() if key in former.params])
     kept = f"{former.images:,} images of the run before are kept in {former.folder}"
-    return f"{what} starts anew: {why}; {kept}: set it back to go on from there"
+    return f"{what} starts anew: {why}; {kept}: change that back to go on from there"
 
 
 def _listed(parts: list[str]) -> str:
