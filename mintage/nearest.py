@@ -33,7 +33,7 @@ _MEANINGS = {
 def nearest(name: str, known: Sequence[str]) -> str:
     """The end of a sentence on an unknown name."""
     close = like(name, known)
-    return f": did you mean {close!r}?" if close else f"; known: {', '.join(known)}"
+    return f": did you mean {close!r}?" if close else f"; known: {', '.join(known) or 'none'}"
 
 
 def listed(name: str, known: Sequence[str]) -> str:
