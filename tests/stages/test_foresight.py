@@ -153,6 +153,13 @@ def test_a_word_that_no_image_has_is_refused_as_soon_as_the_words_are_known() ->
     assert foreseen(asked, replace(having, attribute_names=("hair=red", "hair=purple"))) == []
 
 
+def test_pictures_too_small_for_a_family_may_also_be_made_larger() -> None:
+    (sentence,) = foreseen(changed(train={"family": "dcgan"}), replace(PICTURES, shape=(1, 4, 8)))
+    assert sentence.endswith(
+        "and these are 8 x 4: set train.family to modern_points, or gan, or normalize.height and width to 8 or more"
+    )
+
+
 @pytest.mark.tried(
     "points, and a family of images",
     "train.family = 'dcgan' makes images of 8 x 8 and more, and these are 2 x 1: set train.family to modern_points, "
