@@ -145,7 +145,8 @@ def projected(model: Model, images: Tensor, wanted: Wanted) -> tuple[Tensor, Ten
         if wanted.to is not None:
             return model.decode(found.latents, wanted.to), found.images
     except ValueError as error:
-        raise UserError("not-of-the-model", str(error)) from None
+        option = "--to" if wanted.label is None else "--label"
+        raise UserError("not-of-the-model", str(error).replace("`label`", option)) from None
     return found.images, found.images
 
 

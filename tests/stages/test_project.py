@@ -81,6 +81,8 @@ def test_an_attribute_is_changed(folder: Path, tmp_path: Path) -> None:
         (["in", "--release", "shades", "--set", "dark=true"], "this model takes no attributes"),
         (["in", "--release", "faces", "--set", "dark"], "--set 'dark' is no NAME=VALUE: write such as glasses=true"),
         (["in", "--release", "faces", "--set", "drak=true"], "there is no attribute 'drak'"),
+        (["in", "--release", "faces", "--to", "dark"], "this model takes no class: leave out --to"),
+        (["in", "--release", "faces", "--label", "dark"], "this model takes no class: leave out --label"),
         (["in", "--release", "faces", "--steps", "-1"], "--steps is -1: give 0 or more"),
     ],
 )
