@@ -31,7 +31,7 @@ def write_files(root: Path, folder: Path) -> str:
     samples.
     """
     medium, selected = medium_of(read_json(root / "models/selected/provenance.json")), mark_of(root / "models/selected")
-    written = empty = 0
+    written, empty = set[str](), 0
     earlier = False
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -39,14 +39,17 @@ def write_files(root: Path, folder: Path) -> str:
             mark = _mark_of_rows(table.schema.metadata or {})
             earlier = earlier or mark.model != selected.model
             for image in table["image"].to_pylist():
-                made = _write(folder, image, medium, mark)
-                written, empty = written + made, empty + (not made)
+                name = _write(folder, image, medium, mark)
+                empty += not name
+                written.update([name] if name else [])
+        others = sum(path.name not in written for path in folder.iterdir())
     except OSError as error:
         raise UserError("folder-unwritable", f"{folder} cannot be written to: {error.strerror}") from None
     words = medium.words
     left_out = f"; {empty} are empty, and left out" if empty else ""
     older = "; they are of another model than models/selected: `dvc repro` makes those of this one" if earlier else ""
-    return f"{counted(written, words.one)} as files: {folder}{left_out}{older}"
+    beside = f"; beside {counted(others, 'file')} that {'was' if others == 1 else 'were'} there" if others else ""
+    return f"{counted(len(written), words.one)} as files: {folder}{left_out}{older}{beside}"
 
 
 def _mark_of_rows(metadata: Mapping[bytes, bytes]) -> Mark:
@@ -55,15 +58,17 @@ def _mark_of_rows(metadata: Mapping[bytes, bytes]) -> Mark:
     return Mark(*(None if text is None else text.decode() for text in (model, family, release)))
 
 
-def _write(folder: Path, image: dict[str, bytes | str], medium: Medium, mark: Mark) -> bool:
-    """Whether there is anything in it."""
+def _write(folder: Path, image: dict[str, bytes | str], medium: Medium, mark: Mark) -> str | None:
+    """The file's name; None where there is nothing in it."""
     name, content = Path(str(image["path"])), image["bytes"]
     assert isinstance(content, bytes)
     comment = "; ".join(f"{keyword}: {text}" for keyword, text in mark.texts().items())
     opened = medium.to_open(content, name.suffix[1:], comment)
-    if opened is not None:
-        (folder / name.name).with_suffix(f".{opened[1]}").write_bytes(opened[0])
-    return opened is not None
+    if opened is None:
+        return None
+    path = (folder / name.name).with_suffix(f".{opened[1]}")
+    path.write_bytes(opened[0])
+    return path.name
 
 
 if __name__ == "__main__":

@@ -234,9 +234,11 @@ def test_many_images_fill_several_shards(finished: Path, tmp_path: Path, monkeyp
 def test_files_of_samples_say_whether_an_earlier_model_made_them(finished: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(finished, tmp_path / "again"))
     assert write_files(folder, tmp_path / "files") == f"150 images as files: {tmp_path / 'files'}"
+    (tmp_path / "files/000150.png").write_bytes(b"of an earlier run")
     generator = read_generator(folder / "models/selected", CPU)
     next(generator.parameters()).data.add_(1)
     write_generator(folder / "models/selected", generator)
     assert write_files(folder, tmp_path / "files").endswith(
-        "; they are of another model than models/selected: `dvc repro` makes those of this one"
+        "; they are of another model than models/selected: `dvc repro` makes those of this one; "
+        "beside 1 file that was there"
     )
