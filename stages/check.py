@@ -1,9 +1,8 @@
 """`python -m stages.check`: what can be known to be wrong before anything runs; `make run` asks it first.
 
 Reads params.yaml, dvc.yaml, the names (never the content) of the source's files, what ingest says that it brought, and
-what git and DVC's settings say; writes nothing, but that an experiment that was not published gives way, so that this
-run publishes it.
-DVC itself meets a missing path, a pipe or a link that leads nowhere with a bare system error, or waits for ever.
+what git and DVC's settings say. Writes nothing but published.json, where that says of an experiment that it was not
+published: without these words the next run publishes it.
 """
 
 import json
