@@ -23,6 +23,12 @@ from stages.common.stage import Parser, program
 
 _PATIENCE = 30.0
 """Seconds for a stage to save what it has after Ctrl-C, which it gets from the terminal as we do."""
+_DOES = {
+    "mintage run": "Bring everything up to date, or one stage and what it needs.",
+    "mintage train": "Bring the training up to date, and what it needs.",
+    "mintage sample": "Bring the samples up to date, and what they need.",
+    "mintage pull": "Fetch what a colleague shared.",
+}
 
 
 def main() -> None:
@@ -97,7 +103,7 @@ def _arguments() -> argparse.Namespace:
     by_name = called.startswith("mintage ")  # which says what is to be done
     takes_stage = not by_name or called == "mintage run"
     usage = f"{called} [-h]{' [STAGE]' * takes_stage}" if by_name else None
-    parser = Parser(called, usage, description=(__doc__ or "").partition("\n")[0])
+    parser = Parser(called, usage, description=_DOES.get(called, (__doc__ or "").partition("\n")[0]))
     meaning = argparse.SUPPRESS if by_name else "free: only whether nothing is at work here"
     parser.add_argument("what", choices=["run", "pull", "free"], help=meaning)
     of_stage = "of dvc.yaml: run it and what it needs, no more"

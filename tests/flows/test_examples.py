@@ -360,6 +360,17 @@ def test_every_family_has_an_example_whose_params_are_right() -> None:
     assert len({example.chapter for example in found}) > 1
 
 
+def test_an_example_has_data_size_and_length_of_its_own_whatever_params_yaml_has() -> None:
+    params = YAML(typ="safe").load(ROOT / "params.yaml")
+    own = {"ingest": {"source": "parquet"}, "train": {"family": "lstm", "images": 123}}
+    changed = {name: values | own.get(name, {}) for name, values in params.items()}
+    changed["normalize"] = params["normalize"] | {"height": 61, "width": 61}
+    for example in load_all(ROOT / FOLDER):
+        values, others = example.applied(params), example.applied(changed)
+        assert (values["ingest"], values["train"]) == (others["ingest"], others["train"]), example.name
+        assert values["normalize"] == others["normalize"] or "length" in example.params["normalize"], example.name
+
+
 @pytest.mark.parametrize("name", [path.stem for path in sorted((ROOT / FOLDER).glob("*.yaml"))])
 def test_what_make_run_asks_before_it_begins_refuses_no_example(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
