@@ -95,12 +95,17 @@ def validated(
 
     Raises UserError that names each thing wrong.
     """
-    listed = listed or ("`python -m stages.ingest --sources` lists" if prefix else "the repository's params.yaml has")
+    listed = listed or ("`python -m stages.ingest --sources` lists" if prefix else "docs/params.md lists")
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        sentences = [_sentence(dict(each), model, prefix, listed) for each in error.errors()]
+        sentences = [_sentence(dict(each), model, prefix, listed) for each in sorted(error.errors(), key=_is_missing)]
         raise UserError("params-invalid", "; ".join(f"{file}: {sentence}" for sentence in sentences)) from None
+
+
+def _is_missing(error: Any) -> bool:
+    """What is missing comes last: a key that is misspelled says more."""
+    return bool(error["type"] == "missing")
 
 
 def _sentence(error: dict[str, Any], model: type[BaseModel], prefix: str, listed: str) -> str:

@@ -271,3 +271,12 @@ def test_every_key_of_the_repository_s_params_carries_a_comment() -> None:
     keys = [line for line in TEXT.splitlines() if re.match(r" +\w+: \S", line)]
     assert len(keys) > len(Params.model_fields)
     assert [line for line in keys if not re.search(r"\s# \w", line)] == []
+
+
+def test_a_misspelled_key_is_told_before_the_one_that_it_leaves_missing(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "params.yaml").read_text()
+    (tmp_path / "params.yaml").write_text(text.replace("  images:", "  imagse:"))
+    with refused("params-invalid", "did you mean 'images'") as found:
+        load_params(tmp_path / "params.yaml")
+    sentence = str(found.value)
+    assert sentence.index("imagse") < sentence.index("is missing")
