@@ -21,6 +21,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from torch import Tensor
 
+from mintage.conditions import conditions_asked
 from mintage.metrics.pairs import psnr
 from mintage.model import Model
 from mintage.sampling import CHUNK
@@ -63,6 +64,7 @@ def main() -> None:
     model, mark = projector(given.release)
     model.generator.to(steady_device_for(given.device))
     wanted = Wanted(given.label, changes_of(given.set), given.to, given.fit, given.steps, given.seed)
+    require_known(model, wanted)
     found = jobs(given.inputs, Path(given.out))
     maker = Maker(mark, asdict(wanted))
     waiting = waiting_of(found, maker, given.out)
@@ -133,20 +135,22 @@ def project(model: Model, waiting: list[Job], wanted: Wanted, maker: Maker, brok
                 bar.update(1)
 
 
-def projected(model: Model, images: Tensor, wanted: Wanted) -> tuple[Tensor, Tensor]:
-    """What is to be written of images `[N,C,H,W]`, and they as they were found.
+def require_known(model: Model, wanted: Wanted) -> None:
+    """Raises UserError, before a search, where the model has no such class or attribute."""
+    for option, label in (("--label", wanted.label), ("--to", wanted.to)):
+        try:
+            conditions_asked(model.generator, label, wanted.changes or None)
+        except ValueError as error:
+            raise UserError("not-of-the-model", str(error).replace("`label`", option)) from None
 
-    Raises UserError where the model has no such class or attribute.
-    """
-    try:
-        found = model.project(images, wanted.label, steps=wanted.steps, seed=wanted.seed)
-        if wanted.changes:
-            return found.with_attributes(wanted.changes), found.images
-        if wanted.to is not None:
-            return model.decode(found.latents, wanted.to), found.images
-    except ValueError as error:
-        option = "--to" if wanted.label is None else "--label"
-        raise UserError("not-of-the-model", str(error).replace("`label`", option)) from None
+
+def projected(model: Model, images: Tensor, wanted: Wanted) -> tuple[Tensor, Tensor]:
+    """What is to be written of images `[N,C,H,W]`, and they as they were found."""
+    found = model.project(images, wanted.label, steps=wanted.steps, seed=wanted.seed)
+    if wanted.changes:
+        return found.with_attributes(wanted.changes), found.images
+    if wanted.to is not None:
+        return model.decode(found.latents, wanted.to), found.images
     return found.images, found.images
 
 
