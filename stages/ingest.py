@@ -147,9 +147,9 @@ def _after(source: Source, shards: RawShards, schema: pa.Schema, frames: Literal
     last: list[RawImage] = []
     for image in islice(images, shards.done.files):
         trace, last = chained(trace, _trace(image)), [image]
-    finished = shards.shards()
-    as_before = not finished or pq.read_schema(finished[0]).equals(schema, check_metadata=True)
-    if trace != shards.done.trace or not as_before:
+    finished = [pq.read_schema(path) for path in shards.shards()[:1]]
+    said_otherwise = any((one.names, one.metadata) != (schema.names, schema.metadata) for one in finished)
+    if trace != shards.done.trace or said_otherwise:
         shards.forget()
         raise StaleError(
             "source-changed", f"{source.origin} has changed since the run that was stopped: beginning anew"

@@ -20,8 +20,7 @@ from stages.common.sections import Section, validated
 from stages.media.frames import Frames
 from stages.media.images import Images
 from stages.media.medium import Medium
-from stages.sources.limits import check_printable
-from stages.sources.names import composed
+from stages.sources.names import check_printable, composed
 
 BUILT_IN = (
     "digits", "idx", "folder", "archive", "parquet", "cifar", "arrays", "s3", "http", "glyphs", "ring", "grid",

@@ -10,8 +10,7 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 
 from stages.common.errors import UserError
-from stages.sources.limits import check_printable
-from stages.sources.names import of_system
+from stages.sources.names import check_printable, of_system
 from stages.sources.packed import refusing
 from stages.sources.steady import stamp, steady
 from stages.sources.zips import Member, Zip

@@ -12,8 +12,8 @@ from stages.common.errors import UserError
 from stages.common.params import Ingest
 from stages.sources import NoOptions, Source
 from stages.sources.kinds import advice_on
-from stages.sources.limits import check_printable, check_size, checked
-from stages.sources.names import composed, of_system
+from stages.sources.limits import check_size, checked
+from stages.sources.names import check_printable, composed, of_system
 from stages.sources.steady import changed, stamp
 from stages.sources.tree import Entry, Kind, tree_source
 

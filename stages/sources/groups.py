@@ -11,9 +11,8 @@ from stages.common.params import Ingest
 from stages.common.sections import Groups
 from stages.sources import RawImage, Source
 from stages.sources.labels import csv_rows, file_beside, find_image, matches_nothing, open_table
-from stages.sources.limits import check_printable
 from stages.sources.lookup import Lookup
-from stages.sources.names import composed, key_of
+from stages.sources.names import check_printable, composed, key_of
 from stages.sources.steady import steady
 
 

@@ -4,14 +4,11 @@ import re
 
 from stages.common.errors import UserError, quoted
 from stages.common.pictures import TooManyPixelsError, open_picture
-from stages.sources.names import FINDER_ICON, composed
+from stages.sources.names import FINDER_ICON, check_printable, composed
 
 EXTENSIONS = (
     ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm",
 )  # fmt: skip
-_UNPRINTABLE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"
-)  # the last: bytes that Python could not decode
 _LARGEST_VALUE = 2**31 - 1  # bytes that one value of a Parquet column can hold
 
 
@@ -48,15 +45,6 @@ def checked(place: str, content: bytes, max_pixels: int) -> bytes:
     except Exception:  # Pillow raises nearly anything on a damaged header
         pass
     return content
-
-
-def check_printable(place: str, name: str) -> None:
-    """Refuse a name that cannot be shown in one line, or not at all."""
-    if _UNPRINTABLE.search(name):
-        raise UserError(
-            "name-unprintable",
-            f"{place}: {quoted(name)} has a name with control characters, or not in UTF-8: rename it",
-        )
 
 
 def inner_name(place: str, name: str) -> str:

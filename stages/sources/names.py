@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from typing import Literal
 from unicodedata import normalize
 
+from stages.common.errors import UserError, quoted
+
 Split = Literal["train", "test"]
 
 FINDER_ICON = "Icon\r"
@@ -22,8 +24,19 @@ _TEST = ("test", "testing")
 VALIDATION = ("val", "valid", "validation", "eval", "dev")
 SPLITS: dict[str, Split] = {**dict.fromkeys(_TRAIN, "train"), **dict.fromkeys(_TEST + VALIDATION, "test")}
 """The usual spellings, in lower case: what is held out has one name here."""
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""The last: bytes that Python could not decode."""
 _BEHIND_A_SPLIT = re.compile(r"[ _-]?(set|data|images|(19|20)\d\d)\Z")
 """Kaggle's training_set, COCO's train2017."""
+
+
+def check_printable(place: str, name: str) -> None:
+    """Refuse a name that cannot be shown in one line, or not at all."""
+    if _UNPRINTABLE.search(name):
+        raise UserError(
+            "name-unprintable",
+            f"{place}: {quoted(name)} has a name with control characters, or not in UTF-8: rename it",
+        )
 
 
 def composed(name: str) -> str:

@@ -19,7 +19,7 @@ from stages.media.tokens import END, UNKNOWN, Tokens
 from stages.sources.archive import archive_tree
 from stages.sources.folder import Folder
 from stages.sources.labels import csv_rows
-from stages.sources.limits import check_printable
+from stages.sources.names import check_printable
 from stages.sources.packed import is_archive_name
 from stages.sources.tree import Tree, Wanted, tree_source
 

@@ -34,6 +34,7 @@ return [...copy.getImageData(0, 0, width, height).data];
 """
 SHOWN = """
 document.getElementById("explore").scrollIntoView();
+while (typeof explorer === "undefined") await new Promise((again) => setTimeout(again, 20)); // a busy machine's
 await explorer.ready;
 return [explorer.milliseconds, document.documentElement.scrollWidth];
 """
