@@ -41,7 +41,7 @@ COMMANDS = {
     "releases": Command("stages.releases", "publish, list, show, verify, fetch, promote, roll back, ..."),
     "gallery": Command("stages.gallery", "build a static site of your releases"),
     "families": Command("mintage.families", "list the families, or print one with all its axes"),
-    "sources": Command("stages.ingest", "list the sources of data, with their options", ("--sources",)),
+    "sources": Command("stages.sources.listing", "list the sources of data, with their options"),
     "example": Command("flows.examples", "run an example in a checkout of its own, or list them", alone=("--list",)),
     "experiments": Command("stages.experiments", "what was tried, in one table"),
     "log": Command("stages.log", "give the figures of a training to TensorBoard or MLflow"),

@@ -54,7 +54,14 @@ def test_each_command_starts_a_program_that_is_there(name: str) -> None:
     assert done.stdout.startswith(f"usage: mintage {name}")
 
 
-@pytest.mark.parametrize(("name", "usage"), [("run", "mintage run [-h] [STAGE]"), ("pull", "mintage pull [-h]")])
+@pytest.mark.parametrize(
+    ("name", "usage"),
+    [
+        ("run", "mintage run [-h] [STAGE]"),
+        ("pull", "mintage pull [-h]"),
+        ("sources", "mintage sources [-h] [NAME]"),
+    ],
+)
 def test_help_names_nothing_that_the_command_says_already(name: str, usage: str) -> None:
     shown = mintage(name, "--help").stdout
     assert shown.startswith(f"usage: {usage}\n")

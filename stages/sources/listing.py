@@ -1,4 +1,4 @@
-"""`python -m stages.ingest --sources [NAME]`: every source, or one, with its options."""
+"""Sources: where data may come from, each with its options, their defaults and what they mean; reads no data."""
 
 from typing import Any
 
@@ -6,9 +6,16 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from mintage.nearest import nearest
-from stages.common.errors import UserError
+from stages.common.errors import UserError, run_stage
 from stages.common.sections import Section
+from stages.common.stage import parser_of
 from stages.sources import names, reader
+
+
+def main() -> None:
+    parser = parser_of("stages.sources.listing", __doc__)
+    parser.add_argument("name", nargs="?", default="", metavar="NAME", help="only the source of that name")
+    print(listing(parser.parse_args().name))
 
 
 def listing(name: str = "") -> str:
@@ -39,3 +46,7 @@ def _default(field: FieldInfo) -> Any:
         return "(needed)"
     value = field.get_default(call_default_factory=True)
     return "null" if value is None else value
+
+
+if __name__ == "__main__":
+    run_stage(main)
