@@ -96,9 +96,11 @@ def tree_source(name: str, tree: Tree, params: Ingest, readers: int = 1, wanted:
             where = "/".join([place, *parts])
             advice = tree.advice() if not survey.images[()] else ""
             known = f"known by {' '.join(sorted(wanted.extensions))}"
+            only = f", only {counted(survey.others, 'file')} such as {survey.other}" if survey.others and advice else ""
             raise UserError(
                 "source-without-images",
-                f"{where} holds no {wanted.medium.words.many} ({known}): {advice or 'add some, or remove the folder'}",
+                f"{where} holds no {wanted.medium.words.many} ({known}){only}: "
+                f"{advice or 'add some, or remove the folder'}",
             )
     classes = classes_of(groups)
     count = sum(survey.images[parts] for parts in groups)

@@ -242,10 +242,16 @@ def test_an_encoding_that_nobody_knows_is_refused(tmp_path: Path, encoding: str)
         texts(tmp_path / "a.txt", encoding=encoding)
 
 
-def test_another_source_says_who_reads_text(tmp_path: Path) -> None:
+def test_another_source_says_what_it_found_in_place_of_its_own_and_who_reads_text(tmp_path: Path) -> None:
+    """Notes may be all that lies in a place that was named by mistake."""
     write(tmp_path / "texts/a.txt", "a")
+    advice = "set ingest.path to another place, or, if text is the data, ingest.source to text"
     for place in (tmp_path / "texts", tmp_path / "texts/a.txt"):
-        assert advice_on(place, but="folder") == "source 'text' reads what is there: set ingest.source to text"
+        assert advice_on(place, but="folder") == advice
+    with refused(
+        "source-without-images", "texts holds no images", f", only 1 file such as {tmp_path}/texts/a.txt: {advice}"
+    ):
+        ingested(tmp_path / "raw", source="folder", path=str(tmp_path / "texts"))
 
 
 def test_a_size_that_is_not_the_lines_own_is_refused(tmp_path: Path) -> None:
