@@ -219,9 +219,13 @@ PAIRS: "list[Rule]" = [
 
 WORDS: "list[Rule]" = [
     (
-        lambda s: s.network.writes and s.real.vocabulary is None,
+        lambda s: (
+            ["cgan" if len(s.real.classes or ()) >= _FEWEST_CLASSES else "infogan"]
+            if s.network.writes and s.real.vocabulary is None
+            else []
+        ),
         "this family writes words, and this data has none: give sequences of words (mintage.tokens.sequences), or name "
-        "another family, such as infogan",
+        "another family, such as {axes}",
     ),
     (
         lambda s: s.real.vocabulary is not None and not s.network.writes,

@@ -225,9 +225,15 @@ def changes_for(recipe: Recipe, shape: tuple[int, ...]) -> dict[str, list[str]]:
 
 
 def _fitting(known: Known) -> str:
-    """The family for such data, whether or not it is told classes."""
+    """The family for such data; of pictures one that learns from what they come with."""
     medium = known.medium
-    return (known.paired and medium.paired_family) or medium.unconditional_family or OF_PICTURES_ALONE
+    if own := (known.paired and medium.paired_family) or medium.unconditional_family:
+        return own
+    if known.paired:
+        return "srgan" if known.smaller else "pix2pix"
+    if known.domains or known.attributes:
+        return "cyclegan" if known.domains else ATTRIBUTES
+    return "cgan" if (known.classes or 0) > 1 else OF_PICTURES_ALONE
 
 
 def _metrics(select: Select, train: Train, known: Known) -> Iterator[str]:

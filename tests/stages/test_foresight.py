@@ -78,8 +78,28 @@ def test_what_is_known_of_the_families_without_torch_is_what_the_families_are() 
 def test_a_family_of_words_is_refused_for_pictures_before_anything_runs(
     read: Callable[[str], None], family: str
 ) -> None:
-    (sentence,) = foreseen(changed(train={"family": family}), PICTURES)
+    (sentence,) = foreseen(changed(train={"family": family}), UNLABELLED)
     read(sentence)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"classes": 10},
+        {"classes": 1},
+        {"paired": True},
+        {"paired": True, "smaller": True},
+        {"attributes": True, "attribute_names": ("hat",)},
+        {"domains": True},
+        {"shape": (1, 8, 8, 8), "medium": Volumes()},
+    ],
+)
+def test_the_family_that_a_sentence_names_fits_the_data(data: dict[str, Any]) -> None:
+    known = replace(UNLABELLED, **{"paired": False, "attributes": False, "domains": False} | data)
+    (sentence,) = foreseen(changed(train={"family": "lstm"}), known)
+    named = sentence.rpartition("set train.family to ")[2]
+    assert foreseen(changed(train={"family": named}), known) == []
+    assert (named == "cgan") == (known.classes == 10)
 
 
 @pytest.mark.tried(
