@@ -78,10 +78,14 @@ def _opened(address: str | Path) -> Iterator[tuple[Read, str, dict[str, Any]]]:
             raise ReleaseError(f"{address}: its manifest is damaged or another's: `verify` it, or publish it again")
         yield content, folder, manifest
     except FileNotFoundError as error:
-        hint = f"; a channel is named with its store: published/channels/{address}" if _is_bare(address) else ""
-        raise ReleaseError(f"{address}: {error.args[0]} is not there{hint}") from None
+        such = f", which is named with its store (published/channels/{address})" if _is_bare(address) else ""
+        raise ReleaseError(
+            f"{address}: {error.args[0]} is not there: name the folder of a model, a release, or a channel{such}"
+        ) from None
     except (ValueError, KeyError, TypeError):
-        raise ReleaseError(f"{address}: its manifest or its channel cannot be read") from None
+        raise ReleaseError(
+            f"{address}: its manifest or its channel cannot be read: `verify` it, or publish it again"
+        ) from None
 
 
 def _is_bare(address: str | Path) -> bool:

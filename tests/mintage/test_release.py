@@ -133,8 +133,8 @@ def test_a_whole_release_in_another_s_place_is_refused(store: Path, tmp_path: Pa
     ("address", "sentence"),
     [
         ("nowhere/channels/production", "is not there"),
-        ("nowhere", "is not there; a channel is named with its store: published/channels/nowhere"),
-        ("no/where", "is not there$"),
+        ("nowhere", r"release, or a channel, which is named with its store \(published/channels/nowhere\)$"),
+        ("no/where", "is not there: name the folder of a model, a release, or a channel$"),
         ("https://host/channels/production", "^https://host/channels/production is neither a folder nor in a bucket"),
         ("s3://bucket/x", "name a channel"),
         ("nowhere/releases/0290c0", "give 20 digits"),
