@@ -12,7 +12,7 @@ from flows.workspace import PARAMS
 from stages.common.files import read_json
 from stages.common.params import load_params
 from stages.reporting.selection import Selection
-from stages.reporting.words import number
+from stages.reporting.words import count
 from stages.selection.metrics import METRICS
 from stages.summary import metric_rows
 
@@ -131,4 +131,4 @@ def _figures(ending: Ending) -> Row:
     selection = Selection.model_validate(ending.selection)
     _, *rows = metric_rows(selection)
     figures = {f"{name} (real)": f"{generated} ({real.split(' (')[0]})" for name, generated, real in rows}
-    return figures | {"samples": number(selection.samples)}
+    return figures | {"samples": count(selection.samples)}

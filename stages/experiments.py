@@ -10,11 +10,12 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+from mintage.metrics import number, percent
 from stages.common.errors import UserError, run_stage
 from stages.common.params import Params
 from stages.common.sections import names
 from stages.common.stage import Parser, program
-from stages.reporting.words import count, number, percent
+from stages.reporting.words import count
 from stages.summary import WIDTH, aligned
 
 FIGURES = {

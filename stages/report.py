@@ -11,6 +11,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from mintage.metrics import number, percent
 from stages.common.errors import run_stage
 from stages.common.files import write_text
 from stages.common.params import Report, load_section
@@ -44,9 +45,9 @@ def render(inputs: Inputs, title: str) -> str:
     """The page as HTML; the same inputs give the same text."""
     templates = environment(TEMPLATES)
     templates.filters |= {
-        "number": words.number,
+        "number": number,
         "count": words.count,
-        "percent": words.percent,
+        "percent": percent,
         "size": words.size,
         "duration": words.duration,
         "plain": plain,

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError, model_validator
 
+from mintage.metrics import percent
 from stages.common.errors import UserError, run_stage
 from stages.common.files import read_json
 from stages.common.stage import parser_of
@@ -17,7 +18,7 @@ from stages.media.medium import Words
 from stages.reporting.facts import Evaluator
 from stages.reporting.measures import of_real, shown_metrics, with_error
 from stages.reporting.selection import Selection
-from stages.reporting.words import percent, size
+from stages.reporting.words import size
 from stages.restore import first_of_other_params, first_unfinished
 from stages.stores.folder import FolderStore
 

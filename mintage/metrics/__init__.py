@@ -1,7 +1,10 @@
 """Figures that compare generated images with real ones, on features `[N, F]` or labels `[N]`; and what one is."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
+
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 @dataclass(frozen=True)
@@ -46,12 +49,34 @@ class Metric:
         return value < other if self.direction == "min" else value > other
 
     def text(self, value: float | None) -> str:
-        """A value as people read it: 0.4013, 96.1%, 25; a dash where there is none."""
-        if value is None:
-            return "—"
-        return {"number": f"{value:.4g}", "share": f"{100 * value:.1f}%", "count": f"{value:,.0f}"}[self.format]
+        """A value as people read it: 0.401, 96.1%, 25; a dash where there is none."""
+        return percent(value) if self.format == "share" else number(value)
+
+    def with_error(self, value: float | None, error: float | None) -> str:
+        """The same with its standard error, where it has one: 0.0412 ± 0.0031."""
+        return self.text(value) + ("" if value is None or error is None else f" ± {number(error, 2)}")
 
     def of_real(self, row: dict[str, Any]) -> str:
         """A row's floor as people read it, with its interval where it has one: 0.0638 (0.022 to 0.139)."""
         floor, between = self.text(row[self.floor]), [row.get(column) for column in self.interval]
         return f"{floor} ({' to '.join(map(self.text, between))})" if between and None not in between else floor
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Digits that matter: 1,234 · 137 · 14.0 · 0.520 · 0.00031 · 2.1×10⁻⁶; whole numbers whole, nothing as a dash."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    size = abs(value)
+    if 0 < size < 1e-4:
+        mantissa, _, power = f"{size:.1e}".partition("e")
+        text = f"{mantissa}×10{str(int(power)).translate(_SUPERSCRIPT)}"
+    elif size >= 100 or float(size).is_integer():
+        text = f"{size:,.0f}"
+    else:
+        text = f"{size:#.{digits if size >= 1e-3 else 2}g}".rstrip(".")
+    return f"−{text}" if value < 0 else text
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """A share in [0,1] as 92.4%."""
+    return "–" if share is None or not math.isfinite(share) else f"{100 * share:.{digits}f}%"

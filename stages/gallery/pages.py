@@ -13,6 +13,7 @@ from typing import Any
 from jinja2 import Environment
 from markupsafe import Markup, escape
 
+from mintage.metrics import number
 from stages.common.templates import environment
 from stages.examples import Example
 from stages.gallery.entry import Entry, Figure
@@ -22,7 +23,7 @@ from stages.media.medium import Words
 from stages.releases.channels import Channel
 from stages.reporting import words
 from stages.reporting.curves import Chart, losses_chart, quality_charts
-from stages.reporting.measures import of_real, shown_metrics, text, titled
+from stages.reporting.measures import of_real, shown_metrics, titled
 from stages.reporting.selection import Selection
 from stages.selection.metrics import METRICS
 
@@ -162,11 +163,11 @@ def figures_of(selection: Selection, called: Words) -> list[Figure]:
         Figure(
             metric=name,
             title=called.said(titled(metric)),
-            value=text(metric, value),
+            value=metric.text(value),
             floor=of_real(metric, selection),
             number=value,
             floor_number=floor,
-            error=None if (error := selection.value(metric.error)) is None else words.number(error, 2),
+            error=None if (error := selection.value(metric.error)) is None else number(error, 2),
             samples=selection.samples,
             higher=metric.direction == "max",
         )
@@ -239,7 +240,7 @@ def _as_data(value: Any) -> Markup:
 def _templates() -> Environment:
     templates = environment(TEMPLATES, _REPORT)
     templates.filters |= {
-        "number": words.number,
+        "number": number,
         "count": words.count,
         "size": words.size,
         "duration": words.duration,

@@ -7,12 +7,12 @@ from typing import Literal
 
 from markupsafe import Markup
 
-from mintage.metrics import Metric
+from mintage.metrics import Metric, number
 from stages.reporting.charts import Colour, Series, is_wide, line_chart
 from stages.reporting.facts import Curve
 from stages.reporting.measures import of_real, shown_metrics, titled
 from stages.reporting.selection import Checkpoint, Selection
-from stages.reporting.words import count, number
+from stages.reporting.words import count
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mintage.metrics import Metric
+from mintage.metrics import Metric, number
 from stages.media.medium import Medium
 from stages.reporting.inputs import Inputs
 from stages.reporting.selection import Measures, Selection
-from stages.reporting.words import count, number, percent
+from stages.reporting.words import count
 from stages.selection.metrics import METRICS
 
 
@@ -28,10 +28,6 @@ def titled(metric: Metric) -> str:
     return metric.title[:1].upper() + metric.title[1:]
 
 
-def text(metric: Metric, value: float | None) -> str:
-    return percent(value) if metric.format == "share" else number(value)
-
-
 def looked_at(metric: Metric, row: Measures, selection: Selection) -> int:
     """Of how many images a row's figure is: generated ones, or held-out ones that are encoded."""
     again = selection.reconstruction if metric.needs == "encoder" else None
@@ -40,16 +36,12 @@ def looked_at(metric: Metric, row: Measures, selection: Selection) -> int:
 
 def of_real(metric: Metric, row: Measures) -> str:
     """A row's floor, with the interval in which it varies by chance where that is known: 0.0638 (0.022 to 0.139)."""
-    floor, between = text(metric, row.value(metric.floor)), [row.value(column) for column in metric.interval]
-    return (
-        f"{floor} ({' to '.join(text(metric, end) for end in between)})" if between and None not in between else floor
-    )
+    return metric.of_real({column: row.value(column) for column in (metric.floor, *metric.interval)})
 
 
 def with_error(metric: Metric, name: str, row: Measures) -> str:
     """A value of a row, with its standard error where it has one."""
-    value, error = row.value(name), row.value(metric.error)
-    return text(metric, value) + ("" if error is None or value is None else f" ± {number(error, 2)}")
+    return metric.with_error(row.value(name), row.value(metric.error))
 
 
 def shown_metrics(selection: Selection) -> dict[str, Metric]:
@@ -88,7 +80,7 @@ def headline(selection: Selection) -> list[Figure]:
     return [
         Figure(
             titled(metric),
-            text(metric, selection.value(name)),
+            metric.text(selection.value(name)),
             None if (error := selection.value(metric.error)) is None else number(error, 2),
             of_real(metric, selection),
             looked_at(metric, selection, selection),
@@ -102,8 +94,8 @@ def figure_in_words(name: str, row: Measures, selection: Selection) -> str:
     """A checkpoint's figure within a sentence: with its floor and its sample count."""
     metric = METRICS[name]
     counted = count(looked_at(metric, row, selection))
-    floor = f"real images: {text(metric, selection.value(metric.floor))}, {counted} samples"
-    return f"{titled(metric)} {text(metric, row.value(name))} ({floor})"
+    floor = f"real images: {metric.text(selection.value(metric.floor))}, {counted} samples"
+    return f"{titled(metric)} {metric.text(row.value(name))} ({floor})"
 
 
 def frame_figures(inputs: Inputs) -> dict[int, str]:
@@ -126,25 +118,26 @@ def cost_of_the_last(selection: Selection) -> str:
     instead = f"Keeping the last checkpoint ({count(selection.last.images)} images) instead"
     if here is None or there is None or name not in shown_metrics(selection):
         return f"{instead} cannot be compared: its {metric.title} or the floor is missing."
-    if there == here:
-        return f"{instead} would have cost nothing: {metric.title} {text(metric, there)} for both."
-    values = f"{metric.title} {text(metric, there)} in place of {text(metric, here)}, {compared(metric, here, there)}"
+    if metric.text(there) == metric.text(here):
+        return f"{instead} would have cost nothing: {metric.title} {metric.text(there)} for both."
+    values = f"{metric.title} {metric.text(there)} in place of {metric.text(here)}, {compared(metric, here, there)}"
     counted = count(looked_at(metric, selection, selection))
-    floor = f"real images: {text(metric, selection.value(metric.floor))}, {counted} samples each"
+    floor = f"real images: {metric.text(selection.value(metric.floor))}, {counted} samples each"
     return f"{instead} would have meant {values} ({floor})."
 
 
 def compared(metric: Metric, here: float, there: float) -> str:
-    """How `there` stands to `here`: 10.0 points worse · 34% better · 12.0 times as high · the same."""
-    if there == here:
+    """How `there` stands to `here`: 10.0 points worse · 34% better · 12.0 times as high · the same · as good."""
+    if metric.text(there) == metric.text(here):
         return "the same"
     better = "better" if (there > here) == (metric.direction == "max") else "worse"
     if metric.format == "share":
-        return f"{100 * abs(there - here):.1f} points {better}"
-    if metric.direction == "min" and here > 0 and there / here >= 2:
+        by = f"{100 * abs(there - here):.1f} points"
+    elif metric.direction == "min" and here > 0 and there / here >= 2:
         return f"{number(there / here)} times as high"
-    by = f"{100 * abs(there - here) / here:.0f}%" if here > 0 else number(abs(there - here))
-    return f"{by} {better}"
+    else:
+        by = f"{100 * abs(there - here) / here:.0f}%" if here > 0 else number(abs(there - here))
+    return "as good" if by in ("0%", "0.0 points") else f"{by} {better}"
 
 
 def others(selection: Selection) -> dict[str, Measures]:
@@ -184,7 +177,7 @@ def direction_table(selection: Selection) -> list[dict[str, Any]]:
             "cells": [
                 (
                     with_error(metric, name, one.figures),
-                    "–" if one.baseline is None else text(metric, one.baseline.value(name)),
+                    "–" if one.baseline is None else metric.text(one.baseline.value(name)),
                     of_real(metric, one.figures),
                 )
                 for one in selection.directions or []

@@ -8,13 +8,14 @@ from typing import Any, Literal
 
 from ruamel.yaml import YAML
 
+from mintage.metrics import number
 from stages.reporting import measures, sheets
 from stages.reporting.curves import quality_charts, training_charts
 from stages.reporting.facts import Made
 from stages.reporting.inputs import Inputs, Picture
 from stages.reporting.selection import ClassMeasures, Selection
 from stages.reporting.truncation import truncation_charts, truncation_table
-from stages.reporting.words import count, number
+from stages.reporting.words import count
 from stages.selection.metrics import METRICS
 
 _CLASSES = 20  # classes shown before the rest is folded away

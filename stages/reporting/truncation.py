@@ -7,7 +7,7 @@ from mintage.metrics import Metric
 from stages.reporting.charts import Across, Series, line_chart
 from stages.reporting.curves import Chart, Key
 from stages.reporting.inputs import Inputs
-from stages.reporting.measures import shown_metrics, text, titled
+from stages.reporting.measures import shown_metrics, titled
 from stages.reporting.words import count
 from stages.selection.metrics import METRICS
 
@@ -32,10 +32,10 @@ def truncation_table(inputs: Inputs) -> dict[str, Any] | None:
     return {
         "columns": [(titled(metric), metric.direction) for metric in columns.values()],
         "rows": [
-            {"name": name, "cells": [text(metric, row.value(key)) for key, metric in columns.items()]}
+            {"name": name, "cells": [metric.text(row.value(key)) for key, metric in columns.items()]}
             for name, row in zip(names(inputs), inputs.thresholds, strict=True)
         ],
-        "floors": [text(metric, inputs.thresholds[0].value(metric.floor)) for metric in columns.values()],
+        "floors": [metric.text(inputs.thresholds[0].value(metric.floor)) for metric in columns.values()],
     }
 
 
@@ -61,7 +61,7 @@ def _trade(inputs: Inputs, fidelity: str, variety: str) -> Chart:
     real = Series(_values(inputs, x.floor)[-1:], _values(inputs, y.floor)[-1:], "muted", dots=True)
     keys = (Key("thresholds", "ink", "line"), Key("real images", "muted", "dot"))
     said = ", ".join(
-        f"{name}: {text(x, row.value(fidelity))} and {text(y, row.value(variety))}"
+        f"{name}: {x.text(row.value(fidelity))} and {y.text(row.value(variety))}"
         for name, row in zip(names(inputs), rows, strict=True)
     )
     svg = line_chart(
@@ -84,12 +84,10 @@ def _over_thresholds(inputs: Inputs, name: str) -> Chart:
     metric, floor = METRICS[name], inputs.thresholds[-1].value(METRICS[name].floor)
     limits = names(inputs)
     line = Series(list(range(len(limits))), _values(inputs, name), dots=True)
-    said = ", ".join(
-        f"{at}: {text(metric, row.value(name))}" for at, row in zip(limits, inputs.thresholds, strict=True)
-    )
+    said = ", ".join(f"{at}: {metric.text(row.value(name))}" for at, row in zip(limits, inputs.thresholds, strict=True))
     svg = line_chart(
         "truncation-distance",
-        f"{titled(metric)} at each threshold. {said}. Real images score {text(metric, floor)}.",
+        f"{titled(metric)} at each threshold. {said}. Real images score {metric.text(floor)}.",
         [line],
         level=floor,
         across=Across("noise truncated at", words=limits),

@@ -1,24 +1,8 @@
 """Numbers as people read them."""
 
-import math
+from mintage.metrics import number
 
-_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
-
-
-def number(value: float | None, digits: int = 3) -> str:
-    """Digits that matter: 1,234 · 137 · 14.0 · 0.520 · 0.00031 · 2.1×10⁻⁶; whole numbers whole, nothing as a dash."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    size = abs(value)
-    if 0 < size < 1e-4:
-        mantissa, _, power = f"{size:.1e}".partition("e")
-        text = f"{mantissa}×10{str(int(power)).translate(_SUPERSCRIPT)}"
-    elif size >= 100 or float(size).is_integer():
-        text = f"{size:,.0f}"
-    else:
-        text = f"{size:#.{digits if size >= 1e-3 else 2}g}".rstrip(".")
-    return f"−{text}" if value < 0 else text
 
 
 def tick(value: float) -> str:
@@ -36,11 +20,6 @@ def compact(value: float) -> str:
     """A count for an axis: 0 · 500 · 50k · 1.2M."""
     size, unit = next(((s, u) for s, u in _UNITS if abs(value) >= s), (1.0, ""))
     return f"{value / size:.4g}{unit}"
-
-
-def percent(share: float | None, digits: int = 1) -> str:
-    """A share in [0,1] as 92.4%."""
-    return "–" if share is None or not math.isfinite(share) else f"{100 * share:.{digits}f}%"
 
 
 def size(amount: int) -> str:

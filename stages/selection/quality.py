@@ -133,12 +133,12 @@ def _of_distance(row: Row) -> Finding | None:
         return None
     low, high = (row.get(column) for column in metric.interval)
     most = max(floor, high or 0.0, 1e-9)  # the floor itself where the holdout is of another kind than the training
-    figure = f"{metric.title} {_number(value)}"
+    figure = f"{metric.title} {metric.text(value)}"
     if low is not None and value <= most:
-        return Finding("good", f"{figure}, not to be told from real images ({_number(low)} to {_number(most)})")
+        return Finding("good", f"{figure}, not to be told from real images ({metric.text(low)} to {metric.text(most)})")
     level, times = _times(value, most)
     of_real = "the most that real images reach by chance" if most == high else "what real images reach"
-    return Finding(level, f"{figure}, {times:.{0 if times >= 10 else 1}f} times {of_real} ({_number(most)})")
+    return Finding(level, f"{figure}, {times:.{0 if times >= 10 else 1}f} times {of_real} ({metric.text(most)})")
 
 
 def _of_own(name: str, row: Row, least: float) -> Finding | None:
@@ -188,7 +188,8 @@ def _of_sources(row: Row, sources: Row, to: str = "") -> Finding | None:
     names = [name for name in of if name in row and name in sources]
     worse = [name for name in names if not METRICS[name].better(row[name], sources[name])]
     shown = worse or [name for name in names if name not in _WITHOUT_PAIRS]  # of which other findings tell
-    figures = [f"{METRICS[name].title} {_number(row[name])} (sources: {_number(sources[name])})" for name in shown]
+    of_both = ((METRICS[name], row[name], sources[name]) for name in shown)
+    figures = [f"{one.title} {one.text(here)} (sources: {one.text(there)})" for one, here, there in of_both]
     if not figures:
         return None
     level: Level = "good" if not worse else "poor" if worse == names else "fair"
@@ -202,7 +203,7 @@ def _of_first(row: Row, first: Row) -> Finding | None:
     if value is None or alone is None:
         return None
     better = metric.better(value, alone)
-    figures = f"its first stage enlarged ({metric.title} {_number(alone)})"
+    figures = f"its first stage enlarged ({metric.title} {metric.text(alone)})"
     return Finding("good" if better else "poor", f"{'' if better else 'no '}better than {figures}")
 
 
@@ -217,10 +218,6 @@ def _of_light(row: Row, to: str = "") -> Finding | None:
         return None
     where = f"towards {to} (correlation with the sources" if to else "(correlation with the truths"
     return Finding("poor", f"light and dark are exchanged {where}: {correlation:.2f})")
-
-
-def _number(value: float) -> str:
-    return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
 
 
 def course_of(rows: Sequence[Row]) -> Course:
@@ -253,7 +250,8 @@ def _sentence_on_curve(course: Course, rows: Sequence[Row], chosen: Row) -> str:
         return f"The Frechet distance was still falling when the training ended, at {images:,} images."
     if course == "level":
         return f"The Frechet distance no longer fell when the training ended, at {images:,} images."
-    return f"The Frechet distance rose again, to {_number(last)}, when the training ended, at {images:,} images."
+    risen = METRICS["frechet_distance"].text(last)
+    return f"The Frechet distance rose again, to {risen}, when the training ended, at {images:,} images."
 
 
 def advice(level: Level, course: Course, about: Subject, *, collapsed: bool, copied: bool) -> str:

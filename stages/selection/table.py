@@ -54,5 +54,4 @@ def _column(name: str, metric: Metric, rows: list[Row], words: Words) -> list[st
 
 
 def _format_figure(row: Row, name: str, metric: Metric) -> str:
-    error = f" ± {row[metric.error]:.1g}" if metric.error is not None and metric.error in row else ""
-    return metric.text(row.get(name)) + error
+    return metric.with_error(row.get(name), row.get(metric.error or ""))

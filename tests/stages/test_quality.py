@@ -27,7 +27,7 @@ def judged(about: Subject = ABOUT, course: str = "level", **chosen: Any) -> dict
 
 @pytest.mark.tried(
     "a generator 34 times from the floor, with a third of the accuracy of real images",
-    "Poor: Frechet distance 12.8, 32 times the most that real images reach by chance (0.4); "
+    "Poor: Frechet distance 12.8, 32 times the most that real images reach by chance (0.400); "
     "conditional accuracy 28.0% (real images: 84.0%, by chance: 10.0%).",
 )
 def test_a_generator_34_times_from_the_floor_with_a_third_of_the_accuracy_is_poor_and_the_reasons_are_told(
@@ -62,7 +62,7 @@ def test_the_worst_of_the_figures_that_matter_decides(changes: dict[str, Any], l
 
 @pytest.mark.tried(
     "a generator as near to the held-out images as real ones are",
-    "Good: Frechet distance 0.35, not to be told from real images (0.3 to 0.4).",
+    "Good: Frechet distance 0.350, not to be told from real images (0.300 to 0.400).",
 )
 @pytest.mark.tried("a generator of points that finds half of the modes", "modes captured 12 (real images: 25)")
 def test_an_unconditional_generator_is_judged_by_its_distance_and_one_of_points_by_its_modes(
@@ -79,8 +79,8 @@ def test_an_unconditional_generator_is_judged_by_its_distance_and_one_of_points_
 
 @pytest.mark.tried(
     "a generator of bars near to real ones in features, whose intervals are others",
-    "Poor: Frechet distance 0.35, not to be told from real images (0.3 to 0.4); pitch divergence 0.012 (real images: "
-    "0.002); interval divergence 0.11 (real images: 0.005)",
+    "Poor: Frechet distance 0.350, not to be told from real images (0.300 to 0.400); pitch divergence 0.0120 (real "
+    "images: 0.00200); interval divergence 0.110 (real images: 0.00500)",
 )
 def test_bars_are_judged_by_their_notes_as_by_the_frechet_distance_beyond_what_nobody_hears(
     read: Callable[[str], None],
@@ -157,7 +157,8 @@ def test_real_images_of_another_kind_are_judged_by_the_floor_that_they_reach() -
         "Good: Frechet distance 12.8, 1.2 times what real images reach (10.6)"
     )
     assert (
-        "not to be told from real images (0.3 to 10.6)" in judged(frechet_distance=9.0, frechet_floor=10.6)["sentence"]
+        "not to be told from real images (0.300 to 10.6)"
+        in judged(frechet_distance=9.0, frechet_floor=10.6)["sentence"]
     )
 
 

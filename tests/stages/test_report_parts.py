@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mintage.metrics import number, percent
 from stages.common.files import read_json, write_json
 from stages.common.pictures import encode_png, grid, grid_scale
 from stages.media.images import Images
@@ -19,7 +20,7 @@ from stages.reporting.measures import cost_of_the_last, headline
 from stages.reporting.page import judged, params_as_yaml, plain, without_secrets
 from stages.reporting.selection import Selection
 from stages.reporting.sheets import cells, spaced
-from stages.reporting.words import compact, duration, number, percent, size, tick
+from stages.reporting.words import compact, duration, size, tick
 from tests.stages.report_inputs import SELECTED, measures, write_inputs
 
 
@@ -107,6 +108,8 @@ def selection(metric: str, last: dict[str, Any]) -> Selection:
         ),
         ("frechet_distance", {"frechet_distance": 98.1}, "10.0 times as high"),
         ("frechet_distance", {"frechet_distance": 9.0}, "8% better"),
+        ("frechet_distance", {"frechet_distance": 9.84}, "Frechet distance 9.84 in place of 9.81, as good (real"),
+        ("frechet_distance", {"frechet_distance": 9.811}, "would have cost nothing: Frechet distance 9.81 for both"),
         ("frechet_distance", {}, "would have cost nothing"),
         ("frechet_distance", {"frechet_distance": None}, "cannot be compared"),
         (
@@ -159,7 +162,7 @@ def test_a_picture_that_is_no_grid_of_these_images_has_no_columns() -> None:
 
 def test_a_shape_is_told_width_first() -> None:
     shapes = [Images().describe(shape) for shape in ((1, 28, 20), (3, 8, 8), (4, 8, 8))]
-    assert shapes == ["20×28 grey", "8×8 RGB", "8×8 4-channel"]
+    assert shapes == ["20×28 gray", "8×8 RGB", "8×8 4-channel"]
 
 
 def test_the_params_read_back_as_they_were_and_without_secrets(tmp_path: Path) -> None:
