@@ -59,9 +59,15 @@ def program(module: str) -> str:
 
 
 class Bar(tqdm):  # type: ignore[type-arg]
-    """One that, in a log, ends without a second line of the same count: there nothing is written over."""
+    """One that, in a log, ends without a second line of the same count: there nothing is written over.
+
+    A last batch that goes beyond the total ends it: past that no bar says of how many.
+    """
 
     _closes = False
+
+    def update(self, n: float | None = 1) -> bool | None:
+        return super().update(n if self.total is None else max(0, min(n or 0, self.total - self.n)))
 
     def close(self) -> None:
         self._closes = True

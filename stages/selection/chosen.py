@@ -7,7 +7,6 @@ from typing import Any
 
 from stages.common.files import sha256_of
 from stages.common.params import Select
-from stages.common.stage import progress_bar
 from stages.selection.budget import SHORT, left_out, within_budget
 from stages.selection.cache import Cache
 from stages.selection.checkpoints import loaded
@@ -46,26 +45,19 @@ def measure_chosen(path: Path, real: Reference, cache: Path, trained: dict[str, 
     known, generator, absent = Cache(cache, sha256_of(path)), loaded(path, real), dict[str, str]()
     asked, training = params, length_of(trained)
     params = within_budget(asked, training)
-    with progress_bar("chosen", None) as bar:
 
-        def found(name: str, measure: Callable[[], Any]) -> Any:
-            try:
-                return measure()
-            except ValueError as error:
-                absent[name] = str(error)
-                return None
+    def found(name: str, measure: Callable[[], Any]) -> Any:
+        try:
+            return measure()
+        except ValueError as error:
+            absent[name] = str(error)
+            return None
 
-        score = found(
-            "classification_accuracy_score", lambda: classification_scores(generator, real, known, params, bar.update)
-        )
-        classifier = found(
-            "classifier", lambda: classifier_figures(path, real, known, trained, params, progress=bar.update)
-        )
-        pairs = found(
-            "pairs_told_apart", lambda: pairs_told_apart(path, real, generator, known, trained, progress=bar.update)
-        )
-        again = found("reconstruction", lambda: reconstruction_figures(generator, real, known, bar.update))
-        curve = found("truncation", lambda: truncation_curve(generator, real, known, params, bar.update))
+    score = found("classification_accuracy_score", lambda: classification_scores(generator, real, known, params))
+    classifier = found("classifier", lambda: classifier_figures(path, real, known, trained, params))
+    pairs = found("pairs_told_apart", lambda: pairs_told_apart(path, real, generator, known, trained))
+    again = found("reconstruction", lambda: reconstruction_figures(generator, real, known))
+    curve = found("truncation", lambda: truncation_curve(generator, real, known, params))
     figures = {"classification_accuracy_score": score, "classifier": classifier, "pairs_told_apart": pairs}
     figures |= {"reconstruction": again, "truncation": facts_of(curve) if curve else None}
     scored = real.conditional and real.kind == "classifier"

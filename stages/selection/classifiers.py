@@ -16,6 +16,7 @@ from mintage.sampling import CHUNK, asked_labels
 from mintage.streaming import Blocks, open_images
 from stages.common.params import Select
 from stages.common.reading import batches_of, labels_of, real_images, require_room
+from stages.common.stage import progress_bar
 from stages.selection.cache import Cache, code_digest, key_of
 from stages.selection.extraction import Judge
 from stages.selection.reference import Reference
@@ -25,12 +26,8 @@ _BLOCK = 4 * CHUNK
 """Images that are generated at a time."""
 WINDOW = "select.window"
 
-Progress = Callable[[int], object]
 
-
-def classification_scores(
-    generator: Generator, real: Reference, known: Cache, params: Select, progress: Progress
-) -> dict[str, Any]:
+def classification_scores(generator: Generator, real: Reference, known: Cache, params: Select) -> dict[str, Any]:
     """`classification_accuracy_score` of selection.json: two classifiers, each shown so many, of as many as train has.
 
     Raises ValueError with the reason where there are none.
@@ -43,8 +40,8 @@ def classification_scores(
     if params.classifier_images == 0:
         raise ValueError("select.classifier_images is 0")
     window, device = params.window, device_of(real.judge.evaluator)
-    made = score(lambda: generated_images(generator, real, labels, window, device), real, known, params, progress)
-    genuine = score(lambda: labeled_part(real, labels, window), real, real.known, params, progress)
+    made = score(lambda: generated_images(generator, real, labels, window, device), real, known, params)
+    genuine = score(lambda: labeled_part(real, labels, window), real, real.known, params)
     sentence = (
         f"A classifier trained on {len(labels):,} generated images is right on {100 * made:.1f}% of the held-out ones"
     )
@@ -63,7 +60,6 @@ def score(
     real: Reference,
     known: Cache,
     params: Select,
-    progress: Progress,
     *,
     labeled: str | None = None,
 ) -> float:
@@ -74,7 +70,7 @@ def score(
     schedule = schedule_of(real, params)
     about = [real.subject, asdict(real.judge.evaluator.config), asdict(schedule), real.judge.about(), params.window]
     key = f"classifier-{key_of(about, labeled, code_digest(_score, generated_images, labeled_part, Judge))}"
-    facts = known.facts(key) or {"accuracy": _score(shown(), real, schedule, progress)}
+    facts = known.facts(key) or {"accuracy": _score(shown(), real, schedule)}
     known.keep(key, facts)
     return float(facts["accuracy"])
 
@@ -112,13 +108,14 @@ def generated_images(
     return open_images(Blocks(sizes, block, mixed=True), labels, window, real.seed, device)
 
 
-def _score(shown: RealImages, real: Reference, schedule: Schedule, progress: Progress) -> float:
+def _score(shown: RealImages, real: Reference, schedule: Schedule) -> float:
     assert real.holdout_labels is not None
     config, holdout = real.judge.evaluator.config, batches_of(real.holdout_split)
     try:
-        accuracy = classification_accuracy_score(
-            shown, holdout, real.holdout_labels, config, schedule, progress=progress
-        )
+        with progress_bar("classifier", schedule.images) as bar:
+            accuracy = classification_accuracy_score(
+                shown, holdout, real.holdout_labels, config, schedule, progress=bar.update
+            )
     except DivergedError as error:
         raise ValueError(str(error)) from None
     return float(f"{accuracy:.6g}")

@@ -22,8 +22,9 @@ from stages.common.errors import UserError
 from stages.common.params import Select
 from stages.common.reading import batches_of, labels_of, real_images
 from stages.common.split import Split
+from stages.common.stage import progress_bar
 from stages.selection.cache import Cache, code_digest, key_of
-from stages.selection.classifiers import WINDOW, Progress, labeled_part, schedule_of, score
+from stages.selection.classifiers import WINDOW, labeled_part, schedule_of, score
 from stages.selection.reference import Reference
 
 _WEIGHTS = "engine.discriminator."
@@ -43,7 +44,7 @@ class Training:
 
 
 def classifier_figures(
-    path: Path, real: Reference, known: Cache, trained: dict[str, Any], params: Select, *, progress: Progress
+    path: Path, real: Reference, known: Cache, trained: dict[str, Any], params: Select
 ) -> dict[str, Any] | None:
     """`classifier` of selection.json, of the checkpoint in `path`; None where its discriminator names no classes.
 
@@ -64,7 +65,7 @@ def classifier_figures(
     found = {"kind": config.discriminator_conditioning, **found, "evaluator": exam.of_evaluator()}
     if reads_code:
         return found | {"sentence": _sentence_on_code(found)}
-    found |= _opponents(exam, progress)
+    found |= _opponents(exam)
     return found | {"sentence": _sentence_on_classes(found)}
 
 
@@ -191,7 +192,7 @@ class Exam:
         return real_images(split, labels_of(split), self.params.window, self.real.seed, device, param=WINDOW)
 
 
-def _opponents(exam: Exam, progress: Progress) -> dict[str, Any]:
+def _opponents(exam: Exam) -> dict[str, Any]:
     """Two classifiers that learn from the labels it was shown: the evaluator's network, and the discriminator's."""
     real, params, training, labels = exam.real, exam.params, exam.training, labels_of(exam.real.train_split)
     assert labels is not None
@@ -206,7 +207,8 @@ def _opponents(exam: Exam, progress: Progress) -> dict[str, Any]:
 
     def same_network() -> dict[str, Any]:
         try:
-            network = train_classifier(exam.config, labeled_images(), schedule, progress=progress)
+            with progress_bar("classifier", schedule.images) as bar:
+                network = train_classifier(exam.config, labeled_images(), schedule, progress=bar.update)
         except DivergedError as error:
             raise ValueError(str(error)) from None
         return exam.of_classes(network)
@@ -215,7 +217,7 @@ def _opponents(exam: Exam, progress: Progress) -> dict[str, Any]:
     of_same = real.known.facts(key) or same_network()
     real.known.keep(key, of_same)
     which = None if figures["labels"] == len(labels) else f"{training.labelled} by seed {training.seed}"
-    supervised = score(labeled_images, real, real.known, params, progress, labeled=which)
+    supervised = score(labeled_images, real, real.known, params, labeled=which)
     return figures | {"supervised": supervised, "same_network": of_same["accuracy"]}
 
 

@@ -1,6 +1,5 @@
 """Which one is real? How often the selected checkpoint's discriminator says it, asked as readers of the gallery are."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +21,7 @@ MOST = 1000
 
 
 def pairs_told_apart(
-    path: Path,
-    real: Reference,
-    generator: Generator,
-    known: Cache,
-    trained: dict[str, Any],
-    *,
-    progress: Callable[[int], object],
+    path: Path, real: Reference, generator: Generator, known: Cache, trained: dict[str, Any]
 ) -> dict[str, Any]:
     """`pairs_told_apart` of selection.json: of pairs of a held-out image and one that was made for the same condition.
 
@@ -52,7 +45,6 @@ def pairs_told_apart(
         hits = _hits(discriminator, real, generator, asked_rows(len(real.holdout_split), count, real.seed), batch_size)
         found = {"pairs": count, "share": float(f"{hits / count:.6g}")}
         known.keep(key, found)
-    progress(count)
     found |= {"error": float(f"{share_error(found['share'], count):.6g}")}
     return found | {"sentence": real.judge.medium.words.said(_sentence(found))}
 

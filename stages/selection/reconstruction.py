@@ -1,6 +1,6 @@
 """Does what is encoded come back? The selected model's encoder beside what is reached without one."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -18,9 +18,7 @@ from stages.selection.reference import Reference
 _PSNR, _RETRIEVAL = next(iter(OF_ENCODERS.values()))
 
 
-def reconstruction_figures(
-    generator: Generator, real: Reference, known: Cache, progress: Callable[[int], object]
-) -> dict[str, Any] | None:
+def reconstruction_figures(generator: Generator, real: Reference, known: Cache) -> dict[str, Any] | None:
     """`reconstruction` of selection.json; None of a model without an encoder.
 
     Two things stand beside what comes back, neither of which looks at the image: the mean of all its latents, made
@@ -34,7 +32,6 @@ def reconstruction_figures(
         "mean_latent": in_place(lambda: mean_latent(generator, real), real, known, f"latent-{key}"),
         "mean_image": in_place(lambda: mean_image(real), real, real.known, f"image-{key}"),
     }
-    progress(3 * len(real.encoded))
     if missing := [why for one in found.values() for why in one.absent.values()]:
         raise ValueError(missing[0])
     count, figures = len(real.encoded), {name: one.figures for name, one in found.items()}

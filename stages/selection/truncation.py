@@ -1,12 +1,12 @@
 """Fidelity against variety: the selected generator with the tails of its noise cut (Brock et al. 2019, figure 17)."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from mintage.latent_space import Truncated
 from mintage.players import Generator
 from stages.common.params import Select
+from stages.common.stage import progress_bar
 from stages.selection.cache import Cache, code_digest, key_of
 from stages.selection.extraction import Extraction, Judge
 from stages.selection.figures import MEASUREMENTS, Measurements, conditional, frechet, manifolds, neighborhoods
@@ -26,9 +26,7 @@ _MEASUREMENTS: Measurements = {
 COLUMNS = ["threshold", "samples", *(column for name in _SHOWN for column in (name, METRICS[name].floor))]
 
 
-def truncation_curve(
-    generator: Generator, real: Reference, known: Cache, params: Select, progress: Callable[[int], object]
-) -> list[Row]:
+def truncation_curve(generator: Generator, real: Reference, known: Cache, params: Select) -> list[Row]:
     """A row of `COLUMNS` a threshold, the lowest first, each of the same latents; in the last nothing is cut.
 
     Floors are of as many real images. Raises ValueError with the reason where there is no such curve.
@@ -48,7 +46,7 @@ def truncation_curve(
 
     def row(limit: float | None) -> Row:
         def generate() -> Extraction:
-            return generated(generator if limit is None else Truncated(generator, limit), reference, progress)
+            return generated(generator if limit is None else Truncated(generator, limit), reference)
 
         key = f"truncation-{key_of(reference.key, limit, code_digest(Judge, generated, Truncated))}"
         found = measured(generate, reference, known, key, _MEASUREMENTS)
@@ -57,7 +55,12 @@ def truncation_curve(
         cells = {name: found.figures.get(name) for name in _SHOWN} | {METRICS[n].floor: of_real.get(n) for n in _SHOWN}
         return {"threshold": limit, "samples": reference.samples} | cells
 
-    return [row(limit) for limit in [*sorted(set(params.truncation)), None]]
+    limits, rows = [*sorted(set(params.truncation)), None], list[Row]()
+    with progress_bar("truncation", len(limits) * reference.samples) as bar:
+        for limit in limits:
+            rows.append(row(limit))
+            bar.update(reference.samples)
+    return rows
 
 
 def facts_of(rows: list[Row]) -> dict[str, Any]:
