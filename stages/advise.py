@@ -270,21 +270,21 @@ def notes(best: Advice, looks: Looks, params: Params) -> Iterator[str]:
         changes += [f"'+train.recipe.{axis}=[{','.join(value)}]'" for axis, value in recipe.items()]
     if begins_better_as_source(best.family, params) and "residual" not in params.train.recipe:
         changes.append("+train.recipe.residual=true")
-    how = " ".join(f"-S {change}" for change in changes)
-    yield f"to take the first: dvc exp run {how}" if changes else "params.yaml has the first already"
+    how = "dvc exp run" + "".join(f" -S {change}" for change in changes)
+    yield f"to take the first: {how}" if changes else "params.yaml has the first already"
     measured = _of(best.example, params).ingest.source == looks.source
     if looks.images < _FEW and "looks" not in looks.known.medium.lacks and not measured:
-        yield f"few images: {_against_copies(best.family, looks, params)}look at near_copies in the report"
+        yield f"few images: look at near_copies in the report{_against_copies(best.family, looks, params, how)}"
     yield "minutes are of training alone, measured just now; figures of examples are of their own data"
 
 
-def _against_copies(family: str, looks: Looks, params: Params) -> str:
+def _against_copies(family: str, looks: Looks, params: Params, how: str) -> str:
     """How to move what a discriminator sees; nothing for a family that has no use of it."""
     chosen = _with_family(params, family, looks.known.shape)
     train = chosen.train.model_copy(update={"recipe": {"augment": list(_MOVED)}})
     if foreseen(chosen.model_copy(update={"train": train}), looks.known):
         return ""
-    return f"add -S '+train.recipe.augment=[{','.join(_MOVED)}]', and "
+    return f"; against copies: {how} -S '+train.recipe.augment=[{','.join(_MOVED)}]'"
 
 
 if __name__ == "__main__":

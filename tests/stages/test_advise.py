@@ -92,7 +92,10 @@ def test_photographs_without_labels_are_never_enlarged_and_keep_their_colors(tmp
     assert all(one.sides[0] <= 40 for one in found)
     changes, few, *_ = advise.notes(found[0], looks, params)
     assert "-S normalize.channels=3 -S normalize.height=32 -S normalize.width=40" in changes
-    assert few.startswith("few images")
+    command = changes.removeprefix("to take the first: ")
+    assert few.endswith(f"; against copies: {command} -S '+train.recipe.augment=[translation,cutout]'"), (
+        "a whole command"
+    )
 
 
 def test_photographs_of_unlike_aspects_become_squares(tmp_path: Path) -> None:
