@@ -90,8 +90,12 @@ def advise(params: Params, looks: Looks, minutes: float, speed: Speed | None = N
     `speed` is `images_per_second`, unless another one is given.
     """
     speed = speed or images_per_second
-    examples = load_all(EXAMPLES)
-    pages = FAMILIES_PAGE.read_text()
+    examples, pages = load_all(EXAMPLES), _page_of_families()
+    if not (examples and pages):
+        raise UserError(
+            "measured-missing",
+            f"{EXAMPLES} or {FAMILIES_PAGE} is missing, by whose figures families are chosen: work in a whole checkout",
+        )
     figures = {row["family"]: float(row["selected"].split(" ")[0]) for row in _protocol(pages)}
     choices = [
         (row["take"], _LINK.sub(_page, f"for {row['you have']}: {row['why']}")) for row in table_of(pages, "Choose")
@@ -108,6 +112,14 @@ def advise(params: Params, looks: Looks, minutes: float, speed: Speed | None = N
         images = min(trained, max(_ROUND, int(60 * minutes * rate) // _ROUND * _ROUND))
         reason = reasons.get(family) or _measured(family, figures)
         yield Advice(family, sides, images, images / rate / 60, like, trained, reason)
+
+
+def _page_of_families() -> str:
+    """Empty where it is not there."""
+    try:
+        return FAMILIES_PAGE.read_text()
+    except FileNotFoundError:
+        return ""
 
 
 def _page(link: "re.Match[str]") -> str:

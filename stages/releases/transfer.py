@@ -42,6 +42,12 @@ def fetch(release: Release, target: Path) -> Manifest:
         _require_same(target, manifest)
         return manifest
     partial = target.with_name(f".{target.name}.{manifest.id[:20]}.partial")
+    try:
+        partial.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            "folder-unwritable", f"{target} cannot be written to ({error.strerror}): name another folder"
+        ) from None
     missing = [file for file in manifest.files if not _arrived(partial / file.path, file)]
     with progress_bar("fetch", sum(file.size for file in missing), unit="B") as bar:
         for _ in _in_turn(lambda file: _bring(release, file, partial / file.path, bar.update), missing):

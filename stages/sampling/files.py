@@ -44,7 +44,9 @@ def write_files(root: Path, folder: Path) -> str:
                 written.update([name] if name else [])
         others = sum(path.name not in written for path in folder.iterdir())
     except OSError as error:
-        raise UserError("folder-unwritable", f"{folder} cannot be written to: {error.strerror}") from None
+        raise UserError(
+            "folder-unwritable", f"{folder} cannot be written to ({error.strerror}): name another folder"
+        ) from None
     words = medium.words
     left_out = f"; {empty} are empty, and left out" if empty else ""
     older = "; they are of another model than models/selected: `dvc repro` makes those of this one" if earlier else ""

@@ -83,6 +83,16 @@ def test_fewer_minutes_mean_smaller_images_and_then_fewer_of_them(tmp_path: Path
     assert ", of 120,000 images" in row
 
 
+def test_without_the_figures_that_families_are_chosen_by_it_says_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the package is installed, without docs/."""
+    ingested(tmp_path / "raw", source="digits", path="data/source")
+    monkeypatch.setattr(advise, "FAMILIES_PAGE", tmp_path / "families.md")
+    with refused("measured-missing", "families.md is missing"):
+        advised(tmp_path / "raw")
+
+
 def test_photographs_without_labels_are_never_enlarged_and_keep_their_colors(tmp_path: Path) -> None:
     ingested(tmp_path / "raw", path=str(photos(tmp_path / "photos", "")), labels=False)
     params = params_of()

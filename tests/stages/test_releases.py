@@ -273,12 +273,12 @@ def test_a_file_beside_the_releases_and_a_console_s_empty_folder_are_no_releases
     assert shared.store.read("releases/README.md") == b"what lies here"
 
 
-@pytest.mark.parametrize("target", ["note/model", "m" * 250])
+@pytest.mark.parametrize("target", ["note/model", "m" * 250, "/proc/model"])
 def test_a_folder_that_cannot_be_made_is_named_by_fetch(shared: Shared, tmp_path: Path, target: str) -> None:
     shared.release(0)
     (tmp_path / "note").write_text("a file")
     code, printed = shared.run("fetch", "latest", str(tmp_path / target))
-    assert (code, "cannot be used" in printed, "Traceback" in printed) == (2, True, False), printed
+    assert (code, "cannot be written to" in printed, "Traceback" in printed) == (2, True, False), printed
 
 
 @pytest.mark.parametrize(
