@@ -6,16 +6,20 @@ music as MIDI, volumes as meshes in OBJ, points as PFM, lines as text.
 Reads samples/ and models/selected; files of the same names in the folder are written anew.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from stages.common.errors import UserError, counted, run_stage
 from stages.common.files import read_json
 from stages.common.marks import Mark, mark_of
-from stages.common.shards import read_tables
+from stages.common.shards import class_names, read_tables
 from stages.common.stage import parser_of
 from stages.media import medium_of
 from stages.media.medium import Medium
+
+_LONGEST = 40
+"""Characters of a class in a file's name."""
 
 
 def main() -> None:
@@ -25,7 +29,7 @@ def main() -> None:
 
 
 def write_files(root: Path, folder: Path) -> str:
-    """Write each sample of `root` into a folder, called by its index; what to say of it.
+    """Write each sample of `root` into a folder, called by its index and, of a class, by that; what to say of it.
 
     Files of the same names are written anew. Raises UserError where the folder cannot be written to, or there are no
     samples.
@@ -35,11 +39,12 @@ def write_files(root: Path, folder: Path) -> str:
     earlier = False
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for table in read_tables(root / "samples", ["image"]):
-            mark = _mark_of_rows(table.schema.metadata or {})
+        for table in read_tables(root / "samples", ["image", "label"]):
+            mark, classes = _mark_of_rows(table.schema.metadata or {}), class_names(table.schema)
             earlier = earlier or mark.model != selected.model
-            for image in table["image"].to_pylist():
-                name = _write(folder, image, medium, mark)
+            for row in table.to_pylist():
+                of_class = "" if classes is None or row["label"] is None else classes[row["label"]]
+                name = _write(folder, row["image"], of_class, medium, mark)
                 empty += not name
                 written.update([name] if name else [])
         others = sum(path.name not in written for path in folder.iterdir())
@@ -60,7 +65,7 @@ def _mark_of_rows(metadata: Mapping[bytes, bytes]) -> Mark:
     return Mark(*(None if text is None else text.decode() for text in (model, family, release)))
 
 
-def _write(folder: Path, image: dict[str, bytes | str], medium: Medium, mark: Mark) -> str | None:
+def _write(folder: Path, image: dict[str, bytes | str], of_class: str, medium: Medium, mark: Mark) -> str | None:
     """The file's name; None where there is nothing in it."""
     name, content = Path(str(image["path"])), image["bytes"]
     assert isinstance(content, bytes)
@@ -68,7 +73,8 @@ def _write(folder: Path, image: dict[str, bytes | str], medium: Medium, mark: Ma
     opened = medium.to_open(content, name.suffix[1:], comment)
     if opened is None:
         return None
-    path = (folder / name.name).with_suffix(f".{opened[1]}")
+    called = "-".join(filter(None, [name.stem, re.sub(r"[^\w-]+", "_", of_class)[:_LONGEST]]))
+    path = folder / f"{called}.{opened[1]}"
     path.write_bytes(opened[0])
     return path.name
 

@@ -231,9 +231,14 @@ def test_many_images_fill_several_shards(finished: Path, tmp_path: Path, monkeyp
     assert len(list((tmp_path / "samples").iterdir())) == 3
 
 
-def test_files_of_samples_say_whether_an_earlier_model_made_them(finished: Path, tmp_path: Path) -> None:
+def test_files_of_samples_are_called_by_class_and_say_whether_an_earlier_model_made_them(
+    finished: Path, tmp_path: Path
+) -> None:
     folder = Path(shutil.copytree(finished, tmp_path / "again"))
     assert write_files(folder, tmp_path / "files") == f"150 images as files: {tmp_path / 'files'}"
+    names = sorted(path.name for path in (tmp_path / "files").iterdir())
+    labels = table(folder)["label"].to_pylist()
+    assert names == [f"{index:06d}-{CLASSES[label]}.png" for index, label in enumerate(labels)]
     (tmp_path / "files/000150.png").write_bytes(b"of an earlier run")
     generator = read_generator(folder / "models/selected", CPU)
     next(generator.parameters()).data.add_(1)
