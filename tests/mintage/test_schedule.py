@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from mintage.families import resolve
+from mintage.schedule import steps_of_discriminator, steps_of_turn
 from tests.mintage.helpers import tiny_trainer
 
 
@@ -49,3 +51,13 @@ def test_a_warm_up_takes_a_hundred_steps_in_each_of_25_turns_and_in_every_500th(
     expected = [100 if turn < 25 or turn % 500 == 0 else 5 for turn in range(1200)]
     assert steps == expected
     assert engine.images_at_end(images - 39, 8) == images
+
+
+@pytest.mark.parametrize("axes", [{"discriminator_steps": 5}, {"generator_steps": 3}])
+def test_the_discriminators_steps_are_counted_alone_in_a_warm_up_too(axes: dict[str, Any]) -> None:
+    recipe, made, counted = resolve("wgan_gp", {"warm_up": True, **axes}), 0, 0
+    for _ in range(1100):
+        for _ in range(steps_of_turn(recipe, made)):
+            assert steps_of_discriminator(recipe, made) == counted
+            made, counted = made + 1, counted + 1
+        made += recipe.generator_steps - 1
