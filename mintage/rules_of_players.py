@@ -81,8 +81,9 @@ BATCHES: "list[Rule]" = [
         "earlier fakes must be enough for a batch: set pool to batch_size or more, or to 0",
     ),
     (
-        lambda s: s.recipe.mixed_batches and s.recipe.packing > 1,
-        "images judged together are all real or all fake: set packing to 1, or mixed_batches to false",
+        lambda s: s.recipe.mixed_batches and (s.recipe.packing > 1 or s.recipe.minibatch_stddev > 0),
+        "images judged or compared together are all real or all fake: set packing to 1 and minibatch_stddev to 0, or "
+        "mixed_batches to false",
     ),
     (
         lambda s: any(p.momentum > 0 and p.optimizer == "adam" for p in s.players),

@@ -115,7 +115,7 @@ def test_a_discriminator_that_is_too_often_right_waits_and_is_played_again_when_
 
 HARDER: dict[str, Any] = {
     "soft_labels": 0.3, "flipped_labels": 0.1, "instance_noise": 0.2, "instance_noise_images": 200.0,
-    "mixed_batches": True, "balance": 0.7, "minibatch_stddev": 4, "generator_steps": 2, "penalties": [{"name": "roth"}],
+    "mixed_batches": True, "balance": 0.7, "generator_steps": 2, "penalties": [{"name": "roth"}],
     "generator": {"optimizer": "sgd", "momentum": 0.9, "nesterov": True, "weight_decay": 1e-4, "width": 8},
 }  # fmt: skip
 

@@ -202,6 +202,7 @@ WRONG = [
     row(objective="hinge", penalties=("roth",)),
     row(objective="wasserstein", penalties=("wgan_gp",), balance=0.8),
     row(packing=2, mixed_batches=True),
+    row(minibatch_stddev=2, mixed_batches=True),
     row(generator__nesterov=True),
     row(discriminator__momentum=0.5),
     row(feature_matching=True, discriminator__normalization="batch"),
