@@ -30,6 +30,8 @@ class Engine:
     def __init__(self, game: Game, recipe: Recipe, device: torch.device, precision: torch.dtype) -> None:
         self.recipe = recipe
         self.device = device
+        self.precision = str(precision).removeprefix("torch.")
+        """As `train` calls it: float32, bfloat16."""
         self.game = game
         move(game, device).train()
         self.game.autocast = torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32)

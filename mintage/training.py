@@ -105,10 +105,7 @@ def train(
     state = None if folder is None else Path(folder) / _STATE
     identity = _identity(data, family, recipe or {}, seed, before)
     if state is not None and state.exists():
-        tensors, facts = unpack(state)
-        if facts.pop("identity") != identity:
-            raise CheckpointError(f"{state} is of another training: name another folder, or remove it")
-        trainer.load(tensors, facts)
+        _resume(trainer, state, identity)
     every, saved = max(1, images // 100), time.monotonic()
     with thread_count(threads), _Bar(images, shown=progress and sys.stderr.isatty()) as bar:
         while trainer.images_seen < images:
@@ -184,7 +181,23 @@ def _save(path: Path, trainer: Trainer, identity: str) -> None:
     trainer.check()  # what is not finite is never saved
     tensors, facts = trainer.state()
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, pack(tensors, {**facts, "identity": identity}))
+    write_whole(path, pack(tensors, {**facts, "identity": identity, "precision": trainer.engine.precision}))
+
+
+def _resume(trainer: Trainer, path: Path, identity: str) -> None:
+    tensors, facts = unpack(path)
+    if facts.pop("identity") != identity:
+        raise CheckpointError(
+            f"{path} is of another training (other data, family, recipe, seed or first, another torch, or an earlier "
+            "Mintage): name another folder, or remove it"
+        )
+    before, now = facts.pop("precision", None), trainer.engine.precision
+    if before not in (None, now):  # an earlier Mintage's state does not say
+        raise CheckpointError(
+            f"{path} was trained in {before}, and this goes on in {now}, which gives other bits: set precision to "
+            f"{before}, or name another folder"
+        )
+    trainer.load(tensors, facts)
 
 
 class _Bar:

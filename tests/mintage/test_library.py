@@ -238,6 +238,15 @@ def test_a_state_of_another_training_is_not_gone_on_from(digits: Dataset, tmp_pa
             train(digits, "gan", 32, recipe, seed=seed, folder=tmp_path, progress=False)
 
 
+def test_a_state_is_not_gone_on_from_in_another_arithmetic(
+    digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mintage.devices.computes_in_bfloat16", lambda _: True)
+    train(digits, "gan", 32, TINY, precision="float32", folder=tmp_path, progress=False)
+    with pytest.raises(CheckpointError, match=r"trained in float32, .* in bfloat16.*: set precision to float32"):
+        train(digits, "gan", 64, TINY, precision="bfloat16", folder=tmp_path, progress=False)
+
+
 def test_images_of_the_same_numbers_and_other_sides_are_another_training(tmp_path: Path) -> None:
     wide = torch.rand(16, 1, 8, 16) * 2 - 1
     train(Dataset(wide), "gan", 32, TINY, folder=tmp_path, progress=False)
