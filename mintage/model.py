@@ -255,10 +255,10 @@ class Model:
         """Size of a latent, with its information code."""
         return self.generator.config.latent_size + self.generator.config.code_size
 
-    def decode(self, latents: Tensor, label: Label | None = None, attributes: Attributes | None = None) -> Tensor:
+    def decode(self, latents: Any, label: Label | None = None, attributes: Attributes | None = None) -> Tensor:
         """The images `[N,C,*S]` in [-1,1], on the CPU, that the model makes from latents `[N, latent_size]`.
 
-        Classes and attributes are asked for as in `sample`.
+        Latents are a tensor, an array or lists; classes and attributes are asked for as in `sample`.
 
         Raises:
             ValueError: Latents are of another size, the model has no such class or attribute, or translates.
@@ -272,9 +272,10 @@ class Model:
             torch.Size([3, 1, 8, 8])
         """
         self._require("sample")
-        if latents.shape[1:] != (self.latent_size,) or not len(latents):
-            raise ValueError(f"latents are {list(latents.shape)}, and the model's are [N, {self.latent_size}]")
-        return images_of(self.generator, latents.float(), conditions_asked(self.generator, label, attributes))
+        given = torch.as_tensor(latents).float()
+        if given.shape[1:] != (self.latent_size,) or not len(given):
+            raise ValueError(f"latents are {list(given.shape)}, and the model's are [N, {self.latent_size}]")
+        return images_of(self.generator, given, conditions_asked(self.generator, label, attributes))
 
     def reconstruct(self, images: Any, label: Label | None = None, attributes: Attributes | None = None) -> Tensor:
         """Images `[N,C,*S]` encoded and decoded: `project` without descent; errors are those of `encode`."""

@@ -223,6 +223,13 @@ def test_an_encoder_is_saved_with_its_generator_and_says_the_same_alone_and_amon
     assert torch.equal(again.sample(5), model.sample(5))
 
 
+def test_latents_are_a_tensor_an_array_or_lists(model: Model) -> None:
+    latents = torch.randn(2, model.latent_size)
+    made = [model.decode(given) for given in (latents, latents.numpy(), latents.tolist())]
+    assert torch.equal(made[0], made[1])
+    assert torch.equal(made[0], made[2])
+
+
 def test_what_cannot_be_encoded_or_decoded_is_refused(model: Model) -> None:
     with pytest.raises(ValueError, match="the model's are"):
         model.encode(strokes(3, side=16))
