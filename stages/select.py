@@ -1,6 +1,7 @@
 """Select: every checkpoint measured on held-out images, one chosen by the rule in params.
 
-Reads models/checkpoints, models/evaluator, data/normalized/{train,holdout,manifest.json}, provenance/train.json.
+Reads models/checkpoints, models/evaluator, metrics/evaluator.json, data/normalized/{train,holdout,manifest.json},
+provenance/train.json.
 Writes models/selected/, metrics/{selection.json,checkpoints.tsv,truncation.tsv}, plots/nearest.png,
 provenance/select.json.
 Figures, rule, card and picture are made in stages/selection.
@@ -14,6 +15,7 @@ from mintage.catalog import INVERTING
 from stages.common.device import steady_device_for
 from stages.common.errors import UserError, run_stage
 from stages.common.files import read_json, replacing, replacing_directory, write_json, write_tsv
+from stages.common.judge import doubt
 from stages.common.mapping import MapShards, map_shards
 from stages.common.models import write_generator
 from stages.common.params import Data, Select, load_section
@@ -114,6 +116,7 @@ def subject(inputs: Inputs, measured: Table) -> Subject:
         sources=measured.baseline,
         first=measured.first,
         stays=trained.get("recipe", {}).get("game") in INVERTING,
+        doubt=doubt(inputs.evaluator, real.chance) if real.judge.network.name == "domain" else None,
     )
 
 

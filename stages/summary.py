@@ -119,8 +119,8 @@ def _judge(evaluator: Evaluator, root: Path) -> str:
         return f"a classifier that is right on {percent(evaluator.holdout_accuracy)} of the held-out images"
     if evaluator.kind == "language":
         return f"a language model, surprised by {evaluator.holdout_surprise:.3g} nats a held-out line"
-    if (evaluator.holdout_explained_variance or 0) < 0:
-        return "an autoencoder that rebuilds held-out images worse than their mean would: evaluator.images is too small"
+    if evaluator.doubt:
+        return f"an autoencoder that {evaluator.doubt}: evaluator.images is too small"
     explained = percent(evaluator.holdout_explained_variance)
     return f"an autoencoder that explains {explained} of the variance of the held-out images"
 

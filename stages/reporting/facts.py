@@ -14,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 
+from stages.common.judge import doubt
 from stages.media import medium_of
 from stages.media.medium import Medium, Shape
 
@@ -132,6 +133,11 @@ class Evaluator(Facts):
     sha256: str
     turned_down: str | None = None
     """That it learned from fewer images than the usual one."""
+
+    @property
+    def doubt(self) -> str | None:
+        """What it does too badly to be believed, as a verb phrase."""
+        return doubt(self.model_dump())
 
 
 class LatentPicture(Facts):

@@ -39,6 +39,8 @@ class Inputs:
     manifest: dict[str, Any]
     trained: dict[str, Any]
     """`provenance/train.json`."""
+    evaluator: dict[str, Any]
+    """`metrics/evaluator.json`."""
     root: Path
 
     @property
@@ -97,6 +99,7 @@ def read_inputs(params: Select, root: Path) -> Inputs:
         evaluator_sha256=of_both(digests) if train.domains else digests[0],
         manifest=manifest,
         trained=read_json(root / "provenance/train.json"),
+        evaluator=read_json(root / "metrics/evaluator.json"),
         root=root,
     )
 

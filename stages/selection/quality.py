@@ -58,6 +58,8 @@ class Subject:
     """What the first of two stages reaches alone, enlarged; None of one stage."""
     stays: bool = False
     """Whether the generator is an earlier model's, of which an encoder alone learned."""
+    doubt: str | None = None
+    """What the evaluator by which images are compared does too badly to be believed, as a verb phrase."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def verdict(rows: Sequence[Row], chosen: Row, selection: dict[str, Any], about: 
     """`verdict` of selection.json: the level, why, how the curve ends, and what to do, each a sentence or more.
 
     `rows` are all checkpoints in order; of `selection` the collapse, the copying and the classification accuracy
-    score are looked at. The level is the worst of the findings.
+    score are looked at. The level is the worst of the findings, and not known where the evaluator knows too little.
     """
     found = findings(chosen, selection.get("classification_accuracy_score"), about)
     found += _of_directions(selection.get("directions") or [])
@@ -84,7 +86,9 @@ def verdict(rows: Sequence[Row], chosen: Row, selection: dict[str, Any], about: 
     if few:
         words = f"measured beside {about.held_out} {about.medium.words.many}, too few to call it good"
         found.append(Finding("fair", words))
-    level = worst(found)
+    if about.doubt:
+        found.insert(0, Finding("unknown", f"the evaluator {about.doubt}, so figures by it mean little"))
+    level = "unknown" if about.doubt and not copied else worst(found)
     course = "fixed" if about.stays else course_of(rows)
     return {
         "level": level,
@@ -256,6 +260,8 @@ def _sentence_on_curve(course: Course, rows: Sequence[Row], chosen: Row) -> str:
 
 def advice(level: Level, course: Course, about: Subject, *, collapsed: bool, copied: bool) -> str:
     """What to do, in a sentence or more."""
+    if about.doubt:
+        return "Raise evaluator.images, and judge again."
     if level == "good":
         return _advice_where_good(course, about)
     if course == "fixed":

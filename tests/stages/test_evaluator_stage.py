@@ -79,7 +79,7 @@ def test_a_recipe_that_train_would_refuse_is_refused_before_the_evaluator_learns
 
 def test_an_autoencoder_that_learned_nothing_is_told_with_what_to_do() -> None:
     figures = {"kind": "autoencoder", "holdout_explained_variance": -0.3, "holdout_images": 150}
-    assert "worse than their mean: what it says of models means little (raise evaluator.images)" in summary(
+    assert "worse than their mean would: what it says of models means little (raise evaluator.images)" in summary(
         figures, Images()
     )
 

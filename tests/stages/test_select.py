@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 
 from mintage.sampling import samples
 from stages.common.checkpoint import read_checkpoint, write_checkpoint
-from stages.common.files import read_json
+from stages.common.files import read_json, write_json
 from stages.common.licences import licence
 from stages.common.models import read_evaluator, read_generator
 from stages.common.params import Guard, Select, load_section
@@ -171,6 +171,19 @@ def test_another_metric_is_another_rule_on_the_same_figures(finished: Path, tmp_
     assert [{**row, "selected": ""} for row in rows] == [{**row, "selected": ""} for row in before]
     chosen = next(row for row in rows if row["selected"] == "1")
     assert float(chosen["coverage"]) == max(float(row["coverage"]) for row in rows)
+
+
+@pytest.mark.parametrize(("right", "trusted"), [(0.97, True), (0.12, False)])
+def test_nothing_is_good_or_poor_by_an_evaluator_that_knows_no_class(
+    finished: Path, tmp_path: Path, right: float, trusted: bool
+) -> None:
+    folder = copy_of(finished, tmp_path)
+    figures = read_json(folder / "metrics/evaluator.json")
+    write_json(folder / "metrics/evaluator.json", figures | {"holdout_accuracy": right})
+    verdict = select(select_params(folder), folder)["verdict"]
+    assert (verdict["level"] != "unknown") == trusted
+    assert ("where guessing is right on" in verdict["sentence"]) != trusted
+    assert ("Raise evaluator.images" in verdict["advice"]) != trusted
 
 
 def test_an_unconditional_model_has_distances_alone_and_no_rule_can_ask_for_accuracy(unconditional: Path) -> None:
