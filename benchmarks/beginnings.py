@@ -29,7 +29,7 @@ SHOWN = {"l1": "{:.4f}", "psnr": "{:.2f}", "ssim": "{:.3f}", "chroma_error": "{:
 BY_CHANCE = {"masked": 0.0, "noisy": 0.2, "salt": 0.1}
 """How strong; drawn anew at every step."""
 TITLES = {
-    "grey": "gray",
+    "gray": "gray",
     "masked": "with a hole",
     "blurred": "blurred, 3 x 3",
     "jpeg": "JPEG of quality 10",

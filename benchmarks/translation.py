@@ -199,7 +199,7 @@ TASKS = [
         "Color for gray pictures",
         "archive",
         "pix2pix",
-        {"partner": "grey", "channels": 3, "height": 32, "width": 32},
+        {"partner": "gray", "channels": 3, "height": 32, "width": 32},
         {"residual": True, "width": 16, "batch_size": 16},
         "cifar",
     ),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mintage.model_config import ModelConfig
 
 _MOST_CLASSES = 2**20
-_GREY = 0.5
+_GRAY = 0.5
 """Images of [-1,1] that are all so bright, and nowhere darker than 0, are most likely of [0,1]."""
 
 
@@ -103,9 +103,9 @@ class Dataset:
         """Sides along which nothing may be moved."""
         if not {*self.still} <= {*range(rank)}:
             raise ValueError(f"still = {list(still)}: these images have sides {', '.join(map(str, range(rank)))}")
-        if self.image.min() >= 0 and self.image.max() > _GREY:
+        if self.image.min() >= 0 and self.image.max() > _GRAY:
             warnings.warn(
-                "no image is darker than 0, which is mid grey: if 0 is black, give 2 * image - 1", stacklevel=2
+                "no image is darker than 0, which is mid gray: if 0 is black, give 2 * image - 1", stacklevel=2
             )
         self.classes, self.label = _labels(label, classes, len(self.image))
         """Names by label, and labels `[N]`, int64; both None where images have none."""

@@ -12,7 +12,7 @@ SIDE = 299
 FEATURES = 2048
 CLASSES = 1008
 PROTOCOL = (
-    "clean-fid's: 8-bit images, grey as RGB, resized to 299 x 299 by an antialiased bicubic filter, cut to [0,255], "
+    "clean-fid's: 8-bit images, gray as RGB, resized to 299 x 299 by an antialiased bicubic filter, cut to [0,255], "
     "the 2048 features of the pool layer"
 )
 
@@ -24,7 +24,7 @@ def resized(images: Tensor) -> Tensor:
     where it shrinks. Raises ValueError for another number of channels.
     """
     if images.shape[1] not in (1, 3):
-        raise ValueError(f"inception takes grey or RGB images, not {images.shape[1]} channels")
+        raise ValueError(f"inception takes gray or RGB images, not {images.shape[1]} channels")
     colors = ((images + 1) * 127.5).expand(-1, 3, -1, -1)
     large = interpolate(colors, (SIDE, SIDE), mode="bicubic", antialias=True, align_corners=False)
     return (large.clamp(0, 255) - 128) / 128

@@ -41,7 +41,7 @@ _MOVED = ("translation", "cutout")
 """By which a discriminator does not learn few images by heart."""
 _OF_OTHER_DATA = {"pairs": None, "domains": None, "scenes": None}
 """Of ingest, what an example has to say of its own data."""
-_SHOW_NEARLY_ALL = ("grey", "jpeg")
+_SHOW_NEARLY_ALL = ("gray", "jpeg")
 """Partners as which a translation had better begin."""
 
 _LINK = re.compile(r"\[(.*?)\]\((.*?)\)")

@@ -1,4 +1,4 @@
-"""Images small and grey, and shapes in few cells: what is left of each, so that copies can be looked for in it."""
+"""Images small and gray, and shapes in few cells: what is left of each, so that copies can be looked for in it."""
 
 import torch
 from torch import Tensor
@@ -18,7 +18,7 @@ def has_thumbnails(images: Tensor) -> bool:
 
 
 def thumbnails(images: Tensor) -> Tensor:
-    """Images `[N,C,H,W]` in [-1,1] in grey, averaged over blocks of whole pixels: `[N,h,w]` in [0,255], uint8.
+    """Images `[N,C,H,W]` in [-1,1] in gray, averaged over blocks of whole pixels: `[N,h,w]` in [0,255], uint8.
 
     No side is over 32; what the blocks leave over at the bottom and on the right is cut off. Of shapes `[N,C,D,H,W]`
     it is how far each block is occupied, `[N,d,h,w]`, and no side is over 16.

@@ -55,7 +55,7 @@ def look(raw: Path, params: Params) -> Looks:
         sizes = list(_sizes(found))
         sides = _common_sides(sizes)
         shape = (3 if any(color for *_, color in sizes) else 1, to.height, to.width)
-        text = f"{medium.words.many} of {_middle(sizes)} pixels, {'in color' if shape[0] > 1 else 'grey'}"
+        text = f"{medium.words.many} of {_middle(sizes)} pixels, {'in color' if shape[0] > 1 else 'gray'}"
     else:
         sides, text = shape[1:], medium.words.many
     known = replace(found.known(to), shape=shape)

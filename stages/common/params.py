@@ -36,6 +36,7 @@ from stages.common.sections import (
     Window,
     file_or_false,
     folders_of_domains,
+    gray,
     names,
     validated,
     yaml_problem,
@@ -125,10 +126,11 @@ class Normalize(Section):
     background: Annotated[str, Field(pattern=COLOUR)]
     black: Level
     white: Level
-    partner: (
-        Literal["left_right", "right_left", "edges", "grey", "lower_resolution", "masked", "noisy", "salt", "jpeg"]
-        | None
-    )
+    partner: Annotated[
+        Literal["left_right", "right_left", "edges", "gray", "lower_resolution", "masked", "noisy", "salt", "jpeg"]
+        | None,
+        BeforeValidator(gray),
+    ]
     damage: Damage = Damage()
     split: Literal["auto", "random"]
     holdout: OpenShare
@@ -145,8 +147,8 @@ class Normalize(Section):
 
     @model_validator(mode="after")
     def _a_partner_differs(self) -> "Normalize":
-        if self.partner == "grey" and self.channels == 1:
-            raise ValueError("partner 'grey' of a grey image is the image itself: set channels to 3")
+        if self.partner == "gray" and self.channels == 1:
+            raise ValueError("partner 'gray' of a gray image is the image itself: set channels to 3")
         return self
 
     def shape_of(self, sides: Sequence[str]) -> tuple[int, ...]:

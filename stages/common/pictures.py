@@ -73,7 +73,7 @@ def encode_png(image: Levels) -> bytes:
 
 
 def encode_pfm(values: npt.NDArray[np.float32]) -> bytes:
-    """A grey picture `[H,W]` of numbers in [0,1] as a Portable Float Map: every bit is kept, any H and W will do."""
+    """A gray picture `[H,W]` of numbers in [0,1] as a Portable Float Map: every bit is kept, any H and W will do."""
     height, width = values.shape
     return (
         b"Pf\n%d %d\n-1.0\n" % (width, height) + values[::-1].astype("<f4").tobytes()

@@ -35,6 +35,11 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
+def gray(value: Any) -> Any:
+    """A value of a field that may be gray, as people write it on either side of the Atlantic."""
+    return "gray" if value == "grey" else value
+
+
 def number_or_auto(value: Any) -> Any:
     """A value of a field that is a number, "auto" or None; raises ValueError in words for it, not for each of these."""
     number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")

@@ -1,4 +1,4 @@
-"""Encoded bytes of any kind of picture to grey or RGB, upright, black 0 and white 255."""
+"""Encoded bytes of any kind of picture to gray or RGB, upright, black 0 and white 255."""
 
 from dataclasses import dataclass
 
@@ -61,10 +61,10 @@ def decode(
     *,
     levels: Levels = AS_TYPED,
 ) -> Decoded:
-    """Decode a picture (of an animation, the first frame) to grey (`channels` 1) or RGB (3).
+    """Decode a picture (of an animation, the first frame) to gray (`channels` 1) or RGB (3).
 
     Turned upright by its EXIF orientation; colours to sRGB by its ICC profile; transparent parts over `background`;
-    grey by ITU-R 601 luminance. 16 bits keep their depth, but where a profile changes colours, or grey has alpha.
+    gray by ITU-R 601 luminance. 16 bits keep their depth, but where a profile changes colours, or gray has alpha.
     `levels` say which values are black and white, where it is not those of their type.
     A JPEG is decoded at a half, a quarter or an eighth of its size where that is at least `least` pixels a side: means
     of its pixels, in less time than all of them. Raises UndecodableError.

@@ -1,4 +1,4 @@
-"""More than 8 bits a channel: grey, and the colours of PNG and TIFF, of which Pillow itself keeps only the higher byte.
+"""More than 8 bits a channel: gray, and the colours of PNG and TIFF, of which Pillow itself keeps only the higher byte.
 
 A deep picture is of float32, in which black is 0 and white 255 like in any other.
 """
@@ -15,7 +15,7 @@ from PIL.ImageFile import ImageFile
 from stages.common.pictures import open_picture
 
 Picture = npt.NDArray[Any]
-"""Grey `[H,W]`, or red, green and blue `[H,W,3]`, of uint8 or float32; black is 0, white 255."""
+"""Gray `[H,W]`, or red, green and blue `[H,W,3]`, of uint8 or float32; black is 0, white 255."""
 _OTHER_END = "L" if sys.byteorder == "big" else "B"
 _LOWER = {"16B": "16L", "16L": "16B", "16N": f"16{_OTHER_END}"}
 """The order of bytes in which Pillow takes the lower one for the higher."""
@@ -65,7 +65,7 @@ def stretched(values: npt.NDArray[Any], ends: tuple[float, float]) -> npt.NDArra
 
 
 def deep_gray(image: Image.Image, levels: Levels = AS_TYPED) -> Picture:
-    """Grey of 16 bits (white is 65535) or of floating point (white is 1), unless `levels` say otherwise.
+    """Gray of 16 bits (white is 65535) or of floating point (white is 1), unless `levels` say otherwise.
 
     Raises NoWhiteError on a NaN, and where `levels` say nothing on values beyond white, or below 0.
     """
@@ -98,7 +98,7 @@ def lower_bytes(image: Image.Image, content: bytes, max_pixels: int) -> Image.Im
 def deep_color(
     higher: Image.Image, lower: Image.Image, channels: int, background: str, levels: Levels = AS_TYPED
 ) -> Picture:
-    """16-bit RGB, or RGBA over `background`, from both its bytes; grey where `channels` is 1."""
+    """16-bit RGB, or RGBA over `background`, from both its bytes; gray where `channels` is 1."""
     values = deep_values(higher, lower)
     ends = levels.of_whole(65535.0)
     colors = values[..., :3] * (255 / 65535) if ends is None else stretched(values[..., :3], ends)

@@ -66,7 +66,7 @@ def _resized(picture: Picture, height: int, width: int, to: Geometry) -> Picture
 
 
 def _resampled(picture: Picture, height: int, width: int, filter_: Image.Resampling, gap: float | None) -> Picture:
-    """By Pillow, which knows deep pictures in grey alone: their colours one by one."""
+    """By Pillow, which knows deep pictures in gray alone: their colours one by one."""
     if picture.shape[:2] == (height, width):
         return picture
     if picture.ndim == 3 and picture.dtype != np.uint8:

@@ -41,7 +41,7 @@ def near_pairs(hashes: Hashes, distance: int, likeness: float, pictures: Callabl
     """The near-duplicates among images of these hashes `[N]`.
 
     Candidates are those whose hashes differ in at most `distance` bits. Where the ground is plain, images that are
-    unlike share hashes too, so of each candidate pair the grey pictures are correlated, which no change of brightness
+    unlike share hashes too, so of each candidate pair the gray pictures are correlated, which no change of brightness
     or contrast alters, and `likeness` is what they must reach, at most 1. `pictures` gives `[M,R,C]`, R and C even,
     for the indices `[M]` it is asked for.
     """
@@ -79,7 +79,7 @@ def candidates(hashes: Hashes, distance: int, most: int = MOST_CANDIDATES) -> Ne
 
 
 def small_pictures(images: Images) -> Pictures:
-    """Images `[N,C,H,W]` as the grey pictures `[N,R,C]` that are compared, R and C even and at most `CELLS`."""
+    """Images `[N,C,H,W]` as the gray pictures `[N,R,C]` that are compared, R and C even and at most `CELLS`."""
     rows, columns = (min(CELLS, side // 2 * 2) for side in images.shape[2:])
     pictures: Pictures = np.rint(gray_cells(images, rows, columns)).astype(np.uint8)
     return pictures

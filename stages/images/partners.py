@@ -39,7 +39,7 @@ def made(params: Normalize, images: FloatImages, tickets: Sequence[int]) -> Imag
     damage, drawn = params.damage, list(zip(images, tickets, strict=True))
     makers: dict[str | None, Callable[[], Any]] = {
         "edges": lambda: _edges(images),
-        "grey": lambda: _gray(images),
+        "gray": lambda: _gray(images),
         "lower_resolution": lambda: _coarse(images, damage.factor),
         "jpeg": lambda: np.stack([_compressed(image, damage.quality) for image in images]),
         "masked": lambda: np.stack([_masked(*one) for one in drawn]),
@@ -53,7 +53,7 @@ def made(params: Normalize, images: FloatImages, tickets: Sequence[int]) -> Imag
 def partner_shape(params: Normalize, sides: Sequence[str], maps: int = 0) -> tuple[int, ...]:
     """(S, *S) of the partners of samples whose sides are called so, where there are any, each joined by maps."""
     channels, *size = params.shape_of(sides)
-    if params.partner in ("edges", "grey"):
+    if params.partner in ("edges", "gray"):
         return 1, *size
     if params.partner == "lower_resolution":
         return channels, *(ceil(side / params.damage.factor) for side in size)

@@ -17,7 +17,7 @@ _AT_ONCE = 2**18  # values at a time
 def difference_hash(images: Images) -> Hashes:
     """The 64-bit difference hash `[N]` of images `[N,C,H,W]` (C is 1 or 3); near images differ in few bits.
 
-    In grey, averaged to 8 rows of 9 cells; a bit is 1 where a cell is darker than the one right of it, by more than
+    In gray, averaged to 8 rows of 9 cells; a bit is 1 where a cell is darker than the one right of it, by more than
     `MARGIN`; row by row, the first bit is the most significant (Krawetz 2013, "Kind of like that").
     """
     step = max(1, _AT_ONCE // images[0].size) if len(images) else 1
@@ -26,7 +26,7 @@ def difference_hash(images: Images) -> Hashes:
 
 
 def gray_cells(images: Images, rows: int, columns: int) -> Cells:
-    """Images `[N,C,H,W]` in grey, averaged to `[N,rows,columns]`, in [0,255].
+    """Images `[N,C,H,W]` in gray, averaged to `[N,rows,columns]`, in [0,255].
 
     Until the last division all sums are of whole numbers that their type holds exactly: no order of adding, and no
     processor, changes a bit.

@@ -1,4 +1,4 @@
-"""The two commonest kinds of file without Pillow: plain PNG and JPEG of 8 bits, grey or RGB.
+"""The two commonest kinds of file without Pillow: plain PNG and JPEG of 8 bits, gray or RGB.
 
 A small picture takes a half (PNG) or a sixth (JPEG) of the time, since most of Pillow's goes to finding out what a file
 is. What may change pixels (a profile, a palette, transparency, an orientation), and whatever is damaged, is left to
@@ -47,7 +47,7 @@ def plain_header(content: bytes) -> Header | None:
 
 
 def plain_pixels(content: bytes, header: Header, least: int | None) -> Levels | None:
-    """The pixels, grey `[H,W]` or `[H,W,3]`; None where they are damaged. `least` as in `decode`."""
+    """The pixels, gray `[H,W]` or `[H,W,3]`; None where they are damaged. `least` as in `decode`."""
     try:
         pixels = pyspng.load(content) if header.kind == "PNG" else _jpeg_pixels(content, header, least)
     except (RuntimeError, ValueError):

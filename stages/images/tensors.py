@@ -21,5 +21,5 @@ def tensors(pictures: Sequence[Picture], channels: int) -> Images:
 
 
 def _in_channels(picture: Picture, channels: int) -> Picture:
-    """`[H,W,C]`; grey as often as there are channels."""
+    """`[H,W,C]`; gray as often as there are channels."""
     return picture if picture.ndim == 3 else np.broadcast_to(picture[..., None], (*picture.shape, channels))

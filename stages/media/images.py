@@ -13,14 +13,14 @@ _LEAST_SIDE = 4
 
 @dataclass(frozen=True)
 class Images(Medium):
-    """Pictures, grey or in color, of 8 bits a pixel once they are made."""
+    """Pictures, gray or in color, of 8 bits a pixel once they are made."""
 
     name = "images"
 
     def describe(self, shape: Shape) -> str:
-        """Such as 28×28 grey: width first."""
+        """Such as 28×28 gray: width first."""
         channels, height, width = shape
-        colors = {1: "grey", 3: "RGB"}.get(channels, f"{channels}-channel")
+        colors = {1: "gray", 3: "RGB"}.get(channels, f"{channels}-channel")
         return f"{width}×{height} {colors}"
 
     def encode(self, sample: "FloatImages") -> tuple[bytes, str]:

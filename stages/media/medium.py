@@ -226,7 +226,7 @@ class Medium:
         return shape
 
     def describe(self, shape: Shape) -> str:
-        """What stands before `words.many` to say their shape, such as 28×28 grey."""
+        """What stands before `words.many` to say their shape, such as 28×28 gray."""
         return ""
 
     def decode(self, content: bytes, to: "Normalize", most: int) -> Decoded:

@@ -1,6 +1,6 @@
 """Points of which the truth is known: equally likely Gaussians, whose modes can be counted in what is generated.
 
-A point of D numbers is a grey picture one pixel high and D wide: a coordinate x is the value x / scale in [-1,1].
+A point of D numbers is a gray picture one pixel high and D wide: a coordinate x is the value x / scale in [-1,1].
 """
 
 from collections.abc import Mapping

@@ -80,7 +80,7 @@ class Extraction:
     cycle: Tensor | None = None
     """`[N]`: the mean error of a pixel of what an image is made of, once the image is translated back to it."""
     thumbnails: Tensor | None = None
-    """`[N,h,w]`, grey levels in [0,255]; what is no picture, or of fewer than 8 pixels a side, has none."""
+    """`[N,h,w]`, gray levels in [0,255]; what is no picture, or of fewer than 8 pixels a side, has none."""
 
     def __len__(self) -> int:
         return len(self.features)

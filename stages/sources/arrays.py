@@ -88,7 +88,7 @@ Labels = npt.NDArray[Any]
 def read(params: Ingest, options: Options) -> Source:
     """The images of one npz, one npy, or a folder of npy files. Memory: an image, and some labels.
 
-    8 and 16 bits become PNG; fractions become a float picture where they are grey, 8 bits where they have colours.
+    8 and 16 bits become PNG; fractions become a float picture where they are gray, 8 bits where they have colours.
     Raises UserError on pickled objects, other shapes and dtypes, values that are no colour, and arrays cut off.
     """
     pictures = Elements("arrays", Images(), _check_images, partial(_encoded, options), _suffix)

@@ -1,4 +1,4 @@
-"""scikit-learn's handwritten digits: 1,797 grey images of 8x8, inside the package, so nothing is fetched."""
+"""scikit-learn's handwritten digits: 1,797 gray images of 8x8, inside the package, so nothing is fetched."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -16,7 +16,7 @@ _BRIGHTEST = 16  # each value counts the dark pixels in a block of 4x4
 
 
 def read(_: Ingest, __: NoOptions) -> Source:
-    """The test set of Alpaydin and Kaynak's "Optical Recognition of Handwritten Digits" (UCI, 1998), as grey PNG."""
+    """The test set of Alpaydin and Kaynak's "Optical Recognition of Handwritten Digits" (UCI, 1998), as gray PNG."""
     from sklearn.datasets import load_digits
 
     digits = load_digits()

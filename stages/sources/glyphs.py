@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from stages.common.params import Ingest
-from stages.common.sections import Count, Section, Seed
+from stages.common.sections import Count, Section, Seed, gray
 from stages.sources import RawImage, Source
 
 READS_PATH = False
@@ -24,7 +24,9 @@ class Options(Section):
     height: Annotated[int, Field(ge=4, le=4096)] = Field(32, description="pixels")
     width: Annotated[int, Field(ge=4, le=4096)] = Field(32, description="pixels")
     letters: Annotated[str, Field(min_length=1)] = Field(_LETTERS, description="a class each, drawn equally often")
-    colours: Literal["grey", "rgb"] = Field("rgb", description="grey | rgb, of letter and ground")
+    colours: Annotated[Literal["gray", "rgb"], BeforeValidator(gray)] = Field(
+        "rgb", description="gray | rgb, of letter and ground"
+    )
     rotation: Annotated[float, Field(ge=0, le=180)] = Field(15.0, description="degrees, at most, either way")
     smallest: Annotated[float, Field(gt=0, le=1)] = Field(
         0.5, description="height of the smallest letter, of the image's"
@@ -75,8 +77,8 @@ def draw_glyph(options: Options, number: int) -> bytes:
     mask = mask.rotate(
         angle, Image.Resampling.BICUBIC, translate=tuple((shift * room / 2).round().astype(int).tolist())
     )
-    ground, ink = _colours(random, 1 if options.colours == "grey" else 3)
-    mode = "L" if options.colours == "grey" else "RGB"
+    ground, ink = _colours(random, 1 if options.colours == "gray" else 3)
+    mode = "L" if options.colours == "gray" else "RGB"
     picture = Image.composite(Image.new(mode, mask.size, ink), Image.new(mode, mask.size, ground), mask)
     buffer = BytesIO()
     picture.save(buffer, "PNG", compress_level=1)  # little to pack, and a million to draw
@@ -84,7 +86,7 @@ def draw_glyph(options: Options, number: int) -> bytes:
 
 
 def _colours(random: np.random.Generator, channels: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Two colours that differ enough to be told apart, also as grey."""
+    """Two colours that differ enough to be told apart, also as gray."""
     while True:
         colours = random.integers(0, 256, (2, channels))
         if abs(int(colours[0].sum()) - int(colours[1].sum())) >= _LEAST_CONTRAST * channels:

@@ -66,7 +66,7 @@ class _Part:
 
 
 def read(params: Ingest, options: Options) -> Source:
-    """The train files, and the t10k files as the official test set where they are; every image becomes a grey PNG.
+    """The train files, and the t10k files as the official test set where they are; every image becomes a gray PNG.
 
     Names of classes: those of the official data set, or the lines of `classes.txt`, or the label values themselves.
     Images without a file of labels have none. Raises UserError on a file that is missing, damaged, or of another length

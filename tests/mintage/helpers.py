@@ -32,7 +32,7 @@ def tiny_trainer(
     shape: tuple[int, ...] | None = None,
     **overrides: Any,
 ) -> Trainer:
-    """A trainer on 50 random images (8x8 grey, or sounds, unless told otherwise) of three classes, in batches of eight.
+    """A trainer on 50 random images (8x8 gray, or sounds, unless told otherwise) of three classes, in batches of eight.
 
     The source of each is its negative, or the image with a hole, its attributes say which class it is of, and every
     other is of another domain. In a game of words a pixel is one of five.

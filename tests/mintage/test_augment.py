@@ -55,8 +55,8 @@ def test_cutout_blanks_at_most_a_quarter_of_an_image_and_changes_nothing_else() 
 
 
 def test_colour_moves_brightness_saturation_and_contrast_within_their_ranges() -> None:
-    grey = torch.full((500, 3, 4, 4), 0.2)
-    shift = (augment(grey, ["colour"], stream(0, "test")) - 0.2)[:, 0, 0, 0]
+    gray = torch.full((500, 3, 4, 4), 0.2)
+    shift = (augment(gray, ["colour"], stream(0, "test")) - 0.2)[:, 0, 0, 0]
     assert shift.abs().max() <= 0.5
     assert shift.std().item() == pytest.approx(12**-0.5, rel=0.1)
     changed = augment(IMAGES, ["colour"], stream(0, "test"))

@@ -171,9 +171,9 @@ def test_an_autoencoders_logit_is_minus_the_error_of_each_image() -> None:
     images = torch.rand(3, 2, 8, 8) * 2 - 1
     assert (judge(images).logit < 0).all()
     assert judge.decoder is not None
-    grey = torch.nn.Linear(4, 128)
-    judge.decoder = torch.nn.Sequential(grey, torch.nn.Unflatten(1, (2, 8, 8)))
-    for weight in grey.parameters():
+    gray = torch.nn.Linear(4, 128)
+    judge.decoder = torch.nn.Sequential(gray, torch.nn.Unflatten(1, (2, 8, 8)))
+    for weight in gray.parameters():
         torch.nn.init.zeros_(weight)
     assert torch.allclose(judge(images).logit, -images.abs().mean((1, 2, 3)))
 

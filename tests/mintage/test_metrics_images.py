@@ -16,12 +16,12 @@ def noise(count: int, channels: int = 1, height: int = 16, width: int = 16, seed
     return (0.3 * torch.randn(count, channels, height, width, generator=random)).clamp(-1, 1)
 
 
-def test_the_pixel_distance_is_how_far_grey_moved() -> None:
+def test_the_pixel_distance_is_how_far_gray_moved() -> None:
     level = 2 / 255
-    grey = ((noise(50).clamp(-0.9, 0.4) + 1) / level).round() * level - 1
-    assert histogram_distance(histogram(grey), histogram(grey)) == 0
-    moved = histogram(grey + 20 * level)
-    assert histogram_distance(histogram(grey), moved) == pytest.approx(20 * level, rel=1e-6)
+    gray = ((noise(50).clamp(-0.9, 0.4) + 1) / level).round() * level - 1
+    assert histogram_distance(histogram(gray), histogram(gray)) == 0
+    moved = histogram(gray + 20 * level)
+    assert histogram_distance(histogram(gray), moved) == pytest.approx(20 * level, rel=1e-6)
     black, white = histogram(-torch.ones(2, 3, 5, 4)), histogram(torch.ones(2, 3, 5, 4))
     assert black.shape == (3, 256)
     assert histogram_distance(black, white) == pytest.approx(2)
@@ -86,8 +86,8 @@ def test_images_are_resized_for_inception_as_pil_resizes_them(channels: int, hei
             assert np.abs(plane.numpy() - expected).max() < 1e-4
 
 
-def test_only_grey_and_rgb_images_go_through_inception() -> None:
-    with pytest.raises(ValueError, match="grey or RGB images, not 4"):
+def test_only_gray_and_rgb_images_go_through_inception() -> None:
+    with pytest.raises(ValueError, match="gray or RGB images, not 4"):
         resized(torch.zeros(1, 4, 8, 8))
 
 

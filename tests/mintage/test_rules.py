@@ -24,7 +24,7 @@ from tests.mintage.combinations import (
     trains,
 )
 
-GREY = (1, 8, 8)
+GRAY = (1, 8, 8)
 CYCLE = (TermRecipe("cycle", 1.0),)
 
 

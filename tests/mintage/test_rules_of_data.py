@@ -13,25 +13,25 @@ from mintage.rules import RULES, refusal
 from tests.mintage.combinations import setting
 from tests.mintage.test_rules import WRONG
 
-GREY = (1, 8, 8)
+GRAY = (1, 8, 8)
 CYCLE = (TermRecipe("cycle", 1.0),)
 
 
 def why(
     family: str, classes: tuple[str, ...] | None = ("a", "b"), batch_size: int = 8, processes: int = 1, **changes: Any
 ) -> str:
-    return refusal(resolve(family, {"batch_size": batch_size, **changes}), Signature(GREY, classes), processes) or ""
+    return refusal(resolve(family, {"batch_size": batch_size, **changes}), Signature(GRAY, classes), processes) or ""
 
 
 FIRST = model_config(resolve("cgan", {}), (1, 4, 4), ("a", "b"))
 
 
-AS_LARGE = model_config(resolve("cgan", {}), GREY, ("a", "b"))
+AS_LARGE = model_config(resolve("cgan", {}), GRAY, ("a", "b"))
 
 
 def why_on(first: ModelConfig | None, family: str = "stackgan", **changes: Any) -> str:
     """Of a second stage on this first one."""
-    return refusal(resolve(family, changes), Signature(GREY, ("a", "b"), first=first)) or ""
+    return refusal(resolve(family, changes), Signature(GRAY, ("a", "b"), first=first)) or ""
 
 
 OF_DATA = [
@@ -45,7 +45,7 @@ OF_DATA = [
         "this family has no use of a first stage: leave out first, or set family to stackgan or age_cgan",
     ),
     (
-        why_on(model_config(resolve("pix2pix", {}), GREY, None)),
+        why_on(model_config(resolve("pix2pix", {}), GRAY, None)),
         "a first stage makes one image of noise, and this one translates, writes words or makes images of two domains: "
         "name another in first",
     ),
@@ -71,11 +71,11 @@ OF_DATA = [
         "channels, height and width as in its config.json, or name another first stage",
     ),
     (
-        why_on(model_config(resolve("infogan", {}), GREY, ("a", "b")), "age_cgan"),
+        why_on(model_config(resolve("infogan", {}), GRAY, ("a", "b")), "age_cgan"),
         "an encoder finds noise alone, and the first stage has an information code: name another in first",
     ),
     (
-        why_on(model_config(resolve("vae", {}), GREY, ("a", "b")), "age_cgan"),
+        why_on(model_config(resolve("vae", {}), GRAY, ("a", "b")), "age_cgan"),
         "the model in first has an encoder already, as a training of this family gives it one (a channel leads to what "
         "was published to it last): name the release of a generator alone",
     ),
@@ -109,7 +109,7 @@ OF_DATA = [
         "dcgan",
     ),
     (
-        refusal(resolve("cgan", {}), Signature(GREY, attributes=("hat",))),
+        refusal(resolve("cgan", {}), Signature(GRAY, attributes=("hat",))),
         "this data has attributes in place of labels: name a family that learns from them, such as sngan_attributes",
     ),
     (
@@ -123,20 +123,20 @@ OF_DATA = [
         "as the images', or of more, of which these are the first",
     ),
     (
-        refusal(resolve("pix2pix", {}), Signature(GREY, source_shape=(1, 4, 4))),
+        refusal(resolve("pix2pix", {}), Signature(GRAY, source_shape=(1, 4, 4))),
         "this network makes images as large as their sources, and these sources are of another size: set network to "
         "srresnet, which enlarges them, or family to srgan",
     ),
     (
-        refusal(resolve("srgan", {}), Signature(GREY, source_shape=(1, 3, 3))),
+        refusal(resolve("srgan", {}), Signature(GRAY, source_shape=(1, 3, 3))),
         "images must be 1, 2, 4 or 8 times as high and wide as their sources: give sources of such sides",
     ),
     (
-        refusal(resolve("pix2pix", {}), Signature(GREY, domains=("d", "e"))),
+        refusal(resolve("pix2pix", {}), Signature(GRAY, domains=("d", "e"))),
         "this family learns from pairs, and this data has two domains without pairs: name a family such as cyclegan",
     ),
     (
-        refusal(resolve("cyclegan", {}), Signature(GREY, source_shape=GREY)),
+        refusal(resolve("cyclegan", {}), Signature(GRAY, source_shape=GRAY)),
         "this family learns from two domains without pairs, and this data has pairs: name pix2pix, which learns more "
         "from them",
     ),
@@ -146,14 +146,14 @@ OF_DATA = [
         "mintage.Dataset, or name a family that makes images of noise",
     ),
     (
-        refusal(resolve("dtn", {}), Signature(GREY, domains=("d", "e"))),
+        refusal(resolve("dtn", {}), Signature(GRAY, domains=("d", "e"))),
         "this family learns from the classes of both domains, and this data has none to tell apart: name a family that "
         "needs none, such as cyclegan",
     ),
     (
         refusal(
             resolve("travelgan", {"batch_size": 4, "accumulation": 4}),
-            Signature(GREY, source_shape=GREY, domains=("d", "e")),
+            Signature(GRAY, source_shape=GRAY, domains=("d", "e")),
         ),
         "images are compared with each other: raise batch_size, or lower processes or accumulation",
     ),
@@ -173,7 +173,7 @@ OF_DATA = [
         "network to unet, or family to segan",
     ),
     (
-        refusal(resolve("dtn", {"terms": []}), Signature(GREY, ("a", "b"), domains=("d", "e"))),
+        refusal(resolve("dtn", {"terms": []}), Signature(GRAY, ("a", "b"), domains=("d", "e"))),
         "without a term nothing holds a translation to its source: add constancy to terms",
     ),
     (
@@ -256,7 +256,7 @@ OTHERS = (*MANY[:20], "other", *MANY[21:])
 def test_what_either_stage_is_told_is_named_of_many_classes_where_they_differ(
     first: ModelConfig, classes: tuple[str, ...], part: str
 ) -> None:
-    assert part in (refusal(resolve("stackgan", {}), Signature(GREY, classes, first=first)) or "")
+    assert part in (refusal(resolve("stackgan", {}), Signature(GRAY, classes, first=first)) or "")
 
 
 def test_an_unconditional_family_trains_on_data_with_any_labels_or_none() -> None:

@@ -95,7 +95,7 @@ def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
 
 
 def write_tree(root: Path, classes: dict[str, int], size: int = 8) -> Path:
-    """So many different grey PNG files in each folder (a path inside `root`)."""
+    """So many different gray PNG files in each folder (a path inside `root`)."""
     for number, (name, count) in enumerate(classes.items()):
         (root / name).mkdir(parents=True, exist_ok=True)
         for index, image in enumerate(noise(count, size, size, seed=number)):

@@ -175,7 +175,7 @@ def test_pairs_in_folders_are_for_pix2pix_and_those_with_maps_for_the_family_tha
 
 @pytest.mark.parametrize(
     ("partner", "recipe", "sentence"),
-    [("grey", {}, True), ("grey", {"residual": False}, False), ("edges", {}, False), ("noisy", {}, False)],
+    [("gray", {}, True), ("gray", {"residual": False}, False), ("edges", {}, False), ("noisy", {}, False)],
 )
 def test_a_source_that_shows_its_image_is_where_a_translation_should_begin(
     tmp_path: Path, partner: str, recipe: dict[str, Any], sentence: bool
@@ -289,7 +289,7 @@ def test_the_command_says_how_to_take_its_first_advice(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
     first, *_ = [line.split() for line in done.stdout.splitlines() if line.startswith("cgan")]
     assert first[:2] == ["cgan", "8x8"]
-    assert done.stdout.startswith("1,797 images of 8x8 pixels, grey; 10 classes\nnote: params.yaml names other data")
+    assert done.stdout.startswith("1,797 images of 8x8 pixels, gray; 10 classes\nnote: params.yaml names other data")
     assert "few images" not in done.stdout, "the example's own data"
 
 

@@ -83,7 +83,7 @@ def test_a_damaged_profile_is_ignored(bad: bytes) -> None:
     assert to_uint8(values(content, 3))[:, 0, 0].tolist() == [10, 20, 30]
 
 
-def test_a_profile_of_colours_on_a_grey_picture_is_ignored() -> None:
+def test_a_profile_of_colours_on_a_gray_picture_is_ignored() -> None:
     content = encoded(Image.fromarray(LEVELS), icc_profile=profile(1.0))
     np.testing.assert_array_equal(to_uint8(values(content))[0], LEVELS)
 
@@ -98,7 +98,7 @@ def test_transparent_parts_lie_over_the_background(background: str) -> None:
     assert got[2] == pytest.approx(0.2 * np.array([200, 100, 0]) + 0.8 * under, abs=1)
 
 
-def test_a_profile_of_16_bit_grey_does_not_cost_its_depth() -> None:
+def test_a_profile_of_16_bit_gray_does_not_cost_its_depth() -> None:
     deep = np.array([[0, 1, 300, 65535]], np.uint16)
     got = values(encoded(Image.fromarray(deep), icc_profile=profile(1.0)))[0]
     np.testing.assert_allclose(got, deep / 65535 * 2 - 1, atol=1e-6)

@@ -1,4 +1,4 @@
-"""Pictures of every kind to grey or RGB in [-1,1], and to one size."""
+"""Pictures of every kind to gray or RGB in [-1,1], and to one size."""
 
 import io
 import struct
@@ -37,19 +37,19 @@ def test_rgb_keeps_its_channels_in_order() -> None:
     np.testing.assert_array_equal(to_uint8(values(encoded(Image.fromarray(picture)), 3)), picture.transpose(2, 0, 1))
 
 
-def test_grey_becomes_three_equal_channels() -> None:
+def test_gray_becomes_three_equal_channels() -> None:
     got = values(encoded(Image.fromarray(LEVELS)), 3)
     assert got.shape == (3, 16, 16)
     np.testing.assert_array_equal(to_uint8(got), np.stack([LEVELS] * 3))
 
 
 @pytest.mark.parametrize(("colour", "luma"), [((255, 0, 0), 0.299), ((0, 255, 0), 0.587), ((0, 0, 255), 0.114)])
-def test_colour_becomes_grey_by_the_luminance_of_itu_r_601(colour: tuple[int, int, int], luma: float) -> None:
+def test_colour_becomes_gray_by_the_luminance_of_itu_r_601(colour: tuple[int, int, int], luma: float) -> None:
     got = values(encoded(Image.new("RGB", (8, 8), colour)))
     assert (got + 1) / 2 == pytest.approx(luma, abs=0.5 / 255)
 
 
-def test_16_bit_grey_is_scaled_and_not_clipped() -> None:
+def test_16_bit_gray_is_scaled_and_not_clipped() -> None:
     picture = np.array([[0, 1, 257, 32768, 65535]], np.uint16)
     for kind in ("PNG", "TIFF", "PPM"):
         got = values(encoded(Image.fromarray(picture), kind))[0]
@@ -84,7 +84,7 @@ def test_transparency_lies_over_white(kind: str) -> None:
     assert got.tolist() == [[255, 255, 255], [0, 0, 0], [200, 100, 0]]
 
 
-def test_half_transparent_grey_lies_half_way_to_white() -> None:
+def test_half_transparent_gray_lies_half_way_to_white() -> None:
     got = values(encoded(Image.new("LA", (1, 1), (100, 128))))
     assert to_uint8(got)[0, 0, 0] == pytest.approx(100 * 128 / 255 + 255 * 127 / 255, abs=1)
 

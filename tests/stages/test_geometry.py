@@ -153,9 +153,9 @@ def test_letterbox_fills_the_frame_and_pad_never_enlarges(fit: Fit, extent: int)
 def test_the_background_is_in_the_colours_of_the_picture() -> None:
     frame = Geometry(4, 2, "letterbox", background="#ff8000")
     assert as_array(fitted(Image.new("RGB", (2, 2)), frame))[0, 0].tolist() == [255, 128, 0]
-    grey = 0.299 * 255 + 0.587 * 128
-    assert as_array(fitted(Image.new("L", (2, 2)), frame))[0, 0] == pytest.approx(grey, abs=1)
-    assert as_array(fitted(Image.new("F", (2, 2)), frame))[0, 0] == pytest.approx(grey, abs=1)
+    gray = 0.299 * 255 + 0.587 * 128
+    assert as_array(fitted(Image.new("L", (2, 2)), frame))[0, 0] == pytest.approx(gray, abs=1)
+    assert as_array(fitted(Image.new("F", (2, 2)), frame))[0, 0] == pytest.approx(gray, abs=1)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from stages.common.levels import FloatImages, floats
 from stages.common.shards import ShardReader, shards
 from stages.common.split import Split
 from stages.images.partners import made
+from stages.sources.glyphs import Options as Glyphs
 from tests.stages.source_files import encoded, ingested, noise, normalize_params, normalized
 
 SIDES = ("train", "holdout")
@@ -81,7 +82,7 @@ def test_two_side_by_side_of_an_odd_width_are_broken_by_name(tmp_path: Path) -> 
 
 
 def with_partners(folder: Path, partners: Sequence[bytes | None]) -> None:
-    """Raw shards of grey noise of 8 x 24, each with one of these as its partner."""
+    """Raw shards of gray noise of 8 x 24, each with one of these as its partner."""
     (folder / "tree").mkdir(exist_ok=True)
     for number, image in enumerate(noise(len(partners), 8, 24)):
         (folder / f"tree/{number}.png").write_bytes(encoded(Image.fromarray(image)))
@@ -145,16 +146,21 @@ def test_edges_are_black_lines_on_white_where_black_meets_white() -> None:
     assert (partner_of(np.full((3, 5, 7), 0.3), "edges") == 1).all()
 
 
-def test_grey_is_the_luminance_in_one_channel() -> None:
+def test_gray_is_the_luminance_in_one_channel() -> None:
     picture = np.random.default_rng(0).uniform(-1, 1, (3, 5, 7))
-    got = partner_of(picture, "grey")
+    got = partner_of(picture, "gray")
     expected = 0.299 * picture[0] + 0.587 * picture[1] + 0.114 * picture[2]
     np.testing.assert_allclose(got, expected[None], atol=1e-6)
 
 
-def test_grey_of_a_grey_image_is_refused() -> None:
-    with pytest.raises(ValidationError, match="partner 'grey' of a grey image is the image itself: set channels to 3"):
-        normalize_params(partner="grey", channels=1)
+def test_grey_of_older_params_is_gray() -> None:
+    assert normalize_params(partner="grey", channels=3).partner == "gray"
+    assert Glyphs.model_validate({"colours": "grey"}).colours == "gray"
+
+
+def test_gray_of_a_gray_image_is_refused() -> None:
+    with pytest.raises(ValidationError, match="partner 'gray' of a gray image is the image itself: set channels to 3"):
+        normalize_params(partner="gray", channels=1)
 
 
 @pytest.mark.parametrize(
@@ -216,7 +222,7 @@ def test_jpeg_is_worse_at_a_lower_quality() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "shape"),
-    [("edges", (1, 8, 8)), ("grey", (1, 8, 8)), ("lower_resolution", (3, 4, 4)), ("masked", (4, 8, 8)),
+    [("edges", (1, 8, 8)), ("gray", (1, 8, 8)), ("lower_resolution", (3, 4, 4)), ("masked", (4, 8, 8)),
      ("noisy", (3, 8, 8)), ("salt", (3, 8, 8)), ("jpeg", (3, 8, 8))],
 )  # fmt: skip
 def test_sources_are_stored_in_a_shape_of_their_own(tmp_path: Path, kind: str, shape: tuple[int, int, int]) -> None:

@@ -78,8 +78,8 @@ def test_an_attribute_is_changed(folder: Path, tmp_path: Path) -> None:
         (["in", "--release", "gone"], "gone/manifest.json is not there"),
         (["gone.png", "--release", "shades"], "'gone.png' is neither a file nor a folder"),
         (
-            ["in", "--release", "shades", "--to", "grey", "--steps", "100000000"],  # before a search
-            "there is no class 'grey': ask for one of light, dark",
+            ["in", "--release", "shades", "--to", "gray", "--steps", "100000000"],  # before a search
+            "there is no class 'gray': ask for one of light, dark",
         ),
         (["in", "--release", "shades", "--set", "dark=true"], "this model takes no attributes"),
         (["in", "--release", "faces", "--set", "dark"], "--set 'dark' is no NAME=VALUE: write such as glasses=true"),

@@ -65,7 +65,7 @@ def test_its_own_policy_forbids_network_and_any_script_but_its_own(inputs: Path)
 @pytest.mark.parametrize(
     "sentence",
     [
-        "handwritten digits", "CC BY 4.0", "https://archive.ics.uci.edu/80", "8×8 grey", "1 × 8 × 8", "−1 to 1",
+        "handwritten digits", "CC BY 4.0", "https://archive.ics.uci.edu/80", "8×8 gray", "1 × 8 × 8", "−1 to 1",
         "1,797", "1,437", "359", "random, 20% held out, seed 7", "image-0666", "truncated after 12 bytes", *NAMES,
         "values lie in [-1,1]", "few duplicates", "0.0123", "at most: 0.0500", "Great Expectations 1.24.1", FINGERPRINT,
         "9.81", "0.523", "0.0412", "standard error 0.0031", "91.2%", "98.6%", "2,000 samples", "the smallest Frechet",
