@@ -20,7 +20,7 @@ import torch
 from mintage.data import RealImages
 from mintage.dataset import Dataset
 from mintage.evaluator import Evaluator, EvaluatorConfig, Schedule, classify, features_of, train_evaluator
-from mintage.measuring import pair_figures
+from mintage.in_place import pair_figures
 from mintage.metrics.accuracy import accuracy
 from mintage.metrics.frechet import frechet_distance
 from mintage.metrics.pairs import retrieval

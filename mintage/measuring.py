@@ -9,38 +9,25 @@ from torch import Tensor
 from mintage.data import RealImages
 from mintage.dataset import Dataset, require_dataset
 from mintage.devices import choose_device, thread_count
-from mintage.evaluator import (
-    Evaluator,
-    EvaluatorConfig,
-    Schedule,
-    attributes_right,
-    classify,
-    device_of,
-    features_of,
-    train_evaluator,
-)
-from mintage.metrics.classifier_score import SPLITS, classifier_score
-from mintage.metrics.density_coverage import density_coverage
-from mintage.metrics.frechet import frechet_distance
-from mintage.metrics.kernel import FEWEST_ROWS, kernel_distance
-from mintage.metrics.pairs import (
-    absolute_error,
-    likeness,
-    luminance_correlation,
-    retrieval,
-)
-from mintage.metrics.precision_recall import precision_recall
+from mintage.evaluator import Evaluator, EvaluatorConfig, Schedule, classify, features_of, train_evaluator
+from mintage.in_place import figures_again, translation_figures
+from mintage.metrics.classifier_score import SPLITS
+from mintage.metrics.kernel import FEWEST_ROWS
+from mintage.metrics.pairs import absolute_error, luminance_correlation
 from mintage.metrics.sequences import bleu, copies, counted_surprise, self_bleu
 from mintage.metrics.voxels import shape_figures
 from mintage.model import Model
+from mintage.players import Generator
 from mintage.randomness import stream
 from mintage.sampling import asked_labels, asked_rows, rows_with, samples
-from mintage.sources import has_mask, shape_of, untouched, with_attributes
+from mintage.seen import Seen, condition_of, figures_beside, rounded
+from mintage.sources import untouched, with_attributes
 from mintage.tokens import as_samples, as_tokens, end_of
-from mintage.waves import FULL
 
 _FEATURES, _BATCH, _RATE = 64, 128, 2e-3
 _FEWEST = max(FEWEST_ROWS, SPLITS, 6)
+_FIRST, _BLIND = "first stage, enlarged", "mean latent or mean image"
+"""What baselines are of, beside the sources."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +37,13 @@ class Figure:
     value: float
     floor: float
     baseline: float | None = None
-    """What the sources themselves reach, where the model translates (`mintage.sources.untouched`): a model that is no
-    better does nothing."""
+    """What is reached without what the model adds: one no better does nothing. `measure` says which figures have it,"""
+    baseline_of: str = "sources themselves"
+    """and whose it is."""
 
     def __str__(self) -> str:
-        sources = "" if self.baseline is None else f", sources themselves: {self.baseline:.4g}"
-        return f"{self.value:.4g} (real images: {self.floor:.4g}{sources})"
+        beside = "" if self.baseline is None else f", {self.baseline_of}: {self.baseline:.4g}"
+        return f"{self.value:.4g} (real images: {self.floor:.4g}{beside})"
 
 
 @dataclass(frozen=True)
@@ -106,9 +94,16 @@ def measure(
         nearest to some generated one, by intersection over union; Achlioptas et al. 2018), `neighbor_accuracy` (the
         accuracy of a nearest neighbor classifier between generated and held-out shapes, 0.5 is best; Lopez-Paz and
         Oquab 2017) and `largest_part` (the share of a shape in its largest connected part).
-        For translators, also against the truth, each with its baseline: `l1` (lower is better), `psnr`, `ssim` (Wang et
-        al. 2004), `luminance_correlation` (below 0 is an inverted image), `retrieval` (the share that is nearest to its
-        own truth in the features), in color `chroma_error` (lower is better), and with a mask `hole_psnr`.
+        For an encoder, also of held-out images that are encoded and made again of the same class or attributes,
+        `reconstruction_psnr` in decibels and `reconstruction_retrieval`, the share that is nearest to itself in the
+        features (higher is better). Their floor is what these images themselves reach, their baseline the better of the
+        mean of their latents, made again, and the mean training image, both of which know nothing of an image.
+        For a second stage (`stackgan`) each figure of samples has its baseline: the same latents and conditions through
+        the first stage alone, enlarged.
+        For translators, also against the truth, each figure with its baseline, the sources themselves brought to the
+        image's shape: `l1` (lower is better), `psnr`, `ssim` (Wang et al. 2004), `luminance_correlation` (below 0 is an
+        inverted image), `retrieval` (the share that is nearest to its own truth in the features), in color
+        `chroma_error` (lower is better), and with a mask `hole_psnr`.
         For two domains `conditional_accuracy` is the share of translations in which a classifier of the wanted domain
         sees the class of their source; `cycle_error` (lower is better) is the mean absolute difference between sources
         and their translations back; a `luminance_correlation` of sources and translations below 0 (with a warning)
@@ -156,29 +151,43 @@ def measure(
 
 
 def _compare(model: Model, holdout: Dataset, train: Dataset, evaluator: Evaluator, seed: int) -> dict[str, Figure]:
-    count = min(len(holdout), len(train))
+    count, generator = min(len(holdout), len(train)), model.generator
     drawn = _floor(model, holdout, train, count, seed)
-    held = _Images.extract(evaluator, holdout.image, _condition(holdout))
-    if model.generator.config.translates:
-        asked = holdout.rows(asked_rows(len(holdout), count, seed))
-        assert asked.source is not None
-        made, same = (
-            _translation_figures(evaluator, held, asked, images, seed)
-            for images in (
-                _rounded(model.translate(_sources(model, asked), seed)),
-                untouched(asked.source, model.shape),
-            )
-        )
-        real = _translation_figures(evaluator, held, asked, asked.image, seed)
-        real |= _figures(held, _Images.extract(evaluator, drawn.image, _condition(drawn)), seed)
-        return {name: Figure(value, real[name], same[name]) for name, value in made.items()}
+    held = Seen.of(evaluator, holdout.image, condition_of(holdout))
+    shown = holdout.rows(asked_rows(len(holdout), count, seed))
+    if generator.config.translates:
+        return _compare_translations(model, held, shown, drawn, evaluator, seed=seed)
     conditions = _asked(model, holdout, count, seed)
-    given = _condition(drawn) if conditions is not None else None
-    made, real = (
-        _figures(held, _Images.extract(evaluator, images, asked), seed) | _shape_figures(holdout.image[:count], images)
-        for images, asked in ((_generated(model, count, seed, conditions), conditions), (drawn.image, given))
+
+    def figures(images: Tensor, asked: Tensor | None) -> dict[str, float]:
+        beside = figures_beside(held, Seen.of(evaluator, images, asked), seed)
+        return beside | _shape_figures(holdout.image[:count], images)
+
+    made = figures(_generated(generator, count, seed, conditions), conditions)
+    real = figures(drawn.image, None if conditions is None else condition_of(drawn))
+    stands = generator.first is not None
+    first = figures(_generated(generator.drafting, count, seed, conditions), conditions) if stands else {}
+    found = {name: Figure(value, real[name], first.get(name), _FIRST) for name, value in made.items()}
+    if generator.encoder is not None:
+        again = figures_again(generator, evaluator, shown, drawn.image)
+        found |= {name: Figure(*figures, _BLIND) for name, figures in again.items()}
+    return found
+
+
+def _compare_translations(
+    model: Model, held: Seen, asked: Dataset, drawn: Dataset, evaluator: Evaluator, *, seed: int
+) -> dict[str, Figure]:
+    assert asked.source is not None
+    made, same, real = (
+        translation_figures(evaluator, held, asked, images, seed)
+        for images in (
+            rounded(model.translate(_sources(model, asked), seed)),
+            untouched(asked.source, model.shape),
+            asked.image,
+        )
     )
-    return {name: Figure(value, real[name]) for name, value in made.items()}
+    real |= figures_beside(held, Seen.of(evaluator, drawn.image, condition_of(drawn)), seed)
+    return {name: Figure(value, real[name], same[name]) for name, value in made.items()}
 
 
 def _compare_words(
@@ -188,11 +197,11 @@ def _compare_words(
     count = min(len(holdout), len(train))
     drawn = train.rows(torch.randperm(len(train), generator=stream(seed, "measure/floor"))[:count])
     trained, held = (as_tokens(one.image, len(words)) for one in (train, holdout))
-    features = _Images.extract(evaluator, holdout.image, None)
+    features = Seen.of(evaluator, holdout.image, None)
 
     def figures(samples: Tensor) -> dict[str, float]:
         tokens = as_tokens(samples, len(words))
-        return _figures(features, _Images.extract(evaluator, samples, None), seed) | {
+        return figures_beside(features, Seen.of(evaluator, samples, None), seed) | {
             "counted_surprise": counted_surprise(held, tokens, len(words), end),
             "bleu": bleu(tokens, held, end),
             "self_bleu": self_bleu(tokens, end),
@@ -221,14 +230,14 @@ def _compare_domains(
         raise ValueError(f"there are too few images to compare: give at least {_FEWEST} of each domain on each side")
     count, seed = min(map(len, (trained, wanted, asked))), schooling.seed
     evaluator = _trained_evaluator(trained, schooling)
-    held = _Images.extract(evaluator, wanted.image, _condition(wanted))
+    held = Seen.of(evaluator, wanted.image, condition_of(wanted))
     asked = asked.rows(asked_rows(len(asked), count, seed))
     drawn = _floor(model, asked, trained, count, seed)
 
     def figures(images: Tensor, of: Dataset) -> dict[str, float]:
-        return _figures(held, _Images.extract(evaluator, images, _condition(of)), seed)
+        return figures_beside(held, Seen.of(evaluator, images, condition_of(of)), seed)
 
-    made = _rounded(model.translate(asked.image, seed, to=to))
+    made = rounded(model.translate(asked.image, seed, to=to))
     back = model.translate(made, seed, to=other)
     found = figures(made, asked)
     found["cycle_error"] = absolute_error(back, asked.image).mean().item()
@@ -258,90 +267,22 @@ def _compare_coupled(
     evaluator, named = _trained_evaluator(trained, schooling), None
     if evaluator.config.classifies:
         judge = _trained_evaluator(train.of_domain(other), schooling)
-        named = classify(judge, features_of(judge, _rounded(model.sample(count, seed, label=other))))
-    held = _Images.extract(evaluator, wanted.image, _condition(wanted))
+        named = classify(judge, features_of(judge, rounded(model.sample(count, seed, label=other))))
+    held = Seen.of(evaluator, wanted.image, condition_of(wanted))
     drawn = trained.rows(torch.randperm(len(trained), generator=stream(seed, "measure/floor"))[:count])
     made, real = (
-        _figures(held, _Images.extract(evaluator, images, classes), seed)
+        figures_beside(held, Seen.of(evaluator, images, classes), seed)
         for images, classes in (
-            (_rounded(model.sample(count, seed, label=to)), named),
-            (drawn.image, _condition(drawn)),
+            (rounded(model.sample(count, seed, label=to)), named),
+            (drawn.image, condition_of(drawn)),
         )
     )
     return {name: Figure(value, real[name]) for name, value in made.items()}
 
 
-def _translation_figures(
-    evaluator: Evaluator, real: "_Images", asked: Dataset, images: Tensor, seed: int
-) -> dict[str, float]:
-    """Of images in the place of those asked for."""
-    found = pair_figures(images, asked)
-    extracted = _Images.extract(evaluator, images, _condition(asked))
-    found["retrieval"] = retrieval(extracted.features, features_of(evaluator, asked.image))
-    return found | _figures(real, extracted, seed)
-
-
-def pair_figures(images: Tensor, asked: Dataset) -> dict[str, float]:
-    """How near images `[N,C,*S]` in the place of those asked for are to these, as means over those that have each."""
-    filled = asked.source is not None and has_mask(shape_of(asked.source), asked.shape)
-    hole = asked.source[:, -1:] > 0 if filled and asked.source is not None else None
-    return {name: values.nanmean().item() for name, values in likeness(images, asked.image, hole).items()}
-
-
-def _condition(data: Dataset) -> Tensor | None:
-    """By what it is judged whether an image is as asked."""
-    return data.label if data.attributes is None else data.attributes
-
-
-@dataclass(frozen=True)
-class _Images:
-    features: Tensor
-    probabilities: Tensor | None
-    right: Tensor | None
-    """`[N]` or `[N,G]`: whether the class, or each attribute, is as asked."""
-
-    @classmethod
-    def extract(cls, evaluator: Evaluator, images: Tensor, conditions: Tensor | None) -> "_Images":
-        features = features_of(evaluator, images)
-        if evaluator.config.kind == "attributes":
-            right = None if conditions is None else attributes_right(evaluator, features, conditions)
-            return cls(features, None, right)
-        if not evaluator.config.classifies:
-            return cls(features, None, None)
-        with torch.inference_mode():
-            logits = evaluator.head(features.to(device_of(evaluator))).cpu()
-        right = None if conditions is None else classify(evaluator, features) == conditions
-        return cls(features, logits.double().softmax(1), right)
-
-
-def _figures(real: _Images, other: _Images, seed: int) -> dict[str, float]:
-    precision, recall = precision_recall(real.features, other.features)
-    density, coverage = density_coverage(real.features, other.features)
-    found = {
-        "frechet_distance": frechet_distance(real.features, other.features),
-        "kernel_distance": kernel_distance(real.features, other.features, seed)[0],
-        "precision": precision,
-        "recall": recall,
-        "density": density,
-        "coverage": coverage,
-    }
-    if other.probabilities is not None:
-        found["classifier_score"] = classifier_score(other.probabilities)
-    if other.right is not None:
-        name = "conditional_accuracy" if other.right.ndim == 1 else "attribute_accuracy"
-        found[name] = other.right.double().mean().item()
-    return found
-
-
-def _generated(model: Model, count: int, seed: int, asked: Tensor | None) -> Tensor:
-    """Images `[count,C,*S]` rounded to 8 bits, sounds to 16, as who gets files of them sees them."""
-    return _rounded(torch.cat([images for images, _ in samples(model.generator, count, seed, asked)]))
-
-
-def _rounded(images: Tensor) -> Tensor:
-    if images.ndim == 3:
-        return (images.clamp(-1, 1) * FULL).round() / FULL
-    return ((images.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
+def _generated(generator: Generator, count: int, seed: int, asked: Tensor | None) -> Tensor:
+    """Images `[count,C,*S]` as they are in files."""
+    return rounded(torch.cat([images for images, _ in samples(generator, count, seed, asked)]))
 
 
 def _floor(model: Model, asked: Dataset, train: Dataset, count: int, seed: int) -> Dataset:
@@ -371,7 +312,7 @@ def _asked(model: Model, holdout: Dataset, count: int, seed: int) -> Tensor | No
 
 
 def _trained_evaluator(train: Dataset, schooling: Schooling) -> Evaluator:
-    real = RealImages(train.image, _condition(train), schooling.seed, schooling.device)
+    real = RealImages(train.image, condition_of(train), schooling.seed, schooling.device)
     words = len(train.vocabulary or ())
     config = EvaluatorConfig(train.shape, train.classes, _FEATURES, train.attribute_names, words)
     schedule = Schedule(schooling.images, min(_BATCH, len(train)), _RATE, schooling.seed, train.still)

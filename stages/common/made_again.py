@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from mintage.players import Generator
+from mintage.reconstruction import told
 from mintage.sampling import encode, generate
 from stages.common.reading import attributes_of, labels_of
 from stages.common.split import Split
@@ -12,9 +13,8 @@ from stages.common.split import Split
 def made_again(generator: Generator, split: Split, rows: Tensor, latent: Tensor | None = None) -> Tensor:
     """The images `[n,C,*S]` of these numbers `[n]`, of what the encoder says, or all of one `latent` `[L]`."""
     latents = encoded(generator, split, rows) if latent is None else latent.expand(len(rows), -1)
-    config = generator.config
-    told = attributes_of(split) if config.attributes else labels_of(split) if config.conditional else None
-    return generate(generator, latents, None if told is None else told[rows])
+    known = told(generator.config, labels_of(split), attributes_of(split))
+    return generate(generator, latents, None if known is None else known[rows])
 
 
 def encoded(generator: Generator, split: Split, rows: Tensor) -> Tensor:

@@ -23,6 +23,7 @@ from mintage.metrics.pairs import retrieval
 from mintage.metrics.pixels import histogram_distance
 from mintage.metrics.precision_recall import precision_recall
 from mintage.metrics.spectrum import spectral_distance
+from mintage.reconstruction import reconstruction_figures
 from stages import media
 from stages.common.identity import code_behind
 from stages.media import words_for
@@ -155,11 +156,10 @@ def retrievals(drawn: Extraction, real: Reference) -> Figures:
 
 def reconstructions(drawn: Extraction, real: Reference) -> Figures:
     """Of images made again in the place of those that are `Reference.encoded`."""
-    shown = real.holdout.features[real.encoded]
-    return {
-        "reconstruction_psnr": _likeness(drawn, "psnr"),
-        "reconstruction_retrieval": retrieval(drawn.features, shown),
-    }
+    if drawn.likeness is None:
+        raise ValueError(_NO_TARGET)
+    decibels = drawn.likeness[:, LIKENESS.index("psnr")]
+    return reconstruction_figures(decibels, drawn.features, real.holdout.features[real.encoded])
 
 
 def brightness(drawn: Extraction, real: Reference) -> Figures:

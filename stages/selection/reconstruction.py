@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from mintage.players import Generator
+from mintage.reconstruction import mean_of
 from mintage.sampling import CHUNK
 from stages.common.made_again import encoded, made_again
 from stages.selection.cache import Cache, code_digest, key_of
@@ -40,16 +41,14 @@ def reconstruction_figures(generator: Generator, real: Reference, known: Cache) 
 
 def mean_latent(generator: Generator, real: Reference) -> Iterator[Tensor]:
     chunks = torch.split(real.encoded, CHUNK)
-    latents = torch.cat([encoded(generator, real.holdout_split, rows) for rows in chunks])
-    mean = latents.double().mean(0).to(latents.dtype)
+    mean = mean_of(encoded(generator, real.holdout_split, rows) for rows in chunks)
     return as_written((made_again(generator, real.holdout_split, rows, mean) for rows in chunks), real)
 
 
 def mean_image(real: Reference) -> Iterator[Tensor]:
     """Of as many training images as floors are measured by."""
-    batches = map(torch.from_numpy, real.train_split.batches(real.chosen.numpy()))
-    mean = torch.stack([images.double().sum(0) for images in batches]).sum(0) / len(real.chosen)
-    return as_written((mean.float().expand_as(images) for images in real.held_out()), real)
+    mean = mean_of(map(torch.from_numpy, real.train_split.batches(real.chosen.numpy())))
+    return as_written((mean.expand_as(images) for images in real.held_out()), real)
 
 
 def _sentence(count: int, own: Figures, latent: Figures, image: Figures) -> str:

@@ -16,6 +16,7 @@ from mintage.encoding import Codes, squared_distance
 from mintage.games import Step
 from mintage.hardening import Equilibrium
 from mintage.latents import draw
+from mintage.metrics.pairs import psnr
 from mintage.model import Model
 from mintage.randomness import normal
 from mintage.trainer import Trainer
@@ -210,6 +211,26 @@ def test_it_learns_to_make_pictures_again_that_it_has_not_seen(model: Model) -> 
     assert model.sample(20).std(0).mean() > 0.1  # and makes others of noise
 
 
+def test_what_comes_back_is_measured_beside_held_out_images_and_what_is_the_same_for_all(model: Model) -> None:
+    held_out, train = strokes(60, side=8, seed=7), strokes(60, side=8, seed=8)
+    table = mintage.measure(model, mintage.Dataset(held_out), mintage.Dataset(train), evaluator_images=640)
+    latents = model.encode(held_out)
+    again, of_mean = model.decode(latents), model.decode(latents.mean(0).expand_as(latents))
+    own, latent, image = (
+        psnr(images, held_out).mean().item() for images in (again, of_mean, train.mean(0).expand_as(held_out))
+    )
+    decibels, share = table["reconstruction_psnr"], table["reconstruction_retrieval"]
+    assert decibels.value == pytest.approx(own, abs=0.02)  # which is of 8 bits
+    assert decibels.baseline == pytest.approx(max(latent, image), abs=0.02)
+    assert decibels.floor == 100
+    assert share.floor == pytest.approx(len(torch.unique(held_out, dim=0)) / 60), (
+        "of two that are the same one is found"
+    )
+    assert 1 / 60 <= (share.baseline or 0) < share.value
+    assert f"(real images: 100, mean latent or mean image: {decibels.baseline:.4g})" in str(decibels)
+    assert table["frechet_distance"].baseline is None
+
+
 def test_an_encoder_is_saved_with_its_generator_and_says_the_same_alone_and_among_others(
     model: Model, tmp_path: Path
 ) -> None:
@@ -250,3 +271,5 @@ def test_a_sound_is_encoded_and_made_again() -> None:
     model = mintage.train(mintage.Dataset(sounds, rank=1), "vae", 16, recipe, progress=False).model
     assert model.encode(sounds[:, 0]).shape == (16, 32)
     assert model.reconstruct(sounds).shape == sounds.shape
+    found = mintage.measure(model, mintage.Dataset(sounds, rank=1), mintage.Dataset(-sounds, rank=1))
+    assert found["reconstruction_psnr"].floor == 100

@@ -73,6 +73,16 @@ def test_digits_it_never_saw_are_made_again_better_than_of_a_mean_latent(encodin
     assert psnr(encoding.reconstruct(images), images).mean() > made - 0.5, "of the class that fits best"
 
 
+def test_what_comes_back_is_measured_of_the_class_that_each_image_has(encoding: Model) -> None:
+    data = digits()
+    held_out, train = data.rows(torch.arange(0, 400, 2)), data.rows(torch.arange(1, 400, 2))
+    assert held_out.label is not None
+    table = mintage.measure(encoding, held_out, train, evaluator_images=640)
+    own = psnr(encoding.decode(encoding.encode(held_out.image), held_out.label), held_out.image).mean()
+    assert table["reconstruction_psnr"].value == pytest.approx(own.item(), abs=0.02)
+    assert table["frechet_distance"].baseline is None
+
+
 def test_projection_begins_at_the_encoder_and_goes_on_to_nearer_ones(encoding: Model) -> None:
     images, labels = digits().image[:20], load_digits().target[:20].tolist()
     begun, found = (encoding.project(images, labels, steps=steps) for steps in (0, 30))

@@ -67,6 +67,22 @@ def test_the_second_stage_begins_as_the_first_one_enlarged_and_goes_away_from_it
     assert (later(latents, labels) - drawn).abs().mean() > 0.05
 
 
+def test_each_figure_of_a_second_stage_stands_beside_what_its_first_one_reaches_enlarged(first: Model) -> None:
+    held_out, train = digits(100)[1], digits(200)[1]
+    made = learned(train, "stackgan", 400, recipe=SMALL | {"generator": {"learning_rate": 5e-3}}, first=first)
+    table, alone = (
+        mintage.measure(model, held_out, train, evaluator_images=640)
+        for model in (made, Model(made.generator.drafting))
+    )
+    assert {name: figure.baseline for name, figure in table.items()} == {
+        name: figure.value for name, figure in alone.items()
+    }
+    distance = table["frechet_distance"]
+    assert distance.value != distance.baseline
+    assert f"first stage, enlarged: {distance.baseline:.4g}" in str(distance)
+    assert all(figure.baseline is None for figure in mintage.measure(first, digits()[0]).values())
+
+
 def test_it_is_whole_without_its_first_stage_and_a_picture_is_found_in_it(first: Model, tmp_path: Path) -> None:
     large = digits()[1]
     made = learned(large, "stackgan", recipe=SMALL, first=first)

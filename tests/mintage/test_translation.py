@@ -12,8 +12,8 @@ import mintage
 from mintage.damage import Damage
 from mintage.dataset import Dataset, Signature
 from mintage.families import resolve
+from mintage.in_place import pair_figures
 from mintage.layers import Layers
-from mintage.measuring import pair_figures
 from mintage.metrics.pairs import (
     absolute_error,
     chroma_error,

@@ -1,0 +1,72 @@
+"""What is measured of a set of images: their features and classes, and figures of them beside another set's."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mintage.dataset import Dataset
+from mintage.evaluator import Evaluator, attributes_right, classify, device_of, features_of
+from mintage.metrics.classifier_score import classifier_score
+from mintage.metrics.density_coverage import density_coverage
+from mintage.metrics.frechet import frechet_distance
+from mintage.metrics.kernel import kernel_distance
+from mintage.metrics.precision_recall import precision_recall
+from mintage.waves import FULL
+
+
+@dataclass(frozen=True)
+class Seen:
+    """N images, looked at by an evaluator."""
+
+    features: Tensor
+    """`[N,F]`."""
+    probabilities: Tensor | None
+    """`[N,K]` of the classes, where it tells these."""
+    right: Tensor | None
+    """`[N]` or `[N,G]`: whether the class, or each attribute, is as asked."""
+
+    @classmethod
+    def of(cls, evaluator: Evaluator, images: Tensor, conditions: Tensor | None) -> "Seen":
+        features = features_of(evaluator, images)
+        if evaluator.config.kind == "attributes":
+            right = None if conditions is None else attributes_right(evaluator, features, conditions)
+            return cls(features, None, right)
+        if not evaluator.config.classifies:
+            return cls(features, None, None)
+        with torch.inference_mode():
+            logits = evaluator.head(features.to(device_of(evaluator))).cpu()
+        right = None if conditions is None else classify(evaluator, features) == conditions
+        return cls(features, logits.double().softmax(1), right)
+
+
+def condition_of(data: Dataset) -> Tensor | None:
+    """By what it is judged whether an image is as asked."""
+    return data.label if data.attributes is None else data.attributes
+
+
+def figures_beside(real: Seen, other: Seen, seed: int) -> dict[str, float]:
+    """How near two sets of images are, and what is said of the other one alone."""
+    precision, recall = precision_recall(real.features, other.features)
+    density, coverage = density_coverage(real.features, other.features)
+    found = {
+        "frechet_distance": frechet_distance(real.features, other.features),
+        "kernel_distance": kernel_distance(real.features, other.features, seed)[0],
+        "precision": precision,
+        "recall": recall,
+        "density": density,
+        "coverage": coverage,
+    }
+    if other.probabilities is not None:
+        found["classifier_score"] = classifier_score(other.probabilities)
+    if other.right is not None:
+        name = "conditional_accuracy" if other.right.ndim == 1 else "attribute_accuracy"
+        found[name] = other.right.double().mean().item()
+    return found
+
+
+def rounded(images: Tensor) -> Tensor:
+    """To 8 bits, sounds to 16, as who gets files of them sees them."""
+    if images.ndim == 3:
+        return (images.clamp(-1, 1) * FULL).round() / FULL
+    return ((images.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
