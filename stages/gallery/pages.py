@@ -14,6 +14,7 @@ from jinja2 import Environment
 from markupsafe import Markup, escape
 
 from mintage.metrics import number
+from stages.common.loading import loading
 from stages.common.templates import environment
 from stages.examples import Example
 from stages.gallery.entry import Entry, Figure
@@ -97,12 +98,14 @@ def release_page(title: str, entry: Entry, contents: Contents, example: Example 
         entry=entry,
         example=example,
         contents=contents,
+        again=contents.again,
+        plots=contents.medium.plots,
         words=contents.words,
         selection=selection,
         train=train,
         rows=[(METRICS[figure.metric], figure) for figure in entry.figures],
         charts=_charts(contents),
-        loading=loading(contents, f"{url}/releases/{entry.release}"),
+        loading=loading(contents.config, f"{url}/releases/{entry.release}", contents.medium.between),
         size=sum(file.size for file in contents.files),
         unclean=[cut(one.stage) for one in contents.made if one.git.clean is False],
         explorer=contents.explorer if entry.explored else None,
@@ -185,26 +188,6 @@ def usual_params(entries: Sequence[Entry]) -> dict[str, str]:
     return {name: counted.most_common(1)[0][0] for name, counted in sorted(values.items())}
 
 
-def loading(contents: Contents, address: str) -> str:
-    """Lines of Python that load the release and make images."""
-    config = contents.config
-    shape = ",".join(map(str, (16, *config.get("image_shape", ("C", "H", "W")))))
-    sample = f"images = model.sample(16, seed=0)  # [{shape}] in [-1,1]"
-    if config.get("vocabulary"):
-        sample = "lines = mintage.tokens.texts(model.write(16, seed=0), model.vocabulary)"
-    elif config.get("source_shape"):
-        channels, *sides = config["source_shape"]
-        attributes = config.get("attributes") or ()
-        given = ",".join(map(str, ("N", channels - len(attributes), *sides)))
-        name, _, word = attributes[0].partition("=") if attributes else ("", "", "")
-        asked = f", attributes={{{name!r}: {word or True!r}}}" if attributes else ""
-        asked += f", to={config['domains'][1]!r}" if config.get("domains") else ""
-        sample = f"images = model.translate(sources{asked})  # yours, [{given}] in [-1,1]"
-    elif contents.classes and config.get("generator_conditioning") != "none":
-        sample = f"images = model.sample(16, seed=0, label={contents.classes[0]!r})  # [{shape}] in [-1,1]"
-    return f"import mintage\n\nmodel = mintage.load({address!r})\n{sample}\nmodel.generator  # the torch module\n"
-
-
 def formula(source: str) -> Markup:
     """Unicode with `_x`, `_{...}`, `^x` and `^{...}` as lower and upper indices."""
     indexed = re.sub(r"_(?:\{([^}]*)\}|(\w))", r"<sub>\1\2</sub>", str(escape(source)))
@@ -241,6 +224,7 @@ def _templates() -> Environment:
     templates = environment(TEMPLATES, _REPORT)
     templates.filters |= {
         "number": number,
+        "percent": words.percent,
         "count": words.count,
         "size": words.size,
         "duration": words.duration,

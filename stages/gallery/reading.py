@@ -19,12 +19,14 @@ from stages.common.errors import UserError, quoted
 from stages.common.marks import Mark, mark_in, with_mark
 from stages.gallery.explorer import Explorer, Known, explorer_of
 from stages.media import medium_of
-from stages.media.medium import Words
+from stages.media.images import Images
+from stages.media.medium import Medium, Words
 from stages.releases.manifest import Listed, Release
-from stages.reporting.facts import Curve, Facts, Heard, Made
+from stages.reporting.facts import Curve, Facts, Heard, Latent, Made
 from stages.reporting.inputs import Listening, Picture, Sound
 from stages.reporting.page import without_secrets
 from stages.reporting.selection import Checkpoint, PairsToldApart, Selection
+from stages.reporting.sheets import Sheet, lighter, sheet_by
 
 _MOST_BYTES = 16_000_000
 """Of one file: more is no card, table or picture for people."""
@@ -36,8 +38,7 @@ _MOST_LINES = 40
 _MOST_ROWS, _MOST_COLUMNS, _MOST_HEARD = 6, 4, 3_000_000
 """Of sounds, and bytes of all of them."""
 _GENERATED = Mark()
-_WIDEST = 1_100
-"""Pixels of the picture: more than a page shows."""
+_AGAIN = "reconstructions.png"
 
 
 @dataclass(frozen=True)
@@ -49,16 +50,17 @@ class Contents:
     curves: list[Curve]
     made: list[Made]
     picture: Picture
+    again: "Again | None"
     heard: list[Listening]
     card: str
     data: str
     licence: str
     config: dict[str, Any]
+    """Of the generator, with names as they are shown."""
     files: list[Listed]
     lines: list[str]
     """The first samples, where they are text."""
-    words: Words
-    """For samples of such data."""
+    medium: Medium
     explorer: Explorer | str
     """Or why it has none: a sentence, empty where there is nothing that a browser could draw."""
 
@@ -67,8 +69,23 @@ class Contents:
         return next((one for one in self.made if one.stage == "train"), None)
 
     @property
+    def words(self) -> Words:
+        """For samples of such data."""
+        return self.medium.words
+
+    @property
     def classes(self) -> list[str]:
-        return [cut(str(name)) for name in self.config.get("classes") or []]
+        return self.config.get("classes") or []
+
+
+@dataclass(frozen=True)
+class Again:
+    """Samples that were encoded, and what came back: the sheet of the report."""
+
+    title: str
+    caption: str
+    alt: str
+    sheet: Sheet
 
 
 def read_release(release: Release) -> Contents:
@@ -78,7 +95,7 @@ def read_release(release: Release) -> Contents:
     header, card = _card(of.text("README.md") or "")
     dataset = _value_at(header, "model-index", 0, "results", 0, "dataset", "name")
     made = [_parsed(of, path, Made) for path in sorted(files) if re.fullmatch(r"provenance/[\w-]+\.json", path)]
-    config = _config(of)
+    config, medium = _config(of), _medium(of)
     partner = next((one.params.get("partner") for one in made if one.stage == "normalize"), None)
     selection = _parsed(of, "metrics/selection.json", Selection)
     return Contents(
@@ -86,7 +103,8 @@ def read_release(release: Release) -> Contents:
         checkpoints=list(_table(of, "metrics/checkpoints.tsv", Checkpoint)),
         curves=list(_table(of, "metrics/train.tsv", Curve)),
         made=made,
-        picture=_picture(of, "plots/samples.png"),
+        picture=lighter(_picture(of, "plots/samples.png")),
+        again=_again(of, config, medium),
         heard=_heard(of),
         card=card,
         data=cut(str(dataset or "unnamed data")),
@@ -94,7 +112,7 @@ def read_release(release: Release) -> Contents:
         config=config,
         files=list(files.values()),
         lines=_lines(of),
-        words=_words(of),
+        medium=medium,
         explorer=_explorer(of, config, partner, selection.pairs_told_apart),
     )
 
@@ -182,14 +200,14 @@ _NAMES, _SHAPES = ("classes", "attributes", "domains"), ("image_shape", "source_
 
 
 def _config(of: _Files) -> dict[str, Any]:
-    """Of the generator; its names are texts, and its shapes whole numbers."""
+    """Of the generator; its names are texts as they are shown, and its shapes whole numbers."""
     config = _object(of, "config.json")
     for keys, kind, kinds in ((_NAMES, str, "texts"), (_SHAPES, int, "whole numbers")):
         for key in keys:
             found = config.get(key) or []
             if not isinstance(found, list) or not all(isinstance(one, kind) for one in found):
                 raise refused(f"config.json: {key} is {quoted(found)}, and no list of {kinds}")
-    return config
+    return config | {key: [cut(one) for one in config[key]] for key in _NAMES if config.get(key)}
 
 
 def _lines(of: _Files) -> list[str]:
@@ -198,12 +216,12 @@ def _lines(of: _Files) -> list[str]:
     return [cut(line) for line in found[:_MOST_LINES] if isinstance(line, str)] if isinstance(found, list) else []
 
 
-def _words(of: _Files) -> Words:
-    """Those of images, where no package here brings the medium."""
+def _medium(of: _Files) -> Medium:
+    """That of images, where no package here brings it."""
     try:
-        return medium_of(_object(of, "provenance.json")).words
+        return medium_of(_object(of, "provenance.json"))
     except (UserError, KeyError, TypeError):
-        return Words()
+        return Images()
 
 
 def _explorer(of: _Files, config: dict[str, Any], partner: object, judged: PairsToldApart | None) -> Explorer | str:
@@ -214,13 +232,7 @@ def _explorer(of: _Files, config: dict[str, Any], partner: object, judged: Pairs
     except (KeyError, TypeError):
         return "Nothing says which kind of data it makes."
     sizes = {path: file.size for path, file in of.listed.items()}
-    return explorer_of(of.content, sizes, _shorten_names(config), Known(medium, partner, judged))
-
-
-def _shorten_names(config: dict[str, Any]) -> dict[str, Any]:
-    """With names as they are shown."""
-    named = [name for name in ("classes", "attributes", "domains") if isinstance(config.get(name), list)]
-    return config | {name: [cut(str(one)) for one in config[name]] for name in named}
+    return explorer_of(of.content, sizes, config, Known(medium, partner, judged))
 
 
 def _picture(of: _Files, path: str, unmarked: Mark | None = _GENERATED) -> Picture:
@@ -233,17 +245,31 @@ def _picture(of: _Files, path: str, unmarked: Mark | None = _GENERATED) -> Pictu
         with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
             if image.width * image.height > _MOST_PIXELS:
                 raise refused(f"{path} has {image.width} x {image.height} pixels, more than is shown")
-            small = image.convert("L" if image.mode in ("1", "L", "I;16") else "RGB")
+            whole = image.convert("L" if image.mode in ("1", "L", "I;16") else "RGB")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise refused(f"{path} is not a sound PNG ({cut(str(error))})") from None
-    if small.width > _WIDEST:
-        height = max(1, round(small.height * _WIDEST / small.width))
-        small = small.resize((_WIDEST, height), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
-    small.save(buffer, "PNG")
+    whole.save(buffer, "PNG")
     mark = mark_in(content) or unmarked
     png = buffer.getvalue()
-    return Picture(png if mark is None else with_mark(png, mark), *small.size)
+    return Picture(png if mark is None else with_mark(png, mark), *whole.size)
+
+
+def _again(of: _Files, config: dict[str, Any], medium: Medium) -> Again | None:
+    """None without an encoder, in a release of an earlier version, and of shapes that the medium does not have."""
+    path = f"plots/latent/{_AGAIN}"
+    if path not in of.listed:
+        return None
+    known = next((one for one in _parsed(of, "metrics/latent.json", Latent).pictures if one.file == _AGAIN), None)
+    try:
+        shape = medium.check_shape(tuple(config.get("image_shape") or ()))
+    except ValueError:
+        return None
+    if known is None or min(shape) < 1:
+        return None
+    names = [cut(name) for name in known.rows[:_MOST_LINES]]
+    title, sheet = cut(known.title), sheet_by(medium, shape, _picture(of, path), names)
+    return Again(title, cut(known.caption), f"{title}: {', '.join(names)}", sheet)
 
 
 def _heard(of: _Files) -> list[Listening]:
@@ -259,7 +285,10 @@ def _heard(of: _Files) -> list[Listening]:
         size += sum(of.listed[f"{name}.wav"].size for _, name in named if f"{name}.wav" in of.listed)
         if size > _MOST_HEARD:
             break
-        sounds = [Sound(column, _sound(of, f"{name}.wav"), _picture(of, f"{name}.png", None)) for column, name in named]
+        sounds = [
+            Sound(column, _sound(of, f"{name}.wav"), lighter(_picture(of, f"{name}.png", None)))
+            for column, name in named
+        ]
         rows.append(Listening(cut(row.title), sounds))
     return rows
 

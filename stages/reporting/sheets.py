@@ -1,11 +1,13 @@
 """Pictures on the page: how large each is shown, what its rows are called, which of many are carried."""
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PIL import Image
 
+from stages.common.marks import mark_in, with_mark
 from stages.common.pictures import grid_scale, rows_of_blocks, rows_of_directions, rows_of_pairs, rows_of_translations
+from stages.media.medium import Medium
 from stages.reporting.inputs import Inputs, Picture
 from stages.reporting.measures import frame_figures
 
@@ -59,19 +61,25 @@ def sheet(picture: Picture, cell: tuple[int, int], names: list[str] | None = Non
 
 
 def lighter(picture: Picture) -> Picture:
-    """The picture, made smaller where it is wider than the page could show."""
+    """The picture with its mark, made smaller where it is wider than the page could show."""
     if picture.width <= _WIDEST:
         return picture
     with Image.open(io.BytesIO(picture.png)) as whole:
         height = max(1, round(picture.height * _WIDEST / picture.width))
-        return _picture(whole.resize((_WIDEST, height), Image.Resampling.LANCZOS))
+        smaller = _picture(whole.resize((_WIDEST, height), Image.Resampling.LANCZOS))
+    mark = mark_in(picture.png)
+    return smaller if mark is None else replace(smaller, png=with_mark(smaller.png, mark))
 
 
 def sheet_of(inputs: Inputs, picture: Picture, names: list[str] | None = None) -> Sheet:
-    """A grid of the images, or a plot as it is."""
-    if inputs.manifest.medium.plots:
+    return sheet_by(inputs.manifest.medium, inputs.manifest.shape, picture, names)
+
+
+def sheet_by(medium: Medium, shape: tuple[int, ...], picture: Picture, names: list[str] | None = None) -> Sheet:
+    """A grid of images of this shape, or a plot as it is."""
+    if medium.plots:
         return Sheet(picture, picture.width, min(picture.width, _PLOT_READ), None)
-    return sheet(picture, inputs.cell, names)
+    return sheet(picture, medium.cell(shape), names)
 
 
 def samples_sheet(inputs: Inputs) -> Sheet:

@@ -1,12 +1,13 @@
 """The model card: a README that people read, with a header that Hugging Face's hub reads."""
 
-import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from mintage.attributes import EXAMPLES
 from mintage.model_config import ModelConfig
 from stages.common.licences import licence
+from stages.common.loading import loading
 from stages.common.templates import environment
 from stages.media import medium_of
 from stages.selection.metrics import metrics_in
@@ -25,8 +26,7 @@ def model_card(config: ModelConfig, manifest: dict[str, Any], made: dict[str, An
             medium=medium,
             words=medium.words,
             inputs=inputs_in_numpy(config),
-            example_attribute=example_attribute(config),
-            example_domain=json.dumps(config.domains[1]) if config.domains else None,
+            loading=loading(asdict(config), ".", medium.between),
             examples=EXAMPLES,
             shape=" x ".join(str(side) for side in config.image_shape),
             source=manifest["source"],
@@ -37,14 +37,6 @@ def model_card(config: ModelConfig, manifest: dict[str, Any], made: dict[str, An
             licence=licence(manifest["source"]["licence"]),
         )
     )
-
-
-def example_attribute(config: ModelConfig) -> str | None:
-    """One attribute as `Model.sample` takes it."""
-    if not config.attributes:
-        return None
-    name, _, word = config.attributes[0].partition("=")
-    return f"{{{json.dumps(name)}: {json.dumps(word) if word else True}}}"
 
 
 def inputs_in_numpy(config: ModelConfig) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Stores with small releases, the site that is made of one, and what a browser would find in its pages."""
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -7,7 +8,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import numpy as np
+
 from stages.common.files import read_json, write_json
+from stages.common.levels import to_uint8
+from stages.common.marks import Mark, with_mark
+from stages.common.pictures import encode_png, grid, grid_scale, rows_of_blocks
 from stages.examples import Example
 from stages.gallery.site import Built, Explorers, build
 from stages.releases.publish import publish
@@ -27,6 +33,9 @@ model-index:
 # A generator
 """
 _SHOWN = ("metrics/selection.json", "provenance/train.json", "plots/samples.png")
+ROWS = rows_of_blocks(["held out", "again"])
+TITLE, SHEET = "Encoded and made again", "plots/latent/reconstructions.png"
+MARK = Mark("0123456789abcdef0123", "vae")
 
 
 @dataclass
@@ -119,3 +128,20 @@ def requests(gallery: Gallery) -> list[str]:
     for path in gallery.site.rglob("*.css"):
         found += re.findall(r"@import.*|url\(.*", path.read_text())
     return found
+
+
+def sheet_again(rows: int = 6, side: int = 8) -> bytes:
+    """What sample draws for an encoder, of noise."""
+    images = np.random.default_rng(0).uniform(-1, 1, (10 * rows, 1, side, side)).astype(np.float32)
+    return with_mark(encode_png(grid(to_uint8(images), 10, scale=grid_scale(side, side))), MARK)
+
+
+def with_encoder(caption: str = "Held-out images, and below each what comes back.", **config: Any) -> dict[str, bytes]:
+    """Files of a release with an encoder, by path; `config` is what else its config.json says."""
+    picture = {"file": "reconstructions.png", "title": TITLE, "caption": caption, "rows": ROWS}
+    about = {"image_shape": [1, 8, 8], "encodes": True, **config}
+    return {
+        SHEET: sheet_again(side=about["image_shape"][-1] or 8),
+        "metrics/latent.json": json.dumps({"pictures": [picture], "absent": []}).encode(),
+        "config.json": json.dumps(about).encode(),
+    }

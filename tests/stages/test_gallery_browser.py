@@ -8,7 +8,7 @@ from stages.examples import FOLDER, load_all
 from stages.releases.channels import promote
 from stages.releases.manifest import release_in
 from tests.stages.browser import CHROMIUM, look_at
-from tests.stages.gallery_sites import Gallery
+from tests.stages.gallery_sites import Gallery, with_encoder
 
 pytestmark = [
     pytest.mark.browser,
@@ -27,6 +27,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     long = gallery.publish(
         "long", family="cgan", data=LONG, classes=[f"{LONG} {n}" for n in range(120)], params={"url": LONG * 3}
     )
+    gallery.publish("encoder", family="vae", files=with_encoder())
     promote(gallery.store, "team/production", release_in(gallery.store, long).manifest().id)
     gallery.build()
     return gallery.site

@@ -90,7 +90,7 @@ def test_the_release_that_it_learned_from_is_said_by_provenance_and_card(finishe
     first = read_json(finished / "provenance/train.json")["first"]
     card = (finished / "models/selected/README.md").read_text()
     assert f"Its encoder learned from the images of the release `{first['release']}`" in card
-    assert "finds the latents of your own pictures" in card
+    assert "latents = model.encode(pictures)" in card
 
 
 def test_generator_and_encoder_are_exported_and_make_what_they_make_in_torch(finished: Path, tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ def test_the_release_goes_on_from_a_bar_by_the_chord_that_is_asked_for_and_onnx_
     assert (given["sources"], given["attributes"]) == ([1, STEPS, PITCHES], [len(ATTRIBUTES)])
     assert read_json(finished / "provenance/export.json")["difference"] < 1e-4
     card = (finished / "models/selected/README.md").read_text()
-    assert 'translate(sources, attributes={"root": "A"})' in card
+    assert "translate(sources, attributes={'root': 'A'})" in card
 
 
 @pytest.mark.slow

@@ -196,7 +196,7 @@ def test_the_card_says_how_to_write(finished: Path) -> None:
     code = card.split("```python\n")[1].split("```")[0]
     assert "pipeline_tag: text-generation" in card
     printed: list[str] = []
-    code = code.replace('mintage.load(".")', f"mintage.load({str(finished / 'models/selected')!r})")
+    code = code.replace("mintage.load('.')", f"mintage.load({str(finished / 'models/selected')!r})")
     exec(code, {"print": printed.append})
     assert printed[0].splitlines() == texts(mintage.load(finished / "models/selected").write(16), MEDIUM.vocabulary)
 
