@@ -1,4 +1,4 @@
-"""What a game is: sides that move in turn, each by losses of its own. `mintage/engine.py` plays any of them."""
+"""What a game is: sides that move in turn, each with its own losses. `mintage/engine.py` plays any game."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -27,9 +27,9 @@ class Step:
 
     seed: int
     position: int
-    """Images seen before it."""
+    """Images seen before this batch."""
     size: int
-    """Of the whole batch."""
+    """Images in the batch, over all processes."""
 
     @property
     def rows(self) -> tuple[int, int]:
@@ -38,7 +38,7 @@ class Step:
         return self.position + processes.rank() * size, size
 
     def random(self, purpose: str) -> torch.Generator:
-        """A stream of random numbers of its own for each purpose."""
+        """This batch's random numbers for one purpose: no two purposes share a stream."""
         return stream(self.seed, purpose, self.position)
 
 
@@ -54,7 +54,7 @@ class Scene:
     cache: dict[str, Any] = field(default_factory=dict)
 
     def parts(self, side: str, count: int) -> "list[Scene]":
-        """The scene in which a side moves, as so many of smaller batches, of which none keeps what another has seen."""
+        """The scene of one side, cut into `count` smaller batches, each with a cache of its own."""
         if count == 1:
             return [self]
         size = self.step.size // count
@@ -70,65 +70,65 @@ class Scene:
 
 
 class Game(nn.Module):
-    """The `sides` move in this order, each by an optimizer of its own.
+    """The `sides` move in this order, each with its own optimizer.
 
-    Whatever else a game remembers is a buffer of a child, so that the engine saves and resumes it without knowing it.
+    All other state is in buffers of the children, so the engine saves and resumes any game in the same way.
     """
 
     sides: tuple[str, ...]
     released: tuple[str, ...]
-    """Children of which a moving average is kept, and which are measured and shared."""
+    """Children that have a moving average, and that are measured and released."""
     of_domains = False
     """Whether it learns from two domains without pairs."""
     learns_classes = False
-    """Whether, of such, it learns from the classes of both, too."""
+    """In a game of two domains: whether it also learns from the classes of both."""
     compares = False
-    """Whether, of such, it learns to tell images apart, too, by what its terms may hold a translation."""
+    """In a game of two domains: whether it also learns an embedding of images, which its terms may compare."""
     couples = False
-    """Whether, of such, it makes of one latent an image of each, and translates none."""
+    """In a game of two domains: whether one latent gives an image of each, and no image is translated."""
     of_words = False
     """Whether it learns from sequences of words."""
     encodes = False
     """Whether its generator comes with an encoder, which is released with it."""
     inverts = False
-    """Whether it learns such an encoder alone, of a generator that is there already."""
+    """Whether it learns only an encoder, for a generator that is already trained."""
     autocast: AbstractContextManager[Any] = nullcontext()
-    """Within it networks run in the engine's precision; losses are made outside, in float32."""
+    """The context in which networks run in the engine's precision; losses are computed outside it, in float32."""
 
     @classmethod
     def build(cls, recipe: Recipe, real: Signature, seed: int) -> "Game":
-        """The recipe's game for such images, on the CPU; `seed` decides its first weights."""
+        """The recipe's game for images of this signature, on the CPU; `seed` decides the first weights."""
         raise NotImplementedError
 
     def stand_on(self, first: Generator) -> None:
-        """Take the weights of the first stage from this generator. Raises RuntimeError where they are another's."""
+        """Take the weights of the first stage from this generator. Raises RuntimeError where they do not fit."""
         raise NotImplementedError
 
     def mover(self, side: str) -> nn.Module:
-        """What a side consists of: the child of its name, unless a game has it elsewhere."""
+        """The module of a side: the child of that name, unless the game keeps it elsewhere."""
         return self.get_submodule(side)
 
     def schedule(self, images_seen: int, batch_size: int) -> list[tuple[str, ...]]:
-        """The steps of the turn that begins after so many images: for each the sides that move in it, in order."""
+        """The steps of the turn that begins after `images_seen` images: for each step its sides, in order."""
         raise NotImplementedError
 
     def losses(self, side: str, scene: Scene) -> Losses:
-        """What the side descends. The sides before it in `sides` are frozen meanwhile."""
+        """The losses that the side descends. Meanwhile the sides before it in `sides` are frozen."""
         raise NotImplementedError
 
     def waits(self, side: str) -> Tensor | None:
-        """1 where a side stays as it is in its turn, 0 where it moves, a scalar on the device; None if it always moves.
+        """A scalar on the device: 1 if the side pauses in this turn, 0 if it moves; None if it always moves.
 
-        Its losses are written either way.
+        Its losses are reported either way.
         """
         return None
 
     def probability(self, images: Tensor) -> Tensor | None:
-        """How likely each image `[N,C,H,W]` is real, `[N]` in [0,1]; None where no side says so."""
+        """How likely each image `[N,C,H,W]` is real, `[N]` in [0,1]; None if the game gives no such probability."""
         return None
 
     def after(self, side: str, parts: list[Scene]) -> dict[str, Tensor]:
-        """What else happens when a side has moved, after all parts of a batch; more columns of train.tsv, or none."""
+        """Called when a side has moved, after all parts of a batch; returns more columns of train.tsv, or none."""
         return {}
 
 

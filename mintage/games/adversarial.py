@@ -1,6 +1,6 @@
-"""Generator against discriminator, noise or another image to image (Goodfellow et al. 2014, algorithm 1).
+"""Generator against discriminator, from noise or a source image to an image (Goodfellow et al. 2014, algorithm 1).
 
-It composes what the recipe names on each axis, and knows none of those names.
+It composes what the recipe names on each axis, and contains none of those names.
 """
 
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ Shown = tuple[Tensor, Tensor | None]
 
 @dataclass(frozen=True)
 class Batch:
-    """What is judged in one step."""
+    """What the discriminator judges in one step."""
 
     images: Tensor
     """Real, `[N,C,H,W]`."""
@@ -41,13 +41,13 @@ class Batch:
     """Labels `[N]`, attributes `[N,K]` or sources `[N,S,H,W]`; the fakes are made for the same."""
     latents: Tensor
     fakes: Tensor
-    """`[N,C,H,W]`; with the generator's graph behind them where it is to learn from them."""
+    """`[N,C,H,W]`; with the generator's graph if the generator moves in this step."""
     labeled: Shown | None = None
     """Real images whose labels may be seen, where the discriminator is semi-supervised."""
 
 
 class Adversarial(TwoPlayers):
-    """k steps of the discriminator, then one of the generator, in which the fakes of the last are judged again."""
+    """k steps of the discriminator, then one of the generator, which reuses the fakes of the last of them."""
 
     discriminator: Discriminator
 
@@ -83,7 +83,7 @@ class Adversarial(TwoPlayers):
         return self._generator_losses(batch, scene)
 
     def _pretrains(self, step: Step) -> bool:
-        """Whether the generator learns by its terms alone, and the discriminator nothing; all losses are told."""
+        """Whether only the generator learns, by its terms alone; all losses are still reported."""
         return step.position < self.recipe.pretrain_images
 
     def after(self, side: str, parts: list[Scene]) -> dict[str, Tensor]:
@@ -107,7 +107,7 @@ class Adversarial(TwoPlayers):
         return self.balance.waits() if side == "discriminator" and self.balance is not None else None
 
     def draw(self, scene: Scene) -> Batch:
-        """The step's real images, and as many fakes, with a graph behind them where the generator moves too."""
+        """The step's real images, and as many fakes, with the generator's graph if the generator moves too."""
         step = scene.step
         images, condition = scene.real.batch(*step.rows)
         latents = processes.share(draw(self.config, step.size, step.random("latent"))).to(
@@ -159,14 +159,14 @@ class Adversarial(TwoPlayers):
         return losses | {f"generator_{one.name}": one.weight * term.loss(play) for one, term in self.terms}
 
     def _changed(self, images: Tensor, what: str, step: Step) -> Tensor:
-        """As the discriminator sees them: augmented, under noise."""
+        """The images as the discriminator sees them: augmented, with noise added."""
         recipe = self.recipe
         images = augment(images, recipe.augment, step.random(f"augment/{what}"))
         deviation = noise_at(recipe.instance_noise, step.position, recipe.instance_noise_images)
         return add_noise(images, deviation, step.random(f"noise/{what}"))
 
     def _judge_pair(self, pair: Pair, condition: Tensor | None, others: list[Shown], step: Step) -> list[Judgement]:
-        """Of real and of fake images, then of the others; in mixed batches where the recipe says so."""
+        """Judgements of real images, of fakes, then of the others; in mixed batches if the recipe says so."""
         if not self.recipe.mixed_batches:
             return self.judge((pair.real, condition), (pair.fake, condition), *others)
         chosen = coins(len(pair.real), 0.5, step.random("mixed"), pair.real.device)
@@ -175,14 +175,14 @@ class Adversarial(TwoPlayers):
         return [*exchange_judgements(one, other, chosen), *rest]
 
     def _labeled_logits(self, logits: Pair, step: Step) -> Pair:
-        """With real and fake in each other's place in the share of pairs whose labels are flipped."""
+        """The logits, with real and fake exchanged in the pairs whose labels are flipped."""
         share = self.recipe.flipped_labels
         if not share:
             return logits
         return exchange(logits, coins(len(logits.real), share, step.random("labels/flipped"), logits.real.device))
 
     def _softness(self, logits: Pair, step: Step) -> Tensor | None:
-        """By how much each target falls short, `[N]`; None where targets are whole."""
+        """How far each target is softened, `[N]` in [0, `soft_labels`); None without soft labels."""
         if not self.recipe.soft_labels:
             return None
         return self.recipe.soft_labels * uniform(logits.real.shape, step.random("labels/soft")).to(
@@ -190,7 +190,7 @@ class Adversarial(TwoPlayers):
         )
 
     def judge(self, *shown: Shown) -> list[Judgement]:
-        """Each batch by itself where there is batch norm, which would tell D of the other; else all in one pass."""
+        """Each batch in its own pass if D has batch norm, through which batches would mix; else all in one pass."""
         head = self.discriminator.head
         apart = Layers(self.recipe.discriminator.normalization).batch or (head is not None and head.batch_norm)
         with self.autocast:
@@ -203,7 +203,7 @@ class Adversarial(TwoPlayers):
             return judgement.split(len(shown))
 
     def _mismatched(self, images: Tensor, condition: Tensor | None, step: Step) -> list[Shown]:
-        """Real images with a wrong label, or their neighbor's attributes or source, where the recipe has them."""
+        """If the recipe is matching-aware: real images with a wrong label, or with another image's condition."""
         if not self.recipe.matching_aware or condition is None:
             return []
         if self.config.translates or self.config.attributes:
@@ -220,7 +220,7 @@ class Adversarial(TwoPlayers):
     def _auxiliary_losses(
         self, on_real: Judgement, on_fake: Judgement, labels: Tensor | None, latents: Tensor
     ) -> Losses:
-        """What the discriminator learns beside the game: to read the class or the code."""
+        """The discriminator's loss beside the game: how badly it reads the class or the code."""
         head = self.discriminator.head
         if head is None or head.column is None:
             return {}
@@ -229,7 +229,7 @@ class Adversarial(TwoPlayers):
         return {head.column: self.recipe.discriminator.auxiliary_weight * torch.stack(losses).sum()}
 
     def _readable(self, on_fake: Judgement, labels: Tensor | None, latents: Tensor) -> Losses:
-        """What the generator learns beside the game: to make its class or code readable."""
+        """The generator's loss beside the game: how badly its class or code can be read."""
         head = self.discriminator.head
         loss = None if head is None else head.loss_on_fake(on_fake, labels, self._code(latents))
         if loss is None or head is None:
@@ -254,9 +254,9 @@ class Adversarial(TwoPlayers):
 
     @torch.no_grad()
     def probability(self, images: Tensor) -> Tensor | None:
-        """D(x) `[N]` for images `[N,C,H,W]`, each by itself; None where this D says no such thing.
+        """D(x) `[N]` in [0,1] for images `[N,C,H,W]`, each by itself.
 
-        It does not where it judges several together, needs a condition, or its score is not of a probability.
+        None if this D judges several images together, needs a condition, or its score is no probability.
         """
         asked = catalog.load("discriminator_conditioning", self.recipe.discriminator.conditioning)
         together = self.config.packing > 1 or self.config.minibatch_stddev > 0

@@ -1,6 +1,6 @@
-"""An encoder, a generator that undoes it, and a discriminator in whose features both are alike (Larsen et al. 2016).
+"""An encoder, a generator that decodes, and a discriminator whose features compare images (Larsen et al. 2016).
 
-Likeness in pixels in place of features, without a discriminator, is a plain variational autoencoder.
+With pixels compared in place of features, and no discriminator, it is a plain variational autoencoder.
 """
 
 from dataclasses import dataclass
@@ -25,26 +25,26 @@ from mintage.recipes import Recipe
 
 @dataclass(frozen=True)
 class Pass:
-    """What one step makes of its images, once, for all three."""
+    """What one step computes from its images, once for all three players."""
 
     images: Tensor
     """Real, `[N,C,H,W]`."""
     codes: Codes
-    """With the encoder's graph behind them."""
+    """The images' codes, with the encoder's graph."""
     drawn: Tensor
-    """Latents `[N,L]`, likewise."""
+    """Latents `[N,L]` drawn from the codes, with the encoder's graph."""
     start: Tensor
     """The same latents, at which the generator's graph begins."""
     shown: tuple[Tensor, ...]
-    """What the discriminator is to tell from real images: reconstructions `[N,C,H,W]`, and samples."""
+    """The fakes for the discriminator: reconstructions `[N,C,H,W]`, then samples `[N,C,H,W]`."""
     likeness: Tensor
     """How far reconstructions are from their images: a scalar."""
     fooled: Tensor | None
-    """The generator's objective; None where nobody judges."""
+    """The generator's objective; None without a discriminator."""
 
 
 class Autoencoding(TwoPlayers):
-    """All three learn from one pass: whoever moves first changes nothing for the others.
+    """All three players learn from one pass, so the order in which they move changes nothing.
 
     The encoder descends divergence and likeness, the generator likeness and its objective, the discriminator its own
     objective alone (Larsen et al. 2016, algorithm 1).
@@ -66,13 +66,13 @@ class Autoencoding(TwoPlayers):
         return cls(*build_players(config, seed), recipe)
 
     def mover(self, side: str) -> nn.Module:
-        """The encoder is a part of the generator, with which it is released, and moves apart from the rest of it."""
+        """The encoder is a part of the generator, so that both are released together, but it moves as its own side."""
         if side == "generator":
             return nn.ModuleList([self.generator.conditioning, self.generator.network])
         return self.get_submodule("generator.encoder" if side == "encoder" else side)
 
     def schedule(self, images_seen: int, batch_size: int) -> list[tuple[str, ...]]:
-        """One step. The discriminator is the last to move, since the others learn from what it says before that."""
+        """One step. The discriminator moves last: the others learn from its judgements before it changes."""
         return [("encoder", "generator", "discriminator") if self.judged else ("encoder", "generator")]
 
     def losses(self, side: str, scene: Scene) -> Losses:
@@ -96,7 +96,7 @@ class Autoencoding(TwoPlayers):
         return self.equilibrium.waits(discriminator=side == "discriminator")
 
     def after(self, side: str, parts: list[Scene]) -> dict[str, Tensor]:
-        """What the discriminator's logits say, of both kinds of fake together, and which player waited."""
+        """Statistics of the discriminator's logits, over both kinds of fake; and whether the side moved."""
         waits = self.waits(side)
         moved = {} if waits is None else {f"{side}_moved": 1 - waits}
         if side != "discriminator":
@@ -139,7 +139,7 @@ class Autoencoding(TwoPlayers):
         return {"discriminator_loss": against_each(self.objective, on_real.logit, fakes)}
 
     def _judge(self, *shown: Tensor) -> list[Judgement]:
-        """Each batch by itself where there is batch norm, which would tell D of the others; else all in one pass."""
+        """Each batch in its own pass if D has batch norm, through which batches would mix; else all in one pass."""
         with self.autocast:
             if Layers(self.recipe.discriminator.normalization).batch:
                 return [self.discriminator(images) for images in shown]
@@ -148,7 +148,7 @@ class Autoencoding(TwoPlayers):
 
     @torch.no_grad()
     def probability(self, images: Tensor) -> Tensor | None:
-        """D(x) `[N]` for images `[N,C,H,W]`, each by itself; None where nobody judges, or by no probability."""
+        """D(x) `[N]` for images `[N,C,H,W]`, each by itself; None without a D, or if its score is no probability."""
         if not (self.judged and self.objective.probability):
             return None
         self.discriminator.eval()

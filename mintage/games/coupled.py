@@ -1,6 +1,6 @@
-"""Two domains without pairs, learned together: of one latent an image of each (Liu and Tuzel 2016, section 3).
+"""Two domains without pairs, learned together: one latent gives an image of each (Liu and Tuzel 2016, section 3).
 
-What ties the two is the layers that they share (`mintage/networks/cogan.py`); nothing here compares their images.
+The domains are coupled by shared layers (`mintage/networks/cogan.py`); nothing here compares their images.
 """
 
 import torch
@@ -16,7 +16,7 @@ from mintage.recipes import Recipe
 
 
 class Coupled(Adversarial):
-    """Generator against discriminator on as many images of either domain, the fakes of both of the same latents."""
+    """Generator against discriminator, with N images of each domain; both domains' fakes have the same latents."""
 
     of_domains = True
     couples = True
@@ -26,7 +26,7 @@ class Coupled(Adversarial):
         return cls(*build_players(model_config(recipe, real.shape, real.domains, domains=real.domains), seed), recipe)
 
     def draw(self, scene: Scene) -> Batch:
-        """The step's real images, those of the first domain first, and as many fakes of each."""
+        """The step's real images, first domain first, and as many fakes of each domain."""
         step = scene.step
         images = [scene.real.group(domain).batch(*step.rows)[0] for domain in (0, 1)]
         condition = torch.arange(2, device=scene.device).repeat_interleave(step.rows[1])

@@ -1,4 +1,4 @@
-"""An encoder learns to undo a generator that is there already, and stays as it is (Antipov et al. 2017, 2.2)."""
+"""An encoder learns to undo a trained generator, which does not change (Antipov et al. 2017, 2.2)."""
 
 import torch
 from torch import Tensor, nn
@@ -14,9 +14,9 @@ from mintage.recipes import Recipe
 
 
 class Inversion(Game):
-    """It learns from what the generator makes of noise alone, for the classes or attributes of real images.
+    """It learns from generated images alone, made for the classes or attributes of real images.
 
-    Of these the latents are known, of real ones they are not. Nobody judges.
+    Their latents are known; those of real images are not. There is no discriminator.
     """
 
     sides = ("encoder",)
@@ -40,7 +40,7 @@ class Inversion(Game):
         self.generator.load_state_dict(own | first.state_dict())
 
     def train(self, mode: bool = True) -> "Inversion":
-        """What the generator makes in use is undone, so its norms stay as they are."""
+        """The generator stays in eval mode: the encoder undoes what it makes in use."""
         super().train(mode)
         self.generator.eval()
         self.mover("encoder").train(mode)
@@ -53,7 +53,7 @@ class Inversion(Game):
         return [self.sides]
 
     def losses(self, side: str, scene: Scene) -> Losses:
-        """Half the squared distance of latents from what is said of their images (Antipov et al., equation 2)."""
+        """Half the squared distance between latents and the codes of their images (Antipov et al., equation 2)."""
         step = scene.step
         _, condition = scene.real.batch(*step.rows)
         latents = processes.share(draw(self.config, step.size, step.random("latent")))

@@ -24,14 +24,14 @@ from mintage.tokens import as_samples, as_tokens
 _ALONE = 0.25
 """How long the discriminator learns alone, as a share of `pretrain_images`."""
 _KEPT = 0.8
-"""Of the copy that finishes sequences, at each step (the authors' `update_rate`)."""
+"""Share of its weights that the roll-out copy keeps at each step (the authors' `update_rate`)."""
 
 
 class Policy(TwoPlayers):
-    """k steps of the discriminator, then one of the generator, by what the discriminator says of its words.
+    """k steps of the discriminator, then one of the generator, with the discriminator's judgement as its reward.
 
-    A word is worth what the discriminator says of sequences that begin so (equation 4): `roll_outs` times the rest is
-    written anew, by a copy of the generator that follows it slowly.
+    The reward of a word is the mean judgement of sequences that begin with it and the words before it (equation 4). A
+    copy of the generator, which follows it slowly, writes the rest of each sequence `roll_outs` times.
     """
 
     of_words = True
@@ -53,7 +53,7 @@ class Policy(TwoPlayers):
         return len(self.config.vocabulary or ())
 
     def schedule(self, images_seen: int, batch_size: int) -> list[tuple[str, ...]]:
-        """The discriminator's steps, in the last of which the generator moves too; one while likelihood is learned."""
+        """The discriminator's steps; the generator moves in the last. A single step while likelihood is learned."""
         alone = self.recipe.discriminator_steps - 1 if images_seen >= self.recipe.pretrain_images else 0
         return [*[("discriminator",)] * alone, self.sides]
 
@@ -69,7 +69,7 @@ class Policy(TwoPlayers):
         return {"generator_loss": loss, "generator_surprise": likelihood.detach()}
 
     def after(self, side: str, parts: list[Scene]) -> dict[str, Tensor]:
-        """The discriminator's logits, in words; the copy follows, and until the game begins it is the generator."""
+        """Statistics of the discriminator's logits; the copy follows, or equals the generator before the game."""
         if side == "generator":
             share = 1.0 if parts[0].step.position < self.recipe.pretrain_images * (1 + _ALONE) else 1 - _KEPT
             for copied, weight in zip(self.follower.parameters(), self.generator.parameters(), strict=True):
@@ -101,7 +101,7 @@ class Policy(TwoPlayers):
         return {"discriminator_loss": self.objective.discriminator_loss(on_real, on_fake)}
 
     def _policy_loss(self, scene: Scene) -> Tensor:
-        """Minus the sum over words of log p times the reward beyond the others' (equation 7)."""
+        """Minus the sum over words of log p times (reward - mean reward of the other sequences) (equation 7)."""
         tokens = self._tokens(scene.once("fakes", lambda: self._fakes(scene)))
         count, length = tokens.shape
         shape = (count, self.recipe.roll_outs, length - 1, length)
@@ -112,7 +112,7 @@ class Policy(TwoPlayers):
 
     @torch.no_grad()
     def _rewards(self, tokens: Tensor, rolled: Tensor) -> Tensor:
-        """How likely the discriminator finds it that what begins so is real: `[N,T]`, of beginnings of 1 to T words."""
+        """The discriminator's probability `[N,T]` that a sequence is real, given its first 1 to T words."""
         on_rolled, on_whole = (self._likely_real(one) for one in (rolled.flatten(0, 2), tokens))
         return torch.cat([on_rolled.reshape(rolled.shape[:3]).mean(1), on_whole[:, None]], 1)
 
@@ -124,13 +124,13 @@ class Policy(TwoPlayers):
 
 @torch.no_grad()
 def finish(network: Writer, tokens: Tensor, draws: Tensor) -> Tensor:
-    """Every beginning of sequences `[N,T]`, with the rest written anew R times: `[N,R,T-1,T]`.
+    """Each beginning of the sequences `[N,T]`, with the rest written anew R times: `[N,R,T-1,T]`.
 
-    The k-th of T - 1 keeps the first k + 1 words. `draws` `[N,R,T-1,T]` in [0,1) chooses the words.
+    Number k of T - 1, from 0, keeps the first k + 1 words. `draws` `[N,R,T-1,T]` in [0,1) choose the words.
     """
     copies, length = draws.shape[1], tokens.shape[1]
     rolled = tokens[:, None, None].expand(-1, copies, length - 1, -1).clone()
-    begun: State | None = None  # of beginnings that are left already, `[N R k, width]` each
+    begun: State | None = None  # of the roll-outs that already write their own words, `[N R k, width]` each
     for place, (own, state) in enumerate(network.steps(tokens)):
         if place == 0:
             continue
@@ -153,6 +153,6 @@ def _repeat(values: Tensor, copies: int) -> Tensor:
 
 
 def less_others_mean(rewards: Tensor) -> Tensor:
-    """Rewards `[N,T]` less the mean of the other sequences', which leaves the mean gradient as it is, and quiets it."""
+    """Rewards `[N,T]` minus the mean of the other sequences' rewards: the same mean gradient, with less variance."""
     others = len(rewards) - 1
     return rewards - (rewards.sum(0) - rewards) / others if others else rewards

@@ -1,7 +1,7 @@
 """Two domains without pairs, held together by how images differ (TraVeLGAN: Amodio and Krishnaswamy 2019, section 3).
 
-A third network embeds images of both domains. What leads from one image to another there is to lead from the one's
-translation to the other's, and no two images may lie close together, or nothing could be told of their difference.
+A third network embeds images of both domains. The difference of two images' vectors should be that of their
+translations' vectors; and no two images may lie close together, or all differences could become zero.
 """
 
 from dataclasses import replace
@@ -21,7 +21,7 @@ from mintage.recipes import Recipe
 from mintage.terms import Between
 
 EMBEDDING = 128
-"""Numbers that an image becomes; 1,000 in the authors' code, of photographs."""
+"""Length of an image's vector; 1,000 in the authors' code, for photographs."""
 
 
 class Embedder(nn.Module):
@@ -39,7 +39,7 @@ class Embedder(nn.Module):
 
 
 class Siamese(Unpaired):
-    """The embedder moves with the generators: both want differences to stay."""
+    """The embedder moves with the generators: both learn to keep differences."""
 
     compares = True
 

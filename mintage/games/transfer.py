@@ -1,7 +1,7 @@
-"""Two domains without pairs, held together by features that stay as they are (Taigman et al. 2017, section 4).
+"""Two domains without pairs, held together by frozen features (Taigman et al. 2017, section 4).
 
 In either direction G(x) = g(f(x)). f learns from the classes of the domain that is translated, over `pretrain_images`,
-and is frozen then; the paper brings such an f. The two directions share nothing: each is a network of the paper.
+and is frozen then; the paper has an f trained before. The two directions share no weights.
 """
 
 from dataclasses import replace
@@ -24,13 +24,13 @@ from mintage.recipes import Recipe
 from mintage.terms import Between
 
 OF_SOURCE, OF_TARGET, REAL = range(3)
-"""What the discriminator tells apart: images made of the other domain, made of its own, and real ones."""
+"""The discriminator's three classes: images made from the other domain, made from its own, and real ones."""
 
 
 class Transfer(Unpaired):
-    """First the features alone; then the generators together, and the discriminators behind them.
+    """First only the features learn; then the generators together, and the discriminators after them.
 
-    Each column of train.tsv is told from the start, and the features' to the end.
+    train.tsv has every column from the start to the end.
     """
 
     sides = ("extractor", "discriminator", "generator")
@@ -49,12 +49,12 @@ class Transfer(Unpaired):
         return game  # type: ignore[no-any-return]
 
     def extractor(self, target: int) -> nn.Module:
-        """The features by which images of this domain are made, of the other."""
+        """The feature network of the generator that makes images of this domain from the other."""
         found: nn.Module = self._generator(target).network.get_submodule("extractor")
         return found
 
     def mover(self, side: str) -> nn.Module:
-        """Features are a part of a generator, with which they are released, and move apart from the rest of it."""
+        """The extractor is a part of its generator, so that both are released together, but moves as its own side."""
         if side == "extractor":
             return nn.ModuleList([self.extractor(0), self.extractor(1), self.readers])
         if side == "generator":
@@ -75,14 +75,14 @@ class Transfer(Unpaired):
             return super().losses(side, scene)
 
     def after(self, side: str, parts: list[Scene]) -> dict[str, Tensor]:
-        """How many classes are told rightly, of both domains together; and what the discriminators' logits say."""
+        """The share of both domains' images whose class is recognized; or statistics of the discriminators' logits."""
         if side == "extractor":
             right = processes.gathered(torch.cat([part.cache["right"] for part in parts]))
             return {"extractor_accuracy": right.float().mean()}
         return super().after(side, parts)
 
     def _extractor_losses(self, scene: Scene) -> Losses:
-        """How badly classes are told by the features of each domain's own network."""
+        """How badly a linear layer reads the classes from the features, as a mean over the two domains."""
         losses, right = [], []
         for domain in (0, 1):
             images, labels = scene.real.group(domain).batch(*scene.step.rows)
@@ -96,13 +96,13 @@ class Transfer(Unpaired):
         return {"extractor_loss": torch.stack(losses).mean()}
 
     def _corners(self, step: Step, count: int, domain: int) -> list[Tensor]:
-        """Where each image of a domain begins along each side, when it is moved."""
+        """By how much each image of a domain is shifted along each side, as the position where its crop begins."""
         _, *size = self.config.image_shape
         random = step.random(f"shift/{domain}")
         return [integers(0, 2 * reach_of(size) + 1, (count, 1), random) for _ in size]
 
     def _directions(self, scene: Scene) -> list[Direction]:
-        """And what each generator makes of images that are of its domain already."""
+        """Each direction, with what its generator makes from images that are of its target domain already."""
         with torch.set_grad_enabled("generator" in scene.sides):
             return [
                 replace(one, kept=self._translate(one.target, one.images, scene.step, "identity"))
@@ -121,14 +121,14 @@ class Transfer(Unpaired):
         return replace(super()._between(direction, step), forth=lambda _: kept, known=known)
 
     def _generator_losses(self, direction: Direction, scene: Scene) -> Losses:
-        """Both kinds are to be taken for real (equation 4), beside the terms."""
+        """Both kinds of fake should be taken for real (equation 4); beside the terms."""
         assert direction.kept is not None
         losses = super()._generator_losses(direction, scene)
         on_kept = self.objective.generator_loss(self._judge(direction.target, direction.kept).logit)
         return losses | {"generator_loss": losses["generator_loss"] + on_kept}
 
     def _discriminator_losses(self, direction: Direction, scene: Scene) -> Losses:
-        """Each kind is to be told from the others (equation 3)."""
+        """The loss of the three classes of images (equation 3)."""
         assert direction.kept is not None
         target = direction.target
         shown = {OF_SOURCE: direction.fakes.detach(), OF_TARGET: direction.kept.detach(), REAL: direction.images}
@@ -141,7 +141,7 @@ class Transfer(Unpaired):
 
 
 def kinds_loss(judgement: Judgement, kind: int) -> Tensor:
-    """Minus the log of the probability that a discriminator of three gives to the right one, as a mean over images."""
+    """Minus the log of the probability that the discriminator gives to class `kind`, as a mean over images."""
     assert judgement.class_logits is not None
     logits = judgement.class_logits
     return cross_entropy(logits, torch.full_like(logits[:, 0], kind, dtype=torch.int64))

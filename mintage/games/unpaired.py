@@ -1,6 +1,6 @@
 """Two domains without pairs: a generator for each direction, a discriminator for each domain (Zhu et al. 2017).
 
-What holds a translation to its source is a term of the recipe, such as `cycle`; this game makes none by itself.
+A term of the recipe, such as `cycle`, keeps a translation close to its source; this game adds none by itself.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from mintage.terms import Between, Play
 
 @dataclass(frozen=True)
 class Direction:
-    """What one step makes in one direction."""
+    """The images of one step in one direction."""
 
     target: int
     """The number of the domain that is made."""
@@ -32,20 +32,20 @@ class Direction:
     images: Tensor
     """Real images of the domain that is made, which have nothing to do with the sources."""
     fakes: Tensor
-    """Of the sources; with the generator's graph behind them where it is to learn from them."""
+    """Made from the sources; with the generator's graph if the generator moves in this step."""
     kept: Tensor | None = None
-    """What the generator makes of `images`, likewise; None where that is made when a term asks for it."""
+    """What the generator makes from `images`, likewise; None if it is made only when a term asks for it."""
 
 
 class Unpaired(TwoPlayers):
-    """Both generators together, then both discriminators on fakes of now and before, in the order of the authors' code.
+    """Both generators together, then both discriminators on new and older fakes, in the order of the authors' code.
 
     Losses are means over the two directions.
     """
 
     of_domains = True
     discriminator: nn.ModuleList
-    """Of each domain. The generator is of the first domain into the second; its `back` the other way."""
+    """One for each domain. The generator translates the first domain into the second; its `back` the other way."""
 
     def __init__(self, generator: Generator, discriminators: list[Discriminator], recipe: Recipe) -> None:
         super().__init__(generator, nn.ModuleList(discriminators), recipe)
@@ -60,7 +60,7 @@ class Unpaired(TwoPlayers):
         return cls(generator, [discriminator, build_players(config, other_seed)[1]], recipe)
 
     def schedule(self, images_seen: int, batch_size: int) -> list[tuple[str, ...]]:
-        """The generators' steps, in the last of which the discriminators move behind them; then more of those."""
+        """The generators' steps; the discriminators move at the end of the last, then in more steps of their own."""
         before = [("generator",)] * (self.recipe.generator_steps - 1)
         after = [("discriminator",)] * (self.recipe.discriminator_steps - 1)
         return [*before, ("generator", "discriminator"), *after]
@@ -72,7 +72,7 @@ class Unpaired(TwoPlayers):
         return {name: torch.stack([losses[name] for losses in found]).mean() for name in found[0]}
 
     def after(self, side: str, parts: list[Scene]) -> dict[str, Tensor]:
-        """What the discriminators' logits say, of both domains together."""
+        """Statistics of the discriminators' logits, over both domains."""
         if side != "discriminator":
             return {}
         real, fake = (
@@ -83,7 +83,7 @@ class Unpaired(TwoPlayers):
         return columns
 
     def _directions(self, scene: Scene) -> list[Direction]:
-        """The step's real images of both domains, and as many fakes of each."""
+        """Both directions, with the step's real images of both domains and as many fakes of each."""
         first, second = (scene.real.group(domain).batch(*scene.step.rows)[0] for domain in (0, 1))
         with torch.set_grad_enabled("generator" in scene.sides):
             forth, back = (self._translate(to, of, scene.step, "fakes") for to, of in ((1, first), (0, second)))
@@ -96,13 +96,13 @@ class Unpaired(TwoPlayers):
         return made
 
     def _generator(self, target: int) -> Generator:
-        """The one that makes images of this domain."""
+        """The generator that makes images of this domain."""
         generator = self.generator if target == 1 else self.generator.back
         assert generator is not None
         return generator
 
     def _between(self, direction: Direction, step: Step) -> Between:
-        """What terms may look at of a direction."""
+        """What terms may use of a direction."""
         return Between(
             direction.sources,
             forth=lambda images: self._translate(direction.target, images, step, "identity"),
