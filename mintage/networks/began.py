@@ -1,4 +1,4 @@
-"""BEGAN's network (Berthelot et al. 2017, figure 1): the generator and the discriminator's decoder are one kind.
+"""BEGAN's network (Berthelot et al. 2017, figure 1): the generator and the discriminator's decoder have one structure.
 
 3x3 convolutions and exponential linear units, no normalization; nearest-neighbor upsampling and striding convolutions.
 """
@@ -23,7 +23,7 @@ def levels(height: int, width: int) -> list[Size]:
 
 
 class Level(nn.Sequential):
-    """Two convolutions of one resolution, to which the maps are doubled first where it is another one."""
+    """Two convolutions at one resolution; maps of another resolution are first doubled to it."""
 
     def __init__(self, before: int, after: int) -> None:
         first = nn.Conv2d(before, after, 3, padding=1)
@@ -41,7 +41,7 @@ class Level(nn.Sequential):
 class Generator(nn.Module):
     """(vector `[N, vector_size]`, plane) to an image `[N,C,H,W]`; it has no norm to modulate.
 
-    As in the paper nothing bounds the pixels in training; afterwards they are cut to [-1,1].
+    As in the paper, pixels are not bounded in training; afterwards they are cut to [-1,1].
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """An image `[N,C,H,W]` to features `[N, feature_size]`, from which the decoder draws it again."""
+    """An image `[N,C,H,W]` to features `[N, feature_size]`, from which the decoder reconstructs it."""
 
     def __init__(self, image_shape: ImageShape, width: int, norm: Layers) -> None:
         super().__init__()

@@ -17,7 +17,7 @@ _MOST_PLACES = 32 * 32
 
 
 class Attention(nn.Module):
-    """Each place of a feature map looks at all others (Zhang et al. 2019); at the start it changes nothing."""
+    """Self-attention over the places of a feature map (Zhang et al. 2019); at the start it changes nothing."""
 
     def __init__(self, wide: int) -> None:
         super().__init__()
@@ -36,12 +36,12 @@ class Attention(nn.Module):
 
 
 def attended(steps: list[Size]) -> int:
-    """The level that has attention: the largest below the image that is not too large for it."""
+    """The index of the level with attention: the largest map, smaller than the image, that is not too large for it."""
     return next((i for i, (height, width) in enumerate(steps) if i and height * width <= _MOST_PLACES), len(steps) - 1)
 
 
 def initialize(module: nn.Module) -> None:
-    """Orthogonal weights; a modulation keeps its own small ones."""
+    """Orthogonal weights; a modulation keeps its small weights."""
     if isinstance(module, nn.Conv2d | nn.Linear) and not isinstance(module, Modulation):
         nn.init.orthogonal_(module.weight)
         if module.bias is not None:
@@ -51,8 +51,8 @@ def initialize(module: nn.Module) -> None:
 class Generator(nn.Module):
     """(vector `[N, vector_size]`, modulation, plane) to an image `[N,C,H,W]` in [-1,1].
 
-    The vector is cut in equal parts: the first makes the first feature map, each block's norms are
-    modulated by one of the others beside the modulation.
+    The vector is cut in equal parts: the first makes the first feature map; each other one, joined with the
+    modulation, modulates the norms of a block.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Generator(nn.Module):
             UpBlock(before, after, size, skipping)
             for (before, after), size in zip(pairwise(wide), steps[1:], strict=True)
         )
-        self.attended = len(steps) - 1 - attended(steps[::-1])  # of the feature maps from the first on
+        self.attended = len(steps) - 1 - attended(steps[::-1])  # counted from the first feature map
         self.attention = Attention(wide[self.attended])
         self.to_image = ToImage(wide[-1], image_channels, replace(norm, modulation_size=0))
         self.apply(initialize)

@@ -1,8 +1,8 @@
-"""An image of a source in two stages (Ma et al. 2017): a U-Net draws it coarsely, a second one adds what differs.
+"""From a source to an image in two stages (Ma et al. 2017): a U-Net draws it coarsely, a second one adds what differs.
 
-The first learns alone, by the terms, before the game begins (`Recipe.pretrain_images`), and stays as it is from then
-on. The second is given the source, too, with whatever map is in it, where the paper's has the picture alone; both are
-the U-Net of `unet`, without the paper's fully connected layer.
+The first learns alone, by the terms, before the game begins (`Recipe.pretrain_images`), and is frozen from then on.
+The second also gets the whole source, with any map in it; the paper's gets the picture alone. Both are the U-Net of
+`unet`, without the paper's fully connected layer.
 """
 
 import torch
@@ -15,7 +15,7 @@ from mintage.networks.patches import Discriminator
 
 
 class Generator(nn.Module):
-    """(source `[N,S,*S]`, vector `[N, vector_size]`) to an image `[N,C,*S]` in [-1,1]; a vector is for the second."""
+    """(source `[N,S,*S]`, vector `[N, vector_size]`) to an image `[N,C,*S]` in [-1,1]; only stage two uses a vector."""
 
     def __init__(
         self, vector_size: int, image_shape: ImageShape, width: int, norm: Layers, source_shape: ImageShape

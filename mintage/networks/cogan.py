@@ -1,8 +1,8 @@
 """The net by which Liu and Tuzel 2016 coupled digits and their edges (appendix A); widths 128 and 20 are theirs.
 
-The generator's first layers, which decide what there is to see, are of all domains, and its last, which draws it, is
-each domain's own. In the discriminator it is the other way round: the first layer, which reads pixels, is each domain's
-own, and the last ones are of all. Without domains there is one of each, and the network is one like any other.
+The domains share the generator's first layers, which decide what there is to see; the last layer, which draws it, is
+separate for each domain. In the discriminator it is the other way round: the first layer, which reads pixels, is
+separate, and the last ones are shared. Without domains there is a single layer in place of the separate ones.
 """
 
 from itertools import pairwise
@@ -16,15 +16,15 @@ from mintage.networks.parts import INIT_STD, Flatten, ImageShape, Stem, initiali
 
 _KERNEL = 5
 _ROOM = 7
-"""Sides of a feature map that the fully connected layer reads whole, as the paper's of 28 pixels."""
+"""Longest side of a feature map that the fully connected layer reads, as in the paper for 28 pixels."""
 _WIDENING, _UNITS = 2.5, 25
 """Channels of the second layer and units of the fully connected one, in widths: 50 and 500 at width 20."""
 
 
 class Own(nn.Module):
-    """A layer for each domain, side by side: maps `[N,C,h,w]`, and to which domain each belongs, to `[N,C',h,w]`.
+    """A separate layer for each domain: (maps `[N,C,h,w]`, domain) to maps `[N,C',h,w]`.
 
-    `domain` is `[N,K]`, a 1 at the domain of each, or None where there is but one.
+    `domain` is `[N,K]`, a 1 at each map's domain, or None if there is only one domain.
     """
 
     def __init__(self, before: int, after: int, domains: int) -> None:
@@ -79,9 +79,9 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """An image `[N,C,H,W]` to features `[N, feature_size]`; of domains as many planes of it say of which it is.
+    """An image `[N,C,H,W]` to features `[N, feature_size]`; its last `domains` channels are planes with its domain.
 
-    As in the authors' code a maximum over four places is all that is not linear between the convolutions.
+    As in the authors' code, the maximum over 2 x 2 places is the only nonlinearity between the convolutions.
     """
 
     def __init__(self, image_shape: ImageShape, width: int, norm: Layers, *, domains: int = 0) -> None:
@@ -111,7 +111,7 @@ def _convolution(before: int, after: int, bias: bool = True) -> nn.Conv2d:
 
 
 def _halved() -> nn.Module:
-    """The largest of each four, an odd side rounded up."""
+    """The maximum of each 2 x 2 places; an odd side is rounded up."""
     return nn.MaxPool2d(2, ceil_mode=True)
 
 

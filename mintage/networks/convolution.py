@@ -1,4 +1,4 @@
-"""Convolutions of stride 2 whose weights' gradient is a matrix product where the feature map is small, on a CPU.
+"""Convolutions of stride 2 that compute their weights' gradient as a matrix product for small feature maps on a CPU.
 
 oneDNN is slow there: for 64 x 128 x 8 x 8 to 64 x 256 x 4 x 4 the product takes a quarter of its time in bfloat16.
 """
@@ -11,7 +11,7 @@ from torch.nn.functional import conv2d, conv_transpose2d, pad
 
 KERNEL, STRIDE, PADDING = 4, 2, 1
 _FEW = 16
-"""Places of the smaller feature map up to which the product wins."""
+"""Places of the smaller feature map up to which the product is faster."""
 
 
 class Halve(nn.Conv2d):
@@ -35,20 +35,20 @@ class Double(nn.ConvTranspose2d):
 
 
 def convolution(rank: int) -> type[nn.Conv1d | nn.Conv2d | nn.Conv3d]:
-    """Over so many axes."""
+    """The class of a convolution over `rank` axes."""
     kinds: dict[int, type[nn.Conv1d | nn.Conv2d | nn.Conv3d]] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
     return kinds[rank]
 
 
 def halving(before: int, after: int, bias: bool, rank: int) -> nn.Module:
-    """`Halve`, over so many axes."""
+    """`Halve`, over `rank` axes."""
     if rank == 2:
         return Halve(before, after, bias)
     return convolution(rank)(before, after, KERNEL, STRIDE, PADDING, bias=bias)
 
 
 def doubling(before: int, after: int, bias: bool, rank: int) -> nn.Module:
-    """`Double`, over so many axes."""
+    """`Double`, over `rank` axes."""
     if rank == 2:
         return Double(before, after, bias)
     kind = nn.ConvTranspose1d if rank == 1 else nn.ConvTranspose3d
@@ -60,13 +60,13 @@ def _few(maps: Tensor, places: int) -> bool:
 
 
 def _convolved(function: Any, layer: nn.Conv2d | nn.ConvTranspose2d, maps: Tensor) -> Tensor:
-    """The layer's answer, in the arithmetic that autocast asks for."""
+    """The layer's output, in the precision that autocast asks for."""
     kind = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else maps.dtype
     made: Tensor = function.apply(maps.to(kind), layer.weight.to(kind))
     return made if layer.bias is None else made + layer.bias.to(kind)[:, None, None]
 
 
-# Each one's gradient is the other, so a gradient's gradient (as gradient penalties need) is quick as well.
+# The gradient of each function is the other, so a gradient's gradient (as gradient penalties need) is fast as well.
 
 
 class _Halve(torch.autograd.Function):
@@ -106,7 +106,7 @@ class _Double(torch.autograd.Function):
 
 
 def _weight_gradient(large: Tensor, small: Tensor) -> Tensor:
-    """Of large maps `[N,C,2h,2w]` and small ones `[N,C',h,w]`: `[C',C,4,4]`, a product of their patches."""
+    """From large maps `[N,C,2h,2w]` and small ones `[N,C',h,w]`: `[C',C,4,4]`, a product of their patches."""
     patches = pad(large.permute(0, 2, 3, 1), (0, 0, *[PADDING] * 4)).unfold(1, KERNEL, STRIDE).unfold(2, KERNEL, STRIDE)
     n, height, width, channels = patches.shape[:4]
     rows = patches.permute(0, 1, 2, 4, 5, 3).reshape(n * height * width, KERNEL * KERNEL * channels)

@@ -1,6 +1,6 @@
 """Strided convolutions with batch norm (Radford et al. 2016; volumes: Wu et al. 2016; sound: Donahue et al. 2019).
 
-One code for sound `[C,T]`, pictures `[C,H,W]` and volumes `[C,D,H,W]` of any sides and channels.
+The same code for sound `[C,T]`, pictures `[C,H,W]` and volumes `[C,D,H,W]` of any sides and channels.
 """
 
 import math
@@ -14,7 +14,7 @@ from mintage.networks.parts import INIT_STD, SLOPE, Flatten, ImageShape, Stem, i
 
 
 class Generator(nn.Module):
-    """(vector `[N, vector_size]`, modulation, plane) to an image `[N,C,*S]`, in [-1,1] where it is `bounded`."""
+    """(vector `[N, vector_size]`, modulation, plane) to an image `[N,C,*S]`, in [-1,1] if `bounded`."""
 
     def __init__(
         self,

@@ -13,8 +13,8 @@ from mintage.networks.parts import SLOPE, ImageShape, Plane, channels, initializ
 class Generator(nn.Module):
     """(source `[N,S,H,W]`, vector `[N, vector_size]`) to an image `[N,C,H,W]` in [-1,1].
 
-    Halved until it is 4 pixels or less and doubled again; nothing goes around the narrowest map, so what is kept of a
-    source is what fits through it. A vector joins that map as a channel.
+    The source is halved until it is 4 pixels or less, then doubled again. Nothing goes around the narrowest map, so of
+    the source only what fits through it is kept. A vector joins that map as a channel.
     """
 
     def __init__(

@@ -1,6 +1,6 @@
-"""The net of Chen et al. 2016 for 28x28 images, by which Lucic et al. 2018 compared losses; width 64 is theirs.
+"""The net of Chen et al. 2016 for 28x28 images, with which Lucic et al. 2018 compared losses; width 64 is theirs.
 
-Two halvings whatever the size, and a wide fully connected layer on either side of them.
+Two halvings for any size of image, and a wide fully connected layer before and after.
 """
 
 from torch import Tensor, nn

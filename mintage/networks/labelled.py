@@ -1,7 +1,7 @@
-"""Images with a plane of their class beside them, not yet joined, for a first layer that can read the two apart.
+"""Images and the planes of their classes, not joined, for a first layer that can read both separately.
 
-A linear layer answers to image and plane together with the sum of its answers to each. Of planes there is one a class,
-so the second answer is computed for each class and not for each image, and the image needs no gradient for its sake.
+A linear layer's output for image and plane joined is the sum of its outputs for each. There is only one plane a class,
+so that part is computed once for each class and not for each image.
 """
 
 from typing import Any, NamedTuple
@@ -12,17 +12,17 @@ from torch.nn.functional import linear
 
 
 class Labelled(NamedTuple):
-    """What a discriminator is shown."""
+    """A discriminator's input: images, and the class planes to join to them."""
 
     image: Tensor
     """`[N,C,H,W]`."""
     planes: Tensor
-    """`[classes,P,H,W]`."""
+    """`[classes,P,H,W]`, the planes of each class."""
     label: Tensor
-    """`[N]`."""
+    """`[N]`, each image's class."""
 
     def through(self, layer: nn.Linear) -> Tensor:
-        """The layer's answer `[N,F]` to each image and the plane of its class, joined as channels and flattened."""
+        """The layer's output `[N,F]` for each image and the plane of its class, joined as channels and flattened."""
         casts = torch.is_autocast_enabled(self.image.device.type)
         kind = torch.get_autocast_dtype(self.image.device.type) if casts else layer.weight.dtype
         rows = self.image.flatten(1).to(kind), self.planes.flatten(1).to(kind)
@@ -55,7 +55,7 @@ class _Through(torch.autograd.Function):
 
 
 def _side_by_side(*factors: tuple[Tensor, Tensor]) -> Tensor:
-    """The products of these pairs of matrices, joined by their columns."""
+    """The products of these pairs of matrices, side by side."""
     if torch.is_grad_enabled():  # a gradient's gradient is wanted
         return torch.cat([one @ other for one, other in factors], dim=1)
     widths = [other.shape[1] for _, other in factors]

@@ -1,8 +1,7 @@
-"""Bars of one voice: at each step one pitch sounds, or none, and goes on until another note begins.
+"""Bars of one voice: at each step one pitch sounds, or none, until another note begins.
 
-The convolutions are those of `midinet.py`. What they say of a step is not cut at a threshold, cell by cell, but read as
-a melody is written: whether a note begins, and which. So a generated bar is as sharp as a real one, and no single step
-falls out of a line by chance.
+The convolutions are those of `midinet.py`. Their output for a step is not a threshold for each cell: it says whether a
+note begins, and which. So a generated bar is as sharp as a real one, and no single step leaves a line by chance.
 """
 
 from dataclasses import replace
@@ -14,13 +13,13 @@ from torch.nn.functional import pad
 from mintage.networks import midinet
 
 WIDEST = 12
-"""Semitones of an interval that the discriminator is told; wider ones it sees in the pitches alone."""
+"""Widest interval, in semitones, that the discriminator gets as a feature; wider ones it sees only in the pitches."""
 
 
 def chosen(logits: Tensor) -> Tensor:
-    """The largest along the last axis as 1, the others as 0; its gradient is that of the softmax.
+    """The largest logit along the last axis as 1, the others as 0, with the gradient of the softmax.
 
-    The straight-through estimator (Bengio et al. 2013, section 4; of piano rolls Dong and Yang 2018, section 3).
+    The straight-through estimator (Bengio et al. 2013, section 4; for piano rolls Dong and Yang 2018, section 3).
     """
     likely = logits.float().softmax(-1)
     largest = torch.zeros_like(likely).scatter(-1, likely.argmax(-1, keepdim=True), 1.0)
@@ -28,9 +27,9 @@ def chosen(logits: Tensor) -> Tensor:
 
 
 def melody(begins: Tensor, notes: Tensor) -> Tensor:
-    """What sounds, `[N,T,P]` of 0 and 1, of logits for each step: whether a note begins, `[N,T,2]`, which, `[N,T,P+1]`.
+    """What sounds, `[N,T,P]` of 0 and 1, from logits: whether a note begins `[N,T,2]`, and which `[N,T,P+1]`.
 
-    The first of the two is that it does, the last of the notes a rest. In the first step a note always begins.
+    `begins[..., 0]` means that a note begins, `notes[..., -1]` a rest. In the first step a note always begins.
     """
     begin, note = chosen(begins)[..., :1], chosen(notes)
     steps = [note[:, 0]]
@@ -40,10 +39,10 @@ def melody(begins: Tensor, notes: Tensor) -> Tensor:
 
 
 def intervals(heard: Tensor) -> Tensor:
-    """By how many semitones the voice moves at each step, from an octave down to one up: `[...,T,25]` of 0 and 1.
+    """By how many semitones a voice `[...,T,P]` moves at each step, from an octave down to one up: `[...,T,25]`.
 
-    Of what sounds, `[...,T,P]`; the middle is that it stays. All are 0 in the first step, beside rests and where it
-    moves further.
+    Values are 0 and 1; the middle place means that the voice stays. All are 0 in the first step, beside rests and
+    where the voice moves further.
     """
     before = pad(heard, (0, 0, 1, -1))
     around = pad(heard, (WIDEST, WIDEST)).unfold(-1, heard.shape[-1], 1)
@@ -51,7 +50,7 @@ def intervals(heard: Tensor) -> Tensor:
 
 
 class Voice(midinet.Cells):
-    """What is said of each step, `[N, C (P + 3), T]`, to a bar `[N,C,T,P]` of -1 and 1, one voice in each channel."""
+    """Each step's logits `[N, C (P + 3), T]` to a bar `[N,C,T,P]` of -1 and 1, one voice in each channel."""
 
     def __init__(self, pitches: int) -> None:
         super().__init__(pitches)
@@ -69,7 +68,7 @@ class Generator(midinet.Generator):
 
 
 class Discriminator(midinet.Discriminator):
-    """It is told the intervals, too: a melody is the same one wherever it begins."""
+    """It also gets the intervals: a melody is the same one at whatever pitch it begins."""
 
     extra = 2 * WIDEST + 1
 
@@ -82,7 +81,7 @@ class Following(midinet.Following):
 
 
 class JudgeOfBoth(Discriminator, midinet.JudgeOfBoth):
-    """It is told the intervals of both bars."""
+    """It also gets the intervals of both bars."""
 
 
 NETWORK = replace(midinet.NETWORK, generator=Generator, discriminator=Discriminator)

@@ -1,6 +1,6 @@
 """Bars of music: convolutions along time alone, each step with all its pitches at once (Yang et al. 2017, section 3).
 
-A bar `[N,C,T,P]` of T steps by P pitches is to them a sound of C P channels and T samples.
+The convolutions treat a bar `[N,C,T,P]` of T steps by P pitches as a sound of C P channels and T samples.
 """
 
 from dataclasses import replace
@@ -16,11 +16,11 @@ from mintage.networks.convolution import convolution
 from mintage.networks.parts import INIT_STD, SLOPE, ImageShape, Stem, initialize
 
 _REMEMBERED = 16
-"""Channels by which each level hears the bar before (section 3.3)."""
+"""Channels that each level has for the bar before (section 3.3)."""
 
 
 class Cells(nn.Module):
-    """What is said of each step, `[N, C P, T]`, to a bar `[N,C,T,P]` in [-1,1], each cell by itself."""
+    """Each step's logits `[N, C P, T]` to a bar `[N,C,T,P]` in [-1,1], each cell by itself."""
 
     def __init__(self, pitches: int) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class Cells(nn.Module):
 
 
 def by_step(said: Tensor, channels: int) -> Tensor:
-    """`[N, C K, T]` to `[N,C,T,K]`, of K channels."""
+    """`[N, C K, T]` to `[N,C,T,K]`; `channels` is K."""
     return said.reshape(said.shape[0], -1, channels, said.shape[2]).transpose(2, 3)
 
 
@@ -57,9 +57,9 @@ class Generator(nn.Module):
 class Following(nn.Module):
     """(the bar before `[N,S,T,P]`, vector `[N, vector_size]`) to the bar that follows, `[N,C,T,P]` in [-1,1].
 
-    The bar before goes down the same levels of time, of 16 channels each, which join those of the new bar on its way up
-    (section 3.3); the last layer writes each step by itself. It goes in backwards, so that its end lies where the new
-    one begins. What a source has behind that bar, a number a channel, such as a chord, joins every level as it is.
+    The bar before is halved through the same levels of time, with 16 channels each, which join the new bar's levels on
+    its way up (section 3.3). It goes in backwards, so that its end meets the beginning of the new bar. The source's
+    other channels, each a single number, as of a chord, join every level unchanged.
     """
 
     reads: ClassVar[type[Cells]] = Cells
@@ -109,9 +109,9 @@ class Discriminator(nn.Module):
     """A bar `[N,C,T,P]` to features `[N, feature_size]`; no norm on the first layer."""
 
     extra: ClassVar[int] = 0
-    """Numbers of a step that `describe` puts beside its pitches, in a channel."""
+    """How many numbers `describe` adds to the pitches of each step, in each channel."""
     bars: ClassVar[int | None] = None
-    """How many channels are bars; the others are of one number each, such as a chord's. None: all are."""
+    """How many channels are bars; each other channel is a single number, as of a chord. None: all are bars."""
 
     def __init__(self, image_shape: ImageShape, width: int, norm: Layers) -> None:
         super().__init__()
@@ -122,7 +122,7 @@ class Discriminator(nn.Module):
         self.feature_size = self.along_time.feature_size
 
     def describe(self, image: Tensor) -> Tensor:
-        """`[N,C,T,P + extra]`."""
+        """A bar `[N,C,T,P]` with `extra` more numbers for each step: `[N,C,T,P + extra]`."""
         return image
 
     def forward(self, image: Tensor) -> Tensor:
@@ -133,7 +133,7 @@ class Discriminator(nn.Module):
 
 
 class JudgeOfBoth(Discriminator):
-    """The same of a bar, one channel, with the bar before behind it, which it sees backwards."""
+    """The same for a bar, channel 0, and the bar before, channel 1, which it sees backwards."""
 
     bars = 2
 

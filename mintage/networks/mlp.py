@@ -23,7 +23,7 @@ class Generator(nn.Module):
         layers: list[nn.Module] = []
         for i, (before, after) in enumerate(pairwise(sizes)):
             layers += [nn.Linear(before, after)]
-            # None on the first layer, which sees the latent itself.
+            # No norm on the first layer, which sees the latent itself.
             layers += [norm.norm(after, maps=False)] if i else []
             layers += [norm.active(nn.LeakyReLU(SLOPE))]
         self.layers = Modulated(*layers, nn.Linear(sizes[-1], math.prod(image_shape)), nn.Tanh())

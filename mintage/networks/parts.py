@@ -1,4 +1,4 @@
-"""What several networks share: sizes, first feature maps, resampling. Sizes follow by ceiling division."""
+"""What several networks share: sizes, first feature maps, resampling. Sizes are halved by ceiling division."""
 
 import math
 
@@ -14,20 +14,20 @@ ImageShape = tuple[int, ...]
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 SLOPE = 0.2
 SMALLEST_IMAGE = 8
-"""Sides from which feature maps are of use."""
+"""Shortest side for which feature maps are of use."""
 MAX_WIDENING = 8
 LONG_KERNEL, LONG_STRIDE = 25, 4
-"""Of sound (Donahue et al. 2019, table 3)."""
+"""For sound (Donahue et al. 2019, table 3)."""
 INIT_STD = 0.02
 _QUIET_STD = 1e-3
 INSIDE = 0.997
-"""Of the range of a base, so that tanh can be undone; in 8 bits still black and white."""
+"""A base is cut to +-0.997, so that tanh can be undone; in 8 bits this is still black and white."""
 
 
 def sizes(*sides: int, stride: int = 2) -> list[Size]:
-    """The feature maps' sides from the image down: at least two steps, until all are 4 or less, at a stride of 4 16.
+    """The feature maps' sides from the image down: at least two steps, until all are at most `stride`**2.
 
-    28 goes 28, 14, 7, 4 and back without a cut or a gap.
+    28 goes 28, 14, 7, 4 at stride 2, and back to exactly 28.
     """
     steps: list[Size] = [sides]
     while len(steps) < 3 or max(steps[-1]) > stride**2:
@@ -36,14 +36,14 @@ def sizes(*sides: int, stride: int = 2) -> list[Size]:
 
 
 def channels(levels: int, width: int, widest: int = MAX_WIDENING) -> list[int]:
-    """Channels of the feature maps from the image's side down: width, 2 width, 4 width, at most `widest` width."""
+    """Channels of the feature maps from the image down: `width` times 1, 2, 4, ..., at most `widest`."""
     return [width * min(2**level, widest) for level in range(levels)]
 
 
 def finish(made: Tensor, base: Tensor | None = None, inside: float = INSIDE) -> Tensor:
-    """Images in [-1,1] of what a last layer made; with a base `[N,C,*S]` in [-1,1] they are that, changed by it.
+    """Images in [-1,1] from a last layer's output `made`; with a base `[N,C,*S]` in [-1,1], the base changed by it.
 
-    What is added is added before the tanh, which is undone of the base, cut to `inside`: a gradient is left everywhere.
+    `made` is added before the tanh, to atanh(base). The base is cut to +-`inside`, so the gradient vanishes nowhere.
     """
     if base is None:
         return made.tanh()
@@ -51,7 +51,7 @@ def finish(made: Tensor, base: Tensor | None = None, inside: float = INSIDE) -> 
 
 
 def begin_as_base(network: nn.Module) -> None:
-    """Make its last layer so small that it begins with all but nothing to add."""
+    """Make the last layer's weights so small that at first the network adds almost nothing to its base."""
     last = [layer for layer in network.modules() if isinstance(layer, CONVOLUTIONS)][-1]
     nn.init.normal_(last.weight, 0.0, _QUIET_STD)
     if last.bias is not None:
@@ -59,7 +59,7 @@ def begin_as_base(network: nn.Module) -> None:
 
 
 def initialize(module: nn.Module) -> None:
-    """N(0, 0.02) for convolutions, N(1, 0.02) for the scale of batch norm of maps (Radford et al. 2016, section 4)."""
+    """N(0, 0.02) for convolutions, N(1, 0.02) for scales of batch norm of maps (Radford et al. 2016, section 4)."""
     if isinstance(module, CONVOLUTIONS):
         nn.init.normal_(module.weight, 0.0, INIT_STD)
     elif isinstance(module, nn.BatchNorm2d | nn.BatchNorm3d) and module.affine:
@@ -79,7 +79,7 @@ class Plane(nn.Module):
 
 
 class Stem(nn.Module):
-    """A vector `[N, size]` to the first feature map `[N, *base]`, one channel wider with the plane, if there is one."""
+    """A vector `[N, size]` to the first feature map `[N, *base]`, with one more channel if there is a plane."""
 
     def __init__(self, vector_size: int, plane_size: int, base: ImageShape, bias: bool = False) -> None:
         super().__init__()
@@ -91,7 +91,7 @@ class Stem(nn.Module):
 
     def forward(self, vector: Tensor, plane: Tensor | None) -> Tensor:
         channels, *size = self.base
-        # Channels last from the start: no layer behind it has to turn the map round.
+        # Channels last from the start: no later layer has to change the map's layout.
         maps: Tensor = self.project(vector).view(-1, *size, channels).movedim(-1, 1)
         return maps if self.plane is None else self.plane(maps, plane)
 
@@ -99,7 +99,7 @@ class Stem(nn.Module):
 class Up(nn.Module):
     """Double a feature map by a transposed convolution, cut to exactly `size`.
 
-    Kernels are 4 wide, a multiple of the stride, against checkerboards.
+    Kernels are 4 wide, a multiple of the stride, which avoids checkerboards.
     """
 
     def __init__(self, before: int, after: int, size: Size, bias: bool) -> None:
@@ -148,7 +148,7 @@ class SmoothDown(nn.Module):
 
 
 class LongUp(nn.Module):
-    """Sound `[N,C,T]` four times as long by a transposed convolution of 25 places, cut to exactly `size`."""
+    """Make sound `[N,C,T]` four times as long by a transposed convolution of 25 places, cut to exactly `size`."""
 
     def __init__(self, before: int, after: int, size: Size, bias: bool) -> None:
         super().__init__()
@@ -162,7 +162,7 @@ class LongUp(nn.Module):
 
 
 class LongDown(nn.Module):
-    """Sound `[N,C,T]` a quarter as long, rounded up, by a convolution of 25 places."""
+    """Make sound `[N,C,T]` a quarter as long, rounded up, by a convolution of 25 places."""
 
     def __init__(self, before: int, after: int, bias: bool) -> None:
         super().__init__()
@@ -175,9 +175,9 @@ class LongDown(nn.Module):
 
 
 class PhaseShuffle(nn.Module):
-    """Moves feature maps `[N,C,T]` by up to `most` places, all of a batch alike, ends mirrored (Donahue et al. 2019).
+    """Shift feature maps `[N,C,T]` by up to `most` places, a whole batch alike, ends mirrored (Donahue et al. 2019).
 
-    Also while the generator learns, when the discriminator is frozen; not where nobody learns.
+    It shifts while either player learns, and does nothing without gradients.
     """
 
     def __init__(self, most: int) -> None:

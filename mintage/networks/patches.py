@@ -7,16 +7,16 @@ from mintage.networks.convolution import convolution
 from mintage.networks.parts import MAX_WIDENING, SLOPE, ImageShape, initialize
 
 _SHIFTS = 2
-"""Convolutions behind the halvings, which see further and halve no more."""
+"""Convolutions after the halvings, which widen the patch and halve no more."""
 
 
 def halvings(*sides: int) -> int:
-    """So many that a patch is a quarter to a half of an image: 16 pixels at 32, 34 at 64, 70 from 128 on."""
+    """How many: a patch is then a quarter to a half of an image, 16 pixels at 32, 34 at 64, 70 from 128 on."""
     return 1 + sum(min(sides) >= side for side in (64, 128))
 
 
 def quarterings(length: int) -> int:
-    """So many of sound: a patch is 889 samples from 256 on, a ninth of a second at 8 kHz."""
+    """How many for sound of `length` samples: from 256 on a patch is 889 samples, a ninth of a second at 8 kHz."""
     return sum(length >= side for side in (16, 64, 256))
 
 

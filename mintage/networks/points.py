@@ -1,7 +1,7 @@
 """Fully connected players for points of a few coordinates: deep and narrow, with a discriminator that sees detail.
 
-A plain MLP learns what varies slowly long before what varies fast, and modes a hundredth of the range wide are as
-fast as it gets. The discriminator is also shown sines and cosines of each coordinate (Tancik et al. 2020).
+A plain MLP learns slow variation long before fast variation, and modes may be only a hundredth of the range wide. So
+the discriminator also gets sines and cosines of each coordinate (Tancik et al. 2020).
 """
 
 import math
@@ -15,7 +15,7 @@ from mintage.networks import Network
 from mintage.networks.parts import SLOPE, ImageShape
 
 _GENERATOR_LAYERS, _DISCRIMINATOR_LAYERS = 10, 6
-"""Each layer of the generator makes the leap from one mode to the next steeper, and fewer points fall in between."""
+"""With each layer the generator's step from one mode to the next is steeper, and fewer points fall in between."""
 _OCTAVES = 5
 """Waves of length 2, 1, 1/2, 1/4, 1/8: coordinates are in [-1,1]."""
 
@@ -59,13 +59,13 @@ class Discriminator(nn.Module):
 def _hidden(sizes: list[int], norm: Layers) -> list[nn.Module]:
     layers: list[nn.Module] = []
     for i, (before, after) in enumerate(pairwise(sizes)):
-        # None on the first layer, which sees the latent or the point itself.
+        # No norm on the first layer, which sees the latent or the point itself.
         layers += [nn.Linear(before, after), *([norm.norm(after, maps=False)] if i else []), nn.LeakyReLU(SLOPE)]
     return layers
 
 
 def _initialize(module: nn.Module) -> None:
-    """So that a signal neither grows nor fades through the layers (He et al. 2015): torch's default lets it fade."""
+    """Weights that keep a signal's size through the layers (He et al. 2015): with torch's default it fades."""
     if isinstance(module, nn.Linear):
         nn.init.kaiming_normal_(module.weight, SLOPE, nonlinearity="leaky_relu")
 

@@ -1,4 +1,4 @@
-"""Residual players without normalisation, after R3GAN (Huang et al. 2024, section 4), one block a resolution."""
+"""Residual players without normalization, after R3GAN (Huang et al. 2024, section 4), one block a resolution."""
 
 import math
 from itertools import pairwise
@@ -18,7 +18,7 @@ _GAIN = math.sqrt(2 / (1 + SLOPE**2))
 
 
 def scaled(layer: nn.Conv2d, gain: float) -> nn.Conv2d:
-    """Weights that keep the variance of what goes through times `gain` squared; biases 0."""
+    """The layer, with weights that multiply the variance by `gain` squared, and biases of 0."""
     nn.init.normal_(layer.weight, 0.0, gain / math.sqrt(layer.weight[0].numel()))
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
@@ -32,7 +32,7 @@ class Block(nn.Module):
         super().__init__()
         inner = wide * _EXPANSION
         groups = math.gcd(inner, max(1, inner // _GROUP))
-        gain = _GAIN * blocks**-0.25  # three layers in `blocks` branches
+        gain = _GAIN * blocks**-0.25  # Fixup: three layers in each of `blocks` branches
         self.layers = nn.Sequential(
             scaled(nn.Conv2d(wide, inner, 1), gain),
             nn.LeakyReLU(SLOPE),
@@ -47,9 +47,9 @@ class Block(nn.Module):
 
 
 class Resized(nn.Module):
-    """Another resolution, then another number of channels, by the authors' filter [1, 3, 3, 1] both ways.
+    """Change the resolution, by the authors' filter [1, 3, 3, 1] both ways, then the number of channels.
 
-    Up to `size`, that is bilinear interpolation; down, bilinear interpolation that looks at all pixels under a new one.
+    Up to `size`, the filter is bilinear interpolation; down, it is bilinear interpolation with antialiasing.
     """
 
     def __init__(self, before: int, after: int, size: Size | None = None) -> None:
@@ -70,7 +70,7 @@ class Resized(nn.Module):
 class Generator(nn.Module):
     """(vector `[N, vector_size]`, plane) to an image `[N,C,H,W]` in [-1,1]; it has no norm to modulate.
 
-    The first feature map is a learned one, each channel of it scaled by the vector.
+    The first feature map is learned; the vector scales each of its channels.
     """
 
     def __init__(

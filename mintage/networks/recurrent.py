@@ -1,7 +1,7 @@
-"""Sequences of words, one after the other (Yu et al. 2017): an LSTM that writes, and convolutions that judge.
+"""Sequences, written word by word (Yu et al. 2017): an LSTM that writes, and convolutions that judge.
 
-The randomness of a sequence is its vector, a number a word: word t is the one in whose part of the cumulated
-probabilities the t-th number falls. So a sequence is a function of its vector, as an image is.
+A sequence's vector has one number for each word, and the number chooses the word: the one whose interval of the
+cumulative probabilities contains it. So a sequence is a function of its vector, as an image is.
 """
 
 import math
@@ -17,9 +17,9 @@ from mintage.networks.parts import ImageShape
 from mintage.tokens import as_samples, as_tokens
 
 State = tuple[Tensor, Tensor]
-"""An LSTM's, `[M,width]` each."""
+"""An LSTM's output and cell, `[M,width]` each."""
 _WIDTHS = (1, 2, 3, 4, 6, 8, 12, 16, 20)
-"""Of the filters, in words; as many as fit the sequence."""
+"""Widths of the filters, in words; those longer than the sequence are left out."""
 
 
 class Generator(nn.Module):
@@ -29,7 +29,7 @@ class Generator(nn.Module):
         super().__init__()
         self.image_shape, self.words = image_shape, words
         self.embedding = nn.Embedding(words + 1, width)
-        """The last row is of the beginning, before which there is no word."""
+        """The last row stands for the word before the first."""
         self.memory = nn.LSTMCell(width, width)
         self.output = nn.Linear(width, words)
 
@@ -43,18 +43,18 @@ class Generator(nn.Module):
         return as_samples(torch.stack(tokens, 1), self.words).reshape(-1, *self.image_shape)
 
     def begin(self, count: int) -> tuple[Tensor, State]:
-        """What stands for the word before the first, and the state before it, of so many sequences."""
+        """The token `[count]` that stands for the word before the first, and the LSTM's first state."""
         weight = self.output.weight
         blank = weight.new_zeros(count, weight.shape[1])
         return torch.full((count,), self.words, device=weight.device), (blank, blank)
 
     def step(self, token: Tensor, state: State) -> tuple[Tensor, State]:
-        """The log probabilities `[M,V]` of the word after these `[M]`, and the state with them in it."""
+        """Read one token of each sequence, `[M]`: the next word's log probabilities `[M,V]`, and the new state."""
         state = self.memory(self.embedding(token), state)
         return log_softmax(self.output(state[0]), 1), state
 
     def steps(self, tokens: Tensor) -> Iterator[tuple[Tensor, State]]:
-        """For each place of sequences `[N,T]`: what `step` gives, once it has read the words before."""
+        """What `step` returns for each place of sequences `[N,T]`, after it has read the words before that place."""
         before, state = self.begin(len(tokens))
         for token in tokens.unbind(1):
             log_likely, state = self.step(before, state)
@@ -62,22 +62,22 @@ class Generator(nn.Module):
             before = token
 
     def log_likelihood(self, tokens: Tensor) -> Tensor:
-        """Of each word of sequences `[N,T]`, given those before it: `[N,T]`, in nats."""
+        """The log probability of each word of sequences `[N,T]`, given the words before it: `[N,T]`, in nats."""
         likely = torch.stack([log_likely for log_likely, _ in self.steps(tokens)], 1)
         return likely.gather(2, tokens[..., None]).squeeze(2)
 
 
 def draw_words(log_likely: Tensor, places: Tensor) -> Tensor:
-    """The words `[M]` at these places `[M]`, in [0,1), of the cumulated probabilities `[M,V]`."""
+    """The words `[M]` whose intervals of the cumulative probabilities `[M,V]` contain `places` `[M]`, in [0,1)."""
     reached = log_likely.exp().cumsum(1)
-    passed = reached <= places[:, None].to(reached)  # counted, since ONNX has no search in what is sorted
+    passed = reached <= places[:, None].to(reached)  # counted, since ONNX has no searchsorted
     return passed.sum(1).clamp(max=log_likely.shape[1] - 1)
 
 
 class Discriminator(nn.Module):
-    """A sequence, as a sample, to features `[N, feature_size]`: the most that filters of several widths find.
+    """A sequence, as a sample, to features `[N, feature_size]`: the maximum over places of filters of several widths.
 
-    Then a highway layer, and dropout where there is some, as in the authors' code.
+    Then a highway layer, and dropout if the recipe has it, as in the authors' code.
     """
 
     def __init__(self, image_shape: ImageShape, width: int, norm: Layers, words: int) -> None:

@@ -1,7 +1,7 @@
-"""A feature map doubled before a 3x3 convolution or halved behind one: both as one convolution of stride 2.
+"""A feature map doubled before a 3x3 convolution, or halved after it: both as one convolution of stride 2.
 
-A pixel that was repeated 2 x 2 meets several of the kernel's weights with one value, so their sums do, once:
-16 products where there were 36. Of a mean of four answers the same is true. The function is the same, but for rounding.
+A pixel repeated 2 x 2 gives several of the kernel's weights the same value, so one product with the weights' sum is
+enough: 16 products in place of 36. The same is true of a mean of four outputs. Results differ only by rounding.
 """
 
 from typing import Any
@@ -12,32 +12,32 @@ from torch.nn.functional import avg_pool1d, avg_pool2d, avg_pool3d, conv2d, conv
 
 Size = tuple[int, ...]
 _SHIFTS = torch.tensor([[1.0, 0, 0], [1, 1, 0], [0, 1, 1], [0, 0, 1]])
-"""Which of 3 weights each of 4 is the sum of, by one axis: those shifted by none, and by one."""
+"""`[4,3]`, along one axis: each of the 4 new weights is the sum of the 3 old ones that have a 1 in its row."""
 _DOWN = torch.kron(_SHIFTS, _SHIFTS) / 4
 _UP = torch.kron(_SHIFTS.flip(1), _SHIFTS.flip(1))
-"""`[16,9]`, of both axes: for means of four; and mirrored, as a transposed convolution reads its kernel."""
+"""`[16,9]`, for both axes: `_DOWN` for means of four; `_UP` mirrored, as a transposed convolution reads its kernel."""
 _PLACES, _PLACES_IN_BFLOAT16 = 64, 512
-"""Of the larger map, from which one convolution is quicker: in float32, and where arithmetic costs less than copies."""
+"""Places of the larger map from which a single convolution is faster, in float32 and in bfloat16."""
 
 
 def doubled(maps: Tensor, size: Size) -> Tensor:
-    """Each pixel repeated along each axis, cut to exactly `size`."""
+    """Each pixel repeated twice along each axis, cut to exactly `size`."""
     return cut(interpolate(maps, scale_factor=2, mode="nearest"), size)
 
 
 def cut(maps: Tensor, size: Size) -> Tensor:
-    """The first places along each axis, `size` of them."""
+    """The first `size` places along each axis."""
     return maps[:, :, *[slice(side) for side in size]]
 
 
 def halved(maps: Tensor) -> Tensor:
-    """The mean of each 2 x 2 pixels, rounding up: at an odd side, of those that are there; of any number of axes."""
+    """The mean of each 2 x 2 pixels, of any number of axes; an odd side is rounded up, with fewer pixels at its end."""
     pools = {1: avg_pool1d, 2: avg_pool2d, 3: avg_pool3d}
     return pools[maps.ndim - 2](maps, 2, ceil_mode=True)
 
 
 def convolve_doubled(layer: nn.Module, maps: Tensor, size: Size) -> Tensor:
-    """`layer(doubled(maps, size))` of a 3x3 layer: `[N,C,h,w]` to `[N,C',*size]`, each side 2h or 2h - 1."""
+    """`layer(doubled(maps, size))` for a 3x3 layer: `[N,C,h,w]` to `[N,C',*size]`, each side 2h or 2h - 1."""
     if not isinstance(layer, nn.Conv2d) or not _worth(maps, size):
         convolved: Tensor = layer(doubled(maps, size))
         return convolved
@@ -50,14 +50,14 @@ def convolve_doubled(layer: nn.Module, maps: Tensor, size: Size) -> Tensor:
 
 
 def convolve_halved(layer: nn.Module, maps: Tensor) -> Tensor:
-    """`halved(layer(maps))` of a 3x3 layer: `[N,C,H,W]` to `[N,C',H/2,W/2]`, rounded up."""
+    """`halved(layer(maps))` for a 3x3 layer: `[N,C,H,W]` to `[N,C',H/2,W/2]`, rounded up."""
     if not isinstance(layer, nn.Conv2d) or not _worth(maps, maps.shape[2:]):
         return halved(layer(maps))
     return conv2d(maps, _summed(layer.weight, _DOWN), layer.bias, stride=2, padding=1)
 
 
 def _worth(maps: Tensor, larger: Size) -> bool:
-    """Whether one convolution gives the same, which it does where the larger map's sides are even, and is quicker."""
+    """Whether a single convolution is faster and gives the same, which it does if the larger map's sides are even."""
     if maps.device.type != "cpu" or larger[0] % 2 or larger[1] % 2:
         return False
     narrow = maps.dtype == torch.bfloat16 or torch.is_autocast_enabled("cpu")
@@ -65,14 +65,14 @@ def _worth(maps: Tensor, larger: Size) -> bool:
 
 
 def _summed(weight: Tensor, sums: Tensor) -> Tensor:
-    """The kernel `[C',C,4,4]` of stride 2 of a kernel `[C',C,3,3]`, channels last as that."""
+    """The kernel `[C',C,4,4]` for stride 2, made from a kernel `[C',C,3,3]`; both channels last."""
     after, before = weight.shape[:2]
     kernel = sums.to(weight.dtype) @ weight.permute(0, 2, 3, 1).reshape(after, 9, before)
     return kernel.view(after, 4, 4, before).permute(0, 3, 1, 2)
 
 
 class _BiasGradient(torch.autograd.Function):
-    """Maps `[N,C,H,W]` that hold a bias `[C]` already, and its gradient, which oneDNN takes ten times as long for."""
+    """Give a bias `[C]`, already added to maps `[N,C,H,W]`, its gradient; oneDNN would take ten times as long."""
 
     @staticmethod
     def forward(context: Any, maps: Tensor, bias: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Residual players of SNGAN (Miyato et al. 2018, appendix B.4), the number of blocks by the image's size."""
+"""Residual players of SNGAN (Miyato et al. 2018, appendix B.4); the number of blocks depends on the image's size."""
 
 from itertools import pairwise
 
@@ -11,7 +11,7 @@ from mintage.networks.resampling import Size, convolve_doubled, convolve_halved,
 
 
 def initialize(module: nn.Module) -> None:
-    """Glorot's: with gain 2 in 3x3 convolutions, whose input was rectified, 1 elsewhere; a modulation keeps its own."""
+    """Glorot's weights: gain 2 in 3x3 convolutions, whose input is rectified, else 1; a modulation keeps its own."""
     if isinstance(module, nn.Conv2d | nn.Linear) and not isinstance(module, Modulation):
         nn.init.xavier_uniform_(module.weight, 2**0.5 if module.weight.shape[2:] == (3, 3) else 1.0)
         if module.bias is not None:

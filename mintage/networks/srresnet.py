@@ -1,7 +1,7 @@
 """Enlarging (Ledig et al. 2017, figure 4): residual blocks at the source's size, then doublings up to the image's.
 
-Eight blocks in place of sixteen, so that a CPU can train them. What they make is added to the source enlarged bicubic,
-so that they need not learn what is known without them; images as large as their sources are mended likewise.
+Eight blocks in place of sixteen, so that a CPU can train them. Their output is added to the source, enlarged bicubic,
+so that they need not learn to copy it. An image as large as its source is made in the same way.
 """
 
 from torch import Tensor, nn
@@ -16,11 +16,11 @@ from mintage.networks.resampling import Size
 _BLOCKS = 8
 _MOST_DOUBLINGS = 3
 _INSIDE = 0.99
-"""Of the range of an enlarged source, as in all that were released."""
+"""An enlarged source is cut to +-0.99, as in all models released so far."""
 
 
 def doublings(size: Size, image_size: Size) -> list[Size]:
-    """The sizes from a source's to the image's, each twice the one before or, where that is odd, a row or column less.
+    """The sizes after the source's up to the image's: each side is twice the one before, or one less.
 
     Raises ValueError where there are no such sizes.
     """
@@ -79,7 +79,7 @@ class _Block(nn.Module):
 
 
 class _Shuffled(nn.Module):
-    """Four maps for one, which become its pixels (Shi et al. 2016), cut to exactly `size`."""
+    """Double a map: the pixels of four maps are interleaved to one (Shi et al. 2016), cut to exactly `size`."""
 
     def __init__(self, width: int, size: Size) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
-"""The second stage of StackGAN (Zhang et al. 2017, 3.3): what another generator made of the same latents, refined.
+"""The second stage of StackGAN (Zhang et al. 2017, 3.3): it refines a first generator's image of the same latents.
 
-As the paper's, it reads the first stage's picture, halves it, joins what it is told at every place, and doubles it up
-to the image behind a few residual blocks. Unlike the paper's it is told the latents, too, and what it makes is added to
-the picture enlarged, so that it need not learn what is there without it.
+As in the paper, it halves the first stage's picture, joins the condition at every place, and doubles it up to the image
+after a few residual blocks. Unlike the paper's, it also gets the latents, and its output is added to the enlarged
+picture, so that it need not learn to copy it.
 """
 
 from itertools import pairwise
@@ -67,7 +67,7 @@ class Generator(nn.Module):
         return finish(self.last(self.enlarge(maps, modulation)), self.enlarged(first))
 
     def enlarged(self, first: Tensor) -> Tensor:
-        """The first stage's pictures `[N,C,h,w]` as images `[N,C,H,W]`, bicubic: what there is without this network."""
+        """The first stage's pictures `[N,C,h,w]` enlarged bicubic to `[N,C,H,W]`, to which this network adds."""
         return interpolate(first.float(), self.size, mode="bicubic").clamp(-1, 1)
 
 

@@ -1,9 +1,9 @@
-"""Image to image as g(f(x)): features f that tell classes apart, and an image g of them (Taigman et al. 2017).
+"""Image to image as g(f(x)): f extracts features that distinguish classes, g draws an image (Taigman et al. 2017).
 
-f learns from classes before the game begins (`mintage/games/transfer.py`) and stays as it is from then on. It has the
-layers of a discriminator, behind them tanh, so that a distance of features means the same for any f. Its norms are of
-each image alone: it says the same of an image in training and in use, and more of one of another domain, whose strokes
-are thinner or fainter. g is `dcgan`'s generator.
+f learns from classes before the game begins (`mintage/games/transfer.py`) and is frozen from then on. It has the layers
+of a discriminator, then tanh, so that a distance of features means the same for any f. Its norms are of each image
+alone: an image has the same features in training and in use, and they still say much of an image of the other domain,
+whose strokes are thinner or fainter. g is `dcgan`'s generator.
 """
 
 from dataclasses import replace
@@ -35,7 +35,7 @@ class Extractor(nn.Module):
 class Generator(nn.Module):
     """(source `[N,S,H,W]`, vector `[N, vector_size]`) to an image `[N,C,H,W]` in [-1,1]; a vector joins the features.
 
-    Nothing goes around the features, so what is kept of a source is what they say of it.
+    Nothing goes around the features, so only what they contain is kept of the source.
     """
 
     def __init__(

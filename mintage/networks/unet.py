@@ -14,16 +14,16 @@ from mintage.networks.parts import INIT_STD, SLOPE, ImageShape, Plane, finish, i
 from mintage.networks.patches import Discriminator
 
 _PLAIN_LEVELS = 2
-"""Of the decoder, at the image's side: those that drop no units."""
+"""Levels of the decoder, next to the image, without dropout."""
 
 
 class Generator(nn.Module):
     """(source `[N,S,*S]`, vector `[N, vector_size]`) to an image `[N,C,*S]` in [-1,1].
 
-    Halved until it is 4 pixels or less and doubled again (by long layers of sound: quartered until it is 16 or less);
-    each step up also reads the map of its size on the way down, so that what source and image share need not go through
-    the narrowest map. A vector joins that one as a channel.
-    Dropout stands in the decoder's inner levels, as in the paper.
+    The source is halved until it is 4 pixels or less, then doubled again (sound with long layers: quartered until it is
+    16 or less). Each step up also reads the map of its size on the way down, so what source and image share need not go
+    through the narrowest map. A vector joins the narrowest map as a channel.
+    The decoder's inner levels have dropout, as in the paper.
     """
 
     def __init__(
