@@ -1,1 +1,1 @@
-"""How a label or an information code reaches either player. Labels are `[N]` int64 in `[0, classes)`."""
+"""How each player gets or predicts a label or an information code. Labels are `[N]` int64 in `[0, classes)`."""

@@ -1,4 +1,4 @@
-"""How the discriminator is told the class or asked for it, or shown the source; mintage/catalog.py has the names."""
+"""How the discriminator gets the class or source, or predicts the class; mintage/catalog.py has the names."""
 
 from dataclasses import dataclass
 
@@ -8,14 +8,14 @@ from mintage.conditioning.images import Beside, ConcatPlane, Domain, Hole, Produ
 
 @dataclass(frozen=True)
 class DiscriminatorConditioning:
-    """What happens to its image, and what it says."""
+    """How its input image is made, and the head that gives its output."""
 
     image: type[Unlabelled] = Unlabelled
     head: type[Score] = Score
 
     @property
     def plain(self) -> bool:
-        """Whether it says nothing but a score."""
+        """Whether its only output is a score."""
         return self.head is Score
 
     @property
@@ -24,12 +24,12 @@ class DiscriminatorConditioning:
 
     @property
     def needs_probability(self) -> bool:
-        """Whether its logit must be one of a probability."""
+        """Whether its logit must be that of a probability."""
         return self.head in (SemiSupervised, Origin)
 
     @property
     def judges_match(self) -> bool:
-        """Whether its score is that of the image together with its label or source."""
+        """Whether its score judges the image together with its condition."""
         return self.image is not Unlabelled or self.head is Projection
 
     @property
@@ -51,7 +51,7 @@ class DiscriminatorConditioning:
 
     @property
     def tells_origin(self) -> bool:
-        """Whether it tells of which domain an image was made."""
+        """Whether it classifies an image's origin: made from the other domain, from its own, or real."""
         return self.head is Origin
 
     @property

@@ -1,4 +1,4 @@
-"""How the generator is told its class or attributes, or shown its source: (latent, condition) to a network's inputs."""
+"""How the generator gets its class, attributes or source: (latent, condition) to a network's inputs."""
 
 from typing import NamedTuple
 
@@ -8,32 +8,32 @@ from torch import Tensor, nn
 from mintage.conditioning.embedding import EMBEDDING, QUIET, Condition
 
 _SHARED_STD = 0.3
-"""Larger than an embedding beside z, since the norms that read it start small; at 1 a class is one image."""
+"""Larger than for an embedding beside z, since the norms that read it start small; at 1 each class collapses."""
 
 
 class Inputs(NamedTuple):
-    """What a generating network runs on."""
+    """The inputs of a network that makes images."""
 
     vector: Tensor
     """`[N, latent + vector_size]`."""
     modulation: Tensor | None = None
-    """`[N, modulation_size]`, of which its norms make their scale and shift."""
+    """`[N, modulation_size]`, from which its norms make their scale and shift."""
     plane: Tensor | None = None
     """`[N, plane_size]`, which it widens to one more channel of its first feature map."""
 
 
 class OfDomain(NamedTuple):
-    """What a network runs on that makes images of several domains."""
+    """The inputs of a network that makes images of several domains."""
 
     vector: Tensor
     modulation: Tensor | None
     plane: Tensor | None
     domain: Tensor
-    """`[N, domains]`: a 1 at the one whose own layers draw the image."""
+    """`[N, domains]`: a 1 at the domain whose layers draw the image."""
 
 
 class Translation(NamedTuple):
-    """What a network runs on that makes images of images."""
+    """The inputs of a network that translates."""
 
     source: Tensor
     """`[N,S,H,W]`."""
@@ -42,11 +42,11 @@ class Translation(NamedTuple):
 
 
 class Unconditional(nn.Module):
-    """The latent alone; and what every other way adds to that."""
+    """The latent alone. The other classes add a condition to it."""
 
     takes: str | None = None
-    """What its condition is: the "label" of an image, or the attributes in its place; its "source" `[N,S,H,W]`; or the
-    "domain" of what is to be made."""
+    """What its condition is: the "label" of an image, or its attributes in place of that; its "source" `[N,S,H,W]`; or
+    the "domain" of the image to make."""
     vector_size = 0
     modulation_size = 0
     plane_size = 0
@@ -130,7 +130,7 @@ class Source(Unconditional):
 
 
 class Domain(Unconditional):
-    """The domain's number, by which the network's last layer is chosen (Liu and Tuzel 2016)."""
+    """The domain's number, which chooses the network's last layer (Liu and Tuzel 2016)."""
 
     takes = "domain"
 

@@ -1,4 +1,4 @@
-"""What the discriminator says: features `[M,F]` to a judgement, with the class or the code where it is asked for."""
+"""The discriminator's output: features `[M,F]` to a judgement, with the class or the code if it predicts them."""
 
 from dataclasses import dataclass
 
@@ -13,13 +13,13 @@ _CODE_HIDDEN = 128
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a discriminator says of a batch of N images: M judgements, in the order of the images.
+    """A discriminator's output for a batch of N images: M judgements, in the order of the images.
 
-    M is N; where m are packed together, N / m; where P patches are judged apart, N P.
+    M is N; N / m if m images are packed together; N P if P patches are judged each by itself.
     """
 
     logit: Tensor
-    """`[M]`; higher is more real, sigmoid(logit) the probability where the objective says so."""
+    """`[M]`; higher is more real. sigmoid(logit) is a probability if `Objective.probability`."""
     features: Tensor
     """`[M, F]`, before the last layer."""
     class_logits: Tensor | None = None
@@ -28,7 +28,7 @@ class Judgement:
     """`[M, categories + continuous]`: logits, then means."""
 
     def split(self, parts: int) -> list["Judgement"]:
-        """The judgements of so many batches of one size that were judged in one pass."""
+        """The judgements of each of `parts` equally large batches that were judged in one pass."""
         values = (self.logit, self.features, self.class_logits, self.code)
         pieces = [[None] * parts if value is None else value.chunk(parts) for value in values]
         return [Judgement(*of_batch) for of_batch in zip(*pieces, strict=True)]
@@ -36,7 +36,7 @@ class Judgement:
 
 @dataclass(frozen=True)
 class HeadConfig:
-    """What a head's shapes follow from."""
+    """What decides the shapes of a head."""
 
     features: int
     condition: Condition
@@ -48,11 +48,11 @@ class Score(nn.Module):
     """One number for an image; the label plays no part here."""
 
     column: str | None = None
-    """The name of what it learns beside the game, where it does."""
+    """The column of its auxiliary loss in train.tsv; None if it has no such loss."""
     labelled_batch = False
-    """Whether it learns classes from a batch of labelled images of its own."""
+    """Whether it learns classes from a separate batch of labeled images."""
     batch_norm = False
-    """Whether what it says of an image depends on the others that are judged with it."""
+    """Whether its output for an image depends on the other images in the same pass."""
 
     def __init__(self, config: HeadConfig) -> None:
         super().__init__()
@@ -63,11 +63,11 @@ class Score(nn.Module):
         return Judgement(self.output(features).squeeze(1).float(), features)
 
     def loss_on_real(self, real: Judgement, label: Tensor | None) -> Tensor | None:
-        """What it learns from a real image and its label; None where that is nothing."""
+        """Its auxiliary loss on real images and their labels; None if it has none."""
         return None
 
     def loss_on_fake(self, fake: Judgement, label: Tensor | None, code: Tensor | None) -> Tensor | None:
-        """What it learns from a fake, and in its turn the generator: to make the class or code readable."""
+        """Its auxiliary loss on fakes, which the generator descends as well; None if it has none."""
         return None
 
 
@@ -85,7 +85,7 @@ class Projection(Score):
 
 
 class Auxiliary(Score):
-    """Also says which class, or which attributes, it sees, of real and of fake images (Odena et al. 2017)."""
+    """It also predicts the class or the attributes, of real and of fake images (Odena et al. 2017)."""
 
     column = "class_loss"
 
@@ -109,8 +109,8 @@ class Auxiliary(Score):
 class SemiSupervised(Score):
     """K classes and `fake` in one softmax, the logit of `fake` held at 0 (Salimans et al. 2016, section 5).
 
-    Then D(x) = Z / (Z + 1) with Z = sum exp(class logits), so the game's logit is log Z. Labels are learned from
-    a batch of labelled images of its own in each step, as in the authors' code.
+    Then D(x) = Z / (Z + 1) with Z = sum exp(class logits), so the game's logit is log Z. Classes are learned from a
+    separate batch of labeled images in each step, as in the authors' code.
     """
 
     column = "class_loss"
@@ -131,9 +131,9 @@ class SemiSupervised(Score):
 
 
 class Origin(Score):
-    """Three classes in one softmax: made of the other domain, made of its own, and real (Taigman et al. 2017, 4).
+    """Three classes in one softmax: made from the other domain, made from its own, and real (Taigman et al. 2017, 4).
 
-    The game's logit is that of being real, log p / (1 - p); `class_logits` `[M,3]` are in this order.
+    The game's logit is log p / (1 - p), with p the probability of real; `class_logits` `[M,3]` are in this order.
     """
 
     def __init__(self, config: HeadConfig) -> None:
@@ -146,10 +146,10 @@ class Origin(Score):
 
 
 class InformationCode(Score):
-    """Reads the code of which an image was made: categories, and continuous values as means of unit Gaussians.
+    """It predicts the code from which an image was made: categories, and continuous values as means of unit Gaussians.
 
-    Its loss bounds the information between code and image (Chen et al. 2016, equation 5): both parts with the same
-    weight, and batch norm in its hidden layer, as in the authors' code.
+    Its loss bounds the mutual information of code and image (Chen et al. 2016, equation 5). As in the authors' code,
+    both parts have the same weight, and its hidden layer has batch norm.
     """
 
     column = "code_loss"
@@ -172,7 +172,7 @@ class InformationCode(Score):
     def loss_on_fake(self, fake: Judgement, label: Tensor | None, code: Tensor | None) -> Tensor | None:
         assert fake.code is not None
         assert code is not None
-        numbers = self.config.categories  # and from there on
+        numbers = self.config.categories  # the continuous values follow the categories
         losses = [(fake.code - code)[:, numbers:].square().sum(1).mean() / 2]
         if self.config.categories:
             losses.append(cross_entropy(fake.code[:, :numbers], code[:, :numbers]))

@@ -1,4 +1,4 @@
-"""How the discriminator is shown a condition with the image: (images `[N,C,*S]`, condition) to `[N,channels,*S]`."""
+"""How a condition is joined to the discriminator's image: (images `[N,C,*S]`, condition) to `[N,channels,*S]`."""
 
 import math
 
@@ -16,7 +16,7 @@ class Unlabelled(nn.Module):
     """The image alone."""
 
     takes: str | None = None
-    """What is shown with it: its "label", or the attributes in its place; its "source" `[N,S,H,W]`; or its "domain"."""
+    """What is joined: the image's "label", or its attributes instead; its "source" `[N,S,H,W]`; or its "domain"."""
 
     def __init__(self, condition: Condition, image_shape: ImageShape, source_shape: ImageShape | None = None) -> None:
         super().__init__()
@@ -27,12 +27,12 @@ class Unlabelled(nn.Module):
         return image
 
     def apart(self, image: Tensor, condition: Tensor | None) -> Labelled | None:
-        """The same before both are joined, where there are planes of classes, fewer than images; None elsewhere."""
+        """Image and class planes, not yet joined; None if there are no class planes, or more of them than images."""
         return None
 
 
 class ConcatPlane(Unlabelled):
-    """The label's embedding widened to a plane of the image's size and joined as a channel."""
+    """The label's embedding, widened to a plane of the image's size and joined as a channel."""
 
     takes = "label"
 
@@ -56,7 +56,7 @@ class ConcatPlane(Unlabelled):
 
 
 class Product(Unlabelled):
-    """The image multiplied by the label's embedding, widened to its shape; around 1 at the start."""
+    """The image multiplied by the label's embedding, which is widened to its shape and near 1 at the start."""
 
     takes = "label"
 
@@ -72,7 +72,7 @@ class Product(Unlabelled):
 
 
 class Repeat(Unlabelled):
-    """The label repeated over the image: a channel a class, one of them all ones; or a channel an attribute."""
+    """The label as more channels: one for each class, all 1 at the image's class; or one for each attribute."""
 
     takes = "label"
 
@@ -87,13 +87,13 @@ class Repeat(Unlabelled):
 
 
 class Domain(Repeat):
-    """The domain's number in the same way, by which the network's first layer is chosen (Liu and Tuzel 2016)."""
+    """The domain's number as channels in the same way; it chooses the network's first layer (Liu and Tuzel 2016)."""
 
     takes = "domain"
 
 
 class Beside(Unlabelled):
-    """The source, brought to the image's size, as more channels of it (Isola et al. 2017)."""
+    """The source, resized to the image, as more channels (Isola et al. 2017)."""
 
     takes = "source"
 
@@ -108,7 +108,7 @@ class Beside(Unlabelled):
 
 
 class Hole(Unlabelled):
-    """What is missing of the source alone, black around it, and the source's mask (Pathak et al. 2016, section 3.2)."""
+    """Only the image inside the source's hole, black around it, and the source's mask (Pathak et al. 2016, 3.2)."""
 
     takes = "source"
 
