@@ -11,9 +11,9 @@ from typing import NoReturn
 BAD_INPUT, UNREAD = 2, 141
 """Exit codes; the pipeline's programs have the same (stages/common/errors.py)."""
 TOLD = "MINTAGE_COMMAND"
-"""The environment's variable that tells a program by which command it was started, for its help."""
+"""The environment variable with the command by which a program was started, for its help."""
 PLACE = Path(__file__).resolve().parents[1]
-"""Where this package lies: a checkout has the pipeline beside it."""
+"""The folder of this package: a checkout has the pipeline beside it."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ class Command:
     module: str
     text: str
     before: tuple[str, ...] = ()
-    """What the program is given before all else."""
+    """Arguments that always come first."""
     alone: tuple[str, ...] = ()
-    """What it is given where nothing else is."""
+    """Arguments for a call without any."""
 
 
 COMMANDS = {
@@ -55,23 +55,23 @@ COMMANDS = {
 
 
 OF_RELEASES = ("publish", "list", "show", "verify", "fetch", "recognize", "promote", "rollback", "delete", "gc")
-"""Commands of `mintage releases`, which people ask for without that word."""
+"""Commands of `mintage releases`, which people also type without that word."""
 
 
 def main() -> int:
-    """The exit code of a command that this package has itself; any other takes this process's place."""
+    """Run a command of this package, and return its exit code; any other command replaces this process."""
     try:
         name, *rest = sys.argv[1:] or ["--help"]
         code = run(name, rest)
         sys.stdout.flush()
         return code
-    except BrokenPipeError:  # nobody reads any more
+    except BrokenPipeError:  # nobody reads the output any more
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return UNREAD
 
 
 def run(name: str, rest: list[str]) -> int:
-    """Do what is asked; 2, with a sentence, where it is not known, or its program is not there."""
+    """Run a command, and return its exit code: 2, with a sentence, if it is unknown or its program is missing."""
     if name in ("-h", "--help", "help"):
         print(usage())
         return 0
@@ -109,16 +109,16 @@ def usage() -> str:
 
 
 def replace(name: str, command: Command, rest: list[str]) -> NoReturn:
-    """Let the command's program take this process's place: signals and exit codes are its own."""
+    """Replace this process by the command's program, so that signals and exit codes are the program's."""
     environment = {**os.environ, TOLD: f"mintage {name}"}
-    if Path.cwd() != PLACE:  # as where one's pictures are
+    if Path.cwd() != PLACE:  # as in a folder of one's pictures
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(PLACE), os.environ.get("PYTHONPATH")]))
     arguments = [*command.before, *(rest or command.alone)]
     os.execve(sys.executable, [sys.executable, "-m", command.module, *arguments], environment)
 
 
 def refuse(sentence: str) -> int:
-    """Say what is wrong; the exit code."""
+    """Print what is wrong, and return the exit code."""
     print(f"error: {sentence}", file=sys.stderr)
     return BAD_INPUT
 

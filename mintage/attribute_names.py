@@ -1,6 +1,6 @@
-"""What may be asked of attributes, by their names; without torch, so that it is known before anything is trained.
+"""Which values of attributes a user may ask for, by name; without torch, to be checked before anything is trained.
 
-Names say which bits belong together: of `hair=red`, `hair=black` and `hair=none` one is 1 in each image.
+Names show which bits belong together: exactly one of `hair=red`, `hair=black` and `hair=none` is 1 in each image.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from mintage.nearest import nearest
 
 
 def groups_of(names: Sequence[str]) -> dict[str, list[int]]:
-    """The places of the bits of each attribute, by its name, in order.
+    """By the name of each attribute, the places of its bits in `names`, in order.
 
     Example:
         >>> groups_of(["glasses", "hair=red", "hair=black"])
@@ -22,10 +22,10 @@ def groups_of(names: Sequence[str]) -> dict[str, list[int]]:
 
 
 def asked_values(names: Sequence[str], asked: Mapping[str, bool | float | str]) -> dict[int, float]:
-    """The values on [-1,1] that are asked for, by their places in `names`.
+    """The values in [-1,1] that are asked for, by their places in `names`.
 
-    `asked` has True or False of a bit, a number on [-1,1], or the word of a group. Raises ValueError, with the nearest
-    name, where there is no such attribute or value.
+    `asked` has True or False for a bit, a number in [-1,1], or the word of a group. Raises ValueError, with the nearest
+    name, if there is no such attribute or value.
 
     Example:
         >>> asked_values(["glasses", "hair=red", "hair=black"], {"glasses": True, "hair": "red"})
@@ -50,14 +50,14 @@ def asked_values(names: Sequence[str], asked: Mapping[str, bool | float | str]) 
 
 
 def _values_of(name: str, names: Sequence[str], places: list[int]) -> str:
-    """The end of a sentence on a value that an attribute cannot have."""
+    """The end of an error's sentence: which values the attribute can have."""
     if name in names:
         return ": give true, false, or a number from -1 to 1"
     return f": ask for {' or '.join(names[place].partition('=')[2] for place in places)}"
 
 
 def attribute_value(name: str, value: float) -> float:
-    """-1 or 1 of False or True, or the number. Raises ValueError where it lies beyond [-1,1]."""
+    """-1 for False, 1 for True, or the number itself. Raises ValueError for a number outside [-1,1]."""
     number = (1.0 if value else -1.0) if isinstance(value, bool) else float(value)
     if not -1 <= number <= 1:
         raise ValueError(f"attribute {name!r} cannot be {value}: ask for True, False, or a number in [-1,1]")

@@ -1,4 +1,4 @@
-"""Properties of one image: bits, which are -1 or 1, and numbers on [-1,1]; of a column of words a bit a word."""
+"""Attributes of an image: bits, which are -1 or 1, and numbers in [-1,1]; a column of words becomes a bit a word."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -10,15 +10,15 @@ from mintage.attribute_names import asked_values, attribute_value, groups_of
 from mintage.randomness import stream
 
 EXAMPLES = 256
-"""Rows of attributes that a generator keeps, so that it can be asked for likely combinations."""
+"""Rows of real images' attributes that a generator keeps, so that it can sample likely combinations."""
 _NEAR = 0.25
 """A number is right within this distance: an eighth of its range."""
 
 
 def columns(given: Mapping[str, Any], images: int) -> tuple[tuple[str, ...], Tensor]:
-    """Names `[K]` and values `[images, K]` on [-1,1] of columns by name, as `mintage.Dataset` takes them.
+    """Names `[K]` and values `[images, K]` in [-1,1] of the columns that `mintage.Dataset` takes.
 
-    Raises ValueError where a column has another length, or numbers beyond [-1,1].
+    Raises ValueError if a column has another length, or numbers outside [-1,1].
 
     Example:
         >>> columns({"glasses": [True, False], "hair": ["red", "black"]}, 2)
@@ -43,15 +43,15 @@ def _columns(name: str, given: Any, images: int) -> Iterator[tuple[str, Tensor]]
 
 
 def examples_of(rows: Tensor, seed: int) -> Tensor:
-    """`[EXAMPLES, K]` of the rows `[N,K]`, drawn by the seed; again from the first where N is less."""
+    """`[EXAMPLES, K]` of the rows `[N,K]`, drawn by the seed; rows repeat if N is less."""
     order = torch.randperm(len(rows), generator=stream(seed, "attributes/examples"))
     return rows[order.repeat(-(-EXAMPLES // len(rows)))[:EXAMPLES]]
 
 
 def with_changes(rows: Tensor, names: Sequence[str], asked: Mapping[str, bool | float | str]) -> Tensor:
-    """The rows `[N,K]` with what is asked for: True or False of a bit, a number on [-1,1], the word of a group.
+    """The rows `[N,K]` with the values in `asked`: True or False for a bit, a number in [-1,1], the word of a group.
 
-    Raises ValueError, with the nearest name, where there is no such attribute or value.
+    Raises ValueError, with the nearest name, if there is no such attribute or value.
 
     Example:
         >>> with_changes(torch.zeros(1, 3), ["glasses", "hair=red", "hair=black"], {"glasses": True, "hair": "red"})
@@ -64,7 +64,7 @@ def with_changes(rows: Tensor, names: Sequence[str], asked: Mapping[str, bool | 
 
 
 def values_of(rows: Tensor) -> Tensor:
-    """All values `[V,B]` of an attribute, of which `[N,B]` are its bits, or its number, in some images."""
+    """All values `[V,B]` of an attribute; `rows` `[N,B]` are its bits, or its number, in some images."""
     if rows.shape[1] > 1:
         return 2 * torch.eye(rows.shape[1]) - 1
     return torch.tensor([[-1.0], [1.0]]) if (rows.abs() == 1).all() else torch.linspace(-1, 1, 5)[:, None]
@@ -73,8 +73,8 @@ def values_of(rows: Tensor) -> Tensor:
 def right(predicted: Tensor, asked: Tensor, names: Sequence[str]) -> Tensor:
     """Whether each attribute of each image is as asked `[N,G]`, in the order of `groups_of`.
 
-    `predicted` and `asked` are `[N,K]` on [-1,1]. A bit is right on its side of 0, a number within an eighth of its
-    range, a group where its highest bit is the one that is 1.
+    `predicted` and `asked` are `[N,K]` in [-1,1]. A bit is right on its side of 0, a number within an eighth of its
+    range, a group if its highest bit is the one that is 1.
     """
     found = []
     for places in groups_of(names).values():
@@ -88,5 +88,5 @@ def right(predicted: Tensor, asked: Tensor, names: Sequence[str]) -> Tensor:
 
 
 def by_chance(rows: Tensor, names: Sequence[str]) -> Tensor:
-    """The share `[G]` of rows `[N,K]` in which always guessing the likeliest value is right, by attribute."""
+    """For each attribute the share `[G]` of rows `[N,K]` in which the most frequent value would be right."""
     return right(rows.mean(0).expand_as(rows), rows, names).double().mean(0)

@@ -1,7 +1,7 @@
 """Changes made to real and to fake images alike before they are judged (DiffAugment, Zhao et al. 2020).
 
-D never sees an unchanged image, so G need not learn the changes; few real images last longer. Each is
-(images `[N,C,*S]` in [-1,1], random) -> as many, another draw for each image, and passes gradients on.
+D sees only changed images, so G need not learn the changes, and few real images last longer. Each change is
+(images `[N,C,*S]` in [-1,1], random) -> as many images, with a new draw for each; gradients pass through it.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,13 +17,13 @@ Change = Callable[[Tensor, torch.Generator], Tensor]
 
 
 def _corners(images: Tensor, highest: Sequence[int], random: torch.Generator) -> list[Tensor]:
-    """Along each axis a place in [0, highest] for each image, `[N,1]`."""
+    """Along each axis a random place in [0, highest] for each image, `[N,1]`."""
     drawn = [integers(0, most + 1, (len(images), 1), random) for most in highest]
     return [places.to(images.device, non_blocking=True) for places in drawn]
 
 
 def windows(images: Tensor, corners: Sequence[Tensor], size: Sequence[int]) -> Tensor:
-    """Of each image `[N,C,*S]` the part of this size that begins at its own corner, along each axis `[N,1]`."""
+    """The part of this size of each image `[N,C,*S]` that begins at the image's corner, `[N,1]` along each axis."""
     rank, device = len(size), images.device
     chosen = [torch.arange(len(images), device=device).view(-1, *[1] * rank)]
     for axis, (corner, side) in enumerate(zip(corners, size, strict=True)):
@@ -33,7 +33,7 @@ def windows(images: Tensor, corners: Sequence[Tensor], size: Sequence[int]) -> T
 
 
 def translation(images: Tensor, random: torch.Generator) -> Tensor:
-    """Moved by up to an eighth of each side (rounded half up), the place left filled with 0."""
+    """Shift images by up to an eighth of each side (rounded half up), and fill the rest with 0."""
     size = images.shape[2:]
     reach = [(side + 4) // 8 for side in size]
     corners = _corners(images, [2 * most for most in reach], random)
@@ -41,7 +41,7 @@ def translation(images: Tensor, random: torch.Generator) -> Tensor:
 
 
 def cutout(images: Tensor, random: torch.Generator) -> Tensor:
-    """A box of half each side set to 0; its centre may lie anywhere in the image."""
+    """Set a box of half each side to 0; its center may lie anywhere in the image."""
     size = images.shape[2:]
     inside = torch.ones((len(images), 1, *[1] * len(size)), dtype=torch.bool, device=images.device)
     for axis, (corner, side) in enumerate(
@@ -54,9 +54,9 @@ def cutout(images: Tensor, random: torch.Generator) -> Tensor:
 
 
 def turns(images: Tensor, random: torch.Generator) -> Tensor:
-    """Quarter turns in the plane of the last two axes: of a volume about its first, which is upright.
+    """Rotate images by quarter turns in the plane of the last two axes; a volume turns about its upright axis.
 
-    Half of them stay as they are, so that the generator need not make turned ones (Karras et al. 2020, section 2.2).
+    Half the images do not change, so that the generator need not make rotated ones (Karras et al. 2020, section 2.2).
     """
     drawn = integers(0, 6, (len(images),), random).to(images.device, non_blocking=True)
     quarters = torch.where(drawn < 4, drawn, 0)
@@ -65,13 +65,13 @@ def turns(images: Tensor, random: torch.Generator) -> Tensor:
 
 
 def mirrors(images: Tensor, random: torch.Generator) -> Tensor:
-    """One of four mirrored, left and right; the others stay as they are, likewise."""
+    """Mirror a quarter of the images, left and right; the others do not change."""
     drawn = integers(0, 4, (len(images), *[1] * (images.ndim - 1)), random).to(images.device, non_blocking=True)
     return torch.where(drawn == 0, images.flip(-1), images)
 
 
 def color(images: Tensor, random: torch.Generator) -> Tensor:
-    """Brightness shifted by up to 0.5, saturation times 0 to 2, contrast times 0.5 to 1.5."""
+    """Shift brightness by up to 0.5, multiply saturation by 0 to 2 and contrast by 0.5 to 1.5."""
     images = images + uniform_by_image(images, random) - 0.5
     gray = images.mean(1, keepdim=True)
     images = torch.lerp(gray, images, 2 * uniform_by_image(images, random))
@@ -80,7 +80,7 @@ def color(images: Tensor, random: torch.Generator) -> Tensor:
 
 
 def augment(images: Tensor, names: Sequence[str], random: torch.Generator) -> Tensor:
-    """The images after each of the named changes, in the catalog's order and float32; as they are where none is."""
+    """The images after each of the named changes, in the catalog's order and in float32; unchanged without a name."""
     images = images.float() if names else images
     for name in catalog.names("augment"):
         images = catalog.load("augment", name)(images, random) if name in names else images

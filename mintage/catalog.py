@@ -1,6 +1,6 @@
-"""What a recipe may name: by kind, a name and where it lies. Nothing is imported before it is used.
+"""What a recipe may name: for each kind, names and their places. Nothing is imported before it is used.
 
-A package outside brings more by entry points of a kind's group, such as `mintage.networks`: docs/extending.md.
+Other packages add names by entry points in the kind's group, such as `mintage.networks`: docs/extending.md.
 """
 
 from functools import cache
@@ -77,7 +77,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "spectrum": "mintage.terms:SPECTRUM",
         "mean_image": "mintage.terms:MEAN_IMAGE",
     },
-    # In the order in which they are made.
+    # In the order in which they are applied.
     "augment": {
         "colour": "mintage.augment:color",
         "translation": "mintage.augment:translation",
@@ -108,7 +108,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "domain": "mintage.conditioning.discriminator:DOMAIN",
         "origin": "mintage.conditioning.discriminator:ORIGIN",
     },
-    # The stage select has its own; see stages/selection/metrics.py.
+    # The built-in ones are in stages/selection/metrics.py.
     "metric": {},
     "optimizer": {
         "adam": "mintage.optimizers:adam",
@@ -117,31 +117,31 @@ BUILT_IN: dict[str, dict[str, str]] = {
     },
 }
 WITHOUT_MAPS = {"mlp", "points", "recurrent"}
-"""Networks that need no room for feature maps (`Network.has_maps`), to be known where torch is not loaded."""
+"""Networks for images too small for feature maps (not `Network.has_maps`). This set and the next need no torch."""
 WRITING = {"recurrent"}
-"""Those that write words (`Network.writes`), likewise."""
+"""Networks that write words (`Network.writes`)."""
 OF_ONE_VOICE = {"melody": "midinet", "melody_following": "midinet_following"}
-"""Those that write one voice, each with the one that lets several notes sound at once."""
+"""Networks that write one voice, each with the network for several notes at once."""
 OF_ANY_SIDES = {"mlp", "dcgan", "unet", "coarse_to_fine"}
-"""Those that make sound and volumes, too (`Network.ranks`), likewise."""
+"""Networks that also make sound and volumes (`Network.ranks`)."""
 STACKED = {"stacked"}
-"""Those that refine what a released generator makes (`Network.stacks`), likewise."""
+"""Networks that refine the images of a released generator (`Network.stacks`)."""
 INVERTING = {"inversion"}
-"""Games in which an encoder alone learns, of a released generator (`Game.inverts`), likewise."""
+"""Games in which only an encoder learns, for a released generator (`Game.inverts`)."""
 ENCODING = {"autoencoding"} | INVERTING
-"""Those in which an encoder learns (`Game.encodes`), these among them, likewise."""
+"""Games in which an encoder learns, alone or with others (`Game.encodes` or `Game.inverts`)."""
 ENLARGING = {"srresnet"}
-"""Those whose images may be larger than their sources (`Network.enlarges`), likewise."""
+"""Networks whose images may be larger than their sources (`Network.enlarges`)."""
 
 
 @cache
 def names(kind: str) -> tuple[str, ...]:
-    """All names of a kind: the built-in ones in their order, then those of other packages by the alphabet."""
+    """All names of a kind: the built-in ones in their order, then other packages' names in alphabetical order."""
     return (*BUILT_IN[kind], *sorted(set(brought(kind)) - set(BUILT_IN[kind])))
 
 
 def place(kind: str, name: str) -> str:
-    """Where it lies, as "module:attribute". Raises ValueError with the nearest name where there is none."""
+    """The place of a name, as "module:attribute". Raises ValueError, with the nearest name, if it is unknown."""
     found = BUILT_IN[kind].get(name) or brought(kind).get(name)
     if found is None:
         raise ValueError(f"there is no {kind.replace('_', ' ')} {name!r}{nearest(name, names(kind))}")
@@ -150,7 +150,7 @@ def place(kind: str, name: str) -> str:
 
 @cache
 def load(kind: str, name: str) -> Any:
-    """The thing itself, imported now. Raises ValueError likewise.
+    """The object of a name, imported now. Raises ValueError, with the nearest name, if it is unknown.
 
     Example:
         >>> load("penalty", "r1").weight
@@ -162,12 +162,12 @@ def load(kind: str, name: str) -> Any:
 
 @cache
 def brought(kind: str) -> dict[str, str]:
-    """What other packages bring of a kind, by name."""
+    """The names of a kind that other packages add, each with its place."""
     group = "mintage.penalties" if kind == "penalty" else f"mintage.{kind}s"
     return {entry.name: entry.value for entry in _entries().select(group=group)}
 
 
 @cache
 def _entries() -> Any:
-    """Of all installed packages, each of which is looked at once: there are hundreds."""
+    """The entry points of all installed packages, read only once: there are hundreds."""
     return entry_points()

@@ -1,7 +1,7 @@
 """One file holds a training state: tensors in safetensors, everything else as JSON in its header.
 
-Nothing is unpickled. A SHA-256 over all of it is kept beside: safetensors itself would load a file with a flipped bit
-without a word.
+Nothing is unpickled. The header also has a SHA-256 of tensors and facts: safetensors alone would load a file with a
+flipped bit without an error.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ def pack(tensors: dict[str, Tensor], facts: dict[str, Any]) -> bytes:
     """The content of a checkpoint; the same tensors and facts give the same bytes."""
     stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps(facts)
-    # One key: safetensors writes several in an order that changes from run to run.
+    # One key: safetensors writes several keys in an order that changes from run to run.
     header = json.dumps({"facts": text, "sha256": _digest(stored, text)})
     return save(stored, metadata={"mintage": header})
 
@@ -52,7 +52,7 @@ def _digest(tensors: dict[str, Tensor], text: str) -> str:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that is never there by half."""
+    """Write a file so that it is there whole or not at all."""
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     partial.write_bytes(content)
     os.replace(partial, path)

@@ -1,7 +1,7 @@
 """The discriminator as a classifier.
 
-By the classes that it was told (Salimans et al. 2016, Odena et al. 2017), or by the categories of an information
-code, which it found by itself (Chen et al. 2016).
+It classifies by the classes it was trained on (Salimans et al. 2016, Odena et al. 2017), or by the categories of an
+information code, which were learned without labels (Chen et al. 2016).
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from mintage.players import Discriminator, build_players
 
 
 class Classifier(nn.Module):
-    """Images `[N,C,H,W]` in [-1,1] to logits `[N,K]` of the classes, or else of the categories of the code."""
+    """Images `[N,C,H,W]` in [-1,1] to logits `[N,K]` of the classes, or of the code's categories."""
 
     def __init__(self, discriminator: Discriminator, config: ModelConfig) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ def train_classifier(
 ) -> Classifier:
     """The discriminator's own network, trained as a plain classifier of labeled images.
 
-    Raises DivergedError where its weights are no longer finite.
+    Raises DivergedError if its weights are no longer finite.
     """
     _, discriminator = build_players(config, schedule.seed)
     network = Classifier(discriminator, config)
@@ -50,10 +50,10 @@ def train_classifier(
 
 @torch.inference_mode()
 def predictions(network: nn.Module, shown: RealImages, count: int, batch_size: int) -> tuple[Tensor, Tensor]:
-    """The likeliest of its classes or categories for the first `count` images shown, and their labels: both `[count]`.
+    """The likeliest class or category of the first `count` images shown, and their labels: both `[count]`.
 
-    A discriminator's batch norm keeps no statistics, so that an answer depends on the batch: images come as many at a
-    time as in its training, in their seeded order; the last batch is filled up from the order's next epoch.
+    A discriminator's batch norm keeps no statistics, so an output depends on the batch. Batches are therefore as large
+    as in its training, in the seeded order; the last one is filled up from the next epoch.
     """
     found, labels = [], []
     for first in range(0, count, batch_size):

@@ -35,7 +35,7 @@ _SUBCOMMAND = re.compile(r"(?m)^def run_(\w+)")
 
 
 def main(arguments: list[str]) -> int:
-    """Print a shell's script, or what fits the words typed so far; the exit code."""
+    """Print a shell's script, or what fits the words typed so far, and return the exit code."""
     from mintage.__main__ import refuse
 
     if arguments[:1] == ["--complete"]:
@@ -52,7 +52,7 @@ def main(arguments: list[str]) -> int:
 
 
 def candidates(words: list[str]) -> list[str]:
-    """What may stand in place of the last of the words after `mintage`; nothing where it is a file."""
+    """What may complete the last of the words after `mintage`; nothing if it is a file."""
     from mintage.__main__ import COMMANDS
 
     *before, typed = words or [""]

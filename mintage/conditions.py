@@ -1,4 +1,4 @@
-"""The classes and attributes that a user asks a generator for by name, as it takes them."""
+"""The classes and attributes that a user asks for by name, as tensors for the generator."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,9 +21,9 @@ Attributes = Mapping[str, bool | float | str]
 def conditions_asked(
     generator: Generator, label: Label | None, attributes: Attributes | None
 ) -> list[int] | Tensor | None:
-    """Labels, or rows of attributes `[N,K]`, to be taken in turn; all classes where none is named, None without any.
+    """Labels, or rows of attributes `[N,K]`, to use in turn; all classes if none is named; None if it takes neither.
 
-    Raises ValueError where the generator has no such class or attribute, or takes none.
+    Raises ValueError if the generator has no such class or attribute, or takes none.
     """
     if attributes is None or label is not None:
         labels = labels_asked(generator.config, label)
@@ -35,10 +35,10 @@ def conditions_asked(
 
 
 def sources_asked(generator: Generator, sources: Tensor, attributes: Attributes | None) -> Tensor:
-    """Sources `[N,S,*S]` with the attributes that are asked for; whatever is not, as in real images in turn.
+    """Sources `[N,S,*S]` with the attributes asked for; the other attributes are those of real images in turn.
 
-    Those that tell them already are as they were. Raises ValueError where the generator has no such attribute, or takes
-    none.
+    Sources that already have attributes keep them if none are asked for. Raises ValueError if the generator has no such
+    attribute, or takes none.
     """
     config = generator.config
     if config.source_shape is None or config.attributes is None or generator.examples is None:
@@ -55,9 +55,9 @@ def sources_asked(generator: Generator, sources: Tensor, attributes: Attributes 
 
 
 def labels_asked(config: ModelConfig, label: Label | None) -> list[int] | None:
-    """Numbers of classes, or of the categories of an information code; all classes where none is named.
+    """Numbers of classes, or of an information code's categories; all classes if none is named.
 
-    Raises ValueError where there is no such class, or there are none.
+    Raises ValueError if there is no such class, or there are none.
     """
     known = config.classes if config.conditional else tuple(map(str, range(config.code_categories)))
     if label is None:
@@ -76,7 +76,7 @@ def is_one(label: Label) -> bool:
 
 
 def plain(label: Any) -> Any:
-    """What a tensor or an array holds, as numbers, names or lists of them; anything else as it is."""
+    """A tensor or an array as numbers, names or lists of them; anything else unchanged."""
     return label.tolist() if hasattr(label, "tolist") else label
 
 

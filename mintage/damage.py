@@ -1,4 +1,4 @@
-"""Sources drawn at random from their images: a hole, noise, salt and pepper; anew at every step, or once."""
+"""Sources made at random from their images: a hole, noise, salt and pepper; anew at every step, or once."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from mintage.randomness import stream
 
 KINDS = ("masked", "noisy", "salt")
 _FLAT = 128 / 127.5 - 1
-"""Mid gray, of a hole."""
+"""Mid gray, the color of a hole."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ class Damage:
             raise ValueError(f"strength = {self.strength:g}: give a number above 0, {most} at most")
 
     def sources(self, images: Tensor, seed: int, position: int) -> Tensor:
-        """Sources `[N,S,H,W]` of images `[N,C,H,W]`, of which the first is shown at this position of a training.
+        """Sources `[N,S,H,W]` of images `[N,C,H,W]`; the first image is shown at this position of a training.
 
-        What is drawn for an image depends on the seed and its own position alone: not on who else is in the batch.
+        An image's draw depends only on the seed and its own position, not on the rest of the batch.
         """
         drawn = [stream(seed, "damage", position + row) for row in range(len(images))]
         if self.kind == "masked":
@@ -72,5 +72,5 @@ def _masked(images: Tensor, drawn: list[torch.Generator]) -> Tensor:
 
 
 def _in_8_bits(images: Tensor) -> Tensor:
-    """As a camera keeps them: clipped and rounded."""
+    """Images as a camera saves them: clipped, and rounded to 8 bits."""
     return ((images.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1

@@ -11,11 +11,11 @@ from mintage.devices import CHANNELS_LAST
 from mintage.randomness import integers, stream
 
 HIDDEN_LABEL = -1
-"""A label that is not told."""
+"""Stands for a label that training must not see."""
 
 
 def hide_labels(labels: Tensor, share: float, seed: int) -> Tensor:
-    """The labels `[N]`, of each class only a `share` (rounded up, drawn by `seed`) still shown."""
+    """The labels `[N]`, with all but a `share` of each class (rounded up, drawn by `seed`) hidden."""
     random = stream(seed, "labelled")
     shown = torch.full_like(labels, HIDDEN_LABEL)
     for label in torch.unique(labels).tolist():
@@ -27,15 +27,15 @@ def hide_labels(labels: Tensor, share: float, seed: int) -> Tensor:
 
 
 def wrong_labels(labels: Tensor, classes: int, random: torch.Generator) -> Tensor:
-    """For each label `[N]` another one, each of the others equally likely."""
+    """For each label `[N]` another label; all others are equally likely."""
     return (labels + integers(1, classes, labels.shape, random).to(labels.device, non_blocking=True)) % classes
 
 
 def wrong_in_one(conditions: Tensor, channels: int) -> Tensor:
-    """Sources with attributes behind their `channels`, `[N,S+K,*S]`: every other row with its neighbor's source.
+    """Wrong conditions `[N,S+K,*S]` for the discriminator: S `channels` of source, then K of attributes.
 
-    The rows between have their neighbor's attributes.
-    With both wrong at once the one that is heard sooner is enough to tell, and the other is heard less (docs/music.md).
+    Every other row gets its neighbor's source, the rows between their neighbor's attributes. If both were wrong at
+    once, the discriminator would need only the easier one, and learn less of the other (docs/music.md).
     """
     wrong, own = conditions.roll(1, 0), conditions.clone()
     own[::2, :channels], own[1::2, channels:] = wrong[::2, :channels], wrong[1::2, channels:]
@@ -43,13 +43,13 @@ def wrong_in_one(conditions: Tensor, channels: int) -> Tensor:
 
 
 def on_device(tensor: Tensor, device: torch.device) -> Tensor:
-    """Images channels last, as convolutions run fastest."""
+    """A tensor on the device; images channels last, the fastest layout for convolutions."""
     layout = CHANNELS_LAST.get(tensor.ndim)
     return tensor.to(device) if layout is None else tensor.to(device, memory_format=layout)
 
 
 class RealImages:
-    """Images, each with its condition, in an endless order: each epoch is a new permutation, no image left over.
+    """Images, each with its condition, in an endless order: each epoch is a new permutation of all images.
 
     Conditions are labels `[N]`, attributes `[N,K]`, sources `[N,S,*S]`, or None.
     """
@@ -63,20 +63,20 @@ class RealImages:
         self._groups: dict[int, RealImages] = {}
 
     labels: Tensor | None = None
-    """Classes `[N]`, where images are of groups and a game learns from their classes too."""
+    """Classes `[N]`, if the conditions are domains and the game also learns from classes."""
     damage: Damage | None = None
-    """By which the sources of each batch are made of its images, in place of those that are stored."""
+    """Makes the sources of each batch from its images, in place of stored sources."""
 
     def __len__(self) -> int:
         return len(self.images)
 
     def relabelled(self, conditions: Tensor | None, seed: int) -> "RealImages":
-        """The same images, held once, with other labels or attributes and in the order of another seed."""
+        """The same images, not copied, with other labels or attributes and in the order of another seed."""
         return RealImages(self.images, conditions, seed, self.device)
 
     @cached_property
     def labelled(self) -> "RealImages":
-        """Those whose label is not hidden, held in memory, in an order of their own; all where none is hidden."""
+        """The images whose label is not hidden, in memory and in their own order; all images if no label is hidden."""
         assert self.conditions is not None
         numbers = (self.conditions != HIDDEN_LABEL).nonzero().squeeze(1)
         if len(numbers) == len(self):
@@ -84,9 +84,9 @@ class RealImages:
         return RealImages(self.take(numbers), self.conditions[numbers], self.seed, self.device)
 
     def group(self, number: int) -> "RealImages":
-        """The images of one condition, as of one domain, in an endless order of their own; with `labels`, if any.
+        """The images of one condition, such as one domain, in their own endless order; with `labels`, if any.
 
-        By another seed, or groups that happen to be pairs, in the same order, would go together.
+        Each group has its own seed. With one seed, groups stored as pairs would come in the same order, as pairs.
         """
         if number not in self._groups:
             assert self.conditions is not None
@@ -98,17 +98,17 @@ class RealImages:
         return self._groups[number]
 
     def part(self, numbers: Tensor, seed: int) -> "RealImages":
-        """The images of these numbers `[n]`, held once, without conditions."""
+        """The images of these numbers `[n]`, not copied, without conditions."""
         return _Part(self.images, numbers, seed, self.device)
 
     def batch(self, position: int, size: int) -> tuple[Tensor, Tensor | None]:
-        """Images `[size,C,*S]` and conditions `[size,...]` from the `position`-th image of the order on."""
+        """`size` images `[size,C,*S]` and conditions `[size,...]` of the order, from number `position` on."""
         parts = [self._between(start, stop) for start, stop in self._spans(position, position + size)]
         images, conditions = parts[0] if len(parts) == 1 else _joined(parts)
         return images, self.damage.sources(images, self.seed, position) if self.damage else conditions
 
     def take(self, numbers: Tensor) -> Tensor:
-        """The images `[N,C,*S]` of these numbers `[N]`, which count them as they are stored."""
+        """The images `[N,C,*S]` of these numbers `[N]`, in the order of storage."""
         return self.images[numbers.to(self.device, non_blocking=True)]
 
     def conditions_of(self, numbers: Tensor) -> Tensor | None:
@@ -116,7 +116,7 @@ class RealImages:
         return None if self.conditions is None else self.conditions[numbers.to(self.device, non_blocking=True)]
 
     def _between(self, start: int, stop: int) -> tuple[Tensor, Tensor | None]:
-        """Of one epoch."""
+        """Images and conditions at the positions [start, stop) of one epoch."""
         chosen = self._order(start, stop).to(self.device, non_blocking=True)
         return self.images[chosen], None if self.conditions is None else self.conditions[chosen]
 
@@ -138,7 +138,7 @@ def _joined(parts: list[tuple[Tensor, Tensor | None]]) -> tuple[Tensor, Tensor |
 
 
 class _Part(RealImages):
-    """Some of the images of a whole."""
+    """Some of the images of a `RealImages`."""
 
     def __init__(self, images: Tensor, numbers: Tensor, seed: int, device: torch.device) -> None:
         super().__init__(images, None, seed, device)
@@ -156,7 +156,7 @@ class _Part(RealImages):
 
 
 class Unpaired(RealImages):
-    """Images of one domain; in the place of a source each has an image of another that has nothing to do with it."""
+    """Images of one domain; each has, in place of a source, an unrelated image of the other domain."""
 
     def __init__(self, real: RealImages, others: RealImages) -> None:
         self.device, self.seed, self.conditions = real.device, real.seed, None

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _MOST_CLASSES = 2**20
 _GRAY = 0.5
-"""Images of [-1,1] that are all so bright, and nowhere darker than 0, are most likely of [0,1]."""
+"""Images with no value below 0 and some value above this are most likely in [0,1], and not in [-1,1]."""
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,14 @@ class Signature:
     attributes: tuple[str, ...] | None = None
     """Names of the attributes; None where images have none."""
     source_shape: tuple[int, ...] | None = None
-    """(S, H, W) of the source that comes with each image; None where none does."""
+    """(S, H, W) of the source that comes with each image; None without sources."""
 
     damage: Damage | None = None
-    """How these sources are drawn from the images, if they are."""
+    """How sources are made from the images; None if they are not."""
     domains: tuple[str, ...] | None = None
     """Names of the two domains without pairs; None for one kind of images."""
     vocabulary: tuple[str, ...] | None = None
-    """The words, where samples are sequences of some (`mintage.tokens`)."""
+    """The words, if samples are sequences of words (`mintage.tokens`)."""
     first: "ModelConfig | None" = None
     """The config of the generator to build on; None for a game that starts from scratch."""
 
@@ -68,8 +68,8 @@ class Dataset:
         domains: A name for each; by default "0" and "1", or the names in `domain`, sorted.
         rank: How many axes an image has after its channels: 1, 2 or 3. By default 3 for five dimensions, else 2; if it
             is given, the axis of a single channel may be left out.
-        still: The sides along which a moved image would be another one, 0 for the first: for bars of music `[C,T,P]`
-            (1,), their pitches. Along all others `mintage.measure` moves images by a step or two in training.
+        still: The sides along which a shift would change what an image is, counted from 0: (1,) for bars of music
+            `[C,T,P]`, their pitches. Along other sides `mintage.measure` shifts images by a step or two in training.
 
     Raises:
         ValueError: Shapes, ranges or labels do not fit; the message says what would.
@@ -100,7 +100,7 @@ class Dataset:
         """`[N,C,*S]`, float32 in [-1,1]; S are `rank` sides."""
         rank = self.image.ndim - 2
         self.still = tuple(still)
-        """Sides along which nothing may be moved."""
+        """Sides along which images must not be shifted."""
         if not {*self.still} <= {*range(rank)}:
             raise ValueError(f"still = {list(still)}: these images have sides {', '.join(map(str, range(rank)))}")
         if self.image.min() >= 0 and self.image.max() > _GRAY:
@@ -117,11 +117,11 @@ class Dataset:
             self.source = (
                 images_in_range(source, rank) if self.damage is None else self.damage.sources(self.image, 0, 0)
             )
-        """`[N,S,...]`, of as many sides, float32 in [-1,1]."""
+        """`[N,S,*S]`, with as many sides as the images, float32 in [-1,1]."""
         if self.source is not None and len(self.source) != len(self.image):
             raise ValueError(f"there are {len(self.source)} sources and {len(self.image)} images: give pairs")
         self.attributes: Tensor | None = None
-        """`[N,K]`, float32 on [-1,1]."""
+        """`[N,K]`, float32 in [-1,1]."""
         self.attribute_names: tuple[str, ...] | None = None
         if attributes:
             self.attribute_names, self.attributes = columns(attributes, len(self.image))
@@ -130,7 +130,7 @@ class Dataset:
         self.domains: tuple[str, ...] | None = None
         """The names of both domains."""
         self.vocabulary: tuple[str, ...] | None = None
-        """The words, where samples are sequences of some (`mintage.tokens.sequences`)."""
+        """The words, if samples are sequences of words (`mintage.tokens.sequences`)."""
         if domain is not None:
             self.domains, self.domain = _two_domains(domain, domains, len(self.image))
             if self.source is not None:
@@ -160,7 +160,7 @@ class Dataset:
         return Signature(*about)
 
     def rows(self, chosen: Tensor) -> "Dataset":
-        """Those of these numbers `[n]`, with the same classes."""
+        """The images of these numbers `[n]`, with the same classes."""
         part = copy(self)
         for field in ("image", "label", "source", "attributes", "domain"):
             values = getattr(self, field)
@@ -184,14 +184,14 @@ class Dataset:
 
 
 def number_of(domain: str, domains: Sequence[str]) -> int:
-    """Which one it is. Raises ValueError, with the nearest name, where there is none."""
+    """The number of a domain, 0 or 1. Raises ValueError, with the nearest name, if there is no such domain."""
     if domain not in domains:
         raise ValueError(f"there is no domain {domain!r}{nearest(domain, domains)}")
     return list(domains).index(domain)
 
 
 def _two_domains(domain: Any, domains: Sequence[str] | None, images: int) -> tuple[tuple[str, ...], Tensor]:
-    """Names of both, and numbers `[N]` that count them. Raises ValueError."""
+    """Names of both domains, and the number `[N]` of each image's. Raises ValueError."""
     given = domain.tolist() if hasattr(domain, "tolist") else list(domain)
     words = all(isinstance(one, str) for one in given)
     names = tuple(domains or (sorted(set(given)) if words else ("0", "1")))
@@ -207,7 +207,7 @@ def _two_domains(domain: Any, domains: Sequence[str] | None, images: int) -> tup
 
 
 def require_dataset(*given: Any) -> None:
-    """Raise a ValueError where something else is given, such as the images alone."""
+    """Raise ValueError if something is not a `Dataset`, such as images alone."""
     for one in given:
         if not isinstance(one, Dataset):
             raise ValueError(f"data is a {type(one).__name__}: give mintage.Dataset(image=...)")
@@ -217,7 +217,7 @@ _SIDES = {1: "T", 2: "H,W", 3: "D,H,W"}
 
 
 def images_in_range(given: Any, rank: int | None = None) -> Tensor:
-    """Images `[N,C,*S]`, float32 in [-1,1], of what a user gives; see `Dataset`. Raises ValueError."""
+    """Images `[N,C,*S]`, float32 in [-1,1], from a user's tensor or array; see `Dataset`. Raises ValueError."""
     images = torch.as_tensor(given).detach()
     rank = (3 if images.ndim == 5 else 2) if rank is None else rank
     if rank not in _SIDES:
@@ -244,7 +244,7 @@ def images_in_range(given: Any, rank: int | None = None) -> Tensor:
 
 
 def _labels(label: Any, classes: Sequence[str] | None, images: int) -> tuple[tuple[str, ...] | None, Tensor | None]:
-    """Names of classes, and labels `[N]` that count them; None and None where there are none. Raises ValueError."""
+    """Names of classes, and the number `[N]` of each image's class; None and None without any. Raises ValueError."""
     if label is None:
         if classes is not None:
             raise ValueError("classes are named, and no image has a label: give `label` too")

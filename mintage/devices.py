@@ -12,25 +12,25 @@ from mintage.nearest import listed
 from mintage.networks.parts import SMALLEST_IMAGE, ImageShape
 
 _CPU_BFLOAT16 = ("amx_bf16", "avx512_bf16", "avx10_2", "bf16", "sve_bf16")
-"""Capabilities of processors, as torch names them, that multiply in bfloat16; others imitate it, 28 times slower."""
+"""Torch's names of processor features that multiply in bfloat16; without them it is imitated, 28 times slower."""
 
 _DEVICE = re.compile(r"cpu|cuda(:\d+)?")
 _PRECISIONS = ("auto", "float32", "bfloat16")
 CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
-"""By the dimensions of images or of weights, the layout in which convolutions run fastest."""
+"""The fastest layout for convolutions, by the number of dimensions of images or of weights."""
 
 
 def move(module: Module, device: torch.device) -> Module:
-    """The module on a device, its weights in the layout in which convolutions run fastest; it means nothing to others.
+    """The module on a device, with convolution weights in their fastest layout.
 
-    No module has weights of pictures beside those of volumes.
+    No module has weights for both pictures and volumes.
     """
     deepest = max((tensor.ndim for tensor in module.state_dict().values()), default=0)
     return module.to(device, memory_format=CHANNELS_LAST.get(deepest, torch.channels_last))  # type: ignore[call-overload, no-any-return]
 
 
 def choose_device(name: str) -> torch.device:
-    """`auto` is a CUDA device where there is one, else the CPU. Raises ValueError where there is no such one."""
+    """`auto` is a CUDA device if there is one, else the CPU. Raises ValueError if there is no such device."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if not _DEVICE.fullmatch(name):
@@ -42,13 +42,12 @@ def choose_device(name: str) -> torch.device:
 
 
 def choose_precision(name: str, device: torch.device, image_shape: ImageShape | None = None) -> torch.dtype:
-    """`auto` is bfloat16 where the device multiplies matrices in it, which is faster, else float32.
+    """`auto` is bfloat16 if the device multiplies matrices in it, which is faster, else float32.
 
-    For points it is float32: bfloat16's eight bits are too few for their coordinates; and on a CPU for volumes, whose
-    convolutions are no faster in bfloat16, and for pictures more than twice as high as wide, since torch 2.13 with AMX
-    reads what nobody wrote where a strided convolution in bfloat16 leaves a single column. Raises ValueError where
-    there is no such precision, and where bfloat16 is asked of a device without such arithmetic: a processor without it
-    took 28 times as long.
+    Points need float32: bfloat16's eight bits are too few for coordinates. On a CPU it is also float32 for volumes,
+    whose convolutions are no faster in bfloat16, and for pictures more than twice as high as wide: torch 2.13 with AMX
+    reads uninitialized memory if a strided convolution in bfloat16 leaves a single column. Raises ValueError if there
+    is no such precision, or the device has no bfloat16 arithmetic: a processor without it took 28 times as long.
     """
     if name not in _PRECISIONS:
         raise ValueError(f"precision = {name!r} is not one of {listed(name, _PRECISIONS)}")
@@ -73,7 +72,7 @@ def _is_tall(image_shape: ImageShape) -> bool:
 
 
 def computes_in_bfloat16(device: torch.device) -> bool:
-    """Whether the device has instructions for it; True where torch cannot tell."""
+    """Whether the device has instructions for bfloat16; True if torch does not know."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capabilities = _capabilities()
@@ -81,14 +80,14 @@ def computes_in_bfloat16(device: torch.device) -> bool:
 
 
 def _capabilities() -> Mapping[str, object] | None:
-    """What the processor can, by torch's names; None before torch 2.12, which cannot tell."""
+    """The processor's features, by torch's names; None before torch 2.12, which does not know them."""
     tell = getattr(torch.cpu, "get_capabilities", None)
     return None if tell is None else tell()
 
 
 @contextmanager
 def thread_count(count: int | None) -> Iterator[None]:
-    """Within, torch computes in so many threads of the CPU; None leaves it as it is."""
+    """Within the block, torch computes in `count` threads of the CPU; None changes nothing."""
     before = torch.get_num_threads()
     torch.set_num_threads(before if count is None else count)
     try:

@@ -1,4 +1,4 @@
-"""Whether a generator has collapsed: how far its images are from each other, beside real ones."""
+"""Whether a generator has collapsed: how far its images are from each other, compared with real images."""
 
 import torch
 from torch import Tensor
@@ -17,9 +17,9 @@ _CLASSES = 16
 
 @torch.inference_mode()
 def mean_pixel_distance(images: Tensor, labels: Tensor | None = None) -> float:
-    """The mean distance between two of the images `[N,C,H,W]`; with labels `[N]`, two of one class, over classes.
+    """The mean distance of two of the images `[N,C,H,W]`; with labels `[N]`, of two of a class, as a mean over classes.
 
-    Not a number where no two images are of one class.
+    NaN if no two images are of one class.
     """
     kinds = [images] if labels is None else [images[labels == label] for label in torch.unique(labels)]
     means = [pdist(kind.flatten(1).float()).mean() for kind in kinds if len(kind) > 1]
@@ -27,10 +27,11 @@ def mean_pixel_distance(images: Tensor, labels: Tensor | None = None) -> float:
 
 
 class Diversity:
-    """Generated images of the same latents each time, against real ones: 1 is as diverse, 0 a single image.
+    """Generated images against real ones: 1 is as diverse, 0 a single image. The latents are the same each time.
 
-    In pixels, which need no other network; a conditional generator by class, of which sixteen at most are drawn by the
-    seed; one that is given sources or attributes by the same of them. Nothing here draws from the training's streams.
+    Distances are in pixels, which need no other network. A conditional generator is measured by class, in at most
+    sixteen classes that the seed draws; sources or attributes are the same each time. Random streams are separate from
+    the training's.
     """
 
     def __init__(self, generator: Generator, real: RealImages, seed: int) -> None:
@@ -50,14 +51,14 @@ class Diversity:
 
     @classmethod
     def of_each_direction(cls, generator: Generator, real: RealImages, seed: int) -> "list[Diversity]":
-        """Of a generator; where it translates between two domains, of each direction."""
+        """One for a generator; two, one for each direction, if it translates between two domains."""
         if generator.back is None:
             return [cls(generator, real, seed)]
         first, second = real.group(0), real.group(1)
         return [cls(generator, Unpaired(second, first), seed), cls(generator.back, Unpaired(first, second), seed)]
 
     def measure(self, generator: Generator) -> float | None:
-        """None where real images do not differ, or are one of each class."""
+        """The diversity; None if real images do not differ, or there is only one of each class."""
         if not self.real > 0:
             return None
         return mean_pixel_distance(generate(generator, self.latents, self.conditions), self.labels) / self.real

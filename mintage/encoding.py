@@ -17,7 +17,7 @@ class Codes(NamedTuple):
     """`[N,L]`, float32."""
 
     def draw(self, noise: Tensor) -> Tensor:
-        """Latents `[N,L]`, of standard normal noise `[N,L]`, with a gradient to both (Kingma and Welling, 2.4)."""
+        """Latents `[N,L]` from standard normal noise `[N,L]`, with gradients to mean and variance (section 2.4)."""
         return self.mean + (self.log_variance / 2).exp() * noise
 
     def divergence(self) -> Tensor:
@@ -41,14 +41,14 @@ class Encoder(nn.Module):
 
 
 def squared_distance(one: Tensor, other: Tensor) -> Tensor:
-    """Minus the log-likelihood of one under a normal distribution of variance 1 around the other, but for a constant.
+    """Half the squared differences, summed over all dimensions but the first, as a mean over the first; in float32.
 
-    Half the squared differences, summed over all but the first dimension, as a mean over that; in float32.
+    This is minus the log-likelihood of one under a normal distribution of variance 1 around the other, plus a constant.
     """
     return (one.float() - other.float()).square().flatten(1).sum(1).mean() / 2
 
 
 def with_gradient(value: Tensor, of: Tensor, gradient: Tensor) -> Tensor:
-    """A scalar of this value, whose gradient at `of` is known already, so that backward stops there."""
+    """A scalar with this value and this gradient at `of`, so that backward computes nothing before `of` again."""
     path = (of * gradient).sum()
     return value.detach() + (path - path.detach())

@@ -43,9 +43,9 @@ class Engine:
         return getattr(self.recipe, side)
 
     def turn(self, real: RealImages, batch_size: int, images_seen: int, seed: int) -> dict[str, Tensor]:
-        """Every step of one turn of the game, and the moving averages behind it. Reads nothing back from the device.
+        """Every step of one turn of the game, then the moving averages. Reads nothing back from the device.
 
-        What a layer draws by itself (dropout) depends on seed and images seen, too.
+        Random layers (dropout) also depend only on the seed and the images seen.
 
         Returns the columns of train.tsv as scalars on the device: means over the turn's steps that have them.
         """
@@ -77,10 +77,10 @@ class Engine:
         return seeded(stream(seed, f"layers/{processes.rank()}", images_seen), self.device)
 
     def step(self, scene: Scene) -> dict[str, Tensor]:
-        """Every side of the scene moves once. Returns the columns that they have.
+        """Every side of the scene moves once. Returns their columns of train.tsv.
 
-        The game's sides before the one that moves are frozen meanwhile: they get no gradient, which would be thrown
-        away, and keep their running state.
+        While a side moves, the game's sides before it are frozen: they get no gradient, which would be thrown away, and
+        keep their running statistics.
         """
         found: dict[str, Tensor] = {}
         for side in scene.sides:
@@ -93,7 +93,7 @@ class Engine:
         return found
 
     def _backward(self, side: str, parts: list[Scene]) -> dict[str, Tensor]:
-        """The gradient of all of the side's weights, averaged over parts and processes; its losses, and its norm."""
+        """Compute the gradients of a side, averaged over parts and processes. Returns its losses and gradient norm."""
         optimizer = self.optimizers[side]
         optimizer.zero_grad(set_to_none=True)
         found: dict[str, list[Tensor]] = {}
@@ -111,7 +111,7 @@ class Engine:
 
     @torch.no_grad()
     def update_averages(self, images_seen: int, images: int) -> None:
-        """Weights and batch norm's statistics decay with the half-life, shorter at the start."""
+        """Move averages of weights and batch norm's statistics; the half-life is shorter at the start."""
         half_life = min(self.recipe.ema_half_life, _EMA_RAMP * images_seen)
         keep = 0.5 ** (images / half_life) if half_life > 0 else 0.0
         for name, average in self.averages.items():
@@ -124,7 +124,7 @@ class Engine:
         return {f"{name}.{key}": tensor for name, part in parts.items() for key, tensor in part.items()}
 
     def load(self, tensors: dict[str, Tensor]) -> None:
-        """The inverse of `state`; raises RuntimeError or KeyError where the tensors are of another game."""
+        """The inverse of `state`; raises RuntimeError or KeyError if the tensors are of another game."""
         for name, module in self._modules().items():
             module.load_state_dict(_under(name, tensors))
         for side, optimizer in self.optimizers.items():

@@ -1,8 +1,8 @@
 """The network whose features compare images, trained on the real images alone.
 
-With classes or attributes it is a classifier of them; without either an autoencoder, whose bottleneck is the features.
-It sees sound as a spectrogram. Sequences of words are read, by a network of their own (`mintage.language`). Points
-need none of this: their coordinates are the features.
+With classes or attributes it is a classifier; without them an autoencoder, whose bottleneck is the features. Sound
+becomes a spectrogram first. Sequences of words have a different network (`mintage.language`). Points need no network:
+their coordinates are the features.
 """
 
 from collections.abc import Callable, Sequence
@@ -36,8 +36,8 @@ _WARM_UP = 0.15
 _WEIGHT_DECAY = 0.05
 _CHUNK = 512
 _BANDS, _HOP, _SHORT_HOP = 32, 128, 32
-"""Of spectrograms of sounds: these tell words apart as the wave does, in an eighth of the time (docs/sounds.md).
-So short hops are for sounds that have few of the others."""
+"""Of spectrograms: with them an evaluator recognizes words as well as from the wave, in an eighth of the time
+(docs/sounds.md). The short hop is for sounds that would have too few columns."""
 _COLUMNS = 16
 
 
@@ -49,15 +49,15 @@ class EvaluatorConfig:
     """(C, *S)."""
     classes: tuple[str, ...] | None
     features: int
-    """Width of the layer in which images are compared."""
+    """Width of the layer whose output compares images."""
     attributes: tuple[str, ...] | None = None
-    """Names of what images have in place of a class."""
+    """Names of the attributes that images have in place of a class."""
     words: int = 0
-    """How many there are, where images are sequences of them (`mintage.tokens`)."""
+    """Size of the vocabulary, if images are sequences of words (`mintage.tokens`); else 0."""
 
     @property
     def kind(self) -> str:
-        """`language` of words; `coordinates` of points, too small for maps; `autoencoder` without a condition."""
+        """`language` for words, `coordinates` for points; else `classifier`, `attributes` or `autoencoder`."""
         if self.words:
             return "language"
         if min(self.image_shape[1:]) < SMALLEST_IMAGE:
@@ -66,7 +66,7 @@ class EvaluatorConfig:
 
     @property
     def listens(self) -> bool:
-        """Whether images are sounds long enough to be looked at as spectrograms."""
+        """Whether images are sounds that are long enough for spectrograms."""
         return len(self.image_shape) == 2 and self.image_shape[1] >= _COLUMNS * _SHORT_HOP
 
     @property
@@ -76,7 +76,7 @@ class EvaluatorConfig:
 
     @property
     def view_shape(self) -> tuple[int, ...]:
-        """Of what the network looks at, (C, *S)."""
+        """The shape of the network's input, (C, *S)."""
         return (1, _BANDS, -(-self.image_shape[1] // self.hop)) if self.listens else self.image_shape
 
     @property
@@ -107,25 +107,24 @@ class Schedule:
     learning_rate: float
     seed: int
     still: tuple[int, ...] = ()
-    """Sides of samples along which none is moved: there it would be another, as a melody is in another key."""
+    """Sides along which samples are not shifted, since a shift would change them, as a new key changes a melody."""
 
 
 FULL, LEAST = 120_000, 12_000
-"""Images shown to a network that judges: beside the usual training, and so many that its features are still of use."""
+"""Images that an evaluator is trained on: beside a usual training, and at least, for features that are of use."""
 
 
 def images_beside(training: int) -> int:
-    """Images to show a network that judges a training of so many images: three for five, so that it costs less."""
+    """Images to train an evaluator on, beside a training of `training` images: three for five, so as to cost less."""
     return min(FULL, max(LEAST, 3 * training // 5))
 
 
 class Evaluator(nn.Module):
-    """Images `[N,C,*S]` in [-1,1] to features `[N,F]`, and on to logits of the condition or to the images again.
+    """Images `[N,C,*S]` in [-1,1] to features `[N,F]`, and these to logits of the condition or to the images again.
 
-    Features are taken before the nonlinearity and have mean 0 and variance 1 each over the images of its
-    training, so that a Gaussian describes them fairly and a distance means the same in every dimension.
-    The nonlinearity between them and the classes keeps them from shrinking to the classes' means,
-    which would hide a loss of variety within a class.
+    Features are taken before the nonlinearity. Over the training images each has mean 0 and variance 1, so that a
+    Gaussian describes them well and a distance means the same in every dimension. Without the nonlinearity between
+    features and classes, features would shrink to the classes' means, which would hide a loss of variety in a class.
     """
 
     def __init__(self, config: EvaluatorConfig) -> None:
@@ -155,12 +154,12 @@ class Evaluator(nn.Module):
         return answer
 
     def own_loss(self, images: Tensor, answer: Tensor) -> Tensor:
-        """What it descends where nobody tells it a condition, for what it made of the images."""
+        """Its loss without a condition, for its output `answer` on these images."""
         return mse_loss(answer, self.view(images))
 
 
 class Coordinates(Evaluator):
-    """Points as they are; of several classes, a point is of the one whose mean is the nearest."""
+    """Points as their own features; a point's class is the one with the nearest mean."""
 
     def __init__(self, config: EvaluatorConfig) -> None:
         nn.Module.__init__(self)
@@ -172,7 +171,7 @@ class Coordinates(Evaluator):
 
 
 class NearestMean(nn.Module):
-    """Features `[N,F]` to minus the distances from each class's mean `[N, classes]`, endless where it had no images."""
+    """Features `[N,F]` to minus their distance from each class's mean, `[N, classes]`; -inf if it had no images."""
 
     def __init__(self, classes: int, features: int) -> None:
         super().__init__()
@@ -189,7 +188,7 @@ class NearestMean(nn.Module):
 
 
 def _convolution(rank: int, before: int, after: int, stride: int) -> list[nn.Module]:
-    """A stride of 2 halves, rounding up."""
+    """Convolution, norm and activation; a stride of 2 halves each side, rounding up."""
     norm = Layers("batch", rank=rank)
     convolved = convolution(rank)(before, after, 3, stride, padding=1, bias=False)
     return [convolved, norm.batch_norm(after), nn.ReLU()]
@@ -211,9 +210,9 @@ def train_evaluator(
 ) -> Evaluator:
     """An evaluator trained on real images and their labels, on their device, in evaluation mode.
 
-    On a CPU the same arguments give the same bits, wherever `keeper` lets it go on. `progress` is told the images of
-    each batch, and first those of what was kept.
-    Raises DivergedError where the weights are no longer finite.
+    On a CPU the same arguments give the same bits, also when `keeper` resumes it. `progress` gets the number of images
+    of each batch, and first the number of those already seen in a resumed state.
+    Raises DivergedError if the weights are no longer finite.
     """
     evaluator = build_evaluator(config, schedule.seed)
     if isinstance(evaluator, Coordinates):
@@ -226,9 +225,9 @@ def train_evaluator(
 
 
 class Learning:
-    """A network that learns from real images: after any step its state can be kept, and it goes on to the same bits.
+    """The training of a network on real images: its state can be saved after any step, and resumes to the same bits.
 
-    It learns to give logits `[N,K]` of the images' condition, or without one the images again.
+    The network learns to give logits `[N,K]` of the images' condition, or, without a condition, the images again.
     """
 
     def __init__(self, network: nn.Module, real: RealImages, schedule: Schedule, condition: Condition | None) -> None:
@@ -244,7 +243,7 @@ class Learning:
         return self.step * self.schedule.batch_size
 
     def turn(self) -> None:
-        """One batch."""
+        """Learn from one batch."""
         images, condition = self.real.batch(self.images_seen, self.schedule.batch_size)
         random = stream(self.schedule.seed, "evaluator/shift", self.images_seen)
         shifted = random_shift(images, random, self.schedule.still)
@@ -252,7 +251,7 @@ class Learning:
         with torch.autocast(images.device.type, dtype=precision, enabled=precision != torch.float32):
             answer = self.network(shifted).float()
         if self.condition is None:
-            assert isinstance(self.network, Evaluator)  # others are told a condition
+            assert isinstance(self.network, Evaluator)  # any other network has a condition
             loss = self.network.own_loss(shifted, answer)
         else:
             assert condition is not None
@@ -264,12 +263,12 @@ class Learning:
         self.step += 1
 
     def state(self) -> dict[str, Tensor]:
-        """With `images_seen` all that is needed to go on."""
+        """All that is needed to resume, together with `images_seen`."""
         weights = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
         return weights | {f"optimizer.{name}": tensor for name, tensor in slots_of(self.optimizer).items()}
 
     def load(self, tensors: dict[str, Tensor], images_seen: int) -> None:
-        """The inverse of `state`, of a step before the last."""
+        """The inverse of `state`, for a state before the last step."""
         self.step = images_seen // self.schedule.batch_size
         self.network.load_state_dict(_under("network.", tensors))
         load_slots(self.optimizer, _under("optimizer.", tensors))
@@ -278,10 +277,10 @@ class Learning:
 
 
 class Keeper(Protocol):
-    """Keeps states of a learning, so that one that was stopped goes on."""
+    """Saves states of a `Learning`, so that it can resume."""
 
     def load(self, learning: Learning) -> None:
-        """Called before the first step: load the state that was kept, if one was."""
+        """Called before the first step: load the saved state, if there is one."""
 
     def after(self, learning: Learning) -> None:
         """Called after each step."""
@@ -297,9 +296,9 @@ def learn(
     progress: Callable[[int], object] = lambda images: None,
     keeper: Keeper | None = None,
 ) -> None:
-    """Train a network on real images, each moved at random, on their device; it ends in evaluation mode.
+    """Train a network on real images, each shifted at random, on their device; it ends in evaluation mode.
 
-    As `Learning` does. Raises DivergedError where the weights are no longer finite.
+    See `Learning`. Raises DivergedError if the weights are no longer finite.
     """
     learning = Learning(network, real, schedule, condition)
     if keeper:
@@ -331,9 +330,9 @@ def build_evaluator(config: EvaluatorConfig, seed: int) -> Evaluator:
 
 
 def random_shift(images: Tensor, random: torch.Generator, still: Sequence[int] = ()) -> Tensor:
-    """Each image `[N,C,*S]` moved by its own few pixels (1, or 2 where all sides have 16), edges repeated; no words.
+    """Each image `[N,C,*S]` shifted at random by up to 1 pixel, or 2 if all sides have 16; edges are repeated.
 
-    Along the sides of S that are `still` it stays where it is.
+    It is not shifted along the sides in `still`; words are not shifted at all.
     """
     count, _, *size = images.shape
     if min(size) == 1:
@@ -345,12 +344,12 @@ def random_shift(images: Tensor, random: torch.Generator, still: Sequence[int] =
 
 
 def reach_of(size: Sequence[int]) -> int:
-    """By how many pixels at most images of these sides are moved."""
+    """By how many pixels at most images of these sides are shifted."""
     return 2 if min(size) >= 16 else 1
 
 
 def shifted(images: Tensor, corners: Sequence[Tensor]) -> Tensor:
-    """Images `[N,C,*S]`, edges repeated, each from its own corner `[N,1]` along each side on, 0 to twice the reach."""
+    """Images `[N,C,*S]` shifted with repeated edges; a corner `[N,1]` for each side, from 0 to twice the reach."""
     _, _, *size = images.shape
     begin = [corner.to(images.device, non_blocking=True) for corner in corners]
     return windows(pad(images, [reach_of(size)] * 2 * len(size), mode="replicate"), begin, size)

@@ -1,4 +1,4 @@
-"""Families: a paper's name for one choice on each axis. Each is a row of recipes.toml, which says why."""
+"""Families: a paper's name for one choice on each axis. Each is a row of recipes.toml, with the reasons."""
 
 import json
 import tomllib
@@ -24,10 +24,10 @@ def variants(family: str) -> list[str]:
 
 
 def recipe_of(family: str, overrides: Mapping[str, Any], variant: str = SHORT, key: str = "recipe") -> Recipe:
-    """The recipe of a family, or another variant of it, with every override that is not None. Takes no torch.
+    """The recipe of a family, in a variant, with every override that is not None. Needs no torch.
 
-    Raises ValueError where there is no such family, variant or axis, or a value is not one of the axis; it names
-    overrides by the dotted `key`.
+    Raises ValueError if there is no such family, variant or axis, or a value does not fit its axis; it names overrides
+    by the dotted `key`.
     """
     if family not in _ROWS:
         raise ValueError(f"family = {family!r} is not one of {listed(family, list(_ROWS))}")
@@ -44,16 +44,16 @@ def _row(family: str, variant: str) -> Recipe:
 
 
 FAMILIES = {family: recipe_of(family, {}) for family in _ROWS}
-"""The rows by name, with the values that axes have by themselves."""
+"""The rows by name, with default values on all other axes."""
 
 
 def resolve(family: str, overrides: Mapping[str, Any], variant: str = SHORT) -> Recipe:
-    """The same, with nothing left open: each player's normalization and each penalty's weight are there."""
+    """The same recipe, with each player's normalization and each penalty's and term's weight filled in."""
     return complete(recipe_of(family, overrides, variant))
 
 
 def complete(recipe: Recipe) -> Recipe:
-    """The recipe with its network's own normalization and its penalties' and terms' own weights where it names none."""
+    """The recipe with the network's normalization and the penalties' and terms' weights where it names none itself."""
     generator, discriminator = catalog.load("network", recipe.network).normalization
     return replace(
         recipe,
@@ -73,7 +73,7 @@ def _normalized(player: Any, own: Any) -> Any:
 
 
 def main(arguments: list[str]) -> int:
-    """`mintage families [NAME]`: all of them, or one in full; the exit code."""
+    """`mintage families [NAME]`: print all families, or one in full, and return the exit code."""
     from mintage.__main__ import refuse
 
     if arguments in (["-h"], ["--help"]):
@@ -88,7 +88,7 @@ def main(arguments: list[str]) -> int:
 
 
 def table() -> str:
-    """A row a family: its name, its paper, and its choice on each axis."""
+    """A line for each family: its name, its paper, and its choice on each axis."""
     rows = [
         ("family", "paper", "axes"),
         *((name, row.paper, axes(resolve(name, {}))) for name, row in FAMILIES.items()),

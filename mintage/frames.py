@@ -1,7 +1,7 @@
-"""Videos as pairs: the frames before another are its source (Mathieu et al. 2016).
+"""Videos as pairs: the source of each frame is the frames before it (Mathieu et al. 2016).
 
-Of a source's channels the latest frame comes first: a source that no network touches, beside which a translation is
-measured, is then the frame before, as it was.
+In a source's channels the latest frame comes first. The untouched source, the baseline of a translation, is then the
+frame before.
 """
 
 from typing import Any
@@ -13,14 +13,14 @@ from mintage.dataset import Dataset, images_in_range
 
 
 def next_frames(videos: Any, past: int) -> Dataset:
-    """Every frame that has so many before it, each with those as its source.
+    """Every frame with `past` frames before it, which are its source.
 
     Args:
         videos: `[N,T,C,H,W]`, a tensor or an array: floats in [-1,1], or 8-bit levels in [0,255].
         past: How many frames a source has.
 
     Raises:
-        ValueError: A video has no frame with so many before it, or shapes and ranges do not fit.
+        ValueError: Videos have no more than `past` frames, or shapes and ranges do not fit.
 
     Example:
         >>> import torch

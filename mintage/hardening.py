@@ -19,13 +19,13 @@ class Pair(NamedTuple):
 
 
 def exchange(pair: Pair, chosen: Tensor) -> Pair:
-    """Real and fake in each other's place in the rows `[N]` (bool) that are chosen."""
+    """The pair, with real and fake exchanged in the chosen rows `[N]` (bool)."""
     rows = chosen.view(-1, *[1] * (pair.real.ndim - 1))
     return Pair(torch.where(rows, pair.fake, pair.real), torch.where(rows, pair.real, pair.fake))
 
 
 def exchange_judgements(real: Judgement, fake: Judgement, chosen: Tensor) -> tuple[Judgement, Judgement]:
-    """The same of all that was said of them: undoes an exchange of the images that were judged."""
+    """The same for judgements: undoes an exchange of the images that were judged."""
 
     def of_both(one: Tensor | None, other: Tensor | None) -> Pair | tuple[None, None]:
         return (None, None) if one is None or other is None else exchange(Pair(one, other), chosen)
@@ -40,19 +40,19 @@ def exchange_judgements(real: Judgement, fake: Judgement, chosen: Tensor) -> tup
 
 
 def coins(rows: int, share: float, random: torch.Generator, device: torch.device) -> Tensor:
-    """A choice of each row with this probability: `[N]`, bool."""
+    """`[N]`, bool: True in each row with probability `share`."""
     return (uniform((rows,), random) < share).to(device, non_blocking=True)
 
 
 def add_noise(images: Tensor, deviation: float, random: torch.Generator) -> Tensor:
-    """Gaussian noise on every pixel, in float32 (Sonderby et al. 2017; Arjovsky and Bottou 2017); none for 0."""
+    """Gaussian noise on every pixel, in float32 (Sonderby et al. 2017; Arjovsky and Bottou 2017); unchanged for 0."""
     if deviation == 0:
         return images
     return images.float() + deviation * normal(images.shape, random).to(images.device, non_blocking=True)
 
 
 def noise_at(deviation: float, images_seen: int, fades_over: float) -> float:
-    """The deviation of the noise after so many images: it falls to 0 in a straight line, or stays where that is 0."""
+    """The noise's deviation after `images_seen`: it falls linearly to 0 over `fades_over` images; 0 means never."""
     return deviation * max(0.0, 1 - images_seen / fades_over) if fades_over else deviation
 
 
@@ -66,12 +66,12 @@ class Balance(nn.Module):
         self.register_buffer("accuracy", torch.zeros(()))
 
     def waits(self) -> Tensor:
-        """1 where it does, else 0."""
+        """A scalar: 1 if the discriminator waits, else 0."""
         return (self.accuracy > self.limit).float()
 
 
 EQUILIBRIUM = 0.68
-"""Of the cross-entropy, in nats: about log 2, at which the discriminator only guesses."""
+"""Cross-entropy in nats, about log 2, at which the discriminator only guesses."""
 
 
 class Equilibrium(nn.Module):
@@ -81,15 +81,15 @@ class Equilibrium(nn.Module):
         super().__init__()
         self.margin = margin
         self.costs: Tensor
-        self.register_buffer("costs", torch.full((2,), EQUILIBRIUM), persistent=False)  # each step sees its own
+        self.register_buffer("costs", torch.full((2,), EQUILIBRIUM), persistent=False)  # set anew in each step
 
     def see(self, real: Tensor, fake: Tensor) -> None:
-        """Logits of real and of other images, of this step; every process's."""
+        """Take this step's logits of real and of fake images; costs are averaged over processes."""
         costs = torch.stack([softplus(-real).mean(), softplus(fake).mean()]).detach()
         self.costs.copy_(processes.total(costs) / processes.count())
 
     def waits(self, discriminator: bool) -> Tensor:
-        """1 where the discriminator, or else the generator, does; else 0."""
+        """A scalar: 1 if the player waits, the discriminator or else the generator; else 0."""
         ahead, behind = self.costs.min() < EQUILIBRIUM - self.margin, self.costs.max() > EQUILIBRIUM + self.margin
         return ((ahead & ~behind) if discriminator else (behind & ~ahead)).float()
 
@@ -106,10 +106,10 @@ class Pool(nn.Module):
 
     @torch.no_grad()
     def forward(self, fakes: Tensor, random: torch.Generator) -> Tensor:
-        """Fakes `[N,C,H,W]`, about half of them exchanged for earlier ones that were kept, N at most as many as those.
+        """Fakes `[N,C,H,W]`, about half of them exchanged for earlier ones; N is at most the size of the pool.
 
-        It takes what comes until it is full. Then each fake is shown, or, by a coin, kept in the place of an earlier
-        one, which is shown instead. Nothing is read back from the device.
+        The pool keeps all fakes until it is full. Then each fake is either shown or, by a coin, replaces an earlier one
+        in the pool, which is shown instead. Nothing is read back from the device.
         """
         size, count, device = len(self.images), len(fakes), fakes.device
         full = self.taken >= size

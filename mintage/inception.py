@@ -1,4 +1,4 @@
-"""The Inception network of the Frechet Inception distance: TensorFlow's of 2015-12-05, by its published weights.
+"""The Inception network of the Frechet Inception distance: TensorFlow's of 2015-12-05, for its published weights.
 
 It differs from later Inception networks in its pooling and its 1008 classes (Heusel et al. 2017); modules are named
 as in the file of weights, `pt_inception-2015-12-05-6726825d.pth`, that pytorch-fid and torch-fidelity use.
@@ -20,8 +20,8 @@ PROTOCOL = (
 def resized(images: Tensor) -> Tensor:
     """Images `[N,1 or 3,H,W]` in [-1,1] as the network takes them, `[N,3,299,299]` in [-1,127/128].
 
-    As clean-fid does (Parmar et al. 2022): values 0 to 255 in floating point, PIL's bicubic filter, antialiased
-    where it shrinks. Raises ValueError for another number of channels.
+    As in clean-fid (Parmar et al. 2022): values 0 to 255 in floating point, PIL's bicubic filter, antialiased if images
+    shrink. Raises ValueError for another number of channels.
     """
     if images.shape[1] not in (1, 3):
         raise ValueError(f"inception takes gray or RGB images, not {images.shape[1]} channels")
@@ -77,7 +77,7 @@ class Convolution(nn.Module):
 
 
 def _mean(x: Tensor) -> Tensor:
-    """The mean of 3 x 3 neighbours; TensorFlow does not count those beyond the edge."""
+    """The mean of 3 x 3 neighbors; TensorFlow does not count those outside the image."""
     return avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
 
 
@@ -140,7 +140,7 @@ class BlockD(nn.Module):
 
 
 class BlockE(nn.Module):
-    """The last of the two pools by the maximum: an oddity of this network that its figures depend on."""
+    """The second of the two E blocks pools by the maximum: an oddity of this network that its figures depend on."""
 
     def __init__(self, before: int, largest: bool = False) -> None:
         super().__init__()

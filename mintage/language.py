@@ -1,7 +1,7 @@
-"""The evaluator of sequences of words: an LSTM that learns to foretell each word, by likelihood alone.
+"""The evaluator of sequences of words: an LSTM that learns to predict each word, by likelihood alone.
 
-Its features are what it remembers, as a mean over the words, and so depend on their order. How clearly they tell bad
-sequences from real ones is measured in docs/sequences.md.
+Its features are its state, as a mean over the words, so they depend on the words' order. docs/sequences.md measures how
+clearly they distinguish bad sequences from real ones.
 """
 
 import torch
@@ -14,7 +14,7 @@ from mintage.tokens import as_tokens
 
 
 class Language(Evaluator):
-    """Sequences, as samples `[N,C,*S]`, to features `[N,F]`, and to the log likelihood `[N,T]` of each word."""
+    """Sequences, as samples `[N,C,*S]`, to features `[N,F]`, and to the log likelihood `[N,T]` of each of T words."""
 
     def __init__(self, config: EvaluatorConfig) -> None:
         nn.Module.__init__(self)
@@ -40,6 +40,6 @@ class Language(Evaluator):
             likely.append(of_all.gather(1, word[:, None]))
             token = word
             remembered.append(state[0])
-        _, state = self.writer.step(token, state)  # with the last word read
+        _, state = self.writer.step(token, state)  # the state after the last word
         features: Tensor = self.scale(torch.stack([*remembered[1:], state[0]]).mean(0))
         return features, torch.cat(likely, 1)

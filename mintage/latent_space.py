@@ -1,4 +1,4 @@
-"""Ways through the latent space of a finished generator: walks, sums, cut tails, one code at a time."""
+"""The latent space of a finished generator: walks, arithmetic, truncation, one number of a code at a time."""
 
 from collections.abc import Sequence
 from copy import deepcopy
@@ -13,13 +13,13 @@ from mintage.players import Generator
 from mintage.randomness import stream
 
 _STATISTICS_BATCHES, _STATISTICS_BATCH = 16, 128
-"""Of cut noise, by which batch norm's statistics are measured again."""
+"""Batches of truncated noise over which batch norm's statistics are measured again, and latents in each."""
 
 
 def path(config: ModelConfig, start: Tensor, end: Tensor, steps: int, spherical: bool) -> Tensor:
     """`steps` latents from `start` to `end`: noise on an arc or a line, numbers of a code on a line.
 
-    The category of a code stays.
+    The category of a code does not change.
     """
     size, categories = config.latent_size, config.code_categories
     line = torch.lerp(start, end, torch.linspace(0, 1, steps).unsqueeze(1))
@@ -32,8 +32,8 @@ def path(config: ModelConfig, start: Tensor, end: Tensor, steps: int, spherical:
 def slerp(start: Tensor, end: Tensor, steps: int) -> Tensor:
     """`steps` latents `[steps, latent_size]` on the arc from `start` to `end`, both `[latent_size]` (Shoemake 1985).
 
-    A straight line between two normal latents passes through lengths that the generator
-    never saw in training (White 2016). It is one all the same from zeros, and between latents along one line.
+    A straight line between two normal latents passes through lengths that the generator never saw in training
+    (White 2016). Only from zeros, and between parallel latents, the path is a straight line.
     """
     amount = torch.linspace(0, 1, steps, dtype=torch.float64).unsqueeze(1)
     a, b = start.double(), end.double()
@@ -46,8 +46,8 @@ def slerp(start: Tensor, end: Tensor, steps: int) -> Tensor:
 def truncated(noise: Tensor, limit: float) -> Tensor:
     """Normal noise within `limit` of 0: the truncation trick (Brock et al. 2019), without its resampling.
 
-    Each number goes to the one of equal rank in the normal distribution cut at `limit`: the same distribution
-    as drawing again whatever is larger, but one latent stays one latent, and its image can be followed.
+    Each number becomes the number of equal rank in the normal distribution cut at `limit`. The distribution is the same
+    as with resampling of larger numbers, but each latent keeps its identity, so its image can be compared.
     """
     low, high = ndtr(torch.tensor([-limit, limit], dtype=torch.float64))
     cut: Tensor = ndtri(low + ndtr(noise.double()) * (high - low))
@@ -55,9 +55,9 @@ def truncated(noise: Tensor, limit: float) -> Tensor:
 
 
 def arithmetic(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
-    """The mean of latents `a` less that of `b` plus that of `c` (Radford et al. 2016, figure 7); each `[N, L]`.
+    """mean(a) - mean(b) + mean(c) of latents (Radford et al. 2016, figure 7); each `[N, L]`.
 
-    Of three latents or more each the sum is about as long as a latent of training; of one each it is longer.
+    With three latents or more in each mean, the result is about as long as a latent of training; with one it is longer.
     """
     return a.mean(0) - b.mean(0) + c.mean(0)
 
@@ -69,7 +69,7 @@ def by_category(config: ModelConfig, latents: Tensor) -> Tensor:
 
 
 def along_code(config: ModelConfig, latents: Tensor, number: int, reach: float, steps: int) -> Tensor:
-    """Each of latents `[N, L]` with one number of its code from -reach to reach: `[N, steps, L]`.
+    """Each of the latents `[N, L]`, with one number of its code going from -reach to reach: `[N, steps, L]`.
 
     InfoGAN's paper shows numbers trained on [-1,1] from -2 to 2 (Chen et al. 2016, figure 2).
     """
@@ -79,10 +79,10 @@ def along_code(config: ModelConfig, latents: Tensor, number: int, reach: float, 
 
 
 class Blend(nn.Module):
-    """A conditional generator that is told several classes at once, each by a weight that may be negative.
+    """A conditional generator that gets several classes at once, each with a weight that may be negative.
 
-    What a class adds to the network's inputs, its embedding, is summed by the weights, in both stages of two; the
-    latent stays, as long as they sum to 1. (latents `[N, L]`, labels `[N, K]`) -> images `[N,C,H,W]`.
+    The classes' inputs to the network, such as embeddings, are summed by the weights, in both stages if there are two.
+    The latent is unchanged if the weights sum to 1. (latents `[N, L]`, labels `[N, K]`) -> images `[N,C,H,W]`.
     """
 
     def __init__(self, generator: Generator, weights: Sequence[float]) -> None:
@@ -101,11 +101,11 @@ class Blend(nn.Module):
 
 
 class Truncated(Generator):
-    """A copy of a generator, of whose noise no number is beyond `limit`, as `truncated` has it; a code stays.
+    """A copy of a generator that applies `truncated` to its noise; a code is unchanged.
 
-    Batch norm's running statistics are measured again on such noise, every class as often: those of the whole noise
-    would spoil the images far more than the cut does. The generators that Brock et al. published hold statistics for
-    each threshold, too.
+    Batch norm's running statistics are measured again on truncated noise, every class equally often: statistics of the
+    full noise would spoil the images far more than truncation does. The generators that Brock et al. published have
+    statistics for each threshold, too.
     """
 
     def __init__(self, generator: Generator, limit: float) -> None:
@@ -116,13 +116,13 @@ class Truncated(Generator):
 
     @torch.no_grad()
     def _measure_statistics(self) -> None:
-        """The mean over some batches, each drawn from a stream of its own; other layers stay as they are."""
+        """Set batch norm's statistics to means over some batches, each from its own stream; nothing else changes."""
         norms = [m for m in self.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats]
         momenta = [norm.momentum for norm in norms]
         self.eval()
         for norm in norms:
             norm.reset_running_stats()
-            norm.momentum = None  # a plain mean over what follows
+            norm.momentum = None  # a plain mean over the batches that follow
             norm.train()
         device, classes = next(self.parameters()).device, self.config.class_count
         for number in range(_STATISTICS_BATCHES if norms else 0):

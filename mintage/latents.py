@@ -1,4 +1,4 @@
-"""What a generator starts from: noise, followed by the information code if the model has one."""
+"""A generator's latents: noise, followed by the information code if the model has one."""
 
 import torch
 from torch import Tensor
@@ -21,7 +21,7 @@ def draw(config: ModelConfig, count: int, random: torch.Generator) -> Tensor:
 
 
 def code_of(config: ModelConfig, latents: Tensor) -> Tensor | None:
-    """The code `[N, code_size]` in latents; None where the model has none."""
+    """The code `[N, code_size]` in latents; None if the model has no code."""
     return latents[:, config.latent_size :] if config.code_size else None
 
 

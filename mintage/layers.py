@@ -1,4 +1,4 @@
-"""Of what a player's layers are made: norms (of weights too, modulated by a condition), activation, first weights."""
+"""The parts of a player's layers: norms (of weights too, or modulated by a condition), activation, first weights."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -41,14 +41,14 @@ _INITIALIZATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "orthogonal": nn.init.orthogonal_,
 }
 RANDOM = (nn.Dropout, PhaseShuffle)
-"""Layers that draw numbers by themselves."""
+"""Layers that draw random numbers by themselves."""
 _BATCH_NORMS: dict[int, type[nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d]]
 _BATCH_NORMS = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 _INSTANCE_NORMS: dict[int, type[nn.InstanceNorm1d | nn.InstanceNorm2d | nn.InstanceNorm3d]]
 _INSTANCE_NORMS = {1: nn.InstanceNorm1d, 2: nn.InstanceNorm2d, 3: nn.InstanceNorm3d}
-"""By the number of axes."""
+"""By the number of spatial axes."""
 MODULATION_STD = 0.02
-"""A condition starts small, so that the latent is heard beside it."""
+"""Scale of a modulation's first weights: small, so that the condition does not dominate the latent."""
 
 
 class Modulation(nn.Linear):
@@ -60,7 +60,7 @@ class Modulation(nn.Linear):
 
 
 class Norm(nn.Module):
-    """Normalises `[N,C]` or `[N,C,*S]`; with a modulation `[N,M]`, scale and shift come from that."""
+    """Normalizes `[N,C]` or `[N,C,*S]`; a modulation `[N,M]`, if given, decides scale and shift."""
 
     def __init__(self, normalize: nn.Module, channels: int, modulation_size: int) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ class Norm(nn.Module):
 
 
 class Modulated(nn.Sequential):
-    """Layers in a row, whose norms also see the modulation."""
+    """Layers in sequence; their norms also get the modulation."""
 
     def forward(self, maps: Tensor, modulation: Tensor | None = None) -> Tensor:
         for layer in self:
@@ -88,24 +88,24 @@ class Modulated(nn.Sequential):
 
 @dataclass(frozen=True)
 class Layers:
-    """What a player's networks are built with, whatever they are."""
+    """A recipe's choices for the layers of a player, which any network is built with."""
 
     name: str
-    """The normalization's."""
+    """The normalization's name."""
     modulation_size: int = 0
-    """Width of the condition by which each norm is scaled and shifted; 0 is none."""
+    """Width of the modulation, which scales and shifts each norm; 0 is none."""
     tracks: bool = True
-    """Whether batch norm keeps running statistics, which only a player that is used after training needs."""
+    """Whether batch norm keeps running statistics; only a player that is used after training needs them."""
     dropout: float = 0.0
-    """Share of the units behind each activation that a training step leaves out."""
+    """Share of the units after each activation that a training step leaves out."""
     activation: str = "network"
     initialization: str = "network"
     resampling: str = "network"
-    """`network` is what the network has by itself."""
+    """In these three, `network` is the network's default."""
     rank: int = 2
     """Axes of its feature maps."""
     phase_shuffle: int = 0
-    """At most so many places feature maps of sound are moved at random before they are resampled."""
+    """By how many places at most feature maps of sound are shifted at random before they are resampled."""
 
     @property
     def batch(self) -> bool:
@@ -116,16 +116,16 @@ class Layers:
         return self.name in ("spectral", "spectral_batch")
 
     def active(self, activation: nn.Module) -> nn.Module:
-        """The activation behind a norm, and the dropout behind that."""
+        """The activation after a norm, then dropout if there is any."""
         chosen = self.chosen(activation)
         return nn.Sequential(chosen, nn.Dropout(self.dropout)) if self.dropout else chosen
 
     def chosen(self, activation: nn.Module) -> nn.Module:
-        """The activation that was asked for, in place of the network's own."""
+        """The recipe's activation, or else the network's own, `activation`."""
         return activation if self.activation == "network" else _ACTIVATIONS[self.activation]()
 
     def levels(self, sides: Sequence[int], width: int) -> tuple[list[Size], list[int]]:
-        """The sides of the image and of the feature maps below it, and the channels of all but the last of these."""
+        """The sides of the image and of each smaller map; and the channels of all maps but the image, largest first."""
         if self.resampling != "long":
             steps = sizes(*sides)
             return steps, channels(len(steps) - 1, width)
@@ -133,25 +133,25 @@ class Layers:
         return steps, channels(len(steps) - 1, width, 2 * MAX_WIDENING)
 
     def up(self, before: int, after: int, size: Size, bias: bool) -> nn.Module:
-        """Feature maps as large as a level further up, cut to `size`."""
+        """A layer that enlarges feature maps by one level, cut to `size`."""
         return {"network": Up, "smooth": SmoothUp, "long": LongUp}[self.resampling](before, after, size, bias)
 
     def down(self, before: int, after: int, bias: bool) -> nn.Module:
-        """Feature maps as large as a level further down, rounded up."""
+        """A layer that shrinks feature maps by one level, rounding up."""
         if self.resampling == "long":
             return LongDown(before, after, bias)
         return (Down if self.resampling == "network" else SmoothDown)(before, after, bias, self.rank)
 
     def shuffled(self, layer: nn.Module) -> nn.Module:
-        """A layer that sees maps of sound moved a little, where that was asked for."""
+        """The layer, with a phase shuffle before it if the recipe has one."""
         return nn.Sequential(PhaseShuffle(self.phase_shuffle), layer) if self.phase_shuffle else layer
 
     def norm(self, channels: int, maps: bool = True) -> Norm:
-        """A layer for `channels` feature maps, or for as many units where `maps` is False."""
+        """A norm for `channels` feature maps, or for vectors of that length if `maps` is False."""
         return Norm(self._layer(channels, maps), channels, self.modulation_size)
 
     def batch_norm(self, channels: int) -> nn.Module:
-        """Batch norm of as many feature maps."""
+        """Batch norm for `channels` feature maps."""
         return _BATCH_NORMS[self.rank](channels)
 
     def _layer(self, channels: int, maps: bool) -> nn.Module:
@@ -165,7 +165,7 @@ class Layers:
         return nn.Identity()
 
     def initialize(self, network: nn.Module) -> None:
-        """Its weights' first values, where others were asked for than its own; a modulation keeps its small ones."""
+        """Set a network's first weights, if the recipe asks for others; a modulation keeps its small ones."""
         if self.initialization == "network":
             return
         for layer in network.modules():
@@ -175,10 +175,10 @@ class Layers:
                     nn.init.zeros_(layer.bias)
 
     def constrain(self, player: nn.Module) -> None:
-        """Where spectral: every weight divided by its largest singular value (Miyato et al. 2018).
+        """If spectral: divide every weight by its largest singular value (Miyato et al. 2018).
 
-        To be called when the weights have their first values. A modulation is left as it is: at a
-        singular value of 1 the condition would drown the latent.
+        Call it after the weights have their first values. A modulation is left out: at a singular value of 1 the
+        condition would dominate the latent.
         """
         if not self.spectral:
             return
@@ -190,10 +190,10 @@ class Layers:
 
 @torch.no_grad()
 def average_into(average: nn.Module, latest: nn.Module, keep: float) -> None:
-    """Move every weight and running statistic of `average` to that of `latest`, keeping the share `keep`."""
+    """Move every weight and running statistic of `average` towards `latest`: it keeps the share `keep`."""
     averages = average.state_dict()
     for name, tensor in latest.state_dict().items():
-        # Counts, and the vectors of spectral norm, whose mean is no singular vector.
+        # Counts, and spectral norm's vectors, whose mean is no singular vector, are copied.
         if not tensor.is_floating_point() or name.endswith(("._u", "._v")):
             averages[name].copy_(tensor)
         else:
@@ -201,14 +201,14 @@ def average_into(average: nn.Module, latest: nn.Module, keep: float) -> None:
 
 
 def running_statistics(player: nn.Module) -> list[Tensor]:
-    """What batch norm keeps of the batches it saw, where it learns; of several processes, each sees its own rows."""
+    """Batch norm's running statistics, if the player learns; they differ by process, since each sees its own rows."""
     learning = (layer for layer in player.modules() if layer.training)
     kept = (named for layer in learning for named in layer.named_buffers(recurse=False))
     return [tensor for name, tensor in kept if name.startswith("running_")]
 
 
 def without_weights(module: nn.Module) -> None:
-    """Make its weights buffers, under their names, of which no optimizer hears; gradients still go through it."""
+    """Turn a module's weights into buffers of the same names: no optimizer finds them, but gradients pass through."""
     for part in module.modules():
         for name, weight in list(part.named_parameters(recurse=False)):
             delattr(part, name)

@@ -1,6 +1,6 @@
-"""Standard MIDI files of what sounds in steps, without torch: written, marked by texts in them, and to be heard.
+"""Standard MIDI files of notes in steps, without torch: written, marked by texts, and played as sound.
 
-Reading those of others, of which there are many kinds, is left to a library (stages/media/scores.py).
+Files of other programs, of which there are many kinds, are read by a library (stages/media/scores.py).
 """
 
 import re
@@ -20,35 +20,35 @@ STEPS_A_BEAT = 4
 
 
 class Timbre(NamedTuple):
-    """How notes of a plain synthesizer sound."""
+    """The sound of a plain synthesizer's notes."""
 
     partials: tuple[float, ...]
     """How loud the first multiples of a note's frequency are."""
     decay: float
-    """How fast a note fades, a second."""
+    """Rate at which a note fades, in 1/s."""
     edge: float
-    """Seconds in which a note begins and ends."""
+    """Seconds that a note takes to begin, and to end."""
     loudness: float
 
 
 PLUCKED = Timbre((1.0, 0.5, 0.25, 0.12), 2.5, 0.01, 0.25)
 _TICKS = 480
-"""A quarter note."""
+"""MIDI ticks of a quarter note."""
 _SLOWEST, _FASTEST = 4, 1000
-"""Quarter notes a minute; of slower ones the microseconds do not fit into three bytes."""
+"""Quarter notes a minute; the microseconds of a slower one do not fit into three bytes."""
 _VELOCITY = 90
 _CONCERT, _CONCERT_HERTZ = 69, 440.0
 _TRACK = 14
-"""Where the first track begins, behind the file's header."""
+"""Byte at which the first track begins, after the file's header."""
 _TEXT, _TEMPO, _METER, _END = 0x01, 0x51, 0x58, 0x2F
 """Kinds of meta events."""
 
 
 def encode_midi(sounding: Sounding, lowest: int = 0, tempo: float = 120.0, texts: Sequence[str] = ()) -> bytes:
-    """A MIDI file of one track, in 4/4, `tempo` quarter notes a minute; a pitch that sounds on is one note.
+    """A MIDI file of one track, in 4/4, `tempo` quarter notes a minute; a pitch that goes on sounding is one note.
 
-    Pitch 0 is MIDI's number `lowest`. The same bytes each time. Raises ValueError where pitches go beyond 127, or the
-    array has other axes, or the tempo is no number from 4 to 1,000.
+    Pitch 0 is MIDI's number `lowest`. The same input gives the same bytes. Raises ValueError if pitches go beyond 127,
+    the array has other axes, or the tempo is no number from 4 to 1,000.
     """
     if sounding.ndim != 2 or not 0 <= lowest <= 128 - sounding.shape[1]:
         raise ValueError(f"it is {list(sounding.shape)} from pitch {lowest}: give [T,P], pitches of 0 to 127")
@@ -70,7 +70,7 @@ def encode_midi(sounding: Sounding, lowest: int = 0, tempo: float = 120.0, texts
 
 
 def as_sound(sounding: Sounding, lowest: int = 0, tempo: float = 120.0, rate: int = 8000) -> Samples:
-    """What it is like to hear `[T,P]`: plucked notes of four partials, `[1, samples]` in [-1,1], `rate` a second."""
+    """Notes `[T,P]` as sound: plucked notes of four partials, `[1, samples]` in [-1,1], `rate` samples a second."""
     seconds_a_step = 60 / tempo / STEPS_A_BEAT
     sound = np.zeros(round(len(sounding) * seconds_a_step * rate))
     for begin, end, pitch in notes_of(sounding):
@@ -85,7 +85,7 @@ def as_sound(sounding: Sounding, lowest: int = 0, tempo: float = 120.0, rate: in
 
 
 def notes_of(sounding: Sounding) -> Iterator[tuple[int, int, int]]:
-    """Of each note in `[T,P]` its first step, the one behind its last, and its pitch."""
+    """The first step, the step after the last one, and the pitch of each note in `[T,P]`."""
     changes = _changes(sounding).T
     for pitch, of_pitch in enumerate(changes):
         begins, ends = (np.flatnonzero(of_pitch == sign).tolist() for sign in (1, -1))
@@ -93,13 +93,13 @@ def notes_of(sounding: Sounding) -> Iterator[tuple[int, int, int]]:
 
 
 def _changes(sounding: Sounding) -> npt.NDArray[np.int8]:
-    """`[T + 1, P]`: 1 where a note begins, -1 where it has ended."""
+    """`[T + 1, P]`: 1 where a note begins, -1 in the step after its end, else 0."""
     around = np.pad(sounding.astype(np.int8), ((1, 1), (0, 0)))
     return around[1:] - around[:-1]
 
 
 def with_texts(content: bytes, texts: Sequence[str]) -> bytes:
-    """A MIDI file with texts at the beginning of its first track; its notes stay as they are."""
+    """A MIDI file with texts at the beginning of its first track; its notes are unchanged."""
     events = b"".join(b"\0" + _meta(_TEXT, text.encode("utf-8")) for text in texts)
     begins = _TRACK + 8
     if not events or content[_TRACK : _TRACK + 4] != b"MTrk":
@@ -109,7 +109,7 @@ def with_texts(content: bytes, texts: Sequence[str]) -> bytes:
 
 
 def texts_of(content: bytes) -> list[str]:
-    """The texts with which the first track of a MIDI file begins; none of another file."""
+    """The texts at the beginning of a MIDI file's first track; none if it is no MIDI file."""
     if content[:4] != b"MThd" or content[_TRACK : _TRACK + 4] != b"MTrk":
         return []
     found, place = [], _TRACK + 8
@@ -127,7 +127,7 @@ def _meta(kind: int, data: bytes) -> bytes:
 
 
 def _varying(number: int) -> bytes:
-    """Seven bits a byte, the last with its highest bit 0."""
+    """A number as MIDI's variable-length bytes: seven bits in each, only the last with its highest bit 0."""
     groups = [number & 0x7F]
     while number := number >> 7:
         groups.append(number & 0x7F | 0x80)

@@ -1,4 +1,4 @@
-"""Data of which the truth is known: equally likely Gaussians, and the discriminator that is optimal against them."""
+"""Data of known density: equally likely Gaussians, and the discriminator that is optimal against them."""
 
 import math
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Mixture:
-    """K Gaussians `N(centre, std^2 I)` of D dimensions, each as likely as any other."""
+    """K Gaussians `N(center, std^2 I)` of D dimensions, all equally likely."""
 
     centres: Tensor
     """`[K,D]`."""
     std: float
 
     def nearest(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """For each point `[N,D]` the distance to the centre nearest to it, and the index of that: `[N]` both."""
-        # Without the matrix product, whose rounding is as large as a small standard deviation.
+        """For each point `[N,D]` the distance to its nearest center, and that center's index: both `[N]`."""
+        # No matrix product: its rounding error is as large as a small standard deviation.
         distances = torch.cdist(points.double(), self.centres.double(), compute_mode="donot_use_mm_for_euclid_dist")
         nearest = distances.min(dim=1)
         return nearest.values, nearest.indices
@@ -34,7 +34,7 @@ class Mixture:
 def optimal_discriminator(real: Tensor, fake: Tensor) -> Tensor:
     """D*(x) = p_data / (p_data + p_g) from the two densities at x `[N]` (Goodfellow et al. 2014, proposition 1).
 
-    A half where neither density is known to be above 0: the game never goes there.
+    It is 1/2 where both densities are 0 in floating point: the game never goes there.
     """
     total = real + fake
     return torch.where(total > 0, real / total.clamp(min=torch.finfo(total.dtype).tiny), 0.5)

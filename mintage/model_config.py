@@ -1,4 +1,4 @@
-"""All that decides the shapes of the two players, as it fits in a JSON file; and what a recipe makes of it."""
+"""All that decides the shapes of the two players, in a form that fits in JSON; and how a recipe decides it."""
 
 import math
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from mintage.recipes import PlayerRecipe, Recipe, condition_of, joins_attributes
 from mintage.sources import has_mask
 
 LAYOUT = 2
-"""Of the weights; weights of another one would load without a word and give noise."""
+"""Version of the weights' layout; weights of another version would load without an error and give noise."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class ModelConfig:
 
     network: str
     width: int
-    """Of the generator, and of the discriminator where that has none of its own."""
+    """Width of the generator, and of the discriminator unless `discriminator_width` is given."""
     image_shape: tuple[int, ...]
     """(C, H, W), (C, T) of sound or (C, D, H, W) of volumes."""
     classes: tuple[str, ...] | None
@@ -36,43 +36,43 @@ class ModelConfig:
     discriminator_normalization: str = "none"
     discriminator_dropout: float = 0.0
     code_categories: int = 0
-    """An information code that is part of the latent: one of so many categories,"""
+    """Categories of the information code, which is a part of the latent; 0 is none."""
     code_continuous: int = 0
-    """and so many numbers in [-1,1]."""
+    """Numbers in [-1,1] of the information code."""
     packing: int = 1
-    """Images that the discriminator judges together."""
+    """How many images the discriminator judges together."""
     reconstructs: bool = False
     """Whether the discriminator is an autoencoder."""
     minibatch_stddev: int = 0
-    """Judgements that share a feature, the standard deviation among them; 0 is none."""
+    """How many judgements share their standard deviation as one more feature; 0 is none."""
     discriminator_width: int = 0
     generator_layers: tuple[str, str, str] = ("network", "network", "network")
     """Activation, initialization and resampling."""
     discriminator_layers: tuple[str, str, str] = ("network", "network", "network")
     dropout_in_use: bool = False
-    """Whether the generator leaves out units when it is used, too."""
+    """Whether the generator also has dropout in use, not only in training."""
     source_shape: tuple[int, ...] | None = None
-    """(S, h, w) of the images of which the generator makes others; None where it makes them of noise. The last channels
-    are the attributes, where there are some."""
+    """(S, h, w) of the sources that the generator translates; None if it makes images from noise. The last channels are
+    the attributes, if there are any."""
     attributes: tuple[str, ...] | None = None
-    """Names of what the players are told in place of a class; see `mintage.attributes`."""
+    """Names of the attributes that the players get in place of a class; see `mintage.attributes`."""
     domains: tuple[str, str] | None = None
-    """Where there are two without pairs: the one whose images are translated, and the one of what is made. Where none
-    are translated, an image of each is made of one latent, and they are its classes."""
+    """For two domains without pairs: the domain that is translated, then the one that is made. If none is translated,
+    one latent gives an image of each, and the domains are the generator's classes."""
     vocabulary: tuple[str, ...] | None = None
-    """The words, where samples are sequences of some (`mintage.tokens`)."""
+    """The words, if samples are sequences of words (`mintage.tokens`)."""
     encodes: bool = False
     """Whether an encoder comes with the generator."""
     phase_shuffle: int = 0
-    """The discriminator's, of sound."""
+    """The discriminator's phase shuffle, for sound."""
     residual: bool = False
-    """Whether what the network makes of a source is added to that."""
+    """Whether the network's output is added to the source."""
     blend: float = 0.0
-    """Share of the source in what is made, once it is trained."""
+    """Share of the source in the image, in use but not in training."""
     first: "ModelConfig | None" = None
-    """Of the generator whose images of the same latents and condition this one refines, and which is a part of it."""
+    """Config of the first generator, a part of this one, which refines its images of the same latents and condition."""
     encoder: "ModelConfig | None" = None
-    """Of which layers the encoder is, where it learned later than the generator."""
+    """Config of the encoder's layers, if it was trained after the generator."""
     layout: int = LAYOUT
 
     @property
@@ -82,44 +82,44 @@ class ModelConfig:
 
     @property
     def translates(self) -> bool:
-        """Whether the generator makes images of images."""
+        """Whether the generator makes images from sources."""
         return self.source_shape is not None
 
     @property
     def joins_attributes(self) -> bool:
-        """Whether a source tells attributes, too, each by a channel behind its own."""
+        """Whether a source also has attributes, as more channels after its own."""
         return self.source_shape is not None and self.attributes is not None
 
     @property
     def bare_source_shape(self) -> tuple[int, ...] | None:
-        """`source_shape` without these channels."""
+        """`source_shape` without the attributes' channels."""
         if self.source_shape is None:
             return None
         channels, *sides = self.source_shape
         return channels - len(self.attributes or ()), *sides
 
     def bare(self, sources: Tensor) -> Tensor:
-        """Sources `[N,S,...]` without these channels."""
+        """Sources `[N,S,...]` without the attributes' channels."""
         return sources if self.bare_source_shape is None else sources[:, : self.bare_source_shape[0]]
 
     @property
     def couples(self) -> bool:
-        """Whether the generator makes an image of each of two domains, of one latent."""
+        """Whether one latent gives an image of each of two domains."""
         return self.domains is not None and not self.translates
 
     @property
     def fills(self) -> bool:
-        """Whether a source has a mask, and the generator fills in what is missing of it."""
+        """Whether a source has a mask, and the generator fills in the pixels that it marks."""
         return self.bare_source_shape is not None and has_mask(self.bare_source_shape, self.image_shape)
 
     @property
     def back(self) -> "ModelConfig":
-        """Of the generator that translates the other way."""
+        """Config of the generator that translates the other way."""
         return replace(self, domains=None)
 
     @property
     def rank(self) -> int:
-        """How many axes images have behind their channels."""
+        """How many spatial axes images have."""
         return len(self.image_shape) - 1
 
     @property
@@ -128,7 +128,7 @@ class ModelConfig:
 
     @property
     def condition(self) -> Condition:
-        """What conditionings are of, where they are of no source."""
+        """The attributes or classes that the players' conditionings use, if they use no source."""
         if self.attributes is not None:
             return Condition(len(self.attributes), self.attributes)
         return Condition(self.class_count)
@@ -141,7 +141,7 @@ class ModelConfig:
     def from_json(cls, values: dict[str, Any]) -> "ModelConfig":
         """The inverse of `dataclasses.asdict` through JSON, which turns tuples into lists.
 
-        Raises ValueError where the weights are laid out another way.
+        Raises ValueError if the weights have another layout.
         """
         if values.get("layout") != LAYOUT:
             raise ValueError("its weights are laid out as an older version of mintage/ had them")
@@ -163,9 +163,9 @@ def model_config(
     vocabulary: tuple[str, ...] | None = None,
     first: ModelConfig | None = None,
 ) -> ModelConfig:
-    """The recipe's players for images of this shape, classes and attributes; sources are alike where nobody says.
+    """The recipe's players for images of this shape, classes and attributes; by default sources have the images' shape.
 
-    Of sequences a latent has a number a word.
+    For sequences a latent has one number for each word.
     """
     one, other = domains or ("", "")
     beside = tuple(attributes or ()) if joins_attributes(recipe) else None
@@ -207,14 +207,14 @@ def model_config(
 
 
 def inverting_config(recipe: Recipe, first: ModelConfig, classes: Sequence[str] | None) -> ModelConfig:
-    """The generator `first` with an encoder of the recipe's layers; `classes` are those of the images beside it."""
+    """The config `first` with an encoder of the recipe's layers; `classes` are those of the training images."""
     encoder = model_config(recipe, first.image_shape, None)
     known = None if classes is None else tuple(classes)
     return replace(first, classes=known, discriminator_conditioning="none", encodes=True, encoder=encoder)
 
 
 def condition_for(recipe: Recipe, first: ModelConfig | None) -> str | None:
-    """What the players use of each image, as `condition_of`; in a game that inverts what the first one is told."""
+    """What the players use of each image, as `condition_of`; in a game that inverts, what `first` uses."""
     if first is None or not catalog.load("game", recipe.game).inverts:
         return condition_of(recipe)
     return "attributes" if first.attributes else "label" if first.conditional else None

@@ -1,4 +1,4 @@
-"""The known name that somebody means."""
+"""The known name that is most likely meant by an unknown one."""
 
 import difflib
 from collections.abc import Sequence
@@ -27,23 +27,23 @@ _MEANINGS = {
     "vanilla": ["gan"],
     "z_dim": ["latent_size"],
 }
-"""What others call it, and its name here: the spelling of `fid` is nearest to none that is meant."""
+"""Common other names, such as `fid`, and the name here: spelling alone would not find it."""
 
 
 def nearest(name: str, known: Sequence[str]) -> str:
-    """The end of a sentence on an unknown name."""
+    """The end of an error's sentence on an unknown name: which known name may be meant."""
     close = like(name, known)
     return f": did you mean {close!r}?" if close else f"; known: {', '.join(known) or 'none'}"
 
 
 def listed(name: str, known: Sequence[str]) -> str:
-    """The known names, and which of them is meant."""
+    """The known names, and which of them may be meant."""
     close = like(name, known)
     return ", ".join(map(repr, known)) + (f": did you mean {close!r}?" if close else "")
 
 
 def like(name: str, known: Sequence[str]) -> str | None:
-    """The known name that is meant: what others call so, else the one that is spelt most alike; None where none is."""
+    """The known name that is meant: by a common other name, else by similar spelling; None if none is similar."""
     if meant := next((one for one in _MEANINGS.get(name.lower(), ()) if one in known), None):
         return meant
     return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.5)), None)

@@ -1,6 +1,6 @@
-"""What the two players minimise. `real` and `fake` are the discriminator's logits `[N]`, a row a judgement.
+"""What the two players minimize. `real` and `fake` are the discriminator's logits `[N]`, one for each judgement.
 
-An objective is a module, so that what it remembers between turns (BEGAN's k) is saved with the game.
+An objective is a module, so that its state between turns (BEGAN's k) is saved with the game.
 """
 
 import math
@@ -17,31 +17,31 @@ VALUE_OPTIMUM = -math.log(4)
 
 @dataclass(frozen=True)
 class Knobs:
-    """What an objective can be told; each reads its own."""
+    """All settings of objectives; each objective reads its own."""
 
     label_smoothing: float = 0.0
-    """s makes the target of real images 1 - s, one-sided (Salimans et al. 2016, 3.4)."""
+    """s: the target of real images is 1 - s, one-sided (Salimans et al. 2016, 3.4)."""
     targets: tuple[float, float, float] = (0.0, 1.0, 1.0)
-    """Least squares: a for fake, b for real, c for what the generator wants fake to be."""
+    """Least squares: the targets a for fake and b for real images, and c, the generator's target for fakes."""
     gamma: float = 0.75
-    """BEGAN: reconstruction error of fake over real images at which it rests; lower is sharper, higher more diverse."""
+    """BEGAN: the ratio of reconstruction errors, fake over real, that k holds; low is sharp, high is diverse."""
     k_rate: float = 0.001
     """BEGAN: how fast k follows, the paper's lambda_k."""
 
 
 class Objective(nn.Module):
-    """The losses, and what they need of the game."""
+    """The losses of both players, and what they need from the game."""
 
     probability = False
-    """Whether sigmoid(logit) is the probability of being real."""
+    """Whether sigmoid(logit) is the probability that an image is real."""
     pairs = False
     """Whether the generator's loss compares with real images."""
     reconstructs = False
     """Whether the logit must be minus a reconstruction error, in place of a score."""
     needs_lipschitz = False
-    """Whether the loss has no bound unless the discriminator's slope has one."""
+    """Whether the loss is unbounded unless the discriminator's slope is bounded."""
     decides = False
-    """Whether logits say which images are taken for real."""
+    """Whether a threshold on the logits decides which images are taken for real."""
 
     def __init__(self, knobs: Knobs | None = None) -> None:
         super().__init__()
@@ -51,22 +51,22 @@ class Objective(nn.Module):
         raise NotImplementedError
 
     def softened_loss(self, real: Tensor, fake: Tensor, softness: Tensor) -> Tensor:
-        """The same with a target of its own for each image, 1 - s for real and s for fake: s `[N]` in [0,1]."""
+        """`discriminator_loss` with a separate target for each image, 1 - s if real and s if fake: s `[N]` in [0,1]."""
         raise NotImplementedError
 
     def generator_loss(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
-        """`real` is there where `pairs` asks for it."""
+        """The generator's loss on fakes; `real` is given if `pairs`."""
         raise NotImplementedError
 
     def after_discriminator(self, real: Tensor, fake: Tensor) -> None:
-        """Told the logits of each step of the discriminator."""
+        """Called with the logits of each step of the discriminator."""
 
     def accuracy(self, real: Tensor, fake: Tensor) -> Tensor | None:
-        """The share of images that the discriminator takes for what they are: at 0.5 it only guesses."""
+        """The share of images that the discriminator classifies correctly; 0.5 is guessing."""
         return ((real > 0).float().mean() + (fake <= 0).float().mean()) / 2 if self.decides else None
 
     def statistics(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        """What to write of a batch of logits: where they are probabilities, those and V, else their means."""
+        """Columns of train.tsv from a batch of logits: probabilities and V if `probability`, else mean logits."""
         accuracy = self.accuracy(real, fake)
         right = {} if accuracy is None else {"d_accuracy": accuracy}
         if not self.probability:
@@ -75,12 +75,12 @@ class Objective(nn.Module):
 
 
 def value(real: Tensor, fake: Tensor) -> Tensor:
-    """V(G, D) = E log D(x) + E log(1 - D(G(z))) (equation 1): what D maximises and G minimises."""
+    """V(G, D) = E log D(x) + E log(1 - D(G(z))) (equation 1), which D maximizes and G minimizes."""
     return -softplus(-real).mean() - softplus(fake).mean()
 
 
 class NonSaturating(Objective):
-    """Cross-entropy; the generator maximises log D(G(z)) (Goodfellow et al. 2014, section 3)."""
+    """Cross-entropy; the generator maximizes log D(G(z)) (Goodfellow et al. 2014, section 3)."""
 
     probability = True
     decides = True
@@ -99,7 +99,7 @@ class NonSaturating(Objective):
 
 
 class Minimax(NonSaturating):
-    """The game as it is defined: the generator minimises V; its gradient fades where D is sure."""
+    """The game as it is defined: the generator minimizes V; its gradient vanishes where D is certain."""
 
     def generator_loss(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         return -softplus(fake).mean()
@@ -124,7 +124,7 @@ class LeastSquares(Objective):
 
 
 class Wasserstein(Objective):
-    """The distance between means that a 1-Lipschitz critic finds (Arjovsky et al. 2017)."""
+    """The difference of a 1-Lipschitz critic's means on real and fake images (Arjovsky et al. 2017)."""
 
     needs_lipschitz = True
 
@@ -154,7 +154,7 @@ class Relativistic(Objective):
     decides = True
 
     def accuracy(self, real: Tensor, fake: Tensor) -> Tensor | None:
-        """Of pairs: how often the real one is judged more real."""
+        """The share of pairs in which the real image is judged more real."""
         return (real > fake).float().mean()
 
     def discriminator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
@@ -168,7 +168,7 @@ class Relativistic(Objective):
 class Began(Objective):
     """Boundary equilibrium (Berthelot et al. 2017, 3.3): the logit is minus the error L of an autoencoder.
 
-    k in [0,1] holds E L(G(z)) at gamma times E L(x), so that neither player runs away.
+    k in [0,1] holds E L(G(z)) at gamma times E L(x), so that neither player wins.
     """
 
     reconstructs = True
@@ -191,7 +191,7 @@ class Began(Objective):
         self.k.add_(self.knobs.k_rate * self._imbalance(real, fake)).clamp_(0, 1)
 
     def statistics(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        """With k, and the paper's measure of convergence M = L(x) + |gamma L(x) - L(G(z))|."""
+        """Also k, and the paper's measure of convergence M = L(x) + |gamma L(x) - L(G(z))|."""
         convergence = self._imbalance(real, fake).abs() - real.mean()
         return {**super().statistics(real, fake), "k": self.k.clone(), "convergence": convergence}
 

@@ -1,4 +1,4 @@
-"""A player's optimizer, and the pace of its learning rate."""
+"""A player's optimizer, and its learning rate."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -19,12 +19,12 @@ _Make = Callable[[Iterator[nn.Parameter], PlayerRecipe], torch.optim.Optimizer]
 def without_compiler(kind: type[torch.optim.Optimizer]) -> Any:
     """The same optimizer without the import of torch's compiler, which costs a process one to two CPU seconds.
 
-    It takes the same steps. Should torch hide these parts otherwise one day, the import is back, and no more.
+    It takes the same steps. If another torch hides these parts in another way, only the import comes back.
     """
     for name in ("add_param_group", "zero_grad", "state_dict", "load_state_dict"):
         inner: Any = getattr(getattr(torch.optim.Optimizer, name), "__wrapped__", None)
         if inner is not None:
-            vars(inner)["__dynamo_disable"] = inner  # or the first call imports the compiler to look it up
+            vars(inner)["__dynamo_disable"] = inner  # else the first call imports the compiler to look it up
 
     class Plain(kind):  # type: ignore[misc,valid-type]
         @torch.no_grad()
@@ -52,7 +52,7 @@ def sgd(weights: Iterator[nn.Parameter], recipe: PlayerRecipe) -> torch.optim.Op
         fused=True,
     )
     for weight in made.param_groups[0]["params"] if recipe.momentum else ():
-        # Else its first step makes them of whatever is in memory, and one that is left out leaves them so.
+        # Else its first step leaves uninitialized memory in them if that step is skipped.
         made.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
     return made
 
@@ -71,7 +71,7 @@ def make_optimizer(player: nn.Module, recipe: PlayerRecipe) -> torch.optim.Optim
 
 
 def step_unless(optimizer: torch.optim.Optimizer, waits: torch.Tensor | None) -> None:
-    """One step, or none where `waits` is 1: a scalar on the device, which a fused optimizer reads there."""
+    """One step, or none if `waits` is 1: a scalar on the device, where a fused optimizer reads it."""
     fused = bool(optimizer.defaults.get("fused"))
     if fused:
         optimizer.found_inf = waits  # type: ignore[attr-defined]
@@ -80,18 +80,18 @@ def step_unless(optimizer: torch.optim.Optimizer, waits: torch.Tensor | None) ->
 
 
 def progress(images_seen: int, decay_images: float) -> float:
-    """How far a decay is, from 0 to 1 along half a cosine; 0 where nothing decays."""
+    """How far a decay has gone, from 0 to 1 along half a cosine; always 0 if `decay_images` is 0."""
     if not decay_images:
         return 0.0
     return (1 - math.cos(math.pi * min(1.0, images_seen / decay_images))) / 2
 
 
 def faded(value: float, last: float, decayed: float) -> float:
-    """A value that falls to the share `last` of itself, where its decay is so far."""
+    """`value`, which falls to `last` times itself, when the share `decayed` of its decay is done."""
     return value * (1 - (1 - last) * decayed)
 
 
 def set_pace(optimizer: torch.optim.Optimizer, recipe: PlayerRecipe, decayed: float) -> None:
-    """The learning rate, which falls to a tenth."""
+    """Set the learning rate, which falls to a tenth."""
     for group in optimizer.param_groups:
         group["lr"] = faded(recipe.learning_rate, _LAST, decayed)

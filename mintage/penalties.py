@@ -1,8 +1,8 @@
-"""What holds the discriminator's slope: terms of its loss, and weight clipping.
+"""What bounds the discriminator's slope: terms of its loss, and weight clipping.
 
-A critic is images `[N,C,H,W]` -> logits `[M]` in float32; M is N, or N / m where m images are judged
-together, or N P where P patches are judged apart: then an image's logit is their mean. Gradients are taken by image and
-their norms by judgement, never over the batch.
+A critic is images `[N,C,H,W]` -> logits `[M]` in float32. M is N; N / m if m images are judged together; N P if P
+patches are judged each by itself, and then an image's logit is their mean. Gradients are taken by image and their norms
+by judgement, never over the batch.
 """
 
 from collections.abc import Callable, Iterable
@@ -22,23 +22,23 @@ Loss = Callable[[Critic, Tensor, Tensor, torch.Generator], Tensor]
 
 
 def squared_slopes(critic: Critic, images: Tensor) -> Tensor:
-    """The squared norm of the gradient of each judgement `[M]` by its images; itself differentiable."""
+    """The squared norm `[M]` of each judgement's gradient with respect to its images; it is differentiable."""
     return _judged(critic, images)[1]
 
 
 def _judged(critic: Critic, images: Tensor) -> tuple[Tensor, Tensor]:
-    """Each judgement `[M]`, of patches their mean `[N]`, and its squared slope."""
+    """Each judgement `[M]`, or the mean of an image's patches `[N]`, and its squared slope."""
     images = images.detach().requires_grad_(True)
     logits = critic(images)
     if len(logits) > len(images):
         logits = logits.reshape(len(images), -1).mean(1)
-    # The sum's gradient is each judgement's own, where no judgement depends on another's images.
+    # The sum's gradient is that of each judgement, since no judgement depends on another's images.
     (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
     return logits, gradient.reshape(len(logits), -1).square().sum(1)
 
 
 def _distance_to_one(squared: Tensor) -> Tensor:
-    # A root's gradient at 0 is infinite; a dead critic must get none instead of NaN.
+    # A root's gradient at 0 is infinite: a dead critic would get NaN.
     return ((squared + 1e-12).sqrt() - 1).square().mean()
 
 
@@ -48,7 +48,7 @@ def wgan_gp(critic: Critic, real: Tensor, fake: Tensor, random: torch.Generator)
 
 
 def dragan(critic: Critic, real: Tensor, fake: Tensor, random: torch.Generator) -> Tensor:
-    """The same around real images alone (Kodali et al. 2017): noise of half their standard deviation."""
+    """E (|grad D| - 1)^2 around real images alone (Kodali et al. 2017): noise of half their standard deviation."""
     noise = uniform(real.shape, random).to(real.device, non_blocking=True)
     return _distance_to_one(squared_slopes(critic, real + 0.5 * _spread(real) * noise * uniform_by_image(real, random)))
 
@@ -66,15 +66,15 @@ def r1(critic: Critic, real: Tensor, fake: Tensor, random: torch.Generator) -> T
 
 
 def r2(critic: Critic, real: Tensor, fake: Tensor, random: torch.Generator) -> Tensor:
-    """The same at fake images (equation 10)."""
+    """E |grad D|^2 / 2 at fake images (equation 10)."""
     return squared_slopes(critic, fake).mean() / 2
 
 
 def roth(critic: Critic, real: Tensor, fake: Tensor, random: torch.Generator) -> Tensor:
     """E [(1 - D)^2 |grad|^2] / 2 on real images and E [D^2 |grad|^2] / 2 on fake ones, D = sigmoid(logit).
 
-    The Jensen-Shannon regularizer of Roth et al. 2017, equation 21: R1 and R2, each where D is not yet sure. As in the
-    authors' code it also has a gradient by how sure D is.
+    The Jensen-Shannon regularizer of Roth et al. 2017, equation 21: R1 and R2, weighted by how uncertain D is. As in
+    the authors' code, gradients also go through these weights.
     """
     (on_real, of_real), (on_fake, of_fake) = _judged(critic, real), _judged(critic, fake)
     doubt, belief = (1 - on_real.sigmoid()).square(), on_fake.sigmoid().square()
@@ -83,17 +83,17 @@ def roth(critic: Critic, real: Tensor, fake: Tensor, random: torch.Generator) ->
 
 @torch.no_grad()
 def clip(discriminator: nn.Module, bound: float) -> None:
-    """Every weight into [-bound, bound] (Arjovsky et al. 2017, algorithm 1)."""
+    """Clip every weight to [-bound, bound] (Arjovsky et al. 2017, algorithm 1)."""
     for weight in discriminator.parameters():
         weight.clamp_(-bound, bound)
 
 
 @dataclass(frozen=True)
 class Penalty:
-    """Added to the loss, or applied to the weights after the step."""
+    """A term added to the loss, or a projection applied to the weights after a step."""
 
     weight: float
-    """What the paper uses; the bound, where weights are clipped."""
+    """The paper's weight; if weights are clipped, the bound."""
     loss: Loss | None = None
     project: Callable[[nn.Module, float], None] | None = None
     of_probability: bool = False
@@ -114,9 +114,9 @@ def weighted(
     random: Callable[[str], torch.Generator],
     decayed: float,
 ) -> Tensor:
-    """The sum of penalties of a step, in float32, each as many times as its interval has steps; 0 of none.
+    """The sum of a step's penalties, in float32, each multiplied by its interval in steps; 0 without penalties.
 
-    `random` gives a stream for a purpose; `decayed` is how much of the way to its last weight each has gone, in [0,1].
+    `random` gives a stream for a purpose; `decayed` in [0,1] is the share of the weights' decay that is done.
     """
     total = torch.zeros((), device=real.device)
     for recipe, penalty in penalties:

@@ -19,10 +19,10 @@ from mintage.sources import untouched, with_known
 class Generator(nn.Module):
     """(latent `[N, latent_size + code_size]`, condition) -> images `[N,C,*S]` in [-1,1].
 
-    The condition is what the config says: a label `[N]`, attributes `[N,K]` on [-1,1], a source `[N,S,H,W]` in
-    [-1,1], which may have attributes as its last channels, or None. Of two domains it translates the first into the
-    second, and its child `back` the second into the first. A second stage refines what its child `first` makes of the
-    same latents and condition, which stays as it is.
+    The config decides the condition: a label `[N]`, attributes `[N,K]` in [-1,1], a source `[N,S,H,W]` in [-1,1], which
+    may have attributes as its last channels, or None. With two domains it translates the first into the second, and its
+    child `back` the second into the first. A second stage refines what its frozen child `first` makes from the same
+    latents and condition.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -48,7 +48,7 @@ class Generator(nn.Module):
             begin_as_base(self.network)
         norm.constrain(self.network)
         self.examples: Tensor | None
-        """Attributes of real images `[EXAMPLES, K]`, by which it is asked where nobody says what for; None else."""
+        """Attributes of real images `[EXAMPLES, K]`, the default condition when sampling; None without attributes."""
         self.register_buffer("examples", torch.zeros(EXAMPLES, len(config.attributes)) if config.attributes else None)
         self.back = Generator(config.back) if config.domains and config.translates else None
         self.encoder = _encoder(config) if config.encodes else None
@@ -56,7 +56,7 @@ class Generator(nn.Module):
 
     @property
     def directions(self) -> "dict[str, Generator]":
-        """By the name of the domain that each makes, where it is of two; else empty."""
+        """Both generators by the domain that they make, if it translates between two; else empty."""
         if self.back is None or self.config.domains is None:
             return {}
         first, second = self.config.domains
@@ -74,7 +74,7 @@ class Generator(nn.Module):
         return self._made(self.network, latent, condition)
 
     def draft(self, latent: Tensor, condition: Tensor | None = None) -> Tensor:
-        """What the first of its two stages makes alone, enlarged where it is smaller; of one stage, what that makes."""
+        """The images of its first stage alone, enlarged if they are smaller; with one stage, its images."""
         if self.first is not None:
             enlarged: Tensor = self.network.enlarged(self.first(latent, condition))
             return enlarged
@@ -82,7 +82,7 @@ class Generator(nn.Module):
 
     @property
     def drafting(self) -> "Generator":
-        """The same, of the same weights, making what `draft` does."""
+        """A copy that shares the weights and makes what `draft` makes."""
         made = copy(self)
         made.forward = self.draft  # type: ignore[method-assign]
         return made
@@ -100,14 +100,14 @@ class Generator(nn.Module):
         return with_known(images, condition) if self.config.fills and condition is not None else images
 
     def encode(self, images: Tensor) -> Codes:
-        """Of images `[N,C,H,W]` the latents of which it makes such images; where it has an encoder."""
+        """The codes of images `[N,C,H,W]`, from its encoder, which it must have."""
         assert self.encoder is not None
         codes: Codes = self.encoder(channels_last(images))
         return codes
 
 
 class First(Generator):
-    """The frozen generator that another one builds on: no weights to learn, and its norms stay as they are."""
+    """The frozen generator of a first stage: it has no weights to learn, and its norms do not change."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
@@ -119,7 +119,7 @@ class First(Generator):
 
 
 class Discriminator(nn.Module):
-    """(images `[N,C,*S]`, condition) -> Judgement of them, of N / packing packs of them, or of all their patches."""
+    """(images `[N,C,*S]`, condition) -> Judgement of each image, of N / packing packs, or of all patches."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -173,9 +173,9 @@ class Discriminator(nn.Module):
 
 
 def with_deviation(features: Tensor, group: int) -> Tensor:
-    """Features `[M,F]`, and behind them one more: their standard deviation among `group` neighbors, as a mean over F.
+    """Features `[M,F]` and one more: their standard deviation among `group` neighbors, as a mean over F.
 
-    Neighbors are all real or all fake, also where both are judged in one pass. Karras et al. 2018, section 3.
+    Neighbors are all real or all fake, even if both are judged in one pass. Karras et al. 2018, section 3.
     """
     together = features.float().reshape(-1, group, features.shape[1])
     deviation = (together.var(1, unbiased=False) + 1e-8).sqrt().mean(1)
@@ -183,9 +183,9 @@ def with_deviation(features: Tensor, group: int) -> Tensor:
 
 
 def channels_last(images: Tensor) -> Tensor:
-    """The same images; those of one channel, of which both orders are one, say by their strides that it comes last.
+    """The same images; with one channel, where both layouts are equal, their strides say channels last.
 
-    Else the first convolution answers in the other order, and the layers behind it turn its maps round.
+    Else the first convolution's output is channels first, and later layers have to convert it.
     """
     if images.shape[1] > 1:
         return images
@@ -193,12 +193,12 @@ def channels_last(images: Tensor) -> Tensor:
 
 
 def _own_layers(config: ModelConfig) -> dict[str, int]:
-    """Of how many domains a network is to have layers of their own, where it is to have any."""
+    """The argument `domains` of a network with separate layers for each domain; else no argument."""
     return {"domains": len(config.domains)} if config.domains is not None and config.couples else {}
 
 
 def _encoder(config: ModelConfig) -> Encoder:
-    """As wide as the generator, of layers like its own, where nothing else is said."""
+    """The encoder; by default as wide as the generator and with the same kind of layers."""
     own = config.encoder or config
     layers = (own.generator_dropout, *own.generator_layers, own.rank)
     norm = Layers(own.generator_normalization, 0, True, *layers)
@@ -206,7 +206,7 @@ def _encoder(config: ModelConfig) -> Encoder:
 
 
 def _decoder(config: ModelConfig, features: int, image_shape: tuple[int, ...]) -> nn.Module:
-    """Back from the features, through as narrow a code as the generator's latent (Berthelot et al. 2017)."""
+    """From features to images, through a code as narrow as the generator's latent (Berthelot et al. 2017)."""
     norm = Layers(config.discriminator_normalization, tracks=False, rank=config.rank)
     network = catalog.load("network", config.network)
     draw = network.decoder or network.generator
@@ -224,7 +224,7 @@ def build_players(config: ModelConfig, seed: int) -> tuple[Generator, Discrimina
 def build_generator(config: dict[str, Any], weights: dict[str, Tensor]) -> Generator:
     """The generator of a saved config and weights, ready to sample (evaluation mode).
 
-    Raises RuntimeError, naming the tensors, where the weights do not fit the config.
+    Raises RuntimeError, naming the tensors, if the weights do not fit the config.
     """
     generator = Generator(ModelConfig.from_json(config))
     generator.load_state_dict(weights)

@@ -1,6 +1,6 @@
 """Several processes that train as one: each has its rows of every batch, and gradients are averaged.
 
-Alone, a process is the first of one, and every function here hands back what it was given.
+A single process has rank 0 of 1, and every function here returns its argument.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,7 +12,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 _PATIENCE = timedelta(hours=2)
-"""The others wait while the first one saves, draws or measures."""
+"""How long other processes wait while the first one saves, draws or measures."""
 
 
 class LostError(Exception):
@@ -24,13 +24,13 @@ def count() -> int:
 
 
 def rank() -> int:
-    """Of this process, from 0; the first one writes."""
+    """The number of this process, from 0; process 0 writes files."""
     return dist.get_rank() if dist.is_initialized() else 0
 
 
 @contextmanager
 def joined(device: torch.device) -> Iterator[None]:
-    """Within the block this process is one of those that torchrun started."""
+    """Within the block, this process belongs to the group that torchrun started."""
     gpu = device.type == "cuda"
     with _together():
         dist.init_process_group("nccl" if gpu else "gloo", timeout=_PATIENCE, device_id=device if gpu else None)
@@ -41,7 +41,7 @@ def joined(device: torch.device) -> Iterator[None]:
 
 
 def share(rows: Tensor) -> Tensor:
-    """This process's rows of what was drawn for the whole batch `[N,...]`, N a multiple of the processes."""
+    """This process's rows of the whole batch `[N,...]`; N is a multiple of the number of processes."""
     size = len(rows) // count()
     return rows[rank() * size : (rank() + 1) * size]
 
@@ -77,7 +77,7 @@ def average(tensors: Iterable[Tensor]) -> None:
 
 
 def broadcast_bytes(content: bytes, device: torch.device) -> bytes:
-    """What the first process gave."""
+    """The content that the first process gave."""
     if count() == 1:
         return content
     size = torch.tensor([len(content)], device=device)

@@ -1,8 +1,8 @@
 """Projection: the latents from which a generator makes the images most like given ones.
 
-Many latents are tried, or that which an encoder says (Antipov et al. 2017), and the best of each image is improved by
-descent (Zhu et al. 2016; Karras et al. 2020, appendix D). A latent never grows longer than noise is: of longer ones a
-generator learned nothing.
+Many latents are tried, or an encoder's (Antipov et al. 2017), and the best one for each image is improved by descent
+(Zhu et al. 2016; Karras et al. 2020, appendix D). A latent never becomes longer than noise, since the generator saw no
+longer ones in training.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,46 +20,46 @@ from mintage.players import Generator
 from mintage.sampling import CHUNK, Rows, encode, generate, latents_at, samples
 
 TRIED = 2048
-"""Latents among which the best of each image is looked for, where there is no encoder."""
+"""Latents to try for each image, without an encoder."""
 TRIED_FOR_EACH = TRIED // CHUNK
-"""The same where each image has a condition of its own, of which others have no use: in as many passes."""
+"""Latents to try if each image has its own condition, so that other images cannot use them: in as many passes."""
 RATE = 0.1
-"""Of Adam, at the beginning; it falls to 0 along half a cosine."""
+"""Adam's learning rate at the beginning; it falls to 0 along half a cosine."""
 ROUNDS = 4
-"""In which attributes, and then latents, are looked for where attributes are not known."""
+"""How often attributes, then latents, are improved in turn if attributes are not known."""
 SCALES = 3
-"""At which images are compared: as they are, and as means over 2 and over 4 places a side."""
+"""Scales at which images are compared: unchanged, and as means over 2 and over 4 places a side."""
 _POOLS = {1: avg_pool1d, 2: avg_pool2d, 3: avg_pool3d}
 Likeness = Callable[[Tensor], Tensor]
-"""Images `[N,C,*S]` to what else is compared of them, `[N,F]`, such as an evaluator's `features`."""
+"""Images `[N,C,*S]` to features `[N,F]` that are compared beside pixels, such as an evaluator's `features`."""
 
 
 @dataclass(frozen=True)
 class Projection:
-    """What a generator is to be given for each of N images, on the CPU."""
+    """The generator's inputs for each of N images, on the CPU."""
 
     generator: Generator
     latents: Tensor
     """`[N, latent_size + code_size]`."""
     condition: Tensor | None
-    """Labels `[N]` or attributes `[N,K]`; None of a generator that is told nothing."""
+    """Labels `[N]` or attributes `[N,K]`; None if the generator takes no condition."""
     distance: Tensor
-    """`[N]`, from the image to what is made of these: mean squared differences, summed over scales."""
+    """`[N]`, from each image to the generated one: mean squared differences, summed over scales."""
 
     @property
     def images(self) -> Tensor:
-        """What the generator makes of them: `[N,C,*S]` in [-1,1]."""
+        """The generated images: `[N,C,*S]` in [-1,1]."""
         return generate(self.generator, self.latents, self.condition)
 
     def first(self, count: int) -> "Projection":
-        """That of the first images alone."""
+        """The projection of the first `count` images alone."""
         condition = None if self.condition is None else self.condition[:count]
         return Projection(self.generator, self.latents[:count], condition, self.distance[:count])
 
     def with_attributes(self, changes: Mapping[str, bool | float | str]) -> Tensor:
-        """The same images but for these attributes, asked for as in `Model.sample`.
+        """The same images with these attributes changed, which are given as to `Model.sample`.
 
-        Raises ValueError where the model has no such attribute or value, or takes none.
+        Raises ValueError if the model has no such attribute or value, or takes none.
         """
         names = self.generator.config.attributes
         if names is None or self.condition is None:
@@ -77,20 +77,20 @@ def project(
     seed: int = 0,
     likeness: Likeness | None = None,
 ) -> Projection:
-    """Look for latents of images `[N,C,*S]` in [-1,1]; those of an image are the same whatever the others are.
+    """Find latents of images `[N,C,*S]` in [-1,1]; an image's latents do not depend on the other images.
 
     Args:
-        generator: In evaluation mode, of images from noise.
+        generator: In evaluation mode; it makes images from noise.
         images: On the CPU.
-        asked: The conditions to try, as of `mintage.sampling.samples`, of which each image gets the best.
-        own: Image i is of condition i alone.
-        steps: Of the descent.
+        asked: The conditions to try, as in `mintage.sampling.samples`; each image gets the best one.
+        own: Whether image i has condition i, and no other is tried.
+        steps: Steps of the descent.
         seed: Decides the latents that are tried.
-        likeness: What is compared beside pixels; its squared differences count as much as theirs.
+        likeness: Features to compare beside pixels; their squared differences count as much as the pixels'.
     """
     found = []
     for chunk in torch.split(torch.arange(len(images)), CHUNK):
-        rows = chunk[torch.arange(CHUNK).clamp(max=len(chunk) - 1)]  # always as many: bits depend on how many
+        rows = chunk[torch.arange(CHUNK).clamp(max=len(chunk) - 1)]  # always `CHUNK` rows: bits depend on the number
         distances = _Distances(images[rows], likeness)
         conditions = torch.as_tensor(asked)[rows] if own else None
         if generator.encoder is not None:
@@ -111,7 +111,7 @@ def project(
 
 @dataclass(frozen=True)
 class _Try:
-    """Latents and what is made of them: for every image to choose from, or (`own`) one for each."""
+    """Latents and their generated images: any image may choose any of them, or (`own`) image i only row i."""
 
     latents: Tensor
     condition: Tensor | None
@@ -129,7 +129,7 @@ def _tried(generator: Generator, asked: Sequence[int] | Rows | None, seed: int) 
 
 
 def _tried_of(generator: Generator, conditions: Tensor, seed: int) -> Iterator[_Try]:
-    """A few of the latents for images of which each has its condition, or its category of a code."""
+    """A few latents for images that each have their own condition, or category of a code."""
     coded = generator.config.code_categories > 0
     told = None if coded else conditions
     for latent in latents_at(generator.config, seed, 0)[:TRIED_FOR_EACH]:
@@ -139,7 +139,7 @@ def _tried_of(generator: Generator, conditions: Tensor, seed: int) -> Iterator[_
 
 
 def _encoded(generator: Generator, images: Tensor, asked: Sequence[int] | Rows | None, own: bool) -> Iterator[_Try]:
-    """What an encoder says: of each class, and of the likeliest attributes, where those of each image are not known."""
+    """The encoder's latents, with each class, or with the likeliest attributes, if the image's own are not known."""
     latents = encode(generator, images)
     for condition in _likely(generator, asked, own):
         of_each = None if condition is None else condition.expand(len(images), *condition.shape[1:])
@@ -147,7 +147,7 @@ def _encoded(generator: Generator, images: Tensor, asked: Sequence[int] | Rows |
 
 
 def _likely(generator: Generator, asked: Sequence[int] | Rows | None, own: bool) -> Sequence[Tensor | None]:
-    """Of what may be asked that of each image `[N,...]`, or `[1,...]` for all; of attributes the row nearest to all."""
+    """The conditions to try: each image's own `[N,...]`; else, `[1,...]` for all, each class or the central row."""
     if asked is None:
         return [None]
     rows = torch.as_tensor(asked)
@@ -159,7 +159,7 @@ def _likely(generator: Generator, asked: Sequence[int] | Rows | None, own: bool)
 
 
 def _best(generator: Generator, tries: Sequence[_Try], distances: "_Distances") -> Projection:
-    """Of each image."""
+    """The best try for each image."""
     by_try = [distances.each(one.images)[:, None] if one.own else distances.table(one.images) for one in tries]
     nearest = torch.stack([table.min(1).values for table in by_try], 1)
     distance, chosen = nearest.min(1)
@@ -179,18 +179,18 @@ class _Distances:
             self._targets = self._views(targets)
 
     def each(self, images: Tensor) -> Tensor:
-        """`[N]`: of image i from target i."""
+        """`[N]`: the distance of image i from target i."""
         pairs = zip(self._targets, self._views(images), strict=True)
         return torch.stack([(target - one).square().mean(1) for target, one in pairs]).sum(0)
 
     @torch.no_grad()
     def table(self, images: Tensor) -> Tensor:
-        """`[N,M]`: of M images from each target."""
+        """`[N,M]`: the distances of M images from each target."""
         pairs = zip(self._targets, self._views(images), strict=True)
         return torch.stack([torch.cdist(target, one).square() / one.shape[1] for target, one in pairs]).sum(0)
 
     def _views(self, images: Tensor) -> list[Tensor]:
-        """`[N, numbers]` each: the images at every scale, and their likeness."""
+        """What is compared, `[N, numbers]` each: the images at every scale, and their likeness."""
         scaled = [images]
         while len(scaled) < SCALES and min(scaled[-1].shape[2:]) > 1:
             scaled.append(_POOLS[images.ndim - 2](scaled[-1], 2))
@@ -199,7 +199,7 @@ class _Distances:
 
 
 def _refined(begun: Projection, asked: Tensor, distances: _Distances) -> Projection:
-    """Each attribute in turn as it fits best, of the values that it has in what may be asked `[M,K]`."""
+    """Set each attribute in turn to the value that fits best, among its values in the rows `asked` `[M,K]`."""
     generator, condition, best = begun.generator, begun.condition, begun.distance
     assert condition is not None
     for places in groups_of(generator.config.attributes or ()).values():
@@ -213,13 +213,13 @@ def _refined(begun: Projection, asked: Tensor, distances: _Distances) -> Project
 
 
 def _descend(begun: Projection, distances: _Distances, steps: int) -> Projection:
-    """The latents after so many steps; an information code stays as it is."""
+    """The latents after `steps` steps; an information code does not change."""
     generator = begun.generator
     device, size = next(generator.parameters()).device, generator.config.latent_size
     noise, code = begun.latents[:, :size].clone().requires_grad_(True), begun.latents[:, size:]
     condition = None if begun.condition is None else begun.condition.to(device)
     longest = noise.detach().norm(dim=1, keepdim=True)
-    if generator.encoder is not None:  # says a mean of what may be, which is shorter than each of them
+    if generator.encoder is not None:  # its mean code is shorter than noise
         longest = longest.clamp(min=latents_at(generator.config, 0, 0)[:, :size].norm(dim=1).mean())
     adam = without_compiler(torch.optim.Adam)([noise], RATE)
 

@@ -1,4 +1,4 @@
-"""How well an evaluator does what it learned, on images that it never saw: accuracy, variance kept, or surprise."""
+"""How well an evaluator does its task on images that it never saw: accuracy, explained variance, or surprise."""
 
 from collections.abc import Iterable
 
@@ -13,7 +13,7 @@ from mintage.metrics.accuracy import accuracy
 def explained_variance(evaluator: Evaluator, batches: Iterable[Tensor]) -> float:
     """1 - squared error of the rebuilt images / variance around the mean image: 1 is perfect, 0 the mean image.
 
-    Of images that come a batch `[n,C,*S]` at a time; 0 where they do not vary at all.
+    `batches` are `[n,C,*S]` each; 0 if images do not vary at all.
     """
     device = device_of(evaluator)
     error = squares = count = 0.0
@@ -22,7 +22,7 @@ def explained_variance(evaluator: Evaluator, batches: Iterable[Tensor]) -> float
         images = evaluator.view(batch)
         error += (evaluator(batch.to(device)).cpu() - images).square().sum().item()
         first = first if count else images[0]
-        apart = (images - first).double()  # near 0 where images hardly vary, so that no digits are lost
+        apart = (images - first).double()  # near 0 if images hardly vary, so that no digits are lost
         squares, total, count = squares + apart.square().sum().item(), total + apart.sum(0), count + len(images)
     variance = squares - total.square().sum().item() / count
     return 1 - error / variance if variance > 0 else 0.0
@@ -30,7 +30,7 @@ def explained_variance(evaluator: Evaluator, batches: Iterable[Tensor]) -> float
 
 @torch.inference_mode()
 def surprise(evaluator: Evaluator, batches: Iterable[Tensor]) -> float:
-    """Minus the mean log likelihood of a sequence, in nats, of some that come a batch `[n,C,*S]` at a time."""
+    """Minus the mean log likelihood of a sequence, in nats; `batches` are `[n,C,*S]` each."""
     device, total, count = device_of(evaluator), 0.0, 0
     for batch in batches:
         likely = evaluator(batch.to(device))
@@ -39,10 +39,10 @@ def surprise(evaluator: Evaluator, batches: Iterable[Tensor]) -> float:
 
 
 def quality(evaluator: Evaluator, batches: Iterable[Tensor], conditions: Tensor | None) -> float:
-    """Where there are classes the accuracy on images `[n,C,*S]` that come a batch at a time, of all labels `[N]`.
+    """The evaluator's quality on batches `[n,C,*S]`, with labels `[N]` or attributes `[N,K]` of all of them.
 
-    Where there are attributes `[N,K]`, the mean of theirs; of words the mean surprise of a sequence, in nats; else the
-    share of their variance that is kept.
+    With classes the accuracy; with attributes their mean accuracy; for words the mean surprise of a sequence, in nats;
+    else the explained variance.
     """
     if evaluator.config.words:
         return surprise(evaluator, batches)
@@ -53,5 +53,5 @@ def quality(evaluator: Evaluator, batches: Iterable[Tensor], conditions: Tensor 
         predicted = [classify(evaluator, features_of(evaluator, images)) for images in batches]
         return accuracy(torch.cat(predicted), conditions)
     if evaluator.config.kind == "coordinates":
-        return 1.0  # nothing is lost
+        return 1.0  # points are their own features
     return explained_variance(evaluator, batches)

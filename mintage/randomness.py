@@ -1,4 +1,4 @@
-"""Random numbers that depend on what they are for and on how many images were seen, never on history."""
+"""Random numbers that depend on their purpose and on how many images were seen, never on history."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -12,8 +12,8 @@ from mintage import processes
 def stream(seed: int, purpose: str, position: int = 0) -> torch.Generator:
     """A CPU generator for one purpose at one position; distinct arguments give independent streams.
 
-    Drawing on the CPU and moving the result makes runs on any device start from the same numbers; the move does not
-    wait for the device (non_blocking), so that no step does.
+    Numbers are drawn on the CPU and copied, so that runs on any device start from the same ones. The copy is
+    non_blocking, so that no step waits for the device.
     """
     digest = hashlib.blake2b(f"{seed}/{purpose}/{position}".encode(), digest_size=8).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest, "little"))
@@ -21,7 +21,7 @@ def stream(seed: int, purpose: str, position: int = 0) -> torch.Generator:
 
 @contextmanager
 def seeded(random: torch.Generator, device: torch.device) -> Iterator[None]:
-    """Within the block what layers draw by themselves, as dropout does, comes from a stream of its own."""
+    """Within the block, layers that draw random numbers by themselves, such as dropout, use a separate stream."""
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(random.initial_seed())
         yield
@@ -35,7 +35,7 @@ def draw_latents(distribution: str, count: int, size: int, random: torch.Generat
 
 
 def uniform_by_image(images: torch.Tensor, random: torch.Generator) -> torch.Tensor:
-    """A number in [0,1) for each of the images `[N,C,*S]`: `[N,1,...]`, of their kind."""
+    """A number in [0,1) for each of the images `[N,C,*S]`: `[N,1,...]`, with their dtype and device."""
     return uniform((len(images), *[1] * (images.ndim - 1)), random).to(images, non_blocking=True)
 
 
@@ -46,12 +46,12 @@ def uniform(shape: Sequence[int], random: torch.Generator) -> torch.Tensor:
 
 
 def normal(shape: Sequence[int], random: torch.Generator) -> torch.Tensor:
-    """Standard normal numbers, likewise."""
+    """Standard normal numbers, a row for each of this process's images; drawn for the whole batch."""
     rows, *rest = shape
     return processes.share(torch.randn(rows * processes.count(), *rest, generator=random))
 
 
 def integers(start: int, stop: int, shape: Sequence[int], random: torch.Generator) -> torch.Tensor:
-    """Integers in [start, stop), likewise."""
+    """Integers in [start, stop), a row for each of this process's images; drawn for the whole batch."""
     rows, *rest = shape
     return processes.share(torch.randint(start, stop, (rows * processes.count(), *rest), generator=random))

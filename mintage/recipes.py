@@ -1,7 +1,7 @@
-"""What a recipe is: one choice on each axis, the same axes for every family. Any of them can be overridden.
+"""What a recipe is: one choice on each axis, the same axes for every family. Every choice can be overridden.
 
 Each axis has its type, its bounds and its meaning in its annotation; `python -m stages.train --families NAME` prints
-them. Reading this module takes no torch: only what a name stands for does.
+them. This module needs no torch: only what a name stands for does.
 """
 
 from collections.abc import Mapping, Sequence
@@ -215,24 +215,24 @@ class Recipe:
 
     @property
     def encoder(self) -> PlayerRecipe:
-        """An encoder learns as its generator does."""
+        """The recipe of an encoder: its generator's."""
         return self.generator
 
     @property
     def extractor(self) -> PlayerRecipe:
-        """And so do the features of which it makes images."""
+        """The recipe of a generator's feature network: the generator's."""
         return self.generator
 
     @property
     def drops(self) -> bool:
-        """Whether either player leaves out units."""
+        """Whether either player has dropout."""
         return self.generator.dropout > 0 or self.discriminator.dropout > 0
 
 
 def override(recipe: Recipe, overrides: Mapping[str, Any], key: str = "recipe") -> Recipe:
     """The recipe with every override that is not None in its place; nested for the players.
 
-    Raises ValueError where one is of no axis, of another type or out of bounds, naming it by its dotted `key`.
+    Raises ValueError, with the dotted `key`, if an override has no such axis, another type, or is out of bounds.
     """
     chosen = replace(recipe, overrides, key)
     for axis in ("penalties", "terms"):
@@ -256,11 +256,11 @@ OF_ONE_DISCRIMINATOR = (
     "balance",
     "warm_up",
 )
-"""Axes that a game of two domains, each translated into the other, does not have."""
+"""Axes without a meaning in a game that translates between two domains."""
 OF_IMAGES = (*OF_ONE_DISCRIMINATOR, "terms", "pool", "redrawn")
-"""Axes that a game of words does not have."""
+"""Axes without a meaning in a game of words."""
 OF_TWO_PLAYERS = (*OF_ONE_DISCRIMINATOR, "pool", "terms", "accumulation", "discriminator_steps", "generator_steps")
-"""Axes that a game does not have whose three sides learn from one pass."""
+"""Axes without a meaning in a game whose three sides learn from one pass."""
 OF_GENERATORS = tuple(
     axis.name
     for axis in fields(Recipe)
@@ -268,24 +268,24 @@ OF_GENERATORS = tuple(
     not in {"paper", "network", "width", "game", "batch_size", "accumulation", "decay_images", "ema_half_life"}
     and not axis.name.endswith("ator")
 )
-"""Axes that a game does not have in which an encoder alone learns."""
+"""Axes without a meaning in a game in which only an encoder learns."""
 
 
 def set_axes(recipe: Recipe, named: Sequence[str]) -> list[str]:
-    """Those of the named axes that are not as where nothing is said of them."""
+    """Those of the named axes that do not have their default value."""
     plain = Recipe("", "mlp", 4)
     return [axis for axis in named if getattr(recipe, axis) != getattr(plain, axis)]
 
 
 def set_axes_of_judge(recipe: Recipe, normalization: str) -> list[str]:
-    """Those of a discriminator's axes likewise, where this is the network's own normalization."""
+    """Those of a discriminator's axes without their default; `normalization` is the network's default."""
     plain = DiscriminatorRecipe(normalization=cast(Normalization, normalization))
     names = (axis.name for axis in fields(plain))
     return [f"discriminator.{name}" for name in names if getattr(recipe.discriminator, name) != getattr(plain, name)]
 
 
 def axes(recipe: Recipe) -> str:
-    """The recipe's choice on each axis, in a line."""
+    """The recipe's choice on each axis, in one line."""
     return " ".join(
         [
             f"network={recipe.network}",
@@ -305,12 +305,12 @@ def axes(recipe: Recipe) -> str:
 
 
 def stands_on_first(recipe: Recipe) -> bool:
-    """Whether the model is made of one that is there already."""
+    """Whether the model is built on a model that is already trained."""
     return recipe.network in catalog.STACKED or recipe.game in catalog.INVERTING
 
 
 def joins_attributes(recipe: Recipe) -> bool:
-    """Whether the players use the attributes of each image beside its source, as more channels of that."""
+    """Whether the players use each image's attributes beside its source, as more channels of the source."""
     takes: str | None = catalog.load("generator_conditioning", recipe.generator.conditioning).takes
     return takes == "source" and recipe.condition == "attributes"
 

@@ -1,7 +1,7 @@
 """`load`: the generator of a release, checked against its manifest, from a folder or an S3 store.
 
-Needs torch and safetensors; boto3 too for an `s3://` address, with its credentials, region and endpoint. Nothing of
-a release is run: weights are safetensors, the rest is JSON. What the address names is told in README, Sharing.
+It needs torch and safetensors; an `s3://` address also needs boto3, with credentials, region and endpoint. Nothing of a
+release is run: weights are safetensors, the rest is JSON. README, Sharing, explains addresses.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ from mintage.players import Generator, build_generator
 
 _CONFIG, _WEIGHTS, _MANIFEST = "config.json", "generator.safetensors", "manifest.json"
 _DIGITS = 20
-"""Of a release's id, in the name of its folder."""
+"""How many digits of a release's id are the name of its folder."""
 
 
 class ReleaseError(Exception):
@@ -33,7 +33,7 @@ class ReleaseError(Exception):
 
 
 Read = Callable[[str], bytes]
-"""Of a key below the store's address, the content; FileNotFoundError where there is none."""
+"""From a key below the store's address to its content; raises FileNotFoundError if there is none."""
 
 
 def load(address: str | Path, cache: str | Path | None = None) -> Generator:
@@ -42,8 +42,8 @@ def load(address: str | Path, cache: str | Path | None = None) -> Generator:
     `address` is a channel or a release, in a store or fetched: `s3://bucket/prefix/channels/production`,
     `s3://bucket/prefix/releases/0290c02f6c529b790a68`, `file:` or a plain path to the same. Files are kept by their
     SHA-256 in `cache` (else $MINTAGE_CACHE, else ~/.cache/mintage), so that they are transferred once; all are
-    checked each time. A cache that cannot be written is left out. Raises ReleaseError where something is missing,
-    damaged or not what it is named.
+    checked each time. A cache that cannot be written is ignored. Raises ReleaseError if something is missing, damaged
+    or does not match its name.
     """
     config, weights = read(address, (_CONFIG, _WEIGHTS), cache)
     try:
@@ -53,7 +53,7 @@ def load(address: str | Path, cache: str | Path | None = None) -> Generator:
 
 
 def read(address: str | Path, names: Sequence[str], cache: str | Path | None = None) -> list[bytes]:
-    """Files of a release by their paths in it; address, cache and errors are as of `load`."""
+    """The contents of a release's files `names`; address, cache and errors as in `load`."""
     with _opened(address) as (content, folder, manifest):
         kept = Path(cache or os.environ.get("MINTAGE_CACHE") or _home() / ".cache/mintage")
         listed = {file["path"]: file["sha256"] for file in manifest["files"]}
@@ -61,14 +61,14 @@ def read(address: str | Path, names: Sequence[str], cache: str | Path | None = N
 
 
 def identify(address: str | Path) -> str:
-    """The id of a release, 64 digits that follow from its content; address and errors are as of `load`."""
+    """The id of a release, 64 hexadecimal digits computed from its content; address and errors as in `load`."""
     with _opened(address) as (_, _, manifest):
         return str(manifest["id"])
 
 
 @contextmanager
 def _opened(address: str | Path) -> Iterator[tuple[Read, str, dict[str, Any]]]:
-    """What reads the store's files, the release's folder in it, and its manifest, checked; errors are as of `load`."""
+    """A reader of the store's files, the release's folder in it, and the checked manifest; errors as in `load`."""
     store, place = _split(str(address))
     content = _reader(store)
     try:
@@ -89,12 +89,12 @@ def _opened(address: str | Path) -> Iterator[tuple[Read, str, dict[str, Any]]]:
 
 
 def _is_bare(address: str | Path) -> bool:
-    """Whether this is a name alone, as a channel has one, and there is nothing of it."""
+    """Whether the address is only a name, as of a channel, and no file or folder has that name."""
     return re.fullmatch(r"[a-z0-9][a-z0-9._-]*", str(address)) is not None and not Path(address).exists()
 
 
 def _split(address: str) -> tuple[str, str]:
-    """The store's address, and what is meant in it: `channels/NAME`, `releases/ID`, or "" for a fetched folder."""
+    """The store's address, and the place in it: `channels/NAME`, `releases/ID`, or "" for a fetched folder."""
     address = unquote(address.removeprefix("file://").removeprefix("file:")) if address[:5] == "file:" else address
     if "://" in address and not address.startswith("s3://"):
         raise ReleaseError(f"{address} is neither a folder nor in a bucket: fetch the release, and name its folder")
@@ -112,7 +112,7 @@ def _split(address: str) -> tuple[str, str]:
 
 
 def _pointed(read: Read, place: str) -> tuple[str, str]:
-    """The release's folder, and the id, or the beginning of it, that its manifest must have."""
+    """The release's folder, and how its manifest's id must begin."""
     if place.startswith("channels/"):
         pointer = json.loads(read(f"{place}.json"))
         return f"releases/{pointer['release']}/", pointer["id"]
@@ -124,15 +124,15 @@ def _id(files: list[dict[str, Any]]) -> str:
 
 
 def _file(read: Read, key: str, sha256: str, cache: Path) -> bytes:
-    """A file's content, from the cache where it is there whole."""
+    """A file's content, from the cache if the cached file is whole."""
     kept = cache / sha256
-    with suppress(OSError):  # another user's, who keeps it to themselves
+    with suppress(OSError):  # another user's cache, which cannot be read
         if kept.is_file() and hashlib.sha256(content := kept.read_bytes()).hexdigest() == sha256:
             return content
     content = read(key)
     if hashlib.sha256(content).hexdigest() != sha256:
         raise ReleaseError(f"{key} is damaged: its SHA-256 is not the one in the manifest")
-    with suppress(OSError):  # a home that is read-only, or full
+    with suppress(OSError):  # a read-only or full disk
         _keep(content, kept)
     return content
 
@@ -141,7 +141,7 @@ def _keep(content: bytes, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(
         f".{path.name}.{uuid.uuid4().hex}"
-    )  # of the caller's umask, for others who share the cache
+    )  # with the caller's umask, for others who share the cache
     try:
         partial.write_bytes(content)
         os.replace(partial, path)
@@ -172,13 +172,13 @@ def _from_folder(folder: Path) -> Read:
 
 def _from_bucket(store: str) -> Read:
     bucket, _, prefix = store.removeprefix("s3://").partition("/")
-    try:  # not an import of this package's: everything else works without it
+    try:  # imported only here: everything else works without boto3
         boto3, exceptions = import_module("boto3"), import_module("botocore.exceptions")
     except ModuleNotFoundError:
         raise ReleaseError(
             f"{store} needs boto3: `pip install boto3`, or fetch the release and load the folder"
         ) from None
-    # Everything is checked against the manifest; the newer checksums break stores other than AWS.
+    # Files are checked against the manifest; boto3's newer checksums fail with stores other than AWS.
     config = import_module("botocore.config").Config(response_checksum_validation="when_required")
     client = boto3.session.Session().client("s3", config=config)
 
@@ -190,7 +190,7 @@ def _from_bucket(store: str) -> Read:
             code = getattr(error, "response", {}).get("Error", {}).get("Code", type(error).__name__)
             if code in ("404", "NoSuchKey"):
                 raise FileNotFoundError(f"{store}/{key}") from None
-            # Not the error itself: a reply or a URL can hold a key.
+            # Not the error itself: it can contain a reply or a URL with a key.
             raise ReleaseError(f"{store} cannot be read ({code}): check address, credentials and network") from None
         return content.getvalue()
 

@@ -1,4 +1,4 @@
-"""Bars of music as piano rolls `[N,C,T,P]`: T steps, sixteenths, by P pitches, semitones; what is above 0 sounds."""
+"""Bars of music as piano rolls `[N,C,T,P]`: T steps, sixteenths, by P pitches, semitones; values above 0 sound."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -14,9 +14,9 @@ Voices = Literal["one", "many"]
 
 
 def sounding(rolls: Tensor, voices: Voices = "one") -> Tensor:
-    """Which pitches sound in each step, `[N,T,P]` of truths, of rolls `[N,C,T,P]` in [-1,1].
+    """Which pitches sound in each step, `[N,T,P]` bool, from rolls `[N,C,T,P]` in [-1,1].
 
-    Those above 0 in a channel; of one voice the strongest alone, of equal ones the highest, as a melody is heard.
+    A pitch sounds if it is above 0 in a channel; with one voice only the strongest, or the highest of equal ones.
     """
     strengths = rolls.amax(1)
     heard = strengths > 0
@@ -27,14 +27,14 @@ def sounding(rolls: Tensor, voices: Voices = "one") -> Tensor:
 
 
 def as_rolls(sounding: Tensor) -> Tensor:
-    """What sounds, `[N,T,P]`, as rolls `[N,1,T,P]` of -1 and 1."""
+    """`sounding`, `[N,T,P]` bool, as rolls `[N,1,T,P]` of -1 and 1."""
     return sounding[:, None].float() * 2 - 1
 
 
 def bars(sounding: Tensor, **more: Any) -> Dataset:
-    """Bars of what sounds, `[N,T,P]`, to learn from or to measure by; `more` as `mintage.Dataset` takes it.
+    """Bars `[N,T,P]` bool as a `Dataset`, to learn from or to measure against; `more` goes to `mintage.Dataset`.
 
-    `mintage.measure` then moves none along pitch while it learns to know them: in another key a bar is another one.
+    `mintage.measure` does not shift these bars along pitch while it trains: in another key a bar is another one.
 
     Example:
         >>> import torch
@@ -52,10 +52,10 @@ def melodies(sounding: Tensor) -> Tensor:
 
 
 def save_midi(path: str | Path, rolls: Tensor, lowest: int = 0, tempo: float = 120.0, voices: Voices = "one") -> None:
-    """Write generated bars `[C,T,P]`, or `[N,C,T,P]` one after the other, as a MIDI file that says it was generated.
+    """Write generated bars `[C,T,P]`, or `[N,C,T,P]` one after the other, as a MIDI file marked as generated.
 
-    `lowest` is MIDI's number of the first pitch, `tempo` in quarter notes a minute. A note that lasts over a bar line
-    is one. Raises ValueError where pitches go beyond 127.
+    `lowest` is MIDI's number of the first pitch, `tempo` in quarter notes a minute. A note that goes on over a bar line
+    is one note. Raises ValueError if pitches go beyond 127.
 
     Example:
         >>> import torch, tempfile

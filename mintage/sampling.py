@@ -1,4 +1,4 @@
-"""Generated images that depend on (seed, index) alone: not on batch size, count or order."""
+"""Generated images that depend only on (seed, index): not on batch size, count or order."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ from mintage.randomness import seeded, stream
 
 _ONE_AT_A_TIME = Lock()
 CHUNK = 64
-"""The generator always runs on this many latents: another batch size may round the last bit another way."""
+"""The generator always runs on this many latents: another batch size may round the last bit differently."""
 
 
 def generate(
@@ -23,7 +23,7 @@ def generate(
 ) -> Tensor:
     """Images `[N,C,H,W]` on the CPU for latents `[N, latent_size]`, in chunks of `CHUNK`, the last one filled up.
 
-    What layers draw by themselves (dropout in use) depends on the seed and on the chunk's number, from `first` on.
+    Random layers (dropout in use) depend on the seed and on the chunk's number, which counts from `first`.
     """
     device = next(generator.parameters()).device
     made = []
@@ -34,11 +34,11 @@ def generate(
         with torch.inference_mode(), _drawing(generator, random, device):
             images = generator(latents[rows].to(device), condition)
             made.append(images[: len(latents) - start].float().cpu())
-    return torch.cat(made)  # out here, or nobody could change it in place or find a gradient by it
+    return torch.cat(made)  # outside inference mode, so that a user can change it in place or take gradients
 
 
 def encode(generator: Generator, images: Tensor) -> Tensor:
-    """The latents `[N,L]`, on the CPU, that its encoder finds likeliest of images `[N,C,H,W]`; in chunks likewise."""
+    """The encoder's mean latents `[N,L]` of images `[N,C,H,W]`, on the CPU; also in chunks of `CHUNK`."""
     device = next(generator.parameters()).device
     found = []
     for start in range(0, len(images), CHUNK):
@@ -51,7 +51,7 @@ def encode(generator: Generator, images: Tensor) -> Tensor:
 
 @contextmanager
 def _drawing(generator: nn.Module, random: torch.Generator, device: torch.device) -> Iterator[None]:
-    """Seeds what layers draw, where any does; torch has one random state for all threads, so one thread at a time."""
+    """Seed random layers, if there are any. Torch has one random state for all threads, so only one thread enters."""
     if not any(isinstance(layer, nn.Dropout) and layer.training for layer in generator.modules()):
         yield
         return
@@ -60,7 +60,7 @@ def _drawing(generator: nn.Module, random: torch.Generator, device: torch.device
 
 
 class Rows(Protocol):
-    """Conditions, a row each: a tensor, or what reads them when they are needed."""
+    """Conditions in rows: a tensor, or an object that reads rows when they are needed."""
 
     def __len__(self) -> int: ...
 
@@ -73,8 +73,8 @@ def samples(
     """Images `[n,C,H,W]` and their conditions `[n,...]`, n at most `CHUNK`, `count` in all.
 
     Conditions are used in turn: labels, attributes, sources, or, for a generator with an information code, its
-    categories. Without anything a generator that is told attributes is asked for its `examples`. Images before `first`,
-    a multiple of `CHUNK`, are left out.
+    categories. If `asked` is None, a generator with attributes uses its `examples`. Images before `first`, a multiple
+    of `CHUNK`, are left out.
     """
     rows = _asked(generator, asked)
     for start in range(first, count, CHUNK):
@@ -84,7 +84,7 @@ def samples(
 
 
 def images_of(generator: Generator, latents: Tensor, asked: Sequence[int] | Rows | None) -> Tensor:
-    """Images `[N,C,*S]` of these latents `[N,L]`, of what is asked for in turn as in `samples`."""
+    """Images `[N,C,*S]` from these latents `[N,L]`, with the conditions `asked` in turn, as in `samples`."""
     return _made(generator, latents, _asked(generator, asked), 0, 0)[0]
 
 
@@ -97,7 +97,7 @@ def _asked(generator: Generator, asked: Sequence[int] | Rows | None) -> Rows | N
 def _made(
     generator: Generator, latents: Tensor, rows: Rows | None, seed: int, start: int
 ) -> tuple[Tensor, Tensor | None]:
-    """Images of latents, of which the first is number `start`, and their conditions."""
+    """Images of latents and their conditions; the first image has the number `start`."""
     condition = None if rows is None else rows[torch.arange(start, start + len(latents)) % len(rows)]
     if condition is not None and generator.config.code_categories:
         latents = with_category(generator.config, latents, condition)
@@ -105,25 +105,25 @@ def _made(
 
 
 def asked_rows(held: int, count: int, seed: int) -> Tensor:
-    """The numbers `[count]` of the held-out pairs whose sources are translated: all in turn, in an order by `seed`."""
+    """The numbers `[count]` of the holdout's pairs to translate: all in turn, in an order drawn by `seed`."""
     return torch.randperm(held, generator=stream(seed, "asked")).repeat(-(-count // held))[:count]
 
 
 def asked_labels(labels: Tensor, count: int, seed: int) -> Tensor:
-    """`count` labels to generate: those `[N]` of real images, all in turn, again from the first where N are too few.
+    """`count` labels to generate: the labels `[N]` of real images in turn, repeated if N are too few.
 
-    The order is drawn by `seed`, so a part of them has the classes of the whole although images are stored one class
-    after the other; the order in which they are stored decides nothing.
+    The order is drawn by `seed`, so each part has all classes, even if images are stored one class after the other. It
+    does not depend on the order of storage.
     """
     shuffled = labels.sort().values[torch.randperm(len(labels), generator=stream(seed, "asked"))]
     return shuffled.repeat(-(-count // len(labels)))[:count]
 
 
 def rows_with(labels: Tensor, asked: Tensor, random: torch.Generator) -> Tensor:
-    """The numbers, in order, of as many real images of these labels; others by chance where a class has too few.
+    """The numbers, in order, of real images with the labels `asked`; random others where a class has too few.
 
-    Beside images of these labels, real ones drawn by chance alone would differ in how many of each class there are:
-    that makes their Frechet distance larger by a third or more, and flatters whatever is asked for a class.
+    Real images drawn without regard to labels would have other shares of the classes than generated ones: that makes
+    the floor's Frechet distance larger by a third or more, and favors generators that are asked for classes.
     """
     order = torch.randperm(len(labels), generator=random)
     wanted = torch.bincount(asked, minlength=int(labels.max()) + 1)
@@ -136,10 +136,10 @@ def rows_with(labels: Tensor, asked: Tensor, random: torch.Generator) -> Tensor:
 
 
 def latents_at(config: ModelConfig, seed: int, chunk: int) -> Tensor:
-    """A whole chunk of latents `[CHUNK, L]`, to be cut: so image i is the same whatever the count."""
+    """A whole chunk of latents `[CHUNK, L]`, to be cut afterwards, so that image i does not depend on the count."""
     return draw(config, CHUNK, stream(seed, "sample", chunk))
 
 
 def latents_of(config: ModelConfig, seed: int, indices: Sequence[int]) -> Tensor:
-    """The latents `[N, L]` of which `samples` makes the images of these indices."""
+    """The latents `[N, L]` from which `samples` makes the images of these indices."""
     return torch.stack([latents_at(config, seed, index // CHUNK)[index % CHUNK] for index in indices])

@@ -1,21 +1,21 @@
-"""How many steps the discriminator makes in each turn of the game, and which of them a step is."""
+"""How many steps the discriminator makes in each turn of the game."""
 
 from mintage.recipes import Recipe
 
 _WARM_STEPS, _WARM_TURNS, _WARM_EVERY = 100, 25, 500
-"""Of a warm-up: steps in a long turn, long turns at the start, and from one to the next afterwards."""
+"""Of a warm-up: steps in a long turn, long turns at the start, and turns from each later one to the next."""
 
 
 def steps_of_turn(recipe: Recipe, before: int) -> int:
-    """The discriminator's steps in the turn that begins when players have made `before` steps in all.
+    """The discriminator's steps in the turn that begins after `before` steps of any player.
 
-    With a warm-up they are many in the first 25 turns and in every 500th (the authors' code of the Wasserstein GAN).
+    With a warm-up, the first 25 turns and every 500th are long (the authors' code of the Wasserstein GAN).
     """
     return _turn_at(recipe, before)[1]
 
 
 def steps_of_discriminator(recipe: Recipe, before: int) -> int:
-    """How many of the `before` steps were the discriminator's, where the next is one of them, too."""
+    """How many of the first `before` steps were the discriminator's; the next step must be one of its own."""
     return before - (recipe.generator_steps - 1) * _turn_at(recipe, before)[0]
 
 
@@ -27,7 +27,7 @@ def _turn_at(recipe: Recipe, before: int) -> tuple[int, int]:
         return before // short, steps
     if before < _WARM_TURNS * long:
         return before // long, _WARM_STEPS
-    # From the 25th turn on every 500th is long, and those between are as long as ever.
+    # After the 25th turn every 500th is long, and the turns between have their usual length.
     begun, first = before - _WARM_TURNS * long, (_WARM_EVERY - _WARM_TURNS) * short
     if begun < first:
         return _WARM_TURNS + begun // short, steps

@@ -1,4 +1,4 @@
-"""What an optimizer remembers of each weight, as tensors by name: to go on from."""
+"""An optimizer's state of each weight, as tensors by name, from which training resumes."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def slots_of(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """What the optimizer remembers of each weight: `INDEX.SLOT` -> tensor."""
+    """The optimizer's state of each weight: `INDEX.SLOT` -> tensor."""
     state = optimizer.state_dict()["state"]
     return {f"{i}.{slot}": t for i, slots in state.items() for slot, t in slots.items() if isinstance(t, Tensor)}
 
@@ -23,5 +23,5 @@ def load_slots(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> 
 
 
 def _laid_out_like(weight: Tensor, tensor: Tensor) -> Tensor:
-    """The tensor with the strides of its weight: a fused optimizer steps through both in memory order."""
+    """The tensor with the strides of its weight: a fused optimizer goes through both in memory order."""
     return torch.empty_like(weight).copy_(tensor) if tensor.shape == weight.shape else tensor

@@ -1,4 +1,4 @@
-"""Sound to look at, to listen to and to bring in: spectrograms, WAV files, another sampling rate."""
+"""Sound as spectrograms, to and from WAV files, and at another sampling rate."""
 
 import math
 from functools import cache
@@ -11,11 +11,11 @@ from torch.nn.functional import pad
 from mintage.waves import GENERATED, decode_wav, encode_wav, resample
 
 WINDOW = 256
-"""Samples that a column of a spectrogram sees."""
+"""Samples in the window of each column of a spectrogram."""
 _FINE = 2 * WINDOW
-"""Places of the transform: finer than the window, so that each band has some."""
+"""Length of the Fourier transform: longer than the window, so that each band has a frequency."""
 QUIETEST = -80.0
-"""Decibels below the sine that fills the range: -1 in a spectrogram."""
+"""Decibels relative to a sine of full range: the value -1 of a spectrogram."""
 _CHUNK = 256
 
 
@@ -23,8 +23,8 @@ def spectrograms(sounds: Tensor, rate: int = 8000, bands: int = 64, hop: int = 6
     """Pictures `[N,1,bands,ceil(T/hop)]` in [-1,1] of sounds `[N,C,T]` in [-1,1]: how loud each band is, over time.
 
     Rows are bands of equal width on the mel scale (O'Shaughnessy 1987), the lowest at the bottom, up to half of `rate`,
-    in samples a second. 1 is as loud as a sine that fills the range, -1 is 80 decibels less, or nothing; several
-    channels are heard together. Differentiable, in float32.
+    in samples a second. 1 is as loud as a sine of full range, -1 is 80 decibels less, or silence; power is a mean over
+    channels. Differentiable, in float32.
     """
     with torch.autocast(sounds.device.type, enabled=False):
         return torch.cat([_spectrogram(chunk, mel_bands(rate, bands), hop) for chunk in torch.split(sounds, _CHUNK)])
@@ -36,7 +36,7 @@ def _spectrogram(sounds: Tensor, bands: Tensor, hop: int) -> Tensor:
     before, after = (WINDOW - hop) // 2, (WINDOW - hop + 1) // 2 + columns * hop - length
     framed = pad(sounds.float().flatten(0, 1), (before, after)).unfold(-1, WINDOW, hop)
     window = torch.hann_window(WINDOW, device=sounds.device)
-    heights = torch.fft.rfft(framed * window, _FINE).abs() / (window.sum() / 2)  # of a sine that fills the range: 1
+    heights = torch.fft.rfft(framed * window, _FINE).abs() / (window.sum() / 2)  # a sine of full range has 1
     power = heights.square().view(count, channels, columns, -1).mean(1) @ bands.to(sounds.device)
     decibels = 10 * power.clamp(min=1e-12).log10()
     drawn: Tensor = (1 - 2 * decibels.clamp(QUIETEST, 0) / QUIETEST).transpose(1, 2).flip(1)[:, None]
@@ -45,9 +45,9 @@ def _spectrogram(sounds: Tensor, bands: Tensor, hop: int) -> Tensor:
 
 @cache
 def mel_bands(rate: int, bands: int) -> Tensor:
-    """`[frequencies, bands]`: triangles of the sum 1 around frequencies of equal distance in mel.
+    """`[frequencies, bands]`: triangles with sum 1 around frequencies of equal distance in mel.
 
-    Each is so wide that it has at least one frequency.
+    Each triangle is wide enough for at least one frequency.
     """
     frequencies = torch.linspace(0, rate / 2, _FINE // 2 + 1)
     highest = 2595 * math.log10(1 + rate / 2 / 700)
@@ -58,9 +58,9 @@ def mel_bands(rate: int, bands: int) -> Tensor:
 
 
 def save_wav(path: str | Path, sound: Tensor, rate: int) -> None:
-    """Write a generated sound `[C,T]` in [-1,1] as a WAV file of 16 bits that says it was generated.
+    """Write a generated sound `[C,T]` in [-1,1] as a WAV file of 16 bits, marked as generated.
 
-    Louder than 1 is cut. Raises ValueError where the sound has another shape, no samples, or numbers not finite.
+    Values beyond [-1,1] are cut. Raises ValueError if the sound has another shape, no samples, or numbers not finite.
 
     Example:
         >>> import torch, tempfile
@@ -77,17 +77,17 @@ def save_wav(path: str | Path, sound: Tensor, rate: int) -> None:
 def read_wav(file: str | Path | bytes) -> tuple[Tensor, int]:
     """The sound `[C,T]` in [-1,1] of a WAV file (a path, or its bytes) of whole numbers, and its samples a second.
 
-    Raises ValueError where it is no such file, is cut off or has no samples.
+    Raises ValueError if it is no such file, is cut off or has no samples.
     """
     samples, rate = decode_wav(file if isinstance(file, bytes) else Path(file).read_bytes())
     return torch.from_numpy(samples.copy()), rate
 
 
 def resampled(sounds: Tensor, rate: int, wanted: int) -> Tensor:
-    """Sounds `[..., T]` of `rate` samples a second as others of `wanted`: `[..., ceil(T wanted / rate)]`, on the CPU.
+    """Sounds `[..., T]` of `rate` samples a second at the rate `wanted`: `[..., ceil(T wanted / rate)]`, on the CPU.
 
-    Nothing that the lower rate cannot hold is left, nor folded back (`mintage.waves.resample`); it may overshoot [-1,1]
-    a little. Raises ValueError where a rate is not above 0.
+    Frequencies too high for the lower rate are removed, without aliasing (`mintage.waves.resample`). Values may
+    overshoot [-1,1] a little. Raises ValueError if a rate is not above 0.
     """
     flat = sounds.detach().cpu().float().reshape(-1, sounds.shape[-1])
     return torch.from_numpy(resample(flat.numpy(), rate, wanted)).reshape(*sounds.shape[:-1], -1)

@@ -1,4 +1,4 @@
-"""What is done with a source that no network touches: it is brought to the image's shape, or keeps what it shows."""
+"""What is done with sources without a network: they are resized to the images, shown, or kept around a hole."""
 
 from collections.abc import Sequence
 
@@ -10,29 +10,29 @@ from mintage.metrics.pairs import luminance
 
 Shape = tuple[int, ...]
 _IN_COLOR = 3
-"""Channels."""
+"""Channels of a picture in color."""
 _REACH = 2
 """Pixels around a hole whose mean fills it."""
 _POOLS = {1: max_pool1d, 2: max_pool2d, 3: max_pool3d}
-"""By the number of axes."""
+"""By the number of spatial axes."""
 _OF_PICTURES = 4
-"""Axes of a batch."""
+"""Axes of a batch of pictures."""
 
 
 def has_mask(source_shape: Shape, image_shape: Shape) -> bool:
-    """Whether a source's last channel says which pixels of the image are missing: above 0 where they are."""
+    """Whether a source's last channel is a mask: above 0 where the image's pixels are missing."""
     return source_shape == (image_shape[0] + 1, *image_shape[1:])
 
 
 def enlarged(sources: Tensor, size: Sequence[int]) -> Tensor:
-    """Sources `[N,S,*S]` of these sides; of pictures those of another height or width, bicubic, or averaged."""
+    """Sources `[N,S,*size]`; pictures of another height or width are enlarged bicubic, or shrunk by averages."""
     if list(sources.shape[2:]) == list(size):
         return sources
     return interpolate(sources.float(), list(size), mode="bicubic", antialias=True).clamp(-1, 1)
 
 
 def with_attributes(sources: Tensor, attributes: Tensor) -> Tensor:
-    """Sources `[N,S,*S]` that tell attributes `[N,K]`, too: each is one more channel, of one value; `[N,S+K,*S]`."""
+    """Sources `[N,S,*S]` with attributes `[N,K]` as more channels, each of a single value: `[N,S+K,*S]`."""
     channels = attributes[:, :, *[None] * (sources.ndim - 2)].to(sources)
     return torch.cat([sources, channels.expand(-1, -1, *sources.shape[2:])], dim=1)
 
@@ -50,9 +50,9 @@ def visible(sources: Tensor, image_shape: Shape) -> Tensor:
 
 
 def maps_in(source_shape: Sequence[int], image_shape: Sequence[int]) -> int:
-    """How many pictures like the image join the one that a source begins with.
+    """How many pictures like the image a source has after its first one.
 
-    Gray ones are three at least: one alone would be a mask, and two with the first one in color.
+    Gray ones are at least three: a single one would be taken for a mask, and two with the first for a picture in color.
     """
     pictures, over = divmod(source_shape[0], image_shape[0])
     in_color, in_gray = image_shape[0] == 3 and pictures, image_shape[0] == 1 and pictures > _IN_COLOR
@@ -60,10 +60,10 @@ def maps_in(source_shape: Sequence[int], image_shape: Sequence[int]) -> int:
 
 
 def untouched(sources: Tensor, image_shape: Shape) -> Tensor:
-    """The least that a translation must beat: the sources `[N,S,*s]` themselves as images `[N,C,*S]`.
+    """The baseline that a translation must beat: the sources `[N,S,*s]` themselves as images `[N,C,*S]`.
 
-    A smaller one is enlarged bicubic, a gray one is gray in all channels, and a hole that a mask shows is filled with
-    the mean color of the pixels around it.
+    A smaller source is enlarged bicubic, a gray one becomes gray in all channels, and a hole under a mask is filled
+    with the mean color of the pixels around it.
     """
     images = _in_channels(enlarged(sources, image_shape[1:]), image_shape[0])
     return _filled(images, sources[:, -1:] > 0) if has_mask(shape_of(sources), image_shape) else images
@@ -81,7 +81,7 @@ def shape_of(images: Tensor) -> Shape:
 
 
 def _in_channels(images: Tensor, channels: int) -> Tensor:
-    """Of pictures the luminance of three as one; else the first channels, again from the first where too few."""
+    """Images with `channels` channels: color to gray by luminance; else the first channels, repeated if too few."""
     own = images.shape[1]
     if (own, channels) == (_IN_COLOR, 1) and images.ndim == _OF_PICTURES:
         return luminance(images)[:, None]
@@ -89,7 +89,7 @@ def _in_channels(images: Tensor, channels: int) -> Tensor:
 
 
 def _filled(images: Tensor, hole: Tensor) -> Tensor:
-    """Holes `[N,1,*S]` with the mean of what lies up to two places around them."""
+    """Images with their holes `[N,1,*S]` filled with the mean of pixels up to two places around them."""
     sides = tuple(range(2, images.ndim))
     near = _POOLS[len(sides)](hole.float(), 2 * _REACH + 1, 1, _REACH) > 0
     around = (near & ~hole).to(images)

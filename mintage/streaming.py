@@ -1,9 +1,9 @@
 """Real images that are not all in memory: a window of them at a time, from all over the data, the next read ahead.
 
-Each epoch shuffles the blocks in which the images are stored, puts as many of them together as fill a window, and
-shuffles the images of a window. So the order depends on (seed, images seen) alone, as in `mintage.data.RealImages`.
-Images may be stored one class after the other, and small ones are many in a block. So a window that a few blocks would
-fill has a part of each of `FEWEST_BLOCKS` instead, which are read again for the next part.
+Each epoch shuffles the blocks in which the images are stored, joins blocks to windows, and shuffles the images of each
+window. So the order depends only on (seed, images seen), as in `mintage.data.RealImages`. Images may be stored class by
+class, and a block may hold many small images. So if a few blocks would fill a window, it has a part of each of
+`FEWEST_BLOCKS` blocks instead, which are read again for the next part.
 """
 
 import math
@@ -21,24 +21,24 @@ from mintage.devices import CHANNELS_LAST
 from mintage.randomness import stream
 
 FEWEST_BLOCKS = 64
-"""Of which a window has images, where there are so many: ten classes are then within a few percent of their shares."""
+"""Blocks, if there are as many, in each window: ten classes are then within a few percent of their shares."""
 
 
 @dataclass(frozen=True)
 class Blocks:
-    """Stored images, in pieces that are read at once."""
+    """Stored images, in blocks that are each read as a whole."""
 
     sizes: list[int]
-    """Images of each block."""
+    """The number of images in each block."""
     read: Callable[[int], Tensor]
     """The images `[n,C,H,W]` of a block; called in another thread."""
     sources: Callable[[int], Tensor] | None = None
-    """The sources `[n,S,H,W]` of a block likewise, where they are the images' conditions."""
+    """The sources `[n,S,H,W]` of a block likewise; None if sources are not the images' conditions."""
     mixed: bool = False
-    """Whether the images of a block are drawn from all, so that a window may have few blocks."""
+    """Whether each block has images from all over the data, so that few blocks are enough for a window."""
 
     def subset(self, numbers: Tensor) -> "Blocks":
-        """The images of these numbers `[n]`, in the order in which they are stored; without sources."""
+        """The images of these numbers `[n]`, in the order of storage; without sources."""
         starts = torch.tensor([0, *self.sizes]).cumsum(0).tolist()
         ordered = numbers.cpu().sort().values
         rows = [ordered[(ordered >= first) & (ordered < end)] - first for first, end in pairwise(starts)]
@@ -49,10 +49,10 @@ class Blocks:
 
 @dataclass(frozen=True)
 class Share:
-    """What a window holds: of each of its blocks one part of so many."""
+    """The content of a window: of each of its blocks, part `part` of `parts`."""
 
     begin: int
-    """Its first position in the epoch, and the last after it."""
+    """The window's positions in the epoch are [begin, end)."""
     end: int
     blocks: list[int]
     part: int
@@ -61,11 +61,11 @@ class Share:
 
 @dataclass(frozen=True)
 class Window:
-    """Images in the order in which they are shown."""
+    """Images in the order of training."""
 
     images: Tensor
     numbers: Tensor
-    """Which ones they are, counted over all blocks: `[n]`."""
+    """`[n]`, the images' numbers, counted over all blocks."""
     sources: Tensor | None = None
     """`[n,S,H,W]`."""
 
@@ -74,10 +74,10 @@ class Window:
 
 
 class StreamedImages(RealImages):
-    """At most two windows are in memory: the one that is shown, and the next; with the sources, where there are any."""
+    """Images with at most two windows in memory, the current and the next; with their sources, if there are any."""
 
     def __init__(self, blocks: Blocks, conditions: Tensor | None, window: int, seed: int, device: torch.device) -> None:
-        """`conditions` are labels or attributes. `window` is in images; it is exceeded by about a block at most."""
+        """`conditions` are labels or attributes. A window has about `window` images, at most a block more."""
         self.device, self.seed = device, seed
         self.conditions = None if conditions is None else conditions.to(device)
         self._blocks, self._size = blocks, window
@@ -91,16 +91,16 @@ class StreamedImages(RealImages):
         return int(self._starts[-1])
 
     def relabelled(self, conditions: Tensor | None, seed: int) -> RealImages:
-        """Read again, through windows of their own."""
+        """The same images, read again through separate windows."""
         return StreamedImages(replace(self._blocks, sources=None), conditions, self._size, seed, self.device)
 
     def part(self, numbers: Tensor, seed: int) -> RealImages:
-        """Through windows of their own, smaller by as much as these images are fewer."""
+        """The images of these numbers, through separate windows that are smaller in proportion."""
         size = math.ceil(self._size * len(numbers) / len(self))
         return StreamedImages(self._blocks.subset(numbers), None, size, seed, self.device)
 
     def take(self, numbers: Tensor) -> Tensor:
-        """By their numbers; reads each block that holds one of them."""
+        """Images by their numbers; reads each block that has one of them."""
         return self._gathered(self._blocks.read, numbers)
 
     def conditions_of(self, numbers: Tensor) -> Tensor | None:
@@ -136,7 +136,7 @@ class StreamedImages(RealImages):
         return whole.to(self.device, non_blocking=True, copy=True)
 
     def _drawn_plan(self, epoch: int) -> list[Share]:
-        """An epoch's windows."""
+        """The windows of an epoch, in order."""
         sizes, plan, begin = self._blocks.sizes, list[Share](), 0
         fill = math.ceil(self._size * len(sizes) / len(self))
         together = fill if self._blocks.mixed else max(fill, FEWEST_BLOCKS)
@@ -153,12 +153,12 @@ class StreamedImages(RealImages):
         return plan
 
     def _rows(self, epoch: int, block: int, part: int, parts: int) -> Tensor:
-        """Which images of a block are in this part of it."""
+        """The numbers, within the block, of the images in this part of it."""
         size = self._blocks.sizes[block]
         if parts == 1:
             return torch.arange(size)
         shuffled = torch.randperm(size, generator=stream(self.seed, f"order/parts/{epoch}", block))
-        return shuffled.tensor_split(parts)[(part + block) % parts]  # the first parts are the larger: not of all blocks
+        return shuffled.tensor_split(parts)[(part + block) % parts]  # rotated, since the first parts are larger
 
     def _window(self, epoch: int, number: int) -> Window:
         following = (epoch, number + 1) if number + 1 < len(self.plan(epoch)) else (epoch + 1, 0)
@@ -184,12 +184,12 @@ class StreamedImages(RealImages):
         )
 
     def _filled(self, read: Callable[[int], Tensor], chosen: list[tuple[int, Tensor]], places: Tensor) -> Tensor:
-        """The rows of some blocks, each at its place."""
+        """The chosen rows of these blocks, each at its place in the window."""
         begin, images = 0, None
         for block, rows in chosen:
             whole = read(block)
             if images is None:
-                pinned = self.device.type == "cuda"  # so that no move waits for the device
+                pinned = self.device.type == "cuda"  # so that no copy waits for the device
                 shape = (len(places), *whole.shape[1:])
                 layout = CHANNELS_LAST.get(len(shape), torch.contiguous_format)
                 images = torch.empty(shape, pin_memory=pinned, memory_format=layout)
@@ -202,7 +202,7 @@ class StreamedImages(RealImages):
 def open_images(
     blocks: Blocks, asked: Tensor | None, window: int | None, seed: int, device: torch.device
 ) -> RealImages:
-    """All in memory, in the order of `RealImages`; or, where a window is less than that, a window at a time."""
+    """All images in memory, in the order of `RealImages`; or a window at a time, if that is smaller."""
     count = sum(blocks.sizes)
     if window is not None and window < count:
         return StreamedImages(blocks, asked, window, seed, device)

@@ -1,4 +1,4 @@
-"""What the generator learns beside the objective, or in its place: terms of a few lines, with their papers' weights."""
+"""Losses of the generator beside the objective, or in its place: terms of a few lines, with their papers' weights."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,41 +13,41 @@ from mintage.networks import ANY_RANK
 from mintage.networks.parts import CONVOLUTIONS
 
 _SPECTRA = (128, 256, 512, 1024)
-"""Windows of sound, in samples."""
+"""Windows of the spectra of sound, in samples."""
 _MARGIN = 10.0
-"""Between images that are told apart, in squares, as in the code of Amodio and Krishnaswamy 2019."""
+"""Squared distance that different images should have at least, as in the code of Amodio and Krishnaswamy 2019."""
 _SILENT = 1e-4
-"""Magnitude that counts as none."""
+"""Magnitude up to which a sound counts as silent."""
 
 
 @dataclass(frozen=True)
 class Play:
-    """What a term may look at, in a step of the generator."""
+    """What a term may use, in a step of the generator."""
 
     network: nn.Module
-    """The generator's."""
+    """The generator's network."""
     images: Tensor
     """Real, `[N,C,H,W]` in [-1,1]."""
     fakes: Tensor
-    """`[N,C,H,W]`, made for the same labels or of the same sources, with the generator's graph behind them."""
+    """`[N,C,H,W]`, made for the same labels or from the same sources, with the generator's graph."""
     between: "Between | None" = None
-    """Where there are two domains without pairs."""
+    """More inputs for two domains without pairs; else None."""
     features: Callable[[], tuple[Tensor, Tensor]] | None = None
-    """Of real images and of fakes, `[M,F]` each: what the discriminator's last layer is given."""
+    """Features of real images and of fakes, `[M,F]` each: the input of the discriminator's last layer."""
 
 
 @dataclass(frozen=True)
 class Between:
-    """What more there is to look at in one of two directions between domains."""
+    """What more a term may use, in one of the two directions between domains."""
 
     sources: Tensor
-    """`[N,C,H,W]`, of which the fakes were made."""
+    """`[N,C,H,W]`, from which the fakes were made."""
     forth: Callable[[Tensor], Tensor]
-    """Images as they are translated in this direction."""
+    """Translates images in this direction."""
     back: Callable[[Tensor], Tensor]
-    """And in the other."""
+    """Translates images in the other direction."""
     known: Callable[[Tensor], Tensor] | None = None
-    """Images of either domain to features `[N,F]` in which they are compared, where a game has some."""
+    """Images of either domain to features `[N,F]` that compare them; None if the game has none."""
 
 
 @dataclass(frozen=True)
@@ -55,19 +55,19 @@ class Term:
     loss: Callable[[Play], Tensor]
     """A scalar, in float32."""
     weight: float
-    """Of its paper."""
+    """Its paper's weight."""
     of_pairs: bool = False
-    """Whether it compares each fake with the real image in its place, which must then be its truth."""
+    """Whether it compares each fake with the real image in the same row, which must then be its truth."""
     of_domains: bool = False
-    """Whether it needs two domains, and a generator for each direction between them."""
+    """Whether it needs two domains, with a generator for each direction."""
     of_classes: bool = False
     """Whether it needs features that were learned from the classes of the sources."""
     of_differences: bool = False
-    """Whether it needs an embedding in which images are told apart."""
+    """Whether it needs an embedding that was learned to compare images."""
     of_features: bool = False
-    """Whether it compares real images and fakes in the discriminator's features."""
+    """Whether it compares the discriminator's features of real images and of fakes."""
     ranks: tuple[int, ...] = ANY_RANK
-    """Of how many axes images may be: 1 is sound."""
+    """How many spatial axes images may have: 1 is sound."""
 
 
 def l1(play: Play) -> Tensor:
@@ -81,7 +81,7 @@ def l2(play: Play) -> Tensor:
 
 
 def gradient_difference(play: Play) -> Tensor:
-    """How much steeper or flatter edges are than those of the truth, along each axis.
+    """By how much the steepness of edges differs from that of the truth, along each axis.
 
     Mathieu et al. 2016, equation 6, with alpha 1; a mean over pixels.
     """
@@ -93,8 +93,8 @@ def gradient_difference(play: Play) -> Tensor:
 def spectrum(play: Play) -> Tensor:
     """The mean absolute difference of sounds' log magnitudes over time, at windows of 128 to 1,024 samples.
 
-    Yamamoto et al. 2020, equation 5, as a mean over the windows, none longer than the sound. What is 80 decibels below
-    the sine that fills the range, and less, counts as silent.
+    Yamamoto et al. 2020, equation 5, as a mean over the windows that are no longer than the sound. Magnitudes of 80
+    decibels below a sine of full range, or less, count as silent.
     """
     fakes, images = (sounds.float().flatten(0, 1) for sounds in (play.fakes, play.images))
     sizes = sorted({min(size, images.shape[1]) for size in _SPECTRA})
@@ -102,39 +102,39 @@ def spectrum(play: Play) -> Tensor:
 
 
 def _log_heights(sounds: Tensor, size: int) -> Tensor:
-    """Of sounds `[N,T]` in windows of this size, four over each sample: `[N, size / 2 + 1, frames]`."""
+    """Log magnitudes `[N, size / 2 + 1, frames]` of sounds `[N,T]`, in windows of this size, four over each sample."""
     window = torch.hann_window(size, device=sounds.device)
     with torch.autocast(sounds.device.type, enabled=False):
         found = torch.stft(sounds, size, size // 4, window=window, center=False, return_complex=True)
-    heights = found.abs() / (window.sum() / 2)  # of a sine that fills the range: 1
+    heights = found.abs() / (window.sum() / 2)  # a sine of full range has 1
     return (heights + _SILENT).log()
 
 
 def cycle(play: Play) -> Tensor:
-    """The mean absolute difference of sources, translated and back again, from what they were.
+    """The mean absolute difference between sources and the sources translated forth and back.
 
-    Zhu et al. 2017, equation 2; one direction of the two.
+    Zhu et al. 2017, equation 2, in one of the two directions.
     """
     return (_round_trip(play) - _between(play).sources.float()).abs().mean()
 
 
 def cycle_squares(play: Play) -> Tensor:
-    """The same in squares, as in the code of Kim et al. 2017."""
+    """The mean squared difference of `cycle`, as in the code of Kim et al. 2017."""
     return (_round_trip(play) - _between(play).sources.float()).square().mean()
 
 
 def identity(play: Play) -> Tensor:
-    """How far an image that is of the wanted domain already is changed (Zhu et al. 2017, section 5.2)."""
+    """How far a translation changes an image that is already of its target domain (Zhu et al. 2017, section 5.2)."""
     return (_between(play).forth(play.images).float() - play.images.float()).abs().mean()
 
 
 def identity_squares(play: Play) -> Tensor:
-    """The same in squares: target identity (Taigman et al. 2017, equation 6)."""
+    """The mean squared difference of `identity`: target identity (Taigman et al. 2017, equation 6)."""
     return (_between(play).forth(play.images).float() - play.images.float()).square().mean()
 
 
 def constancy(play: Play) -> Tensor:
-    """The mean squared difference of a translation from its source in features that do not change.
+    """The mean squared difference between the frozen features of a translation and of its source.
 
     Taigman et al. 2017, equation 5: f-constancy.
     """
@@ -144,7 +144,7 @@ def constancy(play: Play) -> Tensor:
 
 
 def travel(play: Play) -> Tensor:
-    """How far what leads from one source to another is from what leads from its translation to the other's.
+    """How far the difference of two sources' vectors is from the difference of their translations' vectors.
 
     Amodio and Krishnaswamy 2019, equation 3, over all pairs: squares and minus the cosine together, as in their code.
     """
@@ -162,7 +162,7 @@ def contrast(play: Play) -> Tensor:
 
 
 def _differences(vectors: Tensor) -> Tensor:
-    """Of each of `[N,F]` from each other one: `[N(N-1), F]`."""
+    """The difference of each of the vectors `[N,F]` from each other one: `[N(N-1), F]`."""
     vectors, count = vectors.float(), len(vectors)
     steps = torch.arange(1, count, device=vectors.device)
     others = (torch.arange(count, device=vectors.device)[:, None] + steps).flatten() % count
@@ -170,7 +170,7 @@ def _differences(vectors: Tensor) -> Tensor:
 
 
 def features(play: Play) -> Tensor:
-    """Feature matching beside the objective (Kim et al. 2017's code), by the discriminator's last features alone."""
+    """Feature matching beside the objective (Kim et al. 2017's code), with only the discriminator's last features."""
     assert play.features is not None
     return feature_gap(*play.features())
 
@@ -207,8 +207,8 @@ def _mean_of_all(features: Tensor) -> Tensor:
 def overlap_of_filters(play: Play) -> Tensor:
     """The sum over weights W of |W W^T without its diagonal|^2: orthogonal regularization (Brock et al. 2019, eq. 3).
 
-    It lets rows be of any length, and asks that they point in other directions. What a condition modulates is left
-    out, as an embedding is in the authors' code.
+    Rows may have any length, but should point in different directions. Layers that a condition feeds are left out, as
+    embeddings are in the authors' code.
     """
     overlaps = []
     for layer in play.network.modules():
@@ -221,16 +221,16 @@ def overlap_of_filters(play: Play) -> Tensor:
 
 L1 = Term(l1, 100.0, of_pairs=True)
 L2 = Term(l2, 1000.0, of_pairs=True)
-"""A thousandth of it is the game's (equation 3)."""
+"""The game's loss has a thousandth of this weight (equation 3)."""
 GRADIENT_DIFFERENCE = Term(gradient_difference, 20.0, of_pairs=True)
-"""The game is a twentieth of it (section 3)."""
+"""The game's loss has a twentieth of this weight (section 3)."""
 ORTHOGONAL = Term(overlap_of_filters, 1e-4)
 CYCLE = Term(cycle, 10.0, of_domains=True)
 CYCLE_SQUARES = Term(cycle_squares, 1.0, of_domains=True)
 IDENTITY = Term(identity, 5.0, of_domains=True)
 IDENTITY_SQUARES = Term(identity_squares, 15.0, of_domains=True)
 CONSTANCY = Term(constancy, 15.0, of_domains=True, of_classes=True)
-"""As much as target identity has, of digits in Taigman et al. 2017."""
+"""As much as target identity has, for digits in Taigman et al. 2017."""
 TRAVEL = Term(travel, 10.0, of_domains=True, of_differences=True)
 CONTRAST = Term(contrast, 10.0, of_domains=True, of_differences=True)
 FEATURES = Term(features, 9.0, of_features=True)

@@ -1,7 +1,7 @@
-"""Sequences of words as samples, so that whatever plays, keeps and measures samples need not know of words.
+"""Sequences of words as samples, so that code for games, storage and metrics need not know of words.
 
 Word k of V is the number 2 k / (V - 1) - 1, and a sequence of T words a sample `[1,1,T]` in [-1,1]. The numbers only
-carry: no word is nearer to one than to another.
+name words: their distances mean nothing.
 """
 
 from collections.abc import Sequence
@@ -13,18 +13,18 @@ from torch import Tensor
 from mintage.dataset import Dataset
 
 END = "<end>"
-"""A word of this name ends a sequence that is shorter than the others, and fills it up."""
+"""This word ends a sequence that is shorter than the others, and fills up its rest."""
 
 
 def sequences(tokens: Any, vocabulary: Sequence[str]) -> Dataset:
-    """Sequences of one length, to learn from or to measure by.
+    """Sequences of one length, to learn from or to measure against.
 
     Args:
         tokens: `[N,T]`, whole numbers from 0: which word of the vocabulary stands where.
         vocabulary: The words, two or more.
 
     Raises:
-        ValueError: Sequences are of unlike length, or a number is of no word.
+        ValueError: Sequences have different lengths, or a number is of no word.
 
     Example:
         >>> import mintage
@@ -54,12 +54,12 @@ def sequences(tokens: Any, vocabulary: Sequence[str]) -> Dataset:
 
 
 def end_of(vocabulary: Sequence[str]) -> int | None:
-    """The number of the word that fills up what is shorter; None where none does."""
+    """The number of the word `END`; None if the vocabulary does not have it."""
     return list(vocabulary).index(END) if END in vocabulary else None
 
 
 def texts(tokens: Tensor, vocabulary: Sequence[str], between: str = " ") -> list[str]:
-    """Sequences `[N,T]` as text, each up to where it ends; between characters stands nothing.
+    """Sequences `[N,T]` as text, each up to its end, with `between` between words; for characters give "".
 
     Example:
         >>> import torch
@@ -73,10 +73,10 @@ def texts(tokens: Tensor, vocabulary: Sequence[str], between: str = " ") -> list
 
 
 def as_samples(tokens: Tensor, words: int) -> Tensor:
-    """Tokens `[N,T]` of so many words as samples `[N,1,1,T]`."""
+    """Tokens `[N,T]` of a vocabulary of `words` words as samples `[N,1,1,T]`."""
     return (tokens.float() * (2 / (words - 1)) - 1).clamp(-1, 1)[:, None, None]
 
 
 def as_tokens(samples: Tensor, words: int) -> Tensor:
-    """The inverse: samples `[N,C,H,W]` as tokens `[N, C H W]`, int64."""
+    """The inverse of `as_samples`: samples `[N,C,H,W]` as tokens `[N, C H W]`, int64."""
     return ((samples.flatten(1).double() + 1) * ((words - 1) / 2)).round().long()

@@ -1,4 +1,4 @@
-"""Trains turn by turn and keeps count; contains no family's name."""
+"""Trains turn by turn and counts images; contains no family's name."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -17,7 +17,7 @@ from mintage.players import Generator
 
 @dataclass
 class Trainer:
-    """Everything that changes while training lives here and in the engine; both go into `state`."""
+    """Everything that changes in training is here and in the engine; `state` has both."""
 
     engine: Engine
     real: RealImages
@@ -25,9 +25,9 @@ class Trainer:
     seed: int
     images_seen: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
-    """A row a summary: images, means of the game's statistics since the row before, V's optimum if any, diversity."""
+    """One row a summary: images, means of the game's columns since the last row, V's optimum if any, diversity."""
     measured: list[list[float]] = field(default_factory=list)
-    """Rows of (images, metric), by which a training may stop early; kept with the state."""
+    """Rows of (images, metric), by which a training may stop early; saved with the state."""
 
     def __post_init__(self) -> None:
         self._columns: list[str] = []
@@ -35,13 +35,13 @@ class Trainer:
         self._turns = 0
         self.turn_images = 0
         """Real images shown in the last turn."""
-        if (examples := self.average.examples) is not None and not self.game.inverts:  # that one has its own
+        if (examples := self.average.examples) is not None and not self.game.inverts:  # an inverted one has its own
             examples.copy_(self._attributes())
             self.game.generator.examples.copy_(examples)
         self._diversity = Diversity.of_each_direction(self.average, self.real, self.seed)
 
     def _attributes(self) -> Tensor:
-        """Those of some real images, which tell what is likely."""
+        """The attributes of some real images, as examples of likely combinations."""
         config = self.average.config
         if not config.joins_attributes:
             assert self.real.conditions is not None
@@ -53,12 +53,12 @@ class Trainer:
 
     @property
     def game(self) -> Any:
-        """What the engine plays."""
+        """The game that the engine plays."""
         return self.engine.game
 
     @property
     def average(self) -> Generator:
-        """The moving average of the first thing that the game releases."""
+        """The moving average of the first child that the game releases."""
         average: Any = self.engine.averages[self.game.released[0]]
         return average  # type: ignore[no-any-return]
 
@@ -76,7 +76,7 @@ class Trainer:
         return self.images_seen // interval > (self.images_seen - self.turn_images) // interval
 
     def summarize(self) -> dict[str, float]:
-        """Close a row of the history. Raises DivergedError where a mean or a weight is not finite."""
+        """Finish a row of the history, and return it. Raises DivergedError if a mean or a weight is not finite."""
         self.check()
         means = {name: total / self._turns for name, total in zip(self._columns, self._sums.tolist(), strict=True)}
         optimum = {"value_optimum": VALUE_OPTIMUM} if "value" in means else {}
@@ -87,9 +87,9 @@ class Trainer:
         return row
 
     def diversity(self) -> float | None:
-        """Of the averaged generator: 1 is as diverse as real images, 0 one image; None where real ones do not tell.
+        """Diversity of the averaged generator: 1 is that of real images, 0 a single image; None if it has no meaning.
 
-        Between two domains that of the worse direction.
+        Between two domains it is that of the worse direction.
         """
         generators = self.average.directions.values() or [self.average]
         found = [of.measure(generator) for of, generator in zip(self._diversity, generators, strict=True)]
@@ -97,7 +97,7 @@ class Trainer:
         return min(known) if known else None
 
     def check(self) -> None:
-        """Raise DivergedError, with name and place, where a loss or a weight became infinite or not a number."""
+        """Raise DivergedError, with name and place, if a loss or a weight is infinite or not a number."""
         for name, total in zip(self._columns, self._sums.tolist(), strict=False):
             if not abs(total) < float("inf"):
                 raise DivergedError(f"{name} is {total} at {self.images_seen:,} images")
@@ -106,7 +106,7 @@ class Trainer:
             raise DivergedError(f"{wrong} is not finite at {self.images_seen:,} images")
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Tensors, and facts that fit in JSON: all that it needs to resume to the same bits."""
+        """Tensors, and facts that fit in JSON: all that a training needs to resume to the same bits."""
         tensors = {"sums": self._sums, **{f"engine.{key}": tensor for key, tensor in self.engine.state().items()}}
         facts = {
             "images_seen": self.images_seen,

@@ -1,4 +1,4 @@
-"""`train`: a family on images in memory, without a pipeline; goes on from a folder if given one."""
+"""`train`: a family on images in memory, without a pipeline; it resumes from a folder if given one."""
 
 import hashlib
 import json
@@ -39,7 +39,7 @@ class Run:
     model: Model
     """The moving average of the generator, ready to sample."""
     history: list[dict[str, float]] = field(repr=False)
-    """A row each hundredth of the training: images seen, losses and what else the family measures, diversity."""
+    """A row for each hundredth of the training: images seen, losses, the family's other columns, diversity."""
     images: int
     """Real images seen."""
 
@@ -65,17 +65,17 @@ def train(
     Args:
         data: What to learn.
         family: A row of the catalog, such as "dcgan" or "modern_conditional".
-        images: Real images to show, in all; the last turn of the game is always a whole one.
+        images: Real images to show, in total; the last turn of the game is always complete.
         recipe: Changes to the family's row, such as `{"width": 64, "generator": {"learning_rate": 1e-4}}`.
         first: The model whose images "stackgan" refines or "age_cgan" encodes, or its address, as `mintage.load` takes
             it; it becomes a part of the new model.
         seed: Decides initial weights, order of the data, and noise.
         device: "auto" (a CUDA device, else the CPU), "cpu", "cuda" or "cuda:N".
         precision: "auto", "float32" or "bfloat16".
-        threads: Of the CPU; None: torch's default, which is faster for large images on an idle machine, and many times
-            slower beside other busy programs.
-        folder: Where the state is saved, each minute and at the end; a state of the same training resumes. At the end
-            the model is there too, for `mintage.load`.
+        threads: Threads of the CPU. None is torch's default, which is faster for large images on an idle machine, and
+            many times slower beside other busy programs.
+        folder: Where the state is saved, each minute and at the end; a saved state of the same training resumes. At the
+            end the model is there too, for `mintage.load`.
         progress: Whether to show a bar on the terminal.
 
     Raises:
@@ -116,7 +116,7 @@ def train(
                 _save(state, trainer, identity)
                 saved = time.monotonic()
     trainer.check()
-    # In the order of a model that is loaded: another one rounds another way.
+    # In the memory layout of a loaded model: another layout rounds differently.
     model = Model(trainer.average.cpu().to(memory_format=torch.contiguous_format))  # type: ignore[call-overload]
     if state is not None:
         _save(state, trainer, identity)
@@ -134,7 +134,7 @@ def make_trainer(
     precision: str,
     first: Generator | None = None,
 ) -> Trainer:
-    """The family with its changes, at its very start. Raises ValueError as `train` does."""
+    """The trainer of a family with the recipe's changes, before its first turn. Raises ValueError as `train` does."""
     row = resolve(family, recipe)
     signature = replace(data.signature, first=None if first is None else first.config)
     if reason := refusal(row, signature):
@@ -162,7 +162,7 @@ def make_trainer(
 
 
 def _identity(data: Dataset, family: str, recipe: dict[str, Any], seed: int, first: Generator | None) -> str:
-    """A digest of all that decides the bits but the number of images."""
+    """A digest of all that decides the bits, except the number of images."""
     names: list[Any] = [data.classes, *(one for one in (data.attribute_names, data.domains) if one)]
     names += [] if data.damage is None else [asdict(data.damage)]
     names += [] if data.vocabulary is None else [data.vocabulary]
@@ -178,7 +178,7 @@ def _identity(data: Dataset, family: str, recipe: dict[str, Any], seed: int, fir
 
 
 def _save(path: Path, trainer: Trainer, identity: str) -> None:
-    trainer.check()  # what is not finite is never saved
+    trainer.check()  # a state that is not finite is never saved
     tensors, facts = trainer.state()
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, pack(tensors, {**facts, "identity": identity, "precision": trainer.engine.precision}))
@@ -201,7 +201,7 @@ def _resume(trainer: Trainer, path: Path, identity: str) -> None:
 
 
 class _Bar:
-    """A line on the terminal that says how far a training is."""
+    """A line on the terminal with the progress of a training."""
 
     def __init__(self, images: int, shown: bool) -> None:
         self._images, self._shown, self._start = images, shown, time.monotonic()

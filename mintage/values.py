@@ -1,4 +1,4 @@
-"""Values that people write, against the annotations of a frozen dataclass. A wrong one is a sentence with its key."""
+"""Checks values that people write against the annotations of a frozen dataclass. Errors are a sentence with the key."""
 
 import dataclasses
 import math
@@ -40,16 +40,16 @@ class Named:
 
 
 def replace(base: Made, values: Any, key: str) -> Made:
-    """A dataclass with these values in place of its own; one that is None changes nothing.
+    """A dataclass with these values in place of its own; a value of None changes nothing.
 
-    Values are as YAML, TOML and JSON have them: a list for a tuple, a mapping for a dataclass within.
+    Values are as in YAML, TOML and JSON: a list for a tuple, a mapping for a nested dataclass.
     Raises ValueError, naming what is wrong by its dotted `key`.
     """
     return dataclasses.replace(base, **_fields(type(base), values, key, base))  # type: ignore[type-var]
 
 
 def make(kind: type[Made], values: Any, key: str) -> Made:
-    """A new dataclass likewise; all without a default have to be there."""
+    """A new dataclass from such values; every field without a default needs one."""
     given = _fields(kind, values, key, None)
     for field in dataclasses.fields(kind):  # type: ignore[arg-type]
         if field.name not in given and field.default is field.default_factory is dataclasses.MISSING:
@@ -58,7 +58,7 @@ def make(kind: type[Made], values: Any, key: str) -> Made:
 
 
 def names_in(values: Any) -> list[tuple[str, str]]:
-    """Every name of the catalog in a dataclass, with its kind, however deep."""
+    """Every name of the catalog in a dataclass, with its kind, at any depth."""
     found: list[tuple[str, str]] = []
     for name, annotation in annotations(type(values)).items():
         found += _names_in(getattr(values, name), annotation)
@@ -85,7 +85,7 @@ def _annotations(kind: Any) -> dict[str, Any]:
 
 
 def meaning(annotation: Any) -> str:
-    """What an annotation says of its values in words, and which they may be; empty where that is all of a type."""
+    """An annotation's meaning in words, and its allowed values; empty if it allows every value of its type."""
     kind = _kind(annotation)
     return "; ".join(
         part for part in (" | ".join(map(str, kind.choices)) or str(kind.bounds).strip(), kind.words) if part
@@ -94,24 +94,24 @@ def meaning(annotation: Any) -> str:
 
 @dataclass(frozen=True)
 class _Kind:
-    """What an annotation asks of a value."""
+    """What an annotation requires of a value."""
 
     type: Any
     """int, float, bool, str, tuple, or a dataclass."""
     choices: tuple[Any, ...]
-    """The only values, where there are such."""
+    """The only allowed values; empty if there is no such list."""
     bounds: Within
     inner: tuple[Any, ...]
     """Annotations of a tuple's parts."""
     named: str
-    """The kind of the catalog of which it is a name."""
+    """The kind of name in the catalog that it must be; empty for other values."""
     words: str
 
 
 @cache
 def _kind(annotation: Any) -> _Kind:
     annotation, *rules = get_args(annotation) if get_origin(annotation) is Annotated else (annotation,)
-    if isinstance(annotation, UnionType):  # with None, which a value is not
+    if isinstance(annotation, UnionType):  # X | None; a value is never None
         annotation = next(one for one in get_args(annotation) if one is not NoneType)
     named = next((rule.kind for rule in rules if isinstance(rule, Named)), "")
     literal, several = get_origin(annotation) is Literal, get_origin(annotation) is tuple
@@ -140,7 +140,7 @@ def _fields(kind: type, values: Any, key: str, base: Any) -> dict[str, Any]:
 
 
 def _advice(name: str, hints: dict[str, Any]) -> str:
-    """Which field is meant, or which of a dataclass within."""
+    """Which field may be meant, here or in a nested dataclass."""
     known = {one: one for one in hints}
     for outer, annotation in hints.items():
         if dataclasses.is_dataclass(annotation):
@@ -177,7 +177,7 @@ def _fits(value: Any, kind: _Kind) -> bool:
         return isinstance(value, kind.type)
     if isinstance(value, bool) or not isinstance(value, int if kind.type is int else int | float):
         return False
-    return abs(value) <= sys.float_info.max and value in kind.bounds  # which nan is not
+    return abs(value) <= sys.float_info.max and value in kind.bounds  # NaN is not in bounds
 
 
 def _wanted(kind: _Kind) -> str:

@@ -1,4 +1,4 @@
-"""Volumes to look at and to take elsewhere: shaded views by parallel rays, and closed surfaces as meshes."""
+"""Volumes as pictures and as meshes: shaded views by parallel rays, and closed surfaces for other programs."""
 
 import math
 from pathlib import Path
@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool3d, pad
 
 _LIGHT = torch.tensor([0.45, 0.7, 0.55])
-"""Towards the light: right, up, to the front."""
+"""Direction towards the light: right, up, to the front."""
 _AMBIENT, _WHITE = 0.25, 1.0
 _DIAGONAL = math.sqrt(3)
 
@@ -17,7 +17,7 @@ def shaded_views(volumes: Tensor, side: int = 64, azimuth: float = 35.0, elevati
     """Pictures `[N,1,side,side]` in [-1,1] of volumes `[N,C,D,H,W]` in [-1,1], occupied where a channel is above 0.
 
     The first axis points up, the second to the front, the third to the right. The viewer is in front, turned by
-    `azimuth` degrees to the right and `elevation` degrees up. Surfaces are lit by their slope; what is empty is white.
+    `azimuth` degrees to the right and `elevation` degrees up. Surfaces are lit by their slope; the background is white.
     """
     occupied = (volumes > 0).any(1)
     framed = pad(occupied, (1, 1, 1, 1, 1, 1))  # empty all around, for rays that miss
@@ -33,7 +33,7 @@ def shaded_views(volumes: Tensor, side: int = 64, azimuth: float = 35.0, elevati
 def _places(size: torch.Size, side: int, azimuth: float, elevation: float) -> Tensor:
     """The number of the cell that each ray is in at each step, `[steps, side, side]`, the nearest first.
 
-    What is outside is the first cell, which is empty.
+    Outside the volume it is the first cell, which is empty.
     """
     turned, raised = math.radians(azimuth), math.radians(elevation)
     towards = torch.tensor([math.sin(turned) * math.cos(raised), math.sin(raised), math.cos(turned) * math.cos(raised)])
@@ -53,7 +53,7 @@ def _places(size: torch.Size, side: int, azimuth: float, elevation: float) -> Te
 
 
 def _lit(occupied: Tensor) -> Tensor:
-    """How bright the surface is at each cell `[N,D,H,W]`, in [0,1), by the direction in which it is emptiest."""
+    """How bright the surface is at each cell `[N,D,H,W]`, in [0,1), by the direction of its emptiest neighbors."""
     smooth = avg_pool3d(occupied[:, None].float(), 3, 1, 1)
     up, front, right = torch.gradient(avg_pool3d(smooth, 3, 1, 1)[:, 0], dim=(1, 2, 3))
     outward = -torch.stack([right, up, front], -1)
@@ -66,9 +66,9 @@ def _lit(occupied: Tensor) -> Tensor:
 def surface_of(volume: Tensor) -> tuple[Tensor, Tensor]:
     """The surface of a volume `[C,D,H,W]` in [-1,1]: corners `[V,3]` and triangles `[T,3]`, which name their corners.
 
-    A corner is (right, up, front) in cells, the volume from 0 to its sides. Each face between an occupied cell and an
-    empty one is two triangles, counterclockwise to who looks from outside. So the surface is closed: along each edge
-    as many triangles run one way as the other. An empty volume has none.
+    A corner is (right, up, front) in cells, from 0 to the volume's sides. Each face between an occupied cell and an
+    empty one is two triangles, counterclockwise seen from outside. So the surface is closed: along each edge as many
+    triangles run one way as the other. An empty volume has no triangles.
     """
     occupied = pad((volume > 0).any(0), (1, 1, 1, 1, 1, 1))
     faces = []
@@ -80,18 +80,18 @@ def surface_of(volume: Tensor) -> tuple[Tensor, Tensor]:
             occupied.narrow(axis, 1, occupied.shape[axis] - 1),
         )
         for cells, order in ((before & ~after, (0, 1, 2, 3)), (after & ~before, (3, 2, 1, 0))):
-            corner = cells.nonzero() + along - 1  # without the frame
+            corner = cells.nonzero() + along - 1  # without the padding
             around = [corner, corner + first, corner + first + second, corner + second]
             faces.append(torch.stack([around[place] for place in order], 1))
     corners, numbers = torch.unique(torch.cat(faces).flatten(0, 1), dim=0, return_inverse=True)
-    # (up, front, right) to (right, up, front) is a turn, which keeps what is outside.
+    # (up, front, right) to (right, up, front) is a rotation, so triangles keep their orientation.
     return corners[:, [2, 0, 1]], numbers.view(-1, 4)[:, [0, 1, 2, 0, 2, 3]].view(-1, 3)
 
 
 def obj_of(volume: Tensor, comment: str = "") -> str:
     """The surface of a volume `[C,D,H,W]` in [-1,1] as a Wavefront OBJ, upright along y, its front to z.
 
-    `comment` is its first line. Raises ValueError where the volume is empty.
+    `comment` is its first line. Raises ValueError if the volume is empty.
     """
     corners, triangles = surface_of(volume)
     if not len(triangles):
@@ -103,7 +103,7 @@ def obj_of(volume: Tensor, comment: str = "") -> str:
 
 
 def save_obj(path: str | Path, volume: Tensor) -> None:
-    """Write the surface of a volume as `obj_of` has it. Raises ValueError likewise.
+    """Write the surface of a volume as `obj_of` gives it. Raises ValueError if the volume is empty.
 
     Example:
         >>> import torch, tempfile

@@ -1,4 +1,4 @@
-"""A sound of any length as windows of one, and what was made of them as one sound again, without seams."""
+"""A sound of any length cut into windows of one length, and processed windows joined again, without seams."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,19 +10,19 @@ from torch.nn.functional import pad
 
 @dataclass(frozen=True)
 class Windows:
-    """Windows that share half of their samples with the next; each counts the less, the nearer to its end a sample is.
+    """Windows that share half of their samples with the next one; a window's weight falls towards its ends.
 
-    Cut at the ends of windows laid beside each other, a tone would click there.
+    With windows side by side, without an overlap, a tone would click where two meet.
     """
 
     length: int
     """Samples of the sound, above 0."""
     size: int
-    """Of a window; a shorter sound has silence behind it up to that."""
+    """Samples of a window; a shorter sound is padded with silence at its end."""
 
     @property
     def starts(self) -> list[int]:
-        """The first sample of each window, the last of which ends where the sound does."""
+        """The first sample of each window; the last window ends where the sound ends."""
         last = max(0, self.length - self.size)
         return [*range(0, last, max(1, self.size // 2)), last]
 
@@ -35,7 +35,7 @@ class Windows:
         return torch.stack([whole[:, start : start + self.size] for start in self.starts])
 
     def joined(self, made: Iterable[Tensor]) -> Tensor:
-        """The sound `[C,T]` of what was made of the windows, `[C,size]` each, in their order.
+        """The sound `[C,T]` joined from processed windows, `[C,size]` each, in their order.
 
         Weights are the squares of a sine's half wave, which add up to 1 where two windows share their halves.
         """
