@@ -1,4 +1,4 @@
-"""How often a class that was asked for is the class that was seen."""
+"""How often the predicted class is the class that was asked for."""
 
 from math import sqrt
 
@@ -6,9 +6,9 @@ from torch import Tensor
 
 
 def accuracy(predicted: Tensor, asked: Tensor) -> float:
-    """The share of labels `[N]` that agree; of generated images, this is the conditional accuracy.
+    """The share of labels `[N]` that agree; for generated images, this is the conditional accuracy.
 
-    Raises ValueError where there are none, or not as many of both.
+    Raises ValueError if there are none, or the numbers of both differ.
     """
     if len(predicted) == 0 or predicted.shape != asked.shape:
         raise ValueError(
@@ -18,9 +18,9 @@ def accuracy(predicted: Tensor, asked: Tensor) -> float:
 
 
 def share_error(share: float, count: int) -> float:
-    """The standard error of a share that was found among `count`.
+    """The standard error of a share measured on `count` images.
 
-    As if two more had been right and two wrong (Agresti and Coull 1998): where all are right, it is not 0.
+    As if two more were right and two more wrong (Agresti and Coull 1998), so that it is not 0 if all are right.
 
     Example:
         >>> round(share_error(0.5, 96), 3), round(share_error(1.0, 96), 3)

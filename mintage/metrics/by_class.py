@@ -1,4 +1,4 @@
-"""Figures within each class: the Frechet distance, and how varied the images are."""
+"""Metrics within each class: the Frechet distance, and the diversity of images."""
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ def class_frechet_distances(
 ) -> list[float]:
     """The Frechet distance of each class's features, `[N, F]` and `[M, F]` by labels `[N]` and `[M]`.
 
-    Raises ValueError, naming the class, where one has fewer than 2 rows on a side.
+    Raises ValueError, naming the class, if it has fewer than 2 real or 2 fake rows.
     """
     distances = []
     for label in range(classes):

@@ -18,10 +18,10 @@ def classification_accuracy_score(
     *,
     progress: Callable[[int], object] = lambda images: None,
 ) -> float:
-    """The accuracy on real held-out images, batches `[n,C,H,W]` and labels `[N]`, of a classifier that learns `shown`.
+    """The accuracy of a classifier that learns from `shown`, on the holdout: batches `[n,C,H,W]` and labels `[N]`.
 
-    Of real training images, as many and by the same schedule, it is what generated ones are compared with.
-    Raises ValueError where the classifier would have nothing to tell apart, DivergedError as training does.
+    With `shown` as many real training images, on the same schedule, it is the floor of generated images.
+    Raises ValueError if there are no two classes, DivergedError as training does.
     """
     if config.kind != "classifier":
         raise ValueError("there are no two classes of images to tell apart")

@@ -11,8 +11,8 @@ SPLITS = 10
 def classifier_score(probabilities: Tensor, splits: int = SPLITS) -> float:
     """`exp(E KL(p(y|x) || p(y)))` of `[N, K]`, as the mean over `splits` random parts of the rows; from 1 to K.
 
-    The rows may come in any order: they are put in one of their own, then shuffled by a fixed seed (as torch-fidelity
-    does by default), or else images that come one class after the other would score as if each part had one class.
+    The order of rows does not matter: they are sorted, then shuffled by a fixed seed (as torch-fidelity does by
+    default). Without that, images that come class by class would score as if each part had only one class.
     Raises ValueError for fewer rows than splits.
     """
     if len(probabilities) < splits:
@@ -22,7 +22,7 @@ def classifier_score(probabilities: Tensor, splits: int = SPLITS) -> float:
 
 
 def _shuffled(rows: Tensor) -> Tensor:
-    """In an order that the rows `[N, K]` alone decide."""
+    """The rows in an order that depends only on the rows `[N, K]` themselves."""
     random = stream(0, "classifier score")
     own_order = torch.argsort(rows @ torch.rand(rows.shape[1], generator=random, dtype=rows.dtype))
     return rows[own_order[torch.randperm(len(rows), generator=random)]]

@@ -1,4 +1,4 @@
-"""Groups that were found without labels, as a classifier: each is named after the class that it mostly holds."""
+"""Clusters found without labels, used as a classifier: each is named after its most frequent class."""
 
 import torch
 from torch import Tensor
@@ -11,9 +11,9 @@ _ROUNDS = 100
 
 
 def names_of(groups: Tensor, labels: Tensor, count: int) -> Tensor:
-    """The label `[count]` that the members of each group most often have, of groups `[N]` and labels `[N]`.
+    """The most frequent label `[count]` among the members of each group, from groups `[N]` and labels `[N]`.
 
-    Of equally many the lowest. A group without members is named after the most frequent label of all.
+    Among equally frequent labels the lowest. A group without members gets the most frequent label of all.
     """
     classes = int(labels.max()) + 1
     members = torch.bincount(groups * classes + labels, minlength=count * classes).reshape(count, classes)
@@ -23,10 +23,10 @@ def names_of(groups: Tensor, labels: Tensor, count: int) -> Tensor:
 
 
 def kmeans(rows: Tensor, count: int, seed: int) -> Tensor:
-    """Centers `[count,F]` of rows `[N,F]` (Lloyd 1982), begun as k-means++ does (Arthur and Vassilvitskii 2007).
+    """Centers `[count,F]` of rows `[N,F]` (Lloyd 1982), started by k-means++ (Arthur and Vassilvitskii 2007).
 
-    The best of a few beginnings, by the squared distances of rows to their centers. Raises ValueError where there are
-    fewer rows than centers.
+    The best of a few starts, by the squared distances of rows to their centers. Raises ValueError for fewer rows than
+    centers.
     """
     if len(rows) < count:
         raise ValueError(f"{count} groups of {len(rows)} images cannot be found")
@@ -41,7 +41,7 @@ def groups_of(rows: Tensor, centers: Tensor) -> Tensor:
 
 
 def _begun(rows: Tensor, count: int, random: torch.Generator) -> Tensor:
-    """Rows as centers, each drawn by its squared distance from those before."""
+    """Rows as first centers, each drawn with its squared distance from the earlier ones as probability."""
     chosen = [int(torch.randint(len(rows), (1,), generator=random))]
     for _ in range(count - 1):
         away = nearest_rows(rows, rows[chosen], 1)[0][:, 0]
@@ -51,7 +51,7 @@ def _begun(rows: Tensor, count: int, random: torch.Generator) -> Tensor:
 
 
 def _settled(rows: Tensor, centers: Tensor) -> tuple[Tensor, float]:
-    """Centers that are the means of the rows nearest to them, and the sum of these squared distances."""
+    """Lloyd's iteration: centers that are the means of their nearest rows, and the sum of squared distances."""
     before = None
     for _ in range(_ROUNDS):
         distances, nearest = nearest_rows(rows, centers, 1)

@@ -1,8 +1,8 @@
-"""Which shapes in voxels are copies of training shapes, by intersection over union: what `copies` asks of pixels.
+"""Which shapes in voxels are copies of training shapes, by intersection over union: as `copies` for pictures.
 
-A copy may be turned by quarters about the upright axis, mirrored, and moved by a cell: where the discriminator sees
-shapes so (`augment`), the generator may make them so. Candidates are those whose low frequencies are as strong, over
-all these poses, since comparing every two in each pose would take hours.
+A copy may be rotated by quarter turns about the upright axis, mirrored, and shifted by a cell: if the discriminator
+sees such shapes (`augment`), the generator may make them. Only training shapes with the most similar low frequencies,
+over all these poses, are compared, since comparing every two shapes in each pose would take hours.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from mintage.metrics.distances import much_nearer, nearest_rows
 
 IN_CELLS = 0.25
-"""A copy's distance, 1 - IoU, to one training shape is at most a quarter of that to another."""
+"""A copy's distance, 1 - IoU, to a training shape is at most this share of its distance to the next."""
 _CANDIDATES = 16
 _FREQUENCIES = 4
 _AT_ONCE = 16
@@ -25,26 +25,26 @@ _FULL = 255
 
 @dataclass(frozen=True)
 class Shapes:
-    """The training shapes in which copies are looked for, none twice."""
+    """The distinct training shapes of which copies are looked for."""
 
     shares: Tensor
-    """`[M,d,h,w]`, uint8: how far each place is occupied."""
+    """`[M,d,h,w]`, uint8: the occupied share of each place, 255 if all of it is."""
     strengths: Tensor
-    """`[M,F]`: of their low frequencies."""
+    """`[M,F]`: the strengths of their low frequencies."""
     block: tuple[int, ...]
-    """How many cells of a shape a place of its thumbnail averages, along each side."""
+    """How many cells of a shape are averaged to a place of its thumbnail, along each side."""
 
 
 def shapes_of(thumbnails: Tensor, block: tuple[int, ...]) -> Shapes:
-    """Of thumbnails `[N,d,h,w]` of all training shapes that are neither empty nor full."""
+    """The `Shapes` from thumbnails `[N,d,h,w]` of all training shapes that are neither empty nor full."""
     shares = torch.unique(thumbnails, dim=0)
     return Shapes(shares, _strengths(shares), block)
 
 
 def copied_in_cells(thumbnails: Tensor, train: Shapes) -> Tensor:
-    """Which of `[N,d,h,w]` are in some pose at most a quarter as far from one of `train` as from the next: `[N]`.
+    """Which thumbnails `[N,d,h,w]` are, in some pose, at most `IN_CELLS` as far from one of `train` as from the next.
 
-    The distance is 1 - IoU; of shares in [0,1] it is Tanimoto's, which is the same where they are 0 and 1.
+    Returns `[N]`, bool. The distance is 1 - IoU; for shares in [0,1] it is Tanimoto's, which is equal for 0 and 1.
     """
     _, near = nearest_rows(_strengths(thumbnails), train.strengths, min(_CANDIDATES, len(train.shares)))
     found = []
@@ -65,14 +65,14 @@ def _shares(thumbnails: Tensor) -> Tensor:
 
 
 def _poses(shares: Tensor) -> Iterator[Tensor]:
-    """Turned about the first axis of `[n,d,h,w]` as far as its sides allow, and each of these mirrored."""
+    """`[n,d,h,w]` in all quarter turns about the first axis that its sides allow, and each of these mirrored."""
     for quarters in range(4) if shares.shape[2] == shares.shape[3] else (0, 2):
         turned = shares.rot90(quarters, (2, 3))
         yield from (turned, turned.flip(3))
 
 
 def _moves(shares: Tensor, block: tuple[int, ...]) -> Iterator[Tensor]:
-    """`[n,d,h,w]` as they are and moved by a cell along each axis and between them; what comes in is empty."""
+    """`[n,d,h,w]` unchanged, and shifted by a cell along any of the axes; the cells that come in are empty."""
     for steps in product((-1, 0, 1), repeat=3):
         moved = shares
         for axis, (step, cells) in enumerate(zip(steps, block, strict=True), 1):
@@ -81,7 +81,7 @@ def _moves(shares: Tensor, block: tuple[int, ...]) -> Iterator[Tensor]:
 
 
 def _moved(shares: Tensor, axis: int, step: int, cells: int) -> Tensor:
-    """By a cell, where a place averages so many."""
+    """Shares shifted by one of the shape's cells; a place is the average of `cells` cells."""
     size = shares.shape[axis]
     empty = torch.zeros_like(shares.narrow(axis, 0, 1))
     there = [empty, shares.narrow(axis, 0, size - 1)] if step > 0 else [shares.narrow(axis, 1, size - 1), empty]
@@ -89,7 +89,7 @@ def _moved(shares: Tensor, axis: int, step: int, cells: int) -> Tensor:
 
 
 def _strengths(thumbnails: Tensor) -> Tensor:
-    """Those of the lowest frequencies of `[N,d,h,w]`, the mean over their poses, of length 1: `[N,F]`."""
+    """Strengths `[N,F]` of the lowest frequencies of `[N,d,h,w]`: means over poses, scaled to length 1."""
     found = []
     for some in torch.split(thumbnails, _AT_ONCE):
         poses = [_low_frequencies(pose) for pose in _poses(_shares(some))]

@@ -1,9 +1,9 @@
 """How many images are copies of training images, by a ratio of distances (Yoon et al. 2023), in features and in pixels.
 
-Each image is held to the density of the data around it. So a generator that makes few, average or blurred images is
-no copier, as it would be by its distances alone, which are short (the rank test of Meehan et al. 2020): a place between
-the images is about as far from several. Training images that are nearly equal do not hide a copy of them: what counts
-is the step from a few nearest ones to the next.
+The ratio compares an image with the density of the data around it. By short distances alone (the rank test of Meehan et
+al. 2020), a generator of few, average or blurred images would count as a copier; but such an image is about equally far
+from several training images. Nearly equal training images do not hide a copy of them: what counts is the step from a
+few nearest ones to the next.
 """
 
 from dataclasses import dataclass
@@ -16,33 +16,33 @@ from mintage.metrics.copied_shapes import Shapes, copied_in_cells, shapes_of
 from mintage.metrics.distances import TWINS, much_nearer, nearest_rows
 
 IN_FEATURES = 1 / 3
-"""The paper's: a copy is at most a third as far from one training image as from any other."""
+"""The paper's ratio: a copy is at most a third as far from one training image as from any other."""
 IN_PIXELS = 0.4
-"""The same of thumbnails: at a third more of the planted copies with noise are missed (docs/measuring.md)."""
+"""The ratio for thumbnails: with a third, more of the planted copies with noise are missed (docs/measuring.md)."""
 _FLAT = 2.0
-"""Standard deviation, in levels of 255, up to which an image shows nothing that could be a copy."""
+"""Standard deviation, in levels of 255, up to which an image counts as flat, and so as no copy."""
 _CANDIDATES = 16
 _FREQUENCIES = 4
 _DETAIL = 16
 _AT_ONCE = 256
 _OF_SHAPES = 4
-"""Axes of their thumbnails."""
+"""Axes of a batch of shapes' thumbnails."""
 
 
 @dataclass(frozen=True)
 class Originals:
-    """The training images in which copies are looked for, none twice and none flat, as little as tells them apart."""
+    """The distinct training images, none of them flat, of which copies are looked for: only what is compared."""
 
     details: Tensor
-    """`[M,h,w]`: without an edge, and averaged where they are large."""
+    """`[M,h,w]`, uint8: thumbnails without their edges, averaged if they are large."""
     strengths: Tensor
-    """`[M,F]`: of their low frequencies."""
+    """`[M,F]`: the strengths of their low frequencies."""
     block: tuple[int, int]
-    """How many pixels of an image a pixel of its thumbnail averages, down and to the right."""
+    """How many pixels of an image are averaged to a pixel of its thumbnail, down and to the right."""
 
 
 def originals(thumbnails: Tensor, block: tuple[int, ...]) -> Originals | Shapes | None:
-    """Those of the thumbnails `[N,h,w]`, or of shapes `[N,d,h,w]`, of all training images; None where all are flat."""
+    """What is compared, from thumbnails `[N,h,w]` or `[N,d,h,w]` of all training images; None if all are flat."""
     if thumbnails.ndim == _OF_SHAPES:
         shapes = thumbnails[~flat(thumbnails)]
         return shapes_of(shapes, block) if len(shapes) else None
@@ -58,10 +58,10 @@ def originals(thumbnails: Tensor, block: tuple[int, ...]) -> Originals | Shapes 
 def near_copies(
     features: Tensor, train: Tensor, thumbnails: Tensor | None, found_in: Originals | Shapes | None
 ) -> float:
-    """The share of images that are copies: the larger of what two searches find.
+    """The share of images that are copies: the larger result of two searches.
 
-    By their features `[N,F]` beside `train` `[M,F]`, and by their thumbnails `[N,h,w]`, or those of shapes
-    `[N,d,h,w]`, where there are any. Flat images are no copies. Raises ValueError for fewer than 2 training images.
+    One compares features `[N,F]` with `train` `[M,F]`; the other thumbnails, `[N,h,w]` or `[N,d,h,w]`, if there are
+    any. Flat images are no copies. Raises ValueError for fewer than 2 training images.
     """
     found = [copied_in_features(features, train)]
     if thumbnails is not None and found_in is not None:
@@ -73,7 +73,7 @@ def near_copies(
 def copied_in_features(images: Tensor, train: Tensor) -> Tensor:
     """Which rows of `[N,F]` are at most a third as far from the nearest of `train` `[M,F]` as from the next: `[N]`.
 
-    In D dimensions any image is a "copy" by chance with a probability of about 3^-D: compare with held-out images.
+    In D dimensions an image is a "copy" by chance with a probability of about 3^-D: compare with the holdout.
     Raises ValueError for fewer than 2 rows of `train`, or no image.
     """
     if len(train) < 2 or len(images) == 0:
@@ -83,15 +83,15 @@ def copied_in_features(images: Tensor, train: Tensor) -> Tensor:
 
 
 def copied_in_thumbnails(thumbnails: Tensor, train: Originals | Shapes) -> Tensor:
-    """Which thumbnails are copies of one of `train`, in pixels or, those of shapes, in cells: `[N]`."""
+    """Which thumbnails are copies of one of `train`, by pixels, or by cells for shapes: `[N]`."""
     return copied_in_cells(thumbnails, train) if isinstance(train, Shapes) else copied_in_pixels(thumbnails, train)
 
 
 def copied_in_pixels(images: Tensor, train: Originals) -> Tensor:
     """Which thumbnails `[N,h,w]` are at most 0.4 times as far from one of `train` as from the next: `[N]`.
 
-    Their distance is that of images moved by up to a pixel, at equal brightness and contrast. Candidates are those
-    whose low frequencies are as strong, which does not change where an image is moved.
+    Images are compared at equal brightness and contrast, shifted by up to a pixel. Only training images with the most
+    similar strengths of low frequencies are compared; a shift does not change these.
     """
     _, near = nearest_rows(_strengths(images), train.strengths, min(_CANDIDATES, len(train.details)))
     found = []
@@ -102,12 +102,12 @@ def copied_in_pixels(images: Tensor, train: Originals) -> Tensor:
 
 
 def flat(thumbnails: Tensor) -> Tensor:
-    """Which of `[N,h,w]`, or of shapes, are of one brightness, or hardly more: `[N]`."""
+    """Which thumbnails, of pictures or shapes, have almost one brightness: `[N]`."""
     return torch.cat([some.flatten(1).float().std(1) for some in torch.split(thumbnails, _AT_ONCE)]) <= _FLAT
 
 
 def _strengths(thumbnails: Tensor) -> Tensor:
-    """Those of the lowest frequencies of `[N,h,w]`, of length 1: `[N,F]`."""
+    """Strengths `[N,F]` of the lowest frequencies of `[N,h,w]`, scaled to length 1."""
     return torch.cat([_low_frequencies(some.float()) for some in torch.split(thumbnails, _AT_ONCE)])
 
 
@@ -118,30 +118,30 @@ def _low_frequencies(levels: Tensor) -> Tensor:
 
 
 def _details(thumbnails: Tensor) -> Tensor:
-    """Those of `[n,h,w]` that moves are held against, in whole levels: `[n,h,w]`."""
+    """What shifted images are compared with, from thumbnails `[n,h,w]`: without edges, averaged, uint8."""
     return _averaged(thumbnails[:, 1:-1, 1:-1].float()).round().to(torch.uint8)
 
 
 def _moves(thumbnails: Tensor, block: tuple[int, int]) -> Tensor:
-    """`[n,h,w]` as they are and moved by a pixel of the image, each averaged: `[n,9,h,w]`, without their edges."""
+    """`[n,h,w]` unchanged and shifted by a pixel of the image, without edges, each averaged: `[n,9,h,w]`."""
     down, right = 1 / block[0], 1 / block[1]
     moves = [_moved(_moved(thumbnails, dy, 1), dx, 2) for dy in (-down, 0.0, down) for dx in (-right, 0.0, right)]
     return _averaged(torch.stack(moves, 1))
 
 
 def _moved(thumbnails: Tensor, by: float, side: int) -> Tensor:
-    """`[n,h,w]` without the edges of a side, moved along it by -1 to 1, in between by linear interpolation."""
+    """`[n,h,w]` without the edges of a side, shifted along it by -1 to 1 with linear interpolation."""
     inner = thumbnails.shape[side] - 2
     there = thumbnails.narrow(side, 2 if by > 0 else 0, inner)
     return torch.lerp(thumbnails.narrow(side, 1, inner), there, abs(by))
 
 
 def _averaged(levels: Tensor) -> Tensor:
-    """`[n,...,h,w]` with no side over 16: noise of single pixels counts for less."""
+    """`[n,...,h,w]` averaged until no side is over 16, so that noise of single pixels counts less."""
     return F.avg_pool2d(levels, [-(-side // _DETAIL) for side in levels.shape[-2:]])
 
 
 def _unit(images: Tensor) -> Tensor:
-    """`[n,k,h,w]` around their means and of length 1: `[n,k,h*w]`."""
+    """`[n,k,h,w]` minus their means, scaled to length 1: `[n,k,h*w]`."""
     rows = images.flatten(2)
     return F.normalize(rows - rows.mean(2, keepdim=True), dim=2)

@@ -10,11 +10,11 @@ NEIGHBOURS = 5
 
 
 def density_coverage(real: Tensor, fake: Tensor, real_radii: Tensor | None = None) -> tuple[float, float]:
-    """How many real balls a fake row `[M, F]` lies in, over k; and the share of real balls with a fake row in them.
+    """Density: how many real balls a fake row `[M, F]` is in, over k. Coverage: the share of balls with a fake row.
 
-    The balls are closed, around real rows `[N, F]`, each as wide as the distance to the fifth nearest other. Density is
-    1 on average for two draws of one distribution, and can be more. `real_radii` are
-    `squared_radii(real, NEIGHBOURS)`, where they are known already. Raises ValueError for 5 real rows or fewer.
+    The balls are closed, around real rows `[N, F]`; a radius is the distance to the fifth nearest other row. Density is
+    1 on average for two draws of one distribution, and can be more. `real_radii` are `squared_radii(real, NEIGHBOURS)`,
+    if already known. Raises ValueError for 5 real rows or fewer.
     """
     if real_radii is None:
         real_radii = squared_radii(real, NEIGHBOURS)

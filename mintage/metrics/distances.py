@@ -6,27 +6,27 @@ import torch
 from torch import Tensor
 
 _ELEMENTS = 2**21
-"""Of one piece of the table: 8 MB, which stays in a processor's cache."""
+"""Numbers in a piece of the table: 8 MB, which stays in a processor's cache."""
 _BLOCK = 2**14
-"""Rows of the others that a search looks at together, so that it copies no more of them than these."""
+"""Rows of the others that a search uses at once, so that it copies no more of them."""
 _GROUP = 64
-"""Columns of the table of which the least is looked at first."""
+"""Columns of the table in a group, for whose minimum is looked first."""
 _NARROW = 16
-"""Features up to which differences are taken one by one: exact, where a product of matrices rounds."""
+"""Features up to which differences are computed directly: exact, while a matrix product rounds."""
 _FAR = 100.0
-"""Times the usual squared length, up to which all rows count as rounded alike."""
+"""How many times the median squared length a row may have, for one rounding error to hold for all rows."""
 
 _CLOSED = 1 + 1e-5
-"""Keeps the row on a ball's edge within it, from wherever its distance is computed."""
+"""Factor that keeps the row on a ball's edge inside the ball, whatever the rounding of its distance."""
 
 TWINS = 3
-"""Training images so nearly equal that a copy is of all of them, at most; equal thumbnails count as one."""
+"""How many nearly equal training images a copy may have at most; equal thumbnails count as one."""
 
 
 def squared_distances(rows: Tensor, others: Tensor) -> Iterator[Tensor]:
     """Pieces `[n, M]` of the squared distances of rows `[N, F]` to others `[M, F]`, in order; equal rows have 0.
 
-    Raises ValueError where they are not of one width, or not finite.
+    Raises ValueError if their widths differ, or values are not finite.
     """
     if rows.ndim != 2 or others.ndim != 2 or rows.shape[1] != others.shape[1]:
         raise ValueError(f"features must be [N, F] of one width, not {list(rows.shape)} and {list(others.shape)}")
@@ -39,7 +39,7 @@ def squared_distances(rows: Tensor, others: Tensor) -> Iterator[Tensor]:
 
 
 def _by_products(pieces: tuple[Tensor, ...], others: Tensor) -> Iterator[Tensor]:
-    """`|a|^2 + |b|^2 - 2 a.b`, around the mean; what is no more than its rounding is 0, so that copies are copies."""
+    """`|a|^2 + |b|^2 - 2 a.b`, around the mean; values within the rounding error become 0, so equal rows have 0."""
     middle = others.mean(0)
     others = others - middle
     norms = others.square().sum(1)
@@ -52,14 +52,14 @@ def _by_products(pieces: tuple[Tensor, ...], others: Tensor) -> Iterator[Tensor]
         most = torch.maximum(longest, own.max())
         if most <= usual:  # in half the time
             yield torch.threshold_(table, rounding * float(most), 0.0)
-        else:  # by the longest of all, one row that is far off would make all others equal
+        else:  # one error for all would make all other rows equal if one row is far away
             yield table.masked_fill_(table <= rounding * torch.maximum(norms, own[:, None]), 0.0)
 
 
 def nearest_rows(rows: Tensor, others: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """For each row of `[N, F]` the squared distances `[N, k]` to the k nearest others of `[M, F]`, the nearest first.
 
-    And the indices `[N, k]` of these. Raises ValueError where there are no k others, or as `squared_distances` does.
+    Also returns their indices `[N, k]`. Raises ValueError for fewer than k others, or as `squared_distances` does.
     """
     if len(others) < k:
         raise ValueError(f"the {k} nearest of {len(others)} images cannot be told")
@@ -75,9 +75,9 @@ def nearest_rows(rows: Tensor, others: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
 
 def _smallest(table: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k least of each row of `[n,M]` and where they are: `[n,k]` each, the least first.
+    """The k smallest numbers of each row of `[n,M]` and their columns: `[n,k]` each, the smallest first.
 
-    They lie in the k groups of columns whose minima are least, so that hardly anything has to be sorted.
+    They are in the k groups of columns with the smallest minima, so hardly anything has to be sorted.
     """
     groups, columns = table.shape[1] // _GROUP, table.shape[1]
     if groups <= 2 * k:
@@ -92,9 +92,9 @@ def _smallest(table: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
 
 def squared_radii(rows: Tensor, k: int) -> Tensor:
-    """The squared distance `[N]` of each row of `[N, F]` to its k-th nearest other row, and a hair beyond.
+    """The squared distance `[N]` of each row of `[N, F]` to its k-th nearest other row, times `_CLOSED`.
 
-    Raises ValueError where there are no k others.
+    Raises ValueError for fewer than k other rows.
     """
     if len(rows) <= k:
         raise ValueError(f"the {k} nearest neighbours need at least {k + 1} images, and there are {len(rows)}")
@@ -103,5 +103,5 @@ def squared_radii(rows: Tensor, k: int) -> Tensor:
 
 
 def much_nearer(distances: Tensor, share: float) -> Tensor:
-    """Whether a few nearest ones are at most that share as far as the next, by distances `[N,k]`, the nearest first."""
+    """Whether 1 to `TWINS` nearest rows are at most `share` times as far as the next; `[N,k]`, nearest first."""
     return (distances[:, :-1] <= share * distances[:, 1:])[:, :TWINS].any(1)

@@ -15,7 +15,7 @@ def frechet_distance(features_a: Tensor, features_b: Tensor) -> float:
     if len(mean_a) != len(mean_b):
         raise ValueError(f"features are {len(mean_a)} and {len(mean_b)} wide: they must be of one width")
     # tr (S_a S_b)^(1/2) is the sum of the singular values of S_a^(1/2) S_b^(1/2): real and
-    # at least 0 by construction, also where a covariance is singular.
+    # at least 0 by construction, even if a covariance is singular.
     overlap = torch.linalg.svdvals(_root(covariance_a) @ _root(covariance_b)).sum()
     distance = (mean_a - mean_b).square().sum() + covariance_a.trace() + covariance_b.trace() - 2 * overlap
     return max(0.0, float(distance))
@@ -32,7 +32,7 @@ def _gaussian(features: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _root(covariance: Tensor) -> Tensor:
-    """The symmetric square root; what rounding left below 0 is 0."""
+    """The symmetric square root; eigenvalues that rounding left below 0 become 0."""
     values, vectors = torch.linalg.eigh(covariance)
     root: Tensor = (vectors * values.clamp(min=0).sqrt()) @ vectors.T
     return root

@@ -6,19 +6,18 @@ from torch import Tensor
 from mintage.randomness import stream
 
 FEWEST_ROWS = 4
-"""Two groups of two: what is left without a group still has a pair."""
+"""Two groups of two: without one of the groups, a pair is still left."""
 _GROUPS = 20
 _PIECE = 2**11
-"""Rows of a group that are looked at together, so that memory does not grow as the square of their number."""
+"""Rows of a group that are used at once, so that memory does not grow with the square of their number."""
 
 
 def kernel_distance(real: Tensor, fake: Tensor, seed: int) -> tuple[float, float]:
     """The unbiased MMD^2 of features `[N, F]` and `[M, F]` over all pairs, and its standard error.
 
-    Around 0, and often below, where both are draws of one distribution. The error is the jackknife's:
-    the spread of the estimates that leave out one of 20 random groups of rows, drawn by `seed`. It is up to
-    half too large where the distributions are one, since then pairs of rows are all that varies.
-    Raises ValueError for fewer than `FEWEST_ROWS` rows or other widths.
+    Around 0, and often below, if both are draws of one distribution. The error is the jackknife's: the spread of the
+    estimates without one of 20 random groups of rows, drawn by `seed`. It is up to half too large if the distributions
+    are equal, since then only pairs of rows vary. Raises ValueError for fewer than `FEWEST_ROWS` rows or other widths.
     """
     if min(len(real), len(fake)) < FEWEST_ROWS or real.shape[1:] != fake.shape[1:]:
         what = f"not {list(real.shape)} and {list(fake.shape)}"
@@ -31,13 +30,13 @@ def kernel_distance(real: Tensor, fake: Tensor, seed: int) -> tuple[float, float
 
 
 def _groups(rows: Tensor, count: int, seed: int, name: str) -> list[Tensor]:
-    """The rows in float64, shuffled, in `count` groups as equal as can be."""
+    """The rows in float64, shuffled, in `count` groups of nearly equal size."""
     order = torch.randperm(len(rows), generator=stream(seed, f"kernel/{name}"))
     return list(rows.double()[order.to(rows.device)].tensor_split(count))
 
 
 def _mean_within(groups: list[Tensor]) -> Tensor:
-    """The mean kernel over pairs of distinct rows, `[1 + G]`: of all groups, and without each."""
+    """The mean kernel over pairs of distinct rows, `[1 + G]`: with all groups, then without each."""
     sums, sizes = torch.zeros(len(groups), len(groups), dtype=torch.float64), _sizes(groups)
     for i, a in enumerate(groups):
         for j, b in enumerate(groups[: i + 1]):
@@ -46,7 +45,7 @@ def _mean_within(groups: list[Tensor]) -> Tensor:
 
 
 def _mean_between(groups_a: list[Tensor], groups_b: list[Tensor]) -> Tensor:
-    """The mean kernel over pairs of a row here and a row there, `[1 + G]`: of all groups, and without each."""
+    """The mean kernel over pairs of a row of a and a row of b, `[1 + G]`: with all groups, then without each."""
     sums = torch.tensor([[_total(a, b) for b in groups_b] for a in groups_a], dtype=torch.float64)
     return _leave_out(sums) / _leave_out(_sizes(groups_a).outer(_sizes(groups_b)))
 
@@ -64,7 +63,7 @@ def _kernel(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _total(a: Tensor, b: Tensor, same: bool = False) -> float:
-    """The sum over pairs of a row here and a row there; where they are the `same` rows, of distinct ones."""
+    """The sum of the kernel over pairs of a row of a and a row of b; if both are the `same`, of distinct rows."""
     total = 0.0
     for start in range(0, len(a), _PIECE):
         table = _kernel(a[start : start + _PIECE], b)

@@ -1,4 +1,4 @@
-"""Mode collapse where the modes are known, by the protocol of PacGAN (Lin et al. 2018, section 4.1)."""
+"""Mode collapse on data of known modes, by the protocol of PacGAN (Lin et al. 2018, section 4.1)."""
 
 from dataclasses import dataclass
 
@@ -8,25 +8,25 @@ from torch import Tensor
 from mintage.mixture import Mixture
 
 _HIGH_QUALITY = 3.0
-"""Standard deviations from a mode."""
+"""Standard deviations from a mode up to which a point is of high quality."""
 
 
 @dataclass(frozen=True)
 class ModeFigures:
     captured: int
-    """Modes that a high-quality point is nearest to."""
+    """How many modes are the nearest mode of a high-quality point."""
     high_quality: float
-    """Share of points within three standard deviations of the mode nearest to them."""
+    """Share of points within three standard deviations of their nearest mode."""
     reverse_kl: float
-    """KL(generated || true) over the modes, in nats, of the high-quality points, each counted for its mode."""
+    """KL(generated || true) over the modes, in nats; generated shares count the high-quality points of each mode."""
 
 
 def mode_figures(points: Tensor, truth: Mixture) -> ModeFigures:
     """The figures of points `[N,D]`. Real points of two dimensions are of high quality in 98.9% (1 - exp(-4.5)).
 
-    The reverse KL of N real points is about (K - 1) / 2N for K modes; where all are in one mode, or no point
-    is of high quality, it is log K, its highest.
-    Raises ValueError where there is no point, or the points have other dimensions or are not finite.
+    The reverse KL of N real points is about (K - 1) / 2N for K modes. Its maximum is log K, if all points are in one
+    mode or none is of high quality.
+    Raises ValueError if there is no point, or the points have other dimensions or are not finite.
     """
     modes, dimensions = truth.centres.shape
     if points.ndim != 2 or len(points) == 0 or points.shape[1] != dimensions:

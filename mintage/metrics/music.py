@@ -1,7 +1,7 @@
-"""Figures of bars of music, of what sounds in each step, `[N,T,P]` of truths (Yang and Lerch 2020).
+"""Metrics of bars of music, from the pitches that sound in each step, `[N,T,P]` bool (Yang and Lerch 2020).
 
-A note is a pitch that begins to sound; how long it lasts is counted in steps. Intervals are in semitones, from a note
-of the melody, the highest pitch, to the next in its bar. All depend on how many bars there are: compare equal counts.
+A note is a pitch that begins to sound; its duration is in steps. The melody is the highest pitch; intervals, in
+semitones, are from one of its notes to the next in the bar. All depend on the number of bars: compare equal numbers.
 """
 
 from collections.abc import Sequence
@@ -13,42 +13,42 @@ from mintage.chords import Chord
 from mintage.rolls import melodies
 
 _WIDEST = 12
-"""Semitones of an interval; wider ones count as this."""
+"""Widest interval in semitones; wider intervals count as this one."""
 _MOVES = 2 * _WIDEST + 1
 _UNSEEN = 0.5
-"""Of a note that each bin has beside what was counted (Krichevsky and Trofimov 1981), so that none is empty."""
+"""Added to the count of each bin (Krichevsky and Trofimov 1981), so that none is empty."""
 _MAJOR = (0, 2, 4, 5, 7, 9, 11)
 
 
 def pitch_classes(sounding: Tensor, lowest: int = 0) -> Tensor:
-    """How many notes are of each of the twelve, C first, octaves taken as one: `[12]`."""
+    """How many notes have each pitch class, C first: `[12]`."""
     pitches = _begins(sounding).sum((0, 1))
     return torch.zeros(12, dtype=pitches.dtype).index_add(0, (torch.arange(len(pitches)) + lowest) % 12, pitches)
 
 
 def intervals(sounding: Tensor) -> Tensor:
-    """How many steps from note to note of the melody are of each interval, from an octave down to one up: `[25]`."""
+    """How often the melody has each interval, from an octave down to one up: `[25]`."""
     moves, same_bar = _moves(sounding)
     return torch.bincount(moves[same_bar], minlength=_MOVES)
 
 
 def motifs(sounding: Tensor) -> Tensor:
-    """Of every three notes of the melody that follow each other in a bar, both intervals as one number: `[M]`."""
+    """Both intervals, as one number, of every three notes in a row of the melody in a bar: `[M]`."""
     moves, same_bar = _moves(sounding)
     return (moves[:-1] * _MOVES + moves[1:])[same_bar[:-1] & same_bar[1:]]
 
 
 def rhythms(sounding: Tensor) -> Tensor:
-    """Of each bar the steps at which notes of the melody begin, as the bits of one number: `[N]`.
+    """The steps at which notes of the melody begin, as the bits of one number for each bar: `[N]`.
 
-    The grooving pattern of Wu and Yang 2020, of bars of at most 62 steps.
+    The grooving pattern of Wu and Yang 2020, for bars of at most 62 steps.
     """
     begins = _notes(melodies(sounding)).long()
     return (begins << torch.arange(begins.shape[1])).sum(1)
 
 
 def durations(sounding: Tensor) -> Tensor:
-    """How many notes last 1, 2, ... T steps: `[T]`; at a bar line each ends."""
+    """How many notes last 1, 2, ... T steps: `[T]`; all notes end at a bar line."""
     lasting = sounding.long()
     for step in reversed(range(sounding.shape[1] - 1)):
         lasting[:, step] *= 1 + lasting[:, step + 1]
@@ -56,16 +56,15 @@ def durations(sounding: Tensor) -> Tensor:
 
 
 def divergence(real: Tensor, fake: Tensor) -> float:
-    """The Kullback-Leibler divergence of two counts `[K]` of notes, real from fake, in nats; 0 where shares agree."""
+    """The Kullback-Leibler divergence KL(real || fake) of two counts `[K]` of notes, in nats; 0 if shares agree."""
     ours, theirs = ((counts.double() + _UNSEEN) / (counts.sum() + _UNSEEN * len(counts)) for counts in (real, fake))
     return (ours * (ours / theirs).log()).sum().item()
 
 
 def gap(real: Tensor, fake: Tensor) -> float:
-    """The share of patterns, `[N]` and `[M]` of numbers, that would have to be others for their shares to agree.
+    """The total variation of two sets of patterns, numbers `[N]` and `[M]`: half the sum of differences of shares.
 
-    Half the sum of the differences of shares, the total variation; 0 where they agree, 1 where no pattern is in both
-    or one side alone has any.
+    0 if all shares agree, 1 if no pattern is in both, or only one set has any.
     """
     if not len(real) or not len(fake):
         return float(len(real) != len(fake))
@@ -77,9 +76,9 @@ def gap(real: Tensor, fake: Tensor) -> float:
 
 
 def in_scale(sounding: Tensor, lowest: int = 0) -> float:
-    """The share of what sounds in a bar that is of one major scale, the one that fits best; the mean of bars.
+    """The share of a bar's sounding pitches in the best fitting major scale, as a mean over bars.
 
-    Empty bars are left out. Pitches at random reach about 0.7, all twelve 7/12.
+    Empty bars are left out. Random pitches reach about 0.7, all twelve at once 7/12.
     """
     steps = sounding.sum(1).double()
     of_class = (torch.arange(steps.shape[1]) + lowest) % 12
@@ -91,7 +90,7 @@ def in_scale(sounding: Tensor, lowest: int = 0) -> float:
 
 
 def chord_tones(sounding: Tensor, chords: Sequence[Chord], lowest: int = 0) -> float:
-    """The share of what sounds in N bars that is of each one's chord; 0 of silence. Pitches at random reach 3/12."""
+    """The share of sounding pitches in N bars that belong to the bar's chord; 0 for silence. Random pitches: 3/12."""
     of_chord = torch.zeros(len(chords), 12, dtype=torch.bool)
     for row, chord in zip(of_chord, chords, strict=True):
         row[[*chord.tones]] = True
@@ -101,7 +100,7 @@ def chord_tones(sounding: Tensor, chords: Sequence[Chord], lowest: int = 0) -> f
 
 
 def polyphony(sounding: Tensor) -> float:
-    """How many pitches sound at once, where any does; 0 where none does."""
+    """How many pitches sound at once, as a mean over steps in which any sounds; 0 if none does."""
     together = sounding.sum(-1)
     return together[together > 0].double().mean().item() if together.any() else 0.0
 
@@ -112,7 +111,7 @@ def empty_bars(sounding: Tensor) -> float:
 
 
 def distinct_bars(sounding: Tensor) -> float:
-    """The share of bars that are left where equal ones count once."""
+    """The number of distinct bars, as a share of all bars."""
     return len(torch.unique(sounding.flatten(1), dim=0)) / len(sounding)
 
 
@@ -123,7 +122,7 @@ def copied_bars(sounding: Tensor, others: Tensor) -> float:
 
 
 def music_figures(real: Tensor, fake: Tensor, lowest: int = 0) -> dict[str, float]:
-    """What tells bars from real ones, of as many of either."""
+    """All metrics of generated bars, against as many real ones."""
     return {
         "pitch_divergence": divergence(pitch_classes(real, lowest), pitch_classes(fake, lowest)),
         "interval_divergence": divergence(intervals(real), intervals(fake)),
@@ -150,7 +149,7 @@ def _notes(melody: Tensor) -> Tensor:
 
 
 def _moves(sounding: Tensor) -> tuple[Tensor, Tensor]:
-    """Intervals from each note of the melodies to the next, 0 for an octave down, and whether both are in one bar."""
+    """Intervals from each note of the melodies to the next, 0 for an octave down; and whether both are in one bar."""
     melody = melodies(sounding)
     bars, steps = _notes(melody).nonzero(as_tuple=True)
     return melody[bars, steps].diff().clamp(-_WIDEST, _WIDEST) + _WIDEST, bars.diff() == 0

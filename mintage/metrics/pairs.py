@@ -1,4 +1,4 @@
-"""How near each translation is to its truth; all in [-1,1], pictures `[N,C,H,W]` or sounds `[N,C,T]` to `[N]`."""
+"""How near each translation is to its truth: pictures `[N,C,H,W]` or sounds `[N,C,T]`, in [-1,1], to figures `[N]`."""
 
 from collections.abc import Callable
 
@@ -12,15 +12,15 @@ _WINDOW, _DEVIATION = 11, 1.5
 _RANGE = 2.0
 """From black to white."""
 _LUMINANCE, _BLUE, _RED = (0.299, 0.587, 0.114), 0.564, 0.713
-"""What makes luminance, and of the differences from it Cb and Cr."""
+"""Weights of red, green and blue in luminance; factors of its differences from blue and red, Cb and Cr."""
 _LEAST_DECIBELS, _MOST_DECIBELS = -30.0, 100.0
-"""Of a sound that has nothing of its truth, and of a translation that is its truth."""
+"""Decibels of a sound that has nothing of its truth, and of a translation equal to its truth."""
 
 
 def likeness(images: Tensor, truths: Tensor, hole: Tensor | None = None) -> dict[str, Tensor]:
-    """Every figure `[N]` of images beside their truths that is of data of so many axes, by name.
+    """By name, every figure `[N]` of images and their truths that data with so many axes has.
 
-    `hole` says where they were filled in, `[N,1,H,W]` (bool).
+    `hole` `[N,1,H,W]` (bool) is where images were filled in.
     """
     found: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"l1": absolute_error, "psnr": psnr}
     if images.ndim == 3:
@@ -46,8 +46,8 @@ def psnr(images: Tensor, truths: Tensor) -> Tensor:
 def si_sdr(sounds: Tensor, truths: Tensor) -> Tensor:
     """The scale-invariant signal-to-distortion ratio of sounds `[N,C,T]`, from -30 to 100 decibels; higher is better.
 
-    How much of a sound is its truth, however loud (Le Roux et al. 2019, equation 5), both with their mean taken off;
-    all channels together. A truth that is silent has nothing to be found: -30.
+    How much of a sound is its truth, at any loudness (Le Roux et al. 2019, equation 5). Both have their mean removed;
+    all channels count together. It is -30 for a silent truth.
     """
     sound, truth = (each.double() - each.double().mean(-1, keepdim=True) for each in (sounds, truths))
     power = truth.square().flatten(1).sum(1)
@@ -60,9 +60,9 @@ def si_sdr(sounds: Tensor, truths: Tensor) -> Tensor:
 
 
 def ssim(images: Tensor, truths: Tensor) -> Tensor:
-    """Structural similarity, 1 where both are the same (Wang et al. 2004): in windows of 11 pixels, Gaussian.
+    """Structural similarity, 1 for equal images (Wang et al. 2004), in Gaussian windows of 11 pixels.
 
-    A smaller image has as large a window as fits.
+    A smaller image has the largest window that fits.
     """
     channels, *size = images.shape[1:]
     kernel = _gaussian(min(_WINDOW, *size)).to(images).expand(channels, 1, -1, -1)
@@ -80,7 +80,7 @@ def ssim(images: Tensor, truths: Tensor) -> Tensor:
 
 
 def _gaussian(size: int) -> Tensor:
-    """`[size,size]`, adding up to 1."""
+    """A Gaussian window `[size,size]` with sum 1."""
     places = torch.arange(size, dtype=torch.float64) - (size - 1) / 2
     line = torch.exp(-places.square() / (2 * _DEVIATION**2))
     square = torch.outer(line, line)
@@ -88,19 +88,19 @@ def _gaussian(size: int) -> Tensor:
 
 
 def hole_psnr(images: Tensor, truths: Tensor, hole: Tensor) -> Tensor:
-    """PSNR of what is filled in alone: where the hole `[N,1,*S]` (bool) is; not a number of an image without one."""
+    """PSNR inside the hole `[N,1,*S]` (bool) alone; NaN for an image without a hole."""
     missing = hole.expand_as(images).to(images.dtype)
     error = ((images - truths).square() * missing).flatten(1).sum(1) / missing.flatten(1).sum(1)
     return (10 * (_RANGE**2 / error).log10()).clamp(max=_MOST_DECIBELS)
 
 
 def chroma_error(images: Tensor, truths: Tensor) -> Tensor:
-    """The mean absolute difference of Cb and Cr (ITU-R BT.601) of images in color, of 2 from end to end."""
+    """The mean absolute difference of Cb and Cr (ITU-R BT.601) of images in color; each has a range of 2."""
     return (_chroma(images) - _chroma(truths)).abs().flatten(1).mean(1)
 
 
 def luminance_correlation(images: Tensor, others: Tensor) -> Tensor:
-    """Pearson's correlation of the pixels' luminance, below 0 where light and dark are exchanged; 0 of a flat image."""
+    """Pearson's correlation of the pixels' luminance; below 0 if light and dark are exchanged, 0 for a flat image."""
     one, other = (luminance(shown).flatten(1).double() for shown in (images, others))
     one, other = one - one.mean(1, keepdim=True), other - other.mean(1, keepdim=True)
     product = (one.square().sum(1) * other.square().sum(1)).sqrt()
@@ -108,16 +108,16 @@ def luminance_correlation(images: Tensor, others: Tensor) -> Tensor:
 
 
 def retrieval(features: Tensor, targets: Tensor) -> float:
-    """The share of translations `[N,F]` that lie nearer to their own truth `[N,F]` than to any other's.
+    """The share of translations `[N,F]` that are nearer to their own truth `[N,F]` than to any other truth.
 
-    By chance one in N does (Taigman et al. 2017, table 4). A blur, which is right in the pixels, is near to many.
+    By chance it is 1 / N (Taigman et al. 2017, table 4). A blur, which has a good PSNR, is near to many truths.
     """
     _, nearest = nearest_rows(features, targets, 1)
     return (nearest[:, 0].cpu() == torch.arange(len(features))).double().mean().item()
 
 
 def luminance(images: Tensor) -> Tensor:
-    """`[N,H,W]` of images of one or three channels."""
+    """Luminance `[N,H,W]` of images with one or three channels."""
     weights = images.new_tensor(_LUMINANCE) if images.shape[1] == 3 else images.new_ones(1)
     return torch.einsum("nchw,c->nhw", images[:, : len(weights)], weights)
 

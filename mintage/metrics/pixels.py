@@ -1,4 +1,4 @@
-"""The distribution of pixel values: brightness and contrast, whatever the images show."""
+"""The distribution of pixel values: brightness and contrast, without regard to what images show."""
 
 import torch
 from torch import Tensor
@@ -7,12 +7,12 @@ LEVELS = 256
 
 
 def histogram(images: Tensor) -> Tensor:
-    """How many pixels of images `[N,C,H,W]` in [-1,1] have each of 256 levels, a row a channel: `[C,256]`."""
+    """How many pixels of images `[N,C,H,W]` in [-1,1] have each of 256 levels, by channel: `[C,256]`."""
     return histograms(images).sum(0)
 
 
 def histograms(images: Tensor) -> Tensor:
-    """The same of each image: `[N,C,256]`."""
+    """The histogram of each image: `[N,C,256]`."""
     levels = ((images.clamp(-1, 1) + 1) * ((LEVELS - 1) / 2)).round().long().flatten(2)
     count, channels, _ = levels.shape
     places = levels + LEVELS * torch.arange(count * channels).view(count, channels, 1)
@@ -20,10 +20,10 @@ def histograms(images: Tensor) -> Tensor:
 
 
 def histogram_distance(a: Tensor, b: Tensor) -> float:
-    """The Wasserstein distance of order 1 between two histograms `[C,256]`, a mean over channels, as values in [-1,1].
+    """The Wasserstein distance of order 1 between two histograms `[C,256]` of values in [-1,1], a mean over channels.
 
-    It is the area between the cumulative distributions: 2 between all black and all white. Raises ValueError for
-    an empty one.
+    It is the area between the cumulative distributions: 2 between all black and all white. Raises ValueError for an
+    empty histogram.
     """
     if a.shape != b.shape or min(a.sum().item(), b.sum().item()) == 0:
         raise ValueError(f"histograms must be of one shape and not empty, not {list(a.shape)} and {list(b.shape)}")

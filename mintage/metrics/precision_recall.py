@@ -12,9 +12,9 @@ NEIGHBOURS = 3
 def precision_recall(real: Tensor, fake: Tensor, real_radii: Tensor | None = None) -> tuple[float, float]:
     """The share of fake rows `[M, F]` within the real manifold, and of real rows `[N, F]` within the fake one.
 
-    A manifold is the union of closed balls around its rows, each as wide as the distance to the third nearest
-    other. `real_radii` are `squared_radii(real, NEIGHBOURS)`, where they are known already. Both figures depend on
-    how many rows there are: compare those of equal counts. Raises ValueError for 3 rows or fewer.
+    A manifold is the union of closed balls around its rows; a radius is the distance to the third nearest other row.
+    `real_radii` are `squared_radii(real, NEIGHBOURS)`, if already known. Both figures depend on the number of rows:
+    compare equal numbers. Raises ValueError for 3 rows or fewer.
     """
     if real_radii is None:
         real_radii = squared_radii(real, NEIGHBOURS)

@@ -1,11 +1,11 @@
-"""The power of coarse and fine detail: upsampling leaves traces here (Durall et al. 2020)."""
+"""The power of coarse and fine detail, where upsampling leaves traces (Durall et al. 2020)."""
 
 import torch
 from torch import Tensor
 
 SMALLEST_SIDE = 4
 _ROUNDING = (2 / 255) ** 2 / 12
-"""The power at every frequency of rounding to 8 bits: below it nothing is seen."""
+"""The power, at every frequency, of rounding to 8 bits: less power is invisible."""
 
 
 def has_spectrum(images: Tensor) -> bool:
@@ -14,7 +14,7 @@ def has_spectrum(images: Tensor) -> bool:
 
 
 def ring_power(images: Tensor) -> Tensor:
-    """The power of images `[N,C,H,W]` averaged over rings of one frequency, added up over images: `[R]` in float64.
+    """The power of images `[N,C,H,W]`, a mean over rings of one frequency and a sum over images: `[R]`, float64.
 
     Raises ValueError as `ring_powers` does.
     """
@@ -22,17 +22,17 @@ def ring_power(images: Tensor) -> Tensor:
 
 
 def ring_powers(images: Tensor) -> Tensor:
-    """The same of each image: `[N,R]`.
+    """The power of each image in R rings: `[N,R]`.
 
     R is half the longer side; ring r holds the frequencies of about r / longer side cycles a pixel. The mean
     brightness and the corners beyond half a cycle a pixel are left out.
-    Raises ValueError where a side has fewer than 4 pixels.
+    Raises ValueError if a side has fewer than 4 pixels.
     """
     return _over_rings(_power(images))
 
 
 def _power(images: Tensor) -> Tensor:
-    """Of each image at each frequency, over its channels: `[N,H,W]`."""
+    """The power of each image at each frequency, over its channels: `[N,H,W]`."""
     _, channels, height, width = images.shape
     if min(height, width) < SMALLEST_SIDE:
         raise ValueError(f"images of {height} x {width} have no spectrum: each side needs {SMALLEST_SIDE} pixels")
@@ -51,7 +51,7 @@ def _over_rings(power: Tensor) -> Tensor:
 
 
 def spectral_distance(a: Tensor, b: Tensor) -> float:
-    """The root mean square difference over rings, in decibels, of two mean powers `[R]` an image."""
+    """The root mean square difference over rings, in decibels, of two mean powers of an image, `[R]`."""
     return (_decibels(a) - _decibels(b)).square().mean().sqrt().item()
 
 

@@ -1,4 +1,4 @@
-"""Images small and gray, and shapes in few cells: what is left of each, so that copies can be looked for in it."""
+"""Small gray thumbnails of images, and of shapes in few cells, in which copies are looked for."""
 
 import torch
 from torch import Tensor
@@ -7,7 +7,7 @@ from torch.nn import functional as F
 LARGEST_SIDE = 32
 LARGEST_OF_SHAPES = 16
 SMALLEST_SIDE = 8
-"""Smaller images have no thumbnail: too little is left of them once an edge is cut off for shifts."""
+"""Smaller images have no thumbnail: too little is left after the edges are cut off for shifts."""
 _OF_PICTURES, _OF_SHAPES = 4, 5
 """Axes of a batch."""
 
@@ -20,8 +20,8 @@ def has_thumbnails(images: Tensor) -> bool:
 def thumbnails(images: Tensor) -> Tensor:
     """Images `[N,C,H,W]` in [-1,1] in gray, averaged over blocks of whole pixels: `[N,h,w]` in [0,255], uint8.
 
-    No side is over 32; what the blocks leave over at the bottom and on the right is cut off. Of shapes `[N,C,D,H,W]`
-    it is how far each block is occupied, `[N,d,h,w]`, and no side is over 16.
+    No side is over 32; pixels left over at the bottom and on the right are cut off. For shapes `[N,C,D,H,W]` it is the
+    occupied share of each block, `[N,d,h,w]`, and no side is over 16.
     """
     block = block_of(images.shape[2:])
     if images.ndim == _OF_SHAPES:
@@ -32,6 +32,6 @@ def thumbnails(images: Tensor) -> Tensor:
 
 
 def block_of(sides: tuple[int, ...]) -> tuple[int, ...]:
-    """How many pixels of an image of `(H, W)`, or cells of `(D, H, W)`, one of its thumbnail averages on each side."""
+    """How many pixels of an image `(H, W)`, or cells of `(D, H, W)`, are averaged to one, along each side."""
     largest = LARGEST_SIDE if len(sides) == _OF_PICTURES - 2 else LARGEST_OF_SHAPES
     return tuple(-(-side // largest) for side in sides)

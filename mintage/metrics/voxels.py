@@ -1,7 +1,7 @@
-"""Figures of shapes in voxels `[N,C,D,H,W]` in [-1,1], occupied above 0: compared is where they are, cell by cell.
+"""Metrics of shapes in voxels `[N,C,D,H,W]` in [-1,1], occupied above 0, which are compared cell by cell.
 
-Two shapes are as alike as their intersection over union, IoU in [0,1]. All figures depend on how many shapes there are:
-compare those of equal counts.
+The similarity of two shapes is their intersection over union, IoU in [0,1]. All metrics depend on the number of shapes:
+compare equal numbers.
 """
 
 import torch
@@ -10,7 +10,7 @@ from torch.nn.functional import max_pool3d
 
 
 def ious(shapes: Tensor, others: Tensor) -> Tensor:
-    """The intersection over union of every two: `[N,M]`; 1 of two that are empty."""
+    """The intersection over union of each pair: `[N,M]`; 1 for two empty shapes."""
     ours, theirs = (_occupied(some).flatten(1).float() for some in (shapes, others))
     both = ours @ theirs.T
     either = ours.sum(1)[:, None] + theirs.sum(1)[None] - both
@@ -18,14 +18,14 @@ def ious(shapes: Tensor, others: Tensor) -> Tensor:
 
 
 def shape_coverage(real: Tensor, fake: Tensor) -> float:
-    """The share of real shapes that are the nearest to some fake one, by IoU (Achlioptas et al. 2018, section 3)."""
+    """The share of real shapes that are nearest, by IoU, to some fake one (Achlioptas et al. 2018, section 3)."""
     return len(torch.unique(ious(fake, real).argmax(1))) / len(real)
 
 
 def neighbor_accuracy(real: Tensor, fake: Tensor) -> float:
     """How often the nearest other shape by IoU is of the same kind, real or fake (Lopez-Paz and Oquab 2017).
 
-    1/2 where nobody can tell them apart, 1 where everybody can; below 1/2 fakes are copies of the real shapes.
+    1/2 if both kinds are alike, 1 if they are separate; below 1/2 if fakes are copies of the real shapes.
     """
     together = torch.cat([real, fake])
     alike = ious(together, together).fill_diagonal_(-1)
@@ -34,9 +34,9 @@ def neighbor_accuracy(real: Tensor, fake: Tensor) -> float:
 
 
 def largest_parts(shapes: Tensor) -> Tensor:
-    """Of each shape the share of its occupied cells that are of its largest connected part: `[N]`; 0 of an empty one.
+    """The share of each shape's occupied cells in its largest connected part: `[N]`; 0 for an empty shape.
 
-    Cells are connected where they touch, if only at a corner.
+    Cells that touch are connected, even if only at a corner.
     """
     occupied = _occupied(shapes).any(1, keepdim=True)
     cells = occupied[0].numel()
@@ -51,7 +51,7 @@ def largest_parts(shapes: Tensor) -> Tensor:
 
 
 def shape_figures(real: Tensor, fake: Tensor) -> dict[str, float]:
-    """All of these, of as many fake shapes as real ones."""
+    """All these metrics, for equal numbers of fake and real shapes."""
     return {
         "shape_coverage": shape_coverage(real, fake),
         "neighbor_accuracy": neighbor_accuracy(real, fake),
