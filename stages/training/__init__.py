@@ -1,1 +1,1 @@
-"""What training is made of, beside the game itself."""
+"""The parts of the stage train, beside the game itself."""

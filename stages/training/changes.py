@@ -1,4 +1,4 @@
-"""What a training says of its intervals, and of changed params where it starts anew, or goes on."""
+"""What a training reports about its intervals, and about changed params when it starts anew or resumes."""
 
 from mintage.trainer import Trainer
 from stages.common.resume import Resume
@@ -8,11 +8,11 @@ EFFECTS = {
     "recipe.batch_size": "how many steps as many images make, at the same learning rates",
     "processes": "in which order sums are rounded, and of how many images a batch norm takes its statistics",
 }
-"""What such a param changes that nobody would expect of it."""
+"""Unexpected effects of a change to a param, by its name."""
 
 
 def alone_at_the_end(params: Train) -> str | None:
-    """A sentence where an interval is as long as the training, or longer; None where none is."""
+    """A sentence if an interval is as long as the training or longer; else None."""
     what = {"checkpoint_every": "one checkpoint", "log_every": "one row of metrics/train.tsv"}
     long = [name for name in what if getattr(params, name) >= params.images]
     if not long:
@@ -23,7 +23,7 @@ def alone_at_the_end(params: Train) -> str | None:
 
 
 def made_otherwise(trainer: Trainer, resume: Resume, params: Train) -> str:
-    """The end of a sentence where checkpoints or rows so far were made at other intervals, or not measured; else ""."""
+    """The end of a sentence if earlier checkpoints or rows had other intervals, or were not measured; else ""."""
     images, kept = trainer.images_seen, resume.kept(trainer.images_seen)
     made = {"checkpoint_every": kept, "log_every": len(trainer.history)}
     changed = [f"train.{name}" for name, count in made.items() if count != images // getattr(params, name)]

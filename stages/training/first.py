@@ -1,4 +1,4 @@
-"""The model that a second stage stands on, named in `train.first`."""
+"""The model on which a second stage is built, named in `train.first`."""
 
 from dataclasses import asdict, replace
 from typing import Any
@@ -13,7 +13,7 @@ from stages.common.released import family_of, release_of
 
 
 def first_at(address: str | None) -> Generator | None:
-    """The generator of a release or a folder; None where none is named. Raises UserError where there is none."""
+    """The generator of a release or a folder; None if none is named. Raises UserError if it does not exist."""
     if address is None:
         return None
     try:
@@ -23,7 +23,7 @@ def first_at(address: str | None) -> Generator | None:
 
 
 def facts_of_first(address: str | None) -> dict[str, Any]:
-    """As `first` its weights, family and release, by the beginnings of their digests; empty where none is named."""
+    """Provenance of the first model: its family, and beginnings of its weights' and release's digests; {} without."""
     first = first_at(address)
     if first is None or address is None:
         return {}

@@ -25,33 +25,33 @@ from stages.training.first import first_at
 
 @dataclass(frozen=True)
 class Expected:
-    """What is known of the images; of what nobody knows yet (None) they are taken to be as the recipe needs them."""
+    """What is known of the images. Where it is unknown (None), they are assumed to be as the recipe needs them."""
 
     shape: list[int]
     """[C, *S]."""
     classes: list[str] | None
-    """Their names; where only their number is known, others in their place. Empty without any; so of attributes."""
+    """Names of the classes, or placeholders if only their number is known; empty without classes. So for attributes."""
     attributes: list[str] | None
     domains: bool | None
     paired: bool | None
     partner: list[int] | None
-    """[S, *S] of the sources, where they are paired."""
+    """[S, *S] of the sources, if images are paired."""
     damage: tuple[str, float] | None
-    """The kind and the strength by which sources are made by chance; None where they are not."""
+    """Kind and strength of random damage from which sources are made; None without."""
     text: bool
 
 
 def require_fit(train: Train, expected: Expected) -> None:
-    """Raise a UserError, train's own, on a recipe that is refused, or a first stage that cannot be loaded."""
+    """Raise the UserError that train would raise on a refused recipe, or a first stage that cannot be loaded."""
     first, recipe = first_at(train.first), resolve(train.family, train.recipe, train.variant)
     signature = _signature(expected, recipe, None if first is None else first.config)
     require_trainable(train, recipe, signature)
 
 
 def require_recipe(signature: Signature) -> None:
-    """Raise a UserError where params name a recipe that cannot be trained on these images.
+    """Raise a UserError if params name a recipe that cannot be trained on these images.
 
-    A family that stands on a model in `train.first`, which may be far away, is left to train.
+    A family that builds on a model in `train.first`, which may be in a remote store, is checked only by train.
     """
     train = load_section(Train)
     if train.first is None:
@@ -59,7 +59,7 @@ def require_recipe(signature: Signature) -> None:
 
 
 def require_trainable(train: Train, recipe: Recipe, signature: Signature) -> None:
-    """Raise a UserError where the recipe cannot be trained on such images."""
+    """Raise a UserError if the recipe cannot be trained on such images."""
     if reason := refusal(recipe, signature, train.processes):
         raise UserError("recipe-does-not-fit", f"train.family = {train.family!r}: {reason}")
 
@@ -87,7 +87,7 @@ def _signature(expected: Expected, recipe: Recipe, first: ModelConfig | None) ->
 
 
 def _source_shape(expected: Expected, recipe: Recipe) -> tuple[int, ...]:
-    """As large as the images, and with a mask where the discriminator is to see one, where nobody knows it yet."""
+    """The sources' shape; if unknown, the images' shape, with a mask if the discriminator needs one."""
     if expected.partner is not None:
         return tuple(expected.partner)
     masked = catalog.load("discriminator_conditioning", recipe.discriminator.conditioning).needs_mask

@@ -1,4 +1,4 @@
-"""What stops a training that goes wrong, with a sentence."""
+"""Checks that stop a failing training, with a sentence."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -14,7 +14,7 @@ Result = TypeVar("Result")
 
 
 def checked(look: Callable[[], Result], resume: Resume) -> Result:
-    """What `look` returns; a sentence where it finds a loss or a weight that is not finite."""
+    """What `look` returns; a UserError if it finds a loss or a weight that is not finite."""
     try:
         return look()
     except DivergedError as error:
@@ -23,7 +23,7 @@ def checked(look: Callable[[], Result], resume: Resume) -> Result:
 
 
 def require_diversity(trainer: Trainer, least: float, resume: Resume) -> None:
-    """Raise UserError where the generated images are less diverse than params allow."""
+    """Raise UserError if the generated images are less diverse than params allow."""
     found = trainer.diversity()
     if found is not None and found < least:
         what = (
@@ -42,9 +42,9 @@ def _last_good(resume: Resume) -> str:
 
 
 def stopped_early(measured: list[list[float]], stop: Stop | None) -> dict[str, Any] | None:
-    """What provenance says where the last of `measured`, rows of (images, metric), is `patience` images past the best.
+    """Provenance of an early stop: the last row of `measured` (images, metric) is `patience` images past the best.
 
-    None where training goes on.
+    None if training goes on.
     """
     if stop is None or not measured:
         return None
@@ -56,14 +56,14 @@ def stopped_early(measured: list[list[float]], stop: Stop | None) -> dict[str, A
 
 
 def first_stop(measured: list[list[float]], stop: Stop | None) -> int | None:
-    """The images at which a training with this `stop` ends; None where it goes on after all that is measured."""
+    """The images at which a training with this `stop` ends; None if it goes on after all measured rows."""
     prefixes = (measured[:count] for count in range(1, len(measured) + 1))
     early = next((found for prefix in prefixes if (found := stopped_early(prefix, stop))), None)
     return None if early is None else int(early["images"])
 
 
 def measure_of(stop: Stop | None) -> str | None:
-    """Which figures of `Trainer.measured` can be compared: a digest of all in `stop` but how long to be patient."""
+    """A digest of all of `stop` but its patience: figures of `Trainer.measured` with one digest are comparable."""
     return None if stop is None else fingerprint_of(stop.model_dump(exclude={"patience"}))[:16]
 
 

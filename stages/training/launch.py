@@ -1,4 +1,4 @@
-"""Several processes that train as one: started by torchrun, whose part the stage plays itself."""
+"""Several processes that train as one: the stage starts them itself, as torchrun does."""
 
 import logging
 import os
@@ -31,15 +31,15 @@ def launched() -> bool:
 
 
 def start(count: int, module: str) -> None:
-    """Run `python -m module` in `count` processes, as `torchrun --nproc-per-node count` does, until all ended well.
+    """Run `python -m module` in `count` processes, as `torchrun --nproc-per-node count` does, until all have ended.
 
-    Where one fails, the others are ended and its exit code is this process's; a signal goes to all of them.
+    If one fails, the others are ended, and this process exits with its exit code. A signal goes to all of them.
     """
     from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-    logging.disable(logging.ERROR)  # the process that fails has said why
+    logging.disable(logging.ERROR)  # the failing process has reported its error
     try:
         with tempfile.TemporaryDirectory() as folder:
             config = LaunchConfig(
@@ -67,7 +67,7 @@ def start(count: int, module: str) -> None:
             kept = "the same command goes on from the last state that was saved in .resume"
             raise KeyboardInterrupt(f"all {count} processes are ended; {kept}") from None
         signal.signal(error.sigval, signal.SIG_DFL)
-        os.kill(os.getpid(), error.sigval)  # end as if no one had caught it
+        os.kill(os.getpid(), error.sigval)  # end as if the signal was not caught
 
 
 def prepare_device(params: Train) -> torch.device:
@@ -80,7 +80,7 @@ def prepare_device(params: Train) -> torch.device:
 
 
 def _device(name: str) -> torch.device:
-    """The stage's device; of several processes each has the GPU of its number."""
+    """The stage's device; with several processes, each has the GPU of its number."""
     if launched() and name != "cpu" and torch.cuda.is_available():
         device = device_for(f"cuda:{os.environ['LOCAL_RANK']}")
         torch.cuda.set_device(device)
@@ -89,7 +89,7 @@ def _device(name: str) -> torch.device:
 
 
 def _threads(asked: int | None) -> int | None:
-    """Threads of the CPU: as asked, or else the cores divided by the processes of this machine."""
+    """Threads of the CPU: `asked`, or else the cores divided by the processes of this machine."""
     if asked is None and launched():
         return max(1, (os.cpu_count() or 1) // int(os.environ["LOCAL_WORLD_SIZE"]))
     return asked
@@ -97,7 +97,7 @@ def _threads(asked: int | None) -> int | None:
 
 @contextmanager
 def process_group(expected: int, device: str) -> Iterator[None]:
-    """Within the block this process is one of `expected`; of those that fail, one says why."""
+    """Within the block, this process is one of `expected`; if several fail, only one reports why."""
     if not launched():
         yield
         return
@@ -112,7 +112,7 @@ def process_group(expected: int, device: str) -> Iterator[None]:
         with processes.joined(_device(device)):
             yield
     except processes.LostError:
-        time.sleep(_UNTIL_ENDED)  # the launcher ends this process where another of this machine was the cause
+        time.sleep(_UNTIL_ENDED)  # the launcher ends this process if another on this machine was the cause
         if not _first_to_tell():
             raise SystemExit(TRY_AGAIN) from None
         raise TemporaryError(
@@ -126,15 +126,15 @@ def process_group(expected: int, device: str) -> Iterator[None]:
 
 
 def _end_with(launcher: int) -> None:
-    """No process is left behind by a launcher that was killed."""
+    """Make this process end when the process `launcher` is killed."""
     while os.getppid() == launcher:
         time.sleep(_LOOK_EVERY)
     os._exit(1)
 
 
 def _first_to_tell() -> bool:
-    """Whether no other process of this machine has said its error: often all have the same."""
-    # torchrun gives each process a file for its errors, in a folder of its own, all of these in one.
+    """Whether no other process of this machine has reported its error: often all have the same."""
+    # torchrun gives each process a file for errors in its own folder; these folders have one parent.
     shared = Path(os.environ["TORCHELASTIC_ERROR_FILE"]).parents[1]
     try:
         (shared / "reported").open("x").close()

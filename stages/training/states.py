@@ -1,4 +1,4 @@
-"""What a training keeps, which of it a later run goes on from, and how all its processes come to have it."""
+"""The states that a training saves, from which of them a later run resumes, and how all processes get them."""
 
 import json
 from pathlib import Path
@@ -27,11 +27,11 @@ from stages.training.first import facts_of_first
 from stages.training.guards import first_stop, measure_of
 
 HOLDOUT = Path("data/normalized/holdout")
-# What may change without changing the weights up to here; a longer run goes on from a shorter one.
-# What `first` names is there by itself: an address may lead to another release tomorrow.
+# Params that do not change the weights up to here; a longer run resumes from a shorter one.
+# The model that `first` names is identified by digests: its address may lead to another release tomorrow.
 _NOT_IDENTITY = {"first", "images", "checkpoint_every", "log_every", "resume_every", "min_diversity", "stop"}
 _MEASURE = "measure"
-"""The fact in a state that says by which measure it may stop; see `guards.measure_of`."""
+"""The fact in a state that identifies the measure by which it may stop; see `guards.measure_of`."""
 
 
 def identity(params: Train, manifest: dict[str, Any]) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def resume_latest(trainer: Trainer, resume: Resume, params: Train) -> int:
 
 
 def latest_state(resume: Resume, params: Train, images: int) -> State | None:
-    """The latest state that saw at most `images`, or at which `params.stop` ends; without another measure's figures."""
+    """The latest state with at most `images` images, or where `params.stop` ends; without another measure's figures."""
     found = resume.latest(images)
     if found is None:
         return None
@@ -72,7 +72,7 @@ def latest_state(resume: Resume, params: Train, images: int) -> State | None:
 
 
 def save(trainer: Trainer, resume: Resume, params: Train, medium: Medium) -> None:
-    """Keep a checkpoint where one is due, else a state in place of the one before; with a picture where it is shown."""
+    """Save a checkpoint if one is due, else a state that replaces the last; a checkpoint also gets a picture."""
     due = trainer.passed(params.checkpoint_every)
     if due or trainer.images_seen >= params.images:
         resume.draw(trainer.images_seen, with_mark(picture_of(trainer, params, medium), Mark(family=params.family)))
@@ -82,7 +82,7 @@ def save(trainer: Trainer, resume: Resume, params: Train, medium: Medium) -> Non
 
 
 def picture_of(trainer: Trainer, params: Train, medium: Medium) -> bytes:
-    """What the averaged generator makes of the same latents each time, or of the same held-out sources."""
+    """Images of the averaged generator, each time from the same latents, or the same sources of the holdout."""
     if trainer.average.config.translates:
         holdout = as_given(trainer.average.config, Split(HOLDOUT))
         return draw_translations(medium, trainer.average, params.seed, holdout)
@@ -90,9 +90,9 @@ def picture_of(trainer: Trainer, params: Train, medium: Medium) -> bytes:
 
 
 def broadcast_state(fingerprint: str, state: State | None, device: torch.device) -> State | None:
-    """The state that the first process gives; None where it gives none.
+    """The state that the first process gives, or None.
 
-    Raises UserError where it trains from other params, data or code than this one.
+    Raises UserError if the first process trains with other params, data or code than this one.
     """
     if processes.count() == 1:
         return state

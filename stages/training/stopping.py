@@ -1,7 +1,7 @@
-"""The measure by which a training stops early: the averaged generator against held-out images.
+"""The measure by which a training stops early: the averaged generator against the holdout.
 
-In the features of an evaluator that the training makes for itself, since the pipeline's own is trained beside it, and
-since changing that one must not stop a training elsewhere.
+Features are of an evaluator that the training makes for itself: the pipeline's evaluator is trained at the same time,
+and a change to it must not change where a training stops.
 """
 
 from math import ceil
@@ -37,9 +37,9 @@ _BATCH, _LEARNING_RATE, _FEATURES = 128, 2e-3, 64
 
 
 class Measure:
-    """The Frechet distance of a generator's images to the held-out ones, of as many images and latents each time.
+    """The Frechet distance of a generator's images to the holdout, each time with the same number and latents.
 
-    It is compared with itself alone, at other checkpoints: so their number need not be that of any real images.
+    It is compared only with itself at other checkpoints, so the number need not be that of real images.
     """
 
     def __init__(
@@ -52,28 +52,28 @@ class Measure:
         others: Split | None = None,
         domain: int | None = None,
     ) -> None:
-        """`others` are held-out images of another domain, which are translated into that of the holdout.
+        """`others` is the other domain's holdout, whose images are translated into the domain of `holdout`.
 
-        `domain` is the number of the holdout's, for a generator that makes images of both.
+        `domain` is the number of the holdout's domain, for a generator that makes images of both domains.
         """
         self.evaluator, self.count, self.seed = evaluator, count, seed
         self.real = torch.cat([features_of(evaluator, images) for images in batches_of(holdout)])
         self.holdout, self.others, self.domain = holdout, others, domain
 
     def score(self, generator: Generator) -> float:
-        """A generator is asked for the held-out labels, shuffled, or the attributes; a translator for the images."""
+        """The distance now: a generator gets the holdout's labels, shuffled, or attributes; a translator its images."""
         made = samples(generator, self.count, self.seed, self.asked(generator))
         return frechet_distance(self.real, torch.cat([features_of(self.evaluator, images) for images, _ in made]))
 
     def asked(self, generator: Generator) -> Rows | None:
-        """What it is given for each image."""
+        """The generator's condition for each image."""
         if generator.config.couples and self.domain is not None:
             return torch.tensor([self.domain])
         if self.others is not None:
             numbers = asked_rows(len(self.others), self.count, self.seed).sort().values
             return Chosen(self.others, numbers)
         if generator.config.translates:
-            numbers = asked_rows(len(self.holdout), self.count, self.seed).sort().values  # as they are stored
+            numbers = asked_rows(len(self.holdout), self.count, self.seed).sort().values  # in the order of storage
             return Sources(as_given(generator.config, self.holdout), numbers)
         if generator.config.attributes and (attributes := attributes_of(self.holdout)) is not None:
             return attributes[asked_rows(len(self.holdout), self.count, self.seed)]
@@ -82,12 +82,12 @@ class Measure:
 
 
 class BothWays:
-    """The mean of both directions of a model between two domains, or of what one makes of both, each by an evaluator of
-    the domain that is made.
+    """The mean over both directions of a model between two domains, or over both domains of a model that makes images
+    of both; each is measured by an evaluator of the domain that is made.
     """
 
     def __init__(self, measures: dict[str, Measure]) -> None:
-        """By the domain that is made."""
+        """`measures` are by the name of the domain that is made."""
         self._measures = measures
 
     def score(self, generator: Generator) -> float:
@@ -96,7 +96,7 @@ class BothWays:
 
 
 def both_ways(folder: Path, params: Train, train: Split, holdout: Split, device: torch.device) -> BothWays:
-    """With the evaluators kept in `folder`, or new ones, kept there."""
+    """The measure, with the evaluators saved in `folder`, or with new ones, which are saved there."""
     assert params.stop is not None
     measures = {}
     for number, to in enumerate(train.domains):
@@ -111,14 +111,14 @@ def both_ways(folder: Path, params: Train, train: Split, holdout: Split, device:
 
 
 def evaluator_in(folder: Path, stop: Stop, train: Split, real: RealImages, seed: int) -> Evaluator:
-    """The evaluator kept in `folder`, or, where there is none that can be read, a new one, kept there."""
+    """The evaluator saved in `folder`, or a new one, saved there, if there is none that can be read."""
     try:
         return read_evaluator(folder, real.device)[0]
     except UserError:
         evaluator = _trained(stop, train, real, seed)
     with replacing_directory(folder) as partial:
         write_evaluator(partial, evaluator)
-    return read_evaluator(folder, real.device)[0]  # laid out in memory as a resumed run has it, or sums round otherwise
+    return read_evaluator(folder, real.device)[0]  # read again for a resumed run's memory layout: sums round by it
 
 
 def _trained(stop: Stop, train: Split, real: RealImages, seed: int) -> Evaluator:
