@@ -31,12 +31,12 @@ GROUP = "mintage.sources"
 NOT_STATED = "not stated"
 
 Content = bytes | Callable[[], bytes]
-"""Encoded bytes, or what reads them: called once, and only where they are needed (a run that goes on skips)."""
+"""Encoded bytes, or a function that reads them: called once, and only if they are needed (a resumed run skips)."""
 
 
 @dataclass(frozen=True)
 class RawImage:
-    """An image as it came."""
+    """An image as its source has it."""
 
     key: str
     """Its name inside the source, unique."""
@@ -45,26 +45,26 @@ class RawImage:
     content: Content
     """Encoded: PNG, JPEG, ..."""
     label: int | None
-    """None of an image without one; in a source with classes `ingest.unlabeled` says what becomes of it."""
+    """None for an image without a label; in a source with classes, `ingest.unlabeled` decides what happens to it."""
     split: str | None
-    """"train" or "test" where the source has an official test set."""
+    """"train" or "test" if the source has an official test set."""
     partner: Content | None = None
-    """The image that belongs to it, in a source of pairs."""
+    """Its source image, in a source of pairs."""
     stamp: str = ""
-    """What changes with the content and is known without reading it: a file's time and size, an object's tag."""
+    """Changes with the content, but is known without reading it: a file's time and size, an object's tag."""
     group: str | None = None
-    """The person, scene, ... that it is of: all of one stay on one side of a random split."""
+    """The person, scene, ... that it shows: all images of a group stay on one side of a random split."""
     attributes: list[float] | None = None
-    """On [-1,1], in the order of the source's names of them."""
+    """Values in [-1,1], in the order of `Source.attributes`."""
     domain: int | None = None
     """0 or 1, in a source of two domains without pairs."""
     maps: tuple[Content, ...] = ()
-    """Pictures that join its partner as more of its channels, such as where things are to be."""
+    """Pictures that are joined to its partner as more channels, such as a map of where things should be."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A set of images and what is known of it."""
+    """A set of images and what is known about it."""
 
     name: str
     licence: str
@@ -72,15 +72,15 @@ class Source:
     classes: list[str] | None
     """Names by label; None where images have no labels."""
     images: Iterator[RawImage]
-    """Read as it is asked for, so that one image is in memory at a time."""
+    """Each image is read when it is asked for, so that one is in memory at a time."""
     notes: list[str] = field(default_factory=list)
-    """What a person should know, complete once `images` is read to its end."""
+    """Notes for the user, complete once `images` is read to its end."""
     layout: list[str] = field(default_factory=list)
-    """How names were understood where that is a choice: said before images are read."""
+    """How names were understood if that is a choice: shown before images are read."""
     medium: Medium = field(default_factory=Images)
-    """What kind of data they are, with what is known of them."""
+    """The kind of data, with what is known about it."""
     count: int | None = None
-    """How many images there are, where that is known before they are read."""
+    """How many images there are, if that is known before they are read."""
     paired: bool = False
     """Whether images have partners."""
     maps: int = 0
@@ -88,19 +88,19 @@ class Source:
     grouped: bool = False
     """Whether images are in groups."""
     attributes: list[str] | None = None
-    """Names of the images' attributes, which are in place of classes; None where they have none."""
+    """Names of the images' attributes, which replace classes; None without attributes."""
     domains: list[str] | None = None
-    """Names of the two domains that images are of, without pairs; None where they are of one."""
+    """Names of the two domains without pairs; None if there is only one."""
     readers: int = 1
-    """How many contents may be read at once, by threads: more than one where each is waited for."""
+    """How many contents may be read at once, by threads: more than one if each has to be waited for."""
 
     @property
     def of_pictures(self) -> bool:
-        """Whether contents are pictures; else the medium decodes them."""
+        """Whether contents are encoded pictures; else the medium decodes them."""
         return "picture files" not in self.medium.lacks
 
     def known(self, to: Normalize) -> Known:
-        """What names tell of the data before an image is read, where normalize does what `to` says."""
+        """What is known from names about the normalized data before an image is read; `to` is normalize's params."""
         return Known(
             to.shape_of(self.medium.sides),
             self.medium,
@@ -116,29 +116,28 @@ class Source:
 
 
 class NoOptions(Section):
-    """Of a source with nothing to choose."""
+    """The options of a source that has none."""
 
 
 class Reader(Protocol):
-    """A source's module.
+    """A source's module. These are optional:
 
-    Where its medium is always the same, and not images, it is `MEDIUM`, to be known in time; where options decide it,
-    `medium_by(options)` is what they tell of it, `paired_by(options)` whether samples get partners, and
-    `attributes_by(options)` whether they get attributes. `READS_PATH` is False where nothing at ingest.path is read.
-    Where `read` takes no longer than to list names, `names_tell(params)` is True: what they tell is known before
-    anything runs.
+    `MEDIUM`: its medium, if that is always the same and not images; `medium_by(options)`: if options decide it.
+    `paired_by(options)`, `attributes_by(options)`: whether samples get partners, or attributes. `READS_PATH`: False if
+    nothing at ingest.path is read. `names_tell(params)`: True if `read` only has to list names, so that what they show
+    is known before anything runs.
     """
 
     @property
     def Options(self) -> type[Section]:  # noqa: N802 - the name of a class
-        """What can be chosen, each field with a default where there is one, and a description."""
+        """Its options: each field has a description, and a default if there is one."""
 
     def read(self, params: Ingest, options: Section) -> Source:
         """The images, as `params` and `options` say."""
 
 
 def open_source(params: Ingest) -> Source:
-    """The source that `params` names; only its own module is imported. Raises UserError as that does."""
+    """The source that `params` names; only its own module is imported. Raises UserError as the source does."""
     from stages.sources.attributes import with_attributes
     from stages.sources.groups import grouped
     from stages.sources.labels import labelled
@@ -146,7 +145,7 @@ def open_source(params: Ingest) -> Source:
     from stages.sources.unlabeled import only_labeled
 
     options = checked_options(params)
-    if params.attributes is not None:  # which are in place of classes
+    if params.attributes is not None:  # which replace classes
         params = params.model_copy(update={"labels": False})
     if params.scenes is not None and params.labels is None:  # a folder is a scene, and no class
         params = params.model_copy(update={"labels": False})
@@ -168,12 +167,12 @@ def open_source(params: Ingest) -> Source:
     source = grouped(with_attributes(only_labeled(source, params.unlabeled), params), params)
     source = source if params.scenes is None else in_scenes(source, params.scenes, params.max_pixels)
     for name in chain(source.classes or (), source.attributes or (), source.domains or ()):
-        check_printable(params.path, name)  # of tables, too, as folders are
+        check_printable(params.path, name)  # names from tables, too, as those of folders
     return replace(source, name=params.name or source.name)
 
 
 def _readable(images: Iterable[RawImage], place: str) -> Iterator[RawImage]:
-    """With keys as people read them, whatever a source makes of its names."""
+    """The images, with their keys in Unicode's form NFC."""
     with _sentences(place):
         for image in images:
             yield image if image.key.isascii() else replace(image, key=composed(image.key))
@@ -181,7 +180,7 @@ def _readable(images: Iterable[RawImage], place: str) -> Iterator[RawImage]:
 
 @contextmanager
 def _sentences(place: str) -> Iterator[None]:
-    """What the system says of files, where a source has no better words; a full disk has its own."""
+    """Turn the system's errors on files into a UserError, if the source has not; a full disk has its own error."""
     try:
         yield
     except OSError as error:
@@ -199,7 +198,7 @@ def checked_options(params: Ingest, key: str = "ingest.options") -> Section:
 
 
 def reader(name: str) -> Reader:
-    """The module of a source, imported. Raises UserError where there is none of this name, or it is no source."""
+    """The module of a source, imported. Raises UserError if there is none of this name, or it is no source."""
     place = module_of(name)
     if name in BUILT_IN:
         found: Reader = import_module(place)
@@ -221,7 +220,7 @@ def medium_from(params: Ingest) -> Medium:
 
 
 def paired_from(params: Ingest) -> bool | None:
-    """Whether the samples will have partners; None where the data tell. Raises UserError as `checked_options` does."""
+    """Whether samples will have partners; None if only the data show it. Raises UserError as `checked_options` does."""
     if params.pairs is not None or params.scenes is not None:
         return True
     by_options: Callable[[Section], bool] | None = getattr(reader(params.source), "paired_by", None)
@@ -231,19 +230,19 @@ def paired_from(params: Ingest) -> bool | None:
 
 
 def has_attributes(params: Ingest) -> bool:
-    """Whether the samples will have attributes, as far as params say. Raises UserError as `checked_options` does."""
+    """Whether samples will have attributes, as far as params show. Raises UserError as `checked_options` does."""
     by_options: Callable[[Section], bool] | None = getattr(reader(params.source), "attributes_by", None)
     return params.attributes is not None or (by_options is not None and by_options(checked_options(params)))
 
 
 def named(params: Ingest) -> Source | None:
-    """The source, not yet read, where its names tell at once what it holds, else None; raises as `open_source`."""
+    """The source, not yet read, if names alone show at once what it has, else None; raises as `open_source`."""
     tell: Callable[[Ingest], bool] | None = getattr(reader(params.source), "names_tell", None)
     return open_source(params) if tell is not None and tell(params) else None
 
 
 def reads_path(name: str) -> bool:
-    """Whether a source reads what lies at ingest.path; where it cannot be asked, another sentence tells."""
+    """Whether a source reads what is at ingest.path; True for an unknown source, which has its own error."""
     try:
         return bool(getattr(reader(name), "READS_PATH", True))
     except (ModuleNotFoundError, UserError):
@@ -251,7 +250,7 @@ def reads_path(name: str) -> bool:
 
 
 def module_of(name: str) -> str:
-    """Where a source lies. Raises UserError where there is none of this name."""
+    """The name of a source's module. Raises UserError if there is no source of this name."""
     if name in BUILT_IN:
         return f"stages.sources.{name}"
     own = brought()
@@ -277,7 +276,7 @@ def brought() -> dict[str, str]:
 def _loaded(name: str, place: str) -> Reader:
     try:
         module: Reader = import_module(place)
-    except Exception as error:  # anyone's code
+    except Exception as error:  # it is anyone's code
         reason = f"{type(error).__name__}: {error}"
         raise UserError(
             "source-not-importable", f"the source {name!r} ({place}) cannot be imported ({reason}): mend it"

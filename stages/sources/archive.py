@@ -30,22 +30,22 @@ class Options(Section):
 
 
 def names_tell(params: Ingest) -> bool:
-    """A zip's table of contents does; a tar is unpacked to its end for them."""
+    """True for a zip, which has a table of contents; a tar must be unpacked to its end for its names."""
     return _starts_as_zip(_archive_at(Path(params.path)))
 
 
 def read(params: Ingest, options: Options) -> Source:
     """The images in the archive at `params.path`, or in the only archive of the folder there.
 
-    Classes and test set are told by folders, as in source `folder`. Links, absolute names, names with '..' and
-    encrypted members are refused; pipes and devices are left out. Memory: an image, and a piece of a zip's table of
-    contents; the names of a zip of pairs are looked up in a temporary file.
+    Folders are classes and splits, as in source `folder`. Links, absolute names, names with '..' and encrypted members
+    are refused; pipes and devices are left out. Memory: an image, and a piece of a zip's table of contents; the names
+    of a zip of pairs are looked up in a temporary file.
     """
     return tree_source("archive", archive_tree(Path(params.path), params.max_pixels, options.max_ratio), params)
 
 
 def archive_tree(path: Path, max_pixels: int, max_ratio: float, extensions: tuple[str, ...] = EXTENSIONS) -> Tree:
-    """The archive at a path, or the only one in the folder there, of which files with these extensions are wanted."""
+    """The files with these extensions in the archive at a path, or in the only archive of the folder there."""
     return _tree(_archive_at(path), max_pixels, max_ratio, extensions)
 
 
@@ -64,7 +64,7 @@ def _archive_at(path: Path) -> Path:
 
 
 def _tree(path: Path, max_pixels: int, max_ratio: float, extensions: tuple[str, ...]) -> Tree:
-    """A zip is known by its first bytes, and so is what a tar is packed by: names are not trusted."""
+    """The files of an archive. First bytes show if it is a zip and how a tar is packed: names are not trusted."""
     try:
         if not path.is_file():
             raise UserError("source-missing", f"{path} is not a file that exists: set ingest.path to a tar or a zip")
@@ -86,7 +86,7 @@ def _starts_as_zip(path: Path) -> bool:
 
 
 class _Tar:
-    """A tar's members, in its own order; see `tree.Tree`."""
+    """The members of a tar, in its order; see `tree.Tree`."""
 
     def __init__(self, path: Path, max_pixels: int, max_ratio: float) -> None:
         self.place = str(path)
@@ -123,7 +123,7 @@ class _Tar:
 
 
 class _Zip:
-    """A zip's members, in the order of its table of contents; see `tree.Tree`."""
+    """The members of a zip, in the order of its table of contents; see `tree.Tree`."""
 
     def __init__(self, path: Path, max_pixels: int, max_ratio: float, extensions: tuple[str, ...]) -> None:
         self.place = str(path)
@@ -171,7 +171,7 @@ class _Zip:
 
 
 def _text(info: zipfile.ZipInfo) -> str:
-    """The name as it was meant: macOS packs UTF-8 without saying so, which zipfile reads as code page 437."""
+    """The name as it was meant: macOS packs UTF-8 without the flag for it, so zipfile reads code page 437."""
     if info.flag_bits & _SAYS_UTF_8 or info.filename.isascii():
         return info.filename
     with suppress(UnicodeError):

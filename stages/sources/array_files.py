@@ -1,4 +1,4 @@
-"""The arrays of an npz, of an npy, or of a folder of npy files, by name; never unpickled, and never held whole."""
+"""The arrays of an npz, an npy, or a folder of npy files, by name; never unpickled, and never whole in memory."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ from stages.sources.packed import refusing
 from stages.sources.steady import stamp, steady
 from stages.sources.zips import Member, Zip
 
-_MAX_RATIO = 1000.0  # arrays of flat images pack far better than archives of images that are packed already
+_MAX_RATIO = 1000.0  # arrays of flat images compress far better than archives of compressed images
 
 
 @dataclass(frozen=True)

@@ -29,10 +29,10 @@ from stages.sources.unlabeled import is_mark
 
 _LARGEST_LABELS = 2**32  # bytes
 _MOST_NAMED = 20
-_BLOCK = 2**18  # bytes of labels that are read at once, where a single one is not larger
+_BLOCK = 2**18  # bytes of labels that are read at once, unless a single label is larger
 _SPLITS = {**SPLITS, **dict.fromkeys(VALIDATION, "val")}
 _IMAGES = re.compile(rf"x_(?P<keras>{'|'.join(_SPLITS)})|(?P<medmnist>{'|'.join(_SPLITS)})_images", re.I)
-"""Beside y_train, as Keras has it, or train_labels, as MedMNIST."""
+"""x_train beside y_train, as in Keras, or train_images beside train_labels, as in MedMNIST."""
 _KNOWN = (("images", "labels"), ("voxels", "labels"), ("x", "y"), ("arr_0", "arr_1"))
 
 
@@ -74,11 +74,11 @@ class Elements:
     """Its name."""
     medium: Medium
     check: Callable[[str, Header, int], None]
-    """Raises UserError on an array at a place that cannot be of such, or of more than so many pixels each."""
+    """(place, header, most pixels): raises UserError if an array cannot have such elements, or they are too large."""
     encode: Callable[[str, npt.NDArray[Any]], bytes]
-    """One of them, at a place, as a file."""
+    """(place, element) to the content of a file."""
     suffix: Callable[[Header], str]
-    """Of such a file."""
+    """The file's ending."""
 
 
 Labels = npt.NDArray[Any]
@@ -88,8 +88,8 @@ Labels = npt.NDArray[Any]
 def read(params: Ingest, options: Options) -> Source:
     """The images of one npz, one npy, or a folder of npy files. Memory: an image, and some labels.
 
-    8 and 16 bits become PNG; fractions become a float picture where they are gray, 8 bits where they have colours.
-    Raises UserError on pickled objects, other shapes and dtypes, values that are no colour, and arrays cut off.
+    8 and 16 bits become PNG; fractions become a float picture if they are gray, 8 bits if they have colors.
+    Raises UserError on pickled objects, other shapes and dtypes, values that are no color, and arrays cut off.
     """
     pictures = Elements("arrays", Images(), _check_images, partial(_encoded, options), _suffix)
     return elements_of(params, options, pictures)
@@ -99,7 +99,7 @@ def elements_of(params: Ingest, options: Named, elements: Elements) -> Source:
     """The elements of the arrays at `params.path`."""
     files = ArrayFiles(Path(params.path))
     parts, notes = _parts(files, options)
-    if params.labels is not None:  # a file has them, or none are wanted
+    if params.labels is not None:  # a file has the labels, or none are wanted
         parts = [replace(part, labels=None) for part in parts]
     headers = [_checked_header(files, part.images, elements, params.max_pixels) for part in parts]
     classes = _classes(files, parts, headers)
@@ -120,7 +120,7 @@ def elements_of(params: Ingest, options: Named, elements: Elements) -> Source:
 
 
 def _parts(files: ArrayFiles, options: Named) -> tuple[list[_Part], list[str]]:
-    """What is read, and notes on what goes where and on what is not read."""
+    """The arrays to read, and notes on their use and on arrays that are not read."""
     names, notes = files.names, list[str]()
     if options.images is not None:
         wanted = [_Part(options.images, options.labels, None)]
@@ -146,7 +146,7 @@ def _listed(names: list[str]) -> str:
 
 
 def _by_split(names: list[str], options: Named, notes: list[str]) -> list[_Part]:
-    """The arrays of images that are named by their split; without a test split, that to validate on is the test."""
+    """The arrays of images that are named by their split; without a test split, the validation split is the test."""
     found: dict[str, _Part] = {}
     for name in names:
         if match := _IMAGES.fullmatch(name):
@@ -202,7 +202,7 @@ def _suffix(header: Header) -> str:
 
 
 def _classes(files: ArrayFiles, parts: list[_Part], headers: list[Header]) -> Labels:
-    """The distinct labels, in order, less what says that there is none."""
+    """The distinct labels, in order, without the values that mean no label."""
     found: Labels | None = None
     for part, header in zip(parts, headers, strict=True):
         for values in _label_blocks(files, part.labels, header.shape[0]) if part.labels is not None else ():
@@ -215,7 +215,7 @@ def _classes(files: ArrayFiles, parts: list[_Part], headers: list[Header]) -> La
 
 
 def _ranks(files: ArrayFiles, part: _Part, count: int, classes: Labels) -> Iterator[int | None]:
-    """The place of each image's label in `classes`; None of one without a label."""
+    """The index of each image's label in `classes`; None for an image without a label."""
     if part.labels is None:
         yield from repeat(None, count)
         return
@@ -228,7 +228,7 @@ def _ranks(files: ArrayFiles, part: _Part, count: int, classes: Labels) -> Itera
 
 
 def _label_blocks(files: ArrayFiles, name: str, count: int) -> Iterator[Labels]:
-    """Labels, some at a time; of a table with a column a class, the number of the column that has the 1."""
+    """Labels, some at a time; for a table with a column for each class, the number of the column with the 1."""
     place = files.place(name)
     with files.open(name) as file:
         header = read_header(place, file)
@@ -255,10 +255,10 @@ def _label_blocks(files: ArrayFiles, name: str, count: int) -> Iterator[Labels]:
 
 
 def _plain(place: str, values: Labels) -> Labels:
-    """Whole numbers, or composed names: of fractions, as tables with empty cells become, and of bytes."""
+    """Labels as whole numbers or composed names, from fractions (tables with empty cells have them) or bytes."""
     if values.dtype.kind in "iu":
         beyond = values.dtype.kind == "u" and values.max(initial=0) > np.iinfo(np.int64).max
-        return values if beyond else values.astype(np.int64)  # of both NumPy would make fractions
+        return values if beyond else values.astype(np.int64)  # NumPy would make fractions from both together
     if values.dtype.kind == "b":
         return values.astype(np.uint8)
     if values.dtype.kind == "f":
@@ -274,7 +274,7 @@ def _plain(place: str, values: Labels) -> Labels:
 
 
 def _column_of_the_one(place: str, rows: npt.NDArray[Any], first: int) -> Labels:
-    """`[N]` of a table `[N,K]` with one 1 in each row."""
+    """The column `[N]` of the 1 in each row of a table `[N,K]`, which must have exactly one."""
     if not np.isin(rows, (0, 1)).all():
         raise UserError(
             "labels-invalid",
@@ -314,7 +314,7 @@ def _images(
 
 
 def _encoded(options: Options, place: str, values: npt.NDArray[Any]) -> bytes:
-    """Values `[H,W]`, `[H,W,C]` or `[C,H,W]` as a picture that keeps what they say."""
+    """Values `[H,W]`, `[H,W,C]` or `[C,H,W]` as an encoded picture without loss."""
     planes = _planes(values)
     bits = 8 * values.dtype.itemsize if values.dtype.kind == "u" else None
     white = options.white if options.white is not None else {8: 255.0, 16: 65535.0}.get(bits or 0, 1.0)
@@ -334,7 +334,7 @@ def _encoded(options: Options, place: str, values: npt.NDArray[Any]) -> bytes:
 
 
 def _planes(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """`[C,H,W]`: colours are the last axis where its length says so, else the first."""
+    """Values as `[C,H,W]`: colors are the last axis if its length fits, else the first."""
     if values.ndim == 2:
         return values[None]
     return np.moveaxis(values, -1, 0) if values.shape[-1] in (1, 3) else values

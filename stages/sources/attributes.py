@@ -1,7 +1,7 @@
-"""Attributes of each image from columns of a table: bits, numbers, and words, of which each is a bit.
+"""Attributes of each image from columns of a table: bits, numbers, and words, each of which becomes a bit.
 
-`mintage.attributes` says what they are to a model. A column of 0 and 1 (or -1 and 1, true and false, yes and no) is a
-bit; one of other numbers goes from its lowest value, -1, to its highest, 1; one of words is a bit a word.
+`mintage.attributes` explains how a model uses them. A column of 0 and 1 (or -1 and 1, true and false, yes and no) is a
+bit. Other numbers are scaled from their lowest value, -1, to their highest, 1. A column of words is a bit a word.
 """
 
 import math
@@ -25,7 +25,7 @@ from stages.sources.names import composed, key_of
 from stages.sources.steady import steady
 
 MOST_WORDS = 100
-"""Different words in a column; a column of more is no attribute, but a text or a name."""
+"""Most words in a column; a column of more is no attribute, but texts or names."""
 SETTING = "ingest.attributes"
 _BITS = {"0": -1.0, "1": 1.0, "-1": -1.0, "false": -1.0, "true": 1.0, "no": -1.0, "yes": 1.0}
 _NO_VALUE = {"", "nan", "null"}
@@ -33,13 +33,13 @@ _NO_VALUE = {"", "nan", "null"}
 
 @dataclass
 class Column:
-    """What is found in a column."""
+    """The values found in a column."""
 
     name: str
     commas: bool
-    """Whether numbers may have one in place of the point."""
+    """Whether numbers may have a comma in place of the point."""
     texts: set[str] = field(default_factory=set)
-    """Different values, until there are too many to be words."""
+    """The different values, until there are too many to be words."""
     low: float = math.inf
     high: float = -math.inf
     numbers: bool = True
@@ -57,20 +57,20 @@ class Column:
 
     @cached_property
     def bit(self) -> bool:
-        """Asked once all is added, as what follows is."""
+        """Whether the column is a bit. This and what follows is known once all values are added."""
         plain = {text.lower() for text in self.texts}
         return plain <= _BITS.keys() and len({_BITS[text] for text in plain}) == len(plain)
 
     @property
     def same(self) -> bool:
-        """Whether all say the same, however they spell it: 1 and 1.0, yes and Yes."""
+        """Whether all values are equal in any spelling: 1 and 1.0, yes and Yes."""
         if self.numbers and not self.bit:
             return self.low >= self.high
         return len({text.lower() for text in self.texts} if self.bit else self.texts) < 2
 
     @property
     def names(self) -> list[str]:
-        """Of the attributes that it becomes."""
+        """The names of the attributes that it becomes."""
         return [self.name] if self.bit or self.numbers else [f"{self.name}={word}" for word in self._rows]
 
     @cached_property
@@ -107,9 +107,9 @@ class Column:
 
 
 def attributes_of(columns: list[Column], where: str) -> tuple[list[str], list[str]]:
-    """The names of the attributes that they become, and the ranges of numbers in a sentence each.
+    """The names of the attributes that columns become, and a sentence on the range of each column of numbers.
 
-    Raises UserError where nothing can be learned from one of them.
+    Raises UserError if nothing can be learned from a column.
     """
     if problems := [f"column {quoted(one.name)} {problem}" for one in columns if (problem := one.problem())]:
         raise UserError("attributes-invalid", f"{where}: {'; '.join(problems[:3])}; name others in {SETTING}.columns")
@@ -122,13 +122,13 @@ def attributes_of(columns: list[Column], where: str) -> tuple[list[str], list[st
 
 
 def with_attributes(source: Source, params: Ingest) -> Source:
-    """`source` with the attributes that the table names in `params.attributes` in place of classes, where it does.
+    """`source` with attributes from the table in `params.attributes`, if it names one, in place of classes.
 
-    A source that has them in its own columns stays as it is.
+    A source with attributes in its own columns is unchanged.
 
     CSV with a header, or JSON lines; the first column holds keys, like those of `ingest.labels`. Memory: the words of
-    the columns; values are in a temporary file. Raises UserError on a table that cannot be read so, and while images
-    are read on one that is not in it, unless `params.unlabeled` leaves these out.
+    the columns; values are in a temporary file. Raises UserError on a table that cannot be read so, and, while images
+    are read, on an image that is not in the table, unless `params.unlabeled` leaves such images out.
     """
     if params.attributes is None or source.attributes is not None:
         return source
@@ -181,7 +181,7 @@ class _Table:
             yield key
 
     def values(self, found: int) -> list[float]:
-        """By the number of an image among the keys."""
+        """The values of the key with the number `found`."""
         size = 4 * len(self.names)
         self._file.seek(found * size)
         values: list[float] = np.frombuffer(self._file.read(size), "<f4").tolist()
@@ -220,7 +220,7 @@ def _rows(path: Path, columns: list[Column]) -> Iterator[tuple[str, list[str]]]:
 
 
 def _may_stand_in_numbers(path: Path) -> bool:
-    """Whether commas may, as Excel writes them in much of Europe: they part no cells."""
+    """Whether numbers may have commas, as Excel writes them in much of Europe: if commas do not separate cells."""
     with open_table(f"{SETTING}.file", path, "attributes") as file:
         return path.suffix.lower() != ".jsonl" and delimiter_of(file) != ","
 

@@ -62,7 +62,7 @@ class _File(NamedTuple):
 
 
 def read(params: Ingest, options: Options) -> Source:
-    """The images as PNG; train and test where both are there. Nothing is unpickled: the Python version is refused.
+    """The images as PNG, with train and test if both are there. Nothing is unpickled: the Python version is refused.
 
     Raises UserError on files that are not whole records, a label without a name, and a file that changes meanwhile.
     """
@@ -93,13 +93,13 @@ def read(params: Ingest, options: Options) -> Source:
 
 
 def _place(path: Path) -> Path:
-    """The folder itself, or the only archive in it where none of the files is there."""
+    """The folder itself, or the only archive in it if none of the files is there."""
     packed = archives_in(path) if path.is_dir() and not any(path.rglob("*.bin")) else []
     return packed[0] if len(packed) == 1 else path
 
 
 def _survey(place: Path) -> tuple[dict[str, int], dict[str, list[str]]]:
-    """The size of each file, and the class names in those that hold names."""
+    """The size of each file, and the class names in files of names."""
     sizes: dict[str, int] = {}
     texts: dict[str, list[str]] = {}
     for name, size, file, _ in _files(place):

@@ -1,6 +1,6 @@
-"""Two domains in one tree, read as a tree each: what lies in the folders of a domain, without these in its names.
+"""Two domains in one tree, each read as its own tree: the files in the domain's folders, named without these folders.
 
-A domain has a folder of its own, at the top or in each split, or one for each split, as CycleGAN's data have them:
+A domain has one folder, at the top or in each split, or a folder for each split, as in CycleGAN's data:
     photo/*    photo/SPLIT/*    SPLIT/photo/*    trainA/* testA/*    and each in one more folder, with classes inside.
 """
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from stages.sources.tree import Entry, Tree
 
 _DEEPEST = 2
-"""A wrapper and a split are above a domain's folder at most."""
+"""At most two folders, a wrapper and a split, are above a domain's folder."""
 _SHOWN = 4
 
 Parts = tuple[str, ...]
 
 
 def of_domains(tree: "Tree", domains: Mapping[str, str], read: Callable[["Tree"], "Source"]) -> "Source":
-    """The images of both domains, the first one's first, as `read` finds them in a tree of each; keys are of `tree`.
+    """The images of both domains, the first domain first, as `read` finds them in each tree; keys are those in `tree`.
 
-    `domains` gives the folder of each by its name. Raises UserError as `read` does, also where a domain has no images.
+    `domains` has the folder of each domain by name. Raises UserError as `read` does, and if a domain has no images.
     """
     trees = [Domain(tree, name, domains) for name in domains]
     sources = [read(one) for one in trees]
@@ -59,18 +59,18 @@ def _images(sources: list["Source"], classes: list[str] | None, notes: list[str]
 
 @dataclass
 class Domain:
-    """The part of a tree that is of one domain; see `tree.Tree`."""
+    """The part of a tree that belongs to one domain; see `tree.Tree`."""
 
     tree: "Tree"
     name: str
     folders: Mapping[str, str]
-    """Of both domains, by their names."""
+    """The folders of both domains, by name."""
     strays: int = 0
-    """Images of no domain, as `entries` counted them."""
+    """How many images are of no domain, counted by `entries`."""
     stray: str = ""
-    """One of them."""
+    """The name of an image of no domain."""
     others: dict[str, None] = field(default_factory=dict)
-    """Folders of their images, in order."""
+    """The folders of images of no domain, in order."""
 
     def __post_init__(self) -> None:
         self.place = self.tree.place
@@ -100,7 +100,7 @@ class Domain:
         return f"those of the domain {self.name!r} are to lie in {places}: add them, or mend ingest.domains{there}"
 
     def _place(self, parts: Parts, is_folder: bool) -> tuple[str, Parts] | None:
-        """The domain, and the names without its folder, behind the splits above it; None where it is of no domain."""
+        """The domain, and the path without its folder, after the splits above it; None if it is of no domain."""
         above = parts if is_folder else parts[:-1]
         for depth in range(min(len(above), _DEEPEST + 1)):
             for name, folder in self.folders.items():
@@ -114,7 +114,7 @@ class Domain:
 
 
 def _split_before(name: str, folder: str) -> str | None:
-    """The split in a name such as trainA; None where it is no split and this folder's name."""
+    """The split in a name such as trainA; None if the name is not a split before `folder`."""
     if not name.endswith(folder):
         return None
     before = name.removesuffix(folder).rstrip(" _-")

@@ -1,4 +1,4 @@
-"""Files from URLs, checked by SHA-256 before they carry their name; what is half there is gone on with."""
+"""Files from URLs, checked by SHA-256 before they get their name; a broken transfer resumes."""
 
 import json
 import os
@@ -21,16 +21,16 @@ from stages.common.stage import progress_bar
 
 DOWNLOADS = Path("data/downloads")
 _CHUNK = 2**18
-_TRIES = 5  # of one URL, each of which brought some bytes
+_TRIES = 5  # with one URL, if each try brings some bytes
 _NETWORK = (TimeoutError, ConnectionError, gaierror, HTTPException)
-"""What another try may not meet."""
+"""Errors that another try may not have."""
 _SECRET = re.compile(r"[?&][^=]*(signature|token|credential|secret|password)[^=]*=", re.I)
 
 Digest = Annotated[str, Field(pattern=SHA256)]
 
 
 def holds_no_secret(url: str) -> str:
-    """The URL of a public file. Raises ValueError where a credential is in it."""
+    """The URL of a public file. Raises ValueError if it contains a credential."""
     if _SECRET.search(url):
         raise ValueError("the url holds a credential, which would be published with the params: use a public url")
     return url
@@ -51,7 +51,7 @@ class Url(Section):
 
 
 class _FailedError(Exception):
-    """Why one URL did not give the file."""
+    """The reason why a URL did not give the file."""
 
     def __init__(self, reason: str, heals: bool) -> None:
         super().__init__(reason)
@@ -61,10 +61,10 @@ class _FailedError(Exception):
 def fetch(urls: list[str], sha256: str, target: Path, timeout: float = 30.0) -> None:
     """Make `target` the file of this SHA-256, from the first URL that gives it; nothing is sent if it is there.
 
-    What came before a connection broke, or the process was killed, stays beside `target` as `.NAME.part`, and the
-    next try, or the next URL, is asked for the rest only: the SHA-256 of the whole decides. `timeout` is in seconds,
-    for the connection and for each wait on it. Raises UserError when no URL gives the file, and its TemporaryError
-    where one of them may give it later.
+    If a connection breaks or the process is killed, the bytes so far stay beside `target` as `.NAME.part`. The next
+    try, or the next URL, asks only for the rest; the SHA-256 of the whole decides. `timeout` is in seconds, for the
+    connection and for each wait on it. Raises UserError if no URL gives the file; TemporaryError, a kind of it, if one
+    of them may give it later.
     """
     if target.is_file() and sha256_of(target) == sha256.lower():
         return
@@ -95,7 +95,7 @@ class _Part:
         return self.path.stat().st_size if self.path.exists() else 0
 
     def headers(self, url: str) -> dict[str, str]:
-        """What asks for the rest; where it is from the same place, only if the file there is still the same."""
+        """Request headers for the rest; from the same URL, only if the file there is still the same."""
         if not self.size:
             return {}
         about = self._read_about()
@@ -103,7 +103,7 @@ class _Part:
         return {"Range": f"bytes={self.size}-", **({"If-Range": tag} if tag else {})}
 
     def tell(self, url: str, etag: str | None) -> None:
-        strong = etag if etag and not etag.startswith("W/") else None  # a weak one is no promise of the same bytes
+        strong = etag if etag and not etag.startswith("W/") else None  # a weak ETag does not guarantee the same bytes
         write_json(self._about, {"url": _hide_secrets(url), "etag": strong})
 
     def drop(self) -> None:
@@ -111,7 +111,7 @@ class _Part:
         self._about.unlink(missing_ok=True)
 
     def keep(self) -> None:
-        """It is whole: it gets its name."""
+        """Give the file, which is complete, its name."""
         with open(self.path, "rb") as file:
             os.fsync(file.fileno())
         os.replace(self.path, self.target)
@@ -124,7 +124,7 @@ class _Part:
 
 
 def _whole(url: str, sha256: str, part: _Part, timeout: float) -> None:
-    """The whole file from one URL, going on with what is there."""
+    """Download the whole file from one URL, resuming what is there."""
     resumed = part.size > 0
     for left in reversed(range(_TRIES)):
         before = part.size
@@ -139,14 +139,14 @@ def _whole(url: str, sha256: str, part: _Part, timeout: float) -> None:
         part.keep()
         return
     part.drop()
-    if resumed:  # the beginning was of another file
+    if resumed:  # the bytes so far were of another file
         _whole(url, sha256, part, timeout)
     else:
         raise _FailedError(f"wrong checksum, its SHA-256 is {digest}", heals=False)
 
 
 def _download(url: str, part: _Part, timeout: float) -> None:
-    """Add the rest to `part`, or all of it where the place does not give a rest."""
+    """Add the rest to `part`, or download all if the server gives no ranges."""
     try:
         request = Request(url, headers={"User-Agent": "mintage", **part.headers(url)})
         with urlopen(request, timeout=timeout) as answer:
@@ -155,10 +155,10 @@ def _download(url: str, part: _Part, timeout: float) -> None:
             part.tell(url, answer.headers.get("ETag"))
             with open(part.path, "ab" if rest else "wb") as file:
                 received = _received(answer.read, file.write, _hide_secrets(url), size)
-            if size is not None and received < size:  # http.client ends such an answer without a word
+            if size is not None and received < size:  # http.client ends such an answer without an error
                 raise _FailedError(f"the connection closed after {received} of {size} bytes", heals=True)
     except HTTPError as error:
-        if error.code == 416 and part.size:  # there is no rest: the checksum tells whether it is whole
+        if error.code == 416 and part.size:  # there is no rest: the checksum decides whether it is complete
             return
         raise _FailedError(f"HTTP status {error.code}", heals=error.code >= 500 or error.code == 429) from None
     except (OSError, HTTPException, ValueError) as error:
@@ -177,7 +177,7 @@ def _received(read: Callable[[int], bytes], write: Callable[[bytes], object], sh
 
 
 def _starts_at(content_range: str) -> int | None:
-    """Of `bytes 100-199/200` 100 (RFC 9110, section 14.4)."""
+    """The first byte of a Content-Range: 100 for `bytes 100-199/200` (RFC 9110, section 14.4)."""
     found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", content_range)
     return int(found[1]) if found else None
 

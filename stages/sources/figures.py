@@ -1,6 +1,6 @@
 """Figures drawn by a seed, in pairs without a download: somebody, a map of another pose, and the same one in that.
 
-A figure has joints in space and clothes of its own; in each picture it is turned another way, its arms and legs swung.
+A figure has joints in space, and its own clothes; each picture turns it another way, with other arm and leg angles.
 """
 
 from collections.abc import Iterator
@@ -21,15 +21,15 @@ from stages.sources import RawImage, Source
 READS_PATH = False
 GROUND = (128, 128, 128)
 _FINER = 4
-"""Pixels are the means of so many rows and columns."""
+"""Figures are drawn this many times larger, then averaged."""
 _DIRECTIONS = 8
 _SWINGS = {"arm": (1.2, 1.5), "leg": (0.7, 1.0)}
-"""How far a limb swings to either side, and how far it is bent at most, in radians."""
+"""How far a limb swings to either side, and how far it bends at most, in radians."""
 _LENGTHS = {"arm": 0.17, "leg": 0.21}
-"""Of either half of a limb, where the picture is 1 high."""
+"""Length of each half of a limb, if the picture is 1 high."""
 _SIDES = {"left": -1, "right": 1}
 Joint = npt.NDArray[np.float64]
-"""To the right, up and to the front."""
+"""A point or direction: right, up, front."""
 Color = tuple[int, int, int]
 
 PARTS: dict[str, tuple[float, str, Color]] = {
@@ -45,7 +45,7 @@ PARTS: dict[str, tuple[float, str, Color]] = {
     "right leg": (0.09, "trousers", (0, 255, 255)),
     "right foot": (0.08, "boots", (0, 128, 128)),
 }
-"""How thick each is, what it is colored by, and its color on a map."""
+"""Each part's thickness, the piece of clothing that colors it, and its color on a map."""
 
 
 class Options(Section):
@@ -56,12 +56,12 @@ class Options(Section):
 
 
 def paired_by(_: Options) -> bool:
-    """Whether they ask for partners."""
+    """Whether samples get partners."""
     return True
 
 
 def read(_: Ingest, options: Options) -> Source:
-    """Each figure is drawn by the seed and its own number alone. There is no test set: a split keeps figures whole."""
+    """The pairs; each figure depends only on the seed and its number. No test set: a split keeps figures whole."""
     return Source(
         name="figures",
         licence="CC0 1.0",
@@ -88,7 +88,7 @@ def _images(options: Options) -> Iterator[RawImage]:
 
 
 def draw_figure(side: int, pose: tuple[int, ...], clothes: tuple[int, ...] | None = None) -> bytes:
-    """PNG of a figure in the pose that these numbers draw, in such clothes or as a map."""
+    """PNG of a figure in the pose that the seed `pose` draws, with clothes drawn by `clothes`, or as a map."""
     worn = None if clothes is None else clothes_of(clothes)
     large = Image.new("RGB", (side * _FINER, side * _FINER), GROUND)
     pen = ImageDraw.Draw(large)
@@ -101,7 +101,7 @@ def draw_figure(side: int, pose: tuple[int, ...], clothes: tuple[int, ...] | Non
 
 
 def clothes_of(numbers: tuple[int, ...]) -> dict[str, Color]:
-    """A color for all there is to wear, by chance."""
+    """A random color for each piece of clothing."""
     random = np.random.default_rng(numbers)
     kinds = sorted({kind for _, kind, _ in PARTS.values()})
     return {
@@ -135,7 +135,7 @@ def _joints(random: np.random.Generator) -> dict[str, list[Joint]]:
 
 
 def _hanging(angle: float) -> Joint:
-    """A direction: down, swung to the front by an angle."""
+    """The direction down, rotated to the front by an angle."""
     return np.array([0.0, -cos(angle), sin(angle)])
 
 

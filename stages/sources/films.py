@@ -14,29 +14,29 @@ from stages.common.pictures import encode_png
 
 ENDINGS = (".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi")
 _MATROSKA = b"\x1aE\xdf\xa3"
-"""How WebM begins, too."""
+"""The first bytes of MKV and WebM."""
 _STILLS = (b"heic", b"heix", b"mif1", b"avif", b"avis")
-"""Brands of what begins as MP4 does, and is a picture."""
+"""Brands of pictures whose files begin like MP4."""
 
 
 def is_film(content: bytes) -> bool:
-    """By its first bytes."""
+    """Whether the first bytes are those of a film."""
     if content[4:8] == b"ftyp":
         return content[8:12] not in _STILLS
     return content.startswith(_MATROSKA) or (content[:4] == b"RIFF" and content[8:12] == b"AVI ")
 
 
 def frame_count(content: bytes, max_pixels: int) -> int:
-    """How many frames a film has, counted without decoding one; 2 of what cannot be read, for `frames` to say so.
+    """How many frames a film has, counted without decoding one; 2 if it cannot be read, so that `frames` reports it.
 
-    Raises UserError where av is not installed.
+    Raises UserError if av is not installed.
     """
     with _opened(content, max_pixels) as film:
         return 2 if film is None else max(2, sum(packet.size > 0 for packet in film.demux(video=0)))
 
 
 def frames(content: bytes, max_pixels: int) -> Iterator[bytes]:
-    """Each frame, upright, as PNG; where the film breaks off no bytes, and nothing behind them."""
+    """Each frame, upright, as PNG; if the film breaks off, empty bytes there and nothing after them."""
     with _opened(content, max_pixels) as film:
         count = 0
         try:
@@ -44,7 +44,7 @@ def frames(content: bytes, max_pixels: int) -> Iterator[bytes]:
                 levels = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
                 yield encode_png(np.moveaxis(levels, -1, 0))
                 count += 1
-            whole = count >= film.streams.video[0].frames  # as its header has it, or 0
+            whole = count >= film.streams.video[0].frames  # as its header says, or 0
         except Exception:  # what FFmpeg says of damaged bytes
             whole = False
         if not whole:
@@ -52,7 +52,7 @@ def frames(content: bytes, max_pixels: int) -> Iterator[bytes]:
 
 
 def pace(content: bytes, max_pixels: int) -> int | None:
-    """Milliseconds from frame to frame, on average; None where nobody knows."""
+    """Mean milliseconds from frame to frame; None if unknown."""
     with _opened(content, max_pixels) as film:
         rate: Fraction | None = None if film is None else film.streams.video[0].average_rate
         return round(1000 / rate) if rate else None
@@ -60,7 +60,7 @@ def pace(content: bytes, max_pixels: int) -> int | None:
 
 @contextmanager
 def _opened(content: bytes, max_pixels: int) -> Iterator[Any]:
-    """None of what cannot be read, or has larger frames. Raises UserError where av is not installed."""
+    """The opened film; None if it cannot be read or has larger frames. Raises UserError if av is not installed."""
     if find_spec("av") is None:
         raise UserError(
             "films-need-av",
@@ -74,7 +74,7 @@ def _opened(content: bytes, max_pixels: int) -> Iterator[Any]:
         film = av.open(io.BytesIO(content))
         shown = film.streams.video[0].codec_context
         small = shown.width * shown.height <= max_pixels
-    except Exception:  # what FFmpeg says of damaged bytes, and of sound alone
+    except Exception:  # FFmpeg's errors on damaged bytes, and on sound without pictures
         yield None
         return
     with film:

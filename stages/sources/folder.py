@@ -18,7 +18,7 @@ from stages.sources.steady import changed, stamp
 from stages.sources.tree import Entry, Kind, tree_source
 
 Options = NoOptions
-_SORTED, _IN_BLOCK = 2**15, 2**8  # names: a million of them as objects of Python would take five times the memory
+_SORTED, _IN_BLOCK = 2**15, 2**8  # names in compact blocks: a million Python objects would take five times the memory
 _KIND: dict[bytes, Kind] = {b"d": "folder", b"f": "file", b"o": "other"}
 _TEXT = ("utf-8", "surrogateescape")
 _Seen = dict[tuple[int, int], str]
@@ -29,7 +29,7 @@ def names_tell(_: Ingest) -> bool:
 
 
 def read(params: Ingest, _: NoOptions) -> Source:
-    """The images under `params.path`, as they came; keys are paths inside it.
+    """The images under `params.path`, unchanged; keys are paths inside it.
 
     Links are followed. Raises UserError on a tree that cannot be read as classes, a loop of links, a class without
     images, a file that changes while it is read, and an image whose header says more than `params.max_pixels`.
@@ -51,9 +51,9 @@ class Folder:
         self._odd = cache(_odd_names)
 
     def entries(self) -> Iterator[Entry]:
-        """In the order of names, a folder's files before what is in its folders; memory: the names of one folder.
+        """All files, in the order of names, a folder's own before those of its subfolders; memory: a folder's names.
 
-        What is hidden or of the system is named and not gone into: it may be locked.
+        Hidden and system folders are named, but not entered: they may be locked.
         """
         seen = _above(self._root)
         stack = [("", self.place)]
@@ -85,7 +85,7 @@ class Folder:
         return advice_on(self._root, but="folder")
 
     def _spelled(self, folder: str, name: str) -> str:
-        """What the file system calls a composed name, which may be there in another form."""
+        """The file system's spelling of a composed name, which may be in another Unicode form."""
         if name.isascii() or os.path.lexists(os.path.join(folder, name)):
             return name
         apart = normalize("NFD", name)
@@ -95,7 +95,7 @@ class Folder:
 
 
 def _odd_names(folder: str) -> dict[str, str]:
-    """How names are spelled that are in neither form, such as those that old disks of macOS had."""
+    """The spellings of names in neither Unicode form, such as on old disks of macOS."""
     if not os.path.isdir(folder):
         return {}
     apart = ((name, spelled) for name, spelled, _ in _listing(folder) if spelled != name)
@@ -103,7 +103,7 @@ def _odd_names(folder: str) -> dict[str, str]:
 
 
 def _above(root: Path) -> _Seen:
-    """The folders that hold the root, up to the file system's own: a link to one of them is a loop."""
+    """The root's parent folders, up to the file system's root: a link to one of them is a loop."""
     parent = Path(os.path.abspath(root)).parent.resolve()
     return {_identity(str(folder)): str(folder) for folder in (parent, *parent.parents)}
 
@@ -117,7 +117,7 @@ def _identity(folder: str) -> tuple[int, int]:
 
 
 def _listing(folder: str) -> Iterator[tuple[str, str, Kind]]:
-    """What is in a folder, in the order of composed names: (name, as the file system spells it, kind)."""
+    """The entries of a folder, in the order of composed names: (name, the file system's spelling, kind)."""
     chunks: list[list[bytes]] = []
     held: list[bytes] = []
     try:
@@ -127,7 +127,7 @@ def _listing(folder: str) -> Iterator[tuple[str, str, Kind]]:
                 if len(held) == _SORTED:
                     chunks.append(_blocks(held))
                     held.clear()
-    except OSError as error:  # no permission, a link to itself, a name too long
+    except OSError as error:  # such as no permission, a link to itself, a name too long
         raise UserError("source-unreadable", f"{error.filename or folder} cannot be read ({error.strerror})") from None
     for line in heapq.merge(*map(_names, chunks), sorted(held)):
         name, kind, spelled = line.split(b"\0")
@@ -135,7 +135,7 @@ def _listing(folder: str) -> Iterator[tuple[str, str, Kind]]:
 
 
 def _line(entry: os.DirEntry[str]) -> bytes:
-    """A name, its kind, and its spelling where that differs: no name holds the zero byte between them."""
+    """A name, its kind, and its spelling if that differs, separated by zero bytes, which no name has."""
     name = composed(entry.name)
     spelled = b"" if name == entry.name else entry.name.encode(*_TEXT)
     kind = b"o" if of_system(name) else _kind(entry)
@@ -164,7 +164,7 @@ def _kind(entry: os.DirEntry[str]) -> bytes:
 
 def _content(path: str, max_pixels: int) -> bytes:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # what became a pipe meanwhile is not waited for
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # do not wait for a file that has become a pipe
         with open(descriptor, "rb") as file:
             before = os.fstat(descriptor)
             check_size(path, before.st_size, max_pixels)

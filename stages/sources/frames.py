@@ -1,7 +1,7 @@
 """Files with several pages or frames: TIFF stacks, GIF, APNG, animated WebP, MPO, films; each as a file of its own.
 
-What is stored as a whole (a page of a TIFF, a picture in an MPO) is cut out, to the bit. Frames of an animation are
-what one sees at that moment, as PNG.
+Whole pictures (a page of a TIFF, a picture in an MPO) are cut out to the bit. A frame of an animation is a PNG of what
+is visible at that moment.
 """
 
 import io
@@ -18,12 +18,12 @@ from stages.sources import films
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _WHOLE_PICTURE = 0
-"""Of a page of a TIFF (tag 254): no thumbnail or smaller copy, and no mask, of another page."""
+"""Tag 254 of a TIFF's page: the page is not a thumbnail, a smaller copy or a mask of another page."""
 _KIND, _OLD_KIND = 254, 255
 _PLACES = {273: 279, 324: 325, 513: 514}
-"""Tags that say where strips, tiles and a JPEG are, with the tags of their sizes."""
+"""Tags of the places of strips, tiles and a JPEG, with the tags of their sizes."""
 _ELSEWHERE = {288, 289, 330, 34665, 34853, 40965}
-"""Tags that lead to gaps and to further tables: smaller copies, EXIF, GPS."""
+"""Tags that point to gaps and to other tables: smaller copies, EXIF, GPS."""
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 """Bytes of a value, by its type (TIFF 6.0, section 2; BigTIFF)."""
 _HEAD = 2**16
@@ -32,9 +32,9 @@ _THUMBNAIL = "Large Thumbnail"
 
 
 def frame_count(content: bytes, max_pixels: int) -> int:
-    """How many pictures a file holds, smaller copies and masks of others left out; 1 of what cannot be read.
+    """How many pictures a file has, without smaller copies and masks of others; 1 if it cannot be read.
 
-    Of nearly all files the first bytes tell. Raises UserError on a film where av is not installed.
+    For nearly all files the first bytes are enough. Raises UserError on a film if av is not installed.
     """
     if films.is_film(content):
         return films.frame_count(content, max_pixels)
@@ -52,7 +52,7 @@ def frame_count(content: bytes, max_pixels: int) -> int:
 
 
 def frames(content: bytes, max_pixels: int) -> Iterator[bytes]:
-    """Each of the pictures that `frame_count` counts, encoded; no bytes for a damaged one. Memory: two of them."""
+    """Each of the pictures that `frame_count` counts, encoded; empty bytes for a damaged one. Memory: two pictures."""
     if frame_count(content, max_pixels) == 1:
         yield content
         return
@@ -84,7 +84,7 @@ def _may_have_several(content: bytes) -> bool:
     if content.startswith(b"\x89PNG"):
         return b"acTL" in content[:_HEAD]
     if content[:4] == b"RIFF":
-        return content[8:16] == b"WEBPVP8X" and bool(content[20] & 2)  # the flag of an animation
+        return content[8:16] == b"WEBPVP8X" and bool(content[20] & 2)  # the flag for an animation
     return content[:4] in (*_TIFF, b"GIF8")
 
 
@@ -99,7 +99,7 @@ def _png(image: Image.Image, number: int) -> bytes:
 
 
 def _places_in_mpo(image: Image.Image, content: bytes) -> list[tuple[int, int]]:
-    """Start and size of each picture (CIPA DC-007); previews, which are the same again and smaller, left out."""
+    """Start and size of each picture (CIPA DC-007), without previews, which are smaller copies."""
     entries: list[dict[str, Any]] = image.mpinfo[0xB002]  # type: ignore[attr-defined]  # of MPO
     base = content.index(_MPF) + len(_MPF)
     starts = [0, *(base + entry["DataOffset"] for entry in entries[1:])]
@@ -117,21 +117,21 @@ class _Entry:
     kind: int
     count: int
     value: bytes
-    """All of it, wherever it lies."""
+    """The whole value, wherever it is stored."""
 
 
 class _Tiff:
-    """The pages of a TIFF or BigTIFF, each cut out with all that is said of it and none of its pixels touched."""
+    """The pages of a TIFF or BigTIFF, each cut out with all its tags and without a change to its pixels."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
         self._end = "<" if content[:2] == b"II" else ">"
         self._big = 43 in content[2:4]
         self._count, self._offset = ("Q", "Q") if self._big else ("H", "I")
-        self._left = 2 * len(content)  # bytes that all tables together may say they have: less than a bomb would
+        self._left = 2 * len(content)  # bytes that all tables together may claim: fewer than a bomb's
 
     def pictures(self) -> Iterator[list[_Entry]]:
-        """The tables of the pages that are pictures of their own; an endless chain ends where it began."""
+        """The tables of the pages that are independent pictures; a circular chain of pages ends where it began."""
         (place,) = self._read(self._offset, 8 if self._big else 4)
         known: set[int] = set()
         while place and place not in known:

@@ -14,9 +14,9 @@ from stages.common.sections import Count, Section, Seed, gray
 from stages.sources import RawImage, Source
 
 READS_PATH = False
-_HELD_OUT = 10  # of so many images one is held out
+_HELD_OUT = 10  # one of this many images is in the holdout
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_LEAST_CONTRAST = 80  # of 255, between letter and ground
+_LEAST_CONTRAST = 80  # of 255, between letter and background
 
 
 class Options(Section):
@@ -45,7 +45,7 @@ class Options(Section):
 
 
 def read(_: Ingest, options: Options) -> Source:
-    """Each image is drawn by the seed and its own number alone, so that any of them can be drawn first."""
+    """The images; each depends only on the seed and its number, so any of them can be drawn first."""
     return Source(
         name="glyphs",
         licence="CC0 1.0",
@@ -60,14 +60,14 @@ def _images(options: Options) -> Iterator[RawImage]:
     for number in range(options.images):
         key = f"glyph-{number:07d}"
         label = number % len(options.letters)
-        # Of each letter every tenth, not of each ten images one: ten may share a factor with the letters.
+        # Every tenth of each letter, not every tenth image: 10 and the number of letters may share a factor.
         held_out = number // len(options.letters) % _HELD_OUT == _HELD_OUT - 1
         split = "test" if held_out else "train"
         yield RawImage(key, f"{key}.png", partial(draw_glyph, options, number), label, split)
 
 
 def draw_glyph(options: Options, number: int) -> bytes:
-    """The picture of one number as PNG."""
+    """The picture with this number, as PNG."""
     random = np.random.default_rng([options.seed, number])
     letter = options.letters[number % len(options.letters)]
     shares, angle, shift = random.uniform(size=3), random.uniform(-1, 1) * options.rotation, random.uniform(-1, 1, 2)
@@ -81,12 +81,12 @@ def draw_glyph(options: Options, number: int) -> bytes:
     mode = "L" if options.colours == "gray" else "RGB"
     picture = Image.composite(Image.new(mode, mask.size, ink), Image.new(mode, mask.size, ground), mask)
     buffer = BytesIO()
-    picture.save(buffer, "PNG", compress_level=1)  # little to pack, and a million to draw
+    picture.save(buffer, "PNG", compress_level=1)  # pictures are small, and there may be a million
     return buffer.getvalue()
 
 
 def _colours(random: np.random.Generator, channels: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Two colours that differ enough to be told apart, also as gray."""
+    """Two colors that differ clearly, also in gray."""
     while True:
         colours = random.integers(0, 256, (2, channels))
         if abs(int(colours[0].sum()) - int(colours[1].sum())) >= _LEAST_CONTRAST * channels:
@@ -96,7 +96,7 @@ def _colours(random: np.random.Generator, channels: int) -> tuple[tuple[int, ...
 
 @lru_cache(1024)
 def _mask(letter: str, size: int, height: int, width: int) -> Image.Image:
-    """A letter in the middle, 255 where its ink is."""
+    """A letter in the middle: 255 inside its strokes, else 0."""
     mask = Image.new("L", (width, height))
     ImageDraw.Draw(mask).text((width / 2, height / 2), letter, 255, _font(size), anchor="mm")
     return mask

@@ -17,11 +17,11 @@ from stages.sources.steady import steady
 
 
 def grouped(source: Source, params: Ingest) -> Source:
-    """`source` with the groups of the table that `params.groups` names, where it names one.
+    """`source` with the groups of the table that `params.groups` names, if it names one.
 
-    CSV with a header, or JSON lines; the first column holds keys, like those of `ingest.labels`. An image that is not
-    in it, or has nothing in the column, is on its own. Raises UserError on a table that cannot be read so, or that
-    names none of the images.
+    CSV with a header, or JSON lines; the first column has keys, like those of `ingest.labels`. An image that is not in
+    the table, or has an empty cell, is its own group. Raises UserError on a table that cannot be read so, or that names
+    none of the images.
     """
     if params.groups is None:
         return source

@@ -39,13 +39,13 @@ class Options(Section):
 
 
 def paired_by(options: Options) -> bool:
-    """Whether Parquet files there are to bring partners."""
+    """Whether samples of Parquet files get partners."""
     return options.options.get("partner") is not None
 
 
 def read(params: Ingest, options: Options) -> Source:
-    """What `read_as` makes of the files; a broken transfer goes on where it was, as `download.fetch` says."""
-    # One of these reads the files, so their code is part of this source's (stages/common/identity.py).
+    """The files' images, as the source `read_as` reads them; a broken transfer resumes, see `download.fetch`."""
+    # One of these reads the files, so their code belongs to this source's identity (stages/common/identity.py).
     from stages.sources import archive, arrays, cifar, idx, parquet  # noqa: F401
 
     names = [_name(file) for file in options.files]

@@ -29,7 +29,7 @@ from stages.sources.steady import changed, stamp, steady
 
 CLASSES_FILE = "classes.txt"
 
-_MAGIC = {"images": 0x00000803, "labels": 0x00000801}  # unsigned bytes in 3 dimensions, in 1
+_MAGIC = {"images": 0x00000803, "labels": 0x00000801}  # unsigned bytes in 3 dimensions, or in 1
 _DIMENSIONS = {"images": 3, "labels": 1}
 _STEMS = {f"{part}-{kind}-idx{_DIMENSIONS[kind]}-ubyte" for part in ("train", "t10k") for kind in _MAGIC}
 _FILE_NAMES = {CLASSES_FILE} | _STEMS | {f"{stem}.gz" for stem in _STEMS}
@@ -53,7 +53,7 @@ class Options(Section):
 
 @dataclass(frozen=True)
 class _Part:
-    """A file of images and the file of their labels, where there is one."""
+    """A file of images, and the file of their labels, if there is one."""
 
     name: str
     split: str | None
@@ -66,11 +66,11 @@ class _Part:
 
 
 def read(params: Ingest, options: Options) -> Source:
-    """The train files, and the t10k files as the official test set where they are; every image becomes a gray PNG.
+    """The train files, and the t10k files, if there are any, as the official test set; each image becomes a gray PNG.
 
     Names of classes: those of the official data set, or the lines of `classes.txt`, or the label values themselves.
-    Images without a file of labels have none. Raises UserError on a file that is missing, damaged, or of another length
-    than its header says.
+    Without a file of labels, images have none. Raises UserError on a file that is missing, damaged, or of another
+    length than its header says.
     """
     official = OFFICIAL[options.download] if options.download else None
     files = _files(params, options)
@@ -96,7 +96,7 @@ def read(params: Ingest, options: Options) -> Source:
 
 
 def _files(params: Ingest, options: Options) -> dict[str, Path]:
-    """The files to read, by their official names; those that are on the web are fetched first."""
+    """The files to read, by their official names; official data sets are downloaded first."""
     if options.download:
         official = OFFICIAL[options.download]
         wanted = {name: ([place + name for place in official.places], sum_) for name, sum_ in official.sha256.items()}
@@ -149,7 +149,7 @@ def _part(name: str, files: dict[str, Path], place: str) -> _Part:
 
 
 class _IdxFile:
-    """An IDX file, unpacked as it is read; damage becomes a sentence that names the file."""
+    """An IDX file, unpacked while it is read; damage becomes an error that names the file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -195,7 +195,7 @@ class _IdxFile:
 
 
 def _checked_count(part: _Part, max_pixels: int) -> int:
-    """How many images; headers that cannot be true together are refused before anything of their size is read."""
+    """How many images; headers that contradict each other are refused before any content is read."""
     with closing(_IdxFile(part.images)) as images:
         count, height, width = images.header("images")
     label_count = count
@@ -245,7 +245,7 @@ def _names_in(files: dict[str, Path]) -> list[str] | None:
 
 
 def _classes(names: list[str] | None, found: list[int], parts: list[_Part]) -> tuple[list[str], dict[int, int]]:
-    """Class names, and the class of each label value: its own number where names are known, else its rank."""
+    """Class names, and the class of each label value: the value itself if names are known, else its rank."""
     if names is None:
         return [str(value) for value in found], {value: rank for rank, value in enumerate(found)}
     if found[-1] >= len(names):

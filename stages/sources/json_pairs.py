@@ -1,4 +1,4 @@
-"""A JSON object, or a list or an object in one, of any length, a piece of its file at a time."""
+"""Reads a JSON object of any length, or a list or an object inside it, a piece of its file at a time."""
 
 import re
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from typing import Any, Literal, TextIO
 
 from stages.common.errors import UserError
 
-_PIECE = 2**17  # characters that are read at once, and of which no single key or value has more
+_PIECE = 2**17  # characters that are read at once; no single key or value has more
 _SPACE = re.compile(r"[ \t\n\r]*")
 _IN_NUMBERS = "0123456789.eE+-"
 _DECODER = JSONDecoder()
@@ -19,9 +19,9 @@ _KINDS: dict[str, Kind] = {"[": "list", "{": "object", "n": "null"}
 
 
 def json_under(place: str, file: TextIO, key: str) -> tuple[Kind, Iterator[Any]]:
-    """What is under `key` of the object in `file`, and the values of a list or the pairs of an object, in their order.
+    """The kind of what is under `key` of the object in `file`, and a list's values or an object's pairs, in order.
 
-    It is "other" where there is no such key. Raises UserError on what is damaged, at once or while it is read.
+    The kind is "other" if there is no such key. Raises UserError on damage, at once or while it is read.
     """
     text = _Text(file)
     with _sentences(place, text):
@@ -32,12 +32,12 @@ def json_under(place: str, file: TextIO, key: str) -> tuple[Kind, Iterator[Any]]
 
 
 def json_pairs(path: Path, file: TextIO) -> Iterator[tuple[str, Any]]:
-    """The keys and values of the object in `file`, in their order. Raises UserError on what is none, or damaged."""
+    """The keys and values of the object in `file`, in order. Raises UserError if it is no object, or damaged."""
     text = _Text(file)
     with _sentences(path, text):
         if text.next() != "{":
             if text.ended:
-                text.value()  # raises where it is no JSON at all
+                text.value()  # raises if it is no JSON at all
             raise UserError(
                 "labels-invalid", f"{path} is no JSON object of keys and classes: write {{key: class, ...}}"
             )
@@ -57,7 +57,7 @@ def _sentences(place: str | Path, text: "_Text") -> Iterator[None]:
 
 
 def _is_at(text: "_Text", key: str) -> bool:
-    """Go to what is under `key`."""
+    """Go to the value of `key`; whether there is one."""
     text.take("{")
     while text.next() != "}":
         found = text.value()
@@ -102,7 +102,7 @@ def _pairs(text: "_Text") -> Iterator[tuple[str, Any]]:
 
 
 class _Text:
-    """What is left of a file, of which some is in memory."""
+    """The unread rest of a file, a part of it in memory."""
 
     def __init__(self, file: TextIO) -> None:
         self.ended = False
@@ -110,7 +110,7 @@ class _Text:
         self._lines = self._characters = 0  # before the text in memory
 
     def next(self) -> str:
-        """The sign that follows after space; none at the end."""
+        """The next character after whitespace; empty at the end."""
         while True:
             self._at = _SPACE.match(self._text, self._at).end()  # type: ignore[union-attr]  # it matches nothing too
             if self._at < len(self._text) or not self._more():
@@ -131,12 +131,12 @@ class _Text:
                     raise
                 continue
             follows = self._text[end : end + 1]
-            if (follows and follows not in _IN_NUMBERS) or not self._more():  # of 1.5e9 the start is a number too
+            if (follows and follows not in _IN_NUMBERS) or not self._more():  # the start of 1.5e9 is a number too
                 self._at = end
                 return value
 
     def skip(self) -> None:
-        """Go behind a value of any length."""
+        """Skip a value of any length."""
         try:
             self.value()
         except JSONDecodeError:
@@ -160,7 +160,7 @@ class _Text:
         return f"{error.msg}: line {self._lines + error.lineno} (char {self._characters + error.pos})"
 
     def _more(self) -> bool:
-        """Read on; whether there was more."""
+        """Read the next piece; whether there was one."""
         if self.ended:
             return False
         piece = self._file.read(_PIECE)

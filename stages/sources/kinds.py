@@ -1,4 +1,4 @@
-"""Which source reads what a person has, for the sentence that says that another one does not."""
+"""Which source reads a user's files, for the error that another source does not read them."""
 
 from contextlib import suppress
 from itertools import islice
@@ -11,15 +11,15 @@ from stages.sources.packed import archives_in, is_archive_name
 
 _BY_FIRST_BYTES = {b"PAR1": "parquet", b"\x93NUMPY": "arrays"}
 _BY_ENDING = {".parquet": "parquet", ".npy": "arrays", ".npz": "arrays", ".bin": "cifar"}
-_BY_ENDING |= dict.fromkeys(TEXTS, "text")  # last: a list of labels, or a licence, may lie beside all others
+_BY_ENDING |= dict.fromkeys(TEXTS, "text")  # last: a list of labels, or a license, may lie beside any other files
 _OF_FILES = {"volumes": (*MESHES, *SCANS, *SLICES), "sounds": SOUNDS, "rolls": SCORES}
-_LOOKED_AT = 10_000  # files of a folder
+_LOOKED_AT = 10_000  # files of a folder, at most
 
 
 def advice_on(path: Path, but: str) -> str:
-    """Which source other than `but` may read the file or folder at `path`; "" where none does, or nothing is there.
+    """Which source other than `but` may read the file or folder at `path`; "" if none does, or nothing is there.
 
-    Nothing is unpacked, and no more read than a few bytes.
+    Nothing is unpacked, and only a few bytes are read.
     """
     found = None
     with suppress(OSError):
@@ -44,7 +44,7 @@ def _of_file(path: Path) -> str | None:
 
 
 def _of_folder(path: Path) -> str | None:
-    """By the endings of names: images first, then what is packed."""
+    """The source for a folder, by the endings of its files: images first, then archives."""
     names = [found.name for found in islice(path.rglob("*"), _LOOKED_AT) if found.is_file()]
     names = [name for name in names if not of_system(name)]
     if any(is_image(name) for name in names):

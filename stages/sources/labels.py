@@ -23,19 +23,19 @@ Row = tuple[str, str]
 
 
 def labelled(source: Source, params: Ingest) -> Source:
-    """`source` with the labels of the file that `params.labels` names, where it names one; False takes all away.
+    """`source` with the labels of the file that `params.labels` names, if it names one; False removes all labels.
 
     CSV, TSV: a header, then key and class in the first two columns, or a column a class, one 1 in each row (one_hot).
-    JSON: {key: class}; JSON lines: {"key": ..., "class": ...} by any two names, in this order; or a table as `tables`
-    knows them. A key is an image's own, with or without its extension. Memory: the names of the classes; keys are in a
-    temporary file. Raises UserError on a file that cannot be read so, and while images are read on an image that is not
-    in it.
+    JSON: {key: class}; JSON lines: {"key": ..., "class": ...} with any two names, in this order; or a table that
+    `tables` knows. A key is an image's key, with or without its extension. Memory: the names of the classes; keys are
+    in a temporary file. Raises UserError on a file that cannot be read so, and, while images are read, on an image that
+    is not in it.
     """
     if params.labels is None:
         return source
     if params.labels is False:
         return replace(source, classes=None, images=(replace(image, label=None) for image in source.images))
-    from stages.sources.tables import labels_of  # which builds on this module
+    from stages.sources.tables import labels_of  # imported here, since it builds on this module
 
     path = file_beside("ingest.labels", Path(params.labels), Path(params.path))
     said: list[str] = []
@@ -45,13 +45,13 @@ def labelled(source: Source, params: Ingest) -> Source:
 
 
 def with_table(source: Source, table: "Labels", params: Ingest) -> Source:
-    """`source` with the labels of a table, as it is read."""
+    """`source` with the labels of a table, added while images are read."""
     images = _labelled(source.images, table, source.notes, params.unlabeled == "leave_out")
     return replace(source, classes=table.classes, images=images)
 
 
 def file_beside(setting: str, path: Path, source: Path) -> Path:
-    """A file that is named in `setting`: beside the images, or from the working directory on."""
+    """A file that is named in `setting`: relative to the images' folder, or to the working directory."""
     beside = (source if source.is_dir() else source.parent) / path
     found = next((file for file in (beside, path) if file.is_file()), None)
     if found is None:
@@ -62,7 +62,7 @@ def file_beside(setting: str, path: Path, source: Path) -> Path:
 
 
 def find_image(keys: Lookup, key: str) -> int | None:
-    """The number of an image among the keys of a table, which may call it by its key without the extension."""
+    """The number of an image among the keys of a table, which may leave out its extension."""
     key = key_of(key)
     found = keys.find(key)
     stem, dot, extension = key.rpartition(".")
@@ -71,7 +71,7 @@ def find_image(keys: Lookup, key: str) -> int | None:
 
 @contextmanager
 def open_table(setting: str, path: Path, what: str) -> Iterator[TextIO]:
-    """A text file; what is wrong with it becomes a sentence."""
+    """A text file, opened; errors on it become a UserError."""
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:  # spreadsheets begin a CSV with a byte order mark
             yield file
@@ -87,7 +87,7 @@ def mended_by(error: Exception) -> str:
 
 
 def csv_rows(file: TextIO) -> Iterator[list[str]]:
-    """The rows of a CSV from its start, without what commas at the ends of lines make: empty cells without a name."""
+    """The rows of a CSV from its start, without the empty cells, under no name, of commas at the ends of lines."""
     delimiter, width = delimiter_of(file), 0
     file.seek(0)
     for number, cells in enumerate(csv.reader(file, delimiter=delimiter)):
@@ -97,7 +97,7 @@ def csv_rows(file: TextIO) -> Iterator[list[str]]:
 
 
 def delimiter_of(file: TextIO) -> str:
-    """What parts the cells of a CSV: commas, or as the header's semicolons or tabs; tabs in a .tsv."""
+    """What separates the cells of a CSV: commas, semicolons or tabs, by its header; tabs in a .tsv."""
     if str(getattr(file, "name", "")).lower().endswith(".tsv"):
         return "\t"
     file.seek(0)
@@ -116,9 +116,9 @@ def _labelled(images: Iterable[RawImage], table: "Labels", notes: list[str], may
 def in_table(
     images: Iterable[RawImage], keys: Lookup, place: str | Path, what: str, may_lack: bool
 ) -> Iterator[tuple[RawImage, int | None]]:
-    """Each image with its number among the keys of a table; None where there is none and it may lack one.
+    """Each image with its number among the keys of a table; None for a missing image, if images may be missing.
 
-    Raises UserError on an image that may not, and on a table that names none of them all.
+    Raises UserError on a missing image if none may be, and on a table that names none of the images.
     """
     missing, matches = "", False
     for image in images:
@@ -137,7 +137,7 @@ def in_table(
 
 
 def matches_nothing(place: str | Path, what: str, keys: Lookup, image: str) -> UserError:
-    """Of a table that names none of the images, of which `image` is one."""
+    """The error on a table that names none of the images; `image` is an example of one."""
     held = f", such as {quoted(image)}, and holds {quoted(keys.first())}" if len(keys) else ""
     return UserError(
         "table-matches-nothing",
@@ -166,12 +166,12 @@ class Labels:
         return len(self.keys)
 
     def label(self, found: int) -> int | None:
-        """By its number among the keys; None where the file says that there is none."""
+        """The label of the key with the number `found`; None if the file says that it has no label."""
         return self._labels[found]
 
 
 def _rows(path: Path, said: list[str]) -> Iterator[Row]:
-    """The rows of a file; how it was understood is added to `said`."""
+    """The rows of a file; notes on how it was understood are added to `said`."""
     readers = {".csv": _csv_rows, ".tsv": _csv_rows, ".json": _json_rows, ".jsonl": _json_line_rows}
     if path.suffix.lower() not in readers:
         raise UserError(
@@ -198,7 +198,7 @@ def _csv_rows(path: Path, file: TextIO, said: list[str]) -> Iterator[Row]:
 
 
 def _unread(path: Path, header: list[str]) -> list[str]:
-    """What is said of columns behind that of the class."""
+    """A note on the columns after the class, which are not read."""
     if len(header) < 3:
         return []
     others = ", ".join(map(quoted, header[2:5])) + ", ..." * (len(header) > 5)
@@ -229,7 +229,7 @@ def _json_line_rows(path: Path, file: TextIO, said: list[str]) -> Iterator[Row]:
 
 
 def cells(file: Iterable[str]) -> Iterator[list[str]]:
-    """JSON lines as those of a CSV, its names first; a line of other names has one cell."""
+    """JSON lines as rows of a CSV, names first; a line with other names has only one cell."""
     header: list[str] | None = None
     for line in file:
         values = json.loads(line) if line.strip() else None
@@ -240,7 +240,7 @@ def cells(file: Iterable[str]) -> Iterator[list[str]]:
 
 
 def row(place: str | Path, key: Any, name: Any) -> Row:
-    """A key and a class, which may be empty: none. Raises UserError on what is no key, or no class."""
+    """A key and a class, where an empty class is none. Raises UserError on values that are no key, or no class."""
     known = isinstance(name, str | int | None) and not isinstance(name, bool)
     if not isinstance(key, str) or not known:
         raise UserError(

@@ -1,4 +1,4 @@
-"""What the names of a tree tell: which folders are splits, which are classes, and what was a choice in that.
+"""What the names of a tree mean: which folders are splits, which are classes, and where that was a choice.
 
 Known shapes, `*` being images, at any depth below a class:
     root/*    root/CLASS/*    root/SPLIT/*    root/SPLIT/CLASS/*    root/CLASS/SPLIT/*    and each in one more folder.
@@ -11,7 +11,7 @@ from stages.common.errors import UserError
 from stages.sources.names import LeftOut, Split, in_order, split_of, splits_read
 
 DEEPEST = 3
-"""A wrapper, a split, a class: no folder below decides anything."""
+"""A wrapper, a split, a class: deeper folders mean nothing."""
 
 _ALL = "took {} for all there is, as no folder is named as held out beside one to train on"
 
@@ -28,12 +28,12 @@ class Group:
 
 @dataclass
 class Survey:
-    """What the names tell, without a list of them."""
+    """What is known from the names, without a list of them."""
 
     images: Counter[Parts] = field(default_factory=lambda: Counter({(): 0}))
-    """At any depth below each of the upper folders."""
+    """How many images are, at any depth, below each of the upper folders."""
     direct: dict[Parts, str] = field(default_factory=dict)
-    """An image that lies directly in a folder."""
+    """For each folder, an image directly in it, if there is one."""
     tables: dict[Parts, bytes] = field(default_factory=dict)
     """Files that may hold labels; see `tables`."""
     left_out: LeftOut = field(default_factory=LeftOut)
@@ -56,9 +56,9 @@ Groups = dict[Parts, Group]
 
 
 def groups_of(place: str, survey: Survey, by_folder: bool) -> tuple[Groups, list[str]]:
-    """The groups of images by their folder, and sentences on how names were understood where they leave a choice.
+    """The groups of images by their folder, and sentences on how ambiguous names were understood.
 
-    Without `by_folder` folders are no classes. Raises UserError on folders that are neither.
+    Without `by_folder` folders are no classes. Raises UserError on folders that are neither splits nor classes.
     """
     return _Reading(place, survey, by_folder).groups()
 
@@ -87,7 +87,7 @@ class _Reading:
         return found, self._said
 
     def _without_wrapper(self) -> Parts:
-        """The only folder of the tree, where that is a mere wrapper: it too holds nothing but folders."""
+        """The only folder of the tree, if it is only a wrapper, which also has nothing but folders."""
         survey = self._survey
         top = survey.folders(())
         if len(top) != 1 or () in survey.direct:
@@ -125,9 +125,9 @@ class _Reading:
         return groups
 
     def _check_counterparts(self, before: Groups, found: Groups) -> None:
-        """What is held out has no classes of its own; a second folder to train on may, where the first has some.
+        """Check that the holdout has no classes of its own; a second folder to train on may, if the first has some.
 
-        Images held out in no folder of a class, where there are some to train on, are images without a label.
+        If training images have classes, images of the holdout outside a class's folder have no label.
         """
         known = {group.class_name for group in before.values()}
         for parts, group in found.items():
@@ -151,7 +151,7 @@ class _Reading:
         return {(*base, name): Group(name, split) for name in folders}
 
     def _splits_in_classes(self, base: Parts, names: list[str]) -> Groups:
-        """Of a tree in which each class has its own folders of splits; else nothing."""
+        """The groups of a tree in which each class has its own folders of splits; else empty."""
         if not self._by_folder or base in self._survey.direct:
             return {}
         inside = {name: self._survey.folders((*base, name)) for name in names}
@@ -173,5 +173,5 @@ class _Reading:
 
 
 def classes_of(groups: Groups) -> list[str] | None:
-    """Their names by label; None where there are none."""
+    """The names of the classes, by label; None without classes."""
     return in_order({group.class_name for group in groups.values() if group.class_name is not None}) or None

@@ -1,4 +1,4 @@
-"""What no source lets in: images over the limits, and names that lead out of a source or hide in a terminal."""
+"""What every source refuses: images over the limits, and names that lead out of a source or hide in a terminal."""
 
 import re
 
@@ -13,12 +13,12 @@ _LARGEST_VALUE = 2**31 - 1  # bytes that one value of a Parquet column can hold
 
 
 def is_image(name: str, extensions: tuple[str, ...] = EXTENSIONS) -> bool:
-    """By its extension; the content decides later what it is."""
+    """Whether a name has an image's extension; later the content decides."""
     return name.lower().endswith(extensions)
 
 
 def largest_file(max_pixels: int) -> int:
-    """Bytes of an image of so many pixels, RGBA in 16 bits, not compressed; no image file is larger."""
+    """Bytes of an uncompressed RGBA image of `max_pixels` in 16 bits; no image file is larger."""
     return min(8 * max_pixels + 2**20, _LARGEST_VALUE)
 
 
@@ -31,9 +31,9 @@ def check_size(place: str, size: int, max_pixels: int) -> None:
 
 
 def checked(place: str, content: bytes, max_pixels: int) -> bytes:
-    """The content of an image, refused where it or its header says more than `max_pixels`.
+    """The content of an image; refused if its size, or the size in its header, is over `max_pixels`.
 
-    One that cannot be decoded is let through: normalize counts those.
+    An image that cannot be decoded passes: normalize counts these.
     """
     check_size(place, len(content), max_pixels)
     try:
@@ -48,9 +48,9 @@ def checked(place: str, content: bytes, max_pixels: int) -> bytes:
 
 
 def inner_name(place: str, name: str) -> str:
-    """A name inside `place` as its parts between single slashes, in Unicode's form NFC.
+    """A name inside `place`, its parts joined by single slashes, in Unicode's form NFC.
 
-    Raises UserError on a name that leads out of it, or cannot be shown in one line.
+    Raises UserError on a name that leads out of `place`, or cannot be shown in one line.
     """
     parts = [part for part in name.split("/") if part not in ("", ".")]
     check_printable(place, "/".join(part for part in parts if part != FINDER_ICON))

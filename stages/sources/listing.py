@@ -19,9 +19,9 @@ def main() -> None:
 
 
 def listing(name: str = "") -> str:
-    """A paragraph a source, or of the named one: what it is, then each option with its default and what it means.
+    """A paragraph for each source, or for the named one: what it is, then each option's default and meaning.
 
-    Raises UserError where there is none of this name.
+    Raises UserError if there is no source of this name.
     """
     known = names()
     if name and name not in known:

@@ -1,4 +1,4 @@
-"""Numbers by name, in a temporary file: however many names there are, memory stays as it is."""
+"""Numbers by name, in a temporary file: memory does not grow with the number of names."""
 
 import errno
 import os
@@ -11,11 +11,11 @@ _NO_ROOM = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE}
 
 
 class Lookup:
-    """Names, each with a number; of a name that is there twice, the last number."""
+    """Names, each with a number; a name that is added twice has the last number."""
 
     def __init__(self, rows: Iterable[tuple[str, int]]) -> None:
         with _name_full_disk():
-            self._base = sqlite3.connect("")  # SQLite's own temporary file, gone with the process however that ends
+            self._base = sqlite3.connect("")  # SQLite's own temporary file, which never outlives the process
             self._base.execute("CREATE TABLE names (name BLOB, number INTEGER)")
             self._base.executemany("INSERT INTO names VALUES (?, ?)", ((_bytes(name), number) for name, number in rows))
             self._base.execute("CREATE INDEX by_name ON names (name)")
@@ -28,15 +28,15 @@ class Lookup:
         return found
 
     def first(self) -> str | None:
-        """The name that came first, where there are any."""
+        """The name that was added first; None if there is none."""
         return _name(self._first("SELECT name FROM names ORDER BY rowid"))
 
     def twice(self) -> str | None:
-        """The first name that is there more than once."""
+        """The first name that was added more than once; None if there is none."""
         return _name(self._first("SELECT name FROM names GROUP BY name HAVING count(*) > 1 ORDER BY min(rowid)"))
 
     def torn(self) -> str | None:
-        """The first name that is there with more than one number."""
+        """The first name that was added with more than one number; None if there is none."""
         torn = "SELECT name FROM names GROUP BY name HAVING count(DISTINCT number) > 1 ORDER BY min(rowid)"
         return _name(self._first(torn))
 
@@ -47,7 +47,7 @@ class Lookup:
 
 
 def _bytes(name: str) -> bytes:
-    return name.encode(errors="surrogatepass")  # JSON can say what UTF-8 cannot
+    return name.encode(errors="surrogatepass")  # JSON can have surrogates, UTF-8 cannot
 
 
 def _name(stored: bytes | None) -> str | None:
@@ -56,7 +56,7 @@ def _name(stored: bytes | None) -> str | None:
 
 @contextmanager
 def _name_full_disk() -> Iterator[None]:
-    """A full disk in the words of the system."""
+    """Raise the system's error for a full disk in place of SQLite's."""
     try:
         yield
     except sqlite3.Error as error:

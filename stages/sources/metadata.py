@@ -1,7 +1,7 @@
-"""What a picture's file says beside its pixels (where, when, by whom it was taken) is left out; colours stay.
+"""Removes a picture's metadata (where, when, by whom it was taken); colors stay.
 
-JPEG and PNG lose it without being encoded again: every pixel stays, and so do the colour profile and which side is
-up. Other formats are written anew as PNG or TIFF, which lose nothing either.
+JPEG and PNG are not encoded again: every pixel stays, and so do the color profile and the orientation. Other formats
+are written anew as PNG or TIFF, without loss.
 """
 
 import io
@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 from stages.common.pictures import FORMATS
 
 _ORIENTATION = 0x0112
-_NEXT_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # inside a scan: neither a stuffed byte nor a restart
+_NEXT_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # after a scan: neither a stuffed byte nor a restart
 _START_OF_SCAN, _END = 0xDA, 0xD9
 _KEPT_CHUNKS = (
     b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"cHRM", b"gAMA", b"iCCP", b"sBIT", b"sRGB", b"cICP", b"bKGD",
@@ -26,28 +26,28 @@ _PNG_MODES = {"1", "L", "LA", "P", "RGB", "RGBA", "I;16"}
 def stripped(content: bytes) -> bytes:
     """The picture without EXIF, XMP, IPTC, comments, thumbnails and anything after its end.
 
-    What cannot be read as a picture is emptied, since nobody knows what it holds; normalize counts it as broken.
+    A file that cannot be read as a picture is emptied, since its content is unknown; normalize counts it as broken.
     """
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             upright = image.getexif().get(_ORIENTATION, 1)
             without = {"JPEG": _jpeg, "MPO": _jpeg, "PNG": _png}.get(image.format or "")
             left = without(content, upright) if without else _encode_again(image)
-        with Image.open(io.BytesIO(left), formats=FORMATS):  # damage can make one segment hide another
+        with Image.open(io.BytesIO(left), formats=FORMATS):  # in a damaged file one segment can hide another
             return left
     except Exception:  # Pillow raises nearly anything on damaged bytes
         return b""
 
 
 def _orientation(upright: int) -> bytes:
-    """EXIF that says which side is up and nothing else."""
+    """EXIF with the orientation and nothing else."""
     exif = Image.Exif()
     exif[_ORIENTATION] = upright
     return exif.tobytes()
 
 
 def _jpeg(content: bytes, upright: int) -> bytes:
-    """ITU-T T.81, annex B: segments, each a marker and a length, and after a start of scan the coded bytes."""
+    """A JPEG without metadata (ITU-T T.81, annex B: segments of a marker and a length; scans also have coded bytes)."""
     parts = [b"\xff\xd8"]
     if upright != 1:
         exif = _orientation(upright)
@@ -83,7 +83,7 @@ def _segments(content: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _png(content: bytes, upright: int) -> bytes:
-    """PNG (ISO/IEC 15948), section 5: chunks, each a length, a name, the bytes and a checksum."""
+    """A PNG without metadata (ISO/IEC 15948, section 5: chunks of a length, a name, the bytes and a checksum)."""
     parts, start, name = [content[:8]], 8, b""
     while name != b"IEND":
         (length,) = struct.unpack_from(">I", content, start)

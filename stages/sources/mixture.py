@@ -1,4 +1,4 @@
-"""Points drawn from Gaussians, as pictures: the truth about them goes with them."""
+"""Points drawn from Gaussians, as pictures, together with the true distribution."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -12,7 +12,7 @@ from stages.common.sections import Count, Section, Seed
 from stages.media.points import Points
 from stages.sources import RawImage, Source
 
-_HELD_OUT = 10  # points to train on for one that is held out
+_HELD_OUT = 10  # points to train on for each point of the holdout
 _BLOCK = 10_000  # points that are drawn at once
 
 Modes = npt.NDArray[np.int64]
@@ -25,9 +25,9 @@ class MixtureOptions(Section):
 
 
 def mixture(name: str, truth: Points, options: MixtureOptions) -> Source:
-    """`options.points` points to train on and a tenth as many held out, each from a Gaussian drawn by `options.seed`.
+    """`options.points` points to train on and a tenth as many for the test set, drawn by `options.seed`.
 
-    Where there are several Gaussians, which one a point is from is its label.
+    With several Gaussians, a point's label is the number of its Gaussian.
     """
     several = len(truth.centres) > 1
     return Source(
@@ -56,10 +56,9 @@ def _points(truth: Points, options: MixtureOptions, labelled: bool) -> Iterator[
 
 
 def _draw_blocks(truth: Points, seed: int, count: int) -> Iterator[tuple[Modes, Values]]:
-    """A block at a time the modes `[N]` and the points `[N,D]` as values of a picture, from 0, black, to 1, white.
+    """The modes `[N]` and the points `[N,D]`, a block at a time, as values of a picture: 0 is black, 1 white.
 
-    All modes are drawn before all noise, from one stream; so the noise is drawn by a second generator, which has
-    gone through the modes already.
+    In the stream all modes come before all noise. So a second generator draws the noise, after it has passed the modes.
     """
     for_modes, for_noise = np.random.default_rng(seed), np.random.default_rng(seed)
     for size in _blocks(count):
@@ -71,6 +70,6 @@ def _draw_blocks(truth: Points, seed: int, count: int) -> Iterator[tuple[Modes, 
 
 
 def _blocks(count: int) -> Iterator[int]:
-    """The sizes of the blocks of so many points."""
+    """The sizes of the blocks of `count` points."""
     for start in range(0, count, _BLOCK):
         yield min(_BLOCK, count - start)

@@ -1,6 +1,6 @@
 """Clips of two handwritten digits that move and turn back at the walls, drawn by a seed, for `ingest.scenes`.
 
-A file a clip, a TIFF of a page a frame: other formats join frames that are the same.
+Each clip is a TIFF with a page for each frame: other formats join equal frames.
 """
 
 import io
@@ -22,9 +22,9 @@ READS_PATH = False
 _BRIGHTEST = 16
 _DIGITS = 2
 _SMALLER = 16 / 7
-"""How many times a digit's side goes into that of a frame."""
+"""A frame's side, in sides of a digit."""
 _FASTEST = 3
-"""Pixels that a digit moves at most along either side from one frame to the next, of 32."""
+"""Pixels, of 32, that a digit moves at most along each side from one frame to the next."""
 
 
 class Options(Section):
@@ -35,7 +35,7 @@ class Options(Section):
 
 
 def read(_: Ingest, options: Options) -> Source:
-    """Each clip is drawn by the seed and its own number alone, of scikit-learn's digits.
+    """The clips, of scikit-learn's digits; each depends only on the seed and its number.
 
     There is no test set: with `ingest.scenes` a random split keeps clips whole.
     """
@@ -68,7 +68,7 @@ def _encoded(digits: Levels, options: Options, number: int) -> bytes:
 
 
 def draw_clip(digits: Levels, frames: int, side: int, numbers: tuple[int, ...]) -> Levels:
-    """Frames `[T,side,side]` of two of the digits `[N,h,h]`, chosen by these numbers; the brighter one is in front."""
+    """Frames `[T,side,side]` of two of the digits `[N,h,h]`, drawn by the seed `numbers`; bright is in front."""
     random = np.random.default_rng(numbers)
     own = digits.shape[1]
     fastest = max(1, _FASTEST * side // 32)
@@ -82,6 +82,6 @@ def draw_clip(digits: Levels, frames: int, side: int, numbers: tuple[int, ...]) 
 
 
 def _turned_back(places: npt.NDArray[np.int64], room: int) -> npt.NDArray[np.int64]:
-    """Where something is that walls at 0 and `room` turn back."""
+    """Places of something that bounces back from walls at 0 and `room`."""
     there = places % (2 * room)
     return np.minimum(there, 2 * room - there)

@@ -1,4 +1,4 @@
-"""Names of files, folders and classes as people read them: in one Unicode form, in order, and what each stands for."""
+"""Names of files, folders and classes as people read them: in one Unicode form, in order, and what they mean."""
 
 import re
 from collections.abc import Iterable
@@ -10,12 +10,12 @@ from stages.common.errors import UserError, quoted
 Split = Literal["train", "test"]
 
 FINDER_ICON = "Icon\r"
-"""The file in which macOS keeps a folder's own icon: the only known name with a control character."""
+"""The file in which macOS keeps a folder's icon: the only known name with a control character."""
 OF_SYSTEMS = (
     "lost+found", "@eaDir", "#recycle", "@Recycle", "@__thumb", "$RECYCLE.BIN", "RECYCLER",
     "System Volume Information", "__MACOSX", "Thumbs.db", "ehthumbs.db", "desktop.ini", FINDER_ICON,
 )  # fmt: skip
-"""What disks, file servers and file managers leave among files, beside what is hidden (.Trash-1000, .DS_Store)."""
+"""Names that disks, file servers and file managers leave among files, beside hidden ones (.Trash-1000, .DS_Store)."""
 _OF_SYSTEMS = {name.casefold() for name in OF_SYSTEMS}
 _OF_FILE_MANAGERS = {".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini", FINDER_ICON.casefold()}
 _ON_DATA = {"readme", "license", "licence", "copying", "notice", "citation"}
@@ -23,11 +23,11 @@ _TRAIN = ("train", "training")
 _TEST = ("test", "testing")
 VALIDATION = ("val", "valid", "validation", "eval", "dev")
 SPLITS: dict[str, Split] = {**dict.fromkeys(_TRAIN, "train"), **dict.fromkeys(_TEST + VALIDATION, "test")}
-"""The usual spellings, in lower case: what is held out has one name here."""
+"""The usual names of splits, in lower case: test and validation are one split here."""
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-"""The last: bytes that Python could not decode."""
+"""Control characters, line ends, and surrogates: bytes that Python could not decode."""
 _BEHIND_A_SPLIT = re.compile(r"[ _-]?(set|data|images|(19|20)\d\d)\Z")
-"""Kaggle's training_set, COCO's train2017."""
+"""What may follow a split's name: Kaggle's training_set, COCO's train2017."""
 
 
 def check_printable(place: str, name: str) -> None:
@@ -40,17 +40,17 @@ def check_printable(place: str, name: str) -> None:
 
 
 def composed(name: str) -> str:
-    """The name in Unicode's form NFC: macOS writes an accent apart from its letter, most others write both as one."""
+    """The name in Unicode's form NFC: macOS writes accents as separate characters, most others do not."""
     return name if name.isascii() else normalize("NFC", name)
 
 
 def key_of(name: str) -> str:
-    """A name of a table as a source has it: composed, with slashes where Windows has others, without ./ before it."""
+    """A table's name as a source has it: composed, without ./ before it, and with / in place of Windows' separator."""
     return composed(name).replace("\\", "/").removeprefix("./")
 
 
 def in_order(names: Iterable[str]) -> list[str]:
-    """Numbers by their value, else by the alphabet."""
+    """Names sorted by value if all are numbers, else alphabetically."""
     found = list(names)
     if all(name.isascii() and name.isdigit() for name in found):
         return sorted(found, key=lambda name: (int(name), name))
@@ -58,35 +58,35 @@ def in_order(names: Iterable[str]) -> list[str]:
 
 
 def split_of(name: str) -> Split | None:
-    """What a folder or a file of this name holds; None where the name is of no split."""
+    """The split of a folder or a file of this name; None if it names no split."""
     return SPLITS.get(_BEHIND_A_SPLIT.sub("", name.casefold()))
 
 
 def splits_read(names: Iterable[str]) -> str:
-    """How the names of splits were understood, as a sentence."""
+    """A sentence on how the names of splits were understood."""
     found = sorted(names)
     train, held_out = ([name for name in found if split_of(name) == split] for split in ("train", "test"))
     return f"took {' and '.join(train)} to train on, {' and '.join(held_out)} as held out"
 
 
 def of_system(name: str) -> bool:
-    """Whether a file or a folder is hidden, or a system's own."""
+    """Whether a file or a folder is hidden, or belongs to a system."""
     return name.startswith(".") or name.casefold() in _OF_SYSTEMS
 
 
 def needs_no_word(name: str) -> bool:
-    """Whether a file that is left out is one that everybody expects: a text on the data, or a file manager's own."""
+    """Whether a file needs no mention if it is left out: a text about the data, or a file manager's file."""
     return name.casefold() in _OF_FILE_MANAGERS or name.casefold().partition(".")[0] in _ON_DATA
 
 
 class LeftOut:
-    """Counts what is hidden or of the system: a folder once, whatever is in it; what needs no word is not counted."""
+    """Counts hidden and system entries that are left out: a folder counts once; expected ones are not counted."""
 
     def __init__(self) -> None:
         self.count, self._first, self._last = 0, "", ""
 
     def takes(self, place: str, parts: Iterable[str]) -> bool:
-        """Whether a file or folder is such a one, or in one."""
+        """Whether a file or folder is left out, itself or with a folder above it; counts it."""
         before: list[str] = []
         for part in parts:
             before.append(part)
@@ -103,6 +103,6 @@ class LeftOut:
         return [f"left out {self.count} hidden or system {left_out}, such as {self._first}"]
 
     def _add(self, path: str) -> None:
-        if path != self._last:  # a folder's files follow each other
+        if path != self._last:  # the files of a folder come in a row
             self.count, self._last = self.count + 1, path
             self._first = self._first or path.rstrip()

@@ -1,4 +1,4 @@
-"""Sounds laid under noise by code: each gets itself under some as its partner, for families that take noise off."""
+"""Sounds mixed with noise by code: each sound's partner is itself with noise, for families that remove noise."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -18,11 +18,11 @@ from stages.sources.names import composed, of_system, split_of
 from stages.sources.tree import Entry, Tree
 
 _MOST = 2**28
-"""Samples of all noise: they are in memory."""
+"""Most samples of all noise, which is in memory."""
 
 
 class Without:
-    """A tree without one of its folders; see `tree.Tree`."""
+    """A tree with one of its folders left out; see `tree.Tree`."""
 
     def __init__(self, tree: Tree, folder: str) -> None:
         self.tree, self.folder, self.place = tree, folder, tree.place
@@ -41,20 +41,20 @@ class Without:
 
 @dataclass(frozen=True)
 class Noises:
-    """What may be laid over sounds: of each side of the split its own, or the same."""
+    """The noise to mix with sounds, separate for each side of the split, or the same."""
 
     recordings: dict[str, list[Recording]]
-    """By "train" and "test", of one channel."""
+    """Recordings of one channel, by "train" and "test"."""
     decibels: list[float]
     seed: int
     most: int
-    """Samples of a sound."""
+    """Most samples of a sound."""
     stamp: str
-    """Of all of the noise."""
+    """Changes with any of the noise; see `RawImage.stamp`."""
 
     @classmethod
     def read(cls, tree: Tree, folder: str, decibels: list[float], seed: int, most: int) -> "Noises":
-        """Raises UserError where the folder has no sounds, for one side none, or one that is broken or silent."""
+        """The noise of a folder. Raises UserError if a side of the split has none, or a sound is broken or silent."""
         found: dict[str, list[Recording]] = {}
         stamps, size = sha256(), 0
         for entry in tree.entries():
@@ -96,14 +96,14 @@ class Noises:
         return f"each sound has itself under noise as its partner, {levels} decibels below it: {which}"
 
     def pair(self, images: Iterator[RawImage]) -> Iterator[RawImage]:
-        """Each with its partner; both are mixed when the first of them is asked for."""
+        """Each sound with its partner; they are mixed when the first of both is asked for."""
         for image in images:
             both = cache(partial(self._both, image))
             content, partner = (partial(_part, both, number) for number in range(2))
             yield replace(image, content=content, partner=partner, stamp=f"{image.stamp} {self.stamp}")
 
     def _both(self, image: RawImage) -> tuple[bytes, bytes]:
-        """The sound and its partner, which depend on the seed and the key; twice the file where it cannot be read."""
+        """The sound and its partner, which depend on the seed and the key; twice the file if it cannot be read."""
         content = content_of(image.content)
         try:
             sound = samples_of(content, self.most)
@@ -138,6 +138,6 @@ def content_of(content: Content) -> bytes:
 
 
 def _inside(name: str, folder: str) -> tuple[str, ...] | None:
-    """The parts of a name below a folder, none of the folder itself; None where it is elsewhere."""
+    """The parts of a name below a folder, empty for the folder itself; None if it is elsewhere."""
     parts, own = (tuple(composed(part) for part in path.split("/") if part) for path in (name, folder))
     return parts[len(own) :] if parts[: len(own)] == own else None

@@ -1,19 +1,19 @@
-"""Where MNIST and Fashion-MNIST are kept, and the SHA-256 of their files (as in TensorFlow Datasets' checksums)."""
+"""Where MNIST and Fashion-MNIST are, and the SHA-256 of their files (as in TensorFlow Datasets' checksums)."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Official:
-    """A data set in four files that several places hold."""
+    """A data set of four files, which several web sites have."""
 
     origin: str
     licence: str
     classes: list[str]
     places: list[str]
-    """Folders on the web, tried in this order."""
+    """Web folders, tried in this order."""
     sha256: dict[str, str]
-    """By file name."""
+    """SHA-256 by file name."""
 
 
 MNIST = Official(

@@ -1,4 +1,4 @@
-"""Tables with a column a class, 0 or 1 (or -1 and 1) in each: classes where every row has one 1, as ISIC's have."""
+"""Tables with a column for each class, with 0 and 1 (or -1 and 1) and a single 1 in each row, as ISIC's have."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -7,22 +7,22 @@ from pathlib import Path
 from stages.common.errors import UserError, quoted
 
 _NOTHING = 2
-"""In place of what an empty cell does not say."""
+"""The value of an empty cell."""
 _VALUES = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "-1": -1, "-1.0": -1, "false": 0, "true": 1}
 _VALUES |= {"0,0": 0, "1,0": 1, "-1,0": -1}  # as Excel writes numbers in much of Europe
 _VALUES |= dict.fromkeys(("", "nan", "none", "null"), _NOTHING)
 _NAMES_OF_A_LABEL = {"label", "labels", "class", "target", "category", "y", "kind"}
-"""A second column of such a name holds the class, whatever stands behind it."""
+"""A second column of such a name is the class, whatever columns follow."""
 
 
 @dataclass(frozen=True)
 class OneHot:
-    """A table whose columns behind that of keys are classes."""
+    """A table whose columns after the keys are classes."""
 
     classes: list[str]
 
     def rows(self, path: Path, table: Iterable[list[str]]) -> Iterator[tuple[str, str]]:
-        """The key and the class of each row. Raises UserError where one has no 1, or several."""
+        """The key and the class of each row. Raises UserError on a row without a 1, or with several."""
         for number, row in enumerate(table, 1):
             if number == 1 or not row:
                 continue
@@ -43,9 +43,9 @@ class OneHot:
 
 
 def columns_of_classes(path: Path, table: Iterable[list[str]]) -> OneHot | None:
-    """The classes, where all that stands behind the keys in two columns or more is 0 and 1; None of any other table.
+    """The classes, if two or more columns follow the keys and have only 0 and 1; None for any other table.
 
-    Memory: a row. Raises UserError where there are empty cells among them.
+    Memory: a row. Raises UserError if some of these cells are empty.
     """
     rows = iter(table)
     names = [name.strip() for name in next(rows, [])][1:]

@@ -1,4 +1,4 @@
-"""Packed files, opened so that a damaged one is a sentence and a bomb does not go off."""
+"""Packed files: damage becomes a sentence, and archives that unpack to too much are refused."""
 
 import bz2
 import gzip
@@ -14,13 +14,13 @@ from stages.sources.names import of_system
 from stages.sources.steady import steady
 
 _PACKERS: dict[bytes, Callable[[Path], Any]] = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7": lzma.open}
-_ALWAYS_ALLOWED = 2**26  # bytes that any archive may hold: headers and flat images of a small one pack well
+_ALWAYS_ALLOWED = 2**26  # bytes that any archive may unpack to: headers and flat images of a small one compress well
 _BLOCK = 512
 _SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".zip")
 
 
 def archives_in(folder: Path) -> list[Path]:
-    """The archives in a folder, by their names."""
+    """The archives in a folder, recognized by their names."""
     found = (path for path in folder.iterdir() if is_archive_name(path.name) and not of_system(path.name))
     return sorted(path for path in found if path.is_file())
 
@@ -31,7 +31,7 @@ def is_archive_name(name: str) -> bool:
 
 @contextmanager
 def refusing(path: Path) -> Iterator[None]:
-    """Damage becomes a sentence that names the file."""
+    """Turn errors on damaged bytes into a UserError that names the file."""
     try:
         yield
     except (UserError, GeneratorExit):
@@ -44,16 +44,16 @@ def refusing(path: Path) -> Iterator[None]:
 
 
 def check_unpacked(path: Path, size: int, max_ratio: float) -> None:
-    """Refuse an archive that says it unpacks to more bytes than it may."""
+    """Refuse an archive that claims to unpack to more bytes than allowed."""
     if size > _allowed(path, max_ratio):
         raise _bomb(path, max_ratio)
 
 
 def tar_members(path: Path, max_ratio: float, at_once: int) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
-    """The members of a tar, packed or not (known by its first bytes), one at a time and in its order.
+    """The members of a tar, compressed or not (its first bytes show it), one at a time and in its order.
 
-    No more than `at_once` bytes are ever held, headers included. Raises UserError on one that is damaged or cut off,
-    unpacks to more than it may, or changes meanwhile.
+    At most `at_once` bytes are in memory, headers included. Raises UserError on a tar that is damaged or cut off,
+    unpacks to more than allowed, or changes meanwhile.
     """
     with (
         steady([path]),
@@ -68,7 +68,7 @@ def tar_members(path: Path, max_ratio: float, at_once: int) -> Iterator[tuple[ta
 
 
 def _check_end(path: Path, file: "_Bounded", offset: int) -> None:
-    """tarfile takes a damaged header for the end, and so would leave the rest out without a word."""
+    """Check that a tar ends where tarfile stopped, which takes a damaged header for the end without an error."""
     file.seek(offset)
     if file.read(_BLOCK) != bytes(_BLOCK):
         raise UserError("source-cut-off", f"{path} is cut off or damaged {offset} bytes in: fetch or copy it again")
@@ -94,7 +94,7 @@ def _unpacked(path: Path, max_ratio: float, at_once: int) -> "_Bounded":
 
 
 class _Bounded:
-    """An unpacked file of which no more than `allowed` bytes are ever read, and no more than `at_once` together."""
+    """An unpacked file from which at most `allowed` bytes are read in total, and at most `at_once` at once."""
 
     def __init__(self, file: BinaryIO, allowed: float, at_once: int, bomb: UserError) -> None:
         self._file, self._allowed, self._at_once, self._bomb = file, allowed, at_once, bomb

@@ -39,7 +39,7 @@ class Options(Section):
 
 
 def paired_by(options: Options) -> bool:
-    """Whether they ask for partners."""
+    """Whether samples get partners."""
     return options.partner is not None
 
 
@@ -76,13 +76,13 @@ def _paths(path: Path) -> list[Path]:
 
 
 def is_table(name: str) -> bool:
-    """Whether it is the name of a Parquet file that is no system's own, as a path inside the source."""
+    """Whether a path inside the source is that of a Parquet file, and not hidden or a system's."""
     return name.endswith(".parquet") and not any(map(of_system, name.split("/")))
 
 
 def table_source(name: str, origin: str, tables: list[Table], params: Ingest, options: Options) -> Source:
     """The images in Parquet files."""
-    if params.labels is not None:  # a file has them, or none are wanted
+    if params.labels is not None:  # a file has the labels, or none are wanted
         options = options.model_copy(update={"label": None})
     asked = params.attributes if params.attributes and params.attributes.file is None else None
     columns = _Columns(options, tables, asked)
@@ -94,12 +94,12 @@ def table_source(name: str, origin: str, tables: list[Table], params: Ingest, op
 
 
 class _Columns:
-    """Which columns there are, and what they are found to hold before images are read."""
+    """The columns, and what is found in them before images are read."""
 
     def __init__(self, options: Options, tables: list[Table], asked: Attributes | None) -> None:
         self.count = 0
         self.marks: set[Any] = set()
-        """Values of the column that say that there is no label."""
+        """Values of the column of labels that mean no label."""
         with _opened(tables[0]) as file:
             schema: pa.Schema = file.schema_arrow
         self.image, self.partner, self.key, self.group = options.image, options.partner, options.key, options.group
@@ -139,7 +139,7 @@ class _Columns:
         return ([str(value) for value in values] or None), labels
 
     def _splits_by_name(self, tables: list[Table]) -> dict[str, Split]:
-        """By the start of a file's or a folder's name, as hubs have it; none where that does not tell them all."""
+        """Splits by the start of a file's or a folder's name, as on hubs; empty unless all names have one."""
         first = {table.name: _split_in(table.name) for table in tables}
         found = {name for name in first.values() if name is not None}
         if {split_of(name) for name in found} != {"train", "test"}:
@@ -153,7 +153,7 @@ class _Columns:
 
 
 class _OfAttributes:
-    """Columns that become attributes, read once before the images for the values that there are."""
+    """Columns that become attributes; they are read once before the images, to find their values."""
 
     def __init__(self, names: list[str], tables: list[Table], schema: pa.Schema) -> None:
         self.columns = {name: Column(composed(name), commas=False) for name in names}
@@ -170,7 +170,7 @@ class _OfAttributes:
         return [value for name, column in self.columns.items() for value in column.values(self._text(name, row[name]))]
 
     def _text(self, name: str, value: Any) -> str:
-        """As it stands in a table of text, of a ClassLabel its name."""
+        """A value as in a table of text; for a ClassLabel its name."""
         plain, words = _plain(value), self._words[name]
         if plain is None or (words is not None and plain not in range(len(words))):
             return ""
@@ -178,7 +178,7 @@ class _OfAttributes:
 
 
 def _chosen(asked: Attributes, table: Table, schema: pa.Schema, taken: list[str]) -> list[str]:
-    """The names of the columns that become attributes: of `all` those that can, and that are not `taken`."""
+    """The names of the columns that become attributes; for `all`, those that can and are not `taken`."""
     able = [field.name for field in schema if _says_something(field.type) and field.name not in taken]
     wanted = able if asked.columns == "all" else asked.columns
     if missing := next((name for name in wanted if name not in able), "" if wanted else "any"):
@@ -191,7 +191,7 @@ def _chosen(asked: Attributes, table: Table, schema: pa.Schema, taken: list[str]
 
 
 def _says_something(kind: pa.DataType) -> bool:
-    """Whether it is of bits, numbers or text."""
+    """Whether a column's type is bits, numbers or text."""
     inner = kind.value_type if pa.types.is_dictionary(kind) else kind
     kinds = (
         pa.types.is_boolean,
@@ -233,7 +233,7 @@ def _distinct(tables: list[Table], column: str) -> set[Any]:
 
 
 def _plain(value: Any) -> Any:
-    """A class number or name; whole numbers beside empty cells come as fractions out of pandas, the cells as NaN."""
+    """A class number or name; pandas writes whole numbers beside empty cells as fractions, and the cells as NaN."""
     if not isinstance(value, float):
         return value
     return int(value) if value.is_integer() else None if math.isnan(value) else value
@@ -276,7 +276,7 @@ def _check_columns(table: Table, schema: pa.Schema, columns: _Columns) -> None:
 
 
 def _check_classes(table: Table, schema: pa.Schema, first: Table, known: pa.Schema, wanted: list[str]) -> None:
-    """Refuse two files of which each has its own names for the numbers of a column: 0 would be a cat and a dog."""
+    """Refuse files with different names for the same number of a column: 0 would be a cat and a dog."""
     for column in wanted:
         names, others = _class_label(known, column), _class_label(schema, column)
         if names and others and names != others:

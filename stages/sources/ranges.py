@@ -1,18 +1,18 @@
-"""A file of which any range can be had, such as one that is elsewhere or put together, as a file to seek in."""
+"""A seekable file over content that is read by ranges, such as a remote or a composed file."""
 
 import io
 from typing import Any
 
 
 class RangeFile(io.RawIOBase):
-    """Whoever inherits says what is in a range, by `content`."""
+    """A subclass gives the bytes of a range, by `content`."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
         self._size, self._at = size, 0
 
     def content(self, start: int, size: int) -> bytes:
-        """At most `size` bytes from `start`, which is before the end; none where a reader has to stop."""
+        """At most `size` bytes from `start`, which is before the end; empty if a reader must stop there."""
         raise NotImplementedError
 
     def readable(self) -> bool:

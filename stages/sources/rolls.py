@@ -49,7 +49,7 @@ class Options(Section):
 
 @dataclass
 class LeftOut:
-    """How many bars are, by reason."""
+    """How many bars are left out, by reason."""
 
     of_another_meter: int = 0
     empty: int = 0
@@ -68,27 +68,27 @@ class LeftOut:
 
 
 def medium_by(options: Options) -> Rolls:
-    """Whose steps and pitches normalize has to keep."""
+    """The medium, with the steps and pitches that normalize must keep."""
     return Rolls(options.lowest, options.pitches, options.voices, options.tempo)
 
 
 def paired_by(options: Options) -> bool:
-    """Whether they ask for partners."""
+    """Whether samples get partners."""
     return options.previous
 
 
 def attributes_by(options: Options) -> bool:
-    """Whether they ask for chords."""
+    """Whether samples get chords as attributes."""
     return options.chords
 
 
 def read(params: Ingest, options: Options) -> Source:
-    """The bars of a folder or an archive of MIDI files, with classes and a test set told as by source `folder`.
+    """The bars of a folder or an archive of MIDI files, with classes and a test set as in source `folder`.
 
-    All of a piece stay on one side of the split. A piece is moved by whole octaves to where most of its bars are within
-    the pitches; those that are not are left out, as are empty bars and those of another meter than 4/4 or 2/2. A file
-    that cannot be read, or gives no bar, stays whole, so that normalize names it. Memory: a piece. Raises UserError as
-    source `folder` and `archive` do, and where mido is not installed.
+    All bars of a piece stay on one side of the split. A piece is transposed by whole octaves so that most of its bars
+    are within the pitches. Bars outside them, empty bars and bars in other meters than 4/4 or 2/2 are left out. A file
+    that cannot be read, or has no such bar, stays whole, so that normalize names it. Memory: a piece. Raises UserError
+    as sources `folder` and `archive` do, and if mido is not installed.
     """
     if params.pairs is not None:
         raise UserError("pairs-not-supported", "ingest.pairs is of pictures, and these are bars: set it to null")
@@ -130,9 +130,9 @@ def _bars(images: Iterator[RawImage], options: Options, most: int, notes: list[s
 
 
 def bars_of(score: Score, options: Options, left_out: LeftOut) -> list[tuple[int, Sounding, Sounding]]:
-    """The bars `[16,P]` of a piece that are kept, each with its number in it, and with the bar before.
+    """The bars `[16,P]` of a piece that are kept: each one's number, the bar, and the bar before.
 
-    That is empty where none of 16 sixteenths ends when a bar begins; of it, what is outside the pitches is not heard.
+    The bar before is empty if no bar of 16 sixteenths ends there; its notes outside the pitches are left out.
     """
     left_out.of_another_meter += score.others
     heard = moved(score, options.lowest, options.pitches)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 READS_PATH = False
-_READERS = 16  # images that are fetched at once: each is waited for
-_CHUNK = 2**20  # bytes of Parquet asked for at once
+_READERS = 16  # images that are fetched at once, since each has to be waited for
+_CHUNK = 2**20  # bytes of Parquet in a request
 
 
 class Options(Section):
@@ -32,15 +32,15 @@ class Options(Section):
 
 
 def paired_by(options: Options) -> bool:
-    """Whether Parquet files there are to bring partners."""
+    """Whether samples of Parquet files get partners."""
     return options.columns.get("partner") is not None
 
 
 def read(params: Ingest, options: Options) -> Source:
-    """The Parquet files below the prefix, where there are any, else the images there.
+    """The images in the Parquet files below the prefix, if there are any, else the images there.
 
-    Classes and test set are told by names as in source `folder`, or `parquet`. Raises UserError on what the store
-    refuses, and on an object that changes meanwhile.
+    Classes and a test set are as in source `folder`, or `parquet`. Raises UserError if the store refuses a request, and
+    on an object that changes meanwhile.
     """
     columns = validated(parquet.Options, options.columns, "params.yaml", "ingest.options.columns")
     bucket = _Bucket(options.url, params.max_pixels)
@@ -91,7 +91,7 @@ class _Bucket:
         return [(name, _Object(self, item)) for name, item in named if parquet.is_table(name)]
 
     def _objects(self) -> Iterator[Any]:
-        """In the order of names, a page of a thousand at a time."""
+        """All objects, in the order of names, listed a thousand at a time."""
         with self.sentences():
             pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self._prefix)
             for page in pages:
@@ -109,7 +109,7 @@ class _Bucket:
         with self.sentences():
             try:
                 get = partial(self.client.get_object, Bucket=self.bucket, Key=key, IfMatch=tag)
-                answer = get(Range=range_) if range_ else get()  # of an empty object there is no range
+                answer = get(Range=range_) if range_ else get()  # an empty object has no range
                 return answer["Body"].read()
             except ClientError as error:
                 if error.response["ResponseMetadata"]["HTTPStatusCode"] in (404, 412):
@@ -118,7 +118,7 @@ class _Bucket:
 
 
 class _Object(RangeFile):
-    """Reading asks for that range of the object."""
+    """An object as a file: each read is a request for that range."""
 
     def __init__(self, bucket: _Bucket, item: Any) -> None:
         super().__init__(item["Size"])

@@ -1,4 +1,4 @@
-"""Scenes as pairs: each frame that has so many before it, with those as its partner and maps, the latest first.
+"""Scenes as pairs: each frame's partner and maps are the frames before it, the latest first.
 
 A scene is a film, a file with several frames (GIF, animated PNG and WebP, a TIFF stack), or a folder's numbered
 pictures.
@@ -22,22 +22,22 @@ from stages.sources import RawImage, Source
 from stages.sources.frames import frame_count, frames
 
 _NUMBER = re.compile(r"(?s)(.*?)([0-9]+)([^0-9]*)")
-"""The last number of a name, and what is around it."""
+"""A name's last number, and the text before and after it."""
 
 
 @dataclass
 class Found:
-    """What there is in a source, and what is wrong with it."""
+    """The scenes of a source, and what is wrong with them."""
 
     scenes: int = 0
     frames: int = 0
     short: list[str] = field(default_factory=list)
-    """Scenes of too few frames."""
+    """Names of scenes with too few frames."""
     damaged: list[str] = field(default_factory=list)
     interrupted: list[str] = field(default_factory=list)
 
     def add(self, name: str, frames: int) -> None:
-        """Count a scene, in which so many frames can be made of others."""
+        """Count a scene, in which `frames` frames have enough frames before them."""
         if frames:
             self.scenes, self.frames = self.scenes + 1, self.frames + frames
         else:
@@ -56,10 +56,10 @@ class Found:
 def in_scenes(source: Source, scenes: Scenes, max_pixels: int) -> Source:
     """The frames of the source's scenes that have `scenes.past` before them.
 
-    All of a scene stay on one side of a random split, and of two that are the same to the byte, unless a table of
-    groups says otherwise. Scenes that are too short are left out and counted. Memory: the files of one folder.
-    Raises UserError on a source that is of no pictures or brings partners, on frames of unlike sizes in a scene, on two
-    of one number, on an archive that holds a folder's frames in pieces, and where no scene is long enough.
+    A scene's frames stay on one side of a random split, together with those of scenes that are equal to the byte,
+    unless a table of groups says otherwise. Scenes that are too short are left out and counted. Memory: the files of
+    one folder. Raises UserError on a source without pictures or with partners, on frames of different sizes or with
+    equal numbers in a scene, on an archive whose folders come in pieces, and if no scene is long enough.
     """
     if not source.of_pictures or source.paired or source.medium.shape is not None:
         many = source.medium.words.many
@@ -86,7 +86,7 @@ def _images(source: Source, scenes: Scenes, max_pixels: int, found: Found) -> It
 
 
 def _by_scene(images: Iterable[RawImage], readers: int, max_pixels: int) -> Iterator[list[RawImage]]:
-    """The files of each scene in order, read: one with several frames, or those of a folder, by their numbers."""
+    """The files of each scene, in order and read: one file with several frames, or a folder's numbered files."""
     held: dict[str, list[RawImage]] = {}
     closed = set[str]()
     for image in _read(images, readers):
@@ -109,7 +109,7 @@ def _by_scene(images: Iterable[RawImage], readers: int, max_pixels: int) -> Iter
 
 
 def _read(images: Iterable[RawImage], readers: int) -> Iterator[RawImage]:
-    """With their contents, in order; some are read at once where each is waited for."""
+    """The images with their contents, in order; `readers` are read at once, in threads."""
     if readers == 1:
         yield from (replace(image, content=_content(image)) for image in images)
         return
@@ -133,7 +133,7 @@ def _in_order(images: list[RawImage]) -> Iterator[list[RawImage]]:
 
 
 def in_series(names: Iterable[str]) -> Iterator[list[str]]:
-    """Of files' names those together that are in one folder and differ in nothing but a number, by that; others alone.
+    """Names of files in series: names in a folder that differ only in a number, in its order; other names alone.
 
     The number is the last one before the ending.
     """
@@ -153,7 +153,7 @@ def _place(name: str) -> int:
 
 
 def _of_scene(images: list[RawImage], scenes: Scenes, max_pixels: int, found: Found) -> Iterator[RawImage]:
-    """Each frame of a scene that has so many before it in a row, made of these."""
+    """Each frame of a scene with enough frames in a row before it, which become its partner and maps."""
     first = images[0]
     group = (
         first.group or f"scene {sha256(b''.join(sha256(_content(one)).digest() for one in images)).hexdigest()[:16]}"
@@ -172,7 +172,7 @@ def _of_scene(images: list[RawImage], scenes: Scenes, max_pixels: int, found: Fo
 
 
 def _rows(images: list[RawImage], max_pixels: int, found: Found) -> Iterator[Iterator[RawImage]]:
-    """The frames of a scene that follow each other, a gap in their numbers aside."""
+    """Rows of consecutive frames of a scene; a gap in the numbers begins a new row."""
     if len(images) == 1:
         yield _of_file(images[0], max_pixels, found)
         return
@@ -192,7 +192,7 @@ def _rows(images: list[RawImage], max_pixels: int, found: Found) -> Iterator[Ite
 
 
 def _of_file(image: RawImage, max_pixels: int, found: Found) -> Iterator[RawImage]:
-    """The frames of a file up to the first that is damaged, each as PNG."""
+    """The frames of a file up to the first damaged one, each as PNG."""
     for number, content in enumerate(frames(_content(image), max_pixels)):
         if not content:
             found.damaged.append(image.key)
@@ -201,7 +201,7 @@ def _of_file(image: RawImage, max_pixels: int, found: Found) -> Iterator[RawImag
 
 
 def _of_one_size(images: Iterable[RawImage], max_pixels: int) -> Iterator[RawImage]:
-    """Raises UserError where they are not; what cannot be opened is left to normalize, which names it."""
+    """The images; raises UserError if sizes differ. Normalize reports those that cannot be opened."""
     known: tuple[int, int] | None = None
     for image in images:
         size = known

@@ -15,7 +15,7 @@ from stages.sources import RawImage, Source
 READS_PATH = False
 _WORDS = sorted(word for words in LEXICON.values() for word in words)
 MEDIUM = Tokens([END, UNKNOWN, *_WORDS], LONGEST + 1, grammar=True)
-"""One place more than the longest sentence has words, so that all have an end."""
+"""Samples have one place more than the longest sentence has words, so that each sentence has an end."""
 
 
 class Options(Section):
@@ -24,7 +24,7 @@ class Options(Section):
 
 
 def read(_: Ingest, options: Options) -> Source:
-    """There are no classes and no test set."""
+    """The sentences, without classes and without a test set."""
     return Source(
         name="sentences",
         licence="CC0 1.0",
@@ -37,7 +37,7 @@ def read(_: Ingest, options: Options) -> Source:
 
 
 def _sentences(options: Options) -> Iterator[RawImage]:
-    """Memory: the sentences."""
+    """Distinct sentences drawn by the seed. Memory: the sentences."""
     random, drawn = np.random.default_rng(options.seed), set[str]()
     while len(drawn) < options.sentences:
         sentence = " ".join(draw_sentence(random))

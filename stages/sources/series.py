@@ -1,7 +1,7 @@
-"""Slices of DICOM in a tree, each series of them as one file that holds them all; see `stages.media.slices`.
+"""Slices of DICOM in a tree: each series becomes one file with all its slices; see `stages.media.slices`.
 
-A folder with slices of one patient stands for its volume: it is a file beside other patients' then, so that the folder
-above may be a class. Slices of several patients in one folder are files in it.
+A folder with the slices of one patient becomes one file, so that the folder above it, with other patients' files, may
+be a class. A folder with slices of several patients has a file for each series in it.
 """
 
 import re
@@ -20,7 +20,7 @@ from stages.sources.steady import changed
 from stages.sources.tree import Entry, Tree
 
 _NUMBERED = re.compile(r"[^.]+|.*\.\d+")
-"""How files are named that have no ending: IM0001, or 1.2.840.10008.1."""
+"""Names of DICOM files without an ending: IM0001, or 1.2.840.10008.1."""
 
 
 @dataclass
@@ -28,7 +28,7 @@ class _Found:
     """The slices of one series in a folder."""
 
     patient: str | None
-    """None of a file that cannot be read."""
+    """The patient's id; None for a file that cannot be read."""
     names: list[str] = field(default_factory=list)
     stamps: list[Callable[[], str]] = field(default_factory=list)
 
@@ -38,15 +38,15 @@ class _Found:
 
 @dataclass
 class _Known:
-    """What slices are in a tree."""
+    """What is known of the slices in a tree."""
 
     series: dict[str, _Found] = field(default_factory=dict)
-    """By the names that they have as files."""
+    """Each series by its name as a file."""
     slices: set[str] = field(default_factory=set)
     without_pixels: set[str] = field(default_factory=set)
-    """Reports, plans, tables of contents: files of DICOM that are no pictures."""
+    """Names of DICOM files without pictures: reports, plans, tables of contents."""
     folders: set[str] = field(default_factory=set)
-    """Those that are files now."""
+    """Folders that became files."""
 
 
 class Series:
@@ -84,7 +84,7 @@ class Series:
         return self._tree.advice()
 
     def by_patient(self, images: Iterator[RawImage]) -> Iterator[RawImage]:
-        """With the patient as the group of those that were joined, where there are several."""
+        """The images; if there are several patients, the group of a joined volume is its patient."""
         for image in images:
             found = self._known.series.get(image.key) if self.of_several_patients else None
             yield image if found is None else replace(image, group=found.patient)
@@ -131,7 +131,7 @@ def _patients(series: Iterable[_Found]) -> set[str]:
 
 
 def _slices_in(tree: Tree) -> Iterator[tuple[Entry, Slice | None]]:
-    """Files of DICOM, each with what it says; None of one that cannot be read."""
+    """DICOM files, each with its header as a `Slice`; None if it cannot be read."""
     for entry in tree.entries():
         *above, name = entry.name.split("/")
         if entry.kind != "file" or any(map(of_system, (*above, name))):
@@ -145,7 +145,7 @@ def _slices_in(tree: Tree) -> Iterator[tuple[Entry, Slice | None]]:
 
 
 def _named(begin: str, series: dict[str, _Found]) -> dict[str, _Found]:
-    """By what each is called as a file: numbered where there are several; what cannot be read keeps its own name."""
+    """Each series by its name as a file, numbered if there are several; unreadable files keep their names."""
     readable = [one for one in series.values() if one.patient is not None]
     digits = len(str(len(readable)))
     numbers = [f"-{number:0{digits}d}" for number in range(1, len(readable) + 1)] if readable[1:] else [""]

@@ -17,9 +17,9 @@ from stages.sources import RawImage, Source
 MEDIUM = Volumes()
 READS_PATH = False
 _LEAST, _MOST, _EDGE = 0.45, 0.85, 0.95
-"""Of half a side: how far a solid reaches from its middle along each axis, and how far it may reach in all."""
+"""Shares of half a side: a solid's least and most extent from its middle along each axis, and most from the center."""
 _HOLLOW = 0.65
-"""From the middle of a ring to that of its tube, which is as thick as goes in."""
+"""Distance from the middle of a ring to the middle of its tube, which is as thick as possible."""
 Places = npt.NDArray[np.float64]
 
 SOLIDS: dict[str, Callable[[Places, Places, Places], Any]] = {
@@ -29,7 +29,7 @@ SOLIDS: dict[str, Callable[[Places, Places, Places], Any]] = {
     "cylinder": lambda up, front, right: (abs(up) <= 1) & (np.hypot(front, right) <= 1),
     "ring": lambda up, front, right: np.hypot(np.hypot(front, right) - _HOLLOW, up) <= 1 - _HOLLOW,
 }
-"""Whether places are in each, that reaches from -1 to 1 along each axis, but for a flat ring."""
+"""Whether places are inside each solid, which extends from -1 to 1 along each axis; a ring is flat."""
 
 
 class Options(Section):
@@ -39,9 +39,9 @@ class Options(Section):
 
 
 def read(_: Ingest, options: Options) -> Source:
-    """Each solid is drawn by the seed and its own number alone; its class says which kind it is.
+    """The solids; each depends only on the seed and its number, and its class is its kind.
 
-    There is no test set: in few cells some are equal, and a random split keeps these on one side.
+    There is no test set: with few cells some solids are equal, and a random split keeps these on one side.
     """
     return Source(
         name="solids",
@@ -66,7 +66,7 @@ def _encoded(options: Options, number: int) -> bytes:
 
 
 def draw_solid(side: int, seed: int, number: int) -> npt.NDArray[np.bool_]:
-    """One of a kind in turn, upright, of sizes along its axes and at a place that are drawn: `[side,side,side]`."""
+    """A solid `[side,side,side]` of each kind in turn, upright, with random sizes along its axes and a random place."""
     random = np.random.default_rng([seed, number])
     reach = random.uniform(_LEAST, _MOST, (3, 1, 1, 1))
     middle = random.uniform(-1, 1, (3, 1, 1, 1)) * (_EDGE - reach)

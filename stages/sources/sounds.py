@@ -47,16 +47,16 @@ class Options(Section):
 
 
 def paired_by(options: Options) -> bool:
-    """Whether they ask for partners."""
+    """Whether samples get partners."""
     return options.noise is not None
 
 
 def read(params: Ingest, options: Options) -> Source:
-    """The sounds of a folder or an archive, with classes, a test set and pairs told as by source `folder`.
+    """The sounds of a folder or an archive, with classes, a test set and pairs as in source `folder`.
 
-    Windows, and sounds that get a partner under noise, are WAV of 16 bits; what is left behind the last whole window is
-    dropped. A file that cannot be read stays whole, so that normalize names it. Memory: a file, and all noise. Raises
-    UserError as source `folder` and `archive` do, and where a file needs soundfile, which is not installed.
+    Windows, and sounds with a noisy partner, become WAV of 16 bits; the rest after the last whole window is dropped. A
+    file that cannot be read stays whole, so that normalize names it. Memory: a file, and all noise. Raises UserError as
+    sources `folder` and `archive` do, and if a file needs soundfile, which is not installed.
     """
     medium, path = Sounds(options.rate), Path(params.path)
     wanted = Wanted(medium, SOUNDS)
@@ -103,7 +103,7 @@ def _windows(
             recordings = [samples_of(content, most) for content in contents]
         except UnusableError:
             recordings = []
-        if len({(one.rate, one.length) for one in recordings}) != 1:  # normalize says what is wrong
+        if len({(one.rate, one.length) for one in recordings}) != 1:  # normalize reports what is wrong
             beside = contents[1] if len(contents) > 1 else None
             yield replace(image, content=contents[0], partner=beside, group=image.key)
             continue

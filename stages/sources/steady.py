@@ -1,4 +1,4 @@
-"""A file that changes while it is read is refused: what was read of it is neither the old nor the new."""
+"""A file that changes while it is read is refused: the bytes read are neither the old file nor the new one."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -9,7 +9,7 @@ from stages.common.errors import UserError
 
 
 def stamp(path: str | Path) -> str:
-    """Size, time and identity of a file: changes with its content. Raises UserError where it cannot be seen."""
+    """Size, time and identity of a file, which change with its content. Raises UserError if it cannot be accessed."""
     try:
         status = os.stat(path)
     except FileNotFoundError:
@@ -21,7 +21,7 @@ def stamp(path: str | Path) -> str:
 
 @contextmanager
 def steady(paths: Iterable[str | Path]) -> Iterator[None]:
-    """Around the reading of files: what is wrong with one that changed meanwhile is that it changed."""
+    """Around the reading of files: if a file changed meanwhile, that is the error, and not what it caused."""
     before = {path: stamp(path) for path in paths}
     try:
         yield
@@ -38,7 +38,7 @@ def _compare(before: dict[str | Path, str]) -> None:
 
 
 def changed(place: str | Path) -> UserError:
-    """What to raise where a source is no longer what it was."""
+    """The error for a source that has changed."""
     return UserError(
         "source-changed", f"{place} changed while it was read: wait until nothing writes to it, then run again"
     )

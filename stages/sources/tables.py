@@ -1,9 +1,9 @@
-"""Labels that lie among the images, as the tools of the field leave them there.
+"""Labels in tables among the images, as common tools write them.
 
 StyleGAN's dataset_tool.py: `dataset.json`, {"labels": [["00000/img00000000.png", 6], ...]}, or null for no labels;
-any other `dataset.json`, such as COCO's, is somebody else's.
+any other `dataset.json`, such as COCO's, is ignored.
 Hugging Face's ImageFolder: `metadata.csv` or `metadata.jsonl`, a column `file_name` and columns of any name.
-Names of files are relative to the table's own folder; folders are no classes where a table has labels.
+Names of files are relative to the table's own folder; folders are no classes if a table has labels.
 """
 
 import csv
@@ -28,12 +28,12 @@ _ATTRIBUTES = "several values for one image are attributes: give each image one 
 
 
 class Found(NamedTuple):
-    """What the tables among the images say."""
+    """What was found in the tables among the images."""
 
     labels: Labels | None
     folders_are_classes: bool
     said: list[str]
-    """How they were understood."""
+    """Sentences on how the tables were understood."""
 
 
 def labels_among(place: str, tables: dict[Parts, bytes]) -> Found:
@@ -52,14 +52,14 @@ def labels_among(place: str, tables: dict[Parts, bytes]) -> Found:
 
 
 def labels_of(path: Path) -> Labels | None:
-    """The labels in a file that has the name and the form of a known table; else None."""
+    """The labels in a file with the name and the form of a known table; else None."""
     if path.name.lower() not in NAMES or not os.access(path, os.R_OK):
         return None
     return labels_among(str(path.parent), {(path.name,): path.read_bytes()}).labels
 
 
 class _Table:
-    """A file that may hold labels; `rows` is None where it holds none."""
+    """A file that may have labels; `rows` is None if it has none."""
 
     def __init__(self, place: str, parts: Parts, content: bytes) -> None:
         self.place, self.name, self._folder = "/".join([place, *parts]), parts[-1].lower(), parts[:-1]
@@ -137,7 +137,7 @@ class _Table:
 
 
 def _are_numbers_of_images(pairs: Iterable[tuple[str, Any]]) -> bool:
-    """Whether an object names images, each with a whole number; {"cat": 0, "dog": 1} numbers classes."""
+    """Whether a JSON object has images with whole numbers, and not classes with numbers, as {"cat": 0, "dog": 1}."""
     found = [is_image(name) and type(value) is int for name, value in pairs]
     return bool(found) and all(found)
 

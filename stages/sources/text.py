@@ -1,6 +1,6 @@
 """Lines of text: a file, a folder or an archive of them, a column of a table, or rows of numbers that stand for words.
 
-It is read twice: once to count the words, for the vocabulary, and once to hand on the lines.
+It is read twice: once to count the words, for the vocabulary, and once for the lines.
 """
 
 import codecs
@@ -20,7 +20,7 @@ from stages.sources import NOT_STATED, RawImage, Source
 from stages.sources.text_files import Line, lines_in
 
 _LONGEST_WORD = 100
-"""Characters: what is longer is unknown."""
+"""Characters of the longest word; longer words are unknown."""
 
 
 class Options(Section):
@@ -50,16 +50,16 @@ class Options(Section):
 
 
 def medium_by(options: Options) -> Tokens:
-    """Without the vocabulary, which the lines tell."""
+    """The medium, without the vocabulary, which is only known from the lines."""
     return Tokens([END, unknown_of(options.unit)], options.length, options.unit)
 
 
 def read(params: Ingest, options: Options) -> Source:
-    """The lines of text files by folder, as source `folder` tells classes and a test set, or of one file.
+    """The lines of one file, or of text files in folders, with classes and a test set as in source `folder`.
 
-    Of a CSV a column called `label`, `class` or `category` tells classes. Lines that are alike but for capitals, marks
-    and numbers are in one group. Memory: a file, and the words. Raises UserError as source `folder` and `archive` do,
-    on what is no text or in another encoding, and where no line is left.
+    In a CSV a column called `label`, `class` or `category` is the class. Lines that differ only in capitals, marks and
+    numbers are one group. Memory: a file, and the words. Raises UserError as sources `folder` and `archive` do, on
+    files that are no text or in another encoding, and if no line is left.
     """
     if params.pairs is not None:
         raise UserError(
@@ -96,7 +96,7 @@ class _Tally:
     lines: int = 0
     longer: int = 0
     taken: int = 0
-    """Samples: lines, or windows of them."""
+    """How many samples were taken, lines or windows of lines."""
 
     def notes(self, counts: Counter[str], vocabulary: list[str], options: Options) -> list[str]:
         notes = [f"a vocabulary of {len(vocabulary):,} {options.unit}"]
@@ -112,12 +112,12 @@ class _Tally:
 
 @dataclass(frozen=True)
 class _Part:
-    """A sample: a line, or a window of one."""
+    """A sample: a line, or a window of a line."""
 
     line: Line
     words: list[str]
     number: int | None = field(default=None)
-    """Of the window."""
+    """The window's number in its line; None for a whole line."""
 
 
 def _cut(lines: Iterable[Line], options: Options, tally: _Tally) -> Iterator[_Part]:
@@ -144,7 +144,7 @@ def _counts(parts: Iterable[_Part]) -> Counter[str]:
 
 
 def _most_frequent(counts: Counter[str], options: Options) -> list[str]:
-    """Of equals the first in the order of letters, so that the order of lines decides nothing."""
+    """The most frequent words; equals in alphabetical order, so that the order of lines does not matter."""
     named = {END, unknown_of(options.unit)}
     words = [word for word in counts if word not in named and len(word) <= _LONGEST_WORD]
     return sorted(words, key=lambda word: (-counts[word], word))[: options.vocabulary - len(named)]
@@ -162,6 +162,6 @@ def _images(parts: Iterable[_Part], unit: Unit, classes: list[str] | None) -> It
 
 
 def _alike(line: str) -> str:
-    """The same for lines that are the same but for capitals, marks, numbers and spaces."""
+    """A key that is equal for lines that differ only in capitals, marks, numbers and spaces."""
     letters = "".join(filter(str.isalpha, line.casefold()))
     return sha256((letters or line).encode()).hexdigest()[:16]

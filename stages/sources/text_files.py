@@ -1,4 +1,4 @@
-"""What holds lines of text, whatever it is: files of them in a tree or alone, a column of a CSV, rows of numbers."""
+"""Lines of text from any container: text files in a tree or alone, a column of a CSV, rows of numbers."""
 
 import csv
 import io
@@ -41,7 +41,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Text:
-    """All that there is, to be gone through more than once."""
+    """All lines, which can be read more than once."""
 
     lines: Callable[[], Iterator[Line]]
     classes: list[str] | None = None
@@ -69,7 +69,7 @@ def lines_in(params: Ingest, encoding: str, column: str | None, max_ratio: float
 
 
 def decoded(place: str, content: bytes, encoding: str) -> str:
-    """The text of a file's content. Raises UserError on what is none, or in another encoding."""
+    """The text of a file's content. Raises UserError if it is no text, or in another encoding."""
     try:
         text = content.decode("utf-8-sig" if encoding == "utf-8" else encoding)
     except UnicodeError as error:
@@ -147,7 +147,7 @@ def _of_table(path: Path, content: Callable[[], bytes], params: Ingest, encoding
 
 def _rows(path: Path, content: Callable[[], bytes], encoding: str) -> Iterator[list[str]]:
     file = io.StringIO(decoded(str(path), content(), encoding), newline="")
-    file.name = path.name  # by which tabs are known
+    file.name = path.name  # its ending shows whether it has tabs
     try:
         yield from csv_rows(file)
     except csv.Error as error:
@@ -155,14 +155,14 @@ def _rows(path: Path, content: Callable[[], bytes], encoding: str) -> Iterator[l
 
 
 def _until_below_0(row: list[str]) -> list[str]:
-    """Numbers of words: behind the last stand some below 0, or nothing."""
+    """The numbers of words in a row; any numbers below 0 that fill it up are left out."""
     words = [cell.strip() for cell in row]
     ends = [number for number, word in enumerate(words) if not word or word.startswith("-")]
     return words[: ends[0]] if ends else words
 
 
 def _of_numbers(path: Path, content: Callable[[], bytes], most: int) -> Iterator[Line]:
-    """Of an array `[N,T]`."""
+    """The lines of an array `[N,T]` of words' numbers."""
     found = content()
     try:
         if not found.startswith(STARTS):

@@ -19,7 +19,7 @@ MEDIUM = Sounds(RATE)
 READS_PATH = False
 _LOWEST, _HIGHEST = 200.0, 800.0
 _FADE = 0.1
-"""Share of a sound in which it begins, and in which it ends."""
+"""Share of a sound in which it fades in, and in which it fades out."""
 Seconds = npt.NDArray[np.float64]
 
 TONES: dict[str, Callable[[Seconds, float], Any]] = {
@@ -28,7 +28,7 @@ TONES: dict[str, Callable[[Seconds, float], Any]] = {
     "pure": lambda seconds, hertz: np.sin(2 * np.pi * hertz * seconds),
     "rising": lambda seconds, hertz: np.sin(2 * np.pi * hertz * (seconds + seconds**2 / (2 * seconds[-1]))),
 }
-"""What is heard at each time: major triads, half as high at the end, always as high, twice as high."""
+"""The wave at each time: a major triad, and tones that fall by an octave, stay, or rise by an octave."""
 
 
 class Options(Section):
@@ -43,12 +43,12 @@ class Options(Section):
 
 
 def paired_by(options: Options) -> bool:
-    """Whether they ask for partners."""
+    """Whether samples get partners."""
     return options.decibels is not None
 
 
 def read(_: Ingest, options: Options) -> Source:
-    """Each tone is drawn by the seed and its own number alone; its class says its kind. There is no test set."""
+    """The tones; each depends only on the seed and its number, and its class is its kind. There is no test set."""
     return Source(
         name="tones",
         licence="CC0 1.0",
@@ -69,17 +69,17 @@ def _sounds(options: Options) -> Iterator[RawImage]:
 
 
 def _encoded(options: Options, number: int, part: int) -> bytes:
-    """The tone, or itself under noise."""
+    """The tone of this number, or the tone with noise."""
     tone = draw_tone(options.length, options.seed, number)[None]
     if options.decibels is None:
         return encode_wav(tone, RATE)
-    random = np.random.default_rng([options.seed, number, 1])  # another stream than the tone's
+    random = np.random.default_rng([options.seed, number, 1])  # a different stream from the tone's
     noise, decibels = random.standard_normal(tone.shape), options.decibels[random.integers(len(options.decibels))]
     return encode_wav(mixed(tone.astype(np.float32), noise.astype(np.float32), decibels)[part], RATE)
 
 
 def draw_tone(length: int, seed: int, number: int) -> npt.NDArray[np.float64]:
-    """One of a kind in turn, of a height and loudness that are drawn: `[length]` in [-1,1]."""
+    """A tone of each kind in turn, with random pitch and loudness: `[length]` in [-1,1]."""
     random = np.random.default_rng([seed, number])
     hertz = _LOWEST * (_HIGHEST / _LOWEST) ** random.uniform()
     seconds, loudness = np.arange(length) / RATE, random.uniform(0.4, 0.9)

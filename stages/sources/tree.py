@@ -1,7 +1,7 @@
-"""Named files as a source, wherever they are: one folder a class, labels in a table beside them, or images without.
+"""Named files as a source, wherever they are: one folder a class, labels in a table beside them, or no labels.
 
-`layout` has the shapes that are known, `tables` the tables. The files are gone through twice, names first, so that no
-list of them is held.
+`layout` has the known shapes of trees, `tables` the known tables. The tree is read twice, names first, so that no list
+of files is in memory.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,33 +25,33 @@ Kind = Literal["file", "folder", "other"]
 
 
 class Entry(NamedTuple):
-    """What has a name in a tree."""
+    """A file or folder in a tree."""
 
     name: str
-    """Composed parts between single slashes, by `limits.inner_name`."""
+    """Composed parts joined by single slashes, as from `limits.inner_name`."""
     kind: Kind
     content: Callable[[], bytes]
-    """Of a file, to be called before the next entry is asked for."""
+    """Reads the file; to be called before the next entry is asked for."""
     stamp: Callable[[], str]
-    """See RawImage."""
+    """See `RawImage.stamp`."""
     key: str = ""
-    """What an image of it is called, where that is not its name."""
+    """The image's key, if that is not the entry's name."""
 
 
 class Tree(Protocol):
     """Files by name, in the same order each time."""
 
     place: str
-    """What to call it."""
+    """Its name in messages."""
 
     def entries(self) -> Iterator[Entry]:
-        """All that is there; raises UserError where it cannot be read."""
+        """All files and folders; raises UserError if they cannot be read."""
 
     def find(self, name: str) -> Callable[[], bytes] | None:
-        """What reads the file of a composed name, out of order; None where there is none."""
+        """A reader for the file of a composed name, out of order; None if there is none."""
 
     def advice(self) -> str:
-        """The end of a sentence on a tree without images: which source may read what is there, if any."""
+        """The end of the error on a tree without images: which source may read it, if any."""
 
 
 @dataclass(frozen=True)
@@ -64,17 +64,16 @@ class Wanted:
 
 PICTURES = Wanted(Images(), EXTENSIONS)
 SCENES = Wanted(Images(), (*EXTENSIONS, *films.ENDINGS))
-"""Of which frames are taken (`ingest.scenes`)."""
+"""Files whose frames are taken (`ingest.scenes`)."""
 
 
 def tree_source(name: str, tree: Tree, params: Ingest, readers: int = 1, wanted: Wanted | None = None) -> Source:
-    """The images of a tree, as they came; keys are names inside it, in Unicode's form NFC.
+    """The images of a tree, unchanged; keys are names inside it, in Unicode's form NFC.
 
-    With `params.labels` neither folders nor tables tell classes; with `params.pairs` images are those of its first
-    folder, and each has its partner in the second, and maps in those that follow; with `params.domains` they are of two
-    (`domains`).
-    Raises UserError on a tree that cannot be read as classes, a class without images, an image without a label in the
-    table, and one without its partner.
+    With `params.labels`, neither folders nor tables are classes. With `params.pairs`, images are in its first folder,
+    their partners in the second, and their maps in the folders after that. With `params.domains` there are two domains
+    (`domains`). Raises UserError on a tree that cannot be read as classes, a class without images, an image without a
+    label in the table, and an image without its partner.
     """
     wanted = wanted or (PICTURES if params.scenes is None else SCENES)
     if params.domains is not None:
@@ -142,7 +141,7 @@ def _below(top: Parts, parts: Parts) -> bool:
 
 
 def _survey(tree: Tree, params: Ingest, wanted: Wanted) -> tuple[Survey, int]:
-    """What the names of the images tell, and how many images there are for partners."""
+    """What is known from the names of the images, and how many images there are for partners."""
     survey, partners, top = Survey(), 0, _top(params)
     second = None if params.pairs is None else _parts(params.pairs.folders[1])
     for entry in tree.entries():
@@ -181,7 +180,7 @@ def _images(
         group = next((groups[inner[:n]] for n in range(min(len(inner), DEEPEST + 1)) if inner[:n] in groups), None)
         count -= 1
         if group is None or count < 0:
-            raise changed(tree.place)  # there were no such images when the names were read
+            raise changed(tree.place)  # such images were not there when the names were read
         label = None if group.class_name is None else index[group.class_name]
         others = [] if params.pairs is None else params.pairs.folders[1:]
         beside = [_partner(tree, _parts(other), parts, inner, wanted) for other in others]
@@ -195,7 +194,7 @@ def _images(
 
 
 def _partner(tree: Tree, second: Parts, parts: Parts, inner: Parts, wanted: Wanted) -> Callable[[], bytes]:
-    """What reads the file of the same name in another folder."""
+    """A reader for the file of the same name in another folder."""
     name = "/".join((*second, *inner))
     found = named(tree, name, wanted.extensions)
     if found is None:
@@ -207,7 +206,7 @@ def _partner(tree: Tree, second: Parts, parts: Parts, inner: Parts, wanted: Want
 
 
 def named(tree: Tree, name: str, extensions: tuple[str, ...]) -> Callable[[], bytes] | None:
-    """What reads the file of that name, whose extension may be another; None where there is none."""
+    """A reader for the file of that name, perhaps with another extension; None if there is none."""
     stem = name.rpartition(".")[0]
     others = (f"{stem}{extension}" for each in extensions for extension in (each, each.upper()))
     return next((found for one in (name, *others) if (found := tree.find(one)) is not None), None)

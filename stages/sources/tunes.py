@@ -25,9 +25,9 @@ SCALES: dict[str, tuple[int, ...]] = {
     "minor": (0, 2, 3, 5, 7, 8, 10),
     "pentatonic": (0, 2, 4, 7, 9),
 }
-"""Semitones above C."""
+"""The notes of each scale, in semitones above C."""
 MOVES = {-4: 0.05, -2: 0.15, -1: 0.3, 1: 0.3, 2: 0.15, 4: 0.05}
-"""Notes of the scale up or down to the next one, and how likely; at either end of the range it turns round."""
+"""Steps in the scale to the next note, and their probabilities; the walk turns at each end of the range."""
 RHYTHMS: dict[tuple[int, ...], float] = {
     (4,): 0.3,
     (2, 2): 0.3,
@@ -36,9 +36,9 @@ RHYTHMS: dict[tuple[int, ...], float] = {
     (8,): 0.05,
     (6, 2): 0.1,
 }
-"""How long notes last, in steps, until the next beat, and how likely, where there is room."""
+"""Durations of notes, in steps, up to the next beat, and their probabilities where there is room."""
 REST = 0.04
-"""How likely a note is silent."""
+"""Probability that a note is silent."""
 
 
 class Options(Section):
@@ -50,17 +50,17 @@ class Options(Section):
 
 
 def paired_by(options: Options) -> bool:
-    """Whether they ask for partners."""
+    """Whether samples get partners."""
     return options.previous
 
 
 def attributes_by(options: Options) -> bool:
-    """Whether they ask for chords."""
+    """Whether samples get chords as attributes."""
     return options.chords
 
 
 def read(_: Ingest, options: Options) -> Source:
-    """Each tune is drawn by the seed and its own number alone; its class says its scale. There is no test set."""
+    """The tunes; each depends only on the seed and its number, and its class is its scale. There is no test set."""
     return Source(
         name="tunes",
         licence="CC0 1.0",
@@ -89,14 +89,14 @@ def _bars(options: Options) -> Iterator[RawImage]:
 
 
 def draw_tune(bars: int, seed: int, number: int) -> Sounding:
-    """A melody in one of the scales in turn, a walk by `MOVES` in `RHYTHMS`: `[16 bars, 24]`, from C4 up."""
+    """A melody `[16 bars, 24]`, from C4 up, in each scale in turn: a random walk by `MOVES` in `RHYTHMS`."""
     return _walk(np.random.default_rng([seed, number]), _scale(number), [None] * bars)
 
 
 def draw_over_chords(bars: int, seed: int, number: int) -> tuple[Sounding, list[Chord]]:
-    """Such a melody, moved to each of the twelve keys in turn, and a chord a bar, any triad within its scale.
+    """Such a melody, in each of the twelve keys in turn, and a chord for each bar, any triad of its scale.
 
-    What begins on a beat is of the chord: the next pitch of it, from where the walk has come to.
+    A note that begins on a beat belongs to the chord: it is the chord's nearest pitch from the walk's place.
     """
     random = np.random.default_rng([seed, number])
     scale = _scale(number, key=number // len(SCALES) % 12)
@@ -107,7 +107,7 @@ def draw_over_chords(bars: int, seed: int, number: int) -> tuple[Sounding, list[
 
 
 def _scale(number: int, key: int = 0) -> list[int]:
-    """Its pitches, where 0 is C4."""
+    """The pitches of the scale of tune `number` in a key; 0 is C4."""
     classes = {(tone + key) % 12 for tone in list(SCALES.values())[number % len(SCALES)]}
     return [pitch for pitch in range(PITCHES) if pitch % 12 in classes]
 

@@ -9,13 +9,13 @@ from stages.common.errors import UserError, quoted
 from stages.sources import RawImage, Source
 
 _NO_LABEL = {"", "nan", "null", "none", "na", "n/a"}
-"""What people and their tools write where there is no label, in any case."""
+"""What people and tools write for no label, in lower case."""
 
 
 def is_mark(label: Any, labels: Iterable[Any]) -> bool:
-    """Whether `label`, one of `labels`, says that there is none: null, an empty name, NaN, N/A, and -1 beside others.
+    """Whether `label`, one of `labels`, means no label: null, an empty name, NaN, N/A, and -1 beside other numbers.
 
-    Of -1 and 1 alone, it is one of two classes.
+    If -1 and 1 are the only numbers, -1 is a class.
     """
     if _number(label) == -1:
         return {_number(other) for other in labels if not _says_none(other)} != {-1, 1}
@@ -23,7 +23,7 @@ def is_mark(label: Any, labels: Iterable[Any]) -> bool:
 
 
 def _number(label: Any) -> Any:
-    """What a name says that is a whole number, as tables and arrays of text have them."""
+    """A name that is a whole number as that number, as in tables and arrays of text; anything else unchanged."""
     return int(label) if isinstance(label, str) and label.removeprefix("-").isdecimal() else label
 
 
@@ -32,9 +32,9 @@ def _says_none(label: Any) -> bool:
 
 
 def only_labeled(source: Source, unlabeled: Literal["refuse", "leave_out"]) -> Source:
-    """`source` without the images that have no label, where others have one.
+    """`source` without its images without a label, if others have one.
 
-    Raises UserError, once all images are counted, where they are to be refused.
+    If such images are refused, raises UserError once all are counted.
     """
     if source.classes is None:
         return source

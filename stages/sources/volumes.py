@@ -52,11 +52,11 @@ class Options(Named):
 
 
 def read(params: Ingest, options: Options) -> Source:
-    """The volumes of a folder or an archive, a file each, with classes and a test set told as by source `folder`.
+    """The volumes of a folder or an archive, a file each, with classes and a test set as in source `folder`.
 
-    Slices of DICOM are joined, and the volumes of one patient are of a group. Or those of one npy or npz, an array
+    Slices of DICOM are joined, and the volumes of one patient are a group. Or the volumes of one npy or npz, an array
     `[N,H,D,W]` or `[N,C,H,D,W]` with labels beside it, as source `arrays` reads images. Memory: a volume. Raises
-    UserError as these do, and where there are scans or meshes and nothing that reads them.
+    UserError as these sources do, and if the package that reads scans or meshes is missing.
     """
     if params.pairs is not None:
         raise UserError("pairs-not-supported", "ingest.pairs is of pictures, and these are volumes: set it to null")
@@ -86,9 +86,9 @@ def _source(params: Ingest, options: Options) -> Source:
 
 
 def _with_ends(source: Source, most: int) -> Iterator[RawImage]:
-    """The images; behind the last a note says from which number to which they go, where nothing else says it.
+    """The images; after the last one, a note gives the range of numbers in volumes that do not say what is empty.
 
-    A run that goes on tells of those that it reads itself.
+    A resumed run notes only the volumes that it reads itself.
     """
     found = list[tuple[float, float]]()
 
@@ -110,13 +110,13 @@ def _with_ends(source: Source, most: int) -> Iterator[RawImage]:
 
 
 def _only_file_in(path: Path) -> Path:
-    """What is in a folder, where that is one file and nothing else."""
+    """The only file in a folder; the folder itself if it has anything else."""
     inside = [found for found in path.iterdir() if not of_system(found.name)] if path.is_dir() else []
     return inside[0] if len(inside) == 1 and inside[0].is_file() and _holds_many(inside[0]) else path
 
 
 def _holds_many(path: Path) -> bool:
-    """Whether a file may be of more than one volume: an archive, or an array that is no volume itself."""
+    """Whether a file may have several volumes: an archive, or an array that is no single volume."""
     if path.suffix.lower() == ".npy":
         with path.open("rb") as file:
             try:
@@ -138,7 +138,7 @@ def _with_reader(images: Iterator[RawImage]) -> Iterator[RawImage]:
 
 
 def _check(place: str, header: Header, most: int) -> None:
-    """Raises UserError on an array that cannot be of volumes."""
+    """Raise UserError on an array that cannot have volumes."""
     shape, dtype = header.shape, header.dtype
     if len(shape) not in (4, 5) or 0 in shape:
         raise UserError(

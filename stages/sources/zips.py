@@ -1,7 +1,7 @@
 """A zip whose table of contents is read a piece at a time: memory does not grow with the number of its members.
 
-`zipfile.ZipFile` holds the whole table, 0.6 kB a member. Here it is given a piece of it, behind the file's own members,
-as a zip of these members alone; what the table says, and how a member is unpacked, is left to it.
+`zipfile.ZipFile` keeps the whole table in memory, 0.6 kB a member. Here it gets a piece of the table, after the file's
+members, as if it were a zip of these members alone; it still parses the table and unpacks members.
 Format: APPNOTE.TXT 6.3.10 (PKWARE), sections 4.3.7 to 4.3.16.
 """
 
@@ -17,29 +17,29 @@ from stages.sources.packed import check_unpacked, refusing
 from stages.sources.ranges import RangeFile
 from stages.sources.steady import steady
 
-_ENTRY_SIZE, _LENGTHS = 46, struct.Struct("<3H")  # of the table: then its name, its extra fields and its comment
-_HEADER_SIZE, _HEADER_LENGTHS = 30, struct.Struct("<2H")  # of a member: then its name and its extra fields
+_ENTRY_SIZE, _LENGTHS = 46, struct.Struct("<3H")  # of an entry in the table; then come name, extra fields and comment
+_HEADER_SIZE, _HEADER_LENGTHS = 30, struct.Struct("<2H")  # of a member; then come name and extra fields
 _END, _LOCATOR, _END64 = struct.Struct("<4s4H2LH"), struct.Struct("<4sLQL"), struct.Struct("<4sQ2H2L4Q")
 _ENTRY_SIGN, _END_SIGN, _LOCATOR_SIGN, _END64_SIGN = b"PK\x01\x02", b"PK\x05\x06", b"PK\x06\x07", b"PK\x06\x06"
 _LARGEST_COMMENT = 2**16
-_PIECE = 2**18  # bytes: some thousand entries, and more than the largest
-_GAP = 2**18  # bytes: more than a member's header can skip
+_PIECE = 2**18  # bytes: some thousand entries, and more than the largest entry
+_GAP = 2**18  # bytes: more than the length fields of a member's header can skip
 
 
 @dataclass(frozen=True)
 class Member:
-    """What is packed under a name."""
+    """A file packed under a name."""
 
     info: zipfile.ZipInfo
     place: int
-    """Where the file's table has it; see `Zip.member`."""
+    """The place of its entry in the file's table; see `Zip.member`."""
     _packed: zipfile.ZipFile
     _read: Callable[[int, int], bytes]
     _end: int
-    """Where the members of the file end, and its table starts."""
+    """Where the file's members end, and its table starts."""
 
     def open(self) -> IO[bytes]:
-        """Raises BadZipFile on a damaged member, and in every Python on one that reaches into the table."""
+        """Open the member. Raises BadZipFile on a damaged one, and, in every Python, if it reaches into the table."""
         opened = self._packed.open(self.info)
         start = self.info.header_offset
         name, extra = _HEADER_LENGTHS.unpack(self._read(start + 26, 4))
@@ -51,7 +51,7 @@ class Member:
 class Zip:
     """The members of a zip, in the order of its table of contents.
 
-    Raises UserError on a table that is damaged, and on members that together are more than they may be.
+    Raises UserError on a damaged table, and on members that are together larger than allowed.
     """
 
     def __init__(self, path: Path, max_ratio: float) -> None:
@@ -70,7 +70,7 @@ class Zip:
             start += len(entries)
 
     def member(self, place: int) -> Member:
-        """The member that has this place in the table."""
+        """The member with this place in the table."""
         with refusing(self._path):
             size = _size_of(self._read(place, _ENTRY_SIZE), 0)
         return next(self._members(self._read(place, min(size, self._table.end - place)), place))
@@ -89,21 +89,21 @@ class Zip:
 
 
 class _Table(NamedTuple):
-    """Where a file has its table of contents."""
+    """The position of a file's table of contents."""
 
     start: int
     end: int
     said: int
-    """Where the file says that it starts: less than `start` where other bytes were put before the zip."""
+    """Its start according to the file: less than `start` if other bytes were put before the zip."""
 
 
 def _table(file: BinaryIO) -> _Table:
-    """Found as zipfile finds it. Raises BadZipFile where there is none."""
+    """The table, found as zipfile finds it. Raises BadZipFile if there is none."""
     length = file.seek(0, os.SEEK_END)
     first = max(0, length - _LARGEST_COMMENT - _END.size)
     file.seek(first)
     tail = file.read()
-    at = len(tail) - _END.size  # where there is no comment, whatever the last bytes of the table may look like
+    at = len(tail) - _END.size  # without a comment; the table's last bytes may look like anything
     if at < 0 or not (tail.startswith(_END_SIGN, at) and tail.endswith(b"\0\0")):
         at = tail.rfind(_END_SIGN)
     if not 0 <= at <= len(tail) - _END.size:
@@ -120,7 +120,7 @@ def _table(file: BinaryIO) -> _Table:
 
 
 def _large_table(file: BinaryIO, end: int) -> tuple[int, int] | None:
-    """The size and the start of a table as its Zip64 record says them, where there is one before `end`."""
+    """The size and the start of a table from the Zip64 record before `end`; None without one."""
     start = end - _LOCATOR.size - _END64.size
     if start < 0:
         return None
@@ -136,7 +136,7 @@ def _large_table(file: BinaryIO, end: int) -> tuple[int, int] | None:
 
 
 def _whole_entries(content: bytes) -> bytes:
-    """The entries that are whole in the first bytes of a table; all of it where it is damaged: zipfile says of what."""
+    """The complete entries in the first bytes of a table; all bytes if they are damaged, so that zipfile reports it."""
     end = 0
     while len(content) - end >= _ENTRY_SIZE:
         if not content.startswith(_ENTRY_SIGN, end):
@@ -149,15 +149,15 @@ def _whole_entries(content: bytes) -> bytes:
 
 
 def _size_of(content: bytes, start: int) -> int:
-    """The bytes of the entry of a table that starts there."""
+    """The size, in bytes, of the table's entry at `start`."""
     name, extra, comment = _LENGTHS.unpack_from(content, start + 28)
     return _ENTRY_SIZE + int(name) + int(extra) + int(comment)
 
 
 class _Part(RangeFile):
-    """A whole file, and far behind it a table of contents that has some of its entries alone.
+    """A whole file, followed after a gap by a table of contents with only some of its entries.
 
-    A damaged member that reaches past its place meets what the file has there, and not these entries.
+    A damaged member that reaches too far reads the file's own bytes there, and not these entries.
     """
 
     def __init__(self, file: BinaryIO, table: _Table, entries: bytes) -> None:
@@ -169,11 +169,11 @@ class _Part(RangeFile):
         if start >= self._start:
             return self._end[start - self._start :][:size]
         self._file.seek(start)
-        return self._file.read(size)  # nothing in the gap: the file has ended
+        return self._file.read(size)  # the gap is empty: the file has ended
 
 
 def _end(size: int, start: int, said: int) -> bytes:
-    """What follows so many bytes of a table: always with the Zip64 record, which has room for any place."""
+    """The end records after a table of `size` bytes, always with the Zip64 record, which has room for any place."""
     end = start + size
     record = _END64.pack(_END64_SIGN, _END64.size - 12, 45, 45, 0, 0, 0, 0, size, said)
     locator = _LOCATOR.pack(_LOCATOR_SIGN, 0, end, 1)
