@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment
 from markupsafe import Markup, escape
 
-from mintage.metrics import number
+from mintage.metrics import number, percent
 from stages.common.loading import loading
 from stages.common.templates import environment
 from stages.examples import Example
@@ -224,7 +224,7 @@ def _templates() -> Environment:
     templates = environment(TEMPLATES, _REPORT)
     templates.filters |= {
         "number": number,
-        "percent": words.percent,
+        "percent": percent,
         "count": words.count,
         "size": words.size,
         "duration": words.duration,
