@@ -1,6 +1,6 @@
-"""Media: the kinds of data that the stages know, a module a kind, and which one data are of.
+"""Media: the kinds of data that the stages know, a module for each, and how to find the medium of data.
 
-Of another package a medium is an entry point of the group `mintage.media`, its value "module:Class"
+Another package adds a medium as an entry point of the group `mintage.media`, with the value "module:Class"
 (docs/extending.md). Nothing is imported before it is used.
 """
 
@@ -25,13 +25,13 @@ BUILT_IN = {
 }
 GROUP = "mintage.media"
 FORMER = "images"
-"""Of data that do not say: they are by an earlier version, which knew no media."""
+"""The medium of data that do not name one: an earlier version, which had no media, made them."""
 
 
 def medium_of(facts: Mapping[str, Any]) -> Medium:
-    """The medium that a manifest, the provenance of a release, or the metadata of raw shards tells of.
+    """The medium in the facts of a manifest, of a release's provenance, or of raw shards' metadata.
 
-    Raises UserError where no package brings it, or its facts do not fit.
+    Raises UserError if no package has it, or its facts do not fit.
     """
     about = facts.get("medium")
     if about is None:
@@ -48,12 +48,12 @@ def medium_of(facts: Mapping[str, Any]) -> Medium:
 
 @cache
 def load(name: str) -> type[Medium]:
-    """The class of a medium, imported now. Raises UserError where there is none, or it cannot be imported."""
+    """The class of a medium, imported now. Raises UserError if there is none, or it cannot be imported."""
     where = place(name)
     module, _, attribute = where.partition(":")
     try:
         found: type[Medium] = getattr(import_module(module), attribute)
-    except Exception as error:  # anyone's code
+    except Exception as error:  # it is anyone's code
         reason = f"{type(error).__name__}: {error}"
         raise UserError(
             "medium-broken", f"the medium {name!r} ({where}) cannot be imported ({reason}): mend it"
@@ -62,7 +62,7 @@ def load(name: str) -> type[Medium]:
 
 
 def place(name: str) -> str:
-    """Where a medium lies, as "module:Class". Raises UserError with the nearest name where there is none."""
+    """The place of a medium, as "module:Class". Raises UserError, with the nearest name, if there is none."""
     found = BUILT_IN.get(name) or brought().get(name)
     if found is None:
         raise UserError(
@@ -78,11 +78,11 @@ def names() -> list[str]:
 
 @cache
 def brought() -> dict[str, str]:
-    """What other packages bring, by name."""
+    """The media of other packages, by name."""
     return {entry.name: entry.value for entry in entry_points(group=GROUP)}
 
 
 def words_for(need: str) -> str:
-    """Which data have what a metric needs."""
+    """A name for the data that have what a metric needs (`Metric.needs`)."""
     offers = (load(name).offers for name in names())
     return next((offered[need] for offered in offers if need in offered), need)

@@ -1,4 +1,4 @@
-"""Arrays of volumes: what their numbers say of each cell, and another number of cells."""
+"""Arrays of volumes: from numbers to occupied shares, and to another number of cells."""
 
 import io
 import zipfile
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from stages.common.params import Normalize
 
 STARTS = (b"\x93NUMPY", b"PK\x03\x04")
-"""Of npy and of npz."""
+"""The first bytes of npy and of npz."""
 _EVEN: Spacing = (1.0, 1.0, 1.0)
 Size = tuple[int, int, int]
 Shares = npt.NDArray[np.float32]
@@ -39,7 +39,7 @@ def decoded(
 
 
 def _numbers_in(content: bytes, most: int) -> tuple[npt.NDArray[Any], Spacing, str]:
-    """The array, how large its cells are, and of which kind its file is."""
+    """The array, the size of its cells, and the kind of its file."""
     if is_series(content):
         return *series_in(content, most), "dicom"
     if content.startswith(STARTS):
@@ -48,9 +48,9 @@ def _numbers_in(content: bytes, most: int) -> tuple[npt.NDArray[Any], Spacing, s
 
 
 def ends_to_say(content: bytes, most: int) -> tuple[float, float] | None:
-    """The smallest and the largest number of a volume of which nobody knows what is empty and what is occupied.
+    """The smallest and the largest number of a volume whose numbers do not show what is empty and what is occupied.
 
-    None where the numbers say so themselves, and of what is broken, which `decoded` tells of.
+    None if they show it, and for a broken file, which `decoded` reports.
     """
     try:
         array, *_ = _numbers_in(content, most)
@@ -66,14 +66,14 @@ def ends_to_say(content: bytes, most: int) -> tuple[float, float] | None:
 
 
 def npy(values: npt.NDArray[Any]) -> bytes:
-    """A file's content."""
+    """The content of an npy file with these values."""
     file = io.BytesIO()
     np.save(file, np.ascontiguousarray(values), allow_pickle=False)
     return file.getvalue()
 
 
 def array_in(content: bytes, most: int) -> npt.NDArray[Any]:
-    """The array of an npy, or the only one of an npz, of at most so many numbers. Raises UnusableError."""
+    """The array of an npy, or the only one of an npz, of at most `most` numbers. Raises UnusableError."""
     if content.startswith(STARTS[1]):
         content = _only_member(content, most)
     try:
@@ -92,7 +92,7 @@ def array_in(content: bytes, most: int) -> npt.NDArray[Any]:
 
 
 def _only_member(content: bytes, most: int) -> bytes:
-    """The npy in an npz that holds one alone, and unpacks to no more than `most` numbers of 16 bytes."""
+    """The only npy in an npz, which unpacks to at most `most` numbers of 16 bytes."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             members = packed.infolist()
@@ -109,10 +109,10 @@ def _only_member(content: bytes, most: int) -> bytes:
 
 
 def occupied_shares(values: npt.NDArray[Any], empty: float | None = None, occupied: float | None = None) -> Shares:
-    """How far each cell is occupied, in [0,1].
+    """The occupied share of each cell, in [0,1].
 
-    Where `empty` and `occupied` are not said: truths, and numbers that are 0 or 1 alone, are what they say; other
-    8 bits go from 0 to 255; other fractions from -1 to 1, where some are below 0. Raises UnusableError.
+    If `empty` and `occupied` are None: bools, and numbers that are all 0 or 1, are the shares themselves; other 8-bit
+    numbers go from 0 to 255; other fractions, if some are below 0, from -1 to 1. Else raises UnusableError.
     """
     if values.dtype.kind not in "buif":
         raise UnusableError(f"it holds {values.dtype}, no numbers")
@@ -143,9 +143,9 @@ def _ends_of(values: npt.NDArray[Any]) -> tuple[float, float]:
 
 
 def _fitted(shares: Shares, target: Size, to: "Normalize", spacing: Spacing) -> Shares:
-    """Shares `[C,H,D,W]` at the size `target`: where cells are joined the fullest counts, so that nothing thin is lost.
+    """Shares `[C,H,D,W]` at the size `target`. Joined cells get the largest share, so that nothing thin is lost.
 
-    letterbox keeps the proportions, on the ground and in the middle, with empty cells beside it.
+    letterbox keeps the proportions, on the ground and in the middle, with empty cells around.
     """
     sizes = shares.shape[1:]
     lengths = [size * one for size, one in zip(sizes, spacing, strict=True)]
@@ -164,7 +164,7 @@ def _fitted(shares: Shares, target: Size, to: "Normalize", spacing: Spacing) -> 
 
 
 def _joined(values: Shares, axis: int, count: int) -> Shares:
-    """`count` slices along an axis, each the largest of those that it covers, wholly or in part."""
+    """`count` slices along an axis, each the maximum of the slices that it covers, fully or partly."""
     size = values.shape[axis]
     if size == count:
         return values

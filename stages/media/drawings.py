@@ -1,4 +1,4 @@
-"""What a generator makes, to look at: a grid with a sample in each cell, or a medium's own plots."""
+"""Pictures of a generator's samples: a grid with a sample in each cell, or a medium's own plots."""
 
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -32,11 +32,11 @@ COLUMNS = 10
 _ROWS = 10
 
 Judge = Callable[[Tensor], Tensor | None]
-"""D(x) `[N]` for samples `[N,C,*S]`; None where a discriminator gives no probability."""
+"""D(x) `[N]` for samples `[N,C,*S]`; None if the discriminator gives no probability."""
 
 
 class Drawings(Protocol):
-    """How a medium's samples are drawn, each time as PNG of the same bytes."""
+    """How a medium's samples are drawn, as PNG with the same bytes each time."""
 
     def __init__(self, medium: Medium) -> None: ...
 
@@ -49,30 +49,30 @@ class Drawings(Protocol):
         *,
         names: Sequence[str] = (),
     ) -> bytes:
-        """The samples of the same latents each time, of the classes or attributes `[N,K]` that are asked for in turn.
+        """Samples from the same latents each time, with the classes or attributes `[N,K]` in `asked` in turn.
 
-        A grid has the `names` of its rows at the left, where they are given; a plot may show what `judge` says.
+        A grid has the `names` of its rows at the left, if given; a plot may show the result of `judge`.
         """
 
     def draw_beside(self, generator: Generator, holdout: Split, order: Numbers, seed: int) -> bytes | None:
-        """Held-out samples, the first in `order`, and generated ones side by side.
+        """Samples of the holdout, the first ones in `order`, and generated ones side by side.
 
-        None where a grid shows each of them by itself.
+        None if the medium is drawn in grids, which show both separately.
         """
 
     def draw_rows(self, rows: Tensor) -> bytes:
-        """Samples `[R,S,C,*sides]`, each row a thing that was tried; nan where a row is shorter."""
+        """Samples `[R,S,C,*sides]`, a row for each experiment, filled up with NaN if a row is shorter."""
 
 
 def drawings_of(medium: Medium) -> Drawings:
-    """A medium's own, imported now."""
+    """The `Drawings` of a medium, imported now."""
     module, _, attribute = medium.drawings.partition(":")
     found: type[Drawings] = getattr(import_module(module), attribute)
     return found(medium)
 
 
 class Grids(Drawings):
-    """A cell a sample, as `Medium.pixels` shows it."""
+    """Grids with a sample in each cell, as `Medium.pixels` shows it."""
 
     def __init__(self, medium: Medium) -> None:
         self._medium = medium
@@ -86,11 +86,11 @@ class Grids(Drawings):
         *,
         names: Sequence[str] = (),
     ) -> bytes:
-        """Ten columns.
+        """A grid of ten columns.
 
-        A row is a class where the model has classes: the first ten of those asked for, or of all; or a category of the
-        information code, where it has one. Of a model that makes an image of each of two domains, these stand below
-        each other in every two rows.
+        If the model has classes, each row is a class: the first ten of those in `asked`, or of all. If it has an
+        information code, each row is a category. If one latent gives an image of each of two domains, every two rows
+        have both images, one below the other.
         """
         if generator.config.couples:
             return encode_png(with_names(*_drawn_pairs(self._medium, generator, seed)))
@@ -107,7 +107,7 @@ class Grids(Drawings):
         return None
 
     def draw_rows(self, rows: Tensor) -> bytes:
-        """Below each other, white where a row is shorter."""
+        """The rows below each other, white where a row is shorter."""
         flat = rows.flatten(0, 1)
         pixels = self._medium.pixels(flat.nan_to_num(1.0).numpy())
         pixels[flat.flatten(1).isnan().any(1).numpy()] = 255
@@ -115,7 +115,7 @@ class Grids(Drawings):
 
 
 def _drawn_pairs(medium: Medium, generator: Generator, seed: int) -> tuple[Levels, list[str]]:
-    """Rows of both domains in turn, below each other what is made of one latent; and the rows' names."""
+    """Rows of both domains in turn, with images of the same latent below each other; and the rows' names."""
     rows = []
     for first in range(0, COLUMNS * PAIRED_ROWS, COLUMNS):
         latents = latents_of(generator.config, seed, range(first, first + COLUMNS))
@@ -125,13 +125,13 @@ def _drawn_pairs(medium: Medium, generator: Generator, seed: int) -> tuple[Level
 
 
 def rows_of_grid(config: ModelConfig, classes: Sequence[int] | None = None) -> list[int]:
-    """The class of each row of a grid, or the category of the information code; empty where it has neither."""
+    """The class of each row of a grid, or the category of the information code; empty if the model has neither."""
     kinds = config.class_count if config.conditional else config.code_categories
     return list(classes or range(kinds))[:_ROWS]
 
 
 def draw_grid(medium: Medium, images: Tensor, columns: int) -> Levels:
-    """Samples `[N,C,*S]` in so many columns, small ones enlarged."""
+    """Samples `[N,C,*S]` in a grid with so many columns; small samples are enlarged."""
     pixels = medium.pixels(images.numpy())
     return grid(pixels, columns, grid_scale(*pixels.shape[2:]))
 
@@ -139,10 +139,10 @@ def draw_grid(medium: Medium, images: Tensor, columns: int) -> Levels:
 def draw_translations(medium: Medium, generator: Generator, seed: int, split: Split, *, judged: int = 0) -> bytes:
     """The same pairs of a split each time: source, translation and target below each other.
 
-    Where that looks otherwise, below these what sources are without any network (`mintage.sources.untouched`). Below
-    them ten more pairs; where some are `judged`, those of as many that are nearest to their targets by L1, then those
-    that are farthest. Of two domains without pairs the same images of each: source, translation and what that becomes
-    on the way back.
+    If it looks different, the untouched source (`mintage.sources.untouched`) is below these. Then come ten more pairs;
+    or, with `judged`, of that many pairs those whose translations are nearest to their targets by L1, and those that
+    are farthest. For two domains without pairs it is the same images of each: source, translation, and the translation
+    translated back.
     """
     if generator.directions:
         return _draw_directions(medium, generator, seed, split)
@@ -167,7 +167,7 @@ def draw_translations(medium: Medium, generator: Generator, seed: int, split: Sp
 
 
 def _draw_directions(medium: Medium, generator: Generator, seed: int, split: Split) -> bytes:
-    """Both ways below each other."""
+    """Translations in both directions, below each other."""
     others = {to: split.of_other_domain(to) for to in generator.directions}
     columns = min(COLUMNS, *map(len, others.values()))
     rows = []

@@ -1,4 +1,4 @@
-"""Frames of scenes: pictures, each to be made of those before it in its scene."""
+"""Frames of scenes: pictures, each to be predicted from the frames before it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from stages.media.medium import Words
 
 @dataclass(frozen=True)
 class Frames(Images):
-    """Each made of `past` others, the one before it first."""
+    """Frames, each predicted from the `past` frames before it, the latest first."""
 
     name = "frames"
     words = Words("frame", "a frame", "frames")
@@ -22,5 +22,5 @@ class Frames(Images):
     past: int = 4
 
     def to_show(self) -> Mapping[str, object]:
-        """As images are: a browser draws what it makes one of."""
+        """The facts of images: a browser draws frames as images."""
         return {"name": Images.name}

@@ -1,7 +1,7 @@
 """A small grammar of English: sentences drawn by a seed, and whether words are one of its sentences.
 
-The verb must agree with its subject, even behind a relative clause: "the dogs that see a cat sleep". That is what a
-writer must learn who has learned which words stand side by side. The language is regular, so that membership is exact.
+The verb must agree with its subject, even after a relative clause: "the dogs that see a cat sleep". A generator that
+knows only which words are neighbors fails at this. The language is regular, so that membership is exact.
 """
 
 import re
@@ -33,9 +33,9 @@ LEXICON: dict[str, tuple[str, ...]] = {
     "R": ("that",),
     "B": ("again", "alone", "often", "quietly", "slowly", "today"),
 }  # fmt: skip
-"""Words by their kind: small letters are of one, capitals of many, the last two of either."""
+"""Words by their kind: small letters are singular, capitals plural, the last two either."""
 LONGEST = 13
-"""Words of a sentence."""
+"""Most words of a sentence."""
 _KIND = {word: kind for kind, words in LEXICON.items() for word in words}
 _OBJECT = "(?:[at]J?n|[st]J?N)"
 _SENTENCE = re.compile(
@@ -44,12 +44,12 @@ _SENTENCE = re.compile(
 
 
 def is_sentence(words: Sequence[str]) -> bool:
-    """Whether the grammar makes them, in this order."""
+    """Whether the grammar can make these words, in this order."""
     return _SENTENCE.fullmatch("".join(_KIND.get(word, "?") for word in words)) is not None
 
 
 def draw_sentence(random: np.random.Generator) -> list[str]:
-    """One of at most `LONGEST` words."""
+    """A random sentence of at most `LONGEST` words."""
     many = bool(random.integers(2))
     kinds = _noun(random, many)
     if random.random() < 0.4:
@@ -66,7 +66,7 @@ def _noun(random: np.random.Generator, many: bool) -> list[str]:
 
 
 def _verb(random: np.random.Generator, many: bool) -> list[str]:
-    """With an object, or without one."""
+    """A verb, with an object or without one."""
     if random.random() < 0.25:
         return ["W" if many else "w"]
     return ["V" if many else "v", *_noun(random, bool(random.integers(2)))]

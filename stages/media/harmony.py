@@ -1,4 +1,4 @@
-"""Chord symbols of MusicXML, its `harmony` elements: which triad each stands for, and from when on."""
+"""Chord symbols of MusicXML, its `harmony` elements: which triad each means, and when it begins."""
 
 from collections.abc import Iterable
 from fractions import Fraction
@@ -11,16 +11,16 @@ MAJOR = frozenset({
     "major", "major-sixth", "major-seventh", "major-ninth", "major-11th", "major-13th",
     "dominant", "dominant-ninth", "dominant-11th", "dominant-13th",
 })  # fmt: skip
-"""Kinds (MusicXML 4.0, `kind-value`) that have a major third and a perfect fifth above their root,"""
+"""Kinds (MusicXML 4.0, `kind-value`) with a major third and a perfect fifth above their root."""
 MINOR = frozenset({"minor", "minor-sixth", "minor-seventh", "minor-ninth", "minor-11th", "minor-13th", "major-minor"})
-"""and those that have a minor third and one. Of any other kind there is none of the 24 triads."""
+"""Kinds with a minor third and a perfect fifth. Any other kind is none of the 24 triads."""
 
 Symbol = tuple[Fraction, Chord | None]
-"""From when on, and which; None where it is none of the 24, as of N.C."""
+"""When a chord begins, and which it is; None if it is none of the 24 triads, or N.C. (no chord)."""
 
 
 def chord_in(harmony: ElementTree.Element, sounds_higher: int) -> Chord | None:
-    """Its triad, by root and kind alone, so many semitones higher than it is written; of several in one, the first."""
+    """The triad of a symbol, by its first root and kind alone, `sounds_higher` semitones above the written one."""
     step = STEPS_OF_SCALE.get((harmony.findtext("root/root-step") or "").strip())
     kind = (harmony.findtext("kind") or "").strip()
     if step is None or kind not in MAJOR | MINOR:
@@ -30,9 +30,9 @@ def chord_in(harmony: ElementTree.Element, sounds_higher: int) -> Chord | None:
 
 
 def longest_in(symbols: Iterable[Symbol], before: Chord | None, length: Fraction) -> tuple[Chord | None, Chord | None]:
-    """The chord that holds longest in a bar, of equal ones the first, and the one that goes on behind it.
+    """The longest chord of a bar, the first if several are equally long; and the chord at the bar's end.
 
-    A symbol holds until the next one, beyond bar lines too; `before` is the one that does when the bar begins.
+    A chord lasts until the next symbol, also over bar lines; `before` is the chord when the bar begins.
     """
     held = [(Fraction(0), before), *sorted(symbols, key=lambda symbol: symbol[0])]
     ends = [*(begin for begin, _ in held[1:]), length]

@@ -38,43 +38,43 @@ class Decoded:
     values: "FloatImages"
     """`[C,*S]` in [-1,1]."""
     kind: str
-    """Of the file, such as its format."""
+    """The kind of the file, such as its format."""
     shape: Shape
-    """Of what the file holds; its sides are as many as the sample's, 0 where it has none."""
+    """The shape of the file's content; it has as many sides as the sample, 0 for a side that the file lacks."""
 
 
 @dataclass(frozen=True)
 class Words:
-    """What samples are called, in sentences of every stage."""
+    """Words for samples, in the sentences of every stage."""
 
     one: str = "image"
     a: str = "an image"
     many: str = "images"
     part: str = "pixel"
-    """A number of a sample."""
+    """The word for a number of a sample."""
     flat: str = "one flat colour"
-    """What a sample is whose numbers are all the same."""
+    """Describes a sample whose numbers are all equal."""
 
     def said(self, sentence: str) -> str:
-        """A sentence on images and pixels, in these words."""
+        """A sentence about images and pixels, in these words."""
         named = {"an image": self.a, "image": self.one, "images": self.many, "pixel": self.part}
 
         def in_these(found: re.Match[str]) -> str:
             word = named[found[1].lower()]
             return word.capitalize() if found[1][0].isupper() else word
 
-        # Behind a dot it is the name of a setting, such as train.images.
+        # After a dot it is the name of a setting, such as train.images.
         return re.sub(r"(?<!\.)\b(an image|images?|pixel)(?=\b|s\b)", in_these, sentence, flags=re.IGNORECASE)
 
     @property
     def numbers(self) -> str:
-        """In what samples are compared, where no network learned features of them."""
+        """What samples are compared in if there is no network for their features."""
         return f"{self.part}s of the {self.many}"
 
 
 @dataclass(frozen=True)
 class Passage:
-    """A part of the report: what its picture shows, and what to look for."""
+    """A part of the report: the meaning of its picture, and what to look for."""
 
     title: str
     text: str
@@ -83,163 +83,163 @@ class Passage:
 
 @dataclass(frozen=True)
 class Plots:
-    """What the report says beside the plots of a medium."""
+    """The report's texts for the plots of a medium."""
 
     samples: Passage
     beside: Passage
-    """Of held-out samples beside generated ones."""
+    """The text for samples of the holdout beside generated ones."""
     progress: str
-    """Of the plots in the course of the training."""
+    """The text for plots during the training."""
 
 
 @dataclass(frozen=True)
 class Expectation:
-    """What a medium asks of its data beyond what the gate asks of any; where more samples fail it, the gate warns."""
+    """A check of a medium's data, beside the gate's checks of all data; if too many samples fail it, the gate warns."""
 
     figure: str
-    """One of those that `Medium.figures` counts."""
+    """The name of one of `Medium.figures`."""
     failing: str
-    """What samples do that are beyond, such as "sounds are clipped"."""
+    """Describes samples that fail, such as "sounds are clipped"."""
     low: float | None = None
     high: float | None = None
     share: float = 0.0
-    """Of the samples that may be beyond."""
+    """The share of samples that may fail."""
     advice: str = ""
-    """How to go on."""
+    """What to do about it."""
 
     @property
     def column(self) -> str:
-        """Of the summary table that normalize writes and the gate reads."""
+        """Its column in the summary table that normalize writes and the gate reads."""
         return f"medium_{self.figure}"
 
 
 @dataclass(frozen=True)
 class Medium:
-    """One kind of data. The defaults say that there is nothing special; fields are facts, which travel with the data.
+    """One kind of data. The defaults are those of images; fields are facts, which are stored with the data.
 
-    Nothing here needs torch but `pixels` and `measure`: a gate, a page or a flow uses it where torch is not installed.
-    What draws a generator's samples is apart (stages/media/drawings.py).
+    Only `pixels` and `measure` need torch: a gate, a page or a flow uses a medium where torch is not installed. Drawing
+    a generator's samples is in stages/media/drawings.py.
     """
 
     name: ClassVar[str]
     words: ClassVar[Words] = Words()
     sides: ClassVar[tuple[str, ...]] = ("height", "width")
-    """What the settings of normalize call the sides of a sample, in order."""
+    """Names of a sample's sides, in order, in the settings of normalize."""
     channels: ClassVar[tuple[int, ...]] = (1, 3)
-    """What normalize.channels may be."""
+    """Allowed values of normalize.channels."""
     fits: ClassVar[tuple[str, ...]] = ("resize", "crop", "letterbox", "pad")
-    """Which of normalize.fit its samples can be brought to their size by."""
+    """Allowed values of normalize.fit."""
     suffixes: ClassVar[tuple[str, ...]] = ()
-    """How files end that are samples of it, where they are no pictures; the first is that of `encode`."""
+    """Endings of its sample files, if they are no pictures; the first is that of `encode`."""
     drawings: ClassVar[str] = "stages.media.drawings:Grids"
-    """Where its `Drawings` lie, as "module:Class"."""
+    """The place of its `Drawings`, as "module:Class"."""
     exact: ClassVar[bool] = False
-    """Whether samples keep all their bits; else they are measured as what 8 bits leave of them."""
+    """Whether samples keep all their bits; else they are rounded to 8 bits before they are measured."""
     plays: ClassVar[bool] = False
-    """Whether samples can be listened to; `play` says how."""
+    """Whether samples can be listened to, by `play`."""
     is_text: ClassVar[bool] = False
     """Whether a sample's file is text, which tables show as such."""
     lacks: ClassVar[Mapping[Trait, str]] = {}
-    """What it has not that images have, each with the reason."""
+    """Traits of images that it does not have, each with the reason."""
     offers: ClassVar[Mapping[str, str]] = {}
-    """What a metric may need (`Metric.needs`), each with a name for the data that have it."""
+    """What it has that a metric may need (`Metric.needs`), each with a name for the data that have it."""
     metrics: ClassVar[Mapping[str, Metric]] = {}
-    """Those that need what it offers; of another package they are entry points of their own."""
+    """Metrics that need what it offers; another package adds metrics as separate entry points."""
     expectations: ClassVar[tuple[Expectation, ...]] = ()
-    """What the gate asks of it alone, and warns of."""
+    """The gate's additional checks, which only warn."""
     still: ClassVar[tuple[int, ...]] = ()
-    """Sides, by their place, along which a sample that is moved by a little is another, as a tune is in another key."""
+    """Sides, counted from 0, along which a small shift changes what a sample is, as a new key changes a tune."""
     recurs: ClassVar[bool] = False
-    """Whether samples of different groups are the same by nature, as a bar comes back in other pieces.
+    """Whether samples of different groups are naturally equal, as a bar recurs in other pieces.
 
-    Then groups alone keep samples on one side of a split, and the gate warns of equal ones where it else refuses."""
+    Then only groups keep samples on one side of a split, and the gate only warns about equal samples."""
     pairs_by: ClassVar[str] = "normalize.partner (such as edges) or ingest.pairs"
-    """Which settings give its samples partners, for who has none."""
+    """Which settings give its samples partners, for advice to a user."""
     joins: ClassVar[str] = "map"
-    """What each sample is called that joins the one which another is made of."""
+    """The word for a sample that joins a partner as more channels."""
     attributes_by: ClassVar[str] = "ingest.attributes"
-    """Which setting gives its samples attributes, for who has none."""
+    """Which setting gives its samples attributes, for advice to a user."""
     row: ClassVar[str | None] = None
-    """What several samples in a row, each to be made of the one before, are called; None where no file is."""
+    """The word for a file of consecutive samples, each predicted from the one before; None without such files."""
     task: ClassVar[str] = "unconditional-image-generation"
-    """What Hugging Face's hub calls it to make samples from noise."""
+    """Hugging Face's name for the task of making samples from noise."""
     unconditional_family: ClassVar[str | None] = None
-    """The one to advise where there are no labels; None: whichever is nearest to the one in use."""
+    """The family to recommend without labels; None: the one most similar to the one in use."""
     paired_family: ClassVar[str | None] = None
-    """The one to advise where samples have partners; None: as without."""
+    """The family to recommend if samples have partners; None: the same as without."""
     attributes_family: ClassVar[str | None] = None
-    """The one to advise where samples have attributes; None: that of pictures."""
+    """The family to recommend if samples have attributes; None: that of pictures."""
 
     @property
     def shape(self) -> Shape | None:
-        """The one shape that samples have, whose numbers have a scale of their own; None where any will do."""
+        """The only shape of samples whose numbers have their own scale; None if samples may have any shape."""
         return None
 
     @property
     def chords(self) -> bool:
-        """Whether several notes may sound at once in a sample."""
+        """Whether several notes of a sample may sound at once."""
         return False
 
     @property
     def has(self) -> frozenset[str]:
-        """Which of what it `offers` these data have."""
+        """Which items of `offers` these data have."""
         return frozenset(self.offers)
 
     @property
     def judged_by(self) -> Mapping[str, float]:
-        """Metrics that say, beside the Frechet distance, how good a generator is, each with what one that learned
-        nothing reaches; else how well it obeys its condition says so.
+        """Metrics, beside the Frechet distance, of how good a generator is, each with the value of one that learned
+        nothing. Without any, a generator is judged by how well it follows its condition.
         """
         return {}
 
     @property
     def distances(self) -> Mapping[str, float]:
-        """Metrics that say so as the Frechet distance does, by how many times what real samples reach it is; each with
-        a distance that is as good as that, for who reaches less by chance.
+        """Metrics that are judged like the Frechet distance, as a multiple of their floor; each with a distance that
+        counts as small as the floor, in case the floor is smaller by chance.
         """
         return {}
 
     @property
     def alphabet(self) -> tuple[str, ...] | None:
-        """The words, where samples are sequences of some (`mintage.tokens`)."""
+        """The words, if samples are sequences of words (`mintage.tokens`); else None."""
         return None
 
     @property
     def between(self) -> str:
-        """What stands between two words of the `alphabet` in text."""
+        """The text between two words of the `alphabet`."""
         return " "
 
     @property
     def shown_as(self) -> str | None:
-        """What the package `datasets` calls such files: "Image", "Audio"; None where it knows none."""
+        """The package `datasets`' name for such files: "Image", "Audio"; None if it has none."""
         return None if "picture files" in self.lacks else "Image"
 
     @property
     def plots(self) -> Plots | None:
-        """What is said beside its plots; None where samples are drawn in grids, each in a cell."""
+        """The report's texts for its plots; None if samples are drawn in grids."""
         return None
 
     def check_shape(self, shape: Shape) -> Shape:
-        """The same, of a sample with the sides of this medium. Raises ValueError."""
+        """The shape itself. Raises ValueError if it does not have the sides of this medium."""
         if len(shape) != 1 + len(self.sides):
             raise ValueError(f"{list(shape)} are not the channels, {', '.join(self.sides)} of {self.words.many}")
         return shape
 
     def describe(self, shape: Shape) -> str:
-        """What stands before `words.many` to say their shape, such as 28×28 gray."""
+        """The shape in words, to be put before `words.many`, such as "28×28 gray"."""
         return ""
 
     def decode(self, content: bytes, to: "Normalize", most: int) -> Decoded:
-        """A sample of the size that `to` asks for, of a file's content, where the medium lacks "picture files".
+        """A sample of the size in `to`, from a file's content, for a medium that lacks "picture files".
 
-        Raises UnusableError on what cannot be one, and on more than `most` numbers before it has its size.
+        Raises UnusableError on a file that is no sample, and on more than `most` numbers before it is resized.
         """
         raise NotImplementedError
 
     def decode_pair(self, content: bytes, partner: bytes, to: "Normalize", most: int) -> tuple[Decoded, "FloatImages"]:
-        """A sample, and the values of its partner, which is like it but for what is to be learned, place by place.
+        """A sample, and the values of its partner, which correspond to the sample's place by place.
 
-        Raises UnusableError likewise, and where the sides of their files are not the same.
+        Raises UnusableError as `decode` does, and if the sides of both files differ.
         """
         found = self.decode(content, to, most)
         try:
@@ -252,19 +252,19 @@ class Medium:
         return found, other.values
 
     def decode_whole(self, content: bytes, channels: int, most: int) -> "FloatImages":
-        """A sample `[C,T]` as long as its file, of a medium of one side; raises UnusableError as `decode` does."""
+        """A sample `[C,T]` as long as its file, for a medium with one side; raises UnusableError as `decode` does."""
         raise NotImplementedError
 
     def decode_row(self, content: bytes, most: int) -> "FloatImages":
-        """Samples `[N,C,*S]`, in order, of a file with a `row`; raises UnusableError as `decode` does."""
+        """The samples `[N,C,*S]`, in order, of a file with a `row`; raises UnusableError as `decode` does."""
         raise NotImplementedError
 
     def encode_row(self, samples: "FloatImages") -> bytes:
-        """A file of samples `[N,C,*S]`, one after the other, that ends in the first of `suffixes`."""
+        """The content of a file with samples `[N,C,*S]` one after the other; its ending is the first of `suffixes`."""
         raise NotImplementedError
 
     def as_written(self, samples: "Tensor") -> "Tensor":
-        """Generated samples `[N,C,*S]` in [-1,1] as their files have them, where they are more than rounded there."""
+        """Generated samples `[N,C,*S]` in [-1,1] as their files keep them, if files do more than round them."""
         return samples
 
     def encode(self, sample: "FloatImages") -> tuple[bytes, str]:
@@ -272,27 +272,27 @@ class Medium:
         raise NotImplementedError
 
     def to_open(self, content: bytes, suffix: str, comment: str) -> tuple[bytes, str] | None:
-        """What `encode` made, as the file that other programs open, and its suffix; None where there is nothing in it.
+        """A file from `encode` as a file that other programs open, and its suffix; None if the sample is empty.
 
-        `comment` says that it was generated, where such a file has room for it.
+        `comment`, which marks it as generated, is included if such a file can have it.
         """
         return content, suffix
 
     def play(self, sample: "FloatImages") -> bytes:
-        """A sample `[C,*S]` in [-1,1] as a WAV file to listen to, of a medium that `plays`."""
+        """A sample `[C,*S]` in [-1,1] as a WAV file to listen to, for a medium that `plays`."""
         raise NotImplementedError
 
     def heard_again(self, sound: bytes, picture: bytes, shape: Shape) -> "FloatImages | None":
-        """A sample `[C,*S]` of this shape, of which `play` made the sound and `pixels` the PNG, as far as they hold it.
+        """The sample `[C,*S]` of this shape from which `play` made the sound and `pixels` the PNG, as far as possible.
 
-        None where neither does, or they are of another sample.
+        None if neither is enough, or they are of another sample.
         """
         return None
 
     def view(self, shape: Shape) -> str | None:
-        """The script by which a browser shows samples of this shape; None where there is none.
+        """The script with which a browser shows samples of this shape; None if there is none.
 
-        It lies beside the module of the medium, or of one that this is a kind of, and is named like it; it sets `VIEW`
+        Its file is beside the module of the medium, or of a base class, and has the same name; it sets `VIEW`
         (stages/gallery/static/view.js).
         """
         modules = (getattr(sys.modules[kind.__module__], "__file__", None) for kind in type(self).__mro__)
@@ -301,7 +301,7 @@ class Medium:
         return None if found is None else found.read_text(encoding="utf-8")
 
     def to_show(self) -> Mapping[str, Any]:
-        """What the script of `view` is told of the data, as plain JSON."""
+        """The facts about the data for the script of `view`, as plain JSON."""
         return self.to_json()
 
     def cell(self, shape: Shape) -> tuple[int, int]:
@@ -314,20 +314,20 @@ class Medium:
         raise NotImplementedError
 
     def figures(self, samples: "FloatImages") -> Mapping[str, Sequence[float]]:
-        """What its `expectations` are about, `[N]` each, of samples `[N,C,*S]` in [-1,1]."""
+        """The figures `[N]` of its `expectations`, by name, for samples `[N,C,*S]` in [-1,1]."""
         return {}
 
     def measure(self, samples: "Tensor", held_out: "Tensor") -> dict[str, float]:
-        """The figures of its own `metrics`, or of those that these data have: samples `[N,C,*S]` beside held-out ones
+        """The values of its `metrics`, or of those that these data have: samples `[N,C,*S]` against a holdout
         `[M,C,*S]`.
         """
         raise NotImplementedError
 
     @classmethod
     def read_former(cls, facts: Mapping[str, Any]) -> "Medium | None":
-        """As facts said it before they had a "medium"; None where they are not of this one."""
+        """The medium from facts of a version before they had a "medium"; None if they are not of this medium."""
         return None
 
     def to_json(self) -> dict[str, Any]:
-        """What `medium_of` reads."""
+        """The facts that `medium_of` reads."""
         return {"name": self.name, **asdict(self)}

@@ -1,7 +1,7 @@
-"""Meshes to cells: those that the surface goes through, and those that it encloses.
+"""Meshes to cells: the cells that the surface goes through, and the cells that it encloses.
 
-Read by trimesh, which is no part of the usual install. Where a surface has holes, nothing is enclosed by it there: of
-such a mesh the surface alone is taken.
+Meshes are read by trimesh, which is no part of the usual install. A surface with holes encloses nothing there: of such
+a mesh only the surface is taken.
 """
 
 import io
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 MOST_FACES = 2_000_000
 _MOST_PLACES, _AT_ONCE = 2**28, 2**21
-"""Places looked at on a surface, in all and together."""
+"""Most places that are sampled on a surface, in total and at once."""
 _STEP = 0.5
-"""Of a cell, at most, from one place on a surface to the next."""
+"""Longest distance, in cells, from one place on a surface to the next."""
 _ROUNDING, _TINY = 1e-9, 1e-6
 _HEAD = 2**12
 
@@ -34,7 +34,7 @@ Size = tuple[int, int, int]
 
 
 def require_reader() -> None:
-    """Raises UserError where trimesh is not installed."""
+    """Raise UserError if trimesh is not installed."""
     if find_spec("trimesh") is None:
         raise UserError(
             "meshes-need-trimesh",
@@ -44,7 +44,7 @@ def require_reader() -> None:
 
 
 def decoded(content: bytes, to: "Normalize", size: Size, up: str) -> Decoded:
-    """The volume `[C,*size]` of a mesh, the same in each channel. Raises UnusableError."""
+    """The volume `[C,*size]` of a mesh, equal in each channel. Raises UnusableError."""
     cells, kind = cells_of(content, size, to.fit, up)
     values = np.where(cells, np.float32(1), np.float32(-1))
     return Decoded(np.broadcast_to(values, (to.channels, *size)), kind, (1, 0, 0, 0))
@@ -65,7 +65,7 @@ def cells_of(content: bytes, size: Size, fit: str, up: str) -> tuple[Cells, str]
 
 
 def _format_of(content: bytes) -> str:
-    """By its first bytes; OBJ has none of its own."""
+    """The format, by the first bytes; OBJ is the format without any."""
     head = content[:_HEAD].lstrip()
     if head.startswith(b"ply"):
         return "ply"
@@ -86,7 +86,7 @@ def _read(content: bytes, kind: str) -> tuple[Places, npt.NDArray[np.int64]]:
         options: dict[str, Any] = {"skip_materials": True} if kind == "obj" else {}
         mesh = trimesh.load_mesh(io.BytesIO(content), file_type=kind, process=False, **options)
         vertices, faces = np.asarray(mesh.vertices, np.float64), np.asarray(mesh.faces, np.int64)
-    except Exception as error:  # it raises nearly anything on damaged bytes
+    except Exception as error:  # trimesh raises nearly anything on damaged bytes
         reason = " ".join(str(error).split())[:100] or type(error).__name__
         raise UnusableError(f"it is no array, and no mesh in OBJ, STL, PLY or OFF ({reason})") from None
     if not faces.size:
@@ -120,9 +120,9 @@ def _in_cells(vertices: Places, size: Size, fit: str) -> Places:
 def surface_cells(triangles: Places, size: Size) -> Cells:
     """The cells `[H,D,W]` that triangles `[F,3,3]`, in cells, go through.
 
-    Where a line between the middles of two cells meets a triangle, one of the two is found: so nobody gets through a
-    closed surface face to face. Beside these the cells of places half a cell apart on the triangles, for what is thin.
-    Of a cell that is cut at a corner alone no place may be found. What lies between two cells is of the one behind it.
+    If a line between the centers of two neighbor cells meets a triangle, one of the two cells is found: so a closed
+    surface has no gap between faces of cells. For thin parts, cells of places half a cell apart on triangles are added.
+    A cell that is only cut at a corner may be missed. A surface between two cells belongs to the cell behind it.
     """
     cells = np.zeros(size, np.bool_)
     most = np.array(size) - 1
@@ -146,15 +146,15 @@ def _places_on(triangles: Places, inward: Places) -> Iterator[Places]:
 
 
 def _places_met(triangles: Places, inward: Places, axis: int) -> Iterator[Places]:
-    """Places `[P,3]` where lines along an axis, through the middles of cells, meet triangles."""
+    """Places `[P,3]` where lines along an axis, through the centers of cells, meet triangles."""
     aside = [other for other in range(3) if other != axis]
-    flat = triangles[:, :, aside] - 0.5  # middles are whole numbers
+    flat = triangles[:, :, aside] - 0.5  # centers are whole numbers
     first, last = np.ceil(flat.min(1)).astype(np.int64), np.floor(flat.max(1)).astype(np.int64)
     spans = (last - first + 1).clip(0)
     for span, same in _alike(np.where(spans.min(1) > 0, spans.max(1), 0), spans.max(1) ** 2):
         lines = first[same, None] + np.stack(np.divmod(np.arange(span * span), span), 1)  # [F,P,2]
         a, b, c = (flat[same, None, corner] for corner in range(3))
-        with np.errstate(all="ignore"):  # a triangle along the lines is met by others
+        with np.errstate(all="ignore"):  # a triangle parallel to the lines is met along another axis
             whole = _cross(b - a, c - a)
             to_b, to_c = _cross(lines - a, c - a) / whole, _cross(b - a, lines - a) / whole
             met = (to_b >= -_ROUNDING) & (to_c >= -_ROUNDING) & (to_b + to_c <= 1 + _ROUNDING)
@@ -166,14 +166,14 @@ def _places_met(triangles: Places, inward: Places, axis: int) -> Iterator[Places
 
 
 def _inward(triangles: Places) -> Places:
-    """Of each a tiny step `[F,3]` to its back, from where its corners are seen clockwise."""
+    """A tiny step `[F,3]` from each triangle to its back, the side from which its corners are clockwise."""
     across = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
     step: Places = -_TINY * across / np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-300)
     return step
 
 
 def _alike(kinds: npt.NDArray[np.int64], places: npt.NDArray[np.int64]) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
-    """The numbers of triangles of one kind, above 0, some at a time; each has so many `places`, `[F]`."""
+    """Groups of triangles of one kind above 0: the kind, and the triangles' numbers; `places` `[F]` limits a group."""
     if places[kinds > 0].sum() > _MOST_PLACES:
         raise UnusableError("it has more surface than can be looked at: simplify it")
     for kind in np.unique(kinds[kinds > 0]):
@@ -189,18 +189,18 @@ def _cross(one: Places, other: Places) -> Places:
 
 
 def _shortest_first(triangles: Places) -> Places:
-    """Each with the corner first from which the two shorter edges go, the shorter of them to the second."""
+    """Triangles with reordered corners: the first has the two shorter edges, the shortest goes to the second."""
     opposite = np.stack(
         [np.linalg.norm(triangles[:, (k + 1) % 3] - triangles[:, (k + 2) % 3], axis=1) for k in range(3)], 1
     )
-    order = np.argsort(-opposite, axis=1, kind="stable")  # the corner across from the longest edge
+    order = np.argsort(-opposite, axis=1, kind="stable")  # the corner opposite the longest edge
     first, second, third = order[:, 0], order[:, 1], order[:, 2]
     rows = np.arange(len(triangles))
     return np.stack([triangles[rows, first], triangles[rows, third], triangles[rows, second]], 1)
 
 
 def _outside(surface: Cells) -> Cells:
-    """The cells from which one gets out without going through the surface, face to face."""
+    """The cells connected to the outside, face to face, without crossing the surface."""
     free = np.pad(~surface, 1, constant_values=True)
     outside = np.zeros_like(free)
     outside[0] = True

@@ -1,7 +1,7 @@
 """MusicXML as notes and bars: uncompressed, or `.mxl`, which is a zip with it (W3C MusicXML 4.0, score-partwise).
 
-Read by Python's own expat, which fetches nothing and lets no entity grow; entities of a file's own are refused anyway.
-Kept is what sounds, where bars lie, and what chord symbols say; repeats and their endings are played out.
+Python's own expat reads it: it fetches nothing and limits entities; a file with entities of its own is refused anyway.
+Notes, bars and chord symbols are kept; repeats and their endings are expanded.
 """
 
 import io
@@ -22,54 +22,54 @@ from stages.media.medium import UnusableError
 _ZIP, _BYTE_ORDERS = b"PK\x03\x04", (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 _CONTAINER = "META-INF/container.xml"
 _BYTES_A_STEP = 64
-"""Of a file, for each step that a piece may have: a full score has some hundred bytes a note."""
+"""Most bytes of a file for each step that a piece may have: a full score has some hundred bytes a note."""
 _SMALLEST = 2**22
 _COMMON = Fraction(4)
 _MOST_ROUNDS = 16
 _DECIMAL = re.compile(r"[0-9]{1,9}([.][0-9]{0,4})?")
 _FINEST = 2**40
-"""Parts of a quarter note: with more, fractions would grow with every bar."""
+"""Largest denominator of parts of a quarter note: without a limit, fractions would grow with every bar."""
 _DAMAGED = (ValueError, TypeError, KeyError, ZeroDivisionError, OverflowError, AttributeError)
 
 Span = tuple[Fraction, Fraction, int]
-"""A note: in quarters of its bar or in steps of its piece, where it begins and ends, and its pitch by MIDI's number."""
+"""A note: its begin and end, in quarters of its bar or in steps of its piece, and its pitch as MIDI's number."""
 
 
 @dataclass(frozen=True)
 class Written:
-    """A piece as it is to be played, in steps, which are sixteenths."""
+    """A piece as it is played, in steps, which are sixteenths."""
 
     parts: list[list[Span]]
     bars: list[tuple[Fraction, Fraction]]
-    """Where each begins, and how long it is."""
+    """The begin and the length of each bar."""
     has_drums: bool
     chords: list[Chord | None]
-    """What its chord symbols say of each bar; empty where there are no symbols."""
+    """The chord of each bar by its symbols; empty without symbols."""
 
 
 @dataclass
 class _Bar:
-    """What a part has between two bar lines, in quarters."""
+    """A part's content between two bar lines, in quarters."""
 
     notes: list[Span] = field(default_factory=list)
     symbols: list[harmony.Symbol] = field(default_factory=list)
     length: Fraction = Fraction(0)
     usual: Fraction = _COMMON
-    """By its meter."""
+    """Its length by the meter."""
     begins_repeat: bool = False
     rounds: int = 1
-    """How often what is repeated up to its end is played in all."""
+    """How often the repeat that ends with this bar is played in total."""
     endings: frozenset[int] = frozenset()
-    """The rounds that it is played in; all where none are said."""
+    """The rounds in which it is played; all if empty."""
 
 
 def is_notation(content: bytes) -> bool:
-    """Whether it may be MusicXML, packed or not, by its first bytes."""
+    """Whether the first bytes may be those of MusicXML, packed or not."""
     return content.startswith((_ZIP, *_BYTE_ORDERS)) or content.lstrip().startswith(b"<")
 
 
 def written_in(content: bytes, most: int) -> Written:
-    """A piece of at most so many steps. Raises UnusableError on what is no MusicXML, is damaged, or is longer."""
+    """A piece of at most `most` steps. Raises UnusableError if it is no MusicXML, damaged, or longer."""
     largest = _SMALLEST + _BYTES_A_STEP * most
     text = _unpacked(content, largest) if content.startswith(_ZIP) else content
     if len(text) > largest:
@@ -89,7 +89,7 @@ def written_in(content: bytes, most: int) -> Written:
 
 
 def _unpacked(content: bytes, largest: int) -> bytes:
-    """The score in an .mxl. Raises UnusableError where there is none, or it is larger."""
+    """The score in an .mxl. Raises UnusableError if there is none, or it is larger than `largest` bytes."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed, packed.open(_score_named_in(packed)) as file:
             return file.read(largest + 1)
@@ -100,7 +100,7 @@ def _unpacked(content: bytes, largest: int) -> bytes:
 
 
 def _score_named_in(packed: zipfile.ZipFile) -> str:
-    """By its container; where an apostrophe of a title has broken that, as in Wikifonia's, the only file beside it."""
+    """The score's name, from the container; if a title's apostrophe broke that, as in Wikifonia's, the only file."""
     with packed.open(_CONTAINER) as file:
         container = file.read(_SMALLEST)
     _check_entities(container)
@@ -126,7 +126,7 @@ def _no_xml(error: Exception) -> UnusableError:
 
 
 def _read(text: bytes) -> tuple[dict[str, list[_Bar]], bool]:
-    """The bars of each part, a bar in memory at a time, and whether there are drums."""
+    """The bars of each part, parsed one at a time, and whether there are drums."""
     _check_entities(text)
     parts, has_drums, root = dict[str, list[_Bar]](), False, None
     divisions = set[int]()
@@ -158,7 +158,7 @@ def _check_root(tag: str) -> None:
 
 
 class _Part:
-    """A part, as far as it is read."""
+    """A part, as far as it has been read."""
 
     def __init__(self, divisions: set[int]) -> None:
         self.bars: list[_Bar] = []
@@ -167,7 +167,7 @@ class _Part:
         self._endings: frozenset[int] = frozenset()
 
     def take(self, measure: ElementTree.Element) -> None:
-        """The next bar."""
+        """Read the next bar."""
         bar = _Bar()
         self.bars.append(bar)
         now = before = Fraction(0)
@@ -215,7 +215,7 @@ class _Part:
                 bar.rounds = min(max(int(repeat.get("times", 2)), 2), _MOST_ROUNDS)
 
     def _lasts(self, one: ElementTree.Element) -> Fraction:
-        """In quarters."""
+        """The duration of an element, in quarters."""
         return _decimal(one.findtext("duration") or "0") / self._divisions
 
     def _begins(self, symbol: ElementTree.Element, now: Fraction) -> Fraction:
@@ -224,7 +224,7 @@ class _Part:
         return max(now - away if offset.startswith("-") else now + away, Fraction(0))
 
     def _pitch(self, note: ElementTree.Element) -> int | None:
-        """None of a rest, of a small note for orientation, and of drums."""
+        """The pitch of a note; None for a rest, a cue note, and drums."""
         self.has_drums |= note.find("unpitched") is not None
         pitch = note.find("pitch")
         if pitch is None or note.find("cue") is not None:
@@ -238,14 +238,14 @@ class _Part:
 
 
 def _decimal(text: str) -> Fraction:
-    """Raises ValueError on what has an exponent, is below 0, or is longer than a score needs."""
+    """A decimal number. Raises ValueError if it has an exponent, is below 0, or is longer than a score needs."""
     if not _DECIMAL.fullmatch(text.strip()):
         raise ValueError(f"{text[:20]!r} is no number of a score")
     return Fraction(text.strip())
 
 
 def _together(parts: Sequence[Sequence[_Bar]]) -> list[_Bar]:
-    """The bars of all parts as one: as long as the longest, and repeated where one says so."""
+    """The bars of all parts joined: each is as long as the longest, and has a repeat if one part has it."""
     found = []
     for number in range(max(map(len, parts), default=0)):
         bars = [part[number] for part in parts if number < len(part)]
@@ -259,7 +259,7 @@ def _together(parts: Sequence[Sequence[_Bar]]) -> list[_Bar]:
 
 
 def _played(bars: Sequence[_Bar], most: int) -> list[int]:
-    """The numbers of bars in the order of playing. Raises UnusableError where they are too many."""
+    """The numbers of bars in the order of playing. Raises UnusableError if there are too many."""
     order = list[int]()
     begin, number, this_round, in_endings = 0, 0, 1, False
     while number < len(bars):
@@ -283,7 +283,7 @@ def _played(bars: Sequence[_Bar], most: int) -> list[int]:
 
 
 def _endings_from(bars: Sequence[_Bar], number: int) -> Iterator[int]:
-    """The rounds that the endings here and right behind are of, and 1."""
+    """1, and the last round of each ending from this bar on, until a bar without endings."""
     yield 1
     for bar in bars[number:]:
         if not bar.endings:
@@ -292,14 +292,14 @@ def _endings_from(bars: Sequence[_Bar], number: int) -> Iterator[int]:
 
 
 def _moved(part: Sequence[_Bar], order: Iterable[int], begins: Iterable[tuple[Fraction, Fraction]]) -> Iterator[Span]:
-    """The notes of a part where they are played, in steps."""
+    """The notes of a part at the times when they are played, in steps."""
     for number, (begin, _) in zip(order, begins, strict=True):
         for first, last, pitch in part[number].notes if number < len(part) else ():
             yield begin + STEPS_A_BEAT * first, begin + STEPS_A_BEAT * last, pitch
 
 
 def _chords(bars: Sequence[_Bar]) -> list[Chord | None]:
-    """What is written of each bar; it begins with the chord that is written last before it."""
+    """The written chord of each bar; a bar begins with the last chord written before it."""
     found, before = list[Chord | None](), None
     for bar in bars:
         longest, before = harmony.longest_in(bar.symbols, before, bar.length)

@@ -1,4 +1,4 @@
-"""Points of which the truth is known: equally likely Gaussians, whose modes can be counted in what is generated.
+"""Points of a known distribution: equally likely Gaussians, whose modes can be counted in generated points.
 
 A point of D numbers is a gray picture one pixel high and D wide: a coordinate x is the value x / scale in [-1,1].
 """
@@ -78,7 +78,7 @@ _IN_THE_PLANE = Plots(
 
 @dataclass(frozen=True)
 class Points(Medium):
-    """From Gaussians around `centres` `[K,D]`, each of standard deviation `std`, in their own units."""
+    """Points from Gaussians around `centres` `[K,D]` with standard deviation `std`, in their own units."""
 
     name = "points"
     words = Words("point", "a point", "points", "coordinate")
@@ -116,17 +116,17 @@ class Points(Medium):
         return _ON_A_LINE if self.dimensions == 1 else _IN_THE_PLANE
 
     def view(self, shape: Shape) -> str | None:
-        """On a line and in the plane."""
+        """The script, for points on a line and in the plane."""
         return super().view(shape) if self.dimensions <= 2 else None
 
     def encode(self, sample: "FloatImages") -> tuple[bytes, str]:
-        """With every bit, as a Portable Float Map of values in [0,1]."""
+        """A point without loss, as a Portable Float Map of values in [0,1]."""
         from stages.common.pictures import encode_pfm
 
         return encode_pfm((sample[0] + 1) / 2), "pfm"
 
     def measure(self, samples: "Tensor", held_out: "Tensor") -> dict[str, float]:
-        """By the truth alone."""
+        """Metrics of the points against the true distribution alone."""
         from mintage.metrics.modes import mode_figures
 
         found = mode_figures(self.coordinates(samples), self.mixture())
@@ -137,7 +137,7 @@ class Points(Medium):
         }
 
     def mixture(self) -> "Mixture":
-        """What the points are from, in float64 and their own units."""
+        """The points' distribution, in float64 and their own units."""
         import torch
 
         from mintage.mixture import Mixture
@@ -150,6 +150,6 @@ class Points(Medium):
 
     @classmethod
     def read_former(cls, facts: Mapping[str, Any]) -> "Points | None":
-        """Of manifests, shards and releases in which it was the "truth"."""
+        """The medium from manifests, shards and releases in which it was the "truth"."""
         truth = facts.get("truth")
         return None if truth is None else cls(**truth)

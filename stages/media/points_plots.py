@@ -1,6 +1,6 @@
 """Points as PNG: 2-D as dots over the modes, 1-D as densities; the same bytes each time.
 
-Imported where it is needed: matplotlib takes a second, and a training on pictures does without.
+It is imported only when needed: matplotlib takes a second, and a training on pictures does not use it.
 """
 
 import io
@@ -24,16 +24,16 @@ from stages.media.medium import Medium
 from stages.media.points import Points
 
 COUNT = 2500
-"""Points of a plot: as many as PacGAN measures."""
+"""Points in a plot, as many as PacGAN measures."""
 _GENERATED, _REAL, _JUDGED = "#0a7355", "#1c2421", "#2a62c9"
 _SIDE = 4.6  # inches, of 100 pixels
-_CURVE = 401  # places at which a curve is computed
+_CURVE = 401  # points of a curve
 _PLACES_A_BAR = 8
-_SEEN = 1e-3  # density under which D* follows single points
+_SEEN = 1e-3  # density below which D* depends on single points
 
 
 class PointPlots(Drawings):
-    """Each plot has what is to be seen of it in its title."""
+    """Plots whose titles have the figures to look at."""
 
     def __init__(self, medium: Medium) -> None:
         assert isinstance(medium, Points)
@@ -48,7 +48,7 @@ class PointPlots(Drawings):
         *,
         names: Sequence[str] = (),
     ) -> bytes:
-        """Of the classes in turn, where the model has classes; on a line also D(x), where `judge` gives it."""
+        """Points of the classes in turn, if the model has classes; on a line also D(x), if `judge` gives it."""
         assert not isinstance(asked, Tensor), "points have classes at most"
         made = self._generated(generator, seed, COUNT, asked)
         figure = _figure(1)
@@ -61,7 +61,7 @@ class PointPlots(Drawings):
         return _png(figure)
 
     def draw_beside(self, generator: Generator, holdout: Split, order: Numbers, seed: int) -> bytes:
-        """As many of each on the same axes."""
+        """Equally many of both on the same axes."""
         real = self._points.coordinates(torch.from_numpy(holdout.take(order[:COUNT])))
         figure = _figure(2)
         left, right = figure.subplots(1, 2, sharex=True, sharey=True)
@@ -95,13 +95,13 @@ class PointPlots(Drawings):
         return _png(figure)
 
     def _generated(self, generator: Generator, seed: int, count: int, classes: Sequence[int] | None = None) -> Tensor:
-        """Points `[count,D]` in their own units; of the classes in turn, where the model has classes."""
+        """Points `[count,D]` in their own units; of the classes in turn, if the model has classes."""
         asked = (classes or range(generator.config.class_count)) if generator.config.conditional else None
         return self._points.coordinates(torch.cat([images for images, _ in samples(generator, count, seed, asked)]))
 
 
 def _scatter(axes: Axes, points: Tensor, truth: Points, color: str) -> None:
-    """Dots, over a circle at each centre that shows where it is, not how wide."""
+    """Dots over a circle at each center, which shows its place, not its width."""
     centres = np.array(truth.centres)
     axes.scatter(centres[:, 0], centres[:, 1], s=90, facecolors="none", edgecolors=_REAL, linewidths=0.7, alpha=0.6)
     axes.scatter(points[:, 0], points[:, 1], s=2, color=color, alpha=0.35, linewidths=0)
@@ -111,7 +111,7 @@ def _scatter(axes: Axes, points: Tensor, truth: Points, color: str) -> None:
 
 
 def _densities(axes: Axes, points: Tensor, truth: Points, judge: Judge | None) -> None:
-    """Figure 1 of Goodfellow et al. 2014: both densities, the best D against them, and D as it is."""
+    """Figure 1 of Goodfellow et al. 2014: both densities, the optimal D, and the actual D."""
     x = _line(truth)
     real, generated = truth.mixture().density(x), _smoothed(points).density(x)
     axes.plot(x[:, 0], real, color=_REAL, linestyle=":", label="p data")
@@ -136,13 +136,13 @@ def _histogram(axes: Axes, points: Tensor, truth: Points, color: str) -> None:
 
 
 def _line(truth: Points) -> Tensor:
-    """Places `[N,1]` from five standard deviations left of the centres to as many right of them."""
+    """Places `[N,1]` from five standard deviations left of all centers to five right of them."""
     low, high = min(truth.centres)[0] - 5 * truth.std, max(truth.centres)[0] + 5 * truth.std
     return torch.linspace(low, high, _CURVE, dtype=torch.float64)[:, None]
 
 
 def _smoothed(points: Tensor) -> Mixture:
-    """The density of points `[N,1]`: a Gaussian at each, as wide as Silverman's rule says."""
+    """The density of points `[N,1]`: a Gaussian at each, with the width of Silverman's rule."""
     width = 1.06 * points.double().std().item() * len(points) ** -0.2
     return Mixture(points, max(width, 1e-3))
 
@@ -154,7 +154,7 @@ def _title(points: Tensor, truth: Points) -> str:
 
 
 def _figure(panels: int) -> Figure:
-    matplotlib.rcdefaults()  # not as the user's own settings say
+    matplotlib.rcdefaults()  # without the user's own settings
     figure = Figure(figsize=(panels * _SIDE, _SIDE), dpi=100, layout="compressed")
     FigureCanvasAgg(figure)
     return figure

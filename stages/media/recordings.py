@@ -1,7 +1,7 @@
 """Files of sound as samples.
 
-WAV of whole numbers is read by the standard library; what else libsndfile reads (FLAC, OGG, MP3, WAV of fractions) by
-the package soundfile, which is no part of the usual install.
+The standard library reads WAV of whole numbers; the package soundfile, which is no part of the usual install, reads all
+other formats of libsndfile (FLAC, OGG, MP3, WAV of fractions).
 """
 
 import io
@@ -18,14 +18,14 @@ _WAV = b"RIFF"
 
 
 class Recording(NamedTuple):
-    """A file's sound."""
+    """The sound of a file."""
 
     samples: Samples
-    """`[C,T]`."""
+    """`[C,T]` in [-1,1]."""
     rate: int
-    """Samples a second."""
+    """Its samples a second."""
     kind: str
-    """The format."""
+    """The file's format."""
 
     @property
     def length(self) -> int:
@@ -33,8 +33,8 @@ class Recording(NamedTuple):
 
 
 def samples_of(content: bytes, most: int) -> Recording:
-    """Raises UnusableError on what is none, is cut off, has no samples or more than `most`, or is louder than 1, and
-    UserError where it needs soundfile, which is not installed.
+    """The recording in a file. Raises UnusableError if it is no sound, is cut off, has no samples or more than `most`,
+    or is louder than 1; and UserError if it needs soundfile, which is not installed.
     """
     if not content:
         raise UnusableError("it is empty: it has no bytes")
@@ -45,7 +45,7 @@ def samples_of(content: bytes, most: int) -> Recording:
         if whole and content[20:22] in (b"\x01\x00", b"\xfe\xff"):
             return Recording(*decode_wav(content, most), "wav")
     except ValueError as error:
-        if "unknown" not in str(error):  # of a format that the standard library does not know
+        if "unknown" not in str(error):  # not the error for a format that the standard library does not read
             raise UnusableError(str(error)) from None
     if not whole and not content.startswith((b"fLaC", b"OggS", b"ID3")) and content[0] != 0xFF:
         raise UnusableError("it is neither WAV nor FLAC, OGG or MP3")
@@ -54,7 +54,7 @@ def samples_of(content: bytes, most: int) -> Recording:
 
 
 def require_reader() -> None:
-    """Raises UserError where soundfile is not installed."""
+    """Raise UserError if soundfile is not installed."""
     if find_spec("soundfile") is None:
         raise UserError(
             "sounds-need-soundfile",

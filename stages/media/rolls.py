@@ -1,7 +1,7 @@
 """Bars of music: which pitches sound in each of sixteen steps, as a piano roll.
 
-A bar `[1,16,P]` has its axes along time and up: `[:, 0]` is its first sixteenth, `[:, :, 0]` its lowest pitch. What is
-above 0 sounds; of one voice, the strongest alone. Files are scores (MIDI, MusicXML), which the source cuts into bars.
+The axes of a bar `[1,16,P]` are time and pitch: `[:, 0]` is its first sixteenth, `[:, :, 0]` its lowest pitch. Values
+above 0 sound; with one voice, only the strongest. Files are scores (MIDI, MusicXML), which the source cuts into bars.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,24 +22,24 @@ if TYPE_CHECKING:
 
 STEPS = 16
 _RATE = 8000
-"""Of what is played."""
+"""Samples a second of what is played."""
 _NPY = b"\x93NUMPY"
 _STEP_PIXELS = 6
 _ROLL_PIXELS = 96
 _PITCH_PIXELS = (2, 4)
-"""Pixels that pitches are to have in all, and one of them at least and at most."""
+"""Height of a pitch in pixels, at least and at most; all pitches together should have `_ROLL_PIXELS`."""
 _PAPER, _BLACK_KEY, _LINE, _INK = (255, 255, 255), (237, 239, 243), (196, 200, 210), (28, 60, 120)
 _FRAME = (90, 96, 110)
 _FAINT = 0.35
-"""How dark what does not sound can be, at most."""
+"""Darkest shade of a pitch that does not sound, 1 for black."""
 _BLACK_KEYS = (1, 3, 6, 8, 10)
 _UNHEARD = 0.01
-"""Nats of a divergence in which at most 7% of notes would have to be others (Pinsker's inequality)."""
+"""A divergence in nats at which at most 7% of notes would have to change (Pinsker's inequality)."""
 _YANG = "Yang and Lerch 2020"
 
 
 def bar_at(sounding: "Sounding", begin: int) -> "Sounding":
-    """The bar `[16,P]` that begins at a step of `[T,P]`; an empty one before the first."""
+    """The bar `[16,P]` that begins at a step of `[T,P]`; an empty bar if `begin` is below 0."""
     return sounding[begin : begin + STEPS] if begin >= 0 else sounding[:STEPS] & False
 
 
@@ -184,11 +184,11 @@ class Rolls(Medium):
         return self.voices == "many"
 
     def describe(self, shape: Shape) -> str:
-        """Such as one-voice, 24-pitch."""
+        """Such as "one-voice, 24-pitch"."""
         return f"{self.voices}-voice{'s' if self.voices == 'many' else ''}, {shape[2]}-pitch"
 
     def decode(self, content: bytes, to: "Normalize", most: int) -> Decoded:
-        """A bar as its source wrote it, an array `[16,P]` of truths in npy; a whole score is none of use."""
+        """A bar as its source wrote it, an npy with an array `[16,P]` of bools; a whole score is refused."""
         import numpy as np
 
         from stages.media.cells import array_in
@@ -206,7 +206,7 @@ class Rolls(Medium):
         return Decoded(np.broadcast_to(values, to.shape_of(self.sides)), "midi", self.shape)
 
     def decode_row(self, content: bytes, most: int) -> "FloatImages":
-        """The bars of 16 sixteenths of a score up to its last note, moved by octaves to where the pitches are."""
+        """The bars of 16 sixteenths of a score up to its last note, transposed by octaves into the pitches."""
         import numpy as np
 
         from stages.media.scores import moved, score_of
@@ -221,32 +221,32 @@ class Rolls(Medium):
         return np.where(np.stack(bars)[:, None], np.float32(1), np.float32(-1))
 
     def encode_row(self, samples: "FloatImages") -> bytes:
-        """As MIDI."""
+        """The bars as a MIDI file."""
         from mintage.midi import encode_midi
 
         return encode_midi(self._heard(samples).reshape(-1, self.pitches), self.lowest, self.tempo)
 
     def as_written(self, samples: "Tensor") -> "Tensor":
-        """Each pitch sounds or does not."""
+        """Samples of -1 and 1: each pitch sounds or does not."""
         from mintage.rolls import as_rolls, sounding
 
         return as_rolls(sounding(samples, self.voices))
 
     def encode(self, sample: "FloatImages") -> tuple[bytes, str]:
-        """As a MIDI file of one bar."""
+        """A MIDI file of one bar."""
         from mintage.midi import encode_midi
 
         return encode_midi(self._heard(sample[None])[0], self.lowest, self.tempo), "mid"
 
     def play(self, sample: "FloatImages") -> bytes:
-        """By a plain synthesizer, at the tempo."""
+        """The bar as a plain synthesizer plays it, at the tempo."""
         from mintage.midi import as_sound
         from mintage.waves import encode_wav
 
         return encode_wav(as_sound(self._heard(sample[None])[0], self.lowest, self.tempo), _RATE)
 
     def heard_again(self, sound: bytes, picture: bytes, shape: Shape) -> "FloatImages | None":
-        """By the ink in the middle of each cell of the picture."""
+        """The bar, read from the ink in the middle of each cell of the picture."""
         import io
 
         import numpy as np
@@ -260,13 +260,13 @@ class Rolls(Medium):
         return np.where(inked.T, np.float32(1), np.float32(-1))[None]
 
     def to_show(self) -> Mapping[str, Any]:
-        """With what `mintage.midi` writes and plays, so that a browser does the same."""
+        """Facts with which a browser writes and plays bars as `mintage.midi` does."""
         from mintage.midi import GENERATED, PLUCKED
 
         return {**self.to_json(), "rate": _RATE, "timbre": PLUCKED._asdict(), "comments": GENERATED}
 
     def figures(self, samples: "FloatImages") -> Mapping[str, Sequence[float]]:
-        """How many notes each bar has, how many semitones it reaches over, and how many pitches sound at once."""
+        """Each bar's number of notes, range in semitones, and number of pitches that sound at once."""
         import numpy as np
 
         from mintage.midi import notes_of
@@ -280,7 +280,7 @@ class Rolls(Medium):
         }
 
     def _heard(self, samples: "FloatImages") -> "Sounding":
-        """`[N,T,P]`."""
+        """Which pitches sound: `[N,T,P]`, bool."""
         import torch
 
         from mintage.rolls import sounding
@@ -295,7 +295,7 @@ class Rolls(Medium):
         return min(max(_ROLL_PIXELS // self.pitches, _PITCH_PIXELS[0]), _PITCH_PIXELS[1])
 
     def pixels(self, samples: "FloatImages") -> "Levels":
-        """High notes at the top, on keys of a piano; lines at bars, beats and each C. Faint is what does not sound."""
+        """Piano rolls: high notes at the top, lines at bars, beats and each C. What does not sound is faint."""
         import numpy as np
 
         heard = self._heard(samples)
@@ -315,7 +315,7 @@ class Rolls(Medium):
         return np.ascontiguousarray(large.transpose(0, 3, 2, 1)[:, :, ::-1].round().astype(np.uint8))
 
     def measure(self, samples: "Tensor", held_out: "Tensor") -> dict[str, float]:
-        """Of as many of either, drawn where there are more."""
+        """Metrics on equal numbers of both; the larger set is sampled."""
         import torch
 
         from mintage.metrics.music import music_figures

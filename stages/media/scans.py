@@ -1,7 +1,7 @@
-"""Scans of medicine in NIfTI, by the package nibabel, which is no part of the usual install; of DICOM see `slices`.
+"""Medical scans in NIfTI, by the package nibabel, which is no part of the usual install; for DICOM see `slices`.
 
-Axes are brought to ours: up to the head, to the front, and to the patient's right. Voxels that are longer one way than
-another keep their proportions.
+Axes are reordered to those of volumes: to the head, to the front, and to the patient's right. Voxels with sides of
+different lengths keep their proportions.
 """
 
 import gzip
@@ -20,7 +20,7 @@ from stages.media.medium import UnusableError
 
 _GZIP = b"\x1f\x8b"
 _HEADERS = (b"\x5c\x01\x00\x00", b"\x00\x00\x01\x5c", b"\x1c\x02\x00\x00", b"\x00\x00\x02\x1c")
-"""How NIfTI-1 and NIfTI-2 begin, in either order of bytes: with the length of their header."""
+"""The first bytes of NIfTI-1 and NIfTI-2, in both byte orders: the length of their header."""
 _LARGEST_HEADER = 2**20
 Spacing = tuple[float, float, float]
 
@@ -30,7 +30,7 @@ def is_scan(content: bytes) -> bool:
 
 
 def require_reader() -> None:
-    """Raises UserError where nibabel is not installed."""
+    """Raise UserError if nibabel is not installed."""
     if find_spec("nibabel") is None:
         raise UserError(
             "scans-need-nibabel",
@@ -40,10 +40,10 @@ def require_reader() -> None:
 
 
 def scan_in(content: bytes, most: int) -> tuple[npt.NDArray[Any], Spacing]:
-    """The numbers `[H,D,W]` of a scan of at most so many, as it scales them, and how large its voxels are.
+    """The numbers `[H,D,W]` of a scan, at most `most`, as the file scales them, and the size of its voxels.
 
-    Raises UnusableError on what is none, is cut off, or has another number of axes, and UserError where nothing is
-    installed that reads it.
+    Raises UnusableError if it is no scan, is cut off, or has another number of axes, and UserError if the package that
+    reads it is missing.
     """
     require_reader()
     nib: Any = import_module("nibabel")
@@ -61,14 +61,14 @@ def scan_in(content: bytes, most: int) -> tuple[npt.NDArray[Any], Spacing]:
         return upright(image)
     except UnusableError:
         raise
-    except Exception as error:  # of any kind, on a damaged header
+    except Exception as error:  # nibabel raises any kind on a damaged header
         raise UnusableError(f"it cannot be read as NIfTI ({' '.join(str(error).split())[:100]})") from None
 
 
 def upright(image: Any) -> tuple[npt.NDArray[Any], Spacing]:
-    """The numbers `[H,D,W]` of an image of nibabel along our axes, and how large its voxels are.
+    """The numbers `[H,D,W]` of a nibabel image along the axes of volumes, and the size of its voxels.
 
-    Raises UnusableError where they have no size, and what nibabel raises.
+    Raises UnusableError if voxels have no size, and what nibabel raises.
     """
     turned: Any = import_module("nibabel").as_closest_canonical(image)
     values = np.asanyarray(turned.dataobj).reshape(turned.shape[:3]).transpose(2, 1, 0)

@@ -1,6 +1,6 @@
 """Scores as bars: which pitches sound in each sixteenth of MIDI files and of MusicXML.
 
-MIDI is read by mido, which is no part of the usual install. Time is counted in beats, so the tempo decides nothing.
+MIDI is read by mido, which is no part of the usual install. Time is counted in beats, so the tempo does not matter.
 """
 
 import io
@@ -20,36 +20,36 @@ from stages.media.medium import UnusableError
 from stages.media.notation import is_notation, written_in
 
 STEPS = 16
-"""Of a bar in 4/4."""
+"""Steps of a bar in 4/4."""
 PITCHES = 128
 _DRUMS = 9
 _OCTAVE = 12
 Meter = tuple[Fraction, Fraction]
-"""From which step on, and how many steps a bar has."""
+"""The step at which a meter begins, and the steps of its bars."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """A piece, in whole bars."""
+    """A piece in whole bars."""
 
     sounding: Sounding
-    """`[T,128]`: what sounds in each sixteenth, by MIDI's number of its pitch."""
+    """`[T,128]`: which pitches, by MIDI's number, sound in each sixteenth."""
     bars: list[int]
-    """The first steps of those of 16 sixteenths."""
+    """The first steps of the bars of 16 sixteenths."""
     others: int
-    """How many bars of another meter, or cut short by the next, are left out."""
+    """How many bars are left out, since they have another meter or are cut short by the next."""
     harmony: Sounding
-    """`[T,128]`: what says which chord it is: all that sounds, of every track and voice, but drums."""
+    """`[T,128]`: the pitches that decide the chord: those of every track and voice, without drums."""
     written: Mapping[int, Chord | None]
-    """What the file's own chord symbols say of a bar, by its first step; empty where it has no symbols."""
+    """The chord of each bar by the file's chord symbols, by the bar's first step; empty without symbols."""
 
     def chord_at(self, begin: int) -> Chord | None:
-        """Of the bar that begins there: what is written, or what is heard where the file writes no chords at all."""
+        """The chord of the bar that begins there: the written one, or, if the file has no symbols, the heard one."""
         return self.written[begin] if self.written else chord_of(self.harmony[begin : begin + STEPS])
 
 
 def require_reader() -> None:
-    """Raises UserError where mido is not installed."""
+    """Raise UserError if mido is not installed."""
     if find_spec("mido") is None:
         raise UserError(
             "rolls-need-mido",
@@ -59,12 +59,12 @@ def require_reader() -> None:
 
 
 def score_of(content: bytes, most: int, voices: Voices = "one", track: int | None = None) -> Score:
-    """The notes of a MIDI file or of MusicXML, but for drums; of one voice the highest that sounds.
+    """The notes of a MIDI file or of MusicXML, without drums; with one voice, the highest that sounds.
 
-    A note begins and ends at the nearest sixteenth, and lasts one at least. `track` is the number, from 1, of the one
-    to take among those that have notes; in MusicXML these are parts. Raises UnusableError on what is no such file, is
-    cut off, has no notes, or has more than `most` numbers in steps by pitches, and UserError where mido is needed and
-    not installed.
+    A note begins and ends at the nearest sixteenth, and lasts at least one. `track` is the number, from 1, of the track
+    to take among tracks with notes; in MusicXML, of the part. Raises UnusableError if it is no such file, is cut off,
+    has no notes, or has more than `most` numbers in steps by pitches, and UserError if mido is needed and not
+    installed.
     """
     if not content:
         raise UnusableError("it is empty: it has no bytes")
@@ -80,7 +80,7 @@ def score_of(content: bytes, most: int, voices: Voices = "one", track: int | Non
 
 
 def moved(score: Score, lowest: int, pitches: int) -> Sounding:
-    """`[T,pitches]` from `lowest` up, by as many octaves as bring most bars wholly inside, the fewest of these."""
+    """`[T,pitches]` from `lowest` up, transposed by the fewest octaves that bring the most bars fully inside."""
     shifts = sorted(range(-10, 11), key=abs)
     fits = [sum(_fits(score, begin, _OCTAVE * shift, lowest, pitches) for begin in score.bars) for shift in shifts]
     offset = lowest - _OCTAVE * shifts[int(np.argmax(fits))]
@@ -94,12 +94,12 @@ def _fits(score: Score, begin: int, shift: int, lowest: int, pitches: int) -> bo
 
 
 Note = tuple[int, int, int]
-"""Its first step, the one behind its last, and its pitch."""
+"""A note's first step, the step after its last one, and its pitch."""
 
 
 @dataclass(frozen=True)
 class _Played:
-    """Notes of each track that has some, and bars as of `Score`, in so many steps."""
+    """The notes of each track with notes, and bars as in `Score`."""
 
     tracks: list[list[Note]]
     bars: list[int]
@@ -140,7 +140,7 @@ def _check_notes(tracks: list[list[Note]], has_drums: bool) -> None:
 
 
 def _read(content: bytes) -> tuple[list[list[Note]], list[Meter] | None]:
-    """Notes of each track that has some, and meters by their time; None of these where there are drums alone."""
+    """The notes of each track with notes, and meters in order; None for the meters if there are only drums."""
     require_reader()
     import mido
 
@@ -149,7 +149,7 @@ def _read(content: bytes) -> tuple[list[list[Note]], list[Meter] | None]:
     try:
         file = mido.MidiFile(file=io.BytesIO(content), clip=True)
         kind, ticks, messages = file.type, file.ticks_per_beat, [[*track] for track in file.tracks]
-    except Exception as error:  # it raises nearly anything on damaged bytes
+    except Exception as error:  # mido raises nearly anything on damaged bytes
         reason = " ".join(str(error).split())[:100] or "it is cut off"
         raise UnusableError(f"it cannot be read as MIDI ({reason})") from None
     if kind == 2:
@@ -164,7 +164,7 @@ def _read(content: bytes) -> tuple[list[list[Note]], list[Meter] | None]:
 
 
 def _events(track: Sequence[Any], step: Fraction) -> tuple[list[Note], list[Meter], bool]:
-    """Notes and meters of a track, where a tick is so many steps, and whether it has drums."""
+    """Notes and meters of a track, and whether it has drums; `step` converts ticks to steps."""
     notes, meters, drums, now = [], [], False, 0
     on: dict[tuple[int, int], int] = {}
     for message in track:
@@ -191,7 +191,7 @@ def _note(begun: int | Fraction, ended: int | Fraction, pitch: int, step: Fracti
 
 
 def _bars(meters: list[Meter], last: int, most: int) -> tuple[list[int], int, int]:
-    """First steps of bars in 4/4, how many others there are, and the steps in all. Raises UnusableError."""
+    """First steps of bars in 4/4, how many other bars there are, and the steps in total. Raises UnusableError."""
     if last > most:
         raise UnusableError(f"it is {last} steps long: its steps by {PITCHES} pitches are over ingest.max_pixels")
     bars, others, length = [], 0, last
@@ -208,7 +208,7 @@ def _bars(meters: list[Meter], last: int, most: int) -> tuple[list[int], int, in
 
 
 def _parts(meters: list[Meter], last: int) -> Iterator[tuple[Fraction, Fraction, Fraction]]:
-    """Where each meter begins and ends, before the `last` step, and the steps of its bars; 4/4 until one is named."""
+    """The begin and end of each meter, before the `last` step, and the steps of its bars; 4/4 until one is named."""
     by_time = {Fraction(0): Fraction(STEPS)} | dict(meters)
     begins = [begin for begin in sorted(by_time) if begin < last]
     for begin, end in zip(begins, [*begins[1:], Fraction(last)], strict=True):

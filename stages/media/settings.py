@@ -1,4 +1,4 @@
-"""Whether the settings of `normalize` are such that a medium's samples can be made by them."""
+"""Whether a medium's samples can be made with the settings of `normalize`."""
 
 from math import prod
 from typing import TYPE_CHECKING
@@ -10,15 +10,15 @@ if TYPE_CHECKING:
     from stages.common.params import Normalize
 
 _NOT_OF_ALL = ("depth", "length")
-"""Sides that only some media have: null for the others."""
+"""Sides that only some media have; they are null for other media."""
 _MOST = 2**26
-"""Numbers of a sample."""
+"""Most numbers of a sample."""
 _OF_PICTURES = ("black", "white", "partner")
-"""Settings that are null where files are no pictures."""
+"""Settings that are null if files are no pictures."""
 
 
 def require_settings(medium: Medium, to: "Normalize") -> None:
-    """Raises UserError where `to` names sides that samples have not or lack, or would change what they mean."""
+    """Raise UserError if `to` has sides that samples lack, lacks sides that they have, or changes their meaning."""
     _require_sides(medium, to)
     if to.channels not in medium.channels:
         known = " or ".join(map(str, medium.channels))
@@ -67,7 +67,7 @@ def _require_sides(medium: Medium, to: "Normalize") -> None:
 
 
 def _require_as_they_are(medium: Medium, to: "Normalize") -> None:
-    """Samples of one shape must neither be resized nor brightened."""
+    """Raise UserError if samples with a fixed shape would be resized or change their brightness."""
     words, shape = medium.words, medium.shape
     assert shape is not None
     if shape != to.shape_of(medium.sides):

@@ -1,7 +1,7 @@
-"""Scans of medicine as slices of DICOM, a file each, by the package pydicom; a series of them is one volume.
+"""Medical scans as slices of DICOM, a file each, by the package pydicom; a series of slices is one volume.
 
-Its slices lie together in a zip that deflates nothing. They hold what the volume needs and nothing else: no name, no
-date and no number of a patient. What is said of axes and voxels is PS3.3 of the DICOM standard, section C.7.6.2.
+Its slices are packed in a zip without compression. They have only what the volume needs: no name, no date and no number
+of a patient. Axes and voxels are as in PS3.3 of the DICOM standard, section C.7.6.2.
 """
 
 import io
@@ -26,9 +26,9 @@ from stages.media.medium import UnusableError
 _MAGIC = slice(128, 132)
 _NAME = "{:05d}.dcm"
 _PACKED, _NAME_AT = b"PK\x03\x04", 30
-"""How a zip begins, and where in it the name of its first file is (APPNOTE.TXT 6.3.10, section 4.3.7)."""
+"""The first bytes of a zip, and the position of its first file's name (APPNOTE.TXT 6.3.10, section 4.3.7)."""
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
-"""What says that all behind it is deflated, however much that may be."""
+"""The transfer syntax after which everything is deflated, without a limit on its size."""
 _NAMED = ("SeriesInstanceUID", "StudyInstanceUID", "PatientID", "Rows")
 _KEPT = (
     "Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated", "BitsStored", "HighBit",
@@ -36,25 +36,25 @@ _KEPT = (
     "RescaleSlope", "RescaleIntercept", "PixelData",
 )  # fmt: skip
 _TO_LEFT_AND_BACK = np.diag([-1.0, -1.0, 1.0])
-"""DICOM's axes go to the patient's left, back and head, NIfTI's to the right, front and head."""
+"""DICOM's axes go to the patient's left, back and head; NIfTI's go to the right, front and head."""
 _SAME_PLACE = 1e-4
-"""Millimeters between slices that lie at one place."""
+"""Millimeters up to which two slices are at the same place."""
 _UNEVEN = 0.1
-"""By what share one step from slice to slice may differ from the others: they are written in few digits."""
+"""Share by which a step between slices may differ from the others, since positions have few digits."""
 Numbers = npt.NDArray[np.float64]
 
 
 class Slice(NamedTuple):
-    """Which volume a file is of."""
+    """Which volume a file belongs to."""
 
     series: str
     patient: str
-    """Not who it is: a digest that is the same in all of one patient's files; of the study where no patient is said."""
+    """An anonymous digest, equal in all files of a patient; of the study if the file names no patient."""
     has_pixels: bool
 
 
 def require_reader() -> None:
-    """Raises UserError where pydicom or nibabel, by which volumes are brought upright, is not installed."""
+    """Raise UserError if pydicom, or nibabel, which orients volumes, is not installed."""
     scans.require_reader()
     if find_spec("pydicom") is None:
         raise UserError(
@@ -69,20 +69,20 @@ def is_slice(content: bytes) -> bool:
 
 
 def slice_of(content: bytes) -> Slice | None:
-    """What a file of DICOM says of itself; None where it cannot be read. Raises UserError where nothing reads it."""
+    """The header of a DICOM file; None if it cannot be read. Raises UserError if pydicom or nibabel is missing."""
     require_reader()
     try:
         with _quiet():
             said = _read(content, _NAMED, pixels=False)
             series, study, patient = (str(said.get(name) or "").strip() for name in _NAMED[:3])
-    except Exception:  # of any kind, on damaged bytes
+    except Exception:  # pydicom raises any kind on damaged bytes
         return None
     patient = patient or study or series
     return Slice(series, sha256(patient.encode()).hexdigest()[:16], "Rows" in said)
 
 
 def packed(contents: Iterable[bytes]) -> bytes:
-    """The files of a series as one content, without what it does not need; one that cannot be read is empty there."""
+    """The files of a series packed as one, with only what it needs; a file that cannot be read is empty there."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as series:
         for number, content in enumerate(contents):
@@ -95,10 +95,10 @@ def is_series(content: bytes) -> bool:
 
 
 def series_in(content: bytes, most: int) -> tuple[npt.NDArray[Any], scans.Spacing]:
-    """The numbers `[H,D,W]` of a packed series of at most so many, as they are scaled, and how large its voxels are.
+    """The numbers `[H,D,W]` of a packed series, at most `most`, as the files scale them, and the size of its voxels.
 
-    The slices lie by their positions, whatever their order. Raises UnusableError where they make no volume, and
-    UserError where nothing is installed that reads them.
+    Slices are sorted by their positions. Raises UnusableError if they make no volume, and UserError if the packages
+    that read them are missing.
     """
     require_reader()
     read = [_placed(one, most) for one in _files(content)]
@@ -114,22 +114,22 @@ def series_in(content: bytes, most: int) -> tuple[npt.NDArray[Any], scans.Spacin
 
 @dataclass(frozen=True)
 class _Placed:
-    """A slice and where it lies."""
+    """A slice and its position."""
 
     header: Any
     size: tuple[int, int]
     """Rows and columns."""
     spacing: Numbers
-    """`[2]`: from row to row, and from column to column, in millimeters."""
+    """`[2]`: distances between rows and between columns, in millimeters."""
     corner: Numbers
-    """`[3]`: the middle of its first pixel, to the patient's left, back and head."""
+    """`[3]`: the center of its first pixel, to the patient's left, back and head."""
     along: Numbers
-    """`[2,3]`: where columns and rows go on to."""
+    """`[2,3]`: the directions in which columns and rows increase."""
 
 
 class _Geometry(NamedTuple):
     order: list[int]
-    """The slices from one end to the other."""
+    """The slices' numbers, sorted from one end to the other."""
     affine: Numbers
     """`[4,4]`: from (column, row, slice) to the patient's right, front and head."""
     rows: int
@@ -137,7 +137,7 @@ class _Geometry(NamedTuple):
 
 
 def _read(content: bytes, names: Sequence[str], pixels: bool = True) -> Any:
-    """A data set of some elements. Raises UnusableError."""
+    """A data set with the named elements. Raises UnusableError."""
     pydicom: Any = import_module("pydicom")
     if not is_slice(content) or _DEFLATED in content:
         raise UnusableError(
@@ -152,7 +152,7 @@ def _read(content: bytes, names: Sequence[str], pixels: bool = True) -> Any:
 
 
 def _quiet() -> AbstractContextManager[object]:
-    """pydicom warns of each value that is not as the standard has it."""
+    """Silences pydicom's warning about each value that does not follow the standard."""
     return warnings.catch_warnings(action="ignore")
 
 
@@ -162,7 +162,7 @@ def _unreadable(error: Exception) -> UnusableError:
 
 
 def _needed(content: bytes) -> bytes:
-    """A file of DICOM with what a volume needs alone; empty where it cannot be read."""
+    """A DICOM file with only what a volume needs; empty if it cannot be read."""
     pydicom: Any = import_module("pydicom")
     file = io.BytesIO()
     try:
@@ -220,7 +220,7 @@ def _placed(content: bytes, most: int) -> _Placed:
 
 
 def _geometry(read: Sequence[_Placed]) -> _Geometry:
-    """How slices lie together. Raises UnusableError where that is no volume."""
+    """How slices make a volume. Raises UnusableError if they make none."""
     first = read[0]
     if sizes := sorted({one.size for one in read} - {first.size}):
         (rows, columns), (others, wide) = first.size, sizes[0]
@@ -249,7 +249,7 @@ def _geometry(read: Sequence[_Placed]) -> _Geometry:
 
 
 def _even_step(places: Numbers) -> float:
-    """How far it is from each slice to the next. Raises UnusableError where that differs."""
+    """The distance from each slice to the next. Raises UnusableError if it is not even."""
     steps = np.diff(places)
     if steps.min() < _SAME_PLACE:
         at = places[int(steps.argmin())]
@@ -266,12 +266,12 @@ def _even_step(places: Numbers) -> float:
 
 
 def _values(header: Any) -> npt.NDArray[Any]:
-    """The numbers `[columns, rows]` of a slice, as it scales them. Raises UnusableError."""
+    """The numbers `[columns, rows]` of a slice, as the file scales them. Raises UnusableError."""
     try:
         with _quiet():
             stored: npt.NDArray[Any] = header.pixel_array
             slope, intercept = (float(header.get(name) or 0) for name in ("RescaleSlope", "RescaleIntercept"))
-    except Exception as error:  # of any kind: damaged, or packed by what is not installed
+    except Exception as error:  # of any kind: damaged, or compressed by a codec that is not installed
         reason = " ".join(str(error).split())[:100] or type(error).__name__
         with _quiet():
             kind = header.file_meta.get("TransferSyntaxUID", "")

@@ -1,4 +1,4 @@
-"""Sounds: one channel or two over time, so many samples a second."""
+"""Sounds: one channel or two over time, at a fixed number of samples a second."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 
 _BANDS, _HOP, _COLUMNS = 64, 64, 128
-"""Rows of a spectrogram, samples from one column to the next where that leaves few enough, and how many these are."""
+"""A spectrogram's rows, the samples between its columns, and its most columns: longer sounds have larger steps."""
 
 
 _FULL, _QUIET, _BLOCK = 0.999, 0.001, 64
-"""From where on a sample is at the end of its range; below what nothing is heard; samples that are judged together."""
+"""Level from which a sample is clipped; level below which it is silent; samples that are judged together."""
 
 
 @dataclass(frozen=True)
 class Sounds(Medium):
-    """Files of any rate, brought to `rate` samples a second; of any number of channels, mixed into one, or stereo."""
+    """Files of any rate, resampled to `rate` samples a second; any number of channels, mixed to one, or stereo."""
 
     name = "sounds"
     words = Words("sound", "a sound", "sounds", "sample", "silent")
@@ -64,17 +64,17 @@ class Sounds(Medium):
         return "Audio"
 
     def describe(self, shape: Shape) -> str:
-        """Such as 0.512-second, 8 kHz stereo."""
+        """Such as "0.512-second, 8 kHz stereo"."""
         return f"{shape[1] / self.rate:.3g}-second, {self.rate / 1000:g} kHz{' stereo' * (shape[0] == 2)}"
 
     def decode(self, content: bytes, to: "Normalize", most: int) -> Decoded:
-        """With `fit` "crop" the middle of longer ones; with "pad" they are refused. Behind shorter ones is silence."""
+        """A sound: with `fit` "crop" the middle of a longer one, which "pad" refuses; a shorter one ends in silence."""
         from stages.media.recordings import samples_of
 
         return self._fitted(samples_of(content, most), to)
 
     def decode_pair(self, content: bytes, partner: bytes, to: "Normalize", most: int) -> tuple[Decoded, "FloatImages"]:
-        """Both of the same rate and length: else nobody knows which moment of one belongs to which of the other."""
+        """A sound and its partner, which must have the same rate and length for their moments to correspond."""
         from stages.media.recordings import samples_of
 
         one = samples_of(content, most)
@@ -90,7 +90,7 @@ class Sounds(Medium):
         return self._fitted(one, to), self._fitted(other, to).values
 
     def decode_whole(self, content: bytes, channels: int, most: int) -> "FloatImages":
-        """At the medium's rate."""
+        """The whole sound at the medium's rate."""
         import numpy as np
 
         from mintage.waves import resample
@@ -123,7 +123,7 @@ class Sounds(Medium):
         return Decoded(np.clip(fitted, -1, 1).astype(np.float32), recording.kind, samples.shape)
 
     def encode(self, sample: "FloatImages") -> tuple[bytes, str]:
-        """As WAV of 16 bits."""
+        """A sound as WAV of 16 bits."""
         from mintage.waves import encode_wav
 
         return encode_wav(sample, self.rate), "wav"
@@ -132,14 +132,14 @@ class Sounds(Medium):
         return self.encode(sample)[0]
 
     def heard_again(self, sound: bytes, picture: bytes, shape: Shape) -> "FloatImages | None":
-        """Within half of what 16 bits tell apart."""
+        """The sound, within half a step of 16 bits."""
         from mintage.waves import FULL, decode_wav
 
         samples, _ = decode_wav(sound)
         return samples * (2.0**15 / FULL) if samples.shape == shape else None
 
     def figures(self, samples: "FloatImages") -> Mapping[str, Sequence[float]]:
-        """How much of each sound is clipped or silent, and how far its mean is from 0."""
+        """The shares of each sound that are clipped and silent, and the distance of its mean from 0."""
         counted = {
             "clipped": _clipped(samples), "offset": abs(samples.mean((1, 2))), "silence": _silence(samples)
         }  # fmt: skip
@@ -149,7 +149,7 @@ class Sounds(Medium):
         return _BANDS, -(-shape[1] // _hop(shape[1]))
 
     def pixels(self, samples: "FloatImages") -> "Levels":
-        """As spectrograms: low tones at the bottom, brighter where it is louder."""
+        """Spectrograms: low tones at the bottom, brighter where it is louder."""
         import torch
 
         from mintage.sounds import spectrograms
@@ -160,7 +160,7 @@ class Sounds(Medium):
 
 
 def _in_channels(samples: "FloatImages", channels: int) -> "FloatImages":
-    """Of a sound `[C,T]` its mix `[1,T]`, or both sides `[2,T]`, alike where it has one."""
+    """A sound `[C,T]` mixed to `[1,T]`, or as stereo `[2,T]`, with both sides equal if it has one channel."""
     import numpy as np
 
     if channels == 1:
@@ -172,7 +172,7 @@ def _in_channels(samples: "FloatImages", channels: int) -> "FloatImages":
 
 
 def _clipped(samples: "FloatImages") -> "FloatImages":
-    """The share `[N]` of each sound that is as loud as can be, three samples in a row or more."""
+    """The share `[N]` of each sound that is at full level for three samples in a row or more."""
     full = abs(samples) > _FULL
     three = full[..., :-2] & full[..., 1:-1] & full[..., 2:]
     shares: FloatImages = three.mean((1, 2))
@@ -180,7 +180,7 @@ def _clipped(samples: "FloatImages") -> "FloatImages":
 
 
 def _silence(samples: "FloatImages") -> "FloatImages":
-    """The share `[N]` of each sound in which nothing is heard, 64 samples at a time."""
+    """The share `[N]` of each sound that is silent, in blocks of 64 samples."""
     blocks = samples[..., : samples.shape[2] // _BLOCK * _BLOCK].reshape(*samples.shape[:2], -1, _BLOCK)
     shares: FloatImages = (abs(blocks).max(-1) < _QUIET).mean((1, 2))
     return shares

@@ -1,7 +1,7 @@
-"""Lines of words, or of characters: each word is a number in a vocabulary, which travels with the data.
+"""Lines of words, or of characters: each word is a number in a vocabulary, which is stored with the data.
 
-A sample `[1,1,T]` holds the numbers on [-1,1] (`mintage.tokens`). A line shorter than T ends with `<end>`, over and
-over; what stands behind the first of these is not read.
+A sample `[1,1,T]` has the words' numbers in [-1,1] (`mintage.tokens`). A line shorter than T is filled up with `<end>`;
+nothing after the first of these is read.
 """
 
 import re
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Unit = Literal["words", "characters"]
 END, UNKNOWN, UNKNOWN_CHARACTER = "<end>", "<unknown>", "\N{REPLACEMENT CHARACTER}"
 _NAMED = re.compile(r"<[^<>\s]+>")
-"""Words that stand for something, such as <unknown> or <number>, which are never cut."""
+"""Placeholders such as <unknown> or <number>, which are never split."""
 _METRICS = {
     "counted_surprise": Metric(
         "surprise by counts",
@@ -85,7 +85,7 @@ _PLOTS = Plots(
 
 @dataclass(frozen=True)
 class Tokens(Medium):
-    """Lines of `length` words out of a `vocabulary`, in which `<end>` is the first and the unknown word the second."""
+    """Lines of `length` words from a `vocabulary`, whose first word is `<end>` and whose second is the unknown word."""
 
     name = "tokens"
     words = Words("line", "a line", "lines", "word", "one word over and over")
@@ -113,13 +113,13 @@ class Tokens(Medium):
     offers: ClassVar[Mapping[str, str]] = {"words": "lines of text", "grammar": "lines of a known grammar"}
     metrics = _METRICS
     task = "text-generation"
-    unconditional_family = "lstm"  # which wins by the figures of docs/sequences.md
+    unconditional_family = "lstm"  # the best in docs/sequences.md
 
     vocabulary: list[str]
     length: int
     unit: Unit = "words"
     grammar: bool = False
-    """Whether they are drawn from `stages.media.grammar`."""
+    """Whether lines are sentences of `stages.media.grammar`."""
 
     @property
     def has(self) -> frozenset[str]:
@@ -127,7 +127,7 @@ class Tokens(Medium):
 
     @property
     def judged_by(self) -> Mapping[str, float]:
-        """Beside a model that finds all words equally likely."""
+        """Metrics, with the values of a model for which all words are equally likely."""
         return {"counted_surprise": log(len(self.vocabulary))} | ({"grammatical": 0.0} if self.grammar else {})
 
     @property
@@ -151,11 +151,11 @@ class Tokens(Medium):
         return _PLOTS
 
     def describe(self, shape: Shape) -> str:
-        """Such as 16-word."""
+        """Such as "16-word"."""
         return f"{shape[2]}-{'word' if self.unit == 'words' else 'character'}"
 
     def decode(self, content: bytes, to: "Normalize", most: int) -> Decoded:
-        """Of text in UTF-8. What the vocabulary has not is the unknown word."""
+        """A sample from a text in UTF-8. Words that are not in the vocabulary become the unknown word."""
         import numpy as np
 
         try:
@@ -172,11 +172,11 @@ class Tokens(Medium):
         return Decoded(values[None, None], "text", (1, 1, len(words)))
 
     def encode(self, sample: "FloatImages") -> tuple[bytes, str]:
-        """As text in UTF-8, up to the end of the line."""
+        """The text in UTF-8, up to the end of the line."""
         return self.between.join(self.vocabulary[number] for number in self.numbers_in(sample)).encode(), "txt"
 
     def numbers_in(self, sample: "FloatImages") -> list[int]:
-        """The words' numbers up to the end of the line, which is no part of it."""
+        """The words' numbers up to the end of the line, without `<end>`."""
         import numpy as np
 
         scaled = (sample.reshape(-1).astype(np.float64) + 1) * ((len(self.vocabulary) - 1) / 2)
@@ -194,7 +194,7 @@ class Tokens(Medium):
         }
 
     def measure(self, samples: "Tensor", held_out: "Tensor") -> dict[str, float]:
-        """By the words of both; by the grammar where they are of one."""
+        """Metrics of the words against those of the holdout, and by the grammar if there is one."""
         from mintage.metrics.sequences import bleu, counted_surprise, self_bleu
         from mintage.tokens import as_tokens
 
@@ -215,7 +215,7 @@ class Tokens(Medium):
 
     @cached_property
     def _numbers(self) -> dict[str, int]:
-        """By word; a word of the data that is called like the end is unknown, and ends nothing."""
+        """Numbers by word; a word of the data that is spelled like `<end>` is unknown, and does not end a line."""
         return {word: number for number, word in enumerate(self.vocabulary) if number}
 
 
@@ -224,9 +224,9 @@ def unknown_of(unit: Unit) -> str:
 
 
 def units_of(line: str, unit: Unit) -> list[str]:
-    """The words or the characters of a line, in Unicode's form NFC, spaces around it left out.
+    """The words or the characters of a line, in Unicode's form NFC, without spaces around it.
 
-    Words stand between spaces; marks of punctuation before and behind a word are words of their own.
+    Spaces separate words; punctuation marks before and after a word are separate words.
     """
     composed = unicodedata.normalize("NFC", line)
     if unit == "characters":
@@ -235,12 +235,12 @@ def units_of(line: str, unit: Unit) -> list[str]:
 
 
 def between(unit: Unit) -> str:
-    """What stands between two of them in text, so that `units_of` reads them again: marks stay apart."""
+    """The text between two units, from which `units_of` reads the same units: marks stay separate."""
     return " " if unit == "words" else ""
 
 
 def _parts(piece: str) -> Iterator[str]:
-    """The marks before a word, the word, and the marks behind it."""
+    """The marks before a word, the word, and the marks after it."""
     if _NAMED.fullmatch(piece):
         yield piece
         return

@@ -1,4 +1,4 @@
-"""Lines as PNG, one below the other, by Pillow's own font: what it lacks is drawn as a box, and is in the text."""
+"""Lines as PNG, one below the other, in Pillow's own font; characters that it lacks are boxes."""
 
 from collections.abc import Iterable, Sequence
 
@@ -17,12 +17,12 @@ from stages.media.medium import Medium
 _LINES, _BESIDE = 30, 12
 _SIZE, _HEIGHT, _MARGIN = 14, 20, 8
 _LEAST, _WIDEST = 300, 1_100
-"""Pixels of a picture; what does not fit is cut."""
+"""Least and most width of a picture in pixels; longer lines are cut."""
 _INK, _QUIET = 28, 120
 
 
 class Lines(Drawings):
-    """Text as it would be written to a file."""
+    """Pictures of lines, with the text as it would be written to a file."""
 
     def __init__(self, medium: Medium) -> None:
         self._medium = medium
@@ -39,7 +39,7 @@ class Lines(Drawings):
         return _draw_blocks([("", self._texts(self._made(generator, _LINES, seed)))])
 
     def draw_beside(self, generator: Generator, holdout: Split, order: Numbers, seed: int) -> bytes:
-        """As many of each."""
+        """Equally many lines of both."""
         held = self._texts(torch.from_numpy(holdout.take(order[:_BESIDE])))
         return _draw_blocks([("held out", held), ("generated", self._texts(self._made(generator, len(held), seed)))])
 

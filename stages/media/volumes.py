@@ -1,8 +1,8 @@
-"""Volumes: shapes in cells, of each of which the data say how far it is occupied.
+"""Volumes: shapes in cells, each occupied to some share.
 
-A volume `[C,H,D,W]` has its axes up, to the front and to the right: `[:, 0]` is its bottom (docs/volumes.md). Occupied
-is 1 and empty -1; what is above 0 counts as occupied. Files are NumPy arrays, scans, or meshes, which normalize turns
-into cells.
+The axes of a volume `[C,H,D,W]` go up, to the front and to the right: `[:, 0]` is its bottom (docs/volumes.md).
+Occupied is 1 and empty -1; values above 0 count as occupied. Files are NumPy arrays, scans, or meshes, which normalize
+turns into cells.
 """
 
 import io
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Up = Literal["y", "z"]
 _SIDE = 64
-"""Pixels of a view."""
+"""Pixels of a view, in height and width."""
 _METRICS = {
     "shape_coverage": Metric(
         "shape coverage",
@@ -59,7 +59,7 @@ _METRICS = {
 
 @dataclass(frozen=True)
 class Volumes(Medium):
-    """Arrays, whose values are `empty` and `occupied` at their ends, or meshes that stand upright along `up`."""
+    """Arrays, whose values go from `empty` to `occupied`, or meshes whose axis `up` points up."""
 
     name = "volumes"
     words = Words("volume", "a volume", "volumes", "cell", "empty or full")
@@ -77,7 +77,7 @@ class Volumes(Medium):
 
     empty: float | None = None
     occupied: float | None = None
-    """None of both: as `cells.occupied_shares` knows it of the type."""
+    """If `empty` and `occupied` are None, `cells.occupied_shares` decides by the array's type."""
     up: Up = "y"
 
     @property
@@ -85,12 +85,12 @@ class Volumes(Medium):
         return {"shape_coverage": 0.0, "neighbor_accuracy": 1.0}
 
     def describe(self, shape: Shape) -> str:
-        """Such as 16×16×16-cell: width first."""
+        """Such as "16×16×16-cell": width first."""
         return "×".join(str(side) for side in (shape[3], shape[2], shape[1])) + "-cell"
 
     def decode(self, content: bytes, to: "Normalize", most: int) -> Decoded:
         """An array `[H,D,W]` or `[C,H,D,W]` in npy or alone in npz, a scan in NIfTI, or a mesh: OBJ, STL, PLY, OFF."""
-        from stages.media import cells, meshes, scans  # which need NumPy, as a flow that knows of metrics has not
+        from stages.media import cells, meshes, scans  # they need NumPy, which a flow that only knows metrics lacks
 
         size = (to.height, to.depth or 0, to.width)
         if content.startswith(cells.STARTS) or scans.is_scan(content):
@@ -98,7 +98,7 @@ class Volumes(Medium):
         return meshes.decoded(content, to, size, self.up)
 
     def encode(self, sample: "FloatImages") -> tuple[bytes, str]:
-        """As npy of 8 bits, `[H,D,W]` where there is one channel: 0 is empty, 255 occupied, above 127 counts as it."""
+        """An npy of 8 bits, `[H,D,W]` for one channel: 0 is empty, 255 occupied, and so is all above 127."""
         from stages.common.levels import to_uint8
         from stages.media.cells import npy
 
@@ -106,7 +106,7 @@ class Volumes(Medium):
         return npy(levels[0] if len(levels) == 1 else levels), "npy"
 
     def to_open(self, content: bytes, suffix: str, comment: str) -> tuple[bytes, str] | None:
-        """As a mesh in OBJ, in cells."""
+        """A mesh in OBJ, in units of cells."""
         import numpy as np
         import torch
 
@@ -120,7 +120,7 @@ class Volumes(Medium):
         return _SIDE, _SIDE
 
     def pixels(self, samples: "FloatImages") -> "Levels":
-        """Seen from the front, a little from the right and above."""
+        """Views from the front, a little from the right and from above."""
         import torch
 
         from mintage.volumes import shaded_views
@@ -129,7 +129,7 @@ class Volumes(Medium):
         return to_uint8(shaded_views(torch.from_numpy(samples), _SIDE).numpy())
 
     def measure(self, samples: "Tensor", held_out: "Tensor") -> dict[str, float]:
-        """Of as many of either, drawn where there are more."""
+        """Metrics on equal numbers of both; the larger set is sampled."""
         import torch
 
         from mintage.metrics.voxels import shape_figures
