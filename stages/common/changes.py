@@ -1,4 +1,4 @@
-"""Why work starts anew though a run before it left states: what differs, and what is kept of the other."""
+"""Why work starts anew although an earlier run left states: what differs, and what is kept of that run."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ from stages.common.errors import quoted
 from stages.common.resume import Former
 
 _NAMED = 3
-"""Differing params, at most; changing the family changes dozens."""
+"""Most differing params that are named; a new family changes dozens."""
 _OTHERS = {
     "data": "the data are others",
     "code": "the code is another",
@@ -16,7 +16,7 @@ _OTHERS = {
 
 
 def explain_restart(what: str, section: str, former: Former, effects: Mapping[str, str] | None = None) -> str:
-    """A sentence for the user; `section` is that of the params, `effects` are what some of them change."""
+    """A sentence for the user; `section` has the params, `effects` are unexpected effects of some, by name."""
     named = [
         f"{section}.{key} was {quoted(old)} and is {quoted(new)}"
         for key, (old, new) in list(former.params.items())[:_NAMED]

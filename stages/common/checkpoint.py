@@ -1,4 +1,4 @@
-"""Training states in files of the pipeline: written atomically, and a damaged one is told in a sentence."""
+"""Training states in files of the pipeline: written atomically; a damaged one becomes a UserError."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ def write_checkpoint(path: str | Path, tensors: dict[str, Tensor], facts: dict[s
 
 
 def read_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors by name, and the facts. Raises UserError where the file is missing or damaged."""
+    """Tensors by name, and the facts. Raises UserError if the file is missing or damaged."""
     try:
         return unpack(path)
     except FileNotFoundError:

@@ -1,7 +1,7 @@
 """One function over many shards on a Dask cluster, for `data.runner: dask`.
 
-Which cluster, DASK_SCHEDULER_ADDRESS says, or Dask's own configuration. Its workers have the workspace at the same
-path, the same code and the same packages.
+DASK_SCHEDULER_ADDRESS or Dask's own configuration names the cluster. Its workers need the workspace at the same path,
+the same code and the same packages.
 """
 
 import hashlib
@@ -24,12 +24,12 @@ Shard = TypeVar("Shard")
 Result = TypeVar("Result")
 _ROOT = Path(__file__).parents[2]
 _PACKAGES = ("numpy", "pillow", "pyarrow", "torch")
-"""That decide bytes."""
+"""Packages that decide the bytes of results."""
 _ADDRESS = re.compile(r"((tcp|tls|ws|wss|ucx)://)?[^\s/]+:\d{1,5}/?|inproc://\S+")
 
 
 def on_cluster(function: Callable[[Shard], Result], shards: Sequence[Shard]) -> Iterator[Result]:
-    """`stages.common.mapping.MapShards`; a worker that is lost costs its shard, which is given to another."""
+    """`stages.common.mapping.MapShards` on the cluster; the shard of a lost worker goes to another worker."""
     distributed = _package()
     with _client(distributed) as client:
         if not client.nthreads():
@@ -51,7 +51,7 @@ def on_cluster(function: Callable[[Shard], Result], shards: Sequence[Shard]) -> 
 
 
 def scheduler_address() -> str:
-    """As Dask has it. Raises UserError where it has none, or what is no address, at which Dask ends in a traceback."""
+    """The scheduler's address. Raises UserError without a valid one, at which Dask ends in a traceback."""
     import dask
 
     address: str | None = dask.config.get("scheduler-address", None)
@@ -74,7 +74,7 @@ def _client(distributed: ModuleType) -> Any:
 
     address, patience = scheduler_address(), dask.config.get("distributed.comm.timeouts.connect")
     print(f"asking the Dask scheduler at {address}, which has {patience} to answer", flush=True)
-    for name in ("distributed", "distributed.client"):  # what matters of theirs is said here
+    for name in ("distributed", "distributed.client"):  # what matters of their messages is reported here
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         return distributed.Client(address, set_as_default=False)
@@ -97,9 +97,9 @@ def _package() -> ModuleType:
 
 
 def _of_same_code(function: Callable[[Shard], Result], expected: str, shard: Shard) -> bytes:
-    """On a worker: the result, pickled, since Dask looks into every part of what is not.
+    """On a worker: the pickled result; Dask would look into every part of an unpickled one.
 
-    Raises UserError where the worker would make other bytes.
+    Raises UserError if the worker would make other bytes.
     """
     if code() != expected:
         raise UserError(
@@ -112,7 +112,7 @@ def _of_same_code(function: Callable[[Shard], Result], expected: str, shard: Sha
 
 @cache
 def code() -> str:
-    """A digest of all code of the library and the stages, as this process loaded it, and of the packages it uses."""
+    """A digest of all code of the library and the stages, as loaded in this process, and of the packages' versions."""
     packages = {name: _version(name) for name in _PACKAGES}
     paths = sorted(path for top in ("mintage", "stages") for path in (_ROOT / top).rglob("*") if path.is_file())
     files = {

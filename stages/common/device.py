@@ -1,6 +1,6 @@
 """A stage's device and arithmetic, as params name them.
 
-`python -m stages.common.device PRECISION DEVICE` says by its exit code whether this machine has them.
+The exit code of `python -m stages.common.device PRECISION DEVICE` is 0 if this machine has them.
 """
 
 import torch
@@ -12,7 +12,7 @@ from stages.common.stage import parser_of
 
 
 def device_for(name: str) -> torch.device:
-    """A stage's device; UserError where this machine has none such."""
+    """A stage's device; raises UserError if this machine does not have it."""
     try:
         return choose_device(name)
     except ValueError as error:
@@ -22,8 +22,8 @@ def device_for(name: str) -> torch.device:
 def steady_device_for(name: str) -> torch.device:
     """`device_for`, with torch on one CPU thread.
 
-    So the bits are those of a machine with any number of cores, and busy neighbours cost no more than
-    their share: two threads that wait for each other were 20 times slower than one, beside a busy program.
+    So the bits do not depend on the number of cores, and other busy programs cost no more than their share: beside one,
+    two threads that wait for each other were 20 times slower than one thread.
     """
     device = device_for(name)
     torch.set_num_threads(1)
@@ -31,7 +31,7 @@ def steady_device_for(name: str) -> torch.device:
 
 
 def precision_for(name: str, device: torch.device, image_shape: ImageShape | None = None) -> torch.dtype:
-    """The arithmetic to train in; UserError where the device has none such."""
+    """The arithmetic to train in; raises UserError if the device does not have it."""
     try:
         return choose_precision(name, device, image_shape)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""DVC by the Python that runs us, wherever the checkout was moved, with git where git is this project's."""
+"""DVC, run by this process's Python wherever the checkout is, and with git if the repository is this project's."""
 
 import json
 import os
@@ -15,18 +15,18 @@ from stages.common.errors import UserError
 from stages.common.git import is_own
 
 _SETTINGS = "DVC_SYSTEM_CONFIG_DIR"
-"""Where DVC looks for the settings that all others go before."""
+"""The variable with the folder of DVC's system settings, which all other settings override."""
 _WITHOUT_GIT = Path(".dvc/tmp/without-git")
 _LOCKS = Path(".dvc/tmp/rwlock")
 
 
 def dvc_command(*arguments: str) -> list[str]:
-    """Not the script `dvc`, which names the Python of the place where it was installed."""
+    """The command; not the script `dvc`, which contains the path of the Python where it was installed."""
     return [sys.executable, "-m", "dvc", *arguments]
 
 
 def run_dvc(*arguments: str, folder: Path = Path()) -> str:
-    """What a DVC command prints. Raises UserError with its last line where it fails."""
+    """The output of a DVC command. Raises UserError with its last line if it fails."""
     settle_git(folder)
     done = subprocess.run(dvc_command(*arguments), cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -36,7 +36,7 @@ def run_dvc(*arguments: str, folder: Path = Path()) -> str:
 
 
 def graph_stages(graph: Path) -> dict[str, Any]:
-    """What dvc.yaml says of each stage, by its name. Raises UserError where it is missing, or half merged."""
+    """The stages of dvc.yaml, by name. Raises UserError if it is missing, or has merge conflicts."""
     found = _stages(graph)
     if found is None:
         raise UserError(
@@ -48,7 +48,7 @@ def graph_stages(graph: Path) -> dict[str, Any]:
 
 
 def locked_stages(lock: Path) -> dict[str, Any]:
-    """What DVC's lock file knows of the last run of each stage, by its name. Raises UserError where it is none."""
+    """The last run of each stage in DVC's lock file, by name. Raises UserError if it is no lock file."""
     found = _stages(lock)
     if found is None:
         raise UserError(
@@ -68,10 +68,10 @@ def _stages(path: Path) -> dict[str, Any] | None:
 
 
 def settle_git(folder: Path = Path()) -> None:
-    """Let DVC in this process, and in all that it starts, do without git exactly where `folder` has none of its own.
+    """Let DVC, in this process and in all that it starts, work without git if `folder` has no repository of its own.
 
-    DVC refuses to work outside a git repository, and takes an enclosing one for the project's. Its own switch,
-    `core.no_scm`, would stay in the checkout when git has come; in the environment it ends with the process.
+    DVC refuses to work outside a git repository, and takes an enclosing one for the project's. In the checkout its
+    switch `core.no_scm` would stay after `git init`; in the environment it ends with the process.
     """
     here = folder.absolute() / _WITHOUT_GIT
     ours = os.environ.get(_SETTINGS, "").endswith(str(_WITHOUT_GIT))
@@ -86,7 +86,7 @@ def settle_git(folder: Path = Path()) -> None:
 
 
 def _system_settings() -> str:
-    """The machine's settings for DVC, of which there are hardly ever any, and `no_scm`."""
+    """The machine's settings for DVC, usually none, and `no_scm`."""
     from dvc.dirs import system_config_dir
 
     path = Path(system_config_dir(), "config")
@@ -107,10 +107,10 @@ def _write(folder: Path, settings: str) -> None:
 
 
 def busy_paths(folder: Path) -> dict[Path, str]:
-    """The outputs that other commands of DVC are making just now, each with who: `dvc repro (process 7)`.
+    """The outputs that other DVC commands are making now, each with the command: `dvc repro (process 7)`.
 
-    DVC notes them in a file, from which a command that was killed is not taken: only living ones count. The one that
-    started this process is not another.
+    DVC keeps them in a file, where killed commands stay, so only living ones count; and not the one that started this
+    process.
     """
     try:
         written = json.loads((folder / _LOCKS).read_bytes())["write"]
@@ -120,10 +120,10 @@ def busy_paths(folder: Path) -> dict[Path, str]:
 
 
 def _living(holder: dict[str, Any]) -> str:
-    """Who else holds a lock, for a sentence; empty where no other DVC command with that process id lives."""
+    """The command that holds a lock, for a sentence; empty if no other DVC command with that process id is running."""
     try:
         import psutil
-    except ModuleNotFoundError:  # an image for stages: its processes are its own
+    except ModuleNotFoundError:  # an image for stages has no other processes
         return ""
     try:
         process = psutil.Process(int(holder["pid"]))

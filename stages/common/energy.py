@@ -1,4 +1,4 @@
-"""What a stage cost: GPU-hours and energy, read from the GPU where it tells (NVML), else estimated and marked so."""
+"""The cost of a stage: GPU-hours and energy, measured by the GPU if possible (NVML), else estimated and marked so."""
 
 import time
 from dataclasses import asdict, dataclass
@@ -8,22 +8,22 @@ from typing import Any
 from stages.common.files import read_json, write_json
 
 WATTS_OF_A_CORE = 10.0
-"""A busy core of a desktop's or a server's processor, with its share of memory and power supply."""
+"""Watts of a busy core of a desktop or a server, with its share of memory and power supply."""
 WATTS_OF_A_GPU = 300.0
-"""A training card at work; where NVML does not tell."""
+"""Watts of a busy GPU for training, if NVML does not measure it."""
 
 
 @dataclass
 class Cost:
-    """What work took, over all the pieces in which it was done."""
+    """What work took, summed over all its pieces."""
 
     seconds: float = 0.0
     gpu_hours: float = 0.0
     kilowatt_hours: float = 0.0
     images: int = 0
-    """That were worked through,"""
+    """Images processed in `work_seconds`."""
     work_seconds: float = 0.0
-    """in so many seconds of these, reading and starting left out."""
+    """The part of `seconds` without reading and starting."""
 
     @property
     def images_per_second(self) -> int | None:
@@ -31,7 +31,7 @@ class Cost:
 
 
 class Meter:
-    """Started when it is made; work that goes on names as `before` what its earlier pieces took."""
+    """Measures from its creation on; resumed work sets `before` to the cost of its earlier pieces."""
 
     def __init__(self) -> None:
         self._start, self._cores, self._gpus = time.monotonic(), time.process_time(), _gpus()
@@ -39,7 +39,7 @@ class Meter:
         self._lap: tuple[float, int] | None = None
 
     def lap(self, images: int) -> None:
-        """Called with the images so far where work on them begins, and again and again while it goes on."""
+        """Called with the images so far when the work begins, and regularly while it goes on."""
         now = time.monotonic()
         if self._lap is not None:
             self.before.work_seconds += now - self._lap[0]
@@ -47,7 +47,7 @@ class Meter:
         self._lap = now, images
 
     def cost(self, on_gpu: bool) -> Cost:
-        """All until now, earlier pieces among it."""
+        """The cost until now, with earlier pieces."""
         seconds, used = time.monotonic() - self._start, self._used(on_gpu)
         return Cost(
             **asdict(self.before)
@@ -59,14 +59,14 @@ class Meter:
         )
 
     def used(self, on_gpu: bool) -> dict[str, Any]:
-        """`gpu_hours`, `kilowatt_hours` of all pieces, and how the latter is known; GPUs: all of the machine."""
+        """`gpu_hours`, `kilowatt_hours` of all pieces, and how energy was measured; all GPUs of the machine count."""
         facts, before = self._used(on_gpu), self.before
         facts["gpu_hours"] = round(before.gpu_hours + facts["gpu_hours"], 4)
         facts["kilowatt_hours"] = float(f"{before.kilowatt_hours + facts['kilowatt_hours']:.3g}")
         return facts
 
     def _used(self, on_gpu: bool) -> dict[str, Any]:
-        """Of this piece alone, not rounded."""
+        """The same for this piece alone, not rounded."""
         hours = (time.monotonic() - self._start) / 3600
         joules, how = (time.process_time() - self._cores) * WATTS_OF_A_CORE, [f"cores: {WATTS_OF_A_CORE:g} W each"]
         facts: dict[str, Any] = {"gpu_hours": hours if on_gpu else 0.0}
@@ -84,7 +84,7 @@ class Meter:
 
 
 def _gpus() -> dict[str, Any] | None:
-    """Joules of all GPUs since the driver was loaded, and the driver's version; None where NVML does not tell."""
+    """Joules of all GPUs since the driver was loaded, and the driver's version; None if NVML has no answer."""
     try:
         import pynvml
     except ModuleNotFoundError:
@@ -99,7 +99,7 @@ def _gpus() -> dict[str, Any] | None:
 
 
 class Pieces:
-    """The cost of what is finished in `folder`; `meter` counts on from there."""
+    """The cost of the finished work in `folder`; `meter` continues from there."""
 
     def __init__(self, folder: Path, meter: Meter | None) -> None:
         self._path, self._meter = folder / "cost.json", meter or Meter()

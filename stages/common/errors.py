@@ -1,4 +1,4 @@
-"""Errors that a user can mend, and the one place where they become a sentence and an exit code."""
+"""Errors that a user can fix, and the only place where they become a sentence and an exit code."""
 
 import errno
 import json
@@ -13,30 +13,30 @@ BAD_INPUT = 2
 TRY_AGAIN = 75
 """EX_TEMPFAIL of sysexits.h: the same command may succeed later."""
 INTERRUPTED = 130
-"""By Ctrl-C, as a shell has it: 128 + SIGINT."""
+"""Exit code after Ctrl-C, as in a shell: 128 + SIGINT."""
 UNREAD = 141
-"""128 + SIGPIPE: nobody reads what is printed any more."""
+"""128 + SIGPIPE: nobody reads the output any more."""
 NOTHING_KEPT = "nothing was written; the same command does the work again"
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _UNUSABLE = {
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP,
 }  # fmt: skip
-"""Why a file or a folder cannot be where it is to be; of one that is missing only who looks for it can tell."""
+"""Why a file or a folder cannot be written; an error on a missing one is left to the code that looks for it."""
 
 
 _LONGEST_SHOWN = 200
 
 
 class UserError(Exception):
-    """Something the user can mend: one sentence that says what is wrong, and what to do.
+    """An error that the user can fix: one sentence with what is wrong, and what to do.
 
-    `code` names the kind of fault for programs, and stays when the sentence is reworded; docs/errors.md lists all.
+    `code` names the kind of error for programs, and stays when the sentence changes; docs/errors.md lists all codes.
     """
 
     exit_code = BAD_INPUT
 
     def __init__(self, code: str, sentence: str) -> None:
-        super().__init__(code, sentence)  # both, since a process hands it to another as what it was made of
+        super().__init__(code, sentence)  # both, since pickling keeps only these arguments
         self.code = code
 
     def __str__(self) -> str:
@@ -44,7 +44,7 @@ class UserError(Exception):
 
 
 class TemporaryError(UserError):
-    """What may heal by itself, a network or a busy store: worth another try, by hand or by an orchestrator."""
+    """An error that may pass by itself, such as a network or a busy store: worth another try."""
 
     exit_code = TRY_AGAIN
 
@@ -52,12 +52,12 @@ class TemporaryError(UserError):
 def run_stage(main: Callable[[], None]) -> None:
     """Run a stage's `main`; bad input and a full disk become one sentence on stderr and exit code 2.
 
-    What may heal by itself has exit code 75. Ctrl-C is one sentence too, the KeyboardInterrupt's own.
+    A TemporaryError has exit code 75. Ctrl-C is one sentence too, the message of the KeyboardInterrupt.
     """
     settle()
     try:
         main()
-        if sys.stdout is not None:  # as where it is closed
+        if sys.stdout is not None:  # it is None if it was closed
             sys.stdout.flush()
     except (UserError, OSError) as error:
         if isinstance(error, BrokenPipeError) and _is_unread():
@@ -75,7 +75,7 @@ def run_stage(main: Callable[[], None]) -> None:
 
 
 def _is_unread() -> bool:
-    """Whether who was to read what is printed, such as `head`, has had enough; what is left is then thrown away."""
+    """Whether the reader of the output, such as `head`, has stopped reading; the rest is then thrown away."""
     asked = select.poll()
     asked.register(sys.stdout.fileno(), 0)
     if not any(event & select.POLLERR for _, event in asked.poll(0)):
@@ -85,7 +85,7 @@ def _is_unread() -> bool:
 
 
 def say(error: Exception, sentence: str) -> None:
-    """A line on stderr as MINTAGE_ERRORS asks for it: the sentence alone, with its `code`, or as `json`."""
+    """Print a line on stderr, by MINTAGE_ERRORS: the sentence alone, with its `code`, or as `json`."""
     of_system = "disk-full" if is_full(error) else "path-unusable"
     code, asked = error.code if isinstance(error, UserError) else of_system, os.environ.get("MINTAGE_ERRORS")
     if asked == "json":
@@ -96,7 +96,7 @@ def say(error: Exception, sentence: str) -> None:
 
 
 def _refused_experiment(error: Exception) -> bool:
-    """Whether this ends a `dvc exp run -S`, whose values were then taken out of params.yaml."""
+    """Whether the error ends a `dvc exp run -S`; its values are then removed from params.yaml."""
     if "DVC_EXP_NAME" not in os.environ or getattr(error, "exit_code", BAD_INPUT) != BAD_INPUT:
         return False
     from stages.common.experiment import take_back
@@ -105,7 +105,7 @@ def _refused_experiment(error: Exception) -> bool:
 
 
 def sentence_of(error: Exception) -> str | None:
-    """What to tell the user where the error is theirs to mend, a full or a locked disk among them; else None."""
+    """A sentence for the user if they can fix the error, such as a full or a locked disk; else None."""
     if isinstance(error, UserError):
         return str(error)
     if not isinstance(error, OSError):
@@ -122,7 +122,7 @@ def sentence_of(error: Exception) -> str | None:
 
 
 def is_full(error: Exception) -> bool:
-    """Whether a disk had no room."""
+    """Whether the error is that of a full disk."""
     return isinstance(error, OSError) and error.errno in _NO_ROOM
 
 
@@ -133,6 +133,6 @@ def counted(number: int, noun: str) -> str:
 
 
 def quoted(value: object) -> str:
-    """What somebody else wrote, for a sentence: on one line, in quotes if it is text, a long one without its middle."""
+    """A foreign value for a sentence: on one line, in quotes if it is text; a long one without its middle."""
     text = repr(value)
     return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 60]}...{text[-57:]}"

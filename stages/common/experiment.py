@@ -1,4 +1,4 @@
-"""`dvc exp run`, as a stage meets it: whether it is part of one, and params.yaml as it was before `-S`."""
+"""`dvc exp run`, seen from a stage: whether it is part of one, and params.yaml as it was before `-S`."""
 
 import io
 import os
@@ -18,10 +18,10 @@ def experiment() -> str | None:
 
 
 def take_back() -> bool:
-    """Set what `dvc exp run -S` wrote into params.yaml to what the commit has, since the experiment is refused.
+    """Set the values that `dvc exp run -S` wrote into params.yaml back to those of the commit, after a refusal.
 
-    DVC writes it before any stage runs, and leaves it there. What else was changed by hand stays. Returns whether
-    anything was taken back: not where the experiment has a folder of its own (--temp, --queue), or nobody used `-S`.
+    DVC writes them before any stage runs, and leaves them there. Other changes, by hand, stay. Returns whether anything
+    was set back: never if the experiment has its own folder (--temp, --queue), or `-S` was not used.
     """
     here = os.environ.get("DVC_ROOT") == os.getcwd() and experiment() is not None
     keys = _overridden() if here else []
@@ -29,7 +29,7 @@ def take_back() -> bool:
     if committed is None:
         return False
     yaml = YAML()
-    yaml.width = 10_000  # no comment moves to a line of its own
+    yaml.width = 10_000  # so that no comment moves to its own line
     values, before = yaml.load(PARAMS), YAML().load(committed)
     changed = [key for key in keys if _set_back(values, before, key.split("."))]
     if changed:
@@ -45,7 +45,7 @@ def _plain(text: str) -> Any:
 
 
 def _set_back(values: Any, before: Any, path: list[str]) -> bool:
-    """Whether a key had another value before, which it has now again; one that was not there goes."""
+    """Set a key back to its value in `before`, or remove it if it was not there; whether that changed anything."""
     for part in path[:-1]:
         if part not in values:
             return False
@@ -62,7 +62,7 @@ def _set_back(values: Any, before: Any, path: list[str]) -> bool:
 
 
 def _committed() -> str | None:
-    """params.yaml of the commit; None where git does not give it."""
+    """params.yaml of the commit; None if git does not give it."""
     try:
         done = subprocess.run(["git", "show", f"HEAD:./{PARAMS}"], capture_output=True, text=True, check=True)
     except (OSError, subprocess.SubprocessError):

@@ -16,8 +16,8 @@ from stages.common.errors import UserError
 def replacing(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; when the block ends well, it takes the place of `path`.
 
-    The block may make a file or a folder there. If it fails, `path` is as it was before
-    and the temporary is gone; what a killed process left behind is removed by the next try.
+    The block may make a file or a folder there. If it fails, `path` is unchanged and the temporary is removed; the next
+    try removes what a killed process left.
     """
     final = Path(path)
     partial = final.with_name(f".{final.name}.partial")
@@ -29,7 +29,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
         sync(partial)
         _remove(old)
         if final.is_dir():
-            os.rename(final, old)  # nothing can be renamed over a full folder; deleting it first would take time
+            os.rename(final, old)  # no rename can replace a folder with files; deleting it first would take time
         os.replace(partial, final)
         sync_entry(final.parent)
     except BaseException:
@@ -91,13 +91,13 @@ def sha256_of(path: str | Path) -> str:
 
 
 def md5_of(path: str | Path) -> str:
-    """By which DVC names files; it guards against accidents alone."""
+    """A file's MD5, by which DVC names files; it only guards against accidents."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """No second copy on the disk where the file system can; neither file may ever be written in place."""
+    """Make `target` a hard link if the file system can, else a copy; neither file may ever be written in place."""
     try:
         os.link(source, target)
     except OSError:
@@ -105,7 +105,7 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Have the disk keep a file, or a folder with all that is in it."""
+    """Sync a file, or a folder with all its content, to the disk."""
     for entry in [path, *path.rglob("*")] if path.is_dir() else [path]:
         sync_entry(entry)
 
@@ -126,5 +126,5 @@ def _remove(path: Path) -> None:
 
 
 def fingerprint_of(identity: dict[str, Any]) -> str:
-    """A digest of what a result is made of: half-done work goes on only where nothing of it changed."""
+    """A digest of what a result is made from: unfinished work resumes only with the same one."""
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()

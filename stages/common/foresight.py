@@ -1,6 +1,6 @@
-"""What a later stage would refuse, as soon as it is known: nothing is trained for params that do not fit the data.
+"""What a later stage would refuse, reported as soon as it is known: nothing is trained if params do not fit the data.
 
-A few facts on what recipes name, which would take torch to ask for; a test compares them with `mintage`.
+Here are a few facts about the names in recipes, which would otherwise need torch; a test compares them with `mintage`.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -21,13 +21,13 @@ from stages.selection.metrics import METRICS
 LABELED = {"concat", "product", "repeat", "projection", "auxiliary", "semi_supervised"}
 """Conditionings of a discriminator that learn from labels."""
 TRANSLATES = "source"
-"""The conditioning of a generator that makes images of images."""
+"""The conditioning of a generator that translates."""
 OF_DOMAINS = "domain"
-"""That of one that makes an image of each of two domains."""
+"""The conditioning of a generator that makes images of both of two domains from one latent."""
 BETWEEN_DOMAINS = {"unpaired", "transfer", "siamese", "coupled"}
-"""Games of two domains without pairs."""
+"""Games with two domains without pairs."""
 BY_CLASSES = {"transfer"}
-"""Those of them that learn from the classes of both."""
+"""Games that also learn from the classes of both domains."""
 ATTRIBUTES = "sngan_attributes"
 """The family that learns from attributes, of pictures."""
 OF_PICTURES_ALONE = "infogan"
@@ -46,7 +46,7 @@ _OF_MODELS = (
     "attributes",
     "encoder",
 )
-"""What a metric may need that is no matter of the medium alone."""
+"""What a metric may need that the medium alone does not decide."""
 _WITHOUT_ENCODER = set(BUILT_IN["game"]) - ENCODING
 ABSENT = {
     "unpaired": OF_ONE_DISCRIMINATOR,
@@ -56,37 +56,37 @@ ABSENT = {
     "autoencoding": OF_TWO_PLAYERS,
     "inversion": OF_GENERATORS,
 }
-"""Axes that a game does not have."""
+"""Axes of recipes that a game does not have."""
 _OF_CLASSES = {"conditional_accuracy", "class_frechet_distance"}
 
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of the data by now."""
+    """What is known about the data so far."""
 
     shape: tuple[int, ...]
     """(C, *S)."""
     medium: Medium
     classes: int | None = None
-    """0 without labels; None where nobody knows yet."""
+    """The number of classes, 0 without labels; None if unknown."""
     paired: bool | None = None
-    """Whether each image comes with a partner; None where nobody knows yet."""
+    """Whether each image comes with a partner; None if unknown."""
     attributes: bool | None = None
-    """Whether images have attributes; None where nobody knows yet."""
+    """Whether images have attributes; None if unknown."""
     attribute_names: tuple[str, ...] = ()
-    """Empty where nobody knows them yet."""
+    """Names of the attributes; empty if unknown."""
     domains: bool | None = None
-    """Whether images are of two domains without pairs; None where nobody knows yet."""
+    """Whether there are two domains without pairs; None if unknown."""
     smaller: bool = False
     """Whether partners are smaller than images."""
     maps: int = 0
-    """How many pictures join each partner."""
+    """How many pictures join each partner as more channels."""
     class_names: tuple[str, ...] = ()
-    """By label; empty where nobody knows them yet."""
+    """Names of the classes, by label; empty if unknown."""
 
 
 def known_of(manifest: Mapping[str, Any]) -> Known:
-    """What the manifest of normalized images tells of them."""
+    """What the manifest of normalized images contains."""
     classes, names, shape = manifest["classes"], tuple(manifest["attributes"] or ()), tuple(manifest["shape"])
     partner = manifest["partner_shape"]
     return Known(
@@ -102,19 +102,19 @@ def known_of(manifest: Mapping[str, Any]) -> Known:
 
 
 def require_fit(known: Known) -> None:
-    """Raise a UserError that names everything in params.yaml that a later stage would refuse of such data."""
+    """Raise a UserError that names everything in params.yaml that a later stage would refuse with these data."""
     if problems := foreseen(load_params(), known):
         raise UserError("params-do-not-fit", "; ".join(f"params.yaml: {problem}" for problem in problems))
 
 
 def foreseen_of_names(known: Callable[[Normalize], Known]) -> list[str]:
-    """What `require_fit` will refuse, by what the names in a source tell before an image is read."""
+    """What `require_fit` will refuse, as far as the names in a source show before an image is read."""
     params = load_params()
     return foreseen(params, known(params.normalize))
 
 
 def foreseen(params: Params, known: Known) -> list[str]:
-    """Sentences on what does not fit; what most overrides of a family's axes make of it is left to the stage itself."""
+    """Sentences on what does not fit; the effects of most overrides of a family's axes are left to the stage."""
     train = params.train
     of_training = (_family(params, known), _axes(train), _voices(train, known), _metrics(params.select, train, known))
     of_parts = (*of_training, _labels(params, known), _attributes(params, known))
@@ -158,7 +158,7 @@ def _family(params: Params, known: Known) -> Iterator[str]:
 
 
 def _axes(train: Train) -> Iterator[str]:
-    """Of axes that a family has not, whatever the data."""
+    """Sentences on axes that the family does not have with any data."""
     recipe, shown = recipe_of(train.family, train.recipe, train.variant), f"train.family = {train.family!r}"
     if found := set_axes(recipe, ABSENT.get(recipe.game, ())):
         named = " and ".join(f"train.recipe.{axis}" for axis in found)
@@ -169,7 +169,7 @@ def _axes(train: Train) -> Iterator[str]:
 
 
 def _domains(params: Params, recipe: Recipe, known: Known) -> Iterator[str]:
-    """Of a family of two domains."""
+    """Sentences on a family of two domains."""
     shown, few = f"train.family = {params.train.family!r}", known.classes is not None and known.classes < 2
     if known.domains is False:
         yield f"{shown} learns from two domains without pairs: name them in ingest.domains, or another family"
@@ -180,7 +180,7 @@ def _domains(params: Params, recipe: Recipe, known: Known) -> Iterator[str]:
 
 
 def _without_pairs(params: Params, medium: Medium) -> str:
-    """The end of a sentence to who has pairs: what makes them, and the family that learns from them."""
+    """The end of a sentence for data with pairs: the params that make them, and the family that learns from them."""
     makers = {
         "normalize.partner": params.normalize.partner,
         "ingest.pairs": params.ingest.pairs,
@@ -218,14 +218,14 @@ def _sides(shown: str, recipe: Recipe, known: Known) -> Iterator[str]:
 
 
 def changes_for(recipe: Recipe, shape: tuple[int, ...]) -> dict[str, list[str]]:
-    """What of a recipe is to be other for samples `[C, *S]`: no quarter turns where these would change their shape."""
+    """Necessary changes of a recipe for samples `[C, *S]`: no quarter turns if these would change the shape."""
     if "turns" not in recipe.augment or len(shape) < 3 or shape[-2] == shape[-1]:
         return {}
     return {"augment": [name for name in recipe.augment if name != "turns"]}
 
 
 def _fitting(known: Known) -> str:
-    """The family for such data; of pictures one that learns from what they come with."""
+    """The family for such data without labels."""
     medium = known.medium
     if own := (known.paired and medium.paired_family) or medium.unconditional_family:
         return own
@@ -273,7 +273,7 @@ def _attributes(params: Params, known: Known) -> Iterator[str]:
     told_by_first = recipe.game in INVERTING
     if params.sample.attributes and not (learns_from_attributes(recipe) or told_by_first):
         if known.attributes and learns_from_labels(recipe):
-            return  # another family is what it takes, as was said
+            return  # another family is needed, as already reported
         why = f"train.family = {params.train.family!r} is told no attributes"
         yield f"sample.attributes = {params.sample.attributes}, and {why}: set it to {{}}"
     elif params.sample.attributes and known.attribute_names:
@@ -281,7 +281,7 @@ def _attributes(params: Params, known: Known) -> Iterator[str]:
 
 
 def _wrong_attributes(sample: Sample, names: tuple[str, ...]) -> Iterator[str]:
-    """A sentence on an attribute, or a value of one, that the data have not."""
+    """A sentence on an attribute, or a value of an attribute, that the data do not have."""
     try:
         asked_values(names, sample.attributes)
     except ValueError as error:
@@ -295,7 +295,7 @@ def _named(sample: Sample) -> Iterator[tuple[str, int]]:
 
 
 def _plain(train: Train) -> bool:
-    """Whether the family's own conditioning stands."""
+    """Whether no override changes the family's conditioning."""
     return not any((train.recipe.get(player) or {}).get("conditioning") for player in ("generator", "discriminator"))
 
 
@@ -305,12 +305,12 @@ def _tells_nothing(train: Train) -> bool:
 
 
 def _of_domains(train: Train) -> bool:
-    """Whether classes are those that another sees: of a translated image, or of the partner of one latent."""
+    """Whether classes are only seen by a classifier: those of a translated image, or of the other image of a latent."""
     return recipe_of(train.family, train.recipe, train.variant).game in BETWEEN_DOMAINS
 
 
 def tells_classes(recipe: Recipe) -> bool:
-    """Whether its generator is told a class."""
+    """Whether its generator gets a class."""
     return recipe.generator.conditioning not in ("none", TRANSLATES, OF_DOMAINS) and recipe.condition == "label"
 
 
@@ -331,7 +331,7 @@ def _for_few_pixels() -> list[str]:
 
 
 def _without_labels(recipe: Recipe) -> str:
-    """A family that needs no labels, of the same network and objective where there is one that is not the poorer."""
+    """A family that needs no labels, with the same network and objective if there is one as good as the default."""
     for name in FAMILIES:
         other = recipe_of(name, {})
         same = (other.network, other.objective) == (recipe.network, recipe.objective)

@@ -1,8 +1,8 @@
-"""What git knows of a folder, asked anew each time: no answer is kept, since git may come, go or be mended.
+"""What git knows about a folder, asked anew each time: no answer is cached, since git may be installed or repaired.
 
 A machine may have no git, or git may refuse the folder (it is another user's). The folder may be in no repository, in
-one without a commit, or inside a repository of something else, such as that of a home folder's settings: its commit
-holds nothing of this project, and its .gitignore hides what was changed here.
+one without a commit, or inside another project's repository, such as that of a home folder's settings: its commit has
+nothing of this project, and its .gitignore hides changes here.
 """
 
 import os
@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 GRAPH = "dvc.yaml"
-"""The file by which a repository that holds this project is known."""
+"""The file by which this project's repository is recognized."""
 _PATIENCE = 60
-"""Seconds for one answer: a large tree on a network disk takes its time."""
+"""Seconds to wait for an answer: a large tree on a network disk takes long."""
 _CODE = ["mintage", "stages", "flows", "requirements", GRAPH]
-# What a run itself writes into the tree, and the params, of which every output has a copy: a commit need not hold
-# them for the code to be the commit's.
+# Files that a run itself writes, and the params, of which every output has a copy: they may differ from the commit
+# while the code is the commit's.
 _MADE_BY_RUNS = [
     "dvc.lock",
     "params.yaml",
@@ -34,25 +34,25 @@ _MADE_BY_RUNS = [
 
 @dataclass(frozen=True)
 class GitState:
-    """The commit of the code in a folder, and whether the code is as that commit has it."""
+    """The commit of the code in a folder, and whether the code equals that commit."""
 
     commit: str | None
     changed: tuple[str, ...] | None
-    """Paths that no commit holds as they are; None where that is not known."""
+    """Paths that differ from every commit; None if unknown."""
     reason: str = ""
-    """Why one of both is not known, as the end of a sentence; empty where both are."""
+    """Why commit or changes are unknown, as the end of a sentence; empty if both are known."""
 
     @property
     def clean(self) -> bool | None:
         return None if self.changed is None else not self.changed
 
     def as_facts(self) -> dict[str, Any]:
-        """For a provenance file: `commit`, `clean`, and `reason` where one of both is null."""
+        """For a provenance file: `commit`, `clean`, and `reason` if one of both is null."""
         return {"commit": self.commit, "clean": self.clean, **({"reason": self.reason} if self.reason else {})}
 
 
 def read_git(folder: Path = Path()) -> GitState:
-    """What is known of `folder`'s code; never raises."""
+    """The state of `folder`'s code; never raises."""
     try:
         if reason := _not_ours(folder):
             return GitState(None, None, reason)
@@ -66,9 +66,9 @@ def read_git(folder: Path = Path()) -> GitState:
 
 
 def is_own(folder: Path = Path()) -> bool:
-    """Whether `folder` lies in a git repository of its own, with a commit or without.
+    """Whether `folder` is in its own git repository, with a commit or without.
 
-    Where git cannot say (it is missing, or refuses), a `.git` in the folder itself is taken for its own.
+    If git gives no answer (it is missing, or refuses), a `.git` in the folder itself counts as its own.
     """
     try:
         return not _not_ours(folder)
@@ -85,17 +85,17 @@ def is_shallow(folder: Path = Path()) -> bool:
 
 
 def _not_ours(folder: Path) -> str:
-    """Why the repository around `folder` is not this project's; empty where it is."""
+    """Why the repository around `folder` is not this project's; empty if it is."""
     top = _git(folder, "rev-parse", "--show-toplevel")
     if os.path.realpath(top) == os.path.realpath(folder) and "GIT_DIR" not in os.environ:
-        return ""  # with GIT_DIR every folder would be the top
+        return ""  # with GIT_DIR every folder seems to be the top
     if _git(folder, "ls-files", "--", GRAPH):
         return ""
     return f"it is in no git repository of its own (the one at {top} does not hold it)"
 
 
 def _changed(folder: Path) -> tuple[str, ...]:
-    """Paths that no commit holds as they are, of files that git tracks and of new code."""
+    """Changed files that git tracks, and new code."""
     if overlooked := _overlooked(folder):
         raise UnknownError(f"git is told not to look at {overlooked} (see `git update-index`)")
     made = [f":!{path}" for path in _MADE_BY_RUNS]
@@ -105,7 +105,7 @@ def _changed(folder: Path) -> tuple[str, ...]:
 
 
 def _overlooked(folder: Path) -> str:
-    """The first file of the code whose changes git is told not to see (assume-unchanged, skip-worktree); or none."""
+    """The first code file whose changes git ignores (assume-unchanged, skip-worktree); empty if there is none."""
     listed = (line.split(" ", 1) for line in _git(folder, "ls-files", "-v", "--", *_CODE).splitlines())
     kept_from = (name for flag, name in listed if flag.islower() or flag == "S")
     return next((name for name in kept_from if (folder / name).exists()), "")
@@ -116,7 +116,7 @@ class UnknownError(Exception):
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    environment = {**os.environ, "LC_ALL": "C"}  # its words are read below
+    environment = {**os.environ, "LC_ALL": "C"}  # its messages are parsed below
     command = ["git", "--no-optional-locks", *arguments]
     try:
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, timeout=_PATIENCE, check=False)
@@ -132,7 +132,7 @@ def _git(folder: Path, *arguments: str) -> str:
 
 
 def _reason(said: str) -> str:
-    """The end of a sentence from what git printed."""
+    """The end of a sentence, from git's output."""
     if "not a git repository" in said:
         return "it is in no git repository"
     if "dubious ownership" in said:

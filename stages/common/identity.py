@@ -1,7 +1,7 @@
-"""Which code decides a stage's result: the modules that it imports, and those that the names in its params stand for.
+"""Which code decides a stage's result: the modules that it imports, and the modules of the names in its params.
 
-The one answer for DVC, for which the stage `identity` writes it down, and for what a killed stage goes on from. A row,
-a network or a source beside those in use changes nothing.
+The stage `identity` writes this down for DVC; a killed stage resumes only with the same code. A row, a network or a
+source that is not in use changes nothing.
 """
 
 import ast
@@ -19,7 +19,7 @@ from stages import media, sources
 
 DECIDES_NOTHING = {
     "mintage",  # the names of its public face
-    "mintage.catalog",  # of which the names in use are followed
+    "mintage.catalog",  # only the names in use are followed
     "mintage.errors",
     "mintage.nearest",
     "mintage.values",
@@ -36,23 +36,23 @@ DECIDES_NOTHING = {
         )
     ),
 }  # fmt: skip
-"""Modules that check, name, time, move or tell; what they import is not followed either."""
+"""Modules that only check, name, time, move or report; their imports are not followed either."""
 _STATEMENTS = (ast.stmt, ast.excepthandler, ast.match_case)
-"""Nodes that may hold an import; within expressions, which are most of a tree, there is none."""
+"""Nodes that may contain an import; expressions, which are most of a tree, contain none."""
 PARSING = RLock()
-"""Python 3.11's parser is not safe in several threads at once; inspect.getsource parses, too."""
+"""A lock, since Python 3.11's parser is not thread-safe; inspect.getsource parses, too."""
 
 
 def code_of(
     stage: str, recipe: Recipe | None = None, source: str | None = None, medium: str | None = None
 ) -> dict[str, str]:
-    """SHA-256 by module, and by template beside it, of all code that decides what `stages/STAGE.py` makes.
+    """SHA-256, by module and by template beside a module, of all code that decides the result of `stages/STAGE.py`.
 
     Args:
         stage: Its name in dvc.yaml.
-        recipe: Whose networks, losses, ... are part of it, where the stage looks names up in the catalog.
-        source: Which one of `stages.sources` is part of it, where the stage opens one.
-        medium: Which one of `stages.media`, where the stage asks one; by default those that the source imports.
+        recipe: Its networks, losses, ... count if the stage looks names up in the catalog.
+        source: The source of `stages.sources` that counts if the stage opens one.
+        medium: The medium of `stages.media` that counts if the stage uses one; by default those that a source imports.
     """
     found: dict[str, str] = {}
     _follow([f"stages.{stage}"], found)
@@ -71,7 +71,7 @@ def code_of(
 
 
 def _media_of(source: str | None) -> list[str]:
-    """The media that a source hands on: nobody else says which, before anything is read."""
+    """The media that a source imports: before anything is read, its medium is not known otherwise."""
     imported: dict[str, str] = {}
     if source is not None:
         _follow([sources.module_of(source)], imported)
@@ -79,14 +79,14 @@ def _media_of(source: str | None) -> list[str]:
 
 
 def _modules_of_metric(name: str) -> Iterator[str]:
-    """Where one that another package brings is described, and where it is measured."""
+    """The modules in which another package's metric is described and measured."""
     yield catalog.place("metric", name).partition(":")[0]
     if measure := catalog.load("metric", name).measure:
         yield measure.partition(":")[0]
 
 
 def code_behind(module: str) -> dict[str, str]:
-    """The same of one module, and where it asks the catalog, of all that has: nobody says which names are in use."""
+    """The same for a module; if it uses the catalog, all its modules count, since the names in use are unknown."""
     found: dict[str, str] = {}
     _follow([module], found)
     if _uses("mintage.catalog", found):
@@ -100,7 +100,7 @@ def _uses(module: str, found: Iterable[str]) -> bool:
 
 
 def _follow(ahead: list[str], found: dict[str, str]) -> None:
-    """Add modules, and all that they import, however deep."""
+    """Add modules, and all that they import, at any depth."""
     while ahead:
         name = ahead.pop()
         if name in found or name in DECIDES_NOTHING or (path := _file(name)) is None:
@@ -113,7 +113,7 @@ def _follow(ahead: list[str], found: dict[str, str]) -> None:
 
 @cache
 def imports_of(path: Path) -> tuple[str, ...]:
-    """The project's modules that a file imports, at its top or within a function, types alone not counted."""
+    """The project's modules that a file imports, at its top or in a function, but not only for types."""
     with PARSING:
         body = ast.parse(path.read_bytes()).body
     return tuple(sorted(set(_imports(body))))
@@ -141,9 +141,9 @@ def _ours(name: str) -> bool:
 
 @cache
 def _file(name: str) -> Path | None:
-    """The file of a module of this checkout, or of a package that brings things by an entry point; None of any other.
+    """The file of a module of this checkout, or of a package with our entry points; None for any other module.
 
-    Nothing is imported for it, not even a package around it.
+    Nothing is imported for this, not even the module's package.
     """
     top, *inner = name.split(".")
     if top not in _tops() or (spec := find_spec(top)) is None:

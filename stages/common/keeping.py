@@ -1,4 +1,4 @@
-"""A learning of real images that goes on where it was stopped, as training does."""
+"""Saves the states of `mintage.evaluator.Learning`, so that it resumes as training does."""
 
 import time
 
@@ -12,7 +12,7 @@ EVERY = 60.0
 
 
 class Keeper:
-    """The last state in `resume`; what it took is added to `meter`, and noted beside it."""
+    """Keeps the last state in `resume`, with its cost beside it, which `meter` continues."""
 
     def __init__(self, resume: Resume, meter: Meter) -> None:
         self.resume, self.meter = resume, meter

@@ -1,4 +1,4 @@
-"""Modules that a library imports and that nothing here uses: loaded when somebody asks one of them for something."""
+"""Modules that a library imports and nothing here uses: they are loaded only on their first use."""
 
 import sys
 from collections.abc import Iterator
@@ -9,10 +9,10 @@ from typing import Any
 
 
 class _Later(ModuleType):
-    """In the place of a module that is not loaded yet."""
+    """Stands for a module that is not loaded yet."""
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # as the import system asks of any module
+        if name.startswith("__"):  # the import system asks every module for these
             raise AttributeError(name)
         if sys.modules.get(self.__name__) is self:
             del sys.modules[self.__name__]
@@ -21,9 +21,9 @@ class _Later(ModuleType):
 
 @contextmanager
 def put_off(*names: str) -> Iterator[None]:
-    """Whoever imports one of these modules within the block gets one that loads when it is used.
+    """Within the block, an import of one of these modules gives a module that loads on its first use.
 
-    Modules that are loaded already stay as they are.
+    Modules that are already loaded are unchanged.
     """
     waiting = {name: _Later(name) for name in names if name not in sys.modules}
     sys.modules.update(waiting)

@@ -8,11 +8,11 @@ import numpy.typing as npt
 FloatImages = npt.NDArray[np.float32]
 Levels = npt.NDArray[np.uint8]
 Images = FloatImages | Levels
-"""Images `[N,C,*S]`: in [-1,1], or as the levels that mean the same in a quarter of the room."""
+"""Images `[N,C,*S]`: floats in [-1,1], or the equivalent levels in a quarter of the memory."""
 
 
 def in_range(images: npt.NDArray[Any]) -> FloatImages:
-    """Levels in [0,255] of any type as float32 in [-1,1]; `to_uint8` is the inverse for all 256 whole ones."""
+    """Levels in [0,255] of any type as float32 in [-1,1]; `to_uint8` is the inverse for all 256 whole levels."""
     values: FloatImages = images.astype(np.float32)
     values /= np.float32(127.5)
     values -= np.float32(1)
@@ -26,12 +26,12 @@ def to_uint8(images: npt.NDArray[np.floating[Any]]) -> Levels:
 
 
 def floats(images: Images) -> FloatImages:
-    """In [-1,1]."""
+    """Images as float32 in [-1,1]."""
     return in_range(images) if images.dtype == np.uint8 else images.astype(np.float32, copy=False)
 
 
 def compact(images: Images) -> Images:
-    """As levels where every value is one of them, exactly; else as they are."""
+    """Images as levels if every value is exactly a level; else unchanged."""
     if images.dtype == np.uint8:
         return images
     levels = to_uint8(floats(images))

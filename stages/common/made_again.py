@@ -1,4 +1,4 @@
-"""Images that a model's own encoder encodes, and its generator makes again of the same class or attributes."""
+"""Reconstructions: a model's encoder encodes images, and its generator makes them again with the same condition."""
 
 import torch
 from torch import Tensor
@@ -11,12 +11,12 @@ from stages.common.split import Split
 
 
 def made_again(generator: Generator, split: Split, rows: Tensor, latent: Tensor | None = None) -> Tensor:
-    """The images `[n,C,*S]` of these numbers `[n]`, of what the encoder says, or all of one `latent` `[L]`."""
+    """The images with these numbers `[n]`, made again `[n,C,*S]` from their codes, or all from one `latent` `[L]`."""
     latents = encoded(generator, split, rows) if latent is None else latent.expand(len(rows), -1)
     known = told(generator.config, labels_of(split), attributes_of(split))
     return generate(generator, latents, None if known is None else known[rows])
 
 
 def encoded(generator: Generator, split: Split, rows: Tensor) -> Tensor:
-    """Their latents `[n,L]`."""
+    """The latents `[n,L]` of the images with these numbers `[n]`."""
     return encode(generator, torch.from_numpy(split.take(rows.numpy())))

@@ -19,14 +19,14 @@ Result_co = TypeVar("Result_co", covariant=True)
 
 
 _HELD = 4
-"""Shards a worker that are done or under way: their results wait for those before them, in memory."""
+"""Shards for each worker that are done or in progress: results wait in memory for those before them."""
 
 
 class MapShards(Protocol):
     def __call__(self, function: Callable[[Shard], Result], shards: Sequence[Shard]) -> Iterator[Result]:
-        """The results in the order of the shards, each as soon as it and those before it are there.
+        """The results in the order of the shards, each as soon as it and all before it are there.
 
-        `function` and what it takes and returns can be pickled. What it raises is raised.
+        `function`, its arguments and its results must be picklable. Its errors are raised here.
         """
         ...
 
@@ -36,7 +36,7 @@ class Future(Protocol[Result_co]):
 
 
 def map_shards(workers: int, runner: str = "processes") -> MapShards:
-    """Over this process alone, over `workers` others, or over those of a cluster, as `data.runner` says."""
+    """A map in this process, in `workers` other processes, or on a cluster, by `data.runner`."""
     if runner == "dask":
         from stages.common.cluster import on_cluster
 
@@ -51,7 +51,7 @@ def one_by_one(function: Callable[[Shard], Result], shards: Sequence[Shard]) -> 
 def in_order(
     submit: Callable[[Shard], Future[Result]], shards: Sequence[Shard], workers: Callable[[], int]
 ) -> Iterator[Result]:
-    """The results of what `submit` begins, in the order of the shards; a few a worker are under way."""
+    """The results of `submit`, in the order of the shards; a few shards for each worker are in progress."""
     begun = deque[Future[Result]]()
     for shard in shards:
         begun.append(submit(shard))
@@ -62,7 +62,7 @@ def in_order(
 
 
 def _in_processes(workers: int, function: Callable[[Shard], Result], shards: Sequence[Shard]) -> Iterator[Result]:
-    """Processes are spawned, so that none inherits a thread's lock, and end with this one, however it ends."""
+    """Map in processes that are spawned, so that none inherits a thread's lock, and that always end with this one."""
     others = multiprocessing.active_children()
     pool = ProcessPoolExecutor(min(workers, len(shards)), multiprocessing.get_context("spawn"), _begin)
     try:
@@ -76,18 +76,18 @@ def _in_processes(workers: int, function: Callable[[Shard], Result], shards: Seq
         ) from None
     finally:
         for process in multiprocessing.active_children():
-            if process not in others:  # of a pool that was not used to its end
+            if process not in others:  # left over if the results were not all used
                 process.terminate()
         pool.shutdown(cancel_futures=True)
 
 
 def _begin() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the parent hears it and ends us
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the parent handles it and ends this one
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _end_with_parent() -> None:
-    """A parent that was killed closes nothing that we wait for."""
+    """End this process with its parent: a killed parent closes no pipe that this process waits for."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()

@@ -1,4 +1,4 @@
-"""The generator and the evaluator in files, each a folder of weights and the config from which it is built."""
+"""The generator and the evaluator in files, each a folder with weights and the config from which it is built."""
 
 import json
 from dataclasses import asdict
@@ -16,7 +16,7 @@ from stages.common.errors import UserError
 from stages.common.files import fingerprint_of, read_json, sha256_of
 
 MISFITS = (RuntimeError, KeyError, TypeError, ValueError, AttributeError, SafetensorError)
-"""What building a network from a wrong config, or loading wrong weights into it, raises."""
+"""Errors from building a network with a wrong config, or from loading wrong weights."""
 
 
 def weights_of(module: nn.Module) -> bytes:
@@ -25,12 +25,12 @@ def weights_of(module: nn.Module) -> bytes:
 
 
 def write_weights(path: Path, module: nn.Module) -> None:
-    """The same in a file."""
+    """Write a network's tensors as a safetensors file, the same bytes each time."""
     path.write_bytes(weights_of(module))
 
 
 def misfit(weights: Path, error: Exception, stage: str) -> UserError:
-    """What to raise where weights and the config beside them do not fit."""
+    """The error if weights do not fit the config beside them."""
     reason = " ".join(str(error).split())[:200]
     folder = weights.parent
     what = f"{weights} does not fit {folder}/config.json ({reason})"
@@ -38,13 +38,13 @@ def misfit(weights: Path, error: Exception, stage: str) -> UserError:
 
 
 def write_generator(folder: Path, generator: Generator) -> None:
-    """`generator.safetensors` and `config.json`, from which `mintage.players.build_generator` makes it again."""
+    """Write `generator.safetensors` and `config.json`, for `mintage.players.build_generator`."""
     write_weights(folder / "generator.safetensors", generator)
     (folder / "config.json").write_text(json.dumps(asdict(generator.config), indent=2) + "\n")
 
 
 def read_generator(folder: str | Path, device: torch.device) -> Generator:
-    """The generator in a folder such as models/selected; UserError where weights are damaged or do not fit."""
+    """The generator in a folder such as models/selected; UserError if weights are damaged or do not fit."""
     config: dict[str, Any] = read_json(Path(folder) / "config.json")
     weights = Path(folder) / "generator.safetensors"
     try:
@@ -56,7 +56,7 @@ def read_generator(folder: str | Path, device: torch.device) -> Generator:
 
 
 def write_evaluator(folder: Path, evaluator: Evaluator) -> str:
-    """`evaluator.safetensors`, and `config.json` with the SHA-256 of it, which is returned."""
+    """Write `evaluator.safetensors`, and `config.json` with its SHA-256, which is returned."""
     write_weights(folder / "evaluator.safetensors", evaluator)
     sha256 = sha256_of(folder / "evaluator.safetensors")
     config = asdict(evaluator.config) | {"sha256": sha256}
@@ -65,12 +65,12 @@ def write_evaluator(folder: Path, evaluator: Evaluator) -> str:
 
 
 def of_both(digests: list[str]) -> str:
-    """What stands for the evaluators of two domains, by the SHA-256 of each."""
+    """A digest for the evaluators of two domains, from the SHA-256 of each."""
     return fingerprint_of({"evaluators": digests})
 
 
 def read_evaluator(folder: str | Path, device: torch.device) -> tuple[Evaluator, str]:
-    """The evaluator in a folder and its SHA-256; UserError where weights are damaged or do not fit."""
+    """The evaluator in a folder and its SHA-256; UserError if weights are damaged or do not fit."""
     config: dict[str, Any] = read_json(Path(folder) / "config.json")
     weights = Path(folder) / "evaluator.safetensors"
     try:

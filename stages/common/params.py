@@ -1,4 +1,4 @@
-"""`params.yaml`, typed: one model a stage, in the order of the file; see there what each value means."""
+"""`params.yaml`, typed: one model for each stage, in the order of the file, which explains each value."""
 
 import os
 from collections.abc import Sequence
@@ -56,7 +56,7 @@ class Ingest(Section):
     groups: Groups | None
     pairs: Pairs | None
     domains: Annotated[dict[Name, Name] | None, BeforeValidator(folders_of_domains)] = None
-    """The folder of each by its name."""
+    """The folder of each domain, by the domain's name."""
     scenes: Scenes | None = None
     frames: Literal["first", "all"]
     strip_metadata: bool
@@ -98,7 +98,7 @@ class Ingest(Section):
 
 
 class NearCopies(Section):
-    """What makes two images near-copies: as the gate has it."""
+    """When the gate takes two images for near-copies."""
 
     likeness: OpenShare
     hash_distance: Annotated[int, Field(ge=0, le=8)]
@@ -152,7 +152,7 @@ class Normalize(Section):
         return self
 
     def shape_of(self, sides: Sequence[str]) -> tuple[int, ...]:
-        """(C, *S) of samples whose sides are called so: `Medium.sides`; a side that is null is 0."""
+        """(C, *S) of samples whose sides have these names (`Medium.sides`); a side that is null is 0."""
         return (self.channels, *(getattr(self, side) or 0 for side in sides))
 
 
@@ -198,7 +198,7 @@ class Evaluator(Section):
 
 
 def not_guard_only(name: Any) -> Any:
-    """A value of `select.metric`; raises ValueError where it names a metric that only a guard can name."""
+    """A value of `select.metric`; raises ValueError for a metric that may only be a guard."""
     if isinstance(name, str) and name in METRICS and (reason := METRICS[name].guard_only):
         others = f"{', '.join(SELECTABLE[:-1])} or {SELECTABLE[-1]}"
         raise ValueError(f"'{name}' can only be a guard, since {reason}: set metric to {others}")
@@ -208,7 +208,7 @@ def not_guard_only(name: Any) -> Any:
 if TYPE_CHECKING:
     Metric = str
     Selectable = str
-else:  # so that a misspelt one is told the nearest
+else:  # so that a misspelled name gets the nearest name
     Metric = Literal[tuple(METRICS)]
     Selectable = Annotated[Literal[tuple(SELECTABLE)], BeforeValidator(not_guard_only)]
 
@@ -294,7 +294,7 @@ CardText = Annotated[str, Field(min_length=1, max_length=10_000)]
 
 
 class Card(Section):
-    """What only who publishes can say of a model."""
+    """Facts about a model that only its publisher knows."""
 
     data_licence: CardText | None = None
     consent: CardText | None = None
@@ -302,7 +302,7 @@ class Card(Section):
     limits: CardText | None = None
 
     def lacking(self) -> list[str]:
-        """The names of what is not said."""
+        """The names of the facts that are missing."""
         return [name for name, value in self if value is None]
 
 
@@ -315,7 +315,7 @@ class Upload(Section):
 
 
 class Data(Section):
-    """How work on the data is done; no stage's result depends on it."""
+    """How data are processed; no stage's result depends on it."""
 
     runner: Literal["processes", "dask"] = "processes"
     workers: Processes
@@ -346,7 +346,7 @@ class Params(Section):
 
 
 def load_params(path: str | Path = "params.yaml") -> Params:
-    """The whole of `params.yaml`, checked; each thing wrong in it is named with the nearest right name."""
+    """The whole of `params.yaml`, checked; an error names each wrong key, with the nearest right name."""
     try:
         values = YAML(typ="safe", pure=True).load(Path(path))  # YAML 1.2, as DVC reads it: 1e-4 is a number
     except FileNotFoundError:
@@ -361,12 +361,12 @@ def load_params(path: str | Path = "params.yaml") -> Params:
 
 
 def load_section(model: type[SectionType], path: str | Path = "params.yaml") -> SectionType:
-    """A stage's own section; the whole file is checked all the same."""
+    """A stage's own section; the whole file is checked anyway."""
     params = load_params(path)
     return next(value for _, value in params if type(value) is model)
 
 
 def load_value(key: str, path: str | Path = "params.yaml") -> Any:
-    """One value of another stage's section, such as `train.images`; the whole file is checked all the same."""
+    """One value of another stage's section, such as `train.images`; the whole file is checked anyway."""
     section, name = key.split(".")
     return getattr(getattr(load_params(path), section), name)

@@ -1,4 +1,4 @@
-"""Encoded pictures: opened with care, and made."""
+"""Encoded pictures, safely opened and written."""
 
 import io
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from stages.common.levels import Levels
 
-# What Pillow decodes itself. Not EPS, for which it starts Ghostscript: reading an image must run no program.
+# Formats that Pillow decodes itself. Not EPS, for which it starts Ghostscript: reading an image must run no program.
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 
 TRANSLATED = ["source", "translation", "truth", "baseline"]
@@ -18,13 +18,13 @@ TRANSLATED = ["source", "translation", "truth", "baseline"]
 
 
 PAIRED_ROWS = 4
-"""Rows of latents in a picture of what is made of them in each of two domains."""
+"""Rows of latents in a picture with an image of each latent in both domains."""
 
 
 def rows_of_translations(image_shape: Sequence[int], source_shape: Sequence[int], joins: str = "map") -> list[str]:
-    """The last one only where a source looks otherwise without a network than it is: enlarged, or filled in.
+    """The names of the rows; the baseline only if the untouched source differs from the source: enlarged, or filled in.
 
-    Of pictures that are joined by maps (`mintage.sources.maps_in`), these in its place, called what `joins` says.
+    Sources with maps (`mintage.sources.maps_in`) have a row for each map in its place, called `joins`.
     """
     channels, of_source = image_shape[0], source_shape[0]
     if of_source > 3 and of_source % channels == 0:
@@ -34,31 +34,31 @@ def rows_of_translations(image_shape: Sequence[int], source_shape: Sequence[int]
 
 
 def rows_of_blocks(names: Sequence[str]) -> list[str]:
-    """Of translations by chance, then of the best and the worst."""
+    """The rows of random translations, then of the best and of the worst."""
     return [block + name for block in ("", "best ", "worst ") for name in names]
 
 
 def rows_of_pairs(domains: Sequence[str]) -> list[str]:
-    """Of what is made of one latent in each of two domains."""
+    """The rows of images of one latent in both domains."""
     return [*domains] * PAIRED_ROWS
 
 
 def rows_of_directions(domains: Sequence[str]) -> list[str]:
-    """Of translations between two domains: source, translation and back again, then the other way."""
+    """The rows of translations between two domains: source, translation and back, then in the other direction."""
     ways = zip(domains, reversed(domains), strict=True)
     return [name for other, to in ways for name in (other, f"to {to}", f"back to {other}")]
 
 
 class TooManyPixelsError(Exception):
-    """A picture whose header says that it is larger than allowed."""
+    """A picture that is larger than allowed, by its header."""
 
 
 def open_picture(content: bytes, max_pixels: int) -> Image.Image:
-    """Open an encoded picture, known by its content and not by its name; only the header is read.
+    """Open an encoded picture, recognized by its content and not by its name; only the header is read.
 
-    Raises TooManyPixelsError over `max_pixels`, and whatever Pillow raises (nearly anything) on bytes it cannot read.
+    Raises TooManyPixelsError over `max_pixels`, and Pillow's errors (nearly any kind) on bytes that it cannot read.
     """
-    Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit, which is another; ours is checked here, before decoding
+    Image.MAX_IMAGE_PIXELS = None  # not Pillow's own limit: `max_pixels` is checked here, before decoding
     image = Image.open(io.BytesIO(content), formats=FORMATS)
     if image.width * image.height > max_pixels:
         raise TooManyPixelsError(f"{image.width} x {image.height} pixels, more than {max_pixels}")
@@ -73,11 +73,11 @@ def encode_png(image: Levels) -> bytes:
 
 
 def encode_pfm(values: npt.NDArray[np.float32]) -> bytes:
-    """A gray picture `[H,W]` of numbers in [0,1] as a Portable Float Map: every bit is kept, any H and W will do."""
+    """A gray picture `[H,W]` of numbers in [0,1] as a Portable Float Map, without loss, for any H and W."""
     height, width = values.shape
     return (
         b"Pf\n%d %d\n-1.0\n" % (width, height) + values[::-1].astype("<f4").tobytes()
-    )  # -1: least byte first; bottom up
+    )  # -1: little-endian; rows from the bottom up
 
 
 def grid(images: Levels, columns: int, scale: int = 1, gap: int = 1) -> Levels:
@@ -92,14 +92,14 @@ def grid(images: Levels, columns: int, scale: int = 1, gap: int = 1) -> Levels:
 
 
 def grid_scale(height: int, width: int) -> int:
-    """How many screen pixels to give one image pixel so that a small image is seen well, ten side by side."""
+    """How many screen pixels an image pixel should have, so that small images, ten side by side, can be seen well."""
     return max(1, 96 // max(height, width))
 
 
 def with_names(sheet: Levels, names: Sequence[str]) -> Levels:
-    """A grid `[C,H,W]` of as many rows as names, with the name of each to its left.
+    """A grid `[C,H,W]` with as many rows as names, and each row's name to its left.
 
-    Where the font (DejaVu) lacks letters of a name the row's number stands there; a long name is cut.
+    If the font (DejaVu) lacks letters of a name, the row's number is there instead; a long name is cut.
     """
     from matplotlib import get_data_path
 
@@ -116,7 +116,7 @@ def with_names(sheet: Levels, names: Sequence[str]) -> Levels:
 
 
 def _has_letters(font: ImageFont.FreeTypeFont, name: str) -> bool:
-    """Whether none of them is drawn as the box that stands for any letter which a font lacks."""
+    """Whether the font has all letters of a name: it draws a box for a missing letter."""
     missing = bytes(font.getmask("\uffff"))
     return bool(name.strip()) and not any(
         bytes(font.getmask(letter)) == missing for letter in set(name) if letter != " "

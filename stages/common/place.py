@@ -1,4 +1,4 @@
-"""Whether the checkout, git around it and DVC's cache are such that a run can end well: sentences, before it begins."""
+"""Problems of the checkout, its git and DVC's cache that would make a run fail: sentences, before it begins."""
 
 import os
 import uuid
@@ -15,7 +15,7 @@ _MEND = (
 
 
 def links_problems(made: Iterable[Path], root: Path) -> Iterator[str]:
-    """Sentences on outputs behind links, each link once: DVC refuses them, but only when the stage has run."""
+    """Sentences on outputs behind links, each link once: DVC refuses them, but only after the stage has run."""
     links = {link for out in made for link in _links_on_the_way(root, out)}
     for link in sorted(links):
         name, target = link.relative_to(root), os.readlink(link)
@@ -23,7 +23,7 @@ def links_problems(made: Iterable[Path], root: Path) -> Iterator[str]:
 
 
 def _links_on_the_way(root: Path, out: Path) -> Iterator[Path]:
-    """Links to folders, or to nothing, among an output and the folders that it is in; a file may be DVC's link."""
+    """Links to folders, or to nothing, among an output and its parent folders; a link to a file may be DVC's."""
     for path in (out, *out.parents):
         place = root / path
         if path != Path() and place.is_symlink() and not place.is_file():
@@ -31,14 +31,14 @@ def _links_on_the_way(root: Path, out: Path) -> Iterator[Path]:
 
 
 def cache_problems(root: Path) -> Iterator[str]:
-    """Sentences on DVC's cache, as all of DVC's settings name it."""
+    """Sentences on the cache that DVC's settings name."""
     if not (root / ".dvc").is_dir():
         return
     try:
         settings = _cache_settings(root)
-    except ModuleNotFoundError:  # a machine on which stages alone run
+    except ModuleNotFoundError:  # a machine that only runs stages
         return
-    except Exception as error:  # DVC's own: a setting that it does not know
+    except Exception as error:  # DVC's error on a setting that it does not know
         yield f".dvc/config cannot be used by DVC: {' '.join(str(error).split())}"
         return
     cache = root / (settings.get("dir") or ".dvc/cache")
@@ -70,7 +70,7 @@ def _cache_settings(root: Path) -> dict[str, Any]:
 
 
 def _can_link(kind: str, cache: Path, root: Path) -> bool:
-    """Whether a file of the cache can stand in the checkout by such a link; tried, with two files that go at once."""
+    """Whether such a link can connect a cache file to the checkout; tried with two files that are removed at once."""
     name = f".mintage-{uuid.uuid4().hex}.partial"
     source, target = cache / name, root / ".dvc" / name
     try:
@@ -93,7 +93,7 @@ def _can_link(kind: str, cache: Path, root: Path) -> bool:
 
 
 def git_notes(uncommitted: str, root: Path) -> Iterator[str]:
-    """What git makes of what will be made now, where that decides about a release; `uncommitted` as in the params."""
+    """Notes on the git state of a run, if it decides about a release; `uncommitted` is that of params."""
     state = read_git(root)
     kept_back = "so what is made now will not be published"
     if state.changed and uncommitted != "mark":

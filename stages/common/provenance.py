@@ -1,4 +1,4 @@
-"""What made an output: commit, params, package versions, device, seconds. One small file a stage."""
+"""What made an output: commit, params, package versions, device, seconds. A small file for each stage."""
 
 import json
 import os
@@ -27,16 +27,16 @@ def recorded(
 ) -> Iterator[dict[str, Any]]:
     """Time a stage and write `<folder>/<stage>.json` when it ends well; the block may add facts to the dict.
 
-    A stage that goes on where it was stopped brings a `meter`, which it tells what its earlier pieces took.
-    The file is an output of its own, which later stages gather but whose seconds and commit
-    never make DVC run a stage again. Raises UserError before anything is done where another command makes it just now.
+    A stage that resumes gives a `meter` with the cost of its earlier pieces. The file is a separate output: later
+    stages gather it, but its seconds and commit never make DVC run a stage again. Raises UserError at once if another
+    command is making the same output.
     """
     target = folder / f"{stage}.json"
     if maker := busy_paths(Path()).get(target.absolute()):
         raise UserError("stage-busy", f"{maker} is at {stage} here: wait for its end, or stop it; nothing was touched")
     facts: dict[str, Any] = {"stage": stage, "git": git_state(), "params": params.model_dump()}
     facts["machine"] = {"python": platform.python_version(), "platform": platform.platform(), "device": "cpu"}
-    if image := os.environ.get("MINTAGE_IMAGE"):  # what started the container says it
+    if image := os.environ.get("MINTAGE_IMAGE"):  # set by what started the container
         facts["machine"]["image"] = image
     meter = meter or Meter()
     yield facts
@@ -48,15 +48,15 @@ def recorded(
 
 
 def made_by(stage: str, params: Section, folder: Path = FOLDER) -> bool:
-    """Whether the stage's outputs that are here were made by these params, as far as it recorded that."""
+    """Whether these params made the stage's current outputs, according to its provenance file."""
     target = folder / f"{stage}.json"
     return target.is_file() and read_json(target).get("params") == json.loads(params.model_dump_json())
 
 
 def git_state() -> dict[str, Any]:
-    """`commit`, `clean`, and why where one of them is not known; asked anew at each call.
+    """`commit`, `clean`, and a reason if one of them is unknown; asked anew at each call.
 
-    A container has no git: what started it says the state in MINTAGE_GIT.
+    A container has no git: what started it sets the state in MINTAGE_GIT.
     """
     if given := os.environ.get("MINTAGE_GIT"):
         return dict(json.loads(given))

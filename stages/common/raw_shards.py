@@ -1,4 +1,4 @@
-"""Raw images to Parquet shards, each finished for good: a killed run goes on after the last one."""
+"""Raw images to Parquet shards: a killed run resumes after the last finished shard."""
 
 import hashlib
 import shutil
@@ -18,15 +18,15 @@ from stages.common.shards import IMAGE, SHARD_BYTES, shard_path
 
 COLUMNS = {"key": pa.string(), "sha256": pa.string(), "split": pa.string()}
 PARTNER = {"partner": IMAGE}
-"""One more column, of pairs."""
+"""One more column, for pairs."""
 MAPS = {"maps": pa.list_(pa.binary())}
-"""One more column, of pairs whose partners are joined by maps: the files of these."""
+"""One more column, for pairs with maps: the files of the maps."""
 GROUP = {"group": pa.string()}
-"""One more column, of images that are in groups."""
+"""One more column, for images in groups."""
 ATTRIBUTES = {"attributes": pa.list_(pa.float32())}
-"""One more column, of images that have attributes: theirs, on [-1,1]."""
+"""One more column, for attributes in [-1,1]."""
 DOMAIN = {"domain": pa.int64()}
-"""One more column, of images of two domains: 0 or 1."""
+"""One more column, for two domains: 0 or 1."""
 _GROUP_IMAGES, _GROUP_BYTES = 1000, 2**23
 _DONE = "done.json"
 
@@ -36,7 +36,7 @@ Counts = Counter[tuple[str | None, int | None]]
 
 @dataclass(frozen=True)
 class RawRow:
-    """An image with its content, as it is written."""
+    """An image with its content, ready to be written."""
 
     key: str
     path: str
@@ -45,12 +45,12 @@ class RawRow:
     split: str | None
     partner: bytes | None
     trace: str | None
-    """What is known of its file without the content; see `Done.trace`. None of all but the first picture of a file."""
+    """Identifies its file without the content, see `Done.trace`; None for all but the first picture of a file."""
     group: str | None = None
     attributes: list[float] | None = None
     domain: int | None = None
     left_out: int = 0
-    """Pictures in the same file that are not taken."""
+    """How many other pictures of the same file are not taken."""
     maps: tuple[bytes, ...] = ()
 
     @property
@@ -60,20 +60,20 @@ class RawRow:
 
 @dataclass
 class Done:
-    """What finished shards hold."""
+    """The content of finished shards."""
 
     images: int = 0
     shards: int = 0
     files: int = 0
-    """Of which the images are; the last one may have more pictures than are taken yet."""
+    """How many files the images are from; the last file may have more pictures to come."""
     of_last: int = 0
-    """Images that are of the last file."""
+    """How many images are from the last file."""
     cut_short: int = 0
-    """Files of which only the first picture is taken,"""
+    """How many files have only their first picture taken."""
     left_out: int = 0
-    """and their other pictures."""
+    """How many other pictures these files have."""
     trace: str = ""
-    """SHA-256 chained over the traces of the files, in order: another source, or a changed one, has another."""
+    """SHA-256 chained over the traces of the files, in order: it differs for another or a changed source."""
     counts: list[tuple[str | None, int | None, int]] = field(default_factory=list)
 
     def counter(self) -> Counts:
@@ -81,12 +81,12 @@ class Done:
 
 
 def chained(trace: str, one: str) -> str:
-    """The trace of some images and one more."""
+    """The trace of some files and one more."""
     return hashlib.sha256(f"{trace}\n{one}".encode(errors="surrogatepass")).hexdigest()
 
 
 class RawShards:
-    """The finished shards of one ingest, in `root`/`fingerprint`; those of any other are forgotten."""
+    """The finished shards of one ingest, in `root`/`fingerprint`; the shards of other ingests are removed."""
 
     def __init__(self, root: Path, fingerprint: str, meter: Meter | None = None) -> None:
         self.folder = root / fingerprint[:16]
@@ -101,7 +101,7 @@ class RawShards:
         shutil.rmtree(self.folder)
 
     def how_to_resume(self) -> str:
-        """What is kept, for who stops the work."""
+        """A sentence on what is kept, for a user who stops the work."""
         images = f"{self.done.images:,} images are finished and kept in {self.folder}"
         return f"{images}; the same command goes on from there"
 
@@ -109,12 +109,12 @@ class RawShards:
         return [shard_path(self.folder, index) for index in range(self.done.shards)]
 
     def write(self, rows: Iterable[RawRow], schema: pa.Schema, shard_images: int) -> None:
-        """Write what follows the finished shards; memory: a row group.
+        """Write the rows after the finished shards; memory: a row group.
 
         A shard is closed at `shard_images` images, or sooner at SHARD_BYTES.
         """
         left = iter(rows)
-        for first in left:  # a shard is begun where there is an image for it
+        for first in left:  # a shard begins only if there is an image for it
             with replacing(shard_path(self.folder, self.done.shards)) as partial:
                 done = _written(partial, chain([first], left), schema, shard_images, self.done)
             self._pieces.note()
@@ -130,11 +130,11 @@ class RawShards:
 
 
 def _written(path: Path, rows: Iterator[RawRow], schema: pa.Schema, shard_images: int, done: Done) -> Done:
-    """Take one shard's rows off `rows` and write them; what is done then."""
+    """Write the next shard from `rows`; returns the content of all finished shards."""
     images = size = 0
     after = Done(**{**asdict(done), "shards": done.shards + 1})
     counts = done.counter()
-    # The images are compressed already, and no two are alike: neither compression nor a dictionary helps.
+    # Images are already compressed, and hardly any are equal: neither compression nor a dictionary helps.
     with pq.ParquetWriter(path, schema, compression="none", use_dictionary=["label"]) as writer:
         while images < shard_images and size < SHARD_BYTES:
             group = list(_group(rows, shard_images - images, SHARD_BYTES - size))
@@ -158,7 +158,7 @@ def _count(done: Done, row: RawRow) -> None:
 
 
 def _group(rows: Iterator[RawRow], images: int, size: int) -> Iterator[RawRow]:
-    """Rows until there are so many images, or so many bytes, or enough for a row group."""
+    """The rows of a row group, until the shard has `images` more images or its bytes, or the group is full."""
     images, size = min(images, _GROUP_IMAGES), min(size, _GROUP_BYTES)
     for row in rows:
         yield row

@@ -1,4 +1,4 @@
-"""Real images to learn from: all in memory, or, where a `window` in params says so, so many at a time."""
+"""Real images to learn from: all in memory, or, with a `window` in params, that many at a time."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,9 +26,9 @@ def real_images(
     param: str,
     sources: bool = False,
 ) -> RealImages:
-    """The split's images with the labels `[N]` or attributes `[N,K]` that may be seen, or with their `sources`.
+    """The split's images with the given labels `[N]` or attributes `[N,K]`, or with their `sources`.
 
-    `param` is what the user knows the window as. Raises UserError as `require_room` does.
+    `param` is the window's name in params. Raises UserError as `require_room` does.
     """
     blocks = split.reader.blocks
     stored = Blocks(
@@ -43,7 +43,7 @@ def real_images(
 
 
 class Chosen:
-    """Some images of a split, read when they are asked for (`mintage.sampling.Rows`)."""
+    """Some images of a split, read when they are needed (`mintage.sampling.Rows`)."""
 
     def __init__(self, split: Split, numbers: Tensor) -> None:
         self._split, self._numbers = split, numbers
@@ -56,7 +56,7 @@ class Chosen:
 
 
 class Sources(Chosen):
-    """The sources of some images of a split likewise."""
+    """The sources of some images of a split, read when they are needed."""
 
     def __init__(self, split: Split, numbers: Tensor) -> None:
         assert split.partners is not None
@@ -64,7 +64,7 @@ class Sources(Chosen):
 
 
 def require_room(split: Split, window: int | None, device: torch.device, param: str, *, sources: bool = False) -> None:
-    """Raises UserError where the images, with their sources, are to be in memory at once, and there is not the room."""
+    """Raise UserError if all images, with their sources, should be in memory at once, and there is not enough."""
     if window is not None and window < len(split):
         return
     shapes = [split.shape, *([split.partners.shape] if sources and split.partners else [])]
@@ -75,7 +75,7 @@ def require_room(split: Split, window: int | None, device: torch.device, param: 
 
 
 def _require_room(images: int, size: int, free: int, where: str, param: str) -> None:
-    """Of so many bytes each. A window is twice in memory, and half of what is free is left for the networks."""
+    """Check room for `images` of `size` bytes. Two windows are in memory, and half of it is left for the networks."""
     needed = images * size
     if needed > free:
         raise UserError(
@@ -86,7 +86,7 @@ def _require_room(images: int, size: int, free: int, where: str, param: str) -> 
 
 
 def as_given(config: ModelConfig, split: Split) -> Split:
-    """With the sources that a generator is given, which may have to tell attributes."""
+    """The split with the sources that a generator needs, which may have attributes as more channels."""
     return split.with_attributes() if config.joins_attributes else split
 
 
@@ -100,13 +100,13 @@ def labels_of(split: Split) -> Tensor | None:
 
 
 def conditions_of(split: Split) -> Tensor | None:
-    """What a network that judges learns to say of each image: attributes `[N,K]`, or labels `[N]`; None without."""
+    """What an evaluator learns to predict for each image: attributes `[N,K]`, or labels `[N]`; None without them."""
     attributes = attributes_of(split)
     return labels_of(split) if attributes is None else attributes
 
 
 def evaluator_config(split: Split, features: int) -> EvaluatorConfig:
-    """A classifier where the images have two classes or more, or attributes; of words a reader; else an autoencoder."""
+    """The config: a classifier for two or more classes, or attributes; a language model for words; an autoencoder."""
     real = split.signature
     return EvaluatorConfig(real.shape, real.classes, features, real.attributes, len(real.vocabulary or ()))
 
@@ -116,9 +116,9 @@ def attributes_of(split: Split) -> Tensor | None:
 
 
 def conditions_for(asked: str | None, split: Split, labelled: float, seed: int) -> Tensor | None:
-    """The labels, attributes or domains that a training may see, which asks for one of them; None where it uses none.
+    """The labels, attributes or domains that a training uses, as `asked` names them; None if it uses none.
 
-    Of the labels, those of a share that the seed draws are hidden unless `labelled` is 1.
+    A share `labelled` of the labels, drawn by the seed, may be seen; the others are hidden.
     """
     if asked == "attributes":
         return attributes_of(split)
@@ -129,7 +129,7 @@ def conditions_for(asked: str | None, split: Split, labelled: float, seed: int) 
 
 
 def require_passed_gate(report: str | Path) -> None:
-    """Raises UserError where `validate` found the data wanting, or did not run."""
+    """Raise UserError if `validate` refused the data, or did not run."""
     if not read_json(report).get("success"):
         raise UserError(
             "gate-not-passed", f"the data did not pass the gate ({report}): mend the data or the limits in params.yaml"

@@ -8,11 +8,11 @@ from stages.common.files import read_json, write_json
 
 RECEIPT = Path("published.json")
 UNPUBLISHED = "unpublished"
-"""In the receipt of the release before: why the last run was not published."""
+"""A key in the receipt of the last release: why a later run was not published."""
 
 
 def read_receipt(root: Path) -> dict[str, Any] | None:
-    """None where nothing was published from here, or the receipt is no receipt; never an error."""
+    """The receipt; None if nothing was published from here, or the file is no receipt. Never raises."""
     try:
         receipt = json.loads((root / RECEIPT).read_text())
     except (OSError, ValueError):
@@ -22,7 +22,7 @@ def read_receipt(root: Path) -> dict[str, Any] | None:
 
 
 def publish_again(root: Path) -> None:
-    """Where an experiment was not published, give way for a run that publishes what it made: DVC then runs `upload`."""
+    """If an experiment was not published, remove that note from the receipt, so that DVC runs `upload` again."""
     path = root / RECEIPT
     receipt = read_json(path) if path.exists() else None
     if isinstance(receipt, dict) and UNPUBLISHED in receipt:

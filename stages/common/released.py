@@ -1,4 +1,4 @@
-"""What a release, or a folder such as models/selected, says of the model in it."""
+"""Facts about the model in a release, or in a folder such as models/selected."""
 
 import json
 from pathlib import Path
@@ -12,12 +12,12 @@ _PROVENANCE = "provenance.json"
 
 
 def family_of(address: str) -> str | None:
-    """The family of a model in a folder, such as models/selected, or in a release; None where that does not say it."""
+    """The family of a model in a folder, such as models/selected, or in a release; None if it is not recorded."""
     return family_in(provenance_of(address))
 
 
 def release_of(address: str) -> str | None:
-    """The beginning of a release's id; None of a folder that is none."""
+    """The beginning of a release's id; None for a folder that is no release."""
     try:
         return identify(address)[:MODEL_DIGITS]
     except ReleaseError:
@@ -25,7 +25,7 @@ def release_of(address: str) -> str | None:
 
 
 def provenance_of(address: str) -> dict[str, Any]:
-    """What a folder, such as models/selected, or a release says of what made it; empty where it does not."""
+    """The provenance in a folder, such as models/selected, or in a release; empty if there is none."""
     path = Path(address, _PROVENANCE)
     try:
         provenance = read_json(path) if path.is_file() else json.loads(*read(address, [_PROVENANCE]))

@@ -1,6 +1,6 @@
-"""Where a killed training goes on from: `.resume/<fingerprint>/`, one folder for each (params, data, code).
+"""The states from which a killed training resumes: `.resume/<fingerprint>/`, a folder for each (params, data, code).
 
-Not an output of DVC's: an output that persists would let a changed seed go on from old weights.
+It is no output of DVC: an output that persists would let a changed seed resume from old weights.
 """
 
 import math
@@ -28,19 +28,19 @@ State = tuple[dict[str, Tensor], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Former:
-    """A training that left states, and in what it differs from the one that begins."""
+    """Another training that left states, and how it differs from the training that begins."""
 
     folder: Path
     images: int
-    """That its last state has seen."""
+    """Images that its last state has seen."""
     params: dict[str, tuple[Any, Any]]
-    """Dotted names: what it had, and what this one has."""
+    """Differing params by dotted name: its value, and this training's value."""
     others: list[str]
     """What else differs: `data`, `code`, `torch`."""
 
 
 class Resume:
-    """The states of one training: `kept` ones to be measured, and the latest `rolling` one."""
+    """The states of one training: `kept` states, which are measured, and the latest `rolling` state."""
 
     def __init__(self, root: str | Path, identity: dict[str, Any]) -> None:
         self.identity = identity
@@ -53,15 +53,15 @@ class Resume:
         _forget_oldest(Path(root))
 
     def latest(self, images: int) -> State | None:
-        """Tensors and facts of the latest state that saw at most `images` images; None where there is none.
+        """Tensors and facts of the latest state that saw at most `images` images; None if there is none.
 
-        Raises UserError where that file is damaged, or was made by another training.
+        Raises UserError if its file is damaged, or was made by another training.
         """
         path = self.newest(images)
         return None if path is None else self.read(path)
 
     def read(self, path: str | Path) -> State:
-        """A state of this training in any file. Raises UserError likewise."""
+        """A state of this training in any file. Raises UserError as `latest` does."""
         tensors, facts = read_checkpoint(path)
         if facts["fingerprint"] != self.fingerprint:
             raise UserError(
@@ -71,15 +71,15 @@ class Resume:
         return tensors, facts
 
     def kept(self, images: int) -> int:
-        """How many states to be measured there are up to `images`."""
+        """How many kept states have seen at most `images` images."""
         return sum(images_at(path) <= images for path in (self.folder / "kept").glob("*.safetensors"))
 
     def newest(self, images: float = math.inf) -> Path | None:
-        """The file of the latest state that saw at most `images` images; None where there is none."""
+        """The file of the latest state that saw at most `images` images; None if there is none."""
         return max((path for path in _states(self.folder) if images_at(path) <= images), key=images_at, default=None)
 
     def former(self) -> Former | None:
-        """The last other training that left states; None where there is none."""
+        """The last other training that left states; None if there is none."""
         trainings = [path for path in _trainings(self.folder.parent) if (path / _IDENTITY).exists()]
         others = [path for path in trainings if path != self.folder and _states(path)]
         if not others:
@@ -92,35 +92,35 @@ class Resume:
         return Former(folder, images_at(_states(folder)[-1]), params, parts)
 
     def cost(self, images: int) -> Cost:
-        """What it took to come to the state that saw `images`; nothing where nobody noted it, as in a colleague's."""
+        """The cost of the training up to the state that saw `images`; zero if it was not noted, as in a colleague's."""
         path = self.folder / _COST
         noted = read_json(path) if path.exists() else {}
         return Cost(**noted.get(str(images), {}))
 
     def note(self, images: int, cost: Cost) -> None:
-        """Note what a state took that is about to be saved; beside the states, whose bytes tell no time."""
+        """Note the cost up to a state that is about to be saved, beside the states, whose bytes have no times."""
         path = self.folder / _COST
         noted = read_json(path) if path.exists() else {}
         there = {str(images_at(state)) for state in _states(self.folder)}
         write_json(path, {key: value for key, value in noted.items() if key in there} | {str(images): asdict(cost)})
 
     def how_to_resume(self) -> str:
-        """What is kept, and how to go on, for who stops the work."""
+        """A sentence on what is kept, and how to resume, for a user who stops the work."""
         last = self.newest()
         if last is None:
             return "none of it was saved yet, so the same command begins anew"
         return f"the same command goes on from {images_at(last):,} images, saved in {self.folder}"
 
     def draw(self, images: int, grid_png: bytes) -> None:
-        """Save the picture of a state; before the state itself, so that each state has one."""
+        """Save the picture of a state, before the state itself, so that each state has a picture."""
         write_bytes(self.folder / "grids" / f"{_name(images)}.png", grid_png)
 
     def keep(self, state: State) -> None:
-        """Save a state to be measured."""
+        """Save a state that is kept and measured."""
         self._write("kept", state)
 
     def roll(self, state: State) -> None:
-        """Save a state to go on from, in place of the one before."""
+        """Save a state to resume from, in place of the last one."""
         before = list((self.folder / "rolling").glob("*.safetensors"))
         written = self._write("rolling", state)
         for path in before:
@@ -128,11 +128,11 @@ class Resume:
                 path.unlink()
 
     def forget(self) -> None:
-        """Remove what was kept of work that is done."""
+        """Remove the states of finished work."""
         shutil.rmtree(self.folder)
 
     def place(self, final: int, checkpoints: str | Path, grids: str | Path) -> None:
-        """Put the kept states up to `final` images, and the state at `final`, where the pipeline wants them."""
+        """Put the kept states up to `final` images, and the state at `final`, in the pipeline's outputs."""
         states = [path for path in (self.folder / "kept").iterdir() if images_at(path) < final]
         states += [next(self.folder.glob(f"*/{_name(final)}.safetensors"))]
         with replacing_directory(checkpoints) as folder:
@@ -150,10 +150,10 @@ class Resume:
 
 
 def adopt(root: Path, checkpoints: Path, grids: Path) -> int | None:
-    """Take the states that a colleague's training left in the pipeline's outputs for ones to go on from.
+    """Take states of a colleague's training, found in the pipeline's outputs, as states to resume from.
 
-    Each says in itself which training made it, so that no other goes on from it. Returns the images that the last
-    one has seen; None where there are none.
+    Each state contains which training made it, so that no other resumes from it. Returns the images that the last state
+    has seen; None if there are none.
     """
     states = sorted(checkpoints.glob("images-*.safetensors"), key=images_at)
     for path in states:
@@ -167,14 +167,14 @@ def adopt(root: Path, checkpoints: Path, grids: Path) -> int | None:
 
 
 def _differs(before: Any, now: Any, params: bool) -> bool:
-    """Whether a part of the identity is another, beyond the modules that other params alone bring or leave out."""
+    """Whether a part of the identity differs; modules that only different params add or leave out do not count."""
     if params and isinstance(before, dict) and isinstance(now, dict):
         return any(before[name] != now[name] for name in before.keys() & now.keys())
     return bool(before != now)
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Every single value by its dotted name."""
+    """A nested dict as a flat one, with dotted names."""
     pairs = [
         _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
         for key, value in values.items()
@@ -183,12 +183,12 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _states(folder: Path) -> list[Path]:
-    """The states in the folder of a training, by the images that they saw."""
+    """The states in the folder of a training, sorted by the images that they saw."""
     return sorted(folder.glob("*/images-*.safetensors"), key=images_at)
 
 
 def _trainings(root: Path) -> list[Path]:
-    """The folders of the trainings, that which ran last at the end; other stages keep theirs under their names."""
+    """The folders of the trainings, the latest at the end; other stages have folders under their names."""
     return sorted(root.glob("[0-9a-f]" * 16), key=lambda path: path.stat().st_mtime)
 
 

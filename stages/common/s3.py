@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 
 def connect(bucket: str, workers: int, use: Use = UPLOAD) -> tuple["S3Client", str]:
-    """A client (which connects at its first request) for so many threads, and what to call the place in an error."""
+    """A client (which connects at its first request) for `workers` threads, and the bucket's name in errors."""
     try:
         with sentences(f"s3://{bucket}", use):
             client = boto3.session.Session().client("s3", config=_config(workers))
-        # A small body goes at once, without asking first whether it may (a round trip, or a second where the
+        # A small body is sent at once, without `Expect: 100-continue` (a round trip, or a second where the
         # store does not answer that); a part of a large file still asks.
         client.meta.events.unregister("before-call.s3", add_expect_header)
         client.meta.events.register("before-call.s3.UploadPart", add_expect_header)
         return client, f"s3://{bucket} at {without_secrets(client.meta.endpoint_url)}"
-    except ValueError:  # not repeated: a name and a password can stand in it
+    except ValueError:  # not repeated: it can contain a name and a password
         raise UserError(
             "aws-settings-invalid",
             "the AWS settings in the environment or in ~/.aws cannot be used: "
@@ -33,7 +33,7 @@ def connect(bucket: str, workers: int, use: Use = UPLOAD) -> tuple["S3Client", s
 
 
 def has_credentials() -> bool:
-    """Whether boto3 finds any by its standard chain: whether the store takes them, only the store knows."""
+    """Whether boto3 finds credentials by its standard chain; only the store knows whether it accepts them."""
     with sentences("AWS"):
         return boto3.session.Session().get_credentials() is not None
 
@@ -42,21 +42,21 @@ def _config(workers: int) -> Config:
     return Config(
         connect_timeout=10,
         read_timeout=60,
-        retries={"mode": "standard"},  # 3 attempts with back-off; AWS_MAX_ATTEMPTS says otherwise
+        retries={"mode": "standard"},  # 3 attempts with back-off, unless AWS_MAX_ATTEMPTS is set
         max_pool_connections=workers,
-        # The newer checksums break stores other than AWS. Every body here goes with its MD5, which all stores know.
+        # The newer checksums fail with stores other than AWS. Every body here has its MD5, which all stores know.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
-        # As botocore does over HTTPS: the MD5, which is signed, does for the body.
+        # As botocore does over HTTPS: the MD5, which is signed, covers the body.
         s3={"payload_signing_enabled": False},
     )
 
 
 def bucket_and_prefix(url: str, setting: str) -> tuple[str, str]:
-    """The parts of s3://BUCKET/PREFIX, an address that `setting` has."""
+    """Bucket and prefix of s3://BUCKET/PREFIX, the value of `setting`."""
     bucket, _, prefix = url.removeprefix("s3://").partition("/")
     prefix = prefix.rstrip("/")
-    if not re.fullmatch(r"[A-Za-z0-9._-]{1,255}", bucket):  # not shown: it may be a key written into the URL
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,255}", bucket):  # not shown: it may be a secret written into the URL
         raise UserError(
             "bucket-name-invalid",
             f"{setting} names no bucket that S3 allows: write s3://BUCKET/PREFIX, "

@@ -1,6 +1,6 @@
-"""What can go wrong between here and a bucket, as sentences that hold no secret.
+"""Errors between here and a bucket, as sentences without secrets.
 
-Nothing that a store or boto3 says is repeated but the name of the error: replies and URLs can hold keys.
+Of a store's or boto3's messages only the error's name is repeated: replies and URLs can contain keys.
 """
 
 import re
@@ -20,11 +20,11 @@ class Use:
     """What the store is used for."""
 
     setting: str
-    """Where its address is from, such as a key of params.yaml."""
+    """The setting of its address, such as a key of params.yaml."""
     again: str
-    """What another try does."""
+    """What to do again after a fix."""
     rights: str
-    """What the access key must be allowed to do."""
+    """The rights that the access key needs."""
 
 
 UPLOAD = Use(
@@ -61,9 +61,9 @@ _REFUSALS = {
 }
 
 _BUSY = {"BadDigest", "XAmzContentSHA256Mismatch", "RequestTimeout", "SlowDown"}
-"""Refusals that another try may not meet."""
+"""Refusals that another try may not get."""
 
-# In this order: a class stands before those it derives from.
+# In this order: a class comes before its base classes.
 _LASTING: list[tuple[type[BotoCoreError], str]] = [
     (boto.NoCredentialsError, "no credentials found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"),
     (boto.PartialCredentialsError, f"half of the credentials is missing: {_KEYS}"),
@@ -79,7 +79,7 @@ BROKEN_CONNECTION = (boto.ConnectionError, boto.HTTPClientError, boto.Incomplete
 
 @contextmanager
 def sentences(place: str, use: Use = UPLOAD) -> Iterator[None]:
-    """Turn what boto3 raises into a `UserError` about `place`."""
+    """Turn boto3's errors into a `UserError` about `place`."""
     try:
         yield
     except ClientError as error:
@@ -114,6 +114,6 @@ def _failed(place: str, use: Use, error: BotoCoreError) -> UserError:
 
 
 def without_secrets(endpoint: str) -> str:
-    """An endpoint without what may stand before its host or after its port: a name, a password, a token."""
+    """An endpoint without anything before its host or after its port: a name, a password, a token."""
     parts = urlsplit(endpoint)
     return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")

@@ -1,4 +1,4 @@
-"""A part of params as a model, and what is wrong with one as a sentence with the nearest right name."""
+"""A part of params as a model, and its errors as sentences with the nearest right name."""
 
 import os
 from pathlib import Path
@@ -30,7 +30,7 @@ _FORMS = {
 
 
 class Section(BaseModel):
-    """Keys that are known, of types that are not guessed."""
+    """A model that refuses unknown keys and does not convert types."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -41,7 +41,7 @@ def gray(value: Any) -> Any:
 
 
 def number_or_auto(value: Any) -> Any:
-    """A value of a field that is a number, "auto" or None; raises ValueError in words for it, not for each of these."""
+    """A value that must be a number, "auto" or None; raises a single ValueError, not one for each alternative."""
     number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
     if value in (None, "auto") or number:
         return value
@@ -49,14 +49,14 @@ def number_or_auto(value: Any) -> Any:
 
 
 def file_or_false(value: Any) -> Any:
-    """A value of a field that is a file's name, False or None; raises ValueError likewise."""
+    """A value that must be a file's name, False or None; raises a single ValueError."""
     if value is None or value is False or (isinstance(value, str) and value):
         return value
     raise ValueError(f"{value!r} is none of a file's name, false (no labels) and null (the source's own)")
 
 
 def names_or_all(value: Any) -> Any:
-    """A value of a field that is a list of names, one name, or "all"; raises ValueError likewise."""
+    """A value that must be a list of names, a name, or "all"; raises a single ValueError."""
     if isinstance(value, str) and value and value != "all":
         return [value]
     if value == "all" or (isinstance(value, list) and value and all(isinstance(one, str) and one for one in value)):
@@ -65,7 +65,7 @@ def names_or_all(value: Any) -> Any:
 
 
 def apart(folders: list[str]) -> list[str]:
-    """Folders of which none is another of them; raises ValueError likewise."""
+    """The folders, which must all be different; raises ValueError."""
     places = [os.path.normpath(folder) for folder in folders]
     if twice := next((place for place in places if places.count(place) > 1), None):
         raise ValueError(f"{twice!r} is there twice, and a picture would be its own partner: name each folder once")
@@ -73,7 +73,7 @@ def apart(folders: list[str]) -> list[str]:
 
 
 def folders_of_domains(value: Any) -> Any:
-    """The two domains of a list of folders, each called as its folder, or of a mapping; raises ValueError likewise."""
+    """The two domains, from a list of folders, which are also their names, or from a mapping; raises ValueError."""
     if value is None:
         return None
     named = dict(zip(value, value, strict=True)) if _names(value) else value
@@ -96,9 +96,9 @@ SectionType = TypeVar("SectionType", bound=Section)
 def validated(
     model: type[SectionType], values: Any, file: str | Path, prefix: str = "", listed: str | None = None
 ) -> SectionType:
-    """`values`, found in `file` under the dotted key `prefix`, as a `model`; `listed` is what lists every key.
+    """`values`, found in `file` under the dotted key `prefix`, as a `model`; `listed` names the list of all keys.
 
-    Raises UserError that names each thing wrong.
+    Raises a UserError that names each error.
     """
     listed = listed or ("`python -m stages.ingest --sources` lists" if prefix else "docs/params.md lists")
     try:
@@ -109,7 +109,7 @@ def validated(
 
 
 def _is_missing(error: Any) -> bool:
-    """What is missing comes last: a key that is misspelled says more."""
+    """Whether a key is missing; these errors come last, since a misspelled key explains more."""
     return bool(error["type"] == "missing")
 
 
@@ -126,7 +126,7 @@ def _sentence(error: dict[str, Any], model: type[BaseModel], prefix: str, listed
         allowed = [name.strip("'") for name in expected.replace(" or ", ", ").split(", ")]
         close = like(str(error["input"]), allowed)
         return f"{key} = {shown} is not one of {expected}{f': did you mean {close!r}?' if close else ''}"
-    if error["type"] in ("of_section", "value_error"):  # a sentence of ours, which may go on with the key
+    if error["type"] in ("of_section", "value_error"):  # a sentence of this project, which may begin with the key
         return f"{key}.{error['msg']}" if error["type"] == "of_section" else f"{key}: {error['ctx']['error']}"
     if error["type"] == "string_pattern_mismatch":
         pattern = error["ctx"]["pattern"]
@@ -137,11 +137,11 @@ def _sentence(error: dict[str, Any], model: type[BaseModel], prefix: str, listed
 def _show_value(value: Any) -> str:
     if isinstance(value, dict | list):
         return "{...}" if isinstance(value, dict) else "[...]"
-    return "(hidden, it holds an '@')" if "@" in str(value) else repr(value)  # a password in a URL
+    return "(hidden, it holds an '@')" if "@" in str(value) else repr(value)  # a URL may contain a password
 
 
 def names(model: type[BaseModel]) -> list[str]:
-    """The keys of a model, as they are written."""
+    """The keys of a model, as written in params."""
     return [field.alias or name for name, field in model.model_fields.items()]
 
 
@@ -162,7 +162,7 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
 
 
 def yaml_problem(error: Exception) -> str:
-    """Where and what, without the text around it and without values: a password can stand there."""
+    """A YAML error's place and message, without the text around it and without values, which can be passwords."""
     if not isinstance(error, MarkedYAMLError) or error.problem_mark is None:
         return " (a character that YAML does not allow)"
     problem = str(error.problem).partition(" with value ")[0]
@@ -180,18 +180,18 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Device = Annotated[str, Field(pattern=DEVICE)]
 Processes = Annotated[int, Field(ge=1, le=1024)]
 Place = Annotated[str, Field(min_length=1), AfterValidator(os.path.expanduser)]
-"""A path, in which ~ is the home of whoever runs."""
+"""A path, in which ~ is the user's home."""
 Window = Annotated[int, Field(ge=2)]
 """Images in memory at a time."""
 Severity = Literal["critical", "warning"]
 
 
 Level = Annotated[float | Literal["auto"] | None, BeforeValidator(number_or_auto)]
-"""A value of the source's images."""
+"""A number in the values of the source's images."""
 
 
 class Pairs(Section):
-    """An image, its partner, and maps that join that: the files of one name in as many folders."""
+    """Folders of images, of partners, and of maps that join the partners: files of the same name belong together."""
 
     by: Literal["name"]
     folders: Annotated[
@@ -200,27 +200,27 @@ class Pairs(Section):
 
     @property
     def maps(self) -> int:
-        """How many pictures come to each image beside its partner."""
+        """How many maps join each partner."""
         return len(self.folders) - 2
 
 
 class Scenes(Section):
-    """Each frame of a scene that has so many before it is made of those."""
+    """Each frame of a scene with enough frames before it is predicted from these."""
 
     past: Annotated[int, Field(ge=1, le=16)] = 4
     every: Annotated[int, Field(ge=1, le=1000)] = 1
-    """One frame in so many is taken."""
+    """Every how many frames one is taken."""
 
 
 class Groups(Section):
-    """A table of keys, of which one column names what belongs together."""
+    """A table by keys, and its column with the names of groups."""
 
     file: Annotated[str, Field(min_length=1)]
     column: Annotated[str, Field(min_length=1)]
 
 
 class Attributes(Section):
-    """A table of keys, or null where Parquet holds the columns beside the images, and those that count."""
+    """A table by keys, or null if Parquet has the columns beside the images; and the columns to use."""
 
     file: Annotated[str, Field(min_length=1)] | None = None
     columns: Annotated[Literal["all"] | list[str], BeforeValidator(names_or_all)]

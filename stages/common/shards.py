@@ -1,6 +1,6 @@
-"""Images in Parquet, in a few large shards: encoded bytes (raw, samples) or their values, of one shape (normalized).
+"""Images in Parquet, in a few large shards: encoded bytes (raw, samples) or values of one shape (normalized).
 
-Sound and volumes lie in them as images do, with fewer or more sides.
+Sound and volumes are stored as images are, with fewer or more sides.
 """
 
 import json
@@ -25,9 +25,9 @@ Row = dict[str, Any]
 Shape = tuple[int, ...]
 
 SHARD_BYTES = 2**27
-"""Image bytes that fill a shard, however few images they are, so that photographs too fit in memory."""
+"""Image bytes at which a shard is full, even with few images, so that large photographs fit in memory."""
 GROUP_BYTES = 2**22
-"""Bytes of tensors in a row group of a normalized shard: what is read at once by who reads a part."""
+"""Bytes of tensors in a row group of a normalized shard, the smallest part that is read at once."""
 
 
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
@@ -39,8 +39,8 @@ def encoded_schema(
 ) -> pa.Schema:
     """The Hugging Face image layout: `image: struct<bytes, path>`, `label`, then `extra` columns.
 
-    `datasets.load_dataset("parquet", ...)` shows images, where it knows such a kind of file (`Medium.shown_as`), and
-    class names; pandas reads it as it is. Without `classes` all labels are null.
+    `datasets.load_dataset("parquet", ...)` shows images, if it knows this kind of file (`Medium.shown_as`), and class
+    names; pandas reads it directly. Without `classes` all labels are null.
     """
     fields = {"image": IMAGE, "label": pa.int64(), **extra}
     features: dict[str, Any] = {name: _feature(kind, shown_as) for name, kind in fields.items()}
@@ -51,7 +51,7 @@ def encoded_schema(
 
 
 def _feature(kind: pa.DataType, shown_as: str | None = None) -> dict[str, Any]:
-    """As the `datasets` package has it; a file is `shown_as` such a one, or is its bytes and its path."""
+    """A column's feature for the `datasets` package; a file is `shown_as` a kind, or else as its bytes and path."""
     if kind == IMAGE:
         plain = {name: _feature(IMAGE.field(name).type) for name in ("bytes", "path")}
         return {"_type": shown_as} if shown_as else plain
@@ -72,8 +72,8 @@ def tensor_schema(
 ) -> pa.Schema:
     """Normalized images: `image`, `label` (null without classes), `key`; then `partner`, `attributes`, `domain`.
 
-    An image is its values `[C,*S]` in one piece of bytes: 8-bit levels, of which 0 means -1 and 255 means 1, or, four
-    times as long, float32 in [-1,1], least byte first. In a list of numbers each of them would cost as much as a byte.
+    An image is its values `[C,*S]` as bytes: 8-bit levels, where 0 means -1 and 255 means 1, or, four times as long,
+    little-endian float32 in [-1,1]. Lists of numbers would be slower.
     """
     values = int(np.prod(shape))
     fields = [("image", pa.binary(values * image.itemsize)), ("label", pa.int64()), ("key", pa.string())]
@@ -91,13 +91,13 @@ def tensor_schema(
 
 @dataclass(frozen=True)
 class Partners:
-    """How partners lie in their column."""
+    """How partners are stored in their column."""
 
     shape: tuple[int, ...]
     """(S, h, w)."""
     dtype: np.dtype[Any]
     damage: tuple[str, float] | None = None
-    """The kind and the strength of `mintage.damage.Damage`, where they were made by chance."""
+    """Kind and strength of the `mintage.damage.Damage` that made them; None if they were not made at random."""
 
     @property
     def row_bytes(self) -> int:
@@ -105,7 +105,7 @@ class Partners:
 
 
 def class_names(schema: pa.Schema) -> list[str] | None:
-    """The class names kept in a shard's schema, by label; None where images have no labels."""
+    """The class names in a shard's schema, by label; None if images have no labels."""
     metadata = schema.metadata or {}
     if b"mintage" in metadata:
         names: list[str] | None = json.loads(metadata[b"mintage"])["classes"]
@@ -120,18 +120,18 @@ def write_encoded(
 ) -> int:
     """Write rows (one dict an image) as `part-00000.parquet`, ...; return how many.
 
-    A shard is closed at `shard_images` images, or sooner at SHARD_BYTES. Memory: `held_images` of them,
-    a row group of the file; by default the whole shard.
+    A shard is closed at `shard_images` images, or sooner at SHARD_BYTES. Memory: `held_images` images, a row group of
+    the file; by default the whole shard.
     """
     count = 0
     for index, shard in groupby(_by_shard(rows, shard_images), key=itemgetter(0)):
-        # The images are compressed already, and no two are alike: neither compression nor a dictionary helps.
+        # Images are already compressed, and hardly any are equal: neither compression nor a dictionary helps.
         path = shard_path(directory, index)
         with pq.ParquetWriter(path, schema, compression="none", use_dictionary=["label"]) as writer:
             while held := [row for _, row in islice(shard, held_images or shard_images)]:
                 writer.write_table(pa.Table.from_pylist(held, schema=schema))
                 count += len(held)
-                held.clear()  # before the next are made
+                held.clear()  # freed before the next rows are made
     return count
 
 
@@ -157,7 +157,7 @@ def tensor_table(
     domains: tuple[list[str], Sequence[int]] | None = None,
     alphabet: tuple[str, ...] | None = None,
 ) -> pa.Table:
-    """Images `[N,C,*S]`, with partners `[N,S,h,w]`, attributes or domains where there are any: of `tensor_schema`."""
+    """A table in `tensor_schema` of images `[N,C,*S]`, with partners `[N,S,h,w]`, attributes or domains if given."""
     names, rows = attributes or (None, None)
     of_domains, numbers = domains or (None, None)
     partner = None if partners is None else Partners(partners.shape[1:], partners.dtype, damage)
@@ -199,7 +199,7 @@ def shards(directory: str | Path) -> list[Path]:
 
 @contextmanager
 def read_safely(path: Path) -> Iterator[None]:
-    """What Arrow says of a damaged file as a UserError."""
+    """Turn Arrow's errors on a damaged file into a UserError."""
     try:
         yield
     except (pa.ArrowException, OSError, KeyError) as error:
@@ -219,12 +219,12 @@ def read_tables(directory: str | Path, columns: list[str] | None = None) -> Iter
 
 @dataclass(frozen=True)
 class Block:
-    """Rows of a split that are stored together, and read together: a row group of one shard."""
+    """Rows of a split that are stored and read together: a row group of a shard."""
 
     path: Path
     group: int
     start: int
-    """The number in the split of the first row."""
+    """The number of its first row in the split."""
     stop: int
 
 
@@ -238,10 +238,10 @@ def _facts(path: Path, schema: pa.Schema) -> dict[str, Any]:
 
 
 class ShardReader:
-    """Any part of a normalized split, without reading the rest; it holds no more than the shards' footers.
+    """Reads any part of a normalized split without the rest; only the shards' footers are in memory.
 
-    Keeps no file open, so that it may be copied to other processes and used by several threads.
-    Raises UserError where a shard cannot be read.
+    It keeps no file open, so that it may be copied to other processes and used by several threads.
+    Raises UserError if a shard cannot be read.
     """
 
     def __init__(self, directory: str | Path) -> None:
@@ -259,16 +259,16 @@ class ShardReader:
         self.shape: Shape = tuple(facts["shape"])
         partner_shape: Shape = tuple(facts.get("partner_shape", self.shape))
         self.partner_shape = partner_shape if "partner" in schema.names else None
-        """(S, h, w), like an image's where an earlier version wrote it; None where images have no partners."""
+        """(S, h, w); an image's shape if an earlier version wrote the shards; None if images have no partners."""
         self.damage: tuple[str, float] | None = facts.get("damage")
-        """How partners were made by chance; None where they were not."""
+        """The random damage that made the partners; None if there was none."""
         self.attribute_names: list[str] | None = facts.get("attributes")
         self.domain_names: list[str] | None = facts.get("domains")
         self.alphabet: list[str] | None = facts.get("alphabet")
-        """The words, where samples are sequences of some."""
+        """The words, if samples are sequences of words."""
 
     def __len__(self) -> int:
-        """Images in the split."""
+        """The number of images in the split."""
         return self.blocks[-1].stop if self.blocks else 0
 
     def images(self, block: Block, column: Literal["image", "partner"] = "image") -> FloatImages:
@@ -278,18 +278,18 @@ class ShardReader:
         return _tensors(self._read(block, column).combine_chunks(), shape)
 
     def labels(self, block: Block) -> Labels | None:
-        """`[n]` in `[0, len(classes))`; None without classes."""
+        """Labels `[n]` in `[0, len(classes))` of a block; None without classes."""
         return None if self.classes is None else self._read(block, "label").to_numpy().astype(np.int64)
 
     def attributes(self, block: Block) -> FloatImages | None:
-        """`[n,K]` on [-1,1]; None without attributes."""
+        """Attributes `[n,K]` in [-1,1] of a block; None without attributes."""
         if self.attribute_names is None:
             return None
         values = self._read(block, "attributes").combine_chunks().flatten().to_numpy(zero_copy_only=False)
         return np.asarray(values, np.float32).reshape(-1, len(self.attribute_names))
 
     def domains(self, block: Block) -> Labels | None:
-        """`[n]`, 0 or 1; None where images are of one domain."""
+        """Domains `[n]` of a block, 0 or 1; None if there is only one domain."""
         return None if self.domain_names is None else self._read(block, "domain").to_numpy().astype(np.int64)
 
     def keys(self, block: Block) -> list[str]:

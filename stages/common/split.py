@@ -1,4 +1,4 @@
-"""A split of the normalized images, or one domain of it: labels and attributes are in memory, pixels on the disk."""
+"""A split of the normalized images, or one domain of it: labels and attributes in memory, pixels on the disk."""
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
@@ -16,20 +16,20 @@ from stages.common.shards import Block, Labels, ShardReader
 BATCH = 512
 """Images that are decoded at a time."""
 Numbers = npt.NDArray[np.int64]
-"""Of images, counted as they are stored."""
+"""Numbers of images, counted in the order of storage."""
 Column = TypeVar("Column", Labels, FloatImages)
 
 
 class Split:
-    """`data/normalized/train` or `.../holdout`. Raises UserError where a shard cannot be read."""
+    """`data/normalized/train` or `.../holdout`. Raises UserError if a shard cannot be read."""
 
     def __init__(
         self, directory: str | Path, column: Literal["image", "partner"] = "image", rows: Numbers | None = None
     ) -> None:
-        """With the column "partner" its images are the partners of the others; with `rows` `[N]` it is these alone."""
+        """With the column "partner", its images are the partners; with `rows` `[N]`, it has only these rows."""
         self.reader = ShardReader(directory)
         self.rows = rows
-        """The numbers of its images in the shards, in order; None: all of them."""
+        """The numbers of its images in the shards, in order; None means all images."""
         self._directory, self._column = directory, column
         self.shape = self.reader.shape if column == "image" else self.reader.partner_shape or self.reader.shape
         self.classes = self.reader.classes
@@ -39,23 +39,23 @@ class Split:
 
     @cached_property
     def labels(self) -> Labels | None:
-        """`[N]` in `[0, len(classes))`; None without classes."""
+        """Labels `[N]` in `[0, len(classes))`; None without classes."""
         return self._column_of_all(self.reader.labels)
 
     @cached_property
     def attributes(self) -> FloatImages | None:
-        """`[N,K]` on [-1,1]; None without attributes."""
+        """Attributes `[N,K]` in [-1,1]; None without attributes."""
         return self._column_of_all(self.reader.attributes)
 
     @cached_property
     def domain(self) -> Labels | None:
-        """`[N]`, 0 or 1; None where images are of one domain."""
+        """Domains `[N]`, 0 or 1; None if there is only one domain."""
         return self._column_of_all(self.reader.domains)
 
     @property
     def signature(self) -> "Signature":
-        """What a game must know of the images."""
-        from mintage.damage import Damage  # and so torch, which not all who read a split have
+        """What a game must know about the images."""
+        from mintage.damage import Damage  # imports torch, which not every user of a split has
         from mintage.dataset import Signature
 
         reader = self.reader
@@ -68,27 +68,27 @@ class Split:
 
     @cached_property
     def partners(self) -> "Split | None":
-        """The same rows with their partners as images; None where images have none."""
+        """The same rows with their partners as images; None without partners."""
         return Split(self._directory, "partner", self.rows) if self.reader.partner_shape else None
 
     def with_attributes(self, attributes: FloatImages | None = None) -> "JoinedSplit":
-        """The same images, whose partners tell attributes `[N,K]`, too: their own, or others."""
+        """The same images, with attributes `[N,K]`, their own or others, as more channels of their partners."""
         own = self.attributes if attributes is None else attributes
         assert own is not None
         return JoinedSplit(self._directory, own, self.rows)
 
     @property
     def domains(self) -> tuple[str, ...]:
-        """The names of the two that images are of; empty where they are of one."""
+        """The names of the two domains; empty if there is only one."""
         return tuple(self.reader.domain_names or ())
 
     def of_domain(self, name: str) -> "Split":
-        """The images of one of `domains` alone."""
+        """Only the images of one of the `domains`."""
         assert self.domain is not None
         return Split(self._directory, self._column, np.flatnonzero(self.domain == self.domains.index(name)))
 
     def of_other_domain(self, name: str) -> "Split":
-        """The images of the other one, of which those of this one can be made."""
+        """The images of the other domain, from which images of this one can be made."""
         return self.of_domain(next(other for other in self.domains if other != name))
 
     @property
@@ -97,7 +97,7 @@ class Split:
         return keys if self.rows is None else [keys[row] for row in self.rows]
 
     def batches(self, numbers: Numbers | None = None) -> Iterator[FloatImages]:
-        """Images `[n,C,H,W]` in [-1,1], `BATCH` at a time, in the order in which they are stored: all, or `numbers`."""
+        """Images `[n,C,H,W]` in [-1,1], `BATCH` at a time, in the order of storage: all, or those in `numbers`."""
         wanted = np.arange(len(self)) if numbers is None else np.sort(numbers)
         wanted = wanted if self.rows is None else self.rows[wanted]
         batch, filled = self._empty(min(BATCH, len(wanted))), 0
@@ -119,7 +119,7 @@ class Split:
         return images
 
     def images(self) -> FloatImages:
-        """All of them at once: `[N,C,H,W]`."""
+        """All images at once: `[N,C,H,W]`."""
         return np.concatenate(list(self.batches()))
 
     def partners_in(self, block: Block) -> FloatImages:
@@ -127,7 +127,7 @@ class Split:
         return self.reader.images(block, "partner")
 
     def _column_of_all(self, read: Callable[[Block], Column | None]) -> Column | None:
-        """A column of all images, a row each; None where it is not there."""
+        """A column for all images, a row each; None if there is no such column."""
         found = [rows for block in self.reader.blocks if (rows := read(block)) is not None]
         if not found:
             return None
@@ -144,7 +144,7 @@ class JoinedSplit(Split):
     def __init__(self, directory: str | Path, asked: FloatImages, rows: Numbers | None = None) -> None:
         super().__init__(directory, rows=rows)
         self.asked = asked
-        """`[N,K]` on [-1,1]."""
+        """Attributes `[N,K]` in [-1,1]."""
 
     @cached_property
     def partners(self) -> "Split | None":
@@ -157,7 +157,7 @@ class JoinedSplit(Split):
 
 
 class _JoinedPartners(Split):
-    """The partners themselves."""
+    """The partners of a `JoinedSplit`, as images."""
 
     def __init__(self, directory: str | Path, asked: FloatImages, rows: Numbers | None) -> None:
         super().__init__(directory, "partner", rows)

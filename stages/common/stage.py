@@ -1,4 +1,4 @@
-"""What every stage's program begins with and says while it works: its command line, its bar, how Ctrl-C ends it."""
+"""What every stage's program shares: its command line, its progress bar, and how Ctrl-C ends it."""
 
 import argparse
 import os
@@ -17,7 +17,7 @@ from stages.common.errors import BAD_INPUT, UserError, quoted, say
 
 
 class Parser(argparse.ArgumentParser):
-    """One that refuses what it does not know, abbreviations of options among it, in a sentence like any refusal."""
+    """A parser that refuses unknown arguments, also abbreviated options, in a sentence like any other refusal."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **{"allow_abbrev": False} | options)
@@ -54,15 +54,12 @@ def _number(text: str) -> float:
 
 
 def program(module: str) -> str:
-    """What a user typed to start `module`: `python -m` and its name, or a command of `mintage`."""
-    return os.environ.pop("MINTAGE_COMMAND", f"python -m {module}")  # what we start is none of it
+    """The command by which a user started `module`: `python -m` and its name, or a command of `mintage`."""
+    return os.environ.pop("MINTAGE_COMMAND", f"python -m {module}")  # not for programs that this one starts
 
 
 class Bar(tqdm):  # type: ignore[type-arg]
-    """One that, in a log, ends without a second line of the same count: there nothing is written over.
-
-    A last batch that goes beyond the total ends it: past that no bar says of how many.
-    """
+    """A bar that, in a log, ends without a second line of the same count: a log's lines are not overwritten."""
 
     _closes = False
 
@@ -79,9 +76,9 @@ class Bar(tqdm):  # type: ignore[type-arg]
 
 
 def progress_bar(desc: str, total: int | None, unit: str = "", done: int = 0, *, shown: bool = True) -> "tqdm[Any]":
-    """A bar on stderr; `update(n)` it, and use it as a context manager. `total` is None where nobody knows it.
+    """A bar on stderr; `update(n)` it, and use it as a context manager. `total` is None if unknown.
 
-    Without a unit the samples of the data are counted: images, sounds, bars, lines.
+    Without a `unit`, the unit is the data's samples: images, sounds, bars, lines.
     """
     interval = 0.5 if sys.stderr.isatty() else 10.0
     return Bar(
@@ -92,16 +89,16 @@ def progress_bar(desc: str, total: int | None, unit: str = "", done: int = 0, *,
 
 @dataclass
 class Interrupt:
-    """Whether somebody pressed Ctrl-C."""
+    """Whether the user pressed Ctrl-C."""
 
     asked: bool = False
 
 
 @contextmanager
 def deferred_interrupt(*, at_once: bool = False) -> Iterator[Interrupt]:
-    """Within the block the first Ctrl-C is only noted, for who looks between two steps; the second one interrupts.
+    """Within the block the first Ctrl-C is only noted, to be checked between two steps; the second one interrupts.
 
-    With `at_once`, and where nobody listens to it or another thread runs this, all is as before.
+    Nothing changes with `at_once`, if Ctrl-C is ignored, or in another thread than the main one.
     """
     noted, before = Interrupt(), signal.getsignal(signal.SIGINT)
     if at_once or not callable(before) or threading.current_thread() is not threading.main_thread():
@@ -121,7 +118,7 @@ def deferred_interrupt(*, at_once: bool = False) -> Iterator[Interrupt]:
 
 @contextmanager
 def explain_interrupt(kept: Callable[[], str]) -> Iterator[None]:
-    """Within the block Ctrl-C says what `kept` then says."""
+    """Within the block, the message after Ctrl-C is what `kept` returns then."""
     try:
         yield
     except KeyboardInterrupt:

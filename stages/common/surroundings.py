@@ -1,6 +1,6 @@
-"""Where a command is started, made fit to work in: encoding, terminal, proxies, home.
+"""Repairs the environment of a command: encoding, terminal, proxies, home.
 
-What is set here is set in this process's environment, and so for all that it starts.
+It changes this process's environment, and so that of all programs that it starts.
 """
 
 import codecs
@@ -19,14 +19,14 @@ from urllib.parse import urlsplit
 
 _HERE = ("localhost", "127.0.0.1", "::1")
 _ENDPOINTS = ("PREFECT_API_URL", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3")
-"""Variables that may name a server of this machine, or of its containers."""
+"""Variables that may name a server on this machine, or in its containers."""
 _PLAIN = str.maketrans("−–—×·≈…", "---x*~.") | {ord("±"): "+/-"}
 _POWERS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
-"""The signs that stages print, for an encoding that lacks them."""
+"""Characters that stages print, and their replacements for an encoding that lacks them."""
 
 
 def settle() -> None:
-    """All of it, at the start of a command; the process may begin anew in UTF-8, under the same process id."""
+    """Make all repairs, at the start of a command; the process may restart in UTF-8, with the same process id."""
     use_utf8()
     speak()
     reach_this_machine_directly()
@@ -34,9 +34,9 @@ def settle() -> None:
 
 
 def use_utf8() -> None:
-    """Names of files, and text in them, are UTF-8, whatever the locale: begin anew where Python reads them otherwise.
+    """Restart in UTF-8 mode if Python uses another encoding: file names and texts are UTF-8 in any locale.
 
-    In Latin-1 a class folder of accented letters would be another class, and a path in params.yaml not be found.
+    In Latin-1 a class folder with accented letters would be another class, and a path in params.yaml not be found.
     """
     if sys.getfilesystemencoding() != "utf-8" and os.environ.get("PYTHONUTF8") != "1":
         os.environ["PYTHONUTF8"] = "1"
@@ -44,21 +44,21 @@ def use_utf8() -> None:
 
 
 def speak() -> None:
-    """Print in the terminal's encoding, line by line; a sign that it lacks becomes a plain one, never an error."""
+    """Print in the terminal's encoding, line by line; a character that it lacks becomes a plain one, never an error."""
     codecs.register_error("mintage.plain", _plain)
     encoding = None
     if sys.flags.utf8_mode and not os.environ.get("PYTHONIOENCODING"):
         terminal = codecs.lookup(locale.getencoding()).name
-        encoding = None if terminal == "ascii" else terminal  # of the C locale Python says UTF-8, as it prints
+        encoding = None if terminal == "ascii" else terminal  # in the C locale Python prints UTF-8
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # none where the caller closed it
+        if isinstance(stream, TextIOWrapper):  # no TextIOWrapper if the caller closed it
             stream.reconfigure(encoding=encoding, errors="mintage.plain")
     if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(line_buffering=True)  # a log, even through a pipe
+        sys.stdout.reconfigure(line_buffering=True)  # a pipe may be a log
 
 
 def _plain(error: UnicodeError) -> tuple[str, int]:
-    """An error handler of `codecs`: the sign in plain letters, or as Python escapes it."""
+    """An error handler for `codecs`: the character in plain letters, or as Python's escape."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     lacking = error.object[error.start : error.end]
@@ -67,10 +67,10 @@ def _plain(error: UnicodeError) -> tuple[str, int]:
 
 
 def reach_this_machine_directly() -> None:
-    """Where the environment names a proxy, let it be for what is elsewhere alone, and known to every library.
+    """If the environment names a proxy, use it only for other machines, and for every library.
 
-    Without NO_PROXY, boto3, httpx and docker would ask the proxy for a server of this machine. ALL_PROXY is not read
-    by all of them, and a SOCKS one breaks some, so it becomes HTTP_PROXY and HTTPS_PROXY where those are not set.
+    Without NO_PROXY, boto3, httpx and docker would ask the proxy for a server on this machine. ALL_PROXY is not read by
+    all of them, and some fail with a SOCKS proxy, so it becomes HTTP_PROXY and HTTPS_PROXY if these are not set.
     """
     everything = _proxy("all")
     if not (everything or _proxy("http") or _proxy("https")):
@@ -88,18 +88,18 @@ def reach_this_machine_directly() -> None:
 
 
 def _proxy(scheme: str) -> str | None:
-    """As most libraries read it: the small letters go first."""
+    """The proxy for a scheme, as most libraries read it: the lower-case variable comes first."""
     return os.environ.get(f"{scheme}_proxy") or os.environ.get(f"{scheme.upper()}_PROXY")
 
 
 def _near() -> list[str]:
-    """Hosts of the endpoints that are this machine, or that no proxy outside could know."""
+    """Hosts of the endpoints that are this machine, or unknown to a proxy outside."""
     hosts = [urlsplit(os.environ.get(name, "")).hostname for name in _ENDPOINTS]
     return [host for host in hosts if host and is_near(host)]
 
 
 def is_near(host: str) -> bool:
-    """Whether it is an address of this machine, or a name without a dot: of the local network, or of a container."""
+    """Whether a host is this machine's address, or a name without a dot: in the local network, or of a container."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
@@ -115,13 +115,13 @@ def is_near(host: str) -> bool:
 
 
 def have_a_home() -> None:
-    """A home and a name for a user who has none, as a uid in a container: libraries keep their settings by them."""
+    """Set a home and a name for a user without them, as a uid in a container: libraries need them for settings."""
     try:
         Path.home()
     except RuntimeError:
         os.environ["HOME"] = str(own_folder())
     if not may_write(Path.home() / ".config"):
-        os.environ.setdefault("MPLCONFIGDIR", str(own_folder() / "matplotlib"))  # else it warns, each time
+        os.environ.setdefault("MPLCONFIGDIR", str(own_folder() / "matplotlib"))  # else matplotlib warns each time
     try:
         getpass.getuser()
     except (KeyError, OSError):
@@ -129,16 +129,16 @@ def have_a_home() -> None:
 
 
 def own_folder() -> Path:
-    """A folder for this user alone where temporary files are."""
+    """A folder for only this user, among temporary files."""
     path = Path(tempfile.gettempdir()) / f"mintage-{os.getuid()}"
     with suppress(FileExistsError):
         path.mkdir(mode=0o700)
-    if path.is_symlink() or path.stat().st_uid != os.getuid():  # another user has taken the name
+    if path.is_symlink() or path.stat().st_uid != os.getuid():  # another user has a folder of this name
         return Path(tempfile.mkdtemp(prefix="mintage-"))
     return path
 
 
 def may_write(folder: Path) -> bool:
-    """Whether files can be made in it, once it is made itself."""
+    """Whether files can be created in a folder, which is created first."""
     there = next(place for place in (folder, *folder.parents) if os.path.exists(place))
     return there.is_dir() and os.access(there, os.W_OK | os.X_OK)

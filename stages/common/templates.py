@@ -1,4 +1,4 @@
-"""One way to fill in a template: nothing undefined passes, and HTML is escaped."""
+"""Fills in templates: an undefined name is an error, and HTML is escaped."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 
 def environment(*folders: Path, autoescape: bool = True) -> Environment:
-    """Jinja's environment for the templates in `folders`, the first first; without `autoescape` for Markdown."""
+    """Jinja's environment for the templates in `folders`, the first folder first; without `autoescape` for Markdown."""
     return Environment(
         loader=FileSystemLoader(folders),
         autoescape=autoescape,

@@ -33,7 +33,7 @@ AXES = {field.name for field in fields(Recipe)} - {"paper"}
 
 
 def mapping_of_axes(value: Any) -> Any:
-    """Nothing is no override. Raises ValueError on the name of a variant, which stood here once."""
+    """The overrides; None means none. Raises ValueError on the name of a variant, which was allowed here once."""
     if isinstance(value, str):
         raise ValueError(f"{value!r} is no mapping of axes; a variant of the family is named by train.variant")
     return {} if value is None else value
@@ -43,7 +43,7 @@ class Train(Section):
     family: str
     variant: str
     recipe: Annotated[dict[str, Any], BeforeValidator(mapping_of_axes)]
-    """Checked by the library, which knows the axes."""
+    """Overrides of axes, checked by the library."""
     first: Annotated[str, Field(min_length=1)] | None
     seed: Seed
     images: Count
