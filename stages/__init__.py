@@ -5,7 +5,7 @@ from types import TracebackType
 
 
 def _in_a_line(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Ctrl-C while a module that is run still imports what it needs, which takes seconds."""
+    """One line for a Ctrl-C while a program still imports what it needs, which takes seconds."""
     if issubclass(kind, KeyboardInterrupt):
         print("\nstopped: nothing had begun", file=sys.stderr)
     else:

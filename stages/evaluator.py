@@ -42,7 +42,7 @@ def main() -> None:
     meter = Meter()
     with recorded("evaluator", params, meter) as facts:
         known = known_of(read_json(Path("data/normalized/manifest.json")))
-        require_fit(known)  # before minutes of work that no training would follow
+        require_fit(known)  # before minutes of work that no training could use
         require_recipe(Split("data/normalized/train").signature)
         figures = evaluator(params, Path(), meter)
         facts["machine"]["device"] = str(steady_device_for(params.device))
@@ -54,7 +54,7 @@ def main() -> None:
 def evaluator(params: EvaluatorParams, root: Path, meter: Meter | None = None) -> dict[str, Any]:
     """Train on `root`'s train split, measure on its holdout, write both; return `metrics/evaluator.json`.
 
-    Where params name no number of images, it is the one that goes with the length of the training to be judged.
+    If params name no number of images, it follows from the length of the training that is measured.
     """
     require_passed_gate(root / "reports/validation.json")
     train, holdout = (Split(root / "data/normalized" / name) for name in ("train", "holdout"))
@@ -78,16 +78,16 @@ def evaluator(params: EvaluatorParams, root: Path, meter: Meter | None = None) -
 
 
 def places(split: Split) -> dict[str, Split]:
-    """The images that an evaluator learns from, by the folder in models/evaluator: all, or of each domain by itself.
+    """The images that evaluators learn from, by the folder in models/evaluator: all, or each domain's alone.
 
-    One of both domains would have features in which the domain of an image, or nothing of it, is what counts most.
+    An evaluator of both domains could have features that mostly encode the domain, or ignore it.
     """
     names = split.domains
     return {str(number): split.of_domain(name) for number, name in enumerate(names)} if names else {"": split}
 
 
 def _written(networks: dict[str, Evaluator], params: EvaluatorParams, holdout: Split, folder: Path) -> dict[str, Any]:
-    """`metrics/evaluator.json`: of two domains means of both, and those of each."""
+    """`metrics/evaluator.json`; for two domains the means over both, and each one's values."""
     parts, each = places(holdout), list[dict[str, Any]]()
     for place, network in networks.items():
         (folder / place).mkdir(exist_ok=True)
@@ -106,7 +106,7 @@ def _written(networks: dict[str, Evaluator], params: EvaluatorParams, holdout: S
 
 
 def within_budget(params: EvaluatorParams, training: int) -> tuple[EvaluatorParams, str | None]:
-    """Params with a number of images; and, in a sentence, that a training of so many gets less than the usual one."""
+    """Params with a number of images; and a sentence if it is less than usual, since the training is short."""
     if params.images is not None:
         return params, None
     images = images_beside(training)
@@ -120,7 +120,7 @@ def within_budget(params: EvaluatorParams, training: int) -> tuple[EvaluatorPara
 
 
 def identity(params: EvaluatorParams, root: Path) -> dict[str, Any]:
-    """All that decides the bits. The manifest is no dependency: it only says whether to go on with the same data."""
+    """All that decides the bits. The manifest is no dependency: it only shows whether the data are still the same."""
     return {
         "params": params.model_dump(),
         "data": read_json(root / "data/normalized/manifest.json")["fingerprint"],
@@ -130,7 +130,7 @@ def identity(params: EvaluatorParams, root: Path) -> dict[str, Any]:
 
 
 def fit(params: EvaluatorParams, train: Split, medium: Medium, keeper: Keeper) -> Evaluator:
-    """The network by which the images are compared."""
+    """Train the network whose features compare images."""
     config = evaluator_config(train, params.features)
     assert params.images is not None
     schedule = Schedule(params.images, params.batch_size, params.learning_rate, params.seed, medium.still)
@@ -149,7 +149,7 @@ def fit(params: EvaluatorParams, train: Split, medium: Medium, keeper: Keeper) -
 
 
 def measure(network: Evaluator, params: EvaluatorParams, holdout: Split) -> dict[str, Any]:
-    """How well the evaluator does what it was trained for, on images that it never saw."""
+    """How well the evaluator does its task on the holdout."""
     name = "holdout_accuracy" if network.config.condition else "holdout_explained_variance"
     name = "holdout_surprise" if network.config.words else name
     return {

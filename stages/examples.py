@@ -16,20 +16,20 @@ from stages.common.sections import SHA256, Finite, Positive, Section, validated,
 from stages.selection.metrics import METRICS
 
 FOLDER = "examples/"
-"""Of the files, and of the channels that examples publish to."""
+"""The folder of the files, and the prefix of the channels to which examples publish."""
 _NAME = r"[a-z0-9][a-z0-9_]{0,39}"
 Text = Annotated[str, Field(min_length=1)]
 
 
 class Source(Section):
-    """Where the images come from."""
+    """Where the images of an example come from."""
 
     name: Text
     licence: Text
     origin: Text
     """A package, a page, or how they are drawn."""
     command: Text | None = None
-    """What brings the files into its working directory, by `sh`; null where a package of Mintage's own has them."""
+    """A command, for `sh`, that gets the files into its working directory; null if an installed package has them."""
     files: dict[Text, Annotated[str, Field(pattern=SHA256)]] = Field(default_factory=dict)
     """SHA-256 of each file that the run reads."""
 
@@ -43,29 +43,29 @@ class Source(Section):
 
 class Example(Section):
     chapter: Annotated[int, Field(ge=1)]
-    """Its place in the museum."""
+    """Its place in the order of examples."""
     title: Text
     paper: Text
     figure: Text
-    """Of the paper: what the pictures stand for."""
+    """The paper's figure that the pictures correspond to."""
     decks: list[Text] = Field(default_factory=list)
-    """The lectures that teach it, by who gave them."""
+    """The lectures that teach it, by lecturer."""
     idea: Annotated[list[Text], Field(min_length=3, max_length=3)]
-    """In three sentences."""
+    """The idea in three sentences."""
     formula: Text
     """The loss, in Unicode, with `_` and `^` for indices."""
     look_at: Text
     minutes: Positive
-    """On two cores."""
+    """Its time on two cores."""
     data: Source
     after: Text | None = None
-    """The example that runs before, and whose release is then `train.first`."""
+    """The example that runs before it; its release is then `train.first`."""
     params: dict[str, Any]
-    """What is other than in params.yaml, by section."""
+    """Changes to params.yaml, by section."""
     expected: dict[str, Annotated[list[Finite], Field(min_length=2, max_length=2)]] = Field(default_factory=dict)
-    """The least and the most of each figure, by metric; empty where nobody has run it yet."""
+    """The least and the largest expected value of each metric; empty if nobody has run it yet."""
     measured: Text | None = None
-    """On what machine, and when, the expected figures were seen."""
+    """On which machine, and when, the expected figures were measured."""
     _name: str = PrivateAttr("")
     _text: str = PrivateAttr("")
 
@@ -75,7 +75,7 @@ class Example(Section):
 
     @property
     def text(self) -> str:
-        """The file's own."""
+        """The content of the file."""
         return self._text
 
     @property
@@ -93,10 +93,10 @@ class Example(Section):
         return expected
 
     def applied(self, values: dict[str, Any], first: str | None = None) -> dict[str, Any]:
-        """`values` of params.yaml with those of the example in their place.
+        """`values` of params.yaml with the example's changes.
 
-        `first` is the address of the release that it stands on; None, while there is none yet: the channel, which is to
-        lead there. Raises UserError where an example names a key that params.yaml has not.
+        `first` is the address of the release that it builds on; if it is None, since there is no release yet, the
+        channel is used that will point there. Raises UserError if an example names a key that params.yaml lacks.
         """
         changed = _over(values, self.params)
         if self.after:
@@ -105,7 +105,7 @@ class Example(Section):
         return changed
 
     def misses(self, figures: dict[str, Any]) -> list[str]:
-        """A sentence for each figure of `metrics/selection.json` that is out of the range that the file states."""
+        """A sentence for each figure of `metrics/selection.json` outside the file's expected range."""
         return [
             f"{name} = {figure_text(figures.get(name))} is not within {least:g} to {most:g}"
             for name, (least, most) in self.expected.items()
@@ -118,7 +118,7 @@ def figure_text(value: Any) -> str:
 
 
 def load(path: Path) -> Example:
-    """Raises UserError that names each thing wrong in the file, with the nearest right name."""
+    """The example in a file. Raises a UserError that names each error in it, with the nearest right name."""
     if not re.fullmatch(_NAME, path.stem):
         raise UserError(
             "example-name-invalid", f"{path}: {path.stem!r} is no name for an example: use small letters, digits and _"
@@ -136,13 +136,13 @@ def load(path: Path) -> Example:
 
 
 def load_all(folder: Path) -> list[Example]:
-    """The examples in a folder, in the order of the museum; none where there is no such folder."""
+    """The examples in a folder, in the order of chapters; none if there is no such folder."""
     found = [load(path) for path in sorted(folder.glob("*.yaml"))]
     return sorted(found, key=lambda example: (example.chapter, example.name))
 
 
 def choose(found: Sequence[Example], names: Sequence[str]) -> list[Example]:
-    """The examples that are named, or all; a UserError names the nearest to a name that none has."""
+    """The named examples, or all; a UserError for an unknown name has the nearest one."""
     known = {example.name: example for example in found}
     for name in names:
         if name not in known:
@@ -151,7 +151,7 @@ def choose(found: Sequence[Example], names: Sequence[str]) -> list[Example]:
 
 
 def behind_firsts(chosen: Sequence[Example], found: Sequence[Example]) -> list[Example]:
-    """Each behind the one of `found` that it stands on, which comes along; a UserError where there is none."""
+    """The chosen examples, each after the one of `found` that it builds on, which is added; UserError if missing."""
     known = {example.name: example for example in found}
     ordered: dict[str, Example] = {}
     for example in chosen:

@@ -25,10 +25,10 @@ FIGURES = {
     "classification_accuracy_score.generated": "score",
     "metrics/selection.json:images": "images",
 }
-"""Columns of DVC, and what stands over them here."""
+"""Columns of DVC, and their titles here."""
 SHARES = ("conditional_accuracy", "classification_accuracy_score.generated")
 LONGEST = 20
-"""Letters of a cell."""
+"""Most characters of a cell."""
 Row = dict[str, str]
 
 
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def experiments(arguments: Sequence[str]) -> list[Row]:
-    """A row an experiment, of all columns that DVC has: the workspace, its commits, and under each what was tried."""
+    """A row for each experiment, with all of DVC's columns: the workspace, the commits, and each one's experiments."""
     command = [sys.executable, "-m", "dvc", "exp", "show", "--csv", "--no-pager", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -53,9 +53,9 @@ def experiments(arguments: Sequence[str]) -> list[Row]:
 
 
 def table(rows: list[Row], width: int = WIDTH) -> str:
-    """Lines of at most `width` letters; params that have no room are counted below.
+    """Lines of at most `width` characters; params without room are counted below.
 
-    DVC writes "!" where a commit has no such file, as before the first dvc.lock is committed.
+    DVC writes "!" if a commit has no such file, as before the first dvc.lock is committed.
     """
     rows = [{name: "" if value == "!" else value for name, value in row.items()} for row in rows]
     columns = [["experiment", *(row["Experiment"] or row["rev"] for row in rows)]]
@@ -73,7 +73,7 @@ def table(rows: list[Row], width: int = WIDTH) -> str:
 
 
 def differing(rows: list[Row]) -> list[str]:
-    """The params that are not the same in all rows, as `section.key`."""
+    """The params that differ between rows, as `section.key`."""
     sections = tuple(f"{section}." for section in names(Params))
     columns = [name for name in (rows[0] if rows else []) if name.startswith(sections)]
     return [name for name in columns if len({row[name] for row in rows}) > 1]
@@ -84,7 +84,7 @@ def has(rows: list[Row], name: str) -> bool:
 
 
 def figure(row: Row, name: str) -> str:
-    """As the report writes it; a dash where it was not measured."""
+    """A figure as the report writes it; a dash if it was not measured."""
     value = row.get(name)
     if not value or name == "verdict.level":
         return value or "–"

@@ -37,19 +37,19 @@ from stages.common.stage import parser_of
 SELECTED, TARGET = Path("models/selected"), Path("models/onnx/generator.onnx")
 BACK, ENCODER = "back.onnx", "encoder.onnx"
 COMPARED = 256
-"""Images."""
+"""Images that are compared."""
 LARGEST_DIFFERENCE = 1e-3
-"""Of a pixel, from torch's: an eighth of one step of 8 bits."""
+"""Largest difference of a pixel from torch's: an eighth of a step of 8 bits."""
 MOST_EXCHANGED = 0.02
-"""Of sequences of words, the share that may differ: where a draw lies between two words, rounding decides."""
+"""Share of sequences of words that may differ: if a draw is between two words, rounding decides."""
 Array = npt.NDArray[np.float32]
 
 
 def main() -> None:
     params = load_section(Export)
     with recorded("export", params) as facts:
-        torch.set_num_threads(1)  # the comparison is of the same numbers anywhere
-        with replacing_directory(TARGET.parent) as folder:  # what another model left there is no part of this one
+        torch.set_num_threads(1)  # so that the compared numbers are the same anywhere
+        with replacing_directory(TARGET.parent) as folder:  # another model's files do not belong to this one
             difference = export(SELECTED, folder / TARGET.name, params.opset)
         facts["difference"] = difference
     print(f"{TARGET}: differs from torch by {difference:.1e} at most, in {COMPARED} samples")
@@ -58,12 +58,12 @@ def main() -> None:
 def export(selected: Path, target: Path, opset: int) -> float:
     """Write the generator of the folder `selected` to `target`; returns its largest difference from torch.
 
-    Of one between two domains that is the direction from the first into the second; the other is written beside it, as
-    `BACK`, and so is an encoder, as `ENCODER`. Raises UserError where a difference is above LARGEST_DIFFERENCE, and
-    then writes that one not.
+    Between two domains, `target` is the direction from the first into the second; the other is written beside it, as
+    `BACK`, and so is an encoder, as `ENCODER`. A file whose difference is above LARGEST_DIFFERENCE is not written, and
+    UserError is raised.
     """
     generator = read_generator(selected, torch.device("cpu"))
-    back, generator.back = generator.back, None  # of each file its own weights alone
+    back, generator.back = generator.back, None  # each file has only its own weights
     encoder, generator.encoder = generator.encoder, None
     differences = [_export(generator, target, opset)]
     if back is not None:
@@ -98,7 +98,7 @@ def _largest_difference(found: Array, expected: Array) -> float:
 
 
 def _share_unlike(found: Array, expected: Array) -> float:
-    """How many sequences have another word somewhere, less what rounding may exchange: a draw between two words."""
+    """The share of sequences with a different word, minus the share that rounding may change."""
     unlike = (np.abs(found - expected).reshape(len(found), -1) > 0).any(1).mean()
     return max(0.0, float(unlike) - MOST_EXCHANGED)
 
@@ -110,13 +110,13 @@ def _write(
     expected: Tensor,
     unlike: Callable[[Array, Array], float] = _largest_difference,
 ) -> float:
-    """Write a model once it gives what torch does; returns by how much it differs at most."""
+    """Write a model if it gives torch's results; returns the largest difference."""
     with replacing(target) as partial:
         partial.write_bytes(content)
         session = runtime().InferenceSession(partial, providers=["CPUExecutionProvider"])
         found = session.run(None, {name: value.numpy() for name, value in inputs.items()})[0]
         difference = unlike(found, expected.numpy())
-        if not difference <= LARGEST_DIFFERENCE:  # NaN too
+        if not difference <= LARGEST_DIFFERENCE:  # also for NaN
             raise UserError(
                 "onnx-differs",
                 f"the generator's ONNX form gives other values than torch (by up to {difference:g}): "
@@ -126,7 +126,7 @@ def _write(
 
 
 def runtime() -> ModuleType:
-    """onnxruntime, which else sends events to its makers and keeps an id of this machine in the user's home."""
+    """onnxruntime without telemetry: else it sends events to its makers and keeps a machine id in the user's home."""
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read at import
     import onnxruntime
 
@@ -135,7 +135,7 @@ def runtime() -> ModuleType:
 
 
 class AsExported(nn.Module):
-    """A generator that takes what `inputs_of` gives, in that order, and leaves out no units."""
+    """A generator with the inputs of `inputs_of`, in their order, and without dropout."""
 
     def __init__(self, generator: Generator) -> None:
         super().__init__()
@@ -153,7 +153,7 @@ class AsExported(nn.Module):
 
 
 class AsEncoder(nn.Module):
-    """The encoder of a generator: images to the latents that are likeliest."""
+    """The encoder of a generator: images to their likeliest latents."""
 
     def __init__(self, generator: Generator) -> None:
         super().__init__()
@@ -164,7 +164,7 @@ class AsEncoder(nn.Module):
 
 
 def inputs_of(generator: Generator, count: int) -> dict[str, Tensor]:
-    """Latents, and labels in turn, attributes or sources where it takes them, of which both forms make images."""
+    """Inputs from which both models make images: latents; labels in turn, attributes or sources if it takes them."""
     config, random = generator.config, stream(0, "export")
     inputs = {"latents": draw(config, count, random)} if config.latent_size else {}
     if config.bare_source_shape is not None:
@@ -183,11 +183,11 @@ def to_onnx(generator: Generator, opset: int) -> bytes:
 
 
 def in_onnx(made: nn.Module, inputs: dict[str, Tensor], output: str, opset: int) -> bytes:
-    """A module with such inputs, N of them free, likewise."""
+    """A module in ONNX's format, with these inputs and a free N."""
     for module in made.modules():
         if parametrize.is_parametrized(module):
             parametrize.remove_parametrizations(module, "weight")
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns of packages that are not needed
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns about packages that are not needed
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecations inside the exporter
         program = torch.onnx.export(
@@ -205,7 +205,7 @@ def in_onnx(made: nn.Module, inputs: dict[str, Tensor], output: str, opset: int)
 
 
 def without_traces(program: torch.onnx.ONNXProgram) -> bytes:
-    """The model without what the exporter notes of the code, which names folders of this machine."""
+    """The model without the exporter's notes on the code, which contain folders of this machine."""
     graph = program.model.graph
     graph.metadata_props.clear()
     for node in graph:

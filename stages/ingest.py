@@ -51,7 +51,7 @@ _SHOWN_CLASSES = 20
 
 
 class StaleError(UserError):
-    """Finished shards of a killed run are of a source that is no longer the same."""
+    """The source has changed since a killed run finished its shards."""
 
 
 def main() -> None:
@@ -72,13 +72,13 @@ def main() -> None:
 
 
 def say_misfits(source: Source) -> None:
-    """What a later stage will refuse, as soon as names tell; what is ingested now serves other params, too."""
+    """Print what a later stage will refuse, as soon as names show it; the ingested images also serve other params."""
     for problem in foreseen_of_names(source.known):
         print(f"note: params.yaml: {problem}", file=sys.stderr)
 
 
 def say_layout(source: Source) -> None:
-    """How the names of the source were understood, while nothing is read yet."""
+    """Print how the names of the source were understood, before anything is read."""
     for sentence in source.layout:
         print(f"{source.name}: {sentence}")
 
@@ -88,10 +88,10 @@ def ingest(
 ) -> Counts:
     """Write all images of `source` as shards into `output`, which is replaced whole or not at all.
 
-    Columns: image {bytes, path}, label, key, sha256 (of the bytes), split; of pairs also partner {bytes, path} and the
-    bytes of maps, and group, attributes and domain where images have some.
-    Memory: a row group. Raises UserError on fewer than two images and on two of one key, and whatever the source
-    raises; StaleError where the finished shards in `resume`, which it removes, are of a source that has changed.
+    Columns: image {bytes, path}, label, key, sha256 (of the bytes), split; for pairs also partner {bytes, path} and the
+    bytes of maps; and group, attributes and domain if images have them. Memory: a row group. Raises UserError on fewer
+    than two images, on two with one key, and as the source does; StaleError if the source has changed since the shards
+    in `resume`, which are then removed.
     """
     shards = RawShards(resume, _fingerprint(params), meter)
     done, schema = shards.done.images, schema_of(source, params.max_pixels)
@@ -118,7 +118,7 @@ def ingest(
 
 
 def schema_of(source: Source, max_pixels: int) -> pa.Schema:
-    """The layout of raw shards; its metadata also says where the images are from, their size limit, and the medium."""
+    """The layout of raw shards; its metadata also have the images' source, their size limit, and the medium."""
     more = (PARTNER if source.paired else {}) | (GROUP if source.grouped else {})
     more |= MAPS if source.maps else {}
     more |= (ATTRIBUTES if source.attributes else {}) | (DOMAIN if source.domains else {})
@@ -133,15 +133,15 @@ def schema_of(source: Source, max_pixels: int) -> pa.Schema:
 
 
 def _fingerprint(params: Ingest) -> str:
-    """Other params, or another version of the code, begin anew."""
+    """A digest: with other params, or another version of the code, an ingest begins anew."""
     return fingerprint_of({"params": params.model_dump(), "code": code_of("ingest", source=params.source)})
 
 
 def _after(source: Source, shards: RawShards, schema: pa.Schema, frames: Literal["first", "all"]) -> Iterator[RawImage]:
-    """The files that follow the finished shards, whose own are not read again but must be the same.
+    """The files after those of the finished shards, which are not read again but must be the same.
 
-    So must be what the shards say of all: a table may call a class, or an attribute, by another name now.
-    Of the last file there may be more pictures, where all are taken: it comes again.
+    The shards' facts must also be the same: a table may have new names of classes or attributes.
+    If all pictures of a file are taken, the last file comes again, since it may have more of them.
     """
     images, trace = iter(source.images), ""
     last: list[RawImage] = []
@@ -183,7 +183,7 @@ def _rows(images: Iterable[RawImage], source: Source, params: Ingest, seen: Call
 def _pictures(
     image: RawImage, content: bytes, partner: bytes | None, params: Ingest, count: int
 ) -> Iterator[tuple[RawRow, bytes | None]]:
-    """The row of a file, or of each of its `count` pages or frames where all are asked for, and the partner."""
+    """The row of a file, or of each of its `count` pages or frames if all are taken; each with its partner."""
     limit = params.max_pixels
     row = RawRow(
         image.key, image.path, content, image.label, image.split, None, _trace(image), image.group, image.attributes,
@@ -217,7 +217,7 @@ def _cut_short(done: Done) -> list[str]:
 
 
 def _kept(strip_metadata: bool) -> Callable[[bytes], bytes]:
-    """What of a file is taken in: all, or all but its metadata."""
+    """The part of a file that is kept: all, or all without its metadata."""
     if not strip_metadata:
         return lambda content: content
     from stages.sources.metadata import stripped
@@ -226,7 +226,7 @@ def _kept(strip_metadata: bool) -> Callable[[bytes], bytes]:
 
 
 class Contents(NamedTuple):
-    """Of an image, its partner and its maps."""
+    """The contents of an image, its partner and its maps."""
 
     image: bytes
     partner: bytes | None
@@ -272,7 +272,7 @@ def _check_label(image: RawImage, classes: list[str] | None) -> None:
 
 
 def _check_keys(shards: list[Path], count: int) -> None:
-    """Refuse two images of one key; memory: a number an image."""
+    """Refuse two images with one key; memory: a number for each image."""
     numbers = np.empty(count, np.int64)
     start = 0
     for keys in _keys(shards):
@@ -280,7 +280,7 @@ def _check_keys(shards: list[Path], count: int) -> None:
         start += len(keys)
     numbers.sort()
     alike = set(numbers[1:][numbers[1:] == numbers[:-1]].tolist())
-    if alike:  # perhaps by chance
+    if alike:  # hashes may be equal by chance
         found = Counter(key for keys in _keys(shards) for key in keys if hash(key) in alike)
         key, times = found.most_common(1)[0]
         if times > 1:
@@ -296,7 +296,7 @@ def _keys(shards: list[Path]) -> Iterator[list[str]]:
 
 
 def summary(source: Source, counts: Counts) -> list[str]:
-    """What was read, in a few lines."""
+    """What was ingested, in a few lines."""
     by_split: Counter[str] = Counter()
     by_label: Counter[int] = Counter()
     for (split, label), count in sorted(counts.items(), key=str):

@@ -31,22 +31,22 @@ from stages.common.stage import parser_of
 TABLES = {"train": Path("metrics/train.tsv"), "checkpoints": Path("metrics/checkpoints.tsv")}
 PICTURES = Path("plots/training")
 STEP = "images"
-"""The column that says at how many images seen a row was measured."""
+"""The column with the images seen when a row was measured."""
 EVERY = 1.0
-"""Seconds between looks at the tables."""
+"""Seconds between two reads of the tables."""
 EXPERIMENT = "mintage"
 _AT_A_TIME, _LONGEST = 900, 500
-"""What an MLflow server takes: metrics, or params by tens, in one request; letters of a param's value."""
+"""Limits of an MLflow server: metrics, or tens of params, in a request; characters of a param's value."""
 
 _SERVER = re.compile(r"[\w.-]+:\d+(/.*)?")
-"""A server's name and port, which nobody calls a folder."""
+"""A server's name and port, which is no usual name of a folder."""
 
 Row = tuple[int, dict[str, float]]
 """Images seen, and figures by name."""
 
 
 class Run(Protocol):
-    """What a tracker calls a run: a training and what was measured of it."""
+    """A tracker's run: a training and its measured checkpoints."""
 
     def add_params(self, params: Mapping[str, str]) -> None: ...
 
@@ -93,7 +93,7 @@ def main() -> None:
 
 
 def log(run: Run, follow: bool) -> int:
-    """Add all rows there are, and those that come until another training has begun; how many."""
+    """Add all rows, and with `follow` new ones until another training begins; returns how many."""
     run.add_params(params_of(load_params().model_dump(mode="json")))
     done: dict[str, list[Row]] = {name: [] for name in TABLES}
     drawn: set[int] = set()
@@ -116,7 +116,7 @@ def log(run: Run, follow: bool) -> int:
 
 
 def tables(follow: bool) -> dict[str, list[Row]]:
-    """The rows of each table. While a training is followed, checkpoints of the one before are none of its."""
+    """The rows of each table; while a training is followed, without the checkpoints of the last training."""
     found = {name: list(rows_of(path)) for name, path in TABLES.items()}
     if follow and found["train"] and found["checkpoints"]:
         trained, measured = (TABLES[name].stat().st_mtime for name in ("train", "checkpoints"))
@@ -126,7 +126,7 @@ def tables(follow: bool) -> dict[str, list[Row]]:
 
 
 def rows_of(path: Path) -> Iterator[Row]:
-    """The images seen and the figures of each row, without what was not measured; none where there is no table."""
+    """The images seen and the measured figures of each row; empty if there is no table."""
     try:
         text = path.read_text()
     except FileNotFoundError:
@@ -148,13 +148,13 @@ def _number(cell: str | None) -> float | None:
 
 
 def pictures() -> Iterator[tuple[int, Path]]:
-    """What the generator drew of the same latents, by images seen."""
+    """The pictures of the generator's samples from the same latents, by images seen."""
     for path in sorted(PICTURES.glob("images-*.png")):
         yield int(path.stem.removeprefix("images-")), path
 
 
 def params_of(values: Mapping[str, Any], before: str = "") -> dict[str, str]:
-    """As `section.key`, each value as text."""
+    """Params as `section.key`, each value as text."""
     found: dict[str, str] = {}
     for name, value in values.items():
         if isinstance(value, Mapping) and value:
@@ -165,7 +165,7 @@ def params_of(values: Mapping[str, Any], before: str = "") -> dict[str, str]:
 
 
 def started(place: str, name: str | None) -> Run:
-    """A new run in a folder of TensorBoard's, or on a server of MLflow's."""
+    """A new run in a TensorBoard folder, or on an MLflow server."""
     called = name or f"{load_params().train.family}-{datetime.now():%Y-%m-%d-%H%M%S}"
     if place.startswith(("http://", "https://")):
         return MlflowRun(place, called)
@@ -178,7 +178,7 @@ def started(place: str, name: str | None) -> Run:
 
 
 class TensorBoardRun:
-    """Event files, by the package tensorboard."""
+    """A run as event files, by the package tensorboard."""
 
     def __init__(self, folder: Path) -> None:
         try:
@@ -211,7 +211,7 @@ class TensorBoardRun:
 
 
 class MlflowRun:
-    """A run by MLflow's REST API 2.0, whose own client does not go with this project's packages.
+    """A run by MLflow's REST API 2.0; MLflow's own client conflicts with this project's packages.
 
     The environment's MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, are used.
     """
@@ -257,7 +257,7 @@ class MlflowRun:
 
 
 def _reason(answer: httpx.Response) -> str:
-    """The status and MLflow's own sentence; what answers a page instead is most likely another server."""
+    """The status and MLflow's message; an answer that is a web page is most likely from another server."""
     try:
         said = str(answer.json()["message"])[:200]
     except (ValueError, KeyError, TypeError):

@@ -49,12 +49,12 @@ _UPSCALE = "normalize.upscale"
 
 @dataclass
 class Side:
-    """What is known of a split once it is written."""
+    """What is known about a split once it is written."""
 
     labels: Counter[int | None] = field(default_factory=Counter)
-    """Images by label."""
+    """Number of images by label."""
     domains: Counter[int] = field(default_factory=Counter)
-    """Images by domain, where there are two."""
+    """Number of images by domain; empty unless there are two domains."""
     digest: Any = field(default_factory=hashlib.sha256)
     """Over labels or attributes, domains, and pixels, in order."""
 
@@ -75,7 +75,7 @@ Sides = dict[str, Side]
 
 def main() -> None:
     params, data = load_section(Normalize), load_section(Data)
-    root = Path.cwd() if data.runner == "dask" else Path()  # whose workers are in other folders
+    root = Path.cwd() if data.runner == "dask" else Path()  # Dask's workers are in other folders
     over_shards, meter = map_shards(data.workers, data.runner), Meter()
     with recorded("normalize", params, meter) as facts:
         manifest = normalize(params, root / RAW, root / NORMALIZED, root / RESUME, over_shards, meter=meter)
@@ -94,9 +94,9 @@ def normalize(
 ) -> dict[str, Any]:
     """Write the normalized images of `raw` into `output`, all files or none; return the manifest.
 
-    Reads twice: labels and hashes, to decide the split; then the images, a shard of `raw` at a time by `over_shards`.
-    Finished shards are kept in `resume` until all are: a run that was killed goes on from them, to the same bytes.
-    Raises UserError where too many images are broken, or a split would be empty.
+    It reads twice: labels and hashes, to decide the split; then images, a shard of `raw` at a time by `over_shards`.
+    Finished shards are kept in `resume` until all are finished: a killed run resumes from them, to the same bytes.
+    Raises UserError if too many images are broken, or a split would be empty.
     """
     known = read_raw_set(raw)
     require_settings(known.medium, params)
@@ -122,7 +122,7 @@ def normalize(
 
 
 def _maps(params: Normalize, known: RawSet) -> int:
-    """How many pictures join each partner in use. Raises UserError where they would be taken for something else."""
+    """How many maps join each partner. Raises UserError if they would be taken for something else."""
     maps = known.maps if params.partner is None else 0
     if known.medium.row and params.channels == 1 and maps in (1, 2):
         taken = "a picture and its mask" if maps == 1 else "one in color"
@@ -139,7 +139,7 @@ def _maps(params: Normalize, known: RawSet) -> int:
 
 
 def _with_levels(params: Normalize, known: RawSet, over_shards: MapShards) -> Normalize:
-    """`params` with numbers for black and white, where they are to be found in the images."""
+    """`params` with numbers for black and white, found in the images if params ask for it."""
     if "auto" not in (params.black, params.white):
         return params
     with progress_bar("levels", sum(known.counts.values())) as bar:
@@ -153,9 +153,9 @@ def _with_levels(params: Normalize, known: RawSet, over_shards: MapShards) -> No
 def _split_and_finish(
     job: Job, known: RawSet, deciding: Deciding, finish: Callable[[list[Shard]], list[Finished]]
 ) -> tuple[dict[str, Any], list[Finished]]:
-    """What the manifest says of the split, and all shards finished in it.
+    """The manifest's facts about the split, and all finished shards.
 
-    A random split that tears near-copies apart is drawn again, with these tied; shards that it changes are done again.
+    A random split that separates near-copies is drawn again, with these tied; shards that it changes are done again.
     """
     params = job.params
     about: dict[str, Any] = {"kind": "random", "holdout": params.holdout, "seed": params.split_seed}
@@ -191,9 +191,9 @@ def _shards(known: RawSet, held_out: Mask) -> list[Shard]:
 
 
 def _begin(resume: Path, params: Normalize, known: RawSet) -> Path:
-    """The folder of the shards that were, or will be, finished with these params, this code and these classes."""
+    """The folder of shards that are finished with these params, this code and these classes."""
     about = {
-        "params": params.model_dump(exclude={"max_broken"}),  # which changes no shard, only whether the stage stops
+        "params": params.model_dump(exclude={"max_broken"}),  # it changes no shard, only whether the stage stops
         "code": code_of("normalize", medium=known.medium.name),
         "known": [known.classes, known.max_pixels, *filter(None, (known.attributes, known.domains, known.maps))],
     }
@@ -208,7 +208,7 @@ def _begin(resume: Path, params: Normalize, known: RawSet) -> Path:
 
 
 def _finish(job: Job, over_shards: MapShards, pieces: Pieces, shards: list[Shard]) -> list[Finished]:
-    """All shards, finished; at most so many broken images in them as the job allows."""
+    """All finished shards; raises UserError if they have more broken images than the job allows."""
     total, finished = sum(len(shard.held_out) for shard in shards), list[Finished]()
     with progress_bar("normalize", total) as bar:
         for one in over_shards(partial(normalize_shard, job), shards):
@@ -227,7 +227,7 @@ def _finish(job: Job, over_shards: MapShards, pieces: Pieces, shards: list[Shard
 
 
 def _broken(finished: list[Finished]) -> tuple[int, list[Broken]]:
-    """How many images are broken, and the first of them."""
+    """How many images are broken, and the first few of them."""
     first = [image for one in finished for image in one.first_broken]
     return sum(one.broken for one in finished), first[:LISTED]
 
@@ -237,7 +237,7 @@ def _named(broken: list[Broken]) -> str:
 
 
 def _advice(broken: list[Broken], sides: Sequence[str]) -> str:
-    """What every reason asks to be set, and the size that is asked of smaller ones, is no fault of the files."""
+    """Advice on broken images: if all reasons ask for a setting, or a larger size, the files are not at fault."""
     settings = all("ingest.options." in image.reason for image in broken)
     small = [_UPSCALE in image.reason for image in broken]
     if not any(small):
@@ -249,7 +249,7 @@ def _advice(broken: list[Broken], sides: Sequence[str]) -> str:
 def _write(
     params: Normalize, known: RawSet, split: dict[str, Any], finished: list[Finished], output: Path
 ) -> dict[str, Any]:
-    """Put the parts of all shards where the pipeline wants them, with one table of figures; return the manifest."""
+    """Put the parts of all shards into the output, with one table of figures; return the manifest."""
     with ExitStack() as outputs:
         folders = {name: outputs.enter_context(replacing_directory(output / name)) for name in SIDES}
         stats_path = outputs.enter_context(replacing(output / STATS))
@@ -266,11 +266,11 @@ def _write(
 
 
 def _gather_stats(parts: list[Path], path: Path) -> Sides:
-    """One table of all shards' figures, in order; what they say of each split."""
+    """Write one table of all shards' figures, in order; returns the facts of each split."""
     sides = {name: Side() for name in SIDES}
     with pq.ParquetWriter(path, pq.read_schema(parts[0]), compression="zstd") as writer:
         for part in parts:
-            table = pq.read_table(part, use_threads=False)  # each thread would keep memory of its own
+            table = pq.read_table(part, use_threads=False)  # each thread would keep its own memory
             writer.write_table(table)
             for name, side in sides.items():
                 side.add(table.filter(pc.equal(table["split"], name)))
@@ -292,7 +292,7 @@ def _check_sides(sides: Sides, finished: list[Finished], kind: str) -> None:
 
 
 def _way_out(sides: Sides, kind: str, broken: int) -> str:
-    """Why a split has no images, and what helps."""
+    """Why a split has no images, and what to do."""
     labels = sum((side.labels for side in sides.values()), Counter[int | None]())
     if kind == "source":
         why = "none of the source's own could be used" if broken else "the source has none for it"
@@ -345,14 +345,14 @@ def _manifest(
 
 
 def _counts_of(names: list[str] | None, sides: Mapping[str, Mapping[Any, int]]) -> dict[str, dict[str, int]] | None:
-    """By split and name, of classes or domains; None where there are none."""
+    """Numbers of images by split and by name, of classes or domains; None without names."""
     if names is None:
         return None
     return {side: {name: found[number] for number, name in enumerate(names)} for side, found in sides.items()}
 
 
 def summary(manifest: dict[str, Any]) -> list[str]:
-    """What was made, in a few lines; broken images by name."""
+    """What was made, in a few lines, with the names of broken images."""
     counts, shape = manifest["counts"], " x ".join(map(str, manifest["shape"]))
     split, levels = manifest["split"], manifest["levels"]
     by = " and ".join(what for what, names in (("domain", "domains"), ("class", "classes")) if manifest[names])

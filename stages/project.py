@@ -43,14 +43,14 @@ from stages.translating.jobs import Job, Maker, jobs, require_there, say_broken,
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is asked of the model."""
+    """What a user asks for."""
 
     label: str | None
-    """The class to look in; None: the one that fits each picture best."""
+    """The class in which to search; None: for each picture the class that fits best."""
     changes: dict[str, bool | float | str]
-    """Attributes to change, once a picture is found."""
+    """Attributes to change after the search."""
     to: str | None
-    """The class to change to."""
+    """The class to change to after the search."""
     fit: Fit
     steps: int
     seed: int
@@ -93,7 +93,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def projector(address: str) -> tuple[Model, Mark]:
-    """The model of a release or a folder, and its mark. Raises UserError where it makes no pictures of noise."""
+    """The model of a release or a folder, and its mark. Raises UserError if it makes no pictures from noise."""
     model = loaded(address)
     if model.generator.config.translates or model.vocabulary is not None or len(model.shape) != 3:
         raise UserError("model-does-not-project", f"{address} makes no pictures of noise: name a model that does")
@@ -103,7 +103,7 @@ def projector(address: str) -> tuple[Model, Mark]:
 
 
 def changes_of(given: list[str]) -> dict[str, bool | float | str]:
-    """Attributes by name, each value as params.yaml would have it. Raises UserError on what is no NAME=VALUE."""
+    """Attributes by name, with values as in params.yaml. Raises UserError on an argument that is no NAME=VALUE."""
     found = {}
     for one in given:
         name, equals, value = one.partition("=")
@@ -118,9 +118,9 @@ def changes_of(given: list[str]) -> dict[str, bool | float | str]:
 
 
 def project(model: Model, waiting: list[Job], wanted: Wanted, maker: Maker, broken: list[str]) -> Iterator[float]:
-    """Write the pictures, marked; yield how like its own each was found, in decibels.
+    """Write the pictures, marked as generated; yield how similar each is to its original, in decibels.
 
-    `broken` gets the names of those that cannot be read, each with the reason.
+    `broken` gets the names of pictures that cannot be read, with the reasons.
     """
     height, width = model.shape[1:]
     pictures = _pictures(waiting, model.shape[0], Geometry(height, width, wanted.fit), maker, broken)
@@ -136,7 +136,7 @@ def project(model: Model, waiting: list[Job], wanted: Wanted, maker: Maker, brok
 
 
 def require_known(model: Model, wanted: Wanted) -> None:
-    """Raises UserError, before a search, where the model has no such class or attribute."""
+    """Raise UserError, before a search, if the model has no such class or attribute."""
     for option, label in (("--label", wanted.label), ("--to", wanted.to)):
         try:
             conditions_asked(model.generator, label, wanted.changes or None)
@@ -145,7 +145,7 @@ def require_known(model: Model, wanted: Wanted) -> None:
 
 
 def projected(model: Model, images: Tensor, wanted: Wanted) -> tuple[Tensor, Tensor]:
-    """What is to be written of images `[N,C,H,W]`, and they as they were found."""
+    """The pictures to write for images `[N,C,H,W]`, with the changes, and their projections without changes."""
     found = model.project(images, wanted.label, steps=wanted.steps, seed=wanted.seed)
     if wanted.changes:
         return found.with_attributes(wanted.changes), found.images

@@ -32,7 +32,7 @@ def main() -> None:
 
 
 def add(url: str) -> None:
-    """Raises UserError where the URL or the endpoint holds a user, a password or anything but an address."""
+    """Write the remote. Raises UserError if the URL or the endpoint has a user, a password or more than an address."""
     if not url:
         raise UserError("remote-missing", "which store? make remote URL=s3://BUCKET/PREFIX (or a folder)")
     settings = bucket_settings() if url.startswith("s3://") else {}
@@ -64,7 +64,7 @@ def bucket_settings() -> dict[str, str]:
 
 
 def adopt_checkpoints() -> None:
-    """A longer training than the one that made the checkpoints goes on from the last of them."""
+    """Let a longer training with the same params resume from the last of the pulled checkpoints."""
     if last := adopt(RESUME, CHECKPOINTS, GRIDS):
         print(f"training can go on from {last:,} images: raise train.images")
 

@@ -64,7 +64,7 @@ def render(inputs: Inputs, title: str) -> str:
 
 
 def _csp_hash(script: str) -> str:
-    """The name by which the page allows its own script, and no other that might slip in."""
+    """The hash by which the page's security policy allows its own script, and no injected one."""
     return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
 
 

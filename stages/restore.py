@@ -15,7 +15,7 @@ from stages.common.stage import parser_of
 
 
 def main() -> None:
-    """Bring back what is missing, less what another command is making just now."""
+    """Bring back what is missing, except what another command is making now."""
     busy = busy_paths(Path())
     missing = [path for path in missing_outputs(Path("dvc.lock")) if not _around(path) & busy.keys()]
     if not missing:
@@ -23,14 +23,14 @@ def main() -> None:
     try:
         run_dvc("checkout", "--quiet", *missing)
         problem = ""
-    except UserError as error:  # some are not in the cache
+    except UserError as error:  # some outputs are not in the cache
         problem = str(error)
     came_back = [path for path in missing if Path(path).exists()]
     print(f"brought back as they were: {', '.join(came_back)}" if came_back else problem)
 
 
 def _around(path: str) -> set[Path]:
-    """The path and the folders that it is in, each as an absolute path."""
+    """The path and all its parent folders, as absolute paths."""
     full = Path(path).absolute()
     return {full, *full.parents}
 
@@ -42,9 +42,9 @@ def missing_outputs(lock: Path) -> list[str]:
 
 
 def first_unfinished(root: Path) -> str | None:
-    """The stage that a run was at when it was stopped, or came before; None where all is of one run.
+    """The first stage that a stopped run did not finish; None if all outputs are of one run.
 
-    Its outputs, which DVC clears first, are missing, or others have taken the place of what it read.
+    Its outputs, which DVC clears first, are missing, or its inputs have changed.
     """
     stages = _locked(root / "dvc.lock")
     made = {out["path"]: out.get("md5") for stage in stages.values() for out in stage.get("outs", [])}
@@ -57,9 +57,9 @@ def first_unfinished(root: Path) -> str | None:
 
 
 def first_of_other_params(root: Path) -> str | None:
-    """The first stage whose outputs are of other params than stand in params.yaml; None where there is none.
+    """The first stage whose outputs are of other params than those in params.yaml; None if there is none.
 
-    After a failure `dvc.lock` and the outputs that come back are of the params before.
+    After a failure, `dvc.lock` and the restored outputs are of the former params.
     """
     if not (root / "params.yaml").exists():
         return None
@@ -72,14 +72,14 @@ def first_of_other_params(root: Path) -> str | None:
 
 
 def _value(params: Any, key: str) -> Any:
-    """What stands under a dotted key; None where nothing does."""
+    """The value of a dotted key; None if there is none."""
     for part in key.split("."):
         params = params.get(part) if isinstance(params, dict) else None
     return params
 
 
 def _locked(lock: Path) -> dict[str, Any]:
-    """By the name of each stage what DVC knows of its last run."""
+    """The last run of each stage in DVC's lock file, by the stage's name."""
     return locked_stages(lock) if lock.exists() else {}
 
 

@@ -37,7 +37,7 @@ SHARD_IMAGES = 20_000
 TEXT = pa.string()
 LATENT = "metrics/latent.json"
 _LINES = 40
-"""That pages show."""
+"""Lines of text that pages show."""
 
 
 def main() -> None:
@@ -55,7 +55,7 @@ def sample(params: Sample, root: Path, over_shards: MapShards = one_by_one) -> i
     """Write the images and pictures under `root`, all or none; return how many images.
 
     Images are made a piece at a time, by `over_shards`.
-    Raises UserError where the model is missing or damaged, or has no such classes.
+    Raises UserError if the model is missing or damaged, or has no such classes.
     """
     job = Job(params, root)
     generator, medium, mark = job.generator, job.medium, job.mark
@@ -84,7 +84,7 @@ def sample(params: Sample, root: Path, over_shards: MapShards = one_by_one) -> i
 
 
 def heard(job: Job) -> Heard:
-    """What to listen to; nothing of a medium without a sound, and of two domains, whose samples have no truth."""
+    """Sounds to listen to; none for a medium without sound, or for two domains, whose samples have no truth."""
     generator, seed = job.generator, job.params.seed
     if not job.medium.plays or generator.directions:
         return Heard([], [])
@@ -94,7 +94,7 @@ def heard(job: Job) -> Heard:
 
 
 def schema_of(config: ModelConfig, medium: Medium, mark: Mark, **extra: pa.DataType) -> pa.Schema:
-    """That of samples; its metadata have the mark of each image once more."""
+    """The schema of samples; its metadata also have the mark of the images."""
     extra |= (ATTRIBUTES if config.attributes else {}) | ({"text": TEXT} if medium.is_text else {})
     columns = {"index": pa.int64(), "seed": pa.int64(), **extra}
     schema = encoded_schema(class_names(config), columns, shown_as=medium.shown_as)
@@ -107,13 +107,13 @@ def class_names(config: ModelConfig) -> list[str] | None:
 
 
 def row_names(config: ModelConfig, labels: list[int] | None) -> list[str]:
-    """What stands beside the rows of the sample grid; nothing where they are of no class and of no category."""
+    """The names beside the rows of the sample grid; empty if rows are neither classes nor categories."""
     names = class_names(config)
     return [names[row] if names else f"category {row}" for row in rows_of_grid(config, labels)]
 
 
 def lines_of(generator: Generator, seed: int, medium: Medium) -> dict[str, list[str]]:
-    """The first samples as text, where they are text."""
+    """The first samples as text, for a medium of text."""
     if not medium.is_text:
         return {}
     made = (images for images, _ in samples(generator, _LINES, seed, None))

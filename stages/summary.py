@@ -30,14 +30,14 @@ Row = tuple[str, ...]
 
 
 class Receipt(BaseModel):
-    """What is shown of `published.json`."""
+    """The fields of `published.json` that are shown."""
 
     url: str = ""
     latest: str = ""
     files: int = 0
     bytes: int = 0
     unpublished: str | None = None
-    """Why this run was not published."""
+    """Why this run was not published; None if it was."""
 
     @model_validator(mode="after")
     def _is_of_a_release(self) -> "Receipt":
@@ -78,7 +78,7 @@ def summary(root: Path) -> str:
 
 
 def _of_before(root: Path) -> list[str]:
-    """A sentence where what is here is of another run than the last, or of other params than there are now."""
+    """A sentence if the outputs are of an earlier run, or of other params than those in params.yaml."""
     unfinished, changed = first_unfinished(root), first_of_other_params(root)
     stage = unfinished or changed
     if stage is None:
@@ -95,7 +95,7 @@ def words_of(root: Path) -> Words:
 
 
 def metric_rows(selection: Selection) -> list[Row]:
-    """Each figure beside its floor: what real images reach when they are measured in the same way."""
+    """Each figure beside its floor, the value of real images measured in the same way."""
     return [
         ("", "generated", "real (floor)"),
         *(

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 DATA = Path("data/normalized")
 LOG = Path("metrics/train.tsv")
 _LOG_SECONDS = 1.0
-"""So often at most it is written while the training goes on."""
+"""Least seconds between two writes of the log during training."""
 
 
 def main() -> None:
@@ -73,7 +73,7 @@ def main() -> None:
 
 
 def run_rank_zero(params: Train) -> None:
-    """Train, and write all that the stage writes."""
+    """Train in the first process, which writes all outputs."""
     meter = Meter()
     with recorded("train", params, meter) as facts:
         require_passed_gate("reports/validation.json")
@@ -81,7 +81,7 @@ def run_rank_zero(params: Train) -> None:
         medium = medium_of(manifest)
         split = Split(DATA / "train")
         trainer = make_trainer(params, split)
-        require_fit(known_of(manifest))  # the stages before, which ask the same, may be of other params
+        require_fit(known_of(manifest))  # earlier stages check this, too, but may have run with other params
         decides = identity(params, manifest)
         resume = Resume(".resume", decides)
         if alone := alone_at_the_end(params):
@@ -90,7 +90,7 @@ def run_rank_zero(params: Train) -> None:
         meter.before = resume.cost(resumed_at)
         facts["machine"] |= {"device": device_name(trainer), "threads": torch.get_num_threads()}
         measure = measure_for(params, resume, split, trainer.real)
-        log = None if LOG.exists() else LOG  # of an earlier training, until this one has ended well
+        log = None if LOG.exists() else LOG  # an earlier training's log stays until this one ends well
         train(trainer, resume, params, medium, measure, meter=meter, log=log)
         resume.place(trainer.images_seen, "models/checkpoints", "plots/training")
         write_tsv(LOG, trainer.history)
@@ -103,7 +103,7 @@ def run_rank_zero(params: Train) -> None:
 
 
 def adopt(path: str, params: Train) -> None:
-    """Make a checkpoint of this very training, from elsewhere, the state from which the next run goes on."""
+    """Make a checkpoint of this same training, from elsewhere, the state from which the next run resumes."""
     manifest = read_json(DATA / "manifest.json")
     resume = Resume(".resume", identity(params, manifest))
     trainer = make_trainer(params, Split(DATA / "train"))
@@ -113,7 +113,7 @@ def adopt(path: str, params: Train) -> None:
 
 
 def run_worker(params: Train) -> None:
-    """Play the same turns as the process that leads, in silence."""
+    """Play the same turns as the first process, without output."""
     trainer = make_trainer(params, Split(DATA / "train"))
     own = fingerprint_of(identity(params, read_json(DATA / "manifest.json")))
     if state := broadcast_state(own, None, trainer.engine.device):
@@ -129,7 +129,7 @@ def should_continue(trainer: Trainer, params: Train) -> bool:
 
 
 def measure_for(params: Train, resume: Resume, split: Split, real: RealImages) -> "Measure | BothWays | None":
-    """By what this training may stop early; None where it may not."""
+    """The measure by which this training may stop early; None without `train.stop`."""
     if params.stop is None:
         return None
     from stages.training.stopping import Measure, both_ways, evaluator_in
@@ -142,13 +142,13 @@ def measure_for(params: Train, resume: Resume, split: Split, real: RealImages) -
 
 
 def learn_measured(trainer: Trainer, value: float | None) -> None:
-    """Every process is told what the one that leads measured."""
+    """Send the value that the first process measured to every process."""
     packed = processes.broadcast_bytes(json.dumps(value).encode(), trainer.engine.device)
     trainer.measured.append([trainer.images_seen, json.loads(packed)])
 
 
 def make_trainer(params: Train, split: Split) -> Trainer:
-    """The game of `params.family` with its overrides, on the split's images, at its very start."""
+    """The trainer of `params.family` with its overrides, on the split's images, before the first turn."""
     recipe = resolve(params.family, params.recipe, params.variant)
     first = first_at(params.first)
     signature = replace(split.signature, first=None if first is None else first.config)
@@ -178,12 +178,12 @@ def train(
     meter: Meter | None = None,
     log: Path | None = None,
 ) -> None:
-    """Play until `params.images` were seen, or `measure` got no better, saving, drawing, the rows so far in `log`."""
+    """Play until `params.images` were seen or `measure` stops it; saves states and pictures, and rows in `log`."""
     meter, saved, logged = meter or Meter(), time.monotonic(), 0.0
     meter.lap(trainer.images_seen)
     with (
         explain_interrupt(lambda: f"training was at {trainer.images_seen:,} images; {resume.how_to_resume()}"),
-        deferred_interrupt(at_once=launched()) as interrupt,  # of several processes none saves alone
+        deferred_interrupt(at_once=launched()) as interrupt,  # with several processes, none saves alone
         progress_bar("train", params.images, done=trainer.images_seen) as bar,
     ):
         while should_continue(trainer, params):
@@ -197,7 +197,7 @@ def train(
             due, last = trainer.passed(params.checkpoint_every), trainer.images_seen >= params.images
             late = time.monotonic() - saved > params.resume_every or interrupt.asked
             if due or last or late:
-                checked(trainer.check, resume)  # what is not finite is never saved
+                checked(trainer.check, resume)  # a state that is not finite is never saved
             if due or last:
                 require_diversity(trainer, params.min_diversity, resume)
             if due and measure is not None:
@@ -217,20 +217,20 @@ def show(bar: "tqdm[Any]", row: dict[str, float]) -> None:
 
 
 def family_in_full(name: str) -> str:
-    """A row with all its axes, whatever params.yaml overrides. Raises UserError where there is no such family."""
+    """A row with all its axes, without the overrides of params.yaml. Raises UserError if there is no such family."""
     if name not in FAMILIES:
         raise UserError("family-unknown", f"there is no family {name!r}{nearest(name, list(FAMILIES))}")
     return in_full(name)
 
 
 def device_name(trainer: Trainer) -> str:
-    """The GPU by its model, or the CPU."""
+    """The GPU's model, or "cpu"."""
     device = trainer.real.device
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
 
 
 def describe(trainer: Trainer, params: Train, resumed_at: int) -> dict[str, Any]:
-    """What provenance says of the training."""
+    """The provenance of the training."""
     game = trainer.game
     return {
         "family": params.family,

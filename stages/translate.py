@@ -55,7 +55,7 @@ from stages.translating.jobs import Job, Maker, jobs, require_there, say_broken,
 
 SELECTED = "models/selected"
 _OF_PICTURES = 3
-"""Channels, height and width: so many are the axes of a source that is a picture."""
+"""Axes of a source that is a picture: channels, height and width."""
 
 
 def main() -> None:
@@ -110,9 +110,9 @@ def parser() -> argparse.ArgumentParser:
 
 
 def translator(address: str, to: str | None = None) -> tuple[Model, Mark]:
-    """The model of a release or a folder, between two domains in the direction that makes `to`, and its mark.
+    """The model of a release or a folder, and its mark; between two domains, in the direction that makes `to`.
 
-    Raises UserError where there is none, or none that translates pictures, or no such direction.
+    Raises UserError if there is no model, it does not translate, or there is no such direction.
     """
     model = loaded(address)
     source = model.generator.config.bare_source_shape
@@ -135,7 +135,7 @@ def translator(address: str, to: str | None = None) -> tuple[Model, Mark]:
 
 
 def loaded(address: str) -> Model:
-    """The model of a release or a folder. Raises UserError where there is none."""
+    """The model of a release or a folder. Raises UserError if there is none."""
     if address == SELECTED and not Path(SELECTED).is_dir():
         raise UserError(
             "nothing-selected",
@@ -148,7 +148,7 @@ def loaded(address: str) -> Model:
 
 
 def _many(address: str, model: Model) -> str:
-    """What the samples of a model are called."""
+    """The word for the samples of a model."""
     about = provenance_of(address)
     return medium_of(about).words.many if "medium" in about or len(model.shape) == 3 else "samples"
 
@@ -156,7 +156,7 @@ def _many(address: str, model: Model) -> str:
 def places_of_maps(given: list[str], carrier: Carrier, address: str) -> list[Path | Folder]:
     """A file for all pictures, or a folder with one for each, for each map that the model takes.
 
-    Raises UserError where there are not as many.
+    Raises UserError if their number differs.
     """
     if len(given) not in carrier.maps:
         wanted = carrier.maps[-1]
@@ -169,7 +169,7 @@ def places_of_maps(given: list[str], carrier: Carrier, address: str) -> list[Pat
 
 
 def with_maps(job: Job, places: list[Path | Folder]) -> Job:
-    """The job with its files there, in folders those of its name. Raises UserError where there is none."""
+    """The job with its maps: the given files, or folders' files of its name. Raises UserError if one is missing."""
     return replace(job, beside=(*job.beside, *(_map_in(place, job) for place in places)))
 
 
@@ -185,7 +185,7 @@ def _map_in(place: Path | Folder, job: Job) -> Callable[[], bytes]:
 
 
 def require_tiles(model: Model) -> None:
-    """Raises UserError where images are not a whole number of times as large as their sources."""
+    """Raise UserError if images are not a whole number of times as large as their sources."""
     source, image = model.generator.config.bare_source_shape, model.shape
     if source is not None and any(large % small for large, small in zip(image[1:], source[1:], strict=True)):
         raise UserError(
@@ -196,7 +196,7 @@ def require_tiles(model: Model) -> None:
 
 
 def carrier_of(model: Model, medium: Medium, arguments: argparse.Namespace) -> Carrier:
-    """Raises UserError where the model is of neither pictures, nor samples of some length, nor samples in a row."""
+    """The carrier of the model's samples: pictures, samples of any length, or consecutive ones; else UserError."""
     sides = len(model.shape) - 1
     if medium.row and "picture files" not in medium.lacks:
         _require_follow(arguments.follow)
@@ -224,7 +224,7 @@ def _require_follow(count: int) -> None:
 
 
 def translate(model: Model, waiting: list[Job], carrier: Carrier, seed: int, maker: Maker) -> list[str]:
-    """Write the translations, marked; return the names of files that cannot be read, each with the reason."""
+    """Write the translations, marked as generated; return the names of unreadable files, with the reasons."""
     broken: list[str] = []
     begun = _begun(waiting, carrier, maker, broken)
     through = _each_alone if _draws(model) else _together
@@ -242,7 +242,7 @@ class Begun(NamedTuple):
     plan: Any
     pieces: Iterator[FloatImages]
     digest: str
-    """Of what is made of it."""
+    """The digest of its translation's inputs."""
 
 
 def _begun(waiting: list[Job], carrier: Carrier, maker: Maker, broken: list[str]) -> Iterator[Begun]:
@@ -255,18 +255,18 @@ def _begun(waiting: list[Job], carrier: Carrier, maker: Maker, broken: list[str]
 
 
 def _draws(model: Model) -> bool:
-    """Whether noise decides beside a source what the model makes."""
+    """Whether the model's image depends on noise, beside the source."""
     return model.generator.config.latent_size > 0 or model.generator.config.dropout_in_use
 
 
 def _each_alone(model: Model, begun: Iterable[Begun], seed: int) -> Iterator[tuple[Begun, Iterator[FloatImages]]]:
-    """Each from the same noise, so that it is the same whatever else is translated, or lies there already."""
+    """Translate each file alone, from the same noise, so that its result does not depend on other files."""
     for one in begun:
         yield one, translations(model, one.pieces, seed)
 
 
 def _together(model: Model, begun: Iterable[Begun], seed: int) -> Iterator[tuple[Begun, Iterator[FloatImages]]]:
-    """Small files several at once, which is quicker."""
+    """Translate several small files at once, which is faster."""
     ahead: deque[Begun] = deque()
 
     def pieces() -> Iterator[FloatImages]:
@@ -290,7 +290,7 @@ def _write(one: Begun, carrier: Carrier, made: Iterator[FloatImages], mark: Mark
 
 
 def translations(model: Model, tiles: Iterator[FloatImages], seed: int) -> Iterator[FloatImages]:
-    """What the model makes of each tile, `[C,H,W]` in [-1,1]; memory: one chunk of them."""
+    """The model's translation of each tile, `[C,H,W]` in [-1,1]; memory: one chunk of tiles."""
     for number, chunk in enumerate(iter(lambda: list(islice(tiles, CHUNK)), [])):
         latents = latents_at(model.generator.config, seed, number)[: len(chunk)]
         sources: Tensor = torch.from_numpy(np.stack(chunk))

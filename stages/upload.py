@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def why_not(publish: str) -> str | None:
-    """Why this run is not published: an experiment, or another try of many, is not what others should use."""
+    """Why this run is not published, such as an experiment or one try of many, which others should not use; or None."""
     if publish == "never":
         return "upload.publish is never"
     if publish == "runs" and (name := experiment()):
@@ -48,13 +48,13 @@ def why_not(publish: str) -> str | None:
 
 
 def _described() -> dict[str, Any]:
-    """What the gate says of the data, so that it can compare the next data with them, wherever the release lies."""
+    """The gate's description of the data, so that it can compare later data with them, wherever the release is."""
     data = read_json(VALIDATION).get("data")
     return {} if data is None else {"data": data}
 
 
 def _refuse_inputs(store: Path) -> None:
-    """A store among the stage's inputs would change them by each release."""
+    """Refuse a store among the stage's inputs, which each release would change."""
     for folder in [*ROOT, *FOLDERS, REPORTS[0].parent]:
         if store.resolve().is_relative_to(folder.resolve()):
             raise UserError(

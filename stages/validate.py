@@ -57,16 +57,16 @@ _NEEDED = {
     "difference_hash": pa.types.is_uint64,
 }
 _MORE = ("attributes", "domain")
-_MAY_BE_NULL = {"label", "min", "max", "mean", "std"}  # no class; no finite pixel
+_MAY_BE_NULL = {"label", "min", "max", "mean", "std"}  # without a class; without a finite pixel
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the gate found."""
+    """The result of the gate."""
 
     images: int
     verdicts: list[Verdict]
-    """Of the data alone, then of the drift."""
+    """Verdicts on the data alone, then on the drift."""
     not_checked: list[dict[str, str]]
 
     @property
@@ -84,14 +84,14 @@ def main() -> None:
         outcome = validate(NORMALIZED, limits, REPORTS, Path())
         stop_on_failure(outcome, PAGE)
         known = known_of(read_json(NORMALIZED / MANIFEST))
-        require_fit(known)  # before a network learns
+        require_fit(known)  # before any network is trained
         facts["images"], facts["expectations"] = outcome.images, len(outcome.verdicts)
         facts["warnings"] = [verdict.name for verdict in outcome.warned]
     print("\n".join(report_lines(outcome, known.medium.words)))
 
 
 def validate(normalized: Path, limits: Validate, reports: Path, root: Path) -> Outcome:
-    """Judge the normalized images, and compare them with the release whose receipt is in `root`; write the reports."""
+    """Check the normalized images, compare them with the release whose receipt is in `root`, and write the reports."""
     known = read_manifest(normalized / MANIFEST)
     stats = read_stats(normalized / STATS, known.medium)
     twins = find_twins(stats, normalized, limits, by_looks=known.no_looks is None)
@@ -115,7 +115,7 @@ def validate(normalized: Path, limits: Validate, reports: Path, root: Path) -> O
 
 
 def as_json(outcome: Outcome, of_the_data: int, here: Description) -> dict[str, Any]:
-    """What training depends on: the same for the same data and limits, whatever was published before."""
+    """The JSON on which training depends: equal for the same data and limits, whatever was published before."""
     return {
         "success": not outcome.failed,
         "expectations": [asdict(verdict) for verdict in outcome.verdicts[:of_the_data]],
@@ -126,7 +126,7 @@ def as_json(outcome: Outcome, of_the_data: int, here: Description) -> dict[str, 
 
 
 def stop_on_failure(outcome: Outcome, html: Path) -> None:
-    """Raise a UserError that names each failed critical expectation, what was found, and examples."""
+    """Raise a UserError with each failed critical expectation, what was found, and examples."""
     if outcome.failed:
         failed, sentences = len(outcome.failed), "; ".join(_sentence(verdict) for verdict in outcome.failed)
         raise UserError(
@@ -137,7 +137,7 @@ def stop_on_failure(outcome: Outcome, html: Path) -> None:
 
 
 def report_lines(outcome: Outcome, words: Words) -> list[str]:
-    """What a run that goes on says: warnings, what was not checked and why, and the verdict."""
+    """The lines of a passed gate: warnings, checks that were not made and why, and the verdict."""
     met = len(outcome.verdicts) - len(outcome.warned)
     met_all = "all" if not outcome.warned else f"{met} of"
     return [
@@ -168,7 +168,7 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def read_stats(path: Path, medium: Medium) -> pd.DataFrame:
-    """The summary table, only the columns that are judged."""
+    """The summary table, with only the columns that are checked."""
     sources = [f"source_{side}" for side in medium.sides]
     own = [one.column for one in medium.expectations]
     needed = _NEEDED | dict.fromkeys(own, pa.types.is_floating)

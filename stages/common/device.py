@@ -1,6 +1,6 @@
 """A stage's device and arithmetic, as params name them.
 
-The exit code of `python -m stages.common.device PRECISION DEVICE` is 0 if this machine has them.
+`python -m stages.common.device PRECISION DEVICE` says by its exit code whether this machine has them.
 """
 
 import torch
