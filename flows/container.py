@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 RUN, STAGE, WORKSPACE = "mintage.run", "mintage.stage", "mintage.workspace"
 """Labels of a stage's container."""
 _GRACE = 3
-"""Seconds from asking a container to end to killing it; less than the flow waits before it kills us."""
+"""Seconds from asking a container to end to killing it; less than the flow waits before it kills this process."""
 _PATIENCE = 10
-"""Seconds for which an engine may be silent before it counts as not there."""
+"""Seconds without an answer after which an engine counts as missing."""
 _SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 
 
@@ -48,17 +48,17 @@ def main() -> None:
 
 
 def run(arguments: list[str], stage: str, meta: Meta, workspace: Path) -> int:
-    """Run `sh ARGUMENTS` in the stage's container, pass on what it prints, and return its exit code.
+    """Run `sh ARGUMENTS` in the stage's container, pass on its output, and return its exit code.
 
-    A signal that ends us ends the container first. Raises UserError where there is no engine, no image, another
-    container of the same stage in this workspace, or too little memory; TemporaryError where the engine goes away.
+    A signal that ends this process ends the container first. Raises UserError if there is no engine, no image, another
+    container of the same stage in this workspace, or too little memory; TemporaryError if the engine goes away.
     """
     from docker.errors import DockerException
 
     with engine() as client, ExitStack() as at_end:
         for number in _SIGNALS:
             signal.signal(number, _end)
-        with _signals_held():  # none comes between the engine's making the container and our knowing of it
+        with _signals_held():  # so that no signal comes between the container's creation and our knowing of it
             container = _create(client, arguments, stage, meta, workspace)
             at_end.callback(_remove, container)
         try:
@@ -71,7 +71,7 @@ def run(arguments: list[str], stage: str, meta: Meta, workspace: Path) -> int:
 
 
 def check_engine(stages: Iterable[Stage]) -> None:
-    """Raise UserError where no engine answers, or it lacks an image of these stages."""
+    """Raise UserError if no engine answers, or it lacks an image of these stages."""
     from docker.errors import ImageNotFound
 
     with engine(_PATIENCE) as client:
@@ -86,14 +86,14 @@ def check_engine(stages: Iterable[Stage]) -> None:
 
 
 def end_containers(run: str, stage: str | None = None) -> list[str]:
-    """End every container of a run, or of one stage of it, and return their names; none where no engine answers."""
+    """End every container of a run, or of one stage of it, and return their names; none if no engine answers."""
     from docker.errors import APIError, DockerException
 
     labels = [f"{RUN}={run}", *([f"{STAGE}={stage}"] if stage else [])]
     ended = []
     with suppress(UserError, DockerException, OSError), engine(_PATIENCE) as client:
         for container in client.containers.list(all=True, filters={"label": labels}) if run else []:
-            with suppress(APIError):  # another ended it at the same moment
+            with suppress(APIError):  # another process ended it at the same moment
                 container.remove(force=True)
                 ended.append(str(container.name))
     return ended
@@ -101,7 +101,7 @@ def end_containers(run: str, stage: str | None = None) -> list[str]:
 
 @contextmanager
 def engine(patience: int = 60) -> "Iterator[DockerClient]":
-    """The engine that DOCKER_HOST or Docker's current context names; UserError where none answers."""
+    """The engine that DOCKER_HOST or Docker's current context names; UserError if none answers."""
     import docker
 
     try:
@@ -117,21 +117,21 @@ def engine(patience: int = 60) -> "Iterator[DockerClient]":
 
 
 def _workspace() -> Path:
-    """The folder of the pipeline around the current one. DVC_ROOT is not it, where an experiment has its own copy."""
+    """The pipeline's folder, this one or a parent. DVC_ROOT may be another, if an experiment has its own copy."""
     here = Path.cwd()
     return next(folder for folder in (here, *here.parents) if (folder / ".dvc").is_dir())
 
 
 def _meta(workspace: Path, stage: str) -> Meta:
-    """From the YAML itself: to ask DVC would cost each stage half a second."""
+    """The stage's `meta:`, read from dvc.yaml: DVC would take half a second for each stage."""
     file, _, name = stage.rpartition(":")
     stages = YAML(typ="safe", pure=True).load(workspace / (file or "dvc.yaml"))["stages"]
-    entry = stages[name.partition("@")[0]]  # what follows is the item of a foreach or a matrix
+    entry = stages[name.partition("@")[0]]  # after @ is the item of a foreach or a matrix
     return read_meta(entry.get("do", entry).get("meta"), stage)
 
 
 def _create(client: "DockerClient", arguments: list[str], stage: str, meta: Meta, workspace: Path) -> "Container":
-    """The name is the stage's in this workspace, so the engine itself never lets two run at once."""
+    """Create the container, named by stage and workspace, so that the engine itself never lets two run at once."""
     from docker.errors import APIError
 
     name = f"mintage-{sha256(os.fsencode(workspace)).hexdigest()[:8]}-{re.sub('[^a-zA-Z0-9_.-]', '-', stage)}"
@@ -139,7 +139,7 @@ def _create(client: "DockerClient", arguments: list[str], stage: str, meta: Meta
     about: dict[str, Any] = {"name": name, "labels": labels, "entrypoint": ["/bin/sh"], "command": arguments}
     about |= settings(stage, meta, workspace, cores=client.info()["NCPU"])
     with _sentences(stage):
-        # By its id, so that the image which runs is the one in the stage's provenance.
+        # By its id, so that the running image is the one in the stage's provenance.
         image = client.images.get(about["image"])
         about["environment"]["MINTAGE_IMAGE"] = f"{about['image']}@{image.id}"
         about["image"] = image.id
@@ -153,7 +153,7 @@ def _create(client: "DockerClient", arguments: list[str], stage: str, meta: Meta
 
 
 def _remove_leftover(client: "DockerClient", name: str, run: str) -> None:
-    """A container that outlived its client is removed, if it has ended or is of our own run; else UserError."""
+    """Remove a container that outlived its client, if it has ended or is of this run; else raise UserError."""
     other = client.containers.get(name)
     if other.status not in ("exited", "dead") and not (run and other.labels.get(RUN) == run):
         raise UserError(
@@ -164,7 +164,7 @@ def _remove_leftover(client: "DockerClient", name: str, run: str) -> None:
 
 
 def _start(container: "Container", stage: str) -> Iterator[tuple[bytes | None, bytes | None]]:
-    """What it will print, as pairs of stdout and stderr; attached to first, so that nothing is lost."""
+    """Start the container; its output, as pairs of stdout and stderr, is attached first, so that nothing is lost."""
     with _sentences(stage):
         output: Iterator[tuple[bytes | None, bytes | None]] = container.attach(stream=True, demux=True)
         container.start()
@@ -203,7 +203,7 @@ def _remove(container: "Container") -> None:
 
 @contextmanager
 def _sentences(stage: str) -> Iterator[None]:
-    """The engine's refusals as UserErrors."""
+    """Turn the engine's refusals into UserErrors."""
     from docker.errors import DockerException, ImageNotFound
 
     try:
@@ -222,7 +222,7 @@ def _missing(images: str) -> UserError:
 
 
 def _reason(error: BaseException) -> str:
-    """The engine's own words, or the system's: the one that stands deepest in what the libraries wrapped around it."""
+    """The engine's own message, or the system's: the innermost of the errors that the libraries wrapped."""
     if explanation := getattr(error, "explanation", None):
         return str(explanation).strip().replace("\n", " ")
     words = str(error)

@@ -1,4 +1,4 @@
-"""The graph of a run as a picture, a box a stage, coloured by its outcome. SVG: not every UI draws mermaid."""
+"""The graph of a run as a picture, a box a stage, colored by its outcome. SVG: not every UI draws mermaid."""
 
 from html import escape
 
@@ -15,11 +15,11 @@ COLOURS = {
     "not started": "#ffffff",
 }
 _WIDTH, _HEIGHT, _RIGHT, _DOWN = 96, 30, 130, 52
-"""A box, and the steps from one to the next column and row, in pixels."""
+"""The size of a box, and the steps to the next column and row, in pixels."""
 
 
 def drawing(graph: Graph, results: dict[str, StageResult]) -> str:
-    """Columns follow the order in which stages can run; arrows that follow from others are left out."""
+    """The picture as SVG. Columns are in the order in which stages can run; redundant arrows are left out."""
     edges = [(other, name) for name, stage in graph.items() for other in stage.upstream if other in graph]
     drawn: networkx.DiGraph[str] = networkx.DiGraph(edges)
     drawn.add_nodes_from(graph)

@@ -1,8 +1,8 @@
-"""An end by SIGTERM takes seconds, at whatever moment it comes.
+"""Makes SIGTERM end a process within seconds, at any moment.
 
-Prefect turns the signal into an exception, which may come up within Prefect itself: between two stages a run then
-waits for its server, or for a retry, and a sweep may even go on with its next trial. Here a thread waits for the signal
-beside whatever handles it, by the pipe into which the interpreter writes the number of each, and has the last word.
+Prefect turns the signal into an exception, which may be raised inside Prefect itself: between two stages a run then
+waits for its server, or for a retry, and a sweep may even go on with its next trial. So a thread also waits for the
+signal, by the pipe into which the interpreter writes each signal's number, and ends the process if nothing else does.
 """
 
 import os
@@ -16,13 +16,13 @@ from contextlib import contextmanager, suppress
 import psutil
 
 LONGEST = 20.0
-"""Seconds from SIGTERM to the end of the process: more than `flows.processes.GRACE`, so that what can end well does."""
+"""Seconds from SIGTERM to the end of the process: more than `flows.processes.GRACE`, so that it can end well."""
 _last_words: list[Callable[[], object]] = []
 
 
 @contextmanager
 def hurried(last_word: Callable[[], object]) -> Iterator[None]:
-    """From here on this process ends at the latest `LONGEST` seconds after SIGTERM; within, `last_word` comes first."""
+    """From now on this process ends at most `LONGEST` seconds after SIGTERM; in the block, after `last_word`."""
     _watch()
     _last_words.append(last_word)
     try:
@@ -32,7 +32,7 @@ def hurried(last_word: Callable[[], object]) -> Iterator[None]:
 
 
 def _watch() -> None:
-    """Start the thread that waits for the signal; nothing where it is there, or another has the interpreter's pipe."""
+    """Start the thread that waits for the signal, unless it runs, or other code uses the interpreter's pipe."""
     if threading.current_thread() is not threading.main_thread():
         return
     reading, writing = os.pipe()
@@ -47,14 +47,14 @@ def _watch() -> None:
 
 
 def _wait(reading: int) -> None:
-    """End the process some time after it was asked to."""
+    """Wait for SIGTERM, and end the process some time after it."""
     while signal.SIGTERM not in os.read(reading, 64):
         pass
     time.sleep(LONGEST)
     print(f"error: ended {LONGEST:g} s after SIGTERM, since it did not end by itself", file=sys.stderr)
     for last_word in _last_words:
         last_word()
-    for child in psutil.Process().children(recursive=True):  # Prefect's own server
+    for child in psutil.Process().children(recursive=True):  # such as Prefect's own server
         with suppress(psutil.NoSuchProcess):
             child.kill()
     os._exit(128 + signal.SIGTERM)

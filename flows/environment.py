@@ -48,8 +48,7 @@ MINTAGE_S3_SECRET_KEY={secret_key}
 def write_environment(workspace: Path, socket: Path) -> Path:
     """Write `.env` into the workspace, readable by the caller alone, with new random secrets; returns its path.
 
-    Raises UserError where there is one, where there is no Docker socket, and where git's repository lies
-    outside of the workspace.
+    Raises UserError if it exists, if there is no Docker socket, and if git's repository is outside the workspace.
     """
     path = workspace / ".env"
     if (workspace / ".git").is_file():
@@ -69,7 +68,7 @@ def write_environment(workspace: Path, socket: Path) -> Path:
 
 
 def settings(workspace: Path, socket: Path) -> dict[str, str | int]:
-    """What the template asks for; the secrets are new in each call."""
+    """The template's values; secrets are new in each call."""
     if not socket.is_socket():
         raise UserError(
             "docker-socket-missing",
@@ -89,7 +88,7 @@ def settings(workspace: Path, socket: Path) -> dict[str, str | int]:
 
 
 def _quoted(path: Path) -> str:
-    """As Compose reads a value literally: within single quotes, those in it escaped."""
+    """A path in single quotes, with those in it escaped, which Compose reads literally."""
     return "'" + str(path).replace("'", "\\'") + "'"
 
 

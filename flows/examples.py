@@ -47,19 +47,19 @@ _PREPARING = OneAtATime()
 
 @dataclass(frozen=True)
 class Run:
-    """An example in its checkout."""
+    """A run of an example in its checkout."""
 
     example: Example
     root: Path
     """The main checkout."""
     commit: str
     snapshot: str
-    """A commit of the files that git tracks, as they are now."""
+    """A commit of the tracked files as they are now."""
     url: str
     log: Path | None
-    """What its stages print goes there; None: to the terminal."""
+    """The file for the output of its stages; None: the terminal."""
     first: "Run | None" = None
-    """Of the example that it stands on."""
+    """The run of the example that it builds on."""
 
     @property
     def folder(self) -> Path:
@@ -71,17 +71,17 @@ class Run:
 
     @property
     def record(self) -> Path:
-        """What it was begun with, and how it ended."""
+        """The file with what it was begun with, and how it ended."""
         return self.checkout.with_suffix(".json")
 
     def begun_with(self) -> dict[str, str]:
-        """Where this is the same, a run goes on, or has ended."""
+        """Digests of what a run depends on: if they are the same, it resumes, or is already finished."""
         tree = git(self.root, "rev-parse", f"{self.snapshot}^{{tree}}")
         begun = {"tree": tree, "example": hashlib.sha256(self.example.text.encode()).hexdigest(), "url": self.url}
         return begun | {"first": str(self.first.release())} if self.first else begun
 
     def release(self) -> str | None:
-        """Of its end, where nothing has changed since; None where it has, or the store has the release no more."""
+        """The release of its last end; None if anything has changed since, or the store no longer has the release."""
         before = read_json(self.record) if self.record.exists() else {}
         release = before.get("release") if before.get("begun") == self.begun_with() else None
         return release if release and release_in(open_store(self.url), release).read(MANIFEST) else None
@@ -106,7 +106,7 @@ def main() -> None:
 
 
 def _planned(chosen: Sequence[Example], root: Path, url: str) -> list[Run]:
-    """Of each a run; those that another one stands on come before it."""
+    """A run for each example, after the run that it builds on."""
     commit = current_commit(root)
     snapshot = snapshot_of(root, commit)
     runs: dict[str, Run] = {}
@@ -118,7 +118,7 @@ def _planned(chosen: Sequence[Example], root: Path, url: str) -> list[Run]:
 
 
 def _run_in_turn(runs: Sequence[Run], jobs: int) -> list[bool]:
-    """Whether each ended well: so many side by side, and each once the one that it stands on has ended."""
+    """Whether each run ended well; `jobs` run side by side, each after the run that it builds on."""
     by_name = {run.example.name: run for run in runs}
     turns = TopologicalSorter({name: [run.first.example.name] if run.first else [] for name, run in by_name.items()})
     turns.prepare()
@@ -132,19 +132,19 @@ def _run_in_turn(runs: Sequence[Run], jobs: int) -> list[bool]:
                 fine.append(ended.result())
                 turns.done(at_work.pop(ended))
     finally:
-        pool.shutdown(cancel_futures=True)  # after Ctrl-C no other begins
+        pool.shutdown(cancel_futures=True)  # no other run begins after Ctrl-C
     return fine
 
 
 def described(example: Example) -> str:
-    """A line of the list."""
+    """An example's line in the list."""
     after = f", after {example.after}" if example.after else ""
     ranges = "" if example.expected else " (states no range: nobody has run it yet)"
     return f"{example.name:<28} {example.minutes:>5g} min  {example.title}{after}{ranges}"
 
 
 def run(example: Run) -> str:
-    """Run it, or go on with it, and publish it; what came out, in words. Raises UserError where it went wrong."""
+    """Run an example, or resume it, and publish it; returns the result in words. Raises UserError if it fails."""
     with Lock(example.folder / f"{example.example.name}.lock") as lock:
         if not lock.take():
             raise UserError("example-busy", "another run of it is at work: wait for its end")
@@ -158,7 +158,7 @@ def run(example: Run) -> str:
         started, begun = time.monotonic(), example.begun_with()
         before = read_json(example.record) if example.record.exists() else {}
         if before.get("begun") != begun or not example.checkout.exists():
-            with _PREPARING:  # git makes one worktree at a time
+            with _PREPARING:  # git can only make one worktree at a time
                 _prepare(example)
             write_json(example.record, {"begun": begun})
         _reproduce(example)
@@ -172,7 +172,7 @@ def run(example: Run) -> str:
 
 
 def _run_and_report(example: Run) -> bool:
-    """Run it and say how it ended, each in a line that begins with its name; whether it ended well."""
+    """Run an example and print how it ended, in a line that begins with its name; whether it ended well."""
     name = example.example.name
     print(f"{name}: about {example.example.minutes:g} min on two cores", flush=True)
     try:
@@ -207,7 +207,7 @@ def _prepare(example: Run) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             os.link(data / name, target)
     values = example.example.applied(_params(example.root), _first_seen_from(made, example))
-    values["upload"] |= {"publish": "never"}  # to its own channel, once its figures are seen
+    values["upload"] |= {"publish": "never"}  # published later, to its own channel, once its figures are known
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
     with open(made / PARAMS, "w") as file:
@@ -215,7 +215,7 @@ def _prepare(example: Run) -> None:
 
 
 def _first_seen_from(checkout: Path, example: Run) -> str | None:
-    """The address of the release that it stands on; in a folder relative, so that params name none of this machine."""
+    """The address of the release that it builds on; a relative path, so that params contain no path of this machine."""
     if example.first is None:
         return None
     store = open_store(example.url)
@@ -224,10 +224,10 @@ def _first_seen_from(checkout: Path, example: Run) -> str | None:
 
 
 def _reproduce(example: Run) -> None:
-    """Check and run the pipeline; what a killed run left there is ended first."""
+    """Check and run the pipeline; leftovers of a killed run are ended first."""
     with taken(example.checkout) as (mark, _), open(example.log, "ab") if example.log else nullcontext() as output:
         for command in ([sys.executable, "-m", "stages.check"], dvc_command("repro")):
-            path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"  # dvc.yaml says `python`
+            path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"  # dvc.yaml runs `python`
             environment = {**os.environ, "PATH": path, RUN: mark, STAGE: command[2]}
             code = subprocess.run(
                 command, cwd=example.checkout, env=environment, stdout=output, stderr=output, check=False

@@ -1,4 +1,4 @@
-"""An example's files: brought once by the command that its file names, and believed by their SHA-256 alone."""
+"""An example's files: downloaded once, by the command in its file, and checked by SHA-256."""
 
 import os
 import subprocess
@@ -11,9 +11,9 @@ from stages.examples import Example
 
 
 def bring_data(example: Example, folder: Path) -> Path | None:
-    """Where the example's files lie in `folder`; None where its source needs none.
+    """The place of the example's files in `folder`; None if its source needs none.
 
-    Raises UserError where the command fails, or brings other files than the example was made with.
+    Raises UserError if the command fails, or gets other files than the example was made with.
     """
     files, command = example.data.files, example.data.command
     if not files or command is None:
@@ -23,7 +23,7 @@ def bring_data(example: Example, folder: Path) -> Path | None:
         return place
     print(f"{example.name}: {example.data.name} ({example.data.licence}) by: {command}", flush=True)
     with replacing_directory(place) as partial:
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"  # a command may say `python`
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"  # a command may run `python`
         done = subprocess.run(
             ["sh", "-euc", command],
             cwd=partial,

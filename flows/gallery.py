@@ -26,7 +26,7 @@ from stages.stores import GIVEN, IN_PARAMS
 from stages.stores.folder import FolderStore
 
 RETRIES = 2
-"""Of what may heal: a store that does not answer, or another build that is at work."""
+"""Retries of errors that may pass: a store that does not answer, or another build that is running."""
 
 
 @flow(name="gallery", persist_result=False, on_crashed=[tell_of_crash])
@@ -55,9 +55,9 @@ async def gallery(
 
 
 def check_request(root: Path, urls: list[str], out: str) -> None:
-    """Raise UserError on a slip in what was typed, which can be known before a server is started or waited for.
+    """Raise UserError on a mistake in the arguments, before a server is started or waited for.
 
-    A store that is missing beside others keeps none of them back, and is told by the run itself.
+    A missing store does not stop the others; the run itself reports it.
     """
     folders_of(urls, out)
     asked, setting = urls or [load_params(root / "params.yaml").upload.url], GIVEN if urls else IN_PARAMS
@@ -68,7 +68,7 @@ def check_request(root: Path, urls: list[str], out: str) -> None:
 
 
 def folders_of(urls: list[str], out: str) -> dict[str | None, Path]:
-    """The site's folder of each store; None is the store of params.yaml. Raises UserError where two would be one."""
+    """The site's folder for each store; None is the store of params.yaml. Raises UserError if two have one folder."""
     if len(urls) < 2:
         return {urls[0] if urls else None: Path(out)}
     named: dict[str | None, Path] = {
@@ -82,7 +82,7 @@ def folders_of(urls: list[str], out: str) -> dict[str | None, Path]:
 
 
 async def start(url: str | None, folder: Path, title: str, root: Path, run: str) -> State[Any]:
-    """The site of one store as a task, tried again where that may help."""
+    """Build a store's site as a task, with retries if they may help."""
 
     def can_heal(_task: Any, task_run: Any, state: State[Any]) -> bool:
         return task_run.run_count <= RETRIES and results_of(state).get("exit_code") == TRY_AGAIN
@@ -91,7 +91,7 @@ async def start(url: str | None, folder: Path, title: str, root: Path, run: str)
     as_task: Any = task(
         name="site",
         task_run_name=name.replace("{", "{{").replace("}", "}}"),
-        retries=RETRIES + 1,  # one more than are wanted, as in flows/stage.py
+        retries=RETRIES + 1,  # one more than wanted, as in flows/stage.py
         retry_delay_seconds=[RETRY_DELAY * 2**number for number in range(RETRIES + 1)],
         retry_condition_fn=can_heal,
         cache_policy=NO_CACHE,
@@ -107,7 +107,7 @@ async def build(url: str | None, folder: Path, title: str, root: Path, run: str)
 
     def on_line(line: str) -> None:
         lines.append(line)
-        if not line.startswith("error: "):  # the state says it
+        if not line.startswith("error: "):  # the state has it
             logger.info(line)
 
     named = [] if url is None else ["--url", url]
@@ -120,7 +120,7 @@ async def build(url: str | None, folder: Path, title: str, root: Path, run: str)
 
 
 async def conclude(root: Path, folders: dict[str | None, Path], states: list[State[Any]]) -> State[Any]:
-    """A page in Prefect that says where each site is; failed where one is."""
+    """Make a page in Prefect with the place of each site; the state is failed if one failed."""
     named = {url or "upload.url": state for url, state in zip(folders, states, strict=True)}
     await acreate_markdown_artifact(
         "\n".join(f"- {url}: {state.message or state.name}" for url, state in named.items()),
@@ -137,7 +137,7 @@ async def conclude(root: Path, folders: dict[str | None, Path], states: list[Sta
 
 
 async def play(**parameters: Any) -> State[Any]:
-    """`gallery`, to its final state, whatever that is."""
+    """Run `gallery`, and return its final state, also a failed one."""
     run: Any = gallery
     state: State[Any] = await run(**parameters, return_state=True)
     return state

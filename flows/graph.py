@@ -1,4 +1,4 @@
-"""The pipeline as DVC knows it: stages in the order in which they can run, and what dvc.yaml says of each."""
+"""The pipeline as DVC knows it: stages in the order in which they can run, with their facts from dvc.yaml."""
 
 import difflib
 from collections.abc import Callable
@@ -13,21 +13,21 @@ from stages.common.errors import UserError
 
 
 class Meta(BaseModel):
-    """What a stage's free-form `meta:` tells an orchestrator; keys that are not named here mean nothing to it."""
+    """The part of a stage's free-form `meta:` for the orchestrator; other keys mean nothing to it."""
 
     model_config = ConfigDict(frozen=True)
 
     image: str = "train"
-    """The container image, where stages run in containers."""
+    """The container image, if stages run in containers."""
     code: bool = False
-    """Whether it only looks at the code: trials of one code share its result, whatever their params."""
+    """Whether it only reads the code: trials with the same code share its result, with any params."""
     gpu: bool = False
     network: bool = False
     """Whether its container may reach the network."""
     timeout: Annotated[float, Field(gt=0)] | None = None
     """Seconds after which the stage is ended."""
     retries: Annotated[int, Field(ge=0)] = 0
-    """More tries after a failure that can heal: never after bad input or a failed gate (exit code 2)."""
+    """Retries after a failure that may pass: never after bad input or a failed gate (exit code 2)."""
     cpus: Annotated[float, Field(gt=0)] | None = None
     memory: str | None = None
 
@@ -48,15 +48,15 @@ Graph = dict[str, Stage]
 
 
 def load_graph(workspace: Path) -> Graph:
-    """Every stage by name, each after all those it depends on. Raises UserError where dvc.yaml is not valid."""
+    """Every stage by name, each after all that it depends on. Raises UserError if dvc.yaml is not valid."""
     import networkx
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
-    settle_git(workspace)  # for all of DVC that this process and those of its run do
+    settle_git(workspace)  # for all DVC commands of this process and of its run
     try:
         with Repo(str(workspace)) as repo:
-            graph = repo.index.graph  # an edge points from a stage to one that it depends on
+            graph = repo.index.graph  # an edge points from a stage to a stage that it depends on
             ordered = networkx.lexicographical_topological_sort(graph.reverse(), key=_place_in(repo.index.stages))
             stages = [_stage(found, graph, workspace) for found in ordered if found.cmd]
     except DvcException as error:
@@ -67,7 +67,7 @@ def load_graph(workspace: Path) -> Graph:
 
 
 def with_upstream(graph: Graph, targets: list[str]) -> Graph:
-    """The targets and all that they depend on; the whole graph where there are none."""
+    """The targets and all that they depend on; the whole graph without targets."""
     wanted: set[str] = set()
     ahead = list(targets or graph)
     while ahead:
@@ -83,7 +83,7 @@ def with_upstream(graph: Graph, targets: list[str]) -> Graph:
 
 
 def unchanged(workspace: Path, name: str) -> bool:
-    """Whether `dvc repro` would skip this stage: its command, deps, params and outputs are as dvc.lock says."""
+    """Whether `dvc repro` would skip this stage: its command, deps, params and outputs are those of dvc.lock."""
     from dvc.repo import Repo
 
     with Repo(str(workspace)) as repo, repo.lock:
@@ -97,13 +97,13 @@ def _place_in(stages: list[Any]) -> Callable[[Any], int]:
 
 
 def _name(found: Any, workspace: Path) -> str:
-    """What `dvc repro NAME` takes in the workspace. DVC's own `addressing` depends on the current folder."""
+    """The stage's name for `dvc repro` in the workspace. DVC's own `addressing` depends on the current folder."""
     path = _path(found.path, workspace)
     return str(found.name) if path == "dvc.yaml" else f"{path}:{found.name}"
 
 
 def read_meta(values: dict[str, Any] | None, name: str) -> Meta:
-    """The `meta:` of stage `name`; UserError where it cannot be meant."""
+    """The `meta:` of stage `name`; UserError if it is invalid."""
     try:
         return Meta.model_validate(values or {})
     except ValidationError as error:
@@ -127,7 +127,7 @@ def _stage(found: Any, graph: Any, workspace: Path) -> Stage:
 
 
 def _is_params(dep: Any) -> bool:
-    """Whether keys of params.yaml are meant, not those of another file."""
+    """Whether a dependency is on keys of params.yaml, and not of another file."""
     return bool(getattr(dep, "params", None)) and Path(dep.fs_path).name == "params.yaml"
 
 
@@ -136,7 +136,7 @@ def _path(path: str, workspace: Path) -> str:
 
 
 def has_remote(workspace: Path) -> bool:
-    """Whether DVC has a default remote there."""
+    """Whether DVC has a default remote in this workspace."""
     from dvc.repo import Repo
 
     with Repo(str(workspace)) as repo:

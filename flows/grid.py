@@ -1,4 +1,4 @@
-"""Overrides with choices, `train.seed=1,2,3`, as the list of trials that they stand for."""
+"""Overrides with choices, `train.seed=1,2,3`, as a list of trials."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from stages.common.errors import UserError
 def grid(overrides: list[str], trials: list[list[str]]) -> list[list[str]]:
     """Every combination of the choices (`dvc exp run --queue -S`, Hydra's syntax), for each of `trials`, each once.
 
-    Raises UserError where an override is not of the syntax.
+    Raises UserError on an override with wrong syntax.
     """
     if not overrides and not trials:
         return []
@@ -37,7 +37,7 @@ def read_list(path: Path) -> list[list[str]]:
 
 
 def require_overrides_used(trials: list[list[str]], graph: Graph) -> None:
-    """A UserError where trials differ in an override that no stage of theirs reads: they would come out the same."""
+    """Raise UserError if trials differ in an override that none of their stages reads: their results would be equal."""
     read = {key for stage in graph.values() for key in stage.params}
     for override in (override for trial in trials for override in trial):
         key = override.lstrip("+~").partition("=")[0]

@@ -1,4 +1,4 @@
-"""What a worker that was killed leaves behind, ended before another begins."""
+"""Ends what a killed worker left behind, before another worker begins."""
 
 from pathlib import Path
 
@@ -21,9 +21,9 @@ from stages.common.errors import UserError
 async def end_killed_runs(workspace: Path, url: str, pool: str) -> list[str]:
     """End what a killed run left in the workspace, and tell the server at `url` that the runs of this pool are dead.
 
-    Prefect does not notice by itself, and would let no other run of a deployment with a concurrency limit begin.
-    A pool is of one workspace, so who has the workspace knows that none of its runs can be alive.
-    Returns what was ended; does nothing where a run is at work.
+    Prefect does not notice by itself, and would start no other run of a deployment with a concurrency limit. A pool
+    has one workspace, so the process with the workspace's lock knows that none of its runs can be alive.
+    Returns what was ended; does nothing if a run is active.
     """
     running = FlowRunFilter(
         state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING, StateType.CANCELLING]))

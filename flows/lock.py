@@ -1,4 +1,4 @@
-"""A lock that the kernel takes back when its holder dies, however that is."""
+"""A lock that the kernel releases when its holder dies, for whatever reason."""
 
 import fcntl
 import os
@@ -7,14 +7,14 @@ from types import TracebackType
 
 
 class Lock:
-    """A file that one process has at a time. What that process starts does not inherit it."""
+    """A file that one process has at a time. Its child processes do not inherit it."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(exist_ok=True)
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
 
     def take(self) -> bool:
-        """Whether it is ours now; False where another has it."""
+        """Take the lock; False if another process has it."""
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

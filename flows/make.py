@@ -1,6 +1,6 @@
 """What `make run`, `make pull` and `make clean` do, each as the only one at work in this checkout.
 
-A second one, or a flow beside it, would put outputs back, or take them away, while the first is making them.
+A second command, or a flow, would restore or remove outputs while the first is making them.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from stages.common.errors import BAD_INPUT, run_stage
 from stages.common.stage import Parser, program
 
 _PATIENCE = 30.0
-"""Seconds for a stage to save what it has after Ctrl-C, which it gets from the terminal as we do."""
+"""Seconds for a stage to save its work after Ctrl-C, which it gets from the terminal as this process does."""
 _DOES = {
     "mintage run": "Bring everything up to date, or one stage and what it needs.",
     "mintage train": "Bring the training up to date, and what it needs.",
@@ -48,12 +48,12 @@ def main() -> None:
 
 
 def reproduce(run: str, stage: str | None = None) -> int:
-    """The pipeline by DVC, then where everything is; the exit code. After a failure the old outputs come back.
+    """Run the pipeline by DVC, then print the summary; returns the exit code. After a failure old outputs come back.
 
-    With a stage: that and what it needs, and no summary.
+    With `stage`, run only this stage and what it needs, without the summary.
     """
     if stage is not None:
-        with_upstream(load_graph(Path.cwd()), [stage])  # refuses one that is unknown
+        with_upstream(load_graph(Path.cwd()), [stage])  # refuses an unknown stage
     check.main()
     code = _call(dvc_command("repro", *filter(None, [stage])), run)
     if code == 0:
@@ -65,7 +65,7 @@ def reproduce(run: str, stage: str | None = None) -> int:
 
 
 def pull(run: str) -> int:
-    """A colleague's outputs from the DVC remote, and where everything is; the exit code."""
+    """Get a colleague's outputs from the DVC remote, and print the summary; returns the exit code."""
     steps = [dvc_command("pull", "--run-cache"), [*_module("stages.remote"), "adopt"], _module("stages.summary")]
     return next((code for step in steps if (code := _call(step, run))), 0)
 
@@ -75,11 +75,11 @@ def _module(name: str) -> list[str]:
 
 
 def _call(command: list[str], run: str) -> int:
-    """Run it on our terminal, marked as of this run; its exit code, negative where Ctrl-C ended it.
+    """Run a command on this terminal, marked with this run; its exit code, negative if Ctrl-C ended it.
 
-    Whatever else ends us ends all that carries the mark, when the workspace is given back.
+    If anything else ends this process, all marked processes are ended when the workspace is released.
     """
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"  # dvc.yaml says `python`
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"  # dvc.yaml runs `python`
     process = subprocess.Popen(command, env={**os.environ, "PATH": path, RUN: run, STAGE: command[2]})
     try:
         return process.wait()
@@ -92,7 +92,7 @@ def _call(command: list[str], run: str) -> int:
 
 
 def _end(number: int, _frame: FrameType | None) -> NoReturn:
-    """Once: what comes while we end what is running must not keep us from it."""
+    """Exit on the first signal only: later ones must not interrupt the ending of processes."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     raise SystemExit(128 + number)
@@ -100,7 +100,7 @@ def _end(number: int, _frame: FrameType | None) -> NoReturn:
 
 def _arguments() -> argparse.Namespace:
     called = program("flows.make")
-    by_name = called.startswith("mintage ")  # which says what is to be done
+    by_name = called.startswith("mintage ")  # the command's name then says what to do
     takes_stage = not by_name or called == "mintage run"
     usage = f"{called} [-h]{' [STAGE]' * takes_stage}" if by_name else None
     parser = Parser(called, usage, description=_DOES.get(called, (__doc__ or "").partition("\n")[0]))

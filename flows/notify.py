@@ -21,7 +21,7 @@ _TIMEOUT = 10.0
 
 
 async def failed(workspace: Path, settings: Settings | None, sentence: str) -> None:
-    """`settings` are None where the run ended before its params were known."""
+    """Report a failed run; `settings` are None if it ended before its params were known."""
     await _tell(workspace, settings, FAILED, {"sentence": sentence})
 
 
@@ -42,14 +42,14 @@ async def _tell(workspace: Path, settings: Settings | None, event: str, facts: d
         try:
             async with httpx.AsyncClient(timeout=timeout) as client:
                 (await client.post(url, json=payload)).raise_for_status()
-        except httpx.HTTPStatusError as error:  # the url may be a secret, and is not repeated
+        except httpx.HTTPStatusError as error:  # the url may be secret, and is not repeated
             _logger().warning("the webhook refused the message: HTTP %s", error.response.status_code)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:  # no port in it, for example
+        except (httpx.HTTPError, httpx.InvalidURL) as error:  # an invalid port, for example
             _logger().warning("the webhook was not reached: %s", type(error).__name__)
 
 
 def _webhook(workspace: Path, settings: Settings | None) -> tuple[str | None, float]:
-    """Its url and time-out: the environment's MINTAGE_WEBHOOK goes before the params, which may not be readable."""
+    """The webhook's url and time-out: MINTAGE_WEBHOOK of the environment overrides params, which may be unreadable."""
     given = os.environ.get("MINTAGE_WEBHOOK")
     try:
         settings = settings or load_params(workspace / "params.yaml").flow
@@ -61,5 +61,5 @@ def _webhook(workspace: Path, settings: Settings | None) -> tuple[str | None, fl
 def _logger() -> Any:
     try:
         return get_run_logger()
-    except MissingContextError:  # a hook, after the run
+    except MissingContextError:  # a hook runs after the run
         return get_logger("mintage")

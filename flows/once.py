@@ -1,4 +1,4 @@
-"""The same work, wanted by two trials of a sweep at a time, is done by one; the other finds it in DVC's run cache."""
+"""If two trials of a sweep need the same work at once, one does it; the other finds it in DVC's run cache."""
 
 import asyncio
 import hashlib
@@ -16,7 +16,7 @@ _going_on: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
 
 def work_of(graph: Graph, params: Params) -> dict[str, str]:
-    """A digest for each stage of what decides its work between trials of one code: its params, and its upstream's."""
+    """For each stage, a digest of what decides its work among trials of one code: its params and its upstream's."""
     values = params.model_dump(by_alias=True)
     work: dict[str, str] = {}
     for stage in graph.values():
@@ -29,7 +29,7 @@ def work_of(graph: Graph, params: Params) -> dict[str, str]:
 
 @asynccontextmanager
 async def single_flight(work: str) -> AsyncIterator[None]:
-    """Wait until nobody in this process does this work, then be the one who does."""
+    """Wait until no other task of this process does this work, then hold it."""
     async with _going_on.setdefault(work, asyncio.Lock()):
         yield
 

@@ -16,8 +16,7 @@ from stages.common.train_params import AXES
 def apply(params: Path, overrides: list[str]) -> tuple[bytes, Params]:
     """The content of params.yaml with the overrides in it, comments kept, and its values; the file is not touched.
 
-    Raises UserError where an override is not of the syntax, names an unknown key, or makes params that
-    the pipeline refuses.
+    Raises UserError if an override has wrong syntax, names an unknown key, or makes params that the pipeline refuses.
     """
     from dvc.exceptions import DvcException
     from dvc.utils.hydra import apply_overrides

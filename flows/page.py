@@ -1,4 +1,4 @@
-"""What a run shows of itself in Prefect: one markdown page with graph, stages, metrics, samples and the release."""
+"""The page of a run in Prefect, in markdown: graph, stages, metrics, samples and the release."""
 
 import base64
 import re
@@ -44,7 +44,7 @@ def counted(run: Run) -> str:
 
 
 def release(workspace: Path) -> dict[str, Any] | None:
-    """The receipt of the last release, where there is one, less what it says of the data, which is for the gate."""
+    """The receipt of the last release, if there is one, without the description of the data, which is for the gate."""
     try:
         receipt = read_json(workspace / RECEIPT)
     except UserError:

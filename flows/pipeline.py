@@ -37,7 +37,7 @@ from stages.common.stage import parser_of
 
 
 async def tell_of_crash(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
-    """Prefect calls this where the flow was ended before it could tell by itself."""
+    """Report a crash; Prefect calls this if the flow was ended before it could report by itself."""
     await notify.failed(Path(flow_run.parameters.get("workspace", ".")), None, state.message or "the run crashed")
 
 
@@ -87,14 +87,14 @@ async def pipeline(
 
 
 def all_overrides(given: list[str] | None) -> list[str]:
-    """Those of the environment's MINTAGE_OVERRIDES, then those given."""
+    """The overrides in the environment's MINTAGE_OVERRIDES, then the given ones."""
     return [*os.environ.get("MINTAGE_OVERRIDES", "").split(), *(given or [])]
 
 
 def check_request(root: Path, targets: list[str], overrides: list[str] | None) -> None:
-    """Raise UserError on a slip in what was typed, which can be known before a server is started or waited for.
+    """Raise UserError on a mistake in the arguments, before a server is started or waited for.
 
-    What else is wrong is found by the run itself, which tells a webhook.
+    The run itself finds other errors, and reports them to a webhook.
     """
     if targets:
         with_upstream(load_graph(root), targets)
@@ -103,7 +103,7 @@ def check_request(root: Path, targets: list[str], overrides: list[str] | None) -
 
 
 def prepare(root: Path, targets: list[str], overrides: list[str], push: bool) -> tuple[Graph, Params]:
-    """The stages to run and the params they will have. Raises UserError on all that can be known to be wrong."""
+    """The stages to run and their params. Raises UserError on every error that can be found now."""
     _, params = apply(users_params(root), overrides)
     graph = with_upstream(load_graph(root), targets)
     check(params, outputs(root / "dvc.yaml"), root)
@@ -117,7 +117,7 @@ def prepare(root: Path, targets: list[str], overrides: list[str], push: bool) ->
 
 
 def in_containers(params: Params) -> bool:
-    """The environment's MINTAGE_RUNNER goes before `flow.runner` of the params."""
+    """Whether stages run in containers: MINTAGE_RUNNER of the environment overrides `flow.runner` of params."""
     runner = os.environ.get("MINTAGE_RUNNER") or params.flow.runner
     if runner not in ("process", "docker"):
         raise UserError("runner-unknown", f"MINTAGE_RUNNER = {runner!r} is not one of 'process' or 'docker'")
@@ -125,9 +125,9 @@ def in_containers(params: Params) -> bool:
 
 
 async def run_stages(graph: Graph, run: Run) -> str | None:
-    """Start each stage when all that it depends on are done; what went wrong, as a sentence, or None."""
+    """Start each stage when all that it depends on are done; returns what went wrong, as a sentence, or None."""
     started: dict[str, asyncio.Task[State[Any]]] = {}
-    # A cancel of the flow, or a crash of one stage, cancels the others, and waits for their end.
+    # If the flow is canceled, or a stage crashes, the group cancels the others and waits for their end.
     async with asyncio.TaskGroup() as together:
 
         async def when_ready(name: str) -> State[Any]:
@@ -141,7 +141,7 @@ async def run_stages(graph: Graph, run: Run) -> str | None:
 
 
 async def conclude(graph: Graph, run: Run, settings: Settings, problem: str | None, seconds: float) -> State[Any]:
-    """Show the run on its page in Prefect, tell who wants to be told, and name its final state."""
+    """Show the run on its page in Prefect, send notifications, and return its final state."""
     release = page.release(run.workspace)
     await page.publish(graph, run, problem, seconds)
     data = {"stages": {name: asdict(result) for name, result in run.results.items()}, "release": release}
@@ -155,14 +155,14 @@ async def conclude(graph: Graph, run: Run, settings: Settings, problem: str | No
 
 
 async def play(**parameters: Any) -> State[Any]:
-    """`pipeline`, to its final state, whatever that is."""
+    """Run `pipeline`, and return its final state, also a failed one."""
     run: Any = pipeline
     state: State[Any] = await run(**parameters, return_state=True)
     return state
 
 
 def results_of(state: State[Any]) -> dict[str, Any]:
-    """What `pipeline` leaves in its final state: `stages`, `release`, `exit_code`; empty where it crashed."""
+    """The data in the final state of `pipeline`: `stages`, `release`, `exit_code`; empty if it crashed."""
     data = getattr(state.data, "result", state.data)  # Prefect may wrap it in a record
     return data if isinstance(data, dict) else {}
 
@@ -182,7 +182,7 @@ def main() -> None:
 
 
 def _is_no_failure(record: logging.LogRecord) -> bool:
-    """Why a run failed, or was stopped, is said once, as the last line."""
+    """Whether to log a record: why a run failed, or was stopped, is printed only once, as the last line."""
     return not record.getMessage().startswith(
         ("Finished in state Failed", "Finished in state Crashed", "Crash detected!")
     )
@@ -190,7 +190,7 @@ def _is_no_failure(record: logging.LogRecord) -> bool:
 
 @contextmanager
 def stopped_by_hand() -> Iterator[None]:
-    """Within the block Ctrl-C and SIGTERM, by which Prefect ends a run, are one sentence."""
+    """Within the block, Ctrl-C and SIGTERM, with which Prefect ends a run, become one sentence."""
     reason = (
         "the stages that were at work are ended, and what was finished stays; "
         "the same command goes on, training and evaluator from their last states"
@@ -201,7 +201,7 @@ def stopped_by_hand() -> Iterator[None]:
         raise KeyboardInterrupt(reason) from None
     except TerminationSignal:
         _end_terminated(reason)
-    except BaseExceptionGroup as group:  # of stages, or trials, side by side
+    except BaseExceptionGroup as group:  # from stages, or trials, side by side
         if group.subgroup(TerminationSignal) is None:
             raise
         _end_terminated(reason)

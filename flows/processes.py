@@ -1,4 +1,4 @@
-"""Commands that leave nothing behind: what a run starts carries its mark, and is ended by it, whoever its parent is."""
+"""Commands that leave nothing behind: all processes of a run have its mark, by which they are found and ended."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 RUN, STAGE = "MINTAGE_RUN", "MINTAGE_STAGE"
-"""Environment variables that mark a process, and all that it starts, as of one run and one stage of it."""
+"""Environment variables that mark a process, and all that it starts, with a run and a stage."""
 DVC = [sys.executable, "-m", "dvc", "--wait-for-lock"]
 REPRODUCE = ["repro", "--single-item"]
 GRACE = 8.0
@@ -24,10 +24,10 @@ _POLL = 0.05
 async def run_marked(
     command: Sequence[str], workspace: Path, environment: Mapping[str, str], on_line: Callable[[str], None]
 ) -> int:
-    """Run a command in a session of its own and return its exit code; `environment` holds `RUN` and `STAGE`.
+    """Run a command in its own session and return its exit code; `environment` has `RUN` and `STAGE`.
 
-    Each line goes to `on_line` as it comes, and so does each state of a progress bar. Whatever ends the wait
-    (a cancel, a timeout) ends every process of that stage before the exception goes on.
+    Each line goes to `on_line` as it comes, and so does each state of a progress bar. If a cancel or a timeout ends
+    the wait, every process of that stage is ended before the exception is raised again.
     """
     process = await asyncio.create_subprocess_exec(
         *command,
@@ -44,14 +44,14 @@ async def run_marked(
             on_line(line)
         return await process.wait()
     finally:
-        # Not awaited: a second cancel must not get between asking and killing.
+        # Not awaited: a second cancel must not come between asking and killing.
         end_marked(environment[RUN], environment[STAGE])
 
 
 def end_marked(run: str, stage: str | None = None) -> list[str]:
-    """End every process of a run, or of one stage of it; returns the commands of those it found.
+    """End every process of a run, or of one stage of it; returns their commands.
 
-    They are found by their environment, so one that left its process group, or lost its parent, is found too.
+    They are found by their environment, so a process that left its group, or lost its parent, is found too.
     """
     found: dict[int, str] = {}
     give_up = time.monotonic() + GRACE
@@ -74,7 +74,7 @@ def _marked(run: str, stage: str | None) -> list[psutil.Process]:
 def _environment(process: psutil.Process) -> dict[str, str]:
     try:
         return {} if process.status() == psutil.STATUS_ZOMBIE else process.environ()
-    except (psutil.Error, OSError):  # gone, or another user's
+    except (psutil.Error, OSError):  # the process is gone, or another user's
         return {}
 
 
@@ -91,7 +91,7 @@ def _send(process: psutil.Process, sign: int) -> None:
 
 
 async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[str]:
-    """Lines without their ends; a progress bar draws itself anew after each \\r, and is passed on as drawn."""
+    """Lines without their ends; a progress bar, which is drawn anew after each \\r, gives a line each time."""
     rest = b""
     while chunk := await stream.read(2**16):
         text = rest + chunk

@@ -1,4 +1,4 @@
-"""How the trials of a sweep did: their figures beside the floors, which of them compare, and the best."""
+"""The results of a sweep: the trials' figures beside their floors, which trials are comparable, and the best."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,22 +29,22 @@ class Ending:
     state: Literal["finished", "failed"]
     seconds: float
     targets: list[str]
-    """The stages it was to run; none means all."""
+    """The stages that it should run; none means all."""
     sentence: str = ""
-    """Why it failed."""
+    """Why it failed, in a sentence."""
     selection: dict[str, Any] | None = None
-    """Its `metrics/selection.json`, where it measured."""
+    """Its `metrics/selection.json`, if it measured."""
     measured_by: dict[str, Any] = field(default_factory=dict)
-    """What is the same in trials whose figures compare."""
+    """How figures were measured; it is equal in trials whose figures are comparable."""
 
     @property
     def value(self) -> float | None:
-        """The selection metric."""
+        """The value of the selection metric."""
         return None if self.selection is None else self.selection[self.selection["metric"]]
 
 
 def read_measures(workspace: Path) -> tuple[dict[str, Any] | None, dict[str, Any]]:
-    """The selected checkpoint's figures, and by what they were measured: the rule, the evaluator, the holdout."""
+    """The selected checkpoint's figures, and how they were measured: the rule, the evaluator, the holdout."""
     if not (workspace / SELECTION).exists():
         return None, {}
     select = load_params(workspace / PARAMS).select
@@ -56,7 +56,7 @@ def read_measures(workspace: Path) -> tuple[dict[str, Any] | None, dict[str, Any
 
 
 def best(endings: dict[int, Ending]) -> list[int]:
-    """The best trial by the selection metric, of equals the first; one for each way in which trials were measured."""
+    """The best trial by the selection metric, the first of equal ones; one for each way of measuring."""
     found: list[int] = []
     for trial, ending in sorted(endings.items()):
         if ending.value is None:
@@ -70,7 +70,7 @@ def best(endings: dict[int, Ending]) -> list[int]:
 
 
 def verdict(sweep: Sweep, endings: dict[int, Ending]) -> str:
-    """Which trial is the best, in a sentence, and whether that can be said at all."""
+    """A sentence with the best trial, or why no trial can be called the best."""
     found = best(endings)
     if not found:
         return "no trial was measured, so none is the best"
@@ -87,7 +87,7 @@ def verdict(sweep: Sweep, endings: dict[int, Ending]) -> str:
 
 
 def table(sweep: Sweep, endings: dict[int, Ending]) -> list[Row]:
-    """A row a trial: overrides, state, seconds, and each figure beside what real images reach."""
+    """A row for each trial: overrides, state, seconds, and each figure beside its floor."""
     winners = best(endings)
     rows = []
     for trial in sweep.trials:
@@ -120,7 +120,7 @@ def _rule(ending: Ending) -> str:
 
 
 def _own(sweep: Sweep, trial: Trial) -> str:
-    """The overrides that not all trials have; all of them where it differs in none."""
+    """The trial's overrides that not all trials have; all its overrides if there is no such one."""
     own = [one for one in trial.overrides if not all(one in overrides for overrides in sweep.overrides)]
     return " ".join(own or trial.overrides)
 

@@ -1,4 +1,4 @@
-"""What a stage's container is made of and what it sees of the machine: the workspace, and nothing that it needs not."""
+"""The settings of a stage's container, and what it sees of the machine: the workspace, and only what it needs."""
 
 import json
 import os
@@ -15,9 +15,9 @@ from stages.stores.folder import FolderStore
 
 HOME = Path("/tmp")
 _SAME_EVERYWHERE = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "TZ")
-"""Where the caller sets them they decide speed or bits, so a container has them too."""
+"""Variables that decide speed or bits, so a container gets the caller's values."""
 _SECRET = (".env", ".dvc/config.local")
-"""Files of the workspace with passwords, which no stage needs: it finds them empty."""
+"""Files of the workspace with passwords, which no stage needs: a container has empty ones."""
 _FOR_NETWORK = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
 
@@ -28,7 +28,7 @@ def image_name(meta: Meta) -> str:
 
 
 def settings(stage: str, meta: Meta, workspace: Path, cores: int) -> dict[str, Any]:
-    """The options by which the engine makes the container of a stage, on a machine with this many `cores`."""
+    """The engine's options for the container of a stage, on a machine with `cores` cores."""
     from docker.types import DeviceRequest, LogConfig
 
     return {
@@ -43,10 +43,10 @@ def settings(stage: str, meta: Meta, workspace: Path, cores: int) -> dict[str, A
         "init": True,
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges"],
-        "log_config": LogConfig(type="none"),  # what it prints is in our log
+        "log_config": LogConfig(type="none"),  # its output is in the run's log
         "network_mode": (os.environ.get("MINTAGE_NETWORK") or "bridge") if meta.network else "none",
-        # More than there are is refused by the engine. A share of time, not of cores: a program sees all cores,
-        # uses as many threads as outside, and computes the same bits.
+        # The engine refuses more cores than there are. This limits time, not cores: a program sees all cores, uses as
+        # many threads as outside, and computes the same bits.
         "nano_cpus": int(min(meta.cpus, cores) * 1e9) if meta.cpus else None,
         "mem_limit": meta.memory,
         "memswap_limit": meta.memory,
@@ -59,7 +59,7 @@ def _with_gpu(meta: Meta) -> bool:
 
 
 def _environment(meta: Meta) -> dict[str, str]:
-    """Little of the caller's: secrets only for a stage that uses the network."""
+    """Few of the caller's variables: secrets only for a stage that uses the network."""
     names = [*_SAME_EVERYWHERE, "DVC_STAGE", "DVC_ROOT", "MINTAGE_ERRORS", *(_network_names() if meta.network else [])]
     passed = {name: os.environ[name] for name in names if name in os.environ}
     return {**passed, "HOME": str(HOME), "MINTAGE_GIT": json.dumps(git_state())}
@@ -70,13 +70,13 @@ def _network_names() -> list[str]:
 
 
 def _mounts(stage: str, meta: Meta, workspace: Path) -> list[Any]:
-    """Each path is the same inside as outside; what is in the caller's home is in the container's too."""
+    """The mounts: each path is the same inside as outside; paths in the caller's home are in the container's too."""
     from docker.types import Mount
 
     binds = {workspace: (workspace, False)}
     binds |= {workspace / name: (Path(os.devnull), True) for name in _SECRET if (workspace / name).exists()}
     for path, read_only in _outside(stage, meta, workspace):
-        for place in (Path(os.path.abspath(path)), path.resolve()):  # as it is named, and where links lead
+        for place in (Path(os.path.abspath(path)), path.resolve()):  # its name, and the target of its links
             if place.exists() and not place.is_relative_to(workspace):
                 binds[place] = (place, read_only)
                 if place.is_relative_to(Path.home()):
@@ -85,7 +85,7 @@ def _mounts(stage: str, meta: Meta, workspace: Path) -> list[Any]:
 
 
 def _outside(stage: str, meta: Meta, workspace: Path) -> Iterator[tuple[Path, bool]]:
-    """Paths that a stage may need beside the workspace, and whether only to be read."""
+    """Paths outside the workspace that a stage may need, and whether they are read-only."""
     params = load_params(workspace / "params.yaml")
     if stage in ("identity", "ingest"):
         yield from ((path, True) for path in [Path(params.ingest.path), *_links_in(Path(params.ingest.path))])
@@ -95,7 +95,7 @@ def _outside(stage: str, meta: Meta, workspace: Path) -> Iterator[tuple[Path, bo
         yield from ((Path(table), True) for table in tables if table)
     if stage == "upload" and params.upload.url.startswith("file:"):
         folder = FolderStore(params.upload.url).root
-        with suppress(OSError):  # the stage says it better
+        with suppress(OSError):  # the stage's own error is better
             folder.mkdir(parents=True, exist_ok=True)
         yield folder, False
     if meta.network:
@@ -115,14 +115,14 @@ def _file_urls(options: Any) -> Iterator[str]:
 
 
 def _links_in(folder: Path) -> set[Path]:
-    """The folders to which links anywhere in `folder` lead: a class, or single images, kept elsewhere."""
+    """The folders to which links anywhere in `folder` lead: a class, or single images, stored elsewhere."""
     found = (Path(place, name) for place, folders, files in os.walk(folder) for name in [*folders, *files])
     targets = {path.resolve() for path in found if path.is_symlink() and path.exists()}
     return {target if target.is_dir() else target.parent for target in targets}
 
 
 def _linked_cache(workspace: Path) -> Path | None:
-    """DVC's cache, where the files of the workspace are links into it."""
+    """DVC's cache, if files of the workspace are links into it; else None."""
     from dvc.config import Config
 
     cache = Config(str(workspace / ".dvc"))["cache"]

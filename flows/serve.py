@@ -33,9 +33,9 @@ from stages.common.stage import parser_of
 POOLS: dict[str, str] = {"process": "mintage", "docker": "mintage-docker", "kubernetes": "mintage-kubernetes"}
 """The work pool of each type of worker."""
 TEMPLATES: dict[str, Path] = {"kubernetes": Path("flows/kubernetes/pool.json")}
-"""What the jobs of a work pool are made of, where it is not Prefect's own way."""
+"""Templates for the jobs of a work pool, if they are not Prefect's defaults."""
 LEASES = "prefect.server.concurrency.lease_storage.filesystem"
-"""In memory they would be lost when the server starts again, and the deployment's one place be taken for ever."""
+"""Where the server stores leases. In memory they would be lost on a restart, and a deployment stay blocked for ever."""
 
 
 def main() -> None:
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def variables(kind: str) -> dict[str, str]:
-    """What prefect.yaml asks of the environment, where the caller has not set it."""
+    """Defaults of the environment variables in prefect.yaml that the caller has not set."""
     found = {"MINTAGE_WORKSPACE": str(Path.cwd())}
     if kind == "docker":
         check_engine([])
@@ -76,7 +76,7 @@ def variables(kind: str) -> dict[str, str]:
 
 @contextmanager
 def only_worker(pool: str) -> Iterator[None]:
-    """Be the pool's only worker in this checkout: a second one would take the first one's runs for dead."""
+    """Hold the lock of the pool's only worker in this checkout: a second would take the first one's runs for dead."""
     with Lock(FOLDER / f"{pool}.lock") as lock:
         if not lock.take():
             raise UserError(
@@ -88,14 +88,14 @@ def only_worker(pool: str) -> Iterator[None]:
 
 @contextmanager
 def server(port: int) -> Iterator[str]:
-    """The API's url: of the server that the settings name, or that listens on `port`, or of a new one."""
+    """The API's url, of the server in the settings, of the server on `port`, or of a new one."""
     check_proxy()
     named, own = PREFECT_API_URL.value(), f"http://127.0.0.1:{port}/api"
     if named or answers(own):
         check_server()
         yield named or own
         return
-    # The UI in the browser asks the API by this url, which is not the default where the port is not.
+    # The UI in the browser calls the API by this url, which differs from the default with the port.
     environment = {**os.environ, "PREFECT_SERVER_UI_API_URL": own, "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES}
     command = _prefect("server", "start", "--host", "127.0.0.1", "--port", str(port))
     mend = f"mend that, or take another port than {port}, if another program has it (--port)"
@@ -104,7 +104,7 @@ def server(port: int) -> Iterator[str]:
 
 
 def serve(url: str, kind: str, health: bool = False) -> None:
-    """Make the pool, register the deployments that use it, and work until told to stop."""
+    """Make the pool, register the deployments that use it, and work until stopped."""
     environment, pool = {**os.environ, "PREFECT_API_URL": url}, POOLS[kind]
     names = register(kind, environment)
     for what in asyncio.run(end_killed_runs(Path.cwd(), url, pool)):
@@ -122,7 +122,7 @@ def serve(url: str, kind: str, health: bool = False) -> None:
 
 
 def register(kind: str, environment: Mapping[str, str]) -> list[str]:
-    """Make the work pool of this type, and the deployments that use it, whose names are returned."""
+    """Make the work pool of this type, and the deployments that use it; returns their names."""
     pool = POOLS[kind]
     names = [name for name, used in deployments(Path("prefect.yaml")).items() if used == pool]
     template = ["--base-job-template", str(TEMPLATES[kind])] if kind in TEMPLATES else []
@@ -132,7 +132,7 @@ def register(kind: str, environment: Mapping[str, str]) -> list[str]:
 
 
 def end_runs(worker: int) -> None:
-    """Tell the flows of a worker to end, and wait until they have. Prefect's worker itself would leave them behind."""
+    """Ask a worker's flows to end, and wait for them. Prefect's worker itself would leave them running."""
     with suppress(psutil.NoSuchProcess):
         runs = [child for child in psutil.Process(worker).children() if "prefect.engine" in child.cmdline()]
         for run in runs:

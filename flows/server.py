@@ -1,4 +1,4 @@
-"""The Prefect server: the one that the settings name, or one of this process's own for the time of the run."""
+"""The Prefect server: the server in the settings, or this process's own for the time of the run."""
 
 import atexit
 import fcntl
@@ -20,11 +20,11 @@ from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 from stages.common.errors import TemporaryError, UserError
 
 TIMEOUT = 5.0
-"""Seconds for one answer."""
+"""Seconds to wait for an answer."""
 PATIENCE = 60.0
-"""Seconds for which a server may be silent, or make no progress in its start."""
+"""Seconds that a server may be silent, or make no progress while it starts."""
 STOP_TIMEOUT = 25.0
-"""Seconds for a process to end; with those for the runs of a worker, less than Compose gives a container."""
+"""Seconds for a process to end; together with those for a worker's runs, less than Compose gives a container."""
 MEND = "mend that, or set PREFECT_HOME to an empty folder that you may write"
 _POLL = 0.2
 
@@ -38,7 +38,7 @@ def answers(url: str) -> bool:
 
 
 def answers_in_time(url: str) -> bool:
-    """Like `answers`, for a server that is slow: it is asked again, unless nobody listens there."""
+    """Like `answers`, for a slow server: it is asked again, unless nothing listens there."""
     give_up = time.monotonic() + PATIENCE
     while not answers(url):
         if time.monotonic() > give_up or not _listens(url):
@@ -48,7 +48,7 @@ def answers_in_time(url: str) -> bool:
 
 
 def check_server() -> None:
-    """Raise UserError where the settings name a server and none answers; without one, a run starts its own."""
+    """Raise UserError if the settings name a server that does not answer; without one, a run starts its own."""
     url = PREFECT_API_URL.value()
     if url is not None and not answers_in_time(url):
         raise UserError(
@@ -58,24 +58,24 @@ def check_server() -> None:
 
 
 def use_server() -> None:
-    """For the rest of this process, the server that the settings name, or else one of its own.
+    """For the rest of this process, use the server in the settings, or else its own.
 
-    Prefect would start one too, but gives up after 20 seconds however busy it is, and with a traceback.
+    Prefect would start one too, but gives up after 20 seconds, even if it is busy, and with a traceback.
     """
     check_proxy()
     check_server()
     if PREFECT_API_URL.value() is None:
         kept = ExitStack()
-        atexit.register(kept.close)  # the first to be registered ends last: Prefect sends its last logs before
+        atexit.register(kept.close)  # registered first, it runs last, after Prefect has sent its last logs
         url = kept.enter_context(own_server())
         kept.enter_context(temporary_settings({PREFECT_API_URL: url}))
 
 
 def check_proxy() -> None:
-    """Raise UserError where the environment names a proxy of a kind that Prefect's client cannot use."""
+    """Raise UserError if the environment names a kind of proxy that Prefect's client cannot use."""
     try:
         httpx.Client().close()
-    except (ImportError, ValueError):  # a SOCKS proxy without the package for it, or no proxy's address
+    except (ImportError, ValueError):  # a SOCKS proxy without its package, or an invalid address
         raise UserError(
             "proxy-unusable",
             "the environment names a proxy that Prefect cannot use: set HTTP_PROXY and HTTPS_PROXY to http://HOST:PORT "
@@ -85,11 +85,11 @@ def check_proxy() -> None:
 
 @contextmanager
 def server_lost() -> Iterator[None]:
-    """What Prefect raises where its server stops answering, as a TemporaryError."""
+    """Turn Prefect's errors on a server that stops answering into a TemporaryError."""
     try:
         yield
     except (httpx.HTTPError, PrefectException, RuntimeError) as error:
-        if type(error) is RuntimeError and "Failed to reach API" not in str(error):  # Prefect's own words
+        if type(error) is RuntimeError and "Failed to reach API" not in str(error):  # Prefect's message
             raise
         where = f" at {PREFECT_API_URL.value()}" if PREFECT_API_URL.value() else ""
         raise TemporaryError(
@@ -101,7 +101,7 @@ def server_lost() -> Iterator[None]:
 
 @contextmanager
 def own_server() -> Iterator[str]:
-    """The url of a server without pages, on a free port, on the database of this user's Prefect."""
+    """Start a server without a UI, on a free port, with the database of this user's Prefect; yields its url."""
     port = _free_port()
     command = [sys.executable, "-m", "uvicorn", "--app-dir", str(prefect.__module_path__.parent), "--factory"]
     command += ["prefect.server.api.server:create_app", "--host", "127.0.0.1", "--port", str(port)]
@@ -113,19 +113,19 @@ def own_server() -> Iterator[str]:
 
 @contextmanager
 def started(command: list[str], environment: dict[str, str], url: str, mend: str) -> Iterator[str]:
-    """`url`, from when the server that `command` starts answers there until the block ends, which ends it.
+    """Start a server by `command`, yield `url` once it answers there, and end it after the block.
 
-    It is waited for as long as it makes progress: TemporaryError where it makes none for `PATIENCE` seconds,
-    UserError, which says how to `mend` it, where it ends. What it says is in `server.log` of Prefect's home.
+    The wait lasts as long as it makes progress: TemporaryError if it makes none for `PATIENCE` seconds; UserError, with
+    `mend` as advice, if it ends. Its output is in `server.log` in Prefect's home.
     """
     home = Path(PREFECT_HOME.value()).expanduser()
     home.mkdir(parents=True, exist_ok=True)
-    # One start at a time: two that find no database would both make it, and one of them fail.
+    # One start at a time: two servers that find no database would both make it, and one would fail.
     with open(home / "server.lock", "w") as lock, ExitStack() as running:
         _wait_for_lock(lock.fileno(), home)
         log = home / "server.log"
         with log.open("wb") as said:
-            # In a session of its own, so that Ctrl-C does not end it before the flow, which has something to tell it.
+            # In its own session, so that Ctrl-C does not end it before the flow, which still reports to it.
             process = subprocess.Popen(
                 command,
                 env=environment,
@@ -170,7 +170,7 @@ def _wait_for_answer(process: "subprocess.Popen[bytes]", url: str, log: Path, me
 
 
 def _while_busy(done: Callable[[], bool], work: Callable[[], float]) -> bool:
-    """Wait until it is done; False where the work stood still for `PATIENCE` seconds."""
+    """Wait until it is done; False if `work` did not change for `PATIENCE` seconds."""
     before, since = work(), time.monotonic()
     while not done():
         if (now := work()) != before:
@@ -182,7 +182,7 @@ def _while_busy(done: Callable[[], bool], work: Callable[[], float]) -> bool:
 
 
 def _work_done(process: int) -> float:
-    """Seconds of the processor that it has had, and its children."""
+    """CPU seconds of a process and its children so far."""
     with suppress(psutil.NoSuchProcess):
         root = psutil.Process(process)
         times = [one.cpu_times() for one in [root, *root.children(recursive=True)]]
@@ -197,7 +197,7 @@ def _wait_for_lock(lock: int, home: Path) -> None:
             return True
         return False
 
-    # Longer than a server is waited for: who has the lock gives it back when its own patience is at an end.
+    # Longer than the wait for a server: the lock's holder releases it when its own wait ends.
     give_up = time.monotonic() + 10 * PATIENCE
     while not taken():
         if time.monotonic() > give_up:
@@ -209,7 +209,7 @@ def _wait_for_lock(lock: int, home: Path) -> None:
 
 
 def _end_with_parent() -> None:
-    """On Linux the server ends when whoever started it does, even by a kill; called in the new process."""
+    """On Linux, make the server end when its parent ends, even if killed; called in the new process."""
     import ctypes
     import signal
 
@@ -218,7 +218,7 @@ def _end_with_parent() -> None:
 
 
 def _listens(url: str) -> bool:
-    """Whether anybody takes a connection there; True where it cannot be told in time."""
+    """Whether anything accepts a connection there; True if there is no answer in time."""
     parts = httpx.URL(url)
     try:
         with socket.create_connection((parts.host, parts.port or (443 if parts.scheme == "https" else 80)), TIMEOUT):

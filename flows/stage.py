@@ -25,27 +25,27 @@ from stages.common.errors import BAD_INPUT
 
 TREE = Path(__file__).resolve().parents[1]
 RETRY_DELAY = 10.0
-"""Seconds before the first retry; each next one waits twice as long."""
+"""Seconds before the first retry; each later retry waits twice as long."""
 PUSH_RETRIES = 3
 _LONGEST_CELL = 200
 _REASONS = ("error: ", "ERROR: failed to reproduce ")
-"""How a stage, and DVC after it, say why they failed."""
+"""The beginnings of lines in which a stage, and then DVC, give the reason of a failure."""
 
 Outcome = Literal["ran", "from cache", "skipped", "failed", "not started"]
 
 
 @dataclass
 class StageResult:
-    """What is known of one stage's run when it has ended."""
+    """The result of a stage's run."""
 
     outcome: Outcome
     seconds: float = 0.0
     sentence: str = ""
-    """Why it failed."""
+    """Why it failed, in a sentence."""
     metrics: dict[str, Any] = field(default_factory=dict)
     exit_code: int = 0
     failures: int = 0
-    """How many tries of it have failed."""
+    """How many tries have failed."""
 
 
 @dataclass
@@ -57,16 +57,16 @@ class Run:
     force: bool = False
     containers: bool = False
     before: dict[str, Any] | None = None
-    """The receipt of the release that was there before."""
+    """The receipt of the release before this run."""
     work: dict[str, str] = field(default_factory=dict)
-    """What each stage does, as a digest (see `flows.once`)."""
+    """A digest of each stage's work (see `flows.once`)."""
     results: dict[str, StageResult] = field(default_factory=dict)
     checking: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """DVC's state of a workspace is read by one at a time."""
+    """Only one task at a time reads DVC's state of the workspace."""
 
 
 async def start(stage: Stage, run: Run, upstream: list[State[Any]]) -> State[Any]:
-    """Run a stage as a Prefect task, with the time-out and the retries that its `meta:` asks for."""
+    """Run a stage as a Prefect task, with the time-out and the retries of its `meta:`."""
 
     def can_heal(_task: Any, _task_run: Any, _state: Any) -> bool:
         result.failures += 1
@@ -77,14 +77,14 @@ async def start(stage: Stage, run: Run, upstream: list[State[Any]]) -> State[Any
         name=stage.name,
         task_run_name=stage.name,
         timeout_seconds=stage.meta.timeout,
-        # One more than are wanted: Prefect logs a traceback when they are used up, `can_heal` just says no.
+        # One more than wanted: Prefect logs a traceback when they are used up; `can_heal` just says no.
         retries=stage.meta.retries + 1,
         retry_delay_seconds=[RETRY_DELAY * 2**n for n in range(stage.meta.retries + 1)],
         retry_condition_fn=can_heal,
         cache_policy=NO_CACHE,
         persist_result=False,
     )(run_stage)
-    async with single_flight(run.work[stage.name]):  # outside of the task, so that its time-out is not spent on waiting
+    async with single_flight(run.work[stage.name]):  # outside the task, so that waiting does not use up its time-out
         state: State[Any] = await as_task(stage, run, wait_for=upstream, return_state=True)
     if state.name == "TimedOut":
         result.sentence = f"it took longer than the {stage.meta.timeout:g} seconds of its meta: timeout"
@@ -106,7 +106,7 @@ async def run_stage(stage: Stage, run: Run) -> State[Any]:
         result.seconds += time.monotonic() - begun
     if code != 0:
         result.exit_code, result.sentence = failure(lines, code)
-        if _heals(stage, result, result.failures + 1):  # of the last try Prefect says it
+        if _heals(stage, result, result.failures + 1):  # Prefect reports the last try itself
             get_run_logger().warning(result.sentence)
         return Failed(message=result.sentence)
     cached = any("is cached - skipping run" in line for line in lines)
@@ -117,7 +117,7 @@ async def run_stage(stage: Stage, run: Run) -> State[Any]:
 
 
 def _heals(stage: Stage, result: StageResult, failures: int) -> bool:
-    """Whether a stage that has failed so often is tried again."""
+    """Whether a stage that has failed `failures` times is tried again."""
     return failures <= stage.meta.retries and result.exit_code not in (0, BAD_INPUT)
 
 
@@ -127,7 +127,7 @@ async def run_dvc(arguments: list[str], name: str, run: Run) -> tuple[int, list[
 
     def on_line(line: str) -> None:
         lines.append(line)
-        if not line.startswith(_REASONS):  # the state says it, and Prefect logs that
+        if not line.startswith(_REASONS):  # the state has it, and Prefect logs it
             logger.info(line)
 
     try:
@@ -141,7 +141,7 @@ async def _unchanged(stage: Stage, run: Run) -> bool:
     async with run.checking:
         try:
             return await asyncio.to_thread(unchanged, run.workspace, stage.name)
-        except Exception as error:  # whatever it is, `dvc repro` meets it too and says it better
+        except Exception as error:  # `dvc repro` will meet the same error, and report it better
             get_run_logger().debug("cannot tell whether %s changed: %s", stage.name, error)
             return False
 
@@ -153,7 +153,7 @@ def _environment(name: str, run: Run) -> dict[str, str]:
         STAGE: name,
         "PATH": f"{tools}{os.pathsep}{os.environ.get('PATH', '')}",
         "PYTHONUNBUFFERED": "1",
-        "PYTHONIOENCODING": "utf-8",  # as we read it, whatever the terminal
+        "PYTHONIOENCODING": "utf-8",  # its output is read here, whatever the terminal is
         "DVC_NO_ANALYTICS": "1",
     }
     if run.containers:  # DVC runs a stage's command by $SHELL
@@ -162,7 +162,7 @@ def _environment(name: str, run: Run) -> dict[str, str]:
 
 
 def failure(lines: list[str], code: int) -> tuple[int, str]:
-    """The exit code of the stage itself, which DVC reports in words, and the sentence that says most."""
+    """The exit code of the stage itself, which DVC reports in words, and the most informative sentence."""
     exited = [int(found[1]) for line in lines if (found := re.search(r"exited with (-?\d+)", line))]
     said = [line for line in lines if line.startswith("error: ")]
     by_dvc = [line for line in lines if line.startswith("ERROR: ")]
@@ -192,7 +192,7 @@ def _flat(values: Any, prefix: str = "") -> dict[str, Any]:
 
 
 async def _show(stage: Stage, metrics: dict[str, Any]) -> None:
-    """A table on the stage's page in Prefect."""
+    """Show a table of metrics on the stage's page in Prefect."""
     if metrics:
         table = [{"metric": name, "value": str(value)[:_LONGEST_CELL]} for name, value in metrics.items()]
         key = re.sub(r"[^a-z0-9]+", "-", f"stage-{stage.name}".lower()).strip("-")
@@ -200,14 +200,14 @@ async def _show(stage: Stage, metrics: dict[str, Any]) -> None:
 
 
 async def restore(run: Run) -> None:
-    """Bring back what DVC removed before a stage that then failed; see `stages.restore`."""
+    """Restore outputs that DVC removed before a stage that then failed; see `stages.restore`."""
     command = [sys.executable, "-m", "stages.restore"]
     environment = {**_environment("restore", run), "PYTHONPATH": str(TREE)}
     await run_marked(command, run.workspace, environment, get_run_logger().info)
 
 
 async def push_outputs(run: Run) -> str | None:
-    """Outputs and the run cache to the DVC remote, tried again where it fails; what went wrong, or None."""
+    """Push outputs and the run cache to the DVC remote, with retries; returns what went wrong, or None."""
     push: Any = _push
     state: State[Any] = await push(run, return_state=True)
     return None if state.is_completed() else f"push: {state.message}"

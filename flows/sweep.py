@@ -87,7 +87,7 @@ async def sweep(
 
 
 def check_request(root: Path, trials: list[list[str]] | None, asked: dict[str, Any]) -> None:
-    """Raise UserError on a slip in what was typed, which can be known before a server is started or waited for."""
+    """Raise UserError on a mistake in the arguments, before a server is started or waited for."""
     graph = load_graph(root)
     wanted = grid(asked["overrides"] or [], trials or [])
     require_overrides_used(wanted, with_upstream(graph, asked["targets"] or measuring(graph)))
@@ -97,12 +97,12 @@ def check_request(root: Path, trials: list[list[str]] | None, asked: dict[str, A
 
 
 def measuring(graph: Graph) -> list[str]:
-    """The stage that writes the selection metric: what follows it (samples, a release) is for the best trial alone."""
+    """The stage that writes the selection metric: later stages (samples, a release) are only for the best trial."""
     return [stage.name for stage in graph.values() if str(SELECTION) in stage.metrics]
 
 
 async def run_trials(opened: Sweep, targets: list[str], jobs: int) -> dict[int, Ending]:
-    """How each trial ended, by number; those that finished before are not run again."""
+    """How each trial ended, by number; trials that have finished already are not run again."""
     logger, slots = get_run_logger(), asyncio.Semaphore(jobs)
     if has_moved(opened):
         how = "goes on with the files it was begun with, not with those that are here now; give a new --name for these"
@@ -116,14 +116,14 @@ async def run_trials(opened: Sweep, targets: list[str], jobs: int) -> dict[int, 
         async with slots:
             endings[trial.number] = await run_trial(opened, trial, targets)
 
-    async with asyncio.TaskGroup() as together:  # a cancel cancels them all, and waits for their end
+    async with asyncio.TaskGroup() as together:  # a cancel goes to all trials, and waits for their end
         for trial in todo:
             together.create_task(in_turn(trial))
     return endings
 
 
 def finished(trial: Trial, targets: list[str]) -> Ending | None:
-    """How the trial ended, where it ended well and was to run the same stages."""
+    """How the trial ended, if it ended well and with the same stages; else None."""
     if not trial.ending.exists():
         return None
     ending = Ending(**read_json(trial.ending))
@@ -131,7 +131,7 @@ def finished(trial: Trial, targets: list[str]) -> Ending | None:
 
 
 async def end_leftovers(trials: list[Trial]) -> None:
-    """End what a killed sweep left running in any trial, at once: the trial's own turn may come late."""
+    """End at once what a killed sweep left running in any trial: the trial's own turn may come late."""
     for trial in trials:
         if (trial.workspace / FOLDER / "run.json").exists():
             async with workspace_lock(trial.workspace, "wait") as (_, ended):
@@ -140,7 +140,7 @@ async def end_leftovers(trials: list[Trial]) -> None:
 
 
 async def run_trial(opened: Sweep, trial: Trial, targets: list[str]) -> Ending:
-    """One trial, as a run of the pipeline within this one; what goes wrong in it is a sentence in its ending."""
+    """Run a trial, as a run of the pipeline in this one; its failure becomes a sentence in its ending."""
     begun = time.monotonic()
     play: Any = pipeline.with_options(flow_run_name=trial.experiment)
     state: State[Any] = await play(targets=targets, workspace=str(trial.workspace), return_state=True)
@@ -152,7 +152,7 @@ async def run_trial(opened: Sweep, trial: Trial, targets: list[str]) -> Ending:
             selection, measured_by = read_measures(trial.workspace)
             await asyncio.to_thread(save_experiment, opened, trial)
             problem = ""
-        except Exception as error:  # of one trial: the others go on
+        except Exception as error:  # only this trial fails: the others go on
             problem = sentence_of(error) or f"{type(error).__name__}: {error}"
     seconds = round(time.monotonic() - begun, 1)
     ending = Ending("failed" if problem else "finished", seconds, targets, problem, selection, measured_by)
@@ -161,7 +161,7 @@ async def run_trial(opened: Sweep, trial: Trial, targets: list[str]) -> Ending:
 
 
 async def conclude(opened: Sweep, endings: dict[int, Ending]) -> State[Any]:
-    """The table in Prefect, and the sweep's final state: failed where a trial is, with the results all the same."""
+    """Make the table in Prefect, and return the sweep's final state: failed if a trial is, but with all results."""
     rows, best = table(opened, endings), verdict(opened, endings)
     await acreate_table_artifact(rows, key="sweep", description=f"Sweep {opened.name}: {best}")
     failed = [trial.experiment for trial in opened.trials if endings[trial.number].state == "failed"]
@@ -172,7 +172,7 @@ async def conclude(opened: Sweep, endings: dict[int, Ending]) -> State[Any]:
 
 
 async def clean(root: Path, name: str) -> None:
-    """Remove a sweep's checkouts, not its experiments. Raises UserError where there is none, or it is going on."""
+    """Remove a sweep's checkouts, not its experiments. Raises UserError if there is none, or it is running."""
     found = read_sweep(root, name)
     if not (root / SWEEPS / name).exists():
         names = ", ".join(sorted(path.parent.name for path in (root / SWEEPS).glob("*/sweep.json")))
@@ -183,12 +183,12 @@ async def clean(root: Path, name: str) -> None:
         for trial in found.trials if found else []:
             if trial.workspace.exists():
                 async with workspace_lock(trial.workspace, "refuse"):
-                    pass  # what a killed sweep left running there is ended by now
+                    pass  # leftovers of a killed sweep are ended by now
         remove(root, name)
 
 
 async def play(**parameters: Any) -> State[Any]:
-    """`sweep`, to its final state, whatever that is."""
+    """Run `sweep`, and return its final state, also a failed one."""
     run: Any = sweep
     state: State[Any] = await run(**parameters, return_state=True)
     return state

@@ -22,14 +22,14 @@ from stages.common.params import Params
 SWEEPS = FOLDER / "sweeps"
 _RECORD = "sweep.json"
 _NO_LOCK = ":(exclude,glob)**/dvc.lock"
-"""Every run changes it; trials find in the run cache what it would tell them."""
+"""Leaves out dvc.lock, which every run changes; trials find the same facts in the run cache."""
 
 Overrides = list[str]
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One set of overrides, in a checkout of its own."""
+    """A set of overrides, in its own checkout."""
 
     number: int
     overrides: Overrides
@@ -41,7 +41,7 @@ class Trial:
 
     @property
     def ending(self) -> Path:
-        """The file that says how it ended."""
+        """The file with how it ended."""
         return self.checkout.with_suffix(".json")
 
 
@@ -52,9 +52,9 @@ class Sweep:
     commit: str
     """HEAD when it was begun: the baseline of its experiments."""
     snapshot: str
-    """A commit of the files that git tracks as they were then; `commit` itself where none differed."""
+    """A commit of the tracked files as they were then; `commit` itself if none differed."""
     overrides: list[Overrides]
-    """A trial each, in order."""
+    """The overrides of each trial, in order."""
 
     @property
     def folder(self) -> Path:
@@ -71,10 +71,10 @@ class Sweep:
 
 
 def open_sweep(workspace: Path, name: str, wanted: list[Overrides]) -> Sweep:
-    """Begin the sweep, or go on with the one begun under this name, with the trials wanted added to it.
+    """Begin a sweep, or continue the sweep of this name, with the wanted trials added to it.
 
-    All overrides are checked, and then all checkouts made, before it returns. Raises UserError where there is
-    nothing to begin with, an override is wrong, or an experiment of such a name is there with other params.
+    All overrides are checked, and then all checkouts made, before it returns. Raises UserError if there are no trials,
+    an override is wrong, or there is an experiment of the same name with other params.
     """
     begun = read_sweep(workspace, name)
     try:
@@ -102,7 +102,7 @@ def _opened(base: Sweep, wanted: list[Overrides], is_new: bool) -> Sweep:
 
 
 def _prepare(sweep: Sweep, params: dict[int, tuple[bytes, Params]], added: list[Trial], base: bytes) -> None:
-    """Make the checkouts that are not there, then the record of them all."""
+    """Make the missing checkouts, then the record of all trials."""
     write_bytes(sweep.folder / PARAMS, base)
     git(sweep.workspace, "update-ref", _keeper(sweep.name), sweep.snapshot)
     for trial in sweep.trials:
@@ -112,7 +112,7 @@ def _prepare(sweep: Sweep, params: dict[int, tuple[bytes, Params]], added: list[
 
 
 def read_sweep(workspace: Path, name: str) -> Sweep | None:
-    """The sweep begun under this name. Raises UserError where this is no name for one."""
+    """The sweep of this name; None if there is none. Raises UserError if the name is not allowed."""
     valid = run_git(workspace, "check-ref-format", f"refs/exps/{name}").returncode == 0
     if not valid or "/" in name or name.startswith("-"):
         raise UserError("sweep-name-invalid", f"{name!r} cannot name a sweep: use letters, digits, '-', '_' and '.'")
@@ -124,21 +124,21 @@ def read_sweep(workspace: Path, name: str) -> Sweep | None:
 
 
 def name_for(workspace: Path, wanted: list[Overrides]) -> str:
-    """A name that the same overrides on the same files have again, so that the same command goes on."""
+    """A name that is equal for the same overrides on the same files, so that the same command continues a sweep."""
     about = [current_commit(workspace), git(workspace, "diff", "HEAD", "--", ".", _NO_LOCK), wanted]
     return f"sweep-{hashlib.sha256(json.dumps(about).encode()).hexdigest()[:6]}"
 
 
 def has_moved(sweep: Sweep) -> bool:
-    """Whether files that git tracks differ from what the sweep was begun with."""
+    """Whether tracked files differ from those with which the sweep began."""
     return run_git(sweep.workspace, "diff", "--quiet", sweep.snapshot, "--", ".", _NO_LOCK).returncode != 0
 
 
 def save_experiment(sweep: Sweep, trial: Trial) -> None:
     """Make the trial a DVC experiment on the sweep's commit, which `dvc exp show` shows in the main checkout.
 
-    Not by `dvc exp save`: the refs that it uses on the way (refs/exps/exec) are one set for all worktrees, so that
-    it breaks a `dvc exp run` going on in another.
+    Not by `dvc exp save`: its temporary refs (refs/exps/exec) are shared by all worktrees, so it would break a
+    `dvc exp run` in another worktree.
     """
     from dvc.repo import Repo
 
@@ -160,19 +160,19 @@ def remove(workspace: Path, name: str) -> None:
 
 
 def _begin(workspace: Path, name: str) -> Sweep:
-    """A sweep of the files that git tracks, committed or not: those with which `dvc exp run --temp` works."""
+    """A sweep with the tracked files, committed or not: the same files that `dvc exp run --temp` uses."""
     commit = current_commit(workspace)
     return Sweep(workspace, name, commit, snapshot_of(workspace, commit), [])
 
 
 def snapshot_of(workspace: Path, commit: str) -> str:
-    """A commit of the files that git tracks as they are now; `commit`, which is HEAD, where none differs."""
+    """A commit of the tracked files as they are now; `commit`, which is HEAD, if none differs."""
     run_git(workspace, "update-index", "-q", "--refresh")  # else stash fails in a checkout that was copied
     return git(workspace, "stash", "create") or commit
 
 
 def current_commit(workspace: Path) -> str:
-    """HEAD. Raises UserError where there is none to make worktrees of."""
+    """HEAD. Raises UserError if there is none, without which no worktree can be made."""
     done = run_git(workspace, "rev-parse", "--verify", "HEAD")
     if done.returncode != 0 or not is_own(workspace):
         raise UserError(
@@ -183,13 +183,13 @@ def current_commit(workspace: Path) -> str:
 
 
 def base_params(workspace: Path, name: str) -> Path:
-    """The params that the overrides of a sweep change: the user's own, or those with which it was begun."""
+    """The params that a sweep's overrides change: the user's own, or those with which the sweep began."""
     begun = read_sweep(workspace, name)
     return begun.folder / PARAMS if begun else users_params(workspace)
 
 
 def _keeper(name: str) -> str:
-    """The ref for whose sake git keeps a snapshot."""
+    """The ref that makes git keep a snapshot."""
     return f"refs/sweeps/{name}"
 
 
@@ -200,13 +200,13 @@ def _reference(sweep: Sweep, trial: Trial) -> str:
 
 
 def _identity(folder: Path) -> list[str]:
-    """Who commits, where git does not know: a worker in a container has no name."""
+    """Git options for the committer, if git has none: a worker in a container has no name."""
     known = run_git(folder, "var", "GIT_COMMITTER_IDENT").returncode == 0
     return [] if known else ["-c", "user.name=mintage", "-c", "user.email=mintage@localhost"]
 
 
 def _refuse_other(sweep: Sweep, trial: Trial, params: bytes) -> None:
-    """A UserError where the trial would take the name of an experiment with other params."""
+    """Raise UserError if the trial would take the name of an experiment with other params."""
     there = run_git(sweep.workspace, "show", f"{_reference(sweep, trial)}:./{PARAMS}")
     if there.returncode == 0 and there.stdout != params.decode():
         raise UserError(
@@ -222,6 +222,6 @@ def _make(sweep: Sweep, trial: Trial, params: bytes, values: Params) -> None:
     write_bytes(trial.workspace / PARAMS, params)
     bring_sources(sweep.workspace, trial.workspace)
     lock, its = sweep.workspace / "dvc.lock", trial.workspace / "dvc.lock"
-    if lock.exists() and not its.exists():  # not committed yet; without what it says of the stages that no trial
+    if lock.exists() and not its.exists():  # not committed yet; without its facts about the stages that no trial
         shutil.copy2(lock, its)  # runs, `dvc exp apply` of the trial would miss their outputs
     check(values, outputs(trial.workspace / "dvc.yaml"), trial.workspace)

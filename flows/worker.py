@@ -23,9 +23,9 @@ def main() -> None:
 
 
 def make_bucket(name: str) -> None:
-    """Make the bucket where there is none, in the store that the AWS settings in the environment name.
+    """Make the bucket, if it does not exist, in the store of the AWS settings in the environment.
 
-    Raises UserError where the store is not reached, or refuses.
+    Raises UserError if the store cannot be reached, or refuses.
     """
     with sentences(f"s3://{name}"):
         client = boto3.session.Session().client("s3")

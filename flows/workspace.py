@@ -1,8 +1,8 @@
-"""One run at a time in a workspace, and nothing left of a run that was killed.
+"""One run at a time in a workspace, and nothing left of a killed run.
 
-State: `.flow/lock` (held by a living run, released by the kernel when it dies), `.flow/run.json` (which run,
-removed when it ends), `.flow/params.yaml` (the user's params, while a run's overrides stand in their place, which
-`.flow/overridden.yaml` has, too).
+State: `.flow/lock` (held by a living run, released by the kernel when it dies), `.flow/run.json` (which run, removed
+when it ends), `.flow/params.yaml` (the user's params, while params.yaml has a run's overrides; a copy of these is
+`.flow/overridden.yaml`).
 """
 
 import asyncio
@@ -31,10 +31,10 @@ _POLL = 0.5
 
 @asynccontextmanager
 async def workspace_lock(workspace: Path, overlap: str) -> AsyncIterator[tuple[str, list[str]]]:
-    """Be the workspace's only run; yields its id, which marks its processes, and what a killed run had left.
+    """Hold the workspace as its only run; yields the run's id, which marks its processes, and what a killed run left.
 
-    `overlap` is `wait` or `refuse` (a UserError), where another run is there. What a killed run left is
-    ended first, and its overrides are taken back.
+    With another run there, `overlap` decides: `wait`, or `refuse` (a UserError). Leftovers of a killed run are ended
+    first, and its overrides are removed.
     """
     with Lock(workspace / FOLDER / "lock") as lock:
         while not lock.take():
@@ -50,7 +50,7 @@ async def workspace_lock(workspace: Path, overlap: str) -> AsyncIterator[tuple[s
 
 @contextmanager
 def taken(workspace: Path) -> Iterator[tuple[str, list[str]]]:
-    """`workspace_lock` for a command: a UserError at once where another run, or DVC, is at work."""
+    """`workspace_lock` for a command: raises UserError at once if another run, or DVC, is active."""
     with Lock(workspace / FOLDER / "lock") as lock:
         require_free(workspace, lock)
         with _begun(workspace) as begun:
@@ -58,7 +58,7 @@ def taken(workspace: Path) -> Iterator[tuple[str, list[str]]]:
 
 
 def require_free(workspace: Path, lock: Lock) -> None:
-    """Take the lock; a UserError where a run has it, or a command of DVC is making outputs here."""
+    """Take the lock; raises UserError if a run has it, or a DVC command is making outputs here."""
     free = lock.take()
     holders = sorted(set(busy_paths(workspace).values())) if free else [_holder(workspace)]
     if holders:
@@ -69,7 +69,7 @@ def require_free(workspace: Path, lock: Lock) -> None:
 
 @contextmanager
 def _begun(workspace: Path) -> Iterator[tuple[str, list[str]]]:
-    """A run with the lock: what the one before left is ended first, what this one leaves at its end."""
+    """A run with the lock: leftovers of an earlier run are ended first, and its own at its end."""
     ended = end_leftovers(workspace)
     run = uuid4().hex
     write_json(workspace / FOLDER / "run.json", {"run": run, "process": os.getpid()})
@@ -80,7 +80,7 @@ def _begun(workspace: Path) -> Iterator[tuple[str, list[str]]]:
 
 
 def end_leftovers(workspace: Path) -> list[str]:
-    """End what is left of the run that `.flow/run.json` names, and put its params back; returns what was ended."""
+    """End what is left of the run in `.flow/run.json`, and restore the user's params; returns what was ended."""
     folder = workspace / FOLDER
     ended: list[str] = []
     if (folder / "run.json").exists():
@@ -93,13 +93,13 @@ def end_leftovers(workspace: Path) -> list[str]:
 
 
 def users_params(workspace: Path) -> Path:
-    """The user's own params.yaml, which is kept aside while a run with overrides is going on, or was killed."""
+    """The user's own params.yaml, which is in .flow while a run with overrides is active, or after it was killed."""
     kept = workspace / FOLDER / PARAMS
     return kept if kept.exists() else workspace / PARAMS
 
 
 def _put_params_back(workspace: Path) -> None:
-    """The user's params in place of the overrides; what somebody wrote there meanwhile is kept aside, and told."""
+    """Restore the user's params; changes that somebody made meanwhile are saved elsewhere, and reported."""
     kept, written, here = workspace / FOLDER / PARAMS, workspace / FOLDER / _OVERRIDDEN, workspace / PARAMS
     if not kept.exists():
         return
@@ -116,10 +116,10 @@ def _put_params_back(workspace: Path) -> None:
 
 
 def forget_locks(workspace: Path) -> None:
-    """Take back what DVC's file of read and write locks still holds for commands of a flow, which have all ended.
+    """Remove the read and write locks in DVC's file that belong to a flow's commands, which have all ended.
 
-    DVC goes by process ids: it waits for one that is a zombie, or that has become another program's, as
-    happens when a container starts again.
+    DVC goes by process ids: it also waits for a zombie, or for an id that now belongs to another program, as happens
+    when a container restarts.
     """
     path = workspace / ".dvc" / "tmp" / "rwlock"
     if path.exists():
@@ -149,5 +149,5 @@ def override_params(workspace: Path, overrides: list[str]) -> None:
 def _holder(workspace: Path) -> str:
     try:
         return f"another run (process {read_json(workspace / FOLDER / 'run.json')['process']})"
-    except UserError:  # it has the lock, and has not written its name yet
+    except UserError:  # the other run has the lock, but has not written its name yet
         return "another run"

@@ -11,7 +11,7 @@ from stages.common.errors import UserError
 
 
 def make_worktree(workspace: Path, checkout: Path, commit: str, snapshot: str) -> Path:
-    """A worktree on `commit` with the files of `snapshot`, in place of what was there; where `workspace` is in it."""
+    """Make a worktree on `commit` with the files of `snapshot`, replacing any; returns `workspace`'s place in it."""
     shutil.rmtree(checkout, ignore_errors=True)
     git(workspace, "worktree", "prune")
     git(workspace, "worktree", "add", "--quiet", "--detach", str(checkout), commit)
@@ -22,7 +22,7 @@ def make_worktree(workspace: Path, checkout: Path, commit: str, snapshot: str) -
 
 
 def git(folder: Path, *arguments: str) -> str:
-    """What git prints. Raises UserError with what it says where it fails."""
+    """Git's output. Raises UserError with git's message if it fails."""
     done = run_git(folder, *arguments)
     if done.returncode != 0:
         said = (done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1]
@@ -31,7 +31,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 def run_git(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    # No hooks: the one that `dvc install` sets runs `dvc checkout` in each new worktree.
+    # No hooks: the hook of `dvc install` runs `dvc checkout` in each new worktree.
     command = ["git", "-c", "core.hooksPath=/dev/null", *arguments]
     try:
         return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
@@ -42,24 +42,24 @@ def run_git(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]"
 
 
 def _share_cache(workspace: Path, made: Path) -> None:
-    """The main checkout's DVC settings, also those that git does not have, and its cache, with its run cache."""
+    """Use the main checkout's DVC settings, also those that git ignores, and its cache, with its run cache."""
     from dvc.config import merge
     from dvc.repo import Repo
 
     with Repo(str(workspace)) as main, Repo(str(made)) as repo:
         with repo.config.edit("local") as config:
-            for level in ("repo", "local"):  # both: a relative path in either means a place beside the main checkout
+            for level in ("repo", "local"):  # in both, a relative path is relative to the main checkout
                 merge(config, main.config.read(level))
             config["cache"]["dir"] = main.cache.local_cache_dir
         os.chmod(repo.config.files["local"], 0o600)  # it may hold a remote's password
 
 
 def bring_sources(workspace: Path, made: Path) -> None:
-    """The files that the pipeline in `made` reads and git does not have, such as images in data/source.
+    """Bring the files that the pipeline in `made` reads and git does not track, such as images in data/source.
 
-    What git ignores is linked, file by file, since DVC does not look behind a link to a folder; other files may be
-    code, which is edited in place, and are copied. Raises UserError where the pipeline reads a place outside that
-    is named from the main checkout on.
+    Files that git ignores are linked one by one, since DVC does not follow a link to a folder; other files may be code,
+    which is edited in place, and are copied. Raises UserError if the pipeline reads a place outside by a path that is
+    relative to the main checkout.
     """
     from dvc.repo import Repo
 
@@ -74,7 +74,7 @@ def bring_sources(workspace: Path, made: Path) -> None:
 
 
 def _paths_read(repo: Any, made: Path) -> set[str]:
-    """What the stages depend on inside the checkout, from its root on."""
+    """The stages' dependencies inside the checkout, relative to its root."""
     local = [dep for dep in repo.index.deps if dep.protocol == "local" and not os.path.isabs(dep.def_path)]
     for dep in local:
         if not dep.is_in_repo:
@@ -87,7 +87,7 @@ def _paths_read(repo: Any, made: Path) -> set[str]:
 
 
 def _files(main: Any, path: Path) -> Iterator[Path]:
-    """The files that DVC sees there, and links as they are."""
+    """The files that DVC sees below a path; links are not followed."""
     from dvc.fs import localfs
 
     if path.is_symlink() or path.is_file():
@@ -105,5 +105,5 @@ def _bring(file: Path, target: Path, link: bool) -> None:
         return
     try:
         (os.link if link else shutil.copy2)(file, target)
-    except OSError:  # another disk, or one without links
+    except OSError:  # another disk, or a file system without links
         shutil.copy2(file, target)
