@@ -225,7 +225,7 @@ def changes_for(recipe: Recipe, shape: tuple[int, ...]) -> dict[str, list[str]]:
 
 
 def _fitting(known: Known) -> str:
-    """The family for such data without labels."""
+    """The family for such data; for pictures, one that learns from what comes with them."""
     medium = known.medium
     if own := (known.paired and medium.paired_family) or medium.unconditional_family:
         return own

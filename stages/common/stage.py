@@ -64,6 +64,7 @@ class Bar(tqdm):  # type: ignore[type-arg]
     _closes = False
 
     def update(self, n: float | None = 1) -> bool | None:
+        # A last batch may go beyond the total, and such a bar would no longer show one.
         return super().update(n if self.total is None else max(0, min(n or 0, self.total - self.n)))
 
     def close(self) -> None:
