@@ -94,6 +94,18 @@ def test_beside_it_stand_the_mean_latent_and_the_mean_training_image(
     assert "by chance: 0.7%" in found["sentence"]
 
 
+def test_the_library_says_the_same_of_the_same_images(
+    selection: dict[str, Any], model: Model, held_out: Tensor, run: Path
+) -> None:
+    train = torch.from_numpy(Split(run / "data/normalized/train").images())
+    table = mintage.measure(model, mintage.Dataset(held_out), mintage.Dataset(train), evaluator_images=640)
+    decibels, beside = table["reconstruction_psnr"], selection["reconstruction"]
+    known = [beside[name]["reconstruction_psnr"] for name in ("mean_latent", "mean_image")]
+    assert decibels.value == pytest.approx(selection["reconstruction_psnr"], rel=1e-5)
+    assert decibels.baseline == pytest.approx(max(known), rel=0.01)  # of other training images
+    assert decibels.floor == selection["reconstruction_psnr_floor"]
+
+
 def test_every_checkpoint_is_measured_and_the_one_whose_encoder_keeps_most_is_chosen(
     selection: dict[str, Any], run: Path
 ) -> None:
