@@ -33,14 +33,14 @@ DRAWN = ("encoder", f"best of 2,048, {MANY} steps", f"encoder, {MANY} steps")
 
 @dataclass(frozen=True)
 class Way:
-    """Where the descent begins, how long it is, and what it compares beside pixels."""
+    """A way to project: where the descent begins, how long it is, and what it compares beside pixels."""
 
     model: Model
     steps: int
     likeness: Likeness | None = None
 
     def find(self, pairs: Pairs, count: int) -> tuple[Projection, float]:
-        """The first persons, whose attributes are known, and the CPU seconds that it took."""
+        """The projection of the first `count` persons, whose attributes are known, and its CPU seconds."""
         begun, known = time.process_time(), pairs.own[:count]
         sources = pairs.sources[:count]
         found = project(self.model.generator, sources, known, own=True, steps=self.steps, likeness=self.likeness)

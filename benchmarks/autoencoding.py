@@ -44,7 +44,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Bench:
-    """Held-out images, in the features of a classifier of the others."""
+    """The holdout, in the features of a classifier of the training images."""
 
     train: mintage.Dataset
     held: mintage.Dataset
@@ -60,13 +60,13 @@ class Bench:
         return cls(train, held, judge, features_of(judge, held.image))
 
     def run(self, family: str, seed: int, images: int, folder: Path) -> Row:
-        """Train on so many images; the figures."""
+        """Train on `images` images, and return the figures."""
         model = mintage.train(self.train, family, images, seed=seed, device="cpu", folder=folder).model
         found = self.of_reconstructions(model.reconstruct(self.held.image))
         return {"figures": found | {"sampled": self.distance(model.sample(MEASURED, seed))}}
 
     def of_reconstructions(self, images: Tensor) -> dict[str, float]:
-        """Of images in the place of the held-out ones."""
+        """The figures of images in place of the holdout."""
         assert self.held.label is not None
         made = quantize(images)
         features = features_of(self.judge, made)
@@ -82,13 +82,13 @@ class Bench:
         return frechet_distance(self.features, features_of(self.judge, quantize(images)))
 
     def nearest(self) -> Row:
-        """What the most similar of all training images reaches, in pixels, in the place of a reconstruction."""
+        """A baseline: the figures of each image's most similar training image, by pixels, as its reconstruction."""
         pixels = self.train.image.flatten(1)
         found = [torch.cdist(part, pixels).argmin(1) for part in torch.split(self.held.image.flatten(1), 100)]
         return {"figures": self.of_reconstructions(self.train.image[torch.cat(found)])}
 
     def real(self) -> Row:
-        """What the held-out images themselves reach, and other real images in the place of samples."""
+        """The floor: the figures of the holdout as reconstructions, and of other real images as samples."""
         found = self.of_reconstructions(self.held.image)
         return {"figures": found | {"sampled": self.distance(self.train.image[:MEASURED])}}
 
@@ -99,7 +99,7 @@ def of_fashion(folder: Path, part: str) -> mintage.Dataset:
 
 
 def table(runs: list[Row], images: int) -> str:
-    """The figures of a budget: means over seeds, with their spread."""
+    """The figures of a budget, as means over seeds with their spread."""
     kinds = [*FAMILIES, "nearest", "real"]
     titles = {"nearest": "the nearest training image", "real": "real images"}
     found = {kind: [row for row in runs if row["kind"] == kind] for kind in kinds}
@@ -123,7 +123,7 @@ def _cell(values: list[float], form: str) -> str:
 
 
 def sheet(held: mintage.Dataset, models: dict[str, Model]) -> bytes:
-    """Held-out images, what each model makes of them, and samples of each."""
+    """Images of the holdout, each model's reconstructions, and samples of each model."""
     shown = held.image[:SHOWN]
     made = [shown, *(model.reconstruct(shown) for model in models.values())]
     made += [model.sample(SHOWN * ROWS) for model in models.values()]

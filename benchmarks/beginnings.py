@@ -27,7 +27,7 @@ from stages.selection.extraction import quantize
 HELD_OUT = 1000
 SHOWN = {"l1": "{:.4f}", "psnr": "{:.2f}", "ssim": "{:.3f}", "chroma_error": "{:.4f}"}
 BY_CHANCE = {"masked": 0.0, "noisy": 0.2, "salt": 0.1}
-"""How strong; drawn anew at every step."""
+"""Strengths of the damage, which is drawn anew at every step."""
 TITLES = {
     "gray": "gray",
     "masked": "with a hole",
@@ -39,7 +39,7 @@ TITLES = {
 
 
 def pictures(path: Path) -> Tensor:
-    """`[N,3,H,W]` in [-1,1], in an order by chance."""
+    """Pictures `[N,3,H,W]` in [-1,1], in random order."""
     with tarfile.open(path) as packed:
         members = sorted((one for one in packed.getmembers() if one.name.endswith((".jpg", ".png"))), key=str)
         found = [np.asarray(Image.open(io.BytesIO(_content(packed, one))).convert("RGB")) for one in members]
@@ -64,7 +64,7 @@ def sources(images: Tensor, damage: str, params: Normalize) -> Tensor | mintage.
 
 
 def rows(images: Tensor, damage: str, shown: int) -> Iterator[str]:
-    """Of the source itself, and of both beginnings."""
+    """The table's rows for the source itself, and for both beginnings."""
     params = load_params().normalize
     held, learned = (
         mintage.Dataset(image=part, source=sources(part, damage, params))

@@ -1,4 +1,4 @@
-"""A bucket that can only be read, on this machine, of as many objects as one likes: none of them is held."""
+"""A read-only bucket on this machine, with any number of objects, none of which is stored."""
 
 import os
 import threading
@@ -14,11 +14,11 @@ _ITEM = '<Contents><Key>{}</Key><Size>{}</Size><ETag>"0"</ETag></Contents>'
 
 @contextmanager
 def bucket_of(count: int, named: Callable[[int], tuple[str, bytes]]) -> Iterator[dict[str, str]]:
-    """`named` gives the key and the content of each number below `count`, in order; the settings that lead to it."""
+    """Serve a bucket; yields the settings to reach it. `named` gives key and content of each object, sorted by key."""
 
     class Bucket(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        wbufsize = -1  # an answer is one packet
+        wbufsize = -1  # each answer is one packet
 
         def do_GET(self) -> None:
             url = urlsplit(self.path)

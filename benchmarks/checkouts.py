@@ -18,7 +18,7 @@ from stages.common.errors import run_stage
 from stages.common.stage import parser_of
 
 SHORT, LONG = 100, 200
-"""Batches: the difference of both is without imports, and without the rows of figures, of which each writes 100."""
+"""Batches: the difference of both has neither imports nor rows of figures, of which each run writes 100."""
 PROGRAM = """
 import json, sys, time, torch, mintage
 family, recipe, labelled, side, counts, precision = json.loads(sys.argv[1])
@@ -35,7 +35,7 @@ print((counts[1] - counts[0]) / (seconds[1] - seconds[0]))
 
 
 def images_per_second(checkout: Path, family: str, side: int, precision: str) -> float:
-    """Of CPU time, on random images `[N,3,side,side]`, in one thread."""
+    """Images a second of CPU time, on random images `[N,3,side,side]`, in one thread."""
     row = recipe_of(family, {})
     recipe = {"width": row.width, "batch_size": row.batch_size}
     asked = [

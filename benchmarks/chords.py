@@ -17,7 +17,7 @@ _MOST = 10**7
 
 
 def compare(score: Score) -> Counter[str]:
-    """How many bars with notes there are, with what is written of them, and how often that is what is heard."""
+    """Counts of bars with notes, of those with a written chord, and of how often that is the heard chord."""
     found = Counter[str]()
     for begin in score.bars:
         heard, written = chord_of(score.harmony[begin : begin + STEPS]), score.written[begin]

@@ -37,7 +37,7 @@ def noisy(images: Tensor, deviation: float) -> Tensor:
 
 
 def moved(images: Tensor) -> Tensor:
-    """Each by a pixel in one of eight directions; where it came from, the edge is repeated."""
+    """Images shifted by a pixel in one of eight directions, with repeated edges."""
     height, width = images.shape[2:]
     moves = [(down, right) for down in range(3) for right in range(3) if (down, right) != (1, 1)]
     wide = F.pad(images, (1, 1, 1, 1), mode="replicate")
@@ -74,7 +74,7 @@ CHANGES: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 def moved_cells(volumes: Tensor) -> Tensor:
-    """Each by a cell in one of six directions; what comes in is empty."""
+    """Volumes shifted by a cell in one of six directions; the cells that come in are empty."""
     wide = F.pad(volumes, (1,) * 6, value=-1.0)
     places = [tuple(1 + sign * (axis == side) for axis in range(3)) for side in range(3) for sign in (-1, 1)]
     corners = (places[index % len(places)] for index in range(len(wide)))
@@ -85,7 +85,7 @@ def moved_cells(volumes: Tensor) -> Tensor:
 
 
 def flipped_cells(volumes: Tensor, share: float, at_surface: bool = False) -> Tensor:
-    """Some cells occupied that were empty, and the other way; of those at the surface, or of all."""
+    """Volumes with a share of their cells flipped between occupied and empty, of those at the surface or of all."""
     around = F.avg_pool3d((volumes > 0).float(), 3, 1, 1)
     may = (around > 0) & (around < 1) if at_surface else torch.ones_like(around, dtype=torch.bool)
     drawn = torch.rand(volumes.shape, generator=stream(0, "cells")) < share
@@ -105,7 +105,7 @@ CHANGES_OF_VOLUMES: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 def table(planted: int) -> Iterator[str]:
-    """A line a change, and one of the held-out images: the shares found."""
+    """A line for each change, and one for the holdout: the shares that are found."""
     evaluator, _ = read_evaluator("models/evaluator", torch.device("cpu"))
     train, holdout = Split(DATA / "train"), Split(DATA / "holdout")
     features = torch.cat([features_of(evaluator, images) for images in batches_of(train)])

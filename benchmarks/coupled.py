@@ -30,7 +30,7 @@ APART: dict[str, Any] = {
     "generator": {"initialization": "xavier", "weight_decay": 0.0005, "learning_rate": 0.001},
     "discriminator": {"initialization": "xavier", "weight_decay": 0.0005, "learning_rate": 0.0005, "width": 20},
 }
-"""The row `cogan` of one domain."""
+"""Changes of the row `cogan` for a single domain."""
 
 
 def main() -> None:
@@ -54,14 +54,14 @@ def main() -> None:
 
 
 def of_both(images: Tensor, labels: Tensor) -> mintage.Dataset:
-    """Digits, and edges of others."""
+    """A data set of digits, and of other digits' edges."""
     drawn = torch.cat([images[::2], edges(images[1::2])])
     domain = torch.arange(2).repeat_interleave(torch.tensor([len(images[::2]), len(images[1::2])]))
     return mintage.Dataset(drawn, torch.cat([labels[::2], labels[1::2]]), domain=domain, domains=DOMAINS)
 
 
 def edges(images: Tensor) -> Tensor:
-    """As `normalize.partner: edges` makes them."""
+    """The edges of images, as `normalize.partner: edges` makes them."""
     params = Normalize.model_construct(partner="edges")
     return torch.from_numpy(made(params, images.clamp(-1, 1).numpy(), [0] * len(images))).float()
 
@@ -75,7 +75,7 @@ def tell(what: str, drawn: Tensor, truth: Tensor) -> None:
 
 
 def sheet(digits: Tensor, drawn: Tensor) -> bytes:
-    """Three rows: digits, what is made as their edges, their edges."""
+    """Three rows: digits, the generated edges, the true edges."""
     rows = torch.cat([one[:SHOWN] for one in (digits, drawn, edges(digits))])
     return encode_png(grid(((rows + 1) * 127.5).round().byte().numpy(), SHOWN, scale=3))
 

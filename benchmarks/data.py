@@ -35,9 +35,9 @@ from stages.common.stage import parser_of
 from stages.normalize import normalize
 
 DIFFERENT = 2000
-"""Pictures that are drawn; more images than these differ in a few bytes after their end, which no decoder reads."""
+"""Pictures that are drawn; further images differ in a few bytes after their end, which no decoder reads."""
 SHARDS = 16
-"""Where speed is measured: a shard is one process's."""
+"""Shards when speed is measured, since a shard is the work of one process."""
 CLASSES = [str(label) for label in range(10)]
 
 
@@ -48,7 +48,7 @@ class Case:
     height: int
     width: int
     side: int
-    """Of the normalized images."""
+    """Height and width of the normalized images."""
 
 
 SMALL = Case("PNG of 32x32 to 32x32", "PNG", 32, 32, 32)
@@ -60,7 +60,7 @@ CASES = [
 
 
 def pictures(case: Case, count: int) -> Iterator[bytes]:
-    """Soft shapes with the noise of a camera, so that they take about the room of photographs."""
+    """Soft shapes with a camera's noise, so that files are about as large as photographs."""
     random = np.random.default_rng(0)
     for _ in range(count):
         shapes = Image.fromarray(random.integers(0, 256, (7, 7, 3), np.uint8))
@@ -72,7 +72,7 @@ def pictures(case: Case, count: int) -> Iterator[bytes]:
 
 
 def write_raw(case: Case, count: int, folder: Path, shard_images: int = 20_000) -> int:
-    """Raw shards as ingest writes them; the bytes of the images."""
+    """Write raw shards as ingest does; returns the bytes of the images."""
     schema = encoded_schema(CLASSES, {"key": pa.string(), "sha256": pa.string(), "split": pa.string()})
     about = {"name": case.name, "licence": "CC0 1.0", "origin": "made by benchmarks.data"}
     schema = schema.with_metadata({**schema.metadata, "source": json.dumps(about), "max_pixels": str(10**7)})
@@ -93,7 +93,7 @@ def write_raw(case: Case, count: int, folder: Path, shard_images: int = 20_000) 
 
 
 def decode_all(raw: Path) -> None:
-    """What any program has to do with Pillow, and no more."""
+    """Only decode all images with Pillow, which any program has to do."""
     for path in shards(raw):
         for batch in pq.ParquetFile(path).iter_batches(1000, columns=["image.bytes"]):
             for image in batch["image"].to_pylist():
@@ -110,11 +110,11 @@ class Cost:
     seconds: float
     cpu_seconds: float
     peak: float
-    """Megabytes of the process, without those that it starts."""
+    """Peak megabytes of the process, without its child processes."""
 
 
 def cost(folder: Path, what: str, side: int = 0) -> Cost:
-    """Of a process of its own that does `what`: decode, or a number of workers."""
+    """The cost of a separate process that does `what`: "decode", or normalize with a number of workers."""
     start = time.perf_counter()
     command = [sys.executable, "-m", "benchmarks.data", "--do", what, str(folder), str(side)]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
@@ -127,13 +127,13 @@ def cost(folder: Path, what: str, side: int = 0) -> Cost:
 
 
 def print_peak() -> None:
-    """Of this process; what its parent is told counts the memory that it shared with the parent before the exec."""
+    """Print this process's peak memory; the parent's figure for it would include memory shared before the exec."""
     print("peak", *re.findall(r"VmHWM:\s+(\d+ kB)", Path("/proc/self/status").read_text()))
 
 
 def speed(case: Case, count: int, rounds: int, folder: Path) -> None:
     size = write_raw(case, count, folder / "raw", count // SHARDS + 1)
-    nothing = cost(folder, "nothing").cpu_seconds  # to start Python and to import
+    nothing = cost(folder, "nothing").cpu_seconds  # the start of Python and imports
     ratios, scaling, ceilings, rates = [], [], [], []
     for _ in range(rounds):
         alone = cost(folder, "decode")

@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def digits(mnist: Path) -> tuple[mintage.Dataset, mintage.Dataset]:
-    """Of both domains, to train on and held out."""
+    """The digits of both domains: training data and holdout."""
     found = load_digits()
     uci, labels = torch.from_numpy(found.images).float().unsqueeze(1) / 8 - 1, torch.from_numpy(found.target)
     order = torch.randperm(len(uci), generator=stream(0, "benchmark/split"))
@@ -83,7 +83,7 @@ def idx(folder: Path, stem: str, header: int) -> "np.ndarray[tuple[int], np.dtyp
 
 
 def sheet(model: Model, holdout: mintage.Dataset) -> bytes:
-    """Three rows a direction: held-out images, translated, and back again."""
+    """Three rows for each direction: images of the holdout, their translations, and these translated back."""
     rows = []
     for source, to in (DOMAINS, DOMAINS[::-1]):
         given = holdout.of_domain(source).image[:SHOWN]

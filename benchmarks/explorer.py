@@ -84,13 +84,13 @@ def measured(page: Path, generator: Generator) -> tuple[str, str, str, str]:
 
 
 def processor_seconds() -> float:
-    """Of all programs that this one has started, the browser's among them."""
+    """CPU seconds of all programs that this one has started, including the browser's."""
     times = [process.cpu_times() for process in psutil.Process().children(recursive=True)]
     return sum(one.user + one.system for one in times)
 
 
 def of_both(window: Browser, generator: Generator) -> tuple[int, float]:
-    """The largest difference, and the milliseconds of one picture."""
+    """The largest difference between browser and torch, and the milliseconds of one picture."""
     generator.back = generator.encoder = None
     inputs = inputs_of(generator, COMPARED)
     given: dict[str, Any] = {name: values.tolist() for name, values in inputs.items()}

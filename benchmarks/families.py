@@ -49,17 +49,17 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Budget:
-    """How long a run may train; it ends when it is through both, or after `most_seconds`."""
+    """How long a run may train: until both budgets are used up, or `most_seconds` have passed."""
 
     images: int
     seconds: float
     most_seconds: float
     checkpoints: int
-    """How often it is measured within each."""
+    """How often it is measured within each budget."""
 
 
 class Judge:
-    """The evaluator, and the features of the held-out images, computed once."""
+    """The evaluator, and the features of the holdout, computed once."""
 
     def __init__(self, samples: int, classifier_images: int) -> None:
         self.schedule = Schedule(classifier_images, batch_size=128, learning_rate=0.002, seed=0)
@@ -79,7 +79,7 @@ class Judge:
         return row
 
     def classification_score(self, generator: Generator, train: Split) -> Row:
-        """How well a classifier does on held-out images that saw as many generated ones as there are to train on."""
+        """The holdout accuracy of a classifier trained on as many generated images as there are training images."""
         labels = labels_of(train)
         if not generator.config.conditional or labels is None:
             return {}
@@ -97,7 +97,7 @@ class Judge:
         return torch.cat([features_of(self.evaluator, images) for images in batches])
 
     def floor(self, train: Split) -> Row:
-        """What as many real images of the train split reach."""
+        """The figures of as many real images of the train split."""
         picked = torch.randperm(len(train), generator=stream(MEASURED_SEED, "floor"))[: self.samples]
         features = features_of(self.evaluator, torch.from_numpy(train.take(picked.numpy())))
         row = {"frechet": frechet_distance(self.real, features)}
@@ -108,9 +108,10 @@ class Judge:
 
 
 def run(params: Train, split: Split, judge: Judge, budget: Budget, picture: Path) -> Row:
-    """Train one family from one seed through both budgets, measured on the way; `picture` shows the selected one.
+    """Train one family from one seed through both budgets, and measure it regularly; `picture` shows the selection.
 
-    Selected is the checkpoint of the lowest Frechet distance within the budget of CPU seconds; of it the rest is told.
+    The checkpoint with the lowest Frechet distance within the budget of CPU seconds is selected; all other figures are
+    of this checkpoint.
     """
     trainer = make_trainer(params, split)
     checkpoints: list[Row] = []
@@ -140,22 +141,22 @@ def run(params: Train, split: Split, judge: Judge, budget: Budget, picture: Path
 
 
 def needs_labels_at_most(recipe: Recipe) -> bool:
-    """Whether it learns from any folder of images: neither pairs nor attributes, nor points."""
+    """Whether a recipe learns from any folder of images, without pairs, attributes or points."""
     return condition_of(recipe) in ("label", None) and recipe.network != "points"
 
 
 def within(checkpoints: list[Row], kind: str) -> list[Row]:
-    """Those that were measured at a mark of this budget."""
+    """The checkpoints that were measured at a mark of this budget."""
     return [one for one in checkpoints if one["budget"] == kind]
 
 
 def selected(checkpoints: list[Row]) -> Row | None:
-    """That of the lowest Frechet distance; of two the earlier."""
+    """The checkpoint with the lowest Frechet distance, the earlier one of equals; None without checkpoints."""
     return min(checkpoints, key=lambda one: one["frechet"], default=None)
 
 
 def table(runs: list[Row], budget: Budget) -> Iterator[str]:
-    """A line a family: mean and standard error over its seeds."""
+    """A line for each family: means and standard errors over its seeds."""
     in_time, by_count = f"in {budget.seconds:g} CPU s", f"after {budget.images:,} images"
     yield (
         f"| family | seeds | Frechet {in_time}: selected | last | images | diversity | accuracy | classification score "
@@ -172,7 +173,7 @@ def table(runs: list[Row], budget: Budget) -> Iterator[str]:
 
 
 def cells(rows: list[Row], budget: Budget) -> list[str]:
-    """A family's figures within either budget; a dash where it did not get through in the time there was."""
+    """A family's figures within each budget; a dash if it did not finish the budget in time."""
     timed, counted = ([within(row["checkpoints"], kind) for row in rows] for kind in ("seconds", "images"))
     chosen = [one for one in map(selected, timed) if one is not None]
     whole = all(len(each) == budget.checkpoints for each in counted)
@@ -218,7 +219,7 @@ def main() -> None:
     arguments.out.mkdir(exist_ok=True)
     budget = Budget(arguments.images, arguments.seconds, arguments.most_seconds, arguments.checkpoints)
     split = Split(DATA / "train")
-    judge = Judge(min(arguments.samples, len(split)), arguments.classifier_images)  # no more than the floor can be
+    judge = Judge(min(arguments.samples, len(split)), arguments.classifier_images)  # the floor has no more images
     params = load_section(Train)
     protocol = {
         "params": params.model_dump(exclude={"family", "seed", "images", "checkpoint_every"}),

@@ -11,7 +11,7 @@ from stages.common.stage import parser_of
 from stages.sources.figures import draw_figure
 
 HELD_OUT = 5
-"""Of so many figures one is."""
+"""One of this many figures is in the holdout."""
 
 
 def main() -> None:

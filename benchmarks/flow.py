@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def copy(folder: Path) -> Path:
-    """This checkout's files, as a repository of its own, with short params."""
+    """Copy this checkout's files into a new repository, with short params."""
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for name in listed.splitlines():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -76,7 +76,7 @@ def moving_digits(digits: Tensor, videos: int, frames: int, seed: int) -> Tensor
 
 
 def bounced(places: Tensor, room: int) -> Tensor:
-    """Where something is that walls at 0 and `room` turn back."""
+    """Places of something that bounces back from walls at 0 and `room`."""
     there = places.remainder(2 * room)
     return torch.minimum(there, 2 * room - there)
 
@@ -93,7 +93,7 @@ def trained(videos: Tensor, recipe: dict[str, object], seed: int, seconds: float
 
 
 def print_row(name: str, made: Tensor, truth: Tensor) -> None:
-    """PSNR a step, then SSIM and sharpness over all of them."""
+    """Print a row: PSNR of each step, then SSIM and sharpness over all steps."""
     flat = made.flatten(0, 1), truth.flatten(0, 1)
     steps = [f"{psnr(made[:, step], truth[:, step]).mean().item():.2f}" for step in range(STEPS)]
     sharpness = (edges(flat[0]) / edges(flat[1])).item()
@@ -101,12 +101,12 @@ def print_row(name: str, made: Tensor, truth: Tensor) -> None:
 
 
 def edges(frames: Tensor) -> Tensor:
-    """The mean slope of pixels: of blurred frames it is lower."""
+    """The mean slope of pixels, which is lower for blurred frames."""
     return frames.diff(dim=2).abs().mean() + frames.diff(dim=3).abs().mean()
 
 
 def sheet(rows: list[Tensor]) -> bytes:
-    """Of each video the truth, then each variant's; four frames given, then five made."""
+    """For each video the truth, then each variant's frames: four given frames, then five generated ones."""
     lines: Iterator[Tensor] = (kind[video] for video in range(SHOWN) for kind in rows)
     levels = ((torch.cat(list(lines)) + 1) * 127.5).round().byte().numpy()
     return encode_png(grid(levels, PAST + STEPS, scale=2))

@@ -22,7 +22,7 @@ from stages.media.images import Images
 
 CLASSES = 10
 SIDE = 32
-# The child tells its own peak: the parent's count of it would include the parent's memory.
+# The child reports its own peak: the parent's figure for it would include the parent's memory.
 PROGRAM = (
     "import runpy; runpy.run_module('stages.validate', run_name='__main__'); "
     "print(next(line for line in open('/proc/self/status') if line.startswith('VmHWM')))"

@@ -43,7 +43,7 @@ CASES = [
     *(Case(f"DCGAN, {side}x{side}", "dcgan", DCGAN, side) for side in (28, 32, 64)),
     *(Case(f"{family}, {side}x{side}", family, {}, side) for family in ("biggan", "modern") for side in (32, 64)),
 ]
-"""Those of the textbook's game first: the loop has no other."""
+"""The cases of the textbook's game come first, since the textbook loop has no other game."""
 MODES = {"eager": None, "compiled": "default", "CUDA graphs": "reduce-overhead"}
 IMAGES = 6_000
 _SECONDS, _WARM = 5.0, 5
@@ -51,7 +51,7 @@ Row = dict[str, Any]
 
 
 class Record:
-    """What was found so far, kept in files."""
+    """The results so far, saved in files."""
 
     def __init__(self, folder: Path, device: torch.device, minutes: float) -> None:
         self.folder, self.end = folder, time.monotonic() + 60 * minutes
@@ -62,14 +62,14 @@ class Record:
         self.found: Row = {"device": name, "torch": torch.__version__, "checks": {}, "training": [], "use": {}}
 
     def attempt(self, name: str, action: Callable[[], Any], otherwise: Any = None) -> Any:
-        """What the action returns; where it fails, or no time is left, that is written down under its name."""
+        """The action's result; or `otherwise` if it fails or no time is left, which is recorded under its name."""
         checks = self.found["checks"]
         if time.monotonic() > self.end:
             checks[name] = "not tried: no time was left"
             return otherwise
         try:
             result = action()
-        except Exception as error:  # whatever a GPU or its compiler may raise: the next is tried all the same
+        except Exception as error:  # whatever a GPU or its compiler raises, the next action is tried
             checks[name] = f"failed: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
             print(f"{name}: {checks[name]}", flush=True)
             result = otherwise
@@ -89,7 +89,7 @@ class Record:
 
 
 def table(found: Row) -> str:
-    """The figures as a page of Markdown."""
+    """The results as a page of Markdown."""
     passed = sum(how == "passed" for how in found["checks"].values())
     others = [f"- {name}: {how}" for name, how in found["checks"].items() if how != "passed"]
     lines = [f"{found['device']}, torch {found['torch']}: {passed} of {len(found['checks'])} passed.", *others]
@@ -168,7 +168,7 @@ def _reset_memory(device: torch.device) -> None:
 
 
 def in_use(device: torch.device, precision: torch.dtype, count: int) -> Row:
-    """What sampling and measuring cost."""
+    """The cost of sampling and measuring."""
     data = np.zeros((BATCH, 28, 28), np.uint8), np.zeros(BATCH, np.int64)
     generator = ours(CASES[1], *data, device, precision).average
     start = time.perf_counter()
@@ -200,7 +200,7 @@ def main() -> None:
     parser.add_argument("--modes", nargs="*", choices=MODES, default=list(MODES), help="in which they are timed")
     parser.add_argument("--seconds", type=float, default=_SECONDS, help="of each figure")
     arguments = parser.parse_args()
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # before cuBLAS starts, for the deterministic mode
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # set before cuBLAS starts, for the deterministic mode
     device = choose_device(arguments.device)
     record = Record(arguments.out, device, arguments.minutes)
     for name, check in checks(arguments.families, device).items():

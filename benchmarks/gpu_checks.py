@@ -1,4 +1,4 @@
-"""What must hold on a GPU, each as a function that raises AssertionError where it does not; for `benchmarks.gpu`."""
+"""Checks on a GPU, each a function that raises AssertionError if it fails; for `benchmarks.gpu`."""
 
 from collections.abc import Callable
 from functools import partial
@@ -27,14 +27,14 @@ from mintage.training import make_trainer
 
 SMALL: dict[str, Any] = {"width": 8, "latent_size": 8}
 SHAPES = ((1, 16, 16), (1, 64), (1, 16, 16, 16), (1, 1, 2))
-"""Pictures, sounds, volumes and points: a family takes the first that its rules allow."""
+"""Shapes of pictures, sounds, volumes and points: a family gets the first that its rules allow."""
 COUNT, BATCH = 64, 16
 ROUNDING = 0.02
-"""By how much a loss may differ, relative: sums are added in another order, and Adam's first steps enlarge it."""
+"""Relative tolerance of losses: sums are in another order, and Adam's first steps enlarge the difference."""
 
 
 def data_of(family: str) -> Dataset:
-    """Random samples with all that the family learns from."""
+    """Random samples with everything that the family needs."""
     recipe = resolve(family, SMALL)
     for shape in SHAPES:
         data = _random(recipe, shape)
@@ -91,7 +91,7 @@ def learns(family: str, device: torch.device) -> None:
 
 
 def repeats(family: str, device: torch.device) -> None:
-    """In deterministic mode the same bits twice, and after going on from a state in the middle."""
+    """In deterministic mode two runs give the same bits, also if one resumes from a state in the middle."""
     make_deterministic(device, True)
     try:
         first = play(trainer_of(family, device), 2)
@@ -106,7 +106,7 @@ def repeats(family: str, device: torch.device) -> None:
 
 
 def agrees(family: str, device: torch.device) -> None:
-    """The losses of the first turn are those of the CPU but for rounding."""
+    """The losses of the first turn equal those of the CPU up to rounding."""
     allowed = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     try:
@@ -118,7 +118,7 @@ def agrees(family: str, device: torch.device) -> None:
 
 
 def keeps_channels_last(device: torch.device) -> None:
-    """Weights, gradients and images of convolutions stay in the layout in which they are fastest."""
+    """Weights, gradients and images of convolutions stay channels last, their fastest layout."""
     trainer = play(trainer_of("dcgan", device), 2)
     images, _ = trainer.real.batch(0, BATCH)
     assert images.is_contiguous(memory_format=torch.channels_last), "images are not"
@@ -138,7 +138,7 @@ def samples_alike(device: torch.device) -> None:
 
 
 def streams_alike(device: torch.device) -> None:
-    """Images that come through windows reach the device whole, in the order that is planned."""
+    """Images from windows reach the device undamaged and in the planned order."""
     images = torch.arange(COUNT, dtype=torch.float32).view(-1, 1, 1, 1).expand(-1, 1, 8, 8).contiguous()
     blocks = Blocks([COUNT // 4] * 4, lambda number: images[number * COUNT // 4 : (number + 1) * COUNT // 4])
     found = [
@@ -151,7 +151,7 @@ def streams_alike(device: torch.device) -> None:
 
 
 def evaluates(device: torch.device) -> None:
-    """A classifier learns on the device; its features of an image are the CPU's but for rounding."""
+    """A classifier learns on the device; its features of an image equal the CPU's up to rounding."""
     data = data_of("cgan")
     trainer = trainer_of("cgan", device)
     config = EvaluatorConfig(data.shape, data.classes, 32)
@@ -188,7 +188,7 @@ OF_THE_DEVICE: dict[str, Callable[[torch.device], None]] = {
 
 
 def checks(families: list[str] | None, device: torch.device) -> dict[str, Callable[[], None]]:
-    """All of them, by name."""
+    """All checks, by name."""
     found: dict[str, Callable[[], None]] = {name: partial(check, device) for name, check in OF_THE_DEVICE.items()}
     for family in families or FAMILIES:
         for name, check in OF_EACH_FAMILY.items():

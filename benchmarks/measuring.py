@@ -54,14 +54,14 @@ def main() -> None:
 
 
 def seconds(params: Select, root: Path) -> tuple[float, float]:
-    """By the clock, and of all processors together."""
+    """Seconds on the clock, and CPU seconds of all processors together."""
     start, busy = time.monotonic(), time.process_time()
     select(params, root)
     return time.monotonic() - start, time.process_time() - busy
 
 
 def write_inputs(root: Path, checkpoints: int, train: int, holdout: int, shape: tuple[int, int, int] = SHAPE) -> None:
-    """What select reads, under `root`."""
+    """Write the inputs of select under `root`."""
     random = np.random.default_rng(0)
     for name, count in (("train", train), ("holdout", holdout)):
         (root / "data/normalized" / name).mkdir(parents=True)

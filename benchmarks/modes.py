@@ -37,7 +37,7 @@ POINTS, GENERATED = 100_000, 2_500
 class Data:
     truth: Mixture
     scale: float
-    """A coordinate x is shown as x / scale."""
+    """A coordinate x has the value x / scale in [-1,1]."""
 
     def points(self) -> torch.Tensor:
         """Points `[POINTS,1,1,2]` in [-1,1]."""
@@ -73,8 +73,8 @@ PAPER = {
     "grid": ["GAN, in PacGAN's table 1        17.3 of 25", "PacGAN4, in PacGAN's table 1    24.8 of 25   93.6%"],
 }
 _PLAIN = {"network": "mlp", "width": 64, "latent_size": 2}
-# A latent of a hundred kinds: the generator need not cross from one mode to the next. The little that a kind must be
-# readable keeps it from lying across two; more would spread the kinds of one mode apart.
+# A latent with a hundred categories: the generator need not be continuous between modes. The small weight for readable
+# categories keeps each in a single mode; a larger weight would separate the categories of one mode.
 _KIND = {"auxiliary_weight": 0.02}
 _KINDS = {
     "code_categories": 100,

@@ -20,12 +20,12 @@ from stages.common.pictures import encode_png, grid
 from stages.common.stage import parser_of
 
 NEVER = 1e12
-"""Images after which a game begins that never does."""
+"""Images after which the game begins: never."""
 SHOWN = 16
 
 
 def levels(pictures: list[Picture]) -> Tensor:
-    """`[N,C,H,W]` of 8 bits."""
+    """Pictures as `[N,C,H,W]` with 8 bits."""
     return torch.from_numpy(np.stack(pictures)).movedim(-1, 1).contiguous()
 
 
@@ -39,7 +39,7 @@ def dataset(pairs: list[Pair]) -> mintage.Dataset:
 
 
 def share_of_outfits(made: Tensor, pairs: list[Pair], outfits: list[Outfit]) -> float:
-    """The share of pictures `[N,C,H,W]` that are nearest to their own outfit's, of all of that sex in the same view."""
+    """The share of pictures `[N,C,H,W]` nearest to their own outfit, among all outfits of that sex in the same view."""
     bare, right = bare_figures(outfits), 0
     for picture, pair in zip(made, pairs, strict=True):
         others = [one for one in outfits if one.sex == pair.outfit.sex and one is not bare[one.sex]]

@@ -55,9 +55,9 @@ def dataset_of(folder: Path, rows: Rows) -> mintage.Dataset:
 
 
 class Pairs:
-    """Held-out persons, without and with glasses, as a network sees them that names attributes.
+    """Persons of the holdout, without and with glasses, as features of a network that predicts attributes.
 
-    Of fewer images than persons each is of one of the first, and is looked for among all.
+    Fewer images than persons are images of the first persons, and are searched for among all persons.
     """
 
     def __init__(self, folder: Path, train: mintage.Dataset, judge: Evaluator) -> None:
@@ -91,7 +91,7 @@ class Pairs:
         }
 
     def given_glasses(self, found: Projection) -> Tensor:
-        """Each gets those of its other picture."""
+        """Each person's projection with the glasses of the person's other picture."""
         assert found.condition is not None
         glasses = [place for place, name in enumerate(self.names) if name.startswith("glasses=")]
         changed = found.condition.clone()
@@ -104,13 +104,13 @@ class Pairs:
 
 
 def _bits(names: tuple[str, ...], rows: Rows) -> Tensor:
-    """`[N,K]`, -1 or 1."""
+    """Attributes as bits `[N,K]`, -1 or 1."""
     bits = [[1.0 if row[name.split("=")[0]] == name.split("=")[1] else -1.0 for name in names] for row in rows]
     return torch.tensor(bits)
 
 
 def ways(model: Model, pairs: Pairs, likeness: Likeness) -> dict[str, Projection]:
-    """By what is said of each: with its attributes found or known, by pixels alone or by features too."""
+    """Projections by method: with attributes found or known, by pixels alone or also by features."""
     generator = model.generator
     every = conditions_asked(generator, None, {})
     return {

@@ -34,7 +34,7 @@ def as_jpeg(levels: Levels) -> bytes:
 
 
 def moved(levels: Levels) -> Levels:
-    """By a pixel down and to the right; the edges are repeated."""
+    """Pictures shifted by a pixel down and to the right, with repeated edges."""
     return np.pad(levels, [(0, 0), (1, 0), (1, 0)], mode="edge")[:, :-1, :-1]
 
 
@@ -49,7 +49,7 @@ CHANGES: dict[str, Callable[[Levels], bytes]] = {
 
 
 def table(ours: list[Levels], others: dict[str, list[Levels]], asked: int) -> Iterator[str]:
-    """A line a change, and one of each kind of images that lie in no release."""
+    """A line for each change, and one for each kind of images that are in no release."""
     known = Samples([(OURS, ours)])
     yield f"| asked of a store of {len(ours):,} samples | images | recognized |"
     yield "| --- | --- | --- |"

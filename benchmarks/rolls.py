@@ -35,7 +35,7 @@ from stages.sources.tunes import LOWEST, PITCHES, draw_over_chords, draw_tune
 
 TUNES, BARS = 1000, 4
 SOPRANO, SOPRANO_PITCHES = 55, 28
-"""The lowest pitch of a soprano, and how many there are."""
+"""A soprano's lowest pitch, and its number of pitches."""
 DRAWS, SHOWN = 3, 8
 IMAGES = (12_500, 25_000, 50_000, 100_000, 200_000)
 FIGURES = (
@@ -52,12 +52,12 @@ HEADER = (
     "| distinct | copies |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
 )
 Note = tuple[int, int]
-"""A pitch, or -1 of a rest, and how many steps it lasts."""
+"""A pitch, or -1 for a rest, and its duration in steps."""
 
 
 @dataclass(frozen=True)
 class Melodies:
-    """Bars of one voice, `[N,16,P]` of truths, and of each the bar before, empty before the first of a piece."""
+    """Bars of one voice, `[N,16,P]` bool, and the bar before each, empty before the first bar of a piece."""
 
     name: str
     lowest: int
@@ -67,11 +67,11 @@ class Melodies:
     before_held: Tensor
     chords_train: list[Chord] = field(default_factory=list)
     chords_held: list[Chord] = field(default_factory=list)
-    """Of each bar, where they are asked for."""
+    """The chord of each bar of the holdout, with `--chords`."""
 
 
 def draw_tunes(*, over_chords: bool) -> Melodies:
-    """Tunes of a known chain, of which a fifth is held out."""
+    """Tunes drawn from a known chain; a fifth is the holdout."""
     drawn = [
         draw_over_chords(BARS, 0, number) if over_chords else (draw_tune(BARS, 0, number), [])
         for number in range(TUNES)
@@ -84,7 +84,7 @@ def draw_tunes(*, over_chords: bool) -> Melodies:
 
 
 def sopranos(file: Path) -> Melodies:
-    """Those of chorales in 4/4 alone, as the file splits them: its steps are sixteenths, 0 is a rest."""
+    """Sopranos of chorales in 4/4, in the file's own split; the file's steps are sixteenths, 0 is a rest."""
     bars: dict[str, list[Tensor]] = {"train": [], "test": []}
     chords: dict[str, list[Chord]] = {"train": [], "test": []}
     pitches = torch.arange(SOPRANO, SOPRANO + SOPRANO_PITCHES)
@@ -104,7 +104,7 @@ def _melodies(name: str, lowest: int, sides: list[list[Tensor]], chords: list[li
 
 
 def _chords_of(piece: dict[str, Any], kept: Tensor) -> list[Chord]:
-    """Of the bars of a chorale that are kept, by all four voices."""
+    """The chords of the kept bars of a chorale, from all four voices."""
     voices = torch.tensor([piece["voices"][name][piece["pickup"] :] for name in "SATB"])
     whole = voices[:, : STEPS * len(kept)].view(4, -1, STEPS)[:, kept]
     heard = (whole[..., None] == torch.arange(128)).any(0)
@@ -117,7 +117,7 @@ def _before(pieces: list[Tensor]) -> Tensor:
 
 
 class Chain:
-    """A first-order Markov chain of notes, each a pitch and a length, from the beginning of a bar to its end."""
+    """A first-order Markov chain of notes (pitch and length), from the beginning of a bar to its end."""
 
     def __init__(self, bars: Tensor) -> None:
         self.next: dict[Note | None, Counter[Note]] = defaultdict(Counter)
@@ -128,7 +128,7 @@ class Chain:
                 before = note
 
     def draw(self, count: int, pitches: int, seed: int) -> Tensor:
-        """`[count,16,P]`; the last note ends with the bar."""
+        """Random bars `[count,16,P]`; the last note ends with the bar."""
         random = np.random.default_rng(seed)
         made = torch.zeros(count, STEPS, pitches, dtype=torch.bool)
         for bar in made:
@@ -145,7 +145,7 @@ class Chain:
 
 
 def _notes(bar: Tensor) -> Iterator[Note]:
-    """In the order in which they sound, with the rests between them."""
+    """The notes of a bar in order, with the rests between them."""
     step = 0
     for begin, end, pitch in sorted(notes_of(bar.numpy())):
         if begin > step:
@@ -157,7 +157,7 @@ def _notes(bar: Tensor) -> Iterator[Note]:
 
 
 def across(before: Tensor, bars: Tensor) -> float:
-    """The mean distance in semitones from the last note of a bar to the first of the next; nan where none sound."""
+    """The mean distance in semitones from a bar's last note to the next bar's first; NaN if there are no notes."""
     first, last = melodies(bars), melodies(before)
     gaps: list[float] = [
         (one[one >= 0][0] - other[other >= 0][-1]).abs().item()
@@ -168,7 +168,7 @@ def across(before: Tensor, bars: Tensor) -> float:
 
 
 def line(name: str, draws: list[Tensor], known: Melodies) -> str:
-    """Means of draws, and the lowest and the highest, of as many bars as are held out."""
+    """A row of the table: means over draws, and the lowest and the highest; each draw has the holdout's size."""
     rows = []
     for bars in draws:
         figures = music_figures(known.held, bars, known.lowest)
@@ -178,7 +178,7 @@ def line(name: str, draws: list[Tensor], known: Melodies) -> str:
 
 
 def sheet(rows: list[Tensor], known: Melodies) -> bytes:
-    """A row each of bars that sound."""
+    """A picture with a row of bars that are not empty for each of `rows`."""
     medium = Rolls(known.lowest, known.held.shape[2])
     return encode_png(grid(medium.pixels(torch.cat([as_rolls(row[:SHOWN]) for row in rows]).numpy()), SHOWN, 1))
 
@@ -186,7 +186,7 @@ def sheet(rows: list[Tensor], known: Melodies) -> bytes:
 def from_noise(known: Melodies, images: int, folder: Path) -> None:
     data = Dataset(as_rolls(known.train))
     run = mintage.train(data, "midinet", images, folder=folder, device="cpu", progress=False)
-    if run.images > 2 * images:  # it goes on from a longer training
+    if run.images > 2 * images:  # it resumed from a longer training
         return
     rolls = [run.model.sample(len(known.held), seed) for seed in range(DRAWS)]
     made = [sounding(one) for one in rolls]
@@ -262,7 +262,7 @@ def by_chord(known: Melodies, images: int, folder: Path) -> None:
 
 
 def chord_shares(draws: list[Tensor], known: Melodies) -> str:
-    """The share of what sounds that is of the chord of the held-out bar in its place, and of that of another bar."""
+    """The shares of sounding pitches that belong to the chord of the bar's condition, and to another bar's chord."""
     chords, half = known.chords_held, len(known.held) // 2
     own, other = (
         mean(chord_tones(bars, some, known.lowest) for bars in draws)

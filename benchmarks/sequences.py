@@ -57,7 +57,7 @@ Row = dict[str, Any]
 
 
 class Oracle:
-    """The truth: it writes, and says how likely a sequence is."""
+    """The true distribution: it writes sequences, and computes their likelihood."""
 
     def __init__(self, seed: int) -> None:
         self.network = Writer(LENGTH, (1, 1, LENGTH), WIDTH, Layers("none"), WORDS)
@@ -67,7 +67,7 @@ class Oracle:
 
     @torch.inference_mode()
     def write(self, count: int, seed: int) -> Tensor:
-        """Tokens `[count,T]`."""
+        """Random sequences, as tokens `[count,T]`."""
         vector = uniform((count, LENGTH), stream(seed, "benchmark/words")) * 2 - 1
         return as_tokens(self.network(vector), WORDS)
 
@@ -81,7 +81,7 @@ class Oracle:
 
 
 class Bench:
-    """The oracle, its data, and a log of what was done."""
+    """The oracle, its data, and a log of finished runs."""
 
     def __init__(self, asked: Namespace) -> None:
         self.asked, self.log = asked, asked.out / "runs.jsonl"
@@ -139,7 +139,7 @@ def _cell(measured: list[Row]) -> str:
 
 
 def _verdict(of: dict[str, list[Row]]) -> str:
-    """Who wins, by the oracle, each at its best."""
+    """A sentence with the winner, by the oracle's figure of each at its best."""
     if len(of) < len(VARIANTS):
         return ""
     best = {kind: mean(min(one["oracle"] for one in row["measured"]) for row in rows) for kind, rows in of.items()}
@@ -152,7 +152,7 @@ def _verdict(of: dict[str, list[Row]]) -> str:
 
 
 def bad(real: Tensor, words: int) -> dict[str, Tensor]:
-    """What is wrong with sequences `[N,T]` of so many words, each way N of them, real ones first."""
+    """Sequences `[N,T]` by the way in which they are bad, with real ones first."""
     random = stream(0, "benchmark/bad")
     elsewhere = torch.stack([row[torch.randperm(len(row), generator=random)] for row in real])
     chance = torch.randint(words, real.shape, generator=random)
@@ -171,7 +171,7 @@ def bad(real: Tensor, words: int) -> dict[str, Tensor]:
 
 
 def judges(train: Tensor, held: Tensor, words: int, end: int | None) -> list[str]:
-    """Rows of a table: the figures of bad sequences beside those of real ones, all of as many."""
+    """Rows of a table: the figures of bad sequences beside those of equally many real ones."""
     config = EvaluatorConfig((1, 1, train.shape[1]), None, 64, words=words)
     real = RealImages(as_samples(train, words), None, 0, CPU)
     judge = train_evaluator(config, real, Schedule(60_000, 128, 2e-3, 0))
@@ -190,7 +190,7 @@ def judges(train: Tensor, held: Tensor, words: int, end: int | None) -> list[str
 
 
 def print_judges() -> None:
-    """Of the oracle's sequences, and of sentences of the grammar."""
+    """Print the tables for the oracle's sequences, and for sentences of the grammar."""
     oracle = Oracle(0)
     random, number = np.random.default_rng(0), SENTENCES.vocabulary.index
     drawn = ([number(word) for word in draw_sentence(random)] for _ in range(TRAIN))

@@ -29,24 +29,24 @@ from stages.common.pictures import encode_png, grid
 from stages.common.stage import parser_of
 
 RATE, LENGTH, BEFORE = 8000, 4096, 128
-"""Samples a second, in all, and of what is heard before a word begins."""
+"""Samples a second, samples of a sound, and samples before a word begins."""
 QUIET, PEAK = 0.02, 0.9
 DRAWS = 3
-"""Of as many words as are held out."""
+"""Draws of a model, each with the holdout's number of words."""
 IMAGES = (4_000, 8_000, 16_000, 32_000, 64_000)
 CONDITIONAL = {"generator": {"conditioning": "concat"}, "discriminator": {"conditioning": "projection"}}
 HEADER = "| words | Frechet distance | coverage | taken for the word that was asked for |\n| --- | --- | --- | --- |"
 
 
 def read(folder: Path) -> Dataset:
-    """The words of a side, each from its beginning, at one rate and one loudness."""
+    """The words of one side of the split, each from its beginning, at one rate and one loudness."""
     words = sorted(path.name for path in folder.iterdir())
     files = [(path, label) for label, word in enumerate(words) for path in sorted((folder / word).glob("*.wav"))]
     return Dataset(torch.stack([word_in(path) for path, _ in files]), [label for _, label in files], words, rank=1)
 
 
 def word_in(path: Path) -> Tensor:
-    """`[1,T]`: from where a sound is first heard, and silence behind it."""
+    """A word `[1,T]`, from its first audible sample, with silence after it."""
     sound = resampled(*read_wav(path), RATE).mean(0, keepdim=True)
     sound = PEAK * sound / sound.abs().max()
     begins = max(int((sound[0].abs() > QUIET).nonzero()[0]) - BEFORE, 0)
@@ -55,7 +55,7 @@ def word_in(path: Path) -> Tensor:
 
 
 def shaped_noise(train: Dataset, label: Tensor, seed: int) -> Tensor:
-    """Noise `[N,1,T]`, as loud at each frequency and at each place as the mean of the word's training sounds."""
+    """Noise `[N,1,T]` with the mean loudness, at each frequency and time, of the word's training sounds."""
     assert train.label is not None
     drawn = torch.randn(len(label), 1, LENGTH, generator=stream(seed, "noise"))
     made = torch.empty_like(drawn)
@@ -71,13 +71,13 @@ def shaped_noise(train: Dataset, label: Tensor, seed: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Judge:
-    """Compares words with held-out ones."""
+    """Compares words with the holdout."""
 
     evaluator: Evaluator
     held: Dataset
 
     def line(self, name: str, draws: list[tuple[Tensor, Tensor]]) -> str:
-        """Of sounds and the labels that they should have: means, and the lowest and the highest."""
+        """A row for draws of sounds with their requested labels: means, and the lowest and the highest."""
         rows = [self._figures(*draw) for draw in draws]
         cells = [f"{mean(one):.2f} ({min(one):.2f} to {max(one):.2f})" for one in zip(*rows, strict=True)]
         return f"| {' | '.join([name, *cells])} |"
@@ -95,7 +95,7 @@ def taught(train: Dataset, listens: bool = True, images: int = 12_000) -> Evalua
 
 
 class _Deaf(EvaluatorConfig):
-    """It looks at the wave itself."""
+    """The config of an evaluator that gets the wave itself."""
 
     listens = False
 
@@ -143,7 +143,7 @@ def main() -> None:
     firsts = [[int((label == word).nonzero()[number]) for word in range(len(words))] for number in range(4)]
     for images in [images for images in IMAGES if images <= options.images]:
         run = mintage.train(train, "wavegan", images, CONDITIONAL, folder=options.run, device="cpu", progress=False)
-        if run.images > 2 * images:  # it goes on from a longer training
+        if run.images > 2 * images:  # it resumed from a longer training
             continue
         asked = [words[number] for number in label.tolist()]
         made = [run.model.sample(len(held), seed, label=asked) for seed in range(DRAWS)]

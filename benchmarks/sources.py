@@ -45,7 +45,7 @@ def letters() -> list[bytes]:
 
 
 def member(count: int, number: int) -> tuple[str, bytes]:
-    """A name in one of ten folders, and a content."""
+    """The name, in one of ten folders, and the content of a file."""
     return f"class-{number * CLASSES // count}/image-{number:07d}.png", letters()[number % 64]
 
 
@@ -137,7 +137,7 @@ def npy(root: Path, count: int) -> dict[str, Any]:
 
 
 def labelled(suffix: str) -> Callable[[Path, int], dict[str, Any]]:
-    """IDX files, with the classes of their images in another file."""
+    """Writes IDX files, with the classes of their images in another file."""
 
     def write(root: Path, count: int) -> dict[str, Any]:
         path = root.with_name(f"labels.{suffix}")
@@ -171,7 +171,7 @@ CASES: dict[str, Callable[[Path, int], dict[str, Any]]] = {
 
 
 def peak(work: Path, name: str, count: int) -> tuple[float, float]:
-    """Megabytes and seconds of one ingest."""
+    """Peak megabytes and seconds of an ingest."""
     chosen = CASES[name](work / "input", count)
     yaml = YAML()
     params = yaml.load(Path("params.yaml"))

@@ -37,34 +37,34 @@ RATE, WINDOW = 8000, 4096
 LEVELS = (0.0, 5.0, 10.0)
 """Decibels of speech above noise."""
 TIMES = 3
-"""That each sentence to train on is laid under noise, another piece each time."""
+"""How often each training sentence is mixed with noise, each time with another piece."""
 FRAME, HOP = 256, 64
 OVER, LEAST, QUIET = 2.0, 0.01, 0.1
-"""Of spectral subtraction: how much of the noise is taken off, what is left at least, and the share of frames in which
-nobody speaks."""
+"""For spectral subtraction: the factor of the noise to subtract, the least share that is left, and the share of frames
+without speech."""
 BLENDS, CHEAP, JUDGED = (0.0, 0.1, 0.2, 0.3, 0.4), 0.5, 45
-"""Shares of the noisy sound to choose from: that of the highest STOI of those which cost at most so many decibels of
-SI-SDR beside the best, on so many sentences to train on."""
+"""Shares of the noisy sound to choose from; the most decibels of SI-SDR below the best that the choice may cost, which
+is the share with the highest STOI; and the number of training sentences for it."""
 SHOWN = ("white", 0.0), ("babble", 5.0), ("brown", 5.0)
 COLUMNS = 128
 ALONE = {"residual": True, "pretrain_images": 1e9}
 HEADER = "| | SI-SDR | PESQ | STOI |\n| --- | --- | --- | --- |"
 Method = Callable[[Tensor], Tensor]
-"""Of a sound `[1,T]` under noise what is left without it, `[1,T]`."""
+"""From a noisy sound `[1,T]` to the sound without noise, `[1,T]`."""
 
 
 @dataclass(frozen=True)
 class Utterance:
     clean: Tensor
-    """`[1,T]`."""
+    """The sentence without noise, `[1,T]`."""
     noisy: Tensor
     kind: str
-    """Of the noise."""
+    """The kind of noise."""
     level: float
 
 
 def read_speech(folder: Path) -> dict[str, list[Samples]]:
-    """The sentences of each side."""
+    """The sentences of each side of the split."""
     found: dict[str, list[Samples]] = {"train": [], "test": []}
     with zipfile.ZipFile(folder / "speech.zip") as packed, open(folder / "transcripts.csv") as file:
         for row in csv.DictReader(file):
@@ -85,7 +85,7 @@ def read_noise(folder: Path, side: str) -> dict[str, Samples]:
 def utterance(
     clean: Samples, noises: dict[str, Samples], kind: str, level: float, random: np.random.Generator
 ) -> Utterance:
-    """A sentence under a piece of the noise, drawn, at this level over all of it."""
+    """A sentence with a random piece of the noise, at this level over the whole sentence."""
     noise = noises[kind]
     first = random.integers(noise.shape[1])
     piece = np.take(noise, np.arange(first, first + clean.shape[1]), axis=1, mode="wrap")
@@ -94,7 +94,7 @@ def utterance(
 
 
 def to_train(sentences: Sequence[Samples], noises: dict[str, Samples]) -> Dataset:
-    """Windows, each clean and under noise; kinds and levels in turn."""
+    """Windows of sentences, clean and with noise; kinds and levels in turn."""
     random, kinds = np.random.default_rng(0), sorted(noises)
     cut: list[tuple[Tensor, Tensor]] = []
     for number in range(TIMES * len(sentences)):
@@ -107,14 +107,14 @@ def to_train(sentences: Sequence[Samples], noises: dict[str, Samples]) -> Datase
 
 
 def to_test(sentences: Sequence[Samples], noises: dict[str, Samples]) -> list[Utterance]:
-    """Each sentence once; kinds and levels in turn, so that all of both meet."""
+    """Each sentence once; kinds and levels in turn, so that all combinations occur."""
     random, kinds = np.random.default_rng(1), sorted(noises)
     both = [(kind, level) for kind in kinds for level in LEVELS]
     return [utterance(clean, noises, *both[number % len(both)], random) for number, clean in enumerate(sentences)]
 
 
 def to_choose(sentences: Sequence[Samples], noises: dict[str, Samples]) -> list[Utterance]:
-    """Some of the sentences to train on, under other pieces of the noise to train on."""
+    """Some of the training sentences, with other pieces of the training noise."""
     some = np.random.default_rng(5).permutation(len(sentences))[:JUDGED]
     return to_test([sentences[number] for number in some], noises)
 
@@ -131,8 +131,8 @@ def subtract(noisy: Tensor) -> Tensor:
 
 
 def figures(test: Sequence[Utterance], method: Method) -> list[tuple[float, float, float]]:
-    """SI-SDR in decibels, PESQ of narrow band and STOI of each."""
-    from pesq import NoUtterancesError, pesq  # which only who measures speech has (requirements/speech.txt)
+    """SI-SDR in decibels, narrow-band PESQ and STOI of each sentence."""
+    from pesq import NoUtterancesError, pesq  # only installed to measure speech (requirements/speech.txt)
     from pystoi import stoi
 
     found = []
@@ -157,7 +157,7 @@ def row(name: str, found: Sequence[tuple[float, float, float]]) -> str:
 
 
 def tables(test: Sequence[Utterance], methods: dict[str, Method]) -> str:
-    """Of all test sentences, then by the kind of noise, then by its level."""
+    """Tables of all test sentences, then by the kind of noise, then by its level."""
     found = {name: figures(test, method) for name, method in methods.items()}
     parts = {"all": [True] * len(test)}
     parts |= {f"{kind} noise": [one.kind == kind for one in test] for kind in sorted({one.kind for one in test})}
@@ -181,14 +181,14 @@ def learned(data: Dataset, images: int, folder: Path, **recipe: object) -> minta
 
 
 def with_blend(model: mintage.Model, share: float) -> mintage.Model:
-    """The same network, with another share of its source in what it makes."""
+    """The same network, with another share of its source in its result."""
     generator = deepcopy(model.generator)
     generator.config = replace(generator.config, blend=share)
     return mintage.Model(generator)
 
 
 def chosen(name: str, model: mintage.Model, test: Sequence[Utterance]) -> float:
-    """The share of the noisy sound to leave; prints what each reaches."""
+    """The chosen share of the noisy sound to keep; prints the figures of each share."""
     found = {share: figures(test, partial(_translated, with_blend(model, share))) for share in BLENDS}
     print(f"\n{name}, sentences to train on under other noise, by the share of the noisy sound\n\n{HEADER}")
     print("\n".join(row(f"{share:g}", each) for share, each in found.items()))
@@ -202,7 +202,7 @@ def _translated(model: mintage.Model, noisy: Tensor) -> Tensor:
 
 
 def seams(model: mintage.Model, noisy: Tensor) -> tuple[float, float]:
-    """How much larger steps of the sound are where windows meet than elsewhere: laid end to end, and as it is done."""
+    """How much larger the sound's steps are where windows meet than elsewhere: end to end, and with overlaps."""
     whole = noisy[:, : noisy.shape[1] // WINDOW * WINDOW]
     beside = model.translate(whole.reshape(-1, 1, WINDOW)).reshape(1, -1)
     faded = model.translate(whole[None])[0]
@@ -215,7 +215,7 @@ def _steps(sound: Tensor, every: int) -> float:
 
 
 def picture(test: Sequence[Utterance], methods: dict[str, Method]) -> bytes:
-    """A row a sentence: noisy, what each method leaves, clean; the middle second of each."""
+    """A row for each sentence: noisy, the result of each method, clean; the middle second of each."""
     rows = []
     for kind, level in SHOWN:
         one = next(each for each in test if (each.kind, each.level) == (kind, level) and each.clean.shape[1] > 2 * RATE)

@@ -27,31 +27,31 @@ _GROUND = 128
 _MARGIN = 8
 """Columns without a figure, left and right."""
 _DYED = 0.5
-"""Share of the pairs to be learned from."""
+"""Share of the training pairs that are dyed."""
 _WEAKEST, _STRONGEST = 0.6, 1.6
-"""Of a dye, by channel."""
+"""Range of a dye's strength in each channel."""
 Picture = npt.NDArray[np.uint8]
 Values = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Outfit:
-    """Somebody, from all sides."""
+    """A figure in its clothes, from all sides."""
 
     name: str
     sex: str
     held_out: bool
     smaller: int
     sprites: dict[str, Picture] = field(default_factory=dict)
-    """`[H,W,4]` by direction and pose."""
+    """Sprites `[H,W,4]` by direction and pose."""
 
     @cached_property
     def views(self) -> dict[str, Picture]:
-        """`[h,w,3]` over gray."""
+        """The pictures `[h,w,3]` on gray."""
         return {view: over_gray(sprite.astype(np.float64), self.smaller) for view, sprite in self.sprites.items()}
 
     def dyed(self, view: str, order: list[int], strength: Values) -> Picture:
-        """With its colors in another order, and stronger or weaker."""
+        """A picture with its color channels in another order, and stronger or weaker."""
         sprite = self.sprites[view].astype(np.float64)
         sprite[..., :3] = (sprite[..., order] * strength).clip(0, 255)
         return over_gray(sprite, self.smaller)
@@ -59,7 +59,7 @@ class Outfit:
 
 @dataclass(frozen=True)
 class Pair:
-    """An outfit in one view, the bare figure in another, and the outfit in that, by the folder of each."""
+    """An outfit in one view, the bare figure in a second view, and the outfit in the second view; by folder."""
 
     outfit: Outfit
     before: str
@@ -68,7 +68,7 @@ class Pair:
 
 
 def over_gray(sprite: Values, smaller: int) -> Picture:
-    """`[H,W,4]` to `[h,w,3]`, without its margins."""
+    """A sprite `[H,W,4]` on gray, `[h,w,3]`, without its margins."""
     sprite = sprite[:, _MARGIN:-_MARGIN]
     share = sprite[..., 3:] / 255
     shown: Picture = (sprite[..., :3] * share + _GROUND * (1 - share)).round().astype(np.uint8)
@@ -76,7 +76,7 @@ def over_gray(sprite: Values, smaller: int) -> Picture:
 
 
 def read_sprites(path: Path, smaller: int = 1) -> list[Outfit]:
-    """Every outfit, to be shown so many times smaller, in the order of names."""
+    """Every outfit, in the order of names; pictures are `smaller` times smaller."""
     found: dict[str, Outfit] = {}
     with zipfile.ZipFile(path) as packed, open(path.with_name("sprites.csv"), encoding="utf-8") as table:
         for row in csv.DictReader(table):
@@ -87,12 +87,12 @@ def read_sprites(path: Path, smaller: int = 1) -> list[Outfit]:
 
 
 def bare_figures(outfits: list[Outfit]) -> dict[str, Outfit]:
-    """By sex."""
+    """The bare figures, by sex."""
     return {one.sex: one for one in reversed(outfits)}
 
 
 def pairs_of(outfits: list[Outfit], each: int, seed: int) -> Iterator[Pair]:
-    """So many pairs of each outfit but the bare figures: two views of other directions, drawn by the seed."""
+    """`each` pairs of every outfit except the bare figures: two views of different directions, drawn by the seed."""
     bare, random = bare_figures(outfits), np.random.default_rng(seed)
     for outfit in outfits:
         if outfit is bare[outfit.sex]:

@@ -43,15 +43,15 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Stages:
-    """What is learned at either size, and who judges it."""
+    """The data at both sizes, and the classifier that judges."""
 
     bench: Bench
     small: Dataset
     seconds: tuple[float, float]
-    """Of either stage."""
+    """CPU seconds of the first and of the second stage."""
 
     def run(self, seed: int, folder: Path) -> list[Row]:
-        """The figures of every row that learns; models and the pictures' latents are kept in the folder."""
+        """The figures of every trained row; models and the pictures' latents are saved in the folder."""
         of_first, of_second = self.seconds
         first = learn(begin(self.small, "cgan", seed), of_first)
         second = learn(begin(self.bench.train, "stackgan", seed, first.average), of_second)
@@ -75,7 +75,7 @@ class Stages:
         return {"kind": name, "images": images, "seconds": seconds, **figures}
 
     def real(self) -> list[Row]:
-        """What as many real clothes reach, and what they do when they are made small and enlarged."""
+        """The floor of equally many real clothes, and the same clothes shrunk and enlarged."""
         shown = self.bench.train.image[:MEASURED]
         found = {"small": enlarged(self.small.image[:MEASURED]), "real": shown}
         return [{"kind": kind, "seed": 0, "distance": self.bench.distance(images)} for kind, images in found.items()]
@@ -90,7 +90,7 @@ def begin(data: Dataset, family: str, seed: int, first: Generator | None = None)
 
 
 def learn(trainer: Trainer, seconds: float) -> Trainer:
-    """For so many more CPU seconds."""
+    """Train for `seconds` more CPU seconds."""
     begun = time.process_time()
     while time.process_time() - begun < seconds:
         trainer.turn()
@@ -111,7 +111,7 @@ def table(runs: list[Row]) -> str:
 
 
 def sheet(folder: Path) -> bytes:
-    """Two of each class: the first stage enlarged, both stages, and of other latents what one stage makes."""
+    """Two of each class: the first stage enlarged, both stages, and a single stage with other latents."""
     second, one = (mintage.load(folder / f"{name}-0") for name in ("second", "one"))
     rows = [Model(second.generator.drafting).sample(SHOWN), second.sample(SHOWN), one.sample(SHOWN)]
     levels = ((torch.cat(rows).clamp(-1, 1) + 1) * 127.5).round().byte().numpy()

@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def measure(url: str, folder: Path, count: int, size: int, rounds: int) -> dict[str, list[float]]:
-    """Seconds of each transfer, a value a round; every round writes new content under new keys."""
+    """Seconds of each transfer, a value for each round; every round writes new content under new keys."""
     store = S3Store(f"{url.rstrip('/')}/benchmark-{uuid.uuid4().hex}")
     client = boto3.session.Session().client("s3", config=Config(max_pool_connections=WORKERS))
     seconds: dict[str, list[float]] = {name: [] for name in ("bare up", "ours up", "bare down", "ours down")}
@@ -72,7 +72,7 @@ def measure(url: str, folder: Path, count: int, size: int, rounds: int) -> dict[
         }
         order = ("bare", "ours") if number % 2 == 0 else ("ours", "bare")
         for name in [f"{who} {way}" for way in ("up", "down") for who in order]:
-            os.sync()  # else one turn waits for what another has left to write: seen to halve a rate
+            os.sync()  # else a turn waits for writes of the turn before: this has halved a rate
             start = time.perf_counter()
             turns[name]()
             seconds[name].append(time.perf_counter() - start)

@@ -26,7 +26,7 @@ BUSY = [sys.executable, "-c", "while True: pass"]
 
 
 def images_per_second(shape: tuple[int, int, int], threads: int) -> float:
-    """The convolutional cGAN, width 32, batch 64, on random images."""
+    """Images a second of the convolutional cGAN, width 32, batch 64, on random images."""
     torch.set_num_threads(threads)
     device, classes = torch.device("cpu"), [str(label) for label in range(10)]
     recipe = resolve("cgan", {"network": "dcgan", "width": 32})

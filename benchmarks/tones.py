@@ -20,7 +20,7 @@ LEVELS = (80, 60, 50, 40, 30, 20)
 
 
 def tones(numbers: range) -> tuple[Tensor, Tensor]:
-    """Those of example `tones_wavegan`, `[N,1,T]`, and their kinds."""
+    """The tones `[N,1,T]` of example `tones_wavegan`, and their kinds."""
     drawn = np.stack([draw_tone(LENGTH, 0, number) for number in numbers]).astype(np.float32)
     return torch.from_numpy(drawn)[:, None], torch.tensor([number % len(TONES) for number in numbers])
 

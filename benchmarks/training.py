@@ -44,7 +44,7 @@ Turn = Callable[[], object]
 Rate = tuple[float, float]
 """Images a second by the clock and by CPU time, which other programs disturb less."""
 EDGE = 2048
-"""Of the matrices by which the peak is measured."""
+"""Rows and columns of the matrices that measure the peak."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class OneByOne(Dataset[tuple[Tensor, int]]):
 
 
 def plain(player: nn.Module) -> nn.Module:
-    """The same network with the convolutions that torch has, as everybody writes it."""
+    """The same network with torch's own convolutions, as usually written."""
     for layer in player.modules():
         if isinstance(layer, Halve):
             layer.__class__ = nn.Conv2d  # type: ignore[assignment]
@@ -139,7 +139,7 @@ def textbook(case: Case, images: np.ndarray[Any, Any], classes: np.ndarray[Any, 
         discriminator_loss = (real_loss + fake_loss) / 2
         torch.autograd.backward(discriminator_loss)
         optimizers[1].step()
-        generator_loss.item(), discriminator_loss.item()  # printed in each step
+        generator_loss.item(), discriminator_loss.item()  # tutorials print these in each step
 
     return turn
 
@@ -156,7 +156,7 @@ def ours(
     device: torch.device,
     precision: torch.dtype,
 ) -> Trainer:
-    """The trainer of this project, on images that were resized once, by `normalize`."""
+    """The trainer of this project, on images that `normalize` has resized once."""
     recipe = resolve(case.family, case.overrides)
     sized = torch.from_numpy(images).unsqueeze(1).float()
     sized = nn.functional.interpolate(sized, (case.side, case.side), mode="bilinear") / 127.5 - 1
@@ -166,7 +166,7 @@ def ours(
 
 
 def networks_alone(case: Case, device: torch.device, precision: torch.dtype) -> Turn:
-    """What the trainer's networks, optimizers and average cost by themselves: the same passes, over one batch."""
+    """The same passes of the trainer's networks, optimizers and average over one batch, and nothing else."""
     recipe = resolve(case.family, case.overrides)
     engine = engine_of(case, recipe, device, precision)
     game: Any = engine.game
@@ -218,14 +218,14 @@ def rate(turn: Turn, device: torch.device, seconds: float) -> Rate:
 
 
 def flops(turn: Turn) -> float:
-    """Of one image, as torch counts them."""
+    """FLOPs of one image, as torch counts them."""
     with FlopCounterMode(display=False) as counter:
         turn()
     return float(counter.get_total_flops()) / BATCH
 
 
 def peak(device: torch.device, precision: torch.dtype) -> float:
-    """FLOPs a second of a product of two square matrices: the best of ten. On a CPU, of its time."""
+    """FLOPs a second of a product of two square matrices, the best of ten; on a CPU, by CPU time."""
     on_gpu = device.type == "cuda"
     edge, clock = (4 * EDGE, time.perf_counter) if on_gpu else (EDGE, time.process_time)
     matrix, best = torch.randn(edge, edge, device=device, dtype=precision), float("inf")
@@ -239,7 +239,7 @@ def peak(device: torch.device, precision: torch.dtype) -> float:
 
 
 def wait_for(device: torch.device) -> None:
-    """Until a GPU has done what it was given."""
+    """Wait until a GPU has finished its work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
@@ -252,7 +252,7 @@ def compiled(trainer: Trainer, mode: str) -> Turn:
 
 
 def ratio(ours: list[Rate], others: list[Rate], clock: int) -> float:
-    """The median over rounds: both figures of a round met the same noise. Clock 0 is the wall's, 1 the CPU's."""
+    """The median ratio over rounds, since both figures of a round have the same noise. Clock 0 is wall, 1 CPU time."""
     return median(a[clock] / b[clock] for a, b in zip(ours, others, strict=True))
 
 

@@ -41,9 +41,9 @@ from stages.sources import open_source
 
 CPU = torch.device("cpu")
 MEASURED = 2000
-"""Held-out pairs, at most."""
+"""Most pairs of the holdout that are measured."""
 NEVER = 1e12
-"""Images after which a game begins that never does."""
+"""Images after which the game begins: never."""
 VARIANTS = {"game": {}, "pixels alone": {"pretrain_images": NEVER}}
 PAGE = Path("docs/translation.md")
 INTRODUCTION = """\
@@ -164,7 +164,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Task:
-    """Some data, what is done to them, and the family that is to undo it."""
+    """Data, the damage done to them, and the family that should undo it."""
 
     title: str
     data: str
@@ -172,7 +172,7 @@ class Task:
     normalize: Row
     recipe: Row = field(default_factory=dict)
     needs: str | None = None
-    """The argument that says where the data are."""
+    """The argument with the place of the data; None if it needs none."""
 
     @property
     def name(self) -> str:
@@ -230,7 +230,7 @@ COLUMNS = {
     "accuracy": ("right class", "max", "{:.1%}"),
     "frechet": ("Frechet distance", "min", "{:.2f}"),
 }
-"""By figure: its title, which end is better, and how it is written."""
+"""For each figure its title, the better direction, and its format."""
 
 
 class Bench:
@@ -254,7 +254,7 @@ class Bench:
         self.features = features_of(self.judge, self.asked.image)
 
     def run(self, variant: str, seed: int, seconds: float, picture: Path) -> Row:
-        """Train for so many CPU seconds; the figures, and a picture."""
+        """Train for `seconds` CPU seconds; returns the figures, and writes a picture."""
         recipe = self.task.recipe | VARIANTS[variant]
         trainer = make_trainer(self.train, self.task.family, recipe, seed, device=CPU, precision="auto")
         spent = 0.0
@@ -271,7 +271,7 @@ class Bench:
         return {"images": trainer.images_seen, "seconds": spent, "figures": figures}
 
     def measure(self, images: torch.Tensor) -> Row:
-        """Of images in the place of the held-out ones that were asked for."""
+        """The figures of images in place of the truths."""
         features = features_of(self.judge, images)
         found = pair_figures(images, self.asked) | {"retrieval": retrieval(features, self.features)}
         found["frechet"] = frechet_distance(self.features, features)
@@ -293,7 +293,7 @@ def _dataset(split: Split) -> Dataset:
 
 
 def page(runs: list[Row], seconds: float) -> str:
-    """The whole page, from all runs of a budget."""
+    """The whole page, from all runs with a budget."""
     parts = [INTRODUCTION.format(seconds=seconds)]
     for task in TASKS:
         if rows := [row for row in runs if row["task"] == task.name]:
@@ -357,7 +357,7 @@ def main() -> None:
 
 
 def _run_all(task: Task, arguments: Namespace, log: Path) -> None:
-    """What is not done yet of a task; the baseline comes with the first."""
+    """Run what is not done yet of a task; the first run also writes the baseline."""
     wanted = [("baseline", 0), *((variant, seed) for seed in range(arguments.seeds) for variant in VARIANTS)]
     done = {(row["variant"], row["seed"]) for row in _done(log, arguments.seconds) if row["task"] == task.name}
     if not (left := [one for one in wanted if one not in done]):

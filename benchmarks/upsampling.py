@@ -1,6 +1,6 @@
-"""A DCGAN that resamples by repeated pixels, as many repositories have it, for `benchmarks.training`.
+"""A DCGAN that resamples by repeated pixels, as in many repositories, for `benchmarks.training`.
 
-Layers and sizes are those of PyTorch-GAN's dcgan.py at 32x32; its batch norm's eps of 0.8 is torch's own here.
+Layers and sizes are those of PyTorch-GAN's dcgan.py at 32x32; batch norm's eps is torch's default, not its 0.8.
 """
 
 from itertools import pairwise
@@ -16,7 +16,7 @@ _DOWN = (1, 16, 32, 64, 128)
 
 
 class TwoSteps(SmoothUp):
-    """The same layer as everybody writes it."""
+    """The same layer as usually written."""
 
     def forward(self, maps: Tensor) -> Tensor:
         larger: Tensor = self.convolution(doubled(maps, self.size))
@@ -24,7 +24,7 @@ class TwoSteps(SmoothUp):
 
 
 class Generator(nn.Module):
-    """Latents `[N,L]` to images `[N,1,32,32]` in [-1,1]; the arguments behind are those of every network."""
+    """Latents `[N,L]` to images `[N,1,32,32]` in [-1,1]; the other arguments are those of every network."""
 
     def __init__(self, latent_size: int) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class Generator(nn.Module):
 
 
 class ChannelsFirst(Generator):
-    """The same in the order of everybody's feature maps."""
+    """The same generator with feature maps channels first, as usually written."""
 
     def forward(self, vector: Tensor, *_: Any) -> Tensor:
         image: Tensor = self.layers(self.project(vector).view(-1, WIDE, SMALLEST, SMALLEST))
@@ -49,7 +49,7 @@ class ChannelsFirst(Generator):
 
 
 PLAIN: dict[type, Any] = {SmoothUp: TwoSteps, Generator: ChannelsFirst}
-"""What a textbook has in place of each."""
+"""The textbook's replacement of each module."""
 
 
 class Discriminator(nn.Module):

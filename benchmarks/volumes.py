@@ -27,23 +27,23 @@ from stages.common.stage import parser_of
 
 SIDE, COLUMNS = 32, 10
 DRAWS = 3
-"""Of as many shapes as are held out, from each model."""
+"""Draws of each model, each with the holdout's number of shapes."""
 IMAGES = (8_000, 16_000, 32_000, 64_000, 128_000)
 WIDTHS, SHARES = (3, 5), (0.1, 0.2, 0.3, 0.4, 0.5)
-"""Of boxes over which a model is blurred, and of a box that is to be occupied for its middle to stay so."""
+"""Widths of the boxes that blur a model, and occupied shares of a box above which its middle is occupied."""
 HEADER = "| shapes | coverage | 1-nearest-neighbor accuracy | largest part |\n| --- | --- | --- | --- |"
 
 
 @dataclass(frozen=True)
 class Furniture:
-    """Models as voxels `[N,1,S,S,S]` in [-1,1]."""
+    """Models of furniture as voxels `[N,1,S,S,S]` in [-1,1]."""
 
     train: Tensor
     held: Tensor
 
 
 def read(folder: Path, side: int) -> Furniture:
-    """The models in so many cells a side, each occupied where any cell of the finer grid is."""
+    """The models with `side` cells a side, each occupied if any of its cells in the finer grid is."""
     packed = np.load(folder / "voxels.npz", allow_pickle=False)["solid"]
     fine = torch.from_numpy(np.unpackbits(packed, axis=1)).view(-1, 1, SIDE, SIDE, SIDE).float()
     coarse = max_pool3d(fine, SIDE // side) * 2 - 1
@@ -53,7 +53,7 @@ def read(folder: Path, side: int) -> Furniture:
 
 
 def blurred(draws: list[Tensor], held: Tensor) -> str:
-    """What models blurred and cut again reach, at the blur that is told from held-out ones the least."""
+    """The row of blurred and thresholded models, with the blur that is hardest to distinguish from the holdout."""
 
     def cut(models: Tensor, width: int, share: float) -> Tensor:
         return (avg_pool3d((models + 1) / 2, width, 1, width // 2) > share).float() * 2 - 1
@@ -65,7 +65,7 @@ def blurred(draws: list[Tensor], held: Tensor) -> str:
 
 
 def line(name: str, held: Tensor, draws: list[Tensor]) -> str:
-    """Means over several draws, and the lowest and the highest."""
+    """A row of the table: means over several draws, and the lowest and the highest."""
     rows = [shape_figures(held, shapes) for shapes in draws]
     columns = [[row[figure] for row in rows] for figure in rows[0]]
     cells = [f"{mean(column):.2f} ({min(column):.2f} to {max(column):.2f})" for column in columns]
@@ -73,13 +73,13 @@ def line(name: str, held: Tensor, draws: list[Tensor]) -> str:
 
 
 def trained(furniture: Furniture, images: int, seed: int, folder: Path) -> mintage.Model:
-    """The family after so many models, from these first weights; goes on from the folder."""
+    """The family after `images` models, with first weights by the seed; it resumes from the folder."""
     data, place = Dataset(furniture.train), folder / f"seed{seed}"
     return mintage.train(data, "gan3d", images=images, seed=seed, folder=place, device="cpu").model
 
 
 def sheet(real: Tensor, made: Tensor) -> bytes:
-    """Two rows of held-out models, and below them four rows of generated ones."""
+    """Two rows of models of the holdout, and four rows of generated ones below."""
     shown = torch.cat([real[: 2 * COLUMNS], made[: 4 * COLUMNS]])
     return encode_png(grid(to_uint8(shaded_views(shown).numpy()), COLUMNS, 1))
 

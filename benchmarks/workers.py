@@ -34,7 +34,7 @@ def main() -> None:
     clusters = {count: cluster_of(count) for count in (1, asked.workers)}
     for name, do in work.items():
         seconds: dict[int, list[float]] = {count: [] for count in clusters}
-        for count in [*clusters, *list(clusters) * asked.rounds]:  # the first time to import, read and compile
+        for count in [*clusters, *list(clusters) * asked.rounds]:  # first imports, reading and compiling
             seconds[count].append(seconds_on(clusters[count], do))
         one, several = (median(times[1:]) for times in seconds.values())
         print(f"{name}: {one:.1f} s by 1 worker, {several:.1f} s by {asked.workers}, {one / several:.2f} times as fast")
